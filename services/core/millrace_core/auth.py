@@ -1,0 +1,134 @@
+"""Who may do what: bearer tokens, roles as data, and a permission on every route.
+
+A token's SHA-256 stands in the tokens file: `{"tokens": [{"name": "user", "role": "admin", "sha256": "…"}]}`.
+A route without a permission stops the service from starting (`check_routes`).
+"""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.routing import BaseRoute
+
+from millrace_core.errors import Forbidden, Unauthorized
+
+PUBLIC = "public"
+"""Permission of the few routes that need no token: liveness and readiness."""
+
+ROLES: dict[str, tuple[str, ...]] = {
+    "admin": ("*",),
+    "viewer": ("*.read",),
+    "prometheus": ("metrics.read",),
+    "gateway": ("serving.discovery.read", "monitoring.logs.write"),
+    "registry": ("registry.*",),
+    "training": ("training.*", "registry.*", "monitoring.*.read"),
+    "serving": ("serving.*", "registry.*.read", "registry.decisions.write", "monitoring.*.read"),
+    "monitoring": (
+        "monitoring.*",
+        "registry.*.read",
+        "registry.artifacts.write",
+        "registry.decisions.write",
+        "serving.*.read",
+    ),
+    "controller": ("*",),
+}
+"""Role to permission patterns; a permission is `<service>.<noun>.<read|write>`."""
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who sent the request: the token's name and role."""
+
+    name: str
+    role: str
+
+    def may(self, permission: str) -> bool:
+        return any(fnmatchcase(permission, pattern) for pattern in ROLES.get(self.role, ()))
+
+
+class Tokens:
+    """The tokens file, read again when it changes."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self._stamp: tuple[int, int] | None = None
+        self._actors: dict[str, Actor] = {}
+
+    def actor(self, token: str) -> Actor | None:
+        """Whose *token* this is, or None."""
+        self._refresh()
+        digest = hashlib.sha256(token.encode()).hexdigest()
+        return next((actor for known, actor in self._actors.items() if hmac.compare_digest(known, digest)), None)
+
+    def _refresh(self) -> None:
+        if self.path is None or not self.path.exists():
+            self._actors = {}
+            return
+        stat = self.path.stat()
+        if self._stamp != (stat.st_mtime_ns, stat.st_size):
+            entries = json.loads(self.path.read_text())["tokens"]
+            self._actors = {item["sha256"]: Actor(item["name"], item["role"]) for item in entries}
+            self._stamp = (stat.st_mtime_ns, stat.st_size)
+
+
+def _actor(request: Request) -> Actor:
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    actor = request.app.state.tokens.actor(token.strip()) if scheme.lower() == "bearer" else None
+    if actor is None:
+        raise Unauthorized("Send 'Authorization: Bearer <token>'; `millrace up` prints where the token is kept.")
+    return actor
+
+
+CurrentActor = Annotated[Actor, Depends(_actor)]
+
+
+class Permit:
+    """Dependency that lets only actors with *permission* pass; the route walk reads it."""
+
+    def __init__(self, permission: str) -> None:
+        self.permission = permission
+
+    def __call__(self, request: Request) -> None:
+        if self.permission == PUBLIC:
+            return
+        actor = _actor(request)
+        if not actor.may(self.permission):
+            raise Forbidden(f"The token '{actor.name}' (role {actor.role}) lacks the permission {self.permission}.")
+
+
+def permit(permission: str) -> Any:
+    """The dependency for `dependencies=[permit("registry.models.read")]`."""
+    return Depends(Permit(permission))
+
+
+def permission_of(route: BaseRoute) -> str | None:
+    """The permission a route declares, or None; a mount or websocket has none and is refused."""
+    return next(_permissions(route.dependant), None) if isinstance(route, APIRoute) else None
+
+
+def _permissions(dependant: Dependant) -> Iterator[str]:
+    if isinstance(dependant.call, Permit):
+        yield dependant.call.permission
+    for child in dependant.dependencies:
+        yield from _permissions(child)
+
+
+def routes(app: FastAPI) -> Iterator[tuple[str, BaseRoute]]:
+    """Every route of *app* with its path, also those of included routers."""
+    for context in iter_route_contexts(app.routes):
+        yield context.path or str(context.original_route), context.original_route
+
+
+def check_routes(app: FastAPI) -> None:
+    """Refuse to start with a route that nobody guards (RuntimeError names them)."""
+    open_routes = [path for path, route in routes(app) if permission_of(route) is None]
+    if open_routes:
+        raise RuntimeError(f"routes without a permission: {', '.join(sorted(open_routes))}")

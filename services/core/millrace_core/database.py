@@ -1,0 +1,101 @@
+"""The database of a service: SQLite on a laptop, PostgreSQL by URL, the same promises on both."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from sqlalchemy import DateTime, MetaData, event
+from sqlalchemy.engine import Connection, Dialect, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.types import TypeDecorator
+
+CONVENTION = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+def metadata() -> MetaData:
+    """Metadata for one service's tables, with constraint names that migrations can refer to."""
+    return MetaData(naming_convention=CONVENTION)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A point in time, always aware and in UTC, on every database."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a time zone cannot be stored")
+        return value.astimezone(UTC).replace(tzinfo=None) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def utcnow() -> datetime:
+    """Now, aware, in UTC; for records only, never for a decision."""
+    return datetime.now(UTC)
+
+
+def engine(url: str) -> AsyncEngine:
+    """Open a database so that an acknowledged write is on the disk.
+
+    SQLite: WAL, synchronous=FULL, foreign keys, BEGIN IMMEDIATE for writers (an engine option
+    `read_only=True` begins without the lock). PostgreSQL: lock, statement and idle timeouts.
+    """
+    if make_url(url).get_backend_name() == "sqlite":
+        return _sqlite(url)
+    timeouts = {"lock_timeout": "10s", "statement_timeout": "60s", "idle_in_transaction_session_timeout": "60s"}
+    return create_async_engine(
+        url, pool_size=5, max_overflow=5, pool_pre_ping=True, connect_args={"server_settings": timeouts}
+    )
+
+
+def _sqlite(url: str) -> AsyncEngine:
+    database = make_url(url).database
+    if database and database != ":memory:":
+        Path(database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    made = create_async_engine(url, pool_size=4, max_overflow=4, connect_args={"timeout": 30})
+
+    @event.listens_for(made.sync_engine, "connect")
+    def _connect(connection: Any, _: Any) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(made.sync_engine, "begin")
+    def _begin(connection: Connection) -> None:
+        read_only = connection.get_execution_options().get("read_only", False)
+        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+    return made
+
+
+def sessions(made: AsyncEngine, read_only: bool = False) -> async_sessionmaker[AsyncSession]:
+    """A maker of sessions; readers do not take SQLite's write lock."""
+    return async_sessionmaker(made.execution_options(read_only=read_only), expire_on_commit=False)
+
+
+async def session(request: Request) -> AsyncIterator[AsyncSession]:
+    """One transaction a request, committed before the answer leaves."""
+    state = request.app.state
+    maker = state.readers if request.method in ("GET", "HEAD") else state.sessions
+    async with maker.begin() as opened:
+        yield opened
+
+
+Session = Annotated[AsyncSession, Depends(session, scope="function")]

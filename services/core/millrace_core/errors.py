@@ -1,0 +1,106 @@
+"""Errors as problem+json (RFC 9457): what is wrong, where, and how to mend it; never internals."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from millrace_core.log import log, request_id
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """One mistake: the place (`rows[3].distance`), what is wrong there, and how to mend it."""
+
+    where: str
+    what: str
+    mend: str = ""
+
+
+class MillraceError(Exception):
+    """An error that a caller may see; its text must help and must not leak internals."""
+
+    status = 500
+    title = "Error"
+
+    def __init__(self, detail: str, errors: list[FieldError] | None = None, **extra: Any) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = errors or []
+        self.extra = extra
+
+
+class BadInput(MillraceError):
+    status, title = 422, "Bad input"
+
+
+class Unauthorized(MillraceError):
+    status, title = 401, "No valid token"
+
+
+class Forbidden(MillraceError):
+    status, title = 403, "Not permitted"
+
+
+class NotFound(MillraceError):
+    status, title = 404, "Not found"
+
+
+class Conflict(MillraceError):
+    status, title = 409, "Conflict"
+
+
+class TooLarge(MillraceError):
+    status, title = 413, "Too large"
+
+
+class TooMany(MillraceError):
+    status, title = 429, "Too many requests"
+
+
+class Unavailable(MillraceError):
+    status, title = 503, "Not available now"
+
+
+def problem(status: int, title: str, detail: str, **more: Any) -> JSONResponse:
+    """The answer for one error."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "instance": request_id()}
+    headers = {"www-authenticate": "Bearer"} if status == 401 else None
+    extra = {key: value for key, value in more.items() if value}
+    return JSONResponse(body | extra, status, headers, media_type="application/problem+json")
+
+
+async def _known(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, MillraceError)
+    errors = [asdict(item) for item in error.errors]
+    return problem(error.status, error.title, error.detail, errors=errors, **error.extra)
+
+
+async def _http(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    return problem(error.status_code, "Request refused", str(error.detail))
+
+
+async def _validation(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    errors = [
+        asdict(FieldError(".".join(str(part) for part in item["loc"]), item["msg"])) for item in error.errors()[:20]
+    ]
+    first = errors[0] if errors else {"where": "request", "what": "is not valid"}
+    return problem(422, "Bad input", f"{first['where']}: {first['what']}", errors=errors)
+
+
+async def _bug(request: Request, error: Exception) -> JSONResponse:
+    log.exception("unexpected error", path=request.url.path, error=type(error).__name__)
+    return problem(500, "Internal error", "Something went wrong here; the log has the details under this request id.")
+
+
+def install(app: FastAPI) -> None:
+    """Make *app* answer every error as problem+json."""
+    app.add_exception_handler(MillraceError, _known)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(Exception, _bug)

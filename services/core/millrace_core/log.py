@@ -1,0 +1,48 @@
+"""Structured logs: one JSON object a line, with the request id that travels from the CLI to Triton."""
+
+import logging
+import sys
+import uuid
+
+import structlog
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+
+def request_id() -> str | None:
+    """Id of the request being served, or None outside a request."""
+    return structlog.contextvars.get_contextvars().get("request_id")
+
+
+def new_request_id() -> str:
+    return uuid.uuid4().hex
+
+
+def configure(service: str, level: int = logging.INFO) -> None:
+    """Send this process's logs, the libraries' too, to standard error as JSON lines."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, _named(service), structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    renderer = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer()]
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(processors=renderer, foreign_pre_chain=[*shared, _named(service)])
+    )
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def _named(service: str) -> structlog.typing.Processor:
+    def add(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        event["service"] = service
+        return event
+
+    return add

@@ -1,0 +1,88 @@
+"""Decisions leave with the change they describe: a row in the same transaction, delivered until it arrives."""
+
+from datetime import datetime
+from typing import Any, Protocol
+
+from fastapi import FastAPI
+from sqlalchemy import JSON, Integer, String, Text, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped, mapped_column
+
+from millrace.client.transport import ApiError
+from millrace.decisions import Decision
+from millrace_core.database import UtcDateTime, utcnow
+from millrace_core.log import log
+
+BATCH = 100
+
+
+class OutboxMixin:
+    """Columns of a service's outbox: `class Outbox(OutboxMixin, Table)` in its `tables.py`."""
+
+    __tablename__ = "outbox"
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    id: Mapped[str] = mapped_column(String(36), unique=True)
+    project: Mapped[str] = mapped_column(String(63))
+    body: Mapped[dict[str, Any]] = mapped_column(JSON)
+    recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
+    refused: Mapped[str | None] = mapped_column(Text)
+
+
+class OutboxTable(Protocol):
+    """What `decide` needs of the class it is given."""
+
+    id: Any
+
+    def __call__(self, **columns: Any) -> Any: ...
+
+
+async def decide(session: AsyncSession, table: Any, decision: Decision) -> None:
+    """Write *decision* into the outbox *table*; a second one with the same id changes nothing."""
+    known = await session.scalar(select(table.number).where(table.id == decision.id))
+    if known is None:
+        body = decision.model_dump(mode="json")
+        session.add(table(id=decision.id, project=decision.project, body=body, recorded_at=utcnow()))
+        await session.flush()
+
+
+async def deliver(app: FastAPI, table: Any) -> int:
+    """Send what is waiting to the registry, in order; returns how many arrived."""
+    async with app.state.readers() as session:
+        waiting = select(table).where(table.delivered_at.is_(None)).order_by(table.number).limit(BATCH)
+        rows = list((await session.scalars(waiting)).all())
+    for row in rows:
+        await _deliver(app, table, row)
+    return len(rows)
+
+
+async def _deliver(app: FastAPI, table: Any, row: Any) -> None:
+    refused = None
+    try:
+        await app.state.apis.registry.post("/v1/decisions", json=row.body, project=row.project)
+    except ApiError as error:
+        if error.status not in (409, 422):
+            raise
+        refused = str(error)
+        log.error("the registry refused a decision", decision=row.id, error=refused)
+    async with app.state.sessions.begin() as session:
+        change = update(table).where(table.number == row.number)
+        await session.execute(change.values(delivered_at=utcnow(), refused=refused))
+
+
+async def undelivered(app: FastAPI, table: Any) -> int:
+    """How many decisions still wait for the registry."""
+    async with app.state.readers() as session:
+        rows = await session.scalars(select(table.number).where(table.delivered_at.is_(None)))
+        return len(rows.all())
+
+
+def deliver_forever(table: Any) -> Any:
+    """A background task for `create_app` that keeps delivering the outbox *table*."""
+    from millrace_core.reconcile import run_forever
+
+    async def task(app: FastAPI) -> None:
+        await run_forever("outbox", lambda: deliver(app, table), every=app.state.settings.decision_seconds)
+
+    return task

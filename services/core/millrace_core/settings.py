@@ -1,0 +1,64 @@
+"""Settings that all services share; each comes from the environment as MILLRACE_<NAME>."""
+
+from pathlib import Path
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class Settings(BaseSettings):
+    """Environment of one service; a service subclasses it with its own fields."""
+
+    model_config = SettingsConfigDict(env_prefix="MILLRACE_", extra="ignore")
+
+    service: str = "service"
+    """Which service this process is: registry, training, serving, monitoring or controller."""
+    home: Path = Field(default_factory=lambda: Path.home() / ".millrace")
+    """Folder for everything this installation writes."""
+    host: str = "127.0.0.1"
+    """Address to listen on; anything but loopback needs a tokens file."""
+    port: int = 0
+    """Port to listen on."""
+    allowed_hosts: list[str] = ["127.0.0.1", "localhost"]
+    """Host headers that are answered; a browser tab on another site is not among them."""
+    database_url: str = ""
+    """SQLAlchemy URL; empty means SQLite under home/<service>/."""
+    storage_url: str = ""
+    """Where blobs are kept: file:///…, s3://…; empty means home/<service>/blobs."""
+    tokens_file: Path | None = None
+    """JSON file with the SHA-256 of every token that is let in (see `millrace_core.auth`)."""
+    token: SecretStr = SecretStr("")
+    """The bearer token with which this service calls the others."""
+    registry_url: str = ""
+    training_url: str = ""
+    serving_url: str = ""
+    monitoring_url: str = ""
+    controller_url: str = ""
+    max_body_bytes: int = 16 * 2**20
+    """Largest request body, in bytes, except on routes made for large bodies."""
+    max_large_body_bytes: int = 4 * 2**30
+    """Largest body on routes made for large bodies (artifacts), in bytes."""
+    body_seconds: float = 300
+    """Seconds a client may take to send its body."""
+    decision_seconds: float = 1.0
+    """Seconds between two looks at decisions not yet delivered to the registry."""
+
+    @model_validator(mode="after")
+    def _fill(self) -> "Settings":
+        folder = self.home / self.service
+        if not self.database_url:
+            self.database_url = f"sqlite+aiosqlite:///{folder / 'state.db'}"
+        if not self.storage_url:
+            self.storage_url = f"file://{folder / 'blobs'}"
+        if self.tokens_file is None:
+            self.tokens_file = self.home / "run" / "tokens.json"
+        return self
+
+    @property
+    def folder(self) -> Path:
+        """This service's own folder under home; made when missing, closed to other users."""
+        folder = self.home / self.service
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return folder

@@ -1,0 +1,91 @@
+"""The Python client: one object with a typed client for each service."""
+
+import json
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from millrace.client.transport import Api, ApiError
+
+if TYPE_CHECKING:
+    from millrace.client.controller import Controller
+    from millrace.client.monitoring import Monitoring
+    from millrace.client.registry import Registry
+    from millrace.client.serving import Serving
+    from millrace.client.training import Training
+
+__all__ = ["ApiError", "Millrace", "NotRunning"]
+
+SERVICES = ("registry", "training", "serving", "monitoring", "controller")
+
+
+class NotRunning(Exception):
+    """No platform was found to talk to."""
+
+
+class Millrace:
+    """All services of one platform, as one user or service sees them.
+
+    Args:
+        urls: base URL of each service by name.
+        token: bearer token.
+        project: the project of every call.
+    """
+
+    def __init__(self, urls: dict[str, str], token: str, project: str = "default") -> None:
+        self.urls = urls
+        self.token = token
+        self.project = project
+
+    @classmethod
+    def from_environment(cls, project: str | None = None) -> "Millrace":
+        """From MILLRACE_<SERVICE>_URL and MILLRACE_TOKEN, else from the platform running on this machine.
+
+        Raises: NotRunning when neither is there.
+        """
+        project = project or os.environ.get("MILLRACE_PROJECT", "default")
+        urls = {name: os.environ.get(f"MILLRACE_{name.upper()}_URL", "") for name in SERVICES}
+        if any(urls.values()):
+            return cls(urls, os.environ.get("MILLRACE_TOKEN", ""), project)
+        home = Path(os.environ.get("MILLRACE_HOME") or Path.home() / ".millrace")
+        try:
+            found = json.loads((home / "run" / "platform.json").read_text())
+        except FileNotFoundError as error:
+            raise NotRunning(f"no platform is running in {home}; start it with 'millrace up'") from error
+        return cls(found["urls"], found["token"], project)
+
+    def _api(self, service: str) -> Api:
+        if not self.urls.get(service):
+            raise NotRunning(f"the URL of {service} is not known; set MILLRACE_{service.upper()}_URL")
+        return Api(self.urls[service], self.token, self.project)
+
+    @cached_property
+    def registry(self) -> "Registry":
+        from millrace.client.registry import Registry
+
+        return Registry(self._api("registry"))
+
+    @cached_property
+    def training(self) -> "Training":
+        from millrace.client.training import Training
+
+        return Training(self._api("training"))
+
+    @cached_property
+    def serving(self) -> "Serving":
+        from millrace.client.serving import Serving
+
+        return Serving(self._api("serving"))
+
+    @cached_property
+    def monitoring(self) -> "Monitoring":
+        from millrace.client.monitoring import Monitoring
+
+        return Monitoring(self._api("monitoring"))
+
+    @cached_property
+    def controller(self) -> "Controller":
+        from millrace.client.controller import Controller
+
+        return Controller(self._api("controller"))
