@@ -1,1 +1,1 @@
-"""What every Millrace service needs: application, settings, errors, auth, database, storage, logging, metrics."""
+"""What every service needs: application, settings, errors, auth, database, storage, logs, metrics."""

@@ -1,9 +1,10 @@
 """One way to make a service: the same guards, errors, logs, metrics, health and database in each."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import SimpleNamespace
+from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -14,7 +15,7 @@ from millrace_core.auth import PUBLIC, Tokens, check_routes, permit
 from millrace_core.http import BodyLimits, RequestContext
 from millrace_core.settings import LOOPBACK, Settings
 
-Hook = Callable[[FastAPI], Awaitable[None]]
+Hook = Callable[[FastAPI], Coroutine[Any, Any, None]]
 Check = Callable[[FastAPI], Awaitable[str | None]]
 SERVICES = ("registry", "training", "serving", "monitoring", "controller")
 
@@ -33,12 +34,12 @@ def create_app(
     """Build a service.
 
     Args:
-        metadata_package: package whose `tables` and `migrations` this service owns, or None without a database.
+        metadata_package: package whose `tables` and `migrations` the service owns; None: no database.
         background: tasks that run as long as the service does; they are cancelled at its end.
         ready: checks for /readyz; each returns None when ready, else what it waits for.
         start, stop: run in order before the first and after the last request.
         large_paths: path prefixes whose bodies may be as large as `max_large_body_bytes`.
-    Raises: RuntimeError if a route has no permission, or if it would listen beyond loopback without tokens.
+    Raises: RuntimeError if a route has no permission, or to listen beyond loopback without tokens.
     """
     refuse_open_bind(settings)
     app = FastAPI(title=f"Millrace {title}", version="0.1.0", docs_url=None, redoc_url=None, openapi_url=None)
@@ -73,7 +74,9 @@ def refuse_open_bind(settings: Settings) -> None:
 def _apis(settings: Settings) -> SimpleNamespace:
     token = settings.token.get_secret_value()
     urls = {name: getattr(settings, f"{name}_url") for name in SERVICES}
-    return SimpleNamespace(**{name: AsyncApi(url or "http://127.0.0.1:1", token) for name, url in urls.items()})
+    return SimpleNamespace(
+        **{name: AsyncApi(url or "http://127.0.0.1:1", token) for name, url in urls.items()}
+    )
 
 
 def _document() -> APIRouter:
@@ -88,14 +91,16 @@ def _document() -> APIRouter:
 
 def _lifespan(
     package: str | None, background: Sequence[Hook], start: Sequence[Hook], stop: Sequence[Hook]
-) -> Callable[[FastAPI], object]:
+) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         log.configure(app.state.settings.service)
         made = await _open_database(app, package)
         for hook in start:
             await hook(app)
-        tasks = [asyncio.create_task(task(app), name=getattr(task, "__name__", "task")) for task in background]
+        tasks = [
+            asyncio.create_task(task(app), name=getattr(task, "__name__", "task")) for task in background
+        ]
         try:
             yield
         finally:

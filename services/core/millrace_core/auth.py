@@ -66,7 +66,9 @@ class Tokens:
         """Whose *token* this is, or None."""
         self._refresh()
         digest = hashlib.sha256(token.encode()).hexdigest()
-        return next((actor for known, actor in self._actors.items() if hmac.compare_digest(known, digest)), None)
+        return next(
+            (actor for known, actor in self._actors.items() if hmac.compare_digest(known, digest)), None
+        )
 
     def _refresh(self) -> None:
         if self.path is None or not self.path.exists():
@@ -83,7 +85,9 @@ def _actor(request: Request) -> Actor:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     actor = request.app.state.tokens.actor(token.strip()) if scheme.lower() == "bearer" else None
     if actor is None:
-        raise Unauthorized("Send 'Authorization: Bearer <token>'; `millrace up` prints where the token is kept.")
+        raise Unauthorized(
+            "Send 'Authorization: Bearer <token>'; `millrace up` prints where the token is kept."
+        )
     return actor
 
 
@@ -101,7 +105,9 @@ class Permit:
             return
         actor = _actor(request)
         if not actor.may(self.permission):
-            raise Forbidden(f"The token '{actor.name}' (role {actor.role}) lacks the permission {self.permission}.")
+            raise Forbidden(
+                f"The token '{actor.name}' (role {actor.role}) lacks the permission {self.permission}."
+            )
 
 
 def permit(permission: str) -> Any:

@@ -36,7 +36,9 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("a time without a time zone cannot be stored")
-        return value.astimezone(UTC).replace(tzinfo=None) if dialect.name == "sqlite" else value.astimezone(UTC)
+        return (
+            value.astimezone(UTC).replace(tzinfo=None) if dialect.name == "sqlite" else value.astimezone(UTC)
+        )
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         if value is None:
@@ -57,7 +59,11 @@ def engine(url: str) -> AsyncEngine:
     """
     if make_url(url).get_backend_name() == "sqlite":
         return _sqlite(url)
-    timeouts = {"lock_timeout": "10s", "statement_timeout": "60s", "idle_in_transaction_session_timeout": "60s"}
+    timeouts = {
+        "lock_timeout": "10s",
+        "statement_timeout": "60s",
+        "idle_in_transaction_session_timeout": "60s",
+    }
     return create_async_engine(
         url, pool_size=5, max_overflow=5, pool_pre_ping=True, connect_args={"server_settings": timeouts}
     )

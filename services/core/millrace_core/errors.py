@@ -67,7 +67,13 @@ class Unavailable(MillraceError):
 
 def problem(status: int, title: str, detail: str, **more: Any) -> JSONResponse:
     """The answer for one error."""
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, "instance": request_id()}
+    body = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        "instance": request_id(),
+    }
     headers = {"www-authenticate": "Bearer"} if status == 401 else None
     extra = {key: value for key, value in more.items() if value}
     return JSONResponse(body | extra, status, headers, media_type="application/problem+json")
@@ -87,7 +93,8 @@ async def _http(_: Request, error: Exception) -> JSONResponse:
 async def _validation(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     errors = [
-        asdict(FieldError(".".join(str(part) for part in item["loc"]), item["msg"])) for item in error.errors()[:20]
+        asdict(FieldError(".".join(str(part) for part in item["loc"]), item["msg"]))
+        for item in error.errors()[:20]
     ]
     first = errors[0] if errors else {"where": "request", "what": "is not valid"}
     return problem(422, "Bad input", f"{first['where']}: {first['what']}", errors=errors)
@@ -95,7 +102,9 @@ async def _validation(_: Request, error: Exception) -> JSONResponse:
 
 async def _bug(request: Request, error: Exception) -> JSONResponse:
     log.exception("unexpected error", path=request.url.path, error=type(error).__name__)
-    return problem(500, "Internal error", "Something went wrong here; the log has the details under this request id.")
+    return problem(
+        500, "Internal error", "Something went wrong here; the log has the details under this request id."
+    )
 
 
 def install(app: FastAPI) -> None:

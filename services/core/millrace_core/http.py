@@ -50,20 +50,30 @@ class RequestContext:
         REQUESTS.labels(route, scope["method"], str(status)).inc()
         SECONDS.labels(route).observe(seconds)
         if not scope["path"].startswith(QUIET):
-            log.info("request", method=scope["method"], path=scope["path"], status=status, ms=round(seconds * 1e3, 1))
+            log.info(
+                "request",
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                ms=round(seconds * 1e3, 1),
+            )
 
 
 class BodyLimits:
     """Refuses bodies that are too large (413) or too slow (408); some path prefixes may take large ones."""
 
-    def __init__(self, app: ASGIApp, size: int, large: int, large_paths: tuple[str, ...], seconds: float) -> None:
+    def __init__(
+        self, app: ASGIApp, size: int, large: int, large_paths: tuple[str, ...], seconds: float
+    ) -> None:
         self.small = RequestBodyLimitMiddleware(app, size)
         self.large = RequestBodyLimitMiddleware(app, large)
         self.large_paths = large_paths
         self.seconds = seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        large = scope["type"] == "http" and bool(self.large_paths) and scope["path"].startswith(self.large_paths)
+        large = (
+            scope["type"] == "http" and bool(self.large_paths) and scope["path"].startswith(self.large_paths)
+        )
         chosen = self.large if large else self.small
         try:
             await chosen(scope, _timed(receive, self.seconds), send)

@@ -33,7 +33,10 @@ def configure(service: str, level: int = logging.INFO) -> None:
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
-    renderer = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer()]
+    renderer = [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        structlog.processors.JSONRenderer(),
+    ]
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(processors=renderer, foreign_pre_chain=[*shared, _named(service)])
     )

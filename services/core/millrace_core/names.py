@@ -1,4 +1,4 @@
-"""Names of things: one pattern everywhere, so that a name is safe in a URL, a file name and a Kubernetes object."""
+"""Names of things: one pattern, safe in a URL, a file name and a Kubernetes object."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Decisions leave with the change they describe: a row in the same transaction, delivered until it arrives."""
+"""Decisions leave with the change they describe: a row in its transaction, delivered until it arrives."""
 
 from datetime import datetime
 from typing import Any, Protocol

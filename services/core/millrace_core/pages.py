@@ -37,7 +37,9 @@ def decode(cursor: str | None, *types: type) -> tuple[str | int, ...] | None:
         keys = None
     matches = isinstance(keys, list) and [type(key) for key in keys] == list(types)
     if not matches or any(type(key) is int and not -(2**63) <= key < 2**63 for key in keys):
-        raise BadInput("The cursor is not valid.", [FieldError("query.cursor", "unknown", "use `next` as it came")])
+        raise BadInput(
+            "The cursor is not valid.", [FieldError("query.cursor", "unknown", "use `next` as it came")]
+        )
     return tuple(keys)
 
 

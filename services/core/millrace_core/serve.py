@@ -7,7 +7,7 @@ import uvicorn
 
 
 def main() -> None:
-    """Start the module's app with settings from the environment; one worker, loopback unless told otherwise."""
+    """Start the module's app with settings from the environment: one worker, on loopback by default."""
     module = importlib.import_module(sys.argv[1])
     app = module.build()
     settings = app.state.settings

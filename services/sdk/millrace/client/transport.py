@@ -9,12 +9,18 @@ import httpx
 import stamina
 import structlog
 
-RETRIED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError)
+RETRIED = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.RemoteProtocolError,
+    httpx.ReadError,
+    httpx.WriteError,
+)
 ATTEMPTS, PATIENCE = 12, 45.0
 
 
 class ApiError(Exception):
-    """The service refused: *status*, the problem+json *problem*, and the request id to look for in its log."""
+    """The service refused: *status*, the problem+json *problem*, and the request id for its log."""
 
     def __init__(self, status: int, problem: dict[str, Any], url: str) -> None:
         self.status = status

@@ -1,0 +1,55 @@
+# Everything a contributor types. `make` alone prints this list.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= $(shell command -v python3.12 >/dev/null 2>&1 && python3.12 -c '' 2>/dev/null && [ ! -x "$$(command -v python3.11)" ] && echo python3.12 || echo python3.11)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+SERVICES := core stats sdk registry training serving monitoring controller
+export UV_CACHE_DIR := $(CURDIR)/.cache/uv
+export OMP_NUM_THREADS := 1
+
+##@ Use it
+help: ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z%-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+setup: $(STAMP) ## Make .venv with everything in it (called by the others)
+demo: $(STAMP) ## Run the loop on a year of flights; prints and draws what happened into out/demo
+	$(BIN)/python -m demo.flights
+demo-short: $(STAMP) ## The same on the first months only, as CI runs it
+	$(BIN)/python -m demo.flights --through 2013-04-20 --out out/demo-short
+up: $(STAMP) ## Start the platform until Ctrl-C (the same as .venv/bin/millrace up)
+	$(BIN)/millrace up
+
+##@ Check it
+test: $(STAMP) ## The quick suite, with coverage
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow" --cov --cov-report=term:skip-covered -q tests
+test-slow: $(STAMP) ## The tests that take more than 20 seconds each
+	$(BIN)/pytest -m slow -q tests
+test-%: $(STAMP) ## Run one area's tests, like test-registry
+	$(BIN)/pytest -q tests/$*
+check: $(STAMP) ## Style, import law and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/mypy $(foreach s,$(filter-out sdk,$(SERVICES)),services/$(s)/millrace_$(s)) services/sdk/millrace
+simulate: $(STAMP) ## Measure false alarms, false promotions and delays of every statistical rule
+	$(BIN)/python -m millrace_stats.simulations
+bench: $(STAMP) ## Measure speed and memory; writes out/bench.json
+	$(BIN)/python -m tests.bench
+
+##@ Change it
+format: $(STAMP) ## Format and sort imports
+	$(BIN)/ruff check --fix-only -q . ; $(BIN)/ruff format -q .
+pipelines: $(STAMP) ## Compile the Kubeflow pipelines into pipelines/compiled
+	$(BIN)/python -m pipelines.compile
+locks: ## Resolve requirements/*.in into the locks (needs uv)
+	cd requirements && for name in platform dev; do uv pip compile -q --no-header --no-emit-index-url --generate-hashes --universal --python-version 3.11 $$name.in -o $$name.lock; done
+	cd requirements && uv pip compile -q --no-header --no-emit-index-url --generate-hashes --universal --python-version 3.11 --no-deps triton.in -o triton.lock
+clean: ## Remove what was built; out/ and .venv too
+	rm -rf out .venv .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
+
+$(STAMP): requirements/platform.lock requirements/dev.lock requirements/triton.lock requirements/install
+	PYTHON=$(PYTHON) bash requirements/install
+	touch $@
+.PHONY: help setup demo demo-short up test test-slow check simulate bench format pipelines locks clean
