@@ -1,0 +1,173 @@
+"""Plays history as live traffic: real HTTP through the gateway in event order, labels a day late.
+
+At the end of each event day it waits until the platform is at rest, so what the loop decides depends on
+the data and the seed and never on how fast the machine is.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import httpx
+import numpy as np
+import pandas as pd
+
+from millrace.client import Millrace
+from millrace.oip import HEADER_LENGTH, columns_from_rows, decode, encode
+
+CONNECTIONS = 4
+ROWS = 36
+"""Rows in an ordinary request: a few dozen."""
+SINGLES = 0.12
+"""Share of requests' rows that travel alone, one row a request."""
+TRIES = 60
+"""How often one request is sent while the gateway is away, half a second apart."""
+LOOK = 0.05
+"""Seconds between two looks at whether the log has everything."""
+
+
+@dataclass
+class Traffic:
+    """What was sent and what came back."""
+
+    sent: int = 0
+    answered: int = 0
+    failed: int = 0
+    retried: int = 0
+    rows: int = 0
+    singles: int = 0
+    rest_seconds: float = 0.0
+    revisions: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request: its id, sticky key, event time, and the rows of the table it carries."""
+
+    id: str
+    key: str
+    at: pd.Timestamp
+    rows: slice
+
+
+def requests_of(day: pd.DataFrame, seed: int) -> Iterator[Request]:
+    """Cut a day's rows, in event order, into batches of ROWS and single rows; the same for the same seed."""
+    date = f"{day['day'].iloc[0]}"
+    draw = np.random.default_rng([seed, int(date.replace("-", ""))])
+    begin = 0
+    while begin < len(day):
+        single = draw.random() < SINGLES * ROWS / (1 + SINGLES * (ROWS - 1))
+        end = min(begin + (1 if single else ROWS), len(day))
+        name = hashlib.sha256(f"{seed}/{date}/{begin}".encode()).hexdigest()[:32]
+        yield Request(name, day["flight_id"].iloc[begin], day["at"].iloc[begin], slice(begin, end))
+        begin = end
+
+
+class Replay:
+    """Sends a table day by day.
+
+    Args:
+        client: the platform.
+        loop: name of the loop and of its endpoint.
+        table: rows with the columns `at` (aware), `day` (date in the loop's time zone), `flight_id`, the
+            features and the target.
+        signature: the model's inputs.
+    """
+
+    def __init__(
+        self, client: Millrace, loop: str, table: pd.DataFrame, signature: dict, target: str, seed: int = 7
+    ) -> None:
+        self.client, self.loop, self.target, self.seed = client, loop, target, seed
+        self.table, self.signature = table, signature
+        self.url = client.serving.endpoint(loop)["url"]
+        self.traffic = Traffic()
+        self.predictions: list[pd.DataFrame] = []
+
+    def run(self, told: Callable[[object, Traffic], None]) -> Traffic:
+        """Send everything; *told* hears of each finished day."""
+        asyncio.run(self._run(told))
+        return self.traffic
+
+    async def _run(self, told: Callable[[object, Traffic], None]) -> None:
+        limits = httpx.Limits(max_connections=CONNECTIONS)
+        headers = {"authorization": f"Bearer {self.client.token}"}
+        waiting: list[tuple[pd.DataFrame, list[Request]]] = []
+        async with httpx.AsyncClient(limits=limits, timeout=30, trust_env=False, headers=headers) as http:
+            for date, day in self.table.groupby("day", sort=True):
+                sent = list(requests_of(day, self.seed))
+                await self._send_day(http, day, sent)
+                began = time.perf_counter()
+                waiting.append((day, sent))
+                if len(waiting) > 1:
+                    await asyncio.to_thread(self._label, *waiting.pop(0), through=day["midnight"].iloc[0])
+                self.traffic.rest_seconds += time.perf_counter() - began
+                told(date, self.traffic)
+
+    async def _send_day(self, http: httpx.AsyncClient, day: pd.DataFrame, sent: list[Request]) -> None:
+        columns = columns_from_rows(day, self.signature)
+        queue = iter(sent)
+
+        async def worker() -> None:
+            for request in queue:
+                part = {name: (kind, values[request.rows]) for name, (kind, values) in columns.items()}
+                await self._send(http, request, part)
+
+        await asyncio.gather(*(worker() for _ in range(CONNECTIONS)))
+
+    async def _send(self, http: httpx.AsyncClient, request: Request, columns: dict) -> None:
+        body, headers = encode(columns, request.id)
+        headers |= {
+            "x-request-id": request.id,
+            "x-millrace-key": request.key,
+            "x-millrace-event-time": request.at.isoformat(),
+        }
+        rows = request.rows.stop - request.rows.start
+        self.traffic.sent += 1
+        self.traffic.rows += rows
+        self.traffic.singles += rows == 1
+        answer = await self._answer(http, body, headers)
+        if answer is None or answer.status_code != 200:
+            self.traffic.failed += 1
+            return
+        decode(answer.content, int(answer.headers.get(HEADER_LENGTH) or 0) or None)
+        revision = answer.headers.get("x-millrace-revision", "unknown")
+        self.traffic.answered += 1
+        self.traffic.revisions[revision] = self.traffic.revisions.get(revision, 0) + rows
+
+    async def _answer(self, http: httpx.AsyncClient, body: bytes, headers: dict) -> httpx.Response | None:
+        """The answer; while the gateway is away or starting, the same request is sent again."""
+        for _ in range(TRIES):
+            try:
+                answer = await http.post(self.url, content=body, headers=headers)
+                if answer.status_code != 503:
+                    return answer
+            except httpx.TransportError:
+                pass
+            self.traffic.retried += 1
+            await asyncio.sleep(0.5)
+        return None
+
+    def _label(self, day: pd.DataFrame, sent: list[Request], through: datetime) -> None:
+        """Send the labels of *day*, say that they are complete, and wait until the loop has decided."""
+        self._await_log()
+        values = day[self.target].to_numpy()
+        labels = [
+            {
+                "request_id": request.id,
+                "index": index,
+                "value": float(values[request.rows.start + index]),
+                "at": through.isoformat(),
+            }
+            for request in sent
+            for index in range(request.rows.stop - request.rows.start)
+            if not np.isnan(values[request.rows.start + index])
+        ]
+        self.client.monitoring.push_labels(self.loop, labels, complete_through=through.isoformat())
+        self.client.controller.settle(self.loop, through.isoformat())
+
+    def _await_log(self) -> None:
+        """Wait until every answered row is logged or counted as lost."""
+        raise NotImplementedError

@@ -1,0 +1,96 @@
+"""Open Inference Protocol v2 with binary tensors: the one form in which a missing number (NaN) can travel.
+
+Source: Open Inference Protocol, binary tensor data extension (JSON header, then raw little-endian tensors;
+a string is its length in 4 bytes and its UTF-8 bytes). Every tensor here is a column: shape (rows, 1).
+"""
+
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import orjson
+
+HEADER_LENGTH = "inference-header-content-length"
+DTYPES = {"FP32": np.dtype("<f4"), "FP64": np.dtype("<f8"), "INT64": np.dtype("<i8"), "INT32": np.dtype("<i4")}
+
+
+def encode(columns: Mapping[str, tuple[str, np.ndarray]], request_id: str = "") -> tuple[bytes, dict[str, str]]:
+    """A request body and its headers.
+
+    Args:
+        columns: datatype (`FP32`, `INT64`, `BYTES`) and values of shape (rows,) by input name; BYTES holds str.
+    Raises: ValueError for a datatype that is not known here.
+    """
+    inputs, tensors = [], []
+    for name, (datatype, values) in columns.items():
+        raw = _raw(datatype, values)
+        tensors.append(raw)
+        parameters = {"binary_data_size": len(raw)}
+        inputs.append({"name": name, "shape": [len(values), 1], "datatype": datatype, "parameters": parameters})
+    head = {"inputs": inputs, "parameters": {"binary_data_output": True}}
+    header = orjson.dumps({"id": request_id} | head if request_id else head)
+    headers = {HEADER_LENGTH: str(len(header)), "content-type": "application/octet-stream"}
+    return header + b"".join(tensors), headers
+
+
+def decode(body: bytes, header_length: int | None) -> dict[str, np.ndarray]:
+    """The outputs of an answer, each of shape (rows,), by name.
+
+    Raises: ValueError if the body does not hold what its header says.
+    """
+    header = orjson.loads(body[:header_length] if header_length else body)
+    offset = header_length or len(body)
+    outputs: dict[str, np.ndarray] = {}
+    for output in header["outputs"]:
+        size = output.get("parameters", {}).get("binary_data_size")
+        if size is None:
+            outputs[output["name"]] = np.asarray(output["data"]).reshape(-1)
+            continue
+        outputs[output["name"]] = _values(output["datatype"], body[offset : offset + size])
+        offset += size
+    if offset != len(body):
+        raise ValueError(f"the body has {len(body)} bytes, its header speaks of {offset}")
+    return outputs
+
+
+def _raw(datatype: str, values: np.ndarray) -> bytes:
+    if datatype == "BYTES":
+        encoded = [str(value).encode() for value in values]
+        return b"".join(struct.pack("<I", len(item)) + item for item in encoded)
+    if datatype not in DTYPES:
+        raise ValueError(f"the datatype {datatype} is not one of {', '.join(DTYPES)}, BYTES")
+    return np.ascontiguousarray(values, DTYPES[datatype]).tobytes()
+
+
+def _values(datatype: str, raw: bytes) -> np.ndarray:
+    if datatype != "BYTES":
+        return np.frombuffer(raw, DTYPES[datatype])
+    strings: list[str] = []
+    offset = 0
+    while offset < len(raw):
+        (length,) = struct.unpack_from("<I", raw, offset)
+        strings.append(raw[offset + 4 : offset + 4 + length].decode())
+        offset += 4 + length
+    return np.array(strings, dtype=object)
+
+
+def columns_from_rows(rows: Mapping[str, Any], signature: Mapping[str, Any]) -> dict[str, tuple[str, np.ndarray]]:
+    """Tensors for a table of columns (a pandas DataFrame will do) after a model's *signature*.
+
+    Missing numbers become NaN, missing categories "", missing timestamps the smallest INT64.
+    Raises: KeyError naming the column that the table lacks.
+    """
+    made = {}
+    for item in signature["inputs"]:
+        made[item["name"]] = (item["datatype"], _column(np.asarray(rows[item["column"]]), item))
+    return made
+
+
+def _column(values: np.ndarray, item: Mapping[str, Any]) -> np.ndarray:
+    if item["datatype"] == "BYTES":
+        return np.array(["" if value is None or value != value else str(value) for value in values], dtype=object)
+    if item["kind"] == "timestamp":
+        stamps = values.astype("datetime64[s]")
+        return np.where(np.isnat(stamps), np.iinfo(np.int64).min, stamps.astype(np.int64))
+    return values.astype(np.float32)

@@ -1,0 +1,1 @@
+"""Fixtures that every test may use: an app of one service, called as its users would."""
