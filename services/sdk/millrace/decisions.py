@@ -63,7 +63,9 @@ class Decision(BaseModel):
     kind: Kind
     subject: str = Field(max_length=200, description="What was decided about, like 'flights/4' or 'run 3'.")
     outcome: str = Field(max_length=63, description="What was decided, like 'passed' or 'promoted'.")
-    event_time: datetime | None = Field(description="Event time at which it holds; null when outside event time.")
+    event_time: datetime | None = Field(
+        description="Event time at which it holds; null when outside event time."
+    )
     author: str = Field(max_length=100, description="'controller', another service, or 'user:<name>'.")
     reason: str = Field(max_length=2000, description="One plain sentence with the numbers.")
     evidence: Evidence = Field(default_factory=dict, description="Facts that a replay reproduces.")
