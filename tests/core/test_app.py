@@ -68,7 +68,11 @@ def test_a_route_without_a_permission_stops_the_service_from_starting(settings):
 def test_every_route_declares_a_permission_and_only_health_and_the_document_are_public(client):
     declared = {path: permission_of(route) for path, route in routes(client.app)}
     assert all(declared.values())
-    assert {path for path, name in declared.items() if name == PUBLIC} == {"/healthz", "/readyz", "/openapi.json"}
+    assert {path for path, name in declared.items() if name == PUBLIC} == {
+        "/healthz",
+        "/readyz",
+        "/openapi.json",
+    }
 
 
 @pytest.mark.parametrize("headers", [{}, bearer("wrong"), {"authorization": "Basic eDp5"}, bearer("")])

@@ -52,4 +52,6 @@ async def test_a_blob_that_is_not_there_is_not_found_and_deleting_it_is_nothing(
 
 async def test_nothing_but_blobs_is_left_in_the_store(store, tmp_path):
     await store.put(b"one")
-    assert [path.name for path in (tmp_path / "blobs").rglob("*") if path.is_file()] == [digest_of(b"one")[7:]]
+    assert [path.name for path in (tmp_path / "blobs").rglob("*") if path.is_file()] == [
+        digest_of(b"one")[7:]
+    ]

@@ -12,10 +12,17 @@ import numpy as np
 import orjson
 
 HEADER_LENGTH = "inference-header-content-length"
-DTYPES = {"FP32": np.dtype("<f4"), "FP64": np.dtype("<f8"), "INT64": np.dtype("<i8"), "INT32": np.dtype("<i4")}
+DTYPES = {
+    "FP32": np.dtype("<f4"),
+    "FP64": np.dtype("<f8"),
+    "INT64": np.dtype("<i8"),
+    "INT32": np.dtype("<i4"),
+}
 
 
-def encode(columns: Mapping[str, tuple[str, np.ndarray]], request_id: str = "") -> tuple[bytes, dict[str, str]]:
+def encode(
+    columns: Mapping[str, tuple[str, np.ndarray]], request_id: str = ""
+) -> tuple[bytes, dict[str, str]]:
     """A request body and its headers.
 
     Args:
@@ -27,7 +34,9 @@ def encode(columns: Mapping[str, tuple[str, np.ndarray]], request_id: str = "") 
         raw = _raw(datatype, values)
         tensors.append(raw)
         parameters = {"binary_data_size": len(raw)}
-        inputs.append({"name": name, "shape": [len(values), 1], "datatype": datatype, "parameters": parameters})
+        inputs.append(
+            {"name": name, "shape": [len(values), 1], "datatype": datatype, "parameters": parameters}
+        )
     head = {"inputs": inputs, "parameters": {"binary_data_output": True}}
     header = orjson.dumps({"id": request_id} | head if request_id else head)
     headers = {HEADER_LENGTH: str(len(header)), "content-type": "application/octet-stream"}
@@ -75,7 +84,9 @@ def _values(datatype: str, raw: bytes) -> np.ndarray:
     return np.array(strings, dtype=object)
 
 
-def columns_from_rows(rows: Mapping[str, Any], signature: Mapping[str, Any]) -> dict[str, tuple[str, np.ndarray]]:
+def columns_from_rows(
+    rows: Mapping[str, Any], signature: Mapping[str, Any]
+) -> dict[str, tuple[str, np.ndarray]]:
     """Tensors for a table of columns (a pandas DataFrame will do) after a model's *signature*.
 
     Missing numbers become NaN, missing categories "", missing timestamps the smallest INT64.
@@ -89,7 +100,9 @@ def columns_from_rows(rows: Mapping[str, Any], signature: Mapping[str, Any]) -> 
 
 def _column(values: np.ndarray, item: Mapping[str, Any]) -> np.ndarray:
     if item["datatype"] == "BYTES":
-        return np.array(["" if value is None or value != value else str(value) for value in values], dtype=object)
+        return np.array(
+            ["" if value is None or value != value else str(value) for value in values], dtype=object
+        )
     if item["kind"] == "timestamp":
         stamps = values.astype("datetime64[s]")
         return np.where(np.isnat(stamps), np.iinfo(np.int64).min, stamps.astype(np.int64))

@@ -75,7 +75,9 @@ def monthly(rmse: dict[str, dict[str, Any]], unit: str) -> Figure:
     places = np.arange(len(months))
     for shift, (name, colour) in zip((-0.27, 0.0, 0.27), COLOURS.items(), strict=True):
         values = [rmse[name]["by_month"][month] for month in months]
-        axes.bar(places + shift, values, 0.25, color=colour, label=f"{LABELS[name]} {rmse[name]['overall']:.1f}")
+        axes.bar(
+            places + shift, values, 0.25, color=colour, label=f"{LABELS[name]} {rmse[name]['overall']:.1f}"
+        )
     axes.set_xticks(places, [pd.Timestamp(f"{month}-01").strftime("%b") for month in months])
     axes.set_ylabel(f"RMSE ({unit})")
     axes.legend(ncols=3, frameon=False, fontsize=8)
@@ -95,9 +97,13 @@ def gates(verdicts: list[dict[str, Any]]) -> Figure:
         axes.plot([bounds[0], bounds[2]], [place, place], color=colour, lw=3, solid_capstyle="butt")
         axes.plot(bounds[1], place, "o", color=colour)
         axes.plot([100 * item["margin"]] * 2, [place - 0.3, place + 0.3], color="black", lw=1)
-    axes.set_yticks(range(len(verdicts)), [f"{item['label']}  {item['verdict']}" for item in reversed(verdicts)])
+    axes.set_yticks(
+        range(len(verdicts)), [f"{item['label']}  {item['verdict']}" for item in reversed(verdicts)]
+    )
     axes.axvline(0, color="#999999", lw=0.8)
-    axes.set_xlabel("candidate's loss against the champion's, % (left is better; the black tick is the margin)")
+    axes.set_xlabel(
+        "candidate's loss against the champion's, % (left is better; the black tick is the margin)"
+    )
     axes.grid(axis="y", visible=False)
     return figure
 

@@ -107,9 +107,7 @@ def _instant(day: pd.Series, clock: pd.Series, zone: pd.Series) -> pd.Series:
     return instants
 
 
-def _block(
-    day: pd.Series, flights: pd.DataFrame, departure: pd.Series, airports: pd.DataFrame
-) -> pd.Series:
+def _block(day: pd.Series, flights: pd.DataFrame, departure: pd.Series, airports: pd.DataFrame) -> pd.Series:
     """Elapsed minutes from scheduled departure to scheduled arrival; an arrival before it is the next day."""
     zones = dict(zip(airports["faa"], airports["tzone"], strict=True)) | dict.fromkeys(
         PUERTO_RICO, "America/Puerto_Rico"
