@@ -15,9 +15,9 @@ help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z%-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 setup: $(STAMP) ## Make .venv with everything in it (called by the others)
 demo: $(STAMP) ## Run the loop on a year of flights; prints and draws what happened into out/demo
-	$(BIN)/python -m demo.flights
+	$(BIN)/python -m millrace.demo
 demo-short: $(STAMP) ## The same on the first months only, as CI runs it
-	$(BIN)/python -m demo.flights --through 2013-04-20 --out out/demo-short
+	$(BIN)/python -m millrace.demo --through 2013-04-20 --out out/demo-short
 up: $(STAMP) ## Start the platform until Ctrl-C (the same as .venv/bin/millrace up)
 	$(BIN)/millrace up
 

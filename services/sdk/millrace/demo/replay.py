@@ -25,6 +25,8 @@ SINGLES = 0.12
 """Share of requests' rows that travel alone, one row a request."""
 TRIES = 60
 """How often one request is sent while the gateway is away, half a second apart."""
+PATIENCE = 1200
+"""Looks at the log before giving up: a minute."""
 LOOK = 0.05
 """Seconds between two looks at whether the log has everything."""
 
@@ -39,6 +41,8 @@ class Traffic:
     retried: int = 0
     rows: int = 0
     singles: int = 0
+    answered_rows: int = 0
+    days: int = 0
     rest_seconds: float = 0.0
     revisions: dict[str, int] = field(default_factory=dict)
 
@@ -72,9 +76,9 @@ class Replay:
     Args:
         client: the platform.
         loop: name of the loop and of its endpoint.
-        table: rows with the columns `at` (aware), `day` (date in the loop's time zone), `flight_id`, the
-            features and the target.
-        signature: the model's inputs.
+        table: rows numbered from 0 with the columns `at` (aware), `day` (date in the loop's time zone),
+            `midnight` (the instant at which that day begins), `flight_id`, the features and the target.
+        signature: the model's inputs and outputs.
     """
 
     def __init__(
@@ -84,7 +88,8 @@ class Replay:
         self.table, self.signature = table, signature
         self.url = client.serving.endpoint(loop)["url"]
         self.traffic = Traffic()
-        self.predictions: list[pd.DataFrame] = []
+        self._logged_before = -1
+        self.predictions = np.full(len(table), np.nan)
 
     def run(self, told: Callable[[object, Traffic], None]) -> Traffic:
         """Send everything; *told* hears of each finished day."""
@@ -99,6 +104,7 @@ class Replay:
             for date, day in self.table.groupby("day", sort=True):
                 sent = list(requests_of(day, self.seed))
                 await self._send_day(http, day, sent)
+                self.traffic.days += 1
                 began = time.perf_counter()
                 waiting.append((day, sent))
                 if len(waiting) > 1:
@@ -113,11 +119,11 @@ class Replay:
         async def worker() -> None:
             for request in queue:
                 part = {name: (kind, values[request.rows]) for name, (kind, values) in columns.items()}
-                await self._send(http, request, part)
+                await self._send(http, request, part, day.index)
 
         await asyncio.gather(*(worker() for _ in range(CONNECTIONS)))
 
-    async def _send(self, http: httpx.AsyncClient, request: Request, columns: dict) -> None:
+    async def _send(self, http: httpx.AsyncClient, request: Request, columns: dict, index: pd.Index) -> None:
         body, headers = encode(columns, request.id)
         headers |= {
             "x-request-id": request.id,
@@ -132,9 +138,11 @@ class Replay:
         if answer is None or answer.status_code != 200:
             self.traffic.failed += 1
             return
-        decode(answer.content, int(answer.headers.get(HEADER_LENGTH) or 0) or None)
+        outputs = decode(answer.content, int(answer.headers.get(HEADER_LENGTH) or 0) or None)
+        self.predictions[index[request.rows]] = outputs[self.signature["outputs"][0]["name"]]
         revision = answer.headers.get("x-millrace-revision", "unknown")
         self.traffic.answered += 1
+        self.traffic.answered_rows += rows
         self.traffic.revisions[revision] = self.traffic.revisions.get(revision, 0) + rows
 
     async def _answer(self, http: httpx.AsyncClient, body: bytes, headers: dict) -> httpx.Response | None:
@@ -169,5 +177,13 @@ class Replay:
         self.client.controller.settle(self.loop, through.isoformat())
 
     def _await_log(self) -> None:
-        """Wait until every answered row is logged or counted as lost."""
-        raise NotImplementedError
+        """Wait until every answered row is in the log, or is counted as lost by the gateway."""
+        for _ in range(PATIENCE):
+            counts = self.client.monitoring.monitor(self.loop)["counts"]
+            if counts["logged"] >= self.traffic.answered_rows:
+                return
+            if self.client.serving.gateway()["logs_dropped"] > 0 and counts["logged"] == self._logged_before:
+                return
+            self._logged_before = counts["logged"]
+            time.sleep(LOOK)
+        raise TimeoutError(f"{self.traffic.answered_rows} rows were answered, {counts['logged']} are logged")
