@@ -1,0 +1,104 @@
+"""SQL of the intake: segments with their counts in one transaction, and the segments of a span."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from millrace_core.storage import Blob
+from millrace_monitoring.ingest.counts import FIELDS, Key, Tally
+from millrace_monitoring.ingest.segments import Segment as Rows
+from millrace_monitoring.tables import Count, Monitor, Segment
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A segment whose bytes are durable."""
+
+    rows: Rows
+    blob: Blob
+
+
+async def add(session: AsyncSession, stored: Sequence[Stored], tally: Tally) -> None:
+    """Record stored segments and counts, and move each monitor's newest event time."""
+    for item in stored:
+        first, last = item.rows.span
+        session.add(
+            Segment(
+                project=item.rows.project,
+                endpoint=item.rows.endpoint,
+                digest=item.blob.digest,
+                size=item.blob.size,
+                rows=len(item.rows.table),
+                first_event=first,
+                last_event=last,
+            )
+        )
+        await _advance(session, item.rows, last, tally)
+    for key, counted in tally.counts.items():
+        await _count(session, key, counted)
+
+
+async def _advance(session: AsyncSession, rows: Rows, last: datetime, tally: Tally) -> None:
+    """Move the newest event time; rows of a day that has closed are counted as late."""
+    key = (Monitor.project == rows.project, Monitor.endpoint == rows.endpoint)
+    monitor = await session.scalar(select(Monitor).where(*key).with_for_update())
+    if monitor is None:
+        return
+    if monitor.event_time_max is None or monitor.event_time_max < last:
+        monitor.event_time_max = last
+    if monitor.closed_through is not None:
+        times = rows.table["event_time"].to_numpy()
+        late = times < np.datetime64(monitor.closed_through.replace(tzinfo=None), "us")
+        for revision in rows.table.filter(late.tolist())["revision"].to_pylist() if late.any() else ():
+            tally.add((rows.project, rows.endpoint, revision, "inference"), late=1)
+
+
+async def _count(session: AsyncSession, key: Key, counted: dict[str, int]) -> None:
+    where = (Count.project == key[0], Count.endpoint == key[1], Count.revision == key[2], Count.listener == key[3])
+    more = {name: getattr(Count, name) + counted[name] for name in FIELDS}
+    changed = await session.execute(update(Count).where(*where).values(**more))
+    if changed.rowcount == 0:  # type: ignore[attr-defined]
+        first = dict(zip(("project", "endpoint", "revision", "listener"), key, strict=True))
+        session.add(Count(**first, **{name: counted[name] for name in FIELDS}))
+        await session.flush()
+
+
+async def spanning(
+    session: AsyncSession, project: str, endpoint: str, begin: datetime | None, end: datetime
+) -> list[Segment]:
+    """Segments that may hold rows with an event time in [begin, end); begin None: from the first."""
+    where = [Segment.project == project, Segment.endpoint == endpoint, Segment.first_event < end]
+    if begin is not None:
+        where.append(Segment.last_event >= begin)
+    return list((await session.scalars(select(Segment).where(*where).order_by(Segment.number))).all())
+
+
+async def newest(session: AsyncSession, rows: int) -> list[Segment]:
+    """The newest segments, of all endpoints, that together hold at most about *rows* rows; oldest first."""
+    found: list[Segment] = []
+    for segment in await session.scalars(select(Segment).order_by(Segment.number.desc()).limit(2000)):
+        rows -= segment.rows
+        if rows < 0:
+            break
+        found.append(segment)
+    return found[::-1]
+
+
+async def first_event(session: AsyncSession, project: str, endpoint: str) -> datetime | None:
+    """The earliest event time among the stored segments."""
+    where = (Segment.project == project, Segment.endpoint == endpoint)
+    return await session.scalar(select(func.min(Segment.first_event)).where(*where))
+
+
+async def remove(session: AsyncSession, numbers: Sequence[int]) -> None:
+    await session.execute(delete(Segment).where(Segment.number.in_(numbers)))
+
+
+async def counts(session: AsyncSession, project: str, endpoint: str) -> list[Count]:
+    """What became of the records of each revision."""
+    where = (Count.project == project, Count.endpoint == endpoint)
+    return list((await session.scalars(select(Count).where(*where).order_by(Count.revision, Count.listener))).all())

@@ -1,0 +1,96 @@
+"""The OTLP receiver: the gateway's access log over gRPC, answered when it is durable."""
+
+import asyncio
+
+import grpc
+from fastapi import FastAPI
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import (
+    LogsServiceServicer,
+    add_LogsServiceServicer_to_server,
+)
+
+from millrace_core.auth import Tokens
+from millrace_core.log import log
+from millrace_monitoring.ingest import queries, segments
+from millrace_monitoring.ingest.intake import REMEMBERED, Batch, Full, Intake
+from millrace_monitoring.ingest.segments import Segment
+
+PERMISSION = "monitoring.logs.write"
+MESSAGE_BYTES = 64 * 2**20
+"""Largest export; the gateway flushes at 256 KiB, or after a single larger body."""
+
+
+class Receiver(LogsServiceServicer):  # type: ignore[misc]
+    """LogsService.Export behind a bearer token."""
+
+    def __init__(self, intake: Intake, tokens: Tokens) -> None:
+        self._intake, self._tokens = intake, tokens
+
+    async def Export(  # noqa: N802
+        self, request: ExportLogsServiceRequest, context: grpc.aio.ServicerContext
+    ) -> ExportLogsServiceResponse:
+        """Store the records; an answer means that they are on the disk."""
+        if not self._may(context):
+            await context.abort(grpc.StatusCode.UNAUTHENTICATED, f"a token with {PERMISSION} is needed")
+        try:
+            await self._intake.offer(request)
+        except Full:
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "the queue is full; the records are dropped")
+        except Exception:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "the records could not be stored; see the log")
+        return ExportLogsServiceResponse()
+
+    def _may(self, context: grpc.aio.ServicerContext) -> bool:
+        metadata = dict(context.invocation_metadata() or ())
+        scheme, _, token = str(metadata.get("authorization", "")).partition(" ")
+        actor = self._tokens.actor(token.strip()) if scheme.lower() == "bearer" else None
+        return actor is not None and actor.may(PERMISSION)
+
+
+async def start(app: FastAPI) -> None:
+    """Open the receiver; `app.state.otlp_port` is its port."""
+    settings = app.state.settings
+    intake = Intake(lambda batch: _write(app, batch), settings.flush_seconds, settings.queue_bytes)
+    await _remember(app, intake)
+    app.state.intake = intake
+    app.state.intake_task = asyncio.create_task(intake.run())
+    server = grpc.aio.server(options=[("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.so_reuseport", 0)])
+    add_LogsServiceServicer_to_server(Receiver(intake, app.state.tokens), server)
+    app.state.otlp_port = server.add_insecure_port(f"{settings.otlp_host}:{settings.otlp_port}")
+    await server.start()
+    app.state.otlp = server
+    log.info("receiving the access log", port=app.state.otlp_port)
+
+
+async def stop(app: FastAPI) -> None:
+    """Take no more, write what waits."""
+    await app.state.otlp.stop(grace=1.0)
+    app.state.intake_task.cancel()
+    await asyncio.gather(app.state.intake_task, return_exceptions=True)
+    await app.state.intake.flush()
+
+
+async def ready(app: FastAPI) -> str | None:
+    """None while the intake runs."""
+    return "the intake has stopped" if app.state.intake_task.done() else None
+
+
+async def _write(app: FastAPI, batch: Batch) -> None:
+    """Bytes first, then the rows that say they are there; the pass that closes days hears of it."""
+    stored = []
+    for segment in batch.segments:
+        data = await asyncio.to_thread(segments.dump, segment.table)
+        stored.append(queries.Stored(segment, await app.state.store.put(data)))
+    if stored or batch.tally.counts:
+        async with app.state.sessions.begin() as session:
+            await queries.add(session, stored, batch.tally)
+    app.state.wake.set()
+
+
+async def _remember(app: FastAPI, intake: Intake) -> None:
+    async with app.state.readers() as session:
+        found = await queries.newest(session, REMEMBERED)
+    for row in found:
+        table = segments.load(await app.state.store.read(row.digest))
+        intake.remember(Segment(row.project, row.endpoint, table))

@@ -1,0 +1,145 @@
+"""One access-log record of the gateway as a Record: who asked what, when, and what was answered."""
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from millrace_monitoring.ingest import bodies
+
+FUTURE = timedelta(hours=1)
+"""How far ahead of the request's start its event time may lie; beyond it the clock of the sender is wrong."""
+FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
+SAFE = re.compile(r"^[\x21-\x7e]{1,128}$")
+NANO = 10**9
+
+
+@dataclass
+class Record:
+    """A request to one revision; *fault* says why it has no rows ('' when it has).
+
+    Faults: `http` (an error was answered), `skipped` (body too large to log), `undecodable`, `future`.
+    """
+
+    project: str
+    endpoint: str
+    revision: str
+    listener: str
+    request_id: str
+    key: str
+    event_time: datetime
+    at: datetime
+    status: int
+    duration_ms: float
+    fault: str = ""
+    features: dict[str, np.ndarray] = field(default_factory=dict)
+    predictions: np.ndarray = field(default_factory=lambda: np.empty(0))
+
+    @property
+    def rows(self) -> int:
+        return len(self.predictions)
+
+
+def record(attributes: Mapping[str, str], time_unix_nano: int) -> Record | None:
+    """Read one log record; None when it names no endpoint, so that nobody could ever ask for it."""
+    endpoint = _endpoint(attributes)
+    if endpoint is None:
+        return None
+    at = _instant(time_unix_nano / NANO) or FIRST
+    made = Record(
+        project=_name(attributes.get("project", "")) or "default",
+        endpoint=endpoint,
+        revision=_text(attributes, "revision", 80),
+        listener="shadow" if attributes.get("listener") == "shadow" else "inference",
+        request_id=attributes.get("request_id", ""),
+        key=_text(attributes, "key", 256),
+        event_time=_event_time(_text(attributes, "event_time", 64)) or at,
+        at=at,
+        status=int(_number(attributes.get("status", ""), 0, 999)),
+        duration_ms=_number(attributes.get("duration_ms", ""), 0, 1e9),
+    )
+    made.fault = _fault(made, attributes)
+    if not made.fault:
+        _decode(made, attributes)
+    return made
+
+
+def _fault(made: Record, attributes: Mapping[str, str]) -> str:
+    if not SAFE.match(made.request_id) or made.request_id == "-":
+        made.request_id = ""
+        return "undecodable"
+    if made.event_time > made.at + FUTURE:
+        made.event_time = made.at
+        return "future"
+    if made.status != 200:
+        return "http"
+    skipped = (_text(attributes, "request_skipped", 8), _text(attributes, "response_skipped", 8))
+    return "skipped" if any(skipped) else ""
+
+
+def _decode(made: Record, attributes: Mapping[str, str]) -> None:
+    try:
+        features = bodies.columns(*_body(attributes, "request"), side="inputs")
+        predictions = bodies.answer(bodies.columns(*_body(attributes, "response"), side="outputs"))
+        if any(len(column) != len(predictions) for column in features.values()):
+            raise bodies.Undecodable("the answer has another number of rows than the request")
+        made.features, made.predictions = features, predictions
+    except bodies.Undecodable:
+        made.fault = "undecodable"
+
+
+def _body(attributes: Mapping[str, str], side: str) -> tuple[bytes, int | None]:
+    length = attributes.get(f"{side}_json_length", "")
+    try:
+        body = base64.b64decode(attributes.get(side, ""), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise bodies.Undecodable("not base64") from error
+    return body, int(length) if length.isascii() and length.isdigit() else None
+
+
+def _endpoint(attributes: Mapping[str, str]) -> str | None:
+    """The endpoint by its route, else by the revision's name `<endpoint>--r<number>`."""
+    given = _name(attributes.get("endpoint", ""))
+    return given or _name(attributes.get("revision", "").rpartition("--r")[0])
+
+
+def _name(text: str) -> str | None:
+    return text if NAME.match(text) else None
+
+
+def _text(attributes: Mapping[str, str], key: str, limit: int) -> str:
+    """An attribute's text; the gateway writes '-' for none."""
+    value = attributes.get(key, "")
+    return "" if value == "-" else value[:limit]
+
+
+def _number(text: str, low: float, high: float) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        return 0.0
+    return min(max(value, low), high) if value == value else 0.0
+
+
+def _event_time(text: str) -> datetime | None:
+    """ISO 8601 with an offset, or milliseconds since 1970; None when it is neither."""
+    if text.isascii() and text.isdigit():
+        return _instant(int(text) / 1000)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None or not FIRST <= moment < LAST:
+        return None
+    return moment.astimezone(UTC)
+
+
+def _instant(seconds: float) -> datetime | None:
+    if not FIRST.timestamp() <= seconds < LAST.timestamp():
+        return None
+    return FIRST + timedelta(microseconds=round(seconds * 1e6))

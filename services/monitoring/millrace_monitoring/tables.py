@@ -1,0 +1,205 @@
+"""Every table of monitoring; rows and days lie in the blob store, here is what finds and counts them."""
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Boolean, Date, Float, Index, Integer, LargeBinary, String, Text, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from millrace_core.database import UtcDateTime, metadata
+from millrace_core.outbox import OutboxMixin
+
+Id = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class Table(DeclarativeBase):
+    metadata = metadata()
+
+
+class Monitor(Table):
+    """What watches one endpoint, how far it has come, and the state of its detectors."""
+
+    __tablename__ = "monitors"
+
+    project: Mapped[str] = mapped_column(String(63), primary_key=True)
+    endpoint: Mapped[str] = mapped_column(String(63), primary_key=True)
+    spec: Mapped[dict[str, Any]] = mapped_column(JSON)
+    event_time_max: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    complete_through: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    closed_through: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    labelled: Mapped[int] = mapped_column(BigInteger, default=0)
+    late_labels: Mapped[int] = mapped_column(BigInteger, default=0)
+    state: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+
+class Lineup(Table):
+    """Champion and archived versions; the newest one that holds before a day's end is used for that day."""
+
+    __tablename__ = "lineups"
+    __table_args__ = (Index("ix_lineups_endpoint", "project", "endpoint", "number"),)
+
+    number: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=True)
+    project: Mapped[str] = mapped_column(String(63))
+    endpoint: Mapped[str] = mapped_column(String(63))
+    effective_from: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    champion: Mapped[dict[str, Any]] = mapped_column(JSON)
+    archived: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+
+
+class Segment(Table):
+    """One stored Arrow file with rows whose day is still open."""
+
+    __tablename__ = "segments"
+    __table_args__ = (Index("ix_segments_span", "project", "endpoint", "last_event"),)
+
+    number: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=True)
+    project: Mapped[str] = mapped_column(String(63))
+    endpoint: Mapped[str] = mapped_column(String(63))
+    digest: Mapped[str] = mapped_column(String(71), index=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    rows: Mapped[int] = mapped_column(Integer)
+    first_event: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_event: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Count(Table):
+    """What became of the records of one revision; offered = written + dropped + duplicates."""
+
+    __tablename__ = "counts"
+
+    project: Mapped[str] = mapped_column(String(63), primary_key=True)
+    endpoint: Mapped[str] = mapped_column(String(63), primary_key=True)
+    revision: Mapped[str] = mapped_column(String(80), primary_key=True)
+    listener: Mapped[str] = mapped_column(String(16), primary_key=True)
+    offered: Mapped[int] = mapped_column(BigInteger, default=0)
+    written: Mapped[int] = mapped_column(BigInteger, default=0)
+    dropped: Mapped[int] = mapped_column(BigInteger, default=0)
+    duplicates: Mapped[int] = mapped_column(BigInteger, default=0)
+    rows: Mapped[int] = mapped_column(BigInteger, default=0)
+    faults: Mapped[int] = mapped_column(BigInteger, default=0)
+    late: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class Label(Table):
+    """The truth about one row; a later `at` corrects."""
+
+    __tablename__ = "labels"
+    __table_args__ = {"sqlite_with_rowid": False}
+
+    project: Mapped[str] = mapped_column(String(63), primary_key=True)
+    endpoint: Mapped[str] = mapped_column(String(63), primary_key=True)
+    request_id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    index: Mapped[int] = mapped_column(Integer, primary_key=True)
+    value: Mapped[float] = mapped_column(Float(53))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Closing(Table):
+    """One closed day of one endpoint: its rows (a Parquet blob), its profile, and what was found."""
+
+    __tablename__ = "closings"
+    __table_args__ = (
+        Index("uq_closings_day", "project", "endpoint", "day", unique=True),
+        {"sqlite_autoincrement": True},
+    )
+
+    seq: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=True)
+    project: Mapped[str] = mapped_column(String(63))
+    endpoint: Mapped[str] = mapped_column(String(63))
+    day: Mapped[date] = mapped_column(Date)
+    through: Mapped[datetime] = mapped_column(UtcDateTime)
+    rows: Mapped[int] = mapped_column(Integer)
+    labelled: Mapped[int] = mapped_column(Integer)
+    champion: Mapped[int | None] = mapped_column(Integer)
+    item: Mapped[dict[str, Any]] = mapped_column(JSON)
+    profile: Mapped[bytes | None] = mapped_column(LargeBinary)
+    digest: Mapped[str | None] = mapped_column(String(71), index=True)
+
+
+class Loss(Table):
+    """Mean loss of one version's graph over the labelled rows of one day."""
+
+    __tablename__ = "losses"
+
+    project: Mapped[str] = mapped_column(String(63), primary_key=True)
+    endpoint: Mapped[str] = mapped_column(String(63), primary_key=True)
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True)
+    graph: Mapped[str] = mapped_column(String(32), primary_key=True)
+    n: Mapped[int] = mapped_column(Integer)
+    loss: Mapped[float] = mapped_column(Float(53))
+
+
+class Comparison(Table):
+    """Two revisions (mirrored rows) or versions (batch) on the same rows of one day."""
+
+    __tablename__ = "comparisons"
+
+    project: Mapped[str] = mapped_column(String(63), primary_key=True)
+    endpoint: Mapped[str] = mapped_column(String(63), primary_key=True)
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16), primary_key=True)
+    first: Mapped[str] = mapped_column(String(80), primary_key=True)
+    second: Mapped[str] = mapped_column(String(80), primary_key=True)
+    item: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class Alarm(Table):
+    """A finding that calls for action; one open alarm for each (endpoint, cause)."""
+
+    __tablename__ = "alarms"
+    __table_args__ = (
+        Index(
+            "uq_alarms_open",
+            "project",
+            "endpoint",
+            "cause",
+            unique=True,
+            sqlite_where=text("state != 'closed'"),
+            postgresql_where=text("state != 'closed'"),
+        ),
+    )
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    project: Mapped[str] = mapped_column(String(63))
+    endpoint: Mapped[str] = mapped_column(String(63))
+    kind: Mapped[str] = mapped_column(String(16))
+    cause: Mapped[str] = mapped_column(String(300))
+    state: Mapped[str] = mapped_column(String(16), index=True)
+    opened_day: Mapped[date] = mapped_column(Date)
+    last_day: Mapped[date] = mapped_column(Date)
+    closed_day: Mapped[date | None] = mapped_column(Date)
+    count: Mapped[int] = mapped_column(Integer)
+    reason: Mapped[str] = mapped_column(Text)
+    evidence: Mapped[dict[str, Any]] = mapped_column(JSON)
+    acknowledged_by: Mapped[str | None] = mapped_column(String(100))
+
+
+class Webhook(Table):
+    """Where to post messages."""
+
+    __tablename__ = "webhooks"
+
+    project: Mapped[str] = mapped_column(String(63), primary_key=True)
+    name: Mapped[str] = mapped_column(String(63), primary_key=True)
+    url: Mapped[str] = mapped_column(Text)
+    events: Mapped[list[str]] = mapped_column(JSON)
+
+
+class Delivery(Table):
+    """One message to one webhook, tried until it arrives or is given up."""
+
+    __tablename__ = "deliveries"
+
+    id: Mapped[str] = mapped_column(String(36), primary_key=True)
+    project: Mapped[str] = mapped_column(String(63))
+    webhook: Mapped[str] = mapped_column(String(63))
+    body: Mapped[dict[str, Any]] = mapped_column(JSON)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    next_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    done: Mapped[bool] = mapped_column(Boolean, default=False, index=True)
+    error: Mapped[str | None] = mapped_column(Text)
+
+
+class Outbox(OutboxMixin, Table):
+    """Decisions on their way to the registry."""
