@@ -1,0 +1,197 @@
+"""Has a feature's distribution moved more than consecutive days do by themselves?
+
+The null is cyclic: reference and current days stand on a circle, and every window of the current length is compared
+with the rest. Days resemble their neighbours, so permuting single days would alarm far too often; whole windows
+keep the resemblance (simulated in docs/simulations.md).
+Source: cyclic shifts as in permutation tests for time series (Romano and Tirlea, 2022, discuss why plain permutation
+fails); max-T over features with common shifts after Westfall and Young (1993); FDR by Benjamini and Hochberg (1995).
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from scipy import stats
+
+SMOOTHING = 0.5
+THRESHOLD = 0.1
+MINIMUM_REFERENCE_DAYS = 30
+MINIMUM_ROWS = 500
+RATE = 0.05
+SLOTS_PER_ROW = 0.02
+
+
+def join(pooled: np.ndarray, rows: int) -> np.ndarray:
+    """Group of each slot after neighbours are joined until there are at most 1 + 0.02 rows groups.
+
+    Args:
+        pooled: counts of all days together, shape (slots,).
+        rows: rows in the smaller sample; few rows in many slots make PSI large by noise alone.
+    Returns: shape (slots,), groups numbered from 0 without gaps.
+    """
+    most = max(2, min(len(pooled), int(1 + SLOTS_PER_ROW * rows)))
+    if most >= len(pooled):
+        return np.arange(len(pooled))
+    before = np.cumsum(pooled) - pooled / 2
+    groups = np.minimum((before / max(pooled.sum(), 1) * most).astype(int), most - 1)
+    return np.unique(groups, return_inverse=True)[1]
+
+
+def psi(reference: np.ndarray, current: np.ndarray) -> float:
+    """Population stability index of two histograms with the same slots, smoothed by 0.5 a slot.
+
+    Args:
+        reference, current: counts, shape (slots,).
+    """
+    return float(_psi(np.asarray(reference)[None, :], np.asarray(current)[None, :])[0])
+
+
+def _psi(reference: np.ndarray, current: np.ndarray) -> np.ndarray:
+    """PSI row by row: shapes (shifts, slots) to (shifts,)."""
+    slots = reference.shape[1]
+    p = (current + SMOOTHING) / (current.sum(1, keepdims=True) + SMOOTHING * slots)
+    q = (reference + SMOOTHING) / (reference.sum(1, keepdims=True) + SMOOTHING * slots)
+    return ((p - q) * np.log(p / q)).sum(1)
+
+
+def joined(days: np.ndarray, rows: int) -> np.ndarray:
+    """Daily counts with neighbouring slots joined as `join` says: shape (days, groups)."""
+    groups = join(days.sum(0), rows)
+    merged = np.zeros((len(days), int(groups.max()) + 1))
+    np.add.at(merged.T, groups, days.T)
+    return merged
+
+
+def cyclic_null(reference: np.ndarray, current: np.ndarray) -> np.ndarray:
+    """PSI of every window of the circle of days against the rest.
+
+    Args:
+        reference: daily counts, shape (reference days, slots), in order.
+        current: daily counts, shape (current days, slots), following it.
+    Returns: shape (all days,); entry 0 is the observed window (the current days), the others are the null.
+    """
+    days = np.concatenate([current, reference])
+    length = len(current)
+    days = joined(days, int(min(current.sum(), reference.sum())))
+    sums = np.concatenate([np.zeros((1, days.shape[1])), np.cumsum(np.concatenate([days, days]), axis=0)])
+    starts = np.arange(len(days))
+    windows = sums[starts + length] - sums[starts]
+    return _psi(days.sum(0)[None, :] - windows, windows)
+
+
+@dataclass(frozen=True)
+class Score:
+    """One feature in one window: PSI, what chance does, and whether all three conditions hold."""
+
+    feature: str
+    psi: float
+    null_high: float
+    p: float
+    adjusted: float
+    rows: int
+    fires: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Window:
+    """All features in one window; `observing` says why nothing can be decided, if so."""
+
+    scores: list[Score]
+    rows: int
+    observing: str | None
+
+    @property
+    def firing(self) -> list[str]:
+        return [score.feature for score in self.scores if score.fires]
+
+
+def cannot_fire(reference_days: int, current_days: int, rate: float = RATE) -> str | None:
+    """Why a rule with these spans could never alarm, in words; None if it can. A rule that cannot fire is a bug."""
+    days = reference_days + current_days
+    if reference_days < MINIMUM_REFERENCE_DAYS:
+        return f"{reference_days} reference days are too few, {MINIMUM_REFERENCE_DAYS} are needed"
+    if current_days < 1 or reference_days < 2 * current_days:
+        return f"{current_days} current days need a reference at least twice as long"
+    if 1 / days > rate:
+        return f"with {days} days no p-value is below {1 / days:.3f}, the rate is {rate}"
+    return None
+
+
+def judge(
+    reference: Mapping[str, np.ndarray],
+    current: Mapping[str, np.ndarray],
+    threshold: float = THRESHOLD,
+    rate: float = RATE,
+) -> Window:
+    """Score every feature in one window.
+
+    A feature fires when its PSI is above *threshold*, its window is the largest of all cyclic shifts (or beyond the
+    99 % quantile of 100 and more), and it survives control over features: Benjamini-Hochberg where the number of
+    days allows it, else max-T with common shifts.
+
+    Args:
+        reference: daily counts by feature, each of shape (reference days, slots).
+        current: the same for the window, each of shape (current days, slots).
+    Raises: ValueError if the features or the numbers of days do not agree.
+    """
+    shapes = {(len(reference[name]), len(current[name])) for name in current}
+    if set(reference) != set(current) or len(shapes) > 1:
+        raise ValueError("reference and current need the same features and days")
+    if not shapes:
+        return Window([], 0, "there are no features")
+    rows = int(max(values.sum() for values in current.values()))
+    reason = cannot_fire(*shapes.pop(), rate)
+    if reason is None and rows < MINIMUM_ROWS:
+        reason = f"{rows} rows are too few, {MINIMUM_ROWS} are needed; widen the window"
+    nulls = {name: cyclic_null(reference[name], current[name]) for name in sorted(current)}
+    return Window(_scores(nulls, current, threshold, rate, reason is None), rows, reason)
+
+
+def _scores(
+    nulls: dict[str, np.ndarray],
+    current: Mapping[str, np.ndarray],
+    threshold: float,
+    rate: float,
+    decides: bool,
+) -> list[Score]:
+    p_values = {name: float(np.mean(values >= values[0])) for name, values in nulls.items()}
+    length = len(next(iter(current.values())))
+    adjusted = _adjusted(nulls, p_values, length, rate)
+    scores = []
+    for name, values in nulls.items():
+        others = values[1:]
+        high = float(np.quantile(others, 0.99)) if len(values) >= 100 else float(others.max())
+        fires = decides and values[0] > threshold and values[0] > high and adjusted[name] < rate
+        count = int(current[name].sum())
+        scores.append(Score(name, float(values[0]), high, p_values[name], adjusted[name], count, bool(fires)))
+    return scores
+
+
+def _adjusted(
+    nulls: dict[str, np.ndarray], p_values: dict[str, float], length: int, rate: float
+) -> dict[str, float]:
+    """p-values controlled over features: BH where 1/days <= rate/features, else max-T with common shifts."""
+    days = len(next(iter(nulls.values())))
+    if 1 / days <= rate / len(nulls):
+        controlled = stats.false_discovery_control(list(p_values.values()), method="bh")
+        return dict(zip(p_values, map(float, controlled), strict=True))
+    scaled = {name: values / max(_typical(values, length), 1e-12) for name, values in nulls.items()}
+    largest = np.max(np.stack(list(scaled.values())), axis=0)
+    return {name: float(np.mean(largest >= values[0])) for name, values in scaled.items()}
+
+
+def _typical(values: np.ndarray, length: int) -> float:
+    """Mean PSI of the windows that share no day with the current one: the scale of max-T."""
+    apart = values[length : len(values) - length + 1]
+    return float(np.mean(apart)) if len(apart) else float(np.mean(values))
+
+
+def alarms(before: Window | None, now: Window) -> list[str]:
+    """Features that fire in two consecutive windows that share no day; the caller sees to both."""
+    if before is None:
+        return []
+    return [name for name in now.firing if name in before.firing]

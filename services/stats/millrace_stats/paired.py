@@ -1,0 +1,212 @@
+"""Two models on the same rows: may the candidate be promoted, and has an archived one become better?
+
+Both work on blocks (days, or groups of rows where there is no time): a block's mean difference is one sample.
+"""
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from scipy import stats
+
+from millrace_stats.performance import Detector, Reference
+from millrace_stats.series import autocorrelation, inflation
+
+Verdict = Literal["passed", "failed", "inconclusive"]
+CONFIDENCE = 0.95
+SWITCH_LEVEL = 36_500.0
+SCALE_DAYS = 28
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The mean difference candidate - champion as a share of the champion's loss, with its bounds."""
+
+    verdict: Verdict
+    difference: float
+    lower: float
+    upper: float
+    margin: float
+    blocks: int
+    rows: int
+    autocorrelation: float
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def non_inferior(
+    candidate: np.ndarray,
+    champion: np.ndarray,
+    rows: np.ndarray,
+    margin: float,
+    minimum_blocks: int = 14,
+    ordered: bool = True,
+) -> Comparison:
+    """Is the candidate not worse than the champion by more than *margin*?
+
+    `passed` if the upper 95 % bound of the relative difference is below the margin, `failed` if the lower one is
+    above it, else `inconclusive`; also with fewer than *minimum_blocks*.
+
+    Args:
+        candidate, champion: mean loss of each block on the same rows, shape (blocks,).
+        rows: rows in each block, shape (blocks,); used for the report, every block counts once.
+        margin: as a share of the champion's mean loss, like 0.02.
+        ordered: blocks follow each other in time, so neighbours may resemble each other.
+    Raises: ValueError for different shapes or values that are not finite.
+    Source: t bound of the mean with the standard error widened for AR(1) dependence.
+    """
+    candidate, champion = np.asarray(candidate, float), np.asarray(champion, float)
+    if candidate.shape != champion.shape or candidate.shape != np.shape(rows):
+        raise ValueError("candidate, champion and rows must have one value for each block")
+    if not (np.isfinite(candidate).all() and np.isfinite(champion).all()):
+        raise ValueError("losses must be finite")
+    count, total = len(candidate), int(np.sum(rows))
+    if count < max(minimum_blocks, 3):
+        reason = f"{count} blocks are too few, {max(minimum_blocks, 3)} are needed"
+        return Comparison("inconclusive", np.nan, np.nan, np.nan, margin, count, total, 0.0, reason)
+    loss = max(float(np.mean(champion)), 1e-300)
+    share = (candidate - champion) / loss
+    r = autocorrelation(share) if ordered else 0.0
+    half = stats.t.ppf(CONFIDENCE, count - 1) * np.std(share, ddof=1) * inflation(r) / np.sqrt(count)
+    middle = float(np.mean(share))
+    lower, upper = middle - float(half), middle + float(half)
+    verdict: Verdict = "passed" if upper < margin else "failed" if lower > margin else "inconclusive"
+    where = {"passed": "below", "failed": "above", "inconclusive": "around"}[verdict]
+    reason = (
+        f"the candidate's loss differs by {middle:+.1%} (95 % bounds {lower:+.1%} to {upper:+.1%}), "
+        f"{where} the margin of {margin:+.1%}, on {count} blocks and {total} rows"
+    )
+    return Comparison(verdict, middle, lower, upper, margin, count, total, r, reason)
+
+
+@dataclass(frozen=True)
+class SliceFinding:
+    """One slice: how much worse the candidate is there, and how sure that is."""
+
+    name: str
+    rows: int
+    difference: float
+    p: float
+    q: float
+    worse: bool
+
+
+def slices(
+    parts: dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]],
+    tolerance: float = 0.05,
+    minimum_rows: int = 500,
+    rate: float = 0.05,
+) -> list[SliceFinding]:
+    """Slices in which the candidate is worse by more than *tolerance*, controlled over all slices.
+
+    Args:
+        parts: name to (candidate, champion, rows) by block, as in `non_inferior`.
+        rate: false discovery rate (Benjamini-Hochberg).
+    Returns: a finding for each slice with at least *minimum_rows* rows and 3 blocks.
+    """
+    kept, p_values, differences, counts = [], [], [], []
+    for name, (candidate, champion, rows) in parts.items():
+        if np.sum(rows) < minimum_rows or len(candidate) < 3:
+            continue
+        share = (np.asarray(candidate) - np.asarray(champion)) / max(float(np.mean(champion)), 1e-300)
+        error = np.std(share, ddof=1) * inflation(autocorrelation(share)) / np.sqrt(len(share))
+        statistic = (np.mean(share) - tolerance) / max(float(error), 1e-12)
+        kept.append(name)
+        differences.append(float(np.mean(share)))
+        counts.append(int(np.sum(rows)))
+        p_values.append(float(stats.t.sf(statistic, len(share) - 1)))
+    if not kept:
+        return []
+    adjusted = stats.false_discovery_control(p_values, method="bh")
+    found = zip(kept, counts, differences, p_values, adjusted, strict=True)
+    return [SliceFinding(*item[:4], float(item[4]), bool(item[4] < rate)) for item in found]
+
+
+@dataclass
+class SwitchBack:
+    """Sequential evidence that an archived version is better than the champion on the same rows.
+
+    Feed it each closed day's mean losses. The scale is frozen from earlier days on which neither version had seen
+    the data, or from the first SCALE_DAYS live days: a running scale would absorb the very effect looked for.
+    """
+
+    candidates: int = 1
+    margin: float = 0.02
+    minimum_days: int = 7
+    detector: Detector | None = None
+    waiting: list[float] = field(default_factory=list)
+    champion_sum: float = 0.0
+    gain_sum: float = 0.0
+    days: int = 0
+
+    @classmethod
+    def start(
+        cls,
+        candidates: int,
+        margin: float = 0.02,
+        minimum_days: int = 7,
+        earlier: np.ndarray | None = None,
+    ) -> "SwitchBack":
+        """Begin watching one pair.
+
+        Args:
+            candidates: how many archived versions are watched at the same time (the level is multiplied by it).
+            margin: least gain worth a switch, as a share of the champion's loss.
+            earlier: daily differences champion - archived of earlier out-of-sample days; the last 28 are used,
+                14 at least.
+        """
+        made = cls(candidates, margin, minimum_days)
+        if earlier is not None and len(earlier) >= SCALE_DAYS // 2:
+            made._freeze(np.asarray(earlier, float)[-SCALE_DAYS:])
+        return made
+
+    def _freeze(self, differences: np.ndarray) -> None:
+        reference = Reference.fit(differences, mean=0.0, tolerance=1.0)
+        self.detector = Detector(reference, SWITCH_LEVEL * self.candidates)
+
+    def update(self, champion: float, archived: float) -> bool:
+        """Take in one closed day's mean losses; True if the route should go back to the archived version now."""
+        gain = champion - archived
+        self.days += 1
+        self.champion_sum += champion
+        self.gain_sum += gain
+        if self.detector is None:
+            self.waiting.append(gain)
+            if len(self.waiting) == SCALE_DAYS:
+                self._freeze(np.array(self.waiting))
+                self.waiting = []
+            return False
+        self.detector.update(gain)
+        return self.detector.alarm and self.days >= self.minimum_days and self.gain > self.margin
+
+    @property
+    def gain(self) -> float:
+        """Mean gain of the archived version as a share of the champion's loss, over the days seen."""
+        return self.gain_sum / self.champion_sum if self.champion_sum > 0 else 0.0
+
+    def evidence(self) -> dict[str, Any]:
+        """The numbers behind the answer."""
+        value = self.detector.log_value if self.detector else None
+        level = float(np.log(self.detector.level)) if self.detector else None
+        finite = None if value is None or not np.isfinite(value) else value
+        return {
+            "days": self.days,
+            "gain": self.gain,
+            "margin": self.margin,
+            "log_value": finite,
+            "log_level": level,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        state = {
+            name: getattr(self, name) for name in ("candidates", "margin", "minimum_days", "waiting", "days")
+        }
+        sums = {"champion_sum": self.champion_sum, "gain_sum": self.gain_sum}
+        return state | sums | {"detector": self.detector.to_dict() if self.detector else None}
+
+    @classmethod
+    def from_dict(cls, state: dict[str, Any]) -> "SwitchBack":
+        detector = Detector.from_dict(state["detector"]) if state["detector"] else None
+        return cls(**(state | {"detector": detector, "waiting": list(state["waiting"])}))
