@@ -65,9 +65,7 @@ class TrialStore:
         with self._opened() as connection:
             connection.execute(SAVE, (study, number, key, _text(params), None))
 
-    def save(
-        self, study: str, number: int, params: dict[str, Any], key: str, values: dict[str, Any]
-    ) -> None:
+    def save(self, study: str, number: int, params: dict[str, Any], key: str, values: dict[str, Any]) -> None:
         """Keep a finished trial for good; saving it twice changes nothing.
 
         Raises: ValueError if this number was told before under another key.

@@ -1,0 +1,71 @@
+"""Job `infer`: what contract a good sample suggests."""
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from millrace.contract import ColumnContract
+from millrace_training.data import checks, inference, reading
+from millrace_training.data.records import Records
+from millrace_training.data.refusals import Unreadable
+from millrace_training.data.schemas import InferSpec
+from millrace_training.jobs.context import Context
+from millrace_training.jobs.errors import JobError
+
+
+def run(spec: dict[str, Any], context: Context) -> dict[str, Any]:
+    """The inferred contract with the sample's schema, rows, a guess at the task, and warnings.
+
+    Raises: JobError with the reason when the sample cannot be read.
+    """
+    asked = InferSpec.model_validate(spec)
+    context.report("read")
+    try:
+        raw = reading.read(Records(context).artifact(asked.digest), asked.format)
+        contract = inference.infer(raw, asked.target, asked.event_time, asked.timezone)
+        table = checks.check(raw, contract, asked.timezone).table
+    except Unreadable as error:
+        found = error.check
+        raise JobError(
+            "The sample cannot be used",
+            f"{asked.name}: {found.observed}",
+            found.mend,
+            errors=[{"where": found.column or found.check, "what": found.observed, "mend": found.mend}],
+        ) from error
+    guess, notes = None, inference.warnings(table, contract)
+    if asked.target is not None:
+        guess, why = task(contract.column(asked.target), table.column(asked.target))
+        notes += why
+    return {
+        "contract": contract.model_dump(mode="json"),
+        "schema": schema(table),
+        "rows": raw.num_rows,
+        "task_guess": guess,
+        "warnings": notes,
+    }
+
+
+def task(column: ColumnContract, values: pa.ChunkedArray) -> tuple[str | None, list[str]]:
+    """regression or binary, by the target's values; None with a reason when it is neither."""
+    distinct = len(pc.unique(values.drop_null()))
+    if distinct < 2:
+        return None, [f"'{column.name}' has fewer than two values: there is nothing to predict."]
+    if distinct == 2:
+        return "binary", []
+    if column.type in ("number", "integer"):
+        return "regression", []
+    return None, [f"'{column.name}' has {distinct} classes; Millrace predicts numbers and two classes."]
+
+
+def schema(table: pa.Table) -> list[dict[str, Any]]:
+    """The table's columns as the registry keeps them."""
+    names = {"double": "number", "int64": "integer", "bool": "boolean", "string": "string"}
+    return [
+        {
+            "name": field.name,
+            "type": names.get(str(field.type), "timestamp"),
+            "nullable": table.column(field.name).null_count > 0,
+        }
+        for field in table.schema
+    ]

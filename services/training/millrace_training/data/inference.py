@@ -1,0 +1,127 @@
+"""A data contract from a good sample: what must never change, with slack for what may.
+
+The contract keeps broken data out. That the world drifts is the monitor's business, so ranges are wide,
+new categories are tolerated up to a share, and a single odd row is left out instead of refusing all.
+"""
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from millrace.contract import ColumnContract, DataContract, RowsContract
+from millrace_training.data import columns
+from millrace_training.data.refusals import Unreadable, words
+
+RANGE_SLACK = 10.0
+"""How many times the width of the sample's range a value may lie beyond it."""
+OUTSIDE = 0.001
+UNKNOWN = 0.05
+MISSING_SLACK = 0.05
+DUPLICATE_SLACK = 0.01
+VOCABULARY = 50
+ROWS = 50
+"""Rows below which nothing can be trained and tested."""
+
+
+def infer(table: pa.Table, target: str | None, event_time: str | None, timezone: str) -> DataContract:
+    """The contract that *table* (raw columns) suggests.
+
+    Raises: Unreadable if the target or event time is not among the columns, or times cannot be read.
+    """
+    check_roles(table.column_names, target, event_time)
+    made = [_column(table, name, timezone, name in (target, event_time)) for name in table.column_names]
+    contract = DataContract(
+        columns=made, rows=RowsContract(minimum=ROWS), event_time=event_time, target=target
+    )
+    check_event_time(contract)
+    share = duplicates(table) / max(1, table.num_rows)
+    return contract.model_copy(update={"duplicates_at_most": _up(min(1.0, 2 * share + DUPLICATE_SLACK))})
+
+
+def check_roles(names: list[str], target: str | None, event_time: str | None) -> None:
+    """Raises: Unreadable if a role names no column."""
+    for role, name in (("target", target), ("event time", event_time)):
+        if name is not None and name not in names:
+            seen, mend = (
+                f"There is no column '{name}' for the {role}.",
+                f"The columns are {words(names, 30)}.",
+            )
+            raise Unreadable(role, seen, mend, column=name)
+
+
+def check_event_time(contract: DataContract) -> None:
+    """Raises: Unreadable if the event time is not a time."""
+    name = contract.event_time
+    if name is not None and contract.column(name).type != "timestamp":
+        raise Unreadable(
+            "event time",
+            f"The column holds values of type {contract.column(name).type}, not times.",
+            "Write times like 2024-05-03T12:00:00Z or 2024-05-03 12:00.",
+            column=name,
+        )
+
+
+def duplicates(table: pa.Table) -> int:
+    """How many rows repeat an earlier one."""
+    return int(table.num_rows - table.group_by(table.column_names).aggregate([]).num_rows)
+
+
+def warnings(table: pa.Table, contract: DataContract) -> list[str]:
+    """What a person should look at before trusting the contract."""
+    found = []
+    for column in contract.columns:
+        values = table.column(column.name)
+        share = values.null_count / table.num_rows
+        if share == 1:
+            found.append(f"'{column.name}' has no values at all.")
+        elif column.name == contract.target and share > 0:
+            found.append(
+                f"{values.null_count} rows have no '{column.name}', the target: they will be refused. Remove "
+                "them, or raise its missing_at_most to have them left out."
+            )
+        elif column.unique:
+            found.append(f"'{column.name}' looks like an identifier: exclude it from the features.")
+        elif len(pc.unique(values)) == 1:
+            found.append(f"'{column.name}' has one value only.")
+    return found
+
+
+def _column(table: pa.Table, name: str, timezone: str, key: bool) -> ColumnContract:
+    type = columns.infer(table.column(name))
+    values = columns.convert(table.column(name), type, timezone, name).values
+    share = values.null_count / len(values)
+    missing = 0.0 if key else _up(min(1.0, share + max(MISSING_SLACK, 3 * share)))
+    more: dict[str, Any] = {"name": name, "type": type, "missing_at_most": missing}
+    present = values.drop_null()
+    if type in ("number", "integer") and len(present):
+        more |= _range(present)
+    if type == "string" and len(present):
+        more |= _vocabulary(present)
+    return ColumnContract(**more)
+
+
+def _range(values: pa.Array) -> dict[str, Any]:
+    ends = pc.min_max(values).as_py()
+    low, high = float(ends["min"]), float(ends["max"])
+    slack = RANGE_SLACK * ((high - low) or abs(high) or 1.0)
+    minimum = 0.0 if low >= 0 else low - slack
+    maximum = 0.0 if high <= 0 < -low else high + slack
+    return {"minimum": _short(minimum), "maximum": _short(maximum), "outside_at_most": OUTSIDE}
+
+
+def _vocabulary(values: pa.Array) -> dict[str, Any]:
+    known = pc.unique(values)
+    if len(known) == len(values) >= 100:
+        return {"unique": True}
+    if len(known) > min(VOCABULARY, 0.05 * len(values)):
+        return {}
+    return {"allowed": sorted(known.to_pylist()), "unknown_at_most": UNKNOWN}
+
+
+def _up(share: float) -> float:
+    return min(1.0, round(share + 0.0005, 3)) if share else 0.0
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.6g}")

@@ -1,0 +1,66 @@
+"""Data over HTTP: rows without a file, and a contract from a sample. Both answer with a job."""
+
+import hashlib
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Path, Request, Response
+
+from millrace_core.auth import permit
+from millrace_core.names import Name, Project
+from millrace_training.data.schemas import InferSpec, RowsNew
+from millrace_training.jobs import queries
+from millrace_training.jobs.schemas import JobNew, JobRead
+from millrace_training.tables import Job
+
+router = APIRouter(prefix="/v1", tags=["data"])
+DatasetName = Annotated[Name, Path(description="The dataset.")]
+NDJSON = {"content-type": "application/x-ndjson"}
+
+
+@router.post(
+    "/datasets/{dataset}/rows",
+    status_code=201,
+    response_model=JobRead,
+    dependencies=[permit("training.data.write")],
+)
+async def rows(
+    request: Request, response: Response, project: Project, dataset: DatasetName, new: RowsNew
+) -> Job:
+    """Rows over REST: they are kept as an artifact and ingested like a file; the same rows again are one job."""
+    options = new.model_dump(mode="json", exclude={"rows"})
+    content = b"\n".join(orjson.dumps(row) for row in new.rows)
+    kept = await request.app.state.apis.registry.post(
+        "/v1/artifacts", content=content, headers=NDJSON, project=project
+    )
+    source = {"kind": "artifact", "digest": kept["digest"], "name": "rows", "format": "jsonl"}
+    spec = {"dataset": dataset, "source": source} | options
+    job = JobNew(key=f"rows-{dataset}-{_hash(spec)}", kind="ingest", spec=spec)
+    return await _submit(request, response, project, job)
+
+
+@router.post(
+    "/contracts:infer",
+    status_code=201,
+    response_model=JobRead,
+    dependencies=[permit("training.data.write")],
+)
+async def infer(request: Request, response: Response, project: Project, asked: InferSpec) -> Job:
+    """What contract a sample suggests, as a job of kind `infer`; the same question again is one job."""
+    spec = asked.model_dump(mode="json")
+    return await _submit(
+        request, response, project, JobNew(key=f"infer-{_hash(spec)}", kind="infer", spec=spec)
+    )
+
+
+async def _submit(request: Request, response: Response, project: str, new: JobNew) -> Job:
+    """Submit in a transaction of its own, after all calls to other services."""
+    async with request.app.state.sessions.begin() as session:
+        job, made = await queries.submit(session, project, new)
+    response.status_code = 201 if made else 200
+    request.app.state.jobs.wake.set()
+    return job
+
+
+def _hash(spec: dict[str, object]) -> str:
+    return hashlib.sha256(orjson.dumps(spec, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]

@@ -1,0 +1,38 @@
+"""Executors: one interface over this process, a pool of processes, and Ray."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Protocol
+
+from millrace_training.jobs.errors import JobError
+
+NAMES = ("inline", "pool", "ray")
+
+
+class Executor(Protocol):
+    """Calls a function once per payload; gives results, or TaskFailed, in submission order."""
+
+    def map(
+        self, function: str, payloads: Iterable[Any], is_cancelled: Callable[[], bool]
+    ) -> Iterator[Any]: ...
+
+    def close(self) -> None: ...
+
+
+def make(name: str, workers: int, memory_bytes: int) -> Executor:
+    """The executor called *name*, with *workers* CPUs and *memory_bytes* for the whole job.
+
+    Raises: JobError if there is none of that name, or if it cannot run here.
+    """
+    if name == "inline":
+        from millrace_training.jobs.executors.inline import Inline
+
+        return Inline()
+    if name == "pool":
+        from millrace_training.jobs.executors.pool import Pool
+
+        return Pool(workers, memory_bytes)
+    if name == "ray":
+        from millrace_training.jobs.executors.ray import Ray
+
+        return Ray(workers)
+    raise JobError("Unknown executor", f"There is no executor '{name}'.", f"Use one of {', '.join(NAMES)}.")

@@ -1,0 +1,52 @@
+"""How much of the machine a job gets, and which jobs may start now. Pure."""
+
+from typing import Any
+
+from millrace_training.jobs.kinds import KINDS
+from millrace_training.jobs.states import State
+from millrace_training.settings import TrainingSettings
+from millrace_training.tables import Job
+
+
+def memory_bytes(job: Job, settings: TrainingSettings) -> int:
+    """Bytes the job's processes may use together."""
+    return int(job.limits.get("memory_mb") or settings.job_memory_mb) * 2**20
+
+
+def wall_seconds(job: Job, settings: TrainingSettings) -> float:
+    """Seconds one attempt may take."""
+    return float(job.limits.get("wall_seconds") or settings.job_wall_seconds)
+
+
+def startable(jobs: list[Job], settings: TrainingSettings) -> list[Job]:
+    """The waiting jobs for which there is room, oldest first; heavy and light ones do not wait for each other."""
+    room = {True: settings.heavy_jobs, False: settings.light_jobs}
+    for job in jobs:
+        room[KINDS[job.kind].heavy] -= job.state == State.RUNNING
+    chosen = []
+    for job in jobs:
+        heavy = KINDS[job.kind].heavy
+        if job.state == State.QUEUED and room[heavy] > 0:
+            room[heavy] -= 1
+            chosen.append(job)
+    return chosen
+
+
+def granted(job: Job, settings: TrainingSettings) -> dict[str, Any]:
+    """What the job's process is told: the work, who asks, and its share of the machine."""
+    kind = KINDS[job.kind]
+    return {
+        "run": kind.run,
+        "spec": job.spec,
+        "project": job.project,
+        "threads": settings.job_threads if kind.heavy else 1,
+        "memory_bytes": memory_bytes(job, settings),
+        "job": {
+            "id": job.id,
+            "key": job.key,
+            "kind": job.kind,
+            "loop": job.loop,
+            "loop_run": job.loop_run,
+            "attempt": job.attempts + 1,
+        },
+    }

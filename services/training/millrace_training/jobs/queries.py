@@ -1,0 +1,108 @@
+"""All SQL about jobs; a move names the state and attempt it starts from, so that only one wins."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from millrace_core.database import utcnow
+from millrace_core.errors import Conflict, NotFound
+from millrace_core.pages import decode
+from millrace_training.jobs.schemas import JobNew
+from millrace_training.jobs.states import ALLOWED, State
+from millrace_training.tables import Job
+
+ASKED = ("kind", "spec", "limits", "loop", "loop_run")
+
+
+async def submit(session: AsyncSession, project: str, new: JobNew) -> tuple[Job, bool]:
+    """The job of this key and whether it is new. Raises Conflict if the key asked for something else."""
+    asked = new.model_dump(mode="json", include=set(ASKED))
+    known = await by_key(session, project, new.key)
+    if known is None:
+        job = Job(
+            id=uuid.uuid4().hex,
+            project=project,
+            key=new.key,
+            state=State.QUEUED,
+            created_at=utcnow(),
+            **asked,
+        )
+        try:
+            async with session.begin_nested():
+                session.add(job)
+            return job, True
+        except IntegrityError:
+            known = await by_key(session, project, new.key)
+    assert known is not None
+    if any(getattr(known, name) != asked[name] for name in ASKED):
+        raise Conflict(f"The key '{new.key}' belongs to another job, {known.id}.", current=known.id)
+    return known, False
+
+
+async def by_key(session: AsyncSession, project: str, key: str) -> Job | None:
+    found: Job | None = await session.scalar(select(Job).where(Job.project == project, Job.key == key))
+    return found
+
+
+async def get(session: AsyncSession, project: str, id: str) -> Job:
+    """Raises NotFound."""
+    job = await session.scalar(select(Job).where(Job.project == project, Job.id == id))
+    if job is None:
+        raise NotFound(f"There is no job {id}.")
+    return job
+
+
+async def page(
+    session: AsyncSession,
+    project: str,
+    state: State | None,
+    loop: str | None,
+    limit: int,
+    cursor: str | None,
+) -> list[Job]:
+    """The newest jobs first, one more than *limit*."""
+    query = select(Job).where(Job.project == project)
+    if state is not None:
+        query = query.where(Job.state == state)
+    if loop is not None:
+        query = query.where(Job.loop == loop)
+    after = decode(cursor, int)
+    if after is not None:
+        query = query.where(Job.number < after[0])
+    return list((await session.scalars(query.order_by(Job.number.desc()).limit(limit + 1))).all())
+
+
+async def active(session: AsyncSession) -> list[Job]:
+    """Every job that is not over, in every project, oldest first."""
+    query = select(Job).where(Job.state.in_((State.QUEUED, State.RUNNING))).order_by(Job.number)
+    return list((await session.scalars(query)).all())
+
+
+async def move(session: AsyncSession, job: Job, new: State, **values: Any) -> bool:
+    """Set the state, unless it was moved since *job* was read (False)."""
+    assert new in ALLOWED[State(job.state)]
+    same = (Job.id == job.id, Job.state == job.state, Job.attempts == job.attempts)
+    done = await session.execute(update(Job).where(*same).values(state=new, **values))
+    return bool(done.rowcount)  # type: ignore[attr-defined]
+
+
+async def note(session: AsyncSession, job: Job, **values: Any) -> None:
+    """Record how a running job is doing."""
+    await session.execute(update(Job).where(Job.id == job.id, Job.state == State.RUNNING).values(**values))
+
+
+async def cancel(session: AsyncSession, job: Job, now: datetime) -> None:
+    """A waiting job is over at once; a running one is asked to stop; an ended one stays as it is."""
+    waiting = update(Job).where(Job.id == job.id, Job.state == State.QUEUED)
+    await session.execute(waiting.values(state=State.CANCELLED, cancel_at=now, ended_at=now))
+    running = update(Job).where(Job.id == job.id, Job.state == State.RUNNING, Job.cancel_at.is_(None))
+    await session.execute(running.values(cancel_at=now))
+
+
+async def ended_before(session: AsyncSession, moment: datetime) -> list[str]:
+    """Ids of jobs that were over before *moment*."""
+    return list((await session.scalars(select(Job.id).where(Job.ended_at < moment))).all())

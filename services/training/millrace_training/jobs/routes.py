@@ -1,0 +1,110 @@
+"""Jobs over HTTP: submit, list, wait, watch, cancel."""
+
+import asyncio
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query, Request, Response
+from sse_starlette import EventSourceResponse
+
+from millrace_core.auth import permit
+from millrace_core.database import Session, utcnow
+from millrace_core.errors import BadInput, FieldError
+from millrace_core.names import Name, Project
+from millrace_core.pages import Cursor, Limit, Page, decode, paginate
+from millrace_training.jobs import queries, specs, trials, watching
+from millrace_training.jobs.controller import JobController
+from millrace_training.jobs.events import starts_line
+from millrace_training.jobs.schemas import JobId, JobNew, JobRead, TrialRead
+from millrace_training.jobs.states import TERMINAL, State
+from millrace_training.tables import Job
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+READ, WRITE = permit("training.jobs.read"), permit("training.jobs.write")
+Wait = Annotated[float, Query(ge=0, le=60, description="Seconds to wait for the job's end.")]
+POLL_SECONDS = 1.0
+
+
+def _jobs(request: Request) -> JobController:
+    found: JobController = request.app.state.jobs
+    return found
+
+
+@router.post("", status_code=201, response_model=JobRead, dependencies=[WRITE])
+async def submit(
+    request: Request, response: Response, project: Project, new: JobNew, session: Session
+) -> Job:
+    """Submit a job; the same key again answers 200 with the job it already is."""
+    specs.check(new.kind, new.spec)
+    job, made = await queries.submit(session, project, new)
+    response.status_code = 201 if made else 200
+    _jobs(request).wake.set()
+    return job
+
+
+@router.get("", response_model=Page[JobRead], dependencies=[READ])
+async def jobs(
+    project: Project,
+    session: Session,
+    state: State | None = None,
+    loop: Name | None = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Any:
+    """Jobs, newest first."""
+    rows = await queries.page(session, project, state, loop, limit, cursor)
+    return paginate(rows, limit, lambda row: (row.number,))
+
+
+@router.get("/{id}", response_model=JobRead, dependencies=[READ])
+async def job(request: Request, project: Project, id: JobId, wait: Wait = 0) -> Job:
+    """One job; with `wait`, as soon as it is over or the time is up."""
+    deadline = time.monotonic() + wait
+    while True:
+        async with request.app.state.readers() as session:
+            found = await queries.get(session, project, id)
+        left = deadline - time.monotonic()
+        if found.state in TERMINAL or left <= 0:
+            return found
+        await _jobs(request).changes.wait(min(left, POLL_SECONDS))
+
+
+@router.get("/{id}/events", response_class=EventSourceResponse, dependencies=[READ])
+async def events(
+    request: Request,
+    project: Project,
+    id: JobId,
+    session: Session,
+    last_event_id: Annotated[int, Header(ge=0, lt=2**63)] = 0,
+) -> EventSourceResponse:
+    """Server-sent events: progress, trial, log, and end with the job; Last-Event-ID takes a stream up again."""
+    await queries.get(session, project, id)
+    folder = _jobs(request).folder(id)
+    if not await asyncio.to_thread(starts_line, folder.events, last_event_id):
+        mend = FieldError(
+            "header.last-event-id", "no event has this id", "send the id of the last event seen"
+        )
+        raise BadInput("The stream cannot be taken up there.", [mend])
+    stream = watching.stream(request.app.state.readers, _jobs(request), project, id, last_event_id)
+    return EventSourceResponse(stream, ping=15)
+
+
+@router.get("/{id}/trials", response_model=Page[TrialRead], dependencies=[READ])
+async def job_trials(
+    request: Request, project: Project, id: JobId, session: Session, limit: Limit = 100, cursor: Cursor = None
+) -> Any:
+    """The trials of the job's studies, by study and number, whether finished or running."""
+    await queries.get(session, project, id)
+    after = decode(cursor, str, int)
+    found = await asyncio.to_thread(trials.read, _jobs(request).folder(id).trials)
+    rows = [item for item in found if after is None or (item.study, item.number) > after]
+    return paginate(rows[: limit + 1], limit, lambda row: (row.study, row.number))
+
+
+@router.post("/{id}:cancel", response_model=JobRead, dependencies=[WRITE])
+async def cancel(request: Request, project: Project, id: JobId, session: Session) -> Job:
+    """Stop a job: at once if it waits, within seconds if it runs; one that has ended stays as it is."""
+    await queries.cancel(session, await queries.get(session, project, id), utcnow())
+    session.expire_all()
+    _jobs(request).wake.set()
+    return await queries.get(session, project, id)

@@ -1,0 +1,37 @@
+"""A job's events as they happen, read from its file, so that any number may watch and resume."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from millrace_training.jobs import events, queries
+from millrace_training.jobs.controller import JobController
+from millrace_training.jobs.schemas import JobRead
+from millrace_training.jobs.states import TERMINAL
+
+POLL_SECONDS = 0.25
+
+
+async def stream(
+    readers: async_sessionmaker[AsyncSession],
+    jobs: JobController,
+    project: str,
+    id: str,
+    position: int,
+) -> AsyncIterator[dict[str, Any]]:
+    """Events behind the byte *position*; the last is `end`, with the job."""
+    path = jobs.folder(id).events
+    while True:
+        async with readers() as session:
+            job = await queries.get(session, project, id)
+        found = await asyncio.to_thread(events.read, path, position)
+        for position, event, data in found:
+            yield {"id": str(position), "event": event, "data": orjson.dumps(data).decode()}
+        if not found and job.state in TERMINAL:
+            yield {"id": str(position), "event": "end", "data": JobRead.model_validate(job).model_dump_json()}
+            return
+        if not found:
+            await jobs.changes.wait(POLL_SECONDS)

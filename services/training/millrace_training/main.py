@@ -1,0 +1,36 @@
+"""The training service: jobs that check data, train models and evaluate them."""
+
+from fastapi import FastAPI
+
+from millrace_core.app import create_app
+from millrace_core.outbox import deliver_forever
+from millrace_training.data.routes import router as data
+from millrace_training.jobs.controller import JobController
+from millrace_training.jobs.routes import router as jobs
+from millrace_training.settings import TrainingSettings
+from millrace_training.tables import Outbox
+
+
+def build(settings: TrainingSettings | None = None) -> FastAPI:
+    """The service with *settings*, or with those of the environment."""
+    settings = settings or TrainingSettings()
+
+    async def reconcile(app: FastAPI) -> None:
+        await controller.run(app)
+
+    async def sweep(app: FastAPI) -> None:
+        await controller.sweep(app)
+
+    async def release(app: FastAPI) -> None:
+        await controller.release(app)
+
+    app = create_app(
+        settings,
+        "training",
+        routers=[jobs, data],
+        metadata_package="millrace_training",
+        background=[reconcile, sweep, deliver_forever(Outbox)],
+        stop=[release],
+    )
+    controller = app.state.jobs = JobController(app)
+    return app

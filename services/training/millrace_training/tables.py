@@ -1,0 +1,46 @@
+"""What the training service keeps: jobs, and decisions on their way to the registry."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, Index, Integer, String, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from millrace_core.database import UtcDateTime, metadata
+from millrace_core.outbox import OutboxMixin
+
+
+class Table(DeclarativeBase):
+    metadata = metadata()
+
+
+class Outbox(OutboxMixin, Table):
+    """Decisions about data, made in the transaction that ends an ingest job."""
+
+
+class Job(Table):
+    """One piece of work; a key is used once in a project."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (UniqueConstraint("project", "key"), Index("ix_jobs_state_number", "state", "number"))
+
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    id: Mapped[str] = mapped_column(String(32), unique=True)
+    project: Mapped[str] = mapped_column(String(63))
+    key: Mapped[str] = mapped_column(String(200))
+    kind: Mapped[str] = mapped_column(String(20))
+    spec: Mapped[dict[str, Any]] = mapped_column(JSON)
+    limits: Mapped[dict[str, Any]] = mapped_column(JSON)
+    loop: Mapped[str | None] = mapped_column(String(63), index=True)
+    loop_run: Mapped[int | None] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(String(20))
+    progress: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    error: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    peak_rss_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    attempt_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    cancel_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
