@@ -19,6 +19,8 @@ from millrace_training.jobs.executors import worker
 from millrace_training.jobs.executors.tasks import ATTEMPTS, ONE_THREAD
 
 POLL_SECONDS = 0.1
+AHEAD = 4
+"""Payloads per worker that may be out or done before the first of them is told."""
 MEMORY_SHARE = 0.9
 """Share of the job's memory at which the largest worker is stopped, before the whole job would be."""
 
@@ -125,7 +127,7 @@ class _Run:
     def _next(self) -> int | None:
         if self.again:
             return self.again.popleft()
-        if self.exhausted:
+        if self.exhausted or len(self.kept) + len(self.done) >= AHEAD * self.pool.workers:
             return None
         try:
             index, payload = next(self.source)

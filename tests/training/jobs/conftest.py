@@ -1,0 +1,20 @@
+"""Lets the service run the tests' own jobs."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parent
+
+
+@pytest.fixture(autouse=True)
+def work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes `work` importable here and in every child, and the `train` kind run it."""
+    from millrace_training.jobs import kinds
+
+    before = os.environ.get("PYTHONPATH")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(FOLDER), before))))
+    monkeypatch.syspath_prepend(str(FOLDER))
+    train = kinds.Kind("work:run", "work_spec:Spec", heavy=True)
+    monkeypatch.setitem(kinds.KINDS, "train", train)

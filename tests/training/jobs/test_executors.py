@@ -1,0 +1,101 @@
+"""One interface over three executors: the same results, in the order of submission."""
+
+import time
+
+import pytest
+
+from millrace_training.jobs import executors
+from millrace_training.jobs.errors import Cancelled, JobError, TaskFailed
+from millrace_training.jobs.executors.pool import Pool
+
+GIB = 2**30
+
+
+def never() -> bool:
+    return False
+
+
+@pytest.fixture
+def pool():
+    made = Pool(2, 4 * GIB)
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("name", ["inline", "pool"])
+def test_results_come_in_the_order_of_submission(name):
+    executor = executors.make(name, 2, 4 * GIB)
+    assert list(executor.map("work:square", range(7), never)) == [number**2 for number in range(7)]
+    executor.close()
+
+
+def test_payloads_are_drawn_only_when_someone_can_take_them(pool):
+    drawn = []
+
+    def payloads():
+        for number in range(50):
+            drawn.append(number)
+            yield number
+
+    results = pool.map("work:square", payloads(), never)
+    next(results)
+    assert len(drawn) <= 8
+
+
+def test_a_worker_has_one_thread_and_does_not_spin(pool):
+    assert list(pool.map("work:environment", [0], never)) == [
+        {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
+    ]
+
+
+def test_a_payload_whose_worker_died_is_tried_again(pool, tmp_path):
+    payloads = [(str(tmp_path), number) for number in range(5)]
+    assert list(pool.map("work:fragile", payloads, never)) == [0, 1, 2, 3, 4]
+
+
+def test_a_payload_that_always_kills_is_given_up_and_the_others_go_on(pool):
+    results = list(pool.map("work:deadly", range(4), never))
+    assert [results[0], *results[2:]] == [0, 2, 3]
+    assert isinstance(results[1], TaskFailed)
+    assert results[1].error == "WorkerDied"
+
+
+def test_an_exception_is_that_payloads_result(pool):
+    results = list(pool.map("work:odd", range(3), never))
+    assert (results[0], results[2]) == (0, 2)
+    assert str(results[1]) == "ValueError: 1 is odd"
+
+
+def test_a_trial_that_eats_the_memory_fails_with_its_peak_and_the_others_go_on():
+    pool = Pool(2, 350 * 2**20)
+    results = list(pool.map("work:hungry", range(4), never))
+    pool.close()
+    assert [results[0], *results[2:]] == [0, 2, 3]
+    assert results[1].error == "OutOfMemory"
+    assert "MiB" in results[1].detail
+
+
+def test_cancelling_stops_the_workers_at_work(pool):
+    began = time.monotonic()
+    with pytest.raises(Cancelled):
+        list(pool.map("work:sleepy", [60], lambda: time.monotonic() > began + 1))
+    assert time.monotonic() < began + 10
+
+
+def test_an_unknown_executor_is_refused():
+    with pytest.raises(JobError, match="no executor"):
+        executors.make("dask", 1, GIB)
+
+
+@pytest.mark.slow
+def test_ray_gives_the_same_on_a_local_cluster_with_token_authentication(monkeypatch, tmp_path):
+    executor = executors.make("ray", 2, 4 * GIB)
+    try:
+        assert list(executor.map("work:square", range(5), never)) == [0, 1, 4, 9, 16]
+        results = list(executor.map("work:odd", range(3), never))
+        assert str(results[1]) == "ValueError: 1 is odd"
+        assert list(executor.map("work:environment", [0], never))[0]["OMP_NUM_THREADS"] == "1"
+        payloads = [(str(tmp_path), number) for number in range(4)]
+        assert list(executor.map("work:fragile", payloads, never)) == [0, 1, 2, 3]
+    finally:
+        executor.close()

@@ -1,0 +1,56 @@
+"""SIGKILL of the service itself: its jobs go on without it and are adopted."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+
+FOLDER = Path(__file__).parent
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def start(home: Path, port: int) -> subprocess.Popen:
+    environment = os.environ | {"MILLRACE_TOKEN": "token-of-training"}
+    process = subprocess.Popen([sys.executable, FOLDER / "service.py", home, str(port)], env=environment)
+    for _ in range(200):
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=1).status_code == 200:
+                return process
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    process.kill()
+    raise AssertionError("the service did not start")
+
+
+def test_a_job_outlives_its_service_and_is_adopted(home):
+    port = free_port()
+    headers = {"authorization": "Bearer token-of-user"}
+    client = httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=40)
+    service = start(home, port)
+    try:
+        spec = {"do": "count", "trials": 8, "pause": 0.5}
+        made = client.post("/v1/jobs", json={"key": "k", "kind": "train", "spec": spec}).json()
+        waiting = client.post("/v1/jobs", json={"key": "l", "kind": "train", "spec": spec | {"pause": 0}}).json()
+        while (client.get(f"/v1/jobs/{made['id']}").json()["progress"] or {}).get("done", 0) < 2:
+            time.sleep(0.05)
+        service.kill()
+        service.wait()
+        service = start(home, port)
+        done = client.get(f"/v1/jobs/{made['id']}", params={"wait": 30}).json()
+        assert (done["state"], done["attempts"]) == ("succeeded", 1)
+        assert done["result"]["kept"] == 0
+        after = client.get(f"/v1/jobs/{waiting['id']}", params={"wait": 30}).json()
+        assert after["state"] == "succeeded"
+    finally:
+        service.terminate()
+        service.wait(20)

@@ -1,0 +1,102 @@
+"""Jobs for the tests: what a kind's code may do, well and badly."""
+
+import os
+import time
+from pathlib import Path
+
+
+def run(spec: dict, context) -> dict:
+    return globals()[spec["do"]](spec, context)
+
+
+def count(spec: dict, context) -> dict:
+    """Finishes trials one by one; `pause` seconds each; the n-th attempt kills itself after `die` trials."""
+    known = {trial.number for trial in context.trials.completed("count")}
+    for number in range(spec["trials"]):
+        if number in known:
+            continue
+        if number == spec.get("die") and context.job.attempt == 1:
+            os.kill(os.getpid(), 9)
+        context.trials.asked("count", number, {"x": number}, f"k{number}")
+        time.sleep(spec.get("pause", 0))
+        context.trials.save("count", number, {"x": number}, f"k{number}", {"loss": 1 / (number + 1)})
+        context.report("count", number + 1, spec["trials"], loss=1 / (number + 1))
+    return {"attempt": context.job.attempt, "kept": len(known), "threads": os.environ["OMP_NUM_THREADS"]}
+
+
+def eat(spec: dict, context) -> dict:
+    held = []
+    while True:
+        held.append(bytearray(os.urandom(1 << 20) * 16))
+        time.sleep(0.05)
+
+
+def die(spec: dict, context) -> dict:
+    os.kill(os.getpid(), 9)
+
+
+def fail(spec: dict, context) -> dict:
+    from millrace_training.jobs.errors import JobError
+
+    raise JobError("Nothing to learn", "Every row has the same target.", "Choose another target.")
+
+
+def bug(spec: dict, context) -> dict:
+    raise ZeroDivisionError("by zero")
+
+
+def pooled(spec: dict, context) -> dict:
+    """Sleeps in workers, so that a killed job has a group to kill."""
+    Path(context.scratch / "ready").touch()
+    return {"results": list(context.map("work:sleepy", [spec["pause"]] * 2))}
+
+
+def sleepy(seconds: float) -> int:
+    time.sleep(seconds)
+    return os.getpid()
+
+
+def unreachable(spec: dict, context) -> dict:
+    import httpx
+
+    raise httpx.ConnectError("nobody there")
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+def environment(_: object) -> dict:
+    names = ("OMP_NUM_THREADS", "OMP_WAIT_POLICY")
+    return {name: os.environ.get(name) for name in names}
+
+
+def fragile(payload: tuple[str, int]) -> int:
+    """The first call for a number takes its worker down."""
+    folder, number = payload
+    marker = Path(folder) / str(number)
+    if number == 2 and not marker.exists():
+        marker.touch()
+        os.kill(os.getpid(), 9)
+    return number
+
+
+def deadly(number: int) -> int:
+    if number == 1:
+        os.kill(os.getpid(), 9)
+    return number
+
+
+def odd(number: int) -> int:
+    if number % 2:
+        raise ValueError(f"{number} is odd")
+    return number
+
+
+def hungry(number: int) -> int:
+    if number == 1:
+        held = []
+        while True:
+            held.append(bytearray(os.urandom(1 << 20) * 16))
+            time.sleep(0.02)
+    return number
