@@ -1,0 +1,67 @@
+"""Artifacts over HTTP: bytes in, a digest out; bytes are checked on their way back."""
+
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request, Response
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+
+from millrace_core.auth import permit
+from millrace_core.database import Session
+from millrace_core.names import Digest, Project
+from millrace_core.storage import Store
+from millrace_registry.artifacts import queries
+from millrace_registry.projects.queries import ensure
+from millrace_registry.tables import Artifact
+
+PATH = "/v1/artifacts"
+SMALL = 8 * 2**20
+router = APIRouter(prefix=PATH, tags=["artifacts"])
+READ, WRITE = permit("registry.artifacts.read"), permit("registry.artifacts.write")
+
+
+class ArtifactRead(BaseModel):
+    model_config = ConfigDict(from_attributes=True)
+    digest: str = Field(description="sha256:<64 hexadecimal digits> of the bytes.")
+    size: int = Field(description="Bytes.")
+    media_type: str
+    created_at: datetime
+
+
+@router.post("", response_model=ArtifactRead, status_code=201, dependencies=[WRITE])
+async def store_artifact(
+    request: Request,
+    session: Session,
+    project: Project,
+    x_millrace_digest: Annotated[Digest | None, Header(description="Digest the body must have.")] = None,
+    content_type: Annotated[str, Header(max_length=200)] = "application/octet-stream",
+) -> Artifact:
+    """Store the request's body. The same bytes again are the same artifact."""
+    store: Store = request.app.state.store
+    blob = await store.put(request.stream(), expected=x_millrace_digest)
+    await ensure(session, project)
+    await queries.add(session, project, blob.digest, blob.size, content_type)
+    return await queries.get(session, project, blob.digest)
+
+
+@router.get("/{digest}", dependencies=[READ], response_class=Response)
+async def read_artifact(digest: Digest, request: Request, session: Session, project: Project) -> Response:
+    """The bytes, checked against their digest: small ones before the answer, large ones while they stream."""
+    found = await queries.get(session, project, digest)
+    store: Store = request.app.state.store
+    headers = {
+        "content-disposition": "attachment",
+        "x-content-type-options": "nosniff",
+        "etag": f'"{digest}"',
+    }
+    if found.size <= SMALL:
+        return Response(await store.read(digest), media_type="application/octet-stream", headers=headers)
+    headers["content-length"] = str(found.size)
+    return StreamingResponse(store.open(digest), media_type="application/octet-stream", headers=headers)
+
+
+@router.get("/{digest}/facts", response_model=ArtifactRead, dependencies=[READ])
+async def describe_artifact(digest: Digest, session: Session, project: Project) -> Artifact:
+    """Size and type of an artifact, without its bytes."""
+    return await queries.get(session, project, digest)

@@ -1,0 +1,150 @@
+"""SQL of datasets: a version is added only on top of the newest one, and never changed."""
+
+import hashlib
+import json
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from millrace_core.database import utcnow
+from millrace_core.errors import Conflict, NotFound
+from millrace_registry.artifacts.queries import require
+from millrace_registry.datasets.schemas import QuarantineWrite, VersionWrite
+from millrace_registry.projects.queries import ensure
+from millrace_registry.tables import Dataset, DatasetVersion, Quarantined
+
+
+async def find(session: AsyncSession, project: str, name: str) -> Dataset | None:
+    statement = select(Dataset).where(Dataset.project == project, Dataset.name == name)
+    return (await session.scalars(statement)).one_or_none()
+
+
+async def get(session: AsyncSession, project: str, name: str) -> Dataset:
+    """The dataset. Raises NotFound."""
+    found = await find(session, project, name)
+    if found is None:
+        raise NotFound(f"There is no dataset {name} in the project {project}.")
+    return found
+
+
+async def put(session: AsyncSession, project: str, name: str, description: str) -> Dataset:
+    """The dataset with this description, made now if it is new."""
+    await ensure(session, project)
+    found = await find(session, project, name)
+    if found is None:
+        found = Dataset(project=project, name=name, latest=0, created_at=utcnow())
+        session.add(found)
+    found.description = description
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        raise Conflict(f"The dataset {name} was made by someone else just now; try again.") from error
+    return found
+
+
+async def page(session: AsyncSession, project: str, after: str | None, limit: int) -> list[Dataset]:
+    statement = select(Dataset).where(Dataset.project == project).order_by(Dataset.name).limit(limit + 1)
+    if after is not None:
+        statement = statement.where(Dataset.name > after)
+    return list((await session.scalars(statement)).all())
+
+
+async def add_version(
+    session: AsyncSession, project: str, name: str, new: VersionWrite
+) -> tuple[DatasetVersion, bool]:
+    """Add a version on top of its parent; the same source again is the version it made.
+
+    Returns: the version, and whether it is new. Raises: Conflict if the parent is not the newest version.
+    """
+    dataset = await get(session, project, name)
+    same = select(DatasetVersion).where(
+        DatasetVersion.dataset_id == dataset.id, DatasetVersion.source_digest == new.source.digest
+    )
+    known = (await session.scalars(same)).one_or_none()
+    if known is not None:
+        return known, False
+    await require(session, project, [file.digest for file in new.files])
+    parent = new.parent or 0
+    moved = (
+        update(Dataset).where(Dataset.id == dataset.id, Dataset.latest == parent).values(latest=parent + 1)
+    )
+    if (await session.execute(moved)).rowcount == 0:  # type: ignore[attr-defined]
+        raise Conflict(f"{name} has moved on to version {dataset.latest}; add your rows to that one.")
+    made = _version(dataset.id, parent + 1, new)
+    session.add(made)
+    await session.flush()
+    return made, True
+
+
+def _version(dataset_id: int, number: int, new: VersionWrite) -> DatasetVersion:
+    body = new.model_dump(mode="json", by_alias=True)
+    content = json.dumps({"files": body["files"], "schema": body["schema"]}, sort_keys=True)
+    return DatasetVersion(
+        dataset_id=dataset_id,
+        number=number,
+        parent=new.parent,
+        digest="sha256:" + hashlib.sha256(content.encode()).hexdigest(),
+        source_digest=new.source.digest,
+        body=body,
+        rows=new.rows,
+        created_at=utcnow(),
+    )
+
+
+async def versions(session: AsyncSession, dataset: Dataset, after: int, limit: int) -> list[DatasetVersion]:
+    statement = (
+        select(DatasetVersion)
+        .where(DatasetVersion.dataset_id == dataset.id, DatasetVersion.number > after)
+        .order_by(DatasetVersion.number)
+        .limit(limit + 1)
+    )
+    return list((await session.scalars(statement)).all())
+
+
+async def version(session: AsyncSession, dataset: Dataset, number: int | None) -> DatasetVersion:
+    """One version; None means the newest. Raises NotFound."""
+    wanted = dataset.latest if number is None else number
+    found = await session.get(DatasetVersion, (dataset.id, wanted)) if 0 < wanted < 2**31 else None
+    if found is None:
+        raise NotFound(f"{dataset.name} has no version {number if number is not None else 'yet'}.")
+    return found
+
+
+def read(dataset: Dataset, row: DatasetVersion) -> dict[str, Any]:
+    """A version as JSON shows it."""
+    facts = {"dataset": dataset.name, "number": row.number, "parent": row.parent, "digest": row.digest}
+    return row.body | facts | {"created_at": row.created_at}
+
+
+async def quarantine(session: AsyncSession, project: str, name: str, new: QuarantineWrite) -> Quarantined:
+    """Keep refused data with its report; the same bytes again are the same entry."""
+    dataset = await get(session, project, name)
+    await require(session, project, [new.artifact])
+    same = select(Quarantined).where(
+        Quarantined.dataset_id == dataset.id, Quarantined.artifact == new.artifact
+    )
+    found = (await session.scalars(same)).one_or_none()
+    if found is None:
+        found = Quarantined(dataset_id=dataset.id, created_at=utcnow(), **new.model_dump(mode="json"))
+        session.add(found)
+        await session.flush()
+    return found
+
+
+async def quarantined(session: AsyncSession, dataset: Dataset, after: int, limit: int) -> list[Quarantined]:
+    statement = (
+        select(Quarantined)
+        .where(Quarantined.dataset_id == dataset.id, Quarantined.id > after)
+        .order_by(Quarantined.id)
+        .limit(limit + 1)
+    )
+    return list((await session.scalars(statement)).all())
+
+
+async def quarantine_entry(session: AsyncSession, dataset: Dataset, number: int) -> Quarantined:
+    found = await session.get(Quarantined, number) if 0 < number < 2**31 else None
+    if found is None or found.dataset_id != dataset.id:
+        raise NotFound(f"{dataset.name} has no quarantine entry {number}.")
+    return found

@@ -1,0 +1,1 @@
+"""Decisions: an append-only, hash-chained log."""

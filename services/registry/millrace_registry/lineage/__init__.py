@@ -1,0 +1,1 @@
+"""Lineage: from a model version back to the raw source."""

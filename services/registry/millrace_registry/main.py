@@ -1,0 +1,40 @@
+"""The registry service."""
+
+from fastapi import FastAPI
+
+from millrace_core.app import create_app
+from millrace_core.settings import Settings
+from millrace_core.storage import Store
+from millrace_registry.artifacts import routes as artifacts
+from millrace_registry.datasets.routes import router as datasets
+from millrace_registry.decisions.routes import router as decisions
+from millrace_registry.lineage.routes import router as lineage
+from millrace_registry.models.routes import router as models
+from millrace_registry.projects.routes import router as projects
+from millrace_registry.retention import routes as retention
+from millrace_registry.runs.routes import router as runs
+
+
+class RegistrySettings(Settings):
+    service: str = "registry"
+    artifact_retention_days: float = 30
+    """Age in days below which an artifact that nothing mentions is kept."""
+    retention_seconds: float = 21_600
+    """Seconds between two passes of retention."""
+
+
+async def _open_store(app: FastAPI) -> None:
+    app.state.store = Store(app.state.settings.storage_url)
+
+
+def build(settings: RegistrySettings | None = None) -> FastAPI:
+    """The application, with settings from the environment if none are given."""
+    return create_app(
+        settings or RegistrySettings(),
+        title="registry",
+        routers=[artifacts.router, projects, datasets, runs, models, decisions, lineage, retention.router],
+        metadata_package="millrace_registry",
+        start=[_open_store],
+        background=[retention.keep_applying],
+        large_paths=(artifacts.PATH,),
+    )

@@ -1,0 +1,1 @@
+"""Models, their immutable versions, and the aliases that point to them."""

@@ -1,0 +1,119 @@
+"""SQL of models and their versions."""
+
+import hashlib
+import json
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from millrace_core.database import utcnow
+from millrace_core.errors import BadInput, Conflict, NotFound
+from millrace_registry.artifacts.queries import require
+from millrace_registry.models.schemas import VersionWrite
+from millrace_registry.projects.queries import ensure
+from millrace_registry.tables import Model, ModelVersion
+
+
+async def find(session: AsyncSession, project: str, name: str) -> Model | None:
+    return (
+        await session.scalars(select(Model).where(Model.project == project, Model.name == name))
+    ).one_or_none()
+
+
+async def get(session: AsyncSession, project: str, name: str) -> Model:
+    """The model. Raises NotFound."""
+    found = await find(session, project, name)
+    if found is None:
+        raise NotFound(f"There is no model {name} in the project {project}.")
+    return found
+
+
+async def put(session: AsyncSession, project: str, name: str, description: str) -> Model:
+    """The model with this description, made now if it is new."""
+    await ensure(session, project)
+    found = await find(session, project, name)
+    if found is None:
+        found = Model(project=project, name=name, latest=0, created_at=utcnow())
+        session.add(found)
+    found.description = description
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        raise Conflict(f"The model {name} was made by someone else just now; try again.") from error
+    return found
+
+
+async def page(session: AsyncSession, project: str, after: str | None, limit: int) -> list[Model]:
+    statement = select(Model).where(Model.project == project).order_by(Model.name).limit(limit + 1)
+    if after is not None:
+        statement = statement.where(Model.name > after)
+    return list((await session.scalars(statement)).all())
+
+
+def unit_digest(body: dict[str, Any]) -> str:
+    """Identity of a release unit: of everything in it but its key."""
+    content = {name: value for name, value in body.items() if name != "key"}
+    return "sha256:" + hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+async def known(session: AsyncSession, model: Model, new: VersionWrite) -> ModelVersion | None:
+    """The version made with the same key, if any. Raises Conflict if it is another release unit."""
+    same = select(ModelVersion).where(ModelVersion.model_id == model.id, ModelVersion.key == new.key)
+    found = (await session.scalars(same)).one_or_none()
+    if found is not None and found.digest != unit_digest(new.model_dump(mode="json")):
+        raise Conflict(
+            f"The key {new.key} already made version {found.number} of {model.name}, with other content."
+        )
+    return found
+
+
+async def add_version(session: AsyncSession, project: str, model: Model, new: VersionWrite) -> ModelVersion:
+    """Register a release unit; its number is one more than the newest."""
+    await require(session, project, new.files.values())
+    if new.baseline is not None and new.baseline not in new.files.values():
+        raise BadInput("The baseline is not among the files.")
+    statement = (
+        update(Model).where(Model.id == model.id).values(latest=Model.latest + 1).returning(Model.latest)
+    )
+    number = (await session.execute(statement)).scalar_one()
+    body = new.model_dump(mode="json")
+    made = ModelVersion(
+        model_id=model.id,
+        number=number,
+        key=new.key,
+        digest=unit_digest(body),
+        body=body,
+        created_at=utcnow(),
+    )
+    session.add(made)
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        raise Conflict(f"The key {new.key} was used by someone else just now; try again.") from error
+    return made
+
+
+async def versions(session: AsyncSession, model: Model, after: int, limit: int) -> list[ModelVersion]:
+    statement = (
+        select(ModelVersion)
+        .where(ModelVersion.model_id == model.id, ModelVersion.number > after)
+        .order_by(ModelVersion.number)
+        .limit(limit + 1)
+    )
+    return list((await session.scalars(statement)).all())
+
+
+async def version(session: AsyncSession, model: Model, number: int) -> ModelVersion:
+    """One version. Raises NotFound."""
+    found = await session.get(ModelVersion, (model.id, number)) if 0 < number < 2**31 else None
+    if found is None:
+        raise NotFound(f"{model.name} has no version {number}.")
+    return found
+
+
+def read(model: Model, row: ModelVersion) -> dict[str, Any]:
+    """A version as JSON shows it."""
+    facts = {"model": model.name, "number": row.number, "digest": row.digest, "created_at": row.created_at}
+    return row.body | facts

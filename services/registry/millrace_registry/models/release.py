@@ -1,0 +1,69 @@
+"""A release unit before it is registered: every graph only a model, and the signature the graph's own."""
+
+import asyncio
+import json
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from millrace_core.errors import BadInput, FieldError
+from millrace_core.storage import Store
+from millrace_registry.models.schemas import VersionWrite
+
+SECONDS = 90
+ONE_AT_A_TIME = asyncio.Semaphore(1)
+
+
+async def check(store: Store, new: VersionWrite) -> None:
+    """Refuse a release whose ONNX files are not plain models or do not fit the signature (BadInput)."""
+    for name, digest in sorted(new.files.items()):
+        if name.endswith(".onnx"):
+            found = await inspect(store, name, digest)
+            _compare(name, found, new)
+
+
+async def inspect(store: Store, name: str, digest: str) -> dict[str, Any]:
+    """Inputs and outputs of a stored graph, parsed in a limited child process. Raises BadInput."""
+    with tempfile.NamedTemporaryFile(suffix=".onnx") as copy:
+        async for chunk in store.open(digest):
+            copy.write(chunk)
+        copy.flush()
+        async with ONE_AT_A_TIME:
+            answer = await _child(Path(copy.name))
+    if answer is None:
+        raise _refused(name, "it could not be read within the limits of time and memory")
+    if "refused" in answer:
+        raise _refused(name, answer["refused"])
+    return answer
+
+
+async def _child(path: Path) -> dict[str, Any] | None:
+    command = (sys.executable, "-m", "millrace_registry.models.inspection", str(path))
+    pipe = asyncio.subprocess.PIPE
+    child = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=asyncio.subprocess.DEVNULL)
+    try:
+        async with asyncio.timeout(SECONDS):
+            output, _ = await child.communicate()
+    except TimeoutError:
+        child.kill()
+        await child.wait()
+        return None
+    return json.loads(output) if child.returncode == 0 else None
+
+
+def _refused(name: str, why: str) -> BadInput:
+    return BadInput(
+        f"{name} is refused: {why}.",
+        [FieldError(f"files.{name}", why, "export one self-contained ONNX file with standard operators")],
+    )
+
+
+def _compare(name: str, found: dict[str, Any], new: VersionWrite) -> None:
+    for side in ("inputs", "outputs"):
+        declared = {item["name"]: item["datatype"] for item in getattr(new.signature, side)}
+        actual = {item["name"]: item["datatype"] for item in found[side]}
+        if declared != actual:
+            differing = sorted(set(declared.items()) ^ set(actual.items()))
+            listed = ", ".join(f"{tensor} {datatype}" for tensor, datatype in differing[:6])
+            raise _refused(name, f"its {side} are not those of the signature ({listed})")

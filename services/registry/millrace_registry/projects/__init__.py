@@ -1,0 +1,1 @@
+"""Projects: tenants, to which everything belongs."""

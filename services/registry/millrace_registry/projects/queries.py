@@ -1,0 +1,25 @@
+"""SQL of projects."""
+
+from sqlalchemy import select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from millrace_core.database import utcnow
+from millrace_registry.tables import Project
+
+
+async def ensure(session: AsyncSession, name: str, description: str = "") -> Project:
+    """The project, made now if it is new."""
+    dialect = session.get_bind().dialect.name
+    insert = (postgresql if dialect == "postgresql" else sqlite).insert(Project)
+    row = {"name": name, "description": description, "created_at": utcnow()}
+    await session.execute(insert.values(row).on_conflict_do_nothing())
+    return (await session.scalars(select(Project).where(Project.name == name))).one()
+
+
+async def page(session: AsyncSession, after: str | None, limit: int) -> list[Project]:
+    """Projects by name, after *after*; one more than *limit*."""
+    statement = select(Project).order_by(Project.name).limit(limit + 1)
+    if after is not None:
+        statement = statement.where(Project.name > after)
+    return list((await session.scalars(statement)).all())

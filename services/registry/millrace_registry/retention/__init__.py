@@ -1,0 +1,1 @@
+"""Retention: unreferenced artifacts go, by policy."""

@@ -1,0 +1,61 @@
+"""SQL of runs."""
+
+import uuid
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from millrace_core.database import utcnow
+from millrace_core.errors import Conflict, NotFound
+from millrace_registry.projects.queries import ensure
+from millrace_registry.runs.schemas import RunChange, RunWrite
+from millrace_registry.tables import Run
+
+
+async def open_run(session: AsyncSession, project: str, new: RunWrite) -> Run:
+    """Make a run; the same key again is the same run. Raises Conflict if it was made with other params."""
+    await ensure(session, project)
+    statement = select(Run).where(Run.project == project, Run.key == new.key)
+    found = (await session.scalars(statement)).one_or_none()
+    if found is None:
+        now = utcnow()
+        found = Run(
+            id=str(uuid.uuid4()), project=project, state="running", metrics={}, artifacts={},
+            created_at=now, updated_at=now, **new.model_dump(mode="json"),
+        )  # fmt: skip
+        session.add(found)
+        await session.flush()
+    elif found.params != new.model_dump(mode="json")["params"]:
+        raise Conflict(f"The run {new.key} was made with other params.")
+    return found
+
+
+async def get(session: AsyncSession, project: str, run: str) -> Run:
+    """One run. Raises NotFound."""
+    found = await session.get(Run, run)
+    if found is None or found.project != project:
+        raise NotFound(f"There is no run {run} in the project {project}.")
+    return found
+
+
+async def change(session: AsyncSession, project: str, run: str, new: RunChange) -> Run:
+    """Add metrics and artifacts, and move the state."""
+    found = await get(session, project, run)
+    found.metrics = found.metrics | new.metrics
+    found.artifacts = found.artifacts | new.artifacts
+    found.state = new.state or found.state
+    found.message = found.message if new.message is None else new.message
+    found.updated_at = utcnow()
+    await session.flush()
+    return found
+
+
+async def page(
+    session: AsyncSession, project: str, loop: str | None, after: str | None, limit: int
+) -> list[Run]:
+    statement = select(Run).where(Run.project == project).order_by(Run.id).limit(limit + 1)
+    if loop is not None:
+        statement = statement.where(Run.loop == loop)
+    if after is not None:
+        statement = statement.where(Run.id > after)
+    return list((await session.scalars(statement)).all())
