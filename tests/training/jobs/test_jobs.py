@@ -90,8 +90,11 @@ class TestSubmitting:
         async with serve() as client:
             first = await submit(client, job("count", "a", trials=1, pause=2))
             second = await submit(client, job("count", "b", trials=1))
-            light = {"key": "c", "kind": "validate", "spec": {"dataset": "d", "dataset_version": 1,
-                     "task": "binary", "target": "y"}}
+            light = {
+                "key": "c",
+                "kind": "validate",
+                "spec": {"dataset": "d", "dataset_version": 1, "task": "binary", "target": "y"},
+            }
             third = await submit(client, light)
             await running(client, third["id"], lambda job: job["state"] != "queued")
             assert (await running(client, first["id"]))["state"] == "running"
@@ -220,7 +223,11 @@ class TestHostileInput:
             {"key": "k", "kind": "train", "spec": {"do": "a"}, "limits": {"memory_mb": -1}},
             {"key": "k", "kind": "train", "spec": {"do": "a"}, "more": 1},
             {"key": "k", "kind": "ingest", "spec": {"dataset": "../x", "source": {"kind": "artifact"}}},
-            {"key": "k", "kind": "ingest", "spec": {"dataset": "d", "source": {"kind": "url", "url": "file:///"}}},
+            {
+                "key": "k",
+                "kind": "ingest",
+                "spec": {"dataset": "d", "source": {"kind": "url", "url": "file:///"}},
+            },
             {"key": "k", "kind": "validate", "spec": {"dataset": "d", "dataset_version": 0, "task": "x"}},
         ],
     )

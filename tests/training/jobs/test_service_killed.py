@@ -40,7 +40,9 @@ def test_a_job_outlives_its_service_and_is_adopted(home):
     try:
         spec = {"do": "count", "trials": 8, "pause": 0.5}
         made = client.post("/v1/jobs", json={"key": "k", "kind": "train", "spec": spec}).json()
-        waiting = client.post("/v1/jobs", json={"key": "l", "kind": "train", "spec": spec | {"pause": 0}}).json()
+        waiting = client.post(
+            "/v1/jobs", json={"key": "l", "kind": "train", "spec": spec | {"pause": 0}}
+        ).json()
         while (client.get(f"/v1/jobs/{made['id']}").json()["progress"] or {}).get("done", 0) < 2:
             time.sleep(0.05)
         service.kill()

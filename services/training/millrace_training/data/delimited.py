@@ -20,6 +20,8 @@ def read(data: bytes) -> pa.Table:
     text = _utf8(data)
     header, delimiter = _header(text)
     check_names(header)
+    if text.strip(b"\r\n").count(b"\n") + text.strip(b"\r\n").count(b"\r") == 0:
+        return pa.table({name: pa.array([], pa.string()) for name in header})
     ragged: list[arrow.InvalidRow] = []
 
     def note(row: arrow.InvalidRow) -> str:
@@ -39,8 +41,6 @@ def read(data: bytes) -> pa.Table:
             ),
         )
     except pa.ArrowInvalid as error:
-        if "Empty CSV file" in str(error):
-            return pa.table({name: pa.array([], pa.string()) for name in header})
         raise Unreadable(
             "file", "The file cannot be split into rows and cells.", "Check its quotes."
         ) from error

@@ -26,8 +26,9 @@ class Ray:
     """A cluster on this machine only, started with the first call and gone with `close`."""
 
     def __init__(self, workers: int) -> None:
+        os.environ.update(ENVIRONMENT | ONE_THREAD | {"RAY_AUTH_TOKEN": secrets.token_hex(32)})
         try:
-            import ray
+            import ray  # reads the environment once, when it is imported
         except ImportError as error:
             raise JobError("No Ray here", "Ray is not installed.", "Use `executor: pool`.") from error
         self._ray = ray
@@ -36,7 +37,6 @@ class Ray:
         self._call: Any = None
 
     def _start(self) -> None:
-        os.environ.update(ENVIRONMENT | ONE_THREAD | {"RAY_AUTH_TOKEN": secrets.token_hex(32)})
         self._folder = Path(tempfile.mkdtemp(prefix="ray-", dir=_short_folder()))
         self._ray.init(
             num_cpus=self.workers,

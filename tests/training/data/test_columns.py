@@ -1,0 +1,98 @@
+"""Types are found in good data, demanded from later data, and times are instants."""
+
+import pyarrow as pa
+import pytest
+
+from millrace_training.data import columns
+from millrace_training.data.refusals import Unreadable
+
+
+def texts(*values: str | None) -> pa.ChunkedArray:
+    return pa.chunked_array([pa.array(values, pa.string())])
+
+
+@pytest.mark.parametrize(
+    ("values", "type"),
+    [
+        (["1", "-2", None], "integer"),
+        (["1", "2.5", "1e3", ".5", "5."], "number"),
+        (["true", "FALSE"], "boolean"),
+        (["2024-01-01", "2024-12-31"], "timestamp"),
+        (["2024-01-01T10:00:00Z"], "timestamp"),
+        (["00123", "456"], "string"),
+        (["2024-02-30"], "string"),
+        (["1", "x"], "string"),
+        ([None, " "], "string"),
+        (["12345678901234567890"], "number"),
+    ],
+)
+def test_the_narrowest_type_that_fits_every_value(values, type):
+    assert columns.infer(texts(*values)) == type
+
+
+def converted(column: pa.ChunkedArray, type: str, timezone: str = "UTC") -> tuple[list, list]:
+    typed = columns.convert(column, type, timezone, "c")
+    assert typed.values.type == columns.ARROW[type]
+    return typed.values.to_pylist(), typed.bad.tolist()
+
+
+@pytest.mark.parametrize(
+    ("values", "type", "result"),
+    [
+        (texts("1.5", "x", None, " ", "+2", "1e999"), "number", [1.5, None, None, None, 2.0, None]),
+        (texts("1", "2.0", "2.5"), "integer", [1, 2, None]),
+        (texts("True", "0", "maybe"), "boolean", [True, False, None]),
+        (pa.chunked_array([[1.0, 2.5, float("nan"), float("inf")]]), "integer", [1, None, None, None]),
+        (pa.chunked_array([[1.0, 0.0, 3.0]]), "boolean", [True, False, None]),
+        (pa.chunked_array([[1, 2]]), "string", ["1", "2"]),
+        (pa.chunked_array([[True, False]]), "number", [1.0, 0.0]),
+    ],
+)
+def test_what_does_not_fit_is_missing_and_marked(values, type, result):
+    got, bad = converted(values, type)
+    assert got == result
+    present = [value is not None and value != " " and value == value for value in values.to_pylist()]
+    assert bad == [was and now is None for was, now in zip(present, got, strict=True)]
+
+
+def utc(values: list) -> list[str]:
+    return [value.strftime("%Y-%m-%dT%H:%M:%S") for value in values]
+
+
+def test_clock_times_are_cut_in_the_loops_time_zone_over_a_change_of_the_clocks():
+    column = texts("2024-03-31 01:30", "2024-03-31 03:30", "2024-10-27 02:30", "2024-07-01")
+    values, _ = converted(column, "timestamp", "Europe/Berlin")
+    assert utc(values) == [
+        "2024-03-31T00:30:00",
+        "2024-03-31T01:30:00",
+        "2024-10-27T00:30:00",
+        "2024-06-30T22:00:00",
+    ]
+
+
+def test_offsets_of_the_loops_own_zone_are_instants():
+    column = texts("2024-01-01T00:00:00-05:00", "2024-07-01T00:00:00-04:00")
+    values, _ = converted(column, "timestamp", "America/New_York")
+    assert utc(values) == ["2024-01-01T05:00:00", "2024-07-01T04:00:00"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ("2024-01-01T00:00:00Z", "2024-01-02T00:00:00"),
+        ("2024-01-01T00:00:00Z", "2024-01-02T00:00:00+03:00"),
+    ],
+)
+def test_mixed_time_zones_are_refused(values):
+    with pytest.raises(Unreadable) as caught:
+        converted(texts(*values), "timestamp")
+    assert caught.value.check.check == "time zones"
+    assert len(caught.value.check.examples) == 2
+
+
+def test_seconds_since_1970_and_naive_arrow_times_are_instants_too():
+    values, bad = converted(pa.chunked_array([[0.0, 1e15, 86400.5]]), "timestamp")
+    assert (utc(values[:1]), values[1:], bad) == (["1970-01-01T00:00:00"], [None, None], [False, True, True])
+    naive = pa.chunked_array([pa.array([0, None], pa.timestamp("us"))])
+    values, _ = converted(naive, "timestamp", "Asia/Tokyo")
+    assert (utc(values[:1]), values[1]) == (["1969-12-31T15:00:00"], None)
