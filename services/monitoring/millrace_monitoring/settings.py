@@ -21,7 +21,7 @@ class MonitoringSettings(Settings):
     """Seconds between two looks for days to close, when nothing wakes the pass sooner."""
     retention_seconds: float = 3600.0
     """Seconds between two passes that delete what no policy keeps."""
-    webhook_hosts: list[str] = []
+    webhook_hosts: list[str] = Field(default=[])
     """Hosts (`name` or `name:port`) to which alarms may be posted; none by default."""
     webhook_private: bool = False
     """Whether a webhook host may resolve to a private or loopback address."""

@@ -84,7 +84,7 @@ class Label(Table):
     """The truth about one row; a later `at` corrects."""
 
     __tablename__ = "labels"
-    __table_args__ = {"sqlite_with_rowid": False}
+    __table_args__ = ({"sqlite_with_rowid": False},)
 
     project: Mapped[str] = mapped_column(String(63), primary_key=True)
     endpoint: Mapped[str] = mapped_column(String(63), primary_key=True)

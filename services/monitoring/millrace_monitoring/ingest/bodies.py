@@ -41,7 +41,15 @@ def columns(body: bytes, json_length: int | None, side: str) -> dict[str, np.nda
             return _columns(body, json_length, side)
     except Undecodable:
         raise
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, struct.error, RecursionError) as error:
+    except (
+        ValueError,
+        TypeError,
+        KeyError,
+        AttributeError,
+        OverflowError,
+        struct.error,
+        RecursionError,
+    ) as error:
         raise Undecodable(f"{type(error).__name__}: {error}") from error
 
 

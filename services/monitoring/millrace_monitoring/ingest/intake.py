@@ -123,7 +123,9 @@ class Intake:
         batch.identities = list(fresh)
         return batch
 
-    def _take_records(self, export: ExportLogsServiceRequest, tally: Tally, fresh: set[int]) -> Iterator[Record]:
+    def _take_records(
+        self, export: ExportLogsServiceRequest, tally: Tally, fresh: set[int]
+    ) -> Iterator[Record]:
         for attributes, nano in _log_records(export):
             made = record(attributes, nano)
             if made is None:

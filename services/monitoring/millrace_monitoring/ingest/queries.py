@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from millrace_core.storage import Blob
 from millrace_monitoring.ingest.counts import FIELDS, Key, Tally
 from millrace_monitoring.ingest.segments import Segment as Rows
-from millrace_monitoring.tables import Count, Monitor, Segment
+from millrace_monitoring.tables import Closing, Count, Monitor, Segment
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,12 @@ async def _advance(session: AsyncSession, rows: Rows, last: datetime, tally: Tal
 
 
 async def _count(session: AsyncSession, key: Key, counted: dict[str, int]) -> None:
-    where = (Count.project == key[0], Count.endpoint == key[1], Count.revision == key[2], Count.listener == key[3])
+    where = (
+        Count.project == key[0],
+        Count.endpoint == key[1],
+        Count.revision == key[2],
+        Count.listener == key[3],
+    )
     more = {name: getattr(Count, name) + counted[name] for name in FIELDS}
     changed = await session.execute(update(Count).where(*where).values(**more))
     if changed.rowcount == 0:  # type: ignore[attr-defined]
@@ -94,11 +99,26 @@ async def first_event(session: AsyncSession, project: str, endpoint: str) -> dat
     return await session.scalar(select(func.min(Segment.first_event)).where(*where))
 
 
+async def last_event(session: AsyncSession, project: str, endpoint: str) -> datetime | None:
+    """The latest event time among the stored segments."""
+    where = (Segment.project == project, Segment.endpoint == endpoint)
+    return await session.scalar(select(func.max(Segment.last_event)).where(*where))
+
+
 async def remove(session: AsyncSession, numbers: Sequence[int]) -> None:
     await session.execute(delete(Segment).where(Segment.number.in_(numbers)))
+
+
+async def referred(session: AsyncSession, digests: Sequence[str]) -> set[str]:
+    """Which of *digests* a segment or a closed day still needs."""
+    tables = (Segment, Closing)
+    found = [await session.scalars(select(table.digest).where(table.digest.in_(digests))) for table in tables]
+    return {digest for rows in found for digest in rows if digest is not None}
 
 
 async def counts(session: AsyncSession, project: str, endpoint: str) -> list[Count]:
     """What became of the records of each revision."""
     where = (Count.project == project, Count.endpoint == endpoint)
-    return list((await session.scalars(select(Count).where(*where).order_by(Count.revision, Count.listener))).all())
+    return list(
+        (await session.scalars(select(Count).where(*where).order_by(Count.revision, Count.listener))).all()
+    )

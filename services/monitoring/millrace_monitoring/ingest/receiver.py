@@ -4,7 +4,10 @@ import asyncio
 
 import grpc
 from fastapi import FastAPI
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
+    ExportLogsServiceRequest,
+    ExportLogsServiceResponse,
+)
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import (
     LogsServiceServicer,
     add_LogsServiceServicer_to_server,
@@ -27,7 +30,7 @@ class Receiver(LogsServiceServicer):  # type: ignore[misc]
     def __init__(self, intake: Intake, tokens: Tokens) -> None:
         self._intake, self._tokens = intake, tokens
 
-    async def Export(  # noqa: N802
+    async def Export(
         self, request: ExportLogsServiceRequest, context: grpc.aio.ServicerContext
     ) -> ExportLogsServiceResponse:
         """Store the records; an answer means that they are on the disk."""
@@ -36,7 +39,9 @@ class Receiver(LogsServiceServicer):  # type: ignore[misc]
         try:
             await self._intake.offer(request)
         except Full:
-            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "the queue is full; the records are dropped")
+            await context.abort(
+                grpc.StatusCode.RESOURCE_EXHAUSTED, "the queue is full; the records are dropped"
+            )
         except Exception:
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the records could not be stored; see the log")
         return ExportLogsServiceResponse()
@@ -55,7 +60,9 @@ async def start(app: FastAPI) -> None:
     await _remember(app, intake)
     app.state.intake = intake
     app.state.intake_task = asyncio.create_task(intake.run())
-    server = grpc.aio.server(options=[("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.so_reuseport", 0)])
+    server = grpc.aio.server(
+        options=[("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.so_reuseport", 0)]
+    )
     add_LogsServiceServicer_to_server(Receiver(intake, app.state.tokens), server)
     app.state.otlp_port = server.add_insecure_port(f"{settings.otlp_host}:{settings.otlp_port}")
     await server.start()
@@ -85,7 +92,7 @@ async def _write(app: FastAPI, batch: Batch) -> None:
     if stored or batch.tally.counts:
         async with app.state.sessions.begin() as session:
             await queries.add(session, stored, batch.tally)
-    app.state.wake.set()
+    await app.state.bells.wake()
 
 
 async def _remember(app: FastAPI, intake: Intake) -> None:

@@ -73,7 +73,9 @@ def _table(records: list[Record], names: tuple[str, ...]) -> pa.Table:
     data = {
         "index": pa.array(np.concatenate(index), pa.int32()),
         "prediction": pa.array(
-            np.concatenate(answers), pa.float64(), mask=np.repeat([not record.rows for record in records], sizes)
+            np.concatenate(answers),
+            pa.float64(),
+            mask=np.repeat([not record.rows for record in records], sizes),
         ),
     }
     for column in COLUMNS:

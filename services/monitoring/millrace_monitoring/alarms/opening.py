@@ -1,0 +1,103 @@
+"""What a closed day does to the alarms: opened once, counted while they last, closed when they are over."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from millrace.decisions import Decision, decision, decision_id, rounded
+from millrace_core.database import AsyncSession
+from millrace_core.outbox import decide
+from millrace_monitoring.alarms import queries
+from millrace_monitoring.alarms.signs import Sign
+from millrace_monitoring.alarms.states import State
+from millrace_monitoring.tables import Alarm, Outbox
+from millrace_monitoring.webhooks.queries import announce
+
+
+@dataclass(frozen=True)
+class Place:
+    """Whose alarms, and when."""
+
+    project: str
+    endpoint: str
+    loop: str
+    day: date
+    through: datetime
+
+
+async def apply(session: AsyncSession, place: Place, signs: list[Sign], over: set[str]) -> list[Alarm]:
+    """Open, count and close alarms in this transaction, with their decisions and messages.
+
+    Args:
+        over: kinds whose alarms end today unless a sign repeats their cause.
+    Returns: the alarms that were opened.
+    """
+    known = {alarm.cause: alarm for alarm in await queries.unclosed(session, place.project, place.endpoint)}
+    causes = {sign.cause for sign in signs}
+    for cause, alarm in known.items():
+        if alarm.kind in over and cause not in causes:
+            await _close(session, place, alarm)
+    opened = []
+    for sign in sorted(signs, key=lambda item: item.cause):
+        if sign.cause in known:
+            known[sign.cause].count += 1
+            known[sign.cause].last_day = place.day
+        else:
+            opened.append(await _open(session, place, sign))
+    await session.flush()
+    return opened
+
+
+async def _open(session: AsyncSession, place: Place, sign: Sign) -> Alarm:
+    subject = f"{place.endpoint}/{sign.cause}"
+    alarm = Alarm(
+        id=decision_id(place.project, place.loop, "alarm", subject, place.through),
+        project=place.project,
+        endpoint=place.endpoint,
+        kind=sign.kind,
+        cause=sign.cause,
+        state=State.OPEN,
+        opened_day=place.day,
+        last_day=place.day,
+        count=1,
+        reason=sign.reason,
+        evidence=rounded(sign.evidence),
+    )
+    session.add(alarm)
+    await decide(session, Outbox, _decision(place, alarm, "alarm.opened", State.OPEN, sign.reason))
+    await announce(session, place.project, "alarm.opened", alarm.id, {"alarm": message(alarm)})
+    return alarm
+
+
+async def _close(session: AsyncSession, place: Place, alarm: Alarm) -> None:
+    alarm.state, alarm.closed_day = State.CLOSED, place.day
+    reason = f"{alarm.cause} is over; it was found on {alarm.count} day(s), last on {alarm.last_day}"
+    await decide(session, Outbox, _decision(place, alarm, "alarm.closed", State.CLOSED, reason))
+    await announce(session, place.project, "alarm.closed", alarm.id, {"alarm": message(alarm)})
+
+
+def _decision(place: Place, alarm: Alarm, kind: Any, outcome: str, reason: str) -> Decision:
+    return decision(
+        project=place.project,
+        loop=place.loop,
+        kind=kind,
+        subject=f"{place.endpoint}/{alarm.cause}"[:200],
+        outcome=outcome,
+        event_time=place.through,
+        author="monitoring",
+        reason=reason[:2000],
+        evidence=dict(alarm.evidence) | {"alarm": alarm.id, "day": place.day.isoformat()},
+    )
+
+
+def message(alarm: Alarm) -> dict[str, Any]:
+    """The alarm for the feed and for webhooks."""
+    return {
+        "id": alarm.id,
+        "endpoint": alarm.endpoint,
+        "kind": alarm.kind,
+        "cause": alarm.cause,
+        "day": alarm.last_day.isoformat(),
+        "reason": alarm.reason,
+        "evidence": alarm.evidence,
+    }

@@ -1,0 +1,59 @@
+"""SQL of alarms: the database keeps one open alarm for each (endpoint, cause)."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from millrace_core.errors import Conflict, NotFound
+from millrace_monitoring.alarms.states import ALLOWED, State
+from millrace_monitoring.tables import Alarm
+
+
+async def get(session: AsyncSession, project: str, id: str) -> Alarm:
+    alarm = await session.scalar(select(Alarm).where(Alarm.project == project, Alarm.id == id))
+    if alarm is None:
+        raise NotFound(f"There is no alarm {id}.")
+    return alarm
+
+
+async def unclosed(session: AsyncSession, project: str, endpoint: str) -> list[Alarm]:
+    """Open and acknowledged alarms of an endpoint, by cause."""
+    where = (Alarm.project == project, Alarm.endpoint == endpoint, Alarm.state != State.CLOSED)
+    return list((await session.scalars(select(Alarm).where(*where).order_by(Alarm.cause))).all())
+
+
+async def page(
+    session: AsyncSession,
+    project: str,
+    endpoint: str | None,
+    state: State | None,
+    before: tuple[date, str] | None,
+    limit: int,
+) -> Sequence[Alarm]:
+    """Up to limit + 1 alarms, the newest first."""
+    statement = (
+        select(Alarm).where(Alarm.project == project).order_by(Alarm.opened_day.desc(), Alarm.id.desc())
+    )
+    if endpoint is not None:
+        statement = statement.where(Alarm.endpoint == endpoint)
+    if state is not None:
+        statement = statement.where(Alarm.state == state)
+    if before is not None:
+        day, id = before
+        older = (Alarm.opened_day < day) | ((Alarm.opened_day == day) & (Alarm.id < id))
+        statement = statement.where(older)
+    return (await session.scalars(statement.limit(limit + 1))).all()
+
+
+async def acknowledge(session: AsyncSession, alarm: Alarm, who: str) -> None:
+    """Say that a person has seen it (Conflict when it is closed); the first one stays."""
+    if State(alarm.state) is State.ACKNOWLEDGED:
+        return
+    allowed = [state for state, targets in ALLOWED.items() if State.ACKNOWLEDGED in targets]
+    change = update(Alarm).where(Alarm.id == alarm.id, Alarm.state.in_(allowed))
+    done = await session.execute(change.values(state=State.ACKNOWLEDGED, acknowledged_by=who))
+    if done.rowcount == 0:  # type: ignore[attr-defined]
+        raise Conflict("The alarm is closed.")
+    await session.refresh(alarm)

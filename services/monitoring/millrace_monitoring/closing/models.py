@@ -1,0 +1,86 @@
+"""Model graphs and baselines by digest: fetched from the registry once, checked, kept, and run in batch."""
+
+import asyncio
+import threading
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+
+from millrace.client.transport import AsyncApi
+from millrace_core.errors import NotFound
+from millrace_core.storage import Store
+
+SESSIONS = 48
+"""Graphs kept ready to run."""
+TYPES = {"tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(string)": object}
+MISSING = {"tensor(float)": np.nan, "tensor(int64)": np.iinfo(np.int64).min, "tensor(string)": ""}
+
+
+class Files:
+    """Files of model versions; *store* keeps what the registry once gave."""
+
+    def __init__(self, store: Store, registry: AsyncApi) -> None:
+        self._store, self._registry = store, registry
+
+    async def read(self, digest: str) -> bytes:
+        """The file's bytes, checked against *digest*. Raises ApiError, httpx.TransportError, Corrupt, BadInput."""
+        try:
+            return await self._store.read(digest)
+        except NotFound:
+            data = b"".join([part async for part in self._registry.stream(f"/v1/artifacts/{digest}")])
+            await self._store.put(data, expected=digest)
+            return data
+
+
+class Graphs:
+    """ONNX graphs ready to run, each in one thread; the least used one is dropped."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._sessions: OrderedDict[str, Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    async def load(self, digest: str) -> None:
+        """Make the graph ready (errors as of Files.read; ValueError if it is no graph)."""
+        with self._lock:
+            if digest in self._sessions:
+                self._sessions.move_to_end(digest)
+                return
+        data = await self._files.read(digest)
+        session = await asyncio.to_thread(_session, data)
+        with self._lock:
+            self._sessions[digest] = session
+            while len(self._sessions) > SESSIONS:
+                self._sessions.popitem(last=False)
+
+    def score(self, digest: str, columns: dict[str, np.ndarray], rows: int) -> np.ndarray:
+        """Run a loaded graph on a batch (CPU work: in a thread).
+
+        Args:
+            columns: values of shape (rows,) by tensor name; a tensor that is not there is missing in every row.
+        Returns: float64 of shape (rows,); NaN where the graph answers NaN.
+        """
+        session = self._sessions[digest]
+        feeds = {item.name: _feed(item, columns, rows) for item in session.get_inputs()}
+        answer = session.run(None, feeds)[0]
+        return np.asarray(answer, dtype=np.float64).reshape(rows, -1)[:, -1]
+
+
+def _session(data: bytes) -> Any:
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ValueError(f"not a graph that can run ({type(error).__name__})") from error
+
+
+def _feed(item: Any, columns: dict[str, np.ndarray], rows: int) -> np.ndarray:
+    values = columns.get(item.name)
+    if values is None:
+        return np.full((rows, 1), MISSING[item.type], dtype=TYPES[item.type])
+    return values.astype(TYPES[item.type]).reshape(rows, 1)

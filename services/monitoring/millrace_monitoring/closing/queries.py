@@ -1,0 +1,106 @@
+"""SQL of closed days: written once, in order, with everything that follows from them."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from millrace_core.errors import Conflict
+from millrace_monitoring.tables import Closing, Comparison, Loss, Monitor
+
+
+async def feed(session: AsyncSession, project: str, after: int, limit: int) -> list[Closing]:
+    """Closed days behind *after*, in the order in which they closed."""
+    where = (Closing.project == project, Closing.seq > after)
+    return list(
+        (await session.scalars(select(Closing).where(*where).order_by(Closing.seq).limit(limit))).all()
+    )
+
+
+async def days(
+    session: AsyncSession,
+    project: str,
+    endpoint: str,
+    since: date | None = None,
+    until: date | None = None,
+    limit: int | None = None,
+) -> list[Closing]:
+    """Closed days with since <= day < until, in order; with *limit*, the last so many."""
+    statement = select(Closing).where(Closing.project == project, Closing.endpoint == endpoint)
+    if since is not None:
+        statement = statement.where(Closing.day >= since)
+    if until is not None:
+        statement = statement.where(Closing.day < until)
+    if limit is not None:
+        statement = statement.order_by(Closing.day.desc()).limit(limit)
+        return list((await session.scalars(statement)).all())[::-1]
+    return list((await session.scalars(statement.order_by(Closing.day))).all())
+
+
+async def spanning(
+    session: AsyncSession, project: str, endpoint: str, begin: datetime, end: datetime
+) -> list[Closing]:
+    """Closed days that overlap [begin, end) and have rows."""
+    where = (
+        Closing.project == project,
+        Closing.endpoint == endpoint,
+        Closing.through > begin,
+        Closing.digest.is_not(None),
+    )
+    found = (await session.scalars(select(Closing).where(*where).order_by(Closing.day))).all()
+    return [closing for closing in found if closing.item["from"] < end.isoformat()]
+
+
+async def add(session: AsyncSession, closing: Closing, was: datetime | None, state: dict[str, Any]) -> None:
+    """Close a day, unless someone else has closed it since it was read (Conflict)."""
+    key = (Monitor.project == closing.project, Monitor.endpoint == closing.endpoint)
+    same = Monitor.closed_through.is_(None) if was is None else Monitor.closed_through == was
+    change = update(Monitor).where(*key, same).values(closed_through=closing.through, state=state)
+    if (await session.execute(change)).rowcount == 0:  # type: ignore[attr-defined]
+        raise Conflict(f"The day {closing.day} of {closing.endpoint} was closed by someone else.")
+    session.add(closing)
+    await session.flush()
+
+
+async def add_losses(session: AsyncSession, losses: Sequence[Loss]) -> None:
+    for loss in losses:
+        await session.merge(loss)
+
+
+async def losses(
+    session: AsyncSession, project: str, endpoint: str, version: int | None = None, graph: str | None = None
+) -> list[Loss]:
+    """Daily losses by day and version."""
+    statement = select(Loss).where(Loss.project == project, Loss.endpoint == endpoint)
+    if version is not None:
+        statement = statement.where(Loss.version == version)
+    if graph is not None:
+        statement = statement.where(Loss.graph == graph)
+    return list((await session.scalars(statement.order_by(Loss.day, Loss.version, Loss.graph))).all())
+
+
+async def add_comparisons(session: AsyncSession, comparisons: Sequence[Comparison]) -> None:
+    for comparison in comparisons:
+        await session.merge(comparison)
+
+
+async def comparisons(
+    session: AsyncSession,
+    project: str,
+    endpoint: str,
+    kind: str | None,
+    since: date | None,
+    until: date | None,
+) -> list[Comparison]:
+    """Comparisons of closed days with since <= day < until, in order."""
+    statement = select(Comparison).where(Comparison.project == project, Comparison.endpoint == endpoint)
+    if kind is not None:
+        statement = statement.where(Comparison.kind == kind)
+    if since is not None:
+        statement = statement.where(Comparison.day >= since)
+    if until is not None:
+        statement = statement.where(Comparison.day < until)
+    ordered = statement.order_by(Comparison.day, Comparison.kind, Comparison.first, Comparison.second)
+    return list((await session.scalars(ordered)).all())

@@ -1,0 +1,92 @@
+"""Closed days over HTTP: the feed that drives the controller, and what was found by day."""
+
+import time
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+
+from millrace_core.auth import permit
+from millrace_core.database import Session
+from millrace_core.names import Name, Project
+from millrace_monitoring.closing import queries
+from millrace_monitoring.closing.bells import heard
+from millrace_monitoring.closing.schemas import ClosingRead, DriftRead, Feed, LossRead
+from millrace_monitoring.monitors import queries as monitors
+from millrace_monitoring.tables import Closing, Loss
+
+router = APIRouter(prefix="/v1", tags=["closed days"])
+FEED = 200
+Wait = Annotated[float, Query(ge=0, le=60, description="Seconds to wait for the first item.")]
+Since = Annotated[date | None, Query(description="First day.")]
+Until = Annotated[date | None, Query(description="Day after the last.")]
+
+
+@router.get("/closings", dependencies=[permit("monitoring.closings.read")])
+async def feed(
+    project: Project, request: Request, after: Annotated[int, Query(ge=0, le=2**62)] = 0, wait: Wait = 0
+) -> Feed:
+    """Closed days of all endpoints behind `after`; waits until there is one."""
+    deadline = time.monotonic() + wait
+    while True:
+        bell = request.app.state.bells.next
+        async with request.app.state.readers() as session:
+            found = await queries.feed(session, project, after, FEED)
+        if found or time.monotonic() >= deadline or await request.is_disconnected():
+            return Feed(items=[read(item) for item in found], last=found[-1].seq if found else after)
+        await heard(bell, min(deadline - time.monotonic(), 5.0))
+
+
+@router.get("/monitors/{endpoint}/days", dependencies=[permit("monitoring.closings.read")])
+async def days(
+    endpoint: Name, project: Project, session: Session, since: Since = None, until: Until = None
+) -> list[ClosingRead]:
+    """Closed days in order."""
+    await monitors.get(session, project, endpoint)
+    return [read(item) for item in await queries.days(session, project, endpoint, since, until)]
+
+
+@router.get("/monitors/{endpoint}/drift", dependencies=[permit("monitoring.closings.read")])
+async def drift(
+    endpoint: Name, project: Project, session: Session, since: Since = None, until: Until = None
+) -> list[DriftRead]:
+    """PSI of each feature by day, and the windows that were judged."""
+    await monitors.get(session, project, endpoint)
+    found = await queries.days(session, project, endpoint, since, until)
+    return [_drift(item, item.item["drift"]) for item in found]
+
+
+@router.get("/monitors/{endpoint}/losses", dependencies=[permit("monitoring.closings.read")])
+async def losses(
+    endpoint: Name,
+    project: Project,
+    session: Session,
+    version: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
+) -> list[LossRead]:
+    """Daily mean loss of each version that was scored."""
+    await monitors.get(session, project, endpoint)
+    found: list[Loss] = await queries.losses(session, project, endpoint, version)
+    return [LossRead.model_validate(item) for item in found]
+
+
+def read(item: Closing) -> ClosingRead:
+    """A closed day as JSON."""
+    columns: dict[str, Any] = {
+        "seq": item.seq,
+        "endpoint": item.endpoint,
+        "day": item.day,
+        "through": item.through,
+        "rows": item.rows,
+        "labelled": item.labelled,
+    }
+    return ClosingRead.model_validate(columns | item.item)
+
+
+def _drift(item: Closing, found: dict[str, Any]) -> DriftRead:
+    return DriftRead(
+        day=item.day,
+        champion=item.champion,
+        days=found.get("days"),
+        psi=found.get("psi", {}),
+        window=found.get("window"),
+    )

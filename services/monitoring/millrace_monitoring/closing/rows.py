@@ -1,0 +1,128 @@
+"""The rows of one day as arrays: each answered row once, with its label where there is one."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from millrace_monitoring.closing.watermark import Day
+from millrace_monitoring.ingest import segments
+from millrace_monitoring.labels.queries import Truth
+
+PREFIX = {"FP32": "number", "INT64": "integer", "BYTES": "text"}
+MISSING_INTEGER = np.iinfo(np.int64).min
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A day.
+
+    table: every row and request of the day, in a fixed order, with `label` and `sample`.
+    place: lines of *table* that are the sample, shape (n,).
+    columns: the sample's features by tensor name, each of shape (n,).
+    served: the sample's logged predictions, NaN where there is none.
+    by_champion: which of them the champion's revision answered.
+    labels: NaN where unknown.
+    repeated: rows that came more than once.
+    """
+
+    table: pa.Table
+    place: np.ndarray
+    columns: dict[str, np.ndarray]
+    served: np.ndarray
+    logged: np.ndarray
+    by_champion: np.ndarray
+    labels: np.ndarray
+    repeated: int
+
+    def __len__(self) -> int:
+        return len(self.place)
+
+
+def of_day(
+    tables: Sequence[pa.Table],
+    day: Day,
+    inputs: list[dict[str, Any]],
+    revision: str | None,
+    truths: Iterable[Truth],
+) -> Rows:
+    """Bring a day's segments and labels together.
+
+    Args:
+        inputs: of the monitor's signature.
+        revision: the champion's; a row that several revisions answered counts with its answer.
+    """
+    offered = segments.between(segments.joined(tables), day.begin, day.end)
+    table = segments.unique(offered)
+    place = sample(table, revision)
+    labels = _labels(table, place, truths)
+    table = _marked(table, place, labels)
+    chosen = table.take(pa.array(place))
+    served = chosen["prediction"].to_numpy().astype(np.float64)
+    return Rows(
+        table=table,
+        place=place,
+        columns=features(chosen, inputs),
+        served=served,
+        logged=chosen["prediction"].is_valid().to_numpy(),
+        by_champion=np.array([name == revision for name in chosen["revision"].to_pylist()], dtype=bool),
+        labels=labels,
+        repeated=len(offered) - len(table),
+    )
+
+
+def sample(table: pa.Table, revision: str | None) -> np.ndarray:
+    """Lines of *table*, one for each answered (request id, index): the champion's answer, else the first."""
+    answered = (table["index"].to_numpy() >= 0) & (np.array(table["listener"].to_pylist()) == "inference")
+    best: dict[tuple[str, int], tuple[bool, int]] = {}
+    columns = (table[name].to_pylist() for name in ("request_id", "index", "revision"))
+    for line, (request, index, by) in enumerate(zip(*columns, strict=True)):
+        if answered[line]:
+            rank = (by != revision, line)
+            key = (request, index)
+            if key not in best or rank < best[key]:
+                best[key] = rank
+    return np.array(sorted(line for _, line in best.values()), dtype=np.int64)
+
+
+def _labels(table: pa.Table, place: np.ndarray, truths: Iterable[Truth]) -> np.ndarray:
+    known = {(truth.request_id, truth.index): truth.value for truth in truths}
+    chosen = table.select(["request_id", "index"]).take(pa.array(place))
+    keys = zip(chosen["request_id"].to_pylist(), chosen["index"].to_pylist(), strict=True)
+    return np.array([known.get(key, np.nan) for key in keys], dtype=np.float64)
+
+
+def _marked(table: pa.Table, place: np.ndarray, labels: np.ndarray) -> pa.Table:
+    """The table with `sample` and, on its lines, `label`."""
+    chosen = np.zeros(len(table), dtype=bool)
+    chosen[place] = True
+    values = np.full(len(table), np.nan)
+    values[place] = labels
+    table = table.append_column("sample", pa.array(chosen))
+    return table.append_column("label", pa.array(values, mask=~np.isfinite(values)))
+
+
+def features(table: pa.Table, inputs: list[dict[str, Any]]) -> dict[str, np.ndarray]:
+    """Features by tensor name, missing values as the graph expects them; tensors that were not sent are left out."""
+    found = {}
+    for item in inputs:
+        name = f"{PREFIX[item['datatype']]}:{item['name']}"
+        if name in table.column_names:
+            found[item["name"]] = _array(table[name])
+    return found
+
+
+def _array(column: pa.ChunkedArray) -> np.ndarray:
+    if pa.types.is_string(column.type):
+        return np.array([text or "" for text in column.to_pylist()], dtype=object)
+    if pa.types.is_integer(column.type):
+        return column.fill_null(MISSING_INTEGER).to_numpy()
+    return column.to_numpy().astype(np.float32)
+
+
+def of_file(table: pa.Table, inputs: list[dict[str, Any]]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Features and labels of a closed day's sample, from its file."""
+    chosen = table.filter(table["sample"])
+    return features(chosen, inputs), chosen["label"].to_numpy().astype(np.float64)

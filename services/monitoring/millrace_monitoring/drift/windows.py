@@ -1,0 +1,62 @@
+"""Drift in windows that share no day: the champion's live days against its baseline's daily profiles."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from millrace_monitoring.profiles.baseline import Baseline
+from millrace_stats import drift
+from millrace_stats.profiles import Presence, Profile
+
+
+def features(baseline: Baseline, without: Iterable[str] = ()) -> list[str]:
+    """What can drift: everything but timestamps, whose distribution moves by nature, and *without*."""
+    hidden = set(without)
+    return [
+        name
+        for name, slots in baseline.spec.features.items()
+        if not isinstance(slots, Presence) and name not in hidden
+    ]
+
+
+def scores(days: Sequence[Profile], baseline: Baseline) -> dict[str, float]:
+    """PSI of each feature over *days* against all reference days; empty without a reference."""
+    total = baseline.total
+    if total is None or not days:
+        return {}
+    current = sum(days[1:], days[0])
+    rows = min(current.rows, total.rows)
+    return {name: _psi(total.counts[name], current.counts[name], rows) for name in features(baseline)}
+
+
+def _psi(reference: np.ndarray, current: np.ndarray, rows: int) -> float:
+    days = drift.joined(np.stack([current, reference]), rows)
+    return drift.psi(days[1], days[0])
+
+
+def judge(
+    days: Sequence[Profile], baseline: Baseline, without: Iterable[str], threshold: float
+) -> drift.Window:
+    """Judge one full window; features with a quality fault are left out, for the fault explains them."""
+    if not baseline.days:
+        return drift.Window([], sum(day.rows for day in days), "the baseline has no reference days")
+    names = features(baseline, without)
+    reference = {name: baseline.daily(name) for name in names}
+    current = {name: np.stack([day.counts[name] for day in days]) for name in names}
+    return drift.judge(reference, current, threshold=threshold)
+
+
+def to_dict(window: drift.Window) -> dict[str, Any]:
+    """The window for SQL and evidence: the highest scores first."""
+    ranked = sorted(window.scores, key=lambda score: (-score.psi, score.feature))
+    return {
+        "rows": window.rows,
+        "observing": window.observing,
+        "firing": window.firing,
+        "scores": [score.to_dict() for score in ranked],
+    }
+
+
+def from_dict(state: dict[str, Any]) -> drift.Window:
+    return drift.Window([drift.Score(**item) for item in state["scores"]], state["rows"], state["observing"])

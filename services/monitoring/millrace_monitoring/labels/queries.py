@@ -1,0 +1,93 @@
+"""SQL of labels: the newest wins, whatever order they come in."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from millrace_monitoring.tables import Label
+
+CHUNK = 500
+
+
+@dataclass(frozen=True)
+class Truth:
+    """One label: a number, known at *at*."""
+
+    request_id: str
+    index: int
+    value: float
+    at: datetime
+
+    @property
+    def rank(self) -> tuple[datetime, float]:
+        """The higher one holds; two that are equally late are ranked by value, so that order never matters."""
+        return self.at, self.value
+
+
+async def put(session: AsyncSession, project: str, endpoint: str, given: Iterable[Truth]) -> tuple[int, int]:
+    """Store labels; returns how many rows had none before, and how many labels were corrected."""
+    best: dict[tuple[str, int], Truth] = {}
+    for truth in given:
+        key = (truth.request_id, truth.index)
+        if key not in best or truth.rank > best[key].rank:
+            best[key] = truth
+    known = await _known(session, project, endpoint, {key[0] for key in best})
+    kept = [truth for key, truth in best.items() if key not in known or truth.rank > known[key].rank]
+    for chunk in _chunks(kept):
+        rows = [vars(truth) | {"project": project, "endpoint": endpoint} for truth in chunk]
+        await session.execute(_upsert(session), rows)
+    corrected = sum((truth.request_id, truth.index) in known for truth in kept)
+    return len(kept) - corrected, corrected
+
+
+def _upsert(session: AsyncSession) -> Any:
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(Label)
+    key = [Label.project, Label.endpoint, Label.request_id, Label.index]
+    new = {"value": statement.excluded.value, "at": statement.excluded.at}
+    return statement.on_conflict_do_update(
+        index_elements=key, set_=new, where=Label.at <= statement.excluded.at
+    )
+
+
+async def _known(
+    session: AsyncSession, project: str, endpoint: str, requests: Iterable[str]
+) -> dict[tuple[str, int], Truth]:
+    return {
+        (truth.request_id, truth.index): truth for truth in await of(session, project, endpoint, requests)
+    }
+
+
+async def of(session: AsyncSession, project: str, endpoint: str, requests: Iterable[str]) -> list[Truth]:
+    """The labels of some requests."""
+    found: list[Truth] = []
+    columns = select(Label.request_id, Label.index, Label.value, Label.at)
+    for chunk in _chunks(sorted(set(requests))):
+        where = (Label.project == project, Label.endpoint == endpoint, Label.request_id.in_(chunk))
+        found += [Truth(*row) for row in await session.execute(columns.where(*where))]
+    return found
+
+
+async def count(session: AsyncSession, project: str, endpoint: str, requests: Iterable[str]) -> int:
+    """How many labels some requests have."""
+    total = 0
+    for chunk in _chunks(sorted(set(requests))):
+        where = (Label.project == project, Label.endpoint == endpoint, Label.request_id.in_(chunk))
+        total += await session.scalar(select(func.count()).select_from(Label).where(*where)) or 0
+    return total
+
+
+async def remove_before(session: AsyncSession, project: str, endpoint: str, at: datetime) -> int:
+    """Forget labels that became known before *at*; those of closed days lie with their rows."""
+    where = (Label.project == project, Label.endpoint == endpoint, Label.at < at)
+    return (await session.execute(delete(Label).where(*where))).rowcount  # type: ignore[attr-defined]
+
+
+def _chunks(items: list[Any]) -> Iterator[list[Any]]:
+    for begin in range(0, len(items), CHUNK):
+        yield items[begin : begin + CHUNK]

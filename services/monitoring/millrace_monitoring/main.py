@@ -1,0 +1,51 @@
+"""The monitoring service: receives what was predicted, joins the truth, closes days, raises alarms."""
+
+from fastapi import FastAPI
+
+from millrace_core.app import create_app
+from millrace_core.outbox import deliver_forever
+from millrace_core.storage import Store
+from millrace_monitoring.alarms import routes as alarms
+from millrace_monitoring.closing import routes as closing
+from millrace_monitoring.closing.bells import Bells
+from millrace_monitoring.closing.controller import close_forever
+from millrace_monitoring.closing.models import Files, Graphs
+from millrace_monitoring.comparisons import routes as comparisons
+from millrace_monitoring.feedback import routes as feedback
+from millrace_monitoring.ingest import receiver
+from millrace_monitoring.ingest import routes as ingest
+from millrace_monitoring.labels import routes as labels
+from millrace_monitoring.monitors import routes as monitors
+from millrace_monitoring.reports import routes as reports
+from millrace_monitoring.retention.controller import retain_forever
+from millrace_monitoring.settings import MonitoringSettings
+from millrace_monitoring.tables import Outbox
+from millrace_monitoring.webhooks import routes as webhooks
+from millrace_monitoring.webhooks.controller import deliver_forever as post_forever
+
+ROUTERS = (monitors, ingest, labels, closing, comparisons, alarms, feedback, reports, webhooks)
+
+
+async def _open(app: FastAPI) -> None:
+    """Stores, caches and bells."""
+    state = app.state
+    state.store = Store(state.settings.storage_url)
+    state.files = Files(Store(f"file://{state.settings.folder / 'models'}"), state.apis.registry)
+    state.graphs = Graphs(state.files)
+    state.baselines = {}
+    state.counted = {}
+    state.bells = Bells()
+
+
+def build(settings: MonitoringSettings | None = None) -> FastAPI:
+    """The service as an application."""
+    return create_app(
+        settings or MonitoringSettings(),
+        "monitoring",
+        [module.router for module in ROUTERS],
+        metadata_package="millrace_monitoring",
+        background=[close_forever, retain_forever, post_forever, deliver_forever(Outbox)],
+        ready={"receiver": receiver.ready},
+        start=[_open, receiver.start],
+        stop=[receiver.stop],
+    )

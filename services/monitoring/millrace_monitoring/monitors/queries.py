@@ -1,0 +1,87 @@
+"""SQL of monitors and their lineups."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from millrace_core.errors import NotFound
+from millrace_monitoring.ingest import queries as ingest
+from millrace_monitoring.tables import Lineup, Monitor
+
+
+async def get(session: AsyncSession, project: str, endpoint: str, lock: bool = False) -> Monitor:
+    """The monitor of an endpoint (NotFound)."""
+    statement = select(Monitor).where(Monitor.project == project, Monitor.endpoint == endpoint)
+    monitor = await session.scalar(statement.with_for_update() if lock else statement)
+    if monitor is None:
+        raise NotFound(f"No monitor watches the endpoint '{endpoint}'.")
+    return monitor
+
+
+async def every(session: AsyncSession, project: str | None = None) -> list[Monitor]:
+    statement = select(Monitor).order_by(Monitor.project, Monitor.endpoint)
+    if project is not None:
+        statement = statement.where(Monitor.project == project)
+    return list((await session.scalars(statement)).all())
+
+
+async def page(session: AsyncSession, project: str, after: str, limit: int) -> list[Monitor]:
+    """Up to limit + 1 monitors whose endpoint sorts after *after*."""
+    where = (Monitor.project == project, Monitor.endpoint > after)
+    return list(
+        (
+            await session.scalars(select(Monitor).where(*where).order_by(Monitor.endpoint).limit(limit + 1))
+        ).all()
+    )
+
+
+async def put(
+    session: AsyncSession,
+    project: str,
+    endpoint: str,
+    spec: dict[str, Any],
+    champion: dict[str, Any],
+    archived: list[dict[str, Any]],
+    effective_from: datetime | None,
+) -> Monitor:
+    """Declare a monitor; a lineup that differs from the newest one is added behind it."""
+    monitor = await session.scalar(
+        select(Monitor).where(Monitor.project == project, Monitor.endpoint == endpoint).with_for_update()
+    )
+    if monitor is None:
+        monitor = Monitor(project=project, endpoint=endpoint, spec=spec, labelled=0, late_labels=0, state={})
+        session.add(monitor)
+        monitor.event_time_max = await ingest.last_event(session, project, endpoint)
+    monitor.spec = spec
+    newest = await lineup(session, project, endpoint, None)
+    if newest is None or (newest.champion, newest.archived) != (champion, archived):
+        session.add(
+            Lineup(
+                project=project,
+                endpoint=endpoint,
+                effective_from=effective_from,
+                champion=champion,
+                archived=archived,
+            )
+        )
+    await session.flush()
+    return monitor
+
+
+async def lineup(
+    session: AsyncSession, project: str, endpoint: str, before: datetime | None
+) -> Lineup | None:
+    """The newest lineup; with *before*, the newest that holds earlier than that, else the first of all."""
+    mine = (Lineup.project == project, Lineup.endpoint == endpoint)
+    newest = select(Lineup).where(*mine).order_by(Lineup.number.desc()).limit(1)
+    if before is None:
+        return await session.scalar(newest)
+    holding = newest.where(or_(Lineup.effective_from.is_(None), Lineup.effective_from < before))
+    first = select(Lineup).where(*mine).order_by(Lineup.number).limit(1)
+    return await session.scalar(holding) or await session.scalar(first)
+
+
+async def lineups(session: AsyncSession) -> list[Lineup]:
+    return list((await session.scalars(select(Lineup))).all())

@@ -1,0 +1,89 @@
+"""Monitors over HTTP."""
+
+from typing import Any
+
+from fastapi import APIRouter, BackgroundTasks, Request
+
+from millrace_core.auth import permit
+from millrace_core.database import Session
+from millrace_core.names import Name, Project
+from millrace_core.pages import Cursor, Limit, Page, decode, paginate
+from millrace_monitoring.closing.watermark import watermark
+from millrace_monitoring.ingest import queries as ingest
+from millrace_monitoring.monitors import queries
+from millrace_monitoring.monitors.schemas import Counts, MonitorRead, MonitorWrite
+from millrace_monitoring.tables import Count, Monitor
+
+router = APIRouter(prefix="/v1/monitors", tags=["monitors"])
+
+
+@router.put("/{endpoint}", dependencies=[permit("monitoring.monitors.write")])
+async def declare(
+    endpoint: Name,
+    body: MonitorWrite,
+    project: Project,
+    session: Session,
+    request: Request,
+    after_commit: BackgroundTasks,
+) -> MonitorRead:
+    """Watch an endpoint, or change how; a new champion counts from the next day that closes."""
+    spec = body.model_dump(mode="json", by_alias=True)
+    champion = body.champion.model_dump(mode="json", by_alias=True)
+    archived = [item.model_dump(mode="json", by_alias=True) for item in body.archived]
+    effective_from = body.champion.effective_from
+    monitor = await queries.put(session, project, endpoint, spec, champion, archived, effective_from)
+    after_commit.add_task(request.app.state.bells.wake)
+    return _read(monitor, await ingest.counts(session, project, endpoint))
+
+
+@router.get("", dependencies=[permit("monitoring.monitors.read")])
+async def every(
+    project: Project, session: Session, limit: Limit = 100, cursor: Cursor = None
+) -> Page[MonitorRead]:
+    """The project's monitors by endpoint."""
+    after = decode(cursor, str) or ("",)
+    page = paginate(
+        await queries.page(session, project, str(after[0]), limit), limit, lambda monitor: (monitor.endpoint,)
+    )
+    items = [_read(item, await ingest.counts(session, project, item.endpoint)) for item in page["items"]]
+    return Page[MonitorRead](items=items, next=page["next"])
+
+
+@router.get("/{endpoint}", dependencies=[permit("monitoring.monitors.read")])
+async def one(endpoint: Name, project: Project, session: Session) -> MonitorRead:
+    """One monitor and how far it has come."""
+    monitor = await queries.get(session, project, endpoint)
+    return _read(monitor, await ingest.counts(session, project, endpoint))
+
+
+def _read(monitor: Monitor, counted: list[Count]) -> MonitorRead:
+    return MonitorRead(
+        endpoint=monitor.endpoint,
+        spec=monitor.spec,
+        event_time_max=monitor.event_time_max,
+        watermark=watermark(monitor),
+        closed_through=monitor.closed_through,
+        counts=_totals(monitor, counted),
+        revisions=[_line(count) for count in counted],
+    )
+
+
+def _totals(monitor: Monitor, counted: list[Count]) -> Counts:
+    answers = [count for count in counted if count.listener != "shadow"]
+    summed = {
+        name: sum(getattr(count, name) for count in counted)
+        for name in ("offered", "written", "dropped", "duplicates", "faults", "late")
+    }
+    return Counts(
+        logged=sum(count.rows for count in answers),
+        mirrored=sum(count.rows for count in counted if count.listener == "shadow"),
+        requests=sum(count.written for count in answers),
+        labelled=monitor.labelled,
+        late_labels=monitor.late_labels,
+        **summed,
+    )
+
+
+def _line(count: Count) -> dict[str, Any]:
+    names = ("revision", "listener", "offered", "written", "dropped", "duplicates", "rows", "faults", "late")
+    return {name: getattr(count, name) for name in names}

@@ -1,0 +1,68 @@
+"""The champion's baseline.json: frozen bins, daily reference profiles, and the holdout's daily losses."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import orjson
+
+from millrace_stats.profiles import Profile, ProfileSpec
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What was normal when the version was trained; everything may be empty."""
+
+    spec: ProfileSpec
+    days: list[Profile] = field(default_factory=list)
+    losses: list[tuple[date, float]] = field(default_factory=list)
+
+    @property
+    def total(self) -> Profile | None:
+        """The reference days together."""
+        return sum(self.days[1:], self.days[0]) if self.days else None
+
+    def holdout_from(self, zone: ZoneInfo) -> datetime | None:
+        """The pre-refit graph has seen nothing from here on; None if there is no holdout in time."""
+        if not self.losses:
+            return None
+        first = self.losses[0][0]
+        return datetime(first.year, first.month, first.day, tzinfo=zone)
+
+    def loss_values(self) -> list[float]:
+        return [loss for _, loss in self.losses]
+
+    def daily(self, feature: str) -> np.ndarray:
+        """Counts of one feature on the reference days, shape (days, slots)."""
+        return np.stack([day.counts[feature] for day in self.days])
+
+
+EMPTY = Baseline(ProfileSpec({}))
+
+
+def parse(data: bytes) -> Baseline:
+    """Read baseline.json. Raises: ValueError if it is not one."""
+    try:
+        return _parse(orjson.loads(data))
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise ValueError(f"not a baseline ({type(error).__name__}: {error})") from error
+
+
+def _parse(state: dict[str, Any]) -> Baseline:
+    spec = ProfileSpec.from_dict(state["profile"])
+    days = [_day(spec, item) for item in state.get("days") or [] if item.get("counts")]
+    losses = [
+        (date.fromisoformat(str(item["day"])[:10]), float(item["loss"]))
+        for item in state.get("loss") or []
+        if item.get("loss") is not None
+    ]
+    return Baseline(spec, days, sorted(losses))
+
+
+def _day(spec: ProfileSpec, item: dict[str, Any]) -> Profile:
+    rows = int(item.get("rows", item.get("n", 0)))
+    return Profile.from_dict(
+        {"spec": spec.digest, "rows": rows, "counts": item["counts"], "sums": item.get("sums", {})}
+    )

@@ -1,0 +1,55 @@
+"""One pass that deletes what no policy keeps: old rows, late rows, old messages, and graphs nobody scores.
+
+Age is event time for rows and labels; what was found on a day (its profile, losses, alarms) always stays.
+"""
+
+from datetime import timedelta
+
+from fastapi import FastAPI
+
+from millrace_core.database import utcnow
+from millrace_core.log import log
+from millrace_core.reconcile import run_forever
+from millrace_monitoring.ingest import queries as ingest
+from millrace_monitoring.labels import queries as labels
+from millrace_monitoring.monitors import queries as monitors
+from millrace_monitoring.retention import queries
+from millrace_monitoring.tables import Monitor
+
+MESSAGE_DAYS = 30
+
+
+async def retain_forever(app: FastAPI) -> None:
+    """Background task."""
+    await run_forever("retention", lambda: apply(app), every=app.state.settings.retention_seconds)
+
+
+async def apply(app: FastAPI) -> int:
+    """Delete what may go; returns how many files went."""
+    async with app.state.readers() as session:
+        found = await monitors.every(session)
+    digests: set[str] = set()
+    for monitor in found:
+        digests |= await _expire(app, monitor)
+    async with app.state.sessions.begin() as session:
+        await queries.expire_messages(session, utcnow() - timedelta(days=MESSAGE_DAYS))
+        unneeded = digests - await ingest.referred(session, sorted(digests))
+    for digest in sorted(unneeded):
+        await app.state.store.delete(digest)
+    if unneeded:
+        log.info("old rows deleted", files=len(unneeded))
+    return len(unneeded)
+
+
+async def _expire(app: FastAPI, monitor: Monitor) -> set[str]:
+    """Rows and labels of one monitor that are older than its policy keeps."""
+    if monitor.closed_through is None:
+        return set()
+    days = monitor.spec["policy"]["retention"]["logs_days"]
+    before = monitor.closed_through - timedelta(days=days)
+    async with app.state.sessions.begin() as session:
+        newest = await queries.newest_lineup(session, monitor)
+        await queries.expire_lineups(session, monitor, newest)
+        await labels.remove_before(session, monitor.project, monitor.endpoint, before)
+        rows = await queries.expire_days(session, monitor, before)
+        return {*rows, *await queries.expire_segments(session, monitor, before)}

@@ -1,0 +1,50 @@
+"""SQL of retention: what no policy keeps any more."""
+
+from datetime import datetime
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from millrace_core.database import utcnow
+from millrace_monitoring.tables import Closing, Delivery, Lineup, Monitor, Outbox, Segment
+
+
+async def expire_days(session: AsyncSession, monitor: Monitor, before: datetime) -> list[str]:
+    """Forget the rows of days that ended by *before*; what was found on them stays. Returns their digests."""
+    mine = (Closing.project == monitor.project, Closing.endpoint == monitor.endpoint)
+    old = (*mine, Closing.through <= before, Closing.digest.is_not(None))
+    digests = list((await session.scalars(select(Closing.digest).where(*old))).all())
+    await session.execute(update(Closing).where(*old).values(digest=None))
+    return [digest for digest in digests if digest is not None]
+
+
+async def expire_segments(session: AsyncSession, monitor: Monitor, before: datetime) -> list[str]:
+    """Forget rows that came after their day had closed, once they are older than the policy keeps."""
+    mine = (
+        Segment.project == monitor.project,
+        Segment.endpoint == monitor.endpoint,
+        Segment.last_event < before,
+    )
+    digests = list((await session.scalars(select(Segment.digest).where(*mine))).all())
+    await session.execute(delete(Segment).where(*mine))
+    return digests
+
+
+async def expire_messages(session: AsyncSession, before: datetime) -> None:
+    """Forget decisions and messages that were delivered long ago."""
+    await session.execute(delete(Outbox).where(Outbox.delivered_at < before))
+    await session.execute(
+        delete(Delivery).where(Delivery.done.is_(True), Delivery.next_at < min(before, utcnow()))
+    )
+
+
+async def newest_lineup(session: AsyncSession, monitor: Monitor) -> int:
+    """Number of the lineup in force."""
+    mine = (Lineup.project == monitor.project, Lineup.endpoint == monitor.endpoint)
+    return await session.scalar(select(func.max(Lineup.number)).where(*mine)) or 0
+
+
+async def expire_lineups(session: AsyncSession, monitor: Monitor, before: int) -> None:
+    """Forget lineups older than the number *before* that no open day can need."""
+    mine = (Lineup.project == monitor.project, Lineup.endpoint == monitor.endpoint, Lineup.number < before)
+    await session.execute(delete(Lineup).where(*mine, Lineup.effective_from < monitor.closed_through))

@@ -1,0 +1,60 @@
+"""Where a webhook may go: a host the operator listed, at an address that is not our own network."""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+
+class Refused(ValueError):
+    """The URL is not one to which messages may be posted."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A checked URL: the address to connect to, and the name that the server is asked for."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    address: str = ""
+
+
+def parse(url: str, hosts: Sequence[str]) -> Target:
+    """Read a URL and check its host against the operator's list (Refused)."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
+    except ValueError as error:
+        raise Refused("is no URL") from error
+    host = (parts.hostname or "").lower()
+    if (
+        parts.scheme not in ("http", "https")
+        or not host
+        or parts.username
+        or parts.password
+        or parts.fragment
+    ):
+        raise Refused("is no plain http or https URL")
+    if not url.isascii() or any(ord(sign) <= 32 or sign == "\\" for sign in url):
+        raise Refused("has signs that no URL has")
+    if host not in hosts and f"{host}:{port}" not in hosts:
+        raise Refused("has a host that the operator has not allowed (MILLRACE_WEBHOOK_HOSTS)")
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return Target(parts.scheme, host, port, path)
+
+
+async def resolve(target: Target, private: bool) -> Target:
+    """Look the host up and choose one address; every one that it has must be public, unless *private*.
+
+    The connection is made to this very address, so that a name that changes in between gains nothing.
+    Raises: Refused; OSError when the name is not known.
+    """
+    found = await asyncio.get_running_loop().getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+    addresses = sorted({str(entry[4][0]) for entry in found})
+    if not private and not all(ipaddress.ip_address(item.partition("%")[0]).is_global for item in addresses):
+        raise Refused("has a host whose address is not public")
+    return Target(target.scheme, target.host, target.port, target.path, addresses[0])
