@@ -1,0 +1,1 @@
+"""Envoy: its configuration, served over REST xDS, its process and its counters."""

@@ -1,0 +1,47 @@
+"""GET /v1/gateway: where inference requests go, and what the gateway has counted over all its lives."""
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
+
+from millrace_core.auth import permit
+from millrace_core.errors import Unavailable
+
+router = APIRouter(prefix="/v1", tags=["gateway"])
+
+
+class GatewayRead(BaseModel):
+    """The gateway; counts are totals over all its lives, written and dropped are prediction log records."""
+
+    inference_url: str
+    requests: int = Field(description="Requests answered to clients, errors included.")
+    failed: int = Field(description="Of these, answered with 5xx.")
+    logs_written: int
+    logs_dropped: int
+    mirrored: int = Field(description="Copies that reached a candidate.")
+    mirrors_shed: int = Field(description="Copies left out because too many were under way.")
+    shadow_logs_written: int
+    shadow_logs_dropped: int
+    log_errors: int = Field(description="Requests whose bodies could not be logged.")
+    refused_configurations: int
+    triton_restarts: int
+    envoy_restarts: int
+    accepted: bool = Field(description="Whether the gateway runs exactly what serving published.")
+    problem: str | None
+
+
+@router.get("/gateway", dependencies=[permit("serving.gateway.read")], response_model=GatewayRead)
+async def gateway(request: Request) -> dict[str, Any]:
+    """The gateway's address and counters, read now."""
+    plane = request.app.state.plane
+    if plane is None:
+        raise Unavailable("This serving process runs without a data plane.")
+    return {
+        **await plane.totals(),
+        "inference_url": plane.inference_url,
+        "triton_restarts": plane.triton_process.restarts,
+        "envoy_restarts": plane.envoy_process.restarts,
+        "accepted": plane.publisher.settled(),
+        "problem": plane.publisher.problem,
+    }

@@ -1,0 +1,128 @@
+"""Pure functions: from what each endpoint should do to Envoy's clusters and routes."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from millrace_serving.envoy.bootstrap import static_cluster
+
+TOTAL = 10_000
+"""Sum of the weights of every split; kept the same, so that a growing canary moves nobody back."""
+CLUSTER = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
+ROUTES = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
+
+
+@dataclass(frozen=True)
+class Split:
+    """How one endpoint's traffic goes: stable first, then the canary; weights add up to TOTAL."""
+
+    project: str
+    endpoint: str
+    wire: str
+    """Name of the endpoint in URLs: `<endpoint>`, or `<project>.<endpoint>` outside the default project."""
+    arms: tuple[tuple[str, int], ...]
+    salt: str
+    """Goes before the sticky key, so that the same users are not the canary of every rollout."""
+    mirror: tuple[str, float] | None = None
+    """Revision that gets a copy, and the percentage of requests that are copied."""
+
+    @property
+    def revisions(self) -> set[str]:
+        return {name for name, _ in self.arms} | ({self.mirror[0]} if self.mirror else set())
+
+
+def clusters(revisions: Iterable[str], triton_port: int) -> list[dict[str, Any]]:
+    """One cluster per revision, all on the one Triton: the cluster's name is the model's name."""
+    return [{"@type": CLUSTER, **static_cluster(name, triton_port)} for name in sorted(revisions)]
+
+
+def route_tables(splits: Sequence[Split], hosts: Sequence[str], seconds: float) -> list[dict[str, Any]]:
+    """The tables `inference` (public paths, split and mirror) and `shadow` (mirrored requests)."""
+    ordered = sorted(splits, key=lambda split: split.wire)
+    public = [route for split in ordered for route in _public(split, seconds)]
+    mirrored = [_mirrored(split, seconds) for split in ordered if split.mirror]
+    return [
+        _table("inference", list(hosts), [*_health(), *public]),
+        _table("shadow", ["*"], mirrored),
+    ]
+
+
+def _table(name: str, domains: list[str], routes: list[dict[str, Any]]) -> dict[str, Any]:
+    told = {"header": {"key": "x-millrace-revision", "value": "%UPSTREAM_CLUSTER%"}}
+    return {
+        "@type": ROUTES,
+        "name": name,
+        "validate_clusters": True,
+        "response_headers_to_add": [told | {"append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}],
+        "virtual_hosts": [{"name": "all", "domains": domains, "routes": routes}],
+    }
+
+
+def _health() -> list[dict[str, Any]]:
+    paths = ("/v2/health/live", "/v2/health/ready")
+    return [{"match": {"path": path}, "direct_response": {"status": 200}} for path in paths]
+
+
+def _public(split: Split, seconds: float) -> list[dict[str, Any]]:
+    path = f"/v2/models/{split.wire}"
+    described = {"cluster": split.arms[0][0], "timeout": f"{seconds}s"}
+    return [
+        _route(split, f"{path}/infer", "POST", _infer(split, seconds)),
+        _route(split, path, "GET", described | {"path_rewrite": "/v2/models/%UPSTREAM_CLUSTER%"}),
+        _route(
+            split, f"{path}/ready", "GET", described | {"path_rewrite": "/v2/models/%UPSTREAM_CLUSTER%/ready"}
+        ),
+    ]
+
+
+def _route(split: Split, path: str, method: str, action: dict[str, Any]) -> dict[str, Any]:
+    match = {"path": path, "headers": [{"name": ":method", "string_match": {"exact": method}}]}
+    return {"name": split.wire, "match": match, "route": action, "metadata": _metadata(split)}
+
+
+def _metadata(split: Split) -> dict[str, Any]:
+    return {"filter_metadata": {"millrace": {"project": split.project, "endpoint": split.endpoint}}}
+
+
+def _infer(split: Split, seconds: float) -> dict[str, Any]:
+    salted = {"pattern": {"regex": "^(.*)$"}, "substitution": f"{split.salt}|\\1"}
+    action: dict[str, Any] = {
+        "weighted_clusters": {
+            "use_hash_policy": True,
+            "clusters": [{"name": name, "weight": weight} for name, weight in split.arms if weight],
+        },
+        "hash_policy": [{"header": {"header_name": "x-millrace-key", "regex_rewrite": salted}}],
+        "path_rewrite": "/v2/models/%UPSTREAM_CLUSTER%/infer",
+        "timeout": f"{seconds}s",
+        "retry_policy": _retries(),
+    }
+    if split.mirror:
+        copied = {"numerator": round(split.mirror[1] * 10_000), "denominator": "MILLION"}
+        action["request_mirror_policies"] = [
+            {"cluster": "shadow-hop", "runtime_fraction": {"default_value": copied}}
+        ]
+    return action
+
+
+def _retries() -> dict[str, Any]:
+    """Only when Triton could not be reached at all, as while it restarts."""
+    backoff = {"base_interval": "0.1s", "max_interval": "0.5s"}
+    return {"retry_on": "connect-failure", "num_retries": 3, "retry_back_off": backoff}
+
+
+def _mirrored(split: Split, seconds: float) -> dict[str, Any]:
+    """A mirrored request's path is already that of the stable revision, hence the prefix."""
+    assert split.mirror is not None
+    action = {
+        "cluster": split.mirror[0],
+        "path_rewrite": "/v2/models/%UPSTREAM_CLUSTER%/infer",
+        "timeout": f"{seconds}s",
+    }
+    match = {"prefix": f"/v2/models/{split.wire}--"}
+    return {"name": split.wire, "match": match, "route": action, "metadata": _metadata(split)}
+
+
+def weights(percent: float) -> tuple[int, int]:
+    """Weights of the stable revision and of a canary with *percent* of the keys."""
+    canary = round(percent * TOTAL / 100)
+    return TOTAL - canary, canary

@@ -1,0 +1,67 @@
+"""Brings new splits to Envoy in the order that loses no request: clusters, then routes, then fewer clusters."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+
+from millrace_core.log import log
+from millrace_serving.envoy import manifests
+from millrace_serving.envoy.discovery import Discovery
+from millrace_serving.envoy.manifests import Split
+
+TABLES = ("inference", "shadow")
+
+
+class Publisher:
+    """Owner of what discovery says."""
+
+    def __init__(
+        self, discovery: Discovery, triton_port: int, hosts: Sequence[str], seconds: float, patience: float
+    ) -> None:
+        self.discovery = discovery
+        self.triton_port = triton_port
+        self.hosts = hosts
+        self.seconds = seconds
+        self.patience = patience
+        self.problem: str | None = None
+        self._lock = asyncio.Lock()
+
+    async def publish(self, splits: Sequence[Split], loaded: Iterable[str]) -> bool:
+        """Make *splits* what Envoy does; True once every gateway has accepted it.
+
+        Args:
+            loaded: revisions that get a cluster, so that going back to them is only a change of routes.
+        """
+        async with self._lock:
+            wanted = set(loaded) | {name for split in splits for name in split.revisions}
+            tables = manifests.route_tables(splits, self.hosts, self.seconds)
+            before = {item["name"] for item in self.discovery.resources.get("clusters", [])}
+            done = await self._offer({"clusters": manifests.clusters(wanted | before, self.triton_port)})
+            done = await self._offer(dict(zip(TABLES, tables, strict=True))) and done
+            done = await self._offer({"clusters": manifests.clusters(wanted, self.triton_port)}) and done
+            self._note(done)
+            return done
+
+    async def _offer(self, offers: dict[str, list[dict[str, object]]]) -> bool:
+        """Publish resources and wait for them; without any gateway there is nobody to wait for."""
+        for name, resources in offers.items():
+            given = resources if name == "clusters" else [resources]
+            await self.discovery.publish(name, given)  # type: ignore[arg-type]
+        if not self.discovery.present():
+            return False
+        waits = (self.discovery.wait_accepted(name, self.patience) for name in offers)
+        return all(await asyncio.gather(*waits))
+
+    def _note(self, done: bool) -> None:
+        refused = [name for name in ("clusters", *TABLES) if self.discovery.refused(name)]
+        problem = None
+        if refused:
+            problem = f"the gateway refuses {', '.join(refused)} and goes on with what it had"
+        elif not done:
+            problem = "no gateway has accepted the configuration yet"
+        if problem != self.problem and problem is not None:
+            log.error("not accepted", problem=problem)
+        self.problem = problem
+
+    def settled(self) -> bool:
+        """Whether every gateway runs exactly what is published."""
+        return all(self.discovery.accepted(name) for name in ("clusters", *TABLES))

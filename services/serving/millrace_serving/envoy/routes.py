@@ -1,0 +1,64 @@
+"""REST discovery for Envoy: who asks proves it with the token in its node metadata."""
+
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, Depends, Request, Response
+
+from millrace_core.auth import Permit
+from millrace_core.errors import BadInput, Forbidden, Unauthorized
+from millrace_serving.envoy.discovery import Discovery
+
+router = APIRouter(tags=["discovery"], include_in_schema=False)
+LONGEST = 512
+
+
+class NodePermit(Permit):
+    """Like `permit`, with the token in the body's node.metadata.token: Envoy's polls can carry no header."""
+
+    async def __call__(self, request: Request) -> None:  # type: ignore[override]
+        body = _parsed(await request.body())
+        node = body.get("node") if isinstance(body.get("node"), dict) else {}
+        metadata = node.get("metadata") if isinstance(node.get("metadata"), dict) else {}
+        actor = request.app.state.tokens.actor(str(metadata.get("token", "")))
+        if actor is None:
+            raise Unauthorized("The node's metadata carries no valid token.")
+        if not actor.may(self.permission):
+            raise Forbidden(f"The token '{actor.name}' lacks the permission {self.permission}.")
+        request.state.discovery = body
+
+
+def _parsed(body: bytes) -> dict[str, Any]:
+    try:
+        found = orjson.loads(body)
+    except ValueError as error:
+        raise BadInput("The body is not JSON.") from error
+    if not isinstance(found, dict):
+        raise BadInput("The body is not a discovery request.")
+    return found
+
+
+GUARD = [Depends(NodePermit("serving.discovery.read"))]
+
+
+@router.post("/v3/discovery:clusters", dependencies=GUARD)
+async def clusters(request: Request) -> Response:
+    """The clusters, one for each revision; 304 when nothing is new."""
+    return await _answer(request, "clusters")
+
+
+@router.post("/v3/discovery:routes", dependencies=GUARD)
+async def routes(request: Request) -> Response:
+    """One route table; 304 when nothing is new."""
+    names = request.state.discovery.get("resource_names")
+    if not (isinstance(names, list) and len(names) == 1 and names[0] in ("inference", "shadow")):
+        raise BadInput("Ask for one route table: inference or shadow.")
+    return await _answer(request, names[0])
+
+
+async def _answer(request: Request, name: str) -> Response:
+    body = request.state.discovery
+    discovery: Discovery = request.app.state.discovery
+    node, version = str(body["node"].get("id", ""))[:LONGEST], str(body.get("version_info", ""))[:LONGEST]
+    content = await discovery.poll(node, name, version)
+    return Response(status_code=304) if content is None else Response(content, media_type="application/json")

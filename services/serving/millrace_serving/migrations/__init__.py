@@ -1,0 +1,1 @@
+"""Schema of serving's database."""

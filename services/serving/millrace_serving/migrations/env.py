@@ -1,0 +1,5 @@
+"""Alembic's entry: the shared migration run."""
+
+from millrace_core.migrate import run
+
+run()

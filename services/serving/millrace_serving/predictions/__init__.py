@@ -1,0 +1,1 @@
+"""JSON rows in, predictions out, through the gateway."""

@@ -1,0 +1,1 @@
+"""Own the processes of the data plane: start, adopt, watch, end."""

@@ -1,0 +1,1 @@
+"""Rollouts: from a loaded revision to the champion, or back."""

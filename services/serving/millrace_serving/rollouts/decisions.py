@@ -1,0 +1,116 @@
+"""The decisions that serving makes, in words: written to the outbox in the transaction of the change."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from millrace.decisions import Decision, Kind, decision, decision_id
+from millrace_core.outbox import decide
+from millrace_serving.tables import Endpoint, Outbox, Rollout
+
+
+def subject(rollout: Rollout) -> str:
+    """What a rollout's decisions are about."""
+    return f"{rollout.endpoint} rollout {rollout.number}"
+
+
+def started_id(rollout: Rollout) -> str:
+    """Id of the decision that started the rollout, the cause of all that follow."""
+    return decision_id(rollout.project, rollout.loop, "rollout.started", subject(rollout), rollout.event_time)
+
+
+async def tell_started(session: AsyncSession, rollout: Rollout, author: str) -> None:
+    """A rollout was started."""
+    plan = rollout.plan
+    mirror = f"mirror {plan['mirror']['percent']:g} %, " if plan.get("mirror") else ""
+    canary = ", ".join(f"{item['percent']:g} %" for item in plan.get("canary", [])) or "none"
+    made = _made(
+        rollout,
+        "rollout.started",
+        subject(rollout),
+        "started",
+        rollout.event_time,
+        author,
+        f"Version {rollout.version} starts its rollout on {rollout.endpoint}: {mirror}canary steps {canary}.",
+        evidence={"version": rollout.version, "plan": plan},
+        cause=rollout.cause,
+    )
+    await decide(session, Outbox, made)
+
+
+async def tell_moved(
+    session: AsyncSession,
+    rollout: Rollout,
+    kind: Kind,
+    reason: str,
+    at: datetime | None,
+    author: str,
+    evidence: dict[str, Any],
+    measured: dict[str, Any],
+) -> None:
+    """A rollout made a step, was promoted or was aborted."""
+    about = f"{subject(rollout)} step {rollout.step}" if kind == "rollout.step" else subject(rollout)
+    outcome = rollout.state if kind == "rollout.step" else kind.removeprefix("rollout.")
+    facts = {"version": rollout.version, "previous_revision": rollout.previous} | evidence
+    made = _made(
+        rollout,
+        kind,
+        about,
+        outcome,
+        at,
+        author,
+        reason,
+        evidence=facts,
+        measured=measured,
+        cause=started_id(rollout),
+    )
+    await decide(session, Outbox, made)
+
+
+def _made(
+    rollout: Rollout,
+    kind: Kind,
+    about: str,
+    outcome: str,
+    at: datetime | None,
+    author: str,
+    reason: str,
+    **more: Any,
+) -> Decision:
+    return decision(
+        project=rollout.project,
+        loop=rollout.loop,
+        kind=kind,
+        subject=about,
+        outcome=outcome,
+        event_time=at,
+        author=author,
+        reason=reason,
+        run=rollout.run,
+        **more,
+    )
+
+
+async def tell_rollback(
+    session: AsyncSession,
+    endpoint: Endpoint,
+    author: str,
+    version: int,
+    left: int | None,
+    key: str,
+    reason: str,
+    **more: Any,
+) -> None:
+    """The traffic went back to a loaded revision; *left*: the version it left."""
+    made = decision(
+        project=endpoint.project,
+        kind="rollback",
+        subject=f"{endpoint.name} to version {version} ({key})"[:200],
+        outcome=f"version {version}",
+        author=author,
+        reason=f"{endpoint.name} goes from version {left} back to version {version}: {reason}"[:2000],
+        evidence={"version": version, "left": left},
+        **more,
+    )
+    await decide(session, Outbox, made)

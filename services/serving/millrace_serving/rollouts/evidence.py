@@ -1,0 +1,43 @@
+"""Fetch from monitoring what a rollout's revisions did in a span of event time."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from millrace.client.transport import ApiError, AsyncApi
+from millrace_serving.tables import Endpoint
+
+LONGEST = 62
+"""Most days for which mirrored rows are asked."""
+
+
+async def arms(
+    monitoring: AsyncApi, endpoint: Endpoint, since: datetime | None, until: datetime | None, slow_ms: float
+) -> dict[str, Any]:
+    """Counts by revision in [since, until); empty when nothing watches the endpoint.
+
+    Raises: ApiError, httpx.TransportError when monitoring cannot answer now.
+    """
+    span = {"since": since.isoformat() if since else None, "until": until.isoformat() if until else None}
+    try:
+        found: dict[str, Any] = await monitoring.get(
+            f"/v1/monitors/{endpoint.name}/arms", project=endpoint.project, slow_ms=slow_ms, **span
+        )
+    except ApiError as error:
+        if error.status == 404:
+            return {}
+        raise
+    return found
+
+
+def days(endpoint: Endpoint, since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
+    """The calendar days of the endpoint's zone within [since, until), cut at its ends."""
+    zone = ZoneInfo(endpoint.timezone)
+    spans, start = [], since
+    while start < until and len(spans) < LONGEST:
+        local = start.astimezone(zone)
+        tomorrow = local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None) + timedelta(days=1)
+        end = min(tomorrow.replace(tzinfo=zone), until)
+        spans.append((start, end))
+        start = end
+    return spans

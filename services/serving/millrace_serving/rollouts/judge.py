@@ -1,0 +1,129 @@
+"""Is the candidate broken? Pure judgement of the arms that monitoring counted; quality is never guessed.
+
+Hard faults (NaN, one constant answer, other answers to the same requests) abort at once; errors and slowness by a
+test that may be looked at every second, on distinct keys. Quality needs labelled days; without them it stays
+`inconclusive`, which stops nothing.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from millrace_stats import canary
+from millrace_stats.canary import Arm
+from millrace_stats.paired import non_inferior
+
+MARGIN = 0.02
+MINIMUM_DAYS = 7
+EMPTY: dict[str, Any] = {"keys": 0, "failed_keys": 0, "slow_keys": 0, "rows": 0, "nan": 0, "constant": False}
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What one look at a step found; *fault* in words, None when the step may go on."""
+
+    fault: str | None
+    rows: int
+    evidence: dict[str, Any]
+    """Facts that a replay of the same traffic reproduces."""
+    measured: dict[str, Any]
+    """Counts that depend on the machine: failures, slowness, shed mirrors."""
+    arms: dict[str, Arm] = field(default_factory=dict)
+    """This step's counts of `errors` and `slowness`, to be multiplied with those of later steps."""
+
+
+def judge(
+    answer: Mapping[str, Any], candidate: str, stable: str, earlier: Sequence[Mapping[str, Any]] = ()
+) -> Judgement:
+    """Judge one step by what monitoring's `arms` told about it.
+
+    Args:
+        candidate, stable: names of the two revisions.
+        earlier: `measured["arms"]` of the rollout's earlier steps.
+    """
+    mine = _arm(answer, candidate)
+    theirs = _arm(answer, stable)
+    arms = {"errors": _counts(mine, theirs, "failed_keys"), "slowness": _counts(mine, theirs, "slow_keys")}
+    mirrored = _pairing(answer, candidate)
+    psi = mirrored.get("psi")
+    fault = canary.hard_fault(mine["rows"], mine["nan"], mine["constant"] and not theirs["constant"], psi)
+    fault = fault or _unequal(arms, earlier)
+    measured = {
+        "rows": mine["rows"],
+        "keys": mine["keys"],
+        "failed_keys": mine["failed_keys"],
+        "slow_keys": mine["slow_keys"],
+        "mirrored_pairs": mirrored.get("pairs", 0),
+        "mirrored_psi": psi,
+        "log_evidence": {
+            name: canary.log_evidence([*_past(earlier, name), arm]) for name, arm in arms.items()
+        },
+        "arms": {name: asdict(arm) for name, arm in arms.items()},
+    }
+    evidence = {"not_finite": mine["nan"], "constant": bool(mine["constant"]), "fault": fault is not None}
+    return Judgement(fault, mine["rows"], evidence, measured, arms)
+
+
+def _arm(answer: Mapping[str, Any], revision: str) -> dict[str, Any]:
+    """A revision's counts over both listeners (a candidate is mirrored first and asked afterwards)."""
+    total = dict(EMPTY)
+    found = [item for item in answer.get("revisions", []) if item["revision"] == revision]
+    for item in found:
+        for name in ("keys", "failed_keys", "slow_keys", "rows", "nan"):
+            total[name] += item.get(name) or 0
+    total["constant"] = bool(found) and any(item.get("constant") for item in found)
+    return total
+
+
+def _counts(mine: Mapping[str, Any], theirs: Mapping[str, Any], name: str) -> Arm:
+    return Arm(mine["keys"], theirs["keys"], mine[name], theirs[name])
+
+
+def _pairing(answer: Mapping[str, Any], candidate: str) -> dict[str, Any]:
+    pairings = (answer.get("mirrored") or {}).get("pairings") or []
+    mine = [item for item in pairings if item["second"] == candidate]
+    return max(mine, key=lambda item: item["pairs"], default={})
+
+
+def _past(earlier: Sequence[Mapping[str, Any]], name: str) -> list[Arm]:
+    return [Arm(**step[name]) for step in earlier if name in step]
+
+
+def _unequal(arms: Mapping[str, Arm], earlier: Sequence[Mapping[str, Any]]) -> str | None:
+    words = {"errors": "failed", "slowness": "was too slow"}
+    for name, arm in arms.items():
+        steps = [*_past(earlier, name), arm]
+        if canary.aborts(steps):
+            odds = math.exp(min(canary.log_evidence(steps), 700.0))
+            return (
+                f"it {words[name]} for {arm.canary_failed} of {arm.canary_keys} keys, the stable revision for "
+                f"{arm.stable_failed} of {arm.stable_keys} (evidence {odds:.3g}, limit {canary.ABORT:.0f})"
+            )
+    return None
+
+
+def quality(days: Sequence[Mapping[str, Any]], candidate: str) -> dict[str, Any]:
+    """Losses on mirrored, labelled rows, clustered by day: `passed`, `failed` or `inconclusive`, and why.
+
+    Args:
+        days: monitoring's `arms` for each day of the mirror step.
+    """
+    pairs = [_pairing(day, candidate) for day in days]
+    known = [pair for pair in pairs if pair.get("first_loss") is not None]
+    losses = [np.array([pair[side] for pair in known], dtype=float) for side in ("second_loss", "first_loss")]
+    rows = np.array([pair["labelled"] for pair in known], dtype=float)
+    found = non_inferior(losses[0], losses[1], rows, MARGIN, MINIMUM_DAYS)
+    return {"verdict": found.verdict, "reason": found.reason, "days": len(known), "rows": int(rows.sum())}
+
+
+def same_tensors(one: dict[str, Any], other: dict[str, Any]) -> str | None:
+    """None if clients of one signature can use the other, else what differs, in words."""
+    mine, theirs = (
+        {(side, item["name"], item["datatype"]) for side in ("inputs", "outputs") for item in signature[side]}
+        for signature in (one, other)
+    )
+    differing = sorted({name for _, name, _ in mine ^ theirs})
+    return f"its signature differs in {', '.join(differing[:5])}" if differing else None

@@ -1,0 +1,136 @@
+"""Serving's tables: endpoints, revisions, rollouts, changes of the stable revision, gateway counts, outbox."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from millrace_core.database import UtcDateTime, metadata
+from millrace_core.outbox import OutboxMixin
+
+IN_FLIGHT = "state IN ('loading', 'mirroring', 'canary')"
+
+
+class Table(DeclarativeBase):
+    """All tables of serving."""
+
+    metadata = metadata()
+
+
+class Endpoint(Table):
+    """A stable inference URL; a deleted one keeps its row, so that revision names are never reused."""
+
+    __tablename__ = "endpoints"
+
+    project: Mapped[str] = mapped_column(String(63), primary_key=True)
+    name: Mapped[str] = mapped_column(String(63), primary_key=True)
+    model: Mapped[str] = mapped_column(String(63))
+    mode: Mapped[str] = mapped_column(String(10))
+    timezone: Mapped[str] = mapped_column(String(64))
+    stable: Mapped[int | None] = mapped_column(Integer)
+    revisions_made: Mapped[int] = mapped_column(Integer, default=0)
+    event_time: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Revision(Table):
+    """One model version as it is loaded behind an endpoint."""
+
+    __tablename__ = "revisions"
+    __table_args__ = (ForeignKeyConstraint(["project", "endpoint"], ["endpoints.project", "endpoints.name"]),)
+
+    project: Mapped[str] = mapped_column(String(63), primary_key=True)
+    endpoint: Mapped[str] = mapped_column(String(63), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    version: Mapped[int] = mapped_column(Integer)
+    digest: Mapped[str] = mapped_column(String(71))
+    signature: Mapped[dict[str, Any]] = mapped_column(JSON)
+    golden: Mapped[dict[str, Any]] = mapped_column(JSON)
+    state: Mapped[str] = mapped_column(String(10))
+    reason: Mapped[str] = mapped_column(Text, default="")
+
+
+class Rollout(Table):
+    """The plan that moves an endpoint's traffic to a revision, and how far it has come."""
+
+    __tablename__ = "rollouts"
+    __table_args__ = (
+        ForeignKeyConstraint(["project", "endpoint"], ["endpoints.project", "endpoints.name"]),
+        UniqueConstraint("project", "endpoint", "key"),
+        Index(
+            "one_rollout_in_flight",
+            "project",
+            "endpoint",
+            unique=True,
+            sqlite_where=text(IN_FLIGHT),
+            postgresql_where=text(IN_FLIGHT),
+        ),
+    )
+
+    project: Mapped[str] = mapped_column(String(63), primary_key=True)
+    endpoint: Mapped[str] = mapped_column(String(63), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    key: Mapped[str] = mapped_column(String(200))
+    body_digest: Mapped[str] = mapped_column(String(71))
+    revision: Mapped[int] = mapped_column(Integer)
+    previous: Mapped[int | None] = mapped_column(Integer)
+    model: Mapped[str] = mapped_column(String(63))
+    version: Mapped[int] = mapped_column(Integer)
+    state: Mapped[str] = mapped_column(String(10))
+    step: Mapped[int] = mapped_column(Integer, default=0)
+    plan: Mapped[dict[str, Any]] = mapped_column(JSON)
+    event_time: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    step_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    loop: Mapped[str] = mapped_column(String(63), default="")
+    run: Mapped[int | None] = mapped_column(Integer)
+    cause: Mapped[str | None] = mapped_column(String(36))
+    reason: Mapped[str] = mapped_column(Text, default="")
+    evidence: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Change(Table):
+    """One change of an endpoint's stable revision; the list is its history."""
+
+    __tablename__ = "changes"
+    __table_args__ = (
+        ForeignKeyConstraint(["project", "endpoint"], ["endpoints.project", "endpoints.name"]),
+        UniqueConstraint("project", "endpoint", "key"),
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    project: Mapped[str] = mapped_column(String(63))
+    endpoint: Mapped[str] = mapped_column(String(63))
+    key: Mapped[str] = mapped_column(String(200))
+    body_digest: Mapped[str] = mapped_column(String(71))
+    kind: Mapped[str] = mapped_column(String(10))
+    revision: Mapped[int] = mapped_column(Integer)
+    reason: Mapped[str] = mapped_column(Text)
+    event_time: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class GatewayCount(Table):
+    """What one life of Envoy has counted so far; the sum over its lives is what is told."""
+
+    __tablename__ = "gateway_counts"
+
+    life: Mapped[str] = mapped_column(String(64), primary_key=True)
+    counts: Mapped[dict[str, int]] = mapped_column(JSON)
+    updated: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class Outbox(OutboxMixin, Table):
+    """Decisions on their way to the registry."""

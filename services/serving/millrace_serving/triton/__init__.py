@@ -1,0 +1,1 @@
+"""Triton: its model repository, its process, its loaded revisions."""

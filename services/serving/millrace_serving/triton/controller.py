@@ -1,0 +1,149 @@
+"""Keeps the wanted revisions loaded and answering: one level-triggered pass, and the first load of a candidate."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+
+from millrace_core.log import log
+from millrace_serving.settings import ServingSettings
+from millrace_serving.triton import golden, repository
+from millrace_serving.triton.client import Triton, TritonError
+from millrace_serving.triton.golden import Answers, WrongAnswer
+from millrace_serving.triton.repository import Wanted, WrongBytes
+from millrace_serving.triton.tensors import Columns
+
+Fetch = Callable[[Wanted], Awaitable[bytes]]
+STRIKES = 2
+"""Failed probes in a row after which a revision is unloaded and loaded again."""
+
+
+class LoadFailed(Exception):
+    """A revision cannot be used; the text says why in words for a decision."""
+
+
+class Models:
+    """The revisions in one Triton."""
+
+    def __init__(self, settings: ServingSettings, triton: Triton, fetch: Fetch) -> None:
+        self.settings = settings
+        self.triton = triton
+        self.fetch = fetch
+        self.healthy: dict[str, float] = {}
+        """Revisions that answered their golden rows, and when (monotonic)."""
+        self.problems: dict[str, str] = {}
+        self._strikes: dict[str, int] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._slots = asyncio.Semaphore(2)
+
+    def forget(self) -> None:
+        """Triton was restarted: nothing is loaded."""
+        self.healthy.clear()
+        self._strikes.clear()
+
+    async def load(self, wanted: Wanted) -> None:
+        """Bring a revision from the registry into Triton and hold it against its golden rows.
+
+        Raises: LoadFailed if it can never work; TritonError or another error if it is worth another try.
+        """
+        async with self._slots, self._lock(wanted.name):
+            await self._place(wanted)
+            if not await self.triton.live():
+                raise TritonError("Triton is not running")
+            await self._load(wanted)
+            try:
+                await self._check(wanted)
+            except WrongAnswer as error:
+                await self.triton.unload(wanted.name)
+                raise LoadFailed(str(error)) from error
+
+    def _lock(self, name: str) -> asyncio.Lock:
+        return self._locks.setdefault(name, asyncio.Lock())
+
+    async def _place(self, wanted: Wanted) -> None:
+        try:
+            has = await asyncio.to_thread(repository.kept, self.settings, wanted)
+            graph = None if has else await self.fetch(wanted)
+            await asyncio.to_thread(repository.place, self.settings, wanted, graph)
+        except WrongBytes as error:
+            raise LoadFailed(str(error)) from error
+
+    async def _load(self, wanted: Wanted) -> None:
+        try:
+            await self.triton.load(wanted.name, self.settings.load_seconds)
+        except TritonError as error:
+            if await self.triton.live():
+                raise LoadFailed(f"Triton does not load it: {error}") from error
+            raise
+
+    async def _check(self, wanted: Wanted) -> None:
+        """Compare the golden rows. Raises: WrongAnswer; TritonError if there is no answer at all."""
+        columns = golden.columns(wanted.golden["inputs"], wanted.signature)
+        try:
+            answered = await self.triton.infer(wanted.name, columns)
+        except TritonError:
+            if not await self.triton.live():
+                raise
+            answered = await self._again(wanted, columns)
+        golden.compare(wanted.golden["outputs"], answered)
+        self.healthy[wanted.name] = time.monotonic()
+        self._strikes.pop(wanted.name, None)
+        self.problems.pop(wanted.name, None)
+
+    async def _again(self, wanted: Wanted, columns: Columns) -> Answers:
+        try:
+            return await self.triton.infer(wanted.name, columns, timeout=5.0)
+        except TritonError as error:
+            raise WrongAnswer(f"the golden rows get no answer: {error}") from error
+
+    async def keep(self, wanted: Sequence[Wanted], busy: set[str]) -> None:
+        """One pass: load what is missing, heal what does not answer, unload what nobody wants.
+
+        Args:
+            wanted: revisions that must be loaded, the most important first.
+            busy: names that another task is loading.
+        """
+        present = await self.triton.loaded()
+        wanted = [item for item in wanted if item.name not in busy]
+        missing = [item for item in wanted if item.name not in present]
+        await asyncio.gather(*(self._restore(item) for item in missing))
+        await asyncio.gather(*(self._probe(item) for item in wanted if item.name in present))
+        names = {item.name for item in wanted}
+        for name in present - names - busy:
+            await self.drop(name)
+
+    async def drop(self, name: str) -> None:
+        """Unload a revision and remove its files."""
+        async with self._lock(name):
+            log.info("unloading", revision=name)
+            await self.triton.unload(name)
+            await asyncio.to_thread(repository.remove, self.settings, name)
+            self.healthy.pop(name, None)
+
+    async def _restore(self, wanted: Wanted) -> None:
+        self.healthy.pop(wanted.name, None)
+        try:
+            await self.load(wanted)
+            log.info("loaded again", revision=wanted.name)
+        except Exception as error:
+            self.problems[wanted.name] = f"cannot be loaded: {error}"
+            log.exception("cannot load again", revision=wanted.name)
+
+    async def _probe(self, wanted: Wanted) -> None:
+        """A real inference; after STRIKES failures unload + load, because a dead stub ignores a mere load."""
+        last = self.healthy.get(wanted.name, 0.0)
+        if time.monotonic() - last < self.settings.probe_seconds:
+            return
+        try:
+            await self._check(wanted)
+        except (WrongAnswer, TritonError) as error:
+            self._strikes[wanted.name] = self._strikes.get(wanted.name, 0) + 1
+            self.problems[wanted.name] = str(error)
+            if self._strikes[wanted.name] >= STRIKES:
+                await self._heal(wanted)
+
+    async def _heal(self, wanted: Wanted) -> None:
+        log.warning("healing", revision=wanted.name, problem=self.problems.get(wanted.name))
+        self._strikes.pop(wanted.name, None)
+        self.healthy.pop(wanted.name, None)
+        await self.triton.unload(wanted.name)
+        await self._restore(wanted)

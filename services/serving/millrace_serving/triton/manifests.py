@@ -1,0 +1,84 @@
+"""Pure functions from a signature and settings to Triton's configuration and command line."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+TYPES = {"FP32": "TYPE_FP32", "INT64": "TYPE_INT64", "BYTES": "TYPE_STRING"}
+ADMIN_HEADER = "x-mr-admin"
+RESTRICTED = "model-repository,shared-memory,trace,logging,model-config,statistics"
+QUEUE_ROWS = 4096
+
+
+def config_text(
+    name: str, signature: Mapping[str, Any], digest: str, max_rows: int, instances: int, queue_seconds: float
+) -> str:
+    """config.pbtxt of one revision: a named input of shape [1] per column, dynamic batching, a warm-up row."""
+    inputs = [_tensor(item) for item in signature["inputs"]]
+    outputs = [_tensor(item) for item in signature["outputs"]]
+    warmup = " ".join(_warm(item) for item in signature["inputs"])
+    return "\n".join(
+        [
+            f"name: {_text(name)}",
+            'backend: "python"',
+            f"max_batch_size: {max_rows}",
+            f"input [ {', '.join(inputs)} ]",
+            f"output [ {', '.join(outputs)} ]",
+            f"instance_group [ {{ count: {instances} kind: KIND_CPU }} ]",
+            "dynamic_batching { max_queue_delay_microseconds: 0 default_queue_policy { "
+            f"timeout_action: REJECT default_timeout_microseconds: {int(queue_seconds * 1e6)} "
+            f"allow_timeout_override: true max_queue_size: {QUEUE_ROWS} }} }}",
+            f'parameters {{ key: "digest" value {{ string_value: {_text(digest)} }} }}',
+            f'model_warmup [ {{ name: "one row" batch_size: 1 {warmup} }} ]',
+            "",
+        ]
+    )
+
+
+def _text(value: str) -> str:
+    """A string of the protobuf text format."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _tensor(item: Mapping[str, Any]) -> str:
+    return f"{{ name: {_text(item['name'])} data_type: {TYPES[item['datatype']]} dims: [ 1 ] }}"
+
+
+def _warm(item: Mapping[str, Any]) -> str:
+    value = f"data_type: {TYPES[item['datatype']]} dims: [ 1 ] zero_data: true"
+    return f"inputs {{ key: {_text(item['name'])} value {{ {value} }} }}"
+
+
+def arguments(
+    server: Path,
+    identity: str,
+    repository: Path,
+    backends: Path,
+    caches: Path,
+    ports: Mapping[str, int],
+    secret: str,
+    threads: int,
+) -> list[str]:
+    """Triton's command line: loopback and HTTP only, explicit loading, admin APIs behind a secret header."""
+    return [
+        str(server),
+        f"--id={identity}",
+        f"--model-repository={repository}",
+        f"--backend-directory={backends}",
+        f"--cache-directory={caches}",
+        "--model-control-mode=explicit",
+        "--disable-auto-complete-config",
+        "--exit-on-error=false",
+        "--exit-timeout-secs=1",
+        "--allow-grpc=false",
+        "--http-address=127.0.0.1",
+        f"--http-port={ports['triton_port']}",
+        f"--http-thread-count={threads}",
+        "--metrics-address=127.0.0.1",
+        f"--metrics-port={ports['triton_metrics_port']}",
+        "--allow-gpu-metrics=false",
+        "--log-info=false",
+        f"--backend-config=python,shm-region-prefix-name={identity}",
+        f"--http-restricted-api={RESTRICTED}:{ADMIN_HEADER}={secret}",
+    ]

@@ -1,0 +1,80 @@
+"""Triton's model repository: one folder per revision with the graph, the configuration and the runner."""
+
+import hashlib
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from millrace_serving.settings import ServingSettings
+from millrace_serving.triton.manifests import config_text
+
+RUNNER = Path(__file__).with_name("python_model.py")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A revision as it has to be loaded."""
+
+    name: str
+    model: str
+    project: str
+    version: int
+    digest: str
+    signature: Mapping[str, Any]
+    golden: Mapping[str, Any]
+
+
+class WrongBytes(Exception):
+    """The graph is not the one that was registered."""
+
+
+def folder(settings: ServingSettings) -> Path:
+    return settings.folder / "triton" / "models"
+
+
+def kept(settings: ServingSettings, wanted: Wanted) -> bool:
+    """Whether the right graph already lies in the repository (reads it through)."""
+    path = folder(settings) / wanted.name / "1" / "model.onnx"
+    return path.exists() and _digest(path.read_bytes()) == wanted.digest
+
+
+def place(settings: ServingSettings, wanted: Wanted, graph: bytes | None) -> None:
+    """Write what Triton needs for a revision; *graph* None keeps the one that is there.
+
+    Raises: WrongBytes if the graph has another digest.
+    """
+    if graph is not None and _digest(graph) != wanted.digest:
+        raise WrongBytes(f"the registry sent {_digest(graph)} instead of {wanted.digest}")
+    target = folder(settings) / wanted.name / "1"
+    target.mkdir(parents=True, exist_ok=True)
+    if graph is not None:
+        staged = target / "model.new"
+        staged.write_bytes(graph)
+        staged.replace(target / "model.onnx")
+    shutil.copyfile(RUNNER, target / "model.py")
+    text = config_text(
+        wanted.name,
+        wanted.signature,
+        wanted.digest,
+        settings.max_batch_rows,
+        settings.triton_instances,
+        settings.inference_seconds,
+    )
+    (target.parent / "config.pbtxt").write_text(text)
+
+
+def remove(settings: ServingSettings, name: str) -> None:
+    """Take a revision out of the repository."""
+    shutil.rmtree(folder(settings) / name, ignore_errors=True)
+
+
+def names(settings: ServingSettings) -> set[str]:
+    """The revisions that lie in the repository."""
+    place = folder(settings)
+    return {path.name for path in place.iterdir()} if place.exists() else set()
+
+
+def _digest(data: bytes) -> str:
+    return "sha256:" + hashlib.sha256(data).hexdigest()

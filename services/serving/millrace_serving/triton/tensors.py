@@ -1,0 +1,29 @@
+"""JSON values as tensors: null becomes NaN, "" or the smallest INT64; ISO texts become epoch seconds."""
+
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+MISSING_TIMESTAMP = int(np.iinfo(np.int64).min)
+Columns = dict[str, tuple[str, np.ndarray]]
+
+
+def tensor(values: list[Any], datatype: str) -> np.ndarray:
+    """JSON values as one tensor of shape (rows,). Raises: ValueError, TypeError, OverflowError."""
+    if datatype == "BYTES":
+        return np.array(["" if value is None else str(value) for value in values], dtype=object)
+    if datatype == "INT64":
+        return np.array([epoch(value) for value in values], dtype=np.int64)
+    return np.array([math.nan if value is None else float(value) for value in values], dtype=np.float32)
+
+
+def epoch(value: Any) -> int:
+    """Epoch seconds of an ISO text (UTC unless it says otherwise) or a number. Raises: ValueError."""
+    if value is None:
+        return MISSING_TIMESTAMP
+    if isinstance(value, str):
+        moment = datetime.fromisoformat(value)
+        return math.floor((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
+    return int(value)

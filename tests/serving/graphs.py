@@ -1,0 +1,75 @@
+"""Small ONNX graphs with numbers, categories and a timestamp, good ones and garbage."""
+
+from onnx import TensorProto, helper
+
+SIGNATURE = {
+    "inputs": [
+        {"name": "distance", "datatype": "FP32", "column": "distance", "kind": "number"},
+        {"name": "origin", "datatype": "BYTES", "column": "origin", "kind": "category"},
+        {"name": "departed", "datatype": "INT64", "column": "departed", "kind": "timestamp"},
+    ],
+    "outputs": [{"name": "prediction", "datatype": "FP32"}],
+    "task": "regression",
+    "target": "air_time",
+}
+GOLDEN_INPUTS = {
+    "distance": [100.0, 250.0],
+    "origin": ["JFK", None],
+    "departed": ["2013-03-10T07:00:00Z", None],
+}
+ORIGINS = {"JFK": 5.0, "EWR": 7.0}
+
+
+def graph(slope: float = 2.0, nan: bool = False, constant: bool = False, unknown_op: bool = False) -> bytes:
+    """prediction = slope * distance + value of the origin (0 when missing or unseen)."""
+    column = [None, 1]
+    nodes = [
+        helper.make_node(
+            "LabelEncoder",
+            ["origin"],
+            ["code"],
+            domain="ai.onnx.ml",
+            keys_strings=list(ORIGINS),
+            values_floats=list(ORIGINS.values()),
+            default_float=0.0,
+        ),
+        helper.make_node("Mul", ["distance", "slope"], ["scaled"]),
+        helper.make_node("Cast", ["departed"], ["time"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["time", "zero"], ["nothing"]),
+        helper.make_node("Add", ["scaled", "code"], ["sum"]),
+        helper.make_node("Add", ["sum", "nothing"], ["total"]),
+    ]
+    if nan:
+        nodes += [
+            helper.make_node("Sub", ["total", "total"], ["none"]),
+            helper.make_node("Div", ["none", "none"], ["prediction"]),
+        ]
+    elif constant:
+        nodes += [
+            helper.make_node("Mul", ["total", "zero"], ["none"]),
+            helper.make_node("Add", ["none", "slope"], ["prediction"]),
+        ]
+    else:
+        nodes.append(helper.make_node("NoSuchOp" if unknown_op else "Identity", ["total"], ["prediction"]))
+    made = helper.make_graph(
+        nodes,
+        "tiny",
+        [
+            helper.make_tensor_value_info("distance", TensorProto.FLOAT, column),
+            helper.make_tensor_value_info("origin", TensorProto.STRING, column),
+            helper.make_tensor_value_info("departed", TensorProto.INT64, column),
+        ],
+        [helper.make_tensor_value_info("prediction", TensorProto.FLOAT, column)],
+        [
+            helper.make_tensor("slope", TensorProto.FLOAT, [1], [slope]),
+            helper.make_tensor("zero", TensorProto.FLOAT, [1], [0.0]),
+        ],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
+    return helper.make_model(made, opset_imports=opsets, ir_version=8).SerializeToString()
+
+
+def golden(slope: float = 2.0) -> dict:
+    """What a good graph of this slope answers."""
+    values = [slope * GOLDEN_INPUTS["distance"][0] + 5.0, slope * GOLDEN_INPUTS["distance"][1]]
+    return {"inputs": GOLDEN_INPUTS, "outputs": {"prediction": values}}

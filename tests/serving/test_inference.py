@@ -1,0 +1,158 @@
+"""A registered graph answers through real Envoy and Triton, JSON and binary, and every request is logged."""
+
+import base64
+
+import httpx
+import numpy as np
+import pytest
+import tritonclient.http as triton
+
+from millrace import oip
+
+from . import graphs
+
+
+@pytest.fixture(scope="module")
+def endpoint(serving):
+    name = serving.endpoint()
+    rollout = serving.rollout(name, 2)
+    assert rollout["state"] == "promoted", rollout
+    return name
+
+
+def test_rows_with_nulls_are_predicted_through_the_gateway(serving, endpoint):
+    rows = [
+        {"distance": 100.0, "origin": "JFK", "departed": "2013-03-10T07:00:00Z"},
+        {"distance": None, "origin": "JFK", "departed": None},
+        {"distance": 7, "origin": None, "departed": 1362898800},
+    ]
+    answer = serving.predict(endpoint, rows, key="k1", event_time="2013-03-10T07:00:00Z")
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["predictions"] == [205.0, None, 14.0]
+    assert answer.json()["version"] == 2
+    record = serving.receiver.of(answer.json()["request_id"])[0]
+    assert record["endpoint"] == endpoint
+    assert record["project"] == "default"
+    assert record["revision"] == answer.json()["revision"] == f"{endpoint}--r1"
+    assert (record["listener"], record["key"], record["status"]) == ("inference", "k1", "200")
+    assert record["event_time"].startswith("2013-03-10T07:00:00")
+    sent = oip.decode(base64.b64decode(record["response"]), int(record["response_json_length"]))
+    assert np.array_equal(sent["prediction"], np.float32([205, np.nan, 14]), equal_nan=True)
+    assert int(record["request_json_length"]) < len(base64.b64decode(record["body"]))
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_an_unchanged_triton_client_works(serving, endpoint, binary):
+    client = triton.InferenceServerClient(serving.gateway()["inference_url"].removeprefix("http://"))
+    assert client.is_server_live()
+    assert client.is_model_ready(endpoint)
+    assert [item["name"] for item in client.get_model_metadata(endpoint)["inputs"]] == [
+        "distance",
+        "origin",
+        "departed",
+    ]
+    inputs = [
+        triton.InferInput("distance", [2, 1], "FP32"),
+        triton.InferInput("origin", [2, 1], "BYTES"),
+        triton.InferInput("departed", [2, 1], "INT64"),
+    ]
+    values = (
+        np.float32([[10], [20]]),
+        np.array([["EWR"], ["nowhere é"]], dtype=object),
+        np.int64([[0], [1]]),
+    )
+    for item, value in zip(inputs, values, strict=True):
+        item.set_data_from_numpy(value, binary_data=binary)
+    outputs = [triton.InferRequestedOutput("prediction", binary_data=binary)]
+    headers = {"x-millrace-key": "k", "x-request-id": f"client-{binary}"}
+    answer = client.infer(endpoint, inputs, outputs=outputs, headers=headers)
+    assert answer.as_numpy("prediction").tolist() == [[27.0], [40.0]]
+    record = serving.receiver.of(f"client-{binary}")[0]
+    assert (record["request_json_length"] == "-") is not binary
+    client.close()
+
+
+def test_bodies_over_the_limit_pass_and_are_named_as_not_logged(serving, endpoint):
+    rows = 1000
+    columns = {
+        "distance": ("FP32", np.ones(rows, np.float32)),
+        "origin": ("BYTES", np.array(["x" * 5000] * rows, dtype=object)),
+        "departed": ("INT64", np.zeros(rows, np.int64)),
+    }
+    body, headers = oip.encode(columns)
+    assert len(body) > 5_000_000
+    url = f"{serving.gateway()['inference_url']}/v2/models/{endpoint}/infer"
+    answer = httpx.post(url, content=body, headers=headers | {"x-request-id": "large"}, timeout=10)
+    assert answer.status_code == 200
+    record = serving.receiver.of("large")[0]
+    assert (record["request_skipped"], record["body"]) == ("size", "-")
+    assert record["response"] != "-"
+
+
+def test_one_bad_request_in_a_batch_harms_no_other(serving, endpoint):
+    columns = {
+        "distance": ("FP32", np.ones(1, np.float32)),
+        "departed": ("INT64", np.zeros(1, np.int64)),
+    }
+    url = f"{serving.gateway()['inference_url']}/v2/models/{endpoint}/infer"
+    body, headers = oip.encode(columns)
+    assert httpx.post(url, content=body, headers=headers).status_code == 400
+    assert serving.predict(endpoint).status_code == 200
+
+
+def test_the_gateway_gives_no_way_to_triton_itself(serving, endpoint):
+    url = serving.gateway()["inference_url"]
+    for path in (
+        "/v2/repository/index",
+        f"/v2/models/{endpoint}--r1/infer",
+        f"/v2/models/{endpoint}/config",
+        "/v2/systemsharedmemory/status",
+        f"/v2/models/{endpoint}%2f..%2f..%2frepository",
+    ):
+        assert httpx.post(url + path, json={}).status_code in (400, 404), path
+    hostile = httpx.get(f"{url}/v2/health/live", headers={"host": "evil.example"})
+    assert hostile.status_code == 404
+
+
+def test_tritons_admin_interface_needs_the_secret(serving, endpoint):
+    port = (
+        serving.client.get("/v1/gateway")
+        and __import__("json").loads((serving.home / "serving" / "ports.json").read_text())["triton_port"]
+    )
+    answer = httpx.post(f"http://127.0.0.1:{port}/v2/repository/models/{endpoint}--r1/unload", json={})
+    assert answer.status_code == 403
+    assert serving.predict(endpoint).status_code == 200
+
+
+def test_counters_say_requests_and_records(serving, endpoint):
+    before = serving.gateway()
+    for number in range(5):
+        answer = serving.predict(endpoint)
+        serving.receiver.of(answer.json()["request_id"])
+    after = serving.gateway()
+    assert after["requests"] - before["requests"] == 5
+    assert after["logs_written"] - before["logs_written"] == 5
+    assert after["logs_dropped"] == before["logs_dropped"]
+    metrics = serving.client.get("/metrics").text
+    assert "millrace_gateway_logs_written_total" in metrics
+
+
+@pytest.mark.parametrize(
+    ("row", "where"),
+    [
+        ({"distance": "far", "origin": "JFK", "departed": None}, "rows[0].distance"),
+        ({"distance": 1, "origin": "JFK", "departed": "yesterday"}, "rows[0].departed"),
+        ({"distance": 1, "origin": 1.5, "departed": None}, "rows[0].origin"),
+        ({"distance": 1, "origin": "JFK"}, "rows[0].departed"),
+        ({"distance": 1, "origin": "JFK", "departed": None, "colour": 1}, "rows[0].colour"),
+        ({"distance": 1e300, "origin": "JFK", "departed": None}, "rows[0].distance"),
+    ],
+)
+def test_a_wrong_value_is_named(serving, endpoint, row, where):
+    answer = serving.predict(endpoint, [row])
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["where"] == where
+
+
+def test_golden_inputs_cover_every_kind_of_column():
+    assert {item["kind"] for item in graphs.SIGNATURE["inputs"]} == {"number", "category", "timestamp"}
