@@ -8,9 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from millrace_training.data import files
-from millrace_training.data.records import Records, feedback
+from millrace_training.data.records import Records
 from millrace_training.data.schemas import ArtifactSource, FeedbackSource, IngestSpec, iso
-from millrace_training.jobs.context import Context
 
 
 @dataclass(frozen=True)
@@ -28,21 +27,27 @@ class Delivery:
         return self.partial and (not self.data or files.from_parquet([self.data]).num_rows == 0)
 
 
-def fetch(spec: IngestSpec, context: Context, records: Records) -> Delivery:
+def fetch(spec: IngestSpec, records: Records) -> Delivery:
     """Get what the job is about. Raises: ApiError when there is no such artifact or endpoint."""
     if isinstance(spec.source, ArtifactSource):
         return _artifact(spec.source, records)
-    return _feedback(spec, spec.source, context, records)
+    return _feedback(spec, spec.source, records)
 
 
 def _artifact(source: ArtifactSource, records: Records) -> Delivery:
-    about = {"kind": "file", "name": source.name, "digest": source.digest, "since": None, "until": None}
+    about = {
+        "kind": source.origin,
+        "name": source.name,
+        "digest": source.digest,
+        "since": None,
+        "until": None,
+    }
     return Delivery(records.artifact(source.digest), source.format, about, partial=False)
 
 
-def _feedback(spec: IngestSpec, source: FeedbackSource, context: Context, records: Records) -> Delivery:
+def _feedback(spec: IngestSpec, source: FeedbackSource, records: Records) -> Delivery:
     since = _continued(spec.dataset, source, records)
-    data = feedback(context, source.endpoint, iso(since), iso(source.until))
+    data = records.feedback(source.endpoint, iso(since), iso(source.until))
     about = {
         "kind": "feedback",
         "name": source.endpoint,

@@ -24,9 +24,9 @@ def run(spec: dict[str, Any], context: Context) -> dict[str, Any]:
     """Accept or refuse one delivery; both are results, and both are kept in the registry."""
     asked, records = IngestSpec.model_validate(spec), Records(context)
     context.report("fetch")
-    records.dataset(asked.dataset)
+    records.ensure_dataset(asked.dataset)
     parent = records.latest(asked.dataset)
-    came = delivery.fetch(asked, context, records)
+    came = delivery.fetch(asked, records)
     if came.is_empty_feedback:
         return _unchanged(parent)
     context.report("check")
@@ -156,14 +156,14 @@ def _refuse(
     digest = came.source["digest"]
     if came.partial:
         digest = records.keep(came.data, MEDIA_TYPE)
-    body = {"source": came.source, "artifact": digest, "report": report.model_dump(mode="json")}
+    shown = report.model_dump(mode="json")
     failed = [item for item in report.checks if item.verdict == "failed"]
     return _result(
         accepted=False,
         dataset_version=parent["number"] if parent else None,
         rows=parent["rows"] if parent else 0,
-        report=body["report"],
-        quarantine=records.quarantine(asked.dataset, body),
+        report=shown,
+        quarantine=records.quarantine(asked.dataset, digest, came.source, shown),
         reason=f"{came.source['name']} was refused: "
         + "; ".join(_sentence(item) for item in failed[:5])
         + ".",

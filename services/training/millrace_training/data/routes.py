@@ -33,7 +33,9 @@ async def rows(
     kept = await request.app.state.apis.registry.post(
         "/v1/artifacts", content=content, headers=NDJSON, project=project
     )
-    source = {"kind": "artifact", "digest": kept["digest"], "name": "rows", "format": "jsonl"}
+    source = {"kind": "artifact", "digest": kept["digest"], "name": "rows", "format": "jsonl"} | {
+        "origin": "rows"
+    }
     spec = {"dataset": dataset, "source": source} | options
     job = JobNew(key=f"rows-{dataset}-{_hash(spec)}", kind="ingest", spec=spec)
     return await _submit(request, response, project, job)

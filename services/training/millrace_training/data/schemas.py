@@ -60,6 +60,7 @@ class ArtifactSource(Strict):
     digest: Digest
     name: FileName
     format: Format
+    origin: Literal["file", "rows"] = Field(default="file", description="What was sent: a file, or rows.")
 
 
 class FeedbackSource(Strict):

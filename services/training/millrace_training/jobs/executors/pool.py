@@ -23,6 +23,8 @@ AHEAD = 4
 """Payloads per worker that may be out or done before the first of them is told."""
 MEMORY_SHARE = 0.9
 """Share of the job's memory at which the largest worker is stopped, before the whole job would be."""
+LEAST_SHARE = 0.1
+"""A worker below this share of the job's memory is not what fills it."""
 
 
 class Worker:
@@ -86,6 +88,8 @@ class Pool:
         if not used or _rss(os.getpid()) + sum(used.values()) <= MEMORY_SHARE * self.memory_bytes:
             return
         largest = max(used, key=lambda item: used[item])
+        if used[largest] < LEAST_SHARE * self.memory_bytes:
+            return
         peak, limit = used[largest] >> 20, self.memory_bytes >> 20
         run.fail(largest, "OutOfMemory", f"stopped at {peak} MiB; the job may use {limit} MiB in all")
 
