@@ -16,9 +16,8 @@ from pydantic import (
     StringConstraints,
 )
 
-from millrace.contract import ColumnName, DataContract
-from millrace_core.names import Digest, Name
-from millrace_training.jobs.schemas import plain
+from millrace.contract import ColumnName, DataContract, Digest, Name
+from millrace_training.jobs.plain import plain
 
 Format = Literal["csv", "parquet", "jsonl"]
 Task = Literal["regression", "binary"]
