@@ -2,6 +2,9 @@
 
 import hashlib
 import json
+import socket
+import threading
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,6 +12,8 @@ from typing import Any
 
 import httpx
 import pytest
+import uvicorn
+from fastapi import FastAPI
 
 TOKENS = {"user": "admin", "training": "training", "viewer": "viewer"}
 
@@ -20,14 +25,47 @@ def headers(name: str = "user") -> dict[str, str]:
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """A home folder with a tokens file."""
-    run = tmp_path / "home" / "run"
+    return with_tokens(tmp_path / "home")
+
+
+@pytest.fixture(scope="module")
+def module_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same for all tests of a module."""
+    return with_tokens(tmp_path_factory.mktemp("home"))
+
+
+def with_tokens(home: Path) -> Path:
+    run = home / "run"
     run.mkdir(parents=True)
     entries = [
         {"name": name, "role": role, "sha256": hashlib.sha256(f"token-of-{name}".encode()).hexdigest()}
         for name, role in TOKENS.items()
     ]
     (run / "tokens.json").write_text(json.dumps({"tokens": entries}))
-    return tmp_path / "home"
+    return home
+
+
+@pytest.fixture(scope="session")
+def background() -> Callable[[FastAPI], tuple[str, Callable[[], None]]]:
+    """`background(app)` serves an app from a thread; returns its URL and how to stop it."""
+    return in_thread
+
+
+def in_thread(app: FastAPI) -> tuple[str, Callable[[], None]]:
+    """Serve *app* from a thread; returns its URL and how to stop it."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
+    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+
+    def stop() -> None:
+        server.should_exit = True
+        thread.join(10)
+
+    return f"http://127.0.0.1:{listener.getsockname()[1]}", stop
 
 
 @pytest.fixture

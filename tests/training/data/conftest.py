@@ -1,39 +1,18 @@
 """A real registry over HTTP, a stand-in for monitoring's feedback, and jobs run in this process."""
 
-import socket
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from fastapi import FastAPI, Request, Response
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 
-def background(app: FastAPI) -> tuple[str, Callable[[], None]]:
-    """Serve *app* from a thread; returns its URL and how to stop it."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
-    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
-    thread.start()
-    while not server.started:
-        time.sleep(0.02)
-
-    def stop() -> None:
-        server.should_exit = True
-        thread.join(10)
-
-    return f"http://127.0.0.1:{listener.getsockname()[1]}", stop
-
-
 @pytest.fixture
-def registry(home: Path) -> Iterator[str]:
+def registry(home: Path, background: Any) -> Iterator[str]:
     """URL of a real registry with its own empty database."""
     from millrace_registry.main import RegistrySettings, build
 
@@ -52,7 +31,7 @@ class Feedback:
 
 
 @pytest.fixture
-def monitoring() -> Iterator[Feedback]:
+def monitoring(background: Any) -> Iterator[Feedback]:
     feedback, app = Feedback(), FastAPI()
 
     @app.get("/v1/monitors/{endpoint}/feedback")

@@ -3,10 +3,13 @@
 import hashlib
 from typing import Annotated
 
+import httpx
 import orjson
 from fastapi import APIRouter, Path, Request, Response
 
+from millrace.client.transport import ApiError
 from millrace_core.auth import permit
+from millrace_core.errors import Unavailable
 from millrace_core.names import Name, Project
 from millrace_training.data.schemas import InferSpec, RowsNew
 from millrace_training.jobs import queries
@@ -30,12 +33,8 @@ async def rows(
     """Rows over REST: they are kept as an artifact and ingested like a file; the same rows again are one job."""
     options = new.model_dump(mode="json", exclude={"rows"})
     content = b"\n".join(orjson.dumps(row) for row in new.rows)
-    kept = await request.app.state.apis.registry.post(
-        "/v1/artifacts", content=content, headers=NDJSON, project=project
-    )
-    source = {"kind": "artifact", "digest": kept["digest"], "name": "rows", "format": "jsonl"} | {
-        "origin": "rows"
-    }
+    digest = await _keep(request, project, content)
+    source = {"kind": "artifact", "digest": digest, "name": "rows", "format": "jsonl"} | {"origin": "rows"}
     spec = {"dataset": dataset, "source": source} | options
     job = JobNew(key=f"rows-{dataset}-{_hash(spec)}", kind="ingest", spec=spec)
     return await _submit(request, response, project, job)
@@ -53,6 +52,17 @@ async def infer(request: Request, response: Response, project: Project, asked: I
     return await _submit(
         request, response, project, JobNew(key=f"infer-{_hash(spec)}", kind="infer", spec=spec)
     )
+
+
+async def _keep(request: Request, project: str, content: bytes) -> str:
+    """Store the rows with the registry; returns their digest. Raises: Unavailable when it does not answer."""
+    try:
+        kept = await request.app.state.apis.registry.post(
+            "/v1/artifacts", content=content, headers=NDJSON, project=project, retry=False
+        )
+    except (httpx.TransportError, ApiError) as error:
+        raise Unavailable("The registry cannot keep the rows now; try again soon.") from error
+    return str(kept["digest"])
 
 
 async def _submit(request: Request, response: Response, project: str, new: JobNew) -> Job:

@@ -1,0 +1,61 @@
+"""The whole API under generated requests: bad input is a 4xx, never a 5xx."""
+
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+
+from millrace_core.auth import PUBLIC, permission_of, routes
+
+
+@pytest.fixture(scope="module")
+def api(module_home: Any, background: Any) -> Any:
+    """The service and a registry behind it; jobs are accepted and never started."""
+    from millrace_registry.main import RegistrySettings
+    from millrace_registry.main import build as build_registry
+    from millrace_training.main import build
+    from millrace_training.settings import TrainingSettings
+
+    registry, stop_registry = background(build_registry(RegistrySettings(home=module_home)))
+    app = build(TrainingSettings(home=module_home, registry_url=registry, token="token-of-training"))
+
+    async def nothing() -> None:
+        """No job is started here."""
+
+    app.state.jobs.reconcile = nothing
+    url, stop = background(app)
+    yield schemathesis.openapi.from_url(f"{url}/openapi.json")
+    stop()
+    stop_registry()
+
+
+def test_no_generated_request_is_answered_with_a_5xx(api: Any) -> None:
+    for result in api.get_all_operations():
+        attack(result.ok())
+
+
+def attack(operation: Any) -> None:
+    @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(case=operation.as_strategy(generation_mode=GenerationMode.NEGATIVE) | operation.as_strategy())
+    def once(case: Any) -> None:
+        if "wait" in (case.query or {}):
+            case.query.pop("wait")
+        response = case.call(headers={"authorization": "Bearer token-of-user"}, timeout=20)
+        assert response.status_code < 500, f"{operation.label}: {response.text}"
+
+    once()
+
+
+def test_every_route_but_health_and_the_document_needs_a_permission(home: Any) -> None:
+    from millrace_training.main import build
+    from millrace_training.settings import TrainingSettings
+
+    found = {path: permission_of(route) for path, route in routes(build(TrainingSettings(home=home)))}
+    public = {path for path, permission in found.items() if permission == PUBLIC}
+    assert public == {"/healthz", "/readyz", "/openapi.json"}
+    assert {permission.split(".")[0] for permission in found.values() if permission != PUBLIC} <= {
+        "training",
+        "metrics",
+    }
