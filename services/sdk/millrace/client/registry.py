@@ -29,7 +29,9 @@ class Registry:
     def put_artifact(self, data: bytes | Path, media_type: str = "application/octet-stream") -> str:
         """Store bytes or a file; returns the digest."""
         content = data if isinstance(data, bytes) else data.read_bytes()
-        answer = self.api.post("/v1/artifacts", content=content, headers={"content-type": media_type}, timeout=600)
+        answer = self.api.post(
+            "/v1/artifacts", content=content, headers={"content-type": media_type}, timeout=600
+        )
         return answer["digest"]
 
     def get_artifact(self, digest: str) -> bytes:
@@ -100,7 +102,9 @@ class Registry:
         """Where an alias points, or pointed at the event time *at*."""
         return self.api.get(f"/v1/models/{part(model)}/aliases/{part(alias)}", at=at)["version"]
 
-    def move_alias(self, model: str, alias: str, version: int | None, expected: int | None, **why: Any) -> Json:
+    def move_alias(
+        self, model: str, alias: str, version: int | None, expected: int | None, **why: Any
+    ) -> Json:
         """Compare-and-set; ApiError 409 if the alias is not at *expected*. *why*: event_time, decision, reason."""
         body = {"version": version, "expected": expected, **why}
         return self.api.put(f"/v1/models/{part(model)}/aliases/{part(alias)}", json=body)
@@ -111,7 +115,9 @@ class Registry:
     def record(self, decision: Json) -> Json:
         return self.api.post("/v1/decisions", json=decision)
 
-    def decisions(self, loop: str | None = None, kind: str | None = None, run: int | None = None) -> list[Json]:
+    def decisions(
+        self, loop: str | None = None, kind: str | None = None, run: int | None = None
+    ) -> list[Json]:
         return list(pages(self.api, "/v1/decisions", loop=loop, kind=kind, run=run))
 
     def decision(self, decision: str) -> Json:

@@ -1,0 +1,1 @@
+"""Loop runs as Kubeflow pipelines: thin components that call the services, and the compiled YAML."""

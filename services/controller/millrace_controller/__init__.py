@@ -1,0 +1,1 @@
+"""The controller: loops, their triggers and runs; the one driver of the loop's clock."""

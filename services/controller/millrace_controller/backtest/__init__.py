@@ -1,0 +1,1 @@
+"""What a loop would have done on history."""

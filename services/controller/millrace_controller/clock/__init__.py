@@ -1,0 +1,1 @@
+"""The clock of a loop: closed days in order, each exactly once."""

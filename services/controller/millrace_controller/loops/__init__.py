@@ -1,0 +1,1 @@
+"""ModelLoops as declared, and where they stand."""

@@ -1,0 +1,154 @@
+"""SQL of loops."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from millrace.loop import ModelLoop
+from millrace_controller.runs import queries as runs
+from millrace_controller.runs.states import BUSY, State
+from millrace_controller.tables import Feed, Inbox, Loop, Run
+from millrace_core.database import utcnow
+from millrace_core.errors import NotFound
+
+CLOSINGS = "closings"
+
+
+async def find(session: AsyncSession, project: str, name: str) -> Loop | None:
+    return (
+        await session.scalars(select(Loop).where(Loop.project == project, Loop.name == name))
+    ).one_or_none()
+
+
+async def get(session: AsyncSession, project: str, name: str) -> Loop:
+    """The loop. Raises NotFound."""
+    found = await find(session, project, name)
+    if found is None:
+        raise NotFound(
+            f"There is no loop {name} in the project {project}; apply one with 'millrace apply -f'."
+        )
+    return found
+
+
+async def put(session: AsyncSession, document: ModelLoop, mode: str) -> tuple[Loop, bool]:
+    """Store a loop; the generation grows if its spec changed. Returns the loop and whether anything changed."""
+    name, project = document.metadata.name, document.metadata.project
+    found = await find(session, project, name)
+    body = document.document()
+    if found is None:
+        now = utcnow()
+        found = Loop(
+            project=project, name=name, mode=mode, document=body, archive=[], created_at=now, updated_at=now
+        )
+        session.add(found)
+        await session.flush()
+        return found, True
+    if found.document["spec"] == body["spec"]:
+        return found, False
+    found.document, found.generation, found.updated_at = body, found.generation + 1, utcnow()
+    await session.flush()
+    return found, True
+
+
+async def page(session: AsyncSession, project: str, after: str | None, limit: int) -> list[Loop]:
+    """Live loops by name; one more than *limit*."""
+    statement = (
+        select(Loop).where(Loop.project == project, Loop.mode == "live").order_by(Loop.name).limit(limit + 1)
+    )
+    if after is not None:
+        statement = statement.where(Loop.name > after)
+    return list((await session.scalars(statement)).all())
+
+
+async def every(session: AsyncSession) -> list[int]:
+    """Ids of all loops."""
+    return list((await session.scalars(select(Loop.id).order_by(Loop.id))).all())
+
+
+async def set_message(session: AsyncSession, loop_id: int, message: str) -> None:
+    """Say what is in the way."""
+    await session.execute(
+        update(Loop).where(Loop.id == loop_id, Loop.message != message).values(message=message)
+    )
+
+
+async def feed(session: AsyncSession) -> Feed:
+    """How far the closings were read."""
+    found = await session.get(Feed, CLOSINGS)
+    if found is None:
+        found = Feed(name=CLOSINGS, seq=0)
+        session.add(found)
+        await session.flush()
+    return found
+
+
+async def receive(session: AsyncSession, items: list[dict[str, Any]]) -> None:
+    """Put new closings into the inboxes of their loops, and remember how far the feed was read."""
+    place = await feed(session)
+    loops = {loop.name: loop.id for loop in (await session.scalars(select(Loop))).all()}
+    for item in items:
+        if item["seq"] > place.seq:
+            if item["endpoint"] in loops:
+                through = datetime.fromisoformat(item["through"])
+                session.add(
+                    Inbox(
+                        seq=item["seq"],
+                        loop_id=loops[item["endpoint"]],
+                        through=through,
+                        item=item,
+                        done=False,
+                    )
+                )
+            place.seq = item["seq"]
+    await session.flush()
+
+
+async def next_closing(session: AsyncSession, loop_id: int) -> Inbox | None:
+    """The oldest closing the loop has not dealt with."""
+    statement = (
+        select(Inbox).where(Inbox.loop_id == loop_id, Inbox.done.is_(False)).order_by(Inbox.seq).limit(1)
+    )
+    return (await session.scalars(statement)).one_or_none()
+
+
+async def read(session: AsyncSession, loop: Loop) -> dict[str, Any]:
+    """A loop as JSON shows it."""
+    flight = await runs.in_flight(session, loop.id)
+    newest = flight or (await runs.get(session, loop, loop.runs) if loop.runs else None)
+    busy = flight is not None and State(flight.state) in BUSY
+    names = (
+        "name",
+        "project",
+        "mode",
+        "state",
+        "generation",
+        "champion",
+        "archive",
+        "settled_through",
+        "rest_until",
+    )
+    facts = {
+        name: getattr(loop, name) for name in (*names, "message", "document", "created_at", "updated_at")
+    }
+    return facts | {
+        "run": newest,
+        "settled": not busy,
+        "phase": _phase(loop, flight.state if flight else None),
+    }
+
+
+def _phase(loop: Loop, state: str | None) -> str:
+    if loop.state != "active":
+        return loop.state
+    if state is not None:
+        return "rolling-out" if state == State.ROLLING_OUT else "running"
+    return "waiting" if loop.champion is None else "watching"
+
+
+async def remove(session: AsyncSession, loop_id: int) -> None:
+    """Forget a loop, its runs and its inbox."""
+    for table in (Inbox, Run):
+        await session.execute(delete(table).where(table.loop_id == loop_id))
+    await session.execute(delete(Loop).where(Loop.id == loop_id))

@@ -1,0 +1,238 @@
+"""Loops over HTTP."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from datetime import datetime
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, FastAPI, Query, Request, Response
+from pydantic import AwareDatetime
+from sse_starlette.sse import EventSourceResponse
+
+from millrace.decisions import Kind, decision
+from millrace.loop import ModelLoop
+from millrace_controller.clock import day
+from millrace_controller.loops import queries
+from millrace_controller.loops.schemas import LoopRead, RetrainWrite, RollbackWrite
+from millrace_controller.runs import opening
+from millrace_controller.runs.queries import in_flight
+from millrace_controller.runs.schemas import RunRead
+from millrace_controller.tables import Loop, Outbox
+from millrace_controller.triggers.rules import GoBack
+from millrace_core.auth import CurrentActor, permit
+from millrace_core.database import Session, utcnow
+from millrace_core.errors import BadInput, Conflict, FieldError
+from millrace_core.names import Name, Project
+from millrace_core.outbox import decide
+from millrace_core.pages import Cursor, Limit, Page, decode, paginate
+
+router = APIRouter(prefix="/v1/loops", tags=["loops"])
+READ, WRITE = permit("controller.loops.read"), permit("controller.loops.write")
+Wait = Annotated[float, Query(ge=0, le=60, description="Seconds to wait for it.")]
+
+
+async def changed(app: FastAPI, until: float) -> None:
+    """Return when something changed in any loop, or at *until* (monotonic)."""
+    app.state.changed.clear()
+    try:
+        async with asyncio.timeout(min(1.0, max(0.0, until - time.monotonic()))):
+            await app.state.changed.wait()
+    except TimeoutError:
+        return
+
+
+async def _read(app: FastAPI, project: str, name: str) -> dict[str, Any]:
+    async with app.state.readers() as session:
+        return await queries.read(session, await queries.get(session, project, name))
+
+
+@router.put("/{loop}", response_model=LoopRead, dependencies=[WRITE])
+async def put_loop(
+    loop: Name, body: ModelLoop, session: Session, project: Project, actor: CurrentActor, request: Request
+) -> dict[str, Any]:
+    """Declare a loop. The same document again changes nothing; another spec is a new generation."""
+    if body.metadata.name != loop:
+        errors = [
+            FieldError("metadata.name", f"is {body.metadata.name!r}, the path says {loop!r}", "use one name")
+        ]
+        raise BadInput("The document's name is not the one in the path.", errors)
+    document = body.model_copy(update={"metadata": body.metadata.model_copy(update={"project": project})})
+    found, new = await queries.put(session, document, "live")
+    if found.state == "deleting":
+        raise Conflict(f"{loop} is being deleted; try again in a few seconds.")
+    if new:
+        reason = f"Generation {found.generation} of {loop} is declared."
+        await decide(session, Outbox, _by_person(found, "loop.applied", "applied", actor.name, reason))
+    request.app.state.wake.set()
+    return await queries.read(session, found)
+
+
+def _by_person(loop: Loop, kind: Kind, outcome: str, name: str, reason: str) -> Any:
+    stamp = loop.updated_at.isoformat()
+    return decision(
+        project=loop.project, loop=loop.name, kind=kind, subject=f"{loop.name} generation {loop.generation}",
+        outcome=outcome, event_time=None, author=f"user:{name}", reason=reason,
+        evidence={"generation": loop.generation}, measured={"at": stamp},
+    )  # fmt: skip
+
+
+@router.get("", response_model=Page[LoopRead], dependencies=[READ])
+async def list_loops(
+    session: Session, project: Project, limit: Limit = 100, cursor: Cursor = None
+) -> dict[str, Any]:
+    """The project's loops by name."""
+    keys = decode(cursor, str)
+    rows = await queries.page(session, project, str(keys[0]) if keys else None, limit)
+    page = paginate(rows, limit, lambda row: (row.name,))
+    return page | {"items": [await queries.read(session, row) for row in page["items"]]}
+
+
+@router.get("/{loop}", response_model=LoopRead, dependencies=[READ])
+async def get_loop(
+    loop: Name,
+    request: Request,
+    project: Project,
+    settled_through: AwareDatetime | None = None,
+    wait: Wait = 0,
+) -> dict[str, Any]:
+    """One loop; with `settled_through` and `wait`, as soon as it is at rest at that event time."""
+    deadline = time.monotonic() + wait
+    while True:
+        found = await _read(request.app, project, loop)
+        if settled_through is None or _at_rest(found, settled_through) or time.monotonic() >= deadline:
+            return found
+        await changed(request.app, deadline)
+
+
+def _at_rest(found: dict[str, Any], through: datetime) -> bool:
+    return found["settled"] and found["settled_through"] is not None and found["settled_through"] >= through
+
+
+@router.delete("/{loop}", response_model=LoopRead, status_code=202, dependencies=[WRITE])
+async def delete_loop(
+    loop: Name, session: Session, project: Project, actor: CurrentActor, request: Request
+) -> dict[str, Any]:
+    """End a loop and take its endpoint away; its data, versions and decisions stay."""
+    found = await queries.get(session, project, loop)
+    found.state, found.updated_at = "deleting", utcnow()
+    await decide(
+        session, Outbox, _by_person(found, "loop.deleted", "deleted", actor.name, f"{loop} is deleted.")
+    )
+    request.app.state.wake.set()
+    return await queries.read(session, found)
+
+
+@router.post("/{loop}:wake", status_code=204, dependencies=[WRITE], response_class=Response)
+async def wake_loop(loop: Name, session: Session, project: Project, request: Request) -> Response:
+    """Look at once whether there is something to do."""
+    await queries.get(session, project, loop)
+    request.app.state.wake.set()
+    return Response(status_code=204)
+
+
+@router.post("/{loop}:pause", response_model=LoopRead, dependencies=[WRITE])
+async def pause_loop(loop: Name, session: Session, project: Project, actor: CurrentActor) -> dict[str, Any]:
+    """Open no more runs and do not go back by itself; a run in flight goes on."""
+    return await _set_state(session, project, loop, "paused", "loop.paused", actor.name)
+
+
+@router.post("/{loop}:resume", response_model=LoopRead, dependencies=[WRITE])
+async def resume_loop(
+    loop: Name, session: Session, project: Project, actor: CurrentActor, request: Request
+) -> dict[str, Any]:
+    """Go on after a pause."""
+    answer = await _set_state(session, project, loop, "active", "loop.resumed", actor.name)
+    request.app.state.wake.set()
+    return answer
+
+
+async def _set_state(
+    session: Any, project: str, name: str, state: str, kind: Kind, actor: str
+) -> dict[str, Any]:
+    found = await queries.get(session, project, name)
+    if found.state == "deleting":
+        raise Conflict(f"{name} is being deleted.")
+    if found.state != state:
+        found.state, found.updated_at = state, utcnow()
+        await session.flush()
+        made = _by_person(found, kind, state, actor, f"{name} is now {state}.")
+        unique = made.model_copy(update={"id": _unique(made.id, found.updated_at)})
+        await decide(session, Outbox, unique)
+    return await queries.read(session, found)
+
+
+def _unique(base: str, moment: datetime) -> str:
+    """An id for a thing that people may do again and again."""
+    import uuid
+
+    return str(uuid.uuid5(uuid.UUID(base), moment.isoformat()))
+
+
+@router.post("/{loop}:retrain", response_model=RunRead, status_code=201, dependencies=[WRITE])
+async def retrain(
+    loop: Name, body: RetrainWrite, request: Request, project: Project, actor: CurrentActor
+) -> Any:
+    """Open a run by hand; 409 while one is in flight."""
+    async with request.app.state.readers() as session:
+        found = await queries.get(session, project, loop)
+        flight = await in_flight(session, found.id)
+    window = body.key or f"after-run-{found.runs if flight is None else found.runs - 1}"
+    trigger = opening.Trigger(
+        "hand", window, f"{actor.name} asked for it", author=f"user:{actor.name}", full_search=body.search
+    )
+    return await opening.by_hand(request.app, project, loop, trigger)
+
+
+@router.post("/{loop}:rollback", response_model=LoopRead, dependencies=[WRITE])
+async def roll_back(
+    loop: Name, body: RollbackWrite, request: Request, project: Project, actor: CurrentActor
+) -> dict[str, Any]:
+    """Send all traffic back to an archived version, now."""
+    app = request.app
+    async with app.state.readers() as session:
+        found = await queries.get(session, project, loop)
+        flight = await in_flight(session, found.id)
+    if flight is not None and flight.state == "rolling-out":
+        path = f"/v1/endpoints/{loop}/rollouts/{flight.rollout}:abort"
+        await app.state.apis.serving.post(path, json={"reason": body.reason}, project=project)
+    version = body.to if body.to is not None else (found.archive[-1] if found.archive else None)
+    if version is None or (version not in found.archive and version != found.champion):
+        known = ", ".join(map(str, found.archive)) or "none"
+        raise Conflict(
+            f"There is no archived version {version if version else ''} to go back to (archived: {known})."
+        )
+    if version != found.champion:
+        await _back(app, found, version, f"user:{actor.name}", body.reason)
+    return await _read(app, project, loop)
+
+
+async def _back(app: FastAPI, found: Loop, version: int, author: str, reason: str) -> None:
+    action = GoBack(version, reason, {})
+    key = f"{found.name}/hand-{found.champion}-{version}-{len(found.archive)}-{utcnow().isoformat()}"
+    archive = await day.route_back(app, found, action, found.settled_through, key)
+    async with app.state.sessions.begin() as session:
+        kept = await queries.get(session, found.project, found.name)
+        told = day.switched(kept, action, found.settled_through, author, "rollback")
+        await decide(session, Outbox, told.model_copy(update={"id": _unique(told.id, utcnow())}))
+        kept.champion, kept.archive, kept.updated_at = version, archive, utcnow()
+    app.state.changed.set()
+
+
+@router.get("/{loop}/events", dependencies=[READ], response_class=EventSourceResponse)
+async def follow(loop: Name, request: Request, project: Project) -> EventSourceResponse:
+    """The loop as it changes, as server-sent events `loop`; the stream ends when the caller leaves."""
+    await _read(request.app, project, loop)
+    return EventSourceResponse(_changes(request, project, loop))
+
+
+async def _changes(request: Request, project: str, loop: str) -> AsyncIterator[dict[str, str]]:
+    last = b""
+    while not await request.is_disconnected():
+        found = LoopRead.model_validate(await _read(request.app, project, loop), from_attributes=True)
+        data = orjson.dumps(found.model_dump(mode="json", exclude={"document"}))
+        if data != last:
+            last = data
+            yield {"event": "loop", "data": data.decode()}
+        await changed(request.app, time.monotonic() + 1.0)

@@ -1,0 +1,1 @@
+"""Alembic scripts of the controller's tables."""

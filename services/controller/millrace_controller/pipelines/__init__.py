@@ -1,0 +1,1 @@
+"""Loop runs as Kubeflow pipelines, on a laptop in a child process."""

@@ -1,0 +1,49 @@
+"""Runs one compiled pipeline on this machine with kfp.local; the only module of the platform that imports kfp.
+
+`python -m millrace_controller.pipelines.local <compiled.yaml> <arguments as JSON> <folder>`
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+
+def main() -> int:
+    """Run the pipeline and write result.json into the folder; 0 if all its steps succeeded."""
+    compiled, arguments, place = Path(sys.argv[1]), json.loads(sys.argv[2]), Path(sys.argv[3])
+    message = ""
+    try:
+        _run(compiled, arguments, place)
+    except Exception as error:
+        message = _last_words(place) or f"{type(error).__name__}: {error}"
+        print(message, file=sys.stderr)
+    result = {"ok": not message, "message": message, "final": (place / "final").exists()}
+    staged = place / "result.staged"
+    staged.write_text(json.dumps(result))
+    os.replace(staged, place / "result.json")
+    return 0 if not message else 1
+
+
+def _run(compiled: Path, arguments: dict[str, object], place: Path) -> None:
+    from kfp import components, local
+
+    local.init(
+        runner=local.SubprocessRunner(use_venv=False),
+        pipeline_root=str(place / "outputs"),
+        raise_on_error=True,
+    )
+    os.environ["MILLRACE_RUN_FOLDER"] = str(place)
+    components.load_component_from_file(str(compiled))(**arguments)
+
+
+def _last_words(place: Path) -> str:
+    """What the failed step wrote down for people."""
+    try:
+        return (place / "failure").read_text()[:2000]
+    except FileNotFoundError:
+        return ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Loop runs: from a trigger to the last rollout step."""

@@ -1,0 +1,85 @@
+"""SQL of loop runs: opened once for a trigger, one in flight, moved by guarded updates."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from millrace.decisions import Decision
+from millrace_controller.runs import states
+from millrace_controller.runs.states import IN_FLIGHT, State
+from millrace_controller.tables import Loop, Outbox, Run
+from millrace_core.database import utcnow
+from millrace_core.errors import Conflict, NotFound
+from millrace_core.outbox import decide
+
+
+async def get(session: AsyncSession, loop: Loop, number: int) -> Run:
+    """One run. Raises NotFound."""
+    found = await session.get(Run, (loop.id, number)) if 0 < number < 2**31 else None
+    if found is None:
+        raise NotFound(f"{loop.name} has no run {number}.")
+    return found
+
+
+async def page(session: AsyncSession, loop: Loop, after: int, limit: int) -> list[Run]:
+    """Runs of a loop, oldest first; one more than *limit*."""
+    statement = (
+        select(Run).where(Run.loop_id == loop.id, Run.number > after).order_by(Run.number).limit(limit + 1)
+    )
+    return list((await session.scalars(statement)).all())
+
+
+async def in_flight(session: AsyncSession, loop_id: int) -> Run | None:
+    """The run in flight, if any."""
+    statement = select(Run).where(Run.loop_id == loop_id, Run.state.in_(IN_FLIGHT))
+    return (await session.scalars(statement)).one_or_none()
+
+
+async def by_key(session: AsyncSession, loop_id: int, key: str) -> Run | None:
+    return (await session.scalars(select(Run).where(Run.loop_id == loop_id, Run.key == key))).one_or_none()
+
+
+async def add(
+    session: AsyncSession,
+    loop: Loop,
+    key: str,
+    cause: dict[str, Any],
+    plan: dict[str, Any],
+    opened_at: datetime | None,
+    opened: Decision,
+) -> Run:
+    """Open a run with its decision. Raises: Conflict if one is in flight."""
+    made = Run(
+        loop_id=loop.id, number=loop.runs + 1, key=key, state=State.PENDING, cause=cause, plan=plan,
+        opened_at=opened_at, decision=opened.id, steps={}, created_at=utcnow(),
+    )  # fmt: skip
+    session.add(made)
+    loop.runs += 1
+    loop.opened_at = opened_at or loop.opened_at
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        raise Conflict(f"{loop.name} has a run in flight; wait for it, or pause the loop.") from error
+    await decide(session, Outbox, opened)
+    return made
+
+
+async def move(session: AsyncSession, run: Run, new: State, **values: Any) -> None:
+    """Move a run, unless someone else moved it since it was read. Raises: Conflict."""
+    states.check(State(run.state), new)
+    ended = {} if new in IN_FLIGHT else {"ended_at": utcnow()}
+    mine = (Run.loop_id == run.loop_id, Run.number == run.number, Run.state == run.state)
+    change = update(Run).where(*mine).values(state=new, **ended, **values)
+    result = await session.execute(change.execution_options(synchronize_session=False))
+    if result.rowcount == 0:  # type: ignore[attr-defined]
+        raise Conflict(f"Run {run.number} was moved by someone else.")
+    await session.refresh(run)
+
+
+async def note_step(session: AsyncSession, run: Run, step: str, facts: dict[str, Any]) -> None:
+    """Remember how far a step is."""
+    run.steps = run.steps | {step: facts}
+    await session.flush()

@@ -1,0 +1,41 @@
+"""States of a loop run, and the moves that are allowed."""
+
+from enum import StrEnum
+
+from millrace_core.errors import Conflict
+
+
+class State(StrEnum):
+    """Where a loop run stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    ROLLING_OUT = "rolling-out"
+    REFUSED = "refused"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    PROMOTED = "promoted"
+    ABORTED = "aborted"
+
+
+ALLOWED: dict[State, frozenset[State]] = {
+    State.PENDING: frozenset({State.RUNNING, State.FAILED}),
+    State.RUNNING: frozenset({State.PENDING, State.ROLLING_OUT, State.REFUSED, State.REJECTED, State.FAILED}),
+    State.ROLLING_OUT: frozenset({State.PROMOTED, State.ABORTED, State.FAILED}),
+    State.REFUSED: frozenset(),
+    State.REJECTED: frozenset(),
+    State.FAILED: frozenset(),
+    State.PROMOTED: frozenset(),
+    State.ABORTED: frozenset(),
+}
+"""From each state to those that may follow; a killed run goes back to pending and is tried again."""
+
+BUSY = (State.PENDING, State.RUNNING)
+"""The loop's clock waits for these."""
+IN_FLIGHT = (*BUSY, State.ROLLING_OUT)
+
+
+def check(old: State, new: State) -> None:
+    """Raises: Conflict if a run may not move from *old* to *new*."""
+    if new not in ALLOWED[old]:
+        raise Conflict(f"A run that is {old} cannot become {new}.")

@@ -1,0 +1,120 @@
+"""All tables of the controller; one run in flight and one run for a trigger are promises of the database."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from millrace_core.database import UtcDateTime, metadata
+from millrace_core.outbox import OutboxMixin
+
+IN_FLIGHT = text("state IN ('pending', 'running', 'rolling-out')")
+
+
+class Table(DeclarativeBase):
+    metadata = metadata()
+
+
+class Outbox(OutboxMixin, Table):
+    """Decisions on their way to the registry."""
+
+
+class Loop(Table):
+    __tablename__ = "loops"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    project: Mapped[str] = mapped_column(String(63))
+    name: Mapped[str] = mapped_column(String(63))
+    mode: Mapped[str] = mapped_column(String(10), default="live")
+    state: Mapped[str] = mapped_column(String(10), default="active")
+    generation: Mapped[int] = mapped_column(Integer, default=1)
+    document: Mapped[dict[str, Any]] = mapped_column(JSON)
+    champion: Mapped[int | None] = mapped_column(Integer)
+    archive: Mapped[list[int]] = mapped_column(JSON, default=list)
+    configurations: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
+    seen_version: Mapped[int] = mapped_column(Integer, default=0)
+    seen_rows: Mapped[int] = mapped_column(BigInteger, default=0)
+    fed_through: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    rest_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    settled_through: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    runs: Mapped[int] = mapped_column(Integer, default=0)
+    message: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    __table_args__ = (UniqueConstraint("project", "name"),)
+
+
+class Run(Table):
+    __tablename__ = "loop_runs"
+    loop_id: Mapped[int] = mapped_column(ForeignKey("loops.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    key: Mapped[str] = mapped_column(String(64))
+    state: Mapped[str] = mapped_column(String(20))
+    cause: Mapped[dict[str, Any]] = mapped_column(JSON)
+    plan: Mapped[dict[str, Any]] = mapped_column(JSON)
+    opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    steps: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    verdict: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    version: Mapped[int | None] = mapped_column(Integer)
+    rollout: Mapped[int | None] = mapped_column(Integer)
+    decision: Mapped[str] = mapped_column(String(36))
+    message: Mapped[str] = mapped_column(Text, default="")
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    pid: Mapped[int | None] = mapped_column(Integer)
+    pid_started: Mapped[float | None] = mapped_column(Float)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    __table_args__ = (
+        UniqueConstraint("loop_id", "key"),
+        Index(
+            "one_run_in_flight", "loop_id", unique=True, sqlite_where=IN_FLIGHT, postgresql_where=IN_FLIGHT
+        ),
+    )
+
+
+class Feed(Table):
+    """How far monitoring's closings were read."""
+
+    __tablename__ = "feed"
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class Inbox(Table):
+    """A closing that a loop has not dealt with yet, or has."""
+
+    __tablename__ = "inbox"
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    loop_id: Mapped[int] = mapped_column(ForeignKey("loops.id"))
+    through: Mapped[datetime] = mapped_column(UtcDateTime)
+    item: Mapped[dict[str, Any]] = mapped_column(JSON)
+    done: Mapped[bool] = mapped_column(default=False)
+    __table_args__ = (Index("ix_inbox_waiting", "loop_id", "done", "seq"),)
+
+
+class Backtest(Table):
+    __tablename__ = "backtests"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    project: Mapped[str] = mapped_column(String(63))
+    key: Mapped[str] = mapped_column(String(64))
+    loop: Mapped[str] = mapped_column(String(63))
+    request: Mapped[dict[str, Any]] = mapped_column(JSON)
+    state: Mapped[str] = mapped_column(String(20))
+    progress: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    message: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    __table_args__ = (UniqueConstraint("project", "key"),)
