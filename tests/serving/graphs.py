@@ -73,3 +73,7 @@ def golden(slope: float = 2.0) -> dict:
     """What a good graph of this slope answers."""
     values = [slope * GOLDEN_INPUTS["distance"][0] + 5.0, slope * GOLDEN_INPUTS["distance"][1]]
     return {"inputs": GOLDEN_INPUTS, "outputs": {"prediction": values}}
+
+
+WRONG_TIME = {"name": "departed", "datatype": "FP32", "column": "departed", "kind": "timestamp"}
+"""An input that the graph declares as INT64."""

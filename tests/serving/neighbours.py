@@ -69,7 +69,7 @@ class LogReceiver(LogsServiceServicer):
         self.port = self.server.add_insecure_port("127.0.0.1:0")
         self.server.start()
 
-    def Export(self, request, context):  # noqa: N802 - the protocol's name
+    def Export(self, request, context):
         if dict(context.invocation_metadata()).get("authorization") != f"Bearer {self.token}":
             context.abort(grpc.StatusCode.UNAUTHENTICATED, "no token")
         for resource in request.resource_logs:

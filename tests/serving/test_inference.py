@@ -1,6 +1,7 @@
 """A registered graph answers through real Envoy and Triton, JSON and binary, and every request is logged."""
 
 import base64
+import time
 
 import httpx
 import numpy as np
@@ -8,8 +9,6 @@ import pytest
 import tritonclient.http as triton
 
 from millrace import oip
-
-from . import graphs
 
 
 @pytest.fixture(scope="module")
@@ -125,10 +124,12 @@ def test_tritons_admin_interface_needs_the_secret(serving, endpoint):
 
 
 def test_counters_say_requests_and_records(serving, endpoint):
+    time.sleep(0.3)
     before = serving.gateway()
-    for number in range(5):
+    for _ in range(5):
         answer = serving.predict(endpoint)
         serving.receiver.of(answer.json()["request_id"])
+    time.sleep(0.1)
     after = serving.gateway()
     assert after["requests"] - before["requests"] == 5
     assert after["logs_written"] - before["logs_written"] == 5
@@ -152,7 +153,3 @@ def test_a_wrong_value_is_named(serving, endpoint, row, where):
     answer = serving.predict(endpoint, [row])
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["where"] == where
-
-
-def test_golden_inputs_cover_every_kind_of_column():
-    assert {item["kind"] for item in graphs.SIGNATURE["inputs"]} == {"number", "category", "timestamp"}

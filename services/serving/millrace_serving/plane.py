@@ -124,9 +124,11 @@ class Plane:
         """One pass over the revisions that must be loaded."""
         if not (self.triton_process.running and await self.triton.live()):
             return
+        await self.models.keep(self._read_wanted, lambda: set(self.busy))
+
+    async def _read_wanted(self) -> list[Wanted]:
         async with self.app.state.readers() as session:
-            items = await self._wanted(session)
-        await self.models.keep(items, set(self.busy))
+            return await self._wanted(session)
 
     async def _wanted(self, session: AsyncSession) -> list[Wanted]:
         """Every ready revision of every live endpoint, the stable ones first."""
@@ -179,8 +181,7 @@ class Plane:
             return "Envoy is starting"
         if self.publisher.problem:
             return self.publisher.problem
-        async with self.app.state.readers() as session:
-            items = await self._wanted(session)
+        items = await self._read_wanted()
         missing = [item.name for item in items if item.name not in self.models.healthy]
         return f"not loaded yet: {', '.join(missing[:5])}" if missing else None
 

@@ -48,11 +48,13 @@ def route_tables(splits: Sequence[Split], hosts: Sequence[str], seconds: float) 
 
 
 def _table(name: str, domains: list[str], routes: list[dict[str, Any]]) -> dict[str, Any]:
+    """Answers are asked for uncompressed, whatever the client accepts: the log cannot read them otherwise."""
     told = {"header": {"key": "x-millrace-revision", "value": "%UPSTREAM_CLUSTER%"}}
     return {
         "@type": ROUTES,
         "name": name,
         "validate_clusters": True,
+        "request_headers_to_remove": ["accept-encoding"],
         "response_headers_to_add": [told | {"append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}],
         "virtual_hosts": [{"name": "all", "domains": domains, "routes": routes}],
     }

@@ -57,13 +57,14 @@ async def all_in_flight(session: AsyncSession) -> Sequence[Rollout]:
 
 async def add(session: AsyncSession, endpoint: Endpoint, rollout: Rollout) -> Rollout:
     """Store a new rollout under the next number. Raises: Conflict if another is in flight."""
+    name = endpoint.name
     last = await session.scalar(select(func.max(Rollout.number)).where(*_of(endpoint)))
     rollout.number = (last or 0) + 1
     session.add(rollout)
     try:
         await session.flush()
     except IntegrityError as error:
-        raise Conflict(f"A rollout of {endpoint.name} is already in flight.") from error
+        raise Conflict(f"A rollout of {name} is already in flight.") from error
     return rollout
 
 
@@ -78,7 +79,8 @@ async def move(session: AsyncSession, rollout: Rollout, new: State, **columns: A
         Rollout.state == old,
         Rollout.step == rollout.step,
     )
+    who = f"Rollout {rollout.number} of {rollout.endpoint}"
     changed = await session.execute(update(Rollout).where(*key).values(state=new, **columns))
     if changed.rowcount == 0:  # type: ignore[attr-defined]
-        raise Conflict(f"Rollout {rollout.number} of {rollout.endpoint} was moved by someone else.")
+        raise Conflict(f"{who} was moved by someone else.")
     await session.refresh(rollout)

@@ -46,6 +46,8 @@ class Models:
         Raises: LoadFailed if it can never work; TritonError or another error if it is worth another try.
         """
         async with self._slots, self._lock(wanted.name):
+            if wanted.name in self.healthy and wanted.name in await self.triton.loaded():
+                return
             await self._place(wanted)
             if not await self.triton.live():
                 raise TritonError("Triton is not running")
@@ -95,20 +97,24 @@ class Models:
         except TritonError as error:
             raise WrongAnswer(f"the golden rows get no answer: {error}") from error
 
-    async def keep(self, wanted: Sequence[Wanted], busy: set[str]) -> None:
+    async def keep(
+        self, wanted: Callable[[], Awaitable[Sequence[Wanted]]], busy: Callable[[], set[str]]
+    ) -> None:
         """One pass: load what is missing, heal what does not answer, unload what nobody wants.
 
+        The order of the three looks matters: a revision that Triton has is either still being loaded by a rollout
+        (*busy*) or stored as wanted already; asked the other way round, a fresh one could be unloaded again.
+
         Args:
-            wanted: revisions that must be loaded, the most important first.
+            wanted: reads which revisions must be loaded, the most important first.
             busy: names that another task is loading.
         """
         present = await self.triton.loaded()
-        wanted = [item for item in wanted if item.name not in busy]
-        missing = [item for item in wanted if item.name not in present]
-        await asyncio.gather(*(self._restore(item) for item in missing))
-        await asyncio.gather(*(self._probe(item) for item in wanted if item.name in present))
-        names = {item.name for item in wanted}
-        for name in present - names - busy:
+        loading = busy()
+        items = [item for item in await wanted() if item.name not in loading]
+        await asyncio.gather(*(self._restore(item) for item in items if item.name not in present))
+        await asyncio.gather(*(self._probe(item) for item in items if item.name in present))
+        for name in present - {item.name for item in items} - loading:
             await self.drop(name)
 
     async def drop(self, name: str) -> None:
@@ -120,7 +126,6 @@ class Models:
             self.healthy.pop(name, None)
 
     async def _restore(self, wanted: Wanted) -> None:
-        self.healthy.pop(wanted.name, None)
         try:
             await self.load(wanted)
             log.info("loaded again", revision=wanted.name)
