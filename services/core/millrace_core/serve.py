@@ -1,13 +1,33 @@
 """Run one service: `python -m millrace_core.serve millrace_registry.main`."""
 
 import importlib
+import os
+import signal
 import sys
+import threading
+import time
 
 import uvicorn
+
+LOOK_SECONDS = 0.5
+
+
+def end_with_parent() -> None:
+    """End this process when the supervisor that started it (MILLRACE_PARENT) is gone, however it ended."""
+    parent = os.environ.get("MILLRACE_PARENT")
+    if parent is not None:
+        threading.Thread(target=_watch, args=(int(parent),), daemon=True).start()
+
+
+def _watch(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(LOOK_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def main() -> None:
     """Start the module's app with settings from the environment: one worker, on loopback by default."""
+    end_with_parent()
     module = importlib.import_module(sys.argv[1])
     app = module.build()
     settings = app.state.settings
