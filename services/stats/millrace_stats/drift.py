@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 SMOOTHING = 0.5
 THRESHOLD = 0.1
@@ -177,6 +176,10 @@ def _adjusted(
     """p-values controlled over features: BH where 1/days <= rate/features, else max-T with common shifts."""
     days = len(next(iter(nulls.values())))
     if 1 / days <= rate / len(nulls):
+        from scipy import (
+            stats,
+        )  # here, because it takes a second and 80 MB that an idle service has no use for
+
         controlled = stats.false_discovery_control(list(p_values.values()), method="bh")
         return dict(zip(p_values, map(float, controlled), strict=True))
     scaled = {name: values / max(_typical(values, length), 1e-12) for name, values in nulls.items()}

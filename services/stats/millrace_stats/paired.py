@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from scipy import stats
 
 from millrace_stats.performance import Detector, Reference
 from millrace_stats.series import autocorrelation, inflation
@@ -69,6 +68,8 @@ def non_inferior(
     loss = max(float(np.mean(champion)), 1e-300)
     share = (candidate - champion) / loss
     r = autocorrelation(share) if ordered else 0.0
+    from scipy import stats  # here, because it takes a second and 80 MB that an idle service has no use for
+
     half = stats.t.ppf(CONFIDENCE, count - 1) * np.std(share, ddof=1) * inflation(r) / np.sqrt(count)
     middle = float(np.mean(share))
     lower, upper = middle - float(half), middle + float(half)
@@ -106,6 +107,8 @@ def slices(
         rate: false discovery rate (Benjamini-Hochberg).
     Returns: a finding for each slice with at least *minimum_rows* rows and 3 blocks.
     """
+    from scipy import stats
+
     kept, p_values, differences, counts = [], [], [], []
     for name, (candidate, champion, rows) in parts.items():
         if np.sum(rows) < minimum_rows or len(candidate) < 3:

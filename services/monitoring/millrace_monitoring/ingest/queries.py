@@ -37,18 +37,19 @@ async def add(session: AsyncSession, stored: Sequence[Stored], tally: Tally) -> 
                 last_event=last,
             )
         )
-        await _advance(session, item.rows, last, tally)
+        await _advance(session, item.rows, tally)
     for key, counted in tally.counts.items():
         await _count(session, key, counted)
 
 
-async def _advance(session: AsyncSession, rows: Rows, last: datetime, tally: Tally) -> None:
-    """Move the newest event time; rows of a day that has closed are counted as late."""
+async def _advance(session: AsyncSession, rows: Rows, tally: Tally) -> None:
+    """Move the newest event time of answered rows; rows of a day that has closed are counted as late."""
     key = (Monitor.project == rows.project, Monitor.endpoint == rows.endpoint)
     monitor = await session.scalar(select(Monitor).where(*key).with_for_update())
     if monitor is None:
         return
-    if monitor.event_time_max is None or monitor.event_time_max < last:
+    last = rows.last_answer
+    if last is not None and (monitor.event_time_max is None or monitor.event_time_max < last):
         monitor.event_time_max = last
     if monitor.closed_through is not None:
         times = rows.table["event_time"].to_numpy()

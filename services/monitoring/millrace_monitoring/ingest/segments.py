@@ -48,6 +48,12 @@ class Segment:
         times = self.table["event_time"]
         return min(times.to_pylist()), max(times.to_pylist())
 
+    @property
+    def last_answer(self) -> datetime | None:
+        """Last event time of an answered row; None when there is none."""
+        answered = self.table["event_time"].filter(pa.compute.greater_equal(self.table["index"], 0))
+        return pa.compute.max(answered).as_py()  # type: ignore[no-any-return]
+
 
 def of_records(records: Iterable[Record]) -> list[Segment]:
     """One segment an endpoint."""

@@ -1,0 +1,150 @@
+"""The real service on SQLite, and a registry that holds the model files."""
+
+import asyncio
+import hashlib
+import json
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import httpx
+import pytest
+from fastapi import FastAPI, HTTPException, Request, Response
+
+from millrace_monitoring.main import build
+from millrace_monitoring.settings import MonitoringSettings
+
+from .sales import START, baseline, digest, graph, labels_of, rows_of
+
+TOKENS = {"admin-token": "admin", "viewer-token": "viewer", "gateway-token": "gateway"}
+ADMIN = {"authorization": "Bearer admin-token"}
+
+
+class Registry:
+    """What monitoring asks of the registry: files by digest, and a place for decisions."""
+
+    def __init__(self):
+        self.files, self.decisions, self.asked = {}, {}, []
+        self.app = FastAPI()
+
+        @self.app.get("/v1/artifacts/{name}")
+        def artifact(name: str):
+            self.asked.append(name)
+            if name not in self.files:
+                raise HTTPException(404)
+            return Response(self.files[name], media_type="application/octet-stream")
+
+        @self.app.post("/v1/decisions")
+        async def decide(request: Request):
+            body = await request.json()
+            self.decisions[body["id"]] = body
+            return body
+
+    def put(self, data):
+        self.files[digest(data)] = data
+        return digest(data)
+
+    def version(self, number, slope, bias=0.0, trained_through=START, revision=None, base=None, holdout=None):
+        """A version of the model `slope * price + bias`, as a lineup names it."""
+        files = {"model.onnx": self.put(graph(slope, bias))}
+        files["baseline.json"] = self.put(base or baseline(model=slope))
+        if holdout is not None:
+            files["holdout.onnx"] = self.put(graph(holdout))
+        through = trained_through.isoformat() if trained_through else None
+        return {
+            "version": number,
+            "revision": revision or f"sales--r{number}",
+            "files": files,
+            "trained_through": through,
+        }
+
+
+class Service:
+    """The running service as its callers see it."""
+
+    def __init__(self, app, http, registry):
+        self.app, self.http, self.registry = app, http, registry
+
+    @property
+    def otlp_port(self):
+        return self.app.state.otlp_port
+
+    async def call(self, method, path, expect=200, **more):
+        answer = await self.http.request(method, path, **more)
+        assert answer.status_code == expect, answer.text
+        return (
+            answer.json() if answer.headers.get("content-type", "").startswith("application/json") else answer
+        )
+
+    async def declare(self, body, endpoint="sales"):
+        return await self.call("PUT", f"/v1/monitors/{endpoint}", json=body)
+
+    async def rows(
+        self, number, features, answers, start=START, revision="sales--r1", endpoint="sales", size=20
+    ):
+        """Post one day's rows as requests of *size* rows."""
+        await self.call("POST", f"/v1/monitors/{endpoint}/predictions",
+                        json={"rows": rows_of(number, features, answers, start, revision, size)})  # fmt: skip
+
+    async def labels(self, number, sold, start=START, complete=True, endpoint="sales", size=20):
+        body = {"labels": labels_of(number, sold, start, size)}
+        if complete:
+            body["complete_through"] = (start + timedelta(days=number + 1)).isoformat()
+        return await self.call("POST", f"/v1/monitors/{endpoint}/labels", json=body)
+
+    async def closed(self, count, endpoint="sales", seconds=20):
+        """The closed days, once there are *count* of them."""
+        async with asyncio.timeout(seconds):
+            while len(days := await self.call("GET", f"/v1/monitors/{endpoint}/days")) < count:
+                await self.call("GET", "/v1/closings", params={"after": 10**6, "wait": 0.2})
+        return days
+
+
+@pytest.fixture
+def registry():
+    return Registry()
+
+
+@pytest.fixture
+def settings(tmp_path):
+    (tmp_path / "run").mkdir()
+    entries = [
+        {"name": role, "role": role, "sha256": hashlib.sha256(token.encode()).hexdigest()}
+        for token, role in TOKENS.items()
+    ]
+    (tmp_path / "run" / "tokens.json").write_text(json.dumps({"tokens": entries}))
+    return MonitoringSettings(
+        home=tmp_path,
+        otlp_port=0,
+        flush_seconds=0.01,
+        closing_seconds=0.1,
+        decision_seconds=0.05,
+        webhook_seconds=0.05,
+    )
+
+
+@pytest.fixture
+def running(settings, registry):
+    """Starts the service as often as a test likes, on the same home."""
+
+    @asynccontextmanager
+    async def start(settings=settings):
+        app = build(settings)
+        transport = httpx.ASGITransport(app)
+        app.state.apis.registry._client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(registry.app), base_url="http://registry"
+        )
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(
+                transport=transport, base_url="http://localhost", headers=ADMIN, timeout=30
+            ) as http,
+        ):
+            yield Service(app, http, registry)
+
+    return start
+
+
+@pytest.fixture
+async def service(running):
+    async with running() as started:
+        yield started

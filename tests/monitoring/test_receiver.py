@@ -1,0 +1,339 @@
+"""The access log over real gRPC: durable when answered, each record counted once, nothing makes it stop."""
+
+import asyncio
+import base64
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from datetime import timedelta
+
+import grpc
+import numpy as np
+import orjson
+import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import LogsServiceStub
+
+from millrace.oip import encode
+
+from .sales import START, monitor, table_of_day
+
+GATEWAY = (("authorization", "Bearer gateway-token"),)
+
+
+def log_record(
+    request_id, features, answers, at=START, listener="inference", revision="sales--r1", binary=True, **more
+):
+    """Attributes as the gateway writes them."""
+    columns = {"price": ("FP32", features["price"]), "shop": ("BYTES", features["shop"])}
+    if binary:
+        body, headers = encode(columns, request_id)
+        length = headers["inference-header-content-length"]
+    else:
+        inputs = [
+            {"name": name, "datatype": kind, "shape": [len(values), 1], "data": values.tolist()}
+            for name, (kind, values) in columns.items()
+        ]
+        body, length = orjson.dumps({"inputs": inputs}), "-"
+    output = {
+        "name": "prediction",
+        "datatype": "FP32",
+        "shape": [len(answers), 1],
+        "data": [float(v) for v in answers],
+    }
+    answer = orjson.dumps({"outputs": [output]})
+    return {
+        "request_id": request_id,
+        "endpoint": "sales",
+        "revision": revision,
+        "listener": listener,
+        "key": f"key-{request_id}",
+        "event_time": at.isoformat(),
+        "status": "200",
+        "flags": "-",
+        "duration_ms": "3",
+        "request": base64.b64encode(body).decode(),
+        "response": base64.b64encode(answer).decode(),
+        "request_json_length": length,
+        "response_json_length": "-",
+        "request_skipped": "-",
+        "response_skipped": "-",
+    } | more
+
+
+def export(records):
+    request = ExportLogsServiceRequest()
+    logs = request.resource_logs.add().scope_logs.add()
+    for attributes in records:
+        item = logs.log_records.add(time_unix_nano=time.time_ns())
+        for key, value in attributes.items():
+            item.attributes.add(key=key).value.string_value = value
+    return request
+
+
+async def send(port, records, metadata=GATEWAY):
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        await LogsServiceStub(channel).Export(export(records), metadata=metadata, timeout=20)
+
+
+async def day_of_records(number, **more):
+    """One day as three batches of 20 rows, binary and JSON."""
+    features, sold = table_of_day(number)
+    records = []
+    for begin in range(0, 60, 20):
+        part = {name: values[begin : begin + 20] for name, values in features.items()}
+        at = START + timedelta(days=number, hours=begin / 5)
+        answers = 2 * part["price"]
+        records.append(log_record(f"d{number}-{begin // 20}", part, answers, at, binary=begin != 20, **more))
+    return records, sold
+
+
+async def counts(service):
+    return (await service.call("GET", "/v1/monitors/sales"))["counts"]
+
+
+async def test_rows_from_the_gateway_are_logged_joined_and_judged(service):
+    await service.declare(monitor(service.registry.version(1, 2.0)))
+    records, sold = await day_of_records(0)
+    await send(service.otlp_port, records)
+    assert (await counts(service))["logged"] == 60
+    await service.labels(0, sold)
+    (day,) = await service.closed(1)
+    features, _ = table_of_day(0)
+    assert (day["rows"], day["labelled"], day["standing"]) == (60, 60, [])
+    assert day["loss"] == pytest.approx(np.mean((2 * features["price"] - sold) ** 2), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "metadata", [(), (("authorization", "Bearer nobody"),), (("authorization", "Bearer viewer-token"),)]
+)
+async def test_a_log_without_the_gateways_token_is_refused(service, metadata):
+    await service.declare(monitor(service.registry.version(1, 2.0)))
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await send(service.otlp_port, (await day_of_records(0))[0], metadata)
+    assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
+    assert (await counts(service))["offered"] == 0
+
+
+async def test_a_repeated_record_is_counted_and_not_stored_again(service):
+    await service.declare(monitor(service.registry.version(1, 2.0)))
+    records, _ = await day_of_records(0)
+    await send(service.otlp_port, [*records, records[0]])
+    await send(service.otlp_port, records)
+    found = await counts(service)
+    assert (found["offered"], found["written"], found["duplicates"], found["logged"]) == (7, 3, 4, 60)
+
+
+BAD = {
+    "not base64": {"request": "%%%"},
+    "no json": {"request": base64.b64encode(b"\x00\xff").decode(), "request_json_length": "-"},
+    "a list": {"request": base64.b64encode(b"[]").decode(), "request_json_length": "-"},
+    "deep": {"request": base64.b64encode(b"[" * 5000).decode(), "request_json_length": "-"},
+    "length": {"request_json_length": "99999999"},
+    "answer": {"response": base64.b64encode(b'{"outputs":[]}').decode()},
+    "rows": {
+        "response": base64.b64encode(
+            b'{"outputs":[{"name":"y","datatype":"FP32","shape":[1],"data":[1]}]}'
+        ).decode()
+    },
+    "shape": {
+        "response": base64.b64encode(
+            b'{"outputs":[{"name":"y","datatype":"FP32","shape":[-1],"data":[1]}]}'
+        ).decode()
+    },
+    "kind": {
+        "response": base64.b64encode(
+            b'{"outputs":[{"name":"y","datatype":"X","shape":[1],"data":[1]}]}'
+        ).decode()
+    },
+    "number": {"status": "two hundred", "duration_ms": "nan"},
+    "error": {"status": "503"},
+    "skipped": {"request_skipped": "size", "request": ""},
+    "id": {"request_id": "-"},
+    "endpoint": {"endpoint": "../../etc", "revision": "-"},
+    "future": {"event_time": "2199-01-01T00:00:00Z"},
+}
+
+
+@pytest.mark.parametrize("bad", BAD)
+async def test_a_record_that_cannot_be_read_is_counted_and_harms_nobody(service, bad):
+    await service.declare(monitor(service.registry.version(1, 2.0)))
+    records, _ = await day_of_records(0)
+    await send(service.otlp_port, [records[0] | BAD[bad], records[1]])
+    found = await counts(service)
+    assert found["logged"] == 20
+    if bad != "endpoint":
+        assert (found["offered"], found["written"], found["faults"]) == (2, 2, 1)
+    assert (await service.call("GET", "/v1/monitors/sales"))["event_time_max"].startswith("2024-03-01")
+
+
+async def test_an_answer_of_nan_is_logged_and_named(service):
+    await service.declare(monitor(service.registry.version(1, 2.0)))
+    features, sold = table_of_day(0)
+    answers = 2 * features["price"]
+    answers[3] = np.nan
+    record = log_record("d0-0", features, answers)
+    record["response"] = base64.b64encode(
+        base64.b64decode(record["response"]).replace(b"null", b"NaN")
+    ).decode()
+    await send(service.otlp_port, [record])
+    await service.labels(0, sold, size=60)
+    (day,) = await service.closed(1)
+    assert "quality:answers" in day["standing"]
+    assert day["rows"] == 60
+
+
+async def test_a_full_queue_drops_and_counts(running, settings):
+    async with running(settings.model_copy(update={"queue_bytes": 9000, "flush_seconds": 0.3})) as service:
+        await service.declare(monitor(service.registry.version(1, 2.0)))
+        records = [record for number in range(6) for record in (await day_of_records(number))[0]]
+        outcomes = await asyncio.gather(
+            *(send(service.otlp_port, [one]) for one in records), return_exceptions=True
+        )
+        refused = [one for one in outcomes if isinstance(one, grpc.aio.AioRpcError)]
+        assert {one.code() for one in refused} == {grpc.StatusCode.RESOURCE_EXHAUSTED}
+        await send(service.otlp_port, (await day_of_records(7))[0][:1])
+        found = await counts(service)
+        assert found["offered"] == len(records) + 1 == found["written"] + found["dropped"]
+        assert found["dropped"] == len(refused) > 0
+
+
+async def test_a_failed_write_is_told_counted_and_may_be_sent_again(service, monkeypatch):
+    await service.declare(monitor(service.registry.version(1, 2.0)))
+    records, _ = await day_of_records(0)
+    real = service.app.state.store.put
+
+    async def full(data, expected=None):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(service.app.state.store, "put", full)
+    with pytest.raises(grpc.aio.AioRpcError) as refused:
+        await send(service.otlp_port, records)
+    assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
+    monkeypatch.setattr(service.app.state.store, "put", real)
+    await send(service.otlp_port, records)
+    found = await counts(service)
+    assert (found["offered"], found["written"], found["dropped"], found["logged"]) == (6, 3, 3, 60)
+
+
+async def test_a_mirrored_row_is_paired_with_its_answer_and_no_sample_of_its_own(service):
+    await service.declare(monitor(service.registry.version(1, 2.0)))
+    records, sold = await day_of_records(0)
+    mirrored = [
+        log_record(record["request_id"], part, 2.5 * part["price"], listener="shadow", revision="sales--r2")
+        for record, part in zip(records, parts(table_of_day(0)[0]), strict=True)
+    ]
+    await send(service.otlp_port, records + mirrored)
+    found = await counts(service)
+    assert (found["logged"], found["mirrored"]) == (60, 60)
+    span = {"since": START.isoformat(), "until": (START + timedelta(days=1)).isoformat()}
+    arms = await service.call("GET", "/v1/monitors/sales/arms", params=span)
+    assert arms["mirrored"]["pairs"] == 60
+    await service.labels(0, sold)
+    (day,) = await service.closed(1)
+    assert (day["rows"], day["labelled"]) == (60, 60)
+    arms = await service.call("GET", "/v1/monitors/sales/arms", params=span)
+    (paired,) = arms["mirrored"]["days"]
+    assert (paired["first"], paired["second"], paired["labelled"]) == ("sales--r1", "sales--r2", 60)
+    assert arms["mirrored"]["loss_difference"] == pytest.approx(
+        paired["second_loss"] - paired["first_loss"], rel=1e-4
+    )
+    assert arms["mirrored"]["labelled_days"] == 1
+
+
+def parts(features):
+    return [
+        {name: values[begin : begin + 20] for name, values in features.items()} for begin in range(0, 60, 20)
+    ]
+
+
+async def test_arms_count_distinct_keys_that_failed_or_were_slow(service):
+    await service.declare(monitor(service.registry.version(1, 2.0)))
+    features, _ = table_of_day(0, rows=60)
+    records = []
+    for number, part in enumerate(parts(features)):
+        records.append(log_record(f"a{number}", part, 2 * part["price"], key="one"))
+        constant = np.full(20, 7.0)
+        records.append(log_record(f"b{number}", part, constant, revision="sales--r2", key=f"k{number}"))
+    records.append(log_record("c", part, [], status="503", key="bad", revision="sales--r2"))
+    records.append(log_record("d", part, [], status="503", key="bad", revision="sales--r2"))
+    records[1]["duration_ms"] = "900"
+    await send(service.otlp_port, records)
+    span = {"since": START.isoformat(), "until": (START + timedelta(days=1)).isoformat()}
+    first, second = (await service.call("GET", "/v1/monitors/sales/arms", params=span))["revisions"]
+    assert (first["requests"], first["keys"], first["failed_keys"], first["constant"]) == (3, 1, 0, False)
+    assert (second["requests"], second["keys"], second["failed_keys"], second["slow_keys"]) == (5, 4, 1, 1)
+    assert (second["rows"], second["nan"], second["constant"]) == (60, 0, True)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+async def test_nothing_acknowledged_is_lost_when_the_process_is_killed_again_and_again(settings, running):
+    port, http = free_port(), free_port()
+    environment = os.environ | {
+        "MILLRACE_HOME": str(settings.home),
+        "MILLRACE_SERVICE": "monitoring",
+        "MILLRACE_PORT": str(http),
+        "MILLRACE_OTLP_PORT": str(port),
+        "MILLRACE_FLUSH_SECONDS": "0.01",
+    }
+    command = [sys.executable, "-m", "millrace_core.serve", "millrace_monitoring.main"]
+    async with running() as service:
+        await service.declare(monitor(service.registry.version(1, 2.0)))
+    acked, sent = set(), 0
+    part = parts(table_of_day(0)[0])[0]
+    for cycle in range(2):
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        try:
+            await listening(port)
+            for number in range(12):
+                names = [f"c{cycle}-{number}-{place}" for place in range(3)]
+                sending = asyncio.create_task(
+                    send(port, [log_record(name, part, 2 * part["price"]) for name in names])
+                )
+                if number == 11:
+                    await asyncio.sleep(0.008 * cycle)
+                    process.send_signal(signal.SIGKILL)
+                try:
+                    await sending
+                    acked.update(names)
+                except grpc.aio.AioRpcError:
+                    assert number == 11
+                sent += 3
+        finally:
+            process.kill()
+            process.wait()
+    async with running() as service:
+        found = await counts(service)
+        assert found["offered"] == found["written"] + found["dropped"] + found["duplicates"]
+        assert len(acked) <= found["requests"] <= sent
+        await send(service.otlp_port, [log_record(name, part, 2 * part["price"]) for name in sorted(acked)])
+        again = await counts(service)
+        assert again["duplicates"] == len(acked)
+        assert again["logged"] == found["logged"] == 20 * found["requests"]
+
+
+async def listening(port):
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                await asyncio.sleep(0.02)
+            else:
+                writer.close()
+                return
+
+
+def test_the_service_starts_without_the_heavy_libraries():
+    heavy = "pandas", "matplotlib", "onnxruntime", "sklearn", "ray", "kfp", "torch"
+    code = f"import sys, millrace_monitoring.main as m; print([x for x in {heavy!r} if x in sys.modules])"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.strip() == "[]"
