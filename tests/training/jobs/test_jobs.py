@@ -45,6 +45,7 @@ class TestSubmitting:
             done = await ended(client, made["id"])
             assert done["state"] == "succeeded"
             assert done["result"] == {"attempt": 1, "kept": 0, "threads": "2"}
+            assert done["peak_rss_bytes"] > 10 * 2**20
             trials = (await client.get(f"/v1/jobs/{made['id']}/trials", params={"limit": 2})).json()
             assert [item["values"]["loss"] for item in trials["items"]] == [1.0, 0.5]
             more = {"cursor": trials["next"]}

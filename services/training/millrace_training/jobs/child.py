@@ -7,6 +7,8 @@ setback.json (worth another attempt), and imports nothing heavy before the job's
 import fcntl
 import importlib
 import os
+import resource
+import signal
 import sys
 import time
 import traceback
@@ -16,6 +18,8 @@ from pathlib import Path
 from typing import Any
 
 LOCK_SECONDS = 10.0
+ALARM_SECONDS = 30
+"""How long after its time a job ends itself, should there be no service to stop it."""
 NICE = 5
 HELD, SETBACK, FAILED = 75, 76, 1
 
@@ -32,6 +36,7 @@ def main(path: str) -> int:
         return 0
     folder.write("process", {"pid": os.getpid(), "attempt": spec["job"]["attempt"]})
     os.nice(NICE)
+    signal.alarm(int(spec["wall_seconds"]) + ALARM_SECONDS)
     return _run(folder, spec)
 
 
@@ -59,6 +64,7 @@ def _run(folder: Any, spec: dict[str, Any]) -> int:
             result = getattr(importlib.import_module(module), name)(spec["spec"], context)
         finally:
             context.close()
+            folder.write("usage", {"peak_rss_bytes": _peak()}, lasting=False)
         folder.write("result", result)
     except Cancelled:
         return 0
@@ -88,6 +94,14 @@ def _unexpected(folder: Any, error: Exception) -> int:
         return SETBACK
     folder.write("error", problem)
     return FAILED
+
+
+def _peak() -> int:
+    """Most bytes this process had in memory, with its largest child's."""
+    own, child = (
+        resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    )
+    return int(own + child) * 1024
 
 
 def _text(error: Exception) -> str:

@@ -69,7 +69,7 @@ class JobController:
         if not won:
             return
         folder, spec = self.folder(job.id), limits.granted(job, self.settings)
-        child = await asyncio.to_thread(processes.start, folder, spec, self._environment())
+        child = processes.start(folder, spec, self._environment())  # not in a thread: never half done
         self._children[job.id] = child
         self._watch(job.id, child.pid)
         log.info("job started", job=job.id, kind=job.kind, attempt=job.attempts + 1, pid=child.pid)
@@ -88,7 +88,7 @@ class JobController:
         sight = await asyncio.to_thread(processes.look, folder, child)
         if sight.pid is not None and sight.alive:
             self._watch(job.id, sight.pid)
-        peak = max(job.peak_rss_bytes, sight.rss)
+        peak = max(job.peak_rss_bytes, sight.rss, sight.peak)
         end = ending.of(job, sight, peak, self.settings)
         if end is not None:
             await self._end(job, end, peak)

@@ -17,8 +17,8 @@ OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
 class JobFolder:
     """Paths and files of one job.
 
-    spec.json (service to job), process.json, progress.json, events.jsonl, result.json, error.json and
-    setback.json (job to service), cancel (service to job), lock (held as long as the process lives).
+    spec.json (service to job), process.json, progress.json, events.jsonl, usage.json, result.json,
+    error.json and setback.json (job to service), cancel (service to job), lock (held as long as the process lives).
     """
 
     def __init__(self, path: Path) -> None:

@@ -41,6 +41,7 @@ def granted(job: Job, settings: TrainingSettings) -> dict[str, Any]:
         "project": job.project,
         "threads": settings.job_threads if kind.heavy else 1,
         "memory_bytes": memory_bytes(job, settings),
+        "wall_seconds": wall_seconds(job, settings),
         "job": {
             "id": job.id,
             "key": job.key,

@@ -19,11 +19,12 @@ STOP_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Sight:
-    """What can be seen of a running job at one moment."""
+    """What can be seen of a running job at one moment; *peak* is what the process said of itself at its end."""
 
     alive: bool
     pid: int | None
     rss: int
+    peak: int
     progress: dict[str, Any] | None
     result: dict[str, Any] | None
     error: dict[str, Any] | None
@@ -65,6 +66,7 @@ def look(folder: JobFolder, child: subprocess.Popen[bytes] | None) -> Sight:
         alive=held or running,
         pid=pid,
         rss=_rss(pid) if pid else 0,
+        peak=int((folder.read("usage") or {}).get("peak_rss_bytes", 0)),
         progress=folder.read("progress"),
         result=folder.read("result"),
         error=folder.read("error"),
