@@ -11,6 +11,7 @@ import numpy as np
 from sklearn.datasets import load_breast_cancer
 
 from millrace.client import Millrace
+from millrace.delivery import push
 from millrace.oip import columns_from_rows, encode
 from tests.bench import load
 
@@ -66,7 +67,7 @@ def _loop(client: Millrace, folder: Path) -> Any:
         },
     }
     client.controller.apply(document)
-    client.controller.push(LOOP, folder / "bench.csv")
+    push(client, LOOP, folder / "bench.csv")
     client.controller.await_run(LOOP, 1)
     client.controller.retrain(LOOP)
     client.controller.await_run(LOOP, 2)

@@ -165,7 +165,7 @@ async def _delete(app: FastAPI, loop: Loop, flight: Run | None) -> bool:
         try:
             await getattr(app.state.apis, service).delete(path, project=loop.project)
         except ApiError as error:
-            if error.status != 404:
+            if error.status not in (404, 405):
                 raise
     async with app.state.sessions.begin() as session:
         await loops.remove(session, loop.id)

@@ -12,6 +12,7 @@ import pandas as pd
 import yaml
 
 from millrace.client import Millrace
+from millrace.delivery import push
 from millrace.demo import flights, story
 from millrace.demo.broken import damage
 from millrace.demo.memory import Memory
@@ -91,14 +92,14 @@ def teach(client: Millrace, document: dict[str, Any], past: pd.DataFrame, out: P
     damage(labelled).to_csv(data / "damaged.csv", index=False)
     labelled.to_csv(data / "january-february.csv", index=False)
     client.controller.apply(document)
-    refused = client.controller.push(name, data / "damaged.csv")["report"]
+    refused = push(client, name, data / "damaged.csv")["report"]
     failed = [check for check in refused["checks"] if check["verdict"] == "failed"]
     say(f"the damaged copy is refused: {len(failed)} checks failed")
     for check in failed:
         say(
             f"    {check['check']} {check['column'] or ''}: {check['observed']} (allowed: {check['allowed']})"
         )
-    accepted = client.controller.push(name, data / "january-february.csv")
+    accepted = push(client, name, data / "january-february.csv")
     say(f"January and February are accepted: {accepted['rows']:,} rows")
     began = time.perf_counter()
     client.controller.await_run(name, 1)
