@@ -132,7 +132,8 @@ class Plane:
 
     async def _wanted(self, session: AsyncSession) -> list[Wanted]:
         """Every ready revision of every live endpoint, the stable ones first."""
-        stable, others = [], []
+        stable: list[Wanted] = []
+        others: list[Wanted] = []
         for endpoint in await endpoints.everything(session):
             if endpoint.mode != "live":
                 continue
@@ -144,10 +145,11 @@ class Plane:
 
     async def publish(self) -> bool:
         """Tell Envoy what the database says; True once it does so."""
+        return await self.publisher.publish(self._read_splits)
+
+    async def _read_splits(self) -> tuple[list[Split], list[str]]:
         async with self.app.state.readers() as session:
-            splits = await self._splits(session)
-            loaded = [item.name for item in await self._wanted(session)]
-        return await self.publisher.publish(splits, loaded)
+            return await self._splits(session), [item.name for item in await self._wanted(session)]
 
     async def _splits(self, session: AsyncSession) -> list[Split]:
         made = []

@@ -1,13 +1,15 @@
 """Brings new splits to Envoy in the order that loses no request: clusters, then routes, then fewer clusters."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 from millrace_core.log import log
 from millrace_serving.envoy import manifests
 from millrace_serving.envoy.discovery import Discovery
 from millrace_serving.envoy.manifests import Split
 
+Read = Callable[[], Awaitable[tuple[Sequence[Split], Sequence[str]]]]
 TABLES = ("inference", "shadow")
 
 
@@ -25,13 +27,15 @@ class Publisher:
         self.problem: str | None = None
         self._lock = asyncio.Lock()
 
-    async def publish(self, splits: Sequence[Split], loaded: Iterable[str]) -> bool:
-        """Make *splits* what Envoy does; True once every gateway has accepted it.
+    async def publish(self, read: Read) -> bool:
+        """Make what *read* tells what Envoy does; True once every gateway has accepted it.
 
         Args:
-            loaded: revisions that get a cluster, so that going back to them is only a change of routes.
+            read: tells the splits, and the revisions that get a cluster so that going back to them is only a change
+                of routes. It is called when it is this call's turn: a late caller must not bring back an old state.
         """
         async with self._lock:
+            splits, loaded = await read()
             wanted = set(loaded) | {name for split in splits for name in split.revisions}
             tables = manifests.route_tables(splits, self.hosts, self.seconds)
             before = {item["name"] for item in self.discovery.resources.get("clusters", [])}
@@ -41,11 +45,11 @@ class Publisher:
             self._note(done)
             return done
 
-    async def _offer(self, offers: dict[str, list[dict[str, object]]]) -> bool:
+    async def _offer(self, offers: dict[str, Any]) -> bool:
         """Publish resources and wait for them; without any gateway there is nobody to wait for."""
         for name, resources in offers.items():
             given = resources if name == "clusters" else [resources]
-            await self.discovery.publish(name, given)  # type: ignore[arg-type]
+            await self.discovery.publish(name, given)
         if not self.discovery.present():
             return False
         waits = (self.discovery.wait_accepted(name, self.patience) for name in offers)

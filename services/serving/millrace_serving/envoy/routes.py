@@ -18,14 +18,19 @@ class NodePermit(Permit):
 
     async def __call__(self, request: Request) -> None:  # type: ignore[override]
         body = _parsed(await request.body())
-        node = body.get("node") if isinstance(body.get("node"), dict) else {}
-        metadata = node.get("metadata") if isinstance(node.get("metadata"), dict) else {}
-        actor = request.app.state.tokens.actor(str(metadata.get("token", "")))
+        actor = request.app.state.tokens.actor(
+            str(_object(_object(body, "node"), "metadata").get("token", ""))
+        )
         if actor is None:
             raise Unauthorized("The node's metadata carries no valid token.")
         if not actor.may(self.permission):
             raise Forbidden(f"The token '{actor.name}' lacks the permission {self.permission}.")
         request.state.discovery = body
+
+
+def _object(body: dict[str, Any], name: str) -> dict[str, Any]:
+    found = body.get(name)
+    return found if isinstance(found, dict) else {}
 
 
 def _parsed(body: bytes) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Fetch from monitoring what a rollout's revisions did in a span of event time."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -33,11 +33,12 @@ async def arms(
 def days(endpoint: Endpoint, since: datetime, until: datetime) -> list[tuple[datetime, datetime]]:
     """The calendar days of the endpoint's zone within [since, until), cut at its ends."""
     zone = ZoneInfo(endpoint.timezone)
-    spans, start = [], since
+    spans: list[tuple[datetime, datetime]] = []
+    start = since
     while start < until and len(spans) < LONGEST:
         local = start.astimezone(zone)
         tomorrow = local.replace(hour=0, minute=0, second=0, microsecond=0, tzinfo=None) + timedelta(days=1)
-        end = min(tomorrow.replace(tzinfo=zone), until)
+        end = min(tomorrow.replace(tzinfo=zone).astimezone(UTC), until)
         spans.append((start, end))
         start = end
     return spans

@@ -66,6 +66,9 @@ async def get_rollout(
             found = await endpoints.get(session, project, endpoint)
             answer = read(await queries.get(session, found, number))
         plane = request.app.state.plane
+        if answer["state"] != State.LOADING:
+            async with controller(request).lock(project, endpoint):
+                """Who moved it holds the lock until the gateway was told."""
         told = found.mode != "live" or plane is None or plane.publisher.settled()
         if (answer["state"] != State.LOADING and told) or time.monotonic() >= deadline:
             return answer

@@ -60,7 +60,7 @@ class Golden(BaseModel):
 
     @model_validator(mode="after")
     def _same_length(self) -> "Golden":
-        lengths = {len(values) for values in (*self.inputs.values(), *self.outputs.values())}
+        lengths = {len(rows) for rows in self.inputs.values()} | {len(rows) for rows in self.outputs.values()}
         if len(lengths) != 1 or not 1 <= max(lengths) <= GOLDEN_ROWS or not self.outputs or not self.inputs:
             raise ValueError(f"golden rows need inputs and outputs of one length between 1 and {GOLDEN_ROWS}")
         return self

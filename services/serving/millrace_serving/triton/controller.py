@@ -13,8 +13,6 @@ from millrace_serving.triton.repository import Wanted, WrongBytes
 from millrace_serving.triton.tensors import Columns
 
 Fetch = Callable[[Wanted], Awaitable[bytes]]
-STRIKES = 2
-"""Failed probes in a row after which a revision is unloaded and loaded again."""
 
 
 class LoadFailed(Exception):
@@ -31,14 +29,12 @@ class Models:
         self.healthy: dict[str, float] = {}
         """Revisions that answered their golden rows, and when (monotonic)."""
         self.problems: dict[str, str] = {}
-        self._strikes: dict[str, int] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._slots = asyncio.Semaphore(2)
 
     def forget(self) -> None:
         """Triton was restarted: nothing is loaded."""
         self.healthy.clear()
-        self._strikes.clear()
 
     async def load(self, wanted: Wanted) -> None:
         """Bring a revision from the registry into Triton and hold it against its golden rows.
@@ -88,7 +84,6 @@ class Models:
             answered = await self._again(wanted, columns)
         golden.compare(wanted.golden["outputs"], answered)
         self.healthy[wanted.name] = time.monotonic()
-        self._strikes.pop(wanted.name, None)
         self.problems.pop(wanted.name, None)
 
     async def _again(self, wanted: Wanted, columns: Columns) -> Answers:
@@ -134,21 +129,19 @@ class Models:
             log.exception("cannot load again", revision=wanted.name)
 
     async def _probe(self, wanted: Wanted) -> None:
-        """A real inference; after STRIKES failures unload + load, because a dead stub ignores a mere load."""
+        """A real inference; Triton calls a revision ready even when its process is dead."""
         last = self.healthy.get(wanted.name, 0.0)
         if time.monotonic() - last < self.settings.probe_seconds:
             return
         try:
             await self._check(wanted)
         except (WrongAnswer, TritonError) as error:
-            self._strikes[wanted.name] = self._strikes.get(wanted.name, 0) + 1
             self.problems[wanted.name] = str(error)
-            if self._strikes[wanted.name] >= STRIKES:
-                await self._heal(wanted)
+            await self._heal(wanted)
 
     async def _heal(self, wanted: Wanted) -> None:
+        """Unload, then load: a mere load does nothing for a revision that is loaded."""
         log.warning("healing", revision=wanted.name, problem=self.problems.get(wanted.name))
-        self._strikes.pop(wanted.name, None)
         self.healthy.pop(wanted.name, None)
         await self.triton.unload(wanted.name)
         await self._restore(wanted)

@@ -7,6 +7,7 @@ nothing of Millrace. The graph is read as bytes, so that it cannot refer to file
 import hashlib
 import json
 import os
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -16,7 +17,9 @@ TYPES = {"TYPE_FP32": "tensor(float)", "TYPE_INT64": "tensor(int64)", "TYPE_STRI
 
 
 class TritonPythonModel:
-    def initialize(self, args):
+    """One revision, as Triton's Python backend calls it."""
+
+    def initialize(self, args: dict[str, str]) -> None:
         config = json.loads(args["model_config"])
         path = os.path.join(args["model_repository"], args["model_version"], "model.onnx")
         with open(path, "rb") as file:
@@ -32,7 +35,7 @@ class TritonPythonModel:
         self.inputs = [item["name"] for item in config["input"]]
         self.outputs = [item["name"] for item in config["output"]]
 
-    def _check_inputs(self, config):
+    def _check_inputs(self, config: dict[str, Any]) -> None:
         declared = {item["name"]: TYPES[item["data_type"]] for item in config["input"]}
         actual = {item.name: item.type for item in self.session.get_inputs()}
         if declared != actual:
@@ -42,13 +45,13 @@ class TritonPythonModel:
         if missing:
             raise ValueError("the graph lacks the outputs " + ", ".join(sorted(missing)))
 
-    def execute(self, requests):
+    def execute(self, requests: list[Any]) -> list[Any]:
         try:
             return self._together(requests)
         except Exception:
             return [self._alone(request) for request in requests]
 
-    def _together(self, requests):
+    def _together(self, requests: list[Any]) -> list[Any]:
         feeds = [self._feeds(request) for request in requests]
         sizes = [len(next(iter(feed.values()))) for feed in feeds]
         joined = feeds[0] if len(feeds) == 1 else {k: np.concatenate([f[k] for f in feeds]) for k in feeds[0]}
@@ -57,14 +60,14 @@ class TritonPythonModel:
         ends = np.cumsum(sizes)
         return [self._response(results, end - size, end) for end, size in zip(ends, sizes, strict=True)]
 
-    def _alone(self, request):
+    def _alone(self, request: Any) -> Any:
         try:
             return self._together([request])[0]
         except Exception as error:
             message = type(error).__name__ + ": " + str(error)[:300]
             return pb_utils.InferenceResponse(error=pb_utils.TritonError(message))
 
-    def _feeds(self, request):
+    def _feeds(self, request: Any) -> dict[str, np.ndarray]:
         feed = {}
         for name in self.inputs:
             values = pb_utils.get_input_tensor_by_name(request, name).as_numpy()
@@ -73,7 +76,7 @@ class TritonPythonModel:
             feed[name] = values
         return feed
 
-    def _response(self, results, begin, end):
+    def _response(self, results: list[np.ndarray], begin: int, end: int) -> Any:
         tensors = [
             pb_utils.Tensor(name, np.ascontiguousarray(values[begin:end]))
             for name, values in zip(self.outputs, results, strict=True)

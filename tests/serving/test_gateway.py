@@ -1,0 +1,150 @@
+"""A real Envoy on discovery of its own: refused tables are noticed, changes arrive at once."""
+
+import asyncio
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import httpx
+import pytest
+import uvicorn
+from fastapi import FastAPI
+
+from millrace_core import errors
+from millrace_core.auth import Tokens
+from millrace_serving.envoy import manifests, routes
+from millrace_serving.envoy.bootstrap import Gateway, bootstrap
+from millrace_serving.envoy.discovery import Discovery
+from millrace_serving.envoy.manifests import Split
+from millrace_serving.envoy.publisher import Publisher
+from millrace_serving.processes.ports import free_port
+
+from .conftest import write_tokens
+
+ENVOY = Path(sys.prefix) / "bin" / "envoy"
+
+
+def gateway(**changes):
+    ports = {name: free_port() for name in ("inference_port", "shadow_port", "admin_port", "discovery_port")}
+    fixed = {"otlp_port": 1, "token": "gateway-token", "flush_seconds": 0.1, "request_seconds": 30}
+    return Gateway(**ports | fixed | changes)
+
+
+def one_split(*arms, mirror=None):
+    return Split("default", "fraud", "fraud", arms, "fraud/1", mirror)
+
+
+@pytest.fixture
+async def plane(tmp_path):
+    """Discovery on a real port, and an Envoy that polls it."""
+    write_tokens(tmp_path)
+    settings = gateway()
+    app = FastAPI()
+    errors.install(app)
+    app.include_router(routes.router)
+    app.state.tokens = Tokens(tmp_path / "run" / "tokens.json")
+    app.state.discovery = discovery = Discovery(tmp_path / "discovery.json")
+    server = uvicorn.Server(
+        uvicorn.Config(app, host="127.0.0.1", port=settings.discovery_port, log_level="error")
+    )
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    (tmp_path / "boot.json").write_text(json.dumps(bootstrap(settings)))
+    command = [ENVOY, "-c", tmp_path / "boot.json", "--concurrency", "1", "--disable-hot-restart"]
+    with (tmp_path / "envoy.log").open("wb") as log:
+        envoy = subprocess.Popen(
+            [*command, "--reject-unknown-dynamic-fields", "--log-level", "warn"], stdout=log, stderr=log
+        )
+    publisher = Publisher(discovery, 1, ["127.0.0.1"], 5.0, 10.0)
+    yield SimpleNamespace(
+        settings=settings,
+        discovery=discovery,
+        publisher=publisher,
+        url=f"http://127.0.0.1:{settings.inference_port}",
+    )
+    envoy.kill()
+    envoy.wait()
+    server.should_exit = True
+    await task
+
+
+async def publish(plane, *splits):
+    async def read():
+        return list(splits), []
+
+    return await plane.publisher.publish(read)
+
+
+async def present(plane):
+    while not plane.discovery.present():
+        await asyncio.sleep(0.02)
+
+
+async def live(plane):
+    async with httpx.AsyncClient(trust_env=False) as client:
+        return (await client.get(f"{plane.url}/v2/health/live")).status_code
+
+
+async def test_a_change_is_accepted_within_three_seconds_and_a_misspelt_table_never(plane):
+    await present(plane)
+    assert await publish(plane, one_split(("fraud--r1", 10_000)))
+    assert await live(plane) == 200
+    began = time.monotonic()
+    assert await publish(plane, one_split(("fraud--r1", 9_000), ("fraud--r2", 1_000), mirror=None))
+    assert time.monotonic() - began < 3
+    assert plane.publisher.settled()
+
+    good = plane.discovery.resources["inference"]
+    bad = json.loads(json.dumps(good).replace('"path_rewrite"', '"path_rewrit"'))
+    await plane.discovery.publish("inference", bad)
+    assert not await plane.discovery.wait_accepted("inference", 8)
+    assert plane.discovery.refused("inference") == ["gateway-0"]
+    assert not plane.publisher.settled()
+    assert await live(plane) == 200
+    await plane.discovery.publish("inference", good)
+    assert await plane.discovery.wait_accepted("inference", 8)
+
+
+async def test_a_route_to_an_unknown_cluster_is_refused_instead_of_503(plane):
+    await present(plane)
+    assert await publish(plane, one_split(("fraud--r1", 10_000)))
+    ahead = manifests.route_tables([one_split(("fraud--r9", 10_000))], ["127.0.0.1"], 5)[0]
+    await plane.discovery.publish("inference", [ahead])
+    assert not await plane.discovery.wait_accepted("inference", 8)
+
+
+def test_envoy_itself_finds_the_start_up_configuration_valid(tmp_path):
+    path = tmp_path / "boot.json"
+    path.write_text(json.dumps(bootstrap(gateway())))
+    checked = subprocess.run([ENVOY, "-c", path, "--mode", "validate"], capture_output=True, text=True)
+    assert checked.returncode == 0, checked.stderr
+
+
+async def test_discovery_needs_the_gateways_token(plane):
+    url = f"http://127.0.0.1:{plane.settings.discovery_port}/v3/discovery"
+    async with httpx.AsyncClient(trust_env=False) as client:
+        for node, status in (
+            ({}, 401),
+            ({"metadata": {"token": "wrong"}}, 401),
+            ({"metadata": {"token": "viewer-token"}}, 403),
+            ("text", 401),
+        ):
+            answer = await client.post(f"{url}:clusters", json={"node": node})
+            assert answer.status_code == status
+        assert (await client.post(f"{url}:clusters", content=b"{")).status_code == 422
+        known = {"node": {"id": "g", "metadata": {"token": "gateway-token"}}}
+        assert (await client.post(f"{url}:routes", json=known | {"resource_names": ["x"]})).status_code == 422
+
+
+async def test_a_restart_offers_the_snapshot_under_the_same_version(tmp_path):
+    one = Discovery(tmp_path / "discovery.json")
+    version = await one.publish("clusters", [{"name": "fraud--r1"}])
+    two = Discovery(tmp_path / "discovery.json")
+    assert two.restore()
+    assert two.versions["clusters"] == version
+    assert await two.poll("g", "clusters", version, hold=0.01) is None
+    assert b"fraud--r1" in (await two.poll("g", "clusters", "", hold=0.01) or b"")

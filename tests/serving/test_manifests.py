@@ -1,0 +1,146 @@
+"""Pure configuration: what Envoy and Triton are told, without either."""
+
+import numpy as np
+import pytest
+
+from millrace_core.errors import BadInput
+from millrace_serving.endpoints.wire import revision_name, wire_name
+from millrace_serving.envoy import bootstrap, manifests
+from millrace_serving.envoy.manifests import Split, route_tables, weights
+from millrace_serving.predictions import rows
+from millrace_serving.triton.golden import WrongAnswer, compare
+from millrace_serving.triton.manifests import arguments, config_text
+from millrace_serving.triton.tensors import MISSING_TIMESTAMP, tensor
+
+from . import graphs
+
+
+def split(**changes):
+    given = {
+        "project": "default",
+        "endpoint": "fraud",
+        "wire": "fraud",
+        "arms": (("fraud--r1", 9500), ("fraud--r2", 500)),
+        "salt": "fraud/7",
+    }
+    return Split(**given | changes)
+
+
+def infer_route(table):
+    found = table["virtual_hosts"][0]["routes"]
+    return next(item for item in found if item["match"].get("path", "").endswith("/infer"))
+
+
+def test_the_split_pins_the_revision_salts_the_key_and_keeps_the_total():
+    action = infer_route(route_tables([split()], ["*"], 5.0)[0])["route"]
+    clusters = action["weighted_clusters"]["clusters"]
+    assert [item["name"] for item in clusters] == ["fraud--r1", "fraud--r2"]
+    assert sum(item["weight"] for item in clusters) == manifests.TOTAL
+    assert action["path_rewrite"] == "/v2/models/%UPSTREAM_CLUSTER%/infer"
+    (policy,) = action["hash_policy"]
+    assert policy["header"]["regex_rewrite"]["substitution"] == "fraud/7|\\1"
+    assert "request_mirror_policies" not in action
+
+
+def test_a_mirror_goes_to_the_shadow_listener_and_from_there_to_the_candidate():
+    public, shadow = route_tables([split(mirror=("fraud--r3", 2.5))], ["*"], 5.0)
+    (copy,) = infer_route(public)["route"]["request_mirror_policies"]
+    assert copy["cluster"] == "shadow-hop"
+    assert copy["runtime_fraction"]["default_value"] == {"numerator": 25_000, "denominator": "MILLION"}
+    (route,) = shadow["virtual_hosts"][0]["routes"]
+    assert route["match"] == {"prefix": "/v2/models/fraud--"}
+    assert route["route"]["cluster"] == "fraud--r3"
+    assert route["metadata"] == infer_route(public)["metadata"]
+
+
+def test_every_table_checks_clusters_and_tells_the_revision():
+    for table in route_tables([split()], ["*"], 5.0):
+        assert table["validate_clusters"] is True
+        assert table["request_headers_to_remove"] == ["accept-encoding"]
+        (told,) = table["response_headers_to_add"]
+        assert told["header"] == {"key": "x-millrace-revision", "value": "%UPSTREAM_CLUSTER%"}
+
+
+@pytest.mark.parametrize(("percent", "canary"), [(0.01, 1), (1, 100), (33.3, 3330), (100, 10_000)])
+def test_weights_add_up(percent, canary):
+    assert weights(percent) == (10_000 - canary, canary)
+
+
+def test_names_on_the_wire_cannot_collide_between_projects():
+    assert wire_name("default", "fraud") == "fraud"
+    assert wire_name("team", "fraud") == "team.fraud"
+    assert revision_name("team", "fraud", 3) == "team.fraud--r3"
+
+
+def test_both_listeners_log_every_attribute_and_listen_on_loopback():
+    made = bootstrap.bootstrap(bootstrap.Gateway(1, 2, 3, 4, 5, "secret", 0.1, 30))
+    for name, listener in zip(("inference", "shadow"), made["static_resources"]["listeners"], strict=True):
+        assert listener["address"]["socket_address"]["address"] == "127.0.0.1"
+        manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
+        log = manager["access_log"][0]["typed_config"]
+        keys = {item["key"]: item["value"]["string_value"] for item in log["attributes"]["values"]}
+        assert keys["listener"] == name
+        assert set(bootstrap.LOGGED) < set(keys)
+        assert log["common_config"]["buffer_flush_interval"] == "0.1s"
+        assert manager["rds"]["config_source"]["initial_fetch_timeout"] == "0s"
+
+
+def test_tritons_configuration_has_one_input_a_column_and_survives_odd_names():
+    signature = graphs.SIGNATURE | {
+        "inputs": [{"name": 'a "b"\\c', "datatype": "FP32", "column": "x", "kind": "number"}]
+    }
+    text = config_text("fraud--r1", signature, "sha256:0", 64, 2, 5.0)
+    assert 'name: "a \\"b\\"\\\\c" data_type: TYPE_FP32 dims: [ 1 ]' in text
+    assert "max_batch_size: 64" in text
+    assert "count: 2" in text
+    assert "dynamic_batching" in text
+    assert "model_warmup" in text
+
+
+def test_tritons_command_line_is_closed_to_strangers(tmp_path):
+    ports = {"triton_port": 1, "triton_metrics_port": 2}
+    line = arguments(tmp_path, "id", tmp_path, tmp_path, tmp_path, ports, "s3cret", 4)
+    assert "--http-address=127.0.0.1" in line
+    assert "--allow-grpc=false" in line
+    restricted = next(item for item in line if item.startswith("--http-restricted-api="))
+    assert restricted.endswith(":x-mr-admin=s3cret")
+    assert "model-repository" in restricted
+
+
+def test_null_is_a_missing_value_of_each_kind():
+    assert np.isnan(tensor([None, 1], "FP32")[0])
+    assert tensor([None, "a"], "BYTES").tolist() == ["", "a"]
+    assert tensor([None, "1970-01-01T00:00:10Z", "1970-01-01T00:00:10"], "INT64").tolist() == [
+        MISSING_TIMESTAMP,
+        10,
+        10,
+    ]
+
+
+def test_every_wrong_value_of_many_rows_is_named():
+    bad = [
+        {"distance": 1, "origin": "JFK", "departed": None},
+        {"distance": "x", "origin": True, "departed": 1.5},
+    ]
+    with pytest.raises(BadInput) as caught:
+        rows.columns(bad, graphs.SIGNATURE)
+    assert [item.where for item in caught.value.errors] == [
+        "rows[1].distance",
+        "rows[1].origin",
+        "rows[1].departed",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("answered", "words"),
+    [
+        ({}, "missing"),
+        ({"prediction": np.float32([1])}, "1 values for 2 golden rows"),
+        ({"prediction": np.float32([])}, "0 values for 2 golden rows"),
+        ({"prediction": np.float32([np.inf, 1])}, "not a finite number for golden row 0"),
+        ({"prediction": np.float32([1, 3])}, "is 3 for golden row 1, expected 2"),
+    ],
+)
+def test_the_silent_errors_of_a_wrong_numpy_are_caught_by_golden_rows(answered, words):
+    with pytest.raises(WrongAnswer, match=words):
+        compare({"prediction": [1.0, 2.0]}, answered)

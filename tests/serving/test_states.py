@@ -1,0 +1,140 @@
+"""A rollout moves only along its table, is judged by what was counted, and cuts days where the loop does."""
+
+import itertools
+from datetime import UTC, datetime
+
+import pytest
+
+from millrace_core.errors import Conflict
+from millrace_serving.rollouts import states
+from millrace_serving.rollouts.evidence import days
+from millrace_serving.rollouts.judge import judge, quality, same_tensors
+from millrace_serving.rollouts.plan import Step, steps
+from millrace_serving.rollouts.states import State
+from millrace_serving.tables import Endpoint
+
+from . import graphs
+
+
+@pytest.mark.parametrize(("old", "new"), list(itertools.product(State, repeat=2)))
+def test_every_pair_of_states_is_allowed_or_refused(old, new):
+    if new in states.ALLOWED[old]:
+        states.check(old, new)
+    else:
+        with pytest.raises(Conflict):
+            states.check(old, new)
+
+
+def test_nothing_leads_out_of_an_end_or_back():
+    assert not states.ALLOWED[State.PROMOTED] | states.ALLOWED[State.ABORTED]
+    assert all(State.LOADING not in following for following in states.ALLOWED.values())
+    assert State.MIRRORING not in states.ALLOWED[State.CANARY]
+
+
+def test_steps_are_the_mirror_and_then_the_canary():
+    plan = {"mirror": {"percent": 100, "seconds": 60}, "canary": [{"percent": 5, "seconds": 30}]}
+    assert steps(plan) == [Step(State.MIRRORING, 100, 60), Step(State.CANARY, 5, 30)]
+    assert steps({"mirror": None, "canary": []}) == []
+
+
+def test_a_step_is_due_in_event_time_only():
+    since = datetime(2013, 3, 1, tzinfo=UTC)
+    day = Step(State.CANARY, 10, 86400)
+    assert not day.due(since, datetime(2013, 3, 1, 23, 59, tzinfo=UTC))
+    assert day.due(since, datetime(2013, 3, 2, tzinfo=UTC))
+    assert not day.due(None, datetime(2013, 3, 2, tzinfo=UTC))
+
+
+def arm(revision, listener="inference", **changes):
+    counts = {"keys": 100, "failed_keys": 0, "slow_keys": 0, "rows": 100, "nan": 0, "constant": False}
+    return counts | {"revision": revision, "listener": listener} | changes
+
+
+def answer(candidate, stable=None, **mirrored):
+    return {
+        "revisions": [stable or arm("e--r1"), candidate],
+        "mirrored": {"pairings": [mirrored] if mirrored else []},
+    }
+
+
+@pytest.mark.parametrize(
+    ("candidate", "stable", "fault"),
+    [
+        (arm("e--r2"), None, None),
+        (arm("e--r2", nan=1), None, "not finite"),
+        (arm("e--r2", constant=True), None, "same value"),
+        (arm("e--r2", constant=True), arm("e--r1", constant=True), None),
+        (arm("e--r2", failed_keys=2), None, None),
+        (arm("e--r2", failed_keys=10), None, "it failed for 10 of 100 keys"),
+        (arm("e--r2", failed_keys=10), arm("e--r1", failed_keys=10), None),
+        (arm("e--r2", slow_keys=10), None, "too slow for 10 of 100"),
+        (arm("e--r2", listener="shadow", nan=3), None, "not finite"),
+    ],
+)
+def test_hard_faults_are_named_and_equal_faults_are_not_the_candidates(candidate, stable, fault):
+    found = judge(answer(candidate, stable), "e--r2", "e--r1")
+    assert (found.fault is None) if fault is None else (fault in (found.fault or ""))
+
+
+def test_evidence_multiplies_over_steps():
+    weak = answer(arm("e--r2", failed_keys=4))
+    first = judge(weak, "e--r2", "e--r1")
+    assert first.fault is None
+    second = judge(weak, "e--r2", "e--r1", [first.measured["arms"]])
+    assert second.fault is None or "evidence" in second.fault
+    past = [first.measured["arms"]] * 4
+    assert judge(weak, "e--r2", "e--r1", past).fault is not None
+
+
+def test_other_answers_to_the_same_requests_are_a_fault():
+    pairing = {
+        "first": "e--r1",
+        "second": "e--r2",
+        "pairs": 900,
+        "psi": 0.4,
+        "labelled": 0,
+        "first_loss": None,
+    }
+    assert "PSI 0.40" in (judge(answer(arm("e--r2"), **pairing), "e--r2", "e--r1").fault or "")
+
+
+def test_an_unwatched_endpoint_has_no_evidence_and_no_fault():
+    found = judge({}, "e--r2", "e--r1")
+    assert (found.fault, found.rows) == (None, 0)
+
+
+@pytest.mark.parametrize(
+    ("count", "ratio", "verdict"),
+    [(1, 1.0, "inconclusive"), (14, 1.0, "passed"), (14, 1.5, "failed"), (0, 1.0, "inconclusive")],
+)
+def test_quality_needs_labelled_days(count, ratio, verdict):
+    noise = [1.0 + 0.001 * (number % 3) for number in range(count)]
+    told = [
+        {
+            "mirrored": {
+                "pairings": [
+                    {
+                        "second": "e--r2",
+                        "pairs": 50,
+                        "labelled": 50,
+                        "first_loss": x,
+                        "second_loss": x * ratio,
+                    }
+                ]
+            }
+        }
+        for x in noise
+    ]
+    assert quality(told, "e--r2")["verdict"] == verdict
+
+
+def test_days_are_cut_in_the_endpoints_zone_across_daylight_saving():
+    endpoint = Endpoint(project="default", name="e", timezone="America/New_York")
+    spans = days(endpoint, datetime(2013, 3, 9, 5, tzinfo=UTC), datetime(2013, 3, 11, 4, tzinfo=UTC))
+    assert [(end - begin).total_seconds() / 3600 for begin, end in spans] == [24, 23]
+
+
+def test_signatures_are_compared_by_what_clients_send():
+    other = graphs.SIGNATURE | {"inputs": graphs.SIGNATURE["inputs"][:2], "classes": ["a"]}
+    assert same_tensors(graphs.SIGNATURE, graphs.SIGNATURE | {"classes": ["a"]}) is None
+    assert same_tensors(graphs.SIGNATURE, other) == "its signature differs in departed"
