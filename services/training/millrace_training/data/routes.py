@@ -12,8 +12,8 @@ from millrace_core.auth import permit
 from millrace_core.errors import Unavailable
 from millrace_core.names import Name, Project
 from millrace_training.data.schemas import InferSpec, RowsNew
-from millrace_training.jobs import queries
 from millrace_training.jobs.schemas import JobNew, JobRead
+from millrace_training.jobs.submitting import submit
 from millrace_training.tables import Job
 
 router = APIRouter(prefix="/v1", tags=["data"])
@@ -37,7 +37,7 @@ async def rows(
     source = {"kind": "artifact", "digest": digest, "name": "rows", "format": "jsonl"} | {"origin": "rows"}
     spec = {"dataset": dataset, "source": source} | options
     job = JobNew(key=f"rows-{dataset}-{_hash(spec)}", kind="ingest", spec=spec)
-    return await _submit(request, response, project, job)
+    return await submit(request, response, project, job)
 
 
 @router.post(
@@ -49,7 +49,7 @@ async def rows(
 async def infer(request: Request, response: Response, project: Project, asked: InferSpec) -> Job:
     """What contract a sample suggests, as a job of kind `infer`; the same question again is one job."""
     spec = asked.model_dump(mode="json")
-    return await _submit(
+    return await submit(
         request, response, project, JobNew(key=f"infer-{_hash(spec)}", kind="infer", spec=spec)
     )
 
@@ -63,15 +63,6 @@ async def _keep(request: Request, project: str, content: bytes) -> str:
     except (httpx.TransportError, ApiError) as error:
         raise Unavailable("The registry cannot keep the rows now; try again soon.") from error
     return str(kept["digest"])
-
-
-async def _submit(request: Request, response: Response, project: str, new: JobNew) -> Job:
-    """Submit in a transaction of its own, after all calls to other services."""
-    async with request.app.state.sessions.begin() as session:
-        job, made = await queries.submit(session, project, new)
-    response.status_code = 201 if made else 200
-    request.app.state.jobs.wake.set()
-    return job
 
 
 def _hash(spec: dict[str, object]) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import subprocess
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +20,9 @@ from millrace_training.jobs.states import State
 from millrace_training.settings import TrainingSettings
 from millrace_training.tables import Job
 
+REST_SECONDS = 5.0
+"""Without jobs, seconds until the next look, unless someone submits one."""
+
 
 class JobController:
     """Keeps processes and the jobs table in step; all it remembers can be seen again after a restart."""
@@ -30,10 +34,16 @@ class JobController:
         self.changes = Changes()
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._watched: dict[str, int] = {}
+        self._rest_until = 0.0
 
     def folder(self, id: str) -> JobFolder:
         """The files of job *id*."""
         return JobFolder(self.settings.folder / "jobs" / id)
+
+    def nudge(self) -> None:
+        """There is something to do: look at once."""
+        self._rest_until = 0.0
+        self.wake.set()
 
     async def run(self, _: FastAPI) -> None:
         """Reconcile until cancelled."""
@@ -41,8 +51,13 @@ class JobController:
 
     async def reconcile(self) -> None:
         """One pass. A job that makes trouble does not keep the others from being looked at."""
+        if time.monotonic() < self._rest_until:
+            return
         async with self.app.state.readers() as session:
             jobs = await queries.active(session)
+        if not jobs:
+            self._rest_until = time.monotonic() + REST_SECONDS
+            return
         for job in [item for item in jobs if item.state == State.RUNNING]:
             await self._guarded(self._look, job)
         async with self.app.state.readers() as session:

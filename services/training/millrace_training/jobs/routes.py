@@ -17,6 +17,7 @@ from millrace_training.jobs.controller import JobController
 from millrace_training.jobs.events import starts_line
 from millrace_training.jobs.schemas import JobId, JobNew, JobRead, TrialRead
 from millrace_training.jobs.states import TERMINAL, State
+from millrace_training.jobs.submitting import submit
 from millrace_training.tables import Job
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -31,15 +32,10 @@ def _jobs(request: Request) -> JobController:
 
 
 @router.post("", status_code=201, response_model=JobRead, dependencies=[WRITE])
-async def submit(
-    request: Request, response: Response, project: Project, new: JobNew, session: Session
-) -> Job:
+async def submit_job(request: Request, response: Response, project: Project, new: JobNew) -> Job:
     """Submit a job; the same key again answers 200 with the job it already is."""
     specs.check(new.kind, new.spec)
-    job, made = await queries.submit(session, project, new)
-    response.status_code = 201 if made else 200
-    _jobs(request).wake.set()
-    return job
+    return await submit(request, response, project, new)
 
 
 @router.get("", response_model=Page[JobRead], dependencies=[READ])
@@ -102,9 +98,11 @@ async def job_trials(
 
 
 @router.post("/{id}:cancel", response_model=JobRead, dependencies=[WRITE])
-async def cancel(request: Request, project: Project, id: JobId, session: Session) -> Job:
+async def cancel(request: Request, project: Project, id: JobId) -> Job:
     """Stop a job: at once if it waits, within seconds if it runs; one that has ended stays as it is."""
-    await queries.cancel(session, await queries.get(session, project, id), utcnow())
-    session.expire_all()
-    _jobs(request).wake.set()
-    return await queries.get(session, project, id)
+    async with request.app.state.sessions.begin() as session:
+        await queries.cancel(session, await queries.get(session, project, id), utcnow())
+        session.expire_all()
+        found = await queries.get(session, project, id)
+    _jobs(request).nudge()
+    return found
