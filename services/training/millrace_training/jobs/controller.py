@@ -9,6 +9,7 @@ from typing import Any
 
 from fastapi import FastAPI
 
+from millrace_core import outbox
 from millrace_core.database import utcnow
 from millrace_core.log import log
 from millrace_core.reconcile import run_forever
@@ -18,7 +19,7 @@ from millrace_training.jobs.folder import JobFolder
 from millrace_training.jobs.processes import Sight
 from millrace_training.jobs.states import State
 from millrace_training.settings import TrainingSettings
-from millrace_training.tables import Job
+from millrace_training.tables import Job, Outbox
 
 REST_SECONDS = 5.0
 """Without jobs, seconds until the next look, unless someone submits one."""
@@ -120,10 +121,16 @@ class JobController:
         values = {"result": end.result, "error": end.error, "peak_rss_bytes": peak, "ended_at": utcnow()}
         async with self.app.state.sessions.begin() as session:
             if await queries.move(session, job, end.state, **values):
-                await ending.decide(session, job, end)
+                await self._tell_decision(session, job, end)
         await asyncio.to_thread(self.folder(job.id).empty_scratch)
         log.info("job ended", job=job.id, kind=job.kind, state=end.state, peak_mb=peak >> 20)
         self.changes.tell()
+
+    @staticmethod
+    async def _tell_decision(session: Any, job: Job, end: ending.Ending) -> None:
+        made = ending.decided(job, end)
+        if made is not None:
+            await outbox.decide(session, Outbox, made)
 
     async def _lost(self, job: Job) -> None:
         """The process is gone and left no result: what it finished is kept, another attempt goes on."""

@@ -4,16 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from millrace.decisions import decision
-from millrace_core import outbox
+from millrace.decisions import Decision, decision
 from millrace_core.database import utcnow
 from millrace_training.jobs import limits
 from millrace_training.jobs.processes import Sight
 from millrace_training.jobs.states import State
 from millrace_training.settings import TrainingSettings
-from millrace_training.tables import Job, Outbox
+from millrace_training.tables import Job
 
 
 @dataclass(frozen=True)
@@ -76,16 +73,16 @@ def _failed(title: str, detail: str, mend: str, **extra: Any) -> Ending:
     return Ending(State.FAILED, error=problem | extra)
 
 
-async def decide(session: AsyncSession, job: Job, end: Ending) -> None:
+def decided(job: Job, end: Ending) -> Decision | None:
     """Accepting or refusing a loop's data is a decision; it leaves with the ending of the ingest job."""
     result = end.result
     if job.kind != "ingest" or job.loop is None or result is None or result["unchanged"]:
-        return
+        return None
     accepted, dataset = result["accepted"], job.spec["dataset"]
     version = result["dataset_version"]
     subject = f"{dataset}/{version}" if accepted else f"{dataset} quarantine {result['quarantine']}"
     moment = result.get("last_event")
-    made = decision(
+    return decision(
         project=job.project,
         loop=job.loop,
         run=job.loop_run,
@@ -98,4 +95,3 @@ async def decide(session: AsyncSession, job: Job, end: Ending) -> None:
         evidence={"rows": result["rows"], "new_rows": result["new_rows"], "failed": result["failed"]},
         measured={"job": job.id},
     )
-    await outbox.decide(session, Outbox, made)

@@ -81,7 +81,7 @@ async def events(
             "header.last-event-id", "no event has this id", "send the id of the last event seen"
         )
         raise BadInput("The stream cannot be taken up there.", [mend])
-    stream = watching.stream(request.app.state.readers, _jobs(request), project, id, last_event_id)
+    stream = watching.stream(_jobs(request), project, id, last_event_id)
     return EventSourceResponse(stream, ping=15)
 
 

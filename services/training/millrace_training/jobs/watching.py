@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import orjson
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from millrace_training.jobs import events, queries
 from millrace_training.jobs.controller import JobController
@@ -16,7 +15,6 @@ POLL_SECONDS = 0.25
 
 
 async def stream(
-    readers: async_sessionmaker[AsyncSession],
     jobs: JobController,
     project: str,
     id: str,
@@ -25,7 +23,7 @@ async def stream(
     """Events behind the byte *position*; the last is `end`, with the job."""
     path = jobs.folder(id).events
     while True:
-        async with readers() as session:
+        async with jobs.app.state.readers() as session:
             job = await queries.get(session, project, id)
         found = await asyncio.to_thread(events.read, path, position)
         for position, event, data in found:
