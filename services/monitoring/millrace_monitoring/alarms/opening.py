@@ -97,7 +97,7 @@ def message(alarm: Alarm) -> dict[str, Any]:
         "endpoint": alarm.endpoint,
         "kind": alarm.kind,
         "cause": alarm.cause,
-        "day": alarm.last_day.isoformat(),
+        "opened_day": alarm.opened_day.isoformat(),
         "reason": alarm.reason,
         "evidence": alarm.evidence,
     }

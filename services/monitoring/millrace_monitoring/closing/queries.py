@@ -11,12 +11,10 @@ from millrace_core.errors import Conflict
 from millrace_monitoring.tables import Closing, Comparison, Loss, Monitor
 
 
-async def feed(session: AsyncSession, project: str, after: int, limit: int) -> list[Closing]:
-    """Closed days behind *after*, in the order in which they closed."""
-    where = (Closing.project == project, Closing.seq > after)
-    return list(
-        (await session.scalars(select(Closing).where(*where).order_by(Closing.seq).limit(limit))).all()
-    )
+async def feed(session: AsyncSession, after: int, limit: int) -> list[Closing]:
+    """Closed days of all projects behind *after*, in the order in which they closed."""
+    behind = select(Closing).where(Closing.seq > after).order_by(Closing.seq).limit(limit)
+    return list((await session.scalars(behind)).all())
 
 
 async def days(

@@ -23,15 +23,13 @@ Until = Annotated[date | None, Query(description="Day after the last.")]
 
 
 @router.get("/closings", dependencies=[permit("monitoring.closings.read")])
-async def feed(
-    project: Project, request: Request, after: Annotated[int, Query(ge=0, le=2**62)] = 0, wait: Wait = 0
-) -> Feed:
-    """Closed days of all endpoints behind `after`; waits until there is one."""
+async def feed(request: Request, after: Annotated[int, Query(ge=0, le=2**62)] = 0, wait: Wait = 0) -> Feed:
+    """Closed days of all endpoints of all projects behind `after`; waits until there is one."""
     deadline = time.monotonic() + wait
     while True:
         bell = request.app.state.bells.next
         async with request.app.state.readers() as session:
-            found = await queries.feed(session, project, after, FEED)
+            found = await queries.feed(session, after, FEED)
         if found or time.monotonic() >= deadline or await request.is_disconnected():
             return Feed(items=[read(item) for item in found], last=found[-1].seq if found else after)
         await heard(bell, min(deadline - time.monotonic(), 5.0))
@@ -73,6 +71,7 @@ def read(item: Closing) -> ClosingRead:
     """A closed day as JSON."""
     columns: dict[str, Any] = {
         "seq": item.seq,
+        "project": item.project,
         "endpoint": item.endpoint,
         "day": item.day,
         "through": item.through,

@@ -52,10 +52,12 @@ def of_day(
 
     Args:
         inputs: of the monitor's signature.
-        revision: the champion's; a row that several revisions answered counts with its answer.
+        revision: the champion's; a row that several revisions answered counts with its answer. None: it is known
+            by elimination when one revision has answered everything.
     """
     offered = segments.between(segments.joined(tables), day.begin, day.end)
     table = segments.unique(offered)
+    revision = revision or _only(table)
     place = sample(table, revision)
     labels = _labels(table, place, truths)
     table = _marked(table, place, labels)
@@ -71,6 +73,13 @@ def of_day(
         labels=labels,
         repeated=len(offered) - len(table),
     )
+
+
+def _only(table: pa.Table) -> str | None:
+    """The one revision that answered, if there is just one."""
+    answered = table.filter(pa.compute.greater_equal(table["index"], 0))
+    names = set(answered.filter(pa.compute.equal(answered["listener"], "inference"))["revision"].to_pylist())
+    return names.pop() if len(names) == 1 else None
 
 
 def sample(table: pa.Table, revision: str | None) -> np.ndarray:

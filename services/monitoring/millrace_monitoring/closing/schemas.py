@@ -26,6 +26,7 @@ class ClosingRead(BaseModel):
     model_config = ConfigDict(populate_by_name=True)
 
     seq: int = Field(description="Ask for what came `after` it.")
+    project: str
     endpoint: str
     day: date = Field(description="In the loop's time zone.")
     from_: datetime = Field(alias="from", description="The day's begin.")

@@ -1,7 +1,9 @@
 """Revisions and versions side by side, over HTTP."""
 
 import asyncio
-from typing import Annotated, Any, Literal
+import contextlib
+from datetime import datetime
+from typing import Annotated, Literal
 
 import pyarrow as pa
 from fastapi import APIRouter, Query, Request
@@ -9,7 +11,7 @@ from pydantic import AwareDatetime
 
 from millrace_core.auth import permit
 from millrace_core.database import Session
-from millrace_core.errors import BadInput, FieldError
+from millrace_core.errors import BadInput, FieldError, NotFound, Unavailable
 from millrace_core.names import Name, Project
 from millrace_monitoring.closing import queries
 from millrace_monitoring.closing.preparing import table_of
@@ -18,9 +20,16 @@ from millrace_monitoring.closing.schemas import ArmsRead, ComparisonRead
 from millrace_monitoring.comparisons import arms
 from millrace_monitoring.ingest import queries as ingest
 from millrace_monitoring.ingest import segments
+from millrace_monitoring.ingest.records import FIRST, LAST
 from millrace_monitoring.monitors import queries as monitors
 
 router = APIRouter(prefix="/v1/monitors", tags=["comparisons"])
+EMPTY = segments.COLUMNS.empty_table()
+TRIES = 3
+
+
+class NotFoundFile(Exception):
+    """The file has been replaced since it was looked up."""
 
 
 @router.get("/{endpoint}/comparisons", dependencies=[permit("monitoring.comparisons.read")])
@@ -42,50 +51,59 @@ async def comparisons(
 async def evidence(
     endpoint: Name,
     project: Project,
-    session: Session,
     request: Request,
-    since: AwareDatetime,
-    until: AwareDatetime,
+    since: AwareDatetime = FIRST,
+    until: AwareDatetime = LAST,
     slow_ms: Annotated[float, Query(gt=0, le=1e6, description="A request that took longer is slow.")] = 250,
 ) -> ArmsRead:
     """How each revision did with the requests whose event time lies in [since, until)."""
     if since >= until:
-        raise BadInput(
-            "The span is empty.", [FieldError("query.until", "is not after since", "send a later instant")]
+        wrong = FieldError("query.until", "is not after since", "send a later instant")
+        raise BadInput("The span is empty.", [wrong])
+    for _ in range(TRIES):
+        with contextlib.suppress(NotFoundFile):
+            return await _evidence(request, project, endpoint, since, until, slow_ms)
+    raise Unavailable("A day is closing; ask again.")
+
+
+async def _evidence(
+    request: Request, project: str, endpoint: str, since: datetime, until: datetime, slow_ms: float
+) -> ArmsRead:
+    async with request.app.state.readers() as session:
+        monitor = await monitors.get(session, project, endpoint)
+        closed = await queries.spanning(session, project, endpoint, since, until)
+        opened = await ingest.spanning(session, project, endpoint, since, until)
+        days = [item.day for item in closed]
+        paired = await queries.comparisons(
+            session, project, endpoint, "mirrored", min(days, default=None), None
         )
-    monitor = await monitors.get(session, project, endpoint)
-    closed = await queries.spanning(session, project, endpoint, since, until)
-    opened = await ingest.spanning(session, project, endpoint, since, until)
-    days = [item.day for item in closed]
-    paired = await queries.comparisons(session, project, endpoint, "mirrored", min(days, default=None), None)
-    store = request.app.state.store
-    files = [("day", await store.read(item.digest)) for item in closed]
-    files += [("segment", await store.read(item.digest)) for item in opened]
-    found = await asyncio.to_thread(_judge, monitor.spec["task"], files, since, until, slow_ms)
-    labelled = [_labelled(item.item, item.day.isoformat()) for item in paired if item.day in days]
-    found["mirrored"] |= {
-        "labelled_days": sum(bool(item["labelled"]) for item in labelled),
-        "days": labelled,
-    }
+    files = [await _read(request, item.digest) for item in closed]
+    fresh = [await _read(request, item.digest) for item in opened]
+    begin = max(since, monitor.closed_through or since)
+    span = await asyncio.to_thread(_span, files, fresh, since, begin, until)
+    found = await asyncio.to_thread(arms.evidence, monitor.spec["task"], span, slow_ms)
+    labelled = [{"day": item.day.isoformat()} | item.item for item in paired if item.day in days]
+    found["mirrored"] |= {"labelled_days": sum(bool(item["labelled"]) for item in labelled), "days": labelled}
     return ArmsRead(since=since, until=until, **found)
 
 
-def _judge(
-    task: str, files: list[tuple[str, bytes]], since: Any, until: Any, slow_ms: float
-) -> dict[str, Any]:
-    tables = [table_of(data) if kind == "day" else segments.load(data) for kind, data in files]
-    span = segments.between(_together(tables), since, until)
-    return arms.evidence(task, segments.unique(span), slow_ms)
+async def _read(request: Request, digest: str | None) -> bytes:
+    """A stored file; NotFoundFile when a closing day has just replaced it."""
+    try:
+        return bytes(await request.app.state.store.read(digest))
+    except NotFound as error:
+        raise NotFoundFile from error
 
 
-def _together(tables: list[pa.Table]) -> pa.Table:
+def _span(
+    closed: list[bytes], opened: list[bytes], since: datetime, begin: datetime, until: datetime
+) -> pa.Table:
+    """The rows in [since, until): of closed days from their files, later ones from the segments."""
+    tables = [_judged(segments.between(table_of(data), since, until)) for data in closed]
+    tables += [_judged(segments.between(segments.load(data), begin, until)) for data in opened]
+    return segments.unique(pa.concat_tables(tables, promote_options="default")) if tables else EMPTY
+
+
+def _judged(table: pa.Table) -> pa.Table:
     """Only what arms are judged by; a closed day has labels."""
-    names = [*segments.COLUMNS.names, "label"]
-    if not tables:
-        return segments.COLUMNS.empty_table()
-    kept = [table.select([name for name in names if name in table.column_names]) for table in tables]
-    return pa.concat_tables(kept, promote_options="default")
-
-
-def _labelled(item: dict[str, Any], day: str) -> dict[str, Any]:
-    return {"day": day} | item
+    return table.select([name for name in (*segments.COLUMNS.names, "label") if name in table.column_names])

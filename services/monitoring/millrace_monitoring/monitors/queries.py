@@ -3,12 +3,22 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import delete, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_core.errors import NotFound
 from millrace_monitoring.ingest import queries as ingest
-from millrace_monitoring.tables import Lineup, Monitor
+from millrace_monitoring.tables import (
+    Alarm,
+    Closing,
+    Comparison,
+    Count,
+    Label,
+    Lineup,
+    Loss,
+    Monitor,
+    Segment,
+)
 
 
 async def get(session: AsyncSession, project: str, endpoint: str, lock: bool = False) -> Monitor:
@@ -83,5 +93,13 @@ async def lineup(
     return await session.scalar(holding) or await session.scalar(first)
 
 
-async def lineups(session: AsyncSession) -> list[Lineup]:
-    return list((await session.scalars(select(Lineup))).all())
+async def remove(session: AsyncSession, project: str, endpoint: str) -> list[str]:
+    """Forget a monitor and everything it kept (NotFound); returns the digests of its rows."""
+    await get(session, project, endpoint, lock=True)
+    digests: list[str] = []
+    for table in (Segment, Closing):
+        mine = select(table.digest).where(table.project == project, table.endpoint == endpoint)
+        digests += [digest for digest in (await session.scalars(mine)).all() if digest is not None]
+    for kept in (Segment, Closing, Count, Label, Loss, Comparison, Alarm, Lineup, Monitor):
+        await session.execute(delete(kept).where(kept.project == project, kept.endpoint == endpoint))
+    return digests

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import APIRouter, BackgroundTasks, Request
+from fastapi import APIRouter, BackgroundTasks, Request, Response
 
 from millrace_core.auth import permit
 from millrace_core.database import Session
@@ -54,6 +54,22 @@ async def one(endpoint: Name, project: Project, session: Session) -> MonitorRead
     """One monitor and how far it has come."""
     monitor = await queries.get(session, project, endpoint)
     return _read(monitor, await ingest.counts(session, project, endpoint))
+
+
+@router.delete(
+    "/{endpoint}",
+    status_code=204,
+    response_class=Response,
+    dependencies=[permit("monitoring.monitors.write")],
+)
+async def remove(
+    endpoint: Name, project: Project, session: Session, request: Request, after_commit: BackgroundTasks
+) -> None:
+    """Watch no longer, and forget the rows, days and alarms; the registry keeps the decisions."""
+    digests = await queries.remove(session, project, endpoint)
+    kept = await ingest.referred(session, digests)
+    for digest in set(digests) - kept:
+        after_commit.add_task(request.app.state.store.delete, digest)
 
 
 def _read(monitor: Monitor, counted: list[Count]) -> MonitorRead:

@@ -1,6 +1,6 @@
 """Webhooks over HTTP."""
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Request, Response
 
 from millrace_core.auth import permit
 from millrace_core.database import Session
@@ -38,7 +38,12 @@ async def one(name: Name, project: Project, session: Session) -> Webhook:
     return await queries.get(session, project, name)
 
 
-@router.delete("/{name}", status_code=204, dependencies=[permit("monitoring.webhooks.write")])
+@router.delete(
+    "/{name}",
+    status_code=204,
+    response_class=Response,
+    dependencies=[permit("monitoring.webhooks.write")],
+)
 async def remove(name: Name, project: Project, session: Session) -> None:
     """Stop posting there."""
     await queries.remove(session, project, name)

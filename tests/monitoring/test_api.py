@@ -1,0 +1,355 @@
+"""The API under hostile and generated requests: a clear 4xx, nothing stored, never a 5xx."""
+
+import asyncio
+import threading
+from datetime import timedelta
+
+import httpx
+import pyarrow as pa
+import pytest
+import schemathesis
+import uvicorn
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from schemathesis import GenerationMode
+
+from millrace_core.auth import PUBLIC, permission_of, routes
+from millrace_monitoring.main import build
+
+from .conftest import ADMIN
+from .sales import START, labels_of, monitor, rows_of, table_of_day
+
+NAN = float("nan")
+
+
+async def test_every_route_but_health_and_the_document_needs_a_permission(service):
+    found = {path: permission_of(route) for path, route in routes(service.app)}
+    assert {path for path, name in found.items() if name == PUBLIC} == {
+        "/healthz",
+        "/readyz",
+        "/openapi.json",
+    }
+    for path in found:
+        if path.startswith("/v1"):
+            answer = await service.http.get(
+                path.replace("{endpoint}", "sales"), headers={"authorization": ""}
+            )
+            assert answer.status_code in (401, 405), path
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"timezone": "Mars/Olympus"},
+        {"timezone": "../../etc/passwd"},
+        {"task": "ranking"},
+        {"label_delay_seconds": -1},
+        {"policy": {"performance": {"false_alarms": 1}}},
+        {"policy": {"drift": {"minimum_rows": 5}}},
+        {"champion": {"version": 0, "files": {"model.onnx": "sha256:" + "0" * 64}}},
+        {"champion": {"version": 1, "files": {"model.onnx": "../model"}}},
+        {"champion": {"version": 1, "files": {}}},
+        {"signature": {"inputs": [], "outputs": []}},
+        {"surprise": 1},
+    ],
+)
+async def test_a_monitor_that_makes_no_sense_is_422_and_not_stored(service, change):
+    body = monitor(service.registry.version(1, 2.0)) | change
+    await service.call("PUT", "/v1/monitors/sales", expect=422, json=body)
+    await service.call("GET", "/v1/monitors/sales", expect=404)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"value": "many"},
+        {"value": True},
+        {"value": None},
+        {"value": [1]},
+        {"value": 1e301},
+        {"index": -1},
+        {"request_id": ""},
+        {"request_id": "a b"},
+        {"at": "2024-03-01T00:00:00"},
+        {"at": "yesterday"},
+        {"extra": 1},
+    ],
+)
+async def test_a_bad_label_is_422_and_none_of_its_batch_is_stored(service, bad):
+    await service.declare(monitor(service.registry.version(1, 2.0)))
+    good = labels_of(0, [1.0, 2.0])
+    body = {"labels": [*good, good[0] | {"request_id": "other"} | bad]}
+    await service.call("POST", "/v1/monitors/sales/labels", expect=422, json=body)
+    assert (await service.call("GET", "/v1/monitors/sales"))["counts"]["labelled"] == 0
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"features": {"price": "cheap"}},
+        {"features": {"price": True}},
+        {"features": {"price": 1e300}},
+        {"features": {"shop_name": 3}},
+        {"features": {"unknown": 3}},
+        {"index": -1},
+        {"event_time": "2024-03-01T00:00:00"},
+        {"event_time": "9999-12-31T23:59:59Z"},
+        {"request_id": "x" * 129},
+        {"prediction": "high"},
+    ],
+)
+async def test_a_bad_row_is_422_names_its_place_and_nothing_is_stored(service, bad):
+    await service.declare(monitor(service.registry.version(1, 2.0)))
+    features, _ = table_of_day(0, rows=3)
+    rows = rows_of(0, features, None)
+    rows[2] |= bad
+    answer = await service.call("POST", "/v1/monitors/sales/predictions", expect=422, json={"rows": rows})
+    assert "2" in answer.json()["errors"][0]["where"]
+    assert (await service.call("GET", "/v1/monitors/sales"))["counts"]["offered"] == 0
+
+
+async def test_rows_come_as_an_arrow_stream_too_and_a_broken_one_is_422(service):
+    await service.declare(monitor(service.registry.version(1, 2.0)))
+    features, sold = table_of_day(0)
+    rows = rows_of(0, features, 2 * features["price"])
+    table = pa.table(
+        {
+            "request_id": [row["request_id"] for row in rows],
+            "index": pa.array([row["index"] for row in rows], pa.int64()),
+            "event_time": pa.array(
+                [START + timedelta(minutes=n) for n in range(60)], pa.timestamp("ms", tz="UTC")
+            ),
+            "price": features["price"].tolist(),
+            "shop_name": features["shop"].tolist(),
+        }
+    )
+    headers = {"content-type": "application/vnd.apache.arrow.stream"}
+    path = "/v1/monitors/sales/predictions"
+    assert (await service.call("POST", path, content=stream(table), headers=headers))["rows"] == 60
+    for broken in (b"", b"ARROW1", stream(table)[:200], stream(table.drop(["index"])), stream(wrong(table))):
+        await service.call("POST", path, expect=422, content=broken, headers=headers)
+    await service.labels(0, sold)
+    (day,) = await service.closed(1)
+    assert (day["rows"], day["labelled"]) == (60, 60)
+
+
+def wrong(table):
+    return table.set_column(2, "event_time", pa.array(["soon"] * len(table)))
+
+
+def stream(table):
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue().to_pybytes()
+
+
+async def test_labels_may_come_before_their_rows_and_twice_and_be_corrected(service):
+    await service.declare(monitor(service.registry.version(1, 2.0)))
+    label = labels_of(0, [5.0])[0]
+    path = "/v1/monitors/sales/labels"
+    first = await service.call("POST", path, json={"labels": [label]})
+    again = await service.call("POST", path, json={"labels": [label]})
+    later = label | {"value": 6.0, "at": (START + timedelta(days=2)).isoformat()}
+    corrected = await service.call("POST", path, json={"labels": [later, label]})
+    assert [first["new"], again["new"], again["unchanged"]] == [1, 0, 1]
+    assert (corrected["corrected"], corrected["labelled"]) == (1, 1)
+
+
+async def test_feedback_is_the_labelled_rows_of_closed_days_under_their_data_names(service):
+    await service.declare(monitor(service.registry.version(1, 2.0)))
+    for number in range(3):
+        features, sold = table_of_day(number)
+        features["price"][0], features["shop"][0] = NAN, ""
+        rows = rows_of(number, features, 2 * features["price"])
+        rows[0] |= {"features": {}, "prediction": None}
+        await service.call("POST", "/v1/monitors/sales/predictions", json={"rows": rows})
+        await service.labels(number, sold[:40], complete=number < 2)
+    await service.closed(2)
+    data = (await service.call("GET", "/v1/monitors/sales/feedback")).content
+    table = pa.parquet.read_table(pa.BufferReader(data))
+    assert table.column_names == ["sold_at", "price", "shop_name", "sold"]
+    assert len(table) == 80
+    assert table["sold_at"].to_pylist() == sorted(table["sold_at"].to_pylist())
+    assert (table["price"].null_count, table["shop_name"].null_count) == (2, 2)
+    assert data == (await service.call("GET", "/v1/monitors/sales/feedback")).content
+    span = {
+        "since": (START + timedelta(days=1)).isoformat(),
+        "until": (START + timedelta(days=9)).isoformat(),
+    }
+    part = (await service.call("GET", "/v1/monitors/sales/feedback", params=span)).content
+    assert len(pa.parquet.read_table(pa.BufferReader(part))) == 40
+
+
+async def test_the_report_is_one_page_that_needs_no_network(service):
+    await service.declare(monitor(service.registry.version(1, 2.0), [service.registry.version(2, 2.1)]))
+    empty = (await service.call("GET", "/v1/monitors/sales/report")).text
+    assert "No day has closed yet" in empty
+    for number in range(3):
+        features, sold = table_of_day(number, slope=2.0 if number < 2 else 4.0)
+        await service.rows(number, features, 2.2 * features["price"])
+        await service.labels(number, sold)
+    await service.closed(3)
+    page = (await service.call("GET", "/v1/monitors/sales/report")).text
+    assert page.count("<svg") >= 4
+    assert "quality:served" in page
+    assert "<script" not in page
+    assert "http-equiv" not in page
+    assert 'src="http' not in page
+
+
+async def test_a_monitor_that_is_deleted_leaves_nothing_behind(service, settings):
+    await service.declare(monitor(service.registry.version(1, 2.0)))
+    features, sold = table_of_day(0)
+    await service.rows(0, features, 2 * features["price"])
+    await service.labels(0, sold)
+    await service.closed(1)
+    await service.call("DELETE", "/v1/monitors/sales", expect=204)
+    await service.call("GET", "/v1/monitors/sales", expect=404)
+    await service.call("DELETE", "/v1/monitors/sales", expect=404)
+    blobs = [path for path in (settings.home / "monitoring" / "blobs").rglob("*") if path.is_file()]
+    assert blobs == []
+
+
+async def test_old_rows_go_by_policy_and_what_was_found_stays(service, settings):
+    from millrace_monitoring.retention.controller import apply
+
+    policy = {"retention": {"logs_days": 2}}
+    await service.declare(monitor(service.registry.version(1, 2.0), policy=policy))
+    for number in range(5):
+        features, sold = table_of_day(number)
+        await service.rows(number, features, 2 * features["price"])
+        await service.labels(number, sold)
+    before = await service.closed(5)
+    assert await apply(service.app) == 3
+    assert await service.call("GET", "/v1/monitors/sales/days") == before
+    data = (await service.call("GET", "/v1/monitors/sales/feedback")).content
+    assert len(pa.parquet.read_table(pa.BufferReader(data))) == 120
+
+
+class Listener:
+    """A web server that notes what was posted, and may redirect."""
+
+    def __init__(self):
+        self.seen, self.answer = [], b"HTTP/1.1 204 No Content\r\n\r\n"
+
+    async def __call__(self, reader, writer):
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next(
+            int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")
+        )
+        self.seen.append((head, await reader.readexactly(length)))
+        writer.write(self.answer)
+        await writer.drain()
+        writer.close()
+
+
+async def test_an_alarm_is_posted_to_its_webhook_until_it_arrives_and_no_redirect_is_followed(
+    running, settings
+):
+    listener = Listener()
+    server = await asyncio.start_server(listener, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    listener.answer = f"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{port}/elsewhere\r\n\r\n".encode()
+    own = settings.model_copy(update={"webhook_hosts": [f"localhost:{port}"], "webhook_private": True})
+    async with running(own) as service:
+        await service.call(
+            "PUT",
+            "/v1/webhooks/pager",
+            json={"url": f"http://localhost:{port}/in", "events": ["alarm.opened"]},
+        )
+        await service.declare(monitor(service.registry.version(1, 2.0)))
+        features, sold = table_of_day(0)
+        await service.rows(0, features, 3 * features["price"])
+        await service.labels(0, sold)
+        await service.closed(1)
+        await until(lambda: listener.seen)
+        listener.answer = b"HTTP/1.1 204 No Content\r\n\r\n"
+        await until(lambda: len(listener.seen) == 2)
+        await asyncio.sleep(0.3)
+    server.close()
+    assert len(listener.seen) == 2
+    assert all(head.startswith(b"POST /in ") for head, _ in listener.seen)
+    assert listener.seen[0][1] == listener.seen[1][1]
+    assert b"quality:served" in listener.seen[0][1]
+
+
+async def until(holds, seconds=10):
+    async with asyncio.timeout(seconds):
+        while not holds():
+            await asyncio.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://169.254.169.254/latest/meta-data",
+        "http://2852039166/",
+        "http://[::1]/",
+        "http://127.0.0.1:80@hooks.example/",
+        "http://hooks.example\\@evil.example/",
+        "http://evil.example#hooks.example/",
+        "file:///etc/passwd",
+        "https://hooks.example.evil.example/",
+        "http://hooks.example:99999/",
+        "hooks.example",
+    ],
+)
+async def test_a_webhook_to_a_host_that_is_not_listed_is_refused(running, settings, url):
+    async with running(settings.model_copy(update={"webhook_hosts": ["hooks.example"]})) as service:
+        body = {"url": url, "events": ["alarm.opened"]}
+        await service.call("PUT", "/v1/webhooks/pager", expect=422, json=body)
+        assert await service.call("GET", "/v1/webhooks") == []
+
+
+async def test_a_listed_host_with_a_private_address_is_not_called(running, settings):
+    listener = Listener()
+    server = await asyncio.start_server(listener, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with running(settings.model_copy(update={"webhook_hosts": [f"localhost:{port}"]})) as service:
+        await service.call("PUT", "/v1/webhooks/pager", json={"url": f"http://localhost:{port}/in"})
+        await service.declare(monitor(service.registry.version(1, 2.0)))
+        features, sold = table_of_day(0)
+        await service.rows(0, features, 3 * features["price"])
+        await service.labels(0, sold)
+        await service.closed(1)
+        await asyncio.sleep(0.3)
+    server.close()
+    assert listener.seen == []
+
+
+@pytest.fixture
+def served(settings, registry):
+    """The service on a real port, in a thread; a generated request may not make it wait."""
+    app = build(settings)
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="on"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    while not server.started:
+        threading.Event().wait(0.02)
+    url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    body = monitor(registry.version(1, 2.0))
+    httpx.put(f"{url}/v1/monitors/sales", json=body, headers=ADMIN).raise_for_status()
+    yield url
+    server.should_exit = True
+    thread.join()
+
+
+def test_no_generated_request_is_answered_with_a_5xx(served):
+    api = schemathesis.openapi.from_url(f"{served}/openapi.json")
+    for result in api.get_all_operations():
+        attack(result.ok())
+
+
+def attack(operation):
+    @examples(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(case=operation.as_strategy(generation_mode=GenerationMode.NEGATIVE) | operation.as_strategy())
+    def once(case):
+        for name in ("wait", "project"):
+            (case.query or {}).pop(name, None)
+        if "endpoint" in (case.path_parameters or {}) and operation.method.upper() != "DELETE":
+            case.path_parameters["endpoint"] = "sales"
+        response = case.call(headers=ADMIN, timeout=20)
+        assert response.status_code < 500, f"{operation.label}: {response.text}"
+
+    once()
