@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pytest
 
-from millrace_training.data import columns
-from millrace_training.data.refusals import Unreadable
+from millrace.data import columns
+from millrace.data.refusals import Unreadable
 
 
 def texts(*values: str | None) -> pa.ChunkedArray:

@@ -7,8 +7,9 @@ from pydantic import ValidationError
 from tables import sales, to_csv
 
 from millrace.contract import ColumnContract, DataContract, RowsContract
-from millrace_training.data import checks, inference, reading
-from millrace_training.data.refusals import Unreadable
+from millrace.data import inference, reading
+from millrace.data.refusals import Unreadable
+from millrace_training.data import checks
 
 
 @pytest.fixture(scope="module")

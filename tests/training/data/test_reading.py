@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 
-from millrace_training.data import reading
-from millrace_training.data.refusals import Unreadable
+from millrace.data import reading
+from millrace.data.refusals import Unreadable
 
 GOOD = b"a,b\n1,x\n2,y\n"
 

@@ -7,10 +7,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from millrace.contract import ColumnContract, DataContract
-from millrace_training.data import columns, inference
-from millrace_training.data.columns import Mask, Typed
-from millrace_training.data.refusals import words
-from millrace_training.data.schemas import Check
+from millrace.data import columns, inference
+from millrace.data.columns import Mask, Typed
+from millrace.data.refusals import Check, words
 
 
 @dataclass(frozen=True)

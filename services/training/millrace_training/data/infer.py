@@ -3,12 +3,11 @@
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from millrace.contract import ColumnContract
-from millrace_training.data import checks, inference, reading
+from millrace.data import inference, reading
+from millrace.data.refusals import Unreadable
+from millrace_training.data import checks
 from millrace_training.data.records import Records
-from millrace_training.data.refusals import Unreadable
 from millrace_training.data.schemas import InferSpec
 from millrace_training.jobs.context import Context
 from millrace_training.jobs.errors import JobError
@@ -35,7 +34,7 @@ def run(spec: dict[str, Any], context: Context) -> dict[str, Any]:
         ) from error
     guess, notes = None, inference.warnings(table, contract)
     if asked.target is not None:
-        guess, why = task(contract.column(asked.target), table.column(asked.target))
+        guess, why = inference.task(contract.column(asked.target), table.column(asked.target))
         notes += why
     return {
         "contract": contract.model_dump(mode="json"),
@@ -44,18 +43,6 @@ def run(spec: dict[str, Any], context: Context) -> dict[str, Any]:
         "task_guess": guess,
         "warnings": notes,
     }
-
-
-def task(column: ColumnContract, values: pa.ChunkedArray) -> tuple[str | None, list[str]]:
-    """regression or binary, by the target's values; None with a reason when it is neither."""
-    distinct = len(pc.unique(values.drop_null()))
-    if distinct < 2:
-        return None, [f"'{column.name}' has fewer than two values: there is nothing to predict."]
-    if distinct == 2:
-        return "binary", []
-    if column.type in ("number", "integer"):
-        return "regression", []
-    return None, [f"'{column.name}' has {distinct} classes; Millrace predicts numbers and two classes."]
 
 
 def schema(table: pa.Table) -> list[dict[str, Any]]:

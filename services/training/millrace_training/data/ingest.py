@@ -7,13 +7,14 @@ import pyarrow.compute as pc
 
 from millrace.client.transport import ApiError
 from millrace.contract import DataContract
-from millrace_training.data import checks, delivery, files, inference, profile, reading
+from millrace.data import inference, reading
+from millrace.data.refusals import Check, Unreadable
+from millrace_training.data import checks, delivery, files, profile
 from millrace_training.data.checks import Checked
 from millrace_training.data.delivery import Delivery
 from millrace_training.data.infer import schema
 from millrace_training.data.records import Records
-from millrace_training.data.refusals import Unreadable
-from millrace_training.data.schemas import Check, IngestSpec, Report
+from millrace_training.data.schemas import IngestSpec, Report
 from millrace_training.jobs.context import Context
 
 MEDIA_TYPE = "application/vnd.apache.parquet"

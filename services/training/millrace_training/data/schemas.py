@@ -17,6 +17,7 @@ from pydantic import (
 )
 
 from millrace.contract import ColumnName, DataContract, Digest, Name
+from millrace.data.refusals import Check
 from millrace_training.jobs.plain import plain
 
 Format = Literal["csv", "parquet", "jsonl"]
@@ -106,19 +107,6 @@ class RowsNew(Strict):
     target: ColumnName | None = None
     event_time: ColumnName | None = None
     timezone: Timezone = "UTC"
-
-
-class Check(BaseModel):
-    """One promise of the contract, held against the data."""
-
-    check: str = Field(description="What was looked at, like 'type' or 'range'.")
-    column: str | None
-    verdict: Literal["passed", "failed"]
-    observed: str
-    allowed: str
-    rows: int = Field(description="Rows that break the promise.")
-    examples: list[str] = Field(description="Up to five, with their row numbers where they have one.")
-    mend: str
 
 
 class Report(BaseModel):

@@ -7,12 +7,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from millrace.contract import DataContract
+from millrace.data.inference import ROWS
+from millrace.data.refusals import Check, words
 from millrace_training.data import leakage
-from millrace_training.data.inference import ROWS
 from millrace_training.data.leakage import Floats
 from millrace_training.data.records import Records
-from millrace_training.data.refusals import words
-from millrace_training.data.schemas import Check, Report, ValidateSpec
+from millrace_training.data.schemas import Report, ValidateSpec
 from millrace_training.jobs.context import Context
 
 LEAST_CLASS = 10

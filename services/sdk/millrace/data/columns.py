@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from millrace.contract import ColumnType
-from millrace_training.data import times
+from millrace.data import times
 
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$"
 INTEGER = r"^[+-]?\d{1,18}$"

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from millrace.contract import ColumnContract, DataContract, RowsContract
-from millrace_training.data import columns
-from millrace_training.data.refusals import Unreadable, words
+from millrace.data import columns
+from millrace.data.refusals import Unreadable, words
 
 RANGE_SLACK = 10.0
 """How many times the width of the sample's range a value may lie beyond it."""
@@ -85,6 +85,18 @@ def warnings(table: pa.Table, contract: DataContract) -> list[str]:
         elif len(pc.unique(values)) == 1:
             found.append(f"'{column.name}' has one value only.")
     return found
+
+
+def task(column: ColumnContract, values: pa.ChunkedArray) -> tuple[str | None, list[str]]:
+    """regression or binary, by the target's values; None with a reason when it is neither."""
+    distinct = len(pc.unique(values.drop_null()))
+    if distinct < 2:
+        return None, [f"'{column.name}' has fewer than two values: there is nothing to predict."]
+    if distinct == 2:
+        return "binary", []
+    if column.type in ("number", "integer"):
+        return "regression", []
+    return None, [f"'{column.name}' has {distinct} classes; Millrace predicts numbers and two classes."]
 
 
 def _column(table: pa.Table, name: str, timezone: str, key: bool) -> ColumnContract:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from millrace_training.data import delimited, jsonl
-from millrace_training.data.names import check_names
-from millrace_training.data.refusals import Unreadable
+from millrace.data import delimited, jsonl
+from millrace.data.names import check_names
+from millrace.data.refusals import Unreadable
 
 
 def read(data: bytes, format: str) -> pa.Table:

@@ -1,0 +1,1 @@
+"""Tables as they come: read, typed, and described by a contract; the platform and `millrace init` share it."""
