@@ -99,5 +99,6 @@ def _champion(champion: dict[str, Any] | None) -> dict[str, Any] | None:
         "version": champion["number"],
         "files": files,
         "trained_through": champion["lineage"].get("trained_through"),
+        "holdout_from": champion["lineage"].get("holdout_from"),
         "signature": champion["signature"],
     }

@@ -1,0 +1,31 @@
+"""Golden rows: a few real rows and their exact answers, by which serving knows that a model was loaded right."""
+
+from typing import Any
+
+import numpy as np
+
+from millrace_training.export.session import open_session, predict
+from millrace_training.features.frame import MISSING_TIME, Frame
+
+ROWS = 8
+
+
+def make(graph: bytes, frame: Frame, output: str) -> dict[str, Any]:
+    """{"inputs": values by column name (null is missing), "outputs": the graph's own answers}."""
+    spread = np.unique(np.linspace(0, frame.rows - 1, ROWS).astype(int))
+    rows = frame.take(spread)
+    answers = predict(open_session(graph), rows)
+    inputs = {column.name: [_json(cell) for cell in _cells(rows, column)] for column in rows.columns}
+    return {"inputs": inputs, "outputs": {output: [float(answer) for answer in answers]}}
+
+
+def _cells(rows: Frame, column: Any) -> Any:
+    return rows.texts(column.name) if column.kind == "category" else rows.values[column.name]
+
+
+def _json(cell: Any) -> Any:
+    if isinstance(cell, str):
+        return cell or None
+    if isinstance(cell, np.floating):
+        return float(cell) if np.isfinite(cell) else None
+    return None if int(cell) == MISSING_TIME else int(cell)

@@ -1,0 +1,87 @@
+"""The configurations that a search begins with, and the space in which it goes on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Configuration = dict[str, Any]
+"""{"id", "family", "params"}; an ensemble has {"id", "family": "ensemble", "members": [{"weight", ...}]}."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """Values from *low* to *high*; whole numbers, or drawn on a log scale, if told so."""
+
+    low: float
+    high: float
+    log: bool = False
+    whole: bool = False
+
+
+PORTFOLIO: list[Configuration] = [
+    {
+        "id": "lgb-a",
+        "family": "lightgbm",
+        "params": {"rounds": 100, "rate": 0.1, "leaves": 31, "least_rows": 20, "columns": 1.0, "l2": 0.0},
+    },
+    {"id": "lin-a", "family": "linear", "params": {"alpha": 1.0}},
+    {
+        "id": "xgb-a",
+        "family": "xgboost",
+        "params": {"rounds": 120, "rate": 0.1, "depth": 6, "least_weight": 1.0, "columns": 0.8, "l2": 1.0},
+    },
+    {
+        "id": "lgb-b",
+        "family": "lightgbm",
+        "params": {"rounds": 150, "rate": 0.05, "leaves": 63, "least_rows": 50, "columns": 0.8, "l2": 1.0},
+    },
+    {"id": "hgb", "family": "histogram", "params": {"rounds": 100, "rate": 0.08, "leaves": 31, "l2": 1.0}},
+    {
+        "id": "et",
+        "family": "extra-trees",
+        "params": {"trees": 60, "leaves": 512, "least_rows": 3, "columns": 0.7},
+    },
+    {"id": "lin-b", "family": "linear", "params": {"alpha": 100.0}},
+    {
+        "id": "xgb-b",
+        "family": "xgboost",
+        "params": {"rounds": 100, "rate": 0.08, "depth": 8, "least_weight": 5.0, "columns": 0.8, "l2": 1.0},
+    },
+]
+
+SPACES: Mapping[str, Mapping[str, Range]] = {
+    "lightgbm": {
+        "rounds": Range(60, 250, whole=True),
+        "rate": Range(0.03, 0.2, log=True),
+        "leaves": Range(8, 63, log=True, whole=True),
+        "least_rows": Range(5, 200, log=True, whole=True),
+        "columns": Range(0.5, 1.0),
+        "l2": Range(0.001, 10, log=True),
+    },
+    "xgboost": {
+        "rounds": Range(60, 200, whole=True),
+        "rate": Range(0.03, 0.25, log=True),
+        "depth": Range(3, 8, whole=True),
+        "least_weight": Range(0.5, 30, log=True),
+        "columns": Range(0.5, 1.0),
+        "l2": Range(0.1, 10, log=True),
+    },
+    "histogram": {
+        "rounds": Range(60, 200, whole=True),
+        "rate": Range(0.03, 0.2, log=True),
+        "leaves": Range(8, 63, log=True, whole=True),
+        "l2": Range(0.001, 10, log=True),
+    },
+    "extra-trees": {
+        "trees": Range(40, 80, whole=True),
+        "leaves": Range(64, 768, log=True, whole=True),
+        "least_rows": Range(1, 20, log=True, whole=True),
+        "columns": Range(0.3, 1.0),
+    },
+    "linear": {"alpha": Range(0.001, 10_000, log=True)},
+}
+
+
+def start(trials: int) -> list[Configuration]:
+    """The first configurations of a search of so many *trials*: at most two thirds of them."""
+    return PORTFOLIO[: max(1, min(len(PORTFOLIO), (2 * trials + 2) // 3))]

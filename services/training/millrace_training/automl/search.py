@@ -1,0 +1,149 @@
+"""The full search: portfolio first, then Bayesian trials around the best families, told in a fixed order.
+
+The budget is a number of trials. A finished trial is kept; a job that was killed goes on with what is there and
+decides the same, because every trial's seed and key follow from what it is.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from millrace_training.automl import portfolio
+from millrace_training.automl.portfolio import SPACES, Configuration
+from millrace_training.automl.seeds import key_of, seed_of
+from millrace_training.evaluate.metrics import losses
+from millrace_training.jobs.context import Context
+
+BATCH = 2
+"""Trials asked before the first of them is told; fixed, so that it does not depend on the machine."""
+FAMILIES = 2
+"""The Bayesian part goes on with so many of the best families."""
+
+Task = Callable[[Configuration, str, int], tuple[str, dict[str, Any]]]
+"""From a configuration, a key and a seed to the function's name and the payload of its trial."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One judged configuration: its loss and its out-of-sample predictions."""
+
+    configuration: Configuration
+    loss: float
+    predictions: np.ndarray
+
+
+class Search:
+    """One study of a job.
+
+    Args:
+        task: how a trial is run. judge: which rows of the predictions count, and their target.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        study: str,
+        kind: str,
+        target: np.ndarray,
+        task: Task,
+        executor: str,
+        seed: int,
+    ) -> None:
+        self.context, self.study, self.kind, self.target = context, study, kind, target
+        self.task, self.executor, self.seed = task, executor, seed
+        self.trials: list[Trial] = []
+
+    def run(self, budget: int) -> list[Trial]:
+        """All trials, in the order in which they were asked."""
+        first = portfolio.start(budget)
+        self._judge(first, budget)
+        rest = budget - len(first)
+        if rest > 0:
+            self._bayesian(rest, budget)
+        return self.trials
+
+    def _judge(self, configurations: list[Configuration], budget: int) -> None:
+        base = len(self.trials)
+        keys = [key_of(self.study, self.seed, item["family"], item["params"]) for item in configurations]
+        payloads, functions = [], set()
+        for number, (item, key) in enumerate(zip(configurations, keys, strict=True)):
+            self.context.trials.asked(self.study, base + number, item, key)
+            function, payload = self.task(item, key, seed_of(self.seed, key))
+            functions.add(function)
+            payloads.append(payload)
+        results = self.context.map(functions.pop(), payloads, self.executor)
+        for item, key, result in zip(configurations, keys, results, strict=True):
+            self._told(item, key, result, budget)
+
+    def _told(self, item: Configuration, key: str, result: dict[str, Any], budget: int) -> None:
+        predictions = np.load(Path(result["predictions"]))
+        known = np.isfinite(predictions)
+        loss = float(losses(self.kind, self.target[known], predictions[known]).mean())
+        number = len(self.trials)
+        self.trials.append(Trial(item, loss, predictions))
+        values = {"loss": loss, "seconds": result["seconds"]}
+        self.context.trials.save(self.study, number, item, key, values)
+        best = min(trial.loss for trial in self.trials)
+        message = f"{item['id']}: loss {loss:.5g}, best {best:.5g}"
+        self.context.report("search", number + 1, budget, message, loss=loss, best=best)
+
+    def _bayesian(self, rest: int, budget: int) -> None:
+        import optuna
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        studies = {family: self._study(optuna, family) for family in self._best_families()}
+        families = list(studies)
+        asked = 0
+        while asked < rest:
+            batch = []
+            for place in range(min(BATCH, rest - asked)):
+                family = families[(asked + place) % len(families)]
+                trial = studies[family].ask()
+                params = {name: _suggest(trial, name, space) for name, space in SPACES[family].items()}
+                number = len(self.trials) + place
+                batch.append(
+                    (studies[family], trial, {"id": f"{family}-{number}", "family": family, "params": params})
+                )
+            self._judge([item for _, _, item in batch], budget)
+            for (study, trial, _), told in zip(batch, self.trials[-len(batch) :], strict=True):
+                study.tell(trial, told.loss)
+            asked += len(batch)
+
+    def _best_families(self) -> list[str]:
+        best: dict[str, float] = {}
+        for trial in self.trials:
+            family = trial.configuration["family"]
+            best[family] = min(best.get(family, np.inf), trial.loss)
+        return sorted(best, key=lambda family: (best[family], family))[:FAMILIES]
+
+    def _study(self, optuna: Any, family: str) -> Any:
+        """A TPE study of one family that knows the portfolio's trials of it."""
+        sampler = optuna.samplers.TPESampler(seed=seed_of(self.seed, "tpe", family), n_startup_trials=2)
+        study = optuna.create_study(sampler=sampler)
+        spaces = {name: _distribution(optuna, space) for name, space in SPACES[family].items()}
+        for trial in self.trials:
+            params = trial.configuration["params"]
+            fits = trial.configuration["family"] == family and all(
+                spaces[name].low <= params[name] <= spaces[name].high for name in spaces
+            )
+            if fits:
+                study.add_trial(
+                    optuna.trial.create_trial(params=params, distributions=spaces, value=trial.loss)
+                )
+        return study
+
+
+def _distribution(optuna: Any, space: portfolio.Range) -> Any:
+    distributions = optuna.distributions
+    if space.whole:
+        return distributions.IntDistribution(int(space.low), int(space.high), log=space.log)
+    return distributions.FloatDistribution(space.low, space.high, log=space.log)
+
+
+def _suggest(trial: Any, name: str, space: portfolio.Range) -> float | int:
+    if space.whole:
+        return trial.suggest_int(name, int(space.low), int(space.high), log=space.log)
+    return trial.suggest_float(name, space.low, space.high, log=space.log)

@@ -1,0 +1,76 @@
+"""Which rows train and which judge: the last days for data with event time, folds for data without or little."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from millrace_training.automl.table import Table
+from millrace_training.jobs.errors import JobError
+
+SMALL = 5_000
+"""Rows below which a search is judged by all folds instead of one."""
+VALIDATION_SHARE, VALIDATION_MOST = 0.2, 14
+LEAST_TRAINING_ROWS = 50
+
+
+@dataclass(frozen=True)
+class TimeSplit:
+    """Indices of rows before and in the holdout, and of the days before the holdout that a search is judged on."""
+
+    before: np.ndarray
+    holdout: np.ndarray
+    search: np.ndarray
+    validation: np.ndarray
+    first_holdout_day: int
+    end_day: int
+
+
+def by_time(table: Table, holdout_days: int) -> TimeSplit:
+    """Split at the beginning of the last *holdout_days* days that have rows' days among them.
+
+    Raises: JobError when too few rows lie before the holdout.
+    """
+    assert table.days is not None
+    end = int(table.days.max()) + 1
+    first = end - holdout_days
+    before = np.flatnonzero(table.days < first)
+    if len(before) < LEAST_TRAINING_ROWS:
+        raise JobError(
+            "Too little data before the holdout",
+            f"{len(before)} rows lie before the last {holdout_days} days, {LEAST_TRAINING_ROWS} are needed.",
+            "Shorten training.holdout, or add older data.",
+        )
+    days = np.unique(table.days[before])
+    kept = max(1, min(VALIDATION_MOST, round(len(days) * VALIDATION_SHARE)))
+    border = days[-kept] if len(days) > kept else days[-1] + 1
+    validation = before[table.days[before] >= border]
+    search = before[table.days[before] < border]
+    if len(search) < LEAST_TRAINING_ROWS or len(validation) < LEAST_TRAINING_ROWS:
+        search, validation = before[: len(before) * 4 // 5], before[len(before) * 4 // 5 :]
+    return TimeSplit(before, np.flatnonzero(table.days >= first), search, validation, first, end)
+
+
+def window_rows(table: Table, rows: np.ndarray, window: str, end_day: int) -> np.ndarray:
+    """The *rows* in a training window: `all`, or like `60d`: the last 60 days before *end_day*."""
+    if window == "all" or table.days is None:
+        return rows
+    return rows[table.days[rows] >= end_day - int(window[:-1]) * (7 if window.endswith("w") else 1)]
+
+
+def folds(target: np.ndarray, count: int, binary: bool, seed: int) -> np.ndarray:
+    """Fold of each row, int64 (rows,): shuffled, and for binary targets with the same share of each class."""
+    draw = np.random.default_rng(seed)
+    made = np.empty(len(target), np.int64)
+    groups = [np.flatnonzero(target == value) for value in (0.0, 1.0)] if binary else [np.arange(len(target))]
+    start = 0
+    for group in groups:
+        made[draw.permutation(group)] = (np.arange(len(group)) + start) % count
+        start += len(group)
+    return made
+
+
+def sample(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """At most so many of the *rows*, drawn once and kept in order."""
+    if len(rows) <= most:
+        return rows
+    return np.sort(np.random.default_rng(seed).choice(rows, most, replace=False))

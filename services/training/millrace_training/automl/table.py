@@ -1,0 +1,182 @@
+"""The rows that training and evaluation look at: features, target, days, and a digest of each row."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pyarrow as pa
+
+from millrace_training.data.records import Records
+from millrace_training.features.columns import Column, columns_of, is_identifier
+from millrace_training.features.frame import MISSING_TIME, Frame, epoch_micros, from_arrow, numbers
+from millrace_training.jobs.errors import JobError
+
+DAY = 86_400_000_000
+
+
+@dataclass(frozen=True)
+class Table:
+    """Labelled rows.
+
+    Attributes:
+        target: float64 (rows,); 0 and 1 for binary.
+        classes: for binary: the negative and the positive class as they stand in the data.
+        days: int64 (rows,): day number since 1970 in the loop's time zone, or None without event time.
+        micros: int64 (rows,): event time in microseconds since 1970 UTC, or None.
+    """
+
+    frame: Frame
+    target: np.ndarray
+    classes: list[Any] | None
+    days: np.ndarray | None
+    micros: np.ndarray | None
+
+    def take(self, rows: np.ndarray) -> "Table":
+        """The rows at these indices."""
+        days = None if self.days is None else self.days[rows]
+        micros = None if self.micros is None else self.micros[rows]
+        return Table(self.frame.take(rows), self.target[rows], self.classes, days, micros)
+
+
+def load(records: Records, spec: Mapping[str, Any], columns: list[Column] | None = None) -> Table:
+    """The labelled rows of a dataset version before the cut.
+
+    Args:
+        spec: dataset, dataset_version, task, target, event_time, timezone, cut, exclude.
+        columns: the features to use; left out: all that may be used.
+    Raises: JobError if nothing can be learned from the rows.
+    """
+    version = records.version(spec["dataset"], spec["dataset_version"])
+    rows = _labelled(records.rows(version), spec)
+    if columns is None:
+        columns = _usable(rows, version["schema"], spec)
+    if not columns:
+        raise JobError(
+            "Nothing to learn from", "No column is left that a model may use.", "Exclude fewer columns."
+        )
+    target, classes = _target(rows.column(spec["target"]), spec["task"])
+    micros = epoch_micros(rows.column(spec["event_time"])) if spec.get("event_time") else None
+    days = None if micros is None else day_numbers(micros, spec.get("timezone") or "UTC")
+    return Table(from_arrow(rows, columns), target, classes, days, micros)
+
+
+def _labelled(rows: pa.Table, spec: Mapping[str, Any]) -> pa.Table:
+    import pyarrow.compute as pc
+
+    wanted = [spec["target"], *([spec["event_time"]] if spec.get("event_time") else [])]
+    for name in wanted:
+        if name not in rows.column_names:
+            raise JobError(
+                "A column is missing", f"The data has no column {name!r}.", "Correct the loop, or the data."
+            )
+        column = rows.column(name)
+        floating = pa.types.is_floating(column.type)
+        keep = (
+            pc.and_(pc.is_valid(column), pc.invert(pc.is_nan(pc.fill_null(column, 0.0))))
+            if floating
+            else pc.is_valid(column)
+        )
+        rows = rows.filter(keep)
+    if spec.get("cut") and spec.get("event_time"):
+        micros = epoch_micros(rows.column(spec["event_time"]))
+        rows = rows.filter(pa.array(micros < _micros(spec["cut"])))
+    if rows.num_rows == 0:
+        raise JobError("Nothing to learn from", "No labelled row lies before the cut.", "Add labelled data.")
+    return rows
+
+
+def _micros(text: str) -> int:
+    return round(datetime.fromisoformat(text).timestamp() * 1_000_000)
+
+
+def _usable(rows: pa.Table, schema: list[dict[str, Any]], spec: Mapping[str, Any]) -> list[Column]:
+    left_out = {spec["target"], *(spec.get("exclude") or [])} | {spec.get("event_time")}
+    found = columns_of(
+        [field for field in schema if field["name"] in rows.column_names], [n for n in left_out if n]
+    )
+    return [column for column in found if not _names_rows(rows, column)]
+
+
+def _names_rows(rows: pa.Table, column: Column) -> bool:
+    if column.kind != "category":
+        return False
+    import pyarrow.compute as pc
+
+    return is_identifier(pc.count_distinct(rows.column(column.name)).as_py(), rows.num_rows)
+
+
+def _target(column: pa.ChunkedArray, task: str) -> tuple[np.ndarray, list[Any] | None]:
+    if task == "regression":
+        if pa.types.is_string(column.type) or pa.types.is_timestamp(column.type):
+            raise JobError(
+                "The target does not fit",
+                "The target of a regression must be a number.",
+                "Choose another target or task.",
+            )
+        return numbers(column), None
+    found = sorted(value for value in column.unique().to_pylist() if value is not None)
+    if len(found) != 2:
+        raise JobError(
+            "The target does not fit",
+            f"A binary target must have two values, it has {len(found)}: {found[:5]}.",
+            "Choose another target or task.",
+        )
+    import pyarrow.compute as pc
+
+    positive = pc.equal(column, pa.scalar(found[1], column.type))
+    return positive.to_numpy().astype(np.float64), found
+
+
+def day_numbers(micros: np.ndarray, zone: str) -> np.ndarray:
+    """Day numbers since 1970 on the clocks of *zone*; the offset is looked up once for each UTC hour."""
+    hours, place = np.unique(micros // 3_600_000_000, return_inverse=True)
+    tz, epoch = ZoneInfo(zone), datetime.fromtimestamp(0, ZoneInfo("UTC"))
+    offsets = [_offset(epoch + timedelta(hours=int(hour)), tz) for hour in hours]
+    return (micros + np.array(offsets, np.int64)[place] * 1_000_000) // DAY
+
+
+def _offset(moment: datetime, zone: ZoneInfo) -> int:
+    delta = moment.astimezone(zone).utcoffset()
+    return 0 if delta is None else int(delta.total_seconds())
+
+
+def standard_offset(zone: str) -> int:
+    """Seconds that the clocks of *zone* are ahead of UTC in January: what date parts inside a graph use."""
+    return _offset(datetime(2024, 1, 15, 12, tzinfo=ZoneInfo("UTC")), ZoneInfo(zone))
+
+
+def midnight(day: int, zone: str) -> datetime:
+    """The instant at which day number *day* begins in *zone*."""
+    date = datetime(1970, 1, 1) + timedelta(days=int(day))
+    return date.replace(tzinfo=ZoneInfo(zone))
+
+
+def iso_day(day: int) -> str:
+    return (datetime(1970, 1, 1) + timedelta(days=int(day))).date().isoformat()
+
+
+def row_digests(table: Table) -> np.ndarray:
+    """A 64-bit digest of each row's features, int64 (rows,); the same row has the same one in every dataset version."""
+    import pandas as pd
+
+    columns = {}
+    for column in table.frame.columns:
+        is_text = column.kind == "category"
+        columns[column.name] = table.frame.texts(column.name) if is_text else table.frame.values[column.name]
+    frame = pd.DataFrame(columns)
+    return pd.util.hash_pandas_object(frame, index=False).to_numpy().view(np.int64)
+
+
+__all__ = [
+    "MISSING_TIME",
+    "Table",
+    "day_numbers",
+    "iso_day",
+    "load",
+    "midnight",
+    "row_digests",
+    "standard_offset",
+]

@@ -1,0 +1,70 @@
+"""Mean losses of candidate and champion on the same rows, by block: a day, or a bucket of rows without time."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+BUCKETS = 50
+MOST_SLICES = 30
+SLICE_ROWS = 100
+
+
+def of_rows(
+    labels: np.ndarray, name: Callable[[int], str], candidate: np.ndarray, champion: np.ndarray | None
+) -> list[dict[str, Any]]:
+    """One line a block: {"block", "n", "candidate", "champion"}.
+
+    Args:
+        labels: block of each row, int64 (rows,). candidate, champion: loss of each row; NaN in the champion's
+            means that it may have seen the row: such rows count for neither.
+    """
+    made = []
+    for label in np.unique(labels):
+        here = labels == label
+        if champion is not None:
+            known = here & np.isfinite(champion)
+            if known.any():
+                made.append(_line(name(int(label)), candidate[known], champion[known]))
+                continue
+        made.append(_line(name(int(label)), candidate[here], None))
+    return made
+
+
+def _line(block: str, candidate: np.ndarray, champion: np.ndarray | None) -> dict[str, Any]:
+    theirs = None if champion is None else float(champion.mean())
+    return {"block": block, "n": len(candidate), "candidate": float(candidate.mean()), "champion": theirs}
+
+
+def of_slices(
+    texts: dict[str, np.ndarray],
+    labels: np.ndarray,
+    name: Callable[[int], str],
+    candidate: np.ndarray,
+    champion: np.ndarray | None,
+) -> list[dict[str, Any]]:
+    """The same for the most frequent values of each slice column.
+
+    Args:
+        texts: values of each row by column name.
+    """
+    made = []
+    for column, values in texts.items():
+        words, counts = np.unique(values.astype(str), return_counts=True)
+        for place in np.argsort(-counts, kind="stable")[:MOST_SLICES]:
+            if counts[place] < SLICE_ROWS:
+                continue
+            here = values.astype(str) == words[place]
+            theirs = None if champion is None else champion[here]
+            known = None if theirs is None or not np.isfinite(theirs).any() else float(np.nanmean(theirs))
+            made.append(
+                {
+                    "column": column,
+                    "value": str(words[place]),
+                    "n": int(counts[place]),
+                    "candidate": float(candidate[here].mean()),
+                    "champion": known,
+                    "blocks": of_rows(labels[here], name, candidate[here], theirs),
+                }
+            )
+    return made

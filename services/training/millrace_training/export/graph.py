@@ -1,0 +1,70 @@
+"""Builds one ONNX graph node by node: equal nodes are made once, and equal input gives equal bytes."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET, ML_OPSET, IR_VERSION = 17, 3, 8
+ML = "ai.onnx.ml"
+TYPES = {"FP32": TensorProto.FLOAT, "INT64": TensorProto.INT64, "BYTES": TensorProto.STRING}
+SIGNATURE_KEY = "millrace.signature"
+
+
+class Graph:
+    """A graph under construction. Tensors are named by number, so column names cannot clash with them."""
+
+    def __init__(self) -> None:
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: list[onnx.TensorProto] = []
+        self._made: dict[Any, str] = {}
+
+    def constant(self, value: np.ndarray | np.generic) -> str:
+        """A constant tensor of numpy's type and shape."""
+        array = np.ascontiguousarray(value) if np.ndim(value) else np.asarray(value)
+        key = ("constant", array.dtype.str, array.shape, array.tobytes())
+        if key not in self._made:
+            name = f"/c{len(self._constants)}"
+            self._constants.append(numpy_helper.from_array(array, name))
+            self._made[key] = name
+        return self._made[key]
+
+    def add(self, operator: str, inputs: Sequence[str], domain: str = "", **attributes: Any) -> str:
+        """One node with one output; returns the output's name. The same node again is not added again."""
+        node = helper.make_node(operator, list(inputs), [], domain=domain, **attributes)
+        key = node.SerializeToString(deterministic=True)
+        if key not in self._made:
+            self._made[key] = f"/n{len(self._nodes)}"
+            node.output.append(self._made[key])
+            self._nodes.append(node)
+        return self._made[key]
+
+    def concat(self, tensors: Sequence[str]) -> str:
+        """Tensors [N, *] side by side."""
+        return tensors[0] if len(tensors) == 1 else self.add("Concat", tensors, axis=1)
+
+    def cast_float(self, tensor: str) -> str:
+        """The tensor as float32."""
+        return self.add("Cast", [tensor], to=TensorProto.FLOAT)
+
+    def model(self, output: str, signature: dict[str, Any]) -> bytes:
+        """The finished model: *signature* gives the inputs and the name of the output, float32 [N,1].
+
+        The signature also travels in the model's metadata. Raises: onnx.checker.ValidationError.
+        """
+        inputs = [
+            helper.make_tensor_value_info(item["name"], TYPES[item["datatype"]], [None, 1])
+            for item in signature["inputs"]
+        ]
+        name = signature["outputs"][0]["name"]
+        self._nodes.append(helper.make_node("Identity", [output], [name]))
+        result = helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 1])
+        graph = helper.make_graph(self._nodes, "millrace", inputs, [result], self._constants)
+        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(ML, ML_OPSET)]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="")
+        helper.set_model_props(model, {SIGNATURE_KEY: json.dumps(signature, sort_keys=True)})
+        onnx.checker.check_model(model)
+        return model.SerializeToString(deterministic=True)

@@ -1,0 +1,164 @@
+"""Feature blocks: each is fitted numbers, a numpy reference, and the ONNX nodes that compute the same."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from millrace_training.export.graph import ML, Graph
+from millrace_training.features import dates
+from millrace_training.features.columns import Column
+from millrace_training.features.frame import Frame
+
+
+class Block(Protocol):
+    """Some columns of the feature matrix."""
+
+    def apply(self, frame: Frame) -> np.ndarray:
+        """float32 of shape (rows, width)."""
+
+    def emit(self, graph: Graph) -> str:
+        """The same as a float [N, width] tensor."""
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """Numbers as they are; NaN stays, for models that can split on it."""
+
+    columns: list[Column]
+
+    def apply(self, frame: Frame) -> np.ndarray:
+        return np.stack([frame.values[column.name] for column in self.columns], axis=1)
+
+    def emit(self, graph: Graph) -> str:
+        return graph.concat([column.tensor for column in self.columns])
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A block without NaN, held within the range seen in training: float32 rows of the block's width."""
+
+    inner: Block
+    fill: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    def apply(self, frame: Frame) -> np.ndarray:
+        raw = self.inner.apply(frame)
+        return np.minimum(np.maximum(np.where(np.isnan(raw), self.fill, raw), self.low), self.high)
+
+    def emit(self, graph: Graph) -> str:
+        raw = self.inner.emit(graph)
+        missing = graph.add("IsNaN", [raw])
+        full = graph.add("Where", [missing, graph.constant(self.fill[None, :]), raw])
+        above = graph.add("Max", [full, graph.constant(self.low[None, :])])
+        return graph.add("Min", [above, graph.constant(self.high[None, :])])
+
+
+@dataclass(frozen=True)
+class Missing:
+    """1 where a number is missing, else 0."""
+
+    columns: list[Column]
+
+    def apply(self, frame: Frame) -> np.ndarray:
+        return np.isnan(Numbers(self.columns).apply(frame)).astype(np.float32)
+
+    def emit(self, graph: Graph) -> str:
+        return graph.cast_float(graph.add("IsNaN", [Numbers(self.columns).emit(graph)]))
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """A number for each known word of a category, and *other* for every other word."""
+
+    column: Column
+    table: dict[str, np.float32]
+    other: np.float32
+
+    def apply(self, frame: Frame) -> np.ndarray:
+        words = frame.words[self.column.name]
+        numbers = np.array([*(self.table.get(word, self.other) for word in words), self.other], np.float32)
+        return numbers[frame.values[self.column.name]][:, None]
+
+    def emit(self, graph: Graph) -> str:
+        # An empty table would be no valid node; the added key maps to what it would get anyway.
+        table = self.table or {"": self.other}
+        return graph.add(
+            "LabelEncoder",
+            [self.column.tensor],
+            domain=ML,
+            keys_strings=list(table),
+            values_floats=[float(value) for value in table.values()],
+            default_float=float(self.other),
+        )
+
+
+@dataclass(frozen=True)
+class OneHot:
+    """One 0/1 feature for each of the *words*; all 0 for any other word."""
+
+    column: Column
+    words: list[str]
+
+    def apply(self, frame: Frame) -> np.ndarray:
+        place = {word: number for number, word in enumerate(self.words)}
+        codes = np.array([*(place.get(word, -1) for word in frame.words[self.column.name]), -1])
+        return (codes[frame.values[self.column.name]][:, None] == np.arange(len(self.words))).astype(
+            np.float32
+        )
+
+    def emit(self, graph: Graph) -> str:
+        code = graph.add(
+            "LabelEncoder",
+            [self.column.tensor],
+            domain=ML,
+            keys_strings=self.words,
+            values_int64s=list(range(len(self.words))),
+            default_int64=-1,
+        )
+        each = graph.constant(np.arange(len(self.words), dtype=np.int64)[None, :])
+        return graph.cast_float(graph.add("Equal", [code, each]))
+
+
+@dataclass(frozen=True)
+class DateParts:
+    """Month, day, weekday and hour of a timestamp on clocks *offset* seconds ahead of UTC; NaN if missing."""
+
+    column: Column
+    offset: int
+
+    def apply(self, frame: Frame) -> np.ndarray:
+        return dates.parts(frame.values[self.column.name], self.offset)
+
+    def emit(self, graph: Graph) -> str:
+        return dates.emit(graph, self.column.tensor, self.offset)
+
+
+@dataclass(frozen=True)
+class Scaled:
+    """(block - mean) * scale, in float32."""
+
+    inner: Block
+    mean: np.ndarray
+    scale: np.ndarray
+
+    def apply(self, frame: Frame) -> np.ndarray:
+        return (self.inner.apply(frame) - self.mean) * self.scale
+
+    def emit(self, graph: Graph) -> str:
+        centred = graph.add("Sub", [self.inner.emit(graph), graph.constant(self.mean[None, :])])
+        return graph.add("Mul", [centred, graph.constant(self.scale[None, :])])
+
+
+@dataclass(frozen=True)
+class SideBySide:
+    """Blocks next to each other: the feature matrix."""
+
+    blocks: list[Block] = field(default_factory=list)
+
+    def apply(self, frame: Frame) -> np.ndarray:
+        return np.concatenate([block.apply(frame) for block in self.blocks], axis=1)
+
+    def emit(self, graph: Graph) -> str:
+        return graph.concat([block.emit(graph) for block in self.blocks])

@@ -1,0 +1,86 @@
+"""Which columns a model sees, what kind each is, and under which tensor name it enters the graph."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+KINDS = {
+    "number": "number",
+    "integer": "number",
+    "boolean": "boolean",
+    "string": "category",
+    "timestamp": "timestamp",
+}
+DATATYPES = {"number": "FP32", "boolean": "FP32", "category": "BYTES", "timestamp": "INT64"}
+IDENTIFIER_SHARE = 0.5
+IDENTIFIER_WORDS = 200
+
+
+@dataclass(frozen=True)
+class Column:
+    """One feature: its *name* in the data, its *tensor* name in the graph, and its *kind*."""
+
+    name: str
+    tensor: str
+    kind: str
+
+    @property
+    def datatype(self) -> str:
+        """FP32, BYTES or INT64, as the signature says it."""
+        return DATATYPES[self.kind]
+
+    def as_input(self) -> dict[str, str]:
+        """The column's line in the signature."""
+        return {"name": self.tensor, "datatype": self.datatype, "column": self.name, "kind": self.kind}
+
+
+def columns_of(schema: Sequence[Mapping[str, Any]], left_out: Iterable[str]) -> list[Column]:
+    """A column for every field of *schema* ({name, type}) that is not *left_out*, in schema order."""
+    skipped = set(left_out)
+    fields = [field for field in schema if field["name"] not in skipped]
+    tensors = safe_names([field["name"] for field in fields])
+    return [
+        Column(field["name"], tensor, KINDS[field["type"]])
+        for field, tensor in zip(fields, tensors, strict=True)
+    ]
+
+
+def columns_from_signature(signature: Mapping[str, Any]) -> list[Column]:
+    """The columns that a signature's inputs came from."""
+    return [Column(item["column"], item["name"], item["kind"]) for item in signature["inputs"]]
+
+
+def safe_names(names: Sequence[str]) -> list[str]:
+    """Tensor names of letters, digits and _ only, unique, and equal to the column's name where it is that."""
+    taken = {name for name in names if _safe(name) == name}
+    made = []
+    for name in names:
+        plain = _safe(name)
+        if plain != name:
+            plain = _unused(plain, taken)
+            taken.add(plain)
+        made.append(plain)
+    return made
+
+
+def _safe(name: str) -> str:
+    plain = re.sub(r"[^A-Za-z0-9_]+", "_", name)[:80]
+    return plain if re.match(r"[A-Za-z]", plain) else f"c_{plain}".rstrip("_")
+
+
+def _unused(name: str, taken: set[str]) -> str:
+    number, candidate = 2, name
+    while candidate in taken:
+        number, candidate = number + 1, f"{name}_{number}"
+    return candidate
+
+
+def is_identifier(words: int, rows: int) -> bool:
+    """Whether a text column with so many different words names its rows rather than describes them."""
+    return words > IDENTIFIER_WORDS and words > IDENTIFIER_SHARE * rows
+
+
+def as_json(columns: Sequence[Column]) -> list[dict[str, str]]:
+    """Columns as plain dictionaries; `Column(**item)` reads them back."""
+    return [asdict(column) for column in columns]

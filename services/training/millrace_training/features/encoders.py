@@ -1,0 +1,139 @@
+"""Fits the feature matrix of one model family on training rows: nothing here may see other rows."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from millrace_training.features.blocks import (
+    Block,
+    DateParts,
+    Filled,
+    Lookup,
+    Missing,
+    Numbers,
+    OneHot,
+    Scaled,
+    SideBySide,
+)
+from millrace_training.features.columns import Column
+from millrace_training.features.frame import Frame
+
+WORDS = 512
+"""Most words of a category that get a number of their own; the rest share the mean of all rows."""
+ONE_HOT_WORDS = 32
+LEAST_ROWS = 10
+"""Rows a word needs to get a number of its own."""
+SMOOTHING = 20.0
+"""Rows' worth of the overall mean that is mixed into a word's mean."""
+CROSS_FIT_ROWS = 200
+"""Below so many rows per word, training rows get a word's mean from other rows than their own fifth."""
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A fitted block, and the matrix (float32, rows x width) that a model is trained on."""
+
+    block: Block
+    matrix: np.ndarray
+
+
+def fit(style: str, frame: Frame, target: np.ndarray, offset: int, seed: int) -> Encoded:
+    """Fit the features of one *style* on all rows of *frame*.
+
+    Args:
+        style: "tree" (NaN stays), "filled" (no NaN, bounded) or "linear" (also one-hot and scaled).
+        target: float64, the values that words are encoded by.
+        offset: seconds that the clocks of date parts are ahead of UTC.
+        seed: draws the fifths of cross-fitting.
+    """
+    plain = _plain(frame, offset)
+    if style != "tree":
+        plain = [_filled(SideBySide(plain), frame), *_missing(frame)] if plain else []
+    lookups = [_lookup(column, frame, target) for column in _categories(frame)]
+    one_hots = [_one_hot(column, frame) for column in _categories(frame)] if style == "linear" else []
+    block = SideBySide([*plain, *lookups, *one_hots])
+    matrix = block.apply(frame)
+    first = matrix.shape[1] - len(lookups) - sum(len(block.words) for block in one_hots)
+    for number, lookup in enumerate(lookups):
+        if lookup.table and frame.rows < CROSS_FIT_ROWS * len(lookup.table):
+            matrix[:, first + number] = _cross_fitted(lookup.column, frame, target, seed)
+    return _scaled(block, matrix) if style == "linear" else Encoded(block, matrix)
+
+
+def _plain(frame: Frame, offset: int) -> list[Block]:
+    numbers = [column for column in frame.columns if column.datatype == "FP32"]
+    times = [column for column in frame.columns if column.kind == "timestamp"]
+    blocks: list[Block] = [Numbers(numbers)] if numbers else []
+    return blocks + [DateParts(column, offset) for column in times]
+
+
+def _categories(frame: Frame) -> list[Column]:
+    return [column for column in frame.columns if column.kind == "category"]
+
+
+def _filled(block: Block, frame: Frame) -> Filled:
+    raw = block.apply(frame)
+    raw[~np.isfinite(raw)] = np.nan
+    empty = np.isnan(raw).all(axis=0)
+    raw[:, empty] = 0.0
+    middle = np.nanmedian(raw, axis=0).astype(np.float32)
+    return Filled(block, middle, np.nanmin(raw, axis=0), np.nanmax(raw, axis=0))
+
+
+def _missing(frame: Frame) -> list[Block]:
+    numbers = [column for column in frame.columns if column.datatype == "FP32"]
+    some = [column for column in numbers if np.isnan(frame.values[column.name]).any()]
+    return [Missing(some)] if some else []
+
+
+def _counts(column: Column, frame: Frame) -> np.ndarray:
+    return np.bincount(frame.values[column.name], minlength=len(frame.words[column.name]))
+
+
+def _frequent(counts: np.ndarray, most: int) -> np.ndarray:
+    """Codes of the words that are frequent enough, most frequent first, ties by code."""
+    order = np.argsort(-counts, kind="stable")[:most]
+    return order[counts[order] >= LEAST_ROWS]
+
+
+def _means(codes: np.ndarray, target: np.ndarray, words: int) -> np.ndarray:
+    """The smoothed mean of *target* for each code; one more entry at the end holds the mean of all."""
+    overall = target.mean()
+    sums = np.bincount(codes, weights=target, minlength=words)
+    means = (sums + SMOOTHING * overall) / (np.bincount(codes, minlength=words) + SMOOTHING)
+    return np.append(means, overall).astype(np.float32)
+
+
+def _lookup(column: Column, frame: Frame, target: np.ndarray) -> Lookup:
+    words = frame.words[column.name]
+    means = _means(frame.values[column.name], target, len(words))
+    kept = sorted(_frequent(_counts(column, frame), WORDS))
+    return Lookup(column, {words[code]: means[code] for code in kept}, means[-1])
+
+
+def _one_hot(column: Column, frame: Frame) -> OneHot:
+    kept = sorted(_frequent(_counts(column, frame), ONE_HOT_WORDS))
+    words = [frame.words[column.name][code] for code in kept] or [""]
+    return OneHot(column, words)
+
+
+def _cross_fitted(column: Column, frame: Frame, target: np.ndarray, seed: int) -> np.ndarray:
+    """Each row's number for its word, made from the rows of the other fifths."""
+    codes, words = frame.values[column.name], len(frame.words[column.name])
+    known = np.zeros(words, dtype=bool)
+    known[_frequent(_counts(column, frame), WORDS)] = True
+    fold = np.random.default_rng(seed).permutation(frame.rows) % FOLDS
+    made = np.empty(frame.rows, dtype=np.float32)
+    for number in range(FOLDS):
+        here = fold == number
+        means = _means(codes[~here], target[~here], words)
+        made[here] = np.where(known[codes[here]], means[codes[here]], means[-1])
+    return made
+
+
+def _scaled(block: Block, matrix: np.ndarray) -> Encoded:
+    mean = matrix.mean(axis=0, dtype=np.float64).astype(np.float32)
+    spread = matrix.std(axis=0, dtype=np.float64)
+    scale = np.where(spread > 1e-12, 1 / np.maximum(spread, 1e-12), 0.0).astype(np.float32)
+    return Encoded(Scaled(block, mean, scale), (matrix - mean) * scale)
