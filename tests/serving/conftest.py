@@ -91,8 +91,11 @@ class Serving:
         self.process.wait(20)
 
     def close(self):
+        """Stop in good order: nothing of the data plane may be left; what a failed test left is ended."""
+        processes = [self.record(name) for name in ("triton", "envoy")]
         if self.process.poll() is None:
             self.stop()
+            assert not any(recorded.alive(process) for process in processes if process)
         for name in ("triton", "envoy"):
             record = recorded.read(self.home / "run" / f"{name}.json")
             if record is not None and recorded.alive(record):

@@ -14,7 +14,6 @@ import pytest
 from millrace_serving.processes import recorded
 
 from . import graphs
-from .conftest import Serving
 
 
 @pytest.fixture
@@ -133,24 +132,3 @@ def test_a_fresh_envoy_learns_its_routes_without_the_database(serving, endpoint)
         database.rollback()
         database.close()
     serving.wait_ready()
-
-
-def test_a_process_left_by_a_crash_with_other_settings_is_ended(tmp_path):
-    """A leftover that does not fit is not adopted: it is found by its record or its command line."""
-    service = Serving(tmp_path / "home")
-    try:
-        service.start()
-        old = {name: service.record(name) for name in ("triton", "envoy")}
-        service.kill()
-        (service.home / "run" / "triton.json").unlink()
-        environment = service.environment
-        service.environment = lambda: environment() | {"MILLRACE_LOG_FLUSH_SECONDS": "0.3"}
-        service.start()
-        assert not any(recorded.alive(record) for record in old.values())
-        assert all(recorded.alive(service.record(name)) for name in old)
-        new = {name: service.record(name) for name in old}
-        service.stop()
-        assert not any(recorded.alive(record) for record in new.values())
-        assert not (service.home / "run" / "envoy.json").exists()
-    finally:
-        service.close()

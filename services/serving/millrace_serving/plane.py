@@ -6,6 +6,7 @@ import json
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from millrace.client.transport import ApiError
 from millrace_core.log import log
 from millrace_serving.endpoints import queries as endpoints
 from millrace_serving.endpoints.wire import split, wanted
@@ -98,7 +99,12 @@ class Plane:
         """The graph from the registry, after checking that it belongs to the registered version."""
         registry = self.app.state.apis.registry
         path = f"/v1/models/{item.model}/versions/{item.version}"
-        version = await registry.get(path, project=item.project)
+        try:
+            version = await registry.get(path, project=item.project)
+        except ApiError as error:
+            if error.status == 404:
+                raise WrongBytes(f"{item.model}/{item.version} is not registered") from error
+            raise
         registered = version["files"].get("model.onnx")
         if registered != item.digest:
             raise WrongBytes(f"{item.model}/{item.version} was registered with {registered}")

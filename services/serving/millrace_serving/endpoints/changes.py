@@ -88,6 +88,8 @@ async def _revision(session: AsyncSession, endpoint: Endpoint, body: RolloutWrit
 async def rollback(session: AsyncSession, endpoint: Endpoint, body: Rollback, author: str) -> int | None:
     """Make a loaded revision the stable one; the number of the rollout that must be aborted for it, if any.
 
+    A version that serves already is left as it is.
+
     Raises: Conflict if the version is not loaded, or for another body under the same key.
     """
     digest = digest_of(body)
@@ -98,8 +100,10 @@ async def rollback(session: AsyncSession, endpoint: Endpoint, body: Rollback, au
         return None
     if endpoint.stable is None:
         raise Conflict(f"The endpoint {endpoint.name} has never served anything.")
-    target = await _target(session, endpoint, body.version)
     left = (await queries.revision(session, endpoint, endpoint.stable)).version
+    if body.version == left:
+        return None
+    target = await _target(session, endpoint, body.version)
     flying = await rollouts.in_flight(session, endpoint)
     if flying is not None and flying.revision == target.number:
         raise Conflict(
@@ -131,9 +135,6 @@ async def _target(session: AsyncSession, endpoint: Endpoint, version: int | None
         if number is None:
             raise Conflict(f"No earlier revision of {endpoint.name} is loaded.")
         return loaded[number]
-    stable = loaded.get(endpoint.stable or 0)
-    if stable is not None and stable.version == version:
-        raise Conflict(f"Version {version} already serves {endpoint.name}.")
     found = [revision for revision in loaded.values() if revision.version == version]
     if not found:
         raise Conflict(f"Version {version} is not loaded behind {endpoint.name}; start a rollout of it.")

@@ -9,7 +9,7 @@ from millrace_core.database import Session
 from millrace_core.errors import Unavailable
 from millrace_core.names import Name, Project
 from millrace_core.pages import Cursor, Limit, Page, decode, encode
-from millrace_serving.endpoints import changes, queries
+from millrace_serving.endpoints import changes, commands, queries
 from millrace_serving.endpoints.schemas import Advance, EndpointRead, EndpointWrite, Retain, Rollback
 from millrace_serving.endpoints.view import view
 from millrace_serving.rollouts.controller import Rollouts
@@ -54,11 +54,10 @@ async def list_endpoints(
 
 
 @router.get("/{endpoint}", dependencies=READ, response_model=EndpointRead)
-async def get_endpoint(
-    endpoint: EndpointName, project: Project, session: Session, request: Request
-) -> dict[str, Any]:
-    """One endpoint with its revisions and its rollout."""
-    return await view(session, request.app, await queries.get(session, project, endpoint))
+async def get_endpoint(endpoint: EndpointName, project: Project, request: Request) -> dict[str, Any]:
+    """One endpoint with its revisions and its rollout, as the gateway knows it."""
+    await controller(request).told(request.app.state.settings.accept_seconds)
+    return await _read(request, project, endpoint)
 
 
 @router.delete("/{endpoint}", dependencies=WRITE, status_code=204)
@@ -66,7 +65,7 @@ async def delete_endpoint(
     endpoint: EndpointName, project: Project, request: Request, actor: CurrentActor
 ) -> Response:
     """Stop serving: the rollout in flight is aborted and every revision is retired."""
-    await controller(request).delete(project, endpoint, author(actor))
+    await commands.delete(controller(request), project, endpoint, author(actor))
     return Response(status_code=204)
 
 
@@ -84,14 +83,14 @@ async def rollback(
     endpoint: EndpointName, body: Rollback, project: Project, request: Request, actor: CurrentActor
 ) -> dict[str, Any]:
     """Send all traffic to a revision that is loaded: a change of routes, never a load."""
-    await controller(request).rollback(project, endpoint, body, author(actor))
+    await commands.rollback(controller(request), project, endpoint, body, author(actor))
     return await _read(request, project, endpoint)
 
 
 @router.post("/{endpoint}:retain", dependencies=WRITE, response_model=EndpointRead)
 async def retain(endpoint: EndpointName, body: Retain, project: Project, request: Request) -> dict[str, Any]:
     """Keep these versions loaded, unload the others that do not serve."""
-    await controller(request).retain(project, endpoint, body)
+    await commands.retain(controller(request), project, endpoint, body)
     return await _read(request, project, endpoint)
 
 

@@ -11,6 +11,8 @@ from millrace_serving.envoy.discovery import Discovery
 
 router = APIRouter(tags=["discovery"], include_in_schema=False)
 LONGEST = 512
+GATEWAY = "gateway"
+"""The one role that polls: who else did would be waited for like a gateway that does not accept."""
 
 
 class NodePermit(Permit):
@@ -23,8 +25,8 @@ class NodePermit(Permit):
         )
         if actor is None:
             raise Unauthorized("The node's metadata carries no valid token.")
-        if not actor.may(self.permission):
-            raise Forbidden(f"The token '{actor.name}' lacks the permission {self.permission}.")
+        if actor.role != GATEWAY or not actor.may(self.permission):
+            raise Forbidden(f"The token '{actor.name}' is not a gateway's.")
         request.state.discovery = body
 
 

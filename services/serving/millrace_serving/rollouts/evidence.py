@@ -4,7 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import httpx
+
 from millrace.client.transport import ApiError, AsyncApi
+from millrace_core.errors import Unavailable
 from millrace_serving.tables import Endpoint
 
 LONGEST = 62
@@ -16,7 +19,7 @@ async def arms(
 ) -> dict[str, Any]:
     """Counts by revision in [since, until); empty when nothing watches the endpoint.
 
-    Raises: ApiError, httpx.TransportError when monitoring cannot answer now.
+    Raises: Unavailable when monitoring cannot answer now.
     """
     span = {"since": since.isoformat() if since else None, "until": until.isoformat() if until else None}
     try:
@@ -26,7 +29,9 @@ async def arms(
     except ApiError as error:
         if error.status == 404:
             return {}
-        raise
+        raise Unavailable(f"Monitoring cannot tell how the rollout does ({error}).") from error
+    except httpx.TransportError as error:
+        raise Unavailable(f"Monitoring does not answer ({type(error).__name__}).") from error
     return found
 
 

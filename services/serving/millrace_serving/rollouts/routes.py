@@ -10,7 +10,7 @@ from millrace_core.auth import CurrentActor, permit
 from millrace_core.database import Session
 from millrace_core.names import Project
 from millrace_core.pages import Cursor, Limit, Page, decode, encode
-from millrace_serving.endpoints import changes
+from millrace_serving.endpoints import changes, commands
 from millrace_serving.endpoints import queries as endpoints
 from millrace_serving.endpoints.routes import EndpointName, author, controller
 from millrace_serving.rollouts import queries
@@ -65,14 +65,11 @@ async def get_rollout(
         async with request.app.state.readers() as session:
             found = await endpoints.get(session, project, endpoint)
             answer = read(await queries.get(session, found, number))
-        plane = request.app.state.plane
-        if answer["state"] != State.LOADING:
-            async with controller(request).lock(project, endpoint):
-                """Who moved it holds the lock until the gateway was told."""
-        told = found.mode != "live" or plane is None or plane.publisher.settled()
-        if (answer["state"] != State.LOADING and told) or time.monotonic() >= deadline:
-            return answer
+        if answer["state"] != State.LOADING or time.monotonic() >= deadline:
+            break
         await asyncio.sleep(0.05)
+    await controller(request).told(wait)
+    return answer
 
 
 @router.post("/{number}:abort", dependencies=WRITE, response_model=RolloutRead)
@@ -85,4 +82,5 @@ async def abort(
     actor: CurrentActor,
 ) -> dict[str, Any]:
     """End a rollout: the stable revision gets all traffic again."""
-    return read(await controller(request).abort(project, endpoint, number, body.reason, author(actor)))
+    rollouts = controller(request)
+    return read(await commands.abort(rollouts, project, endpoint, number, body.reason, author(actor)))
