@@ -18,6 +18,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import LogsServiceStub
 
 from millrace.oip import encode
+from millrace_monitoring.ingest import merging
 
 from .sales import START, monitor, table_of_day
 
@@ -75,7 +76,8 @@ def export(records):
 
 
 async def send(port, records, metadata=GATEWAY):
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+    own = [("grpc.use_local_subchannel_pool", 1)]
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=own) as channel:
         await LogsServiceStub(channel).Export(export(records), metadata=metadata, timeout=20)
 
 
@@ -337,3 +339,42 @@ def test_the_service_starts_without_the_heavy_libraries():
     code = f"import sys, millrace_monitoring.main as m; print([x for x in {heavy!r} if x in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "[]"
+
+
+async def test_many_small_segments_become_one_and_the_day_is_the_same(service, settings):
+    await service.declare(monitor(service.registry.version(1, 2.0)))
+    features, sold = table_of_day(0)
+    part = {name: values[:1] for name, values in features.items()}
+    for number in range(70):
+        at = START + timedelta(minutes=number)
+        record = log_record(f"one-{number}", part, 2 * part["price"], at)
+        await service.app.state.intake.offer(export([record]))
+    assert await merging.merge(service.app) == 64
+    blobs = [path for path in (settings.home / "monitoring" / "blobs").rglob("*") if path.is_file()]
+    assert len(blobs) == 7
+    label = {"value": float(sold[0]), "at": (START + timedelta(days=1)).isoformat(), "index": 0}
+    body = {"labels": [label | {"request_id": f"one-{number}"} for number in range(70)]}
+    await service.call(
+        "POST",
+        "/v1/monitors/sales/labels",
+        json=body | {"complete_through": (START + timedelta(days=1)).isoformat()},
+    )
+    (day,) = await service.closed(1)
+    assert (day["rows"], day["labelled"]) == (70, 70)
+
+
+async def test_the_metrics_tell_what_was_logged_and_found(service):
+    await service.declare(monitor(service.registry.version(1, 2.0)))
+    records, sold = await day_of_records(0)
+    await send(service.otlp_port, records)
+    await service.labels(0, sold)
+    await service.closed(1)
+    text = (await service.call("GET", "/metrics")).text
+    for name in (
+        "predictions_total",
+        "labels_joined_ratio",
+        "feature_drift_psi",
+        "performance",
+        "edetector_log_value",
+    ):
+        assert f"millrace_{name}{{" in text

@@ -1,5 +1,7 @@
 """The monitoring service: receives what was predicted, joins the truth, closes days, raises alarms."""
 
+import asyncio
+
 from fastapi import FastAPI
 
 from millrace_core.app import create_app
@@ -14,6 +16,7 @@ from millrace_monitoring.comparisons import routes as comparisons
 from millrace_monitoring.feedback import routes as feedback
 from millrace_monitoring.ingest import receiver
 from millrace_monitoring.ingest import routes as ingest
+from millrace_monitoring.ingest.merging import merge_forever
 from millrace_monitoring.labels import routes as labels
 from millrace_monitoring.monitors import routes as monitors
 from millrace_monitoring.reports import routes as reports
@@ -35,6 +38,7 @@ async def _open(app: FastAPI) -> None:
     state.baselines = {}
     state.counted = {}
     state.bells = Bells()
+    state.segments_lock = asyncio.Lock()
 
 
 def build(settings: MonitoringSettings | None = None) -> FastAPI:
@@ -44,7 +48,7 @@ def build(settings: MonitoringSettings | None = None) -> FastAPI:
         "monitoring",
         [module.router for module in ROUTERS],
         metadata_package="millrace_monitoring",
-        background=[close_forever, retain_forever, post_forever, deliver_forever(Outbox)],
+        background=[close_forever, merge_forever, retain_forever, post_forever, deliver_forever(Outbox)],
         ready={"receiver": receiver.ready},
         start=[_open, receiver.start],
         stop=[receiver.stop],

@@ -46,7 +46,7 @@ async def close_due(app: FastAPI) -> int:
     closed, failed = 0, None
     for project, endpoint in keys:
         try:
-            while await close_next(app, project, endpoint):
+            while await _close_next(app, project, endpoint):
                 closed += 1
                 app.state.bells.ring()
         except Exception as error:
@@ -68,8 +68,13 @@ class Open:
     tables: list[pa.Table]
 
 
+async def _close_next(app: FastAPI, project: str, endpoint: str) -> bool:
+    async with app.state.segments_lock:
+        return await close_next(app, project, endpoint)
+
+
 async def close_next(app: FastAPI, project: str, endpoint: str) -> bool:
-    """Close the monitor's next day if it is due."""
+    """Close the monitor's next day if it is due; nobody may merge its segments meanwhile."""
     began = time.perf_counter()
     opened = await _open(app, project, endpoint)
     if opened is None:

@@ -24,7 +24,6 @@ from millrace_monitoring.ingest.records import FIRST, LAST
 from millrace_monitoring.monitors import queries as monitors
 
 router = APIRouter(prefix="/v1/monitors", tags=["comparisons"])
-EMPTY = segments.COLUMNS.empty_table()
 TRIES = 3
 
 
@@ -101,7 +100,9 @@ def _span(
     """The rows in [since, until): of closed days from their files, later ones from the segments."""
     tables = [_judged(segments.between(table_of(data), since, until)) for data in closed]
     tables += [_judged(segments.between(segments.load(data), begin, until)) for data in opened]
-    return segments.unique(pa.concat_tables(tables, promote_options="default")) if tables else EMPTY
+    if not tables:
+        return segments.joined([])
+    return segments.unique(pa.concat_tables(tables, promote_options="default"))
 
 
 def _judged(table: pa.Table) -> pa.Table:

@@ -25,21 +25,26 @@ class Stored:
 async def add(session: AsyncSession, stored: Sequence[Stored], tally: Tally) -> None:
     """Record stored segments and counts, and move each monitor's newest event time."""
     for item in stored:
-        first, last = item.rows.span
-        session.add(
-            Segment(
-                project=item.rows.project,
-                endpoint=item.rows.endpoint,
-                digest=item.blob.digest,
-                size=item.blob.size,
-                rows=len(item.rows.table),
-                first_event=first,
-                last_event=last,
-            )
-        )
+        put(session, item)
         await _advance(session, item.rows, tally)
     for key, counted in tally.counts.items():
         await _count(session, key, counted)
+
+
+def put(session: AsyncSession, item: Stored) -> None:
+    """Record one stored segment."""
+    first, last = item.rows.span
+    session.add(
+        Segment(
+            project=item.rows.project,
+            endpoint=item.rows.endpoint,
+            digest=item.blob.digest,
+            size=item.blob.size,
+            rows=len(item.rows.table),
+            first_event=first,
+            last_event=last,
+        )
+    )
 
 
 async def _advance(session: AsyncSession, rows: Rows, tally: Tally) -> None:
@@ -81,6 +86,21 @@ async def spanning(
     if begin is not None:
         where.append(Segment.last_event >= begin)
     return list((await session.scalars(select(Segment).where(*where).order_by(Segment.number))).all())
+
+
+async def crowded(session: AsyncSession, rows: int, many: int) -> list[tuple[str, str]]:
+    """Endpoints (with their project) that have at least *many* segments with fewer than *rows* rows."""
+    key = (Segment.project, Segment.endpoint)
+    statement = select(*key).where(Segment.rows < rows).group_by(*key).having(func.count() >= many)
+    return [(row[0], row[1]) for row in await session.execute(statement)]
+
+
+async def small(session: AsyncSession, project: str, endpoint: str, rows: int, many: int) -> list[Segment]:
+    """The first *many* segments with fewer than *rows* rows."""
+    where = (Segment.project == project, Segment.endpoint == endpoint, Segment.rows < rows)
+    return list(
+        (await session.scalars(select(Segment).where(*where).order_by(Segment.number).limit(many))).all()
+    )
 
 
 async def newest(session: AsyncSession, rows: int) -> list[Segment]:

@@ -1,0 +1,47 @@
+"""Many small segments become one: a stream of single requests leaves twenty files a second, a day has 86,400."""
+
+import asyncio
+
+from fastapi import FastAPI
+
+from millrace_core.reconcile import run_forever
+from millrace_monitoring.ingest import queries, segments
+from millrace_monitoring.ingest.segments import Segment
+
+EVERY = 2.0
+MANY = 64
+"""Small segments of one endpoint that are merged at a time."""
+SMALL = 20_000
+"""A segment with fewer rows is small."""
+
+
+async def merge_forever(app: FastAPI) -> None:
+    """Background task."""
+    await run_forever("merging", lambda: merge(app), every=EVERY)
+
+
+async def merge(app: FastAPI) -> int:
+    """Merge the small segments of every endpoint that has many; returns how many files went."""
+    async with app.state.readers() as session:
+        crowded = await queries.crowded(session, SMALL, MANY)
+    return sum([await _merge(app, project, endpoint) for project, endpoint in crowded])
+
+
+async def _merge(app: FastAPI, project: str, endpoint: str) -> int:
+    """One segment instead of the first MANY small ones; not while a day closes, which reads them."""
+    async with app.state.segments_lock:
+        async with app.state.readers() as session:
+            old = await queries.small(session, project, endpoint, SMALL, MANY)
+        data = [await app.state.store.read(row.digest) for row in old]
+        table = await asyncio.to_thread(lambda: segments.joined([segments.load(item) for item in data]))
+        blob = await app.state.store.put(await asyncio.to_thread(segments.dump, table))
+        stored = queries.Stored(Segment(project, endpoint, table), blob)
+        async with app.state.sessions.begin() as session:
+            queries.put(session, stored)
+            await queries.remove(session, [row.number for row in old])
+            await session.flush()
+            digests = {row.digest for row in old}
+            unneeded = digests - await queries.referred(session, sorted(digests))
+        for digest in sorted(unneeded):
+            await app.state.store.delete(digest)
+    return len(old)
