@@ -67,10 +67,10 @@ async def _answer(reader: asyncio.StreamReader) -> int:
     """Read one answer with a content length, and return its status."""
     head = await reader.readuntil(b"\r\n\r\n")
     lower = head.lower()
-    place = lower.find(b"content-length:")
+    place = lower.find(b"\r\ncontent-length:")
     if place < 0:
         raise ValueError("the answer has no content-length")
-    length = int(lower[place + 15 : lower.find(b"\r\n", place)])
+    length = int(lower[place + 17 : lower.find(b"\r\n", place + 2)])
     if length:
         await reader.readexactly(length)
     return int(head[9:12])
