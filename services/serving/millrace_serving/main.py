@@ -19,9 +19,9 @@ from millrace_serving.settings import ServingSettings
 from millrace_serving.tables import Outbox
 
 SUPERVISE_SECONDS = 0.25
-MODELS_SECONDS = 1.0
-PUBLISH_SECONDS = 2.0
-COUNT_SECONDS = 1.0
+MODELS_SECONDS = 2.0
+PUBLISH_SECONDS = 5.0
+COUNT_SECONDS = 2.0
 
 
 def build(settings: ServingSettings | None = None) -> FastAPI:
@@ -93,7 +93,7 @@ async def _counts(app: FastAPI) -> None:
 async def _loads(app: FastAPI) -> None:
     """Load the candidates of new rollouts."""
     found = app.state.rollouts
-    await run_forever("loads", found.load_all, every=1.0, wake=found.wake, backoff_max=5.0)
+    await run_forever("loads", found.load_all, every=5.0, wake=found.wake, backoff_max=5.0)
 
 
 async def _safety(app: FastAPI) -> None:
