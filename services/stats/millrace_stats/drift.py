@@ -19,6 +19,9 @@ MINIMUM_REFERENCE_DAYS = 30
 MINIMUM_ROWS = 500
 RATE = 0.05
 SLOTS_PER_ROW = 0.02
+SPARSE = 0.1
+QUANTILE_DAYS = 100
+"""From this many shifts on the 99 % quantile is asked for; below, it would be the maximum anyway."""
 
 
 def join(pooled: np.ndarray, rows: int) -> np.ndarray:
@@ -68,7 +71,8 @@ def cyclic_null(reference: np.ndarray, current: np.ndarray) -> np.ndarray:
     Args:
         reference: daily counts, shape (reference days, slots), in order.
         current: daily counts, shape (current days, slots), following it.
-    Returns: shape (all days,); entry 0 is the observed window (the current days), the others are the null.
+    Returns: shape (all days,); entry 0 is the observed window (the current days), the others are the null. Windows
+        with less than a tenth of the observed rows say nothing and are NaN (days on which it was not recorded).
     """
     days = np.concatenate([current, reference])
     length = len(current)
@@ -76,7 +80,9 @@ def cyclic_null(reference: np.ndarray, current: np.ndarray) -> np.ndarray:
     sums = np.concatenate([np.zeros((1, days.shape[1])), np.cumsum(np.concatenate([days, days]), axis=0)])
     starts = np.arange(len(days))
     windows = sums[starts + length] - sums[starts]
-    return _psi(days.sum(0)[None, :] - windows, windows)
+    found = _psi(days.sum(0)[None, :] - windows, windows)
+    found[1:][windows[1:].sum(1) < SPARSE * windows[0].sum()] = np.nan
+    return found
 
 
 @dataclass(frozen=True)
@@ -115,8 +121,8 @@ def cannot_fire(reference_days: int, current_days: int, rate: float = RATE) -> s
         return f"{reference_days} reference days are too few, {MINIMUM_REFERENCE_DAYS} are needed"
     if current_days < 1 or reference_days < 2 * current_days:
         return f"{current_days} current days need a reference at least twice as long"
-    if 1 / days > rate:
-        return f"with {days} days no p-value is below {1 / days:.3f}, the rate is {rate}"
+    if 1 / days >= rate:
+        return f"with {days} days no p-value is below {1 / days:.3f}, which is not under the rate of {rate}"
     return None
 
 
@@ -157,40 +163,52 @@ def _scores(
     rate: float,
     decides: bool,
 ) -> list[Score]:
-    p_values = {name: float(np.mean(values >= values[0])) for name, values in nulls.items()}
+    p_values = {name: _p(values, values[0]) for name, values in nulls.items()}
     length = len(next(iter(current.values())))
     adjusted = _adjusted(nulls, p_values, length, rate)
     scores = []
     for name, values in nulls.items():
-        others = values[1:]
-        high = float(np.quantile(others, 0.99)) if len(values) >= 100 else float(others.max())
-        fires = decides and values[0] > threshold and values[0] > high and adjusted[name] < rate
-        count = int(current[name].sum())
-        scores.append(Score(name, float(values[0]), high, p_values[name], adjusted[name], count, bool(fires)))
+        observed, high, rows = float(values[0]), _high(values), int(current[name].sum())
+        moved = observed > threshold and observed > high and adjusted[name] < rate
+        fires = decides and rows >= MINIMUM_ROWS and moved
+        scores.append(Score(name, observed, high, p_values[name], adjusted[name], rows, fires))
     return scores
+
+
+def _p(values: np.ndarray, observed: float) -> float:
+    """Share of the shifts, the observed one included, that are at least as large."""
+    known = values[~np.isnan(values)]
+    return float(np.mean(known >= observed))
+
+
+def _high(values: np.ndarray) -> float:
+    """What chance reaches: the largest of the other shifts, or their 99 % quantile where that says more."""
+    others = values[1:][~np.isnan(values[1:])]
+    if len(others) == 0:
+        return float(values[0])
+    return float(np.quantile(others, 0.99)) if len(others) >= QUANTILE_DAYS else float(others.max())
 
 
 def _adjusted(
     nulls: dict[str, np.ndarray], p_values: dict[str, float], length: int, rate: float
 ) -> dict[str, float]:
-    """p-values controlled over features: BH where 1/days <= rate/features, else max-T with common shifts."""
-    days = len(next(iter(nulls.values())))
-    if 1 / days <= rate / len(nulls):
-        from scipy import (
-            stats,
-        )  # here, because it takes a second and 80 MB that an idle service has no use for
+    """p-values controlled over features: BH where one drifter could pass it, else max-T with common shifts."""
+    days = min(int(np.sum(~np.isnan(values))) for values in nulls.values())
+    if len(nulls) / days < rate:
+        from scipy import stats  # here: it takes a second and 80 MB that an idle service has no use for
 
         controlled = stats.false_discovery_control(list(p_values.values()), method="bh")
         return dict(zip(p_values, map(float, controlled), strict=True))
     scaled = {name: values / max(_typical(values, length), 1e-12) for name, values in nulls.items()}
-    largest = np.max(np.stack(list(scaled.values())), axis=0)
-    return {name: float(np.mean(largest >= values[0])) for name, values in scaled.items()}
+    largest = np.fmax.reduce(np.stack(list(scaled.values())))
+    return {name: _p(largest, float(values[0])) for name, values in scaled.items()}
 
 
 def _typical(values: np.ndarray, length: int) -> float:
     """Mean PSI of the windows that share no day with the current one: the scale of max-T."""
     apart = values[length : len(values) - length + 1]
-    return float(np.mean(apart)) if len(apart) else float(np.mean(values))
+    known = apart[~np.isnan(apart)]
+    return float(np.mean(known)) if len(known) else float(values[0])
 
 
 def alarms(before: Window | None, now: Window) -> list[str]:

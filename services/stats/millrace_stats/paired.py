@@ -3,18 +3,22 @@
 Both work on blocks (days, or groups of rows where there is no time): a block's mean difference is one sample.
 """
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 import numpy as np
 
-from millrace_stats.performance import Detector, Reference
+from millrace_stats.performance import LAMBDAS, Detector, Reference
 from millrace_stats.series import autocorrelation, inflation
 
 Verdict = Literal["passed", "failed", "inconclusive"]
 CONFIDENCE = 0.95
 SWITCH_LEVEL = 36_500.0
 SCALE_DAYS = 28
+TINY = 1e-100
+"""Stands in for a champion's loss of 0, to which every loss is infinitely worse."""
+RUN_RATE = LAMBDAS[0]
+"""The detector's smallest lambda: finds the beginning of the smallest effect it looks for."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ def non_inferior(
     if count < max(minimum_blocks, 3):
         reason = f"{count} blocks are too few, {max(minimum_blocks, 3)} are needed"
         return Comparison("inconclusive", np.nan, np.nan, np.nan, margin, count, total, 0.0, reason)
-    loss = max(float(np.mean(champion)), 1e-300)
+    loss = max(float(np.mean(champion)), TINY)
     share = (candidate - champion) / loss
     r = autocorrelation(share) if ordered else 0.0
     from scipy import stats  # here, because it takes a second and 80 MB that an idle service has no use for
@@ -103,17 +107,19 @@ def slices(
     """Slices in which the candidate is worse by more than *tolerance*, controlled over all slices.
 
     Args:
-        parts: name to (candidate, champion, rows) by block, as in `non_inferior`.
+        parts: name to (candidate, champion, rows) by block, as in `non_inferior`; a block in which the slice has no
+            finite loss is left out.
         rate: false discovery rate (Benjamini-Hochberg).
     Returns: a finding for each slice with at least *minimum_rows* rows and 3 blocks.
     """
     from scipy import stats
 
     kept, p_values, differences, counts = [], [], [], []
-    for name, (candidate, champion, rows) in parts.items():
+    for name, part in parts.items():
+        candidate, champion, rows = _finite(*part)
         if np.sum(rows) < minimum_rows or len(candidate) < 3:
             continue
-        share = (np.asarray(candidate) - np.asarray(champion)) / max(float(np.mean(champion)), 1e-300)
+        share = (candidate - champion) / max(float(np.mean(champion)), TINY)
         error = np.std(share, ddof=1) * inflation(autocorrelation(share)) / np.sqrt(len(share))
         statistic = (np.mean(share) - tolerance) / max(float(error), 1e-12)
         kept.append(name)
@@ -127,12 +133,22 @@ def slices(
     return [SliceFinding(*item[:4], float(item[4]), bool(item[4] < rate)) for item in found]
 
 
+def _finite(*part: np.ndarray) -> list[np.ndarray]:
+    arrays = [np.asarray(values, float) for values in part]
+    known = np.isfinite(arrays[0]) & np.isfinite(arrays[1])
+    return [values[known] for values in arrays]
+
+
 @dataclass
 class SwitchBack:
     """Sequential evidence that an archived version is better than the champion on the same rows.
 
     Feed it each closed day's mean losses. The scale is frozen from earlier days on which neither version had seen
     the data, or from the first SCALE_DAYS live days: a running scale would absorb the very effect looked for.
+
+    The effect that must exceed the margin is measured over the current *run*: the days since Page's cumulative sum
+    last stood at zero, which is where the change most likely began (Page, 1954). Over all days since the promotion
+    a champion's good start would hide for months that it has become the worse one.
     """
 
     candidates: int = 1
@@ -143,6 +159,8 @@ class SwitchBack:
     champion_sum: float = 0.0
     gain_sum: float = 0.0
     days: int = 0
+    run: float = 0.0
+    run_days: int = 0
 
     @classmethod
     def start(
@@ -170,23 +188,35 @@ class SwitchBack:
         self.detector = Detector(reference, SWITCH_LEVEL * self.candidates)
 
     def update(self, champion: float, archived: float) -> bool:
-        """Take in one closed day's mean losses; True if the route should go back to the archived version now."""
+        """Take in one closed day's mean losses; True if the route should go back to the archived version now.
+
+        Raises: ValueError for losses that are not finite.
+        """
         gain = champion - archived
+        if not np.isfinite(gain):
+            raise ValueError("a day's losses must be finite")
         self.days += 1
-        self.champion_sum += champion
-        self.gain_sum += gain
         if self.detector is None:
             self.waiting.append(gain)
             if len(self.waiting) == SCALE_DAYS:
                 self._freeze(np.array(self.waiting))
                 self.waiting = []
             return False
+        self._extend(self.detector.reference.score(gain), champion, gain)
         self.detector.update(gain)
-        return self.detector.alarm and self.days >= self.minimum_days and self.gain > self.margin
+        return self.detector.alarm and self.run_days >= self.minimum_days and self.gain > self.margin
+
+    def _extend(self, z: float, champion: float, gain: float) -> None:
+        """Add the day to the run, or end the run with it."""
+        self.run = max(0.0, self.run + RUN_RATE * z - RUN_RATE**2 / 2)
+        begun = self.run > 0
+        self.run_days = self.run_days + 1 if begun else 0
+        self.champion_sum = self.champion_sum + champion if begun else 0.0
+        self.gain_sum = self.gain_sum + gain if begun else 0.0
 
     @property
     def gain(self) -> float:
-        """Mean gain of the archived version as a share of the champion's loss, over the days seen."""
+        """Mean gain of the archived version as a share of the champion's loss, over the current run."""
         return self.gain_sum / self.champion_sum if self.champion_sum > 0 else 0.0
 
     def evidence(self) -> dict[str, Any]:
@@ -196,6 +226,7 @@ class SwitchBack:
         finite = None if value is None or not np.isfinite(value) else value
         return {
             "days": self.days,
+            "run_days": self.run_days,
             "gain": self.gain,
             "margin": self.margin,
             "log_value": finite,
@@ -203,11 +234,9 @@ class SwitchBack:
         }
 
     def to_dict(self) -> dict[str, Any]:
-        state = {
-            name: getattr(self, name) for name in ("candidates", "margin", "minimum_days", "waiting", "days")
-        }
-        sums = {"champion_sum": self.champion_sum, "gain_sum": self.gain_sum}
-        return state | sums | {"detector": self.detector.to_dict() if self.detector else None}
+        state = {item.name: getattr(self, item.name) for item in fields(self)}
+        detector = self.detector.to_dict() if self.detector else None
+        return state | {"detector": detector, "waiting": list(self.waiting)}
 
     @classmethod
     def from_dict(cls, state: dict[str, Any]) -> "SwitchBack":

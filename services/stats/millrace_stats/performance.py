@@ -43,9 +43,11 @@ class Reference:
             losses: shape (days,), in order; at least MINIMUM_REFERENCE_DAYS.
             mean: the mean under the null, if it is known (0 for a difference); else it is estimated.
             tolerance: in standard errors of the reference mean (`tolerance / sqrt(days)` in units of a day).
-        Raises: ValueError with fewer days.
+        Raises: ValueError with fewer days, or with values that are not finite.
         """
         values = np.asarray(losses, float)
+        if not np.isfinite(values).all():
+            raise ValueError("reference losses must be finite")
         if len(values) < MINIMUM_REFERENCE_DAYS:
             raise ValueError(f"a reference needs {MINIMUM_REFERENCE_DAYS} days, there are {len(values)}")
         r = autocorrelation(values)
@@ -55,7 +57,12 @@ class Reference:
         return cls(centre, max(spread, floor), tolerance / np.sqrt(len(values)), len(values), r)
 
     def score(self, loss: float) -> float:
-        """How far *loss* lies above normal, in days' standard deviations: clipped, less the tolerance."""
+        """How far *loss* lies above normal, in days' standard deviations: clipped, less the tolerance.
+
+        Raises: ValueError for NaN, which would silence a detector for ever.
+        """
+        if np.isnan(loss):
+            raise ValueError("a day's loss must be a number")
         return float(np.clip((loss - self.mean) / self.scale, -CLIP, CLIP)) - self.tolerance
 
 
@@ -89,7 +96,7 @@ class Detector:
     @property
     def alarm(self) -> bool:
         """Whether the value has reached the level."""
-        return self.log_value >= np.log(self.level)
+        return bool(self.log_value >= np.log(self.level))
 
     def watch(self, loss: float) -> bool:
         """Whether this one day stands out (three scales above normal): worth a look, never an action."""
