@@ -109,14 +109,15 @@ async def test_rows_from_the_gateway_are_logged_joined_and_judged(service):
     assert day["loss"] == pytest.approx(np.mean((2 * features["price"] - sold) ** 2), rel=1e-4)
 
 
-@pytest.mark.parametrize(
-    "metadata", [(), (("authorization", "Bearer nobody"),), (("authorization", "Bearer viewer-token"),)]
-)
-async def test_a_log_without_the_gateways_token_is_refused(service, metadata):
+STRANGERS = [(), (("authorization", "Bearer nobody"),), (("authorization", "Bearer viewer-token"),)]
+
+
+async def test_a_log_without_the_gateways_token_is_refused(service):
     await service.declare(monitor(service.registry.version(1, 2.0)))
-    with pytest.raises(grpc.aio.AioRpcError) as refused:
-        await send(service.otlp_port, (await day_of_records(0))[0], metadata)
-    assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
+    for metadata in STRANGERS:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await send(service.otlp_port, (await day_of_records(0))[0], metadata)
+        assert refused.value.code() == grpc.StatusCode.UNAUTHENTICATED
     assert (await counts(service))["offered"] == 0
 
 
@@ -160,16 +161,21 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("bad", BAD)
-async def test_a_record_that_cannot_be_read_is_counted_and_harms_nobody(service, bad):
-    await service.declare(monitor(service.registry.version(1, 2.0)))
+async def test_a_record_that_cannot_be_read_is_counted_and_harms_nobody(service):
     records, _ = await day_of_records(0)
-    await send(service.otlp_port, [records[0] | BAD[bad], records[1]])
-    found = await counts(service)
-    assert found["logged"] == 20
-    if bad != "endpoint":
-        assert (found["offered"], found["written"], found["faults"]) == (2, 2, 1)
-    assert (await service.call("GET", "/v1/monitors/sales"))["event_time_max"].startswith("2024-03-01")
+    for number, (name, bad) in enumerate(BAD.items()):
+        endpoint = f"case-{number}"
+        await service.declare(monitor(service.registry.version(1, 2.0)), endpoint=endpoint)
+        await send(
+            service.otlp_port,
+            [one | {"endpoint": endpoint} | more for one, more in zip(records, (bad, {}), strict=False)],
+        )
+        read = await service.call("GET", f"/v1/monitors/{endpoint}")
+        found = read["counts"]
+        assert found["logged"] == 20, name
+        if name != "endpoint":
+            assert (found["offered"], found["written"], found["faults"]) == (2, 2, 1), name
+        assert read["event_time_max"].startswith("2024-03-01"), name
 
 
 async def test_an_answer_of_nan_is_logged_and_named(service):
