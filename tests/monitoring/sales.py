@@ -63,7 +63,10 @@ def table_of_day(number, rows=60, slope=2.0, noise=1.0, seed=1, price=10.0):
 
 
 def baseline(slope=2.0, days=40, holdout=28, noise=1.0, model=2.0, first=None):
-    """baseline.json as training writes it, for a model that answers `model * price`."""
+    """baseline.json as training writes it, for a model that answers `model * price`.
+
+    Predictions are known on the holdout days only, as they are out of sample only there.
+    """
     first = first or START - timedelta(days=days)
     tables = [table_of_day(1000 + number, slope=slope, noise=noise) for number in range(days)]
     joined = {name: np.concatenate([features[name] for features, _ in tables]) for name in ("price", "shop")}
@@ -71,7 +74,7 @@ def baseline(slope=2.0, days=40, holdout=28, noise=1.0, model=2.0, first=None):
     made = []
     losses = []
     for number, (features, sold) in enumerate(tables):
-        answers = model * features["price"]
+        answers = model * features["price"] if number >= days - holdout else np.full(len(sold), np.nan)
         day = (first + timedelta(days=number)).date().isoformat()
         found = profile(spec, {**features, PREDICTION: answers})
         made.append({"day": day, "n": len(sold), **found.to_dict()})

@@ -161,7 +161,9 @@ async def test_drift_is_an_alarm_after_two_windows_in_a_row_and_not_before(servi
     assert ["price" in window["firing"] for window in windows] == [False, True, True, True]
     opened = [day["day"] for day in days for alarm in day["alarms"] if alarm["kind"] == "drift"]
     assert opened == ["2024-03-21"]
+    assert "__prediction__" not in {score["feature"] for score in windows[0]["scores"]}
     listed = await service.call("GET", "/v1/monitors/sales/drift")
+    assert listed[6]["psi"]["__prediction__"] < 0.1 < listed[13]["psi"]["__prediction__"]
     assert listed[13]["psi"]["price"] > 0.1
     assert listed[13]["window"]["from"] == "2024-03-08"
 

@@ -22,26 +22,30 @@ def features(baseline: Baseline, without: Iterable[str] = ()) -> list[str]:
 
 def scores(days: Sequence[Profile], baseline: Baseline) -> dict[str, float]:
     """PSI of each feature over *days* against all reference days; empty without a reference."""
-    total = baseline.total
-    if total is None or not days:
-        return {}
-    current = sum(days[1:], days[0])
-    rows = min(current.rows, total.rows)
-    return {name: _psi(total.counts[name], current.counts[name], rows) for name in features(baseline)}
+    found = {}
+    for name in features(baseline) if days else []:
+        reference = baseline.reference(name)
+        if reference is not None:
+            found[name] = _psi(reference, sum((day.counts[name] for day in days[1:]), days[0].counts[name]))
+    return found
 
 
-def _psi(reference: np.ndarray, current: np.ndarray, rows: int) -> float:
-    days = drift.joined(np.stack([current, reference]), rows)
+def _psi(reference: np.ndarray, current: np.ndarray) -> float:
+    days = drift.joined(np.stack([current, reference]), int(min(current.sum(), reference.sum())))
     return drift.psi(days[1], days[0])
 
 
 def judge(
     days: Sequence[Profile], baseline: Baseline, without: Iterable[str], threshold: float
 ) -> drift.Window:
-    """Judge one full window; features with a quality fault are left out, for the fault explains them."""
+    """Judge one full window.
+
+    Left out are features with a quality fault, for the fault explains them, and predictions where the baseline has
+    out-of-sample ones on only some of its days.
+    """
     if not baseline.days:
         return drift.Window([], sum(day.rows for day in days), "the baseline has no reference days")
-    names = features(baseline, without)
+    names = [name for name in features(baseline, without) if baseline.is_daily(name)]
     reference = {name: baseline.daily(name) for name in names}
     current = {name: np.stack([day.counts[name] for day in days]) for name in names}
     return drift.judge(reference, current, threshold=threshold)

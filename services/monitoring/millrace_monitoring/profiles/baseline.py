@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import orjson
 
-from millrace_stats.profiles import Profile, ProfileSpec
+from millrace_stats.profiles import PREDICTION, Profile, ProfileSpec
 
 
 @dataclass(frozen=True)
@@ -34,12 +34,26 @@ class Baseline:
     def loss_values(self) -> list[float]:
         return [loss for _, loss in self.losses]
 
+    def is_daily(self, feature: str) -> bool:
+        """Whether every reference day knows the feature; predictions are known out of sample only on some."""
+        return feature != PREDICTION or all(_known(day) for day in self.days)
+
+    def reference(self, feature: str) -> np.ndarray | None:
+        """Counts of one feature over the reference days that know it, shape (slots,); None if none does."""
+        days = [day for day in self.days if feature != PREDICTION or _known(day)]
+        return np.sum([day.counts[feature] for day in days], axis=0) if days else None
+
     def daily(self, feature: str) -> np.ndarray:
         """Counts of one feature on the reference days, shape (days, slots)."""
         return np.stack([day.counts[feature] for day in self.days])
 
 
 EMPTY = Baseline(ProfileSpec({}))
+
+
+def _known(day: Profile) -> bool:
+    """Whether predictions were made for most rows of a reference day."""
+    return PREDICTION in day.counts and day.missing_share(PREDICTION) < 0.5
 
 
 def parse(data: bytes) -> Baseline:
