@@ -16,6 +16,7 @@ ABORT = 100.0
 MINIMUM_FAILURES = 3
 MINIMUM_ROWS = 50
 PREDICTION_PSI = 0.25
+LEAST_WIDTH = 0.25
 
 
 @dataclass(frozen=True)
@@ -78,9 +79,21 @@ def hard_fault(rows: int, not_finite: int, constant: bool, mirrored_psi: float |
 
 
 def answers_psi(canary: np.ndarray, stable: np.ndarray, bins: int = 20) -> float | None:
-    """PSI of two arms' answers to the same rows, in the stable arm's quantile bins; None below 500 rows."""
+    """PSI of two arms' answers to the same rows; None below 500 rows.
+
+    The bins are the stable arm's quantiles, but at least a quarter of its standard deviation wide: answers often lie
+    in clusters, and a small shift of them, which is what a retrained model is for, must not look like another world.
+
+    Args:
+        canary, stable: finite answers, each of shape (rows,).
+    """
     if len(stable) < 500 or len(canary) < 500:
         return None
-    edges = np.unique(np.quantile(stable, np.linspace(0, 1, bins + 1)[1:-1]))
+    quantiles = np.quantile(stable, np.linspace(0, 1, bins + 1)[1:-1])
+    least = float(np.std(stable)) * LEAST_WIDTH
+    edges = [quantiles[0]]
+    for edge in quantiles[1:]:
+        if edge - edges[-1] >= max(least, 1e-300):
+            edges.append(edge)
     counts = [np.bincount(np.searchsorted(edges, arm), minlength=len(edges) + 1) for arm in (stable, canary)]
     return psi(counts[0], counts[1])
