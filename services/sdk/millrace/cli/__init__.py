@@ -1,0 +1,1 @@
+"""The command line. Modules here are light: what a command needs is imported when it runs."""

@@ -1,0 +1,66 @@
+"""How every command is registered: with examples in its help, and errors that say what to do next."""
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import typer
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+REFUSED, UNREACHABLE, INTERRUPTED = 1, 3, 130
+"""Exit codes: the platform said no; there is no platform; Ctrl-C. Wrong usage is 2."""
+
+
+def group(name: str, about: str) -> typer.Typer:
+    """A group of commands like `millrace loops`."""
+    return typer.Typer(name=name, help=about, no_args_is_help=True, rich_markup_mode="rich")
+
+
+def command(
+    app: typer.Typer, name: str, *examples: str, panel: str | None = None
+) -> Callable[[Function], Function]:
+    """Register a function as the command *name*; *examples* stand under its help, *panel* is its heading in the list."""
+
+    def register(function: Function) -> Function:
+        lines = "\n\n".join(f"  {example}".replace("[", "\\[") for example in examples)
+        epilog = f"[bold]Examples[/bold]\n\n{lines}"
+        app.command(name, epilog=epilog, rich_help_panel=panel)(told(function))
+        return function
+
+    return register
+
+
+def told(function: Function) -> Function:
+    """*function* with every expected error told in words instead of a traceback."""
+
+    @functools.wraps(function)
+    def run(*args: Any, **more: Any) -> Any:
+        try:
+            return function(*args, **more)
+        except typer.Exit:
+            raise
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:
+            sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - whoever read our output has left
+            raise typer.Exit(0) from None
+        except Exception as error:
+            from millrace.cli import failures
+
+            lines = failures.words(error)
+            if lines is None:
+                raise
+            fail(*lines, code=failures.code(error))
+
+    return run  # type: ignore[return-value]
+
+
+def fail(*lines: str, code: int = REFUSED) -> None:
+    """Print what went wrong and what to do, and exit."""
+    first, *rest = lines
+    typer.secho(f"Error: {first}", fg="red", err=True)
+    for line in rest:
+        typer.echo(f"  {line}", err=True)
+    raise typer.Exit(code)

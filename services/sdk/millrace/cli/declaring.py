@@ -1,0 +1,197 @@
+"""Commands that declare a loop and bring it data: init, apply, data push, labels push."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from millrace.cli.command import REFUSED, command, fail, group
+from millrace.cli.output import Format, Output, dump
+from millrace.cli.session import client
+
+Json = dict[str, Any]
+data = group("data", "Bring rows into a loop's dataset.")
+labels = group("labels", "Tell the truth about rows that were predicted.")
+LoopName = Annotated[str, typer.Argument(help="Name of the loop.")]
+
+
+def init(
+    name: Annotated[str, typer.Argument(help="Name of the loop, its model and its endpoint.")],
+    sample: Annotated[Path, typer.Option("--data", help="A CSV, Parquet or JSON lines file of good data.")],
+    target: Annotated[str, typer.Option(help="The column to predict.")],
+    time: Annotated[str | None, typer.Option(help="The column that says when a row happened.")] = None,
+    timezone: Annotated[str, typer.Option(help="Time zone in which days begin.")] = "UTC",
+    folder: Annotated[Path, typer.Option("--into", help="Where the two files are written.")] = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Write over files that exist.")] = False,
+) -> None:
+    """Write a commented loop and an inferred data contract for a table; no platform is needed."""
+    from millrace import drafting
+    from millrace.documents import load
+
+    _check_name(name)
+    loop_file, contract_file = folder / f"{name}.yaml", folder / f"{name}.contract.yaml"
+    there = [path for path in (loop_file, contract_file) if path.exists() and not force]
+    if there:
+        fail(f"{there[0]} exists already", "Use --force to write over it, or --into another folder.")
+    try:
+        found = drafting.look(sample, target, time, timezone)
+    except drafting.NoDraft as error:
+        return fail(str(error), error.mend)
+    folder.mkdir(parents=True, exist_ok=True)
+    contract_file.write_text(drafting.contract_text(found, sample.name), encoding="utf-8")
+    loop_file.write_text(
+        drafting.loop_text(name, found, sample, contract_file, folder, timezone), encoding="utf-8"
+    )
+    load(loop_file)
+    typer.echo(f"{found.rows} rows, {len(found.contract.columns)} columns: {found.task} of '{target}'.")
+    for note in found.notes:
+        typer.echo(f"Note: {note}")
+    typer.echo(
+        f"Wrote {loop_file} (the loop) and {contract_file} (what its data must fulfil). Look at both, then:"
+    )
+    typer.echo(f"  millrace apply -f {loop_file}")
+    return None
+
+
+def _check_name(name: str) -> None:
+    import re
+
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", name):
+        fail(f"{name!r} cannot be a name", "Use small letters, digits and hyphens, 63 at most.")
+
+
+def apply(
+    file: Annotated[Path, typer.Option("--file", "-f", help="The loop's YAML document.")],
+    output: Output = Format.TABLE,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for a run to be opened.")] = 10.0,
+) -> None:
+    """Check a loop, store it, deliver its first data, and start the first run."""
+    from millrace.documents import load
+
+    loop = load(file)
+    name, source = loop.metadata.name, loop.spec.data.source
+    path = None if source is None else file.parent / source.path
+    if path is not None and not path.is_file():
+        fail(f"spec.data.source.path: there is no file {path}", f"It is relative to {file}.")
+    platform = client()
+    before = _newest(platform, name)
+    stored = platform.controller.apply(loop.document())
+    _say(output, f"{name} is declared (generation {stored['generation']}).")
+    if path is not None:
+        _deliver(platform, name, path, output)
+    run = _opened(platform, name, before, wait if path is not None or before == 0 else 0)
+    if output != Format.TABLE:
+        return dump(platform.controller.loop(name), output)
+    if run is not None:
+        typer.echo(f"Run {run} is opened. Watch it:  millrace watch {name}")
+    elif path is None and before == 0:
+        typer.echo(f"It has no data yet. Next:  millrace data push {name} FILE")
+    else:
+        typer.echo(f"No new run was needed. See:  millrace loops show {name}")
+    return None
+
+
+def _newest(platform: Any, name: str) -> int:
+    """Number of the loop's newest run; 0 for none."""
+    from millrace.client import ApiError
+
+    try:
+        return int((platform.controller.loop(name)["run"] or {}).get("number", 0))
+    except ApiError as error:
+        if error.status != 404:
+            raise
+        return 0
+
+
+def _opened(platform: Any, name: str, before: int, patience: float) -> int | None:
+    """Wait for a run newer than *before*."""
+    import time
+
+    deadline = time.monotonic() + patience
+    while True:
+        number = _newest(platform, name)
+        if number > before:
+            return number
+        if time.monotonic() >= deadline:
+            return None
+        time.sleep(0.2)
+
+
+def _say(output: Format, text: str) -> None:
+    typer.echo(text, err=output != Format.TABLE)
+
+
+def _deliver(platform: Any, name: str, path: Path, output: Format) -> Json:
+    """Push a file and tell what became of it; exits with the report when it is refused."""
+    from millrace.cli.progress import job_bar
+    from millrace.delivery import push
+
+    with job_bar(f"{path.name} ({path.stat().st_size / 2**20:.1f} MiB)") as told:
+        result = push(platform, name, path, told)
+    if not result["accepted"]:
+        _refused(path, result)
+    if result["unchanged"]:
+        _say(output, f"{path.name} is known already: data version {result['dataset_version']}.")
+    else:
+        _say(
+            output,
+            f"{path.name}: {result['new_rows']} rows accepted, data version {result['dataset_version']}.",
+        )
+    return dict(result)
+
+
+def _refused(path: Path, result: Json) -> None:
+    failed = [check for check in result["report"]["checks"] if check["verdict"] == "failed"]
+    lines = []
+    for check in failed:
+        column = f" {check['column']}" if check["column"] else ""
+        wanted = f" (allowed: {check['allowed']})" if check["allowed"] else ""
+        lines.append(f"{check['check']}{column}: {check['observed']}{wanted}")
+        lines += [f"    {example}" for example in check["examples"]]
+        lines.append(f"    {check['mend']}")
+    lines.append(f"The file is kept in quarantine ({result['quarantine']}); nothing was trained on it.")
+    fail(f"{path.name} is refused", *lines, code=REFUSED)
+
+
+@command(data, "push", "millrace data push my-loop new.csv", "millrace data push my-loop new.parquet -o json")
+def push_data(
+    loop: LoopName,
+    file: Annotated[Path, typer.Argument(help="CSV, Parquet or JSON lines.", exists=True, dir_okay=False)],
+    output: Output = Format.TABLE,
+) -> None:
+    """Hold a file of rows to the loop's contract and add it to its dataset, or refuse it with a report."""
+    result = _deliver(client(), loop, file, output)
+    if output != Format.TABLE:
+        dump(result, output)
+
+
+@command(
+    labels,
+    "push",
+    "millrace labels push my-loop labels.csv     # request_id,index,value,at",
+    "millrace labels push my-loop labels.csv --complete-through 2026-05-04T00:00:00Z",
+)
+def push_labels(
+    loop: LoopName,
+    file: Annotated[
+        Path,
+        typer.Argument(help="CSV or JSON lines: request_id, index, value, at.", exists=True, dir_okay=False),
+    ],
+    complete_through: Annotated[
+        str | None,
+        typer.Option(help="Every event before this instant is labelled as far as it ever will be."),
+    ] = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Tell what came true, late as it may be; a later `at` corrects an earlier one, repeats change nothing."""
+    from millrace.labels import read
+
+    found = read(file)
+    answer = client().monitoring.push_labels(loop, found, complete_through)
+    if output != Format.TABLE:
+        return dump(answer, output)
+    typer.echo(
+        f"{len(found)} labels: {answer['new']} new, {answer['corrected']} corrected, "
+        f"{answer['unchanged']} known already; {answer['labelled']} rows have a label now."
+    )
+    return None

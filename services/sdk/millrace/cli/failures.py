@@ -1,0 +1,78 @@
+"""Errors in words, each with what to do next."""
+
+import httpx
+
+from millrace.cli.command import REFUSED, UNREACHABLE
+from millrace.client import NotRunning
+from millrace.client.training import JobFailed
+from millrace.client.transport import ApiError
+from millrace.delivery import UnknownFormat
+from millrace.documents import BadDocument
+from millrace.labels import BadLabels
+from millrace.laptop import AlreadyRunning, StartFailed
+
+STATUS = {
+    401: "The token is not accepted: unset MILLRACE_TOKEN, or use the one that 'millrace up' names.",
+    403: "The token may not do this: use the user's token.",
+    404: "'millrace loops list', 'models list', 'decisions list' show what there is.",
+    409: "Something else is going on there, or it has changed meanwhile: look with 'show' and try again.",
+    413: "Send it in smaller parts.",
+    503: "A service is starting or waits for another: 'millrace doctor' tells which. Try again.",
+}
+
+
+def words(error: Exception) -> list[str] | None:
+    """Lines for a person: first what went wrong, then what to do. None for an error that nobody expected."""
+    if isinstance(error, ApiError):
+        return _refused(error)
+    if isinstance(error, JobFailed):
+        return [str(error), *_fields(error.job.get("error") or {}), _job_log(error)]
+    if isinstance(error, NotRunning):
+        text = str(error)
+        return (
+            [text]
+            if "millrace up" in text
+            else [text, "Start a platform on this machine with 'millrace up'."]
+        )
+    if isinstance(error, httpx.TransportError):
+        return [
+            f"no answer from the platform ({type(error).__name__}).",
+            "Look at it with 'millrace doctor'; start it with 'millrace up'.",
+        ]
+    if isinstance(error, BadDocument):
+        return [f"{len(error.mistakes)} mistake(s) in the document", *map(str, error.mistakes)]
+    if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError):
+        return [f"{error.filename}: {error.strerror}", "Check the path."]
+    if isinstance(error, UnicodeDecodeError):
+        return ["the file is not UTF-8 text", "Save it as UTF-8."]
+    known = (UnknownFormat, BadLabels, AlreadyRunning, StartFailed, TimeoutError)
+    return [str(error)] if isinstance(error, known) else None
+
+
+def code(error: Exception) -> int:
+    """The exit code."""
+    return UNREACHABLE if isinstance(error, NotRunning | httpx.TransportError) else REFUSED
+
+
+def _refused(error: ApiError) -> list[str]:
+    detail = error.problem.get("detail") or error.problem.get("title") or "the request was refused"
+    lines = [str(detail), *_fields(error.problem)]
+    if len(lines) == 1 and error.status in STATUS:
+        lines.append(STATUS[error.status])
+    if error.status >= 500 and error.request_id:
+        lines.append(f"The service's log has more under request {error.request_id}.")
+    return lines
+
+
+def _fields(problem: dict[str, object]) -> list[str]:
+    errors = problem.get("errors")
+    items = [item for item in errors if isinstance(item, dict)] if isinstance(errors, list) else []
+    lines = []
+    for item in items:
+        mend = f"; {item['mend']}" if item.get("mend") else ""
+        lines.append(f"{item.get('where', '')}: {item.get('what', '')}{mend}")
+    return lines
+
+
+def _job_log(error: JobFailed) -> str:
+    return f"'millrace jobs show {error.job['id']}' has all of it."

@@ -1,0 +1,101 @@
+"""The command `millrace`: everything a user of the platform types."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from millrace.cli import acting, declaring, following, lists, running
+from millrace.cli.command import command
+
+RUN, LOOP, LOOK = "The platform on this machine", "Loops", "What there is, and why"
+app = typer.Typer(
+    name="millrace",
+    help="Millrace keeps a model true: data, training, gates, serving, watching, retraining, and the way back.",
+    epilog="Begin with:  millrace up;  millrace init --help",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback()
+def settings(
+    project: Annotated[
+        str | None, typer.Option(help="The project; MILLRACE_PROJECT, else 'default'.")
+    ] = None,
+    home: Annotated[
+        Path | None,
+        typer.Option(help="Where this machine's platform keeps things; MILLRACE_HOME, else ~/.millrace."),
+    ] = None,
+) -> None:
+    """What holds for every command; children of `millrace up` inherit it."""
+    if project is not None:
+        os.environ["MILLRACE_PROJECT"] = project
+    if home is not None:
+        os.environ["MILLRACE_HOME"] = str(home.absolute())
+
+
+command(app, "up", "millrace up", "millrace --home /data/millrace up", panel=RUN)(running.up)
+command(
+    app,
+    "init",
+    "millrace init my-loop --data sales.csv --target revenue --time sold_at",
+    "millrace init churn --data customers.parquet --target churned",
+    panel=LOOP,
+)(declaring.init)
+command(app, "apply", "millrace apply -f my-loop.yaml", "millrace apply -f my-loop.yaml -o json", panel=LOOP)(
+    declaring.apply
+)
+command(
+    app,
+    "watch",
+    "millrace watch my-loop",
+    "millrace watch my-loop --follow",
+    "millrace watch my-loop --once",
+    panel=LOOP,
+)(following.watch)
+command(
+    app,
+    "predict",
+    'millrace predict my-loop --row \'{"shop": 4, "weekday": "Monday"}\'',
+    "millrace predict my-loop --file rows.csv -o json",
+    panel=LOOP,
+)(acting.predict)
+command(
+    app,
+    "explain",
+    "millrace explain 4be1c2d0",
+    "millrace explain 17     # by its number in the log",
+    panel=LOOK,
+)(following.explain)
+command(
+    app,
+    "rollback",
+    "millrace rollback my-loop",
+    "millrace rollback my-loop --to 3 --reason 'complaints'",
+    panel=LOOP,
+)(acting.rollback)
+command(app, "retrain", "millrace retrain my-loop", "millrace retrain my-loop --search", panel=LOOP)(
+    acting.retrain
+)
+command(app, "pause", "millrace pause my-loop", panel=LOOP)(acting.pause)
+command(app, "resume", "millrace resume my-loop", panel=LOOP)(acting.resume)
+command(app, "delete", "millrace delete my-loop", "millrace delete my-loop --yes", panel=LOOP)(acting.delete)
+command(app, "backtest", "millrace backtest -f my-loop.yaml --data history.csv", panel=LOOP)(acting.backtest)
+command(
+    app, "report", "millrace report my-loop --open", "millrace report my-loop --save report.html", panel=LOOK
+)(acting.report)
+for group in (declaring.data, declaring.labels, *lists.GROUPS):
+    app.add_typer(group, rich_help_panel=LOOP if group in (declaring.data, declaring.labels) else LOOK)
+command(app, "doctor", "millrace doctor", "millrace doctor -o json", panel=RUN)(running.doctor)
+command(app, "down", "millrace down", panel=RUN)(running.down)
+command(app, "version", "millrace version", panel=RUN)(running.version)
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

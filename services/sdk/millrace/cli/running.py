@@ -1,0 +1,113 @@
+"""Commands about the platform on this machine: up, down, doctor, version."""
+
+import os
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import typer
+
+from millrace.cli.command import REFUSED
+from millrace.cli.output import Format, Output, dump, items
+
+if TYPE_CHECKING:
+    from millrace.laptop import Platform
+
+
+def up() -> None:
+    """Start the platform and keep it running until Ctrl-C; after kill -9 the next start continues."""
+    from millrace.laptop import Platform
+
+    over = threading.Event()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        """The first signal ends the platform; later ones do not disturb the ending."""
+        if not over.is_set():
+            over.set()
+            raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    platform = Platform()
+    typer.echo(f"Starting in {platform.home} …")
+    try:
+        platform.start()
+        _told(platform)
+        _stay(platform)
+    except KeyboardInterrupt:
+        typer.echo("Stopping …")
+    finally:
+        over.set()
+        platform.stop()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    typer.echo("Stopped; nothing is left running.")
+
+
+def _told(platform: "Platform") -> None:
+    typer.echo(f"Ready in {platform.ready_seconds:.1f} s.")
+    for name, url in platform.urls.items():
+        typer.echo(f"  {name:<12} {url}")
+    typer.echo(f"  {'gateway':<12} {platform.gateway}  (inference: Open Inference Protocol v2)")
+    typer.echo(f"  {'token':<12} {platform.run / 'platform.json'}  (field 'token'; readable by you alone)")
+    typer.echo(f"  {'logs':<12} {platform.home / 'logs'}")
+    typer.echo("Leave this running. In another terminal:  millrace init --help    End it with Ctrl-C.")
+
+
+def _stay(platform: "Platform") -> None:
+    """Tell of every restart, for ever."""
+    known = platform.restarts()
+    while True:
+        threading.Event().wait(1.0)
+        now = platform.restarts()
+        for name, count in now.items():
+            if count != known[name]:
+                typer.echo(
+                    f"{name} had ended and was started again ({count}); see {platform.home / 'logs' / name}.log"
+                )
+        known = now
+
+
+def down() -> None:
+    """Stop the platform that runs in this home, and whatever a killed one left behind."""
+    from millrace.laptop import stopping
+    from millrace.laptop.platform import default_home
+
+    typer.echo(stopping.stop(default_home()))
+
+
+def doctor(output: Output = Format.TABLE) -> None:
+    """Look at everything the platform needs on this machine; exit code 1 if something is wrong."""
+    from millrace.laptop import doctor as checks
+    from millrace.laptop.platform import default_home
+
+    found = checks.examine(default_home())
+    facts = [vars(finding) for finding in found]
+    if output != Format.TABLE:
+        dump(facts, output)
+    else:
+        signs = {"good": "ok", "odd": "look", "bad": "BAD"}
+        columns = (
+            ("", lambda item: signs[item["verdict"]]),
+            ("CHECK", "check"),
+            ("FOUND", "found"),
+            ("REMEDY", lambda item: item["remedy"] or " "),
+        )
+        items(facts, columns, output, "")
+    if any(finding.verdict == "bad" for finding in found):
+        raise typer.Exit(REFUSED)
+
+
+def version(output: Output = Format.TABLE) -> None:
+    """The version of Millrace, and where it keeps things."""
+    import platform
+
+    from millrace import __version__
+
+    home = os.environ.get("MILLRACE_HOME") or str(Path.home() / ".millrace")
+    facts = {"millrace": __version__, "python": platform.python_version(), "home": home}
+    if output != Format.TABLE:
+        return dump(facts, output)
+    typer.echo(f"millrace {__version__} (Python {facts['python']}, home {home})")
+    return None

@@ -1,0 +1,223 @@
+"""Drafts a loop and its data contract from a sample, with a comment on everything a person may want to change."""
+
+import os
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import yaml
+
+from millrace.contract import DataContract
+from millrace.data import columns, inference, reading
+from millrace.data.refusals import Unreadable
+from millrace.delivery import format_of
+
+SAMPLE_BYTES = 256 * 2**20
+"""Most bytes of a text file that are looked at; the rest is left unread."""
+FEW_CLASSES = 10
+
+
+class NoDraft(Exception):
+    """Nothing can be drafted from this sample; *mend* says what to do."""
+
+    def __init__(self, message: str, mend: str) -> None:
+        super().__init__(message)
+        self.mend = mend
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What a look at the sample told."""
+
+    rows: int
+    task: str
+    contract: DataContract
+    identifiers: list[str]
+    days: int | None
+    """Days that the event times span; None without event time."""
+    notes: list[str] = field(default_factory=list)
+
+
+def look(path: Path, target: str, time: str | None, timezone: str) -> Sample:
+    """Read a CSV, Parquet or JSON lines sample and infer task and contract.
+
+    Raises: NoDraft, with what to do; UnknownFormat.
+    """
+    format = format_of(path)
+    try:
+        content, notes = _content(path, format)
+        raw = reading.read(content, format)
+        contract = inference.infer(raw, target, time, timezone)
+        table = _typed(raw, contract, timezone)
+    except Unreadable as error:
+        place = f"column '{error.check.column}': " if error.check.column else ""
+        raise NoDraft(f"{path}: {place}{error.check.observed}", error.check.mend) from error
+    task, why = inference.task(contract.column(target), table.column(target))
+    if task is None:
+        raise NoDraft(f"{path}: {' '.join(why)}", "Choose another --target.")
+    notes += inference.warnings(table, contract) + _few_classes(table, contract, task)
+    identifiers = [column.name for column in contract.columns if column.unique]
+    return Sample(table.num_rows, task, contract, identifiers, _span(table, time), notes)
+
+
+def _content(path: Path, format: str) -> tuple[bytes, list[str]]:
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            if format == "parquet" or size <= SAMPLE_BYTES:
+                return file.read(), []
+            content = file.read(SAMPLE_BYTES)
+    except OSError as error:
+        raise NoDraft(f"{path}: {error.strerror}", "Give the path of a file that can be read.") from error
+    note = f"The contract is inferred from the first {SAMPLE_BYTES >> 20} MiB of {size >> 20} MiB."
+    return content[: content.rindex(b"\n") + 1], [note]
+
+
+def _typed(raw: pa.Table, contract: DataContract, timezone: str) -> pa.Table:
+    names = [column.name for column in contract.columns]
+    return pa.table(
+        {
+            column.name: columns.convert(raw.column(column.name), column.type, timezone, column.name).values
+            for column in contract.columns
+        }
+    ).select(names)
+
+
+def _few_classes(table: pa.Table, contract: DataContract, task: str) -> list[str]:
+    target = contract.target or ""
+    distinct = len(pc.unique(table.column(target).drop_null()))
+    if task == "binary" or contract.column(target).type != "integer" or distinct > FEW_CLASSES:
+        return []
+    return [f"'{target}' has only {distinct} different values: it is predicted as a number, not as a class."]
+
+
+def _span(table: pa.Table, time: str | None) -> int | None:
+    if time is None:
+        return None
+    ends = pc.min_max(table.column(time)).as_py()
+    return 0 if ends["min"] is None else int((ends["max"] - ends["min"]) / timedelta(days=1)) + 1
+
+
+def contract_text(sample: Sample, source: str) -> str:
+    """The contract as YAML: one line a column."""
+    whole: dict[str, Any] = sample.contract.model_dump(mode="json", exclude_none=True)
+    lines = [
+        f"# What every delivery of data must fulfil before anything is trained on it; inferred from {source}.",
+        "# A delivery that breaks it is refused with a report and kept in quarantine. Edit it: you know your data.",
+        "#   type             number, integer, boolean, string or timestamp",
+        "#   minimum, maximum rows beyond are left out; more than outside_at_most of them refuse the delivery",
+        "#   missing_at_most  share of rows that may lack a value",
+        "#   allowed          the known values; more than unknown_at_most of other ones refuse the delivery",
+        "#   unique           no value may come twice in one delivery",
+        "#   trusted          the leakage screen leaves it alone: it is known when a prediction is asked for",
+        "columns:",
+    ]
+    defaults = {"required": True, "unique": False, "trusted": False, "missing_at_most": 1.0}
+    bounded = ("outside_at_most", "minimum"), ("unknown_at_most", "allowed")
+    for column in whole["columns"]:
+        kept = {name: value for name, value in column.items() if defaults.get(name) != value}
+        for share, needs in bounded:
+            if needs not in kept:
+                kept.pop(share, None)
+        lines.append(f"- {_flow(kept)}")
+    lines += [f"rows: {{minimum: {sample.contract.rows.minimum}}}"]
+    lines += [f"duplicates_at_most: {sample.contract.duplicates_at_most}"]
+    lines += [
+        f"{role}: {_flow(whole[role])}" for role in ("target", "event_time") if whole.get(role) is not None
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _flow(value: Any) -> str:
+    text = yaml.safe_dump(
+        value, default_flow_style=True, width=1_000_000, sort_keys=False, allow_unicode=True
+    )
+    return text.strip().removesuffix("...").strip()
+
+
+def loop_text(name: str, sample: Sample, data: Path, contract: Path, folder: Path, timezone: str) -> str:
+    """The commented loop document; *data* and *contract* are written relative to *folder*."""
+    return LOOP.format(
+        name=name,
+        task=sample.task,
+        target=_flow(sample.contract.target),
+        path=_flow(os.path.relpath(data, folder)),
+        contract=_flow(os.path.relpath(contract, folder)),
+        exclude=_flow(sample.identifiers),
+        rows=max(1000, sample.rows // 10),
+        metric="log_loss" if sample.task == "binary" else "rmse",
+        bound="atMost: 0.5" if sample.task == "binary" else "atMost: 30",
+        **(_timed(sample, timezone) if sample.days is not None else UNTIMED),
+    )
+
+
+def _timed(sample: Sample, timezone: str) -> dict[str, str]:
+    days = sample.days or 0
+    holdout = 28 if days >= 112 else max(2, days // 4)
+    windows = "[all, 60d]" if days >= 180 else "[all]"
+    least = min(14, holdout)
+    return {
+        "time": TIME.format(column=_flow(sample.contract.event_time), timezone=timezone),
+        "training": f"    windows: {windows:<16} # spans of history to try; the better one is taken\n"
+        f"    holdout: {holdout}d                 # the last days, kept out of training; the gates judge on them",
+        "least": f"{least}",
+        "rollout": ROLLOUT,
+        "schedule": "    schedule: 30d                # every so many days of event time\n",
+    }
+
+
+LOOP = """\
+# A loop: everything Millrace keeps true for one model. Check and start it with `millrace apply -f {name}.yaml`.
+# Durations are 30m, 12h, 14d; those of schedules, cool-downs, rollouts and labels count in event time.
+apiVersion: millrace.dev/v1alpha1
+kind: ModelLoop
+metadata: {{name: {name}}}
+spec:
+  task: {task:<22} # regression: a number; binary: one of two classes
+  target: {target}
+  data:
+    dataset: {name}
+    source: {{path: {path}}}   # uploaded by `millrace apply`; push more with `millrace data push {name} FILE`
+    contract: {contract}   # what data must fulfil; edit it
+{time}    exclude: {exclude}                  # columns that no model may use, like identifiers
+    feedback: true               # labelled production rows join the training data
+  training:
+    search: {{trials: 12}}         # models tried in the first, full search; retraining fits the best ones again
+{training}
+    folds: 5                     # cross-validation folds
+    seed: 7                      # the same data and seed give the same model
+    limits: {{memory: 3Gi, wall: 30m}}
+  gates:                         # what a new model must pass before it gets traffic
+    champion: {{margin: 0.02, minimumDays: {least}}}   # its loss may be at most 2 % above the champion's
+    # absolute: [{{metric: {metric}, {bound}}}]
+    # slices: {{columns: [], tolerance: 0.05, minimumRows: 500}}   # and not worse in any part of the data
+{rollout}  monitoring:
+    performance: {{falseAlarmsPerYear: 0.01}}
+    drift: {{psi: 0.1, window: 14d}}
+    retention: {{logs: 90d, archived: 5}}   # archived versions stay loaded, so that going back takes a second
+  triggers:                      # what opens a run, besides a change of this file and `millrace retrain`
+{schedule}    alarms: [performance]        # also: drift, quality
+    newData: {{rows: {rows}}}        # this many new rows were pushed
+  cooldown: 14d                  # least event time between two triggered runs
+  switchBack: {{enabled: true, margin: 0.02, minimumDays: 7, rest: 14d}}   # back to an archived version that got better
+"""
+TIME = """\
+    eventTime: {column}   # when a row happened; days and the order of time come from it
+    timezone: {timezone}                # in which days begin and end
+    labelDelay: 1d               # when the truth about a row is known
+"""
+ROLLOUT = """\
+  rollout:                       # how a new model takes over; the first one does at once
+    mirror: {percent: 100, for: 1d}            # it answers copies of requests; nobody sees its answers
+    canary: [{percent: 10, for: 1d}]           # then a part of the traffic, then all of it
+"""
+UNTIMED = {
+    "time": "    # eventTime: column          # when a row happened, if there is such a column\n",
+    "training": "    # windows, holdout           # need data.eventTime; without it: cross-validation",
+    "least": "14",
+    "rollout": "  rollout: {}                    # at once; or like canary: [{percent: 10, for: 1d}]\n",
+    "schedule": "    # schedule: 30d              # every so many days of event time\n",
+}

@@ -1,0 +1,261 @@
+"""Says in plain words what a recorded decision means: what was done, the numbers behind it, why, and what followed."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+Json = dict[str, Any]
+Lines = list[str]
+MEANING = {
+    "passed": "so it may get traffic",
+    "failed": "so the champion stays",
+    "inconclusive": "the data does not say, so the champion stays",
+}
+CAUSES = {
+    "spec": "the loop was declared or changed",
+    "data": "new rows were pushed",
+    "alarm": "a monitor raised an alarm",
+    "schedule": "it was time by the schedule",
+    "hand": "a person asked for it",
+}
+
+
+def explain(decision: Json, others: Iterable[Json] = ()) -> Lines:
+    """The decision as lines of text.
+
+    Args:
+        decision: as the registry shows it, with `followed_by`.
+        others: all decisions of its loop, for the chain of causes and for what else belongs to it.
+    """
+    known = {item["id"]: item for item in others}
+    lines = [_headline(decision), "", f"  {decision['reason']}"]
+    numbers = NUMBERS.get(decision["kind"], lambda evidence: [])(decision["evidence"])
+    if numbers:
+        lines += ["", "The numbers:", *(f"  {line}" for line in numbers)]
+    chain = _chain(decision, known)
+    if chain:
+        lines += ["", "It came from:", *(f"  {_brief(item)}" for item in chain)]
+    followed = _followed(decision, known)
+    if followed:
+        lines += ["", "What followed:", *(f"  {_brief(item)}" for item in followed)]
+    return lines
+
+
+def _headline(decision: Json) -> str:
+    when = f", event time {_time(decision['event_time'])}" if decision["event_time"] else ""
+    run = f", run {decision['run']}" if decision["run"] is not None else ""
+    kind, loop = decision["kind"], decision["loop"] or "no loop"
+    return f"{kind} ({decision['outcome']}): {loop}{run}{when}, by {decision['author']}"
+
+
+def _brief(decision: Json) -> str:
+    when = _time(decision["event_time"]) or "–"
+    return f"{when}  {decision['kind']} ({decision['outcome']}) {decision['id'][:8]}: {decision['reason']}"
+
+
+def _time(moment: str | None) -> str:
+    return (moment or "")[:16].replace("T", " ")
+
+
+def _chain(decision: Json, known: dict[str, Json]) -> list[Json]:
+    """Causes, nearest first: the recorded ones, then the alarm that opened the run."""
+    chain: list[Json] = []
+    here = decision
+    while here.get("cause") in known and known[here["cause"]] not in chain:
+        here = known[here["cause"]]
+        chain.append(here)
+    alarm = _alarm_of(here, known)
+    return chain if alarm is None else [*chain, alarm]
+
+
+def _alarm_of(opened: Json, known: dict[str, Json]) -> Json | None:
+    """The newest alarm.opened that a run.opened speaks of."""
+    cause = opened["evidence"].get("alarm") if opened["kind"] == "run.opened" else None
+    if cause is None:
+        return None
+    found = [
+        item
+        for item in known.values()
+        if item["kind"] == "alarm.opened"
+        and item["subject"].endswith(f"/{cause}")
+        and (item["event_time"] or "") <= (opened["event_time"] or "9")
+    ]
+    return max(found, key=lambda item: item["event_time"] or "", default=None)
+
+
+def _followed(decision: Json, known: dict[str, Json]) -> list[Json]:
+    direct = {item["id"]: item for item in decision.get("followed_by", [])}
+    direct |= {item["id"]: item for item in known.values() if item["cause"] == decision["id"]}
+    if decision["kind"] == "alarm.opened":
+        direct |= {
+            item["id"]: item for item in known.values() if _alarm_of(item, known) is known.get(decision["id"])
+        }
+    direct.pop(decision["id"], None)
+    return sorted(direct.values(), key=lambda item: (item["event_time"] or "", item.get("number", 0)))
+
+
+def _run_opened(evidence: Json) -> Lines:
+    lines = [f"cause: {CAUSES.get(evidence.get('cause', ''), evidence.get('cause', 'unknown'))}"]
+    if "days" in evidence:
+        lines.append(
+            f"{evidence['days']:g} days since the last run; the schedule says {evidence['schedule']}"
+        )
+    if "new_rows" in evidence:
+        lines.append(f"{evidence['new_rows']} new rows; {evidence['wanted']} open a run")
+    if "alarm" in evidence:
+        lines.append(f"alarm: {evidence['alarm']}")
+        lines += NUMBERS["alarm.opened"](evidence.get("evidence", {}))
+    lines.append(f"data version at that time: {evidence.get('dataset_version', 'unknown')}")
+    return lines
+
+
+def _gates(evidence: Json) -> Lines:
+    lines = []
+    for gate in evidence.get("gates", []):
+        meaning = MEANING.get(gate["verdict"], "")
+        lines.append(f"{gate['name']}: {gate['verdict']}: {gate['reason']}")
+        if gate["name"] == "champion":
+            lines.append(f"  ({meaning}; a day is one sample, {gate.get('blocks', 0)} of them)")
+    metrics = evidence.get("metrics", {})
+    for who in ("candidate", "champion"):
+        values = metrics.get(who) or {}
+        shown = ", ".join(f"{name} {_number(value)}" for name, value in values.items() if _is_number(value))
+        if shown:
+            lines.append(f"{who}: {shown}")
+    return lines
+
+
+def _alarm(evidence: Json) -> Lines:
+    lines = []
+    if "log_level" in evidence:
+        lines.append(
+            f"the day's loss {_number(evidence.get('loss'))}; normal is {_number(evidence.get('reference_mean'))} "
+            f"± {_number(evidence.get('reference_scale'))} over {evidence.get('reference_days')} days"
+        )
+        lines.append(
+            f"log evidence {_number(evidence.get('log_value'))}, the level is {_number(evidence.get('log_level'))} "
+            f"(set by the allowed false alarms a year), after {evidence.get('days')} days of watching"
+        )
+    for name, score in (evidence.get("features") or {}).items():
+        lines.append(f"{name}: " + ", ".join(f"{key} {_number(value)}" for key, value in _numbers(score)))
+    if "share" in evidence:
+        others = ((key, evidence[key]) for key in ("normal", "usual", "allowed") if key in evidence)
+        compared = ", ".join(f"{key} {value:.1%}" for key, value in others)
+        lines.append(f"share {evidence['share']:.1%}" + (f" ({compared})" if compared else ""))
+    return lines
+
+
+def _switch(evidence: Json) -> Lines:
+    lines = [f"from version {evidence.get('from')} to version {evidence.get('to')}"]
+    if evidence.get("gain") is not None:
+        lines.append(
+            f"mean loss {evidence['gain']:.1%} lower on the same rows over {evidence.get('days')} days "
+            f"(more than {evidence.get('margin', 0):.1%} is asked for)"
+        )
+    if evidence.get("log_value") is not None:
+        lines.append(
+            f"log evidence {_number(evidence['log_value'])}, the level is {_number(evidence.get('log_level'))}"
+        )
+    return lines
+
+
+def _rollback(evidence: Json) -> Lines:
+    left = evidence.get("left", evidence.get("from"))
+    return [f"from version {left} to version {evidence.get('version', evidence.get('to'))}"]
+
+
+def _started(evidence: Json) -> Lines:
+    plan = evidence.get("plan") or {}
+    mirror = plan.get("mirror")
+    lines = [f"version {evidence.get('version')}"]
+    if mirror:
+        lines.append(
+            f"mirror {mirror['percent']:g} % of requests for {_span(mirror['seconds'])} of event time"
+        )
+    lines += [
+        f"then {step['percent']:g} % of the traffic for {_span(step['seconds'])}"
+        for step in plan.get("canary", [])
+    ]
+    return [*lines, "then all of it"]
+
+
+def _moved(evidence: Json) -> Lines:
+    lines = [f"version {evidence.get('version')}"]
+    if "not_finite" in evidence:
+        lines.append(f"{evidence['not_finite']} answers were not finite numbers")
+    if evidence.get("constant"):
+        lines.append("it gave the same answer to everything")
+    quality = evidence.get("quality")
+    if isinstance(quality, dict):
+        lines.append(f"quality on mirrored, labelled rows: {quality.get('verdict')}: {quality.get('reason')}")
+    return lines
+
+
+def _data(evidence: Json) -> Lines:
+    lines = []
+    if evidence.get("rows") is not None:
+        lines.append(f"{evidence['rows']} rows, {evidence.get('new_rows') or 0} of them new")
+    for item in evidence.get("failed") or []:
+        lines.append(f"broken: {_plain(item)}")
+    return lines
+
+
+def _registered(evidence: Json) -> Lines:
+    return [
+        f"digest {evidence.get('digest')}",
+        f"from data version {evidence.get('lineage', {}).get('dataset_version')}",
+    ]
+
+
+def _closed(evidence: Json) -> Lines:
+    champion = evidence.get("champion")
+    stands = f"version {champion} is champion" if champion is not None else "there is no champion"
+    return [
+        f"the run registered version {evidence['version']}"
+        if evidence.get("version")
+        else "it registered nothing",
+        stands,
+    ]
+
+
+NUMBERS: dict[str, Callable[[Json], Lines]] = {
+    "run.opened": _run_opened,
+    "run.closed": _closed,
+    "gate.verdict": _gates,
+    "alarm.opened": _alarm,
+    "alarm.closed": _alarm,
+    "switch-back": _switch,
+    "rollback": _rollback,
+    "rollout.started": _started,
+    "rollout.step": _moved,
+    "rollout.promoted": _moved,
+    "rollout.aborted": _moved,
+    "data.accepted": _data,
+    "data.refused": _data,
+    "model.registered": _registered,
+    "loop.applied": lambda evidence: [f"generation {evidence.get('generation')}"],
+}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _numbers(values: Json) -> list[tuple[str, Any]]:
+    return [(name, value) for name, value in values.items() if _is_number(value)]
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if _is_number(value) else "unknown"
+
+
+def _plain(item: Any) -> str:
+    return (
+        ", ".join(f"{name} {value}" for name, value in item.items()) if isinstance(item, dict) else str(item)
+    )
+
+
+def _span(seconds: float) -> str:
+    for unit, length in (("days", 86_400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= length:
+            return f"{seconds / length:g} {unit}"
+    return f"{seconds:g} seconds"
