@@ -19,6 +19,10 @@ STYLES = {
 """Which feature matrix each family is trained on."""
 
 
+ROWS_A_TREE = 20_000
+"""Most rows that one extra tree is grown on: more cost time and hardly change a mean of many trees."""
+
+
 class Estimator(Protocol):
     """A trained model of a feature matrix."""
 
@@ -147,6 +151,7 @@ def _histogram(params: dict, matrix: np.ndarray, target: np.ndarray, binary: boo
 def _extra_trees(params: dict, matrix: np.ndarray, target: np.ndarray, binary: bool, seed: int) -> Estimator:
     from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
+    part = {"bootstrap": True, "max_samples": ROWS_A_TREE} if len(matrix) > ROWS_A_TREE else {}
     model = (ExtraTreesClassifier if binary else ExtraTreesRegressor)(
         n_estimators=params["trees"],
         max_leaf_nodes=params["leaves"],
@@ -154,6 +159,7 @@ def _extra_trees(params: dict, matrix: np.ndarray, target: np.ndarray, binary: b
         max_features=params["columns"],
         random_state=seed,
         n_jobs=1,
+        **part,
     )
     refusals.check(model)
     model.fit(matrix, target)

@@ -16,6 +16,7 @@ from millrace_training.automl.portfolio import SPACES, Configuration
 from millrace_training.automl.seeds import key_of, seed_of
 from millrace_training.evaluate.metrics import losses
 from millrace_training.jobs.context import Context
+from millrace_training.jobs.errors import TaskFailed
 
 BATCH = 2
 """Trials asked before the first of them is told; fixed, so that it does not depend on the machine."""
@@ -28,11 +29,11 @@ Task = Callable[[Configuration, str, int], tuple[str, dict[str, Any]]]
 
 @dataclass(frozen=True)
 class Trial:
-    """One judged configuration: its loss and its out-of-sample predictions."""
+    """One judged configuration: its loss and its out-of-sample predictions; infinite and None if it failed."""
 
     configuration: Configuration
     loss: float
-    predictions: np.ndarray
+    predictions: np.ndarray | None
 
 
 class Search:
@@ -57,38 +58,56 @@ class Search:
         self.trials: list[Trial] = []
 
     def run(self, budget: int) -> list[Trial]:
-        """All trials, in the order in which they were asked."""
+        """The trials that succeeded, in the order in which they were asked. Raises: TaskFailed if none did."""
         first = portfolio.start(budget)
         self._judge(first, budget)
         rest = budget - len(first)
         if rest > 0:
             self._bayesian(rest, budget)
-        return self.trials
+        return [trial for trial in self.trials if trial.predictions is not None]
 
     def _judge(self, configurations: list[Configuration], budget: int) -> None:
         base = len(self.trials)
-        keys = [key_of(self.study, self.seed, item["family"], item["params"]) for item in configurations]
+        keys = [key_of(self.seed, item["family"], item["params"]) for item in configurations]
         payloads, functions = [], set()
         for number, (item, key) in enumerate(zip(configurations, keys, strict=True)):
             self.context.trials.asked(self.study, base + number, item, key)
             function, payload = self.task(item, key, seed_of(self.seed, key))
             functions.add(function)
             payloads.append(payload)
-        results = self.context.map(functions.pop(), payloads, self.executor)
+        results = self.context.map(functions.pop(), payloads, self.executor, keep_going=True)
+        failure = None
         for item, key, result in zip(configurations, keys, results, strict=True):
-            self._told(item, key, result, budget)
+            if isinstance(result, TaskFailed):
+                failure = result
+                self._failed(item, key, result)
+            else:
+                self._told(item, key, result)
+            self._report(budget)
+        if failure and all(trial.predictions is None for trial in self.trials):
+            raise failure
 
-    def _told(self, item: Configuration, key: str, result: dict[str, Any], budget: int) -> None:
+    def _told(self, item: Configuration, key: str, result: dict[str, Any]) -> None:
         predictions = np.load(Path(result["predictions"]))
         known = np.isfinite(predictions)
         loss = float(losses(self.kind, self.target[known], predictions[known]).mean())
-        number = len(self.trials)
-        self.trials.append(Trial(item, loss, predictions))
         values = {"loss": loss, "seconds": result["seconds"]}
-        self.context.trials.save(self.study, number, item, key, values)
+        self.context.trials.save(self.study, len(self.trials), item, key, values)
+        self.trials.append(Trial(item, loss, predictions))
+
+    def _failed(self, item: Configuration, key: str, error: TaskFailed) -> None:
+        """A trial that fails (out of memory, a singular matrix) is kept as such, and the search goes on."""
+        values = {"loss": None, "failed": str(error)[:500]}
+        self.context.trials.save(self.study, len(self.trials), item, key, values)
+        self.context.log("a trial failed", configuration=item["id"], error=str(error)[:500])
+        self.trials.append(Trial(item, np.inf, None))
+
+    def _report(self, budget: int) -> None:
+        last, number = self.trials[-1], len(self.trials)
         best = min(trial.loss for trial in self.trials)
-        message = f"{item['id']}: loss {loss:.5g}, best {best:.5g}"
-        self.context.report("search", number + 1, budget, message, loss=loss, best=best)
+        message = f"{last.configuration['id']}: loss {last.loss:.5g}, best {best:.5g}"
+        numbers = {name: value for name, value in (("loss", last.loss), ("best", best)) if np.isfinite(value)}
+        self.context.report("search", number, budget, message, **numbers)
 
     def _bayesian(self, rest: int, budget: int) -> None:
         import optuna
@@ -109,12 +128,17 @@ class Search:
                 )
             self._judge([item for _, _, item in batch], budget)
             for (study, trial, _), told in zip(batch, self.trials[-len(batch) :], strict=True):
-                study.tell(trial, told.loss)
+                failed = told.predictions is None
+                study.tell(trial, None, optuna.trial.TrialState.FAIL) if failed else study.tell(
+                    trial, told.loss
+                )
             asked += len(batch)
 
     def _best_families(self) -> list[str]:
         best: dict[str, float] = {}
         for trial in self.trials:
+            if trial.predictions is None:
+                continue
             family = trial.configuration["family"]
             best[family] = min(best.get(family, np.inf), trial.loss)
         return sorted(best, key=lambda family: (best[family], family))[:FAMILIES]
@@ -126,10 +150,8 @@ class Search:
         spaces = {name: _distribution(optuna, space) for name, space in SPACES[family].items()}
         for trial in self.trials:
             params = trial.configuration["params"]
-            fits = trial.configuration["family"] == family and all(
-                spaces[name].low <= params[name] <= spaces[name].high for name in spaces
-            )
-            if fits:
+            known = trial.configuration["family"] == family and trial.predictions is not None
+            if known and all(spaces[name].low <= params[name] <= spaces[name].high for name in spaces):
                 study.add_trial(
                     optuna.trial.create_trial(params=params, distributions=spaces, value=trial.loss)
                 )

@@ -7,20 +7,21 @@ import numpy as np
 
 from millrace_training.automl import baseline, ensemble, golden, splits
 from millrace_training.automl.portfolio import PORTFOLIO, Configuration
-from millrace_training.automl.search import Search
+from millrace_training.automl.search import Search, Trial
 from millrace_training.automl.seeds import key_of
-from millrace_training.automl.table import Table, iso_day, load, midnight, row_digests, standard_offset
+from millrace_training.automl.table import Table, load, midnight, row_digests, standard_offset
 from millrace_training.automl.tasks import Workplace
 from millrace_training.data.records import Records
 from millrace_training.evaluate.metrics import losses, metrics
 from millrace_training.jobs.context import Context
+from millrace_training.jobs.errors import JobError
 
 FIT = "millrace_training.automl.tasks:fit"
 CROSS_VALIDATE = "millrace_training.automl.tasks:cross_validate"
 SEARCH_ROWS = 40_000
 """Most rows a trial of the search is trained on; the chosen configuration is fitted on all."""
 KEPT = 2
-"""Configurations that later runs fit again."""
+"""Configurations that later runs fit again: of different families, as the world may come to suit the other."""
 
 
 def run(spec: dict[str, Any], context: Context) -> dict[str, Any]:
@@ -63,6 +64,10 @@ def _closed(context: Context, run_id: str, result: dict[str, Any]) -> None:
     context.client.registry.update_run(run_id, state="succeeded", metrics=numbers, artifacts=artifacts)
 
 
+def _rank(trial: Trial) -> tuple[float, str]:
+    return trial.loss, trial.configuration["id"]
+
+
 class Training:
     """One training job: its rows, and what was asked of it."""
 
@@ -102,7 +107,7 @@ class Training:
             "baseline.json": baseline.make(table, days, predicted, split.holdout, loss),
         }
         spans = {
-            "trained_from": f"{iso_day(days.min())}",
+            "trained_from": midnight(final["first_day"], self.zone).isoformat(),
             "trained_through": self.spec.get("cut") or end,
             "holdout_from": first,
             "holdout_through": end,
@@ -134,7 +139,13 @@ class Training:
 
     def _configurations(self) -> list[Configuration]:
         """What an earlier search found best, if this is a refit."""
-        return list(self.spec.get("configurations") or []) if self.spec.get("search") == "refit" else []
+        if self.spec.get("search") != "refit":
+            return []
+        given = list(self.spec.get("configurations") or [])
+        if not given:
+            detail = "A refit needs the configurations of an earlier search."
+            raise JobError("Nothing to fit again", detail, "Send them, or choose search: full.")
+        return given
 
     def _payload(self, configuration: Configuration, name: str, train: str, **more: Any) -> dict[str, Any]:
         return {
@@ -172,7 +183,7 @@ class Training:
         return self._best(task, self.table.target, None)
 
     def _best(self, task: Any, target: np.ndarray, blocks: np.ndarray | None) -> list[Configuration]:
-        """Search, select, and return the chosen configuration first, then the best single one."""
+        """Search, select, and return the chosen configuration first, then the best of another family."""
         study = key_of("study", self.context.job.key)
         search = Search(self.context, study, self.task, target, task, self.executor, self.seed)
         trials = search.run(int(self.spec.get("trials") or len(PORTFOLIO)))
@@ -183,10 +194,10 @@ class Training:
             self.task, target[judged], predictions, None if blocks is None else blocks[judged]
         )
         chosen = ensemble.configuration(weights, known)
-        ranked = sorted(trials, key=lambda trial: (trial.loss, trial.configuration["id"]))
-        singles = [trial.configuration for trial in ranked if trial.configuration["id"] != chosen["id"]]
+        ranked = [trial.configuration for trial in sorted(trials, key=_rank)]
+        others = [item for item in ranked if item["family"] != chosen["family"]]
         self.context.log("selected", chosen=chosen["id"], weights=weights)
-        return [chosen, *singles][:KEPT]
+        return [chosen, *others][:KEPT]
 
     def _judged(self, configurations: list[Configuration], split: splits.TimeSplit) -> dict[str, Any]:
         """Fit each configuration on each window before the holdout; the one with the least loss on it."""
@@ -228,7 +239,9 @@ class Training:
             configuration, f"final-{key_of(window, configuration)}", train, signature=self.signature
         )
         (result,) = self._reported("refit", [payload])
-        return result | {"graph": Path(result["model"]).read_bytes(), "rows": len(rows)}
+        first_day = None if self.table.days is None else int(self.table.days[rows].min())
+        graph = Path(result["model"]).read_bytes()
+        return result | {"graph": graph, "rows": len(rows), "first_day": first_day}
 
     def _oof(self, predicted: np.ndarray) -> bytes:
         import pyarrow as pa

@@ -17,6 +17,8 @@ from millrace_training.jobs.errors import JobError
 
 REAL, SYNTHETIC = 2_000, 500
 BATCHES = (1, 7, 64)
+SPLITS = 40
+"""About so many splits of a column are looked at from both sides."""
 TOLERANCE = 1e-4
 """Largest difference of a row, in standard deviations of the target (or in probability)."""
 WORDS = ["", "never seen", "żółć 東京 🚀", " ", "NaN", "0"]
@@ -108,7 +110,8 @@ def _edges(pipeline: Pipeline, columns: list[Column]) -> dict[str, list[float]]:
         if not isinstance(member.estimator, Trees):
             continue
         for place, name in enumerate(plain):
-            at = member.estimator.forest.thresholds(place)[:40].astype(np.float32)
+            splits = member.estimator.forest.thresholds(place)
+            at = splits[:: max(1, len(splits) // SPLITS)].astype(np.float32)
             around = [at, np.nextafter(at, np.float32(np.inf)), np.nextafter(at, np.float32(-np.inf))]
             made.setdefault(name, []).extend(np.concatenate(around).tolist())
     return made

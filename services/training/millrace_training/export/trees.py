@@ -83,7 +83,10 @@ def to_float32(thresholds: np.ndarray) -> np.ndarray:
     """The largest float32 that is not above each float64 threshold."""
     bounded = np.clip(thresholds, -np.finfo(np.float32).max, np.finfo(np.float32).max)
     nearest = bounded.astype(np.float32)
-    return np.where(nearest > bounded, np.nextafter(nearest, np.float32(-np.inf)), nearest)
+    with np.errstate(over="ignore"):
+        below = np.where(nearest > bounded, np.nextafter(nearest, np.float32(-np.inf)), nearest)
+    # An infinite threshold parts what is missing from all the rest, infinity included.
+    return np.where(np.isposinf(thresholds), np.float32(np.inf), below)
 
 
 def _inner(trees: Sequence[Tree], name: str, leaf: np.ndarray) -> np.ndarray:
