@@ -70,6 +70,14 @@ def test_a_backtest_walks_the_same_states_without_a_data_plane(client, backtest)
     assert client.post(f"{backtest}:rollback", json=back).json()["stable_version"] == 1
 
 
+def test_a_rollout_from_outside_event_time_counts_from_the_first_it_is_told(client, backtest):
+    client.post(f"{backtest}/rollouts", json=candidate(1))
+    advance(client, backtest, "2013-03-01T00:00:00Z")
+    client.post(f"{backtest}/rollouts", json=candidate(2, event_time=None))
+    states = [advance(client, backtest, f"2013-04-0{day}T00:00:00Z")["rollout"]["state"] for day in (1, 2, 3)]
+    assert states == ["mirroring", "canary", "promoted"]
+
+
 def test_event_time_never_goes_back_and_telling_it_twice_changes_nothing(client, backtest):
     client.post(f"{backtest}/rollouts", json=candidate(1))
     one = advance(client, backtest, "2013-03-05T00:00:00Z")
@@ -121,7 +129,7 @@ def test_a_bad_candidate_is_422_and_nothing_is_stored(client, backtest, kind):
         ("put", "/v1/endpoints/UPPER", {"model": "m", "mode": "backtest"}, 422),
         ("put", "/v1/endpoints/a", {"model": "m", "mode": "backtest", "timezone": "Mars/Olympus"}, 422),
         ("put", "/v1/endpoints/a", {"model": "m", "mode": "backtest", "timezone": "../etc/passwd"}, 422),
-        ("put", "/v1/endpoints/a", {"model": "m", "mode": "live"}, 503),
+        ("put", "/v1/endpoints/a", {"model": "m", "mode": "live"}, 409),
         ("put", "/v1/endpoints/flights", {"model": "other", "mode": "backtest"}, 409),
         ("get", "/v1/endpoints/none", None, 404),
         ("get", "/v1/endpoints?cursor=nonsense", None, 422),
@@ -132,7 +140,7 @@ def test_a_bad_candidate_is_422_and_nothing_is_stored(client, backtest, kind):
         ("post", "/v1/endpoints/flights:predict", {"rows": []}, 422),
         ("post", "/v1/endpoints/flights:retain", {"versions": [0]}, 422),
         ("post", "/v1/endpoints/flights:advance", {"event_time": "tomorrow"}, 422),
-        ("get", "/v1/gateway", None, 503),
+        ("get", "/v1/gateway", None, 409),
     ],
 )
 def test_what_cannot_be_is_refused_with_a_reason(client, backtest, method, path, body, status):

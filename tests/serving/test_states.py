@@ -1,4 +1,4 @@
-"""A rollout moves only along its table, is judged by what was counted, and cuts days where the loop does."""
+"""A rollout moves only along its table, and is judged by what was counted."""
 
 import itertools
 from datetime import UTC, datetime
@@ -7,11 +7,9 @@ import pytest
 
 from millrace_core.errors import Conflict
 from millrace_serving.rollouts import states
-from millrace_serving.rollouts.evidence import days
 from millrace_serving.rollouts.judge import judge, quality, same_tensors
 from millrace_serving.rollouts.plan import Step, steps
 from millrace_serving.rollouts.states import State
-from millrace_serving.tables import Endpoint
 
 from . import graphs
 
@@ -109,29 +107,10 @@ def test_an_unwatched_endpoint_has_no_evidence_and_no_fault():
 )
 def test_quality_needs_labelled_days(count, ratio, verdict):
     noise = [1.0 + 0.001 * (number % 3) for number in range(count)]
-    told = [
-        {
-            "mirrored": {
-                "pairings": [
-                    {
-                        "second": "e--r2",
-                        "pairs": 50,
-                        "labelled": 50,
-                        "first_loss": x,
-                        "second_loss": x * ratio,
-                    }
-                ]
-            }
-        }
-        for x in noise
+    days = [
+        {"second": "e--r2", "labelled": 50, "first_loss": loss, "second_loss": loss * ratio} for loss in noise
     ]
-    assert quality(told, "e--r2")["verdict"] == verdict
-
-
-def test_days_are_cut_in_the_endpoints_zone_across_daylight_saving():
-    endpoint = Endpoint(project="default", name="e", timezone="America/New_York")
-    spans = days(endpoint, datetime(2013, 3, 9, 5, tzinfo=UTC), datetime(2013, 3, 11, 4, tzinfo=UTC))
-    assert [(end - begin).total_seconds() / 3600 for begin, end in spans] == [24, 23]
+    assert quality({"mirrored": {"days": days}}, "e--r2")["verdict"] == verdict
 
 
 def test_signatures_are_compared_by_what_clients_send():

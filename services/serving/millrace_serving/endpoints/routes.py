@@ -6,7 +6,7 @@ from fastapi import APIRouter, Path, Request, Response
 
 from millrace_core.auth import CurrentActor, permit
 from millrace_core.database import Session
-from millrace_core.errors import Unavailable
+from millrace_core.errors import Conflict
 from millrace_core.names import Name, Project
 from millrace_core.pages import Cursor, Limit, Page, decode, encode
 from millrace_serving.endpoints import changes, commands, queries
@@ -37,7 +37,7 @@ async def put_endpoint(
     """Create an endpoint, or change its time zone."""
     changes.check_name(endpoint)
     if body.mode == "live" and request.app.state.plane is None:
-        raise Unavailable("This serving process runs without a data plane; only backtests are possible.")
+        raise Conflict("This serving process runs without a data plane; only backtests are possible.")
     found = await queries.put(session, project, endpoint, body.model, body.mode, body.timezone)
     return await view(session, request.app, found)
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, Field
 
 from millrace_core.auth import permit
-from millrace_core.errors import Unavailable
+from millrace_core.errors import Conflict
 
 router = APIRouter(prefix="/v1", tags=["gateway"])
 
@@ -36,7 +36,7 @@ async def gateway(request: Request) -> dict[str, Any]:
     """The gateway's address and counters, read now."""
     plane = request.app.state.plane
     if plane is None:
-        raise Unavailable("This serving process runs without a data plane.")
+        raise Conflict("This serving process runs without a data plane.")
     return {
         **await plane.totals(),
         "inference_url": plane.inference_url,

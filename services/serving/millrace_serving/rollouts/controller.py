@@ -95,10 +95,12 @@ class Rollouts(Transitions):
         async with self.lock(project, name):
             await self._load(project, name)
             async with self.app.state.sessions.begin() as session:
-                await endpoints.advance_to(session, await endpoints.get(session, project, name), moment)
+                endpoint = await endpoints.get(session, project, name)
+                await endpoints.advance_to(session, endpoint, moment)
+                await queries.start_clock(session, endpoint)
             while await self._move(project, name):
                 pass
-            if self.plane is not None:
+            if endpoint.mode == "live":
                 await self.publish()
 
     async def _flying(self, project: str, name: str) -> tuple[Endpoint, Rollout | None]:
@@ -143,11 +145,8 @@ class Rollouts(Transitions):
 
     async def _quality(self, endpoint: Endpoint, rollout: Rollout) -> dict[str, Any]:
         """The verdict on mirrored rows with labels, day by day."""
-        if rollout.step_since is None or endpoint.event_time is None:
-            return quality([], "")
-        spans = evidence.days(endpoint, rollout.step_since, endpoint.event_time)
-        answers = [await self._arms(endpoint, since, until) for since, until in spans]
-        return quality(answers, _names(endpoint, rollout)[0])
+        answer = await self._arms(endpoint, rollout.step_since, endpoint.event_time)
+        return quality(answer, _names(endpoint, rollout)[0])
 
     async def _fault(self, endpoint: Endpoint, rollout: Rollout, fault: str, found: Findings) -> None:
         reason = f"Version {rollout.version} is withdrawn from {endpoint.name}: {fault}."

@@ -105,16 +105,16 @@ def _unequal(arms: Mapping[str, Arm], earlier: Sequence[Mapping[str, Any]]) -> s
     return None
 
 
-def quality(days: Sequence[Mapping[str, Any]], candidate: str) -> dict[str, Any]:
+def quality(answer: Mapping[str, Any], candidate: str) -> dict[str, Any]:
     """Losses on mirrored, labelled rows, clustered by day: `passed`, `failed` or `inconclusive`, and why.
 
     Args:
-        days: monitoring's `arms` for each day of the mirror step.
+        answer: monitoring's `arms` for the mirror step; it tells each closed day's pairing.
     """
-    pairs = [_pairing(day, candidate) for day in days]
-    known = [pair for pair in pairs if pair.get("first_loss") is not None]
-    losses = [np.array([pair[side] for pair in known], dtype=float) for side in ("second_loss", "first_loss")]
-    rows = np.array([pair["labelled"] for pair in known], dtype=float)
+    days = (answer.get("mirrored") or {}).get("days") or []
+    known = [day for day in days if day["second"] == candidate and day.get("first_loss") is not None]
+    losses = [np.array([day[side] for day in known], dtype=float) for side in ("second_loss", "first_loss")]
+    rows = np.array([day["labelled"] for day in known], dtype=float)
     found = non_inferior(losses[0], losses[1], rows, MARGIN, MINIMUM_DAYS)
     return {"verdict": found.verdict, "reason": found.reason, "days": len(known), "rows": int(rows.sum())}
 

@@ -84,3 +84,9 @@ async def move(session: AsyncSession, rollout: Rollout, new: State, **columns: A
     if changed.rowcount == 0:  # type: ignore[attr-defined]
         raise Conflict(f"{who} was moved by someone else.")
     await session.refresh(rollout)
+
+
+async def start_clock(session: AsyncSession, endpoint: Endpoint) -> None:
+    """A rollout that began outside event time counts its first step from the first event time it is told."""
+    where = (*_of(endpoint), Rollout.state.in_(IN_FLIGHT), Rollout.step_since.is_(None))
+    await session.execute(update(Rollout).where(*where).values(step_since=endpoint.event_time))

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace.decisions import Kind, rounded
-from millrace_core.errors import Unavailable
+from millrace_core.errors import Conflict, Unavailable
 from millrace_core.log import log
 from millrace_serving.endpoints import queries as endpoints
 from millrace_serving.plane import Plane
@@ -83,9 +83,9 @@ class Transitions:
             raise Unavailable(f"The change is stored, but {self.running().publisher.problem}; ask again.")
 
     def running(self) -> Plane:
-        """The data plane. Raises: Unavailable when there is none."""
+        """The data plane. Raises: Conflict when there is none."""
         if self.plane is None:
-            raise Unavailable("This serving process runs without a data plane.")
+            raise Conflict("This serving process runs without a data plane.")
         return self.plane
 
     async def begin(self, endpoint: Endpoint, rollout: Rollout) -> None:
