@@ -62,8 +62,8 @@ class Publisher:
             problem = f"the gateway refuses {', '.join(refused)} and goes on with what it had"
         elif not done:
             problem = "no gateway has accepted the configuration yet"
-        if problem != self.problem and problem is not None:
-            log.error("not accepted", problem=problem)
+        if problem != self.problem and refused:
+            log.error("the gateway refuses its configuration", resources=refused)
         self.problem = problem
 
     def settled(self) -> bool:
