@@ -24,7 +24,9 @@ def predict(
     ] = None,
     file: Annotated[
         Path | None,
-        typer.Option("--file", help="Rows as CSV, Parquet or JSON lines.", exists=True, dir_okay=False),
+        typer.Option(
+            "--rows", "--file", help="Rows as CSV, Parquet or JSON lines.", exists=True, dir_okay=False
+        ),
     ] = None,
     key: Annotated[str | None, typer.Option(help="Sticky key: the same key meets the same version.")] = None,
     event_time: Annotated[str | None, typer.Option(help="When the event happens; now if left out.")] = None,
@@ -35,7 +37,7 @@ def predict(
     if not row and file is None:
         fail(
             "no rows are given",
-            f"Use --row '{{\"column\": 1}}' or --file rows.csv. {loop} takes: {', '.join(_inputs(platform, loop))}",
+            f"Use --row '{{\"column\": 1}}' or --rows rows.csv. {loop} takes: {', '.join(_inputs(platform, loop))}",
         )
     rows = [_row(text) for text in row or []]
     if file is not None:
@@ -163,7 +165,7 @@ def _stands(found: Json, output: Format, words: str) -> None:
 def report(
     loop: LoopName,
     save: Annotated[
-        Path | None, typer.Option(help="Where to write it; LOOP-report.html if left out.")
+        Path | None, typer.Option("--out", "--save", help="Where to write it; LOOP-report.html if left out.")
     ] = None,
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
 ) -> None:

@@ -1,11 +1,13 @@
 """Finds what a person means by the first characters of an id, or by a number."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from millrace.cli.command import REFUSED
-from millrace.client import Millrace
+
+if TYPE_CHECKING:
+    from millrace.client import Millrace
 
 Json = dict[str, Any]
 UUID = 36
@@ -26,7 +28,7 @@ def by_prefix(text: str, found: list[Json], what: str) -> Json:
     raise typer.Exit(REFUSED)
 
 
-def decision_of(platform: Millrace, text: str) -> Json:
+def decision_of(platform: "Millrace", text: str) -> Json:
     """A decision by number, id, or the beginning of its id."""
     if len(text) == UUID:
         return platform.registry.decision(text)

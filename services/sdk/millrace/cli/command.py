@@ -21,7 +21,7 @@ def group(name: str, about: str) -> typer.Typer:
 def command(
     app: typer.Typer, name: str, *examples: str, panel: str | None = None
 ) -> Callable[[Function], Function]:
-    """Register a function as the command *name*; *examples* stand under its help, *panel* is its heading in the list."""
+    """Register a function as the command *name*, with *examples* under its help and in the list under *panel*."""
 
     def register(function: Function) -> Function:
         lines = "\n\n".join(f"  {example}".replace("[", "\\[") for example in examples)

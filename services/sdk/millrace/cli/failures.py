@@ -15,7 +15,6 @@ STATUS = {
     401: "The token is not accepted: unset MILLRACE_TOKEN, or use the one that 'millrace up' names.",
     403: "The token may not do this: use the user's token.",
     404: "'millrace loops list', 'models list', 'decisions list' show what there is.",
-    409: "Something else is going on there, or it has changed meanwhile: look with 'show' and try again.",
     413: "Send it in smaller parts.",
     503: "A service is starting or waits for another: 'millrace doctor' tells which. Try again.",
 }

@@ -62,7 +62,7 @@ command(
     app,
     "predict",
     'millrace predict my-loop --row \'{"shop": 4, "weekday": "Monday"}\'',
-    "millrace predict my-loop --file rows.csv -o json",
+    "millrace predict my-loop --rows rows.csv -o json",
     panel=LOOP,
 )(acting.predict)
 command(
@@ -87,7 +87,7 @@ command(app, "resume", "millrace resume my-loop", panel=LOOP)(acting.resume)
 command(app, "delete", "millrace delete my-loop", "millrace delete my-loop --yes", panel=LOOP)(acting.delete)
 command(app, "backtest", "millrace backtest -f my-loop.yaml --data history.csv", panel=LOOP)(acting.backtest)
 command(
-    app, "report", "millrace report my-loop --open", "millrace report my-loop --save report.html", panel=LOOK
+    app, "report", "millrace report my-loop --open", "millrace report my-loop --out report.html", panel=LOOK
 )(acting.report)
 for group in (declaring.data, declaring.labels, *lists.GROUPS):
     app.add_typer(group, rich_help_panel=LOOP if group in (declaring.data, declaring.labels) else LOOK)
@@ -96,6 +96,10 @@ command(app, "down", "millrace down", panel=RUN)(running.down)
 command(app, "version", "millrace version", panel=RUN)(running.version)
 
 
-def main() -> None:
-    """Entry point of the console script."""
-    app()
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point of the console script: runs one command and returns its exit code."""
+    try:
+        app(arguments)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    return 0

@@ -96,7 +96,7 @@ def _cell(item: Json, path: str | Callable[[Json], Any]) -> Any:
 
 def text(value: Any) -> str:
     """A value in one cell."""
-    if value is None or value in ({}, []):
+    if value is None or value in ({}, [], ""):
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
