@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-
 from tests.bench import drift, gateway
 
 ROOT = Path(__file__).parents[2]
@@ -60,7 +59,13 @@ def _cpu(process: psutil.Process) -> float:
 
 def bounds(figures: dict[str, Any]) -> list[dict[str, Any]]:
     """Each promise with its figure."""
-    most = {"up_seconds": 12, "idle_gib": 1.5, "idle_cores": 0.05, "gateway_p50_ms": 3.0, "rollback_seconds": 3.0}
+    most = {
+        "up_seconds": 12,
+        "idle_gib": 1.5,
+        "idle_cores": 0.05,
+        "gateway_p50_ms": 3.0,
+        "rollback_seconds": 3.0,
+    }
     least = {"gateway_ratio": 0.40}
     rows = [{"name": name, "value": figures[name], "at_most": bound} for name, bound in most.items()]
     rows += [{"name": name, "value": figures[name], "at_least": bound} for name, bound in least.items()]
@@ -71,7 +76,9 @@ def bounds(figures: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def describe() -> dict[str, Any]:
-    model = subprocess.run(["grep", "-m1", "model name", "/proc/cpuinfo"], capture_output=True, text=True).stdout
+    model = subprocess.run(
+        ["grep", "-m1", "model name", "/proc/cpuinfo"], capture_output=True, text=True
+    ).stdout
     return {
         "processor": model.partition(":")[2].strip(),
         "cores": os.cpu_count(),

@@ -9,11 +9,11 @@ from urllib.parse import urlparse
 import httpx
 import numpy as np
 from sklearn.datasets import load_breast_cancer
+from tests.bench import load
 
 from millrace.client import Millrace
 from millrace.delivery import push
 from millrace.oip import columns_from_rows, encode
-from tests.bench import load
 
 LOOP = "bench"
 SECONDS = 8.0

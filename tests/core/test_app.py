@@ -138,4 +138,4 @@ def test_an_unsafe_request_id_is_replaced(client):
 
 def test_listening_beyond_loopback_without_tokens_is_refused(tmp_path):
     with pytest.raises(RuntimeError, match="without a tokens file"):
-        create_app(Settings(home=tmp_path, host="0.0.0.0"), "probe", [])  # noqa: S104
+        create_app(Settings(home=tmp_path, host="0.0.0.0"), "probe", [])

@@ -66,12 +66,24 @@ async def watch(app: FastAPI, loop: Loop, champion: int, archive: list[int], at:
         "timezone": spec.data.timezone,
         "label_delay_seconds": durations.parse(spec.data.label_delay).total_seconds(),
         "signature": mine["signature"],
-        "champion": _lineup(mine) | {"effective_from": iso(at)},
+        "champion": _lineup(mine)
+        | {"effective_from": iso(at), "revision": await _revision(app, loop, champion)},
         "archived": [_lineup(await version(app, loop, number)) for number in archive],
         "slices": spec.monitoring.slices,
         "policy": policy(spec),
     }
     await app.state.apis.monitoring.put(f"/v1/monitors/{loop.name}", json=body, project=loop.project)
+
+
+async def _revision(app: FastAPI, loop: Loop, version: int) -> str | None:
+    """Name of the revision that serves a version, like `flights--r3`; None if none is loaded."""
+    endpoint = await app.state.apis.serving.get(f"/v1/endpoints/{loop.name}", project=loop.project)
+    names = [
+        item["name"]
+        for item in endpoint["revisions"]
+        if item["version"] == version and item["state"] == "ready"
+    ]
+    return names[-1] if names else None
 
 
 def _lineup(found: dict[str, Any]) -> dict[str, Any]:

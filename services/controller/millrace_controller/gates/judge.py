@@ -96,7 +96,8 @@ def _slices(spec: Spec, evaluation: dict[str, Any]) -> list[dict[str, Any]]:
     made = []
     for finding in slices(parts, gate.tolerance, gate.minimum_rows):
         words = "is worse" if finding.worse else "is not shown to be worse"
-        reason = f"{finding.name} {words} by more than {gate.tolerance:.0%} ({finding.difference:+.1%}, q={finding.q:.3f})"
+        numbers_told = f"({finding.difference:+.1%}, q={finding.q:.3f})"
+        reason = f"{finding.name} {words} by more than {gate.tolerance:.0%} {numbers_told}"
         verdict = "failed" if finding.worse else "passed"
         numbers = {"difference": finding.difference, "q": finding.q, "rows": finding.rows}
         made.append({"name": f"slice:{finding.name}", "verdict": verdict, "reason": reason, **numbers})

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,12 @@ def _alive(run: Run) -> bool:
         return False
 
 
+def _gone(run: Run) -> None:
+    """Return when a run's process is gone (blocking)."""
+    while _alive(run):
+        time.sleep(0.1)
+
+
 def _watch(app: FastAPI, run: Run) -> None:
     """Wake up when an adopted pipeline (a child of an earlier controller) is gone."""
     pid = run.pid or 0
@@ -99,8 +106,7 @@ def _watch(app: FastAPI, run: Run) -> None:
 
 
 async def _wait_for(app: FastAPI, run: Run) -> None:
-    while _alive(run):
-        await asyncio.sleep(0.5)
+    await asyncio.to_thread(_gone, run)
     app.state.children.pop(run.pid, None)
     app.state.wake.set()
 
@@ -143,5 +149,4 @@ async def stop(app: FastAPI, run: Run) -> None:
     """Kill a run's process group, if it is alive."""
     if run.pid is not None and _alive(run):
         os.killpg(run.pid, signal.SIGKILL)
-        while _alive(run):
-            await asyncio.sleep(0.05)
+        await asyncio.to_thread(_gone, run)

@@ -101,8 +101,8 @@ async def refuse(
 def _refused(loop: Loop, run: Run, reason: str) -> Any:
     return decision(
         project=loop.project, loop=loop.name, kind="data.refused", subject=f"run {run.number}", outcome="refused",
-        event_time=run.opened_at, author="controller", reason=f"The data of run {run.number} is refused: {reason}."[:2000],
-        run=run.number, cause=run.decision,
+        event_time=run.opened_at, author="controller", 
+        reason=f"The data of run {run.number} is refused: {reason}."[:2000], run=run.number, cause=run.decision,
     )  # fmt: skip
 
 
@@ -224,6 +224,7 @@ def _registered(loop: Loop, run: Run, version: dict[str, Any]) -> Any:
         project=loop.project, loop=loop.name, kind="model.registered", subject=f"{loop.name}/{version['number']}",
         outcome="registered", event_time=run.opened_at, author="controller",
         reason=f"Version {version['number']} is registered, from data version {lineage.get('dataset_version')}.",
-        run=run.number, evidence={"digest": version["digest"], "lineage": {"dataset_version": lineage["dataset_version"]}},
+        run=run.number,
+        evidence={"digest": version["digest"], "lineage": {"dataset_version": lineage["dataset_version"]}},
         cause=run.decision,
     )  # fmt: skip

@@ -1,0 +1,82 @@
+"""One real platform for all loop tests: every service a process, real Triton behind real Envoy."""
+
+import os
+import signal
+import time
+
+import pytest
+from sklearn.datasets import load_breast_cancer
+
+from millrace.client import ApiError
+from millrace.delivery import push
+from millrace.laptop import Platform
+
+NAME = "tumours"
+
+
+@pytest.fixture(scope="package")
+def platform(tmp_path_factory):
+    with Platform(tmp_path_factory.mktemp("platform") / "home") as platform:
+        yield platform
+
+
+@pytest.fixture(scope="package")
+def client(platform):
+    return platform.client()
+
+
+@pytest.fixture(scope="package")
+def table():
+    frame = load_breast_cancer(as_frame=True).frame
+    return frame.rename(columns=lambda name: name.replace(" ", "_"))
+
+
+def document(name=NAME, **spec):
+    return {
+        "apiVersion": "millrace.dev/v1alpha1",
+        "kind": "ModelLoop",
+        "metadata": {"name": name},
+        "spec": {
+            "task": "binary",
+            "target": "target",
+            "data": {"dataset": name},
+            "training": {"search": {"trials": 3}, "executor": "inline"},
+            "gates": {"champion": {"margin": 0.5, "minimumDays": 5}},
+        }
+        | spec,
+    }
+
+
+@pytest.fixture(scope="package")
+def loop(client, table, tmp_path_factory):
+    """A loop with two promoted versions; the second is champion."""
+    path = tmp_path_factory.mktemp("data") / "tumours.csv"
+    table.to_csv(path, index=False)
+    client.controller.apply(document())
+    assert push(client, NAME, path)["accepted"]
+    first = client.controller.await_run(NAME, 1, timeout=170)
+    assert first["state"] == "promoted", first
+    client.controller.retrain(NAME, search=True)
+    second = client.controller.await_run(NAME, 2, timeout=170)
+    assert second["state"] == "promoted", second
+    return NAME
+
+
+def predict(client, table, rows=3, patience=40):
+    """Predictions through the gateway, tried again while something restarts."""
+    wanted = table.drop(columns="target").head(rows).to_dict("records")
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return client.serving.predict(NAME, wanted)
+        except ApiError as error:
+            if time.monotonic() > deadline:
+                raise
+            if error.status < 500:
+                raise
+            time.sleep(0.3)
+
+
+def kill(pid):
+    """SIGKILL to one process that the platform started."""
+    os.kill(pid, signal.SIGKILL)
