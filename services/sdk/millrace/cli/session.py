@@ -21,8 +21,8 @@ def client() -> "Millrace":
     return Millrace.from_environment()
 
 
-def _tell(retry: "RetryDetails") -> None:
+def _tell(details: "RetryDetails") -> None:
     import typer
 
-    if retry.waited_so_far <= PATIENT < retry.waited_so_far + retry.wait_for:
+    if details.waited_so_far <= PATIENT < details.waited_so_far + details.wait_for:
         typer.echo("A service does not answer (it may be starting again); still trying …", err=True)
