@@ -1,0 +1,124 @@
+"""`millrace init`: a loop and a contract from a sample, which the platform's own schema accepts."""
+
+import csv
+import json
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import yaml
+from sklearn.datasets import load_breast_cancer
+
+from millrace.documents import load
+
+
+@pytest.fixture
+def tumours(tmp_path):
+    frame = load_breast_cancer(as_frame=True).frame
+    path = tmp_path / "tumours.csv"
+    frame.rename(columns=lambda name: name.replace(" ", "_")).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def sales(tmp_path):
+    """200 days of sales in two shops, with an identifier and missing prices."""
+    chance, path = random.Random(5), tmp_path / "sales.csv"
+    with path.open("w", newline="") as file:
+        lines = csv.writer(file)
+        lines.writerow(("order", "sold_at", "shop", "price", "revenue"))
+        for number in range(800):
+            when = datetime(2025, 1, 1, tzinfo=UTC) + timedelta(hours=6 * number)
+            price = "" if number % 50 == 0 else f"{chance.uniform(1, 9):.2f}"
+            lines.writerow(
+                (f"o{number:05}", when.isoformat(), chance.choice("AB"), price, chance.randint(5, 99))
+            )
+    return path
+
+
+def test_a_table_without_times_becomes_a_loop_that_is_accepted(millrace, tumours, nowhere):
+    done = millrace("init", "tumours", "--data", tumours, "--target", "target", "--into", tumours.parent)
+    assert done.code == 0, done.stderr
+    assert "569 rows" in done.stdout
+    assert "apply -f" in done.stdout
+    loop = load(tumours.parent / "tumours.yaml")
+    assert (loop.spec.task, loop.spec.target, loop.spec.data.event_time) == ("binary", "target", None)
+    assert loop.spec.rollout.plan() == {"mirror": None, "canary": []}
+    assert (tumours.parent / loop.spec.data.source.path).resolve() == tumours
+    assert loop.spec.data.contract.column("mean_radius").minimum == 0
+    assert loop.document()["metadata"] == {"name": "tumours", "project": "default"}
+
+
+def test_a_table_with_times_becomes_a_loop_that_counts_in_event_time(millrace, sales, nowhere):
+    done = millrace(
+        "init", "shop", "--data", sales, "--target", "revenue", "--time", "sold_at",
+        "--timezone", "Europe/Berlin", "--into", sales.parent / "loops",
+    )  # fmt: skip
+    assert done.code == 0, done.stderr
+    loop = load(sales.parent / "loops" / "shop.yaml")
+    data = loop.spec.data
+    assert (loop.spec.task, data.event_time, data.timezone) == ("regression", "sold_at", "Europe/Berlin")
+    assert data.exclude == ["order"]
+    assert data.source.path == "../sales.csv"
+    assert loop.spec.holdout_days() == 28
+    assert loop.spec.training.windows == ["all", "60d"]
+    assert loop.spec.rollout.canary[0].percent == 10
+    contract = data.contract
+    assert contract.column("shop").allowed == ["A", "B"]
+    assert contract.column("price").missing_at_most >= 0.05
+    assert contract.column("revenue").missing_at_most == 0
+    assert contract.column("revenue").maximum > 500
+
+
+def test_every_part_of_the_draft_is_commented(millrace, sales):
+    millrace("init", "shop", "--data", sales, "--target", "revenue", "--into", sales.parent)
+    text = (sales.parent / "shop.yaml").read_text()
+    assert text.count("#") > 15
+    assert yaml.safe_load(text)["spec"]["data"]["contract"] == "shop.contract.yaml"
+    assert yaml.safe_load((sales.parent / "shop.contract.yaml").read_text())["target"] == "revenue"
+
+
+def test_files_that_exist_are_written_over_only_when_asked(millrace, sales):
+    arguments = ("init", "shop", "--data", sales, "--target", "revenue", "--into", sales.parent)
+    assert millrace(*arguments).code == 0
+    (sales.parent / "shop.yaml").write_text("mine")
+    refused = millrace(*arguments)
+    assert refused.code == 1
+    assert "--force" in refused.stderr
+    assert (sales.parent / "shop.yaml").read_text() == "mine"
+    assert millrace(*arguments, "--force").code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "target", "told"),
+    [
+        ("empty.csv", "", "y", "empty"),
+        ("header.csv", "x,y\n", "y", "no rows"),
+        ("twice.csv", "x,x,y\n1,2,3\n", "y", "x"),
+        ("lacking.csv", "x,y\n1,2\n3,4\n", "z", "no column 'z'"),
+        ("one.csv", "x,y\n1,2\n3,2\n", "y", "fewer than two values"),
+        ("classes.csv", "x,y\n1,a\n3,b\n5,c\n", "y", "3 classes"),
+        ("table.xlsx", "PK", "y", "ending"),
+    ],
+)
+def test_a_sample_that_says_nothing_is_refused_in_words(millrace, tmp_path, name, content, target, told):
+    path = tmp_path / name
+    path.write_text(content)
+    done = millrace("init", "shop", "--data", path, "--target", target, "--into", tmp_path)
+    assert done.code == 1
+    assert told in done.stderr
+    assert not (tmp_path / "shop.yaml").exists()
+
+
+@pytest.mark.parametrize("name", ["Shop", "-x", "a b", "x" * 64])
+def test_a_bad_name_is_refused(millrace, sales, name):
+    done = millrace("init", "--data", sales, "--target", "revenue", "--into", sales.parent, "--", name)
+    assert done.code == 1
+    assert "cannot be a name" in done.stderr
+
+
+def test_json_lines_are_read_too(millrace, tmp_path):
+    path = tmp_path / "rows.jsonl"
+    path.write_text("\n".join(json.dumps({"x": number, "y": number % 2 == 0}) for number in range(80)))
+    assert millrace("init", "parity", "--data", path, "--target", "y", "--into", tmp_path).code == 0
+    assert load(tmp_path / "parity.yaml").spec.task == "binary"

@@ -1,0 +1,50 @@
+"""Label files: CSV and JSON lines, with each mistake told by file and line."""
+
+import os
+
+import pytest
+
+from millrace.labels import BadLabels, read
+
+WRITTEN = 1_777_896_000
+"""4 May 2026, 12:00 UTC."""
+
+
+def written(tmp_path, text, name="labels.csv"):
+    path = tmp_path / name
+    path.write_text(text)
+    os.utime(path, (WRITTEN, WRITTEN))
+    return path
+
+
+def test_what_is_left_out_has_a_plain_meaning(tmp_path):
+    path = written(tmp_path, "request_id,value\nr1,3.5\nr2,yes\n")
+    first, second = read(path)
+    assert first == {"request_id": "r1", "index": 0, "value": 3.5, "at": "2026-05-04T12:00:00+00:00"}
+    assert second["value"] == "yes"
+
+
+def test_json_lines_say_the_same(tmp_path):
+    line = '{"request_id": "r1", "index": 2, "value": true, "at": "2026-05-01T00:00:00Z"}\n\n'
+    (label,) = read(written(tmp_path, line, "labels.jsonl"))
+    assert (label["index"], label["value"], label["at"]) == (2, True, "2026-05-01T00:00:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("a.csv", "", "'request_id' is missing"),
+        ("a.csv", "request_id,value\n", "there are no labels"),
+        ("a.csv", "request_id,value,colour\nr1,1,red\n", "a.csv:2: colour"),
+        ("a.csv", "request_id,value\nr1,\n", "a.csv:2: request_id and value are needed"),
+        ("a.csv", "request_id,value\nr1,nan\n", "not a finite number"),
+        ("a.csv", "request_id,index,value\nr1,one,1\n", "a.csv:2"),
+        ("a.csv", "request_id,value,at\nr1,1,yesterday\n", "a.csv:2"),
+        ("a.jsonl", '{"request_id": "r1", "value": 1}\nnot json\n', "a.jsonl:2: is not JSON"),
+        ("a.jsonl", "[1]\n", "a.jsonl:1: is not an object"),
+    ],
+)
+def test_a_line_that_is_no_label_is_named(tmp_path, name, text, told):
+    with pytest.raises(BadLabels) as refusal:
+        read(written(tmp_path, text, name))
+    assert told in str(refusal.value)
