@@ -114,7 +114,9 @@ def _gates(evidence: Json) -> Lines:
         meaning = MEANING.get(gate["verdict"], "")
         lines.append(f"{gate['name']}: {gate['verdict']}: {gate['reason']}")
         if gate["name"] == "champion":
-            lines.append(f"  ({meaning}; a day is one sample, {gate.get('blocks', 0)} of them)")
+            lines.append(
+                f"  ({meaning}; each day or block of rows is one sample, {gate.get('blocks', 0)} in all)"
+            )
     metrics = evidence.get("metrics", {})
     for who in ("candidate", "champion"):
         values = metrics.get(who) or {}

@@ -15,14 +15,14 @@ class BadLabels(Exception):
     """A line of the file is not a label."""
 
 
-def read(path: Path, now: datetime | None = None) -> list[dict[str, Any]]:
+def read(path: Path) -> list[dict[str, Any]]:
     """Labels as monitoring takes them, from CSV or JSON lines.
 
-    `request_id` and `value` are needed; `index` (the row's place in its request) is 0 and `at` is *now* when
-    they are left out.
+    `request_id` and `value` are needed. `index` (the row's place in its request) is 0 when it is left out; `at` is
+    then the time at which the file was written, so that the same file again changes nothing.
     Raises: BadLabels with file and line.
     """
-    moment = (now or datetime.now(UTC)).isoformat()
+    moment = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
     lines = _jsonl(path) if path.suffix.lower() in (".jsonl", ".ndjson") else _csv(path)
     made = [_label(path, number, line, moment) for number, line in lines]
     if not made:
@@ -55,7 +55,7 @@ def _jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             yield number, line
 
 
-def _label(path: Path, number: int, line: dict[str, Any], now: str) -> dict[str, Any]:
+def _label(path: Path, number: int, line: dict[str, Any], moment: str) -> dict[str, Any]:
     place = f"{path}:{number}"
     unknown = sorted(str(name) for name in set(line) - set(COLUMNS))
     if unknown:
@@ -64,7 +64,7 @@ def _label(path: Path, number: int, line: dict[str, Any], now: str) -> dict[str,
         raise BadLabels(f"{place}: request_id and value are needed")
     try:
         index = int(line.get("index", 0))
-        at = datetime.fromisoformat(str(line.get("at", now)))
+        at = datetime.fromisoformat(str(line.get("at", moment)))
     except ValueError as error:
         raise BadLabels(f"{place}: {error}") from error
     if at.tzinfo is None:

@@ -1,6 +1,7 @@
 """Follows a loop live: what the controller and the running job tell becomes a few lines of news."""
 
 import contextlib
+import json
 import queue
 import threading
 from collections.abc import Iterator
@@ -44,7 +45,7 @@ class News:
             lines.append(f"run {number} is opened: {run['cause'].get('reason', run['cause'].get('kind'))}")
         for name, step in run["steps"].items():
             if self.changed(f"step {number} {name}", (step["state"], step["state"] == "running")):
-                shown = "" if step["state"] == "running" else step["message"]
+                shown = "" if step["state"] == "running" else _plain(step["message"])
                 lines.append(f"  {name}: {step['state']}" + (f": {shown}" if shown else ""))
         if run["verdict"] is not None and self.changed(f"verdict {number}", run["verdict"]["verdict"]):
             lines += [
@@ -104,6 +105,19 @@ class News:
             parts.append(f"largest drift {most} (PSI {drift[most]:.2f})")
         lines = [f"day {day['day']} is closed: {', '.join(parts)}"]
         return lines + [f"  alarm {alarm['kind']}: {alarm['reason']}" for alarm in day.get("alarms", [])]
+
+
+def _plain(message: str) -> str:
+    """A step's message; numbers that it wrote as JSON are shortened."""
+    try:
+        found = json.loads(message)
+    except ValueError:
+        return message
+    return ", ".join(f"{name} {value:.4g}" for name, value in found.items()) if _numeric(found) else message
+
+
+def _numeric(found: Any) -> bool:
+    return isinstance(found, dict) and all(isinstance(value, int | float) for value in found.values())
 
 
 class Follower:

@@ -24,6 +24,14 @@ class NotRunning(Exception):
     """No platform was found to talk to."""
 
 
+def _alive(pid: int | None) -> bool:
+    """Whether a process with this id runs; a supervisor that was killed leaves its record behind."""
+    try:
+        return pid is not None and " Z " not in Path("/proc", str(pid), "stat").read_text()
+    except FileNotFoundError:
+        return False
+
+
 class Millrace:
     """All services of one platform, as one user or service sees them.
 
@@ -51,8 +59,10 @@ class Millrace:
         home = Path(os.environ.get("MILLRACE_HOME") or Path.home() / ".millrace")
         try:
             found = json.loads((home / "run" / "platform.json").read_text())
-        except FileNotFoundError as error:
-            raise NotRunning(f"no platform is running in {home}; start it with 'millrace up'") from error
+        except FileNotFoundError:
+            found = {}
+        if not _alive(found.get("pid")):
+            raise NotRunning(f"no platform is running in {home}; start it with 'millrace up'")
         return cls(found["urls"], found["token"], project)
 
     def _api(self, service: str) -> Api:

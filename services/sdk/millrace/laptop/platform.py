@@ -19,6 +19,8 @@ ORDER = ("registry", "monitoring", "serving", "training", "controller")
 """The order of starting; stopping is the other way round."""
 READY_SECONDS = 90.0
 LOOK_SECONDS = 0.2
+CHECK_EVERY = 50
+"""Looks between two questions to one service whether it still answers; each service has its own look."""
 
 
 class AlreadyRunning(Exception):
@@ -95,7 +97,12 @@ class Platform:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop all services in reverse order, then what they had started; nothing is left running."""
+        """Stop all services in reverse order, then what they had started; nothing is left running.
+
+        A platform that never started (its home is another one's) has nothing to stop.
+        """
+        if self._lock is None:
+            return
         self._over.set()
         if self._thread is not None:
             self._thread.join()
@@ -103,9 +110,8 @@ class Platform:
             service.stop()
         leftovers.end_recorded(self.run)
         self._forget_running()
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        os.close(self._lock)
+        self._lock = None
 
     def processes(self) -> list[int]:
         """Ids of all processes of the platform: services, their children, Triton and Envoy."""
@@ -193,6 +199,12 @@ class Platform:
             time.sleep(0.05)
 
     def _supervise(self) -> None:
+        look = 0
         while not self._over.wait(LOOK_SECONDS):
-            for service in self.services.values():
-                service.tend()
+            look += 1
+            for place, service in enumerate(self.services.values()):
+                with contextlib.suppress(OSError, psutil.Error):
+                    service.tend()
+                    if look % CHECK_EVERY == place:
+                        service.check()
+                        service.rotate()

@@ -1,6 +1,8 @@
 """One service process: its environment, its start, whether it is ready, and its end."""
 
+import contextlib
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -15,6 +17,8 @@ from millrace.laptop import leftovers, tokens
 ROTATE_BYTES = 20 * 2**20
 BACKOFF_MAX = 10.0
 STABLE_SECONDS = 20.0
+HUNG_SECONDS = 90.0
+"""A process that has not answered for so long is ended and started again; busy machines need patience."""
 
 
 @dataclass
@@ -31,6 +35,7 @@ class Service:
     process: subprocess.Popen[bytes] | None = None
     restarts: int = 0
     started_at: float = 0.0
+    answered_at: float = 0.0
     delay: float = 0.25
     next_start: float = 0.0
     _client: httpx.Client = field(default_factory=lambda: httpx.Client(trust_env=False, timeout=5))
@@ -46,8 +51,7 @@ class Service:
     def start(self) -> None:
         """Start the process in its own group, with its log appended to home/logs."""
         self.log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if self.log.exists() and self.log.stat().st_size > ROTATE_BYTES:
-            self.log.replace(self.log.with_suffix(".log.1"))
+        self.rotate()
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "millrace_core.serve", f"millrace_{self.name}.main"],
@@ -60,6 +64,13 @@ class Service:
         self.started_at = time.monotonic()
         started = psutil.Process(self.process.pid).create_time()
         tokens.write(self.record, {"pid": self.process.pid, "started": started})
+
+    def rotate(self) -> None:
+        """Move a long log aside and begin a new one; the process goes on writing to it (it appends)."""
+        with contextlib.suppress(FileNotFoundError):
+            if self.log.stat().st_size > ROTATE_BYTES:
+                shutil.copyfile(self.log, self.log.with_suffix(".log.1"))
+                os.truncate(self.log, 0)
 
     def waits_for(self) -> str | None:
         """None when it is ready, else what it waits for."""
@@ -86,6 +97,21 @@ class Service:
         self.next_start = 0.0
         self.restarts += 1
         self.start()
+        return True
+
+    def check(self) -> bool:
+        """End a process that is there but has not answered /healthz for a long time; True if it did."""
+        if self.process is None or self.process.poll() is not None:
+            return False
+        try:
+            answered = self._client.get(f"{self.url}/healthz").status_code < 500
+        except httpx.TransportError:
+            answered = False
+        now = time.monotonic()
+        self.answered_at = now if answered else max(self.answered_at, self.started_at)
+        if now - self.answered_at < HUNG_SECONDS:
+            return False
+        leftovers.end_group(psutil.Process(self.process.pid))
         return True
 
     def stop(self) -> None:
