@@ -90,3 +90,71 @@ def serve(home: Path) -> Callable[..., Any]:
             yield client
 
     return opened
+
+
+class MemoryRegistry:
+    """The part of the registry client that training jobs use, in memory."""
+
+    def __init__(self) -> None:
+        self.store: dict[str, bytes] = {}
+        self.versions: dict[tuple[str, int], dict[str, Any]] = {}
+        self.runs: dict[str, dict[str, Any]] = {}
+
+    def put_artifact(self, data: bytes, media_type: str = "") -> str:
+        digest = "sha256:" + hashlib.sha256(data).hexdigest()
+        self.store[digest] = data
+        return digest
+
+    def get_artifact(self, digest: str) -> bytes:
+        return self.store[digest]
+
+    def dataset_version(self, dataset: str, number: int) -> dict[str, Any]:
+        return self.versions[dataset, number]
+
+    def add(self, dataset: str, number: int, table: Any) -> None:
+        """Keep an Arrow table as a dataset version."""
+        from millrace_training.data.files import to_parquet
+        from millrace_training.data.infer import schema
+
+        file = {"digest": self.put_artifact(to_parquet(table)), "rows": table.num_rows}
+        self.versions[dataset, number] = {"number": number, "files": [file], "schema": schema(table)}
+
+    def create_run(self, body: dict[str, Any]) -> dict[str, Any]:
+        self.runs[body["key"]] = body
+        return {"id": body["key"]}
+
+    def update_run(self, run: str, **change: Any) -> dict[str, Any]:
+        self.runs[run] |= change
+        return self.runs[run]
+
+
+@pytest.fixture
+def registry() -> MemoryRegistry:
+    """A registry in memory."""
+    return MemoryRegistry()
+
+
+@pytest.fixture
+def make_context(tmp_path: Path, registry: MemoryRegistry) -> Callable[..., Any]:
+    """Makes the context of a job, as its child process would: `make_context(key="job", is_cancelled=...)`."""
+    from types import SimpleNamespace
+
+    from millrace_training.jobs import executors
+    from millrace_training.jobs.context import Context, JobIdentity
+    from millrace_training.jobs.trials import TrialStore
+
+    def make(key: str = "job", is_cancelled: Callable[[], bool] = lambda: False) -> Context:
+        folder = tmp_path / key
+        (folder / "scratch").mkdir(parents=True, exist_ok=True)
+        return Context(
+            client=SimpleNamespace(registry=registry),
+            scratch=folder / "scratch",
+            trials=TrialStore(folder / "trials.sqlite"),
+            threads=2,
+            job=JobIdentity("1", key, "train", "loop", 1, 1),
+            emit=lambda event, data: None,
+            is_cancelled=is_cancelled,
+            make_executor=lambda name: executors.make(name, 2, 2 << 30),
+        )
+
+    return make

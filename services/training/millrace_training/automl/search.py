@@ -29,11 +29,16 @@ Task = Callable[[Configuration, str, int], tuple[str, dict[str, Any]]]
 
 @dataclass(frozen=True)
 class Trial:
-    """One judged configuration: its loss and its out-of-sample predictions; infinite and None if it failed."""
+    """One judged configuration: its loss and out-of-sample predictions; infinite and none if it failed."""
 
     configuration: Configuration
     loss: float
-    predictions: np.ndarray | None
+    predictions: np.ndarray
+
+    @property
+    def failed(self) -> bool:
+        """Whether it says nothing about its configuration."""
+        return not np.isfinite(self.loss)
 
 
 class Search:
@@ -64,7 +69,7 @@ class Search:
         rest = budget - len(first)
         if rest > 0:
             self._bayesian(rest, budget)
-        return [trial for trial in self.trials if trial.predictions is not None]
+        return [trial for trial in self.trials if not trial.failed]
 
     def _judge(self, configurations: list[Configuration], budget: int) -> None:
         base = len(self.trials)
@@ -84,7 +89,7 @@ class Search:
             else:
                 self._told(item, key, result)
             self._report(budget)
-        if failure and all(trial.predictions is None for trial in self.trials):
+        if failure and all(trial.failed for trial in self.trials):
             raise failure
 
     def _told(self, item: Configuration, key: str, result: dict[str, Any]) -> None:
@@ -100,7 +105,7 @@ class Search:
         values = {"loss": None, "failed": str(error)[:500]}
         self.context.trials.save(self.study, len(self.trials), item, key, values)
         self.context.log("a trial failed", configuration=item["id"], error=str(error)[:500])
-        self.trials.append(Trial(item, np.inf, None))
+        self.trials.append(Trial(item, np.inf, np.empty(0)))
 
     def _report(self, budget: int) -> None:
         last, number = self.trials[-1], len(self.trials)
@@ -128,16 +133,14 @@ class Search:
                 )
             self._judge([item for _, _, item in batch], budget)
             for (study, trial, _), told in zip(batch, self.trials[-len(batch) :], strict=True):
-                failed = told.predictions is None
-                study.tell(trial, None, optuna.trial.TrialState.FAIL) if failed else study.tell(
-                    trial, told.loss
-                )
+                state = optuna.trial.TrialState.FAIL if told.failed else None
+                study.tell(trial, None if told.failed else told.loss, state)
             asked += len(batch)
 
     def _best_families(self) -> list[str]:
         best: dict[str, float] = {}
         for trial in self.trials:
-            if trial.predictions is None:
+            if trial.failed:
                 continue
             family = trial.configuration["family"]
             best[family] = min(best.get(family, np.inf), trial.loss)
@@ -150,7 +153,7 @@ class Search:
         spaces = {name: _distribution(optuna, space) for name, space in SPACES[family].items()}
         for trial in self.trials:
             params = trial.configuration["params"]
-            known = trial.configuration["family"] == family and trial.predictions is not None
+            known = trial.configuration["family"] == family and not trial.failed
             if known and all(spaces[name].low <= params[name] <= spaces[name].high for name in spaces):
                 study.add_trial(
                     optuna.trial.create_trial(params=params, distributions=spaces, value=trial.loss)

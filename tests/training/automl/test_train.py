@@ -1,0 +1,290 @@
+"""The train job: searches, judges on rows that no model has seen, fits again, exports, and proves it."""
+
+import time
+from typing import Any
+
+import numpy as np
+import onnx
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as parquet
+import pytest
+from sklearn.datasets import load_breast_cancer
+
+from millrace_stats.profiles import ProfileSpec
+from millrace_training.automl import pipeline, splits, train
+from millrace_training.automl.portfolio import PORTFOLIO
+from millrace_training.export.session import open_session, predict
+from millrace_training.features.columns import columns_from_signature
+from millrace_training.features.frame import from_arrow, from_rows
+from millrace_training.jobs.errors import Cancelled, JobError
+
+DAYS, A_DAY = 50, 60
+START = 1_357_016_400_000_000  # 2013-01-01 00:00 in New York
+DAY = 86_400_000_000
+
+
+def flights(seed: int = 0) -> pa.Table:
+    """Flights-like rows: numbers with gaps, words, an identifier, a second date, and a concept that moves."""
+    draw = np.random.default_rng(seed)
+    rows = DAYS * A_DAY
+    at = START + np.sort(draw.integers(0, DAYS * DAY, rows))
+    distance = draw.uniform(100, 2_500, rows)
+    dest = draw.integers(0, 12, rows)
+    minutes = distance / 7.5 + dest * 2 + 10 * (at - START) / (DAYS * DAY) + draw.normal(0, 5, rows)
+    return pa.table(
+        {
+            "flight id": [f"f{number}" for number in range(rows)],
+            "departs": pa.array(at, pa.timestamp("us", "UTC")),
+            "distance": pa.array(np.where(draw.random(rows) < 0.05, np.nan, distance), from_pandas=True),
+            "seats": pa.array(draw.integers(50, 300, rows), pa.int64()),
+            "dest": pa.array([None if code == 11 else f"D{code}" for code in dest]),
+            "booked": pa.array(at - draw.integers(0, 90 * DAY, rows), pa.timestamp("us", "UTC")),
+            "minutes": minutes,
+        }
+    )
+
+
+def spec(**change: Any) -> dict[str, Any]:
+    return {
+        "dataset": "flights",
+        "dataset_version": 1,
+        "task": "regression",
+        "target": "minutes",
+        "event_time": "departs",
+        "timezone": "America/New_York",
+        "exclude": [],
+        "cut": None,
+        "holdout_days": 14,
+        "windows": ["all", "20d"],
+        "folds": 5,
+        "search": "refit",
+        "trials": 0,
+        "configurations": [PORTFOLIO[0] | {"params": PORTFOLIO[0]["params"] | {"rounds": 30}}],
+        "seed": 7,
+        "executor": "inline",
+    } | change
+
+
+@pytest.fixture
+def fit(registry, make_context):
+    def run(key: str = "job", table: pa.Table | None = None, **change: Any) -> dict[str, Any]:
+        registry.add("flights", 1, flights() if table is None else table)
+        context = make_context(key)
+        try:
+            return train.run(spec(**change), context)
+        finally:
+            context.close()
+
+    return run
+
+
+class TestByTime:
+    def test_a_full_search_gives_a_whole_release_unit(self, fit, registry):
+        made = fit(search="full", trials=5, configurations=None)
+        assert sorted(made["files"]) == ["baseline.json", "holdout.onnx", "model.onnx"]
+        assert made["metrics"]["holdout"]["r2"] > 0.9
+        assert made["metrics"]["holdout"]["rows"] == pytest.approx(14 * A_DAY, rel=0.1)
+        assert made["parity"]["bad"] == 0
+        assert made["parity"]["rows"] > 2_500
+        assert 1 <= len(made["configurations"]) <= 2
+        assert made["holdout_from"] == "2013-02-06T00:00:00-05:00"
+        assert made["holdout_through"] == made["trained_through"] == "2013-02-20T00:00:00-05:00"
+        assert [item["column"] for item in made["signature"]["inputs"]] == [
+            "distance",
+            "seats",
+            "dest",
+            "booked",
+        ]
+        run = registry.runs[made["run"]]
+        assert run["state"] == "succeeded"
+        assert run["artifacts"] == made["files"]
+
+    def test_the_graph_answers_the_golden_rows_from_their_json(self, fit, registry):
+        made = fit()
+        golden = made["golden"]
+        session = open_session(registry.store[made["files"]["model.onnx"]])
+        columns = columns_from_signature(made["signature"])
+        rows = [
+            {column.name: golden["inputs"][column.name][row] for column in columns}
+            for row in range(len(golden["outputs"]["prediction"]))
+        ]
+        answers = predict(session, from_rows(rows, columns))
+        np.testing.assert_allclose(answers, golden["outputs"]["prediction"], rtol=1e-6)
+
+    def test_the_baseline_has_frozen_bins_daily_profiles_and_the_holdouts_losses(self, fit, registry):
+        made = fit()
+        baseline = orjson.loads(registry.store[made["baseline"]])
+        names = set(ProfileSpec.from_dict(baseline["profile"]).features)
+        assert names == {"distance", "seats", "dest", "booked", "__prediction__"}
+        assert [item["day"] for item in baseline["loss"]] == [f"2013-02-{day:02d}" for day in range(6, 20)]
+        assert sum(item["rows"] for item in baseline["days"]) == DAYS * A_DAY
+        mean = np.average(
+            [item["loss"] for item in baseline["loss"]], weights=[i["n"] for i in baseline["loss"]]
+        )
+        assert mean == pytest.approx(made["metrics"]["holdout"]["mse"])
+
+    def test_no_row_of_the_holdout_influences_the_model_that_is_judged_on_it(self, fit):
+        table = flights()
+        first = fit("a", table, windows=["all"])
+        days = np.asarray(table["departs"].cast(pa.int64())) >= START + 36 * DAY
+        for name in ("minutes", "distance"):
+            values = np.where(days, -1_000.0, np.asarray(table[name].to_numpy()))
+            table = table.set_column(table.column_names.index(name), name, pa.array(values))
+        dest = [
+            f"new {text}" if late else text
+            for text, late in zip(table["dest"].to_pylist(), days, strict=True)
+        ]
+        table = table.set_column(table.column_names.index("dest"), "dest", pa.array(dest))
+        second = fit("b", table, windows=["all"])
+        assert first["files"]["holdout.onnx"] == second["files"]["holdout.onnx"]
+        assert first["files"]["model.onnx"] != second["files"]["model.onnx"]
+
+    def test_rows_from_the_cut_on_are_not_there(self, fit):
+        cut = "2013-02-10T05:00:00Z"
+        table = flights()
+        early = table.filter(pa.array(np.asarray(table["departs"].cast(pa.int64())) < START + 40 * DAY))
+        assert fit("a", table, cut=cut)["files"] == fit("b", early, cut=cut)["files"]
+
+    def test_the_same_input_gives_the_same_digests_under_any_key_and_executor(self, fit):
+        wanted = {"search": "full", "trials": 4, "configurations": None}
+        first, second = fit("a", **wanted), fit("b", executor="pool", **wanted)
+        assert first["files"] == second["files"]
+        assert first["configurations"] == second["configurations"]
+
+    def test_the_better_window_is_chosen_and_told(self, fit):
+        made = fit()
+        assert made["window"] == "20d"
+        assert made["trained_from"] == "2013-01-31T00:00:00-05:00"
+        assert fit("all", windows=["all"])["metrics"]["holdout"]["mse"] > made["metrics"]["holdout"]["mse"]
+
+    @pytest.mark.parametrize(
+        ("change", "told"),
+        [
+            ({"holdout_days": 60}, "before the holdout"),
+            ({"target": "nothing"}, "no column 'nothing'"),
+            ({"target": "dest"}, "must be a number"),
+            ({"configurations": None}, "refit needs"),
+            ({"cut": "2012-01-01T00:00:00Z"}, "before the cut"),
+            ({"exclude": ["distance", "seats", "dest", "booked"]}, "No column is left"),
+            ({"task": "binary"}, "two values"),
+        ],
+    )
+    def test_what_cannot_be_learned_is_refused_in_words(self, fit, change, told):
+        with pytest.raises(JobError, match=told):
+            fit(**change)
+
+
+class TestByFolds:
+    @pytest.fixture
+    def cancer(self, registry) -> dict[str, Any]:
+        data = load_breast_cancer(as_frame=True)
+        table = pa.Table.from_pandas(data.frame.astype({"target": bool}), preserve_index=False)
+        registry.add("cancer", 1, table)
+        change = {
+            "dataset": "cancer",
+            "task": "binary",
+            "target": "target",
+            "event_time": None,
+            "holdout_days": None,
+        }
+        return spec(**change, search="full", trials=4, configurations=None, windows=["all"])
+
+    def test_breast_cancer_is_judged_out_of_fold(self, cancer, registry, make_context):
+        made = train.run(cancer, make_context())
+        assert sorted(made["files"]) == ["baseline.json", "model.onnx", "oof.parquet"]
+        assert made["metrics"]["holdout"]["auc"] > 0.985
+        assert made["metrics"]["holdout"]["log_loss"] < 0.12
+        assert made["parity"]["bad"] == 0
+        assert made["signature"]["classes"] == [False, True]
+        assert made["signature"]["inputs"][0] == {
+            "name": "mean_radius",
+            "datatype": "FP32",
+            "column": "mean radius",
+            "kind": "number",
+        }
+        stored = parquet.read_table(pa.BufferReader(registry.store[made["files"]["oof.parquet"]]))
+        assert (stored.num_rows, stored.column_names) == (569, ["row", "prediction"])
+        rows = from_arrow(
+            pa.Table.from_pandas(load_breast_cancer(as_frame=True).data),
+            columns_from_signature(made["signature"]),
+        )
+        answers = predict(open_session(registry.store[made["files"]["model.onnx"]]), rows)
+        assert ((answers >= 0) & (answers <= 1)).all()
+
+    def test_an_out_of_fold_prediction_does_not_know_its_own_row(self, cancer, registry, make_context):
+        one = cancer | {"search": "refit", "configurations": [PORTFOLIO[1]]}
+        first = train.run(one, make_context("a"))
+        table = load_breast_cancer(as_frame=True).frame.astype({"target": bool})
+        place = 0
+        wild = table.copy()
+        wild.loc[place, "mean radius"] = 1e6
+        registry.add("cancer", 1, pa.Table.from_pandas(wild, preserve_index=False))
+        second = train.run(one, make_context("b"))
+        before, after = (
+            parquet.read_table(pa.BufferReader(registry.store[made["files"]["oof.parquet"]]))[
+                "prediction"
+            ].to_numpy()
+            for made in (first, second)
+        )
+        fold = splits.folds(table["target"].to_numpy().astype(float), 5, True, 7)
+        same_fold = (fold == fold[place]) & (np.arange(569) != place)
+        np.testing.assert_array_equal(before[same_fold], after[same_fold])
+        assert (before[fold != fold[place]] != after[fold != fold[place]]).any()
+
+
+class TestResume:
+    def test_a_killed_search_runs_only_what_was_not_finished_and_decides_the_same(
+        self, fit, registry, make_context, monkeypatch
+    ):
+        wanted = {"search": "full", "trials": 6, "configurations": None}
+        whole = fit("whole", **wanted)
+        fitted = []
+        plain = pipeline.fit
+
+        def counted(configuration, frame, *rest):
+            fitted.append((configuration["id"], frame.rows))
+            return plain(configuration, frame, *rest)
+
+        monkeypatch.setattr(pipeline, "fit", counted)
+        with pytest.raises(Cancelled):
+            train.run(spec(**wanted), make_context("killed", is_cancelled=lambda: len(fitted) >= 3))
+        kept = [trial.params["id"] for trial in make_context("killed").trials.all() if trial.values]
+        assert 1 <= len(kept) <= 3
+        before = list(fitted)
+        made = train.run(spec(**wanted), make_context("killed"))
+        assert not set(before) & set(fitted[len(before) :])
+        assert made["files"] == whole["files"]
+        told = make_context("killed").trials.all()
+        assert [trial.number for trial in told] == list(range(6))
+        assert all(trial.values for trial in told)
+
+    def test_a_trial_that_fails_is_told_and_the_search_goes_on(self, fit, make_context, monkeypatch):
+        plain = pipeline.fit
+
+        def failing(configuration, *rest):
+            if configuration["id"] == "lin-a":
+                raise MemoryError("too large")
+            return plain(configuration, *rest)
+
+        monkeypatch.setattr(pipeline, "fit", failing)
+        made = fit(search="full", trials=3, configurations=None)
+        assert made["parity"]["bad"] == 0
+        failed = [trial for trial in make_context().trials.all() if trial.values["loss"] is None]
+        assert [trial.params["id"] for trial in failed] == ["lin-a"]
+        assert "too large" in failed[0].values["failed"]
+
+
+def test_the_graph_is_small_and_one_row_is_answered_at_once(fit, registry):
+    made = fit(configurations=[PORTFOLIO[5], PORTFOLIO[3]], windows=["all"])
+    graph = registry.store[made["files"]["model.onnx"]]
+    assert len(graph) < 20_000_000
+    onnx.checker.check_model(onnx.load_from_string(graph), full_check=True)
+    session, times = open_session(graph), []
+    frame = from_arrow(flights(), columns_from_signature(made["signature"]))
+    feeds = frame.take(np.arange(1)).feeds()
+    for _ in range(50):
+        began = time.perf_counter()
+        session.run(None, feeds)
+        times.append(time.perf_counter() - began)
+    assert min(times) < 0.001
