@@ -1,0 +1,298 @@
+"""The commands against a platform that answers as prepared: what is asked, what is shown, what is said on refusal."""
+
+import json
+
+import pytest
+import yaml
+
+RUN = {
+    "number": 2, "state": "promoted", "cause": {"kind": "hand", "reason": "a person asked"}, "opened_at": None,
+    "steps": {"train": {"state": "succeeded", "message": "12 trials", "job": "j1"}}, "version": 2, "rollout": 1,
+    "verdict": {"verdict": "passed", "gates": [{"name": "champion", "verdict": "passed", "reason": "better"}]},
+    "decision": "d1", "message": "", "attempts": 1, "created_at": "2026-05-04T00:00:00Z",
+    "ended_at": "2026-05-04T00:01:00Z",
+}  # fmt: skip
+LOOP = {
+    "name": "shop", "project": "default", "mode": "live", "state": "active", "generation": 1, "phase": "watching",
+    "champion": 2, "archive": [1], "run": RUN, "settled_through": "2026-05-04T00:00:00Z", "settled": True,
+    "rest_until": None, "message": "", "created_at": "2026-05-04T00:00:00Z", "updated_at": "2026-05-04T00:00:00Z",
+    "document": {"spec": {"target": "revenue", "data": {"dataset": "shop"}}},
+}  # fmt: skip
+ENDPOINT = {
+    "project": "default", "name": "shop", "model": "shop", "mode": "live", "timezone": "UTC",
+    "url": "http://127.0.0.1:1/v2/models/shop/infer", "stable": 2, "stable_version": 2, "event_time": None,
+    "rollout": None,
+    "revisions": [
+        {"number": 2, "name": "shop--r2", "version": 2, "digest": "sha256:0", "state": "ready", "reason": "",
+         "weight": 10000},
+        {"number": 1, "name": "shop--r1", "version": 1, "digest": "sha256:1", "state": "ready", "reason": "",
+         "weight": 0},
+    ],
+}  # fmt: skip
+ALARM = {
+    "id": "1f0c6a52-0000-0000-0000-000000000000", "endpoint": "shop", "kind": "performance", "state": "open",
+    "opened_day": "2026-05-03", "count": 2, "reason": "the loss is 1.5 times normal",
+}  # fmt: skip
+DOCUMENT = """\
+apiVersion: millrace.dev/v1alpha1
+kind: ModelLoop
+metadata: {name: shop}
+spec: {task: regression, target: revenue, data: {dataset: shop}}
+"""
+
+
+def prepared(fake):
+    fake.answers |= {
+        "GET /v1/loops": (200, [LOOP]),
+        "GET /v1/loops/shop": (200, LOOP),
+        "GET /v1/loops/shop/runs": (200, [RUN]),
+        "GET /v1/loops/shop/runs/2": (200, RUN),
+        "GET /v1/endpoints": (200, [ENDPOINT]),
+        "GET /v1/endpoints/shop": (200, ENDPOINT),
+        "GET /v1/alarms": (200, [ALARM]),
+    }
+    return fake
+
+
+def loads(text):
+    return json.loads(text)
+
+
+@pytest.mark.parametrize("words", ["loops", "runs", "endpoints", "alarms"])
+@pytest.mark.parametrize(("form", "parse"), [("json", loads), ("yaml", yaml.safe_load)])
+def test_lists_are_data_for_programs(fake, millrace, words, form, parse):
+    prepared(fake)
+    done = millrace(words, "list", "-o", form)
+    assert (done.code, done.stderr) == (0, "")
+    assert len(parse(done.stdout)) == 1
+
+
+def test_lists_are_tables_for_people(fake, millrace):
+    prepared(fake)
+    assert "promoted" in millrace("loops", "list").stdout
+    assert "r2 100%, r1 loaded" in millrace("endpoints", "list").stdout
+    assert "1.5 times" in millrace("alarms", "list").stdout
+    assert "revenue" in millrace("loops", "show", "shop").stdout
+
+
+def test_an_alarm_is_found_by_the_beginning_of_its_id(fake, millrace):
+    second = ALARM | {"id": "1f0c6a53-0000-0000-0000-000000000000"}
+    fake.answers["GET /v1/alarms"] = (200, [ALARM, second])
+    assert json.loads(millrace("alarms", "show", "1f0c6a52", "-o", "json").stdout) == ALARM
+    assert "begins 2 alarms" in millrace("alarms", "show", "1f").stderr
+    assert "no alarm" in millrace("alarms", "show", "ff").stderr
+
+
+def test_an_empty_list_says_what_to_do(fake, millrace):
+    fake.answers["GET /v1/loops"] = (200, [])
+    assert "millrace init" in millrace("loops", "list").stderr
+    assert json.loads(millrace("loops", "list", "-o", "json").stdout) == []
+
+
+def test_a_refusal_is_told_with_every_mistake(fake, millrace):
+    errors = [{"where": "rows[0].price", "what": "is text", "mend": "send a number"}]
+    fake.answers["POST /v1/endpoints/shop:predict"] = (
+        422,
+        {"title": "Bad input", "status": 422, "detail": "the rows do not fit", "errors": errors},
+    )
+    done = millrace("predict", "shop", "--row", '{"price": "dear"}')
+    assert (done.code, done.stdout) == (1, "")
+    assert "the rows do not fit" in done.stderr
+    assert "rows[0].price: is text; send a number" in done.stderr
+
+
+@pytest.mark.parametrize(("status", "told"), [(401, "token"), (403, "token"), (404, "list")])
+def test_a_refusal_without_details_comes_with_a_remedy(fake, millrace, status, told):
+    fake.answers["GET /v1/loops/shop"] = (status, {"title": "No", "status": status, "detail": "no"})
+    done = millrace("loops", "show", "shop")
+    assert done.code == 1
+    assert told in done.stderr
+
+
+def test_without_a_platform_it_says_how_to_start_one(nowhere, millrace):
+    done = millrace("loops", "list")
+    assert done.code == 3
+    assert "millrace up" in done.stderr
+
+
+def test_a_platform_that_was_killed_is_not_running(nowhere, millrace):
+    (nowhere / "run").mkdir(parents=True)
+    record = {"urls": {"controller": "http://127.0.0.1:1"}, "token": "t", "pid": 2**22 + 1, "started": 1.0}
+    (nowhere / "run" / "platform.json").write_text(json.dumps(record))
+    assert millrace("loops", "list").code == 3
+
+
+def test_rows_are_predicted_and_numbered(fake, millrace, tmp_path):
+    prepared(fake)
+    answer = {"request_id": "q1", "version": 2, "revision": "shop--r2", "predictions": [1.5, 2.5]}
+    fake.answers["POST /v1/endpoints/shop:predict"] = (200, answer)
+    inputs = {"signature": {"inputs": [{"column": "price"}, {"column": "shop"}]}}
+    fake.answers["GET /v1/models/shop/versions/2"] = (200, inputs)
+    path = tmp_path / "rows.csv"
+    path.write_text("price,shop,revenue\n1.5,A,\n,B,7\n")
+    done = millrace("predict", "shop", "--rows", path, "--key", "k", "-o", "json")
+    assert [(item["index"], item["prediction"]) for item in json.loads(done.stdout)] == [(0, 1.5), (1, 2.5)]
+    sent = json.loads(next(body for what, _, body in fake.seen if what.endswith(":predict")))
+    assert sent["rows"] == [{"price": 1.5, "shop": "A"}, {"price": None, "shop": "B"}]
+    assert sent["key"] == "k"
+    assert "left out: revenue" in done.stderr
+
+
+@pytest.mark.parametrize("row", ["{", "[1]", "3"])
+def test_a_row_that_is_no_object_is_refused_before_anything_is_sent(fake, millrace, row):
+    done = millrace("predict", "shop", "--row", row)
+    assert done.code == 1
+    assert "--row is not" in done.stderr
+    assert fake.seen == []
+
+
+def test_labels_are_sent_as_read(fake, millrace, tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("request_id,index,value,at\nq1,1,3.5,2026-05-04T00:00:00Z\n")
+    fake.answers["POST /v1/monitors/shop/labels"] = (
+        200,
+        {"new": 1, "corrected": 0, "unchanged": 0, "labelled": 1},
+    )
+    done = millrace("labels", "push", "shop", path, "--complete-through", "2026-05-05T00:00:00Z")
+    assert "1 new" in done.stdout
+    sent = json.loads(fake.seen[-1][2])
+    assert sent["complete_through"] == "2026-05-05T00:00:00Z"
+    assert sent["labels"][0]["value"] == 3.5
+
+
+def test_a_loop_with_mistakes_is_not_sent(fake, millrace, tmp_path):
+    path = tmp_path / "shop.yaml"
+    path.write_text(DOCUMENT.replace("regression", "ranking"))
+    done = millrace("apply", "-f", path)
+    assert done.code == 1
+    assert f"{path}:4: spec.task:" in done.stderr
+    assert fake.seen == []
+
+
+def test_a_loop_whose_first_data_is_missing_is_not_sent(fake, millrace, tmp_path):
+    path = tmp_path / "shop.yaml"
+    path.write_text(DOCUMENT.replace("dataset: shop", "dataset: shop, source: {path: gone.csv}"))
+    done = millrace("apply", "-f", path)
+    assert "there is no file" in done.stderr
+    assert fake.seen == []
+
+
+def test_a_declared_loop_tells_what_comes_next(fake, millrace, tmp_path):
+    path = tmp_path / "shop.yaml"
+    path.write_text(DOCUMENT)
+    fake.answers["PUT /v1/loops/shop"] = (200, LOOP | {"run": None})
+    done = millrace("apply", "-f", path, "--wait", "0")
+    assert done.code == 0, done.stderr
+    assert "millrace data push shop" in done.stdout
+    sent = json.loads(next(body for what, _, body in fake.seen if what == "PUT /v1/loops/shop"))
+    assert sent["spec"]["switchBack"]["rest"] == "14d"
+
+
+def test_refused_data_is_reported_check_by_check(fake, millrace, tmp_path):
+    path = tmp_path / "new.csv"
+    path.write_text("price\n-1\n")
+    check = {"check": "range", "column": "price", "verdict": "failed", "observed": "1 row below 0", "rows": 1,
+             "allowed": "0 to 9", "examples": ["row 1: -1"], "mend": "Look where they come from."}  # fmt: skip
+    result = {
+        "accepted": False,
+        "dataset_version": None,
+        "report": {"rows": 1, "checks": [check]},
+        "quarantine": 7,
+    }
+    job = {"id": "j1", "key": "k", "kind": "ingest", "state": "succeeded", "progress": None, "result": result}
+    prepared(fake).answers |= {
+        "POST /v1/artifacts": (201, {"digest": "sha256:" + "a" * 64, "size": 9, "media_type": "text/csv"}),
+        "POST /v1/jobs": (201, job),
+        "GET /v1/jobs/j1": (200, job),
+        "POST /v1/loops/shop:wake": (200, {}),
+    }
+    done = millrace("data", "push", "shop", path)
+    assert done.code == 1
+    for told in (
+        "new.csv is refused",
+        "range price: 1 row below 0 (allowed: 0 to 9)",
+        "row 1: -1",
+        "quarantine",
+    ):
+        assert told in done.stderr
+
+
+def test_steering_says_what_was_done(fake, millrace):
+    prepared(fake)
+    for verb in ("pause", "resume", "retrain", "rollback"):
+        fake.answers[f"POST /v1/loops/shop:{verb}"] = (200, RUN if verb == "retrain" else LOOP)
+    fake.answers["DELETE /v1/loops/shop"] = (200, LOOP)
+    assert "paused" in millrace("pause", "shop").stdout
+    assert "goes on" in millrace("resume", "shop").stdout
+    assert "Run 2" in millrace("retrain", "shop", "--search").stdout
+    assert json.loads(fake.seen[-1][2])["search"] is True
+    assert "version 2" in millrace("rollback", "shop", "--to", "2", "--reason", "complaints").stdout
+    assert json.loads(fake.seen[-1][2]) == {"to": 2, "reason": "complaints"}
+
+
+def test_a_loop_is_deleted_only_after_a_yes(fake, millrace):
+    fake.answers["DELETE /v1/loops/shop"] = (200, LOOP)
+    assert millrace("delete", "shop", input="n\n").code == 1
+    assert fake.seen == []
+    assert millrace("delete", "shop", "--yes").code == 0
+    assert fake.seen[-1][0] == "DELETE /v1/loops/shop"
+
+
+def test_watching_once_tells_how_the_loop_stands(fake, millrace):
+    prepared(fake)
+    done = millrace("watch", "shop", "--once")
+    assert done.code == 0
+    for told in (
+        "run 2 is opened: a person asked",
+        "train: succeeded: 12 trials",
+        "version 2 is in production",
+    ):
+        assert told in done.stdout
+
+
+def test_watching_ends_with_the_run_and_tells_by_its_exit_code(fake, millrace):
+    prepared(fake)
+    assert millrace("watch", "shop").code == 0
+    fake.answers["GET /v1/loops/shop"] = (200, LOOP | {"run": RUN | {"state": "aborted", "message": "NaN"}})
+    done = millrace("watch", "shop")
+    assert done.code == 1
+    assert "run 2 ends aborted: NaN" in done.stdout
+
+
+def test_a_backtest_is_followed_to_its_result(fake, millrace, tmp_path):
+    loop, history = tmp_path / "shop.yaml", tmp_path / "history.csv"
+    loop.write_text(DOCUMENT.replace("dataset: shop", "dataset: shop, eventTime: sold_at"))
+    history.write_text("sold_at,revenue\n2026-05-04,1\n")
+    result = {"runs": 9, "promotions": 4}
+    fake.answers |= {
+        "POST /v1/artifacts": (201, {"digest": "sha256:" + "a" * 64, "size": 9, "media_type": "text/csv"}),
+        "POST /v1/backtests": (201, {"id": "b1", "state": "running", "result": None}),
+        "GET /v1/backtests/b1": (200, {"id": "b1", "state": "succeeded", "result": result, "progress": None}),
+    }
+    done = millrace("backtest", "-f", loop, "--data", history)
+    assert done.code == 0, done.stderr
+    assert "promotions" in done.stdout
+    shown = millrace("backtest", "-f", loop, "--data", history, "-o", "json")
+    assert json.loads(shown.stdout)["result"] == result
+
+
+def test_a_backtest_needs_event_times(fake, millrace, tmp_path):
+    loop, history = tmp_path / "shop.yaml", tmp_path / "history.csv"
+    loop.write_text(DOCUMENT)
+    history.write_text("revenue\n1\n")
+    done = millrace("backtest", "-f", loop, "--data", history)
+    assert "spec.data.eventTime is missing" in done.stderr
+    assert fake.seen == []
+
+
+def test_the_report_is_written_to_a_file(fake, millrace, tmp_path):
+    fake.answers["GET /v1/monitors/shop/report"] = (200, b"<html>drift</html>")
+    assert millrace("report", "shop", "--out", tmp_path / "r.html").code == 0
+    assert (tmp_path / "r.html").read_text() == "<html>drift</html>"
+
+
+def test_the_project_travels_with_every_call(fake, millrace, monkeypatch):
+    monkeypatch.setenv("MILLRACE_PROJECT", "default")
+    fake.answers["GET /v1/loops"] = (200, [])
+    millrace("--project", "sales", "loops", "list")
+    assert "project=sales" in fake.seen[-1][1]
