@@ -1,5 +1,7 @@
 """The registry service."""
 
+import asyncio
+
 from fastapi import FastAPI
 
 from millrace_core.app import create_app
@@ -25,6 +27,7 @@ class RegistrySettings(Settings):
 
 async def _open_store(app: FastAPI) -> None:
     app.state.store = Store(app.state.settings.storage_url)
+    app.state.inspecting = asyncio.Semaphore(1)
 
 
 def build(settings: RegistrySettings | None = None) -> FastAPI:

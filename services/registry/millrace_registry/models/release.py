@@ -12,24 +12,27 @@ from millrace_core.storage import Store
 from millrace_registry.models.schemas import VersionWrite
 
 SECONDS = 90
-ONE_AT_A_TIME = asyncio.Semaphore(1)
 
 
-async def check(store: Store, new: VersionWrite) -> None:
-    """Refuse a release whose ONNX files are not plain models or do not fit the signature (BadInput)."""
+async def check(store: Store, turn: asyncio.Semaphore, new: VersionWrite) -> None:
+    """Refuse a release whose ONNX files are not plain models or do not fit the signature (BadInput).
+
+    Args:
+        turn: lets one inspection run at a time.
+    """
     for name, digest in sorted(new.files.items()):
         if name.endswith(".onnx"):
-            found = await inspect(store, name, digest)
+            found = await inspect(store, turn, name, digest)
             _compare(name, found, new)
 
 
-async def inspect(store: Store, name: str, digest: str) -> dict[str, Any]:
+async def inspect(store: Store, turn: asyncio.Semaphore, name: str, digest: str) -> dict[str, Any]:
     """Inputs and outputs of a stored graph, parsed in a limited child process. Raises BadInput."""
     with tempfile.NamedTemporaryFile(suffix=".onnx") as copy:
         async for chunk in store.open(digest):
             copy.write(chunk)
         copy.flush()
-        async with ONE_AT_A_TIME:
+        async with turn:
             answer = await _child(Path(copy.name))
     if answer is None:
         raise _refused(name, "it could not be read within the limits of time and memory")

@@ -61,7 +61,7 @@ async def add_version(
     if same is not None:
         response.status_code = 200
         return queries.read(found, same)
-    await release.check(request.app.state.store, body)
+    await release.check(request.app.state.store, request.app.state.inspecting, body)
     async with request.app.state.sessions.begin() as session:
         found = await queries.get(session, project, model)
         same = await queries.known(session, found, body)
