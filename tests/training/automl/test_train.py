@@ -146,11 +146,15 @@ class TestByTime:
         early = table.filter(pa.array(np.asarray(table["departs"].cast(pa.int64())) < START + 40 * DAY))
         assert fit("a", table, cut=cut)["files"] == fit("b", early, cut=cut)["files"]
 
-    def test_the_same_input_gives_the_same_digests_under_any_key_and_executor(self, fit):
+    def test_the_same_input_gives_the_same_digests_under_any_key(self, fit):
         wanted = {"search": "full", "trials": 4, "configurations": None}
-        first, second = fit("a", **wanted), fit("b", executor="pool", **wanted)
+        first, second = fit("a", **wanted), fit("b", **wanted)
         assert first["files"] == second["files"]
         assert first["configurations"] == second["configurations"]
+        assert fit("c", seed=8, **wanted)["files"] != first["files"]
+
+    def test_a_pool_of_processes_gives_the_same_digests(self, fit):
+        assert fit("a")["files"] == fit("b", executor="pool")["files"]
 
     def test_the_better_window_is_chosen_and_told(self, fit):
         made = fit()

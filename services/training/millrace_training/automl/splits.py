@@ -69,6 +69,15 @@ def folds(target: np.ndarray, count: int, binary: bool, seed: int) -> np.ndarray
     return made
 
 
+def day_folds(table: Table, rows: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Fold of each row of the table, int64: whole days together, -1 for all but the given *rows*."""
+    assert table.days is not None
+    days, place = np.unique(table.days[rows], return_inverse=True)
+    made = np.full(table.frame.rows, -1, np.int64)
+    made[rows] = (np.random.default_rng(seed).permutation(len(days)) % count)[place]
+    return made
+
+
 def sample(rows: np.ndarray, most: int, seed: int) -> np.ndarray:
     """At most so many of the *rows*, drawn once and kept in order."""
     if len(rows) <= most:

@@ -83,8 +83,8 @@ def cross_validate(payload: dict[str, Any]) -> dict[str, Any]:
     """Out-of-fold predictions of a configuration for all rows.
 
     Args:
-        payload: {folder, out, configuration, folds (name of an array with each row's fold), only (folds to judge,
-            or None for all), binary, offset, seed}.
+        payload: {folder, out, configuration, folds (name of an array with each row's fold; -1: none), only
+            (folds to judge, or None for all), binary, offset, seed}.
     Returns: {seconds, predictions (path): NaN for rows of folds that were not judged}.
     """
     out = Path(payload["out"])
@@ -96,7 +96,7 @@ def cross_validate(payload: dict[str, Any]) -> dict[str, Any]:
     frame, target, fold = place.frame(), place.target(), place.rows(payload["folds"])
     predicted = np.full(frame.rows, np.nan)
     for number in payload["only"] or range(int(fold.max()) + 1):
-        train, here = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
+        train, here = np.flatnonzero((fold != number) & (fold >= 0)), np.flatnonzero(fold == number)
         fitted = pipeline.fit(
             payload["configuration"],
             frame.take(train),

@@ -74,7 +74,7 @@ class Training:
     def __init__(self, spec: dict[str, Any], context: Context, table: Table) -> None:
         self.spec, self.context, self.table = spec, context, table
         self.task, self.seed = spec["task"], int(spec.get("seed") or 0)
-        self.binary = self.task == "binary"
+        self.binary, self.folds = self.task == "binary", int(self.spec.get("folds") or 5)
         self.zone = spec.get("timezone") or "UTC"
         self.offset = standard_offset(self.zone)
         self.scale = 1.0 if self.binary else float(np.std(table.target)) or 1.0
@@ -120,10 +120,10 @@ class Training:
     def by_folds(self) -> dict[str, Any]:
         """Judge by cross-validation, then fit on everything."""
         table = self.table
-        fold = splits.folds(table.target, int(self.spec.get("folds") or 5), self.binary, self.seed)
+        fold = splits.folds(table.target, self.folds, self.binary, self.seed)
         self.place.keep_rows("folds", fold)
         only = None if table.frame.rows < splits.SMALL else [0]
-        configurations = self._configurations() or self._searched_by_folds(fold, only)
+        configurations = self._configurations() or self._searched_by_folds(fold, only, None)
         chosen = configurations[0]
         predicted = self._out_of_fold(chosen)
         loss = losses(self.task, table.target, predicted)
@@ -162,25 +162,33 @@ class Training:
         } | more
 
     def _searched(self, split: splits.TimeSplit) -> list[Configuration]:
+        """Search on the rows before the holdout: judged on their last days, or by folds of days if they are few."""
+        days = self.table.days
+        assert days is not None
+        if len(split.before) < splits.SMALL and len(np.unique(days[split.before])) >= self.folds:
+            fold = splits.day_folds(self.table, split.before, self.folds, self.seed)
+            return self._searched_by_folds(fold, None, days)
         rows = splits.sample(split.search, SEARCH_ROWS, self.seed)
         train, validation = (
             self.place.keep_rows("search", rows),
             self.place.keep_rows("validation", split.validation),
         )
-        target = self.table.target[split.validation]
 
         def task(item: Configuration, key: str, seed: int) -> tuple[str, dict[str, Any]]:
             return FIT, self._payload(item, f"trial-{key}", train, predict=validation, seed=seed)
 
-        assert self.table.days is not None
-        return self._best(task, target, self.table.days[split.validation])
+        return self._best(task, self.table.target[split.validation], days[split.validation])
 
-    def _searched_by_folds(self, fold: np.ndarray, only: list[int] | None) -> list[Configuration]:
+    def _searched_by_folds(
+        self, fold: np.ndarray, only: list[int] | None, blocks: np.ndarray | None
+    ) -> list[Configuration]:
+        name = self.place.keep_rows("search-folds", fold)
+
         def task(item: Configuration, key: str, seed: int) -> tuple[str, dict[str, Any]]:
-            payload = self._payload(item, f"trial-{key}", "", folds="folds", only=only, seed=seed)
+            payload = self._payload(item, f"trial-{key}", "", folds=name, only=only, seed=seed)
             return CROSS_VALIDATE, payload
 
-        return self._best(task, self.table.target, None)
+        return self._best(task, self.table.target, blocks)
 
     def _best(self, task: Any, target: np.ndarray, blocks: np.ndarray | None) -> list[Configuration]:
         """Search, select, and return the chosen configuration first, then the best of another family."""

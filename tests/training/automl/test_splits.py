@@ -1,0 +1,65 @@
+"""Splits keep time in order, days whole and classes balanced."""
+
+import numpy as np
+import pytest
+
+from millrace_training.automl import splits
+from millrace_training.automl.table import Table, day_numbers, iso_day, midnight
+from millrace_training.features.frame import Frame
+from millrace_training.jobs.errors import JobError
+
+
+def table(days: np.ndarray) -> Table:
+    frame = Frame([], {}, {}, len(days))
+    return Table(frame, np.zeros(len(days)), None, days, days * 86_400_000_000)
+
+
+DAYS = np.sort(np.random.default_rng(0).integers(100, 160, 6_000))
+
+
+def test_search_validation_and_holdout_follow_each_other():
+    split = splits.by_time(table(DAYS), 28)
+    assert DAYS[split.search].max() < DAYS[split.validation].min()
+    assert DAYS[split.validation].max() < split.first_holdout_day <= DAYS[split.holdout].min()
+    assert split.end_day - split.first_holdout_day == 28
+    assert len(split.search) + len(split.validation) == len(split.before)
+    assert len(split.before) + len(split.holdout) == len(DAYS)
+
+
+def test_a_holdout_that_leaves_nothing_to_learn_from_is_refused():
+    with pytest.raises(JobError, match="before the holdout") as caught:
+        splits.by_time(table(DAYS), 60)
+    assert "holdout" in caught.value.mend
+
+
+def test_a_window_is_the_last_days_before_its_end():
+    rows = np.arange(len(DAYS))
+    assert splits.window_rows(table(DAYS), rows, "all", 150).tolist() == rows.tolist()
+    assert set(DAYS[splits.window_rows(table(DAYS), rows, "10d", 160)]) == set(range(150, 160))
+
+
+def test_folds_of_classes_are_balanced_and_repeatable():
+    target = (np.arange(1_000) % 10 == 0).astype(float)
+    made = splits.folds(target, 5, True, 3)
+    assert [int(target[made == fold].sum()) for fold in range(5)] == [20] * 5
+    assert np.bincount(made).tolist() == [200] * 5
+    assert (made == splits.folds(target, 5, True, 3)).all()
+    assert (made != splits.folds(target, 5, True, 4)).any()
+
+
+def test_folds_of_days_keep_a_day_together_and_leave_the_holdout_out():
+    whole = table(DAYS)
+    split = splits.by_time(whole, 28)
+    made = splits.day_folds(whole, split.before, 5, 1)
+    assert set(made[split.holdout]) == {-1}
+    assert set(made[split.before]) == set(range(5))
+    assert all(len(set(made[day == DAYS])) == 1 for day in np.unique(DAYS))
+
+
+def test_days_begin_at_local_midnight_in_summer_and_winter():
+    for date, hour in (("2013-01-15", 5), ("2013-07-15", 4)):
+        instant = np.datetime64(f"{date}T{hour:02d}:00", "us").astype(np.int64)
+        found = day_numbers(np.array([instant - 1, instant]), "America/New_York")
+        assert iso_day(found[1]) == date
+        assert found[1] - found[0] == 1
+        assert midnight(int(found[1]), "America/New_York").timestamp() * 1e6 == instant
