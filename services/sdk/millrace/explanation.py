@@ -139,6 +139,8 @@ def _alarm(evidence: Json) -> Lines:
         )
     for name, score in (evidence.get("features") or {}).items():
         lines.append(f"{name}: " + ", ".join(f"{key} {_number(value)}" for key, value in _numbers(score)))
+    if "differing" in evidence:
+        lines.append(f"{evidence['differing']} of {evidence.get('rows')} answers differ")
     if "share" in evidence:
         others = ((key, evidence[key]) for key in ("normal", "usual", "allowed") if key in evidence)
         compared = ", ".join(f"{key} {value:.1%}" for key, value in others)
@@ -194,10 +196,11 @@ def _moved(evidence: Json) -> Lines:
 
 def _data(evidence: Json) -> Lines:
     lines = []
-    if evidence.get("rows") is not None:
+    if evidence.get("rows"):
         lines.append(f"{evidence['rows']} rows, {evidence.get('new_rows') or 0} of them new")
     for item in evidence.get("failed") or []:
-        lines.append(f"broken: {_plain(item)}")
+        column = f" of the column {item['column']}" if item.get("column") else ""
+        lines.append(f"broken: {item['check']}{column}")
     return lines
 
 
@@ -247,13 +250,9 @@ def _numbers(values: Json) -> list[tuple[str, Any]]:
 
 
 def _number(value: Any) -> str:
-    return f"{value:.4g}" if _is_number(value) else "unknown"
-
-
-def _plain(item: Any) -> str:
-    return (
-        ", ".join(f"{name} {value}" for name, value in item.items()) if isinstance(item, dict) else str(item)
-    )
+    if not _is_number(value):
+        return "unknown"
+    return f"{value:.0f}" if float(value).is_integer() else f"{value:.4g}"
 
 
 def _span(seconds: float) -> str:

@@ -1,0 +1,77 @@
+"""Decisions in plain words: the numbers, what led to them and what followed."""
+
+from typing import get_args
+
+import pytest
+
+from millrace import decisions, explanation
+
+MEASURED = {
+    "rollout.started": ({"version": 2, "plan": {"mirror": {"percent": 100, "seconds": 86400},
+                         "canary": [{"percent": 10, "seconds": 43200}]}},
+                        ["mirror 100 % of requests for 1 days", "then 10 % of the traffic for 12 hours"]),
+    "rollout.step": ({"version": 2, "not_finite": 3, "constant": True,
+                      "quality": {"verdict": "inconclusive", "reason": "1 block is too few"}},
+                     ["3 answers were not finite", "same answer to everything", "inconclusive: 1 block is too few"]),
+    "switch-back": ({"from": 6, "to": 5, "gain": 0.112, "days": 11, "margin": 0.02, "log_value": 14.9,
+                     "log_level": 12.1},
+                    ["from version 6 to version 5", "11.2% lower", "over 11 days", "14.9, the level is 12.1"]),
+    "rollback": ({"left": 6, "version": 5}, ["from version 6 to version 5"]),
+    "data.refused": ({"rows": 0, "new_rows": 0, "failed": [{"check": "range", "column": "distance"},
+                      {"check": "duplicates", "column": None}]},
+                     ["broken: range of the column distance", "broken: duplicates"]),
+    "data.accepted": ({"rows": 50, "new_rows": 20, "failed": []}, ["50 rows, 20 of them new"]),
+    "model.registered": ({"digest": "sha256:e3", "lineage": {"dataset_version": 4}}, ["from data version 4"]),
+    "run.opened": ({"cause": "schedule", "days": 31.0, "schedule": "30d", "dataset_version": 2},
+                   ["it was time by the schedule", "31 days since the last run"]),
+    "run.closed": ({"champion": 1, "version": None}, ["it registered nothing", "version 1 is champion"]),
+    "alarm.opened": ({"loss": 9.5, "reference_mean": 4.0, "reference_scale": 0.5, "reference_days": 28, "days": 40,
+                      "log_value": 15.0, "log_level": 12.5},
+                     ["the day's loss 9.5; normal is 4 ± 0.5 over 28 days", "log evidence 15"]),
+    "gate.verdict": ({"gates": [{"name": "champion", "verdict": "inconclusive", "reason": "-1.2%", "blocks": 28}],
+                      "metrics": {"candidate": {"rmse": 9.832, "rows": 26158.0}, "champion": None}},
+                     ["champion: inconclusive: -1.2%", "28 in all", "candidate: rmse 9.832, rows 26158"]),
+}  # fmt: skip
+
+
+def decision(kind, evidence=None, number=1, **more):
+    subject = f"{kind} {number}"
+    return {
+        "id": decisions.decision_id("default", "shop", kind, subject, None), "number": number, "loop": "shop",
+        "run": 3, "kind": kind, "subject": subject, "outcome": "done", "event_time": f"2026-05-0{number}T04:00:00Z",
+        "author": "controller", "reason": f"the reason of {subject}.", "evidence": evidence or {}, "cause": None,
+        "followed_by": [],
+    } | more  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", sorted(MEASURED))
+def test_the_numbers_of_a_decision_are_told(kind):
+    evidence, told = MEASURED[kind]
+    text = "\n".join(explanation.explain(decision(kind, evidence)))
+    assert f"the reason of {kind} 1." in text
+    for words in told:
+        assert words in text
+
+
+@pytest.mark.parametrize("kind", get_args(decisions.Kind))
+def test_a_decision_without_evidence_is_told_all_the_same(kind):
+    lines = explanation.explain(decision(kind))
+    assert lines[0].startswith(f"{kind} (done): shop, run 3, event time 2026-05-01 04:00")
+
+
+def test_causes_and_consequences_are_followed():
+    alarm = decision("alarm.opened", number=1, subject="shop/performance")
+    opened = decision("run.opened", {"cause": "alarm", "alarm": "performance", "evidence": {}}, number=2)
+    verdict = decision("gate.verdict", number=3, cause=opened["id"])
+    every = [alarm, opened, verdict]
+    text = "\n".join(explanation.explain(verdict, every))
+    came = text.split("It came from:")[1]
+    assert came.index("run.opened") < came.index("alarm.opened")
+    assert "gate.verdict" in "\n".join(explanation.explain(opened, every)).split("What followed:")[1]
+    assert "run.opened" in "\n".join(explanation.explain(alarm, every)).split("What followed:")[1]
+
+
+def test_a_circle_of_causes_ends():
+    first, second = decision("rollback", number=1), decision("alias.moved", number=2)
+    first["cause"], second["cause"] = second["id"], first["id"]
+    assert len(explanation.explain(first, [first, second])) < 20
