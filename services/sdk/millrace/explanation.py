@@ -176,7 +176,7 @@ def _started(evidence: Json) -> Lines:
             f"mirror {mirror['percent']:g} % of requests for {_span(mirror['seconds'])} of event time"
         )
     lines += [
-        f"then {step['percent']:g} % of the traffic for {_span(step['seconds'])}"
+        f"then {step['percent']:g} % of the traffic for {_span(step['seconds'])} of event time"
         for step in plan.get("canary", [])
     ]
     return [*lines, "then all of it"]

@@ -61,13 +61,8 @@ class News:
     def of_job(self, event: str, data: Json) -> list[str]:
         """Lines for one event of the running job."""
         if event == "trial" and data.get("values") is not None:
-            numbers = ", ".join(
-                f"{name} {value:.5g}"
-                for name, value in data["values"].items()
-                if isinstance(value, int | float) and not isinstance(value, bool)
-            )
             kind = data.get("params", {}).get("id") or data["study"]
-            return [f"    trial {data['number']} ({kind}): {numbers}"]
+            return [f"    trial {data['number']} ({kind}): {_outcome(data['values'])}"]
         if event == "log":
             return [f"    {data['message']}"]
         return []
@@ -107,17 +102,25 @@ class News:
         return lines + [f"  alarm {alarm['kind']}: {alarm['reason']}" for alarm in day.get("alarms", [])]
 
 
+def _outcome(values: Json) -> str:
+    if "failed" in values:
+        return f"failed: {values['failed']}"
+    return ", ".join(f"{name} {value:.5g}" for name, value in values.items() if _is_number(value))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
 def _plain(message: str) -> str:
     """A step's message; numbers that it wrote as JSON are shortened."""
     try:
         found = json.loads(message)
     except ValueError:
         return message
-    return ", ".join(f"{name} {value:.4g}" for name, value in found.items()) if _numeric(found) else message
-
-
-def _numeric(found: Any) -> bool:
-    return isinstance(found, dict) and all(isinstance(value, int | float) for value in found.values())
+    if not isinstance(found, dict) or not all(_is_number(value) for value in found.values()):
+        return message
+    return ", ".join(f"{name} {value:.4g}" for name, value in found.items())
 
 
 class Follower:

@@ -1,0 +1,90 @@
+"""What happens in a loop is told once, line by line."""
+
+from millrace.watching import News
+
+
+def run(**more) -> dict:
+    made = {
+        "number": 1, "state": "running", "cause": {"kind": "data", "reason": "there is data"}, "steps": {},
+        "verdict": None, "message": "", "ended_at": None,
+    }  # fmt: skip
+    return made | more
+
+
+def loop(run: dict | None, **more) -> dict:
+    return {"message": "", "run": run, "champion": None} | more
+
+
+def step(state: str, message: str = "") -> dict:
+    return {"state": state, "message": message, "job": None}
+
+
+def test_every_step_is_told_when_it_begins_and_when_it_ends() -> None:
+    news = News()
+    assert news.of_loop(loop(None)) == []
+    assert news.of_loop(loop(run(steps={"train": step("running", "job a")}))) == [
+        "run 1 is opened: there is data",
+        "  train: running",
+    ]
+    assert news.of_loop(loop(run(steps={"train": step("running", "job b")}))) == []
+    ended = loop(run(steps={"train": step("succeeded", '{"rmse": 11.61234, "rows": 100}')}))
+    assert news.of_loop(ended) == ["  train: succeeded: rmse 11.61, rows 100"]
+    assert news.of_loop(ended) == []
+
+
+def test_the_verdict_comes_with_every_gate() -> None:
+    gates = [{"name": "champion", "verdict": "failed", "reason": "+4.0% is above +2.0%"}]
+    lines = News().of_loop(loop(run(verdict={"verdict": "failed", "gates": gates})))
+    assert "    failed       champion: +4.0% is above +2.0%" in lines
+
+
+def test_the_end_and_the_new_champion_are_told() -> None:
+    news = News()
+    news.of_loop(loop(run()))
+    ended = run(state="promoted", message="version 1 was rolled out", ended_at="2026-01-01T00:00:00Z")
+    assert news.of_loop(loop(ended, champion=1)) == [
+        "run 1 ends promoted: version 1 was rolled out",
+        "version 1 is in production",
+    ]
+
+
+def test_what_is_in_the_way_is_told_once() -> None:
+    news = News()
+    assert news.of_loop(loop(None, message="serving does not answer")) == ["waits: serving does not answer"]
+    assert news.of_loop(loop(None, message="serving does not answer")) == []
+
+
+def test_trials_are_told_with_their_numbers() -> None:
+    trial = {
+        "study": "search",
+        "number": 3,
+        "params": {"id": "lgb-a"},
+        "values": {"loss": 0.123456, "seconds": 2.0},
+    }
+    assert News().of_job("trial", trial) == ["    trial 3 (lgb-a): loss 0.12346, seconds 2"]
+    assert News().of_job("trial", trial | {"values": None}) == []
+    failed = trial | {"values": {"loss": None, "failed": "out of memory"}}
+    assert News().of_job("trial", failed) == ["    trial 3 (lgb-a): failed: out of memory"]
+    assert News().of_job("progress", {"step": "search"}) == []
+
+
+def test_a_rollout_is_told_step_by_step() -> None:
+    news = News()
+    revisions = [{"version": 1, "weight": 9000}, {"version": 2, "weight": 1000}, {"version": 3, "weight": 0}]
+    rollout = {"id": 1, "version": 2, "state": "canary", "step": 1, "reason": ""}
+    told = news.of_endpoint({"rollout": rollout, "revisions": revisions})
+    assert told == ["rollout of version 2 is canary (traffic: version 1 90 %, version 2 10 %)"]
+    assert news.of_endpoint({"rollout": rollout, "revisions": revisions}) == []
+    assert news.of_endpoint({"rollout": None, "revisions": []}) == []
+
+
+def test_a_closed_day_is_told_with_loss_drift_and_alarms() -> None:
+    day = {
+        "day": "2013-05-03", "rows": 900, "labelled": 880, "loss": 140.2512,
+        "drift": {"psi": {"carrier": 0.31, "dest": 0.02}},
+        "alarms": [{"kind": "performance", "reason": "the error has risen"}],
+    }  # fmt: skip
+    assert News().of_day(day) == [
+        "day 2013-05-03 is closed: 900 rows, 880 labelled, loss 140.25, largest drift carrier (PSI 0.31)",
+        "  alarm performance: the error has risen",
+    ]
