@@ -208,15 +208,17 @@ def gates(scale: float) -> Iterator[Result]:
 
 def switches(scale: float) -> Iterator[Result]:
     """Going back to a version that is no better, and to one that is."""
-    for candidates, earlier, repeats in ((1, 28, 1000), (1, 0, 1000), (5, 28, 300)):
+    plans = ((1, 28, 0.02, 1000), (1, 28, 0.0, 1000), (1, 0, 0.02, 1000), (5, 28, 0.02, 300))
+    for candidates, earlier, margin, repeats in plans:
         for r in (0.0, 0.2, 0.4):
             days = f"{earlier} earlier" if earlier else "the first 28 live"
-            name = f"{candidates} equal version(s), switch within a year, scale from {days} days, r={r}"
-            yield measure(name, int(repeats * scale), switched, r, 0.0, candidates, 0, earlier)
-    for gain, quiet, r in ((2.0, 0, 0.0), (2.0, 0, 0.4), (1.0, 0, 0.0), (2.0, 120, 0.0)):
+            what = f"{candidates} equal version(s), margin {margin:.0%}, scale from {days} days"
+            name = f"{what}, switch within a year, r={r}"
+            yield measure(name, int(repeats * scale), switched, r, 0.0, candidates, 0, earlier, margin)
+    for gain, quiet, r in ((2.0, 0, 0.0), (2.0, 0, 0.4), (1.0, 0, 0.0), (2.0, 120, 0.0), (2.0, 120, 0.4)):
         since = f" after {quiet} days on which it was worse" if quiet else ""
         name = f"version better by {gain:.0f} day-sd{since}, switch within a year, r={r}"
-        yield measure(name, int(300 * scale), switched, r, gain, 1, quiet, 28, 0.02, unit="days")
+        yield measure(name, int(300 * scale), switched, r, gain, 1, quiet, unit="days")
 
 
 def canaries(scale: float) -> Iterator[Result]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from millrace_stats.performance import LAMBDAS, Detector, Reference
+from millrace_stats.performance import Detector, Reference
 from millrace_stats.series import autocorrelation, inflation
 
 Verdict = Literal["passed", "failed", "inconclusive"]
@@ -17,8 +17,8 @@ SWITCH_LEVEL = 36_500.0
 SCALE_DAYS = 28
 TINY = 1e-100
 """Stands in for a champion's loss of 0, to which every loss is infinitely worse."""
-RUN_RATE = LAMBDAS[0]
-"""The detector's smallest lambda: finds the beginning of the smallest effect it looks for."""
+EFFECT_DAYS = 2 * SCALE_DAYS
+"""Closed days over which the size of an effect is measured."""
 
 
 @dataclass(frozen=True)
@@ -146,9 +146,9 @@ class SwitchBack:
     Feed it each closed day's mean losses. The scale is frozen from earlier days on which neither version had seen
     the data, or from the first SCALE_DAYS live days: a running scale would absorb the very effect looked for.
 
-    The effect that must exceed the margin is measured over the current *run*: the days since Page's cumulative sum
-    last stood at zero, which is where the change most likely began (Page, 1954). Over all days since the promotion
-    a champion's good start would hide for months that it has become the worse one.
+    The effect that must exceed the margin is the mean over the last EFFECT_DAYS. Over all days since the promotion a
+    champion's good start would hide for months that it has become the worse one; over the days of the present rise
+    alone, equal versions would be switched too often (docs/simulations.md).
     """
 
     candidates: int = 1
@@ -156,11 +156,8 @@ class SwitchBack:
     minimum_days: int = 7
     detector: Detector | None = None
     waiting: list[float] = field(default_factory=list)
-    champion_sum: float = 0.0
-    gain_sum: float = 0.0
+    recent: list[tuple[float, float]] = field(default_factory=list)
     days: int = 0
-    run: float = 0.0
-    run_days: int = 0
 
     @classmethod
     def start(
@@ -196,28 +193,21 @@ class SwitchBack:
         if not np.isfinite(gain):
             raise ValueError("a day's losses must be finite")
         self.days += 1
+        self.recent = [*self.recent, (champion, gain)][-EFFECT_DAYS:]
         if self.detector is None:
             self.waiting.append(gain)
             if len(self.waiting) == SCALE_DAYS:
                 self._freeze(np.array(self.waiting))
                 self.waiting = []
             return False
-        self._extend(self.detector.reference.score(gain), champion, gain)
         self.detector.update(gain)
-        return self.detector.alarm and self.run_days >= self.minimum_days and self.gain > self.margin
-
-    def _extend(self, z: float, champion: float, gain: float) -> None:
-        """Add the day to the run, or end the run with it."""
-        self.run = max(0.0, self.run + RUN_RATE * z - RUN_RATE**2 / 2)
-        begun = self.run > 0
-        self.run_days = self.run_days + 1 if begun else 0
-        self.champion_sum = self.champion_sum + champion if begun else 0.0
-        self.gain_sum = self.gain_sum + gain if begun else 0.0
+        return self.detector.alarm and self.days >= self.minimum_days and self.gain > self.margin
 
     @property
     def gain(self) -> float:
-        """Mean gain of the archived version as a share of the champion's loss, over the current run."""
-        return self.gain_sum / self.champion_sum if self.champion_sum > 0 else 0.0
+        """Mean gain of the archived version as a share of the champion's loss, over the last EFFECT_DAYS."""
+        loss = sum(champion for champion, _ in self.recent)
+        return sum(gain for _, gain in self.recent) / loss if loss > 0 else 0.0
 
     def evidence(self) -> dict[str, Any]:
         """The numbers behind the answer."""
@@ -226,7 +216,7 @@ class SwitchBack:
         finite = None if value is None or not np.isfinite(value) else value
         return {
             "days": self.days,
-            "run_days": self.run_days,
+            "effect_days": len(self.recent),
             "gain": self.gain,
             "margin": self.margin,
             "log_value": finite,
@@ -236,9 +226,11 @@ class SwitchBack:
     def to_dict(self) -> dict[str, Any]:
         state = {item.name: getattr(self, item.name) for item in fields(self)}
         detector = self.detector.to_dict() if self.detector else None
-        return state | {"detector": detector, "waiting": list(self.waiting)}
+        recent = [list(day) for day in self.recent]
+        return state | {"detector": detector, "waiting": list(self.waiting), "recent": recent}
 
     @classmethod
     def from_dict(cls, state: dict[str, Any]) -> "SwitchBack":
         detector = Detector.from_dict(state["detector"]) if state["detector"] else None
-        return cls(**(state | {"detector": detector, "waiting": list(state["waiting"])}))
+        recent = [(champion, gain) for champion, gain in state["recent"]]
+        return cls(**(state | {"detector": detector, "waiting": list(state["waiting"]), "recent": recent}))
