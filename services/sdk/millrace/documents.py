@@ -93,6 +93,8 @@ def _words(model: type[BaseModel], item: Any) -> str:
         return "is no field here" + (f"; did you mean {near[0]!r}?" if near else "")
     if item["type"] == "missing":
         return "is missing"
+    if item["type"] == "string_type":
+        return f"should be text (it is {item.get('input')!r}); a duration is written like 14d"
     message = str(item["msg"]).removeprefix("Value error, ")
     shown = item.get("input")
     plain = isinstance(shown, str | int | float) and repr(shown) not in message

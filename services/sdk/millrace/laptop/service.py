@@ -124,8 +124,9 @@ class Service:
         self._client.close()
 
     def last_words(self, lines: int = 15) -> str:
-        """The end of its log."""
+        """The end of its log, and where the rest is."""
         try:
-            return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+            end = self.log.read_text(errors="replace").splitlines()[-lines:]
         except FileNotFoundError:
-            return ""
+            end = []
+        return "\n".join([*end, f"({self.log} has all of it)"])
