@@ -57,7 +57,7 @@ def spec(**change: Any) -> dict[str, Any]:
         "cut": None,
         "holdout_days": 14,
         "windows": ["all", "20d"],
-        "folds": 5,
+        "folds": 2,
         "search": "refit",
         "trials": 0,
         "configurations": [PORTFOLIO[0] | {"params": PORTFOLIO[0]["params"] | {"rounds": 30}}],
@@ -156,6 +156,15 @@ class TestByTime:
     def test_a_pool_of_processes_gives_the_same_digests(self, fit):
         assert fit("a")["files"] == fit("b", executor="pool")["files"]
 
+    def test_a_refit_takes_the_same_inputs_as_the_search_before_it(self, fit):
+        table = flights()
+        plane = pa.array([f"N{number % 900}" for number in range(table.num_rows)])
+        first = fit("a", table.append_column("plane", plane), search="full", trials=1, configurations=None)
+        unique = pa.array([f"N{number}" for number in range(table.num_rows)])
+        again = table.append_column("plane", unique)
+        assert fit("b", again, configurations=first["configurations"])["signature"] == first["signature"]
+        assert first["configurations"][0]["left_out"] == ["flight id"]
+
     def test_the_better_window_is_chosen_and_told(self, fit):
         made = fit()
         assert made["window"] == "20d"
@@ -192,7 +201,7 @@ class TestByFolds:
             "event_time": None,
             "holdout_days": None,
         }
-        return spec(**change, search="full", trials=4, configurations=None, windows=["all"])
+        return spec(**change, folds=5, search="full", trials=4, configurations=None, windows=["all"])
 
     def test_breast_cancer_is_judged_out_of_fold(self, cancer, registry, make_context):
         made = train.run(cancer, make_context())
@@ -241,7 +250,7 @@ class TestResume:
     def test_a_killed_search_runs_only_what_was_not_finished_and_decides_the_same(
         self, fit, registry, make_context, monkeypatch
     ):
-        wanted = {"search": "full", "trials": 6, "configurations": None}
+        wanted = {"search": "full", "trials": 5, "configurations": None}
         whole = fit("whole", **wanted)
         fitted = []
         plain = pipeline.fit
@@ -260,7 +269,7 @@ class TestResume:
         assert not set(before) & set(fitted[len(before) :])
         assert made["files"] == whole["files"]
         told = make_context("killed").trials.all()
-        assert [trial.number for trial in told] == list(range(6))
+        assert [trial.number for trial in told] == list(range(5))
         assert all(trial.values for trial in told)
 
     def test_a_trial_that_fails_is_told_and_the_search_goes_on(self, fit, make_context, monkeypatch):

@@ -72,14 +72,18 @@ class TestByTime:
         assert [block["champion"] for block in made["blocks"]] == [None] * 14
         assert [block["n"] for block in made["blocks"]] == [A_DAY] * 14
         page = registry.store[made["report"]].decode()
+        assert "There is no champion" in page
         assert "<svg" in page
         assert not any(word in page for word in ("<script", "src=", "@import"))
 
-    def test_a_champion_from_before_the_holdout_is_scored_on_all_of_it(self, trained, make_context):
+    def test_a_champion_from_before_the_holdout_is_scored_on_all_of_it(self, trained, make_context, registry):
         champion = trained("old", "2013-08-10T00:00:00Z")
         made = evaluate.run(asked(trained("new", None), champion), make_context("evaluate"))
         assert all(block["champion"] is not None for block in made["blocks"])
         assert made["metrics"]["champion"]["rows"] == 14 * A_DAY
+        page = registry.store[made["report"]].decode()
+        assert "than the champion&#39;s on the 14 blocks that neither had seen" in page
+        assert "shop = S1" in page
 
     def test_on_days_its_refit_saw_the_champion_stands_with_its_earlier_graph(self, trained, make_context):
         """Trained through 23 August with a holdout from the 9th on; judged from the 16th to the 29th."""

@@ -1,7 +1,7 @@
 """The rows that training and evaluation look at: features, target, days, and a digest of each row."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -26,6 +26,7 @@ class Table:
         classes: for binary: the negative and the positive class as they stand in the data.
         days: int64 (rows,): day number since 1970 in the loop's time zone, or None without event time.
         micros: int64 (rows,): event time in microseconds since 1970 UTC, or None.
+        left_out: columns that were left out by themselves: they name rows and describe nothing.
     """
 
     frame: Frame
@@ -33,6 +34,7 @@ class Table:
     classes: list[Any] | None
     days: np.ndarray | None
     micros: np.ndarray | None
+    left_out: list[str] = field(default_factory=list)
 
     def take(self, rows: np.ndarray) -> "Table":
         """The rows at these indices."""
@@ -51,8 +53,9 @@ def load(records: Records, spec: Mapping[str, Any], columns: list[Column] | None
     """
     version = records.version(spec["dataset"], spec["dataset_version"])
     rows = _labelled(records.rows(version), spec)
+    left_out: list[str] = []
     if columns is None:
-        columns = _usable(rows, version["schema"], spec)
+        columns, left_out = _usable(rows, version["schema"], spec)
     if not columns:
         raise JobError(
             "Nothing to learn from", "No column is left that a model may use.", "Exclude fewer columns."
@@ -60,7 +63,7 @@ def load(records: Records, spec: Mapping[str, Any], columns: list[Column] | None
     target, classes = _target(rows.column(spec["target"]), spec["task"])
     micros = epoch_micros(rows.column(spec["event_time"])) if spec.get("event_time") else None
     days = None if micros is None else day_numbers(micros, spec.get("timezone") or "UTC")
-    return Table(from_arrow(rows, columns), target, classes, days, micros)
+    return Table(from_arrow(rows, columns), target, classes, days, micros, left_out)
 
 
 def _labelled(rows: pa.Table, spec: Mapping[str, Any]) -> pa.Table:
@@ -92,12 +95,20 @@ def _micros(text: str) -> int:
     return round(datetime.fromisoformat(text).timestamp() * 1_000_000)
 
 
-def _usable(rows: pa.Table, schema: list[dict[str, Any]], spec: Mapping[str, Any]) -> list[Column]:
-    left_out = {spec["target"], *(spec.get("exclude") or [])} | {spec.get("event_time")}
-    found = columns_of(
-        [field for field in schema if field["name"] in rows.column_names], [n for n in left_out if n]
-    )
-    return [column for column in found if not _names_rows(rows, column)]
+def _usable(
+    rows: pa.Table, schema: list[dict[str, Any]], spec: Mapping[str, Any]
+) -> tuple[list[Column], list[str]]:
+    """The feature columns, and those left out though nobody excluded them, as they name rows.
+
+    A refit leaves out what its search left out: clients go on sending the same inputs.
+    """
+    reserved = {spec["target"], spec.get("event_time"), *(spec.get("exclude") or [])}
+    fields = [field for field in schema if field["name"] in rows.column_names]
+    found = columns_of(fields, [name for name in reserved if name])
+    left_out = [column.name for column in found if _names_rows(rows, column)]
+    if spec.get("search") == "refit" and spec.get("configurations"):
+        left_out = list(spec["configurations"][0].get("left_out", left_out))
+    return [column for column in found if column.name not in left_out], left_out
 
 
 def _names_rows(rows: pa.Table, column: Column) -> bool:

@@ -267,15 +267,14 @@ class Training:
         numbers: dict[str, float],
         final: dict[str, Any],
     ) -> dict[str, Any]:
-        first = [item for item in configurations if item == chosen] + [
-            item for item in configurations if item != chosen
-        ]
+        ordered = sorted(configurations, key=lambda item: item != chosen)
+        told = [item | {"left_out": self.table.left_out} for item in ordered]
         output = self.signature["outputs"][0]["name"]
         return {
             "data": data,
             "signature": self.signature,
             "metrics": {"holdout": numbers},
-            "configurations": first,
+            "configurations": told,
             "configuration": chosen,
             "window": window,
             "rows": final["rows"],

@@ -15,6 +15,9 @@ svg {width: 100%; height: auto}</style></head><body><h1>{{ title }}</h1>
 <table><tr><th>metric</th><th>candidate</th><th>champion</th></tr>
 {% for name, mine, theirs in rows %}<tr><td>{{ name }}</td><td>{{ mine }}</td><td>{{ theirs }}</td></tr>{% endfor %}
 </table>
+{% if slices %}<h2>Parts of the data</h2>
+<table><tr><th>part</th><th>rows</th><th>candidate's loss</th><th>champion's loss</th></tr>
+{% for part in slices %}<tr>{% for cell in part %}<td>{{ cell }}</td>{% endfor %}</tr>{% endfor %}</table>{% endif %}
 {% for heading, picture in pictures %}<h2>{{ heading }}</h2>{{ picture | safe }}{% endfor %}
 </body></html>"""
 
@@ -36,10 +39,39 @@ def render(title: str, result: dict[str, Any], target: np.ndarray, predicted: np
         ("What it looks at: loss added when a column is shuffled", _importance(result["importance"])),
         ("Predicted against true", _against(target, predicted, task)),
     ]
-    lead = f"{len(target)} rows in {len(result['blocks'])} blocks. The smaller the loss, the better."
+    slices = [
+        (f"{item['column']} = {item['value'] or 'missing'}", item["n"], *map(_shown, _losses(item)))
+        for item in result["slices"]
+    ]
     environment = jinja2.Environment(autoescape=True)
-    text = environment.from_string(PAGE).render(title=title, lead=lead, rows=rows, pictures=pictures)
+    text = environment.from_string(PAGE).render(
+        title=title, lead=_lead(result, len(target)), rows=rows, slices=slices, pictures=pictures
+    )
     return text.encode()
+
+
+def _lead(result: dict[str, Any], rows: int) -> str:
+    """The finding in words, for someone who reads nothing else; it is the gates that decide."""
+    mine, theirs = (np.array(column, float) for column in zip(*map(_losses, result["blocks"]), strict=True))
+    paired = np.isfinite(theirs)
+    text = f"Judged on {rows} rows in {len(mine)} blocks (days, or groups of rows); a smaller loss is better."
+    if not paired.any():
+        return f"{text} There is no champion to compare with on these rows."
+    change = mine[paired].mean() / max(theirs[paired].mean(), 1e-300) - 1
+    wins, word = int((mine < theirs)[paired].sum()), "smaller" if change < 0 else "larger"
+    return (
+        f"{text} The candidate's loss is {abs(change):.1%} {word} than the champion's on the {paired.sum()} blocks "
+        f"that neither had seen, and smaller on {wins} of them."
+    )
+
+
+def _losses(item: dict[str, Any]) -> tuple[float, float]:
+    """Candidate's and champion's loss; NaN if there is none."""
+    return item["candidate"], np.nan if item["champion"] is None else item["champion"]
+
+
+def _shown(value: float) -> str:
+    return f"{value:.5g}" if np.isfinite(value) else "—"
 
 
 def _blocks(blocks: list[dict[str, Any]]) -> str:
