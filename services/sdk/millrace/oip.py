@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 
 HEADER_LENGTH = "inference-header-content-length"
-DTYPES = {
+DTYPES: dict[str, np.dtype[Any]] = {
     "FP32": np.dtype("<f4"),
     "FP64": np.dtype("<f8"),
     "INT64": np.dtype("<i8"),
@@ -85,9 +85,9 @@ def _values(datatype: str, raw: bytes) -> np.ndarray:
 
 
 def columns_from_rows(
-    rows: Mapping[str, Any], signature: Mapping[str, Any]
+    rows: Any, signature: Mapping[str, Any]
 ) -> dict[str, tuple[str, np.ndarray]]:
-    """Tensors for a table of columns (a pandas DataFrame will do) after a model's *signature*.
+    """Tensors for a table of columns (a mapping or a pandas DataFrame) after a model's *signature*.
 
     Missing numbers become NaN, missing categories "", missing timestamps the smallest INT64.
     Raises: KeyError naming the column that the table lacks.

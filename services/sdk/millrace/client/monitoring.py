@@ -72,10 +72,10 @@ class Monitoring:
         return self.api.get(f"/v1/monitors/{part(endpoint)}/days", since=since, until=until)
 
     def drift(self, endpoint: str, since: str | None = None, until: str | None = None) -> list[Json]:
-        """`day`, `feature` and `psi` of the running window, for each closed day and feature."""
+        """`day`, `days` of the running window, `feature` and `psi`, for each closed day and feature."""
         days = self.api.get(f"/v1/monitors/{part(endpoint)}/drift", since=since, until=until)
         return [
-            {"day": day["day"], "feature": feature, "psi": psi}
+            {"day": day["day"], "days": day["days"], "feature": feature, "psi": psi}
             for day in days
             for feature, psi in day["psi"].items()
         ]

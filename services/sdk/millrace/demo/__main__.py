@@ -130,9 +130,10 @@ class Progress:
 
 
 def weekly_psi(client: Millrace, loop: str) -> pd.DataFrame:
-    """PSI by feature and week (its Monday) from monitoring's drift records."""
+    """PSI by feature and week (its Monday) from monitoring's drift records over whole weeks."""
     rows = client.monitoring.drift(loop)
-    table = pd.DataFrame(rows, columns=["day", "feature", "psi"])
+    table = pd.DataFrame(rows, columns=["day", "feature", "psi", "days"])
+    table = table[table["days"] % 7 == 0]
     table["week"] = pd.to_datetime(table["day"]).dt.to_period("W").dt.start_time.dt.strftime("%Y-%m-%d")
     return table.pivot_table(index="feature", columns="week", values="psi", aggfunc="max")
 

@@ -56,7 +56,7 @@ def _mark(axes: Axes, events: list[dict[str, Any]], loop: np.ndarray, days: pd.S
     seen: set[str] = set()
     height = float(np.nanmax(loop)) if len(loop) else 1.0
     for event in events:
-        day = pd.Timestamp(event["day"])
+        day: Any = pd.Timestamp(event["day"])
         if event["what"] == "alarm":
             axes.axvline(day, color="#e08e0b", lw=0.8, ls=":", label=None if "alarm" in seen else "alarm")
             seen.add("alarm")

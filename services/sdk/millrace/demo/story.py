@@ -21,7 +21,6 @@ SHOWN = (
     "rollout.promoted",
     "rollout.aborted",
     "switch-back",
-    "rollback",
     "run.closed",
     "alarm.opened",
 )
@@ -97,7 +96,7 @@ def summary(
         "rmse": {name: scoring.rmse(values, months) for name, values in errors.items()},
         "loop_runs": len(facts.runs),
         "promotions": len(facts.of_kind("rollout.promoted")),
-        "rollbacks": len(facts.of_kind("switch-back", "rollback")),
+        "rollbacks": len(facts.of_kind("switch-back")),
         "alarms": [_alarm(item) for item in facts.alarms],
         "requests": {name: traffic[name] for name in ("sent", "answered", "failed", "retried", "singles")},
         "predictions": {
@@ -208,15 +207,28 @@ def gate_intervals(facts: Facts) -> list[dict[str, Any]]:
 
 
 def weights(facts: Facts, last_day: str) -> list[dict[str, Any]]:
-    """Traffic share by version over event time, from the rollout and rollback decisions."""
-    steps = []
-    for item in facts.of_kind(
-        "rollout.step", "rollout.promoted", "rollout.aborted", "switch-back", "rollback"
-    ):
-        if item["event_time"] is not None and item["evidence"].get("weights"):
-            steps.append({"at": item["event_time"][:19], "weights": item["evidence"]["weights"]})
-    steps.sort(key=lambda step: step["at"])
+    """Traffic share by version over event time, from the rollout and switch-back decisions."""
+    plans = {item["subject"]: item["evidence"]["plan"] for item in facts.of_kind("rollout.started")}
+    champion: int | None = None
+    steps: list[dict[str, Any]] = []
+    told = facts.of_kind("rollout.step", "rollout.promoted", "rollout.aborted", "switch-back")
+    for item in sorted(told, key=lambda one: one["event_time"] or ""):
+        version = item["evidence"].get("to") or item["evidence"]["version"]
+        shares = {str(champion): 1.0} if champion is not None else {}
+        if item["kind"] in ("rollout.promoted", "switch-back"):
+            champion, shares = version, {str(version): 1.0}
+        elif item["kind"] == "rollout.step":
+            rollout, _, step = item["subject"].partition(" step ")
+            share = _canary_share(plans[rollout], int(step))
+            shares = {str(champion): 1 - share, str(version): share}
+        steps.append({"at": item["event_time"][:19], "weights": shares})
     return [*steps, {"at": f"{last_day}T23:59:59", "weights": steps[-1]["weights"]}] if steps else []
+
+
+def _canary_share(plan: dict[str, Any], step: int) -> float:
+    """Share of the traffic in a step of a plan, mirror first; a mirrored candidate answers nobody."""
+    mirrors = 1 if plan["mirror"] else 0
+    return 0.0 if step < mirrors else plan["canary"][step - mirrors]["percent"] / 100
 
 
 def _row(item: dict[str, Any]) -> dict[str, str]:
