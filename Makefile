@@ -34,7 +34,7 @@ check: $(STAMP) ## Style, import law and types
 	$(BIN)/lint-imports
 	$(BIN)/mypy $(foreach s,$(filter-out sdk,$(SERVICES)),services/$(s)/millrace_$(s)) services/sdk/millrace
 simulate: $(STAMP) ## Measure false alarms, false promotions and delays of every statistical rule
-	$(BIN)/python -m millrace_stats.simulations
+	$(BIN)/python -m millrace_stats.measurements
 bench: $(STAMP) ## Measure speed and memory; writes out/bench.json
 	$(BIN)/python -m tests.bench
 

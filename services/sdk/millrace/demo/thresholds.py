@@ -15,7 +15,7 @@ def judge(summary: dict[str, Any], whole_year: bool) -> list[dict[str, Any]]:
     rmse, requests, predictions = summary["rmse"], summary["requests"], summary["predictions"]
     loop, static, best = (rmse[name]["overall"] for name in ("loop", "static", "hindsight"))
     total = summary["wall_seconds"] + summary["install_seconds"]
-    checks = [
+    checks: list[tuple[str, Any, float, str]] = [
         ("failed requests", requests["failed"], 0, "{:.0f}"),
         ("lost predictions", predictions["lost"], 0, "{:.0f}"),
         ("peak memory of all processes, GiB", summary["peak_rss_bytes"] / GIB, 6, "{:.2f}"),
