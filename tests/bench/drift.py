@@ -32,7 +32,7 @@ def main() -> None:
         return made | {f"c{i}": words[rng.integers(0, len(words), CHUNK)] for i in range(WORDS)}
 
     kinds = {f"n{i}": "number" for i in range(NUMBERS)} | {f"c{i}": "category" for i in range(WORDS)}
-    chunks = [chunk(0.0 if number < 8 else 0.3) for number in range(ROWS // CHUNK)]
+    chunks = [chunk(0.0 if number < 8 else 0.6) for number in range(ROWS // CHUNK)]
     before = resource.getrusage(resource.RUSAGE_SELF)
     began = time.process_time()
     spec = fit_spec(chunks[0], kinds)
