@@ -5,6 +5,7 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from millrace_controller.bell import Bell
 from millrace_controller.clock.worker import keep_loops, read_feed
 from millrace_controller.loops.routes import router as loops
 from millrace_controller.runs.routes import router as runs
@@ -24,7 +25,7 @@ class ControllerSettings(Settings):
 
 async def _begin(app: FastAPI) -> None:
     app.state.wake = asyncio.Event()
-    app.state.changed = asyncio.Event()
+    app.state.bell = Bell()
     app.state.versions = {}
     app.state.prepared = set()
     app.state.children = {}

@@ -43,15 +43,19 @@ class Step:
         try:
             result, message = work(self)
         except (ApiError, JobFailed) as error:
-            self._fail(str(error))
+            final = isinstance(error, JobFailed) or 400 <= error.status < 500
+            self._fail(str(error), final)
             raise
         self.tell("succeeded", message)
         return result
 
-    def _fail(self, message: str) -> None:
+    def _fail(self, message: str, final: bool) -> None:
+        """Leave the last words for who runs the pipeline; *final*: trying again would end the same."""
         folder = os.environ.get("MILLRACE_RUN_FOLDER")
         if folder:
             Path(folder, "failure").write_text(f"{self.name}: {message}")
+            if final:
+                Path(folder, "final").touch()
         self.tell("failed", message[:2000])
 
 

@@ -6,12 +6,14 @@ from typing import Any
 from fastapi import FastAPI
 
 from millrace import durations
-from millrace.client.transport import ApiError
+from millrace.client.transport import ApiError, AsyncApi
 from millrace.loop import ModelLoop, Spec
 from millrace_controller.runs.plan import iso
 from millrace_controller.tables import Loop
 
 CHAMPION = "champion"
+GONE = (404, 409)
+"""Answers that say that a thing is away already, or belongs to somebody else by now."""
 
 
 def archived(loop: Loop, new: int) -> list[int]:
@@ -120,6 +122,23 @@ async def version(app: FastAPI, loop: Loop, number: int) -> dict[str, Any]:
             f"/v1/models/{loop.name}/versions/{number}", project=loop.project
         )
     return cache[key]
+
+
+async def leave(app: FastAPI, loop: Loop) -> None:
+    """Take a loop out of production: endpoint, monitor and alias; its versions stay. Safe to repeat."""
+    apis, project = app.state.apis, loop.project
+    alias = {"version": None, "expected": loop.champion, "event_time": iso(loop.settled_through), "reason": "deleted"}
+    calls: tuple[tuple[AsyncApi, str, str, dict[str, Any] | None], ...] = (
+        (apis.serving, "DELETE", f"/v1/endpoints/{loop.name}", None),
+        (apis.monitoring, "DELETE", f"/v1/monitors/{loop.name}", None),
+        (apis.registry, "PUT", f"/v1/models/{loop.name}/aliases/{CHAMPION}", alias),
+    )
+    for api, method, path, body in calls:
+        try:
+            await api.request(method, path, json=body, project=project)
+        except ApiError as error:
+            if error.status not in GONE:
+                raise
 
 
 async def prepare(app: FastAPI, loop: Loop) -> None:

@@ -9,14 +9,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from millrace.loop import ModelLoop
 from millrace_controller.runs import queries as runs
 from millrace_controller.runs.states import BUSY, State
-from millrace_controller.tables import Feed, Inbox, Loop, Run
+from millrace_controller.tables import Feed, Inbox, Loop
 from millrace_core.database import utcnow
-from millrace_core.errors import NotFound
+from millrace_core.errors import Conflict, NotFound
 
 CLOSINGS = "closings"
+DELETED = "deleted"
 
 
 async def find(session: AsyncSession, project: str, name: str) -> Loop | None:
+    """The loop, also one that was deleted: its numbers are never used again."""
     return (
         await session.scalars(select(Loop).where(Loop.project == project, Loop.name == name))
     ).one_or_none()
@@ -25,7 +27,7 @@ async def find(session: AsyncSession, project: str, name: str) -> Loop | None:
 async def get(session: AsyncSession, project: str, name: str) -> Loop:
     """The loop. Raises NotFound."""
     found = await find(session, project, name)
-    if found is None:
+    if found is None or found.state == DELETED:
         raise NotFound(
             f"There is no loop {name} in the project {project}; apply one with 'millrace apply -f'."
         )
@@ -45,17 +47,34 @@ async def put(session: AsyncSession, document: ModelLoop, mode: str) -> tuple[Lo
         session.add(found)
         await session.flush()
         return found, True
-    if found.document["spec"] == body["spec"]:
+    if found.mode != mode:
+        raise Conflict(f"{name} belongs to a backtest; choose another name.")
+    if found.state == DELETED:
+        _begin_again(found)
+    elif found.document["spec"] == body["spec"]:
         return found, False
     found.document, found.generation, found.updated_at = body, found.generation + 1, utcnow()
     await session.flush()
     return found, True
 
 
+def _begin_again(loop: Loop) -> None:
+    """A name that was deleted starts from nothing, but its generations and runs are numbered on."""
+    loop.state, loop.message, loop.archive = "active", "", []
+    loop.seen_version = loop.seen_rows = 0
+    for name in ("champion", "champion_since", "heading", "unanswered", "configurations"):
+        setattr(loop, name, None)
+    for name in ("fed_through", "opened_at", "rest_until", "settled_through"):
+        setattr(loop, name, None)
+
+
 async def page(session: AsyncSession, project: str, after: str | None, limit: int) -> list[Loop]:
     """Live loops by name; one more than *limit*."""
     statement = (
-        select(Loop).where(Loop.project == project, Loop.mode == "live").order_by(Loop.name).limit(limit + 1)
+        select(Loop)
+        .where(Loop.project == project, Loop.mode == "live", Loop.state != DELETED)
+        .order_by(Loop.name)
+        .limit(limit + 1)
     )
     if after is not None:
         statement = statement.where(Loop.name > after)
@@ -63,8 +82,8 @@ async def page(session: AsyncSession, project: str, after: str | None, limit: in
 
 
 async def every(session: AsyncSession) -> list[int]:
-    """Ids of all loops."""
-    return list((await session.scalars(select(Loop.id).order_by(Loop.id))).all())
+    """Ids of all loops that are not deleted."""
+    return list((await session.scalars(select(Loop.id).where(Loop.state != DELETED).order_by(Loop.id))).all())
 
 
 async def set_message(session: AsyncSession, loop_id: int, message: str) -> None:
@@ -87,20 +106,14 @@ async def feed(session: AsyncSession) -> Feed:
 async def receive(session: AsyncSession, items: list[dict[str, Any]]) -> None:
     """Put new closings into the inboxes of their loops, and remember how far the feed was read."""
     place = await feed(session)
-    loops = {loop.name: loop.id for loop in (await session.scalars(select(Loop))).all()}
+    rows = (await session.scalars(select(Loop).where(Loop.state != DELETED))).all()
+    loops = {(loop.project, loop.name): loop.id for loop in rows}
     for item in items:
         if item["seq"] > place.seq:
-            if item["endpoint"] in loops:
+            loop_id = loops.get((item["project"], item["endpoint"]))
+            if loop_id is not None:
                 through = datetime.fromisoformat(item["through"])
-                session.add(
-                    Inbox(
-                        seq=item["seq"],
-                        loop_id=loops[item["endpoint"]],
-                        through=through,
-                        item=item,
-                        done=False,
-                    )
-                )
+                session.add(Inbox(seq=item["seq"], loop_id=loop_id, through=through, item=item, done=False))
             place.seq = item["seq"]
     await session.flush()
 
@@ -111,6 +124,14 @@ async def next_closing(session: AsyncSession, loop_id: int) -> Inbox | None:
         select(Inbox).where(Inbox.loop_id == loop_id, Inbox.done.is_(False)).order_by(Inbox.seq).limit(1)
     )
     return (await session.scalars(statement)).one_or_none()
+
+
+async def done(session: AsyncSession, closing: Inbox) -> None:
+    """Mark a closing as dealt with. Raises: Conflict if somebody else did so first."""
+    mine = (Inbox.seq == closing.seq, Inbox.done.is_(False))
+    result = await session.execute(update(Inbox).where(*mine).values(done=True))
+    if result.rowcount == 0:  # type: ignore[attr-defined]
+        raise Conflict(f"The closing {closing.seq} was dealt with by someone else.")
 
 
 async def read(session: AsyncSession, loop: Loop) -> dict[str, Any]:
@@ -134,7 +155,7 @@ async def read(session: AsyncSession, loop: Loop) -> dict[str, Any]:
     }
     return facts | {
         "run": newest,
-        "settled": not busy,
+        "settled": not busy and loop.heading is None,
         "phase": _phase(loop, flight.state if flight else None),
     }
 
@@ -148,7 +169,6 @@ def _phase(loop: Loop, state: str | None) -> str:
 
 
 async def remove(session: AsyncSession, loop_id: int) -> None:
-    """Forget a loop, its runs and its inbox."""
-    for table in (Inbox, Run):
-        await session.execute(delete(table).where(table.loop_id == loop_id))
-    await session.execute(delete(Loop).where(Loop.id == loop_id))
+    """The end of a loop: its inbox is emptied, its row stays so that no number is used twice."""
+    await session.execute(delete(Inbox).where(Inbox.loop_id == loop_id))
+    await session.execute(update(Loop).where(Loop.id == loop_id).values(state=DELETED, heading=None))

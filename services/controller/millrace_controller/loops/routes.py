@@ -1,19 +1,20 @@
 """Loops over HTTP."""
 
-import asyncio
 import time
+import uuid
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, FastAPI, Query, Request, Response
+from fastapi import APIRouter, BackgroundTasks, FastAPI, Query, Request, Response
 from pydantic import AwareDatetime
 from sse_starlette.sse import EventSourceResponse
 
 from millrace.decisions import Kind, decision
 from millrace.loop import ModelLoop
-from millrace_controller.clock import day
+from millrace_controller.bell import tell
+from millrace_controller.clock import back
 from millrace_controller.loops import queries
 from millrace_controller.loops.schemas import LoopRead, RetrainWrite, RollbackWrite
 from millrace_controller.runs import opening
@@ -33,16 +34,6 @@ READ, WRITE = permit("controller.loops.read"), permit("controller.loops.write")
 Wait = Annotated[float, Query(ge=0, le=60, description="Seconds to wait for it.")]
 
 
-async def changed(app: FastAPI, until: float) -> None:
-    """Return when something changed in any loop, or at *until* (monotonic)."""
-    app.state.changed.clear()
-    try:
-        async with asyncio.timeout(min(1.0, max(0.0, until - time.monotonic()))):
-            await app.state.changed.wait()
-    except TimeoutError:
-        return
-
-
 async def _read(app: FastAPI, project: str, name: str) -> dict[str, Any]:
     async with app.state.readers() as session:
         return await queries.read(session, await queries.get(session, project, name))
@@ -50,7 +41,13 @@ async def _read(app: FastAPI, project: str, name: str) -> dict[str, Any]:
 
 @router.put("/{loop}", response_model=LoopRead, dependencies=[WRITE])
 async def put_loop(
-    loop: Name, body: ModelLoop, session: Session, project: Project, actor: CurrentActor, request: Request
+    loop: Name,
+    body: ModelLoop,
+    session: Session,
+    project: Project,
+    actor: CurrentActor,
+    request: Request,
+    after_commit: BackgroundTasks,
 ) -> dict[str, Any]:
     """Declare a loop. The same document again changes nothing; another spec is a new generation."""
     if body.metadata.name != loop:
@@ -58,6 +55,10 @@ async def put_loop(
             FieldError("metadata.name", f"is {body.metadata.name!r}, the path says {loop!r}", "use one name")
         ]
         raise BadInput("The document's name is not the one in the path.", errors)
+    meant = body.metadata.project if "project" in body.metadata.model_fields_set else project
+    if meant not in (project, "default"):
+        errors = [FieldError("metadata.project", f"is {meant!r}, the request says {project!r}", "use one project")]
+        raise BadInput("The document's project is not the one of the request.", errors)
     document = body.model_copy(update={"metadata": body.metadata.model_copy(update={"project": project})})
     found, new = await queries.put(session, document, "live")
     if found.state == "deleting":
@@ -65,7 +66,7 @@ async def put_loop(
     if new:
         reason = f"Generation {found.generation} of {loop} is declared."
         await decide(session, Outbox, _by_person(found, "loop.applied", "applied", actor.name, reason))
-    request.app.state.wake.set()
+    after_commit.add_task(tell, request.app)
     return await queries.read(session, found)
 
 
@@ -98,12 +99,13 @@ async def get_loop(
     wait: Wait = 0,
 ) -> dict[str, Any]:
     """One loop; with `settled_through` and `wait`, as soon as it is at rest at that event time."""
-    deadline = time.monotonic() + wait
+    deadline, bell = time.monotonic() + wait, request.app.state.bell
     while True:
+        heard = bell.listen()
         found = await _read(request.app, project, loop)
         if settled_through is None or _at_rest(found, settled_through) or time.monotonic() >= deadline:
             return found
-        await changed(request.app, deadline)
+        await bell.wait(heard, deadline)
 
 
 def _at_rest(found: dict[str, Any], through: datetime) -> bool:
@@ -112,15 +114,20 @@ def _at_rest(found: dict[str, Any], through: datetime) -> bool:
 
 @router.delete("/{loop}", response_model=LoopRead, status_code=202, dependencies=[WRITE])
 async def delete_loop(
-    loop: Name, session: Session, project: Project, actor: CurrentActor, request: Request
+    loop: Name,
+    session: Session,
+    project: Project,
+    actor: CurrentActor,
+    request: Request,
+    after_commit: BackgroundTasks,
 ) -> dict[str, Any]:
     """End a loop and take its endpoint away; its data, versions and decisions stay."""
     found = await queries.get(session, project, loop)
-    found.state, found.updated_at = "deleting", utcnow()
-    await decide(
-        session, Outbox, _by_person(found, "loop.deleted", "deleted", actor.name, f"{loop} is deleted.")
-    )
-    request.app.state.wake.set()
+    if found.state != "deleting":
+        found.state, found.updated_at = "deleting", utcnow()
+        told = _by_person(found, "loop.deleted", "deleted", actor.name, f"{loop} is deleted.")
+        await decide(session, Outbox, told)
+    after_commit.add_task(tell, request.app)
     return await queries.read(session, found)
 
 
@@ -133,19 +140,31 @@ async def wake_loop(loop: Name, session: Session, project: Project, request: Req
 
 
 @router.post("/{loop}:pause", response_model=LoopRead, dependencies=[WRITE])
-async def pause_loop(loop: Name, session: Session, project: Project, actor: CurrentActor) -> dict[str, Any]:
+async def pause_loop(
+    loop: Name,
+    session: Session,
+    project: Project,
+    actor: CurrentActor,
+    request: Request,
+    after_commit: BackgroundTasks,
+) -> dict[str, Any]:
     """Open no more runs and do not go back by itself; a run in flight goes on."""
+    after_commit.add_task(tell, request.app)
     return await _set_state(session, project, loop, "paused", "loop.paused", actor.name)
 
 
 @router.post("/{loop}:resume", response_model=LoopRead, dependencies=[WRITE])
 async def resume_loop(
-    loop: Name, session: Session, project: Project, actor: CurrentActor, request: Request
+    loop: Name,
+    session: Session,
+    project: Project,
+    actor: CurrentActor,
+    request: Request,
+    after_commit: BackgroundTasks,
 ) -> dict[str, Any]:
     """Go on after a pause."""
-    answer = await _set_state(session, project, loop, "active", "loop.resumed", actor.name)
-    request.app.state.wake.set()
-    return answer
+    after_commit.add_task(tell, request.app)
+    return await _set_state(session, project, loop, "active", "loop.resumed", actor.name)
 
 
 async def _set_state(
@@ -165,8 +184,6 @@ async def _set_state(
 
 def _unique(base: str, moment: datetime) -> str:
     """An id for a thing that people may do again and again."""
-    import uuid
-
     return str(uuid.uuid5(uuid.UUID(base), moment.isoformat()))
 
 
@@ -189,35 +206,37 @@ async def retrain(
 async def roll_back(
     loop: Name, body: RollbackWrite, request: Request, project: Project, actor: CurrentActor
 ) -> dict[str, Any]:
-    """Send all traffic back to an archived version, now."""
+    """Send all traffic back to an archived version, now; a rollout in flight is aborted by it."""
     app = request.app
-    async with app.state.readers() as session:
+    async with app.state.sessions.begin() as session:
         found = await queries.get(session, project, loop)
+        version = _target(found, body.to)
+        if version != found.champion:
+            action, key = GoBack(version, body.reason, {}), f"{loop}/hand-{uuid.uuid4().hex}"
+            await back.intend(
+                session, found, action, "rollback", f"user:{actor.name}", found.settled_through, key
+            )
         flight = await in_flight(session, found.id)
-    if flight is not None and flight.state == "rolling-out":
+    if version == found.champion and flight is not None and flight.rollout is not None:
         path = f"/v1/endpoints/{loop}/rollouts/{flight.rollout}:abort"
         await app.state.apis.serving.post(path, json={"reason": body.reason}, project=project)
-    version = body.to if body.to is not None else (found.archive[-1] if found.archive else None)
-    if version is None or (version not in found.archive and version != found.champion):
-        known = ", ".join(map(str, found.archive)) or "none"
-        raise Conflict(
-            f"There is no archived version {version if version else ''} to go back to (archived: {known})."
-        )
-    if version != found.champion:
-        await _back(app, found, version, f"user:{actor.name}", body.reason)
+    if found.heading is not None:
+        await back.turn(app, found)
+    await tell(app)
     return await _read(app, project, loop)
 
 
-async def _back(app: FastAPI, found: Loop, version: int, author: str, reason: str) -> None:
-    action = GoBack(version, reason, {})
-    key = f"{found.name}/hand-{found.champion}-{version}-{len(found.archive)}-{utcnow().isoformat()}"
-    archive = await day.route_back(app, found, action, found.settled_through, key)
-    async with app.state.sessions.begin() as session:
-        kept = await queries.get(session, found.project, found.name)
-        told = day.switched(kept, action, found.settled_through, author, "rollback")
-        await decide(session, Outbox, told.model_copy(update={"id": _unique(told.id, utcnow())}))
-        kept.champion, kept.archive, kept.updated_at = version, archive, utcnow()
-    app.state.changed.set()
+def _target(found: Loop, to: int | None) -> int:
+    """The version to go back to. Raises: Conflict if there is none, or the loop is being deleted."""
+    if found.state == "deleting":
+        raise Conflict(f"{found.name} is being deleted.")
+    version = to if to is not None else (found.archive[-1] if found.archive else None)
+    if version is None or (version not in found.archive and version != found.champion):
+        known = ", ".join(map(str, found.archive)) or "none"
+        raise Conflict(
+            f"There is no archived version {version or ''} to go back to (archived: {known})."
+        )
+    return version
 
 
 @router.get("/{loop}/events", dependencies=[READ], response_class=EventSourceResponse)
@@ -228,11 +247,12 @@ async def follow(loop: Name, request: Request, project: Project) -> EventSourceR
 
 
 async def _changes(request: Request, project: str, loop: str) -> AsyncIterator[dict[str, str]]:
-    last = b""
+    last, bell = b"", request.app.state.bell
     while not await request.is_disconnected():
+        heard = bell.listen()
         found = LoopRead.model_validate(await _read(request.app, project, loop), from_attributes=True)
         data = orjson.dumps(found.model_dump(mode="json", exclude={"document"}))
         if data != last:
             last = data
             yield {"event": "loop", "data": data.decode()}
-        await changed(request.app, time.monotonic() + 1.0)
+        await bell.wait(heard, time.monotonic() + 1.0)

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from millrace_controller.runs.schemas import RunRead
+from millrace_controller.runs.schemas import TEXT, RunRead
 
 
 class LoopRead(BaseModel):
@@ -37,7 +37,7 @@ class RollbackWrite(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     to: int | None = Field(default=None, ge=1, lt=2**31, description="Version; null: the one before.")
-    reason: str = Field(default="asked for by hand", min_length=1, max_length=500)
+    reason: str = Field(default="asked for by hand", min_length=1, max_length=500, pattern=TEXT)
 
 
 class RetrainWrite(BaseModel):

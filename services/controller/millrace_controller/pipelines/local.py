@@ -3,6 +3,7 @@
 `python -m millrace_controller.pipelines.local <compiled.yaml> <arguments as JSON> <folder>`
 """
 
+import fcntl
 import json
 import os
 import sys
@@ -13,6 +14,8 @@ def main() -> int:
     """Run the pipeline and write result.json into the folder; 0 if all its steps succeeded."""
     compiled, arguments, place = Path(sys.argv[1]), json.loads(sys.argv[2]), Path(sys.argv[3])
     message = ""
+    lock = (place / "lock").open("w")
+    fcntl.flock(lock, fcntl.LOCK_EX)  # an orphan of a controller that died while it started us ends first
     try:
         _run(compiled, arguments, place)
     except Exception as error:

@@ -44,7 +44,8 @@ def folder(app: FastAPI, run: Run) -> Path:
 async def _start(app: FastAPI, loop: Loop, run: Run) -> None:
     place = folder(app, run)
     place.mkdir(parents=True, exist_ok=True)
-    (place / RESULT).unlink(missing_ok=True)
+    for leftover in (RESULT, "failure", "final"):
+        (place / leftover).unlink(missing_ok=True)
     arguments = json.dumps({"loop": loop.name, "run": run.number})
     settings = app.state.settings
     environment = os.environ | {

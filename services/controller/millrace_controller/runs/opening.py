@@ -13,6 +13,8 @@ from millrace_controller.loops import queries as loops
 from millrace_controller.runs import plan, queries
 from millrace_controller.tables import Loop, Run
 from millrace_controller.triggers.rules import key as key_of
+from millrace_core.database import AsyncSession
+from millrace_core.errors import Conflict
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,24 @@ async def facts(app: FastAPI, loop: Loop) -> Facts | None:
     return Facts(dataset, champion)
 
 
+async def pushed_rows(app: FastAPI, loop: Loop, known: Facts) -> int:
+    """Rows that came into the dataset from outside since the last run was opened; feedback does not count."""
+    newest, pushed = known.dataset, 0
+    name, project = loop.document["spec"]["data"]["dataset"], loop.project
+    cache = app.state.versions
+    while newest["number"] > max(loop.seen_version, 1):
+        key = (project, f"dataset/{name}", newest["number"] - 1)
+        if key not in cache:
+            path = f"/v1/datasets/{name}/versions/{newest['number'] - 1}"
+            cache[key] = await app.state.apis.registry.get(path, project=project)
+        if newest["source"]["kind"] != "feedback":
+            pushed += newest["rows"] - cache[key]["rows"]
+        newest = cache[key]
+    return pushed + (newest["rows"] if newest["number"] > loop.seen_version else 0)
+
+
 async def open_run(
-    app: FastAPI, session: Any, loop: Loop, trigger: Trigger, known: Facts, through: datetime | None
+    session: AsyncSession, loop: Loop, trigger: Trigger, known: Facts, through: datetime | None
 ) -> Run:
     """Open the run of *trigger* within the caller's transaction, or return the one that it already opened.
 
@@ -88,17 +106,12 @@ async def open_run(
     )
     cause = {"kind": trigger.cause, "reason": trigger.reason, "evidence": trigger.evidence}
     loop.seen_version, loop.seen_rows = known.dataset["number"], known.dataset["rows"]
-    run = await queries.add(session, loop, key, cause, made, at, opened)
-    if made["ingest"] is not None:
-        loop.fed_through = until
-    await session.flush()
-    return run
+    loop.opened_generation, loop.unanswered = loop.generation, None
+    return await queries.add(session, loop, key, cause, made, at, opened)
 
 
 async def by_hand(app: FastAPI, project: str, name: str, trigger: Trigger) -> Run:
     """Open a run for a person. Raises: NotFound, Conflict if one is in flight or there is no data."""
-    from millrace_core.errors import Conflict
-
     async with app.state.readers() as session:
         loop = await loops.get(session, project, name)
         flight = await queries.in_flight(session, loop.id)
@@ -113,11 +126,11 @@ async def by_hand(app: FastAPI, project: str, name: str, trigger: Trigger) -> Ru
         raise Conflict(f"{name} has no data yet; push some with 'millrace data push {name} FILE'.")
     async with app.state.sessions.begin() as session:
         loop = await loops.get(session, project, name)
-        run = await open_run(app, session, loop, trigger, known, _clock(loop))
+        run = await open_run(session, loop, trigger, known, clock(loop))
     app.state.wake.set()
     return run
 
 
-def _clock(loop: Loop) -> datetime | None:
-    """Event time of a run that is opened by hand: as far as everything is decided."""
+def clock(loop: Loop) -> datetime | None:
+    """Event time of a run that no closed day opens: as far as everything is decided."""
     return loop.settled_through if loop.document["spec"]["data"].get("eventTime") else None

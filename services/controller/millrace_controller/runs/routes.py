@@ -1,17 +1,19 @@
 """Loop runs over HTTP: read by people, told by pipeline steps."""
 
 import time
+from datetime import datetime
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, BackgroundTasks, Request
 
 from millrace.client.transport import ApiError
 from millrace.decisions import decision
 from millrace.loop import ModelLoop
+from millrace_controller.bell import tell
 from millrace_controller.clock.day import closed
 from millrace_controller.gates.judge import judge
 from millrace_controller.loops import queries as loops
-from millrace_controller.loops.routes import Wait, changed
+from millrace_controller.loops.routes import Wait
 from millrace_controller.runs import queries
 from millrace_controller.runs.schemas import (
     GateWrite,
@@ -48,13 +50,14 @@ async def list_runs(
 @router.get("/{number}", response_model=RunRead, dependencies=[READ])
 async def get_run(loop: Name, number: int, request: Request, project: Project, wait: Wait = 0) -> Run:
     """One run; with `wait`, as soon as it has ended."""
-    deadline = time.monotonic() + wait
+    deadline, bell = time.monotonic() + wait, request.app.state.bell
     while True:
+        heard = bell.listen()
         async with request.app.state.readers() as session:
             run = await queries.get(session, await loops.get(session, project, loop), number)
         if run.ended_at is not None or time.monotonic() >= deadline:
             return run
-        await changed(request.app, deadline)
+        await bell.wait(heard, deadline)
 
 
 @router.get("/{number}/plan", dependencies=[READ])
@@ -72,19 +75,29 @@ async def tell_step(
     session: Session,
     project: Project,
     request: Request,
+    after_commit: BackgroundTasks,
 ) -> Run:
     """A step tells how far it is."""
-    run = await queries.get(session, await loops.get(session, project, loop), number)
+    found = await loops.get(session, project, loop)
+    run = await queries.get(session, found, number)
     facts = body.model_dump() | {"at": utcnow().isoformat()}
     job = body.job or run.steps.get(step, {}).get("job")
     await queries.note_step(session, run, step, facts | {"job": job})
-    request.app.state.changed.set()
+    if step == "ingest" and body.state == "succeeded" and run.plan["ingest"] is not None:
+        found.fed_through = datetime.fromisoformat(run.plan["ingest"]["source"]["until"])
+    after_commit.add_task(tell, request.app)
     return run
 
 
 @router.post("/{number}:refuse", response_model=RunRead, dependencies=[WRITE])
 async def refuse(
-    loop: Name, number: int, body: RefusalWrite, session: Session, project: Project, request: Request
+    loop: Name,
+    number: int,
+    body: RefusalWrite,
+    session: Session,
+    project: Project,
+    request: Request,
+    after_commit: BackgroundTasks,
 ) -> Run:
     """Close a run whose data cannot be trained on."""
     found = await loops.get(session, project, loop)
@@ -94,14 +107,14 @@ async def refuse(
     await queries.move(session, run, State.REFUSED, message=body.reason)
     await decide(session, Outbox, _refused(found, run, body.reason))
     await decide(session, Outbox, closed(found, run, body.reason, run.opened_at))
-    request.app.state.changed.set()
+    after_commit.add_task(tell, request.app)
     return run
 
 
 def _refused(loop: Loop, run: Run, reason: str) -> Any:
     return decision(
         project=loop.project, loop=loop.name, kind="data.refused", subject=f"run {run.number}", outcome="refused",
-        event_time=run.opened_at, author="controller", 
+        event_time=run.opened_at, author="controller",
         reason=f"The data of run {run.number} is refused: {reason}."[:2000], run=run.number, cause=run.decision,
     )  # fmt: skip
 
@@ -117,9 +130,8 @@ async def pass_gates(
         run = await queries.get(session, found, number)
     if run.verdict is not None:
         return run.verdict
-    trained, evaluation = [
-        await _result(request, project, job) for job in (body.train_job, body.evaluate_job)
-    ]
+    trained = await _result(request, project, loop, number, "train", body.train_job)
+    evaluation = await _result(request, project, loop, number, "evaluate", body.evaluate_job)
     verdict = judge(ModelLoop.model_validate(found.document).spec, evaluation)
     async with app.state.sessions.begin() as session:
         found = await loops.get(session, project, loop)
@@ -134,13 +146,18 @@ async def pass_gates(
     return run.verdict
 
 
-async def _result(request: Request, project: str, job: str) -> dict[str, Any]:
+async def _result(
+    request: Request, project: str, loop: str, number: int, kind: str, job: str
+) -> dict[str, Any]:
+    """The result of the run's own job. Raises: BadInput for any other job, Conflict if it has no result."""
     try:
         found = await request.app.state.apis.training.get(f"/v1/jobs/{job}", project=project)
     except ApiError as error:
         if error.status in (404, 422):
             raise BadInput(f"There is no job {job}.") from error
         raise
+    if (found["kind"], found["loop"], found["loop_run"]) != (kind, loop, number):
+        raise BadInput(f"The job {job} is not the {kind} job of run {number} of {loop}.")
     if found["result"] is None:
         raise Conflict(f"The job {job} is {found['state']}; it has no result.")
     return found["result"]
@@ -191,8 +208,7 @@ async def begin_rollout(
         run = await queries.get(session, found, number)
         await decide(session, Outbox, _registered(found, run, version))
         await queries.move(session, run, State.ROLLING_OUT, version=body.version, rollout=rollout["id"])
-    app.state.wake.set()
-    app.state.changed.set()
+    await tell(app)
     return run
 
 

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from millrace_controller.runs.states import State
 
+JOB = r"^[0-9a-f]{32}$"
+TEXT = r"^[^\x00]*$"
 StepName = Literal["ingest", "validate", "train", "evaluate", "gate", "register", "roll-out"]
 
 
@@ -36,8 +38,8 @@ class StepWrite(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     state: Literal["running", "succeeded", "failed"]
-    message: str = Field(default="", max_length=4000)
-    job: str | None = Field(default=None, max_length=63, description="The training job it waits for.")
+    message: str = Field(default="", max_length=4000, pattern=TEXT)
+    job: str | None = Field(default=None, pattern=JOB, description="The training job it waits for.")
 
 
 class RefusalWrite(BaseModel):
@@ -45,7 +47,7 @@ class RefusalWrite(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    reason: str = Field(min_length=1, max_length=1500)
+    reason: str = Field(min_length=1, max_length=1500, pattern=TEXT)
     report: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -54,8 +56,8 @@ class GateWrite(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    train_job: str = Field(min_length=1, max_length=63)
-    evaluate_job: str = Field(min_length=1, max_length=63)
+    train_job: str = Field(pattern=JOB, description="Id of the run's train job.")
+    evaluate_job: str = Field(pattern=JOB, description="Id of the run's evaluate job.")
 
 
 class RolloutWrite(BaseModel):

@@ -16,8 +16,13 @@ class Standing:
     champion: int | None
     opened_at: datetime | None
     rest_until: datetime | None
-    in_flight: bool
+    busy: bool
+    """A run is in flight, or the route is on its way back."""
     new_rows: int
+    unanswered: dict[str, Any] | None = None
+    """An alarm that came at a time when no run could be opened."""
+    active: bool = True
+    """False: paused by a person."""
 
 
 @dataclass(frozen=True)
@@ -46,13 +51,14 @@ def decide(spec: Spec, standing: Standing, closing: dict[str, Any], through: dat
     """The one action that a closed day calls for.
 
     Going back comes before retraining. While a run is in flight nothing else begins; after an opening the cool-down
-    has to pass, after a switch the rest; both in event time.
+    has to pass, after a switch the rest; both in event time. An alarm that comes meanwhile is remembered
+    (`unanswered`) and opens its run afterwards if it still stands.
 
     Args:
         closing: monitoring's item for the day: `alarms` (new ones), `standing` (causes found), `switch_back`.
         through: the end of that day.
     """
-    if standing.in_flight or standing.champion is None:
+    if standing.busy or standing.champion is None or not standing.active:
         return None
     return _go_back(spec, standing, closing) or _retrain(spec, standing, closing, through)
 
@@ -77,16 +83,25 @@ def _retrain(spec: Spec, standing: Standing, closing: dict[str, Any], through: d
     since = None if standing.opened_at is None else through - standing.opened_at
     if since is not None and since < spec.cooldown_time():
         return None
-    return _alarm(spec, closing) or _data(spec, standing) or _schedule(spec, standing, since, through)
+    return _alarm(spec, standing, closing) or _data(spec, standing) or _schedule(spec, standing, since, through)
 
 
-def _alarm(spec: Spec, closing: dict[str, Any]) -> Retrain | None:
+def unanswered(spec: Spec, standing: Standing, closing: dict[str, Any]) -> dict[str, Any] | None:
+    """The alarm that calls for a run as of this day: a new one, or an earlier one that still stands."""
     for alarm in closing.get("alarms", []):
         if alarm["kind"] in spec.triggers.alarms:
-            evidence = {"alarm": alarm["cause"], "kind": alarm["kind"], "evidence": alarm.get("evidence", {})}
-            reason = f"alarm {alarm['cause']}: {alarm.get('reason', 'raised')}"
-            return Retrain("alarm", f"{alarm['cause']}@{alarm['opened_day']}", reason, evidence)
-    return None
+            return alarm
+    earlier = standing.unanswered
+    return earlier if earlier is not None and earlier["cause"] in closing.get("standing", []) else None
+
+
+def _alarm(spec: Spec, standing: Standing, closing: dict[str, Any]) -> Retrain | None:
+    alarm = unanswered(spec, standing, closing)
+    if alarm is None:
+        return None
+    evidence = {"alarm": alarm["cause"], "kind": alarm["kind"], "evidence": alarm.get("evidence", {})}
+    reason = f"alarm {alarm['cause']}: {alarm.get('reason', 'raised')}"
+    return Retrain("alarm", f"{alarm['cause']}@{alarm['opened_day']}", reason, evidence)
 
 
 def _data(spec: Spec, standing: Standing) -> Retrain | None:

@@ -1,0 +1,369 @@
+"""Strict stand-ins for the four other services: the routes that the controller and its pipelines use, nothing more.
+
+They hold everything in memory, refuse unknown fields, keep their promises (idempotent by key, compare-and-set), and
+can be told to fail at the n-th call, before or after its effect.
+"""
+
+import hashlib
+import json
+from datetime import datetime, timedelta
+
+from fastapi import FastAPI, HTTPException, Query, Request, Response
+
+SIGNATURE = {
+    "inputs": [{"name": "x", "datatype": "FP32", "column": "x", "kind": "number"}],
+    "outputs": [{"name": "prediction", "datatype": "FP32"}],
+    "task": "regression",
+    "target": "y",
+}
+GOLDEN = {"inputs": {"x": [1.0]}, "outputs": {"prediction": [1.0]}}
+FILES = ("model.onnx", "holdout.onnx", "baseline.json")
+
+
+def digest(text):
+    return "sha256:" + hashlib.sha256(str(text).encode()).hexdigest()
+
+
+def instant(text):
+    return datetime.fromisoformat(text)
+
+
+def exactly(body, required, optional=()):
+    """Refuse a body with other fields, as the real services do."""
+    unknown, missing = set(body) - set(required) - set(optional), set(required) - set(body)
+    if unknown or missing:
+        raise HTTPException(422, f"unknown {sorted(unknown)}, missing {sorted(missing)}")
+
+
+class Crash(Exception):
+    """The process died here."""
+
+
+class World:
+    """All four services."""
+
+    def __init__(self):
+        self.calls, self.crash_at, self.crash_after = [], None, False
+        self.datasets, self.models, self.aliases, self.alias_moves = {}, {}, {}, []
+        self.decisions, self.versions_by_key = {}, {}
+        self.endpoints, self.jobs, self.monitors, self.closings = {}, {}, {}, []
+        self.faulty_versions, self.unloaded = set(), set()
+        self.rows, self.labels, self.artifacts = {}, {}, {}
+        self.losses = lambda number, run: (10.0, 10.0)
+        self.app = FastAPI()
+        for install in (_registry, _serving, _training, _monitoring):
+            install(self.app, self)
+
+    async def __call__(self, scope, receive, send):
+        """ASGI, with the planned crash before or after the call's effect."""
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        here = len(self.calls)
+        self.calls.append(f"{scope['method']} {scope['path']}")
+        if self.crash_at == here and not self.crash_after:
+            self.crash_at = None
+            raise Crash(self.calls[-1])
+        await self.app(scope, receive, send)
+        if self.crash_at == here:
+            self.crash_at = None
+            raise Crash(self.calls[-1])
+
+    def add_data(self, dataset, rows, kind="file", last_event="2024-01-31T23:00:00Z"):
+        versions = self.datasets.setdefault(dataset, [])
+        before = versions[-1]["rows"] if versions else 0
+        versions.append(
+            {
+                "number": len(versions) + 1,
+                "rows": before + rows,
+                "source": {"kind": kind, "name": "n", "digest": digest(len(versions))},
+                "first_event": "2024-01-01T00:00:00Z",
+                "last_event": last_event,
+            }
+        )
+
+    def close(self, endpoint, through, project="default", **found):
+        """Monitoring closes a day that ends at *through*."""
+        day = (instant(through) - timedelta(days=1)).date().isoformat()
+        item = {"alarms": [], "standing": [], "switch_back": None, "rows": 100, "labelled": 100} | found
+        item |= {"project": project, "endpoint": endpoint, "day": day, "through": through}
+        self.closings.append(item | {"seq": len(self.closings) + 1})
+
+    def of_kind(self, *kinds):
+        return [item for item in self.decisions.values() if item["kind"] in kinds]
+
+
+def _registry(app, world):
+    @app.get("/v1/datasets/{name}")
+    def dataset(name: str):
+        if name not in world.datasets:
+            raise HTTPException(404)
+        return {"name": name}
+
+    @app.put("/v1/datasets/{name}")
+    async def put_dataset(name: str, request: Request):
+        exactly(await request.json(), ["description"])
+        world.datasets.setdefault(name, [])
+        return {"name": name}
+
+    @app.get("/v1/datasets/{name}/versions/{number}")
+    def version(name: str, number: str):
+        versions = world.datasets.get(name) or []
+        place = len(versions) if number == "latest" else int(number)
+        if not 1 <= place <= len(versions):
+            raise HTTPException(404)
+        return versions[place - 1]
+
+    @app.put("/v1/models/{name}")
+    async def put_model(name: str, request: Request):
+        exactly(await request.json(), ["description"])
+        world.models.setdefault(name, [])
+        return {"name": name}
+
+    @app.post("/v1/models/{name}/versions", status_code=201)
+    async def add_version(name: str, request: Request):
+        body = await request.json()
+        exactly(
+            body,
+            ["key", "files", "signature", "task", "target", "metrics", "lineage", "golden"],
+            ["baseline", "environment"],
+        )
+        if body["key"] not in world.versions_by_key:
+            made = body | {"number": len(world.models[name]) + 1, "digest": digest(body["key"])}
+            world.models[name].append(made)
+            world.versions_by_key[body["key"]] = made
+        return world.versions_by_key[body["key"]]
+
+    @app.get("/v1/models/{name}/versions/{number}")
+    def get_version(name: str, number: int):
+        if not 1 <= number <= len(world.models.get(name, [])):
+            raise HTTPException(404)
+        return world.models[name][number - 1]
+
+    @app.put("/v1/models/{name}/aliases/{alias}")
+    async def move(name: str, alias: str, request: Request):
+        body = await request.json()
+        exactly(body, ["version", "expected"], ["event_time", "decision", "reason"])
+        if name not in world.models:
+            raise HTTPException(404)
+        now = world.aliases.get((name, alias))
+        if now != body["version"]:
+            if now != body["expected"]:
+                raise HTTPException(409, f"{alias} points at {now}, not {body['expected']}")
+            world.aliases[name, alias] = body["version"]
+            world.alias_moves.append((name, alias, body["version"]))
+        return {"name": alias, "version": body["version"]}
+
+    @app.head("/v1/artifacts/{name}")
+    @app.get("/v1/artifacts/{name}")
+    def artifact(name: str):
+        if name not in world.artifacts:
+            raise HTTPException(404)
+        return Response(world.artifacts[name], media_type="application/octet-stream")
+
+    @app.post("/v1/decisions", status_code=201)
+    async def decide(request: Request):
+        body = await request.json()
+        known = world.decisions.setdefault(body["id"], body)
+        if {k: v for k, v in known.items() if k != "measured"} != {
+            k: v for k, v in body.items() if k != "measured"
+        }:
+            raise HTTPException(409, "another decision has this id")
+        return body
+
+
+def _serving(app, world):
+    def get(name):
+        if name not in world.endpoints:
+            raise HTTPException(404, f"no endpoint {name}")
+        return world.endpoints[name]
+
+    def read(found):
+        rollout = found["rollouts"][-1] if found["rollouts"] else None
+        shown = {key: value for key, value in found.items() if key not in ("keys", "rollouts")}
+        return shown | {"rollout": rollout}
+
+    @app.put("/v1/endpoints/{name}")
+    async def put(name: str, request: Request):
+        body = await request.json()
+        exactly(body, ["model", "mode", "timezone"])
+        fresh = {"revisions": [], "stable_version": None, "event_time": None, "keys": {}, "rollouts": []}
+        return read(world.endpoints.setdefault(name, body | {"name": name} | fresh))
+
+    @app.get("/v1/endpoints/{name}")
+    def one(name: str):
+        return read(get(name))
+
+    @app.delete("/v1/endpoints/{name}", status_code=204)
+    def delete(name: str):
+        get(name)
+        del world.endpoints[name]
+        return Response(status_code=204)
+
+    @app.post("/v1/endpoints/{name}/rollouts", status_code=201)
+    async def start(name: str, request: Request):
+        body, found = await request.json(), get(name)
+        exactly(
+            body,
+            ["key", "model", "version", "signature", "files", "golden", "plan", "event_time", "loop", "run", "cause"],
+        )
+        if body["key"] in found["keys"]:
+            known, rollout = found["keys"][body["key"]]
+            if known != body:
+                raise HTTPException(409, "the key was used with another body")
+            return rollout
+        if any(item["state"] in ("mirroring", "canary") for item in found["rollouts"]):
+            raise HTTPException(409, "a rollout is in flight")
+        number = len(found["revisions"]) + 1
+        revision = {"number": number, "name": f"{name}--r{number}", "version": body["version"], "state": "ready"}
+        found["revisions"].append(revision)
+        made = {"id": len(found["rollouts"]) + 1, "version": body["version"], "reason": "", "state": "mirroring"}
+        plan = [step for step in [body["plan"]["mirror"], *body["plan"]["canary"]] if step]
+        made |= {"since": body["event_time"], "seconds": sum(step["seconds"] for step in plan)}
+        found["rollouts"].append(made)
+        found["keys"][body["key"]] = (body, made)
+        if body["version"] in world.faulty_versions:
+            made |= {"state": "aborted", "reason": "the golden row is wrong"}
+            revision["state"] = "failed"
+        elif not plan or found["stable_version"] is None:
+            made["state"] = "promoted"
+            found["stable_version"] = body["version"]
+        return made
+
+    @app.post("/v1/endpoints/{name}/rollouts/{number}:abort")
+    async def abort(name: str, number: int, request: Request):
+        body, found = await request.json(), get(name)
+        exactly(body, ["reason"])
+        rollout = found["rollouts"][number - 1]
+        if rollout["state"] not in ("mirroring", "canary"):
+            raise HTTPException(409, "it is over")
+        rollout |= {"state": "aborted", "reason": body["reason"]}
+        return rollout
+
+    @app.post("/v1/endpoints/{name}:advance")
+    async def advance(name: str, request: Request):
+        body, found = await request.json(), get(name)
+        exactly(body, ["event_time"])
+        now = instant(body["event_time"])
+        if found["event_time"] is None or now > instant(found["event_time"]):
+            found["event_time"] = body["event_time"]
+        rollout = found["rollouts"][-1] if found["rollouts"] else None
+        if rollout and rollout["state"] == "mirroring":
+            since = instant(rollout["since"]) if rollout["since"] else now
+            if now >= since + timedelta(seconds=rollout["seconds"]):
+                rollout["state"] = "promoted"
+                found["stable_version"] = rollout["version"]
+        return read(found)
+
+    @app.post("/v1/endpoints/{name}:rollback")
+    async def rollback(name: str, request: Request):
+        body, found = await request.json(), get(name)
+        exactly(body, ["version", "reason", "event_time", "key"], ["loop", "run", "cause"])
+        key = f"rollback {body['key']}"
+        if key in found["keys"]:
+            if found["keys"][key] != body:
+                raise HTTPException(409, "the key was used for another rollback")
+            return read(found)
+        ready = [item["version"] for item in found["revisions"] if item["state"] == "ready"]
+        if body["version"] not in ready or body["version"] in world.unloaded:
+            raise HTTPException(409, f"version {body['version']} is not loaded")
+        found["keys"][key] = body
+        found["stable_version"] = body["version"]
+        if found["rollouts"][-1]["state"] == "mirroring":
+            found["rollouts"][-1] |= {"state": "aborted", "reason": "aborted by a rollback"}
+        return read(found)
+
+    @app.post("/v1/endpoints/{name}:retain")
+    async def retain(name: str, request: Request):
+        body, found = await request.json(), get(name)
+        exactly(body, ["versions"])
+        kept = {*body["versions"], found["stable_version"]}
+        for item in found["revisions"]:
+            if item["version"] not in kept and item["state"] == "ready":
+                item["state"] = "retired"
+        return read(found)
+
+
+def _training(app, world):
+    @app.post("/v1/jobs", status_code=201)
+    async def submit(request: Request):
+        body = await request.json()
+        exactly(body, ["key", "kind", "spec", "limits", "loop", "loop_run"])
+        return world.jobs[run_job(world, **body)]
+
+    @app.get("/v1/jobs/{name}")
+    def job(name: str):
+        if name not in world.jobs:
+            raise HTTPException(404)
+        return world.jobs[name]
+
+
+def run_job(world, key, kind, spec, loop=None, loop_run=None, limits=None):
+    """Do a job at once; the same key is the same job. Returns its id."""
+    name = hashlib.md5(key.encode()).hexdigest()
+    if name not in world.jobs:
+        result = RESULTS[kind](world, spec, loop, loop_run)
+        world.jobs[name] = {
+            "id": name, "key": key, "kind": kind, "loop": loop, "loop_run": loop_run, "state": "succeeded",
+            "result": result, "error": None,
+        }  # fmt: skip
+    return name
+
+
+def _ingested(world, spec, loop, run):
+    json.dumps(spec)
+    world.add_data(spec["dataset"], 50, kind=spec["source"]["kind"])
+    number = len(world.datasets[spec["dataset"]])
+    return {"accepted": True, "dataset_version": number, "new_rows": 50, "report": {"checks": []}}
+
+
+def _trained(world, spec, loop, run):
+    assert (spec["search"] == "full") == (spec["configurations"] is None)
+    return {
+        "run": None, "files": {name: digest((loop, run, name)) for name in FILES}, "signature": SIGNATURE,
+        "metrics": {"holdout": {"rmse": 3.0}}, "baseline": digest((loop, run, "baseline.json")), "golden": GOLDEN,
+        "configurations": [{"kind": "ridge"}], "trained_from": None, "trained_through": spec["cut"],
+    }  # fmt: skip
+
+
+def _evaluated(world, spec, loop, run):
+    candidate, champion = world.losses(spec["dataset"], run)
+    known = spec["champion"] is not None
+    days = [f"2024-01-{day:02d}" for day in range(1, 29)]
+    blocks = [
+        {"block": day, "n": 100, "candidate": candidate + 0.01 * (place % 3), "champion": champion if known else None}
+        for place, day in enumerate(days)
+    ]
+    metrics = {"candidate": {"rmse": candidate**0.5, "r2": 0.5}, "champion": {"rmse": 3.2} if known else None}
+    return {"metrics": metrics, "blocks": blocks, "slices": []}
+
+
+RESULTS = {
+    "ingest": _ingested,
+    "validate": lambda world, spec, loop, run: {"accepted": True, "report": {"checks": []}},
+    "train": _trained,
+    "evaluate": _evaluated,
+}
+MONITOR = (
+    "loop", "mode", "task", "target", "event_time", "timezone", "label_delay_seconds", "signature", "champion",
+    "archived", "slices", "policy",
+)  # fmt: skip
+
+
+def _monitoring(app, world):
+    @app.put("/v1/monitors/{name}")
+    async def put(name: str, request: Request):
+        body = await request.json()
+        exactly(body, MONITOR)
+        world.monitors[name] = body
+        return body
+
+    @app.delete("/v1/monitors/{name}", status_code=204)
+    def delete(name: str):
+        if world.monitors.pop(name, None) is None:
+            raise HTTPException(404)
+        return Response(status_code=204)
+
+    @app.get("/v1/closings")
+    def closings(after: int = Query(0, ge=0), wait: float = Query(0, ge=0, le=60)):
+        items = [item for item in world.closings if item["seq"] > after][:200]
+        return {"items": items, "last": items[-1]["seq"] if items else after}

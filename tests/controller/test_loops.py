@@ -1,0 +1,312 @@
+"""A loop through its days: runs, promotions, cool-downs, the way back, pauses, deletion; one champion everywhere."""
+
+import pytest
+
+from .conftest import alarm, day, document
+
+
+async def champion_everywhere(platform, version, name="sales"):
+    world = platform.world
+    assert (await platform.loop(name))["champion"] == version
+    assert world.aliases[name, "champion"] == version
+    assert world.endpoints[name]["stable_version"] == version
+    assert world.monitors[name]["champion"]["version"] == version
+
+
+async def closed(platform, *numbers, **found):
+    for number in numbers:
+        platform.world.close("sales", day(number), **found)
+    await platform.rest()
+
+
+async def test_data_opens_the_first_run_and_a_first_champion_needs_no_canary(loop):
+    await champion_everywhere(loop, 1)
+    run = (await loop.runs())[0]
+    assert (run["state"], run["cause"]["kind"]) == ("promoted", "data")
+    kinds = [item["kind"] for item in loop.world.decisions.values()]
+    assert kinds == ["loop.applied", "run.opened", "gate.verdict", "model.registered", "run.closed"]
+    assert (await loop.loop())["phase"] == "watching"
+
+
+async def test_a_declared_loop_without_data_waits(platform):
+    await platform.apply(document())
+    await platform.rest()
+    found = await platform.loop()
+    assert (found["phase"], found["run"], found["champion"]) == ("waiting", None, None)
+
+
+async def test_the_same_document_again_changes_nothing(loop):
+    before = len(loop.world.decisions)
+    assert (await loop.apply(document()))["generation"] == 1
+    await loop.rest()
+    assert len(await loop.runs()) == 1
+    assert len(loop.world.decisions) == before
+
+
+async def test_an_alarm_retrains_and_the_rollout_takes_its_event_days(loop):
+    await closed(loop, *range(1, 15))
+    await closed(loop, 15, alarms=[alarm(15)], standing=["performance"])
+    run = (await loop.runs())[1]
+    assert (run["state"], run["cause"]["kind"]) == ("rolling-out", "alarm")
+    assert run["opened_at"] == day(15)
+    plan = (await loop.call("GET", "/v1/loops/sales/runs/2/plan", 200))["train"]
+    assert (plan["cut"], plan["search"]) == (day(15), "refit")
+    await champion_everywhere(loop, 1)
+    await closed(loop, 16)
+    await champion_everywhere(loop, 2)
+    assert (await loop.loop())["archive"] == [1]
+    assert loop.world.monitors["sales"]["champion"]["effective_from"] == day(16)
+    assert (await loop.loop())["settled_through"] == day(16)
+
+
+async def test_a_thousand_identical_alarms_are_one_run(loop):
+    await closed(loop, *range(1, 15))
+    await closed(loop, 15, alarms=[alarm(15) for _ in range(1000)], standing=["performance"])
+    for number in range(16, 29):
+        await closed(loop, number, alarms=[alarm(15)] * 50, standing=["performance"])
+    assert len(await loop.runs()) == 2
+
+
+async def test_a_closing_told_twice_is_one_run(loop):
+    await closed(loop, *range(1, 31))
+    async with loop.app.state.sessions.begin() as session:
+        from millrace_controller.loops import queries
+
+        await queries.receive(session, loop.world.closings)
+    await loop.rest()
+    assert len(await loop.runs()) == 2
+
+
+async def test_the_schedule_counts_event_days(loop):
+    await closed(loop, *range(1, 30))
+    assert len(await loop.runs()) == 1
+    await closed(loop, 30)
+    assert (await loop.runs())[1]["cause"]["kind"] == "schedule"
+
+
+async def test_an_alarm_in_the_cool_down_is_answered_after_it_if_it_still_stands(loop):
+    await closed(loop, 3, alarms=[alarm(3)], standing=["performance"])
+    await closed(loop, *range(4, 14), standing=["performance"])
+    assert len(await loop.runs()) == 1
+    await closed(loop, 14, standing=["performance"])
+    assert (await loop.runs())[1]["opened_at"] == day(14)
+
+
+async def test_an_alarm_that_passed_within_the_cool_down_is_forgotten(loop):
+    await closed(loop, 3, alarms=[alarm(3)], standing=["performance"])
+    await closed(loop, *range(4, 20))
+    assert len(await loop.runs()) == 1
+
+
+async def test_alarms_of_a_kind_that_is_no_trigger_open_nothing(loop):
+    await closed(loop, *range(1, 20), alarms=[alarm(1, "drift:x", "drift")], standing=["drift:x"])
+    assert len(await loop.runs()) == 1
+
+
+async def test_a_worse_candidate_is_rejected_with_its_numbers(loop):
+    loop.world.losses = lambda dataset, run: (20.0, 10.0)
+    await closed(loop, *range(1, 31))
+    run = (await loop.runs())[1]
+    assert (run["state"], run["verdict"]["verdict"]) == ("rejected", "failed")
+    assert "+100" in run["message"]
+    await champion_everywhere(loop, 1)
+
+
+async def test_a_candidate_with_a_hard_fault_never_becomes_champion(loop):
+    loop.world.faulty_versions.add(2)
+    await closed(loop, *range(1, 31))
+    run = (await loop.runs())[1]
+    assert (run["state"], run["version"]) == ("aborted", 2)
+    await champion_everywhere(loop, 1)
+
+
+async def promoted_twice(loop):
+    await closed(loop, *range(1, 32))
+    await champion_everywhere(loop, 2)
+
+
+async def test_the_way_back_is_one_decision_then_a_rest_without_runs(loop):
+    await promoted_twice(loop)
+    back = {"version": 1, "evidence": {"gain": 0.05, "days": 9}}
+    await closed(loop, 40, switch_back=back, alarms=[alarm(40)], standing=["performance"])
+    await champion_everywhere(loop, 1)
+    found = await loop.loop()
+    assert (found["archive"], found["rest_until"]) == ([2], day(54))
+    told = loop.world.of_kind("switch-back")
+    assert len(told) == 1
+    assert "5.0% less loss" in told[0]["reason"]
+    await closed(loop, *range(41, 54), standing=["performance"])
+    assert len(await loop.runs()) == 2
+    await closed(loop, 60)
+    assert len(await loop.runs()) == 3
+
+
+async def test_no_way_back_while_a_run_is_in_flight(loop):
+    await closed(loop, *range(1, 31))
+    await closed(loop, 30.5, switch_back={"version": 1, "evidence": {}})
+    assert not loop.world.of_kind("switch-back")
+
+
+async def test_a_person_goes_back_and_forth(loop):
+    await promoted_twice(loop)
+    answer = await loop.call("POST", "/v1/loops/sales:rollback", 200, json={"to": 1})
+    assert answer["champion"] == 1
+    await champion_everywhere(loop, 1)
+    await loop.call("POST", "/v1/loops/sales:rollback", 200, json={})
+    await champion_everywhere(loop, 2)
+    await loop.rest()
+    assert len(loop.world.of_kind("rollback")) == 2
+    assert loop.world.of_kind("rollback")[0]["author"] == "user:admin"
+
+
+async def test_a_person_goes_back_while_a_rollout_runs(loop):
+    await promoted_twice(loop)
+    await closed(loop, *range(32, 61))
+    assert (await loop.runs())[2]["state"] == "rolling-out"
+    await loop.call("POST", "/v1/loops/sales:rollback", 200, json={"to": 1})
+    await loop.rest()
+    assert (await loop.runs())[2]["state"] == "aborted"
+    await champion_everywhere(loop, 1)
+
+
+async def test_staying_where_it_is_aborts_the_rollout(loop):
+    await closed(loop, *range(1, 31))
+    await loop.call("POST", "/v1/loops/sales:rollback", 200, json={"to": 1})
+    await loop.rest()
+    assert (await loop.runs())[1]["state"] == "aborted"
+    await champion_everywhere(loop, 1)
+
+
+@pytest.mark.parametrize("to", [2, 99])
+async def test_back_to_what_is_not_archived_is_409(loop, to):
+    await loop.call("POST", "/v1/loops/sales:rollback", 409, json={"to": to})
+    await champion_everywhere(loop, 1)
+
+
+async def test_a_way_back_that_serving_refuses_is_dropped_and_recorded(loop):
+    await promoted_twice(loop)
+    loop.world.unloaded.add(1)
+    answer = await loop.call("POST", "/v1/loops/sales:rollback", 409, json={"to": 1})
+    assert "not loaded" in answer["detail"]
+    await loop.rest()
+    assert loop.world.of_kind("rollback")[0]["outcome"] == "refused"
+    await champion_everywhere(loop, 2)
+    await closed(loop, 33)
+    assert (await loop.loop())["settled_through"] == day(33)
+
+
+async def test_a_pause_opens_nothing_and_a_resume_goes_on(loop):
+    await loop.call("POST", "/v1/loops/sales:pause", 200)
+    await closed(loop, *range(1, 40), switch_back=None)
+    assert len(await loop.runs()) == 1
+    assert (await loop.loop())["phase"] == "paused"
+    assert (await loop.loop())["settled_through"] == day(39)
+    await loop.call("POST", "/v1/loops/sales:resume", 200)
+    await closed(loop, 40)
+    assert len(await loop.runs()) == 2
+    for _ in range(2):
+        await loop.call("POST", "/v1/loops/sales:pause", 200)
+    await loop.rest()
+    assert len(loop.world.of_kind("loop.paused")) == 2
+
+
+async def test_retraining_by_hand_ignores_the_cool_down_and_its_key_is_one_run(loop):
+    await closed(loop, 2)
+    answer = await loop.call("POST", "/v1/loops/sales:retrain", 201, json={"key": "k"})
+    assert (await loop.call("POST", "/v1/loops/sales:retrain", 201, json={"key": "k"}))["number"] == 2
+    await loop.call("POST", "/v1/loops/sales:retrain", 409, json={"key": "other"})
+    assert (answer["number"], answer["opened_at"]) == (2, day(2))
+    await loop.rest()
+    await loop.call("POST", "/v1/loops/sales:retrain", 409, json={"key": "other"})
+
+
+async def test_a_new_spec_searches_again_and_monitoring_learns_the_policy_at_once(loop):
+    await closed(loop, 2)
+    changed = document(gates={"champion": {"margin": 0.5}}, monitoring={"drift": {"psi": 0.3}})
+    loop.world.losses = lambda dataset, run: (20.0, 10.0)
+    assert (await loop.apply(changed))["generation"] == 2
+    await loop.rest()
+    run = (await loop.runs())[1]
+    assert (run["cause"]["kind"], run["state"]) == ("spec", "rejected")
+    assert (await loop.call("GET", "/v1/loops/sales/runs/2/plan", 200))["train"]["search"] == "full"
+    assert loop.world.monitors["sales"]["policy"]["drift"]["psi"] == 0.3
+    await loop.rest()
+    assert len(await loop.runs()) == 2
+
+
+async def test_a_spec_changed_before_the_first_champion_is_one_run(platform):
+    await platform.apply(document())
+    await platform.apply(document(cooldown="7d"))
+    platform.world.add_data("sales", 1000)
+    await platform.rest()
+    assert len(await platform.runs()) == 1
+
+
+async def test_rows_pushed_from_outside_open_a_run_and_feedback_does_not(platform):
+    spec = {"triggers": {"newData": {"rows": 100}}, "cooldown": "1d"}
+    platform.world.add_data("sales", 1000)
+    await platform.apply(document(**spec))
+    await platform.rest()
+    platform.world.add_data("sales", 500, kind="feedback")
+    platform.world.add_data("sales", 99)
+    await closed(platform, 2)
+    assert len(await platform.runs()) == 1
+    platform.world.add_data("sales", 1)
+    await closed(platform, 3)
+    run = (await platform.runs())[1]
+    assert run["cause"]["evidence"] == {"new_rows": 100, "wanted": 100}
+
+
+async def test_production_rows_are_fed_back_once_each(loop):
+    await closed(loop, *range(1, 32))
+    await closed(loop, *range(32, 61))
+    plans = [await loop.call("GET", f"/v1/loops/sales/runs/{n}/plan", 200) for n in (2, 3)]
+    spans = [(plan["ingest"]["source"]["since"], plan["ingest"]["source"]["until"]) for plan in plans]
+    assert spans == [(None, day(30)), (day(30), day(60))]
+
+
+async def test_an_alias_moved_by_someone_else_is_said_and_waited_for(loop):
+    from millrace_controller.clock import worker
+
+    await closed(loop, *range(1, 31))
+    loop.world.aliases["sales", "champion"] = 7
+    loop.world.close("sales", day(31))
+    with pytest.raises(Exception, match="409"):
+        await loop.rest()
+    await worker.one_pass(loop.app, 1)
+    assert "points at 7" in (await loop.loop())["message"]
+    loop.world.aliases["sales", "champion"] = 1
+    await worker.one_pass(loop.app, 1)
+    await champion_everywhere(loop, 2)
+    assert (await loop.loop())["message"] == ""
+
+
+async def test_a_deleted_loop_is_gone_and_its_name_numbers_on(loop):
+    await promoted_twice(loop)
+    await loop.call("DELETE", "/v1/loops/sales", 202)
+    await loop.rest()
+    await loop.call("GET", "/v1/loops/sales", 404)
+    world = loop.world
+    assert ("sales" in world.endpoints, "sales" in world.monitors) == (False, False)
+    assert world.aliases["sales", "champion"] is None
+    assert await loop.call("GET", "/v1/loops", 200) == {"items": [], "next": None}
+    again = await loop.apply(document())
+    assert (again["generation"], again["champion"]) == (2, None)
+    await loop.rest()
+    assert [run["number"] for run in await loop.runs()] == [1, 2, 3]
+    await champion_everywhere(loop, 3)
+
+
+async def test_a_loop_deleted_in_the_middle_of_a_rollout_leaves_no_run_open(loop):
+    await closed(loop, *range(1, 31))
+    await loop.call("DELETE", "/v1/loops/sales", 202)
+    await loop.rest()
+    await loop.apply(document())
+    assert [run["state"] for run in await loop.runs()] == ["promoted", "failed"]
+
+
+async def test_projects_do_not_see_each_other(loop):
+    await loop.call("GET", "/v1/loops/sales?project=other", 404)
+    loop.world.close("sales", day(1), project="other")
+    await loop.rest()
+    assert (await loop.loop())["settled_through"] is None
