@@ -30,6 +30,9 @@ def build():
         child = subprocess.Popen(["sleep", "600"], start_new_session=True)
         record = {"pid": child.pid, "started": psutil.Process(child.pid).create_time()}
         (HOME / "run" / "triton.json").write_text(json.dumps(record))
+    if NAME == "training":
+        job = subprocess.Popen(["sleep", "600"], start_new_session=True)
+        (HOME / "job").write_text(str(job.pid))
     settings = types.SimpleNamespace(host="127.0.0.1", port=int(os.environ["MILLRACE_PORT"]))
     built = App()
     built.state = types.SimpleNamespace(settings=settings)

@@ -32,7 +32,7 @@ def test_everything_is_ready_and_nothing_is_left(home: Path) -> None:
         assert found == {name: name for name in FEW}
         assert platform.ready_seconds > 0
         pids = platform.processes()
-        assert len(pids) == len(FEW) + 1
+        assert len(pids) == len(FEW) + 2
         assert platform.client().token == read(home, "platform.json")["token"]
         assert Millrace.from_environment().urls == platform.urls
     assert within(5, lambda: not any(alive(pid) for pid in pids))
@@ -72,6 +72,19 @@ def test_a_killed_service_is_started_again_and_counted(home: Path) -> None:
         assert within(10, lambda: platform.services["training"].waits_for() is None)
         assert recorded(home)["service-training"] != before
         assert {name: count for name, count in platform.restarts().items() if count} == {"training": 1}
+
+
+def test_what_services_started_and_nobody_recorded_ends_too(home: Path) -> None:
+    with Platform(home) as platform:
+        first = int((home / "job").read_text())
+        os.kill(recorded(home)["service-training"], signal.SIGKILL)
+        assert within(10, lambda: int((home / "job").read_text()) != first)
+        assert within(10, lambda: platform.services["training"].waits_for() is None)
+        second = int((home / "job").read_text())
+        assert alive(first)
+        assert alive(second)
+    assert not alive(first)
+    assert not alive(second)
 
 
 def test_repeated_deaths_are_answered_with_growing_pauses(home: Path) -> None:
@@ -116,7 +129,7 @@ def test_a_second_supervisor_is_refused_and_harms_nothing(home: Path) -> None:
             second.start()
         second.stop()
         assert all(alive(pid) for pid in platform.processes())
-        assert len(platform.processes()) == len(FEW) + 1
+        assert len(platform.processes()) == len(FEW) + 2
 
 
 def test_a_service_that_cannot_start_is_told_with_its_last_words(home: Path) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import psutil
 
+PARENT = "MILLRACE_PARENT"
+"""Environment variable with the supervisor's process id: a service ends when that one is gone."""
 PATIENCE = 8.0
 SAME = 2.0
 """Seconds by which two readings of a start time may differ."""
@@ -30,6 +32,22 @@ def end_recorded(run: Path) -> list[str]:
         ended += _end(run / f"{name}.json")
     for name in ("envoy", "triton"):
         ended += _end(run / f"{name}.json")
+    return ended
+
+
+def end_marked(home: Path) -> int:
+    """Kill every process that services of *home* started and left running, at any depth; returns how many.
+
+    They are known by the environment that only a supervisor gives to its services, and that children inherit.
+    """
+    marks = {"MILLRACE_HOME": str(home), PARENT: None}
+    ended = 0
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            found = process.environ()
+            if all(name in found and value in (None, found[name]) for name, value in marks.items()):
+                process.kill()
+                ended += 1
     return ended
 
 

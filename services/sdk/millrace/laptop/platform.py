@@ -109,6 +109,8 @@ class Platform:
         for service in reversed(self.services.values()):
             service.stop()
         leftovers.end_recorded(self.run)
+        while leftovers.end_marked(self.home):
+            time.sleep(0.05)
         self._forget_running()
         os.close(self._lock)
         self._lock = None

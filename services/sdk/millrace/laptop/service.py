@@ -55,7 +55,7 @@ class Service:
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "millrace_core.serve", f"millrace_{self.name}.main"],
-                env=os.environ | self.environment | {"MILLRACE_PARENT": str(os.getpid())},
+                env=os.environ | self.environment | {leftovers.PARENT: str(os.getpid())},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

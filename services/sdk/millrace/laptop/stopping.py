@@ -33,8 +33,10 @@ def stop(home: Path) -> str:
     if not run.is_dir() or not _await_lock(run, 0.0):
         return f"No platform is running in {home}."
     ended = leftovers.end_recorded(run)
-    if ended:
-        return f"No platform was running in {home}; ended what was left of one: {', '.join(ended)}."
+    others = leftovers.end_marked(home)
+    if ended or others:
+        what = ", ".join([*ended, *([f"{others} more"] if others else [])])
+        return f"No platform was running in {home}; ended what was left of one: {what}."
     return f"No platform is running in {home}."
 
 
