@@ -250,7 +250,27 @@ def show_dataset(
     found = registry.dataset(name)
     if registry.dataset_versions(name):
         found = found | {"version": registry.dataset_version(name, version or "latest")}
-    one(found | {"quarantine": registry.quarantined(name)}, output)
+    refused = registry.quarantined(name)
+    one(
+        found | {"quarantine": refused if output != Format.TABLE else [_broken(item) for item in refused]},
+        output,
+    )
+
+
+def _broken(item: Json) -> Json:
+    """What a refused delivery was, and why, in short."""
+    checks = item["report"].get("checks", [])
+    why = [
+        f"{check['check']} {check['column'] or ''}".strip()
+        for check in checks
+        if check["verdict"] == "failed"
+    ]
+    return {
+        "id": item["id"],
+        "name": item["source"].get("name"),
+        "at": item["created_at"],
+        "failed": ", ".join(why),
+    }
 
 
 @command(jobs, "list", "millrace jobs list", "millrace jobs list --state running")
