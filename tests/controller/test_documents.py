@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pipelines.compile import COMPILED, compile_all
 from pydantic import ValidationError
 
 from millrace.durations import parse, whole_days
 from millrace.loop import ModelLoop, mistakes
-from pipelines.compile import COMPILED, compile_all
 
 ROOT = Path(__file__).parents[2]
 BASE = {

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from tests.controller.test_rules import spec
 
 from millrace_controller.gates.judge import judge
-from tests.controller.test_rules import spec
 
 
 def evaluation(difference=0.0, days=28, champion=True, r2=0.9, noise=0.005, slices=()):
