@@ -129,7 +129,7 @@ async def test_only_what_nothing_mentions_goes_by_retention(client, put):
     assert young.json()["removed"] == []
     from datetime import timedelta
 
-    from millrace_registry.retention.routes import apply
+    from millrace_registry.retention.controller import apply
 
     result = await apply(client._transport.app, timedelta(seconds=-60), dry_run=False)
     assert result.removed == [loose]

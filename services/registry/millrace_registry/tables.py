@@ -4,6 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from millrace_core.database import UtcDateTime, metadata
@@ -11,6 +13,13 @@ from millrace_core.database import UtcDateTime, metadata
 
 class Table(DeclarativeBase):
     metadata = metadata()
+
+
+async def insert_new(session: AsyncSession, table: type[Table], **row: Any) -> bool:
+    """Insert *row* unless a unique index holds its like already; returns whether it was inserted."""
+    dialect = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
+    statement = dialect.insert(table).values(row).on_conflict_do_nothing()
+    return (await session.execute(statement)).rowcount == 1  # type: ignore[attr-defined]
 
 
 class Project(Table):

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from millrace_core.auth import permit
 from millrace_core.database import Session
+from millrace_core.errors import Unavailable
 from millrace_core.names import Digest, Project
 from millrace_core.storage import Store
 from millrace_registry.artifacts import queries
@@ -26,7 +27,7 @@ class ArtifactRead(BaseModel):
     digest: str = Field(description="sha256:<64 hexadecimal digits> of the bytes.")
     size: int = Field(description="Bytes.")
     media_type: str
-    created_at: datetime
+    created_at: datetime = Field(description="When it was last stored.")
 
 
 @router.post("", response_model=ArtifactRead, status_code=201, dependencies=[WRITE])
@@ -35,13 +36,17 @@ async def store_artifact(
     session: Session,
     project: Project,
     x_millrace_digest: Annotated[Digest | None, Header(description="Digest the body must have.")] = None,
-    content_type: Annotated[str, Header(max_length=200)] = "application/octet-stream",
+    content_type: Annotated[
+        str, Header(max_length=200, pattern=r"^[\x20-\x7e]*$")
+    ] = "application/octet-stream",
 ) -> Artifact:
     """Store the request's body. The same bytes again are the same artifact."""
     store: Store = request.app.state.store
     blob = await store.put(request.stream(), expected=x_millrace_digest)
     await ensure(session, project)
     await queries.add(session, project, blob.digest, blob.size, content_type)
+    if not await store.exists(blob.digest):
+        raise Unavailable("The same bytes were removed by retention at this very moment; send them again.")
     return await queries.get(session, project, blob.digest)
 
 
@@ -50,15 +55,26 @@ async def read_artifact(digest: Digest, request: Request, session: Session, proj
     """The bytes, checked against their digest: small ones before the answer, large ones while they stream."""
     found = await queries.get(session, project, digest)
     store: Store = request.app.state.store
-    headers = {
-        "content-disposition": "attachment",
-        "x-content-type-options": "nosniff",
-        "etag": f'"{digest}"',
-    }
+    headers = _headers(digest)
     if found.size <= SMALL:
         return Response(await store.read(digest), media_type="application/octet-stream", headers=headers)
     headers["content-length"] = str(found.size)
     return StreamingResponse(store.open(digest), media_type="application/octet-stream", headers=headers)
+
+
+def _headers(digest: str) -> dict[str, str]:
+    """A browser that is led here shall not run what it finds."""
+    quoted = f'"{digest}"'
+    return {"content-disposition": "attachment", "x-content-type-options": "nosniff", "etag": quoted}
+
+
+@router.head("/{digest}", dependencies=[READ], response_class=Response)
+async def check_artifact(digest: Digest, request: Request, session: Session, project: Project) -> Response:
+    """Whether the artifact is there and whole: its bytes are read through and checked, and not sent."""
+    found = await queries.get(session, project, digest)
+    await request.app.state.store.verify(digest)
+    headers = _headers(digest) | {"content-length": str(found.size)}
+    return Response(media_type="application/octet-stream", headers=headers)
 
 
 @router.get("/{digest}/facts", response_model=ArtifactRead, dependencies=[READ])

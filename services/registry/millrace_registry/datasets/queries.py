@@ -5,7 +5,6 @@ import json
 from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_core.database import utcnow
@@ -13,17 +12,17 @@ from millrace_core.errors import Conflict, NotFound
 from millrace_registry.artifacts.queries import require
 from millrace_registry.datasets.schemas import QuarantineWrite, VersionWrite
 from millrace_registry.projects.queries import ensure
-from millrace_registry.tables import Dataset, DatasetVersion, Quarantined
+from millrace_registry.tables import Dataset, DatasetVersion, Quarantined, insert_new
 
 
-async def find(session: AsyncSession, project: str, name: str) -> Dataset | None:
+async def find(session: AsyncSession, project: str, name: str, lock: bool = False) -> Dataset | None:
     statement = select(Dataset).where(Dataset.project == project, Dataset.name == name)
-    return (await session.scalars(statement)).one_or_none()
+    return (await session.scalars(statement.with_for_update() if lock else statement)).one_or_none()
 
 
-async def get(session: AsyncSession, project: str, name: str) -> Dataset:
-    """The dataset. Raises NotFound."""
-    found = await find(session, project, name)
+async def get(session: AsyncSession, project: str, name: str, lock: bool = False) -> Dataset:
+    """The dataset, locked until the transaction ends if asked. Raises NotFound."""
+    found = await find(session, project, name, lock)
     if found is None:
         raise NotFound(f"There is no dataset {name} in the project {project}.")
     return found
@@ -32,15 +31,10 @@ async def get(session: AsyncSession, project: str, name: str) -> Dataset:
 async def put(session: AsyncSession, project: str, name: str, description: str) -> Dataset:
     """The dataset with this description, made now if it is new."""
     await ensure(session, project)
-    found = await find(session, project, name)
-    if found is None:
-        found = Dataset(project=project, name=name, latest=0, created_at=utcnow())
-        session.add(found)
+    row = {"project": project, "name": name, "description": description, "latest": 0, "created_at": utcnow()}
+    await insert_new(session, Dataset, **row)
+    found = await get(session, project, name)
     found.description = description
-    try:
-        await session.flush()
-    except IntegrityError as error:
-        raise Conflict(f"The dataset {name} was made by someone else just now; try again.") from error
     return found
 
 
@@ -58,7 +52,7 @@ async def add_version(
 
     Returns: the version, and whether it is new. Raises: Conflict if the parent is not the newest version.
     """
-    dataset = await get(session, project, name)
+    dataset = await get(session, project, name, lock=True)
     same = select(DatasetVersion).where(
         DatasetVersion.dataset_id == dataset.id, DatasetVersion.source_digest == new.source.digest
     )
@@ -122,15 +116,10 @@ async def quarantine(session: AsyncSession, project: str, name: str, new: Quaran
     """Keep refused data with its report; the same bytes again are the same entry."""
     dataset = await get(session, project, name)
     await require(session, project, [new.artifact])
-    same = select(Quarantined).where(
-        Quarantined.dataset_id == dataset.id, Quarantined.artifact == new.artifact
-    )
-    found = (await session.scalars(same)).one_or_none()
-    if found is None:
-        found = Quarantined(dataset_id=dataset.id, created_at=utcnow(), **new.model_dump(mode="json"))
-        session.add(found)
-        await session.flush()
-    return found
+    row = new.model_dump(mode="json") | {"dataset_id": dataset.id, "created_at": utcnow()}
+    await insert_new(session, Quarantined, **row)
+    same = (Quarantined.dataset_id == dataset.id, Quarantined.artifact == new.artifact)
+    return (await session.scalars(select(Quarantined).where(*same))).one()
 
 
 async def quarantined(session: AsyncSession, dataset: Dataset, after: int, limit: int) -> list[Quarantined]:

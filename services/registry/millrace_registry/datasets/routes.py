@@ -7,7 +7,8 @@ from fastapi import APIRouter, Response
 from millrace_core.auth import permit
 from millrace_core.database import Session
 from millrace_core.names import Name, Project
-from millrace_core.pages import Cursor, Limit, Page, decode, paginate
+from millrace_core.pages import Cursor, Limit, Page, paginate
+from millrace_registry.bodies import after_name, after_number
 from millrace_registry.datasets import queries
 from millrace_registry.datasets.schemas import (
     DatasetRead,
@@ -34,8 +35,7 @@ async def list_datasets(
     session: Session, project: Project, limit: Limit = 100, cursor: Cursor = None
 ) -> dict[str, Any]:
     """The project's datasets by name."""
-    keys = decode(cursor, str)
-    rows = await queries.page(session, project, str(keys[0]) if keys else None, limit)
+    rows = await queries.page(session, project, after_name(cursor), limit)
     return paginate(rows, limit, lambda row: (row.name,))
 
 
@@ -61,8 +61,7 @@ async def list_versions(
 ) -> dict[str, Any]:
     """All versions, oldest first."""
     found = await queries.get(session, project, dataset)
-    keys = decode(cursor, int)
-    rows = await queries.versions(session, found, int(keys[0]) if keys else 0, limit)
+    rows = await queries.versions(session, found, after_number(cursor), limit)
     page = paginate(rows, limit, lambda row: (row.number,))
     return page | {"items": [queries.read(found, row) for row in page["items"]]}
 
@@ -91,8 +90,7 @@ async def list_quarantine(
 ) -> dict[str, Any]:
     """Refused data, oldest first."""
     found = await queries.get(session, project, dataset)
-    keys = decode(cursor, int)
-    rows = await queries.quarantined(session, found, int(keys[0]) if keys else 0, limit)
+    rows = await queries.quarantined(session, found, after_number(cursor), limit)
     return paginate(rows, limit, lambda row: (row.id,))
 
 

@@ -3,15 +3,15 @@
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from millrace_core.names import Digest
+from millrace_registry.bodies import Body
 
 Kind = Literal["number", "integer", "boolean", "string", "timestamp"]
 
 
-class DatasetWrite(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class DatasetWrite(Body):
     description: str = Field(default="", max_length=2000)
 
 
@@ -44,12 +44,11 @@ class Source(BaseModel):
     kind: Literal["file", "rows", "feedback"]
     name: str = Field(default="", max_length=500)
     digest: Digest
-    since: datetime | None = None
-    until: datetime | None = None
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
 
 
-class VersionWrite(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class VersionWrite(Body):
     parent: int | None = Field(
         default=None, ge=1, le=2**31 - 1, description="The version it extends; null: the first."
     )
@@ -61,8 +60,8 @@ class VersionWrite(BaseModel):
     contract: dict[str, Any] | None = None
     source: Source
     rows: int = Field(ge=0, le=2**62)
-    first_event: datetime | None = None
-    last_event: datetime | None = None
+    first_event: AwareDatetime | None = None
+    last_event: AwareDatetime | None = None
 
 
 class VersionRead(BaseModel):
@@ -81,8 +80,7 @@ class VersionRead(BaseModel):
     created_at: datetime
 
 
-class QuarantineWrite(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class QuarantineWrite(Body):
     artifact: Digest
     source: dict[str, Any] = Field(default_factory=dict)
     report: dict[str, Any]

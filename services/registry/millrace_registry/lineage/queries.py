@@ -5,9 +5,9 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from millrace_registry.aliases import queries as aliases
 from millrace_registry.datasets import queries as datasets
 from millrace_registry.decisions import queries as decisions
-from millrace_registry.models import aliases
 from millrace_registry.models import queries as models
 from millrace_registry.tables import DatasetVersion, Run
 

@@ -1,6 +1,6 @@
 """Is this ONNX file only a model? Parsed in a child process with limits, before anything refers to it.
 
-Run as `python -m millrace_registry.models.inspection <file>`: prints JSON, or an error a user can read.
+Run as `python -m millrace_registry.models.inspection <file> <bytes of memory> <CPU-seconds>`: prints JSON.
 """
 
 import json
@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-ADDRESS_SPACE, CPU_SECONDS = 4 * 2**30, 60
+MEMORY, SECONDS = 4 * 2**30, 60
+TENSORS = 5000
+"""Most inputs or outputs of one graph."""
 DOMAINS = {"", "ai.onnx", "ai.onnx.ml"}
 DATATYPES = {1: "FP32", 7: "INT64", 8: "BYTES", 9: "BOOL", 11: "FP64", 6: "INT32", 10: "FP16"}
 
@@ -31,64 +33,66 @@ def inspect(path: Path) -> dict[str, Any]:
         raise Refused("it is not an ONNX file") from error
     if not model.graph.node:
         raise Refused("it is not an ONNX file with a graph")
-    for function in model.functions:
-        _check_nodes(function.node)
-    foreign = {item.domain for item in model.opset_import} - DOMAINS
-    if foreign:
-        raise Refused(f"it needs operators of the domain {', '.join(sorted(foreign))}")
-    _check_graph(model.graph)
+    for message in _messages(model):
+        _check(message)
     initial = {item.name for item in model.graph.initializer}
-    inputs = [_tensor(item) for item in model.graph.input if item.name not in initial]
-    return {"inputs": inputs, "outputs": [_tensor(item) for item in model.graph.output]}
+    inputs = [item for item in model.graph.input if item.name not in initial]
+    return {"inputs": _tensors(inputs), "outputs": _tensors(list(model.graph.output))}
 
 
-def _tensor(value: Any) -> dict[str, Any]:
+def _messages(root: Any) -> Iterator[Any]:
+    """Every message in the file, however deep: subgraphs, functions, attributes, sparse tensors, training graphs."""
+    waiting = [root]
+    while waiting:
+        message = waiting.pop()
+        yield message
+        for field, value in message.ListFields():
+            if field.message_type is not None:
+                waiting += value if field.is_repeated else [value]
+
+
+def _check(message: Any) -> None:
+    kind = message.DESCRIPTOR.name
+    if kind == "TensorProto" and (message.data_location or message.external_data):
+        raise Refused(f"the tensor {_shown(message.name)} lies outside the file (external data)")
+    if kind == "NodeProto" and message.domain not in DOMAINS:
+        raise Refused(
+            f"it uses the operator {_shown(message.op_type)} of the domain {_shown(message.domain)}"
+        )
+    if kind in ("OperatorSetIdProto", "FunctionProto") and message.domain not in DOMAINS:
+        raise Refused(f"it needs operators of the domain {_shown(message.domain)}")
+
+
+def _tensors(values: list[Any]) -> list[dict[str, str]]:
+    if len(values) > TENSORS:
+        raise Refused(f"it has {len(values)} inputs or outputs, more than {TENSORS}")
+    return [_tensor(value) for value in values]
+
+
+def _tensor(value: Any) -> dict[str, str]:
     element = value.type.tensor_type.elem_type
     if element not in DATATYPES:
-        raise Refused(f"{value.name} is not a tensor of a known type")
-    return {"name": value.name, "datatype": DATATYPES[element]}
+        raise Refused(f"{_shown(value.name)} is not a tensor of a known type")
+    return {"name": value.name[:1000], "datatype": DATATYPES[element]}
 
 
-def _check_graph(graph: Any) -> None:
-    sparse = (part for item in graph.sparse_initializer for part in (item.values, item.indices))
-    for tensor in (*graph.initializer, *sparse):
-        _check_tensor(tensor)
-    _check_nodes(graph.node)
-
-
-def _check_nodes(nodes: Any) -> None:
-    for node in nodes:
-        if node.domain not in DOMAINS:
-            raise Refused(f"it uses the operator {node.domain}.{node.op_type}")
-        for attribute in node.attribute:
-            for tensor in _tensors(attribute):
-                _check_tensor(tensor)
-            for graph in (attribute.g, *attribute.graphs):
-                _check_graph(graph)
-
-
-def _tensors(attribute: Any) -> Iterator[Any]:
-    yield attribute.t
-    yield from attribute.tensors
-    for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
-        yield from (sparse.values, sparse.indices)
-
-
-def _check_tensor(tensor: Any) -> None:
-    if tensor.data_location or tensor.external_data:
-        raise Refused(f"the tensor {tensor.name or '(unnamed)'} lies outside the file (external data)")
+def _shown(name: str) -> str:
+    """A name from the file, fit to be shown."""
+    return ascii(name[:80])[1:-1] or "(unnamed)"
 
 
 def main() -> int:
-    """Inspect one file under limits of memory and time."""
-    resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS))
+    """Inspect one file under limits of memory and time; it may write nothing and start nothing."""
+    given = [int(limit) for limit in sys.argv[2:4]]
+    memory, seconds = given if len(given) == 2 else (MEMORY, SECONDS)
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    for forbidden in (resource.RLIMIT_FSIZE, resource.RLIMIT_CORE):
+        resource.setrlimit(forbidden, (0, 0))
     try:
         print(json.dumps(inspect(Path(sys.argv[1]))))
     except Refused as refusal:
         print(json.dumps({"refused": str(refusal)}))
-    except RecursionError:
-        print(json.dumps({"refused": "its graphs are nested too deeply"}))
     return 0
 
 

@@ -4,8 +4,7 @@ import hashlib
 import json
 from typing import Any
 
-from sqlalchemy import select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_core.database import utcnow
@@ -13,18 +12,13 @@ from millrace_core.errors import BadInput, Conflict, NotFound
 from millrace_registry.artifacts.queries import require
 from millrace_registry.models.schemas import VersionWrite
 from millrace_registry.projects.queries import ensure
-from millrace_registry.tables import Model, ModelVersion
+from millrace_registry.tables import Model, ModelVersion, insert_new
 
 
-async def find(session: AsyncSession, project: str, name: str) -> Model | None:
-    return (
-        await session.scalars(select(Model).where(Model.project == project, Model.name == name))
-    ).one_or_none()
-
-
-async def get(session: AsyncSession, project: str, name: str) -> Model:
-    """The model. Raises NotFound."""
-    found = await find(session, project, name)
+async def get(session: AsyncSession, project: str, name: str, lock: bool = False) -> Model:
+    """The model, locked until the transaction ends if asked. Raises NotFound."""
+    statement = select(Model).where(Model.project == project, Model.name == name)
+    found = (await session.scalars(statement.with_for_update() if lock else statement)).one_or_none()
     if found is None:
         raise NotFound(f"There is no model {name} in the project {project}.")
     return found
@@ -33,15 +27,10 @@ async def get(session: AsyncSession, project: str, name: str) -> Model:
 async def put(session: AsyncSession, project: str, name: str, description: str) -> Model:
     """The model with this description, made now if it is new."""
     await ensure(session, project)
-    found = await find(session, project, name)
-    if found is None:
-        found = Model(project=project, name=name, latest=0, created_at=utcnow())
-        session.add(found)
+    row = {"project": project, "name": name, "description": description, "latest": 0, "created_at": utcnow()}
+    await insert_new(session, Model, **row)
+    found = await get(session, project, name)
     found.description = description
-    try:
-        await session.flush()
-    except IntegrityError as error:
-        raise Conflict(f"The model {name} was made by someone else just now; try again.") from error
     return found
 
 
@@ -69,30 +58,34 @@ async def known(session: AsyncSession, model: Model, new: VersionWrite) -> Model
     return found
 
 
-async def add_version(session: AsyncSession, project: str, model: Model, new: VersionWrite) -> ModelVersion:
-    """Register a release unit; its number is one more than the newest."""
+async def add_version(
+    session: AsyncSession, project: str, name: str, new: VersionWrite
+) -> tuple[Model, ModelVersion, bool]:
+    """Register a release unit under the next number; the same key again is the version it made.
+
+    Returns: the model, the version, and whether it is new. Raises: NotFound, Conflict, BadInput.
+    """
+    model = await get(session, project, name, lock=True)
+    same = await known(session, model, new)
+    if same is not None:
+        return model, same, False
+    await check_references(session, project, new)
+    model.latest += 1
+    body = new.model_dump(mode="json")
+    made = ModelVersion(
+        model_id=model.id, number=model.latest, key=new.key, digest=unit_digest(body), body=body,
+        created_at=utcnow(),
+    )  # fmt: skip
+    session.add(made)
+    await session.flush()
+    return model, made, True
+
+
+async def check_references(session: AsyncSession, project: str, new: VersionWrite) -> None:
+    """Refuse files that are not stored, and a baseline that is not among the files (BadInput)."""
     await require(session, project, new.files.values())
     if new.baseline is not None and new.baseline not in new.files.values():
         raise BadInput("The baseline is not among the files.")
-    statement = (
-        update(Model).where(Model.id == model.id).values(latest=Model.latest + 1).returning(Model.latest)
-    )
-    number = (await session.execute(statement)).scalar_one()
-    body = new.model_dump(mode="json")
-    made = ModelVersion(
-        model_id=model.id,
-        number=number,
-        key=new.key,
-        digest=unit_digest(body),
-        body=body,
-        created_at=utcnow(),
-    )
-    session.add(made)
-    try:
-        await session.flush()
-    except IntegrityError as error:
-        raise Conflict(f"The key {new.key} was used by someone else just now; try again.") from error
-    return made
 
 
 async def versions(session: AsyncSession, model: Model, after: int, limit: int) -> list[ModelVersion]:

@@ -11,7 +11,8 @@ from millrace_core.errors import BadInput, FieldError
 from millrace_core.storage import Store
 from millrace_registry.models.schemas import VersionWrite
 
-SECONDS = 90
+SECONDS, MEMORY = 60, 4 * 2**30
+"""Most CPU-seconds and bytes of memory that reading one graph may take."""
 
 
 async def check(store: Store, turn: asyncio.Semaphore, new: VersionWrite) -> None:
@@ -42,16 +43,26 @@ async def inspect(store: Store, turn: asyncio.Semaphore, name: str, digest: str)
 
 
 async def _child(path: Path) -> dict[str, Any] | None:
-    command = (sys.executable, "-m", "millrace_registry.models.inspection", str(path))
-    pipe = asyncio.subprocess.PIPE
-    child = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=asyncio.subprocess.DEVNULL)
+    """What the child says of the file; None if it died. It gets no token, no settings, and no more time than due."""
+    command = (
+        sys.executable,
+        "-m",
+        "millrace_registry.models.inspection",
+        str(path),
+        str(MEMORY),
+        str(SECONDS),
+    )
+    silent, pipe = asyncio.subprocess.DEVNULL, asyncio.subprocess.PIPE
+    child = await asyncio.create_subprocess_exec(*command, stdin=silent, stdout=pipe, stderr=silent, env={})
     try:
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(SECONDS * 1.5):
             output, _ = await child.communicate()
     except TimeoutError:
-        child.kill()
-        await child.wait()
         return None
+    finally:
+        if child.returncode is None:
+            child.kill()
+            await child.wait()
     return json.loads(output) if child.returncode == 0 else None
 
 
@@ -64,9 +75,11 @@ def _refused(name: str, why: str) -> BadInput:
 
 def _compare(name: str, found: dict[str, Any], new: VersionWrite) -> None:
     for side in ("inputs", "outputs"):
-        declared = {item["name"]: item["datatype"] for item in getattr(new.signature, side)}
-        actual = {item["name"]: item["datatype"] for item in found[side]}
+        declared = sorted((item["name"], item["datatype"]) for item in getattr(new.signature, side))
+        actual = sorted((item["name"], item["datatype"]) for item in found[side])
         if declared != actual:
-            differing = sorted(set(declared.items()) ^ set(actual.items()))
+            differing = sorted(set(declared) ^ set(actual)) or [
+                item for item in declared if declared.count(item) > 1
+            ]
             listed = ", ".join(f"{tensor} {datatype}" for tensor, datatype in differing[:6])
             raise _refused(name, f"its {side} are not those of the signature ({listed})")

@@ -1,19 +1,18 @@
-"""JSON of models, versions and aliases."""
+"""JSON of models and their versions."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from typing_extensions import TypedDict
 
-from millrace_core.names import Digest
+from millrace_core.names import Digest, Name
+from millrace_registry.bodies import Body
 
 FileName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
-Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 
-class ModelWrite(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class ModelWrite(Body):
     description: str = Field(default="", max_length=2000)
 
 
@@ -25,11 +24,25 @@ class ModelRead(BaseModel):
     created_at: datetime
 
 
-class Tensor(TypedDict, total=False):
-    name: str
-    datatype: str
-    column: str
-    kind: str
+class Tensor(TypedDict):
+    """One tensor; a field that it need not have is left out, not null."""
+
+    __pydantic_config__ = ConfigDict(extra="allow")  # type: ignore[misc]
+    name: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+    datatype: Literal["FP32", "INT64", "BYTES"]
+    column: NotRequired[str]
+    kind: NotRequired[Literal["number", "category", "timestamp", "boolean"]]
+
+
+class Lineage(BaseModel):
+    """What the version was made from, and which loop run made it."""
+
+    model_config = ConfigDict(extra="allow")
+    dataset: Name | None = None
+    dataset_version: int | None = Field(default=None, ge=1, le=2**31 - 1)
+    run: str | None = Field(default=None, max_length=36, description="Id of the training run here.")
+    loop: Name | None = None
+    loop_run: int | None = Field(default=None, ge=1, le=2**31 - 1)
 
 
 class Signature(BaseModel):
@@ -40,8 +53,7 @@ class Signature(BaseModel):
     outputs: list[Tensor] = Field(min_length=1, max_length=100)
 
 
-class VersionWrite(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class VersionWrite(Body):
     key: str = Field(
         min_length=1, max_length=200, description="Natural key: the same key is the same version."
     )
@@ -51,7 +63,7 @@ class VersionWrite(BaseModel):
     target: str = Field(min_length=1, max_length=200)
     metrics: dict[str, Any] = Field(default_factory=dict)
     baseline: Digest | None = Field(default=None, description="baseline.json, also among the files.")
-    lineage: dict[str, Any] = Field(default_factory=dict)
+    lineage: Lineage = Field(default_factory=Lineage)
     environment: dict[str, Any] = Field(default_factory=dict)
     golden: dict[str, Any] = Field(default_factory=dict, description="A few inputs and their exact outputs.")
 
@@ -71,30 +83,3 @@ class VersionRead(BaseModel):
     environment: dict[str, Any]
     golden: dict[str, Any]
     created_at: datetime
-
-
-class AliasWrite(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    version: Number | None = Field(description="Where it shall point; null: nowhere.")
-    expected: Number | None = Field(description="Where the caller believes it points now; else 409.")
-    event_time: datetime | None = None
-    decision: str | None = Field(default=None, max_length=36)
-    reason: str = Field(default="", max_length=2000)
-
-
-class AliasRead(BaseModel):
-    name: str
-    version: int | None
-
-
-class AliasMoveRead(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-    name: str
-    number: int
-    version: int | None
-    previous: int | None
-    event_time: datetime | None
-    decision: str | None
-    reason: str
-    actor: str
-    recorded_at: datetime

@@ -1,19 +1,15 @@
 """SQL of projects."""
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_core.database import utcnow
-from millrace_registry.tables import Project
+from millrace_registry.tables import Project, insert_new
 
 
 async def ensure(session: AsyncSession, name: str, description: str = "") -> Project:
     """The project, made now if it is new."""
-    dialect = session.get_bind().dialect.name
-    insert = (postgresql if dialect == "postgresql" else sqlite).insert(Project)
-    row = {"name": name, "description": description, "created_at": utcnow()}
-    await session.execute(insert.values(row).on_conflict_do_nothing())
+    await insert_new(session, Project, name=name, description=description, created_at=utcnow())
     return (await session.scalars(select(Project).where(Project.name == name))).one()
 
 

@@ -9,15 +9,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from millrace_core.auth import permit
 from millrace_core.database import Session
 from millrace_core.names import Name
-from millrace_core.pages import Cursor, Limit, Page, decode, paginate
+from millrace_core.pages import Cursor, Limit, Page, paginate
+from millrace_registry.bodies import Body, after_name
 from millrace_registry.projects import queries
 from millrace_registry.tables import Project
 
 router = APIRouter(prefix="/v1/projects", tags=["projects"])
 
 
-class ProjectWrite(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class ProjectWrite(Body):
     description: str = Field(default="", max_length=2000)
 
 
@@ -39,6 +39,5 @@ async def put_project(name: Name, body: ProjectWrite, session: Session) -> Proje
 @router.get("", response_model=Page[ProjectRead], dependencies=[permit("registry.projects.read")])
 async def list_projects(session: Session, limit: Limit = 100, cursor: Cursor = None) -> dict[str, Any]:
     """All projects by name."""
-    keys = decode(cursor, str)
-    rows = await queries.page(session, str(keys[0]) if keys else None, limit)
+    rows = await queries.page(session, after_name(cursor), limit)
     return paginate(rows, limit, lambda row: (row.name,))

@@ -1,5 +1,6 @@
 """Which artifacts nothing refers to: not a dataset, a model, a run, a quarantine entry, nor a decision."""
 
+import asyncio
 import re
 from datetime import datetime
 
@@ -9,34 +10,39 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from millrace_registry.tables import Artifact, DatasetVersion, DecisionRow, ModelVersion, Quarantined, Run
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+BATCH = 500
+MENTIONING = (
+    DatasetVersion.body,
+    ModelVersion.body,
+    Run.params,
+    Run.artifacts,
+    Quarantined.source,
+    Quarantined.report,
+    Quarantined.artifact,
+    DecisionRow.body,
+)
 
 
 async def referenced(session: AsyncSession) -> set[str]:
     """Every digest that any record mentions, whatever the field: a mention is enough to keep it."""
     found: set[str] = set()
-    for column in (
-        DatasetVersion.body,
-        ModelVersion.body,
-        Run.artifacts,
-        Quarantined.source,
-        Quarantined.artifact,
-    ):
-        for value in await session.scalars(select(column)):
-            found |= set(DIGEST.findall(str(value)))
-    for text in await session.scalars(select(DecisionRow.body)):
-        found |= set(DIGEST.findall(text))
+    for column in MENTIONING:
+        rows = await session.stream_scalars(select(column).execution_options(yield_per=BATCH))
+        async for batch in rows.partitions():
+            found |= await asyncio.to_thread(_digests, batch)
     return found
 
 
+def _digests(values: object) -> set[str]:
+    return set(DIGEST.findall(str(values)))
+
+
 async def unreferenced(session: AsyncSession, before: datetime) -> list[Artifact]:
-    """Artifacts stored before *before* that nothing mentions."""
-    kept = await referenced(session)
-    rows = await session.scalars(
-        select(Artifact).where(Artifact.created_at < before).order_by(Artifact.digest)
-    )
+    """Artifacts stored before *before* that nothing mentions, locked.
+
+    The lock comes first: whoever wants to mention one waits, and mentions made before are seen.
+    """
+    old = select(Artifact).where(Artifact.created_at < before).order_by(Artifact.digest, Artifact.project)
+    rows = (await session.scalars(old.with_for_update())).all()
+    kept = await referenced(session) if rows else set()
     return [row for row in rows if row.digest not in kept]
-
-
-async def owners(session: AsyncSession, digest: str) -> int:
-    """How many projects still hold the blob."""
-    return len((await session.scalars(select(Artifact.project).where(Artifact.digest == digest))).all())

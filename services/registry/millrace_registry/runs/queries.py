@@ -9,38 +9,36 @@ from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, NotFound
 from millrace_registry.projects.queries import ensure
 from millrace_registry.runs.schemas import RunChange, RunWrite
-from millrace_registry.tables import Run
+from millrace_registry.runs.states import State, check
+from millrace_registry.tables import Run, insert_new
 
 
 async def open_run(session: AsyncSession, project: str, new: RunWrite) -> Run:
     """Make a run; the same key again is the same run. Raises Conflict if it was made with other params."""
     await ensure(session, project)
     statement = select(Run).where(Run.project == project, Run.key == new.key)
-    found = (await session.scalars(statement)).one_or_none()
-    if found is None:
-        now = utcnow()
-        found = Run(
-            id=str(uuid.uuid4()), project=project, state="running", metrics={}, artifacts={},
-            created_at=now, updated_at=now, **new.model_dump(mode="json"),
-        )  # fmt: skip
-        session.add(found)
-        await session.flush()
-    elif found.params != new.model_dump(mode="json")["params"]:
+    body, now = new.model_dump(mode="json"), utcnow()
+    fresh = {"id": str(uuid.uuid4()), "state": State.RUNNING, "metrics": {}, "artifacts": {}, "message": ""}
+    made = await insert_new(session, Run, project=project, created_at=now, updated_at=now, **fresh, **body)
+    found = (await session.scalars(statement)).one()
+    if not made and found.params != body["params"]:
         raise Conflict(f"The run {new.key} was made with other params.")
     return found
 
 
-async def get(session: AsyncSession, project: str, run: str) -> Run:
-    """One run. Raises NotFound."""
-    found = await session.get(Run, run)
+async def get(session: AsyncSession, project: str, run: str, lock: bool = False) -> Run:
+    """One run, locked until the transaction ends if asked. Raises NotFound."""
+    found = await session.get(Run, run, with_for_update=lock)
     if found is None or found.project != project:
         raise NotFound(f"There is no run {run} in the project {project}.")
     return found
 
 
 async def change(session: AsyncSession, project: str, run: str, new: RunChange) -> Run:
-    """Add metrics and artifacts, and move the state."""
-    found = await get(session, project, run)
+    """Add metrics and artifacts, and move the state. Raises: NotFound; Conflict for a move that is not allowed."""
+    found = await get(session, project, run, lock=True)
+    if new.state is not None:
+        check(State(found.state), new.state)
     found.metrics = found.metrics | new.metrics
     found.artifacts = found.artifacts | new.artifacts
     found.state = new.state or found.state

@@ -7,7 +7,8 @@ from fastapi import APIRouter
 from millrace_core.auth import permit
 from millrace_core.database import Session
 from millrace_core.names import Name, Project
-from millrace_core.pages import Cursor, Limit, Page, decode, paginate
+from millrace_core.pages import Cursor, Limit, Page, paginate
+from millrace_registry.bodies import after_name
 from millrace_registry.runs import queries
 from millrace_registry.runs.schemas import RunChange, RunRead, RunWrite
 from millrace_registry.tables import Run
@@ -39,6 +40,5 @@ async def list_runs(
     session: Session, project: Project, loop: Name | None = None, limit: Limit = 100, cursor: Cursor = None
 ) -> dict[str, Any]:
     """Runs, of one loop or of all."""
-    keys = decode(cursor, str)
-    rows = await queries.page(session, project, loop, str(keys[0]) if keys else None, limit)
+    rows = await queries.page(session, project, loop, after_name(cursor), limit)
     return paginate(rows, limit, lambda row: (row.id,))

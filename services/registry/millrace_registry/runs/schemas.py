@@ -1,15 +1,16 @@
 """JSON of runs."""
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-State = Literal["running", "succeeded", "failed", "cancelled"]
+from millrace_core.names import Digest
+from millrace_registry.bodies import Body
+from millrace_registry.runs.states import State
 
 
-class RunWrite(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class RunWrite(Body):
     key: str = Field(min_length=1, max_length=200, description="Natural key: the same key is the same run.")
     loop: str = Field(default="", max_length=63)
     loop_run: int | None = Field(default=None, ge=1, le=2**31 - 1)
@@ -19,13 +20,12 @@ class RunWrite(BaseModel):
     params: dict[str, Any] = Field(default_factory=dict)
 
 
-class RunChange(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+class RunChange(Body):
     state: State | None = None
     metrics: dict[str, float | None] = Field(
         default_factory=dict, description="Merged into those already there."
     )
-    artifacts: dict[str, str] = Field(default_factory=dict, description="Digest by name; merged.")
+    artifacts: dict[str, Digest] = Field(default_factory=dict, description="Digest by name; merged.")
     message: str | None = Field(default=None, max_length=10_000)
 
 

@@ -1,0 +1,1 @@
+"""Aliases: pointers to model versions, moved by compare-and-set."""

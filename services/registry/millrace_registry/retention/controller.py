@@ -1,0 +1,36 @@
+"""One pass of retention, and the background task that repeats it."""
+
+from datetime import timedelta
+
+from fastapi import FastAPI
+
+from millrace_core.database import utcnow
+from millrace_core.reconcile import run_forever
+from millrace_registry.artifacts.queries import forget
+from millrace_registry.retention.queries import unreferenced
+from millrace_registry.retention.schemas import RetentionRead
+
+
+async def apply(app: FastAPI, age: timedelta, dry_run: bool) -> RetentionRead:
+    """Remove what is older than *age* and mentioned nowhere; a blob goes while nobody can store it anew."""
+    before, gone = utcnow() - age, []
+    async with app.state.sessions.begin() as session:
+        for row in await unreferenced(session, before):
+            others = None if dry_run else await forget(session, row.project, row.digest, before)
+            if others == 0:
+                await app.state.store.delete(row.digest)
+            if dry_run or others is not None:
+                gone.append(row)
+    return RetentionRead(
+        removed=[row.digest for row in gone], bytes=sum(row.size for row in gone), dry_run=dry_run
+    )
+
+
+async def keep_applying(app: FastAPI) -> None:
+    """The background task."""
+    settings = app.state.settings
+
+    async def once() -> None:
+        await apply(app, timedelta(days=settings.artifact_retention_days), dry_run=False)
+
+    await run_forever("retention", once, every=settings.retention_seconds)
