@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from millrace.cli import acting, declaring, following, lists, running
+from millrace.cli import acting, declaring, following, lists, records, running
 from millrace.cli.command import command
 
 RUN, LOOP, LOOK = "The platform on this machine", "Loops", "What there is, and why"
@@ -89,7 +89,7 @@ command(app, "backtest", "millrace backtest -f my-loop.yaml --data history.csv",
 command(
     app, "report", "millrace report my-loop --open", "millrace report my-loop --out report.html", panel=LOOK
 )(acting.report)
-for group in (declaring.data, declaring.labels, *lists.GROUPS):
+for group in (declaring.data, declaring.labels, *lists.GROUPS, *records.GROUPS):
     app.add_typer(group, rich_help_panel=LOOP if group in (declaring.data, declaring.labels) else LOOK)
 command(app, "doctor", "millrace doctor", "millrace doctor -o json", panel=RUN)(running.doctor)
 command(app, "down", "millrace down", panel=RUN)(running.down)

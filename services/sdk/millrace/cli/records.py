@@ -1,0 +1,183 @@
+"""`list` and `show` of what was recorded: alarms, decisions, datasets, jobs."""
+
+from typing import Annotated, Any
+
+import typer
+
+from millrace.cli.command import command, group
+from millrace.cli.output import Columns, Format, Output, items, one
+from millrace.cli.session import client
+
+alarms = group("alarms", "What the monitors found.")
+decisions = group("decisions", "Everything that was decided, by whom, and why.")
+datasets = group("datasets", "Datasets, their versions and their quarantine.")
+jobs = group("jobs", "Jobs that check data, train and evaluate.")
+GROUPS = (alarms, decisions, datasets, jobs)
+
+LoopFilter = Annotated[str | None, typer.Option("--loop", help="Only of this loop.")]
+Name = Annotated[str, typer.Argument(help="Its name.")]
+Json = dict[str, Any]
+
+
+@command(alarms, "list", "millrace alarms list", "millrace alarms list --loop my-loop --state open")
+def list_alarms(
+    loop: LoopFilter = None,
+    state: Annotated[str | None, typer.Option(help="open, acknowledged or closed.")] = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Alarms, the newest first."""
+    columns: Columns = (
+        ("ID", lambda item: item["id"][:8]),
+        ("ENDPOINT", "endpoint"),
+        ("KIND", "kind"),
+        ("STATE", "state"),
+        ("OPENED", "opened_day"),
+        ("DAYS", "count"),
+        ("REASON", "reason"),
+    )
+    items(client().monitoring.alarms(endpoint=loop, state=state), columns, output, "There are no alarms.")
+
+
+@command(alarms, "show", "millrace alarms show 1f0c6a52")
+def show_alarm(
+    id: Annotated[str, typer.Argument(help="Its id, or the first characters.")], output: Output = Format.TABLE
+) -> None:
+    """One alarm with its evidence."""
+    from millrace.cli.choosing import by_prefix
+
+    monitoring = client().monitoring
+    one(by_prefix(id, monitoring.alarms(), "alarm"), output)
+
+
+@command(
+    decisions, "list", "millrace decisions list", "millrace decisions list --loop my-loop --kind gate.verdict"
+)
+def list_decisions(
+    loop: LoopFilter = None,
+    kind: Annotated[str | None, typer.Option(help="Only of this kind, like gate.verdict.")] = None,
+    run: Annotated[int | None, typer.Option(help="Only of this run.")] = None,
+    last: Annotated[int, typer.Option(help="How many, counted from the newest; 0: all.")] = 50,
+    output: Output = Format.TABLE,
+) -> None:
+    """Decisions in the order in which they were recorded."""
+    columns: Columns = (
+        ("NO", "number"),
+        ("ID", lambda item: item["id"][:8]),
+        ("EVENT TIME", "event_time"),
+        ("LOOP", "loop"),
+        ("RUN", "run"),
+        ("KIND", "kind"),
+        ("OUTCOME", "outcome"),
+        ("BY", "author"),
+        ("REASON", "reason"),
+    )
+    found = client().registry.decisions(loop=loop, kind=kind, run=run)
+    items(found[-last:] if last else found, columns, output, "Nothing has been decided yet.")
+
+
+@command(
+    decisions, "show", "millrace decisions show 4be1c2d0", "millrace explain 4be1c2d0   # in plain words"
+)
+def show_decision(
+    decision: Annotated[str, typer.Argument(help="Its number, its id, or the id's first characters.")],
+    output: Output = Format.TABLE,
+) -> None:
+    """One decision as it is recorded, with its evidence and what followed."""
+    from millrace.cli.choosing import decision_of
+
+    one(decision_of(client(), decision), output)
+
+
+@command(datasets, "list", "millrace datasets list", "millrace datasets list my-loop    # its versions")
+def list_datasets(
+    dataset: Annotated[str | None, typer.Argument(help="List this dataset's versions instead.")] = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Datasets; with a name, that dataset's versions."""
+    registry = client().registry
+    if dataset is None:
+        columns: Columns = (("NAME", "name"), ("VERSIONS", "latest"), ("DESCRIPTION", "description"))
+        return items(registry.datasets(), columns, output, "There are no datasets yet.")
+    columns = (
+        ("VERSION", "number"),
+        ("ROWS", "rows"),
+        ("SOURCE", "source.kind"),
+        ("NAME", "source.name"),
+        ("FIRST EVENT", "first_event"),
+        ("LAST EVENT", "last_event"),
+        ("DIGEST", lambda item: item["digest"][:19]),
+    )
+    return items(registry.dataset_versions(dataset), columns, output, f"{dataset} has no versions yet.")
+
+
+@command(
+    datasets, "show", "millrace datasets show my-loop", "millrace datasets show my-loop --version 1 -o json"
+)
+def show_dataset(
+    name: Name,
+    version: Annotated[int | None, typer.Option(help="A version; the newest if left out.")] = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """One dataset: its newest (or the given) version, and what lies in quarantine."""
+    registry = client().registry
+    found = registry.dataset(name)
+    if registry.dataset_versions(name):
+        found = found | {"version": registry.dataset_version(name, version or "latest")}
+    refused = registry.quarantined(name)
+    one(
+        found | {"quarantine": refused if output != Format.TABLE else [_broken(item) for item in refused]},
+        output,
+    )
+
+
+def _broken(item: Json) -> Json:
+    """What a refused delivery was, and why, in short."""
+    checks = item["report"].get("checks", [])
+    why = [
+        f"{check['check']} {check['column'] or ''}".strip()
+        for check in checks
+        if check["verdict"] == "failed"
+    ]
+    return {
+        "id": item["id"],
+        "name": item["source"].get("name"),
+        "at": item["created_at"],
+        "failed": ", ".join(why),
+    }
+
+
+@command(jobs, "list", "millrace jobs list", "millrace jobs list --state running")
+def list_jobs(
+    loop: LoopFilter = None,
+    state: Annotated[
+        str | None, typer.Option(help="queued, running, succeeded, failed or cancelled.")
+    ] = None,
+    last: Annotated[int, typer.Option(min=1, max=500, help="How many.")] = 50,
+    output: Output = Format.TABLE,
+) -> None:
+    """Jobs, the newest first."""
+    columns: Columns = (
+        ("ID", lambda item: item["id"][:8]),
+        ("KIND", "kind"),
+        ("LOOP", "loop"),
+        ("RUN", "loop_run"),
+        ("STATE", "state"),
+        ("STEP", "progress.step"),
+        ("PEAK MiB", lambda item: item["peak_rss_bytes"] >> 20),
+        ("CREATED", "created_at"),
+        ("MESSAGE", lambda item: (item["error"] or item["progress"] or {}).get("detail")),
+    )
+    found = client().training.jobs(state=state, loop=loop, limit=last)["items"]
+    items(found, columns, output, "There are no jobs.")
+
+
+@command(jobs, "show", "millrace jobs show 5d41402a")
+def show_job(
+    id: Annotated[str, typer.Argument(help="Its id, or the first characters.")], output: Output = Format.TABLE
+) -> None:
+    """One job: what it was asked, how far it is, its result or error."""
+    from millrace.cli.choosing import by_prefix
+
+    training = client().training
+    whole = len(id) == 32
+    one(training.job(id) if whole else by_prefix(id, training.jobs(limit=500)["items"], "job"), output)
