@@ -38,6 +38,8 @@ def push(
     key = f"{client.project}/{loop}/push/{digest[7:39]}/generation-{declared['generation']}"
     job = client.training.submit("ingest", spec, key, loop=loop)
     result: dict[str, Any] = client.training.wait(job["id"], progress=progress)["result"]
+    if result["accepted"] and job["state"] == "succeeded":
+        result = result | {"unchanged": True, "new_rows": 0}  # the job of an earlier push of the same file
     client.controller.wake(loop)
     return result
 

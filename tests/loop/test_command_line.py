@@ -1,0 +1,137 @@
+"""A newcomer's session on the real platform: init, apply, watch, predict, labels, explain, rollback, delete."""
+
+import json
+import time
+
+import pytest
+from typer.testing import CliRunner
+
+from millrace.cli.main import app
+
+pytestmark = [pytest.mark.loop, pytest.mark.xdist_group("loop"), pytest.mark.timeout(400)]
+LOOP = "newcomer"
+
+
+@pytest.fixture(scope="module")
+def millrace(platform):
+    """Run one command against the platform's home; returns what it printed, JSON if that was asked for."""
+    environment = {"MILLRACE_HOME": str(platform.home), "MILLRACE_PROJECT": "default"}
+
+    def run(*arguments, code=0):
+        done = CliRunner().invoke(app, [str(item) for item in arguments], env=environment)
+        assert done.exit_code == code, done.output
+        return json.loads(done.stdout) if "json" in arguments else done.stdout + done.stderr
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def session(millrace, table, tmp_path_factory):
+    """The loop as the command line declares it, after its first run; its folder."""
+    folder = tmp_path_factory.mktemp("newcomer")
+    table.to_csv(folder / "cells.csv", index=False)
+    millrace("init", LOOP, "--data", folder / "cells.csv", "--target", "target", "--into", folder)
+    drafted = (folder / f"{LOOP}.yaml").read_text()
+    quick = drafted.replace("trials: 12", "trials: 2").replace(
+        "    folds: 5", "    executor: inline\n    folds: 3"
+    )
+    (folder / f"{LOOP}.yaml").write_text(quick)
+    said = millrace("apply", "-f", folder / f"{LOOP}.yaml")
+    assert "569 rows accepted" in said
+    assert "Run 1 is opened" in said
+    told = millrace("watch", LOOP)
+    for words in ("train: succeeded", "passed", "run 1 ends promoted", "version 1 is in production"):
+        assert words in told
+    return folder
+
+
+def test_rows_are_predicted_logged_and_labelled(millrace, table, session):
+    table.head(4).to_json(session / "rows.jsonl", orient="records", lines=True)
+    answers = millrace("predict", LOOP, "--rows", session / "rows.jsonl", "-o", "json")
+    assert [round(item["prediction"]) for item in answers] == list(table["target"].head(4))
+    labels = session / "labels.csv"
+    lines = [f"{item['request_id']},{item['index']},{table['target'][item['index']]}" for item in answers]
+    labels.write_text("\n".join(["request_id,index,value", *lines]))
+    deadline = time.monotonic() + 20
+    while millrace("labels", "push", LOOP, labels, "-o", "json")["labelled"] < 4:
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+    assert "4 known already" in millrace("labels", "push", LOOP, labels)
+
+
+@pytest.mark.parametrize(
+    "words", ["loops", "runs", "models", "endpoints", "alarms", "decisions", "datasets", "jobs"]
+)
+def test_every_list_is_json_and_a_table(millrace, session, words):
+    found = millrace(words, "list", "-o", "json")
+    assert isinstance(found, list)
+    assert found or words == "alarms"
+    assert millrace(words, "list")
+
+
+def test_what_is_listed_can_be_shown(millrace, session):
+    assert millrace("loops", "show", LOOP, "-o", "json")["champion"] == 1
+    assert millrace("runs", "show", LOOP, "-o", "json")["verdict"]["verdict"] == "passed"
+    assert millrace("models", "show", LOOP, "-o", "json")["version"]["signature"]["inputs"]
+    assert millrace("endpoints", "show", LOOP, "-o", "json")["stable_version"] == 1
+    assert millrace("datasets", "show", LOOP, "-o", "json")["version"]["rows"] == 569
+    job = millrace("jobs", "list", "--loop", LOOP, "-o", "json")[0]
+    assert millrace("jobs", "show", job["id"][:12], "-o", "json")["state"] == "succeeded"
+
+
+def test_every_decision_is_explained(millrace, session):
+    found = millrace("decisions", "list", "--loop", LOOP, "-o", "json")
+    assert {"loop.applied", "data.accepted", "run.opened", "gate.verdict", "rollout.promoted"} <= {
+        item["kind"] for item in found
+    }
+    for item in found:
+        told = millrace("explain", item["id"][:12])
+        assert item["reason"] in told
+    verdict = next(item for item in found if item["kind"] == "gate.verdict")
+    told = millrace("explain", verdict["number"])
+    assert "candidate: " in told
+    assert "It came from:" in told
+
+
+def test_the_same_file_again_is_known_and_broken_data_is_refused(millrace, table, session):
+    assert "known already" in millrace("data", "push", LOOP, session / "cells.csv")
+    table.assign(mean_radius="wide").to_csv(session / "broken.csv", index=False)
+    told = millrace("data", "push", LOOP, session / "broken.csv", code=1)
+    assert "mean_radius" in told
+    assert "quarantine" in told
+
+
+def test_the_report_is_a_page(millrace, session):
+    millrace("report", LOOP, "--out", session / "report.html")
+    assert "<html" in (session / "report.html").read_text()
+
+
+def test_a_rollback_needs_a_version_to_go_back_to(millrace, session):
+    assert "no " in millrace("rollback", LOOP, code=1)
+
+
+def decided(millrace, loop, kind, patience=30):
+    """The newest decision of a kind, once the registry has been told of it."""
+    deadline = time.monotonic() + patience
+    while not (found := millrace("decisions", "list", "--loop", loop, "--kind", kind, "-o", "json")):
+        assert time.monotonic() < deadline, f"no {kind} was recorded"
+        time.sleep(0.2)
+    return found[-1]
+
+
+def test_a_rollback_moves_all_traffic(millrace, loop):
+    champion = millrace("loops", "show", loop, "-o", "json")["champion"]
+    assert "version 1 again" in millrace("rollback", loop, "--to", "1", "--reason", "complaints")
+    assert millrace("endpoints", "show", loop, "-o", "json")["stable_version"] == 1
+    assert "rollback (" in millrace("explain", decided(millrace, loop, "rollback")["id"][:12])
+    millrace("rollback", loop, "--to", champion)
+    assert millrace("loops", "show", loop, "-o", "json")["champion"] == champion
+
+
+def test_a_loop_is_paused_resumed_and_deleted_and_leaves_its_decisions(millrace, session):
+    millrace("pause", LOOP)
+    assert millrace("loops", "show", LOOP, "-o", "json")["state"] == "paused"
+    millrace("resume", LOOP)
+    assert decided(millrace, LOOP, "loop.paused")["outcome"] == "paused"
+    millrace("delete", LOOP, "--yes")
+    assert decided(millrace, LOOP, "loop.resumed")
