@@ -129,7 +129,7 @@ def switched(
     candidates: int = 1,
     quiet: int = 0,
     earlier: int = 28,
-    margin: float = 0.0,
+    margin: float = 0.02,
 ) -> float | None:
     """Archived versions against a champion for a year: days from the change to the first switch.
 
@@ -167,7 +167,7 @@ def aborted(
 
 def drifts(scale: float) -> Iterator[Result]:
     """False and true findings of drift."""
-    many, few = int(2000 * scale), int(300 * scale)
+    many, few = int(2000 * scale), int(200 * scale)
     rules: tuple[tuple[str, Callable[..., bool]], ...] = (("p ≤ 0.05", surprising), ("fires", firing))
     for what, rule in rules:
         for reference, current in ((60, 7), (60, 14), (60, 28), (180, 14)):
@@ -177,7 +177,7 @@ def drifts(scale: float) -> Iterator[Result]:
         for reference, shift in ((60, 1.0), (60, 2.0), (180, 1.0), (180, 2.0)):
             name = f"drift of {shift:.0f} day-sd, one feature, {reference}+14 days, r=0.5: {what}"
             yield measure(name, many, rule, 0.5, reference, 14, shift)
-    for window in (7, 14, 28):
+    for window in (14, 28, 7):
         for r in (0.0, 0.5, 0.7):
             name = f"no drift, 24 features, alarm within a year, windows of {window} days, r={r}"
             yield measure(name, few, drift_year, r, window)

@@ -207,7 +207,7 @@ class SwitchBack:
     def gain(self) -> float:
         """Mean gain of the archived version as a share of the champion's loss, over the last EFFECT_DAYS."""
         loss = sum(champion for champion, _ in self.recent)
-        return sum(gain for _, gain in self.recent) / loss if loss > 0 else 0.0
+        return float(sum(gain for _, gain in self.recent) / loss) if loss > 0 else 0.0
 
     def evidence(self) -> dict[str, Any]:
         """The numbers behind the answer."""

@@ -54,7 +54,7 @@ class Reference:
         spread = float(np.std(values, ddof=1)) * inflation(r)
         floor = 1e-9 * max(1.0, abs(float(np.mean(values))))
         centre = float(np.mean(values)) if mean is None else mean
-        return cls(centre, max(spread, floor), tolerance / np.sqrt(len(values)), len(values), r)
+        return cls(centre, max(spread, floor), float(tolerance / np.sqrt(len(values))), len(values), r)
 
     def score(self, loss: float) -> float:
         """How far *loss* lies above normal, in days' standard deviations: clipped, less the tolerance.
