@@ -84,9 +84,7 @@ def _values(datatype: str, raw: bytes) -> np.ndarray:
     return np.array(strings, dtype=object)
 
 
-def columns_from_rows(
-    rows: Any, signature: Mapping[str, Any]
-) -> dict[str, tuple[str, np.ndarray]]:
+def columns_from_rows(rows: Any, signature: Mapping[str, Any]) -> dict[str, tuple[str, np.ndarray]]:
     """Tensors for a table of columns (a mapping or a pandas DataFrame) after a model's *signature*.
 
     Missing numbers become NaN, missing categories "", missing timestamps the smallest INT64.
