@@ -7,11 +7,11 @@ the data and the seed and never on how fast the machine is.
 import asyncio
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import httpx
+import aiohttp
 import numpy as np
 import pandas as pd
 
@@ -21,7 +21,7 @@ from millrace.oip import HEADER_LENGTH, columns_from_rows, decode, encode
 CONNECTIONS = 4
 ROWS = 36
 """Rows in an ordinary request: a few dozen."""
-SINGLES = 0.12
+SINGLES = 0.105
 """Share of requests' rows that travel alone, one row a request."""
 TRIES = 60
 """How often one request is sent while the gateway is away, half a second apart."""
@@ -70,6 +70,15 @@ def requests_of(day: pd.DataFrame, seed: int) -> Iterator[Request]:
         begin = end
 
 
+@dataclass(frozen=True)
+class Answer:
+    """What the gateway said."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
 class Replay:
     """Sends a table day by day.
 
@@ -97,10 +106,10 @@ class Replay:
         return self.traffic
 
     async def _run(self, told: Callable[[object, Traffic], None]) -> None:
-        limits = httpx.Limits(max_connections=CONNECTIONS)
-        headers = {"authorization": f"Bearer {self.client.token}"}
+        limits = aiohttp.TCPConnector(limit=CONNECTIONS)
+        patience = aiohttp.ClientTimeout(total=30)
         waiting: list[tuple[pd.DataFrame, list[Request]]] = []
-        async with httpx.AsyncClient(limits=limits, timeout=30, trust_env=False, headers=headers) as http:
+        async with aiohttp.ClientSession(connector=limits, timeout=patience) as http:
             for date, day in self.table.groupby("day", sort=True):
                 sent = list(requests_of(day, self.seed))
                 await self._send_day(http, day, sent)
@@ -112,7 +121,7 @@ class Replay:
                 self.traffic.rest_seconds += time.perf_counter() - began
                 told(date, self.traffic)
 
-    async def _send_day(self, http: httpx.AsyncClient, day: pd.DataFrame, sent: list[Request]) -> None:
+    async def _send_day(self, http: aiohttp.ClientSession, day: pd.DataFrame, sent: list[Request]) -> None:
         columns = columns_from_rows(day, self.signature)
         queue = iter(sent)
 
@@ -123,7 +132,9 @@ class Replay:
 
         await asyncio.gather(*(worker() for _ in range(CONNECTIONS)))
 
-    async def _send(self, http: httpx.AsyncClient, request: Request, columns: dict, index: pd.Index) -> None:
+    async def _send(
+        self, http: aiohttp.ClientSession, request: Request, columns: dict, index: pd.Index
+    ) -> None:
         body, headers = encode(columns, request.id)
         headers |= {
             "x-request-id": request.id,
@@ -135,7 +146,7 @@ class Replay:
         self.traffic.rows += rows
         self.traffic.singles += rows == 1
         answer = await self._answer(http, body, headers)
-        if answer is None or answer.status_code != 200:
+        if answer is None or answer.status != 200:
             self.traffic.failed += 1
             return
         outputs = decode(answer.content, int(answer.headers.get(HEADER_LENGTH) or 0) or None)
@@ -145,14 +156,14 @@ class Replay:
         self.traffic.answered_rows += rows
         self.traffic.revisions[revision] = self.traffic.revisions.get(revision, 0) + rows
 
-    async def _answer(self, http: httpx.AsyncClient, body: bytes, headers: dict) -> httpx.Response | None:
+    async def _answer(self, http: aiohttp.ClientSession, body: bytes, headers: dict) -> Answer | None:
         """The answer; while the gateway is away or starting, the same request is sent again."""
         for _ in range(TRIES):
             try:
-                answer = await http.post(self.url, content=body, headers=headers)
-                if answer.status_code != 503:
-                    return answer
-            except httpx.TransportError:
+                async with http.post(self.url, data=body, headers=headers) as answer:
+                    if answer.status != 503:
+                        return Answer(answer.status, answer.headers, await answer.read())
+            except (aiohttp.ClientError, TimeoutError):
                 pass
             self.traffic.retried += 1
             await asyncio.sleep(0.5)

@@ -68,14 +68,16 @@ def squared_errors(
     days = table["day"].astype(str).to_numpy()
     errors, since = {}, {}
     for version in facts.versions:
-        graph = client.registry.get_artifact(version["files"]["model.onnx"])
-        errors[version["number"]] = (scoring.score(graph, version["signature"], table) - truth) ** 2
-        since[version["number"]] = _exists_from(version, days)
-    first = min(errors)
-    since[first] = days.min()
+        number, graph = version["number"], client.registry.get_artifact(version["files"]["model.onnx"])
+        since[number] = _exists_from(version, days) if number > 1 else days.min()
+        rows = np.flatnonzero(days >= since[number])
+        errors[number] = np.full(len(table), np.nan)
+        errors[number][rows] = (
+            scoring.score(graph, version["signature"], table.iloc[rows]) - truth[rows]
+        ) ** 2
     return {
         "loop": (predictions - truth) ** 2,
-        "static": errors[first],
+        "static": errors[1],
         "hindsight": scoring.hindsight(errors, since, days),
     }
 
