@@ -13,7 +13,9 @@ NUMBERS, WORDS = 7, 3
 
 def measure() -> dict[str, Any]:
     """CPU-seconds and peak memory of a fresh process that profiles the rows and scores every feature."""
-    child = subprocess.run([sys.executable, "-m", "tests.bench.drift"], capture_output=True, text=True, check=True)
+    child = subprocess.run(
+        [sys.executable, "-m", "tests.bench.drift"], capture_output=True, text=True, check=True
+    )
     return json.loads(child.stdout)
 
 

@@ -47,7 +47,14 @@ def day(number):
 
 def alarm(number, cause="performance", kind="performance"):
     opened = (START + timedelta(days=number - 1)).date().isoformat()
-    return {"id": "a", "kind": kind, "cause": cause, "opened_day": opened, "reason": "loss is up", "evidence": {}}
+    return {
+        "id": "a",
+        "kind": kind,
+        "cause": cause,
+        "opened_day": opened,
+        "reason": "loss is up",
+        "evidence": {},
+    }
 
 
 @pytest.fixture(scope="session")

@@ -204,7 +204,19 @@ def _serving(app, world):
         body, found = await request.json(), get(name)
         exactly(
             body,
-            ["key", "model", "version", "signature", "files", "golden", "plan", "event_time", "loop", "run", "cause"],
+            [
+                "key",
+                "model",
+                "version",
+                "signature",
+                "files",
+                "golden",
+                "plan",
+                "event_time",
+                "loop",
+                "run",
+                "cause",
+            ],
         )
         if body["key"] in found["keys"]:
             known, rollout = found["keys"][body["key"]]
@@ -214,9 +226,19 @@ def _serving(app, world):
         if any(item["state"] in ("mirroring", "canary") for item in found["rollouts"]):
             raise HTTPException(409, "a rollout is in flight")
         number = len(found["revisions"]) + 1
-        revision = {"number": number, "name": f"{name}--r{number}", "version": body["version"], "state": "ready"}
+        revision = {
+            "number": number,
+            "name": f"{name}--r{number}",
+            "version": body["version"],
+            "state": "ready",
+        }
         found["revisions"].append(revision)
-        made = {"id": len(found["rollouts"]) + 1, "version": body["version"], "reason": "", "state": "mirroring"}
+        made = {
+            "id": len(found["rollouts"]) + 1,
+            "version": body["version"],
+            "reason": "",
+            "state": "mirroring",
+        }
         plan = [step for step in [body["plan"]["mirror"], *body["plan"]["canary"]] if step]
         made |= {"since": body["event_time"], "seconds": sum(step["seconds"] for step in plan)}
         found["rollouts"].append(made)
@@ -330,7 +352,12 @@ def _evaluated(world, spec, loop, run):
     known = spec["champion"] is not None
     days = [f"2024-01-{day:02d}" for day in range(1, 29)]
     blocks = [
-        {"block": day, "n": 100, "candidate": candidate + 0.01 * (place % 3), "champion": champion if known else None}
+        {
+            "block": day,
+            "n": 100,
+            "candidate": candidate + 0.01 * (place % 3),
+            "champion": champion if known else None,
+        }
         for place, day in enumerate(days)
     ]
     metrics = {"candidate": {"rmse": candidate**0.5, "r2": 0.5}, "champion": {"rmse": 3.2} if known else None}

@@ -35,7 +35,9 @@ async def state(platform):
     """All that must be the same; alias moves in order, so a champion that came twice would show."""
     world, loop = platform.world, await platform.loop()
     return {
-        "loop": {name: loop[name] for name in ("champion", "archive", "settled_through", "rest_until", "message")},
+        "loop": {
+            name: loop[name] for name in ("champion", "archive", "settled_through", "rest_until", "message")
+        },
         "runs": [(run["number"], run["state"], run["version"]) for run in await platform.runs()],
         "moves": world.alias_moves,
         "stable": world.endpoints["sales"]["stable_version"],

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from millrace_controller.backtest.controller import keep_backtests
+from millrace_controller.backtest.routes import router as backtests
 from millrace_controller.bell import Bell
 from millrace_controller.clock.worker import keep_loops, read_feed
 from millrace_controller.loops.routes import router as loops
@@ -41,9 +43,9 @@ def build(settings: ControllerSettings | None = None) -> FastAPI:
     return create_app(
         settings or ControllerSettings(),
         title="controller",
-        routers=[loops, runs],
+        routers=[loops, runs, backtests],
         metadata_package="millrace_controller",
         start=[_begin],
         stop=[_end],
-        background=[read_feed, keep_loops, deliver_forever(Outbox)],
+        background=[read_feed, keep_loops, keep_backtests, deliver_forever(Outbox)],
     )

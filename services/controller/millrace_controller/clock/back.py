@@ -51,7 +51,9 @@ async def turn(app: FastAPI, loop: Loop) -> None:
         if error.status not in REFUSED:
             raise
         reason = str(error.problem.get("detail") or error)
-        await _drop(app, loop, heading, _decision(loop, heading, "refused", f"{heading['reason']}, but {reason}"))
+        await _drop(
+            app, loop, heading, _decision(loop, heading, "refused", f"{heading['reason']}, but {reason}")
+        )
         raise Conflict(f"The route cannot go back to version {heading['version']}: {reason}") from error
     at, version = _moment(heading), heading["version"]
     archive = await production.install(app, loop, version, at, heading["reason"][:2000], made.id)
@@ -71,7 +73,9 @@ async def _route(app: FastAPI, loop: Loop, heading: dict[str, Any], cause: str) 
     await app.state.apis.serving.post(path, json=body, project=loop.project, timeout=120)
 
 
-async def _arrived(app: FastAPI, loop: Loop, heading: dict[str, Any], archive: list[int], made: Decision) -> None:
+async def _arrived(
+    app: FastAPI, loop: Loop, heading: dict[str, Any], archive: list[int], made: Decision
+) -> None:
     at = _moment(heading)
     async with app.state.sessions.begin() as session:
         kept = await loops.get(session, loop.project, loop.name)

@@ -127,7 +127,12 @@ async def version(app: FastAPI, loop: Loop, number: int) -> dict[str, Any]:
 async def leave(app: FastAPI, loop: Loop) -> None:
     """Take a loop out of production: endpoint, monitor and alias; its versions stay. Safe to repeat."""
     apis, project = app.state.apis, loop.project
-    alias = {"version": None, "expected": loop.champion, "event_time": iso(loop.settled_through), "reason": "deleted"}
+    alias = {
+        "version": None,
+        "expected": loop.champion,
+        "event_time": iso(loop.settled_through),
+        "reason": "deleted",
+    }
     calls: tuple[tuple[AsyncApi, str, str, dict[str, Any] | None], ...] = (
         (apis.serving, "DELETE", f"/v1/endpoints/{loop.name}", None),
         (apis.monitoring, "DELETE", f"/v1/monitors/{loop.name}", None),

@@ -57,7 +57,9 @@ async def put_loop(
         raise BadInput("The document's name is not the one in the path.", errors)
     meant = body.metadata.project if "project" in body.metadata.model_fields_set else project
     if meant not in (project, "default"):
-        errors = [FieldError("metadata.project", f"is {meant!r}, the request says {project!r}", "use one project")]
+        errors = [
+            FieldError("metadata.project", f"is {meant!r}, the request says {project!r}", "use one project")
+        ]
         raise BadInput("The document's project is not the one of the request.", errors)
     document = body.model_copy(update={"metadata": body.metadata.model_copy(update={"project": project})})
     found, new = await queries.put(session, document, "live")
@@ -233,9 +235,7 @@ def _target(found: Loop, to: int | None) -> int:
     version = to if to is not None else (found.archive[-1] if found.archive else None)
     if version is None or (version not in found.archive and version != found.champion):
         known = ", ".join(map(str, found.archive)) or "none"
-        raise Conflict(
-            f"There is no archived version {version or ''} to go back to (archived: {known})."
-        )
+        raise Conflict(f"There is no archived version {version or ''} to go back to (archived: {known}).")
     return version
 
 

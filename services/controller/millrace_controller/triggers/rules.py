@@ -83,7 +83,9 @@ def _retrain(spec: Spec, standing: Standing, closing: dict[str, Any], through: d
     since = None if standing.opened_at is None else through - standing.opened_at
     if since is not None and since < spec.cooldown_time():
         return None
-    return _alarm(spec, standing, closing) or _data(spec, standing) or _schedule(spec, standing, since, through)
+    return (
+        _alarm(spec, standing, closing) or _data(spec, standing) or _schedule(spec, standing, since, through)
+    )
 
 
 def unanswered(spec: Spec, standing: Standing, closing: dict[str, Any]) -> dict[str, Any] | None:
