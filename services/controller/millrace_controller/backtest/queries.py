@@ -1,0 +1,92 @@
+"""SQL of backtests, each with its hidden loop."""
+
+import hashlib
+import json
+import uuid
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from millrace.loop import ModelLoop
+from millrace_controller.backtest.schemas import OPEN, BacktestWrite, State
+from millrace_controller.loops import queries as loops
+from millrace_controller.tables import Backtest, Loop
+from millrace_core.database import utcnow
+from millrace_core.errors import NotFound
+
+PREFIX = "backtest-"
+
+
+async def get(session: AsyncSession, project: str, id: str) -> Backtest:
+    """One backtest. Raises: NotFound."""
+    found = await session.get(Backtest, id)
+    if found is None or found.project != project:
+        raise NotFound(f"There is no backtest {id} in the project {project}.")
+    return found
+
+
+async def page(session: AsyncSession, project: str, after: str | None, limit: int) -> list[Backtest]:
+    """Backtests by id; one more than *limit*."""
+    statement = select(Backtest).where(Backtest.project == project).order_by(Backtest.id).limit(limit + 1)
+    if after is not None:
+        statement = statement.where(Backtest.id > after)
+    return list((await session.scalars(statement)).all())
+
+
+async def begin(session: AsyncSession, project: str, body: BacktestWrite) -> tuple[Backtest, bool]:
+    """Queue a backtest and declare its hidden loop; (backtest, whether it is new).
+
+    The same body is the same backtest, unless the one before has failed.
+    """
+    request = body.model_dump(mode="json", exclude={"loop"}) | {"spec": body.loop.document()["spec"]}
+    content = json.dumps(request, sort_keys=True)
+    digest = hashlib.sha256(content.encode()).hexdigest()[:40]
+    mine = (Backtest.project == project, Backtest.key.startswith(digest))
+    known = list((await session.scalars(select(Backtest).where(*mine))).all())
+    usable = [item for item in known if item.state != State.FAILED]
+    if usable:
+        return usable[0], False
+    id = uuid.uuid4().hex[:12]
+    hidden = PREFIX + id
+    await loops.put(session, _hidden(body.loop, hidden, project), "backtest")
+    made = Backtest(
+        id=id, project=project, key=f"{digest}:{len(known)}", loop=hidden, request=request, state=State.QUEUED,
+        progress={}, created_at=utcnow(),
+    )  # fmt: skip
+    session.add(made)
+    await session.flush()
+    return made, True
+
+
+def _hidden(loop: ModelLoop, name: str, project: str) -> ModelLoop:
+    """The same loop under another name, with a dataset of its own."""
+    data = loop.spec.data.model_copy(
+        update={"dataset": name, "source": None, "feedback": loop.spec.data.feedback}
+    )
+    spec = loop.spec.model_copy(update={"data": data})
+    metadata = loop.metadata.model_copy(update={"name": name, "project": project})
+    return loop.model_copy(update={"spec": spec, "metadata": metadata})
+
+
+async def oldest_open(session: AsyncSession) -> Backtest | None:
+    """The backtest whose turn it is; they go one at a time."""
+    statement = select(Backtest).where(Backtest.state.in_(OPEN)).order_by(Backtest.created_at).limit(1)
+    return (await session.scalars(statement)).one_or_none()
+
+
+async def progress(session: AsyncSession, id: str, facts: dict[str, Any]) -> None:
+    """Say how far it is."""
+    mine = (Backtest.id == id, Backtest.state.in_(OPEN))
+    await session.execute(update(Backtest).where(*mine).values(state=State.RUNNING, progress=facts))
+
+
+async def end(
+    session: AsyncSession, backtest: Backtest, state: State, message: str, result: dict[str, Any] | None
+) -> None:
+    """Close a backtest, and let its loop be taken away."""
+    mine = (Backtest.id == backtest.id, Backtest.state.in_(OPEN))
+    values = {"state": state, "message": message, "result": result, "ended_at": utcnow()}
+    await session.execute(update(Backtest).where(*mine).values(**values))
+    hidden = (Loop.project == backtest.project, Loop.name == backtest.loop, Loop.state != loops.DELETED)
+    await session.execute(update(Loop).where(*hidden).values(state="deleting"))

@@ -1,0 +1,138 @@
+"""The process of one backtest: it learns from the first days, then replays the others through the real services.
+
+`python -m millrace_controller.backtest.replay <folder>`; the folder has request.json and gets progress.json and
+result.json. Everything is idempotent, so a replay that was killed is simply run again.
+"""
+
+import io
+import json
+import os
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from millrace import durations
+from millrace.client import ApiError, Millrace
+from millrace.client.training import JobFailed
+from millrace.data.refusals import Unreadable
+from millrace.delivery import ingest_spec
+from millrace.loop import Spec
+from millrace_controller.backtest.history import Day, History, NoBacktest
+from millrace_controller.backtest.outcome import summary
+
+RUN_SECONDS = 4 * 3600
+
+
+class Replay:
+    """One history going through one hidden loop."""
+
+    def __init__(self, client: Millrace, request: dict[str, Any], place: Path) -> None:
+        self.client, self.loop, self.place = client, request["loop"], place
+        self.document = {"spec": client.controller.loop(self.loop)["document"]["spec"]}
+        self.spec = Spec.model_validate(self.document["spec"])
+        self.tell("reading", 0, None)
+        data = client.registry.get_artifact(request["digest"])
+        self.history = History(data, request["format"], self.spec)
+        start = None if request["start"] is None else date.fromisoformat(request["start"])
+        days = self.history.days()
+        place_of_first = self.history.first_day(self.spec, start)
+        self.before, self.days = days[:place_of_first], days[place_of_first:]
+
+    def tell(self, step: str, done: int, total: int | None, message: str = "") -> None:
+        """Say how far it is; `done` and `total` are event days."""
+        write(self.place / "progress.json", {"step": step, "done": done, "total": total, "message": message})
+
+    def run(self) -> dict[str, Any]:
+        """Learn, replay, and tell what happened."""
+        self._learn()
+        schema = self.client.registry.dataset_version(self.loop, 1)["schema"]
+        kinds = {column["name"]: column["type"] for column in schema}
+        table = self.history.typed(kinds, self.spec.data.timezone)
+        signature = self.client.registry.version(self.loop, 1)["signature"]
+        settled = self.client.controller.loop(self.loop)["settled_through"] or ""
+        for number, day in enumerate(self.days):
+            if day.end.isoformat().replace("+00:00", "Z") > settled:
+                self._replay(day, table, signature)
+            self.tell("replay", number + 1, len(self.days), str(day.date))
+        self.tell("summing up", len(self.days), len(self.days))
+        return summary(self.client, self.loop, self.spec, self.days, table, self.history)
+
+    def _learn(self) -> None:
+        """The days before the first replayed one become the dataset, and the first run makes a champion."""
+        self.tell("first model", 0, len(self.days), f"{self.before[0].date} to {self.before[-1].date}")
+        digest = self.client.registry.put_artifact(self.history.parquet(self.days[0].begin))
+        source = {"kind": "artifact", "digest": digest, "name": "history.parquet", "format": "parquet"}
+        key = f"{self.client.project}/{self.loop}/push"
+        job = self.client.training.submit(
+            "ingest", ingest_spec(self.document["spec"], source), key, loop=self.loop
+        )
+        result = self.client.training.wait(job["id"])["result"]
+        if not result["accepted"]:
+            failed = [check for check in result["report"]["checks"] if check["verdict"] == "failed"]
+            words = "; ".join(
+                f"{check['check']} {check['column'] or ''}: {check['observed']}" for check in failed
+            )
+            raise NoBacktest(f"The first days are refused: {words}")
+        self.client.controller.wake(self.loop)
+        run = self.client.controller.await_run(self.loop, 1, timeout=RUN_SECONDS)
+        if run["state"] != "promoted":
+            raise NoBacktest(
+                f"The first model was not promoted: run 1 ended {run['state']}, {run['message']}"
+            )
+
+    def _replay(self, day: Day, table: pa.Table, signature: dict[str, Any]) -> None:
+        """A day's rows without their labels, then the labels, then the loop's decisions on it."""
+        if len(day.rows):
+            self.client.monitoring.push_rows(self.loop, rows_of(day, table, signature, self.history.times))
+        known = (day.end + durations.parse(self.spec.data.label_delay)).isoformat()
+        labels = [
+            {"request_id": f"row-{place}", "index": 0, "value": self.history.labels[place], "at": known}
+            for place in day.rows.tolist()
+        ]
+        self.client.monitoring.push_labels(self.loop, labels, complete_through=day.end.isoformat())
+        self.client.controller.settle(self.loop, day.end.isoformat(), timeout=RUN_SECONDS)
+
+
+def rows_of(day: Day, table: pa.Table, signature: dict[str, Any], times: np.ndarray) -> bytes:
+    """The features of a day's rows as an Arrow IPC stream, by tensor name."""
+    part = table.slice(int(day.rows[0]), len(day.rows))
+    moments = pa.array(times[day.rows], pa.int64()).cast(pa.timestamp("us", "UTC"))
+    data = {
+        "request_id": pa.array([f"row-{place}" for place in day.rows.tolist()]),
+        "index": pa.array(np.zeros(len(day.rows), np.int32)),
+        "event_time": moments,
+    } | {item["name"]: part.column(item["column"]) for item in signature["inputs"]}
+    rows = pa.table(data)
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, rows.schema) as writer:
+        writer.write_table(rows)
+    return sink.getvalue()
+
+
+def write(path: Path, content: dict[str, Any]) -> None:
+    """Replace a file in one step."""
+    staged = path.with_suffix(".staged")
+    staged.write_text(json.dumps(content))
+    os.replace(staged, path)
+
+
+def main() -> int:
+    """Run the backtest of a folder; 0 if it could be replayed to its end."""
+    place = Path(sys.argv[1])
+    request = json.loads((place / "request.json").read_text())
+    found: dict[str, Any] = {"ok": True, "message": ""}
+    try:
+        found["result"] = Replay(Millrace.from_environment(), request, place).run()
+    except (ApiError, JobFailed, Unreadable, NoBacktest, TimeoutError) as error:
+        found = {"ok": False, "message": str(error)}
+        print(found["message"], file=sys.stderr)
+    write(place / "result.json", found)
+    return 0 if found["ok"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,71 @@
+"""Backtests over HTTP: what a loop would have done on last year's data."""
+
+import time
+from typing import Annotated, Any
+
+from fastapi import APIRouter, BackgroundTasks, Path, Request, Response
+
+from millrace.client.transport import ApiError
+from millrace_controller.backtest import queries
+from millrace_controller.backtest.schemas import BacktestRead, BacktestWrite
+from millrace_controller.bell import tell
+from millrace_controller.loops.routes import Wait
+from millrace_controller.tables import Backtest
+from millrace_core.auth import permit
+from millrace_core.database import Session
+from millrace_core.errors import BadInput, FieldError
+from millrace_core.names import Project
+from millrace_core.pages import Cursor, Limit, Page, decode, paginate
+
+router = APIRouter(prefix="/v1/backtests", tags=["backtests"])
+READ, WRITE = permit("controller.backtests.read"), permit("controller.backtests.write")
+Id = Annotated[str, Path(pattern=r"^[0-9a-f]{12}$")]
+
+
+@router.post("", status_code=201, response_model=BacktestRead, dependencies=[WRITE])
+async def post_backtest(
+    body: BacktestWrite, project: Project, request: Request, response: Response, after_commit: BackgroundTasks
+) -> Backtest:
+    """Replay a history through a loop; the same request again answers 200 with what is known of it."""
+    if body.loop.spec.data.event_time is None:
+        where = FieldError("loop.spec.data.eventTime", "is missing", "name the column with the time of a row")
+        raise BadInput("A backtest replays days, so rows need event times.", [where])
+    await _stored(request, project, body.digest)
+    async with request.app.state.sessions.begin() as session:
+        found, new = await queries.begin(session, project, body)
+    response.status_code = 201 if new else 200
+    after_commit.add_task(tell, request.app)
+    return found
+
+
+async def _stored(request: Request, project: str, digest: str) -> None:
+    try:
+        await request.app.state.apis.registry.request("HEAD", f"/v1/artifacts/{digest}", project=project)
+    except ApiError as error:
+        if error.status != 404:
+            raise
+        where = FieldError("digest", "is not stored", "send the file to the registry first")
+        raise BadInput("The history is not there.", [where]) from error
+
+
+@router.get("", response_model=Page[BacktestRead], dependencies=[READ])
+async def list_backtests(
+    session: Session, project: Project, limit: Limit = 100, cursor: Cursor = None
+) -> dict[str, Any]:
+    """The project's backtests by id."""
+    keys = decode(cursor, str)
+    rows = await queries.page(session, project, str(keys[0]) if keys else None, limit)
+    return paginate(rows, limit, lambda row: (row.id,))
+
+
+@router.get("/{id}", response_model=BacktestRead, dependencies=[READ])
+async def get_backtest(id: Id, project: Project, request: Request, wait: Wait = 0) -> Backtest:
+    """One backtest; with `wait`, as soon as it has ended or the time is up."""
+    deadline, bell = time.monotonic() + wait, request.app.state.bell
+    while True:
+        heard = bell.listen()
+        async with request.app.state.readers() as session:
+            found = await queries.get(session, project, id)
+        if found.ended_at is not None or time.monotonic() >= deadline:
+            return found
+        await bell.wait(heard, deadline)

@@ -1,0 +1,57 @@
+"""JSON of backtests."""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from millrace.loop import ModelLoop
+from millrace_core.names import Digest
+
+
+class State(StrEnum):
+    """Where a backtest stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+OPEN = (State.QUEUED, State.RUNNING)
+
+
+class BacktestWrite(BaseModel):
+    """A loop, and the history on which it is to be tried."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    loop: ModelLoop = Field(description="As it would be applied; it needs spec.data.eventTime.")
+    digest: Digest = Field(
+        description="The history: labelled rows, stored with POST /v1/artifacts of the registry."
+    )
+    format: Literal["csv", "parquet", "jsonl"]
+    name: str = Field(default="history", min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")
+    start: date | None = Field(
+        default=None,
+        description="First day that is replayed; the first model learns from the days before. "
+        "Null: after a sixth of the history, and at least twice the holdout.",
+    )
+
+
+class BacktestRead(BaseModel):
+    """How far a backtest is, and what it found."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: str
+    loop: str = Field(description="The hidden loop that replays the history.")
+    state: State
+    progress: dict[str, Any] = Field(description="step, done, total (event days), message.")
+    result: dict[str, Any] | None = Field(
+        description="loss by month for static, loop and hindsight; runs, decisions and alarms."
+    )
+    message: str
+    created_at: datetime
+    ended_at: datetime | None
