@@ -31,7 +31,7 @@ def standing(**more):
         "champion": 3,
         "opened_at": NOW - timedelta(days=20),
         "rest_until": None,
-        "in_flight": False,
+        "busy": False,
         "new_rows": 0,
     }
     return Standing(**(usual | more))
@@ -92,7 +92,7 @@ def test_going_back_comes_before_retraining():
     assert "10.0% less loss" in action.reason
 
 
-@pytest.mark.parametrize("more", [{"in_flight": True}, {"champion": None}])
+@pytest.mark.parametrize("more", [{"busy": True}, {"champion": None}])
 def test_nothing_begins_while_a_run_is_in_flight_or_without_a_champion(more):
     assert decide(spec(), standing(**more), {"switch_back": BACK, "alarms": [ALARM]}, NOW) is None
 

@@ -20,6 +20,7 @@ def new_request_id() -> str:
 
 def configure(service: str, level: int = logging.INFO) -> None:
     """Send this process's logs, the libraries' too, to standard error as JSON lines."""
+    added: structlog.typing.Processor = _named(service)
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -27,18 +28,18 @@ def configure(service: str, level: int = logging.INFO) -> None:
         structlog.processors.format_exc_info,
     ]
     structlog.configure(
-        processors=[*shared, _named(service), structlog.processors.JSONRenderer()],
+        processors=[*shared, added, structlog.processors.JSONRenderer()],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
-    renderer = [
+    renderer: list[structlog.typing.Processor] = [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
         structlog.processors.JSONRenderer(),
     ]
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(processors=renderer, foreign_pre_chain=[*shared, _named(service)])
+        structlog.stdlib.ProcessorFormatter(processors=renderer, foreign_pre_chain=[*shared, added])
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 
