@@ -4,6 +4,7 @@ They hold everything in memory, refuse unknown fields, keep their promises (idem
 can be told to fail at the n-th call, before or after its effect.
 """
 
+import asyncio
 import hashlib
 import json
 from datetime import datetime, timedelta
@@ -47,7 +48,7 @@ class World:
         self.datasets, self.models, self.aliases, self.alias_moves = {}, {}, {}, []
         self.decisions, self.versions_by_key = {}, {}
         self.endpoints, self.jobs, self.monitors, self.closings = {}, {}, {}, []
-        self.faulty_versions, self.unloaded = set(), set()
+        self.faulty_versions, self.unloaded, self.broken_kinds = set(), set(), set()
         self.rows, self.labels, self.artifacts = {}, {}, {}
         self.losses = lambda number, run: (10.0, 10.0)
         self.app = FastAPI()
@@ -323,10 +324,12 @@ def run_job(world, key, kind, spec, loop=None, loop_run=None, limits=None):
     """Do a job at once; the same key is the same job. Returns its id."""
     name = hashlib.md5(key.encode()).hexdigest()
     if name not in world.jobs:
-        result = RESULTS[kind](world, spec, loop, loop_run)
+        broken = kind in world.broken_kinds
         world.jobs[name] = {
-            "id": name, "key": key, "kind": kind, "loop": loop, "loop_run": loop_run, "state": "succeeded",
-            "result": result, "error": None,
+            "id": name, "key": key, "kind": kind, "loop": loop, "loop_run": loop_run, "progress": None,
+            "state": "failed" if broken else "succeeded",
+            "result": None if broken else RESULTS[kind](world, spec, loop, loop_run),
+            "error": {"title": "Out of memory", "detail": "it was stopped"} if broken else None,
         }  # fmt: skip
     return name
 
@@ -391,6 +394,8 @@ def _monitoring(app, world):
         return Response(status_code=204)
 
     @app.get("/v1/closings")
-    def closings(after: int = Query(0, ge=0), wait: float = Query(0, ge=0, le=60)):
+    async def closings(after: int = Query(0, ge=0), wait: float = Query(0, ge=0, le=60)):
+        if wait and not any(item["seq"] > after for item in world.closings):
+            await asyncio.sleep(0.1)
         items = [item for item in world.closings if item["seq"] > after][:200]
         return {"items": items, "last": items[-1]["seq"] if items else after}

@@ -73,3 +73,13 @@ def test_blocks_that_the_champion_had_seen_do_not_count():
     for block in mixed["blocks"][:20]:
         block["champion"] = None
     assert judge(spec(), mixed)["verdict"] == "inconclusive"
+
+
+def test_a_champion_that_could_be_compared_on_no_row_is_inconclusive_not_passed():
+    found = judge(spec(), evaluation(champion=False), champion=True)
+    assert found["verdict"] == "inconclusive"
+    assert "0 blocks" in found["reason"]
+
+
+def test_with_a_champion_only_the_comparison_counts_after_the_world_has_changed():
+    assert judge(spec(), evaluation(-0.05, r2=-0.1))["verdict"] == "passed"

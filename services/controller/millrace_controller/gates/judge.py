@@ -13,18 +13,21 @@ ORDER: tuple[Verdict, ...] = ("failed", "inconclusive", "passed")
 USEFUL = {"regression": ("r2", 0.0, "a constant"), "binary": ("auc", 0.5, "tossing a coin")}
 
 
-def judge(spec: Spec, evaluation: dict[str, Any]) -> dict[str, Any]:
+def judge(spec: Spec, evaluation: dict[str, Any], champion: bool | None = None) -> dict[str, Any]:
     """All gates of a loop over one evaluation.
 
     Args:
         evaluation: `metrics` of candidate and champion, `blocks` of mean losses on the same rows, `slices`.
+        champion: whether there is one to be compared with, also if no row could be; None: if the evaluation has one.
     Returns: {"verdict", "reason", "gates": [{"name", "verdict", "reason", ...numbers}]}; failed if any gate failed,
         else inconclusive if any is, else passed.
     """
-    gates = [_useful(spec, evaluation), *_absolute(spec, evaluation)]
+    gates = _absolute(spec, evaluation)
     paired = [block for block in evaluation["blocks"] if block.get("champion") is not None]
-    if evaluation["metrics"].get("champion") is not None:
+    if champion or (champion is None and evaluation["metrics"].get("champion") is not None):
         gates += [_champion(spec, paired), *_slices(spec, evaluation)]
+    else:
+        gates = [_useful(spec, evaluation), *gates]
     verdict = min((gate["verdict"] for gate in gates), key=ORDER.index)
     deciding = [gate for gate in gates if gate["verdict"] == verdict]
     chosen = (
@@ -36,7 +39,7 @@ def judge(spec: Spec, evaluation: dict[str, Any]) -> dict[str, Any]:
 
 
 def _useful(spec: Spec, evaluation: dict[str, Any]) -> dict[str, Any]:
-    """A candidate has to beat knowing nothing."""
+    """A first model has to beat knowing nothing; a later one has to hold its own against the champion instead."""
     metric, floor, rival = USEFUL[spec.task]
     value = evaluation["metrics"]["candidate"].get(metric)
     passed = value is not None and math.isfinite(value) and value > floor

@@ -132,7 +132,8 @@ async def pass_gates(
         return run.verdict
     trained = await _result(request, project, loop, number, "train", body.train_job)
     evaluation = await _result(request, project, loop, number, "evaluate", body.evaluate_job)
-    verdict = judge(ModelLoop.model_validate(found.document).spec, evaluation)
+    rival = run.plan["evaluate"]["champion"] is not None
+    verdict = judge(ModelLoop.model_validate(found.document).spec, evaluation, rival)
     async with app.state.sessions.begin() as session:
         found = await loops.get(session, project, loop)
         run = await queries.get(session, found, number)

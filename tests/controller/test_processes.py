@@ -1,0 +1,170 @@
+"""Real child processes: a run's pipeline under kfp.local and a backtest, killed and resumed, over real HTTP."""
+
+import os
+import signal
+import socket
+import threading
+import time
+
+import httpx
+import psutil
+import pytest
+import schemathesis
+import uvicorn
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from schemathesis import GenerationMode
+
+from millrace.client import Millrace
+from millrace_controller.main import ControllerSettings, build
+
+from .conftest import document, made_home
+from .fakes import World, digest
+
+SERVICES = ("registry", "training", "serving", "monitoring")
+
+
+def free_port():
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        return bound.getsockname()[1]
+
+
+class Server:
+    """An ASGI application on a real port, in a thread."""
+
+    def __init__(self, app):
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        config = uvicorn.Config(app, port=self.port, log_config=None, lifespan="on")
+        self.server = uvicorn.Server(config)
+        self.thread = threading.Thread(target=self.server.run, daemon=True)
+        self.thread.start()
+        while not self.server.started:
+            assert self.thread.is_alive(), "the server did not start"
+            time.sleep(0.01)
+
+    def stop(self):
+        self.server.should_exit = True
+        self.thread.join(20)
+
+
+@pytest.fixture
+def stage(tmp_path, migrated, monkeypatch):
+    """The controller with all its background tasks, as its users see it."""
+    world = World()
+    others = Server(world)
+    home = made_home(tmp_path / "home", migrated)
+    monkeypatch.setenv("MILLRACE_TOKEN", "controller-token")
+    for name in SERVICES:
+        monkeypatch.setenv(f"MILLRACE_{name.upper()}_URL", others.url)
+    app = build(ControllerSettings(home=home, token="controller-token"))
+    controller = Server(app)
+    monkeypatch.setenv("MILLRACE_CONTROLLER_URL", controller.url)
+    world.controller = app
+    yield world, Millrace.from_environment()
+    controller.stop()
+    others.stop()
+    for process in psutil.Process().children(recursive=True):
+        process.kill()
+
+
+def until(check, patience=60):
+    deadline = time.monotonic() + patience
+    while not (found := check()):
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.05)
+    return found
+
+
+def children(word):
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        try:
+            if word in process.cmdline():
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def test_the_compiled_pipeline_runs_under_kfp_local_and_a_killed_one_is_resumed(stage):
+    world, client = stage
+    world.add_data("sales", 1000)
+    client.controller.apply(document())
+    pipeline = until(lambda: children("millrace_controller.pipelines.local"))[0]
+    os.kill(pipeline.pid, signal.SIGKILL)
+    began = time.monotonic()
+    run = client.controller.await_run("sales", 1, timeout=100)
+    assert (run["state"], run["version"], run["attempts"]) == ("promoted", 1, 2)
+    assert {name: step["state"] for name, step in run["steps"].items()} == dict.fromkeys(
+        ["ingest", "validate", "train", "evaluate", "gate", "register", "roll-out"], "succeeded"
+    )
+    assert world.aliases["sales", "champion"] == 1
+    assert len(world.models["sales"]) == 1
+    assert not any("token" in str(job) for job in world.jobs.values())
+    print(f"pipeline of a run: {time.monotonic() - began:.1f} s")
+
+
+def test_a_pipeline_that_cannot_succeed_is_closed_with_its_last_words(stage):
+    world, client = stage
+    world.add_data("sales", 1000)
+    world.broken_kinds.add("train")
+    client.controller.apply(document())
+    run = client.controller.await_run("sales", 1, timeout=100)
+    assert (run["state"], run["attempts"]) == ("failed", 1)
+    assert "train" in run["message"]
+    assert run["steps"]["train"]["state"] == "failed"
+
+
+@pytest.mark.parametrize("text", ["", "at,x\n2024-01-01T00:00:00Z,1\n", "at,x,y\n2024-01-01T00:00:00Z,1,2\n"])
+def test_a_history_that_cannot_be_replayed_is_said_and_leaves_nothing(stage, text):
+    world, client = stage
+    world.artifacts[digest(text)] = text.encode()
+    made = client.controller.backtest(document(), digest(text), "csv", "history.csv")
+    found = until(lambda: (now := client.controller.backtest_state(made["id"], wait=5))["ended_at"] and now)
+    assert found["state"] == "failed"
+    assert "history" in found["message"].lower() or "empty" in found["message"].lower()
+    until(lambda: made["loop"] not in world.endpoints)
+    with pytest.raises(Exception, match="404"):
+        client.controller.loop(made["loop"])
+    again = client.controller.backtest(document(), digest(text), "csv", "history.csv")
+    assert again["id"] != made["id"]
+
+
+def test_no_generated_request_is_answered_with_5xx(stage):
+    _, client = stage
+    client.controller.apply(document())
+    api = schemathesis.openapi.from_url(client.urls["controller"] + "/openapi.json")
+    for result in api.exclude(path_regex="events$").get_all_operations():
+        attack(result.ok())
+
+
+def attack(operation):
+    @examples(
+        max_examples=12,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=operation.as_strategy(generation_mode=GenerationMode.NEGATIVE) | operation.as_strategy())
+    def once(case):
+        for name in ("wait", "project"):
+            (case.query or {}).pop(name, None)
+        if case.path_parameters and "loop" in case.path_parameters and case.method != "DELETE":
+            case.path_parameters["loop"] = "sales"
+        response = case.call(headers={"authorization": "Bearer admin-token"}, timeout=20)
+        assert response.status_code < 500, f"{operation.label}: {response.text}"
+
+    once()
+
+
+def test_a_server_sent_event_tells_the_loop(stage):
+    _, client = stage
+    client.controller.apply(document())
+    event, loop = next(iter(client.controller.events("sales")))
+    assert (event, loop["name"], loop["phase"]) == ("loop", "sales", "waiting")
+    headers = {"authorization": "Bearer admin-token"}
+    answer = httpx.get(client.urls["controller"] + "/v1/loops/none/events", headers=headers)
+    assert answer.status_code == 404
