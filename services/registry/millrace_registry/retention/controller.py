@@ -13,16 +13,13 @@ from millrace_registry.retention.schemas import RetentionRead
 
 async def apply(app: FastAPI, age: timedelta, dry_run: bool) -> RetentionRead:
     """Remove what is older than *age* and mentioned nowhere; a blob goes while nobody can store it anew."""
-    before, gone = utcnow() - age, []
     async with app.state.sessions.begin() as session:
-        for row in await unreferenced(session, before):
-            others = None if dry_run else await forget(session, row.project, row.digest, before)
-            if others == 0:
+        rows = await unreferenced(session, utcnow() - age)
+        for row in () if dry_run else rows:
+            if await forget(session, row.project, row.digest) == 0:
                 await app.state.store.delete(row.digest)
-            if dry_run or others is not None:
-                gone.append(row)
     return RetentionRead(
-        removed=[row.digest for row in gone], bytes=sum(row.size for row in gone), dry_run=dry_run
+        removed=[row.digest for row in rows], bytes=sum(row.size for row in rows), dry_run=dry_run
     )
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from millrace_registry.artifacts.queries import hold
 from millrace_registry.tables import Artifact, DatasetVersion, DecisionRow, ModelVersion, Quarantined, Run
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -38,11 +39,9 @@ def _digests(values: object) -> set[str]:
 
 
 async def unreferenced(session: AsyncSession, before: datetime) -> list[Artifact]:
-    """Artifacts stored before *before* that nothing mentions, locked.
-
-    The lock comes first: whoever wants to mention one waits, and mentions made before are seen.
-    """
+    """Artifacts stored before *before* that nothing mentions, and that nobody can mention before the session ends."""
+    await hold(session, alone=True)
     old = select(Artifact).where(Artifact.created_at < before).order_by(Artifact.digest, Artifact.project)
-    rows = (await session.scalars(old.with_for_update())).all()
+    rows = (await session.scalars(old)).all()
     kept = await referenced(session) if rows else set()
     return [row for row in rows if row.digest not in kept]
