@@ -17,7 +17,7 @@ from millrace_core.log import log
 from millrace_core.reconcile import run_forever
 
 ATTEMPTS = 3
-EVERY = 1.0
+EVERY = 2.0
 
 
 async def keep_backtests(app: FastAPI) -> None:
