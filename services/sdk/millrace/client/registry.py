@@ -20,6 +20,21 @@ def pages(api: Api, path: str, **params: Any) -> Iterator[Json]:
             return
 
 
+CHUNK = 1 << 20
+
+
+class FileBody:
+    """A file as a request's body, read in pieces; a second attempt reads it from its beginning."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __iter__(self) -> Iterator[bytes]:
+        with self.path.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                yield chunk
+
+
 class Registry:
     """Datasets, runs, models, aliases, decisions and artifacts. Every method raises ApiError."""
 
@@ -27,8 +42,8 @@ class Registry:
         self.api = api
 
     def put_artifact(self, data: bytes | Path, media_type: str = "application/octet-stream") -> str:
-        """Store bytes or a file; returns the digest."""
-        content = data if isinstance(data, bytes) else data.read_bytes()
+        """Store bytes, or a file of any size; returns the digest."""
+        content = data if isinstance(data, bytes) else FileBody(data)
         answer = self.api.post(
             "/v1/artifacts", content=content, headers={"content-type": media_type}, timeout=600
         )
@@ -37,6 +52,16 @@ class Registry:
     def get_artifact(self, digest: str) -> bytes:
         """The bytes of an artifact."""
         return self.api.get(f"/v1/artifacts/{part(digest)}", timeout=600)
+
+    def artifact(self, digest: str) -> Json:
+        """Size and type of an artifact, without its bytes."""
+        return self.api.get(f"/v1/artifacts/{part(digest)}/facts")
+
+    def put_project(self, project: str, description: str = "") -> Json:
+        return self.api.put(f"/v1/projects/{part(project)}", json={"description": description})
+
+    def projects(self) -> list[Json]:
+        return list(pages(self.api, "/v1/projects"))
 
     def put_dataset(self, dataset: str, description: str = "") -> Json:
         return self.api.put(f"/v1/datasets/{part(dataset)}", json={"description": description})
@@ -98,9 +123,10 @@ class Registry:
         """Version by alias."""
         return {item["name"]: item["version"] for item in self.api.get(f"/v1/models/{part(model)}/aliases")}
 
-    def alias(self, model: str, alias: str, at: str | None = None) -> int | None:
-        """Where an alias points, or pointed at the event time *at*."""
-        return self.api.get(f"/v1/models/{part(model)}/aliases/{part(alias)}", at=at)["version"]
+    def alias(self, model: str, alias: str, at: str | None = None, known_at: str | None = None) -> int | None:
+        """Where an alias points, or pointed at the event time *at*, by what was recorded until *known_at*."""
+        path = f"/v1/models/{part(model)}/aliases/{part(alias)}"
+        return self.api.get(path, at=at, known_at=known_at)["version"]
 
     def move_alias(
         self, model: str, alias: str, version: int | None, expected: int | None, **why: Any
@@ -124,8 +150,10 @@ class Registry:
         """One decision with what followed from it."""
         return self.api.get(f"/v1/decisions/{part(decision)}")
 
-    def verify_decisions(self) -> Json:
-        return self.api.get("/v1/decisions:verify", timeout=300)
+    def verify_decisions(self, known: Json | None = None) -> Json:
+        """Recompute the chain; with an earlier answer *known*, also whether its end was cut off since."""
+        remembered = {name: known[name] for name in ("count", "head")} if known else {}
+        return self.api.get("/v1/decisions:verify", timeout=300, **remembered)
 
     def decision_digest(self, loop: str | None = None) -> Json:
         return self.api.get("/v1/decisions:digest", loop=loop)
