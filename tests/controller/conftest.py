@@ -214,3 +214,22 @@ async def loop(platform):
     await platform.rest()
     assert (await platform.loop())["champion"] == 1
     return platform
+
+
+async def champion_everywhere(platform, version, name="sales"):
+    world = platform.world
+    assert (await platform.loop(name))["champion"] == version
+    assert world.aliases[name, "champion"] == version
+    assert world.endpoints[name]["stable_version"] == version
+    assert world.monitors[name]["champion"]["version"] == version
+
+
+async def closed(platform, *numbers, **found):
+    for number in numbers:
+        platform.world.close("sales", day(number), **found)
+    await platform.rest()
+
+
+async def promoted_twice(loop):
+    await closed(loop, *range(1, 32))
+    await champion_everywhere(loop, 2)

@@ -7,9 +7,12 @@ can be told to fail at the n-th call, before or after its effect.
 import asyncio
 import hashlib
 import json
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
+
+from . import fake_serving
+from .strict import digest, exactly, instant
 
 SIGNATURE = {
     "inputs": [{"name": "x", "datatype": "FP32", "column": "x", "kind": "number"}],
@@ -19,21 +22,6 @@ SIGNATURE = {
 }
 GOLDEN = {"inputs": {"x": [1.0]}, "outputs": {"prediction": [1.0]}}
 FILES = ("model.onnx", "holdout.onnx", "baseline.json")
-
-
-def digest(text):
-    return "sha256:" + hashlib.sha256(str(text).encode()).hexdigest()
-
-
-def instant(text):
-    return datetime.fromisoformat(text)
-
-
-def exactly(body, required, optional=()):
-    """Refuse a body with other fields, as the real services do."""
-    unknown, missing = set(body) - set(required) - set(optional), set(required) - set(body)
-    if unknown or missing:
-        raise HTTPException(422, f"unknown {sorted(unknown)}, missing {sorted(missing)}")
 
 
 class Crash(Exception):
@@ -52,7 +40,7 @@ class World:
         self.rows, self.labels, self.artifacts = {}, {}, {}
         self.losses = lambda number, run: (10.0, 10.0)
         self.app = FastAPI()
-        for install in (_registry, _serving, _training, _monitoring):
+        for install in (_registry, fake_serving.install, _training, _monitoring):
             install(self.app, self)
 
     async def __call__(self, scope, receive, send):
@@ -170,140 +158,6 @@ def _registry(app, world):
         }:
             raise HTTPException(409, "another decision has this id")
         return body
-
-
-def _serving(app, world):
-    def get(name):
-        if name not in world.endpoints:
-            raise HTTPException(404, f"no endpoint {name}")
-        return world.endpoints[name]
-
-    def read(found):
-        rollout = found["rollouts"][-1] if found["rollouts"] else None
-        shown = {key: value for key, value in found.items() if key not in ("keys", "rollouts")}
-        return shown | {"rollout": rollout}
-
-    @app.put("/v1/endpoints/{name}")
-    async def put(name: str, request: Request):
-        body = await request.json()
-        exactly(body, ["model", "mode", "timezone"])
-        fresh = {"revisions": [], "stable_version": None, "event_time": None, "keys": {}, "rollouts": []}
-        return read(world.endpoints.setdefault(name, body | {"name": name} | fresh))
-
-    @app.get("/v1/endpoints/{name}")
-    def one(name: str):
-        return read(get(name))
-
-    @app.delete("/v1/endpoints/{name}", status_code=204)
-    def delete(name: str):
-        get(name)
-        del world.endpoints[name]
-        return Response(status_code=204)
-
-    @app.post("/v1/endpoints/{name}/rollouts", status_code=201)
-    async def start(name: str, request: Request):
-        body, found = await request.json(), get(name)
-        exactly(
-            body,
-            [
-                "key",
-                "model",
-                "version",
-                "signature",
-                "files",
-                "golden",
-                "plan",
-                "event_time",
-                "loop",
-                "run",
-                "cause",
-            ],
-        )
-        if body["key"] in found["keys"]:
-            known, rollout = found["keys"][body["key"]]
-            if known != body:
-                raise HTTPException(409, "the key was used with another body")
-            return rollout
-        if any(item["state"] in ("mirroring", "canary") for item in found["rollouts"]):
-            raise HTTPException(409, "a rollout is in flight")
-        number = len(found["revisions"]) + 1
-        revision = {
-            "number": number,
-            "name": f"{name}--r{number}",
-            "version": body["version"],
-            "state": "ready",
-        }
-        found["revisions"].append(revision)
-        made = {
-            "id": len(found["rollouts"]) + 1,
-            "version": body["version"],
-            "reason": "",
-            "state": "mirroring",
-        }
-        plan = [step for step in [body["plan"]["mirror"], *body["plan"]["canary"]] if step]
-        made |= {"since": body["event_time"], "seconds": sum(step["seconds"] for step in plan)}
-        found["rollouts"].append(made)
-        found["keys"][body["key"]] = (body, made)
-        if body["version"] in world.faulty_versions:
-            made |= {"state": "aborted", "reason": "the golden row is wrong"}
-            revision["state"] = "failed"
-        elif not plan or found["stable_version"] is None:
-            made["state"] = "promoted"
-            found["stable_version"] = body["version"]
-        return made
-
-    @app.post("/v1/endpoints/{name}/rollouts/{number}:abort")
-    async def abort(name: str, number: int, request: Request):
-        body, found = await request.json(), get(name)
-        exactly(body, ["reason"])
-        rollout = found["rollouts"][number - 1]
-        if rollout["state"] not in ("mirroring", "canary"):
-            raise HTTPException(409, "it is over")
-        rollout |= {"state": "aborted", "reason": body["reason"]}
-        return rollout
-
-    @app.post("/v1/endpoints/{name}:advance")
-    async def advance(name: str, request: Request):
-        body, found = await request.json(), get(name)
-        exactly(body, ["event_time"])
-        now = instant(body["event_time"])
-        if found["event_time"] is None or now > instant(found["event_time"]):
-            found["event_time"] = body["event_time"]
-        rollout = found["rollouts"][-1] if found["rollouts"] else None
-        if rollout and rollout["state"] == "mirroring":
-            since = instant(rollout["since"]) if rollout["since"] else now
-            if now >= since + timedelta(seconds=rollout["seconds"]):
-                rollout["state"] = "promoted"
-                found["stable_version"] = rollout["version"]
-        return read(found)
-
-    @app.post("/v1/endpoints/{name}:rollback")
-    async def rollback(name: str, request: Request):
-        body, found = await request.json(), get(name)
-        exactly(body, ["version", "reason", "event_time", "key"], ["loop", "run", "cause"])
-        key = f"rollback {body['key']}"
-        if key in found["keys"]:
-            if found["keys"][key] != body:
-                raise HTTPException(409, "the key was used for another rollback")
-            return read(found)
-        ready = [item["version"] for item in found["revisions"] if item["state"] == "ready"]
-        if body["version"] not in ready or body["version"] in world.unloaded:
-            raise HTTPException(409, f"version {body['version']} is not loaded")
-        found["keys"][key] = body
-        found["stable_version"] = body["version"]
-        if found["rollouts"][-1]["state"] == "mirroring":
-            found["rollouts"][-1] |= {"state": "aborted", "reason": "aborted by a rollback"}
-        return read(found)
-
-    @app.post("/v1/endpoints/{name}:retain")
-    async def retain(name: str, request: Request):
-        body, found = await request.json(), get(name)
-        exactly(body, ["versions"])
-        kept = {*body["versions"], found["stable_version"]}
-        for item in found["revisions"]:
-            if item["version"] not in kept and item["state"] == "ready":
-                item["state"] = "retired"
-        return read(found)
 
 
 def _training(app, world):

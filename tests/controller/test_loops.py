@@ -1,22 +1,8 @@
-"""A loop through its days: runs, promotions, cool-downs, the way back, pauses, deletion; one champion everywhere."""
+"""A loop through its days: runs, promotions, cool-downs, pauses, deletion; one champion everywhere."""
 
 import pytest
 
-from .conftest import alarm, day, document
-
-
-async def champion_everywhere(platform, version, name="sales"):
-    world = platform.world
-    assert (await platform.loop(name))["champion"] == version
-    assert world.aliases[name, "champion"] == version
-    assert world.endpoints[name]["stable_version"] == version
-    assert world.monitors[name]["champion"]["version"] == version
-
-
-async def closed(platform, *numbers, **found):
-    for number in numbers:
-        platform.world.close("sales", day(number), **found)
-    await platform.rest()
+from .conftest import alarm, champion_everywhere, closed, day, document, promoted_twice
 
 
 async def test_data_opens_the_first_run_and_a_first_champion_needs_no_canary(loop):
@@ -118,81 +104,6 @@ async def test_a_candidate_with_a_hard_fault_never_becomes_champion(loop):
     run = (await loop.runs())[1]
     assert (run["state"], run["version"]) == ("aborted", 2)
     await champion_everywhere(loop, 1)
-
-
-async def promoted_twice(loop):
-    await closed(loop, *range(1, 32))
-    await champion_everywhere(loop, 2)
-
-
-async def test_the_way_back_is_one_decision_then_a_rest_without_runs(loop):
-    await promoted_twice(loop)
-    back = {"version": 1, "evidence": {"gain": 0.05, "days": 9}}
-    await closed(loop, 40, switch_back=back, alarms=[alarm(40)], standing=["performance"])
-    await champion_everywhere(loop, 1)
-    found = await loop.loop()
-    assert (found["archive"], found["rest_until"]) == ([2], day(54))
-    told = loop.world.of_kind("switch-back")
-    assert len(told) == 1
-    assert "5.0% less loss" in told[0]["reason"]
-    await closed(loop, *range(41, 54), standing=["performance"])
-    assert len(await loop.runs()) == 2
-    await closed(loop, 60)
-    assert len(await loop.runs()) == 3
-
-
-async def test_no_way_back_while_a_run_is_in_flight(loop):
-    await closed(loop, *range(1, 31))
-    await closed(loop, 30.5, switch_back={"version": 1, "evidence": {}})
-    assert not loop.world.of_kind("switch-back")
-
-
-async def test_a_person_goes_back_and_forth(loop):
-    await promoted_twice(loop)
-    answer = await loop.call("POST", "/v1/loops/sales:rollback", 200, json={"to": 1})
-    assert answer["champion"] == 1
-    await champion_everywhere(loop, 1)
-    await loop.call("POST", "/v1/loops/sales:rollback", 200, json={})
-    await champion_everywhere(loop, 2)
-    await loop.rest()
-    assert len(loop.world.of_kind("rollback")) == 2
-    assert loop.world.of_kind("rollback")[0]["author"] == "user:admin"
-
-
-async def test_a_person_goes_back_while_a_rollout_runs(loop):
-    await promoted_twice(loop)
-    await closed(loop, *range(32, 61))
-    assert (await loop.runs())[2]["state"] == "rolling-out"
-    await loop.call("POST", "/v1/loops/sales:rollback", 200, json={"to": 1})
-    await loop.rest()
-    assert (await loop.runs())[2]["state"] == "aborted"
-    await champion_everywhere(loop, 1)
-
-
-async def test_staying_where_it_is_aborts_the_rollout(loop):
-    await closed(loop, *range(1, 31))
-    await loop.call("POST", "/v1/loops/sales:rollback", 200, json={"to": 1})
-    await loop.rest()
-    assert (await loop.runs())[1]["state"] == "aborted"
-    await champion_everywhere(loop, 1)
-
-
-@pytest.mark.parametrize("to", [2, 99])
-async def test_back_to_what_is_not_archived_is_409(loop, to):
-    await loop.call("POST", "/v1/loops/sales:rollback", 409, json={"to": to})
-    await champion_everywhere(loop, 1)
-
-
-async def test_a_way_back_that_serving_refuses_is_dropped_and_recorded(loop):
-    await promoted_twice(loop)
-    loop.world.unloaded.add(1)
-    answer = await loop.call("POST", "/v1/loops/sales:rollback", 409, json={"to": 1})
-    assert "not loaded" in answer["detail"]
-    await loop.rest()
-    assert loop.world.of_kind("rollback")[0]["outcome"] == "refused"
-    await champion_everywhere(loop, 2)
-    await closed(loop, 33)
-    assert (await loop.loop())["settled_through"] == day(33)
 
 
 async def test_a_pause_opens_nothing_and_a_resume_goes_on(loop):

@@ -1,5 +1,6 @@
 """Loop runs over HTTP: read by people, told by pipeline steps."""
 
+import asyncio
 import time
 from datetime import datetime
 from typing import Any
@@ -133,7 +134,8 @@ async def pass_gates(
     trained = await _result(request, project, loop, number, "train", body.train_job)
     evaluation = await _result(request, project, loop, number, "evaluate", body.evaluate_job)
     rival = run.plan["evaluate"]["champion"] is not None
-    verdict = judge(ModelLoop.model_validate(found.document).spec, evaluation, rival)
+    spec = ModelLoop.model_validate(found.document).spec
+    verdict = await asyncio.to_thread(judge, spec, evaluation, rival)
     async with app.state.sessions.begin() as session:
         found = await loops.get(session, project, loop)
         run = await queries.get(session, found, number)
