@@ -1,6 +1,7 @@
 """What the platform did, read back from it and told: summary.json, the page, and the pictures."""
 
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from millrace.client import Millrace
 from millrace.demo import flights, page, scoring, thresholds
 
 UNIT = "minutes"
+OUTBOX_SECONDS = 3.0
 WHAT = {"rollout.promoted": "promoted", "switch-back": "switch-back", "rollout.aborted": "aborted"}
 SHOWN = (
     "data.refused",
@@ -46,6 +48,7 @@ class Facts:
 def gather(client: Millrace, loop: str) -> Facts:
     """Ask every service what happened in *loop*."""
     registry, monitoring = client.registry, client.monitoring
+    _await_decisions(client, loop)
     return Facts(
         decisions=sorted(
             registry.decisions(loop=loop), key=lambda item: (item["event_time"] or "", item["kind"])
@@ -58,6 +61,14 @@ def gather(client: Millrace, loop: str) -> Facts:
         gateway=client.serving.gateway(),
         digest=registry.decision_digest(loop=loop)["digest"],
     )
+
+
+def _await_decisions(client: Millrace, loop: str) -> None:
+    """Wait until no more decisions arrive: services deliver them from their outboxes about a second late."""
+    before = -1
+    while (count := client.registry.decision_digest(loop=loop)["count"]) != before:
+        before = count
+        time.sleep(OUTBOX_SECONDS)
 
 
 def squared_errors(
