@@ -9,6 +9,7 @@ import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis.python.asgi import get_client, shutdown_lifespans
+from sqlalchemy import text
 
 from millrace_core.auth import PUBLIC, permission_of, routes
 
@@ -152,6 +153,16 @@ async def test_a_body_that_is_too_large_is_refused(backend):
 async def test_the_service_is_ready_and_counts_its_requests(client):
     assert (await client.get("/readyz")).json()["status"] == "ready"
     assert "millrace" in (await client.get("/metrics")).text
+
+
+async def test_what_is_acknowledged_is_on_the_disk(app):
+    """SQLite writes ahead and syncs every commit; PostgreSQL does by its defaults, which nobody turned off."""
+    async with app.state.sessions() as session:
+        lite = session.get_bind().dialect.name == "sqlite"
+        asked = {"PRAGMA journal_mode": "wal", "PRAGMA synchronous": 2, "PRAGMA foreign_keys": 1}
+        shown = {"SHOW fsync": "on", "SHOW synchronous_commit": "on", "SHOW full_page_writes": "on"}
+        for question, answer in (asked if lite else shown).items():
+            assert (await session.execute(text(question))).scalar_one() == answer, question
 
 
 KNOWN = {"dataset": "sales", "model": "sales", "alias": "champion", "name": "sales", "number": 1, "entry": 1}
