@@ -1,7 +1,7 @@
 """Decisions leave with the change they describe: a row in its transaction, delivered until it arrives."""
 
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from fastapi import FastAPI
 from sqlalchemy import JSON, Integer, String, Text, select, update
@@ -28,14 +28,6 @@ class OutboxMixin:
     recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
     delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     refused: Mapped[str | None] = mapped_column(Text)
-
-
-class OutboxTable(Protocol):
-    """What `decide` needs of the class it is given."""
-
-    id: Any
-
-    def __call__(self, **columns: Any) -> Any: ...
 
 
 async def decide(session: AsyncSession, table: Any, decision: Decision) -> None:
@@ -69,13 +61,6 @@ async def _deliver(app: FastAPI, table: Any, row: Any) -> None:
     async with app.state.sessions.begin() as session:
         change = update(table).where(table.number == row.number)
         await session.execute(change.values(delivered_at=utcnow(), refused=refused))
-
-
-async def undelivered(app: FastAPI, table: Any) -> int:
-    """How many decisions still wait for the registry."""
-    async with app.state.readers() as session:
-        rows = await session.scalars(select(table.number).where(table.delivered_at.is_(None)))
-        return len(rows.all())
 
 
 def deliver_forever(table: Any) -> Any:

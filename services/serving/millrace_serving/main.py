@@ -100,7 +100,3 @@ async def _safety(app: FastAPI) -> None:
     """Abort rollouts with hard faults, on the wall clock."""
     await asyncio.sleep(app.state.settings.safety_seconds)
     await run_forever("safety", app.state.rollouts.watch_faults, every=app.state.settings.safety_seconds)
-
-
-LIVE = (_processes, _models, _routes, _counts, _safety)
-"""What a service with a data plane does besides."""

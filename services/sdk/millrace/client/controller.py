@@ -6,8 +6,7 @@ from typing import Any
 
 import orjson
 
-from millrace.client.registry import pages
-from millrace.client.transport import Api, part
+from millrace.client.transport import Api, pages, part
 
 Json = dict[str, Any]
 BUSY = ("pending", "running")

@@ -1,25 +1,13 @@
 """Monitoring, for users, jobs and pipeline steps: one method a route."""
 
-from collections.abc import Iterator
 from typing import Any
 
-from millrace.client.transport import Api, part
+from millrace.client.transport import Api, pages, part
 
 Json = dict[str, Any]
 STREAM = "application/vnd.apache.arrow.stream"
 BATCH = 20_000
 """Labels sent in one request."""
-
-
-def pages(api: Api, path: str, **params: Any) -> Iterator[Json]:
-    """Every item of a paged list."""
-    cursor = None
-    while True:
-        page = api.get(path, cursor=cursor, limit=500, **params)
-        yield from page["items"]
-        cursor = page["next"]
-        if cursor is None:
-            return
 
 
 class Monitoring:

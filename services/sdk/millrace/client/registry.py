@@ -4,20 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from millrace.client.transport import Api, part
+from millrace.client.transport import Api, pages, part
 
 Json = dict[str, Any]
-
-
-def pages(api: Api, path: str, **params: Any) -> Iterator[Json]:
-    """Every item of a paged list."""
-    cursor = None
-    while True:
-        page = api.get(path, cursor=cursor, limit=500, **params)
-        yield from page["items"]
-        cursor = page["next"]
-        if cursor is None:
-            return
 
 
 CHUNK = 1 << 20

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from millrace.client.registry import pages
-from millrace.client.transport import Api, part
+from millrace.client.transport import Api, pages, part
 
 Json = dict[str, Any]
 

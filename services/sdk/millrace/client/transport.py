@@ -197,3 +197,14 @@ class AsyncApi(_Calls):
 
     async def close(self) -> None:
         await self._client.aclose()
+
+
+def pages(api: Api, path: str, **params: Any) -> Iterator[dict[str, Any]]:
+    """Every item of a paged list."""
+    cursor = None
+    while True:
+        page = api.get(path, cursor=cursor, limit=500, **params)
+        yield from page["items"]
+        cursor = page["next"]
+        if cursor is None:
+            return
