@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
+import xxhash
 
 from millrace_training.data.records import Records
 from millrace_training.features.columns import Column, columns_of, is_identifier
@@ -170,15 +171,32 @@ def iso_day(day: int) -> str:
 
 
 def row_digests(table: Table) -> np.ndarray:
-    """A 64-bit digest of each row's features, int64 (rows,); the same row has the same one in every dataset version."""
-    import pandas as pd
+    """A 64-bit digest of each row's features, int64 (rows,); the same row has the same one in every dataset version.
 
-    columns = {}
+    Columns are folded in one after the other, each value by its bits or its text's XXH64 (splitmix64's finalizer).
+    """
+    digest = np.zeros(table.frame.rows, np.uint64)
     for column in table.frame.columns:
-        is_text = column.kind == "category"
-        columns[column.name] = table.frame.texts(column.name) if is_text else table.frame.values[column.name]
-    frame = pd.DataFrame(columns)
-    return pd.util.hash_pandas_object(frame, index=False).to_numpy().view(np.int64)
+        values = table.frame.values[column.name]
+        if column.kind == "category":
+            texts = [*table.frame.words[column.name], ""]
+            bits = np.array([xxhash.xxh64_intdigest(text) for text in texts], np.uint64)[values]
+        else:
+            bits = (
+                np.asarray(values)
+                .astype(np.float64 if values.dtype == np.float32 else np.int64)
+                .view(np.uint64)
+            )
+        digest = _mixed(digest ^ bits)
+    return digest.view(np.int64)
+
+
+def _mixed(bits: np.ndarray) -> np.ndarray:
+    """splitmix64's finalizer, uint64 to uint64 (Steele, Lea and Flood 2014)."""
+    bits = bits + np.uint64(0x9E3779B97F4A7C15)
+    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return bits ^ (bits >> np.uint64(31))
 
 
 __all__ = [

@@ -27,7 +27,9 @@ HELD, SETBACK, FAILED = 75, 76, 1
 def main(path: str) -> int:
     """Run the job in the folder *path*; returns the exit status."""
     from millrace_training.jobs.folder import JobFolder
+    from millrace_training.jobs.lean import without_pandas
 
+    without_pandas()
     folder = JobFolder(Path(path))
     if not _hold(folder.lock):
         return HELD
@@ -36,8 +38,17 @@ def main(path: str) -> int:
         return 0
     folder.write("process", {"pid": os.getpid(), "attempt": spec["job"]["attempt"]})
     os.nice(NICE)
+    _warm_up(spec)
     signal.alarm(int(spec["wall_seconds"]) + ALARM_SECONDS)
     return _run(folder, spec)
+
+
+def _warm_up(spec: dict[str, Any]) -> None:
+    """Let the pool's libraries load while this process loads its own."""
+    if spec["job"]["kind"] == "train" and spec["spec"].get("executor", "pool") == "pool":
+        from millrace_training.jobs.executors.pool import warm_up
+
+        warm_up()
 
 
 def _hold(lock: Path) -> bool:

@@ -1,6 +1,7 @@
-"""A pool of spawned processes that knows which payload a dead worker had, and lets no trial eat the job.
+"""A pool of processes that knows which payload a dead worker had, and lets no trial eat the job.
 
-`concurrent.futures` breaks the whole pool when one worker dies; here the payload is tried again alone.
+`concurrent.futures` breaks the whole pool when one worker dies; here the payload is tried again alone. Workers are
+forked from a server that has imported the numerical libraries once and runs nothing else.
 """
 
 import multiprocessing
@@ -9,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -18,6 +20,7 @@ from millrace_training.jobs.errors import Cancelled, TaskFailed
 from millrace_training.jobs.executors import worker
 from millrace_training.jobs.executors.tasks import ATTEMPTS, ONE_THREAD
 
+WARM = "millrace_training.jobs.executors.warm"
 POLL_SECONDS = 0.1
 AHEAD = 4
 """Payloads per worker that may be out or done before the first of them is told."""
@@ -27,15 +30,21 @@ LEAST_SHARE = 0.1
 """A worker below this share of the job's memory is not what fills it."""
 
 
+def warm_up() -> None:
+    """Start the server that workers are forked from, if it does not run: it takes seconds, so begin early."""
+    multiprocessing.set_forkserver_preload([WARM])
+    with _environment(ONE_THREAD):
+        forkserver.ensure_running()
+
+
 class Worker:
     """One process, its pipe, and the payload it works on."""
 
     def __init__(self) -> None:
-        context = multiprocessing.get_context("spawn")
+        context = multiprocessing.get_context("forkserver")
         self.pipe, theirs = context.Pipe()
         self.process = context.Process(target=worker.serve, args=(theirs,), daemon=True)
-        with _environment(ONE_THREAD):
-            self.process.start()
+        self.process.start()
         theirs.close()
         self.index: int | None = None
 
@@ -52,6 +61,7 @@ class Pool:
         self.workers = max(1, workers)
         self.memory_bytes = memory_bytes
         self._alive: list[Worker] = []
+        warm_up()
 
     def map(self, function: str, payloads: Iterable[Any], is_cancelled: Callable[[], bool]) -> Iterator[Any]:
         run = _Run(self, function, payloads)
