@@ -4,10 +4,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from millrace.parts import Bool, Float, Int
+
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 ColumnType = Literal["number", "integer", "boolean", "string", "timestamp"]
-Share = Annotated[float, Field(ge=0, le=1)]
+Share = Annotated[Float, Field(ge=0, le=1)]
 ColumnName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")]
 
 
@@ -20,9 +22,9 @@ class ColumnContract(Strict):
 
     name: ColumnName
     type: ColumnType = Field(description="number, integer, boolean, string or timestamp.")
-    required: bool = Field(default=True, description="Whether the column must be there at all.")
-    minimum: float | None = Field(default=None, description="Least value of a number.")
-    maximum: float | None = Field(default=None, description="Greatest value of a number.")
+    required: Bool = Field(default=True, description="Whether the column must be there at all.")
+    minimum: Float | None = Field(default=None, description="Least value of a number.")
+    maximum: Float | None = Field(default=None, description="Greatest value of a number.")
     outside_at_most: Share = Field(
         default=0.0,
         description="Share of rows outside minimum and maximum that is tolerated; they are left out.",
@@ -34,8 +36,8 @@ class ColumnContract(Strict):
     unknown_at_most: Share = Field(
         default=0.0, description="Share of rows with a value not in `allowed` that is tolerated and kept."
     )
-    unique: bool = Field(default=False, description="Whether no value may come twice in one delivery.")
-    trusted: bool = Field(
+    unique: Bool = Field(default=False, description="Whether no value may come twice in one delivery.")
+    trusted: Bool = Field(
         default=False,
         description="The leakage screen leaves it alone: its value is known when a prediction is asked for.",
     )
@@ -55,7 +57,7 @@ class ColumnContract(Strict):
 class RowsContract(Strict):
     """How many rows there must be."""
 
-    minimum: int = Field(default=50, ge=1, description="Rows a dataset version must have in all.")
+    minimum: Int = Field(default=50, ge=1, description="Rows a dataset version must have in all.")
 
 
 class DataContract(Strict):

@@ -3,13 +3,13 @@
 import re
 from datetime import timedelta
 
-FORM = re.compile(r"^(\d{1,6})(s|m|h|d|w)$")
+FORM = re.compile(r"([0-9]{1,6})(s|m|h|d|w)")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
 def parse(text: str) -> timedelta:
     """The duration. Raises: ValueError that says how one is written."""
-    match = FORM.match(text)
+    match = FORM.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not a duration; write it like 30m, 12h or 14d")
     return timedelta(seconds=int(match[1]) * SECONDS[match[2]])

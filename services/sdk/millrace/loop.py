@@ -5,64 +5,33 @@ Names are camelCase in YAML. Unknown fields are refused: nothing that is written
 
 from datetime import timedelta
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    model_validator,
-)
-from pydantic.alias_generators import to_camel
+from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from millrace import durations
 from millrace.contract import DataContract
+from millrace.parts import Bool, Column, Days, Duration, Float, Int, Name, Part, Window, Zone
+from millrace.placement import Placement
 
-Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-Column = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-
-
-def _duration(text: str) -> str:
-    durations.parse(text)
-    return text
-
-
-def _days(text: str) -> str:
-    durations.whole_days(text)
-    return text
-
-
-def _window(text: str) -> str:
-    return text if text == "all" else _days(text)
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:
-        raise ValueError(f"{name!r} is not a time zone; write it like Europe/Berlin") from error
-    return name
-
-
-Duration = Annotated[str, StringConstraints(max_length=12), AfterValidator(_duration)]
-Days = Annotated[str, StringConstraints(max_length=12), AfterValidator(_days)]
-Window = Annotated[str, StringConstraints(max_length=12), AfterValidator(_window)]
-
-
-class Part(BaseModel):
-    """A part of the document: camelCase outside, unknown fields refused."""
-
-    model_config = ConfigDict(
-        extra="forbid", alias_generator=to_camel, populate_by_name=True, allow_inf_nan=False
-    )
+LoopName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
 
 
 class Metadata(Part):
-    name: Name = Field(description="Name of the loop, its model and its endpoint.")
+    name: LoopName = Field(description="Name of the loop, its model and its endpoint.")
     project: Name = Field(default="default", description="The project (tenant) it belongs to.")
+    namespace: Name | None = Field(default=None, description="What Kubernetes calls the project.")
+    labels: dict[str, str] | None = Field(default=None, max_length=100)
+    annotations: dict[str, str] | None = Field(default=None, max_length=100)
+
+    @model_validator(mode="after")
+    def _one_project(self) -> "Metadata":
+        if self.namespace is not None and "project" not in self.model_fields_set:
+            self.project = self.namespace
+        if self.namespace not in (None, self.project):
+            raise ValueError(
+                f"namespace is {self.namespace!r}, project is {self.project!r}; write one of them"
+            )
+        return self
 
 
 class Source(Part):
@@ -79,12 +48,10 @@ class Data(Part):
     event_time: Column | None = Field(
         default=None, description="Column with the time at which a row happened."
     )
-    timezone: Annotated[str, StringConstraints(max_length=64), AfterValidator(_zone)] = Field(
-        default="UTC", description="Time zone in which days begin and end."
-    )
+    timezone: Zone = Field(default="UTC", description="Time zone in which days begin and end.")
     label_delay: Duration = Field(default="0s", description="Event time after which a label is expected.")
     exclude: list[Column] = Field(default=[], max_length=5000, description="Columns that no model may use.")
-    feedback: bool = Field(
+    feedback: Bool = Field(
         default=True, description="Whether labelled production rows join the training data."
     )
     contract: DataContract | None = Field(
@@ -93,11 +60,11 @@ class Data(Part):
 
 
 class Search(Part):
-    trials: int = Field(default=12, ge=1, le=10_000, description="Models tried in a full search.")
+    trials: Int = Field(default=12, ge=1, le=10_000, description="Models tried in a full search.")
 
 
 class Limits(Part):
-    memory: Annotated[str, StringConstraints(pattern=r"^[1-9]\d{0,5}(Mi|Gi)$")] = Field(
+    memory: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,5}(Mi|Gi)$")] = Field(
         default="3Gi", description="Memory of one job, all its processes together."
     )
     wall: Duration = Field(default="30m", description="Time one attempt of a job may take: a safety stop.")
@@ -118,25 +85,25 @@ class Training(Part):
     holdout: Days = Field(
         default="28d", description="Last days, kept out of training, on which a model is judged."
     )
-    folds: int = Field(
+    folds: Int = Field(
         default=5, ge=2, le=20, description="Cross-validation folds where data has no time or is small."
     )
-    seed: int = Field(default=7, ge=0, lt=2**31, description="Seed of everything random.")
+    seed: Int = Field(default=7, ge=0, lt=2**31, description="Seed of everything random.")
     executor: Literal["pool", "inline", "ray"] = Field(default="pool", description="Where trials run.")
     limits: Limits = Limits()
 
 
 class ChampionGate(Part):
-    margin: float = Field(default=0.02, ge=0, le=10, description="Loss the candidate may lose, as a share.")
-    minimum_days: int = Field(
+    margin: Float = Field(default=0.02, ge=0, le=10, description="Loss the candidate may lose, as a share.")
+    minimum_days: Int = Field(
         default=14, ge=2, le=3650, description="Days (blocks) below which nothing is decided."
     )
 
 
 class AbsoluteGate(Part):
     metric: Literal["rmse", "mae", "log_loss", "auc", "accuracy", "brier"]
-    at_most: float | None = None
-    at_least: float | None = None
+    at_most: Float | None = None
+    at_least: Float | None = None
 
     @model_validator(mode="after")
     def _one_bound(self) -> "AbsoluteGate":
@@ -147,8 +114,8 @@ class AbsoluteGate(Part):
 
 class SliceGate(Part):
     columns: list[Column] = Field(default=[], max_length=20)
-    tolerance: float = Field(default=0.05, ge=0, le=10, description="Loss a slice may lose, as a share.")
-    minimum_rows: int = Field(default=500, ge=10)
+    tolerance: Float = Field(default=0.05, ge=0, le=10, description="Loss a slice may lose, as a share.")
+    minimum_rows: Int = Field(default=500, ge=10)
 
 
 class Gates(Part):
@@ -158,7 +125,7 @@ class Gates(Part):
 
 
 class Step(Part):
-    percent: float = Field(gt=0, le=100)
+    percent: Float = Field(gt=0, le=100)
     for_: Duration = Field(default="1d", alias="for", description="How long, in event time.")
 
     def seconds(self) -> float:
@@ -190,17 +157,17 @@ class Rollout(Part):
 
 
 class Performance(Part):
-    false_alarms_per_year: float = Field(default=0.01, gt=0, le=1)
+    false_alarms_per_year: Float = Field(default=0.01, gt=0, le=1)
 
 
 class Drift(Part):
-    psi: float = Field(default=0.1, gt=0, le=10, description="Least population stability index of an alarm.")
+    psi: Float = Field(default=0.1, gt=0, le=10, description="Least population stability index of an alarm.")
     window: Days = Field(default="14d", description="Days compared with the training data.")
 
 
 class Retention(Part):
     logs: Days = Field(default="90d", description="Prediction rows kept, in event time.")
-    archived: int = Field(default=5, ge=0, le=20, description="Archived versions kept loaded and scored.")
+    archived: Int = Field(default=5, ge=0, le=20, description="Archived versions kept loaded and scored.")
 
 
 class Monitoring(Part):
@@ -211,7 +178,7 @@ class Monitoring(Part):
 
 
 class NewData(Part):
-    rows: int = Field(default=1000, ge=1, description="New rows in the dataset that open a run.")
+    rows: Int = Field(default=1000, ge=1, description="New rows in the dataset that open a run.")
 
 
 class Triggers(Part):
@@ -224,12 +191,12 @@ class Triggers(Part):
 
 
 class SwitchBack(Part):
-    enabled: bool = True
-    candidates: int = Field(default=5, ge=0, le=20, description="Archived versions that may come back.")
-    margin: float = Field(
+    enabled: Bool = True
+    candidates: Int = Field(default=5, ge=0, le=20, description="Archived versions that may come back.")
+    margin: Float = Field(
         default=0.02, ge=0, le=10, description="Least gain, as a share of the champion's loss."
     )
-    minimum_days: int = Field(default=7, ge=1, le=365)
+    minimum_days: Int = Field(default=7, ge=1, le=365)
     rest: Duration = Field(default="14d", description="Event time without retraining after a switch.")
 
 
@@ -246,6 +213,12 @@ class Spec(Part):
         default="14d", description="Event time between the openings of two triggered runs."
     )
     switch_back: SwitchBack = SwitchBack()
+    placement: Placement | None = Field(
+        default=None, description="Where in a cluster its pods run; a laptop says that it cannot honour it."
+    )
+    suspend: Bool = Field(
+        default=False, description="Open no more runs and do not go back by itself; what serves goes on."
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> "Spec":
@@ -278,8 +251,11 @@ class ModelLoop(Part):
     spec: Spec
 
     def document(self) -> dict[str, Any]:
-        """As YAML and REST show it."""
-        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        """As YAML and REST show it; a loop that is not suspended does not say so."""
+        found = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        if not self.spec.suspend:
+            del found["spec"]["suspend"]
+        return found
 
 
 def mistakes(error: ValidationError) -> list[str]:

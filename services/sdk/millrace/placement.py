@@ -1,0 +1,50 @@
+"""Where in a cluster a loop's pods may run, and what they need there; a laptop has no such choice and says so."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from millrace.parts import Int, ObjectName, Part
+
+LabelText = Annotated[str, StringConstraints(min_length=1, max_length=316)]
+LabelValue = Annotated[str, StringConstraints(max_length=63)]
+
+
+class Toleration(Part):
+    """A taint of nodes that the loop's pods put up with; as Kubernetes writes it."""
+
+    key: LabelText | None = Field(default=None, description="The taint's key; left out: every key.")
+    operator: Literal["Exists", "Equal"] = "Equal"
+    value: LabelText | None = None
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
+        default=None, description="The taint's effect; left out: every effect."
+    )
+    toleration_seconds: Int | None = Field(default=None, ge=0)
+
+
+class Placement(Part):
+    """Where the pods of a loop run: all of it is for training jobs, the first three also for model servers."""
+
+    node_selector: dict[LabelText, LabelValue] = Field(
+        default={}, max_length=32, description="Labels of the nodes that its pods may run on."
+    )
+    tolerations: list[Toleration] = Field(
+        default=[], max_length=32, description="Taints of nodes that its pods put up with."
+    )
+    image_pull_secrets: list[ObjectName] = Field(
+        default=[],
+        max_length=8,
+        description="Secrets, in the workloads' namespace, with which images are pulled.",
+    )
+    queue: ObjectName | None = Field(
+        default=None, description="Kueue's local queue for its jobs; left out: the installation's."
+    )
+    priority_class: ObjectName | None = Field(default=None, description="PriorityClass of its jobs' pods.")
+    gpus: Int = Field(default=0, ge=0, le=64, description="GPUs of each pod that runs trials.")
+    workers: Int | None = Field(
+        default=None, ge=0, le=500, description="Ray workers beside the head; left out: the installation's."
+    )
+
+    def chosen(self) -> list[str]:
+        """Names, as written, of the options that ask for something."""
+        return sorted(self.model_dump(by_alias=True, exclude_defaults=True))
