@@ -26,8 +26,9 @@ class Step:
 
     def job(self, kind: str, spec: dict[str, Any]) -> dict[str, Any]:
         """Submit a job, wait for its end while telling of it, and return it. Raises: JobFailed."""
+        asked = self.plan["limits"] | {"placement": self.plan.get("placement")}
         made = self.client.training.submit(
-            kind, spec, self.key(), loop=self.loop, loop_run=self.number, **self.plan["limits"]
+            kind, spec, self.key(), loop=self.loop, loop_run=self.number, **asked
         )
         self.tell("running", f"job {made['id']}", made["id"])
         return self.client.training.wait(made["id"])

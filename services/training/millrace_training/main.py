@@ -9,6 +9,7 @@ from millrace_training.jobs.controller import JobController
 from millrace_training.jobs.routes import router as jobs
 from millrace_training.settings import TrainingSettings
 from millrace_training.tables import Outbox
+from millrace_training.workspace.routes import router as workspace
 
 
 def build(settings: TrainingSettings | None = None) -> FastAPI:
@@ -27,10 +28,11 @@ def build(settings: TrainingSettings | None = None) -> FastAPI:
     app = create_app(
         settings,
         "training",
-        routers=[jobs, data],
+        routers=[jobs, data, workspace],
         metadata_package="millrace_training",
         background=[reconcile, sweep, deliver_forever(Outbox)],
         stop=[release],
+        large_paths=("/v1/jobs/",),
     )
     controller = app.state.jobs = JobController(app)
     return app

@@ -1,14 +1,20 @@
 """Settings of the training service."""
 
+import math
 import os
+import re
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from millrace_core.settings import Settings
 
+CLUSTER_JOBS = 200
+"""In a cluster its scheduler decides what waits; this many of our jobs may ask it at once."""
+
 
 class TrainingSettings(Settings):
-    """How much of the machine jobs may take."""
+    """How much of the machine, or of the cluster, jobs may take."""
 
     service: str = "training"
     heavy_jobs: int = Field(default=1, ge=1)
@@ -29,3 +35,70 @@ class TrainingSettings(Settings):
     """Seconds a cancelled job has to stop by itself."""
     job_keep_days: float = Field(default=30, gt=0)
     """Days after which the folder (log, events, trials) of an ended job is removed."""
+    platform: Literal["laptop", "kubernetes"] = "laptop"
+    """Where jobs run: as processes of this service, or as pods."""
+    workloads_namespace: str = ""
+    """Namespace of the jobs' pods; empty: the service's own (MILLRACE_NAMESPACE)."""
+    namespace: str = "default"
+    """Namespace of this pod."""
+    release: str = "millrace"
+    """Prefix of the release's objects; jobs of other releases in the same namespace are left alone."""
+    job_image: str = ""
+    """Image of the jobs' pods, with all that training needs."""
+    job_service_account: str = "millrace-job"
+    """Service account of the jobs' pods; it may nothing in the cluster, its token opens the platform."""
+    job_cpu: str = Field(default="1", pattern=r"^[1-9]\d*(m|\.\d+)?$|^0\.\d*[1-9]$")
+    """CPUs (a Kubernetes quantity) of a pod that trains; their number, rounded up, is also its threads."""
+    light_cpu: str = Field(default="250m", pattern=r"^[1-9]\d*(m|\.\d+)?$|^0\.\d*[1-9]$")
+    """CPUs that a pod asks for which reads and checks data; it may use one."""
+    job_scratch_mb: int = Field(default=10_240, ge=64)
+    """MiB of its node's disk that one pod may use."""
+    job_queue: str = ""
+    """Kueue's local queue for jobs that name none; empty: jobs are not queued."""
+    job_excused: int = Field(default=10, ge=0)
+    """How many attempts that were evicted, preempted or lost with their node do not count."""
+    job_lost_seconds: float = Field(default=120, gt=0)
+    """Seconds without a sign of life after which a pod counts as lost with its node."""
+    job_ttl_seconds: int = Field(default=3600, ge=0)
+    """Seconds for which the cluster keeps the pods of ended jobs, for their logs."""
+    pending_seconds: float = Field(default=600, gt=0)
+    """Seconds a pod has to start, where it needs a node that is not there yet."""
+    image_seconds: float = Field(default=120, gt=0)
+    """Seconds in which an image must be pulled or a container made, once that has failed."""
+    ray: Literal["auto", "never"] = "auto"
+    """Whether jobs whose executor is Ray become RayJobs where KubeRay is installed."""
+    ray_workers: int = Field(default=1, ge=0)
+    """Ray workers of a job that does not say how many."""
+    ray_worker_tolerations: list[dict[str, Any]] = Field(default=[])
+    """Taints that Ray's workers put up with beside those of the job, like those of spot nodes."""
+    ray_worker_node_selector: dict[str, str] = Field(default={})
+    """Labels of the nodes for Ray's workers, beside those of the job."""
+    gpu_resource: str = "nvidia.com/gpu"
+    """What a GPU is called where the cluster counts them; another name for shared or split ones."""
+    image_pull_secrets: list[str] = Field(default=[])
+    """Secrets with which the jobs' image is pulled."""
+    node_selector: dict[str, str] = Field(default={})
+    """Labels of the nodes that jobs may run on."""
+    tolerations: list[dict[str, Any]] = Field(default=[])
+    """Taints that all jobs put up with."""
+    runtime_class: str = ""
+    """Runtime class of the jobs' pods."""
+
+    @model_validator(mode="after")
+    def _in_a_cluster(self) -> "TrainingSettings":
+        if self.platform == "kubernetes":
+            asked = {
+                "heavy_jobs": CLUSTER_JOBS,
+                "light_jobs": CLUSTER_JOBS,
+                "job_threads": cpus(self.job_cpu),
+            }
+            for name in asked.keys() - self.model_fields_set:
+                setattr(self, name, asked[name])
+            self.workloads_namespace = self.workloads_namespace or self.namespace
+        return self
+
+
+def cpus(quantity: str) -> int:
+    """Whole CPUs in a Kubernetes quantity, rounded up: 1500m is 2."""
+    number = float(re.sub(r"m$", "", quantity))
+    return max(1, math.ceil(number / 1000 if quantity.endswith("m") else number))

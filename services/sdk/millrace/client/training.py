@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from millrace.client.transport import Api, part
+from millrace.client.transport import Api, pages, part
 
 ENDED = ("succeeded", "failed", "cancelled")
 LONGEST_WAIT = 30.0
@@ -36,11 +36,16 @@ class Training:
         *,
         memory_mb: int | None = None,
         wall_seconds: float | None = None,
+        placement: dict[str, Any] | None = None,
         loop: str | None = None,
         loop_run: int | None = None,
     ) -> dict[str, Any]:
-        """Submit a job; the same *key* again gives the job it already is."""
+        """Submit a job; the same *key* again gives the job it already is.
+
+        *placement*: where in a cluster it may run, as a loop writes it; refused where there is no cluster.
+        """
         limits = {"memory_mb": memory_mb, "wall_seconds": wall_seconds}
+        limits |= {"placement": placement} if placement else {}
         body = {"key": key, "kind": kind, "spec": spec, "limits": limits, "loop": loop, "loop_run": loop_run}
         made: dict[str, Any] = self.api.post("/v1/jobs", json=body)
         return made
@@ -100,6 +105,10 @@ class Training:
         """A page of the job's trials."""
         found: dict[str, Any] = self.api.get(f"/v1/jobs/{part(id)}/trials", limit=limit, cursor=cursor)
         return found
+
+    def all_trials(self, id: str) -> Iterator[dict[str, Any]]:
+        """Every trial of the job."""
+        return pages(self.api, f"/v1/jobs/{part(id)}/trials")
 
     def infer(
         self, digest: str, format: str, target: str | None = None, event_time: str | None = None, **more: Any

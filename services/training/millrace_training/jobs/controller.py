@@ -1,8 +1,6 @@
 """One level-triggered pass over all jobs: see what became of the running, start the waiting."""
 
 import asyncio
-import os
-import subprocess
 import time
 from datetime import timedelta
 from typing import Any
@@ -11,30 +9,32 @@ from fastapi import FastAPI
 
 from millrace_core import outbox
 from millrace_core.database import utcnow
+from millrace_core.errors import BadInput, Conflict, Forbidden, NotFound
 from millrace_core.log import log
 from millrace_core.reconcile import run_forever
-from millrace_training.jobs import ending, limits, processes, queries
+from millrace_training.jobs import ending, launchers, limits, queries
 from millrace_training.jobs.changes import Changes
 from millrace_training.jobs.folder import JobFolder
-from millrace_training.jobs.processes import Sight
+from millrace_training.jobs.sight import Sight
 from millrace_training.jobs.states import State
 from millrace_training.settings import TrainingSettings
 from millrace_training.tables import Job, Outbox
 
 REST_SECONDS = 5.0
 """Without jobs, seconds until the next look, unless someone submits one."""
+REFUSED = (BadInput, Conflict, Forbidden, NotFound)
+"""What a cluster answers to a job that it will not take later either."""
 
 
 class JobController:
-    """Keeps processes and the jobs table in step; all it remembers can be seen again after a restart."""
+    """Keeps what runs and the jobs table in step; all it remembers can be seen again after a restart."""
 
     def __init__(self, app: FastAPI) -> None:
         self.app = app
         self.settings: TrainingSettings = app.state.settings
         self.wake = asyncio.Event()
         self.changes = Changes()
-        self._children: dict[str, subprocess.Popen[bytes]] = {}
-        self._watched: dict[str, int] = {}
+        self.launcher = launchers.make(self)
         self._rest_until = 0.0
 
     def folder(self, id: str) -> JobFolder:
@@ -54,17 +54,20 @@ class JobController:
         """One pass. A job that makes trouble does not keep the others from being looked at."""
         if time.monotonic() < self._rest_until:
             return
-        async with self.app.state.readers() as session:
-            jobs = await queries.active(session)
+        clear = await self.launcher.survey()
+        jobs = await self._active()
+        await self.launcher.tidy(jobs)
         if not jobs:
             self._rest_until = time.monotonic() + REST_SECONDS
             return
         for job in [item for item in jobs if item.state == State.RUNNING]:
             await self._guarded(self._look, job)
-        async with self.app.state.readers() as session:
-            jobs = await queries.active(session)
-        for job in limits.startable(jobs, self.settings):
+        for job in limits.startable(await self._active(), self.settings) if clear else ():
             await self._guarded(self._start, job)
+
+    async def _active(self) -> list[Job]:
+        async with self.app.state.readers() as session:
+            return await queries.active(session)
 
     async def _guarded(self, act: Any, job: Job) -> None:
         try:
@@ -84,40 +87,36 @@ class JobController:
             won = await queries.move(session, job, State.RUNNING, **values)
         if not won:
             return
-        folder, spec = self.folder(job.id), limits.granted(job, self.settings)
-        child = processes.start(folder, spec, self._environment())  # not in a thread: never half done
-        self._children[job.id] = child
-        self._watch(job.id, child.pid)
-        log.info("job started", job=job.id, kind=job.kind, attempt=job.attempts + 1, pid=child.pid)
+        await self._launched(job, limits.granted(job, self.settings, job.attempts + 1))
+        log.info("job started", job=job.id, kind=job.kind, attempt=job.attempts + 1)
         self.changes.tell()
 
-    def _environment(self) -> dict[str, str]:
-        settings = self.settings
-        urls = {
-            f"MILLRACE_{name.upper()}_URL": getattr(settings, f"{name}_url")
-            for name in ("registry", "training", "serving", "monitoring", "controller")
-        }
-        return urls | {"MILLRACE_TOKEN": settings.token.get_secret_value()}
+    async def _launched(self, job: Job, spec: dict[str, Any]) -> None:
+        """Start the attempt; what will be refused again ends the job, anything else is seen at the next look."""
+        self.folder(job.id).fresh()
+        try:
+            await self.launcher.start(job, spec)
+        except REFUSED as error:
+            async with self.app.state.readers() as session:
+                started = await queries.get(session, job.project, job.id)
+            await self._end(started, ending.refused(error.detail), started.peak_rss_bytes)
 
     async def _look(self, job: Job) -> None:
-        folder, child = self.folder(job.id), self._children.get(job.id)
-        sight = await asyncio.to_thread(processes.look, folder, child)
-        if sight.pid is not None and sight.alive:
-            self._watch(job.id, sight.pid)
+        sight = await self.launcher.look(job)
         peak = max(job.peak_rss_bytes, sight.rss, sight.peak)
         end = ending.of(job, sight, peak, self.settings)
         if end is not None:
-            await self._end(job, end, peak)
+            await self._end(job, end, peak, handed_in=(sight.result or sight.error) is not None)
         elif job.cancel_at is not None:
-            folder.cancel.touch()
+            self.folder(job.id).cancel.touch()
         elif not sight.alive:
-            await self._lost(job)
+            await self._lost(job, ending.excused(job, sight, self.settings))
         else:
             await self._note(job, sight, peak)
 
-    async def _end(self, job: Job, end: ending.Ending, peak: int) -> None:
+    async def _end(self, job: Job, end: ending.Ending, peak: int, handed_in: bool = False) -> None:
         """Stop what is left of the job, then say how it ended: nothing runs for a job that is over."""
-        await self._stop(job.id)
+        await self.launcher.stop(job, finished=handed_in)
         values = {"result": end.result, "error": end.error, "peak_rss_bytes": peak, "ended_at": utcnow()}
         async with self.app.state.sessions.begin() as session:
             if await queries.move(session, job, end.state, **values):
@@ -132,12 +131,12 @@ class JobController:
         if made is not None:
             await outbox.decide(session, Outbox, made)
 
-    async def _lost(self, job: Job) -> None:
+    async def _lost(self, job: Job, excused: bool) -> None:
         """The process is gone and left no result: what it finished is kept, another attempt goes on."""
-        await self._stop(job.id)
+        await self.launcher.stop(job, finished=False)
         async with self.app.state.sessions.begin() as session:
-            await queries.move(session, job, State.QUEUED)
-        log.warning("job lost its process", job=job.id, kind=job.kind, attempt=job.attempts)
+            await queries.move(session, job, State.QUEUED, excused=job.excused + excused)
+        log.warning("job lost its process", job=job.id, kind=job.kind, attempt=job.attempts, excused=excused)
         self.changes.tell()
 
     async def _note(self, job: Job, sight: Sight, peak: int) -> None:
@@ -151,42 +150,12 @@ class JobController:
                 await queries.note(session, job, **news)
             self.changes.tell()
 
-    async def _stop(self, id: str) -> None:
-        await asyncio.to_thread(processes.stop, id)
-        child = self._children.pop(id, None)
-        if child is not None:
-            await asyncio.to_thread(child.wait)
-        self._unwatch(id)
-
-    def _watch(self, id: str, pid: int) -> None:
-        """Look again as soon as the process ends, instead of at the next tick."""
-        if id in self._watched:
-            return
-        try:
-            self._watched[id] = handle = os.pidfd_open(pid)
-        except OSError:
-            self.wake.set()
-            return
-        asyncio.get_running_loop().add_reader(handle, self._ended, id)
-
-    def _ended(self, id: str) -> None:
-        self._unwatch(id)
-        self.wake.set()
-
-    def _unwatch(self, id: str) -> None:
-        handle = self._watched.pop(id, None)
-        if handle is not None:
-            asyncio.get_running_loop().remove_reader(handle)
-            os.close(handle)
-
     async def release(self, _: FastAPI) -> None:
-        """At an orderly end of the service: stop the processes; the next service takes the jobs up again."""
-        async with self.app.state.readers() as session:
-            jobs = await queries.active(session)
-        for job in [item for item in jobs if item.state == State.RUNNING]:
-            await self._stop(job.id)
-            async with self.app.state.sessions.begin() as session:
-                await queries.move(session, job, State.QUEUED, attempts=job.attempts - 1)
+        """At an orderly end of the service: the next one takes up the jobs that had to stop."""
+        for job in [item for item in await self._active() if item.state == State.RUNNING]:
+            if await self.launcher.release(job):
+                async with self.app.state.sessions.begin() as session:
+                    await queries.move(session, job, State.QUEUED, attempts=job.attempts - 1)
 
     async def sweep(self, _: FastAPI) -> None:
         """Remove the folders of jobs that ended long ago, until cancelled."""

@@ -7,7 +7,7 @@ from typing import Any
 from millrace.decisions import Decision, decision
 from millrace_core.database import utcnow
 from millrace_training.jobs import limits
-from millrace_training.jobs.processes import Sight
+from millrace_training.jobs.sight import Sight
 from millrace_training.jobs.states import State
 from millrace_training.settings import TrainingSettings
 from millrace_training.tables import Job
@@ -34,7 +34,20 @@ def of(job: Job, sight: Sight, peak: int, settings: TrainingSettings) -> Ending 
     if job.cancel_at is not None:
         late = (utcnow() - job.cancel_at).total_seconds() > settings.cancel_seconds
         return Ending(State.CANCELLED) if late or not sight.alive else None
+    if sight.refusal is not None:
+        return Ending(State.FAILED, error=sight.refusal)
     return _over_limit(job, sight, peak, settings)
+
+
+def excused(job: Job, sight: Sight, settings: TrainingSettings) -> bool:
+    """Whether a lost attempt does not count; not for ever, as a job may be what drives it from its node."""
+    return sight.excused and job.excused < settings.job_excused
+
+
+def refused(why: str) -> Ending:
+    """The end of a job that could not be started, and could not later."""
+    mend = "Change the job's placement or limits, or what the cluster permits."
+    return _failed("The cluster refused the job", why, mend)
 
 
 def _over_limit(job: Job, sight: Sight, peak: int, settings: TrainingSettings) -> Ending | None:
@@ -46,14 +59,16 @@ def _over_limit(job: Job, sight: Sight, peak: int, settings: TrainingSettings) -
             "Raise limits.memory, or train on fewer rows or columns.",
             peak_rss_bytes=peak,
         )
-    assert job.attempt_at is not None
-    if sight.alive and (utcnow() - job.attempt_at).total_seconds() > wall:
+    began = sight.began or job.attempt_at
+    assert began is not None
+    if sight.alive and not sight.waits and (utcnow() - began).total_seconds() > wall:
         return _failed(
             "Out of time",
             f"The job ran for {wall:g} s, the most it may.",
             "Raise limits.wall, or ask for fewer trials.",
         )
-    if not sight.alive and job.attempts >= settings.job_attempts:
+    counted = job.attempts - job.excused
+    if not sight.alive and counted >= settings.job_attempts and not excused(job, sight, settings):
         return _given_up(job, sight)
     return None
 

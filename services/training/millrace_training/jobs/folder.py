@@ -53,6 +53,12 @@ class JobFolder:
                 os.fsync(file.fileno())
         os.replace(staged, target)
 
+    def fresh(self) -> None:
+        """Forget what an earlier attempt said of itself; events, log, trials and finished pieces stay."""
+        self.make()
+        for name in ("setback", "usage", "progress"):
+            (self.path / f"{name}.json").unlink(missing_ok=True)
+
     def is_held(self) -> bool:
         """Whether a process of this job is alive: it holds the lock for as long as it lives."""
         try:

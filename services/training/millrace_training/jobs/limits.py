@@ -32,7 +32,7 @@ def startable(jobs: list[Job], settings: TrainingSettings) -> list[Job]:
     return chosen
 
 
-def granted(job: Job, settings: TrainingSettings) -> dict[str, Any]:
+def granted(job: Job, settings: TrainingSettings, attempt: int) -> dict[str, Any]:
     """What the job's process is told: the work, who asks, and its share of the machine."""
     kind = KINDS[job.kind]
     return {
@@ -48,6 +48,6 @@ def granted(job: Job, settings: TrainingSettings) -> dict[str, Any]:
             "kind": job.kind,
             "loop": job.loop,
             "loop_run": job.loop_run,
-            "attempt": job.attempts + 1,
+            "attempt": attempt,
         },
     }

@@ -5,36 +5,21 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from typing import Any
 
 import psutil
 
 from millrace_training.jobs.folder import JobFolder
+from millrace_training.jobs.sight import Sight, told
 
 MARK = "MILLRACE_JOB_ID"
 """Environment variable by which every process of a job, also Ray's, is recognised."""
 STOP_SECONDS = 5.0
 
 
-@dataclass(frozen=True)
-class Sight:
-    """What can be seen of a running job at one moment; *peak* is what the process said of itself at its end."""
-
-    alive: bool
-    pid: int | None
-    rss: int
-    peak: int
-    progress: dict[str, Any] | None
-    result: dict[str, Any] | None
-    error: dict[str, Any] | None
-    setback: dict[str, Any] | None
-
-
 def start(folder: JobFolder, spec: dict[str, Any], environment: dict[str, str]) -> subprocess.Popen[bytes]:
     """Start the job's process in a session, and so a process group, of its own."""
     folder.make()
-    (folder.path / "setback.json").unlink(missing_ok=True)
     folder.write("spec", spec)
     threads = str(spec["threads"])
     own = {
@@ -56,22 +41,17 @@ def start(folder: JobFolder, spec: dict[str, Any], environment: dict[str, str]) 
         )
 
 
-def look(folder: JobFolder, child: subprocess.Popen[bytes] | None) -> Sight:
-    """What became of the job. Aliveness is read before the results, so a last result is never missed."""
+def look(folder: JobFolder, child: subprocess.Popen[bytes] | None) -> tuple[Sight, int | None]:
+    """What became of the job, and the pid of its living process.
+
+    Aliveness is read before the results, so a last result is never missed.
+    """
     running = child is not None and child.poll() is None
     held = folder.is_held()
     written = folder.read("process") or {}
     pid = written.get("pid") if held else (child.pid if running and child else None)
-    return Sight(
-        alive=held or running,
-        pid=pid,
-        rss=_rss(pid) if pid else 0,
-        peak=int((folder.read("usage") or {}).get("peak_rss_bytes", 0)),
-        progress=folder.read("progress"),
-        result=folder.read("result"),
-        error=folder.read("error"),
-        setback=folder.read("setback"),
-    )
+    sight = Sight(alive=held or running, rss=rss(pid) if pid else 0, **told(folder))
+    return sight, pid if sight.alive else None
 
 
 def stop(id: str) -> None:
@@ -104,7 +84,7 @@ def _kill(pid: int) -> None:
         return
 
 
-def _rss(pid: int) -> int:
+def rss(pid: int) -> int:
     """Bytes in memory of the process and all below it."""
     try:
         leader = psutil.Process(pid)

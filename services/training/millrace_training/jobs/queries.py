@@ -20,7 +20,7 @@ ASKED = ("kind", "spec", "limits", "loop", "loop_run")
 
 async def submit(session: AsyncSession, project: str, new: JobNew) -> tuple[Job, bool]:
     """The job of this key and whether it is new. Raises Conflict if the key asked for something else."""
-    asked = new.model_dump(mode="json", include=set(ASKED))
+    asked = _asked(new)
     known = await by_key(session, project, new.key)
     if known is None:
         job = Job(
@@ -43,6 +43,15 @@ async def submit(session: AsyncSession, project: str, new: JobNew) -> tuple[Job,
     return known, False
 
 
+def _asked(new: JobNew) -> dict[str, Any]:
+    """What makes two jobs the same; without a placement as it was before there were any."""
+    asked = new.model_dump(mode="json", include=set(ASKED))
+    del asked["limits"]["placement"]
+    if new.limits.placement is not None:
+        asked["limits"]["placement"] = new.limits.placement.model_dump(mode="json", by_alias=True)
+    return asked
+
+
 async def by_key(session: AsyncSession, project: str, key: str) -> Job | None:
     found: Job | None = await session.scalar(select(Job).where(Job.project == project, Job.key == key))
     return found
@@ -51,6 +60,15 @@ async def by_key(session: AsyncSession, project: str, key: str) -> Job | None:
 async def get(session: AsyncSession, project: str, id: str) -> Job:
     """Raises NotFound."""
     job = await session.scalar(select(Job).where(Job.project == project, Job.id == id))
+    if job is None:
+        raise NotFound(f"There is no job {id}.")
+    return job
+
+
+async def hold(session: AsyncSession, project: str, id: str) -> Job:
+    """The job, whose row nobody else changes until the transaction is over. Raises: NotFound."""
+    query = select(Job).where(Job.project == project, Job.id == id).with_for_update()
+    job = await session.scalar(query)
     if job is None:
         raise NotFound(f"There is no job {id}.")
     return job

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from millrace.placement import Placement
 from millrace_core.names import Name
 from millrace_training.jobs.plain import plain
 from millrace_training.jobs.states import State
@@ -13,13 +14,11 @@ from millrace_training.jobs.states import State
 JobId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="The job's id.")]
 KindName = Literal["infer", "ingest", "validate", "train", "evaluate"]
 LoopRun = Annotated[int, Field(ge=0, lt=2**31)]
-
-
 Plain = Annotated[dict[str, Any], AfterValidator(plain)]
 
 
 class Limits(BaseModel):
-    """What a job may use before it is stopped."""
+    """What a job may use before it is stopped, and where it may run."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -28,6 +27,9 @@ class Limits(BaseModel):
     )
     wall_seconds: float | None = Field(
         default=None, gt=0, le=30 * 86400, description="Seconds one attempt may take; null: default."
+    )
+    placement: Placement | None = Field(
+        default=None, description="For jobs in a cluster; refused where jobs are processes of the service."
     )
 
 

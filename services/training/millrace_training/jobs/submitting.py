@@ -2,15 +2,29 @@
 
 from fastapi import Request, Response
 
+from millrace_core.errors import BadInput, FieldError
 from millrace_training.jobs import queries
 from millrace_training.jobs.schemas import JobNew
 from millrace_training.tables import Job
 
 
 async def submit(request: Request, response: Response, project: str, new: JobNew) -> Job:
-    """The job of this key: 201 when it is new, 200 when it was known. Raises: Conflict."""
+    """The job of this key: 201 when it is new, 200 when it was known. Raises: Conflict; BadInput."""
+    _check_placement(request.app.state.settings.platform, new)
     async with request.app.state.sessions.begin() as session:
         job, made = await queries.submit(session, project, new)
     response.status_code = 201 if made else 200
     request.app.state.jobs.nudge()
     return job
+
+
+def _check_placement(platform: str, new: JobNew) -> None:
+    placement = new.limits.placement
+    if platform == "kubernetes" or placement is None or not placement.chosen():
+        return
+    mend = "Leave limits.placement out, or run the job in a cluster."
+    names = ", ".join(placement.chosen())
+    mistake = FieldError(
+        "limits.placement", f"asks for {names}; jobs are processes of one machine here", mend
+    )
+    raise BadInput(f"{mistake.where} {mistake.what}. {mend}", [mistake])

@@ -1,0 +1,266 @@
+"""What a job asks of a cluster: a batch Job, or a RayJob. Pure functions of the job and the settings."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from millrace.placement import Placement
+from millrace_training.jobs.kinds import KINDS
+from millrace_training.jobs.launchers.process import addresses
+from millrace_training.settings import TrainingSettings
+from millrace_training.tables import Job
+
+RAY_VERSION = "2.60.0"
+MANAGER = "millrace-training"
+FOLDER = "/job"
+TOKENS = "/var/run/secrets/millrace.dev"
+USER = 65532
+AGENT_MB = 128
+"""MiB of a pod beside the job's own: the agent that speaks for it."""
+RAY_MB = 1024
+"""MiB of a Ray pod beside the job's own: Ray's processes and their object store."""
+GRACE_SECONDS = 20
+"""What a pod has between being told to stop and being killed: its finished trials are sent meanwhile."""
+WALL_SLACK = 60
+START_SLACK = 120
+DISRUPTED = [{"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
+QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Order:
+    """One attempt of one job, with all that its manifest is made of."""
+
+    job: Job
+    spec: dict[str, Any]
+    settings: TrainingSettings
+
+    @property
+    def attempt(self) -> int:
+        return int(self.spec["job"]["attempt"])
+
+    @property
+    def name(self) -> str:
+        return name(self.job.kind, self.job.id, self.attempt)
+
+    @property
+    def placement(self) -> Placement:
+        return Placement.model_validate(self.job.limits.get("placement") or {})
+
+    @property
+    def memory_mb(self) -> int:
+        return int(self.spec["memory_bytes"]) >> 20
+
+    @property
+    def wall(self) -> int:
+        return int(self.spec["wall_seconds"]) + WALL_SLACK
+
+
+def name(kind: str, id: str, attempt: int) -> str:
+    """Name of an attempt's object: the same attempt cannot be there twice. At most 47 bytes, as Ray wants it."""
+    return f"{kind}-{id}-{attempt}"
+
+
+def selector(settings: TrainingSettings) -> str:
+    """Label selector of everything that this release's jobs have in the cluster."""
+    return (
+        f"app.kubernetes.io/component=job,app.kubernetes.io/managed-by={MANAGER},"
+        f"app.kubernetes.io/instance={settings.release}"
+    )
+
+
+def labels(order: Order) -> dict[str, str]:
+    """Labels of the object and of its pods."""
+    job = order.job
+    made = {
+        "app.kubernetes.io/name": "millrace",
+        "app.kubernetes.io/instance": order.settings.release,
+        "app.kubernetes.io/component": "job",
+        "app.kubernetes.io/managed-by": MANAGER,
+        "millrace.dev/project": job.project,
+        "millrace.dev/job": job.id,
+        "millrace.dev/kind": job.kind,
+        "millrace.dev/attempt": str(order.attempt),
+    }
+    if job.loop is not None:
+        made["millrace.dev/loop"] = job.loop
+    if job.loop_run is not None:
+        made["millrace.dev/run"] = str(job.loop_run)
+    return made
+
+
+def plain_job(order: Order) -> dict[str, Any]:
+    """A batch/v1 Job of one pod; whether there is another attempt is our decision, not its backoff's."""
+    settings = order.settings
+    pod = _pod(order, [_container(order, "job", _agent(order), AGENT_MB)])
+    pod |= {"restartPolicy": "Never", "activeDeadlineSeconds": order.wall}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": _metadata(order),
+        "spec": {
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": order.wall + int(settings.pending_seconds) + START_SLACK,
+            "ttlSecondsAfterFinished": settings.job_ttl_seconds,
+            "podFailurePolicy": {"rules": DISRUPTED},
+            "template": {"metadata": {"labels": labels(order)}, "spec": pod},
+        },
+    }
+
+
+def ray_job(order: Order) -> dict[str, Any]:
+    """A RayJob: the agent runs on the head, trials on the workers (on the head if there are none)."""
+    settings, placement = order.settings, order.placement
+    workers = settings.ray_workers if placement.workers is None else placement.workers
+    head = _ray_pod(order, "ray-head", gpus=0 if workers else placement.gpus)
+    threads = str(order.spec["threads"])
+    group = {
+        "groupName": "workers",
+        "replicas": workers,
+        "minReplicas": workers,
+        "maxReplicas": workers,
+        "rayStartParams": {"num-cpus": threads},
+        "template": _ray_worker(order),
+    }
+    return {
+        "apiVersion": "ray.io/v1",
+        "kind": "RayJob",
+        "metadata": _metadata(order),
+        "spec": {
+            "entrypoint": " ".join(_agent(order)),
+            "jobId": order.name,
+            "submissionMode": "HTTPMode",
+            "shutdownAfterJobFinishes": True,
+            "ttlSecondsAfterFinished": min(60, settings.job_ttl_seconds),
+            "backoffLimit": 0,
+            "preRunningDeadlineSeconds": int(settings.pending_seconds) + START_SLACK,
+            "activeDeadlineSeconds": order.wall + int(settings.pending_seconds) + START_SLACK,
+            "rayClusterSpec": {
+                "rayVersion": RAY_VERSION,
+                "authOptions": {"mode": "token"},
+                "headGroupSpec": {
+                    "rayStartParams": {"num-cpus": "0" if workers else threads},
+                    "template": head,
+                },
+                "workerGroupSpecs": [group] if workers else [],
+            },
+        },
+    }
+
+
+def _metadata(order: Order) -> dict[str, Any]:
+    queue = order.placement.queue or order.settings.job_queue
+    queued = {QUEUE_LABEL: queue} if queue else {}
+    namespace = order.settings.workloads_namespace
+    return {"name": order.name, "namespace": namespace, "labels": labels(order) | queued}
+
+
+def _agent(order: Order) -> list[str]:
+    return ["python", "-m", "millrace_training.jobs.agent", order.job.id, str(order.attempt)]
+
+
+def _ray_pod(order: Order, container: str, gpus: int) -> dict[str, Any]:
+    made = _container(order, container, None, AGENT_MB + RAY_MB, gpus)
+    made["env"] += [{"name": name, "value": "1"} for name in ONE_THREAD]
+    made["env"] += [{"name": "RAY_USAGE_STATS_ENABLED", "value": "0"}]
+    made["env"] += [{"name": "MILLRACE_RAY_ADDRESS", "value": "auto"}]
+    made["volumeMounts"].append({"name": "shm", "mountPath": "/dev/shm"})  # noqa: S108
+    pod = _pod(order, [made]) | {"restartPolicy": "Never"}
+    pod["volumes"].append({"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "512Mi"}})
+    return {"metadata": {"labels": labels(order)}, "spec": pod}
+
+
+def _ray_worker(order: Order) -> dict[str, Any]:
+    """A worker may be on a node that is taken away; Ray tries its trials again elsewhere."""
+    settings = order.settings
+    template = _ray_pod(order, "ray-worker", order.placement.gpus)
+    pod = template["spec"]
+    pod["tolerations"] = [*pod["tolerations"], *settings.ray_worker_tolerations]
+    pod["nodeSelector"] = pod["nodeSelector"] | settings.ray_worker_node_selector
+    return template
+
+
+def _pod(order: Order, containers: list[dict[str, Any]]) -> dict[str, Any]:
+    settings, placement = order.settings, order.placement
+    secrets = dict.fromkeys([*settings.image_pull_secrets, *placement.image_pull_secrets])
+    asked = [item.model_dump(by_alias=True, exclude_none=True) for item in placement.tolerations]
+    pod: dict[str, Any] = {
+        "serviceAccountName": settings.job_service_account,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "nodeSelector": settings.node_selector | placement.node_selector,
+        "tolerations": [*settings.tolerations, *asked],
+        "imagePullSecrets": [{"name": secret} for secret in secrets],
+        "containers": containers,
+        "volumes": _volumes(settings),
+    }
+    if placement.priority_class:
+        pod["priorityClassName"] = placement.priority_class
+    if settings.runtime_class:
+        pod["runtimeClassName"] = settings.runtime_class
+    return pod
+
+
+def _volumes(settings: TrainingSettings) -> list[dict[str, Any]]:
+    disk = f"{settings.job_scratch_mb}Mi"
+    token = {"path": "token", "audience": "millrace", "expirationSeconds": 3600}
+    return [
+        {"name": "job", "emptyDir": {"sizeLimit": disk}},
+        {"name": "tmp", "emptyDir": {"sizeLimit": disk}},
+        {"name": "token", "projected": {"sources": [{"serviceAccountToken": token}]}},
+    ]
+
+
+def _container(
+    order: Order, name: str, command: list[str] | None, beside_mb: int, gpus: int | None = None
+) -> dict[str, Any]:
+    """The job's container; without *command* the one that runs Ray, whose command KubeRay writes."""
+    made: dict[str, Any] = {
+        "name": name,
+        "image": order.settings.job_image,
+        "imagePullPolicy": "IfNotPresent",
+        "env": [{"name": key, "value": value} for key, value in _environment(order).items()],
+        "resources": _resources(order, beside_mb, order.placement.gpus if gpus is None else gpus),
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": "job", "mountPath": FOLDER},
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
+            {"name": "token", "mountPath": TOKENS, "readOnly": True},
+        ],
+    }
+    return made if command is None else made | {"command": command}
+
+
+def _environment(order: Order) -> dict[str, str]:
+    known = {name: url for name, url in addresses(order.settings).items() if url}
+    return known | {
+        "HOME": "/tmp",  # noqa: S108
+        "MILLRACE_JOB_FOLDER": FOLDER,
+        "MILLRACE_PROJECT": order.job.project,
+        "MILLRACE_TOKEN_FILE": f"{TOKENS}/token",
+    }
+
+
+def _resources(order: Order, beside_mb: int, gpus: int) -> dict[str, Any]:
+    """Memory is asked for in full: a job that was admitted is not driven out by its own growth."""
+    settings, heavy = order.settings, KINDS[order.job.kind].heavy
+    memory = {"memory": f"{order.memory_mb + beside_mb}Mi"}
+    extended = {settings.gpu_resource: str(gpus)} if gpus else {}
+    asked = settings.job_cpu if heavy else settings.light_cpu
+    return {
+        "requests": {"cpu": asked} | memory | extended,
+        "limits": {"cpu": str(order.spec["threads"])} | memory | extended,
+    }
