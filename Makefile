@@ -43,6 +43,8 @@ format: $(STAMP) ## Format and sort imports
 	$(BIN)/ruff check --fix-only -q . ; $(BIN)/ruff format -q .
 pipelines: $(STAMP) ## Compile the Kubeflow pipelines into pipelines/compiled
 	$(BIN)/python -m pipelines.compile
+crds: $(STAMP) ## Write the ModelLoop resource definition into charts/ and k8s/
+	$(BIN)/python -m millrace.crd charts/millrace-crds/templates/modelloops.yaml k8s/crds.yaml
 locks: ## Resolve requirements/*.in into the locks (needs uv)
 	cd requirements && for name in platform dev; do uv pip compile -q --no-header --no-emit-index-url --generate-hashes --universal --python-version 3.11 $$name.in -o $$name.lock; done
 	cd requirements && uv pip compile -q --no-header --no-emit-index-url --generate-hashes --universal --python-version 3.11 --no-deps triton.in -o triton.lock
@@ -52,4 +54,4 @@ clean: ## Remove what was built; out/ and .venv too
 $(STAMP): requirements/platform.lock requirements/dev.lock requirements/triton.lock requirements/install
 	PYTHON=$(PYTHON) bash requirements/install
 	touch $@
-.PHONY: help setup demo demo-short up test test-slow check simulate bench format pipelines locks clean
+.PHONY: help setup demo demo-short up test test-slow check simulate bench format pipelines crds locks clean

@@ -63,6 +63,4 @@ Zone = Annotated[str, StringConstraints(max_length=64), AfterValidator(_zone), _
 class Part(BaseModel):
     """A part of the document: camelCase outside, unknown fields refused."""
 
-    model_config = ConfigDict(
-        extra="forbid", alias_generator=to_camel, populate_by_name=True, allow_inf_nan=False
-    )
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, allow_inf_nan=False)
