@@ -1,0 +1,43 @@
+{{/* What a schema cannot say: values that contradict each other are refused with the path of the mistake. */}}
+{{- define "millrace.checks" -}}
+{{- $v := .Values -}}
+{{- if and (not $v.embeddedPostgres.enabled) (not $v.externalDatabase.existingSecret) -}}
+{{- fail "externalDatabase.existingSecret: name the Secret with the databases' URLs, or set embeddedPostgres.enabled" -}}
+{{- end -}}
+{{- if and $v.embeddedPostgres.enabled $v.externalDatabase.existingSecret -}}
+{{- fail "externalDatabase.existingSecret: is not used while embeddedPostgres.enabled is true" -}}
+{{- end -}}
+{{- if and (gt (int $v.registry.replicas) 1) (not $v.registry.storage.url) -}}
+{{- fail "registry.replicas: more than one needs registry.storage.url on an object store" -}}
+{{- end -}}
+{{- range $part := list "registry" "monitoring" -}}
+{{- $storage := (index $v $part).storage -}}
+{{- if and $storage.existingSecret (not $storage.url) -}}
+{{- fail (printf "%s.storage.existingSecret: is not used without %s.storage.url" $part $part) -}}
+{{- end -}}
+{{- end -}}
+{{- $operator := $v.controller.operator -}}
+{{- if and $operator.enabled (not $operator.watchAllNamespaces) (not $operator.namespaces) -}}
+{{- fail "controller.operator.namespaces: name at least one, or set controller.operator.watchAllNamespaces" -}}
+{{- end -}}
+{{- if and $operator.watchAllNamespaces $operator.namespaces -}}
+{{- fail "controller.operator.namespaces: is not used while controller.operator.watchAllNamespaces is true" -}}
+{{- end -}}
+{{- if $v.production -}}{{- include "millrace.checks.production" . -}}{{- end -}}
+{{- end -}}
+
+{{- define "millrace.checks.production" -}}
+{{- $v := .Values -}}
+{{- if $v.embeddedPostgres.enabled -}}
+{{- fail "embeddedPostgres.enabled: the embedded PostgreSQL is not for production" -}}
+{{- end -}}
+{{- if not $v.persistence.enabled -}}
+{{- fail "persistence.enabled: production keeps its data" -}}
+{{- end -}}
+{{- if not $v.triton.image.digest -}}
+{{- fail "triton.image.digest: production pins NVIDIA's image, like sha256:…" -}}
+{{- end -}}
+{{- if hasSuffix "triton-test" $v.triton.image.repository -}}
+{{- fail "triton.image.repository: the test image is not for production; use nvcr.io/nvidia/tritonserver" -}}
+{{- end -}}
+{{- end -}}

@@ -1,0 +1,91 @@
+{{/* The environment of the Python services; each service documents its settings in its settings module. */}}
+
+{{/* dict root component : what all five have */}}
+{{- define "millrace.env" -}}
+- {name: HOME, value: /tmp}
+- {name: MILLRACE_PLATFORM, value: kubernetes}
+- {name: MILLRACE_SERVICE, value: {{ .component }}}
+- {name: MILLRACE_HOST, value: 0.0.0.0}
+- {name: MILLRACE_PORT, value: "8080"}
+- {name: MILLRACE_METRICS_PORT, value: "9090"}
+- {name: MILLRACE_HOME, value: /var/lib/millrace}
+- {name: MILLRACE_MIGRATE, value: never}
+- {name: MILLRACE_RELEASE, value: {{ include "millrace.fullname" .root }}}
+- {name: MILLRACE_INSTANCE, value: {{ .root.Release.Name }}}
+- {name: MILLRACE_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
+- {name: MILLRACE_POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
+- {name: MILLRACE_WORKLOADS_NAMESPACE, value: {{ include "millrace.workloads" .root }}}
+- {name: MILLRACE_ALLOWED_HOSTS, value: {{ include "millrace.hosts" (dict "root" .root "components" (eq .component "serving" | ternary (list "serving" "gateway") (list .component)) "more" .root.Values.gateway.hosts) | squote }}}
+- {name: MILLRACE_ISSUERS_FILE, value: /etc/millrace/issuers.json}
+{{ include "millrace.env.client" .root }}
+{{ include "millrace.env.database" . }}
+{{- with (.values.storage | default dict).url }}
+- {name: MILLRACE_STORAGE_URL, value: {{ . | quote }}}
+{{- end }}
+{{- end -}}
+
+{{/* where the services are, and the token that is shown to them */}}
+{{- define "millrace.env.client" -}}
+{{- range list "registry" "training" "serving" "monitoring" "controller" }}
+- {name: MILLRACE_{{ upper . }}_URL, value: "http://{{ include "millrace.address" (dict "root" $ "component" .) }}:8080"}
+{{- end }}
+- {name: MILLRACE_TOKEN_FILE, value: /var/run/secrets/millrace.dev/token}
+{{- end -}}
+
+{{/* dict root component : one database for each service */}}
+{{- define "millrace.env.database" -}}
+{{- if .root.Values.embeddedPostgres.enabled -}}
+- {name: MILLRACE_DATABASE_PASSWORD, valueFrom: {secretKeyRef: {name: {{ include "millrace.fullname" .root }}-postgres, key: password}}}
+- {name: MILLRACE_DATABASE_URL, value: "postgresql+asyncpg://millrace:$(MILLRACE_DATABASE_PASSWORD)@{{ include "millrace.address" (dict "root" .root "component" "postgres") }}:5432/millrace_{{ .component }}"}
+{{- else -}}
+- {name: MILLRACE_DATABASE_URL, valueFrom: {secretKeyRef: {name: {{ .root.Values.externalDatabase.existingSecret }}, key: {{ .component }}}}}
+{{- end -}}
+{{- end -}}
+
+{{/* what the pods made at run time are given */}}
+{{- define "millrace.env.placement" -}}
+- {name: MILLRACE_IMAGE_PULL_SECRETS, value: {{ toJson .Values.global.imagePullSecrets | squote }}}
+- {name: MILLRACE_NODE_SELECTOR, value: {{ toJson .Values.workloads.nodeSelector | squote }}}
+- {name: MILLRACE_TOLERATIONS, value: {{ toJson .Values.workloads.tolerations | squote }}}
+{{- end -}}
+
+{{- define "millrace.env.registry" -}}{{- end -}}
+
+{{- define "millrace.env.training" -}}
+- {name: MILLRACE_JOB_IMAGE, value: {{ include "millrace.image" (dict "root" . "image" .Values.training.job.image) }}}
+- {name: MILLRACE_JOB_SERVICE_ACCOUNT, value: {{ include "millrace.fullname" . }}-job}
+- {name: MILLRACE_JOB_CPU, value: {{ .Values.training.job.cpu | quote }}}
+- {name: MILLRACE_JOB_QUEUE, value: {{ .Values.training.job.queue | quote }}}
+- {name: MILLRACE_RAY, value: {{ .Values.training.job.ray }}}
+- {name: MILLRACE_PENDING_SECONDS, value: {{ .Values.training.job.pendingSeconds | quote }}}
+{{ include "millrace.env.placement" . }}
+{{- end -}}
+
+{{- define "millrace.env.serving" -}}
+- {name: MILLRACE_TRITON_IMAGE, value: {{ include "millrace.image" (dict "root" . "image" .Values.triton.image) }}}
+- {name: MILLRACE_TRITON_BACKEND, value: {{ .Values.triton.backend }}}
+- {name: MILLRACE_TRITON_REPLICAS, value: {{ .Values.triton.replicas | quote }}}
+{{- $scaling := .Values.triton.autoscaling }}
+- {name: MILLRACE_TRITON_AUTOSCALING, value: {{ eq $scaling.kind "none" | ternary "" (toJson $scaling) | squote }}}
+- {name: MILLRACE_TRITON_RESOURCES, value: {{ toJson .Values.triton.resources | squote }}}
+- {name: MILLRACE_TRITON_SERVICE_ACCOUNT, value: {{ include "millrace.fullname" . }}-triton}
+- {name: MILLRACE_SERVING_IMAGE, value: {{ include "millrace.image" (dict "root" . "image" .Values.serving.image) }}}
+- {name: MILLRACE_GATEWAY_SERVICE, value: {{ include "millrace.fullname" . }}-gateway-pods}
+- {name: MILLRACE_RUNTIME_CLASS, value: {{ .Values.workloads.runtimeClassName | quote }}}
+{{ include "millrace.env.placement" . }}
+{{- end -}}
+
+{{- define "millrace.env.monitoring" -}}
+- {name: MILLRACE_OTLP_HOST, value: 0.0.0.0}
+- {name: MILLRACE_OTLP_PORT, value: "4317"}
+{{- end -}}
+
+{{- define "millrace.env.controller" -}}
+- {name: MILLRACE_OPERATOR, value: {{ .Values.controller.operator.enabled | quote }}}
+- {name: MILLRACE_WATCH_NAMESPACES, value: {{ toJson (.Values.controller.operator.watchAllNamespaces | ternary list .Values.controller.operator.namespaces) | squote }}}
+- {name: MILLRACE_NAMESPACE_PROJECTS, value: {{ toJson .Values.controller.operator.projects | squote }}}
+- {name: MILLRACE_KFP_URL, value: {{ .Values.controller.kfp.url | quote }}}
+- {name: MILLRACE_RUNNER_IMAGE, value: {{ include "millrace.image" (dict "root" . "image" .Values.controller.runner.image) }}}
+- {name: MILLRACE_RUNNER_SERVICE_ACCOUNT, value: {{ include "millrace.fullname" . }}-pipeline}
+{{ include "millrace.env.placement" . }}
+{{- end -}}

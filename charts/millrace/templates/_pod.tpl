@@ -1,0 +1,78 @@
+{{/* What every pod and container has in common: restricted security, placement, probes. */}}
+
+{{- define "millrace.pod" -}}
+automountServiceAccountToken: false
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 65532
+  runAsGroup: 65532
+  fsGroup: 65532
+  fsGroupChangePolicy: OnRootMismatch
+  seccompProfile: {type: RuntimeDefault}
+{{- with .Values.global.imagePullSecrets }}
+imagePullSecrets: {{ toJson . }}
+{{- end }}
+{{- with .Values.pods.nodeSelector }}
+nodeSelector: {{ toJson . }}
+{{- end }}
+{{- with .Values.pods.tolerations }}
+tolerations: {{ toJson . }}
+{{- end }}
+{{- with .Values.pods.affinity }}
+affinity: {{ toJson . }}
+{{- end }}
+{{- with .Values.pods.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- end -}}
+
+{{/* dict root component annotations? : labels and annotations of a pod */}}
+{{- define "millrace.podmeta" -}}
+labels:
+  {{- include "millrace.labels" . | nindent 2 }}
+  {{- with .root.Values.pods.labels }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- with merge (.annotations | default dict) .root.Values.pods.annotations }}
+annotations: {{ toJson . }}
+{{- end }}
+{{- end -}}
+
+{{- define "millrace.confined" -}}
+securityContext:
+  allowPrivilegeEscalation: false
+  readOnlyRootFilesystem: true
+  capabilities: {drop: [ALL]}
+{{- end -}}
+
+{{/* dict path port : an HTTP GET that names itself localhost, a host that every service answers to */}}
+{{- define "millrace.get" -}}
+httpGet: {path: {{ .path }}, port: {{ .port }}, httpHeaders: [{name: Host, value: localhost}]}
+{{- end -}}
+
+{{/* The token of Millrace's audience; the other services know the pod by it. */}}
+{{- define "millrace.token.volume" -}}
+- name: token
+  projected:
+    sources:
+      - serviceAccountToken: {audience: {{ .Values.identity.audience | quote }}, expirationSeconds: 3600, path: token}
+{{- end -}}
+
+{{/* The token of the API server, where the Kubernetes client looks for it. */}}
+{{- define "millrace.kubernetes.volume" -}}
+- name: kubernetes
+  projected:
+    sources:
+      - serviceAccountToken: {expirationSeconds: 3607, path: token}
+      - configMap: {name: kube-root-ca.crt, items: [{key: ca.crt, path: ca.crt}]}
+      - downwardAPI: {items: [{path: namespace, fieldRef: {fieldPath: metadata.namespace}}]}
+{{- end -}}
+
+{{- define "millrace.token.mount" -}}
+- {name: token, mountPath: /var/run/secrets/millrace.dev, readOnly: true}
+{{- end -}}
+
+{{- define "millrace.kubernetes.mount" -}}
+- {name: kubernetes, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
+{{- end -}}
