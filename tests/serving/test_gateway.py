@@ -25,6 +25,7 @@ from millrace_serving.processes.ports import free_port
 from .conftest import write_tokens
 
 ENVOY = Path(sys.prefix) / "bin" / "envoy"
+WAYS = manifests.Ways(lambda _: ("127.0.0.1", 1), ("127.0.0.1",), 5.0)
 
 
 def gateway(**changes):
@@ -59,7 +60,7 @@ async def plane(tmp_path):
         envoy = subprocess.Popen(
             [*command, "--reject-unknown-dynamic-fields", "--log-level", "warn"], stdout=log, stderr=log
         )
-    publisher = Publisher(discovery, 1, ["127.0.0.1"], 5.0, 10.0)
+    publisher = Publisher(discovery, WAYS, 10.0)
     yield SimpleNamespace(
         settings=settings,
         discovery=discovery,
@@ -112,7 +113,7 @@ async def test_a_change_is_accepted_within_three_seconds_and_a_misspelt_table_ne
 async def test_a_route_to_an_unknown_cluster_is_refused_instead_of_503(plane):
     await present(plane)
     assert await publish(plane, one_split(("fraud--r1", 10_000)))
-    ahead = manifests.route_tables([one_split(("fraud--r9", 10_000))], ["127.0.0.1"], 5)[0]
+    ahead = manifests.route_tables([one_split(("fraud--r9", 10_000))], WAYS)[0]
     await plane.discovery.publish("inference", [ahead])
     assert not await plane.discovery.wait_accepted("inference", 8)
 
@@ -127,17 +128,14 @@ def test_envoy_itself_finds_the_start_up_configuration_valid(tmp_path):
 async def test_discovery_needs_the_gateways_token(plane):
     url = f"http://127.0.0.1:{plane.settings.discovery_port}/v3/discovery"
     async with httpx.AsyncClient(trust_env=False) as client:
-        for node, status in (
-            ({}, 401),
-            ({"metadata": {"token": "wrong"}}, 401),
-            ({"metadata": {"token": "viewer-token"}}, 403),
-            ("text", 401),
-        ):
-            answer = await client.post(f"{url}:clusters", json={"node": node})
+        for token, status in ((None, 401), ("wrong", 401), ("viewer-token", 403)):
+            headers = {"authorization": f"Bearer {token}"} if token else {}
+            answer = await client.post(f"{url}:clusters", json={"node": {"id": "g"}}, headers=headers)
             assert answer.status_code == status
-        assert (await client.post(f"{url}:clusters", content=b"{")).status_code == 422
-        known = {"node": {"id": "g", "metadata": {"token": "gateway-token"}}}
-        assert (await client.post(f"{url}:routes", json=known | {"resource_names": ["x"]})).status_code == 422
+        known = {"authorization": "Bearer gateway-token"}
+        for body in ({}, {"node": "text"}, [], {"node": {"id": "g"}, "resource_names": ["x"]}):
+            assert (await client.post(f"{url}:routes", json=body, headers=known)).status_code == 422
+        assert (await client.post(f"{url}:clusters", content=b"{", headers=known)).status_code == 422
 
 
 async def test_a_restart_offers_the_snapshot_under_the_same_version(tmp_path):

@@ -6,13 +6,16 @@ import pytest
 from millrace_core.errors import BadInput
 from millrace_serving.endpoints.wire import revision_name, wire_name
 from millrace_serving.envoy import bootstrap, manifests
-from millrace_serving.envoy.manifests import Split, route_tables, weights
+from millrace_serving.envoy.listeners import LOGGED
+from millrace_serving.envoy.manifests import Split, Ways, route_tables, weights
 from millrace_serving.predictions import rows
 from millrace_serving.triton.golden import WrongAnswer, compare
 from millrace_serving.triton.manifests import arguments, config_text
 from millrace_serving.triton.tensors import MISSING_TIMESTAMP, tensor
 
 from . import graphs
+
+WAYS = Ways(lambda _: ("127.0.0.1", 1), ("*",), 5.0)
 
 
 def split(**changes):
@@ -32,7 +35,7 @@ def infer_route(table):
 
 
 def test_the_split_pins_the_revision_salts_the_key_and_keeps_the_total():
-    action = infer_route(route_tables([split()], ["*"], 5.0)[0])["route"]
+    action = infer_route(route_tables([split()], WAYS)[0])["route"]
     clusters = action["weighted_clusters"]["clusters"]
     assert [item["name"] for item in clusters] == ["fraud--r1", "fraud--r2"]
     assert sum(item["weight"] for item in clusters) == manifests.TOTAL
@@ -43,7 +46,7 @@ def test_the_split_pins_the_revision_salts_the_key_and_keeps_the_total():
 
 
 def test_a_mirror_goes_to_the_shadow_listener_and_from_there_to_the_candidate():
-    public, shadow = route_tables([split(mirror=("fraud--r3", 2.5))], ["*"], 5.0)
+    public, shadow = route_tables([split(mirror=("fraud--r3", 2.5))], WAYS)
     (copy,) = infer_route(public)["route"]["request_mirror_policies"]
     assert copy["cluster"] == "shadow-hop"
     assert copy["runtime_fraction"]["default_value"] == {"numerator": 25_000, "denominator": "MILLION"}
@@ -54,7 +57,7 @@ def test_a_mirror_goes_to_the_shadow_listener_and_from_there_to_the_candidate():
 
 
 def test_every_table_checks_clusters_and_tells_the_revision():
-    for table in route_tables([split()], ["*"], 5.0):
+    for table in route_tables([split()], WAYS):
         assert table["validate_clusters"] is True
         assert table["request_headers_to_remove"] == ["accept-encoding"]
         (told,) = table["response_headers_to_add"]
@@ -73,14 +76,14 @@ def test_names_on_the_wire_cannot_collide_between_projects():
 
 
 def test_both_listeners_log_every_attribute_and_listen_on_loopback():
-    made = bootstrap.bootstrap(bootstrap.Gateway(1, 2, 3, 4, 5, "secret", 0.1, 30))
+    made = bootstrap.bootstrap(bootstrap.Gateway(1, 2, 3, 4, 5, 0.1, 30, "secret"))
     for name, listener in zip(("inference", "shadow"), made["static_resources"]["listeners"], strict=True):
         assert listener["address"]["socket_address"]["address"] == "127.0.0.1"
         manager = listener["filter_chains"][0]["filters"][0]["typed_config"]
         log = manager["access_log"][0]["typed_config"]
         keys = {item["key"]: item["value"]["string_value"] for item in log["attributes"]["values"]}
         assert keys["listener"] == name
-        assert set(bootstrap.LOGGED) < set(keys)
+        assert set(LOGGED) < set(keys)
         assert log["common_config"]["buffer_flush_interval"] == "0.1s"
         assert manager["rds"]["config_source"]["initial_fetch_timeout"] == "0s"
 

@@ -12,13 +12,13 @@ from millrace_serving.endpoints import routes as endpoints
 from millrace_serving.envoy import gateway
 from millrace_serving.envoy import routes as discovery
 from millrace_serving.plane import Plane
+from millrace_serving.planes.local import LocalPlane
 from millrace_serving.predictions import routes as predictions
 from millrace_serving.rollouts import routes as rollouts
 from millrace_serving.rollouts.controller import Rollouts
 from millrace_serving.settings import ServingSettings
 from millrace_serving.tables import Outbox
 
-SUPERVISE_SECONDS = 0.25
 MODELS_SECONDS = 2.0
 PUBLISH_SECONDS = 5.0
 COUNT_SECONDS = 2.0
@@ -46,12 +46,23 @@ def build(settings: ServingSettings | None = None) -> FastAPI:
     return app
 
 
+def _plane(app: FastAPI) -> Plane:
+    """The data plane of the platform that serving runs on."""
+    if app.state.settings.platform == "laptop":
+        return LocalPlane(app)
+    from millrace_core.kubernetes import Cluster
+
+    from millrace_serving.planes.cluster import ClusterPlane
+
+    return ClusterPlane(app, Cluster.here())
+
+
 async def _start(app: FastAPI) -> None:
     if app.state.settings.data_plane:
-        app.state.plane = Plane(app)
+        app.state.plane = _plane(app)
         app.state.discovery = app.state.plane.discovery
         app.state.gateway = httpx.AsyncClient(
-            base_url=app.state.plane.inference_url,
+            base_url=app.state.plane.gateway_url,
             trust_env=False,
             timeout=app.state.settings.inference_seconds + 5,
         )
@@ -70,8 +81,9 @@ async def _ready(app: FastAPI) -> str | None:
 
 
 async def _processes(app: FastAPI) -> None:
-    """Keep Triton and Envoy running."""
-    await run_forever("processes", app.state.plane.supervise, every=SUPERVISE_SECONDS, backoff_max=2.0)
+    """Keep Triton and Envoy running, or see who runs."""
+    plane = app.state.plane
+    await run_forever("processes", plane.supervise, every=plane.supervise_seconds, backoff_max=5.0)
 
 
 async def _models(app: FastAPI) -> None:

@@ -1,143 +1,107 @@
-"""The data plane as one object: Triton, Envoy, what they should do, and whether they do it."""
+"""The data plane as one interface: what it should do, read from the database, and whether it does it.
+
+`planes.local` runs Triton and Envoy as processes of this service, `planes.cluster` as pods; endpoints and
+rollouts see no difference.
+"""
 
 import asyncio
-import json
+from abc import ABC, abstractmethod
 
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from millrace.client.transport import ApiError
-from millrace_core.log import log
 from millrace_serving.endpoints import queries as endpoints
 from millrace_serving.endpoints.wire import split, wanted
 from millrace_serving.envoy import counters
-from millrace_serving.envoy.bootstrap import Gateway, bootstrap
-from millrace_serving.envoy.counters import EnvoyAdmin
 from millrace_serving.envoy.discovery import Discovery
-from millrace_serving.envoy.manifests import Split
+from millrace_serving.envoy.manifests import Split, Ways
 from millrace_serving.envoy.publisher import Publisher
-from millrace_serving.processes import ports
-from millrace_serving.processes.supervised import Launch, Supervised, inherited
 from millrace_serving.rollouts import queries as rollouts
-from millrace_serving.rollouts.states import Loaded
+from millrace_serving.rollouts.states import Loaded, State
 from millrace_serving.settings import ServingSettings
-from millrace_serving.triton import installation
-from millrace_serving.triton.client import Triton
-from millrace_serving.triton.controller import Models
-from millrace_serving.triton.repository import Wanted, WrongBytes
+from millrace_serving.triton.repository import Wanted
 
 
-class Plane:
+class NotYet(Exception):
+    """A revision is on its way; the text says what it waits for."""
+
+
+class Plane(ABC):
     """Everything between a client's request and onnxruntime, as serving keeps it running."""
 
-    def __init__(self, app: FastAPI) -> None:
+    supervise_seconds = 0.25
+    """Pause between two passes over what serves."""
+
+    def __init__(self, app: FastAPI, ways: Ways) -> None:
         self.app = app
         self.settings: ServingSettings = app.state.settings
-        self.ports = ports.settle(self.settings)
         self.discovery = Discovery(self.settings.folder / "discovery.json")
         self.discovery.restore()
-        self.publisher = Publisher(
-            self.discovery,
-            self.ports["triton_port"],
-            [host for host in self.settings.allowed_hosts if host],
-            self.settings.inference_seconds,
-            self.settings.accept_seconds,
-        )
-        self.triton = Triton(self.ports["triton_port"], installation.secret(self.settings))
-        self.models = Models(self.settings, self.triton, self._fetch)
-        self.admin = EnvoyAdmin(self.ports["envoy_admin_port"])
+        self.publisher = Publisher(self.discovery, ways, self.settings.accept_seconds)
         self.busy: set[str] = set()
         """Revisions that a rollout is loading right now."""
         self.wake = asyncio.Event()
-        run, logs = self.settings.home / "run", self.settings.folder / "logs"
-        self.triton_process = Supervised(
-            "triton", run / "triton.json", logs / "triton.log", self._launch_triton, 3.0, self._sweep
-        )
-        self.envoy_process = Supervised(
-            "envoy", run / "envoy.json", logs / "envoy.log", self._launch_envoy, 2.0
-        )
 
     @property
+    @abstractmethod
     def inference_url(self) -> str:
-        return f"http://127.0.0.1:{self.ports['gateway_port']}"
+        """Where clients send their requests."""
 
-    def _launch_triton(self) -> Launch:
-        return installation.launch(self.settings, self.ports)
+    @property
+    def gateway_url(self) -> str:
+        """Where this service sends its own."""
+        return self.inference_url
 
-    def _sweep(self) -> None:
-        installation.sweep_shared_memory(installation.identity(self.settings))
-
-    def _launch_envoy(self) -> Launch:
-        text = json.dumps(bootstrap(self._gateway()))
-        path = self.settings.folder / "envoy.json"
-        path.touch(mode=0o600)
-        path.write_text(text)
-        argv = [
-            str(self.settings.envoy_binary),
-            "-c",
-            str(path),
-            "--concurrency",
-            "1",
-            "--disable-hot-restart",
-        ]
-        argv += ["--reject-unknown-dynamic-fields", "--log-level", "warn"]
-        return Launch(argv, inherited(), marker=str(path), content=text)
-
-    def _gateway(self) -> Gateway:
-        return Gateway(
-            inference_port=self.ports["gateway_port"],
-            shadow_port=self.ports["shadow_port"],
-            admin_port=self.ports["envoy_admin_port"],
-            discovery_port=self.settings.port,
-            otlp_port=self.settings.otlp_port,
-            token=self.settings.gateway_token.get_secret_value(),
-            flush_seconds=self.settings.log_flush_seconds,
-            request_seconds=30.0,
-        )
-
-    async def _fetch(self, item: Wanted) -> bytes:
-        """The graph from the registry, after checking that it belongs to the registered version."""
-        registry = self.app.state.apis.registry
-        path = f"/v1/models/{item.model}/versions/{item.version}"
-        try:
-            version = await registry.get(path, project=item.project)
-        except ApiError as error:
-            if error.status == 404:
-                raise WrongBytes(f"{item.model}/{item.version} is not registered") from error
-            raise
-        registered = version["files"].get("model.onnx")
-        if registered != item.digest:
-            raise WrongBytes(f"{item.model}/{item.version} was registered with {registered}")
-        return b"".join(
-            [chunk async for chunk in registry.stream(f"/v1/artifacts/{item.digest}", project=item.project)]
-        )
-
+    @abstractmethod
     async def start(self) -> None:
-        """Adopt what runs; what does not is started by the first pass."""
-        await asyncio.gather(self.triton_process.adopt(), self.envoy_process.adopt())
-        await self.publish()
+        """Take up what runs already."""
 
+    @abstractmethod
+    async def stop(self) -> None:
+        """An orderly end of this service."""
+
+    @abstractmethod
     async def supervise(self) -> None:
-        """One pass over both processes."""
-        if await self.triton_process.ensure():
-            self.models.forget()
-            self.wake.set()
-        if not self.envoy_process.running:
-            self.discovery.forget_nodes()
-        await self.envoy_process.ensure()
+        """One pass over what serves: are Triton and Envoy there?"""
 
+    @abstractmethod
     async def keep_models(self) -> None:
-        """One pass over the revisions that must be loaded."""
-        if not (self.triton_process.running and await self.triton.live()):
-            return
-        await self.models.keep(self._read_wanted, lambda: set(self.busy))
+        """One pass over the revisions: load what is missing, heal what answers wrong, remove what nobody wants."""
 
-    async def _read_wanted(self) -> list[Wanted]:
+    @abstractmethod
+    async def load(self, item: Wanted) -> None:
+        """Bring a candidate up, and hold it against its golden rows.
+
+        Raises: LoadFailed if it can never work; NotYet while it is on its way; another error: worth another try.
+        """
+
+    @abstractmethod
+    async def counts(self) -> dict[str, dict[str, int]]:
+        """What the gateways have counted in their present lives, by life; those that do not answer are left out."""
+
+    @abstractmethod
+    async def restarts(self) -> tuple[int, int]:
+        """How often Triton and Envoy were started again."""
+
+    @abstractmethod
+    async def gateways(self) -> int:
+        """How many gateways take requests."""
+
+    @abstractmethod
+    async def ready(self) -> str | None:
+        """None when this service can do its work, else what is missing."""
+
+    @property
+    def problem(self) -> str | None:
+        """What people should know about the data plane now."""
+        return self.publisher.problem
+
+    async def read_wanted(self) -> list[Wanted]:
+        """Every ready revision of every live endpoint, the stable ones first."""
         async with self.app.state.readers() as session:
             return await self._wanted(session)
 
     async def _wanted(self, session: AsyncSession) -> list[Wanted]:
-        """Every ready revision of every live endpoint, the stable ones first."""
         stable: list[Wanted] = []
         others: list[Wanted] = []
         for endpoint in await endpoints.everything(session):
@@ -148,6 +112,17 @@ class Plane:
                     place = stable if revision.number == endpoint.stable else others
                     place.append(wanted(endpoint, revision))
         return stable + others
+
+    async def read_candidates(self) -> list[Wanted]:
+        """The revisions that rollouts in flight wait for."""
+        async with self.app.state.readers() as session:
+            found = []
+            for rollout in await rollouts.all_in_flight(session):
+                endpoint = await endpoints.get(session, rollout.project, rollout.endpoint)
+                if rollout.state == State.LOADING and endpoint.mode == "live":
+                    revision = await endpoints.revision(session, endpoint, rollout.revision)
+                    found.append(wanted(endpoint, revision))
+            return found
 
     async def publish(self) -> bool:
         """Tell Envoy what the database says; True once it does so."""
@@ -165,39 +140,13 @@ class Plane:
         return made
 
     async def totals(self) -> dict[str, int]:
-        """Envoy's counters over all its lives, fresh; stored when they changed."""
+        """The gateways' counters over all their lives, fresh; stored when they changed."""
         async with self.app.state.readers() as session:
             stored = await counters.lives(session)
-        life, fresh = self.life, await self.admin.counts() if self.envoy_process.running else None
-        if fresh is not None and stored.get(life) != fresh:
-            async with self.app.state.sessions.begin() as session:
-                await counters.keep(session, life, fresh)
-            stored[life] = fresh
+        for life, fresh in (await self.counts()).items():
+            if counters.is_news(stored.get(life), fresh):
+                async with self.app.state.sessions.begin() as session:
+                    await counters.keep(session, life, fresh)
+                stored[life] = fresh
         counters.METRICS.totals = counters.total(stored.values())
         return counters.METRICS.totals
-
-    @property
-    def life(self) -> str:
-        record = self.envoy_process.record
-        return f"{record.pid}-{record.started}" if record else "none"
-
-    async def ready(self) -> str | None:
-        """None when requests can be answered, else what is missing."""
-        if not self.triton_process.running or not await self.triton.live():
-            return "Triton is starting"
-        if not await self.admin.ready():
-            return "Envoy is starting"
-        if self.publisher.problem:
-            return self.publisher.problem
-        items = await self._read_wanted()
-        missing = [item.name for item in items if item.name not in self.models.healthy]
-        return f"not loaded yet: {', '.join(missing[:5])}" if missing else None
-
-    async def stop(self) -> None:
-        """An orderly end takes the data plane with it; only a crash leaves it running."""
-        if self.envoy_process.running:
-            await self.totals()
-        await asyncio.gather(self.envoy_process.stop(), self.triton_process.stop())
-        await self.admin.close()
-        await self.triton.close()
-        log.info("the data plane is stopped")

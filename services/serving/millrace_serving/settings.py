@@ -2,10 +2,28 @@
 
 import sys
 from pathlib import Path
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic.alias_generators import to_camel
 
 from millrace_core.settings import Settings
+
+
+class Scaling(BaseModel):
+    """How a HorizontalPodAutoscaler scales each revision, on the time that requests wait in Triton."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+    kind: Literal["hpa"] = "hpa"
+    min_replicas: int = Field(default=1, ge=1)
+    max_replicas: int = Field(default=4, ge=1)
+    queue_milliseconds: float = Field(default=5.0, gt=0)
+    """Average time in Triton's queue that is aimed at."""
+
+
+def _resources() -> dict[str, dict[str, str | int | float]]:
+    return {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}}
 
 
 class ServingSettings(Settings):
@@ -52,3 +70,56 @@ class ServingSettings(Settings):
     """Seconds between two looks at the hard faults of a rollout in flight."""
     accept_seconds: float = 10.0
     """Longest wait for Envoy to accept a configuration before a change is reported as not accepted."""
+    connection_retries: int = 3
+    """How often Envoy tries a request again that met no Triton."""
+    retry_on: str = "connect-failure,refused-stream,reset-before-request"
+    """What Envoy tries again, in its own words; `reset` would also repeat a request that killed a Triton."""
+    public_url: str = ""
+    """URL at which clients reach the gateway; empty: the gateway's own address."""
+    platform: Literal["laptop", "kubernetes"] = "laptop"
+    """Where Triton and Envoy run: as processes of this service, or as pods."""
+    namespace: str = "default"
+    """Kubernetes namespace of this installation."""
+    workloads_namespace: str = ""
+    """Kubernetes namespace of the Triton pods; empty: that of this installation."""
+    release: str = "millrace"
+    """Prefix of the installation's objects in Kubernetes."""
+    instance: str = ""
+    """Value of the label app.kubernetes.io/instance; empty: *release*."""
+    pod_name: str = ""
+    """Name of this pod; a gateway is known by it."""
+    gateway_service: str = ""
+    """Headless Service whose pods are the gateways; empty: <release>-gateway-pods."""
+    gateway_tls: Path | None = None
+    """Folder with tls.crt and tls.key, from which a gateway pod takes its certificate; None: plain HTTP."""
+    serving_image: str = ""
+    """Image of serving; its Triton pods fetch their graph with it."""
+    triton_image: str = ""
+    """Image of Triton."""
+    triton_backend: Literal["python", "onnxruntime"] = "python"
+    """How Triton runs a graph: `python`, as on a laptop, or `onnxruntime`, as in NVIDIA's image."""
+    triton_replicas: int = Field(default=1, ge=1, le=100)
+    """Pods of each revision, when nothing scales them."""
+    triton_resources: dict[str, dict[str, str | int | float]] = Field(default_factory=_resources)
+    """Resources of a Triton pod, as Kubernetes writes them."""
+    triton_service_account: str = ""
+    """ServiceAccount of the Triton pods, which also owns them; empty: <release>-triton."""
+    triton_autoscaling: Scaling | None = None
+    """How many pods a revision has by its load (JSON); empty: always *triton_replicas*."""
+    image_pull_secrets: list[str] = Field(default_factory=list)
+    """Names of the Secrets with which images are pulled."""
+    node_selector: dict[str, str] = Field(default_factory=dict)
+    """Labels of the nodes that run Triton."""
+    tolerations: list[dict[str, Any]] = Field(default_factory=list)
+    """Taints that Triton's pods tolerate, as Kubernetes writes them."""
+    runtime_class: str = ""
+    """RuntimeClass of Triton's pods; empty: the node's own."""
+    pod_seconds: float = 300.0
+    """Longest time until all pods of a new revision answer; then its rollout is aborted with what they lack."""
+    drain_seconds: int = Field(default=15, ge=0, le=600)
+    """Seconds that a Triton pod goes on after it is told to end, until every gateway has left it."""
+
+    @field_validator("triton_autoscaling", mode="before")
+    @classmethod
+    def _nothing(cls, value: Any) -> Any:
+        return None if value == "" else value

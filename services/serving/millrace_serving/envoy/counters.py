@@ -31,10 +31,10 @@ FILTER = "^(" + "|".join(name.replace(".", "\\.") for name in STATS.values()) + 
 
 
 class EnvoyAdmin:
-    """Envoy's admin page on loopback."""
+    """An Envoy's admin page, or the part of it that a gateway pod shows."""
 
-    def __init__(self, port: int) -> None:
-        self._client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=2.0)
+    def __init__(self, url: str) -> None:
+        self._client = httpx.AsyncClient(base_url=url, trust_env=False, timeout=2.0)
 
     async def counts(self) -> dict[str, int] | None:
         """The counters of this life of Envoy under our names; None if it does not answer."""
@@ -64,6 +64,11 @@ def total(lives: Iterable[Mapping[str, int]]) -> dict[str, int]:
         for name in sums:
             sums[name] += counts.get(name, 0)
     return sums
+
+
+def is_news(stored: Mapping[str, int] | None, fresh: Mapping[str, int]) -> bool:
+    """Whether *fresh* is to be stored: counters of one life only grow, a smaller one is of a life not known yet."""
+    return stored is None or (stored != fresh and all(fresh[name] >= stored.get(name, 0) for name in fresh))
 
 
 async def lives(session: AsyncSession) -> dict[str, dict[str, int]]:

@@ -43,6 +43,8 @@ class Discovery:
     versions: dict[str, str] = field(default_factory=dict)
     nodes: dict[tuple[str, str], Subscription] = field(default_factory=dict)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    expected: set[str] = field(default_factory=set)
+    """Gateways that are known to be up, whether they have polled yet or not."""
 
     def restore(self) -> bool:
         """Take the snapshot of the last run. False if there is none."""
@@ -113,10 +115,24 @@ class Discovery:
         return any(time.monotonic() - state.seen < FORGET for state in self.nodes.values())
 
     def accepted(self, name: str) -> bool:
-        """Whether every gateway heard of lately, and at least one, runs the present version of *name*."""
+        """Whether every gateway that is up or was heard of lately, and at least one, runs the present *name*."""
         now = time.monotonic()
-        live = [s for (_, resource), s in self.nodes.items() if resource == name and now - s.seen < FORGET]
-        return bool(live) and all(state.accepted == self.versions.get(name) for state in live)
+        live = {
+            node: state
+            for (node, resource), state in self.nodes.items()
+            if resource == name and now - state.seen < FORGET
+        }
+        if not live or not self.expected <= live.keys():
+            return False
+        return all(state.accepted == self.versions.get(name) for state in live.values())
+
+    async def expect(self, up: set[str], known: set[str]) -> None:
+        """Wait from now on for the gateways that are *up*, and no longer for those that are not even *known*."""
+        async with self.changed:
+            self.expected = up
+            for key in [key for key in self.nodes if key[0] not in known]:
+                del self.nodes[key]
+            self.changed.notify_all()
 
     def forget_nodes(self) -> None:
         """Every gateway was restarted: what it had accepted no longer counts."""

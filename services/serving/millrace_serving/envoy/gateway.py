@@ -15,6 +15,7 @@ class GatewayRead(BaseModel):
     """The gateway; counts are totals over all its lives, written and dropped are prediction log records."""
 
     inference_url: str
+    gateways: int = Field(description="Gateways that take requests now.")
     requests: int = Field(description="Requests answered to clients, errors included.")
     failed: int = Field(description="Of these, answered with 5xx.")
     logs_written: int
@@ -28,7 +29,9 @@ class GatewayRead(BaseModel):
     triton_restarts: int
     envoy_restarts: int
     accepted: bool = Field(description="Whether the gateway runs exactly what serving published.")
-    problem: str | None
+    problem: str | None = Field(
+        description="What is wrong with gateways or revisions now; null if nothing is."
+    )
 
 
 @router.get("/gateway", dependencies=[permit("serving.gateway.read")], response_model=GatewayRead)
@@ -37,11 +40,13 @@ async def gateway(request: Request) -> dict[str, Any]:
     plane = request.app.state.plane
     if plane is None:
         raise Conflict("This serving process runs without a data plane.")
+    triton_restarts, envoy_restarts = await plane.restarts()
     return {
         **await plane.totals(),
         "inference_url": plane.inference_url,
-        "triton_restarts": plane.triton_process.restarts,
-        "envoy_restarts": plane.envoy_process.restarts,
+        "gateways": await plane.gateways(),
+        "triton_restarts": triton_restarts,
+        "envoy_restarts": envoy_restarts,
         "accepted": plane.publisher.settled(),
-        "problem": plane.publisher.problem,
+        "problem": plane.problem,
     }

@@ -1,14 +1,15 @@
 """Pure functions: from what each endpoint should do to Envoy's clusters and routes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from millrace_serving.envoy.bootstrap import static_cluster
+from millrace_serving.envoy.upstreams import cluster, typed
 
 TOTAL = 10_000
 """Sum of the weights of every split; kept the same, so that a growing canary moves nobody back."""
 CLUSTER = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
+PREVIOUS_HOSTS = "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
 ROUTES = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
 
 
@@ -31,18 +32,34 @@ class Split:
         return {name for name, _ in self.arms} | ({self.mirror[0]} if self.mirror else set())
 
 
-def clusters(revisions: Iterable[str], triton_port: int) -> list[dict[str, Any]]:
-    """One cluster per revision, all on the one Triton: the cluster's name is the model's name."""
-    return [{"@type": CLUSTER, **static_cluster(name, triton_port)} for name in sorted(revisions)]
+@dataclass(frozen=True)
+class Ways:
+    """How requests reach Triton, the same for all endpoints."""
+
+    triton: Callable[[str], tuple[str, int]]
+    """Host and port of the Triton that has a revision."""
+    hosts: tuple[str, ...]
+    """Host headers that are answered."""
+    seconds: float
+    """Longest time for one inference request."""
+    retry_on: str = "connect-failure,refused-stream,reset-before-request"
+    """Only when Triton could not be reached at all, as while it restarts."""
+    retries: int = 3
 
 
-def route_tables(splits: Sequence[Split], hosts: Sequence[str], seconds: float) -> list[dict[str, Any]]:
+def clusters(revisions: Iterable[str], ways: Ways) -> list[dict[str, Any]]:
+    """One cluster per revision, on one Triton or on several: the cluster's name is the model's name."""
+    found = ((name, *ways.triton(name)) for name in sorted(revisions))
+    return [{"@type": CLUSTER, **cluster(name, port, host)} for name, host, port in found]
+
+
+def route_tables(splits: Sequence[Split], ways: Ways) -> list[dict[str, Any]]:
     """The tables `inference` (public paths, split and mirror) and `shadow` (mirrored requests)."""
     ordered = sorted(splits, key=lambda split: split.wire)
-    public = [route for split in ordered for route in _public(split, seconds)]
-    mirrored = [_mirrored(split, seconds) for split in ordered if split.mirror]
+    public = [route for split in ordered for route in _public(split, ways)]
+    mirrored = [_mirrored(split, ways.seconds) for split in ordered if split.mirror]
     return [
-        _table("inference", list(hosts), [*_health(), *public]),
+        _table("inference", list(ways.hosts), [*_health(), *public]),
         _table("shadow", ["*"], mirrored),
     ]
 
@@ -65,11 +82,11 @@ def _health() -> list[dict[str, Any]]:
     return [{"match": {"path": path}, "direct_response": {"status": 200}} for path in paths]
 
 
-def _public(split: Split, seconds: float) -> list[dict[str, Any]]:
+def _public(split: Split, ways: Ways) -> list[dict[str, Any]]:
     path = f"/v2/models/{split.wire}"
-    described = {"cluster": split.arms[0][0], "timeout": f"{seconds}s"}
+    described = {"cluster": split.arms[0][0], "timeout": f"{ways.seconds}s"}
     return [
-        _route(split, f"{path}/infer", "POST", _infer(split, seconds)),
+        _route(split, f"{path}/infer", "POST", _infer(split, ways)),
         _route(split, path, "GET", described | {"path_rewrite": "/v2/models/%UPSTREAM_CLUSTER%"}),
         _route(
             split, f"{path}/ready", "GET", described | {"path_rewrite": "/v2/models/%UPSTREAM_CLUSTER%/ready"}
@@ -86,7 +103,7 @@ def _metadata(split: Split) -> dict[str, Any]:
     return {"filter_metadata": {"millrace": {"project": split.project, "endpoint": split.endpoint}}}
 
 
-def _infer(split: Split, seconds: float) -> dict[str, Any]:
+def _infer(split: Split, ways: Ways) -> dict[str, Any]:
     salted = {"pattern": {"regex": "^(.*)$"}, "substitution": f"{split.salt}|\\1"}
     action: dict[str, Any] = {
         "weighted_clusters": {
@@ -95,8 +112,8 @@ def _infer(split: Split, seconds: float) -> dict[str, Any]:
         },
         "hash_policy": [{"header": {"header_name": "x-millrace-key", "regex_rewrite": salted}}],
         "path_rewrite": "/v2/models/%UPSTREAM_CLUSTER%/infer",
-        "timeout": f"{seconds}s",
-        "retry_policy": _retries(),
+        "timeout": f"{ways.seconds}s",
+        "retry_policy": _retries(ways),
     }
     if split.mirror:
         copied = {"numerator": round(split.mirror[1] * 10_000), "denominator": "MILLION"}
@@ -106,10 +123,19 @@ def _infer(split: Split, seconds: float) -> dict[str, Any]:
     return action
 
 
-def _retries() -> dict[str, Any]:
-    """Only when Triton could not be reached at all, as while it restarts."""
-    backoff = {"base_interval": "0.1s", "max_interval": "0.5s"}
-    return {"retry_on": "connect-failure", "num_retries": 3, "retry_back_off": backoff}
+def _retries(ways: Ways) -> dict[str, Any]:
+    """Another pod first, if the revision has one."""
+    elsewhere = {
+        "name": "envoy.retry_host_predicates.previous_hosts",
+        "typed_config": typed(PREVIOUS_HOSTS),
+    }
+    return {
+        "retry_on": ways.retry_on,
+        "num_retries": ways.retries,
+        "retry_back_off": {"base_interval": "0.1s", "max_interval": "0.5s"},
+        "retry_host_predicate": [elsewhere],
+        "host_selection_retry_max_attempts": 3,
+    }
 
 
 def _mirrored(split: Split, seconds: float) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 from millrace_core.log import log
 from millrace_serving.envoy import manifests
 from millrace_serving.envoy.discovery import Discovery
-from millrace_serving.envoy.manifests import Split
+from millrace_serving.envoy.manifests import Split, Ways
 
 Read = Callable[[], Awaitable[tuple[Sequence[Split], Sequence[str]]]]
 TABLES = ("inference", "shadow")
@@ -16,13 +16,9 @@ TABLES = ("inference", "shadow")
 class Publisher:
     """Owner of what discovery says."""
 
-    def __init__(
-        self, discovery: Discovery, triton_port: int, hosts: Sequence[str], seconds: float, patience: float
-    ) -> None:
+    def __init__(self, discovery: Discovery, ways: Ways, patience: float) -> None:
         self.discovery = discovery
-        self.triton_port = triton_port
-        self.hosts = hosts
-        self.seconds = seconds
+        self.ways = ways
         self.patience = patience
         self.problem: str | None = None
         self._lock = asyncio.Lock()
@@ -37,11 +33,11 @@ class Publisher:
         async with self._lock:
             splits, loaded = await read()
             wanted = set(loaded) | {name for split in splits for name in split.revisions}
-            tables = manifests.route_tables(splits, self.hosts, self.seconds)
+            tables = manifests.route_tables(splits, self.ways)
             before = {item["name"] for item in self.discovery.resources.get("clusters", [])}
-            done = await self._offer({"clusters": manifests.clusters(wanted | before, self.triton_port)})
+            done = await self._offer({"clusters": manifests.clusters(wanted | before, self.ways)})
             done = await self._offer(dict(zip(TABLES, tables, strict=True))) and done
-            done = await self._offer({"clusters": manifests.clusters(wanted, self.triton_port)}) and done
+            done = await self._offer({"clusters": manifests.clusters(wanted, self.ways)}) and done
             self._note(done)
             return done
 

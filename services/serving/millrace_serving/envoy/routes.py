@@ -1,12 +1,12 @@
-"""REST discovery for Envoy: who asks proves it with the token in its node metadata."""
+"""REST discovery for Envoy, which shows its own token at every poll."""
 
 from typing import Any
 
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
 
-from millrace_core.auth import Permit
-from millrace_core.errors import BadInput, Forbidden, Unauthorized
+from millrace_core.auth import CurrentActor, permit
+from millrace_core.errors import BadInput, Forbidden
 from millrace_serving.envoy.discovery import Discovery
 
 router = APIRouter(tags=["discovery"], include_in_schema=False)
@@ -15,24 +15,11 @@ GATEWAY = "gateway"
 """The one role that polls: who else did would be waited for like a gateway that does not accept."""
 
 
-class NodePermit(Permit):
-    """Like `permit`, with the token in the body's node.metadata.token: Envoy's polls can carry no header."""
-
-    async def __call__(self, request: Request) -> None:  # type: ignore[override]
-        body = _parsed(await request.body())
-        actor = request.app.state.tokens.actor(
-            str(_object(_object(body, "node"), "metadata").get("token", ""))
-        )
-        if actor is None:
-            raise Unauthorized("The node's metadata carries no valid token.")
-        if actor.role != GATEWAY or not actor.may(self.permission):
-            raise Forbidden(f"The token '{actor.name}' is not a gateway's.")
-        request.state.discovery = body
-
-
-def _object(body: dict[str, Any], name: str) -> dict[str, Any]:
-    found = body.get(name)
-    return found if isinstance(found, dict) else {}
+async def _gateway(request: Request, actor: CurrentActor) -> None:
+    """Only a gateway polls, and what it asks is an object. Raises: Forbidden, BadInput."""
+    if actor.role != GATEWAY:
+        raise Forbidden(f"The token '{actor.name}' is not a gateway's.")
+    request.state.discovery = _parsed(await request.body())
 
 
 def _parsed(body: bytes) -> dict[str, Any]:
@@ -40,12 +27,12 @@ def _parsed(body: bytes) -> dict[str, Any]:
         found = orjson.loads(body)
     except ValueError as error:
         raise BadInput("The body is not JSON.") from error
-    if not isinstance(found, dict):
+    if not isinstance(found, dict) or not isinstance(found.get("node"), dict):
         raise BadInput("The body is not a discovery request.")
     return found
 
 
-GUARD = [Depends(NodePermit("serving.discovery.read"))]
+GUARD = [permit("serving.discovery.read"), Depends(_gateway)]
 
 
 @router.post("/v3/discovery:clusters", dependencies=GUARD)

@@ -9,9 +9,10 @@ from typing import Any
 from fastapi import FastAPI
 
 from millrace_core.errors import Unavailable
+from millrace_core.log import log
 from millrace_serving.endpoints import queries as endpoints
 from millrace_serving.endpoints.wire import revision_name, wanted
-from millrace_serving.plane import Plane
+from millrace_serving.plane import NotYet, Plane
 from millrace_serving.rollouts import evidence, queries
 from millrace_serving.rollouts.judge import Judgement, judge, quality, same_tensors
 from millrace_serving.rollouts.plan import Step, steps
@@ -38,8 +39,11 @@ class Rollouts(Transitions):
         async with self.read() as session:
             waiting = [r for r in await queries.all_in_flight(session) if r.state == State.LOADING]
         for item in waiting:
-            async with self.lock(item.project, item.endpoint):
-                await self._load(item.project, item.endpoint)
+            try:
+                async with self.lock(item.project, item.endpoint):
+                    await self._load(item.project, item.endpoint)
+            except Unavailable as error:
+                log.info("candidate waits", endpoint=item.endpoint, rollout=item.number, reason=error.detail)
 
     async def _load(self, project: str, name: str) -> None:
         """Load the candidate of an endpoint's rollout, and begin its first step; idempotent."""
@@ -68,13 +72,15 @@ class Rollouts(Transitions):
             item = wanted(endpoint, await endpoints.revision(session, endpoint, rollout.revision))
         plane.busy.add(item.name)
         try:
-            await plane.models.load(item)
+            await plane.load(item)
             async with self.app.state.sessions.begin() as session:
                 loaded = await endpoints.revision(session, endpoint, rollout.revision)
                 await endpoints.set_loaded(session, loaded, Loaded.READY)
             return None
         except LoadFailed as error:
             return str(error)
+        except NotYet as error:
+            raise Unavailable(f"The candidate is on its way: {error}.") from error
         except Exception as error:
             return self._again((endpoint.project, endpoint.name, rollout.number), error)
         finally:

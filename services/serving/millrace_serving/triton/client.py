@@ -1,4 +1,4 @@
-"""Speak to our Triton over HTTP: load, unload, and a real inference; foreign errors end here."""
+"""Speak to a Triton of ours over HTTP: load, unload, and a real inference; foreign errors end here."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,10 +18,10 @@ class TritonError(Exception):
 
 
 class Triton:
-    """One Triton server on loopback."""
+    """One Triton server."""
 
-    def __init__(self, port: int, secret: str) -> None:
-        self._client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=5.0)
+    def __init__(self, url: str, secret: str = "") -> None:
+        self._client = httpx.AsyncClient(base_url=url, trust_env=False, timeout=5.0)
         self._admin = {ADMIN_HEADER: secret}
 
     async def live(self) -> bool:

@@ -1,0 +1,152 @@
+"""Pure functions: Envoy's listeners, with the filters on the way and the prediction log."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from millrace_serving.envoy.upstreams import LOOPBACK, address, tls, typed
+
+Part = dict[str, Any]
+LUA = (Path(__file__).parent / "prediction_log.lua").read_text()
+MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+OTEL = "envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig"
+HEADER_LENGTH = "inference-header-content-length"
+ADMIN = "admin"
+"""Name of the cluster that is Envoy's own admin page."""
+
+LOGGED = {
+    "request_id": "%REQ(x-request-id)%",
+    "revision": "%UPSTREAM_CLUSTER%",
+    "endpoint": "%METADATA(ROUTE:millrace:endpoint)%",
+    "project": "%METADATA(ROUTE:millrace:project)%",
+    "key": "%REQ(x-millrace-key)%",
+    "event_time": "%REQ(x-millrace-event-time)%",
+    "status": "%RESPONSE_CODE%",
+    "flags": "%RESPONSE_FLAGS%",
+    "details": "%RESPONSE_CODE_DETAILS%",
+    "duration_ms": "%DURATION%",
+    "response": "%DYNAMIC_METADATA(millrace:response)%",
+    "request_skipped": "%DYNAMIC_METADATA(millrace:request_skipped)%",
+    "response_skipped": "%DYNAMIC_METADATA(millrace:response_skipped)%",
+    "request_json_length": f"%REQ({HEADER_LENGTH})%",
+    "response_json_length": f"%RESP({HEADER_LENGTH})%",
+}
+"""Attributes of one prediction log record; its body is the request; what is missing reads "-"."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One way in for inference requests, and how its answers are logged."""
+
+    name: str
+    port: int
+    routes: Part
+    """Where the route table comes from."""
+    request_seconds: float
+    flush_seconds: float
+    host: str = LOOPBACK
+    certificate: Path | None = None
+    """File that tells Envoy where its certificate is; None: plain HTTP."""
+
+    @property
+    def public(self) -> bool:
+        return self.name == "inference"
+
+
+def entry(item: Entry) -> Part:
+    """The listener of one way in."""
+    chain: Part = {"filters": [_http(_inference(item))]}
+    if item.certificate is not None:
+        chain["transport_socket"] = tls(item.certificate)
+    return {
+        "name": item.name,
+        "address": address(item.port, item.host),
+        "per_connection_buffer_limit_bytes": 1048576,
+        "filter_chains": [chain],
+    }
+
+
+def _http(manager: Part) -> Part:
+    return {"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}
+
+
+def _router() -> Part:
+    return {
+        "name": "envoy.filters.http.router",
+        "typed_config": typed("envoy.extensions.filters.http.router.v3.Router"),
+    }
+
+
+def _inference(item: Entry) -> Part:
+    lua = typed("envoy.extensions.filters.http.lua.v3.Lua", default_source_code={"inline_string": LUA})
+    return typed(
+        MANAGER,
+        stat_prefix=item.name,
+        rds={"route_config_name": item.name, "config_source": item.routes},
+        normalize_path=True,
+        merge_slashes=True,
+        path_with_escaped_slashes_action="REJECT_REQUEST",
+        strip_any_host_port=True,
+        use_remote_address=item.public,
+        preserve_external_request_id=True,
+        always_set_request_id_in_response=True,
+        request_id_extension={"typed_config": _request_ids()},
+        request_timeout=f"{item.request_seconds}s",
+        request_headers_timeout="5s",
+        common_http_protocol_options={
+            "idle_timeout": "300s",
+            "headers_with_underscores_action": "REJECT_REQUEST",
+        },
+        access_log=[_prediction_log(item)],
+        http_filters=[{"name": "envoy.filters.http.lua", "typed_config": lua}, _router()],
+    )
+
+
+def _request_ids() -> Part:
+    """Request ids as they came: the usual trace mark inside them would part a request from its mirror."""
+    return typed("envoy.extensions.request_id.uuid.v3.UuidRequestIdConfig", pack_trace_reason=False)
+
+
+def _prediction_log(item: Entry) -> Part:
+    """The logger; `common_config`, because beside it Envoy 1.40 flushes once a second whatever it is told."""
+    values = [{"key": key, "value": {"string_value": value}} for key, value in LOGGED.items()]
+    values.append({"key": "listener", "value": {"string_value": item.name}})
+    config = typed(
+        OTEL,
+        common_config={
+            "log_name": "predictions",
+            "transport_api_version": "V3",
+            "grpc_service": {"envoy_grpc": {"cluster_name": "otlp"}, "timeout": "5s"},
+            "buffer_size_bytes": 262144,
+            "buffer_flush_interval": f"{item.flush_seconds}s",
+        },
+        stat_prefix=f"{item.name}.",
+        disable_builtin_labels=True,
+        body={"string_value": "%DYNAMIC_METADATA(millrace:request)%"},
+        attributes={"values": values},
+    )
+    post = {"header_filter": {"header": {"name": ":method", "string_match": {"exact": "POST"}}}}
+    return {"name": "envoy.access_loggers.open_telemetry", "filter": post, "typed_config": config}
+
+
+def stats(port: int) -> Part:
+    """GET /ready and /stats for probes and Prometheus; the rest of the admin page stays on loopback."""
+    get = [{"name": ":method", "string_match": {"exact": "GET"}}]
+    routes = [
+        {"match": {"path": path, "headers": get}, "route": {"cluster": ADMIN}}
+        for path in ("/ready", "/stats", "/stats/prometheus")
+    ]
+    table = {"name": "stats", "virtual_hosts": [{"name": "all", "domains": ["*"], "routes": routes}]}
+    manager = typed(
+        MANAGER,
+        stat_prefix="stats",
+        route_config=table,
+        normalize_path=True,
+        http_filters=[_router()],
+    )
+    return {
+        "name": "stats",
+        "address": address(port, "0.0.0.0"),  # noqa: S104 - the listener is made for the pod's network
+        "filter_chains": [{"filters": [_http(manager)]}],
+        "ignore_global_conn_limit": True,
+    }

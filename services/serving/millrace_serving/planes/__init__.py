@@ -1,0 +1,1 @@
+"""The two data planes: processes on a laptop, pods in a cluster."""

@@ -1,0 +1,142 @@
+"""The data plane of a laptop: one Triton and one Envoy, processes that outlive a crash of this service."""
+
+import asyncio
+import json
+
+from fastapi import FastAPI
+
+from millrace_core.log import log
+from millrace_serving.envoy.bootstrap import Gateway, bootstrap
+from millrace_serving.envoy.counters import EnvoyAdmin
+from millrace_serving.envoy.manifests import Ways
+from millrace_serving.envoy.upstreams import LOOPBACK
+from millrace_serving.plane import Plane
+from millrace_serving.processes import ports
+from millrace_serving.processes.supervised import Launch, Supervised, inherited
+from millrace_serving.triton import installation, source
+from millrace_serving.triton.client import Triton
+from millrace_serving.triton.controller import Models
+from millrace_serving.triton.repository import Wanted
+
+
+class LocalPlane(Plane):
+    """Triton and Envoy on loopback."""
+
+    def __init__(self, app: FastAPI) -> None:
+        settings = app.state.settings
+        self.ports = ports.settle(settings)
+        super().__init__(
+            app,
+            Ways(
+                triton=lambda _: (LOOPBACK, self.ports["triton_port"]),
+                hosts=tuple(host for host in settings.allowed_hosts if host),
+                seconds=settings.inference_seconds,
+                retry_on=settings.retry_on,
+                retries=settings.connection_retries,
+            ),
+        )
+        self.triton = Triton(f"http://{LOOPBACK}:{self.ports['triton_port']}", installation.secret(settings))
+        self.models = Models(settings, self.triton, self._fetch)
+        self.admin = EnvoyAdmin(f"http://{LOOPBACK}:{self.ports['envoy_admin_port']}")
+        run, logs = self.settings.home / "run", self.settings.folder / "logs"
+        self.triton_process = Supervised(
+            "triton", run / "triton.json", logs / "triton.log", self._launch_triton, 3.0, self._sweep
+        )
+        self.envoy_process = Supervised(
+            "envoy", run / "envoy.json", logs / "envoy.log", self._launch_envoy, 2.0
+        )
+
+    @property
+    def inference_url(self) -> str:
+        return f"http://{LOOPBACK}:{self.ports['gateway_port']}"
+
+    def _launch_triton(self) -> Launch:
+        return installation.launch(self.settings, self.ports)
+
+    def _sweep(self) -> None:
+        installation.sweep_shared_memory(installation.identity(self.settings))
+
+    def _launch_envoy(self) -> Launch:
+        text = json.dumps(bootstrap(self._gateway()))
+        path = self.settings.folder / "envoy.json"
+        path.touch(mode=0o600)
+        path.write_text(text)
+        argv = [
+            str(self.settings.envoy_binary),
+            "-c",
+            str(path),
+            "--concurrency",
+            "1",
+            "--disable-hot-restart",
+        ]
+        argv += ["--reject-unknown-dynamic-fields", "--log-level", "warn"]
+        return Launch(argv, inherited(), marker=str(path), content=text)
+
+    def _gateway(self) -> Gateway:
+        return Gateway(
+            inference_port=self.ports["gateway_port"],
+            shadow_port=self.ports["shadow_port"],
+            admin_port=self.ports["envoy_admin_port"],
+            discovery_port=self.settings.port,
+            otlp_port=self.settings.otlp_port,
+            token=self.settings.gateway_token.get_secret_value(),
+            flush_seconds=self.settings.log_flush_seconds,
+            request_seconds=30.0,
+        )
+
+    async def _fetch(self, item: Wanted) -> bytes:
+        registry = self.app.state.apis.registry
+        await source.release(registry, item.project, item.model, item.version, item.digest)
+        return b"".join([chunk async for chunk in source.chunks(registry, item.project, item.digest)])
+
+    async def start(self) -> None:
+        """Adopt what runs; what does not is started by the first pass."""
+        await asyncio.gather(self.triton_process.adopt(), self.envoy_process.adopt())
+        await self.publish()
+
+    async def supervise(self) -> None:
+        if await self.triton_process.ensure():
+            self.models.forget()
+            self.wake.set()
+        if not self.envoy_process.running:
+            self.discovery.forget_nodes()
+        await self.envoy_process.ensure()
+
+    async def keep_models(self) -> None:
+        if not (self.triton_process.running and await self.triton.live()):
+            return
+        await self.models.keep(self.read_wanted, lambda: set(self.busy))
+
+    async def load(self, item: Wanted) -> None:
+        await self.models.load(item)
+
+    async def counts(self) -> dict[str, dict[str, int]]:
+        record = self.envoy_process.record
+        fresh = await self.admin.counts() if record and self.envoy_process.running else None
+        return {f"{record.pid}-{record.started}": fresh} if record and fresh is not None else {}
+
+    async def restarts(self) -> tuple[int, int]:
+        return self.triton_process.restarts, self.envoy_process.restarts
+
+    async def gateways(self) -> int:
+        return int(self.envoy_process.running)
+
+    async def ready(self) -> str | None:
+        if not self.triton_process.running or not await self.triton.live():
+            return "Triton is starting"
+        if not await self.admin.ready():
+            return "Envoy is starting"
+        if self.publisher.problem:
+            return self.publisher.problem
+        items = await self.read_wanted()
+        missing = [item.name for item in items if item.name not in self.models.healthy]
+        return f"not loaded yet: {', '.join(missing[:5])}" if missing else None
+
+    async def stop(self) -> None:
+        """An orderly end takes the data plane with it; only a crash leaves it running."""
+        if self.envoy_process.running:
+            await self.totals()
+        await asyncio.gather(self.envoy_process.stop(), self.triton_process.stop())
+        await self.admin.close()
+        await self.triton.close()
+        log.info("the data plane is stopped")
