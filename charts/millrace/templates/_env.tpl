@@ -17,7 +17,7 @@
 - {name: MILLRACE_WORKLOADS_NAMESPACE, value: {{ include "millrace.workloads" .root }}}
 - {name: MILLRACE_ALLOWED_HOSTS, value: {{ include "millrace.hosts" (dict "root" .root "components" (eq .component "serving" | ternary (list "serving" "gateway") (list .component)) "more" .root.Values.gateway.hosts) | squote }}}
 - {name: MILLRACE_ISSUERS_FILE, value: /etc/millrace/issuers.json}
-{{ include "millrace.env.client" .root }}
+{{- include "millrace.env.client" .root }}
 {{ include "millrace.env.database" . }}
 {{- with (.values.storage | default dict).url }}
 - {name: MILLRACE_STORAGE_URL, value: {{ . | quote }}}

@@ -71,7 +71,9 @@ spec:
   {{- include "millrace.confined" . | nindent 2 }}
   env:
     {{- include "millrace.env" . | nindent 4 }}
-    {{- include (print "millrace.env." .component) .root | nindent 4 }}
+    {{- with include (print "millrace.env." .component) .root }}
+    {{- . | nindent 4 }}
+    {{- end }}
     {{- with .values.extraEnv }}
     {{- toYaml . | nindent 4 }}
     {{- end }}

@@ -1,0 +1,34 @@
+{{/* Sentences that NOTES.txt says loudly. */}}
+{{- define "millrace.notes.port" -}}
+{{- get (dict "registry" "8081" "training" "8082" "serving" "8083" "monitoring" "8084" "controller" "8085") . -}}
+{{- end -}}
+
+{{- define "millrace.notes.warnings" -}}
+{{- if .Values.embeddedPostgres.enabled }}
+
+WARNING: the embedded PostgreSQL has no backup and no second pod. It is not for production; see values-production.yaml.
+{{- end }}
+{{- if not .Values.persistence.enabled }}
+
+WARNING: persistence.enabled is false. EVERYTHING IS LOST when a pod ends: models, data, decisions, prediction logs.
+{{- end }}
+{{- if not .Values.tls.existingSecret }}
+
+WARNING: no TLS. Everything, tokens included, crosses the network in plaintext; set tls.existingSecret.
+{{- else }}
+
+Note: TLS ends at {{ include "millrace.fullname" . }}-edge; between the pods of Millrace it is plaintext, behind network policies.
+{{- end }}
+{{- if hasSuffix "triton-test" .Values.triton.image.repository }}
+
+WARNING: Triton is the test image (24.10, Python backend). It is not for production; see values-production.yaml.
+{{- end }}
+{{- if not .Values.networkPolicy.enabled }}
+
+WARNING: networkPolicy.enabled is false. Any pod of the cluster may talk to these.
+{{- end }}
+{{- if and (gt (int .Values.triton.replicas) 1) (ne .Values.triton.autoscaling.kind "none") }}
+
+Note: the autoscaling of Triton needs a metrics adapter that serves queue times; without one it stays at its fewest pods.
+{{- end }}
+{{- end -}}

@@ -1,0 +1,80 @@
+{{/* Envoy with TLS in front of everything: /registry/… to the registry, and so on; all else is inference. */}}
+{{- define "millrace.edge.config" -}}
+admin:
+  address: {socket_address: {address: 127.0.0.1, port_value: 9901}}
+static_resources:
+  listeners:
+    - name: https
+      address: {socket_address: {address: 0.0.0.0, port_value: 8443}}
+      filter_chains:
+        - transport_socket:
+            name: envoy.transport_sockets.tls
+            typed_config:
+              "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
+              common_tls_context:
+                alpn_protocols: [h2, http/1.1]
+                tls_params: {tls_minimum_protocol_version: TLSv1_2}
+                tls_certificate_sds_secret_configs:
+                  - name: certificate
+                    sds_config: {path_config_source: {path: /etc/envoy/certificate.yaml}}
+          filters:
+            - name: envoy.filters.network.http_connection_manager
+              typed_config:
+                "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+                stat_prefix: edge
+                normalize_path: true
+                merge_slashes: true
+                path_with_escaped_slashes_action: REJECT_REQUEST
+                headers_with_underscores_action: REJECT_REQUEST
+                stream_idle_timeout: 300s
+                request_headers_timeout: 30s
+                http_filters:
+                  - name: envoy.filters.http.router
+                    typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
+                route_config:
+                  virtual_hosts:
+                    - name: all
+                      domains: ["*"]
+                      routes:
+                        {{- range list "registry" "training" "serving" "monitoring" "controller" }}
+                        - match: {prefix: /{{ . }}/}
+                          route: {cluster: {{ . }}, prefix_rewrite: /, host_rewrite_literal: {{ include "millrace.fullname" $ }}-{{ . }}, timeout: 900s}
+                        {{- end }}
+                        - match: {prefix: /}
+                          route: {cluster: gateway, host_rewrite_literal: {{ include "millrace.fullname" $ }}-gateway, timeout: 60s}
+    - name: metrics
+      address: {socket_address: {address: 0.0.0.0, port_value: 9902}}
+      filter_chains:
+        - filters:
+            - name: envoy.filters.network.http_connection_manager
+              typed_config:
+                "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
+                stat_prefix: metrics
+                http_filters:
+                  - name: envoy.filters.http.router
+                    typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
+                route_config:
+                  virtual_hosts:
+                    - name: all
+                      domains: ["*"]
+                      routes:
+                        {{- range list "/ready" "/stats/prometheus" }}
+                        - match: {path: {{ . }}, headers: [{name: ":method", string_match: {exact: GET}}]}
+                          route: {cluster: admin}
+                        {{- end }}
+  clusters:
+    - name: admin
+      type: STATIC
+      load_assignment:
+        cluster_name: admin
+        endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: 9901}}}}]}]
+    {{- range list "registry" "training" "serving" "monitoring" "controller" "gateway" }}
+    - name: {{ . }}
+      type: STRICT_DNS
+      dns_lookup_family: V4_PREFERRED
+      connect_timeout: 2s
+      load_assignment:
+        cluster_name: {{ . }}
+        endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: {{ include "millrace.address" (dict "root" $ "component" .) }}.{{ $.Values.clusterDomain }}, port_value: {{ eq . "gateway" | ternary 8000 8080 }}}}}}]}]
+    {{- end }}
+{{- end -}}
