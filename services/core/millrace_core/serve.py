@@ -1,4 +1,4 @@
-"""Run one service: `python -m millrace_core.serve millrace_registry.main`."""
+"""Run one service: `python -m millrace_core.serve millrace_registry.main`, or the one of MILLRACE_SERVICE."""
 
 import importlib
 import os
@@ -28,7 +28,8 @@ def _watch(parent: int) -> None:
 def main() -> None:
     """Start the module's app with settings from the environment: one worker, on loopback by default."""
     end_with_parent()
-    module = importlib.import_module(sys.argv[1])
+    named = sys.argv[1] if len(sys.argv) > 1 else f"millrace_{os.environ['MILLRACE_SERVICE']}.main"
+    module = importlib.import_module(named)
     app = module.build()
     settings = app.state.settings
     uvicorn.run(
