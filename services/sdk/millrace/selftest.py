@@ -1,0 +1,127 @@
+"""A tiny real loop from rows to a prediction, which tells whether an installation works: `python -m millrace.selftest`.
+
+It runs what `helm test` runs. The loop, its endpoint and its pods are removed afterwards; data and decisions stay,
+as they always do.
+"""
+
+import contextlib
+import csv
+import os
+import random
+import secrets
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from millrace.client import ApiError, Millrace
+from millrace.delivery import push
+
+PREFIX = "selftest-"
+ROWS = 400
+PATIENCE = float(os.environ.get("MILLRACE_SELFTEST_SECONDS", "300"))
+"""Seconds that the run may take: a cluster that pulls images first needs more than the work itself."""
+
+
+class Failed(Exception):
+    """The platform answered, but not as it should."""
+
+
+def document(name: str) -> dict[str, Any]:
+    """A loop that learns as little as can be learned: one trial on two columns."""
+    return {
+        "apiVersion": "millrace.dev/v1alpha1",
+        "kind": "ModelLoop",
+        "metadata": {"name": name},
+        "spec": {
+            "task": "binary",
+            "target": "label",
+            "data": {"dataset": name, "feedback": False},
+            "training": {"search": {"trials": 1}, "folds": 2, "executor": "inline"},
+        },
+    }
+
+
+def write_rows(path: Path) -> list[dict[str, Any]]:
+    """Rows whose label is nearly the sign of a sum; the same ones every time."""
+    rng = random.Random(7)
+    rows = [{"a": round(rng.gauss(0, 1), 4), "b": round(rng.gauss(0, 1), 4)} for _ in range(ROWS)]
+    labelled = [row | {"label": int(row["a"] + row["b"] + rng.gauss(0, 0.3) > 0)} for row in rows]
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, ["a", "b", "label"])
+        writer.writeheader()
+        writer.writerows(labelled)
+    return rows
+
+
+def require(good: bool, otherwise: str) -> None:
+    """Raises: Failed with the sentence *otherwise*."""
+    if not good:
+        raise Failed(otherwise)
+
+
+def predict(client: Millrace, name: str, row: dict[str, Any], deadline: float) -> float:
+    """One prediction through the gateway, asked again until the route has arrived everywhere."""
+    while True:
+        try:
+            return float(client.serving.predict(name, [row])["predictions"][0])
+        except ApiError as error:
+            if error.status < 500 or time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+
+
+def run(client: Millrace, say: Any = print) -> None:
+    """The whole loop. Raises: ApiError, TimeoutError, Failed."""
+    began = time.monotonic()
+
+    def tell(what: str) -> None:
+        say(f"{time.monotonic() - began:6.1f} s  {what}", flush=True)
+
+    client.registry.put_project(client.project, "Self-tests of the installation.")
+    sweep(client)
+    name = PREFIX + secrets.token_hex(3)
+    try:
+        client.controller.apply(document(name))
+        tell(f"loop {name} is declared")
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "rows.csv"
+            rows = write_rows(path)
+            result = push(client, name, path)
+        require(result["accepted"], f"the rows were refused: {result['report']}")
+        tell("the rows are accepted")
+        ended = client.controller.await_run(name, 1, timeout=PATIENCE)
+        require(ended["state"] == "promoted", f"the run ended {ended['state']}: {ended['message']}")
+        tell("a model is trained, gated and rolled out")
+        high = predict(client, name, {"a": 2.0, "b": 2.0}, began + PATIENCE)
+        low = predict(client, name, {"a": -2.0, "b": -2.0}, began + PATIENCE)
+        require(
+            high > 0.5 > low,
+            f"the predictions make no sense: {high} and {low}, learned from {len(rows)} rows",
+        )
+        tell(f"it predicts: {high:.3f} and {low:.3f}")
+    finally:
+        with contextlib.suppress(ApiError):
+            client.controller.delete(name)
+    tell("done; the loop is deleted")
+
+
+def sweep(client: Millrace) -> None:
+    """Delete loops that an interrupted test left."""
+    for loop in client.controller.loops():
+        if loop["name"].startswith(PREFIX):
+            with contextlib.suppress(ApiError):
+                client.controller.delete(loop["name"])
+
+
+def main() -> None:
+    """Run it; exit 1 with one sentence if something does not work."""
+    try:
+        run(Millrace.from_environment())
+    except (ApiError, TimeoutError, Failed) as error:
+        sys.exit(f"The self-test failed: {error}")
+
+
+if __name__ == "__main__":
+    main()
