@@ -15,7 +15,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-TOKENS = {"user": "admin", "training": "training", "viewer": "viewer"}
+TOKENS = {"user": "admin", "training": "training", "viewer": "viewer", "job": "training"}
 
 
 def headers(name: str = "user") -> dict[str, str]:
@@ -51,10 +51,11 @@ def background() -> Callable[[FastAPI], tuple[str, Callable[[], None]]]:
     return in_thread
 
 
-def in_thread(app: FastAPI) -> tuple[str, Callable[[], None]]:
+def in_thread(app: FastAPI, port: int = 0) -> tuple[str, Callable[[], None]]:
     """Serve *app* from a thread; returns its URL and how to stop it."""
     listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, lifespan="on"))
     thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
     thread.start()

@@ -26,7 +26,7 @@ class Step:
 
     def job(self, kind: str, spec: dict[str, Any]) -> dict[str, Any]:
         """Submit a job, wait for its end while telling of it, and return it. Raises: JobFailed."""
-        asked = self.plan["limits"] | {"placement": self.plan.get("placement")}
+        asked = {"placement": self.plan.get("placement")} | self.plan["limits"]
         made = self.client.training.submit(
             kind, spec, self.key(), loop=self.loop, loop_run=self.number, **asked
         )

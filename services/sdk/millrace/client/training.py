@@ -44,7 +44,7 @@ class Training:
 
         *placement*: where in a cluster it may run, as a loop writes it; refused where there is no cluster.
         """
-        limits = {"memory_mb": memory_mb, "wall_seconds": wall_seconds}
+        limits: dict[str, Any] = {"memory_mb": memory_mb, "wall_seconds": wall_seconds}
         limits |= {"placement": placement} if placement else {}
         body = {"key": key, "kind": kind, "spec": spec, "limits": limits, "loop": loop, "loop_run": loop_run}
         made: dict[str, Any] = self.api.post("/v1/jobs", json=body)

@@ -1,0 +1,191 @@
+"""A cluster in memory that is as strict as a real one, and runs what is created as real processes of this machine."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from millrace_core.errors import Conflict, Forbidden, Unavailable
+
+Manifest = dict[str, Any]
+GRACE_SECONDS = 10.0
+
+
+class Running:
+    """One object, the process of its pod, and what a test decrees about it."""
+
+    def __init__(self, manifest: Manifest, process: subprocess.Popen | None, log: Path) -> None:
+        self.manifest, self.process, self.log = manifest, process, log
+        self.reason: str | None = None
+        self.disrupted = False
+        self.began = datetime.now(UTC).isoformat()
+
+    @property
+    def name(self) -> str:
+        return self.manifest["metadata"]["name"]
+
+    @property
+    def code(self) -> int | None:
+        return None if self.process is None else self.process.poll()
+
+
+class FakeCluster:
+    """Job, RayJob, Pod and Event of one namespace.
+
+    Attributes a test may set: *down* (the API server is away), *refuse* (why nothing may be created), *stuck* (the
+    state in which new pods stay: ("waiting", reason, message) or ("unschedulable", message)), *ray* (KubeRay is there).
+    """
+
+    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+        self.folder, self.environment = folder, environment
+        self.objects: dict[str, Running] = {}
+        self.created: list[str] = []
+        self.deleted: list[tuple[str, bool]] = []
+        self.events: list[Manifest] = []
+        self.down = self.ray = False
+        self.refuse = ""
+        self.stuck: tuple[str, ...] | None = None
+
+    async def create(self, manifest: Manifest, namespace: str) -> Manifest:
+        self._answer()
+        name = manifest["metadata"]["name"]
+        assert manifest["metadata"]["namespace"] == namespace
+        assert (manifest["apiVersion"], manifest["kind"]) in (("batch/v1", "Job"), ("ray.io/v1", "RayJob"))
+        if self.refuse:
+            raise Forbidden(self.refuse)
+        if name in self.objects:
+            raise Conflict(f'jobs.batch "{name}" already exists')
+        self.created.append(name)
+        process, log = None, self.folder / f"{name}.log"
+        if self.stuck is None and manifest["kind"] == "Job":
+            process = self._started(name, manifest["spec"]["template"]["spec"]["containers"][0], log)
+        self.objects[name] = Running(manifest, process, log)
+        return manifest | {"metadata": manifest["metadata"] | {"creationTimestamp": self.objects[name].began}}
+
+    def _started(self, name: str, container: Manifest, log: Path) -> subprocess.Popen:
+        place = self.folder / name
+        shutil.rmtree(place, ignore_errors=True)
+        place.mkdir(parents=True)
+        given = {item["name"]: item["value"] for item in container["env"]}
+        given.pop("MILLRACE_TOKEN_FILE")
+        environment = os.environ | given | {"MILLRACE_JOB_FOLDER": str(place)} | self.environment
+        command = [sys.executable, *container["command"][1:]]
+        with log.open("wb") as output:
+            return subprocess.Popen(
+                command, env=environment, stdout=output, stderr=output, start_new_session=True
+            )
+
+    async def list(
+        self, kind: str, namespace: str | None, labels: str = "", api_version: str = "v1", fields: str = ""
+    ) -> list[Manifest]:
+        self._answer()
+        if kind == "Event":
+            wanted = fields.split("involvedObject.name=")[1].split(",")[0]
+            return [item for item in self.events if item["involvedObject"]["name"] == wanted]
+        wanted = dict(item.split("=") for item in labels.split(","))
+        kept = [
+            item
+            for item in self.objects.values()
+            if wanted.items() <= item.manifest["metadata"]["labels"].items()
+        ]
+        if kind == "Pod":
+            return [self._pod(item) for item in kept]
+        return [self._work(item) for item in kept if item.manifest["kind"] == kind]
+
+    async def serves(self, group_version: str, kind: str) -> bool:
+        self._answer()
+        return self.ray and (group_version, kind) == ("ray.io/v1", "RayJob")
+
+    async def delete(
+        self, kind: str, name: str, namespace: str, api_version: str = "v1", foreground: bool = False
+    ) -> bool:
+        self._answer()
+        self.deleted.append((name, foreground))
+        item = self.objects.pop(name, None)
+        if item is not None:
+            self.end(item)
+        return item is not None
+
+    def _answer(self) -> None:
+        if self.down:
+            raise Unavailable("The cluster's API server does not answer.")
+
+    def end(self, item: Running) -> None:
+        """As a kubelet ends a pod: told, then killed."""
+        if item.process is None or item.process.poll() is not None:
+            return
+        item.process.terminate()
+        try:
+            item.process.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            item.process.kill()
+
+    def of(self, job: str) -> Running:
+        """The newest attempt of *job*."""
+        found = [
+            item
+            for item in self.objects.values()
+            if item.manifest["metadata"]["labels"]["millrace.dev/job"] == job
+        ]
+        return max(found, key=lambda item: item.began)
+
+    def kill(self, job: str) -> None:
+        """The whole pod at once, as when its machine burns."""
+        process = self.of(job).process
+        for line in Path("/proc").glob("[0-9]*/environ"):
+            try:
+                if f"MILLRACE_JOB_ID={job}".encode() in line.read_bytes():
+                    os.kill(int(line.parent.name), signal.SIGKILL)
+            except OSError:
+                continue
+        process.kill()
+        process.wait()
+
+    def _work(self, item: Running) -> Manifest:
+        conditions = []
+        if item.reason is not None or item.disrupted or item.code is not None:
+            good = item.reason is None and not item.disrupted and item.code == 0
+            reason = "PodFailurePolicy" if item.disrupted else "BackoffLimitExceeded"
+            failed = {"type": "Failed", "status": "True", "reason": reason, "message": "Job has failed"}
+            conditions = [{"type": "Complete", "status": "True"} if good else failed]
+        return item.manifest | {"status": {"conditions": conditions}}
+
+    def _pod(self, item: Running) -> Manifest:
+        template = (
+            item.manifest["spec"].get("template")
+            or item.manifest["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]
+        )
+        meta = {"name": f"{item.name}-abcde", "labels": template["metadata"]["labels"]}
+        return {"metadata": meta, "spec": template["spec"], "status": self._status(item)}
+
+    def _status(self, item: Running) -> Manifest:
+        if item.process is None:
+            return self._stuck_status()
+        target = {"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler"}
+        conditions = [target] if item.disrupted else []
+        state: Manifest = {"running": {"startedAt": item.began}}
+        if item.reason is not None or item.code is not None:
+            reason = item.reason or ("Completed" if item.code == 0 else "Error")
+            last = item.log.read_text()[-2048:]
+            ended = {"reason": reason, "exitCode": item.code or 0, "message": last, "startedAt": item.began}
+            state = {"terminated": ended}
+        return {"conditions": conditions, "containerStatuses": [{"name": "job", "state": state}]}
+
+    def _stuck_status(self) -> Manifest:
+        if self.stuck is None:
+            return {}
+        if self.stuck[0] == "unschedulable":
+            condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable"}
+            return {"conditions": [condition | {"message": self.stuck[1]}]}
+        waiting = {"reason": self.stuck[1], "message": self.stuck[2]}
+        return {"containerStatuses": [{"name": "job", "state": {"waiting": waiting}}]}
+
+    def close(self) -> None:
+        for item in self.objects.values():
+            if item.process is not None and item.process.poll() is None:
+                item.process.kill()
+                item.process.wait()

@@ -1,0 +1,102 @@
+"""A training service whose jobs are pods of a cluster in memory, and the jobs that the tests run there."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from tests.training.conftest import headers, in_thread
+from tests.training.pods.cluster import FakeCluster
+
+WORK = Path(__file__).parents[1] / "jobs"
+ENDED = ("succeeded", "failed", "cancelled")
+
+
+@pytest.fixture(autouse=True)
+def work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes `work` importable here and in every pod, and the `train` kind run it."""
+    from millrace_training.jobs import kinds
+
+    before = os.environ.get("PYTHONPATH")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(WORK), before))))
+    monkeypatch.syspath_prepend(str(WORK))
+    monkeypatch.setitem(kinds.KINDS, "train", kinds.Kind("work:run", "work_spec:Spec", heavy=True))
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[FakeCluster]:
+    (tmp_path / "pods").mkdir()
+    made = FakeCluster(tmp_path / "pods", {"MILLRACE_TOKEN": "token-of-job"})
+    yield made
+    made.close()
+
+
+class Service:
+    """The real app on loopback, and short words for what tests do with it."""
+
+    def __init__(self, url: str, stop: Callable[[], None], app: Any) -> None:
+        self.stop, self.app, self.url = stop, app, url
+        self.http = httpx.Client(base_url=url, headers=headers(), timeout=60)
+
+    def submit(self, do: str, key: str = "k", limits: dict | None = None, **spec: Any) -> str:
+        body = {"key": key, "kind": "train", "spec": {"do": do} | spec, "limits": limits or {}}
+        response = self.http.post("/v1/jobs", json=body)
+        assert response.status_code == 201, response.text
+        return response.json()["id"]
+
+    def job(self, id: str, wait: float = 0) -> dict[str, Any]:
+        return self.http.get(f"/v1/jobs/{id}", params={"wait": wait}).json()
+
+    def ended(self, id: str) -> dict[str, Any]:
+        found = self.job(id, 40)
+        assert found["state"] in ENDED, found
+        return found
+
+    def until(self, id: str, what: Callable[[dict[str, Any]], Any], seconds: float = 20) -> dict[str, Any]:
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            found = self.job(id)
+            if what(found):
+                return found
+            time.sleep(0.05)
+        raise AssertionError(found)
+
+    def done(self, id: str, trials: int) -> dict[str, Any]:
+        """The job once it has finished so many trials."""
+        return self.until(id, lambda job: ((job["progress"] or {}).get("done") or 0) >= trials)
+
+
+@pytest.fixture
+def start(
+    home: Path, cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Service]]:
+    """`start(**settings)` starts a service; all are stopped at the end."""
+    from millrace_training.jobs import launchers
+    from millrace_training.jobs.launchers import pods
+    from millrace_training.main import build
+    from millrace_training.settings import TrainingSettings
+
+    def make(jobs: Any) -> Any:
+        return pods.PodLauncher(cluster, jobs.folder, jobs.settings)
+
+    monkeypatch.setattr(launchers, "make", make)
+    monkeypatch.setattr(pods, "SURVEY_SECONDS", 0.1)
+    monkeypatch.setattr(pods, "ORPHAN_SECONDS", 0.5)
+    monkeypatch.setattr(pods, "EVENTS_AFTER_SECONDS", 0.2)
+    services: list[Service] = []
+
+    def started(**more: Any) -> Service:
+        given = {"job_look_seconds": 0.1, "cancel_seconds": 5, "token": "token-of-training"} | more
+        settings = TrainingSettings(home=home, platform="kubernetes", namespace="millrace", **given)
+        app = build(settings)
+        url, stop = in_thread(app, settings.port)
+        cluster.environment["MILLRACE_TRAINING_URL"] = url
+        services.append(Service(url, stop, app))
+        return services[-1]
+
+    yield started
+    for service in services:
+        service.stop()

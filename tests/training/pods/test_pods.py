@@ -1,0 +1,359 @@
+"""Jobs in pods keep every promise that jobs in processes keep, and some that only a cluster needs."""
+
+import time
+
+import pytest
+
+
+class TestRunning:
+    def test_a_job_in_a_pod_can_be_read_like_any_other(self, start, cluster):
+        service = start(job_cpu="2")
+        id = service.submit("count", trials=3)
+        done = service.ended(id)
+        assert (done["state"], done["attempts"]) == ("succeeded", 1), done
+        assert done["result"] == {"attempt": 1, "kept": 0, "threads": "2"}
+        assert done["peak_rss_bytes"] > 10 * 2**20
+        trials = service.http.get(f"/v1/jobs/{id}/trials").json()["items"]
+        assert [item["values"]["loss"] for item in trials] == [1.0, 0.5, 1 / 3]
+        events = service.http.get(f"/v1/jobs/{id}/events").text.replace("\r\n", "\n")
+        kinds = [line[7:] for line in events.split("\n") if line.startswith("event: ")]
+        assert kinds == ["trial", "progress", "trial", "trial", "progress", "end"]
+        assert cluster.deleted == []
+
+    def test_progress_is_seen_while_the_pod_works(self, start):
+        service = start()
+        id = service.submit("count", trials=4, pause=0.7)
+        seen = service.done(id, 1)
+        assert seen["state"] == "running"
+        assert service.ended(id)["state"] == "succeeded"
+
+    def test_an_error_of_the_job_tells_its_reader_what_to_do(self, start):
+        service = start()
+        done = service.ended(service.submit("fail"))
+        assert (done["state"], done["attempts"]) == ("failed", 1)
+        assert done["error"]["detail"] == "Every row has the same target. Choose another target."
+
+
+class TestLosing:
+    def test_a_pod_that_is_killed_is_followed_by_one_that_knows_its_trials(self, start, cluster):
+        service = start()
+        id = service.submit("count", trials=6, pause=0.5)
+        service.done(id, 2)
+        cluster.kill(id)
+        done = service.ended(id)
+        assert (done["state"], done["attempts"], done["result"]["attempt"]) == ("succeeded", 2, 2)
+        assert done["result"]["kept"] >= 2
+        numbers = [item["number"] for item in service.http.get(f"/v1/jobs/{id}/trials").json()["items"]]
+        assert numbers == [0, 1, 2, 3, 4, 5]
+
+    def test_finished_pieces_are_found_by_the_next_attempt(self, start, cluster):
+        service = start()
+        done = service.ended(service.submit("pieces"))
+        assert (done["state"], done["attempts"]) == ("succeeded", 2), done
+        assert done["result"] == {"found": ["one.json", "one.npy"], "array": [1, 2, 3]}
+
+    def test_a_preempted_pod_does_not_count_and_its_finished_trials_are_kept(self, start, cluster):
+        service = start(job_attempts=1)
+        id = service.submit("count", trials=5, pause=0.5)
+        service.done(id, 2)
+        pod = cluster.of(id)
+        pod.process.terminate()
+        pod.process.wait(10)
+        pod.disrupted = True
+        done = service.ended(id)
+        assert (done["state"], done["attempts"]) == ("succeeded", 2), done
+        assert done["result"]["kept"] >= 2
+
+    def test_a_job_that_is_always_preempted_fails_in_the_end(self, start, cluster):
+        service = start(job_attempts=1, job_excused=1)
+        id = service.submit("count", trials=50, pause=0.5)
+        for attempt in (1, 2):
+            service.until(id, lambda job, attempt=attempt: job["attempts"] == attempt)
+            cluster.kill(id)
+            cluster.of(id).disrupted = True
+        done = service.ended(id)
+        assert (done["state"], done["attempts"]) == ("failed", 2)
+        assert done["error"]["title"] == "The job's pod was driven out"
+
+    def test_a_pod_that_always_dies_fails_the_job_with_its_last_words(self, start, cluster):
+        service = start(job_attempts=2)
+        done = service.ended(service.submit("die"))
+        assert (done["state"], done["attempts"]) == ("failed", 2)
+        assert "exit code 70" in done["error"]["detail"]
+        assert "left nothing" in done["error"]["detail"]
+
+    def test_an_object_that_someone_deleted_is_made_again(self, start, cluster):
+        service = start(job_attempts=1)
+        id = service.submit("count", trials=4, pause=0.5)
+        service.done(id, 1)
+        item = cluster.objects.pop(cluster.of(id).name)
+        cluster.end(item)
+        done = service.ended(id)
+        assert (done["state"], done["attempts"]) == ("succeeded", 2)
+
+    def test_a_silent_pod_counts_as_lost_with_its_node(self, start, cluster):
+        service = start(job_lost_seconds=3, job_attempts=1)
+        id = service.submit("count", trials=3, pause=0.3)
+        service.done(id, 1)
+        pod = cluster.of(id)
+        pod.process.send_signal(19)
+        try:
+            done = service.until(id, lambda job: job["attempts"] == 2)
+            assert (pod.name, True) in cluster.deleted
+            done = service.ended(id)
+            assert done["state"] == "succeeded"
+        finally:
+            pod.process.send_signal(18)
+
+
+class TestFencing:
+    def put(self, service, id, name, attempt, body, who="job", **more):
+        return service.http.put(
+            f"/v1/jobs/{id}/workspace/{name}",
+            params={"attempt": attempt} | more,
+            content=body,
+            headers={"authorization": f"Bearer token-of-{who}"},
+        )
+
+    def test_a_zombie_attempt_changes_nothing(self, start, cluster):
+        service = start()
+        id = service.submit("count", trials=5, pause=0.6)
+        service.done(id, 1)
+        cluster.kill(id)
+        service.until(id, lambda job: job["attempts"] == 2)
+        for name, body, more in (
+            ("result", b'{"from": "the grave"}', {}),
+            ("usage", b'{"rss": 1, "peak_rss_bytes": 1}', {}),
+            ("trials", b'{"trials": []}', {}),
+            ("streams/events", b'{"event": "log", "data": {}}\n', {"offset": 0}),
+            ("pieces/one.json", b"{}", {}),
+        ):
+            answer = self.put(service, id, name, 1, body, **more)
+            assert answer.status_code == 409, (name, answer.text)
+        assert service.http.get(f"/v1/jobs/{id}/workspace", params={"attempt": 1}).status_code == 409
+        done = service.ended(id)
+        assert done["result"]["attempt"] == 2
+        assert self.put(service, id, "result", 2, b"{}").status_code == 409
+
+    def test_a_pod_whose_attempt_is_over_stops_by_itself(self, start, cluster):
+        service = start()
+        id = service.submit("count", trials=30, pause=0.5)
+        service.done(id, 1)
+        old = cluster.of(id)
+        cluster.objects.pop(old.name)
+        service.until(id, lambda job: job["attempts"] == 2)
+        assert old.process.wait(10) == 75
+        service.http.post(f"/v1/jobs/{id}:cancel")
+
+    def test_nonsense_from_a_pod_is_4xx_and_changes_nothing(self, start, cluster):
+        service = start()
+        id = service.submit("count", trials=20, pause=0.5)
+        service.done(id, 1)
+        for name, body, more in (
+            ("result", b"\x80\x04pickle", {}),
+            ("result", b"[]", {}),
+            ("error", b'{"title": 1}', {}),
+            ("progress", b'{"step": "x"}', {}),
+            ("usage", b'{"rss": -1, "peak_rss_bytes": 0}', {}),
+            ("trials", b'{"trials": [{"study": 1}]}', {}),
+            ("streams/events", b"half a line", {"offset": 0}),
+            ("pieces/model.pkl", b"x", {}),
+            ("pieces/..%2f..%2fspec.json", b"{}", {}),
+            ("spec", b"{}", {}),
+        ):
+            answer = self.put(service, id, name, 1, body, **more)
+            assert 400 <= answer.status_code < 500, (name, answer.status_code)
+        assert self.put(service, id, "usage", 0, b"{}").status_code == 422
+        good = b'{"rss": 1, "peak_rss_bytes": 1}'
+        assert self.put(service, id, "usage", 1, good, who="viewer").status_code == 403
+        assert self.put(service, id, "usage", 1, good, who="stranger").status_code == 401
+        assert service.job(id)["state"] == "running"
+        service.http.post(f"/v1/jobs/{id}:cancel")
+
+    def test_sending_the_same_events_twice_keeps_them_once_and_a_gap_is_told(self, start, cluster):
+        service = start()
+        cluster.stuck = ("unschedulable", "no node")
+        id = service.submit("count", trials=1)
+        service.until(id, lambda job: job["state"] == "running")
+        line = b'{"event": "log", "data": {"n": 1}}\n'
+        for _ in range(2):
+            answer = self.put(service, id, "streams/events", 1, line, offset=0)
+            assert answer.json() == {"cancel": False, "size": len(line)}
+        assert self.put(service, id, "streams/events", 1, line, offset=500).json()["size"] == len(line)
+        longer = self.put(service, id, "streams/events", 1, line + line, offset=0)
+        assert longer.json()["size"] == 2 * len(line)
+
+
+class TestStopping:
+    def test_a_cancelled_job_stops_by_itself_and_leaves_no_pod(self, start, cluster):
+        service = start()
+        id = service.submit("count", trials=100, pause=0.3)
+        service.done(id, 1)
+        pod = cluster.of(id)
+        assert service.http.post(f"/v1/jobs/{id}:cancel").status_code == 200
+        assert service.ended(id)["state"] == "cancelled"
+        assert pod.process.wait(10) is not None
+
+    def test_a_job_that_does_not_stop_is_deleted_with_its_pods(self, start, cluster):
+        service = start(cancel_seconds=0.5)
+        id = service.submit("pooled", pause=60)
+        service.until(id, lambda job: job["peak_rss_bytes"] > 0)
+        name = cluster.of(id).name
+        service.http.post(f"/v1/jobs/{id}:cancel")
+        assert service.ended(id)["state"] == "cancelled"
+        assert (name, True) in cluster.deleted
+
+    def test_a_job_over_its_time_is_deleted(self, start, cluster):
+        service = start()
+        id = service.submit("pooled", pause=60, limits={"wall_seconds": 2})
+        done = service.ended(id)
+        assert (done["state"], done["error"]["title"]) == ("failed", "Out of time")
+        assert cluster.objects == {}
+
+
+class TestMemory:
+    def test_a_pod_killed_at_its_memory_limit_fails_the_job_with_the_limit(self, start, cluster):
+        service = start()
+        id = service.submit("count", trials=50, pause=0.5, limits={"memory_mb": 300})
+        service.done(id, 1)
+        cluster.kill(id)
+        cluster.of(id).reason = "OOMKilled"
+        done = service.ended(id)
+        assert (done["state"], done["attempts"], done["error"]["title"]) == ("failed", 1, "Out of memory")
+        assert "300 MiB" in done["error"]["detail"]
+        assert "limits.memory" in done["error"]["detail"]
+
+    def test_a_job_that_grows_past_its_memory_is_stopped_with_its_peak(self, start):
+        service = start()
+        done = service.ended(service.submit("eat", limits={"memory_mb": 200}))
+        assert (done["state"], done["error"]["title"]) == ("failed", "Out of memory")
+        assert "it may use 200 MiB" in done["error"]["detail"]
+
+
+class TestWaiting:
+    def test_an_image_that_cannot_be_pulled_fails_the_job_within_its_deadline(self, start, cluster):
+        service = start(image_seconds=1.5)
+        cluster.stuck = ("waiting", "ImagePullBackOff", "Back-off pulling image: not found")
+        id = service.submit("count", trials=1)
+        seen = service.until(id, lambda job: job["progress"] is not None)
+        assert (seen["progress"]["step"], "ImagePullBackOff" in seen["progress"]["message"]) == (
+            "pending",
+            True,
+        )
+        done = service.ended(id)
+        assert (done["state"], done["error"]["title"]) == ("failed", "The image cannot be pulled")
+        assert "not found" in done["error"]["detail"]
+        assert "imagePullSecrets" in done["error"]["detail"]
+        assert cluster.objects == {}
+
+    def test_a_pod_without_a_node_fails_the_job_with_the_schedulers_words(self, start, cluster):
+        service = start(pending_seconds=1.5)
+        cluster.stuck = ("unschedulable", "0/3 nodes are available: 3 Insufficient nvidia.com/gpu.")
+        done = service.ended(service.submit("count", trials=1, limits={"placement": {"gpus": 9}}))
+        assert (done["state"], done["error"]["title"]) == ("failed", "No node for the job")
+        assert "Insufficient nvidia.com/gpu" in done["error"]["detail"]
+
+    def test_a_pod_that_says_nothing_is_explained_by_its_events(self, start, cluster):
+        service = start(pending_seconds=2)
+        cluster.stuck = ("waiting", "ContainerCreating", "")
+        id = service.submit("count", trials=1)
+        service.until(id, lambda job: job["state"] == "running")
+        about = {"name": f"train-{id}-1"}
+        cluster.events = [{"involvedObject": about, "message": "exceeded quota: jobs", "lastTimestamp": "1"}]
+        done = service.ended(id)
+        assert done["error"]["title"] == "The job's pod did not start"
+        assert "exceeded quota: jobs" in done["error"]["detail"]
+
+    def test_what_the_cluster_refuses_fails_at_once_with_its_reason(self, start, cluster):
+        service = start()
+        cluster.refuse = 'jobs.batch is forbidden: exceeded quota: "team-a"'
+        done = service.ended(service.submit("count", trials=1))
+        assert (done["state"], done["error"]["title"]) == ("failed", "The cluster refused the job")
+        assert "exceeded quota" in done["error"]["detail"]
+
+
+class TestRestarting:
+    def test_a_pod_goes_on_without_its_service_and_is_adopted_by_the_next(self, start, cluster):
+        service = start()
+        id = service.submit("count", trials=6, pause=0.5)
+        service.done(id, 1)
+        port = int(service.url.rsplit(":", 1)[1])
+        service.stop()
+        time.sleep(1)
+        assert cluster.of(id).code is None
+        service = start(port=port)
+        done = service.ended(id)
+        assert (done["state"], done["attempts"], done["result"]["kept"]) == ("succeeded", 1, 0)
+        assert cluster.created == [f"train-{id}-1"]
+
+    def test_an_object_that_is_there_already_is_the_job(self, start, cluster, monkeypatch):
+        service = start()
+        create = cluster.create
+
+        async def twice(manifest, namespace):
+            await create(manifest, namespace)
+            return await create(manifest, namespace)
+
+        monkeypatch.setattr(cluster, "create", twice)
+        id = service.submit("count", trials=2)
+        assert service.ended(id)["attempts"] == 1
+        assert cluster.created == [f"train-{id}-1"]
+
+    def test_results_come_in_while_the_api_server_is_away_and_new_jobs_wait(self, start, cluster):
+        service = start()
+        id = service.submit("count", trials=4, pause=0.5)
+        service.done(id, 1)
+        cluster.down = True
+        time.sleep(0.5)
+        later = service.submit("count", "later", trials=1)
+        assert service.ended(id)["state"] == "succeeded"
+        assert service.job(later)["state"] == "queued"
+        cluster.down = False
+        done = service.ended(later)
+        assert (done["state"], done["attempts"]) == ("succeeded", 1)
+
+    def test_a_lost_volume_is_filled_again_by_the_pod(self, start, cluster):
+        import shutil
+
+        service = start()
+        id = service.submit("count", trials=6, pause=0.5)
+        service.done(id, 2)
+        shutil.rmtree(service.app.state.jobs.folder(id).path)
+        assert service.ended(id)["state"] == "succeeded"
+        trials = service.http.get(f"/v1/jobs/{id}/trials").json()["items"]
+        assert [item["number"] for item in trials] == [0, 1, 2, 3, 4, 5]
+
+    def test_an_object_of_no_job_is_removed(self, start, cluster):
+        service = start()
+        id = service.submit("count", trials=40, pause=0.5)
+        service.done(id, 1)
+        labels = cluster.of(id).manifest["metadata"]["labels"]
+        labels["millrace.dev/job"] = "0" * 32
+        stray = cluster.of("0" * 32).name
+        deadline = time.monotonic() + 20
+        while (stray, True) not in cluster.deleted and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert (stray, True) in cluster.deleted
+        service.http.post(f"/v1/jobs/{id}:cancel")
+
+
+def test_placement_is_refused_where_there_is_no_cluster(home, background):
+    import httpx
+    from tests.training.conftest import headers
+
+    from millrace_training.main import build
+    from millrace_training.settings import TrainingSettings
+
+    url, stop = background(build(TrainingSettings(home=home)))
+    body = {"key": "k", "kind": "train", "spec": {"do": "count"}, "limits": {"placement": {"gpus": 1}}}
+    answer = httpx.post(f"{url}/v1/jobs", json=body, headers=headers())
+    stop()
+    assert answer.status_code == 422
+    assert "gpus" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(("quantity", "whole"), [("1", 1), ("500m", 1), ("1500m", 2), ("2", 2), ("0.5", 1)])
+def test_threads_are_the_cpus_of_a_pod_rounded_up(quantity, whole):
+    from millrace_training.settings import cpus
+
+    assert cpus(quantity) == whole
