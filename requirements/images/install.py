@@ -1,6 +1,6 @@
 """Fills an image from locked wheels while it is built: installs, leaves out what nothing imports, compiles.
 
-`python install.py <image>` installs <image>.lock from /wheels; without an argument it compiles the services' code.
+`python install.py <image>` installs <image>.lock from /wheels; without an argument it takes up the services' code.
 """
 
 import compileall
@@ -47,11 +47,13 @@ LEAVE_OUT = (
 
 
 def main(arguments: list[str]) -> None:
-    """Install one lock, or compile the code that was copied in."""
+    """Install one lock, or make the code that was copied in importable."""
+    site = Path(sysconfig.get_path("purelib"))
     if not arguments:
+        folders = sorted(str(path) for path in CODE.iterdir())
+        (site / "millrace.pth").write_text("\n".join(folders) + "\n")  # children get no PYTHONPATH
         compile_all(CODE)
         return
-    site = Path(sysconfig.get_path("purelib"))
     install(Path(__file__).with_name(f"{arguments[0]}.lock"))
     leave_out(site)
     compile_all(site)

@@ -1,0 +1,192 @@
+"""Images can be built and can run what they are for, as far as that shows without building them."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from functools import cache
+
+import pytest
+from tests.chart.reach import IMAGES, ROOT, distributions, normal, pinned, reach
+
+DOCKERFILE = (ROOT / "services" / "Dockerfile").read_text()
+SERVICES = ("registry", "training", "serving", "monitoring", "controller")
+COMMON = ("millrace_core.serve", "millrace_core.migrate")
+ENTRIES = {
+    "registry": (*COMMON, "millrace_registry.main"),
+    "training": (*COMMON, "millrace_training.main"),
+    "serving": (*COMMON, "millrace_serving.main", "millrace_serving.envoy.bootstrap"),
+    "monitoring": (*COMMON, "millrace_monitoring.main"),
+    "controller": (*COMMON, "millrace_controller.main", "millrace_core.secret", "millrace.selftest"),
+    "pipeline-runner": ("millrace.steps", "millrace_controller.pipelines.local"),
+    "training-cpu": ("millrace_training.jobs.child", "millrace_training.jobs.agent"),
+}
+"""What is started in each image."""
+JOBS = (
+    "millrace_training.automl.train",
+    "millrace_training.data.infer",
+    "millrace_training.data.ingest",
+    "millrace_training.data.validate",
+    "millrace_training.evaluate.evaluate",
+    "millrace_training.jobs.agent",
+    "millrace_training.jobs.child",
+)
+ELSEWHERE = {
+    "training": dict.fromkeys(JOBS, "training-cpu"),
+    "controller": {"millrace_controller.pipelines.local": "pipeline-runner"},
+}
+"""Modules that an image names and another one runs."""
+LINES = [line.strip() for line in re.sub(r"\\\n", " ", DOCKERFILE).splitlines()]
+
+
+@cache
+def stages() -> dict[str, list[str]]:
+    """Instructions by stage, those of the stages below it first."""
+    found: dict[str, list[str]] = {}
+    current = ""
+    for line in LINES:
+        if match := re.fullmatch(r"FROM (\S+) AS (\S+)", line):
+            current = match[2]
+            found[current] = list(found.get(match[1], []))
+        elif current and line and not line.startswith("#"):
+            found[current].append(line)
+    return found
+
+
+def stage(image: str) -> list[str]:
+    """The instructions of an image."""
+    name = "service" if image in SERVICES else image
+    return [line.replace("${SERVICE}", image) for line in stages()[name]]
+
+
+def folders(image: str) -> set[str]:
+    """Folders below services/ that an image holds."""
+    return {
+        line.split()[1].removeprefix("services/")
+        for line in stage(image)
+        if line.startswith("COPY services/")
+    }
+
+
+def built() -> list[str]:
+    """The images that `make images` builds."""
+    made = subprocess.run(
+        ["make", "-s", "--eval", "print-images:; @echo $(IMAGES)", "print-images"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return made.stdout.split()
+
+
+ALL = sorted({*ENTRIES, "training-gpu", "triton-test", "envoy", "postgres"})
+
+
+def test_make_builds_every_image_but_the_one_for_gpus():
+    assert sorted([*built(), "training-gpu"]) == ALL
+
+
+@pytest.mark.parametrize("image", ALL)
+def test_an_image_runs_as_nobody_in_particular(image):
+    users = [line.split()[1] for line in stage(image) if line.startswith("USER")]
+    assert users
+    assert set(users) == {"65532:65532"}
+
+
+@pytest.mark.parametrize("image", ALL)
+def test_an_image_starts_a_program_and_no_shell(image):
+    commands = [line for line in stage(image) if line.startswith(("CMD", "ENTRYPOINT"))]
+    assert len(commands) == 1
+    assert json.loads(commands[0].removeprefix("CMD "))[0] in {"python", "envoy", "tritonserver"}
+
+
+@pytest.mark.parametrize("image", ALL)
+def test_an_image_says_what_it_is(image):
+    labels = " ".join(line for line in stage(image) if line.startswith("LABEL"))
+    assert all(f"org.opencontainers.image.{name}=" in labels for name in ("title", "version", "licenses"))
+
+
+@pytest.mark.parametrize("image", ["postgres", "triton-test"])
+def test_what_is_not_for_production_says_so(image):
+    assert "not for production" in " ".join(stage(image))
+
+
+def test_base_image_is_a_full_name_with_a_version():
+    assert "ARG BASE_IMAGE=docker.io/library/python:3.11-slim-bookworm" in LINES
+    assert {line.split()[1] for line in LINES if line.startswith("FROM")} <= {"${BASE_IMAGE}", *stages()}
+
+
+def test_nothing_is_fetched_from_an_address():
+    assert not re.search(r"https?://|curl|wget|ADD ", DOCKERFILE)
+    assert "latest" not in DOCKERFILE
+    install = (IMAGES / "install.py").read_text()
+    assert all(option in install for option in ("--no-index", "--require-hashes", "--no-deps"))
+
+
+def test_the_context_holds_only_what_is_copied():
+    ignored = (ROOT / ".dockerignore").read_text().split()
+    kept = [line[1:] for line in ignored if line.startswith("!")]
+    copied = {word for line in LINES if line.startswith("COPY") for word in line.split()[1:-1]}
+    assert "*" in ignored
+    assert all(any(path == keep or path.startswith(keep + "/") for keep in kept) for path in copied)
+
+
+@pytest.mark.parametrize("image", [*ALL, "build"])
+def test_every_requirement_is_a_version_with_hashes(image):
+    text = (IMAGES / f"{image}.lock").read_text()
+    assert not re.search(r"://|--index|--find-links| @ ", text)
+    for requirement in re.split(r"\n(?=\S)", text.strip()):
+        assert re.match(r"\S+==\S+ \\\n +--hash=sha256:[0-9a-f]{64}", requirement), requirement[:80]
+
+
+@pytest.mark.parametrize("image", sorted(ENTRIES))
+def test_an_image_has_the_versions_the_tests_ran_with(image):
+    platform = pinned(ROOT / "requirements" / "platform.lock")
+    assert pinned(IMAGES / f"{image}.lock") <= platform
+
+
+@pytest.mark.parametrize("image", ["postgres", "triton-test"])
+def test_test_images_have_the_laptops_versions(image):
+    lock = {"postgres": "dev.lock", "triton-test": "triton.lock"}[image]
+    assert pinned(IMAGES / f"{image}.lock") <= pinned(ROOT / "requirements" / lock)
+
+
+@pytest.mark.parametrize("image", sorted(ENTRIES))
+def test_what_an_image_starts_can_be_imported_in_it(image):
+    modules, others = reach(ENTRIES[image], tuple(ELSEWHERE.get(image, ())))
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    tried = subprocess.run(
+        [sys.executable, "-m", "tests.chart.reach", image, ",".join(folders(image)), *sorted(modules)],
+        cwd=ROOT, env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert tried.returncode == 0, tried.stderr[-3000:]
+    assert others
+
+
+@pytest.mark.parametrize("image", sorted(ENTRIES))
+def test_late_imports_are_in_the_image_too(image):
+    from importlib.metadata import packages_distributions
+
+    owners = packages_distributions()
+    have = distributions(IMAGES / f"{image}.lock")
+    _, others = reach(ENTRIES[image], tuple(ELSEWHERE.get(image, ())))
+    lacking = {
+        top: user
+        for top, user in others.items()
+        if not have & {normal(name) for name in owners.get(top, [top])}
+    }
+    assert lacking == {}
+
+
+def test_what_runs_elsewhere_is_there():
+    for image, modules in ELSEWHERE.items():
+        assert image in ENTRIES
+        for module, other in modules.items():
+            assert module in reach([*ENTRIES[other], *JOBS] if other == "training-cpu" else ENTRIES[other])[0]
+
+
+def test_only_the_runner_holds_kfp_and_only_training_on_gpus_torch():
+    having = {
+        name: {image for image in ALL if name in distributions(IMAGES / f"{image}.lock")}
+        for name in ("kfp", "torch")
+    }
+    assert having == {"kfp": {"pipeline-runner"}, "torch": {"training-gpu"}}
