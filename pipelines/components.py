@@ -1,66 +1,96 @@
-"""The steps of a loop run. Each calls one service through the SDK, waits, and passes on an id.
+"""The steps of a loop run. Each calls one service through the SDK, waits, passes on an id, and draws what was made.
 
-Addresses and tokens come from the environment of the step, never from parameters. Every call is idempotent by a
-key, so a pipeline that was killed may simply be run again.
+Addresses and identity come from the environment of the step, never from parameters. Every call is idempotent by a
+key, so a pipeline that was killed may simply be run again. What they draw is for Kubeflow Pipelines' console.
 """
 
 from kfp import dsl
 
-IMAGE = "ghcr.io/millrace/pipeline-runner:0.1.0"
+IMAGE = "docker.io/millrace/pipeline-runner:0.1.0"
+"""Where a pipeline is submitted, the installation's own image takes its place."""
 step = dsl.component(base_image=IMAGE, install_kfp_package=False)
 
 
 @step
-def ingest(loop: str, run: int) -> int:
+def ingest(project: str, loop: str, run: int, drift: dsl.Output[dsl.HTML]) -> int:
     """Add labelled production rows to the dataset; 0 if they were refused."""
-    from millrace.steps import ingest
+    from millrace import steps
 
-    return ingest(loop, run)
+    made = steps.ingest(project, loop, run)
+    with open(drift.path, "w") as page:
+        page.write(made.drift)
+    return made.version
 
 
 @step
-def validate(loop: str, run: int, dataset_version: int) -> bool:
+def validate(project: str, loop: str, run: int, dataset_version: int) -> bool:
     """Whether the dataset version may be trained on."""
-    from millrace.steps import validate
+    from millrace import steps
 
-    return validate(loop, run, dataset_version)
+    return steps.validate(project, loop, run, dataset_version)
 
 
 @step
-def train(loop: str, run: int, dataset_version: int) -> str:
+def train(project: str, loop: str, run: int, dataset_version: int) -> str:
     """Search and fit; the id of the training job."""
-    from millrace.steps import train
+    from millrace import steps
 
-    return train(loop, run, dataset_version)
+    return steps.train(project, loop, run, dataset_version)
 
 
 @step
-def evaluate(loop: str, run: int, dataset_version: int, train_job: str) -> str:
+def evaluate(
+    project: str,
+    loop: str,
+    run: int,
+    dataset_version: int,
+    train_job: str,
+    holdout: dsl.Output[dsl.Metrics],
+    roc: dsl.Output[dsl.ClassificationMetrics],
+    report: dsl.Output[dsl.HTML],
+) -> str:
     """Score candidate and champion on the same rows; the id of the evaluation job."""
-    from millrace.steps import evaluate
+    from millrace import steps
 
-    return evaluate(loop, run, dataset_version, train_job)
+    made = steps.evaluate(project, loop, run, dataset_version, train_job)
+    for name, value in made.metrics.items():
+        holdout.log_metric(name, value)
+    for point in made.roc:
+        roc.log_roc_data_point(point["fpr"], point["tpr"], point["threshold"])
+    with open(report.path, "w") as page:
+        page.write(made.report)
+    return made.job
 
 
 @step
-def gate(loop: str, run: int, train_job: str, evaluate_job: str) -> str:
+def gate(
+    project: str, loop: str, run: int, train_job: str, evaluate_job: str, gates: dsl.Output[dsl.Markdown]
+) -> str:
     """The verdict: passed, failed or inconclusive."""
-    from millrace.steps import gate
+    from millrace import steps
 
-    return gate(loop, run, train_job, evaluate_job)
+    made = steps.gate(project, loop, run, train_job, evaluate_job)
+    with open(gates.path, "w") as page:
+        page.write(made.table)
+    return made.verdict
 
 
 @step
-def register(loop: str, run: int, dataset_version: int, train_job: str) -> int:
+def register(
+    project: str, loop: str, run: int, dataset_version: int, train_job: str, model: dsl.Output[dsl.Model]
+) -> int:
     """Register the release unit; its version."""
-    from millrace.steps import register
+    from millrace import steps
 
-    return register(loop, run, dataset_version, train_job)
+    made = steps.register(project, loop, run, dataset_version, train_job)
+    model.uri = made.uri
+    model.metadata.update(made.facts)
+    return made.version
 
 
 @step
-def roll_out(loop: str, run: int, version: int):  # type: ignore[no-untyped-def]
+def roll_out(project: str, loop: str, run: int, version: int):  # type: ignore[no-untyped-def]
     """Begin the rollout; the loop's clock goes on from here."""
-    from millrace.steps import roll_out
+    from millrace import steps
 
-    roll_out(loop, run, version)
+    steps.roll_out(project, loop, run, version)

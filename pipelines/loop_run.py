@@ -8,21 +8,27 @@ from pipelines import components
 @dsl.pipeline(
     name="loop-run", description="One pass of a ModelLoop, from new data to the beginning of a rollout."
 )
-def loop_run(loop: str, run: int) -> None:
-    """The pipeline; a step that says no ends it without an error."""
-    data = components.ingest(loop=loop, run=run)
-    with dsl.If(data.output > 0, name="data-accepted"):
-        valid = components.validate(loop=loop, run=run, dataset_version=data.output)
+def loop_run(project: str, loop: str, run: int) -> None:
+    """The pipeline; a step that says no ends it without an error.
+
+    Nothing is cached: the same loop and run in another installation is another thing, and the steps know by their own
+    keys what was done.
+    """
+    here = {"project": project, "loop": loop, "run": run}
+    data = components.ingest(**here).set_caching_options(False)
+    number = data.outputs["Output"]
+    with dsl.If(number > 0, name="data-accepted"):
+        valid = components.validate(**here, dataset_version=number).set_caching_options(False)
         with dsl.If(valid.output == True, name="data-valid"):  # noqa: E712
-            trained = components.train(loop=loop, run=run, dataset_version=data.output)
+            trained = components.train(**here, dataset_version=number).set_caching_options(False)
             judged = components.evaluate(
-                loop=loop, run=run, dataset_version=data.output, train_job=trained.output
-            )
+                **here, dataset_version=number, train_job=trained.output
+            ).set_caching_options(False)
             verdict = components.gate(
-                loop=loop, run=run, train_job=trained.output, evaluate_job=judged.output
-            )
-            with dsl.If(verdict.output == "passed", name="gates-passed"):
+                **here, train_job=trained.output, evaluate_job=judged.outputs["Output"]
+            ).set_caching_options(False)
+            with dsl.If(verdict.outputs["Output"] == "passed", name="gates-passed"):
                 registered = components.register(
-                    loop=loop, run=run, dataset_version=data.output, train_job=trained.output
-                )
-                components.roll_out(loop=loop, run=run, version=registered.output)
+                    **here, dataset_version=number, train_job=trained.output
+                ).set_caching_options(False)
+                components.roll_out(**here, version=registered.outputs["Output"]).set_caching_options(False)

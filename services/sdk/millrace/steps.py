@@ -1,22 +1,80 @@
-"""What the steps of a loop run's pipeline do: call a service, tell the controller how far it is, pass on an id."""
+"""What the steps of a loop run's pipeline do: call a service, tell the controller how far it is, pass on what was made.
+
+A step returns data; what Kubeflow Pipelines draws of it (metrics, tables, pages) is fetched only where it is drawn.
+"""
 
 import json
+import math
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any, TypeVar
 
+from millrace import exchange
 from millrace.client import ApiError, Millrace
 from millrace.client.training import JobFailed
 
 Result = TypeVar("Result")
 
 
+@dataclass(frozen=True)
+class Ingested:
+    """*version* of the dataset to train on, 0 if the rows were refused; *drift*: the monitor's report, HTML."""
+
+    version: int
+    drift: str
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """The evaluation's *job*; the candidate's *metrics* on rows it had not seen; points of its ROC curve, if binary."""
+
+    job: str
+    metrics: dict[str, float]
+    roc: list[dict[str, float]]
+    report: str
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The gates' *verdict*, and all gates as a Markdown *table*."""
+
+    verdict: str
+    table: str
+
+
+@dataclass(frozen=True)
+class Registered:
+    """The *version*, its *uri* in the registry, and *facts* about where it comes from."""
+
+    version: int
+    uri: str
+    facts: dict[str, str]
+
+
+def drawn() -> bool:
+    """Whether somebody looks at what steps draw (MILLRACE_DRAW)."""
+    return os.environ.get("MILLRACE_DRAW") == "true"
+
+
+def _page(fetch: Callable[[], str]) -> str:
+    """A page for people; a step does not fail for want of it."""
+    if not drawn():
+        return ""
+    try:
+        return fetch()
+    except ApiError as error:
+        return f"<p>There is no page: {escape(str(error))}</p>"
+
+
 class Step:
     """One step of one run: its plan, and its place in the run's progress."""
 
-    def __init__(self, loop: str, run: int, name: str) -> None:
-        self.client = Millrace.from_environment()
+    def __init__(self, project: str, loop: str, run: int, name: str) -> None:
+        exchange.arrange()
+        self.client = Millrace.from_environment(project)
         self.loop, self.number, self.name = loop, run, name
         self.plan: dict[str, Any] = self.client.controller.plan(loop, run)
 
@@ -33,10 +91,10 @@ class Step:
         self.tell("running", f"job {made['id']}", made["id"])
         return self.client.training.wait(made["id"])
 
-    def tell(self, state: str, message: str = "", job: str | None = None) -> None:
+    def tell(self, state: str, message: str = "", job: str | None = None, final: bool = False) -> None:
         """Tell the controller."""
         print(f"{self.name}: {state} {message}", flush=True)
-        self.client.controller.report(self.loop, self.number, self.name, state, message, job)
+        self.client.controller.report(self.loop, self.number, self.name, state, message, job, final)
 
     def run(self, work: Callable[["Step"], tuple[Result, str]]) -> Result:
         """Do the step's work; a failure is told before it is raised."""
@@ -57,27 +115,30 @@ class Step:
             Path(folder, "failure").write_text(f"{self.name}: {message}")
             if final:
                 Path(folder, "final").touch()
-        self.tell("failed", message[:2000])
+        self.tell("failed", message[:2000], final=final)
 
 
-def ingest(loop: str, run: int) -> int:
-    """Add labelled production rows; returns the dataset version to train on, 0 if the rows were refused."""
+def ingest(project: str, loop: str, run: int) -> Ingested:
+    """Add labelled production rows to the dataset."""
 
-    def work(step: Step) -> tuple[int, str]:
+    def work(step: Step) -> tuple[Ingested, str]:
+        drift = _page(lambda: step.client.monitoring.report(loop))
         newest = step.client.registry.dataset_version(step.plan["dataset"])
         if step.plan["ingest"] is None:
-            return newest["number"], f"data version {newest['number']}, {newest['rows']} rows"
+            words = f"data version {newest['number']}, {newest['rows']} rows"
+            return Ingested(newest["number"], drift), words
         result = step.job("ingest", step.plan["ingest"])["result"]
         if not result["accepted"]:
             step.client.controller.refuse(loop, run, _failed_checks(result["report"]), result["report"])
-            return 0, "the new rows were refused"
+            return Ingested(0, drift), "the new rows were refused"
         number = result["dataset_version"] or newest["number"]
-        return number, f"data version {number}, {result.get('new_rows') or 0} new rows"
+        words = f"data version {number}, {result.get('new_rows') or 0} new rows"
+        return Ingested(number, drift), words
 
-    return Step(loop, run, "ingest").run(work)
+    return Step(project, loop, run, "ingest").run(work)
 
 
-def validate(loop: str, run: int, dataset_version: int) -> bool:
+def validate(project: str, loop: str, run: int, dataset_version: int) -> bool:
     """Whether the dataset version may be trained on; if not, the run is closed as refused."""
 
     def work(step: Step) -> tuple[bool, str]:
@@ -87,7 +148,7 @@ def validate(loop: str, run: int, dataset_version: int) -> bool:
             step.client.controller.refuse(loop, run, _failed_checks(result["report"]), result["report"])
         return result["accepted"], "may be trained on" if result["accepted"] else "refused"
 
-    return Step(loop, run, "validate").run(work)
+    return Step(project, loop, run, "validate").run(work)
 
 
 def _failed_checks(report: dict[str, Any]) -> str:
@@ -96,7 +157,7 @@ def _failed_checks(report: dict[str, Any]) -> str:
     return "; ".join(parts)[:1400] or "the data was refused"
 
 
-def train(loop: str, run: int, dataset_version: int) -> str:
+def train(project: str, loop: str, run: int, dataset_version: int) -> str:
     """Search and fit; returns the id of the job."""
 
     def work(step: Step) -> tuple[str, str]:
@@ -104,41 +165,69 @@ def train(loop: str, run: int, dataset_version: int) -> str:
         job = step.job("train", spec)
         return job["id"], json.dumps(job["result"]["metrics"].get("holdout", job["result"]["metrics"]))[:500]
 
-    return Step(loop, run, "train").run(work)
+    return Step(project, loop, run, "train").run(work)
 
 
-def evaluate(loop: str, run: int, dataset_version: int, train_job: str) -> str:
-    """Score candidate and champion on the same rows; returns the id of the job."""
+def evaluate(project: str, loop: str, run: int, dataset_version: int, train_job: str) -> Evaluated:
+    """Score candidate and champion on the same rows."""
 
-    def work(step: Step) -> tuple[str, str]:
+    def work(step: Step) -> tuple[Evaluated, str]:
         trained = step.client.training.job(train_job)["result"]
         candidate = {"files": trained["files"], "signature": trained["signature"]}
         data = {"dataset": step.plan["dataset"], "dataset_version": dataset_version, "candidate": candidate}
         job = step.job("evaluate", data | step.plan["evaluate"])
-        return job["id"], json.dumps(job["result"]["metrics"]["candidate"])[:500]
+        result = job["result"]
+        metrics, digest = result["metrics"]["candidate"], result.get("report")
+        report = _page(lambda: step.client.registry.get_artifact(digest).decode()) if digest else ""
+        finite = {name: float(value) for name, value in metrics.items() if math.isfinite(value)}
+        return Evaluated(job["id"], finite, result.get("roc") or [], report), json.dumps(metrics)[:500]
 
-    return Step(loop, run, "evaluate").run(work)
+    return Step(project, loop, run, "evaluate").run(work)
 
 
-def gate(loop: str, run: int, train_job: str, evaluate_job: str) -> str:
+def gate(project: str, loop: str, run: int, train_job: str, evaluate_job: str) -> Judged:
     """The controller's verdict on the evaluation."""
 
-    def work(step: Step) -> tuple[str, str]:
+    def work(step: Step) -> tuple[Judged, str]:
         verdict = step.client.controller.gate(loop, run, train_job, evaluate_job)
-        return verdict["verdict"], f"{verdict['verdict']}: {verdict['reason']}"[:2000]
+        words = f"{verdict['verdict']}: {verdict['reason']}"[:2000]
+        return Judged(verdict["verdict"], gate_table(verdict)), words
 
-    return Step(loop, run, "gate").run(work)
+    return Step(project, loop, run, "gate").run(work)
 
 
-def register(loop: str, run: int, dataset_version: int, train_job: str) -> int:
-    """Register the release unit; returns its version."""
+def gate_table(verdict: dict[str, Any]) -> str:
+    """All gates of a verdict as Markdown."""
+    rows = [(gate["name"], gate["verdict"], gate["reason"]) for gate in verdict["gates"]]
+    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    return "\n".join(
+        [f"**{verdict['verdict']}**", "", "| gate | verdict | why |", "|---|---|---|", *lines, ""]
+    )
 
-    def work(step: Step) -> tuple[int, str]:
+
+def register(project: str, loop: str, run: int, dataset_version: int, train_job: str) -> Registered:
+    """Register the release unit."""
+
+    def work(step: Step) -> tuple[Registered, str]:
         trained = step.client.training.job(train_job)["result"]
         made = step.client.registry.add_version(step.plan["model"], release(step, dataset_version, trained))
-        return made["number"], f"version {made['number']}"
+        return _registered(step, dataset_version, made), f"version {made['number']}"
 
-    return Step(loop, run, "register").run(work)
+    return Step(project, loop, run, "register").run(work)
+
+
+def _registered(step: Step, dataset_version: int, made: dict[str, Any]) -> Registered:
+    model, number = step.plan["model"], made["number"]
+    base = step.client.urls["registry"].rstrip("/")
+    facts = {
+        "version": str(number),
+        "digest": made["digest"],
+        "dataset": f"{step.plan['dataset']}/{dataset_version}",
+        "run": f"{step.loop}/{step.number}",
+        "gates": "passed",
+    }
+    uri = f"{base}/v1/models/{model}/versions/{number}?project={step.client.project}"
+    return Registered(number, uri, facts)
 
 
 def release(step: Step, dataset_version: int, trained: dict[str, Any]) -> dict[str, Any]:
@@ -165,11 +254,11 @@ def release(step: Step, dataset_version: int, trained: dict[str, Any]) -> dict[s
     }
 
 
-def roll_out(loop: str, run: int, version: int) -> None:
+def roll_out(project: str, loop: str, run: int, version: int) -> None:
     """Ask the controller to begin the rollout."""
 
     def work(step: Step) -> tuple[None, str]:
         step.client.controller.roll_out(loop, run, version)
         return None, f"version {version}"
 
-    Step(loop, run, "roll-out").run(work)
+    Step(project, loop, run, "roll-out").run(work)

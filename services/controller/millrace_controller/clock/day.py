@@ -40,7 +40,7 @@ async def take(app: FastAPI, loop: Loop, flight: Run | None, closing: Inbox) -> 
         if known is not None:
             await _act(session, loop, flight, known, pushed, closing)
         await loops.done(session, closing)
-        loop.settled_through = closing.through
+        loop.settled_through, loop.standing = closing.through, closing.item.get("standing", [])
         loop.updated_at = utcnow()
 
 
@@ -116,5 +116,12 @@ def closed(loop: Loop, run: Run, message: str, at: datetime | None) -> Decision:
         reason=f"Run {run.number} ends {run.state}: {message}."[:2000],
         run=run.number,
         evidence={"version": run.version, "champion": loop.champion},
+        measured=_pipeline(run),
         cause=run.decision,
     )
+
+
+def _pipeline(run: Run) -> dict[str, Any]:
+    """Where the run's pipeline can be looked at; a replay has another."""
+    known = {name: value for name, value in (run.pipeline or {}).items() if name in ("runner", "id", "link")}
+    return {"pipeline": known} if "id" in known else {}

@@ -1,1 +1,1 @@
-"""Loop runs as Kubeflow pipelines, on a laptop in a child process."""
+"""Loop runs as Kubeflow pipelines: in a child process, a Kubernetes Job, or Kubeflow Pipelines itself."""

@@ -27,6 +27,9 @@ class RunRead(BaseModel):
     rollout: int | None
     decision: str = Field(description="Id of the decision that opened it.")
     message: str
+    pipeline: dict[str, Any] | None = Field(
+        description="Where its pipeline runs or ran: the runner, and its id, link and what it waits for, if any."
+    )
     attempts: int
     created_at: datetime
     ended_at: datetime | None
@@ -40,6 +43,7 @@ class StepWrite(BaseModel):
     state: Literal["running", "succeeded", "failed"]
     message: str = Field(default="", max_length=4000, pattern=TEXT)
     job: str | None = Field(default=None, pattern=JOB, description="The training job it waits for.")
+    final: bool = Field(default=False, description="Whether a step that failed would fail again.")
 
 
 class RefusalWrite(BaseModel):

@@ -105,10 +105,17 @@ class Controller:
         return self.api.get(f"/v1/loops/{part(loop)}/runs/{run}/plan")
 
     def report(
-        self, loop: str, run: int, step: str, state: str, message: str = "", job: str | None = None
+        self,
+        loop: str,
+        run: int,
+        step: str,
+        state: str,
+        message: str = "",
+        job: str | None = None,
+        final: bool = False,
     ) -> None:
-        """How far a step is."""
-        body = {"state": state, "message": message[:4000], "job": job}
+        """How far a step is; *final*: it failed and would fail again."""
+        body = {"state": state, "message": message[:4000], "job": job, "final": final}
         self.api.put(f"/v1/loops/{part(loop)}/runs/{run}/steps/{part(step)}", json=body)
 
     def refuse(self, loop: str, run: int, reason: str, report: Json) -> Json:
@@ -126,6 +133,10 @@ class Controller:
         return self.api.post(
             f"/v1/loops/{part(loop)}/runs/{run}/rollout", json={"version": version}, timeout=180
         )
+
+    def capabilities(self) -> Json:
+        """What the platform found around it and uses."""
+        return self.api.get("/v1/capabilities")
 
     def backtest(self, document: Json, digest: str, format: str, name: str) -> Json:
         """Begin a backtest over an uploaded history."""

@@ -1,0 +1,72 @@
+"""Whether Kubeflow Pipelines is there and prepared for Millrace; asked at most once a minute."""
+
+import time
+from dataclasses import dataclass
+
+from millrace_controller.pipelines.kubeflow import KubeflowPipelines, Refused
+from millrace_controller.pipelines.settings import PipelineSettings
+from millrace_core.errors import MillraceError, Unavailable
+
+SECONDS = 60.0
+PORT = 8888
+
+
+@dataclass(frozen=True)
+class Finding:
+    """*found*: it answers. *usable*: loop runs go there. *detail*: why, or why not."""
+
+    found: bool
+    usable: bool
+    detail: str
+
+
+class Detection:
+    """Looks for Kubeflow Pipelines as MILLRACE_KFP_URL says."""
+
+    def __init__(self, settings: PipelineSettings, client: KubeflowPipelines) -> None:
+        self.settings, self.client = settings, client
+        self._known: tuple[float, Finding] | None = None
+
+    async def finding(self) -> Finding:
+        """What there is; a finding holds for a minute."""
+        if self._known is None or time.monotonic() - self._known[0] > SECONDS:
+            self._known = (time.monotonic(), await self._find())
+        return self._known[1]
+
+    async def _find(self) -> Finding:
+        if not self.settings.kfp_url:
+            return Finding(False, False, "MILLRACE_KFP_URL is empty")
+        if self.settings.kfp_url == "auto" and self.settings.platform != "kubernetes":
+            return Finding(False, False, "looked for on Kubernetes only")
+        try:
+            health = await self.client.health()
+        except (Unavailable, Refused) as error:
+            return Finding(False, False, error.detail)
+        if health.get("multi_user"):
+            return Finding(True, False, "its multi-user mode is not supported")
+        if self.settings.kfp_url != "auto":
+            return Finding(True, True, f"loop runs go to {self.client.url}")
+        return await self._prepared()
+
+    async def _prepared(self) -> Finding:
+        """Found by itself, it is used only if its namespace has the account with which steps show who they are."""
+        from millrace_core.kubernetes import Cluster
+
+        name, namespace = self.settings.kfp_service_account, self.settings.kfp_namespace
+        try:
+            account = await Cluster.here().get("ServiceAccount", name, namespace)
+        except MillraceError as error:
+            account, why = None, error.detail
+        else:
+            why = "it is not there"
+        if account is None:
+            words = f"not used: the service account {name} in {namespace} is missing ({why})"
+            return Finding(True, False, f"{words}; apply k8s/kubeflow")
+        return Finding(True, True, f"loop runs go to {self.client.url}")
+
+
+def address(settings: PipelineSettings) -> str:
+    """Where its API is or would be."""
+    if settings.kfp_url in ("", "auto"):
+        return f"http://ml-pipeline.{settings.kfp_namespace}.svc:{PORT}"
+    return settings.kfp_url

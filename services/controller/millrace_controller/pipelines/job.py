@@ -1,0 +1,152 @@
+"""Runs a pipeline in a Kubernetes Job, where there are no Kubeflow Pipelines; its result is its last message."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from millrace_controller.pipelines import manifests
+from millrace_controller.pipelines.attempts import Attempt, Ended, Handle
+from millrace_controller.pipelines.settings import PipelineSettings
+from millrace_core.errors import Conflict, Unavailable
+
+if TYPE_CHECKING:
+    from millrace_core.kubernetes import Cluster
+
+BATCH = "batch/v1"
+LOG_LINES = 5
+STOP_SECONDS, STOP_LOOK = 60.0, 0.5
+ORDINARY = ("", "ContainerCreating", "it has no pod yet")
+"""What every pod waits for; it is said only when it takes too long."""
+
+
+class JobRunner:
+    """Pipelines as Jobs, one for each attempt; its name says which, so it cannot be there twice."""
+
+    def __init__(
+        self, settings: PipelineSettings, cluster: "Cluster", clock: Callable[[], float] = time.time
+    ) -> None:
+        self.settings, self.cluster, self.clock = settings, cluster, clock
+        self.namespace = settings.workloads_namespace or settings.namespace
+
+    async def start(self, attempt: Attempt) -> Handle:
+        with suppress(Conflict):  # made before, and not written down
+            await self.cluster.create(manifests.job(self.settings, attempt), self.namespace)
+        return self._handle(attempt)
+
+    async def find(self, attempt: Attempt) -> Handle | None:
+        return self._handle(attempt) if await self._job(attempt.name) is not None else None
+
+    async def look(self, attempt: Attempt, handle: Handle) -> Handle | Ended:
+        job, pods = await self._job(handle["id"]), await self._pods(handle["id"])
+        calm = {name: value for name, value in handle.items() if name != "waiting"}
+        if job is None:
+            return Ended(calm, message="the pipeline's Job was deleted")
+        finished = _finished(job)
+        if finished is not None:
+            return await self._end(calm, finished, pods)
+        waiting = _waiting(pods) or (await self._refused(handle["id"]) if not pods else "")
+        if waiting and self.clock() - handle["since"] > self.settings.pending_seconds:
+            await self._delete(handle["id"])
+            words = (
+                f"the pipeline's pod did not start within {self.settings.pending_seconds:.0f} s: {waiting}"
+            )
+            return Ended(calm, message=words, final=True)
+        return calm if waiting in ORDINARY else calm | {"waiting": f"the pipeline's pod waits: {waiting}"}
+
+    async def stop(self, handle: Handle) -> None:
+        await self._delete(handle["id"])
+        until = self.clock() + STOP_SECONDS
+        while any(_at_work(pod) for pod in await self._pods(handle["id"])):
+            if self.clock() > until:
+                raise Unavailable(f"The pod of the pipeline {handle['id']} does not stop.")
+            await asyncio.sleep(STOP_LOOK)
+
+    def _handle(self, attempt: Attempt) -> Handle:
+        return {"runner": "job", "id": attempt.name, "namespace": self.namespace, "since": self.clock()}
+
+    async def _job(self, name: str) -> dict[str, Any] | None:
+        return await self.cluster.get("Job", name, self.namespace, BATCH)
+
+    async def _pods(self, name: str) -> list[dict[str, Any]]:
+        return await self.cluster.list("Pod", self.namespace, labels=f"batch.kubernetes.io/job-name={name}")
+
+    async def _delete(self, name: str) -> None:
+        await self.cluster.delete("Job", name, self.namespace, BATCH, foreground=True)
+
+    async def _refused(self, name: str) -> str:
+        """Why the Job got no pod: a quota, a missing service account, an admission rule."""
+        fields = f"involvedObject.kind=Job,involvedObject.name={name},type=Warning"
+        events = await self.cluster.list("Event", self.namespace, fields=fields)
+        return str(events[-1].get("message") or events[-1].get("reason")) if events else "it has no pod yet"
+
+    async def _end(self, handle: Handle, finished: dict[str, Any], pods: list[dict[str, Any]]) -> Ended:
+        for pod in pods:
+            stopped = _stopped(pod)
+            told = _result(stopped.get("message", ""))
+            if told is not None:
+                return Ended(handle, bool(told["ok"]), str(told["message"]), bool(told["final"]))
+        if finished.get("reason") == "DeadlineExceeded":
+            return Ended(handle, message=f"the pipeline ran past its deadline: {finished.get('message', '')}")
+        if not pods:
+            return Ended(handle, message="the pipeline's pod was deleted")
+        return Ended(handle, message=await self._autopsy(pods[-1]))
+
+    async def _autopsy(self, pod: dict[str, Any]) -> str:
+        """Why a pod ended without a result, and the last that it said."""
+        stopped, status = _stopped(pod), pod.get("status", {})
+        reason = stopped.get("reason") or status.get("reason") or "it was killed"
+        if reason == "OOMKilled":
+            return "the pipeline's pod needed more memory than its limit (OOMKilled)"
+        try:
+            said = await self.cluster.log(pod["metadata"]["name"], self.namespace, lines=LOG_LINES)
+        except Exception:  # a log is a courtesy
+            said = ""
+        words = f"the pipeline's pod ended without a result: {reason} {status.get('message', '')}".strip()
+        return f"{words}; its last lines: {said.strip()}" if said.strip() else words
+
+
+def _finished(job: dict[str, Any]) -> dict[str, Any] | None:
+    for condition in job.get("status", {}).get("conditions") or []:
+        if condition["type"] in ("Complete", "Failed") and condition["status"] == "True":
+            return condition
+    return None
+
+
+def _containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
+    return pod.get("status", {}).get("containerStatuses") or []
+
+
+def _stopped(pod: dict[str, Any]) -> dict[str, Any]:
+    found = [
+        item["state"]["terminated"] for item in _containers(pod) if "terminated" in item.get("state", {})
+    ]
+    return found[0] if found else {}
+
+
+def _at_work(pod: dict[str, Any]) -> bool:
+    return pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")
+
+
+def _waiting(pods: list[dict[str, Any]]) -> str:
+    """What keeps the newest pod from starting; empty if nothing does."""
+    if not pods or pods[-1].get("status", {}).get("phase", "Pending") != "Pending":
+        return ""
+    for container in _containers(pods[-1]):
+        waiting = container.get("state", {}).get("waiting") or {}
+        if waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
+            return f"{waiting['reason']}: {waiting.get('message', '')}".rstrip(": ")
+    for condition in pods[-1].get("status", {}).get("conditions") or []:
+        if condition["type"] == "PodScheduled" and condition["status"] == "False":
+            return f"{condition.get('reason', 'not scheduled')}: {condition.get('message', '')}".rstrip(": ")
+    return "ContainerCreating"
+
+
+def _result(message: str) -> dict[str, Any] | None:
+    try:
+        told = json.loads(message)
+    except ValueError:
+        return None
+    return told if isinstance(told, dict) and {"ok", "message", "final"} <= set(told) else None

@@ -1,0 +1,114 @@
+"""The Job that runs one attempt of a pipeline, for clusters without Kubeflow Pipelines. Pure functions."""
+
+import json
+from typing import Any
+
+from millrace_controller.pipelines.attempts import Attempt
+from millrace_controller.pipelines.settings import PipelineSettings
+
+MANAGER = "millrace-controller"
+USER = 65532
+FOLDER = "/tmp/run"  # noqa: S108
+RESULT = "/dev/termination-log"
+TOKENS = "/var/run/secrets/millrace.dev"
+KEEP_SECONDS = 86_400
+GRACE_SECONDS = 5
+SERVICES = ("registry", "training", "serving", "monitoring", "controller")
+
+
+def labels(settings: PipelineSettings, attempt: Attempt) -> dict[str, str]:
+    """Labels of the Job and of its pod."""
+    return {
+        "app.kubernetes.io/name": "millrace",
+        "app.kubernetes.io/instance": settings.instance or settings.release,
+        "app.kubernetes.io/component": "pipeline",
+        "app.kubernetes.io/managed-by": MANAGER,
+        "millrace.dev/project": attempt.project,
+        "millrace.dev/loop": attempt.loop,
+        "millrace.dev/run": str(attempt.run),
+    }
+
+
+def addresses(settings: PipelineSettings) -> dict[str, str]:
+    """Where a step finds the services."""
+    known = {f"MILLRACE_{name.upper()}_URL": getattr(settings, f"{name}_url") for name in SERVICES}
+    return {name: url for name, url in known.items() if url}
+
+
+def job(settings: PipelineSettings, attempt: Attempt) -> dict[str, Any]:
+    """A batch/v1 Job of one pod; whether there is another attempt is the controller's decision, not its backoff's."""
+    marks = labels(settings, attempt)
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": attempt.name,
+            "namespace": settings.workloads_namespace or settings.namespace,
+            "labels": marks,
+        },
+        "spec": {
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": int(attempt.deadline + settings.pending_seconds),
+            "ttlSecondsAfterFinished": KEEP_SECONDS,
+            "template": {"metadata": {"labels": marks}, "spec": _pod(settings, attempt)},
+        },
+    }
+
+
+def _pod(settings: PipelineSettings, attempt: Attempt) -> dict[str, Any]:
+    token = {"path": "token", "audience": "millrace", "expirationSeconds": 3600}
+    pod: dict[str, Any] = {
+        "restartPolicy": "Never",
+        "serviceAccountName": settings.runner_service_account,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": GRACE_SECONDS,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": [_container(settings, attempt)],
+        "volumes": [
+            {"name": "tmp", "emptyDir": {"sizeLimit": "1Gi"}},
+            {"name": "token", "projected": {"sources": [{"serviceAccountToken": token}]}},
+        ],
+    }
+    optional = {
+        "imagePullSecrets": [{"name": name} for name in settings.image_pull_secrets],
+        "nodeSelector": settings.node_selector,
+        "tolerations": settings.tolerations,
+    }
+    return pod | {name: value for name, value in optional.items() if value}
+
+
+def _container(settings: PipelineSettings, attempt: Attempt) -> dict[str, Any]:
+    arguments = {"project": attempt.project, "loop": attempt.loop, "run": attempt.run}
+    environment = addresses(settings) | {
+        "HOME": "/tmp",  # noqa: S108
+        "OMP_NUM_THREADS": "1",
+        "MILLRACE_RESULT": RESULT,
+        "MILLRACE_TOKEN_FILE": f"{TOKENS}/token",
+    }
+    module = "millrace_controller.pipelines.local"
+    return {
+        "name": "pipeline",
+        "image": settings.runner_image,
+        "imagePullPolicy": "IfNotPresent",
+        "command": ["python", "-m", module, settings.runner_pipeline, json.dumps(arguments), FOLDER],
+        "env": [{"name": name, "value": value} for name, value in environment.items()],
+        "resources": settings.runner_resources,
+        "terminationMessagePath": RESULT,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+        "volumeMounts": [
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
+            {"name": "token", "mountPath": TOKENS, "readOnly": True},
+        ],
+    }

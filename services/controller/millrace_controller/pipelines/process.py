@@ -1,0 +1,112 @@
+"""Runs a pipeline in a child process group, which outlives the controller and is adopted by the next one."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+from fastapi import FastAPI
+
+from millrace_controller.pipelines.attempts import Attempt, Ended, Handle
+
+RESULT = "result.json"
+
+
+class ProcessRunner:
+    """Pipelines as child processes; a file lock makes a second one wait for an orphan."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.app = app
+
+    async def start(self, attempt: Attempt) -> Handle:
+        place = self._folder(attempt)
+        place.mkdir(parents=True, exist_ok=True)
+        for leftover in (RESULT, "failure", "final"):
+            (place / leftover).unlink(missing_ok=True)
+        child = await self._spawn(attempt, place)
+        self.app.state.children[child.pid] = asyncio.create_task(self._reap(child))
+        return {"runner": "process", "pid": child.pid, "started": psutil.Process(child.pid).create_time()}
+
+    async def find(self, attempt: Attempt) -> Handle | None:
+        """None: an orphan is not found again, the lock keeps its successor waiting."""
+        return None
+
+    async def look(self, attempt: Attempt, handle: Handle) -> Handle | Ended:
+        if _alive(handle):
+            self._watch(handle)
+            return handle
+        result = _result(self._folder(attempt))
+        if result is None:
+            return Ended(handle, message="the pipeline was killed")
+        return Ended(handle, result["ok"], str(result.get("message") or ""), bool(result.get("final")))
+
+    async def stop(self, handle: Handle) -> None:
+        if _alive(handle):
+            os.killpg(handle["pid"], signal.SIGKILL)
+            await asyncio.to_thread(_gone, handle)
+
+    def _folder(self, attempt: Attempt) -> Path:
+        return self.app.state.settings.folder / "runs" / attempt.place
+
+    async def _spawn(self, attempt: Attempt, place: Path) -> Any:
+        settings = self.app.state.settings
+        environment = os.environ | {
+            "MILLRACE_TOKEN": settings.token.get_secret_value(),
+            "OMP_NUM_THREADS": "1",
+        }
+        command = (
+            sys.executable,
+            "-m",
+            "millrace_controller.pipelines.local",
+            str(settings.pipeline),
+            json.dumps({"project": attempt.project, "loop": attempt.loop, "run": attempt.run}),
+            str(place),
+        )
+        with (place / "log.txt").open("ab") as output:
+            return await asyncio.create_subprocess_exec(
+                *command, stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output, cwd=place,
+                env=environment, start_new_session=True,
+            )  # fmt: skip
+
+    async def _reap(self, child: Any) -> None:
+        await child.wait()
+        self.app.state.children.pop(child.pid, None)
+        self.app.state.wake.set()
+
+    def _watch(self, handle: Handle) -> None:
+        """Wake up when an adopted pipeline (a child of an earlier controller) is gone."""
+        pid = handle["pid"]
+        if pid not in self.app.state.children:
+            self.app.state.children[pid] = asyncio.create_task(self._wait_for(handle))
+
+    async def _wait_for(self, handle: Handle) -> None:
+        await asyncio.to_thread(_gone, handle)
+        self.app.state.children.pop(handle["pid"], None)
+        self.app.state.wake.set()
+
+
+def _alive(handle: Handle) -> bool:
+    try:
+        process = psutil.Process(handle["pid"])
+        same = abs(process.create_time() - (handle["started"] or 0)) < 1
+        return same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _gone(handle: Handle) -> None:
+    """Return when the process is gone (blocking)."""
+    while _alive(handle):
+        time.sleep(0.1)
+
+
+def _result(place: Path) -> dict[str, Any] | None:
+    try:
+        return json.loads((place / RESULT).read_text())
+    except (FileNotFoundError, ValueError):
+        return None

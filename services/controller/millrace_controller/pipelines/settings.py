@@ -1,0 +1,53 @@
+"""Settings of where and how pipelines run."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from millrace_core.settings import Settings
+
+PIPELINE = Path(__file__).parents[4] / "pipelines" / "compiled" / "loop-run.yaml"
+
+
+class PipelineSettings(Settings):
+    """The part of the controller's environment that its pipelines need."""
+
+    pipeline: Path = PIPELINE
+    """The compiled pipeline of a loop run, as this process sees it."""
+    platform: Literal["laptop", "kubernetes"] = "laptop"
+    """What stands beneath: on a laptop pipelines are child processes, in a cluster Jobs or Kubeflow runs."""
+    namespace: str = "default"
+    """Namespace of this pod."""
+    workloads_namespace: str = ""
+    """Namespace of pods made at run time; empty: the pod's own."""
+    release: str = "millrace"
+    """Prefix of the release's objects."""
+    instance: str = ""
+    """Name of the release, for labels; empty: its prefix."""
+    pending_seconds: float = Field(default=600, gt=0)
+    """Seconds that a pipeline's pod may take to start, and that a Kubeflow run may stay PENDING."""
+    runner_image: str = ""
+    """Image that runs a pipeline or one step of it: kfp, the SDK and the compiled pipelines."""
+    runner_pipeline: str = "/app/pipelines/compiled/loop-run.yaml"
+    """The compiled pipeline of a loop run in the runner's image."""
+    runner_service_account: str = "millrace-pipeline"
+    """Service account of runner pods; it may nothing in the cluster, its token opens the platform."""
+    runner_resources: dict[str, Any] = Field(
+        default={"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}}
+    )
+    """What a runner's pod asks for, as in a container; its work is waiting for the services."""
+    image_pull_secrets: list[str] = Field(default=[])
+    """Secrets in the workloads' namespace with which images are pulled."""
+    node_selector: dict[str, str] = Field(default={})
+    """Nodes on which runner pods may be."""
+    tolerations: list[dict[str, Any]] = Field(default=[])
+    """Taints that runner pods bear."""
+    kfp_url: str = ""
+    """Kubeflow Pipelines' API, like http://ml-pipeline.kubeflow.svc:8888; `auto`: there, if it is; empty: without."""
+    kfp_ui_url: str = ""
+    """Address of its console as people's browsers know it, for links; empty: its Service's."""
+    kfp_namespace: str = "kubeflow"
+    """Namespace in which it is installed and in which its pods run."""
+    kfp_service_account: str = "millrace-pipeline"
+    """Service account of a step's pod in that namespace (k8s/kubeflow makes it)."""

@@ -1,0 +1,142 @@
+"""Runs a pipeline as a Kubeflow run, with deadlines of our own: a backend may leave it PENDING for ever."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from millrace_controller.pipelines.attempts import Attempt, Ended, Handle
+from millrace_controller.pipelines.document import Document, prepared
+from millrace_controller.pipelines.kubeflow import KubeflowPipelines, KubeflowRun, Refused
+from millrace_controller.pipelines.manifests import addresses
+from millrace_controller.pipelines.settings import PipelineSettings
+from millrace_core.errors import Unavailable
+
+STOP_LOOKS, STOP_LOOK = 40, 0.5
+"""How often, and how many seconds apart, a terminated run is looked at before it is left to end by itself."""
+NAME = "kubeflow"
+
+
+class KubeflowRunner:
+    """Pipelines as Kubeflow runs; the attempt's name finds again what was created and not written down."""
+
+    def __init__(
+        self, settings: PipelineSettings, client: KubeflowPipelines, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.settings, self.client, self.clock = settings, client, clock
+
+    async def start(self, attempt: Attempt) -> Handle | Ended:
+        try:
+            again = await self._again(attempt.before)
+            return again or await self._found_or_made(attempt)
+        except Refused as error:
+            too_long = self.clock() - attempt.opened.timestamp() > self.settings.pending_seconds
+            if error.answer >= 500 and not too_long:
+                raise  # a bad pipeline looks like a bad day of its database
+            return Ended({"runner": NAME}, message=error.detail, final=True)
+
+    async def find(self, attempt: Attempt) -> Handle | None:
+        found = await self.client.find_run(await self._experiment(attempt), attempt.name)
+        return None if found is None else self._handle(found)
+
+    async def look(self, attempt: Attempt, handle: Handle) -> Handle | Ended:
+        try:
+            run = await self.client.run(handle["id"])
+        except (Unavailable, Refused):
+            if self._silent_for(handle) > attempt.silence:
+                return self._given_up(attempt, handle, "Kubeflow Pipelines did not answer for too long")
+            raise
+        if run is None:
+            return Ended(handle | {"retry": False}, message="the Kubeflow run was deleted")
+        if not run.going_on:
+            return _end(attempt, handle, run)
+        return await self._going_on(attempt, handle, run)
+
+    async def stop(self, handle: Handle) -> None:
+        if "id" not in handle:
+            return
+        await self.client.terminate(handle["id"])
+        for _ in range(STOP_LOOKS):
+            run = await self.client.run(handle["id"])
+            if run is None or not run.going_on:
+                return
+            await asyncio.sleep(STOP_LOOK)
+
+    async def _again(self, before: Handle | None) -> Handle | None:
+        """The run of the attempt before, retried: steps that were done are not done again."""
+        if before is None or before["runner"] != NAME or not before.get("retry"):
+            return None
+        if await self.client.retry(before["id"]):
+            return self._fresh(before)
+        run = await self.client.run(before["id"])
+        return self._fresh(before) if run is not None and run.going_on else None
+
+    async def _found_or_made(self, attempt: Attempt) -> Handle:
+        experiment = await self._experiment(attempt)
+        run = await self.client.find_run(experiment, attempt.name)
+        if run is None:
+            document = await asyncio.to_thread(self._document)
+            version = await self.client.version(document.pipeline, document.version, document.text)
+            parameters = {"project": attempt.project, "loop": attempt.loop, "run": attempt.run}
+            account = self.settings.kfp_service_account
+            run = await self.client.create_run(experiment, attempt.name, version, parameters, account)
+        return self._handle(run)
+
+    async def _experiment(self, attempt: Attempt) -> str:
+        return await self.client.experiment(f"millrace-{attempt.project}")
+
+    def _document(self) -> Document:
+        settings = self.settings
+        more = {"MILLRACE_TOKEN_AUDIENCE": "millrace", "MILLRACE_DRAW": "true", "OMP_NUM_THREADS": "1"}
+        text = Path(settings.pipeline).read_text()
+        return prepared(text, settings.runner_image, addresses(settings) | more)
+
+    def _handle(self, run: KubeflowRun) -> Handle:
+        ui = self.settings.kfp_ui_url or f"http://ml-pipeline-ui.{self.settings.kfp_namespace}.svc"
+        link = f"{ui.rstrip('/')}/#/runs/details/{run.id}"
+        return self._fresh({"runner": NAME, "id": run.id, "link": link})
+
+    def _fresh(self, handle: Handle) -> Handle:
+        kept = {name: handle[name] for name in ("runner", "id", "link")}
+        return kept | {"seen": "", "since": self.clock(), "begun": self.clock()}
+
+    async def _going_on(self, attempt: Attempt, handle: Handle, run: KubeflowRun) -> Handle | Ended:
+        """The handle with the time of the last sign of life; the end if there was none for too long."""
+        told = max((step["at"] for step in attempt.steps.values()), default="")
+        seen = " ".join([run.state, told, *(f"{name}={state}" for name, state in sorted(run.tasks.items()))])
+        if seen != handle["seen"]:
+            handle = handle | {"seen": seen, "since": self.clock()}
+        silent, unbegun = self._silent_for(handle), run.waiting and not _told(attempt, handle)
+        limit = self.settings.pending_seconds if unbegun else attempt.silence
+        if silent <= limit:
+            return handle
+        await self.client.terminate(run.id)
+        state = run.state or "PENDING"
+        words = f"the Kubeflow run stayed {state} for {limit:.0f} s without a sign of progress"
+        hint = "; do its workflow controller and persistence agent run?" if unbegun else ""
+        return self._given_up(attempt, handle, words + hint)
+
+    def _silent_for(self, handle: Handle) -> float:
+        return self.clock() - handle["since"]
+
+    def _given_up(self, attempt: Attempt, handle: Handle, words: str) -> Ended:
+        """Unless its steps told us all that we wait for: the gates' no is the end of a pipeline."""
+        return Ended(handle | {"retry": False}, ok=attempt.rejected, message=words)
+
+
+def _told(attempt: Attempt, handle: Handle) -> bool:
+    """Whether a step reported since the attempt began."""
+    times = [datetime.fromisoformat(step["at"]).timestamp() for step in attempt.steps.values()]
+    return any(time >= handle["begun"] for time in times)
+
+
+def _end(attempt: Attempt, handle: Handle, run: KubeflowRun) -> Ended:
+    if run.succeeded:
+        return Ended(handle | {"retry": False}, ok=True)
+    words, final = attempt.last_words()
+    if run.terminated:
+        return Ended(handle | {"retry": False}, message="the Kubeflow run was terminated", final=True)
+    where = f" in {', '.join(run.failed_tasks)}" if run.failed_tasks else ""
+    message = words or f"the Kubeflow run failed{where}: {run.error or 'its pods have the reason'}"
+    return Ended(handle | {"retry": True}, message=message, final=final)
