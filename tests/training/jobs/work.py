@@ -115,3 +115,12 @@ def pieces(spec: dict, context) -> dict:
     time.sleep(2.5)
     os.kill(os.getpid(), 9)
     return {}
+
+
+def shipped(folder: str) -> str:
+    """Reads files of the job's folder and finishes a piece there."""
+    place = Path(folder)
+    text = f"{(place / 'frame' / 'values.npy').read_text()} and {(place / 'target.npy').read_text()}"
+    (place / "trial.npy").write_text(text)
+    (place / "trial.json").write_text("{}")
+    return text

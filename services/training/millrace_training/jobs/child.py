@@ -137,7 +137,7 @@ def _context(folder: Any, spec: dict[str, Any]) -> Any:
         job=JobIdentity(**spec["job"]),
         emit=_emitter(folder, events.write),
         is_cancelled=folder.cancel.exists,
-        make_executor=lambda name: executors.make(name, threads, memory),
+        make_executor=lambda name: executors.make(name, threads, memory, folder.scratch),
     )
 
 
