@@ -1,0 +1,183 @@
+"""From what a cluster shows of an attempt to what it means."""
+
+import pytest
+
+from millrace_training.jobs.launchers.judging import Scene, judge, needs_events
+from millrace_training.settings import TrainingSettings
+
+BEGAN = "2026-11-21T08:00:00Z"
+
+
+def job(*conditions, kind="Job", **more):
+    return {"kind": kind, "spec": {}, "status": {"conditions": list(conditions)} | more}
+
+
+def failed(reason, message="the job failed", type="Failed"):
+    return {"type": type, "status": "True", "reason": reason, "message": message}
+
+
+def ray(state, **more):
+    return {"kind": "RayJob", "spec": {}, "status": {"jobDeploymentStatus": state} | more}
+
+
+def pod(state=None, **status):
+    containers = [{"state": state}] if state else []
+    spec = {"containers": [{"image": "docker.io/millrace/training-cpu:dev"}]}
+    return {"metadata": {"name": "p"}, "spec": spec, "status": {"containerStatuses": containers} | status}
+
+
+RUNNING = pod({"running": {"startedAt": BEGAN}})
+UNSCHEDULABLE = pod(
+    conditions=[{"type": "PodScheduled", "status": "False", "message": "0/1 nodes: Insufficient memory"}]
+)
+
+
+def waiting(reason, message=""):
+    return pod({"waiting": {"reason": reason, "message": message}})
+
+
+def ended(reason, code=1, message=""):
+    return pod({"terminated": {"reason": reason, "exitCode": code, "message": message, "startedAt": BEGAN}})
+
+
+@pytest.fixture
+def verdict(tmp_path):
+    settings = TrainingSettings(home=tmp_path, pending_seconds=600, image_seconds=120)
+
+    def of(work, *pods, waited=1.0, warning=""):
+        return judge(Scene(work, list(pods), 512, waited, warning), settings)
+
+    return of
+
+
+def test_a_running_pod_is_alive_since_its_container_started(verdict):
+    found = verdict(job(), RUNNING, waited=9999)
+    assert found.alive
+    assert found.began.isoformat() == "2026-11-21T08:00:00+00:00"
+
+
+def test_a_pod_that_has_not_started_waits_for_so_long_and_no_longer(verdict):
+    assert verdict(job(), UNSCHEDULABLE, waited=599).reason == "0/1 nodes: Insufficient memory"
+    late = verdict(job(), UNSCHEDULABLE, waited=601)
+    assert (late.alive, late.refusal["title"]) == (False, "No node for the job")
+    assert "MILLRACE_PENDING_SECONDS" in late.refusal["detail"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "title"),
+    [
+        ("ImagePullBackOff", "The image cannot be pulled"),
+        ("ErrImagePull", "The image cannot be pulled"),
+        ("InvalidImageName", "The image cannot be pulled"),
+        ("CreateContainerConfigError", "The container cannot be made"),
+    ],
+)
+def test_a_container_that_cannot_be_made_has_less_time_and_a_reason(verdict, reason, title):
+    stuck = waiting(reason, "what the kubelet said")
+    assert verdict(job(), stuck, waited=119).alive
+    late = verdict(job(), stuck, waited=121)
+    assert late.refusal["title"] == title
+    assert "what the kubelet said" in late.refusal["detail"]
+
+
+def test_an_image_that_is_being_pulled_has_all_the_time(verdict):
+    assert verdict(job(), waiting("ContainerCreating"), waited=590).alive
+
+
+def test_a_job_without_pods_is_explained_by_its_events(verdict):
+    assert needs_events(Scene(job(), [], 512, 10))
+    assert not needs_events(Scene(job(), [UNSCHEDULABLE], 512, 10))
+    assert verdict(job(), warning="exceeded quota").reason == "exceeded quota"
+    assert "exceeded quota" in verdict(job(), waited=700, warning="exceeded quota").refusal["detail"]
+
+
+def test_a_queued_job_waits_for_ever(verdict):
+    queued = {"kind": "Job", "spec": {"suspend": True}, "status": {}}
+    found = verdict(queued, waited=1e6)
+    assert (found.alive, found.reason) == (True, "waits in its queue")
+
+
+def test_a_pod_at_its_memory_limit_is_a_refusal_that_names_it(verdict):
+    for work in (job(), job(failed("BackoffLimitExceeded")), ray("Running")):
+        found = verdict(work, ended("OOMKilled", 137))
+        assert (found.alive, found.refusal["title"]) == (False, "Out of memory")
+        assert "512 MiB" in found.refusal["detail"]
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        (job(failed("PodFailurePolicy")),),
+        (job(failed("PodFailurePolicy", type="FailureTarget")),),
+        (
+            job(failed("BackoffLimitExceeded")),
+            pod(reason="Evicted", message="The node was low on resource: memory."),
+        ),
+        (job(failed("BackoffLimitExceeded")), pod(reason="NodeLost")),
+        (
+            ray("Failed", reason="AppFailed"),
+            pod(
+                conditions=[{"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler"}]
+            ),
+        ),
+    ],
+)
+def test_being_driven_out_is_excused(verdict, gone):
+    found = verdict(*gone)
+    assert (found.alive, found.excused, found.refusal) == (False, True, None)
+
+
+def test_eating_the_nodes_disk_is_not_excused(verdict):
+    text = 'Usage of EmptyDir volume "job" exceeds the limit "10Gi".'
+    found = verdict(job(failed("PodFailurePolicy")), pod(reason="Evicted", message=text))
+    assert (found.excused, found.refusal["title"]) == (False, "Out of disk")
+
+
+def test_a_failed_pod_leaves_its_last_words(verdict):
+    found = verdict(job(failed("BackoffLimitExceeded")), ended("Error", 70, "one\nThe last line.\n"))
+    assert (found.alive, found.excused) == (False, False)
+    assert found.setback["detail"] == "exit code 70: The last line."
+
+
+def test_a_complete_job_needs_no_words(verdict):
+    found = verdict(job({"type": "Complete", "status": "True"}), ended("Completed", 0))
+    assert (found.alive, found.setback, found.refusal) == (False, None, None)
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        (job(failed("DeadlineExceeded", "Job was active longer than specified deadline")),),
+        (job(), pod(reason="DeadlineExceeded", message="Pod was active on the node longer")),
+        (
+            ray(
+                "Failed", reason="DeadlineExceeded", message="The RayJob has passed the activeDeadlineSeconds"
+            ),
+        ),
+    ],
+)
+def test_a_deadline_is_out_of_time(verdict, late):
+    assert verdict(*late).refusal["title"] == "Out of time"
+
+
+class TestRay:
+    def test_a_head_without_a_worker_is_not_the_job_running(self, verdict):
+        found = verdict(ray("Initializing"), RUNNING, UNSCHEDULABLE, waited=30)
+        assert (found.alive, found.began) == (True, None)
+        late = verdict(ray("Initializing"), RUNNING, UNSCHEDULABLE, waited=700)
+        assert late.refusal["title"] == "No node for the job"
+
+    def test_a_cluster_that_never_starts_is_a_refusal_with_what_the_pods_say(self, verdict):
+        over = ray(
+            "Failed", reason="PreRunningDeadlineExceeded", message="The RayJob was not running in time"
+        )
+        assert verdict(over, waiting("ImagePullBackOff")).refusal["title"] == "The image cannot be pulled"
+        assert "not running in time" in verdict(over).refusal["detail"]
+
+    def test_a_running_job_is_alive(self, verdict):
+        assert verdict(ray("Running", jobStatus="RUNNING"), RUNNING).began is not None
+
+    def test_the_last_line_of_a_failed_entrypoint_is_told(self, verdict):
+        text = "Job entrypoint command failed with exit code 70, last available logs:\nleft nothing.\n"
+        over = ray("Failed", reason="AppFailed", message=text, jobStatus="FAILED")
+        assert verdict(over, RUNNING).setback["detail"] == "left nothing."

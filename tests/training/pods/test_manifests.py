@@ -1,0 +1,172 @@
+"""What a job asks of a cluster is what Kubernetes and KubeRay understand, and no more than it may."""
+
+import copy
+
+import jsonschema
+import pytest
+from tests.training.pods import strict
+
+from millrace_training.jobs import limits, manifests
+from millrace_training.settings import TrainingSettings
+from millrace_training.tables import Job
+
+PLACEMENT = {
+    "nodeSelector": {"pool": "train"},
+    "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
+    "imagePullSecrets": ["mine"],
+    "queue": "team-a",
+    "priorityClass": "batch-low",
+    "gpus": 2,
+}
+
+
+@pytest.fixture
+def order(tmp_path):
+    """`order(placement, kind=..., **settings)`: one attempt of a job."""
+
+    def make(placement=None, kind="train", limit=None, **more):
+        settings = TrainingSettings(
+            home=tmp_path,
+            platform="kubernetes",
+            namespace="millrace",
+            job_image="docker.io/millrace/training-cpu:dev",
+            training_url="http://millrace-training:8080",
+            **more,
+        )
+        job = Job(id="0123456789abcdef" * 2, project="team-a", key="k", kind=kind, spec={}, attempts=1)
+        job.limits = (limit or {"memory_mb": 3072, "wall_seconds": 600}) | (
+            {"placement": placement} if placement else {}
+        )
+        job.loop, job.loop_run = "flights", 7
+        return manifests.Order(job, limits.granted(job, settings, 2), settings)
+
+    return make
+
+
+def pod_of(manifest):
+    spec = manifest["spec"]
+    return (spec.get("template") or spec["rayClusterSpec"]["headGroupSpec"]["template"])["spec"]
+
+
+def test_a_job_is_what_kubernetes_understands(order):
+    made = manifests.plain_job(order(PLACEMENT, runtime_class="gvisor"))
+    strict.check_job(made)
+    spec, pod = made["spec"], pod_of(made)
+    assert (spec["backoffLimit"], pod["restartPolicy"]) == (0, "Never")
+    assert pod["activeDeadlineSeconds"] == 660
+    assert spec["activeDeadlineSeconds"] > pod["activeDeadlineSeconds"]
+    assert pod["containers"][0]["command"][-2:] == ["0123456789abcdef" * 2, "2"]
+    assert made["metadata"]["labels"]["millrace.dev/loop"] == "flights"
+
+
+def test_a_ray_job_is_what_kuberay_understands(order):
+    made = manifests.ray_job(order(PLACEMENT, ray_worker_tolerations=[{"key": "spot", "operator": "Exists"}]))
+    strict.check_ray_job(made)
+    spec = made["spec"]
+    assert (spec["submissionMode"], spec["backoffLimit"]) == ("HTTPMode", 0)
+    assert spec["shutdownAfterJobFinishes"]
+    assert spec["rayClusterSpec"]["authOptions"] == {"mode": "token"}
+    assert spec["rayClusterSpec"]["rayVersion"] == "2.60.0"
+    assert spec["preRunningDeadlineSeconds"] < spec["activeDeadlineSeconds"]
+    workers = spec["rayClusterSpec"]["workerGroupSpecs"][0]
+    assert {"key": "spot", "operator": "Exists"} in workers["template"]["spec"]["tolerations"]
+    assert {"key": "spot", "operator": "Exists"} not in pod_of(made)["tolerations"]
+    assert len(made["metadata"]["name"]) <= 47
+
+
+def test_the_version_of_ray_is_the_one_that_is_installed():
+    import ray
+
+    assert ray.__version__ == manifests.RAY_VERSION
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda spec: spec.update(submisionMode="HTTPMode"),
+        lambda spec: spec.update(backoffLimit="0"),
+        lambda spec: spec["rayClusterSpec"]["headGroupSpec"].pop("template"),
+        lambda spec: spec["rayClusterSpec"]["authOptions"].update(mode="tokens"),
+    ],
+)
+def test_a_mistake_in_a_ray_job_would_be_caught(order, spoil):
+    made = copy.deepcopy(manifests.ray_job(order()))
+    spoil(made["spec"])
+    with pytest.raises(jsonschema.ValidationError):
+        strict.check_ray_job(made)
+
+
+def test_without_workers_the_head_runs_the_trials(order):
+    made = manifests.ray_job(order({"workers": 0, "gpus": 1}))
+    strict.check_ray_job(made)
+    cluster = made["spec"]["rayClusterSpec"]
+    assert cluster["workerGroupSpecs"] == []
+    assert cluster["headGroupSpec"]["rayStartParams"]["num-cpus"] == "1"
+    assert pod_of(made)["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "1"
+
+
+def test_with_workers_the_gpus_are_theirs(order):
+    made = manifests.ray_job(order({"workers": 3, "gpus": 1}, gpu_resource="nvidia.com/mig-1g.10gb"))
+    group = made["spec"]["rayClusterSpec"]["workerGroupSpecs"][0]
+    resources = group["template"]["spec"]["containers"][0]["resources"]
+    assert (group["replicas"], resources["limits"]["nvidia.com/mig-1g.10gb"]) == (3, "1")
+    assert "nvidia.com/mig-1g.10gb" not in pod_of(made)["containers"][0]["resources"]["limits"]
+
+
+@pytest.mark.parametrize("make", [manifests.plain_job, manifests.ray_job])
+def test_every_pod_is_restricted_and_its_memory_is_the_jobs(order, make):
+    made = make(order(limit={"memory_mb": 512, "wall_seconds": None}))
+    pod = pod_of(made)
+    container = pod["containers"][0]
+    assert not pod["automountServiceAccountToken"]
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    memory = int(container["resources"]["limits"]["memory"][:-2])
+    assert 512 <= memory <= 512 + manifests.AGENT_MB + manifests.RAY_MB
+    assert container["resources"]["requests"]["memory"] == container["resources"]["limits"]["memory"]
+    written = {mount["mountPath"] for mount in container["volumeMounts"] if not mount.get("readOnly")}
+    assert written <= {"/job", "/tmp", "/dev/shm"}
+    environment = {item["name"] for item in container["env"]}
+    assert "MILLRACE_TOKEN_FILE" in environment
+    assert "MILLRACE_TOKEN" not in environment
+
+
+def test_a_queue_is_named_only_if_there_is_one(order):
+    label = "kueue.x-k8s.io/queue-name"
+    assert label not in manifests.plain_job(order())["metadata"]["labels"]
+    assert manifests.plain_job(order(job_queue="all"))["metadata"]["labels"][label] == "all"
+    assert manifests.ray_job(order(PLACEMENT, job_queue="all"))["metadata"]["labels"][label] == "team-a"
+    assert label not in pod_of(manifests.plain_job(order(PLACEMENT)))
+
+
+def test_settings_and_placement_come_together(order):
+    made = order(
+        PLACEMENT,
+        node_selector={"arch": "x"},
+        image_pull_secrets=["ours", "mine"],
+        tolerations=[{"key": "a"}],
+    )
+    pod = pod_of(manifests.plain_job(made))
+    assert pod["nodeSelector"] == {"arch": "x", "pool": "train"}
+    assert pod["imagePullSecrets"] == [{"name": "ours"}, {"name": "mine"}]
+    assert [item["key"] for item in pod["tolerations"]] == ["a", "nvidia.com/gpu"]
+    assert pod["priorityClassName"] == "batch-low"
+
+
+def test_reading_data_asks_for_less_than_training(order):
+    def asked(kind):
+        pod = pod_of(manifests.plain_job(order(kind=kind, job_cpu="2")))
+        return pod["containers"][0]["resources"]["requests"]["cpu"]
+
+    assert (asked("train"), asked("ingest")) == ("2", "250m")
+
+
+def test_each_attempt_has_its_own_name():
+    names = {manifests.name(kind, "f" * 32, attempt) for kind in ("train", "evaluate") for attempt in (1, 12)}
+    assert len(names) == 4
+    assert max(map(len, names)) <= 47
