@@ -92,11 +92,11 @@ def test_tritons_configuration_has_one_input_a_column_and_survives_odd_names():
     signature = graphs.SIGNATURE | {
         "inputs": [{"name": 'a "b"\\c', "datatype": "FP32", "column": "x", "kind": "number"}]
     }
-    text = config_text("fraud--r1", signature, "sha256:0", 64, 2, 5.0)
+    text = config_text("fraud--r1", signature, "sha256:0", 64, 2)
     assert 'name: "a \\"b\\"\\\\c" data_type: TYPE_FP32 dims: [ 1 ]' in text
     assert "max_batch_size: 64" in text
     assert "count: 2" in text
-    assert "dynamic_batching" in text
+    assert "dynamic_batching { }" in text, "a queue policy makes requests wait for half a second"
     assert "model_warmup" in text
 
 

@@ -90,8 +90,6 @@ class ServingSettings(Settings):
     """Name of this pod; a gateway is known by it."""
     gateway_service: str = ""
     """Headless Service whose pods are the gateways; empty: <release>-gateway-pods."""
-    gateway_tls: Path | None = None
-    """Folder with tls.crt and tls.key, from which a gateway pod takes its certificate; None: plain HTTP."""
     serving_image: str = ""
     """Image of serving; its Triton pods fetch their graph with it."""
     triton_image: str = ""
@@ -107,7 +105,7 @@ class ServingSettings(Settings):
     triton_autoscaling: Scaling | None = None
     """How many pods a revision has by its load (JSON); empty: always *triton_replicas*."""
     image_pull_secrets: list[str] = Field(default_factory=list)
-    """Names of the Secrets with which images are pulled."""
+    """Secrets with which images are pulled: their names, or as Kubernetes writes them, [{"name": …}]."""
     node_selector: dict[str, str] = Field(default_factory=dict)
     """Labels of the nodes that run Triton."""
     tolerations: list[dict[str, Any]] = Field(default_factory=list)
@@ -123,3 +121,8 @@ class ServingSettings(Settings):
     @classmethod
     def _nothing(cls, value: Any) -> Any:
         return None if value == "" else value
+
+    @field_validator("image_pull_secrets", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        return [item.get("name") if isinstance(item, dict) else item for item in value]

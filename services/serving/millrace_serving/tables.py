@@ -60,6 +60,9 @@ class Revision(Table):
     golden: Mapped[dict[str, Any]] = mapped_column(JSON)
     state: Mapped[str] = mapped_column(String(10))
     reason: Mapped[str] = mapped_column(Text, default="")
+    placement: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")
+    loop: Mapped[str] = mapped_column(String(63), default="", server_default="")
+    run: Mapped[int | None] = mapped_column(Integer)
 
 
 class Rollout(Table):

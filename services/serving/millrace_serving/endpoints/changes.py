@@ -18,8 +18,14 @@ from millrace_serving.tables import Endpoint, Revision, Rollout
 
 
 def digest_of(body: BaseModel) -> str:
-    """Digest of a request, to tell a repetition from another request under the same key."""
-    text = orjson.dumps(body.model_dump(mode="json"), option=orjson.OPT_SORT_KEYS)
+    """Digest of a request, to tell a repetition from another request under the same key.
+
+    A field that came later counts only if it is given, so that a repetition may outlast an upgrade.
+    """
+    told = body.model_dump(mode="json")
+    if told.get("placement", ...) is None:
+        del told["placement"]
+    text = orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
     return "sha256:" + hashlib.sha256(text).hexdigest()
 
 
@@ -82,6 +88,11 @@ async def _revision(session: AsyncSession, endpoint: Endpoint, body: RolloutWrit
         golden=body.golden.model_dump(mode="json"),
         state=Loaded.LOADING,
         reason="",
+        placement=body.placement.model_dump(mode="json", by_alias=True, exclude_none=True)
+        if body.placement
+        else {},
+        loop=body.loop,
+        run=body.run,
     )
 
 

@@ -27,6 +27,11 @@ def wanted(endpoint: Endpoint, revision: Revision) -> Wanted:
         digest=revision.digest,
         signature=revision.signature,
         golden=revision.golden,
+        endpoint=endpoint.name,
+        number=revision.number,
+        loop=revision.loop,
+        run=revision.run,
+        placement=revision.placement,
     )
 
 

@@ -1,7 +1,7 @@
 """Envoy's start-up configuration: as a pure function, and as a file that a gateway pod writes before Envoy starts.
 
-`python -m millrace_serving.envoy.bootstrap /etc/envoy/envoy.json` writes it, and beside it the small
-files that tell Envoy where its token and its certificate are.
+`python -m millrace_serving.envoy.bootstrap /etc/envoy/envoy.json` writes it, and `token.json` beside it, which
+tells Envoy where its token is.
 """
 
 import json
@@ -24,7 +24,7 @@ SERVING = "localhost"
 INFERENCE_PORT, SHADOW_PORT, ADMIN_PORT, STATS_PORT = 8000, 8001, 9901, 9902
 """Ports of a gateway pod."""
 REQUEST_SECONDS = 30.0
-TOKEN_FILE, TLS_FILE = "token.json", "certificate.json"
+TOKEN_FILE = "token.json"  # noqa: S105 - the name of a file
 ANYWHERE = "0.0.0.0"  # noqa: S104 - a gateway pod is there to be reached
 
 
@@ -49,8 +49,6 @@ class Gateway:
     otlp_host: str = LOOPBACK
     stats_port: int = 0
     """Port for probes and Prometheus; 0: none."""
-    certificate_discovery: Path | None = None
-    """File that tells Envoy where its certificate is; None: plain HTTP."""
     poll_seconds: float = 0.1
     """Pause between two polls; serving holds each poll until there is news, so few are enough."""
     hold_seconds: float = 15.0
@@ -115,19 +113,13 @@ def _listeners(gateway: Gateway) -> list[dict[str, Any]]:
     shadow = Entry(
         "shadow", gateway.shadow_port, _rest(gateway), gateway.request_seconds, gateway.flush_seconds
     )
-    public = replace(
-        shadow,
-        name="inference",
-        port=gateway.inference_port,
-        host=gateway.host,
-        certificate=gateway.certificate_discovery,
-    )
+    public = replace(shadow, name="inference", port=gateway.inference_port, host=gateway.host)
     stats = [listeners.stats(gateway.stats_port)] if gateway.stats_port else []
     return [listeners.entry(public), listeners.entry(shadow), *stats]
 
 
 def of_pod(settings: ServingSettings, folder: Path) -> Gateway:
-    """The gateway of a pod: open to its network, its neighbours by name, its secrets found by files in *folder*."""
+    """The gateway of a pod: open to its network, its neighbours by name, its token found by a file in *folder*."""
     serving, monitoring = urlsplit(settings.serving_url), urlsplit(settings.monitoring_url)
     return Gateway(
         inference_port=INFERENCE_PORT,
@@ -141,7 +133,6 @@ def of_pod(settings: ServingSettings, folder: Path) -> Gateway:
         flush_seconds=settings.log_flush_seconds,
         request_seconds=REQUEST_SECONDS,
         token_discovery=folder / TOKEN_FILE,
-        certificate_discovery=folder / TLS_FILE if settings.gateway_tls else None,
         node=settings.pod_name or NODE,
         host=ANYWHERE,
     )
@@ -152,8 +143,6 @@ def main() -> None:
     settings, path = ServingSettings(), Path(sys.argv[1])
     token = Path(os.environ["MILLRACE_TOKEN_FILE"])
     _write(path.with_name(TOKEN_FILE), upstreams.token_file(token))
-    if settings.gateway_tls:
-        _write(path.with_name(TLS_FILE), upstreams.certificate_file(settings.gateway_tls))
     _write(path, bootstrap(of_pod(settings, path.parent)))
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from millrace_serving.envoy.upstreams import LOOPBACK, address, tls, typed
+from millrace_serving.envoy.upstreams import LOOPBACK, address, typed
 
 Part = dict[str, Any]
 LUA = (Path(__file__).parent / "prediction_log.lua").read_text()
@@ -45,8 +45,6 @@ class Entry:
     request_seconds: float
     flush_seconds: float
     host: str = LOOPBACK
-    certificate: Path | None = None
-    """File that tells Envoy where its certificate is; None: plain HTTP."""
 
     @property
     def public(self) -> bool:
@@ -55,14 +53,11 @@ class Entry:
 
 def entry(item: Entry) -> Part:
     """The listener of one way in."""
-    chain: Part = {"filters": [_http(_inference(item))]}
-    if item.certificate is not None:
-        chain["transport_socket"] = tls(item.certificate)
     return {
         "name": item.name,
         "address": address(item.port, item.host),
         "per_connection_buffer_limit_bytes": 1048576,
-        "filter_chains": [chain],
+        "filter_chains": [{"filters": [_http(_inference(item))]}],
     }
 
 

@@ -9,9 +9,7 @@ INJECTOR = "envoy.extensions.filters.http.credential_injector.v3.CredentialInjec
 GENERIC = "envoy.extensions.http.injected_credentials.generic.v3.Generic"
 CODEC = "envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec"
 SECRET = "envoy.extensions.transport_sockets.tls.v3.Secret"  # noqa: S105 - the name of a type
-TLS = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext"
-TOKEN, CERTIFICATE = "token", "certificate"
-"""Names of the secrets."""
+TOKEN = "token"  # noqa: S105 - the name of the secret
 LOOPBACK = "127.0.0.1"
 LOOKUP_SECONDS = 2
 """Pause between two look-ups of a name; a pod's preStop sleep must be longer."""
@@ -83,30 +81,9 @@ def token_file(path: Path) -> Part:
     return {"resources": [typed(SECRET, name=TOKEN, generic_secret={"secret": {"filename": str(path)}})]}
 
 
-def certificate_file(folder: Path) -> Part:
-    """A discovery file of the certificate in *folder*, as a Secret of type kubernetes.io/tls is mounted."""
-    files = {
-        "certificate_chain": {"filename": str(folder / "tls.crt")},
-        "private_key": {"filename": str(folder / "tls.key")},
-        "watched_directory": {"path": str(folder)},
-    }
-    return {"resources": [typed(SECRET, name=CERTIFICATE, tls_certificate=files)]}
-
-
-def _found(name: str, discovery_file: Path) -> Part:
-    source = {"path_config_source": {"path": str(discovery_file)}, "resource_api_version": "V3"}
-    return {"name": name, "sds_config": source}
-
-
 def credential(discovery_file: Path | None) -> Part:
     """Where the token is found: in a discovery file, else among the secrets of the start-up configuration."""
-    return {"name": TOKEN} if discovery_file is None else _found(TOKEN, discovery_file)
-
-
-def tls(discovery_file: Path) -> Part:
-    """The transport socket of a listener whose certificate is found in a discovery file."""
-    common = {
-        "tls_certificate_sds_secret_configs": [_found(CERTIFICATE, discovery_file)],
-        "alpn_protocols": ["h2", "http/1.1"],
-    }
-    return {"name": "envoy.transport_sockets.tls", "typed_config": typed(TLS, common_tls_context=common)}
+    if discovery_file is None:
+        return {"name": TOKEN}
+    source = {"path_config_source": {"path": str(discovery_file)}, "resource_api_version": "V3"}
+    return {"name": TOKEN, "sds_config": source}

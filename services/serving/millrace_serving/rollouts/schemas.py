@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic.alias_generators import to_camel
 
 from millrace_core.names import Digest, Name
 from millrace_serving.rollouts.states import State
@@ -100,6 +101,32 @@ class Plan(BaseModel):
         return self
 
 
+Text = Annotated[str, StringConstraints(min_length=1, max_length=253)]
+Label = Annotated[str, StringConstraints(max_length=63)]
+Quantity = Annotated[str, StringConstraints(pattern=r"^[0-9.]+([eE]?[+-]?[0-9]+|[numkKMGTPE]i?)?$")]
+
+
+class Resources(BaseModel):
+    """What a pod asks for and may use, as Kubernetes writes it."""
+
+    model_config = ConfigDict(extra="forbid", coerce_numbers_to_str=True)
+
+    requests: dict[Text, Quantity] = Field(default_factory=dict, max_length=20)
+    limits: dict[Text, Quantity] = Field(default_factory=dict, max_length=20)
+
+
+class Placement(BaseModel):
+    """Where the pods of a revision run, added to what the installation says; a laptop has no pods and ignores it."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+    node_selector: dict[Text, Label] = Field(default_factory=dict, max_length=20)
+    tolerations: list[dict[Text, Label | int]] = Field(default_factory=list, max_length=20)
+    resources: Resources = Field(default_factory=Resources)
+    runtime_class_name: Text | None = None
+    image_pull_secrets: list[Text] = Field(default_factory=list, max_length=20)
+
+
 class RolloutWrite(BaseModel):
     """A candidate and the plan to bring it into production."""
 
@@ -116,6 +143,7 @@ class RolloutWrite(BaseModel):
     loop: Name | Literal[""] = ""
     run: Number | None = None
     cause: Annotated[str, StringConstraints(max_length=36)] | None = None
+    placement: Placement | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> "RolloutWrite":

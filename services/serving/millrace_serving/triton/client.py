@@ -14,7 +14,14 @@ TRACEBACK = "\n\nAt:"
 
 
 class TritonError(Exception):
-    """Triton refused, failed or did not answer in time; the text says which."""
+    """Triton refused, failed or did not answer in time; the text says which.
+
+    *answered*: there was an answer, if a wrong one.
+    """
+
+    def __init__(self, text: str, answered: bool = False) -> None:
+        super().__init__(text)
+        self.answered = answered
 
 
 class Triton:
@@ -50,7 +57,7 @@ class Triton:
         except httpx.HTTPError as error:
             raise TritonError(f"no answer within {timeout:.0f} s ({type(error).__name__})") from error
         if not answer.is_success:
-            raise TritonError(_reason(answer))
+            raise TritonError(_reason(answer), answered=True)
         return answer
 
     async def infer(
@@ -71,11 +78,11 @@ class Triton:
         except httpx.HTTPError as error:
             raise TritonError(f"no answer within {timeout:.0f} s ({type(error).__name__})") from error
         if not answer.is_success:
-            raise TritonError(_reason(answer))
+            raise TritonError(_reason(answer), answered=True)
         try:
             return oip.decode(answer.content, int(answer.headers.get(oip.HEADER_LENGTH, 0)) or None)
         except (ValueError, KeyError) as error:
-            raise TritonError(f"the answer cannot be read ({error})") from error
+            raise TritonError(f"the answer cannot be read ({error})", answered=True) from error
 
     async def close(self) -> None:
         await self._client.aclose()

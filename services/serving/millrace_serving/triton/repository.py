@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,12 @@ class Wanted:
     digest: str
     signature: Mapping[str, Any]
     golden: Mapping[str, Any]
+    endpoint: str = ""
+    number: int = 0
+    loop: str = ""
+    run: int | None = None
+    placement: Mapping[str, Any] = field(default_factory=dict)
+    """Where its pods should run: nodeSelector, tolerations, resources and the like, as Kubernetes writes them."""
 
 
 class WrongBytes(Exception):
@@ -60,7 +66,6 @@ def place(settings: ServingSettings, wanted: Wanted, graph: bytes | None) -> Non
         wanted.digest,
         settings.max_batch_rows,
         settings.triton_instances,
-        settings.inference_seconds,
     )
     (target.parent / "config.pbtxt").write_text(text)
 

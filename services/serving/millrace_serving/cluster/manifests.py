@@ -1,0 +1,118 @@
+"""Pure functions: the objects of one revision, as they are applied to the API server."""
+
+import hashlib
+import json
+from typing import Any
+
+from millrace_serving.cluster import names, pods
+from millrace_serving.settings import Scaling, ServingSettings
+from millrace_serving.triton.repository import Wanted
+
+Part = dict[str, Any]
+SPEC = f"{names.PREFIX}/spec"
+"""Annotation with the digest of what was applied."""
+STEADY_SECONDS = 6
+"""Time that a new pod must be ready before an old one may go: long enough for serving to try its golden rows."""
+KINDS = (("Service", "v1"), ("Deployment", "apps/v1"), ("HorizontalPodAutoscaler", "autoscaling/v2"))
+"""What a revision may consist of, in the order in which it is made."""
+
+
+def objects(settings: ServingSettings, item: Wanted, owner: Part | None) -> list[Part]:
+    """Everything of one revision. *owner*: the object with which all of it goes, when an installation is removed."""
+    scaling = settings.triton_autoscaling
+    made = [service(settings, item), deployment(settings, item)]
+    made += [autoscaler(settings, item, scaling)] if scaling else []
+    return [_sealed(manifest, owner) for manifest in made]
+
+
+def _sealed(manifest: Part, owner: Part | None) -> Part:
+    if owner is not None:
+        manifest["metadata"]["ownerReferences"] = [owner]
+    text = json.dumps(manifest, sort_keys=True)
+    manifest["metadata"]["annotations"] = {SPEC: hashlib.sha256(text.encode()).hexdigest()[:16]}
+    return manifest
+
+
+def _metadata(settings: ServingSettings, item: Wanted) -> Part:
+    tag = settings.serving_image.rpartition(":")[2].partition("@")[0]
+    version = {"app.kubernetes.io/version": tag} if tag and "/" not in tag else {}
+    return {
+        "name": names.object_name(item.project, item.endpoint, item.number),
+        "namespace": names.namespace(settings),
+        "labels": names.labels(settings, item) | version,
+    }
+
+
+def service(settings: ServingSettings, item: Wanted) -> Part:
+    """Headless: the gateway sees each pod, and leaves one that ends within seconds."""
+    ports = [
+        {"name": "http", "port": names.TRITON_PORT, "targetPort": "http"},
+        {"name": "metrics", "port": names.METRICS_PORT, "targetPort": "metrics"},
+    ]
+    selected = names.identity(settings, item)
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": _metadata(settings, item),
+        "spec": {"clusterIP": "None", "selector": selected, "ports": ports},
+    }
+
+
+def deployment(settings: ServingSettings, item: Wanted) -> Part:
+    """The pods of a revision; an old one goes only after a new one has been ready for a while."""
+    spec: Part = {
+        "replicas": settings.triton_replicas,
+        "minReadySeconds": STEADY_SECONDS,
+        "revisionHistoryLimit": 1,
+        "progressDeadlineSeconds": max(60, int(settings.pod_seconds)),
+        "selector": {"matchLabels": names.identity(settings, item)},
+        "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
+        "template": pods.template(settings, item),
+    }
+    if settings.triton_autoscaling is not None:
+        del spec["replicas"]
+    if replicas(settings) > 1:
+        spec["template"]["spec"]["topologySpreadConstraints"] = [_apart(settings, item)]
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": _metadata(settings, item),
+        "spec": spec,
+    }
+
+
+def replicas(settings: ServingSettings) -> int:
+    """Fewest pods that a revision has."""
+    return (
+        settings.triton_autoscaling.min_replicas if settings.triton_autoscaling else settings.triton_replicas
+    )
+
+
+def _apart(settings: ServingSettings, item: Wanted) -> Part:
+    return {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": names.identity(settings, item)},
+    }
+
+
+def autoscaler(settings: ServingSettings, item: Wanted, scaling: Scaling) -> Part:
+    """Scales on the mean time in Triton's queue, a metric that an adapter must offer for pods."""
+    metadata = _metadata(settings, item)
+    metric = {
+        "metric": {"name": "millrace_triton_queue_milliseconds"},
+        "target": {"type": "AverageValue", "averageValue": f"{round(scaling.queue_milliseconds * 1000)}m"},
+    }
+    return {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": metadata,
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": metadata["name"]},
+            "minReplicas": scaling.min_replicas,
+            "maxReplicas": max(scaling.min_replicas, scaling.max_replicas),
+            "metrics": [{"type": "Pods", "pods": metric}],
+            "behavior": {"scaleDown": {"stabilizationWindowSeconds": 300}},
+        },
+    }

@@ -1,0 +1,88 @@
+"""Golden rows for every pod by its own address: a pod can be Ready and answer wrong."""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from millrace_serving.cluster import names
+from millrace_serving.triton import golden
+from millrace_serving.triton.client import Triton, TritonError
+from millrace_serving.triton.golden import WrongAnswer
+from millrace_serving.triton.repository import Wanted
+
+Part = Mapping[str, Any]
+PATIENCE = 5.0
+"""Seconds that the golden rows may take; a dead stub says so after one."""
+STRIKES = 3
+"""Silent tries in a row after which a pod counts as dead. One that refuses connections is the kubelet's business."""
+
+
+@dataclass
+class Record:
+    """What is known of one pod."""
+
+    right_at: float = 0.0
+    """When it last answered rightly (monotonic); 0: never."""
+    silent: int = 0
+    wrong: str = ""
+
+
+@dataclass
+class Prober:
+    """Asks pods, and remembers by their uid what they answered."""
+
+    seconds: float
+    """Pause between two tries of a pod that answers rightly."""
+    records: dict[str, Record] = field(default_factory=dict)
+
+    def record(self, pod: Part) -> Record:
+        return self.records.setdefault(pod["metadata"]["uid"], Record())
+
+    def right(self, pod: Part) -> bool:
+        """Whether the pod answered its golden rows when it was last asked."""
+        record = self.record(pod)
+        return bool(record.right_at) and not record.wrong
+
+    def forget(self, pods: Iterable[Part]) -> None:
+        """Keep only what is known of *pods*, which are all that there are."""
+        there = {pod["metadata"]["uid"] for pod in pods}
+        self.records = {uid: record for uid, record in self.records.items() if uid in there}
+
+    async def ask(self, item: Wanted, pod: Part) -> Record:
+        """Try the golden rows, unless the pod answered them rightly a moment ago."""
+        record = self.record(pod)
+        if not record.wrong and time.monotonic() - record.right_at < self.seconds:
+            return record
+        try:
+            await self._try(item, pod)
+            record.right_at, record.silent, record.wrong = time.monotonic(), 0, ""
+        except WrongAnswer as error:
+            record.wrong = str(error)
+        except TritonError as error:
+            self._note(record, error)
+        return record
+
+    async def _try(self, item: Wanted, pod: Part) -> None:
+        triton = Triton(f"http://{_bracketed(pod['status']['podIP'])}:{names.TRITON_PORT}")
+        try:
+            columns = golden.columns(item.golden["inputs"], item.signature)
+            golden.compare(item.golden["outputs"], await triton.infer(item.name, columns, PATIENCE))
+        finally:
+            await triton.close()
+
+    @staticmethod
+    def _note(record: Record, error: TritonError) -> None:
+        """An answer that is an error is wrong; silence only when it lasts; a refused connection never."""
+        if isinstance(error.__cause__, httpx.TimeoutException):
+            record.silent += 1
+        if error.answered or record.silent >= STRIKES:
+            record.wrong = f"the golden rows get no answer: {error}"
+        elif not record.silent:
+            record.right_at = 0.0
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address

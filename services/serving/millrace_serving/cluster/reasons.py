@@ -1,0 +1,112 @@
+"""Pure: what a revision's Deployment, pods and their events say is wrong, in words for a decision."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from millrace_serving.triton.client import TRACEBACK
+from millrace_serving.triton.fetch import HOPELESS
+
+Part = Mapping[str, Any]
+NO_IMAGE = (
+    "ImagePullBackOff",
+    "ErrImagePull",
+    "ErrImageNeverPull",
+    "InvalidImageName",
+    "RegistryUnavailable",
+)
+NO_CONTAINER = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
+LONGEST = 400
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What keeps a pod from answering. *hopeless*: waiting will not mend it."""
+
+    text: str
+    hopeless: bool = False
+
+
+def ready(pod: Part) -> bool:
+    """Whether the pod is Ready and not about to end."""
+    return not pod["metadata"].get("deletionTimestamp") and _condition(pod, "Ready").get("status") == "True"
+
+
+def _condition(thing: Part, kind: str) -> Part:
+    found = thing.get("status", {}).get("conditions") or ()
+    return next((item for item in found if item.get("type") == kind), {})
+
+
+def of_deployment(deployment: Part | None) -> Trouble | None:
+    """Why it has no pods: a quota, a policy, a missing ServiceAccount."""
+    refused = _condition(deployment or {}, "ReplicaFailure")
+    if refused.get("status") != "True":
+        return None
+    return Trouble(f"its pods are refused: {_line(refused.get('message', ''))}")
+
+
+def of_pods(pods: Iterable[Part], events: Mapping[str, Iterable[Part]]) -> Trouble | None:
+    """The worst trouble among pods that are not ready. *events*: by the uid of the pod."""
+    found = [
+        trouble
+        for pod in pods
+        if not ready(pod) and (trouble := _of_pod(pod, events.get(pod["metadata"].get("uid", ""), ())))
+    ]
+    return max(found, key=lambda trouble: trouble.hopeless, default=None)
+
+
+def _of_pod(pod: Part, events: Iterable[Part]) -> Trouble | None:
+    status = pod.get("status", {})
+    scheduled = _condition(pod, "PodScheduled")
+    if scheduled.get("status") == "False":
+        words = (
+            "cannot be scheduled" if scheduled.get("reason") == "Unschedulable" else "waits for scheduling"
+        )
+        return Trouble(f"its pod {words}: {_line(scheduled.get('message', ''))}")
+    if status.get("phase") == "Failed" and status.get("reason"):
+        return Trouble(f"its pod ended ({status['reason']}): {_line(status.get('message', ''))}")
+    containers = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    found = next((trouble for item in containers if (trouble := _of_container(item))), None)
+    return found or _of_events(events)
+
+
+def _of_container(item: Part) -> Trouble | None:
+    waiting = item.get("state", {}).get("waiting", {})
+    reason, message = waiting.get("reason", ""), waiting.get("message", "")
+    if reason in NO_IMAGE:
+        return Trouble(f"the image {item.get('image', '')} cannot be pulled: {_line(message)}")
+    if reason in NO_CONTAINER:
+        return Trouble(f"the container {item['name']} cannot be made: {_line(message)}")
+    ended = item.get("state", {}).get("terminated") or item.get("lastState", {}).get("terminated") or {}
+    if item.get("ready") or not ended or ended.get("exitCode") == 0:
+        return None
+    if ended.get("reason") == "OOMKilled":
+        return Trouble(f"{item['name']} ran out of memory, {item.get('restartCount', 0) + 1} times")
+    return _ended(item, ended)
+
+
+def _ended(item: Part, ended: Part) -> Trouble:
+    told = said(str(ended.get("message", ""))) or f"exit status {ended.get('exitCode')}"
+    if item["name"] == "fetch":
+        return Trouble(f"its graph cannot be fetched: {told}", ended.get("exitCode") == HOPELESS)
+    return Trouble(f"Triton does not load it: {told}")
+
+
+def _of_events(events: Iterable[Part]) -> Trouble | None:
+    """The last warning about a pod that has not even begun."""
+    warnings = [item for item in events if item.get("type") == "Warning"]
+    newest = max(
+        warnings, key=lambda item: str(item.get("lastTimestamp") or item.get("eventTime") or ""), default=None
+    )
+    return None if newest is None else Trouble(f"{newest.get('reason')}: {_line(newest.get('message', ''))}")
+
+
+def said(log: str) -> str:
+    """The line of a container's last words that says why: that of the failed load, else the last one."""
+    lines = [line.strip() for line in log.partition(TRACEBACK)[0].splitlines() if line.strip()]
+    loads = [line for line in lines if "failed to load '" in line]
+    return _line((loads or lines or [""])[-1])
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())[:LONGEST]

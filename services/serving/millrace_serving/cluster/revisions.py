@@ -1,0 +1,244 @@
+"""Keeps the wanted revisions as Deployments whose every pod answers its golden rows: one level-triggered pass."""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from millrace_core.log import log
+from millrace_serving.cluster import manifests, names, reasons
+from millrace_serving.cluster.manifests import KINDS, SPEC
+from millrace_serving.cluster.probing import Prober
+from millrace_serving.cluster.reasons import Trouble
+from millrace_serving.plane import NotYet
+from millrace_serving.settings import ServingSettings
+from millrace_serving.triton.controller import LoadFailed
+from millrace_serving.triton.repository import Wanted
+
+if TYPE_CHECKING:
+    from millrace_core.kubernetes import Cluster
+
+Part = Mapping[str, Any]
+Read = Callable[[], Awaitable[Sequence[Wanted]]]
+APPLY_SECONDS = 60.0
+"""Pause between two applications of what has not changed: it mends what somebody else changed."""
+DELETE_SECONDS = 10.0
+"""Shortest time between two deletions of pods of one revision."""
+WAIT_SECONDS, LOOK_SECONDS = 20.0, 0.5
+"""How long one call of `load` waits for the pods, and how often it looks."""
+
+
+@dataclass(frozen=True)
+class Sight:
+    """How one revision stands."""
+
+    right: int
+    """Pods that are Ready and answered their golden rows."""
+    complete: bool
+    """All the pods that it should have are such pods."""
+    wrong: str = ""
+    """What a Ready pod answered wrong."""
+    trouble: Trouble | None = None
+
+
+class Revisions:
+    """The revisions in one namespace."""
+
+    def __init__(self, settings: ServingSettings, cluster: "Cluster") -> None:
+        self.settings = settings
+        self.cluster = cluster
+        self.namespace = names.namespace(settings)
+        self.prober = Prober(settings.probe_seconds)
+        self.sights: dict[str, Sight] = {}
+        """Of the revisions that should serve, at the last pass."""
+        self.restarts = 0
+        """How often containers of the present pods were started again."""
+        self.seen = False
+        """Whether there has been a whole pass."""
+        self._applied: dict[str, tuple[str, float]] = {}
+        self._deleted: dict[str, float] = {}
+
+    async def keep(self, candidates: Read, wanted: Read, busy: Callable[[], set[str]]) -> None:
+        """One pass: make what is missing, end pods that answer wrong, remove what nobody wants.
+
+        The order of the looks matters: what is found was wanted when it was made, so whatever is in neither list
+        afterwards is wanted no more; a candidate that becomes ready in between is still in the second list.
+        """
+        found = await self._found()
+        waiting, serving = await candidates(), await wanted()
+        kept = {names.object_name(i.project, i.endpoint, i.number) for i in (*waiting, *serving)} | busy()
+        owner = await self._owner()
+        await self._all(self.ensure(item, owner, found) for item in (*serving, *waiting))
+        await self._all(self._remove(kind, name) for kind, name in found if name not in kept)
+        pods = self._grouped(await self._pods(names.common(self.settings)))
+        looks = [self._serve(item, found, pods[names.selector(self._identity(item))]) for item in serving]
+        sights = await asyncio.gather(*looks)
+        self.sights = dict(zip((item.name for item in serving), sights, strict=True))
+        self.seen = True
+
+    async def _all(self, acts: Any) -> None:
+        """Do all of it; one that fails keeps none of the others from being done."""
+        failed = [
+            e for e in await asyncio.gather(*acts, return_exceptions=True) if isinstance(e, BaseException)
+        ]
+        if failed:
+            raise failed[0]
+
+    def _identity(self, item: Wanted) -> dict[str, str]:
+        return names.identity(self.settings, item)
+
+    async def _found(self) -> dict[tuple[str, str], Part]:
+        """Every object of ours by kind and name."""
+        chosen = names.selector(names.common(self.settings))
+        kinds = KINDS if self.settings.triton_autoscaling else KINDS[:2]
+        lists = await asyncio.gather(
+            *(self.cluster.list(kind, self.namespace, chosen, api_version) for kind, api_version in kinds)
+        )
+        return {
+            (kind, item["metadata"]["name"]): item
+            for (kind, _), items in zip(kinds, lists, strict=True)
+            for item in items
+        }
+
+    async def _pods(self, labels: dict[str, str]) -> list[dict[str, Any]]:
+        return await self.cluster.list("Pod", self.namespace, names.selector(labels))
+
+    def _grouped(self, pods: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+        """Pods by the selector of their revision; what is known of others is forgotten."""
+        self.prober.forget(pods)
+        self.restarts = sum(_restarts(pod) for pod in pods)
+        groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        keys = (
+            *names.common(self.settings),
+            *(f"{names.PREFIX}/{k}" for k in ("project", "endpoint", "revision")),
+        )
+        for pod in pods:
+            labels = pod["metadata"].get("labels", {})
+            groups[names.selector({key: labels.get(key, "") for key in keys})].append(pod)
+        return groups
+
+    async def _owner(self) -> dict[str, Any] | None:
+        """The ServiceAccount of the pods: with it, when an installation is removed, all its revisions go."""
+        account = await self.cluster.get("ServiceAccount", names.account(self.settings), self.namespace)
+        if account is None:
+            return None
+        metadata = account["metadata"]
+        return {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "name": metadata["name"],
+            "uid": metadata["uid"],
+        }
+
+    async def ensure(self, item: Wanted, owner: dict[str, Any] | None, found: Mapping[Any, Part]) -> None:
+        """Apply the objects of a revision where they are not as they should be. Raises: LoadFailed."""
+        for manifest in manifests.objects(self.settings, item, owner):
+            kind, name = manifest["kind"], manifest["metadata"]["name"]
+            present = found.get((kind, name))
+            self._check_ours(item, present)
+            wanted, key = manifest["metadata"]["annotations"][SPEC], f"{kind}/{name}"
+            same = present is not None and present["metadata"].get("annotations", {}).get(SPEC) == wanted
+            last, when = self._applied.get(key, ("", 0.0))
+            if not (same and last == wanted and time.monotonic() - when < APPLY_SECONDS):
+                await self.cluster.apply(manifest, self.namespace)
+                self._applied[key] = (wanted, time.monotonic())
+                log.info("applied", kind=kind, name=name, new=present is None)
+
+    def _check_ours(self, item: Wanted, present: Part | None) -> None:
+        """Two endpoints never share an object. Raises: LoadFailed."""
+        labels = present["metadata"].get("labels", {}) if present else {}
+        if any(labels.get(key, value) != value for key, value in self._identity(item).items()):
+            raise LoadFailed(f"the name {present and present['metadata']['name']} belongs to something else")
+
+    async def _remove(self, kind: str, name: str) -> None:
+        log.info("removing", kind=kind, name=name)
+        self._applied.pop(f"{kind}/{name}", None)
+        await self.cluster.delete(kind, name, self.namespace, dict(KINDS)[kind])
+
+    async def _serve(self, item: Wanted, found: Mapping[Any, Part], pods: Sequence[Part]) -> Sight:
+        """Look at a revision that should serve, and end the pods that answer wrong."""
+        sight = await self._look(item, self._deployment(item, found), pods)
+        if sight.wrong:
+            await self._end_wrong(item, pods)
+        return sight
+
+    def _deployment(self, item: Wanted, found: Mapping[Any, Part]) -> Part | None:
+        return found.get(("Deployment", names.object_name(item.project, item.endpoint, item.number)))
+
+    async def _look(self, item: Wanted, deployment: Part | None, pods: Sequence[Part]) -> Sight:
+        present = [pod for pod in pods if reasons.ready(pod)]
+        records = await asyncio.gather(*(self.prober.ask(item, pod) for pod in present))
+        right = sum(self.prober.right(pod) for pod in present)
+        wanted = (deployment or {}).get("spec", {}).get("replicas", manifests.replicas(self.settings))
+        trouble = reasons.of_deployment(deployment)
+        if trouble is None and right < wanted:
+            trouble = reasons.of_pods(pods, await self._events(pods))
+        wrong = next((record.wrong for record in records if record.wrong), "")
+        return Sight(right, right == len(present) >= max(1, wanted), wrong, trouble)
+
+    async def _events(self, pods: Sequence[Part]) -> dict[str, list[dict[str, Any]]]:
+        """Events of the pods that have not begun, where nothing else tells why."""
+        silent = [pod for pod in pods if pod.get("status", {}).get("phase") == "Pending"]
+        uids = [pod["metadata"]["uid"] for pod in silent]
+        lists = await asyncio.gather(
+            *(self.cluster.list("Event", self.namespace, fields=f"involvedObject.uid={uid}") for uid in uids)
+        )
+        return dict(zip(uids, lists, strict=True))
+
+    async def _end_wrong(self, item: Wanted, pods: Sequence[Part]) -> None:
+        """Delete one pod that answers wrong; the others follow once its successor is there."""
+        if time.monotonic() - self._deleted.get(item.name, -DELETE_SECONDS) < DELETE_SECONDS:
+            return
+        pod = next(pod for pod in pods if self.prober.record(pod).wrong)
+        why = self.prober.record(pod).wrong
+        name = pod["metadata"]["name"]
+        log.warning("ending a pod that answers wrong", revision=item.name, pod=name, problem=why)
+        self._deleted[item.name] = time.monotonic()
+        words = f"{item.name} does not answer its golden rows ({why}); the pod is replaced."
+        await self.cluster.event(dict(pod), "WrongAnswer", words, warning=True)
+        await self.cluster.delete("Pod", name, self.namespace)
+
+    async def load(self, item: Wanted) -> None:
+        """Make a candidate, and wait a while until every pod of it answers its golden rows.
+
+        Raises: LoadFailed when it never will, or did not within `pod_seconds`; NotYet; Unavailable.
+        """
+        await self.ensure(item, await self._owner(), await self._found())
+        deadline = time.monotonic() + WAIT_SECONDS
+        while True:
+            deployment = await self.cluster.get(
+                "Deployment",
+                names.object_name(item.project, item.endpoint, item.number),
+                self.namespace,
+                "apps/v1",
+            )
+            sight = await self._look(item, deployment, await self._pods(self._identity(item)))
+            if sight.complete:
+                return
+            self._give_up(sight, deployment)
+            if time.monotonic() >= deadline:
+                raise NotYet(sight.trouble.text if sight.trouble else "its pods are starting")
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _give_up(self, sight: Sight, deployment: Part | None) -> None:
+        """Raises: LoadFailed when there is nothing to wait for."""
+        if sight.wrong:
+            raise LoadFailed(sight.wrong)
+        if sight.trouble is not None and sight.trouble.hopeless:
+            raise LoadFailed(sight.trouble.text)
+        if deployment is not None and _age(deployment) > self.settings.pod_seconds:
+            why = sight.trouble.text if sight.trouble else "its pods do not become ready"
+            raise LoadFailed(f"not every pod answered within {self.settings.pod_seconds:.0f} s: {why}")
+
+
+def _age(thing: Part) -> float:
+    made = datetime.fromisoformat(thing["metadata"]["creationTimestamp"].replace("Z", "+00:00"))
+    return (datetime.now(UTC) - made).total_seconds()
+
+
+def _restarts(pod: Part) -> int:
+    statuses = pod.get("status", {}).get("containerStatuses") or ()
+    return sum(int(item.get("restartCount", 0)) for item in statuses)

@@ -1,0 +1,92 @@
+"""The data plane of a cluster: pods of Triton for each revision, and the gateway pods that the chart runs."""
+
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+
+from millrace_serving.cluster import names
+from millrace_serving.cluster.gateways import Gateways
+from millrace_serving.cluster.revisions import Revisions
+from millrace_serving.envoy.bootstrap import INFERENCE_PORT
+from millrace_serving.envoy.manifests import Ways
+from millrace_serving.plane import Plane
+from millrace_serving.triton.repository import Wanted
+
+if TYPE_CHECKING:
+    from millrace_core.kubernetes import Cluster
+
+
+class ClusterPlane(Plane):
+    """Triton and Envoy as pods; they go on when this service ends."""
+
+    supervise_seconds = 2.0
+
+    def __init__(self, app: FastAPI, cluster: "Cluster") -> None:
+        settings = app.state.settings
+        namespace = names.namespace(settings)
+        super().__init__(
+            app,
+            Ways(
+                triton=lambda revision: (names.host(revision, namespace), names.TRITON_PORT),
+                hosts=("*",),
+                seconds=settings.inference_seconds,
+                retry_on=settings.retry_on,
+                retries=settings.connection_retries,
+            ),
+        )
+        self.revisions = Revisions(settings, cluster)
+        self.gateway_pods = Gateways(settings, cluster)
+
+    @property
+    def inference_url(self) -> str:
+        return self.settings.public_url.rstrip("/") or self.gateway_url
+
+    @property
+    def gateway_url(self) -> str:
+        return f"http://{self.settings.release}-gateway.{self.settings.namespace}.svc:{INFERENCE_PORT}"
+
+    async def start(self) -> None:
+        """Offer what is stored to whichever gateway polls; the passes see the rest."""
+        await self.publish()
+
+    async def stop(self) -> None:
+        await self.totals()
+        await self.gateway_pods.close()
+
+    async def supervise(self) -> None:
+        await self.gateway_pods.look()
+        await self.discovery.expect(self.gateway_pods.up, self.gateway_pods.known)
+
+    async def keep_models(self) -> None:
+        await self.revisions.keep(self.read_candidates, self.read_wanted, self._busy)
+
+    def _busy(self) -> set[str]:
+        return {names.object_name(*names.parts(name)) for name in self.busy}
+
+    async def load(self, item: Wanted) -> None:
+        await self.revisions.load(item)
+
+    async def counts(self) -> dict[str, dict[str, int]]:
+        return await self.gateway_pods.counts()
+
+    async def restarts(self) -> tuple[int, int]:
+        return self.revisions.restarts, self.gateway_pods.restarts
+
+    async def gateways(self) -> int:
+        return len(self.gateway_pods.up)
+
+    @property
+    def problem(self) -> str | None:
+        if not self.gateway_pods.up:
+            return "no gateway is ready"
+        if self.publisher.problem:
+            return self.publisher.problem
+        dead = {name: sight for name, sight in self.revisions.sights.items() if not sight.right}
+        told = (
+            f"{name}: {s.wrong or (s.trouble.text if s.trouble else 'starting')}" for name, s in dead.items()
+        )
+        return "; ".join(told)[:1000] or None
+
+    async def ready(self) -> str | None:
+        """One broken revision must not take discovery from the gateways: that is told by GET /v1/gateway."""
+        return None if self.revisions.seen else "the Kubernetes API has not shown the revisions yet"

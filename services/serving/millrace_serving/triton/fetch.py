@@ -1,0 +1,87 @@
+"""Run before Triton in its pod: brings one graph by digest from the registry and writes what Triton needs beside it.
+
+The last line it prints says why it could not; with exit status HOPELESS no other attempt would do better.
+"""
+
+import argparse
+import asyncio
+import hashlib
+import shutil
+import sys
+from pathlib import Path
+
+import httpx
+
+from millrace.client.transport import ApiError, AsyncApi
+from millrace_serving.settings import ServingSettings
+from millrace_serving.triton import source
+from millrace_serving.triton.manifests import RUNTIMES, config_text
+from millrace_serving.triton.repository import RUNNER, WrongBytes
+
+HOPELESS = 3
+FIELDS = ("name", "project", "model", "digest", "device")
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    for field in FIELDS:
+        parser.add_argument(f"--{field}", required=True)
+    parser.add_argument("--version", type=int, required=True)
+    parser.add_argument("--backend", choices=sorted(RUNTIMES), required=True)
+    parser.add_argument("--into", type=Path, required=True)
+    return parser.parse_args()
+
+
+async def fetch(settings: ServingSettings, registry: AsyncApi, wanted: argparse.Namespace) -> None:
+    """Write the model repository. Raises: WrongBytes; ApiError; httpx.HTTPError; OSError."""
+    found = await source.release(registry, wanted.project, wanted.model, wanted.version, wanted.digest)
+    folder = wanted.into / wanted.name
+    (folder / "1").mkdir(parents=True, exist_ok=True)
+    await _graph(registry, wanted, folder / "1" / source.GRAPH)
+    if wanted.backend == "python":
+        shutil.copyfile(RUNNER, folder / "1" / "model.py")
+    text = config_text(
+        wanted.name,
+        found["signature"],
+        wanted.digest,
+        settings.max_batch_rows,
+        settings.triton_instances,
+        wanted.backend,
+        wanted.device,
+    )
+    (folder / "config.pbtxt").write_text(text)
+
+
+async def _graph(registry: AsyncApi, wanted: argparse.Namespace, path: Path) -> None:
+    digest = hashlib.sha256()
+    with path.open("wb") as file:
+        async for chunk in source.chunks(registry, wanted.project, wanted.digest):
+            digest.update(chunk)
+            file.write(chunk)
+    if (sent := f"sha256:{digest.hexdigest()}") != wanted.digest:
+        raise WrongBytes(f"the registry sent {sent} instead of {wanted.digest}")
+
+
+async def _run(settings: ServingSettings, wanted: argparse.Namespace) -> None:
+    registry = AsyncApi(settings.registry_url, settings.token.get_secret_value())
+    try:
+        await fetch(settings, registry, wanted)
+    finally:
+        await registry.close()
+
+
+def main() -> int:
+    """Exit status: 0, HOPELESS, or 1 when another attempt may do better."""
+    try:
+        asyncio.run(_run(ServingSettings(), _arguments()))
+    except WrongBytes as error:
+        print(error, file=sys.stderr)
+        return HOPELESS
+    except (ApiError, httpx.HTTPError, OSError) as error:
+        print(f"the registry cannot be read: {type(error).__name__}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
