@@ -1,5 +1,6 @@
 """The gateway against bare Triton: same model, same load generator, one run; and how fast a route changes."""
 
+import json
 import threading
 import time
 from pathlib import Path
@@ -26,8 +27,8 @@ def measure(client: Millrace, folder: Path) -> dict[str, Any]:
     signature = client.registry.version(LOOP, 1)["signature"]
     endpoint = client.serving.endpoint(LOOP)
     public = urlparse(endpoint["url"])
-    direct_path = f"/v2/models/{endpoint['stable']}/infer"
-    gateway_port, triton_port = int(public.port or 0), int(client.serving.gateway()["triton_port"])
+    direct_path = f"/v2/models/{LOOP}--r{endpoint['stable']}/infer"
+    gateway_port, triton_port = int(public.port or 0), _triton_port(folder)
     before = client.serving.gateway()
     kinds = {"direct": (triton_port, direct_path), "gateway": (gateway_port, public.path)}
     requests = {name: _requests(table, signature, path, port) for name, (port, path) in kinds.items()}
@@ -48,6 +49,11 @@ def measure(client: Millrace, folder: Path) -> dict[str, Any]:
         "records_lost": after["logs_dropped"] - before["logs_dropped"],
         "rollback_seconds": route_change(client, endpoint["url"], table, signature),
     }
+
+
+def _triton_port(folder: Path) -> int:
+    """Where Triton listens on loopback; clients have no business there, so the API does not tell."""
+    return int(json.loads((folder / "home" / "serving" / "ports.json").read_text())["triton_port"])
 
 
 def _loop(client: Millrace, folder: Path) -> Any:

@@ -87,6 +87,10 @@ def install(app, world):
             found["stable_version"] = body["version"]
         return made
 
+    @app.get("/v1/endpoints/{name}/rollouts/{number}")
+    async def rollout(name: str, number: int, wait: float = 0) -> dict:
+        return get(name)["rollouts"][number - 1]
+
     @app.post("/v1/endpoints/{name}/rollouts/{number}:abort")
     async def abort(name: str, number: int, request: Request):
         body, found = await request.json(), get(name)

@@ -21,7 +21,7 @@ MEASURED = {
                       {"check": "duplicates", "column": None}]},
                      ["broken: range of the column distance", "broken: duplicates"]),
     "data.accepted": ({"rows": 50, "new_rows": 20, "failed": []}, ["50 rows, 20 of them new"]),
-    "model.registered": ({"digest": "sha256:e3", "lineage": {"dataset_version": 4}}, ["from data version 4"]),
+    "model.registered": ({"files": {"model.onnx": "sha256:e3"}, "lineage": {"dataset_version": 4}}, ["from data version 4"]),
     "run.opened": ({"cause": "schedule", "days": 31.0, "schedule": "30d", "dataset_version": 2},
                    ["it was time by the schedule", "31 days since the last run"]),
     "run.closed": ({"champion": 1, "version": None}, ["it registered nothing", "version 1 is champion"]),

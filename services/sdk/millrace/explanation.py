@@ -206,7 +206,7 @@ def _data(evidence: Json) -> Lines:
 
 def _registered(evidence: Json) -> Lines:
     return [
-        f"digest {evidence.get('digest')}",
+        f"model file {evidence.get('files', {}).get('model.onnx')}",
         f"from data version {evidence.get('lineage', {}).get('dataset_version')}",
     ]
 

@@ -5,7 +5,7 @@ import time
 from datetime import datetime
 from typing import Any
 
-from fastapi import APIRouter, BackgroundTasks, Request
+from fastapi import APIRouter, BackgroundTasks, FastAPI, Request
 
 from millrace.client.transport import ApiError
 from millrace.decisions import decision
@@ -35,6 +35,8 @@ from millrace_core.pages import Cursor, Limit, Page, decode, paginate
 
 router = APIRouter(prefix="/v1/loops/{loop}/runs", tags=["runs"])
 READ, WRITE = permit("controller.runs.read"), permit("controller.runs.write")
+LOAD_SECONDS = 30
+"""Longest time that the beginning of a rollout waits for its candidate; it is loaded either way."""
 
 
 @router.get("", response_model=Page[RunRead], dependencies=[READ])
@@ -206,6 +208,7 @@ async def begin_rollout(
     rollout = await app.state.apis.serving.post(
         f"/v1/endpoints/{loop}/rollouts", json=order, project=project, timeout=120
     )
+    await _under_way(app, project, loop, rollout)
     async with app.state.sessions.begin() as session:
         found = await loops.get(session, project, loop)
         run = await queries.get(session, found, number)
@@ -213,6 +216,15 @@ async def begin_rollout(
         await queries.move(session, run, State.ROLLING_OUT, version=body.version, rollout=rollout["id"])
     await tell(app)
     return run
+
+
+async def _under_way(app: FastAPI, project: str, loop: str, rollout: dict[str, Any]) -> None:
+    """Wait for the candidate to be loaded and the gateway to send it what the plan says, or for LOAD_SECONDS.
+
+    A replay goes on only then: which requests are mirrored must not depend on how fast a model loads.
+    """
+    path = f"/v1/endpoints/{loop}/rollouts/{rollout['id']}"
+    await app.state.apis.serving.get(path, project=project, wait=LOAD_SECONDS)
 
 
 async def _version(request: Request, project: str, model: str, number: int, run: int) -> dict[str, Any]:
@@ -244,6 +256,8 @@ def _registered(loop: Loop, run: Run, version: dict[str, Any]) -> Any:
         outcome="registered", event_time=run.opened_at, author="controller",
         reason=f"Version {version['number']} is registered, from data version {lineage.get('dataset_version')}.",
         run=run.number,
-        evidence={"digest": version["digest"], "lineage": {"dataset_version": lineage["dataset_version"]}},
-        cause=run.decision,
+        evidence={
+            "files": version["files"], "lineage": {"dataset_version": lineage["dataset_version"]},
+        },
+        measured={"digest": version["digest"]}, cause=run.decision,
     )  # fmt: skip
