@@ -58,7 +58,7 @@ class Revisions:
         """How often containers of the present pods were started again."""
         self.seen = False
         """Whether there has been a whole pass."""
-        self._applied: dict[str, tuple[str, float]] = {}
+        self._applied: dict[tuple[str, str], tuple[str, float]] = {}
         self._deleted: dict[str, float] = {}
 
     async def keep(self, candidates: Read, wanted: Read, busy: Callable[[], set[str]]) -> None:
@@ -135,27 +135,38 @@ class Revisions:
 
     async def ensure(self, item: Wanted, owner: dict[str, Any] | None, found: Mapping[Any, Part]) -> None:
         """Apply the objects of a revision where they are not as they should be. Raises: LoadFailed."""
-        for manifest in manifests.objects(self.settings, item, owner):
-            kind, name = manifest["kind"], manifest["metadata"]["name"]
-            present = found.get((kind, name))
-            self._check_ours(item, present)
-            wanted, key = manifest["metadata"]["annotations"][SPEC], f"{kind}/{name}"
-            same = present is not None and present["metadata"].get("annotations", {}).get(SPEC) == wanted
-            last, when = self._applied.get(key, ("", 0.0))
-            if not (same and last == wanted and time.monotonic() - when < APPLY_SECONDS):
-                await self.cluster.apply(manifest, self.namespace)
-                self._applied[key] = (wanted, time.monotonic())
-                log.info("applied", kind=kind, name=name, new=present is None)
+        made = manifests.objects(self.settings, item, owner)
+        present = [found.get(_key(manifest)) or await self._get(manifest) for manifest in made]
+        self._check_ours(item, present)
+        for manifest, old in zip(made, present, strict=True):
+            await self._apply(manifest, old)
 
-    def _check_ours(self, item: Wanted, present: Part | None) -> None:
-        """Two endpoints never share an object. Raises: LoadFailed."""
-        labels = present["metadata"].get("labels", {}) if present else {}
-        if any(labels.get(key, value) != value for key, value in self._identity(item).items()):
-            raise LoadFailed(f"the name {present and present['metadata']['name']} belongs to something else")
+    async def _get(self, manifest: dict[str, Any]) -> Part | None:
+        kind, name = _key(manifest)
+        return await self.cluster.get(kind, name, self.namespace, manifest["apiVersion"])
+
+    def _check_ours(self, item: Wanted, present: Sequence[Part | None]) -> None:
+        """Two endpoints, or two installations, never share an object. Raises: LoadFailed."""
+        ours = self._identity(item).items()
+        for old in filter(None, present):
+            labels = old["metadata"].get("labels", {})
+            if any(labels.get(key) != value for key, value in ours):
+                raise LoadFailed(f"the name {old['metadata']['name']} belongs to something else")
+
+    async def _apply(self, manifest: dict[str, Any], old: Part | None) -> None:
+        key, wanted = _key(manifest), manifest["metadata"]["annotations"][SPEC]
+        same = old is not None and old["metadata"].get("annotations", {}).get(SPEC) == wanted
+        last, when = self._applied.get(key, ("", 0.0))
+        if same and last == wanted and time.monotonic() - when < APPLY_SECONDS:
+            return
+        await self.cluster.apply(manifest, self.namespace)
+        self._applied[key] = (wanted, time.monotonic())
+        if not same:
+            log.info("applied", kind=key[0], name=key[1], new=old is None)
 
     async def _remove(self, kind: str, name: str) -> None:
         log.info("removing", kind=kind, name=name)
-        self._applied.pop(f"{kind}/{name}", None)
+        self._applied.pop((kind, name), None)
         await self.cluster.delete(kind, name, self.namespace, dict(KINDS)[kind])
 
     async def _serve(self, item: Wanted, found: Mapping[Any, Part], pods: Sequence[Part]) -> Sight:
@@ -232,6 +243,10 @@ class Revisions:
         if deployment is not None and _age(deployment) > self.settings.pod_seconds:
             why = sight.trouble.text if sight.trouble else "its pods do not become ready"
             raise LoadFailed(f"not every pod answered within {self.settings.pod_seconds:.0f} s: {why}")
+
+
+def _key(manifest: Part) -> tuple[str, str]:
+    return manifest["kind"], manifest["metadata"]["name"]
 
 
 def _age(thing: Part) -> float:
