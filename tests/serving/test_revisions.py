@@ -288,6 +288,18 @@ async def test_revisions_belong_to_the_account_of_their_pods_and_go_with_it(worl
         assert (owner["kind"], owner["uid"]) == ("ServiceAccount", account["metadata"]["uid"])
 
 
+async def test_a_revision_that_cannot_be_applied_keeps_no_other_from_being_looked_after(world):
+    world.wanted = [revision(1)]
+    await keep(world)
+    world.tritons[0].dead = True
+    theirs = names.common(world.settings) | {"millrace.dev/endpoint": "other"}
+    world.cluster.put("Service", "flights-r2", metadata={"labels": theirs})
+    world.candidates = [revision(2)]
+    with pytest.raises(LoadFailed):
+        await keep(world)
+    assert world.cluster.deleted == ["Pod/flights-r1-0"]
+
+
 async def test_two_endpoints_never_share_an_object(world):
     theirs = names.common(world.settings) | {"millrace.dev/endpoint": "other"}
     world.cluster.put("Deployment", "flights-r1", metadata={"labels": theirs})

@@ -66,13 +66,15 @@ class Revisions:
 
         The order of the looks matters: what is found was wanted when it was made, so whatever is in neither list
         afterwards is wanted no more; a candidate that becomes ready in between is still in the second list.
+        What cannot be applied keeps nothing else from being done; it is raised at the end.
         """
         found = await self._found()
         waiting, serving = await candidates(), await wanted()
         kept = {names.object_name(i.project, i.endpoint, i.number) for i in (*waiting, *serving)} | busy()
         owner = await self._owner()
-        await self._all(self.ensure(item, owner, found) for item in (*serving, *waiting))
-        await self._all(self._remove(kind, name) for kind, name in found if name not in kept)
+        acts = [self.ensure(item, owner, found) for item in (*serving, *waiting)]
+        acts += [self._remove(kind, name) for kind, name in found if name not in kept]
+        done = await asyncio.gather(*acts, return_exceptions=True)
         pods = self._grouped(await self._pods(names.common(self.settings)))
         looks = [self._serve(item, found, pods[names.selector(self._identity(item))]) for item in serving]
         sights = await asyncio.gather(*looks)

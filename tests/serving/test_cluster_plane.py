@@ -1,0 +1,168 @@
+"""The whole service on a cluster in memory: rollouts, reasons and the gateway's story are those of its pods."""
+
+import asyncio
+import contextlib
+from types import SimpleNamespace
+
+import httpx
+import pytest
+
+from millrace_serving import main
+from millrace_serving.cluster import names
+from millrace_serving.envoy.discovery import Discovery
+from millrace_serving.planes.cluster import ClusterPlane
+from millrace_serving.settings import ServingSettings
+
+from . import graphs
+from .conftest import write_tokens
+from .fake_cluster import FakeCluster, FakeTriton
+from .neighbours import Neighbours
+
+FAST = {"triton_replicas": 1, "probe_seconds": 0, "accept_seconds": 5.0, "pod_seconds": 60}
+
+
+@pytest.fixture
+async def world(tmp_path, monkeypatch):
+    """Serving with a gateway that accepts whatever it is told; all pods answer at one address."""
+    write_tokens(tmp_path)
+    triton, cluster, neighbours = FakeTriton("127.0.0.1", 0, {}), FakeCluster(), Neighbours()
+    monkeypatch.setattr(names, "TRITON_PORT", triton.port)
+    monkeypatch.setattr(ClusterPlane, "supervise_seconds", 0.1)
+    monkeypatch.setattr(main, "MODELS_SECONDS", 0.1)
+    monkeypatch.setattr(main, "_plane", lambda app: ClusterPlane(app, cluster))
+    labels = {"app.kubernetes.io/component": "gateway"}
+    cluster.put("Service", "millrace-gateway-pods", spec={"selector": labels})
+    ready = {"conditions": [{"type": "Ready", "status": "True"}], "podIP": ""}
+    cluster.put("Pod", "gateway-a", metadata={"labels": labels}, status=ready)
+    settings = ServingSettings(
+        home=tmp_path,
+        platform="kubernetes",
+        namespace="work",
+        serving_image="docker.io/millrace/serving:dev",
+        triton_image="docker.io/millrace/triton-test:dev",
+        registry_url=neighbours.url,
+        monitoring_url=neighbours.url,
+        **FAST,
+    )
+    app = main.build(settings)
+    async with app.router.lifespan_context(app):
+        gateway = asyncio.create_task(accept(app.state.discovery))
+        transport = httpx.ASGITransport(app)
+        headers = {"authorization": "Bearer user-token"}
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://localhost", headers=headers, timeout=60
+        ) as client:
+            yield SimpleNamespace(client=client, cluster=cluster, triton=triton, neighbours=neighbours)
+        gateway.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await gateway
+    neighbours.close()
+    triton.close()
+
+
+async def accept(discovery: Discovery):
+    """Polls as an Envoy does that takes everything."""
+
+    async def follow(name):
+        while True:
+            await discovery.poll("gateway-a", name, discovery.versions.get(name, ""), hold=0.02)
+
+    await asyncio.gather(*(follow(name) for name in ("clusters", "inference", "shadow")))
+
+
+async def rollout(world, version=1, **more):
+    await world.client.put("/v1/endpoints/flights", json={"model": "air-time"})
+    digest = world.neighbours.register("air-time", version, graphs.graph(float(version)))
+    world.triton.outputs = graphs.golden(float(version))["outputs"]
+    body = {
+        "key": f"run-{version}",
+        "model": "air-time",
+        "version": version,
+        "signature": graphs.SIGNATURE,
+        "files": {"model.onnx": digest},
+        "golden": graphs.golden(float(version)),
+        "event_time": "2013-03-01T00:00:00Z",
+        "loop": "flights",
+        "run": version,
+    } | more
+    answer = await world.client.post("/v1/endpoints/flights/rollouts", json=body)
+    assert answer.status_code in (200, 201), answer.text
+    path = f"/v1/endpoints/flights/rollouts/{answer.json()['id']}"
+    return (await world.client.get(path, params={"wait": 30})).json()
+
+
+async def gateway(world):
+    return (await world.client.get("/v1/gateway")).json()
+
+
+async def test_a_version_is_promoted_once_its_pods_answer_and_the_gateway_says_so(world):
+    done = await rollout(world, placement={"nodeSelector": {"disk": "fast"}})
+    assert done["state"] == "promoted", done["reason"]
+    deployment = world.cluster.objects["Deployment", "work", "flights-r1"]
+    assert deployment["metadata"]["labels"]["millrace.dev/loop"] == "flights"
+    assert deployment["spec"]["template"]["spec"]["nodeSelector"] == {"disk": "fast"}
+    told = await gateway(world)
+    assert told["inference_url"] == "http://millrace-gateway.work.svc:8000"
+    assert told["gateways"] == 1
+    assert told["accepted"] is True
+    assert told["problem"] is None
+    assert (await world.client.get("/readyz")).status_code == 200
+
+
+async def test_a_repetition_without_a_placement_is_the_same_request(world):
+    assert (await rollout(world))["id"] == (await rollout(world))["id"] == 1
+
+
+async def test_an_image_that_cannot_be_pulled_aborts_the_rollout_with_that_reason(world, monkeypatch):
+    monkeypatch.setattr("millrace_serving.cluster.revisions._age", lambda thing: 61.0)
+    waiting = {"reason": "ErrImagePull", "message": "not found"}
+    status = {"name": "triton", "image": "example/triton:1", "ready": False, "state": {"waiting": waiting}}
+    world.cluster.born = lambda pod: pod.update(status={"phase": "Pending", "containerStatuses": [status]})
+    done = await rollout(world)
+    assert done["state"] == "aborted"
+    assert done["reason"] == (
+        "Version 1 was refused: not every pod answered within 60 s: "
+        "the image example/triton:1 cannot be pulled: not found."
+    )
+    async with asyncio.timeout(5):
+        while world.cluster.names("Deployment"):
+            await asyncio.sleep(0.05)
+
+
+async def test_retired_revisions_lose_their_pods_and_the_stable_one_keeps_them(world):
+    await rollout(world, 1)
+    await rollout(world, 2)
+    assert world.cluster.names("Deployment") == ["flights-r1", "flights-r2"]
+    await world.client.post("/v1/endpoints/flights:retain", json={"versions": []})
+    async with asyncio.timeout(5):
+        while world.cluster.names("Deployment") != ["flights-r2"]:
+            await asyncio.sleep(0.05)
+
+
+async def test_a_gateway_without_gateways_is_a_problem_that_is_told(world):
+    del world.cluster.objects["Pod", "work", "gateway-a"]
+    async with asyncio.timeout(5):
+        while (await gateway(world))["problem"] != "no gateway is ready":
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    "placement",
+    [
+        {"nodeselector": {}},
+        {"resources": {"limits": {"memory": "lots"}}},
+        {"queue": "q"},
+        {"tolerations": {}},
+    ],
+)
+async def test_a_placement_that_nobody_understands_is_refused(world, placement):
+    body = {"key": "k", "model": "air-time", "version": 1, "placement": placement}
+    body |= {
+        "signature": graphs.SIGNATURE,
+        "files": {"model.onnx": "sha256:" + "0" * 64},
+        "golden": graphs.golden(),
+    }
+    await world.client.put("/v1/endpoints/flights", json={"model": "air-time"})
+    answer = await world.client.post("/v1/endpoints/flights/rollouts", json=body)
+    assert answer.status_code == 422
+    assert "placement" in answer.text
