@@ -80,14 +80,8 @@ class Revisions:
         sights = await asyncio.gather(*looks)
         self.sights = dict(zip((item.name for item in serving), sights, strict=True))
         self.seen = True
-
-    async def _all(self, acts: Any) -> None:
-        """Do all of it; one that fails keeps none of the others from being done."""
-        failed = [
-            e for e in await asyncio.gather(*acts, return_exceptions=True) if isinstance(e, BaseException)
-        ]
-        if failed:
-            raise failed[0]
+        for failed in (item for item in done if isinstance(item, BaseException)):
+            raise failed
 
     def _identity(self, item: Wanted) -> dict[str, str]:
         return names.identity(self.settings, item)
