@@ -10,7 +10,7 @@ from millrace_training.automl import splits
 from millrace_training.automl.table import Table, iso_day, load, midnight, row_digests
 from millrace_training.data.records import Records
 from millrace_training.evaluate import blocks, importance, report
-from millrace_training.evaluate.metrics import losses, metrics
+from millrace_training.evaluate.metrics import losses, metrics, roc
 from millrace_training.export.session import open_session, predict
 from millrace_training.features.columns import columns_from_signature
 from millrace_training.jobs.context import Context
@@ -66,6 +66,7 @@ class Evaluation:
             "blocks": blocks.of_rows(labels, name, loss, other),
             "slices": blocks.of_slices(self._texts(table), labels, name, loss, other),
             "importance": importance.permutation(session, self.task, table.frame, table.target, SEED),
+            "roc": roc(table.target, predicted) if self.task == "binary" else [],
         }
         title = f"{self.spec['target']}: candidate on data version {self.spec['dataset_version']}"
         return made | {"report": report.render(title, made, table.target, predicted, self.task)}

@@ -54,6 +54,21 @@ def auc(target: np.ndarray, predicted: np.ndarray) -> float:
     return float((ranks - positives * (positives + 1) / 2) / (positives * negatives))
 
 
+def roc(target: np.ndarray, predicted: np.ndarray, points: int = 64) -> list[dict[str, float]]:
+    """At most *points* points of the ROC curve from (0, 0) to (1, 1); none with one class only."""
+    positives = float(target.sum())
+    negatives = len(target) - positives
+    if not positives or not negatives:
+        return []
+    levels = np.unique(np.quantile(predicted, np.linspace(0, 1, points - 1)))[::-1]
+    made = [{"fpr": 0.0, "tpr": 0.0, "threshold": 1.0}]
+    for level in levels:
+        called = predicted >= level
+        hits, alarms = float(target[called].sum()), float((1 - target[called]).sum())
+        made.append({"fpr": alarms / negatives, "tpr": hits / positives, "threshold": float(level)})
+    return made
+
+
 def calibration(target: np.ndarray, predicted: np.ndarray) -> list[dict[str, float]]:
     """For each tenth of the probability scale: rows, mean prediction and share of positives."""
     place = np.minimum((predicted * BINS).astype(int), BINS - 1)

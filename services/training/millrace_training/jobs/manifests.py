@@ -11,7 +11,9 @@ from millrace_training.tables import Job
 
 RAY_VERSION = "2.60.0"
 MANAGER = "millrace-training"
-FOLDER = "/job"
+VOLUME = "/job"
+FOLDER = "/job/work"
+"""The job's folder lies within its volume, whose root belongs to another user."""
 TOKENS = "/var/run/secrets/millrace.dev"
 USER = 65532
 AGENT_MB = 128
@@ -236,7 +238,7 @@ def _container(
             "capabilities": {"drop": ["ALL"]},
         },
         "volumeMounts": [
-            {"name": "job", "mountPath": FOLDER},
+            {"name": "job", "mountPath": VOLUME},
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
             {"name": "token", "mountPath": TOKENS, "readOnly": True},
         ],

@@ -106,4 +106,4 @@ def patiently(call: Callable[[], Any], seconds: Callable[[], float]) -> Any:
 
 def folder() -> str:
     """Where the job's files lie in its pod; the same in every attempt, as files name each other."""
-    return os.environ.get("MILLRACE_JOB_FOLDER", "/job")
+    return os.environ.get("MILLRACE_JOB_FOLDER", "/job/work")
