@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import (
     JSON,
     BigInteger,
-    Float,
+    Double,
     ForeignKey,
     Index,
     Integer,
@@ -55,6 +55,9 @@ class Loop(Table):
     settled_through: Mapped[datetime | None] = mapped_column(UtcDateTime)
     runs: Mapped[int] = mapped_column(Integer, default=0)
     message: Mapped[str] = mapped_column(Text, default="")
+    owner: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    standing: Mapped[list[str]] = mapped_column(JSON, default=list)
+    woken_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
     __table_args__ = (UniqueConstraint("project", "name"),)
@@ -72,12 +75,13 @@ class Run(Table):
     steps: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
     verdict: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     version: Mapped[int | None] = mapped_column(Integer)
+    digest: Mapped[str | None] = mapped_column(String(71))
     rollout: Mapped[int | None] = mapped_column(Integer)
+    traffic: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     decision: Mapped[str] = mapped_column(String(36))
     message: Mapped[str] = mapped_column(Text, default="")
     attempts: Mapped[int] = mapped_column(Integer, default=0)
-    pid: Mapped[int | None] = mapped_column(Integer)
-    pid_started: Mapped[float | None] = mapped_column(Float)
+    pipeline: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     __table_args__ = (
@@ -86,6 +90,16 @@ class Run(Table):
             "one_run_in_flight", "loop_id", unique=True, sqlite_where=IN_FLIGHT, postgresql_where=IN_FLIGHT
         ),
     )
+
+
+class Lease(Table):
+    """Who does what only one replica may do; the epoch grows with every new holder."""
+
+    __tablename__ = "leases"
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(253))
+    epoch: Mapped[int] = mapped_column(BigInteger)
+    expires_at: Mapped[float] = mapped_column(Double)
 
 
 class Feed(Table):

@@ -1,11 +1,13 @@
 """Keeps every loop going: one level-triggered pass a loop, never two at a time for the same one."""
 
 import asyncio
+from typing import Any
 
 from fastapi import FastAPI
 
 from millrace.client.transport import ApiError
 from millrace_controller.clock import back, day, production
+from millrace_controller.leases import fence
 from millrace_controller.loops import queries as loops
 from millrace_controller.pipelines import runner
 from millrace_controller.runs import opening
@@ -86,6 +88,9 @@ async def one_pass(app: FastAPI, loop_id: int) -> None:
     try:
         while await step(app, loop_id):
             app.state.bell.ring()
+    except fence.Deposed as over:
+        log.warning("a loop is left to the new leader", loop=loop_id, reason=str(over))
+        return
     except ApiError as error:
         message = f"{error.url.split('?')[0].rpartition('/v1')[2]}: {error}"
         log.warning("a loop cannot go on", loop=loop_id, error=message)
@@ -110,6 +115,7 @@ async def _tell(app: FastAPI, loop_id: int, message: str) -> None:
 async def step(app: FastAPI, loop_id: int) -> bool:
     """The next thing to do for a loop; False when it has to wait."""
     async with app.state.readers() as session:
+        await fence.check(session)
         loop = await session.get(Loop, loop_id)
         if loop is None or loop.state == loops.DELETED:
             return False
@@ -146,7 +152,26 @@ async def _prepared(app: FastAPI, loop: Loop, flight: Run | None) -> None:
 async def _ended_early(app: FastAPI, loop: Loop, flight: Run) -> bool:
     """Whether the rollout ended without waiting for event time: nothing to wait for, or a hard fault."""
     endpoint = await app.state.apis.serving.get(f"/v1/endpoints/{loop.name}", project=loop.project)
+    await _note(app, flight, endpoint)
     return await day.finish(app, loop, flight, endpoint, loop.settled_through or flight.opened_at)
+
+
+async def _note(app: FastAPI, flight: Run, endpoint: dict[str, Any]) -> None:
+    """Remember how much traffic the candidate gets, for who asks how the loop stands."""
+    rollout = endpoint.get("rollout") or {}
+    if rollout.get("id") != flight.rollout:
+        return
+    plan = rollout.get("plan") or {}
+    shares = [item.get("weight", 0) for item in endpoint["revisions"] if item["version"] == flight.version]
+    traffic = {
+        "state": rollout["state"],
+        "step": rollout.get("step"),
+        "steps": len(plan.get("canary") or []) + (plan.get("mirror") is not None),
+        "weight": sum(shares) / 100,
+    }
+    if traffic != flight.traffic:
+        async with app.state.sessions.begin() as session:
+            await runs.note_traffic(session, flight, traffic)
 
 
 async def _first(app: FastAPI, loop: Loop) -> bool:
@@ -189,7 +214,7 @@ async def _pushed(app: FastAPI, loop: Loop, known: opening.Facts) -> Trigger | N
 async def _delete(app: FastAPI, loop: Loop, flight: Run | None) -> bool:
     """End what runs and take the endpoint away; versions, data and decisions stay."""
     if flight is not None:
-        await runner.stop(app, flight)
+        await runner.stop(app, loop, flight)
     await production.leave(app, loop)
     async with app.state.sessions.begin() as session:
         mine = await runs.in_flight(session, loop.id)

@@ -7,14 +7,20 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace.loop import ModelLoop
+from millrace_controller.loops import status
+from millrace_controller.loops.options import ignored
 from millrace_controller.runs import queries as runs
-from millrace_controller.runs.states import BUSY, State
+from millrace_controller.runs.states import BUSY, IN_FLIGHT, State
 from millrace_controller.tables import Feed, Inbox, Loop
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, NotFound
 
 CLOSINGS = "closings"
 DELETED = "deleted"
+SHOWN = (
+    "name", "project", "mode", "state", "generation", "champion", "archive", "settled_through", "rest_until",
+    "message", "owner", "document", "created_at", "updated_at",
+)  # fmt: skip
 
 
 async def find(session: AsyncSession, project: str, name: str) -> Loop | None:
@@ -51,18 +57,25 @@ async def put(session: AsyncSession, document: ModelLoop, mode: str) -> tuple[Lo
         raise Conflict(f"{name} belongs to a backtest; choose another name.")
     if found.state == DELETED:
         _begin_again(found)
-    elif found.document["spec"] == body["spec"]:
+    elif same_spec(found, document):
+        found.document = body
         return found, False
     found.document, found.generation, found.updated_at = body, found.generation + 1, utcnow()
     await session.flush()
     return found, True
 
 
+def same_spec(loop: Loop, document: ModelLoop) -> bool:
+    """Whether *document* asks for what is stored already; being suspended is a state, no other spec."""
+    stored, asked = loop.document["spec"], document.document()["spec"]
+    return {**stored, "suspend": False} == {**asked, "suspend": False}
+
+
 def _begin_again(loop: Loop) -> None:
     """A name that was deleted starts from nothing, but its generations and runs are numbered on."""
     loop.state, loop.message, loop.archive = "active", "", []
-    loop.seen_version = loop.seen_rows = 0
-    for name in ("champion", "champion_since", "heading", "unanswered", "configurations"):
+    loop.seen_version, loop.seen_rows, loop.standing = 0, 0, []
+    for name in ("owner", "champion", "champion_since", "heading", "unanswered", "configurations"):
         setattr(loop, name, None)
     for name in ("fed_through", "opened_at", "rest_until", "settled_through"):
         setattr(loop, name, None)
@@ -134,29 +147,20 @@ async def done(session: AsyncSession, closing: Inbox) -> None:
         raise Conflict(f"The closing {closing.seq} was dealt with by someone else.")
 
 
-async def read(session: AsyncSession, loop: Loop) -> dict[str, Any]:
-    """A loop as JSON shows it."""
-    flight = await runs.in_flight(session, loop.id)
-    newest = flight or (await runs.get(session, loop, loop.runs) if loop.runs else None)
+async def read(session: AsyncSession, loop: Loop, around: dict[str, bool]) -> dict[str, Any]:
+    """A loop as JSON shows it; *around* says what the environment can honour."""
+    newest = await runs.get(session, loop, loop.runs) if loop.runs else None
+    flight = newest if newest is not None and State(newest.state) in IN_FLIGHT else None
+    digest = None if loop.champion is None else await runs.digest(session, loop.id, loop.champion)
+    stands = status.of(loop, newest, digest, ignored(loop, **around), loop.generation)
     busy = flight is not None and State(flight.state) in BUSY
-    names = (
-        "name",
-        "project",
-        "mode",
-        "state",
-        "generation",
-        "champion",
-        "archive",
-        "settled_through",
-        "rest_until",
-    )
-    facts = {
-        name: getattr(loop, name) for name in (*names, "message", "document", "created_at", "updated_at")
-    }
+    facts = {name: getattr(loop, name) for name in SHOWN}
     return facts | {
         "run": newest,
         "settled": not busy and loop.heading is None,
         "phase": _phase(loop, flight.state if flight else None),
+        "candidate": stands.candidate,
+        "conditions": stands.conditions,
     }
 
 

@@ -11,22 +11,21 @@ from fastapi import APIRouter, BackgroundTasks, FastAPI, Query, Request, Respons
 from pydantic import AwareDatetime
 from sse_starlette.sse import EventSourceResponse
 
-from millrace.decisions import Kind, decision
 from millrace.loop import ModelLoop
 from millrace_controller.bell import tell
 from millrace_controller.clock import back
-from millrace_controller.loops import queries
+from millrace_controller.loops import commands, queries
+from millrace_controller.loops.options import surroundings
 from millrace_controller.loops.schemas import LoopRead, RetrainWrite, RollbackWrite
 from millrace_controller.runs import opening
 from millrace_controller.runs.queries import in_flight
 from millrace_controller.runs.schemas import RunRead
-from millrace_controller.tables import Loop, Outbox
+from millrace_controller.tables import Loop
 from millrace_controller.triggers.rules import GoBack
 from millrace_core.auth import CurrentActor, permit
-from millrace_core.database import Session, utcnow
+from millrace_core.database import AsyncSession, Session, utcnow
 from millrace_core.errors import BadInput, Conflict, FieldError
 from millrace_core.names import Name, Project
-from millrace_core.outbox import decide
 from millrace_core.pages import Cursor, Limit, Page, decode, paginate
 
 router = APIRouter(prefix="/v1/loops", tags=["loops"])
@@ -35,8 +34,9 @@ Wait = Annotated[float, Query(ge=0, le=60, description="Seconds to wait for it."
 
 
 async def _read(app: FastAPI, project: str, name: str) -> dict[str, Any]:
+    around = await surroundings(app)
     async with app.state.readers() as session:
-        return await queries.read(session, await queries.get(session, project, name))
+        return await queries.read(session, await queries.get(session, project, name), around)
 
 
 @router.put("/{loop}", response_model=LoopRead, dependencies=[WRITE])
@@ -62,34 +62,20 @@ async def put_loop(
         ]
         raise BadInput("The document's project is not the one of the request.", errors)
     document = body.model_copy(update={"metadata": body.metadata.model_copy(update={"project": project})})
-    found, new = await queries.put(session, document, "live")
-    if found.state == "deleting":
-        raise Conflict(f"{loop} is being deleted; try again in a few seconds.")
-    if new:
-        reason = f"Generation {found.generation} of {loop} is declared."
-        await decide(session, Outbox, _by_person(found, "loop.applied", "applied", actor.name, reason))
+    found = await commands.declare(session, document, f"user:{actor.name}")
     after_commit.add_task(tell, request.app)
-    return await queries.read(session, found)
-
-
-def _by_person(loop: Loop, kind: Kind, outcome: str, name: str, reason: str) -> Any:
-    stamp = loop.updated_at.isoformat()
-    return decision(
-        project=loop.project, loop=loop.name, kind=kind, subject=f"{loop.name} generation {loop.generation}",
-        outcome=outcome, event_time=None, author=f"user:{name}", reason=reason,
-        evidence={"generation": loop.generation}, measured={"at": stamp},
-    )  # fmt: skip
+    return await queries.read(session, found, await surroundings(request.app))
 
 
 @router.get("", response_model=Page[LoopRead], dependencies=[READ])
 async def list_loops(
-    session: Session, project: Project, limit: Limit = 100, cursor: Cursor = None
+    session: Session, project: Project, request: Request, limit: Limit = 100, cursor: Cursor = None
 ) -> dict[str, Any]:
     """The project's loops by name."""
     keys = decode(cursor, str)
     rows = await queries.page(session, project, str(keys[0]) if keys else None, limit)
-    page = paginate(rows, limit, lambda row: (row.name,))
-    return page | {"items": [await queries.read(session, row) for row in page["items"]]}
+    page, around = paginate(rows, limit, lambda row: (row.name,)), await surroundings(request.app)
+    return page | {"items": [await queries.read(session, row, around) for row in page["items"]]}
 
 
 @router.get("/{loop}", response_model=LoopRead, dependencies=[READ])
@@ -125,18 +111,17 @@ async def delete_loop(
 ) -> dict[str, Any]:
     """End a loop and take its endpoint away; its data, versions and decisions stay."""
     found = await queries.get(session, project, loop)
-    if found.state != "deleting":
-        found.state, found.updated_at = "deleting", utcnow()
-        told = _by_person(found, "loop.deleted", "deleted", actor.name, f"{loop} is deleted.")
-        await decide(session, Outbox, told)
+    if found.owner is not None:
+        raise Conflict(f"{loop} is declared by {commands.told(found.owner)}; delete that, and it goes too.")
+    await commands.end(session, found, f"user:{actor.name}")
     after_commit.add_task(tell, request.app)
-    return await queries.read(session, found)
+    return await queries.read(session, found, await surroundings(request.app))
 
 
 @router.post("/{loop}:wake", status_code=204, dependencies=[WRITE], response_class=Response)
 async def wake_loop(loop: Name, session: Session, project: Project, request: Request) -> Response:
     """Look at once whether there is something to do."""
-    await queries.get(session, project, loop)
+    (await queries.get(session, project, loop)).woken_at = utcnow()
     request.app.state.wake.set()
     return Response(status_code=204)
 
@@ -152,7 +137,7 @@ async def pause_loop(
 ) -> dict[str, Any]:
     """Open no more runs and do not go back by itself; a run in flight goes on."""
     after_commit.add_task(tell, request.app)
-    return await _set_state(session, project, loop, "paused", "loop.paused", actor.name)
+    return await _move(request.app, session, project, loop, "paused", actor.name)
 
 
 @router.post("/{loop}:resume", response_model=LoopRead, dependencies=[WRITE])
@@ -166,27 +151,15 @@ async def resume_loop(
 ) -> dict[str, Any]:
     """Go on after a pause."""
     after_commit.add_task(tell, request.app)
-    return await _set_state(session, project, loop, "active", "loop.resumed", actor.name)
+    return await _move(request.app, session, project, loop, "active", actor.name)
 
 
-async def _set_state(
-    session: Any, project: str, name: str, state: str, kind: Kind, actor: str
+async def _move(
+    app: FastAPI, session: AsyncSession, project: str, name: str, state: str, actor: str
 ) -> dict[str, Any]:
     found = await queries.get(session, project, name)
-    if found.state == "deleting":
-        raise Conflict(f"{name} is being deleted.")
-    if found.state != state:
-        found.state, found.updated_at = state, utcnow()
-        await session.flush()
-        made = _by_person(found, kind, state, actor, f"{name} is now {state}.")
-        unique = made.model_copy(update={"id": _unique(made.id, found.updated_at)})
-        await decide(session, Outbox, unique)
-    return await queries.read(session, found)
-
-
-def _unique(base: str, moment: datetime) -> str:
-    """An id for a thing that people may do again and again."""
-    return str(uuid.uuid5(uuid.UUID(base), moment.isoformat()))
+    await commands.move(session, found, state, f"user:{actor}")
+    return await queries.read(session, found, await surroundings(app))
 
 
 @router.post("/{loop}:retrain", response_model=RunRead, status_code=201, dependencies=[WRITE])

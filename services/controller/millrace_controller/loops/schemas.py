@@ -8,6 +8,28 @@ from pydantic import BaseModel, ConfigDict, Field
 from millrace_controller.runs.schemas import TEXT, RunRead
 
 
+class ConditionRead(BaseModel):
+    """One thing that is so, is not so, or is not known yet."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    type: str
+    status: str = Field(description="True, False or Unknown.")
+    reason: str = Field(description="Why, in one CamelCase word.")
+    message: str = Field(description="Why, in a sentence.")
+
+
+class CandidateRead(BaseModel):
+    """The version that is being rolled out."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    version: int
+    digest: str | None
+    weight: float = Field(description="Its share of the answers, in percent.")
+    run: int
+
+
 class LoopRead(BaseModel):
     """A loop as declared, and where it stands."""
 
@@ -18,6 +40,9 @@ class LoopRead(BaseModel):
     generation: int = Field(description="Grows by one whenever the spec changes.")
     phase: str = Field(description="In one word: waiting, running, rolling-out, watching, paused, deleting.")
     champion: int | None = Field(description="Model version in production.")
+    candidate: CandidateRead | None = Field(description="The version that is being rolled out.")
+    conditions: list[ConditionRead] = Field(description="What is so, what is not, and why.")
+    owner: dict[str, Any] | None = Field(description="The cluster's resource that declares it, if one does.")
     archive: list[int] = Field(description="Versions that may come back, oldest first.")
     run: RunRead | None = Field(description="The newest run.")
     settled_through: datetime | None = Field(

@@ -42,6 +42,20 @@ async def by_key(session: AsyncSession, loop_id: int, key: str) -> Run | None:
     return (await session.scalars(select(Run).where(Run.loop_id == loop_id, Run.key == key))).one_or_none()
 
 
+async def digest(session: AsyncSession, loop_id: int, version: int) -> str | None:
+    """Digest of the release unit that a run of the loop registered as *version*."""
+    made = (
+        select(Run.digest).where(Run.loop_id == loop_id, Run.version == version).order_by(Run.number.desc())
+    )
+    return (await session.scalars(made.limit(1))).one_or_none()
+
+
+async def note_traffic(session: AsyncSession, run: Run, traffic: dict[str, Any]) -> None:
+    """Remember where a run's rollout stands."""
+    mine = (Run.loop_id == run.loop_id, Run.number == run.number)
+    await session.execute(update(Run).where(*mine).values(traffic=traffic))
+
+
 async def add(
     session: AsyncSession,
     loop: Loop,
@@ -82,4 +96,12 @@ async def move(session: AsyncSession, run: Run, new: State, **values: Any) -> No
 async def note_step(session: AsyncSession, run: Run, step: str, facts: dict[str, Any]) -> None:
     """Remember how far a step is."""
     run.steps = run.steps | {step: facts}
+    await session.flush()
+
+
+async def note_pipeline(session: AsyncSession, run: Run, handle: dict[str, Any]) -> None:
+    """Remember what was seen of the run's pipeline, and what it waits for."""
+    if handle.get("waiting") != (run.pipeline or {}).get("waiting"):
+        run.message = handle.get("waiting", "")
+    run.pipeline = handle
     await session.flush()

@@ -213,7 +213,8 @@ async def begin_rollout(
         found = await loops.get(session, project, loop)
         run = await queries.get(session, found, number)
         await decide(session, Outbox, _registered(found, run, version))
-        await queries.move(session, run, State.ROLLING_OUT, version=body.version, rollout=rollout["id"])
+        made = {"version": body.version, "digest": version["digest"], "rollout": rollout["id"]}
+        await queries.move(session, run, State.ROLLING_OUT, **made)
     await tell(app)
     return run
 

@@ -1,0 +1,86 @@
+"""What people and resources may do to a loop, the same by REST and by kubectl; each within the caller's transaction."""
+
+import uuid
+from typing import Any
+
+from millrace.decisions import Decision, Kind, decision
+from millrace.loop import ModelLoop
+from millrace_controller.loops import queries
+from millrace_controller.tables import Loop, Outbox
+from millrace_core.database import AsyncSession, utcnow
+from millrace_core.errors import Conflict
+from millrace_core.outbox import decide
+
+Owner = dict[str, Any]
+
+
+async def declare(
+    session: AsyncSession, document: ModelLoop, author: str, owner: Owner | None = None
+) -> Loop:
+    """Store what was declared; the same document again changes nothing, another spec is a new generation.
+
+    Args:
+        owner: kind, namespace, name and uid of the resource that declares it; None: a person does.
+    Raises: Conflict if it belongs to another resource, or is being deleted.
+    """
+    name, project = document.metadata.name, document.metadata.project
+    before = await queries.find(session, project, name)
+    live = before is not None and before.state != queries.DELETED
+    was_suspended = live and bool(before.document["spec"].get("suspend"))  # type: ignore[union-attr]
+    if live and before is not None:
+        _may_declare(before, document, owner)
+    found, new = await queries.put(session, document, "live")
+    if owner is not None and found.owner != owner:
+        found.owner = owner
+    if new:
+        reason = f"Generation {found.generation} of {name} is declared."
+        await decide(session, Outbox, _by(found, "loop.applied", "applied", author, reason))
+    if document.spec.suspend != was_suspended:
+        await move(session, found, "paused" if document.spec.suspend else "active", author)
+    await session.flush()
+    return found
+
+
+def _may_declare(loop: Loop, document: ModelLoop, owner: Owner | None) -> None:
+    if loop.state == "deleting":
+        raise Conflict(f"{loop.name} is being deleted; try again in a few seconds.")
+    if loop.owner is None:
+        return
+    same = owner is not None and all(owner[key] == loop.owner[key] for key in ("kind", "namespace", "name"))
+    if not same and (owner is not None or not queries.same_spec(loop, document)):
+        raise Conflict(f"{loop.name} is declared by {told(loop.owner)}; change it there.")
+
+
+def told(owner: Owner) -> str:
+    """An owner in words."""
+    return f"the {owner['kind']} {owner['namespace']}/{owner['name']} of the cluster"
+
+
+async def end(session: AsyncSession, loop: Loop, author: str) -> None:
+    """End a loop: the worker takes its endpoint away; its data, versions and decisions stay."""
+    if loop.state != "deleting":
+        loop.state, loop.updated_at = "deleting", utcnow()
+        words = f"{loop.name} is deleted."
+        await decide(session, Outbox, _by(loop, "loop.deleted", "deleted", author, words))
+
+
+async def move(session: AsyncSession, loop: Loop, state: str, author: str) -> None:
+    """Pause a loop (`paused`) or let it go on (`active`). Raises: Conflict while it is being deleted."""
+    if loop.state == "deleting":
+        raise Conflict(f"{loop.name} is being deleted.")
+    if loop.state != state:
+        kind: Kind = "loop.paused" if state == "paused" else "loop.resumed"
+        loop.state, loop.updated_at = state, utcnow()
+        await session.flush()
+        made = _by(loop, kind, state, author, f"{loop.name} is now {state}.")
+        again = str(uuid.uuid5(uuid.UUID(made.id), loop.updated_at.isoformat()))
+        await decide(session, Outbox, made.model_copy(update={"id": again}))
+
+
+def _by(loop: Loop, kind: Kind, outcome: str, author: str, reason: str) -> Decision:
+    stamp = loop.updated_at.isoformat()
+    return decision(
+        project=loop.project, loop=loop.name, kind=kind, subject=f"{loop.name} generation {loop.generation}",
+        outcome=outcome, event_time=None, author=author[:100], reason=reason,
+        evidence={"generation": loop.generation}, measured={"at": stamp},
+    )  # fmt: skip

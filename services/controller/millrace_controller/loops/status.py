@@ -1,0 +1,273 @@
+"""Where a loop stands, as people ask for it: a phase, who answers, conditions; a pure function of what is stored."""
+
+import math
+from typing import Any
+
+from millrace.status import Condition, Gate, LoopStatus, Member, Phase, RunStatus
+from millrace_controller.runs.states import BUSY, State
+from millrace_controller.tables import Loop, Run
+
+Known = dict[str, Any]
+STEPS: dict[str, Phase] = {
+    "ingest": "Validating",
+    "validate": "Validating",
+    "train": "Training",
+    "evaluate": "Gating",
+    "gate": "Gating",
+    "register": "Gating",
+    "roll-out": "Gating",
+}
+"""The phase that each step of a run belongs to."""
+MIRRORING = "mirroring"
+LONGEST = 1000
+
+
+def of(loop: Loop, newest: Run | None, digest: str | None, ignored: list[str], generation: int) -> LoopStatus:
+    """The status of a loop.
+
+    Args:
+        newest: the loop's newest run, in flight or not.
+        digest: of the champion's release unit.
+        ignored: options that the present environment cannot honour, each as a sentence.
+        generation: the one that the conditions speak of.
+    """
+    flight = _flight(newest)
+    candidate = _candidate(flight)
+    told = [
+        _ready(loop, newest),
+        _progressing(loop, flight, newest),
+        _data_valid(newest),
+        _trained(newest),
+        _gates_passed(newest),
+        _rolled_out(newest),
+        _drift(loop),
+        _stalled(loop, newest),
+        _options(ignored),
+    ]
+    for condition in told:
+        condition.observed_generation = generation
+        condition.message = condition.message[:LONGEST]
+    return LoopStatus(
+        observed_generation=generation,
+        project=loop.project,
+        phase=phase(loop, newest),
+        champion=_champion(loop, digest, candidate),
+        candidate=candidate,
+        run=None if newest is None else _run(newest),
+        gates=_gates(newest),
+        conditions=told,
+    )
+
+
+def phase(loop: Loop, newest: Run | None) -> Phase:
+    """The sum of it, in one word."""
+    flight = _flight(newest)
+    if flight is not None:
+        return _phase_of(flight)
+    if loop.state == "paused":
+        return "Suspended"
+    if loop.champion is not None:
+        return "Serving"
+    ends: dict[str, Phase] = {
+        "rejected": "Rejected",
+        "refused": "Rejected",
+        "failed": "Failed",
+        "aborted": "Failed",
+    }
+    return "Pending" if newest is None else ends.get(newest.state, "Pending")
+
+
+def _phase_of(flight: Run) -> Phase:
+    if State(flight.state) == State.ROLLING_OUT:
+        return "Shadow" if (flight.traffic or {}).get("state") == MIRRORING else "Canary"
+    step = _step(flight)
+    return "Pending" if step is None else STEPS.get(step, "Gating")
+
+
+def _flight(newest: Run | None) -> Run | None:
+    known = newest is not None and State(newest.state) in (*BUSY, State.ROLLING_OUT)
+    return newest if known else None
+
+
+def _step(run: Run) -> str | None:
+    """The step that a run is at, or was at when it ended."""
+    running = [name for name, step in run.steps.items() if step.get("state") != "succeeded"]
+    return running[-1] if running else next(reversed(run.steps), None)
+
+
+def _candidate(flight: Run | None) -> Member | None:
+    if flight is None or flight.version is None:
+        return None
+    weight = (flight.traffic or {}).get("weight", 0.0)
+    since = None if flight.opened_at is None else flight.opened_at.isoformat()
+    return Member(version=flight.version, digest=flight.digest, weight=weight, run=flight.number, since=since)
+
+
+def _champion(loop: Loop, digest: str | None, candidate: Member | None) -> Member | None:
+    if loop.champion is None:
+        return None
+    weight = 100.0 - (0.0 if candidate is None else candidate.weight or 0.0)
+    since = None if loop.champion_since is None else loop.champion_since.isoformat()
+    return Member(version=loop.champion, digest=digest, weight=weight, since=since)
+
+
+def _run(newest: Run) -> RunStatus:
+    cause = newest.cause.get("reason") or newest.cause.get("kind")
+    return RunStatus(
+        number=newest.number,
+        state=newest.state,
+        step=_step(newest),
+        cause=cause,
+        message=newest.message[:LONGEST] or None,
+    )
+
+
+def _gates(newest: Run | None) -> list[Gate] | None:
+    verdict = None if newest is None else newest.verdict
+    return None if verdict is None else [_gate(gate) for gate in verdict["gates"]]
+
+
+def _gate(gate: Known) -> Gate:
+    bounds = [gate.get("lower"), gate.get("upper")]
+    ci = [float(bound) for bound in bounds if bound is not None and _is_finite(bound)]
+    value = gate.get("value", gate.get("difference"))
+    return Gate(
+        name=gate["name"],
+        verdict=gate["verdict"],
+        reason=gate["reason"],
+        value=float(value) if _is_finite(value) else None,  # type: ignore[arg-type]
+        ci=ci if len(ci) == 2 else None,
+    )
+
+
+def _is_finite(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _ready(loop: Loop, newest: Run | None) -> Condition:
+    if loop.champion is not None:
+        return Condition(
+            type="Ready", status="True", reason="Serving", message=f"Version {loop.champion} answers."
+        )
+    if newest is None:
+        words = loop.message or f"It waits for data; push some with 'millrace data push {loop.name} FILE'."
+        return Condition(type="Ready", status="False", reason="NoData", message=words)
+    words = f"Run {newest.number} is {newest.state}" + (f": {newest.message}" if newest.message else "")
+    return Condition(type="Ready", status="False", reason="NoChampion", message=words)
+
+
+def _progressing(loop: Loop, flight: Run | None, newest: Run | None) -> Condition:
+    if loop.heading is not None:
+        words = f"Back to version {loop.heading['version']}: {loop.heading['reason']}"
+        return Condition(type="Progressing", status="True", reason="GoingBack", message=words)
+    if flight is not None:
+        reason, words = _going(flight)
+        return Condition(type="Progressing", status="True", reason=reason, message=words)
+    reason, words = _resting(loop, newest)
+    return Condition(type="Progressing", status="False", reason=reason, message=words)
+
+
+def _going(flight: Run) -> tuple[str, str]:
+    if State(flight.state) == State.ROLLING_OUT:
+        return _rolling(flight)
+    step = _step(flight)
+    if step is None:
+        return "Pending", f"Run {flight.number} is opened: {flight.cause.get('reason', '')}"
+    message = flight.message or flight.steps[step].get("message") or "is going on"
+    return step.title().replace("-", ""), f"Run {flight.number}, {step}: {message}"
+
+
+def _rolling(flight: Run) -> tuple[str, str]:
+    traffic = flight.traffic or {}
+    if traffic.get("state") == MIRRORING:
+        return "Mirroring", f"Version {flight.version} sees copies of requests; nobody sees its answers."
+    step, weight = traffic.get("step"), traffic.get("weight")
+    if traffic.get("state") != "canary" or weight is None:
+        return "Loading", f"Version {flight.version} is being loaded."
+    place = "" if step is None else f", step {step + 1} of {traffic.get('steps')}"
+    return "CanaryStep", f"Version {flight.version} answers {weight:g} % of the requests{place}."
+
+
+def _resting(loop: Loop, newest: Run | None) -> tuple[str, str]:
+    if loop.state == "paused":
+        return "Suspended", "It opens no more runs until it is resumed."
+    if newest is None:
+        return "WaitingForData", "No run has been opened yet."
+    words = f"Run {newest.number} ended {newest.state}" + (f": {newest.message}" if newest.message else "")
+    return newest.state.title().replace("-", ""), words
+
+
+def _step_state(newest: Run | None, step: str) -> Known:
+    return {} if newest is None else newest.steps.get(step, {})
+
+
+def _data_valid(newest: Run | None) -> Condition:
+    if newest is not None and State(newest.state) == State.REFUSED:
+        return Condition(type="DataValid", status="False", reason="Refused", message=newest.message)
+    if _step_state(newest, "validate").get("state") == "succeeded":
+        return Condition(type="DataValid", status="True", reason="Accepted")
+    return Condition(type="DataValid", status="Unknown", reason="NotChecked")
+
+
+def _trained(newest: Run | None) -> Condition:
+    step = _step_state(newest, "train")
+    state, message = step.get("state"), str(step.get("message") or "")
+    if state == "succeeded":
+        return Condition(type="Trained", status="True", reason="Trained", message=message)
+    if state == "failed":
+        return Condition(type="Trained", status="False", reason="Failed", message=message)
+    return Condition(
+        type="Trained", status="Unknown", reason="Running" if state else "NotTrained", message=message
+    )
+
+
+def _gates_passed(newest: Run | None) -> Condition:
+    verdict = None if newest is None else newest.verdict
+    if verdict is None:
+        return Condition(type="GatesPassed", status="Unknown", reason="NotJudged")
+    words, passed = str(verdict["verdict"]), verdict["verdict"] == "passed"
+    status = "True" if passed else "False"
+    return Condition(type="GatesPassed", status=status, reason=words.title(), message=verdict["reason"])
+
+
+def _rolled_out(newest: Run | None) -> Condition:
+    state = None if newest is None else State(newest.state)
+    message = "" if newest is None else newest.message
+    if state == State.PROMOTED:
+        return Condition(type="RolledOut", status="True", reason="Promoted", message=message)
+    if state == State.ABORTED:
+        return Condition(type="RolledOut", status="False", reason="Aborted", message=message)
+    if state == State.ROLLING_OUT:
+        return Condition(type="RolledOut", status="False", reason="RollingOut", message=_rolling(newest)[1])  # type: ignore[arg-type]
+    return Condition(type="RolledOut", status="Unknown", reason="NoRollout")
+
+
+def _drift(loop: Loop) -> Condition:
+    causes = [cause for cause in loop.standing if cause.split(":")[0] == "drift"]
+    if causes:
+        words = f"Found as of {loop.settled_through:%Y-%m-%d}: {', '.join(causes)}"
+        return Condition(type="DriftDetected", status="True", reason="Drift", message=words)
+    known = loop.settled_through is not None
+    return Condition(
+        type="DriftDetected",
+        status="False" if known else "Unknown",
+        reason="NoDrift" if known else "NotWatched",
+    )
+
+
+def _stalled(loop: Loop, newest: Run | None) -> Condition:
+    if loop.message:
+        return Condition(type="Stalled", status="True", reason="Blocked", message=loop.message)
+    if newest is not None and State(newest.state) == State.FAILED:
+        return Condition(type="Stalled", status="True", reason="RunFailed", message=newest.message)
+    if newest is not None and State(newest.state) in BUSY and newest.message:
+        return Condition(type="Stalled", status="True", reason="Waiting", message=newest.message)
+    return Condition(type="Stalled", status="False", reason="NothingInTheWay")
+
+
+def _options(ignored: list[str]) -> Condition:
+    if ignored:
+        return Condition(
+            type="OptionsIgnored", status="True", reason="NotHonouredHere", message=" ".join(ignored)
+        )
+    return Condition(type="OptionsIgnored", status="False", reason="AllHonoured")

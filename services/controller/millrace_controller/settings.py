@@ -1,0 +1,19 @@
+"""Settings of the controller."""
+
+from pydantic import Field
+
+from millrace_controller.pipelines.settings import PipelineSettings
+
+
+class ControllerSettings(PipelineSettings):
+    """Environment of the controller, that of its pipelines included."""
+
+    service: str = "controller"
+    pod_name: str = "laptop"
+    """Name of this replica; of two with different names one leads, and the same name is the same one restarted."""
+    operator: bool = False
+    """Whether ModelLoops are also taken from the Kubernetes API."""
+    watch_namespaces: list[str] = Field(default_factory=list)
+    """Namespaces whose ModelLoops are taken; none named: all."""
+    namespace_projects: dict[str, str] = Field(default_factory=dict)
+    """Project that a namespace stands for, where it is not the namespace's own name."""

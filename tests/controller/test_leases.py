@@ -1,0 +1,259 @@
+"""One replica leads, another takes over in seconds, and a leader that slept too long changes nothing any more.
+
+Two real controllers share one PostgreSQL; the last tests first show that they would catch a missing fence.
+"""
+
+import asyncio
+import time
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+
+from millrace_controller.clock import production, worker
+from millrace_controller.leases import fence, leader, queries
+from millrace_controller.pipelines import runner
+from millrace_controller.runs import opening
+
+from .conftest import closed, day, document, in_process, made_home, running
+from .fakes import World
+from .test_postgresql import postgresql, url  # noqa: F401
+
+PUSHED = {"data": {"dataset": "sales"}, "triggers": {"newData": {"rows": 100}}, "rollout": {}}
+
+
+@asynccontextmanager
+async def replicas(tmp_path, migrated, monkeypatch, world):
+    """Two controllers, a and b, on the database that the environment names."""
+    monkeypatch.setenv("MILLRACE_POD_NAME", "a")
+    async with running(made_home(tmp_path / "a", migrated), world) as a:
+        monkeypatch.setenv("MILLRACE_POD_NAME", "b")
+        async with running(made_home(tmp_path / "b", migrated), world) as b:
+            yield a, b
+
+
+async def leads(platform, seconds=5.0):
+    """Seconds until a replica leads."""
+    began = time.monotonic()
+    while platform.app.state.term is None:
+        assert time.monotonic() - began < seconds
+        await asyncio.sleep(0.02)
+    return time.monotonic() - began
+
+
+async def take(platform, seconds=60.0):
+    async with platform.app.state.sessions.begin() as session:
+        epoch = await queries.take(session, leader.LEASE, platform.app.state.settings.pod_name, seconds)
+    return None if epoch is None else fence.Term(leader.LEASE, epoch)
+
+
+async def within(term, work):
+    """Do *work* as the leader of *term* does."""
+
+    async def task():
+        fence.TERM.set(term)
+        return await work
+
+    return await asyncio.create_task(task())
+
+
+class TestTheTable:
+    @pytest.fixture(params=["sqlite", "postgresql"])
+    async def platform(self, request, monkeypatch, home, world, still, url):  # noqa: F811
+        if request.param == "sqlite":
+            monkeypatch.delenv("MILLRACE_DATABASE_URL")
+        async with running(home, world) as platform:
+            yield platform
+
+    async def test_a_lease_is_taken_once_renewed_and_released(self, platform):
+        async with platform.app.state.sessions.begin() as session:
+            assert await queries.take(session, "x", "a", 60) == 1
+            assert await queries.take(session, "x", "b", 60) is None
+            assert await queries.renew(session, "x", 1, 60)
+            assert (await queries.read(session, "x"))[:2] == ("a", 1)
+            assert await queries.release(session, "x", 1)
+            assert await queries.take(session, "x", "b", 60) == 2
+            assert not await queries.renew(session, "x", 1, 60)
+            assert not await queries.release(session, "x", 1)
+
+    async def test_a_lease_that_ran_out_is_anybodys(self, platform):
+        async with platform.app.state.sessions.begin() as session:
+            assert await queries.take(session, "x", "a", -1) == 1
+            assert await queries.renew(session, "x", 1, -1), "nobody else took it: it is still held"
+            assert await queries.take(session, "x", "b", 60) == 2
+
+    async def test_who_comes_back_under_the_same_name_need_not_wait(self, platform):
+        async with platform.app.state.sessions.begin() as session:
+            assert await queries.take(session, "x", "a", 60) == 1
+            assert await queries.take(session, "x", "a", 60) == 2
+            assert not await queries.holds(session, "x", 1)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """The same rules within a second."""
+    for name, seconds in (("SECONDS", 1.0), ("RENEW_SECONDS", 0.2), ("ASK_SECONDS", 0.1)):
+        monkeypatch.setattr(leader, name, seconds)
+    monkeypatch.setattr(worker, "EVERY", 0.2)
+    monkeypatch.setattr(runner, "tend", in_process)
+
+
+def test_a_leader_that_dies_is_followed_within_fifteen_seconds():
+    assert leader.SECONDS + leader.ASK_SECONDS + 1 < 15
+    assert leader.RENEW_SECONDS * 3 < leader.SECONDS
+
+
+async def test_of_two_replicas_one_works_and_both_answer(tmp_path, migrated, monkeypatch, quick, url):  # noqa: F811
+    world = World()
+    world.add_data("sales", 1000)
+    async with replicas(tmp_path, migrated, monkeypatch, world) as (a, b):
+        await leads(a)
+        await b.apply(document())
+        for _ in range(200):
+            if (await b.loop())["champion"] == 1:
+                break
+            await asyncio.sleep(0.05)
+        assert [run["state"] for run in await b.runs()] == ["promoted"]
+        assert world.alias_moves == [("sales", "champion", 1)]
+        assert b.app.state.term is None
+
+
+async def test_an_orderly_end_hands_over_at_once(tmp_path, migrated, monkeypatch, quick, url):  # noqa: F811
+    monkeypatch.setattr(leader, "SECONDS", 60.0)
+    async with AsyncExitStack() as first:
+        monkeypatch.setenv("MILLRACE_POD_NAME", "b")
+        b = await first.enter_async_context(running(made_home(tmp_path / "b", migrated), World()))
+        await leads(b)
+        monkeypatch.setenv("MILLRACE_POD_NAME", "a")
+        async with running(made_home(tmp_path / "a", migrated), World()) as a:
+            await asyncio.sleep(0.3)
+            assert a.app.state.term is None
+            await first.aclose()
+            assert await leads(a) < 1.0
+            assert a.app.state.term.epoch == 2
+
+
+async def test_a_leader_that_slept_learns_that_it_is_none_any_more(
+    tmp_path, migrated, monkeypatch, quick, url  # noqa: F811
+):  # fmt: skip
+    renew, asleep = queries.renew, asyncio.Event()
+
+    async def sleepy(session, name, epoch, seconds):
+        if epoch == 1:
+            await asleep.wait()
+        return await renew(session, name, epoch, seconds)
+
+    monkeypatch.setattr(queries, "renew", sleepy)
+    async with replicas(tmp_path, migrated, monkeypatch, World()) as (a, b):
+        await leads(a)
+        assert await leads(b) < 3.0, "the lease ran out and was taken"
+        assert a.app.state.term.epoch == 1, "asleep, it does not know"
+        asleep.set()
+        for _ in range(100):
+            if a.app.state.term is None:
+                break
+            await asyncio.sleep(0.05)
+        assert (a.app.state.term, b.app.state.term.epoch) == (None, 2)
+
+
+@pytest.fixture
+def by_hand(monkeypatch, still):
+    """No replica leads by itself: the test says who does."""
+
+    async def nothing(app):
+        return None
+
+    monkeypatch.setattr("millrace_controller.main.leading", lambda tasks: nothing)
+
+
+@pytest.fixture(params=[True, False], ids=["fenced", "planted: no fence"])
+def fenced(request, monkeypatch):
+    if not request.param:
+
+        async def nothing(session, lock=False):
+            return None
+
+        monkeypatch.setattr(fence, "check", nothing)
+    return request.param
+
+
+class Pause:
+    """Holds the caller of a function up on its first call within a term, until it is let go."""
+
+    def __init__(self, monkeypatch, module, name, before=False):
+        self.reached, self.go, self.inner, self.before = (
+            asyncio.Event(),
+            asyncio.Event(),
+            getattr(module, name),
+            before,
+        )
+        monkeypatch.setattr(module, name, self)
+
+    async def __call__(self, *args):
+        if self.reached.is_set() or fence.TERM.get() is None or fence.TERM.get().epoch != 1:
+            return await self.inner(*args)
+        found = None if self.before else await self.inner(*args)
+        self.reached.set()
+        await self.go.wait()
+        return await self.inner(*args) if self.before else found
+
+
+async def test_a_leader_that_slept_opens_no_second_run(
+    tmp_path, migrated, monkeypatch, by_hand, fenced, url  # noqa: F811
+):  # fmt: skip
+    world = World()
+    world.add_data("sales", 1000)
+    async with replicas(tmp_path, migrated, monkeypatch, world) as (a, b):
+        await a.apply(document(**PUSHED))
+        await a.rest()
+        term = await take(a, seconds=0)
+        world.add_data("sales", 100)
+        pause = Pause(monkeypatch, opening, "pushed_rows")
+        old = asyncio.create_task(within(term, worker.step(a.app, 1)))
+        await asyncio.wait(
+            [old, asyncio.create_task(pause.reached.wait())], timeout=10, return_when="FIRST_COMPLETED"
+        )
+        assert not old.done(), old.result()
+        world.add_data("sales", 50)
+        await within(await take(b), b.rest())
+        pause.go.set()
+        (error,) = await asyncio.gather(old, return_exceptions=True)
+        assert isinstance(error, fence.Deposed) == fenced
+        numbers = [run["number"] for run in await b.runs()]
+        assert numbers == ([1, 2] if fenced else [1, 2, 3]), "the same rows opened two runs"
+
+
+async def test_a_leader_that_slept_promotes_nothing_again(
+    tmp_path, migrated, monkeypatch, by_hand, fenced, url  # noqa: F811
+):  # fmt: skip
+    world = World()
+    world.add_data("sales", 1000)
+    async with replicas(tmp_path, migrated, monkeypatch, world) as (a, b):
+        await a.apply(document())
+        await a.rest()
+        await closed(a, *range(1, 31))
+        term = await take(a, seconds=0)
+        world.close("sales", day(31))
+        pause = Pause(monkeypatch, production, "install", before=True)
+        old = asyncio.create_task(within(term, a.rest()))
+        await asyncio.wait(
+            [old, asyncio.create_task(pause.reached.wait())], timeout=10, return_when="FIRST_COMPLETED"
+        )
+        assert not old.done(), old.result()
+        await within(await take(b), b.rest())
+        assert world.aliases["sales", "champion"] == 2
+        await b.call("POST", "/v1/loops/sales:rollback", 200, json={"to": 1})
+        pause.go.set()
+        (error,) = await asyncio.gather(old, return_exceptions=True)
+        assert isinstance(error, fence.Deposed) == fenced
+        moves = [move[2] for move in world.alias_moves]
+        assert moves == ([1, 2, 1] if fenced else [1, 2, 1, 2]), "a version was promoted twice"
+
+
+async def test_a_pass_that_is_deposed_ends_without_a_word(home, world, by_hand):
+    async with running(home, world) as platform:
+        await platform.apply(document())
+        term = await take(platform, seconds=0)
+        platform.app.state.settings.pod_name = "other"
+        await take(platform)
+        await within(term, worker.one_pass(platform.app, 1))
+        assert (await platform.loop())["message"] == ""
