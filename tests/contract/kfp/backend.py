@@ -24,7 +24,10 @@ class Died(Exception):
 
 
 class Backend:
-    """One installation. `calls` has every request; `die_at` is the number of one at which its sender dies."""
+    """One installation.
+
+    `calls` has every request; `die_at` is the one (its number, or its words) at which the sender dies.
+    """
 
     def __init__(self, executor=None):
         self.experiments, self.pipelines, self.versions, self.runs = {}, {}, {}, {}
@@ -42,10 +45,11 @@ class Backend:
         self.calls.append(f"{scope['method']} {scope['path'].removeprefix(API)}")
         if self.down:
             return await JSONResponse({"message": "upstream"}, 503)(scope, receive, send)
-        if here == self.die_at and not self.die_after:
+        fatal = self.die_at in (here, self.calls[-1])
+        if fatal and not self.die_after:
             raise Died(self.calls[-1])
         await self.app(scope, receive, send)
-        if here == self.die_at:
+        if fatal:
             raise Died(self.calls[-1])
 
     def now(self):
@@ -129,11 +133,11 @@ def _pipelines(app, backend):
     @app.post(API + "/pipelines/upload_version")
     async def upload(request: Request):
         query = spelling.query(request, ("name", "display_name", "pipelineid", "description", "tags"))
-        file = (await request.form()).get("uploadfile")
-        if file is None or query.get("pipelineid") not in backend.pipelines:
+        filename, text = spelling.uploaded(request.headers["content-type"], await request.body())
+        if filename is None or query.get("pipelineid") not in backend.pipelines:
             raise Wrong(400, None, "Failed to create a pipeline version")
-        spec = spelling.pipeline_spec((await file.read()).decode())
-        name = query.get("name") or query.get("display_name") or file.filename
+        spec = spelling.pipeline_spec(text)
+        name = query.get("name") or query.get("display_name") or filename
         siblings = [item for item in backend.versions.values() if item["pipeline_id"] == query["pipelineid"]]
         if any(item["name"] == name for item in siblings):
             raise Wrong(409, None, "Failed to create a pipeline version")

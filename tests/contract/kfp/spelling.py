@@ -1,6 +1,7 @@
 """What the backend understands: fields, filters, pipeline documents and parameters; anything else it refuses."""
 
 import json
+from email import message_from_bytes
 
 import yaml
 from google.protobuf import json_format
@@ -92,6 +93,15 @@ def _wanted(text, fields):
         if predicate["key"] not in fields:
             raise Wrong(400, 3, f"no support for filtering on unrecognized field {predicate['key']!r}")
     return {predicate["key"]: predicate["string_value"] for predicate in predicates}
+
+
+def uploaded(kind, raw):
+    """Name and text of the multipart field `uploadfile`; None if it is not there."""
+    message = message_from_bytes(b"content-type: " + kind.encode() + b"\r\n\r\n" + raw)
+    for part in message.get_payload() if message.is_multipart() else ():
+        if part.get_param("name", header="content-disposition") == "uploadfile":
+            return part.get_filename(), part.get_payload(decode=True).decode()
+    return None, ""
 
 
 def pipeline_spec(text):
