@@ -1,6 +1,7 @@
 """The controller service."""
 
 import asyncio
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -11,6 +12,7 @@ from millrace_controller.clock.worker import keep_loops, read_feed
 from millrace_controller.leases import fence
 from millrace_controller.leases.leader import leading
 from millrace_controller.loops.routes import router as loops
+from millrace_controller.operator.task import operate, stuck
 from millrace_controller.pipelines.runners import Runners
 from millrace_controller.runs.routes import router as runs
 from millrace_controller.settings import ControllerSettings
@@ -28,6 +30,18 @@ async def _begin(app: FastAPI) -> None:
     app.state.children = {}
     app.state.runners = Runners(app)
     app.state.term = None
+    app.state.cluster = cluster(app.state.settings)
+    app.state.operator = None
+    app.state.alive = {"operator": stuck}
+
+
+def cluster(settings: ControllerSettings) -> Any:
+    """The Kubernetes cluster beneath; None on a laptop, or where none is to be found."""
+    if settings.platform == "laptop" and not settings.operator:
+        return None
+    from millrace_core.kubernetes import Cluster
+
+    return Cluster.here() if Cluster.available() else None
 
 
 async def _end(app: FastAPI) -> None:
@@ -45,7 +59,7 @@ def build(settings: ControllerSettings | None = None) -> FastAPI:
         metadata_package="millrace_controller",
         start=[_begin],
         stop=[_end],
-        background=[leading([read_feed, keep_loops, keep_backtests, deliver_forever(Outbox)])],
+        background=[leading([read_feed, keep_loops, keep_backtests, deliver_forever(Outbox), operate])],
     )
 
 

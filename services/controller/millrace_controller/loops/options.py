@@ -6,6 +6,7 @@ from fastapi import FastAPI
 
 from millrace.placement import Placement
 from millrace_controller.tables import Loop
+from millrace_core.errors import Unavailable
 
 KUEUE = ("kueue.x-k8s.io/v1beta1", "LocalQueue")
 
@@ -35,12 +36,12 @@ def ignored(loop: Loop, cluster: bool, kueue: bool) -> list[str]:
 async def surroundings(app: FastAPI) -> dict[str, bool]:
     """What `ignored` has to know of the environment."""
     cluster = app.state.settings.platform == "kubernetes"
-    return {"cluster": cluster, "kueue": cluster and await _serves(app)}
+    return {"cluster": cluster, "kueue": app.state.cluster is None or await _serves(app)}
 
 
 async def _serves(app: FastAPI) -> bool:
-    """Whether Kueue answers; an API server that does not is given the benefit of the doubt."""
+    """Whether Kueue is installed; an API server that does not answer is given the benefit of the doubt."""
     try:
         return bool(await app.state.cluster.serves(*KUEUE))
-    except Exception:
+    except Unavailable:
         return True

@@ -1,0 +1,173 @@
+"""One level-triggered pass over all ModelLoops: declare what changed, close what is gone, say how they stand."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import FastAPI
+
+from millrace.crd import KIND
+from millrace.status import LoopStatus
+from millrace_controller.bell import tell
+from millrace_controller.leases import fence
+from millrace_controller.loops import commands, options, status
+from millrace_controller.operator import documents, manifests, queries
+from millrace_controller.operator.documents import API_VERSION, Resource, Unreadable
+from millrace_controller.operator.queries import Standing
+from millrace_core.errors import MillraceError, NotFound
+from millrace_core.log import log
+
+LISTS = 2
+"""Complete lists from which a resource has to be missing before its loop is closed."""
+AT_ONCE = 8
+"""Patches on their way to the API server at the same time."""
+
+
+class Operator:
+    """What is known of the resources; every pass could begin from nothing."""
+
+    def __init__(self, app: FastAPI) -> None:
+        self.app, self.cluster, self.settings = app, app.state.cluster, app.state.settings
+        self.seen: dict[str, Resource] = {}
+        self.refused: dict[str, tuple[str, str]] = {}
+        self.missing: dict[str, int] = {}
+        self.warm: set[int] = set()
+        self.around: dict[str, bool] = {}
+        self.ended = time.monotonic()
+        self._turn = asyncio.Lock()
+        self._patches = asyncio.Semaphore(AT_ONCE)
+
+    async def relist(self) -> None:
+        """A pass over everything. Raises: MillraceError if a list is not complete; then nothing is closed."""
+        try:
+            async with self._turn:
+                await self._pass(await self._list())
+        finally:
+            self.ended = time.monotonic()
+
+    async def hear(self, resources: list[Resource]) -> None:
+        """A pass over a few resources, as the watch showed them."""
+        async with self._turn:
+            known = await self._owned()
+            for resource in resources:
+                await self._declare(resource, known.get(resource["metadata"]["uid"]))
+            await self._report([resource["metadata"]["uid"] for resource in resources], await self._owned())
+
+    async def follow(self) -> None:
+        """Say how those loops stand in which something is going on."""
+        async with self._turn:
+            async with self.app.state.readers() as session:
+                moving = await queries.moving(session, self.warm)
+            self.warm = {item.loop.id for item in moving.values() if item.moving}
+            await self._report([uid for uid in moving if uid in self.seen], moving)
+
+    async def _list(self) -> list[Resource]:
+        spaces: list[str | None] = [*self.settings.watch_namespaces] or [None]
+        found: list[Resource] = []
+        for space in spaces:
+            found += await self.cluster.list(KIND, space, api_version=API_VERSION)
+        return found
+
+    async def _owned(self) -> dict[str, Standing]:
+        async with self.app.state.readers() as session:
+            await fence.check(session)
+            return await queries.owned(session)
+
+    async def _pass(self, resources: list[Resource]) -> None:
+        self.around = await options.surroundings(self.app)
+        here = {resource["metadata"]["uid"]: resource for resource in resources}
+        for uid in self.seen.keys() - here.keys():
+            del self.seen[uid]
+            self.refused.pop(uid, None)
+        known = await self._owned()
+        for uid, resource in here.items():
+            await self._declare(resource, known.get(uid))
+        await self._close(await self._owned(), here)
+        await self._report(list(here), await self._owned())
+
+    async def _declare(self, resource: Resource, known: Standing | None) -> None:
+        """Take a spec that is new; what is wrong with it is kept for the status."""
+        uid, owner = resource["metadata"]["uid"], documents.owner(resource)
+        self.seen[uid] = documents.slim(resource)
+        taken = known is not None and (known.loop.owner or {})["generation"] >= owner["generation"]
+        if taken and known is not None and known.loop.state != "deleting":
+            self.refused.pop(uid, None)
+            return
+        try:
+            await self._take(resource, owner)
+            self.refused.pop(uid, None)
+        except Unreadable as error:
+            self.refused[uid] = ("InvalidSpec", str(error))
+        except MillraceError as error:
+            self.refused[uid] = (error.title.title().replace(" ", ""), error.detail)
+
+    async def _take(self, resource: Resource, owner: dict[str, Any]) -> None:
+        document = documents.read(resource, self._project(resource))
+        async with self.app.state.sessions.begin() as session:
+            loop = await commands.declare(session, document, documents.author(resource), owner)
+        self.warm.add(loop.id)
+        await tell(self.app)
+
+    def _project(self, resource: Resource) -> str:
+        return documents.project_of(resource["metadata"]["namespace"], self.settings.namespace_projects)
+
+    async def _close(self, known: dict[str, Standing], here: dict[str, Resource]) -> None:
+        """Close loops whose resource is missing from two lists in a row; only where lists reach."""
+        gone = {uid: item.loop for uid, item in known.items() if uid not in here and self._watched(item)}
+        self.missing = {uid: self.missing.get(uid, 0) + 1 for uid in gone}
+        for uid, loop in gone.items():
+            if self.missing[uid] >= LISTS and loop.state != "deleting":
+                owner = loop.owner or {}
+                async with self.app.state.sessions.begin() as session:
+                    kept = await queries.loop(session, loop.id)
+                    await commands.end(session, kept, f"modelloop:{owner['namespace']}/{owner['name']}")
+                await tell(self.app)
+
+    def _watched(self, item: Standing) -> bool:
+        spaces = self.settings.watch_namespaces
+        return not spaces or (item.loop.owner or {})["namespace"] in spaces
+
+    @property
+    def hurried(self) -> bool:
+        """Whether the next list should not wait: somebody may be gone."""
+        return any(count < LISTS for count in self.missing.values())
+
+    async def _report(self, uids: list[str], known: dict[str, Standing]) -> None:
+        now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+        await asyncio.gather(
+            *(self._write(self.seen[uid], known.get(uid), now) for uid in uids if uid in self.seen)
+        )
+
+    async def _write(self, resource: Resource, known: Standing | None, now: str) -> None:
+        """Write a resource's status if it has changed, and tell what is new."""
+        found = self._status(resource, known)
+        if found is None:
+            return
+        before = resource["status"]
+        after = manifests.written(found, before, now)
+        change = manifests.patch(before, after)
+        if not change:
+            return
+        meta = resource["metadata"]
+        try:
+            async with self._patches:
+                await self.cluster.patch_status(KIND, meta["name"], meta["namespace"], API_VERSION, change)
+                resource["status"] = after
+                for item in manifests.news(before, after):
+                    await self.cluster.event(resource, item.reason, item.message, item.warning)
+        except NotFound:
+            return
+        except MillraceError as error:
+            log.warning("a status could not be written", resource=meta["name"], error=error.detail)
+
+    def _status(self, resource: Resource, known: Standing | None) -> LoopStatus | None:
+        meta: dict[str, Any] = resource["metadata"]
+        generation = meta.get("generation") or 1
+        wrong = self.refused.get(meta["uid"])
+        if wrong is not None:
+            return manifests.refused(*wrong, resource["status"], generation, self._project(resource))
+        if known is None:
+            return None
+        ignored = options.ignored(known.loop, **self.around) if self.around else []
+        return status.of(known.loop, known.newest, known.digest, ignored, generation)

@@ -1,0 +1,64 @@
+"""SQL of the operator: every loop that a resource declares, with what its status is made of, in few statements."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from millrace_controller.loops.queries import DELETED
+from millrace_controller.runs.states import IN_FLIGHT
+from millrace_controller.tables import Loop, Run
+
+NEWEST = and_(Run.loop_id == Loop.id, Run.number == Loop.runs)
+OWNED = and_(Loop.owner.is_not(None), Loop.state != DELETED)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A loop, its newest run, and the digest of its champion."""
+
+    loop: Loop
+    newest: Run | None
+    digest: str | None
+
+    @property
+    def uid(self) -> str:
+        return str((self.loop.owner or {})["uid"])
+
+    @property
+    def moving(self) -> bool:
+        """Whether something is going on that people watch."""
+        busy = self.newest is not None and self.newest.state in IN_FLIGHT
+        return busy or self.loop.heading is not None
+
+
+async def owned(session: AsyncSession) -> dict[str, Standing]:
+    """All loops that resources declare, by uid."""
+    return await _standing(session, select(Loop, Run).outerjoin(Run, NEWEST).where(OWNED))
+
+
+async def moving(session: AsyncSession, also: set[int]) -> dict[str, Standing]:
+    """Those of them in which something is going on, and the loops with the ids *also*."""
+    going = or_(Run.state.in_(IN_FLIGHT), Loop.heading.is_not(None), Loop.id.in_(also))
+    return await _standing(session, select(Loop, Run).outerjoin(Run, NEWEST).where(OWNED, going))
+
+
+async def _standing(session: AsyncSession, statement: Any) -> dict[str, Standing]:
+    rows = [tuple(row) for row in (await session.execute(statement)).all()]
+    digests = await _digests(session, [loop.id for loop, _ in rows]) if rows else {}
+    made = [Standing(loop, run, digests.get(loop.id)) for loop, run in rows]
+    return {item.uid: item for item in made}
+
+
+async def _digests(session: AsyncSession, ids: list[int]) -> dict[int, str | None]:
+    champions = and_(Run.loop_id == Loop.id, Run.version == Loop.champion)
+    statement = select(Loop.id, Run.digest).join(Run, champions).where(OWNED)
+    if len(ids) < 100:
+        statement = statement.where(Loop.id.in_(ids))
+    return {row[0]: row[1] for row in (await session.execute(statement)).all()}
+
+
+async def loop(session: AsyncSession, loop_id: int) -> Loop:
+    """The loop with an id that is known."""
+    return await session.get_one(Loop, loop_id)
