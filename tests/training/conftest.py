@@ -15,7 +15,7 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-TOKENS = {"user": "admin", "training": "training", "viewer": "viewer", "job": "training"}
+TOKENS = {"user": "admin", "training": "training", "viewer": "viewer", "job": "job"}
 
 
 def headers(name: str = "user") -> dict[str, str]:

@@ -120,7 +120,7 @@ def _text(error: Exception) -> str:
 
 
 def _context(folder: Any, spec: dict[str, Any]) -> Any:
-    from millrace.client import SERVICES, Millrace
+    from millrace.client import SERVICES, Millrace, shown_token
     from millrace_training.jobs import executors
     from millrace_training.jobs.context import Context, JobIdentity
     from millrace_training.jobs.events import EventWriter
@@ -130,7 +130,7 @@ def _context(folder: Any, spec: dict[str, Any]) -> Any:
     urls = {name: os.environ.get(f"MILLRACE_{name.upper()}_URL", "") for name in SERVICES}
     memory, threads = spec["memory_bytes"], spec["threads"]
     return Context(
-        client=Millrace(urls, os.environ.get("MILLRACE_TOKEN", ""), spec["project"]),
+        client=Millrace(urls, shown_token(), spec["project"]),
         scratch=folder.scratch,
         trials=TrialStore(folder.trials, lambda trial: events.write("trial", asdict(trial))),
         threads=threads,

@@ -54,6 +54,11 @@ class Order:
         return int(self.spec["memory_bytes"]) >> 20
 
     @property
+    def cpu(self) -> str:
+        """CPUs that a pod of it asks for, when it does the work itself."""
+        return self.settings.job_cpu if KINDS[self.job.kind].heavy else self.settings.light_cpu
+
+    @property
     def wall(self) -> int:
         return int(self.spec["wall_seconds"]) + WALL_SLACK
 
@@ -94,7 +99,8 @@ def labels(order: Order) -> dict[str, str]:
 def plain_job(order: Order) -> dict[str, Any]:
     """A batch/v1 Job of one pod; whether there is another attempt is our decision, not its backoff's."""
     settings = order.settings
-    pod = _pod(order, [_container(order, "job", _agent(order), AGENT_MB)])
+    asked = _resources(order, order.cpu, AGENT_MB, order.placement.gpus)
+    pod = _pod(order, [_container(order, "job", asked) | {"command": _agent(order)}])
     pod |= {"restartPolicy": "Never", "activeDeadlineSeconds": order.wall}
     return {
         "apiVersion": "batch/v1",
@@ -111,10 +117,15 @@ def plain_job(order: Order) -> dict[str, Any]:
 
 
 def ray_job(order: Order) -> dict[str, Any]:
-    """A RayJob: the agent runs on the head, trials on the workers (on the head if there are none)."""
+    """A RayJob: the agent runs on the head, trials on the workers (on the head if there are none).
+
+    A head that only leads asks for little CPU, so that a cluster fits where a plain job does.
+    """
     settings, placement = order.settings, order.placement
     workers = settings.ray_workers if placement.workers is None else placement.workers
-    head = _ray_pod(order, "ray-head", gpus=0 if workers else placement.gpus)
+    head = _ray_pod(
+        order, "ray-head", order.cpu if not workers else settings.light_cpu, 0 if workers else placement.gpus
+    )
     threads = str(order.spec["threads"])
     group = {
         "groupName": "workers",
@@ -161,8 +172,8 @@ def _agent(order: Order) -> list[str]:
     return ["python", "-m", "millrace_training.jobs.agent", order.job.id, str(order.attempt)]
 
 
-def _ray_pod(order: Order, container: str, gpus: int) -> dict[str, Any]:
-    made = _container(order, container, None, AGENT_MB + RAY_MB, gpus)
+def _ray_pod(order: Order, container: str, cpu: str, gpus: int) -> dict[str, Any]:
+    made = _container(order, container, _resources(order, cpu, AGENT_MB + RAY_MB, gpus))
     made["env"] += [{"name": name, "value": "1"} for name in ONE_THREAD]
     made["env"] += [{"name": "RAY_USAGE_STATS_ENABLED", "value": "0"}]
     made["env"] += [{"name": "MILLRACE_RAY_ADDRESS", "value": "auto"}]
@@ -175,7 +186,7 @@ def _ray_pod(order: Order, container: str, gpus: int) -> dict[str, Any]:
 def _ray_worker(order: Order) -> dict[str, Any]:
     """A worker may be on a node that is taken away; Ray tries its trials again elsewhere."""
     settings = order.settings
-    template = _ray_pod(order, "ray-worker", order.placement.gpus)
+    template = _ray_pod(order, "ray-worker", order.cpu, order.placement.gpus)
     pod = template["spec"]
     pod["tolerations"] = [*pod["tolerations"], *settings.ray_worker_tolerations]
     pod["nodeSelector"] = pod["nodeSelector"] | settings.ray_worker_node_selector
@@ -221,16 +232,14 @@ def _volumes(settings: TrainingSettings) -> list[dict[str, Any]]:
     ]
 
 
-def _container(
-    order: Order, name: str, command: list[str] | None, beside_mb: int, gpus: int | None = None
-) -> dict[str, Any]:
-    """The job's container; without *command* the one that runs Ray, whose command KubeRay writes."""
-    made: dict[str, Any] = {
+def _container(order: Order, name: str, resources: dict[str, Any]) -> dict[str, Any]:
+    """The job's container, without a command: KubeRay writes that of its own."""
+    return {
         "name": name,
         "image": order.settings.job_image,
         "imagePullPolicy": "IfNotPresent",
         "env": [{"name": key, "value": value} for key, value in _environment(order).items()],
-        "resources": _resources(order, beside_mb, order.placement.gpus if gpus is None else gpus),
+        "resources": resources,
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -243,7 +252,6 @@ def _container(
             {"name": "token", "mountPath": TOKENS, "readOnly": True},
         ],
     }
-    return made if command is None else made | {"command": command}
 
 
 def _environment(order: Order) -> dict[str, str]:
@@ -256,13 +264,11 @@ def _environment(order: Order) -> dict[str, str]:
     }
 
 
-def _resources(order: Order, beside_mb: int, gpus: int) -> dict[str, Any]:
+def _resources(order: Order, cpu: str, beside_mb: int, gpus: int) -> dict[str, Any]:
     """Memory is asked for in full: a job that was admitted is not driven out by its own growth."""
-    settings, heavy = order.settings, KINDS[order.job.kind].heavy
     memory = {"memory": f"{order.memory_mb + beside_mb}Mi"}
-    extended = {settings.gpu_resource: str(gpus)} if gpus else {}
-    asked = settings.job_cpu if heavy else settings.light_cpu
+    extended = {order.settings.gpu_resource: str(gpus)} if gpus else {}
     return {
-        "requests": {"cpu": asked} | memory | extended,
+        "requests": {"cpu": cpu} | memory | extended,
         "limits": {"cpu": str(order.spec["threads"])} | memory | extended,
     }
