@@ -45,12 +45,12 @@ def create_app(
     app = FastAPI(title=f"Millrace {title}", version="0.1.0", docs_url=None, redoc_url=None, openapi_url=None)
     app.router.lifespan_context = _lifespan(metadata_package, background, start, stop)
     app.state.settings = settings
-    app.state.tokens = Tokens(settings.tokens_file)
+    app.state.tokens = Tokens(settings.tokens_file, settings.issuers_file)
     app.state.apis = _apis(settings)
-    app.state.ready = ({"database": health.database_ready} if metadata_package else {}) | (ready or {})
+    app.state.ready = _checks(metadata_package) | (ready or {})
     for router in (*routers, health.router, metrics.router, _document()):
         app.include_router(router)
-    errors.install(app)
+    errors.install(app, database.FAILURES, database.is_away)
     app.add_middleware(
         BodyLimits,
         size=settings.max_body_bytes,
@@ -66,17 +66,22 @@ def create_app(
 
 def refuse_open_bind(settings: Settings) -> None:
     """Nothing beyond loopback without tokens (RuntimeError)."""
-    has_tokens = settings.tokens_file is not None and settings.tokens_file.exists()
+    files = (settings.tokens_file, settings.issuers_file)
+    has_tokens = any(path is not None and path.exists() for path in files)
     if settings.host not in LOOPBACK and not has_tokens:
-        raise RuntimeError(f"refusing to listen on {settings.host} without a tokens file")
+        raise RuntimeError(f"refusing to listen on {settings.host} without a tokens file or an issuers file")
 
 
 def _apis(settings: Settings) -> SimpleNamespace:
-    token = settings.token.get_secret_value()
+    token = settings.credential
     urls = {name: getattr(settings, f"{name}_url") for name in SERVICES}
     return SimpleNamespace(
         **{name: AsyncApi(url or "http://127.0.0.1:1", token) for name, url in urls.items()}
     )
+
+
+def _checks(package: str | None) -> dict[str, Check]:
+    return {} if package is None else {"database": health.database_ready, "schema": health.schema_ready}
 
 
 def _document() -> APIRouter:
@@ -96,6 +101,7 @@ def _lifespan(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         log.configure(app.state.settings.service)
         made = await _open_database(app, package)
+        exposed = metrics.expose(app.state.settings)
         for hook in start:
             await hook(app)
         tasks = [
@@ -109,6 +115,7 @@ def _lifespan(
             await asyncio.gather(*tasks, return_exceptions=True)
             for hook in stop:
                 await hook(app)
+            exposed()
             for api in vars(app.state.apis).values():
                 await api.close()
             if made is not None:
@@ -121,7 +128,9 @@ async def _open_database(app: FastAPI, package: str | None) -> database.AsyncEng
     if package is None:
         return None
     url = app.state.settings.database_url
-    await asyncio.to_thread(migrate.upgrade, package, url)
+    app.state.schema = await asyncio.to_thread(migrate.newest, package)
+    if app.state.settings.migrate == "start":
+        await asyncio.to_thread(migrate.upgrade, package, url)
     made = database.engine(url)
     app.state.engine = made
     app.state.sessions = database.sessions(made)

@@ -19,6 +19,7 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import BaseRoute
 
 from millrace_core.errors import Forbidden, Unauthorized
+from millrace_core.identity import Issuers
 
 PUBLIC = "public"
 """Permission of the few routes that need no token: liveness and readiness."""
@@ -39,6 +40,16 @@ ROLES: dict[str, tuple[str, ...]] = {
         "serving.*.read",
     ),
     "controller": ("*",),
+    "triton": ("registry.models.read", "registry.artifacts.read"),
+    "job": ("training.workspace.*", "training.jobs.read", "registry.*", "monitoring.*.read"),
+    "pipeline": (
+        "controller.loops.read",
+        "controller.runs.*",
+        "training.*",
+        "registry.*",
+        "serving.*.read",
+        "monitoring.*.read",
+    ),
 }
 """Role to permission patterns; a permission is `<service>.<noun>.<read|write>`."""
 
@@ -54,16 +65,24 @@ class Actor:
         return any(fnmatchcase(permission, pattern) for pattern in ROLES.get(self.role, ()))
 
 
-class Tokens:
-    """The tokens file, read again when it changes."""
+SERVICES = ("registry", "training", "serving", "monitoring", "controller", "gateway")
+"""Roles of Millrace's own parts: in decisions they go by these names wherever they run."""
 
-    def __init__(self, path: Path | None) -> None:
+
+class Tokens:
+    """The tokens file, read again when it changes, and the tokens of other issuers."""
+
+    def __init__(self, path: Path | None, issuers: Path | None = None) -> None:
         self.path = path
+        self.issuers = Issuers(issuers)
         self._stamp: tuple[int, int] | None = None
         self._actors: dict[str, Actor] = {}
 
     def actor(self, token: str) -> Actor | None:
         """Whose *token* this is, or None."""
+        known = self.issuers.identity(token)
+        if known is not None:
+            return Actor(known.role if known.role in SERVICES else known.name, known.role)
         self._refresh()
         digest = hashlib.sha256(token.encode()).hexdigest()
         return next(
@@ -86,7 +105,8 @@ def _actor(request: Request) -> Actor:
     actor = request.app.state.tokens.actor(token.strip()) if scheme.lower() == "bearer" else None
     if actor is None:
         raise Unauthorized(
-            "Send 'Authorization: Bearer <token>'; `millrace up` prints where the token is kept."
+            "Send 'Authorization: Bearer <token>'. On a laptop `millrace up` prints where the token is kept; in a "
+            "cluster make one: kubectl create token millrace-admin --audience millrace."
         )
     return actor
 

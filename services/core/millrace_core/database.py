@@ -8,6 +8,8 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 from sqlalchemy import DateTime, MetaData, event
 from sqlalchemy.engine import Connection, Dialect, make_url
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.types import TypeDecorator
 
@@ -18,6 +20,20 @@ CONVENTION = {
     "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
     "pk": "pk_%(table_name)s",
 }
+
+
+FAILURES = (DBAPIError, NoConnection, ConnectionRefusedError)
+"""What a statement raises that did not come through, for whatever reason."""
+AWAY = ("08", "53", "55P03", "57014", "57P")
+"""Beginnings of the SQLSTATE of a database that is away, full, locked for too long, cancelled or going down."""
+
+
+def is_away(error: Exception) -> bool:
+    """Whether another try may do better: nothing is wrong with the statement."""
+    if not isinstance(error, DBAPIError) or isinstance(error, InterfaceError | OperationalError):
+        return True
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return error.connection_invalidated or str(state).startswith(AWAY)
 
 
 def metadata() -> MetaData:

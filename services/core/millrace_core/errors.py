@@ -1,5 +1,6 @@
 """Errors as problem+json (RFC 9457): what is wrong, where, and how to mend it; never internals."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -100,6 +101,16 @@ async def _validation(_: Request, error: Exception) -> JSONResponse:
     return problem(422, "Bad input", f"{first['where']}: {first['what']}", errors=errors)
 
 
+async def _away(error: Exception) -> JSONResponse:
+    """A lock that was not had in time, or a database that went away: nothing was changed, another try may do better."""
+    log.warning("the database did not answer", error=type(getattr(error, "orig", error)).__name__)
+    answer = problem(
+        503, "Not available now", "The database is busy or away; nothing was changed. Try again."
+    )
+    answer.headers["retry-after"] = "1"
+    return answer
+
+
 async def _bug(request: Request, error: Exception) -> JSONResponse:
     log.exception("unexpected error", path=request.url.path, error=type(error).__name__)
     return problem(
@@ -107,9 +118,19 @@ async def _bug(request: Request, error: Exception) -> JSONResponse:
     )
 
 
-def install(app: FastAPI) -> None:
-    """Make *app* answer every error as problem+json."""
+def install(
+    app: FastAPI,
+    failures: tuple[type[Exception], ...] = (),
+    is_away: Callable[[Exception], bool] = lambda _: True,
+) -> None:
+    """Make *app* answer every error as problem+json; a failure of the database that `is_away` tells as 503."""
     app.add_exception_handler(MillraceError, _known)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
+
+    async def failed(request: Request, error: Exception) -> JSONResponse:
+        return await _away(error) if is_away(error) else await _bug(request, error)
+
+    for kind in failures:
+        app.add_exception_handler(kind, failed)
     app.add_exception_handler(Exception, _bug)

@@ -1,9 +1,12 @@
 """Settings that all services share; each comes from the environment as MILLRACE_<NAME>."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from millrace.client.transport import TokenFile
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
@@ -31,6 +34,14 @@ class Settings(BaseSettings):
     """JSON file with the SHA-256 of every token that is let in (see `millrace_core.auth`)."""
     token: SecretStr = SecretStr("")
     """The bearer token with which this service calls the others."""
+    token_file: Path | None = None
+    """File with that token instead, read again when it changes, as Kubernetes renews it."""
+    issuers_file: Path | None = None
+    """JSON file with the issuers whose tokens are let in too (see `millrace_core.identity`)."""
+    metrics_port: int = 0
+    """Port on which /metrics is served without a token, for Prometheus; 0: only with one, on `port`."""
+    migrate: Literal["start", "never"] = "start"
+    """Bring the database to the newest schema at the start, or wait unready until something else has."""
     registry_url: str = ""
     training_url: str = ""
     serving_url: str = ""
@@ -55,6 +66,11 @@ class Settings(BaseSettings):
         if self.tokens_file is None:
             self.tokens_file = self.home / "run" / "tokens.json"
         return self
+
+    @property
+    def credential(self) -> str | TokenFile:
+        """What the clients of other services show."""
+        return self.token.get_secret_value() if self.token_file is None else TokenFile(self.token_file)
 
     @property
     def folder(self) -> Path:

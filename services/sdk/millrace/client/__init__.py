@@ -6,7 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from millrace.client.transport import Api, ApiError
+from millrace.client.transport import Api, ApiError, TokenFile
 
 if TYPE_CHECKING:
     from millrace.client.controller import Controller
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from millrace.client.serving import Serving
     from millrace.client.training import Training
 
-__all__ = ["ApiError", "Millrace", "NotRunning"]
+__all__ = ["ApiError", "Millrace", "NotRunning", "TokenFile", "shown_token"]
 
 SERVICES = ("registry", "training", "serving", "monitoring", "controller")
 
@@ -32,6 +32,12 @@ def _alive(pid: int | None) -> bool:
         return False
 
 
+def shown_token() -> str | TokenFile:
+    """The token of this process's environment: MILLRACE_TOKEN, or the file in MILLRACE_TOKEN_FILE."""
+    path = os.environ.get("MILLRACE_TOKEN_FILE")
+    return TokenFile(Path(path)) if path else os.environ.get("MILLRACE_TOKEN", "")
+
+
 class Millrace:
     """All services of one platform, as one user or service sees them.
 
@@ -41,21 +47,21 @@ class Millrace:
         project: the project of every call.
     """
 
-    def __init__(self, urls: dict[str, str], token: str, project: str = "default") -> None:
+    def __init__(self, urls: dict[str, str], token: str | TokenFile, project: str = "default") -> None:
         self.urls = urls
         self.token = token
         self.project = project
 
     @classmethod
     def from_environment(cls, project: str | None = None) -> "Millrace":
-        """From MILLRACE_<SERVICE>_URL and MILLRACE_TOKEN, else from the platform running on this machine.
+        """From MILLRACE_<SERVICE>_URL and MILLRACE_TOKEN(_FILE), else from the platform running on this machine.
 
         Raises: NotRunning when neither is there.
         """
         project = project or os.environ.get("MILLRACE_PROJECT", "default")
         urls = {name: os.environ.get(f"MILLRACE_{name.upper()}_URL", "") for name in SERVICES}
         if any(urls.values()):
-            return cls(urls, os.environ.get("MILLRACE_TOKEN", ""), project)
+            return cls(urls, shown_token(), project)
         home = Path(os.environ.get("MILLRACE_HOME") or Path.home() / ".millrace")
         try:
             found = json.loads((home / "run" / "platform.json").read_text())

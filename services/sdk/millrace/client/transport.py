@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +18,22 @@ RETRIED = (
     httpx.WriteError,
 )
 ATTEMPTS, PATIENCE = 12, 45.0
+
+
+class TokenFile:
+    """A bearer token in a file that somebody else renews; called for the token, it reads the file when it changed."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._stamp: tuple[int, int] | None = None
+        self._token = ""
+
+    def __call__(self) -> str:
+        """The token now. Raises: OSError if there is no such file."""
+        stat = self.path.stat()
+        if self._stamp != (stat.st_mtime_ns, stat.st_ino):
+            self._token, self._stamp = self.path.read_text().strip(), (stat.st_mtime_ns, stat.st_ino)
+        return self._token
 
 
 class ApiError(Exception):
@@ -38,8 +55,9 @@ class _Busy(Exception):
         self.error = error
 
 
-def _headers(token: str, headers: dict[str, str] | None) -> dict[str, str]:
-    made = {"authorization": f"Bearer {token}"} if token else {}
+def _headers(token: str | TokenFile, headers: dict[str, str] | None) -> dict[str, str]:
+    shown = token() if isinstance(token, TokenFile) else token
+    made = {"authorization": f"Bearer {shown}"} if shown else {}
     bound = structlog.contextvars.get_contextvars().get("request_id")
     return made | ({"x-request-id": bound} if bound else {}) | (headers or {})
 
@@ -89,7 +107,9 @@ class _Calls:
     Raises: ApiError for an answer of 4xx or 5xx; httpx.TransportError if nobody answers in time.
     """
 
-    def __init__(self, url: str, token: str = "", project: str = "default", timeout: float = 30.0) -> None:
+    def __init__(
+        self, url: str, token: str | TokenFile = "", project: str = "default", timeout: float = 30.0
+    ) -> None:
         self.url = url.rstrip("/")
         self.token = token
         self.project = project
@@ -145,7 +165,9 @@ def _retrying(retry: bool) -> dict[str, Any]:
 class Api(_Calls):
     """Blocking calls, for users, the command line, training jobs and pipeline steps."""
 
-    def __init__(self, url: str, token: str = "", project: str = "default", timeout: float = 30.0) -> None:
+    def __init__(
+        self, url: str, token: str | TokenFile = "", project: str = "default", timeout: float = 30.0
+    ) -> None:
         super().__init__(url, token, project, timeout)
         self._client = httpx.Client(base_url=self.url, trust_env=False)
 
@@ -175,7 +197,9 @@ class Api(_Calls):
 class AsyncApi(_Calls):
     """Calls from one service to another; every verb returns an awaitable."""
 
-    def __init__(self, url: str, token: str = "", project: str = "default", timeout: float = 30.0) -> None:
+    def __init__(
+        self, url: str, token: str | TokenFile = "", project: str = "default", timeout: float = 30.0
+    ) -> None:
         super().__init__(url, token, project, timeout)
         self._client = httpx.AsyncClient(base_url=self.url, trust_env=False)
 

@@ -63,7 +63,7 @@ async def _graph(registry: AsyncApi, wanted: argparse.Namespace, path: Path) -> 
 
 
 async def _run(settings: ServingSettings, wanted: argparse.Namespace) -> None:
-    registry = AsyncApi(settings.registry_url, settings.token.get_secret_value())
+    registry = AsyncApi(settings.registry_url, settings.credential)
     try:
         await fetch(settings, registry, wanted)
     finally:
