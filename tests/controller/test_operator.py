@@ -90,7 +90,7 @@ async def test_its_status_follows_the_loop_to_production(platform, operator, clu
         "RolledOut": "True", "DriftDetected": "Unknown", "Stalled": "False", "OptionsIgnored": "False",
     }  # fmt: skip
     assert "candidate" not in status
-    assert cluster.reasons() == ["Pending", "RunOpened", "Serving", "Promoted"]
+    assert cluster.reasons() == ["Declared", "RunOpened", "Serving", "Promoted"]
     for number in range(1, 31):
         world.close("sales", day(number))
     await settled(platform, operator)

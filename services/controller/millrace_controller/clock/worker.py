@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from millrace.client.transport import ApiError
 from millrace_controller.clock import back, day, production
+from millrace_controller.clock.turns import Turns
 from millrace_controller.leases import fence
 from millrace_controller.loops import queries as loops
 from millrace_controller.pipelines import runner
@@ -46,11 +47,12 @@ class Keeper:
         self.app = app
         self.tasks: dict[int, asyncio.Task[None]] = {}
         self.again: set[int] = set()
+        self.turns = Turns()
 
     async def once(self) -> None:
         async with self.app.state.readers() as session:
-            ids = await loops.every(session)
-        for loop_id in ids:
+            signs = await loops.signs(session)
+        for loop_id in self.turns.take(signs):
             if loop_id in self.tasks:
                 self.again.add(loop_id)
             else:

@@ -1,9 +1,10 @@
 """SQL of loops."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace.loop import ModelLoop
@@ -11,7 +12,7 @@ from millrace_controller.loops import status
 from millrace_controller.loops.options import ignored
 from millrace_controller.runs import queries as runs
 from millrace_controller.runs.states import BUSY, IN_FLIGHT, State
-from millrace_controller.tables import Feed, Inbox, Loop
+from millrace_controller.tables import Feed, Inbox, Loop, Run
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, NotFound
 
@@ -97,6 +98,25 @@ async def page(session: AsyncSession, project: str, after: str | None, limit: in
 async def every(session: AsyncSession) -> list[int]:
     """Ids of all loops that are not deleted."""
     return list((await session.scalars(select(Loop.id).where(Loop.state != DELETED).order_by(Loop.id))).all())
+
+
+@dataclass(frozen=True)
+class Sign:
+    """Of one loop, whether something waits to be done for it, and what changes when somebody touches it."""
+
+    id: int
+    busy: bool
+    stamp: tuple[datetime, datetime | None]
+
+
+async def signs(session: AsyncSession) -> list[Sign]:
+    """A sign of every loop that is not deleted."""
+    flight = exists().where(Run.loop_id == Loop.id, Run.state.in_(IN_FLIGHT))
+    waiting = exists().where(Inbox.loop_id == Loop.id, Inbox.done.is_(False))
+    busy = or_(flight, waiting, Loop.heading.is_not(None), Loop.state == "deleting")
+    statement = select(Loop.id, busy, Loop.updated_at, Loop.woken_at).where(Loop.state != DELETED)
+    rows = (await session.execute(statement.order_by(Loop.id))).all()
+    return [Sign(row[0], row[1], (row[2], row[3])) for row in rows]
 
 
 async def set_message(session: AsyncSession, loop_id: int, message: str) -> None:

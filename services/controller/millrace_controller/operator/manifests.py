@@ -81,7 +81,8 @@ def _run(before: Status, after: Status) -> list[News]:
         told.append(News("RunOpened", f"Run {run['number']} is opened: {run.get('cause') or 'asked for'}."))
     if phase != before.get("phase") and phase is not None:
         progress: Status = next((item for item in after["conditions"] if item["type"] == "Progressing"), {})
-        told.append(News(phase, progress.get("message") or phase, warning=phase in BAD))
+        reason = phase if before.get("phase") or phase != "Pending" else "Declared"
+        told.append(News(reason, progress.get("message") or phase, warning=phase in BAD))
     return told
 
 
