@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import kubernetes_validate
 
-from millrace_core.errors import Unavailable
+from millrace_core.errors import BadInput, Unavailable
 
 KINDS = {
     ("v1", "Service"),
@@ -43,14 +43,19 @@ class FakeCluster:
 
     def put(self, kind, name, namespace="work", **more):
         """An object that somebody else made."""
-        item = {"kind": kind, "metadata": {"name": name, "namespace": namespace, "uid": str(uuid.uuid4())}}
+        versions = {known: version for version, known in KINDS}
+        item = {"apiVersion": versions[kind], "kind": kind}
+        item |= {"metadata": {"name": name, "namespace": namespace, "uid": str(uuid.uuid4())}}
         item["metadata"] |= more.pop("metadata", {})
         self.objects[kind, namespace, name] = item | more
         return self.objects[kind, namespace, name]
 
     async def apply(self, manifest, namespace=None):
         self._answer(manifest["apiVersion"], manifest["kind"])
-        kubernetes_validate.validate(manifest, "1.34", strict=True)
+        try:
+            kubernetes_validate.validate(manifest, "1.34", strict=True)
+        except kubernetes_validate.ValidationError as error:
+            raise BadInput(f"Kubernetes says: {error.message}") from error
         assert manifest["metadata"]["namespace"] == namespace
         key = manifest["kind"], namespace, manifest["metadata"]["name"]
         old = self.objects.get(key)
@@ -104,6 +109,7 @@ class FakeCluster:
 
     async def event(self, about, reason, message, warning=False):
         self._answer("v1", "Event")
+        assert (about["apiVersion"], about["kind"]) in KINDS
         about = about["metadata"]["uid"]
         self.events.append({"about": about, "reason": reason, "message": message, "type": "Warning"})
 

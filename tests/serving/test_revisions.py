@@ -257,6 +257,11 @@ async def test_a_graph_that_is_not_the_registered_one_ends_the_wait_at_once(worl
         await world.revisions.load(revision(1))
 
 
+async def test_what_the_api_server_refuses_is_final(world):
+    with pytest.raises(LoadFailed, match="Kubernetes says: "):
+        await world.revisions.load(revision(1, placement={"tolerations": [{"key": 1}]}))
+
+
 async def test_a_pod_that_has_not_begun_tells_by_its_events(world):
     def born(pod):
         pod["status"] = dict(WAITING)

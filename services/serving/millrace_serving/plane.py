@@ -17,7 +17,7 @@ from millrace_serving.envoy.discovery import Discovery
 from millrace_serving.envoy.manifests import Split, Ways
 from millrace_serving.envoy.publisher import Publisher
 from millrace_serving.rollouts import queries as rollouts
-from millrace_serving.rollouts.states import Loaded, State
+from millrace_serving.rollouts.states import State
 from millrace_serving.settings import ServingSettings
 from millrace_serving.triton.repository import Wanted
 
@@ -102,16 +102,10 @@ class Plane(ABC):
             return await self._wanted(session)
 
     async def _wanted(self, session: AsyncSession) -> list[Wanted]:
-        stable: list[Wanted] = []
-        others: list[Wanted] = []
-        for endpoint in await endpoints.everything(session):
-            if endpoint.mode != "live":
-                continue
-            for revision in await endpoints.revisions(session, endpoint):
-                if revision.state == Loaded.READY:
-                    place = stable if revision.number == endpoint.stable else others
-                    place.append(wanted(endpoint, revision))
-        return stable + others
+        pairs = await endpoints.ready(session)
+        stable = [pair for pair in pairs if pair[0].stable == pair[1].number]
+        others = [pair for pair in pairs if pair[0].stable != pair[1].number]
+        return [wanted(endpoint, revision) for endpoint, revision in (*stable, *others)]
 
     async def read_candidates(self) -> list[Wanted]:
         """The revisions that rollouts in flight wait for."""
@@ -133,11 +127,12 @@ class Plane(ABC):
             return await self._splits(session), [item.name for item in await self._wanted(session)]
 
     async def _splits(self, session: AsyncSession) -> list[Split]:
-        made = []
-        for endpoint in await endpoints.everything(session):
-            if endpoint.mode == "live" and endpoint.stable is not None:
-                made.append(split(endpoint, await rollouts.in_flight(session, endpoint)))
-        return made
+        flying = {(item.project, item.endpoint): item for item in await rollouts.all_in_flight(session)}
+        return [
+            split(endpoint, flying.get((endpoint.project, endpoint.name)))
+            for endpoint in await endpoints.everything(session)
+            if endpoint.mode == "live" and endpoint.stable is not None
+        ]
 
     async def totals(self) -> dict[str, int]:
         """The gateways' counters over all their lives, fresh; stored when they changed."""

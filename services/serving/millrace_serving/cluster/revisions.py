@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from millrace_core.errors import BadInput
 from millrace_core.log import log
 from millrace_serving.cluster import manifests, names, reasons
 from millrace_serving.cluster.manifests import KINDS, SPEC
@@ -213,7 +214,10 @@ class Revisions:
 
         Raises: LoadFailed when it never will, or did not within `pod_seconds`; NotYet; Unavailable.
         """
-        await self.ensure(item, await self._owner(), await self._found())
+        try:
+            await self.ensure(item, await self._owner(), await self._found())
+        except BadInput as error:
+            raise LoadFailed(error.detail) from error
         deadline = time.monotonic() + WAIT_SECONDS
         while True:
             deployment = await self.cluster.get(

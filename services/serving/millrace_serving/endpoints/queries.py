@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import and_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -72,6 +72,15 @@ async def everything(session: AsyncSession) -> Sequence[Endpoint]:
     """Every endpoint of every project that is not deleted."""
     statement = select(Endpoint).where(Endpoint.deleted_at.is_(None))
     return (await session.scalars(statement.order_by(Endpoint.project, Endpoint.name))).all()
+
+
+async def ready(session: AsyncSession) -> list[tuple[Endpoint, Revision]]:
+    """Every ready revision of every live endpoint, with its endpoint, by name and number."""
+    same = (Revision.project == Endpoint.project, Revision.endpoint == Endpoint.name)
+    where = (Endpoint.deleted_at.is_(None), Endpoint.mode == "live", Revision.state == Loaded.READY)
+    statement = select(Endpoint, Revision).join(Revision, and_(*same)).where(*where)
+    ordered = statement.order_by(Endpoint.project, Endpoint.name, Revision.number)
+    return [(endpoint, revision) for endpoint, revision in (await session.execute(ordered)).all()]
 
 
 def _of(endpoint: Endpoint) -> tuple[Any, ...]:

@@ -46,11 +46,9 @@ class ClusterPlane(Plane):
         return f"http://{self.settings.release}-gateway.{self.settings.namespace}.svc:{INFERENCE_PORT}"
 
     async def start(self) -> None:
-        """Offer what is stored to whichever gateway polls; the passes see the rest."""
-        await self.publish()
+        """Nothing has to be started: what is stored on disk is offered, and the passes see the rest."""
 
     async def stop(self) -> None:
-        await self.totals()
         await self.gateway_pods.close()
 
     async def supervise(self) -> None:
