@@ -17,6 +17,8 @@ from millrace_core.settings import LOOPBACK, Settings
 
 Hook = Callable[[FastAPI], Coroutine[Any, Any, None]]
 Check = Callable[[FastAPI], Awaitable[str | None]]
+SCHEMA_WORDS = 15
+"""Every so many seconds the log says what is waited for."""
 SERVICES = ("registry", "training", "serving", "monitoring", "controller")
 
 
@@ -135,4 +137,15 @@ async def _open_database(app: FastAPI, package: str | None) -> database.AsyncEng
     app.state.engine = made
     app.state.sessions = database.sessions(made)
     app.state.readers = database.sessions(made, read_only=True)
+    await _await_schema(app)
     return made
+
+
+async def _await_schema(app: FastAPI) -> None:
+    """Do nothing until somebody has migrated the database: what starts next reads and writes it."""
+    waits = 0
+    while (reason := await health.schema_ready(app)) is not None:
+        if waits % SCHEMA_WORDS == 0:
+            log.log.info("waiting for the schema", reason=reason)
+        waits += 1
+        await asyncio.sleep(1)

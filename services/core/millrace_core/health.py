@@ -47,6 +47,6 @@ async def schema_ready(app: object) -> str | None:
     try:
         async with app.state.readers() as session:  # type: ignore[attr-defined]
             found = (await session.execute(text("SELECT version_num FROM alembic_version"))).scalar()
-    except DBAPIError:
+    except (DBAPIError, OSError):
         found = None
     return None if found == wanted else f"the schema is {found or 'missing'}, this version needs {wanted}"
