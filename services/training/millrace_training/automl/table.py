@@ -180,7 +180,7 @@ def row_digests(table: Table) -> np.ndarray:
         values = table.frame.values[column.name]
         if column.kind == "category":
             texts = [*table.frame.words[column.name], ""]
-            bits = np.array([xxhash.xxh64_intdigest(text) for text in texts], np.uint64)[values]
+            bits = np.array([xxhash.xxh64_intdigest(text.encode()) for text in texts], np.uint64)[values]
         else:
             bits = (
                 np.asarray(values)
