@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
-from millrace_training.evaluate.metrics import auc, calibration, calibration_error, losses, metrics
+from millrace_training.evaluate.metrics import auc, calibration, calibration_error, losses, metrics, roc
 
 DRAW = np.random.default_rng(0)
 TRUTH = (DRAW.random(500) < 0.3).astype(float)
@@ -18,6 +18,16 @@ def test_binary_metrics_are_those_of_scikit_learn():
     assert made["accuracy"] == pytest.approx(reference.accuracy_score(TRUTH, PROBABILITY >= 0.5))
     inside = np.clip(PROBABILITY, 1e-7, 1 - 1e-7)
     assert made["log_loss"] == made["loss"] == pytest.approx(reference.log_loss(TRUTH, inside))
+
+
+def test_the_roc_curve_runs_from_corner_to_corner_and_encloses_the_auc():
+    made = roc(TRUTH, PROBABILITY)
+    ends = [{name: made[place][name] for name in ("fpr", "tpr")} for place in (0, -1)]
+    assert ends == [{"fpr": 0, "tpr": 0}, {"fpr": 1, "tpr": 1}]
+    area = np.trapezoid([point["tpr"] for point in made], [point["fpr"] for point in made])
+    assert area == pytest.approx(auc(TRUTH, PROBABILITY), abs=0.01)
+    assert len(made) <= 64
+    assert roc(np.ones(5), np.linspace(0, 1, 5)) == []
 
 
 def test_regression_metrics_are_those_of_scikit_learn():

@@ -29,7 +29,7 @@ class PipelineSettings(Settings):
     """Seconds that a pipeline's pod may take to start, and that a Kubeflow run may stay PENDING."""
     runner_image: str = ""
     """Image that runs a pipeline or one step of it: kfp, the SDK and the compiled pipelines."""
-    runner_pipeline: str = "/app/pipelines/compiled/loop-run.yaml"
+    runner_pipeline: str = "/opt/millrace/pipelines/compiled/loop-run.yaml"
     """The compiled pipeline of a loop run in the runner's image."""
     runner_service_account: str = "millrace-pipeline"
     """Service account of runner pods; it may nothing in the cluster, its token opens the platform."""

@@ -107,9 +107,10 @@ class KubeflowRunner:
         seen = " ".join([run.state, told, *(f"{name}={state}" for name, state in sorted(run.tasks.items()))])
         if seen != handle["seen"]:
             handle = handle | {"seen": seen, "since": self.clock()}
-        silent, unbegun = self._silent_for(handle), run.waiting and not _told(attempt, handle)
+        unbegun = run.waiting and not _told(attempt, handle)
+        waited = self.clock() - handle["begun"] if unbegun else self._silent_for(handle)
         limit = self.settings.pending_seconds if unbegun else attempt.silence
-        if silent <= limit:
+        if waited <= limit:
             return handle
         await self.client.terminate(run.id)
         state = run.state or "PENDING"
