@@ -238,6 +238,16 @@ def test_a_loop_is_deleted_only_after_a_yes(fake, millrace):
     assert fake.seen[-1][0] == "DELETE /v1/loops/shop"
 
 
+def test_capabilities_say_what_is_used_and_why_not(fake, millrace):
+    part = {"found": True, "used": False, "detail": "its multi-user mode is not supported"}
+    found = {"platform": "kubernetes", "pipelines": "job", "kubeflow_pipelines": part}
+    fake.answers["GET /v1/capabilities"] = (200, found)
+    shown = millrace("capabilities").stdout
+    assert "kubernetes" in shown
+    assert "multi-user mode is not supported" in shown
+    assert loads(millrace("capabilities", "-o", "json").stdout) == found
+
+
 def test_watching_once_tells_how_the_loop_stands(fake, millrace):
     prepared(fake)
     done = millrace("watch", "shop", "--once")

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from millrace_controller.backtest.controller import keep_backtests
 from millrace_controller.backtest.routes import router as backtests
 from millrace_controller.bell import Bell
+from millrace_controller.capabilities.routes import router as capabilities
 from millrace_controller.clock.worker import keep_loops, read_feed
 from millrace_controller.leases import fence
 from millrace_controller.leases.leader import leading
@@ -55,7 +56,7 @@ def build(settings: ControllerSettings | None = None) -> FastAPI:
     return create_app(
         settings or ControllerSettings(),
         title="controller",
-        routers=[loops, runs, backtests],
+        routers=[loops, runs, backtests, capabilities],
         metadata_package="millrace_controller",
         start=[_begin],
         stop=[_end],

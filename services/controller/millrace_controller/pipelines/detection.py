@@ -3,6 +3,8 @@
 import time
 from dataclasses import dataclass
 
+from fastapi import FastAPI
+
 from millrace_controller.pipelines.kubeflow import KubeflowPipelines, Refused
 from millrace_controller.pipelines.settings import PipelineSettings
 from millrace_core.errors import MillraceError, Unavailable
@@ -23,8 +25,9 @@ class Finding:
 class Detection:
     """Looks for Kubeflow Pipelines as MILLRACE_KFP_URL says."""
 
-    def __init__(self, settings: PipelineSettings, client: KubeflowPipelines) -> None:
-        self.settings, self.client = settings, client
+    def __init__(self, app: FastAPI, client: KubeflowPipelines) -> None:
+        self.app, self.client = app, client
+        self.settings: PipelineSettings = app.state.settings
         self._known: tuple[float, Finding] | None = None
 
     async def finding(self) -> Finding:
@@ -36,7 +39,7 @@ class Detection:
     async def _find(self) -> Finding:
         if not self.settings.kfp_url:
             return Finding(False, False, "MILLRACE_KFP_URL is empty")
-        if self.settings.kfp_url == "auto" and self.settings.platform != "kubernetes":
+        if self.settings.kfp_url == "auto" and self.app.state.cluster is None:
             return Finding(False, False, "looked for on Kubernetes only")
         try:
             health = await self.client.health()
@@ -50,17 +53,14 @@ class Detection:
 
     async def _prepared(self) -> Finding:
         """Found by itself, it is used only if its namespace has the account with which steps show who they are."""
-        from millrace_core.kubernetes import Cluster
-
         name, namespace = self.settings.kfp_service_account, self.settings.kfp_namespace
+        why = "there is none"
         try:
-            account = await Cluster.here().get("ServiceAccount", name, namespace)
+            account = await self.app.state.cluster.get("ServiceAccount", name, namespace)
         except MillraceError as error:
             account, why = None, error.detail
-        else:
-            why = "it is not there"
         if account is None:
-            words = f"not used: the service account {name} in {namespace} is missing ({why})"
+            words = f"not used, since its namespace {namespace} has no service account {name} ({why})"
             return Finding(True, False, f"{words}; apply k8s/kubeflow")
         return Finding(True, True, f"loop runs go to {self.client.url}")
 

@@ -18,17 +18,18 @@ class Runners:
     """By name, as handles remember them: process, job, kubeflow."""
 
     def __init__(self, app: FastAPI) -> None:
+        self.app = app
         self.settings: PipelineSettings = app.state.settings
         self.client = KubeflowPipelines(address(self.settings))
-        self.detection = Detection(self.settings, self.client)
+        self.detection = Detection(app, self.client)
         self.process = ProcessRunner(app)
         self.kubeflow = KubeflowRunner(self.settings, self.client)
 
     @cached_property
     def job(self) -> JobRunner:
-        from millrace_core.kubernetes import Cluster
-
-        return JobRunner(self.settings, Cluster.here())
+        if self.app.state.cluster is None:
+            raise Unavailable("Pipelines run as Jobs here, and there is no Kubernetes cluster.")
+        return JobRunner(self.settings, self.app.state.cluster)
 
     def __getitem__(self, name: str) -> Runner:
         known: Runner = getattr(self, name)

@@ -92,6 +92,9 @@ command(
 for group in (declaring.data, declaring.labels, *lists.GROUPS, *records.GROUPS):
     app.add_typer(group, rich_help_panel=LOOP if group in (declaring.data, declaring.labels) else LOOK)
 command(app, "doctor", "millrace doctor", "millrace doctor -o json", panel=RUN)(running.doctor)
+command(app, "capabilities", "millrace capabilities", "millrace capabilities -o json", panel=RUN)(
+    running.capabilities
+)
 command(app, "down", "millrace down", panel=RUN)(running.down)
 command(app, "version", "millrace version", panel=RUN)(running.version)
 

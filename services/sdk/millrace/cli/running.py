@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from millrace.cli.command import REFUSED
-from millrace.cli.output import Format, Output, dump, items
+from millrace.cli.output import Columns, Format, Output, dump, items
 
 if TYPE_CHECKING:
     from millrace.laptop import Platform
@@ -97,6 +97,19 @@ def doctor(output: Output = Format.TABLE) -> None:
         items(facts, columns, output, "")
     if any(finding.verdict == "bad" for finding in found):
         raise typer.Exit(REFUSED)
+
+
+def capabilities(output: Output = Format.TABLE) -> None:
+    """What the platform found around it (Kubeflow, Ray, queues, GPUs), and whether it uses it."""
+    from millrace.cli.session import client
+
+    found = client().controller.capabilities()
+    if output != Format.TABLE:
+        return dump(found, output)
+    parts = [{"name": name} | part for name, part in found.items() if isinstance(part, dict)]
+    columns: Columns = (("WHAT", "name"), ("FOUND", "found"), ("USED", "used"), ("WHY", "detail"))
+    typer.echo(f"On a {found['platform']} platform; the next loop run's pipeline is a {found['pipelines']}.")
+    return items(parts, columns, output, "")
 
 
 def version(output: Output = Format.TABLE) -> None:

@@ -1,0 +1,1 @@
+"""What this platform found around it, and what it makes of it."""
