@@ -206,7 +206,7 @@ def gateway_pod(name, ready=True, **more):
     return {"metadata": {"labels": labels} | more, "status": status}
 
 
-async def test_gateways_are_the_pods_of_their_service_without_those_that_end():
+async def test_gateways_are_the_pods_of_their_service_and_those_that_end_are_still_counted():
     cluster = FakeCluster()
     selector = {"app.kubernetes.io/component": "gateway"}
     cluster.put("Service", "millrace-gateway-pods", "release", spec={"selector": selector})
@@ -221,7 +221,8 @@ async def test_gateways_are_the_pods_of_their_service_without_those_that_end():
     await gateways.look()
     assert gateways.up == {"a"}
     assert gateways.known == {"a", "b"}
-    assert gateways.restarts == 4
+    assert [pod.name for pod in gateways.pods] == ["a", "b", "c"]
+    assert gateways.restarts == 6
     assert all(pod.life == f"{pod.uid}-2" for pod in gateways.pods)
 
 

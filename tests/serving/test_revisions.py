@@ -196,6 +196,9 @@ def ended(code, message, reason="Error"):
     return {"terminated": {"exitCode": code, "reason": reason, "message": message}}
 
 
+OUT_OF_MEMORY = ended(137, "", "OOMKilled")
+
+
 def stuck(world, **status):
     world.cluster.born = lambda pod: pod.update(status=WAITING | status)
 
@@ -212,7 +215,12 @@ UNSCHEDULABLE = {
     "reason": "Unschedulable",
     "message": "0/3 nodes are available: 3 Insufficient nvidia.com/gpu.",
 }
-LOAD_ERROR = "E1 failed to load 'flights--r1' version 1: Internal: ValueError: no such op\n\nAt:\n  file.py\n"
+LOAD_ERROR = (
+    """E1121 08:31 1 lifecycle.cc:642] "failed to load 'flights--r1' version 1: Internal: """
+    r"""InvalidGraph: (\"\", NoSuchOp), no Op\n\nAt:\n /a/file.py(3): run\n"""
+    "\n+-------+\nE1121 error: creating server: Internal - failed to load all models\n"
+)
+TOLD = 'Triton does not load it: Internal: InvalidGraph: \\("", NoSuchOp\\), no Op'
 
 
 @pytest.mark.parametrize(
@@ -224,12 +232,12 @@ LOAD_ERROR = "E1 failed to load 'flights--r1' version 1: Internal: ValueError: n
         ),
         ({"conditions": [UNSCHEDULABLE]}, "cannot be scheduled: 0/3 nodes .* Insufficient nvidia.com/gpu"),
         (
-            {"containerStatuses": [container(state=CRASHED, lastState=ended(1, LOAD_ERROR))]},
-            "Triton does not load it: E1 failed to load 'flights--r1' version 1: .*no such op$",
+            {"containerStatuses": [container(state=CRASHED, lastState=ended(1, LOAD_ERROR), restartCount=1)]},
+            f"{TOLD}$",
         ),
         (
-            {"containerStatuses": [container(state=CRASHED, lastState=ended(137, "", "OOMKilled"))]},
-            "triton ran out of memory, 3 times",
+            {"containerStatuses": [container(state=CRASHED, lastState=OUT_OF_MEMORY, restartCount=1)]},
+            "triton ran out of memory, 2 times",
         ),
         (
             {
@@ -250,10 +258,27 @@ async def test_what_keeps_pods_from_answering_is_told_and_after_the_deadline_fin
         await world.revisions.load(revision(1))
 
 
-async def test_a_graph_that_is_not_the_registered_one_ends_the_wait_at_once(world):
-    gone = container("fetch", lastState=ended(3, "air-time/1 is not registered"), state=CRASHED)
-    stuck(world, initContainerStatuses=[gone])
-    with pytest.raises(LoadFailed, match="air-time/1 is not registered"):
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (
+            {
+                "initContainerStatuses": [
+                    container("fetch", lastState=ended(3, "air-time/1 is not registered"))
+                ]
+            },
+            "air-time/1 is not registered",
+        ),
+        ({"containerStatuses": [container(state=CRASHED, lastState=ended(1, LOAD_ERROR))]}, TOLD),
+        (
+            {"containerStatuses": [container(state=CRASHED, lastState=OUT_OF_MEMORY)]},
+            "ran out of memory, 3 times",
+        ),
+    ],
+)
+async def test_what_no_patience_will_mend_ends_the_wait_at_once(world, status, words):
+    stuck(world, **status)
+    with pytest.raises(LoadFailed, match=f"^(?!not every).*{words}"):
         await world.revisions.load(revision(1))
 
 

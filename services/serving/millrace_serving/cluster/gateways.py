@@ -22,6 +22,8 @@ class GatewayPod:
     uid: str
     address: str
     ready: bool
+    ending: bool
+    """It was told to end; until then it answers, and counts."""
     restarts: int
 
     @property
@@ -37,7 +39,7 @@ class Gateways:
         self.settings = settings
         self.cluster = cluster
         self.pods: list[GatewayPod] = []
-        """As of the last look; pods that are about to end are not among them."""
+        """As of the last look."""
         self._admins: dict[str, EnvoyAdmin] = {}
 
     @property
@@ -49,7 +51,7 @@ class Gateways:
         service = await self.cluster.get("Service", self.service, self.settings.namespace)
         chosen = names.selector((service or {}).get("spec", {}).get("selector") or {})
         found = await self.cluster.list("Pod", self.settings.namespace, chosen) if chosen else []
-        self.pods = [_pod(item) for item in found if not item["metadata"].get("deletionTimestamp")]
+        self.pods = [_pod(item) for item in found]
         gone = self._admins.keys() - {pod.address for pod in self.pods}
         await asyncio.gather(*(self._admins.pop(address).close() for address in gone))
 
@@ -59,7 +61,7 @@ class Gateways:
 
     @property
     def known(self) -> set[str]:
-        return {pod.name for pod in self.pods}
+        return {pod.name for pod in self.pods if not pod.ending}
 
     @property
     def restarts(self) -> int:
@@ -89,5 +91,6 @@ def _pod(item: Mapping[str, Any]) -> GatewayPod:
         uid=item["metadata"]["uid"],
         address=status.get("podIP", ""),
         ready=reasons.ready(item),
+        ending=bool(item["metadata"].get("deletionTimestamp")),
         restarts=sum(int(container.get("restartCount", 0)) for container in counted),
     )

@@ -1,5 +1,6 @@
 """Pure: what a revision's Deployment, pods and their events say is wrong, in words for a decision."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,9 @@ NO_IMAGE = (
 )
 NO_CONTAINER = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
 LONGEST = 400
+OFTEN = 2
+LOAD = re.compile(r"failed to load '[^']*' version \d+: (.*)")
+"""The line of Triton's log that says why; Triton writes what it quotes on one line."""
 
 
 @dataclass(frozen=True)
@@ -80,16 +84,18 @@ def _of_container(item: Part) -> Trouble | None:
     ended = item.get("state", {}).get("terminated") or item.get("lastState", {}).get("terminated") or {}
     if item.get("ready") or not ended or ended.get("exitCode") == 0:
         return None
+    return _ended(item, ended, int(item.get("restartCount", 0)))
+
+
+def _ended(item: Part, ended: Part, restarts: int) -> Trouble:
+    """Why a container ended; what ended it OFTEN times in a row will do so again."""
+    log = str(ended.get("message", ""))
+    told = said(log) or f"exit status {ended.get('exitCode')}"
     if ended.get("reason") == "OOMKilled":
-        return Trouble(f"{item['name']} ran out of memory, {item.get('restartCount', 0) + 1} times")
-    return _ended(item, ended)
-
-
-def _ended(item: Part, ended: Part) -> Trouble:
-    told = said(str(ended.get("message", ""))) or f"exit status {ended.get('exitCode')}"
+        return Trouble(f"{item['name']} ran out of memory, {restarts + 1} times", restarts >= OFTEN)
     if item["name"] == "fetch":
         return Trouble(f"its graph cannot be fetched: {told}", ended.get("exitCode") == HOPELESS)
-    return Trouble(f"Triton does not load it: {told}")
+    return Trouble(f"Triton does not load it: {told}", bool(LOAD.search(log)) and restarts >= OFTEN)
 
 
 def _of_events(events: Iterable[Part]) -> Trouble | None:
@@ -102,10 +108,11 @@ def _of_events(events: Iterable[Part]) -> Trouble | None:
 
 
 def said(log: str) -> str:
-    """The line of a container's last words that says why: that of the failed load, else the last one."""
-    lines = [line.strip() for line in log.partition(TRACEBACK)[0].splitlines() if line.strip()]
-    loads = [line for line in lines if "failed to load '" in line]
-    return _line((loads or lines or [""])[-1])
+    """What a container's last words say: why the load failed, without its traceback, else their last line."""
+    failed = LOAD.findall(log)
+    if failed:
+        return _line(failed[-1].replace("\\n", "\n").replace('\\"', '"').partition(TRACEBACK)[0])
+    return _line(([line for line in log.splitlines() if line.strip()] or [""])[-1])
 
 
 def _line(text: str) -> str:
