@@ -15,12 +15,18 @@
 {{- if and $storage.existingSecret (not $storage.url) -}}
 {{- fail (printf "%s.storage.existingSecret: is not used without %s.storage.url" $part $part) -}}
 {{- end -}}
+{{- if and $storage.url (index $v $part).persistence.existingClaim -}}
+{{- fail (printf "%s.persistence.existingClaim: is not used while %s.storage.url is set" $part $part) -}}
+{{- end -}}
+{{- end -}}
+{{- if gt (int $v.triton.autoscaling.minReplicas) (int $v.triton.autoscaling.maxReplicas) -}}
+{{- fail "triton.autoscaling.minReplicas: is larger than triton.autoscaling.maxReplicas" -}}
 {{- end -}}
 {{- $operator := $v.controller.operator -}}
 {{- if and $operator.enabled (not $operator.watchAllNamespaces) (not $operator.namespaces) -}}
 {{- fail "controller.operator.namespaces: name at least one, or set controller.operator.watchAllNamespaces" -}}
 {{- end -}}
-{{- if and $operator.watchAllNamespaces $operator.namespaces -}}
+{{- if and $operator.namespaces $operator.watchAllNamespaces -}}
 {{- fail "controller.operator.namespaces: is not used while controller.operator.watchAllNamespaces is true" -}}
 {{- end -}}
 {{- if $v.production -}}{{- include "millrace.checks.production" . -}}{{- end -}}

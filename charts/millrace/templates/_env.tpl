@@ -3,18 +3,12 @@
 {{/* dict root component : what all five have */}}
 {{- define "millrace.env" -}}
 - {name: HOME, value: /tmp}
-- {name: MILLRACE_PLATFORM, value: kubernetes}
 - {name: MILLRACE_SERVICE, value: {{ .component }}}
 - {name: MILLRACE_HOST, value: 0.0.0.0}
 - {name: MILLRACE_PORT, value: "8080"}
 - {name: MILLRACE_METRICS_PORT, value: "9090"}
 - {name: MILLRACE_HOME, value: /var/lib/millrace}
 - {name: MILLRACE_MIGRATE, value: never}
-- {name: MILLRACE_RELEASE, value: {{ include "millrace.fullname" .root }}}
-- {name: MILLRACE_INSTANCE, value: {{ .root.Release.Name }}}
-- {name: MILLRACE_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
-- {name: MILLRACE_POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
-- {name: MILLRACE_WORKLOADS_NAMESPACE, value: {{ include "millrace.workloads" .root }}}
 - {name: MILLRACE_ALLOWED_HOSTS, value: {{ include "millrace.hosts" (dict "root" .root "components" (eq .component "serving" | ternary (list "serving" "gateway") (list .component)) "more" .root.Values.gateway.hosts) | squote }}}
 - {name: MILLRACE_ISSUERS_FILE, value: /etc/millrace/issuers.json}
 {{- include "millrace.env.client" .root }}
@@ -42,9 +36,16 @@
 {{- end -}}
 {{- end -}}
 
-{{/* what the pods made at run time are given */}}
+{{/* what those need that make pods, and what those pods are given */}}
 {{- define "millrace.env.placement" -}}
-- {name: MILLRACE_IMAGE_PULL_SECRETS, value: {{ toJson .Values.global.imagePullSecrets | squote }}}
+{{- $secrets := list -}}
+{{- range .Values.global.imagePullSecrets }}{{ $secrets = append $secrets .name }}{{ end -}}
+- {name: MILLRACE_PLATFORM, value: kubernetes}
+- {name: MILLRACE_RELEASE, value: {{ include "millrace.fullname" . }}}
+- {name: MILLRACE_INSTANCE, value: {{ .Release.Name }}}
+- {name: MILLRACE_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
+- {name: MILLRACE_WORKLOADS_NAMESPACE, value: {{ include "millrace.workloads" . }}}
+- {name: MILLRACE_IMAGE_PULL_SECRETS, value: {{ toJson $secrets | squote }}}
 - {name: MILLRACE_NODE_SELECTOR, value: {{ toJson .Values.workloads.nodeSelector | squote }}}
 - {name: MILLRACE_TOLERATIONS, value: {{ toJson .Values.workloads.tolerations | squote }}}
 {{- end -}}
@@ -58,6 +59,7 @@
 - {name: MILLRACE_JOB_QUEUE, value: {{ .Values.training.job.queue | quote }}}
 - {name: MILLRACE_RAY, value: {{ .Values.training.job.ray }}}
 - {name: MILLRACE_PENDING_SECONDS, value: {{ .Values.training.job.pendingSeconds | quote }}}
+- {name: MILLRACE_RUNTIME_CLASS, value: {{ .Values.workloads.runtimeClassName | quote }}}
 {{ include "millrace.env.placement" . }}
 {{- end -}}
 
@@ -71,6 +73,8 @@
 - {name: MILLRACE_TRITON_SERVICE_ACCOUNT, value: {{ include "millrace.fullname" . }}-triton}
 - {name: MILLRACE_SERVING_IMAGE, value: {{ include "millrace.image" (dict "root" . "image" .Values.serving.image) }}}
 - {name: MILLRACE_GATEWAY_SERVICE, value: {{ include "millrace.fullname" . }}-gateway-pods}
+- {name: MILLRACE_PUBLIC_URL, value: {{ .Values.gateway.publicUrl | quote }}}
+- {name: MILLRACE_POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
 - {name: MILLRACE_RUNTIME_CLASS, value: {{ .Values.workloads.runtimeClassName | quote }}}
 {{ include "millrace.env.placement" . }}
 {{- end -}}
@@ -84,7 +88,11 @@
 - {name: MILLRACE_OPERATOR, value: {{ .Values.controller.operator.enabled | quote }}}
 - {name: MILLRACE_WATCH_NAMESPACES, value: {{ toJson (.Values.controller.operator.watchAllNamespaces | ternary list .Values.controller.operator.namespaces) | squote }}}
 - {name: MILLRACE_NAMESPACE_PROJECTS, value: {{ toJson .Values.controller.operator.projects | squote }}}
+- {name: MILLRACE_POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
 - {name: MILLRACE_KFP_URL, value: {{ .Values.controller.kfp.url | quote }}}
+- {name: MILLRACE_KFP_UI_URL, value: {{ .Values.controller.kfp.uiUrl | quote }}}
+- {name: MILLRACE_KFP_NAMESPACE, value: {{ .Values.controller.kfp.namespace }}}
+- {name: MILLRACE_KFP_SERVICE_ACCOUNT, value: {{ .Values.controller.kfp.serviceAccount }}}
 - {name: MILLRACE_RUNNER_IMAGE, value: {{ include "millrace.image" (dict "root" . "image" .Values.controller.runner.image) }}}
 - {name: MILLRACE_RUNNER_SERVICE_ACCOUNT, value: {{ include "millrace.fullname" . }}-pipeline}
 {{ include "millrace.env.placement" . }}

@@ -8,8 +8,11 @@
 {{- range list "triton" "job" "pipeline" -}}
 {{- $roles = append $roles (dict "subject" (printf "system:serviceaccount:%s:%s-%s" (include "millrace.workloads" $) $name .) "role" .) -}}
 {{- end -}}
+{{- with .Values.controller.kfp }}
+{{- if .url }}{{ $roles = append $roles (dict "subject" (printf "system:serviceaccount:%s:%s" .namespace .serviceAccount) "role" "pipeline") }}{{ end -}}
+{{- end -}}
 {{- $account := "/var/run/secrets/kubernetes.io/serviceaccount" -}}
-{{- $cluster := dict "issuer" "kubernetes" "audience" .Values.identity.audience "ca_file" (print $account "/ca.crt") "bearer_file" (print $account "/token") "roles" (concat $roles .Values.identity.roles) -}}
+{{- $cluster := dict "issuer" "kubernetes" "audience" "millrace" "ca_file" (print $account "/ca.crt") "bearer_file" (print $account "/token") "roles" (concat $roles .Values.identity.roles) -}}
 {{- $issuers := list $cluster -}}
 {{- range .Values.identity.oidc -}}
 {{- $issuer := dict "issuer" .issuer "audience" .audience "roles" .claims -}}

@@ -56,7 +56,7 @@ httpGet: {path: {{ .path }}, port: {{ .port }}, httpHeaders: [{name: Host, value
 - name: token
   projected:
     sources:
-      - serviceAccountToken: {audience: {{ .Values.identity.audience | quote }}, expirationSeconds: 3600, path: token}
+      - serviceAccountToken: {audience: millrace, expirationSeconds: 3600, path: token}
 {{- end -}}
 
 {{/* The token of the API server, where the Kubernetes client looks for it. */}}

@@ -1,5 +1,6 @@
 {{/* Envoy with TLS in front of everything: /registry/… to the registry, and so on; all else is inference. */}}
 {{- define "millrace.edge.config" -}}
+node: {id: edge, cluster: millrace}
 admin:
   address: {socket_address: {address: 127.0.0.1, port_value: 9901}}
 static_resources:
@@ -25,7 +26,7 @@ static_resources:
                 normalize_path: true
                 merge_slashes: true
                 path_with_escaped_slashes_action: REJECT_REQUEST
-                headers_with_underscores_action: REJECT_REQUEST
+                common_http_protocol_options: {headers_with_underscores_action: REJECT_REQUEST, idle_timeout: 3600s}
                 stream_idle_timeout: 300s
                 request_headers_timeout: 30s
                 http_filters:

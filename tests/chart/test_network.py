@@ -1,0 +1,115 @@
+"""The network policies let the parts talk as they must, and no other way."""
+
+import itertools
+from dataclasses import replace
+
+import pytest
+from tests.chart.network import allowed, reaches_outside
+from tests.chart.rendering import CASES, Pod, case_objects, one, pods
+
+APIS = ("registry", "training", "serving", "monitoring", "controller")
+TALK = {
+    ("training", "registry", 8080), ("training", "monitoring", 8080),
+    ("serving", "registry", 8080), ("serving", "monitoring", 8080),
+    ("serving", "gateway", 8000), ("serving", "gateway", 9902), ("serving", "triton", 8000),
+    ("monitoring", "registry", 8080), ("monitoring", "serving", 8080),
+    *(("controller", api, 8080) for api in APIS if api != "controller"),
+    ("gateway", "serving", 8080), ("gateway", "monitoring", 4317), ("gateway", "triton", 8000),
+    ("triton", "registry", 8080),
+    ("job", "registry", 8080), ("job", "training", 8080), ("job", "monitoring", 8080),
+    ("job", "job", 6379), ("job", "job", 8265),
+    *(("pipeline", api, 8080) for api in APIS),
+    *(("test", api, 8080) for api in APIS), ("test", "gateway", 8000),
+}  # fmt: skip
+STORED = {(part, "postgres", 5432) for part in (*APIS, "migrate")}
+DOOR = {("edge", api, 8080) for api in APIS} | {("edge", "gateway", 8000)}
+PORTS = (4317, 5432, 6379, 8000, 8002, 8080, 8265, 8443, 9090, 9901, 9902)
+RUN_TIME = ("triton", "job", "pipeline")
+
+
+def everybody(objects):
+    """One pod of each component; those made at run time as serving, training and the controller label them."""
+    found = {pod.component: pod for pod in pods(objects)}
+    policies = {item["metadata"]["name"]: item for item in objects if item["kind"] == "NetworkPolicy"}
+    for part in RUN_TIME:
+        labels = {"app.kubernetes.io/name": "millrace", "app.kubernetes.io/instance": "millrace"}
+        space = policies[f"millrace-{part}"]["metadata"]["namespace"]
+        found[part] = Pod(part, space, labels | {"app.kubernetes.io/component": part}, {})
+    return found
+
+
+def open_ways(objects, found):
+    several = itertools.product(found.items(), found.items(), PORTS)
+    return {
+        (a, b, port) for (a, source), (b, target), port in several if allowed(objects, source, target, port)
+    }
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case != "ephemeral"])
+def test_the_parts_talk_as_they_must_and_no_other_way(case):
+    objects = case_objects(case)
+    found = everybody(objects)
+    wanted = TALK | (STORED if "postgres" in found else set()) | (DOOR if "edge" in found else set())
+    ways = open_ways(objects, found)
+    inside_ray = {(a, b, port) for a, b, port in ways if a == b == "job"}
+    to_the_door = {(a, "edge", 8443) for a in found if (a, "edge", 8443) in ways}
+    assert ways - inside_ray - to_the_door == wanted - {way for way in wanted if way[0] == way[1]}
+
+
+def test_a_closed_way_is_seen():
+    """The check itself sees a policy that was taken away."""
+    objects = case_objects("default")
+    found = everybody(objects)
+    assert allowed(objects, found["serving"], found["triton"], 8000)
+    one(objects, "NetworkPolicy", "millrace-triton")["spec"].pop("ingress")
+    assert not allowed(objects, found["serving"], found["triton"], 8000)
+
+
+def test_strangers_reach_nothing_and_invited_namespaces_the_apis_and_the_gateway():
+    objects = case_objects("default")
+    found = everybody(objects)
+    stranger = Pod("x", "elsewhere", {"app": "x"}, {})
+    assert not any(allowed(objects, stranger, target, port) for target in found.values() for port in PORTS)
+    policy = one(objects, "NetworkPolicy", "millrace-registry")
+    asked = [
+        peer
+        for rule in policy["spec"]["ingress"]
+        for peer in rule["from"]
+        if set(peer) == {"namespaceSelector"}
+    ]
+    assert {"namespaceSelector": {"matchLabels": {"millrace.dev/access": "true"}}} in asked
+
+
+def test_prometheus_reads_metrics_and_nothing_else():
+    objects = case_objects("default")
+    prometheus = Pod("p", "monitoring", {"app": "prometheus"}, {})
+    reads = {
+        (name, port)
+        for name, target in everybody(objects).items()
+        for port in PORTS
+        if allowed(objects, prometheus, target, port)
+    }
+    assert reads == {(api, 9090) for api in APIS} | {("gateway", 9902), ("triton", 8002)}
+
+
+def test_only_who_needs_it_reaches_outside():
+    objects = case_objects("default")
+    found = everybody(objects)
+    outside = {name for name, pod in found.items() if reaches_outside(objects, pod, 443)}
+    assert outside == {*APIS, "job", "secrets"}
+    assert not any(reaches_outside(objects, pod, 5432) for pod in found.values())
+
+
+def test_an_external_database_is_reached_by_those_who_store():
+    objects = case_objects("production")
+    reach = {name for name, pod in everybody(objects).items() if reaches_outside(objects, pod, 5432)}
+    assert reach == {*APIS, "migrate"}
+
+
+def test_two_releases_do_not_touch():
+    objects = case_objects("default")
+    found = everybody(objects)
+    for pod in found.values():
+        other = replace(pod, labels=pod.labels | {"app.kubernetes.io/instance": "other"})
+        ways = [(target, port) for target in found.values() for port in PORTS]
+        assert not any(allowed(objects, other, target, port) for target, port in ways)

@@ -1,0 +1,262 @@
+"""Values: documented, strict, and every switch does what it says; with Helm 4 and with Helm 3."""
+
+import itertools
+import json
+import re
+import subprocess
+
+import kubernetes_validate
+import pytest
+import yaml
+from tests.chart.rendering import (
+    CASES,
+    CHART,
+    HELMS,
+    ROOT,
+    Refused,
+    case_objects,
+    kind,
+    one,
+    pods,
+    render,
+    text,
+    values,
+)
+from tests.chart.tools import Unavailable, helm
+
+VERSIONS = ("1.30", "1.34", "1.37")
+FOREIGN = ("PodMonitor", "PrometheusRule")
+
+
+def helm_or_skip(which):
+    try:
+        helm(HELMS[which])
+    except Unavailable as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("case", CASES)
+def test_everything_rendered_is_valid_for_each_kubernetes(case, version):
+    for found in case_objects(case):
+        if found["kind"] not in FOREIGN:
+            kubernetes_validate.validate(found, version, strict=True)
+
+
+def test_the_validation_sees_a_misspelled_field():
+    wrong = one(case_objects("default"), "Deployment", "millrace-registry")
+    wrong["spec"]["replicaz"] = 1
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(wrong, "1.34", strict=True)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_helm_3_renders_the_same_as_helm_4(case):
+    helm_or_skip("helm3")
+    assert case_objects(case, "helm3") == case_objects(case, "helm4")
+
+
+@pytest.mark.parametrize("which", HELMS)
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        ("registry.replica=2", "registry"),
+        ("registery.replicas=2", "registery"),
+        ("registry.replicas=two", "registry.replicas"),
+        ("registry.image.tag=latest", "registry.image.tag"),
+        ("registry.resources.requests.cpu=lots", "registry.resources.requests.cpu"),
+        ("registry.storage.url=/data", "registry.storage.url"),
+        ("triton.backend=tensorflow", "triton.backend"),
+        ("triton.image.digest=sha256:1", "triton.image.digest"),
+        ("controller.kfp.url=ml-pipeline", "controller.kfp.url"),
+        ("identity.roles[0].role=root,identity.roles[0].subject=x", "identity.roles.0.role"),
+        ("networkPolicy.clients[0].podselector.a=b", "networkPolicy.clients.0"),
+        ("persistence.enabled=maybe", "persistence.enabled"),
+    ],
+)  # fmt: skip
+def test_a_wrong_value_is_refused_with_its_path(which, value, path):
+    helm_or_skip(which)
+    with pytest.raises(Refused) as refusal:
+        render("--set", value, which=which)
+    said = str(refusal.value).replace("/", ".")
+    assert path in said, said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path"),
+    [
+        ("embeddedPostgres.enabled=false", "externalDatabase.existingSecret:"),
+        ("externalDatabase.existingSecret=x", "externalDatabase.existingSecret:"),
+        ("registry.replicas=2", "registry.replicas:"),
+        ("registry.storage.existingSecret=x", "registry.storage.existingSecret:"),
+        (
+            "registry.storage.url=s3://b,registry.persistence.existingClaim=x",
+            "registry.persistence.existingClaim:",
+        ),
+        ("triton.autoscaling.minReplicas=9", "triton.autoscaling.minReplicas:"),
+        ("controller.operator.watchAllNamespaces=false", "controller.operator.namespaces:"),
+        ("controller.operator.namespaces={a}", "controller.operator.namespaces:"),
+        ("production=true", "embeddedPostgres.enabled:"),
+        (
+            "production=true,embeddedPostgres.enabled=false,externalDatabase.existingSecret=x",
+            "triton.image.digest:",
+        ),
+    ],
+)
+def test_values_that_contradict_each_other_are_refused(arguments, path):
+    with pytest.raises(Refused, match=re.escape(path)):
+        render("--set", arguments)
+
+
+def test_production_names_what_only_you_know():
+    """Filled in one by one, each refusal names the next thing that is missing."""
+    production = ["-f", str(CHART / "values-production.yaml")]
+    digest = "sha256:" + "0" * 64
+    for given, missing in (
+        ([], "externalDatabase.existingSecret:"),
+        (["externalDatabase.existingSecret=x"], "registry.replicas:"),
+        (["externalDatabase.existingSecret=x", "registry.storage.url=s3://b"], "triton.image.digest:"),
+    ):
+        with pytest.raises(Refused, match=re.escape(missing)):
+            render(*production, *[part for value in given for part in ("--set", value)])
+    given = [
+        "externalDatabase.existingSecret=x",
+        "registry.storage.url=s3://b",
+        f"triton.image.digest={digest}",
+    ]
+    assert render(*production, *[part for value in given for part in ("--set", value)])
+
+
+SWITCHES = {
+    "embeddedPostgres.enabled=false,externalDatabase.existingSecret=x": "StatefulSet/millrace-postgres",
+    "networkPolicy.enabled=false": "NetworkPolicy/millrace-deny",
+    "persistence.enabled=false": "PersistentVolumeClaim/millrace-registry",
+    "registry.storage.url=s3://b": "PersistentVolumeClaim/millrace-registry",
+    "controller.operator.enabled=false": "ClusterRole/millrace-millrace-modelloops",
+    "tls.existingSecret=": "Deployment/millrace-edge",
+    "prometheus.monitors=false": "PodMonitor/millrace-triton",
+    "prometheus.rules=false": "PrometheusRule/millrace-rules",
+    "grafana.dashboards=false": "ConfigMap/millrace-dashboard-system",
+    "triton.replicas=1": "PodDisruptionBudget/millrace-triton",
+}
+ON = "tls.existingSecret=x,prometheus.monitors=true,prometheus.rules=true,grafana.dashboards=true,triton.replicas=2"
+
+
+@pytest.mark.parametrize("switch", SWITCHES)
+def test_each_switch_renders_its_part_and_takes_it_away(switch):
+    def names(*arguments):
+        return {f"{found['kind']}/{found['metadata']['name']}" for found in render(*arguments)}
+
+    assert SWITCHES[switch] in names("--set", ON)
+    assert SWITCHES[switch] not in names("--set", ON, "--set", switch)
+
+
+def resolved(schema, key):
+    found = schema["properties"][key]
+    return DEFINITIONS[found["$ref"].rsplit("/", 1)[1]] if "$ref" in found else found
+
+
+SCHEMA = json.loads((CHART / "values.schema.json").read_text())
+DEFINITIONS = SCHEMA["definitions"]
+DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())
+
+
+def test_the_schema_names_exactly_the_values_there_are():
+    def known(schema, tree):
+        assert schema.get("additionalProperties") is False
+        assert set(schema["properties"]) == set(tree), tree
+        for key, value in tree.items():
+            child = resolved(schema, key)
+            if isinstance(value, dict) and "properties" in child and key not in ("resources",):
+                known(child, value)
+
+    known(SCHEMA, DEFAULTS)
+
+
+def test_every_value_has_a_sentence_above_it():
+    """Headings like `registry:` speak for themselves, and so do requests and limits."""
+    lines = [line.strip() for line in (CHART / "values.yaml").read_text().splitlines()]
+    pairs = [(before, line) for before, line in itertools.pairwise(lines) if re.match(r"[a-zA-Z]+: ", line)]
+    bare = [
+        line
+        for before, line in pairs
+        if not before.startswith("# ") and line[:8] not in ("requests", "limits: ")
+    ]
+    assert len(pairs) > 80
+    assert bare == []
+
+
+def test_the_default_profile_asks_for_little():
+    """At most 10 pods, 1 CPU and 2 GiB requested while the platform runs, its first jobs and one Triton included."""
+    found = list(pods(render("--no-hooks")))
+    triton = DEFAULTS["triton"]["resources"]["requests"]
+    asked = [triton] + [one["resources"]["requests"] for pod in found for one in pod.spec["containers"]]
+    assert len(found) + 1 <= 10
+    assert sum(int(amount["cpu"].removesuffix("m")) for amount in asked) <= 1000
+    assert sum(int(amount["memory"].removesuffix("Mi")) for amount in asked) <= 2048
+
+
+def test_the_release_name_leads_every_name():
+    other = render(release="loops")
+    assert {found["metadata"]["name"] for found in kind(other, "Deployment")} >= {"loops-millrace-registry"}
+    assert {pod.labels["app.kubernetes.io/instance"] for pod in pods(other)} == {"loops"}
+
+
+def test_jobs_are_renamed_when_what_they_run_changes():
+    """A Job cannot be changed: with one name for two contents an upgrade would fail."""
+    first = {found["metadata"]["name"] for found in kind(render(), "Job")}
+    same = {found["metadata"]["name"] for found in kind(render(), "Job")}
+    other = {
+        found["metadata"]["name"]
+        for found in kind(render("--set", "global.imageRegistry=mirror.example"), "Job")
+    }
+    assert first == same
+    assert not first & other
+
+
+def test_no_template_is_random():
+    assert text() == text()
+    templates = "".join(path.read_text() for path in (CHART / "templates").rglob("*") if path.is_file())
+    assert not re.search(
+        r"\b(rand(Alpha|Numeric|Ascii|Bytes)|genSelfSigned|genCA|uuidv4|now|lookup)\b", templates
+    )
+
+
+def test_the_notes_say_loudly_what_is_not_for_production():
+    said = notes()
+    for warning in ("the embedded PostgreSQL", "no TLS", "Triton is the test image"):
+        assert f"WARNING: {warning}" in said
+    assert "EVERYTHING IS LOST" in notes("--set", "persistence.enabled=false")
+    assert "WARNING" not in notes(*values("production"))
+
+
+def notes(*arguments):
+    """NOTES.txt, which only an install prints; a dry run of one."""
+    command = [
+        helm(),
+        "install",
+        "millrace",
+        str(CHART),
+        "--namespace",
+        "millrace",
+        "--dry-run=client",
+        *arguments,
+    ]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("NOTES:", 1)[1]
+
+
+def test_an_upgrade_changes_no_immutable_field():
+    """Selectors, claims and the StatefulSet's identity are the same under any version."""
+    for found in render("--set", "global.imageRegistry=mirror.example"):
+        if found["kind"] in ("Deployment", "StatefulSet"):
+            assert not {"version", "chart"} & {
+                key.split("/")[-1] for key in found["spec"]["selector"]["matchLabels"]
+            }
+        if found["kind"] == "StatefulSet":
+            assert "volumeClaimTemplates" not in found["spec"]
+
+
+def test_the_crds_chart_keeps_the_resource():
+    objects = render(chart=ROOT / "charts" / "millrace-crds")
+    (crd,) = kind(objects, "CustomResourceDefinition")
+    assert crd["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
