@@ -72,7 +72,7 @@ def selector(settings: TrainingSettings) -> str:
     """Label selector of everything that this release's jobs have in the cluster."""
     return (
         f"app.kubernetes.io/component=job,app.kubernetes.io/managed-by={MANAGER},"
-        f"app.kubernetes.io/instance={settings.release}"
+        f"app.kubernetes.io/instance={settings.instance or settings.release}"
     )
 
 
@@ -81,7 +81,7 @@ def labels(order: Order) -> dict[str, str]:
     job = order.job
     made = {
         "app.kubernetes.io/name": "millrace",
-        "app.kubernetes.io/instance": order.settings.release,
+        "app.kubernetes.io/instance": order.settings.instance or order.settings.release,
         "app.kubernetes.io/component": "job",
         "app.kubernetes.io/managed-by": MANAGER,
         "millrace.dev/project": job.project,
