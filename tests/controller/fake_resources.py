@@ -40,11 +40,12 @@ class Resources:
     def reasons(self, warning=None):
         return [item[1] for item in self.events if warning is None or item[3] == warning]
 
-    async def list(self, kind, namespace=None, labels="", api_version="v1", fields=""):
+    async def list(self, kind, namespace=None, labels="", api_version="v1", fields="", keep=dict):
         assert (kind, api_version) == ("ModelLoop", "millrace.dev/v1alpha1")
         if self.down:
             raise Unavailable("The API server does not answer.")
-        return [copy.deepcopy(item) for (space, _), item in self.items.items() if namespace in (None, space)]
+        found = [item for (space, _), item in self.items.items() if namespace in (None, space)]
+        return [keep(copy.deepcopy(item)) for item in found]
 
     async def patch_status(self, kind, name, namespace, api_version, status):
         if self.down:

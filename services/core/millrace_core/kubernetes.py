@@ -5,6 +5,8 @@ import json
 import os
 import time
 import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,14 +19,16 @@ ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 MANAGER = "millrace"
 TIMEOUT = (3.0, 20.0)
 """Seconds to connect to the API server, and to wait for an answer."""
-PAGE = 500
+THREADS = 8
+"""Calls at a time: a server that does not answer must not hold the threads that others need."""
+PAGE = 250
 KNOWN_SECONDS = 60.0
 """How long the list of what a group version serves is believed."""
 APPLY, MERGE, JSON = "application/apply-patch+yaml", "application/merge-patch+json", "application/json"
 
 
 class Cluster:
-    """One API server. Every call runs in a thread.
+    """One API server. Every call runs in one of a few threads.
 
     Raises, from every call: Unavailable if the server does not answer or is overloaded; Forbidden; Conflict;
     NotFound for a kind it does not serve; BadInput for an object that it refuses.
@@ -32,6 +36,7 @@ class Cluster:
 
     def __init__(self, client: Any) -> None:
         self._client = client
+        self._threads = ThreadPoolExecutor(THREADS, "kubernetes")
         self._known: dict[str, tuple[float, dict[str, tuple[str, bool]]]] = {}
 
     @classmethod
@@ -47,7 +52,7 @@ class Cluster:
                 config.load_kube_config(client_configuration=made)
         except config.ConfigException as error:
             raise Unavailable(f"There is no Kubernetes cluster here: {error}.") from error
-        made.retries, made.connection_pool_maxsize = False, 8
+        made.retries, made.connection_pool_maxsize = False, THREADS
         return cls(client.ApiClient(made))
 
     @staticmethod
@@ -84,14 +89,20 @@ class Cluster:
         labels: str = "",
         api_version: str = "v1",
         fields: str = "",
+        keep: Callable[[Manifest], Manifest] = lambda item: item,
     ) -> list[Manifest]:
-        """All objects that match the selectors, from every page; in all namespaces without *namespace*."""
+        """All objects that match the selectors, from every page; in all namespaces without *namespace*.
+
+        Args:
+            keep: what is kept of each object, so that a long list need not be held whole.
+        """
         path = await self._path(api_version, kind, namespace)
         query = {"limit": str(PAGE), "labelSelector": labels, "fieldSelector": fields}
         found: list[Manifest] = []
         while True:
             page = await self._call("GET", path, {name: value for name, value in query.items() if value})
-            found += [{"apiVersion": api_version, "kind": kind} | item for item in page.get("items") or []]
+            items = page.get("items") or []
+            found += [keep({"apiVersion": api_version, "kind": kind} | item) for item in items]
             query["continue"] = page.get("metadata", {}).get("continue") or ""
             if not query["continue"]:
                 return found
@@ -149,7 +160,7 @@ class Cluster:
         """The last lines of a container's log. Raises: NotFound if the pod is gone."""
         path = await self._path("v1", "Pod", namespace, pod) + "/log"
         query = {"tailLines": str(lines)} | ({"container": container} if container else {})
-        return await asyncio.to_thread(self._request, "GET", path, query, None, JSON, True)
+        return str(await self._run("GET", path, query, None, JSON, True))
 
     async def serves(self, group_version: str, kind: str) -> bool:
         """Whether the API server has *kind* in *group_version*, like `ray.io/v1` and `RayJob`."""
@@ -180,7 +191,11 @@ class Cluster:
     async def _call(
         self, method: str, path: str, query: dict[str, str] | None = None, body: Any = None, kind: str = JSON
     ) -> Manifest:
-        return await asyncio.to_thread(self._request, method, path, query or {}, body, kind)
+        found: Manifest = await self._run(method, path, query or {}, body, kind)
+        return found
+
+    async def _run(self, *given: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._request, *given)
 
     def _request(
         self, method: str, path: str, query: dict[str, str], body: Any, kind: str, raw: bool = False

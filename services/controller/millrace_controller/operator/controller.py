@@ -49,10 +49,9 @@ class Operator:
     async def hear(self, resources: list[Resource]) -> None:
         """A pass over a few resources, as the watch showed them."""
         async with self._turn:
-            known = await self._owned()
-            for resource in resources:
-                await self._declare(resource, known.get(resource["metadata"]["uid"]))
-            await self._report([resource["metadata"]["uid"] for resource in resources], await self._owned())
+            names = {resource["metadata"]["name"] for resource in resources}
+            known = await self._declared(resources, await self._owned(names), names)
+            await self._report([resource["metadata"]["uid"] for resource in resources], known)
 
     async def follow(self) -> None:
         """Say how those loops stand in which something is going on."""
@@ -66,13 +65,21 @@ class Operator:
         spaces: list[str | None] = [*self.settings.watch_namespaces] or [None]
         found: list[Resource] = []
         for space in spaces:
-            found += await self.cluster.list(KIND, space, api_version=API_VERSION)
+            found += await self.cluster.list(KIND, space, api_version=API_VERSION, keep=self._kept)
         return found
 
-    async def _owned(self) -> dict[str, Standing]:
+    def _kept(self, resource: Resource) -> Resource:
+        """Of a resource whose spec was taken, only who it is and what its status says."""
+        known = self.seen.get(resource["metadata"]["uid"])
+        old = known is not None and known["metadata"]["generation"] == resource["metadata"]["generation"]
+        taken = old and resource["metadata"]["uid"] not in self.refused
+        slim = documents.slim(resource)
+        return slim if taken else slim | {"spec": resource.get("spec")}
+
+    async def _owned(self, names: set[str] | None = None) -> dict[str, Standing]:
         async with self.app.state.readers() as session:
             await fence.check(session)
-            return await queries.owned(session)
+            return await queries.owned(session, names)
 
     async def _pass(self, resources: list[Resource]) -> None:
         self.around = await options.surroundings(self.app)
@@ -80,34 +87,48 @@ class Operator:
         for uid in self.seen.keys() - here.keys():
             del self.seen[uid]
             self.refused.pop(uid, None)
-        known = await self._owned()
-        for uid, resource in here.items():
-            await self._declare(resource, known.get(uid))
-        await self._close(await self._owned(), here)
-        await self._report(list(here), await self._owned())
+        known = await self._declared(resources, await self._owned())
+        await self._close(known, here)
+        await self._report(list(here), known)
 
-    async def _declare(self, resource: Resource, known: Standing | None) -> None:
-        """Take a spec that is new; what is wrong with it is kept for the status."""
-        uid, owner = resource["metadata"]["uid"], documents.owner(resource)
-        self.seen[uid] = documents.slim(resource)
-        taken = known is not None and (known.loop.owner or {})["generation"] >= owner["generation"]
-        if taken and known is not None and known.loop.state != "deleting":
+    async def _declared(
+        self, resources: list[Resource], known: dict[str, Standing], names: set[str] | None = None
+    ) -> dict[str, Standing]:
+        """Declare what is new among *resources*; returns how their loops stand then."""
+        new = [resource for resource in resources if self._is_new(resource, known)]
+        for resource in new:
+            await self._declare(resource)
+        if not new:
+            return known
+        await tell(self.app)
+        return await self._owned(names)
+
+    def _is_new(self, resource: Resource, known: dict[str, Standing]) -> bool:
+        """Whether a resource's spec is yet to be taken."""
+        uid, found = resource["metadata"]["uid"], known.get(resource["metadata"]["uid"])
+        newest = (found.loop.owner or {})["generation"] if found is not None else 0
+        if found is None or newest < resource["metadata"]["generation"] or found.loop.state == "deleting":
+            return True
+        if newest == resource["metadata"]["generation"]:
+            self.seen[uid] = documents.slim(resource)
             self.refused.pop(uid, None)
-            return
+        return False
+
+    async def _declare(self, resource: Resource) -> None:
+        """Take a spec; what is wrong with it is kept for the status."""
+        uid = resource["metadata"]["uid"]
+        self.seen[uid] = documents.slim(resource)
         try:
-            await self._take(resource, owner)
+            document = documents.read(resource, self._project(resource))
+            async with self.app.state.sessions.begin() as session:
+                author, owner = documents.author(resource), documents.owner(resource)
+                loop = await commands.declare(session, document, author, owner)
+            self.warm.add(loop.id)
             self.refused.pop(uid, None)
         except Unreadable as error:
             self.refused[uid] = ("InvalidSpec", str(error))
         except MillraceError as error:
             self.refused[uid] = (error.title.title().replace(" ", ""), error.detail)
-
-    async def _take(self, resource: Resource, owner: dict[str, Any]) -> None:
-        document = documents.read(resource, self._project(resource))
-        async with self.app.state.sessions.begin() as session:
-            loop = await commands.declare(session, document, documents.author(resource), owner)
-        self.warm.add(loop.id)
-        await tell(self.app)
 
     def _project(self, resource: Resource) -> str:
         return documents.project_of(resource["metadata"]["namespace"], self.settings.namespace_projects)

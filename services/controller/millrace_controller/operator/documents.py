@@ -53,6 +53,6 @@ def author(resource: Resource) -> str:
 
 
 def slim(resource: Resource) -> Resource:
-    """What is remembered of a resource between two lists: who it is, and what its status says."""
+    """What is remembered of a resource between two lists: who it is, and what its status says; not its spec."""
     meta = {name: resource["metadata"].get(name) for name in ("name", "namespace", "uid", "generation")}
     return {"apiVersion": API_VERSION, "kind": KIND, "metadata": meta, "status": resource.get("status") or {}}

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
 
 from millrace_controller.loops.queries import DELETED
 from millrace_controller.runs.states import IN_FLIGHT
@@ -12,6 +13,8 @@ from millrace_controller.tables import Loop, Run
 
 NEWEST = and_(Run.loop_id == Loop.id, Run.number == Loop.runs)
 OWNED = and_(Loop.owner.is_not(None), Loop.state != DELETED)
+NEEDLESS = (defer(Loop.configurations, raiseload=True), defer(Run.plan, raiseload=True))
+"""Columns that are long and that no status speaks of."""
 
 
 @dataclass(frozen=True)
@@ -33,19 +36,20 @@ class Standing:
         return busy or self.loop.heading is not None
 
 
-async def owned(session: AsyncSession) -> dict[str, Standing]:
-    """All loops that resources declare, by uid."""
-    return await _standing(session, select(Loop, Run).outerjoin(Run, NEWEST).where(OWNED))
+async def owned(session: AsyncSession, names: set[str] | None = None) -> dict[str, Standing]:
+    """All loops that resources declare, or those of them with one of *names*, by uid."""
+    return await _standing(session, true() if names is None else Loop.name.in_(names))
 
 
 async def moving(session: AsyncSession, also: set[int]) -> dict[str, Standing]:
     """Those of them in which something is going on, and the loops with the ids *also*."""
     going = or_(Run.state.in_(IN_FLIGHT), Loop.heading.is_not(None), Loop.id.in_(also))
-    return await _standing(session, select(Loop, Run).outerjoin(Run, NEWEST).where(OWNED, going))
+    return await _standing(session, going)
 
 
-async def _standing(session: AsyncSession, statement: Any) -> dict[str, Standing]:
-    rows = [tuple(row) for row in (await session.execute(statement)).all()]
+async def _standing(session: AsyncSession, which: Any) -> dict[str, Standing]:
+    statement = select(Loop, Run).outerjoin(Run, NEWEST).where(OWNED, which).options(*NEEDLESS)
+    rows: list[Any] = [tuple(row) for row in (await session.execute(statement)).all()]
     digests = await _digests(session, [loop.id for loop, _ in rows]) if rows else {}
     made = [Standing(loop, run, digests.get(loop.id)) for loop, run in rows]
     return {item.uid: item for item in made}
