@@ -5,7 +5,7 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,10 +21,16 @@ TIMEOUT = (3.0, 20.0)
 """Seconds to connect to the API server, and to wait for an answer."""
 THREADS = 8
 """Calls at a time: a server that does not answer must not hold the threads that others need."""
-PAGE = 250
+PAGE = 500
 KNOWN_SECONDS = 60.0
 """How long the list of what a group version serves is believed."""
+UNTYPED = "failed to create typed patch object"
+"""Said, with status 500, of an applied object with a value of the wrong type."""
 APPLY, MERGE, JSON = "application/apply-patch+yaml", "application/merge-patch+json", "application/json"
+
+
+class _Expired(Unavailable):
+    """The pages of a list are too old to be continued."""
 
 
 class Cluster:
@@ -98,14 +104,25 @@ class Cluster:
         """
         path = await self._path(api_version, kind, namespace)
         query = {"limit": str(PAGE), "labelSelector": labels, "fieldSelector": fields}
-        found: list[Manifest] = []
+        query = {name: value for name, value in query.items() if value}
+
+        def kept(item: Manifest) -> Manifest:
+            return keep({"apiVersion": api_version, "kind": kind} | item)
+
+        try:
+            return [kept(item) async for item in self._items(path, query)]
+        except _Expired:
+            return [kept(item) async for item in self._items(path, query)]
+
+    async def _items(self, path: str, query: dict[str, str]) -> AsyncIterator[Manifest]:
         while True:
-            page = await self._call("GET", path, {name: value for name, value in query.items() if value})
-            items = page.get("items") or []
-            found += [keep({"apiVersion": api_version, "kind": kind} | item) for item in items]
-            query["continue"] = page.get("metadata", {}).get("continue") or ""
-            if not query["continue"]:
-                return found
+            page = await self._call("GET", path, query)
+            for item in page.get("items") or []:
+                yield item
+            more = page.get("metadata", {}).get("continue")
+            if not more:
+                return
+            query = query | {"continue": more}
 
     async def delete(
         self,
@@ -236,5 +253,8 @@ def _told(error: Any) -> MillraceError:
         403: Forbidden,
         404: NotFound,
         409: Conflict,
+        410: _Expired,
     }
+    if UNTYPED in text:
+        return BadInput(text)
     return kinds.get(error.status, Unavailable)(text)
