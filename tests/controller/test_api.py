@@ -6,7 +6,7 @@ from millrace_controller.main import ControllerSettings, build
 from millrace_controller.runs.states import ALLOWED, IN_FLIGHT, State
 from millrace_core.auth import PUBLIC, permission_of, routes
 
-from .conftest import day, document
+from .conftest import closed, day, document
 from .fakes import digest, run_job
 
 
@@ -173,3 +173,46 @@ async def test_roles_may_what_they_may(loop, token, method, status):
     headers = {"authorization": f"Bearer {token}-token"} if token else {"authorization": ""}
     path = "/v1/loops/sales" + (":pause" if method == "POST" else "")
     assert (await loop.client.request(method, path, headers=headers)).status_code == status
+
+
+async def test_a_laptop_says_what_it_cannot_honour_and_asks_nobody_for_it(platform):
+    placement = {"gpus": 1, "tolerations": [{"key": "gpu", "operator": "Exists"}]}
+    platform.world.add_data("sales", 1000)
+    await platform.apply(document(placement=placement))
+    await platform.rest()
+    found = await platform.loop()
+    assert found["champion"] == 1
+    ignored = next(item for item in found["conditions"] if item["type"] == "OptionsIgnored")
+    assert (ignored["status"], "placement (gpus, tolerations)" in ignored["message"]) == ("True", True)
+    plan = await platform.call("GET", "/v1/loops/sales/runs/1/plan", 200)
+    assert "placement" not in plan["limits"]
+
+
+async def test_a_loop_tells_its_candidate_and_its_conditions(loop):
+    found = await loop.loop()
+    assert (found["candidate"], found["owner"]) == (None, None)
+    told = {item["type"]: (item["status"], item["reason"]) for item in found["conditions"]}
+    assert told["Ready"] == ("True", "Serving")
+    assert told["GatesPassed"] == ("True", "Passed")
+    await closed(loop, *range(1, 31))
+    found = await loop.loop()
+    assert (found["candidate"]["version"], found["candidate"]["run"]) == (2, 2)
+    assert found["candidate"]["digest"].startswith("sha256:")
+
+
+async def test_suspending_is_a_pause_and_no_new_generation(platform):
+    await platform.apply(document(suspend=True))
+    assert (await platform.loop())["phase"] == "paused"
+    assert (await platform.apply(document()))["generation"] == 1
+    assert (await platform.loop())["state"] == "active"
+    await platform.call("POST", "/v1/loops/sales:pause", 200)
+    assert (await platform.apply(document()))["state"] == "paused", (
+        "a pause by hand is not undone by the same document"
+    )
+
+
+async def test_a_namespace_is_another_word_for_the_project(platform):
+    body = document() | {"metadata": {"name": "sales", "namespace": "team-a"}}
+    found = await platform.call("PUT", "/v1/loops/sales?project=team-a", 200, json=body)
+    assert found["project"] == "team-a"
+    await platform.call("PUT", "/v1/loops/sales?project=team-b", 422, json=body)

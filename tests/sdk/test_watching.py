@@ -88,3 +88,12 @@ def test_a_closed_day_is_told_with_loss_drift_and_alarms() -> None:
         "day 2013-05-03 is closed: 900 rows, 880 labelled, loss 140.25, largest drift carrier (PSI 0.31)",
         "  alarm performance: the error has risen",
     ]
+
+
+def test_options_that_are_not_honoured_are_told_once():
+    news = News()
+    ignored = {"type": "OptionsIgnored", "status": "True", "message": "placement (gpus) needs a cluster."}
+    other = {"type": "Ready", "status": "True", "message": "Version 1 answers."}
+    loop = {"message": "", "run": None, "champion": None, "conditions": [other, ignored]}
+    assert news.of_loop(loop) == ["not honoured here: placement (gpus) needs a cluster."]
+    assert news.of_loop(loop) == []

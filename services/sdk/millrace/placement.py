@@ -1,11 +1,12 @@
 """Where in a cluster a loop's pods may run, and what they need there; a laptop has no such choice and says so."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints
 
 from millrace.parts import Int, ObjectName, Part
 
+SERVERS = ("nodeSelector", "tolerations", "imagePullSecrets")
 LabelText = Annotated[str, StringConstraints(min_length=1, max_length=316)]
 LabelValue = Annotated[str, StringConstraints(max_length=63)]
 
@@ -26,10 +27,10 @@ class Placement(Part):
     """Where the pods of a loop run: all of it is for training jobs, the first three also for model servers."""
 
     node_selector: dict[LabelText, LabelValue] = Field(
-        default={}, max_length=32, description="Labels of the nodes that its pods may run on."
+        default={}, max_length=20, description="Labels of the nodes that its pods may run on."
     )
     tolerations: list[Toleration] = Field(
-        default=[], max_length=32, description="Taints of nodes that its pods put up with."
+        default=[], max_length=20, description="Taints of nodes that its pods put up with."
     )
     image_pull_secrets: list[ObjectName] = Field(
         default=[],
@@ -45,6 +46,14 @@ class Placement(Part):
         default=None, ge=0, le=500, description="Ray workers beside the head; left out: the installation's."
     )
 
+    def asked(self) -> dict[str, Any]:
+        """As written; what was left to its default is left out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
+    def of_servers(self) -> dict[str, Any]:
+        """The part of it that is for model servers."""
+        return {name: value for name, value in self.asked().items() if name in SERVERS}
+
     def chosen(self) -> list[str]:
         """Names, as written, of the options that ask for something."""
-        return sorted(self.model_dump(by_alias=True, exclude_defaults=True))
+        return sorted(self.asked())

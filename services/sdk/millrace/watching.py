@@ -13,6 +13,8 @@ from millrace.client import ApiError, Millrace
 
 Json = dict[str, Any]
 LOOK_SECONDS = 3.0
+TOLD = {"OptionsIgnored": "not honoured here", "DriftDetected": "drift"}
+"""Conditions that are told when they come true; runs, gates and rollouts have lines of their own."""
 ENDED_WELL = ("promoted", "rejected")
 
 
@@ -33,6 +35,10 @@ class News:
         lines = []
         if loop["message"] and self.changed("message", loop["message"]):
             lines.append(f"waits: {loop['message']}")
+        for condition in loop.get("conditions", []):
+            kind, true = condition["type"], condition["status"] == "True"
+            if kind in TOLD and true and self.changed(kind, condition["message"]):
+                lines.append(f"{TOLD[kind]}: {condition['message']}")
         if loop["run"] is not None:
             lines += self._of_run(loop["run"])
         if self.changed("champion", loop["champion"]):

@@ -58,8 +58,15 @@ def make(
         "limits": {
             "memory_mb": spec.training.limits.megabytes(),
             "wall_seconds": durations.parse(spec.training.limits.wall).total_seconds(),
-        },
+        }
+        | ({"placement": spec.placement.asked()} if spec.placement and spec.placement.chosen() else {}),
     }
+
+
+def honoured(plan: dict[str, Any], cluster: bool) -> dict[str, Any]:
+    """The plan as steps carry it out; without a *cluster* there is no place to choose (a condition says so)."""
+    limits = {name: value for name, value in plan["limits"].items() if cluster or name != "placement"}
+    return plan | {"limits": limits}
 
 
 def _ingest(

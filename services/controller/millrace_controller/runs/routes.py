@@ -15,7 +15,7 @@ from millrace_controller.clock.day import closed
 from millrace_controller.gates.judge import judge
 from millrace_controller.loops import queries as loops
 from millrace_controller.loops.routes import Wait
-from millrace_controller.runs import queries
+from millrace_controller.runs import plan, queries
 from millrace_controller.runs.schemas import (
     GateWrite,
     RefusalWrite,
@@ -64,9 +64,12 @@ async def get_run(loop: Name, number: int, request: Request, project: Project, w
 
 
 @router.get("/{number}/plan", dependencies=[READ])
-async def get_plan(loop: Name, number: int, session: Session, project: Project) -> dict[str, Any]:
+async def get_plan(
+    loop: Name, number: int, session: Session, project: Project, request: Request
+) -> dict[str, Any]:
     """What each step of the run is asked to do."""
-    return (await queries.get(session, await loops.get(session, project, loop), number)).plan
+    made = (await queries.get(session, await loops.get(session, project, loop), number)).plan
+    return plan.honoured(made, request.app.state.settings.platform == "kubernetes")
 
 
 @router.put("/{number}/steps/{step}", response_model=RunRead, dependencies=[WRITE])
@@ -205,6 +208,8 @@ async def begin_rollout(
         "run": number,
         "cause": run.decision,
     }
+    if spec.placement is not None and app.state.settings.platform == "kubernetes":
+        order["placement"] = spec.placement.of_servers()
     rollout = await app.state.apis.serving.post(
         f"/v1/endpoints/{loop}/rollouts", json=order, project=project, timeout=120
     )

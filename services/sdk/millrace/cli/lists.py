@@ -25,6 +25,7 @@ def list_loops(output: Output = Format.TABLE) -> None:
         ("NAME", "name"),
         ("PHASE", "phase"),
         ("CHAMPION", "champion"),
+        ("CANDIDATE", lambda item: (item.get("candidate") or {}).get("version")),
         ("RUN", "run.number"),
         ("RUN STATE", "run.state"),
         ("SETTLED THROUGH", "settled_through"),
