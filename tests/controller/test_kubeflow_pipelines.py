@@ -325,3 +325,12 @@ async def test_multi_user_mode_is_refused_rather_than_half_supported(home, world
         with pytest.raises(Unavailable, match="multi-user mode is not supported"):
             await platform.rest()
     assert backend.runs == {}
+
+
+async def test_a_pod_that_outlives_its_deleted_loop_rolls_nothing_out(waiting, backend):
+    async with waiting.app.state.sessions.begin() as session:
+        loop = await session.get(runs.Loop, 1)
+        (await runs.get(session, loop, 1)).verdict = {"verdict": "passed", "reason": "better", "gates": []}
+        loop.state = "deleting"
+    answer = await waiting.call("POST", "/v1/loops/sales/runs/1/rollout", 409, json={"version": 1})
+    assert "being deleted" in answer["detail"]

@@ -193,6 +193,8 @@ async def begin_rollout(
         return run
     if run.verdict is None or run.verdict["verdict"] != "passed" or State(run.state) not in BUSY:
         raise Conflict(f"Run {number} has not passed its gates, or is over ({run.state}).")
+    if found.state == "deleting":
+        raise Conflict(f"{loop} is being deleted; nothing of it is rolled out any more.")
     version = await _version(request, project, loop, body.version, number)
     spec = ModelLoop.model_validate(found.document).spec
     order = {
