@@ -10,8 +10,9 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from millrace_core import identity
+from millrace_core import identity_keys
 from millrace_core.auth import Actor, Tokens
+from millrace_core.errors import Unavailable
 
 SUBJECT = "system:serviceaccount:millrace:millrace-serving"
 ISSUER = "https://issuer.example"
@@ -29,22 +30,29 @@ class KeyServer:
 
     def __init__(self):
         outer = self
-        self.published, self.asked, self.failing = ["one"], 0, False
+        self.published, self.asked, self.failing, self.elsewhere = ["one"], 0, False, ""
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 outer.asked += 1
-                body = json.dumps({"keys": [outer.jwk(name) for name in outer.published]}).encode()
-                self.send_response(500 if outer.failing else 200)
+                self.send_response(302 if outer.elsewhere else 500 if outer.failing else 200)
+                if outer.elsewhere:
+                    self.send_header("location", outer.elsewhere)
                 self.end_headers()
-                self.wfile.write(body)
+                self.wfile.write(json.dumps(outer.document(self.path)).encode())
 
             def log_message(self, *_):
                 pass
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.server.server_port}/jwks"
+        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
+        self.root = f"http://127.0.0.1:{self.server.server_port}"
+        self.url = f"{self.root}/jwks"
+
+    def document(self, path):
+        if path.startswith("/.well-known"):
+            return {"issuer": ISSUER, "jwks_uri": self.url}
+        return {"keys": [self.jwk(name) for name in self.published]}
 
     @staticmethod
     def jwk(name):
@@ -59,14 +67,29 @@ def server():
     made.server.shutdown()
 
 
+ROLES = [
+    {"subject": SUBJECT, "role": "serving"},
+    {"claim": "groups", "value": "ml-admins", "role": "admin"},
+    {"subject": "system:serviceaccount:team-a:ci", "role": "viewer"},
+]
+
+
 @pytest.fixture
-def tokens(server, tmp_path):
-    roles = [{"subject": SUBJECT, "role": "serving"}, {"claim": "groups", "value": "ml-admins", "role": "admin"},
-             {"subject": "system:serviceaccount:team-a:ci", "role": "viewer"}]  # fmt: skip
-    entry = {"issuer": ISSUER, "audience": "millrace", "jwks_url": server.url, "roles": roles}
-    path = tmp_path / "issuers.json"
-    path.write_text(json.dumps({"issuers": [entry]}))
-    return Tokens(None, path)
+def known(tmp_path):
+    """Tokens of the issuers with these differences from the usual one."""
+
+    def write(*changes):
+        usual = {"issuer": ISSUER, "audience": "millrace", "roles": ROLES}
+        path = tmp_path / "issuers.json"
+        path.write_text(json.dumps({"issuers": [usual | change for change in changes]}))
+        return Tokens(None, path)
+
+    return write
+
+
+@pytest.fixture
+def tokens(server, known):
+    return known({"jwks_url": server.url})
 
 
 def token(sign="one", algorithm="RS256", headers=None, without=(), **claims):
@@ -151,7 +174,7 @@ def test_a_new_key_is_believed_without_a_restart_and_an_unknown_one_is_not_asked
     for _ in range(20):
         assert tokens.actor(new) is None, "too early to ask again"
     assert server.asked == 1
-    monkeypatch.setattr(identity, "REFETCH_SECONDS", 0.0)
+    monkeypatch.setattr(identity_keys, "REFETCH_SECONDS", 0.0)
     assert tokens.actor(new) is not None
     assert tokens.actor(token()) is None, "the old key is withdrawn"
 
@@ -159,11 +182,88 @@ def test_a_new_key_is_believed_without_a_restart_and_an_unknown_one_is_not_asked
 def test_known_keys_stay_when_the_issuer_does_not_answer(tokens, server, monkeypatch):
     assert tokens.actor(token()) is not None
     server.failing = True
-    monkeypatch.setattr(identity, "KEYS_SECONDS", -1.0)
+    monkeypatch.setattr(identity_keys, "KEYS_SECONDS", -1.0)
     assert tokens.actor(token()) is not None
 
 
-def test_keys_are_not_fetched_in_clear_from_elsewhere(tmp_path):
-    entry = {"issuer": ISSUER, "audience": "millrace", "jwks_url": "http://192.0.2.1/jwks", "roles": []}
+def test_without_keys_a_token_is_neither_good_nor_bad_and_is_tried_again(tokens, server, monkeypatch):
+    server.failing = True
+    for _ in range(3):
+        with pytest.raises(Unavailable):
+            tokens.actor(token())
+    assert server.asked == 1
+    server.failing = False
+    monkeypatch.setattr(identity_keys, "REFETCH_SECONDS", 0.0)
+    assert tokens.actor(token()) == Actor("serving", "serving")
+
+
+def test_an_issuer_that_does_not_answer_keeps_nobody_of_another_out(known, server):
+    away = {"issuer": "https://127.0.0.1:1", "audience": "people"}
+    tokens = known(away, {"jwks_url": server.url})
+    assert tokens.actor(token()) == Actor("serving", "serving")
+    with pytest.raises(Unavailable):
+        tokens.actor(token(iss="https://127.0.0.1:1", aud="people"))
+
+
+def test_the_cluster_tells_its_own_name_and_keys(known, server, monkeypatch, tmp_path):
+    monkeypatch.setattr(identity_keys, "API_SERVER", server.root)
+    (tmp_path / "bearer").write_text("of the pod")
+    tokens = known({"issuer": "kubernetes", "bearer_file": str(tmp_path / "bearer")})
+    assert tokens.actor(token()) == Actor("serving", "serving")
+    assert tokens.actor(token(iss="https://other.example")) is None
+
+
+def test_an_openid_provider_tells_where_its_keys_are(known, server):
+    tokens = known({"issuer": server.root})
+    assert tokens.actor(token(iss=server.root)) == Actor("serving", "serving")
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [{"preferred_username": "controller"}, {"sub": "controller"}, {"preferred_username": "team-a/ci"}],
+)
+def test_a_person_cannot_go_by_the_name_of_a_service(tokens, claims):
+    actor = tokens.actor(token(**{"sub": "42", "groups": ["ml-admins"]} | claims))
+    assert actor.name.endswith("@issuer.example")
+
+
+def test_the_keys_are_not_followed_elsewhere(tokens, server):
+    other = KeyServer()
+    server.elsewhere = other.url
+    with pytest.raises(Unavailable):
+        tokens.actor(token())
+    assert other.asked == 0
+    other.server.shutdown()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://192.0.2.1/jwks", "http://127.0.0.1.example/jwks", "file:///etc/passwd", "http://127.0.0.1@h/"],
+)
+def test_keys_come_over_https_only(known, url):
     with pytest.raises(ValueError, match="https only"):
-        identity.Issuer.read(entry)._get(entry["jwks_url"])
+        known({"jwks_url": url})
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"roles": "all"},
+        {"audience": ""},
+        {"roles": [{"role": "admin"}]},
+        {"roles": [{"claim": "g", "role": "admin"}]},
+    ],
+)
+def test_a_file_that_cannot_be_used_stops_the_service_and_a_later_one_is_not_taken(known, server, wrong):
+    with pytest.raises(ValueError, match="role"):
+        known({"jwks_url": server.url} | wrong)
+    tokens = known({"jwks_url": server.url})
+    tokens.issuers.path.write_text(json.dumps({"issuers": [{"issuer": ISSUER} | wrong]}))
+    assert tokens.actor(token()) == Actor("serving", "serving")
+
+
+def test_a_changed_file_is_read_without_a_restart(known, server, tokens):
+    assert tokens.actor(token(sub="new")) is None
+    known({"jwks_url": server.url, "roles": [{"subject": "new", "role": "viewer"}]})
+    assert tokens.actor(token(sub="new")) == Actor("new@issuer.example", "viewer")
+    assert tokens.actor(token()) is None

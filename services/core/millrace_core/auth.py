@@ -1,6 +1,7 @@
 """Who may do what: bearer tokens, roles as data, and a permission on every route.
 
-A token's SHA-256 stands in the tokens file: `{"tokens": [{"name": "user", "role": "admin", "sha256": "…"}]}`.
+A token's SHA-256 stands in the tokens file: `{"tokens": [{"name": "user", "role": "admin", "sha256": "…"}]}`; tokens
+that others sign are checked by `millrace_core.identity`.
 A route without a permission stops the service from starting (`check_routes`).
 """
 
@@ -79,7 +80,7 @@ class Tokens:
         self._actors: dict[str, Actor] = {}
 
     def actor(self, token: str) -> Actor | None:
-        """Whose *token* this is, or None."""
+        """Whose *token* this is, or None. Raises: Unavailable while its issuer cannot be asked; may wait for it."""
         known = self.issuers.identity(token)
         if known is not None:
             return Actor(known.role if known.role in SERVICES else known.name, known.role)

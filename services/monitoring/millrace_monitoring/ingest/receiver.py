@@ -14,6 +14,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import (
 )
 
 from millrace_core.auth import Tokens
+from millrace_core.errors import Unavailable
 from millrace_core.log import log
 from millrace_monitoring.ingest import queries, segments
 from millrace_monitoring.ingest.intake import REMEMBERED, Batch, Full, Intake
@@ -34,7 +35,7 @@ class Receiver(LogsServiceServicer):  # type: ignore[misc]
         self, request: ExportLogsServiceRequest, context: grpc.aio.ServicerContext
     ) -> ExportLogsServiceResponse:
         """Store the records; an answer means that they are on the disk."""
-        if not self._may(context):
+        if not await self._may(context):
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, f"a token with {PERMISSION} is needed")
         try:
             await self._intake.offer(request)
@@ -46,10 +47,16 @@ class Receiver(LogsServiceServicer):  # type: ignore[misc]
             await context.abort(grpc.StatusCode.UNAVAILABLE, "the records could not be stored; see the log")
         return ExportLogsServiceResponse()
 
-    def _may(self, context: grpc.aio.ServicerContext) -> bool:
+    async def _may(self, context: grpc.aio.ServicerContext) -> bool:
+        """Whether the caller shows a token with the permission; its issuer may have to be asked, in a thread."""
         metadata = dict(context.invocation_metadata() or ())
         scheme, _, token = str(metadata.get("authorization", "")).partition(" ")
-        actor = self._tokens.actor(token.strip()) if scheme.lower() == "bearer" else None
+        if scheme.lower() != "bearer":
+            return False
+        try:
+            actor = await asyncio.to_thread(self._tokens.actor, token.strip())
+        except Unavailable as error:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, error.detail)
         return actor is not None and actor.may(PERMISSION)
 
 

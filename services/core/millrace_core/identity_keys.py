@@ -1,0 +1,116 @@
+"""The published keys of an issuer: fetched when an unknown one is shown, kept while the issuer does not answer."""
+
+import json
+import ssl
+import threading
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import jwt
+
+from millrace_core.errors import Unavailable
+from millrace_core.log import log
+
+ALGORITHMS = ("RS256", "ES256")
+"""Asymmetric only: a published key must never serve to sign."""
+REFETCH_SECONDS = 10.0
+"""Least time between two fetches of an issuer's keys, however many unknown keys are shown."""
+KEYS_SECONDS = 3600.0
+"""How long fetched keys are believed without another look."""
+FETCH_SECONDS = 5.0
+MOST_BYTES = 1 << 20
+KUBERNETES = "kubernetes"
+API_SERVER = "https://kubernetes.default.svc"
+DISCOVERY = "/.well-known/openid-configuration"
+
+
+class Keys:
+    """Where an issuer publishes its keys, and those last seen there. May be used by many threads."""
+
+    def __init__(self, entry: dict[str, Any]) -> None:
+        """Raises: ValueError if *entry* names no issuer, or one that is not to be asked over https."""
+        self._url = str(entry.get("jwks_url") or "")
+        self._ca_file, self._bearer_file = entry.get("ca_file") or None, entry.get("bearer_file") or None
+        self.issuer: str | None = None if entry.get("issuer") == KUBERNETES else str(entry["issuer"])
+        """The name in its tokens; None until this cluster has told its own."""
+        _check(self._url or self.issuer or API_SERVER)
+        self._keys: dict[str, Any] = {}
+        self._seen = self._tried = -1e9
+        self._lock = threading.Lock()
+
+    def name(self) -> str:
+        """The name in its tokens. Raises: Unavailable while the cluster does not tell it."""
+        if self.issuer is None:
+            self._look()
+        if self.issuer is None:
+            raise Unavailable("The issuer of this cluster's tokens does not answer; try again.")
+        return self.issuer
+
+    def find(self, kid: str) -> Any:
+        """The key of that id, or None. Raises: Unavailable if it is unknown, and the issuer does not answer."""
+        known = self._keys.get(kid)
+        if known is None or time.monotonic() > self._seen + KEYS_SECONDS:
+            self._look(wait=known is None)
+            known = self._keys.get(kid)
+            if known is None and self._seen < self._tried:
+                raise Unavailable("The issuer of this token does not answer; try again.")
+        return known
+
+    def _look(self, wait: bool = True) -> None:
+        """Fetch the keys unless that was tried a moment ago; who knows a key already does not wait for others."""
+        if not self._lock.acquire(blocking=wait):
+            return
+        try:
+            if time.monotonic() > self._tried + REFETCH_SECONDS:
+                self._tried = time.monotonic()
+                self._fetch()
+        finally:
+            self._lock.release()
+
+    def _fetch(self) -> None:
+        """Take the published keys; without an answer the known ones stay."""
+        try:
+            if self.issuer is None or not self._url:
+                self._discover()
+            found = jwt.PyJWKSet.from_dict(self._get(self._url)).keys
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, jwt.PyJWTError) as error:
+            log.error("an issuer's keys cannot be had", issuer=self.issuer, error=type(error).__name__)
+            return
+        signing = [key for key in found if key.public_key_use in (None, "sig")]
+        self._keys = {str(key.key_id): key for key in signing if key.algorithm_name in ALGORITHMS}
+        self._seen = time.monotonic()
+
+    def _discover(self) -> None:
+        """Ask an issuer where its keys are; ask the cluster for its name (its own address for the keys is not ours)."""
+        found = self._get((self.issuer or API_SERVER).rstrip("/") + DISCOVERY)
+        self._url = self._url or (
+            f"{API_SERVER}/openid/v1/jwks" if self.issuer is None else found["jwks_uri"]
+        )
+        self.issuer = self.issuer or str(found["issuer"])
+
+    def _get(self, url: str) -> Any:
+        _check(url)
+        headers = {}
+        if self._bearer_file:
+            headers["authorization"] = f"Bearer {Path(self._bearer_file).read_text().strip()}"
+        trust = urllib.request.HTTPSHandler(context=ssl.create_default_context(cafile=self._ca_file))
+        opener = urllib.request.build_opener(trust, _NoRedirect, urllib.request.ProxyHandler({}))
+        request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the scheme is checked above
+        with opener.open(request, timeout=FETCH_SECONDS) as answer:
+            return json.loads(answer.read(MOST_BYTES))
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Keys come from where the file says, and the bearer token goes nowhere else."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+def _check(url: str) -> None:
+    parts = urlsplit(url)
+    if parts.scheme != "https" and (parts.scheme, parts.hostname) != ("http", "127.0.0.1"):
+        raise ValueError(f"{url} is not asked for keys: they come over https only")
