@@ -4,50 +4,23 @@ Needs KUBECONFIG of a cluster in which resource definitions may be made; run wit
 """
 
 import json
-import os
-import shutil
-import subprocess
-import uuid
 from pathlib import Path
 
 import pytest
 
-from millrace import crd
 from millrace.loop import Spec
 
 from .corpus import cases
+from .kubectl import kubectl, least, needs_cluster, prepared
 
-pytestmark = [
-    pytest.mark.cluster,
-    pytest.mark.skipif(
-        not os.environ.get("KUBECONFIG") or shutil.which("kubectl") is None, reason="no KUBECONFIG or kubectl"
-    ),
-]
+pytestmark = needs_cluster
 CASES = cases()
-
-
-def kubectl(*arguments, document=None, expect=None):
-    """(exit code, what was said)."""
-    done = subprocess.run(
-        ["kubectl", *arguments], input=None if document is None else json.dumps(document), capture_output=True,
-        text=True, timeout=60, check=False,
-    )  # fmt: skip
-    said = done.stdout + done.stderr
-    assert expect is None or done.returncode == expect, said
-    return done.returncode, said
 
 
 @pytest.fixture(scope="module")
 def namespace(tmp_path_factory):
-    """A namespace of its own, with the definition installed."""
-    file = tmp_path_factory.mktemp("crd") / "crd.yaml"
-    file.write_text(crd.text(), encoding="utf-8")
-    kubectl("apply", "--server-side", "--force-conflicts", "-f", str(file), expect=0)
-    kubectl("wait", "--for=condition=Established", f"crd/{crd.PLURAL}.{crd.GROUP}", "--timeout=30s", expect=0)
-    name = f"conformance-{uuid.uuid4().hex[:8]}"
-    kubectl("create", "namespace", name, expect=0)
-    yield name
-    kubectl("delete", "namespace", name, "--wait=false")
+    with prepared(tmp_path_factory.mktemp("crd") / "crd.yaml") as name:
+        yield name
 
 
 @pytest.mark.parametrize(("name", "case"), CASES, ids=[name for name, _ in CASES])
@@ -60,28 +33,22 @@ def test_the_api_server_gives_the_verdict(namespace, name, case):
 
 
 def test_what_is_left_out_is_filled_in_as_the_sdk_does(namespace):
-    least = {"task": "regression", "target": "y", "data": {"dataset": "sales"}}
-    document = {
-        "apiVersion": f"{crd.GROUP}/{crd.VERSION}", "kind": crd.KIND,
-        "metadata": {"name": "least", "namespace": namespace}, "spec": least,
-    }  # fmt: skip
+    document = least("least", namespace)
     _, said = kubectl("create", "--dry-run=server", "-o", "json", "-f", "-", document=document, expect=0)
-    stored = json.loads(said)["spec"]
-    assert Spec.model_validate(stored) == Spec.model_validate(least)
+    assert Spec.model_validate(json.loads(said)["spec"]) == Spec.model_validate(document["spec"])
 
 
-@pytest.mark.parametrize("file", sorted(Path("k8s/examples").glob("*.yaml")), ids=lambda file: file.stem)
+@pytest.mark.parametrize(
+    "file",
+    sorted((Path(__file__).parents[2] / "k8s" / "examples").glob("*.yaml")),
+    ids=lambda file: file.stem,
+)
 def test_the_examples_are_accepted(namespace, file):
     kubectl("create", "--dry-run=server", "-n", namespace, "-f", str(file), expect=0)
 
 
 def test_kubectl_shows_where_a_loop_stands(namespace):
-    document = {
-        "apiVersion": f"{crd.GROUP}/{crd.VERSION}", "kind": crd.KIND,
-        "metadata": {"name": "shown", "namespace": namespace},
-        "spec": {"task": "regression", "target": "y", "data": {"dataset": "sales"}},
-    }  # fmt: skip
-    kubectl("create", "-f", "-", document=document, expect=0)
+    kubectl("create", "-f", "-", document=least("shown", namespace), expect=0)
     status = {
         "phase": "Canary",
         "champion": {"version": 3, "weight": 94.5},

@@ -40,7 +40,7 @@ class Resources:
     def reasons(self, warning=None):
         return [item[1] for item in self.events if warning is None or item[3] == warning]
 
-    async def list(self, kind, namespace=None, labels="", api_version="v1", fields="", keep=dict):
+    async def list(self, kind, namespace=None, labels="", api_version="v1", fields="", keep=dict, page=500):
         assert (kind, api_version) == ("ModelLoop", "millrace.dev/v1alpha1")
         if self.down:
             raise Unavailable("The API server does not answer.")

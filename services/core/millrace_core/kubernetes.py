@@ -96,14 +96,16 @@ class Cluster:
         api_version: str = "v1",
         fields: str = "",
         keep: Callable[[Manifest], Manifest] = lambda item: item,
+        page: int = PAGE,
     ) -> list[Manifest]:
         """All objects that match the selectors, from every page; in all namespaces without *namespace*.
 
         Args:
-            keep: what is kept of each object, so that a long list need not be held whole.
+            keep: what is kept of each object, so that a long list of long objects need not be held whole.
+            page: objects that are held at a time.
         """
         path = await self._path(api_version, kind, namespace)
-        query = {"limit": str(PAGE), "labelSelector": labels, "fieldSelector": fields}
+        query = {"limit": str(page), "labelSelector": labels, "fieldSelector": fields}
         query = {name: value for name, value in query.items() if value}
 
         def kept(item: Manifest) -> Manifest:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from millrace_controller.loops.queries import Sign
 
-IDLE, UNKNOWN = 16, 100
+IDLE, UNKNOWN = 8, 100
 """Loops at rest that are looked at in one pass, and loops of which nothing is known since the start."""
 
 

@@ -20,6 +20,8 @@ from millrace_core.log import log
 
 LISTS = 2
 """Complete lists from which a resource has to be missing before its loop is closed."""
+PAGE = 100
+"""Resources that are held whole at a time."""
 AT_ONCE = 8
 """Patches on their way to the API server at the same time."""
 
@@ -65,7 +67,7 @@ class Operator:
         spaces: list[str | None] = [*self.settings.watch_namespaces] or [None]
         found: list[Resource] = []
         for space in spaces:
-            found += await self.cluster.list(KIND, space, api_version=API_VERSION, keep=self._kept)
+            found += await self.cluster.list(KIND, space, api_version=API_VERSION, keep=self._kept, page=PAGE)
         return found
 
     def _kept(self, resource: Resource) -> Resource:

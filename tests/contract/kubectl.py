@@ -1,0 +1,53 @@
+"""kubectl, and a namespace of one's own with the ModelLoop definition installed."""
+
+import json
+import os
+import shutil
+import subprocess
+import uuid
+from contextlib import contextmanager
+
+import pytest
+
+from millrace import crd
+
+needs_cluster = [
+    pytest.mark.cluster,
+    pytest.mark.skipif(
+        not os.environ.get("KUBECONFIG") or shutil.which("kubectl") is None, reason="no KUBECONFIG or kubectl"
+    ),
+]
+
+
+def kubectl(*arguments, document=None, expect=None):
+    """(exit code, what was said)."""
+    done = subprocess.run(
+        ["kubectl", *arguments], input=None if document is None else json.dumps(document), capture_output=True,
+        text=True, timeout=60, check=False,
+    )  # fmt: skip
+    said = done.stdout + done.stderr
+    assert expect is None or done.returncode == expect, said
+    return done.returncode, said
+
+
+@contextmanager
+def prepared(file):
+    """A namespace; the definition is written to *file* and applied, over an older one too."""
+    file.write_text(crd.text(), encoding="utf-8")
+    kubectl("apply", "--server-side", "--force-conflicts", "-f", str(file), expect=0)
+    kubectl("wait", "--for=condition=Established", f"crd/{crd.PLURAL}.{crd.GROUP}", "--timeout=30s", expect=0)
+    name = f"contract-{uuid.uuid4().hex[:8]}"
+    kubectl("create", "namespace", name, expect=0)
+    try:
+        yield name
+    finally:
+        kubectl("delete", "namespace", name, "--wait=false")
+
+
+def least(name, namespace):
+    """The least that a ModelLoop can say."""
+    return {
+        "apiVersion": f"{crd.GROUP}/{crd.VERSION}", "kind": crd.KIND,
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"task": "regression", "target": "y", "data": {"dataset": "sales"}},
+    }  # fmt: skip
