@@ -1,0 +1,90 @@
+"""One installation of the charts, and a pod beside it from which people's calls are made."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.cluster.kube import CHARTS, Kubernetes
+
+NAME = "millrace"
+TOOLBOX = "toolbox"
+SERVICES = ("registry", "training", "serving", "monitoring", "controller")
+IMAGES = ("registry", "training", "training.job", "serving", "monitoring", "controller", "controller.runner",
+          "gateway", "triton", "embeddedPostgres")  # fmt: skip
+RESTRICTED = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+
+
+@dataclass
+class Release:
+    """The release `millrace` in its namespace, with images of the tag *tag*."""
+
+    kube: Kubernetes
+    namespace: str
+    tag: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def install(self, *more: str) -> None:
+        """`helm upgrade --install` of both charts, and every pod Ready."""
+        self.kube.helm("upgrade", "--install", "millrace-crds", str(CHARTS / "millrace-crds"), "-n", "default")
+        self.upgrade("--create-namespace", *more)
+
+    def upgrade(self, *more: str, wait: bool = True) -> None:
+        """Install or upgrade the release with its values and *more* flags."""
+        tags = [part for image in IMAGES for part in ("--set", f"{image}.image.tag={self.tag}")]
+        given = [part for key, value in self.values.items() for part in ("--set-json", f"{key}={json.dumps(value)}")]
+        self.kube.helm("upgrade", "--install", NAME, str(CHARTS / "millrace"), "-n", self.namespace, *tags, *given,
+                       *more)  # fmt: skip
+        if wait:
+            self.kube.until("all pods Ready", 240, lambda: self.kube.ready(self.namespace, MINE), self.namespace)
+
+    def uninstall(self) -> None:
+        self.kube.helm("uninstall", NAME, "-n", self.namespace)
+
+    def toolbox(self, namespace: str) -> None:
+        """A pod with the SDK and the administrator's token: where people's commands run."""
+        self.kube.namespace(namespace, **{"millrace.dev/access": "true"})
+        self.kube.apply(json.dumps(self._toolbox()), self.namespace)
+        self.kube.kubectl("wait", "--for=condition=Ready", f"pod/{TOOLBOX}", "-n", self.namespace, "--timeout=120s")
+
+    def _toolbox(self) -> dict[str, Any]:
+        urls = {f"MILLRACE_{name.upper()}_URL": f"http://{NAME}-{name}:8080" for name in SERVICES}
+        environment = urls | {"MILLRACE_TOKEN_FILE": "/token/token", "HOME": "/tmp"}
+        token = {"serviceAccountToken": {"audience": "millrace", "path": "token", "expirationSeconds": 3600}}
+        container = {
+            "name": "main",
+            "image": f"docker.io/millrace/pipeline-runner:{self.tag}",
+            "command": ["python", "-c", "import time; time.sleep(1e6)"],
+            "env": [{"name": name, "value": value} for name, value in environment.items()],
+            "securityContext": RESTRICTED,
+            "volumeMounts": [{"name": "token", "mountPath": "/token"}, {"name": "tmp", "mountPath": "/tmp"}],
+        }
+        spec = {
+            "serviceAccountName": f"{NAME}-admin",
+            "automountServiceAccountToken": False,
+            "terminationGracePeriodSeconds": 1,
+            "securityContext": {"runAsNonRoot": True, "runAsUser": 65532, "fsGroup": 65532,
+                                "seccompProfile": {"type": "RuntimeDefault"}},
+            "containers": [container],
+            "volumes": [{"name": "token", "projected": {"sources": [token]}}, {"name": "tmp", "emptyDir": {}}],
+        }  # fmt: skip
+        labels = {"app.kubernetes.io/name": "millrace-toolbox"}
+        return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": TOOLBOX, "labels": labels}, "spec": spec}
+
+    def python(self, source: str, *arguments: str, timeout: float = 300) -> Any:
+        """Run *source* in the toolbox; it leaves its answer as JSON in the last line of its output."""
+        said = self.kube.kubectl(
+            "exec", "-i", "-n", self.namespace, TOOLBOX, "--", "python", "-", *arguments, stdin=source, timeout=timeout
+        )
+        return json.loads(said.strip().splitlines()[-1])
+
+    def cli(self, *arguments: str, project: str = "default") -> str:
+        """Output of the command `millrace` in the toolbox."""
+        place = ("exec", "-n", self.namespace, TOOLBOX, "--", "env", f"MILLRACE_PROJECT={project}")
+        return self.kube.kubectl(*place, "python", "-m", "millrace.cli.main", *arguments)
+
+
+MINE = f"app.kubernetes.io/name=millrace,app.kubernetes.io/instance={NAME}"

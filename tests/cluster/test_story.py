@@ -1,0 +1,120 @@
+"""From `kubectl apply` to a champion that answers, to a canary, and back again: one loop on a real cluster."""
+
+import json
+
+import pytest
+from tests.cluster.kube import condition
+
+pytestmark = pytest.mark.timeout(900)
+TEAM = "team-a"
+LOOP = """
+apiVersion: millrace.dev/v1alpha1
+kind: ModelLoop
+metadata: {name: tumours}
+spec:
+  task: binary
+  target: target
+  data: {dataset: tumours}
+  training: {search: {trials: 4}, folds: 4}
+  gates: {champion: {margin: 0.5, minimumDays: 2}}
+"""
+PUSH = """
+import csv, json, random
+from pathlib import Path
+from millrace.client import Millrace
+from millrace.delivery import push
+client = Millrace.from_environment("team-a")
+draw = random.Random(7)
+rows = []
+for _ in range(500):
+    row = {"size": draw.gauss(14, 4), "texture": draw.gauss(19, 4), "kind": draw.choice(["a", "b", "c"])}
+    score = (row["size"] - 14) / 4 + (row["kind"] == "a") - 0.3 + draw.gauss(0, 0.5)
+    rows.append(row | {"target": int(score > 0)})
+path = Path("/tmp/tumours.csv")
+with path.open("w", newline="") as file:
+    writer = csv.DictWriter(file, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+print(json.dumps(push(client, "tumours", path)["accepted"]))
+"""
+PREDICT = """
+import json, sys
+from millrace.client import Millrace
+client = Millrace.from_environment("team-a")
+rows = [{"size": 22.0, "texture": 19.0, "kind": "a"}, {"size": 8.0, "texture": None, "kind": "c"}]
+print(json.dumps(client.serving.predict("tumours", rows)))
+"""
+
+
+def loop(kube, name="tumours"):
+    return kube.one("modelloop", name, TEAM)
+
+
+def test_kubectl_apply_leads_to_a_champion_that_answers(kube, release):
+    kube.apply(LOOP, TEAM)
+    kube.until("the loop is taken up", 30, lambda: (loop(kube).get("status") or {}).get("phase"), release.namespace)
+    assert release.python(PUSH) is True
+    status = kube.until("a champion", 240, lambda: champion(kube), release.namespace)
+    assert status["phase"] == "Serving"
+    answer = release.python(PREDICT)
+    high, low = answer["predictions"]
+    assert high > 0.5 > low
+    assert answer["version"] == 1
+
+
+def champion(kube):
+    status = loop(kube).get("status") or {}
+    return status if (status.get("champion") or {}).get("version") and condition(loop(kube), "Ready").get("status") == "True" else None
+
+
+def test_kubectl_shows_what_a_person_needs(kube, release):
+    shown = kube.kubectl("get", "modelloops", "-n", TEAM)
+    header, row = (line.split() for line in shown.splitlines()[:2])
+    assert [name for name in header if name != "NAME"][:4] == ["READY", "PHASE", "CHAMPION", "CANDIDATE"]
+    assert row[:4] == ["tumours", "True", "Serving", "1"]
+    described = kube.kubectl("describe", "modelloop", "tumours", "-n", TEAM)
+    assert "GatesPassed" in described
+
+
+def test_an_unknown_field_is_refused_by_name(kube, release):
+    said = kube.kubectl("apply", "-n", TEAM, "-f", "-", stdin=LOOP.replace("folds: 4", "fold: 4"), check=False)
+    assert "spec.training.fold" in said
+
+
+def test_a_spec_owned_by_a_resource_is_not_changed_by_rest(kube, release):
+    source = """
+import json
+from millrace.client import Millrace, ApiError
+client = Millrace.from_environment("team-a")
+document = client.controller.loop("tumours")["document"]
+document["spec"]["training"]["folds"] = 3
+try:
+    client.controller.apply(document)
+    print(json.dumps("applied"))
+except ApiError as error:
+    print(json.dumps([error.status, str(error)]))
+"""
+    status, words = release.python(source)
+    assert status == 409
+    assert "ModelLoop team-a/tumours" in words or "tumours" in words
+
+
+def test_a_second_model_is_rolled_out_and_taken_back(kube, release):
+    release.cli("retrain", "tumours", project=TEAM)
+    kube.until("the second champion", 240, lambda: loop(kube)["status"]["champion"]["version"] == 2, release.namespace)
+    assert release.python(PREDICT)["version"] == 2
+    release.cli("rollback", "tumours", project=TEAM)
+    kube.until("the first again", 30, lambda: loop(kube)["status"]["champion"]["version"] == 1, release.namespace)
+    assert release.python(PREDICT)["version"] == 1
+    story = json.loads(release.cli("decisions", "list", "-o", "json", project=TEAM))
+    assert {"gate.verdict", "rollout.promoted", "rollback"} <= {item["kind"] for item in story}
+
+
+def test_deleting_the_resource_returns_at_once_and_takes_the_pods_away(kube, release):
+    kube.kubectl("delete", "modelloop", "tumours", "-n", TEAM, timeout=10)
+    kube.until(
+        "the endpoint's pods are gone", 120, lambda: not kube.get("pods", release.namespace, TRITON), release.namespace
+    )
+
+
+TRITON = "app.kubernetes.io/component=triton"
