@@ -30,11 +30,19 @@ def kubectl(*arguments, document=None, expect=None):
     return done.returncode, said
 
 
+def installed():
+    """Whether the API server has the very schema that the SDK makes."""
+    code, said = kubectl("get", "crd", f"{crd.PLURAL}.{crd.GROUP}", "-o", "json")
+    wanted = crd.definition()["spec"]["versions"][0]["schema"]
+    return code == 0 and json.loads(said)["spec"]["versions"][0]["schema"] == wanted
+
+
 @contextmanager
 def prepared(file):
-    """A namespace; the definition is written to *file* and applied, over an older one too."""
+    """A namespace; the definition is written to *file* and applied unless it is there, by Helm for example."""
     file.write_text(crd.text(), encoding="utf-8")
-    kubectl("apply", "--server-side", "--force-conflicts", "-f", str(file), expect=0)
+    if not installed():
+        kubectl("apply", "--server-side", "--force-conflicts", "-f", str(file), expect=0)
     kubectl("wait", "--for=condition=Established", f"crd/{crd.PLURAL}.{crd.GROUP}", "--timeout=30s", expect=0)
     name = f"contract-{uuid.uuid4().hex[:8]}"
     kubectl("create", "namespace", name, expect=0)

@@ -51,7 +51,7 @@ class News:
             lines.append(f"run {number} is opened: {run['cause'].get('reason', run['cause'].get('kind'))}")
         for name, step in run["steps"].items():
             if self.changed(f"step {number} {name}", (step["state"], step["state"] == "running")):
-                shown = "" if step["state"] == "running" else _plain(step["message"])
+                shown = "" if step["state"] == "running" else plain(step["message"])
                 lines.append(f"  {name}: {step['state']}" + (f": {shown}" if shown else ""))
         if run["verdict"] is not None and self.changed(f"verdict {number}", run["verdict"]["verdict"]):
             lines += [
@@ -118,7 +118,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _plain(message: str) -> str:
+def plain(message: str) -> str:
     """A step's message; numbers that it wrote as JSON are shortened."""
     try:
         found = json.loads(message)

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from millrace.status import Condition, Gate, LoopStatus, Member, Phase, RunStatus
+from millrace.watching import plain
 from millrace_controller.runs.states import BUSY, State
 from millrace_controller.tables import Loop, Run
 
@@ -173,7 +174,7 @@ def _going(flight: Run) -> tuple[str, str]:
     step = _step(flight)
     if step is None:
         return "Pending", f"Run {flight.number} is opened: {flight.cause.get('reason', '')}"
-    message = flight.message or flight.steps[step].get("message") or "is going on"
+    message = flight.message or plain(flight.steps[step].get("message") or "is going on")
     return step.title().replace("-", ""), f"Run {flight.number}, {step}: {message}"
 
 
@@ -211,7 +212,7 @@ def _data_valid(newest: Run | None) -> Condition:
 
 def _trained(newest: Run | None) -> Condition:
     step = _step_state(newest, "train")
-    state, message = step.get("state"), str(step.get("message") or "")
+    state, message = step.get("state"), plain(str(step.get("message") or ""))
     if state == "succeeded":
         return Condition(type="Trained", status="True", reason="Trained", message=message)
     if state == "failed":
