@@ -81,10 +81,13 @@ class Release:
         )
         return json.loads(said.strip().splitlines()[-1])
 
-    def cli(self, *arguments: str, project: str = "default") -> str:
-        """Output of the command `millrace` in the toolbox."""
-        place = ("exec", "-n", self.namespace, TOOLBOX, "--", "env", f"MILLRACE_PROJECT={project}")
-        return self.kube.kubectl(*place, "python", "-m", "millrace.cli.main", *arguments)
+    def call(self, expression: str, project: str) -> Any:
+        """Value of a Python *expression* in which `client` is the SDK's client of *project*."""
+        source = (
+            "import json\nfrom millrace.client import Millrace\n"
+            f"client = Millrace.from_environment({project!r})\nprint(json.dumps({expression}, default=str))\n"
+        )
+        return self.python(source)
 
 
 MINE = f"app.kubernetes.io/name=millrace,app.kubernetes.io/instance={NAME}"

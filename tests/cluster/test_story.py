@@ -1,7 +1,5 @@
 """From `kubectl apply` to a champion that answers, to a canary, and back again: one loop on a real cluster."""
 
-import json
-
 import pytest
 from tests.cluster.kube import condition
 
@@ -100,13 +98,13 @@ except ApiError as error:
 
 
 def test_a_second_model_is_rolled_out_and_taken_back(kube, release):
-    release.cli("retrain", "tumours", project=TEAM)
+    release.call("client.controller.retrain('tumours')", TEAM)
     kube.until("the second champion", 240, lambda: loop(kube)["status"]["champion"]["version"] == 2, release.namespace)
     assert release.python(PREDICT)["version"] == 2
-    release.cli("rollback", "tumours", project=TEAM)
+    release.call("client.controller.rollback('tumours')", TEAM)
     kube.until("the first again", 30, lambda: loop(kube)["status"]["champion"]["version"] == 1, release.namespace)
     assert release.python(PREDICT)["version"] == 1
-    story = json.loads(release.cli("decisions", "list", "-o", "json", project=TEAM))
+    story = release.call("list(client.registry.decisions(loop='tumours'))", TEAM)
     assert {"gate.verdict", "rollout.promoted", "rollback"} <= {item["kind"] for item in story}
 
 
