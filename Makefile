@@ -14,6 +14,7 @@ TAG ?= dev
 IMAGE_LOCK := uv pip compile -q --no-header --no-annotate --no-emit-index-url --generate-hashes --python-platform x86_64-manylinux_2_36 --python-version 3.11
 BASE_IMAGE ?= docker.io/library/python:3.11-slim-bookworm
 BUILDER ?= $(shell if docker info >/dev/null 2>&1; then echo docker build; elif command -v buildah >/dev/null; then echo buildah bud --layers; fi)
+export BUILDAH_ISOLATION ?= chroot
 export UV_CACHE_DIR := $(CURDIR)/.cache/uv
 export OMP_NUM_THREADS := 1
 
@@ -30,9 +31,9 @@ up: $(STAMP) ## Start the platform until Ctrl-C (the same as .venv/bin/millrace 
 
 ##@ Check it
 test: $(STAMP) ## The quick suite, with coverage
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow" --cov --cov-report=term:skip-covered -q tests
+	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow and not cluster" --cov --cov-report=term:skip-covered -q tests
 test-slow: $(STAMP) ## The tests that take more than 20 seconds each
-	$(BIN)/pytest -m slow -q tests
+	$(BIN)/pytest -m "slow and not cluster" -q tests
 test-%: $(STAMP) ## Run one area's tests, like test-registry
 	$(BIN)/pytest -q tests/$*
 check: $(STAMP) ## Style, import law and types
@@ -53,6 +54,8 @@ images-local: images ## ... and load them into the cluster, with the command in 
 	@if [ -n "$${MILLRACE_IMAGE_LOAD:-}" ]; then $$MILLRACE_IMAGE_LOAD $(foreach i,$(IMAGES),$(IMAGE_PREFIX)/$(i):$(TAG)); else \
 	  printf '%s\n' "Built, but not loaded: say how in MILLRACE_IMAGE_LOAD. It is called with the images' names:" \
 	    "  kind: MILLRACE_IMAGE_LOAD='kind load docker-image'    k3d: MILLRACE_IMAGE_LOAD='k3d image import'"; fi
+test-cluster: images-local ## Run Millrace on the cluster of KUBECONFIG, or of the one that MILLRACE_CLUSTER_UP starts
+	$(BIN)/pytest -q tests/cluster tests/contract -m cluster
 
 ##@ Change it
 format: $(STAMP) ## Format and sort imports

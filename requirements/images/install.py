@@ -4,6 +4,7 @@
 """
 
 import compileall
+import py_compile
 import shutil
 import subprocess
 import sys
@@ -76,7 +77,7 @@ def leave_out(site: Path) -> None:
 
 def compile_all(folder: Path) -> None:
     """Byte-compile once and for all: the files never change, and the root file system is read-only."""
-    mode = compileall.PycInvalidationMode.UNCHECKED_HASH
+    mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
     compileall.compile_dir(folder, quiet=2, workers=0, invalidation_mode=mode)
 
 

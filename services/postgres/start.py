@@ -89,10 +89,23 @@ def make_true(data: Path, user: str, password: str, databases: list[str]) -> Non
 
 def _single_user(data: Path, *statements: str) -> str:
     """What PostgreSQL answers to *statements*, alone with its data; first it recovers from a crash, if need be."""
-    command = ["postgres", "--single", "-D", str(data), "-c", "log_min_messages=fatal", "-c", "log_statement=none"]
+    command = [
+        "postgres",
+        "--single",
+        "-D",
+        str(data),
+        "-c",
+        "log_min_messages=fatal",
+        "-c",
+        "log_statement=none",
+    ]
     command += [word for name, value in OPTIONS.items() for word in ("-c", f"{name}={value}")]
     done = subprocess.run(
-        [*command, "postgres"], input="\n".join(statements) + "\n", capture_output=True, text=True, check=False
+        [*command, "postgres"],
+        input="\n".join(statements) + "\n",
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode or "ERROR:" in done.stderr:
         raise Refused(f"PostgreSQL does not start on {data}: {done.stderr.strip()[-2000:]}")
