@@ -2,13 +2,15 @@
 
 import hashlib
 import json
+import socket
 
+import httpx
 import pytest
 from fastapi import APIRouter, Request
 from fastapi.testclient import TestClient
 
 from millrace_core.app import create_app
-from millrace_core.auth import PUBLIC, permission_of, permit, routes
+from millrace_core.auth import PUBLIC, Actor, permission_of, permit, routes
 from millrace_core.errors import BadInput, FieldError
 from millrace_core.settings import Settings
 
@@ -139,3 +141,38 @@ def test_an_unsafe_request_id_is_replaced(client):
 def test_listening_beyond_loopback_without_tokens_is_refused(tmp_path):
     with pytest.raises(RuntimeError, match="without a tokens file"):
         create_app(Settings(home=tmp_path, host="0.0.0.0"), "probe", [])
+
+
+def test_listening_beyond_loopback_needs_tokens_or_issuers(tmp_path):
+    (tmp_path / "issuers.json").write_text('{"issuers": []}')
+    create_app(Settings(home=tmp_path, host="0.0.0.0", issuers_file=tmp_path / "issuers.json"), "probe", [])
+
+
+def test_metrics_have_a_port_of_their_own_that_tells_nothing_else_and_ends_with_the_service(settings):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    app = create_app(settings.model_copy(update={"metrics_port": port}), "probe", [])
+    with TestClient(app, base_url="http://localhost") as client:
+        client.get("/healthz")
+        found = httpx.get(f"http://127.0.0.1:{port}/metrics?name[]=millrace_http_requests_total")
+        assert 'millrace_http_requests_total{method="GET",route="/healthz",status="200"}' in found.text
+        for path in ("/", "/healthz", "/openapi.json"):
+            assert httpx.get(f"http://127.0.0.1:{port}{path}").status_code == 404
+        assert client.get("/metrics").status_code == 401
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{port}/metrics")
+
+
+@pytest.mark.parametrize(
+    ("role", "may", "may_not"),
+    [
+        ("triton", "registry.artifacts.read", "registry.models.write"),
+        ("job", "training.workspace.write", "training.jobs.write"),
+        ("pipeline", "controller.runs.write", "controller.loops.write"),
+        ("pipeline", "training.jobs.write", "serving.rollouts.write"),
+    ],
+)
+def test_what_runs_in_pods_may_do_its_work_and_no_more(role, may, may_not):
+    assert Actor("one", role).may(may)
+    assert not Actor("one", role).may(may_not)

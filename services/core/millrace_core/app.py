@@ -1,24 +1,18 @@
 """One way to make a service: the same guards, errors, logs, metrics, health and database in each."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import Any
 
 from fastapi import APIRouter, FastAPI, Request
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from millrace.client.transport import AsyncApi
-from millrace_core import database, errors, health, log, metrics, migrate
+from millrace_core import database, errors, health, metrics
 from millrace_core.auth import PUBLIC, Tokens, check_routes, permit
 from millrace_core.http import BodyLimits, RequestContext
+from millrace_core.lifespan import Begun, Hook, lifespan
 from millrace_core.settings import LOOPBACK, Settings
 
-Hook = Callable[[FastAPI], Coroutine[Any, Any, None]]
-Check = Callable[[FastAPI], Awaitable[str | None]]
-SCHEMA_WORDS = 15
-"""Every so many seconds the log says what is waited for."""
 SERVICES = ("registry", "training", "serving", "monitoring", "controller")
 
 
@@ -28,7 +22,7 @@ def create_app(
     routers: Sequence[APIRouter],
     metadata_package: str | None = None,
     background: Sequence[Hook] = (),
-    ready: dict[str, Check] | None = None,
+    ready: dict[str, health.Check] | None = None,
     start: Sequence[Hook] = (),
     stop: Sequence[Hook] = (),
     large_paths: tuple[str, ...] = (),
@@ -45,11 +39,11 @@ def create_app(
     """
     refuse_open_bind(settings)
     app = FastAPI(title=f"Millrace {title}", version="0.1.0", docs_url=None, redoc_url=None, openapi_url=None)
-    app.router.lifespan_context = _lifespan(metadata_package, background, start, stop)
-    app.state.settings = settings
+    app.router.lifespan_context = lifespan(metadata_package, background, start, stop)
+    app.state.settings, app.state.begun = settings, True
     app.state.tokens = Tokens(settings.tokens_file, settings.issuers_file)
     app.state.apis = _apis(settings)
-    app.state.ready = _checks(metadata_package) | (ready or {})
+    app.state.ready = (health.DATABASE if metadata_package else {}) | (ready or {})
     for router in (*routers, health.router, metrics.router, _document()):
         app.include_router(router)
     errors.install(app, database.FAILURES, database.is_away)
@@ -60,6 +54,7 @@ def create_app(
         large_paths=large_paths,
         seconds=settings.body_seconds,
     )
+    app.add_middleware(Begun, state=app.state)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts)
     app.add_middleware(RequestContext)
     check_routes(app)
@@ -82,10 +77,6 @@ def _apis(settings: Settings) -> SimpleNamespace:
     )
 
 
-def _checks(package: str | None) -> dict[str, Check]:
-    return {} if package is None else {"database": health.database_ready, "schema": health.schema_ready}
-
-
 def _document() -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
@@ -94,58 +85,3 @@ def _document() -> APIRouter:
         return request.app.openapi()
 
     return router
-
-
-def _lifespan(
-    package: str | None, background: Sequence[Hook], start: Sequence[Hook], stop: Sequence[Hook]
-) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        log.configure(app.state.settings.service)
-        made = await _open_database(app, package)
-        exposed = metrics.expose(app.state.settings)
-        for hook in start:
-            await hook(app)
-        tasks = [
-            asyncio.create_task(task(app), name=getattr(task, "__name__", "task")) for task in background
-        ]
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            for hook in stop:
-                await hook(app)
-            exposed()
-            for api in vars(app.state.apis).values():
-                await api.close()
-            if made is not None:
-                await made.dispose()
-
-    return lifespan
-
-
-async def _open_database(app: FastAPI, package: str | None) -> database.AsyncEngine | None:
-    if package is None:
-        return None
-    url = app.state.settings.database_url
-    app.state.schema = await asyncio.to_thread(migrate.newest, package)
-    if app.state.settings.migrate == "start":
-        await asyncio.to_thread(migrate.upgrade, package, url)
-    made = database.engine(url)
-    app.state.engine = made
-    app.state.sessions = database.sessions(made)
-    app.state.readers = database.sessions(made, read_only=True)
-    await _await_schema(app)
-    return made
-
-
-async def _await_schema(app: FastAPI) -> None:
-    """Do nothing until somebody has migrated the database: what starts next reads and writes it."""
-    waits = 0
-    while (reason := await health.schema_ready(app)) is not None:
-        if waits % SCHEMA_WORDS == 0:
-            log.log.info("waiting for the schema", reason=reason)
-        waits += 1
-        await asyncio.sleep(1)

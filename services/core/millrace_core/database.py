@@ -22,10 +22,17 @@ CONVENTION = {
 }
 
 
-FAILURES = (DBAPIError, NoConnection, ConnectionRefusedError)
+TIMEOUTS = {
+    "lock_timeout": "10s",
+    "statement_timeout": "60s",
+    "idle_in_transaction_session_timeout": "60s",
+}
+CONNECT_SECONDS = 10
+FAILURES = (DBAPIError, NoConnection, ConnectionError)
 """What a statement raises that did not come through, for whatever reason."""
-AWAY = ("08", "53", "55P03", "57014", "57P")
+AWAY = ("08", "25P03", "40", "53", "55P03", "57")
 """Beginnings of the SQLSTATE of a database that is away, full, locked for too long, cancelled or going down."""
+NO_TABLE = "42P01"
 
 
 def is_away(error: Exception) -> bool:
@@ -34,6 +41,11 @@ def is_away(error: Exception) -> bool:
         return True
     state = getattr(error.orig, "sqlstate", None) or ""
     return error.connection_invalidated or str(state).startswith(AWAY)
+
+
+def is_missing(error: DBAPIError) -> bool:
+    """Whether the statement asked for a table that is not there."""
+    return getattr(error.orig, "sqlstate", None) == NO_TABLE or "no such table" in str(error.orig)
 
 
 def metadata() -> MetaData:
@@ -75,14 +87,19 @@ def engine(url: str) -> AsyncEngine:
     """
     if make_url(url).get_backend_name() == "sqlite":
         return _sqlite(url)
-    timeouts = {
-        "lock_timeout": "10s",
-        "statement_timeout": "60s",
-        "idle_in_transaction_session_timeout": "60s",
-    }
-    return create_async_engine(
-        url, pool_size=5, max_overflow=5, pool_pre_ping=True, connect_args={"server_settings": timeouts}
+    limits = {"server_settings": TIMEOUTS, "timeout": CONNECT_SECONDS}
+    made = create_async_engine(
+        url, pool_size=5, max_overflow=5, pool_timeout=10, pool_pre_ping=True, connect_args=limits
     )
+
+    @event.listens_for(made.sync_engine, "do_connect")
+    def _connect(dialect: Any, _: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
+        try:
+            return dialect.connect(*arguments, **options)
+        except OSError as error:
+            raise dialect.dbapi.OperationalError(f"{type(error).__name__}: {error}") from error
+
+    return made
 
 
 def _sqlite(url: str) -> AsyncEngine:

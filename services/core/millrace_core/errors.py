@@ -75,7 +75,7 @@ def problem(status: int, title: str, detail: str, **more: Any) -> JSONResponse:
         "detail": detail,
         "instance": request_id(),
     }
-    headers = {"www-authenticate": "Bearer"} if status == 401 else None
+    headers = {401: {"www-authenticate": "Bearer"}, 503: {"retry-after": "1"}}.get(status)
     extra = {key: value for key, value in more.items() if value}
     return JSONResponse(body | extra, status, headers, media_type="application/problem+json")
 
@@ -102,13 +102,9 @@ async def _validation(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _away(error: Exception) -> JSONResponse:
-    """A lock that was not had in time, or a database that went away: nothing was changed, another try may do better."""
+    """A lock that was not had in time, or a database that went away: another try may do better."""
     log.warning("the database did not answer", error=type(getattr(error, "orig", error)).__name__)
-    answer = problem(
-        503, "Not available now", "The database is busy or away; nothing was changed. Try again."
-    )
-    answer.headers["retry-after"] = "1"
-    return answer
+    return problem(503, "Not available now", "The database is busy or away; try again.")
 
 
 async def _bug(request: Request, error: Exception) -> JSONResponse:

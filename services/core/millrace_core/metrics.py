@@ -1,6 +1,9 @@
 """Prometheus metrics that every service has: requests by route and status, and their duration."""
 
+import threading
 from collections.abc import Callable
+from http.server import ThreadingHTTPServer
+from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Response
 from prometheus_client import (
@@ -8,8 +11,8 @@ from prometheus_client import (
     REGISTRY,
     Counter,
     Histogram,
+    MetricsHandler,
     generate_latest,
-    start_http_server,
 )
 
 from millrace_core.auth import permit
@@ -17,6 +20,8 @@ from millrace_core.settings import Settings
 
 REQUESTS = Counter("millrace_http_requests_total", "Requests answered.", ["route", "method", "status"])
 SECONDS = Histogram("millrace_http_request_seconds", "Seconds from request to answer.", ["route"])
+LOOK_SECONDS = 0.2
+"""How soon the metrics port sees that the service ends."""
 
 router = APIRouter()
 
@@ -27,11 +32,26 @@ def metrics() -> Response:
     return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
 
 
+class _OnlyMetrics(MetricsHandler):
+    """GET /metrics, and nothing else."""
+
+    registry = REGISTRY
+    timeout = 10
+
+    def do_GET(self) -> None:
+        if urlsplit(self.path).path == "/metrics":
+            super().do_GET()
+        else:
+            self.send_error(404)
+
+
 def expose(settings: Settings) -> Callable[[], None]:
     """Serve /metrics without a token on its own port, if one is set; returns how to end that."""
     if not settings.metrics_port:
         return lambda: None
-    server, thread = start_http_server(settings.metrics_port, addr=settings.host)
+    server = ThreadingHTTPServer((settings.host, settings.metrics_port), _OnlyMetrics)
+    thread = threading.Thread(target=server.serve_forever, args=(LOOK_SECONDS,), daemon=True)
+    thread.start()
 
     def end() -> None:
         server.shutdown()
