@@ -6,7 +6,8 @@ from typing import Any
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
 from millrace.decisions import Decision
-from millrace_registry.bodies import plain
+from millrace_core.plain import plain
+from millrace_registry.bodies import COLUMNS
 
 
 class DecisionWrite(Decision):
@@ -22,7 +23,7 @@ class DecisionWrite(Decision):
     @model_validator(mode="before")
     @classmethod
     def _holds(cls, value: Any) -> Any:
-        return plain(value)
+        return plain(value, columns=COLUMNS)
 
 
 class DecisionRead(Decision):

@@ -18,7 +18,7 @@ from pydantic import (
 
 from millrace.contract import ColumnName, DataContract, Digest, Name
 from millrace.data.refusals import Check
-from millrace_training.jobs.plain import plain
+from millrace_core.plain import plain
 
 Format = Literal["csv", "parquet", "jsonl"]
 Task = Literal["regression", "binary"]

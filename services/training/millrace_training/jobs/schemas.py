@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from millrace.placement import Placement
 from millrace_core.names import Name
-from millrace_training.jobs.plain import plain
+from millrace_core.plain import plain
 from millrace_training.jobs.states import State
 
 JobId = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="The job's id.")]
