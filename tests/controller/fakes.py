@@ -167,6 +167,16 @@ def _training(app, world):
         exactly(body, ["key", "kind", "spec", "limits", "loop", "loop_run"])
         return world.jobs[run_job(world, **body)]
 
+    @app.get("/v1/jobs")
+    def jobs(loop: str, state: str, limit: int):
+        found = [item for item in world.jobs.values() if item["state"] == state and item.get("loop") == loop]
+        return {"items": found[:limit], "next": None}
+
+    @app.post("/v1/jobs/{name}:cancel")
+    def cancel(name: str):
+        world.jobs[name]["state"] = "cancelled"
+        return world.jobs[name]
+
     @app.get("/v1/jobs/{name}")
     def job(name: str):
         if name not in world.jobs:

@@ -216,6 +216,18 @@ async def test_a_loop_deleted_in_the_middle_of_a_rollout_leaves_no_run_open(loop
     assert [run["state"] for run in await loop.runs()] == ["promoted", "failed"]
 
 
+async def test_a_deleted_loop_leaves_no_job_behind(loop):
+    await promoted_twice(loop)
+    states = {"waiting": "queued", "working": "running", "over": "succeeded"}
+    for name, state in states.items():
+        loop.world.jobs[name] = {"id": name, "loop": "sales", "state": state}
+    loop.world.jobs["other"] = {"id": "other", "loop": "costs", "state": "running"}
+    await loop.call("DELETE", "/v1/loops/sales", 202)
+    await loop.rest()
+    found = {name: loop.world.jobs[name]["state"] for name in (*states, "other")}
+    assert found == {"waiting": "cancelled", "working": "cancelled", "over": "succeeded", "other": "running"}
+
+
 async def test_projects_do_not_see_each_other(loop):
     await loop.call("GET", "/v1/loops/sales?project=other", 404)
     loop.world.close("sales", day(1), project="other")

@@ -124,6 +124,15 @@ async def version(app: FastAPI, loop: Loop, number: int) -> dict[str, Any]:
     return cache[key]
 
 
+async def cancel_jobs(app: FastAPI, loop: Loop) -> None:
+    """Stop what training still does, or has yet to begin, for a loop; jobs that have ended stay as they are."""
+    training = app.state.apis.training
+    for state in ("queued", "running"):
+        found = await training.get("/v1/jobs", project=loop.project, loop=loop.name, state=state, limit=100)
+        for job in found["items"]:
+            await training.post(f"/v1/jobs/{job['id']}:cancel", project=loop.project)
+
+
 async def leave(app: FastAPI, loop: Loop) -> None:
     """Take a loop out of production: endpoint, monitor and alias; its versions stay. Safe to repeat."""
     apis, project = app.state.apis, loop.project

@@ -217,6 +217,7 @@ async def _delete(app: FastAPI, loop: Loop, flight: Run | None) -> bool:
     """End what runs and take the endpoint away; versions, data and decisions stay."""
     if flight is not None:
         await runner.stop(app, loop, flight)
+    await production.cancel_jobs(app, loop)
     await production.leave(app, loop)
     async with app.state.sessions.begin() as session:
         mine = await runs.in_flight(session, loop.id)
