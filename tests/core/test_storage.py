@@ -38,6 +38,19 @@ async def test_one_flipped_byte_is_found(store):
         await store.verify(blob.digest)
 
 
+@pytest.mark.parametrize("damage", [b"jello", b"hell", b""])
+async def test_good_bytes_sent_again_mend_a_damaged_blob_and_disturb_no_reader(store, damage):
+    blob = await store.put(b"hello")
+    reader = store.path(blob.digest).open("rb")
+    store.path(blob.digest).write_bytes(damage)
+    with pytest.raises(Corrupt):
+        await store.verify(blob.digest)
+    await store.put(b"hello")
+    assert await store.read(blob.digest) == b"hello"
+    assert reader.read() == damage, "the old file is left to who reads it"
+    reader.close()
+
+
 @pytest.mark.parametrize("digest", ["../../etc/passwd", "sha256:..", "sha256:" + "A" * 64, "md5:" + "a" * 64])
 async def test_a_key_that_is_no_digest_is_refused(store, digest):
     with pytest.raises(BadInput):

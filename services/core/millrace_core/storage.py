@@ -55,6 +55,8 @@ class Store:
     async def put(self, data: bytes | Path | AsyncIterator[bytes], expected: str | None = None) -> Blob:
         """Store *data*; on a local disk it is synced before this returns.
 
+        What is stored under its digest already is replaced: these bytes are known to be good, those may be damaged.
+
         Raises: BadInput if *expected* is given and is not the digest of the data.
         """
         with tempfile.NamedTemporaryFile(dir=self._root, prefix=".upload-") as spool:
@@ -74,9 +76,7 @@ class Store:
         if self._root is None:
             await obstore.put_async(self._store, _key(blob.digest), spool)
             return
-        target = self._root / _key(blob.digest)
-        if not (target.exists() and target.stat().st_size == blob.size):
-            await asyncio.to_thread(_link, spool, target)
+        await asyncio.to_thread(_link, spool, self._root / _key(blob.digest))
 
     async def open(self, digest: str) -> AsyncIterator[bytes]:
         """The blob in chunks. Raises NotFound; Corrupt before the last chunk if the bytes have changed."""
