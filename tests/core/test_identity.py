@@ -1,63 +1,17 @@
 """Whose tokens are believed: keys are fetched from a real server on loopback, and every forgery is refused."""
 
 import json
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from millrace_core import identity_keys
 from millrace_core.auth import Actor, Tokens
 from millrace_core.errors import Unavailable
 
-SUBJECT = "system:serviceaccount:millrace:millrace-serving"
-ISSUER = "https://issuer.example"
-
-
-def key():
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-KEYS = {"one": key(), "two": key()}
-
-
-class KeyServer:
-    """Publishes some of KEYS; counts how often it is asked."""
-
-    def __init__(self):
-        outer = self
-        self.published, self.asked, self.failing, self.elsewhere = ["one"], 0, False, ""
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                outer.asked += 1
-                self.send_response(302 if outer.elsewhere else 500 if outer.failing else 200)
-                if outer.elsewhere:
-                    self.send_header("location", outer.elsewhere)
-                self.end_headers()
-                self.wfile.write(json.dumps(outer.document(self.path)).encode())
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
-        self.root = f"http://127.0.0.1:{self.server.server_port}"
-        self.url = f"{self.root}/jwks"
-
-    def document(self, path):
-        if path.startswith("/.well-known"):
-            return {"issuer": ISSUER, "jwks_uri": self.url}
-        return {"keys": [self.jwk(name) for name in self.published]}
-
-    @staticmethod
-    def jwk(name):
-        made = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(KEYS[name].public_key()))
-        return made | {"kid": name, "use": "sig", "alg": "RS256"}
+from .fake_issuer import ISSUER, KEYS, SUBJECT, KeyServer, issuers_file, token
 
 
 @pytest.fixture
@@ -67,22 +21,12 @@ def server():
     made.server.shutdown()
 
 
-ROLES = [
-    {"subject": SUBJECT, "role": "serving"},
-    {"claim": "groups", "value": "ml-admins", "role": "admin"},
-    {"subject": "system:serviceaccount:team-a:ci", "role": "viewer"},
-]
-
-
 @pytest.fixture
 def known(tmp_path):
     """Tokens of the issuers with these differences from the usual one."""
 
     def write(*changes):
-        usual = {"issuer": ISSUER, "audience": "millrace", "roles": ROLES}
-        path = tmp_path / "issuers.json"
-        path.write_text(json.dumps({"issuers": [usual | change for change in changes]}))
-        return Tokens(None, path)
+        return Tokens(None, issuers_file(tmp_path, *changes))
 
     return write
 
@@ -90,22 +34,6 @@ def known(tmp_path):
 @pytest.fixture
 def tokens(server, known):
     return known({"jwks_url": server.url})
-
-
-def token(sign="one", algorithm="RS256", headers=None, without=(), **claims):
-    now = int(time.time())
-    body = {
-        "iss": ISSUER,
-        "aud": "millrace",
-        "sub": SUBJECT,
-        "iat": now,
-        "nbf": now,
-        "exp": now + 600,
-    } | claims
-    for name in without:
-        del body[name]
-    secret = KEYS[sign] if algorithm == "RS256" else sign
-    return jwt.encode(body, secret, algorithm, headers={"kid": "one"} | (headers or {}))
 
 
 def test_a_service_goes_by_its_roles_name_and_a_person_by_their_address(tokens):
