@@ -9,7 +9,7 @@ import time
 
 import uvicorn
 
-LOOK_SECONDS = 0.5
+LOOK_SECONDS = 1.0
 
 
 def end_with_parent() -> None:
