@@ -24,7 +24,9 @@ class Kubernetes:
 
     config: Path
 
-    def kubectl(self, *arguments: str, stdin: str | None = None, check: bool = True, timeout: float = 300) -> str:
+    def kubectl(
+        self, *arguments: str, stdin: str | None = None, check: bool = True, timeout: float = 300
+    ) -> str:
         """Output of one kubectl call. Raises: CalledProcessError with what it said, if *check*."""
         return self._run([str(tools.kubectl()), *arguments], stdin, check, timeout)
 
@@ -35,10 +37,18 @@ class Kubernetes:
     def _run(self, command: list[str], stdin: str | None, check: bool, timeout: float) -> str:
         environment = os.environ | {"KUBECONFIG": str(self.config)}
         done = subprocess.run(
-            command, input=stdin, capture_output=True, text=True, env=environment, timeout=timeout, check=False
+            command,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            env=environment,
+            timeout=timeout,
+            check=False,
         )
         if check and done.returncode != 0:
-            raise AssertionError(f"{' '.join(command[:8])} … failed:\n{done.stdout[-2000:]}{done.stderr[-4000:]}")
+            raise AssertionError(
+                f"{' '.join(command[:8])} … failed:\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
+            )
         return done.stdout if check else done.stdout + done.stderr
 
     def get(self, kind: str, namespace: str, selector: str = "") -> list[dict[str, Any]]:
@@ -67,7 +77,9 @@ class Kubernetes:
             if found:
                 return found
             if time.monotonic() > deadline:
-                raise Late(f"{what}: not within {seconds:.0f} s\n{self.words(namespace) if namespace else ''}")
+                raise Late(
+                    f"{what}: not within {seconds:.0f} s\n{self.words(namespace) if namespace else ''}"
+                )
             time.sleep(0.5)
 
     def words(self, namespace: str) -> str:
@@ -78,7 +90,9 @@ class Kubernetes:
 
     def ready(self, namespace: str, selector: str = "") -> bool:
         """Whether every pod that is not an ended Job's is Ready, and there is one."""
-        pods = [pod for pod in self.get("pods", namespace, selector) if pod["status"].get("phase") != "Succeeded"]
+        pods = [
+            pod for pod in self.get("pods", namespace, selector) if pod["status"].get("phase") != "Succeeded"
+        ]
         return bool(pods) and all(_is_ready(pod) for pod in pods)
 
 

@@ -29,17 +29,25 @@ class Release:
 
     def install(self, *more: str) -> None:
         """`helm upgrade --install` of both charts, and every pod Ready."""
-        self.kube.helm("upgrade", "--install", "millrace-crds", str(CHARTS / "millrace-crds"), "-n", "default")
+        self.kube.helm(
+            "upgrade", "--install", "millrace-crds", str(CHARTS / "millrace-crds"), "-n", "default"
+        )
         self.upgrade("--create-namespace", *more)
 
     def upgrade(self, *more: str, wait: bool = True) -> None:
         """Install or upgrade the release with its values and *more* flags."""
         tags = [part for image in IMAGES for part in ("--set", f"{image}.image.tag={self.tag}")]
-        given = [part for key, value in self.values.items() for part in ("--set-json", f"{key}={json.dumps(value)}")]
+        given = [
+            part
+            for key, value in self.values.items()
+            for part in ("--set-json", f"{key}={json.dumps(value)}")
+        ]
         self.kube.helm("upgrade", "--install", NAME, str(CHARTS / "millrace"), "-n", self.namespace, *tags, *given,
                        *more)  # fmt: skip
         if wait:
-            self.kube.until("all pods Ready", 240, lambda: self.kube.ready(self.namespace, MINE), self.namespace)
+            self.kube.until(
+                "all pods Ready", 240, lambda: self.kube.ready(self.namespace, MINE), self.namespace
+            )
 
     def uninstall(self) -> None:
         self.kube.helm("uninstall", NAME, "-n", self.namespace)
@@ -48,7 +56,9 @@ class Release:
         """A pod with the SDK and the administrator's token: where people's commands run."""
         self.kube.namespace(namespace, **{"millrace.dev/access": "true"})
         self.kube.apply(json.dumps(self._toolbox()), self.namespace)
-        self.kube.kubectl("wait", "--for=condition=Ready", f"pod/{TOOLBOX}", "-n", self.namespace, "--timeout=120s")
+        self.kube.kubectl(
+            "wait", "--for=condition=Ready", f"pod/{TOOLBOX}", "-n", self.namespace, "--timeout=120s"
+        )
 
     def _toolbox(self) -> dict[str, Any]:
         urls = {f"MILLRACE_{name.upper()}_URL": f"http://{NAME}-{name}:8080" for name in SERVICES}
@@ -72,12 +82,27 @@ class Release:
             "volumes": [{"name": "token", "projected": {"sources": [token]}}, {"name": "tmp", "emptyDir": {}}],
         }  # fmt: skip
         labels = {"app.kubernetes.io/name": "millrace-toolbox"}
-        return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": TOOLBOX, "labels": labels}, "spec": spec}
+        return {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": TOOLBOX, "labels": labels},
+            "spec": spec,
+        }
 
     def python(self, source: str, *arguments: str, timeout: float = 300) -> Any:
         """Run *source* in the toolbox; it leaves its answer as JSON in the last line of its output."""
         said = self.kube.kubectl(
-            "exec", "-i", "-n", self.namespace, TOOLBOX, "--", "python", "-", *arguments, stdin=source, timeout=timeout
+            "exec",
+            "-i",
+            "-n",
+            self.namespace,
+            TOOLBOX,
+            "--",
+            "python",
+            "-",
+            *arguments,
+            stdin=source,
+            timeout=timeout,
         )
         return json.loads(said.strip().splitlines()[-1])
 

@@ -50,7 +50,9 @@ def loop(kube, name="tumours"):
 
 def test_kubectl_apply_leads_to_a_champion_that_answers(kube, release):
     kube.apply(LOOP, TEAM)
-    kube.until("the loop is taken up", 30, lambda: (loop(kube).get("status") or {}).get("phase"), release.namespace)
+    kube.until(
+        "the loop is taken up", 30, lambda: (loop(kube).get("status") or {}).get("phase"), release.namespace
+    )
     assert release.python(PUSH) is True
     status = kube.until("a champion", 240, lambda: champion(kube), release.namespace)
     assert status["phase"] == "Serving"
@@ -61,8 +63,10 @@ def test_kubectl_apply_leads_to_a_champion_that_answers(kube, release):
 
 
 def champion(kube):
-    status = loop(kube).get("status") or {}
-    return status if (status.get("champion") or {}).get("version") and condition(loop(kube), "Ready").get("status") == "True" else None
+    """The status once there is a champion and the resource says it is ready."""
+    found = loop(kube)
+    status, ready = found.get("status") or {}, condition(found, "Ready").get("status") == "True"
+    return status if ready and (status.get("champion") or {}).get("version") else None
 
 
 def test_kubectl_shows_what_a_person_needs(kube, release):
@@ -75,7 +79,9 @@ def test_kubectl_shows_what_a_person_needs(kube, release):
 
 
 def test_an_unknown_field_is_refused_by_name(kube, release):
-    said = kube.kubectl("apply", "-n", TEAM, "-f", "-", stdin=LOOP.replace("folds: 4", "fold: 4"), check=False)
+    said = kube.kubectl(
+        "apply", "-n", TEAM, "-f", "-", stdin=LOOP.replace("folds: 4", "fold: 4"), check=False
+    )
     assert "spec.training.fold" in said
 
 
@@ -99,10 +105,17 @@ except ApiError as error:
 
 def test_a_second_model_is_rolled_out_and_taken_back(kube, release):
     release.call("client.controller.retrain('tumours')", TEAM)
-    kube.until("the second champion", 240, lambda: loop(kube)["status"]["champion"]["version"] == 2, release.namespace)
+    kube.until(
+        "the second champion",
+        240,
+        lambda: loop(kube)["status"]["champion"]["version"] == 2,
+        release.namespace,
+    )
     assert release.python(PREDICT)["version"] == 2
     release.call("client.controller.rollback('tumours')", TEAM)
-    kube.until("the first again", 30, lambda: loop(kube)["status"]["champion"]["version"] == 1, release.namespace)
+    kube.until(
+        "the first again", 30, lambda: loop(kube)["status"]["champion"]["version"] == 1, release.namespace
+    )
     assert release.python(PREDICT)["version"] == 1
     story = release.call("list(client.registry.decisions(loop='tumours'))", TEAM)
     assert {"gate.verdict", "rollout.promoted", "rollback"} <= {item["kind"] for item in story}
@@ -111,7 +124,10 @@ def test_a_second_model_is_rolled_out_and_taken_back(kube, release):
 def test_deleting_the_resource_returns_at_once_and_takes_the_pods_away(kube, release):
     kube.kubectl("delete", "modelloop", "tumours", "-n", TEAM, timeout=10)
     kube.until(
-        "the endpoint's pods are gone", 120, lambda: not kube.get("pods", release.namespace, TRITON), release.namespace
+        "the endpoint's pods are gone",
+        120,
+        lambda: not kube.get("pods", release.namespace, TRITON),
+        release.namespace,
     )
 
 

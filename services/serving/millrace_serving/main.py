@@ -51,7 +51,6 @@ def _plane(app: FastAPI) -> Plane:
     if app.state.settings.platform == "laptop":
         return LocalPlane(app)
     from millrace_core.kubernetes import Cluster
-
     from millrace_serving.planes.cluster import ClusterPlane
 
     return ClusterPlane(app, Cluster.here())
