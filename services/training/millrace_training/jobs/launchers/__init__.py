@@ -35,7 +35,6 @@ def make(jobs: "JobController") -> Launcher:
     """The launcher for the platform that the service runs on."""
     if jobs.settings.platform == "kubernetes":
         from millrace_core.kubernetes import Cluster
-
         from millrace_training.jobs.launchers.pods import PodLauncher
 
         return PodLauncher(Cluster.here(), jobs.folder, jobs.settings)
