@@ -1,6 +1,7 @@
 """Killing any one process leaves the loop whole: it answers again, with one champion, and nothing acked is lost."""
 
 import json
+import re
 import time
 
 import psutil
@@ -43,18 +44,17 @@ def test_a_killed_data_plane_process_comes_back_with_its_revisions(platform, cli
     assert predict(client, table, patience=60)["predictions"] == before["predictions"]
 
 
+def pipeline(platform, number):
+    """Process id of a loop run's pipeline, known by the folder on its command line; None before it is there."""
+    place = re.compile(rf"{re.escape(str(platform.home / 'controller' / 'runs'))}/[^/]*-{number}-[0-9a-f]{{8}}")
+    lines = {item.pid: item.info["cmdline"] or [] for item in psutil.process_iter(["cmdline"])}
+    return next((pid for pid, line in lines.items() if any(place.fullmatch(part) for part in line)), None)
+
+
 def test_a_pipeline_that_is_killed_is_run_again_and_leaves_one_champion(platform, client, loop):
     number = client.controller.retrain(loop)["number"]
-    until(lambda: client.controller.run(loop, number)["state"] == "running")
-    folders = (platform.home / "controller" / "runs").glob(f"*-{number}")
-    marker = [str(folder) for folder in folders]
-    victims = [
-        process.pid
-        for process in psutil.process_iter(["cmdline"])
-        if any(part in marker for part in process.info["cmdline"] or [])
-    ]
-    assert victims
-    kill(victims[0])
+    until(lambda: pipeline(platform, number) is not None)
+    kill(pipeline(platform, number))
     ended = client.controller.await_run(loop, number, timeout=170)
     assert ended["attempts"] >= 2
     assert ended["state"] in ("promoted", "rejected")

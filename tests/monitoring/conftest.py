@@ -10,6 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI, HTTPException, Request, Response
 
+from millrace_monitoring.ingest import merging
 from millrace_monitoring.main import build
 from millrace_monitoring.settings import MonitoringSettings
 
@@ -102,6 +103,12 @@ class Service:
 @pytest.fixture
 def registry():
     return Registry()
+
+
+@pytest.fixture(autouse=True)
+def merging_by_hand(monkeypatch):
+    """Segments are merged when a test asks for it, not whenever two seconds are over."""
+    monkeypatch.setattr(merging, "EVERY", 3600.0)
 
 
 @pytest.fixture
