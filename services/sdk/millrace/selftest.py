@@ -38,7 +38,12 @@ def document(name: str) -> dict[str, Any]:
             "task": "binary",
             "target": "label",
             "data": {"dataset": name, "feedback": False},
-            "training": {"search": {"trials": 1}, "folds": 2, "executor": "inline"},
+            "training": {
+                "search": {"trials": 1},
+                "folds": 2,
+                "executor": "inline",
+                "limits": {"memory": "1Gi"},
+            },
         },
     }
 
@@ -53,12 +58,6 @@ def write_rows(path: Path) -> list[dict[str, Any]]:
         writer.writeheader()
         writer.writerows(labelled)
     return rows
-
-
-def require(good: bool, otherwise: str) -> None:
-    """Raises: Failed with the sentence *otherwise*."""
-    if not good:
-        raise Failed(otherwise)
 
 
 def predict(client: Millrace, name: str, row: dict[str, Any], deadline: float) -> float:
@@ -89,17 +88,17 @@ def run(client: Millrace, say: Any = print) -> None:
             path = Path(folder) / "rows.csv"
             rows = write_rows(path)
             result = push(client, name, path)
-        require(result["accepted"], f"the rows were refused: {result['report']}")
+        if not result["accepted"]:
+            raise Failed(f"the rows were refused: {result['report']}")
         tell("the rows are accepted")
         ended = client.controller.await_run(name, 1, timeout=PATIENCE)
-        require(ended["state"] == "promoted", f"the run ended {ended['state']}: {ended['message']}")
+        if ended["state"] != "promoted":
+            raise Failed(f"the run ended {ended['state']}: {ended['message']}")
         tell("a model is trained, gated and rolled out")
         high = predict(client, name, {"a": 2.0, "b": 2.0}, began + PATIENCE)
         low = predict(client, name, {"a": -2.0, "b": -2.0}, began + PATIENCE)
-        require(
-            high > 0.5 > low,
-            f"the predictions make no sense: {high} and {low}, learned from {len(rows)} rows",
-        )
+        if not high > 0.5 > low:
+            raise Failed(f"the predictions make no sense: {high} and {low}, learned from {len(rows)} rows")
         tell(f"it predicts: {high:.3f} and {low:.3f}")
     finally:
         with contextlib.suppress(ApiError):
