@@ -46,7 +46,9 @@ def test_a_killed_data_plane_process_comes_back_with_its_revisions(platform, cli
 
 def pipeline(platform, number):
     """Process id of a loop run's pipeline, known by the folder on its command line; None before it is there."""
-    place = re.compile(rf"{re.escape(str(platform.home / 'controller' / 'runs'))}/[^/]*-{number}-[0-9a-f]{{8}}")
+    place = re.compile(
+        rf"{re.escape(str(platform.home / 'controller' / 'runs'))}/[^/]*-{number}-[0-9a-f]{{8}}"
+    )
     lines = {item.pid: item.info["cmdline"] or [] for item in psutil.process_iter(["cmdline"])}
     return next((pid for pid, line in lines.items() if any(place.fullmatch(part) for part in line)), None)
 
