@@ -109,6 +109,24 @@ async def test_rows_from_the_gateway_are_logged_joined_and_judged(service):
     assert day["loss"] == pytest.approx(np.mean((2 * features["price"] - sold) ** 2), rel=1e-4)
 
 
+async def test_a_day_on_which_nothing_was_answered_holds_up_neither_its_own_nor_a_later_closing(service):
+    old = service.registry.version(1, 2.0, trained_through=START - timedelta(days=40))
+    await service.declare(monitor(old))
+    for number in range(3):
+        more = {"status": "503"} if number == 1 else {}
+        records, sold = await day_of_records(number, **more)
+        await send(service.otlp_port, records)
+        await service.labels(number, sold)
+        days = await service.closed(number + 1)
+    assert [day["rows"] for day in days] == [60, 0, 60]
+    new = service.registry.version(2, 2.0, bias=0.1, trained_through=START - timedelta(days=40))
+    await service.declare(monitor(new, [old]))
+    records, sold = await day_of_records(3, revision="sales--r2")
+    await send(service.otlp_port, records)
+    await service.labels(3, sold)
+    assert (await service.closed(4))[3]["rows"] == 60
+
+
 STRANGERS = [(), (("authorization", "Bearer nobody"),), (("authorization", "Bearer viewer-token"),)]
 
 

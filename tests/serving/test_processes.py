@@ -21,9 +21,9 @@ time.sleep(60)
 def supervised(tmp_path):
     made = []
 
-    def make(content="", code=SLEEP, marker=None):
+    def make(content="", code=SLEEP, marker=None, first=()):
         marker = marker or f"marker={tmp_path}"
-        launch = Launch([sys.executable, "-c", code, marker], {}, marker, content)
+        launch = Launch([sys.executable, "-c", code, marker], {}, marker, content, first)
         process = Supervised(
             "probe", tmp_path / "run/probe.json", tmp_path / "logs/probe.log", lambda: launch, 1.0
         )
@@ -90,6 +90,16 @@ async def test_a_process_that_dies_at_once_is_restarted_with_back_off(supervised
     assert 2 <= starts <= 4
     assert process.restarts >= 2
     assert list(BACKOFF) == sorted(BACKOFF)
+
+
+async def test_what_may_have_killed_a_process_before_it_worked_is_left_out_of_its_next_start(supervised, tmp_path):
+    told = "import pathlib, sys; pathlib.Path('told').open('a').write(f'{len(sys.argv)} ')"
+    process = supervised(code=told, first=("--extra",))
+    while process.restarts < 3:
+        await process.ensure()
+        await asyncio.sleep(0.02)
+    (heard,) = tmp_path.rglob("told")
+    assert heard.read_text().split()[:3] == ["3", "2", "2"]
 
 
 def test_records_are_private_and_nonsense_is_no_record(tmp_path):

@@ -16,6 +16,15 @@ from millrace_serving.processes import recorded
 from . import graphs
 
 
+ROW = {
+    "inputs": [
+        {"name": "distance", "datatype": "FP32", "shape": [1, 1], "data": [1.0]},
+        {"name": "origin", "datatype": "BYTES", "shape": [1, 1], "data": ["EWR"]},
+        {"name": "departed", "datatype": "INT64", "shape": [1, 1], "data": [0]},
+    ]
+}
+
+
 @pytest.fixture
 def endpoint(serving):
     name = serving.endpoint()
@@ -54,6 +63,34 @@ def test_a_killed_triton_comes_back_with_its_revisions(serving, endpoint):
     serving.wait_ready()
 
 
+def test_while_triton_starts_again_nobody_is_told_that_there_is_no_such_model(serving, endpoint):
+    url = f"{serving.gateway()['inference_url']}/v2/models/{endpoint}/infer"
+    pid, said, began = serving.record("triton").pid, [], time.monotonic()
+    os.kill(pid, signal.SIGKILL)
+    with httpx.Client() as http:
+        while said[-5:] != [200] * 5 or serving.record("triton").pid == pid:
+            assert time.monotonic() - began < 30, said
+            said.append(http.post(url, json=ROW).status_code)
+            time.sleep(0.005)
+    assert set(said) <= {200, 503}
+
+
+def test_a_file_that_changed_on_the_disk_is_fetched_again_when_triton_loads_it_by_itself(serving, endpoint):
+    folder = serving.home / "serving" / "triton" / "models"
+    (placed,) = folder.glob(f"{endpoint}--*/1/model.onnx")
+    good = placed.read_bytes()
+    placed.write_bytes(graphs.graph(77.0))
+    pid = serving.record("triton").pid
+    os.kill(pid, signal.SIGKILL)
+    began = time.monotonic()
+    while placed.read_bytes() != good:
+        assert time.monotonic() - began < 30
+        time.sleep(0.05)
+    until_answered(serving, endpoint)
+    serving.wait_ready()
+    assert serving.predict(endpoint).json()["predictions"] == [205.0]
+
+
 def test_a_killed_envoy_comes_back_and_its_counts_are_kept(serving, endpoint):
     time.sleep(1.2)
     before = serving.gateway()
@@ -75,18 +112,11 @@ def test_a_dead_stub_is_healed_by_unload_and_load(serving, endpoint):
 
 def test_without_serving_the_data_plane_answers_and_is_adopted_afterwards(serving, endpoint):
     url = f"{serving.gateway()['inference_url']}/v2/models/{endpoint}/infer"
-    body = {
-        "inputs": [
-            {"name": "distance", "datatype": "FP32", "shape": [1, 1], "data": [1.0]},
-            {"name": "origin", "datatype": "BYTES", "shape": [1, 1], "data": ["EWR"]},
-            {"name": "departed", "datatype": "INT64", "shape": [1, 1], "data": [0]},
-        ]
-    }
     processes = {name: serving.record(name) for name in ("triton", "envoy")}
     counted = serving.gateway()["requests"]
     serving.kill()
     for _ in range(20):
-        assert httpx.post(url, json=body).json()["outputs"][0]["data"] == [9.0]
+        assert httpx.post(url, json=ROW).json()["outputs"][0]["data"] == [9.0]
         time.sleep(0.05)
     serving.start()
     assert {name: serving.record(name) for name in processes} == processes

@@ -61,6 +61,8 @@ class Graphs:
             columns: values of shape (rows,) by tensor name; a tensor that is not there is missing in every row.
         Returns: float64 of shape (rows,); NaN where the graph answers NaN.
         """
+        if rows == 0:
+            return np.empty(0)
         session = self._sessions[digest]
         feeds = {item.name: _feed(item, columns, rows) for item in session.get_inputs()}
         answer = session.run(None, feeds)[0]

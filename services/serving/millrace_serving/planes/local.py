@@ -105,6 +105,7 @@ class LocalPlane(Plane):
     async def keep_models(self) -> None:
         if not (self.triton_process.running and await self.triton.live()):
             return
+        self.triton_process.works()
         await self.models.keep(self.read_wanted, lambda: set(self.busy))
 
     async def load(self, item: Wanted) -> None:

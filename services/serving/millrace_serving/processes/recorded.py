@@ -34,6 +34,11 @@ def alive(record: Record) -> bool:
     return started(record.pid) == record.started
 
 
+def age(record: Record) -> float:
+    """Seconds since the process was started."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - record.started / os.sysconf("SC_CLK_TCK")
+
+
 def read(path: Path) -> Record | None:
     """The record in *path*, or None when there is none or it cannot be read."""
     try:

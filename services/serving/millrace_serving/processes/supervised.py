@@ -28,6 +28,8 @@ class Launch:
     marker: str
     """Part of the command line that no other process has."""
     content: str = ""
+    first: tuple[str, ...] = ()
+    """More arguments, of no weight for adoption; a process that died before it worked goes without them."""
 
     @property
     def digest(self) -> str:
@@ -52,6 +54,7 @@ class Supervised:
     restarts: int = 0
     _born: float = 0.0
     _row: int = 0
+    _proved: bool = True
     _not_before: float = 0.0
     _child: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
@@ -59,12 +62,16 @@ class Supervised:
     def running(self) -> bool:
         return self.record is not None and recorded.alive(self.record)
 
+    def works(self) -> None:
+        """Its owner has seen it work: how it was started is not what it will die of."""
+        self._proved = True
+
     async def adopt(self) -> bool:
         """Take over the process of the last run if it fits; end every other leftover. True if adopted."""
         wanted = await asyncio.to_thread(self.launch)
         found = recorded.read(self.record_path)
         if found is not None and recorded.alive(found) and found.digest == wanted.digest:
-            self.record, self._born = found, time.monotonic()
+            self.record, self._born = found, time.monotonic() - recorded.age(found)
             log.info("adopted", process=self.name, pid=found.pid)
         await asyncio.to_thread(self._end_strangers, wanted.marker)
         return self.record is not None
@@ -103,11 +110,12 @@ class Supervised:
 
     async def _start(self) -> None:
         launch = await asyncio.to_thread(self.launch)
+        first, self._proved = launch.first if self._proved else (), False
         self.log_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = self.log_path.exists() and self.log_path.stat().st_size > LOG_BYTES
         with self.log_path.open("wb" if fresh else "ab") as output:
             child = subprocess.Popen(  # noqa: ASYNC220 - a fork takes a millisecond, and we want its pid at once
-                launch.argv,
+                [*launch.argv, *first],
                 env=launch.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

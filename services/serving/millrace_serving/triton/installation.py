@@ -8,6 +8,7 @@ from pathlib import Path
 from millrace_serving.processes.supervised import Launch, inherited
 from millrace_serving.settings import ServingSettings
 from millrace_serving.triton.manifests import arguments
+from millrace_serving.triton.repository import folder, placed
 
 
 class NotInstalled(RuntimeError):
@@ -62,11 +63,15 @@ def sweep_shared_memory(prefix: str) -> None:
 
 
 def launch(settings: ServingSettings, ports: dict[str, int]) -> Launch:
-    """How this installation starts Triton."""
+    """How this installation starts Triton.
+
+    It opens its door when the revisions that lie in its repository are loaded, so that after a crash nobody is told
+    that there is no such model.
+    """
     environment = settings.triton_environment
     source = files(environment)
     backends = link_backend(environment, settings.folder / "triton" / "backends")
-    repository = settings.folder / "triton" / "models"
+    repository = folder(settings)
     repository.mkdir(parents=True, exist_ok=True)
     argv = arguments(
         source / "bin" / "tritonserver",
@@ -80,4 +85,5 @@ def launch(settings: ServingSettings, ports: dict[str, int]) -> Launch:
     )
     variables = inherited(VIRTUAL_ENV=str(environment), OMP_NUM_THREADS="1")
     variables["PATH"] = f"{environment / 'bin'}:{variables.get('PATH', '')}"
-    return Launch(argv, variables, marker=f"--id={identity(settings)}")
+    known = tuple(f"--load-model={name}" for name in sorted(placed(settings)))
+    return Launch(argv, variables, marker=f"--id={identity(settings)}", first=known)

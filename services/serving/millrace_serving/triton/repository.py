@@ -1,6 +1,7 @@
 """Triton's model repository: one folder per revision with the graph, the configuration and the runner."""
 
 import hashlib
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 from millrace_serving.settings import ServingSettings
 from millrace_serving.triton.manifests import config_text
 
+DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 RUNNER = Path(__file__).with_name("python_model.py")
 
 
@@ -75,10 +77,15 @@ def remove(settings: ServingSettings, name: str) -> None:
     shutil.rmtree(folder(settings) / name, ignore_errors=True)
 
 
-def names(settings: ServingSettings) -> set[str]:
-    """The revisions that lie in the repository."""
-    place = folder(settings)
-    return {path.name for path in place.iterdir()} if place.exists() else set()
+def placed(settings: ServingSettings) -> set[str]:
+    """The revisions that lie whole in the repository: the configuration, written last, names the graph's digest."""
+    return {path.parent.name for path in folder(settings).glob("*/config.pbtxt") if _whole(path)}
+
+
+def _whole(config: Path) -> bool:
+    named = DIGEST.search(config.read_text(errors="replace"))
+    graph = config.parent / "1" / "model.onnx"
+    return named is not None and graph.exists() and _digest(graph.read_bytes()) == named[0]
 
 
 def _digest(data: bytes) -> str:
