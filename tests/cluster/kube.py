@@ -89,11 +89,14 @@ class Kubernetes:
         return f"{pods}\n{events[-3000:]}"
 
     def ready(self, namespace: str, selector: str = "") -> bool:
-        """Whether every pod that is not an ended Job's is Ready, and there is one."""
-        pods = [
-            pod for pod in self.get("pods", namespace, selector) if pod["status"].get("phase") != "Succeeded"
-        ]
+        """Whether every pod that is kept running, which those of Jobs are not, is Ready, and there is one."""
+        pods = [pod for pod in self.get("pods", namespace, selector) if _is_kept(pod)]
         return bool(pods) and all(_is_ready(pod) for pod in pods)
+
+
+def _is_kept(pod: dict[str, Any]) -> bool:
+    owners = {owner["kind"] for owner in pod["metadata"].get("ownerReferences", [])}
+    return bool(owners & {"ReplicaSet", "StatefulSet", "DaemonSet"})
 
 
 def _is_ready(pod: dict[str, Any]) -> bool:
