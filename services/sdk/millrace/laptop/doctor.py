@@ -15,6 +15,7 @@ from typing import Literal
 import httpx
 import psutil
 
+from millrace.interpreter import library_path
 from millrace.laptop import stopping
 
 GIB = 2**30
@@ -108,7 +109,8 @@ def _libpython() -> Finding:
         return Finding(
             "libpython", "bad", f"no Triton stub for Python {tag or '?'}", "set up with Python 3.11 or 3.12"
         )
-    needed = _output([str(stub)], LD_TRACE_LOADED_OBJECTS="1")
+    beside = library_path(os.environ.get("LD_LIBRARY_PATH"))
+    needed = _output([str(stub)], LD_TRACE_LOADED_OBJECTS="1", **beside)
     lines = [line.strip() for line in needed.splitlines()]
     missing = [line.split()[0] for line in lines if line.endswith("not found")]
     found = next((line for line in lines if line.startswith("libpython")), "no libpython is needed")

@@ -5,6 +5,7 @@ import secrets
 import sys
 from pathlib import Path
 
+from millrace.interpreter import library_path
 from millrace_serving.processes.supervised import Launch, inherited
 from millrace_serving.settings import ServingSettings
 from millrace_serving.triton.manifests import arguments
@@ -84,6 +85,7 @@ def launch(settings: ServingSettings, ports: dict[str, int]) -> Launch:
         settings.triton_threads,
     )
     variables = inherited(VIRTUAL_ENV=str(environment), OMP_NUM_THREADS="1")
+    variables |= library_path(variables.get("LD_LIBRARY_PATH"))
     variables["PATH"] = f"{environment / 'bin'}:{variables.get('PATH', '')}"
     known = tuple(f"--load-model={name}" for name in sorted(placed(settings)))
     return Launch(argv, variables, marker=f"--id={identity(settings)}", first=known)
