@@ -84,9 +84,10 @@ class Kubernetes:
 
     def words(self, namespace: str) -> str:
         """What the pods and the last events of a namespace say."""
-        pods = self.kubectl("get", "pods", "-n", namespace, "-o", "wide", check=False)
+        living = "status.phase!=Succeeded"
+        pods = self.kubectl("get", "pods", "-n", namespace, "--field-selector", living, check=False)
         events = self.kubectl("get", "events", "-n", namespace, "--sort-by=.lastTimestamp", check=False)
-        return f"{pods}\n{events[-3000:]}"
+        return f"{pods}\n{events[-2000:]}"
 
     def ready(self, namespace: str, selector: str = "") -> bool:
         """Whether every pod that is kept running, which those of Jobs are not, is Ready, and there is one."""

@@ -49,6 +49,24 @@ class Release:
                 "all pods Ready", 240, lambda: self.kube.ready(self.namespace, MINE), self.namespace
             )
 
+    def pods(self, component: str) -> list[dict[str, Any]]:
+        """The pods of one component that are not being deleted, by name; also those made at run time."""
+        found = self.kube.get("pods", self.namespace, f"app.kubernetes.io/component={component}")
+        living = [pod for pod in found if pod["metadata"].get("deletionTimestamp") is None]
+        return sorted(living, key=lambda pod: str(pod["metadata"]["name"]))
+
+    def names(self, component: str, running: bool = False) -> list[str]:
+        """Names of a component's pods; with *running*, of those whose containers run."""
+        return [
+            pod["metadata"]["name"]
+            for pod in self.pods(component)
+            if not running or pod["status"].get("phase") == "Running"
+        ]
+
+    def ready(self) -> bool:
+        """Whether every pod that is kept running is Ready."""
+        return self.kube.ready(self.namespace)
+
     def uninstall(self) -> None:
         self.kube.helm("uninstall", NAME, "-n", self.namespace)
 

@@ -52,7 +52,9 @@ async def world(tmp_path, monkeypatch):
         async with httpx.AsyncClient(
             transport=transport, base_url="http://localhost", headers=headers, timeout=60
         ) as client:
-            yield SimpleNamespace(client=client, cluster=cluster, triton=triton, neighbours=neighbours)
+            yield SimpleNamespace(
+                client=client, cluster=cluster, triton=triton, neighbours=neighbours, settings=settings
+            )
         gateway.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await gateway
@@ -122,11 +124,34 @@ async def test_an_image_that_cannot_be_pulled_aborts_the_rollout_with_that_reaso
     assert done["state"] == "aborted"
     assert done["reason"] == (
         "Version 1 was refused: not every pod answered within 60 s: "
-        "the image example/triton:1 cannot be pulled: not found."
+        "ImagePullBackOff: the image example/triton:1 cannot be pulled: not found."
     )
     async with asyncio.timeout(5):
         while world.cluster.names("Deployment"):
             await asyncio.sleep(0.05)
+
+
+async def test_an_endpoint_tells_what_its_candidate_waits_for_before_the_wait_is_over(world):
+    words = "0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": words}
+    pending, ready = {"phase": "Pending", "conditions": [condition]}, world.cluster.born
+    world.cluster.born = lambda pod: pod.update(status=dict(pending))
+    loading = asyncio.create_task(rollout(world))
+
+    async def waits():
+        answer = await world.client.get("/v1/endpoints/flights")
+        revisions = answer.json()["revisions"] if answer.status_code == 200 else []
+        return revisions and revisions[0]["waiting"]
+
+    async with asyncio.timeout(5):
+        while not (told := await waits()):
+            await asyncio.sleep(0.05)
+    assert told == {"reason": "Unschedulable", "message": f"its pod cannot be scheduled: {words}"}
+    for key, pod in world.cluster.objects.items():
+        if key[0] == "Pod" and key[2].startswith("flights"):
+            ready(pod)
+    assert (await loading)["state"] == "promoted"
+    assert await waits() is None
 
 
 async def test_retired_revisions_lose_their_pods_and_the_stable_one_keeps_them(world):
@@ -137,6 +162,29 @@ async def test_retired_revisions_lose_their_pods_and_the_stable_one_keeps_them(w
     async with asyncio.timeout(5):
         while world.cluster.names("Deployment") != ["flights-r2"]:
             await asyncio.sleep(0.05)
+
+
+async def test_a_revision_that_only_stands_by_has_one_pod_until_one_goes_back_to_it(world):
+    def pods():
+        return [
+            world.cluster.objects["Deployment", "work", f"flights-r{n}"]["spec"]["replicas"] for n in (1, 2)
+        ]
+
+    async def become(expected):
+        async with asyncio.timeout(5):
+            while pods() != expected:
+                await asyncio.sleep(0.05)
+
+    world.settings.triton_replicas = 2
+    assert (await rollout(world, 1))["state"] == "promoted"
+    assert (await rollout(world, 2))["state"] == "promoted"
+    await become([1, 2])
+    answer = await world.client.post(
+        "/v1/endpoints/flights:rollback",
+        json={"version": 1, "reason": "it is better", "loop": "flights", "key": "back"},
+    )
+    assert answer.status_code == 200, answer.text
+    await become([2, 1])
 
 
 async def test_a_gateway_without_gateways_is_a_problem_that_is_told(world):

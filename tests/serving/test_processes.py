@@ -92,7 +92,9 @@ async def test_a_process_that_dies_at_once_is_restarted_with_back_off(supervised
     assert list(BACKOFF) == sorted(BACKOFF)
 
 
-async def test_what_may_have_killed_a_process_before_it_worked_is_left_out_of_its_next_start(supervised, tmp_path):
+async def test_what_may_have_killed_a_process_before_it_worked_is_left_out_of_its_next_start(
+    supervised, tmp_path
+):
     told = "import pathlib, sys; pathlib.Path('told').open('a').write(f'{len(sys.argv)} ')"
     process = supervised(code=told, first=("--extra",))
     while process.restarts < 3:

@@ -224,22 +224,30 @@ TOLD = 'Triton does not load it: Internal: InvalidGraph: \\("", NoSuchOp\\), no 
 
 
 @pytest.mark.parametrize(
-    ("status", "words"),
+    ("reason", "status", "words"),
     [
         (
+            "ImagePullBackOff",
             {"containerStatuses": [container(state=BACK_OFF)]},
             "image example/triton:1 cannot be pulled: Back-off",
         ),
-        ({"conditions": [UNSCHEDULABLE]}, "cannot be scheduled: 0/3 nodes .* Insufficient nvidia.com/gpu"),
         (
+            "Unschedulable",
+            {"conditions": [UNSCHEDULABLE]},
+            "cannot be scheduled: 0/3 nodes .* Insufficient nvidia.com/gpu",
+        ),
+        (
+            "LoadFailed",
             {"containerStatuses": [container(state=CRASHED, lastState=ended(1, LOAD_ERROR), restartCount=1)]},
             f"{TOLD}$",
         ),
         (
+            "OutOfMemory",
             {"containerStatuses": [container(state=CRASHED, lastState=OUT_OF_MEMORY, restartCount=1)]},
             "triton ran out of memory, 2 times",
         ),
         (
+            "FetchFailed",
             {
                 "initContainerStatuses": [
                     container("fetch", state=ended(1, "the registry cannot be read: 503\n"))
@@ -249,12 +257,15 @@ TOLD = 'Triton does not load it: Internal: InvalidGraph: \\("", NoSuchOp\\), no 
         ),
     ],
 )
-async def test_what_keeps_pods_from_answering_is_told_and_after_the_deadline_final(world, status, words):
+async def test_what_keeps_pods_from_answering_is_told_and_after_the_deadline_final(
+    world, reason, status, words
+):
     stuck(world, **status)
     with pytest.raises(NotYet, match=words):
         await world.revisions.load(revision(1))
+    assert world.revisions.waiting("flights--r1").reason == reason
     world.settings.pod_seconds = -10
-    with pytest.raises(LoadFailed, match=words):
+    with pytest.raises(LoadFailed, match=f"{reason}: .*{words}"):
         await world.revisions.load(revision(1))
 
 
@@ -307,6 +318,10 @@ async def test_a_quota_that_refuses_pods_is_told(world):
     world.cluster.apply = None
     with pytest.raises(NotYet, match="its pods are refused: exceeded quota: team-a"):
         await world.revisions.load(revision(1))
+    assert world.revisions.waiting("flights--r1").reason == "QuotaExceeded"
+    world.candidates, world.cluster.apply = [], FakeCluster.apply.__get__(world.cluster)
+    await keep(world)
+    assert world.revisions.waiting("flights--r1") is None
 
 
 async def test_revisions_belong_to_the_account_of_their_pods_and_go_with_it(world):

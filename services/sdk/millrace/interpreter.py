@@ -13,6 +13,6 @@ def library_folder() -> Path | None:
 
 
 def library_path(before: str | None) -> dict[str, str]:
-    """LD_LIBRARY_PATH with that folder behind what stands *before*, as environment; empty if there is nothing to add."""
+    """LD_LIBRARY_PATH with that folder behind what stands *before*; empty if there is nothing to add."""
     folder = library_folder()
     return {} if folder is None else {"LD_LIBRARY_PATH": ":".join(filter(None, (before, str(folder))))}

@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from fastapi import FastAPI
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from millrace_core.waiting import Waiting
 from millrace_serving.endpoints import queries as endpoints
 from millrace_serving.endpoints.wire import split, wanted
 from millrace_serving.envoy import counters
@@ -96,6 +97,10 @@ class Plane(ABC):
         """What people should know about the data plane now."""
         return self.publisher.problem
 
+    def waiting(self, name: str) -> Waiting | None:
+        """What keeps the pods of a revision from answering, where there are pods."""
+        return None
+
     async def read_wanted(self) -> list[Wanted]:
         """Every ready revision of every live endpoint, the stable ones first."""
         async with self.app.state.readers() as session:
@@ -104,8 +109,13 @@ class Plane(ABC):
     async def _wanted(self, session: AsyncSession) -> list[Wanted]:
         pairs = await endpoints.ready(session)
         stable = [pair for pair in pairs if pair[0].stable == pair[1].number]
-        others = [pair for pair in pairs if pair[0].stable != pair[1].number]
-        return [wanted(endpoint, revision) for endpoint, revision in (*stable, *others)]
+        rising = {(one.project, one.endpoint, one.revision) for one in await rollouts.all_in_flight(session)}
+        others = [
+            wanted(endpoint, revision, (endpoint.project, endpoint.name, revision.number) not in rising)
+            for endpoint, revision in pairs
+            if endpoint.stable != revision.number
+        ]
+        return [*(wanted(endpoint, revision) for endpoint, revision in stable), *others]
 
     async def read_candidates(self) -> list[Wanted]:
         """The revisions that rollouts in flight wait for."""

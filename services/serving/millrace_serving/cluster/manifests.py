@@ -61,7 +61,7 @@ def service(settings: ServingSettings, item: Wanted) -> Part:
 def deployment(settings: ServingSettings, item: Wanted) -> Part:
     """The pods of a revision; an old one goes only after a new one has been ready for a while."""
     spec: Part = {
-        "replicas": settings.triton_replicas,
+        "replicas": replicas(settings, item.standby),
         "minReadySeconds": STEADY_SECONDS,
         "revisionHistoryLimit": 1,
         "progressDeadlineSeconds": max(60, int(settings.pod_seconds)),
@@ -81,11 +81,10 @@ def deployment(settings: ServingSettings, item: Wanted) -> Part:
     }
 
 
-def replicas(settings: ServingSettings) -> int:
-    """Fewest pods that a revision has."""
-    return (
-        settings.triton_autoscaling.min_replicas if settings.triton_autoscaling else settings.triton_replicas
-    )
+def replicas(settings: ServingSettings, standby: bool = False) -> int:
+    """Fewest pods that a revision has; one that only stands by has one."""
+    scaling = settings.triton_autoscaling
+    return 1 if standby else scaling.min_replicas if scaling else settings.triton_replicas
 
 
 def _apart(settings: ServingSettings, item: Wanted) -> Part:
@@ -110,7 +109,7 @@ def autoscaler(settings: ServingSettings, item: Wanted, scaling: Scaling) -> Par
         "metadata": metadata,
         "spec": {
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": metadata["name"]},
-            "minReplicas": scaling.min_replicas,
+            "minReplicas": replicas(settings, item.standby),
             "maxReplicas": max(scaling.min_replicas, scaling.max_replicas),
             "metrics": [{"type": "Pods", "pods": metric}],
             "behavior": {"scaleDown": {"stabilizationWindowSeconds": 300}},

@@ -5,18 +5,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from millrace_core.waiting import (
+    NO_CONTAINER,
+    NO_IMAGE,
+    OUT_OF_MEMORY,
+    UNSCHEDULABLE,
+    Waiting,
+    newest,
+    told,
+    waiting,
+)
 from millrace_serving.triton.client import TRACEBACK
 from millrace_serving.triton.fetch import HOPELESS
 
 Part = Mapping[str, Any]
-NO_IMAGE = (
-    "ImagePullBackOff",
-    "ErrImagePull",
-    "ErrImageNeverPull",
-    "InvalidImageName",
-    "RegistryUnavailable",
-)
-NO_CONTAINER = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError")
 LONGEST = 400
 OFTEN = 2
 LOAD = re.compile(r"failed to load '[^']*' version \d+: (.*)")
@@ -25,10 +27,16 @@ LOAD = re.compile(r"failed to load '[^']*' version \d+: (.*)")
 
 @dataclass(frozen=True)
 class Trouble:
-    """What keeps a pod from answering. *hopeless*: waiting will not mend it."""
+    """What keeps a pod from answering, in a CamelCase word and in a sentence. *hopeless*: waiting will not mend it."""
 
+    reason: str
     text: str
     hopeless: bool = False
+
+    @property
+    def waiting(self) -> Waiting:
+        """The same for who asks why it takes so long."""
+        return waiting(self.reason, self.text)
 
 
 def ready(pod: Part) -> bool:
@@ -46,7 +54,8 @@ def of_deployment(deployment: Part | None) -> Trouble | None:
     refused = _condition(deployment or {}, "ReplicaFailure")
     if refused.get("status") != "True":
         return None
-    return Trouble(f"its pods are refused: {_line(refused.get('message', ''))}")
+    why = told(refused.get("reason") or "FailedCreate", refused.get("message", ""))
+    return Trouble(why.reason, f"its pods are refused: {why.message}")
 
 
 def of_pods(pods: Iterable[Part], events: Mapping[str, Iterable[Part]]) -> Trouble | None:
@@ -63,12 +72,13 @@ def _of_pod(pod: Part, events: Iterable[Part]) -> Trouble | None:
     status = pod.get("status", {})
     scheduled = _condition(pod, "PodScheduled")
     if scheduled.get("status") == "False":
-        words = (
-            "cannot be scheduled" if scheduled.get("reason") == "Unschedulable" else "waits for scheduling"
-        )
-        return Trouble(f"its pod {words}: {_line(scheduled.get('message', ''))}")
+        reason = scheduled.get("reason") or UNSCHEDULABLE
+        words = "cannot be scheduled" if reason == UNSCHEDULABLE else "waits for scheduling"
+        return Trouble(reason, f"its pod {words}: {_line(scheduled.get('message', ''))}")
     if status.get("phase") == "Failed" and status.get("reason"):
-        return Trouble(f"its pod ended ({status['reason']}): {_line(status.get('message', ''))}")
+        return Trouble(
+            status["reason"], f"its pod ended ({status['reason']}): {_line(status.get('message', ''))}"
+        )
     containers = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
     found = next((trouble for item in containers if (trouble := _of_container(item))), None)
     return found or _of_events(events)
@@ -78,9 +88,9 @@ def _of_container(item: Part) -> Trouble | None:
     waiting = item.get("state", {}).get("waiting", {})
     reason, message = waiting.get("reason", ""), waiting.get("message", "")
     if reason in NO_IMAGE:
-        return Trouble(f"the image {item.get('image', '')} cannot be pulled: {_line(message)}")
+        return Trouble(reason, f"the image {item.get('image', '')} cannot be pulled: {_line(message)}")
     if reason in NO_CONTAINER:
-        return Trouble(f"the container {item['name']} cannot be made: {_line(message)}")
+        return Trouble(reason, f"the container {item['name']} cannot be made: {_line(message)}")
     ended = item.get("state", {}).get("terminated") or item.get("lastState", {}).get("terminated") or {}
     if item.get("ready") or not ended or ended.get("exitCode") == 0:
         return None
@@ -90,21 +100,21 @@ def _of_container(item: Part) -> Trouble | None:
 def _ended(item: Part, ended: Part, restarts: int) -> Trouble:
     """Why a container ended; what ended it OFTEN times in a row will do so again."""
     log = str(ended.get("message", ""))
-    told = said(log) or f"exit status {ended.get('exitCode')}"
+    last = said(log) or f"exit status {ended.get('exitCode')}"
     if ended.get("reason") == "OOMKilled":
-        return Trouble(f"{item['name']} ran out of memory, {restarts + 1} times", restarts >= OFTEN)
+        words = f"{item['name']} ran out of memory, {restarts + 1} times"
+        return Trouble(OUT_OF_MEMORY, words, restarts >= OFTEN)
     if item["name"] == "fetch":
-        return Trouble(f"its graph cannot be fetched: {told}", ended.get("exitCode") == HOPELESS)
-    return Trouble(f"Triton does not load it: {told}", bool(LOAD.search(log)) and restarts >= OFTEN)
+        words = f"its graph cannot be fetched: {last}"
+        return Trouble("FetchFailed", words, ended.get("exitCode") == HOPELESS)
+    words, hopeless = f"Triton does not load it: {last}", bool(LOAD.search(log)) and restarts >= OFTEN
+    return Trouble("LoadFailed", words, hopeless)
 
 
 def _of_events(events: Iterable[Part]) -> Trouble | None:
     """The last warning about a pod that has not even begun."""
-    warnings = [item for item in events if item.get("type") == "Warning"]
-    newest = max(
-        warnings, key=lambda item: str(item.get("lastTimestamp") or item.get("eventTime") or ""), default=None
-    )
-    return None if newest is None else Trouble(f"{newest.get('reason')}: {_line(newest.get('message', ''))}")
+    found = newest([item for item in events if item.get("type") == "Warning"])
+    return None if found is None else Trouble(found.reason, str(found))
 
 
 def said(log: str) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from millrace_core.errors import BadInput
 from millrace_core.log import log
+from millrace_core.waiting import Waiting
 from millrace_serving.cluster import manifests, names, reasons
 from millrace_serving.cluster.manifests import KINDS, SPEC
 from millrace_serving.cluster.probing import Prober
@@ -55,6 +56,8 @@ class Revisions:
         self.prober = Prober(settings.probe_seconds)
         self.sights: dict[str, Sight] = {}
         """Of the revisions that should serve, at the last pass."""
+        self.loading: dict[str, Sight] = {}
+        """Of the candidates, at the last look."""
         self.restarts = 0
         """How often containers of the present pods were started again."""
         self.seen = False
@@ -71,6 +74,7 @@ class Revisions:
         """
         found = await self._found()
         waiting, serving = await candidates(), await wanted()
+        self.loading = {item.name: seen for item in waiting if (seen := self.loading.get(item.name))}
         kept = {names.object_name(i.project, i.endpoint, i.number) for i in (*waiting, *serving)} | busy()
         owner = await self._owner()
         acts = [self.ensure(item, owner, found) for item in (*serving, *waiting)]
@@ -209,6 +213,11 @@ class Revisions:
         await self.cluster.event(dict(pod), "WrongAnswer", words, warning=True)
         await self.cluster.delete("Pod", name, self.namespace)
 
+    def waiting(self, name: str) -> Waiting | None:
+        """What keeps the pods of the revision *name* from answering, when it was looked at last."""
+        sight = self.loading.get(name) or self.sights.get(name)
+        return None if sight is None or sight.trouble is None else sight.trouble.waiting
+
     async def load(self, item: Wanted) -> None:
         """Make a candidate, and wait a while until every pod of it answers its golden rows.
 
@@ -227,6 +236,7 @@ class Revisions:
                 "apps/v1",
             )
             sight = await self._look(item, deployment, await self._pods(self._identity(item)))
+            self.loading[item.name] = sight
             if sight.complete:
                 return
             self._give_up(sight, deployment)
@@ -241,8 +251,14 @@ class Revisions:
         if sight.trouble is not None and sight.trouble.hopeless:
             raise LoadFailed(sight.trouble.text)
         if deployment is not None and _age(deployment) > self.settings.pod_seconds:
-            why = sight.trouble.text if sight.trouble else "its pods do not become ready"
+            why = _told(sight.trouble) if sight.trouble else "its pods do not become ready"
             raise LoadFailed(f"not every pod answered within {self.settings.pod_seconds:.0f} s: {why}")
+
+
+def _told(trouble: Trouble) -> str:
+    """In a sentence that names the reason."""
+    reason = trouble.waiting.reason
+    return trouble.text if reason in trouble.text else f"{reason}: {trouble.text}"
 
 
 def _key(manifest: Part) -> tuple[str, str]:

@@ -35,6 +35,15 @@ class EndpointWrite(BaseModel):
     timezone: TimeZone = Field(default="UTC", description="IANA name; it cuts the days.")
 
 
+class WaitingRead(BaseModel):
+    """What keeps a revision's pods from answering."""
+
+    reason: str = Field(
+        description="In one CamelCase word, like Unschedulable, ImagePullBackOff, OutOfMemory."
+    )
+    message: str = Field(description="In a sentence.")
+
+
 class RevisionRead(BaseModel):
     """One loaded model version."""
 
@@ -44,6 +53,7 @@ class RevisionRead(BaseModel):
     digest: Digest = Field(description="Digest of the ONNX graph.")
     state: Loaded
     reason: str = Field(description="Why it failed; empty otherwise.")
+    waiting: WaitingRead | None = Field(description="What its pods wait for, if they do not answer.")
     weight: int = Field(description="Its share of the traffic, of 10,000.")
 
 

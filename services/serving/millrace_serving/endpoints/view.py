@@ -9,7 +9,10 @@ from millrace_serving.endpoints import queries
 from millrace_serving.endpoints.wire import revision_name, shares, wire_name
 from millrace_serving.rollouts import queries as rollouts
 from millrace_serving.rollouts.view import read
-from millrace_serving.tables import Endpoint
+from millrace_serving.rollouts.states import Loaded
+from millrace_serving.tables import Endpoint, Revision
+
+WANTED = (Loaded.LOADING, Loaded.READY)
 
 
 async def view(session: AsyncSession, app: FastAPI, endpoint: Endpoint) -> dict[str, Any]:
@@ -26,20 +29,24 @@ async def view(session: AsyncSession, app: FastAPI, endpoint: Endpoint) -> dict[
         "mode": endpoint.mode,
         "timezone": endpoint.timezone,
         "url": f"{app.state.plane.inference_url}/v2/models/{wire}/infer" if live else None,
-        "revisions": [
-            {
-                "number": item.number,
-                "name": revision_name(item.project, item.endpoint, item.number),
-                "version": item.version,
-                "digest": item.digest,
-                "state": item.state,
-                "reason": item.reason,
-                "weight": weights.get(item.number, 0),
-            }
-            for item in revisions
-        ],
+        "revisions": [_revision(app, item, weights.get(item.number, 0)) for item in revisions],
         "stable": endpoint.stable,
         "stable_version": next((r.version for r in revisions if r.number == endpoint.stable), None),
         "event_time": endpoint.event_time,
         "rollout": None if latest is None else read(latest),
+    }
+
+
+def _revision(app: FastAPI, item: Revision, weight: int) -> dict[str, Any]:
+    name = revision_name(item.project, item.endpoint, item.number)
+    waits = app.state.plane.waiting(name) if app.state.plane and item.state in WANTED else None
+    return {
+        "number": item.number,
+        "name": name,
+        "version": item.version,
+        "digest": item.digest,
+        "state": item.state,
+        "reason": item.reason,
+        "waiting": None if waits is None else waits.json(),
+        "weight": weight,
     }

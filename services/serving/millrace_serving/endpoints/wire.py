@@ -17,7 +17,7 @@ def revision_name(project: str, endpoint: str, number: int) -> str:
     return f"{wire_name(project, endpoint)}--r{number}"
 
 
-def wanted(endpoint: Endpoint, revision: Revision) -> Wanted:
+def wanted(endpoint: Endpoint, revision: Revision, standby: bool = False) -> Wanted:
     """A revision as Triton must load it."""
     return Wanted(
         name=revision_name(endpoint.project, endpoint.name, revision.number),
@@ -32,6 +32,7 @@ def wanted(endpoint: Endpoint, revision: Revision) -> Wanted:
         loop=revision.loop,
         run=revision.run,
         placement=revision.placement,
+        standby=standby,
     )
 
 

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
+from millrace_core.waiting import Waiting
 from millrace_serving.cluster import names
 from millrace_serving.cluster.gateways import Gateways
 from millrace_serving.cluster.revisions import Revisions
@@ -63,6 +64,9 @@ class ClusterPlane(Plane):
 
     async def load(self, item: Wanted) -> None:
         await self.revisions.load(item)
+
+    def waiting(self, name: str) -> Waiting | None:
+        return self.revisions.waiting(name)
 
     async def counts(self) -> dict[str, dict[str, int]]:
         return await self.gateway_pods.counts()

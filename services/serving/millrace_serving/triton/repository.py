@@ -32,6 +32,8 @@ class Wanted:
     run: int | None = None
     placement: Mapping[str, Any] = field(default_factory=dict)
     """Where its pods should run: nodeSelector, tolerations, resources and the like, as Kubernetes writes them."""
+    standby: bool = False
+    """Loaded only so that one can go back to it at once: it gets no traffic, so one pod will do."""
 
 
 class WrongBytes(Exception):

@@ -1,0 +1,58 @@
+"""What is installed can be taken away and put back: only volumes stay, and the loop goes on where it was."""
+
+import pytest
+from tests.cluster import test_story as story
+from tests.cluster.release import MINE, NAME
+
+pytestmark = pytest.mark.timeout(900)
+TEAM = story.TEAM
+KINDS = (
+    "deployments,statefulsets,replicasets,pods,jobs,services,configmaps,serviceaccounts,roles,rolebindings,"
+    "networkpolicies,poddisruptionbudgets"
+)
+DECISIONS = "[item['id'] for item in client.registry.decisions(loop='tumours')]"
+
+
+@pytest.fixture(scope="module")
+def loop(kube, release):
+    """A loop with a champion."""
+    kube.apply(story.LOOP, TEAM)
+    kube.until("the loop is taken up", 30, lambda: (story.loop(kube).get("status") or {}).get("phase"))
+    if not release.call("client.registry.datasets()", TEAM):
+        assert release.python(story.PUSH) is True
+    return kube.until("a champion", 240, lambda: story.champion(kube), release.namespace)
+
+
+def left(kube, namespace):
+    """Names of what a namespace still has of the release, pods made at run time included."""
+    found = kube.kubectl("get", KINDS, "-n", namespace, "-l", f"{MINE}", "-o", "name").split()
+    return [name for name in found if "toolbox" not in name]
+
+
+def test_the_releases_own_test_runs_a_loop_and_leaves_nothing_of_it(kube, release):
+    said = kube.helm("test", NAME, "-n", release.namespace, "--logs", "--timeout", "300s")
+    assert "it predicts" in said
+    kube.until("its loop is gone", 60, lambda: not release.call("client.controller.loops()", "selftest"))
+
+
+def test_uninstalled_and_installed_again_on_its_volumes_it_goes_on_where_it_was(kube, release, loop):
+    before = release.python(story.PREDICT)
+    told = release.call(DECISIONS, TEAM)
+    release.uninstall()
+    kube.until("everything is gone", 120, lambda: not left(kube, release.namespace), release.namespace)
+    claims = kube.get("persistentvolumeclaims", release.namespace)
+    assert {claim["status"]["phase"] for claim in claims} == {"Bound"}
+    assert story.loop(kube)["status"]["champion"]["version"] == loop["champion"]["version"]
+    release.install()
+    kube.until("it predicts", 120, lambda: answers(release, before), release.namespace)
+    assert release.call(DECISIONS, TEAM) == told
+    assert release.call("client.registry.verify_decisions()", TEAM)["ok"]
+
+
+def answers(release, before):
+    """Whether the prediction is the same as before."""
+    try:
+        now = release.python(story.PREDICT)
+    except AssertionError:
+        return False
+    return (now["predictions"], now["version"]) == (before["predictions"], before["version"])
