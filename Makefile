@@ -56,6 +56,8 @@ images-local: images ## ... and load them into the cluster, with the command in 
 	    "  kind: MILLRACE_IMAGE_LOAD='kind load docker-image'    k3d: MILLRACE_IMAGE_LOAD='k3d image import'"; fi
 test-cluster: images-local ## Run Millrace on the cluster of KUBECONFIG, or of the one that MILLRACE_CLUSTER_UP starts
 	$(BIN)/pytest -q tests/cluster tests/contract -m cluster
+bench-cluster: images-local ## Measure times, sizes and costs on the same cluster; writes out/cluster.json
+	$(BIN)/python -m tests.cluster.bench
 chart-test: $(STAMP) ## Fetch Helm and hold the charts, k8s/ and skaffold.yaml to their rules
 	$(BIN)/python -m tests.chart.tools
 	$(BIN)/pytest -q tests/chart
@@ -86,4 +88,4 @@ clean: ## Remove what was built; out/ and .venv too
 $(STAMP): requirements/platform.lock requirements/dev.lock requirements/triton.lock requirements/install
 	PYTHON=$(PYTHON) bash requirements/install
 	touch $@
-.PHONY: help setup demo demo-short up test test-slow check simulate bench format pipelines crds chart-test k8s-render locks clean
+.PHONY: help setup demo demo-short up test test-slow check simulate bench bench-cluster format pipelines crds chart-test k8s-render locks clean

@@ -35,19 +35,19 @@ def request(path: str, host: str, body: bytes, headers: dict[str, str]) -> bytes
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def run(port: int, requests: list[bytes], connections: int, seconds: float) -> Load:
-    """Send *requests* in turn for *seconds* to 127.0.0.1:*port* over *connections* connections."""
-    return uvloop.run(_run(port, requests, connections, seconds))
+def run(port: int, requests: list[bytes], connections: int, seconds: float, host: str = "127.0.0.1") -> Load:
+    """Send *requests* in turn for *seconds* to *host*:*port* over *connections* connections."""
+    return uvloop.run(_run(host, port, requests, connections, seconds))
 
 
-async def _run(port: int, requests: list[bytes], connections: int, seconds: float) -> Load:
+async def _run(host: str, port: int, requests: list[bytes], connections: int, seconds: float) -> Load:
     latencies: list[float] = []
     failures = 0
     until = time.perf_counter() + seconds
 
     async def client(first: int) -> None:
         nonlocal failures
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        reader, writer = await asyncio.open_connection(host, port)
         number = first
         while time.perf_counter() < until:
             began = time.perf_counter()

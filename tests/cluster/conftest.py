@@ -1,17 +1,12 @@
-"""The cluster to test on: KUBECONFIG, else the command in MILLRACE_CLUSTER_UP, else words on how to get one."""
+"""The cluster to test on, and the release that all tests share."""
 
 import os
-import shlex
-import subprocess
 from pathlib import Path
 
 import pytest
-from tests.cluster.kube import Kubernetes
+from tests.cluster.kube import Kubernetes, NoCluster, find
 from tests.cluster.release import Release
 
-HOW = """No cluster to test on. Set KUBECONFIG to a cluster that may be broken, or MILLRACE_CLUSTER_UP to a command that
-starts one and prints the path of its kubeconfig. Get one with `kind create cluster` or `k3d cluster create`, and put
-the images into it: make images-local MILLRACE_IMAGE_LOAD='kind load docker-image'."""
 NAMESPACE = "millrace-test"
 
 
@@ -25,13 +20,10 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session")
 def kube() -> Kubernetes:
-    config = os.environ.get("KUBECONFIG")
-    if config is None and (command := os.environ.get("MILLRACE_CLUSTER_UP")):
-        started = subprocess.run(shlex.split(command), stdout=subprocess.PIPE, text=True, check=True)
-        config = started.stdout.strip().splitlines()[-1]
-    if config is None:
-        pytest.fail(HOW, pytrace=False)
-    return Kubernetes(Path(config))
+    try:
+        return find()
+    except NoCluster as error:
+        pytest.fail(str(error), pytrace=False)
 
 
 @pytest.fixture(scope="session")

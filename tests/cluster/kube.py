@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import time
 from collections.abc import Callable
@@ -14,8 +15,28 @@ from tests.chart import tools
 CHARTS = Path(__file__).parents[2] / "charts"
 
 
+HOW = """No cluster to test on. Set KUBECONFIG to a cluster that may be broken, or MILLRACE_CLUSTER_UP to a command that
+starts one and prints the path of its kubeconfig. Get one with `kind create cluster` or `k3d cluster create`, and put
+the images into it: make images-local MILLRACE_IMAGE_LOAD='kind load docker-image'."""
+
+
+class NoCluster(Exception):
+    """There is no cluster; the text says how to get one."""
+
+
 class Late(AssertionError):
     """Something did not come in time; the text holds what the pods say."""
+
+
+def find() -> "Kubernetes":
+    """The cluster of KUBECONFIG, else the one that the command in MILLRACE_CLUSTER_UP starts. Raises: NoCluster."""
+    config = os.environ.get("KUBECONFIG")
+    if config is None and (command := os.environ.get("MILLRACE_CLUSTER_UP")):
+        started = subprocess.run(shlex.split(command), stdout=subprocess.PIPE, text=True, check=True)
+        config = started.stdout.strip().splitlines()[-1]
+    if config is None:
+        raise NoCluster(HOW)
+    return Kubernetes(Path(config))
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ class Release:
         token = {"serviceAccountToken": {"audience": "millrace", "path": "token", "expirationSeconds": 3600}}
         container = {
             "name": "main",
-            "image": f"docker.io/millrace/pipeline-runner:{self.tag}",
+            "image": f"docker.io/millrace/controller:{self.tag}",
             "command": ["python", "-c", "import time; time.sleep(1e6)"],
             "env": [{"name": name, "value": value} for name, value in environment.items()],
             "securityContext": RESTRICTED,

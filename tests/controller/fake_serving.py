@@ -72,6 +72,7 @@ def install(app, world):
         made = {
             "id": len(found["rollouts"]) + 1,
             "version": body["version"],
+            "revision": number,
             "reason": "",
             "state": "mirroring",
         }
@@ -82,6 +83,8 @@ def install(app, world):
         if body["version"] in world.faulty_versions:
             made |= {"state": "aborted", "reason": "the golden row is wrong"}
             revision["state"] = "failed"
+        elif body["version"] in world.pending:
+            made["state"], revision["waiting"] = "loading", world.pending[body["version"]]
         elif not plan or found["stable_version"] is None:
             made["state"] = "promoted"
             found["stable_version"] = body["version"]

@@ -37,7 +37,7 @@ class World:
         self.decisions, self.versions_by_key = {}, {}
         self.endpoints, self.jobs, self.monitors, self.closings = {}, {}, {}, []
         self.faulty_versions, self.unloaded, self.broken_kinds = set(), set(), set()
-        self.rows, self.labels, self.artifacts = {}, {}, {}
+        self.rows, self.labels, self.artifacts, self.pending = {}, {}, {}, {}
         self.losses = lambda number, run: (10.0, 10.0)
         self.app = FastAPI()
         for install in (_registry, fake_serving.install, _training, _monitoring):

@@ -181,25 +181,25 @@ FULL = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "m
 
 
 @pytest.mark.parametrize(
-    ("pods", "events", "words"),
+    ("pods", "events", "reason", "words"),
     [
-        ([PULL], [], "ImagePullBackOff: Back-off pulling image runner:1"),
-        ([pod("Pending", [FULL])], [], "Unschedulable: 0/1 nodes: no cpu"),
-        ([], [{"reason": "FailedCreate", "message": "exceeded quota: q"}], "exceeded quota: q"),
+        ([PULL], [], "ImagePullBackOff", "Back-off pulling image runner:1"),
+        ([pod("Pending", [FULL])], [], "Unschedulable", "0/1 nodes: no cpu"),
+        ([], [{"reason": "FailedCreate", "message": "exceeded quota: q"}], "QuotaExceeded", "exceeded quota: q"),
     ],
-)
+)  # fmt: skip
 async def test_a_pod_that_does_not_start_is_said_at_once_and_given_up_in_time(
-    runner, cluster, clock, pods, events, words
+    runner, cluster, clock, pods, events, reason, words
 ):
     handle = await runner.start(ATTEMPT)
     cluster.pods, cluster.events = pods, events
     seen = await looked(runner, handle)
-    assert words in seen["waiting"]
+    assert seen["waiting"] == {"reason": reason, "message": words}
     clock.now += 601
     end = await looked(runner, seen)
     assert end.final
-    assert words in end.message
-    assert "within 600 s" in end.message
+    assert end.reason == reason
+    assert f"within 600 s: {reason}: {words}" in end.message
     assert cluster.jobs == {}
 
 
@@ -208,6 +208,13 @@ async def test_a_pod_that_is_being_made_needs_no_words(runner, cluster):
     for pods in ([], [pod("Pending")], [pod("Pending", waiting={"reason": "ContainerCreating"})]):
         cluster.pods = pods
         assert await looked(runner, handle) == handle
+
+
+async def test_a_pod_that_is_made_for_ever_is_given_up_in_time(runner, cluster, clock):
+    handle = await runner.start(ATTEMPT)
+    cluster.pods = [pod("Pending", waiting={"reason": "ContainerCreating"})]
+    clock.now += 601
+    assert "within 600 s" in (await looked(runner, handle)).message
 
 
 async def test_stopping_waits_until_the_pod_is_gone(runner, cluster, clock, monkeypatch):

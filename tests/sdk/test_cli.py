@@ -75,6 +75,25 @@ def test_lists_are_tables_for_people(fake, millrace):
     assert "revenue" in millrace("loops", "show", "shop").stdout
 
 
+def test_what_a_pod_waits_for_is_in_every_list_and_view(fake, millrace):
+    waits = {"reason": "QuotaExceeded", "message": "exceeded quota: team-a"}
+    run = RUN | {"state": "running", "waiting": waits, "ended_at": None}
+    job = {
+        "id": "a" * 32, "kind": "train", "loop": "shop", "loop_run": 2, "state": "running", "waiting": waits,
+        "progress": None, "error": None, "peak_rss_bytes": 0, "created_at": "2026-05-04T00:00:00Z",
+    }  # fmt: skip
+    prepared(fake).answers |= {
+        "GET /v1/loops": (200, [LOOP | {"run": run}]),
+        "GET /v1/loops/shop": (200, LOOP | {"run": run}),
+        "GET /v1/loops/shop/runs": (200, [run]),
+        "GET /v1/jobs": (200, [job]),
+    }
+    for words in (("loops", "list"), ("runs", "list"), ("jobs", "list"), ("loops", "show", "shop")):
+        assert "QuotaExceeded" in millrace(*words).stdout, words
+    told = millrace("watch", "shop", "--once").stdout
+    assert "waits: QuotaExceeded: exceeded quota: team-a" in told
+
+
 def test_an_alarm_is_found_by_the_beginning_of_its_id(fake, millrace):
     second = ALARM | {"id": "1f0c6a53-0000-0000-0000-000000000000"}
     fake.answers["GET /v1/alarms"] = (200, [ALARM, second])

@@ -54,6 +54,15 @@ def test_what_is_in_the_way_is_told_once() -> None:
     assert news.of_loop(loop(None, message="serving does not answer")) == []
 
 
+def test_what_a_pod_of_the_run_waits_for_is_told_once_and_again_when_it_comes_back() -> None:
+    news, words = News(), "0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
+    waits = loop(run(waiting={"reason": "Unschedulable", "message": words}))
+    assert news.of_loop(waits)[1:] == [f"  waits: Unschedulable: {words}"]
+    assert news.of_loop(waits) == []
+    assert news.of_loop(loop(run(waiting=None))) == []
+    assert news.of_loop(waits) == [f"  waits: Unschedulable: {words}"]
+
+
 def test_trials_are_told_with_their_numbers() -> None:
     trial = {
         "study": "search",

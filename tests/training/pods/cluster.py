@@ -37,7 +37,8 @@ class FakeCluster:
     """Job, RayJob, Pod and Event of one namespace.
 
     Attributes a test may set: *down* (the API server is away), *refuse* (why nothing may be created), *stuck* (the
-    state in which new pods stay: ("waiting", reason, message) or ("unschedulable", message)), *ray* (KubeRay is there).
+    state in which new pods stay: ("waiting", reason, message), ("unschedulable", message), or ("unmade",): there are
+    none), *ray* (KubeRay is there).
     """
 
     def __init__(self, folder: Path, environment: dict[str, str]) -> None:
@@ -79,6 +80,15 @@ class FakeCluster:
                 command, env=environment, stdout=output, stderr=output, start_new_session=True
             )
 
+    def begin(self, job: str) -> None:
+        """A node is found for the pod of *job*."""
+        item = self.of(job)
+        container = item.manifest["spec"]["template"]["spec"]["containers"][0]
+        item.process, item.began = (
+            self._started(item.name, container, item.log),
+            datetime.now(UTC).isoformat(),
+        )
+
     async def list(
         self, kind: str, namespace: str | None, labels: str = "", api_version: str = "v1", fields: str = ""
     ) -> list[Manifest]:
@@ -93,7 +103,8 @@ class FakeCluster:
             if wanted.items() <= item.manifest["metadata"]["labels"].items()
         ]
         if kind == "Pod":
-            return [self._pod(item) for item in kept]
+            unmade = self.stuck == ("unmade",)
+            return [self._pod(item) for item in kept if item.process is not None or not unmade]
         return [self._work(item) for item in kept if item.manifest["kind"] == kind]
 
     async def serves(self, group_version: str, kind: str) -> bool:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from millrace_core.waiting import Waiting
 from millrace_training.jobs.launchers.judging import Scene, judge, needs_events
 from millrace_training.settings import TrainingSettings
 
@@ -44,7 +45,7 @@ def ended(reason, code=1, message=""):
 def verdict(tmp_path):
     settings = TrainingSettings(home=tmp_path, pending_seconds=600, image_seconds=120)
 
-    def of(work, *pods, waited=1.0, warning=""):
+    def of(work, *pods, waited=1.0, warning=None):
         return judge(Scene(work, list(pods), 512, waited, warning), settings)
 
     return of
@@ -57,9 +58,11 @@ def test_a_running_pod_is_alive_since_its_container_started(verdict):
 
 
 def test_a_pod_that_has_not_started_waits_for_so_long_and_no_longer(verdict):
-    assert verdict(job(), UNSCHEDULABLE, waited=599).reason == "0/1 nodes: Insufficient memory"
+    early = verdict(job(), UNSCHEDULABLE, waited=599)
+    assert early.waiting == Waiting("Unschedulable", "0/1 nodes: Insufficient memory")
     late = verdict(job(), UNSCHEDULABLE, waited=601)
     assert (late.alive, late.refusal["title"]) == (False, "No node for the job")
+    assert "Unschedulable: 0/1 nodes: Insufficient memory. Free" in late.refusal["detail"]
     assert "MILLRACE_PENDING_SECONDS" in late.refusal["detail"]
 
 
@@ -74,34 +77,41 @@ def test_a_pod_that_has_not_started_waits_for_so_long_and_no_longer(verdict):
 )
 def test_a_container_that_cannot_be_made_has_less_time_and_a_reason(verdict, reason, title):
     stuck = waiting(reason, "what the kubelet said")
-    assert verdict(job(), stuck, waited=119).alive
+    early, said = verdict(job(), stuck, waited=119), reason.replace("ErrImagePull", "ImagePullBackOff")
+    assert (early.alive, early.waiting) == (True, Waiting(said, "what the kubelet said"))
     late = verdict(job(), stuck, waited=121)
     assert late.refusal["title"] == title
-    assert "what the kubelet said" in late.refusal["detail"]
+    assert f"{said}: what the kubelet said" in late.refusal["detail"]
+    assert late.refusal["reason"] == said
 
 
 def test_an_image_that_is_being_pulled_has_all_the_time(verdict):
-    assert verdict(job(), waiting("ContainerCreating"), waited=590).alive
+    found = verdict(job(), waiting("ContainerCreating"), waited=590)
+    assert (found.alive, found.waiting) == (True, None)
 
 
 def test_a_job_without_pods_is_explained_by_its_events(verdict):
     assert needs_events(Scene(job(), [], 512, 10))
     assert not needs_events(Scene(job(), [UNSCHEDULABLE], 512, 10))
-    assert verdict(job(), warning="exceeded quota").reason == "exceeded quota"
-    assert "exceeded quota" in verdict(job(), waited=700, warning="exceeded quota").refusal["detail"]
+    full = Waiting("QuotaExceeded", "exceeded quota: team-a")
+    assert verdict(job(), warning=full).waiting == full
+    late = verdict(job(), waited=700, warning=full).refusal
+    assert (late["title"], late["reason"]) == ("No room in the namespace's quota", "QuotaExceeded")
+    assert "QuotaExceeded: exceeded quota: team-a. Raise the quota" in late["detail"]
 
 
 def test_a_queued_job_waits_for_ever(verdict):
     queued = {"kind": "Job", "spec": {"suspend": True}, "status": {}}
     found = verdict(queued, waited=1e6)
-    assert (found.alive, found.reason) == (True, "waits in its queue")
+    assert (found.alive, found.waiting.reason) == (True, "Queued")
 
 
 def test_a_pod_at_its_memory_limit_is_a_refusal_that_names_it(verdict):
     for work in (job(), job(failed("BackoffLimitExceeded")), ray("Running")):
         found = verdict(work, ended("OOMKilled", 137))
         assert (found.alive, found.refusal["title"]) == (False, "Out of memory")
-        assert "512 MiB" in found.refusal["detail"]
+        assert "(OOMKilled); the job may use 512 MiB" in found.refusal["detail"]
+        assert found.refusal["reason"] == "OutOfMemory"
 
 
 @pytest.mark.parametrize(
@@ -163,7 +173,8 @@ def test_a_deadline_is_out_of_time(verdict, late):
 class TestRay:
     def test_a_head_without_a_worker_is_not_the_job_running(self, verdict):
         found = verdict(ray("Initializing"), RUNNING, UNSCHEDULABLE, waited=30)
-        assert (found.alive, found.began) == (True, None)
+        assert (found.alive, found.began, found.waiting.reason) == (True, None, "Unschedulable")
+        assert needs_events(Scene(ray("Initializing"), [RUNNING], 512, 30)), "no worker is made at all"
         late = verdict(ray("Initializing"), RUNNING, UNSCHEDULABLE, waited=700)
         assert late.refusal["title"] == "No node for the job"
 

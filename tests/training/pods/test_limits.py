@@ -5,6 +5,10 @@ import time
 import pytest
 
 
+def _warning(name, reason, message, time="1"):
+    return {"involvedObject": {"name": name}, "reason": reason, "message": message, "lastTimestamp": time}
+
+
 class TestStopping:
     def test_a_cancelled_job_stops_by_itself_and_leaves_no_pod(self, start, cluster):
         service = start()
@@ -61,7 +65,11 @@ class TestWaiting:
             "pending",
             True,
         )
+        assert seen["waiting"] == {
+            "reason": "ImagePullBackOff", "message": "Back-off pulling image: not found"
+        }  # fmt: skip
         done = service.ended(id)
+        assert done["waiting"] is None
         assert (done["state"], done["error"]["title"]) == ("failed", "The image cannot be pulled")
         assert "not found" in done["error"]["detail"]
         assert "imagePullSecrets" in done["error"]["detail"]
@@ -69,8 +77,13 @@ class TestWaiting:
 
     def test_a_pod_without_a_node_fails_the_job_with_the_schedulers_words(self, start, cluster):
         service = start(pending_seconds=1.5)
-        cluster.stuck = ("unschedulable", "0/3 nodes are available: 3 Insufficient nvidia.com/gpu.")
-        done = service.ended(service.submit("count", trials=1, limits={"placement": {"gpus": 9}}))
+        words = "0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
+        cluster.stuck = ("unschedulable", words)
+        id = service.submit("count", trials=1, limits={"placement": {"gpus": 9}})
+        seen = service.until(id, lambda job: job["waiting"])
+        assert (seen["state"], seen["waiting"]) == ("running", {"reason": "Unschedulable", "message": words})
+        done = service.ended(id)
+        assert done["error"]["reason"] == "Unschedulable"
         assert (done["state"], done["error"]["title"]) == ("failed", "No node for the job")
         assert "Insufficient nvidia.com/gpu" in done["error"]["detail"]
 
@@ -79,11 +92,41 @@ class TestWaiting:
         cluster.stuck = ("waiting", "ContainerCreating", "")
         id = service.submit("count", trials=1)
         service.until(id, lambda job: job["state"] == "running")
-        about = {"name": f"train-{id}-1"}
-        cluster.events = [{"involvedObject": about, "message": "exceeded quota: jobs", "lastTimestamp": "1"}]
+        cluster.events = [
+            _warning(f"train-{id}-1", "FailedCreate", "exceeded quota: it had to wait for its pod", "3"),
+            _warning(f"train-{id}-1-abcde", "FailedMount", 'secret "data" not found', "1"),
+            _warning(f"train-{id}-1-abcde", "FailedScheduling", "it had to wait for a node", "2"),
+        ]
+        seen = service.until(id, lambda job: job["waiting"])
+        assert seen["waiting"] == {"reason": "FailedMount", "message": 'secret "data" not found'}
         done = service.ended(id)
         assert done["error"]["title"] == "The job's pod did not start"
-        assert "exceeded quota: jobs" in done["error"]["detail"]
+        assert 'FailedMount: secret "data" not found' in done["error"]["detail"]
+
+    def test_a_quota_that_lets_no_pod_be_made_is_told_while_the_job_waits_and_when_it_fails(
+        self, start, cluster
+    ):
+        service = start(pending_seconds=2)
+        cluster.stuck = ("unmade",)
+        id = service.submit("count", trials=1)
+        words = 'Error creating: pods "x" is forbidden: exceeded quota: team-a, requested: cpu=1'
+        cluster.events = [_warning(f"train-{id}-1", "FailedCreate", words)]
+        seen = service.until(id, lambda job: job["waiting"])
+        assert (seen["state"], seen["waiting"]["reason"]) == ("running", "QuotaExceeded")
+        assert seen["waiting"]["message"] == words
+        done = service.ended(id)
+        assert done["error"]["title"] == "No room in the namespace's quota"
+        assert f"QuotaExceeded: {words}" in done["error"]["detail"]
+
+    def test_a_job_whose_pod_starts_after_all_waits_for_nothing_more(self, start, cluster):
+        service = start()
+        cluster.stuck = ("unschedulable", "0/3 nodes are available: 3 Insufficient cpu.")
+        id = service.submit("count", trials=2)
+        service.until(id, lambda job: job["waiting"])
+        cluster.stuck = None
+        cluster.begin(id)
+        done = service.ended(id)
+        assert (done["state"], done["attempts"], done["waiting"]) == ("succeeded", 1, None)
 
     def test_what_the_cluster_refuses_fails_at_once_with_its_reason(self, start, cluster):
         service = start()
