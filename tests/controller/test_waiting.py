@@ -1,4 +1,4 @@
-"""A run that waits for a pod says so where people look: in its resource's conditions, by REST, and in its last words."""
+"""A run that waits for a pod says so where people look: in its conditions, by REST, and in its last words."""
 
 import pytest
 

@@ -15,7 +15,6 @@ from millrace_serving.processes import recorded
 
 from . import graphs
 
-
 ROW = {
     "inputs": [
         {"name": "distance", "datatype": "FP32", "shape": [1, 1], "data": [1.0]},

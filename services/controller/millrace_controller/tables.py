@@ -78,6 +78,7 @@ class Run(Table):
     digest: Mapped[str | None] = mapped_column(String(71))
     rollout: Mapped[int | None] = mapped_column(Integer)
     traffic: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    waiting: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
     decision: Mapped[str] = mapped_column(String(36))
     message: Mapped[str] = mapped_column(Text, default="")
     attempts: Mapped[int] = mapped_column(Integer, default=0)

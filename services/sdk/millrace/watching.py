@@ -49,6 +49,8 @@ class News:
         number, lines = run["number"], []
         if self.changed("run", number):
             lines.append(f"run {number} is opened: {run['cause'].get('reason', run['cause'].get('kind'))}")
+        if self._waits(run):
+            lines.append(f"  waits: {run['waiting']['reason']}: {run['waiting']['message']}")
         for name, step in run["steps"].items():
             if self.changed(f"step {number} {name}", (step["state"], step["state"] == "running")):
                 shown = "" if step["state"] == "running" else plain(step["message"])
@@ -63,6 +65,13 @@ class News:
                 f"run {number} ends {run['state']}" + (f": {run['message']}" if run["message"] else "")
             )
         return lines
+
+    def _waits(self, run: Json) -> bool:
+        """Whether a pod of the run waits for something that was not told yet; what is over may be told again."""
+        found = run.get("waiting")
+        if found is None:
+            self._told.pop("waiting", None)
+        return self.changed("waiting", found and found["reason"])
 
     def of_job(self, event: str, data: Json) -> list[str]:
         """Lines for one event of the running job."""

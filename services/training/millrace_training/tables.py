@@ -35,6 +35,7 @@ class Job(Table):
     loop_run: Mapped[int | None] = mapped_column(Integer)
     state: Mapped[str] = mapped_column(String(20))
     progress: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    waiting: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
     result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     attempts: Mapped[int] = mapped_column(Integer, default=0)

@@ -10,7 +10,7 @@ from millrace_controller.clock import back, day, production
 from millrace_controller.clock.turns import Turns
 from millrace_controller.leases import fence
 from millrace_controller.loops import queries as loops
-from millrace_controller.pipelines import runner
+from millrace_controller.pipelines import runner, waits
 from millrace_controller.runs import opening
 from millrace_controller.runs import queries as runs
 from millrace_controller.runs.opening import Trigger
@@ -159,7 +159,7 @@ async def _ended_early(app: FastAPI, loop: Loop, flight: Run) -> bool:
 
 
 async def _note(app: FastAPI, flight: Run, endpoint: dict[str, Any]) -> None:
-    """Remember how much traffic the candidate gets, for who asks how the loop stands."""
+    """Remember how much traffic the candidate gets, and what its pods wait for, for who asks how the loop stands."""
     rollout = endpoint.get("rollout") or {}
     if rollout.get("id") != flight.rollout:
         return
@@ -171,9 +171,10 @@ async def _note(app: FastAPI, flight: Run, endpoint: dict[str, Any]) -> None:
         "steps": len(plan.get("canary") or []) + (plan.get("mirror") is not None),
         "weight": sum(shares) / 100,
     }
-    if traffic != flight.traffic:
+    waiting = waits.of_endpoint(endpoint)
+    if (traffic, waiting) != (flight.traffic, flight.waiting):
         async with app.state.sessions.begin() as session:
-            await runs.note_traffic(session, flight, traffic)
+            await runs.note_rollout(session, flight, traffic, waiting)
 
 
 async def _first(app: FastAPI, loop: Loop) -> bool:

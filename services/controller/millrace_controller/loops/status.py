@@ -7,6 +7,7 @@ from millrace.status import Condition, Gate, LoopStatus, Member, Phase, RunStatu
 from millrace.watching import plain
 from millrace_controller.runs.states import BUSY, State
 from millrace_controller.tables import Loop, Run
+from millrace_core.waiting import QUEUED
 
 Known = dict[str, Any]
 STEPS: dict[str, Phase] = {
@@ -162,10 +163,18 @@ def _progressing(loop: Loop, flight: Run | None, newest: Run | None) -> Conditio
         words = f"Back to version {loop.heading['version']}: {loop.heading['reason']}"
         return Condition(type="Progressing", status="True", reason="GoingBack", message=words)
     if flight is not None:
-        reason, words = _going(flight)
+        reason, words = _waits(flight) or _going(flight)
         return Condition(type="Progressing", status="True", reason=reason, message=words)
     reason, words = _resting(loop, newest)
     return Condition(type="Progressing", status="False", reason=reason, message=words)
+
+
+def _waits(run: Run) -> tuple[str, str] | None:
+    """Why a pod of the run does not do its work, in the cluster's words."""
+    if run.waiting is None:
+        return None
+    step = "roll-out" if State(run.state) == State.ROLLING_OUT else _step(run) or "its pipeline"
+    return run.waiting["reason"], f"Run {run.number}, {step}: {run.waiting['message']}"
 
 
 def _going(flight: Run) -> tuple[str, str]:
@@ -257,6 +266,9 @@ def _drift(loop: Loop) -> Condition:
 
 
 def _stalled(loop: Loop, newest: Run | None) -> Condition:
+    waits = None if newest is None else _waits(newest)
+    if waits is not None and waits[0] != QUEUED:
+        return Condition(type="Stalled", status="True", reason=waits[0], message=waits[1])
     if loop.message:
         return Condition(type="Stalled", status="True", reason="Blocked", message=loop.message)
     if newest is not None and State(newest.state) == State.FAILED:

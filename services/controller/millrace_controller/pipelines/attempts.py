@@ -8,7 +8,8 @@ from typing import Any, Protocol
 from millrace_controller.tables import Loop, Run
 
 Handle = dict[str, Any]
-"""Where an attempt runs, as JSON on the run: `runner` names who knows it; people may read `id`, `link`, `waiting`."""
+"""Where an attempt runs, as JSON on the run: `runner` names who knows it; people may read `id` and `link`. What it
+waits for is told in `waiting`, as {"reason", "message"}."""
 JOBS_OF_A_RUN = 4
 SLACK_SECONDS = 1800.0
 
@@ -63,12 +64,14 @@ class Ended:
     Args:
         ok: all its steps succeeded. final: another attempt would end the same.
         handle: what is kept of it; the next attempt sees it as `before`.
+        reason: a CamelCase word for what the cluster did to it, if that is known.
     """
 
     handle: Handle
     ok: bool = False
     message: str = ""
     final: bool = False
+    reason: str = ""
 
 
 class Runner(Protocol):

@@ -11,6 +11,7 @@ from millrace_controller.pipelines import manifests
 from millrace_controller.pipelines.attempts import Attempt, Ended, Handle
 from millrace_controller.pipelines.settings import PipelineSettings
 from millrace_core.errors import Conflict, Unavailable
+from millrace_core.waiting import OUT_OF_MEMORY, Waiting, newest, of_pod
 
 if TYPE_CHECKING:
     from millrace_core.kubernetes import Cluster
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 BATCH = "batch/v1"
 LOG_LINES = 5
 STOP_SECONDS, STOP_LOOK = 60.0, 0.5
-ORDINARY = ("", "ContainerCreating", "it has no pod yet")
-"""What every pod waits for; it is said only when it takes too long."""
 
 
 class JobRunner:
@@ -41,20 +40,22 @@ class JobRunner:
 
     async def look(self, attempt: Attempt, handle: Handle) -> Handle | Ended:
         job, pods = await self._job(handle["id"]), await self._pods(handle["id"])
-        calm = {name: value for name, value in handle.items() if name != "waiting"}
         if job is None:
-            return Ended(calm, message="the pipeline's Job was deleted")
+            return Ended(handle, message="the pipeline's Job was deleted")
         finished = _finished(job)
         if finished is not None:
-            return await self._end(calm, finished, pods)
-        waiting = _waiting(pods) or (await self._refused(handle["id"]) if not pods else "")
-        if waiting and self.clock() - handle["since"] > self.settings.pending_seconds:
-            await self._delete(handle["id"])
-            words = (
-                f"the pipeline's pod did not start within {self.settings.pending_seconds:.0f} s: {waiting}"
-            )
-            return Ended(calm, message=words, final=True)
-        return calm if waiting in ORDINARY else calm | {"waiting": f"the pipeline's pod waits: {waiting}"}
+            return await self._end(handle, finished, pods)
+        if pods and not _pending(pods[-1]):
+            return handle
+        waiting = of_pod(pods[-1]) if pods else await self._refused(handle["id"])
+        if self.clock() - handle["since"] > self.settings.pending_seconds:
+            return await self._given_up(handle, waiting or Waiting("Pending", "nothing says why"))
+        return handle if waiting is None else handle | {"waiting": waiting.json()}
+
+    async def _given_up(self, handle: Handle, waiting: Waiting) -> Ended:
+        await self._delete(handle["id"])
+        words = f"the pipeline's pod did not start within {self.settings.pending_seconds:.0f} s: {waiting}"
+        return Ended(handle, message=words, final=True, reason=waiting.reason)
 
     async def stop(self, handle: Handle) -> None:
         await self._delete(handle["id"])
@@ -76,11 +77,11 @@ class JobRunner:
     async def _delete(self, name: str) -> None:
         await self.cluster.delete("Job", name, self.namespace, BATCH, foreground=True)
 
-    async def _refused(self, name: str) -> str:
+    async def _refused(self, name: str) -> Waiting | None:
         """Why the Job got no pod: a quota, a missing service account, an admission rule."""
         fields = f"involvedObject.kind=Job,involvedObject.name={name},type=Warning"
         events = await self.cluster.list("Event", self.namespace, fields=fields)
-        return str(events[-1].get("message") or events[-1].get("reason")) if events else "it has no pod yet"
+        return newest(events)
 
     async def _end(self, handle: Handle, finished: dict[str, Any], pods: list[dict[str, Any]]) -> Ended:
         for pod in pods:
@@ -92,19 +93,19 @@ class JobRunner:
             return Ended(handle, message=f"the pipeline ran past its deadline: {finished.get('message', '')}")
         if not pods:
             return Ended(handle, message="the pipeline's pod was deleted")
+        if _why(pods[-1]) == "OOMKilled":
+            words = "the pipeline's pod needed more memory than its limit (OOMKilled)"
+            return Ended(handle, message=words, reason=OUT_OF_MEMORY)
         return Ended(handle, message=await self._autopsy(pods[-1]))
 
     async def _autopsy(self, pod: dict[str, Any]) -> str:
         """Why a pod ended without a result, and the last that it said."""
-        stopped, status = _stopped(pod), pod.get("status", {})
-        reason = stopped.get("reason") or status.get("reason") or "it was killed"
-        if reason == "OOMKilled":
-            return "the pipeline's pod needed more memory than its limit (OOMKilled)"
+        status = pod.get("status", {})
         try:
             said = await self.cluster.log(pod["metadata"]["name"], self.namespace, lines=LOG_LINES)
         except Exception:  # a log is a courtesy
             said = ""
-        words = f"the pipeline's pod ended without a result: {reason} {status.get('message', '')}".strip()
+        words = f"the pipeline's pod ended without a result: {_why(pod)} {status.get('message', '')}".strip()
         return f"{words}; its last lines: {said.strip()}" if said.strip() else words
 
 
@@ -126,22 +127,16 @@ def _stopped(pod: dict[str, Any]) -> dict[str, Any]:
     return found[0] if found else {}
 
 
+def _why(pod: dict[str, Any]) -> str:
+    return str(_stopped(pod).get("reason") or pod.get("status", {}).get("reason") or "it was killed")
+
+
+def _pending(pod: dict[str, Any]) -> bool:
+    return bool(pod.get("status", {}).get("phase", "Pending") == "Pending")
+
+
 def _at_work(pod: dict[str, Any]) -> bool:
     return pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")
-
-
-def _waiting(pods: list[dict[str, Any]]) -> str:
-    """What keeps the newest pod from starting; empty if nothing does."""
-    if not pods or pods[-1].get("status", {}).get("phase", "Pending") != "Pending":
-        return ""
-    for container in _containers(pods[-1]):
-        waiting = container.get("state", {}).get("waiting") or {}
-        if waiting.get("reason") not in (None, "ContainerCreating", "PodInitializing"):
-            return f"{waiting['reason']}: {waiting.get('message', '')}".rstrip(": ")
-    for condition in pods[-1].get("status", {}).get("conditions") or []:
-        if condition["type"] == "PodScheduled" and condition["status"] == "False":
-            return f"{condition.get('reason', 'not scheduled')}: {condition.get('message', '')}".rstrip(": ")
-    return "ContainerCreating"
 
 
 def _result(message: str) -> dict[str, Any] | None:

@@ -4,7 +4,7 @@ from fastapi import FastAPI
 
 from millrace_controller.clock.day import closed
 from millrace_controller.loops import queries as loops
-from millrace_controller.pipelines import attempts
+from millrace_controller.pipelines import attempts, waits
 from millrace_controller.pipelines.attempts import Ended, Handle
 from millrace_controller.runs import queries as runs
 from millrace_controller.runs.states import State
@@ -24,11 +24,18 @@ async def tend(app: FastAPI, loop: Loop, run: Run) -> bool:
     if isinstance(seen, Ended):
         await _ended(app, loop, run, seen)
         return True
-    if seen != handle:
-        async with app.state.sessions.begin() as session:
-            await runs.note_pipeline(session, await runs.get(session, loop, run.number), seen)
-        app.state.bell.ring()
+    await _note(app, loop, run, seen)
     return False
+
+
+async def _note(app: FastAPI, loop: Loop, run: Run, seen: Handle) -> None:
+    """Keep what is new of a pipeline that goes on, and what it waits for."""
+    waiting = await waits.of_run(app, loop, run, seen)
+    handle = _calm(seen)
+    if (handle, waiting) != (run.pipeline, run.waiting):
+        async with app.state.sessions.begin() as session:
+            await runs.note_pipeline(session, await runs.get(session, loop, run.number), handle, waiting)
+        app.state.bell.ring()
 
 
 async def stop(app: FastAPI, loop: Loop, run: Run) -> None:
@@ -44,7 +51,11 @@ async def stop(app: FastAPI, loop: Loop, run: Run) -> None:
 
 def _handle(run: Run) -> Handle:
     assert run.pipeline is not None
-    return run.pipeline
+    return _calm(run.pipeline)
+
+
+def _calm(handle: Handle) -> Handle:
+    return {name: value for name, value in handle.items() if name != "waiting"}
 
 
 async def _start(app: FastAPI, loop: Loop, run: Run) -> bool:
@@ -54,7 +65,8 @@ async def _start(app: FastAPI, loop: Loop, run: Run) -> bool:
     handle = begun.handle if isinstance(begun, Ended) else begun
     async with app.state.sessions.begin() as session:
         mine = await runs.get(session, loop, run.number)
-        await runs.move(session, mine, State.RUNNING, attempts=number, pipeline=handle)
+        more = {"pipeline": handle, "waiting": mine.waiting}
+        await runs.move(session, mine, State.RUNNING, attempts=number, **more)
     if isinstance(begun, Ended):
         await _ended(app, loop, run, begun)
         return True
@@ -70,7 +82,9 @@ async def _ended(app: FastAPI, loop: Loop, run: Run, end: Ended) -> None:
         if State(mine.state) != State.RUNNING:
             return
         state, message = _verdict(mine, end)
-        await runs.move(session, mine, state, message=message[:4000], pipeline=end.handle)
+        again = state == State.PENDING and end.reason
+        waiting = {"reason": end.reason, "message": message[:1000]} if again else None
+        await runs.move(session, mine, state, message=message[:4000], pipeline=end.handle, waiting=waiting)
         if state != State.PENDING:
             await decide(session, Outbox, closed(kept, mine, message[:1500], mine.opened_at))
 

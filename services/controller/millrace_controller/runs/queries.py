@@ -50,10 +50,12 @@ async def digest(session: AsyncSession, loop_id: int, version: int) -> str | Non
     return (await session.scalars(made.limit(1))).one_or_none()
 
 
-async def note_traffic(session: AsyncSession, run: Run, traffic: dict[str, Any]) -> None:
-    """Remember where a run's rollout stands."""
+async def note_rollout(
+    session: AsyncSession, run: Run, traffic: dict[str, Any], waiting: dict[str, str] | None
+) -> None:
+    """Remember where a run's rollout stands, and what its candidate's pods wait for."""
     mine = (Run.loop_id == run.loop_id, Run.number == run.number)
-    await session.execute(update(Run).where(*mine).values(traffic=traffic))
+    await session.execute(update(Run).where(*mine).values(traffic=traffic, waiting=waiting))
 
 
 async def add(
@@ -82,11 +84,11 @@ async def add(
 
 
 async def move(session: AsyncSession, run: Run, new: State, **values: Any) -> None:
-    """Move a run, unless someone else moved it since it was read. Raises: Conflict."""
+    """Move a run, unless someone else moved it since it was read; what it waited for is over. Raises: Conflict."""
     states.check(State(run.state), new)
     ended = {} if new in IN_FLIGHT else {"ended_at": utcnow()}
     mine = (Run.loop_id == run.loop_id, Run.number == run.number, Run.state == run.state)
-    change = update(Run).where(*mine).values(state=new, **ended, **values)
+    change = update(Run).where(*mine).values({"waiting": None} | values | ended | {"state": new})
     result = await session.execute(change.execution_options(synchronize_session=False))
     if result.rowcount == 0:  # type: ignore[attr-defined]
         raise Conflict(f"Run {run.number} was moved by someone else.")
@@ -99,9 +101,9 @@ async def note_step(session: AsyncSession, run: Run, step: str, facts: dict[str,
     await session.flush()
 
 
-async def note_pipeline(session: AsyncSession, run: Run, handle: dict[str, Any]) -> None:
-    """Remember what was seen of the run's pipeline, and what it waits for."""
-    if handle.get("waiting") != (run.pipeline or {}).get("waiting"):
-        run.message = handle.get("waiting", "")
-    run.pipeline = handle
+async def note_pipeline(
+    session: AsyncSession, run: Run, handle: dict[str, Any], waiting: dict[str, str] | None
+) -> None:
+    """Remember what was seen of the run's pipeline, and what it or the job that it waits for waits for."""
+    run.pipeline, run.waiting = handle, waiting
     await session.flush()

@@ -12,6 +12,15 @@ TEXT = r"^[^\x00]*$"
 StepName = Literal["ingest", "validate", "train", "evaluate", "gate", "register", "roll-out"]
 
 
+class WaitingRead(BaseModel):
+    """What keeps a pod from running."""
+
+    reason: str = Field(
+        description="In one CamelCase word, like Unschedulable, ImagePullBackOff, QuotaExceeded."
+    )
+    message: str = Field(description="In the cluster's own words.")
+
+
 class RunRead(BaseModel):
     """One pass of a loop's pipeline, from its trigger to the last rollout step."""
 
@@ -27,8 +36,11 @@ class RunRead(BaseModel):
     rollout: int | None
     decision: str = Field(description="Id of the decision that opened it.")
     message: str
+    waiting: WaitingRead | None = Field(
+        description="What a pod of it waits for that will not pass by itself."
+    )
     pipeline: dict[str, Any] | None = Field(
-        description="Where its pipeline runs or ran: the runner, and its id, link and what it waits for, if any."
+        description="Where its pipeline runs or ran: the runner, and its id and link, if any."
     )
     attempts: int
     created_at: datetime

@@ -67,6 +67,7 @@ def _status(follower: "Follower") -> Any:
         *(running[-1:] or [run.get("state") or "no run yet"]),
         now.get("step", ""),
         now.get("message", ""),
+        (run.get("waiting") or {}).get("reason", ""),
     ]
     return Spinner("dots", text=" · ".join(part for part in parts if part) + amount)
 

@@ -29,7 +29,7 @@ def list_loops(output: Output = Format.TABLE) -> None:
         ("RUN", "run.number"),
         ("RUN STATE", "run.state"),
         ("SETTLED THROUGH", "settled_through"),
-        ("MESSAGE", "message"),
+        ("MESSAGE", lambda item: item.get("message") or _waits(item.get("run") or {})),
     )
     items(client().controller.loops(), columns, output, "There are no loops; make one with 'millrace init'.")
 
@@ -57,7 +57,7 @@ def list_runs(
         ("AT", "opened_at"),
         ("VERDICT", "verdict.verdict"),
         ("VERSION", "version"),
-        ("MESSAGE", "message"),
+        ("MESSAGE", lambda item: _waits(item) or item.get("message")),
     )
     items(found, columns, output, "There are no runs yet.")
 
@@ -125,6 +125,12 @@ def list_endpoints(output: Output = Format.TABLE) -> None:
         ("URL", "url"),
     )
     items(client().serving.endpoints(), columns, output, "There are no endpoints yet.")
+
+
+def _waits(run: Json) -> str:
+    """What a pod of the run waits for, like `Unschedulable: 0/3 nodes are available`."""
+    found = run.get("waiting")
+    return f"{found['reason']}: {found['message']}" if found else ""
 
 
 def _weights(revisions: list[Json]) -> str:

@@ -165,10 +165,17 @@ def list_jobs(
         ("STEP", "progress.step"),
         ("PEAK MiB", lambda item: item["peak_rss_bytes"] >> 20),
         ("CREATED", "created_at"),
-        ("MESSAGE", lambda item: (item["error"] or item["progress"] or {}).get("detail")),
+        ("MESSAGE", _message),
     )
     found = client().training.jobs(state=state, loop=loop, limit=last)["items"]
     items(found, columns, output, "There are no jobs.")
+
+
+def _message(job: Json) -> str | None:
+    """Why a job failed, what its pod waits for, or how far it is."""
+    now = job["error"] or {"detail": (job["progress"] or {}).get("message")}
+    waits = job.get("waiting")
+    return f"{waits['reason']}: {waits['message']}" if waits else now.get("detail")
 
 
 @command(jobs, "show", "millrace jobs show 5d41402a")

@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from millrace_serving.endpoints import queries
 from millrace_serving.endpoints.wire import revision_name, shares, wire_name
 from millrace_serving.rollouts import queries as rollouts
-from millrace_serving.rollouts.view import read
 from millrace_serving.rollouts.states import Loaded
+from millrace_serving.rollouts.view import read
 from millrace_serving.tables import Endpoint, Revision
 
 WANTED = (Loaded.LOADING, Loaded.READY)

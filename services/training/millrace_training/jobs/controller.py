@@ -82,6 +82,7 @@ class JobController:
             "attempt_at": now,
             "started_at": job.started_at or now,
             "progress": None,
+            "waiting": None,
         }
         async with self.app.state.sessions.begin() as session:
             won = await queries.move(session, job, State.RUNNING, **values)
@@ -118,6 +119,7 @@ class JobController:
         """Stop what is left of the job, then say how it ended: nothing runs for a job that is over."""
         await self.launcher.stop(job, finished=handed_in)
         values = {"result": end.result, "error": end.error, "peak_rss_bytes": peak, "ended_at": utcnow()}
+        values |= {"waiting": None}
         async with self.app.state.sessions.begin() as session:
             if await queries.move(session, job, end.state, **values):
                 await self._tell_decision(session, job, end)
@@ -135,7 +137,7 @@ class JobController:
         """The process is gone and left no result: what it finished is kept, another attempt goes on."""
         await self.launcher.stop(job, finished=False)
         async with self.app.state.sessions.begin() as session:
-            await queries.move(session, job, State.QUEUED, excused=job.excused + excused)
+            await queries.move(session, job, State.QUEUED, excused=job.excused + excused, waiting=None)
         log.warning("job lost its process", job=job.id, kind=job.kind, attempt=job.attempts, excused=excused)
         self.changes.tell()
 
@@ -143,6 +145,8 @@ class JobController:
         news: dict[str, Any] = {}
         if sight.progress != job.progress:
             news["progress"] = sight.progress
+        if sight.waiting != job.waiting:
+            news["waiting"] = sight.waiting
         if peak > 1.02 * job.peak_rss_bytes:
             news["peak_rss_bytes"] = peak
         if news:

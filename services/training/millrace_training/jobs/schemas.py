@@ -59,6 +59,15 @@ class Progress(BaseModel):
     numbers: dict[str, Any]
 
 
+class WaitingRead(BaseModel):
+    """What keeps a job's pod from running."""
+
+    reason: str = Field(
+        description="In one CamelCase word, like Unschedulable, ImagePullBackOff, QuotaExceeded."
+    )
+    message: str = Field(description="In the cluster's own words.")
+
+
 class JobRead(BaseModel):
     """A job as it stands."""
 
@@ -73,6 +82,9 @@ class JobRead(BaseModel):
     loop_run: int | None
     state: State
     progress: Progress | None
+    waiting: WaitingRead | None = Field(
+        description="What it waits for that will not pass by itself, if anything."
+    )
     result: dict[str, Any] | None
     error: dict[str, Any] | None = Field(description="problem+json of a failed job.")
     attempts: int

@@ -19,6 +19,7 @@ class Sight:
         excused: the attempt ended through no fault of the job (evicted, preempted, its node lost).
         began: when its code began to run; None: with the attempt.
         waits: it has not begun yet.
+        waiting: what keeps it from beginning that will not pass by itself, as JSON shows it.
     """
 
     alive: bool
@@ -32,6 +33,7 @@ class Sight:
     excused: bool = False
     began: datetime | None = None
     waits: bool = False
+    waiting: dict[str, str] | None = None
 
 
 def told(folder: JobFolder) -> dict[str, Any]:

@@ -1,9 +1,22 @@
 """What a job's object and its pods say about an attempt: waiting, running, over, and why. Pure."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from millrace_core.waiting import (
+    NO_CONTAINER,
+    NO_IMAGE,
+    OUT_OF_MEMORY,
+    QUEUED,
+    QUOTA,
+    Waiting,
+    containers,
+    of_containers,
+    of_pod,
+    of_scheduling,
+)
 from millrace_training.jobs.errors import JobError
 from millrace_training.settings import TrainingSettings
 
@@ -11,14 +24,6 @@ Manifest = dict[str, Any]
 
 OVER = ("Complete", "Failed", "FailureTarget", "SuccessCriteriaMet")
 """Conditions of a batch Job after which none of its pods does anything more."""
-NO_IMAGE = (
-    "ErrImagePull",
-    "ImagePullBackOff",
-    "InvalidImageName",
-    "ErrImageNeverPull",
-    "RegistryUnavailable",
-)
-NO_CONTAINER = ("CreateContainerConfigError", "CreateContainerError", "RunContainerError", "StartError")
 DRIVEN_OUT = ("Evicted", "Preempting", "NodeLost", "NodeShutdown", "Shutdown", "Terminated", "NodeAffinity")
 """Reasons with which a kubelet or the scheduler ends a pod that did nothing wrong."""
 
@@ -27,13 +32,12 @@ DRIVEN_OUT = ("Evicted", "Preempting", "NodeLost", "NodeShutdown", "Shutdown", "
 class Verdict:
     """What became of an attempt in the cluster; the fields are those of a Sight.
 
-    *reason*: why nothing runs yet, for who watches the job.
+    *waiting*: what keeps it from running that will not pass by itself, for who watches the job.
     """
 
     alive: bool
     began: datetime | None = None
-    reason: str = ""
-    queued: bool = False
+    waiting: Waiting | None = None
     refusal: dict[str, Any] | None = None
     setback: dict[str, Any] | None = None
     excused: bool = False
@@ -41,13 +45,13 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Scene:
-    """All that is known of one attempt. *warning*: the last warning event about what does not start."""
+    """All that is known of one attempt. *warning*: what the last warning event says about what does not start."""
 
     work: Manifest
     pods: list[Manifest]
     memory_mb: int
     waited: float
-    warning: str = ""
+    warning: Waiting | None = None
 
 
 def judge(scene: Scene, settings: TrainingSettings) -> Verdict:
@@ -65,8 +69,8 @@ def judge(scene: Scene, settings: TrainingSettings) -> Verdict:
 
 def needs_events(scene: Scene) -> bool:
     """Whether the pods alone do not say why nothing runs."""
-    runs = any(_began(pod) for pod in scene.pods)
-    return not runs and not any(_stuck(pod) or _unschedulable(pod) for pod in scene.pods)
+    runs = any(_began(pod) for pod in scene.pods) and _main_runs(scene)
+    return not runs and not any(map(of_pod, scene.pods))
 
 
 def _killed(scene: Scene, settings: TrainingSettings) -> JobError | None:
@@ -76,9 +80,10 @@ def _killed(scene: Scene, settings: TrainingSettings) -> JobError | None:
         if any(item["reason"] == "OOMKilled" for item in _terminated(pod)):
             return JobError(
                 "Out of memory",
-                f"The job's pod was killed at its memory limit; the job may use {limit} MiB.",
+                f"The job's pod was killed at its memory limit (OOMKilled); the job may use {limit} MiB.",
                 "Raise limits.memory, or train on fewer rows or columns.",
                 memory_limit_mb=limit,
+                reason=OUT_OF_MEMORY,
             )
         status = pod.get("status", {})
         text = status.get("message", "")
@@ -116,37 +121,45 @@ def _setback(title: str, detail: str) -> dict[str, Any]:
 def _waiting(scene: Scene, settings: TrainingSettings) -> Verdict:
     """Nothing of the job's own runs yet: for how long is that in order?"""
     if scene.work.get("spec", {}).get("suspend"):
-        return Verdict(alive=True, queued=True, reason="waits in its queue")
-    stuck = next(filter(None, map(_stuck, scene.pods)), None)
-    if stuck is not None:
-        patience, reason = min(settings.image_seconds, settings.pending_seconds), stuck
-    else:
-        patience = settings.pending_seconds
-        reason = next(filter(None, map(_unschedulable, scene.pods)), "") or scene.warning
+        return Verdict(alive=True, waiting=Waiting(QUEUED, "It waits in its queue."))
+    stuck = _first(of_containers, scene)
+    patience = min(settings.image_seconds, settings.pending_seconds) if stuck else settings.pending_seconds
+    reason = stuck or _first(of_scheduling, scene) or scene.warning
     if scene.waited > patience:
-        return Verdict(alive=False, refusal=_not_started(scene, reason).problem())
-    return Verdict(alive=True, reason=reason or "waits for its pod to start")
+        return Verdict(alive=False, refusal=_not_started(scene).problem())
+    return Verdict(alive=True, waiting=reason)
 
 
-def _not_started(scene: Scene, reason: str) -> JobError:
-    waited = f"Not started after {scene.waited:.0f} s"
-    for pod in scene.pods:
-        for name, text in _waits(pod):
-            if name in NO_IMAGE:
-                detail = f"{waited}: {_image(pod)}: {text or name}."
-                mend = "Check the image's name and placement.imagePullSecrets."
-                return JobError("The image cannot be pulled", detail, mend)
-            if name in NO_CONTAINER:
-                mend = "Check the secrets and the service account of the jobs' namespace."
-                return JobError("The container cannot be made", f"{waited}: {text or name}.", mend)
-    for pod in scene.pods:
-        if found := _unschedulable(pod):
-            mend = "Free or add nodes, change the placement, ask for less, or raise MILLRACE_PENDING_SECONDS."
-            return JobError("No node for the job", f"{waited}: {found}", mend)
-    mend = "Look at the events of the jobs' namespace."
-    return JobError(
-        "The job's pod did not start", f"{waited}: {scene.warning or reason or 'no reason given'}", mend
-    )
+def _first(of: Callable[[Manifest], Waiting | None], scene: Scene) -> Waiting | None:
+    return next(filter(None, map(of, scene.pods)), None)
+
+
+def _not_started(scene: Scene, said: str = "") -> JobError:
+    """The end of waiting; *said*: what the object itself gives for a reason."""
+    found = _first(of_containers, scene) or _first(of_scheduling, scene) or scene.warning
+    title, mend = _explained(found, scene)
+    what = str(found or said or "no reason given").rstrip(".")
+    detail = f"Not started after {scene.waited:.0f} s: {what}."
+    return JobError(title, detail, mend, **({"reason": found.reason} if found else {}))
+
+
+def _explained(found: Waiting | None, scene: Scene) -> tuple[str, str]:
+    """In a title what has kept an attempt from starting, and what would mend it."""
+    if found is not None and found.reason in NO_IMAGE:
+        image = next(_image(pod) for pod in scene.pods if of_containers(pod))
+        return (
+            "The image cannot be pulled",
+            f"Check the image's name ({image}) and placement.imagePullSecrets.",
+        )
+    if found is not None and found.reason in NO_CONTAINER:
+        mend = "Check the secrets and the service account of the jobs' namespace."
+        return "The container cannot be made", mend
+    if _first(of_scheduling, scene):
+        mend = "Free or add nodes, change the placement, ask for less, or raise MILLRACE_PENDING_SECONDS."
+        return "No node for the job", mend
+    if found is not None and found.reason == QUOTA:
+        return "No room in the namespace's quota", "Raise the quota, ask for less, or wait for others to end."
+    return "The job's pod did not start", "Look at the events of the jobs' namespace."
 
 
 def is_over(work: Manifest) -> bool:
@@ -176,33 +189,10 @@ def _main_runs(scene: Scene) -> bool:
     return scene.work["kind"] != "RayJob" or bool(scene.work.get("status", {}).get("jobStatus"))
 
 
-def _containers(pod: Manifest) -> list[Manifest]:
-    status = pod.get("status", {})
-    return [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
-
-
 def _terminated(pod: Manifest) -> list[Manifest]:
     """How containers of the pod ended, with a reason each."""
-    states = [item.get(name, {}) for item in _containers(pod) for name in ("state", "lastState")]
+    states = [item.get(name, {}) for item in containers(pod) for name in ("state", "lastState")]
     return [{"reason": ""} | state["terminated"] for state in states if "terminated" in state]
-
-
-def _waits(pod: Manifest) -> list[tuple[str, str]]:
-    states = [item.get("state", {}).get("waiting") for item in _containers(pod)]
-    return [(state.get("reason", ""), state.get("message", "")) for state in states if state]
-
-
-def _stuck(pod: Manifest) -> str:
-    """Why a container of the pod cannot be made; empty: nothing is known to be wrong."""
-    wrong = [(name, text) for name, text in _waits(pod) if name in (*NO_IMAGE, *NO_CONTAINER)]
-    return f"{wrong[0][0]}: {wrong[0][1]}".rstrip(": ") if wrong else ""
-
-
-def _unschedulable(pod: Manifest) -> str:
-    for item in pod.get("status", {}).get("conditions", []):
-        if item["type"] == "PodScheduled" and item["status"] == "False":
-            return str(item.get("message") or item.get("reason") or "no node takes the pod")
-    return ""
 
 
 def _driven_out(pod: Manifest) -> bool:

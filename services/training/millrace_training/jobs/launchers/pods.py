@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, Unavailable
 from millrace_core.log import log
+from millrace_core.waiting import Waiting, newest
 from millrace_training.jobs import limits, manifests
 from millrace_training.jobs.folder import JobFolder
 from millrace_training.jobs.launchers.judging import Scene, Verdict, is_over, judge, needs_events
@@ -46,7 +47,7 @@ class PodLauncher:
         self._seen_time = utcnow()
         self._clear = False
         self._since = utcnow()
-        self._warnings: dict[str, str] = {}
+        self._warnings: dict[str, Waiting | None] = {}
         self._orphans: dict[str, float] = {}
 
     async def survey(self) -> bool:
@@ -98,7 +99,7 @@ class PodLauncher:
             verdict = Verdict(alive=False, excused=True)
         waits = verdict.alive and verdict.began is None
         if waits and said["progress"] is None:
-            said["progress"] = _pending(verdict.reason)
+            said["progress"] = _pending(str(verdict.waiting or "waits for its pod to start"))
         return Sight(
             **said | {"setback": said["setback"] or verdict.setback},
             alive=verdict.alive,
@@ -107,6 +108,7 @@ class PodLauncher:
             excused=verdict.excused,
             began=verdict.began,
             waits=waits,
+            waiting=verdict.waiting.json() if waits and verdict.waiting else None,
         )
 
     async def _verdict(self, job: Job) -> Verdict:
@@ -125,15 +127,12 @@ class PodLauncher:
             scene = Scene(work, pods, memory, waited, await self._warning(work, pods))
         return judge(scene, self.settings)
 
-    async def _warning(self, work: dict[str, Any], pods: list[dict[str, Any]]) -> str:
-        """The newest warning about the object, its Ray cluster or its pods; asked once a survey."""
+    async def _warning(self, work: dict[str, Any], pods: list[dict[str, Any]]) -> Waiting | None:
+        """The newest warning about the pods, or about what should have made them; asked once a survey."""
         own = work["metadata"]["name"]
         if own not in self._warnings:
-            cluster = work.get("status", {}).get("rayClusterName")
-            names = [own, *([cluster] if cluster else []), *(pod["metadata"]["name"] for pod in pods)]
-            found = [event for name in names for event in await self._events(name)]
-            found.sort(key=lambda event: str(event.get("lastTimestamp") or event.get("eventTime") or ""))
-            self._warnings[own] = str(found[-1].get("message", "")) if found else ""
+            names = [*_makers(work, pods), *(pod["metadata"]["name"] for pod in pods)]
+            self._warnings[own] = newest([event for name in names for event in await self._events(name)])
         return self._warnings[own]
 
     async def _events(self, name: str) -> list[dict[str, Any]]:
@@ -184,6 +183,14 @@ def attempt_of(item: dict[str, Any]) -> tuple[str, int]:
     """Which attempt of which job an object of the cluster belongs to."""
     labels = item["metadata"].get("labels") or {}
     return labels.get("millrace.dev/job", ""), int(labels.get("millrace.dev/attempt") or 0)
+
+
+def _makers(work: dict[str, Any], pods: list[dict[str, Any]]) -> list[str]:
+    """Who may have failed to make a pod; a Job whose pod is there had its trouble before."""
+    if work["kind"] == BATCH[0]:
+        return [] if pods else [work["metadata"]["name"]]
+    cluster = work.get("status", {}).get("rayClusterName")
+    return [work["metadata"]["name"], *([cluster] if cluster else [])]
 
 
 def _going(work: dict[str, Any]) -> bool:
