@@ -14,6 +14,7 @@ TAG ?= dev
 IMAGE_LOCK := uv pip compile -q --no-header --no-annotate --no-emit-index-url --generate-hashes --python-platform x86_64-manylinux_2_36 --python-version 3.11
 BASE_IMAGE ?= docker.io/library/python:3.11-slim-bookworm
 BUILDER ?= $(shell if docker info >/dev/null 2>&1; then echo docker build; elif command -v buildah >/dev/null; then echo buildah bud --layers; fi)
+ON_CLUSTER = config=$$($(BIN)/python -m tests.cluster.kube) && export KUBECONFIG=$$config && $(MAKE) images-local
 export BUILDAH_ISOLATION ?= chroot
 export UV_CACHE_DIR := $(CURDIR)/.cache/uv
 export OMP_NUM_THREADS := 1
@@ -54,10 +55,12 @@ images-local: images ## ... and load them into the cluster, with the command in 
 	@if [ -n "$${MILLRACE_IMAGE_LOAD:-}" ]; then $$MILLRACE_IMAGE_LOAD $(foreach i,$(IMAGES),$(IMAGE_PREFIX)/$(i):$(TAG)); else \
 	  printf '%s\n' "Built, but not loaded: say how in MILLRACE_IMAGE_LOAD. It is called with the images' names:" \
 	    "  kind: MILLRACE_IMAGE_LOAD='kind load docker-image'    k3d: MILLRACE_IMAGE_LOAD='k3d image import'"; fi
-test-cluster: images-local ## Run Millrace on the cluster of KUBECONFIG, or of the one that MILLRACE_CLUSTER_UP starts
-	$(BIN)/pytest -q tests/cluster tests/contract -m cluster
-bench-cluster: images-local ## Measure times, sizes and costs on the same cluster; writes out/cluster.json
-	$(BIN)/python -m tests.cluster.bench
+test-cluster: $(STAMP) ## Run Millrace on the cluster of KUBECONFIG, or of the one that MILLRACE_CLUSTER_UP starts
+	$(ON_CLUSTER) && $(BIN)/pytest -q --durations=15 tests/cluster tests/contract -m cluster
+test-cluster-short: $(STAMP) ## ... one loop from kubectl apply to rollback, and the documents of the contract
+	$(ON_CLUSTER) && $(BIN)/pytest -q --durations=15 tests/cluster/test_story.py tests/contract -m cluster
+bench-cluster: $(STAMP) ## Measure times, sizes and costs on the same cluster; writes out/cluster.json
+	$(ON_CLUSTER) && $(BIN)/python -m tests.cluster.bench
 chart-test: $(STAMP) ## Fetch Helm and hold the charts, k8s/ and skaffold.yaml to their rules
 	$(BIN)/python -m tests.chart.tools
 	$(BIN)/pytest -q tests/chart
@@ -88,4 +91,4 @@ clean: ## Remove what was built; out/ and .venv too
 $(STAMP): requirements/platform.lock requirements/dev.lock requirements/triton.lock requirements/install
 	PYTHON=$(PYTHON) bash requirements/install
 	touch $@
-.PHONY: help setup demo demo-short up test test-slow check simulate bench bench-cluster format pipelines crds chart-test k8s-render locks clean
+.PHONY: help setup demo demo-short up test test-slow check simulate bench test-cluster test-cluster-short bench-cluster format pipelines crds chart-test k8s-render locks clean

@@ -1,9 +1,13 @@
-"""kubectl and helm as the tests use them: JSON in and out, and the pods' own words when something does not come."""
+"""kubectl and helm as the tests use them: JSON in and out, and the pods' own words when something does not come.
+
+`python -m tests.cluster.kube` prints the path of the kubeconfig of the cluster to test on, which it starts if need be.
+"""
 
 import json
 import os
 import shlex
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -131,3 +135,10 @@ def condition(resource: dict[str, Any], kind: str) -> dict[str, Any]:
     """The condition of *kind* in a resource's status; empty when there is none."""
     found = resource.get("status", {}).get("conditions", [])
     return next((item for item in found if item["type"] == kind), {})
+
+
+if __name__ == "__main__":
+    try:
+        print(find().config)
+    except NoCluster as error:
+        sys.exit(str(error))

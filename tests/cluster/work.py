@@ -1,7 +1,7 @@
 """Work that goes on in the toolbox while a test breaks something: predictions, and acknowledged writes."""
 
-import itertools
 import json
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -31,7 +31,6 @@ while not Path(f"/tmp/{{name}}.json").exists() and time.monotonic() < deadline:
 counts = Path(f"/tmp/{{name}}.json")
 print(counts.read_text() if counts.exists() else json.dumps({{"said": Path(f"/tmp/{{name}}.log").read_text()[-2000:]}}))
 """
-_numbers = itertools.count(1)
 
 
 @dataclass
@@ -60,7 +59,7 @@ def _going_on(release: Release, script: str, name: str, *arguments: str) -> Iter
 @contextmanager
 def predicting(release: Release, project: str, endpoint: str, every: float = 0.05) -> Iterator[Work]:
     """One client that asks *endpoint* every so many seconds and never asks twice."""
-    name = f"predicting-{next(_numbers)}"
+    name = f"predicting-{secrets.token_hex(3)}"
     with _going_on(release, "predicting.py", name, project, endpoint, name, str(every)) as work:
         yield work
 
@@ -68,6 +67,6 @@ def predicting(release: Release, project: str, endpoint: str, every: float = 0.0
 @contextmanager
 def writing(release: Release, project: str) -> Iterator[Work]:
     """One client that writes datasets and artifacts, and afterwards looks for all that was acknowledged."""
-    name = f"writing-{next(_numbers)}"
+    name = f"writing-{secrets.token_hex(3)}"
     with _going_on(release, "writing.py", name, project, name) as work:
         yield work
