@@ -26,9 +26,8 @@ PODS = ("training", "registry", "controller", "monitoring", "serving", "gateway"
 @pytest.fixture(scope="module")
 def pairs(kube, release):
     """Two of each pod on the way of a prediction, two controllers, and a loop with a champion."""
-    release.values |= {
-        "gateway.replicas": 2, "triton.replicas": 2, "controller.replicas": 2, "training.job.pendingSeconds": 60,
-    }  # fmt: skip
+    before = dict(release.values)
+    release.values |= {"gateway.replicas": 2, "triton.replicas": 2, "controller.replicas": 2}
     release.upgrade()
     kube.apply(story.LOOP, TEAM)
     kube.until("the loop is taken up", 30, lambda: phase(kube, LOOP), release.namespace)
@@ -38,6 +37,8 @@ def pairs(kube, release):
     kube.until("all pods Ready", 120, lambda: len(release.pods("triton")) >= 2 and release.ready())
     yield release
     kube.kubectl("delete", "modelloop", "--all", "-n", TEAM)
+    release.values = before
+    release.upgrade()
 
 
 def phase(kube, name):

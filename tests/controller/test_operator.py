@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+from datetime import UTC, datetime
 
 import pytest
 
 from millrace.status import LoopStatus
+from millrace_controller.loops import queries
 from millrace_controller.operator import manifests, task
 from millrace_controller.operator.controller import Operator
 from millrace_controller.operator.task import LONGEST_PASS, Work, stuck
@@ -104,6 +106,84 @@ async def test_its_status_follows_the_loop_to_production(platform, operator, clu
     assert (cluster.status()["phase"], cluster.status()["champion"]["version"]) == ("Serving", 2)
     assert "candidate" not in cluster.status()
     LoopStatus.model_validate(cluster.status())
+
+
+async def with_two_versions(platform, operator, cluster, world):
+    """A resource whose loop has gone from version 1 to version 2; the last list is a while ago."""
+    world.add_data("sales", 1000)
+    cluster.apply(rollout={"mirror": {"percent": 100, "for": "1d"}}, triggers={"schedule": "30d"})
+    await operator.relist()
+    await settled(platform, operator)
+    for number in range(1, 32):
+        world.close("sales", day(number))
+    await settled(platform, operator)
+    await operator.follow()
+    assert cluster.status()["champion"]["version"] == 2
+
+
+async def test_a_rollback_is_told_at_the_next_look_however_quick_it_was(platform, operator, cluster, world):
+    await with_two_versions(platform, operator, cluster, world)
+    await platform.call("POST", "/v1/loops/sales:rollback", 200, json={"reason": "it is worse"})
+    await operator.follow()
+    assert cluster.status()["champion"]["version"] == 1
+    assert cluster.reasons()[-1] == "WentBack"
+
+
+async def test_whatever_changes_a_loop_at_rest_is_told_at_the_next_look(platform, operator, cluster, world):
+    await with_two_versions(platform, operator, cluster, world)
+    await platform.call("POST", "/v1/loops/sales:pause", 200)
+    await operator.follow()
+    assert cluster.condition("Progressing")["reason"] == "Suspended"
+    await platform.call("POST", "/v1/loops/sales:resume", 200)
+    async with platform.app.state.sessions.begin() as session:
+        await queries.set_message(session, 1, "serving does not answer")
+    await operator.follow()
+    assert cluster.condition("Stalled")["message"] == "serving does not answer"
+    world.close("sales", day(32), standing=["drift:x"])
+    await platform.rest()
+    await operator.follow()
+    assert cluster.condition("DriftDetected")["status"] == "True"
+
+
+async def test_a_change_that_could_not_be_written_is_written_at_the_next_look(
+    platform, operator, cluster, world
+):
+    await with_two_versions(platform, operator, cluster, world)
+    await platform.call("POST", "/v1/loops/sales:rollback", 200, json={"reason": "it is worse"})
+    cluster.down = True
+    await operator.follow()
+    operator.since = datetime.now(UTC)
+    cluster.down = False
+    await operator.follow()
+    assert cluster.status()["champion"]["version"] == 1
+
+
+async def test_a_list_that_takes_long_holds_no_change_up_and_takes_none_back(
+    platform, operator, cluster, world
+):
+    await with_two_versions(platform, operator, cluster, world)
+    begun, go, quick = asyncio.Event(), asyncio.Event(), cluster.list
+
+    async def slow(*what, **more):
+        found = await quick(*what, **more)
+        begun.set()
+        await go.wait()
+        return found
+
+    cluster.list = slow
+    listing = asyncio.create_task(operator.relist())
+    await begun.wait()
+    await platform.call("POST", "/v1/loops/sales:rollback", 200, json={"reason": "it is worse"})
+    async with asyncio.timeout(2):
+        await operator.follow()
+        await operator.hear([cluster.apply("late")])
+    assert cluster.status()["champion"]["version"] == 1
+    go.set()
+    await listing
+    assert cluster.status("late")["phase"] == "Pending"
+    await platform.call("POST", "/v1/loops/sales:rollback", 200, json={"to": 2})
+    await operator.follow()
+    assert cluster.status()["champion"]["version"] == 2, "also after a list from before the change"
 
 
 async def test_nothing_is_written_when_nothing_has_changed(platform, operator, cluster):

@@ -51,7 +51,7 @@ def document(name: str) -> dict[str, Any]:
 def write_rows(path: Path) -> list[dict[str, Any]]:
     """Rows whose label is nearly the sign of a sum; the same ones every time."""
     rng = random.Random(7)
-    rows = [{"a": round(rng.gauss(0, 1), 4), "b": round(rng.gauss(0, 1), 4)} for _ in range(ROWS)]
+    rows = [{"a": round(rng.gauss(0, 8)) / 8, "b": round(rng.gauss(0, 8)) / 8} for _ in range(ROWS)]
     labelled = [row | {"label": int(row["a"] + row["b"] + rng.gauss(0, 0.3) > 0)} for row in rows]
     with path.open("w", newline="") as file:
         writer = csv.DictWriter(file, ["a", "b", "label"])

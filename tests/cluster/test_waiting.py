@@ -1,0 +1,80 @@
+"""Pods that cannot do their work: the resource says why while they wait, and the run ends with the reason in time."""
+
+import pytest
+from tests.cluster import test_story as story
+from tests.cluster.kube import condition
+
+pytestmark = pytest.mark.timeout(900)
+TEAM = story.TEAM
+PENDING = 45
+"""Seconds after which a job whose pod does not start is called failed."""
+
+
+def loop(name, training):
+    """A loop of the known data set whose jobs ask for what the cluster does not have."""
+    text = story.LOOP.replace("name: tumours", f"name: {name}")
+    return text.replace("training: {search: {trials: 4}, folds: 4}", f"training: {training}")
+
+
+@pytest.fixture(scope="module")
+def patient(kube, release):
+    """A release that waits less long than usual; the data set is registered."""
+    before = dict(release.values)
+    release.values["training.job.pendingSeconds"] = PENDING
+    release.upgrade()
+    if not release.call("client.registry.datasets()", TEAM):
+        kube.apply(story.LOOP, TEAM)
+        kube.until("the loop is taken up", 30, lambda: (story.loop(kube).get("status") or {}).get("phase"))
+        assert release.python(story.PUSH) is True
+        kube.until("a champion", 240, lambda: story.champion(kube), release.namespace)
+    yield release
+    kube.kubectl("delete", "modelloop", "--all", "-n", TEAM)
+    release.values = before
+
+
+def says(kube, name, kind, reason):
+    """The condition of *kind* once it gives that reason."""
+    found = condition(story.loop(kube, name), kind)
+    return found if found.get("reason") == reason else None
+
+
+def test_what_no_node_can_hold_is_told_while_it_waits_and_ends_the_run_in_time(kube, patient):
+    wanted = {"hungry": "pool", "hungry-ray": "ray"}
+    for name, executor in wanted.items():
+        kube.apply(loop(name, f"{{executor: {executor}, limits: {{memory: 500Gi}}}}"), TEAM)
+    for name in wanted:
+        told = kube.until(
+            f"{name} tells", 60, lambda name=name: says(kube, name, "Progressing", "Unschedulable"), patient.namespace
+        )  # fmt: skip
+        assert "memory" in told["message"]
+        assert "Unschedulable" in kube.kubectl("get", "modelloop", name, "-n", TEAM)
+    for name in wanted:
+        ended = patient.call(f"client.controller.await_run({name!r}, 1, timeout={PENDING + 60})", TEAM)
+        assert ended["state"] == "failed"
+        assert f"after {PENDING} s" in ended["message"]
+
+
+def test_training_that_is_killed_for_its_memory_ends_the_run_with_that_reason(kube, patient):
+    kube.apply(loop("starved", "{search: {trials: 4}, folds: 4, limits: {memory: 96Mi}}"), TEAM)
+    kube.until(
+        "the loop is taken up", 30, lambda: (story.loop(kube, "starved").get("status") or {}).get("phase")
+    )
+    ended = patient.call("client.controller.await_run('starved', 1, timeout=180)", TEAM)
+    assert ended["state"] == "failed"
+    assert "memory" in ended["message"].lower()
+    told = kube.until(
+        "it tells", 30, lambda: condition(story.loop(kube, "starved"), "Stalled"), patient.namespace
+    )
+    assert told["status"] == "True"
+
+
+def test_an_image_that_cannot_be_pulled_is_told_while_it_waits(kube, patient):
+    patient.upgrade("--set", "training.job.image.tag=nowhere")
+    kube.apply(loop("imageless", "{search: {trials: 4}, folds: 4}"), TEAM)
+    told = kube.until(
+        "it tells", 60, lambda: says(kube, "imageless", "Stalled", "ImagePullBackOff"), patient.namespace
+    )
+    assert "nowhere" in told["message"]
+    ended = patient.call(f"client.controller.await_run('imageless', 1, timeout={PENDING + 90})", TEAM)
+    assert ended["state"] == "failed"
+    assert "image" in ended["message"].lower()
