@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from millrace.status import LoopStatus
-from millrace_controller.loops import queries
+from millrace_controller.loops import commands, queries
 from millrace_controller.operator import manifests, task
 from millrace_controller.operator.controller import Operator
 from millrace_controller.operator.task import LONGEST_PASS, Work, stuck
@@ -418,9 +418,10 @@ def test_a_patch_makes_the_one_of_the_other(before, after):
 
 class TestAtWork:
     @pytest.fixture
-    async def work(self, platform, cluster, monkeypatch):
-        for name in ("EVERY", "HURRIED", "GATHER", "FOLLOW"):
+    async def work(self, platform, cluster, monkeypatch, request):
+        for name in ("HURRIED", "GATHER", "FOLLOW", "LOOK"):
             monkeypatch.setattr(task, name, 0.05)
+        monkeypatch.setattr(task, "EVERY", getattr(request, "param", 0.05))
 
         class Silent:
             alive = True
@@ -456,6 +457,22 @@ class TestAtWork:
         await self.eventually(declared)
         work._told("DELETED", cluster.delete())
         await self.eventually(closed)
+
+    @pytest.mark.parametrize("work", [600.0], indirect=True)
+    async def test_a_change_by_another_replica_is_told_without_a_bell_and_long_before_the_next_list(
+        self, work, platform, cluster
+    ):
+        async def declared():
+            return cluster.status().get("phase") == "Pending"
+
+        async def told():
+            return cluster.status()["phase"] == "Suspended"
+
+        work._told("ADDED", cluster.apply())
+        await self.eventually(declared)
+        async with platform.app.state.sessions.begin() as session:
+            await commands.move(session, await queries.get(session, "default", "sales"), "paused", "user:ada")
+        await self.eventually(told)
 
     async def test_it_lives_through_an_api_server_that_is_down(self, work, platform, cluster):
         cluster.down = True

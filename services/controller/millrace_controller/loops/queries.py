@@ -122,7 +122,9 @@ async def signs(session: AsyncSession) -> list[Sign]:
 async def set_message(session: AsyncSession, loop_id: int, message: str) -> None:
     """Say what is in the way."""
     await session.execute(
-        update(Loop).where(Loop.id == loop_id, Loop.message != message).values(message=message)
+        update(Loop)
+        .where(Loop.id == loop_id, Loop.message != message)
+        .values(message=message, updated_at=utcnow())
     )
 
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from collections.abc import Container
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from fastapi import FastAPI
@@ -24,6 +25,8 @@ PAGE = 100
 """Resources that are held whole at a time."""
 AT_ONCE = 8
 """Patches on their way to the API server at the same time."""
+OVERLAP = timedelta(seconds=10)
+"""A change counts as new for so long: clocks of replicas differ, and a transaction takes its time."""
 
 
 class Operator:
@@ -35,16 +38,26 @@ class Operator:
         self.refused: dict[str, tuple[str, str]] = {}
         self.missing: dict[str, int] = {}
         self.warm: set[int] = set()
+        self.touched: set[str] = set()
+        self.since = datetime.now(UTC) - OVERLAP
         self.around: dict[str, bool] = {}
         self.ended = time.monotonic()
         self._turn = asyncio.Lock()
         self._patches = asyncio.Semaphore(AT_ONCE)
 
     async def relist(self) -> None:
-        """A pass over everything. Raises: MillraceError if a list is not complete; then nothing is closed."""
+        """A pass over everything. Raises: MillraceError if a list is not complete; then nothing is closed.
+
+        While the list is made, and between the pages of the report, others have their turn.
+        """
+        self.touched = set()
         try:
+            self.around = await options.surroundings(self.app)
+            found = await self._list()
             async with self._turn:
-                await self._pass(await self._list())
+                here = await self._pass(found)
+            for start in range(0, len(here), PAGE):
+                await self._report_page(here[start : start + PAGE])
         finally:
             self.ended = time.monotonic()
 
@@ -52,14 +65,18 @@ class Operator:
         """A pass over a few resources, as the watch showed them."""
         async with self._turn:
             names = {resource["metadata"]["name"] for resource in resources}
+            uids = [resource["metadata"]["uid"] for resource in resources]
+            self.touched.update(uids)
             known = await self._declared(resources, await self._owned(names), names)
-            await self._report([resource["metadata"]["uid"] for resource in resources], known)
+            await self._report(uids, known)
 
     async def follow(self) -> None:
-        """Say how those loops stand in which something is going on."""
+        """Say how those loops stand in which something is going on, or has changed since the last look."""
         async with self._turn:
+            moment = datetime.now(UTC)
             async with self.app.state.readers() as session:
-                moving = await queries.moving(session, self.warm)
+                moving = await queries.moving(session, self.warm, self.since)
+            self.since = moment - OVERLAP
             self.warm = {item.loop.id for item in moving.values() if item.moving}
             await self._report([uid for uid in moving if uid in self.seen], moving)
 
@@ -83,15 +100,22 @@ class Operator:
             await fence.check(session)
             return await queries.owned(session, names)
 
-    async def _pass(self, resources: list[Resource]) -> None:
-        self.around = await options.surroundings(self.app)
-        here = {resource["metadata"]["uid"]: resource for resource in resources}
+    async def _pass(self, resources: list[Resource]) -> list[str]:
+        """Declare and close; returns the uids of what is there. What was heard or written while *resources* were
+        listed is newer than the list."""
+        here = dict.fromkeys(resource["metadata"]["uid"] for resource in resources)
+        here |= dict.fromkeys(self.touched & self.seen.keys())
         for uid in self.seen.keys() - here.keys():
             del self.seen[uid]
             self.refused.pop(uid, None)
-        known = await self._declared(resources, await self._owned())
+        known = await self._declared([self._newest(item) for item in resources], await self._owned())
         await self._close(known, here)
-        await self._report(list(here), known)
+        return list(here)
+
+    def _newest(self, listed: Resource) -> Resource:
+        uid = listed["metadata"]["uid"]
+        written = uid in self.touched and uid in self.seen
+        return listed | {"status": self.seen[uid]["status"]} if written else listed
 
     async def _declared(
         self, resources: list[Resource], known: dict[str, Standing], names: set[str] | None = None
@@ -135,7 +159,7 @@ class Operator:
     def _project(self, resource: Resource) -> str:
         return documents.project_of(resource["metadata"]["namespace"], self.settings.namespace_projects)
 
-    async def _close(self, known: dict[str, Standing], here: dict[str, Resource]) -> None:
+    async def _close(self, known: dict[str, Standing], here: Container[str]) -> None:
         """Close loops whose resource is missing from two lists in a row; only where lists reach."""
         gone = {uid: item.loop for uid, item in known.items() if uid not in here and self._watched(item)}
         self.missing = {uid: self.missing.get(uid, 0) + 1 for uid in gone}
@@ -155,6 +179,11 @@ class Operator:
     def hurried(self) -> bool:
         """Whether the next list should not wait: somebody may be gone."""
         return any(count < LISTS for count in self.missing.values())
+
+    async def _report_page(self, uids: list[str]) -> None:
+        async with self._turn:
+            names = {self.seen[uid]["metadata"]["name"] for uid in uids if uid in self.seen}
+            await self._report(uids, await self._owned(names))
 
     async def _report(self, uids: list[str], known: dict[str, Standing]) -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
@@ -177,11 +206,13 @@ class Operator:
             async with self._patches:
                 await self.cluster.patch_status(KIND, meta["name"], meta["namespace"], API_VERSION, change)
                 resource["status"] = after
+                self.touched.add(meta["uid"])
                 for item in manifests.news(before, after):
                     await self.cluster.event(resource, item.reason, item.message, item.warning)
         except NotFound:
             return
         except MillraceError as error:
+            self.warm.update([known.loop.id] if known else ())
             log.warning("a status could not be written", resource=meta["name"], error=error.detail)
 
     def _status(self, resource: Resource, known: Standing | None) -> LoopStatus | None:

@@ -1,6 +1,7 @@
 """SQL of the operator: every loop that a resource declares, with what its status is made of, in few statements."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import and_, or_, select, true
@@ -41,9 +42,10 @@ async def owned(session: AsyncSession, names: set[str] | None = None) -> dict[st
     return await _standing(session, true() if names is None else Loop.name.in_(names))
 
 
-async def moving(session: AsyncSession, also: set[int]) -> dict[str, Standing]:
-    """Those of them in which something is going on, and the loops with the ids *also*."""
-    going = or_(Run.state.in_(IN_FLIGHT), Loop.heading.is_not(None), Loop.id.in_(also))
+async def moving(session: AsyncSession, also: set[int], since: datetime) -> dict[str, Standing]:
+    """Those of them in which something is going on, or was *since*, and the loops with the ids *also*."""
+    news = or_(Loop.updated_at >= since, Loop.id.in_(also))
+    going = or_(Run.state.in_(IN_FLIGHT), Loop.heading.is_not(None), news)
     return await _standing(session, going)
 
 

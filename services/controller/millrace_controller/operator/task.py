@@ -14,8 +14,10 @@ from millrace_core.reconcile import run_forever
 if TYPE_CHECKING:
     from millrace_controller.operator.watching import Watch
 
-EVERY, HURRIED, GATHER, FOLLOW = 30.0, 3.0, 0.5, 1.0
-"""Seconds between lists; between two when somebody may be gone; that events are gathered; between looks at statuses."""
+EVERY, HURRIED, GATHER = 30.0, 3.0, 0.5
+"""Seconds between lists; between two when somebody may be gone; that events are gathered."""
+FOLLOW, LOOK = 1.0, 2.0
+"""Seconds between two looks at statuses at least, and at most: a change by another replica rings no bell here."""
 LONGEST_PASS = 180.0
 
 
@@ -83,11 +85,11 @@ class Work:
             await self.operator.hear(taken)
 
     async def _follow(self) -> None:
-        """Look, rest for a second, and look again once something has happened since."""
+        """Look, rest for a moment, and look again as soon as something has happened since, or may have."""
         heard = self.app.state.bell.listen()
         await self.operator.follow()
         await asyncio.sleep(FOLLOW)
-        await self.app.state.bell.wait(heard, time.monotonic() + EVERY, EVERY)
+        await self.app.state.bell.wait(heard, time.monotonic() + LOOK - FOLLOW)
 
 
 async def operate(app: FastAPI) -> None:
