@@ -43,6 +43,12 @@ def test_a_service_goes_by_its_roles_name_and_a_person_by_their_address(tokens):
     assert tokens.actor(person) == Actor("ada@example.org", "admin")
 
 
+def test_a_signed_token_tells_the_pod_that_it_was_given_to(tokens):
+    bound = {"kubernetes.io": {"namespace": "millrace", "pod": {"name": "serving-x", "uid": "1"}}}
+    assert tokens.actor(token(**bound)).pod == "serving-x"
+    assert tokens.actor(token()).pod == ""
+
+
 def public():
     return (
         KEYS["one"]

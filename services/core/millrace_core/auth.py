@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any
@@ -57,10 +57,14 @@ ROLES: dict[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Actor:
-    """Who sent the request: the token's name and role."""
+    """Who sent the request: the token's name and role.
+
+    *pod*: the pod that a signed token was given to, empty if it was given to none; None for a token of the file.
+    """
 
     name: str
     role: str
+    pod: str | None = field(default=None, compare=False)
 
     def may(self, permission: str) -> bool:
         return any(fnmatchcase(permission, pattern) for pattern in ROLES.get(self.role, ()))
@@ -83,7 +87,7 @@ class Tokens:
         """Whose *token* this is, or None. Raises: Unavailable while its issuer cannot be asked; may wait for it."""
         known = self.issuers.identity(token)
         if known is not None:
-            return Actor(known.role if known.role in SERVICES else known.name, known.role)
+            return Actor(known.role if known.role in SERVICES else known.name, known.role, known.pod)
         self._refresh()
         digest = hashlib.sha256(token.encode()).hexdigest()
         return next(

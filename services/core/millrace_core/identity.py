@@ -28,10 +28,11 @@ ACCOUNT = "system:serviceaccount:"
 
 @dataclass(frozen=True)
 class Identity:
-    """Whom a token names, and the role that its issuer's entry gives them."""
+    """Whom a token names, and the role that its issuer's entry gives them; *pod*: the one that it was given to."""
 
     name: str
     role: str
+    pod: str = ""
 
 
 class Issuer:
@@ -62,7 +63,7 @@ class Issuer:
             leeway=LEEWAY, options={"require": REQUIRED},
         )  # fmt: skip
         role = next((given["role"] for given in self.roles if _fits(given, claims)), None)
-        return None if role is None else Identity(_name(claims), role)
+        return None if role is None else Identity(_name(claims), role, _pod(claims))
 
 
 class Issuers:
@@ -137,6 +138,13 @@ def _fits(given: dict[str, str], claims: dict[str, Any]) -> bool:
         return bool(claims["sub"] == given["subject"])
     value = claims.get(given["claim"])
     return given["value"] in value if isinstance(value, list) else value == given["value"]
+
+
+def _pod(claims: dict[str, Any]) -> str:
+    """Name of the pod into which the cluster projected the token; empty for a token that is nobody's."""
+    bound = claims.get("kubernetes.io")
+    pod = bound.get("pod") if isinstance(bound, dict) else None
+    return str(pod.get("name") or "") if isinstance(pod, dict) else ""
 
 
 def _name(claims: dict[str, Any]) -> str:

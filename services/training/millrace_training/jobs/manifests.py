@@ -24,6 +24,8 @@ GRACE_SECONDS = 20
 """What a pod has between being told to stop and being killed: its finished trials are sent meanwhile."""
 WALL_SLACK = 60
 START_SLACK = 120
+CUT = 8
+"""Signs of a job's id that may be missing in the name of its pod; what is left is still nobody else's."""
 DISRUPTED = [{"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
@@ -50,6 +52,11 @@ class Order:
         return Placement.model_validate(self.job.limits.get("placement") or {})
 
     @property
+    def gpus(self) -> int:
+        """GPUs of each pod that does its work; what trains no model needs none."""
+        return self.placement.gpus if KINDS[self.job.kind].heavy else 0
+
+    @property
     def memory_mb(self) -> int:
         return int(self.spec["memory_bytes"]) >> 20
 
@@ -66,6 +73,11 @@ class Order:
 def name(kind: str, id: str, attempt: int) -> str:
     """Name of an attempt's object: the same attempt cannot be there twice. At most 47 bytes, as Ray wants it."""
     return f"{kind}-{id}-{attempt}"
+
+
+def is_pod_of(pod: str, id: str, attempt: int) -> bool:
+    """Whether a pod of this name was made for that attempt; KubeRay before 1.4 cuts the beginning of long names off."""
+    return f"{id[CUT:]}-{attempt}-" in pod
 
 
 def selector(settings: TrainingSettings) -> str:
@@ -99,7 +111,7 @@ def labels(order: Order) -> dict[str, str]:
 def plain_job(order: Order) -> dict[str, Any]:
     """A batch/v1 Job of one pod; whether there is another attempt is our decision, not its backoff's."""
     settings = order.settings
-    asked = _resources(order, order.cpu, AGENT_MB, order.placement.gpus)
+    asked = _resources(order, order.cpu, AGENT_MB, order.gpus)
     pod = _pod(order, [_container(order, "job", asked) | {"command": _agent(order)}])
     pod |= {"restartPolicy": "Never", "activeDeadlineSeconds": order.wall}
     return {
@@ -124,7 +136,7 @@ def ray_job(order: Order) -> dict[str, Any]:
     settings, placement = order.settings, order.placement
     workers = settings.ray_workers if placement.workers is None else placement.workers
     head = _ray_pod(
-        order, "ray-head", order.cpu if not workers else settings.light_cpu, 0 if workers else placement.gpus
+        order, "ray-head", order.cpu if not workers else settings.light_cpu, 0 if workers else order.gpus
     )
     threads = str(order.spec["threads"])
     group = {
@@ -186,7 +198,7 @@ def _ray_pod(order: Order, container: str, cpu: str, gpus: int) -> dict[str, Any
 def _ray_worker(order: Order) -> dict[str, Any]:
     """A worker may be on a node that is taken away; Ray tries its trials again elsewhere."""
     settings = order.settings
-    template = _ray_pod(order, "ray-worker", order.cpu, order.placement.gpus)
+    template = _ray_pod(order, "ray-worker", order.cpu, order.gpus)
     pod = template["spec"]
     pod["tolerations"] = [*pod["tolerations"], *settings.ray_worker_tolerations]
     pod["nodeSelector"] = pod["nodeSelector"] | settings.ray_worker_node_selector
@@ -210,7 +222,7 @@ def _pod(order: Order, containers: list[dict[str, Any]]) -> dict[str, Any]:
             "seccompProfile": {"type": "RuntimeDefault"},
         },
         "nodeSelector": settings.node_selector | placement.node_selector,
-        "tolerations": [*settings.tolerations, *asked],
+        "tolerations": _tolerations(settings, asked, containers),
         "imagePullSecrets": [{"name": secret} for secret in secrets],
         "containers": containers,
         "volumes": _volumes(settings),
@@ -220,6 +232,18 @@ def _pod(order: Order, containers: list[dict[str, Any]]) -> dict[str, Any]:
     if settings.runtime_class:
         pod["runtimeClassName"] = settings.runtime_class
     return pod
+
+
+def _tolerations(
+    settings: TrainingSettings, asked: list[dict[str, Any]], containers: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """What is asked for; a pod with GPUs, and no other by itself, may be on the nodes that are kept for such."""
+    made = [*settings.tolerations, *asked]
+    key = "nvidia.com/gpu" if settings.gpu_resource.startswith("nvidia.com/") else settings.gpu_resource
+    has = any(settings.gpu_resource in item["resources"]["limits"] for item in containers)
+    if has and all(item.get("key") != key for item in made):
+        made.append({"key": key, "operator": "Exists", "effect": "NoSchedule"})
+    return made
 
 
 def _volumes(settings: TrainingSettings) -> list[dict[str, Any]]:

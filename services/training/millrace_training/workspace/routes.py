@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse
 
 from millrace_core.auth import permit
@@ -26,7 +26,7 @@ from millrace_training.workspace.schemas import (
     WorkspaceRead,
 )
 
-router = APIRouter(prefix="/v1/jobs/{id}/workspace", tags=["workspace"])
+router = APIRouter(prefix="/v1/jobs/{id}/workspace", tags=["workspace"], dependencies=[Depends(fence.own)])
 READ, WRITE = permit("training.workspace.read"), permit("training.workspace.write")
 HANDED_IN = ("result", "error", "setback")
 
