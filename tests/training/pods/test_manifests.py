@@ -113,6 +113,18 @@ def test_with_workers_the_gpus_are_theirs(order):
     assert "nvidia.com/mig-1g.10gb" not in pod_of(made)["containers"][0]["resources"]["limits"]
 
 
+def test_only_pods_that_train_ask_for_gpus_and_may_be_where_gpus_are(order):
+    gpus = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+    train, validate = (
+        pod_of(manifests.plain_job(order({"gpus": 1}, kind=kind))) for kind in ("train", "validate")
+    )
+    assert train["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    assert train["tolerations"] == [gpus]
+    assert "nvidia.com/gpu" not in validate["containers"][0]["resources"]["limits"]
+    assert validate["tolerations"] == []
+    assert pod_of(manifests.plain_job(order()))["tolerations"] == []
+
+
 @pytest.mark.parametrize("make", [manifests.plain_job, manifests.ray_job])
 def test_every_pod_is_restricted_and_its_memory_is_the_jobs(order, make):
     made = make(order(limit={"memory_mb": 512, "wall_seconds": None}))
