@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from millrace.cli.command import REFUSED
+from millrace.cli.exits import REFUSED
 
 if TYPE_CHECKING:
     from millrace.client import Millrace

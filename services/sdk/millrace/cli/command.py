@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import typer
 
+from millrace.cli.exits import INTERRUPTED, REFUSED
+
 Function = TypeVar("Function", bound=Callable[..., Any])
-REFUSED, UNREACHABLE, INTERRUPTED = 1, 3, 130
-"""Exit codes: the platform said no; there is no platform; Ctrl-C. Wrong usage is 2."""
 
 
 def group(name: str, about: str) -> typer.Typer:

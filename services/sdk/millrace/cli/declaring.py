@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from millrace.cli.command import REFUSED, command, fail, group
+from millrace.cli.command import command, fail, group
+from millrace.cli.exits import REFUSED
 from millrace.cli.output import Format, Output, dump
 from millrace.cli.session import client
 

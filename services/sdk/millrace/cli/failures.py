@@ -2,7 +2,7 @@
 
 import httpx
 
-from millrace.cli.command import REFUSED, UNREACHABLE
+from millrace.cli.exits import REFUSED, UNREACHABLE
 from millrace.client import NotRunning
 from millrace.client.training import JobFailed
 from millrace.client.transport import ApiError

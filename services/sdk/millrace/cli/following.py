@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from millrace.cli.choosing import decision_of
-from millrace.cli.command import REFUSED
+from millrace.cli.exits import REFUSED
 from millrace.cli.output import Format, Output, console, dump
 from millrace.cli.session import client
 

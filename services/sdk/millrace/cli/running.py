@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from millrace.cli.command import REFUSED
+from millrace.cli.exits import REFUSED
 from millrace.cli.output import Columns, Format, Output, dump, items
 
 if TYPE_CHECKING:
