@@ -202,7 +202,7 @@ def mounted(objects: list[Object]) -> Iterator[str]:
             if claim is not None and claim.startswith("millrace") and claim not in claims:
                 yield f"{pod.where}: there is no claim {claim}"
             named = volume.get("configMap", {}).get("name")
-            if named is not None and named not in maps:
+            if named is not None and named.startswith("millrace") and named not in maps:
                 yield f"{pod.where}: there is no ConfigMap {named}"
 
 

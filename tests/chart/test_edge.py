@@ -19,6 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from tests.chart.rendering import case_objects, one
 
+from millrace.client.transport import Api
+
 ENVOY = Path(sys.prefix) / "bin" / "envoy"
 SERVICES = ("registry", "training", "serving", "monitoring", "controller", "gateway")
 
@@ -134,6 +136,18 @@ def test_everything_else_is_inference(door):
     url, _, trust = door
     answer = httpx.get(f"{url}/v2/models/m/infer", verify=trust, trust_env=False)
     assert answer.text == "gateway millrace-gateway /v2/models/m/infer"
+
+
+def test_the_clients_of_people_come_through_it_where_its_authority_is_their_companys(
+    door, monkeypatch, tmp_path
+):
+    url, _, _ = door
+    with pytest.raises(httpx.ConnectError):
+        Api(f"{url}/registry").get("/v1/things", retry=False)
+    shown = ssl.get_server_certificate(("localhost", int(url.rpartition(":")[2])))
+    (tmp_path / "ca.crt").write_text(shown)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.crt"))
+    assert Api(f"{url}/registry").get("/v1/things").startswith(b"registry millrace-registry /v1/things")
 
 
 def test_a_path_cannot_climb_into_another_service(door):

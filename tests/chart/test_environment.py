@@ -12,8 +12,8 @@ SETTINGS = {
     "monitoring": "millrace_monitoring.settings:MonitoringSettings",
     "controller": "millrace_controller.settings:ControllerSettings",
 }
-BESIDE = {"HOME", "MILLRACE_DATABASE_PASSWORD"}
-"""HOME is for libraries; the password is only a part of the URL that follows it."""
+BESIDE = {"HOME", "MILLRACE_DATABASE_PASSWORD", "SSL_CERT_FILE", "PGSSLROOTCERT"}
+"""For libraries; the password is only a part of the URL that follows it."""
 
 
 def settings(service):

@@ -72,6 +72,8 @@ def test_helm_3_renders_the_same_as_helm_4(case):
         ("identity.roles[0].role=root,identity.roles[0].subject=x", "identity.roles.0.role"),
         ("networkPolicy.clients[0].podselector.a=b", "networkPolicy.clients.0"),
         ("persistence.enabled=maybe", "persistence.enabled"),
+        ("trust.existingConfigMap=Company_CA", "trust.existingConfigMap"),
+        ("serving.serviceAccount.annotations.a=b", "serving"),
     ],
 )  # fmt: skip
 def test_a_wrong_value_is_refused_with_its_path(which, value, path):
@@ -194,6 +196,23 @@ def test_the_default_profile_asks_for_little():
     assert len(found) + 1 <= 10
     assert sum(int(amount["cpu"].removesuffix("m")) for amount in asked) <= 1000
     assert sum(int(amount["memory"].removesuffix("Mi")) for amount in asked) <= 2048
+
+
+def test_a_claim_keeps_its_annotation_beside_yours_and_outlives_the_release():
+    given = "persistence.annotations.example\\.org/backup=daily,persistence.annotations.helm\\.sh/resource-policy=x"
+    claims = kind(render("--set", given), "PersistentVolumeClaim")
+    wanted = {"helm.sh/resource-policy": "keep", "example.org/backup": "daily"}
+    assert [claim["metadata"]["annotations"] for claim in claims] == [wanted] * 4
+
+
+def test_a_cloud_identity_is_given_to_the_accounts_that_reach_the_object_store():
+    objects = render("--set", "registry.serviceAccount.annotations.example\\.org/identity=bucket")
+    found = {
+        item["metadata"]["name"]: item["metadata"].get("annotations")
+        for item in kind(objects, "ServiceAccount")
+    }
+    assert found.pop("millrace-registry") == {"example.org/identity": "bucket"}
+    assert set(found.values()) == {None}
 
 
 def test_the_release_name_leads_every_name():

@@ -13,6 +13,7 @@
 - {name: MILLRACE_ISSUERS_FILE, value: /etc/millrace/issuers.json}
 {{- include "millrace.env.client" .root }}
 {{ include "millrace.env.database" . }}
+{{- with include "millrace.trust.env" .root }}{{ . | nindent 0 }}{{ end }}
 {{- with (.values.storage | default dict).url }}
 - {name: MILLRACE_STORAGE_URL, value: {{ . | quote }}}
 {{- end }}

@@ -76,3 +76,23 @@ httpGet: {path: {{ .path }}, port: {{ .port }}, httpHeaders: [{name: Host, value
 {{- define "millrace.kubernetes.mount" -}}
 - {name: kubernetes, mountPath: /var/run/secrets/kubernetes.io/serviceaccount, readOnly: true}
 {{- end -}}
+
+{{/* Authorities in place of the images' own: read by OpenSSL, by the object store's client, and by asyncpg. */}}
+{{- define "millrace.trust.env" -}}
+{{- if .Values.trust.existingConfigMap -}}
+- {name: SSL_CERT_FILE, value: /etc/trust/ca.crt}
+- {name: PGSSLROOTCERT, value: /etc/trust/ca.crt}
+{{- end -}}
+{{- end -}}
+
+{{- define "millrace.trust.volume" -}}
+{{- with .Values.trust.existingConfigMap -}}
+- {name: trust, configMap: {name: {{ . }}, items: [{key: ca.crt, path: ca.crt}]}}
+{{- end -}}
+{{- end -}}
+
+{{- define "millrace.trust.mount" -}}
+{{- if .Values.trust.existingConfigMap -}}
+- {name: trust, mountPath: /etc/trust, readOnly: true}
+{{- end -}}
+{{- end -}}

@@ -106,6 +106,7 @@ spec:
     - {name: tmp, mountPath: /tmp}
     - {name: home, mountPath: /var/lib/millrace}
     - {name: issuers, mountPath: /etc/millrace, readOnly: true}
+    {{- with include "millrace.trust.mount" .root }}{{ . | nindent 4 }}{{ end }}
     {{- include "millrace.token.mount" . | nindent 4 }}
     {{- include "millrace.kubernetes.mount" . | nindent 4 }}
 {{- end -}}
@@ -113,6 +114,7 @@ spec:
 {{- define "millrace.service.volumes" -}}
 {{- include "millrace.home" . }}
 - {name: issuers, configMap: {name: {{ include "millrace.fullname" .root }}-issuers}}
+{{- with include "millrace.trust.volume" .root }}{{ . | nindent 0 }}{{ end }}
 {{ include "millrace.token.volume" .root }}
 {{ include "millrace.kubernetes.volume" .root }}
 {{- end -}}
@@ -139,7 +141,7 @@ apiVersion: v1
 kind: PersistentVolumeClaim
 metadata:
   {{- include "millrace.metadata" . | nindent 2 }}
-  annotations: {helm.sh/resource-policy: keep}
+  annotations: {{ merge (dict "helm.sh/resource-policy" "keep") .root.Values.persistence.annotations | toJson }}
 spec:
   accessModes: [ReadWriteOnce]
   {{- with .root.Values.persistence.storageClass }}
@@ -166,12 +168,15 @@ spec:
     {{- end }}
 {{- end -}}
 
-{{/* dict root component namespace? */}}
+{{/* dict root component namespace? annotations? */}}
 {{- define "millrace.account" -}}
 apiVersion: v1
 kind: ServiceAccount
 metadata:
   {{- include "millrace.metadata" . | nindent 2 }}
+  {{- with .annotations }}
+  annotations: {{ toJson . }}
+  {{- end }}
 automountServiceAccountToken: false
 {{- with .root.Values.global.imagePullSecrets }}
 imagePullSecrets: {{ toJson . }}

@@ -1,5 +1,7 @@
 """HTTP to one Millrace service: token, request id, retries, and problem+json turned into ApiError."""
 
+import os
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,6 +55,12 @@ class _Busy(Exception):
     def __init__(self, error: ApiError) -> None:
         super().__init__(str(error))
         self.error = error
+
+
+def _trusted() -> ssl.SSLContext | bool:
+    """The authorities in SSL_CERT_FILE where it is set, else httpx's own; nothing else of the environment counts."""
+    file = os.environ.get("SSL_CERT_FILE")
+    return ssl.create_default_context(cafile=file) if file else True
 
 
 def _headers(token: str | TokenFile, headers: dict[str, str] | None) -> dict[str, str]:
@@ -169,7 +177,7 @@ class Api(_Calls):
         self, url: str, token: str | TokenFile = "", project: str = "default", timeout: float = 30.0
     ) -> None:
         super().__init__(url, token, project, timeout)
-        self._client = httpx.Client(base_url=self.url, trust_env=False)
+        self._client = httpx.Client(base_url=self.url, trust_env=False, verify=_trusted())
 
     def request(self, method: str, path: str, retry: bool = True, **more: Any) -> Any:
         prepared = self._prepared(**more)
@@ -201,7 +209,7 @@ class AsyncApi(_Calls):
         self, url: str, token: str | TokenFile = "", project: str = "default", timeout: float = 30.0
     ) -> None:
         super().__init__(url, token, project, timeout)
-        self._client = httpx.AsyncClient(base_url=self.url, trust_env=False)
+        self._client = httpx.AsyncClient(base_url=self.url, trust_env=False, verify=_trusted())
 
     async def request(self, method: str, path: str, retry: bool = True, **more: Any) -> Any:
         prepared = self._prepared(**more)
