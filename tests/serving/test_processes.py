@@ -36,6 +36,35 @@ def supervised(tmp_path):
             recorded.end_group(process.record.pid, 0)
 
 
+async def test_the_end_of_a_process_is_heard_at_once_whether_it_was_started_or_adopted(supervised):
+    started, adopted, ended = supervised(), supervised(), asyncio.Event()
+    for process in (started, adopted):
+        await started.ensure()
+        if process is adopted:
+            assert await adopted.adopt()
+        ended.clear()
+        process._ear._then = ended.set
+        recorded.end_group(process.record.pid, 0)
+        async with asyncio.timeout(2):
+            await ended.wait()
+        assert not process.running
+
+
+async def test_a_process_whose_time_has_come_again_asks_for_it(supervised, monkeypatch):
+    monkeypatch.setattr("millrace_serving.processes.supervised.BACKOFF", (0.3,) * 6)
+    process, due = supervised(code="pass"), asyncio.Event()
+    process.due = due.set
+    await process.ensure()
+    async with asyncio.timeout(10):
+        while process.running:
+            await asyncio.sleep(0.02)
+    assert not await process.ensure()
+    due.clear()
+    async with asyncio.timeout(2):
+        await due.wait()
+    assert await process.ensure()
+
+
 def group(pid):
     found = subprocess.run(["pgrep", "-g", str(pid)], capture_output=True, text=True).stdout.split()
     return [int(item) for item in found if recorded.started(int(item)) is not None]

@@ -1,10 +1,11 @@
 """Decisions leave with the change they describe: a row in its transaction, delivered until it arrives."""
 
+import asyncio
 from datetime import datetime
 from typing import Any
 
 from fastapi import FastAPI
-from sqlalchemy import JSON, Integer, String, Text, select, update
+from sqlalchemy import JSON, Integer, String, Text, event, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -14,6 +15,8 @@ from millrace_core.database import UtcDateTime, utcnow
 from millrace_core.log import log
 
 BATCH = 100
+WAKE = "outbox"
+"""Under this name a session knows whom to wake when a decision is committed."""
 
 
 class OutboxMixin:
@@ -37,6 +40,9 @@ async def decide(session: AsyncSession, table: Any, decision: Decision) -> None:
         body = decision.model_dump(mode="json")
         session.add(table(id=decision.id, project=decision.project, body=body, recorded_at=utcnow()))
         await session.flush()
+        wake = session.info.get(WAKE)
+        if wake is not None:
+            event.listen(session.sync_session, "after_commit", lambda _: wake.set())
 
 
 async def deliver(app: FastAPI, table: Any) -> int:
@@ -64,10 +70,15 @@ async def _deliver(app: FastAPI, table: Any, row: Any) -> None:
 
 
 def deliver_forever(table: Any) -> Any:
-    """A background task for `create_app` that keeps delivering the outbox *table*."""
+    """A background task for `create_app` that keeps delivering the outbox *table*.
+
+    What this process commits goes at once; what another replica left is found every few seconds.
+    """
     from millrace_core.reconcile import run_forever
 
     async def task(app: FastAPI) -> None:
-        await run_forever("outbox", lambda: deliver(app, table), every=app.state.settings.decision_seconds)
+        wake, every = asyncio.Event(), app.state.settings.decision_seconds
+        app.state.sessions.configure(info={WAKE: wake})
+        await run_forever("outbox", lambda: deliver(app, table), every=every, wake=wake)
 
     return task

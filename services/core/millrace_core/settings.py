@@ -53,8 +53,8 @@ class Settings(BaseSettings):
     """Largest body on routes made for large bodies (artifacts), in bytes."""
     body_seconds: float = 300
     """Seconds a client may take to send its body."""
-    decision_seconds: float = 1.0
-    """Seconds between two looks at decisions not yet delivered to the registry."""
+    decision_seconds: float = 5.0
+    """Seconds between two looks at decisions not yet delivered to the registry; fresh ones are sent at once."""
 
     @model_validator(mode="after")
     def _fill(self) -> "Settings":

@@ -19,7 +19,7 @@ from millrace_serving.rollouts.controller import Rollouts
 from millrace_serving.settings import ServingSettings
 from millrace_serving.tables import Outbox
 
-MODELS_SECONDS = 2.0
+MODELS_SECONDS = 4.0
 PUBLISH_SECONDS = 5.0
 COUNT_SECONDS = 2.0
 
@@ -82,7 +82,8 @@ async def _ready(app: FastAPI) -> str | None:
 async def _processes(app: FastAPI) -> None:
     """Keep Triton and Envoy running, or see who runs."""
     plane = app.state.plane
-    await run_forever("processes", plane.supervise, every=plane.supervise_seconds, backoff_max=5.0)
+    every = plane.supervise_seconds
+    await run_forever("processes", plane.supervise, every=every, wake=plane.due, backoff_max=5.0)
 
 
 async def _models(app: FastAPI) -> None:

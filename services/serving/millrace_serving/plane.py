@@ -30,8 +30,8 @@ class NotYet(Exception):
 class Plane(ABC):
     """Everything between a client's request and onnxruntime, as serving keeps it running."""
 
-    supervise_seconds = 0.25
-    """Pause between two passes over what serves."""
+    supervise_seconds = 2.0
+    """Pause between two passes over what serves, unless something of it ends."""
 
     def __init__(self, app: FastAPI, ways: Ways) -> None:
         self.app = app
@@ -41,7 +41,8 @@ class Plane(ABC):
         self.publisher = Publisher(self.discovery, ways, self.settings.accept_seconds)
         self.busy: set[str] = set()
         """Revisions that a rollout is loading right now."""
-        self.wake = asyncio.Event()
+        self.wake, self.due = asyncio.Event(), asyncio.Event()
+        """Set when there is something to do for the models, and for the processes."""
 
     @property
     @abstractmethod

@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +18,27 @@ from millrace_core.log import log
 from millrace_core.reconcile import run_forever
 
 ATTEMPTS = 3
-EVERY = 2.0
+EVERY, REST = 2.0, 30.0
+"""Seconds between two looks at a backtest, and at whether there is one, unless somebody asked for one."""
 
 
 async def keep_backtests(app: FastAPI) -> None:
     """Background task."""
-    await run_forever("backtests", lambda: tend(app), every=EVERY)
+
+    async def once() -> None:
+        heard = app.state.bell.listen()
+        if not await tend(app):
+            await app.state.bell.wait(heard, time.monotonic() + REST, REST)
+
+    await run_forever("backtests", once, every=EVERY)
 
 
-async def tend(app: FastAPI) -> None:
-    """One pass: start the backtest whose turn it is, tell how far it is, or close it."""
+async def tend(app: FastAPI) -> bool:
+    """One pass: start the backtest whose turn it is, tell how far it is, or close it; False if there is none."""
     async with app.state.readers() as session:
         backtest = await queries.oldest_open(session)
     if backtest is None:
-        return
+        return False
     place = folder(app, backtest)
     result = _json(place / "result.json")
     if result is not None:
@@ -41,6 +49,7 @@ async def tend(app: FastAPI) -> None:
         await _end(app, backtest, {"ok": False, "message": f"its process died {ATTEMPTS} times"})
     else:
         await _start(app, backtest, place)
+    return True
 
 
 def folder(app: FastAPI, backtest: Backtest) -> Path:

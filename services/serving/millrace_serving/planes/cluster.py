@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 class ClusterPlane(Plane):
     """Triton and Envoy as pods; they go on when this service ends."""
 
-    supervise_seconds = 2.0
-
     def __init__(self, app: FastAPI, cluster: "Cluster") -> None:
         settings = app.state.settings
         namespace = names.namespace(settings)

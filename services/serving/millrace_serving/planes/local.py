@@ -40,10 +40,11 @@ class LocalPlane(Plane):
         self.admin = EnvoyAdmin(f"http://{LOOPBACK}:{self.ports['envoy_admin_port']}")
         run, logs = self.settings.home / "run", self.settings.folder / "logs"
         self.triton_process = Supervised(
-            "triton", run / "triton.json", logs / "triton.log", self._launch_triton, 3.0, self._sweep
-        )
+            "triton", run / "triton.json", logs / "triton.log", self._launch_triton, 3.0, self._sweep,
+            self.due.set,
+        )  # fmt: skip
         self.envoy_process = Supervised(
-            "envoy", run / "envoy.json", logs / "envoy.log", self._launch_envoy, 2.0
+            "envoy", run / "envoy.json", logs / "envoy.log", self._launch_envoy, 2.0, due=self.due.set
         )
 
     @property

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from millrace_core.log import log
 from millrace_serving.processes import recorded
+from millrace_serving.processes.ended import Ear
 from millrace_serving.processes.recorded import Record
 
 BACKOFF = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0)
@@ -50,6 +51,8 @@ class Supervised:
     """Seconds between SIGTERM and SIGKILL."""
     after_death: Callable[[], None] = lambda: None
     """Sweeps what a dead process left behind."""
+    due: Callable[[], None] = lambda: None
+    """Told when the process has ended, and when its time to be started again has come."""
     record: Record | None = None
     restarts: int = 0
     _born: float = 0.0
@@ -57,6 +60,9 @@ class Supervised:
     _proved: bool = True
     _not_before: float = 0.0
     _child: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self._ear = Ear(self.due)
 
     @property
     def running(self) -> bool:
@@ -72,6 +78,7 @@ class Supervised:
         found = recorded.read(self.record_path)
         if found is not None and recorded.alive(found) and found.digest == wanted.digest:
             self.record, self._born = found, time.monotonic() - recorded.age(found)
+            self._ear.listen(found.pid)
             log.info("adopted", process=self.name, pid=found.pid)
         await asyncio.to_thread(self._end_strangers, wanted.marker)
         return self.record is not None
@@ -101,7 +108,9 @@ class Supervised:
         assert self.record is not None
         lived = time.monotonic() - self._born
         self._row = 0 if lived > STEADY else min(self._row + 1, len(BACKOFF) - 1)
-        self._not_before = time.monotonic() + BACKOFF[self._row - 1 if self._row else 0]
+        pause = BACKOFF[self._row - 1 if self._row else 0]
+        self._not_before = time.monotonic() + pause
+        asyncio.get_running_loop().call_later(pause, self.due)
         log.error("process died", process=self.name, pid=self.record.pid, lived_seconds=round(lived, 1))
         recorded.end_group(self.record.pid, 0.0)
         self.after_death()
@@ -126,10 +135,12 @@ class Supervised:
         self._child, self._born = child, time.monotonic()
         self.record = Record(child.pid, recorded.started(child.pid) or 0, launch.digest)
         recorded.write(self.record_path, self.record)
+        self._ear.listen(child.pid)
         log.info("started", process=self.name, pid=child.pid)
 
     async def stop(self) -> None:
         """End the process and its group, in good order first."""
+        self._ear.close()
         if self.record is not None and recorded.alive(self.record):
             await asyncio.to_thread(recorded.end_group, self.record.pid, self.patience)
         self.record_path.unlink(missing_ok=True)
