@@ -64,6 +64,20 @@ def test_every_configuration_passes_with_missing_unseen_and_extreme_values(confi
     assert found.rows >= parity.REAL + parity.SYNTHETIC
 
 
+@pytest.mark.parametrize("configuration", PORTFOLIO, ids=lambda item: item["id"])
+def test_numbers_that_are_often_zero_on_both_sides_of_which_there_are_others_pass(configuration):
+    """LightGBM splits beside such a zero, and reads the numbers at the very split as zero."""
+    draw = np.random.default_rng(7)
+    columns = [Column("a", "a", "number"), Column("b", "b", "number")]
+    values = {name: (np.round(draw.normal(0, 8, 400)) / 8).astype(np.float32) for name in "ab"}
+    target = (values["a"] + values["b"] + draw.normal(0, 0.3, 400) > 0).astype(np.float64)
+    frame = Frame(columns, values, {}, 400)
+    signature = SIGNATURE | {"inputs": [column.as_input() for column in columns], "task": "binary"}
+    made = pipeline.fit(configuration, frame, target, True, 0, 7)
+    found = [parity.compare(made, made.export(signature), frame, 1.0, seed) for seed in range(5)]
+    assert [item.bad for item in found] == [0] * 5
+
+
 def test_a_threshold_rounded_to_nearest_turns_the_gate_red(data, monkeypatch):
     frame, target = data
     made = fitted(PORTFOLIO[0], data)

@@ -9,6 +9,8 @@ from millrace_training.export.refusals import NotExportable
 from millrace_training.export.trees import Forest, Tree
 
 LIGHTGBM_OBJECTIVES = ("regression", "binary")
+LIGHTGBM_ZERO = float(np.float32(1e-35))
+"""LightGBM reads a number at most this far from 0 as 0 (its kZeroThreshold)."""
 XGBOOST_OBJECTIVES = ("reg:squarederror", "binary:logistic")
 
 
@@ -53,12 +55,19 @@ def _lightgbm_tree(facts: dict[str, str]) -> Tree:
     feature = np.array(facts["split_feature"].split(), dtype=np.int64)
     return Tree(
         np.append(feature, np.zeros(len(leaves), np.int64)),
-        np.append(threshold, np.zeros(len(leaves))),
+        np.append(_beside_zero(threshold), np.zeros(len(leaves))),
         children[0],
         children[1],
         np.append(missing_left, ends > 0),
         np.append(np.zeros(inner), leaves),
     )
+
+
+def _beside_zero(threshold: np.ndarray) -> np.ndarray:
+    """Thresholds so near to 0 that LightGBM would not tell a row there from 0, moved to where its reading ends."""
+    below = float(np.nextafter(np.float32(-LIGHTGBM_ZERO), np.float32(-np.inf)))
+    near = np.abs(threshold) <= LIGHTGBM_ZERO
+    return np.where(near, np.where(threshold < 0, below, LIGHTGBM_ZERO), threshold)
 
 
 def _numbered(children: str, inner: int) -> np.ndarray:
