@@ -38,6 +38,8 @@ class Cluster:
         return self.jobs[name]
 
     async def get(self, kind, name, namespace, api_version="v1"):
+        if kind == "ServiceAccount":
+            return {"metadata": {"name": name, "uid": "an-account"}}
         assert (kind, namespace, api_version) == ("Job", "work", "batch/v1")
         return self.jobs.get(name)
 
@@ -109,6 +111,16 @@ async def test_the_same_attempt_is_one_job_and_the_next_is_another(runner, clust
     assert await runner.find(ATTEMPT) == first
     await runner.start(Attempt(**vars(ATTEMPT) | {"number": 2}))
     assert len(cluster.jobs) == 2
+
+
+async def test_a_job_belongs_to_the_account_of_its_pods_and_goes_with_it(runner, cluster):
+    await runner.start(ATTEMPT)
+    (owner,) = cluster.only["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["name"], owner["uid"]) == (
+        "ServiceAccount",
+        "millrace-pipeline",
+        "an-account",
+    )
 
 
 async def test_another_life_of_the_same_loop_has_other_names(runner, cluster):

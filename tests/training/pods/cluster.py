@@ -56,6 +56,10 @@ class FakeCluster:
         name = manifest["metadata"]["name"]
         assert manifest["metadata"]["namespace"] == namespace
         assert (manifest["apiVersion"], manifest["kind"]) in (("batch/v1", "Job"), ("ray.io/v1", "RayJob"))
+        (owner,) = manifest["metadata"]["ownerReferences"]
+        assert (owner["kind"], owner["name"]) == ("ServiceAccount", "millrace-job"), (
+            "it goes with the installation"
+        )
         if self.refuse:
             raise Forbidden(self.refuse)
         if name in self.objects:
@@ -88,6 +92,11 @@ class FakeCluster:
             self._started(item.name, container, item.log),
             datetime.now(UTC).isoformat(),
         )
+
+    async def get(self, kind: str, name: str, namespace: str, api_version: str = "v1") -> Manifest:
+        self._answer()
+        assert kind == "ServiceAccount"
+        return {"metadata": {"name": name, "uid": f"uid-of-{name}"}}
 
     async def list(
         self, kind: str, namespace: str | None, labels: str = "", api_version: str = "v1", fields: str = ""

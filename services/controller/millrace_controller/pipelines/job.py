@@ -11,6 +11,7 @@ from millrace_controller.pipelines import manifests
 from millrace_controller.pipelines.attempts import Attempt, Ended, Handle
 from millrace_controller.pipelines.settings import PipelineSettings
 from millrace_core.errors import Conflict, Unavailable
+from millrace_core.owners import owned
 from millrace_core.waiting import OUT_OF_MEMORY, Waiting, newest, of_pod
 
 if TYPE_CHECKING:
@@ -31,8 +32,10 @@ class JobRunner:
         self.namespace = settings.workloads_namespace or settings.namespace
 
     async def start(self, attempt: Attempt) -> Handle:
+        made = manifests.job(self.settings, attempt)
+        made = await owned(self.cluster, made, self.settings.runner_service_account, self.namespace)
         with suppress(Conflict):  # made before, and not written down
-            await self.cluster.create(manifests.job(self.settings, attempt), self.namespace)
+            await self.cluster.create(made, self.namespace)
         return self._handle(attempt)
 
     async def find(self, attempt: Attempt) -> Handle | None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from millrace_core.errors import BadInput
 from millrace_core.log import log
+from millrace_core.owners import owner
 from millrace_core.waiting import Waiting
 from millrace_serving.cluster import manifests, names, reasons
 from millrace_serving.cluster.manifests import KINDS, SPEC
@@ -76,8 +77,8 @@ class Revisions:
         waiting, serving = await candidates(), await wanted()
         self.loading = {item.name: seen for item in waiting if (seen := self.loading.get(item.name))}
         kept = {names.object_name(i.project, i.endpoint, i.number) for i in (*waiting, *serving)} | busy()
-        owner = await self._owner()
-        acts = [self.ensure(item, owner, found) for item in (*serving, *waiting)]
+        account = await self._owner()
+        acts = [self.ensure(item, account, found) for item in (*serving, *waiting)]
         acts += [self._remove(kind, name) for kind, name in found if name not in kept]
         done = await asyncio.gather(*acts, return_exceptions=True)
         pods = self._grouped(await self._pods(names.common(self.settings)))
@@ -122,21 +123,11 @@ class Revisions:
         return groups
 
     async def _owner(self) -> dict[str, Any] | None:
-        """The ServiceAccount of the pods: with it, when an installation is removed, all its revisions go."""
-        account = await self.cluster.get("ServiceAccount", names.account(self.settings), self.namespace)
-        if account is None:
-            return None
-        metadata = account["metadata"]
-        return {
-            "apiVersion": "v1",
-            "kind": "ServiceAccount",
-            "name": metadata["name"],
-            "uid": metadata["uid"],
-        }
+        return await owner(self.cluster, names.account(self.settings), self.namespace)
 
-    async def ensure(self, item: Wanted, owner: dict[str, Any] | None, found: Mapping[Any, Part]) -> None:
+    async def ensure(self, item: Wanted, account: dict[str, Any] | None, found: Mapping[Any, Part]) -> None:
         """Apply the objects of a revision where they are not as they should be. Raises: LoadFailed."""
-        made = manifests.objects(self.settings, item, owner)
+        made = manifests.objects(self.settings, item, account)
         present = [found.get(_key(manifest)) or await self._get(manifest) for manifest in made]
         self._check_ours(item, present)
         for manifest, old in zip(made, present, strict=True):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, Unavailable
 from millrace_core.log import log
+from millrace_core.owners import owned
 from millrace_core.waiting import Waiting, newest
 from millrace_training.jobs import limits, manifests
 from millrace_training.jobs.folder import JobFolder
@@ -83,6 +84,7 @@ class PodLauncher:
         order = manifests.Order(job, spec, self.settings)
         wants_ray = job.spec.get("executor") == "ray" and await self._has_ray()
         manifest = manifests.ray_job(order) if wants_ray else manifests.plain_job(order)
+        manifest = await owned(self.cluster, manifest, self.settings.job_service_account, self.namespace)
         try:
             made = await self.cluster.create(manifest, self.namespace)
         except Conflict:
