@@ -371,6 +371,19 @@ async def test_options_that_cannot_be_honoured_are_a_condition(platform, operato
     assert "millrace data push sales sales.csv" in ignored["message"]
 
 
+@pytest.mark.parametrize("version", ["v1beta1", "v1beta2"])
+async def test_a_queue_is_honoured_by_every_kueue_that_capabilities_finds(
+    operator, cluster, monkeypatch, version
+):
+    async def serves(group_version, kind):
+        return (group_version, kind) == (f"kueue.x-k8s.io/{version}", "LocalQueue")
+
+    monkeypatch.setattr(cluster, "serves", serves)
+    cluster.apply(placement={"queue": "team-a"})
+    await operator.relist()
+    assert cluster.condition("OptionsIgnored")["status"] == "False"
+
+
 async def test_drift_is_a_condition_with_its_causes(platform, operator, cluster, world):
     world.add_data("sales", 1000)
     cluster.apply()

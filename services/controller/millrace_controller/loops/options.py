@@ -5,10 +5,9 @@ from typing import Any
 from fastapi import FastAPI
 
 from millrace.placement import Placement
+from millrace_controller.capabilities.finding import PARTS
 from millrace_controller.tables import Loop
 from millrace_core.errors import Unavailable
-
-KUEUE = ("kueue.x-k8s.io/v1beta1", "LocalQueue")
 
 
 def ignored(loop: Loop, cluster: bool, kueue: bool) -> list[str]:
@@ -42,6 +41,8 @@ async def surroundings(app: FastAPI) -> dict[str, bool]:
 async def _serves(app: FastAPI) -> bool:
     """Whether Kueue is installed; an API server that does not answer is given the benefit of the doubt."""
     try:
-        return bool(await app.state.cluster.serves(*KUEUE))
+        versions, kind, _ = PARTS["kueue"]
+        found = [await app.state.cluster.serves(version, kind) for version in versions]
+        return any(found)
     except Unavailable:
         return True
