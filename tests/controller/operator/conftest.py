@@ -1,0 +1,46 @@
+"""An operator at a fake API server, and what tests do with it."""
+
+import pytest
+
+from millrace_controller.operator.controller import Operator
+
+from ..conftest import running
+from ..fake_resources import Resources
+
+TEAM = "/v1/loops/{}"
+
+
+@pytest.fixture
+def cluster():
+    return Resources()
+
+
+@pytest.fixture
+async def platform(home, world, still, cluster, monkeypatch):
+    async def nothing(app):
+        return None
+
+    monkeypatch.setattr("millrace_controller.main.leading", lambda tasks: nothing)
+    monkeypatch.setattr("millrace_controller.main.cluster", lambda settings: cluster)
+    monkeypatch.setenv("MILLRACE_PLATFORM", "kubernetes")
+    monkeypatch.setenv("MILLRACE_NAMESPACE_PROJECTS", '{"team-a": "default"}')
+    async with running(home, world) as platform:
+        yield platform
+
+
+@pytest.fixture
+def operator(platform):
+    made = Operator(platform.app)
+    platform.app.state.operator = made
+    return made
+
+
+async def loop(platform, name="sales", expect=200):
+    return await platform.call("GET", TEAM.format(name), expect)
+
+
+async def settled(platform, operator):
+    """What the worker does, then what the operator tells of it."""
+    await platform.rest()
+    await operator.follow()
+    await operator.relist()
