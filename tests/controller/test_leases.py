@@ -117,6 +117,38 @@ async def test_of_two_replicas_one_works_and_both_answer(tmp_path, migrated, mon
         assert b.app.state.term is None
 
 
+async def test_a_leader_of_which_a_task_dies_gives_the_lease_back_and_begins_again(
+    home, world, quick, monkeypatch
+):
+    deaths = []
+
+    async def dies(app):
+        deaths.append(app.state.term.epoch)
+        if len(deaths) == 1:
+            raise AttributeError("a mistake of ours")
+        await asyncio.Event().wait()
+
+    async def ends(app):
+        """One that has nothing to do here."""
+
+    monkeypatch.setattr("millrace_controller.main.leading", lambda _: leader.leading([ends, dies]))
+    async with running(home, world) as platform:
+        async with asyncio.timeout(5):
+            while len(deaths) < 2:
+                await asyncio.sleep(0.02)
+        assert deaths == [1, 2]
+        assert (await leads(platform)) < 1
+
+
+async def test_decisions_leave_a_leader_as_soon_as_they_are_made(home, world, quick):
+    async with running(home, world) as platform:
+        await leads(platform)
+        await platform.apply(document())
+        async with asyncio.timeout(2):
+            while not any(item["kind"] == "loop.applied" for item in world.decisions.values()):
+                await asyncio.sleep(0.02)
+
+
 async def test_an_orderly_end_hands_over_at_once(tmp_path, migrated, monkeypatch, quick, url):  # noqa: F811
     monkeypatch.setattr(leader, "SECONDS", 60.0)
     async with AsyncExitStack() as first:

@@ -45,6 +45,10 @@ class Fenced:
     def __init__(self, sessions: Any) -> None:
         self._sessions = sessions
 
+    def configure(self, **more: Any) -> None:
+        """As `async_sessionmaker.configure`."""
+        self._sessions.configure(**more)
+
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncSession]:
         """A transaction, as `async_sessionmaker.begin` gives it. Raises: Deposed instead of committing."""

@@ -21,10 +21,9 @@ def leading(tasks: Sequence[Hook]) -> Hook:
     async def lead(app: FastAPI) -> None:
         while True:
             term = await _win(app)
-            if term is None:
-                await asyncio.sleep(ASK_SECONDS)
-            else:
+            if term is not None:
                 await _reign(app, term, tasks)
+            await asyncio.sleep(ASK_SECONDS)
 
     return lead
 
@@ -40,21 +39,33 @@ async def _win(app: FastAPI) -> Term | None:
 
 
 async def _reign(app: FastAPI, term: Term, tasks: Sequence[Hook]) -> None:
-    """Run *tasks* until the term is over; it is released if it ends because the service does."""
+    """Run *tasks* until the term is over, or one of them dies; it is released if it ends before its time."""
     log.info("this replica leads", replica=app.state.settings.pod_name, epoch=term.epoch)
     app.state.term = term
     TERM.set(term)
     running = [asyncio.create_task(task(app), name=getattr(task, "__name__", "task")) for task in tasks]
     TERM.set(None)
+    hold = asyncio.create_task(_hold(app, term))
     try:
-        await _hold(app, term)
+        await _until_over(hold, running)
         log.warning("another replica leads", replica=app.state.settings.pod_name, epoch=term.epoch)
+    except Exception:
+        log.exception("a task of the leader died; it gives the lease back")
     finally:
         app.state.term = None
-        for task in running:
+        for task in (hold, *running):
             task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await asyncio.gather(hold, *running, return_exceptions=True)
         await _release(app, term)
+
+
+async def _until_over(hold: "asyncio.Task[None]", running: Sequence["asyncio.Task[None]"]) -> None:
+    """Wait until *hold* ends. Raises: what one of *running* dies of; one that just ends is no reason."""
+    waiting = {hold, *running}
+    while hold in waiting:
+        done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
 
 
 async def _hold(app: FastAPI, term: Term) -> None:
