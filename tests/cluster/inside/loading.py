@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 CONNECTIONS, SECONDS = 16, 8.0
 ROWS = [
-    {"size": 8.0 + 0.25 * row, "texture": None if row % 9 == 0 else 19.0, "kind": "abc"[row % 3]}
+    {"size": 8.0 + 0.25 * row, "texture": float("nan") if row % 9 == 0 else 19.0, "kind": "abc"[row % 3]}
     for row in range(64)
 ]
 
@@ -42,7 +42,9 @@ def main(project: str, loop: str, direct: str) -> None:
         for name, url in urls.items():
             made = []
             for row in ROWS:
-                body, headers = encode(columns_from_rows([row], signature))
+                body, headers = encode(
+                    columns_from_rows({name: [value] for name, value in row.items()}, signature)
+                )
                 made.append(
                     request(url.path, url.netloc, body, headers | {"x-millrace-key": str(row["size"])})
                 )
