@@ -21,7 +21,7 @@ time.sleep(60)
 def supervised(tmp_path):
     made = []
 
-    def make(content="", code=SLEEP, marker=None, first=()):
+    def make(content="", code=SLEEP, marker=None, first=tuple):
         marker = marker or f"marker={tmp_path}"
         launch = Launch([sys.executable, "-c", code, marker], {}, marker, content, first)
         process = Supervised(
@@ -125,7 +125,7 @@ async def test_what_may_have_killed_a_process_before_it_worked_is_left_out_of_it
     supervised, tmp_path
 ):
     told = "import pathlib, sys; pathlib.Path('told').open('a').write(f'{len(sys.argv)} ')"
-    process = supervised(code=told, first=("--extra",))
+    process = supervised(code=told, first=lambda: ["--extra"])
     while process.restarts < 3:
         await process.ensure()
         await asyncio.sleep(0.02)

@@ -5,7 +5,7 @@ import hashlib
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,8 +29,8 @@ class Launch:
     marker: str
     """Part of the command line that no other process has."""
     content: str = ""
-    first: tuple[str, ...] = ()
-    """More arguments, of no weight for adoption; a process that died before it worked goes without them."""
+    first: Callable[[], Sequence[str]] = tuple
+    """More arguments, found at a start only: of no weight for adoption, and left out after a death before it worked."""
 
     @property
     def digest(self) -> str:
@@ -119,7 +119,8 @@ class Supervised:
 
     async def _start(self) -> None:
         launch = await asyncio.to_thread(self.launch)
-        first, self._proved = launch.first if self._proved else (), False
+        first = await asyncio.to_thread(launch.first) if self._proved else ()
+        self._proved = False
         self.log_path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         fresh = self.log_path.exists() and self.log_path.stat().st_size > LOG_BYTES
         with self.log_path.open("wb" if fresh else "ab") as output:

@@ -87,5 +87,8 @@ def launch(settings: ServingSettings, ports: dict[str, int]) -> Launch:
     variables = inherited(VIRTUAL_ENV=str(environment), OMP_NUM_THREADS="1")
     variables |= library_path(variables.get("LD_LIBRARY_PATH"))
     variables["PATH"] = f"{environment / 'bin'}:{variables.get('PATH', '')}"
-    known = tuple(f"--load-model={name}" for name in sorted(placed(settings)))
+
+    def known() -> list[str]:
+        return [f"--load-model={name}" for name in sorted(placed(settings))]
+
     return Launch(argv, variables, marker=f"--id={identity(settings)}", first=known)
