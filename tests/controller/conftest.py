@@ -182,6 +182,21 @@ async def running(home, world):
         yield Platform(app, world)
 
 
+@asynccontextmanager
+async def in_cluster(home, world, monkeypatch, resources):
+    """The same beneath an API server's *resources*: it leads nothing by itself, and team-a is the default project."""
+
+    async def nothing(app):
+        return None
+
+    monkeypatch.setattr("millrace_controller.main.leading", lambda tasks: nothing)
+    monkeypatch.setattr("millrace_controller.main.cluster", lambda settings: resources)
+    monkeypatch.setenv("MILLRACE_PLATFORM", "kubernetes")
+    monkeypatch.setenv("MILLRACE_NAMESPACE_PROJECTS", '{"team-a": "default"}')
+    async with running(home, world) as platform:
+        yield platform
+
+
 @pytest.fixture
 def world():
     return World()

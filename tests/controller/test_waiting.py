@@ -5,7 +5,7 @@ import pytest
 from millrace_controller.operator.controller import Operator
 from millrace_controller.pipelines import runner
 
-from .conftest import in_process, running
+from .conftest import in_cluster, in_process
 from .fake_resources import Resources
 from .test_pipeline_jobs import FULL, PULL, Clock, Cluster, pod
 
@@ -39,17 +39,9 @@ def cluster():
 @pytest.fixture
 async def platform(home, world, still, cluster, monkeypatch):
     """A resource whose loop has data, and whose first run has its Job."""
-
-    async def nothing(app):
-        return None
-
-    monkeypatch.setattr("millrace_controller.main.leading", lambda tasks: nothing)
-    monkeypatch.setattr("millrace_controller.main.cluster", lambda settings: cluster)
     monkeypatch.setattr(runner, "tend", TEND)
-    monkeypatch.setenv("MILLRACE_PLATFORM", "kubernetes")
     monkeypatch.setenv("MILLRACE_WORKLOADS_NAMESPACE", "work")
-    monkeypatch.setenv("MILLRACE_NAMESPACE_PROJECTS", '{"team-a": "default"}')
-    async with running(home, world) as platform:
+    async with in_cluster(home, world, monkeypatch, cluster) as platform:
         platform.clock = platform.app.state.runners.job.clock = Clock()
         platform.app.state.operator = platform.operator = Operator(platform.app)
         world.add_data("sales", 1000)

@@ -3,6 +3,7 @@
 import json
 import threading
 import time
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import jwt
@@ -83,3 +84,11 @@ def issuers_file(folder, *changes):
     path = folder / "issuers.json"
     path.write_text(json.dumps({"issuers": [usual | change for change in changes]}))
     return path
+
+
+@contextmanager
+def issuing(folder, roles):
+    """The path of a file that names one issuer, whose keys are served meanwhile."""
+    server = KeyServer()
+    yield issuers_file(folder, {"jwks_url": server.url, "roles": roles})
+    server.server.shutdown()

@@ -23,7 +23,7 @@ from millrace_core.auth import Tokens
 from millrace_monitoring.ingest.receiver import Receiver
 from millrace_serving.main import ServingSettings, build
 
-from .fake_issuer import KeyServer, issuers_file, token
+from .fake_issuer import issuing, token
 
 GATEWAY = "system:serviceaccount:millrace:millrace-gateway"
 ROLES = [{"subject": GATEWAY, "role": "gateway"}, {"subject": "ada", "role": "viewer"}]
@@ -31,9 +31,8 @@ ROLES = [{"subject": GATEWAY, "role": "gateway"}, {"subject": "ada", "role": "vi
 
 @pytest.fixture
 def issuers(tmp_path):
-    server = KeyServer()
-    yield issuers_file(tmp_path, {"jwks_url": server.url, "roles": ROLES})
-    server.server.shutdown()
+    with issuing(tmp_path, ROLES) as path:
+        yield path
 
 
 def bearer(shown):

@@ -7,8 +7,6 @@ needs a service for itself makes it: `started(await backend())`.
 import asyncio
 import hashlib
 import json
-import subprocess
-import time
 import uuid
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,6 +17,7 @@ import httpx
 import pytest
 import pytest_asyncio
 from onnx import TensorProto, helper
+from tests.core.conftest import start
 
 from millrace.decisions import decision
 from millrace_registry.main import RegistrySettings, build
@@ -46,17 +45,6 @@ def postgresql(tmp_path_factory):
     start(server)
     yield server.get_uri()
     server.cleanup()
-
-
-def start(server, attempts=4):
-    """Start it; the package itself waits for ten seconds, which a busy machine may exceed."""
-    for attempt in range(attempts):
-        try:
-            return server.start()
-        except (subprocess.SubprocessError, AssertionError):
-            if attempt == attempts - 1:
-                raise
-            time.sleep(2)
 
 
 async def new_database(uri):

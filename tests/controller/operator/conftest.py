@@ -4,7 +4,7 @@ import pytest
 
 from millrace_controller.operator.controller import Operator
 
-from ..conftest import running
+from ..conftest import in_cluster
 from ..fake_resources import Resources
 
 TEAM = "/v1/loops/{}"
@@ -17,14 +17,7 @@ def cluster():
 
 @pytest.fixture
 async def platform(home, world, still, cluster, monkeypatch):
-    async def nothing(app):
-        return None
-
-    monkeypatch.setattr("millrace_controller.main.leading", lambda tasks: nothing)
-    monkeypatch.setattr("millrace_controller.main.cluster", lambda settings: cluster)
-    monkeypatch.setenv("MILLRACE_PLATFORM", "kubernetes")
-    monkeypatch.setenv("MILLRACE_NAMESPACE_PROJECTS", '{"team-a": "default"}')
-    async with running(home, world) as platform:
+    async with in_cluster(home, world, monkeypatch, cluster) as platform:
         yield platform
 
 

@@ -1,7 +1,7 @@
 """The token that the cluster projected into a job's pod opens the workspace of that job, and no other."""
 
 import pytest
-from tests.core.fake_issuer import KeyServer, issuers_file, token
+from tests.core.fake_issuer import issuing, token
 
 ACCOUNT = "system:serviceaccount:millrace:millrace-job"
 ROLES = [{"subject": ACCOUNT, "role": "job"}, {"subject": "ada", "role": "admin"}]
@@ -9,9 +9,8 @@ ROLES = [{"subject": ACCOUNT, "role": "job"}, {"subject": "ada", "role": "admin"
 
 @pytest.fixture
 def issuers(tmp_path):
-    server = KeyServer()
-    yield issuers_file(tmp_path, {"jwks_url": server.url, "roles": ROLES})
-    server.server.shutdown()
+    with issuing(tmp_path, ROLES) as path:
+        yield path
 
 
 @pytest.fixture
