@@ -45,6 +45,25 @@ LEAVE_OUT = (
     "nvidia_pytriton.libs/libpython3*",
 )
 """Paths below site-packages; about a third of a service's size."""
+FOR_LEARNING = (
+    "scipy/cluster",
+    "scipy/datasets",
+    "scipy/differentiate",
+    "scipy/fft",
+    "scipy/fftpack",
+    "scipy/integrate",
+    "scipy/interpolate",
+    "scipy/io",
+    "scipy/linalg",
+    "scipy/ndimage",
+    "scipy/odr",
+    "scipy/optimize",
+    "scipy/signal",
+    "scipy/sparse",
+    "scipy/spatial",
+    "scipy/stats",
+)
+"""Left out of images without scikit-learn too: services decide with scipy.special alone."""
 
 
 def main(arguments: list[str]) -> None:
@@ -69,8 +88,8 @@ def install(lock: Path) -> None:
 
 
 def leave_out(site: Path) -> None:
-    """Delete what LEAVE_OUT names."""
-    for pattern in LEAVE_OUT:
+    """Delete what LEAVE_OUT names, and what only learning needs where nothing learns."""
+    for pattern in LEAVE_OUT if (site / "sklearn").exists() else LEAVE_OUT + FOR_LEARNING:
         for path in sorted(site.glob(pattern), reverse=True):  # what lies deeper first
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 

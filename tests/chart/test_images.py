@@ -20,7 +20,11 @@ ENTRIES = {
     "monitoring": (*COMMON, "millrace_monitoring.main"),
     "controller": (*COMMON, "millrace_controller.main", "millrace_core.secret", "millrace.selftest"),
     "pipeline-runner": ("millrace.steps", "millrace_controller.pipelines.local"),
-    "training-cpu": ("millrace_training.jobs.child", "millrace_training.jobs.agent"),
+    "training-cpu": (
+        "millrace_training.jobs.child",
+        "millrace_training.jobs.agent",
+        "millrace_controller.backtest.replay",
+    ),
 }
 """What is started in each image."""
 JOBS = (
@@ -34,7 +38,10 @@ JOBS = (
 )
 ELSEWHERE = {
     "training": dict.fromkeys(JOBS, "training-cpu"),
-    "controller": {"millrace_controller.pipelines.local": "pipeline-runner"},
+    "controller": {
+        "millrace_controller.pipelines.local": "pipeline-runner",
+        "millrace_controller.backtest.replay": "training-cpu",
+    },
 }
 """Modules that an image names and another one runs."""
 LINES = [line.strip() for line in re.sub(r"\\\n", " ", DOCKERFILE).splitlines()]
@@ -190,3 +197,25 @@ def test_only_the_runner_holds_kfp_and_only_training_on_gpus_torch():
         for name in ("kfp", "torch")
     }
     assert having == {"kfp": {"pipeline-runner"}, "torch": {"training-gpu"}}
+
+
+@pytest.mark.parametrize("folder", ["core", "sdk", "stats", "registry", "serving", "monitoring", "controller"])
+def test_services_use_no_part_of_scipy_that_their_images_lack(folder):
+    """Images without scikit-learn keep scipy.special alone."""
+    used = {
+        line.strip()
+        for file in (ROOT / "services" / folder).rglob("*.py")
+        for line in re.findall(r"^\s*(?:from|import) scipy.*$", file.read_text(), re.MULTILINE)
+    }
+    assert {line for line in used if not re.match(r"from scipy(\.special import| import special\b)", line)} == set()
+
+
+def test_scipy_special_stands_alone():
+    """What install.py leaves out is not imported by what it keeps."""
+    left_out = "cluster fft integrate interpolate io linalg ndimage optimize signal sparse spatial stats".split()
+    source = (
+        f"import sys\nfor name in {left_out!r}: sys.modules['scipy.' + name] = None\n"
+        "from scipy import special\nprint(special.stdtrit(9, 0.975), special.stdtr(9, -2.2), special.ndtri(0.9))"
+    )
+    said = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True).stdout
+    assert [round(float(number), 3) for number in said.split()] == [2.262, 0.028, 1.282]

@@ -19,12 +19,13 @@ TALK = {
     ("job", "registry", 8080), ("job", "training", 8080), ("job", "monitoring", 8080),
     ("job", "job", 6379), ("job", "job", 8265),
     *(("pipeline", api, 8080) for api in APIS),
+    *(("backtest", api, 8080) for api in APIS),
     *(("test", api, 8080) for api in APIS), ("test", "gateway", 8000),
 }  # fmt: skip
 STORED = {(part, "postgres", 5432) for part in (*APIS, "migrate")}
 DOOR = {("edge", api, 8080) for api in APIS} | {("edge", "gateway", 8000)}
 PORTS = (4317, 5432, 6379, 8000, 8002, 8080, 8265, 8443, 9090, 9901, 9902)
-RUN_TIME = ("triton", "job", "pipeline")
+RUN_TIME = ("triton", "job", "pipeline", "backtest")
 
 
 def everybody(objects):

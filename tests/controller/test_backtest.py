@@ -1,7 +1,5 @@
 """A backtest cuts history into honest days: late labels, no version judged on what it has seen, one at a time."""
 
-import fcntl
-import json
 from datetime import date, timedelta
 
 import numpy as np
@@ -12,6 +10,7 @@ from millrace.loop import ModelLoop
 from millrace_controller.backtest import controller as keeper
 from millrace_controller.backtest import outcome, replay
 from millrace_controller.backtest.history import History, NoBacktest
+from millrace_controller.pipelines.attempts import Ended
 
 from .conftest import document
 from .fakes import SIGNATURE, digest
@@ -97,19 +96,27 @@ def test_log_loss_is_that_of_the_true_class():
     assert outcome.by_month(binary, days, 0, [1] * 12, {1: np.full(48, 0.3)})["overall"] == 0.3
 
 
+class Beside:
+    """What runs work, played by the test: *look* answers what the test put there."""
+
+    def __init__(self):
+        self.started, self.now = [], None
+
+    async def start(self, work):
+        self.started.append(work)
+        self.now = {"runner": "process", "pid": len(self.started)}
+        return self.now
+
+    async def look(self, work, handle):
+        assert work == self.started[-1]
+        return Ended(handle, message="the backtest was killed") if self.now is None else self.now
+
+
 @pytest.fixture
 async def queued(platform, monkeypatch):
-    started = []
-
-    async def start(app, backtest, place):
-        keeper._prepare(place, backtest.request)
-        async with app.state.sessions.begin() as session:
-            facts = {"attempts": backtest.progress.get("attempts", 0) + 1}
-            await keeper.queries.progress(session, backtest.id, facts)
-        started.append(backtest.id)
-
-    monkeypatch.setattr(keeper, "_start", start)
-    platform.started = started
+    beside = Beside()
+    monkeypatch.setattr(platform.app.state.runners, "process", beside)
+    platform.beside = beside
     platform.world.artifacts[digest("h")] = b"h"
     return platform
 
@@ -125,31 +132,116 @@ async def now(platform, id):
 
 async def test_a_process_that_keeps_dying_is_started_three_times_then_closed(queued):
     id = await begun(queued)
-    for _ in range(5):
+    for _ in range(8):
         await keeper.tend(queued.app)
-    assert queued.started == [id] * 3
+        queued.beside.now = None
+    assert [(work.id, work.number) for work in queued.beside.started] == [(id, 1), (id, 2), (id, 3)]
+    assert len({work.name for work in queued.beside.started}) == 3
     found = await now(queued, id)
-    assert (found["state"], found["message"]) == ("failed", "its process died 3 times")
+    assert (found["state"], found["attempts"]) == ("failed", 3)
+    assert found["message"] == "the backtest was killed (3 tries)"
     assert (await queued.call("GET", f"/v1/loops/{found['loop']}", 200))["state"] == "deleting"
     await queued.rest()
     await queued.call("GET", f"/v1/loops/{found['loop']}", 404)
 
 
+async def test_what_would_fail_again_is_not_tried_again(queued):
+    id = await begun(queued)
+    await keeper.tend(queued.app)
+    queued.beside.now = Ended({"runner": "process"}, message="The history has no column 'y'.", final=True)
+    await keeper.tend(queued.app)
+    found = await now(queued, id)
+    assert (found["state"], found["attempts"], found["message"]) == ("failed", 1, "The history has no column 'y'.")
+
+
+async def test_a_replay_that_ends_well_without_a_result_has_failed(queued):
+    id = await begun(queued)
+    await keeper.tend(queued.app)
+    queued.beside.now = Ended({"runner": "process"}, ok=True)
+    await keeper.tend(queued.app)
+    assert (await now(queued, id))["state"] == "failed"
+
+
 async def test_one_backtest_at_a_time_told_while_it_lives_and_closed_with_its_result(queued):
     first, second = await begun(queued), await begun(queued, "other.csv")
     await keeper.tend(queued.app)
-    place = queued.app.state.settings.folder / "backtests" / first
-    with (place / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        replay.write(place / "progress.json", {"step": "replay", "done": 3, "total": 9, "message": ""})
-        await keeper.tend(queued.app)
+    path = f"/v1/backtests/{first}"
+    await queued.call("PUT", f"{path}/progress", 204, json={"step": "replay", "done": 3, "total": 9})
+    await keeper.tend(queued.app)
     found = await now(queued, first)
     assert (found["state"], found["progress"]["done"]) == ("running", 3)
-    assert queued.started == [first]
-    replay.write(place / "result.json", {"ok": True, "message": "", "result": {"metric": "rmse"}})
+    assert [work.id for work in queued.beside.started] == [first]
+    await queued.call("PUT", f"{path}/result", 204, json={"result": {"metric": "rmse"}})
+    assert (await now(queued, first))["state"] == "running"
+    queued.beside.now = Ended({"runner": "process"}, ok=True)
     await keeper.tend(queued.app)
     await keeper.tend(queued.app)
     found = await now(queued, first)
     assert (found["state"], found["result"]) == ("succeeded", {"metric": "rmse"})
-    assert queued.started == [first, second]
-    assert json.loads((place / "request.json").read_text())["name"] == "h.csv"
+    assert [work.id for work in queued.beside.started] == [first, second]
+    answer = await queued.call("PUT", f"{path}/result", 409, json={"result": {"metric": "other"}})
+    assert "succeeded already" in answer["detail"]
+
+
+async def test_what_its_pod_waits_for_is_told_until_it_waits_no_more(queued):
+    id = await begun(queued)
+    await keeper.tend(queued.app)
+    running = queued.beside.now
+    waiting = {"reason": "Unschedulable", "message": "0/1 nodes are available"}
+    queued.beside.now = running | {"waiting": waiting}
+    await keeper.tend(queued.app)
+    assert (await now(queued, id))["waiting"] == waiting
+    queued.beside.now = running
+    await keeper.tend(queued.app)
+    assert (await now(queued, id))["waiting"] is None
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("progress", {"step": "replay"}, 422),
+        ("progress", {"step": "replay", "done": -1, "total": 9}, 422),
+        ("progress", {"step": "replay", "done": 1, "total": 9, "more": 1}, 422),
+        ("result", {"result": 1}, 422),
+        ("result", {}, 422),
+    ],
+)
+async def test_a_replay_that_talks_nonsense_is_refused(queued, path, body, status):
+    id = await begun(queued)
+    await queued.call("PUT", f"/v1/backtests/{id}/{path}", status, json=body)
+    await queued.call("PUT", f"/v1/backtests/0123456789ab/{path}", 422, json=body)
+    assert (await now(queued, id))["progress"] == {}
+
+
+async def test_nobody_tells_of_a_backtest_that_is_not_there(queued):
+    await queued.call("PUT", "/v1/backtests/0123456789ab/result", 404, json={"result": {}})
+    progress = {"step": "replay", "done": 1, "total": 9}
+    await queued.call("PUT", "/v1/backtests/0123456789ab/progress", 404, json=progress)
+
+
+def test_answers_of_every_kind_of_column_are_scored_without_pandas():
+    """The pod of a replay has no pandas."""
+    rows = pa.table(
+        {
+            "n": pa.array([1.5, None]),
+            "w": pa.array([3, None], pa.int64()),
+            "b": pa.array([True, None]),
+            "t": pa.array([0, None], pa.timestamp("us", "UTC")),
+            "c": pa.array(["x", None]),
+        }
+    )
+    kinds = {"n": "FP32", "w": "FP32", "b": "FP32", "t": "INT64", "c": "BYTES"}
+    signature = {"outputs": [{"name": "prediction"}], "inputs": [
+        {"name": name, "column": name, "datatype": kind, "kind": "timestamp" if name == "t" else "number"}
+        for name, kind in kinds.items()
+    ]}  # fmt: skip
+    seen = outcome.feed(rows, signature)
+    smallest = np.iinfo(np.int64).min
+    assert {name: values.reshape(-1).tolist() for name, values in seen.items() if name in "tc"} == {
+        "t": [0, smallest],
+        "c": ["x", ""],
+    }
+    for name, first in (("n", 1.5), ("w", 3.0), ("b", 1.0)):
+        assert seen[name].dtype == np.float32
+        assert seen[name][0, 0] == first
+        assert np.isnan(seen[name][1, 0])

@@ -171,6 +171,8 @@ def test_metrics_have_a_port_of_their_own_that_tells_nothing_else_and_ends_with_
         ("job", "training.workspace.write", "training.jobs.write"),
         ("pipeline", "controller.runs.write", "controller.loops.write"),
         ("pipeline", "training.jobs.write", "serving.rollouts.write"),
+        ("backtest", "controller.backtests.write", "registry.models.write"),
+        ("backtest", "monitoring.labels.write", "serving.rollouts.write"),
     ],
 )
 def test_what_runs_in_pods_may_do_its_work_and_no_more(role, may, may_not):

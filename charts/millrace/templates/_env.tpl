@@ -96,5 +96,8 @@
 - {name: MILLRACE_KFP_SERVICE_ACCOUNT, value: {{ .Values.controller.kfp.serviceAccount }}}
 - {name: MILLRACE_RUNNER_IMAGE, value: {{ include "millrace.image" (dict "root" . "image" .Values.controller.runner.image) }}}
 - {name: MILLRACE_RUNNER_SERVICE_ACCOUNT, value: {{ include "millrace.fullname" . }}-pipeline}
+- {name: MILLRACE_BACKTEST_IMAGE, value: {{ include "millrace.image" (dict "root" . "image" .Values.training.job.image) }}}
+- {name: MILLRACE_BACKTEST_SERVICE_ACCOUNT, value: {{ include "millrace.fullname" . }}-backtest}
+- {name: MILLRACE_BACKTEST_RESOURCES, value: {{ toJson .Values.controller.backtest.resources | squote }}}
 {{ include "millrace.env.placement" . }}
 {{- end -}}

@@ -1,7 +1,7 @@
 {{/* Who talks to whom. The table is read twice, for the egress of one side and the ingress of the other. */}}
 
 {{- define "millrace.namespace.of" -}}
-{{- if has .component (list "triton" "job" "pipeline") -}}{{- include "millrace.workloads" .root -}}{{- else -}}{{- .root.Release.Namespace -}}{{- end -}}
+{{- if has .component (list "triton" "job" "pipeline" "backtest") -}}{{- include "millrace.workloads" .root -}}{{- else -}}{{- .root.Release.Namespace -}}{{- end -}}
 {{- end -}}
 
 {{/* dict root component : a peer, wherever it runs */}}
@@ -41,6 +41,11 @@ podSelector:
 - [pipeline, serving, 8080]
 - [pipeline, monitoring, 8080]
 - [pipeline, controller, 8080]
+- [backtest, registry, 8080]
+- [backtest, training, 8080]
+- [backtest, serving, 8080]
+- [backtest, monitoring, 8080]
+- [backtest, controller, 8080]
 - [test, registry, 8080]
 - [test, training, 8080]
 - [test, serving, 8080]
@@ -68,7 +73,7 @@ podSelector:
 {{- define "millrace.flows" -}}
 {{- $root := . -}}
 {{- $table := fromYamlArray (include "millrace.flows.table" .) -}}
-{{- $parts := list "registry" "training" "serving" "monitoring" "controller" "gateway" "triton" "job" "pipeline" "migrate" "test" -}}
+{{- $parts := list "registry" "training" "serving" "monitoring" "controller" "gateway" "triton" "job" "pipeline" "backtest" "migrate" "test" -}}
 {{- if .Values.embeddedPostgres.enabled }}{{ $parts = concat $parts (list "postgres" "secrets") }}{{ end -}}
 {{- if .Values.tls.existingSecret }}{{ $parts = append $parts "edge" }}{{ end -}}
 {{- $flows := dict -}}

@@ -5,7 +5,7 @@
 {{- range list "registry" "training" "serving" "monitoring" "controller" "gateway" "admin" "viewer" -}}
 {{- $roles = append $roles (dict "subject" (printf "system:serviceaccount:%s:%s-%s" $.Release.Namespace $name .) "role" .) -}}
 {{- end -}}
-{{- range list "triton" "job" "pipeline" -}}
+{{- range list "triton" "job" "pipeline" "backtest" -}}
 {{- $roles = append $roles (dict "subject" (printf "system:serviceaccount:%s:%s-%s" (include "millrace.workloads" $) $name .) "role" .) -}}
 {{- end -}}
 {{- with .Values.controller.kfp }}

@@ -132,8 +132,16 @@ class Backtest(Table):
     request: Mapped[dict[str, Any]] = mapped_column(JSON)
     state: Mapped[str] = mapped_column(String(20))
     progress: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    attempts: Mapped[int] = mapped_column(default=0)
+    handle: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     message: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     __table_args__ = (UniqueConstraint("project", "key"),)
+
+    @property
+    def waiting(self) -> dict[str, Any] | None:
+        """What its pod waits for, if that will not pass by itself."""
+        found: dict[str, Any] | None = (self.handle or {}).get("waiting")
+        return found

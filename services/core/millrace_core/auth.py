@@ -51,6 +51,18 @@ ROLES: dict[str, tuple[str, ...]] = {
         "serving.*.read",
         "monitoring.*.read",
     ),
+    "backtest": (
+        "controller.loops.*",
+        "controller.runs.read",
+        "controller.backtests.*",
+        "training.jobs.*",
+        "registry.*.read",
+        "registry.artifacts.write",
+        "serving.*.read",
+        "monitoring.*.read",
+        "monitoring.logs.write",
+        "monitoring.labels.write",
+    ),
 }
 """Role to permission patterns; a permission is `<service>.<noun>.<read|write>`."""
 

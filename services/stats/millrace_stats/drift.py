@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from millrace_stats import discoveries
+
 SMOOTHING = 0.5
 THRESHOLD = 0.1
 MINIMUM_REFERENCE_DAYS = 30
@@ -198,9 +200,7 @@ def _adjusted(nulls: dict[str, np.ndarray], p_values: dict[str, float], rate: fl
     """
     days = min(int(np.sum(~np.isnan(values))) for values in nulls.values())
     if len(nulls) / days < rate:
-        from scipy import stats  # here: it takes a second and 80 MB that an idle service has no use for
-
-        controlled = stats.false_discovery_control(list(p_values.values()), method="bh")
+        controlled = discoveries.adjusted(list(p_values.values()))
         return dict(zip(p_values, map(float, controlled), strict=True))
     scaled = {name: values / max(float(np.nanmean(values)), 1e-12) for name, values in nulls.items()}
     largest = np.fmax.reduce(np.stack(list(scaled.values())))

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from millrace_stats import discoveries
 from millrace_stats.performance import Detector, Reference
 from millrace_stats.series import autocorrelation, inflation
 
@@ -72,9 +73,9 @@ def non_inferior(
     loss = max(float(np.mean(champion)), TINY)
     share = (candidate - champion) / loss
     r = autocorrelation(share) if ordered else 0.0
-    from scipy import stats  # here, because it takes a second and 80 MB that an idle service has no use for
+    from scipy import special  # here, because it takes a quarter of a second that an idle service has no use for
 
-    half = stats.t.ppf(CONFIDENCE, count - 1) * np.std(share, ddof=1) * inflation(r) / np.sqrt(count)
+    half = special.stdtrit(count - 1, CONFIDENCE) * np.std(share, ddof=1) * inflation(r) / np.sqrt(count)
     middle = float(np.mean(share))
     lower, upper = middle - float(half), middle + float(half)
     verdict: Verdict = "passed" if upper < margin else "failed" if lower > margin else "inconclusive"
@@ -112,7 +113,7 @@ def slices(
         rate: false discovery rate (Benjamini-Hochberg).
     Returns: a finding for each slice with at least *minimum_rows* rows and 3 blocks.
     """
-    from scipy import stats
+    from scipy import special
 
     kept, p_values, differences, counts = [], [], [], []
     for name, part in parts.items():
@@ -125,11 +126,10 @@ def slices(
         kept.append(name)
         differences.append(float(np.mean(share)))
         counts.append(int(np.sum(rows)))
-        p_values.append(float(stats.t.sf(statistic, len(share) - 1)))
+        p_values.append(float(special.stdtr(len(share) - 1, -statistic)))
     if not kept:
         return []
-    adjusted = stats.false_discovery_control(p_values, method="bh")
-    found = zip(kept, counts, differences, p_values, adjusted, strict=True)
+    found = zip(kept, counts, differences, p_values, discoveries.adjusted(p_values), strict=True)
     return [SliceFinding(*item[:4], float(item[4]), bool(item[4] < rate)) for item in found]
 
 

@@ -1,18 +1,11 @@
-"""Runs backtests, one at a time, each in a child process that is started again when it is killed."""
+"""Runs backtests, one at a time, each beside the controller in a process or a Job that is started again when it dies."""
 
-import asyncio
-import fcntl
-import json
-import os
-import sys
 import time
-from pathlib import Path
-from typing import Any
 
 from fastapi import FastAPI
 
-from millrace_controller.backtest import queries
-from millrace_controller.backtest.schemas import State
+from millrace_controller.backtest import queries, replaying
+from millrace_controller.pipelines.attempts import Ended, Handle, calm
 from millrace_controller.tables import Backtest
 from millrace_core.log import log
 from millrace_core.reconcile import run_forever
@@ -34,94 +27,45 @@ async def keep_backtests(app: FastAPI) -> None:
 
 
 async def tend(app: FastAPI) -> bool:
-    """One pass: start the backtest whose turn it is, tell how far it is, or close it; False if there is none."""
+    """One pass: start the backtest whose turn it is, look at it, or close it; False if there is none."""
     async with app.state.readers() as session:
         backtest = await queries.oldest_open(session)
     if backtest is None:
         return False
-    place = folder(app, backtest)
-    result = _json(place / "result.json")
-    if result is not None:
-        await _end(app, backtest, result)
-    elif _working(place):
-        await _told(app, backtest, _json(place / "progress.json") or {})
-    elif backtest.progress.get("attempts", 0) >= ATTEMPTS:
-        await _end(app, backtest, {"ok": False, "message": f"its process died {ATTEMPTS} times"})
-    else:
-        await _start(app, backtest, place)
+    if backtest.handle is None:
+        await _start(app, backtest)
+        return True
+    runner = app.state.runners[backtest.handle["runner"]]
+    seen = await runner.look(replaying.of(backtest, backtest.attempts), calm(backtest.handle))
+    if isinstance(seen, Ended):
+        await _ended(app, backtest, seen)
+    elif seen != backtest.handle:
+        await _note(app, backtest, backtest.attempts, seen)
     return True
 
 
-def folder(app: FastAPI, backtest: Backtest) -> Path:
-    """Where a backtest's process works."""
-    found: Path = app.state.settings.folder / "backtests" / backtest.id
-    return found
+async def _start(app: FastAPI, backtest: Backtest) -> None:
+    number = backtest.attempts + 1
+    handle = await app.state.runners.beside().start(replaying.of(backtest, number))
+    await _note(app, backtest, number, handle)
+    log.info("backtest started", backtest=backtest.id, attempt=number, runner=handle["runner"])
 
 
-def _json(path: Path) -> dict[str, Any] | None:
-    try:
-        found: dict[str, Any] = json.loads(path.read_text())
-    except (FileNotFoundError, ValueError):
-        return None
-    return found
-
-
-def _working(place: Path) -> bool:
-    """Whether a process, of this controller or of one before it, holds the folder's lock."""
-    try:
-        with (place / "lock").open("r") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
-
-
-def _prepare(place: Path, request: dict[str, Any]) -> None:
-    place.mkdir(parents=True, exist_ok=True)
-    (place / "request.json").write_text(json.dumps(request))
-
-
-async def _start(app: FastAPI, backtest: Backtest, place: Path) -> None:
-    """Start the process; it inherits the lock, so that there is no moment in which it looks dead."""
-    attempt = int(backtest.progress.get("attempts", 0)) + 1
-    _prepare(place, backtest.request | {"loop": backtest.loop})
+async def _note(app: FastAPI, backtest: Backtest, attempts: int, handle: Handle | None) -> None:
     async with app.state.sessions.begin() as session:
-        await queries.progress(session, backtest.id, backtest.progress | {"attempts": attempt})
-    environment = os.environ | {
-        "MILLRACE_TOKEN": app.state.settings.token.get_secret_value(),
-        "MILLRACE_PROJECT": backtest.project,
-        "OMP_NUM_THREADS": "1",
-    }
-    with (place / "log.txt").open("ab") as output, (place / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        child = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "millrace_controller.backtest.replay", str(place), stdin=asyncio.subprocess.DEVNULL,
-            stdout=output, stderr=output, cwd=place, env=environment, start_new_session=True, pass_fds=(lock.fileno(),),
-        )  # fmt: skip
-    app.state.children[child.pid] = asyncio.create_task(_reap(app, child))
-    log.info("backtest started", backtest=backtest.id, pid=child.pid, attempt=attempt)
+        await queries.note(session, backtest.id, attempts, handle)
+    app.state.bell.ring()
 
 
-async def _reap(app: FastAPI, child: Any) -> None:
-    await child.wait()
-    app.state.children.pop(child.pid, None)
-
-
-async def _told(app: FastAPI, backtest: Backtest, facts: dict[str, Any]) -> None:
-    facts |= {"attempts": backtest.progress.get("attempts", 1)}
-    if facts != backtest.progress:
-        async with app.state.sessions.begin() as session:
-            await queries.progress(session, backtest.id, facts)
-        app.state.bell.ring()
-
-
-async def _end(app: FastAPI, backtest: Backtest, found: dict[str, Any]) -> None:
-    state = State.SUCCEEDED if found["ok"] else State.FAILED
-    message = str(found["message"])[:4000]
+async def _ended(app: FastAPI, backtest: Backtest, end: Ended) -> None:
+    """A process that is over: its backtest is closed, or tried again if another try may help."""
+    if not end.ok and not end.final and backtest.attempts < ATTEMPTS:
+        log.warning("backtest tried again", backtest=backtest.id, message=end.message)
+        return await _note(app, backtest, backtest.attempts, None)
+    words = end.message if end.final else f"{end.message or 'it ended early'} ({backtest.attempts} tries)"
     async with app.state.sessions.begin() as session:
-        await queries.end(session, backtest, state, message, found.get("result"))
+        state = await queries.end(session, backtest, "" if end.ok else words[:4000])
     log.info("backtest ended", backtest=backtest.id, state=state)
     app.state.wake.set()
     app.state.bell.ring()
+    return None

@@ -80,15 +80,18 @@ def score(graph: bytes, signature: dict[str, Any], part: pa.Table) -> np.ndarray
     """Answers of an ONNX graph for each row, shape (rows,)."""
     import onnxruntime
 
-    part = pa.table({name: _plain(part.column(name)) for name in part.column_names})
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     output = signature["outputs"][0]["name"]
     answers = []
     for begin in range(0, len(part), ROWS):
-        columns = columns_from_rows(part.slice(begin, ROWS).to_pandas(), signature)
-        feed = {name: values.reshape(-1, 1) for name, (_, values) in columns.items()}
-        answers.append(session.run([output], feed)[0].reshape(-1))
+        answers.append(session.run([output], feed(part.slice(begin, ROWS), signature))[0].reshape(-1))
     return np.concatenate(answers).astype(float)
+
+
+def feed(rows: pa.Table, signature: dict[str, Any]) -> dict[str, np.ndarray]:
+    """What a graph takes, by tensor name: arrays of shape (rows, 1)."""
+    columns = columns_from_rows({name: _plain(rows.column(name)) for name in rows.column_names}, signature)
+    return {name: values.reshape(-1, 1) for name, (_, values) in columns.items()}
 
 
 def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:

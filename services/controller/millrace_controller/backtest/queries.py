@@ -13,7 +13,7 @@ from millrace_controller.backtest.schemas import OPEN, BacktestWrite, State
 from millrace_controller.loops import queries as loops
 from millrace_controller.tables import Backtest, Loop
 from millrace_core.database import utcnow
-from millrace_core.errors import NotFound
+from millrace_core.errors import Conflict, NotFound
 
 PREFIX = "backtest-"
 
@@ -52,7 +52,7 @@ async def begin(session: AsyncSession, project: str, body: BacktestWrite) -> tup
     await loops.put(session, _hidden(body.loop, hidden, project), "backtest")
     made = Backtest(
         id=id, project=project, key=f"{digest}:{len(known)}", loop=hidden, request=request, state=State.QUEUED,
-        progress={}, created_at=utcnow(),
+        progress={}, attempts=0, created_at=utcnow(),
     )  # fmt: skip
     session.add(made)
     await session.flush()
@@ -75,18 +75,31 @@ async def oldest_open(session: AsyncSession) -> Backtest | None:
     return (await session.scalars(statement)).one_or_none()
 
 
-async def progress(session: AsyncSession, id: str, facts: dict[str, Any]) -> None:
-    """Say how far it is."""
+async def tell(session: AsyncSession, project: str, id: str, **facts: Any) -> None:
+    """Keep what the replay says of itself: progress, result. Raises: NotFound; Conflict once it has ended."""
+    found = await get(session, project, id)
     mine = (Backtest.id == id, Backtest.state.in_(OPEN))
-    await session.execute(update(Backtest).where(*mine).values(state=State.RUNNING, progress=facts))
+    told = await session.execute(update(Backtest).where(*mine).values(**facts))
+    if told.rowcount == 0:  # type: ignore[attr-defined]
+        raise Conflict(f"The backtest {id} has {found.state} already.")
 
 
-async def end(
-    session: AsyncSession, backtest: Backtest, state: State, message: str, result: dict[str, Any] | None
-) -> None:
-    """Close a backtest, and let its loop be taken away."""
+async def note(session: AsyncSession, id: str, attempts: int, handle: dict[str, Any] | None) -> None:
+    """Keep where it runs; None: nowhere at the moment."""
+    mine = (Backtest.id == id, Backtest.state.in_(OPEN))
+    values = {"state": State.RUNNING, "attempts": attempts, "handle": handle}
+    await session.execute(update(Backtest).where(*mine).values(**values))
+
+
+async def end(session: AsyncSession, backtest: Backtest, failure: str) -> State:
+    """Close a backtest, good if there is no *failure*, and let its loop be taken away."""
+    kept = await session.get_one(Backtest, backtest.id, populate_existing=True)
+    if not failure and kept.result is None:
+        failure = "its process ended well and left no result"
+    state = State.FAILED if failure else State.SUCCEEDED
     mine = (Backtest.id == backtest.id, Backtest.state.in_(OPEN))
-    values = {"state": state, "message": message, "result": result, "ended_at": utcnow()}
+    values = {"state": state, "message": failure, "ended_at": utcnow()}
     await session.execute(update(Backtest).where(*mine).values(**values))
     hidden = (Loop.project == backtest.project, Loop.name == backtest.loop, Loop.state != loops.DELETED)
     await session.execute(update(Loop).where(*hidden).values(state="deleting"))
+    return state

@@ -1,12 +1,11 @@
 """The process of one backtest: it learns from the first days, then replays the others through the real services.
 
-`python -m millrace_controller.backtest.replay <folder>`; the folder has request.json and gets progress.json and
-result.json. Everything is idempotent, so a replay that was killed is simply run again.
+`python -m millrace_controller.backtest.replay <arguments as JSON> <folder>`; it tells the controller over REST how far
+it is and what it found. Everything is idempotent, so a replay that was killed is simply run again.
 """
 
 import io
 import json
-import os
 import sys
 from datetime import date
 from pathlib import Path
@@ -23,6 +22,7 @@ from millrace.delivery import ingest_spec
 from millrace.loop import Spec
 from millrace_controller.backtest.history import Day, History, NoBacktest
 from millrace_controller.backtest.outcome import summary
+from millrace_controller.pipelines import child
 
 RUN_SECONDS = 4 * 3600
 
@@ -30,8 +30,8 @@ RUN_SECONDS = 4 * 3600
 class Replay:
     """One history going through one hidden loop."""
 
-    def __init__(self, client: Millrace, request: dict[str, Any], place: Path) -> None:
-        self.client, self.loop, self.place = client, request["loop"], place
+    def __init__(self, client: Millrace, request: dict[str, Any]) -> None:
+        self.client, self.loop, self.id = client, request["loop"], request["id"]
         self.document = {"spec": client.controller.loop(self.loop)["document"]["spec"]}
         self.spec = Spec.model_validate(self.document["spec"])
         self.tell("reading", 0, None)
@@ -44,9 +44,10 @@ class Replay:
 
     def tell(self, step: str, done: int, total: int | None, message: str = "") -> None:
         """Say how far it is; `done` and `total` are event days."""
-        write(self.place / "progress.json", {"step": step, "done": done, "total": total, "message": message})
+        progress = {"step": step, "done": done, "total": total, "message": message}
+        self.client.controller.backtest_progress(self.id, progress)
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> None:
         """Learn, replay, and tell what happened."""
         self._learn()
         schema = self.client.registry.dataset_version(self.loop, 1)["schema"]
@@ -59,7 +60,8 @@ class Replay:
                 self._replay(day, table, signature)
             self.tell("replay", number + 1, len(self.days), str(day.date))
         self.tell("summing up", len(self.days), len(self.days))
-        return summary(self.client, self.loop, self.spec, self.days, table, self.history)
+        found = summary(self.client, self.loop, self.spec, self.days, table, self.history)
+        self.client.controller.backtest_result(self.id, found)
 
     def _learn(self) -> None:
         """The days before the first replayed one become the dataset, and the first run makes a champion."""
@@ -113,25 +115,16 @@ def rows_of(day: Day, table: pa.Table, signature: dict[str, Any], times: np.ndar
     return sink.getvalue()
 
 
-def write(path: Path, content: dict[str, Any]) -> None:
-    """Replace a file in one step."""
-    staged = path.with_suffix(".staged")
-    staged.write_text(json.dumps(content))
-    os.replace(staged, path)
-
-
 def main() -> int:
-    """Run the backtest of a folder; 0 if it could be replayed to its end."""
-    place = Path(sys.argv[1])
-    request = json.loads((place / "request.json").read_text())
-    found: dict[str, Any] = {"ok": True, "message": ""}
-    try:
-        found["result"] = Replay(Millrace.from_environment(), request, place).run()
-    except (ApiError, JobFailed, Unreadable, NoBacktest, TimeoutError) as error:
-        found = {"ok": False, "message": str(error)}
-        print(found["message"], file=sys.stderr)
-    write(place / "result.json", found)
-    return 0 if found["ok"] else 1
+    """Replay what the arguments name; 0 if it could be replayed to its end."""
+    request, place = json.loads(sys.argv[1]), Path(sys.argv[2])
+    with child.begin(place):
+        try:
+            Replay(Millrace.from_environment(request["project"]), request).run()
+        except (ApiError, JobFailed, Unreadable, NoBacktest, TimeoutError) as error:
+            print(error, file=sys.stderr)
+            return child.tell(place, str(error), final=not (isinstance(error, ApiError) and error.status >= 500))
+        return child.tell(place, "")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from fastapi import APIRouter, BackgroundTasks, Path, Request, Response
 
 from millrace.client.transport import ApiError
 from millrace_controller.backtest import queries
-from millrace_controller.backtest.schemas import BacktestRead, BacktestWrite
+from millrace_controller.backtest.schemas import BacktestRead, BacktestWrite, Progress, Result
 from millrace_controller.bell import tell
 from millrace_controller.loops.routes import Wait
 from millrace_controller.tables import Backtest
@@ -69,3 +69,21 @@ async def get_backtest(id: Id, project: Project, request: Request, wait: Wait = 
         if found.ended_at is not None or time.monotonic() >= deadline:
             return found
         await bell.wait(heard, deadline)
+
+
+@router.put("/{id}/progress", status_code=204, response_class=Response, dependencies=[WRITE])
+async def put_progress(id: Id, body: Progress, project: Project, request: Request) -> None:
+    """How far its replay is, as the replay says; 409 once it has ended."""
+    await _told(request, project, id, progress=body.model_dump())
+
+
+@router.put("/{id}/result", status_code=204, response_class=Response, dependencies=[WRITE])
+async def put_result(id: Id, body: Result, project: Project, request: Request) -> None:
+    """What its replay found; it counts when the replay has ended well."""
+    await _told(request, project, id, result=body.result)
+
+
+async def _told(request: Request, project: str, id: str, **facts: Any) -> None:
+    async with request.app.state.sessions.begin() as session:
+        await queries.tell(session, project, id, **facts)
+    request.app.state.bell.ring()

@@ -40,6 +40,25 @@ class BacktestWrite(BaseModel):
     )
 
 
+class Progress(BaseModel):
+    """How far a replay is; `done` and `total` are event days."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    step: str = Field(max_length=100)
+    done: int = Field(ge=0, le=10**6)
+    total: int | None = Field(ge=0, le=10**6)
+    message: str = Field(default="", max_length=1000)
+
+
+class Result(BaseModel):
+    """What a replay found."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    result: dict[str, Any] = Field(description="As millrace_controller.backtest.outcome makes it.")
+
+
 class BacktestRead(BaseModel):
     """How far a backtest is, and what it found."""
 
@@ -51,6 +70,10 @@ class BacktestRead(BaseModel):
     progress: dict[str, Any] = Field(description="step, done, total (event days), message.")
     result: dict[str, Any] | None = Field(
         description="loss by month for static, loop and hindsight; runs, decisions and alarms."
+    )
+    attempts: int = Field(description="Processes that were started for it.")
+    waiting: dict[str, Any] | None = Field(
+        description="What its pod waits for, as reason and message; null if it runs or only just began."
     )
     message: str
     created_at: datetime

@@ -1,10 +1,12 @@
 """What every way of running a pipeline promises: an attempt is started once, looked at, and stopped."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Protocol
 
+from millrace_controller.pipelines.work import Kind
 from millrace_controller.tables import Loop, Run
 
 Handle = dict[str, Any]
@@ -27,6 +29,7 @@ class Attempt:
     rejected: bool
     wall_seconds: float
     before: Handle | None
+    kind: Kind = "pipeline"
 
     @property
     def name(self) -> str:
@@ -48,6 +51,15 @@ class Attempt:
     def silence(self) -> float:
         """Seconds without any sign of progress after which a pipeline is given up: its longest job, and some."""
         return self.wall_seconds + SLACK_SECONDS
+
+    def command(self, compiled: str) -> list[str]:
+        """The module that runs a compiled pipeline, and its arguments."""
+        arguments = {"project": self.project, "loop": self.loop, "run": self.run}
+        return ["millrace_controller.pipelines.local", compiled, json.dumps(arguments)]
+
+    def labels(self) -> dict[str, str]:
+        """Its run, for who looks at pods."""
+        return {"millrace.dev/run": str(self.run)}
 
     def last_words(self) -> tuple[str, bool]:
         """What the step that failed told of it, and whether trying again would end the same."""
@@ -88,6 +100,11 @@ class Runner(Protocol):
 
     async def stop(self, handle: Handle) -> None:
         """End it, and return when it can do no more harm."""
+
+
+def calm(handle: Handle) -> Handle:
+    """The handle without what it waited for when somebody last looked."""
+    return {name: value for name, value in handle.items() if name != "waiting"}
 
 
 def of(loop: Loop, run: Run, number: int) -> Attempt:

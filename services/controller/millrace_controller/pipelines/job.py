@@ -1,4 +1,4 @@
-"""Runs a pipeline in a Kubernetes Job, where there are no Kubeflow Pipelines; its result is its last message."""
+"""Does a piece of work in a Kubernetes Job; its result is its last message."""
 
 import asyncio
 import json
@@ -8,8 +8,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from millrace_controller.pipelines import manifests
-from millrace_controller.pipelines.attempts import Attempt, Ended, Handle
+from millrace_controller.pipelines.attempts import Ended, Handle
 from millrace_controller.pipelines.settings import PipelineSettings
+from millrace_controller.pipelines.work import Work
 from millrace_core.errors import Conflict, Unavailable
 from millrace_core.owners import owned
 from millrace_core.waiting import OUT_OF_MEMORY, Waiting, newest, of_pod
@@ -23,7 +24,7 @@ STOP_SECONDS, STOP_LOOK = 60.0, 0.5
 
 
 class JobRunner:
-    """Pipelines as Jobs, one for each attempt; its name says which, so it cannot be there twice."""
+    """Work as Jobs, one for each try; its name says which, so it cannot be there twice."""
 
     def __init__(
         self, settings: PipelineSettings, cluster: "Cluster", clock: Callable[[], float] = time.time
@@ -31,33 +32,33 @@ class JobRunner:
         self.settings, self.cluster, self.clock = settings, cluster, clock
         self.namespace = settings.workloads_namespace or settings.namespace
 
-    async def start(self, attempt: Attempt) -> Handle:
-        made = manifests.job(self.settings, attempt)
-        made = await owned(self.cluster, made, self.settings.runner_service_account, self.namespace)
+    async def start(self, work: Work) -> Handle:
+        made = manifests.job(self.settings, work)
+        made = await owned(self.cluster, made, self.settings.pod(work.kind).service_account, self.namespace)
         with suppress(Conflict):  # made before, and not written down
             await self.cluster.create(made, self.namespace)
-        return self._handle(attempt)
+        return self._handle(work)
 
-    async def find(self, attempt: Attempt) -> Handle | None:
-        return self._handle(attempt) if await self._job(attempt.name) is not None else None
+    async def find(self, work: Work) -> Handle | None:
+        return self._handle(work) if await self._job(work.name) is not None else None
 
-    async def look(self, attempt: Attempt, handle: Handle) -> Handle | Ended:
+    async def look(self, work: Work, handle: Handle) -> Handle | Ended:
         job, pods = await self._job(handle["id"]), await self._pods(handle["id"])
         if job is None:
-            return Ended(handle, message="the pipeline's Job was deleted")
+            return Ended(handle, message=f"the {work.kind}'s Job was deleted")
         finished = _finished(job)
         if finished is not None:
-            return await self._end(handle, finished, pods)
+            return await self._end(work, handle, finished, pods)
         if pods and not _pending(pods[-1]):
             return handle
         waiting = of_pod(pods[-1]) if pods else await self._refused(handle["id"])
         if self.clock() - handle["since"] > self.settings.pending_seconds:
-            return await self._given_up(handle, waiting or Waiting("Pending", "nothing says why"))
+            return await self._given_up(work, handle, waiting or Waiting("Pending", "nothing says why"))
         return handle if waiting is None else handle | {"waiting": waiting.json()}
 
-    async def _given_up(self, handle: Handle, waiting: Waiting) -> Ended:
+    async def _given_up(self, work: Work, handle: Handle, waiting: Waiting) -> Ended:
         await self._delete(handle["id"])
-        words = f"the pipeline's pod did not start within {self.settings.pending_seconds:.0f} s: {waiting}"
+        words = f"the {work.kind}'s pod did not start within {self.settings.pending_seconds:.0f} s: {waiting}"
         return Ended(handle, message=words, final=True, reason=waiting.reason)
 
     async def stop(self, handle: Handle) -> None:
@@ -65,11 +66,11 @@ class JobRunner:
         until = self.clock() + STOP_SECONDS
         while any(_at_work(pod) for pod in await self._pods(handle["id"])):
             if self.clock() > until:
-                raise Unavailable(f"The pod of the pipeline {handle['id']} does not stop.")
+                raise Unavailable(f"The pod of {handle['id']} does not stop.")
             await asyncio.sleep(STOP_LOOK)
 
-    def _handle(self, attempt: Attempt) -> Handle:
-        return {"runner": "job", "id": attempt.name, "namespace": self.namespace, "since": self.clock()}
+    def _handle(self, work: Work) -> Handle:
+        return {"runner": "job", "id": work.name, "namespace": self.namespace, "since": self.clock()}
 
     async def _job(self, name: str) -> dict[str, Any] | None:
         return await self.cluster.get("Job", name, self.namespace, BATCH)
@@ -86,29 +87,31 @@ class JobRunner:
         events = await self.cluster.list("Event", self.namespace, fields=fields)
         return newest(events)
 
-    async def _end(self, handle: Handle, finished: dict[str, Any], pods: list[dict[str, Any]]) -> Ended:
+    async def _end(
+        self, work: Work, handle: Handle, finished: dict[str, Any], pods: list[dict[str, Any]]
+    ) -> Ended:
         for pod in pods:
             stopped = _stopped(pod)
             told = _result(stopped.get("message", ""))
             if told is not None:
                 return Ended(handle, bool(told["ok"]), str(told["message"]), bool(told["final"]))
         if finished.get("reason") == "DeadlineExceeded":
-            return Ended(handle, message=f"the pipeline ran past its deadline: {finished.get('message', '')}")
+            return Ended(handle, message=f"the {work.kind} ran past its deadline: {finished.get('message', '')}")
         if not pods:
-            return Ended(handle, message="the pipeline's pod was deleted")
+            return Ended(handle, message=f"the {work.kind}'s pod was deleted")
         if _why(pods[-1]) == "OOMKilled":
-            words = "the pipeline's pod needed more memory than its limit (OOMKilled)"
+            words = f"the {work.kind}'s pod needed more memory than its limit (OOMKilled)"
             return Ended(handle, message=words, reason=OUT_OF_MEMORY)
-        return Ended(handle, message=await self._autopsy(pods[-1]))
+        return Ended(handle, message=await self._autopsy(work, pods[-1]))
 
-    async def _autopsy(self, pod: dict[str, Any]) -> str:
+    async def _autopsy(self, work: Work, pod: dict[str, Any]) -> str:
         """Why a pod ended without a result, and the last that it said."""
         status = pod.get("status", {})
         try:
             said = await self.cluster.log(pod["metadata"]["name"], self.namespace, lines=LOG_LINES)
         except Exception:  # a log is a courtesy
             said = ""
-        words = f"the pipeline's pod ended without a result: {_why(pod)} {status.get('message', '')}".strip()
+        words = f"the {work.kind}'s pod ended without a result: {_why(pod)} {status.get('message', '')}".strip()
         return f"{words}; its last lines: {said.strip()}" if said.strip() else words
 
 

@@ -1,4 +1,4 @@
-"""Runs a pipeline in a child process group, which outlives the controller and is adopted by the next one."""
+"""Does a piece of work in a child process group, which outlives the controller and is adopted by the next one."""
 
 import asyncio
 import json
@@ -12,37 +12,38 @@ from typing import Any
 import psutil
 from fastapi import FastAPI
 
-from millrace_controller.pipelines.attempts import Attempt, Ended, Handle
+from millrace_controller.pipelines.attempts import Ended, Handle
+from millrace_controller.pipelines.work import Work
 
 RESULT = "result.json"
 
 
 class ProcessRunner:
-    """Pipelines as child processes; a file lock makes a second one wait for an orphan."""
+    """Work as child processes; a file lock makes a second one wait for an orphan."""
 
     def __init__(self, app: FastAPI) -> None:
         self.app = app
 
-    async def start(self, attempt: Attempt) -> Handle:
-        place = self._folder(attempt)
+    async def start(self, work: Work) -> Handle:
+        place = self._folder(work)
         place.mkdir(parents=True, exist_ok=True)
         for leftover in (RESULT, "failure", "final"):
             (place / leftover).unlink(missing_ok=True)
-        child = await self._spawn(attempt, place)
+        child = await self._spawn(work, place)
         self.app.state.children[child.pid] = asyncio.create_task(self._reap(child))
         return {"runner": "process", "pid": child.pid, "started": psutil.Process(child.pid).create_time()}
 
-    async def find(self, attempt: Attempt) -> Handle | None:
+    async def find(self, work: Work) -> Handle | None:
         """None: an orphan is not found again, the lock keeps its successor waiting."""
         return None
 
-    async def look(self, attempt: Attempt, handle: Handle) -> Handle | Ended:
+    async def look(self, work: Work, handle: Handle) -> Handle | Ended:
         if _alive(handle):
             self._watch(handle)
             return handle
-        result = _result(self._folder(attempt))
+        result = _result(self._folder(work))
         if result is None:
-            return Ended(handle, message="the pipeline was killed")
+            return Ended(handle, message=f"the {work.kind} was killed")
         return Ended(handle, result["ok"], str(result.get("message") or ""), bool(result.get("final")))
 
     async def stop(self, handle: Handle) -> None:
@@ -50,10 +51,10 @@ class ProcessRunner:
             os.killpg(handle["pid"], signal.SIGKILL)
             await asyncio.to_thread(_gone, handle)
 
-    def _folder(self, attempt: Attempt) -> Path:
-        return self.app.state.settings.folder / "runs" / attempt.place
+    def _folder(self, work: Work) -> Path:
+        return self.app.state.settings.folder / "runs" / work.place
 
-    async def _spawn(self, attempt: Attempt, place: Path) -> Any:
+    async def _spawn(self, work: Work, place: Path) -> Any:
         settings = self.app.state.settings
         environment = os.environ | {
             "MILLRACE_TOKEN": settings.token.get_secret_value(),
@@ -62,9 +63,7 @@ class ProcessRunner:
         command = (
             sys.executable,
             "-m",
-            "millrace_controller.pipelines.local",
-            str(settings.pipeline),
-            json.dumps({"project": attempt.project, "loop": attempt.loop, "run": attempt.run}),
+            *work.command(str(settings.pipeline)),
             str(place),
         )
         with (place / "log.txt").open("ab") as output:
@@ -79,7 +78,7 @@ class ProcessRunner:
         self.app.state.wake.set()
 
     def _watch(self, handle: Handle) -> None:
-        """Wake up when an adopted pipeline (a child of an earlier controller) is gone."""
+        """Wake up when an adopted process (a child of an earlier controller) is gone."""
         pid = handle["pid"]
         if pid not in self.app.state.children:
             self.app.state.children[pid] = asyncio.create_task(self._wait_for(handle))

@@ -31,7 +31,7 @@ async def tend(app: FastAPI, loop: Loop, run: Run) -> bool:
 async def _note(app: FastAPI, loop: Loop, run: Run, seen: Handle) -> None:
     """Keep what is new of a pipeline that goes on, and what it waits for."""
     waiting = await waits.of_run(app, loop, run, seen)
-    handle = _calm(seen)
+    handle = attempts.calm(seen)
     if (handle, waiting) != (run.pipeline, run.waiting):
         async with app.state.sessions.begin() as session:
             await runs.note_pipeline(session, await runs.get(session, loop, run.number), handle, waiting)
@@ -51,11 +51,7 @@ async def stop(app: FastAPI, loop: Loop, run: Run) -> None:
 
 def _handle(run: Run) -> Handle:
     assert run.pipeline is not None
-    return _calm(run.pipeline)
-
-
-def _calm(handle: Handle) -> Handle:
-    return {name: value for name, value in handle.items() if name != "waiting"}
+    return attempts.calm(run.pipeline)
 
 
 async def _start(app: FastAPI, loop: Loop, run: Run) -> bool:

@@ -42,6 +42,10 @@ class Runners:
             return self.kubeflow
         if self.settings.kfp_url not in ("", "auto"):
             raise Unavailable(f"Kubeflow Pipelines cannot be used: {found.detail}.")
+        return self.beside()
+
+    def beside(self) -> JobRunner | ProcessRunner:
+        """Where work runs that is no Kubeflow run."""
         return self.job if self.settings.platform == "kubernetes" else self.process
 
     async def close(self) -> None:

@@ -1,13 +1,24 @@
 """Settings of where and how pipelines run."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import Field
 
+from millrace_controller.pipelines.work import Kind
 from millrace_core.settings import Settings
 
 PIPELINE = Path(__file__).parents[4] / "pipelines" / "compiled" / "loop-run.yaml"
+
+
+@dataclass(frozen=True)
+class Pod:
+    """What a pod of one kind of work is made of; *resources* as in a container."""
+
+    image: str
+    service_account: str
+    resources: dict[str, Any]
 
 
 class PipelineSettings(Settings):
@@ -37,6 +48,14 @@ class PipelineSettings(Settings):
         default={"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}}
     )
     """What a runner's pod asks for, as in a container; its work is waiting for the services."""
+    backtest_image: str = ""
+    """Image that replays a history: the SDK, Arrow and onnxruntime."""
+    backtest_service_account: str = "millrace-backtest"
+    """Service account of its pod; like the runner's."""
+    backtest_resources: dict[str, Any] = Field(
+        default={"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"cpu": "1", "memory": "4Gi"}}
+    )
+    """What its pod asks for, as in a container; the history is held in memory."""
     image_pull_secrets: list[str] = Field(default=[])
     """Secrets in the workloads' namespace with which images are pulled."""
     node_selector: dict[str, str] = Field(default={})
@@ -51,3 +70,9 @@ class PipelineSettings(Settings):
     """Namespace in which it is installed and in which its pods run."""
     kfp_service_account: str = "millrace-pipeline"
     """Service account of a step's pod in that namespace (k8s/kubeflow makes it)."""
+
+    def pod(self, kind: Kind) -> Pod:
+        """How the pod of one kind of work is made."""
+        if kind == "backtest":
+            return Pod(self.backtest_image, self.backtest_service_account, self.backtest_resources)
+        return Pod(self.runner_image, self.runner_service_account, self.runner_resources)

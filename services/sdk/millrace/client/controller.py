@@ -146,6 +146,14 @@ class Controller:
     def backtest_state(self, id: str, wait: float = 0) -> Json:
         return self.api.get(f"/v1/backtests/{part(id)}", wait=wait)
 
+    def backtest_progress(self, id: str, progress: Json) -> None:
+        """For the replay: how far it is, as step, done, total and message."""
+        self.api.put(f"/v1/backtests/{part(id)}/progress", json=progress)
+
+    def backtest_result(self, id: str, result: Json) -> None:
+        """For the replay: what it found."""
+        self.api.put(f"/v1/backtests/{part(id)}/result", json={"result": result})
+
 
 def _instant(text: str) -> float:
     from datetime import datetime

@@ -1,0 +1,49 @@
+"""A backtest as a piece of work: the process that replays its history."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from millrace_controller.pipelines.work import Kind
+from millrace_controller.tables import Backtest
+
+SECONDS = 24 * 3600.0
+"""After so long a replay is not at work any more."""
+
+
+@dataclass(frozen=True)
+class Replaying:
+    """One try at the replay of one backtest."""
+
+    id: str
+    project: str
+    loop: str
+    request: dict[str, Any]
+    number: int
+    kind: Kind = "backtest"
+    deadline: float = SECONDS
+
+    @property
+    def name(self) -> str:
+        """Ids are drawn at random, so no two installations share one."""
+        return f"{self.place}-{self.number}"
+
+    @property
+    def place(self) -> str:
+        """The same for all tries."""
+        return f"backtest-{self.id}"
+
+    def command(self, compiled: str) -> list[str]:
+        """The module of the replay, and what was asked for."""
+        asked = {name: self.request[name] for name in ("digest", "format", "start")}
+        arguments = asked | {"id": self.id, "project": self.project, "loop": self.loop}
+        return ["millrace_controller.backtest.replay", json.dumps(arguments)]
+
+    def labels(self) -> dict[str, str]:
+        """Its id, for who looks at pods."""
+        return {"millrace.dev/backtest": self.id}
+
+
+def of(backtest: Backtest, number: int) -> Replaying:
+    """The try *number* of a backtest."""
+    return Replaying(backtest.id, backtest.project, backtest.loop, backtest.request, number)
