@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from sklearn.datasets import load_breast_cancer
 from tests.bench.__main__ import describe
 from tests.cluster import operator_load, sizes
 from tests.cluster import test_story as story
@@ -21,6 +22,22 @@ ROOT = Path(__file__).parents[2]
 INSIDE = Path(__file__).parent / "inside"
 NAMESPACE, TEAM = "millrace-bench", story.TEAM
 UNITS = {"": 1.0, "m": 1e-3, "Ki": 2**10, "Mi": 2**20, "Gi": 2**30}
+WIDE = "bench"
+"""The loop of `make bench`: 30 columns of numbers."""
+LIGHT = [
+    {"size": 8.0 + 0.25 * row, "texture": None if row % 9 == 0 else 19.0, "kind": "abc"[row % 3]}
+    for row in range(64)
+]
+"""Rows of the small loop, which costs Triton next to nothing."""
+PUSH = """
+import json
+from pathlib import Path
+from millrace.client import Millrace
+from millrace.delivery import push
+path = Path("/tmp/bench.csv")
+path.write_text(TABLE)
+print(json.dumps(push(Millrace.from_environment("team-a"), "bench", path)["accepted"]))
+"""
 MOST = {
     "install_seconds": 60.0,
     "pods": 10,
@@ -42,7 +59,8 @@ def main() -> int:
     try:
         figures = install(release)
         figures |= first_prediction(kube, release)
-        figures |= gateway(release)
+        figures |= gateway(release, WIDE, wide(kube, release))
+        figures |= {f"light_{name}": value for name, value in gateway(release, "tumours", LIGHT).items()}
         kube.kubectl("delete", "modelloop", "--all", "-n", TEAM)
         figures |= operator_load.measure(kube, release)
     finally:
@@ -102,15 +120,32 @@ def teach(kube: Kubernetes, release: Release) -> None:
     kube.until("a champion", 300, lambda: story.champion(kube), release.namespace)
 
 
-def gateway(release: Release) -> dict[str, Any]:
+def wide(kube: Kubernetes, release: Release) -> list[dict[str, Any]]:
+    """Bring up the loop of `make bench`, and return rows for it."""
+    table = load_breast_cancer(as_frame=True).frame.rename(columns=lambda name: name.replace(" ", "_"))
+    kube.apply(story.LOOP.replace("tumours", WIDE), TEAM)
+    kube.until("the loop is taken up", 30, lambda: (story.loop(kube, WIDE).get("status") or {}).get("phase"))
+    assert release.python(f"TABLE = {table.to_csv(index=False)!r}\n{PUSH}") is True
+    kube.until("a champion", 300, lambda: story.champion(kube, WIDE), release.namespace)
+    rows: list[dict[str, Any]] = table.drop(columns="target").head(64).to_dict("records")
+    return rows
+
+
+def gateway(release: Release, loop: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Requests a second through Envoy with all bodies logged, and at the Triton pod itself, from a pod beside them."""
-    endpoint = release.call("client.serving.endpoint('tumours')", TEAM)
-    (pod,) = release.pods("triton")
-    names = release.call("[r['name'] for r in client.serving.endpoint('tumours')['revisions']]", TEAM)
-    loaded = next(name for name in names if name.endswith(f"--r{endpoint['stable']}"))
-    source = (ROOT / "tests" / "bench" / "load.py").read_text() + "\n" + (INSIDE / "loading.py").read_text()
-    direct = f"{pod['status']['podIP']}:8000/v2/models/{loaded}/infer"
-    found: dict[str, Any] = release.python(source, TEAM, "tumours", direct)
+    endpoint = release.call(f"client.serving.endpoint({loop!r})", TEAM)
+    name = next(
+        item["name"] for item in endpoint["revisions"] if item["name"].endswith(f"--r{endpoint['stable']}")
+    )
+    (address,) = [
+        pod["status"]["podIP"]
+        for pod in release.pods("triton")
+        if f"--load-model={name}" in json.dumps(pod["spec"])
+    ]
+    release.python(f"open('/tmp/rows.json', 'w').write({json.dumps(rows)!r})\nprint(1)")
+    source = "\n".join(part.read_text() for part in (ROOT / "tests/bench/load.py", INSIDE / "loading.py"))
+    direct = f"{address}:8000/v2/models/{name}/infer"
+    found: dict[str, Any] = release.python(source, TEAM, loop, direct, "/tmp/rows.json")
     return found
 
 

@@ -62,9 +62,9 @@ def test_kubectl_apply_leads_to_a_champion_that_answers(kube, release):
     assert answer["version"] == 1
 
 
-def champion(kube):
+def champion(kube, name="tumours"):
     """The status once there is a champion and the resource says it is ready."""
-    found = loop(kube)
+    found = loop(kube, name)
     status, ready = found.get("status") or {}, condition(found, "Ready").get("status") == "True"
     return status if ready and (status.get("champion") or {}).get("version") else None
 

@@ -151,7 +151,11 @@ async def test_what_would_fail_again_is_not_tried_again(queued):
     queued.beside.now = Ended({"runner": "process"}, message="The history has no column 'y'.", final=True)
     await keeper.tend(queued.app)
     found = await now(queued, id)
-    assert (found["state"], found["attempts"], found["message"]) == ("failed", 1, "The history has no column 'y'.")
+    assert (found["state"], found["attempts"], found["message"]) == (
+        "failed",
+        1,
+        "The history has no column 'y'.",
+    )
 
 
 async def test_a_replay_that_ends_well_without_a_result_has_failed(queued):

@@ -73,7 +73,7 @@ def non_inferior(
     loss = max(float(np.mean(champion)), TINY)
     share = (candidate - champion) / loss
     r = autocorrelation(share) if ordered else 0.0
-    from scipy import special  # here, because it takes a quarter of a second that an idle service has no use for
+    from scipy import special  # here: an idle service has no use for it
 
     half = special.stdtrit(count - 1, CONFIDENCE) * np.std(share, ddof=1) * inflation(r) / np.sqrt(count)
     middle = float(np.mean(share))

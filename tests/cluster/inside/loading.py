@@ -1,11 +1,12 @@
 """Measure one pod against the gateway in front of it; runs behind the source of tests/bench/load.py.
 
-Arguments: project, loop, "host:port/path" of the model in one Triton pod.
+Arguments: project, loop, "host:port/path" of the model in one Triton pod, file with rows as JSON.
 """
 
 import json
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
@@ -16,10 +17,6 @@ if TYPE_CHECKING:
     from tests.bench.load import request, run
 
 CONNECTIONS, SECONDS = 16, 8.0
-ROWS = [
-    {"size": 8.0 + 0.25 * row, "texture": float("nan") if row % 9 == 0 else 19.0, "kind": "abc"[row % 3]}
-    for row in range(64)
-]
 
 
 def settled(client: Millrace) -> dict[str, Any]:
@@ -33,7 +30,8 @@ def settled(client: Millrace) -> dict[str, Any]:
         time.sleep(2.0)
 
 
-def main(project: str, loop: str, direct: str) -> None:
+def main(project: str, loop: str, direct: str, file: str) -> None:
+    rows = json.loads(Path(file).read_text())
     client = Millrace.from_environment(project)
     signature = client.registry.version(loop, 1)["signature"]
     urls = {"direct": urlparse(f"http://{direct}"), "gateway": urlparse(client.serving.endpoint(loop)["url"])}
@@ -41,12 +39,12 @@ def main(project: str, loop: str, direct: str) -> None:
     for seconds in (1.0, SECONDS):
         for name, url in urls.items():
             made = []
-            for row in ROWS:
+            for number, row in enumerate(rows):
                 body, headers = encode(
                     columns_from_rows({name: [value] for name, value in row.items()}, signature)
                 )
                 made.append(
-                    request(url.path, url.netloc, body, headers | {"x-millrace-key": str(row["size"])})
+                    request(url.path, url.netloc, body, headers | {"x-millrace-key": f"user-{number}"})
                 )
             loads[name] = run(url.port or 80, made, CONNECTIONS, seconds, url.hostname or "")
     after = settled(client)

@@ -1,4 +1,4 @@
-"""Runs backtests, one at a time, each beside the controller in a process or a Job that is started again when it dies."""
+"""Runs backtests, one at a time, each in a process or a Job that is started again when it dies."""
 
 import time
 

@@ -123,7 +123,9 @@ def main() -> int:
             Replay(Millrace.from_environment(request["project"]), request).run()
         except (ApiError, JobFailed, Unreadable, NoBacktest, TimeoutError) as error:
             print(error, file=sys.stderr)
-            return child.tell(place, str(error), final=not (isinstance(error, ApiError) and error.status >= 500))
+            return child.tell(
+                place, str(error), final=not (isinstance(error, ApiError) and error.status >= 500)
+            )
         return child.tell(place, "")
 
 

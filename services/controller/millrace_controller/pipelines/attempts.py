@@ -89,13 +89,13 @@ class Ended:
 class Runner(Protocol):
     """One way to run pipelines. All methods may be repeated after a crash at any point."""
 
-    async def start(self, attempt: Attempt) -> Handle | Ended:
+    async def start(self, attempt: Attempt, /) -> Handle | Ended:
         """Start the attempt, or find the one that was started before its handle was stored; its end if it cannot be."""
 
-    async def find(self, attempt: Attempt) -> Handle | None:
+    async def find(self, attempt: Attempt, /) -> Handle | None:
         """The attempt, if it was started."""
 
-    async def look(self, attempt: Attempt, handle: Handle) -> Handle | Ended:
+    async def look(self, attempt: Attempt, /, handle: Handle) -> Handle | Ended:
         """How far it is: the handle, with what is new, or its end. Raises: Unavailable if nobody can say."""
 
     async def stop(self, handle: Handle) -> None:

@@ -96,7 +96,9 @@ class JobRunner:
             if told is not None:
                 return Ended(handle, bool(told["ok"]), str(told["message"]), bool(told["final"]))
         if finished.get("reason") == "DeadlineExceeded":
-            return Ended(handle, message=f"the {work.kind} ran past its deadline: {finished.get('message', '')}")
+            return Ended(
+                handle, message=f"the {work.kind} ran past its deadline: {finished.get('message', '')}"
+            )
         if not pods:
             return Ended(handle, message=f"the {work.kind}'s pod was deleted")
         if _why(pods[-1]) == "OOMKilled":
@@ -111,7 +113,9 @@ class JobRunner:
             said = await self.cluster.log(pod["metadata"]["name"], self.namespace, lines=LOG_LINES)
         except Exception:  # a log is a courtesy
             said = ""
-        words = f"the {work.kind}'s pod ended without a result: {_why(pod)} {status.get('message', '')}".strip()
+        words = (
+            f"the {work.kind}'s pod ended without a result: {_why(pod)} {status.get('message', '')}".strip()
+        )
         return f"{words}; its last lines: {said.strip()}" if said.strip() else words
 
 

@@ -8,9 +8,14 @@ Kind = Literal["pipeline", "backtest"]
 class Work(Protocol):
     """One try at something long: `python -m <command> <folder>`, on behalf of a loop."""
 
-    project: str
-    loop: str
-    kind: Kind
+    @property
+    def project(self) -> str: ...
+
+    @property
+    def loop(self) -> str: ...
+
+    @property
+    def kind(self) -> Kind: ...
 
     @property
     def name(self) -> str:

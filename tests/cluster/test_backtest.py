@@ -1,0 +1,42 @@
+"""A backtest on a cluster: a Job of the training image replays the history, also when its pod is deleted on its way."""
+
+import pytest
+from tests.loop.test_backtest import document, history
+
+pytestmark = pytest.mark.timeout(900)
+BEGIN = """
+import json, sys
+from pathlib import Path
+from millrace.client import Millrace
+client = Millrace.from_environment("team-a")
+path = Path("/tmp/history.csv")
+path.write_text(HISTORY)
+made = client.controller.backtest(DOCUMENT, client.registry.put_artifact(path), "csv", path.name)
+print(json.dumps(made["id"]))
+"""
+
+
+def test_a_history_is_replayed_beside_the_controller_although_its_pod_is_deleted(kube, release, tmp_path):
+    history(tmp_path / "history.csv")
+    given = f"HISTORY = {(tmp_path / 'history.csv').read_text()!r}\nDOCUMENT = {document()!r}\n"
+    id = release.python(given + BEGIN)
+
+    def state():
+        return release.call(f"client.controller.backtest_state({id!r})", "team-a")
+
+    def days():
+        now = state()
+        assert now["state"] in ("queued", "running"), now["message"]
+        return now["progress"].get("done", 0) >= 3
+
+    kube.until("some days are replayed", 300, days, release.namespace)
+    (pod,) = release.names("backtest", running=True)
+    kube.kubectl("delete", "pod", pod, "-n", release.namespace, "--wait=false")
+    found = kube.until(
+        "the end", 420, lambda: (now := state())["ended_at"] is not None and now, release.namespace
+    )
+    assert found["state"] == "succeeded", found["message"]
+    assert found["attempts"] == 2
+    last = max(found["result"]["loop"]["by_month"])
+    assert found["result"]["loop"]["by_month"][last] < 0.7 * found["result"]["static"]["by_month"][last]
+    assert len(found["result"]["promotions"]) >= 2
