@@ -170,6 +170,13 @@ BAD = {
             b'{"outputs":[{"name":"y","datatype":"X","shape":[1],"data":[1]}]}'
         ).decode()
     },
+    "length of many digits": {"request_json_length": "9" * 5000},
+    "half a character": {
+        "request": base64.b64encode(
+            rb'{"inputs":[{"name":"\ud800","datatype":"BYTES","shape":[20],"data":["\ud800"]}]}'
+        ).decode(),
+        "request_json_length": "-",
+    },
     "number": {"status": "two hundred", "duration_ms": "nan"},
     "error": {"status": "503"},
     "skipped": {"request_skipped": "size", "request": ""},
@@ -194,6 +201,16 @@ async def test_a_record_that_cannot_be_read_is_counted_and_harms_nobody(service)
         if name != "endpoint":
             assert (found["offered"], found["written"], found["faults"]) == (2, 2, 1), name
         assert read["event_time_max"].startswith("2024-03-01"), name
+
+
+async def test_a_request_of_no_rows_is_counted_and_harms_nobody(service):
+    await service.declare(monitor(service.registry.version(1, 2.0)))
+    empty = {name: values[:0] for name, values in table_of_day(0)[0].items()}
+    records = [log_record("none", empty, [], binary=binary) for binary in (True, False)]
+    records[1]["request_id"] = "none-either"
+    await send(service.otlp_port, [*records, (await day_of_records(0))[0][0]])
+    found = await counts(service)
+    assert (found["offered"], found["written"], found["logged"]) == (3, 3, 20)
 
 
 async def test_an_answer_of_nan_is_logged_and_named(service):

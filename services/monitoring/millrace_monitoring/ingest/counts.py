@@ -1,6 +1,6 @@
 """What became of every record offered: written, dropped or a duplicate, by revision."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from prometheus_client import Counter as Metric
@@ -19,14 +19,16 @@ FAULTS = Metric("millrace_log_faults_total", "Log records without rows.", ["endp
 class Tally:
     """Counts by key and field; for the next write."""
 
-    counts: dict[Key, Counter[str]] = field(default_factory=dict)
+    counts: defaultdict[Key, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
 
     def add(self, key: Key, **more: int) -> None:
-        self.counts.setdefault(key, Counter()).update(more)
+        counted = self.counts[key]
+        for name, number in more.items():
+            counted[name] += number
 
     def merge(self, other: "Tally") -> None:
         for key, counted in other.counts.items():
-            self.counts.setdefault(key, Counter()).update(counted)
+            self.counts[key].update(counted)
 
     def as_dropped(self) -> "Tally":
         """The same records, if they could not be written after all."""

@@ -7,11 +7,14 @@ A request without rows (its *fault* says why) is one line with index -1.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from millrace_monitoring.ingest.records import Record
+from millrace_monitoring.ingest.tensors import numbers
 
 TIME = pa.timestamp("us", tz="UTC")
 COLUMNS = pa.schema(
@@ -29,6 +32,11 @@ COLUMNS = pa.schema(
         ("fault", pa.string()),
     ]
 )
+TOLD = [(item.name, item.type) for item in COLUMNS if item.name not in ("index", "prediction")]
+"""What a record tells once for all its rows."""
+NOT_ANSWERED = np.array([np.nan])
+PLAIN_BYTES = 64 * 1024
+"""A smaller table is stored as it is: its columns are too short to gain much, and it will soon be merged."""
 TYPES = {"number": pa.float32(), "integer": pa.int64(), "text": pa.string()}
 KEY = [("event_time", "ascending"), ("request_id", "ascending"), ("index", "ascending")]
 IDENTITY = [*KEY, ("listener", "ascending"), ("revision", "ascending"), ("at", "ascending")]
@@ -45,8 +53,8 @@ class Segment:
     @property
     def span(self) -> tuple[datetime, datetime]:
         """First and last event time."""
-        times = self.table["event_time"]
-        return min(times.to_pylist()), max(times.to_pylist())
+        found = pa.compute.min_max(self.table["event_time"]).as_py()
+        return found["min"], found["max"]
 
     @property
     def last_answer(self) -> datetime | None:
@@ -60,7 +68,8 @@ def of_records(records: Iterable[Record]) -> list[Segment]:
     grouped: dict[tuple[str, str], dict[tuple[str, ...], list[Record]]] = {}
     for record in records:
         shapes = grouped.setdefault((record.project, record.endpoint), {})
-        shapes.setdefault(tuple(sorted(record.features)), []).append(record)
+        names = record.features.names if record.rows else ()
+        shapes.setdefault(names, []).append(record)
     return [
         Segment(*endpoint, joined([_table(group, names) for names, group in sorted(shapes.items())]))
         for endpoint, shapes in sorted(grouped.items())
@@ -68,33 +77,28 @@ def of_records(records: Iterable[Record]) -> list[Segment]:
 
 
 def _table(records: list[Record], names: tuple[str, ...]) -> pa.Table:
-    """Records with the same tensors as one table."""
-    sizes = np.array([max(record.rows, 1) for record in records])
-
-    def repeated(values: list[object], kind: pa.DataType) -> pa.Array:
-        return pa.array(values, kind).take(pa.array(np.repeat(np.arange(len(records)), sizes)))
-
-    index = [np.arange(record.rows) if record.rows else np.array([-1]) for record in records]
-    answers = [record.predictions if record.rows else np.array([np.nan]) for record in records]
-    data = {
-        "index": pa.array(np.concatenate(index), pa.int32()),
-        "prediction": pa.array(
-            np.concatenate(answers),
-            pa.float64(),
-            mask=np.repeat([not record.rows for record in records], sizes),
-        ),
-    }
-    for column in COLUMNS:
-        if column.name not in data:
-            data[column.name] = repeated([getattr(record, column.name) for record in records], column.type)
-    for name in names:
-        data[name] = _feature(records, name)
+    """Records with the same tensors as one table: a line for each row, or one for a record without rows."""
+    rows = np.array([record.rows for record in records])
+    sizes = np.maximum(rows, 1)
+    of_line = np.repeat(np.arange(len(records)), sizes)
+    data = {name: pa.array([getattr(record, name) for record in records], kind) for name, kind in TOLD}
+    if len(of_line) > len(records):
+        data = {name: column.take(pa.array(of_line)) for name, column in data.items()}
+    index = np.where(rows[of_line] > 0, np.arange(len(of_line)) - (np.cumsum(sizes) - sizes)[of_line], -1)
+    answers = np.concatenate([record.predictions if record.rows else NOT_ANSWERED for record in records])
+    data["index"] = pa.array(index, pa.int32())
+    data["prediction"] = pa.array(answers, pa.float64(), mask=index < 0)
+    pieces = zip(*(record.features.values for record in records), strict=True) if names else ()
+    data |= {name: _feature(name, values) for name, values in zip(names, pieces, strict=True)}
     return pa.table(data)
 
 
-def _feature(records: list[Record], name: str) -> pa.Array:
-    joined_up = np.concatenate([record.features[name] for record in records])
-    return pa.array(joined_up, TYPES[name.partition(":")[0]])
+def _feature(name: str, pieces: Sequence[Any]) -> pa.Array:
+    """One column from each record's part of it: lists of str, or bytes of numbers."""
+    kind = name.partition(":")[0]
+    if kind == "text":
+        return pa.array(list(chain.from_iterable(pieces)), TYPES[kind])
+    return pa.array(numbers(kind, b"".join(pieces)), TYPES[kind])
 
 
 def joined(tables: Sequence[pa.Table]) -> pa.Table:
@@ -107,9 +111,10 @@ def joined(tables: Sequence[pa.Table]) -> pa.Table:
 
 
 def dump(table: pa.Table) -> bytes:
-    """The table as an Arrow IPC file."""
+    """The table as an Arrow IPC file; a small one is not compressed, which would take most of its time."""
     sink = pa.BufferOutputStream()
-    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    compression = "zstd" if table.nbytes > PLAIN_BYTES else None
+    options = pa.ipc.IpcWriteOptions(compression=compression, use_threads=False)
     with pa.ipc.new_file(sink, table.schema, options=options) as writer:
         writer.write_table(table.combine_chunks())
     return sink.getvalue().to_pybytes()

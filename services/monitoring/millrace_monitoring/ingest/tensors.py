@@ -1,0 +1,84 @@
+"""The values of one tensor as they are kept, whichever way they came: inside the JSON, or as bytes behind it.
+
+Numbers become the bytes of little-endian float32 or int64, so that the columns of a thousand requests are joined
+without a look at any value; texts become a list of str.
+"""
+
+import struct
+from array import array
+from typing import Any
+
+import numpy as np
+
+WIDTHS = {
+    "BOOL": "?", "UINT8": "<u1", "UINT16": "<u2", "UINT32": "<u4", "UINT64": "<u8", "INT8": "<i1",
+    "INT16": "<i2", "INT32": "<i4", "INT64": "<i8", "FP16": "<f2", "FP32": "<f4", "FP64": "<f8",
+}  # fmt: skip
+DTYPES = {name: np.dtype(width) for name, width in WIDTHS.items()}
+KINDS = {name: "integer" if name.endswith("INT64") else "number" for name in WIDTHS} | {"BYTES": "text"}
+KEPT: dict[str, np.dtype[Any]] = {"integer": np.dtype("<i8"), "number": np.dtype("<f4")}
+AS_SENT = frozenset({"FP32", "INT64"})
+"""Datatypes whose bytes are kept as they came."""
+CODES = {"FP32": "f", "FP64": "f", "INT64": "q"}
+"""Datatypes of which `array` reads JSON numbers as numpy does, in a tenth of the time for a single one."""
+LENGTH = struct.Struct("<I")
+Values = bytes | list[str]
+
+
+class Undecodable(ValueError):
+    """The body is not what the protocol says."""
+
+
+def of_json(datatype: str, data: Any, rows: int) -> Values:
+    """The values of *data*, a list of scalars or of lists of one scalar.
+
+    Raises: Undecodable; KeyError, TypeError, ValueError or OverflowError for what no tensor holds.
+    """
+    if datatype in CODES and isinstance(data, list) and len(data) == rows:
+        try:
+            return array(CODES[datatype], data).tobytes()
+        except (TypeError, OverflowError):
+            pass  # lists of one; or what numpy also takes for a number: null, a text
+    if isinstance(data, list) and data and isinstance(data[0], list):
+        data = [item for row in data for item in row]
+    if datatype == "BYTES":
+        return _checked(data, rows)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _kept(datatype, np.array(data, DTYPES[datatype]), rows)
+
+
+def of_bytes(datatype: str, raw: bytes, rows: int) -> Values:
+    """The values of a binary tensor. Raises like `of_json`, and struct.error."""
+    if datatype == "BYTES":
+        return _checked(_texts(raw), rows)
+    return _kept(datatype, np.frombuffer(raw, DTYPES[datatype]), rows)
+
+
+def numbers(kind: str, values: bytes) -> np.ndarray:
+    """Kept *values* of the kind `integer` or `number` as an array of shape (rows,)."""
+    return np.frombuffer(values, KEPT[kind])
+
+
+def _kept(datatype: str, values: np.ndarray, rows: int) -> bytes:
+    if values.shape != (rows,):
+        raise Undecodable(f"a tensor has {values.shape} values, its shape says {rows}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        return values.astype(KEPT[KINDS[datatype]]).tobytes()
+
+
+def _checked(texts: Any, rows: int) -> list[str]:
+    if not isinstance(texts, list) or len(texts) != rows:
+        raise Undecodable(f"a text tensor is no list of {rows}")
+    "".join(texts).encode()  # raises for what is no str, and for half a character, which Arrow would refuse
+    return texts
+
+
+def _texts(raw: bytes) -> list[str]:
+    texts, offset = [], 0
+    while offset < len(raw):
+        (length,) = LENGTH.unpack_from(raw, offset)
+        offset += 4 + length
+        if offset > len(raw):
+            raise Undecodable("a text is longer than its tensor")
+        texts.append(raw[offset - length : offset].decode(errors="replace"))
+    return texts

@@ -1,0 +1,90 @@
+"""Records become tables column by column; no record, however odd, spoils the table of the others."""
+
+import base64
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from millrace.oip import HEADER_LENGTH, encode
+from millrace_monitoring.ingest import segments
+from millrace_monitoring.ingest.counts import Tally
+from millrace_monitoring.ingest.intake import Batch, Intake
+
+from .test_receiver import export, log_record
+
+KEY = ("default", "sales", "sales--r1", "inference")
+
+
+async def nowhere(batch: Batch) -> None:
+    """A write that keeps nothing."""
+
+
+def prepared(records):
+    return Intake(nowhere, 1.0, 1)._prepare([export(records)])
+
+
+def features(*prices):
+    return {"price": np.array(prices, np.float32), "shop": np.array([f"s{p}" for p in prices], object)}
+
+
+def test_requests_of_one_row_and_of_many_become_lines_of_one_table():
+    records = [
+        log_record("one", features(1), [10.0]),
+        log_record("many", features(2, 3), [20.0, 30.0], binary=False),
+        log_record("none", features(4), [], status="503"),
+        log_record("last", features(5), [50.0]),
+    ]
+    batch = prepared(records)
+    (segment,) = batch.segments
+    lines = segment.table.select(["request_id", "index", "prediction", "number:price", "text:shop", "fault"])
+    assert sorted(tuple(line.values()) for line in lines.to_pylist()) == [
+        ("last", 0, 50.0, 5.0, "s5", ""),
+        ("many", 0, 20.0, 2.0, "s2", ""),
+        ("many", 1, 30.0, 3.0, "s3", ""),
+        ("none", -1, None, None, None, "http"),
+        ("one", 0, 10.0, 1.0, "s1", ""),
+    ]
+    assert segment.table.schema == pa.schema(
+        [*segments.COLUMNS, ("number:price", pa.float32()), ("text:shop", pa.string())]
+    )
+    assert dict(batch.tally.counts[KEY]) == {"offered": 4, "written": 4, "rows": 4, "faults": 1}
+
+
+def test_columns_in_another_order_share_a_table_and_a_column_that_a_request_lacks_is_null():
+    price, shop = ("FP32", features(1)["price"]), ("BYTES", features(1)["shop"])
+    sent = [{"price": price, "shop": shop}, {"shop": shop, "price": price}, {"price": price}]
+    records = []
+    for place, columns in enumerate(sent):
+        body, headers = encode(columns)
+        more = {"request": base64.b64encode(body).decode(), "request_json_length": headers[HEADER_LENGTH]}
+        records.append(log_record(str(place), features(1), [1.0], **more))
+    (segment,) = prepared(records).segments
+    table = segment.table.sort_by("request_id")
+    assert table["number:price"].to_pylist() == [1.0, 1.0, 1.0]
+    assert table["text:shop"].to_pylist() == ["s1", "s1", None]
+
+
+def test_a_span_is_the_first_and_the_last_event_time():
+    (segment,) = prepared([log_record(str(place), features(place), [1.0]) for place in range(3)]).segments
+    times = segment.table["event_time"].to_pylist()
+    assert segment.span == (min(times), max(times))
+
+
+@pytest.mark.parametrize(("rows", "compressed"), [(1, False), (5000, True)])
+def test_a_table_comes_back_as_it_was_stored_and_only_a_large_one_is_compressed(rows, compressed):
+    (segment,) = prepared([log_record("a", features(*range(rows)), [1.0] * rows)]).segments
+    data = segments.dump(segment.table)
+    assert segments.load(data) == segment.table
+    assert (len(data) < segment.table.nbytes) == compressed
+
+
+def test_a_tally_counts_by_key():
+    tally = Tally()
+    tally.add(KEY, offered=1, rows=3)
+    tally.add(KEY, offered=1, faults=0)
+    other = Tally()
+    other.merge(tally)
+    other.merge(tally)
+    assert dict(other.counts[KEY]) == {"offered": 4, "rows": 6, "faults": 0}
+    assert other.as_dropped().counts == {KEY: {"offered": 4, "dropped": 4}}
