@@ -21,16 +21,17 @@ ADMIN = {"authorization": "Bearer admin-token"}
 
 
 class Registry:
-    """What monitoring asks of the registry: files by digest, and a place for decisions."""
+    """What monitoring asks of the registry: one project's files by digest, and a place for decisions."""
 
     def __init__(self):
+        self.project = "default"
         self.files, self.decisions, self.asked = {}, {}, []
         self.app = FastAPI()
 
         @self.app.get("/v1/artifacts/{name}")
-        def artifact(name: str):
+        def artifact(name: str, project: str = "default"):
             self.asked.append(name)
-            if name not in self.files:
+            if name not in self.files or project != self.project:
                 raise HTTPException(404)
             return Response(self.files[name], media_type="application/octet-stream")
 

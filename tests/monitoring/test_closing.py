@@ -34,6 +34,15 @@ async def test_a_day_closes_with_the_champions_loss_over_its_labelled_rows(servi
     assert days[1]["alarms"] == []
 
 
+async def test_a_project_of_its_own_is_scored_with_its_own_files(service):
+    service.registry.project = "team"
+    service.http.params = {"project": "team"}
+    await service.declare(monitor(service.registry.version(1, 2.0)))
+    (day,) = await play(service, range(1), scored=False)
+    assert (day["project"], day["unscored"]) == ("team", {})
+    assert day["loss"] > 0
+
+
 async def test_days_close_in_order_and_days_without_rows_are_no_sample(service):
     await service.declare(monitor(service.registry.version(1, 2.0)))
     for number in (0, 4):

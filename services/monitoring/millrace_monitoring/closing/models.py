@@ -23,12 +23,13 @@ class Files:
     def __init__(self, store: Store, registry: AsyncApi) -> None:
         self._store, self._registry = store, registry
 
-    async def read(self, digest: str) -> bytes:
-        """The file's bytes, checked against *digest*. Raises ApiError, httpx.TransportError, Corrupt, BadInput."""
+    async def read(self, project: str, digest: str) -> bytes:
+        """A file of the project's, its bytes checked against *digest*. Raises ApiError, httpx.TransportError, Corrupt, BadInput."""
         try:
             return await self._store.read(digest)
         except NotFound:
-            data = b"".join([part async for part in self._registry.stream(f"/v1/artifacts/{digest}")])
+            path = f"/v1/artifacts/{digest}"
+            data = b"".join([part async for part in self._registry.stream(path, project=project)])
             await self._store.put(data, expected=digest)
             return data
 
@@ -41,13 +42,13 @@ class Graphs:
         self._sessions: OrderedDict[str, Any] = OrderedDict()
         self._lock = threading.Lock()
 
-    async def load(self, digest: str) -> None:
-        """Make the graph ready (errors as of Files.read; ValueError if it is no graph)."""
+    async def load(self, project: str, digest: str) -> None:
+        """Make a graph of the project's ready (errors as of Files.read; ValueError if it is no graph)."""
         with self._lock:
             if digest in self._sessions:
                 self._sessions.move_to_end(digest)
                 return
-        data = await self._files.read(digest)
+        data = await self._files.read(project, digest)
         session = await asyncio.to_thread(_session, data)
         with self._lock:
             self._sessions[digest] = session

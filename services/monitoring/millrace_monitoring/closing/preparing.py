@@ -54,7 +54,7 @@ async def prepare(app: FastAPI, monitor: Monitor, day: Day) -> Prepared:
         closed = await queries.days(
             session, monitor.project, monitor.endpoint, until=day.date, limit=LOOK_BACK
         )
-    versions = [await _version(app, item) for item in items(lineup, candidates)]
+    versions = [await _version(app, monitor.project, item) for item in items(lineup, candidates)]
     prepared = _state(monitor, versions, day, closed)
     for archived in versions[1:]:
         if str(archived.number) not in prepared.state["pairs"]:
@@ -72,14 +72,18 @@ async def _known(session: AsyncSession, monitor: Monitor) -> Earlier:
     return {(row.day, row.version, row.graph): DayLoss(row.n, row.loss) for row in rows}
 
 
-async def _version(app: FastAPI, item: dict[str, Any]) -> Version:
+async def _version(app: FastAPI, project: str, item: dict[str, Any]) -> Version:
     """Load graph and baseline; what the registry does not have, or cannot run, makes the version *broken*."""
     made = version(item)
-    made = replace(made, broken=await _wrong(app.state.graphs.load(made.model)))
+    made = replace(made, broken=await _wrong(app.state.graphs.load(project, made.model)))
     if made.broken is None and made.baseline_digest is not None:
-        made = replace(made, broken=await _wrong(_baseline(app, made.baseline_digest)))
+        made = replace(made, broken=await _wrong(_baseline(app, project, made.baseline_digest)))
     digest = made.baseline_digest
-    return made if digest is None or made.broken else replace(made, baseline=await _baseline(app, digest))
+    return (
+        made
+        if digest is None or made.broken
+        else replace(made, baseline=await _baseline(app, project, digest))
+    )
 
 
 async def _wrong(loading: Awaitable[object]) -> str | None:
@@ -98,10 +102,10 @@ async def _wrong(loading: Awaitable[object]) -> str | None:
     return None
 
 
-async def _baseline(app: FastAPI, digest: str) -> baseline.Baseline:
+async def _baseline(app: FastAPI, project: str, digest: str) -> baseline.Baseline:
     kept: dict[str, baseline.Baseline] = app.state.baselines
     if digest not in kept:
-        data = await app.state.files.read(digest)
+        data = await app.state.files.read(project, digest)
         kept[digest] = await asyncio.to_thread(baseline.parse, data)
         while len(kept) > 32:
             del kept[next(iter(kept))]
@@ -171,7 +175,7 @@ async def _loss(
     key = (item.day, one.number, graph)
     if key in known or key in earlier:
         return known.get(key) or earlier[key]
-    if await _wrong(app.state.graphs.load(one.digest(graph))) is not None:
+    if await _wrong(app.state.graphs.load(monitor.project, one.digest(graph))) is not None:
         return None
     data = await app.state.store.read(item.digest)
     found = await asyncio.to_thread(_score, app, monitor.spec, data, one.digest(graph))
