@@ -5,11 +5,11 @@ from tests.loop.test_backtest import document, history
 
 pytestmark = pytest.mark.timeout(900)
 BEGIN = """
-import json, sys
+import json, time
 from pathlib import Path
 from millrace.client import Millrace
 client = Millrace.from_environment("team-a")
-path = Path("/tmp/history.csv")
+path = Path(f"/tmp/history-{time.time_ns()}.csv")
 path.write_text(HISTORY)
 made = client.controller.backtest(DOCUMENT, client.registry.put_artifact(path), "csv", path.name)
 print(json.dumps(made["id"]))
