@@ -24,7 +24,10 @@ class Files:
         self._store, self._registry = store, registry
 
     async def read(self, project: str, digest: str) -> bytes:
-        """A file of the project's, its bytes checked against *digest*. Raises ApiError, httpx.TransportError, Corrupt, BadInput."""
+        """A file of the project's, its bytes checked against *digest*.
+
+        Raises: ApiError, httpx.TransportError, Corrupt, BadInput.
+        """
         try:
             return await self._store.read(digest)
         except NotFound:

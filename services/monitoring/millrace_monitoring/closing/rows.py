@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from millrace_monitoring.closing.watermark import Day
 from millrace_monitoring.ingest import segments
@@ -77,8 +78,8 @@ def of_day(
 
 def _only(table: pa.Table) -> str | None:
     """The one revision that answered, if there is just one."""
-    answered = table.filter(pa.compute.greater_equal(table["index"], 0))
-    names = set(answered.filter(pa.compute.equal(answered["listener"], "inference"))["revision"].to_pylist())
+    answered = table.filter(pc.greater_equal(table["index"], 0))
+    names = set(answered.filter(pc.equal(answered["listener"], "inference"))["revision"].to_pylist())
     return names.pop() if len(names) == 1 else None
 
 

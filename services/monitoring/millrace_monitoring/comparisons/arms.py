@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from millrace_monitoring.comparisons import mirror
 from millrace_stats.canary import MINIMUM_ROWS
@@ -26,16 +27,14 @@ def _arms(table: pa.Table) -> set[tuple[str, str]]:
 
 
 def _arm(table: pa.Table, revision: str, listener: str, slow_ms: float) -> dict[str, Any]:
-    mine = pa.compute.and_(
-        pa.compute.equal(table["revision"], revision), pa.compute.equal(table["listener"], listener)
-    )
+    mine = pc.and_(pc.equal(table["revision"], revision), pc.equal(table["listener"], listener))
     rows = table.filter(mine)
     requests = np.array(rows["request_id"].to_pylist(), dtype=object)
     keys = np.array([key or request for key, request in zip(rows["key"].to_pylist(), requests, strict=True)])
     failed = rows["status"].to_numpy()
     failed = (failed >= 500) | (failed == 0)
     slow = rows["duration_ms"].to_numpy() > slow_ms
-    answers = rows.filter(pa.compute.greater_equal(rows["index"], 0))["prediction"].to_numpy()
+    answers = rows.filter(pc.greater_equal(rows["index"], 0))["prediction"].to_numpy()
     finite = answers[np.isfinite(answers)]
     return {
         "revision": revision,

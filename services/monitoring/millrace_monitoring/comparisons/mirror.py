@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from millrace_monitoring.performance import losses
 from millrace_stats.canary import answers_psi
@@ -34,11 +35,9 @@ def pairs(table: pa.Table) -> pa.Table:
     Returns: request_id, index, revision, prediction, and the same of the shadow as *_shadow*; label where known.
     """
     columns = [*PAIR, "revision", "prediction"] + (["label"] if "label" in table.column_names else [])
-    rows = table.filter(pa.compute.greater_equal(table["index"], 0))
-    answered = rows.filter(pa.compute.equal(rows["listener"], "inference")).select(columns)
-    shadow = rows.filter(pa.compute.equal(rows["listener"], "shadow")).select(
-        [*PAIR, "revision", "prediction"]
-    )
+    rows = table.filter(pc.greater_equal(table["index"], 0))
+    answered = rows.filter(pc.equal(rows["listener"], "inference")).select(columns)
+    shadow = rows.filter(pc.equal(rows["listener"], "shadow")).select([*PAIR, "revision", "prediction"])
     joined = answered.join(shadow, PAIR, join_type="inner", right_suffix="_shadow", use_threads=False)
     return joined.sort_by([(name, "ascending") for name in (*PAIR, "revision", "revision_shadow")])
 

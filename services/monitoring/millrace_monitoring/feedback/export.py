@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from millrace_monitoring.closing.controller import parquet
 from millrace_monitoring.closing.preparing import table_of
@@ -24,9 +25,7 @@ def of_days(files: list[bytes], spec: dict[str, Any]) -> bytes:
 
 
 def _day(table: pa.Table | None, spec: dict[str, Any]) -> pa.Table:
-    chosen = (
-        None if table is None else table.filter(pa.compute.and_(table["sample"], table["label"].is_valid()))
-    )
+    chosen = None if table is None else table.filter(pc.and_(table["sample"], table["label"].is_valid()))
     data: dict[str, pa.Array] = {}
     if spec.get("event_time"):
         data[spec["event_time"]] = pa.array([], TIME) if chosen is None else chosen["event_time"]
@@ -53,8 +52,8 @@ def _column(table: pa.Table | None, item: dict[str, Any]) -> pa.Array:
         return pa.nulls(0 if table is None else len(table), goal)
     column = table[name].combine_chunks()
     if kind == "category":
-        return pa.compute.if_else(pa.compute.equal(column, ""), None, column)
+        return pc.if_else(pc.equal(column, ""), None, column)
     if kind == "timestamp":
-        return pa.compute.if_else(pa.compute.equal(column, MISSING_INTEGER), None, column).cast(goal)
+        return pc.if_else(pc.equal(column, MISSING_INTEGER), None, column).cast(goal)
     numbers = column.to_numpy(zero_copy_only=False).astype(np.float32)
     return pa.array(numbers, mask=np.isnan(numbers)).cast(goal)

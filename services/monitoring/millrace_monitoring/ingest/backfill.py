@@ -5,6 +5,7 @@ from datetime import UTC
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from millrace_core.errors import BadInput, FieldError
 from millrace_monitoring.ingest.records import FIRST, LAST, SAFE
@@ -124,9 +125,9 @@ def _check(data: dict[str, pa.Array]) -> None:
         raise BadInput(
             "A request id is not valid.", [FieldError("request_id", "is empty or has signs", "send text")]
         )
-    if len(data["index"]) and pa.compute.min(data["index"]).as_py() < 0:
+    if len(data["index"]) and pc.min(data["index"]).as_py() < 0:
         raise BadInput("An index is negative.", [FieldError("index", "is negative", "count from 0")])
-    times = pa.compute.min_max(data["event_time"])
+    times = pc.min_max(data["event_time"])
     if len(data["event_time"]) and not (times["min"].as_py() >= FIRST and times["max"].as_py() < LAST):
         raise BadInput("An event time is out of range.", [FieldError("event_time", "is not in 1970 to 2199")])
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from millrace_monitoring.ingest.records import Record
 from millrace_monitoring.ingest.tensors import numbers
@@ -53,14 +54,14 @@ class Segment:
     @property
     def span(self) -> tuple[datetime, datetime]:
         """First and last event time."""
-        found = pa.compute.min_max(self.table["event_time"]).as_py()
+        found = pc.min_max(self.table["event_time"]).as_py()
         return found["min"], found["max"]
 
     @property
     def last_answer(self) -> datetime | None:
         """Last event time of an answered row; None when there is none."""
-        answered = self.table["event_time"].filter(pa.compute.greater_equal(self.table["index"], 0))
-        return pa.compute.max(answered).as_py()  # type: ignore[no-any-return]
+        answered = self.table["event_time"].filter(pc.greater_equal(self.table["index"], 0))
+        return pc.max(answered).as_py()  # type: ignore[no-any-return]
 
 
 def of_records(records: Iterable[Record]) -> list[Segment]:
