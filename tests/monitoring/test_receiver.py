@@ -7,94 +7,14 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from datetime import timedelta
 
 import grpc
 import numpy as np
-import orjson
 import pytest
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import LogsServiceStub
 
-from millrace.oip import encode
-from millrace_monitoring.ingest import merging
-
+from .gateway import counts, day_of_records, log_record, parts, send
 from .sales import START, monitor, table_of_day
-
-GATEWAY = (("authorization", "Bearer gateway-token"),)
-
-
-def log_record(
-    request_id, features, answers, at=START, listener="inference", revision="sales--r1", binary=True, **more
-):
-    """Attributes as the gateway writes them."""
-    columns = {"price": ("FP32", features["price"]), "shop": ("BYTES", features["shop"])}
-    if binary:
-        body, headers = encode(columns, request_id)
-        length = headers["inference-header-content-length"]
-    else:
-        inputs = [
-            {"name": name, "datatype": kind, "shape": [len(values), 1], "data": values.tolist()}
-            for name, (kind, values) in columns.items()
-        ]
-        body, length = orjson.dumps({"inputs": inputs}), "-"
-    output = {
-        "name": "prediction",
-        "datatype": "FP32",
-        "shape": [len(answers), 1],
-        "data": [float(v) for v in answers],
-    }
-    answer = orjson.dumps({"outputs": [output]})
-    return {
-        "request_id": request_id,
-        "endpoint": "sales",
-        "revision": revision,
-        "listener": listener,
-        "key": f"key-{request_id}",
-        "event_time": at.isoformat(),
-        "status": "200",
-        "flags": "-",
-        "duration_ms": "3",
-        "request": base64.b64encode(body).decode(),
-        "response": base64.b64encode(answer).decode(),
-        "request_json_length": length,
-        "response_json_length": "-",
-        "request_skipped": "-",
-        "response_skipped": "-",
-    } | more
-
-
-def export(records):
-    request = ExportLogsServiceRequest()
-    logs = request.resource_logs.add().scope_logs.add()
-    for attributes in records:
-        item = logs.log_records.add(time_unix_nano=time.time_ns())
-        for key, value in attributes.items():
-            item.attributes.add(key=key).value.string_value = value
-    return request
-
-
-async def send(port, records, metadata=GATEWAY):
-    own = [("grpc.use_local_subchannel_pool", 1)]
-    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=own) as channel:
-        await LogsServiceStub(channel).Export(export(records), metadata=metadata, timeout=20)
-
-
-async def day_of_records(number, **more):
-    """One day as three batches of 20 rows, binary and JSON."""
-    features, sold = table_of_day(number)
-    records = []
-    for begin in range(0, 60, 20):
-        part = {name: values[begin : begin + 20] for name, values in features.items()}
-        at = START + timedelta(days=number, hours=begin / 5)
-        answers = 2 * part["price"]
-        records.append(log_record(f"d{number}-{begin // 20}", part, answers, at, binary=begin != 20, **more))
-    return records, sold
-
-
-async def counts(service):
-    return (await service.call("GET", "/v1/monitors/sales"))["counts"]
 
 
 async def test_rows_from_the_gateway_are_logged_joined_and_judged(service):
@@ -262,56 +182,6 @@ async def test_a_failed_write_is_told_counted_and_may_be_sent_again(service, mon
     assert (found["offered"], found["written"], found["dropped"], found["logged"]) == (6, 3, 3, 60)
 
 
-async def test_a_mirrored_row_is_paired_with_its_answer_and_no_sample_of_its_own(service):
-    await service.declare(monitor(service.registry.version(1, 2.0)))
-    records, sold = await day_of_records(0)
-    mirrored = [
-        log_record(record["request_id"], part, 2.5 * part["price"], listener="shadow", revision="sales--r2")
-        for record, part in zip(records, parts(table_of_day(0)[0]), strict=True)
-    ]
-    await send(service.otlp_port, records + mirrored)
-    found = await counts(service)
-    assert (found["logged"], found["mirrored"]) == (60, 60)
-    span = {"since": START.isoformat(), "until": (START + timedelta(days=1)).isoformat()}
-    arms = await service.call("GET", "/v1/monitors/sales/arms", params=span)
-    assert arms["mirrored"]["pairs"] == 60
-    await service.labels(0, sold)
-    (day,) = await service.closed(1)
-    assert (day["rows"], day["labelled"]) == (60, 60)
-    arms = await service.call("GET", "/v1/monitors/sales/arms", params=span)
-    (paired,) = arms["mirrored"]["days"]
-    assert (paired["first"], paired["second"], paired["labelled"]) == ("sales--r1", "sales--r2", 60)
-    assert arms["mirrored"]["loss_difference"] == pytest.approx(
-        paired["second_loss"] - paired["first_loss"], rel=1e-4
-    )
-    assert arms["mirrored"]["labelled_days"] == 1
-
-
-def parts(features):
-    return [
-        {name: values[begin : begin + 20] for name, values in features.items()} for begin in range(0, 60, 20)
-    ]
-
-
-async def test_arms_count_distinct_keys_that_failed_or_were_slow(service):
-    await service.declare(monitor(service.registry.version(1, 2.0)))
-    features, _ = table_of_day(0, rows=60)
-    records = []
-    for number, part in enumerate(parts(features)):
-        records.append(log_record(f"a{number}", part, 2 * part["price"], key="one"))
-        constant = np.full(20, 7.0)
-        records.append(log_record(f"b{number}", part, constant, revision="sales--r2", key=f"k{number}"))
-    records.append(log_record("c", part, [], status="503", key="bad", revision="sales--r2"))
-    records.append(log_record("d", part, [], status="503", key="bad", revision="sales--r2"))
-    records[1]["duration_ms"] = "900"
-    await send(service.otlp_port, records)
-    span = {"since": START.isoformat(), "until": (START + timedelta(days=1)).isoformat()}
-    first, second = (await service.call("GET", "/v1/monitors/sales/arms", params=span))["revisions"]
-    assert (first["requests"], first["keys"], first["failed_keys"], first["constant"]) == (3, 1, 0, False)
-    assert (second["requests"], second["keys"], second["failed_keys"], second["slow_keys"]) == (5, 4, 1, 1)
-    assert (second["rows"], second["nan"], second["constant"]) == (60, 0, True)
-
-
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -380,28 +250,6 @@ def test_the_service_starts_without_the_heavy_libraries():
     code = f"import sys, millrace_monitoring.main as m; print([x for x in {heavy!r} if x in sys.modules])"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert out.strip() == "[]"
-
-
-async def test_many_small_segments_become_one_and_the_day_is_the_same(service, settings):
-    await service.declare(monitor(service.registry.version(1, 2.0)))
-    features, sold = table_of_day(0)
-    part = {name: values[:1] for name, values in features.items()}
-    for number in range(70):
-        at = START + timedelta(minutes=number)
-        record = log_record(f"one-{number}", part, 2 * part["price"], at)
-        await service.app.state.intake.offer(export([record]))
-    assert await merging.merge(service.app) == 64
-    blobs = [path for path in (settings.home / "monitoring" / "blobs").rglob("*") if path.is_file()]
-    assert len(blobs) == 7
-    label = {"value": float(sold[0]), "at": (START + timedelta(days=1)).isoformat(), "index": 0}
-    body = {"labels": [label | {"request_id": f"one-{number}"} for number in range(70)]}
-    await service.call(
-        "POST",
-        "/v1/monitors/sales/labels",
-        json=body | {"complete_through": (START + timedelta(days=1)).isoformat()},
-    )
-    (day,) = await service.closed(1)
-    assert (day["rows"], day["labelled"]) == (70, 70)
 
 
 async def test_the_metrics_tell_what_was_logged_and_found(service):

@@ -11,7 +11,7 @@ from millrace_monitoring.ingest import segments
 from millrace_monitoring.ingest.counts import Tally
 from millrace_monitoring.ingest.intake import Batch, Intake
 
-from .test_receiver import export, log_record
+from .gateway import export, log_record
 
 KEY = ("default", "sales", "sales--r1", "inference")
 
