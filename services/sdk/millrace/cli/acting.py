@@ -215,7 +215,8 @@ def _backtested(platform: Any, id: str, timeout: float) -> Json:
     with job_bar("backtest") as told:
         while time.monotonic() < deadline:
             found: Json = platform.controller.backtest_state(id, wait=5)
-            told({"progress": found.get("progress"), "state": found["state"]})
+            waiting = (found.get("waiting") or {}).get("message")
+            told({"progress": found.get("progress"), "state": waiting or found["state"]})
             if found["state"] in ("succeeded", "failed"):
                 return found
     raise TimeoutError(f"the backtest {id} has not ended after {timeout:.0f} s; it goes on")
