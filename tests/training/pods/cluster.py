@@ -144,6 +144,12 @@ class FakeCluster:
         except subprocess.TimeoutExpired:
             item.process.kill()
 
+    def drive_out(self, job: str) -> None:
+        """As a scheduler preempts a pod: its mark is there before the pod is told to end."""
+        item = self.of(job)
+        item.disrupted = True
+        self.end(item)
+
     def of(self, job: str) -> Running:
         """The newest attempt of *job*."""
         found = [
@@ -167,7 +173,7 @@ class FakeCluster:
 
     def _work(self, item: Running) -> Manifest:
         conditions = []
-        if item.reason is not None or item.disrupted or item.code is not None:
+        if item.reason is not None or item.code is not None:
             good = item.reason is None and not item.disrupted and item.code == 0
             reason = "PodFailurePolicy" if item.disrupted else "BackoffLimitExceeded"
             failed = {"type": "Failed", "status": "True", "reason": reason, "message": "Job has failed"}

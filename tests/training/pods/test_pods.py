@@ -54,10 +54,7 @@ class TestLosing:
         service = start(job_attempts=1)
         id = service.submit("count", trials=5, pause=0.5)
         service.done(id, 2)
-        pod = cluster.of(id)
-        pod.process.terminate()
-        pod.process.wait(10)
-        pod.disrupted = True
+        cluster.drive_out(id)
         done = service.ended(id)
         assert (done["state"], done["attempts"]) == ("succeeded", 2), done
         assert done["result"]["kept"] >= 2
@@ -67,8 +64,7 @@ class TestLosing:
         id = service.submit("count", trials=50, pause=0.5)
         for attempt in (1, 2):
             service.until(id, lambda job, attempt=attempt: job["attempts"] == attempt)
-            cluster.kill(id)
-            cluster.of(id).disrupted = True
+            cluster.drive_out(id)
         done = service.ended(id)
         assert (done["state"], done["attempts"]) == ("failed", 2)
         assert done["error"]["title"] == "The job's pod was driven out"
