@@ -6,9 +6,9 @@ import os
 import signal
 import sqlite3
 import time
-from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from millrace_serving.processes import recorded
@@ -42,14 +42,14 @@ def until_answered(serving, name, seconds=20):
     return time.monotonic() - began
 
 
-def stubs(name):
-    """Pids of the Python stubs of one endpoint's revisions."""
+def stubs(serving, name):
+    """Pids of the Python stubs of one endpoint's revisions, below this serving's own Triton."""
     found = []
-    for folder in Path("/proc").iterdir():
-        with contextlib.suppress(OSError):
-            line = (folder / "cmdline").read_bytes() if folder.name.isdigit() else b""
-            if b"triton_python_backend_stub" in line and f"/{name}--".encode() in line:
-                found.append(int(folder.name))
+    for process in psutil.Process(serving.record("triton").pid).children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            line = " ".join(process.cmdline())
+            if "triton_python_backend_stub" in line and f"/{name}--" in line:
+                found.append(process.pid)
     return found
 
 
@@ -102,11 +102,11 @@ def test_a_killed_envoy_comes_back_and_its_counts_are_kept(serving, endpoint):
 
 
 def test_a_dead_stub_is_healed_by_unload_and_load(serving, endpoint):
-    (stub,) = stubs(endpoint)
+    (stub,) = stubs(serving, endpoint)
     os.kill(stub, signal.SIGKILL)
     assert serving.predict(endpoint).status_code == 503
     until_answered(serving, endpoint)
-    assert stubs(endpoint) != [stub]
+    assert stubs(serving, endpoint) != [stub]
 
 
 def test_without_serving_the_data_plane_answers_and_is_adopted_afterwards(serving, endpoint):
