@@ -61,11 +61,18 @@ async def _ended(app: FastAPI, backtest: Backtest, end: Ended) -> None:
     """A process that is over: its backtest is closed, or tried again if another try may help."""
     if not end.ok and not end.final and backtest.attempts < ATTEMPTS:
         log.warning("backtest tried again", backtest=backtest.id, message=end.message)
-        return await _note(app, backtest, backtest.attempts, None)
-    words = end.message if end.final else f"{end.message or 'it ended early'} ({backtest.attempts} tries)"
+        await _note(app, backtest, backtest.attempts, None)
+        return
     async with app.state.sessions.begin() as session:
-        state = await queries.end(session, backtest, "" if end.ok else words[:4000])
+        state = await queries.end(session, backtest, _failure(backtest, end))
     log.info("backtest ended", backtest=backtest.id, state=state)
     app.state.wake.set()
     app.state.bell.ring()
-    return None
+
+
+def _failure(backtest: Backtest, end: Ended) -> str:
+    """What people read of a replay that failed; empty for one that ended well."""
+    if end.ok:
+        return ""
+    words = end.message if end.final else f"{end.message or 'it ended early'} ({backtest.attempts} tries)"
+    return words[:4000]
