@@ -1,7 +1,10 @@
 {{/* Who talks to whom. The table is read twice, for the egress of one side and the ingress of the other. */}}
 
+{{/* Components of which the pods are made at run time, in the namespace of the workloads. */}}
+{{- define "millrace.made" -}}triton job pipeline backtest{{- end -}}
+
 {{- define "millrace.namespace.of" -}}
-{{- if has .component (list "triton" "job" "pipeline" "backtest") -}}{{- include "millrace.workloads" .root -}}{{- else -}}{{- .root.Release.Namespace -}}{{- end -}}
+{{- if has .component (splitList " " (include "millrace.made" .)) -}}{{- include "millrace.workloads" .root -}}{{- else -}}{{- .root.Release.Namespace -}}{{- end -}}
 {{- end -}}
 
 {{/* dict root component : a peer, wherever it runs */}}
@@ -73,7 +76,7 @@ podSelector:
 {{- define "millrace.flows" -}}
 {{- $root := . -}}
 {{- $table := fromYamlArray (include "millrace.flows.table" .) -}}
-{{- $parts := list "registry" "training" "serving" "monitoring" "controller" "gateway" "triton" "job" "pipeline" "backtest" "migrate" "test" -}}
+{{- $parts := concat (list "registry" "training" "serving" "monitoring" "controller" "gateway") (splitList " " (include "millrace.made" .)) (list "migrate" "test") -}}
 {{- if .Values.embeddedPostgres.enabled }}{{ $parts = concat $parts (list "postgres" "secrets") }}{{ end -}}
 {{- if .Values.tls.existingSecret }}{{ $parts = append $parts "edge" }}{{ end -}}
 {{- $flows := dict -}}

@@ -5,7 +5,7 @@
 {{- range list "registry" "training" "serving" "monitoring" "controller" "gateway" "admin" "viewer" -}}
 {{- $roles = append $roles (dict "subject" (printf "system:serviceaccount:%s:%s-%s" $.Release.Namespace $name .) "role" .) -}}
 {{- end -}}
-{{- range list "triton" "job" "pipeline" "backtest" -}}
+{{- range splitList " " (include "millrace.made" .) -}}
 {{- $roles = append $roles (dict "subject" (printf "system:serviceaccount:%s:%s-%s" (include "millrace.workloads" $) $name .) "role" .) -}}
 {{- end -}}
 {{- with .Values.controller.kfp }}
