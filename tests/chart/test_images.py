@@ -24,7 +24,7 @@ ENTRIES = {
     "training-cpu": (
         "millrace_training.jobs.child",
         "millrace_training.jobs.agent",
-        "millrace_controller.backtest.replay",
+        "millrace_replay.replay",
     ),
 }
 """What is started in each image."""
@@ -41,7 +41,7 @@ ELSEWHERE = {
     "training": dict.fromkeys(JOBS, "training-cpu"),
     "controller": {
         "millrace_controller.pipelines.local": "pipeline-runner",
-        "millrace_controller.backtest.replay": "training-cpu",
+        "millrace_replay.replay": "training-cpu",
     },
 }
 """Modules that an image names and another one runs."""
@@ -111,6 +111,11 @@ def test_an_image_starts_a_program_and_no_shell(image):
 def test_an_image_says_what_it_is(image):
     labels = " ".join(line for line in stage(image) if line.startswith("LABEL"))
     assert all(f"org.opencontainers.image.{name}=" in labels for name in ("title", "version", "licenses"))
+
+
+@pytest.mark.parametrize("image", ["training-cpu", "training-gpu"])
+def test_an_image_that_learns_carries_no_other_service(image):
+    assert folders(image) & set(SERVICES) == {"training"}
 
 
 @pytest.mark.parametrize("image", ["postgres", "triton-test"])
@@ -201,7 +206,7 @@ def test_only_the_runner_holds_kfp_and_only_training_on_gpus_torch():
 
 
 @pytest.mark.parametrize(
-    "folder", ["core", "sdk", "stats", "registry", "serving", "monitoring", "controller"]
+    "folder", ["core", "sdk", "stats", "replay", "registry", "serving", "monitoring", "controller"]
 )
 def test_services_use_no_part_of_scipy_that_their_images_lack(folder):
     """Images without scikit-learn keep scipy.special alone."""

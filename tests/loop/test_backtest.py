@@ -51,7 +51,7 @@ def replays():
     return [
         process
         for process in psutil.process_iter(["cmdline"])
-        if "millrace_controller.backtest.replay" in (process.info["cmdline"] or [])
+        if "millrace_replay.replay" in (process.info["cmdline"] or [])
     ]
 
 

@@ -5,8 +5,8 @@ from typing import Any
 
 from fastapi import FastAPI
 
-from millrace_controller.backtest.controller import keep_backtests
-from millrace_controller.backtest.routes import router as backtests
+from millrace_controller.backtests.controller import keep_backtests
+from millrace_controller.backtests.routes import router as backtests
 from millrace_controller.bell import Bell
 from millrace_controller.capabilities.routes import router as capabilities
 from millrace_controller.clock.worker import keep_loops, read_feed

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from millrace_controller.pipelines import child
+from millrace_core import child
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace.loop import ModelLoop
-from millrace_controller.backtest.schemas import OPEN, BacktestWrite, State
+from millrace_controller.backtests.schemas import OPEN, BacktestWrite, State
 from millrace_controller.loops import queries as loops
 from millrace_controller.tables import Backtest, Loop
 from millrace_core.database import utcnow

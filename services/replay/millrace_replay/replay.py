@@ -1,6 +1,6 @@
 """The process of one backtest: it learns from the first days, then replays the others through the real services.
 
-`python -m millrace_controller.backtest.replay <arguments as JSON> <folder>`; it tells the controller over REST how far
+`python -m millrace_replay.replay <arguments as JSON> <folder>`; it tells the controller over REST how far
 it is and what it found. Everything is idempotent, so a replay that was killed is simply run again.
 """
 
@@ -20,9 +20,9 @@ from millrace.client.training import JobFailed
 from millrace.data.refusals import Unreadable
 from millrace.delivery import ingest_spec
 from millrace.loop import Spec
-from millrace_controller.backtest.history import Day, History, NoBacktest
-from millrace_controller.backtest.outcome import summary
-from millrace_controller.pipelines import child
+from millrace_core import child
+from millrace_replay.history import Day, History, NoBacktest
+from millrace_replay.outcome import summary
 
 RUN_SECONDS = 4 * 3600
 

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, BackgroundTasks, Path, Request, Response
 
 from millrace.client.transport import ApiError
-from millrace_controller.backtest import queries
-from millrace_controller.backtest.schemas import BacktestRead, BacktestWrite, Progress, Result
+from millrace_controller.backtests import queries
+from millrace_controller.backtests.schemas import BacktestRead, BacktestWrite, Progress, Result
 from millrace_controller.bell import tell
 from millrace_controller.loops.routes import Wait
 from millrace_controller.tables import Backtest

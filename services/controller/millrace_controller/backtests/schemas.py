@@ -56,7 +56,7 @@ class Result(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    result: dict[str, Any] = Field(description="As millrace_controller.backtest.outcome makes it.")
+    result: dict[str, Any] = Field(description="As millrace_replay.outcome makes it.")
 
 
 class BacktestRead(BaseModel):

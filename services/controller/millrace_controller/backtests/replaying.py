@@ -37,7 +37,7 @@ class Replaying:
         """The module of the replay, and what was asked for."""
         asked = {name: self.request[name] for name in ("digest", "format", "start")}
         arguments = asked | {"id": self.id, "project": self.project, "loop": self.loop}
-        return ["millrace_controller.backtest.replay", json.dumps(arguments)]
+        return ["millrace_replay.replay", json.dumps(arguments)]
 
     def labels(self) -> dict[str, str]:
         """Its id, for who looks at pods."""

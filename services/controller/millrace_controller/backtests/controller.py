@@ -4,7 +4,7 @@ import time
 
 from fastapi import FastAPI
 
-from millrace_controller.backtest import queries, replaying
+from millrace_controller.backtests import queries, replaying
 from millrace_controller.pipelines.attempts import Ended, Handle, calm
 from millrace_controller.tables import Backtest
 from millrace_core.log import log

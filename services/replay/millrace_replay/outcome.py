@@ -10,7 +10,7 @@ from millrace import durations
 from millrace.client import Millrace
 from millrace.loop import Spec
 from millrace.oip import columns_from_rows
-from millrace_controller.backtest.history import Day, History
+from millrace_replay.history import Day, History
 
 ROWS = 20_000
 TINY = 1e-7

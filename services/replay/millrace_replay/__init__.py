@@ -1,0 +1,1 @@
+"""Replays a history through the platform: what a loop would have done, told over REST alone."""

@@ -1,0 +1,135 @@
+"""A replay cuts history into honest days: late labels, and no version judged on what it has seen."""
+
+from datetime import date, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from millrace.loop import ModelLoop
+from millrace_replay import outcome, replay
+from millrace_replay.history import History, NoBacktest
+
+SIGNATURE = {
+    "inputs": [{"name": "x", "datatype": "FP32", "column": "x", "kind": "number"}],
+    "outputs": [{"name": "prediction", "datatype": "FP32"}],
+    "task": "regression",
+    "target": "y",
+}
+
+
+def spec(**data):
+    declared = {
+        "apiVersion": "millrace.dev/v1alpha1",
+        "kind": "ModelLoop",
+        "metadata": {"name": "sales"},
+        "spec": {
+            "task": "regression",
+            "target": "y",
+            "data": {"dataset": "sales", "eventTime": "at", "labelDelay": "1d"} | data,
+            "training": {"holdout": "2d"},
+        },
+    }
+    return ModelLoop.model_validate(declared).spec
+
+
+def history(days=12, first=date(2024, 3, 25), every=6, **more):
+    moments = [
+        f"{first + timedelta(days=day)}T{hour:02d}:30:00"
+        for day in range(days)
+        for hour in range(0, 24, every)
+    ]
+    lines = [f"{moment},{number},{number * 2}" for number, moment in enumerate(moments)]
+    return History("\n".join(["at,x,y", *reversed(lines)]).encode(), "csv", spec(**more))
+
+
+def test_rows_are_put_in_order_and_days_are_those_of_the_time_zone():
+    made = history(timezone="Europe/Berlin")
+    assert made.labels == [number * 2 for number in range(48)]
+    days = made.days()
+    assert [len(day.rows) for day in days] == [4] * 12
+    summer = next(day for day in days if day.date == date(2024, 3, 31))
+    assert summer.end - summer.begin == timedelta(hours=23)
+    assert [day.end for day in days[:-1]] == [day.begin for day in days[1:]]
+
+
+def test_rows_without_time_or_label_are_left_out_and_days_without_rows_stay():
+    lines = ["at,x,y", "2024-01-01,1,1", "2024-01-03,2,", ",3,3", "2024-01-05,4,4"]
+    made = History("\n".join(lines).encode(), "csv", spec())
+    assert made.labels == [1, 4]
+    assert [len(day.rows) for day in made.days()] == [1, 0, 0, 0, 1]
+
+
+def test_the_first_model_learns_from_twice_the_holdout_or_from_what_was_said():
+    made = history()
+    assert made.first_day(spec(), None) == 4
+    assert made.first_day(spec(), date(2024, 4, 1)) == 7
+    for start in (date(2024, 3, 26), date(2024, 4, 30), date(2020, 1, 1)):
+        with pytest.raises(NoBacktest, match="12 days"):
+            made.first_day(spec(), start)
+    before = pa.parquet.read_table(pa.BufferReader(made.parquet(made.days()[4].begin)))
+    assert len(before) == 16
+
+
+def test_features_travel_without_labels_and_under_their_tensor_names():
+    made = history()
+    table = made.typed({"x": "number", "y": "number", "at": "timestamp"}, "UTC")
+    sent = pa.ipc.open_stream(replay.rows_of(made.days()[1], table, SIGNATURE, made.times)).read_all()
+    assert sent.column_names == ["request_id", "index", "event_time", "x"]
+    assert sent["request_id"].to_pylist() == ["row-4", "row-5", "row-6", "row-7"]
+    assert sent["x"].to_pylist() == [4.0, 5.0, 6.0, 7.0]
+
+
+def test_a_day_is_served_by_what_was_decided_when_its_traffic_came():
+    days = history().days()
+    moves = [
+        {"event_time": days[0].begin.isoformat(), "version": 1},
+        {"event_time": days[5].begin.isoformat(), "version": 2},
+    ]
+    assert outcome.served(days, moves, timedelta(days=1)) == [1] * 6 + [2] * 6
+
+
+def test_hindsight_chooses_only_among_versions_that_existed():
+    days = history(first=date(2024, 3, 28)).days()
+    losses = {1: np.full(48, 4.0), 2: np.full(48, 1.0)}
+    born = {1: "", 2: days[6].begin.isoformat()}
+    chosen = outcome.hindsight(days, 0, losses, born)
+    assert chosen == [1] * 6 + [2] * 6
+    found = outcome.by_month(spec(), days, 0, chosen, losses)
+    assert found["by_month"]["2024-03"] == 2.0
+    assert 1.0 < found["by_month"]["2024-04"] < 2.0
+    assert found["overall"] == pytest.approx(2.5**0.5, rel=1e-5)
+
+
+def test_log_loss_is_that_of_the_true_class():
+    binary = spec().model_copy(update={"task": "binary"})
+    days = history().days()
+    assert outcome.by_month(binary, days, 0, [1] * 12, {1: np.full(48, 0.3)})["overall"] == 0.3
+
+
+def test_answers_of_every_kind_of_column_are_scored_without_pandas():
+    """The pod of a replay has no pandas."""
+    rows = pa.table(
+        {
+            "n": pa.array([1.5, None]),
+            "w": pa.array([3, None], pa.int64()),
+            "b": pa.array([True, None]),
+            "t": pa.array([0, None], pa.timestamp("us", "UTC")),
+            "c": pa.array(["x", None]),
+        }
+    )
+    kinds = {"n": "FP32", "w": "FP32", "b": "FP32", "t": "INT64", "c": "BYTES"}
+    signature = {"outputs": [{"name": "prediction"}], "inputs": [
+        {"name": name, "column": name, "datatype": kind, "kind": "timestamp" if name == "t" else "number"}
+        for name, kind in kinds.items()
+    ]}  # fmt: skip
+    seen = outcome.feed(rows, signature)
+    smallest = np.iinfo(np.int64).min
+    assert {name: values.reshape(-1).tolist() for name, values in seen.items() if name in "tc"} == {
+        "t": [0, smallest],
+        "c": ["x", ""],
+    }
+    for name, first in (("n", 1.5), ("w", 3.0), ("b", 1.0)):
+        assert seen[name].dtype == np.float32
+        assert seen[name][0, 0] == first
+        assert np.isnan(seen[name][1, 0])
