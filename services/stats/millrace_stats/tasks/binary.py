@@ -1,0 +1,93 @@
+"""Binary: the answer is the probability of the second of two classes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from millrace_stats.tasks import confusion, ranking
+from millrace_stats.tasks.labels import Refusal, Value, class_text
+from millrace_stats.tasks.pictures import Curve, Picture
+from millrace_stats.tasks.ranking import EDGE
+from millrace_stats.tasks.task import (
+    PREDICTION,
+    Array,
+    Classes,
+    ClassReport,
+    Floats,
+    Floor,
+    Metrics,
+    Objectives,
+    Output,
+    Reduced,
+)
+
+THRESHOLD = 0.5
+"""From this probability on, the second class is chosen."""
+CLASSES: tuple[Value, ...] = (0, 1)
+"""The classes of a signature that names none."""
+
+
+class Binary(Classes):
+    """Log loss of the second class's probability."""
+
+    name = "binary"
+    metric = "log_loss"
+    floor = Floor("auc", 0.5, "tossing a coin")
+    objectives = Objectives("binary", "binary:logistic", True, "logistic")
+    least_classes = most_classes = 2
+
+    def _wanted(self) -> str:
+        return "two values"
+
+    def parse(self, value: Value, classes: Sequence[Value]) -> float | Refusal:
+        return super().parse(value, classes or CLASSES)
+
+    def decode(self, number: float, classes: Sequence[Value]) -> Value:
+        return super().decode(number, classes or CLASSES)
+
+    def losses(self, target: Array, predicted: Array) -> Floats:
+        p = np.clip(predicted, EDGE, 1 - EDGE)
+        return np.asarray(-(target * np.log(p) + (1 - target) * np.log(1 - p)), np.float64)
+
+    def scores(self, target: Floats, predicted: Floats) -> Metrics:
+        return {
+            "log_loss": float(self.losses(target, predicted).mean()),
+            "brier": float(np.mean((predicted - target) ** 2)),
+            "accuracy": float(np.mean((predicted >= THRESHOLD) == (target == 1))),
+            "auc": ranking.auc(target, predicted),
+            "ece": ranking.calibration_error(target, predicted),
+        }
+
+    def report(self, target: Floats, predicted: Floats, classes: Sequence[Value]) -> ClassReport | None:
+        area = ranking.auc(target, predicted)
+        counts = confusion.matrix(target, predicted >= THRESHOLD, 2)
+        return confusion.report(counts, [area, area], classes or CLASSES)
+
+    def roc(self, target: Floats, predicted: Floats) -> list[dict[str, float]]:
+        return ranking.roc(target, predicted)
+
+    def pictures(self, target: Floats, predicted: Floats, classes: Sequence[Value]) -> list[Picture]:
+        x, y = ranking.ends(ranking.calibration(target, predicted))
+        return [Curve("Predicted against true", x, y, "predicted probability", "share of positives")]
+
+    def outputs(self, classes: Sequence[Value]) -> tuple[Output, ...]:
+        return Output("probability", "FP32", 1), Output("class", "BYTES", 1)
+
+    def chosen(self, predicted: Array, classes: Sequence[Value]) -> Array | None:
+        first, second = map(class_text, classes or CLASSES)
+        texts = np.where(predicted >= THRESHOLD, second, first).astype(object)
+        texts[~np.isfinite(predicted)] = ""
+        return texts
+
+    def confidence(self, predicted: Array) -> Floats | None:
+        return np.asarray(np.maximum(predicted, 1 - predicted), np.float64)
+
+    def reduced(self, predicted: Array, classes: Sequence[Value]) -> dict[str, Reduced]:
+        return {PREDICTION: Reduced("number", predicted)}
+
+    def strata(self, target: Floats) -> list[npt.NDArray[np.int64]]:
+        return [np.flatnonzero(target == value) for value in (0.0, 1.0)]
+
+    def encodings(self, target: Floats, classes: Sequence[Value]) -> list[Floats]:
+        return [target]
