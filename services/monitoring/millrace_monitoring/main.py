@@ -9,11 +9,10 @@ from millrace_core.outbox import deliver_forever
 from millrace_core.storage import Store
 from millrace_monitoring.alarms import routes as alarms
 from millrace_monitoring.closing import routes as closing
-from millrace_monitoring.closing.bells import Bells
 from millrace_monitoring.closing.controller import close_forever
-from millrace_monitoring.closing.models import Files, Graphs
 from millrace_monitoring.comparisons import routes as comparisons
 from millrace_monitoring.feedback import routes as feedback
+from millrace_monitoring.graphs.running import Files, Graphs
 from millrace_monitoring.ingest import receiver
 from millrace_monitoring.ingest import routes as ingest
 from millrace_monitoring.ingest.merging import merge_forever
@@ -23,6 +22,7 @@ from millrace_monitoring.reports import routes as reports
 from millrace_monitoring.retention.controller import retain_forever
 from millrace_monitoring.settings import MonitoringSettings
 from millrace_monitoring.tables import Outbox
+from millrace_monitoring.wakeups import Bells
 from millrace_monitoring.webhooks import routes as webhooks
 from millrace_monitoring.webhooks.controller import deliver_forever as post_forever
 

@@ -20,11 +20,11 @@ from millrace_monitoring.closing.day import Found, Given, close
 from millrace_monitoring.closing.outcome import write
 from millrace_monitoring.closing.preparing import prepare
 from millrace_monitoring.closing.rows import Rows, of_day
-from millrace_monitoring.closing.watermark import Day, day_of, is_due, watermark
 from millrace_monitoring.ingest import queries as ingest
 from millrace_monitoring.ingest import segments
 from millrace_monitoring.labels import queries as labels
 from millrace_monitoring.monitors import queries as monitors
+from millrace_monitoring.monitors.watermark import Day, day_of, is_due, watermark
 from millrace_monitoring.tables import Monitor, Segment
 
 RECOUNT_SECONDS = 1.0

@@ -6,12 +6,12 @@ from typing import Any
 import numpy as np
 
 from millrace_monitoring.alarms.signs import Sign
-from millrace_monitoring.closing.models import Graphs
 from millrace_monitoring.closing.rows import Rows
 from millrace_monitoring.closing.versions import MODEL, Version
-from millrace_monitoring.closing.watermark import Day
 from millrace_monitoring.comparisons import mirror, switchback
 from millrace_monitoring.drift import windows
+from millrace_monitoring.graphs.running import Graphs
+from millrace_monitoring.monitors.watermark import Day
 from millrace_monitoring.performance import losses
 from millrace_monitoring.performance.detector import QUIET_DAYS, Watch
 from millrace_monitoring.performance.losses import DayLoss

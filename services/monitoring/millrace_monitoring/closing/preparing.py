@@ -17,9 +17,9 @@ from millrace_core.errors import MillraceError
 from millrace_monitoring.closing import queries
 from millrace_monitoring.closing.rows import of_file
 from millrace_monitoring.closing.versions import Version, items, version
-from millrace_monitoring.closing.watermark import Day, day_of
 from millrace_monitoring.comparisons import switchback
 from millrace_monitoring.monitors import queries as monitors
+from millrace_monitoring.monitors.watermark import Day, day_of
 from millrace_monitoring.performance import losses
 from millrace_monitoring.performance.detector import Watch
 from millrace_monitoring.performance.losses import DayLoss

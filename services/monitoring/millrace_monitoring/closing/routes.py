@@ -10,10 +10,10 @@ from millrace_core.auth import permit
 from millrace_core.database import Session
 from millrace_core.names import Name, Project
 from millrace_monitoring.closing import queries
-from millrace_monitoring.closing.bells import heard
 from millrace_monitoring.closing.schemas import ClosingRead, DriftRead, Feed, LossRead
 from millrace_monitoring.monitors import queries as monitors
 from millrace_monitoring.tables import Closing, Loss
+from millrace_monitoring.wakeups import heard
 
 router = APIRouter(prefix="/v1", tags=["closed days"])
 FEED = 200

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from millrace_monitoring.closing.watermark import Day
 from millrace_monitoring.ingest import segments
 from millrace_monitoring.labels.queries import Truth
+from millrace_monitoring.monitors.watermark import Day
 
 PREFIX = {"FP32": "number", "INT64": "integer", "BYTES": "text"}
 MISSING_INTEGER = np.iinfo(np.int64).min

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from millrace_monitoring.closing.watermark import Day
+from millrace_monitoring.monitors.watermark import Day
 from millrace_monitoring.profiles.baseline import EMPTY, Baseline
 from millrace_monitoring.tables import Lineup
 

@@ -8,10 +8,10 @@ from millrace_core.auth import permit
 from millrace_core.database import Session
 from millrace_core.names import Name, Project
 from millrace_core.pages import Cursor, Limit, Page, decode, paginate
-from millrace_monitoring.closing.watermark import watermark
 from millrace_monitoring.ingest import queries as ingest
 from millrace_monitoring.monitors import queries
 from millrace_monitoring.monitors.schemas import Counts, MonitorRead, MonitorWrite
+from millrace_monitoring.monitors.watermark import watermark
 from millrace_monitoring.tables import Count, Monitor
 
 router = APIRouter(prefix="/v1/monitors", tags=["monitors"])
