@@ -68,7 +68,7 @@ class Service:
 
     @property
     def otlp_port(self):
-        return self.app.state.otlp_port
+        return self.app.state.reception.port
 
     async def call(self, method, path, expect=200, **more):
         answer = await self.http.request(method, path, **more)

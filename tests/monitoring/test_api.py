@@ -221,7 +221,7 @@ async def test_old_rows_go_by_policy_and_what_was_found_stays(service, settings)
         await service.rows(number, features, 2 * features["price"])
         await service.labels(number, sold)
     before = await service.closed(5)
-    assert await apply(service.app) == 3
+    assert await apply(service.app.state.services) == 3
     assert await service.call("GET", "/v1/monitors/sales/days") == before
     data = (await service.call("GET", "/v1/monitors/sales/feedback")).content
     assert len(pa.parquet.read_table(pa.BufferReader(data))) == 120

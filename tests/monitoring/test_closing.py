@@ -160,11 +160,11 @@ async def test_a_crash_before_the_commit_is_redone_to_the_same_result(service, m
     await service.declare(monitor(service.registry.version(1, 2.0)))
     real, seen = controller.write, []
 
-    async def crashing(app, given, found, *more):
+    async def crashing(services, given, found, *more):
         seen.append((found.losses, found.state, more[-1]))
         if len(seen) == 1:
             raise RuntimeError("the power is gone")
-        await real(app, given, found, *more)
+        await real(services, given, found, *more)
 
     monkeypatch.setattr(controller, "write", crashing)
     days = await play(service, range(1))

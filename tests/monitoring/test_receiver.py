@@ -167,16 +167,16 @@ async def test_a_full_queue_drops_and_counts(running, settings):
 async def test_a_failed_write_is_told_counted_and_may_be_sent_again(service, monkeypatch):
     await service.declare(monitor(service.registry.version(1, 2.0)))
     records, _ = await day_of_records(0)
-    real = service.app.state.store.put
+    real = service.app.state.services.store.put
 
     async def full(data, expected=None):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(service.app.state.store, "put", full)
+    monkeypatch.setattr(service.app.state.services.store, "put", full)
     with pytest.raises(grpc.aio.AioRpcError) as refused:
         await send(service.otlp_port, records)
     assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
-    monkeypatch.setattr(service.app.state.store, "put", real)
+    monkeypatch.setattr(service.app.state.services.store, "put", real)
     await send(service.otlp_port, records)
     found = await counts(service)
     assert (found["offered"], found["written"], found["dropped"], found["logged"]) == (6, 3, 3, 60)

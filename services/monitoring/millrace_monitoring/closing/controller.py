@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from fastapi import FastAPI
 
 from millrace_core.log import log
 from millrace_core.reconcile import run_forever
@@ -25,30 +24,28 @@ from millrace_monitoring.ingest import segments
 from millrace_monitoring.labels import queries as labels
 from millrace_monitoring.monitors import queries as monitors
 from millrace_monitoring.monitors.watermark import Day, day_of, is_due, watermark
+from millrace_monitoring.services import Services
 from millrace_monitoring.tables import Monitor, Segment
 
-RECOUNT_SECONDS = 1.0
-"""Least time between two counts of the labels of a day that waits for them."""
 
-
-async def close_forever(app: FastAPI) -> None:
+async def close_forever(services: Services) -> None:
     """Background task."""
-    settings = app.state.settings
+    settings, wakeups = services.settings, services.wakeups
     await run_forever(
-        "closing", lambda: close_due(app), every=settings.closing_seconds, wake=app.state.bells.due
+        "closing", lambda: close_due(services), every=settings.closing_seconds, wake=wakeups.due
     )
 
 
-async def close_due(app: FastAPI) -> int:
+async def close_due(services: Services) -> int:
     """Close every day of every monitor that is due; returns how many."""
-    async with app.state.readers() as session:
+    async with services.readers() as session:
         keys = [(monitor.project, monitor.endpoint) for monitor in await monitors.every(session)]
     closed, failed = 0, None
     for project, endpoint in keys:
         try:
-            while await _close_next(app, project, endpoint):
+            while await _close_next(services, project, endpoint):
                 closed += 1
-                app.state.bells.ring()
+                services.wakeups.tell_closed()
         except Exception as error:
             log.exception("a day could not be closed", endpoint=endpoint, error=type(error).__name__)
             failed = error
@@ -68,83 +65,76 @@ class Open:
     tables: list[pa.Table]
 
 
-async def _close_next(app: FastAPI, project: str, endpoint: str) -> bool:
-    async with app.state.segments_lock:
-        return await close_next(app, project, endpoint)
+async def _close_next(services: Services, project: str, endpoint: str) -> bool:
+    async with services.segments_lock:
+        return await close_next(services, project, endpoint)
 
 
-async def close_next(app: FastAPI, project: str, endpoint: str) -> bool:
+async def close_next(services: Services, project: str, endpoint: str) -> bool:
     """Close the monitor's next day if it is due; nobody may merge its segments meanwhile."""
     began = time.perf_counter()
-    opened = await _open(app, project, endpoint)
+    opened = await _open(services, project, endpoint)
     if opened is None:
         return False
-    rows = await _rows(app, opened)
+    rows = await _rows(services, opened)
     share = float(np.isfinite(rows.labels).mean()) if len(rows) else 1.0
     usual = opened.monitor.state.get("shares")
     if not is_due(opened.monitor, opened.day, share, median(usual) if usual else None):
         return False
-    found = await _close(app, opened, rows)
+    found = await _close(services, opened, rows)
     ms = round((time.perf_counter() - began) * 1e3, 1)
     day = opened.day.date.isoformat()
     log.info("day closed", endpoint=endpoint, day=day, rows=len(rows), labelled=found.labelled, ms=ms)
     return True
 
 
-async def _close(app: FastAPI, opened: Open, rows: Rows) -> Found:
-    prepared = await prepare(app, opened.monitor, opened.day)
+async def _close(services: Services, opened: Open, rows: Rows) -> Found:
+    prepared = await prepare(services, opened.monitor, opened.day)
     given = Given(opened.monitor.spec, opened.day, rows, prepared.versions, prepared.state, prepared.window)
-    found = await asyncio.to_thread(close, given, app.state.graphs)
-    digest = await _keep(app, rows)
-    await write(app, given, found, opened.monitor, prepared, opened.stored, digest)
+    found = await asyncio.to_thread(close, given, services.graphs)
+    digest = await _keep(services, rows)
+    await write(services, given, found, opened.monitor, prepared, opened.stored, digest)
     return found
 
 
-async def _open(app: FastAPI, project: str, endpoint: str) -> Open | None:
+async def _open(services: Services, project: str, endpoint: str) -> Open | None:
     """The next day and its rows, once the watermark has passed its end."""
-    async with app.state.readers() as session:
+    async with services.readers() as session:
         monitor = await monitors.get(session, project, endpoint)
         start = monitor.closed_through or await ingest.first_event(session, project, endpoint)
         through = watermark(monitor)
         if start is None or through is None:
             return None
         day = day_of(start, ZoneInfo(monitor.spec["timezone"]))
-        if through < day.end or _counted_lately(app, monitor, day):
+        if through < day.end or _counted_lately(services, monitor, day):
             return None
         lineup = await monitors.lineup(session, project, endpoint, day.end)
         stored = await ingest.spanning(session, project, endpoint, day.begin, day.end)
     assert lineup is not None, "a monitor is declared with a lineup"
-    tables = [segments.load(await app.state.store.read(segment.digest)) for segment in stored]
+    tables = [segments.load(await services.store.read(segment.digest)) for segment in stored]
     return Open(monitor, day, lineup.champion.get("revision"), stored, tables)
 
 
-def _counted_lately(app: FastAPI, monitor: Monitor, day: Day) -> bool:
+def _counted_lately(services: Services, monitor: Monitor, day: Day) -> bool:
     """A day that waits for labels is looked at once in a while, not with every record that arrives."""
     if monitor.complete_through is not None and monitor.complete_through >= day.end:
         return False
-    key, now = (monitor.project, monitor.endpoint, day.date), time.monotonic()
-    last = app.state.counted.get(key, -RECOUNT_SECONDS)
-    if now - last < RECOUNT_SECONDS:
-        return True
-    app.state.counted = {key: now} | {
-        one: when for one, when in app.state.counted.items() if one[:2] != key[:2]
-    }
-    return False
+    return not services.recounts.may(monitor.project, monitor.endpoint, day.date)
 
 
-async def _rows(app: FastAPI, opened: Open) -> Rows:
+async def _rows(services: Services, opened: Open) -> Rows:
     requests = {name for table in opened.tables for name in table["request_id"].to_pylist() if name}
-    async with app.state.readers() as session:
+    async with services.readers() as session:
         truths = await labels.of(session, opened.monitor.project, opened.monitor.endpoint, requests)
     inputs = opened.monitor.spec["signature"]["inputs"]
     return await asyncio.to_thread(of_day, opened.tables, opened.day, inputs, opened.revision, truths)
 
 
-async def _keep(app: FastAPI, rows: Rows) -> str | None:
+async def _keep(services: Services, rows: Rows) -> str | None:
     """Store the day's rows as one Parquet file; None when there are none."""
     if len(rows.table) == 0:
         return None
-    blob = await app.state.store.put(await asyncio.to_thread(parquet, rows.table))
+    blob = await services.store.put(await asyncio.to_thread(parquet, rows.table))
     return str(blob.digest)
 
 

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from fastapi import FastAPI
-
 from millrace.decisions import rounded
 from millrace_core.database import AsyncSession
 from millrace_monitoring.alarms import opening
@@ -16,12 +14,13 @@ from millrace_monitoring.comparisons import switchback
 from millrace_monitoring.ingest import queries as ingest
 from millrace_monitoring.metrics import export
 from millrace_monitoring.profiles import daily
+from millrace_monitoring.services import Services
 from millrace_monitoring.tables import Closing, Comparison, Loss, Monitor, Segment
 from millrace_monitoring.webhooks.queries import announce
 
 
 async def write(
-    app: FastAPI,
+    services: Services,
     given: Given,
     found: Found,
     monitor: Monitor,
@@ -34,7 +33,7 @@ async def write(
     spent = [segment for segment in stored if segment.last_event < given.day.end]
     day = given.day
     place = Place(monitor.project, monitor.endpoint, monitor.spec["loop"], day.date, day.end)
-    async with app.state.sessions.begin() as session:
+    async with services.sessions.begin() as session:
         opened = await opening.apply(session, place, found.signs, over)
         item = _item(given, found, [opening.message(alarm) for alarm in opened])
         closing = _closing(monitor, given, found, item, digest)
@@ -51,7 +50,7 @@ async def write(
         await ingest.remove(session, [segment.number for segment in spent])
         unneeded = await _unneeded(session, spent)
     for blob in unneeded:
-        await app.state.store.delete(blob)
+        await services.store.delete(blob)
     export(monitor.endpoint, item)
 
 

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from fastapi import FastAPI
 
 from millrace.client.transport import ApiError
 from millrace_core.database import AsyncSession
@@ -23,7 +22,8 @@ from millrace_monitoring.monitors.watermark import Day, day_of
 from millrace_monitoring.performance import losses
 from millrace_monitoring.performance.detector import Watch
 from millrace_monitoring.performance.losses import DayLoss
-from millrace_monitoring.profiles import baseline, daily
+from millrace_monitoring.profiles import daily
+from millrace_monitoring.services import Services
 from millrace_monitoring.tables import Closing, Monitor
 from millrace_stats.paired import SCALE_DAYS
 from millrace_stats.profiles import Profile
@@ -44,22 +44,22 @@ class Prepared:
     earlier: Earlier = field(default_factory=dict)
 
 
-async def prepare(app: FastAPI, monitor: Monitor, day: Day) -> Prepared:
+async def prepare(services: Services, monitor: Monitor, day: Day) -> Prepared:
     """Gather everything; graphs and baselines come from the registry unless they are here already."""
     candidates = monitor.spec["policy"]["switch_back"]["candidates"]
-    async with app.state.readers() as session:
+    async with services.readers() as session:
         lineup = await monitors.lineup(session, monitor.project, monitor.endpoint, day.end)
         assert lineup is not None, "a monitor is declared with a lineup"
         known = await _known(session, monitor)
         closed = await queries.days(
             session, monitor.project, monitor.endpoint, until=day.date, limit=LOOK_BACK
         )
-    versions = [await _version(app, monitor.project, item) for item in items(lineup, candidates)]
+    versions = [await _version(services, monitor.project, item) for item in items(lineup, candidates)]
     prepared = _state(monitor, versions, day, closed)
     for archived in versions[1:]:
         if str(archived.number) not in prepared.state["pairs"]:
             differences = await _differences(
-                app, monitor, versions[0], archived, closed, known, prepared.earlier
+                services, monitor, versions[0], archived, closed, known, prepared.earlier
             )
             policy = monitor.spec["policy"]["switch_back"]
             started = switchback.start(len(versions) - 1, policy, differences)
@@ -72,17 +72,17 @@ async def _known(session: AsyncSession, monitor: Monitor) -> Earlier:
     return {(row.day, row.version, row.graph): DayLoss(row.n, row.loss) for row in rows}
 
 
-async def _version(app: FastAPI, project: str, item: dict[str, Any]) -> Version:
+async def _version(services: Services, project: str, item: dict[str, Any]) -> Version:
     """Load graph and baseline; what the registry does not have, or cannot run, makes the version *broken*."""
     made = version(item)
-    made = replace(made, broken=await _wrong(app.state.graphs.load(project, made.model)))
+    made = replace(made, broken=await _wrong(services.graphs.load(project, made.model)))
     if made.broken is None and made.baseline_digest is not None:
-        made = replace(made, broken=await _wrong(_baseline(app, project, made.baseline_digest)))
+        made = replace(made, broken=await _wrong(services.baselines.read(project, made.baseline_digest)))
     digest = made.baseline_digest
     return (
         made
         if digest is None or made.broken
-        else replace(made, baseline=await _baseline(app, project, digest))
+        else replace(made, baseline=await services.baselines.read(project, digest))
     )
 
 
@@ -100,16 +100,6 @@ async def _wrong(loading: Awaitable[object]) -> str | None:
     except (ValueError, MillraceError) as error:
         return str(error)
     return None
-
-
-async def _baseline(app: FastAPI, project: str, digest: str) -> baseline.Baseline:
-    kept: dict[str, baseline.Baseline] = app.state.baselines
-    if digest not in kept:
-        data = await app.state.files.read(project, digest)
-        kept[digest] = await asyncio.to_thread(baseline.parse, data)
-        while len(kept) > 32:
-            del kept[next(iter(kept))]
-    return kept[digest]
 
 
 def _state(monitor: Monitor, versions: list[Version], day: Day, closed: list[Closing]) -> Prepared:
@@ -136,7 +126,7 @@ def _state(monitor: Monitor, versions: list[Version], day: Day, closed: list[Clo
 
 
 async def _differences(
-    app: FastAPI,
+    services: Services,
     monitor: Monitor,
     champion: Version,
     archived: Version,
@@ -153,7 +143,7 @@ async def _differences(
     for item, graphs in [entry for entry in days if entry[1] is not None][-SCALE_DAYS:]:
         assert graphs is not None
         pair = zip((champion, archived), graphs, strict=True)
-        scored = [await _loss(app, monitor, item, one, graph, known, earlier) for one, graph in pair]
+        scored = [await _loss(services, monitor, item, one, graph, known, earlier) for one, graph in pair]
         if scored[0] is not None and scored[1] is not None:
             differences.append(scored[0].loss - scored[1].loss)
     return differences
@@ -169,24 +159,31 @@ def _graphs(item: Closing, zone: ZoneInfo, champion: Version, archived: Version)
 
 
 async def _loss(
-    app: FastAPI, monitor: Monitor, item: Closing, one: Version, graph: str, known: Earlier, earlier: Earlier
+    services: Services,
+    monitor: Monitor,
+    item: Closing,
+    one: Version,
+    graph: str,
+    known: Earlier,
+    earlier: Earlier,
 ) -> DayLoss | None:
     """Loss of a version's graph on a closed day: known, or scored now on the day's file."""
     key = (item.day, one.number, graph)
     if key in known or key in earlier:
         return known.get(key) or earlier[key]
-    if await _wrong(app.state.graphs.load(monitor.project, one.digest(graph))) is not None:
+    broken = await _wrong(services.graphs.load(monitor.project, one.digest(graph)))
+    if broken is not None or item.digest is None:
         return None
-    data = await app.state.store.read(item.digest)
-    found = await asyncio.to_thread(_score, app, monitor.spec, data, one.digest(graph))
+    data = await services.store.read(item.digest)
+    found = await asyncio.to_thread(_score, services, monitor.spec, data, one.digest(graph))
     if found is not None:
         earlier[key] = found
     return found
 
 
-def _score(app: FastAPI, spec: dict[str, Any], data: bytes, digest: str) -> DayLoss | None:
+def _score(services: Services, spec: dict[str, Any], data: bytes, digest: str) -> DayLoss | None:
     columns, labels = of_file(table_of(data), spec["signature"]["inputs"])
-    predictions = app.state.graphs.score(digest, columns, len(labels))
+    predictions = services.graphs.score(digest, columns, len(labels))
     return losses.of_day(losses.of_rows(spec["task"], predictions, labels))
 
 

@@ -12,8 +12,9 @@ from millrace_core.names import Name, Project
 from millrace_monitoring.closing import queries
 from millrace_monitoring.closing.schemas import ClosingRead, DriftRead, Feed, LossRead
 from millrace_monitoring.monitors import queries as monitors
+from millrace_monitoring.services import Current
 from millrace_monitoring.tables import Closing, Loss
-from millrace_monitoring.wakeups import heard
+from millrace_monitoring.wakeups import wait_for
 
 router = APIRouter(prefix="/v1", tags=["closed days"])
 FEED = 200
@@ -23,16 +24,18 @@ Until = Annotated[date | None, Query(description="Day after the last.")]
 
 
 @router.get("/closings", dependencies=[permit("monitoring.closings.read")])
-async def feed(request: Request, after: Annotated[int, Query(ge=0, le=2**62)] = 0, wait: Wait = 0) -> Feed:
+async def feed(
+    request: Request, services: Current, after: Annotated[int, Query(ge=0, le=2**62)] = 0, wait: Wait = 0
+) -> Feed:
     """Closed days of all endpoints of all projects behind `after`; waits until there is one."""
     deadline = time.monotonic() + wait
     while True:
-        bell = request.app.state.bells.next
-        async with request.app.state.readers() as session:
+        closed = services.wakeups.closed
+        async with services.readers() as session:
             found = await queries.feed(session, after, FEED)
         if found or time.monotonic() >= deadline or await request.is_disconnected():
             return Feed(items=[read(item) for item in found], last=found[-1].seq if found else after)
-        await heard(bell, min(deadline - time.monotonic(), 5.0))
+        await wait_for(closed, min(deadline - time.monotonic(), 5.0))
 
 
 @router.get("/monitors/{endpoint}/days", dependencies=[permit("monitoring.closings.read")])

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 import pyarrow as pa
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
 from millrace_core.auth import permit
@@ -22,6 +22,7 @@ from millrace_monitoring.ingest import queries as ingest
 from millrace_monitoring.ingest import segments
 from millrace_monitoring.ingest.records import FIRST, LAST
 from millrace_monitoring.monitors import queries as monitors
+from millrace_monitoring.services import Current, Services
 
 router = APIRouter(prefix="/v1/monitors", tags=["comparisons"])
 TRIES = 3
@@ -50,7 +51,7 @@ async def comparisons(
 async def evidence(
     endpoint: Name,
     project: Project,
-    request: Request,
+    services: Current,
     since: AwareDatetime = FIRST,
     until: AwareDatetime = LAST,
     slow_ms: Annotated[float, Query(gt=0, le=1e6, description="A request that took longer is slow.")] = 250,
@@ -61,14 +62,14 @@ async def evidence(
         raise BadInput("The span is empty.", [wrong])
     for _ in range(TRIES):
         with contextlib.suppress(NotFoundFile):
-            return await _evidence(request, project, endpoint, since, until, slow_ms)
+            return await _evidence(services, project, endpoint, since, until, slow_ms)
     raise Unavailable("A day is closing; ask again.")
 
 
 async def _evidence(
-    request: Request, project: str, endpoint: str, since: datetime, until: datetime, slow_ms: float
+    services: Services, project: str, endpoint: str, since: datetime, until: datetime, slow_ms: float
 ) -> ArmsRead:
-    async with request.app.state.readers() as session:
+    async with services.readers() as session:
         monitor = await monitors.get(session, project, endpoint)
         closed = await queries.spanning(session, project, endpoint, since, until)
         opened = await ingest.spanning(session, project, endpoint, since, until)
@@ -76,8 +77,8 @@ async def _evidence(
         paired = await queries.comparisons(
             session, project, endpoint, "mirrored", min(days, default=None), None
         )
-    files = [await _read(request, item.digest) for item in closed]
-    fresh = [await _read(request, item.digest) for item in opened]
+    files = [await _read(services, item.digest) for item in closed if item.digest is not None]
+    fresh = [await _read(services, item.digest) for item in opened]
     begin = max(since, monitor.closed_through or since)
     span = await asyncio.to_thread(_span, files, fresh, since, begin, until)
     found = await asyncio.to_thread(arms.evidence, monitor.spec["task"], span, slow_ms)
@@ -86,10 +87,10 @@ async def _evidence(
     return ArmsRead(since=since, until=until, **found)
 
 
-async def _read(request: Request, digest: str | None) -> bytes:
+async def _read(services: Services, digest: str) -> bytes:
     """A stored file; NotFoundFile when a closing day has just replaced it."""
     try:
-        return bytes(await request.app.state.store.read(digest))
+        return await services.store.read(digest)
     except NotFound as error:
         raise NotFoundFile from error
 

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 from fastapi.params import Query
 from pydantic import AwareDatetime
 
@@ -12,6 +12,7 @@ from millrace_core.names import Name, Project
 from millrace_monitoring.closing import queries
 from millrace_monitoring.feedback import export
 from millrace_monitoring.monitors import queries as monitors
+from millrace_monitoring.services import Current
 
 router = APIRouter(prefix="/v1/monitors", tags=["feedback"])
 PARQUET = "application/vnd.apache.parquet"
@@ -27,10 +28,10 @@ Instant = Annotated[
     responses={200: {"content": {PARQUET: {}}}},
 )
 async def feedback(
-    endpoint: Name, project: Project, request: Request, since: Instant = None, until: Instant = None
+    endpoint: Name, project: Project, services: Current, since: Instant = None, until: Instant = None
 ) -> Response:
     """The labelled rows of closed days as Parquet; the same days give the same bytes."""
-    async with request.app.state.readers() as session:
+    async with services.readers() as session:
         monitor = await monitors.get(session, project, endpoint)
         found = await queries.days(session, project, endpoint)
     kept = [
@@ -40,6 +41,6 @@ async def feedback(
         and (since is None or item.through > since)
         and (until is None or item.through <= until)
     ]
-    files = [await request.app.state.store.read(digest) for digest in kept]
+    files = [await services.store.read(digest) for digest in kept]
     data = await asyncio.to_thread(export.of_days, files, monitor.spec)
     return Response(data, media_type=PARQUET)

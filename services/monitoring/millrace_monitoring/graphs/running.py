@@ -1,4 +1,4 @@
-"""Model graphs and baselines by digest: fetched from the registry once, checked, kept, and run in batch."""
+"""Model graphs by digest: ready to run, and run in batch."""
 
 import asyncio
 import threading
@@ -7,34 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from millrace.client.transport import AsyncApi
-from millrace_core.errors import NotFound
-from millrace_core.storage import Store
+from millrace_monitoring.graphs.files import Files
 
 SESSIONS = 48
 """Graphs kept ready to run."""
 TYPES = {"tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(string)": object}
 MISSING = {"tensor(float)": np.nan, "tensor(int64)": np.iinfo(np.int64).min, "tensor(string)": ""}
-
-
-class Files:
-    """Files of model versions; *store* keeps what the registry once gave."""
-
-    def __init__(self, store: Store, registry: AsyncApi) -> None:
-        self._store, self._registry = store, registry
-
-    async def read(self, project: str, digest: str) -> bytes:
-        """A file of the project's, its bytes checked against *digest*.
-
-        Raises: ApiError, httpx.TransportError, Corrupt, BadInput.
-        """
-        try:
-            return await self._store.read(digest)
-        except NotFound:
-            path = f"/v1/artifacts/{digest}"
-            data = b"".join([part async for part in self._registry.stream(path, project=project)])
-            await self._store.put(data, expected=digest)
-            return data
 
 
 class Graphs:

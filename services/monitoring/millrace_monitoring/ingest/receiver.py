@@ -1,6 +1,7 @@
 """The OTLP receiver: the gateway's access log over gRPC, answered when it is durable."""
 
 import asyncio
+from dataclasses import dataclass
 
 import grpc
 from fastapi import FastAPI
@@ -19,6 +20,7 @@ from millrace_core.log import log
 from millrace_monitoring.ingest import queries, segments
 from millrace_monitoring.ingest.intake import REMEMBERED, Batch, Full, Intake
 from millrace_monitoring.ingest.segments import Segment
+from millrace_monitoring.services import Services, of
 
 PERMISSION = "monitoring.logs.write"
 MESSAGE_BYTES = 64 * 2**20
@@ -60,51 +62,61 @@ class Receiver(LogsServiceServicer):  # type: ignore[misc]
         return actor is not None and actor.may(PERMISSION)
 
 
+@dataclass(frozen=True)
+class Reception:
+    """The open receiver: what takes the rows in, its task, the server and its port."""
+
+    intake: Intake
+    task: asyncio.Task[None]
+    server: grpc.aio.Server
+    port: int
+
+
 async def start(app: FastAPI) -> None:
-    """Open the receiver; `app.state.otlp_port` is its port."""
-    settings = app.state.settings
-    intake = Intake(lambda batch: _write(app, batch), settings.flush_seconds, settings.queue_bytes)
-    await _remember(app, intake)
-    app.state.intake = intake
-    app.state.intake_task = asyncio.create_task(intake.run())
+    """Open the receiver; `app.state.reception.port` is its port."""
+    services = of(app)
+    settings = services.settings
+    intake = Intake(lambda batch: _write(services, batch), settings.flush_seconds, settings.queue_bytes)
+    await _remember(services, intake)
     server = grpc.aio.server(
         options=[("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.so_reuseport", 0)]
     )
-    add_LogsServiceServicer_to_server(Receiver(intake, app.state.tokens), server)
-    app.state.otlp_port = server.add_insecure_port(f"{settings.otlp_host}:{settings.otlp_port}")
+    add_LogsServiceServicer_to_server(Receiver(intake, services.tokens), server)
+    port = server.add_insecure_port(f"{settings.otlp_host}:{settings.otlp_port}")
+    app.state.reception = Reception(intake, asyncio.create_task(intake.run()), server, port)
     await server.start()
-    app.state.otlp = server
-    log.info("receiving the access log", port=app.state.otlp_port)
+    log.info("receiving the access log", port=port)
 
 
 async def stop(app: FastAPI) -> None:
     """Take no more, write what waits."""
-    await app.state.otlp.stop(grace=1.0)
-    app.state.intake_task.cancel()
-    await asyncio.gather(app.state.intake_task, return_exceptions=True)
-    await app.state.intake.flush()
+    reception: Reception = app.state.reception
+    await reception.server.stop(grace=1.0)
+    reception.task.cancel()
+    await asyncio.gather(reception.task, return_exceptions=True)
+    await reception.intake.flush()
 
 
 async def ready(app: FastAPI) -> str | None:
     """None while the intake runs."""
-    return "the intake has stopped" if app.state.intake_task.done() else None
+    return "the intake has stopped" if app.state.reception.task.done() else None
 
 
-async def _write(app: FastAPI, batch: Batch) -> None:
+async def _write(services: Services, batch: Batch) -> None:
     """Bytes first, then the rows that say they are there; the pass that closes days hears of it."""
     stored = []
     for segment in batch.segments:
         data = await asyncio.to_thread(segments.dump, segment.table)
-        stored.append(queries.Stored(segment, await app.state.store.put(data)))
+        stored.append(queries.Stored(segment, await services.store.put(data)))
     if stored or batch.tally.counts:
-        async with app.state.sessions.begin() as session:
+        async with services.sessions.begin() as session:
             await queries.add(session, stored, batch.tally)
-    await app.state.bells.wake()
+    await services.wakeups.wake()
 
 
-async def _remember(app: FastAPI, intake: Intake) -> None:
-    async with app.state.readers() as session:
+async def _remember(services: Services, intake: Intake) -> None:
+    async with services.readers() as session:
         found = await queries.newest(session, REMEMBERED)
     for row in found:
-        table = segments.load(await app.state.store.read(row.digest))
+        table = segments.load(await services.store.read(row.digest))
         intake.remember(Segment(row.project, row.endpoint, table))

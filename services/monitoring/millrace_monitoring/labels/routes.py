@@ -1,6 +1,6 @@
 """Labels over HTTP: idempotent, in any order, corrected by later ones."""
 
-from fastapi import APIRouter, BackgroundTasks, Request
+from fastapi import APIRouter, BackgroundTasks
 
 from millrace_core.auth import permit
 from millrace_core.database import Session
@@ -9,6 +9,7 @@ from millrace_core.names import Name, Project
 from millrace_monitoring.labels import queries, values
 from millrace_monitoring.labels.schemas import LabelsRead, LabelsWrite
 from millrace_monitoring.monitors import queries as monitors
+from millrace_monitoring.services import Current
 from millrace_monitoring.tables import Monitor
 
 router = APIRouter(prefix="/v1/monitors", tags=["labels"])
@@ -20,7 +21,7 @@ async def push(
     body: LabelsWrite,
     project: Project,
     session: Session,
-    request: Request,
+    services: Current,
     after_commit: BackgroundTasks,
 ) -> LabelsRead:
     """Store labels, and move the watermark when `complete_through` says how far they are complete."""
@@ -29,7 +30,7 @@ async def push(
     new, corrected = await queries.put(session, project, endpoint, given)
     monitor.labelled += new
     _move(monitor, body)
-    after_commit.add_task(request.app.state.bells.wake)
+    after_commit.add_task(services.wakeups.wake)
     return LabelsRead(
         new=new, corrected=corrected, unchanged=len(given) - new - corrected, labelled=monitor.labelled
     )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import APIRouter, BackgroundTasks, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Response
 
 from millrace_core.auth import permit
 from millrace_core.database import Session
@@ -12,6 +12,7 @@ from millrace_monitoring.ingest import queries as ingest
 from millrace_monitoring.monitors import queries
 from millrace_monitoring.monitors.schemas import Counts, MonitorRead, MonitorWrite
 from millrace_monitoring.monitors.watermark import watermark
+from millrace_monitoring.services import Current
 from millrace_monitoring.tables import Count, Monitor
 
 router = APIRouter(prefix="/v1/monitors", tags=["monitors"])
@@ -23,7 +24,7 @@ async def declare(
     body: MonitorWrite,
     project: Project,
     session: Session,
-    request: Request,
+    services: Current,
     after_commit: BackgroundTasks,
 ) -> MonitorRead:
     """Watch an endpoint, or change how; a new champion counts from the next day that closes."""
@@ -32,7 +33,7 @@ async def declare(
     archived = [item.model_dump(mode="json", by_alias=True) for item in body.archived]
     effective_from = body.champion.effective_from
     monitor = await queries.put(session, project, endpoint, spec, champion, archived, effective_from)
-    after_commit.add_task(request.app.state.bells.wake)
+    after_commit.add_task(services.wakeups.wake)
     return _read(monitor, await ingest.counts(session, project, endpoint))
 
 
@@ -63,13 +64,13 @@ async def one(endpoint: Name, project: Project, session: Session) -> MonitorRead
     dependencies=[permit("monitoring.monitors.write")],
 )
 async def remove(
-    endpoint: Name, project: Project, session: Session, request: Request, after_commit: BackgroundTasks
+    endpoint: Name, project: Project, session: Session, services: Current, after_commit: BackgroundTasks
 ) -> None:
     """Watch no longer, and forget the rows, days and alarms; the registry keeps the decisions."""
     digests = await queries.remove(session, project, endpoint)
     kept = await ingest.referred(session, digests)
     for digest in set(digests) - kept:
-        after_commit.add_task(request.app.state.store.delete, digest)
+        after_commit.add_task(services.store.delete, digest)
 
 
 def _read(monitor: Monitor, counted: list[Count]) -> MonitorRead:

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from millrace_core.auth import permit
@@ -13,6 +13,7 @@ from millrace_monitoring.closing import queries
 from millrace_monitoring.closing.routes import Since, Until
 from millrace_monitoring.monitors import queries as monitors
 from millrace_monitoring.reports.page import page
+from millrace_monitoring.services import Current
 
 router = APIRouter(prefix="/v1/monitors", tags=["reports"])
 ALARMS = 200
@@ -22,10 +23,10 @@ ALARMS = 200
     "/{endpoint}/report", dependencies=[permit("monitoring.reports.read")], response_class=HTMLResponse
 )
 async def report(
-    endpoint: Name, project: Project, request: Request, since: Since = None, until: Until = None
+    endpoint: Name, project: Project, services: Current, since: Since = None, until: Until = None
 ) -> HTMLResponse:
     """One self-contained HTML page about the endpoint."""
-    async with request.app.state.readers() as session:
+    async with services.readers() as session:
         monitor = await monitors.get(session, project, endpoint)
         closed = await queries.days(session, project, endpoint, since, until)
         found = await alarms.page(session, project, endpoint, None, None, ALARMS)

@@ -5,8 +5,6 @@ Age is event time for rows and labels; what was found on a day (its profile, los
 
 from datetime import timedelta
 
-from fastapi import FastAPI
-
 from millrace_core.database import utcnow
 from millrace_core.log import log
 from millrace_core.reconcile import run_forever
@@ -14,40 +12,41 @@ from millrace_monitoring.ingest import queries as ingest
 from millrace_monitoring.labels import queries as labels
 from millrace_monitoring.monitors import queries as monitors
 from millrace_monitoring.retention import queries
+from millrace_monitoring.services import Services
 from millrace_monitoring.tables import Monitor
 
 MESSAGE_DAYS = 30
 
 
-async def retain_forever(app: FastAPI) -> None:
+async def retain_forever(services: Services) -> None:
     """Background task."""
-    await run_forever("retention", lambda: apply(app), every=app.state.settings.retention_seconds)
+    await run_forever("retention", lambda: apply(services), every=services.settings.retention_seconds)
 
 
-async def apply(app: FastAPI) -> int:
+async def apply(services: Services) -> int:
     """Delete what may go; returns how many files went."""
-    async with app.state.readers() as session:
+    async with services.readers() as session:
         found = await monitors.every(session)
     digests: set[str] = set()
     for monitor in found:
-        digests |= await _expire(app, monitor)
-    async with app.state.sessions.begin() as session:
+        digests |= await _expire(services, monitor)
+    async with services.sessions.begin() as session:
         await queries.expire_messages(session, utcnow() - timedelta(days=MESSAGE_DAYS))
         unneeded = digests - await ingest.referred(session, sorted(digests))
     for digest in sorted(unneeded):
-        await app.state.store.delete(digest)
+        await services.store.delete(digest)
     if unneeded:
         log.info("old rows deleted", files=len(unneeded))
     return len(unneeded)
 
 
-async def _expire(app: FastAPI, monitor: Monitor) -> set[str]:
+async def _expire(services: Services, monitor: Monitor) -> set[str]:
     """Rows and labels of one monitor that are older than its policy keeps."""
     if monitor.closed_through is None:
         return set()
     days = monitor.spec["policy"]["retention"]["logs_days"]
     before = monitor.closed_through - timedelta(days=days)
-    async with app.state.sessions.begin() as session:
+    async with services.sessions.begin() as session:
         newest = await queries.newest_lineup(session, monitor)
         await queries.expire_lineups(session, monitor, newest)
         await labels.remove_before(session, monitor.project, monitor.endpoint, before)

@@ -1,34 +1,34 @@
 """One pass over the messages that are due: check the address, post once, follow nothing, note the outcome."""
 
 import httpx
-from fastapi import FastAPI
 
 from millrace_core.database import utcnow
 from millrace_core.reconcile import run_forever
+from millrace_monitoring.services import Services
 from millrace_monitoring.tables import Delivery, Webhook
 from millrace_monitoring.webhooks import addresses, queries
 
 SECONDS = 5.0
 
 
-async def deliver_forever(app: FastAPI) -> None:
+async def deliver_forever(services: Services) -> None:
     """Background task."""
-    await run_forever("webhooks", lambda: deliver(app), every=app.state.settings.webhook_seconds)
+    await run_forever("webhooks", lambda: deliver(services), every=services.settings.webhook_seconds)
 
 
-async def deliver(app: FastAPI) -> None:
+async def deliver(services: Services) -> None:
     """Try every message that is due, once."""
-    async with app.state.readers() as session:
+    async with services.readers() as session:
         due = await queries.due(session, utcnow())
     for delivery, hook in due:
-        error = await _post(app, delivery, hook)
-        async with app.state.sessions.begin() as session:
+        error = await _post(services, delivery, hook)
+        async with services.sessions.begin() as session:
             await queries.tried(session, delivery, error)
 
 
-async def _post(app: FastAPI, delivery: Delivery, hook: Webhook) -> str | None:
+async def _post(services: Services, delivery: Delivery, hook: Webhook) -> str | None:
     """None when it arrived, else what went wrong."""
-    settings = app.state.settings
+    settings = services.settings
     try:
         target = await addresses.resolve(
             addresses.parse(hook.url, settings.webhook_hosts), settings.webhook_private

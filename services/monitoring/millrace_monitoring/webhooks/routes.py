@@ -1,11 +1,12 @@
 """Webhooks over HTTP."""
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 
 from millrace_core.auth import permit
 from millrace_core.database import Session
 from millrace_core.errors import BadInput, FieldError
 from millrace_core.names import Name, Project
+from millrace_monitoring.services import Current
 from millrace_monitoring.tables import Webhook
 from millrace_monitoring.webhooks import addresses, queries
 from millrace_monitoring.webhooks.schemas import WebhookRead, WebhookWrite
@@ -15,11 +16,11 @@ router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 
 @router.put("/{name}", dependencies=[permit("monitoring.webhooks.write")], response_model=WebhookRead)
 async def put(
-    name: Name, body: WebhookWrite, project: Project, session: Session, request: Request
+    name: Name, body: WebhookWrite, project: Project, session: Session, services: Current
 ) -> Webhook:
     """Post alarms to a URL; its host must be on the operator's list."""
     try:
-        addresses.parse(body.url, request.app.state.settings.webhook_hosts)
+        addresses.parse(body.url, services.settings.webhook_hosts)
     except addresses.Refused as error:
         wrong = FieldError("url", str(error), "ask the operator to allow the host")
         raise BadInput(f"The URL {error}.", [wrong]) from error
