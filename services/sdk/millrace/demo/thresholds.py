@@ -1,43 +1,78 @@
-"""The demo's promises: each a value, a bound, and whether it is met."""
+"""What the demo promises, and what it only compares: decisions, requests and predictions bind, the machine does not."""
 
+from dataclasses import dataclass
 from typing import Any
 
 MINUTES, GIB = 60.0, 2**30
 
 
-def judge(summary: dict[str, Any], whole_year: bool) -> list[dict[str, Any]]:
-    """All promises with what was measured.
+@dataclass(frozen=True)
+class Bound:
+    """A measured *value* against its *bound*; *missed*: the word for too much; *binding*: whether it fails the demo."""
+
+    name: str
+    value: float
+    bound: float
+    form: str
+    missed: str = "MISSED"
+    binding: bool = True
+
+    @property
+    def met(self) -> bool:
+        """Whether the value is no larger than the bound."""
+        return bool(self.value <= self.bound)
+
+    def document(self) -> dict[str, str | float | bool]:
+        """As the summary and the page show it."""
+        return {
+            "name": self.name,
+            "value": self.value,
+            "bound": self.bound,
+            "met": self.met,
+            "binding": self.binding,
+            "word": "met" if self.met else self.missed,
+            "shown": self.form.format(self.value),
+            "bound_shown": "≤ " + self.form.format(self.bound),
+        }
+
+
+def judge(summary: dict[str, Any], whole_year: bool) -> list[dict[str, str | float | bool]]:
+    """All bounds with what was measured.
 
     Args:
         summary: the demo's summary without its thresholds.
         whole_year: False for a shortened demo, which has no yearly bounds on quality and number of runs.
     """
-    rmse, requests, predictions = summary["rmse"], summary["requests"], summary["predictions"]
+    bounds = (_of_a_year(summary) if whole_year else []) + _of_traffic(summary) + _of_the_machine(summary)
+    return [bound.document() for bound in bounds]
+
+
+def _of_a_year(summary: dict[str, Any]) -> list[Bound]:
+    rmse = summary["rmse"]
     loop, static, best = (rmse[name]["overall"] for name in ("loop", "static", "hindsight"))
-    total = summary["wall_seconds"] + summary["install_seconds"]
-    checks: list[tuple[str, Any, float, str]] = [
-        ("failed requests", requests["failed"], 0, "{:.0f}"),
-        ("lost predictions", predictions["lost"], 0, "{:.0f}"),
-        ("peak memory of all processes, GiB", summary["peak_rss_bytes"] / GIB, 6, "{:.2f}"),
-        ("wall time, minutes", summary["wall_seconds"] / MINUTES, 8, "{:.1f}"),
-        ("wall time with the installation, minutes", total / MINUTES, 12, "{:.1f}"),
-    ]
-    if whole_year:
-        checks = [
-            ("RMSE of the loop, minutes", loop, 12.0, "{:.2f}"),
-            ("RMSE against never retrained", loop / static, 0.85, "{:.3f}"),
-            ("RMSE against the best in hindsight", loop / best, 1.15, "{:.3f}"),
-            ("loop runs", summary["loop_runs"], 12, "{:.0f}"),
-            *checks,
-        ]
     return [
-        {
-            "name": name,
-            "value": value,
-            "bound": bound,
-            "met": value <= bound,
-            "shown": form.format(value),
-            "bound_shown": "≤ " + form.format(bound),
-        }
-        for name, value, bound, form in checks
+        Bound("RMSE of the loop, minutes", loop, 12.0, "{:.2f}"),
+        Bound("RMSE against never retrained", loop / static, 0.85, "{:.3f}"),
+        Bound("RMSE against the best in hindsight", loop / best, 1.15, "{:.3f}"),
+        Bound("loop runs", summary["loop_runs"], 12, "{:.0f}"),
+    ]
+
+
+def _of_traffic(summary: dict[str, Any]) -> list[Bound]:
+    return [
+        Bound("failed requests", summary["requests"]["failed"], 0, "{:.0f}"),
+        Bound("lost predictions", summary["predictions"]["lost"], 0, "{:.0f}"),
+    ]
+
+
+def _of_the_machine(summary: dict[str, Any]) -> list[Bound]:
+    """Memory and time, compared with a quiet machine of two cores; another machine is no fault of the platform."""
+    wall, install = summary["wall_seconds"], summary["install_seconds"]
+    memory, slow = summary["peak_rss_bytes"] / GIB, "slower"
+    return [
+        Bound("peak memory of all processes, GiB", memory, 6, "{:.2f}", "more", binding=False),
+        Bound("wall time, minutes", wall / MINUTES, 8, "{:.1f}", slow, binding=False),
+        Bound(
+            "wall time with the installation, minutes", (wall + install) / MINUTES, 12, "{:.1f}", slow, False
+        ),
     ]
