@@ -10,10 +10,11 @@ from typing import Any
 
 import yaml
 
-from millrace import parts
-from millrace.contract import ColumnContract, DataContract
-from millrace.loop import AbsoluteGate, LoopName, Rollout, Spec
-from millrace.status import LoopStatus
+from millrace_contracts import durations, parts
+from millrace_contracts.data import ColumnContract, DataContract
+from millrace_contracts.loop import AbsoluteGate, Rollout, Spec
+from millrace_contracts.names import LoopName
+from millrace_contracts.status import LoopStatus
 
 Json = dict[str, Any]
 GROUP, PLURAL, KIND, VERSION = "millrace.dev", "modelloops", "ModelLoop", "v1alpha1"
@@ -27,7 +28,7 @@ SECONDS = (
     "{'s': 1, 'm': 60, 'h': 3600, 'd': 86400, 'w': 604800}[self.substring(self.size() - 1)]"
 )
 DAYS = f"(self.matches('{WRITTEN}') && {SECONDS} >= 86400 && ({SECONDS}) % 86400 == 0)"
-HEADER = "# Made by `make crds` from services/sdk/millrace/loop.py; change it there.\n"
+HEADER = "# Made by `make crds` from services/contracts/millrace_contracts/loop.py; change it there.\n"
 
 
 def _rule(rule: str, message: str, expression: str | None = None) -> Json:
@@ -178,8 +179,31 @@ def _keyed(node: Json, name: str) -> Json:
 
 
 def _rules(node: Json) -> Json:
-    rules = FORMATS.get(node.get("format", ""), []) + RULES.get(node.get("model", ""), [])
+    rules = FORMATS.get(node.get("format", ""), []) + _bounds(node) + RULES.get(node.get("model", ""), [])
     return {"x-kubernetes-validations": rules} if rules else {}
+
+
+def _bounds(node: Json) -> list[Json]:
+    """The longest and the shortest that a duration may be; what is no duration breaks its format's rule alone."""
+    written = f"!self.matches('{WRITTEN}')"
+    made = []
+    if parts.MOST in node:
+        seconds, words = (
+            _seconds(node[parts.MOST]),
+            f"is longer than {node[parts.MOST]}, the most there can be",
+        )
+        made.append(_rule(f"{written} || {SECONDS} <= {seconds}", words, f'"\'" + self + "\' {words}"'))
+    if parts.LEAST in node:
+        seconds, words = (
+            _seconds(node[parts.LEAST]),
+            f"is shorter than {node[parts.LEAST]}, the least there can be",
+        )
+        made.append(_rule(f"{written} || {SECONDS} >= {seconds}", words, f'"\'" + self + "\' {words}"'))
+    return made
+
+
+def _seconds(text: str) -> int:
+    return int(durations.parse(text).total_seconds())
 
 
 def _schema(model: Any) -> Json:

@@ -1,23 +1,3 @@
-"""Durations as people write them in a loop: `30s`, `45m`, `12h`, `14d`, `2w`."""
+"""Stands in `millrace_contracts.durations`."""
 
-import re
-from datetime import timedelta
-
-FORM = re.compile(r"([0-9]{1,6})(s|m|h|d|w)")
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-
-
-def parse(text: str) -> timedelta:
-    """The duration. Raises: ValueError that says how one is written."""
-    match = FORM.fullmatch(text)
-    if match is None:
-        raise ValueError(f"{text!r} is not a duration; write it like 30m, 12h or 14d")
-    return timedelta(seconds=int(match[1]) * SECONDS[match[2]])
-
-
-def whole_days(text: str) -> int:
-    """The duration in whole days, at least 1. Raises: ValueError if it is not a number of days."""
-    seconds = parse(text).total_seconds()
-    if seconds % 86_400 or seconds < 86_400:
-        raise ValueError(f"{text!r} is not a whole number of days; write it like 28d")
-    return int(seconds // 86_400)
+from millrace_contracts.durations import *  # noqa: F403

@@ -1,0 +1,47 @@
+"""Alarms, and the webhooks that are told of them."""
+
+from datetime import date
+from typing import Literal
+
+from pydantic import Field
+
+from millrace_contracts.bodies import Document, Read
+from millrace_contracts.parts import Strictly
+
+AlarmKind = Literal["performance", "drift", "quality"]
+AlarmState = Literal["open", "acknowledged", "closed"]
+WebhookEvent = Literal["alarm.opened", "alarm.closed", "switch-back"]
+
+
+class AlarmRead(Read):
+    """A finding that calls for action."""
+
+    id: str
+    endpoint: str
+    kind: AlarmKind
+    cause: str = Field(description="What exactly, like 'quality:nulls:origin'; at most one is open for each.")
+    state: AlarmState
+    opened_day: date = Field(description="The day, in the loop's time zone, whose closing opened it.")
+    last_day: date = Field(description="The last day on which it was found.")
+    closed_day: date | None
+    count: int = Field(description="On how many days it was found.")
+    reason: str
+    evidence: Document
+    acknowledged_by: str | None
+
+
+class WebhookWrite(Strictly):
+    """Where to post, and what."""
+
+    url: str = Field(
+        min_length=1, max_length=2000, description="http(s)://…; its host must be allowed by the operator."
+    )
+    events: list[WebhookEvent] = Field(default=["alarm.opened", "switch-back"], min_length=1, max_length=3)
+
+
+class WebhookRead(Read):
+    """A webhook."""
+
+    name: str
+    url: str
+    events: list[WebhookEvent]

@@ -1,0 +1,108 @@
+"""Datasets, their immutable versions, and deliveries that were refused."""
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from millrace_contracts.bodies import Body, Document, Read
+from millrace_contracts.data import ColumnType
+from millrace_contracts.names import Digest
+
+
+class DatasetWrite(Body):
+    """A dataset as asked for."""
+
+    description: str = Field(default="", max_length=2000)
+
+
+class DatasetRead(Read):
+    """A dataset."""
+
+    name: str
+    description: str
+    latest: int = Field(description="Number of the newest version; 0 before the first.")
+    created_at: datetime
+
+
+class DataFile(BaseModel):
+    """One Parquet file of a version."""
+
+    model_config = ConfigDict(extra="forbid")
+    digest: Digest = Field(description="Digest of a stored Parquet file.")
+    rows: int = Field(ge=0)
+    size: int = Field(ge=0, description="Bytes.")
+
+
+class SchemaColumn(BaseModel):
+    """One column of a version's schema."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: str = Field(min_length=1, max_length=200)
+    type: ColumnType
+    nullable: bool = True
+
+
+class RowsOrigin(BaseModel):
+    """Where the new rows came from; its digest makes an ingest idempotent."""
+
+    model_config = ConfigDict(extra="forbid")
+    kind: Literal["file", "rows", "feedback"]
+    name: str = Field(default="", max_length=500)
+    digest: Digest
+    since: AwareDatetime | None = None
+    until: AwareDatetime | None = None
+
+
+class DatasetVersionWrite(Body):
+    """A version to be added."""
+
+    parent: int | None = Field(
+        default=None, ge=1, le=2**31 - 1, description="The version it extends; null: the first."
+    )
+    files: list[DataFile] = Field(
+        min_length=1, max_length=10_000, description="All files, the parent's included."
+    )
+    data_schema: list[SchemaColumn] = Field(alias="schema", min_length=1, max_length=5000)
+    profile: Document = Field(default_factory=dict)
+    contract: Document | None = None
+    source: RowsOrigin
+    rows: int = Field(ge=0, le=2**62)
+    first_event: AwareDatetime | None = None
+    last_event: AwareDatetime | None = None
+
+
+class DatasetVersionRead(Read):
+    """An immutable snapshot of named data."""
+
+    dataset: str
+    number: int = Field(description="1 for the first; never reused.")
+    parent: int | None
+    digest: str = Field(description="Of files and schema together.")
+    files: list[DataFile]
+    data_schema: list[SchemaColumn] = Field(serialization_alias="schema", validation_alias="schema")
+    profile: Document
+    contract: Document | None
+    source: RowsOrigin
+    rows: int
+    first_event: datetime | None
+    last_event: datetime | None
+    created_at: datetime
+
+
+class QuarantineWrite(Body):
+    """A refused delivery to be kept."""
+
+    artifact: Digest
+    source: Document = Field(default_factory=dict)
+    report: Document
+
+
+class QuarantineRead(Read):
+    """A refused delivery, kept with the report that says why."""
+
+    id: int
+    artifact: str
+    source: Document
+    report: Document
+    created_at: datetime

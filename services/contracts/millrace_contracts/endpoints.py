@@ -1,0 +1,110 @@
+"""Endpoints: a stable inference URL each, the revisions behind it, and the gateway that divides its traffic."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+
+from millrace_contracts.bodies import Read
+from millrace_contracts.names import Digest, LoopRunNumber, Mode, Name, VersionNumber
+from millrace_contracts.parts import Strictly, Zone
+from millrace_contracts.rollouts import Cause, Key, RolloutRead
+from millrace_contracts.waiting import Waiting
+
+Reason = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")]
+
+
+class RevisionState(StrEnum):
+    """Where a revision stands."""
+
+    LOADING = "loading"
+    READY = "ready"
+    FAILED = "failed"
+    RETIRED = "retired"
+
+
+class EndpointWrite(Strictly):
+    """What an endpoint should be."""
+
+    model: Name = Field(description="The model whose versions it serves; it cannot be changed.")
+    mode: Mode = Field(default="live", description="`backtest`: no traffic, only the states of its rollouts.")
+    timezone: Zone = Field(default="UTC", description="IANA name; it cuts the days.")
+
+
+class RevisionRead(Read):
+    """One loaded model version."""
+
+    number: int
+    name: str = Field(description="Name on the wire: `<endpoint>--r<number>`; never reused.")
+    version: int = Field(description="The model version.")
+    digest: Digest = Field(description="Digest of the ONNX graph.")
+    state: RevisionState
+    reason: str = Field(description="Why it failed; empty otherwise.")
+    waiting: Waiting | None = Field(description="What its pods wait for, if they do not answer.")
+    weight: int = Field(description="Its share of the traffic, of 10,000.")
+
+
+class EndpointRead(Read):
+    """An endpoint, its revisions, and the rollout in flight or the last one."""
+
+    project: str
+    name: str
+    model: str
+    mode: str
+    timezone: str
+    url: str | None = Field(description="Open Inference Protocol URL at the gateway; null for a backtest.")
+    revisions: list[RevisionRead]
+    stable: int | None = Field(description="Number of the revision that is champion.")
+    stable_version: int | None = Field(description="Model version of that revision.")
+    event_time: datetime | None = Field(description="Event time to which it was last advanced.")
+    rollout: RolloutRead | None
+
+
+class Advance(Strictly):
+    """Bring the endpoint to an event time."""
+
+    event_time: AwareDatetime
+
+
+class EndpointRollback(Strictly):
+    """Send all traffic to a revision that is loaded."""
+
+    version: VersionNumber | None = Field(
+        default=None, description="Model version to go back to; null: the one before."
+    )
+    reason: Reason
+    event_time: AwareDatetime | None = None
+    cause: Cause | None = None
+    loop: Name | Literal[""] = ""
+    run: LoopRunNumber | None = None
+    key: Key
+
+
+class Retain(Strictly):
+    """Which model versions stay loaded besides those that serve."""
+
+    versions: list[VersionNumber] = Field(max_length=1000)
+
+
+class GatewayRead(BaseModel):
+    """The gateway; counts are totals over all its lives, written and dropped are prediction log records."""
+
+    inference_url: str
+    gateways: int = Field(description="Gateways that take requests now.")
+    requests: int = Field(description="Requests answered to clients, errors included.")
+    failed: int = Field(description="Of these, answered with 5xx.")
+    logs_written: int
+    logs_dropped: int
+    mirrored: int = Field(description="Copies that reached a candidate.")
+    mirrors_shed: int = Field(description="Copies left out because too many were under way.")
+    shadow_logs_written: int
+    shadow_logs_dropped: int
+    log_errors: int = Field(description="Requests whose bodies could not be logged.")
+    refused_configurations: int
+    triton_restarts: int
+    envoy_restarts: int
+    accepted: bool = Field(description="Whether the gateway runs exactly what serving published.")
+    problem: str | None = Field(
+        description="What is wrong with gateways or revisions now; null if nothing is."
+    )

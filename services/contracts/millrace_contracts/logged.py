@@ -1,0 +1,46 @@
+"""Rows that were predicted elsewhere, or are to be scored when their day closes."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, Field, field_validator
+
+from millrace_contracts.names import RequestId, RevisionName
+from millrace_contracts.parts import Strictly
+
+FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+FeatureValue = bool | int | float | Annotated[str, Field(max_length=10_000)] | None
+
+
+class LoggedRow(Strictly):
+    """One row that was predicted, or is to be scored when its day closes."""
+
+    request_id: RequestId
+    index: int = Field(default=0, ge=0, le=2**31 - 1)
+    event_time: AwareDatetime
+    features: dict[str, FeatureValue] = Field(
+        description="By data column or tensor name; null or left out: missing."
+    )
+    prediction: float | None = Field(
+        default=None, description="Null: scored in batch with the champion's graph."
+    )
+    revision: RevisionName | None = None
+
+    @field_validator("event_time")
+    @classmethod
+    def _in_range(cls, moment: datetime) -> datetime:
+        if not FIRST <= moment < LAST:
+            raise ValueError("is not in 1970 to 2199")
+        return moment
+
+
+class LoggedRows(Strictly):
+    """Many of them."""
+
+    rows: list[LoggedRow] = Field(max_length=100_000)
+
+
+class LoggedRowsRead(BaseModel):
+    """What is durable now; repeats are noticed and not stored again."""
+
+    rows: int

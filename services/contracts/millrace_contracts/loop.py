@@ -1,0 +1,285 @@
+"""The ModelLoop: what a user declares and Millrace keeps true; one schema for YAML, REST and Kubernetes.
+
+Names are camelCase in YAML. Unknown fields are refused: nothing that is written here is silently ignored.
+"""
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, StringConstraints, ValidationError, model_validator
+
+from millrace_contracts import durations
+from millrace_contracts.data import DataContract
+from millrace_contracts.names import LoopName, Name, TaskName
+from millrace_contracts.parts import (
+    DAYS,
+    Bool,
+    Column,
+    Days,
+    Duration,
+    Float,
+    Int,
+    Lasting,
+    Part,
+    Window,
+    Written,
+    Zone,
+)
+from millrace_contracts.placement import Placement
+
+LabelDelay = Annotated[Written, Lasting(most="366d")]
+HoldoutDays = Annotated[Written, Lasting(DAYS, most="3650d")]
+DriftWindow = Annotated[Written, Lasting(DAYS, most="60d")]
+StepDuration = Annotated[Written, Lasting(most="11574d")]
+"""A billion seconds and a little less: the longest step that a rollout can have."""
+MEMORY = r"^((6[4-9]|[7-9][0-9]|[1-9][0-9]{2,5})Mi|[1-9][0-9]{0,3}Gi)$"
+Memory = Annotated[str, StringConstraints(pattern=MEMORY)]
+WallTime = Annotated[Written, Lasting(most="30d", least="1s")]
+
+
+class Metadata(Part):
+    name: LoopName = Field(description="Name of the loop, its model and its endpoint.")
+    project: Name = Field(default="default", description="The project (tenant) it belongs to.")
+    namespace: Name | None = Field(default=None, description="What Kubernetes calls the project.")
+    labels: dict[str, str] | None = Field(default=None, max_length=100)
+    annotations: dict[str, str] | None = Field(default=None, max_length=100)
+
+    @model_validator(mode="after")
+    def _one_project(self) -> "Metadata":
+        if self.namespace is not None and "project" not in self.model_fields_set:
+            self.project = self.namespace
+        if self.namespace not in (None, self.project):
+            raise ValueError(
+                f"namespace is {self.namespace!r}, project is {self.project!r}; write one of them"
+            )
+        return self
+
+
+class Source(Part):
+    path: str = Field(
+        description="A CSV, Parquet or JSON lines file, relative to this document; the CLI uploads it."
+    )
+
+
+class Data(Part):
+    dataset: Name = Field(description="Name of the dataset; made when it is new.")
+    source: Source | None = Field(
+        default=None, description="A first delivery, pushed when the loop is applied."
+    )
+    event_time: Column | None = Field(
+        default=None, description="Column with the time at which a row happened."
+    )
+    timezone: Zone = Field(default="UTC", description="Time zone in which days begin and end.")
+    label_delay: LabelDelay = Field(default="0s", description="Event time after which a label is expected.")
+    exclude: list[Column] = Field(default=[], max_length=5000, description="Columns that no model may use.")
+    feedback: Bool = Field(
+        default=True, description="Whether labelled production rows join the training data."
+    )
+    contract: DataContract | None = Field(
+        default=None, description="What data must fulfil; inferred when left out."
+    )
+
+
+class Search(Part):
+    trials: Int = Field(default=12, ge=1, le=10_000, description="Models tried in a full search.")
+
+
+class Limits(Part):
+    memory: Memory = Field(
+        default="3Gi", description="Memory of one job, all its processes together; 64Mi at least."
+    )
+    wall: WallTime = Field(default="30m", description="Time one attempt of a job may take: a safety stop.")
+
+    def megabytes(self) -> int:
+        """Memory in MiB."""
+        return int(self.memory[:-2]) * (1024 if self.memory.endswith("Gi") else 1)
+
+
+class Training(Part):
+    search: Search = Search()
+    windows: list[Window] = Field(
+        default=["all"],
+        min_length=1,
+        max_length=8,
+        description="Spans of training data to try: all, or like 60d.",
+    )
+    holdout: HoldoutDays = Field(
+        default="28d", description="Last days, kept out of training, on which a model is judged."
+    )
+    folds: Int = Field(
+        default=5, ge=2, le=20, description="Cross-validation folds where data has no time or is small."
+    )
+    seed: Int = Field(default=7, ge=0, lt=2**31, description="Seed of everything random.")
+    executor: Literal["pool", "inline", "ray"] = Field(default="pool", description="Where trials run.")
+    limits: Limits = Limits()
+
+
+class ChampionGate(Part):
+    margin: Float = Field(default=0.02, ge=0, le=10, description="Loss the candidate may lose, as a share.")
+    minimum_days: Int = Field(
+        default=14, ge=2, le=3650, description="Days (blocks) below which nothing is decided."
+    )
+
+
+class AbsoluteGate(Part):
+    metric: Literal["rmse", "mae", "log_loss", "auc", "accuracy", "brier", "macro_f1"]
+    at_most: Float | None = None
+    at_least: Float | None = None
+
+    @model_validator(mode="after")
+    def _one_bound(self) -> "AbsoluteGate":
+        if (self.at_most is None) == (self.at_least is None):
+            raise ValueError(f"the gate on {self.metric} needs either atMost or atLeast")
+        return self
+
+
+class SliceGate(Part):
+    columns: list[Column] = Field(default=[], max_length=20)
+    tolerance: Float = Field(default=0.05, ge=0, le=10, description="Loss a slice may lose, as a share.")
+    minimum_rows: Int = Field(default=500, ge=10)
+
+
+class Gates(Part):
+    champion: ChampionGate = ChampionGate()
+    absolute: list[AbsoluteGate] = Field(default=[], max_length=20)
+    slices: SliceGate = SliceGate()
+
+
+class Step(Part):
+    percent: Float = Field(gt=0, le=100)
+    for_: StepDuration = Field(default="1d", alias="for", description="How long, in event time.")
+
+    def seconds(self) -> float:
+        return durations.parse(self.for_).total_seconds()
+
+
+class Rollout(Part):
+    mirror: Step | None = Field(
+        default=None, description="Requests copied to the candidate; nobody sees its answers."
+    )
+    canary: list[Step] = Field(default=[], max_length=20, description="Growing shares of real traffic.")
+
+    @model_validator(mode="after")
+    def _growing(self) -> "Rollout":
+        shares = [step.percent for step in self.canary]
+        if shares != sorted(set(shares)):
+            raise ValueError("the canary's percentages must grow from step to step")
+        return self
+
+    def plan(self) -> dict[str, Any]:
+        """As serving takes it."""
+        mirror = (
+            None
+            if self.mirror is None
+            else {"percent": self.mirror.percent, "seconds": self.mirror.seconds()}
+        )
+        canary = [{"percent": step.percent, "seconds": step.seconds()} for step in self.canary]
+        return {"mirror": mirror, "canary": canary}
+
+
+class Performance(Part):
+    false_alarms_per_year: Float = Field(default=0.01, gt=0, le=1)
+
+
+class Drift(Part):
+    psi: Float = Field(default=0.1, gt=0, le=10, description="Least population stability index of an alarm.")
+    window: DriftWindow = Field(default="14d", description="Days compared with the training data.")
+
+
+class Retention(Part):
+    logs: Days = Field(default="90d", description="Prediction rows kept, in event time.")
+    archived: Int = Field(default=5, ge=0, le=20, description="Archived versions kept loaded and scored.")
+
+
+class Monitoring(Part):
+    performance: Performance = Performance()
+    drift: Drift = Drift()
+    retention: Retention = Retention()
+    slices: list[Column] = Field(default=[], max_length=20)
+
+
+class NewData(Part):
+    rows: Int = Field(default=1000, ge=1, description="New rows in the dataset that open a run.")
+
+
+class Triggers(Part):
+    schedule: Days | None = Field(default=None, description="A run every so many event days.")
+    alarms: list[Literal["performance", "drift", "quality"]] = Field(
+        default=["performance"],
+        description="Alarms that open a run. Drift alone says little while labels arrive.",
+    )
+    new_data: NewData | None = Field(default=None, description="Pushed rows that open a run.")
+
+
+class SwitchBack(Part):
+    enabled: Bool = True
+    candidates: Int = Field(default=5, ge=0, le=20, description="Archived versions that may come back.")
+    margin: Float = Field(
+        default=0.02, ge=0, le=1, description="Least gain, as a share of the champion's loss."
+    )
+    minimum_days: Int = Field(default=7, ge=1, le=365)
+    rest: Duration = Field(default="14d", description="Event time without retraining after a switch.")
+
+
+class Spec(Part):
+    task: TaskName = Field(description="What kind of answer the model gives.")
+    target: Column = Field(description="The column to predict.")
+    data: Data
+    training: Training = Training()
+    gates: Gates = Gates()
+    rollout: Rollout = Rollout()
+    monitoring: Monitoring = Monitoring()
+    triggers: Triggers = Triggers()
+    cooldown: Duration = Field(
+        default="14d", description="Event time between the openings of two triggered runs."
+    )
+    switch_back: SwitchBack = SwitchBack()
+    placement: Placement | None = Field(
+        default=None, description="Where in a cluster its pods run; a laptop says that it cannot honour it."
+    )
+    suspend: Bool = Field(
+        default=False, description="Open no more runs and do not go back by itself; what serves goes on."
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Spec":
+        if self.data.event_time == self.target:
+            raise ValueError("the target cannot be the event time")
+        if self.target in self.data.exclude:
+            raise ValueError("the target cannot be excluded")
+        if self.data.event_time is None and any(window != "all" for window in self.training.windows):
+            raise ValueError("windows in days need data.eventTime")
+        contract = self.data.contract
+        if contract is not None and self.target not in [column.name for column in contract.columns]:
+            raise ValueError(f"the contract has no column {self.target!r}, which is the target")
+        return self
+
+    def holdout_days(self) -> int | None:
+        """Days kept out of training; None for data without event time."""
+        return durations.whole_days(self.training.holdout) if self.data.event_time else None
+
+    def cooldown_time(self) -> timedelta:
+        """The least of the declared cool-down and what labels need to arrive."""
+        return max(durations.parse(self.cooldown), durations.parse(self.data.label_delay))
+
+
+class ModelLoop(Part):
+    """A whole document."""
+
+    api_version: Literal["millrace.dev/v1alpha1"]
+    kind: Literal["ModelLoop"]
+    metadata: Metadata
+    spec: Spec
+
+    def document(self) -> dict[str, Any]:
+        """As YAML and REST show it; a loop that is not suspended does not say so."""
+        found = self.model_dump(mode="json", by_alias=True, exclude_none=True)
+        if not self.spec.suspend:
+            del found["spec"]["suspend"]
+        return found
+
+
+def mistakes(error: ValidationError) -> list[str]:
+    """Each mistake in a document as `spec.training.holdout: what is wrong`."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    return [f"{'.'.join(str(part) for part in item['loc']) or 'document'}: {item['msg']}" for item in found]

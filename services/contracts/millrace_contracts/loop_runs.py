@@ -1,0 +1,90 @@
+"""Loop runs: one pass of a loop's pipeline each, from its trigger to the last rollout step."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from millrace_contracts.bodies import Document, Read
+from millrace_contracts.names import PlainText
+from millrace_contracts.parts import Strictly
+from millrace_contracts.verdicts import GatesVerdict
+from millrace_contracts.waiting import Waiting
+
+JOB_ID = r"^[0-9a-f]{32}$"
+StepName = Literal["ingest", "validate", "train", "evaluate", "gate", "register", "roll-out"]
+
+
+class LoopRunState(StrEnum):
+    """Where a loop run stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    ROLLING_OUT = "rolling-out"
+    REFUSED = "refused"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    PROMOTED = "promoted"
+    ABORTED = "aborted"
+
+
+class RunCause(BaseModel):
+    """What opened a run."""
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: str
+    reason: str = ""
+    evidence: Document = {}
+
+
+class LoopRunRead(Read):
+    """One pass of a loop's pipeline, from its trigger to the last rollout step."""
+
+    number: int
+    state: LoopRunState
+    cause: RunCause = Field(description="What opened it: kind, reason, evidence.")
+    opened_at: datetime | None = Field(description="Event time of the trigger.")
+    steps: dict[str, Document] = Field(description="State, message and job of each step that has begun.")
+    verdict: GatesVerdict | None = Field(description="The gates' verdict, once they have spoken.")
+    version: int | None = Field(description="Model version it registered.")
+    rollout: int | None
+    decision: str = Field(description="Id of the decision that opened it.")
+    message: str
+    waiting: Waiting | None = Field(description="What a pod of it waits for that will not pass by itself.")
+    pipeline: Document | None = Field(
+        description="Where its pipeline runs or ran: the runner, and its id and link, if any."
+    )
+    attempts: int
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class StepWrite(Strictly):
+    """What a pipeline step tells of itself."""
+
+    state: Literal["running", "succeeded", "failed"]
+    message: str = Field(default="", max_length=4000, pattern=PlainText)
+    job: str | None = Field(default=None, pattern=JOB_ID, description="The training job it waits for.")
+    final: bool = Field(default=False, description="Whether a step that failed would fail again.")
+
+
+class RefusalWrite(Strictly):
+    """Why the run's data cannot be trained on."""
+
+    reason: str = Field(min_length=1, max_length=1500, pattern=PlainText)
+    report: Document = Field(default_factory=dict)
+
+
+class GateWrite(Strictly):
+    """The jobs whose results are to be judged."""
+
+    train_job: str = Field(pattern=JOB_ID, description="Id of the run's train job.")
+    evaluate_job: str = Field(pattern=JOB_ID, description="Id of the run's evaluate job.")
+
+
+class RegisteredWrite(Strictly):
+    """The registered version that is to be rolled out."""
+
+    version: int = Field(ge=1, lt=2**31)

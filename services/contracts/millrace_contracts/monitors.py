@@ -1,0 +1,137 @@
+"""Monitors: what is watched, by which versions, and with which policy."""
+
+from datetime import datetime
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from millrace_contracts.names import Mode, Name, RevisionName, ShortText, TaskName, VersionNumber
+from millrace_contracts.parts import Strictly, Zone
+from millrace_contracts.release import Files
+from millrace_contracts.signature import Signature
+
+
+class ArchivedVersion(Strictly):
+    """A version that could come back."""
+
+    version: VersionNumber
+    revision: RevisionName | None = None
+    files: Files
+    trained_through: AwareDatetime | None = Field(
+        default=None, description="It has seen no event at or after this instant; null when it knows no time."
+    )
+
+
+class ChampionVersion(ArchivedVersion):
+    """The version that answers."""
+
+    effective_from: AwareDatetime | None = Field(
+        default=None, description="Event time from which it answers; null: at once."
+    )
+
+
+class PerformancePolicy(Strictly):
+    """When a loss has grown."""
+
+    false_alarms_per_year: float = Field(default=0.01, gt=0, le=1)
+    tolerance: float = Field(
+        default=3.0, ge=0, le=10, description="In standard errors of the reference mean; it is estimated too."
+    )
+
+
+class DriftPolicy(Strictly):
+    """When a distribution has moved."""
+
+    psi: float = Field(default=0.1, gt=0, le=10)
+    window_days: int = Field(default=14, ge=1, le=60)
+    minimum_rows: int = Field(default=500, ge=500, description="A window with fewer rows grows.")
+
+
+class SwitchBackPolicy(Strictly):
+    """When an archived version has become the better one."""
+
+    margin: float = Field(
+        default=0.02, ge=0, le=1, description="Smallest gain, as a share of the champion's loss."
+    )
+    minimum_days: int = Field(default=7, ge=1, le=365)
+    candidates: int = Field(default=5, ge=0, le=20, description="How many archived versions are scored.")
+
+
+class QualityPolicy(Strictly):
+    """When rows are not what they were."""
+
+    null_factor: float = Field(default=3, ge=1)
+    null_points: float = Field(default=0.05, ge=0, le=1)
+    strange: float = Field(default=0.05, ge=0, le=1, description="Share of unseen or out-of-range values.")
+    minimum_rows: int = Field(default=50, ge=1)
+
+
+class RetentionPolicy(Strictly):
+    """How long rows are kept."""
+
+    logs_days: int = Field(default=90, ge=1, le=36500, description="Days of rows kept, in event time.")
+
+
+class MonitorPolicy(Strictly):
+    """When to raise an alarm; everything in event days."""
+
+    performance: PerformancePolicy = PerformancePolicy()
+    drift: DriftPolicy = DriftPolicy()
+    switch_back: SwitchBackPolicy = SwitchBackPolicy()
+    quality: QualityPolicy = QualityPolicy()
+    retention: RetentionPolicy = RetentionPolicy()
+
+
+class MonitorWrite(Strictly):
+    """A monitor as declared."""
+
+    loop: Name
+    mode: Mode = "live"
+    task: TaskName
+    target: ShortText
+    event_time: ShortText | None = Field(
+        default=None, description="Data column that holds the event time, if any."
+    )
+    timezone: Zone = "UTC"
+    label_delay_seconds: float = Field(default=0, ge=0, le=366 * 86400)
+    signature: Signature
+    champion: ChampionVersion
+    archived: list[ArchivedVersion] = Field(default=[], max_length=50)
+    slices: list[ShortText] = Field(default=[], max_length=50)
+    policy: MonitorPolicy = MonitorPolicy()
+
+
+class MonitorCounts(BaseModel):
+    """Rows and records so far."""
+
+    logged: int = Field(description="Rows of answers, each once; mirrored rows are not among them.")
+    mirrored: int = Field(description="Rows of mirrored answers.")
+    requests: int = Field(description="Requests answered or failed, each once.")
+    labelled: int = Field(description="Rows with a label.")
+    offered: int = Field(description="Records offered; = written + dropped + duplicates.")
+    written: int
+    dropped: int
+    duplicates: int
+    faults: int = Field(description="Records without rows: errors, bodies too large or not decodable.")
+    late: int = Field(description="Rows that came after their day had closed.")
+    late_labels: int
+
+
+class RevisionCounts(BaseModel):
+    """The same counts of one revision on one listener; see the service for those that it has."""
+
+    model_config = {"extra": "allow"}
+
+    revision: str | None = None
+    listener: str | None = None
+
+
+class MonitorRead(BaseModel):
+    """A monitor and how far it has come."""
+
+    endpoint: str
+    spec: MonitorWrite = Field(description="As declared.")
+    event_time_max: datetime | None
+    watermark: datetime | None = Field(description="Every day that ends by here closes.")
+    closed_through: datetime | None = Field(description="End of the last closed day.")
+    counts: MonitorCounts
+    revisions: list[RevisionCounts] = Field(description="The same counts by revision and listener.")

@@ -1,0 +1,42 @@
+"""Predictions for people and low traffic: rows by column in, numbers and named classes out."""
+
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+
+from millrace_contracts.parts import Strictly
+
+CellValue = bool | int | float | Annotated[str, StringConstraints(max_length=10_000)] | None
+ColumnText = Annotated[str, StringConstraints(max_length=200)]
+
+
+class PredictionRequest(Strictly):
+    """Rows to be predicted."""
+
+    rows: list[dict[ColumnText, CellValue]] = Field(
+        min_length=1, max_length=1024, description="One object per row, by column; null is a missing value."
+    )
+    key: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,256}$")] | None = Field(
+        default=None, description="Sticky key: the same key always meets the same revision."
+    )
+    event_time: AwareDatetime | None = Field(
+        default=None, description="When the event happens; now if absent."
+    )
+
+
+class PredictionAnswer(BaseModel):
+    """What the gateway answered."""
+
+    request_id: str = Field(description="A row is (request id, index in the batch); labels refer to it.")
+    revision: str
+    version: int | None
+    predictions: list[float | None] = Field(
+        description="One per row: the number, or the probability of the second of two classes, or of the class "
+        "that is named; null: not a finite number."
+    )
+    classes: list[str | None] | None = Field(
+        default=None, description="One per row: the class that is predicted; null for numbers."
+    )
+    probabilities: list[dict[str, float] | None] | None = Field(
+        default=None, description="One per row: the probability of each class, by its text."
+    )

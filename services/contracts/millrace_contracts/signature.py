@@ -1,0 +1,62 @@
+"""The typed inputs and outputs of a model: after training, the only thing that says what a value means."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from millrace_contracts.names import ClassValue, TaskName, TensorName
+
+MOST_INPUTS = 5000
+MOST_OUTPUTS = 16
+MOST_CLASSES = 1000
+ColumnKind = Literal["number", "category", "timestamp", "boolean"]
+
+
+class Input(BaseModel):
+    """One input tensor, of shape (rows, 1), and the data column behind it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    name: TensorName
+    datatype: Literal["FP32", "INT64", "BYTES"]
+    column: TensorName
+    kind: ColumnKind
+
+
+class Output(BaseModel):
+    """One output tensor, of shape (rows, width)."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    name: TensorName
+    datatype: Literal["FP32", "INT64", "BYTES"]
+    width: int | None = Field(default=None, ge=1, le=MOST_CLASSES, description="Values a row; left out: 1.")
+
+    def values(self) -> int:
+        """Values a row."""
+        return self.width or 1
+
+
+class Signature(BaseModel):
+    """What goes in, what comes out, and what the classes of an answer are, in the order of its probabilities."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    inputs: list[Input] = Field(min_length=1, max_length=MOST_INPUTS)
+    outputs: list[Output] = Field(min_length=1, max_length=MOST_OUTPUTS)
+    task: TaskName | None = None
+    target: TensorName | None = None
+    classes: Annotated[list[ClassValue], Field(min_length=2, max_length=MOST_CLASSES)] | None = Field(
+        default=None, description="Of two classes the negative one, then the positive one."
+    )
+
+    @model_validator(mode="after")
+    def _unique(self) -> "Signature":
+        for tensors in (self.inputs, self.outputs):
+            if len({tensor.name for tensor in tensors}) != len(tensors):
+                raise ValueError("two tensors have the same name")
+        return self
+
+    def output(self, name: str) -> Output | None:
+        """The output of that name, if there is one."""
+        return next((output for output in self.outputs if output.name == name), None)
