@@ -2,7 +2,8 @@
 
 A body is columns: each tensor of shape (rows,) or (rows, 1) becomes one column of that many rows. What is stored
 keeps its kind in its name, so that two revisions that type a column differently never clash:
-`number:<tensor>` float32, `integer:<tensor>` int64, `text:<tensor>` str.
+`number:<tensor>` float32, `integer:<tensor>` int64, `text:<tensor>` str. An answer may be a vector a row, of shape
+(rows, classes).
 """
 
 import struct
@@ -24,12 +25,14 @@ class Columns(NamedTuple):
         values: of each column its *rows* values: bytes of float32 or int64, or a list of str.
         rows: None without columns.
         answer: index of the column that is the prediction; None when no column is a number.
+        width: values a row of that column: 1, or the number of classes.
     """
 
     names: tuple[str, ...] = ()
     values: Sequence[Values] = ()
     rows: int | None = None
     answer: int | None = None
+    width: int = 1
 
 
 def columns(body: bytes, json_length: int | None, side: str) -> Columns:
@@ -63,16 +66,22 @@ def _cut(layout: Layout, body: bytes, offset: int) -> Columns:
         raise Undecodable("the tensors do not fill the body")
     pieces: tuple[Any, ...] = layout.cut.unpack_from(body, offset) + layout.inside
     values = [pieces[place] for place in layout.order]
-    for index, datatype in layout.converted:
-        values[index] = tensors.of_bytes(datatype, pieces[layout.order[index]], layout.rows or 0)
-    return Columns(layout.names, values, layout.rows, layout.answer)
+    for index, datatype, count in layout.converted:
+        values[index] = tensors.of_bytes(datatype, pieces[layout.order[index]], count)
+    return Columns(layout.names, values, layout.rows, layout.answer, layout.width)
 
 
 def answer(outputs: Columns) -> np.ndarray:
-    """The prediction among *outputs*, float64 of shape (rows,). Raises Undecodable if there is none."""
+    """The prediction among *outputs*: float64 of shape (rows,), or float32 of shape (rows, classes).
+
+    Raises: Undecodable if there is none.
+    """
     if outputs.answer is None:
         raise Undecodable("the answer has no number")
     kind = outputs.names[outputs.answer].partition(":")[0]
     values = outputs.values[outputs.answer]
     assert isinstance(values, bytes)
-    return tensors.numbers(kind, values).astype(np.float64)
+    numbers = tensors.numbers(kind, values)
+    if outputs.width > 1:
+        return numbers.astype(np.float32).reshape(-1, outputs.width)
+    return numbers.astype(np.float64)

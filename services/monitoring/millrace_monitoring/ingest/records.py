@@ -25,6 +25,8 @@ NO_COLUMNS = Columns()
 class Record:
     """A request to one revision; *fault* says why it has no rows ('' when it has).
 
+    *predictions* have the shape (rows,), or (rows, classes).
+
     Faults: `http` (an error was answered), `skipped` (body too large to log), `undecodable`, `future`.
     """
 
@@ -45,6 +47,11 @@ class Record:
     @property
     def rows(self) -> int:
         return len(self.predictions)
+
+    @property
+    def width(self) -> int:
+        """Values of one row's answer: 1, or the number of classes."""
+        return self.predictions.shape[1] if self.predictions.ndim == 2 and len(self.predictions) else 1
 
 
 def record(attributes: Mapping[str, str], time_unix_nano: int) -> Record | None:

@@ -1,6 +1,7 @@
 """Segments: what arrived together for one endpoint, as one Arrow table; and reading several of them as one.
 
-A table has the COLUMNS below and one column for each tensor (`number:…`, `integer:…`, `text:…`, see bodies).
+A table has the COLUMNS below and one column for each tensor (`number:…`, `integer:…`, `text:…`, see bodies). Where
+an answer was a vector, `probabilities` holds it (see `vectors`) and `prediction` is NaN.
 A request without rows (its *fault* says why) is one line with index -1.
 """
 
@@ -36,6 +37,7 @@ COLUMNS = pa.schema(
 TOLD = [(item.name, item.type) for item in COLUMNS if item.name not in ("index", "prediction")]
 """What a record tells once for all its rows."""
 NOT_ANSWERED = np.array([np.nan])
+VECTORS = "probabilities"
 PLAIN_BYTES = 64 * 1024
 """A smaller table is stored as it is: its columns are too short to gain much, and it will soon be merged."""
 TYPES = {"number": pa.float32(), "integer": pa.int64(), "text": pa.string()}
@@ -66,19 +68,20 @@ class Segment:
 
 def of_records(records: Iterable[Record]) -> list[Segment]:
     """One segment an endpoint."""
-    grouped: dict[tuple[str, str], dict[tuple[str, ...], list[Record]]] = {}
+    grouped: dict[tuple[str, str], dict[tuple[tuple[str, ...], int], list[Record]]] = {}
     for record in records:
         shapes = grouped.setdefault((record.project, record.endpoint), {})
         names = record.features.names if record.rows else ()
-        shapes.setdefault(names, []).append(record)
+        shapes.setdefault((names, record.width), []).append(record)
     return [
-        Segment(*endpoint, joined([_table(group, names) for names, group in sorted(shapes.items())]))
+        Segment(*endpoint, joined([_table(group, *shape) for shape, group in sorted(shapes.items())]))
         for endpoint, shapes in sorted(grouped.items())
     ]
 
 
-def _table(records: list[Record], names: tuple[str, ...]) -> pa.Table:
-    """Records with the same tensors as one table: a line for each row, or one for a record without rows."""
+def _table(records: list[Record], names: tuple[str, ...], width: int) -> pa.Table:
+    """Records with the same tensors, and answers of the same width, as one table: a line for each row, or one for a
+    record without rows."""
     rows = np.array([record.rows for record in records])
     sizes = np.maximum(rows, 1)
     of_line = np.repeat(np.arange(len(records)), sizes)
@@ -88,6 +91,9 @@ def _table(records: list[Record], names: tuple[str, ...]) -> pa.Table:
     index = np.where(rows[of_line] > 0, np.arange(len(of_line)) - (np.cumsum(sizes) - sizes)[of_line], -1)
     answers = np.concatenate([record.predictions if record.rows else NOT_ANSWERED for record in records])
     data["index"] = pa.array(index, pa.int32())
+    if width > 1:
+        data[VECTORS] = lists(answers)
+        answers = np.full(len(answers), np.nan)
     data["prediction"] = pa.array(answers, pa.float64(), mask=index < 0)
     pieces = zip(*(record.features.values for record in records), strict=True) if names else ()
     data |= {name: _feature(name, values) for name, values in zip(names, pieces, strict=True)}
@@ -100,6 +106,24 @@ def _feature(name: str, pieces: Sequence[Any]) -> pa.Array:
     if kind == "text":
         return pa.array(list(chain.from_iterable(pieces)), TYPES[kind])
     return pa.array(numbers(kind, b"".join(pieces)), TYPES[kind])
+
+
+def lists(values: np.ndarray) -> pa.ListArray:
+    """An array of shape (rows, classes) as a column."""
+    rows, width = values.shape
+    offsets = np.arange(0, rows * width + 1, width, dtype=np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values.astype(np.float32).reshape(-1)))
+
+
+def vectors(table: pa.Table, width: int) -> np.ndarray:
+    """Each row's vector, float32 of shape (rows, width); NaN where a row has none, or one of another width."""
+    made = np.full((len(table), width), np.nan, np.float32)
+    if VECTORS in table.column_names and len(table):
+        column = table[VECTORS].combine_chunks()
+        fits = pc.fill_null(pc.equal(pc.list_value_length(column), width), False)
+        chosen = column.filter(fits)
+        made[fits.to_numpy(zero_copy_only=False)] = chosen.flatten().to_numpy().reshape(-1, width)
+    return made
 
 
 def joined(tables: Sequence[pa.Table]) -> pa.Table:

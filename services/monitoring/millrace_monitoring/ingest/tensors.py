@@ -6,6 +6,7 @@ without a look at any value; texts become a list of str.
 
 import struct
 from array import array
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -29,11 +30,13 @@ class Undecodable(ValueError):
     """The body is not what the protocol says."""
 
 
-def of_json(datatype: str, data: Any, rows: int) -> Values:
-    """The values of *data*, a list of scalars or of lists of one scalar.
+def of_json(datatype: str, data: Any, rows: int, width: int = 1) -> Values:
+    """The values of *data*, a list of scalars or of lists of *width* scalars.
 
     Raises: Undecodable; KeyError, TypeError, ValueError or OverflowError for what no tensor holds.
     """
+    if width > 1:
+        data, rows = _flat(data, width), rows * width
     if datatype in CODES and isinstance(data, list) and len(data) == rows:
         try:
             return array(CODES[datatype], data).tobytes()
@@ -47,21 +50,33 @@ def of_json(datatype: str, data: Any, rows: int) -> Values:
         return _kept(datatype, np.array(data, DTYPES[datatype]), rows)
 
 
-def of_bytes(datatype: str, raw: bytes, rows: int) -> Values:
-    """The values of a binary tensor. Raises like `of_json`, and struct.error."""
+def of_bytes(datatype: str, raw: bytes, count: int) -> Values:
+    """The *count* values of a binary tensor. Raises like `of_json`, and struct.error."""
     if datatype == "BYTES":
-        return _checked(_texts(raw), rows)
-    return _kept(datatype, np.frombuffer(raw, DTYPES[datatype]), rows)
+        return _checked(_texts(raw), count)
+    return _kept(datatype, np.frombuffer(raw, DTYPES[datatype]), count)
 
 
 def numbers(kind: str, values: bytes) -> np.ndarray:
-    """Kept *values* of the kind `integer` or `number` as an array of shape (rows,)."""
+    """Kept *values* of the kind `integer` or `number` as an array of shape (count,)."""
     return np.frombuffer(values, KEPT[kind])
 
 
-def _kept(datatype: str, values: np.ndarray, rows: int) -> bytes:
-    if values.shape != (rows,):
-        raise Undecodable(f"a tensor has {values.shape} values, its shape says {rows}")
+def _flat(data: Any, width: int) -> Any:
+    """Rows one behind the other; what is flat already stays as it is."""
+    if not (isinstance(data, list) and data and isinstance(data[0], list)):
+        return data
+    if any(len(row) != width for row in data):
+        raise Undecodable(f"a row of a vector has no {width} values")
+    flat = list(chain.from_iterable(data))
+    if isinstance(flat[0], list):
+        raise Undecodable("a vector is deeper than its shape says")
+    return flat
+
+
+def _kept(datatype: str, values: np.ndarray, count: int) -> bytes:
+    if values.shape != (count,):
+        raise Undecodable(f"a tensor has {values.shape} values, its shape says {count}")
     with np.errstate(over="ignore", invalid="ignore"):
         return values.astype(KEPT[KINDS[datatype]]).tobytes()
 
