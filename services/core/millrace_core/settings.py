@@ -1,13 +1,14 @@
 """Settings that all services share; each comes from the environment as MILLRACE_<NAME>."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from millrace.client.transport import TokenFile
 
+SERVICES = ("registry", "training", "serving", "monitoring", "controller")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -73,8 +74,45 @@ class Settings(BaseSettings):
         return self.token.get_secret_value() if self.token_file is None else TokenFile(self.token_file)
 
     @property
+    def addresses(self) -> dict[str, str]:
+        """Environment that tells a child process or a pod where the other services are; unknown ones are left out."""
+        urls = {f"MILLRACE_{name.upper()}_URL": getattr(self, f"{name}_url") for name in SERVICES}
+        return {name: url for name, url in urls.items() if url}
+
+    @property
     def folder(self) -> Path:
         """This service's own folder under home; made when missing, closed to other users."""
         folder = self.home / self.service
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder
+
+
+class WorkloadSettings(Settings):
+    """The part of the environment of a service that runs something of its own: as processes, or as pods."""
+
+    platform: Literal["laptop", "kubernetes"] = "laptop"
+    """What stands beneath: processes of this service, or pods of a cluster."""
+    namespace: str = "default"
+    """Kubernetes namespace of this pod."""
+    workloads_namespace: str = ""
+    """Namespace of pods made at run time; empty: this pod's own."""
+    release: str = "millrace"
+    """Prefix of the installation's objects."""
+    instance: str = ""
+    """Name of the installation, for labels; empty: its prefix. What belongs to others is left alone."""
+    image_pull_secrets: list[str] = Field(default=[])
+    """Secrets with which images are pulled: their names, or as Kubernetes writes them, [{"name": …}]."""
+    node_selector: dict[str, str] = Field(default={})
+    """Labels of the nodes on which pods made at run time may be."""
+    tolerations: list[dict[str, Any]] = Field(default=[])
+    """Taints that those pods tolerate, as Kubernetes writes them."""
+
+    @field_validator("image_pull_secrets", mode="before")
+    @classmethod
+    def _names(cls, value: Any) -> Any:
+        return [item.get("name") if isinstance(item, dict) else item for item in value]
+
+    @property
+    def workloads(self) -> str:
+        """The namespace of pods made at run time."""
+        return self.workloads_namespace or self.namespace

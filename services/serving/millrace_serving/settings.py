@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 from pydantic.alias_generators import to_camel
 
-from millrace_core.settings import Settings
+from millrace_core.settings import WorkloadSettings
 
 
 class Scaling(BaseModel):
@@ -26,7 +26,7 @@ def _resources() -> dict[str, dict[str, str | int | float]]:
     return {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}}
 
 
-class ServingSettings(Settings):
+class ServingSettings(WorkloadSettings):
     """Environment of the serving service."""
 
     service: str = "serving"
@@ -76,16 +76,6 @@ class ServingSettings(Settings):
     """What Envoy tries again, in its own words; `reset` would also repeat a request that killed a Triton."""
     public_url: str = ""
     """URL at which clients reach the gateway; empty: the gateway's own address."""
-    platform: Literal["laptop", "kubernetes"] = "laptop"
-    """Where Triton and Envoy run: as processes of this service, or as pods."""
-    namespace: str = "default"
-    """Kubernetes namespace of this installation."""
-    workloads_namespace: str = ""
-    """Kubernetes namespace of the Triton pods; empty: that of this installation."""
-    release: str = "millrace"
-    """Prefix of the installation's objects in Kubernetes."""
-    instance: str = ""
-    """Value of the label app.kubernetes.io/instance; empty: *release*."""
     pod_name: str = ""
     """Name of this pod; a gateway is known by it."""
     gateway_service: str = ""
@@ -104,12 +94,6 @@ class ServingSettings(Settings):
     """ServiceAccount of the Triton pods, which also owns them; empty: <release>-triton."""
     triton_autoscaling: Scaling | None = None
     """How many pods a revision has by its load (JSON); empty: always *triton_replicas*."""
-    image_pull_secrets: list[str] = Field(default_factory=list)
-    """Secrets with which images are pulled: their names, or as Kubernetes writes them, [{"name": …}]."""
-    node_selector: dict[str, str] = Field(default_factory=dict)
-    """Labels of the nodes that run Triton."""
-    tolerations: list[dict[str, Any]] = Field(default_factory=list)
-    """Taints that Triton's pods tolerate, as Kubernetes writes them."""
     runtime_class: str = ""
     """RuntimeClass of Triton's pods; empty: the node's own."""
     pod_seconds: float = 300.0
@@ -121,8 +105,3 @@ class ServingSettings(Settings):
     @classmethod
     def _nothing(cls, value: Any) -> Any:
         return None if value == "" else value
-
-    @field_validator("image_pull_secrets", mode="before")
-    @classmethod
-    def _names(cls, value: Any) -> Any:
-        return [item.get("name") if isinstance(item, dict) else item for item in value]

@@ -7,13 +7,13 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from millrace_core.settings import Settings
+from millrace_core.settings import WorkloadSettings
 
 CLUSTER_JOBS = 200
 """In a cluster its scheduler decides what waits; this many of our jobs may ask it at once."""
 
 
-class TrainingSettings(Settings):
+class TrainingSettings(WorkloadSettings):
     """How much of the machine, or of the cluster, jobs may take."""
 
     service: str = "training"
@@ -35,16 +35,6 @@ class TrainingSettings(Settings):
     """Seconds a cancelled job has to stop by itself."""
     job_keep_days: float = Field(default=30, gt=0)
     """Days after which the folder (log, events, trials) of an ended job is removed."""
-    platform: Literal["laptop", "kubernetes"] = "laptop"
-    """Where jobs run: as processes of this service, or as pods."""
-    workloads_namespace: str = ""
-    """Namespace of the jobs' pods; empty: the service's own (MILLRACE_NAMESPACE)."""
-    namespace: str = "default"
-    """Namespace of this pod."""
-    release: str = "millrace"
-    """Prefix of the release's objects."""
-    instance: str = ""
-    """Name of the release, for labels; empty: its prefix. Jobs of other releases are left alone."""
     job_image: str = ""
     """Image of the jobs' pods, with all that training needs."""
     job_service_account: str = "millrace-job"
@@ -77,12 +67,6 @@ class TrainingSettings(Settings):
     """Labels of the nodes for Ray's workers, beside those of the job."""
     gpu_resource: str = "nvidia.com/gpu"
     """What a GPU is called where the cluster counts them; another name for shared or split ones."""
-    image_pull_secrets: list[str] = Field(default=[])
-    """Secrets with which the jobs' image is pulled."""
-    node_selector: dict[str, str] = Field(default={})
-    """Labels of the nodes that jobs may run on."""
-    tolerations: list[dict[str, Any]] = Field(default=[])
-    """Taints that all jobs put up with."""
     runtime_class: str = ""
     """Runtime class of the jobs' pods."""
 
@@ -96,7 +80,6 @@ class TrainingSettings(Settings):
             }
             for name in asked.keys() - self.model_fields_set:
                 setattr(self, name, asked[name])
-            self.workloads_namespace = self.workloads_namespace or self.namespace
         return self
 
 

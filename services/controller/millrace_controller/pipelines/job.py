@@ -30,7 +30,7 @@ class JobRunner:
         self, settings: PipelineSettings, cluster: "Cluster", clock: Callable[[], float] = time.time
     ) -> None:
         self.settings, self.cluster, self.clock = settings, cluster, clock
-        self.namespace = settings.workloads_namespace or settings.namespace
+        self.namespace = settings.workloads
 
     async def start(self, work: Work) -> Handle:
         made = manifests.job(self.settings, work)

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
 from millrace_controller.pipelines.work import Kind
-from millrace_core.settings import Settings
+from millrace_core.settings import WorkloadSettings
 
 PIPELINE = Path(__file__).parents[4] / "pipelines" / "compiled" / "loop-run.yaml"
 
@@ -21,21 +21,11 @@ class Pod:
     resources: dict[str, Any]
 
 
-class PipelineSettings(Settings):
+class PipelineSettings(WorkloadSettings):
     """The part of the controller's environment that its pipelines need."""
 
     pipeline: Path = PIPELINE
     """The compiled pipeline of a loop run, as this process sees it."""
-    platform: Literal["laptop", "kubernetes"] = "laptop"
-    """What stands beneath: on a laptop pipelines are child processes, in a cluster Jobs or Kubeflow runs."""
-    namespace: str = "default"
-    """Namespace of this pod."""
-    workloads_namespace: str = ""
-    """Namespace of pods made at run time; empty: the pod's own."""
-    release: str = "millrace"
-    """Prefix of the release's objects."""
-    instance: str = ""
-    """Name of the release, for labels; empty: its prefix."""
     pending_seconds: float = Field(default=600, gt=0)
     """Seconds that a pipeline's pod may take to start, and that a Kubeflow run may stay PENDING."""
     runner_image: str = ""
@@ -56,12 +46,6 @@ class PipelineSettings(Settings):
         default={"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"cpu": "1", "memory": "4Gi"}}
     )
     """What its pod asks for, as in a container; the history is held in memory."""
-    image_pull_secrets: list[str] = Field(default=[])
-    """Secrets in the workloads' namespace with which images are pulled."""
-    node_selector: dict[str, str] = Field(default={})
-    """Nodes on which runner pods may be."""
-    tolerations: list[dict[str, Any]] = Field(default=[])
-    """Taints that runner pods bear."""
     kfp_url: str = ""
     """Kubeflow Pipelines' API, like http://ml-pipeline.kubeflow.svc:8888; `auto`: there, if it is; empty: without."""
     kfp_ui_url: str = ""

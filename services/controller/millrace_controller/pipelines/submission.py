@@ -9,7 +9,6 @@ from pathlib import Path
 from millrace_controller.pipelines.attempts import Attempt, Ended, Handle
 from millrace_controller.pipelines.document import Document, prepared
 from millrace_controller.pipelines.kubeflow import KubeflowPipelines, KubeflowRun, Refused
-from millrace_controller.pipelines.manifests import addresses
 from millrace_controller.pipelines.settings import PipelineSettings
 from millrace_core.errors import Unavailable
 
@@ -90,7 +89,7 @@ class KubeflowRunner:
         settings = self.settings
         more = {"MILLRACE_TOKEN_AUDIENCE": "millrace", "MILLRACE_DRAW": "true", "OMP_NUM_THREADS": "1"}
         text = Path(settings.pipeline).read_text()
-        return prepared(text, settings.runner_image, addresses(settings) | more)
+        return prepared(text, settings.runner_image, settings.addresses | more)
 
     def _handle(self, run: KubeflowRun) -> Handle:
         ui = self.settings.kfp_ui_url or f"http://ml-pipeline-ui.{self.settings.kfp_namespace}.svc"

@@ -8,6 +8,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Any
 
+from millrace_core.pods import PREFIX, SCRATCH, container, mount
 from millrace_serving.cluster import names, pods
 from millrace_serving.settings import ServingSettings
 from millrace_serving.triton.repository import Wanted
@@ -68,10 +69,10 @@ def build_job(
         "kind": "Job",
         "metadata": {
             "name": f"engine-{key.text}",
-            "namespace": names.namespace(settings),
+            "namespace": settings.workloads,
             "labels": labels,
             "annotations": {
-                f"{names.PREFIX}/engine": f"gpu={key.gpu} driver={key.driver} tensorrt={key.tensorrt} "
+                f"{PREFIX}/engine": f"gpu={key.gpu} driver={key.driver} tensorrt={key.tensorrt} "
                 f"digest={key.digest}"
             },
         },
@@ -94,18 +95,8 @@ def _builder(
     asked = pods.resources(settings, item)
     if not pods.has_gpu(settings, item):
         asked["limits"] = asked.get("limits", {}) | {"nvidia.com/gpu": "1"}
-    return {
-        "name": "build",
-        "image": image,
-        "imagePullPolicy": "IfNotPresent",
-        "command": command(item.name, key, shapes),
-        "env": [{"name": "HOME", "value": "/tmp"}],  # noqa: S108 - the one place where it may write
-        "resources": asked,
-        "securityContext": pods.LOCKED,
-        "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [
-            {"name": "models", "mountPath": pods.MODELS, "readOnly": True},
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
-            {"name": "engines", "mountPath": ENGINES},
-        ],
-    }
+    return container(
+        "build", image, {"HOME": SCRATCH}, asked,
+        [mount("models", pods.MODELS, read_only=True), mount("tmp", SCRATCH), mount("engines", ENGINES)],
+        command=command(item.name, key, shapes),
+    )  # fmt: skip

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from millrace_serving.cluster import names, reasons
+from millrace_core.pods import selector
+from millrace_serving.cluster import reasons
 from millrace_serving.envoy.bootstrap import STATS_PORT
 from millrace_serving.envoy.counters import EnvoyAdmin
 from millrace_serving.settings import ServingSettings
@@ -49,7 +50,7 @@ class Gateways:
     async def look(self) -> None:
         """See which gateways there are. Raises: Unavailable."""
         service = await self.cluster.get("Service", self.service, self.settings.namespace)
-        chosen = names.selector((service or {}).get("spec", {}).get("selector") or {})
+        chosen = selector((service or {}).get("spec", {}).get("selector") or {})
         found = await self.cluster.list("Pod", self.settings.namespace, chosen) if chosen else []
         self.pods = [_pod(item) for item in found]
         gone = self._admins.keys() - {pod.address for pod in self.pods}

@@ -4,12 +4,13 @@ import hashlib
 import json
 from typing import Any
 
+from millrace_core.pods import PREFIX
 from millrace_serving.cluster import names, pods
 from millrace_serving.settings import Scaling, ServingSettings
 from millrace_serving.triton.repository import Wanted
 
 Part = dict[str, Any]
-SPEC = f"{names.PREFIX}/spec"
+SPEC = f"{PREFIX}/spec"
 """Annotation with the digest of what was applied."""
 STEADY_SECONDS = 6
 """Time that a new pod must be ready before an old one may go: long enough for serving to try its golden rows."""
@@ -38,7 +39,7 @@ def _metadata(settings: ServingSettings, item: Wanted) -> Part:
     version = {"app.kubernetes.io/version": tag} if tag and "/" not in tag else {}
     return {
         "name": names.object_name(item.project, item.endpoint, item.number),
-        "namespace": names.namespace(settings),
+        "namespace": settings.workloads,
         "labels": names.labels(settings, item) | version,
     }
 

@@ -3,6 +3,7 @@
 import hashlib
 import re
 
+from millrace_core import pods
 from millrace_serving.settings import ServingSettings
 from millrace_serving.triton.repository import Wanted
 
@@ -10,7 +11,6 @@ LONGEST = 50
 """Longest name of a Deployment, so that the names of its pods stay within 63 characters."""
 DNS_LABEL = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?$")
 MANAGER = "millrace-serving"
-PREFIX = "millrace.dev"
 TRITON_PORT, METRICS_PORT = 8000, 8002
 
 
@@ -46,43 +46,29 @@ def label(text: str) -> str:
     return text if not text or text[-1].isalnum() else f"{text.rstrip('-')[:54]}.{_mark(text)}"
 
 
-def namespace(settings: ServingSettings) -> str:
-    return settings.workloads_namespace or settings.namespace
-
-
 def account(settings: ServingSettings) -> str:
     return settings.triton_service_account or f"{settings.release}-triton"
 
 
 def common(settings: ServingSettings) -> dict[str, str]:
     """Labels of all that serving makes."""
-    return {
-        "app.kubernetes.io/name": "millrace",
-        "app.kubernetes.io/instance": settings.instance or settings.release,
-        "app.kubernetes.io/component": "triton",
-        "app.kubernetes.io/managed-by": MANAGER,
-    }
+    return pods.labels(settings, "triton", MANAGER)
 
 
 def identity(settings: ServingSettings, item: Wanted) -> dict[str, str]:
     """Labels that only the objects of this revision have; they never change."""
     return common(settings) | {
-        f"{PREFIX}/project": label(item.project),
-        f"{PREFIX}/endpoint": label(item.endpoint),
-        f"{PREFIX}/revision": str(item.number),
+        f"{pods.PREFIX}/project": label(item.project),
+        f"{pods.PREFIX}/endpoint": label(item.endpoint),
+        f"{pods.PREFIX}/revision": str(item.number),
     }
 
 
 def labels(settings: ServingSettings, item: Wanted) -> dict[str, str]:
     """All labels: also the model version and where it came from."""
     origin = {
-        f"{PREFIX}/loop": label(item.loop),
-        f"{PREFIX}/run": "" if item.run is None else str(item.run),
-        f"{PREFIX}/version": str(item.version),
+        f"{pods.PREFIX}/loop": label(item.loop),
+        f"{pods.PREFIX}/run": "" if item.run is None else str(item.run),
+        f"{pods.PREFIX}/version": str(item.version),
     }
     return identity(settings, item) | {key: value for key, value in origin.items() if value}
-
-
-def selector(chosen: dict[str, str]) -> str:
-    """Labels as the API server takes them in a query."""
-    return ",".join(f"{key}={value}" for key, value in sorted(chosen.items()))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from millrace_core.errors import BadInput
 from millrace_core.log import log
 from millrace_core.owners import owner
+from millrace_core.pods import PREFIX, selector
 from millrace_core.waiting import Waiting
 from millrace_serving.cluster import manifests, names, reasons
 from millrace_serving.cluster.manifests import KINDS, SPEC
@@ -53,7 +54,7 @@ class Revisions:
     def __init__(self, settings: ServingSettings, cluster: "Cluster") -> None:
         self.settings = settings
         self.cluster = cluster
-        self.namespace = names.namespace(settings)
+        self.namespace = settings.workloads
         self.prober = Prober(settings.probe_seconds)
         self.sights: dict[str, Sight] = {}
         """Of the revisions that should serve, at the last pass."""
@@ -82,7 +83,7 @@ class Revisions:
         acts += [self._remove(kind, name) for kind, name in found if name not in kept]
         done = await asyncio.gather(*acts, return_exceptions=True)
         pods = self._grouped(await self._pods(names.common(self.settings)))
-        looks = [self._serve(item, found, pods[names.selector(self._identity(item))]) for item in serving]
+        looks = [self._serve(item, found, pods[selector(self._identity(item))]) for item in serving]
         sights = await asyncio.gather(*looks)
         self.sights = dict(zip((item.name for item in serving), sights, strict=True))
         self.seen = True
@@ -94,7 +95,7 @@ class Revisions:
 
     async def _found(self) -> dict[tuple[str, str], Part]:
         """Every object of ours by kind and name."""
-        chosen = names.selector(names.common(self.settings))
+        chosen = selector(names.common(self.settings))
         kinds = KINDS if self.settings.triton_autoscaling else KINDS[:2]
         lists = await asyncio.gather(
             *(self.cluster.list(kind, self.namespace, chosen, api_version) for kind, api_version in kinds)
@@ -106,7 +107,7 @@ class Revisions:
         }
 
     async def _pods(self, labels: dict[str, str]) -> list[dict[str, Any]]:
-        return await self.cluster.list("Pod", self.namespace, names.selector(labels))
+        return await self.cluster.list("Pod", self.namespace, selector(labels))
 
     def _grouped(self, pods: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
         """Pods by the selector of their revision; what is known of others is forgotten."""
@@ -115,11 +116,11 @@ class Revisions:
         groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
         keys = (
             *names.common(self.settings),
-            *(f"{names.PREFIX}/{k}" for k in ("project", "endpoint", "revision")),
+            *(f"{PREFIX}/{k}" for k in ("project", "endpoint", "revision")),
         )
         for pod in pods:
             labels = pod["metadata"].get("labels", {})
-            groups[names.selector({key: labels.get(key, "") for key in keys})].append(pod)
+            groups[selector({key: labels.get(key, "") for key in keys})].append(pod)
         return groups
 
     async def _owner(self) -> dict[str, Any] | None:

@@ -22,7 +22,7 @@ class ClusterPlane(Plane):
 
     def __init__(self, app: FastAPI, cluster: "Cluster") -> None:
         settings = app.state.settings
-        namespace = names.namespace(settings)
+        namespace = settings.workloads
         super().__init__(
             app,
             Ways(

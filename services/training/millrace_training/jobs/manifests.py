@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from millrace.placement import Placement
+from millrace_core import pods
 from millrace_training.jobs.kinds import KINDS
-from millrace_training.jobs.launchers.process import addresses
 from millrace_training.settings import TrainingSettings
 from millrace_training.tables import Job
 
@@ -14,8 +14,6 @@ MANAGER = "millrace-training"
 VOLUME = "/job"
 FOLDER = "/job/work"
 """The job's folder lies within its volume, whose root belongs to another user."""
-TOKENS = "/var/run/secrets/millrace.dev"
-USER = 65532
 AGENT_MB = 128
 """MiB of a pod beside the job's own: the agent that speaks for it."""
 RAY_MB = 1024
@@ -82,20 +80,13 @@ def is_pod_of(pod: str, id: str, attempt: int) -> bool:
 
 def selector(settings: TrainingSettings) -> str:
     """Label selector of everything that this release's jobs have in the cluster."""
-    return (
-        f"app.kubernetes.io/component=job,app.kubernetes.io/managed-by={MANAGER},"
-        f"app.kubernetes.io/instance={settings.instance or settings.release}"
-    )
+    return pods.selector(_common(settings))
 
 
 def labels(order: Order) -> dict[str, str]:
     """Labels of the object and of its pods."""
     job = order.job
-    made = {
-        "app.kubernetes.io/name": "millrace",
-        "app.kubernetes.io/instance": order.settings.instance or order.settings.release,
-        "app.kubernetes.io/component": "job",
-        "app.kubernetes.io/managed-by": MANAGER,
+    made = _common(order.settings) | {
         "millrace.dev/project": job.project,
         "millrace.dev/job": job.id,
         "millrace.dev/kind": job.kind,
@@ -106,6 +97,10 @@ def labels(order: Order) -> dict[str, str]:
     if job.loop_run is not None:
         made["millrace.dev/run"] = str(job.loop_run)
     return made
+
+
+def _common(settings: TrainingSettings) -> dict[str, str]:
+    return pods.labels(settings, "job", MANAGER)
 
 
 def plain_job(order: Order) -> dict[str, Any]:
@@ -176,8 +171,7 @@ def ray_job(order: Order) -> dict[str, Any]:
 def _metadata(order: Order) -> dict[str, Any]:
     queue = order.placement.queue or order.settings.job_queue
     queued = {QUEUE_LABEL: queue} if queue else {}
-    namespace = order.settings.workloads_namespace
-    return {"name": order.name, "namespace": namespace, "labels": labels(order) | queued}
+    return {"name": order.name, "namespace": order.settings.workloads, "labels": labels(order) | queued}
 
 
 def _agent(order: Order) -> list[str]:
@@ -189,9 +183,9 @@ def _ray_pod(order: Order, container: str, cpu: str, gpus: int) -> dict[str, Any
     made["env"] += [{"name": name, "value": "1"} for name in ONE_THREAD]
     made["env"] += [{"name": "RAY_USAGE_STATS_ENABLED", "value": "0"}]
     made["env"] += [{"name": "MILLRACE_RAY_ADDRESS", "value": "auto"}]
-    made["volumeMounts"].append({"name": "shm", "mountPath": "/dev/shm"})  # noqa: S108
+    made["volumeMounts"].append(pods.mount("shm", pods.SHARED_MEMORY))
     pod = _pod(order, [made]) | {"restartPolicy": "Never"}
-    pod["volumes"].append({"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "512Mi"}})
+    pod["volumes"].append(pods.shared_memory())
     return {"metadata": {"labels": labels(order)}, "spec": pod}
 
 
@@ -200,38 +194,24 @@ def _ray_worker(order: Order) -> dict[str, Any]:
     settings = order.settings
     template = _ray_pod(order, "ray-worker", order.cpu, order.gpus)
     pod = template["spec"]
-    pod["tolerations"] = [*pod["tolerations"], *settings.ray_worker_tolerations]
-    pod["nodeSelector"] = pod["nodeSelector"] | settings.ray_worker_node_selector
+    pod["tolerations"] = [*pod.get("tolerations", []), *settings.ray_worker_tolerations]
+    pod["nodeSelector"] = pod.get("nodeSelector", {}) | settings.ray_worker_node_selector
     return template
 
 
 def _pod(order: Order, containers: list[dict[str, Any]]) -> dict[str, Any]:
     settings, placement = order.settings, order.placement
-    secrets = dict.fromkeys([*settings.image_pull_secrets, *placement.image_pull_secrets])
     asked = [item.model_dump(by_alias=True, exclude_none=True) for item in placement.tolerations]
-    pod: dict[str, Any] = {
-        "serviceAccountName": settings.job_service_account,
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": GRACE_SECONDS,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "fsGroup": USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "nodeSelector": settings.node_selector | placement.node_selector,
-        "tolerations": _tolerations(settings, asked, containers),
-        "imagePullSecrets": [{"name": secret} for secret in secrets],
-        "containers": containers,
-        "volumes": _volumes(settings),
-    }
-    if placement.priority_class:
-        pod["priorityClassName"] = placement.priority_class
-    if settings.runtime_class:
-        pod["runtimeClassName"] = settings.runtime_class
-    return pod
+    where = pods.Where(
+        node_selector=settings.node_selector | placement.node_selector,
+        tolerations=_tolerations(settings, asked, containers),
+        runtime_class=settings.runtime_class,
+        priority_class=placement.priority_class or "",
+        pull_secrets=[*settings.image_pull_secrets, *placement.image_pull_secrets],
+    )
+    disk = f"{settings.job_scratch_mb}Mi"
+    volumes = [pods.room("job", disk), pods.room("tmp", disk), pods.token()]
+    return pods.hardened(settings.job_service_account, containers, volumes, GRACE_SECONDS, where)
 
 
 def _tolerations(
@@ -246,45 +226,18 @@ def _tolerations(
     return made
 
 
-def _volumes(settings: TrainingSettings) -> list[dict[str, Any]]:
-    disk = f"{settings.job_scratch_mb}Mi"
-    token = {"path": "token", "audience": "millrace", "expirationSeconds": 3600}
-    return [
-        {"name": "job", "emptyDir": {"sizeLimit": disk}},
-        {"name": "tmp", "emptyDir": {"sizeLimit": disk}},
-        {"name": "token", "projected": {"sources": [{"serviceAccountToken": token}]}},
-    ]
-
-
 def _container(order: Order, name: str, resources: dict[str, Any]) -> dict[str, Any]:
     """The job's container, without a command: KubeRay writes that of its own."""
-    return {
-        "name": name,
-        "image": order.settings.job_image,
-        "imagePullPolicy": "IfNotPresent",
-        "env": [{"name": key, "value": value} for key, value in _environment(order).items()],
-        "resources": resources,
-        "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
-        "volumeMounts": [
-            {"name": "job", "mountPath": VOLUME},
-            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
-            {"name": "token", "mountPath": TOKENS, "readOnly": True},
-        ],
-    }
+    mounts = [pods.mount("job", VOLUME), pods.mount("tmp", pods.SCRATCH), pods.token_mount()]
+    return pods.container(name, order.settings.job_image, _environment(order), resources, mounts)
 
 
 def _environment(order: Order) -> dict[str, str]:
-    known = {name: url for name, url in addresses(order.settings).items() if url}
-    return known | {
-        "HOME": "/tmp",  # noqa: S108
+    return order.settings.addresses | {
+        "HOME": pods.SCRATCH,
         "MILLRACE_JOB_FOLDER": FOLDER,
         "MILLRACE_PROJECT": order.job.project,
-        "MILLRACE_TOKEN_FILE": f"{TOKENS}/token",
+        "MILLRACE_TOKEN_FILE": pods.TOKEN_FILE,
     }
 
 

@@ -41,7 +41,7 @@ class PodLauncher:
         self, cluster: "Cluster", folder: Callable[[str], JobFolder], settings: TrainingSettings
     ) -> None:
         self.cluster, self._folder, self.settings = cluster, folder, settings
-        self.namespace = settings.workloads_namespace
+        self.namespace = settings.workloads
         self._work: Found = {}
         self._pods: list[dict[str, Any]] = []
         self._seen_at = float("-inf")

@@ -12,13 +12,6 @@ from millrace_training.jobs.sight import Sight
 from millrace_training.settings import TrainingSettings
 from millrace_training.tables import Job
 
-SERVICES = ("registry", "training", "serving", "monitoring", "controller")
-
-
-def addresses(settings: TrainingSettings) -> dict[str, str]:
-    """Environment that tells a job where the platform's services are."""
-    return {f"MILLRACE_{name.upper()}_URL": getattr(settings, f"{name}_url") for name in SERVICES}
-
 
 class ProcessLauncher:
     """Starts children, adopts those of a service before this one, and wakes the controller when one ends."""
@@ -35,7 +28,7 @@ class ProcessLauncher:
         return True
 
     async def start(self, job: Job, spec: dict[str, Any]) -> None:
-        environment = addresses(self._settings) | {"MILLRACE_TOKEN": self._settings.token.get_secret_value()}
+        environment = self._settings.addresses | {"MILLRACE_TOKEN": self._settings.token.get_secret_value()}
         child = processes.start(self._folder(job.id), spec, environment)  # not in a thread: never half done
         self._children[job.id] = child
         self._watch(job.id, child.pid)

@@ -1,0 +1,133 @@
+"""The one hardened pod: what Millrace runs in a cluster at run time is made here, so its rights are said once. Pure.
+
+A pod runs as nobody in particular, writes only where it is given room, mounts no token of its service account but one
+that Millrace alone accepts, and gets no list of the namespace's services.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from millrace_core.settings import WorkloadSettings
+
+Part = dict[str, Any]
+"""A piece of an object as Kubernetes writes it."""
+PREFIX = "millrace.dev"
+"""Of labels and annotations that are ours."""
+USER = 65532
+TOKENS = "/var/run/secrets/millrace.dev"
+TOKEN_FILE = f"{TOKENS}/token"
+AUDIENCE, TOKEN_SECONDS = "millrace", 3600
+SCRATCH = "/tmp"  # noqa: S108 - a volume of the pod's own
+SHARED_MEMORY = "/dev/shm"  # noqa: S108
+LOCKED: Part = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+"""What every container is denied."""
+
+
+@dataclass(frozen=True)
+class Where:
+    """On which nodes a pod may be, and how its images are pulled; what is empty is left out."""
+
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: Iterable[Part] = ()
+    runtime_class: str = ""
+    priority_class: str = ""
+    pull_secrets: Iterable[str] = ()
+
+    def part(self) -> Part:
+        """The fields of the pod's spec."""
+        said: Part = {
+            "nodeSelector": dict(self.node_selector),
+            "tolerations": list(self.tolerations),
+            "runtimeClassName": self.runtime_class,
+            "priorityClassName": self.priority_class,
+            "imagePullSecrets": [{"name": name} for name in dict.fromkeys(self.pull_secrets)],
+        }
+        return {name: value for name, value in said.items() if value}
+
+
+def hardened(account: str, containers: list[Part], volumes: list[Part], grace: int, where: Where) -> Part:
+    """A pod's spec.
+
+    Args:
+        account: its service account, whose rights in the cluster it does not get.
+        grace: seconds between being told to end and being killed.
+    """
+    return {
+        "serviceAccountName": account,
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "terminationGracePeriodSeconds": grace,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "containers": containers,
+        "volumes": volumes,
+        **where.part(),
+    }
+
+
+def container(
+    name: str, image: str, environment: Mapping[str, str], resources: Part, mounts: list[Part], **more: Any
+) -> Part:
+    """A container that can write nowhere but in its mounts; its last words stay when it ends. *more*: its command…"""
+    return {
+        "name": name,
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "env": [{"name": key, "value": value} for key, value in environment.items()],
+        "resources": resources,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": LOCKED,
+        "volumeMounts": mounts,
+        **more,
+    }
+
+
+def room(name: str, size: str = "") -> Part:
+    """A volume of the node's disk that goes with the pod; *size* is a quantity like `1Gi`."""
+    return {"name": name, "emptyDir": {"sizeLimit": size} if size else {}}
+
+
+def shared_memory() -> Part:
+    """What processes of one pod share; a node's default of 64 MiB is too little."""
+    return {"name": "shm", "emptyDir": {"medium": "Memory", "sizeLimit": "512Mi"}}
+
+
+def token() -> Part:
+    """A volume with a token of the pod's service account that opens the platform and nothing else."""
+    source = {"path": "token", "audience": AUDIENCE, "expirationSeconds": TOKEN_SECONDS}
+    return {"name": "token", "projected": {"sources": [{"serviceAccountToken": source}]}}
+
+
+def mount(name: str, path: str, read_only: bool = False) -> Part:
+    """A volume at a path."""
+    return {"name": name, "mountPath": path} | ({"readOnly": True} if read_only else {})
+
+
+def token_mount() -> Part:
+    """The token, where MILLRACE_TOKEN_FILE says."""
+    return mount("token", TOKENS, read_only=True)
+
+
+def labels(settings: WorkloadSettings, component: str, manager: str) -> dict[str, str]:
+    """Labels of everything that a service makes in a cluster. *manager*: the service, like `millrace-training`."""
+    return {
+        "app.kubernetes.io/name": "millrace",
+        "app.kubernetes.io/instance": settings.instance or settings.release,
+        "app.kubernetes.io/component": component,
+        "app.kubernetes.io/managed-by": manager,
+    }
+
+
+def selector(chosen: Mapping[str, str]) -> str:
+    """Labels as the API server takes them in a query."""
+    return ",".join(f"{key}={value}" for key, value in sorted(chosen.items()))
