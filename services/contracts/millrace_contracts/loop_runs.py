@@ -7,8 +7,10 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from millrace_contracts.bodies import Document, Read
+from millrace_contracts.jobs import JobLimits
 from millrace_contracts.names import PlainText
 from millrace_contracts.parts import Strictly
+from millrace_contracts.rows import IngestSpec
 from millrace_contracts.verdicts import GatesVerdict
 from millrace_contracts.waiting import Waiting
 
@@ -88,3 +90,20 @@ class RegisteredWrite(Strictly):
     """The registered version that is to be rolled out."""
 
     version: int = Field(ge=1, lt=2**31)
+
+
+class RunPlan(Read):
+    """What each step of a run is asked to do, decided once when the run is opened."""
+
+    loop: str
+    run: int
+    model: str
+    dataset: str
+    cut: datetime | None = Field(description="Only rows before it are used; null: all rows.")
+    ingest: IngestSpec | None = Field(description="Labelled production rows that are added first, if any.")
+    validation: Document = Field(
+        alias="validate", description="As a validate job takes it, but for the data."
+    )
+    train: Document = Field(description="As a train job takes it, but for the data.")
+    evaluate: Document = Field(description="As an evaluate job takes it, but for data and candidate.")
+    limits: JobLimits

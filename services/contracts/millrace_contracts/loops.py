@@ -28,8 +28,8 @@ class CandidateRead(Read):
     run: int
 
 
-class LoopRead(Read):
-    """A loop as declared, and where it stands."""
+class LoopOutline(Read):
+    """Where a loop stands."""
 
     name: str
     project: str
@@ -49,9 +49,14 @@ class LoopRead(Read):
     settled: bool = Field(description="Whether nothing waits for a pipeline.")
     rest_until: datetime | None
     message: str = Field(description="What is in the way, if anything.")
-    document: Document
     created_at: datetime
     updated_at: datetime
+
+
+class LoopRead(LoopOutline):
+    """A loop as declared, and where it stands."""
+
+    document: Document
 
 
 class RollbackWrite(Strictly):

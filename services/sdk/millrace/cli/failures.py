@@ -1,5 +1,7 @@
 """Errors in words, each with what to do next."""
 
+from collections.abc import Mapping
+
 import httpx
 
 from millrace.cli.exits import REFUSED, UNREACHABLE
@@ -63,7 +65,7 @@ def _refused(error: ApiError) -> list[str]:
     return lines
 
 
-def _fields(problem: dict[str, object]) -> list[str]:
+def _fields(problem: Mapping[str, object]) -> list[str]:
     errors = problem.get("errors")
     items = [item for item in errors if isinstance(item, dict)] if isinstance(errors, list) else []
     lines = []

@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from millrace.client.transport import Api, ApiError, TokenFile
+from millrace.transport.address import SERVICES, alive
+from millrace.transport.errors import NotRunning
+from millrace.transport.tokens import shown_token
 
 if TYPE_CHECKING:
     from millrace.client.controller import Controller
@@ -15,27 +18,7 @@ if TYPE_CHECKING:
     from millrace.client.serving import Serving
     from millrace.client.training import Training
 
-__all__ = ["ApiError", "Millrace", "NotRunning", "TokenFile", "shown_token"]
-
-SERVICES = ("registry", "training", "serving", "monitoring", "controller")
-
-
-class NotRunning(Exception):
-    """No platform was found to talk to."""
-
-
-def _alive(pid: int | None) -> bool:
-    """Whether a process with this id runs; a supervisor that was killed leaves its record behind."""
-    try:
-        return pid is not None and " Z " not in Path("/proc", str(pid), "stat").read_text()
-    except FileNotFoundError:
-        return False
-
-
-def shown_token() -> str | TokenFile:
-    """The token of this process's environment: MILLRACE_TOKEN, or the file in MILLRACE_TOKEN_FILE."""
-    path = os.environ.get("MILLRACE_TOKEN_FILE")
-    return TokenFile(Path(path)) if path else os.environ.get("MILLRACE_TOKEN", "")
+__all__ = ["SERVICES", "ApiError", "Millrace", "NotRunning", "TokenFile", "shown_token"]
 
 
 class Millrace:
@@ -67,7 +50,7 @@ class Millrace:
             found = json.loads((home / "run" / "platform.json").read_text())
         except FileNotFoundError:
             found = {}
-        if not _alive(found.get("pid")):
+        if not alive(found.get("pid")):
             raise NotRunning(f"no platform is running in {home}; start it with 'millrace up'")
         return cls(found["urls"], found["token"], project)
 

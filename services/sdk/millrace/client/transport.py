@@ -4,13 +4,16 @@ import os
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import httpx
 import stamina
 import structlog
+
+from millrace.transport.errors import ApiError as ApiError
+from millrace.transport.errors import Busy
+from millrace.transport.requests import part as part
+from millrace.transport.tokens import TokenFile as TokenFile
 
 RETRIED = (
     httpx.ConnectError,
@@ -20,41 +23,6 @@ RETRIED = (
     httpx.WriteError,
 )
 ATTEMPTS, PATIENCE = 12, 45.0
-
-
-class TokenFile:
-    """A bearer token in a file that somebody else renews; called for the token, it reads the file when it changed."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._stamp: tuple[int, int] | None = None
-        self._token = ""
-
-    def __call__(self) -> str:
-        """The token now. Raises: OSError if there is no such file."""
-        stat = self.path.stat()
-        if self._stamp != (stat.st_mtime_ns, stat.st_ino):
-            self._token, self._stamp = self.path.read_text().strip(), (stat.st_mtime_ns, stat.st_ino)
-        return self._token
-
-
-class ApiError(Exception):
-    """The service refused: *status*, the problem+json *problem*, and the request id for its log."""
-
-    def __init__(self, status: int, problem: dict[str, Any], url: str) -> None:
-        self.status = status
-        self.problem = problem
-        self.request_id = problem.get("instance")
-        self.url = url
-        super().__init__(f"{status} {problem.get('detail') or problem.get('title') or 'error'}")
-
-
-class _Busy(Exception):
-    """The service answered 503: not ready yet, worth another try."""
-
-    def __init__(self, error: ApiError) -> None:
-        super().__init__(str(error))
-        self.error = error
 
 
 def _trusted() -> ssl.SSLContext | bool:
@@ -89,7 +57,7 @@ def _parsed(response: httpx.Response) -> Any:
         problem = {"title": response.reason_phrase, "detail": response.text[:300]}
     error = ApiError(response.status_code, problem, str(response.request.url))
     if response.status_code == 503:
-        raise _Busy(error)
+        raise Busy(error)
     raise error
 
 
@@ -97,13 +65,8 @@ def _parsed(response: httpx.Response) -> Any:
 def _plain_errors() -> Iterator[None]:
     try:
         yield
-    except _Busy as busy:
+    except Busy as busy:
         raise busy.error from None
-
-
-def part(value: object) -> str:
-    """*value* as one safe segment of a path."""
-    return quote(str(value), safe=":")
 
 
 class _Calls:
@@ -162,7 +125,7 @@ class _Calls:
 
 def _retrying(retry: bool) -> dict[str, Any]:
     return {
-        "on": (*RETRIED, _Busy),
+        "on": (*RETRIED, Busy),
         "attempts": ATTEMPTS if retry else 1,
         "timeout": PATIENCE,
         "wait_initial": 0.1,

@@ -1,0 +1,208 @@
+"""Monitoring: monitors, rows, labels, closed days, alarms and webhooks; one method a route."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+
+from millrace.aio.api import AsyncApi
+from millrace.transport.requests import Call, delete, get, part, post, put
+from millrace_contracts.alarms import AlarmRead, AlarmState, WebhookEvent, WebhookRead, WebhookWrite
+from millrace_contracts.closings import (
+    ArmsRead,
+    ClosingFeed,
+    ClosingRead,
+    ComparisonRead,
+    DriftRead,
+    LossRead,
+)
+from millrace_contracts.labels import LabelsRead, LabelsWrite, LabelWrite
+from millrace_contracts.logged import LoggedRow, LoggedRows, LoggedRowsRead
+from millrace_contracts.monitors import MonitorRead, MonitorWrite
+
+STREAM = "application/vnd.apache.arrow.stream"
+BATCH = 20_000
+"""Labels sent in one request."""
+LONG = 300.0
+"""Seconds that many rows may take."""
+
+
+class AsyncMonitoring:
+    """Monitors, rows, labels, closed days, alarms and webhooks.
+
+    Every method raises ApiError when monitoring refuses. *project* of a call overrides the client's own.
+    """
+
+    def __init__(self, api: AsyncApi) -> None:
+        self.api = api
+
+    async def put_monitor(
+        self, endpoint: str, monitor: MonitorWrite, *, project: str | None = None
+    ) -> MonitorRead:
+        """Watch an endpoint, or change how; a new champion counts from the next day that closes."""
+        return await self.api.answer(MonitorRead, put(_path(endpoint), monitor, project=project))
+
+    async def monitor(self, endpoint: str, *, project: str | None = None) -> MonitorRead:
+        """The monitor, how far it has come, and its counts."""
+        return await self.api.answer(MonitorRead, get(_path(endpoint), project=project))
+
+    async def monitors(self, *, project: str | None = None) -> list[MonitorRead]:
+        """The project's monitors by endpoint."""
+        return await self.api.every(MonitorRead, get("/v1/monitors", project=project))
+
+    async def delete_monitor(self, endpoint: str, *, project: str | None = None) -> None:
+        """Watch no longer, and forget the rows, days and alarms; the registry keeps the decisions."""
+        await self.api.send(delete(_path(endpoint), project=project))
+
+    async def push_rows(
+        self, endpoint: str, rows: Sequence[LoggedRow] | bytes, *, project: str | None = None
+    ) -> LoggedRowsRead:
+        """Send rows that were predicted elsewhere or are to be scored: objects, or an Arrow IPC stream."""
+        path = f"{_path(endpoint)}/predictions"
+        if isinstance(rows, bytes):
+            kind = {"content-type": STREAM}
+            call = Call("POST", path, content=rows, headers=kind, project=project, timeout=LONG)
+        else:
+            call = post(path, LoggedRows(rows=list(rows)), project=project, timeout=LONG)
+        return await self.api.answer(LoggedRowsRead, call)
+
+    async def push_labels(
+        self,
+        endpoint: str,
+        labels: Sequence[LabelWrite],
+        complete_through: datetime | None = None,
+        *,
+        project: str | None = None,
+    ) -> LabelsRead:
+        """Send labels, in as many requests as they need; returns what became of them all.
+
+        *complete_through*: every event before it is labelled as far as it ever will be.
+        """
+        starts = range(0, max(1, len(labels)), BATCH)
+        answers = [
+            await self._push_labels(
+                endpoint,
+                labels[begin : begin + BATCH],
+                complete_through if begin == starts[-1] else None,
+                project,
+            )
+            for begin in starts
+        ]
+        return LabelsRead(
+            new=sum(answer.new for answer in answers),
+            corrected=sum(answer.corrected for answer in answers),
+            unchanged=sum(answer.unchanged for answer in answers),
+            labelled=answers[-1].labelled,
+        )
+
+    async def _push_labels(
+        self, endpoint: str, labels: Sequence[LabelWrite], through: datetime | None, project: str | None
+    ) -> LabelsRead:
+        body = LabelsWrite(labels=list(labels), complete_through=through)
+        return await self.api.answer(
+            LabelsRead, post(f"{_path(endpoint)}/labels", body, project=project, timeout=120)
+        )
+
+    async def feed(self, after: int = 0, wait: float = 0) -> ClosingFeed:
+        """Closed days of all endpoints behind seq *after*; waits up to *wait* seconds for the first."""
+        return await self.api.answer(ClosingFeed, get("/v1/closings", after=after, wait=wait))
+
+    async def closings(
+        self,
+        endpoint: str,
+        since: date | None = None,
+        until: date | None = None,
+        *,
+        project: str | None = None,
+    ) -> list[ClosingRead]:
+        """Closed days of one endpoint, in order: from *since* up to before *until*."""
+        call = get(f"{_path(endpoint)}/days", project=project, since=since, until=until)
+        return await self.api.answer(list[ClosingRead], call)
+
+    async def drift(
+        self,
+        endpoint: str,
+        since: date | None = None,
+        until: date | None = None,
+        *,
+        project: str | None = None,
+    ) -> list[DriftRead]:
+        """PSI of each feature by closed day, and the windows that were judged."""
+        call = get(f"{_path(endpoint)}/drift", project=project, since=since, until=until)
+        return await self.api.answer(list[DriftRead], call)
+
+    async def losses(
+        self, endpoint: str, version: int | None = None, *, project: str | None = None
+    ) -> list[LossRead]:
+        """Daily mean loss of each version that was scored."""
+        call = get(f"{_path(endpoint)}/losses", project=project, version=version)
+        return await self.api.answer(list[LossRead], call)
+
+    async def comparisons(
+        self, endpoint: str, kind: str | None = None, *, project: str | None = None
+    ) -> list[ComparisonRead]:
+        """`mirrored` revisions or `archived` versions on the same rows, by day."""
+        call = get(f"{_path(endpoint)}/comparisons", project=project, kind=kind)
+        return await self.api.answer(list[ComparisonRead], call)
+
+    async def arms(
+        self,
+        endpoint: str,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        slow_ms: float | None = None,
+        *,
+        project: str | None = None,
+    ) -> ArmsRead:
+        """How each revision did in a span of event time; a request that took longer than *slow_ms* is slow."""
+        call = get(f"{_path(endpoint)}/arms", project=project, since=since, until=until, slow_ms=slow_ms)
+        return await self.api.answer(ArmsRead, call)
+
+    async def feedback(
+        self,
+        endpoint: str,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        *,
+        project: str | None = None,
+    ) -> bytes:
+        """Labelled rows of closed days as Parquet."""
+        call = get(f"{_path(endpoint)}/feedback", project=project, since=since, until=until, timeout=LONG)
+        return (await self.api.send(call)).content
+
+    async def report(self, endpoint: str, *, project: str | None = None) -> str:
+        """The report as one HTML page."""
+        return (await self.api.send(get(f"{_path(endpoint)}/report", project=project, timeout=120))).text
+
+    async def alarms(
+        self, endpoint: str | None = None, state: AlarmState | None = None, *, project: str | None = None
+    ) -> list[AlarmRead]:
+        """Alarms, the newest first."""
+        return await self.api.every(
+            AlarmRead, get("/v1/alarms", project=project, endpoint=endpoint, state=state)
+        )
+
+    async def alarm(self, id: str, *, project: str | None = None) -> AlarmRead:
+        """One alarm with its evidence."""
+        return await self.api.answer(AlarmRead, get(f"/v1/alarms/{part(id)}", project=project))
+
+    async def acknowledge(self, id: str, *, project: str | None = None) -> AlarmRead:
+        """Say that you have seen an alarm; repeating it changes nothing."""
+        return await self.api.answer(AlarmRead, post(f"/v1/alarms/{part(id)}:acknowledge", project=project))
+
+    async def put_webhook(
+        self, name: str, url: str, events: Sequence[WebhookEvent], *, project: str | None = None
+    ) -> WebhookRead:
+        """Post *events* to *url*; its host must be on the operator's list."""
+        body = WebhookWrite(url=url, events=list(events))
+        return await self.api.answer(WebhookRead, put(f"/v1/webhooks/{part(name)}", body, project=project))
+
+    async def webhooks(self, *, project: str | None = None) -> list[WebhookRead]:
+        """The project's webhooks."""
+        return await self.api.answer(list[WebhookRead], get("/v1/webhooks", project=project))
+
+    async def delete_webhook(self, name: str, *, project: str | None = None) -> None:
+        """Stop posting there."""
+        await self.api.send(delete(f"/v1/webhooks/{part(name)}", project=project))
+
+
+def _path(endpoint: str) -> str:
+    return f"/v1/monitors/{part(endpoint)}"

@@ -1,0 +1,278 @@
+"""The registry: projects, datasets, runs, models, aliases, decisions, lineage and artifacts; one method a route."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime
+from pathlib import Path
+
+from millrace.aio.api import AsyncApi
+from millrace.transport.files import AsyncFileBody
+from millrace.transport.requests import Call, get, part, patch, post, put
+from millrace_contracts.artifacts import (
+    ArtifactRead,
+    ProjectRead,
+    ProjectWrite,
+    RetentionRead,
+    RetentionWrite,
+)
+from millrace_contracts.datasets import (
+    DatasetRead,
+    DatasetVersionRead,
+    DatasetVersionWrite,
+    DatasetWrite,
+    QuarantineRead,
+    QuarantineWrite,
+)
+from millrace_contracts.decisions import (
+    ChainVerification,
+    Decision,
+    DecisionDetail,
+    DecisionDigest,
+    DecisionRead,
+)
+from millrace_contracts.lineage import LineageRead
+from millrace_contracts.models import (
+    AliasMoveRead,
+    AliasRead,
+    AliasWrite,
+    ModelRead,
+    ModelVersionRead,
+    ModelVersionWrite,
+    ModelWrite,
+)
+from millrace_contracts.training_runs import TrainingRunChange, TrainingRunRead, TrainingRunWrite
+
+LONG = 600.0
+"""Seconds that the bytes of an artifact may take."""
+
+
+class AsyncRegistry:
+    """Datasets, runs, models, aliases, decisions and artifacts.
+
+    Every method raises ApiError when the registry refuses. *project* of a call overrides the client's own.
+    """
+
+    def __init__(self, api: AsyncApi) -> None:
+        self.api = api
+
+    async def put_artifact(
+        self,
+        data: bytes | Path,
+        media_type: str = "application/octet-stream",
+        *,
+        project: str | None = None,
+        retry: bool = True,
+    ) -> str:
+        """Store bytes, or a file of any size; returns the digest. The same bytes again are the same artifact."""
+        content = data if isinstance(data, bytes) else AsyncFileBody(data)
+        call = Call(
+            "POST",
+            "/v1/artifacts",
+            content=content,
+            headers={"content-type": media_type},
+            project=project,
+            timeout=LONG,
+            retry=retry,
+        )
+        return (await self.api.answer(ArtifactRead, call)).digest
+
+    async def get_artifact(self, digest: str, *, project: str | None = None) -> bytes:
+        """The bytes of an artifact."""
+        call = get(f"/v1/artifacts/{part(digest)}", project=project, timeout=LONG)
+        return (await self.api.send(call)).content
+
+    def artifact_chunks(self, digest: str, *, project: str | None = None) -> AsyncIterator[bytes]:
+        """The bytes of an artifact in pieces, as they come; a large one never lies in memory as a whole."""
+        return self.api.chunks(get(f"/v1/artifacts/{part(digest)}", project=project))
+
+    async def artifact(self, digest: str, *, project: str | None = None) -> ArtifactRead:
+        """Size and type of an artifact, without its bytes."""
+        return await self.api.answer(
+            ArtifactRead, get(f"/v1/artifacts/{part(digest)}/facts", project=project)
+        )
+
+    async def check_artifact(self, digest: str, *, project: str | None = None) -> None:
+        """See to it that an artifact is there and whole. Raises: ApiError 404 if it is not."""
+        await self.api.send(Call("HEAD", f"/v1/artifacts/{part(digest)}", project=project, timeout=LONG))
+
+    async def put_project(self, name: str, description: str = "") -> ProjectRead:
+        """Make a project, or change its description."""
+        body = ProjectWrite(description=description)
+        return await self.api.answer(ProjectRead, put(f"/v1/projects/{part(name)}", body))
+
+    async def projects(self) -> list[ProjectRead]:
+        """All projects by name."""
+        return await self.api.every(ProjectRead, get("/v1/projects"))
+
+    async def put_dataset(
+        self, dataset: str, description: str = "", *, project: str | None = None
+    ) -> DatasetRead:
+        """Make a dataset, or change its description."""
+        body = DatasetWrite(description=description)
+        return await self.api.answer(DatasetRead, put(_dataset(dataset), body, project=project))
+
+    async def datasets(self, *, project: str | None = None) -> list[DatasetRead]:
+        """The project's datasets by name."""
+        return await self.api.every(DatasetRead, get("/v1/datasets", project=project))
+
+    async def dataset(self, dataset: str, *, project: str | None = None) -> DatasetRead:
+        """One dataset."""
+        return await self.api.answer(DatasetRead, get(_dataset(dataset), project=project))
+
+    async def add_dataset_version(
+        self, dataset: str, version: DatasetVersionWrite, *, project: str | None = None
+    ) -> DatasetVersionRead:
+        """Add an immutable version on top of the newest; the same source again answers with what it made."""
+        call = post(f"{_dataset(dataset)}/versions", version, project=project)
+        return await self.api.answer(DatasetVersionRead, call)
+
+    async def dataset_versions(self, dataset: str, *, project: str | None = None) -> list[DatasetVersionRead]:
+        """All versions of a dataset, oldest first."""
+        return await self.api.every(DatasetVersionRead, get(f"{_dataset(dataset)}/versions", project=project))
+
+    async def dataset_version(
+        self, dataset: str, number: int | None = None, *, project: str | None = None
+    ) -> DatasetVersionRead:
+        """One version of a dataset; the newest if no number is given."""
+        path = f"{_dataset(dataset)}/versions/{'latest' if number is None else number}"
+        return await self.api.answer(DatasetVersionRead, get(path, project=project))
+
+    async def quarantine(
+        self, dataset: str, refused: QuarantineWrite, *, project: str | None = None
+    ) -> QuarantineRead:
+        """Keep refused data with its report."""
+        call = post(f"{_dataset(dataset)}/quarantine", refused, project=project)
+        return await self.api.answer(QuarantineRead, call)
+
+    async def quarantined(self, dataset: str, *, project: str | None = None) -> list[QuarantineRead]:
+        """Refused data of a dataset, oldest first."""
+        return await self.api.every(QuarantineRead, get(f"{_dataset(dataset)}/quarantine", project=project))
+
+    async def create_run(self, run: TrainingRunWrite, *, project: str | None = None) -> TrainingRunRead:
+        """Begin a training run; the same key again answers with the same run."""
+        return await self.api.answer(TrainingRunRead, post("/v1/runs", run, project=project))
+
+    async def update_run(
+        self, run: str, change: TrainingRunChange, *, project: str | None = None
+    ) -> TrainingRunRead:
+        """Add metrics and artifacts to a training run, or end it."""
+        return await self.api.answer(TrainingRunRead, patch(f"/v1/runs/{part(run)}", change, project=project))
+
+    async def run(self, run: str, *, project: str | None = None) -> TrainingRunRead:
+        """One training run."""
+        return await self.api.answer(TrainingRunRead, get(f"/v1/runs/{part(run)}", project=project))
+
+    async def runs(self, loop: str | None = None, *, project: str | None = None) -> list[TrainingRunRead]:
+        """Training runs, of one loop or of all."""
+        return await self.api.every(TrainingRunRead, get("/v1/runs", project=project, loop=loop))
+
+    async def put_model(self, model: str, description: str = "", *, project: str | None = None) -> ModelRead:
+        """Make a model, or change its description."""
+        body = ModelWrite(description=description)
+        return await self.api.answer(ModelRead, put(_model(model), body, project=project))
+
+    async def models(self, *, project: str | None = None) -> list[ModelRead]:
+        """The project's models by name."""
+        return await self.api.every(ModelRead, get("/v1/models", project=project))
+
+    async def model(self, model: str, *, project: str | None = None) -> ModelRead:
+        """One model."""
+        return await self.api.answer(ModelRead, get(_model(model), project=project))
+
+    async def add_version(
+        self, model: str, version: ModelVersionWrite, *, project: str | None = None
+    ) -> ModelVersionRead:
+        """Register a release unit; its graphs are inspected, which takes a second or two."""
+        call = post(f"{_model(model)}/versions", version, project=project, timeout=300)
+        return await self.api.answer(ModelVersionRead, call)
+
+    async def versions(self, model: str, *, project: str | None = None) -> list[ModelVersionRead]:
+        """All versions of a model, oldest first."""
+        return await self.api.every(ModelVersionRead, get(f"{_model(model)}/versions", project=project))
+
+    async def version(self, model: str, number: int, *, project: str | None = None) -> ModelVersionRead:
+        """One version of a model."""
+        return await self.api.answer(
+            ModelVersionRead, get(f"{_model(model)}/versions/{number}", project=project)
+        )
+
+    async def aliases(self, model: str, *, project: str | None = None) -> dict[str, int | None]:
+        """Version by alias."""
+        found = await self.api.answer(list[AliasRead], get(f"{_model(model)}/aliases", project=project))
+        return {alias.name: alias.version for alias in found}
+
+    async def alias(
+        self,
+        model: str,
+        alias: str,
+        at: datetime | None = None,
+        known_at: datetime | None = None,
+        *,
+        project: str | None = None,
+    ) -> int | None:
+        """Where an alias points, or pointed at the event time *at*, by what was recorded until *known_at*."""
+        call = get(f"{_model(model)}/aliases/{part(alias)}", project=project, at=at, known_at=known_at)
+        return (await self.api.answer(AliasRead, call)).version
+
+    async def move_alias(
+        self, model: str, alias: str, move: AliasWrite, *, project: str | None = None
+    ) -> AliasRead:
+        """Compare-and-set. Raises: ApiError 409 if the alias is not where `move.expected` says."""
+        return await self.api.answer(
+            AliasRead, put(f"{_model(model)}/aliases/{part(alias)}", move, project=project)
+        )
+
+    async def alias_history(
+        self, model: str, alias: str, *, project: str | None = None
+    ) -> list[AliasMoveRead]:
+        """Every move of an alias, oldest first."""
+        call = get(f"{_model(model)}/aliases/{part(alias)}/history", project=project)
+        return await self.api.answer(list[AliasMoveRead], call)
+
+    async def record(self, decision: Decision, *, project: str | None = None) -> DecisionRead:
+        """Append a decision to the chain; the same one again answers with the one that is there."""
+        return await self.api.answer(DecisionRead, post("/v1/decisions", decision, project=project))
+
+    async def decisions(
+        self,
+        loop: str | None = None,
+        kind: str | None = None,
+        run: int | None = None,
+        *,
+        project: str | None = None,
+    ) -> list[DecisionRead]:
+        """Decisions in the order in which they were recorded, of one loop, kind or loop run or of all."""
+        call = get("/v1/decisions", project=project, loop=loop, kind=kind, run=run)
+        return await self.api.every(DecisionRead, call)
+
+    async def decision(self, decision: str, *, project: str | None = None) -> DecisionDetail:
+        """One decision with what followed from it."""
+        return await self.api.answer(DecisionDetail, get(f"/v1/decisions/{part(decision)}", project=project))
+
+    async def verify_decisions(self, earlier: ChainVerification | None = None) -> ChainVerification:
+        """Recompute the chain; with an *earlier* answer, also whether its end was cut off since."""
+        count, head = (None, None) if earlier is None else (earlier.count, earlier.head)
+        call = get("/v1/decisions:verify", timeout=300, count=count, head=head)
+        return await self.api.answer(ChainVerification, call)
+
+    async def decision_digest(self, loop: str | None = None, *, project: str | None = None) -> DecisionDigest:
+        """One digest of everything that a replay of the same data with the same seed reproduces."""
+        return await self.api.answer(DecisionDigest, get("/v1/decisions:digest", project=project, loop=loop))
+
+    async def lineage(self, model: str, version: int, *, project: str | None = None) -> LineageRead:
+        """Which data made a model: its run, dataset versions and raw sources, and the decisions about it."""
+        return await self.api.answer(
+            LineageRead, get("/v1/lineage", project=project, model=model, version=version)
+        )
+
+    async def apply_retention(self, older_than_seconds: int, dry_run: bool = True) -> RetentionRead:
+        """Remove old artifacts that nothing mentions; in a dry run only say which."""
+        body = RetentionWrite(older_than_seconds=older_than_seconds, dry_run=dry_run)
+        return await self.api.answer(RetentionRead, post("/v1/retention:apply", body))
+
+
+def _dataset(dataset: str) -> str:
+    return f"/v1/datasets/{part(dataset)}"
+
+
+def _model(model: str) -> str:
+    return f"/v1/models/{part(model)}"

@@ -1,0 +1,141 @@
+"""The training service: jobs that check data, train and evaluate; one method a route."""
+
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+
+from millrace.aio.api import AsyncApi
+from millrace.transport.answers import Event
+from millrace.transport.errors import JobFailed
+from millrace.transport.requests import Call, get, part, post
+from millrace_contracts.bodies import Page
+from millrace_contracts.jobs import JobKind, JobLimits, JobNew, JobRead, JobState, TrialRead
+from millrace_contracts.learning import EvaluateSpec, TrainSpec
+from millrace_contracts.rows import InferSpec, IngestSpec, RowsNew, SentCell, ValidateSpec
+
+JobSpec = InferSpec | IngestSpec | ValidateSpec | TrainSpec | EvaluateSpec
+KINDS: dict[type[JobSpec], JobKind] = {
+    InferSpec: "infer",
+    IngestSpec: "ingest",
+    ValidateSpec: "validate",
+    TrainSpec: "train",
+    EvaluateSpec: "evaluate",
+}
+ENDED = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
+LONGEST_WAIT = 30.0
+
+
+class AsyncTraining:
+    """Jobs of the training service.
+
+    Every method raises ApiError when it refuses. *project* of a call overrides the client's own.
+    """
+
+    def __init__(self, api: AsyncApi) -> None:
+        self.api = api
+
+    async def submit(
+        self,
+        spec: JobSpec,
+        key: str,
+        *,
+        limits: JobLimits | None = None,
+        loop: str | None = None,
+        loop_run: int | None = None,
+        project: str | None = None,
+    ) -> JobRead:
+        """Submit a job of the kind that *spec* asks for; the same *key* again gives the job it already is.
+
+        *limits*: memory, time, and where in a cluster it may run; a place is refused where there is no cluster.
+        """
+        body = JobNew(
+            key=key,
+            kind=KINDS[type(spec)],
+            spec=spec.model_dump(mode="json", by_alias=True, exclude_unset=True),
+            limits=limits or JobLimits(),
+            loop=loop,
+            loop_run=loop_run,
+        )
+        return await self.api.answer(JobRead, post("/v1/jobs", body, project=project))
+
+    async def job(self, id: str, wait: float = 0, *, project: str | None = None) -> JobRead:
+        """One job; with *wait*, as soon as it is over or after that many seconds (60 at most)."""
+        return await self.api.answer(JobRead, get(f"/v1/jobs/{part(id)}", project=project, wait=wait or None))
+
+    async def jobs(
+        self,
+        state: JobState | None = None,
+        loop: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+        *,
+        project: str | None = None,
+    ) -> Page[JobRead]:
+        """A page of jobs, newest first."""
+        call = get("/v1/jobs", project=project, state=state, loop=loop, limit=limit, cursor=cursor)
+        return await self.api.answer(Page[JobRead], call)
+
+    async def wait(
+        self,
+        id: str,
+        timeout: float | None = None,
+        progress: Callable[[JobRead], None] = lambda _: None,
+        *,
+        project: str | None = None,
+    ) -> JobRead:
+        """Wait until the job has succeeded and return it; *progress* is called with it meanwhile.
+
+        Raises: JobFailed if it failed or was cancelled; TimeoutError after *timeout* seconds.
+        """
+        deadline = time.monotonic() + (timeout if timeout is not None else float("inf"))
+        while True:
+            wait = max(0.0, min(LONGEST_WAIT, deadline - time.monotonic()))
+            job = await self.job(id, wait, project=project)
+            progress(job)
+            if job.state == JobState.SUCCEEDED:
+                return job
+            if job.state in ENDED:
+                raise JobFailed(job)
+            if time.monotonic() >= deadline:
+                raise TimeoutError(f"job {job.key} is still {job.state} after {timeout:g} s")
+
+    async def run(
+        self,
+        spec: JobSpec,
+        key: str,
+        *,
+        limits: JobLimits | None = None,
+        loop: str | None = None,
+        loop_run: int | None = None,
+        project: str | None = None,
+    ) -> JobRead:
+        """Submit a job, wait until it has succeeded, and return it. Raises: JobFailed."""
+        job = await self.submit(spec, key, limits=limits, loop=loop, loop_run=loop_run, project=project)
+        return await self.wait(job.id, project=project)
+
+    async def events(self, id: str, after: int = 0, *, project: str | None = None) -> AsyncIterator[Event]:
+        """The job's events (progress, trial, log, end) from the byte *after* to its end."""
+        call = Call(
+            "GET", f"/v1/jobs/{part(id)}/events", headers={"last-event-id": str(after)}, project=project
+        )
+        async for event in self.api.events(call):
+            yield event
+
+    async def cancel(self, id: str, *, project: str | None = None) -> JobRead:
+        """Stop a job; one that has ended stays as it is."""
+        return await self.api.answer(JobRead, post(f"/v1/jobs/{part(id)}:cancel", project=project))
+
+    async def trials(self, id: str, *, project: str | None = None) -> list[TrialRead]:
+        """Every trial of the job's searches, by study and number, whether finished or running."""
+        return await self.api.every(TrialRead, get(f"/v1/jobs/{part(id)}/trials", project=project))
+
+    async def infer(self, sample: InferSpec, *, project: str | None = None) -> JobRead:
+        """Start inferring a contract from an uploaded sample; returns the job."""
+        return await self.api.answer(JobRead, post("/v1/contracts:infer", sample, project=project))
+
+    async def push_rows(
+        self, dataset: str, rows: RowsNew | Sequence[Mapping[str, SentCell]], *, project: str | None = None
+    ) -> JobRead:
+        """Send rows to a dataset, alone or with the contract they must fulfil; returns the ingest job."""
+        body = rows if isinstance(rows, RowsNew) else RowsNew(rows=[dict(row) for row in rows])
+        call = post(f"/v1/datasets/{part(dataset)}/rows", body, project=project, timeout=120)
+        return await self.api.answer(JobRead, call)

@@ -1,0 +1,55 @@
+"""Where a platform answers: named in the environment, or the one that runs on this machine."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from millrace.transport.errors import NotRunning
+from millrace.transport.tokens import TokenFile, shown_token
+
+SERVICES = ("registry", "training", "serving", "monitoring", "controller")
+
+
+@dataclass(frozen=True)
+class Address:
+    """Base URLs by service, the bearer token that opens them, and the project of every call."""
+
+    urls: Mapping[str, str]
+    token: str | TokenFile
+    project: str = "default"
+
+    def of(self, service: str) -> str:
+        """The service's base URL. Raises: NotRunning if it is not known."""
+        url = self.urls.get(service)
+        if not url:
+            raise NotRunning(f"the URL of {service} is not known; set MILLRACE_{service.upper()}_URL")
+        return url
+
+
+def from_environment(project: str | None = None) -> Address:
+    """From MILLRACE_<SERVICE>_URL and MILLRACE_TOKEN(_FILE), else the platform running on this machine.
+
+    Raises: NotRunning when neither is there.
+    """
+    project = project or os.environ.get("MILLRACE_PROJECT", "default")
+    urls = {name: os.environ.get(f"MILLRACE_{name.upper()}_URL", "") for name in SERVICES}
+    if any(urls.values()):
+        return Address(urls, shown_token(), project)
+    home = Path(os.environ.get("MILLRACE_HOME") or Path.home() / ".millrace")
+    try:
+        record = json.loads((home / "run" / "platform.json").read_text())
+    except FileNotFoundError:
+        record = {}
+    if not alive(record.get("pid")):
+        raise NotRunning(f"no platform is running in {home}; start it with 'millrace up'")
+    return Address(record["urls"], record["token"], project)
+
+
+def alive(pid: int | None) -> bool:
+    """Whether a process with this id runs; a supervisor that was killed leaves its record behind."""
+    try:
+        return pid is not None and " Z " not in Path("/proc", str(pid), "stat").read_text()
+    except FileNotFoundError:
+        return False

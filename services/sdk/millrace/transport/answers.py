@@ -1,0 +1,72 @@
+"""How an answer is read: an error in problem+json, plain JSON, bytes, or the type that the caller names."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, Generic, TypeVar
+
+import httpx
+from pydantic import BaseModel, TypeAdapter
+
+from millrace.transport.errors import ApiError, Busy
+
+Answer = TypeVar("Answer")
+
+
+class Event(BaseModel):
+    """One server-sent event: its name, and its data as JSON text."""
+
+    name: str
+    data: str
+
+
+class Page(BaseModel, Generic[Answer]):
+    """One page of a list, and what to ask for the next."""
+
+    items: list[Answer]
+    next: str | None
+
+
+def checked(response: httpx.Response) -> httpx.Response:
+    """*response* if it is a good one. Raises: ApiError; Busy for 503."""
+    if response.is_success:
+        return response
+    try:
+        problem = response.json()
+    except ValueError:
+        problem = {"title": response.reason_phrase, "detail": response.text[:300]}
+    error = ApiError(response.status_code, problem, str(response.request.url))
+    if response.status_code == 503:
+        raise Busy(error)
+    raise error
+
+
+def plain(response: httpx.Response) -> Any:
+    """JSON as Python's own types, anything else as bytes."""
+    kind = response.headers.get("content-type", "")
+    return response.json() if kind.startswith("application/json") else response.content
+
+
+def typed(shape: type[Answer], response: httpx.Response) -> Answer:
+    """JSON as *shape*. Raises: pydantic.ValidationError when the service speaks of something else."""
+    return read(shape, response.content)
+
+
+def read(shape: type[Answer], text: str | bytes) -> Answer:
+    """JSON text as *shape*. Raises: pydantic.ValidationError."""
+    reader: TypeAdapter[Answer] = _reader(shape)  # type: ignore[arg-type]
+    return reader.validate_json(text)
+
+
+@cache
+def _reader(shape: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(shape)
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """A service that stays busy refuses like any other."""
+    try:
+        yield
+    except Busy as busy:
+        raise busy.error from None
