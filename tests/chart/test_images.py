@@ -22,20 +22,20 @@ ENTRIES = {
     "controller": (*COMMON, "millrace_controller.main", "millrace_core.secret", "millrace.selftest"),
     "pipeline-runner": ("millrace.steps", "millrace_controller.pipelines.local"),
     "training-cpu": (
-        "millrace_training.jobs.child",
-        "millrace_training.jobs.agent",
+        "millrace_training.process.child",
+        "millrace_training.pod.agent",
         "millrace_replay.replay",
     ),
 }
 """What is started in each image."""
 JOBS = (
     "millrace_training.automl.train",
-    "millrace_training.data.infer",
-    "millrace_training.data.ingest",
-    "millrace_training.data.validate",
+    "millrace_training.rows.infer",
+    "millrace_training.rows.ingest",
+    "millrace_training.rows.validate",
     "millrace_training.evaluate.evaluate",
-    "millrace_training.jobs.agent",
-    "millrace_training.jobs.child",
+    "millrace_training.pod.agent",
+    "millrace_training.process.child",
 )
 ELSEWHERE = {
     "training": dict.fromkeys(JOBS, "training-cpu"),

@@ -114,8 +114,8 @@ class MemoryRegistry:
 
     def add(self, dataset: str, number: int, table: Any) -> None:
         """Keep an Arrow table as a dataset version."""
-        from millrace_training.data.files import to_parquet
-        from millrace_training.data.infer import schema
+        from millrace_training.rows.files import to_parquet
+        from millrace_training.rows.infer import schema
 
         file = {"digest": self.put_artifact(to_parquet(table)), "rows": table.num_rows}
         self.versions[dataset, number] = {"number": number, "files": [file], "schema": schema(table)}
@@ -140,9 +140,9 @@ def make_context(tmp_path: Path, registry: MemoryRegistry) -> Callable[..., Any]
     """Makes the context of a job, as its child process would: `make_context(key="job", is_cancelled=...)`."""
     from types import SimpleNamespace
 
-    from millrace_training.jobs import executors
-    from millrace_training.jobs.context import Context, JobIdentity
-    from millrace_training.jobs.trials import TrialStore
+    from millrace_training.runtime import executors
+    from millrace_training.runtime.context import Context, JobIdentity
+    from millrace_training.runtime.trials import TrialStore
 
     def make(key: str = "job", is_cancelled: Callable[[], bool] = lambda: False) -> Context:
         folder = tmp_path / key

@@ -4,7 +4,7 @@ from fastapi import FastAPI
 
 from millrace_core.app import create_app
 from millrace_core.outbox import deliver_forever
-from millrace_training.data.routes import router as data
+from millrace_training.deliveries.routes import router as data
 from millrace_training.jobs.controller import JobController
 from millrace_training.jobs.routes import router as jobs
 from millrace_training.settings import TrainingSettings

@@ -6,7 +6,7 @@ import pytest
 from millrace_training.automl import splits
 from millrace_training.automl.table import Table, day_numbers, iso_day, midnight
 from millrace_training.features.frame import Frame
-from millrace_training.jobs.errors import JobError
+from millrace_training.runtime.errors import JobError
 
 
 def table(days: np.ndarray) -> Table:

@@ -17,7 +17,7 @@ from millrace_training.automl.portfolio import PORTFOLIO
 from millrace_training.export.session import open_session, predict
 from millrace_training.features.columns import columns_from_signature
 from millrace_training.features.frame import from_arrow, from_rows
-from millrace_training.jobs.errors import Cancelled, JobError
+from millrace_training.runtime.errors import Cancelled, JobError
 
 DAYS, A_DAY = 50, 60
 START = 1_357_016_400_000_000  # 2013-01-01 00:00 in New York

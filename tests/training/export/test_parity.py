@@ -11,7 +11,7 @@ from millrace_training.export.graph import SIGNATURE_KEY
 from millrace_training.export.session import open_session, predict
 from millrace_training.features.columns import Column
 from millrace_training.features.frame import MISSING_TIME, Frame
-from millrace_training.jobs.errors import JobError
+from millrace_training.runtime.errors import JobError
 
 ROWS = 3_000
 COLUMNS = [

@@ -11,7 +11,7 @@ FOLDER = Path(__file__).parent
 @pytest.fixture(autouse=True)
 def work(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes `work` importable here and in every child, and the `train` kind run it."""
-    from millrace_training.jobs import kinds
+    from millrace_training import kinds
 
     before = os.environ.get("PYTHONPATH")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(FOLDER), before))))

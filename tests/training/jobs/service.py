@@ -5,7 +5,7 @@ from pathlib import Path
 
 import uvicorn
 
-from millrace_training.jobs import kinds
+from millrace_training import kinds
 from millrace_training.main import build
 from millrace_training.settings import TrainingSettings
 

@@ -5,9 +5,9 @@ import time
 import psutil
 import pytest
 
-from millrace_training.jobs import executors
-from millrace_training.jobs.errors import Cancelled, JobError, TaskFailed
-from millrace_training.jobs.executors.pool import Pool
+from millrace_training.runtime import executors
+from millrace_training.runtime.errors import Cancelled, JobError, TaskFailed
+from millrace_training.runtime.executors.pool import Pool
 
 GIB = 2**30
 

@@ -8,8 +8,8 @@ import signal
 
 import pytest
 
-from millrace_training.jobs import processes
 from millrace_training.jobs.states import ALLOWED, TERMINAL, State
+from millrace_training.process import control
 
 
 def job(do: str, key: str = "k1", **spec: object) -> dict:
@@ -36,6 +36,15 @@ async def running(client, id: str, until=lambda job: job["state"] == "running") 
             return found
         await asyncio.sleep(0.05)
     raise AssertionError(found)
+
+
+async def worker(client, id: str, number: int) -> int:
+    """The process that works on the job's payload *number*, as soon as it does."""
+    file = client.app.state.jobs.folder(id).scratch / f"worker-{number}"
+    while not file.exists():
+        assert (await client.get(f"/v1/jobs/{id}")).json()["state"] not in TERMINAL
+        await asyncio.sleep(0.05)
+    return int(file.read_text())
 
 
 class TestSubmitting:
@@ -158,20 +167,17 @@ class TestEnding:
             made = await submit(client, job("pooled", pause=60) | {"limits": {"wall_seconds": 1.5}})
             done = await ended(client, made["id"])
             assert (done["state"], done["error"]["title"]) == ("failed", "Out of time")
-            assert processes.members(made["id"]) == []
+            assert control.members(made["id"]) == []
 
     async def test_cancel_kills_the_whole_group(self, serve):
         async with serve() as client:
             made = await submit(client, job("pooled", pause=60))
-            for _ in range(100):
-                if len(processes.members(made["id"])) >= 3:
-                    break
-                await asyncio.sleep(0.1)
-            assert len(processes.members(made["id"])) >= 3
+            at_work = {await worker(client, made["id"], number) for number in range(2)}
+            assert at_work < set(control.members(made["id"]))
             response = await client.post(f"/v1/jobs/{made['id']}:cancel")
             assert response.status_code == 200
             assert (await ended(client, made["id"]))["state"] == "cancelled"
-            assert processes.members(made["id"]) == []
+            assert control.members(made["id"]) == []
 
     async def test_cancelling_a_waiting_job_ends_it_and_an_ended_one_stays(self, serve):
         async with serve() as client:
@@ -187,7 +193,7 @@ class TestRestarting:
         async with serve() as client:
             made = await submit(client, job("count", trials=6, pause=0.3))
             await running(client, made["id"], lambda job: (job["progress"] or {}).get("done", 0) >= 2)
-        assert processes.members(made["id"]) == []
+        assert control.members(made["id"]) == []
         async with serve() as client:
             done = await ended(client, made["id"])
             assert done["state"] == "succeeded"
@@ -197,12 +203,7 @@ class TestRestarting:
     async def test_a_killed_worker_does_not_fail_the_job(self, serve):
         async with serve() as client:
             made = await submit(client, job("pooled", pause=2))
-            await running(client, made["id"])
-            for _ in range(100):
-                if len(found := processes.members(made["id"])) >= 4:
-                    break
-                await asyncio.sleep(0.05)
-            os.kill(max(found), signal.SIGKILL)
+            os.kill(await worker(client, made["id"], 0), signal.SIGKILL)
             done = await ended(client, made["id"])
             assert (done["state"], len(done["result"]["results"])) == ("succeeded", 2)
 

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from millrace_training.jobs import events, trials
-from millrace_training.jobs.events import EventWriter
-from millrace_training.jobs.trials import TrialStore
+from millrace_training.runtime import events, trials
+from millrace_training.runtime.events import EventWriter
+from millrace_training.runtime.trials import TrialStore
 
 
 def test_a_finished_trial_is_found_again_and_told_once(tmp_path):
@@ -33,7 +33,7 @@ def test_a_number_cannot_change_its_key(tmp_path):
 
 def test_a_trial_survives_sigkill_right_after_save(tmp_path):
     code = (
-        "import os, sys; from pathlib import Path; from millrace_training.jobs.trials import TrialStore\n"
+        "import os, sys; from pathlib import Path; from millrace_training.runtime.trials import TrialStore\n"
         "TrialStore(Path(sys.argv[1])).save('s', 3, {'x': 1}, 'k', {'loss': 1.0}); os.kill(os.getpid(), 9)"
     )
     done = subprocess.run([sys.executable, "-c", code, tmp_path / "t.db"])

@@ -36,7 +36,7 @@ def die(spec: dict, context) -> dict:
 
 
 def fail(spec: dict, context) -> dict:
-    from millrace_training.jobs.errors import JobError
+    from millrace_training.runtime.errors import JobError
 
     raise JobError("Nothing to learn", "Every row has the same target.", "Choose another target.")
 
@@ -47,8 +47,17 @@ def bug(spec: dict, context) -> dict:
 
 def pooled(spec: dict, context) -> dict:
     """Sleeps in workers, so that a killed job has a group to kill."""
-    Path(context.scratch / "ready").touch()
-    return {"results": list(context.map("work:sleepy", [spec["pause"]] * 2))}
+    payloads = [(str(context.scratch), spec["pause"], number) for number in range(2)]
+    return {"results": list(context.map("work:napping", payloads))}
+
+
+def napping(payload: tuple[str, float, int]) -> int:
+    """Leaves the worker's pid in the folder, then sleeps."""
+    folder, seconds, number = payload
+    staged = Path(folder) / f"pid-{os.getpid()}"
+    staged.write_text(str(os.getpid()))
+    staged.replace(Path(folder) / f"worker-{number}")
+    return sleepy(seconds)
 
 
 def sleepy(seconds: float) -> int:

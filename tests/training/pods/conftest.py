@@ -18,7 +18,7 @@ ENDED = ("succeeded", "failed", "cancelled")
 @pytest.fixture(autouse=True)
 def work(monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes `work` importable here and in every pod, and the `train` kind run it."""
-    from millrace_training.jobs import kinds
+    from millrace_training import kinds
 
     before = os.environ.get("PYTHONPATH")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(WORK), before))))
@@ -74,15 +74,14 @@ def start(
     home: Path, cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., Service]]:
     """`start(**settings)` starts a service; all are stopped at the end."""
-    from millrace_training.jobs import launchers
-    from millrace_training.jobs.launchers import pods
+    from millrace_training.launch import launcher, pods
     from millrace_training.main import build
     from millrace_training.settings import TrainingSettings
 
-    def make(jobs: Any) -> Any:
-        return pods.PodLauncher(cluster, jobs.folder, jobs.settings)
+    def make(settings: Any, folder: Any, wake: Any) -> Any:
+        return pods.PodLauncher(cluster, folder, settings)
 
-    monkeypatch.setattr(launchers, "make", make)
+    monkeypatch.setattr(launcher, "make", make)
     monkeypatch.setattr(pods, "SURVEY_SECONDS", 0.1)
     monkeypatch.setattr(pods, "ORPHAN_SECONDS", 0.5)
     monkeypatch.setattr(pods, "EVENTS_AFTER_SECONDS", 0.2)

@@ -3,7 +3,7 @@
 import pytest
 
 from millrace_core.waiting import Waiting
-from millrace_training.jobs.launchers.judging import Scene, judge, needs_events
+from millrace_training.launch.judging import Scene, judge, needs_events
 from millrace_training.settings import TrainingSettings
 
 BEGAN = "2026-11-21T08:00:00Z"

@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 from tests.training.pods import strict
 
-from millrace_training.jobs import limits, manifests
+from millrace_training.launch import limits, manifests
 from millrace_training.settings import TrainingSettings
 from millrace_training.tables import Job
 

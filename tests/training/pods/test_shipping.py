@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from millrace_training.jobs.executors.shipping import Sender, remote_call
+from millrace_training.runtime.executors.shipping import Sender, remote_call
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from millrace_training.automl import portfolio
 from millrace_training.automl.portfolio import SPACES, Configuration
 from millrace_training.automl.seeds import key_of, seed_of
 from millrace_training.evaluate.metrics import losses
-from millrace_training.jobs.context import Context
-from millrace_training.jobs.errors import TaskFailed
+from millrace_training.runtime.context import Context
+from millrace_training.runtime.errors import TaskFailed
 
 BATCH = 2
 """Trials asked before the first of them is told; fixed, so that it does not depend on the machine."""

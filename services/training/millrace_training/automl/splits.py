@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from millrace_training.automl.table import Table
-from millrace_training.jobs.errors import JobError
+from millrace_training.runtime.errors import JobError
 
 SMALL = 5_000
 """Rows below which a search is judged by all folds instead of one."""

@@ -10,10 +10,10 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
-from millrace_training.data.records import Records
 from millrace_training.features.columns import Column, columns_of, is_identifier
 from millrace_training.features.frame import MISSING_TIME, Frame, epoch_micros, from_arrow, numbers
-from millrace_training.jobs.errors import JobError
+from millrace_training.rows.records import Records
+from millrace_training.runtime.errors import JobError
 
 DAY = 86_400_000_000
 

@@ -11,10 +11,10 @@ from millrace_training.automl.search import Search, Trial
 from millrace_training.automl.seeds import key_of
 from millrace_training.automl.table import Table, load, midnight, row_digests, standard_offset
 from millrace_training.automl.tasks import Workplace
-from millrace_training.data.records import Records
 from millrace_training.evaluate.metrics import losses, metrics
-from millrace_training.jobs.context import Context
-from millrace_training.jobs.errors import JobError
+from millrace_training.rows.records import Records
+from millrace_training.runtime.context import Context
+from millrace_training.runtime.errors import JobError
 
 FIT = "millrace_training.automl.tasks:fit"
 CROSS_VALIDATE = "millrace_training.automl.tasks:cross_validate"
@@ -254,7 +254,7 @@ class Training:
     def _oof(self, predicted: np.ndarray) -> bytes:
         import pyarrow as pa
 
-        from millrace_training.data.files import to_parquet
+        from millrace_training.rows.files import to_parquet
 
         return to_parquet(pa.table({"row": row_digests(self.table), "prediction": predicted}))
 

@@ -13,7 +13,7 @@ from millrace_training.automl.pipeline import Pipeline
 from millrace_training.export.session import open_session, predict
 from millrace_training.features.columns import Column
 from millrace_training.features.frame import MISSING_TIME, Frame
-from millrace_training.jobs.errors import JobError
+from millrace_training.runtime.errors import JobError
 
 REAL, SYNTHETIC = 2_000, 500
 BATCHES = (1, 7, 64)

@@ -1,1 +1,1 @@
-"""Jobs: work that takes longer than a request, run by child processes and kept true in SQL."""
+"""Jobs: work that takes longer than a request, kept true in SQL."""

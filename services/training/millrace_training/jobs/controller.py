@@ -12,11 +12,12 @@ from millrace_core.database import utcnow
 from millrace_core.errors import BadInput, Conflict, Forbidden, NotFound
 from millrace_core.log import log
 from millrace_core.reconcile import run_forever
-from millrace_training.jobs import ending, launchers, limits, queries
+from millrace_training.jobs import ending, queries, turns
 from millrace_training.jobs.changes import Changes
-from millrace_training.jobs.folder import JobFolder
-from millrace_training.jobs.sight import Sight
 from millrace_training.jobs.states import State
+from millrace_training.launch import launcher, limits
+from millrace_training.process.sight import Sight
+from millrace_training.runtime.folder import JobFolder
 from millrace_training.settings import TrainingSettings
 from millrace_training.tables import Job, Outbox
 
@@ -34,7 +35,7 @@ class JobController:
         self.settings: TrainingSettings = app.state.settings
         self.wake = asyncio.Event()
         self.changes = Changes()
-        self.launcher = launchers.make(self)
+        self.launcher = launcher.make(self.settings, self.folder, self.wake)
         self._rest_until = 0.0
 
     def folder(self, id: str) -> JobFolder:
@@ -62,7 +63,7 @@ class JobController:
             return
         for job in [item for item in jobs if item.state == State.RUNNING]:
             await self._guarded(self._look, job)
-        for job in limits.startable(await self._active(), self.settings) if clear else ():
+        for job in turns.startable(await self._active(), self.settings) if clear else ():
             await self._guarded(self._start, job)
 
     async def _active(self) -> list[Job]:

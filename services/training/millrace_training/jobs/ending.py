@@ -6,9 +6,9 @@ from typing import Any
 
 from millrace.decisions import Decision, decision
 from millrace_core.database import utcnow
-from millrace_training.jobs import limits
-from millrace_training.jobs.sight import Sight
 from millrace_training.jobs.states import State
+from millrace_training.launch import limits
+from millrace_training.process.sight import Sight
 from millrace_training.settings import TrainingSettings
 from millrace_training.tables import Job
 

@@ -12,12 +12,13 @@ from millrace_core.database import Session, utcnow
 from millrace_core.errors import BadInput, FieldError
 from millrace_core.names import Name, Project
 from millrace_core.pages import Cursor, Limit, Page, decode, paginate
-from millrace_training.jobs import queries, specs, trials, watching
+from millrace_training.jobs import queries, specs, watching
 from millrace_training.jobs.controller import JobController
-from millrace_training.jobs.events import starts_line
 from millrace_training.jobs.schemas import JobId, JobNew, JobRead, TrialRead
 from millrace_training.jobs.states import TERMINAL, State
 from millrace_training.jobs.submitting import submit
+from millrace_training.runtime import trials
+from millrace_training.runtime.events import starts_line
 from millrace_training.tables import Job
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])

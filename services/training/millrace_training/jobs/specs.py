@@ -8,8 +8,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from millrace.contract import ColumnName
 from millrace_core.errors import BadInput, FieldError
 from millrace_core.names import Name
-from millrace_training.data.schemas import Task, Timezone, Version
-from millrace_training.jobs.kinds import KINDS
+from millrace_training.kinds import KINDS
+from millrace_training.rows.schemas import Task, Timezone, Version
 
 
 class Trained(BaseModel):

@@ -6,10 +6,11 @@ from typing import Any
 
 import orjson
 
-from millrace_training.jobs import events, queries
+from millrace_training.jobs import queries
 from millrace_training.jobs.controller import JobController
 from millrace_training.jobs.schemas import JobRead
 from millrace_training.jobs.states import TERMINAL
+from millrace_training.runtime import events
 
 POLL_SECONDS = 0.25
 

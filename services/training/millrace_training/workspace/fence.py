@@ -6,9 +6,10 @@ from typing import Any
 
 from millrace_core.auth import CurrentActor
 from millrace_core.errors import Conflict, Forbidden
-from millrace_training.jobs import manifests, queries
+from millrace_training.jobs import queries
 from millrace_training.jobs.schemas import JobId
 from millrace_training.jobs.states import State
+from millrace_training.launch import manifests
 from millrace_training.tables import Job
 from millrace_training.workspace.schemas import Attempt
 

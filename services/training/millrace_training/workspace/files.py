@@ -10,9 +10,9 @@ import orjson
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from millrace_core.errors import BadInput, FieldError, TooLarge
-from millrace_training.jobs.folder import JobFolder
 from millrace_training.jobs.schemas import Plain
-from millrace_training.jobs.trials import TrialStore
+from millrace_training.runtime.folder import JobFolder
+from millrace_training.runtime.trials import TrialStore
 from millrace_training.workspace.schemas import Problem, ProgressNew, Trials, Usage
 
 DOCUMENTS: dict[str, Any] = {

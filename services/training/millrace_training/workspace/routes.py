@@ -9,10 +9,12 @@ from fastapi.responses import FileResponse
 from millrace_core.auth import permit
 from millrace_core.errors import BadInput, NotFound
 from millrace_core.names import Project
-from millrace_training.jobs import limits, pieces, queries
+from millrace_training.jobs import queries
 from millrace_training.jobs.controller import JobController
-from millrace_training.jobs.folder import JobFolder
 from millrace_training.jobs.schemas import JobId
+from millrace_training.launch import limits
+from millrace_training.runtime import pieces
+from millrace_training.runtime.folder import JobFolder
 from millrace_training.tables import Job
 from millrace_training.workspace import fence, files
 from millrace_training.workspace.schemas import (

@@ -5,8 +5,8 @@ from typing import Annotated, Any, Literal
 from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from millrace_training.jobs.pieces import NAME
 from millrace_training.jobs.schemas import Plain, TrialRead
+from millrace_training.runtime.pieces import NAME
 
 Attempt = Annotated[
     int, Query(ge=1, lt=2**31, description="The sender's attempt; any but the current is 409.")

@@ -1,1 +1,0 @@
-"""Data: read it, type it, hold it to its contract, keep it as an immutable version or in quarantine."""

@@ -1,0 +1,1 @@
+"""Deliveries over HTTP: rows without a file, and a contract from a sample; both become jobs."""

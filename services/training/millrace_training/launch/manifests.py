@@ -1,0 +1,251 @@
+"""What a job asks of a cluster: a batch Job, or a RayJob. Pure functions of the job and the settings."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from millrace.placement import Placement
+from millrace_core import pods
+from millrace_training.kinds import KINDS
+from millrace_training.settings import TrainingSettings
+from millrace_training.tables import Job
+
+RAY_VERSION = "2.60.0"
+MANAGER = "millrace-training"
+VOLUME = "/job"
+FOLDER = "/job/work"
+"""The job's folder lies within its volume, whose root belongs to another user."""
+AGENT_MB = 128
+"""MiB of a pod beside the job's own: the agent that speaks for it."""
+RAY_MB = 1024
+"""MiB of a Ray pod beside the job's own: Ray's processes and their object store."""
+GRACE_SECONDS = 20
+"""What a pod has between being told to stop and being killed: its finished trials are sent meanwhile."""
+WALL_SLACK = 60
+START_SLACK = 120
+CUT = 8
+"""Signs of a job's id that may be missing in the name of its pod; what is left is still nobody else's."""
+DISRUPTED = [{"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
+QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Order:
+    """One attempt of one job, with all that its manifest is made of."""
+
+    job: Job
+    spec: dict[str, Any]
+    settings: TrainingSettings
+
+    @property
+    def attempt(self) -> int:
+        return int(self.spec["job"]["attempt"])
+
+    @property
+    def name(self) -> str:
+        return name(self.job.kind, self.job.id, self.attempt)
+
+    @property
+    def placement(self) -> Placement:
+        return Placement.model_validate(self.job.limits.get("placement") or {})
+
+    @property
+    def gpus(self) -> int:
+        """GPUs of each pod that does its work; what trains no model needs none."""
+        return self.placement.gpus if KINDS[self.job.kind].heavy else 0
+
+    @property
+    def memory_mb(self) -> int:
+        return int(self.spec["memory_bytes"]) >> 20
+
+    @property
+    def cpu(self) -> str:
+        """CPUs that a pod of it asks for, when it does the work itself."""
+        return self.settings.job_cpu if KINDS[self.job.kind].heavy else self.settings.light_cpu
+
+    @property
+    def wall(self) -> int:
+        return int(self.spec["wall_seconds"]) + WALL_SLACK
+
+
+def name(kind: str, id: str, attempt: int) -> str:
+    """Name of an attempt's object: the same attempt cannot be there twice. At most 47 bytes, as Ray wants it."""
+    return f"{kind}-{id}-{attempt}"
+
+
+def is_pod_of(pod: str, id: str, attempt: int) -> bool:
+    """Whether a pod of this name was made for that attempt; KubeRay before 1.4 cuts the beginning of long names off."""
+    return f"{id[CUT:]}-{attempt}-" in pod
+
+
+def selector(settings: TrainingSettings) -> str:
+    """Label selector of everything that this release's jobs have in the cluster."""
+    return pods.selector(_common(settings))
+
+
+def labels(order: Order) -> dict[str, str]:
+    """Labels of the object and of its pods."""
+    job = order.job
+    made = _common(order.settings) | {
+        "millrace.dev/project": job.project,
+        "millrace.dev/job": job.id,
+        "millrace.dev/kind": job.kind,
+        "millrace.dev/attempt": str(order.attempt),
+    }
+    if job.loop is not None:
+        made["millrace.dev/loop"] = job.loop
+    if job.loop_run is not None:
+        made["millrace.dev/run"] = str(job.loop_run)
+    return made
+
+
+def _common(settings: TrainingSettings) -> dict[str, str]:
+    return pods.labels(settings, "job", MANAGER)
+
+
+def plain_job(order: Order) -> dict[str, Any]:
+    """A batch/v1 Job of one pod; whether there is another attempt is our decision, not its backoff's."""
+    settings = order.settings
+    asked = _resources(order, order.cpu, AGENT_MB, order.gpus)
+    pod = _pod(order, [_container(order, "job", asked) | {"command": _agent(order)}])
+    pod |= {"restartPolicy": "Never", "activeDeadlineSeconds": order.wall}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": _metadata(order),
+        "spec": {
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": order.wall + int(settings.pending_seconds) + START_SLACK,
+            "ttlSecondsAfterFinished": settings.job_ttl_seconds,
+            "podFailurePolicy": {"rules": DISRUPTED},
+            "template": {"metadata": {"labels": labels(order)}, "spec": pod},
+        },
+    }
+
+
+def ray_job(order: Order) -> dict[str, Any]:
+    """A RayJob: the agent runs on the head, trials on the workers (on the head if there are none).
+
+    A head that only leads asks for little CPU, so that a cluster fits where a plain job does.
+    """
+    settings, placement = order.settings, order.placement
+    workers = settings.ray_workers if placement.workers is None else placement.workers
+    head = _ray_pod(
+        order, "ray-head", order.cpu if not workers else settings.light_cpu, 0 if workers else order.gpus
+    )
+    threads = str(order.spec["threads"])
+    group = {
+        "groupName": "workers",
+        "replicas": workers,
+        "minReplicas": workers,
+        "maxReplicas": workers,
+        "rayStartParams": {"num-cpus": threads},
+        "template": _ray_worker(order),
+    }
+    return {
+        "apiVersion": "ray.io/v1",
+        "kind": "RayJob",
+        "metadata": _metadata(order),
+        "spec": {
+            "entrypoint": " ".join(_agent(order)),
+            "jobId": order.name,
+            "submissionMode": "HTTPMode",
+            "shutdownAfterJobFinishes": True,
+            "ttlSecondsAfterFinished": min(60, settings.job_ttl_seconds),
+            "backoffLimit": 0,
+            "preRunningDeadlineSeconds": int(settings.pending_seconds) + START_SLACK,
+            "activeDeadlineSeconds": order.wall + int(settings.pending_seconds) + START_SLACK,
+            "rayClusterSpec": {
+                "rayVersion": RAY_VERSION,
+                "authOptions": {"mode": "token"},
+                "headGroupSpec": {
+                    "rayStartParams": {"num-cpus": "0" if workers else threads},
+                    "template": head,
+                },
+                "workerGroupSpecs": [group] if workers else [],
+            },
+        },
+    }
+
+
+def _metadata(order: Order) -> dict[str, Any]:
+    queue = order.placement.queue or order.settings.job_queue
+    queued = {QUEUE_LABEL: queue} if queue else {}
+    return {"name": order.name, "namespace": order.settings.workloads, "labels": labels(order) | queued}
+
+
+def _agent(order: Order) -> list[str]:
+    return ["python", "-m", "millrace_training.pod.agent", order.job.id, str(order.attempt)]
+
+
+def _ray_pod(order: Order, container: str, cpu: str, gpus: int) -> dict[str, Any]:
+    made = _container(order, container, _resources(order, cpu, AGENT_MB + RAY_MB, gpus))
+    made["env"] += [{"name": name, "value": "1"} for name in ONE_THREAD]
+    made["env"] += [{"name": "RAY_USAGE_STATS_ENABLED", "value": "0"}]
+    made["env"] += [{"name": "MILLRACE_RAY_ADDRESS", "value": "auto"}]
+    made["volumeMounts"].append(pods.mount("shm", pods.SHARED_MEMORY))
+    pod = _pod(order, [made]) | {"restartPolicy": "Never"}
+    pod["volumes"].append(pods.shared_memory())
+    return {"metadata": {"labels": labels(order)}, "spec": pod}
+
+
+def _ray_worker(order: Order) -> dict[str, Any]:
+    """A worker may be on a node that is taken away; Ray tries its trials again elsewhere."""
+    settings = order.settings
+    template = _ray_pod(order, "ray-worker", order.cpu, order.gpus)
+    pod = template["spec"]
+    pod["tolerations"] = [*pod.get("tolerations", []), *settings.ray_worker_tolerations]
+    pod["nodeSelector"] = pod.get("nodeSelector", {}) | settings.ray_worker_node_selector
+    return template
+
+
+def _pod(order: Order, containers: list[dict[str, Any]]) -> dict[str, Any]:
+    settings, placement = order.settings, order.placement
+    asked = [item.model_dump(by_alias=True, exclude_none=True) for item in placement.tolerations]
+    where = pods.Where(
+        node_selector=settings.node_selector | placement.node_selector,
+        tolerations=_tolerations(settings, asked, containers),
+        runtime_class=settings.runtime_class,
+        priority_class=placement.priority_class or "",
+        pull_secrets=[*settings.image_pull_secrets, *placement.image_pull_secrets],
+    )
+    disk = f"{settings.job_scratch_mb}Mi"
+    volumes = [pods.room("job", disk), pods.room("tmp", disk), pods.token()]
+    return pods.hardened(settings.job_service_account, containers, volumes, GRACE_SECONDS, where)
+
+
+def _tolerations(
+    settings: TrainingSettings, asked: list[dict[str, Any]], containers: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """What is asked for; a pod with GPUs, and no other by itself, may be on the nodes that are kept for such."""
+    made = [*settings.tolerations, *asked]
+    key = "nvidia.com/gpu" if settings.gpu_resource.startswith("nvidia.com/") else settings.gpu_resource
+    has = any(settings.gpu_resource in item["resources"]["limits"] for item in containers)
+    if has and all(item.get("key") != key for item in made):
+        made.append({"key": key, "operator": "Exists", "effect": "NoSchedule"})
+    return made
+
+
+def _container(order: Order, name: str, resources: dict[str, Any]) -> dict[str, Any]:
+    """The job's container, without a command: KubeRay writes that of its own."""
+    mounts = [pods.mount("job", VOLUME), pods.mount("tmp", pods.SCRATCH), pods.token_mount()]
+    return pods.container(name, order.settings.job_image, _environment(order), resources, mounts)
+
+
+def _environment(order: Order) -> dict[str, str]:
+    return order.settings.addresses | {
+        "HOME": pods.SCRATCH,
+        "MILLRACE_JOB_FOLDER": FOLDER,
+        "MILLRACE_PROJECT": order.job.project,
+        "MILLRACE_TOKEN_FILE": pods.TOKEN_FILE,
+    }
+
+
+def _resources(order: Order, cpu: str, beside_mb: int, gpus: int) -> dict[str, Any]:
+    """Memory is asked for in full: a job that was admitted is not driven out by its own growth."""
+    memory = {"memory": f"{order.memory_mb + beside_mb}Mi"}
+    extended = {order.settings.gpu_resource: str(gpus)} if gpus else {}
+    return {
+        "requests": {"cpu": cpu} | memory | extended,
+        "limits": {"cpu": str(order.spec["threads"])} | memory | extended,
+    }

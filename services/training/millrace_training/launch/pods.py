@@ -1,0 +1,203 @@
+"""Jobs as pods of a cluster: one object for each attempt, named after it, so that no attempt runs twice.
+
+One survey lists everything of this release; what is not in it, although it should be, was taken away. The pod itself
+speaks through its workspace, so results do not wait for the cluster, nor for its API server when that is away.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from millrace_core.database import utcnow
+from millrace_core.errors import Conflict, Unavailable
+from millrace_core.log import log
+from millrace_core.owners import owned
+from millrace_core.waiting import Waiting, newest
+from millrace_training.launch import limits, manifests
+from millrace_training.launch.judging import Scene, Verdict, is_over, judge, needs_events
+from millrace_training.process.sight import Sight, told
+from millrace_training.runtime.folder import JobFolder
+from millrace_training.settings import TrainingSettings
+from millrace_training.tables import Job
+
+if TYPE_CHECKING:
+    from millrace_core.kubernetes import Cluster
+
+BATCH, RAY = ("Job", "batch/v1"), ("RayJob", "ray.io/v1")
+SURVEY_SECONDS = 1.5
+EVENTS_AFTER_SECONDS = 5.0
+"""A pod that does not run after this long is asked, through its events, for the reason."""
+ORPHAN_SECONDS = 60.0
+"""What an object has to end by itself once its job is over."""
+Found = dict[tuple[str, int], dict[str, Any]]
+
+
+class PodLauncher:
+    """Creates, judges and deletes Jobs and RayJobs."""
+
+    def __init__(
+        self, cluster: "Cluster", folder: Callable[[str], JobFolder], settings: TrainingSettings
+    ) -> None:
+        self.cluster, self._folder, self.settings = cluster, folder, settings
+        self.namespace = settings.workloads
+        self._work: Found = {}
+        self._pods: list[dict[str, Any]] = []
+        self._seen_at = float("-inf")
+        self._seen_time = utcnow()
+        self._clear = False
+        self._since = utcnow()
+        self._warnings: dict[str, Waiting | None] = {}
+        self._orphans: dict[str, float] = {}
+
+    async def survey(self) -> bool:
+        if time.monotonic() - self._seen_at < SURVEY_SECONDS:
+            return self._clear
+        moment = utcnow()
+        try:
+            work, self._pods = await self._listed()
+        except Unavailable as error:
+            log.warning("the cluster does not answer", error=str(error))
+            self._clear = False
+            self._since = utcnow()
+            return False
+        self._work = {attempt_of(item): item for item in work}
+        self._warnings = {}
+        self._seen_at, self._seen_time, self._clear = time.monotonic(), moment, True
+        return True
+
+    async def _listed(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        labels = manifests.selector(self.settings)
+        kinds = [BATCH, RAY] if await self._has_ray() else [BATCH]
+        asked = [self.cluster.list(kind, self.namespace, labels, api_version=api) for kind, api in kinds]
+        *work, pods = await asyncio.gather(*asked, self.cluster.list("Pod", self.namespace, labels))
+        named = zip(kinds, work, strict=True)
+        return [
+            item | {"kind": kind, "apiVersion": api} for (kind, api), many in named for item in many
+        ], pods
+
+    async def _has_ray(self) -> bool:
+        return self.settings.ray == "auto" and await self.cluster.serves(RAY[1], RAY[0])
+
+    async def start(self, job: Job, spec: dict[str, Any]) -> None:
+        order = manifests.Order(job, spec, self.settings)
+        wants_ray = job.spec.get("executor") == "ray" and await self._has_ray()
+        manifest = manifests.ray_job(order) if wants_ray else manifests.plain_job(order)
+        manifest = await owned(self.cluster, manifest, self.settings.job_service_account, self.namespace)
+        try:
+            made = await self.cluster.create(manifest, self.namespace)
+        except Conflict:
+            log.info("the job's object is there already", job=job.id, name=order.name)
+        else:
+            self._work[job.id, order.attempt] = manifest | made
+
+    async def look(self, job: Job) -> Sight:
+        folder = self._folder(job.id)
+        said = await asyncio.to_thread(told, folder)
+        verdict = await self._verdict(job)
+        usage = await asyncio.to_thread(folder.read, "usage") or {}
+        if verdict.alive and verdict.began and self._is_silent(job, verdict.began):
+            verdict = Verdict(alive=False, excused=True)
+        waits = verdict.alive and verdict.began is None
+        if waits and said["progress"] is None:
+            said["progress"] = _pending(str(verdict.waiting or "waits for its pod to start"))
+        return Sight(
+            **said | {"setback": said["setback"] or verdict.setback},
+            alive=verdict.alive,
+            rss=int(usage.get("rss", 0)) if verdict.alive else 0,
+            refusal=verdict.refusal,
+            excused=verdict.excused,
+            began=verdict.began,
+            waits=waits,
+            waiting=verdict.waiting.json() if waits and verdict.waiting else None,
+        )
+
+    async def _verdict(self, job: Job) -> Verdict:
+        work = self._work.get((job.id, job.attempts))
+        assert job.attempt_at is not None
+        if not self._clear:
+            return Verdict(alive=True)
+        if work is None:
+            gone = self._seen_time > job.attempt_at
+            return Verdict(alive=not gone, excused=gone)
+        pods = [pod for pod in self._pods if attempt_of(pod) == (job.id, job.attempts)]
+        waited = (utcnow() - job.attempt_at).total_seconds()
+        memory = limits.memory_bytes(job, self.settings) >> 20
+        scene = Scene(work, pods, memory, waited)
+        if waited > EVENTS_AFTER_SECONDS and needs_events(scene):
+            scene = Scene(work, pods, memory, waited, await self._warning(work, pods))
+        return judge(scene, self.settings)
+
+    async def _warning(self, work: dict[str, Any], pods: list[dict[str, Any]]) -> Waiting | None:
+        """The newest warning about the pods, or about what should have made them; asked once a survey."""
+        own = work["metadata"]["name"]
+        if own not in self._warnings:
+            names = [*_makers(work, pods), *(pod["metadata"]["name"] for pod in pods)]
+            self._warnings[own] = newest([event for name in names for event in await self._events(name)])
+        return self._warnings[own]
+
+    async def _events(self, name: str) -> list[dict[str, Any]]:
+        fields = f"involvedObject.name={name},type=Warning"
+        return await self.cluster.list("Event", self.namespace, fields=fields)
+
+    def _is_silent(self, job: Job, began: datetime) -> bool:
+        """Whether the pod has said nothing for so long that its node must be gone."""
+        try:
+            stamp = (self._folder(job.id).path / "usage.json").stat().st_mtime
+            heard = datetime.fromtimestamp(stamp, UTC)
+        except FileNotFoundError:
+            heard = began
+        quiet = utcnow() - max(heard, began, self._since)
+        return quiet.total_seconds() > self.settings.job_lost_seconds
+
+    async def stop(self, job: Job, finished: bool) -> None:
+        """Delete the attempt's object; one that ends by itself stays for its log until its time is up."""
+        work = self._work.get((job.id, job.attempts))
+        if work is not None and not finished and not is_over(work):
+            await self._delete(work)
+
+    async def _delete(self, work: dict[str, Any]) -> None:
+        meta = work["metadata"]
+        kind, api = (work["kind"], work["apiVersion"])
+        await self.cluster.delete(kind, meta["name"], self.namespace, api_version=api, foreground=True)
+        meta["deletionTimestamp"] = utcnow().isoformat()
+        log.info("job's object deleted", name=meta["name"])
+
+    async def release(self, job: Job) -> bool:
+        """Pods go on without this service; the next one finds them by their names."""
+        return False
+
+    async def tidy(self, jobs: list[Job]) -> None:
+        current = {job.id: job.attempts for job in jobs}
+        left = {key: item for key, item in self._work.items() if not is_over(item) and not _going(item)}
+        strays = {
+            item["metadata"]["name"]: item for key, item in left.items() if current.get(key[0]) != key[1]
+        }
+        now = time.monotonic()
+        self._orphans = {name: self._orphans.get(name, now) for name in strays}
+        for name, work in strays.items():
+            if attempt_of(work)[0] in current or now - self._orphans[name] > ORPHAN_SECONDS:
+                await self._delete(work)
+
+
+def attempt_of(item: dict[str, Any]) -> tuple[str, int]:
+    """Which attempt of which job an object of the cluster belongs to."""
+    labels = item["metadata"].get("labels") or {}
+    return labels.get("millrace.dev/job", ""), int(labels.get("millrace.dev/attempt") or 0)
+
+
+def _makers(work: dict[str, Any], pods: list[dict[str, Any]]) -> list[str]:
+    """Who may have failed to make a pod; a Job whose pod is there had its trouble before."""
+    if work["kind"] == BATCH[0]:
+        return [] if pods else [work["metadata"]["name"]]
+    cluster = work.get("status", {}).get("rayClusterName")
+    return [work["metadata"]["name"], *([cluster] if cluster else [])]
+
+
+def _going(work: dict[str, Any]) -> bool:
+    return bool(work["metadata"].get("deletionTimestamp"))
+
+
+def _pending(reason: str) -> dict[str, Any]:
+    return {"step": "pending", "done": None, "total": None, "message": reason, "numbers": {}}

@@ -1,0 +1,109 @@
+"""The workspace of one attempt as its pod sees it: calls to the training service, and what their answers mean."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import orjson
+
+from millrace.client import Millrace
+from millrace.client.training import Training
+from millrace.client.transport import ApiError, part
+from millrace_training.runtime.trials import Trial
+
+PAUSE_SECONDS = 2.0
+PIECE_SECONDS = 300.0
+
+
+class Superseded(Exception):
+    """This attempt is not the current one, or the job is over: nothing that it says counts."""
+
+
+class Unheard(Exception):
+    """The service did not answer, or cannot answer now; worth another try."""
+
+
+class Refused(Exception):
+    """The service read what it was sent and will never take it."""
+
+
+class Remote:
+    """Raises, everywhere: Superseded; Unheard; Refused."""
+
+    def __init__(self, id: str, attempt: int) -> None:
+        self._training: Training = Millrace.from_environment().training
+        self._id, self._attempt = id, attempt
+        self._path = f"/v1/jobs/{part(id)}/workspace"
+
+    def begin(self) -> dict[str, Any]:
+        """What the attempt begins with: spec, sizes, pieces."""
+        found: dict[str, Any] = self._call(lambda: self._api.get(self._path, **self._once))
+        return found
+
+    def trials(self) -> Iterator[Trial]:
+        """The trials that earlier attempts left."""
+        for item in self._call(lambda: list(self._training.all_trials(self._id))):
+            yield Trial(item["study"], item["number"], item["key"], item["params"], item["values"])
+
+    def piece(self, name: str) -> bytes:
+        """A file of a finished piece of work."""
+        whole = {"timeout": PIECE_SECONDS} | self._once
+        found: bytes = self._call(lambda: self._api.get(f"{self._path}/pieces/{part(name)}", **whole))
+        return found
+
+    def keep_piece(self, name: str, content: bytes) -> dict[str, Any]:
+        return self._put(f"pieces/{part(name)}", content, timeout=PIECE_SECONDS)
+
+    def append(self, stream: str, offset: int, content: bytes) -> dict[str, Any]:
+        return self._put(f"streams/{stream}", content, offset=offset)
+
+    def keep(self, name: str, value: dict[str, Any]) -> dict[str, Any]:
+        """Send a document: usage, progress, result, error, setback, trials."""
+        return self._put(name, orjson.dumps(value))
+
+    @property
+    def _api(self) -> Any:
+        return self._training.api
+
+    @property
+    def _once(self) -> dict[str, Any]:
+        return {"attempt": self._attempt, "retry": False}
+
+    def _put(self, path: str, content: bytes, **more: Any) -> dict[str, Any]:
+        whole = more | self._once
+        found: dict[str, Any] = self._call(
+            lambda: self._api.put(f"{self._path}/{path}", content=content, **whole)
+        )
+        return found
+
+    @staticmethod
+    def _call(call: Callable[[], Any]) -> Any:
+        try:
+            return call()
+        except httpx.TransportError as error:
+            raise Unheard(f"{type(error).__name__}: {error}") from error
+        except ApiError as error:
+            if error.status in (404, 409):
+                raise Superseded(str(error)) from error
+            if error.status in (413, 422):
+                raise Refused(str(error)) from error
+            raise Unheard(str(error)) from error
+
+
+def patiently(call: Callable[[], Any], seconds: Callable[[], float]) -> Any:
+    """The answer of *call*, tried again for *seconds*, which may change meanwhile. Raises: the last Unheard."""
+    began = time.monotonic()
+    while True:
+        try:
+            return call()
+        except Unheard:
+            if time.monotonic() - began > seconds():
+                raise
+            time.sleep(PAUSE_SECONDS)
+
+
+def folder() -> str:
+    """Where the job's files lie in its pod; the same in every attempt, as files name each other."""
+    return os.environ.get("MILLRACE_JOB_FOLDER", "/job/work")

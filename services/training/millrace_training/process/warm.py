@@ -1,0 +1,12 @@
+"""What the pool's fork server imports while the job still reads its rows, so that every worker begins at once."""
+
+import contextlib
+
+from millrace_training.runtime.lean import without_pandas
+
+without_pandas()
+with contextlib.suppress(ImportError):
+    import sklearn.ensemble
+    import sklearn.tree  # noqa: F401
+
+    import millrace_training.automl.tasks  # noqa: F401

@@ -1,0 +1,64 @@
+"""The numbers of a dataset version, column by column, for people and for comparisons."""
+
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from millrace_training.rows.schemas import iso
+
+TOP = 10
+
+
+def profile(table: pa.Table) -> dict[str, Any]:
+    """Rows, and for each column: type, missing, distinct values, and its extent or commonest values."""
+    columns = {field.name: _column(table.column(field.name)) for field in table.schema}
+    return {"rows": table.num_rows, "columns": columns}
+
+
+def span(table: pa.Table, event_time: str | None) -> tuple[str | None, str | None]:
+    """First and last instant of the event time."""
+    if event_time is None:
+        return None, None
+    ends = pc.min_max(table.column(event_time)).as_py()
+    return iso(ends["min"]), iso(ends["max"])
+
+
+def _column(values: pa.ChunkedArray) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "type": str(values.type),
+        "missing": values.null_count,
+        "distinct": pc.count_distinct(values).as_py(),
+    }
+    present = values.drop_null()
+    if not len(present):
+        return made
+    if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
+        return made | _numbers(present)
+    if pa.types.is_timestamp(values.type):
+        ends = pc.min_max(present).as_py()
+        return made | {"minimum": iso(ends["min"]), "maximum": iso(ends["max"])}
+    return made | {"top": _top(present)}
+
+
+def _numbers(present: pa.ChunkedArray) -> dict[str, Any]:
+    ends = pc.min_max(present).as_py()
+    quartiles = pc.quantile(present, [0.25, 0.5, 0.75]).to_pylist()
+    return {
+        "minimum": ends["min"],
+        "maximum": ends["max"],
+        "mean": _six(pc.mean(present).as_py()),
+        "deviation": _six(pc.stddev(present).as_py()),
+        "quartiles": [_six(value) for value in quartiles],
+    }
+
+
+def _top(present: pa.ChunkedArray) -> list[list[Any]]:
+    """The commonest values with their counts, the alphabet deciding between equals."""
+    counts = [(item["values"], item["counts"]) for item in present.value_counts().to_pylist()]
+    counts.sort(key=lambda item: (-item[1], str(item[0])))
+    return [[value, count] for value, count in counts[:TOP]]
+
+
+def _six(value: float) -> float:
+    return float(f"{value:.6g}")

@@ -1,0 +1,65 @@
+"""A job's event stream as a file of JSON lines; an event's id is the byte after its line."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from millrace_training.runtime.folder import OPTIONS
+
+CHUNK = 1 << 16
+
+
+class EventWriter:
+    """Appends events; a line that an earlier attempt left unfinished is closed first."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        size = os.fstat(self._file).st_size
+        if size and os.pread(self._file, 1, size - 1) != b"\n":
+            os.write(self._file, b"\n")
+
+    def write(self, event: str, data: dict[str, Any]) -> None:
+        os.write(self._file, orjson.dumps({"event": event, "data": data}, option=OPTIONS) + b"\n")
+
+
+def read(path: Path, after: int) -> list[tuple[int, str, dict[str, Any]]]:
+    """Finished events behind the byte *after*, as (id, event, data), at most one chunk of them."""
+    try:
+        with path.open("rb") as file:
+            file.seek(after)
+            block = file.read(CHUNK)
+            if b"\n" not in block:
+                block += file.readline()
+    except FileNotFoundError:
+        return []
+    found, position = [], after
+    for line in block.splitlines(keepends=True):
+        if not line.endswith(b"\n"):
+            break
+        position += len(line)
+        parsed = _parsed(line)
+        if parsed is not None:
+            found.append((position, parsed["event"], parsed["data"]))
+    return found
+
+
+def starts_line(path: Path, offset: int) -> bool:
+    """Whether *offset* is where a line begins, so that a stream can be taken up there."""
+    if offset == 0:
+        return True
+    try:
+        with path.open("rb") as file:
+            file.seek(offset - 1)
+            return file.read(1) == b"\n"
+    except FileNotFoundError:
+        return False
+
+
+def _parsed(line: bytes) -> dict[str, Any] | None:
+    try:
+        found = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return None
+    return found if isinstance(found, dict) and found.keys() == {"event", "data"} else None

@@ -1,0 +1,204 @@
+"""Deliveries against a real registry: accepted ones become versions, refused ones are kept in quarantine."""
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from tables import sales, to_csv
+
+from millrace.client import ApiError
+from millrace_training.rows import files, ingest
+from millrace_training.rows.ingest import run
+
+
+@pytest.fixture
+def push(client, context):
+    """`push(bytes, …)` uploads a delivery, ingests it and returns the result."""
+
+    def pushed(data: bytes, format: str = "csv", job=None, **spec) -> dict:
+        source = {"kind": "artifact", "name": "a.csv", "format": format}
+        source["digest"] = client.registry.put_artifact(data)
+        roles = {"target": "revenue", "event_time": "sold_at"}
+        return run({"dataset": "sales", "source": source} | roles | spec, job or context())
+
+    return pushed
+
+
+def rows_of(client, number) -> pa.Table:
+    version = client.registry.dataset_version("sales", number)
+    return files.from_parquet([client.registry.get_artifact(file["digest"]) for file in version["files"]])
+
+
+def test_a_good_first_delivery_becomes_a_version_with_its_inferred_contract(push, client):
+    result = push(to_csv(sales()), timezone="Europe/Berlin")
+    assert result["accepted"], result["reason"]
+    assert (result["dataset_version"], result["rows"], result["new_rows"]) == (1, 400, 400)
+    version = client.registry.dataset_version("sales")
+    assert version["first_event"] == "2024-01-01T07:00:00Z"
+    assert version["contract"]["target"] == "revenue"
+    assert version["profile"]["columns"]["shop"]["distinct"] == 3
+    assert {item["name"]: item["type"] for item in version["schema"]}["sold_at"] == "timestamp"
+    assert rows_of(client, 1).num_rows == 400
+
+
+def test_later_rows_extend_the_version_and_are_held_to_its_contract(push, client):
+    push(to_csv(sales()))
+    later = to_csv(sales(500, seed=1).slice(400))
+    result = push(later)
+    assert (result["dataset_version"], result["rows"], result["new_rows"]) == (2, 500, 100)
+    assert client.registry.dataset_version("sales", 2)["parent"] == 1
+    assert rows_of(client, 2).num_rows == 500
+    bad = later.replace(b"north", b"nord").replace(b"south", b"sud")
+    result = push(bad)
+    assert not result["accepted"]
+    assert result["failed"] == [{"check": "values", "column": "shop"}]
+    assert result["dataset_version"] == 2
+
+
+def test_the_same_file_again_changes_nothing(push, client):
+    push(to_csv(sales()))
+    again = push(to_csv(sales()))
+    assert (again["accepted"], again["unchanged"], again["dataset_version"], again["new_rows"]) == (
+        True,
+        True,
+        1,
+        0,
+    )
+    assert len(client.registry.dataset_versions("sales")) == 1
+
+
+def test_a_job_that_died_after_its_version_was_made_still_calls_it_new(push, context, monkeypatch):
+    push(to_csv(sales()))
+    job, kept = context(), ingest.Records.add_version
+
+    def die(self, *arguments):
+        kept(self, *arguments)
+        raise ConnectionError("killed here")
+
+    later = to_csv(sales(500, seed=1).slice(400))
+    monkeypatch.setattr(ingest.Records, "add_version", die)
+    with pytest.raises(ConnectionError):
+        push(later, job=job)
+    monkeypatch.setattr(ingest.Records, "add_version", kept)
+    result = push(later, job=job)
+    assert (result["unchanged"], result["dataset_version"], result["new_rows"]) == (False, 2, 100)
+
+
+def test_a_parent_that_moved_on_meanwhile_is_read_again(push, monkeypatch):
+    push(to_csv(sales()))
+    kept, other = ingest.Records.add_version, to_csv(sales(450, seed=2).slice(400))
+
+    def late(self, *arguments):
+        monkeypatch.setattr(ingest.Records, "add_version", kept)
+        push(other)
+        return kept(self, *arguments)
+
+    monkeypatch.setattr(ingest.Records, "add_version", late)
+    result = push(to_csv(sales(500, seed=1).slice(450)))
+    assert (result["dataset_version"], result["rows"]) == (3, 500)
+
+
+def test_the_same_rows_give_the_same_bytes(push, client):
+    push(to_csv(sales()))
+    first = client.registry.dataset_version("sales")["files"]
+    push(to_csv(sales()).replace(b"\n", b"\r\n"), dataset="copy")
+    assert client.registry.dataset_version("copy")["files"] == first
+
+
+def damaged() -> pa.Table:
+    table = sales()
+    place = pa.array(range(400))
+    visitors = pc.if_else(pc.less(place, 20), "n/k", table["visitors"].cast("string"))
+    shop = pc.if_else(pc.equal(pc.bit_wise_and(place, 1), 0), None, table["shop"])
+    table = table.set_column(2, "visitors", visitors).set_column(1, "shop", shop)
+    table = table.set_column(5, "revenue", pc.multiply(table["revenue"], -1))
+    return pa.concat_tables([table, table.slice(0, 99)])
+
+
+def test_broken_data_is_refused_with_every_reason_and_kept_as_it_came(push, client):
+    push(to_csv(sales()))
+    data = to_csv(damaged())
+    result = push(data)
+    assert (result["accepted"], result["dataset_version"]) == (False, 1)
+    checks = {item["check"] for item in result["failed"]}
+    assert checks == {"type", "missing", "range", "duplicates"}
+    assert "'visitors': " in result["reason"]
+    (entry,) = client.registry.quarantined("sales")
+    assert entry["id"] == result["quarantine"]
+    assert client.registry.get_artifact(entry["artifact"]) == data
+    assert entry["report"] == result["report"]
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b"", "empty"),
+        (b"sold_at,revenue\n", "no rows"),
+        ("sold_at,revenue\n2024-01-01,schön\n".encode("latin-1"), "not UTF-8"),
+        (b"a,a\n1,2\n", "same name"),
+        (b"sold_at,revenue\n2024-01-01T00:00:00Z,1\n2024-01-02,2\n", "offset"),
+        (b"sold_at,x\n2024-01-01,1\n", "no column 'revenue'"),
+        (b"sold_at,revenue\nyesterday,1\n", "not times"),
+        (b"sold_at,revenue\n" + b"2024-01-01,1\n" * 5, "5 rows"),
+        (
+            b"sold_at,revenue\n" + b"".join(b"2024-01-%02d,\n" % day for day in range(1, 29)) * 3,
+            "lack the target",
+        ),
+    ],
+)
+def test_each_unusable_first_file_is_a_readable_refusal_and_makes_no_version(push, client, data, words):
+    result = push(data)
+    assert (result["accepted"], result["dataset_version"]) == (False, None)
+    assert words in result["reason"]
+    assert all(item["mend"] for item in result["report"]["checks"] if item["verdict"] == "failed")
+    assert len(client.registry.quarantined("sales")) == 1
+    assert client.registry.dataset_versions("sales") == []
+
+
+def feedback_rows(since: int, until: int) -> bytes:
+    table = sales(600, seed=3).slice(since, until - since)
+    times = pc.strptime(table["sold_at"], "%Y-%m-%d %H:%M", "us").cast(pa.timestamp("us", "UTC"))
+    inputs = table.set_column(0, "sold_at", times).drop_columns(["open"])
+    return files.to_parquet(inputs)
+
+
+def from_production(context, **spec) -> dict:
+    source = {"kind": "feedback", "endpoint": "sales"} | spec
+    return run(
+        {"dataset": "sales", "source": source, "target": "revenue", "event_time": "sold_at"}, context()
+    )
+
+
+def test_production_rows_extend_the_dataset_and_no_row_is_taken_twice(push, client, context, monitoring):
+    push(to_csv(sales()))
+    monitoring.data = feedback_rows(400, 480)
+    result = from_production(context)
+    assert (result["accepted"], result["dataset_version"], result["rows"]) == (True, 2, 480), result["reason"]
+    assert rows_of(client, 2)["open"].null_count == 80
+    assert client.registry.dataset_version("sales")["source"]["until"] == "2024-01-21T07:00:00.000001Z"
+    monitoring.data = feedback_rows(480, 500)
+    assert from_production(context, since="2024-01-01T00:00:00Z")["rows"] == 500
+    assert monitoring.asked == [(None, None), ("2024-01-21T07:00:00.000001Z", None)]
+
+
+@pytest.mark.parametrize("data", [b"", feedback_rows(400, 400)])
+def test_production_without_new_rows_changes_nothing(push, context, monitoring, data):
+    push(to_csv(sales()))
+    monitoring.data = data
+    result = from_production(context)
+    assert (result["accepted"], result["unchanged"], result["dataset_version"]) == (True, True, 1)
+
+
+def test_broken_production_rows_are_quarantined_too(push, client, context, monitoring):
+    push(to_csv(sales()))
+    table = sales().drop_columns(["open"])
+    monitoring.data = files.to_parquet(table.set_column(4, "revenue", pc.multiply(table["revenue"], -1.0)))
+    result = from_production(context)
+    assert result["failed"] == [{"check": "range", "column": "revenue"}]
+    (entry,) = client.registry.quarantined("sales")
+    assert client.registry.get_artifact(entry["artifact"]) == monitoring.data
+
+
+def test_an_unknown_artifact_is_an_error_not_a_refusal(context):
+    source = {"kind": "artifact", "name": "a", "format": "csv", "digest": "sha256:" + "0" * 64}
+    with pytest.raises(ApiError, match="no artifact"):
+        run({"dataset": "sales", "source": source}, context())

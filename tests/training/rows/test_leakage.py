@@ -1,0 +1,105 @@
+"""Leaks are named; strong honest features are let through."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from millrace_training.rows import leakage
+
+N = 4000
+RANDOM = np.random.default_rng(1)
+
+
+def screened(target, task="regression", **features) -> dict[str, str]:
+    leaks = leakage.screen(pa.table(features), np.asarray(target, float), task)
+    return {leak.column: leak.how for leak in leaks}
+
+
+TARGET = RANDOM.normal(100, 30, N)
+LABEL = (RANDOM.random(N) < 0.3).astype(float)
+
+
+@pytest.mark.parametrize(
+    "feature",
+    [
+        TARGET,
+        TARGET * 60,
+        TARGET.astype(np.float32),
+        -TARGET + 5,
+        np.exp(TARGET / 30),
+        np.where(np.arange(N) % 2000 == 0, 0, TARGET),
+    ],
+)
+def test_a_copy_or_a_function_of_the_target_is_a_leak(feature):
+    assert screened(TARGET, feature=feature, noise=RANDOM.normal(size=N)) == {"feature": "value"}
+
+
+def test_a_category_that_determines_the_target_is_a_leak():
+    levels = RANDOM.integers(0, 20, N)
+    assert screened(levels * 7.0, code=[f"c{level}" for level in levels]) == {"code": "value"}
+
+
+def test_a_copy_that_is_filled_for_some_rows_only_is_a_leak():
+    part = pa.array([value if place % 3 == 0 else None for place, value in enumerate(TARGET)])
+    assert screened(TARGET, settled=part) == {"settled": "value"}
+
+
+def test_distance_may_explain_98_percent_of_the_air_time():
+    distance = RANDOM.uniform(90, 5000, N)
+    assert screened(distance / 8 + RANDOM.normal(0, 12, N), distance=distance) == {}
+
+
+def test_a_very_strong_honest_feature_is_no_leak():
+    assert screened(TARGET, feature=TARGET + RANDOM.normal(0, 0.03 * 30, N)) == {}
+
+
+def test_breast_cancers_best_measurements_are_no_leaks():
+    from sklearn.datasets import load_breast_cancer
+
+    data = load_breast_cancer()
+    features = dict(zip(data.feature_names, data.data.T, strict=True))
+    assert screened(data.target, "binary", **features) == {}
+
+
+@pytest.mark.parametrize(
+    "feature",
+    [LABEL, 1 - LABEL, LABEL * 3 + RANDOM.random(N), np.where(LABEL == 1, RANDOM.choice([1, 9], N), 5)],
+)
+def test_what_separates_the_classes_is_a_leak(feature):
+    assert screened(LABEL, "binary", feature=feature) == {"feature": "value"}
+
+
+def test_a_text_that_names_the_class_is_a_leak():
+    assert screened(LABEL, "binary", text=["late" if one else "on time" for one in LABEL]) == {
+        "text": "value"
+    }
+
+
+def test_a_null_pattern_that_gives_the_class_away_is_a_leak():
+    tail = pa.array([None if one else "N123" for one in LABEL])
+    assert screened(LABEL, "binary", tailnum=tail) == {"tailnum": "null pattern"}
+    honest = pa.array([None if RANDOM.random() < (0.6 if one else 0.2) else 1.0 for one in LABEL])
+    assert screened(LABEL, "binary", honest=honest) == {}
+
+
+def test_a_target_that_is_nearly_always_zero_is_not_told_by_everything():
+    rare = np.where(RANDOM.random(N) < 0.03, RANDOM.exponential(50, N), 0.0)
+    strong = rare * RANDOM.lognormal(0, 0.2, N)
+    assert screened(rare, strong=strong, noise=RANDOM.normal(size=N)) == {}
+    assert screened(rare, copy=rare * 2) == {"copy": "value"}
+
+
+def test_an_identifier_and_an_empty_column_are_no_leaks():
+    ids = [f"r{number}" for number in range(N)]
+    nothing = pa.nulls(N, pa.float64())
+    assert screened(TARGET, ids=ids, nothing=nothing, constant=np.ones(N)) == {}
+    assert screened(LABEL, "binary", ids=ids, nothing=nothing, constant=np.ones(N)) == {}
+
+
+def test_noise_on_few_rows_is_no_leak():
+    for seed in range(30):
+        random = np.random.default_rng(seed)
+        label = (random.random(60) < 0.4).astype(float)
+        features = {f"f{place}": random.normal(size=60) for place in range(30)}
+        assert screened(label, "binary", **features) == {}
+        assert screened(random.normal(size=60), **features) == {}
