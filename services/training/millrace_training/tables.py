@@ -43,6 +43,6 @@ class Job(Table):
     peak_rss_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    attempt_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    attempt_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     cancel_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

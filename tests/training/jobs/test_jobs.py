@@ -47,6 +47,11 @@ async def worker(client, id: str, number: int) -> int:
     return int(file.read_text())
 
 
+def go_on(client, id: str) -> None:
+    """Lets a job that `waits` end."""
+    (client.app.state.jobs.folder(id).scratch / "go").touch()
+
+
 class TestSubmitting:
     async def test_a_job_runs_and_its_result_progress_events_and_trials_can_be_read(self, serve):
         async with serve(job_threads=2) as client:
@@ -98,7 +103,7 @@ class TestSubmitting:
 
     async def test_heavy_jobs_wait_for_each_other_and_light_ones_do_not(self, serve):
         async with serve() as client:
-            first = await submit(client, job("count", "a", trials=1, pause=2))
+            first = await submit(client, job("waits", "a"))
             second = await submit(client, job("count", "b", trials=1))
             light = {
                 "key": "c",
@@ -110,7 +115,21 @@ class TestSubmitting:
             assert (await running(client, first["id"]))["state"] == "running"
             assert (await client.get(f"/v1/jobs/{second['id']}")).json()["state"] == "queued"
             await client.post(f"/v1/jobs/{third['id']}:cancel")
+            go_on(client, first["id"])
             assert (await ended(client, second["id"]))["state"] == "succeeded"
+
+    async def test_an_evaluation_goes_before_the_trainings_of_other_loops(self, serve):
+        async with serve() as client:
+            running_now = await submit(client, job("waits", "a") | {"loop": "a"})
+            await running(client, running_now["id"])
+            trainings = [
+                await submit(client, job("count", loop, trials=1) | {"loop": loop}) for loop in ("b", "c")
+            ]
+            evaluation = await submit(client, job("count", "d", trials=1) | {"loop": "d", "kind": "evaluate"})
+            go_on(client, running_now["id"])
+            done = [await ended(client, item["id"]) for item in (evaluation, *trainings)]
+            began = [item["started_at"] for item in done]
+            assert began == sorted(began)
 
 
 class TestEnding:
@@ -181,9 +200,11 @@ class TestEnding:
 
     async def test_cancelling_a_waiting_job_ends_it_and_an_ended_one_stays(self, serve):
         async with serve() as client:
-            first = await submit(client, job("count", "a", trials=1, pause=1))
+            first = await submit(client, job("waits", "a"))
             second = await submit(client, job("count", "b", trials=1))
             assert (await client.post(f"/v1/jobs/{second['id']}:cancel")).json()["state"] == "cancelled"
+            await running(client, first["id"])
+            go_on(client, first["id"])
             assert (await ended(client, first["id"]))["state"] == "succeeded"
             assert (await client.post(f"/v1/jobs/{first['id']}:cancel")).json()["state"] == "succeeded"
 

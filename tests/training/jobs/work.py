@@ -24,6 +24,14 @@ def count(spec: dict, context) -> dict:
     return {"attempt": context.job.attempt, "kept": len(known), "threads": os.environ["OMP_NUM_THREADS"]}
 
 
+def waits(spec: dict, context) -> dict:
+    """Ends when the test says so."""
+    while not (context.scratch / "go").exists():
+        context.report("wait")
+        time.sleep(0.05)
+    return {}
+
+
 def eat(spec: dict, context) -> dict:
     held = []
     while True:

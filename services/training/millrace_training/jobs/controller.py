@@ -23,6 +23,8 @@ from millrace_training.tables import Job, Outbox
 
 REST_SECONDS = 5.0
 """Without jobs, seconds until the next look, unless someone submits one."""
+STARTS = 200
+"""How far back it is looked whose jobs were started, where some have to wait."""
 REFUSED = (BadInput, Conflict, Forbidden, NotFound)
 """What a cluster answers to a job that it will not take later either."""
 
@@ -63,8 +65,15 @@ class JobController:
             return
         for job in [item for item in jobs if item.state == State.RUNNING]:
             await self._guarded(self._look, job)
-        for job in turns.startable(await self._active(), self.settings) if clear else ():
+        for job in await self._startable() if clear else ():
             await self._guarded(self._start, job)
+
+    async def _startable(self) -> list[Job]:
+        jobs = await self._active()
+        if not turns.crowded(jobs, self.settings):
+            return turns.startable(jobs, self.settings)
+        async with self.app.state.readers() as session:
+            return turns.startable(jobs, self.settings, await queries.starts(session, STARTS))
 
     async def _active(self) -> list[Job]:
         async with self.app.state.readers() as session:

@@ -13,6 +13,7 @@ from millrace_core.errors import Conflict, NotFound
 from millrace_core.pages import decode
 from millrace_training.jobs.schemas import JobNew
 from millrace_training.jobs.states import ALLOWED, State
+from millrace_training.jobs.turns import Start
 from millrace_training.tables import Job
 
 ASKED = ("kind", "spec", "limits", "loop", "loop_run")
@@ -98,6 +99,13 @@ async def active(session: AsyncSession) -> list[Job]:
     """Every job that is not over, in every project, oldest first."""
     query = select(Job).where(Job.state.in_((State.QUEUED, State.RUNNING))).order_by(Job.number)
     return list((await session.scalars(query)).all())
+
+
+async def starts(session: AsyncSession, limit: int) -> list[Start]:
+    """The latest starts, each job's last, newest first."""
+    query = select(Job.attempt_at, Job.project, Job.loop, Job.kind).where(Job.attempt_at.is_not(None))
+    rows = await session.execute(query.order_by(Job.attempt_at.desc()).limit(limit))
+    return [Start(moment, (project, loop), kind) for moment, project, loop, kind in rows if moment]
 
 
 async def move(session: AsyncSession, job: Job, new: State, **values: Any) -> bool:
