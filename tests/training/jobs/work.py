@@ -10,13 +10,16 @@ def run(spec: dict, context) -> dict:
 
 
 def count(spec: dict, context) -> dict:
-    """Finishes trials one by one; `pause` seconds each; the n-th attempt kills itself after `die` trials."""
+    """Finishes trials one by one; `pause` seconds each. The first attempt kills itself after `die` trials, or does
+    nothing more after `hold` trials."""
     known = {trial.number for trial in context.trials.completed("count")}
     for number in range(spec["trials"]):
         if number in known:
             continue
         if number == spec.get("die") and context.job.attempt == 1:
             os.kill(os.getpid(), 9)
+        while number == spec.get("hold") and context.job.attempt == 1:
+            time.sleep(1)
         context.trials.asked("count", number, {"x": number}, f"k{number}")
         time.sleep(spec.get("pause", 0))
         context.trials.save("count", number, {"x": number}, f"k{number}", {"loss": 1 / (number + 1)})

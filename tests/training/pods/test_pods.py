@@ -87,7 +87,7 @@ class TestLosing:
 
     def test_a_silent_pod_counts_as_lost_with_its_node(self, start, cluster):
         service = start(job_lost_seconds=3, job_attempts=1)
-        id = service.submit("count", trials=3, pause=0.3)
+        id = service.submit("count", trials=3, hold=1)
         service.done(id, 1)
         pod = cluster.of(id)
         pod.process.send_signal(19)
