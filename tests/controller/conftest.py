@@ -115,7 +115,7 @@ class Platform:
         for loop_id in ids:
             while await worker.step(self.app, loop_id):
                 pass
-        while await deliver(self.app, Outbox):
+        while await deliver(self.app.state.services, Outbox):
             pass
 
     async def _read(self):
@@ -175,9 +175,9 @@ async def running(home, world):
     """A controller on *home*; its background tasks are the test's to drive."""
     app = build(ControllerSettings(home=home))
     app.state.world = world
-    for name, api in vars(app.state.apis).items():
-        if name != "controller":
-            api._client = httpx.AsyncClient(transport=httpx.ASGITransport(world), base_url="http://world")
+    apis = app.state.apis
+    for api in (apis.registry, apis.training, apis.serving, apis.monitoring):
+        api._client = httpx.AsyncClient(transport=httpx.ASGITransport(world), base_url="http://world")
     async with app.router.lifespan_context(app):
         yield Platform(app, world)
 

@@ -31,21 +31,20 @@ class Registry:
 
 
 @pytest.fixture
-async def app(tmp_path):
+async def services(tmp_path):
     """The part of a service that delivers; its next look by itself is ten minutes away."""
     engine = database.engine(f"sqlite+aiosqlite:///{tmp_path}/state.db")
     async with engine.begin() as connection:
         await connection.run_sync(Table.metadata.create_all)
-    state = SimpleNamespace(
+    services = SimpleNamespace(
         sessions=database.sessions(engine),
         readers=database.sessions(engine, read_only=True),
         settings=SimpleNamespace(decision_seconds=600.0),
         apis=SimpleNamespace(registry=Registry()),
     )
-    made = SimpleNamespace(state=state)
-    task = asyncio.create_task(deliver_forever(Outbox)(made))
+    task = asyncio.create_task(deliver_forever(Outbox)(services))
     await asyncio.sleep(0.1)
-    yield made
+    yield services
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     await engine.dispose()
@@ -58,9 +57,9 @@ def made(subject):
     )  # fmt: skip
 
 
-async def test_a_decision_is_sent_when_its_transaction_is_committed_and_not_before(app):
-    registry = app.state.apis.registry
-    async with app.state.sessions.begin() as session:
+async def test_a_decision_is_sent_when_its_transaction_is_committed_and_not_before(services):
+    registry = services.apis.registry
+    async with services.sessions.begin() as session:
         await decide(session, Outbox, made("one"))
         await asyncio.sleep(0.1)
         assert registry.taken == []
@@ -69,26 +68,26 @@ async def test_a_decision_is_sent_when_its_transaction_is_committed_and_not_befo
     assert registry.taken == ["one"]
 
 
-async def test_a_decision_of_a_transaction_that_failed_is_not_sent(app):
+async def test_a_decision_of_a_transaction_that_failed_is_not_sent(services):
     async def fail():
-        async with app.state.sessions.begin() as session:
+        async with services.sessions.begin() as session:
             await decide(session, Outbox, made("never"))
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         await fail()
-    async with app.state.sessions.begin() as session:
+    async with services.sessions.begin() as session:
         await decide(session, Outbox, made("two"))
     async with asyncio.timeout(2):
-        await app.state.apis.registry.came.wait()
-    assert app.state.apis.registry.taken == ["two"]
+        await services.apis.registry.came.wait()
+    assert services.apis.registry.taken == ["two"]
 
 
-async def test_a_decision_within_a_savepoint_is_sent_too(app):
-    async with app.state.sessions.begin() as session:
+async def test_a_decision_within_a_savepoint_is_sent_too(services):
+    async with services.sessions.begin() as session:
         async with session.begin_nested():
             await decide(session, Outbox, made("three"))
         await asyncio.sleep(0.1)
     async with asyncio.timeout(2):
-        await app.state.apis.registry.came.wait()
-    assert app.state.apis.registry.taken == ["three"]
+        await services.apis.registry.came.wait()
+    assert services.apis.registry.taken == ["three"]

@@ -65,7 +65,7 @@ def test_a_migrated_service_is_ready_and_finds_its_tables(name, prepared, tmp_pa
                 await asyncio.sleep(0.05)
             assert answer.json() == {"status": "ready", "waits_for": {}}
             package = importlib.import_module(f"millrace_{name}.tables")
-            async with app.state.readers() as session:
+            async with app.state.services.readers() as session:
                 for table in package.Table.metadata.sorted_tables:
                     await session.execute(table.select().limit(1))
 
@@ -238,7 +238,7 @@ async def test_a_database_that_is_away_is_503(tmp_path, probe):
     async with app.router.lifespan_context(app), client(app) as http:
         assert (await http.get("/healthz")).status_code == 200
         assert (await http.get("/readyz")).status_code == 503
-        app.state.begun = True
+        app.state.services.begun.set()
         assert (await http.post("/v1/rows")).status_code == 503
 
 

@@ -27,7 +27,7 @@ async def test_head_says_that_an_artifact_is_whole(app, client, put):
     digest = await put(b"to be damaged later")
     answer = await client.head(f"/v1/artifacts/{digest}")
     assert (answer.status_code, answer.headers["content-length"], answer.content) == (200, "19", b"")
-    app.state.store.path(digest).write_bytes(b"to be damaged latex")
+    app.state.services.store.path(digest).write_bytes(b"to be damaged latex")
     assert (await client.head(f"/v1/artifacts/{digest}")).status_code == 500
     assert (await client.head(f"/v1/artifacts/{digest_of(b'never')}")).status_code == 404
 
@@ -60,7 +60,7 @@ async def test_a_path_is_no_digest(client, name):
 
 async def test_a_flipped_byte_in_the_store_is_an_error_and_never_an_answer(app, client, put):
     digest = await put(b"hello tampering")
-    app.state.store.path(digest).write_bytes(b"hellO tampering")
+    app.state.services.store.path(digest).write_bytes(b"hellO tampering")
     answer = await client.get(f"/v1/artifacts/{digest}")
     assert answer.status_code == 500
     assert b"hellO" not in answer.content
@@ -73,7 +73,7 @@ async def test_a_large_artifact_streams_and_a_damaged_one_never_ends_well(app, c
     answer = await client.get(f"/v1/artifacts/{digest}")
     assert answer.content == data
     assert answer.headers["content-length"] == str(len(data))
-    app.state.store.path(digest).write_bytes(data[:-1] + b"!")
+    app.state.services.store.path(digest).write_bytes(data[:-1] + b"!")
     assert len((await client.get(f"/v1/artifacts/{digest}")).content) < len(data)
 
 

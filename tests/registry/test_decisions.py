@@ -135,7 +135,7 @@ async def test_tampering_is_found_at_its_place(backend, told):
         head = Head(known["count"], known["head"])
         assert (known["ok"], known["count"]) == (True, 5)
         for harm, (statement, place) in TAMPERED.items():
-            async with app.state.sessions() as session:
+            async with app.state.services.sessions() as session:
                 await unguard(session)
                 await session.execute(text(statement))
                 found = await queries.verify(session, head)
@@ -163,7 +163,7 @@ async def test_the_database_itself_refuses_to_rewrite_what_is_recorded(
     await client.put("/v1/models/sales/aliases/champion", json={"version": 1, "expected": None})
     await client.put("/v1/datasets/sales", json={})
     await client.post("/v1/datasets/sales/versions", json=dataset_version(await put(b"rows")))
-    async with app.state.sessions() as session:
+    async with app.state.services.sessions() as session:
         with pytest.raises(DBAPIError, match="never changed or removed"):
             await session.execute(text(statement.format(table, column=column)))
         await session.rollback()

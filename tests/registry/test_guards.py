@@ -157,7 +157,7 @@ async def test_the_service_is_ready_and_counts_its_requests(client):
 
 async def test_what_is_acknowledged_is_on_the_disk(app):
     """SQLite writes ahead and syncs every commit; PostgreSQL does by its defaults, which nobody turned off."""
-    async with app.state.sessions() as session:
+    async with app.state.services.sessions() as session:
         lite = session.get_bind().dialect.name == "sqlite"
         asked = {"PRAGMA journal_mode": "wal", "PRAGMA synchronous": 2, "PRAGMA foreign_keys": 1}
         shown = {"SHOW fsync": "on", "SHOW synchronous_commit": "on", "SHOW full_page_writes": "on"}

@@ -23,14 +23,14 @@ async def test_only_what_nothing_mentions_goes(app, client, put, told):
     await client.patch(f"/v1/runs/{run}", json={"artifacts": {"model.onnx": kept["a run"]}})
     await client.put("/v1/models/sales", json={})
     await client.post("/v1/models/sales/versions", json=version({"weights.bin": kept["a model"]}))
-    assert kept["nothing"] in (await apply(app, ANY_AGE, dry_run=True)).removed
+    assert kept["nothing"] in (await apply(app.state.services, ANY_AGE, dry_run=True)).removed
     assert (await client.get(f"/v1/artifacts/{kept['nothing']}")).status_code == 200
-    gone = (await apply(app, ANY_AGE, dry_run=False)).removed
+    gone = (await apply(app.state.services, ANY_AGE, dry_run=False)).removed
     assert set(kept.values()) & set(gone) == {kept["nothing"]}
     for name, digest in kept.items():
         expected = 404 if name == "nothing" else 200
         assert (await client.get(f"/v1/artifacts/{digest}")).status_code == expected, name
-    assert not await app.state.store.exists(kept["nothing"])
+    assert not await app.state.services.store.exists(kept["nothing"])
 
 
 async def test_what_is_young_stays_and_storing_again_makes_young(app, client, put):
@@ -49,7 +49,7 @@ async def test_a_blob_stays_while_another_project_mentions_it(app, client, put):
         await stranger.post("/v1/artifacts", content=b"shared by two")
         await stranger.put("/v1/datasets/shared", json={})
         await stranger.post("/v1/datasets/shared/versions", json=dataset_version(digest))
-        await apply(app, ANY_AGE, dry_run=False)
+        await apply(app.state.services, ANY_AGE, dry_run=False)
         assert (await stranger.get(f"/v1/artifacts/{digest}")).content == b"shared by two"
 
 
@@ -61,7 +61,7 @@ async def test_what_is_mentioned_while_retention_runs_is_kept_or_refused_never_l
     digests = [await put(b"%d %d" % (attempt, number)) for number in range(6)]
     bodies = [version({"weights.bin": digest}, key=digest) for digest in digests]
     calls = [client.post("/v1/models/sales/versions", json=body) for body in bodies]
-    calls[attempt + 1 : attempt + 1] = [apply(app, ANY_AGE, dry_run=False)]
+    calls[attempt + 1 : attempt + 1] = [apply(app.state.services, ANY_AGE, dry_run=False)]
     answers = await together(*calls)
     del answers[attempt + 1]
     for digest, answer in zip(digests, answers, strict=True):
@@ -72,7 +72,10 @@ async def test_what_is_mentioned_while_retention_runs_is_kept_or_refused_never_l
 async def test_what_is_stored_while_retention_runs_is_there_or_refused_never_lost(app, client, put):
     await put(graph())
     for _ in range(5):
-        calls = (client.post("/v1/artifacts", content=graph()), apply(app, ANY_AGE, dry_run=False))
+        calls = (
+            client.post("/v1/artifacts", content=graph()),
+            apply(app.state.services, ANY_AGE, dry_run=False),
+        )
         stored, _ = await together(*calls)
         found = await client.get(f"/v1/artifacts/{await put(graph())}")
         assert stored.status_code in (201, 503)

@@ -32,8 +32,6 @@ async def _begin(app: FastAPI) -> None:
     app.state.runners = Runners(app)
     app.state.term = None
     app.state.cluster = cluster(app.state.settings)
-    app.state.operator = None
-    app.state.alive = {"operator": stuck}
 
 
 def cluster(settings: ControllerSettings) -> Any:
@@ -53,7 +51,7 @@ async def _end(app: FastAPI) -> None:
 
 def build(settings: ControllerSettings | None = None) -> FastAPI:
     """The application, with settings from the environment if none are given."""
-    return create_app(
+    app = create_app(
         settings or ControllerSettings(),
         title="controller",
         routers=[loops, runs, backtests, capabilities],
@@ -61,7 +59,10 @@ def build(settings: ControllerSettings | None = None) -> FastAPI:
         start=[_begin],
         stop=[_end],
         background=[leading([read_feed, keep_loops, keep_backtests, deliver_forever(Outbox), operate])],
+        alive={"operator": stuck},
     )
+    app.state.operator = None
+    return app
 
 
 __all__ = ["ControllerSettings", "build"]

@@ -119,7 +119,8 @@ class Tokens:
 
 def _actor(request: Request) -> Actor:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    actor = request.app.state.tokens.actor(token.strip()) if scheme.lower() == "bearer" else None
+    tokens: Tokens = request.app.state.services.tokens
+    actor = tokens.actor(token.strip()) if scheme.lower() == "bearer" else None
     if actor is None:
         raise Unauthorized(
             "Send 'Authorization: Bearer <token>'. On a laptop `millrace up` prints where the token is kept; in a "

@@ -124,15 +124,21 @@ def _sqlite(url: str) -> AsyncEngine:
     return made
 
 
-def sessions(made: AsyncEngine, read_only: bool = False) -> async_sessionmaker[AsyncSession]:
+Sessions = async_sessionmaker[AsyncSession]
+"""Makes sessions; `begin()` is one transaction."""
+UNBOUND = Sessions()
+"""The sessions of a service without a database: using one fails."""
+
+
+def sessions(made: AsyncEngine, read_only: bool = False) -> Sessions:
     """A maker of sessions; readers do not take SQLite's write lock."""
     return async_sessionmaker(made.execution_options(read_only=read_only), expire_on_commit=False)
 
 
 async def session(request: Request) -> AsyncIterator[AsyncSession]:
     """One transaction a request, committed before the answer leaves."""
-    state = request.app.state
-    maker = state.readers if request.method in ("GET", "HEAD") else state.sessions
+    services = request.app.state.services
+    maker: Sessions = services.readers if request.method in ("GET", "HEAD") else services.sessions
     async with maker.begin() as opened:
         yield opened
 

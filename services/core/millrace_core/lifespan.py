@@ -9,40 +9,57 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import FastAPI
-from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from millrace_core import database, health, log, metrics, migrate
 from millrace_core.errors import problem
+from millrace_core.migrate import Schema
+from millrace_core.services import Services, of, started
 
-Hook = Callable[[FastAPI], Coroutine[Any, Any, None]]
+Hook = Callable[[Any], Coroutine[Any, Any, None]]
+"""Gets the `Services` of its service."""
+Make = Callable[[Services], Services]
+"""Makes a service's own object out of core's part; called once, when the event loop runs."""
 WORDS = 15
 """Every so many seconds the log says what is waited for."""
 OPEN = ("/healthz", "/readyz", "/metrics", "/openapi.json")
 """Paths that are answered before the service has begun."""
 
 
-class Life:
-    """What a service does before, beside and after its requests."""
+@dataclass(frozen=True)
+class Plan:
+    """What a service does besides answering requests.
 
-    def __init__(
-        self, app: FastAPI, start: Sequence[Hook], beside: Sequence[Hook], stop: Sequence[Hook]
-    ) -> None:
-        self._app, self._start, self._beside, self._stop = app, start, beside, stop
+    *package* has its tables and migrations (None: it has no database).
+    """
+
+    package: str | None
+    make: Make
+    start: Sequence[Hook] = ()
+    beside: Sequence[Hook] = ()
+    stop: Sequence[Hook] = ()
+
+
+class Life:
+    """One life of a service, from its start to its end."""
+
+    def __init__(self, services: Services, plan: Plan) -> None:
+        self._services, self._plan = services, plan
         self._tasks: list[asyncio.Task[None]] = []
 
     async def begin(self) -> None:
         """Run the start hooks in order, then the tasks; from now on requests are answered."""
-        for hook in self._start:
-            await hook(self._app)
+        for hook in self._plan.start:
+            await hook(self._services)
         self._tasks += [
-            asyncio.create_task(task(self._app), name=getattr(task, "__name__", "task"))
-            for task in self._beside
+            asyncio.create_task(task(self._services), name=getattr(task, "__name__", "task"))
+            for task in self._plan.beside
         ]
-        self._app.state.begun = True
+        self._services.begun.set()
 
     def begin_when_ready(self) -> None:
         """Begin as soon as the database has the schema; requests are refused with 503 until then."""
@@ -50,7 +67,7 @@ class Life:
 
     async def _wait(self) -> None:
         seconds = 0
-        while reason := await _missing(self._app):
+        while reason := await _missing(self._services):
             if seconds % WORDS == 0:
                 log.log.info("waiting for the schema", reason=reason)
             seconds += 1
@@ -66,23 +83,23 @@ class Life:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for hook in self._stop if self._app.state.begun else ():
-            await hook(self._app)
+        for hook in self._plan.stop if self._services.begun.is_set() else ():
+            await hook(self._services)
 
 
-def lifespan(
-    package: str | None, background: Sequence[Hook], start: Sequence[Hook], stop: Sequence[Hook]
-) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
-    """The lifespan of a service whose tables and migrations are in *package* (None: it has no database)."""
+def lifespan(plan: Plan) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:
+    """The lifespan of a service that does what *plan* says."""
 
     @asynccontextmanager
     async def run(app: FastAPI) -> AsyncIterator[None]:
-        settings, life = app.state.settings, Life(app, start, background, stop)
+        settings = of(app).settings
         log.configure(settings.service)
-        app.state.begun = False
-        made = await _open_database(app, package)
+        schema = await _migrated(plan.package, settings.database_url, settings.migrate == "start")
+        engine = None if schema is None else database.engine(settings.database_url)
+        services = app.state.services = plan.make(started(of(app), schema, engine))
+        life = Life(services, plan)
         exposed = metrics.expose(settings)
-        if package is None or settings.migrate == "start":
+        if schema is None or settings.migrate == "start":
             await life.begin()
         else:
             life.begin_when_ready()
@@ -91,10 +108,10 @@ def lifespan(
         finally:
             await life.end()
             exposed()
-            for api in vars(app.state.apis).values():
+            for api in services.apis:
                 await api.close()
-            if made is not None:
-                await made.dispose()
+            if engine is not None:
+                await engine.dispose()
 
     return run
 
@@ -102,11 +119,11 @@ def lifespan(
 class Begun:
     """Refuses requests (503) until the service has begun."""
 
-    def __init__(self, app: ASGIApp, state: Any) -> None:
-        self._app, self._state = app, state
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or self._state.begun or scope["path"] in OPEN:
+        if scope["type"] != "http" or scope["path"] in OPEN or of(scope["app"]).begun.is_set():
             return await self._app(scope, receive, send)
         answer = problem(
             503, "Not available now", "The service waits for its database; see /readyz. Try again."
@@ -114,22 +131,18 @@ class Begun:
         return await answer(scope, receive, send)
 
 
-async def _missing(app: FastAPI) -> str | None:
+async def _missing(services: Services) -> str | None:
     try:
-        return await health.schema_ready(app)
+        return await health.schema_ready(services)
     except database.FAILURES as error:
         return f"the database does not answer ({type(error).__name__})"
 
 
-async def _open_database(app: FastAPI, package: str | None) -> AsyncEngine | None:
+async def _migrated(package: str | None, url: str, now: bool) -> Schema | None:
+    """The schemas that *package* knows; the database at *url* gets the newest if it shall *now*."""
     if package is None:
         return None
-    url = app.state.settings.database_url
-    app.state.schema = await asyncio.to_thread(migrate.schema, package)
-    if app.state.settings.migrate == "start":
+    schema = await asyncio.to_thread(migrate.schema, package)
+    if now:
         await asyncio.to_thread(migrate.upgrade, package, url)
-    made = database.engine(url)
-    app.state.engine = made
-    app.state.sessions = database.sessions(made)
-    app.state.readers = database.sessions(made, read_only=True)
-    return made
+    return schema

@@ -13,6 +13,8 @@ from millrace.client.transport import ApiError
 from millrace.decisions import Decision
 from millrace_core.database import UtcDateTime, utcnow
 from millrace_core.log import log
+from millrace_core.reconcile import run_forever
+from millrace_core.services import Services, of
 
 BATCH = 100
 WAKE = "outbox"
@@ -45,26 +47,26 @@ async def decide(session: AsyncSession, table: Any, decision: Decision) -> None:
             event.listen(session.sync_session, "after_commit", lambda _: wake.set())
 
 
-async def deliver(app: FastAPI, table: Any) -> int:
+async def deliver(services: Services, table: Any) -> int:
     """Send what is waiting to the registry, in order; returns how many arrived."""
-    async with app.state.readers() as session:
+    async with services.readers() as session:
         waiting = select(table).where(table.delivered_at.is_(None)).order_by(table.number).limit(BATCH)
         rows = list((await session.scalars(waiting)).all())
     for row in rows:
-        await _deliver(app, table, row)
+        await _deliver(services, table, row)
     return len(rows)
 
 
-async def _deliver(app: FastAPI, table: Any, row: Any) -> None:
+async def _deliver(services: Services, table: Any, row: Any) -> None:
     refused = None
     try:
-        await app.state.apis.registry.post("/v1/decisions", json=row.body, project=row.project)
+        await services.apis.registry.post("/v1/decisions", json=row.body, project=row.project)
     except ApiError as error:
         if error.status not in (409, 422):
             raise
         refused = str(error)
         log.error("the registry refused a decision", decision=row.id, error=refused)
-    async with app.state.sessions.begin() as session:
+    async with services.sessions.begin() as session:
         change = update(table).where(table.number == row.number)
         await session.execute(change.values(delivered_at=utcnow(), refused=refused))
 
@@ -74,11 +76,11 @@ def deliver_forever(table: Any) -> Any:
 
     What this process commits goes at once; what another replica left is found every few seconds.
     """
-    from millrace_core.reconcile import run_forever
 
-    async def task(app: FastAPI) -> None:
-        wake, every = asyncio.Event(), app.state.settings.decision_seconds
-        app.state.sessions.configure(info={WAKE: wake})
-        await run_forever("outbox", lambda: deliver(app, table), every=every, wake=wake)
+    async def task(service: Services | FastAPI) -> None:
+        services = of(service) if isinstance(service, FastAPI) else service
+        wake, every = asyncio.Event(), services.settings.decision_seconds
+        services.sessions.configure(info={WAKE: wake})
+        await run_forever("outbox", lambda: deliver(services, table), every=every, wake=wake)
 
     return task

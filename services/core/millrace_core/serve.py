@@ -9,6 +9,8 @@ import time
 
 import uvicorn
 
+from millrace_core import services
+
 LOOK_SECONDS = 1.0
 
 
@@ -31,7 +33,7 @@ def main() -> None:
     named = sys.argv[1] if len(sys.argv) > 1 else f"millrace_{os.environ['MILLRACE_SERVICE']}.main"
     module = importlib.import_module(named)
     app = module.build()
-    settings = app.state.settings
+    settings = services.of(app).settings
     uvicorn.run(
         app,
         host=settings.host,

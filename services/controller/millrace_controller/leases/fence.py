@@ -7,7 +7,7 @@ then is left to what those services promise themselves (idempotency keys, compar
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from fastapi import FastAPI
@@ -61,7 +61,8 @@ class Fenced:
 def install(app: FastAPI) -> None:
     """Put the fence around everything that *app* writes, here and at other services."""
     app.state.sessions = Fenced(app.state.sessions)
-    for api in vars(app.state.apis).values():
+    app.state.services = replace(app.state.services, sessions=app.state.sessions)
+    for api in app.state.apis:
         api.request = _held_back(app, api.request)
 
 

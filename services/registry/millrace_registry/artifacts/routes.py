@@ -11,9 +11,9 @@ from millrace_core.auth import permit
 from millrace_core.database import Session
 from millrace_core.errors import Unavailable
 from millrace_core.names import Digest, Project
-from millrace_core.storage import Store
 from millrace_registry.artifacts import queries
 from millrace_registry.projects.queries import ensure
+from millrace_registry.services import CurrentServices
 from millrace_registry.tables import Artifact
 
 PATH = "/v1/artifacts"
@@ -33,6 +33,7 @@ class ArtifactRead(BaseModel):
 @router.post("", response_model=ArtifactRead, status_code=201, dependencies=[WRITE])
 async def store_artifact(
     request: Request,
+    services: CurrentServices,
     session: Session,
     project: Project,
     x_millrace_digest: Annotated[Digest | None, Header(description="Digest the body must have.")] = None,
@@ -41,7 +42,7 @@ async def store_artifact(
     ] = "application/octet-stream",
 ) -> Artifact:
     """Store the request's body. The same bytes again are the same artifact."""
-    store: Store = request.app.state.store
+    store = services.store
     blob = await store.put(request.stream(), expected=x_millrace_digest)
     await ensure(session, project)
     await queries.add(session, project, blob.digest, blob.size, content_type)
@@ -51,11 +52,12 @@ async def store_artifact(
 
 
 @router.get("/{digest}", dependencies=[READ], response_class=Response)
-async def read_artifact(digest: Digest, request: Request, session: Session, project: Project) -> Response:
+async def read_artifact(
+    digest: Digest, services: CurrentServices, session: Session, project: Project
+) -> Response:
     """The bytes, checked against their digest: small ones before the answer, large ones while they stream."""
     found = await queries.get(session, project, digest)
-    store: Store = request.app.state.store
-    headers = _headers(digest)
+    store, headers = services.store, _headers(digest)
     if found.size <= SMALL:
         return Response(await store.read(digest), media_type="application/octet-stream", headers=headers)
     headers["content-length"] = str(found.size)
@@ -69,10 +71,12 @@ def _headers(digest: str) -> dict[str, str]:
 
 
 @router.head("/{digest}", dependencies=[READ], response_class=Response)
-async def check_artifact(digest: Digest, request: Request, session: Session, project: Project) -> Response:
+async def check_artifact(
+    digest: Digest, services: CurrentServices, session: Session, project: Project
+) -> Response:
     """Whether the artifact is there and whole: its bytes are read through and checked, and not sent."""
     found = await queries.get(session, project, digest)
-    await request.app.state.store.verify(digest)
+    await services.store.verify(digest)
     headers = _headers(digest) | {"content-length": str(found.size)}
     return Response(media_type="application/octet-stream", headers=headers)
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 
 from millrace_core.auth import permit
 from millrace_core.database import Session
@@ -11,6 +11,7 @@ from millrace_core.pages import Cursor, Limit, Page, paginate
 from millrace_registry.bodies import after_name, after_number
 from millrace_registry.models import queries, release
 from millrace_registry.models.schemas import ModelRead, ModelWrite, VersionRead, VersionWrite
+from millrace_registry.services import CurrentServices
 from millrace_registry.tables import Model
 
 router = APIRouter(prefix="/v1/models", tags=["models"])
@@ -40,21 +41,20 @@ async def get_model(model: Name, session: Session, project: Project) -> Model:
 
 @router.post("/{model}/versions", response_model=VersionRead, status_code=201, dependencies=[WRITE])
 async def add_version(
-    model: Name, body: VersionWrite, request: Request, project: Project, response: Response
+    model: Name, body: VersionWrite, services: CurrentServices, project: Project, response: Response
 ) -> dict[str, Any]:
     """Register a release unit. Its graphs are parsed in a limited child process; hostile ones are refused.
 
     The same key again answers 200 with the version it made. No transaction is open while a child works.
     """
-    state = request.app.state
-    async with state.readers() as session:
+    async with services.readers() as session:
         found = await queries.get(session, project, model)
         same = await queries.known(session, found, body)
         if same is None:
             await queries.check_references(session, project, body)
     if same is None:
-        await release.check(state.store, state.inspecting, body)
-    async with state.sessions.begin() as session:
+        await release.check(services.store, services.inspecting, body)
+    async with services.sessions.begin() as session:
         found, row, new = await queries.add_version(session, project, model, body)
     response.status_code = 201 if new else 200
     return queries.read(found, row)

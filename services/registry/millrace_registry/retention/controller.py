@@ -2,32 +2,31 @@
 
 from datetime import timedelta
 
-from fastapi import FastAPI
-
 from millrace_core.database import utcnow
 from millrace_core.reconcile import run_forever
 from millrace_registry.artifacts.queries import forget
 from millrace_registry.retention.queries import unreferenced
 from millrace_registry.retention.schemas import RetentionRead
+from millrace_registry.services import Services
 
 
-async def apply(app: FastAPI, age: timedelta, dry_run: bool) -> RetentionRead:
+async def apply(services: Services, age: timedelta, dry_run: bool) -> RetentionRead:
     """Remove what is older than *age* and mentioned nowhere; a blob goes while nobody can store it anew."""
-    async with app.state.sessions.begin() as session:
+    async with services.sessions.begin() as session:
         rows = await unreferenced(session, utcnow() - age)
         for row in () if dry_run else rows:
             if await forget(session, row.project, row.digest) == 0:
-                await app.state.store.delete(row.digest)
+                await services.store.delete(row.digest)
     return RetentionRead(
         removed=[row.digest for row in rows], bytes=sum(row.size for row in rows), dry_run=dry_run
     )
 
 
-async def keep_applying(app: FastAPI) -> None:
+async def keep_applying(services: Services) -> None:
     """The background task."""
-    settings = app.state.settings
+    settings = services.settings
 
     async def once() -> None:
-        await apply(app, timedelta(days=settings.artifact_retention_days), dry_run=False)
+        await apply(services, timedelta(days=settings.artifact_retention_days), dry_run=False)
 
     await run_forever("retention", once, every=settings.retention_seconds)

@@ -1,0 +1,109 @@
+"""What every service has at hand: one frozen object, made at its start and kept at `app.state.services`.
+
+A service adds what it alone needs in its own `services.py`: a frozen subclass, the function that makes it out of
+core's part (`create_app(…, services=make)`), and `CurrentServices`, the dependency of its routes. Hooks, background
+tasks and checks get the object itself.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, TypeVar, cast
+
+from fastapi import FastAPI, Request
+
+from millrace.client.transport import AsyncApi
+from millrace_core import database
+from millrace_core.auth import Tokens
+from millrace_core.migrate import Schema
+from millrace_core.settings import Settings
+
+NOWHERE = "http://127.0.0.1:1"
+"""Where a service is looked for whose URL is not set; nothing answers there."""
+
+
+@dataclass(frozen=True)
+class Apis:
+    """The other services, as this one calls them."""
+
+    registry: AsyncApi
+    training: AsyncApi
+    serving: AsyncApi
+    monitoring: AsyncApi
+    controller: AsyncApi
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Apis":
+        """Clients for the URLs in *settings*; where there is none, every call fails."""
+        urls = {item.name: getattr(settings, f"{item.name}_url") for item in fields(cls)}
+        return cls(**{name: AsyncApi(url or NOWHERE, settings.credential) for name, url in urls.items()})
+
+    def __iter__(self) -> Iterator[AsyncApi]:
+        return (getattr(self, item.name) for item in fields(self))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """What core's own parts read: sessions, tokens, health, outbox, lifespan."""
+
+    settings: Settings
+    tokens: Tokens
+    apis: Apis
+    begun: asyncio.Event
+    """Set while requests are answered."""
+    ready: "Mapping[str, Check]"
+    """What /readyz looks at, by name."""
+    alive: "Mapping[str, Pulse]"
+    """What /healthz looks at, by name."""
+    schema: Schema | None = None
+    """The schemas that this version knows; None: the service has no database."""
+    sessions: database.Sessions = database.UNBOUND
+    """Transactions that write."""
+    readers: database.Sessions = database.UNBOUND
+    """Transactions that only read."""
+
+
+Check = Callable[[Any], Awaitable[str | None]]
+"""Asks the `Services` of a service whether something is ready: None, or what it waits for."""
+Pulse = Callable[[Any], str | None]
+"""Asks the `Services` of a service whether something is stuck: None, or what."""
+Made = TypeVar("Made", bound=Services)
+
+
+def of(app: FastAPI) -> Services:
+    """The services object of *app*."""
+    return cast(Services, app.state.services)
+
+
+def provider(kind: type[Made]) -> Callable[[Request], Awaitable[Made]]:
+    """The dependency that gives a route the services object of its service, an instance of *kind*."""
+
+    async def provide(request: Request) -> Made:
+        given = of(request.app)
+        assert isinstance(given, kind)
+        return given
+
+    return provide
+
+
+def new(settings: Settings, ready: Mapping[str, Check], alive: Mapping[str, Pulse]) -> Services:
+    """Core's part before the service's start: no database yet."""
+    begun = asyncio.Event()
+    begun.set()
+    return Services(
+        settings=settings,
+        tokens=Tokens(settings.tokens_file, settings.issuers_file),
+        apis=Apis.of(settings),
+        begun=begun,
+        ready=ready,
+        alive=alive,
+    )
+
+
+def started(services: Services, schema: Schema | None, engine: database.AsyncEngine | None) -> Services:
+    """Core's part with the database *engine*; requests wait until `begun` is set."""
+    opened = replace(services, begun=asyncio.Event(), schema=schema)
+    if engine is None:
+        return opened
+    readers = database.sessions(engine, read_only=True)
+    return replace(opened, sessions=database.sessions(engine), readers=readers)
