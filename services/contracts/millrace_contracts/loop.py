@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from millrace_contracts import durations
 from millrace_contracts.data import DataContract
+from millrace_contracts.gates import Gates
 from millrace_contracts.names import LoopName, Name, TaskName
 from millrace_contracts.parts import (
     DAYS,
@@ -112,37 +113,6 @@ class Training(Part):
     seed: Int = Field(default=7, ge=0, lt=2**31, description="Seed of everything random.")
     executor: Literal["pool", "inline", "ray"] = Field(default="pool", description="Where trials run.")
     limits: Limits = Limits()
-
-
-class ChampionGate(Part):
-    margin: Float = Field(default=0.02, ge=0, le=10, description="Loss the candidate may lose, as a share.")
-    minimum_days: Int = Field(
-        default=14, ge=2, le=3650, description="Days (blocks) below which nothing is decided."
-    )
-
-
-class AbsoluteGate(Part):
-    metric: Literal["rmse", "mae", "log_loss", "auc", "accuracy", "brier", "macro_f1"]
-    at_most: Float | None = None
-    at_least: Float | None = None
-
-    @model_validator(mode="after")
-    def _one_bound(self) -> "AbsoluteGate":
-        if (self.at_most is None) == (self.at_least is None):
-            raise ValueError(f"the gate on {self.metric} needs either atMost or atLeast")
-        return self
-
-
-class SliceGate(Part):
-    columns: list[Column] = Field(default=[], max_length=20)
-    tolerance: Float = Field(default=0.05, ge=0, le=10, description="Loss a slice may lose, as a share.")
-    minimum_rows: Int = Field(default=500, ge=10)
-
-
-class Gates(Part):
-    champion: ChampionGate = ChampionGate()
-    absolute: list[AbsoluteGate] = Field(default=[], max_length=20)
-    slices: SliceGate = SliceGate()
 
 
 class Step(Part):
@@ -249,6 +219,7 @@ class Spec(Part):
             raise ValueError("the target cannot be excluded")
         if self.data.event_time is None and any(window != "all" for window in self.training.windows):
             raise ValueError("windows in days need data.eventTime")
+        self.gates.fit(self.task)
         contract = self.data.contract
         if contract is not None and self.target not in [column.name for column in contract.columns]:
             raise ValueError(f"the contract has no column {self.target!r}, which is the target")

@@ -1,7 +1,6 @@
 """The ModelLoop as a CustomResourceDefinition, made from the SDK's own schema: `python -m millrace.crd`.
 
-An API server knows no pydantic: what the validators say is said again here in CEL, in the same words, and
-tests/contract shows every document of one corpus to both.
+An API server knows no pydantic: what the validators say stands again in `millrace.crd_rules`.
 """
 
 import argparse
@@ -10,9 +9,8 @@ from typing import Any
 
 import yaml
 
-from millrace_contracts import durations, parts
-from millrace_contracts.data import ColumnContract, DataContract
-from millrace_contracts.loop import AbsoluteGate, Rollout, Spec
+from millrace.crd_rules import FORMATS, RULES, bounds, rule
+from millrace_contracts.loop import Spec
 from millrace_contracts.names import LoopName
 from millrace_contracts.status import LoopStatus
 
@@ -22,97 +20,8 @@ KEPT = (
     "type", "description", "enum", "pattern", "minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems",
     "maxProperties", "default", "required",
 )  # fmt: skip
-WRITTEN = "^[0-9]{1,6}[smhdw]$"
-SECONDS = (
-    "int(self.substring(0, self.size() - 1)) * "
-    "{'s': 1, 'm': 60, 'h': 3600, 'd': 86400, 'w': 604800}[self.substring(self.size() - 1)]"
-)
-DAYS = f"(self.matches('{WRITTEN}') && {SECONDS} >= 86400 && ({SECONDS}) % 86400 == 0)"
 HEADER = "# Made by `make crds` from services/contracts/millrace_contracts/loop.py; change it there.\n"
 
-
-def _rule(rule: str, message: str, expression: str | None = None) -> Json:
-    """One CEL rule; *expression* makes the message where it names what was written."""
-    made = {"rule": rule, "message": message}
-    return made | ({"messageExpression": expression} if expression else {})
-
-
-FORMATS: dict[str, list[Json]] = {
-    parts.DURATION: [
-        _rule(f"self.matches('{WRITTEN}')", "a duration is written like 30m, 12h or 14d"),
-    ],
-    parts.DAYS: [_rule(DAYS, "is not a whole number of days; write it like 28d")],
-    parts.WINDOW: [_rule(f"self == 'all' || {DAYS}", "is neither all nor a whole number of days like 60d")],
-    parts.ZONE: [
-        _rule(
-            "self.matches('^[A-Za-z][A-Za-z0-9_+/-]*$') && timestamp('2026-01-01T00:00:00Z').getHours(self) >= 0",
-            "is not a time zone; write it like Europe/Berlin",
-        )
-    ],
-}
-"""What the validators behind a format check."""
-
-RULES: dict[str, list[Json]] = {
-    AbsoluteGate.__name__: [
-        _rule(
-            "has(self.atMost) != has(self.atLeast)",
-            "the gate needs either atMost or atLeast",
-            "'the gate on ' + self.metric + ' needs either atMost or atLeast'",
-        )
-    ],
-    Rollout.__name__: [
-        _rule(
-            "!has(self.canary) || (self.canary.map(step, step.percent).isSorted() && "
-            "self.canary.all(step, self.canary.exists_one(other, other.percent == step.percent)))",
-            "the canary's percentages must grow from step to step",
-        )
-    ],
-    Spec.__name__: [
-        _rule(
-            "!has(self.data.eventTime) || self.data.eventTime != self.target",
-            "the target cannot be the event time",
-        ),
-        _rule(
-            "!has(self.data.exclude) || !(self.target in self.data.exclude)", "the target cannot be excluded"
-        ),
-        _rule(
-            "has(self.data.eventTime) || !has(self.training) || !has(self.training.windows) || "
-            "self.training.windows.all(window, window == 'all')",
-            "windows in days need data.eventTime",
-        ),
-        _rule(
-            "!has(self.data.contract) || self.data.contract.columns.exists(column, column.name == self.target)",
-            "the contract has no column that is the target",
-            '"the contract has no column \'" + self.target + "\', which is the target"',
-        ),
-    ],
-    DataContract.__name__: [
-        _rule(
-            f"!has(self.{role}) || self.columns.exists(column, column.name == self.{role})",
-            f"{role} is not among the columns",
-            f'"{role} \'" + self.{role} + "\' is not among the columns"',
-        )
-        for role in ("event_time", "target")
-    ],
-    ColumnContract.__name__: [
-        _rule(
-            "(!has(self.minimum) && !has(self.maximum)) || self.type in ['number', 'integer']",
-            "minimum and maximum are for numbers",
-            '"\'" + self.name + "\': minimum and maximum are for numbers, not for " + self.type',
-        ),
-        _rule(
-            "!has(self.minimum) || !has(self.maximum) || self.minimum <= self.maximum",
-            "minimum is greater than maximum",
-            '"\'" + self.name + "\': minimum is greater than maximum"',
-        ),
-        _rule(
-            "!has(self.allowed) || self.type == 'string'",
-            "allowed is for strings",
-            '"\'" + self.name + "\': allowed is for strings, not for " + self.type',
-        ),
-    ],
-}
-"""What the validators of a model check, by the model's name."""
 
 KEYED = {("DataContract", "columns"): ["name"], ("LoopStatus", "conditions"): ["type"]}
 """Lists in which nothing may stand twice, with what tells their items apart."""
@@ -179,31 +88,8 @@ def _keyed(node: Json, name: str) -> Json:
 
 
 def _rules(node: Json) -> Json:
-    rules = FORMATS.get(node.get("format", ""), []) + _bounds(node) + RULES.get(node.get("model", ""), [])
+    rules = FORMATS.get(node.get("format", ""), []) + bounds(node) + RULES.get(node.get("model", ""), [])
     return {"x-kubernetes-validations": rules} if rules else {}
-
-
-def _bounds(node: Json) -> list[Json]:
-    """The longest and the shortest that a duration may be; what is no duration breaks its format's rule alone."""
-    written = f"!self.matches('{WRITTEN}')"
-    made = []
-    if parts.MOST in node:
-        seconds, words = (
-            _seconds(node[parts.MOST]),
-            f"is longer than {node[parts.MOST]}, the most there can be",
-        )
-        made.append(_rule(f"{written} || {SECONDS} <= {seconds}", words, f'"\'" + self + "\' {words}"'))
-    if parts.LEAST in node:
-        seconds, words = (
-            _seconds(node[parts.LEAST]),
-            f"is shorter than {node[parts.LEAST]}, the least there can be",
-        )
-        made.append(_rule(f"{written} || {SECONDS} >= {seconds}", words, f'"\'" + self + "\' {words}"'))
-    return made
-
-
-def _seconds(text: str) -> int:
-    return int(durations.parse(text).total_seconds())
 
 
 def _schema(model: Any) -> Json:
@@ -218,7 +104,7 @@ def _document() -> Json:
         "description": "A model's whole life: data, training, gates, serving, monitoring, retraining.",
         "required": ["spec"],
         "x-kubernetes-validations": [
-            _rule(
+            rule(
                 f"self.metadata.name.matches('{name}')",
                 "a loop's name is small letters, digits and hyphens, 63 at most",
             )

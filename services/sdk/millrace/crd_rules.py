@@ -1,0 +1,137 @@
+"""What the validators of a loop's document say, again in CEL and in the same words, for API servers.
+
+tests/contract shows every document of one corpus to both.
+"""
+
+from typing import Any
+
+from millrace_contracts import durations, parts
+from millrace_contracts.data import ColumnContract, DataContract
+from millrace_contracts.gates import METRICS, AbsoluteGate
+from millrace_contracts.loop import Rollout, Spec
+
+Json = dict[str, Any]
+WRITTEN = "^[0-9]{1,6}[smhdw]$"
+SECONDS = (
+    "int(self.substring(0, self.size() - 1)) * "
+    "{'s': 1, 'm': 60, 'h': 3600, 'd': 86400, 'w': 604800}[self.substring(self.size() - 1)]"
+)
+DAYS = f"(self.matches('{WRITTEN}') && {SECONDS} >= 86400 && ({SECONDS}) % 86400 == 0)"
+
+
+def rule(check: str, message: str, expression: str | None = None) -> Json:
+    """One CEL rule; *expression* makes the message where it names what was written."""
+    written = {"rule": check, "message": message}
+    return written | ({"messageExpression": expression} if expression else {})
+
+
+TASKS = ", ".join(f"'{task}': {list(metrics)}" for task, metrics in METRICS.items())
+ASKED = "self.gates.absolute.filter(gate, !(gate.metric in {" + TASKS + "}[self.task]))"
+METRICS_RULE = rule(
+    f"!has(self.gates) || !has(self.gates.absolute) || {ASKED}.size() == 0",
+    "the gate cannot be judged: models of this task have other metrics",
+    f"'the gate on ' + {ASKED}[0].metric + ' cannot be judged: ' + self.task + ' models have ' + "
+    + "{" + ", ".join(f"'{task}': '{', '.join(metrics)}'" for task, metrics in METRICS.items()) + "}[self.task]",
+)  # fmt: skip
+"""An absolute gate asks for a metric that the task's models have."""
+
+FORMATS: dict[str, list[Json]] = {
+    parts.DURATION: [
+        rule(f"self.matches('{WRITTEN}')", "a duration is written like 30m, 12h or 14d"),
+    ],
+    parts.DAYS: [rule(DAYS, "is not a whole number of days; write it like 28d")],
+    parts.WINDOW: [rule(f"self == 'all' || {DAYS}", "is neither all nor a whole number of days like 60d")],
+    parts.ZONE: [
+        rule(
+            "self.matches('^[A-Za-z][A-Za-z0-9_+/-]*$') && timestamp('2026-01-01T00:00:00Z').getHours(self) >= 0",
+            "is not a time zone; write it like Europe/Berlin",
+        )
+    ],
+}
+"""What the validators behind a format check."""
+
+RULES: dict[str, list[Json]] = {
+    AbsoluteGate.__name__: [
+        rule(
+            "has(self.atMost) != has(self.atLeast)",
+            "the gate needs either atMost or atLeast",
+            "'the gate on ' + self.metric + ' needs either atMost or atLeast'",
+        )
+    ],
+    Rollout.__name__: [
+        rule(
+            "!has(self.canary) || (self.canary.map(step, step.percent).isSorted() && "
+            "self.canary.all(step, self.canary.exists_one(other, other.percent == step.percent)))",
+            "the canary's percentages must grow from step to step",
+        )
+    ],
+    Spec.__name__: [
+        rule(
+            "!has(self.data.eventTime) || self.data.eventTime != self.target",
+            "the target cannot be the event time",
+        ),
+        rule(
+            "!has(self.data.exclude) || !(self.target in self.data.exclude)", "the target cannot be excluded"
+        ),
+        rule(
+            "has(self.data.eventTime) || !has(self.training) || !has(self.training.windows) || "
+            "self.training.windows.all(window, window == 'all')",
+            "windows in days need data.eventTime",
+        ),
+        METRICS_RULE,
+        rule(
+            "!has(self.data.contract) || self.data.contract.columns.exists(column, column.name == self.target)",
+            "the contract has no column that is the target",
+            '"the contract has no column \'" + self.target + "\', which is the target"',
+        ),
+    ],
+    DataContract.__name__: [
+        rule(
+            f"!has(self.{role}) || self.columns.exists(column, column.name == self.{role})",
+            f"{role} is not among the columns",
+            f'"{role} \'" + self.{role} + "\' is not among the columns"',
+        )
+        for role in ("event_time", "target")
+    ],
+    ColumnContract.__name__: [
+        rule(
+            "(!has(self.minimum) && !has(self.maximum)) || self.type in ['number', 'integer']",
+            "minimum and maximum are for numbers",
+            '"\'" + self.name + "\': minimum and maximum are for numbers, not for " + self.type',
+        ),
+        rule(
+            "!has(self.minimum) || !has(self.maximum) || self.minimum <= self.maximum",
+            "minimum is greater than maximum",
+            '"\'" + self.name + "\': minimum is greater than maximum"',
+        ),
+        rule(
+            "!has(self.allowed) || self.type == 'string'",
+            "allowed is for strings",
+            '"\'" + self.name + "\': allowed is for strings, not for " + self.type',
+        ),
+    ],
+}
+"""What the validators of a model check, by the model's name."""
+
+
+def bounds(node: Json) -> list[Json]:
+    """The longest and the shortest that a duration may be; what is no duration breaks its format's rule alone."""
+    written = f"!self.matches('{WRITTEN}')"
+    made = []
+    if parts.MOST in node:
+        seconds, words = (
+            _seconds(node[parts.MOST]),
+            f"is longer than {node[parts.MOST]}, the most there can be",
+        )
+        made.append(rule(f"{written} || {SECONDS} <= {seconds}", words, f'"\'" + self + "\' {words}"'))
+    if parts.LEAST in node:
+        seconds, words = (
+            _seconds(node[parts.LEAST]),
+            f"is shorter than {node[parts.LEAST]}, the least there can be",
+        )
+        made.append(rule(f"{written} || {SECONDS} >= {seconds}", words, f'"\'" + self + "\' {words}"'))
+    return made
+
+
+def _seconds(text: str) -> int:
+    return int(durations.parse(text).total_seconds())
