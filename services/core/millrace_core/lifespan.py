@@ -108,6 +108,7 @@ def lifespan(plan: Plan) -> Callable[[FastAPI], AbstractAsyncContextManager[None
         finally:
             await life.end()
             exposed()
+            await services.clients.close()
             for api in services.apis:
                 await api.close()
             if engine is not None:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 
 from fastapi import FastAPI, Request
 
+from millrace.aio import AsyncMillrace
 from millrace.client.transport import AsyncApi
 from millrace_core import database
 from millrace_core.auth import Tokens
@@ -22,9 +23,18 @@ NOWHERE = "http://127.0.0.1:1"
 """Where a service is looked for whose URL is not set; nothing answers there."""
 
 
+SERVICES = ("registry", "training", "serving", "monitoring", "controller")
+
+
+def clients(settings: Settings) -> AsyncMillrace:
+    """A typed client for each of the other services; where no URL is set, every call fails."""
+    urls = {name: getattr(settings, f"{name}_url") or NOWHERE for name in SERVICES}
+    return AsyncMillrace(urls, settings.credential)
+
+
 @dataclass(frozen=True)
 class Apis:
-    """The other services, as this one calls them."""
+    """The other services as paths: for callers that do not use `Services.clients` yet."""
 
     registry: AsyncApi
     training: AsyncApi
@@ -48,6 +58,8 @@ class Services:
 
     settings: Settings
     tokens: Tokens
+    clients: AsyncMillrace
+    """The other services, as this one calls them: `await services.clients.registry.model("sales")`."""
     apis: Apis
     begun: asyncio.Event
     """Set while requests are answered."""
@@ -93,6 +105,7 @@ def new(settings: Settings, ready: Mapping[str, Check], alive: Mapping[str, Puls
     return Services(
         settings=settings,
         tokens=Tokens(settings.tokens_file, settings.issuers_file),
+        clients=clients(settings),
         apis=Apis.of(settings),
         begun=begun,
         ready=ready,
