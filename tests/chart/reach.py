@@ -8,8 +8,9 @@ import ast
 import importlib
 import importlib.metadata
 import re
+import runpy
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
@@ -27,23 +28,21 @@ FOLDERS = {
 """Folder below services/ of each package of ours."""
 NAMED = re.compile(r"(millrace\w*(?:\.\w+)+)(?::\w+)?")
 """A module named in a string: an argument of `-m`, or "module:function"."""
-PINNED = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
-
-
-def normal(name: str) -> str:
-    """A distribution's name as it is compared."""
-    return re.sub(r"[-_.]+", "-", name).lower()
+LOCKED = runpy.run_path(str(IMAGES / "locked.py"))
+"""What images install, by the code that installs it."""
+normal: Callable[[str], str] = LOCKED["normal"]
+"""A distribution's name as it is compared."""
 
 
 @cache
-def pinned(lock: Path) -> frozenset[tuple[str, str]]:
-    """Distributions of a lock with their versions; two, where they differ by Python."""
-    return frozenset((normal(name), version) for name, version in PINNED.findall(lock.read_text()))
+def pinned(image: str) -> frozenset[tuple[str, str]]:
+    """Distributions of an image with their versions."""
+    return frozenset((item.name, item.version) for item in LOCKED["requirements"](image))
 
 
-def distributions(lock: Path) -> set[str]:
-    """Names in a lock."""
-    return {name for name, _ in pinned(lock)}
+def distributions(image: str) -> set[str]:
+    """Names of an image's distributions."""
+    return {name for name, _ in pinned(image)}
 
 
 def source(module: str) -> Path | None:
@@ -120,7 +119,7 @@ class Only(MetaPathFinder):
 
 def main(image: str, packages: str, modules: Sequence[str]) -> None:
     """Import *modules* as the image would."""
-    sys.meta_path.insert(0, Only(distributions(IMAGES / f"{image}.lock"), set(packages.split(","))))
+    sys.meta_path.insert(0, Only(distributions(image), set(packages.split(","))))
     for module in modules:
         importlib.import_module(module)
 

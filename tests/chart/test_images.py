@@ -1,5 +1,6 @@
 """Images can be built and can run what they are for, as far as that shows without building them."""
 
+import importlib.metadata
 import json
 import os
 import re
@@ -9,7 +10,8 @@ import sys
 from functools import cache
 
 import pytest
-from tests.chart.reach import IMAGES, ROOT, distributions, normal, pinned, reach
+from packaging.requirements import Requirement
+from tests.chart.reach import IMAGES, LOCKED, ROOT, distributions, normal, pinned, reach
 
 DOCKERFILE = (ROOT / "services" / "Dockerfile").read_text()
 SERVICES = ("registry", "training", "serving", "monitoring", "controller")
@@ -45,6 +47,8 @@ ELSEWHERE = {
     },
 }
 """Modules that an image names and another one runs."""
+OF_ANOTHER_PYTHON = {"contourpy"}
+"""Versions that differ by Python; images have 3.11."""
 LINES = [line.strip() for line in re.sub(r"\\\n", " ", DOCKERFILE).splitlines()]
 
 
@@ -143,24 +147,61 @@ def test_the_context_holds_only_what_is_copied():
     assert all(any(path == keep or path.startswith(keep + "/") for keep in kept) for path in copied)
 
 
-@pytest.mark.parametrize("image", [*ALL, "build"])
-def test_every_requirement_is_a_version_with_hashes(image):
-    text = (IMAGES / f"{image}.lock").read_text()
+@pytest.mark.parametrize("lock", sorted(path.name for path in IMAGES.parent.glob("*.lock")))
+def test_every_requirement_is_a_version_with_hashes_and_no_address(lock):
+    text = (IMAGES.parent / lock).read_text()
     assert not re.search(r"://|--index|--find-links| @ ", text)
     for requirement in re.split(r"\n(?=\S)", text.strip()):
-        assert re.match(r"\S+==\S+ \\\n +--hash=sha256:[0-9a-f]{64}", requirement), requirement[:80]
+        assert re.match(r"\S+==\S+ (; .* )?\\\n +--hash=sha256:[0-9a-f]{64}", requirement), requirement[:80]
+
+
+def test_an_environment_has_one_lock_and_an_image_none_of_its_own():
+    assert sorted(path.stem for path in IMAGES.parent.glob("*.lock")) == [
+        "bench", "dev", "platform", "training-gpu", "triton",
+    ]  # fmt: skip
+    assert list(IMAGES.glob("*.lock")) == []
+    assert {path.stem for path in IMAGES.glob("*.in")} == {*ALL, "core", "build"}
 
 
 @pytest.mark.parametrize("image", sorted(ENTRIES))
 def test_an_image_has_the_versions_the_tests_ran_with(image):
-    platform = pinned(ROOT / "requirements" / "platform.lock")
-    assert pinned(IMAGES / f"{image}.lock") <= platform
+    here = {normal(dist.metadata["Name"]): dist.version for dist in importlib.metadata.distributions()}
+    differing = {name for name, version in pinned(image) if here.get(name, version) != version}
+    assert differing <= OF_ANOTHER_PYTHON
+
+
+@pytest.mark.parametrize("image", sorted(ENTRIES))
+def test_what_an_image_installs_lacks_nothing_that_it_needs(image):
+    """The metadata of what is installed here says it again, independently of the lock."""
+    have = distributions(image)
+    lacking = {
+        (name, need.name)
+        for name in have
+        for line in importlib.metadata.requires(name) or []
+        if (need := Requirement(line)).marker is None
+        or need.marker.evaluate(LOCKED["IMAGE_PYTHON"] | {"extra": ""})
+        if normal(need.name) not in have
+    }
+    assert lacking == set()
 
 
 @pytest.mark.parametrize("image", ["postgres", "triton-test"])
 def test_test_images_have_the_laptops_versions(image):
     lock = {"postgres": "dev.lock", "triton-test": "triton.lock"}[image]
-    assert pinned(IMAGES / f"{image}.lock") <= pinned(ROOT / "requirements" / lock)
+    laptop = {(item.name, item.version) for item in LOCKED["read"](IMAGES.parent / lock)}
+    assert pinned(image) <= laptop
+
+
+def test_a_name_that_no_lock_has_stops_the_build(tmp_path, monkeypatch):
+    (tmp_path / "odd.in").write_text(f"-c {IMAGES.parent / 'platform.lock'}\nhttpx\nno-such-thing\n")
+    monkeypatch.setitem(LOCKED["requirements"].__globals__, "HERE", tmp_path)
+    with pytest.raises(SystemExit, match="no-such-thing"):
+        LOCKED["requirements"]("odd")
+
+
+def test_an_image_gets_what_its_python_needs_and_nothing_for_other_machines():
+    assert "colorama" not in distributions("training-cpu")
+    assert dict(pinned("monitoring"))["contourpy"] == "1.3.3"
 
 
 @pytest.mark.parametrize("image", sorted(ENTRIES))
@@ -180,7 +221,7 @@ def test_late_imports_are_in_the_image_too(image):
     from importlib.metadata import packages_distributions
 
     owners = packages_distributions()
-    have = distributions(IMAGES / f"{image}.lock")
+    have = distributions(image)
     _, others = reach(ENTRIES[image], tuple(ELSEWHERE.get(image, ())))
     lacking = {
         top: user
@@ -198,10 +239,7 @@ def test_what_runs_elsewhere_is_there():
 
 
 def test_only_the_runner_holds_kfp_and_only_training_on_gpus_torch():
-    having = {
-        name: {image for image in ALL if name in distributions(IMAGES / f"{image}.lock")}
-        for name in ("kfp", "torch")
-    }
+    having = {name: {image for image in ALL if name in distributions(image)} for name in ("kfp", "torch")}
     assert having == {"kfp": {"pipeline-runner"}, "torch": {"training-gpu"}}
 
 
