@@ -85,7 +85,7 @@ clean: ## Remove what was built; out/ and .venv too
 	rm -rf out .venv .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
 
 .PRECIOUS: .cache/wheels/%.done
-.cache/wheels/%.done: requirements/images/%.in requirements/images/core.in requirements/images/locked.py $(wildcard requirements/*.lock) $(STAMP)
+.cache/wheels/%.done: requirements/images/%.in requirements/images/core.in requirements/images/sdk.in requirements/images/locked.py $(wildcard requirements/*.lock) $(STAMP)
 	requirements/images/fetch $*
 $(STAMP): requirements/platform.lock requirements/dev.lock requirements/triton.lock requirements/install
 	PYTHON=$(PYTHON) bash requirements/install

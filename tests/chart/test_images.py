@@ -160,7 +160,7 @@ def test_an_environment_has_one_lock_and_an_image_none_of_its_own():
         "bench", "dev", "platform", "training-gpu", "triton",
     ]  # fmt: skip
     assert list(IMAGES.glob("*.lock")) == []
-    assert {path.stem for path in IMAGES.glob("*.in")} == {*ALL, "core", "build"}
+    assert {path.stem for path in IMAGES.glob("*.in")} == {*ALL, "core", "sdk", "build"}
 
 
 @pytest.mark.parametrize("image", sorted(ENTRIES))
@@ -190,6 +190,21 @@ def test_test_images_have_the_laptops_versions(image):
     lock = {"postgres": "dev.lock", "triton-test": "triton.lock"}[image]
     laptop = {(item.name, item.version) for item in LOCKED["read"](IMAGES.parent / lock)}
     assert pinned(image) <= laptop
+
+
+@pytest.mark.parametrize("image", ALL)
+def test_an_image_is_given_all_that_its_list_refers_to(image):
+    """Lists name others with -r, and locks with -c: what is not copied is not there while the image is built."""
+    copied = {word for line in stage(image) if line.startswith("COPY") for word in line.split()[1:-1]}
+    todo, wanted = [IMAGES / f"{image}.in"], set()
+    while todo:
+        file = todo.pop().resolve()
+        wanted.add(str(file.relative_to(ROOT)))
+        if file.suffix == ".in":
+            todo += [
+                file.parent / name for name in re.findall(r"^-[rc] (\S+)$", file.read_text(), re.MULTILINE)
+            ]
+    assert wanted <= copied
 
 
 def test_a_name_that_no_lock_has_stops_the_build(tmp_path, monkeypatch):
