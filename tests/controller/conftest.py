@@ -115,7 +115,11 @@ class Platform:
         for loop_id in ids:
             while await worker.step(self.app, loop_id):
                 pass
-        while await deliver(self.app.state.services, Outbox):
+        await self.deliver()
+
+    async def deliver(self):
+        """Bring every decision to the registry, the controller's and serving's."""
+        while await deliver(self.app.state.services, Outbox) or self.world.tell():
             pass
 
     async def _read(self):

@@ -8,6 +8,15 @@ from .strict import exactly, instant
 
 
 def install(app, world):
+    def decide(rollout, kind, cause):
+        """A decision into serving's outbox; the rollout remembers it."""
+        rollout["decision"] = f"{kind} {rollout['id']} of {rollout['version']}"
+        world.untold.append({"id": rollout["decision"], "kind": kind, "cause": cause})
+
+    def end(rollout, state):
+        rollout["state"] = state
+        decide(rollout, f"rollout.{state}", rollout["decision"])
+
     def get(name):
         if name not in world.endpoints:
             raise HTTPException(404, f"no endpoint {name}")
@@ -78,15 +87,17 @@ def install(app, world):
         }
         plan = [step for step in [body["plan"]["mirror"], *body["plan"]["canary"]] if step]
         made |= {"since": body["event_time"], "seconds": sum(step["seconds"] for step in plan)}
+        decide(made, "rollout.started", body["cause"])
         found["rollouts"].append(made)
         found["keys"][body["key"]] = (body, made)
         if body["version"] in world.faulty_versions:
-            made |= {"state": "aborted", "reason": "the golden row is wrong"}
+            made["reason"] = "the golden row is wrong"
+            end(made, "aborted")
             revision["state"] = "failed"
         elif body["version"] in world.pending:
             made["state"], revision["waiting"] = "loading", world.pending[body["version"]]
         elif not plan or found["stable_version"] is None:
-            made["state"] = "promoted"
+            end(made, "promoted")
             found["stable_version"] = body["version"]
         return made
 
@@ -101,7 +112,8 @@ def install(app, world):
         rollout = found["rollouts"][number - 1]
         if rollout["state"] not in ("mirroring", "canary"):
             raise HTTPException(409, "it is over")
-        rollout |= {"state": "aborted", "reason": body["reason"]}
+        rollout["reason"] = body["reason"]
+        end(rollout, "aborted")
         return rollout
 
     @app.post("/v1/endpoints/{name}:advance")
@@ -115,7 +127,7 @@ def install(app, world):
         if rollout and rollout["state"] == "mirroring":
             since = instant(rollout["since"]) if rollout["since"] else now
             if now >= since + timedelta(seconds=rollout["seconds"]):
-                rollout["state"] = "promoted"
+                end(rollout, "promoted")
                 found["stable_version"] = rollout["version"]
         return read(found)
 
@@ -134,7 +146,8 @@ def install(app, world):
         found["keys"][key] = body
         found["stable_version"] = body["version"]
         if found["rollouts"][-1]["state"] == "mirroring":
-            found["rollouts"][-1] |= {"state": "aborted", "reason": "aborted by a rollback"}
+            found["rollouts"][-1]["reason"] = "aborted by a rollback"
+            end(found["rollouts"][-1], "aborted")
         return read(found)
 
     @app.post("/v1/endpoints/{name}:retain")

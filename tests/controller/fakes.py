@@ -35,6 +35,7 @@ class World:
         self.calls, self.crash_at, self.crash_after = [], None, False
         self.datasets, self.models, self.aliases, self.alias_moves = {}, {}, {}, []
         self.decisions, self.versions_by_key = {}, {}
+        self.chain, self.untold = {}, []
         self.endpoints, self.jobs, self.monitors, self.closings = {}, {}, {}, []
         self.faulty_versions, self.unloaded, self.broken_kinds = set(), set(), set()
         self.rows, self.labels, self.artifacts, self.pending = {}, {}, {}, {}
@@ -76,6 +77,14 @@ class World:
         item = {"alarms": [], "standing": [], "switch_back": None, "rows": 100, "labelled": 100} | found
         item |= {"project": project, "endpoint": endpoint, "day": day, "through": through}
         self.closings.append(item | {"seq": len(self.closings) + 1})
+
+    def tell(self):
+        """Serving delivers what it can of its outbox; whether it could."""
+        if not self.untold or self.untold[0]["cause"] not in self.chain:
+            return False
+        told = self.untold.pop(0)
+        self.chain.setdefault(told["id"], told["kind"])
+        return True
 
     def of_kind(self, *kinds):
         return [item for item in self.decisions.values() if item["kind"] in kinds]
@@ -150,8 +159,11 @@ def _registry(app, world):
         return Response(world.artifacts[name], media_type="application/octet-stream")
 
     @app.post("/v1/decisions", status_code=201)
-    async def decide(request: Request):
+    async def decide(request: Request, after_cause: bool = False):
         body = await request.json()
+        if after_cause and body["cause"] is not None and body["cause"] not in world.chain:
+            raise HTTPException(424, "its cause is not there yet")
+        world.chain.setdefault(body["id"], body["kind"])
         known = world.decisions.setdefault(body["id"], body)
         if {k: v for k, v in known.items() if k != "measured"} != {
             k: v for k, v in body.items() if k != "measured"

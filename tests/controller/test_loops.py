@@ -2,6 +2,8 @@
 
 import pytest
 
+from millrace_controller.clock import worker
+
 from .conftest import alarm, champion_everywhere, closed, day, document, promoted_twice
 
 
@@ -12,6 +14,19 @@ async def test_data_opens_the_first_run_and_a_first_champion_needs_no_canary(loo
     kinds = [item["kind"] for item in loop.world.decisions.values()]
     assert kinds == ["loop.applied", "run.opened", "gate.verdict", "model.registered", "run.closed"]
     assert (await loop.loop())["phase"] == "watching"
+
+
+async def test_decisions_of_a_run_stand_in_the_chain_in_the_order_of_their_causes(platform):
+    await platform.call("PUT", "/v1/loops/sales", 200, json=document())
+    platform.world.add_data("sales", 1000)
+    while await worker.step(platform.app, 1):
+        while platform.world.tell():
+            pass
+    await platform.deliver()
+    assert list(platform.world.chain.values()) == [
+        "loop.applied", "run.opened", "gate.verdict", "model.registered", "rollout.started", "rollout.promoted",
+        "run.closed",
+    ]  # fmt: skip
 
 
 async def test_a_declared_loop_without_data_waits(platform):

@@ -6,9 +6,10 @@ from types import SimpleNamespace
 import pytest
 from sqlalchemy.orm import DeclarativeBase
 
+from millrace.client.transport import ApiError
 from millrace.decisions import decision
 from millrace_core import database
-from millrace_core.outbox import OutboxMixin, decide, deliver_forever
+from millrace_core.outbox import CAUSE_SECONDS, OutboxMixin, Patience, decide, deliver, deliver_forever
 
 
 class Table(DeclarativeBase):
@@ -23,16 +24,19 @@ class Registry:
     """Takes decisions, and tells when one has come."""
 
     def __init__(self):
-        self.taken, self.came = [], asyncio.Event()
+        self.taken, self.came, self.chain = [], asyncio.Event(), set()
 
-    async def post(self, path, json, project):
+    async def post(self, path, json, project, after_cause=False):
+        if after_cause and json["cause"] is not None and json["cause"] not in self.chain:
+            raise ApiError(424, {}, path)
+        self.chain.add(json["id"])
         self.taken.append(json["subject"])
         self.came.set()
 
 
 @pytest.fixture
-async def services(tmp_path):
-    """The part of a service that delivers; its next look by itself is ten minutes away."""
+async def still(tmp_path):
+    """The part of a service that delivers; nothing runs beside the test."""
     engine = database.engine(f"sqlite+aiosqlite:///{tmp_path}/state.db")
     async with engine.begin() as connection:
         await connection.run_sync(Table.metadata.create_all)
@@ -42,18 +46,24 @@ async def services(tmp_path):
         settings=SimpleNamespace(decision_seconds=600.0),
         apis=SimpleNamespace(registry=Registry()),
     )
-    task = asyncio.create_task(deliver_forever(Outbox)(services))
-    await asyncio.sleep(0.1)
     yield services
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
     await engine.dispose()
 
 
-def made(subject):
+@pytest.fixture
+async def services(still):
+    """The same with its background task; its next look by itself is ten minutes away."""
+    task = asyncio.create_task(deliver_forever(Outbox)(still))
+    await asyncio.sleep(0.1)
+    yield still
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def made(subject, loop="sales", **more):
     return decision(
-        project="default", loop="sales", kind="loop.paused", subject=subject, outcome="paused",
-        event_time=None, author="user:ada", reason="It is paused.",
+        project="default", loop=loop, kind="loop.paused", subject=subject, outcome="paused",
+        event_time=None, author="user:ada", reason="It is paused.", **more,
     )  # fmt: skip
 
 
@@ -91,3 +101,37 @@ async def test_a_decision_within_a_savepoint_is_sent_too(services):
     async with asyncio.timeout(2):
         await services.apis.registry.came.wait()
     assert services.apis.registry.taken == ["three"]
+
+
+async def tell_early(services):
+    """Two decisions of one loop whose first one's cause another service has yet to tell, and one of another loop."""
+    cause = made("cause")
+    async with services.sessions.begin() as session:
+        await decide(session, Outbox, made("effect", cause=cause.id))
+        await decide(session, Outbox, made("after it"))
+        await decide(session, Outbox, made("of another loop", "costs"))
+    return cause.model_dump(mode="json")
+
+
+async def test_a_decision_follows_its_cause_and_what_comes_after_it_in_its_loop_waits_too(services):
+    registry, cause = services.apis.registry, await tell_early(services)
+    async with asyncio.timeout(20):
+        await registry.came.wait()
+        assert registry.taken == ["of another loop"]
+        await registry.post("/v1/decisions", cause, "default")
+        while len(registry.taken) < 4:
+            registry.came.clear()
+            await registry.came.wait()
+    assert registry.taken == ["of another loop", "cause", "effect", "after it"]
+
+
+async def test_a_cause_that_is_lost_keeps_nothing_back_for_ever(still):
+    now, registry = [0.0], still.apis.registry
+    await tell_early(still)
+    patience = Patience(lambda: now[0])
+    assert await deliver(still, Outbox, patience) == 1
+    now[0] = CAUSE_SECONDS - 1
+    assert await deliver(still, Outbox, patience) == 0
+    now[0] = CAUSE_SECONDS
+    assert await deliver(still, Outbox, patience) == 2
+    assert registry.taken == ["of another loop", "effect", "after it"]

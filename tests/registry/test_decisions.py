@@ -67,6 +67,16 @@ async def test_what_followed_is_told_with_the_decision(client, told):
     assert (await client.get("/v1/decisions/none")).status_code == 404
 
 
+async def test_a_decision_that_is_to_follow_its_cause_is_424_until_the_cause_is_there(client, told):
+    cause, body = told(1), told(2, kind="gate.verdict", cause=told(1)["id"])
+    early = await client.post("/v1/decisions", json=body, params={"after_cause": True})
+    assert (early.status_code, early.json()["title"]) == (424, "Its cause is not there yet")
+    await client.post("/v1/decisions", json=cause)
+    assert (await client.post("/v1/decisions", json=body, params={"after_cause": True})).status_code == 201
+    lost = told(3, cause=told(4)["id"])
+    assert (await client.post("/v1/decisions", json=lost)).status_code == 201
+
+
 async def test_a_decision_of_another_project_is_not_found_and_not_told_here(app, client, told):
     body = told(1)
     await client.post("/v1/decisions", json=body)

@@ -99,6 +99,7 @@ class Rollout(Table):
     loop: Mapped[str] = mapped_column(String(63), default="")
     run: Mapped[int | None] = mapped_column(Integer)
     cause: Mapped[str | None] = mapped_column(String(36))
+    decision: Mapped[str | None] = mapped_column(String(36))
     reason: Mapped[str] = mapped_column(Text, default="")
     evidence: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -68,18 +68,19 @@ async def finish(app: FastAPI, loop: Loop, run: Run, endpoint: dict[str, Any], a
     if State(run.state) != State.ROLLING_OUT or rollout is None or rollout["id"] != run.rollout:
         return False
     if rollout["state"] == "promoted" and endpoint["stable_version"] == run.version:
-        await _promoted(app, loop, run, at)
+        await _promoted(app, loop, run, at, rollout["decision"])
     elif rollout["state"] == "promoted":
         words = f"version {run.version} was promoted and at once taken back to {endpoint['stable_version']}"
-        await _close(app, loop, run, State.ABORTED, words, at)
+        await _close(app, loop, run, State.ABORTED, words, at, rollout["decision"])
     elif rollout["state"] == "aborted":
-        await _close(app, loop, run, State.ABORTED, f"the rollout was aborted: {rollout['reason']}", at)
+        words = f"the rollout was aborted: {rollout['reason']}"
+        await _close(app, loop, run, State.ABORTED, words, at, rollout["decision"])
     else:
         return False
     return True
 
 
-async def _promoted(app: FastAPI, loop: Loop, run: Run, at: datetime | None) -> None:
+async def _promoted(app: FastAPI, loop: Loop, run: Run, at: datetime | None, cause: str | None) -> None:
     version = run.version
     assert version is not None
     reason = f"version {version} was rolled out without a fault"
@@ -92,19 +93,21 @@ async def _promoted(app: FastAPI, loop: Loop, run: Run, at: datetime | None) -> 
         kept.champion, kept.champion_since, kept.archive = version, at, archive
         kept.updated_at = utcnow()
         await runs.move(session, mine, State.PROMOTED, message=reason)
-        await decide(session, Outbox, closed(kept, mine, reason, at))
+        await decide(session, Outbox, closed(kept, mine, reason, at, cause))
 
 
-async def _close(app: FastAPI, loop: Loop, run: Run, state: State, message: str, at: datetime | None) -> None:
+async def _close(
+    app: FastAPI, loop: Loop, run: Run, state: State, message: str, at: datetime | None, cause: str | None
+) -> None:
     async with app.state.sessions.begin() as session:
         kept = await loops.get(session, loop.project, loop.name)
         mine = await runs.get(session, kept, run.number)
         await runs.move(session, mine, state, message=message)
-        await decide(session, Outbox, closed(kept, mine, message, at))
+        await decide(session, Outbox, closed(kept, mine, message, at, cause))
 
 
-def closed(loop: Loop, run: Run, message: str, at: datetime | None) -> Decision:
-    """The decision that ends a run."""
+def closed(loop: Loop, run: Run, message: str, at: datetime | None, cause: str | None = None) -> Decision:
+    """The decision that ends a run; *cause*: the one that it follows from, if that is another than its opening."""
     return decision(
         project=loop.project,
         loop=loop.name,
@@ -117,7 +120,7 @@ def closed(loop: Loop, run: Run, message: str, at: datetime | None) -> Decision:
         run=run.number,
         evidence={"version": run.version, "champion": loop.champion},
         measured=_pipeline(run),
-        cause=run.decision,
+        cause=cause or run.decision,
     )
 
 

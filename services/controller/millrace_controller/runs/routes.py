@@ -197,6 +197,9 @@ async def begin_rollout(
         raise Conflict(f"{loop} is being deleted; nothing of it is rolled out any more.")
     version = await _version(request, project, loop, body.version, number)
     spec = ModelLoop.model_validate(found.document).spec
+    registered = _registered(found, run, version)
+    async with app.state.sessions.begin() as session:
+        await decide(session, Outbox, registered)
     order = {
         "key": f"{loop}/run-{number}",
         "model": loop,
@@ -208,7 +211,7 @@ async def begin_rollout(
         "event_time": None if run.opened_at is None else run.opened_at.isoformat(),
         "loop": loop,
         "run": number,
-        "cause": run.decision,
+        "cause": registered.id,
     }
     if spec.placement is not None and app.state.settings.platform == "kubernetes":
         order["placement"] = spec.placement.of_servers()
@@ -219,7 +222,6 @@ async def begin_rollout(
     async with app.state.sessions.begin() as session:
         found = await loops.get(session, project, loop)
         run = await queries.get(session, found, number)
-        await decide(session, Outbox, _registered(found, run, version))
         made = {"version": body.version, "digest": version["digest"], "rollout": rollout["id"]}
         await queries.move(session, run, State.ROLLING_OUT, **made)
     await tell(app)

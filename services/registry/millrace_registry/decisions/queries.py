@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace.decisions import Decision
 from millrace_core.database import utcnow
-from millrace_core.errors import Conflict, NotFound
+from millrace_core.errors import Conflict, MillraceError, NotFound
 from millrace_registry.decisions.chain import SEARCHED, Head, canonical, follow, link, replayed, sha256
 from millrace_registry.tables import DecisionRow
 
@@ -18,10 +18,20 @@ LOCK = 7_236_518_202
 BATCH = 1000
 
 
-async def append(session: AsyncSession, decision: Decision, author: str) -> tuple[DecisionRow, bool]:
+class CauseMissing(MillraceError):
+    """The decision is to follow its cause, and that is not in the chain yet."""
+
+    status, title = 424, "Its cause is not there yet"
+
+
+async def append(
+    session: AsyncSession, decision: Decision, author: str, after_cause: bool = False
+) -> tuple[DecisionRow, bool]:
     """Add a decision to the chain; the same one again changes nothing.
 
-    Returns: the row, and whether it is new. Raises: Conflict if the id is known with other content.
+    Args:
+        after_cause: refuse it as long as its cause is not in the chain.
+    Returns: the row, and whether it is new. Raises: Conflict if the id is known with other content; CauseMissing.
     """
     if session.get_bind().dialect.name == "postgresql":
         await session.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
@@ -30,6 +40,8 @@ async def append(session: AsyncSession, decision: Decision, author: str) -> tupl
         if found.body != body:
             raise Conflict(f"The decision {decision.id} is already recorded with other content.")
         return found, False
+    if after_cause and decision.cause is not None and await _find(session, decision.cause) is None:
+        raise CauseMissing(f"The decision {decision.cause}, which led to {decision.id}, is not recorded yet.")
     head, now = await _head(session), utcnow()
     next_one = link(head, now.isoformat(), author, body)
     made = DecisionRow(

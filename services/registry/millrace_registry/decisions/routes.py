@@ -24,18 +24,25 @@ from millrace_registry.projects.queries import ensure
 
 router = APIRouter(prefix="/v1", tags=["decisions"])
 READ, WRITE = permit("registry.decisions.read"), permit("registry.decisions.write")
+AfterCause = Annotated[bool, Query(description="Answer 424 as long as its cause is not recorded.")]
 Count = Annotated[int | None, Query(ge=0, le=2**31 - 1, description="`count` of an earlier verification.")]
 
 
 @router.post("/decisions", response_model=DecisionRead, status_code=201, dependencies=[WRITE])
 async def append_decision(
-    body: DecisionWrite, session: Session, project: Project, actor: CurrentActor, response: Response
+    body: DecisionWrite,
+    session: Session,
+    project: Project,
+    actor: CurrentActor,
+    response: Response,
+    after_cause: AfterCause = False,
 ) -> dict[str, Any]:
     """Record a decision; the same one again answers 200. Nobody can change or remove one."""
     if "project" in body.model_fields_set and body.project != project:
         raise BadInput(f"The decision is of the project {body.project}, the request of {project}.")
     await ensure(session, project)
-    row, new = await queries.append(session, body.model_copy(update={"project": project}), actor.name)
+    decision = body.model_copy(update={"project": project})
+    row, new = await queries.append(session, decision, actor.name, after_cause)
     response.status_code = 201 if new else 200
     return queries.read(row)
 

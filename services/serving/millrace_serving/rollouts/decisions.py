@@ -36,6 +36,7 @@ async def tell_started(session: AsyncSession, rollout: Rollout, author: str) -> 
         evidence={"version": rollout.version, "plan": plan},
         cause=rollout.cause,
     )
+    rollout.decision = made.id
     await decide(session, Outbox, made)
 
 
@@ -65,6 +66,7 @@ async def tell_moved(
         measured=measured,
         cause=started_id(rollout),
     )
+    rollout.decision = made.id
     await decide(session, Outbox, made)
 
 

@@ -176,6 +176,7 @@ class RolloutRead(BaseModel):
     step_since: datetime | None = Field(description="Event time at which the present step began.")
     reason: str
     evidence: list[dict[str, Any]] = Field(description="What was known at each step.")
+    decision: str | None = Field(description="Id of the decision that moved it last.")
 
 
 class Abort(BaseModel):
