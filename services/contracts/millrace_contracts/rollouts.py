@@ -100,6 +100,7 @@ class RolloutRead(Read):
     step_since: datetime | None = Field(description="Event time at which the present step began.")
     reason: str
     evidence: list[Document] = Field(description="What was known at each step.")
+    decision: str | None = Field(default=None, description="Id of the decision that moved it last.")
 
 
 class RolloutAbort(Strictly):

@@ -14,6 +14,7 @@ COLUMNS = (
     "plan",
     "event_time",
     "step_since",
+    "decision",
     "reason",
     "evidence",
 )
