@@ -39,6 +39,50 @@ async def test_a_person_goes_back_and_forth(loop):
     assert loop.world.of_kind("rollback")[0]["author"] == "user:admin"
 
 
+async def test_a_rollback_told_twice_with_its_key_is_one_and_does_not_roll_forward(loop):
+    await promoted_twice(loop)
+    for _ in range(2):
+        answer = await loop.call("POST", "/v1/loops/sales:rollback", 200, json={"key": "k"})
+        assert answer["champion"] == 1
+    await champion_everywhere(loop, 1)
+    await loop.rest()
+    assert len(loop.world.of_kind("rollback")) == 1
+    await loop.call("POST", "/v1/loops/sales:rollback", 409, json={"key": "k", "to": 2})
+    assert (await loop.call("POST", "/v1/loops/sales:rollback", 200, json={"key": "l"}))["champion"] == 2
+
+
+async def test_a_rollback_that_was_cut_off_is_finished_by_the_same_key(loop):
+    await promoted_twice(loop)
+    loop.world.crash_at = len(loop.world.calls) + 1
+    with pytest.raises(AssertionError, match="500"):
+        await loop.call("POST", "/v1/loops/sales:rollback", 200, json={"key": "k"})
+    answer = await loop.call("POST", "/v1/loops/sales:rollback", 200, json={"key": "k"})
+    assert answer["champion"] == 1
+    await champion_everywhere(loop, 1)
+    await loop.rest()
+    assert len(loop.world.of_kind("rollback")) == 1
+
+
+async def test_a_rollback_that_serving_refused_is_refused_again_under_its_key(loop):
+    await promoted_twice(loop)
+    loop.world.unloaded.add(1)
+    await loop.call("POST", "/v1/loops/sales:rollback", 409, json={"key": "k"})
+    loop.world.unloaded.clear()
+    again = await loop.call("POST", "/v1/loops/sales:rollback", 409, json={"key": "k"})
+    assert "not loaded" in again["detail"]
+    await champion_everywhere(loop, 2)
+
+
+async def test_an_abort_told_twice_with_its_key_leaves_the_next_rollout_alone(loop):
+    await closed(loop, *range(1, 31))
+    await loop.call("POST", "/v1/loops/sales:rollback", 200, json={"to": 1, "key": "k"})
+    await closed(loop, *range(31, 61))
+    assert (await loop.runs())[2]["state"] == "rolling-out"
+    await loop.call("POST", "/v1/loops/sales:rollback", 200, json={"to": 1, "key": "k"})
+    await loop.rest()
+    assert (await loop.runs())[2]["state"] == "rolling-out"
+
+
 async def test_a_person_goes_back_while_a_rollout_runs(loop):
     await promoted_twice(loop)
     await closed(loop, *range(32, 61))

@@ -63,6 +63,19 @@ class Loop(Table):
     __table_args__ = (UniqueConstraint("project", "name"),)
 
 
+class Rollback(Table):
+    """A way back that a person asked for under a key, so that it is the same one when it is asked for again."""
+
+    __tablename__ = "rollbacks"
+    loop_id: Mapped[int] = mapped_column(ForeignKey("loops.id"), primary_key=True)
+    key: Mapped[str] = mapped_column(String(80), primary_key=True)
+    asked: Mapped[int | None] = mapped_column(Integer)
+    version: Mapped[int] = mapped_column(Integer)
+    rollout: Mapped[int | None] = mapped_column(Integer)
+    refused: Mapped[str] = mapped_column(Text, default="")
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class Run(Table):
     __tablename__ = "loop_runs"
     loop_id: Mapped[int] = mapped_column(ForeignKey("loops.id"), primary_key=True)

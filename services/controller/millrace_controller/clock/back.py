@@ -11,7 +11,7 @@ from millrace.decisions import Decision, Kind, decision
 from millrace_controller.clock import production
 from millrace_controller.loops import queries as loops
 from millrace_controller.runs.plan import iso
-from millrace_controller.tables import Loop, Outbox
+from millrace_controller.tables import Loop, Outbox, Rollback
 from millrace_controller.triggers.rules import GoBack
 from millrace_core.database import AsyncSession, utcnow
 from millrace_core.errors import Conflict
@@ -51,10 +51,10 @@ async def turn(app: FastAPI, loop: Loop) -> None:
         if error.status not in REFUSED:
             raise
         reason = str(error.problem.get("detail") or error)
-        await _drop(
-            app, loop, heading, _decision(loop, heading, "refused", f"{heading['reason']}, but {reason}")
-        )
-        raise Conflict(f"The route cannot go back to version {heading['version']}: {reason}") from error
+        words = f"The route cannot go back to version {heading['version']}: {reason}"
+        told = _decision(loop, heading, "refused", f"{heading['reason']}, but {reason}")
+        await _drop(app, loop, heading, told, words)
+        raise Conflict(words) from error
     at, version = _moment(heading), heading["version"]
     archive = await production.install(app, loop, version, at, heading["reason"][:2000], made.id)
     await _arrived(app, loop, heading, archive, made)
@@ -88,12 +88,15 @@ async def _arrived(
         await decide(session, Outbox, made)
 
 
-async def _drop(app: FastAPI, loop: Loop, heading: dict[str, Any], made: Decision) -> None:
+async def _drop(app: FastAPI, loop: Loop, heading: dict[str, Any], made: Decision, words: str) -> None:
     async with app.state.sessions.begin() as session:
         kept = await loops.get(session, loop.project, loop.name)
         if kept.heading == heading:
             kept.heading, kept.updated_at = None, utcnow()
             await decide(session, Outbox, made)
+            asked = await session.get(Rollback, (loop.id, heading["key"]))
+            if asked is not None:
+                asked.refused = words
 
 
 def _moment(heading: dict[str, Any]) -> datetime | None:

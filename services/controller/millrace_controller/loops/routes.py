@@ -1,7 +1,6 @@
 """Loops over HTTP."""
 
 import time
-import uuid
 from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Annotated, Any
@@ -13,15 +12,13 @@ from sse_starlette.sse import EventSourceResponse
 
 from millrace.loop import ModelLoop
 from millrace_controller.bell import tell
-from millrace_controller.clock import back
+from millrace_controller.clock import by_hand
 from millrace_controller.loops import commands, queries
 from millrace_controller.loops.options import surroundings
 from millrace_controller.loops.schemas import LoopRead, RetrainWrite, RollbackWrite
 from millrace_controller.runs import opening
 from millrace_controller.runs.queries import in_flight
 from millrace_controller.runs.schemas import RunRead
-from millrace_controller.tables import Loop
-from millrace_controller.triggers.rules import GoBack
 from millrace_core.auth import CurrentActor, permit
 from millrace_core.database import AsyncSession, Session, utcnow
 from millrace_core.errors import BadInput, Conflict, FieldError
@@ -181,35 +178,14 @@ async def retrain(
 async def roll_back(
     loop: Name, body: RollbackWrite, request: Request, project: Project, actor: CurrentActor
 ) -> dict[str, Any]:
-    """Send all traffic back to an archived version, now; a rollout in flight is aborted by it."""
+    """Send all traffic back to an archived version, now; a rollout in flight is aborted by it.
+
+    The same key again is the same rollback: it ends as it ended, or as it is about to.
+    """
     app = request.app
-    async with app.state.sessions.begin() as session:
-        found = await queries.get(session, project, loop)
-        version = _target(found, body.to)
-        if version != found.champion:
-            action, key = GoBack(version, body.reason, {}), f"{loop}/hand-{uuid.uuid4().hex}"
-            await back.intend(
-                session, found, action, "rollback", f"user:{actor.name}", found.settled_through, key
-            )
-        flight = await in_flight(session, found.id)
-    if version == found.champion and flight is not None and flight.rollout is not None:
-        path = f"/v1/endpoints/{loop}/rollouts/{flight.rollout}:abort"
-        await app.state.apis.serving.post(path, json={"reason": body.reason}, project=project)
-    if found.heading is not None:
-        await back.turn(app, found)
+    await by_hand.roll_back(app, project, loop, body, f"user:{actor.name}")
     await tell(app)
     return await _read(app, project, loop)
-
-
-def _target(found: Loop, to: int | None) -> int:
-    """The version to go back to. Raises: Conflict if there is none, or the loop is being deleted."""
-    if found.state == "deleting":
-        raise Conflict(f"{found.name} is being deleted.")
-    version = to if to is not None else (found.archive[-1] if found.archive else None)
-    if version is None or (version not in found.archive and version != found.champion):
-        known = ", ".join(map(str, found.archive)) or "none"
-        raise Conflict(f"There is no archived version {version or ''} to go back to (archived: {known}).")
-    return version
 
 
 @router.get("/{loop}/events", dependencies=[READ], response_class=EventSourceResponse)

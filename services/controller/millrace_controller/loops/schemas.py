@@ -63,6 +63,13 @@ class RollbackWrite(BaseModel):
 
     to: int | None = Field(default=None, ge=1, lt=2**31, description="Version; null: the one before.")
     reason: str = Field(default="asked for by hand", min_length=1, max_length=500, pattern=TEXT)
+    key: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=100,
+        pattern=TEXT,
+        description="The same key again is the same rollback.",
+    )
 
 
 class RetrainWrite(BaseModel):

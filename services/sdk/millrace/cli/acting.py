@@ -110,10 +110,11 @@ def rollback(
     loop: LoopName,
     to: Annotated[int | None, typer.Option(help="The version; the one before if left out.")] = None,
     reason: Annotated[str, typer.Option(help="Why; it is recorded.")] = "asked for by hand",
+    key: Annotated[str | None, typer.Option(help="The same key again is the same rollback.")] = None,
     output: Output = Format.TABLE,
 ) -> None:
     """Send all traffic back to an archived version, now: a change of route, nothing is loaded."""
-    found = client().controller.rollback(loop, to, reason)
+    found = client().controller.rollback(loop, to, reason, key)
     _stands(found, output, f"{loop} answers with version {found['champion']} again.")
 
 

@@ -1,6 +1,7 @@
 """The controller, for users and pipeline steps: loops, runs, backtests."""
 
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -46,11 +47,15 @@ class Controller:
         """Open a run by hand; *search*: search in full instead of fitting the best again."""
         return self.api.post(f"/v1/loops/{part(loop)}:retrain", json={"key": key, "search": search})
 
-    def rollback(self, loop: str, to: int | None = None, reason: str = "asked for by hand") -> Json:
-        """Back to version *to*, or to the one before."""
-        return self.api.post(
-            f"/v1/loops/{part(loop)}:rollback", json={"to": to, "reason": reason}, timeout=120
-        )
+    def rollback(
+        self, loop: str, to: int | None = None, reason: str = "asked for by hand", key: str | None = None
+    ) -> Json:
+        """Back to version *to*, or to the one before; the same *key* again is the same rollback.
+
+        Without a key each call is a rollback of its own, however often the call itself is sent.
+        """
+        body = {"to": to, "reason": reason, "key": key or uuid.uuid4().hex}
+        return self.api.post(f"/v1/loops/{part(loop)}:rollback", json=body, timeout=120)
 
     def runs(self, loop: str) -> list[Json]:
         return list(pages(self.api, f"/v1/loops/{part(loop)}/runs"))

@@ -1,0 +1,87 @@
+"""The way back that a person asks for: under its key it is one, however often it is asked for."""
+
+import uuid
+from dataclasses import dataclass
+from hashlib import sha256
+
+from fastapi import FastAPI
+from sqlalchemy.exc import IntegrityError
+
+from millrace_controller.clock import back
+from millrace_controller.loops import queries as loops
+from millrace_controller.loops.schemas import RollbackWrite
+from millrace_controller.runs.queries import in_flight
+from millrace_controller.tables import Loop, Rollback, Run
+from millrace_controller.triggers.rules import GoBack
+from millrace_core.database import AsyncSession, utcnow
+from millrace_core.errors import Conflict
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a rollback comes to: the loop whose route is to change, or the rollout that is to be aborted."""
+
+    loop: Loop
+    abort: int | None = None
+
+
+async def roll_back(app: FastAPI, project: str, loop: str, body: RollbackWrite, author: str) -> None:
+    """Go back as *body* says.
+
+    Raises: NotFound; Conflict if there is nothing to go back to, serving refuses, or the key was another rollback's.
+    """
+    async with app.state.sessions.begin() as session:
+        order = await _order(session, await loops.get(session, project, loop), body, author)
+    if order.abort is not None:
+        path = f"/v1/endpoints/{loop}/rollouts/{order.abort}:abort"
+        await app.state.apis.serving.post(path, json={"reason": body.reason}, project=project)
+    elif order.loop.heading is not None:
+        await back.turn(app, order.loop)
+
+
+async def _order(session: AsyncSession, loop: Loop, body: RollbackWrite, author: str) -> Order:
+    """What is to be done now; nothing if the same rollback was done before."""
+    key = f"{loop.name}/hand-{sha256((body.key or uuid.uuid4().hex).encode()).hexdigest()[:16]}"
+    earlier = await session.get(Rollback, (loop.id, key))
+    flight = await in_flight(session, loop.id)
+    if earlier is not None:
+        return _again(loop, flight, earlier, body)
+    version = _target(loop, body.to)
+    rollout = flight.rollout if flight is not None and version == loop.champion else None
+    await _remember(session, loop, Rollback(key=key, asked=body.to, version=version, rollout=rollout))
+    if version == loop.champion:
+        return Order(loop, rollout)
+    await back.intend(
+        session, loop, GoBack(version, body.reason, {}), "rollback", author, loop.settled_through, key
+    )
+    return Order(loop)
+
+
+async def _remember(session: AsyncSession, loop: Loop, asked: Rollback) -> None:
+    asked.loop_id, asked.refused, asked.created_at = loop.id, "", utcnow()
+    session.add(asked)
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        raise Conflict("The same rollback is being asked for at this moment; ask again.") from error
+
+
+def _again(loop: Loop, flight: Run | None, earlier: Rollback, body: RollbackWrite) -> Order:
+    """What is left to be done of a rollback that was asked for *earlier*."""
+    if earlier.asked != body.to:
+        raise Conflict(f"The key was used for a rollback to version {earlier.version}.")
+    if earlier.refused:
+        raise Conflict(earlier.refused)
+    lasting = flight is not None and earlier.rollout is not None and flight.rollout == earlier.rollout
+    return Order(loop, earlier.rollout if lasting else None)
+
+
+def _target(loop: Loop, to: int | None) -> int:
+    """The version to go back to. Raises: Conflict if there is none, or the loop is being deleted."""
+    if loop.state == "deleting":
+        raise Conflict(f"{loop.name} is being deleted.")
+    version = to if to is not None else (loop.archive[-1] if loop.archive else None)
+    if version is None or (version not in loop.archive and version != loop.champion):
+        known = ", ".join(map(str, loop.archive)) or "none"
+        raise Conflict(f"There is no archived version {version or ''} to go back to (archived: {known}).")
+    return version
