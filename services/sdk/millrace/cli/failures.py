@@ -21,6 +21,9 @@ STATUS = {
     503: "A service is starting or waits for another: 'millrace doctor' tells which. Try again.",
 }
 
+TABLES = ("numpy", "pyarrow")
+TABLES_REMEDY = "Install the client with them: pip install ./services/contracts './services/sdk[tables]'."
+
 
 def words(error: Exception) -> list[str] | None:
     """Lines for a person: first what went wrong, then what to do. None for an error that nobody expected."""
@@ -46,6 +49,8 @@ def words(error: Exception) -> list[str] | None:
         return [f"{error.filename}: {error.strerror}", "Check the path."]
     if isinstance(error, UnicodeDecodeError):
         return ["the file is not UTF-8 text", "Save it as UTF-8."]
+    if isinstance(error, ModuleNotFoundError) and error.name in TABLES:
+        return [f"this needs {error.name}, which the client alone does not bring.", TABLES_REMEDY]
     known = (UnknownFormat, BadLabels, AlreadyRunning, StartFailed, TimeoutError)
     return [str(error)] if isinstance(error, known) else None
 
