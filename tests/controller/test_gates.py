@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from tests.controller.test_rules import spec
 
-from millrace_controller.gates.judge import judge
+from millrace_contracts.learning import EvaluateResult
+from millrace_controller.gates import judge as gates_of
+
+
+def judge(spec, evaluation, champion=None):
+    found = gates_of.judge(spec, EvaluateResult.model_validate(evaluation), champion)
+    return found.model_dump(mode="json")
 
 
 def evaluation(difference=0.0, days=28, champion=True, r2=0.9, noise=0.005, slices=()):
@@ -52,13 +58,27 @@ def test_an_absolute_bound_is_a_gate_of_its_own():
 
 
 def test_a_metric_that_is_not_there_is_inconclusive_not_passed():
-    gates = {"absolute": [{"metric": "auc", "atLeast": 0.7}]}
+    gates = {"absolute": [{"metric": "mae", "atMost": 0.7}]}
     assert judge(spec(gates=gates), evaluation(-0.05))["verdict"] == "inconclusive"
 
 
 def test_a_slice_that_got_worse_fails_a_candidate_that_is_better_on_the_whole():
-    worse = {"column": "origin", "value": "JFK", "n": 9000, "blocks": evaluation(0.3)["blocks"]}
-    fine = {"column": "origin", "value": "LGA", "n": 9000, "blocks": evaluation(-0.1)["blocks"]}
+    worse = {
+        "column": "origin",
+        "value": "JFK",
+        "n": 9000,
+        "candidate": 1,
+        "champion": 1,
+        "blocks": evaluation(0.3)["blocks"],
+    }
+    fine = {
+        "column": "origin",
+        "value": "LGA",
+        "n": 9000,
+        "candidate": 1,
+        "champion": 1,
+        "blocks": evaluation(-0.1)["blocks"],
+    }
     gates = {"slices": {"columns": ["origin"]}}
     found = judge(spec(gates=gates), evaluation(-0.05, slices=[worse, fine]))
     assert found["verdict"] == "failed"
@@ -83,3 +103,45 @@ def test_a_champion_that_could_be_compared_on_no_row_is_inconclusive_not_passed(
 
 def test_with_a_champion_only_the_comparison_counts_after_the_world_has_changed():
     assert judge(spec(), evaluation(-0.05, r2=-0.1))["verdict"] == "passed"
+
+
+def one_class(task, **more):
+    """An evaluation on rows of one class: who always says that class is as good as it gets."""
+    floor = {"binary": "auc", "multiclass": "skill"}[task]
+    numbers = {floor: None, "log_loss": 0.01, "accuracy": 1.0}
+    return evaluation(-0.98, **more) | {
+        "metrics": {"candidate": numbers, "champion": numbers if more.get("champion", True) else None}
+    }
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass"])
+@pytest.mark.parametrize("champion", [False, True])
+def test_a_holdout_of_one_class_is_inconclusive_and_the_remedy_is_told(task, champion):
+    found = judge(spec(task=task), one_class(task, champion=champion))
+    assert found["verdict"] == "inconclusive"
+    assert "only one class in the last 28d" in found["reason"]
+    assert "training.holdout longer" in found["reason"]
+
+
+def test_without_event_time_a_holdout_of_one_class_asks_for_other_rows():
+    found = judge(spec(task="binary", data={"dataset": "sales"}), one_class("binary", champion=False))
+    assert found["verdict"] == "inconclusive"
+    assert "push rows with another" in found["reason"]
+
+
+@pytest.mark.parametrize(("skill", "verdict"), [(0.4, "passed"), (0.0, "failed"), (-0.2, "failed")])
+def test_a_first_model_of_many_classes_must_know_more_than_how_frequent_they_are(skill, verdict):
+    numbers = {"candidate": {"skill": skill, "macro_f1": 0.5}, "champion": None}
+    found = judge(spec(task="multiclass"), evaluation(champion=False) | {"metrics": numbers})
+    assert found["verdict"] == verdict
+    assert "how frequent each class is" in found["reason"]
+
+
+@pytest.mark.parametrize(
+    ("metric", "bound", "verdict"), [("macro_f1", 0.4, "passed"), ("accuracy", 0.9, "failed")]
+)
+def test_many_classes_have_absolute_bounds_of_their_own(metric, bound, verdict):
+    numbers = {"candidate": {"skill": 0.4, "macro_f1": 0.5, "accuracy": 0.8}, "champion": None}
+    gates = {"absolute": [{"metric": metric, "atLeast": bound}]}
+    found = judge(spec(task="multiclass", gates=gates), evaluation(champion=False) | {"metrics": numbers})
+    assert found["verdict"] == verdict

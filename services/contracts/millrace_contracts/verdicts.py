@@ -1,5 +1,6 @@
 """What the gates say of a candidate."""
 
+import math
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -15,6 +16,15 @@ class GateResult(BaseModel):
     name: str
     verdict: Verdict
     reason: str
+
+    def number(self, *names: str) -> float | None:
+        """The first of these numbers that the gate tells and that is finite."""
+        told = ((self.model_extra or {}).get(name) for name in names)
+        return next((float(value) for value in told if _finite(value)), None)
+
+
+def _finite(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
 
 
 class GatesVerdict(BaseModel):

@@ -1,107 +1,134 @@
 """The gates between a candidate and production; three verdicts, each with its numbers."""
 
 import math
-from typing import Any, Literal
+from collections.abc import Sequence
 
 import numpy as np
 
-from millrace.loop import Spec
+from millrace_contracts.gates import AbsoluteGate
+from millrace_contracts.learning import Block, EvaluateResult
+from millrace_contracts.loop import Spec
+from millrace_contracts.verdicts import GateResult, GatesVerdict, Verdict
+from millrace_stats import tasks
 from millrace_stats.paired import non_inferior, slices
 
-Verdict = Literal["passed", "failed", "inconclusive"]
 ORDER: tuple[Verdict, ...] = ("failed", "inconclusive", "passed")
-USEFUL = {"regression": ("r2", 0.0, "a constant"), "binary": ("auc", 0.5, "tossing a coin")}
+Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def judge(spec: Spec, evaluation: dict[str, Any], champion: bool | None = None) -> dict[str, Any]:
-    """All gates of a loop over one evaluation.
+def judge(spec: Spec, evaluation: EvaluateResult, champion: bool | None = None) -> GatesVerdict:
+    """All gates of a loop over one evaluation: failed if any gate failed, else inconclusive if any is, else passed.
 
     Args:
-        evaluation: `metrics` of candidate and champion, `blocks` of mean losses on the same rows, `slices`.
+        evaluation: metrics of candidate and champion, blocks of mean losses on the same rows, slices.
         champion: whether there is one to be compared with, also if no row could be; None: if the evaluation has one.
-    Returns: {"verdict", "reason", "gates": [{"name", "verdict", "reason", ...numbers}]}; failed if any gate failed,
-        else inconclusive if any is, else passed.
     """
-    gates = _absolute(spec, evaluation)
-    paired = [block for block in evaluation["blocks"] if block.get("champion") is not None]
-    if champion or (champion is None and evaluation["metrics"].get("champion") is not None):
-        gates += [_champion(spec, paired), *_slices(spec, evaluation)]
+    compared = champion if champion is not None else evaluation.metrics.champion is not None
+    gates = [_absolute(gate, evaluation) for gate in spec.gates.absolute]
+    if compared:
+        gates += [_champion(spec, evaluation), *_slices(spec, evaluation)]
     else:
         gates = [_useful(spec, evaluation), *gates]
-    verdict = min((gate["verdict"] for gate in gates), key=ORDER.index)
-    deciding = [gate for gate in gates if gate["verdict"] == verdict]
-    chosen = (
-        deciding
-        if verdict != "passed"
-        else [gate for gate in gates if gate["name"] == "champion"] or deciding[:1]
-    )
-    return {"verdict": verdict, "reason": "; ".join(gate["reason"] for gate in chosen), "gates": gates}
+    verdict = min((gate.verdict for gate in gates), key=ORDER.index)
+    deciding = [gate for gate in gates if gate.verdict == verdict]
+    if verdict == "passed":
+        deciding = [gate for gate in gates if gate.name == "champion"] or deciding[:1]
+    return GatesVerdict(verdict=verdict, reason="; ".join(gate.reason for gate in deciding), gates=gates)
 
 
-def _useful(spec: Spec, evaluation: dict[str, Any]) -> dict[str, Any]:
+def _useful(spec: Spec, evaluation: EvaluateResult) -> GateResult:
     """A first model has to beat knowing nothing; a later one has to hold its own against the champion instead."""
-    metric, floor, rival = USEFUL[spec.task]
-    value = evaluation["metrics"]["candidate"].get(metric)
-    passed = value is not None and math.isfinite(value) and value > floor
-    shown = "unknown" if value is None else f"{value:.4g}"
+    floor = tasks.of(spec.task).floor
+    value = _metric(evaluation, floor.metric)
+    if value is None:
+        reason = f"{floor.metric} cannot be told: {_undecided(spec)}"
+        return _gate("useful", "inconclusive", reason, value=None)
+    passed = value > floor.value
     words = "better" if passed else "no better"
-    reason = f"{metric} is {shown}, {words} than {rival} ({floor:g})"
-    return {"name": "useful", "verdict": "passed" if passed else "failed", "reason": reason, "value": value}
+    reason = f"{floor.metric} is {value:.4g}, {words} than {floor.rival} ({floor.value:g})"
+    return _gate("useful", "passed" if passed else "failed", reason, value=value)
 
 
-def _absolute(spec: Spec, evaluation: dict[str, Any]) -> list[dict[str, Any]]:
-    made = []
-    for gate in spec.gates.absolute:
-        value = evaluation["metrics"]["candidate"].get(gate.metric)
-        bound, sign = (gate.at_most, "at most") if gate.at_most is not None else (gate.at_least, "at least")
-        known = value is not None and math.isfinite(value)
-        passed = known and (value <= bound if gate.at_most is not None else value >= bound)
-        shown = f"{value:.4g}" if known else "unknown"
-        made.append(
-            {
-                "name": f"absolute:{gate.metric}",
-                "verdict": "passed" if passed else "failed" if known else "inconclusive",
-                "reason": f"{gate.metric} is {shown}, {sign} {bound:g} is wanted",
-                "value": value,
-                "bound": bound,
-            }
-        )
-    return made
+def _undecided(spec: Spec) -> str:
+    """Why a holdout does not tell how good a model is, and what would help."""
+    what = "one class" if tasks.of(spec.task).classifies else "one value of the target"
+    if spec.data.event_time is None:
+        return f"there is only {what} in the rows kept out of training; push rows with another"
+    return (
+        f"there is only {what} in the last {spec.training.holdout}, which are kept out of training; make "
+        "training.holdout longer, or leave data.eventTime out, so that folds judge on every row"
+    )
 
 
-def _champion(spec: Spec, blocks: list[dict[str, Any]]) -> dict[str, Any]:
-    gate = spec.gates.champion
-    arrays = _arrays(blocks)
-    ordered = spec.data.event_time is not None
-    found = non_inferior(*arrays, margin=gate.margin, minimum_blocks=gate.minimum_days, ordered=ordered)
+def _absolute(gate: AbsoluteGate, evaluation: EvaluateResult) -> GateResult:
+    value = _metric(evaluation, gate.metric)
+    upper = gate.at_most is not None
+    bound = gate.at_most if gate.at_most is not None else gate.at_least
+    assert bound is not None
+    passed = value is not None and (value <= bound if upper else value >= bound)
+    shown = "unknown" if value is None else f"{value:.4g}"
+    return _gate(
+        f"absolute:{gate.metric}",
+        "inconclusive" if value is None else "passed" if passed else "failed",
+        f"{gate.metric} is {shown}, {'at most' if upper else 'at least'} {bound:g} is wanted",
+        value=value,
+        bound=bound,
+    )
+
+
+def _champion(spec: Spec, evaluation: EvaluateResult) -> GateResult:
+    gate, ordered = spec.gates.champion, spec.data.event_time is not None
+    arrays = _arrays(evaluation.blocks)
+    result = non_inferior(*arrays, margin=gate.margin, minimum_blocks=gate.minimum_days, ordered=ordered)
+    verdict, reason = result.verdict, result.reason
+    if _one_class(spec, evaluation):
+        verdict, reason = "inconclusive", f"candidate and champion cannot be compared: {_undecided(spec)}"
     numbers = {
-        name: _finite(value) for name, value in found.to_dict().items() if name not in ("verdict", "reason")
+        name: value if math.isfinite(value) else None
+        for name, value in result.to_dict().items()
+        if name not in ("verdict", "reason")
     }
-    return {"name": "champion", "verdict": found.verdict, "reason": found.reason, **numbers}
+    return _gate("champion", verdict, reason, **numbers)
 
 
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+def _one_class(spec: Spec, evaluation: EvaluateResult) -> bool:
+    """Whether the rows lack all classes but one: who always says that one would win."""
+    task = tasks.of(spec.task)
+    told = task.floor.metric in evaluation.metrics.candidate
+    return task.classifies and told and _metric(evaluation, task.floor.metric) is None
 
 
-def _arrays(blocks: list[dict[str, Any]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    candidate, champion, rows = ([block[name] for block in blocks] for name in ("candidate", "champion", "n"))
-    return np.array(candidate, float), np.array(champion, float), np.array(rows, float)
-
-
-def _slices(spec: Spec, evaluation: dict[str, Any]) -> list[dict[str, Any]]:
+def _slices(spec: Spec, evaluation: EvaluateResult) -> list[GateResult]:
     gate = spec.gates.slices
-    parts = {}
-    for item in evaluation.get("slices", []):
-        blocks = [block for block in item.get("blocks", []) if block.get("champion") is not None]
-        if item["column"] in gate.columns and blocks:
-            parts[f"{item['column']}={item['value']}"] = _arrays(blocks)
-    made = []
+    parts = {
+        f"{item.column}={item.value}": arrays
+        for item in evaluation.slices
+        if item.column in gate.columns and len((arrays := _arrays(item.blocks))[0])
+    }
+    results = []
     for finding in slices(parts, gate.tolerance, gate.minimum_rows):
         words = "is worse" if finding.worse else "is not shown to be worse"
-        numbers_told = f"({finding.difference:+.1%}, q={finding.q:.3f})"
-        reason = f"{finding.name} {words} by more than {gate.tolerance:.0%} {numbers_told}"
-        verdict = "failed" if finding.worse else "passed"
-        numbers = {"difference": finding.difference, "q": finding.q, "rows": finding.rows}
-        made.append({"name": f"slice:{finding.name}", "verdict": verdict, "reason": reason, **numbers})
-    return made
+        numbers = f"({finding.difference:+.1%}, q={finding.q:.3f})"
+        reason = f"{finding.name} {words} by more than {gate.tolerance:.0%} {numbers}"
+        told = {"difference": finding.difference, "q": finding.q, "rows": finding.rows}
+        results.append(
+            _gate(f"slice:{finding.name}", "failed" if finding.worse else "passed", reason, **told)
+        )
+    return results
+
+
+def _metric(evaluation: EvaluateResult, name: str) -> float | None:
+    value = evaluation.metrics.candidate.get(name)
+    return value if value is not None and math.isfinite(value) else None
+
+
+def _arrays(blocks: Sequence[Block]) -> Arrays:
+    """Losses of candidate and champion and rows of the blocks that have both, each (blocks,)."""
+    paired = [block for block in blocks if block.champion is not None]
+    columns = ([getattr(block, name) for block in paired] for name in ("candidate", "champion", "n"))
+    candidate, champion, rows = (np.array(column, float) for column in columns)
+    return candidate, champion, rows
+
+
+def _gate(name: str, verdict: Verdict, reason: str, **numbers: float | None) -> GateResult:
+    return GateResult.model_validate({"name": name, "verdict": verdict, "reason": reason, **numbers})

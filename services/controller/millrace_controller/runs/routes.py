@@ -10,6 +10,7 @@ from fastapi import APIRouter, BackgroundTasks, FastAPI, Request
 from millrace.client.transport import ApiError
 from millrace.decisions import decision
 from millrace.loop import ModelLoop
+from millrace_contracts.learning import EvaluateResult
 from millrace_controller.bell import tell
 from millrace_controller.clock.day import closed
 from millrace_controller.gates.judge import judge
@@ -140,17 +141,17 @@ async def pass_gates(
     evaluation = await _result(request, project, loop, number, "evaluate", body.evaluate_job)
     rival = run.plan["evaluate"]["champion"] is not None
     spec = ModelLoop.model_validate(found.document).spec
-    verdict = await asyncio.to_thread(judge, spec, evaluation, rival)
+    verdict = await asyncio.to_thread(judge, spec, EvaluateResult.model_validate(evaluation), rival)
     async with app.state.sessions.begin() as session:
         found = await loops.get(session, project, loop)
         run = await queries.get(session, found, number)
         if State(run.state) not in BUSY:
             raise Conflict(f"Run {number} is {run.state}; its gates are closed.")
         if run.verdict is None:
-            run.verdict = verdict
+            run.verdict = verdict.model_dump(mode="json")
             if run.plan["train"]["search"] == "full":
                 found.configurations = trained.get("configurations")
-            await decide(session, Outbox, _verdict(found, run, verdict, evaluation))
+            await decide(session, Outbox, _verdict(found, run, run.verdict, evaluation))
     return run.verdict
 
 
