@@ -22,3 +22,12 @@ def test_submodules_of_pyarrow_are_imported_where_they_are_used(folder):
 
 def test_an_unbound_submodule_is_seen():
     assert UNBOUND.search("answered = pa.compute.max(times)")
+
+
+def test_every_folder_of_a_package_is_one():
+    """A folder without __init__.py can be imported, and is not seen by what checks the import law."""
+    packages = [path.parent for path in SERVICES.glob("*/millrace*/__init__.py")]
+    folders = {file.parent for package in packages for file in package.rglob("*.py")}
+    assert {
+        str(folder.relative_to(SERVICES)) for folder in folders if not (folder / "__init__.py").exists()
+    } == set()

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Protocol
 
 from fastapi import Depends, FastAPI, Request
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from millrace_core.auth import Tokens
+from millrace_core.database import Sessions
 from millrace_core.storage import Store
 from millrace_monitoring.graphs.baselines import Baselines
 from millrace_monitoring.graphs.files import Files
@@ -31,8 +31,8 @@ class Services:
     """
 
     settings: MonitoringSettings
-    sessions: async_sessionmaker[AsyncSession]
-    readers: async_sessionmaker[AsyncSession]
+    sessions: Sessions
+    readers: Sessions
     tokens: Tokens
     store: Store
     files: Files

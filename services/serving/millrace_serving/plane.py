@@ -8,8 +8,8 @@ import asyncio
 from abc import ABC, abstractmethod
 
 from fastapi import FastAPI
-from sqlalchemy.ext.asyncio import AsyncSession
 
+from millrace_core.database import AsyncSession
 from millrace_core.waiting import Waiting
 from millrace_serving.endpoints import queries as endpoints
 from millrace_serving.endpoints.wire import split, wanted

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from fastapi import FastAPI
-from sqlalchemy.exc import IntegrityError
 
 from millrace_controller.clock import back
 from millrace_controller.loops import queries as loops
@@ -13,7 +12,7 @@ from millrace_controller.loops.schemas import RollbackWrite
 from millrace_controller.runs.queries import in_flight
 from millrace_controller.tables import Loop, Rollback, Run
 from millrace_controller.triggers.rules import GoBack
-from millrace_core.database import AsyncSession, utcnow
+from millrace_core.database import AsyncSession
 from millrace_core.errors import Conflict
 
 
@@ -48,22 +47,13 @@ async def _order(session: AsyncSession, loop: Loop, body: RollbackWrite, author:
         return _again(loop, flight, earlier, body)
     version = _target(loop, body.to)
     rollout = flight.rollout if flight is not None and version == loop.champion else None
-    await _remember(session, loop, Rollback(key=key, asked=body.to, version=version, rollout=rollout))
+    await loops.remember(session, loop, Rollback(key=key, asked=body.to, version=version, rollout=rollout))
     if version == loop.champion:
         return Order(loop, rollout)
     await back.intend(
         session, loop, GoBack(version, body.reason, {}), "rollback", author, loop.settled_through, key
     )
     return Order(loop)
-
-
-async def _remember(session: AsyncSession, loop: Loop, asked: Rollback) -> None:
-    asked.loop_id, asked.refused, asked.created_at = loop.id, "", utcnow()
-    session.add(asked)
-    try:
-        await session.flush()
-    except IntegrityError as error:
-        raise Conflict("The same rollback is being asked for at this moment; ask again.") from error
 
 
 def _again(loop: Loop, flight: Run | None, earlier: Rollback, body: RollbackWrite) -> Order:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace.loop import ModelLoop
@@ -12,7 +13,7 @@ from millrace_controller.loops import status
 from millrace_controller.loops.options import ignored
 from millrace_controller.runs import queries as runs
 from millrace_controller.runs.states import BUSY, IN_FLIGHT, State
-from millrace_controller.tables import Feed, Inbox, Loop, Run
+from millrace_controller.tables import Feed, Inbox, Loop, Rollback, Run
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, NotFound
 
@@ -198,3 +199,13 @@ async def remove(session: AsyncSession, loop_id: int) -> None:
     """The end of a loop: its inbox is emptied, its row stays so that no number is used twice."""
     await session.execute(delete(Inbox).where(Inbox.loop_id == loop_id))
     await session.execute(update(Loop).where(Loop.id == loop_id).values(state=DELETED, heading=None))
+
+
+async def remember(session: AsyncSession, loop: Loop, asked: Rollback) -> None:
+    """Write a rollback down under its key. Raises: Conflict if the same is being written at this moment."""
+    asked.loop_id, asked.refused, asked.created_at = loop.id, "", utcnow()
+    session.add(asked)
+    try:
+        await session.flush()
+    except IntegrityError as error:
+        raise Conflict("The same rollback is being asked for at this moment; ask again.") from error

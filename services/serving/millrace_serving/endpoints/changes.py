@@ -4,9 +4,8 @@ import hashlib
 
 import orjson
 from pydantic import BaseModel
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from millrace_core.database import utcnow
+from millrace_core.database import AsyncSession, utcnow
 from millrace_core.errors import BadInput, Conflict
 from millrace_serving.endpoints import queries
 from millrace_serving.endpoints.schemas import Retain, Rollback

@@ -3,8 +3,8 @@
 from typing import Any
 
 from fastapi import FastAPI
-from sqlalchemy.ext.asyncio import AsyncSession
 
+from millrace_core.database import AsyncSession
 from millrace_serving.endpoints import queries
 from millrace_serving.endpoints.wire import revision_name, shares, wire_name
 from millrace_serving.rollouts import queries as rollouts

@@ -8,9 +8,8 @@ from prometheus_client import REGISTRY
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from millrace_core.database import utcnow
+from millrace_core.database import AsyncSession, utcnow
 from millrace_serving import tables
 
 LOG = "access_logs.open_telemetry_access_log"

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Any
 
 from fastapi import FastAPI
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace.decisions import Kind, rounded
+from millrace_core.database import AsyncSession
 from millrace_core.errors import Conflict, Unavailable
 from millrace_core.log import log
 from millrace_serving.endpoints import queries as endpoints

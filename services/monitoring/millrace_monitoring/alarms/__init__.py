@@ -1,0 +1,1 @@
+"""What a monitor found that calls for action, opened and closed once."""

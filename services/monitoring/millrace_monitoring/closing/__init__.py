@@ -1,0 +1,1 @@
+"""A day of an endpoint is closed once, from its data alone."""

@@ -1,0 +1,1 @@
+"""Labelled production rows, as data to learn from."""

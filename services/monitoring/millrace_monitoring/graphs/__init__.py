@@ -1,0 +1,1 @@
+"""Graphs of versions, run on logged rows."""

@@ -1,0 +1,1 @@
+"""How predictions come in: Envoy's log, rows of a replay, segments, and days that are written once."""

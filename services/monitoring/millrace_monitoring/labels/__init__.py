@@ -1,0 +1,1 @@
+"""What was true, told late."""

@@ -1,0 +1,1 @@
+"""Which endpoint is watched, by what policy, since when."""

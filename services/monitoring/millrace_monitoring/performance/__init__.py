@@ -1,0 +1,1 @@
+"""Whether the champion has become worse."""

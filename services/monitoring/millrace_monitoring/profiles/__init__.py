@@ -1,0 +1,1 @@
+"""What a day looked like, and whether it was sound."""
