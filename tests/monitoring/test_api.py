@@ -60,11 +60,9 @@ async def test_a_monitor_that_makes_no_sense_is_422_and_not_stored(service):
 
 
 BAD_LABELS = [
-    {"value": "many"},
-    {"value": True},
     {"value": None},
     {"value": [1]},
-    {"value": 1e301},
+    {"value": ""},
     {"index": -1},
     {"request_id": ""},
     {"request_id": "a b"},

@@ -1,9 +1,17 @@
 """Labels: the truth about rows that were predicted, and what became of those that were sent."""
 
-from pydantic import AwareDatetime, BaseModel, Field
+from collections.abc import Sequence
+from typing import Annotated
 
-from millrace_contracts.names import RequestId, ShortText
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+
+from millrace_contracts.names import RequestId
 from millrace_contracts.parts import Strictly
+
+LabelValue = bool | int | float | Annotated[str, StringConstraints(min_length=1, max_length=10_000)]
+"""The truth as the data has it: a number, or a class."""
+MOST_REFUSALS = 20
+"""Refused labels that one answer tells of."""
 
 
 class LabelWrite(Strictly):
@@ -11,7 +19,7 @@ class LabelWrite(Strictly):
 
     request_id: RequestId = Field(description="As it came back with the answer.")
     index: int = Field(default=0, ge=0, le=2**31 - 1, description="The row's place in its request.")
-    value: bool | int | float | ShortText = Field(description="The number, or the class.")
+    value: LabelValue = Field(description="The number, or the class as the training data has it.")
     at: AwareDatetime = Field(description="When it became known; a later one corrects an earlier one.")
 
 
@@ -25,10 +33,42 @@ class LabelsWrite(Strictly):
     )
 
 
+class LabelRefusal(BaseModel):
+    """A label that is no number or names no class; it was not stored."""
+
+    place: int = Field(description="Its place among the labels that were sent, from 0.")
+    value: str = Field(description="What it said, at most 100 characters of it.")
+    reason: str
+
+
 class LabelsRead(BaseModel):
     """What became of them."""
 
     new: int = Field(description="Rows that had no label before.")
     corrected: int
     unchanged: int = Field(description="Repeats, and labels older than the one that is known.")
+    refused: int = Field(default=0, description="Labels that are no number, or name no class; not stored.")
+    refusals: list[LabelRefusal] = Field(default=[], description="The first 20 of those.")
     labelled: int = Field(description="Rows with a label, of all time.")
+
+
+def together(answers: Sequence[LabelsRead], places: Sequence[int]) -> LabelsRead:
+    """One answer for labels that were sent in parts.
+
+    Args:
+        answers: in order, at least one.
+        places: for each part the place of its first label among all.
+    """
+    refusals = [
+        refusal.model_copy(update={"place": first + refusal.place})
+        for first, answer in zip(places, answers, strict=True)
+        for refusal in answer.refusals
+    ]
+    return LabelsRead(
+        new=sum(answer.new for answer in answers),
+        corrected=sum(answer.corrected for answer in answers),
+        unchanged=sum(answer.unchanged for answer in answers),
+        refused=sum(answer.refused for answer in answers),
+        refusals=refusals[:MOST_REFUSALS],
+        labelled=answers[-1].labelled,
+    )

@@ -35,7 +35,7 @@ class ReleaseFile(BaseModel):
 class Files(BaseModel):
     """The files of a release unit: one for each role and variant; others have names of their own.
 
-    A mapping of names to digests, as versions were stored before, is read as the same thing.
+    A mapping of names to digests, as versions were stored before, is read as the same thing; null is no file.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -48,7 +48,7 @@ class Files(BaseModel):
         if isinstance(value, list):
             return {"files": value}
         if isinstance(value, dict) and not isinstance(value.get("files"), list):
-            return {"files": [_named(name, digest) for name, digest in value.items()]}
+            return {"files": [_named(name, digest) for name, digest in value.items() if digest is not None]}
         return value
 
     @model_validator(mode="after")

@@ -12,6 +12,7 @@ from millrace_core.names import Name, Project
 from millrace_monitoring.closing import queries
 from millrace_monitoring.feedback import export
 from millrace_monitoring.monitors import queries as monitors
+from millrace_monitoring.monitors.declared import declared
 from millrace_monitoring.services import Current
 
 router = APIRouter(prefix="/v1/monitors", tags=["feedback"])
@@ -33,14 +34,14 @@ async def feedback(
     """The labelled rows of closed days as Parquet; the same days give the same bytes."""
     async with services.readers() as session:
         monitor = await monitors.get(session, project, endpoint)
-        found = await queries.days(session, project, endpoint)
+        closed = await queries.days(session, project, endpoint)
     kept = [
         item.digest
-        for item in found
+        for item in closed
         if item.digest is not None
         and (since is None or item.through > since)
         and (until is None or item.through <= until)
     ]
     files = [await services.store.read(digest) for digest in kept]
-    data = await asyncio.to_thread(export.of_days, files, monitor.spec)
+    data = await asyncio.to_thread(export.of_days, files, declared(monitor))
     return Response(data, media_type=PARQUET)

@@ -41,6 +41,8 @@ VECTORS = "probabilities"
 PLAIN_BYTES = 64 * 1024
 """A smaller table is stored as it is: its columns are too short to gain much, and it will soon be merged."""
 TYPES = {"number": pa.float32(), "integer": pa.int64(), "text": pa.string()}
+KINDS = {"FP32": "number", "INT64": "integer", "BYTES": "text"}
+"""What a tensor of the signature is kept as."""
 KEY = [("event_time", "ascending"), ("request_id", "ascending"), ("index", "ascending")]
 IDENTITY = [*KEY, ("listener", "ascending"), ("revision", "ascending"), ("at", "ascending")]
 
@@ -106,6 +108,11 @@ def _feature(name: str, pieces: Sequence[Any]) -> pa.Array:
     if kind == "text":
         return pa.array(list(chain.from_iterable(pieces)), TYPES[kind])
     return pa.array(numbers(kind, b"".join(pieces)), TYPES[kind])
+
+
+def column(datatype: str, name: str) -> str:
+    """The column that keeps a tensor of the signature."""
+    return f"{KINDS[datatype]}:{name}"
 
 
 def lists(values: np.ndarray) -> pa.ListArray:
