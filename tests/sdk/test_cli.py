@@ -176,7 +176,22 @@ def test_labels_are_sent_as_read(fake, millrace, tmp_path):
     assert "1 new" in done.stdout
     sent = json.loads(fake.seen[-1][2])
     assert sent["complete_through"] == "2026-05-05T00:00:00Z"
-    assert sent["labels"][0]["value"] == 3.5
+    assert sent["labels"][0]["value"] == "3.5"
+
+
+def test_refused_labels_are_told_one_by_one_and_the_command_fails(fake, millrace, tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text(
+        "request_id,index,value,at\nq1,0,yes,2026-05-04T00:00:00Z\nq2,1,hm,2026-05-04T00:00:00Z\n"
+    )
+    refusals = [{"place": 1, "value": "hm", "reason": "is none of the classes no, yes"}]
+    counts = {"new": 1, "corrected": 0, "unchanged": 0, "labelled": 1}
+    fake.answers["POST /v1/monitors/shop/labels"] = (200, counts | {"refused": 3, "refusals": refusals})
+    done = millrace("labels", "push", "shop", path)
+    assert "2 labels: 1 new, 0 corrected, 3 refused" in done.stdout
+    assert "request q2, row 1: 'hm' is none of the classes no, yes" in done.stderr
+    assert "and 2 more" in done.stderr
+    assert done.code == 1
 
 
 def test_a_loop_with_mistakes_is_not_sent(fake, millrace, tmp_path):

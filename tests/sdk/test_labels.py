@@ -1,6 +1,8 @@
 """Label files: CSV and JSON lines, with each mistake told by file and line."""
 
+import json
 import os
+from datetime import UTC, datetime
 
 import pytest
 
@@ -20,14 +22,31 @@ def written(tmp_path, text, name="labels.csv"):
 def test_what_is_left_out_has_a_plain_meaning(tmp_path):
     path = written(tmp_path, "request_id,value\nr1,3.5\nr2,yes\n")
     first, second = read(path)
-    assert first == {"request_id": "r1", "index": 0, "value": 3.5, "at": "2026-05-04T12:00:00+00:00"}
-    assert second["value"] == "yes"
+    assert first.model_dump(mode="json") == {
+        "request_id": "r1",
+        "index": 0,
+        "value": "3.5",
+        "at": "2026-05-04T12:00:00Z",
+    }
+    assert second.value == "yes"
+
+
+@pytest.mark.parametrize("value", ["01", "1.0", "true", "007", "1e5", "inf", "NaN-like", " x"])
+def test_a_text_stays_the_text_that_is_written(tmp_path, value):
+    (label,) = read(written(tmp_path, f"request_id,value\nr1,{value}\n"))
+    assert label.value == value
+
+
+@pytest.mark.parametrize("value", [1, 1.5, True, "01", 2**53 + 1])
+def test_a_json_value_stays_what_it_is(tmp_path, value):
+    (label,) = read(written(tmp_path, json.dumps({"request_id": "r1", "value": value}), "labels.jsonl"))
+    assert (type(label.value), label.value) == (type(value), value)
 
 
 def test_json_lines_say_the_same(tmp_path):
     line = '{"request_id": "r1", "index": 2, "value": true, "at": "2026-05-01T00:00:00Z"}\n\n'
     (label,) = read(written(tmp_path, line, "labels.jsonl"))
-    assert (label["index"], label["value"], label["at"]) == (2, True, "2026-05-01T00:00:00+00:00")
+    assert (label.index, label.value, label.at) == (2, True, datetime(2026, 5, 1, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(
@@ -38,7 +57,11 @@ def test_json_lines_say_the_same(tmp_path):
         ("a.csv", "request_id,value,colour\nr1,1,red\n", "a.csv:2: colour"),
         ("a.csv", "request_id,value\nr1,\n", "a.csv:2: request_id and value are needed"),
         ("a.csv", "request_id,value\nr1,nan\n", "not a finite number"),
-        ("a.csv", "request_id,index,value\nr1,one,1\n", "a.csv:2"),
+        ("a.csv", "request_id,index,value\nr1,one,1\n", "a.csv:2: index"),
+        ("a.csv", "request_id,index,value\nr1,-1,1\n", "a.csv:2: index"),
+        ("a.csv", "request_id,value\nr 1,1\n", "a.csv:2: request_id"),
+        ("a.jsonl", '{"request_id": "r1", "value": NaN}\n', "not a finite number"),
+        ("a.jsonl", '{"request_id": "r1", "value": [1]}\n', "a.jsonl:1: value"),
         ("a.csv", "request_id,value,at\nr1,1,yesterday\n", "a.csv:2"),
         ("a.jsonl", '{"request_id": "r1", "value": 1}\nnot json\n', "a.jsonl:2: is not JSON"),
         ("a.jsonl", "[1]\n", "a.jsonl:1: is not an object"),

@@ -1,36 +1,42 @@
-"""Reads labels from a file: whose row, its value, and when it became known."""
+"""Reads labels from a file: whose row, its value, and when it became known.
+
+Values stay as they are written: `01` may be a class, and only the model's signature says so.
+"""
 
 import csv
 import json
-import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+
+from pydantic import ValidationError
+
+from millrace_contracts.labels import LabelWrite
 
 COLUMNS = ("request_id", "index", "value", "at")
+Line = dict[str, object]
 
 
 class BadLabels(Exception):
     """A line of the file is not a label."""
 
 
-def read(path: Path) -> list[dict[str, Any]]:
+def read(path: Path) -> list[LabelWrite]:
     """Labels as monitoring takes them, from CSV or JSON lines.
 
     `request_id` and `value` are needed. `index` (the row's place in its request) is 0 when it is left out; `at` is
     then the time at which the file was written, so that the same file again changes nothing.
     Raises: BadLabels with file and line.
     """
-    moment = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat()
+    moment = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     lines = _jsonl(path) if path.suffix.lower() in (".jsonl", ".ndjson") else _csv(path)
-    made = [_label(path, number, line, moment) for number, line in lines]
-    if not made:
+    labels = [_label(path, number, line, moment) for number, line in lines]
+    if not labels:
         raise BadLabels(f"{path}: there are no labels in it")
-    return made
+    return labels
 
 
-def _csv(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _csv(path: Path) -> Iterator[tuple[int, Line]]:
     with path.open(newline="", encoding="utf-8-sig") as file:
         lines = csv.DictReader(file)
         names = lines.fieldnames or []
@@ -43,7 +49,7 @@ def _csv(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             yield lines.line_num, {name: value for name, value in line.items() if value not in ("", None)}
 
 
-def _jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+def _jsonl(path: Path) -> Iterator[tuple[int, Line]]:
     for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if text.strip():
             try:
@@ -55,36 +61,26 @@ def _jsonl(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
             yield number, line
 
 
-def _label(path: Path, number: int, line: dict[str, Any], moment: str) -> dict[str, Any]:
+def _label(path: Path, number: int, line: Line, moment: datetime) -> LabelWrite:
     place = f"{path}:{number}"
     unknown = sorted(str(name) for name in set(line) - set(COLUMNS))
     if unknown:
         raise BadLabels(f"{place}: {', '.join(unknown)} is no part of a label; use {', '.join(COLUMNS)}")
     if "request_id" not in line or "value" not in line:
         raise BadLabels(f"{place}: request_id and value are needed")
+    if _is_missing(line["value"]):
+        raise BadLabels(f"{place}: {line['value']!r} is not a finite number; leave out rows without a label")
     try:
-        index = int(line.get("index", 0))
-        at = datetime.fromisoformat(str(line.get("at", moment)))
+        at = datetime.fromisoformat(str(line["at"])) if "at" in line else moment
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        return LabelWrite.model_validate(line | {"request_id": str(line["request_id"]), "at": at})
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise BadLabels(f"{place}: {first['loc'][0]}: {first['msg']}") from error
     except ValueError as error:
         raise BadLabels(f"{place}: {error}") from error
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    value = _value(line["value"])
-    if isinstance(value, float) and not math.isfinite(value):
-        raise BadLabels(f"{place}: {line['value']!r} is not a finite number; leave out rows without a label")
-    return {
-        "request_id": str(line["request_id"]),
-        "index": index,
-        "value": value,
-        "at": at.isoformat(),
-    }
 
 
-def _value(value: Any) -> Any:
-    """A number where it looks like one, else the class as text."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return float(value)
-    except ValueError:
-        return value
+def _is_missing(value: object) -> bool:
+    """Whether a table's mark for no number stands there: NaN, however it is written."""
+    return value != value or (isinstance(value, str) and value.lower() == "nan")

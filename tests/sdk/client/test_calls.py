@@ -88,6 +88,18 @@ async def test_labels_go_in_as_many_requests_as_they_need(platform):
     assert [b'"complete_through":null' in content for _, _, content in platform.asked] == [True, False]
 
 
+async def test_refused_labels_are_told_by_their_place_among_all_that_were_sent(platform):
+    refusal = {"place": 3, "value": "x", "reason": "is no number"}
+    counts = {"new": 0, "corrected": 0, "unchanged": 0, "labelled": 7}
+    platform.answer = lambda request: httpx.Response(
+        200, json=counts | {"refused": 15, "refusals": [refusal] * 15}
+    )
+    labels = [LabelWrite(request_id="r", value=1, at=datetime.now(UTC))] * 20_001
+    told = await platform.monitoring.push_labels("sales", labels)
+    assert (told.refused, len(told.refusals)) == (30, 20)
+    assert {refusal.place for refusal in told.refusals} == {3, 20_003}
+
+
 async def test_a_refusal_says_what_and_where(platform):
     problem = {"title": "Not found", "detail": "there is no dataset sales", "instance": "r-1"}
     platform.answer = lambda request: httpx.Response(404, json=problem)

@@ -51,7 +51,8 @@ def of(spec: MonitorWrite) -> Meaning:
 def sort(labels: Sequence[LabelWrite], meaning: Meaning) -> Sorted:
     """Read every label by its meaning; one that has none costs no other."""
     parse = meaning.parser()
-    truths, refusals = [], []
+    truths: list[Truth] = []
+    refusals: list[LabelRefusal] = []
     for place, label in enumerate(labels):
         number = parse(label.value)
         if not isinstance(number, Refusal):

@@ -14,7 +14,7 @@ from millrace_contracts.closings import (
     DriftRead,
     LossRead,
 )
-from millrace_contracts.labels import LabelsRead, LabelsWrite, LabelWrite
+from millrace_contracts.labels import LabelsRead, LabelsWrite, LabelWrite, together
 from millrace_contracts.logged import LoggedRow, LoggedRows, LoggedRowsRead
 from millrace_contracts.monitors import MonitorRead, MonitorWrite
 
@@ -86,12 +86,7 @@ class AsyncMonitoring:
             )
             for begin in starts
         ]
-        return LabelsRead(
-            new=sum(answer.new for answer in answers),
-            corrected=sum(answer.corrected for answer in answers),
-            unchanged=sum(answer.unchanged for answer in answers),
-            labelled=answers[-1].labelled,
-        )
+        return together(answers, starts)
 
     async def _push_labels(
         self, endpoint: str, labels: Sequence[LabelWrite], through: datetime | None, project: str | None

@@ -1,7 +1,7 @@
 """Commands that declare a loop and bring it data: init, apply, data push, labels push."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -9,6 +9,9 @@ from millrace.cli.command import command, fail, group
 from millrace.cli.exits import REFUSED
 from millrace.cli.output import Format, Output, dump
 from millrace.cli.session import client
+
+if TYPE_CHECKING:
+    from millrace_contracts.labels import LabelsRead, LabelWrite
 
 Json = dict[str, Any]
 data = group("data", "Bring rows into a loop's dataset.")
@@ -184,15 +187,34 @@ def push_labels(
     ] = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Tell what came true, late as it may be; a later `at` corrects an earlier one, repeats change nothing."""
-    from millrace.labels import read
+    """Tell what came true, late as it may be; a later `at` corrects an earlier one, repeats change nothing.
 
-    found = read(file)
-    answer = client().monitoring.push_labels(loop, found, complete_through)
+    A label that is no number, or names no class, is refused and told; the others are stored. The command then ends
+    with 1.
+    """
+    from millrace.labels import read
+    from millrace_contracts.labels import LabelsRead
+
+    sent = read(file)
+    given = [label.model_dump(mode="json") for label in sent]
+    answer = LabelsRead.model_validate(client().monitoring.push_labels(loop, given, complete_through))
     if output != Format.TABLE:
-        return dump(answer, output)
-    typer.echo(
-        f"{len(found)} labels: {answer['new']} new, {answer['corrected']} corrected, "
-        f"{answer['unchanged']} known already; {answer['labelled']} rows have a label now."
-    )
-    return None
+        dump(answer.model_dump(), output)
+    else:
+        refused = f"{answer.refused} refused, " if answer.refused else ""
+        typer.echo(
+            f"{len(sent)} labels: {answer.new} new, {answer.corrected} corrected, {refused}"
+            f"{answer.unchanged} known already; {answer.labelled} rows have a label now."
+        )
+    if answer.refused:
+        fail(f"{answer.refused} labels are refused; the others are stored", *_refusals(answer, sent))
+
+
+def _refusals(answer: "LabelsRead", sent: "list[LabelWrite]") -> list[str]:
+    """One line for each refused label that the answer tells of."""
+    lines = [
+        f"request {sent[item.place].request_id}, row {sent[item.place].index}: {item.value!r} {item.reason}"
+        for item in answer.refusals
+    ]
+    more = answer.refused - len(lines)
+    return [*lines, f"and {more} more"] if more else lines

@@ -3,6 +3,7 @@
 from typing import Any
 
 from millrace.client.transport import Api, pages, part
+from millrace_contracts.labels import LabelsRead, together
 
 Json = dict[str, Any]
 STREAM = "application/vnd.apache.arrow.stream"
@@ -40,16 +41,16 @@ class Monitoring:
     def push_labels(self, endpoint: str, labels: list[Json], complete_through: str | None = None) -> Json:
         """Send labels; with *complete_through*, say that every event before it is labelled as far as it ever will be.
 
-        Returns: `new`, `corrected`, `unchanged` and `labelled`.
+        Returns: `new`, `corrected`, `unchanged`, `refused` with the first `refusals`, and `labelled`.
         """
         path = f"/v1/monitors/{part(endpoint)}/labels"
-        parts = [labels[begin : begin + BATCH] for begin in range(0, len(labels), BATCH)] or [[]]
-        total: Json = {"new": 0, "corrected": 0, "unchanged": 0}
-        for place, some in enumerate(parts):
-            last = complete_through if place == len(parts) - 1 else None
-            answer = self.api.post(path, json={"labels": some, "complete_through": last}, timeout=120)
-            total = {name: total[name] + answer[name] for name in ("new", "corrected", "unchanged")}
-        return total | {"labelled": answer["labelled"]}
+        starts = range(0, max(1, len(labels)), BATCH)
+        answers = []
+        for begin in starts:
+            last = complete_through if begin == starts[-1] else None
+            body = {"labels": labels[begin : begin + BATCH], "complete_through": last}
+            answers.append(LabelsRead.model_validate(self.api.post(path, json=body, timeout=120)))
+        return together(answers, starts).model_dump()
 
     def feed(self, after: int = 0, wait: float = 0) -> Json:
         """Closed days of all endpoints behind seq *after*; waits up to *wait* seconds for the first."""
