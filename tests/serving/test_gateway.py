@@ -15,11 +15,12 @@ from fastapi import FastAPI
 
 from millrace_core import errors
 from millrace_core.auth import Tokens
-from millrace_serving.envoy import manifests, routes
+from millrace_serving.envoy import manifests
 from millrace_serving.envoy.bootstrap import Gateway, bootstrap
 from millrace_serving.envoy.discovery import Discovery
 from millrace_serving.envoy.manifests import Split
 from millrace_serving.envoy.publisher import Publisher
+from millrace_serving.gateway import discovery as routes
 from millrace_serving.processes.ports import free_port
 
 from .conftest import write_tokens
@@ -46,7 +47,7 @@ async def plane(tmp_path):
     app = FastAPI()
     errors.install(app)
     app.include_router(routes.router)
-    app.state.tokens = Tokens(tmp_path / "run" / "tokens.json")
+    app.state.services = SimpleNamespace(tokens=Tokens(tmp_path / "run" / "tokens.json"))
     app.state.discovery = discovery = Discovery(tmp_path / "discovery.json")
     server = uvicorn.Server(
         uvicorn.Config(app, host="127.0.0.1", port=settings.discovery_port, log_level="error")
