@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from millrace_core.errors import BadInput
-from millrace_serving.endpoints.wire import revision_name, wire_name
 from millrace_serving.envoy import bootstrap, manifests
 from millrace_serving.envoy.listeners import LOGGED
 from millrace_serving.envoy.manifests import Split, Ways, route_tables, weights
 from millrace_serving.predictions import rows
+from millrace_serving.revisions.wire import revision_name, wire_name
 from millrace_serving.triton.golden import WrongAnswer, compare
 from millrace_serving.triton.manifests import arguments, config_text
 from millrace_serving.triton.tensors import MISSING_TIMESTAMP, tensor

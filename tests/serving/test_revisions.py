@@ -7,7 +7,7 @@ import pytest
 from millrace_core.errors import Unavailable
 from millrace_serving.cluster import names
 from millrace_serving.cluster.revisions import Revisions
-from millrace_serving.plane import NotYet
+from millrace_serving.planes.plane import NotYet
 from millrace_serving.settings import ServingSettings
 from millrace_serving.triton.controller import LoadFailed
 from millrace_serving.triton.repository import Wanted

@@ -9,10 +9,10 @@ from millrace_core.app import create_app
 from millrace_core.outbox import deliver_forever
 from millrace_core.reconcile import run_forever
 from millrace_serving.endpoints import routes as endpoints
-from millrace_serving.envoy import gateway
-from millrace_serving.envoy import routes as discovery
-from millrace_serving.plane import Plane
+from millrace_serving.gateway import discovery
+from millrace_serving.gateway import routes as gateway
 from millrace_serving.planes.local import LocalPlane
+from millrace_serving.planes.plane import Plane
 from millrace_serving.predictions import routes as predictions
 from millrace_serving.rollouts import routes as rollouts
 from millrace_serving.rollouts.controller import Rollouts

@@ -7,8 +7,8 @@ from pydantic import BaseModel
 
 from millrace_core.database import AsyncSession, utcnow
 from millrace_core.errors import BadInput, Conflict
-from millrace_serving.endpoints import queries
 from millrace_serving.endpoints.schemas import Retain, Rollback
+from millrace_serving.revisions import queries
 from millrace_serving.rollouts import decisions
 from millrace_serving.rollouts import queries as rollouts
 from millrace_serving.rollouts.schemas import RolloutWrite

@@ -1,8 +1,8 @@
 """What people and the controller order an endpoint to do, each under its lock and told to the gateway."""
 
 from millrace_serving.endpoints import changes
-from millrace_serving.endpoints import queries as endpoints
 from millrace_serving.endpoints.schemas import Retain, Rollback
+from millrace_serving.revisions import queries as endpoints
 from millrace_serving.rollouts import queries
 from millrace_serving.rollouts.controller import Rollouts
 from millrace_serving.rollouts.transitions import Findings, abort_within

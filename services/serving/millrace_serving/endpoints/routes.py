@@ -9,9 +9,10 @@ from millrace_core.database import Session
 from millrace_core.errors import Conflict
 from millrace_core.names import Name, Project
 from millrace_core.pages import Cursor, Limit, Page, decode, encode
-from millrace_serving.endpoints import changes, commands, queries
+from millrace_serving.endpoints import changes, commands
 from millrace_serving.endpoints.schemas import Advance, EndpointRead, EndpointWrite, Retain, Rollback
 from millrace_serving.endpoints.view import view
+from millrace_serving.revisions import queries
 from millrace_serving.rollouts.controller import Rollouts
 
 router = APIRouter(prefix="/v1/endpoints", tags=["endpoints"])

@@ -5,8 +5,8 @@ from typing import Any
 from fastapi import FastAPI
 
 from millrace_core.database import AsyncSession
-from millrace_serving.endpoints import queries
-from millrace_serving.endpoints.wire import revision_name, shares, wire_name
+from millrace_serving.revisions import queries
+from millrace_serving.revisions.wire import revision_name, shares, wire_name
 from millrace_serving.rollouts import queries as rollouts
 from millrace_serving.rollouts.states import Loaded
 from millrace_serving.rollouts.view import read

@@ -10,7 +10,7 @@ from millrace_serving.cluster.gateways import Gateways
 from millrace_serving.cluster.revisions import Revisions
 from millrace_serving.envoy.bootstrap import INFERENCE_PORT
 from millrace_serving.envoy.manifests import Ways
-from millrace_serving.plane import Plane
+from millrace_serving.planes.plane import Plane
 from millrace_serving.triton.repository import Wanted
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from millrace_serving.envoy.bootstrap import Gateway, bootstrap
 from millrace_serving.envoy.counters import EnvoyAdmin
 from millrace_serving.envoy.manifests import Ways
 from millrace_serving.envoy.upstreams import LOOPBACK
-from millrace_serving.plane import Plane
+from millrace_serving.planes.plane import Plane
 from millrace_serving.processes import ports
 from millrace_serving.processes.supervised import Launch, Supervised, inherited
 from millrace_serving.triton import installation, source

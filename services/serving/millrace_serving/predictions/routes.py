@@ -13,11 +13,11 @@ from millrace_core.database import utcnow
 from millrace_core.errors import BadInput, Conflict, Unavailable
 from millrace_core.log import request_id
 from millrace_core.names import Project
-from millrace_serving.endpoints import queries
 from millrace_serving.endpoints.routes import EndpointName
-from millrace_serving.endpoints.wire import revision_name, wire_name
 from millrace_serving.predictions import rows
 from millrace_serving.predictions.schemas import Answer, Question
+from millrace_serving.revisions import queries
+from millrace_serving.revisions.wire import revision_name, wire_name
 
 router = APIRouter(prefix="/v1/endpoints", tags=["predictions"])
 

@@ -10,9 +10,9 @@ from fastapi import FastAPI
 
 from millrace_core.errors import Unavailable
 from millrace_core.log import log
-from millrace_serving.endpoints import queries as endpoints
-from millrace_serving.endpoints.wire import revision_name, wanted
-from millrace_serving.plane import NotYet, Plane
+from millrace_serving.planes.plane import NotYet, Plane
+from millrace_serving.revisions import queries as endpoints
+from millrace_serving.revisions.wire import revision_name, wanted
 from millrace_serving.rollouts import evidence, queries
 from millrace_serving.rollouts.judge import Judgement, judge, quality, same_tensors
 from millrace_serving.rollouts.plan import Step, steps

@@ -11,8 +11,8 @@ from millrace_core.database import Session
 from millrace_core.names import Project
 from millrace_core.pages import Cursor, Limit, Page, decode, encode
 from millrace_serving.endpoints import changes, commands
-from millrace_serving.endpoints import queries as endpoints
 from millrace_serving.endpoints.routes import EndpointName, author, controller
+from millrace_serving.revisions import queries as endpoints
 from millrace_serving.rollouts import queries
 from millrace_serving.rollouts.schemas import Abort, RolloutRead, RolloutWrite
 from millrace_serving.rollouts.states import State

@@ -12,8 +12,8 @@ from millrace.decisions import Kind, rounded
 from millrace_core.database import AsyncSession
 from millrace_core.errors import Conflict, Unavailable
 from millrace_core.log import log
-from millrace_serving.endpoints import queries as endpoints
-from millrace_serving.plane import Plane
+from millrace_serving.planes.plane import Plane
+from millrace_serving.revisions import queries as endpoints
 from millrace_serving.rollouts import decisions, queries
 from millrace_serving.rollouts.plan import Step, steps
 from millrace_serving.rollouts.states import Loaded, State

@@ -11,12 +11,12 @@ from fastapi import FastAPI
 
 from millrace_core.database import AsyncSession
 from millrace_core.waiting import Waiting
-from millrace_serving.endpoints import queries as endpoints
-from millrace_serving.endpoints.wire import split, wanted
 from millrace_serving.envoy import counters
 from millrace_serving.envoy.discovery import Discovery
 from millrace_serving.envoy.manifests import Split, Ways
 from millrace_serving.envoy.publisher import Publisher
+from millrace_serving.revisions import queries as endpoints
+from millrace_serving.revisions.wire import split, wanted
 from millrace_serving.rollouts import queries as rollouts
 from millrace_serving.rollouts.states import State
 from millrace_serving.settings import ServingSettings

@@ -1,0 +1,1 @@
+"""The gateway over HTTP: what it has counted, and what it polls."""
