@@ -1,20 +1,17 @@
 """The demo's pictures: error curves with the decisions on them, gates as intervals, drift by week."""
 
-import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-
-mpl.use("Agg")
-
 import matplotlib.dates as mdates
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from millrace.pages import Html, figures
 
 COLOURS = {"static": "#b0413e", "loop": "#1f6f8b", "hindsight": "#7a9e48"}
 LABELS = {"static": "never retrained", "loop": "Millrace", "hindsight": "best in hindsight"}
@@ -118,7 +115,7 @@ def rollouts(steps: list[dict[str, Any]]) -> Figure:
     versions = sorted({int(version) for step in steps for version in step["weights"]})
     times = pd.to_datetime([step["at"] for step in steps])
     shares = [[step["weights"].get(str(version), 0.0) for step in steps] for version in versions]
-    colours = plt.get_cmap("tab20")(np.linspace(0, 1, max(len(versions), 2)))
+    colours = mpl.colormaps["tab20"](np.linspace(0, 1, max(len(versions), 2)))
     if steps:
         axes.stackplot(times, shares, step="post", colors=colours, labels=[f"version {v}" for v in versions])
         axes.legend(ncols=6, frameon=False, fontsize=7, loc="upper center", bbox_to_anchor=(0.5, -0.12))
@@ -144,26 +141,13 @@ def drift(psi: pd.DataFrame) -> Figure:
 
 
 def _new(height: float) -> tuple[Figure, Axes]:
-    figure, axes = plt.subplots(figsize=(10, height), layout="constrained")
-    axes.spines[["top", "right"]].set_visible(False)
+    figure, axes = figures.new(height, width=10.0)
     axes.grid(alpha=0.25)
-    axes.tick_params(labelsize=8)
     return figure, axes
 
 
-def svg(figure: Figure) -> str:
-    """The picture as text for a page; its ids are fixed, so that the same data gives the same bytes."""
-    buffer = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": "millrace"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
-
-
-def draw(path: Path, name: str, make: Callable[[], Figure]) -> str:
+def draw(path: Path, name: str, make: Callable[[], Figure]) -> Html:
     """Make the picture once, write it as `<name>.png` into *path*, and return it as SVG."""
     figure = make()
     figure.savefig(path / f"{name}.png", dpi=110)
-    text = svg(figure)
-    plt.close(figure)
-    return text
+    return figures.svg(figure)

@@ -178,16 +178,16 @@ def tell(
             charts.draw(out, "drift", lambda: charts.drift(psi)),
         ),
     ]
-    page.write(
-        out / "index.html",
+    content = page.Content(
         lead=_lead(made),
         cards=_cards(made),
-        parts=[dict(zip(("title", "text", "picture"), part, strict=True)) for part in parts],
+        pictures=[page.Picture(*part) for part in parts],
         decisions=[_row(item) for item in facts.decisions if item["kind"] in SHOWN],
         refused=[check for check in refused["checks"] if check["verdict"] == "failed"],
         thresholds=made["thresholds"],
         note=f"Seed {made['seed']}, decision digest {made['decision_digest']}. Two runs print the same digest.",
     )
+    page.write(out / "index.html", content)
 
 
 def events(facts: Facts) -> list[dict[str, Any]]:
@@ -244,14 +244,9 @@ def _canary_share(plan: dict[str, Any], step: int) -> float:
     return 0.0 if step < mirrors else plan["canary"][step - mirrors]["percent"] / 100
 
 
-def _row(item: dict[str, Any]) -> dict[str, str]:
+def _row(item: dict[str, Any]) -> tuple[str, str, str, str]:
     day = day_of(item) if item["event_time"] else "—"
-    return {
-        "day": day,
-        "what": f"{item['kind']} {item['subject']}",
-        "outcome": item["outcome"],
-        "reason": item["reason"],
-    }
+    return day, f"{item['kind']} {item['subject']}", item["outcome"], item["reason"]
 
 
 def _lead(made: dict[str, Any]) -> str:
@@ -264,14 +259,14 @@ def _lead(made: dict[str, Any]) -> str:
     )
 
 
-def _cards(made: dict[str, Any]) -> list[dict[str, str]]:
+def _cards(made: dict[str, Any]) -> list[tuple[str, str]]:
     return [
-        {"value": f"{made['requests']['answered']:,}", "label": "requests answered"},
-        {"value": str(made["requests"]["failed"]), "label": "requests failed"},
-        {"value": str(made["predictions"]["lost"]), "label": "predictions lost"},
-        {"value": str(made["loop_runs"]), "label": "loop runs"},
-        {"value": str(made["promotions"]), "label": "promotions"},
-        {"value": str(made["rollbacks"]), "label": "times back to an older model"},
-        {"value": f"{made['wall_seconds'] / 60:.1f} min", "label": "wall time"},
-        {"value": f"{made['peak_rss_bytes'] / 2**30:.1f} GiB", "label": "peak memory"},
+        (f"{made['requests']['answered']:,}", "requests answered"),
+        (str(made["requests"]["failed"]), "requests failed"),
+        (str(made["predictions"]["lost"]), "predictions lost"),
+        (str(made["loop_runs"]), "loop runs"),
+        (str(made["promotions"]), "promotions"),
+        (str(made["rollbacks"]), "times back to an older model"),
+        (f"{made['wall_seconds'] / 60:.1f} min", "wall time"),
+        (f"{made['peak_rss_bytes'] / 2**30:.1f} GiB", "peak memory"),
     ]

@@ -1,0 +1,76 @@
+"""The demo's page from facts made up: one file with its pictures inside, whatever happened in the year."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from millrace.demo import story
+from millrace.demo.story import Facts
+
+DAYS = ["2013-03-01", "2013-03-02"]
+
+
+def decision(kind, subject, outcome="done", **evidence):
+    return {
+        "kind": kind,
+        "subject": subject,
+        "outcome": outcome,
+        "reason": "because a < b",
+        "event_time": "2013-03-02T05:00:00+00:00",
+        "evidence": evidence,
+    }
+
+
+def facts(decisions=(), alarms=()):
+    return Facts(list(decisions), list(alarms), [], [], [], {}, {}, "sha256:0")
+
+
+GATE = {"name": "champion", "lower": -0.1, "difference": 0.0, "upper": 0.1, "margin": 0.02}
+HAPPENED = [
+    decision("rollout.promoted", "flights r1", version=1) | {"event_time": "2013-03-01T05:00:00+00:00"},
+    decision("rollout.started", "flights r2", plan={"mirror": True, "canary": [{"percent": 10}]}),
+    decision("rollout.step", "flights r2 step 1", version=2),
+    decision("rollout.promoted", "flights r2", version=2),
+    decision("switch-back", "flights", to=1),
+    decision("gate.verdict", "version 3", "failed", gates=[GATE | {"verdict": "failed"}]),
+]
+ALARM = {"opened_day": "2013-03-02", "cause": "drift:<temp>"}
+CHECK = {"check": "range", "column": "distance", "observed": "<-1>", "allowed": "0..", "mend": "mend it"}
+
+
+@pytest.fixture
+def told(tmp_path):
+    def tell(found):
+        table = pd.DataFrame({"day": DAYS * 2})
+        errors = {name: np.arange(4.0) + place for place, name in enumerate(("static", "loop", "hindsight"))}
+        months = {"by_month": {"2013-03": 2.0}, "overall": 2.0}
+        made = {
+            "rmse": dict.fromkeys(errors, months),
+            "requests": {"answered": 1234, "failed": 0},
+            "predictions": {"lost": 0},
+            "thresholds": [{"name": "RMSE", "shown": "2.0", "bound_shown": "at most 12", "met": True}],
+            **dict.fromkeys(
+                ("loop_runs", "promotions", "rollbacks", "wall_seconds", "peak_rss_bytes", "seed"), 1
+            ),
+            "decision_digest": "sha256:0",
+        }
+        psi = pd.DataFrame({"2013-03-04": [0.1]}, index=["temp"])
+        refused = {"checks": [CHECK | {"verdict": "failed"}]}
+        story.tell(tmp_path, found, errors, table, made, refused, psi)
+        return (tmp_path / "index.html").read_text()
+
+    return tell
+
+
+@pytest.mark.parametrize("found", [facts(), facts(HAPPENED, [ALARM])], ids=["a quiet year", "a full year"])
+def test_the_page_is_one_file_with_five_pictures(told, tmp_path, found):
+    text = told(found)
+    assert text.count("<svg") == 5
+    assert not any(word in text for word in ("<script", "src=", "@import"))
+    assert len(list(tmp_path.glob("*.png"))) == 5
+    assert "1,234" in text
+    assert "&lt;-1&gt;" in text
+
+
+def test_the_same_facts_give_the_same_page(told):
+    assert told(facts(HAPPENED, [ALARM])) == told(facts(HAPPENED, [ALARM]))
