@@ -117,8 +117,23 @@ class MemoryRegistry:
         from millrace_training.rows.files import to_parquet
         from millrace_training.rows.infer import schema
 
-        file = {"digest": self.put_artifact(to_parquet(table)), "rows": table.num_rows}
-        self.versions[dataset, number] = {"number": number, "files": [file], "schema": schema(table)}
+        data = to_parquet(table)
+        file = {"digest": self.put_artifact(data), "rows": table.num_rows, "size": len(data)}
+        self.versions[dataset, number] = {
+            "dataset": dataset,
+            "number": number,
+            "parent": None,
+            "digest": file["digest"],
+            "files": [file],
+            "schema": schema(table),
+            "profile": {},
+            "contract": None,
+            "source": {"kind": "file", "digest": file["digest"]},
+            "rows": table.num_rows,
+            "first_event": None,
+            "last_event": None,
+            "created_at": "2030-01-01T00:00:00Z",
+        }
 
     def create_run(self, body: dict[str, Any]) -> dict[str, Any]:
         self.runs[body["key"]] = body
@@ -141,7 +156,8 @@ def make_context(tmp_path: Path, registry: MemoryRegistry) -> Callable[..., Any]
     from types import SimpleNamespace
 
     from millrace_training.runtime import executors
-    from millrace_training.runtime.context import Context, JobIdentity
+    from millrace_training.runtime.assignment import JobIdentity
+    from millrace_training.runtime.context import Context
     from millrace_training.runtime.trials import TrialStore
 
     def make(key: str = "job", is_cancelled: Callable[[], bool] = lambda: False) -> Context:
@@ -153,7 +169,7 @@ def make_context(tmp_path: Path, registry: MemoryRegistry) -> Callable[..., Any]
             trials=TrialStore(folder / "trials.sqlite"),
             threads=2,
             job=JobIdentity("1", key, "train", "loop", 1, 1),
-            emit=lambda event, data: None,
+            emit=lambda news: None,
             is_cancelled=is_cancelled,
             make_executor=lambda name: executors.make(name, 2, 2 << 30),
         )

@@ -1,11 +1,13 @@
 """Rows on their way in: what data jobs are asked, the report of a delivery, and what came of it."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
     AwareDatetime,
     BaseModel,
+    ConfigDict,
     Field,
     StrictBool,
     StrictFloat,
@@ -28,7 +30,9 @@ class Check(BaseModel):
 
     check: str = Field(description="What was looked at, like 'type' or 'range'.")
     column: str | None
-    verdict: Literal["passed", "failed"]
+    verdict: Literal["passed", "noted", "failed"] = Field(
+        description="noted: it keeps nothing from going on, and *mend* says what it means."
+    )
     observed: str
     allowed: str
     rows: int = Field(description="Rows that break the promise.")
@@ -36,11 +40,28 @@ class Check(BaseModel):
     mend: str
 
 
+class FailedCheck(BaseModel):
+    """A promise that was broken: of one column, or of the whole."""
+
+    check: str
+    column: str | None
+
+
 class DeliveryReport(BaseModel):
     """Everything that was checked."""
 
-    rows: int
-    checks: list[Check]
+    rows: int = 0
+    checks: list[Check] = []
+
+    @property
+    def failed(self) -> list[Check]:
+        """The promises that were broken."""
+        return [check for check in self.checks if check.verdict == "failed"]
+
+    @property
+    def broken(self) -> list[FailedCheck]:
+        """Their names alone."""
+        return [FailedCheck(check=check.check, column=check.column) for check in self.failed]
 
 
 class InferSpec(Strictly):
@@ -56,6 +77,8 @@ class InferSpec(Strictly):
 
 class InferResult(BaseModel):
     """The contract that a sample suggests, and what it is about."""
+
+    model_config = ConfigDict(populate_by_name=True)
 
     contract: DataContract
     data_schema: list[SchemaColumn] = Field(alias="schema")
@@ -94,6 +117,21 @@ class IngestSpec(Strictly):
     timezone: Zone = "UTC"
 
 
+class IngestResult(BaseModel):
+    """What became of a delivery; the version and its rows are those of the dataset afterwards."""
+
+    accepted: bool
+    dataset_version: int | None = Field(default=None, description="null: the dataset has none yet.")
+    rows: int = Field(default=0, description="Rows of the version.")
+    new_rows: int = 0
+    unchanged: bool = Field(default=False, description="Nothing in it was new.")
+    report: DeliveryReport = DeliveryReport()
+    quarantine: int | None = Field(default=None, description="Where a refused delivery is kept.")
+    last_event: datetime | None = None
+    reason: str
+    failed: list[FailedCheck] = []
+
+
 class ValidateSpec(Strictly):
     """Whether a dataset version can be trained on."""
 
@@ -103,6 +141,15 @@ class ValidateSpec(Strictly):
     target: ColumnName
     event_time: ColumnName | None = None
     exclude: list[ColumnName] = Field(default=[], max_length=5000)
+
+
+class ValidateResult(BaseModel):
+    """Whether the version is accepted for training, and why."""
+
+    accepted: bool
+    report: DeliveryReport
+    reason: str
+    failed: list[FailedCheck]
 
 
 class RowsNew(Strictly):

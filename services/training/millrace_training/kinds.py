@@ -1,6 +1,25 @@
-"""The kinds of job: where their code is, and how much of the machine each may take."""
+"""The kinds of job, each a function from what it is asked to what comes of it.
 
+A function's annotations are the types that travel. It imports what it needs when it is called, in the job's own
+process: the service, which imports this table, needs none of it.
+"""
+
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel
+
+from millrace_contracts.learning import EvaluateResult, EvaluateSpec, TrainResult, TrainSpec
+from millrace_contracts.rows import (
+    InferResult,
+    InferSpec,
+    IngestResult,
+    IngestSpec,
+    ValidateResult,
+    ValidateSpec,
+)
+from millrace_training.runtime.context import Context
 
 
 @dataclass(frozen=True)
@@ -8,27 +27,76 @@ class Kind:
     """One kind of job.
 
     Attributes:
-        run: "module:function", called as run(spec, context) in the job's process.
-        spec: "module:Class", the pydantic schema that a submitted specification must fit.
+        run: does it: `run(spec: SomeSpec, context: Context) -> SomeResult`.
         heavy: takes all granted CPUs, and few run side by side.
         first: goes before the others that it shares the machine with: it is soon over, and a loop waits for it.
     """
 
-    run: str
-    spec: str
+    run: Callable[[Any, Context], BaseModel]
     heavy: bool = False
     first: bool = False
 
+    @property
+    def spec(self) -> type[BaseModel]:
+        """What it is asked."""
+        found: type[BaseModel] = get_type_hints(self.run)["spec"]
+        return found
+
+    @property
+    def result(self) -> type[BaseModel]:
+        """What comes of it."""
+        found: type[BaseModel] = get_type_hints(self.run)["return"]
+        return found
+
+    @property
+    def function(self) -> str:
+        """Where the job's process finds the function: "package.module:name"."""
+        return f"{self.run.__module__}:{self.run.__qualname__}"
+
+
+def infer(spec: InferSpec, context: Context) -> InferResult:
+    """What contract a good sample suggests."""
+    from millrace_training.rows import infer
+
+    return infer.run(spec, context)
+
+
+def ingest(spec: IngestSpec, context: Context) -> IngestResult:
+    """Make a delivery a dataset version, or quarantine it."""
+    from millrace_training.rows import ingest
+
+    return ingest.run(spec, context)
+
+
+def validate(spec: ValidateSpec, context: Context) -> ValidateResult:
+    """Whether a dataset version can be trained on."""
+    from millrace_training.rows import validate
+
+    return validate.run(spec, context)
+
+
+def train(spec: TrainSpec, context: Context) -> TrainResult:
+    """Search for a model, or fit configurations of an earlier search again."""
+    from millrace_training.automl import train
+
+    return TrainResult.model_construct(**train.run(spec.model_dump(mode="json", exclude_unset=True), context))
+
+
+def evaluate(spec: EvaluateSpec, context: Context) -> EvaluateResult:
+    """Compare a candidate with the champion on the same rows."""
+    from millrace_training.evaluate import evaluate
+
+    asked = spec.model_dump(mode="json", exclude_unset=True)
+    for name, model in (("candidate", spec.candidate), ("champion", spec.champion)):
+        if model is not None:
+            asked[name]["files"] = model.files.by_name()
+    return EvaluateResult.model_construct(**evaluate.run(asked, context))
+
 
 KINDS: dict[str, Kind] = {
-    "infer": Kind("millrace_training.rows.infer:run", "millrace_training.rows.schemas:InferSpec"),
-    "ingest": Kind("millrace_training.rows.ingest:run", "millrace_training.rows.schemas:IngestSpec"),
-    "validate": Kind("millrace_training.rows.validate:run", "millrace_training.rows.schemas:ValidateSpec"),
-    "train": Kind("millrace_training.automl.train:run", "millrace_training.jobs.specs:TrainSpec", heavy=True),
-    "evaluate": Kind(
-        "millrace_training.evaluate.evaluate:run",
-        "millrace_training.jobs.specs:EvaluateSpec",
-        heavy=True,
-        first=True,
-    ),
+    "infer": Kind(infer),
+    "ingest": Kind(ingest),
+    "validate": Kind(validate),
+    "train": Kind(train, heavy=True),
+    "evaluate": Kind(evaluate, heavy=True, first=True),
 }

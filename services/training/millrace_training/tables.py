@@ -1,11 +1,11 @@
 """What the training service keeps: jobs, and decisions on their way to the registry."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import JSON, BigInteger, Index, Integer, String, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from millrace_contracts.bodies import Document
 from millrace_core.database import UtcDateTime, metadata
 from millrace_core.outbox import OutboxMixin
 
@@ -29,15 +29,15 @@ class Job(Table):
     project: Mapped[str] = mapped_column(String(63))
     key: Mapped[str] = mapped_column(String(200))
     kind: Mapped[str] = mapped_column(String(20))
-    spec: Mapped[dict[str, Any]] = mapped_column(JSON)
-    limits: Mapped[dict[str, Any]] = mapped_column(JSON)
+    spec: Mapped[Document] = mapped_column(JSON)
+    limits: Mapped[Document] = mapped_column(JSON)
     loop: Mapped[str | None] = mapped_column(String(63), index=True)
     loop_run: Mapped[int | None] = mapped_column(Integer)
     state: Mapped[str] = mapped_column(String(20))
-    progress: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    progress: Mapped[Document | None] = mapped_column(JSON)
     waiting: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
-    result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
-    error: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    result: Mapped[Document | None] = mapped_column(JSON)
+    error: Mapped[Document | None] = mapped_column(JSON)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     excused: Mapped[int] = mapped_column(Integer, default=0)
     peak_rss_bytes: Mapped[int] = mapped_column(BigInteger, default=0)

@@ -1,5 +1,6 @@
 """Lets the service run the tests' own jobs."""
 
+import importlib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +18,6 @@ def work(monkeypatch: pytest.MonkeyPatch) -> None:
     before = os.environ.get("PYTHONPATH")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(FOLDER), before))))
     monkeypatch.syspath_prepend(str(FOLDER))
-    train = kinds.Kind("work:run", "work_spec:Spec", heavy=True)
+    train = kinds.Kind(importlib.import_module("work").run, heavy=True)
     monkeypatch.setitem(kinds.KINDS, "train", train)
     monkeypatch.setitem(kinds.KINDS, "evaluate", replace(train, first=True))

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from millrace_training.runtime import events, trials
-from millrace_training.runtime.events import EventWriter
+from millrace_training.runtime.events import EventWriter, Note
 from millrace_training.runtime.trials import TrialStore
 
 
@@ -43,13 +43,13 @@ def test_a_trial_survives_sigkill_right_after_save(tmp_path):
 
 def test_an_event_that_was_cut_off_is_left_out_and_the_next_one_read(tmp_path):
     path = tmp_path / "events.jsonl"
-    EventWriter(path).write("log", {"n": 1})
+    EventWriter(path).write("log", Note(message="a", facts={"n": 1}))
     with path.open("ab") as file:
         file.write(b'{"event": "log", "da')
-    assert [data for _, _, data in events.read(path, 0)] == [{"n": 1}]
-    EventWriter(path).write("log", {"n": 2})
+    assert [event.data["facts"] for event in events.read(path, 0)] == [{"n": 1}]
+    EventWriter(path).write("log", Note(message="a", facts={"n": 2}))
     found = events.read(path, 0)
-    assert [data for _, _, data in found] == [{"n": 1}, {"n": 2}]
-    assert events.read(path, found[0][0]) == found[1:]
-    assert events.starts_line(path, found[0][0])
+    assert [event.data["facts"] for event in found] == [{"n": 1}, {"n": 2}]
+    assert events.read(path, found[0].id) == found[1:]
+    assert events.starts_line(path, found[0].id)
     assert not events.starts_line(path, 5)

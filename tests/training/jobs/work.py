@@ -4,9 +4,11 @@ import os
 import time
 from pathlib import Path
 
+from work_spec import Result, Spec
 
-def run(spec: dict, context) -> dict:
-    return globals()[spec["do"]](spec, context)
+
+def run(spec: Spec, context) -> Result:
+    return Result(globals()[spec.do](spec.model_dump(), context))
 
 
 def count(spec: dict, context) -> dict:

@@ -1,5 +1,6 @@
 """A training service whose jobs are pods of a cluster in memory, and the jobs that the tests run there."""
 
+import importlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -23,7 +24,7 @@ def work(monkeypatch: pytest.MonkeyPatch) -> None:
     before = os.environ.get("PYTHONPATH")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(WORK), before))))
     monkeypatch.syspath_prepend(str(WORK))
-    monkeypatch.setitem(kinds.KINDS, "train", kinds.Kind("work:run", "work_spec:Spec", heavy=True))
+    monkeypatch.setitem(kinds.KINDS, "train", kinds.Kind(importlib.import_module("work").run, heavy=True))
 
 
 @pytest.fixture

@@ -61,9 +61,9 @@ def test_a_pod_that_has_not_started_waits_for_so_long_and_no_longer(verdict):
     early = verdict(job(), UNSCHEDULABLE, waited=599)
     assert early.waiting == Waiting("Unschedulable", "0/1 nodes: Insufficient memory")
     late = verdict(job(), UNSCHEDULABLE, waited=601)
-    assert (late.alive, late.refusal["title"]) == (False, "No node for the job")
-    assert "Unschedulable: 0/1 nodes: Insufficient memory. Free" in late.refusal["detail"]
-    assert "MILLRACE_PENDING_SECONDS" in late.refusal["detail"]
+    assert (late.alive, late.refusal.title) == (False, "No node for the job")
+    assert "Unschedulable: 0/1 nodes: Insufficient memory. Free" in late.refusal.detail
+    assert "MILLRACE_PENDING_SECONDS" in late.refusal.detail
 
 
 @pytest.mark.parametrize(
@@ -80,9 +80,9 @@ def test_a_container_that_cannot_be_made_has_less_time_and_a_reason(verdict, rea
     early, said = verdict(job(), stuck, waited=119), reason.replace("ErrImagePull", "ImagePullBackOff")
     assert (early.alive, early.waiting) == (True, Waiting(said, "what the kubelet said"))
     late = verdict(job(), stuck, waited=121)
-    assert late.refusal["title"] == title
-    assert f"{said}: what the kubelet said" in late.refusal["detail"]
-    assert late.refusal["reason"] == said
+    assert late.refusal.title == title
+    assert f"{said}: what the kubelet said" in late.refusal.detail
+    assert late.refusal.reason == said
 
 
 def test_an_image_that_is_being_pulled_has_all_the_time(verdict):
@@ -96,8 +96,8 @@ def test_a_job_without_pods_is_explained_by_its_events(verdict):
     full = Waiting("QuotaExceeded", "exceeded quota: team-a")
     assert verdict(job(), warning=full).waiting == full
     late = verdict(job(), waited=700, warning=full).refusal
-    assert (late["title"], late["reason"]) == ("No room in the namespace's quota", "QuotaExceeded")
-    assert "QuotaExceeded: exceeded quota: team-a. Raise the quota" in late["detail"]
+    assert (late.title, late.reason) == ("No room in the namespace's quota", "QuotaExceeded")
+    assert "QuotaExceeded: exceeded quota: team-a. Raise the quota" in late.detail
 
 
 def test_a_queued_job_waits_for_ever(verdict):
@@ -109,9 +109,9 @@ def test_a_queued_job_waits_for_ever(verdict):
 def test_a_pod_at_its_memory_limit_is_a_refusal_that_names_it(verdict):
     for work in (job(), job(failed("BackoffLimitExceeded")), ray("Running")):
         found = verdict(work, ended("OOMKilled", 137))
-        assert (found.alive, found.refusal["title"]) == (False, "Out of memory")
-        assert "(OOMKilled); the job may use 512 MiB" in found.refusal["detail"]
-        assert found.refusal["reason"] == "OutOfMemory"
+        assert (found.alive, found.refusal.title) == (False, "Out of memory")
+        assert "(OOMKilled); the job may use 512 MiB" in found.refusal.detail
+        assert found.refusal.reason == "OutOfMemory"
 
 
 @pytest.mark.parametrize(
@@ -140,13 +140,13 @@ def test_being_driven_out_is_excused(verdict, gone):
 def test_eating_the_nodes_disk_is_not_excused(verdict):
     text = 'Usage of EmptyDir volume "job" exceeds the limit "10Gi".'
     found = verdict(job(failed("PodFailurePolicy")), pod(reason="Evicted", message=text))
-    assert (found.excused, found.refusal["title"]) == (False, "Out of disk")
+    assert (found.excused, found.refusal.title) == (False, "Out of disk")
 
 
 def test_a_failed_pod_leaves_its_last_words(verdict):
     found = verdict(job(failed("BackoffLimitExceeded")), ended("Error", 70, "one\nThe last line.\n"))
     assert (found.alive, found.excused) == (False, False)
-    assert found.setback["detail"] == "exit code 70: The last line."
+    assert found.setback.detail == "exit code 70: The last line."
 
 
 def test_a_complete_job_needs_no_words(verdict):
@@ -167,7 +167,7 @@ def test_a_complete_job_needs_no_words(verdict):
     ],
 )
 def test_a_deadline_is_out_of_time(verdict, late):
-    assert verdict(*late).refusal["title"] == "Out of time"
+    assert verdict(*late).refusal.title == "Out of time"
 
 
 class TestRay:
@@ -176,14 +176,14 @@ class TestRay:
         assert (found.alive, found.began, found.waiting.reason) == (True, None, "Unschedulable")
         assert needs_events(Scene(ray("Initializing"), [RUNNING], 512, 30)), "no worker is made at all"
         late = verdict(ray("Initializing"), RUNNING, UNSCHEDULABLE, waited=700)
-        assert late.refusal["title"] == "No node for the job"
+        assert late.refusal.title == "No node for the job"
 
     def test_a_cluster_that_never_starts_is_a_refusal_with_what_the_pods_say(self, verdict):
         over = ray(
             "Failed", reason="PreRunningDeadlineExceeded", message="The RayJob was not running in time"
         )
-        assert verdict(over, waiting("ImagePullBackOff")).refusal["title"] == "The image cannot be pulled"
-        assert "not running in time" in verdict(over).refusal["detail"]
+        assert verdict(over, waiting("ImagePullBackOff")).refusal.title == "The image cannot be pulled"
+        assert "not running in time" in verdict(over).refusal.detail
 
     def test_a_running_job_is_alive(self, verdict):
         assert verdict(ray("Running", jobStatus="RUNNING"), RUNNING).began is not None
@@ -191,4 +191,4 @@ class TestRay:
     def test_the_last_line_of_a_failed_entrypoint_is_told(self, verdict):
         text = "Job entrypoint command failed with exit code 70, last available logs:\nleft nothing.\n"
         over = ray("Failed", reason="AppFailed", message=text, jobStatus="FAILED")
-        assert verdict(over, RUNNING).setback["detail"] == "left nothing."
+        assert verdict(over, RUNNING).setback.detail == "left nothing."

@@ -55,7 +55,8 @@ def client(registry: str, monitoring: Feedback) -> Any:
 @pytest.fixture
 def context(client: Any, tmp_path: Path) -> Callable[[], Any]:
     """`context()` makes what a job's code is given; each call is another job."""
-    from millrace_training.runtime.context import Context, JobIdentity
+    from millrace_training.runtime.assignment import JobIdentity
+    from millrace_training.runtime.context import Context
     from millrace_training.runtime.trials import TrialStore
 
     made: list[Path] = []
@@ -70,7 +71,7 @@ def context(client: Any, tmp_path: Path) -> Callable[[], Any]:
             trials=TrialStore(scratch / "trials.db"),
             threads=1,
             job=JobIdentity("0" * 32, "k", "ingest", None, None, 1),
-            emit=lambda event, data: None,
+            emit=lambda news: None,
             is_cancelled=lambda: False,
             make_executor=lambda name: None,
         )

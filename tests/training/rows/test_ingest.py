@@ -6,8 +6,13 @@ import pytest
 from tables import sales, to_csv
 
 from millrace.client import ApiError
+from millrace_contracts.rows import IngestSpec
 from millrace_training.rows import files, ingest
-from millrace_training.rows.ingest import run
+
+
+def run(spec: dict, context) -> dict:
+    """The result as JSON."""
+    return ingest.run(IngestSpec.model_validate(spec), context).model_dump(mode="json")
 
 
 @pytest.fixture

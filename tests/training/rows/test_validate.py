@@ -5,11 +5,16 @@ import pyarrow as pa
 import pytest
 from tables import sales, to_csv
 
+from millrace_contracts.rows import InferSpec, IngestSpec, ValidateSpec
 from millrace_training.rows import infer, ingest, validate
-from millrace_training.rows.schemas import ValidateSpec
 from millrace_training.runtime.errors import JobError
 
 RANDOM = np.random.default_rng(0)
+
+
+def done(kind, schema, spec: dict, context) -> dict:
+    """The result of a job as JSON."""
+    return kind.run(schema.model_validate(spec), context).model_dump(mode="json", by_alias=True)
 
 
 def checked(table: pa.Table, task: str, target: str = "y", trusted=frozenset(), **more) -> dict:
@@ -60,28 +65,33 @@ def test_a_dataset_version_is_validated_with_the_trust_its_contract_declares(cli
     data = sales()
     data = data.append_column("copy", pa.array(np.asarray(data["revenue"]) * 2))
     digest = client.registry.put_artifact(to_csv(data))
-    guessed = infer.run(
-        {"digest": digest, "format": "csv", "target": "revenue", "event_time": "sold_at"}, context()
+    guessed = done(
+        infer,
+        InferSpec,
+        {"digest": digest, "format": "csv", "target": "revenue", "event_time": "sold_at"},
+        context(),
     )
     assert (guessed["task_guess"], guessed["rows"]) == ("regression", 400)
     source = {"kind": "artifact", "digest": digest, "name": "s.csv", "format": "csv"}
     roles = {"target": "revenue", "event_time": "sold_at"}
-    ingest.run({"dataset": "sales", "source": source} | roles, context())
+    done(ingest, IngestSpec, {"dataset": "sales", "source": source} | roles, context())
     spec = {"dataset": "sales", "dataset_version": 1, "task": "regression"} | roles
-    refused = validate.run(spec, context())
+    refused = done(validate, ValidateSpec, spec, context())
     assert (refused["accepted"], refused["failed"]) == (False, [{"check": "leakage", "column": "copy"}])
-    assert validate.run(spec | {"exclude": ["copy"]}, context())["accepted"]
+    assert done(validate, ValidateSpec, spec | {"exclude": ["copy"]}, context())["accepted"]
     contract = guessed["contract"]
     next(column for column in contract["columns"] if column["name"] == "copy")["trusted"] = True
-    ingest.run({"dataset": "trusting", "source": source, "contract": contract} | roles, context())
-    assert validate.run(spec | {"dataset": "trusting"}, context())["accepted"]
+    done(
+        ingest, IngestSpec, {"dataset": "trusting", "source": source, "contract": contract} | roles, context()
+    )
+    assert done(validate, ValidateSpec, spec | {"dataset": "trusting"}, context())["accepted"]
 
 
 def test_a_sample_that_cannot_be_read_fails_the_job_with_the_reason(client, context):
     digest = client.registry.put_artifact(b"a,a\n1,2\n")
     with pytest.raises(JobError) as caught:
-        infer.run({"digest": digest, "format": "csv"}, context())
-    assert "same name: 'a'" in caught.value.problem()["detail"]
+        done(infer, InferSpec, {"digest": digest, "format": "csv"}, context())
+    assert "same name: 'a'" in caught.value.problem().detail
 
 
 @pytest.mark.parametrize(
@@ -94,5 +104,5 @@ def test_a_sample_that_cannot_be_read_fails_the_job_with_the_reason(client, cont
 )
 def test_the_task_is_guessed_from_the_target(client, context, target, guess, warned):
     digest = client.registry.put_artifact(to_csv(pa.table({"x": range(100), "y": target})))
-    found = infer.run({"digest": digest, "format": "csv", "target": "y"}, context())
+    found = done(infer, InferSpec, {"digest": digest, "format": "csv", "target": "y"}, context())
     assert (found["task_guess"], bool(found["warnings"])) == (guess, warned)

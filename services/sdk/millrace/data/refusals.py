@@ -1,21 +1,6 @@
 """A refusal of data: what is wrong, in words that say how to mend it."""
 
-from typing import Literal
-
-from pydantic import BaseModel, Field
-
-
-class Check(BaseModel):
-    """One promise of the contract, held against the data."""
-
-    check: str = Field(description="What was looked at, like 'type' or 'range'.")
-    column: str | None
-    verdict: Literal["passed", "failed"]
-    observed: str
-    allowed: str
-    rows: int = Field(description="Rows that break the promise.")
-    examples: list[str] = Field(description="Up to five, with their row numbers where they have one.")
-    mend: str
+from millrace_contracts.rows import Check
 
 
 class Unreadable(Exception):

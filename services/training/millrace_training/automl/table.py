@@ -56,7 +56,7 @@ def load(records: Records, spec: Mapping[str, Any], columns: list[Column] | None
     rows = _labelled(records.rows(version), spec)
     left_out: list[str] = []
     if columns is None:
-        columns, left_out = _usable(rows, version["schema"], spec)
+        columns, left_out = _usable(rows, [column.model_dump() for column in version.data_schema], spec)
     if not columns:
         raise JobError(
             "Nothing to learn from", "No column is left that a model may use.", "Exclude fewer columns."

@@ -8,12 +8,12 @@ import orjson
 from fastapi import APIRouter, Path, Request, Response
 
 from millrace.client.transport import ApiError
+from millrace_contracts.jobs import JobNew, JobRead
+from millrace_contracts.rows import ArtifactSource, InferSpec, RowsNew
 from millrace_core.auth import permit
 from millrace_core.errors import Unavailable
 from millrace_core.names import Name, Project
-from millrace_training.jobs.schemas import JobNew, JobRead
 from millrace_training.jobs.submitting import submit
-from millrace_training.rows.schemas import InferSpec, RowsNew
 from millrace_training.tables import Job
 
 router = APIRouter(prefix="/v1", tags=["data"])
@@ -34,8 +34,8 @@ async def rows(
     options = new.model_dump(mode="json", exclude={"rows"})
     content = b"\n".join(orjson.dumps(row) for row in new.rows)
     digest = await _keep(request, project, content)
-    source = {"kind": "artifact", "digest": digest, "name": "rows", "format": "jsonl"} | {"origin": "rows"}
-    spec = {"dataset": dataset, "source": source} | options
+    source = ArtifactSource(digest=digest, name="rows", format="jsonl", origin="rows")
+    spec = {"dataset": dataset, "source": source.model_dump(mode="json")} | options
     job = JobNew(key=f"rows-{dataset}-{_hash(spec)}", kind="ingest", spec=spec)
     return await submit(request, response, project, job)
 

@@ -6,7 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 
+from millrace_contracts.bodies import Document
 from millrace_core import outbox
 from millrace_core.database import utcnow
 from millrace_core.errors import BadInput, Conflict, Forbidden, NotFound
@@ -17,6 +19,7 @@ from millrace_training.jobs.changes import Changes
 from millrace_training.jobs.states import State
 from millrace_training.launch import launcher, limits
 from millrace_training.process.sight import Sight
+from millrace_training.runtime.assignment import Assignment
 from millrace_training.runtime.folder import JobFolder
 from millrace_training.settings import TrainingSettings
 from millrace_training.tables import Job, Outbox
@@ -102,11 +105,11 @@ class JobController:
         log.info("job started", job=job.id, kind=job.kind, attempt=job.attempts + 1)
         self.changes.tell()
 
-    async def _launched(self, job: Job, spec: dict[str, Any]) -> None:
+    async def _launched(self, job: Job, assignment: Assignment) -> None:
         """Start the attempt; what will be refused again ends the job, anything else is seen at the next look."""
         self.folder(job.id).fresh()
         try:
-            await self.launcher.start(job, spec)
+            await self.launcher.start(job, assignment)
         except REFUSED as error:
             async with self.app.state.readers() as session:
                 started = await queries.get(session, job.project, job.id)
@@ -114,10 +117,10 @@ class JobController:
 
     async def _look(self, job: Job) -> None:
         sight = await self.launcher.look(job)
-        peak = max(job.peak_rss_bytes, sight.rss, sight.peak)
+        peak = max(job.peak_rss_bytes, sight.peak)
         end = ending.of(job, sight, peak, self.settings)
         if end is not None:
-            await self._end(job, end, peak, handed_in=(sight.result or sight.error) is not None)
+            await self._end(job, end, peak, handed_in=sight.outcome.is_handed_in)
         elif job.cancel_at is not None:
             self.folder(job.id).cancel.touch()
         elif not sight.alive:
@@ -128,10 +131,8 @@ class JobController:
     async def _end(self, job: Job, end: ending.Ending, peak: int, handed_in: bool = False) -> None:
         """Stop what is left of the job, then say how it ended: nothing runs for a job that is over."""
         await self.launcher.stop(job, finished=handed_in)
-        values = {"result": end.result, "error": end.error, "peak_rss_bytes": peak, "ended_at": utcnow()}
-        values |= {"waiting": None}
         async with self.app.state.sessions.begin() as session:
-            if await queries.move(session, job, end.state, **values):
+            if await queries.end(session, job, end.state, end.result, end.error, peak):
                 await self._tell_decision(session, job, end)
         await asyncio.to_thread(self.folder(job.id).empty_scratch)
         log.info("job ended", job=job.id, kind=job.kind, state=end.state, peak_mb=peak >> 20)
@@ -152,17 +153,13 @@ class JobController:
         self.changes.tell()
 
     async def _note(self, job: Job, sight: Sight, peak: int) -> None:
-        news: dict[str, Any] = {}
-        if sight.progress != job.progress:
-            news["progress"] = sight.progress
-        if sight.waiting != job.waiting:
-            news["waiting"] = sight.waiting
-        if peak > 1.02 * job.peak_rss_bytes:
-            news["peak_rss_bytes"] = peak
-        if news:
-            async with self.app.state.sessions.begin() as session:
-                await queries.note(session, job, **news)
-            self.changes.tell()
+        progress, waiting = _json(sight.outcome.progress), _json(sight.waiting)
+        shown = peak if peak > 1.02 * job.peak_rss_bytes else job.peak_rss_bytes
+        if (progress, waiting, shown) == (job.progress, job.waiting, job.peak_rss_bytes):
+            return
+        async with self.app.state.sessions.begin() as session:
+            await queries.note(session, job, progress=progress, waiting=waiting, peak_rss_bytes=shown)
+        self.changes.tell()
 
     async def release(self, _: FastAPI) -> None:
         """At an orderly end of the service: the next one takes up the jobs that had to stop."""
@@ -181,3 +178,8 @@ class JobController:
             old = await queries.ended_before(session, before)
         for id in old:
             await asyncio.to_thread(self.folder(id).remove)
+
+
+def _json(value: BaseModel | None) -> Document | None:
+    """As a column keeps it."""
+    return None if value is None else value.model_dump(mode="json")

@@ -1,14 +1,16 @@
 """Whether and how a running job ends, from what can be seen of it; and the decision that an ending is."""
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
 from millrace.decisions import Decision, decision
+from millrace_contracts.bodies import Document
+from millrace_contracts.jobs import Problem
+from millrace_contracts.rows import IngestResult, IngestSpec
 from millrace_core.database import utcnow
 from millrace_training.jobs.states import State
 from millrace_training.launch import limits
 from millrace_training.process.sight import Sight
+from millrace_training.runtime.errors import JobError
 from millrace_training.settings import TrainingSettings
 from millrace_training.tables import Job
 
@@ -18,8 +20,8 @@ class Ending:
     """A terminal state with its result or its error."""
 
     state: State
-    result: dict[str, Any] | None = None
-    error: dict[str, Any] | None = None
+    result: Document | None = None
+    error: Problem | None = None
 
 
 def of(job: Job, sight: Sight, peak: int, settings: TrainingSettings) -> Ending | None:
@@ -27,10 +29,10 @@ def of(job: Job, sight: Sight, peak: int, settings: TrainingSettings) -> Ending 
 
     A result counts even if it came together with a limit or a wish to cancel: the work is done.
     """
-    if sight.result is not None:
-        return Ending(State.SUCCEEDED, result=sight.result)
-    if sight.error is not None:
-        return Ending(State.FAILED, error=sight.error)
+    if sight.outcome.result is not None:
+        return Ending(State.SUCCEEDED, result=sight.outcome.result)
+    if sight.outcome.error is not None:
+        return Ending(State.FAILED, error=sight.outcome.error)
     if job.cancel_at is not None:
         late = (utcnow() - job.cancel_at).total_seconds() > settings.cancel_seconds
         return Ending(State.CANCELLED) if late or not sight.alive else None
@@ -74,8 +76,8 @@ def _over_limit(job: Job, sight: Sight, peak: int, settings: TrainingSettings) -
 
 
 def _given_up(job: Job, sight: Sight) -> Ending:
-    if sight.setback is not None:
-        return Ending(State.FAILED, error=sight.setback)
+    if sight.outcome.setback is not None:
+        return Ending(State.FAILED, error=sight.outcome.setback)
     return _failed(
         "The job's process died",
         f"It disappeared without a result {job.attempts} times.",
@@ -83,30 +85,28 @@ def _given_up(job: Job, sight: Sight) -> Ending:
     )
 
 
-def _failed(title: str, detail: str, mend: str, **extra: Any) -> Ending:
-    problem = {"type": "about:blank", "title": title, "status": 422, "detail": f"{detail} {mend}"}
-    return Ending(State.FAILED, error=problem | extra)
+def _failed(title: str, detail: str, mend: str, **extra: int) -> Ending:
+    return Ending(State.FAILED, error=JobError(title, detail, mend, **extra).problem())
 
 
 def decided(job: Job, end: Ending) -> Decision | None:
     """Accepting or refusing a loop's data is a decision; it leaves with the ending of the ingest job."""
-    result = end.result
-    if job.kind != "ingest" or job.loop is None or result is None or result["unchanged"]:
+    if job.kind != "ingest" or job.loop is None or end.result is None:
         return None
-    accepted, dataset = result["accepted"], job.spec["dataset"]
-    version = result["dataset_version"]
-    subject = f"{dataset}/{version}" if accepted else f"{dataset} quarantine {result['quarantine']}"
-    moment = result.get("last_event")
+    result, spec = IngestResult.model_validate(end.result), IngestSpec.model_validate(job.spec)
+    if result.unchanged:
+        return None
+    version = f"{spec.dataset}/{result.dataset_version}"
     return decision(
         project=job.project,
         loop=job.loop,
         run=job.loop_run,
-        kind="data.accepted" if accepted else "data.refused",
-        subject=subject,
-        outcome="accepted" if accepted else "refused",
-        event_time=None if moment is None else datetime.fromisoformat(moment),
+        kind="data.accepted" if result.accepted else "data.refused",
+        subject=version if result.accepted else f"{spec.dataset} quarantine {result.quarantine}",
+        outcome="accepted" if result.accepted else "refused",
+        event_time=result.last_event,
         author="training",
-        reason=result["reason"],
-        evidence={"rows": result["rows"], "new_rows": result["new_rows"], "failed": result["failed"]},
+        reason=result.reason,
+        evidence=result.model_dump(mode="json", include={"rows", "new_rows", "failed"}),
         measured={"job": job.id},
     )

@@ -8,10 +8,11 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from millrace_contracts.bodies import Document
+from millrace_contracts.jobs import JobNew, Problem
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, NotFound
 from millrace_core.pages import decode
-from millrace_training.jobs.schemas import JobNew
 from millrace_training.jobs.states import ALLOWED, State
 from millrace_training.jobs.turns import Start
 from millrace_training.tables import Job
@@ -44,7 +45,7 @@ async def submit(session: AsyncSession, project: str, new: JobNew) -> tuple[Job,
     return known, False
 
 
-def _asked(new: JobNew) -> dict[str, Any]:
+def _asked(new: JobNew) -> Document:
     """What makes two jobs the same; without a placement as it was before there were any."""
     asked = new.model_dump(mode="json", include=set(ASKED))
     del asked["limits"]["placement"]
@@ -114,6 +115,15 @@ async def move(session: AsyncSession, job: Job, new: State, **values: Any) -> bo
     same = (Job.id == job.id, Job.state == job.state, Job.attempts == job.attempts)
     done = await session.execute(update(Job).where(*same).values(state=new, **values))
     return bool(done.rowcount)  # type: ignore[attr-defined]
+
+
+async def end(
+    session: AsyncSession, job: Job, state: State, result: Document | None, error: Problem | None, peak: int
+) -> bool:
+    """The job is over, unless it was moved since *job* was read (False)."""
+    shown = None if error is None else error.model_dump(mode="json")
+    more = {"peak_rss_bytes": peak, "ended_at": utcnow(), "waiting": None}
+    return await move(session, job, state, result=result, error=shown, **more)
 
 
 async def note(session: AsyncSession, job: Job, **values: Any) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 from sse_starlette import EventSourceResponse
 
+from millrace_contracts.jobs import JobNew, JobRead, TrialRead
 from millrace_core.auth import permit
 from millrace_core.database import Session, utcnow
 from millrace_core.errors import BadInput, FieldError
@@ -14,7 +15,7 @@ from millrace_core.names import Name, Project
 from millrace_core.pages import Cursor, Limit, Page, decode, paginate
 from millrace_training.jobs import queries, specs, watching
 from millrace_training.jobs.controller import JobController
-from millrace_training.jobs.schemas import JobId, JobNew, JobRead, TrialRead
+from millrace_training.jobs.schemas import JobId
 from millrace_training.jobs.states import TERMINAL, State
 from millrace_training.jobs.submitting import submit
 from millrace_training.runtime import trials

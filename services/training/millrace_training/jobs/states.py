@@ -1,15 +1,6 @@
-"""The states of a job and the moves between them."""
+"""The moves between the states of a job."""
 
-from enum import StrEnum
-
-
-class State(StrEnum):
-    QUEUED = "queued"
-    RUNNING = "running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-
+from millrace_contracts.jobs import JobState as State
 
 ALLOWED: dict[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.RUNNING, State.CANCELLED}),
@@ -20,3 +11,5 @@ ALLOWED: dict[State, frozenset[State]] = {
 }
 """From a state to those that may follow; a running job goes back to queued when its process is lost."""
 TERMINAL = frozenset(state for state, following in ALLOWED.items() if not following)
+
+__all__ = ["ALLOWED", "TERMINAL", "State"]

@@ -2,9 +2,9 @@
 
 from fastapi import Request, Response
 
+from millrace_contracts.jobs import JobNew
 from millrace_core.errors import BadInput, FieldError
 from millrace_training.jobs import queries
-from millrace_training.jobs.schemas import JobNew
 from millrace_training.tables import Job
 
 

@@ -2,13 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import Any
 
 import orjson
 
+from millrace_contracts.jobs import JobRead
 from millrace_training.jobs import queries
 from millrace_training.jobs.controller import JobController
-from millrace_training.jobs.schemas import JobRead
 from millrace_training.jobs.states import TERMINAL
 from millrace_training.runtime import events
 
@@ -20,15 +19,16 @@ async def stream(
     project: str,
     id: str,
     position: int,
-) -> AsyncIterator[dict[str, Any]]:
+) -> AsyncIterator[dict[str, str]]:
     """Events behind the byte *position*; the last is `end`, with the job."""
     path = jobs.folder(id).events
     while True:
         async with jobs.app.state.readers() as session:
             job = await queries.get(session, project, id)
         found = await asyncio.to_thread(events.read, path, position)
-        for position, event, data in found:
-            yield {"id": str(position), "event": event, "data": orjson.dumps(data).decode()}
+        for item in found:
+            position = item.id
+            yield {"id": str(position), "event": item.event, "data": orjson.dumps(item.data).decode()}
         if not found and job.state in TERMINAL:
             yield {"id": str(position), "event": "end", "data": JobRead.model_validate(job).model_dump_json()}
             return

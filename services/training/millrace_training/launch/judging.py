@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from millrace_contracts.jobs import Problem
+from millrace_core.pods import Part
 from millrace_core.waiting import (
     NO_CONTAINER,
     NO_IMAGE,
@@ -19,8 +20,6 @@ from millrace_core.waiting import (
 )
 from millrace_training.runtime.errors import JobError
 from millrace_training.settings import TrainingSettings
-
-Manifest = dict[str, Any]
 
 OVER = ("Complete", "Failed", "FailureTarget", "SuccessCriteriaMet")
 """Conditions of a batch Job after which none of its pods does anything more."""
@@ -38,8 +37,8 @@ class Verdict:
     alive: bool
     began: datetime | None = None
     waiting: Waiting | None = None
-    refusal: dict[str, Any] | None = None
-    setback: dict[str, Any] | None = None
+    refusal: Problem | None = None
+    setback: Problem | None = None
     excused: bool = False
 
 
@@ -47,8 +46,8 @@ class Verdict:
 class Scene:
     """All that is known of one attempt. *warning*: what the last warning event says about what does not start."""
 
-    work: Manifest
-    pods: list[Manifest]
+    work: Part
+    pods: list[Part]
     memory_mb: int
     waited: float
     warning: Waiting | None = None
@@ -114,8 +113,8 @@ def _over(scene: Scene) -> Verdict:
     return Verdict(alive=False, setback=_setback("The job's pod failed", last) if last else None)
 
 
-def _setback(title: str, detail: str) -> dict[str, Any]:
-    return JobError(title, detail).problem() | {"status": 503}
+def _setback(title: str, detail: str) -> Problem:
+    return JobError(title, detail).problem(status=503)
 
 
 def _waiting(scene: Scene, settings: TrainingSettings) -> Verdict:
@@ -130,7 +129,7 @@ def _waiting(scene: Scene, settings: TrainingSettings) -> Verdict:
     return Verdict(alive=True, waiting=reason)
 
 
-def _first(of: Callable[[Manifest], Waiting | None], scene: Scene) -> Waiting | None:
+def _first(of: Callable[[Part], Waiting | None], scene: Scene) -> Waiting | None:
     return next(filter(None, map(of, scene.pods)), None)
 
 
@@ -162,7 +161,7 @@ def _explained(found: Waiting | None, scene: Scene) -> tuple[str, str]:
     return "The job's pod did not start", "Look at the events of the jobs' namespace."
 
 
-def is_over(work: Manifest) -> bool:
+def is_over(work: Part) -> bool:
     """Whether nothing of the attempt will run any more."""
     status = work.get("status", {})
     if work["kind"] == "RayJob":
@@ -170,14 +169,14 @@ def is_over(work: Manifest) -> bool:
     return any(item["type"] in OVER and item["status"] == "True" for item in status.get("conditions", []))
 
 
-def _failure(work: Manifest) -> tuple[str, str]:
+def _failure(work: Part) -> tuple[str, str]:
     for item in work.get("status", {}).get("conditions", []):
         if item["type"] in ("Failed", "FailureTarget") and item["status"] == "True":
             return item.get("reason", ""), item.get("message", "")
     return "", ""
 
 
-def _ray_failure(work: Manifest) -> tuple[str, str]:
+def _ray_failure(work: Part) -> tuple[str, str]:
     status = work.get("status", {})
     if status.get("jobDeploymentStatus") != "Failed":
         return "", ""
@@ -189,13 +188,13 @@ def _main_runs(scene: Scene) -> bool:
     return scene.work["kind"] != "RayJob" or bool(scene.work.get("status", {}).get("jobStatus"))
 
 
-def _terminated(pod: Manifest) -> list[Manifest]:
+def _terminated(pod: Part) -> list[Part]:
     """How containers of the pod ended, with a reason each."""
     states = [item.get(name, {}) for item in containers(pod) for name in ("state", "lastState")]
     return [{"reason": ""} | state["terminated"] for state in states if "terminated" in state]
 
 
-def _driven_out(pod: Manifest) -> bool:
+def _driven_out(pod: Part) -> bool:
     status = pod.get("status", {})
     marked = any(
         item["type"] == "DisruptionTarget" and item["status"] == "True"
@@ -204,7 +203,7 @@ def _driven_out(pod: Manifest) -> bool:
     return marked or status.get("reason") in DRIVEN_OUT
 
 
-def _began(pod: Manifest) -> datetime | None:
+def _began(pod: Part) -> datetime | None:
     """When the pod's own container began to run."""
     for item in pod.get("status", {}).get("containerStatuses", []):
         state = item.get("state", {})
@@ -214,7 +213,7 @@ def _began(pod: Manifest) -> datetime | None:
     return None
 
 
-def _last_words(pod: Manifest) -> str:
+def _last_words(pod: Part) -> str:
     """The last line that the failed container wrote, and how it ended."""
     for item in _terminated(pod):
         if item.get("exitCode"):
@@ -223,5 +222,5 @@ def _last_words(pod: Manifest) -> str:
     return ""
 
 
-def _image(pod: Manifest) -> str:
+def _image(pod: Part) -> str:
     return str(pod.get("spec", {}).get("containers", [{}])[0].get("image", "the image"))

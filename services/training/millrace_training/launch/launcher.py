@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
 from millrace_training.process.sight import Sight
+from millrace_training.runtime.assignment import Assignment
 from millrace_training.runtime.folder import JobFolder
 from millrace_training.settings import TrainingSettings
 from millrace_training.tables import Job
@@ -16,8 +17,8 @@ class Launcher(Protocol):
     async def survey(self) -> bool:
         """Take the look at everything that `look` will answer from; whether jobs can be started now."""
 
-    async def start(self, job: Job, spec: dict[str, Any]) -> None:
-        """Start the attempt that *spec* names; starting it twice is starting it once. Raises: MillraceError."""
+    async def start(self, job: Job, assignment: Assignment) -> None:
+        """Start the attempt that *assignment* names; starting it twice is starting it once. Raises: MillraceError."""
 
     async def look(self, job: Job) -> Sight:
         """What can be seen of the job's current attempt."""

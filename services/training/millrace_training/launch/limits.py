@@ -1,8 +1,7 @@
 """How much of the machine a job gets. Pure."""
 
-from typing import Any
-
 from millrace_training.kinds import KINDS
+from millrace_training.runtime.assignment import Assignment, JobIdentity
 from millrace_training.settings import TrainingSettings
 from millrace_training.tables import Job
 
@@ -17,22 +16,15 @@ def wall_seconds(job: Job, settings: TrainingSettings) -> float:
     return float(job.limits.get("wall_seconds") or settings.job_wall_seconds)
 
 
-def granted(job: Job, settings: TrainingSettings, attempt: int) -> dict[str, Any]:
+def granted(job: Job, settings: TrainingSettings, attempt: int) -> Assignment:
     """What the job's process is told: the work, who asks, and its share of the machine."""
     kind = KINDS[job.kind]
-    return {
-        "run": kind.run,
-        "spec": job.spec,
-        "project": job.project,
-        "threads": settings.job_threads if kind.heavy else 1,
-        "memory_bytes": memory_bytes(job, settings),
-        "wall_seconds": wall_seconds(job, settings),
-        "job": {
-            "id": job.id,
-            "key": job.key,
-            "kind": job.kind,
-            "loop": job.loop,
-            "loop_run": job.loop_run,
-            "attempt": attempt,
-        },
-    }
+    return Assignment(
+        run=kind.function,
+        spec=job.spec,
+        project=job.project,
+        threads=settings.job_threads if kind.heavy else 1,
+        memory_bytes=memory_bytes(job, settings),
+        wall_seconds=wall_seconds(job, settings),
+        job=JobIdentity(job.id, job.key, job.kind, job.loop, job.loop_run, attempt),
+    )

@@ -1,11 +1,12 @@
 """What a job asks of a cluster: a batch Job, or a RayJob. Pure functions of the job and the settings."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from millrace.placement import Placement
 from millrace_core import pods
+from millrace_core.pods import Part
 from millrace_training.kinds import KINDS
+from millrace_training.runtime.assignment import Assignment
 from millrace_training.settings import TrainingSettings
 from millrace_training.tables import Job
 
@@ -34,12 +35,12 @@ class Order:
     """One attempt of one job, with all that its manifest is made of."""
 
     job: Job
-    spec: dict[str, Any]
+    assignment: Assignment
     settings: TrainingSettings
 
     @property
     def attempt(self) -> int:
-        return int(self.spec["job"]["attempt"])
+        return self.assignment.job.attempt
 
     @property
     def name(self) -> str:
@@ -56,7 +57,7 @@ class Order:
 
     @property
     def memory_mb(self) -> int:
-        return int(self.spec["memory_bytes"]) >> 20
+        return self.assignment.memory_bytes >> 20
 
     @property
     def cpu(self) -> str:
@@ -65,7 +66,7 @@ class Order:
 
     @property
     def wall(self) -> int:
-        return int(self.spec["wall_seconds"]) + WALL_SLACK
+        return int(self.assignment.wall_seconds) + WALL_SLACK
 
 
 def name(kind: str, id: str, attempt: int) -> str:
@@ -103,7 +104,7 @@ def _common(settings: TrainingSettings) -> dict[str, str]:
     return pods.labels(settings, "job", MANAGER)
 
 
-def plain_job(order: Order) -> dict[str, Any]:
+def plain_job(order: Order) -> Part:
     """A batch/v1 Job of one pod; whether there is another attempt is our decision, not its backoff's."""
     settings = order.settings
     asked = _resources(order, order.cpu, AGENT_MB, order.gpus)
@@ -123,7 +124,7 @@ def plain_job(order: Order) -> dict[str, Any]:
     }
 
 
-def ray_job(order: Order) -> dict[str, Any]:
+def ray_job(order: Order) -> Part:
     """A RayJob: the agent runs on the head, trials on the workers (on the head if there are none).
 
     A head that only leads asks for little CPU, so that a cluster fits where a plain job does.
@@ -133,7 +134,7 @@ def ray_job(order: Order) -> dict[str, Any]:
     head = _ray_pod(
         order, "ray-head", order.cpu if not workers else settings.light_cpu, 0 if workers else order.gpus
     )
-    threads = str(order.spec["threads"])
+    threads = str(order.assignment.threads)
     group = {
         "groupName": "workers",
         "replicas": workers,
@@ -168,7 +169,7 @@ def ray_job(order: Order) -> dict[str, Any]:
     }
 
 
-def _metadata(order: Order) -> dict[str, Any]:
+def _metadata(order: Order) -> Part:
     queue = order.placement.queue or order.settings.job_queue
     queued = {QUEUE_LABEL: queue} if queue else {}
     return {"name": order.name, "namespace": order.settings.workloads, "labels": labels(order) | queued}
@@ -178,7 +179,7 @@ def _agent(order: Order) -> list[str]:
     return ["python", "-m", "millrace_training.pod.agent", order.job.id, str(order.attempt)]
 
 
-def _ray_pod(order: Order, container: str, cpu: str, gpus: int) -> dict[str, Any]:
+def _ray_pod(order: Order, container: str, cpu: str, gpus: int) -> Part:
     made = _container(order, container, _resources(order, cpu, AGENT_MB + RAY_MB, gpus))
     made["env"] += [{"name": name, "value": "1"} for name in ONE_THREAD]
     made["env"] += [{"name": "RAY_USAGE_STATS_ENABLED", "value": "0"}]
@@ -189,7 +190,7 @@ def _ray_pod(order: Order, container: str, cpu: str, gpus: int) -> dict[str, Any
     return {"metadata": {"labels": labels(order)}, "spec": pod}
 
 
-def _ray_worker(order: Order) -> dict[str, Any]:
+def _ray_worker(order: Order) -> Part:
     """A worker may be on a node that is taken away; Ray tries its trials again elsewhere."""
     settings = order.settings
     template = _ray_pod(order, "ray-worker", order.cpu, order.gpus)
@@ -199,7 +200,7 @@ def _ray_worker(order: Order) -> dict[str, Any]:
     return template
 
 
-def _pod(order: Order, containers: list[dict[str, Any]]) -> dict[str, Any]:
+def _pod(order: Order, containers: list[Part]) -> Part:
     settings, placement = order.settings, order.placement
     asked = [item.model_dump(by_alias=True, exclude_none=True) for item in placement.tolerations]
     where = pods.Where(
@@ -214,9 +215,7 @@ def _pod(order: Order, containers: list[dict[str, Any]]) -> dict[str, Any]:
     return pods.hardened(settings.job_service_account, containers, volumes, GRACE_SECONDS, where)
 
 
-def _tolerations(
-    settings: TrainingSettings, asked: list[dict[str, Any]], containers: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
+def _tolerations(settings: TrainingSettings, asked: list[Part], containers: list[Part]) -> list[Part]:
     """What is asked for; a pod with GPUs, and no other by itself, may be on the nodes that are kept for such."""
     made = [*settings.tolerations, *asked]
     key = "nvidia.com/gpu" if settings.gpu_resource.startswith("nvidia.com/") else settings.gpu_resource
@@ -226,7 +225,7 @@ def _tolerations(
     return made
 
 
-def _container(order: Order, name: str, resources: dict[str, Any]) -> dict[str, Any]:
+def _container(order: Order, name: str, resources: Part) -> Part:
     """The job's container, without a command: KubeRay writes that of its own."""
     mounts = [pods.mount("job", VOLUME), pods.mount("tmp", pods.SCRATCH), pods.token_mount()]
     return pods.container(name, order.settings.job_image, _environment(order), resources, mounts)
@@ -241,11 +240,11 @@ def _environment(order: Order) -> dict[str, str]:
     }
 
 
-def _resources(order: Order, cpu: str, beside_mb: int, gpus: int) -> dict[str, Any]:
+def _resources(order: Order, cpu: str, beside_mb: int, gpus: int) -> Part:
     """Memory is asked for in full: a job that was admitted is not driven out by its own growth."""
     memory = {"memory": f"{order.memory_mb + beside_mb}Mi"}
     extended = {order.settings.gpu_resource: str(gpus)} if gpus else {}
     return {
         "requests": {"cpu": cpu} | memory | extended,
-        "limits": {"cpu": str(order.spec["threads"])} | memory | extended,
+        "limits": {"cpu": str(order.assignment.threads)} | memory | extended,
     }

@@ -7,17 +7,22 @@ speaks through its workspace, so results do not wait for the cluster, nor for it
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from millrace_contracts.jobs import JobProgress
+from millrace_contracts.waiting import Waiting as WaitingRead
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, Unavailable
 from millrace_core.log import log
 from millrace_core.owners import owned
+from millrace_core.pods import Part
 from millrace_core.waiting import Waiting, newest
 from millrace_training.launch import limits, manifests
 from millrace_training.launch.judging import Scene, Verdict, is_over, judge, needs_events
-from millrace_training.process.sight import Sight, told
+from millrace_training.process.sight import Sight, outcome
+from millrace_training.runtime.assignment import Assignment, Usage
 from millrace_training.runtime.folder import JobFolder
 from millrace_training.settings import TrainingSettings
 from millrace_training.tables import Job
@@ -31,7 +36,7 @@ EVENTS_AFTER_SECONDS = 5.0
 """A pod that does not run after this long is asked, through its events, for the reason."""
 ORPHAN_SECONDS = 60.0
 """What an object has to end by itself once its job is over."""
-Found = dict[tuple[str, int], dict[str, Any]]
+Found = dict[tuple[str, int], Part]
 
 
 class PodLauncher:
@@ -43,7 +48,7 @@ class PodLauncher:
         self.cluster, self._folder, self.settings = cluster, folder, settings
         self.namespace = settings.workloads
         self._work: Found = {}
-        self._pods: list[dict[str, Any]] = []
+        self._pods: list[Part] = []
         self._seen_at = float("-inf")
         self._seen_time = utcnow()
         self._clear = False
@@ -67,7 +72,7 @@ class PodLauncher:
         self._seen_at, self._seen_time, self._clear = time.monotonic(), moment, True
         return True
 
-    async def _listed(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    async def _listed(self) -> tuple[list[Part], list[Part]]:
         labels = manifests.selector(self.settings)
         kinds = [BATCH, RAY] if await self._has_ray() else [BATCH]
         asked = [self.cluster.list(kind, self.namespace, labels, api_version=api) for kind, api in kinds]
@@ -80,8 +85,8 @@ class PodLauncher:
     async def _has_ray(self) -> bool:
         return self.settings.ray == "auto" and await self.cluster.serves(RAY[1], RAY[0])
 
-    async def start(self, job: Job, spec: dict[str, Any]) -> None:
-        order = manifests.Order(job, spec, self.settings)
+    async def start(self, job: Job, assignment: Assignment) -> None:
+        order = manifests.Order(job, assignment, self.settings)
         wants_ray = job.spec.get("executor") == "ray" and await self._has_ray()
         manifest = manifests.ray_job(order) if wants_ray else manifests.plain_job(order)
         manifest = await owned(self.cluster, manifest, self.settings.job_service_account, self.namespace)
@@ -94,23 +99,24 @@ class PodLauncher:
 
     async def look(self, job: Job) -> Sight:
         folder = self._folder(job.id)
-        said = await asyncio.to_thread(told, folder)
+        said = await asyncio.to_thread(outcome, folder)
         verdict = await self._verdict(job)
-        usage = await asyncio.to_thread(folder.read, "usage") or {}
+        usage = await asyncio.to_thread(folder.read, "usage", Usage)
         if verdict.alive and verdict.began and self._is_silent(job, verdict.began):
             verdict = Verdict(alive=False, excused=True)
         waits = verdict.alive and verdict.began is None
-        if waits and said["progress"] is None:
-            said["progress"] = _pending(str(verdict.waiting or "waits for its pod to start"))
+        said = replace(said, setback=said.setback or verdict.setback)
+        if waits and said.progress is None:
+            said = replace(said, progress=_pending(str(verdict.waiting or "waits for its pod to start")))
         return Sight(
-            **said | {"setback": said["setback"] or verdict.setback},
+            said,
             alive=verdict.alive,
-            rss=int(usage.get("rss", 0)) if verdict.alive else 0,
+            rss=usage.rss if usage and verdict.alive else 0,
             refusal=verdict.refusal,
             excused=verdict.excused,
             began=verdict.began,
             waits=waits,
-            waiting=verdict.waiting.json() if waits and verdict.waiting else None,
+            waiting=WaitingRead.model_validate(verdict.waiting) if waits and verdict.waiting else None,
         )
 
     async def _verdict(self, job: Job) -> Verdict:
@@ -129,7 +135,7 @@ class PodLauncher:
             scene = Scene(work, pods, memory, waited, await self._warning(work, pods))
         return judge(scene, self.settings)
 
-    async def _warning(self, work: dict[str, Any], pods: list[dict[str, Any]]) -> Waiting | None:
+    async def _warning(self, work: Part, pods: list[Part]) -> Waiting | None:
         """The newest warning about the pods, or about what should have made them; asked once a survey."""
         own = work["metadata"]["name"]
         if own not in self._warnings:
@@ -137,7 +143,7 @@ class PodLauncher:
             self._warnings[own] = newest([event for name in names for event in await self._events(name)])
         return self._warnings[own]
 
-    async def _events(self, name: str) -> list[dict[str, Any]]:
+    async def _events(self, name: str) -> list[Part]:
         fields = f"involvedObject.name={name},type=Warning"
         return await self.cluster.list("Event", self.namespace, fields=fields)
 
@@ -157,7 +163,7 @@ class PodLauncher:
         if work is not None and not finished and not is_over(work):
             await self._delete(work)
 
-    async def _delete(self, work: dict[str, Any]) -> None:
+    async def _delete(self, work: Part) -> None:
         meta = work["metadata"]
         kind, api = (work["kind"], work["apiVersion"])
         await self.cluster.delete(kind, meta["name"], self.namespace, api_version=api, foreground=True)
@@ -181,13 +187,13 @@ class PodLauncher:
                 await self._delete(work)
 
 
-def attempt_of(item: dict[str, Any]) -> tuple[str, int]:
+def attempt_of(item: Part) -> tuple[str, int]:
     """Which attempt of which job an object of the cluster belongs to."""
     labels = item["metadata"].get("labels") or {}
     return labels.get("millrace.dev/job", ""), int(labels.get("millrace.dev/attempt") or 0)
 
 
-def _makers(work: dict[str, Any], pods: list[dict[str, Any]]) -> list[str]:
+def _makers(work: Part, pods: list[Part]) -> list[str]:
     """Who may have failed to make a pod; a Job whose pod is there had its trouble before."""
     if work["kind"] == BATCH[0]:
         return [] if pods else [work["metadata"]["name"]]
@@ -195,9 +201,9 @@ def _makers(work: dict[str, Any], pods: list[dict[str, Any]]) -> list[str]:
     return [work["metadata"]["name"], *([cluster] if cluster else [])]
 
 
-def _going(work: dict[str, Any]) -> bool:
+def _going(work: Part) -> bool:
     return bool(work["metadata"].get("deletionTimestamp"))
 
 
-def _pending(reason: str) -> dict[str, Any]:
-    return {"step": "pending", "done": None, "total": None, "message": reason, "numbers": {}}
+def _pending(reason: str) -> JobProgress:
+    return JobProgress(step="pending", done=None, total=None, message=reason, numbers={})

@@ -4,10 +4,10 @@ import asyncio
 import os
 import subprocess
 from collections.abc import Callable
-from typing import Any
 
 from millrace_training.process import control
 from millrace_training.process.sight import Sight
+from millrace_training.runtime.assignment import Assignment
 from millrace_training.runtime.folder import JobFolder
 from millrace_training.settings import TrainingSettings
 from millrace_training.tables import Job
@@ -27,9 +27,11 @@ class ProcessLauncher:
         """Every job is looked at by itself."""
         return True
 
-    async def start(self, job: Job, spec: dict[str, Any]) -> None:
+    async def start(self, job: Job, assignment: Assignment) -> None:
         environment = self._settings.addresses | {"MILLRACE_TOKEN": self._settings.token.get_secret_value()}
-        child = control.start(self._folder(job.id), spec, environment)  # not in a thread: never half done
+        child = control.start(
+            self._folder(job.id), assignment, environment
+        )  # not in a thread: never half done
         self._children[job.id] = child
         self._watch(job.id, child.pid)
 

@@ -11,13 +11,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from types import FrameType
 
 from millrace_training.pod import remote
 from millrace_training.pod.cgroup import was_out_of_memory
 from millrace_training.pod.mirror import Mirror
 from millrace_training.pod.remote import Refused, Remote, Superseded, Unheard, patiently
 from millrace_training.process import control
+from millrace_training.runtime.assignment import Assignment, Usage
 from millrace_training.runtime.errors import JobError
 from millrace_training.runtime.folder import JobFolder
 
@@ -42,17 +43,17 @@ class Agent:
     def run(self) -> int:
         """Run the attempt; returns the exit status. Raises: Superseded; Unheard if nobody answers at all."""
         signal.signal(signal.SIGTERM, self._stop)
-        spec = patiently(self.mirror.fetch, lambda: min(START_SECONDS, self._patience()))
-        child = control.start(self.folder, spec, {})
+        assignment = patiently(self.mirror.fetch, lambda: min(START_SECONDS, self._patience()))
+        child = control.start(self.folder, assignment, {})
         try:
             while not self._is_over(child):
                 self._beat(child.pid)
         finally:
-            control.stop(spec["job"]["id"])
+            control.stop(assignment.job.id)
             self._show()
-        return self._ended(child, spec)
+        return self._ended(child, assignment)
 
-    def _stop(self, *_: Any) -> None:
+    def _stop(self, signal: int, frame: FrameType | None) -> None:
         self.told_to_stop = True
 
     def _is_over(self, child: "subprocess.Popen[bytes]") -> bool:
@@ -82,12 +83,12 @@ class Agent:
                 self._shown += sys.stdout.buffer.write(file.read())
             sys.stdout.flush()
 
-    def _ended(self, child: "subprocess.Popen[bytes]", spec: dict[str, Any]) -> int:
-        written = self.folder.read("usage") or {}
-        self._peak = max(self._peak, int(written.get("peak_rss_bytes", 0)))
+    def _ended(self, child: "subprocess.Popen[bytes]", assignment: Assignment) -> int:
+        usage = self.folder.read("usage", Usage)
+        self._peak = max(self._peak, usage.peak_rss_bytes if usage else 0)
         code = child.wait()
         if not self._has_outcome() and was_out_of_memory():
-            self.folder.write("error", self._out_of_memory(spec).problem())
+            self.folder.write("error", self._out_of_memory(assignment).problem())
         patiently(self._tell_the_rest, self._patience)
         left = patiently(self.mirror.hand_in, self._patience)
         if left is not None:
@@ -107,10 +108,10 @@ class Agent:
             print(f"agent: {error}", file=sys.stderr, flush=True)
 
     def _has_outcome(self) -> bool:
-        return any(self.folder.read(name) is not None for name in ("result", "error", "setback"))
+        return any(self.folder.document(name) is not None for name in ("result", "error", "setback"))
 
-    def _out_of_memory(self, spec: dict[str, Any]) -> JobError:
-        limit = spec["memory_bytes"] >> 20
+    def _out_of_memory(self, assignment: Assignment) -> JobError:
+        limit = assignment.memory_bytes >> 20
         return JobError(
             "Out of memory",
             f"The job's process was killed for want of memory at {self._peak >> 20} MiB; it may use {limit} MiB.",

@@ -6,12 +6,15 @@ out to have lost bytes that it had (a lost volume), everything is sent anew.
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from millrace_contracts.bodies import Document
+from millrace_contracts.jobs import Problem, TrialRead
 from millrace_training.pod.remote import Refused, Remote
 from millrace_training.runtime import pieces, trials
+from millrace_training.runtime.assignment import Assignment, Usage
 from millrace_training.runtime.folder import JobFolder
 from millrace_training.runtime.trials import TrialStore
+from millrace_training.runtime.workspace import Trials
 
 BLOCK = 4 * 2**20
 TRIALS_AT_ONCE = 200
@@ -46,45 +49,43 @@ class Mirror:
         self._forget()
 
     def _forget(self) -> None:
-        self._documents: dict[str, Any] = {}
+        self._documents: dict[str, Document] = {}
         self._trials: dict[tuple[str, int], bool] = {}
         self._pieces: dict[str, tuple[int, int]] = {}
 
-    def fetch(self) -> dict[str, Any]:
+    def fetch(self) -> Assignment:
         """Fill the folder with what earlier attempts finished; returns the job's specification."""
         found = self.remote.begin()
         self.folder.make()
-        for item in found["pieces"]:
-            path = self.folder.scratch / item["name"]
-            path.write_bytes(self.remote.piece(item["name"]))
+        for item in found.pieces:
+            path = self.folder.scratch / item.name
+            path.write_bytes(self.remote.piece(item.name))
             self._pieces[path.name] = _stamp(path)
         store = TrialStore(self.folder.trials)
         for trial in self.remote.trials():
             keep = (trial.study, trial.number, trial.params, trial.key)
             store.asked(*keep) if trial.values is None else store.save(*keep, trial.values)
             self._trials[trial.study, trial.number] = trial.values is not None
-        sizes = found["sizes"]
         self._streams = {
-            "events": Stream(self.folder.events, sizes["events"], whole_lines=True),
-            "log": Stream(self.folder.log, sizes["log"], whole_lines=False),
+            "events": Stream(self.folder.events, found.sizes["events"], whole_lines=True),
+            "log": Stream(self.folder.log, found.sizes["log"], whole_lines=False),
         }
-        spec: dict[str, Any] = found["spec"]
-        return spec
+        return found.spec
 
     def send(self, rss: int, peak: int) -> bool:
         """Send what is new, and a sign of life; whether the job is asked to stop."""
-        told = self.remote.keep("usage", {"rss": rss, "peak_rss_bytes": peak})
+        told = self.remote.keep("usage", Usage(rss=rss, peak_rss_bytes=peak))
         self._send_trials()
         for name in self._streams:
             self._send_stream(name)
         self._send_document("progress")
         self._send_pieces()
-        return bool(told["cancel"])
+        return told.cancel
 
     def hand_in(self) -> str | None:
         """Send how the attempt ended; what it left: result, error or setback, or None if it left nothing."""
         for name in OUTCOMES:
-            found = self.folder.read(name)
+            found = self.folder.document(name)
             if found is None:
                 continue
             try:
@@ -95,7 +96,7 @@ class Mirror:
         return None
 
     def _send_document(self, name: str) -> None:
-        found = self.folder.read(name)
+        found = self.folder.document(name)
         if found is not None and found != self._documents.get(name):
             self.remote.keep(name, found)
             self._documents[name] = found
@@ -103,10 +104,10 @@ class Mirror:
     def _send_stream(self, name: str) -> None:
         stream = self._streams[name]
         while block := stream.news():
-            size = self.remote.append(name, stream.base + stream.sent, block)["size"]
-            if size < stream.base + stream.sent:
+            size = self.remote.append(name, stream.base + stream.sent, block).size
+            if size is None or size < stream.base + stream.sent:
                 self._forget()
-                stream.base, stream.sent = size, 0
+                stream.base, stream.sent = size or 0, 0
                 continue
             stream.sent += len(block)
 
@@ -118,7 +119,8 @@ class Mirror:
         ]
         for start in range(0, len(news), TRIALS_AT_ONCE):
             some = news[start : start + TRIALS_AT_ONCE]
-            self.remote.keep("trials", {"trials": [vars(item) for item in some]})
+            shown = [TrialRead.model_construct(**vars(item)) for item in some]
+            self.remote.keep("trials", Trials.model_construct(trials=shown))
             self._trials |= {(item.study, item.number): item.values is not None for item in some}
 
     def _send_pieces(self) -> None:
@@ -134,6 +136,6 @@ def _stamp(path: Path) -> tuple[int, int]:
     return stat.st_mtime_ns, stat.st_size
 
 
-def _unkept(name: str, error: Refused) -> dict[str, Any]:
+def _unkept(name: str, error: Refused) -> Problem:
     detail = f"The job's {name} could not be stored: {error}"
-    return {"type": "about:blank", "title": "The job failed", "status": 500, "detail": detail[:2000]}
+    return Problem(title="The job failed", status=500, detail=detail[:2000])

@@ -3,16 +3,20 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TypeVar
 
 import httpx
 import orjson
+from pydantic import BaseModel
 
 from millrace.client import Millrace
 from millrace.client.training import Training
-from millrace.client.transport import ApiError, part
+from millrace.client.transport import Api, ApiError, part
+from millrace_contracts.bodies import Document
 from millrace_training.runtime.trials import Trial
+from millrace_training.runtime.workspace import Told, WorkspaceRead
 
+Answer = TypeVar("Answer")
 PAUSE_SECONDS = 2.0
 PIECE_SECONDS = 300.0
 
@@ -37,10 +41,9 @@ class Remote:
         self._id, self._attempt = id, attempt
         self._path = f"/v1/jobs/{part(id)}/workspace"
 
-    def begin(self) -> dict[str, Any]:
-        """What the attempt begins with: spec, sizes, pieces."""
-        found: dict[str, Any] = self._call(lambda: self._api.get(self._path, **self._once))
-        return found
+    def begin(self) -> WorkspaceRead:
+        """What the attempt begins with."""
+        return WorkspaceRead.model_validate(self._call(lambda: self._api.get(self._path, **self._once)))
 
     def trials(self) -> Iterator[Trial]:
         """The trials that earlier attempts left."""
@@ -53,33 +56,33 @@ class Remote:
         found: bytes = self._call(lambda: self._api.get(f"{self._path}/pieces/{part(name)}", **whole))
         return found
 
-    def keep_piece(self, name: str, content: bytes) -> dict[str, Any]:
+    def keep_piece(self, name: str, content: bytes) -> Told:
         return self._put(f"pieces/{part(name)}", content, timeout=PIECE_SECONDS)
 
-    def append(self, stream: str, offset: int, content: bytes) -> dict[str, Any]:
+    def append(self, stream: str, offset: int, content: bytes) -> Told:
         return self._put(f"streams/{stream}", content, offset=offset)
 
-    def keep(self, name: str, value: dict[str, Any]) -> dict[str, Any]:
+    def keep(self, name: str, value: BaseModel | Document) -> Told:
         """Send a document: usage, progress, result, error, setback, trials."""
-        return self._put(name, orjson.dumps(value))
+        shown = value.model_dump(mode="json", warnings=False) if isinstance(value, BaseModel) else value
+        return self._put(name, orjson.dumps(shown))
 
     @property
-    def _api(self) -> Any:
+    def _api(self) -> Api:
         return self._training.api
 
     @property
-    def _once(self) -> dict[str, Any]:
+    def _once(self) -> dict[str, int]:
         return {"attempt": self._attempt, "retry": False}
 
-    def _put(self, path: str, content: bytes, **more: Any) -> dict[str, Any]:
+    def _put(self, path: str, content: bytes, **more: float) -> Told:
         whole = more | self._once
-        found: dict[str, Any] = self._call(
-            lambda: self._api.put(f"{self._path}/{path}", content=content, **whole)
+        return Told.model_validate(
+            self._call(lambda: self._api.put(f"{self._path}/{path}", content=content, **whole))
         )
-        return found
 
     @staticmethod
-    def _call(call: Callable[[], Any]) -> Any:
+    def _call(call: Callable[[], Answer]) -> Answer:
         try:
             return call()
         except httpx.TransportError as error:
@@ -92,7 +95,7 @@ class Remote:
             raise Unheard(str(error)) from error
 
 
-def patiently(call: Callable[[], Any], seconds: Callable[[], float]) -> Any:
+def patiently(call: Callable[[], Answer], seconds: Callable[[], float]) -> Answer:
     """The answer of *call*, tried again for *seconds*, which may change meanwhile. Raises: the last Unheard."""
     began = time.monotonic()
     while True:

@@ -5,17 +5,21 @@ setback.json (worth another attempt), and imports nothing heavy before the job's
 """
 
 import fcntl
-import importlib
 import os
 import resource
 import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from millrace_training.runtime.assignment import Assignment
+    from millrace_training.runtime.context import Context
+    from millrace_training.runtime.folder import JobFolder
 
 LOCK_SECONDS = 10.0
 ALARM_SECONDS = 30
@@ -26,6 +30,7 @@ HELD, SETBACK, FAILED = 75, 76, 1
 
 def main(path: str) -> int:
     """Run the job in the folder *path*; returns the exit status."""
+    from millrace_training.runtime.assignment import Assignment, Beginning
     from millrace_training.runtime.folder import JobFolder
     from millrace_training.runtime.lean import without_pandas
 
@@ -33,19 +38,19 @@ def main(path: str) -> int:
     folder = JobFolder(Path(path))
     if not _hold(folder.lock):
         return HELD
-    spec = folder.read("spec")
-    if spec is None or any(folder.read(name) for name in ("result", "error")):
+    assignment = folder.read("assignment", Assignment)
+    if assignment is None or any(folder.document(name) for name in ("result", "error")):
         return 0
-    folder.write("process", {"pid": os.getpid(), "attempt": spec["job"]["attempt"]})
+    folder.write("process", Beginning(pid=os.getpid(), attempt=assignment.job.attempt))
     os.nice(NICE)
-    _warm_up(spec)
-    signal.alarm(int(spec["wall_seconds"]) + ALARM_SECONDS)
-    return _run(folder, spec)
+    _warm_up(assignment)
+    signal.alarm(int(assignment.wall_seconds) + ALARM_SECONDS)
+    return _run(folder, assignment)
 
 
-def _warm_up(spec: dict[str, Any]) -> None:
+def _warm_up(assignment: "Assignment") -> None:
     """Let the pool's libraries load while this process loads its own."""
-    if spec["job"]["kind"] == "train" and spec["spec"].get("executor", "pool") == "pool":
+    if assignment.job.kind == "train" and assignment.spec.get("executor", "pool") == "pool":
         from millrace_training.runtime.executors.pool import warm_up
 
         warm_up()
@@ -65,17 +70,17 @@ def _hold(lock: Path) -> bool:
     return False
 
 
-def _run(folder: Any, spec: dict[str, Any]) -> int:
+def _run(folder: "JobFolder", assignment: "Assignment") -> int:
+    from millrace_training.runtime.assignment import Usage
     from millrace_training.runtime.errors import Cancelled, JobError, TaskFailed
 
-    context = _context(folder, spec)
+    context = _context(folder, assignment)
     try:
         try:
-            module, _, name = spec["run"].partition(":")
-            result = getattr(importlib.import_module(module), name)(spec["spec"], context)
+            result = _result(assignment, context)
         finally:
             context.close()
-            folder.write("usage", {"peak_rss_bytes": _peak()}, lasting=False)
+            folder.write("usage", Usage(peak_rss_bytes=_peak()), lasting=False)
         folder.write("result", result)
     except Cancelled:
         return 0
@@ -91,19 +96,27 @@ def _run(folder: Any, spec: dict[str, Any]) -> int:
     return 0
 
 
-def _unexpected(folder: Any, error: Exception) -> int:
+def _result(assignment: "Assignment", context: "Context") -> "BaseModel":
+    from millrace_training.kinds import Kind
+    from millrace_training.runtime.executors.tasks import resolve
+
+    kind = Kind(resolve(assignment.run))  # type: ignore[arg-type]  # found by its name
+    return kind.run(kind.spec.model_validate(assignment.spec), context)
+
+
+def _unexpected(folder: "JobFolder", error: Exception) -> int:
     """A service that does not answer is worth another attempt; a bug or a refusal is not."""
     import httpx
 
     from millrace.client.transport import ApiError
+    from millrace_contracts.jobs import Problem
 
     traceback.print_exc()
-    problem = {"type": "about:blank", "title": "The job failed", "status": 500, "detail": _text(error)}
     unreachable = isinstance(error, httpx.TransportError)
     if unreachable or (isinstance(error, ApiError) and error.status >= 500):
-        folder.write("setback", problem | {"title": "A service did not answer", "status": 503})
+        folder.write("setback", Problem(title="A service did not answer", status=503, detail=_text(error)))
         return SETBACK
-    folder.write("error", problem)
+    folder.write("error", Problem(title="The job failed", status=500, detail=_text(error)))
     return FAILED
 
 
@@ -119,37 +132,36 @@ def _text(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"[:2000]
 
 
-def _context(folder: Any, spec: dict[str, Any]) -> Any:
+def _context(folder: "JobFolder", assignment: "Assignment") -> "Context":
     from millrace.client import SERVICES, Millrace, shown_token
+    from millrace_contracts.jobs import JobProgress, TrialRead
     from millrace_training.runtime import executors
-    from millrace_training.runtime.context import Context, JobIdentity
-    from millrace_training.runtime.events import EventWriter
-    from millrace_training.runtime.trials import TrialStore
+    from millrace_training.runtime.context import Context
+    from millrace_training.runtime.events import EventWriter, Note
+    from millrace_training.runtime.trials import Trial, TrialStore
 
     events = EventWriter(folder.events)
     urls = {name: os.environ.get(f"MILLRACE_{name.upper()}_URL", "") for name in SERVICES}
-    memory, threads = spec["memory_bytes"], spec["threads"]
+    memory, threads = assignment.memory_bytes, assignment.threads
+
+    def emit(news: JobProgress | Note) -> None:
+        if isinstance(news, JobProgress):
+            folder.write("progress", news, lasting=False)
+        events.write("progress" if isinstance(news, JobProgress) else "log", news)
+
+    def saved(trial: Trial) -> None:
+        events.write("trial", TrialRead.model_construct(**vars(trial)))
+
     return Context(
-        client=Millrace(urls, shown_token(), spec["project"]),
+        client=Millrace(urls, shown_token(), assignment.project),
         scratch=folder.scratch,
-        trials=TrialStore(folder.trials, lambda trial: events.write("trial", asdict(trial))),
+        trials=TrialStore(folder.trials, saved),
         threads=threads,
-        job=JobIdentity(**spec["job"]),
-        emit=_emitter(folder, events.write),
+        job=assignment.job,
+        emit=emit,
         is_cancelled=folder.cancel.exists,
         make_executor=lambda name: executors.make(name, threads, memory, folder.scratch),
     )
-
-
-def _emitter(
-    folder: Any, write: Callable[[str, dict[str, Any]], None]
-) -> Callable[[str, dict[str, Any]], None]:
-    def emit(event: str, data: dict[str, Any]) -> None:
-        if event == "progress":
-            folder.write("progress", data, lasting=False)
-        write(event, data)
-
-    return emit
 
 
 if __name__ == "__main__":

@@ -5,11 +5,11 @@ import signal
 import subprocess
 import sys
 import time
-from typing import Any
 
 import psutil
 
-from millrace_training.process.sight import Sight, told
+from millrace_training.process.sight import Sight, outcome
+from millrace_training.runtime.assignment import Assignment, Beginning
 from millrace_training.runtime.folder import JobFolder
 
 MARK = "MILLRACE_JOB_ID"
@@ -17,13 +17,13 @@ MARK = "MILLRACE_JOB_ID"
 STOP_SECONDS = 5.0
 
 
-def start(folder: JobFolder, spec: dict[str, Any], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+def start(folder: JobFolder, assignment: Assignment, environment: dict[str, str]) -> subprocess.Popen[bytes]:
     """Start the job's process in a session, and so a process group, of its own."""
     folder.make()
-    folder.write("spec", spec)
-    threads = str(spec["threads"])
+    folder.write("assignment", assignment)
+    threads = str(assignment.threads)
     own = {
-        MARK: spec["job"]["id"],
+        MARK: assignment.job.id,
         "OMP_NUM_THREADS": threads,
         "OPENBLAS_NUM_THREADS": threads,
         "MKL_NUM_THREADS": threads,
@@ -48,9 +48,11 @@ def look(folder: JobFolder, child: subprocess.Popen[bytes] | None) -> tuple[Sigh
     """
     running = child is not None and child.poll() is None
     held = folder.is_held()
-    written = folder.read("process") or {}
-    pid = written.get("pid") if held else (child.pid if running and child else None)
-    sight = Sight(alive=held or running, rss=rss(pid) if pid else 0, **told(folder))
+    begun = folder.read("process", Beginning)
+    pid = child.pid if running and child else None
+    if held:
+        pid = begun.pid if begun else None
+    sight = Sight(outcome(folder), alive=held or running, rss=rss(pid) if pid else 0)
     return sight, pid if sight.alive else None
 
 

@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 from millrace.contract import ColumnContract, DataContract
 from millrace.data import columns, inference
 from millrace.data.columns import Mask, Typed
-from millrace.data.refusals import Check, words
+from millrace.data.refusals import words
+from millrace_contracts.rows import Check
 
 
 @dataclass(frozen=True)

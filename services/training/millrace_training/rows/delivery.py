@@ -3,13 +3,14 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 import pyarrow as pa
 
+from millrace_contracts.datasets import RowsOrigin
+from millrace_contracts.names import DataFormat
+from millrace_contracts.rows import ArtifactSource, FeedbackSource, IngestSpec
 from millrace_training.rows import files
 from millrace_training.rows.records import Records
-from millrace_training.rows.schemas import ArtifactSource, FeedbackSource, IngestSpec, iso
 
 
 @dataclass(frozen=True)
@@ -17,8 +18,8 @@ class Delivery:
     """Bytes as they came, their format, and where they come from; *partial*: model inputs and target only."""
 
     data: bytes
-    format: str
-    source: dict[str, Any]
+    format: DataFormat
+    source: RowsOrigin
     partial: bool
 
     @property
@@ -35,42 +36,30 @@ def fetch(spec: IngestSpec, records: Records) -> Delivery:
 
 
 def _artifact(source: ArtifactSource, records: Records) -> Delivery:
-    about = {
-        "kind": source.origin,
-        "name": source.name,
-        "digest": source.digest,
-        "since": None,
-        "until": None,
-    }
+    about = RowsOrigin(kind=source.origin, name=source.name, digest=source.digest)
     return Delivery(records.artifact(source.digest), source.format, about, partial=False)
 
 
 def _feedback(spec: IngestSpec, source: FeedbackSource, records: Records) -> Delivery:
-    since = _continued(spec.dataset, source, records)
-    data = records.feedback(source.endpoint, iso(since), iso(source.until))
-    about = {
-        "kind": "feedback",
-        "name": source.endpoint,
-        "digest": "sha256:" + hashlib.sha256(data).hexdigest(),
-        "since": iso(since),
-        "until": iso(source.until),
-    }
+    asked = source.model_copy(update={"since": _continued(spec.dataset, source, records)})
+    data = records.feedback(asked)
+    digest = "sha256:" + hashlib.sha256(data).hexdigest()
+    about = RowsOrigin(
+        kind="feedback", name=asked.endpoint, digest=digest, since=asked.since, until=asked.until
+    )
     return Delivery(data, "parquet", about, partial=True)
 
 
 def _continued(dataset: str, source: FeedbackSource, records: Records) -> datetime | None:
     """Where the last feedback ended, or *since* if that is later: no row is taken twice."""
-    starts = [source.since]
-    for version in records.versions(dataset):
-        came = version["source"]
-        if came["kind"] == "feedback" and came["name"] == source.endpoint and came["until"]:
-            starts.append(datetime.fromisoformat(came["until"]))
-    return max((moment for moment in starts if moment is not None), default=None)
+    came = [version.source for version in records.versions(dataset)]
+    ends = [item.until for item in came if (item.kind, item.name) == ("feedback", source.endpoint)]
+    return max((moment for moment in (source.since, *ends) if moment is not None), default=None)
 
 
-def ended(source: dict[str, Any], table: pa.Table, event_time: str | None) -> dict[str, Any]:
+def ended(source: RowsOrigin, table: pa.Table, event_time: str | None) -> RowsOrigin:
     """The source with the end of its span: as asked, else just behind the last row."""
-    if source["kind"] != "feedback" or source["until"] is not None or event_time is None:
+    if source.kind != "feedback" or source.until is not None or event_time is None:
         return source
     last: datetime = max(table.column(event_time).to_pylist())
-    return source | {"until": iso(last + timedelta(microseconds=1))}
+    return source.model_copy(update={"until": last + timedelta(microseconds=1)})

@@ -1,31 +1,33 @@
 """The numbers of a dataset version, column by column, for people and for comparisons."""
 
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from millrace_training.rows.schemas import iso
+from millrace_contracts.bodies import Document
+from millrace_contracts.durations import iso
 
 TOP = 10
 
 
-def profile(table: pa.Table) -> dict[str, Any]:
+def profile(table: pa.Table) -> Document:
     """Rows, and for each column: type, missing, distinct values, and its extent or commonest values."""
     columns = {field.name: _column(table.column(field.name)) for field in table.schema}
     return {"rows": table.num_rows, "columns": columns}
 
 
-def span(table: pa.Table, event_time: str | None) -> tuple[str | None, str | None]:
+def span(table: pa.Table, event_time: str | None) -> tuple[datetime | None, datetime | None]:
     """First and last instant of the event time."""
     if event_time is None:
         return None, None
     ends = pc.min_max(table.column(event_time)).as_py()
-    return iso(ends["min"]), iso(ends["max"])
+    return ends["min"], ends["max"]
 
 
-def _column(values: pa.ChunkedArray) -> dict[str, Any]:
-    made: dict[str, Any] = {
+def _column(values: pa.ChunkedArray) -> Document:
+    made: Document = {
         "type": str(values.type),
         "missing": values.null_count,
         "distinct": pc.count_distinct(values).as_py(),
@@ -41,7 +43,7 @@ def _column(values: pa.ChunkedArray) -> dict[str, Any]:
     return made | {"top": _top(present)}
 
 
-def _numbers(present: pa.ChunkedArray) -> dict[str, Any]:
+def _numbers(present: pa.ChunkedArray) -> Document:
     ends = pc.min_max(present).as_py()
     quartiles = pc.quantile(present, [0.25, 0.5, 0.75]).to_pylist()
     return {

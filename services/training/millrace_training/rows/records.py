@@ -1,14 +1,19 @@
 """What data jobs read from the registry and from monitoring, and leave in the registry."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import TypeVar
 
 import pyarrow as pa
 
 from millrace.client.transport import Api, ApiError
+from millrace_contracts.datasets import DatasetVersionRead, DatasetVersionWrite, QuarantineRead, RowsOrigin
+from millrace_contracts.durations import iso
+from millrace_contracts.rows import DeliveryReport, FeedbackSource
 from millrace_training.rows import files
 from millrace_training.runtime.context import Context
 
 SECONDS = 600
+Answer = TypeVar("Answer")
 
 
 class Records:
@@ -26,10 +31,11 @@ class Records:
         """Store bytes; returns their digest."""
         return self._registry.put_artifact(data, media_type)
 
-    def feedback(self, endpoint: str, since: str | None, until: str | None) -> bytes:
+    def feedback(self, source: FeedbackSource) -> bytes:
         """Labelled production rows of closed days as Parquet. Raises: ApiError 404."""
         api = Api(self._client.urls["monitoring"], self._client.token, self._client.project, timeout=SECONDS)
-        found: bytes = api.get(f"/v1/monitors/{endpoint}/feedback", since=since, until=until)
+        span = {"since": iso(source.since), "until": iso(source.until)}
+        found: bytes = api.get(f"/v1/monitors/{source.endpoint}/feedback", **span)
         return found
 
     def ensure_dataset(self, name: str) -> None:
@@ -37,37 +43,40 @@ class Records:
         if _or_none(lambda: self._registry.dataset(name)) is None:
             self._registry.put_dataset(name)
 
-    def latest(self, dataset: str) -> dict[str, Any] | None:
+    def latest(self, dataset: str) -> DatasetVersionRead | None:
         """The newest version, or None when there is none yet."""
-        return _or_none(lambda: self._registry.dataset_version(dataset))
+        found = _or_none(lambda: self._registry.dataset_version(dataset))
+        return None if found is None else DatasetVersionRead.model_validate(found)
 
-    def version(self, dataset: str, number: int) -> dict[str, Any]:
+    def version(self, dataset: str, number: int) -> DatasetVersionRead:
         """One version. Raises: ApiError 404."""
-        return self._registry.dataset_version(dataset, number)
+        return DatasetVersionRead.model_validate(self._registry.dataset_version(dataset, number))
 
-    def versions(self, dataset: str) -> list[dict[str, Any]]:
+    def versions(self, dataset: str) -> list[DatasetVersionRead]:
         """Every version, oldest first."""
-        return self._registry.dataset_versions(dataset)
+        found = self._registry.dataset_versions(dataset)
+        return [DatasetVersionRead.model_validate(version) for version in found]
 
-    def rows(self, version: dict[str, Any]) -> pa.Table:
+    def rows(self, version: DatasetVersionRead) -> pa.Table:
         """The rows of a version."""
-        return files.from_parquet([self.artifact(file["digest"]) for file in version["files"]])
+        return files.from_parquet([self.artifact(file.digest) for file in version.files])
 
-    def add_version(self, dataset: str, body: dict[str, Any]) -> dict[str, Any]:
+    def add_version(self, dataset: str, body: DatasetVersionWrite) -> DatasetVersionRead:
         """The new version, or the one that holds this source already. Raises: ApiError 409 (parent is old)."""
-        return self._registry.add_dataset_version(dataset, body)
+        sent = body.model_dump(mode="json", by_alias=True)
+        return DatasetVersionRead.model_validate(self._registry.add_dataset_version(dataset, sent))
 
-    def quarantine(self, dataset: str, artifact: str, source: dict[str, Any], report: dict[str, Any]) -> int:
+    def quarantine(self, dataset: str, artifact: str, source: RowsOrigin, report: DeliveryReport) -> int:
         """Keep refused data with its report; returns the entry's id."""
-        return int(self._registry.quarantine(dataset, artifact, source, report)["id"])
+        told = source.model_dump(mode="json"), report.model_dump(mode="json")
+        return QuarantineRead.model_validate(self._registry.quarantine(dataset, artifact, *told)).id
 
 
-def _or_none(ask: Any) -> dict[str, Any] | None:
+def _or_none(ask: Callable[[], Answer]) -> Answer | None:
     """What *ask* returns, or None where the registry knows nothing of it."""
     try:
-        found: dict[str, Any] = ask()
+        return ask()
     except ApiError as error:
         if error.status != 404:
             raise
         return None
-    return found

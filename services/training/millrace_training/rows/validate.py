@@ -8,34 +8,33 @@ import pyarrow.compute as pc
 
 from millrace.contract import DataContract
 from millrace.data.inference import ROWS
-from millrace.data.refusals import Check, words
+from millrace.data.refusals import words
+from millrace_contracts.datasets import DatasetVersionRead
+from millrace_contracts.rows import Check, DeliveryReport, ValidateResult, ValidateSpec
 from millrace_training.rows import leakage
 from millrace_training.rows.leakage import Floats
 from millrace_training.rows.records import Records
-from millrace_training.rows.schemas import Report, ValidateSpec
 from millrace_training.runtime.context import Context
 
 LEAST_CLASS = 10
 """Rows of the rarer class below which it can be neither learnt nor tested."""
 
 
-def run(spec: dict[str, Any], context: Context) -> dict[str, Any]:
+def run(spec: ValidateSpec, context: Context) -> ValidateResult:
     """Whether the version is accepted for training, and the report. Raises: ApiError for an unknown version."""
-    asked, records = ValidateSpec.model_validate(spec), Records(context)
+    records = Records(context)
     context.report("read")
-    version = records.version(asked.dataset, asked.dataset_version)
+    version = records.version(spec.dataset, spec.dataset_version)
     table = records.rows(version)
-    trusted = _trusted(version)
     context.report("screen")
-    report = Report(rows=table.num_rows, checks=check(table, asked, trusted))
-    failed = [item for item in report.checks if item.verdict == "failed"]
-    reasons = [f"{item.check}: {item.observed}" for item in failed]
-    return {
-        "accepted": not failed,
-        "report": report.model_dump(mode="json"),
-        "reason": "; ".join(reasons) or f"{table.num_rows} rows can be trained on.",
-        "failed": [{"check": item.check, "column": item.column} for item in failed],
-    }
+    report = DeliveryReport(rows=table.num_rows, checks=check(table, spec, _trusted(version)))
+    reasons = [f"{item.check}: {item.observed}" for item in report.failed]
+    return ValidateResult(
+        accepted=not reasons,
+        report=report,
+        reason="; ".join(reasons) or f"{table.num_rows} rows can be trained on.",
+        failed=report.broken,
+    )
 
 
 def check(table: pa.Table, asked: ValidateSpec, trusted: set[str]) -> list[Check]:
@@ -60,10 +59,10 @@ def check(table: pa.Table, asked: ValidateSpec, trusted: set[str]) -> list[Check
     return [*found, *(_leak(item) for item in leaks)] if leaks else [*found, _no_leak(len(names))]
 
 
-def _trusted(version: dict[str, Any]) -> set[str]:
-    if not version.get("contract"):
+def _trusted(version: DatasetVersionRead) -> set[str]:
+    if not version.contract:
         return set()
-    contract = DataContract.model_validate(version["contract"])
+    contract = DataContract.model_validate(version.contract)
     return {column.name for column in contract.columns if column.trusted}
 
 

@@ -6,7 +6,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
+from millrace_contracts.bodies import Document
+from millrace_contracts.jobs import JobProgress
+from millrace_training.runtime.assignment import JobIdentity
 from millrace_training.runtime.errors import Cancelled
+from millrace_training.runtime.events import Note
+from millrace_training.runtime.folder import OPTIONS
 from millrace_training.runtime.trials import TrialStore
 
 if TYPE_CHECKING:
@@ -14,18 +21,8 @@ if TYPE_CHECKING:
     from millrace_training.runtime.executors import Executor
 
 REPORT_SECONDS = 0.2
-
-
-@dataclass(frozen=True)
-class JobIdentity:
-    """Which job this is: *key* is the submitter's, *attempt* counts from 1."""
-
-    id: str
-    key: str
-    kind: str
-    loop: str | None
-    loop_run: int | None
-    attempt: int
+LONGEST = 2000
+"""Signs of a message that are kept."""
 
 
 @dataclass
@@ -46,7 +43,7 @@ class Context:
     trials: TrialStore
     threads: int
     job: JobIdentity
-    emit: Callable[[str, dict[str, Any]], None]
+    emit: Callable[[JobProgress | Note], None]
     is_cancelled: Callable[[], bool]
     make_executor: "Callable[[str], Executor]"
     _executors: "dict[str, Executor]" = field(default_factory=dict)
@@ -67,12 +64,12 @@ class Context:
             return
         self._last = (step, now)
         self.emit(
-            "progress", {"step": step, "done": done, "total": total, "message": message, "numbers": numbers}
+            JobProgress(step=step, done=done, total=total, message=message[:LONGEST], numbers=_plain(numbers))
         )
 
     def log(self, message: str, **facts: Any) -> None:
         """Add one line to the job's event stream."""
-        self.emit("log", {"message": message, "facts": facts})
+        self.emit(Note(message=message, facts=_plain(facts)))
 
     def cancelled(self) -> bool:
         """Whether someone asked the job to stop; it is killed a few seconds later in any case."""
@@ -114,3 +111,9 @@ class Context:
         for executor in self._executors.values():
             executor.close()
         self._executors.clear()
+
+
+def _plain(values: Document) -> Document:
+    """As JSON has it: numbers of numpy are numbers, and what is not finite is null."""
+    made: Document = orjson.loads(orjson.dumps(values, option=OPTIONS))
+    return made

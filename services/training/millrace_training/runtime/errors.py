@@ -2,6 +2,11 @@
 
 from typing import Any
 
+from millrace_contracts.jobs import Problem
+
+LONGEST = 10_000
+"""Signs of an error's text that are kept."""
+
 
 class JobError(Exception):
     """A failure that trying again would not mend; *mend* says what would."""
@@ -13,10 +18,10 @@ class JobError(Exception):
         self.mend = mend
         self.extra = extra
 
-    def problem(self) -> dict[str, Any]:
+    def problem(self, status: int = 422) -> Problem:
         """The error as problem+json, as GET /jobs/{id} shows it."""
         text = f"{self.detail} {self.mend}".strip()
-        return {"type": "about:blank", "title": self.title, "status": 422, "detail": text} | self.extra
+        return Problem(title=self.title, status=status, detail=text[:LONGEST], **self.extra)
 
 
 class Cancelled(Exception):

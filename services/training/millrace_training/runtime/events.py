@@ -1,14 +1,32 @@
 """A job's event stream as a file of JSON lines; an event's id is the byte after its line."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import orjson
+from pydantic import BaseModel
 
+from millrace_contracts.bodies import Document
 from millrace_training.runtime.folder import OPTIONS
 
 CHUNK = 1 << 16
+
+
+class Note(BaseModel):
+    """One line that a job adds to its events."""
+
+    message: str
+    facts: Document
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event; *id* is where the stream goes on behind it."""
+
+    id: int
+    event: str
+    data: Document
 
 
 class EventWriter:
@@ -20,12 +38,14 @@ class EventWriter:
         if size and os.pread(self._file, 1, size - 1) != b"\n":
             os.write(self._file, b"\n")
 
-    def write(self, event: str, data: dict[str, Any]) -> None:
-        os.write(self._file, orjson.dumps({"event": event, "data": data}, option=OPTIONS) + b"\n")
+    def write(self, event: str, data: BaseModel) -> None:
+        """Add an event at the end."""
+        line = {"event": event, "data": data.model_dump(mode="json")}
+        os.write(self._file, orjson.dumps(line, option=OPTIONS) + b"\n")
 
 
-def read(path: Path, after: int) -> list[tuple[int, str, dict[str, Any]]]:
-    """Finished events behind the byte *after*, as (id, event, data), at most one chunk of them."""
+def read(path: Path, after: int) -> list[Event]:
+    """Finished events behind the byte *after*, at most one chunk of them."""
     try:
         with path.open("rb") as file:
             file.seek(after)
@@ -41,7 +61,7 @@ def read(path: Path, after: int) -> list[tuple[int, str, dict[str, Any]]]:
         position += len(line)
         parsed = _parsed(line)
         if parsed is not None:
-            found.append((position, parsed["event"], parsed["data"]))
+            found.append(Event(position, parsed["event"], parsed["data"]))
     return found
 
 
@@ -57,7 +77,7 @@ def starts_line(path: Path, offset: int) -> bool:
         return False
 
 
-def _parsed(line: bytes) -> dict[str, Any] | None:
+def _parsed(line: bytes) -> Document | None:
     try:
         found = orjson.loads(line)
     except orjson.JSONDecodeError:

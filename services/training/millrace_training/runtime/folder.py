@@ -7,17 +7,22 @@ import fcntl
 import os
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import orjson
+from pydantic import BaseModel
+
+from millrace_contracts.bodies import Document
 
 OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
+
+Kept = TypeVar("Kept", bound=BaseModel)
 
 
 class JobFolder:
     """Paths and files of one job.
 
-    spec.json (service to job), process.json, progress.json, events.jsonl, usage.json, result.json,
+    assignment.json (service to job), process.json, progress.json, events.jsonl, usage.json, result.json,
     error.json and setback.json (job to service), cancel (service to job), lock (held as long as the process lives).
     """
 
@@ -35,19 +40,29 @@ class JobFolder:
         self.scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.path.chmod(0o700)
 
-    def read(self, name: str) -> dict[str, Any] | None:
+    def read(self, name: str, what: type[Kept]) -> Kept | None:
         """What `write` left under *name*; None when there is nothing."""
+        found = self.document(name)
+        return None if found is None else what.model_validate(found)
+
+    def document(self, name: str) -> Document | None:
+        """The same as JSON, for what is passed on unread."""
         try:
-            found: dict[str, Any] = orjson.loads((self.path / f"{name}.json").read_bytes())
+            found: Document = orjson.loads((self.path / f"{name}.json").read_bytes())
         except FileNotFoundError:
             return None
         return found
 
-    def write(self, name: str, value: dict[str, Any], lasting: bool = True) -> None:
+    def write(self, name: str, value: BaseModel | Document, lasting: bool = True) -> None:
         """Put *value* under *name* at once and as a whole; *lasting*: on the disk before this returns."""
         target, staged = self.path / f"{name}.json", self.path / f".{name}.{os.getpid()}"
+        shown = (
+            value.model_dump(mode="json", by_alias=True, warnings=False)
+            if isinstance(value, BaseModel)
+            else value
+        )
         with staged.open("wb") as file:
-            file.write(orjson.dumps(value, option=OPTIONS))
+            file.write(orjson.dumps(shown, option=OPTIONS))
             if lasting:
                 file.flush()
                 os.fsync(file.fileno())

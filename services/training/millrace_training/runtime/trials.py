@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from millrace_contracts.bodies import Document
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS trials (
@@ -34,8 +35,8 @@ class Trial:
     study: str
     number: int
     key: str
-    params: dict[str, Any]
-    values: dict[str, Any] | None
+    params: Document
+    values: Document | None
 
 
 class TrialStore:
@@ -60,12 +61,12 @@ class TrialStore:
             with connection:
                 yield connection
 
-    def asked(self, study: str, number: int, params: dict[str, Any], key: str) -> None:
+    def asked(self, study: str, number: int, params: Document, key: str) -> None:
         """Note that a trial was handed out; it counts as running until `save`."""
         with self._opened() as connection:
             connection.execute(SAVE, (study, number, key, _text(params), None))
 
-    def save(self, study: str, number: int, params: dict[str, Any], key: str, values: dict[str, Any]) -> None:
+    def save(self, study: str, number: int, params: Document, key: str, values: Document) -> None:
         """Keep a finished trial for good; saving it twice changes nothing.
 
         Raises: ValueError if this number was told before under another key.
@@ -98,7 +99,7 @@ class TrialStore:
             rows = connection.execute(
                 'SELECT study, number, key, params, "values" FROM trials ORDER BY study, number'
             ).fetchall()
-        return [Trial(row[0], row[1], row[2], json.loads(row[3]), _parsed(row[4])) for row in rows]
+        return [_trial(*row) for row in rows]
 
 
 def read(path: Path) -> list[Trial]:
@@ -106,9 +107,13 @@ def read(path: Path) -> list[Trial]:
     return TrialStore(path).all() if path.exists() else []
 
 
-def _text(value: dict[str, Any]) -> str:
+def _trial(study: str, number: int, key: str, params: str, values: str | None) -> Trial:
+    return Trial(study, number, key, json.loads(params), _parsed(values))
+
+
+def _text(value: Document) -> str:
     return json.dumps(value, sort_keys=True)
 
 
-def _parsed(text: str | None) -> dict[str, Any] | None:
+def _parsed(text: str | None) -> Document | None:
     return None if text is None else json.loads(text)

@@ -9,16 +9,19 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from millrace_contracts.bodies import Document
+from millrace_contracts.jobs import JobProgress, Problem
 from millrace_core.errors import BadInput, FieldError, TooLarge
-from millrace_training.jobs.schemas import Plain
+from millrace_training.runtime.assignment import Usage
 from millrace_training.runtime.folder import JobFolder
 from millrace_training.runtime.trials import TrialStore
-from millrace_training.workspace.schemas import Problem, ProgressNew, Trials, Usage
+from millrace_training.runtime.workspace import Trials
+from millrace_training.workspace.schemas import DocumentName
 
-DOCUMENTS: dict[str, Any] = {
-    "progress": ProgressNew,
+DOCUMENTS: dict[DocumentName, Any] = {
+    "progress": JobProgress,
     "usage": Usage,
-    "result": Plain,
+    "result": Document,
     "error": Problem,
     "setback": Problem,
 }
@@ -36,10 +39,10 @@ async def body(chunks: AsyncIterator[bytes], most: int = LARGEST_DOCUMENT) -> by
     return bytes(found)
 
 
-def document(name: str, content: bytes) -> dict[str, Any]:
+def document(name: DocumentName, content: bytes) -> BaseModel | Document:
     """*content* as the document *name*. Raises: BadInput."""
-    made = _valid(DOCUMENTS[name], content)
-    return made.model_dump(mode="json") if isinstance(made, BaseModel) else made
+    made: BaseModel | Document = _valid(DOCUMENTS[name], content)
+    return made
 
 
 def trials(content: bytes) -> Trials:

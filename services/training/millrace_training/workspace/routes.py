@@ -1,7 +1,7 @@
 """The folder of a job that runs elsewhere, over HTTP: what its pod reads once, and writes as it goes."""
 
 import asyncio
-from typing import Any
+from pathlib import Path as FilePath
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import FileResponse
@@ -15,18 +15,10 @@ from millrace_training.jobs.schemas import JobId
 from millrace_training.launch import limits
 from millrace_training.runtime import pieces
 from millrace_training.runtime.folder import JobFolder
+from millrace_training.runtime.workspace import Piece, Told, WorkspaceRead
 from millrace_training.tables import Job
 from millrace_training.workspace import fence, files
-from millrace_training.workspace.schemas import (
-    Attempt,
-    DocumentName,
-    Offset,
-    Piece,
-    PieceName,
-    StreamName,
-    Told,
-    WorkspaceRead,
-)
+from millrace_training.workspace.schemas import Attempt, DocumentName, Offset, PieceName, StreamName
 
 router = APIRouter(prefix="/v1/jobs/{id}/workspace", tags=["workspace"], dependencies=[Depends(fence.own)])
 READ, WRITE = permit("training.workspace.read"), permit("training.workspace.write")
@@ -38,7 +30,7 @@ def _jobs(request: Request) -> JobController:
     return found
 
 
-def _streams(folder: JobFolder) -> dict[str, Any]:
+def _streams(folder: JobFolder) -> dict[StreamName, FilePath]:
     return {"events": folder.events, "log": folder.log}
 
 
