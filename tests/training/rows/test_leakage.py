@@ -11,7 +11,9 @@ RANDOM = np.random.default_rng(1)
 
 
 def screened(target, task="regression", **features) -> dict[str, str]:
-    leaks = leakage.screen(pa.table(features), np.asarray(target, float), task)
+    numbers = np.asarray(target, float)
+    classes = 0 if task == "regression" else len(np.unique(numbers))
+    leaks = leakage.screen(pa.table(features), leakage.Labels(numbers, classes))
     return {leak.column: leak.how for leak in leaks}
 
 
@@ -73,6 +75,43 @@ def test_a_text_that_names_the_class_is_a_leak():
     assert screened(LABEL, "binary", text=["late" if one else "on time" for one in LABEL]) == {
         "text": "value"
     }
+
+
+KIND = RANDOM.integers(0, 120, N).astype(float)
+
+
+@pytest.mark.parametrize(
+    "feature",
+    [
+        KIND,
+        -KIND + 5,
+        [f"code {int(kind * 7919 % 120)}" for kind in KIND],
+        KIND + RANDOM.uniform(-0.4, 0.4, N),
+        np.where(np.arange(N) % 1000 == 0, 0, KIND),
+    ],
+)
+def test_a_copy_of_many_classes_under_any_coding_is_a_leak(feature):
+    assert screened(KIND, "multiclass", feature=feature, noise=RANDOM.normal(size=N)) == {"feature": "value"}
+
+
+def test_what_tells_most_rows_of_many_classes_is_no_leak():
+    often = np.where(RANDOM.random(N) < 0.05, RANDOM.integers(0, 120, N), KIND)
+    ids = [f"r{number}" for number in range(N)]
+    assert screened(KIND, "multiclass", often=often, ids=ids, constant=np.ones(N)) == {}
+
+
+def test_a_class_that_nearly_every_row_has_is_not_told_by_everything():
+    rare = np.where(RANDOM.random(N) < 0.004, RANDOM.integers(1, 5, N), 0)
+    assert screened(rare, "multiclass", noise=RANDOM.normal(size=N), flag=np.zeros(N)) == {}
+
+
+@pytest.mark.parametrize("name", ["iris", "wine", "digits"])
+def test_honest_measurements_of_plants_wines_and_digits_are_no_leaks(name):
+    import sklearn.datasets
+
+    data = getattr(sklearn.datasets, f"load_{name}")()
+    features = {f"f{place}": column for place, column in enumerate(data.data.T)}
+    assert screened(data.target, "multiclass", **features) == {}
 
 
 def test_a_null_pattern_that_gives_the_class_away_is_a_leak():

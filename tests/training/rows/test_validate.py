@@ -38,12 +38,60 @@ def table(y, **more) -> pa.Table:
         ([1.0, 2.0] * 10, "regression", "volume", "20 rows"),
         ([1.0, None] * 50, "regression", "target", "50 rows lack the target"),
         (["a"] * 95 + ["b"] * 5, "binary", "classes", "5 rows of 'b'"),
+        (["a"] * 100, "multiclass", "classes", "every row has 'a'"),
+        (["a", "b"] * 50, "multiclass", "classes", "2 values"),
+        ([f"c{place}" for place in range(1001)] * 2, "multiclass", "classes", "1,001 values"),
+        (
+            ["a"] * 95 + ["b"] * 5 + ["c"] * 3,
+            "multiclass",
+            "classes",
+            "2 of 3 classes are rare: 3 rows of 'c'",
+        ),
     ],
 )
 def test_a_target_that_cannot_be_learnt_is_refused(y, task, check, words):
     found = checked(table(y), task)
     assert words in found[check].observed
     assert found[check].mend
+
+
+@pytest.mark.parametrize(
+    ("y", "task", "remedy"),
+    [
+        (["a", "b", "c", "d"] * 25, "binary", "Choose task: multiclass, or"),
+        ([0, 1, 2, 3] * 25, "binary", "Choose task: multiclass, or task: regression"),
+        (["a", "b"] * 50, "multiclass", "Choose task: binary."),
+        ([f"c{place}" for place in range(1001)] * 2, "multiclass", "under one name"),
+    ],
+)
+def test_a_refusal_of_classes_says_what_to_do(y, task, remedy):
+    assert remedy in checked(table(y), task)["classes"].mend
+
+
+@pytest.mark.parametrize(
+    "y", [["a", "b", "c"] * 50, [1, 2, 3] * 50, [0.5, 1.5, 2.5] * 50, ["true", "false", "unknown"] * 50]
+)
+def test_classes_of_every_kind_can_be_learnt(y):
+    assert checked(table(y), "multiclass") == {}
+
+
+def test_rare_classes_are_named_and_what_becomes_of_them():
+    y = ["common", "usual"] * 100 + ["odd"] * 3 + ["odder"]
+    asked = ValidateSpec(dataset="d", dataset_version=1, task="multiclass", target="y")
+    found = {item.check: item for item in validate.check(table(y), asked, set())}
+    note = found["rare classes"]
+    assert (note.verdict, note.rows) == ("noted", 4)
+    assert "2 of 4 classes have fewer than 10 rows: 1 row of 'odder', 3 rows of 'odd'" in note.observed
+    assert "stay among the classes" in note.mend
+    assert found["classes"].verdict == "passed"
+
+
+def test_a_copy_of_the_class_is_named():
+    y = list("abcde") * 60
+    found = checked(
+        table(y, code=[{"a": 9, "b": 2, "c": 7, "d": 1, "e": 4}[kind] for kind in y]), "multiclass"
+    )
+    assert found["leakage"].column == "code"
 
 
 def test_a_leak_is_named_unless_it_is_excluded_or_trusted():

@@ -1,7 +1,5 @@
 """Job `validate`: can this dataset version be trained on, or does something in it forbid that?"""
 
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,13 +9,17 @@ from millrace.data.inference import ROWS
 from millrace.data.refusals import words
 from millrace_contracts.datasets import DatasetVersionRead
 from millrace_contracts.rows import Check, DeliveryReport, ValidateResult, ValidateSpec
+from millrace_stats import tasks
+from millrace_stats.tasks import Refusal, Task, Value
 from millrace_training.rows import leakage
-from millrace_training.rows.leakage import Floats
+from millrace_training.rows.leakage import Labels
 from millrace_training.rows.records import Records
 from millrace_training.runtime.context import Context
 
 LEAST_CLASS = 10
-"""Rows of the rarer class below which it can be neither learnt nor tested."""
+"""Rows of a class below which it can hardly be learnt, and not be tested."""
+NAMED = 5
+"""So many rare classes are named."""
 
 
 def run(spec: ValidateSpec, context: Context) -> ValidateResult:
@@ -55,7 +57,7 @@ def check(table: pa.Table, asked: ValidateSpec, trusted: set[str]) -> list[Check
             _failed("features", None, "no column is left", "at least one", "Exclude fewer columns."),
         ]
     features = table.select([name for name in names if name not in trusted])
-    leaks = leakage.screen(features, _numbers(table.column(asked.target), asked.task), asked.task)
+    leaks = leakage.screen(features, _labels(table.column(asked.target), tasks.of(asked.task)))
     return [*found, *(_leak(item) for item in leaks)] if leaks else [*found, _no_leak(len(names))]
 
 
@@ -66,11 +68,13 @@ def _trusted(version: DatasetVersionRead) -> set[str]:
     return {column.name for column in contract.columns if column.trusted}
 
 
-def _numbers(target: pa.ChunkedArray, task: str) -> Floats:
-    if task == "binary":
-        second = sorted(pc.unique(target).to_pylist())[1]
-        return np.asarray(pc.equal(target, pa.scalar(second, target.type)).cast(pa.float64()))
-    return np.asarray(target.cast(pa.float64()))
+def _labels(target: pa.ChunkedArray, task: Task) -> Labels:
+    if not task.classifies:
+        return Labels(np.asarray(target.cast(pa.float64())), 0)
+    values = target.to_pylist()
+    classes = task.classes(set(values))
+    assert not isinstance(classes, Refusal), "checked before"
+    return Labels(task.encode(values, classes), len(classes))
 
 
 def _rows(table: pa.Table) -> Check:
@@ -85,33 +89,91 @@ def _target(values: pa.ChunkedArray, asked: ValidateSpec) -> list[Check]:
     if missing:
         seen, mend = f"{missing} rows lack the target", "Remove these rows."
         return [_failed("target", asked.target, seen, "a target in every row", mend, missing)]
-    classes = pc.value_counts(values.combine_chunks()).to_pylist()
-    if len(classes) < 2:
-        seen = f"every row has {classes[0]['values']!r}" if classes else "there are no rows"
+    counts = {item["values"]: item["counts"] for item in pc.value_counts(values.combine_chunks()).to_pylist()}
+    if len(counts) < 2:
+        seen = f"every row has {next(iter(counts))!r}" if counts else "there are no rows"
         mend = "There is nothing to predict; is this the right column?"
         return [_failed("classes", asked.target, seen, "at least two values", mend)]
-    return [
-        _two_classes(classes, asked.target) if asked.task == "binary" else _is_number(values, asked.target)
-    ]
+    task = tasks.of(asked.task)
+    return (
+        _classes(values.type, counts, asked.target, task)
+        if task.classifies
+        else [_is_number(values, asked.target)]
+    )
 
 
 def _is_number(values: pa.ChunkedArray, name: str) -> Check:
     if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
         return _passed("target", name, "numbers", "numbers")
-    mend = "Choose task: binary, or a target with numbers."
+    mend = "Choose task: binary or multiclass, or a target with numbers."
     return _failed("target", name, f"values of type {values.type}", "numbers", mend)
 
 
-def _two_classes(classes: list[dict[str, Any]], name: str) -> Check:
-    counts = {str(item["values"]): item["counts"] for item in classes}
-    if len(counts) > 2:
-        seen, mend = f"{len(counts)} values", "Choose task: regression, or a target with two values."
-        return _failed("classes", name, seen, "two values", mend)
-    rarer, rows = min(counts.items(), key=lambda item: item[1])
-    seen, allowed = f"{rows} rows of {rarer!r}", f"at least {LEAST_CLASS} rows of each class"
-    if rows < LEAST_CLASS:
-        return _failed("classes", name, seen, allowed, "Collect more rows of the rarer class.", rows)
-    return _passed("classes", name, seen, allowed)
+def _classes(type: pa.DataType, counts: dict[Value, int], name: str, task: Task) -> list[Check]:
+    """Whether the values are as many classes as the task has, and each has rows enough."""
+    if pa.types.is_timestamp(type):
+        mend = "Choose a target whose values name classes."
+        return [_failed("target", name, f"values of type {type}", "texts, numbers or truth values", mend)]
+    least, most = task.least_classes, task.most_classes
+    if not least <= len(counts) <= most:
+        allowed = "two values" if least == most == 2 else f"{least} to {most:,} values"
+        return [_failed("classes", name, f"{len(counts):,} values", allowed, _other_task(len(counts), type))]
+    rare = {value: rows for value, rows in counts.items() if rows < LEAST_CLASS}
+    if len(counts) - len(rare) < 2:
+        return [_too_few(rare, len(counts), name)]
+    smallest, rows = min(counts.items(), key=lambda item: (item[1], tasks.class_text(item[0])))
+    seen = f"{rows} rows of {tasks.class_text(smallest)!r}, the fewest of {len(counts)} classes"
+    enough = _passed("classes", name, seen, f"at least two classes with {LEAST_CLASS} rows")
+    return [enough, _rare(rare, len(counts), name)] if rare else [enough]
+
+
+def _other_task(classes: int, type: pa.DataType) -> str:
+    """What to do with a target that has too few or too many values for its task."""
+    if classes == 2:
+        return "Choose task: binary."
+    if classes <= tasks.of("multiclass").most_classes:
+        other = ", or task: regression" if pa.types.is_integer(type) or pa.types.is_floating(type) else ""
+        return f"Choose task: multiclass{other}, or a target with two values."
+    return (
+        "Put rare values together under one name before you deliver the rows; if the values are amounts, "
+        "choose task: regression."
+    )
+
+
+def _too_few(rare: dict[Value, int], classes: int, name: str) -> Check:
+    seen = f"{_told(rare)}" if classes == 2 else f"{len(rare)} of {classes} classes are rare: {_told(rare)}"
+    mend = (
+        "Collect more rows of the rarer class."
+        if classes == 2
+        else "Collect more rows, or put classes together."
+    )
+    allowed = f"at least {LEAST_CLASS} rows in each of two classes"
+    return _failed("classes", name, seen, allowed, mend, sum(rare.values()))
+
+
+def _rare(rare: dict[Value, int], classes: int, name: str) -> Check:
+    """Rare classes keep nothing from being trained; who reads the report should know what becomes of them."""
+    return Check(
+        check="rare classes",
+        column=name,
+        verdict="noted",
+        observed=f"{len(rare)} of {classes} classes have fewer than {LEAST_CLASS} rows: {_told(rare)}",
+        allowed=f"{LEAST_CLASS} rows of each class to learn it and to judge it",
+        rows=sum(rare.values()),
+        examples=[],
+        mend="They stay among the classes that are answered, but are hardly learnt, and a gate cannot judge them. "
+        "Collect more rows of them, or put them together under one name.",
+    )
+
+
+def _told(rare: dict[Value, int]) -> str:
+    """Classes with their rows, rarest first."""
+    ordered = sorted(rare.items(), key=lambda item: (item[1], tasks.class_text(item[0])))
+    named = [
+        f"{rows} row{'s' * (rows != 1)} of {tasks.class_text(value)!r}" for value, rows in ordered[:NAMED]
+    ]
+    more = f" and {len(rare) - NAMED} more" if len(rare) > NAMED else ""
+    return ", ".join(named) + more
 
 
 def _leak(leak: leakage.Leak) -> Check:
@@ -120,7 +182,7 @@ def _leak(leak: leakage.Leak) -> Check:
         "leakage",
         leak.column,
         f"'{leak.column}' gives the target away: {what} alone predicts it almost perfectly ({leak.score})",
-        f"R2 at most {leakage.MOST_R2}, AUC at most {leakage.MOST_AUC}",
+        f"R2 at most {leakage.MOST_R2}, AUC at most {leakage.MOST_AUC}, at most {leakage.MOST_EXACT:.1%} told exactly",
         "Exclude the column; or, if it is known when a prediction is asked for, set `trusted: true` in the "
         "contract.",
     )
