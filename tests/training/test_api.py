@@ -15,19 +15,21 @@ def api(module_home: Any, background: Any) -> Any:
     """The service and a registry behind it; jobs are accepted and never started."""
     from millrace_registry.main import RegistrySettings
     from millrace_registry.main import build as build_registry
+    from millrace_training.jobs.controller import JobController
     from millrace_training.main import build
     from millrace_training.settings import TrainingSettings
 
     registry, stop_registry = background(build_registry(RegistrySettings(home=module_home)))
     app = build(TrainingSettings(home=module_home, registry_url=registry, token="token-of-training"))
 
-    async def nothing() -> None:
+    async def nothing(_: Any) -> None:
         """No job is started here."""
 
-    app.state.jobs.reconcile = nothing
-    url, stop = background(app)
-    yield schemathesis.openapi.from_url(f"{url}/openapi.json")
-    stop()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JobController, "reconcile", nothing)
+        url, stop = background(app)
+        yield schemathesis.openapi.from_url(f"{url}/openapi.json")
+        stop()
     stop_registry()
 
 

@@ -4,35 +4,44 @@ from fastapi import FastAPI
 
 from millrace_core.app import create_app
 from millrace_core.outbox import deliver_forever
-from millrace_training.deliveries.routes import router as data
+from millrace_core.reconcile import run_forever
+from millrace_training.deliveries.routes import router as deliveries
 from millrace_training.jobs.controller import JobController
 from millrace_training.jobs.routes import router as jobs
+from millrace_training.services import Services, make
 from millrace_training.settings import TrainingSettings
 from millrace_training.tables import Outbox
 from millrace_training.workspace.routes import router as workspace
 
+SWEEP_SECONDS = 3600.0
+
 
 def build(settings: TrainingSettings | None = None) -> FastAPI:
     """The service with *settings*, or with those of the environment."""
-    settings = settings or TrainingSettings()
-
-    async def reconcile(app: FastAPI) -> None:
-        await controller.run(app)
-
-    async def sweep(app: FastAPI) -> None:
-        await controller.sweep(app)
-
-    async def release(app: FastAPI) -> None:
-        await controller.release(app)
-
-    app = create_app(
-        settings,
+    return create_app(
+        settings or TrainingSettings(),
         "training",
-        routers=[jobs, data, workspace],
+        routers=[jobs, deliveries, workspace],
         metadata_package="millrace_training",
         background=[reconcile, sweep, deliver_forever(Outbox)],
         stop=[release],
         large_paths=("/v1/jobs/",),
+        make=make,
     )
-    controller = app.state.jobs = JobController(app)
-    return app
+
+
+async def reconcile(services: Services) -> None:
+    """Look after the jobs until cancelled."""
+    controller = JobController(services)
+    every, wake = services.settings.job_look_seconds, services.wakeup.event
+    await run_forever("jobs", controller.reconcile, every, wake)
+
+
+async def sweep(services: Services) -> None:
+    """Remove old folders until cancelled."""
+    await run_forever("job folders", JobController(services).sweep, every=SWEEP_SECONDS)
+
+
+async def release(services: Services) -> None:
+    """At an orderly end of the service: the next one takes up the jobs that had to stop."""
+    await JobController(services).release()

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from millrace_core.settings import WorkloadSettings
+from millrace_training.runtime.folder import JobFolder
 
 CLUSTER_JOBS = 200
 """In a cluster its scheduler decides what waits; this many of our jobs may ask it at once."""
@@ -69,6 +70,10 @@ class TrainingSettings(WorkloadSettings):
     """What a GPU is called where the cluster counts them; another name for shared or split ones."""
     runtime_class: str = ""
     """Runtime class of the jobs' pods."""
+
+    def job_folder(self, id: str) -> JobFolder:
+        """The files of job *id*."""
+        return JobFolder(self.folder / "jobs" / id)
 
     @model_validator(mode="after")
     def _in_a_cluster(self) -> "TrainingSettings":

@@ -40,7 +40,7 @@ async def running(client, id: str, until=lambda job: job["state"] == "running") 
 
 async def worker(client, id: str, number: int) -> int:
     """The process that works on the job's payload *number*, as soon as it does."""
-    file = client.app.state.jobs.folder(id).scratch / f"worker-{number}"
+    file = client.app.state.services.folder(id).scratch / f"worker-{number}"
     while not file.exists():
         assert (await client.get(f"/v1/jobs/{id}")).json()["state"] not in TERMINAL
         await asyncio.sleep(0.05)
@@ -49,7 +49,7 @@ async def worker(client, id: str, number: int) -> int:
 
 def go_on(client, id: str) -> None:
     """Lets a job that `waits` end."""
-    (client.app.state.jobs.folder(id).scratch / "go").touch()
+    (client.app.state.services.folder(id).scratch / "go").touch()
 
 
 class TestSubmitting:

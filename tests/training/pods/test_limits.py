@@ -182,7 +182,7 @@ class TestRestarting:
         service = start()
         id = service.submit("count", trials=6, pause=0.5)
         service.done(id, 2)
-        shutil.rmtree(service.app.state.jobs.folder(id).path)
+        shutil.rmtree(service.app.state.services.folder(id).path)
         assert service.ended(id)["state"] == "succeeded"
         trials = service.http.get(f"/v1/jobs/{id}/trials").json()["items"]
         assert [item["number"] for item in trials] == [0, 1, 2, 3, 4, 5]

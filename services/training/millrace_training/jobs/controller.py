@@ -1,11 +1,9 @@
 """One level-triggered pass over all jobs: see what became of the running, start the waiting."""
 
 import asyncio
-import time
 from datetime import timedelta
 from typing import Any
 
-from fastapi import FastAPI
 from pydantic import BaseModel
 
 from millrace_contracts.bodies import Document
@@ -13,15 +11,12 @@ from millrace_core import outbox
 from millrace_core.database import utcnow
 from millrace_core.errors import BadInput, Conflict, Forbidden, NotFound
 from millrace_core.log import log
-from millrace_core.reconcile import run_forever
 from millrace_training.jobs import ending, queries, turns
-from millrace_training.jobs.changes import Changes
 from millrace_training.jobs.states import State
-from millrace_training.launch import launcher, limits
+from millrace_training.launch import limits
 from millrace_training.process.sight import Sight
 from millrace_training.runtime.assignment import Assignment
-from millrace_training.runtime.folder import JobFolder
-from millrace_training.settings import TrainingSettings
+from millrace_training.services import Services
 from millrace_training.tables import Job, Outbox
 
 REST_SECONDS = 5.0
@@ -35,36 +30,19 @@ REFUSED = (BadInput, Conflict, Forbidden, NotFound)
 class JobController:
     """Keeps what runs and the jobs table in step; all it remembers can be seen again after a restart."""
 
-    def __init__(self, app: FastAPI) -> None:
-        self.app = app
-        self.settings: TrainingSettings = app.state.settings
-        self.wake = asyncio.Event()
-        self.changes = Changes()
-        self.launcher = launcher.make(self.settings, self.folder, self.wake)
-        self._rest_until = 0.0
-
-    def folder(self, id: str) -> JobFolder:
-        """The files of job *id*."""
-        return JobFolder(self.settings.folder / "jobs" / id)
-
-    def nudge(self) -> None:
-        """There is something to do: look at once."""
-        self._rest_until = 0.0
-        self.wake.set()
-
-    async def run(self, _: FastAPI) -> None:
-        """Reconcile until cancelled."""
-        await run_forever("jobs", self.reconcile, self.settings.job_look_seconds, self.wake)
+    def __init__(self, services: Services) -> None:
+        self.services, self.settings = services, services.settings
+        self.launcher, self.changes = services.launcher, services.changes
 
     async def reconcile(self) -> None:
         """One pass. A job that makes trouble does not keep the others from being looked at."""
-        if time.monotonic() < self._rest_until:
+        if self.services.wakeup.is_resting:
             return
         clear = await self.launcher.survey()
         jobs = await self._active()
         await self.launcher.tidy(jobs)
         if not jobs:
-            self._rest_until = time.monotonic() + REST_SECONDS
+            self.services.wakeup.rest(REST_SECONDS)
             return
         for job in [item for item in jobs if item.state == State.RUNNING]:
             await self._guarded(self._look, job)
@@ -75,11 +53,11 @@ class JobController:
         jobs = await self._active()
         if not turns.crowded(jobs, self.settings):
             return turns.startable(jobs, self.settings)
-        async with self.app.state.readers() as session:
+        async with self.services.readers() as session:
             return turns.startable(jobs, self.settings, await queries.starts(session, STARTS))
 
     async def _active(self) -> list[Job]:
-        async with self.app.state.readers() as session:
+        async with self.services.readers() as session:
             return await queries.active(session)
 
     async def _guarded(self, act: Any, job: Job) -> None:
@@ -97,7 +75,7 @@ class JobController:
             "progress": None,
             "waiting": None,
         }
-        async with self.app.state.sessions.begin() as session:
+        async with self.services.sessions.begin() as session:
             won = await queries.move(session, job, State.RUNNING, **values)
         if not won:
             return
@@ -107,11 +85,11 @@ class JobController:
 
     async def _launched(self, job: Job, assignment: Assignment) -> None:
         """Start the attempt; what will be refused again ends the job, anything else is seen at the next look."""
-        self.folder(job.id).fresh()
+        self.services.folder(job.id).fresh()
         try:
             await self.launcher.start(job, assignment)
         except REFUSED as error:
-            async with self.app.state.readers() as session:
+            async with self.services.readers() as session:
                 started = await queries.get(session, job.project, job.id)
             await self._end(started, ending.refused(error.detail), started.peak_rss_bytes)
 
@@ -122,7 +100,7 @@ class JobController:
         if end is not None:
             await self._end(job, end, peak, handed_in=sight.outcome.is_handed_in)
         elif job.cancel_at is not None:
-            self.folder(job.id).cancel.touch()
+            self.services.folder(job.id).cancel.touch()
         elif not sight.alive:
             await self._lost(job, ending.excused(job, sight, self.settings))
         else:
@@ -131,10 +109,10 @@ class JobController:
     async def _end(self, job: Job, end: ending.Ending, peak: int, handed_in: bool = False) -> None:
         """Stop what is left of the job, then say how it ended: nothing runs for a job that is over."""
         await self.launcher.stop(job, finished=handed_in)
-        async with self.app.state.sessions.begin() as session:
+        async with self.services.sessions.begin() as session:
             if await queries.end(session, job, end.state, end.result, end.error, peak):
                 await self._tell_decision(session, job, end)
-        await asyncio.to_thread(self.folder(job.id).empty_scratch)
+        await asyncio.to_thread(self.services.folder(job.id).empty_scratch)
         log.info("job ended", job=job.id, kind=job.kind, state=end.state, peak_mb=peak >> 20)
         self.changes.tell()
 
@@ -147,7 +125,7 @@ class JobController:
     async def _lost(self, job: Job, excused: bool) -> None:
         """The process is gone and left no result: what it finished is kept, another attempt goes on."""
         await self.launcher.stop(job, finished=False)
-        async with self.app.state.sessions.begin() as session:
+        async with self.services.sessions.begin() as session:
             await queries.move(session, job, State.QUEUED, excused=job.excused + excused, waiting=None)
         log.warning("job lost its process", job=job.id, kind=job.kind, attempt=job.attempts, excused=excused)
         self.changes.tell()
@@ -157,27 +135,24 @@ class JobController:
         shown = peak if peak > 1.02 * job.peak_rss_bytes else job.peak_rss_bytes
         if (progress, waiting, shown) == (job.progress, job.waiting, job.peak_rss_bytes):
             return
-        async with self.app.state.sessions.begin() as session:
+        async with self.services.sessions.begin() as session:
             await queries.note(session, job, progress=progress, waiting=waiting, peak_rss_bytes=shown)
         self.changes.tell()
 
-    async def release(self, _: FastAPI) -> None:
+    async def release(self) -> None:
         """At an orderly end of the service: the next one takes up the jobs that had to stop."""
         for job in [item for item in await self._active() if item.state == State.RUNNING]:
             if await self.launcher.release(job):
-                async with self.app.state.sessions.begin() as session:
+                async with self.services.sessions.begin() as session:
                     await queries.move(session, job, State.QUEUED, attempts=job.attempts - 1)
 
-    async def sweep(self, _: FastAPI) -> None:
-        """Remove the folders of jobs that ended long ago, until cancelled."""
-        await run_forever("job folders", self._sweep, every=3600)
-
-    async def _sweep(self) -> None:
+    async def sweep(self) -> None:
+        """Remove the folders of jobs that ended long ago."""
         before = utcnow() - timedelta(days=self.settings.job_keep_days)
-        async with self.app.state.readers() as session:
+        async with self.services.readers() as session:
             old = await queries.ended_before(session, before)
         for id in old:
-            await asyncio.to_thread(self.folder(id).remove)
+            await asyncio.to_thread(self.services.folder(id).remove)
 
 
 def _json(value: BaseModel | None) -> Document | None:

@@ -4,7 +4,7 @@ import asyncio
 import time
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Response
 from sse_starlette import EventSourceResponse
 
 from millrace_contracts.jobs import JobNew, JobRead, TrialRead
@@ -14,12 +14,12 @@ from millrace_core.errors import BadInput, FieldError
 from millrace_core.names import Name, Project
 from millrace_core.pages import Cursor, Limit, Page, decode, paginate
 from millrace_training.jobs import queries, specs, watching
-from millrace_training.jobs.controller import JobController
 from millrace_training.jobs.schemas import JobId
 from millrace_training.jobs.states import TERMINAL, State
 from millrace_training.jobs.submitting import submit
 from millrace_training.runtime import trials
 from millrace_training.runtime.events import starts_line
+from millrace_training.services import CurrentServices
 from millrace_training.tables import Job
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -28,16 +28,11 @@ Wait = Annotated[float, Query(ge=0, le=60, description="Seconds to wait for the 
 POLL_SECONDS = 1.0
 
 
-def _jobs(request: Request) -> JobController:
-    found: JobController = request.app.state.jobs
-    return found
-
-
 @router.post("", status_code=201, response_model=JobRead, dependencies=[WRITE])
-async def submit_job(request: Request, response: Response, project: Project, new: JobNew) -> Job:
+async def submit_job(services: CurrentServices, response: Response, project: Project, new: JobNew) -> Job:
     """Submit a job; the same key again answers 200 with the job it already is."""
     specs.check(new.kind, new.spec)
-    return await submit(request, response, project, new)
+    return await submit(services, response, project, new)
 
 
 @router.get("", response_model=Page[JobRead], dependencies=[READ])
@@ -55,21 +50,21 @@ async def jobs(
 
 
 @router.get("/{id}", response_model=JobRead, dependencies=[READ])
-async def job(request: Request, project: Project, id: JobId, wait: Wait = 0) -> Job:
+async def job(services: CurrentServices, project: Project, id: JobId, wait: Wait = 0) -> Job:
     """One job; with `wait`, as soon as it is over or the time is up."""
     deadline = time.monotonic() + wait
     while True:
-        async with request.app.state.readers() as session:
+        async with services.readers() as session:
             found = await queries.get(session, project, id)
         left = deadline - time.monotonic()
         if found.state in TERMINAL or left <= 0:
             return found
-        await _jobs(request).changes.wait(min(left, POLL_SECONDS))
+        await services.changes.wait(min(left, POLL_SECONDS))
 
 
 @router.get("/{id}/events", response_class=EventSourceResponse, dependencies=[READ])
 async def events(
-    request: Request,
+    services: CurrentServices,
     project: Project,
     id: JobId,
     session: Session,
@@ -77,34 +72,39 @@ async def events(
 ) -> EventSourceResponse:
     """Server-sent events: progress, trial, log, and end with the job; Last-Event-ID takes a stream up again."""
     await queries.get(session, project, id)
-    folder = _jobs(request).folder(id)
+    folder = services.folder(id)
     if not await asyncio.to_thread(starts_line, folder.events, last_event_id):
         mend = FieldError(
             "header.last-event-id", "no event has this id", "send the id of the last event seen"
         )
         raise BadInput("The stream cannot be taken up there.", [mend])
-    stream = watching.stream(_jobs(request), project, id, last_event_id)
+    stream = watching.stream(services, project, id, last_event_id)
     return EventSourceResponse(stream, ping=15)
 
 
 @router.get("/{id}/trials", response_model=Page[TrialRead], dependencies=[READ])
 async def job_trials(
-    request: Request, project: Project, id: JobId, session: Session, limit: Limit = 100, cursor: Cursor = None
+    services: CurrentServices,
+    project: Project,
+    id: JobId,
+    session: Session,
+    limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> Any:
     """The trials of the job's studies, by study and number, whether finished or running."""
     await queries.get(session, project, id)
     after = decode(cursor, str, int)
-    found = await asyncio.to_thread(trials.read, _jobs(request).folder(id).trials)
+    found = await asyncio.to_thread(trials.read, services.folder(id).trials)
     rows = [item for item in found if after is None or (item.study, item.number) > after]
     return paginate(rows[: limit + 1], limit, lambda row: (row.study, row.number))
 
 
 @router.post("/{id}:cancel", response_model=JobRead, dependencies=[WRITE])
-async def cancel(request: Request, project: Project, id: JobId) -> Job:
+async def cancel(services: CurrentServices, project: Project, id: JobId) -> Job:
     """Stop a job: at once if it waits, within seconds if it runs; one that has ended stays as it is."""
-    async with request.app.state.sessions.begin() as session:
+    async with services.sessions.begin() as session:
         await queries.cancel(session, await queries.get(session, project, id), utcnow())
         session.expire_all()
         found = await queries.get(session, project, id)
-    _jobs(request).nudge()
+    services.wakeup.nudge()
     return found

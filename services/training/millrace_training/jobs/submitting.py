@@ -1,20 +1,21 @@
 """Take a job in: stored first, then the controller is told, so that it finds what it is told of."""
 
-from fastapi import Request, Response
+from fastapi import Response
 
 from millrace_contracts.jobs import JobNew
 from millrace_core.errors import BadInput, FieldError
 from millrace_training.jobs import queries
+from millrace_training.services import Services
 from millrace_training.tables import Job
 
 
-async def submit(request: Request, response: Response, project: str, new: JobNew) -> Job:
+async def submit(services: Services, response: Response, project: str, new: JobNew) -> Job:
     """The job of this key: 201 when it is new, 200 when it was known. Raises: Conflict; BadInput."""
-    _check_placement(request.app.state.settings.platform, new)
-    async with request.app.state.sessions.begin() as session:
+    _check_placement(services.settings.platform, new)
+    async with services.sessions.begin() as session:
         job, made = await queries.submit(session, project, new)
     response.status_code = 201 if made else 200
-    request.app.state.jobs.nudge()
+    services.wakeup.nudge()
     return job
 
 

@@ -7,23 +7,23 @@ import orjson
 
 from millrace_contracts.jobs import JobRead
 from millrace_training.jobs import queries
-from millrace_training.jobs.controller import JobController
 from millrace_training.jobs.states import TERMINAL
 from millrace_training.runtime import events
+from millrace_training.services import Services
 
 POLL_SECONDS = 0.25
 
 
 async def stream(
-    jobs: JobController,
+    services: Services,
     project: str,
     id: str,
     position: int,
 ) -> AsyncIterator[dict[str, str]]:
     """Events behind the byte *position*; the last is `end`, with the job."""
-    path = jobs.folder(id).events
+    path = services.folder(id).events
     while True:
-        async with jobs.app.state.readers() as session:
+        async with services.readers() as session:
             job = await queries.get(session, project, id)
         found = await asyncio.to_thread(events.read, path, position)
         for item in found:
@@ -33,4 +33,4 @@ async def stream(
             yield {"id": str(position), "event": "end", "data": JobRead.model_validate(job).model_dump_json()}
             return
         if not found:
-            await jobs.changes.wait(POLL_SECONDS)
+            await services.changes.wait(POLL_SECONDS)

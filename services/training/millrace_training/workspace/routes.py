@@ -8,26 +8,18 @@ from fastapi.responses import FileResponse
 
 from millrace_core.auth import permit
 from millrace_core.errors import BadInput, NotFound
-from millrace_core.names import Project
-from millrace_training.jobs import queries
-from millrace_training.jobs.controller import JobController
-from millrace_training.jobs.schemas import JobId
 from millrace_training.launch import limits
 from millrace_training.runtime import pieces
 from millrace_training.runtime.folder import JobFolder
 from millrace_training.runtime.workspace import Piece, Told, WorkspaceRead
 from millrace_training.tables import Job
-from millrace_training.workspace import fence, files
-from millrace_training.workspace.schemas import Attempt, DocumentName, Offset, PieceName, StreamName
+from millrace_training.workspace import attempts, files
+from millrace_training.workspace.attempts import FromAttempt, Sender
+from millrace_training.workspace.schemas import DocumentName, Offset, PieceName, StreamName
 
-router = APIRouter(prefix="/v1/jobs/{id}/workspace", tags=["workspace"], dependencies=[Depends(fence.own)])
+router = APIRouter(prefix="/v1/jobs/{id}/workspace", tags=["workspace"], dependencies=[Depends(attempts.own)])
 READ, WRITE = permit("training.workspace.read"), permit("training.workspace.write")
 HANDED_IN = ("result", "error", "setback")
-
-
-def _jobs(request: Request) -> JobController:
-    found: JobController = request.app.state.jobs
-    return found
 
 
 def _streams(folder: JobFolder) -> dict[StreamName, FilePath]:
@@ -35,94 +27,75 @@ def _streams(folder: JobFolder) -> dict[StreamName, FilePath]:
 
 
 @router.get("", response_model=WorkspaceRead, dependencies=[READ])
-async def workspace(request: Request, project: Project, id: JobId, attempt: Attempt) -> WorkspaceRead:
+async def workspace(sender: FromAttempt) -> WorkspaceRead:
     """What the attempt begins with; 409 for any attempt but the current."""
-    job, folder = await _current(request, project, id, attempt)
-    return await asyncio.to_thread(_found, request, job, folder)
+    job = await sender.job()
+    return await asyncio.to_thread(_left, sender, job)
 
 
-def _found(request: Request, job: Job, folder: JobFolder) -> WorkspaceRead:
+def _left(sender: Sender, job: Job) -> WorkspaceRead:
+    """What earlier attempts left, and what this one is to do."""
+    folder = sender.folder
+    folder.make()
     kept = [Piece(name=path.name, size=path.stat().st_size) for path in pieces.finished(folder.scratch)]
     sizes = {name: path.stat().st_size if path.exists() else 0 for name, path in _streams(folder).items()}
-    spec = limits.granted(job, request.app.state.settings, job.attempts)
-    return WorkspaceRead(spec=spec, sizes=sizes, pieces=kept)
-
-
-async def _current(request: Request, project: str, id: str, attempt: int) -> tuple[Job, JobFolder]:
-    async with request.app.state.readers() as session:
-        job = await queries.get(session, project, id)
-    fence.check(job, attempt)
-    folder = _jobs(request).folder(id)
-    folder.make()
-    return job, folder
+    assignment = limits.granted(job, sender.services.settings, job.attempts)
+    return WorkspaceRead(spec=assignment, sizes=sizes, pieces=kept)
 
 
 @router.get("/pieces/{name}", response_class=FileResponse, dependencies=[READ])
-async def piece(
-    request: Request, project: Project, id: JobId, name: PieceName, attempt: Attempt
-) -> FileResponse:
+async def piece(sender: FromAttempt, name: PieceName) -> FileResponse:
     """A file of a finished piece of work."""
-    _, folder = await _current(request, project, id, attempt)
-    path = folder.scratch / name
+    await sender.job()
+    path = sender.folder.scratch / name
     if not path.is_file():
         raise NotFound(f"There is no piece {name}.")
     return FileResponse(path, media_type="application/octet-stream")
 
 
 @router.put("/pieces/{name}", response_model=Told, dependencies=[WRITE])
-async def keep_piece(
-    request: Request, project: Project, id: JobId, name: PieceName, attempt: Attempt
-) -> Told:
+async def keep_piece(request: Request, sender: FromAttempt, name: PieceName) -> Told:
     """Keep a file of a finished piece of work for the next attempt."""
-    _, folder = await _current(request, project, id, attempt)
-    staged = await files.stage(folder, request.stream())
+    await sender.job()
+    sender.folder.make()
+    staged = await files.stage(sender.folder, request.stream())
     try:
-        async with fence.held(request.app.state, project, id, attempt) as job:
-            staged.replace(folder.scratch / name)
+        async with sender.held() as job:
+            staged.replace(sender.folder.scratch / name)
             return _told(job)
     finally:
         staged.unlink(missing_ok=True)
 
 
 @router.put("/streams/{name}", response_model=Told, dependencies=[WRITE])
-async def append(
-    request: Request, project: Project, id: JobId, name: StreamName, attempt: Attempt, offset: Offset
-) -> Told:
+async def append(request: Request, sender: FromAttempt, name: StreamName, offset: Offset) -> Told:
     """Append to the job's events (whole lines) or its log; sending the same bytes again changes nothing."""
     content = await files.body(request.stream())
     if name == "events" and not content.endswith(b"\n"):
         raise BadInput("Events are sent as whole lines.")
-    folder = _jobs(request).folder(id)
-    async with fence.held(request.app.state, project, id, attempt) as job:
-        folder.make()
-        size = await asyncio.to_thread(files.append, _streams(folder)[name], offset, content)
-    _jobs(request).changes.tell()
+    async with sender.held() as job:
+        size = await asyncio.to_thread(files.append, _streams(sender.folder)[name], offset, content)
+    sender.services.changes.tell()
     return _told(job, size)
 
 
 @router.put("/trials", response_model=Told, dependencies=[WRITE])
-async def keep_trials(request: Request, project: Project, id: JobId, attempt: Attempt) -> Told:
+async def keep_trials(request: Request, sender: FromAttempt) -> Told:
     """Keep trials; one that is known stays as it is."""
-    found = files.trials(await files.body(request.stream()))
-    folder = _jobs(request).folder(id)
-    async with fence.held(request.app.state, project, id, attempt) as job:
-        folder.make()
-        await asyncio.to_thread(files.keep_trials, folder, found)
+    sent = files.trials(await files.body(request.stream()))
+    async with sender.held() as job:
+        await asyncio.to_thread(files.keep_trials, sender.folder, sent)
     return _told(job)
 
 
 @router.put("/{name}", response_model=Told, dependencies=[WRITE])
-async def keep_document(
-    request: Request, project: Project, id: JobId, name: DocumentName, attempt: Attempt
-) -> Told:
+async def keep_document(request: Request, sender: FromAttempt, name: DocumentName) -> Told:
     """Keep the job's progress, usage, result, error or setback."""
-    made = files.document(name, await files.body(request.stream()))
-    folder = _jobs(request).folder(id)
-    async with fence.held(request.app.state, project, id, attempt) as job:
-        folder.make()
-        await asyncio.to_thread(folder.write, name, made, name in HANDED_IN)
+    document = files.document(name, await files.body(request.stream()))
+    async with sender.held() as job:
+        await asyncio.to_thread(sender.folder.write, name, document, name in HANDED_IN)
     if name in HANDED_IN:
-        _jobs(request).nudge()
+        sender.services.wakeup.nudge()
     return _told(job)
 
 

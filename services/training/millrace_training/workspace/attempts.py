@@ -2,14 +2,20 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends
 
 from millrace_core.auth import CurrentActor
 from millrace_core.errors import Conflict, Forbidden
+from millrace_core.names import Project
 from millrace_training.jobs import queries
 from millrace_training.jobs.schemas import JobId
 from millrace_training.jobs.states import State
 from millrace_training.launch import manifests
+from millrace_training.runtime.folder import JobFolder
+from millrace_training.services import CurrentServices
 from millrace_training.tables import Job
 from millrace_training.workspace.schemas import Attempt
 
@@ -30,10 +36,35 @@ def check(job: Job, attempt: int) -> None:
         raise Conflict(f"Attempt {job.attempts} of the job is running, not {attempt}.", current=job.attempts)
 
 
-@asynccontextmanager
-async def held(state: Any, project: str, id: str, attempt: int) -> AsyncIterator[Job]:
-    """The job, whose row no one moves while the caller writes. Raises: NotFound; Conflict."""
-    async with state.sessions.begin() as session:
-        job = await queries.hold(session, project, id)
-        check(job, attempt)
-        yield job
+@dataclass(frozen=True)
+class Sender:
+    """The attempt that a request speaks for."""
+
+    services: CurrentServices
+    project: Project
+    id: JobId
+    attempt: Attempt
+
+    @property
+    def folder(self) -> JobFolder:
+        """The job's folder."""
+        return self.services.folder(self.id)
+
+    async def job(self) -> Job:
+        """The job, which this attempt runs. Raises: NotFound; Conflict."""
+        async with self.services.readers() as session:
+            job = await queries.get(session, self.project, self.id)
+        check(job, self.attempt)
+        return job
+
+    @asynccontextmanager
+    async def held(self) -> AsyncIterator[Job]:
+        """The same, and no one moves its row while the caller writes. Raises: NotFound; Conflict."""
+        async with self.services.sessions.begin() as session:
+            job = await queries.hold(session, self.project, self.id)
+            check(job, self.attempt)
+            self.folder.make()
+            yield job
+
+
+FromAttempt = Annotated[Sender, Depends(Sender)]
