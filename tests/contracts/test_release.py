@@ -53,3 +53,16 @@ def test_two_files_of_one_place_or_one_name_are_refused(second):
 def test_a_release_of_nothing_is_refused():
     with pytest.raises(ValidationError):
         Files.model_validate({})
+
+
+def test_json_names_base_files_as_ever_and_lists_roles_and_variants_where_names_do_not_tell_them():
+    base = Files.of({"model.onnx": ONE, "notes.txt": TWO})
+    assert base.model_dump(mode="json") == {"model.onnx": ONE, "notes.txt": TWO}
+    quick = ReleaseFile(role="model", variant="int8-cpu", name="model-int8.onnx", digest=TWO)
+    both = Files(files=[*Files.of({"model.onnx": ONE}).files, quick])
+    assert both.model_dump(mode="json") == [
+        {"role": "model", "variant": "base", "name": "model.onnx", "digest": ONE},
+        {"role": "model", "variant": "int8-cpu", "name": "model-int8.onnx", "digest": TWO},
+    ]
+    assert Files.model_validate(both.model_dump(mode="json")) == both
+    assert both.digest("model", "int8-cpu") == TWO

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer, model_validator
 
 from millrace_contracts.bodies import Body, Document, Read
 from millrace_contracts.names import Digest, Name, TaskName
@@ -15,6 +15,10 @@ Cell = float | int | bool | str | None
 Answer = float | str | list[float]
 """What an output says of one row: a number, a class, or a probability for each class."""
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]
+
+
+Moment = Annotated[datetime, PlainSerializer(datetime.isoformat, when_used="json")]
+"""An instant as decisions write it."""
 
 
 class Golden(BaseModel):
@@ -57,10 +61,10 @@ class Lineage(BaseModel):
     run: str | None = Field(default=None, max_length=36, description="Id of the training run here.")
     loop: Name | None = None
     loop_run: int | None = Field(default=None, ge=1, le=2**31 - 1)
-    trained_from: datetime | None = None
-    trained_through: datetime | None = Field(default=None, description="It has seen no event from here on.")
-    holdout_from: datetime | None = None
-    holdout_through: datetime | None = None
+    trained_from: Moment | None = None
+    trained_through: Moment | None = Field(default=None, description="It has seen no event from here on.")
+    holdout_from: Moment | None = None
+    holdout_through: Moment | None = None
 
 
 class ModelVersionWrite(Body):

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_serializer, model_validator
 
 from millrace_contracts.names import Digest
 
@@ -35,7 +35,8 @@ class ReleaseFile(BaseModel):
 class Files(BaseModel):
     """The files of a release unit: one for each role and variant; others have names of their own.
 
-    A mapping of names to digests, as versions were stored before, is read as the same thing; null is no file.
+    In JSON a list; where the names alone tell the roles of base files, a mapping of names to digests, as before.
+    Both are read; null is no file.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -58,6 +59,12 @@ class Files(BaseModel):
         if len(set(names)) < len(names) or len(set(places)) < len(places):
             raise ValueError("two files have the same name, or the same role and variant")
         return self
+
+    @model_serializer
+    def _told(self) -> dict[str, str] | list[dict[str, str]]:
+        if all(file.model_dump() == _named(file.name, file.digest) for file in self.files):
+            return self.by_name()
+        return [file.model_dump() for file in self.files]
 
     @classmethod
     def of(cls, digests: dict[str, str]) -> "Files":

@@ -12,6 +12,11 @@ MOST_CLASSES = 1000
 ColumnKind = Literal["number", "category", "timestamp", "boolean"]
 
 
+def unsaid(value: object) -> bool:
+    """What is not said is left out of the JSON, not null."""
+    return value is None
+
+
 class Input(BaseModel):
     """One input tensor, of shape (rows, 1), and the data column behind it."""
 
@@ -24,13 +29,15 @@ class Input(BaseModel):
 
 
 class Output(BaseModel):
-    """One output tensor, of shape (rows, width)."""
+    """One output tensor, of shape (rows, width): numbers, or the class as text."""
 
     model_config = ConfigDict(extra="ignore")
 
     name: TensorName
     datatype: Literal["FP32", "INT64", "BYTES"]
-    width: int | None = Field(default=None, ge=1, le=MOST_CLASSES, description="Values a row; left out: 1.")
+    width: int | None = Field(
+        default=None, ge=1, le=MOST_CLASSES, exclude_if=unsaid, description="Values a row; left out: 1."
+    )
 
     def values(self) -> int:
         """Values a row."""
@@ -44,10 +51,10 @@ class Signature(BaseModel):
 
     inputs: list[Input] = Field(min_length=1, max_length=MOST_INPUTS)
     outputs: list[Output] = Field(min_length=1, max_length=MOST_OUTPUTS)
-    task: TaskName | None = None
-    target: TensorName | None = None
+    task: TaskName | None = Field(default=None, exclude_if=unsaid)
+    target: TensorName | None = Field(default=None, exclude_if=unsaid)
     classes: Annotated[list[ClassValue], Field(min_length=2, max_length=MOST_CLASSES)] | None = Field(
-        default=None, description="Of two classes the negative one, then the positive one."
+        default=None, exclude_if=unsaid, description="Of two classes the negative one, then the positive one."
     )
 
     @model_validator(mode="after")
