@@ -14,9 +14,9 @@ from sklearn.datasets import load_breast_cancer
 from millrace_stats.profiles import ProfileSpec
 from millrace_training.automl import pipeline, splits, train
 from millrace_training.automl.portfolio import PORTFOLIO
-from millrace_training.export.session import open_session, predict
 from millrace_training.features.columns import columns_from_signature
 from millrace_training.features.frame import from_arrow, from_rows
+from millrace_training.graph.session import open_session, predict
 from millrace_training.runtime.errors import Cancelled, JobError
 
 DAYS, A_DAY = 50, 60

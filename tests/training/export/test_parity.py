@@ -7,10 +7,10 @@ import pytest
 from millrace_training.automl import pipeline
 from millrace_training.automl.portfolio import PORTFOLIO
 from millrace_training.export import parity, trees
-from millrace_training.export.graph import SIGNATURE_KEY
-from millrace_training.export.session import open_session, predict
 from millrace_training.features.columns import Column
 from millrace_training.features.frame import MISSING_TIME, Frame
+from millrace_training.graph.builder import SIGNATURE_KEY
+from millrace_training.graph.session import open_session, predict
 from millrace_training.runtime.errors import JobError
 
 ROWS = 3_000

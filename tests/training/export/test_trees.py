@@ -6,9 +6,9 @@ import pytest
 from millrace_training.automl import estimators
 from millrace_training.automl.portfolio import PORTFOLIO
 from millrace_training.export import boosters, trees
-from millrace_training.export.graph import Graph
-from millrace_training.export.session import open_session
 from millrace_training.features.columns import Column
+from millrace_training.graph.builder import Graph
+from millrace_training.graph.session import open_session
 
 WIDTH, ROWS = 4, 1_500
 TREES = [item for item in PORTFOLIO if item["id"] in ("lgb-b", "xgb-a", "hgb", "et")]

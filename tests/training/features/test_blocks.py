@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper
 
-from millrace_training.export.graph import IR_VERSION, ML, ML_OPSET, OPSET, TYPES, Graph
-from millrace_training.export.session import open_session
 from millrace_training.features import blocks, dates
 from millrace_training.features.columns import Column
 from millrace_training.features.frame import MISSING_TIME, Frame, from_rows
+from millrace_training.graph.builder import IR_VERSION, ML, ML_OPSET, OPSET, TYPES, Graph
+from millrace_training.graph.session import open_session
 
 A, B = Column("a", "a", "number"), Column("b b", "b_b", "number")
 WORD, TIME = Column("word", "word", "category"), Column("at", "at", "timestamp")

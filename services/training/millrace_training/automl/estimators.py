@@ -6,8 +6,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from millrace_training.export import boosters, refusals
-from millrace_training.export.graph import Graph
 from millrace_training.export.trees import Forest
+from millrace_training.graph.builder import Graph
 
 STYLES = {
     "lightgbm": "tree",

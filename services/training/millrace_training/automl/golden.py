@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from millrace_training.export.session import open_session, predict
 from millrace_training.features.frame import MISSING_TIME, Frame
+from millrace_training.graph.session import open_session, predict
 
 ROWS = 8
 

@@ -8,10 +8,10 @@ import numpy as np
 from millrace_training.automl import estimators
 from millrace_training.automl.portfolio import Configuration
 from millrace_training.automl.seeds import seed_of
-from millrace_training.export.graph import Graph
 from millrace_training.features import encoders
 from millrace_training.features.blocks import Block
 from millrace_training.features.frame import Frame
+from millrace_training.graph.builder import Graph
 
 
 @dataclass(frozen=True)

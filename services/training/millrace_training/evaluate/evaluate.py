@@ -8,11 +8,11 @@ import numpy as np
 
 from millrace_training.automl import splits
 from millrace_training.automl.table import Table, iso_day, load, midnight, row_digests
+from millrace_training.rows.records import Records
 from millrace_training.evaluate import blocks, importance, report
 from millrace_training.evaluate.metrics import losses, metrics, roc
-from millrace_training.export.session import open_session, predict
 from millrace_training.features.columns import columns_from_signature
-from millrace_training.rows.records import Records
+from millrace_training.graph.session import open_session, predict
 from millrace_training.runtime.context import Context
 
 SEED = 11

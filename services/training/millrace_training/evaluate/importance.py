@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from millrace_training.evaluate.metrics import losses
-from millrace_training.export.session import predict
 from millrace_training.features.frame import Frame
+from millrace_training.graph.session import predict
 
 ROWS = 2_000
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from millrace_training.automl.estimators import Trees
 from millrace_training.automl.pipeline import Pipeline
-from millrace_training.export.session import open_session, predict
 from millrace_training.features.columns import Column
 from millrace_training.features.frame import MISSING_TIME, Frame
+from millrace_training.graph.session import open_session, predict
 from millrace_training.runtime.errors import JobError
 
 REAL, SYNTHETIC = 2_000, 500

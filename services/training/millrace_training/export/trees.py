@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from millrace_training.export.graph import ML, Graph
+from millrace_training.graph.builder import ML, Graph
 
 
 @dataclass(frozen=True)

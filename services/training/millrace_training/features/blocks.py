@@ -5,10 +5,10 @@ from typing import Protocol
 
 import numpy as np
 
-from millrace_training.export.graph import ML, Graph
 from millrace_training.features import dates
 from millrace_training.features.columns import Column
 from millrace_training.features.frame import Frame
+from millrace_training.graph.builder import ML, Graph
 
 
 class Block(Protocol):

@@ -5,8 +5,8 @@ Algorithm: days to civil date by Howard Hinnant, `civil_from_days`; exact from y
 
 import numpy as np
 
-from millrace_training.export.graph import Graph
 from millrace_training.features.frame import MISSING_TIME
+from millrace_training.graph.builder import Graph
 
 PARTS = ("month", "day", "weekday", "hour")
 """month 1-12, day of the month 1-31, weekday 0 (Monday) - 6, hour 0-23."""

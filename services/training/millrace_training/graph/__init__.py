@@ -1,0 +1,1 @@
+"""ONNX graphs: built node by node, and run as serving runs them."""
