@@ -68,7 +68,7 @@ class Service:
 
     @property
     def otlp_port(self):
-        return self.app.state.reception.port
+        return self.app.state.services.reception.now.port
 
     async def call(self, method, path, expect=200, **more):
         answer = await self.http.request(method, path, **more)
@@ -138,9 +138,10 @@ def running(settings, registry):
     async def start(settings=settings):
         app = build(settings)
         transport = httpx.ASGITransport(app)
-        app.state.apis.registry._client = httpx.AsyncClient(
-            transport=httpx.ASGITransport(registry.app), base_url="http://registry"
-        )
+        for api in (app.state.services.apis.registry, app.state.services.clients.registry.api):
+            api._client = httpx.AsyncClient(
+                transport=httpx.ASGITransport(registry.app), base_url="http://registry"
+            )
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(

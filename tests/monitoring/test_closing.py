@@ -161,7 +161,7 @@ async def test_a_crash_before_the_commit_is_redone_to_the_same_result(service, m
     real, seen = controller.write, []
 
     async def crashing(services, given, found, *more):
-        seen.append((found.losses, found.state, more[-1]))
+        seen.append((found.losses, found.states, more[-1]))
         if len(seen) == 1:
             raise RuntimeError("the power is gone")
         await real(services, given, found, *more)
@@ -201,16 +201,18 @@ async def test_a_version_that_cannot_be_had_is_named_and_the_day_closes(service)
 
 async def test_while_the_registry_is_away_no_day_closes_and_then_it_does(service):
     version = service.registry.version(1, 2.0)
-    there = service.app.state.apis.registry._client
+    there = service.app.state.services.clients.registry.api._client
     gone = httpx.MockTransport(lambda request: httpx.Response(500, json={"detail": "down"}))
-    service.app.state.apis.registry._client = httpx.AsyncClient(transport=gone, base_url="http://registry")
+    service.app.state.services.clients.registry.api._client = httpx.AsyncClient(
+        transport=gone, base_url="http://registry"
+    )
     await service.declare(monitor(version))
     features, sold = table_of_day(0)
     await service.rows(0, features, 2 * features["price"])
     await service.labels(0, sold)
     with pytest.raises(TimeoutError):
         await service.closed(1, seconds=0.5)
-    service.app.state.apis.registry._client = there
+    service.app.state.services.clients.registry.api._client = there
     assert len(await service.closed(1)) == 1
 
 

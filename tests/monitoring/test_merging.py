@@ -15,7 +15,7 @@ async def test_many_small_segments_become_one_and_the_day_is_the_same(service, s
     for number in range(70):
         at = START + timedelta(minutes=number)
         record = log_record(f"one-{number}", part, 2 * part["price"], at)
-        await service.app.state.reception.intake.offer(export([record]))
+        await service.app.state.services.reception.now.intake.offer(export([record]))
     assert await merging.merge(service.app.state.services) == 64
     blobs = [path for path in (settings.home / "monitoring" / "blobs").rglob("*") if path.is_file()]
     assert len(blobs) == 7

@@ -1,8 +1,9 @@
 """Closings: what one closed day of one endpoint leaves behind; the controller reads them in order."""
 
 from datetime import date, datetime
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from millrace_contracts.alarms import AlarmKind
 from millrace_contracts.bodies import Document, Read
@@ -34,8 +35,105 @@ class SwitchBackProposal(BaseModel):
     evidence: Document
 
 
+class Sparse(BaseModel):
+    """What is not known is left out of the JSON."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    @model_serializer(mode="wrap")
+    def _known(self, dump: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in dump(self).items() if value is not None}
+
+
+class PerformanceRead(Sparse):
+    """Where a performance detector stands: empty on a day without labels, short while it gathers its reference."""
+
+    loss: float | None = None
+    reference_mean: float | None = None
+    reference_scale: float | None = None
+    reference_days: int | None = Field(default=None, description="Days of the reference, so far or frozen.")
+    reference: str | None = Field(default=None, description="Where the reference comes from.")
+    log_value: float | None = None
+    log_level: float | None = Field(
+        default=None, description="It calls for action where the value reaches it."
+    )
+    days: int | None = Field(default=None, description="Days since the detector began.")
+    watch: bool | None = Field(default=None, description="Whether this one day stands out; never an action.")
+
+
+class PairRead(BaseModel):
+    """Where an archived version stands against the champion on the same rows."""
+
+    days: int
+    effect_days: int = Field(description="Days over which the gain is measured.")
+    gain: float = Field(description="Of the archived version, as a share of the champion's loss.")
+    margin: float
+    log_value: float | None
+    log_level: float | None
+
+
+class DriftScore(BaseModel):
+    """One feature in one full window."""
+
+    feature: str
+    psi: float
+    null_high: float = Field(description="What chance reaches.")
+    p: float
+    adjusted: float
+    rows: int
+    fires: bool
+
+
+class DriftWindow(BaseModel):
+    """The judgement of one full window."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    rows: int
+    observing: str | None = Field(description="Why nothing can be decided, if so.")
+    firing: list[str]
+    scores: list[DriftScore]
+    from_: date | None = Field(default=None, alias="from", description="Its first day.")
+
+
+class DriftStanding(Sparse):
+    """The running window: empty on a day without rows."""
+
+    days: int | None = None
+    psi: dict[str, float] | None = None
+    window: DriftWindow | None = Field(default=None, description="On the day on which the window was full.")
+
+
+class QualityRead(Sparse):
+    """The data of the day: empty without rows."""
+
+    faults: list[str] | None = Field(default=None, description="Causes found today.")
+    missing: dict[str, float] | None = Field(default=None, description="Share of rows, by feature.")
+    outside: dict[str, float] | None = Field(default=None, description="Share that training never saw.")
+    label_share: float | None = None
+    served_differs: int | None = Field(default=None, description="Served answers unlike the graph's own.")
+    served_compared: int | None = None
+    repeated: int | None = None
+
+
+class SliceRead(Sparse):
+    """One slice of the day, like `region=south`."""
+
+    rows: int
+    labelled: int = 0
+    loss: float | None = None
+    performance: PerformanceRead | None = None
+
+
+class SlicesRead(BaseModel):
+    """The slices that are watched, and what is not watched and why."""
+
+    parts: dict[str, SliceRead] = {}
+    left_out: list[str] = []
+
+
 class ClosingRead(BaseModel):
-    """One closed day of one endpoint; it never changes."""
+    """One closed day of one endpoint, or a long span of days on which nothing came; it never changes."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -43,8 +141,11 @@ class ClosingRead(BaseModel):
     project: str
     endpoint: str
     day: date = Field(description="In the loop's time zone.")
-    from_: datetime = Field(alias="from", description="The day's begin.")
+    from_: datetime = Field(alias="from", description="The day's begin; of a span, its first day's.")
     through: datetime = Field(description="The day's end.")
+    days: int = Field(
+        default=1, description="More than 1: as many days without rows, of which this is the last."
+    )
     rows: int = Field(description="Answered rows, each once.")
     labelled: int
     champion: int | None
@@ -54,13 +155,14 @@ class ClosingRead(BaseModel):
     served: MeanLoss | None = Field(description="What callers were given, by whichever revision.")
     versions: dict[str, MeanLoss] = Field(description="Mean loss of each version over the same rows.")
     unscored: dict[str, str] = Field(description="Versions that cannot be scored, and why.")
-    performance: Document = Field(description="Where the performance detector stands.")
-    pairs: Document = Field(description="Where each archived version stands against the champion.")
+    performance: PerformanceRead = Field(description="Where the performance detector stands.")
+    pairs: dict[str, PairRead] = Field(description="Where each archived version stands against the champion.")
     alarms: list[OpenedAlarm] = Field(description="Alarms that this day opened.")
     standing: list[str] = Field(description="Causes found today, whether their alarm is new or was open.")
     switch_back: SwitchBackProposal | None
-    drift: Document
-    quality: Document
+    drift: DriftStanding
+    quality: QualityRead
+    slices: SlicesRead = SlicesRead()
 
 
 class ClosingFeed(BaseModel):
@@ -99,7 +201,51 @@ class DriftRead(BaseModel):
     champion: int | None
     days: int | None = Field(description="Days in the running window.")
     psi: dict[str, float] = Field(description="By feature, of the running window against the reference.")
-    window: Document | None = Field(description="The judgement, on the day on which a window was full.")
+    window: DriftWindow | None = Field(description="The judgement, on the day on which a window was full.")
+
+
+class ArmRead(BaseModel):
+    """How one revision did on one listener in a span of event time."""
+
+    revision: str
+    listener: str
+    requests: int
+    keys: int = Field(description="Distinct sticky keys; a request without one is a key of its own.")
+    failed_keys: int
+    slow_keys: int
+    rows: int
+    nan: int = Field(description="Rows whose answer is no finite number.")
+    constant: bool = Field(description="Whether all of many answers are the same.")
+
+
+class PairingRead(BaseModel):
+    """Two revisions on the same mirrored rows; losses are means over the pairs with a label."""
+
+    first: str
+    second: str
+    pairs: int
+    psi: float | None
+    labelled: int
+    first_loss: float | None
+    second_loss: float | None
+
+
+class PairedDay(PairingRead):
+    """The same of one closed day."""
+
+    day: date
+
+
+class MirroredRead(BaseModel):
+    """The pairing with the most rows, all of them, and those of closed days."""
+
+    pairs: int = 0
+    psi: float | None = None
+    labelled: int = 0
+    loss_difference: float | None = Field(default=None, description="Shadow less answered.")
+    pairings: list[PairingRead] = []
+    labelled_days: int = 0
+    days: list[PairedDay] = []
 
 
 class ArmsRead(BaseModel):
@@ -107,9 +253,5 @@ class ArmsRead(BaseModel):
 
     since: datetime
     until: datetime
-    revisions: list[Document] = Field(
-        description="By revision and listener: requests, distinct keys, failed_keys, slow_keys, rows, nan, constant."
-    )
-    mirrored: Document = Field(
-        description="pairs, psi, labelled_days, loss_difference (shadow - answered) and the days."
-    )
+    revisions: list[ArmRead]
+    mirrored: MirroredRead

@@ -1,19 +1,13 @@
 """The monitoring service: receives what was predicted, joins the truth, closes days, raises alarms."""
 
-from collections.abc import Callable, Coroutine
-from functools import wraps
-from typing import Any
-
 from fastapi import FastAPI
 
 from millrace_core.app import create_app
-from millrace_core.lifespan import Hook
 from millrace_core.outbox import deliver_forever
-from millrace_monitoring import services
 from millrace_monitoring.alarms import routes as alarms
+from millrace_monitoring.arms import routes as comparisons
 from millrace_monitoring.closing import routes as closing
 from millrace_monitoring.closing.controller import close_forever
-from millrace_monitoring.comparisons import routes as comparisons
 from millrace_monitoring.feedback import routes as feedback
 from millrace_monitoring.ingest import receiver
 from millrace_monitoring.ingest import routes as ingest
@@ -22,31 +16,13 @@ from millrace_monitoring.labels import routes as labels
 from millrace_monitoring.monitors import routes as monitors
 from millrace_monitoring.reports import routes as reports
 from millrace_monitoring.retention.controller import retain_forever
-from millrace_monitoring.services import Services
+from millrace_monitoring.services import make
 from millrace_monitoring.settings import MonitoringSettings
 from millrace_monitoring.tables import Outbox
 from millrace_monitoring.webhooks import routes as webhooks
 from millrace_monitoring.webhooks.controller import deliver_forever as post_forever
 
 ROUTERS = (monitors, ingest, labels, closing, comparisons, alarms, feedback, reports, webhooks)
-
-
-BACKGROUND = (close_forever, merge_forever, retain_forever, post_forever)
-
-
-async def _open(app: FastAPI) -> None:
-    """Stores, caches and what wakes whom."""
-    app.state.services = services.make(app)
-
-
-def _beside(task: Callable[[Services], Coroutine[Any, Any, None]]) -> Hook:
-    """A background task that is handed the services."""
-
-    @wraps(task)
-    async def run(app: FastAPI) -> None:
-        await task(services.of(app))
-
-    return run
 
 
 def build(settings: MonitoringSettings | None = None) -> FastAPI:
@@ -56,8 +32,9 @@ def build(settings: MonitoringSettings | None = None) -> FastAPI:
         "monitoring",
         [module.router for module in ROUTERS],
         metadata_package="millrace_monitoring",
-        background=[*map(_beside, BACKGROUND), deliver_forever(Outbox)],
+        background=[close_forever, merge_forever, retain_forever, post_forever, deliver_forever(Outbox)],
         ready={"receiver": receiver.ready},
-        start=[_open, receiver.start],
+        start=[receiver.start],
         stop=[receiver.stop],
+        make=make,
     )

@@ -1,81 +1,54 @@
-"""What the monitoring service works with: made once when it starts, and handed to whoever needs it."""
+"""What monitoring has at hand besides core's part: rows and days, models and baselines, and what wakes whom."""
 
 import asyncio
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol
+from typing import Annotated
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends
 
-from millrace_core.auth import Tokens
-from millrace_core.database import Sessions
+from millrace_core import services
 from millrace_core.storage import Store
 from millrace_monitoring.graphs.baselines import Baselines
 from millrace_monitoring.graphs.files import Files
 from millrace_monitoring.graphs.running import Graphs
 from millrace_monitoring.settings import MonitoringSettings
-from millrace_monitoring.wakeups import Recounts, Wakeups
+from millrace_monitoring.wakeups import Reception, Recounts, Wakeups
 
 
-class Offers(Protocol):
-    """Takes rows in; an answer means that they are durable."""
-
-    async def offer(self, payload: Any) -> None: ...
-
-
-@dataclass(frozen=True)
-class Services:
-    """One a process.
-
-    files: of model versions, from the registry. store: segments and days.
-    segments_lock: held while a day closes or segments are merged, so that neither changes what the other reads.
-    """
+@dataclass(frozen=True, kw_only=True)
+class Services(services.Services):
+    """Monitoring's services object."""
 
     settings: MonitoringSettings
-    sessions: Sessions
-    readers: Sessions
-    tokens: Tokens
     store: Store
+    """Segments and days."""
     files: Files
+    """Of model versions, from the registry."""
     graphs: Graphs
     baselines: Baselines
     wakeups: Wakeups
     recounts: Recounts
+    reception: Reception
+    """Where rows come in, once the receiver is open."""
     segments_lock: asyncio.Lock
+    """Held while a day closes or segments are merged, so that neither changes what the other reads."""
 
 
-def make(app: FastAPI) -> Services:
-    """From what core has opened (settings, database, clients)."""
-    state, settings = app.state, app.state.settings
-    files = Files(Store(f"file://{settings.folder / 'models'}"), state.apis.registry)
+def make(core: services.Services) -> Services:
+    """Monitoring's own object out of core's part."""
+    settings = core.settings
+    files = Files(Store(f"file://{settings.folder / 'models'}"), core.clients.registry)
     return Services(
-        settings=settings,
-        sessions=state.sessions,
-        readers=state.readers,
-        tokens=state.tokens,
+        **vars(core),
         store=Store(settings.storage_url),
         files=files,
         graphs=Graphs(files),
         baselines=Baselines(files),
         wakeups=Wakeups(),
         recounts=Recounts(),
+        reception=Reception(),
         segments_lock=asyncio.Lock(),
     )
 
 
-def of(app: FastAPI) -> Services:
-    """The running service's."""
-    services: Services = app.state.services
-    return services
-
-
-def _of_request(request: Request) -> Services:
-    return of(request.app)
-
-
-def _intake_of_request(request: Request) -> Offers:
-    intake: Offers = request.app.state.reception.intake
-    return intake
-
-
-Current = Annotated[Services, Depends(_of_request)]
-Intake = Annotated[Offers, Depends(_intake_of_request)]
+CurrentServices = Annotated[Services, Depends(services.provider(Services))]

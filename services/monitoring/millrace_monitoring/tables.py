@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import JSON, BigInteger, Boolean, Date, Float, Index, Integer, LargeBinary, String, Text, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from millrace_contracts.monitors import MonitorWrite
 from millrace_core.database import UtcDateTime, metadata
 from millrace_core.outbox import OutboxMixin
 
@@ -30,6 +31,11 @@ class Monitor(Table):
     labelled: Mapped[int] = mapped_column(BigInteger, default=0)
     late_labels: Mapped[int] = mapped_column(BigInteger, default=0)
     state: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+
+    @property
+    def declared(self) -> MonitorWrite:
+        """The monitor as declared, with everything that was left out."""
+        return MonitorWrite.model_validate(self.spec)
 
 
 class Lineup(Table):

@@ -1,8 +1,10 @@
-"""Wakes the pass that closes days, and those who wait for a closed day."""
+"""What tells one part of the service of another: days to close, closed days, and where rows come in."""
 
 import asyncio
 import time
+from dataclasses import dataclass
 from datetime import date
+from typing import Any, Protocol
 
 RECOUNT_SECONDS = 1.0
 """Least time between two counts of the labels of a day that waits for them."""
@@ -39,6 +41,34 @@ class Recounts:
             return False
         self._last[project, endpoint] = (day, now)
         return True
+
+
+class Offers(Protocol):
+    """Takes rows in; an answer means that they are durable."""
+
+    async def offer(self, payload: Any) -> None: ...
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The open receiver: what takes the rows in, the task that writes them, the server and its port."""
+
+    intake: Offers
+    task: asyncio.Task[None]
+    server: Any
+    port: int
+
+
+class Reception:
+    """The receiver, once it is open."""
+
+    opened: Opened | None = None
+
+    @property
+    def now(self) -> Opened:
+        """The open receiver; before the service begins there is none, and no request either."""
+        assert self.opened is not None, "the receiver is opened before the first request"
+        return self.opened
 
 
 async def wait_for(event: asyncio.Event, seconds: float) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from millrace_stats.drift import psi
+from millrace_stats.drift import joined, psi
 
 RATES = (2.0, 5.0, 20.0)
 """Failure-rate ratios canary : stable that the test looks for."""
@@ -97,3 +97,21 @@ def answers_psi(canary: np.ndarray, stable: np.ndarray, bins: int = 20) -> float
             edges.append(edge)
     counts = [np.bincount(np.searchsorted(edges, arm), minlength=len(edges) + 1) for arm in (stable, canary)]
     return psi(counts[0], counts[1])
+
+
+def categories_psi(canary: np.ndarray, stable: np.ndarray) -> float | None:
+    """PSI of two arms' chosen classes on the same rows; None below 500 rows.
+
+    Rare classes of both arms are joined until there are at most as many slots as the rows bear.
+
+    Args:
+        canary, stable: texts, each of shape (rows,).
+    """
+    if len(stable) < 500 or len(canary) < 500:
+        return None
+    names, places = np.unique(np.concatenate([stable, canary]).astype(str), return_inverse=True)
+    arms = np.split(places, [len(stable)])
+    counts = np.stack([np.bincount(arm, minlength=len(names)) for arm in arms])
+    ordered = counts[:, np.argsort(-counts.sum(0), kind="stable")]
+    merged = joined(ordered, min(len(stable), len(canary)))
+    return psi(merged[0], merged[1])

@@ -1,5 +1,6 @@
 """What a closed day does to the alarms: opened once, counted while they last, closed when they are over."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -8,7 +9,7 @@ from millrace.decisions import Decision, decision, decision_id, rounded
 from millrace_core.database import AsyncSession
 from millrace_core.outbox import decide
 from millrace_monitoring.alarms import queries
-from millrace_monitoring.alarms.signs import Sign
+from millrace_monitoring.alarms.findings import AlarmFinding, Ending
 from millrace_monitoring.alarms.states import State
 from millrace_monitoring.tables import Alarm, Outbox
 from millrace_monitoring.webhooks.queries import announce
@@ -25,46 +26,48 @@ class Place:
     through: datetime
 
 
-async def apply(session: AsyncSession, place: Place, signs: list[Sign], over: set[str]) -> list[Alarm]:
+async def apply(
+    session: AsyncSession, place: Place, findings: Sequence[AlarmFinding], endings: Collection[Ending]
+) -> list[Alarm]:
     """Open, count and close alarms in this transaction, with their decisions and messages.
 
     Args:
-        over: kinds whose alarms end today unless a sign repeats their cause.
+        endings: what ends today unless a finding repeats its cause.
     Returns: the alarms that were opened.
     """
     known = {alarm.cause: alarm for alarm in await queries.unclosed(session, place.project, place.endpoint)}
-    causes = {sign.cause for sign in signs}
+    causes = {finding.cause for finding in findings}
     for cause, alarm in known.items():
-        if alarm.kind in over and cause not in causes:
+        if cause not in causes and any(ending.covers(alarm.kind, cause) for ending in endings):
             await _close(session, place, alarm)
     opened = []
-    for sign in sorted(signs, key=lambda item: item.cause):
-        if sign.cause in known:
-            known[sign.cause].count += 1
-            known[sign.cause].last_day = place.day
+    for finding in sorted(findings, key=lambda item: item.cause):
+        if finding.cause in known:
+            known[finding.cause].count += 1
+            known[finding.cause].last_day = place.day
         else:
-            opened.append(await _open(session, place, sign))
+            opened.append(await _open(session, place, finding))
     await session.flush()
     return opened
 
 
-async def _open(session: AsyncSession, place: Place, sign: Sign) -> Alarm:
-    subject = f"{place.endpoint}/{sign.cause}"
+async def _open(session: AsyncSession, place: Place, finding: AlarmFinding) -> Alarm:
+    subject = f"{place.endpoint}/{finding.cause}"
     alarm = Alarm(
         id=decision_id(place.project, place.loop, "alarm", subject, place.through),
         project=place.project,
         endpoint=place.endpoint,
-        kind=sign.kind,
-        cause=sign.cause,
+        kind=finding.kind,
+        cause=finding.cause,
         state=State.OPEN,
         opened_day=place.day,
         last_day=place.day,
         count=1,
-        reason=sign.reason,
-        evidence=rounded(sign.evidence),
+        reason=finding.reason,
+        evidence=rounded(finding.evidence),
     )
     session.add(alarm)
-    await decide(session, Outbox, _decision(place, alarm, "alarm.opened", State.OPEN, sign.reason))
+    await decide(session, Outbox, _decision(place, alarm, "alarm.opened", State.OPEN, finding.reason))
     await announce(session, place.project, "alarm.opened", alarm.id, {"alarm": message(alarm)})
     return alarm
 

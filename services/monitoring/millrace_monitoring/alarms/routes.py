@@ -5,13 +5,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
+from millrace_contracts.alarms import AlarmRead
 from millrace_core.auth import CurrentActor, permit
 from millrace_core.database import Session
 from millrace_core.errors import BadInput
 from millrace_core.names import Name, Project
 from millrace_core.pages import Cursor, Limit, Page, decode, paginate
 from millrace_monitoring.alarms import queries
-from millrace_monitoring.alarms.schemas import AlarmRead
 from millrace_monitoring.alarms.states import State
 from millrace_monitoring.tables import Alarm
 

@@ -5,25 +5,30 @@ All that a day leaves behind is written in one transaction, so a crash before it
 
 import asyncio
 import time
-from dataclasses import dataclass
-from statistics import median
+from dataclasses import dataclass, replace
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from millrace_core.log import log
 from millrace_core.reconcile import run_forever
-from millrace_monitoring.closing.day import Found, Given, close
+from millrace_monitoring.closing import queries, states
+from millrace_monitoring.closing.day import Given, Judged, close
+from millrace_monitoring.closing.files import parquet
+from millrace_monitoring.closing.gaps import empty_span, is_stray, next_event
 from millrace_monitoring.closing.outcome import write
 from millrace_monitoring.closing.preparing import prepare
 from millrace_monitoring.closing.rows import Rows, of_day
+from millrace_monitoring.detectors.day import usual
 from millrace_monitoring.ingest import queries as ingest
 from millrace_monitoring.ingest import segments
 from millrace_monitoring.labels import queries as labels
 from millrace_monitoring.monitors import queries as monitors
+from millrace_monitoring.monitors.stream import FEW
 from millrace_monitoring.monitors.watermark import Day, day_of, is_due, watermark
+from millrace_monitoring.profiles.answers import Answers
 from millrace_monitoring.services import Services
 from millrace_monitoring.tables import Monitor, Segment
 
@@ -78,23 +83,62 @@ async def close_next(services: Services, project: str, endpoint: str) -> bool:
         return False
     rows = await _rows(services, opened)
     share = float(np.isfinite(rows.labels).mean()) if len(rows) else 1.0
-    usual = opened.monitor.state.get("shares")
-    if not is_due(opened.monitor, opened.day, share, median(usual) if usual else None):
+    shares = states.load(opened.monitor.state).quality.shares
+    if not is_due(opened.monitor, opened.day, share, usual(shares)):
         return False
-    found = await _close(services, opened, rows)
+    if len(rows.table) < FEW:
+        following = await _following(services, opened)
+        if following is not None and is_stray(opened.monitor, opened.day, rows, following):
+            return await _pass_over(services, opened, rows, following)
+        if len(rows.table) == 0:
+            opened = _widened(opened, following)
+    judged = await _close(services, opened, rows)
     ms = round((time.perf_counter() - began) * 1e3, 1)
     day = opened.day.date.isoformat()
-    log.info("day closed", endpoint=endpoint, day=day, rows=len(rows), labelled=found.labelled, ms=ms)
+    log.info("day closed", endpoint=endpoint, day=day, rows=len(rows), labelled=judged.labelled, ms=ms)
     return True
 
 
-async def _close(services: Services, opened: Open, rows: Rows) -> Found:
+async def _following(services: Services, opened: Open) -> datetime | None:
+    """The first event after the open day."""
+    async with services.readers() as session:
+        return await next_event(session, opened.monitor, opened.tables, opened.day.end)
+
+
+def _widened(opened: Open, following: datetime | None) -> Open:
+    """The open day without rows, with as many more as can close together with it."""
+    through = watermark(opened.monitor)
+    until = min((moment for moment in (following, through) if moment is not None), default=opened.day.end)
+    return replace(opened, day=empty_span(opened.day, until, ZoneInfo(opened.monitor.declared.timezone)))
+
+
+async def _pass_over(services: Services, opened: Open, rows: Rows, following: datetime) -> bool:
+    """Count the rows of a stray first day as faults; the stream begins behind them."""
+    monitor, day = opened.monitor, opened.day
+    requests = list(zip(*(rows.table[name].to_pylist() for name in ("revision", "listener")), strict=True))
+    begin = day_of(following, ZoneInfo(monitor.declared.timezone)).begin
+    async with services.sessions.begin() as session:
+        await queries.begin_at(session, monitor, begin)
+        await ingest.add_faults(session, monitor.project, monitor.endpoint, requests)
+    log.warning("stray rows", endpoint=monitor.endpoint, day=day.date.isoformat(), rows=len(rows.table))
+    return True
+
+
+async def _close(services: Services, opened: Open, rows: Rows) -> Judged:
     prepared = await prepare(services, opened.monitor, opened.day)
-    given = Given(opened.monitor.spec, opened.day, rows, prepared.versions, prepared.state, prepared.window)
-    found = await asyncio.to_thread(close, given, services.graphs)
+    given = Given(
+        opened.monitor.declared,
+        opened.day,
+        rows,
+        prepared.versions,
+        prepared.states,
+        prepared.window,
+        prepared.plan,
+    )
+    judged = await asyncio.to_thread(close, given, services.graphs)
     digest = await _keep(services, rows)
-    await write(services, given, found, opened.monitor, prepared, opened.stored, digest)
-    return found
+    await write(services, given, judged, opened.monitor, prepared, opened.stored, digest)
+    return judged
 
 
 async def _open(services: Services, project: str, endpoint: str) -> Open | None:
@@ -105,7 +149,7 @@ async def _open(services: Services, project: str, endpoint: str) -> Open | None:
         through = watermark(monitor)
         if start is None or through is None:
             return None
-        day = day_of(start, ZoneInfo(monitor.spec["timezone"]))
+        day = day_of(start, ZoneInfo(monitor.declared.timezone))
         if through < day.end or _counted_lately(services, monitor, day):
             return None
         lineup = await monitors.lineup(session, project, endpoint, day.end)
@@ -123,11 +167,14 @@ def _counted_lately(services: Services, monitor: Monitor, day: Day) -> bool:
 
 
 async def _rows(services: Services, opened: Open) -> Rows:
-    requests = {name for table in opened.tables for name in table["request_id"].to_pylist() if name}
+    spec, monitor = opened.monitor.declared, opened.monitor
+    times = [segments.between(table, opened.day.begin, opened.day.end) for table in opened.tables]
+    requests = {name for table in times for name in table["request_id"].to_pylist() if name}
     async with services.readers() as session:
-        truths = await labels.of(session, opened.monitor.project, opened.monitor.endpoint, requests)
-    inputs = opened.monitor.spec["signature"]["inputs"]
-    return await asyncio.to_thread(of_day, opened.tables, opened.day, inputs, opened.revision, truths)
+        truths = await labels.of(session, monitor.project, monitor.endpoint, requests)
+    answers = Answers.of(spec.task, spec.signature)
+    work = (times, opened.day, spec.signature.inputs, answers, opened.revision, truths)
+    return await asyncio.to_thread(of_day, *work)
 
 
 async def _keep(services: Services, rows: Rows) -> str | None:
@@ -136,10 +183,3 @@ async def _keep(services: Services, rows: Rows) -> str | None:
         return None
     blob = await services.store.put(await asyncio.to_thread(parquet, rows.table))
     return str(blob.digest)
-
-
-def parquet(table: pa.Table) -> bytes:
-    """The table as Parquet; the same table gives the same bytes."""
-    sink = pa.BufferOutputStream()
-    pq.write_table(table, sink, compression="zstd")
-    return sink.getvalue().to_pybytes()

@@ -1,46 +1,31 @@
-"""What follows from one day's rows, labels and the state so far: pure, so that a repeat finds the same."""
+"""What follows from one day's rows, labels and the states so far: pure, so that a repeat finds the same."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 
-from millrace_monitoring.alarms.signs import Sign
+from millrace_contracts.closings import PairingRead, PerformanceRead, QualityRead, SliceRead, SlicesRead
+from millrace_contracts.monitors import MonitorWrite
+from millrace_monitoring.alarms.findings import AlarmFinding, Ending
 from millrace_monitoring.closing.rows import Rows
-from millrace_monitoring.closing.versions import MODEL, Version
-from millrace_monitoring.comparisons import mirror, switchback
-from millrace_monitoring.drift import windows
+from millrace_monitoring.closing.states import States
+from millrace_monitoring.closing.versions import Version
+from millrace_monitoring.comparisons import mirror
+from millrace_monitoring.detectors import drift, performance, quality, switchback
+from millrace_monitoring.detectors.day import Facts, JudgedDay, SliceDay
+from millrace_monitoring.detectors.drift import Finding as DriftFinding
+from millrace_monitoring.detectors.switchback import Finding as SwitchBackFinding
 from millrace_monitoring.graphs.running import Graphs
 from millrace_monitoring.monitors.watermark import Day
-from millrace_monitoring.performance import losses
-from millrace_monitoring.performance.detector import QUIET_DAYS, Watch
-from millrace_monitoring.performance.losses import DayLoss
-from millrace_monitoring.profiles import daily, quality
-from millrace_stats.drift import alarms as drifting
+from millrace_monitoring.profiles import daily, losses
+from millrace_monitoring.profiles.answers import Answers
+from millrace_monitoring.profiles.losses import DayLoss
+from millrace_monitoring.profiles.slices import Plan
 from millrace_stats.profiles import Profile
 
 SAME = 1e-4
 """A served answer this close to the graph's own (relative, absolute below 1) is the graph's answer."""
-SHARES = 28
-
-
-@dataclass
-class Found:
-    """Everything that one closed day leaves behind."""
-
-    state: dict[str, Any]
-    labelled: int = 0
-    profile: Profile | None = None
-    losses: dict[int, DayLoss] = field(default_factory=dict)
-    served: DayLoss | None = None
-    pairings: list[mirror.Pairing] = field(default_factory=list)
-    signs: list[Sign] = field(default_factory=list)
-    over: set[str] = field(default_factory=set)
-    """Kinds or causes whose open alarms end today."""
-    switch_back: switchback.Finding | None = None
-    drift: dict[str, Any] = field(default_factory=dict)
-    performance: dict[str, Any] = field(default_factory=dict)
-    quality: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -50,75 +35,142 @@ class Given:
     versions: champion first; window: profiles of the champion's days since its last full window.
     """
 
-    spec: dict[str, Any]
+    spec: MonitorWrite
     day: Day
     rows: Rows
-    versions: list[Version]
-    state: dict[str, Any]
-    window: list[Profile]
+    versions: Sequence[Version]
+    states: States
+    window: Sequence[Profile] = ()
+    plan: Plan = field(default_factory=Plan)
+
+    @property
+    def answers(self) -> Answers:
+        return Answers.of(self.spec.task, self.spec.signature)
 
 
-def close(given: Given, graphs: Graphs) -> Found:
+@dataclass(frozen=True)
+class Judged:
+    """Everything that one closed day leaves behind."""
+
+    states: States
+    labelled: int = 0
+    profile: Profile | None = None
+    losses: Mapping[int, DayLoss] = field(default_factory=dict)
+    served: DayLoss | None = None
+    pairings: Sequence[PairingRead] = ()
+    alarms: Sequence[AlarmFinding] = ()
+    endings: frozenset[Ending] = frozenset()
+    quality: QualityRead = field(default_factory=QualityRead)
+    performance: PerformanceRead = field(default_factory=PerformanceRead)
+    switchback: SwitchBackFinding = field(default_factory=SwitchBackFinding)
+    drift: DriftFinding = field(default_factory=DriftFinding)
+    slices: SlicesRead = field(default_factory=SlicesRead)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The answers of each version to the day's rows, and their losses by row; the champion's as they were given."""
+
+    champion: np.ndarray
+    losses: Mapping[int, np.ndarray]
+    served: np.ndarray
+    facts: Facts
+
+
+def close(given: Given, graphs: Graphs) -> Judged:
     """Judge the day (CPU work: in a thread; every version's graph must be loaded)."""
-    found = Found(state=dict(given.state))
     if len(given.rows) == 0:
-        _unanswered(given, found)
-        return found
-    champion = given.versions[0]
+        day = JudgedDay(given.day.date, given.spec.policy, facts=_facts(given.rows))
+        return _fold(day, given.states)
+    scored = _score(given, graphs)
+    means = {number: losses.of_day(rows) for number, rows in scored.losses.items()}
+    day = _day(given, scored, {number: loss for number, loss in means.items() if loss is not None})
+    judged = _fold(day, given.states)
+    return replace(
+        judged,
+        labelled=int(np.isfinite(given.rows.labels).sum()),
+        profile=day.profile,
+        losses=day.losses,
+        served=losses.of_day(scored.served),
+        pairings=mirror.compare(given.answers, given.rows.table),
+        slices=judged.slices.model_copy(update={"left_out": list(given.plan.left_out)}),
+    )
+
+
+def _fold(day: JudgedDay, states: States) -> Judged:
+    """Each detector in turn; a quality fault hides what drift its feature shows."""
+    faults, of_quality = quality.judge(day, states.quality)
+    error, of_performance = performance.judge(day, states.performance)
+    back, of_switchback = switchback.judge(day, states.switchback)
+    moved, of_drift = drift.judge(replace(day, faulty=faults.faulty), states.drift)
+    return Judged(
+        states=replace(
+            states,
+            quality=of_quality,
+            performance=of_performance,
+            switchback=of_switchback,
+            drift=of_drift,
+        ),
+        alarms=(*faults.alarms, *error.alarms, *moved.alarms),
+        endings=faults.endings | error.endings | moved.endings,
+        quality=faults.told,
+        performance=error.told,
+        switchback=back if day.profile is not None else SwitchBackFinding(),
+        drift=moved,
+        slices=SlicesRead(parts={part.name: _part(part, error.slices.get(part.name)) for part in day.slices}),
+    )
+
+
+def _part(part: SliceDay, told: PerformanceRead | None) -> SliceRead:
+    if part.loss is None:
+        return SliceRead(rows=part.rows, performance=told)
+    return SliceRead(rows=part.rows, labelled=part.loss.n, loss=part.loss.loss, performance=told)
+
+
+def _score(given: Given, graphs: Graphs) -> Scored:
+    champion, answers, labels = given.versions[0], given.answers, given.rows.labels
     scores = {
-        version.number: _score(graphs, version, given.rows)
+        version.number: _answers_of(given, graphs, version)
         for version in given.versions
         if version is champion or version.broken is None
     }
-    answers, facts = _answers(given, scores[champion.number])
-    task, labels = given.spec["task"], given.rows.labels
-    found.labelled = int(np.isfinite(labels).sum())
-    day_losses = {
-        number: losses.of_day(losses.of_rows(task, answers if number == champion.number else values, labels))
-        for number, values in scores.items()
-    }
-    found.losses = {number: loss for number, loss in day_losses.items() if loss is not None}
-    found.served = losses.of_day(losses.of_rows(task, given.rows.served, labels))
-    found.pairings = mirror.compare(task, given.rows.table)
-    _profile(given, found, champion, answers, facts)
-    _performance(given, found, champion)
-    _switch_back(found, champion)
-    _drift(given, found, champion)
-    return found
+    given_out, facts = _champion(given, scores[champion.number])
+    scores[champion.number] = given_out
+    rows = {number: answers.task.losses(labels, values) for number, values in scores.items()}
+    return Scored(given_out, rows, answers.task.losses(labels, given.rows.served), facts)
 
 
-def _score(graphs: Graphs, version: Version, rows: Rows) -> np.ndarray:
+def _answers_of(given: Given, graphs: Graphs, version: Version) -> np.ndarray:
     """What the version's graph answers; a champion whose graph cannot run is judged by what was served."""
     if version.broken is not None:
-        return rows.served
-    return graphs.score(version.digest(MODEL), rows.columns, len(rows))
+        return given.rows.served
+    rows = given.rows
+    return graphs.score(version.digest("model"), rows.columns, len(rows), given.answers.width)
 
 
-def _answers(given: Given, scored: np.ndarray) -> tuple[np.ndarray, quality.Facts]:
+def _champion(given: Given, scored: np.ndarray) -> tuple[np.ndarray, Facts]:
     """The champion's answer to every row.
 
     Where its revision answered otherwise than the graph does, the answer that was served stands.
     """
-    rows = given.rows
+    rows, answers = given.rows, given.answers
     compared = rows.by_champion & rows.logged
-    with np.errstate(invalid="ignore"):
-        same = np.abs(rows.served - scored) <= SAME * np.maximum(1.0, np.abs(scored))
-    differs = compared & ~same & ~(np.isnan(rows.served) & np.isnan(scored))
-    answers = np.where(differs, rows.served, scored)
+    differs = compared & ~answers.same(rows.served, scored, SAME)
+    given_out = answers.chosen_where(differs, rows.served, scored)
+    known = answers.task.known
     facts = replace(
         _facts(rows),
-        not_finite=int((~np.isfinite(answers) | (rows.logged & ~np.isfinite(rows.served))).sum()),
+        not_finite=int((~known(given_out) | (rows.logged & ~known(rows.served))).sum()),
         compared=int(compared.sum()),
         differing=int(differs.sum()),
         share=float(np.isfinite(rows.labels).mean()),
-        shares=tuple(given.state.get("shares", ())),
     )
-    return answers, facts
+    return given_out, facts
 
 
-def _facts(rows: Rows) -> quality.Facts:
+def _facts(rows: Rows) -> Facts:
     faults = [fault for fault in rows.table["fault"].to_pylist() if fault]
-    return quality.Facts(
+    return Facts(
         answered=len(rows),
         records=len(set(rows.table["request_id"].to_pylist())),
         faults={fault: faults.count(fault) for fault in set(faults)},
@@ -126,95 +178,30 @@ def _facts(rows: Rows) -> quality.Facts:
     )
 
 
-def _unanswered(given: Given, found: Found) -> None:
-    """A day on which nobody was answered: either nobody asked, or nothing worked."""
-    faults = quality.of_records(_facts(given.rows), given.spec["policy"]["quality"])
-    found.signs = [Sign("quality", fault.cause, fault.reason, fault.evidence) for fault in faults]
-
-
-def _profile(
-    given: Given, found: Found, champion: Version, answers: np.ndarray, facts: quality.Facts
-) -> None:
-    columns = dict(given.rows.columns)
-    columns |= {
-        item["column"]: columns[item["name"]]
-        for item in given.spec["signature"]["inputs"]
-        if item["name"] in columns and item["column"] not in columns
+def _day(given: Given, scored: Scored, means: Mapping[int, DayLoss]) -> JudgedDay:
+    """The day as detectors see it."""
+    champion, features = given.versions[0], dict(given.rows.columns)
+    features |= {
+        item.column: features[item.name]
+        for item in given.spec.signature.inputs
+        if item.name in features and item.column not in features
     }
-    found.profile = daily.of_day(champion.baseline.spec, columns, answers)
-    faults = quality.faults(found.profile, champion.baseline, facts, given.spec["policy"]["quality"])
-    found.signs += [Sign("quality", fault.cause, fault.reason, fault.evidence) for fault in faults]
-    found.over.add("quality")
-    found.state["shares"] = [*facts.shares, facts.share][-SHARES:]
-    found.quality = {
-        "faults": [fault.cause for fault in faults],
-        "missing": {name: found.profile.missing_share(name) for name in champion.baseline.spec.features},
-        "outside": {
-            name: found.profile.outside_share(champion.baseline.spec, name)
-            for name in champion.baseline.spec.features
-        },
-        "label_share": facts.share,
-        "served_differs": facts.differing,
-        "served_compared": facts.compared,
-        "repeated": facts.repeated,
-    }
-
-
-def _performance(given: Given, found: Found, champion: Version) -> None:
-    loss = found.losses.get(champion.number)
-    if loss is None:
-        return
-    policy = given.spec["policy"]["performance"]
-    watch = Watch.from_dict(given.state["watch"])
-    fired = watch.update(loss.loss, policy)
-    found.performance = watch.last
-    found.state["watch"] = watch.to_dict()
-    if fired:
-        reason = (
-            f"version {champion.number}'s mean loss has risen: {loss.loss:.4g} today, "
-            f"{watch.last['reference_mean']:.4g} on {watch.last['reference_days']} reference days; "
-            f"log evidence {watch.last['log_value']:.2f} over the level {watch.last['log_level']:.2f}"
-        )
-        found.signs.append(
-            Sign("performance", "performance", reason, watch.last | {"version": champion.number})
-        )
-    elif watch.quiet >= QUIET_DAYS:
-        found.over.add("performance")
-
-
-def _switch_back(found: Found, champion: Version) -> None:
-    loss = found.losses.get(champion.number)
-    if loss is None:
-        return
-    others = {number: item.loss for number, item in found.losses.items() if number != champion.number}
-    pairs, found.switch_back = switchback.update(found.state["pairs"], loss.loss, others)
-    found.state["pairs"] = pairs
-
-
-def _drift(given: Given, found: Found, champion: Version) -> None:
-    """PSI of the running window each day; a judgement when it is full; an alarm after two in a row."""
-    assert found.profile is not None
-    policy = given.spec["policy"]["drift"]
-    days = [*given.window, found.profile]
-    found.drift = {"days": len(days), "psi": windows.scores(days, champion.baseline)}
-    rows = sum(day.rows for day in days)
-    found.state["window"] = [*given.state.get("window", []), given.day.date.isoformat()]
-    if len(days) < policy["window_days"] or rows < policy["minimum_rows"]:
-        return
-    broken = {
-        sign.cause.split(":")[2]
-        for sign in found.signs
-        if sign.kind == "quality" and sign.cause.count(":") == 2
-    }
-    window = windows.judge(days, champion.baseline, broken, policy["psi"])
-    before = given.state.get("drift_before")
-    names = drifting(windows.from_dict(before) if before else None, window)
-    found.state |= {"window": [], "drift_before": windows.to_dict(window)}
-    found.drift["window"] = windows.to_dict(window) | {"from": given.state.get("window", [None])[0]}
-    if names:
-        scores = {score.feature: score.to_dict() for score in window.scores if score.feature in names}
-        listed = ", ".join(f"{name} (PSI {scores[name]['psi']:.2f})" for name in names)
-        reason = f"drift in two windows of {len(days)} days in a row: {listed}"
-        found.signs.append(Sign("drift", "drift", reason, {"features": scores, "rows": rows}))
-    else:
-        found.over.add("drift")
+    spec = champion.baseline.spec
+    columns = daily.columns_of(spec, features, given.answers, scored.champion)
+    everything = np.ones(len(given.rows), dtype=bool)
+    parts = []
+    for part in given.plan.slices:
+        here = part.of(columns)
+        loss = losses.of_day(scored.losses[champion.number][here])
+        parts.append(SliceDay(part.name, int(here.sum()), daily.of_rows(spec, columns, here), loss))
+    return JudgedDay(
+        date=given.day.date,
+        policy=given.spec.policy,
+        champion=champion.number,
+        baseline=champion.baseline,
+        facts=scored.facts,
+        profile=daily.of_rows(spec, columns, everything),
+        losses=means,
+        slices=tuple(parts),
+        window=given.window,
+    )

@@ -5,42 +5,46 @@ from typing import Any
 from millrace.decisions import rounded
 from millrace_core.database import AsyncSession
 from millrace_monitoring.alarms import opening
+from millrace_monitoring.alarms.findings import Ending
 from millrace_monitoring.alarms.opening import Place
-from millrace_monitoring.closing import queries
-from millrace_monitoring.closing.day import Found, Given
+from millrace_monitoring.closing import queries, states
+from millrace_monitoring.closing.day import Given, Judged
 from millrace_monitoring.closing.preparing import Prepared
-from millrace_monitoring.closing.versions import MODEL
-from millrace_monitoring.comparisons import switchback
+from millrace_monitoring.closing.versions import STORED
 from millrace_monitoring.ingest import queries as ingest
 from millrace_monitoring.metrics import export
+from millrace_monitoring.monitors import queries as monitors
 from millrace_monitoring.profiles import daily
 from millrace_monitoring.services import Services
 from millrace_monitoring.tables import Closing, Comparison, Loss, Monitor, Segment
 from millrace_monitoring.webhooks.queries import announce
 
+AFRESH = frozenset({Ending("performance"), Ending("drift")})
+"""What ends when a new champion answers: its predecessor's alarms."""
+
 
 async def write(
     services: Services,
     given: Given,
-    found: Found,
+    judged: Judged,
     monitor: Monitor,
     prepared: Prepared,
     stored: list[Segment],
     digest: str | None,
 ) -> None:
     """Close the day, then forget the segments that only it needed."""
-    over = found.over | ({"performance", "drift"} if prepared.promoted else set())
+    endings = judged.endings | (AFRESH if prepared.promoted else frozenset())
     spent = [segment for segment in stored if segment.last_event < given.day.end]
     day = given.day
-    place = Place(monitor.project, monitor.endpoint, monitor.spec["loop"], day.date, day.end)
+    place = Place(monitor.project, monitor.endpoint, monitor.declared.loop, day.date, day.end)
     async with services.sessions.begin() as session:
-        opened = await opening.apply(session, place, found.signs, over)
-        item = _item(given, found, [opening.message(alarm) for alarm in opened])
-        closing = _closing(monitor, given, found, item, digest)
-        await queries.add(session, closing, monitor.closed_through, found.state)
-        await queries.add_losses(session, _losses(monitor, given, found, prepared))
-        await queries.add_comparisons(session, _comparisons(monitor, given, found))
-        if found.switch_back is not None:
+        opened = await opening.apply(session, place, judged.alarms, endings)
+        item = _item(given, judged, [opening.message(alarm) for alarm in opened])
+        closing = _closing(monitor, given, judged, item, digest)
+        await queries.add(session, closing, monitor.closed_through, states.dump(judged.states))
+        await queries.add_losses(session, _losses(monitor, given, judged, prepared))
+        await queries.add_comparisons(session, _comparisons(monitor, given, judged))
+        if judged.switchback.proposal is not None:
             body = {
                 "endpoint": monitor.endpoint,
                 "day": day.date.isoformat(),
@@ -56,12 +60,12 @@ async def write(
 
 async def _unneeded(session: AsyncSession, spent: list[Segment]) -> list[str]:
     """Digests that nothing refers to any more."""
-    kept = await ingest.referred(session, [segment.digest for segment in spent])
+    kept = await monitors.referred(session, [segment.digest for segment in spent])
     return sorted({segment.digest for segment in spent} - kept)
 
 
 def _closing(
-    monitor: Monitor, given: Given, found: Found, item: dict[str, Any], digest: str | None
+    monitor: Monitor, given: Given, judged: Judged, item: dict[str, Any], digest: str | None
 ) -> Closing:
     return Closing(
         project=monitor.project,
@@ -69,39 +73,43 @@ def _closing(
         day=given.day.date,
         through=given.day.end,
         rows=len(given.rows),
-        labelled=found.labelled,
+        labelled=judged.labelled,
         champion=given.versions[0].number if given.versions else None,
         item=item,
-        profile=daily.dump(found.profile) if found.profile is not None else None,
+        profile=daily.dump(judged.profile) if judged.profile is not None else None,
         digest=digest,
     )
 
 
-def _item(given: Given, found: Found, alarms: list[dict[str, Any]]) -> dict[str, Any]:
+def _item(given: Given, judged: Judged, alarms: list[dict[str, Any]]) -> dict[str, Any]:
     """What the feed tells of the day; nothing in it depends on when it was closed."""
     champion = given.versions[0].number if given.versions else None
-    loss = found.losses.get(champion) if champion is not None else None
-    back = found.switch_back
+    loss = judged.losses.get(champion) if champion is not None else None
+    back = judged.switchback.proposal
     item = {
         "from": given.day.begin.isoformat(),
         "champion": champion,
         "loss": None if loss is None else loss.loss,
-        "served": None if found.served is None else vars(found.served),
-        "versions": {str(number): vars(day) for number, day in found.losses.items()},
+        "served": None if judged.served is None else vars(judged.served),
+        "versions": {str(number): vars(day) for number, day in judged.losses.items()},
         "unscored": {str(one.number): one.broken for one in given.versions if one.broken},
-        "performance": found.performance,
-        "pairs": switchback.evidence(found.state.get("pairs", {})) if len(given.rows) else {},
+        "performance": judged.performance.model_dump(),
+        "pairs": {number: pair.model_dump() for number, pair in judged.switchback.told.items()},
         "alarms": alarms,
-        "standing": sorted({sign.cause for sign in found.signs}),
-        "switch_back": None if back is None else {"version": back.version, "evidence": back.evidence},
-        "drift": found.drift,
-        "quality": found.quality,
+        "standing": sorted({finding.cause for finding in judged.alarms}),
+        "switch_back": None if back is None else back.model_dump(),
+        "drift": judged.drift.told.model_dump(mode="json", by_alias=True),
+        "quality": judged.quality.model_dump(),
     }
+    if given.day.days > 1:
+        item["days"] = given.day.days
+    if judged.slices.parts or judged.slices.left_out:
+        item["slices"] = judged.slices.model_dump()
     return dict(rounded(item))
 
 
-def _losses(monitor: Monitor, given: Given, found: Found, prepared: Prepared) -> list[Loss]:
-    today = {(given.day.date, number, MODEL): loss for number, loss in found.losses.items()}
+def _losses(monitor: Monitor, given: Given, judged: Judged, prepared: Prepared) -> list[Loss]:
+    today = {(given.day.date, number, STORED["model"]): loss for number, loss in judged.losses.items()}
     return [
         Loss(
             project=monitor.project,
@@ -116,13 +124,13 @@ def _losses(monitor: Monitor, given: Given, found: Found, prepared: Prepared) ->
     ]
 
 
-def _comparisons(monitor: Monitor, given: Given, found: Found) -> list[Comparison]:
+def _comparisons(monitor: Monitor, given: Given, judged: Judged) -> list[Comparison]:
     if not given.versions:
         return []
     champion = given.versions[0].number
-    mine = found.losses.get(champion)
-    made = [("mirrored", item.first, item.second, item.to_dict()) for item in found.pairings]
-    for number, loss in found.losses.items():
+    mine = judged.losses.get(champion)
+    compared = [("mirrored", item.first, item.second, item.model_dump()) for item in judged.pairings]
+    for number, loss in judged.losses.items():
         if mine is not None and number != champion:
             item = {
                 "n": loss.n,
@@ -130,9 +138,9 @@ def _comparisons(monitor: Monitor, given: Given, found: Found) -> list[Compariso
                 "archived": loss.loss,
                 "difference": mine.loss - loss.loss,
             }
-            made.append(("archived", str(champion), str(number), item))
+            compared.append(("archived", str(champion), str(number), item))
     where = {"project": monitor.project, "endpoint": monitor.endpoint, "day": given.day.date}
     return [
         Comparison(**where, kind=kind, first=first, second=second, item=rounded(item))
-        for kind, first, second, item in made
+        for kind, first, second, item in compared
     ]

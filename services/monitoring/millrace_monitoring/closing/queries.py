@@ -62,6 +62,16 @@ async def add(session: AsyncSession, closing: Closing, was: datetime | None, sta
     await session.flush()
 
 
+async def begin_at(session: AsyncSession, monitor: Monitor, begin: datetime) -> None:
+    """Let the first day that closes begin at *begin*, unless one has closed meanwhile (Conflict)."""
+    mine = (Monitor.project == monitor.project, Monitor.endpoint == monitor.endpoint)
+    was = monitor.closed_through
+    same = Monitor.closed_through.is_(None) if was is None else Monitor.closed_through == was
+    change = update(Monitor).where(*mine, same).values(closed_through=begin)
+    if (await session.execute(change)).rowcount == 0:  # type: ignore[attr-defined]
+        raise Conflict(f"A day of {monitor.endpoint} was closed by someone else.")
+
+
 async def add_losses(session: AsyncSession, losses: Sequence[Loss]) -> None:
     for loss in losses:
         await session.merge(loss)

@@ -2,17 +2,17 @@
 
 import time
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
+from millrace_contracts.closings import ClosingFeed, ClosingRead, DriftRead, DriftStanding, LossRead
 from millrace_core.auth import permit
 from millrace_core.database import Session
 from millrace_core.names import Name, Project
 from millrace_monitoring.closing import queries
-from millrace_monitoring.closing.schemas import ClosingRead, DriftRead, Feed, LossRead
 from millrace_monitoring.monitors import queries as monitors
-from millrace_monitoring.services import Current
+from millrace_monitoring.services import CurrentServices
 from millrace_monitoring.tables import Closing, Loss
 from millrace_monitoring.wakeups import wait_for
 
@@ -25,8 +25,11 @@ Until = Annotated[date | None, Query(description="Day after the last.")]
 
 @router.get("/closings", dependencies=[permit("monitoring.closings.read")])
 async def feed(
-    request: Request, services: Current, after: Annotated[int, Query(ge=0, le=2**62)] = 0, wait: Wait = 0
-) -> Feed:
+    request: Request,
+    services: CurrentServices,
+    after: Annotated[int, Query(ge=0, le=2**62)] = 0,
+    wait: Wait = 0,
+) -> ClosingFeed:
     """Closed days of all endpoints of all projects behind `after`; waits until there is one."""
     deadline = time.monotonic() + wait
     while True:
@@ -34,7 +37,7 @@ async def feed(
         async with services.readers() as session:
             found = await queries.feed(session, after, FEED)
         if found or time.monotonic() >= deadline or await request.is_disconnected():
-            return Feed(items=[read(item) for item in found], last=found[-1].seq if found else after)
+            return ClosingFeed(items=[read(item) for item in found], last=found[-1].seq if found else after)
         await wait_for(closed, min(deadline - time.monotonic(), 5.0))
 
 
@@ -54,7 +57,7 @@ async def drift(
     """PSI of each feature by day, and the windows that were judged."""
     await monitors.get(session, project, endpoint)
     found = await queries.days(session, project, endpoint, since, until)
-    return [_drift(item, item.item["drift"]) for item in found]
+    return [_drift(item) for item in found]
 
 
 @router.get("/monitors/{endpoint}/losses", dependencies=[permit("monitoring.closings.read")])
@@ -72,23 +75,24 @@ async def losses(
 
 def read(item: Closing) -> ClosingRead:
     """A closed day as JSON."""
-    columns: dict[str, Any] = {
-        "seq": item.seq,
-        "project": item.project,
-        "endpoint": item.endpoint,
-        "day": item.day,
-        "through": item.through,
-        "rows": item.rows,
-        "labelled": item.labelled,
-    }
-    return ClosingRead.model_validate(columns | item.item)
+    return ClosingRead(
+        seq=item.seq,
+        project=item.project,
+        endpoint=item.endpoint,
+        day=item.day,
+        through=item.through,
+        rows=item.rows,
+        labelled=item.labelled,
+        **item.item,
+    )
 
 
-def _drift(item: Closing, found: dict[str, Any]) -> DriftRead:
+def _drift(item: Closing) -> DriftRead:
+    standing = DriftStanding.model_validate(item.item["drift"])
     return DriftRead(
         day=item.day,
         champion=item.champion,
-        days=found.get("days"),
-        psi=found.get("psi", {}),
-        window=found.get("window"),
+        days=standing.days,
+        psi=standing.psi or {},
+        window=standing.window,
     )

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from millrace_contracts.signature import Input
 from millrace_monitoring.ingest import segments
 from millrace_monitoring.labels.queries import Truth
 from millrace_monitoring.monitors.watermark import Day
+from millrace_monitoring.profiles.answers import Answers
 
 PREFIX = {"FP32": "number", "INT64": "integer", "BYTES": "text"}
 MISSING_INTEGER = np.iinfo(np.int64).min
@@ -23,7 +24,7 @@ class Rows:
     table: every row and request of the day, in a fixed order, with `label` and `sample`.
     place: lines of *table* that are the sample, shape (n,).
     columns: the sample's features by tensor name, each of shape (n,).
-    served: the sample's logged predictions, NaN where there is none.
+    served: the sample's logged answers, of shape (n,) or (n, classes); NaN where there is none.
     by_champion: which of them the champion's revision answered.
     labels: NaN where unknown.
     repeated: rows that came more than once.
@@ -45,14 +46,15 @@ class Rows:
 def of_day(
     tables: Sequence[pa.Table],
     day: Day,
-    inputs: list[dict[str, Any]],
+    inputs: Sequence[Input],
+    answers: Answers,
     revision: str | None,
     truths: Iterable[Truth],
 ) -> Rows:
     """Bring a day's segments and labels together.
 
     Args:
-        inputs: of the monitor's signature.
+        inputs: of the monitor's signature; answers: what kind of answer it gives.
         revision: the champion's; a row that several revisions answered counts with its answer. None: it is known
             by elimination when one revision has answered everything.
     """
@@ -63,13 +65,12 @@ def of_day(
     labels = _labels(table, place, truths)
     table = _marked(table, place, labels)
     chosen = table.take(pa.array(place))
-    served = chosen["prediction"].to_numpy().astype(np.float64)
     return Rows(
         table=table,
         place=place,
         columns=features(chosen, inputs),
-        served=served,
-        logged=chosen["prediction"].is_valid().to_numpy(),
+        served=answers.of_table(chosen),
+        logged=answers.is_logged(chosen),
         by_champion=np.array([name == revision for name in chosen["revision"].to_pylist()], dtype=bool),
         labels=labels,
         repeated=len(offered) - len(table),
@@ -114,14 +115,14 @@ def _marked(table: pa.Table, place: np.ndarray, labels: np.ndarray) -> pa.Table:
     return table.append_column("label", pa.array(values, mask=~np.isfinite(values)))
 
 
-def features(table: pa.Table, inputs: list[dict[str, Any]]) -> dict[str, np.ndarray]:
+def features(table: pa.Table, inputs: Sequence[Input]) -> dict[str, np.ndarray]:
     """Features by tensor name, missing values as the graph expects them; tensors that were not sent are left out."""
-    found = {}
+    columns = {}
     for item in inputs:
-        name = f"{PREFIX[item['datatype']]}:{item['name']}"
+        name = f"{PREFIX[item.datatype]}:{item.name}"
         if name in table.column_names:
-            found[item["name"]] = _array(table[name])
-    return found
+            columns[item.name] = _array(table[name])
+    return columns
 
 
 def _array(column: pa.ChunkedArray) -> np.ndarray:
@@ -132,7 +133,7 @@ def _array(column: pa.ChunkedArray) -> np.ndarray:
     return column.to_numpy().astype(np.float32)
 
 
-def of_file(table: pa.Table, inputs: list[dict[str, Any]]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def of_file(table: pa.Table, inputs: Sequence[Input]) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Features and labels of a closed day's sample, from its file."""
     chosen = table.filter(table["sample"])
     return features(chosen, inputs), chosen["label"].to_numpy().astype(np.float64)

@@ -2,64 +2,54 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Literal
 from zoneinfo import ZoneInfo
 
+from millrace_contracts.monitors import ArchivedVersion, ChampionVersion
+from millrace_contracts.release import Files
 from millrace_monitoring.monitors.watermark import Day
 from millrace_monitoring.profiles.baseline import EMPTY, Baseline
 from millrace_monitoring.tables import Lineup
 
-MODEL, HOLDOUT = "model.onnx", "holdout.onnx"
+GraphRole = Literal["model", "holdout"]
+"""The graph fitted on everything to its cut, and the one before the holdout."""
+STORED: dict[GraphRole, str] = {"model": "model.onnx", "holdout": "holdout.onnx"}
+"""How losses name the graph that they are of."""
 
 
 @dataclass(frozen=True)
 class Version:
-    """One version of a lineup.
-
-    model, holdout: digests of the graph fitted on everything to its cut, and of the one before the holdout.
-    """
+    """One version of a lineup."""
 
     number: int
     revision: str | None
-    model: str
-    holdout: str | None
-    baseline_digest: str | None
+    files: Files
     trained_through: datetime | None
     baseline: Baseline = EMPTY
     broken: str | None = None
     """Why it cannot be scored, if so."""
 
-    def graph(self, day: Day, zone: ZoneInfo) -> str | None:
+    def graph(self, day: Day, zone: ZoneInfo) -> GraphRole | None:
         """The graph that has not seen *day*: the model, else the one before the holdout, else None."""
         if self.trained_through is None or day.begin >= self.trained_through:
-            return MODEL
+            return "model"
         begin = self.baseline.holdout_from(zone)
-        return HOLDOUT if self.holdout and begin is not None and day.begin >= begin else None
+        has_holdout = self.files.find("holdout") is not None
+        return "holdout" if has_holdout and begin is not None and day.begin >= begin else None
 
-    def digest(self, graph: str) -> str:
+    def digest(self, graph: GraphRole) -> str:
         """Digest of one of its graphs."""
-        found = self.model if graph == MODEL else self.holdout
-        assert found is not None
-        return found
+        return self.files.digest(graph)
 
 
-def version(item: dict[str, Any]) -> Version:
-    """Read one version as a lineup keeps it."""
-    files, through = item["files"], item.get("trained_through")
-    return Version(
-        number=item["version"],
-        revision=item.get("revision"),
-        model=files[MODEL],
-        holdout=files.get(HOLDOUT),
-        baseline_digest=files.get("baseline.json"),
-        trained_through=datetime.fromisoformat(through) if through else None,
-    )
+def version(item: ArchivedVersion) -> Version:
+    """One version as a lineup names it."""
+    return Version(item.version, item.revision, item.files, item.trained_through)
 
 
-def items(lineup: Lineup, candidates: int) -> list[dict[str, Any]]:
+def items(lineup: Lineup, candidates: int) -> list[ArchivedVersion]:
     """Champion first, then the newest archived versions; each number once."""
-    archived = {
-        item["version"]: item for item in lineup.archived if item["version"] != lineup.champion["version"]
-    }
-    newest = list(archived.values())[-candidates:] if candidates else []
-    return [lineup.champion, *newest]
+    champion = ChampionVersion.model_validate(lineup.champion)
+    listed = [ArchivedVersion.model_validate(item) for item in lineup.archived]
+    archived = {item.version: item for item in listed if item.version != champion.version}
+    return [champion, *(list(archived.values())[-candidates:] if candidates else [])]

@@ -1,72 +1,70 @@
 """Two revisions on the same requests: the mirrored rows of one span, paired by (request id, index)."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from millrace_monitoring.performance import losses
-from millrace_stats.canary import answers_psi
+from millrace_contracts.closings import PairingRead
+from millrace_monitoring.profiles.answers import Answers, answered
+from millrace_stats import tasks
+from millrace_stats.canary import answers_psi, categories_psi
 
 PAIR = ["request_id", "index"]
 
 
-@dataclass(frozen=True)
-class Pairing:
-    """What the mirrored rows of one day say; losses are means over the pairs with a label."""
-
-    first: str
-    second: str
-    pairs: int
-    psi: float | None
-    labelled: int
-    first_loss: float | None
-    second_loss: float | None
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+def pairs(table: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Rows answered by the stable side, and line by line their mirrored answers, in one fixed order."""
+    rows = answered(table)
+    rows = rows.append_column("line", pa.array(np.arange(len(rows))))
+    sides = [rows.filter(pc.equal(rows["listener"], name)) for name in ("inference", "shadow")]
+    stable, shadow = (side.select([*PAIR, "revision", "line"]) for side in sides)
+    joined = stable.join(shadow, PAIR, join_type="inner", right_suffix="_shadow", use_threads=False)
+    joined = joined.sort_by([(name, "ascending") for name in (*PAIR, "revision", "revision_shadow")])
+    return rows.take(joined["line"]), rows.take(joined["line_shadow"])
 
 
-def pairs(table: pa.Table) -> pa.Table:
-    """Rows answered by the stable side joined with their mirrored answers.
-
-    Returns: request_id, index, revision, prediction, and the same of the shadow as *_shadow*; label where known.
-    """
-    columns = [*PAIR, "revision", "prediction"] + (["label"] if "label" in table.column_names else [])
-    rows = table.filter(pc.greater_equal(table["index"], 0))
-    answered = rows.filter(pc.equal(rows["listener"], "inference")).select(columns)
-    shadow = rows.filter(pc.equal(rows["listener"], "shadow")).select([*PAIR, "revision", "prediction"])
-    joined = answered.join(shadow, PAIR, join_type="inner", right_suffix="_shadow", use_threads=False)
-    return joined.sort_by([(name, "ascending") for name in (*PAIR, "revision", "revision_shadow")])
-
-
-def compare(task: str, table: pa.Table) -> list[Pairing]:
-    """One Pairing for each two revisions that answered the same rows in *table*."""
-    joined = pairs(table)
-    if len(joined) == 0:
+def compare(answers: Answers, table: pa.Table) -> list[PairingRead]:
+    """One pairing for each two revisions that answered the same rows in *table*."""
+    stable, shadow = pairs(table)
+    if len(stable) == 0:
         return []
-    names = list(zip(joined["revision"].to_pylist(), joined["revision_shadow"].to_pylist(), strict=True))
-    first, second = (_numbers(joined[name]) for name in ("prediction", "prediction_shadow"))
-    labels = _numbers(joined["label"]) if "label" in joined.column_names else np.full(len(first), np.nan)
-    found = []
+    names = list(zip(stable["revision"].to_pylist(), shadow["revision"].to_pylist(), strict=True))
+    first, second = answers.of_table(stable), answers.of_table(shadow)
+    known = "label" in stable.column_names
+    labels = stable["label"].to_numpy().astype(np.float64) if known else np.full(len(first), np.nan)
+    pairings = []
     for one, other in sorted(set(names)):
         mine = np.array([pair == (one, other) for pair in names])
-        found.append(_pairing(task, one, other, first[mine], second[mine], labels[mine]))
-    return found
+        pairings.append(_pairing(answers, one, other, first[mine], second[mine], labels[mine]))
+    return pairings
 
 
 def _pairing(
-    task: str, one: str, other: str, first: np.ndarray, second: np.ndarray, labels: np.ndarray
-) -> Pairing:
-    finite = np.isfinite(first) & np.isfinite(second)
-    mine, theirs = (losses.of_rows(task, side, labels) for side in (first, second))
+    answers: Answers, one: str, other: str, first: np.ndarray, second: np.ndarray, labels: np.ndarray
+) -> PairingRead:
+    known = answers.task.known(first) & answers.task.known(second)
+    mine, theirs = (answers.task.losses(labels, side) for side in (first, second))
     both = np.isfinite(mine) & np.isfinite(theirs)
-    means = (float(np.mean(side[both])) if both.any() else None for side in (mine, theirs))
-    psi = answers_psi(second[finite], first[finite])
-    return Pairing(one, other, len(first), psi, int(both.sum()), *means)
+    means = [float(np.mean(side[both])) if both.any() else None for side in (mine, theirs)]
+    psi = _psi(answers, first[known], second[known])
+    return PairingRead(
+        first=one,
+        second=other,
+        pairs=len(first),
+        psi=psi,
+        labelled=int(both.sum()),
+        first_loss=means[0],
+        second_loss=means[1],
+    )
 
 
-def _numbers(column: pa.ChunkedArray) -> np.ndarray:
-    return column.to_numpy().astype(np.float64)
+def _psi(answers: Answers, stable: np.ndarray, shadow: np.ndarray) -> float | None:
+    """The largest PSI of what the answers are reduced to; None for too few rows."""
+    one, other = (answers.task.reduced(side, answers.classes) for side in (stable, shadow))
+    parts = [_psi_of(one[name], other[name]) for name in one]
+    return max((part for part in parts if part is not None), default=None)
+
+
+def _psi_of(stable: tasks.Reduced, shadow: tasks.Reduced) -> float | None:
+    psi = answers_psi if stable.kind == "number" else categories_psi
+    return psi(shadow.values, stable.values)

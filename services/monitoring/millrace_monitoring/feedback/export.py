@@ -6,8 +6,7 @@ import pyarrow.compute as pc
 
 from millrace_contracts.monitors import MonitorWrite
 from millrace_contracts.signature import Input
-from millrace_monitoring.closing.controller import parquet
-from millrace_monitoring.closing.preparing import table_of
+from millrace_monitoring.closing.files import parquet, table_of
 from millrace_monitoring.closing.rows import MISSING_INTEGER
 from millrace_monitoring.ingest import segments
 from millrace_monitoring.ingest.segments import TIME

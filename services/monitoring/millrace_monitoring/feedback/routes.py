@@ -13,7 +13,7 @@ from millrace_monitoring.closing import queries
 from millrace_monitoring.feedback import export
 from millrace_monitoring.monitors import queries as monitors
 from millrace_monitoring.monitors.declared import declared
-from millrace_monitoring.services import Current
+from millrace_monitoring.services import CurrentServices
 
 router = APIRouter(prefix="/v1/monitors", tags=["feedback"])
 PARQUET = "application/vnd.apache.parquet"
@@ -29,7 +29,7 @@ Instant = Annotated[
     responses={200: {"content": {PARQUET: {}}}},
 )
 async def feedback(
-    endpoint: Name, project: Project, services: Current, since: Instant = None, until: Instant = None
+    endpoint: Name, project: Project, services: CurrentServices, since: Instant = None, until: Instant = None
 ) -> Response:
     """The labelled rows of closed days as Parquet; the same days give the same bytes."""
     async with services.readers() as session:

@@ -1,6 +1,6 @@
 """Files of model versions by digest: fetched from the registry once, checked, and kept."""
 
-from millrace.client.transport import AsyncApi
+from millrace.aio.registry import AsyncRegistry
 from millrace_core.errors import NotFound
 from millrace_core.storage import Store
 
@@ -8,7 +8,7 @@ from millrace_core.storage import Store
 class Files:
     """Files of model versions; *store* keeps what the registry once gave."""
 
-    def __init__(self, store: Store, registry: AsyncApi) -> None:
+    def __init__(self, store: Store, registry: AsyncRegistry) -> None:
         self._store, self._registry = store, registry
 
     async def read(self, project: str, digest: str) -> bytes:
@@ -19,7 +19,7 @@ class Files:
         try:
             return await self._store.read(digest)
         except NotFound:
-            path = f"/v1/artifacts/{digest}"
-            data = b"".join([part async for part in self._registry.stream(path, project=project)])
+            chunks = self._registry.artifact_chunks(digest, project=project)
+            data = b"".join([part async for part in chunks])
             await self._store.put(data, expected=digest)
             return data

@@ -36,19 +36,25 @@ class Graphs:
             while len(self._sessions) > SESSIONS:
                 self._sessions.popitem(last=False)
 
-    def score(self, digest: str, columns: dict[str, np.ndarray], rows: int) -> np.ndarray:
+    def score(self, digest: str, columns: dict[str, np.ndarray], rows: int, width: int = 1) -> np.ndarray:
         """Run a loaded graph on a batch (CPU work: in a thread).
 
         Args:
             columns: values of shape (rows,) by tensor name; a tensor that is not there is missing in every row.
-        Returns: float64 of shape (rows,); NaN where the graph answers NaN.
+            width: numbers in one answer.
+        Returns: float64 of shape (rows,), or (rows, width) for vectors; NaN where the graph answers NaN, and
+            everywhere if its answers have another width.
         """
+        shape = (rows,) if width == 1 else (rows, width)
         if rows == 0:
-            return np.empty(0)
+            return np.empty(shape)
         session = self._sessions[digest]
         feeds = {item.name: _feed(item, columns, rows) for item in session.get_inputs()}
-        answer = session.run(None, feeds)[0]
-        return np.asarray(answer, dtype=np.float64).reshape(rows, -1)[:, -1]
+        first = session.get_outputs()[0].name
+        answer = np.asarray(session.run([first], feeds)[0], dtype=np.float64).reshape(rows, -1)
+        if width == 1:
+            return np.asarray(answer[:, -1])
+        return answer if answer.shape == shape else np.full(shape, np.nan)
 
 
 def _session(data: bytes) -> Any:

@@ -5,6 +5,7 @@ import asyncio
 from millrace_core.reconcile import run_forever
 from millrace_monitoring.ingest import queries, segments
 from millrace_monitoring.ingest.segments import Segment
+from millrace_monitoring.monitors import queries as monitors
 from millrace_monitoring.services import Services
 
 EVERY = 2.0
@@ -40,7 +41,7 @@ async def _merge(services: Services, project: str, endpoint: str) -> int:
             await queries.remove(session, [row.number for row in old])
             await session.flush()
             digests = {row.digest for row in old}
-            unneeded = digests - await queries.referred(session, sorted(digests))
+            unneeded = digests - await monitors.referred(session, sorted(digests))
         for digest in sorted(unneeded):
             await services.store.delete(digest)
     return len(old)

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+import pyarrow.compute as pc
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_core.storage import Blob
 from millrace_monitoring.ingest.counts import FIELDS, Key, Tally
 from millrace_monitoring.ingest.segments import Segment as Rows
-from millrace_monitoring.tables import Closing, Count, Monitor, Segment
+from millrace_monitoring.monitors import stream
+from millrace_monitoring.tables import Count, Monitor, Segment
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,56 @@ async def _advance(session: AsyncSession, rows: Rows, tally: Tally) -> None:
     monitor = await session.scalar(select(Monitor).where(*key).with_for_update())
     if monitor is None:
         return
-    last = rows.last_answer
-    if last is not None and (monitor.event_time_max is None or monitor.event_time_max < last):
-        monitor.event_time_max = last
+    answered = rows.table.filter(pc.greater_equal(rows.table["index"], 0))
+    instants = answered["event_time"].to_numpy()
+    monitor.event_time_max = await _newest(session, monitor, instants)
+    for revision in answered.filter(stream.far(instants, monitor.event_time_max).tolist())[
+        "revision"
+    ].to_pylist():
+        tally.add((rows.project, rows.endpoint, revision, "inference"), faults=1)
     if monitor.closed_through is not None:
         times = rows.table["event_time"].to_numpy()
         late = times < np.datetime64(monitor.closed_through.replace(tzinfo=None), "us")
         for revision in rows.table.filter(late.tolist())["revision"].to_pylist() if late.any() else ():
             tally.add((rows.project, rows.endpoint, revision, "inference"), late=1)
+
+
+async def _newest(session: AsyncSession, monitor: Monitor, instants: np.ndarray) -> datetime | None:
+    """The newest event time that counts; few rows that lie far from all others do not."""
+    before, behind = monitor.event_time_max, 0
+    if before is not None and stream.far(instants, before).any():
+        behind = await _rows_since(session, monitor, before + stream.FAR)
+    if before is not None and await _is_stray(session, monitor, instants, before):
+        before = None
+    return stream.newest(instants, before, behind)
+
+
+async def _is_stray(session: AsyncSession, monitor: Monitor, instants: np.ndarray, before: datetime) -> bool:
+    """Whether few rows told of *before* and many lie far before it, while no day has closed yet."""
+    if monitor.state or int(stream.far_before(instants, before).sum()) < stream.FEW:
+        return False
+    return await _rows_since(session, monitor, before - stream.FAR) < stream.FEW
+
+
+async def _rows_since(session: AsyncSession, monitor: Monitor, since: datetime) -> int:
+    """Rows of the stored segments that lie wholly at or after *since*."""
+    where = (
+        Segment.project == monitor.project,
+        Segment.endpoint == monitor.endpoint,
+        Segment.first_event >= since,
+    )
+    return await session.scalar(select(func.sum(Segment.rows)).where(*where)) or 0
+
+
+async def add_faults(
+    session: AsyncSession, project: str, endpoint: str, requests: Sequence[tuple[str, str]]
+) -> None:
+    """Count stored rows as faults, by the (revision, listener) of each."""
+    tally = Tally()
+    for revision, listener in requests:
+        tally.add((project, endpoint, revision, listener), faults=1)
+    for key, counted in tally.counts.items():
+        await _count(session, key, counted)
 
 
 async def _count(session: AsyncSession, key: Key, counted: dict[str, int]) -> None:
@@ -114,32 +158,15 @@ async def newest(session: AsyncSession, rows: int) -> list[Segment]:
     return found[::-1]
 
 
-async def first_event(session: AsyncSession, project: str, endpoint: str) -> datetime | None:
-    """The earliest event time among the stored segments."""
-    where = (Segment.project == project, Segment.endpoint == endpoint)
+async def first_event(
+    session: AsyncSession, project: str, endpoint: str, since: datetime | None = None
+) -> datetime | None:
+    """The earliest event time among the stored segments that begin at or after *since*; None: among all."""
+    where = [Segment.project == project, Segment.endpoint == endpoint]
+    if since is not None:
+        where.append(Segment.first_event >= since)
     return await session.scalar(select(func.min(Segment.first_event)).where(*where))
-
-
-async def last_event(session: AsyncSession, project: str, endpoint: str) -> datetime | None:
-    """The latest event time among the stored segments."""
-    where = (Segment.project == project, Segment.endpoint == endpoint)
-    return await session.scalar(select(func.max(Segment.last_event)).where(*where))
 
 
 async def remove(session: AsyncSession, numbers: Sequence[int]) -> None:
     await session.execute(delete(Segment).where(Segment.number.in_(numbers)))
-
-
-async def referred(session: AsyncSession, digests: Sequence[str]) -> set[str]:
-    """Which of *digests* a segment or a closed day still needs."""
-    tables = (Segment, Closing)
-    found = [await session.scalars(select(table.digest).where(table.digest.in_(digests))) for table in tables]
-    return {digest for rows in found for digest in rows if digest is not None}
-
-
-async def counts(session: AsyncSession, project: str, endpoint: str) -> list[Count]:
-    """What became of the records of each revision."""
-    where = (Count.project == project, Count.endpoint == endpoint)
-    return list(
-        (await session.scalars(select(Count).where(*where).order_by(Count.revision, Count.listener))).all()
-    )

@@ -1,10 +1,8 @@
 """The OTLP receiver: the gateway's access log over gRPC, answered when it is durable."""
 
 import asyncio
-from dataclasses import dataclass
 
 import grpc
-from fastapi import FastAPI
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
     ExportLogsServiceRequest,
     ExportLogsServiceResponse,
@@ -20,7 +18,8 @@ from millrace_core.log import log
 from millrace_monitoring.ingest import queries, segments
 from millrace_monitoring.ingest.intake import REMEMBERED, Batch, Full, Intake
 from millrace_monitoring.ingest.segments import Segment
-from millrace_monitoring.services import Services, of
+from millrace_monitoring.services import Services
+from millrace_monitoring.wakeups import Opened
 
 PERMISSION = "monitoring.logs.write"
 MESSAGE_BYTES = 64 * 2**20
@@ -62,19 +61,8 @@ class Receiver(LogsServiceServicer):  # type: ignore[misc]
         return actor is not None and actor.may(PERMISSION)
 
 
-@dataclass(frozen=True)
-class Reception:
-    """The open receiver: what takes the rows in, its task, the server and its port."""
-
-    intake: Intake
-    task: asyncio.Task[None]
-    server: grpc.aio.Server
-    port: int
-
-
-async def start(app: FastAPI) -> None:
-    """Open the receiver; `app.state.reception.port` is its port."""
-    services = of(app)
+async def start(services: Services) -> None:
+    """Open the receiver; `services.reception` then tells its port."""
     settings = services.settings
     intake = Intake(lambda batch: _write(services, batch), settings.flush_seconds, settings.queue_bytes)
     await _remember(services, intake)
@@ -83,23 +71,31 @@ async def start(app: FastAPI) -> None:
     )
     add_LogsServiceServicer_to_server(Receiver(intake, services.tokens), server)
     port = server.add_insecure_port(f"{settings.otlp_host}:{settings.otlp_port}")
-    app.state.reception = Reception(intake, asyncio.create_task(intake.run()), server, port)
+    services.reception.opened = Opened(intake, asyncio.create_task(_run(intake)), server, port)
     await server.start()
     log.info("receiving the access log", port=port)
 
 
-async def stop(app: FastAPI) -> None:
+async def _run(intake: Intake) -> None:
+    """Write micro-batches until cancelled, then what waits."""
+    try:
+        await intake.run()
+    finally:
+        await intake.flush()
+
+
+async def stop(services: Services) -> None:
     """Take no more, write what waits."""
-    reception: Reception = app.state.reception
-    await reception.server.stop(grace=1.0)
-    reception.task.cancel()
-    await asyncio.gather(reception.task, return_exceptions=True)
-    await reception.intake.flush()
+    opened = services.reception.now
+    await opened.server.stop(grace=1.0)
+    opened.task.cancel()
+    await asyncio.gather(opened.task, return_exceptions=True)
 
 
-async def ready(app: FastAPI) -> str | None:
+async def ready(services: Services) -> str | None:
     """None while the intake runs."""
-    return "the intake has stopped" if app.state.reception.task.done() else None
+    opened = services.reception.opened
+    return "the intake has stopped" if opened is None or opened.task.done() else None
 
 
 async def _write(services: Services, batch: Batch) -> None:

@@ -14,7 +14,7 @@ from millrace_monitoring.ingest.intake import Full
 from millrace_monitoring.ingest.schemas import RowsRead, RowsWrite, RowWrite
 from millrace_monitoring.ingest.segments import Segment
 from millrace_monitoring.monitors import queries as monitors
-from millrace_monitoring.services import Current, Intake
+from millrace_monitoring.services import CurrentServices, Services
 
 router = APIRouter(prefix="/v1/monitors", tags=["rows"])
 STREAM = "application/vnd.apache.arrow.stream"
@@ -36,9 +36,7 @@ BODY = {
 
 
 @router.post("/{endpoint}/predictions", dependencies=[permit("monitoring.logs.write")], openapi_extra=BODY)
-async def push(
-    endpoint: Name, project: Project, request: Request, services: Current, intake: Intake
-) -> RowsRead:
+async def push(endpoint: Name, project: Project, request: Request, services: CurrentServices) -> RowsRead:
     """Store rows: JSON, or an Arrow IPC stream (`application/vnd.apache.arrow.stream`)."""
     async with services.readers() as session:
         monitor = await monitors.get(session, project, endpoint)
@@ -48,7 +46,7 @@ async def push(
     parse = backfill.of_stream if kind == STREAM else _of_json
     segment = await asyncio.to_thread(parse, project, endpoint, body, inputs)
     if len(segment.table):
-        await _offer(intake, segment)
+        await _offer(services, segment)
     return RowsRead(rows=len(segment.table))
 
 
@@ -66,8 +64,8 @@ def _of_json(project: str, endpoint: str, body: bytes, inputs: list[dict[str, ob
     return backfill.of_rows(project, endpoint, rows, inputs)
 
 
-async def _offer(intake: Intake, segment: Segment) -> None:
+async def _offer(services: Services, segment: Segment) -> None:
     try:
-        await intake.offer(segment)
+        await services.reception.now.intake.offer(segment)
     except Full as error:
         raise Unavailable("The queue is full; send the rows again.") from error

@@ -9,7 +9,7 @@ from millrace_core.names import Name, Project
 from millrace_monitoring.labels import meaning, queries
 from millrace_monitoring.monitors import queries as monitors
 from millrace_monitoring.monitors.declared import declared
-from millrace_monitoring.services import Current
+from millrace_monitoring.services import CurrentServices
 from millrace_monitoring.tables import Monitor
 
 router = APIRouter(prefix="/v1/monitors", tags=["labels"])
@@ -21,7 +21,7 @@ async def push(
     body: LabelsWrite,
     project: Project,
     session: Session,
-    services: Current,
+    services: CurrentServices,
     after_commit: BackgroundTasks,
 ) -> LabelsRead:
     """Store labels, and move the watermark when `complete_through` says how far they are complete.

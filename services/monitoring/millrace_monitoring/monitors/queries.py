@@ -1,13 +1,13 @@
 """SQL of monitors and their lineups."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, or_, select
+from sqlalchemy import delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_core.errors import NotFound
-from millrace_monitoring.ingest import queries as ingest
 from millrace_monitoring.tables import (
     Alarm,
     Closing,
@@ -63,7 +63,7 @@ async def put(
     if monitor is None:
         monitor = Monitor(project=project, endpoint=endpoint, spec=spec, labelled=0, late_labels=0, state={})
         session.add(monitor)
-        monitor.event_time_max = await ingest.last_event(session, project, endpoint)
+        monitor.event_time_max = await last_event(session, project, endpoint)
     monitor.spec = spec
     newest = await lineup(session, project, endpoint, None)
     if newest is None or (newest.champion, newest.archived) != (champion, archived):
@@ -103,3 +103,24 @@ async def remove(session: AsyncSession, project: str, endpoint: str) -> list[str
     for kept in (Segment, Closing, Count, Label, Loss, Comparison, Alarm, Lineup, Monitor):
         await session.execute(delete(kept).where(kept.project == project, kept.endpoint == endpoint))
     return digests
+
+
+async def last_event(session: AsyncSession, project: str, endpoint: str) -> datetime | None:
+    """The latest event time among the stored segments."""
+    where = (Segment.project == project, Segment.endpoint == endpoint)
+    return await session.scalar(select(func.max(Segment.last_event)).where(*where))
+
+
+async def referred(session: AsyncSession, digests: Sequence[str]) -> set[str]:
+    """Which of *digests* a segment or a closed day still needs."""
+    tables = (Segment, Closing)
+    found = [await session.scalars(select(table.digest).where(table.digest.in_(digests))) for table in tables]
+    return {digest for rows in found for digest in rows if digest is not None}
+
+
+async def counts(session: AsyncSession, project: str, endpoint: str) -> list[Count]:
+    """What became of the records of each revision."""
+    where = (Count.project == project, Count.endpoint == endpoint)
+    return list(
+        (await session.scalars(select(Count).where(*where).order_by(Count.revision, Count.listener))).all()
+    )

@@ -1,18 +1,15 @@
 """Monitors over HTTP."""
 
-from typing import Any
-
 from fastapi import APIRouter, BackgroundTasks, Response
 
+from millrace_contracts.monitors import MonitorCounts, MonitorRead, MonitorWrite, RevisionCounts
 from millrace_core.auth import permit
 from millrace_core.database import Session
 from millrace_core.names import Name, Project
 from millrace_core.pages import Cursor, Limit, Page, decode, paginate
-from millrace_monitoring.ingest import queries as ingest
 from millrace_monitoring.monitors import queries
-from millrace_monitoring.monitors.schemas import Counts, MonitorRead, MonitorWrite
 from millrace_monitoring.monitors.watermark import watermark
-from millrace_monitoring.services import Current
+from millrace_monitoring.services import CurrentServices
 from millrace_monitoring.tables import Count, Monitor
 
 router = APIRouter(prefix="/v1/monitors", tags=["monitors"])
@@ -24,7 +21,7 @@ async def declare(
     body: MonitorWrite,
     project: Project,
     session: Session,
-    services: Current,
+    services: CurrentServices,
     after_commit: BackgroundTasks,
 ) -> MonitorRead:
     """Watch an endpoint, or change how; a new champion counts from the next day that closes."""
@@ -34,7 +31,7 @@ async def declare(
     effective_from = body.champion.effective_from
     monitor = await queries.put(session, project, endpoint, spec, champion, archived, effective_from)
     after_commit.add_task(services.wakeups.wake)
-    return _read(monitor, await ingest.counts(session, project, endpoint))
+    return _read(monitor, await queries.counts(session, project, endpoint))
 
 
 @router.get("", dependencies=[permit("monitoring.monitors.read")])
@@ -46,7 +43,7 @@ async def every(
     page = paginate(
         await queries.page(session, project, str(after[0]), limit), limit, lambda monitor: (monitor.endpoint,)
     )
-    items = [_read(item, await ingest.counts(session, project, item.endpoint)) for item in page["items"]]
+    items = [_read(item, await queries.counts(session, project, item.endpoint)) for item in page["items"]]
     return Page[MonitorRead](items=items, next=page["next"])
 
 
@@ -54,7 +51,7 @@ async def every(
 async def one(endpoint: Name, project: Project, session: Session) -> MonitorRead:
     """One monitor and how far it has come."""
     monitor = await queries.get(session, project, endpoint)
-    return _read(monitor, await ingest.counts(session, project, endpoint))
+    return _read(monitor, await queries.counts(session, project, endpoint))
 
 
 @router.delete(
@@ -64,11 +61,15 @@ async def one(endpoint: Name, project: Project, session: Session) -> MonitorRead
     dependencies=[permit("monitoring.monitors.write")],
 )
 async def remove(
-    endpoint: Name, project: Project, session: Session, services: Current, after_commit: BackgroundTasks
+    endpoint: Name,
+    project: Project,
+    session: Session,
+    services: CurrentServices,
+    after_commit: BackgroundTasks,
 ) -> None:
     """Watch no longer, and forget the rows, days and alarms; the registry keeps the decisions."""
     digests = await queries.remove(session, project, endpoint)
-    kept = await ingest.referred(session, digests)
+    kept = await queries.referred(session, digests)
     for digest in set(digests) - kept:
         after_commit.add_task(services.store.delete, digest)
 
@@ -76,7 +77,7 @@ async def remove(
 def _read(monitor: Monitor, counted: list[Count]) -> MonitorRead:
     return MonitorRead(
         endpoint=monitor.endpoint,
-        spec=monitor.spec,
+        spec=monitor.declared,
         event_time_max=monitor.event_time_max,
         watermark=watermark(monitor),
         closed_through=monitor.closed_through,
@@ -85,13 +86,13 @@ def _read(monitor: Monitor, counted: list[Count]) -> MonitorRead:
     )
 
 
-def _totals(monitor: Monitor, counted: list[Count]) -> Counts:
+def _totals(monitor: Monitor, counted: list[Count]) -> MonitorCounts:
     answers = [count for count in counted if count.listener != "shadow"]
     summed = {
         name: sum(getattr(count, name) for count in counted)
         for name in ("offered", "written", "dropped", "duplicates", "faults", "late")
     }
-    return Counts(
+    return MonitorCounts(
         logged=sum(count.rows for count in answers),
         mirrored=sum(count.rows for count in counted if count.listener == "shadow"),
         requests=sum(count.written for count in answers),
@@ -101,6 +102,6 @@ def _totals(monitor: Monitor, counted: list[Count]) -> Counts:
     )
 
 
-def _line(count: Count) -> dict[str, Any]:
+def _line(count: Count) -> RevisionCounts:
     names = ("revision", "listener", "offered", "written", "dropped", "duplicates", "rows", "faults", "late")
-    return {name: getattr(count, name) for name in names}
+    return RevisionCounts(**{name: getattr(count, name) for name in names})

@@ -14,11 +14,12 @@ USUAL_SHARE = 0.5
 
 @dataclass(frozen=True)
 class Day:
-    """One day of a time zone, as the span [begin, end) in UTC."""
+    """One day of a time zone, as the span [begin, end) in UTC; or so many *days*, of which *date* is the last."""
 
     date: date
     begin: datetime
     end: datetime
+    days: int = 1
 
 
 def day_of(moment: datetime, zone: ZoneInfo) -> Day:
@@ -27,13 +28,18 @@ def day_of(moment: datetime, zone: ZoneInfo) -> Day:
     return Day(local, _midnight(local, zone), _midnight(local + timedelta(days=1), zone))
 
 
+def days_until(day: Day, later: Day) -> int:
+    """How many days begin from *day* to before *later*."""
+    return (later.date - day.date).days
+
+
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 
 def watermark(monitor: Monitor) -> datetime | None:
     """Every event before this instant has arrived and is labelled as far as one can wait for it."""
-    delay = timedelta(seconds=monitor.spec["label_delay_seconds"])
+    delay = timedelta(seconds=monitor.declared.label_delay_seconds)
     known = [monitor.event_time_max - delay] if monitor.event_time_max else []
     if monitor.complete_through is not None:
         known.append(monitor.complete_through)
@@ -51,7 +57,7 @@ def is_due(monitor: Monitor, day: Day, share: float, usual: float | None) -> boo
         return True
     if monitor.event_time_max is None:
         return False
-    delay = timedelta(seconds=monitor.spec["label_delay_seconds"])
+    delay = timedelta(seconds=monitor.declared.label_delay_seconds)
     if monitor.event_time_max - PATIENCE * delay >= day.end:
         return True
     enough = USUAL_SHARE * (1.0 if usual is None else usual)

@@ -9,6 +9,10 @@ import numpy as np
 import orjson
 
 from millrace_stats.profiles import PREDICTION, Profile, ProfileSpec
+from millrace_stats.tasks import CONFIDENCE
+
+ANSWERS = (PREDICTION, CONFIDENCE)
+"""Features that are no input but the model's own answer."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +40,11 @@ class Baseline:
 
     def is_daily(self, feature: str) -> bool:
         """Whether every reference day knows the feature; predictions are known out of sample only on some."""
-        return feature != PREDICTION or all(_known(day) for day in self.days)
+        return feature not in ANSWERS or all(_known(day) for day in self.days)
 
     def reference(self, feature: str) -> np.ndarray | None:
         """Counts of one feature over the reference days that know it, shape (slots,); None if none does."""
-        days = [day for day in self.days if feature != PREDICTION or _known(day)]
+        days = [day for day in self.days if feature not in ANSWERS or _known(day)]
         return np.sum([day.counts[feature] for day in days], axis=0) if days else None
 
     def daily(self, feature: str) -> np.ndarray:

@@ -6,31 +6,39 @@ from collections.abc import Mapping
 import numpy as np
 import orjson
 
-from millrace_stats.profiles import PREDICTION, Profile, ProfileSpec, profile
+from millrace_monitoring.profiles.answers import Answers
+from millrace_stats.profiles import Profile, ProfileSpec, profile
 
 
-def of_day(spec: ProfileSpec, features: Mapping[str, np.ndarray], predictions: np.ndarray) -> Profile:
-    """Count a day.
+def columns_of(
+    spec: ProfileSpec, features: Mapping[str, np.ndarray], answers: Answers, predictions: np.ndarray
+) -> dict[str, np.ndarray]:
+    """The columns that *spec* counts, each of shape (rows,).
 
     Args:
         features: values of shape (rows,) by tensor name and by column name; what *spec* does not know is left out,
             and what it knows but the rows lack is missing in every row.
-        predictions: shape (rows,).
+        predictions: shape (rows,) or (rows, classes); counted as what the task reduces them to.
     """
-    columns = {}
-    for name in spec.features:
-        if name == PREDICTION:
-            columns[name] = predictions
-        elif name in features:
-            columns[name] = features[name]
-        else:
-            columns[name] = np.full(len(predictions), np.nan)
-    return profile(spec, columns) if columns else Profile(spec.digest, len(predictions), {})
+    reduced = answers.task.reduced(predictions, answers.classes)
+    known = {**features, **{name: item.values for name, item in reduced.items()}}
+    return {
+        name: known[name] if name in known else np.full(len(predictions), np.nan) for name in spec.features
+    }
 
 
-def dump(found: Profile) -> bytes:
-    return zlib.compress(orjson.dumps(found.to_dict()), 6)
+def of_rows(spec: ProfileSpec, columns: Mapping[str, np.ndarray], which: np.ndarray) -> Profile:
+    """Count the rows *which* (bool, shape (rows,)) of `columns_of`."""
+    if not columns:
+        return Profile(spec.digest, int(which.sum()), {})
+    return profile(spec, {name: np.asarray(values)[which] for name, values in columns.items()})
+
+
+def dump(day: Profile) -> bytes:
+    """The profile as SQL keeps it."""
+    return zlib.compress(orjson.dumps(day.to_dict()), 6)
 
 
 def load(data: bytes) -> Profile:
+    """The profile of `dump`."""
     return Profile.from_dict(orjson.loads(zlib.decompress(data)))

@@ -5,15 +5,15 @@ import asyncio
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
+from millrace_contracts.alarms import AlarmRead
 from millrace_core.auth import permit
 from millrace_core.names import Name, Project
 from millrace_monitoring.alarms import queries as alarms
-from millrace_monitoring.alarms.schemas import AlarmRead
 from millrace_monitoring.closing import queries
 from millrace_monitoring.closing.routes import Since, Until
 from millrace_monitoring.monitors import queries as monitors
 from millrace_monitoring.reports.page import page
-from millrace_monitoring.services import Current
+from millrace_monitoring.services import CurrentServices
 
 router = APIRouter(prefix="/v1/monitors", tags=["reports"])
 ALARMS = 200
@@ -23,7 +23,7 @@ ALARMS = 200
     "/{endpoint}/report", dependencies=[permit("monitoring.reports.read")], response_class=HTMLResponse
 )
 async def report(
-    endpoint: Name, project: Project, services: Current, since: Since = None, until: Until = None
+    endpoint: Name, project: Project, services: CurrentServices, since: Since = None, until: Until = None
 ) -> HTMLResponse:
     """One self-contained HTML page about the endpoint."""
     async with services.readers() as session:

@@ -8,7 +8,6 @@ from datetime import timedelta
 from millrace_core.database import utcnow
 from millrace_core.log import log
 from millrace_core.reconcile import run_forever
-from millrace_monitoring.ingest import queries as ingest
 from millrace_monitoring.labels import queries as labels
 from millrace_monitoring.monitors import queries as monitors
 from millrace_monitoring.retention import queries
@@ -32,7 +31,7 @@ async def apply(services: Services) -> int:
         digests |= await _expire(services, monitor)
     async with services.sessions.begin() as session:
         await queries.expire_messages(session, utcnow() - timedelta(days=MESSAGE_DAYS))
-        unneeded = digests - await ingest.referred(session, sorted(digests))
+        unneeded = digests - await monitors.referred(session, sorted(digests))
     for digest in sorted(unneeded):
         await services.store.delete(digest)
     if unneeded:

@@ -6,7 +6,7 @@ from millrace_core.auth import permit
 from millrace_core.database import Session
 from millrace_core.errors import BadInput, FieldError
 from millrace_core.names import Name, Project
-from millrace_monitoring.services import Current
+from millrace_monitoring.services import CurrentServices
 from millrace_monitoring.tables import Webhook
 from millrace_monitoring.webhooks import addresses, queries
 from millrace_monitoring.webhooks.schemas import WebhookRead, WebhookWrite
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 
 @router.put("/{name}", dependencies=[permit("monitoring.webhooks.write")], response_model=WebhookRead)
 async def put(
-    name: Name, body: WebhookWrite, project: Project, session: Session, services: Current
+    name: Name, body: WebhookWrite, project: Project, session: Session, services: CurrentServices
 ) -> Webhook:
     """Post alarms to a URL; its host must be on the operator's list."""
     try:

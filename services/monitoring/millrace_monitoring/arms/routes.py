@@ -9,20 +9,21 @@ import pyarrow as pa
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
+from millrace_contracts.closings import ArmsRead, ComparisonRead, PairedDay
 from millrace_core.auth import permit
 from millrace_core.database import Session
 from millrace_core.errors import BadInput, FieldError, NotFound, Unavailable
 from millrace_core.names import Name, Project
+from millrace_monitoring.arms import evidence as arms
 from millrace_monitoring.closing import queries
-from millrace_monitoring.closing.preparing import table_of
+from millrace_monitoring.closing.files import table_of
 from millrace_monitoring.closing.routes import Since, Until
-from millrace_monitoring.closing.schemas import ArmsRead, ComparisonRead
-from millrace_monitoring.comparisons import arms
 from millrace_monitoring.ingest import queries as ingest
 from millrace_monitoring.ingest import segments
 from millrace_monitoring.ingest.records import FIRST, LAST
 from millrace_monitoring.monitors import queries as monitors
-from millrace_monitoring.services import Current, Services
+from millrace_monitoring.profiles.answers import Answers
+from millrace_monitoring.services import CurrentServices, Services
 
 router = APIRouter(prefix="/v1/monitors", tags=["comparisons"])
 TRIES = 3
@@ -51,7 +52,7 @@ async def comparisons(
 async def evidence(
     endpoint: Name,
     project: Project,
-    services: Current,
+    services: CurrentServices,
     since: AwareDatetime = FIRST,
     until: AwareDatetime = LAST,
     slow_ms: Annotated[float, Query(gt=0, le=1e6, description="A request that took longer is slow.")] = 250,
@@ -81,10 +82,14 @@ async def _evidence(
     fresh = [await _read(services, item.digest) for item in opened]
     begin = max(since, monitor.closed_through or since)
     span = await asyncio.to_thread(_span, files, fresh, since, begin, until)
-    found = await asyncio.to_thread(arms.evidence, monitor.spec["task"], span, slow_ms)
-    labelled = [{"day": item.day.isoformat()} | item.item for item in paired if item.day in days]
-    found["mirrored"] |= {"labelled_days": sum(bool(item["labelled"]) for item in labelled), "days": labelled}
-    return ArmsRead(since=since, until=until, **found)
+    answers = Answers.of(monitor.declared.task, monitor.declared.signature)
+    labelled = [PairedDay(day=item.day, **item.item) for item in paired if item.day in days]
+    return ArmsRead(
+        since=since,
+        until=until,
+        revisions=await asyncio.to_thread(arms.revisions, answers, span, slow_ms),
+        mirrored=await asyncio.to_thread(arms.mirrored, answers, span, labelled),
+    )
 
 
 async def _read(services: Services, digest: str) -> bytes:
@@ -108,4 +113,6 @@ def _span(
 
 def _judged(table: pa.Table) -> pa.Table:
     """Only what arms are judged by; a closed day has labels."""
-    return table.select([name for name in (*segments.COLUMNS.names, "label") if name in table.column_names])
+    return table.select(
+        [name for name in (*segments.COLUMNS.names, segments.VECTORS, "label") if name in table.column_names]
+    )

@@ -1,0 +1,135 @@
+"""Losses on earlier closed days that a graph has not learnt from: known from then, or scored now on the day's file."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from millrace_contracts.monitors import MonitorWrite
+from millrace_monitoring.closing.files import table_of
+from millrace_monitoring.closing.loading import why_not
+from millrace_monitoring.closing.rows import of_file
+from millrace_monitoring.closing.versions import STORED, GraphRole, Version
+from millrace_monitoring.detectors.performance import SLICE_LABELS
+from millrace_monitoring.graphs.running import Graphs
+from millrace_monitoring.monitors.watermark import day_of
+from millrace_monitoring.profiles import daily, losses
+from millrace_monitoring.profiles.answers import Answers
+from millrace_monitoring.profiles.losses import DayLoss
+from millrace_monitoring.profiles.slices import Plan
+from millrace_monitoring.services import Services
+from millrace_monitoring.tables import Closing
+from millrace_stats.paired import SCALE_DAYS
+
+Losses = dict[tuple[date, int, str], DayLoss]
+"""By day, version and graph."""
+
+
+@dataclass(frozen=True)
+class EarlierDays:
+    """The last closed days of one endpoint. *known*: losses in SQL; *found*: those scored since."""
+
+    services: Services
+    project: str
+    spec: MonitorWrite
+    closed: Sequence[Closing]
+    known: Losses
+    found: Losses = field(default_factory=dict)
+
+    async def differences(self, champion: Version, archived: Version) -> list[float]:
+        """Daily differences champion - archived on the last days that neither graph had seen, in order."""
+        if champion.broken or archived.broken:
+            return []
+        days = [(day, self._graph(day, champion), self._graph(day, archived)) for day in self._kept()]
+        differences = []
+        for day, first, second in [item for item in days if item[1] and item[2]][-SCALE_DAYS:]:
+            assert first is not None
+            assert second is not None
+            one, two = await self._loss(day, champion, first), await self._loss(day, archived, second)
+            if one is not None and two is not None:
+                differences.append(one.loss - two.loss)
+        return differences
+
+    async def of_slices(self, champion: Version, plan: Plan) -> dict[str, list[float]]:
+        """The champion's daily losses in each slice on the last days that its graph had not seen, in order."""
+        series: dict[str, list[float]] = {part.name: [] for part in plan.slices}
+        if champion.broken or not plan.slices:
+            return series
+        days = [(day, self._graph(day, champion)) for day in self._kept()]
+        for day, graph in [item for item in days if item[1]][-SCALE_DAYS:]:
+            assert graph is not None
+            for name, loss in (await self._slice_losses(day, champion, graph, plan)).items():
+                series[name].append(loss)
+        return series
+
+    def _kept(self) -> list[Closing]:
+        """Days whose rows are still there."""
+        return [day for day in self.closed if day.digest is not None]
+
+    def _graph(self, day: Closing, version: Version) -> GraphRole | None:
+        """The graph that had not seen the day; None too for a version that knows no time."""
+        if version.trained_through is None:
+            return None
+        zone = ZoneInfo(self.spec.timezone)
+        return version.graph(day_of(datetime.fromisoformat(day.item["from"]), zone), zone)
+
+    async def _loss(self, day: Closing, version: Version, graph: GraphRole) -> DayLoss | None:
+        key = (day.day, version.number, STORED[graph])
+        if key in self.known or key in self.found:
+            return self.known.get(key) or self.found[key]
+        data = await self._data(day, version, graph)
+        if data is None:
+            return None
+        loss = await asyncio.to_thread(
+            _mean_loss, self.services.graphs, self.spec, data, version.digest(graph)
+        )
+        if loss is not None:
+            self.found[key] = loss
+        return loss
+
+    async def _slice_losses(
+        self, day: Closing, version: Version, graph: GraphRole, plan: Plan
+    ) -> dict[str, float]:
+        data = await self._data(day, version, graph)
+        if data is None:
+            return {}
+        work = (self.services.graphs, self.spec, data, version, graph, plan)
+        return await asyncio.to_thread(_slice_losses, *work)
+
+    async def _data(self, day: Closing, version: Version, graph: GraphRole) -> bytes | None:
+        """The day's file, with the graph ready; None if either cannot be had."""
+        loading = self.services.graphs.load(self.project, version.digest(graph))
+        if day.digest is None or await why_not(loading) is not None:
+            return None
+        return await self.services.store.read(day.digest)
+
+
+def _scored(
+    graphs: Graphs, spec: MonitorWrite, data: bytes, digest: str
+) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """Features by tensor name, answers and losses of the day's sample."""
+    answers = Answers.of(spec.task, spec.signature)
+    columns, labels = of_file(table_of(data), spec.signature.inputs)
+    predictions = graphs.score(digest, columns, len(labels), answers.width)
+    return columns, predictions, answers.task.losses(labels, predictions)
+
+
+def _mean_loss(graphs: Graphs, spec: MonitorWrite, data: bytes, digest: str) -> DayLoss | None:
+    return losses.of_day(_scored(graphs, spec, data, digest)[2])
+
+
+def _slice_losses(
+    graphs: Graphs, spec: MonitorWrite, data: bytes, version: Version, graph: GraphRole, plan: Plan
+) -> dict[str, float]:
+    """Mean loss of each slice that has enough labels that day."""
+    features, predictions, rows = _scored(graphs, spec, data, version.digest(graph))
+    named = features | {
+        item.column: features[item.name] for item in spec.signature.inputs if item.name in features
+    }
+    answers = Answers.of(spec.task, spec.signature)
+    columns = daily.columns_of(version.baseline.spec, named, answers, predictions)
+    means = {part.name: losses.of_day(rows[part.of(columns)]) for part in plan.slices}
+    return {name: mean.loss for name, mean in means.items() if mean is not None and mean.n >= SLICE_LABELS}

@@ -1,0 +1,74 @@
+"""What the detectors of one champion remember from day to day, and how a database keeps it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from millrace_monitoring.detectors.drift import State as DriftState
+from millrace_monitoring.detectors.drift import StoredWindow
+from millrace_monitoring.detectors.performance import State as PerformanceState
+from millrace_monitoring.detectors.performance import Watch
+from millrace_monitoring.detectors.quality import State as QualityState
+from millrace_monitoring.detectors.slices import Normal
+from millrace_monitoring.detectors.switchback import State as SwitchBackState
+from millrace_monitoring.detectors.switchback import StoredPair
+
+
+class StoredStates(BaseModel):
+    """The columns of the JSON in SQL; a monitor that has closed nothing yet has none of them."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    champion: int | None = None
+    since: date | None = None
+    watch: Watch = Watch()
+    slices: dict[str, Watch] = {}
+    normal: dict[str, Normal] = {}
+    pairs: dict[int, StoredPair] = {}
+    window: tuple[date, ...] = ()
+    drift_before: StoredWindow | None = None
+    shares: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class States:
+    """Of every detector, for one champion since one day."""
+
+    champion: int | None = None
+    since: date | None = None
+    quality: QualityState = field(default_factory=QualityState)
+    performance: PerformanceState = field(default_factory=PerformanceState)
+    switchback: SwitchBackState = field(default_factory=SwitchBackState)
+    drift: DriftState = field(default_factory=DriftState)
+
+
+def load(stored: Mapping[str, Any]) -> States:
+    """As a database keeps it, also one that knew no slices."""
+    kept = StoredStates.model_validate(stored)
+    return States(
+        champion=kept.champion,
+        since=kept.since,
+        quality=QualityState(kept.shares, kept.normal),
+        performance=PerformanceState(kept.watch, kept.slices),
+        switchback=SwitchBackState(kept.pairs),
+        drift=DriftState(kept.window, kept.drift_before),
+    )
+
+
+def dump(states: States) -> dict[str, Any]:
+    """The inverse of `load`."""
+    kept = StoredStates(
+        champion=states.champion,
+        since=states.since,
+        watch=states.performance.watch,
+        slices=dict(states.performance.slices),
+        normal=dict(states.quality.slices),
+        pairs=dict(states.switchback.pairs),
+        window=states.drift.window,
+        drift_before=states.drift.before,
+        shares=states.quality.shares,
+    )
+    return kept.model_dump(mode="json")

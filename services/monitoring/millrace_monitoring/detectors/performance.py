@@ -1,0 +1,156 @@
+"""Has the champion's error risen, over all rows or within a slice? From state that a restart finds again."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import numpy as np
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+
+from millrace_contracts.closings import PerformanceRead
+from millrace_contracts.monitors import PerformancePolicy
+from millrace_monitoring.alarms.findings import AlarmFinding, Ending
+from millrace_monitoring.detectors.day import JudgedDay
+from millrace_stats.performance import MINIMUM_REFERENCE_DAYS, Detector, Reference, threshold
+
+LIVE_REFERENCE_DAYS = 28
+QUIET_DAYS = 28
+"""An alarm closes by itself after this many days on which the detector, started afresh, did not fire."""
+SLICE_LABELS = 10
+"""A slice with fewer labelled rows on a day is no sample that day."""
+CAUSE = "performance"
+
+StoredDetector = Annotated[
+    Detector,
+    BeforeValidator(lambda stored: stored if isinstance(stored, Detector) else Detector.from_dict(stored)),
+    PlainSerializer(Detector.to_dict),
+]
+
+
+class Watch(BaseModel):
+    """The detector of one champion: waiting for a reference, or running."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    waiting: tuple[float, ...] = ()
+    detector: StoredDetector | None = None
+    source: str = "holdout"
+    quiet: int = 0
+
+    @classmethod
+    def start(cls, losses: Sequence[float], policy: PerformancePolicy, source: str = "holdout") -> "Watch":
+        """With daily *losses* that the champion has not learnt from as reference; too few: its first live days."""
+        if len(losses) < MINIMUM_REFERENCE_DAYS:
+            return cls(source="first live days")
+        return cls(detector=_frozen(losses, policy), source=source)
+
+
+@dataclass(frozen=True)
+class State:
+    """The detector of all rows, and those of slices by name."""
+
+    watch: Watch = field(default_factory=Watch)
+    slices: Mapping[str, Watch] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Where the detectors stand, and what calls for action."""
+
+    told: PerformanceRead = field(default_factory=PerformanceRead)
+    slices: Mapping[str, PerformanceRead] = field(default_factory=dict)
+    alarms: tuple[AlarmFinding, ...] = ()
+    endings: frozenset[Ending] = frozenset()
+
+
+def judge(day: JudgedDay, state: State) -> tuple[Finding, State]:
+    """Take in one day's mean losses. The slices together have the same false-alarm rate as all rows have."""
+    policy = day.policy.performance
+    told, watch, alarms, endings = _of_all(day, state.watch, policy)
+    shared = share_rate(policy, len(day.slices))
+    slices, watches = dict[str, PerformanceRead](), dict(state.slices)
+    for part in day.slices:
+        before = watches.get(part.name, Watch(source="first live days"))
+        if part.loss is None or part.loss.n < SLICE_LABELS:
+            continue
+        slices[part.name], watches[part.name] = update(before, part.loss.loss, shared)
+        cause = f"{CAUSE}:slice:{part.name}"
+        alarms += _alarm(day, cause, f" where {part.name}", slices[part.name], watches[part.name])
+        endings |= _over(cause, watches[part.name])
+    return Finding(told, slices, alarms, endings), State(watch, watches)
+
+
+def share_rate(policy: PerformancePolicy, slices: int) -> PerformancePolicy:
+    """The policy of each of so many slices: their false alarms a year together are those of one detector."""
+    rate = policy.false_alarms_per_year / max(slices, 1)
+    return policy.model_copy(update={"false_alarms_per_year": rate})
+
+
+def _of_all(
+    day: JudgedDay, watch: Watch, policy: PerformancePolicy
+) -> tuple[PerformanceRead, Watch, tuple[AlarmFinding, ...], frozenset[Ending]]:
+    if day.loss is None:
+        return PerformanceRead(), watch, (), frozenset()
+    told, after = update(watch, day.loss.loss, policy)
+    return told, after, _alarm(day, CAUSE, "", told, after), _over(CAUSE, after)
+
+
+def update(watch: Watch, loss: float, policy: PerformancePolicy) -> tuple[PerformanceRead, Watch]:
+    """Take in one day's mean loss. A detector that calls for action (`fired`) starts afresh."""
+    if watch.detector is None:
+        return _gather(watch, loss, policy)
+    detector = Detector.from_dict(watch.detector.to_dict())
+    detector.update(loss)
+    fired = detector.alarm
+    told = _evidence(detector, loss, watch.source)
+    after = Detector(detector.reference, detector.level) if fired else detector
+    quiet = 0 if fired else watch.quiet + 1
+    return told, watch.model_copy(update={"detector": after, "quiet": quiet})
+
+
+def _gather(watch: Watch, loss: float, policy: PerformancePolicy) -> tuple[PerformanceRead, Watch]:
+    """One more day of the reference, which is frozen when it is long enough."""
+    waiting = (*watch.waiting, loss)
+    told = PerformanceRead(reference_days=len(waiting), loss=loss)
+    if len(waiting) < LIVE_REFERENCE_DAYS:
+        return told, watch.model_copy(update={"waiting": waiting})
+    return told, watch.model_copy(update={"waiting": (), "detector": _frozen(waiting, policy)})
+
+
+def _frozen(losses: Sequence[float], policy: PerformancePolicy) -> Detector:
+    reference = Reference.fit(np.array(losses), tolerance=policy.tolerance)
+    return Detector(reference, threshold(policy.false_alarms_per_year))
+
+
+def _evidence(detector: Detector, loss: float, source: str) -> PerformanceRead:
+    reference = detector.reference
+    return PerformanceRead(
+        loss=loss,
+        reference_mean=reference.mean,
+        reference_scale=reference.scale,
+        reference_days=reference.days,
+        reference=source,
+        log_value=detector.log_value,
+        log_level=float(np.log(detector.level)),
+        days=detector.days,
+        watch=bool(detector.watch(loss)),
+    )
+
+
+def _alarm(
+    day: JudgedDay, cause: str, where: str, told: PerformanceRead, after: Watch
+) -> tuple[AlarmFinding, ...]:
+    """A finding if the detector has just fired: then it stands at its beginning again."""
+    if told.log_value is None or told.log_level is None or after.quiet > 0:
+        return ()
+    reason = (
+        f"version {day.champion}'s mean loss has risen{where}: {told.loss:.4g} today, "
+        f"{told.reference_mean:.4g} on {told.reference_days} reference days; "
+        f"log evidence {told.log_value:.2f} over the level {told.log_level:.2f}"
+    )
+    evidence = told.model_dump() | {"version": day.champion}
+    return (AlarmFinding("performance", cause, reason, evidence),)
+
+
+def _over(cause: str, after: Watch) -> frozenset[Ending]:
+    return frozenset({Ending("performance", cause)}) if after.quiet >= QUIET_DAYS else frozenset()
