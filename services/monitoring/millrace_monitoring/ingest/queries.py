@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -58,9 +59,8 @@ async def _advance(session: AsyncSession, rows: Rows, tally: Tally) -> None:
     answered = rows.table.filter(pc.greater_equal(rows.table["index"], 0))
     instants = answered["event_time"].to_numpy()
     monitor.event_time_max = await _newest(session, monitor, instants)
-    for revision in answered.filter(stream.far(instants, monitor.event_time_max).tolist())[
-        "revision"
-    ].to_pylist():
+    distant = stream.far(instants, monitor.event_time_max)
+    for revision in answered["revision"].filter(pa.array(distant)).to_pylist() if distant.any() else ():
         tally.add((rows.project, rows.endpoint, revision, "inference"), faults=1)
     if monitor.closed_through is not None:
         times = rows.table["event_time"].to_numpy()
