@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import socket
 import threading
 import time
@@ -14,6 +15,9 @@ import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
+
+for name, value in {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}.items():
+    os.environ.setdefault(name, value)  # as in a worker: threads that spin for one another starve a busy machine
 
 TOKENS = {"user": "admin", "training": "training", "viewer": "viewer", "job": "job"}
 

@@ -37,7 +37,9 @@ class TrainSpec(LearningSpec):
     windows: list[str] = ["all"]
     folds: int = Field(default=5, ge=2, le=50)
     search: Literal["full", "refit"] = "full"
-    trials: int = Field(default=12, ge=0, le=100_000)
+    trials: int = Field(
+        default=0, ge=0, le=100_000, description="0: each configuration of the portfolio once."
+    )
     configurations: list[Document] | None = None
     seed: int = Field(default=0, ge=0, lt=2**31)
     executor: Literal["inline", "pool", "ray"] = "pool"
@@ -63,6 +65,16 @@ class EvaluateSpec(LearningSpec):
     slices: list[ColumnName] = []
 
 
+class Parity(BaseModel):
+    """How far graph and trained model are apart, on real and hostile rows; no candidate has bad ones."""
+
+    rows: int
+    bad: int = Field(description="Rows beyond the tolerance, or with another class.")
+    max: float = Field(
+        description="Largest difference, in standard deviations of the target or in probability."
+    )
+
+
 class TrainResult(BaseModel):
     """A candidate: its files, how it was judged, and on which span."""
 
@@ -79,8 +91,11 @@ class TrainResult(BaseModel):
     configuration: Document
     window: str
     rows: int
-    parity: Document | None
+    parity: Parity | None
     golden: Golden
+    rare_classes: dict[str, int] = Field(
+        default={}, description="Rows of each class that has too few to be learnt well, rarest first."
+    )
     trained_from: AwareDatetime | None
     trained_through: AwareDatetime | None
     holdout_from: AwareDatetime | None
@@ -129,6 +144,42 @@ class MetricsOfBoth(BaseModel):
     champion: Metrics | None
 
 
+class ClassLine(BaseModel):
+    """One class in figures; null where the rows do not say."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str
+    rows: int = Field(description="Rows that have the class.")
+    predicted: int = Field(description="Rows that were taken for it.")
+    precision: float | None
+    recall: float | None
+    f1: float | None
+    auc: float | None = Field(description="Of this class against the rest.")
+
+
+class Confused(BaseModel):
+    """Rows of one class that were taken for another."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    true: str
+    predicted: str
+    rows: int
+
+
+class ClassReport(BaseModel):
+    """How well each class is told from the others."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    classes: list[ClassLine]
+    confusion: list[list[int]] | None = Field(
+        description="Rows by true (first) and predicted class; null for more classes than one can read."
+    )
+    confused: list[Confused] = Field(description="The commonest mistakes.")
+
+
 class EvaluateResult(BaseModel):
     """Everything that gates and people look at."""
 
@@ -139,4 +190,5 @@ class EvaluateResult(BaseModel):
     slices: list[SliceEvaluation] = []
     importance: list[Importance] = []
     roc: list[RocPoint] = []
+    classes: ClassReport | None = Field(default=None, description="The candidate's; null for a regression.")
     report: Annotated[str, Field(description="Digest of the page for people.")] | None = None

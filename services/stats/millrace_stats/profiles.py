@@ -11,12 +11,10 @@ import numpy as np
 
 from millrace_stats import bins
 from millrace_stats.bins import PREDICTION_BINS, NumberBins, Presence, Slots, Vocabulary
+from millrace_stats.tasks.task import PREDICTION, Reduced
 
 __all__ = ["PREDICTION", "NumberBins", "Presence", "Profile", "ProfileSpec", "Totals", "Vocabulary"]
 __all__ += ["empty", "fit_spec", "profile"]
-
-PREDICTION = "__prediction__"
-"""Name under which the model's own output is profiled."""
 
 
 @dataclass(frozen=True)
@@ -40,19 +38,25 @@ class ProfileSpec:
 
 
 def fit_spec(
-    columns: Mapping[str, np.ndarray], kinds: Mapping[str, str], prediction: np.ndarray | None = None
+    columns: Mapping[str, np.ndarray],
+    kinds: Mapping[str, str],
+    prediction: np.ndarray | Mapping[str, Reduced] | None = None,
 ) -> ProfileSpec:
     """Freeze the slots from a training sample.
 
     Args:
         columns: values by feature, each of shape (rows,); numbers as numbers, categories as text.
         kinds: `number`, `boolean`, `category` or `timestamp` by feature; features without one are left out.
-        prediction: the model's outputs on held-out rows, shape (rows,), to profile predictions too.
+        prediction: the model's outputs on held-out rows, shape (rows,), or what a task reduces them to, to profile
+            predictions too.
     Raises: ValueError for another kind.
     """
     features = {name: bins.fit(columns[name], kinds[name]) for name in columns if name in kinds}
-    if prediction is not None:
-        features[PREDICTION] = bins.fit(prediction, "number", PREDICTION_BINS)
+    reduced = (
+        {PREDICTION: Reduced("number", prediction)} if isinstance(prediction, np.ndarray) else prediction
+    )
+    for name, item in (reduced or {}).items():
+        features[name] = bins.fit(item.values, item.kind, PREDICTION_BINS)
     return ProfileSpec(features)
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from millrace_stats import tasks
 from millrace_training.automl import ensemble
 
 DRAW = np.random.default_rng(0)
@@ -16,7 +17,7 @@ def noisy(spread: float) -> np.ndarray:
 
 def test_models_with_independent_errors_are_mixed():
     made = ensemble.select(
-        "regression", TRUTH, {"a": noisy(1), "b": noisy(1), "c": noisy(1), "d": noisy(9)}, DAYS
+        tasks.of("regression"), TRUTH, {"a": noisy(1), "b": noisy(1), "c": noisy(1), "d": noisy(9)}, DAYS
     )
     assert set(made) == {"a", "b", "c"}
     assert sum(made.values()) == pytest.approx(1)
@@ -24,21 +25,23 @@ def test_models_with_independent_errors_are_mixed():
 
 def test_the_best_model_stands_alone_if_the_others_know_nothing_more():
     best = noisy(0.5)
-    made = ensemble.select("regression", TRUTH, {"a": best, "b": best + 0.1 * DRAW.normal(size=4_000)}, DAYS)
+    made = ensemble.select(
+        tasks.of("regression"), TRUTH, {"a": best, "b": best + 0.1 * DRAW.normal(size=4_000)}, DAYS
+    )
     assert made == {"a": 1.0}
 
 
 def test_a_gain_on_a_single_day_does_not_make_an_ensemble():
     first, second = noisy(0.3), noisy(2.0)
     second[:100], first[:100] = TRUTH[:100], TRUTH[:100] + 3
-    made = ensemble.select("regression", TRUTH, {"a": first, "b": second}, DAYS)
+    made = ensemble.select(tasks.of("regression"), TRUTH, {"a": first, "b": second}, DAYS)
     assert made == {"a": 1.0}
 
 
 def test_probabilities_are_mixed_by_log_loss():
     truth = (TRUTH > 0).astype(float)
     made = [1 / (1 + np.exp(-2 * noisy(2.0))) for _ in range(2)]
-    assert set(ensemble.select("binary", truth, {"a": made[0], "b": made[1]}, None)) == {"a", "b"}
+    assert set(ensemble.select(tasks.of("binary"), truth, {"a": made[0], "b": made[1]}, None)) == {"a", "b"}
 
 
 def test_weights_become_a_configuration_that_can_be_fitted_again():

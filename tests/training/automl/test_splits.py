@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from millrace_stats import tasks
 from millrace_training.automl import splits
 from millrace_training.automl.table import Table, day_numbers, iso_day, midnight
 from millrace_training.features.frame import Frame
@@ -11,7 +12,7 @@ from millrace_training.runtime.errors import JobError
 
 def table(days: np.ndarray) -> Table:
     frame = Frame([], {}, {}, len(days))
-    return Table(frame, np.zeros(len(days)), None, days, days * 86_400_000_000)
+    return Table(frame, np.zeros(len(days)), (), days, days * 86_400_000_000)
 
 
 DAYS = np.sort(np.random.default_rng(0).integers(100, 160, 6_000))
@@ -40,11 +41,19 @@ def test_a_window_is_the_last_days_before_its_end():
 
 def test_folds_of_classes_are_balanced_and_repeatable():
     target = (np.arange(1_000) % 10 == 0).astype(float)
-    made = splits.folds(target, 5, True, 3)
+    made = splits.folds(target, 5, tasks.of("binary"), 3)
     assert [int(target[made == fold].sum()) for fold in range(5)] == [20] * 5
     assert np.bincount(made).tolist() == [200] * 5
-    assert (made == splits.folds(target, 5, True, 3)).all()
-    assert (made != splits.folds(target, 5, True, 4)).any()
+    assert (made == splits.folds(target, 5, tasks.of("binary"), 3)).all()
+    assert (made != splits.folds(target, 5, tasks.of("binary"), 4)).any()
+
+
+def test_folds_of_many_classes_are_balanced_as_far_as_their_rows_go():
+    target = np.concatenate([np.repeat(np.arange(3.0), 100), [3.0, 4.0, 4.0]])
+    made = splits.folds(target, 5, tasks.of("multiclass"), 3)
+    for place in range(3):
+        assert np.bincount(made[target == place]).tolist() == [20] * 5
+    assert len(set(made[target == 4])) == 2
 
 
 def test_folds_of_days_keep_a_day_together_and_leave_the_holdout_out():

@@ -11,6 +11,8 @@ import pyarrow.parquet as parquet
 import pytest
 from sklearn.datasets import load_breast_cancer
 
+from millrace_contracts.signature import Signature
+from millrace_stats import tasks
 from millrace_stats.profiles import ProfileSpec
 from millrace_training.automl import pipeline, splits, train
 from millrace_training.automl.portfolio import PORTFOLIO
@@ -104,7 +106,7 @@ class TestByTime:
         made = fit()
         golden = made["golden"]
         session = open_session(registry.store[made["files"]["model.onnx"]])
-        columns = columns_from_signature(made["signature"])
+        columns = columns_from_signature(Signature.model_validate(made["signature"]))
         rows = [
             {column.name: golden["inputs"][column.name][row] for column in columns}
             for row in range(len(golden["outputs"]["prediction"]))
@@ -220,7 +222,7 @@ class TestByFolds:
         assert (stored.num_rows, stored.column_names) == (569, ["row", "prediction"])
         rows = from_arrow(
             pa.Table.from_pandas(load_breast_cancer(as_frame=True).data),
-            columns_from_signature(made["signature"]),
+            columns_from_signature(Signature.model_validate(made["signature"])),
         )
         answers = predict(open_session(registry.store[made["files"]["model.onnx"]]), rows)
         assert ((answers >= 0) & (answers <= 1)).all()
@@ -240,7 +242,7 @@ class TestByFolds:
             ].to_numpy()
             for made in (first, second)
         )
-        fold = splits.folds(table["target"].to_numpy().astype(float), 5, True, 7)
+        fold = splits.folds(table["target"].to_numpy().astype(float), 5, tasks.of("binary"), 7)
         same_fold = (fold == fold[place]) & (np.arange(569) != place)
         np.testing.assert_array_equal(before[same_fold], after[same_fold])
         assert (before[fold != fold[place]] != after[fold != fold[place]]).any()
@@ -294,7 +296,7 @@ def test_the_graph_is_small_and_one_row_is_answered_at_once(fit, registry):
     assert len(graph) < 20_000_000
     onnx.checker.check_model(onnx.load_from_string(graph), full_check=True)
     session, times = open_session(graph), []
-    frame = from_arrow(flights(), columns_from_signature(made["signature"]))
+    frame = from_arrow(flights(), columns_from_signature(Signature.model_validate(made["signature"])))
     feeds = frame.take(np.arange(1)).feeds()
     for _ in range(50):
         began = time.perf_counter()

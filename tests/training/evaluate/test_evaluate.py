@@ -82,7 +82,7 @@ class TestByTime:
         assert all(block["champion"] is not None for block in made["blocks"])
         assert made["metrics"]["champion"]["rows"] == 14 * A_DAY
         page = registry.store[made["report"]].decode()
-        assert "than the champion&#39;s on the 14 blocks that neither had seen" in page
+        assert "than the champion&#x27;s on the 14 blocks that neither had seen" in page
         assert "shop = S1" in page
 
     def test_on_days_its_refit_saw_the_champion_stands_with_its_earlier_graph(self, trained, make_context):

@@ -4,13 +4,15 @@ import numpy as np
 import onnx
 import pytest
 
+from millrace_stats import tasks
 from millrace_training.automl import pipeline
+from millrace_training.automl.aims import Aim
 from millrace_training.automl.portfolio import PORTFOLIO
 from millrace_training.export import parity, trees
 from millrace_training.features.columns import Column
 from millrace_training.features.frame import MISSING_TIME, Frame
 from millrace_training.graph.builder import SIGNATURE_KEY
-from millrace_training.graph.session import open_session, predict
+from millrace_training.graph.session import answers, open_session, predict
 from millrace_training.runtime.errors import JobError
 
 ROWS = 3_000
@@ -52,7 +54,7 @@ def data() -> tuple[Frame, np.ndarray]:
 
 def fitted(configuration, data) -> pipeline.Pipeline:
     frame, target = data
-    return pipeline.fit(configuration, frame, target, False, -18_000, 7)
+    return pipeline.fit(configuration, frame, target, Aim(tasks.of("regression")), -18_000, 7)
 
 
 @pytest.mark.parametrize("configuration", [*PORTFOLIO, ENSEMBLE], ids=lambda item: item["id"])
@@ -72,10 +74,59 @@ def test_numbers_that_are_often_zero_on_both_sides_of_which_there_are_others_pas
     values = {name: (np.round(draw.normal(0, 8, 400)) / 8).astype(np.float32) for name in "ab"}
     target = (values["a"] + values["b"] + draw.normal(0, 0.3, 400) > 0).astype(np.float64)
     frame = Frame(columns, values, {}, 400)
-    signature = SIGNATURE | {"inputs": [column.as_input() for column in columns], "task": "binary"}
-    made = pipeline.fit(configuration, frame, target, True, 0, 7)
+    outputs = [{"name": "probability", "datatype": "FP32"}, {"name": "class", "datatype": "BYTES"}]
+    signature = {"inputs": [column.as_input() for column in columns], "outputs": outputs}
+    made = pipeline.fit(configuration, frame, target, Aim(tasks.of("binary"), ("no", "yes")), 0, 7)
     found = [parity.compare(made, made.export(signature), frame, 1.0, seed) for seed in range(5)]
     assert [item.bad for item in found] == [0] * 5
+
+
+KINDS = Aim(tasks.of("multiclass"), ("żółć", "b", "c", "d"))
+MANY = {
+    "inputs": SIGNATURE["inputs"],
+    "outputs": [
+        {"name": "probabilities", "datatype": "FP32", "width": 4},
+        {"name": "class", "datatype": "BYTES"},
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def classes(data) -> np.ndarray:
+    """Four classes, the last of one row only."""
+    _, target = data
+    made = np.digitize(target, np.quantile(target, [0.3, 0.8])).astype(float)
+    made[17] = 3
+    return made
+
+
+@pytest.mark.parametrize("configuration", [*PORTFOLIO, ENSEMBLE], ids=lambda item: item["id"])
+def test_many_classes_pass_in_their_probabilities_and_in_the_class_that_is_named(
+    configuration, data, classes
+):
+    frame, _ = data
+    made = pipeline.fit(configuration, frame, classes, KINDS, -18_000, 7)
+    graph = made.export(MANY)
+    found = parity.gate(made, graph, frame, 1.0, 7)
+    assert (found.bad, found.largest < 1e-4) == (0, True)
+    session = open_session(graph)
+    assert [(item.name, item.shape[1]) for item in session.get_outputs()] == [
+        ("probabilities", 4),
+        ("class", 1),
+    ]
+    told = answers(session, frame)
+    np.testing.assert_allclose(told["probabilities"].sum(axis=1), 1, atol=1e-5)
+    assert np.mean(told["class"] == np.array(KINDS.classes)[classes.astype(int)]) > 0.6
+
+
+def test_a_class_that_is_named_wrongly_turns_the_gate_red(data, classes):
+    frame, _ = data
+    made = pipeline.fit(PORTFOLIO[1], frame, classes, KINDS, -18_000, 7)
+    model = onnx.load_from_string(made.export(MANY))
+    names = next(item for item in model.graph.initializer if list(item.string_data))
+    names.string_data[0], names.string_data[1] = names.string_data[1], names.string_data[0]
+    with pytest.raises(JobError, match="rows differently"):
+        parity.gate(made, model.SerializeToString(), frame, 1.0, 7)
 
 
 def test_a_threshold_rounded_to_nearest_turns_the_gate_red(data, monkeypatch):

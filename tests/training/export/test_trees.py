@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from millrace_stats import tasks
 from millrace_training.automl import estimators
+from millrace_training.automl.aims import Aim
 from millrace_training.automl.portfolio import PORTFOLIO
 from millrace_training.export import boosters, trees
 from millrace_training.features.columns import Column
@@ -23,19 +25,18 @@ def matrix() -> np.ndarray:
     return made
 
 
-def signature(binary: bool) -> dict:
-    inputs = [Column(f"x{place}", f"x{place}", "number").as_input() for place in range(WIDTH)]
-    return {
-        "inputs": inputs,
-        "outputs": [{"name": "probability" if binary else "prediction", "datatype": "FP32"}],
-    }
+NUMBER, BINARY = Aim(tasks.of("regression")), Aim(tasks.of("binary"), (0, 1))
+MANY, PAIR = Aim(tasks.of("multiclass"), tuple("abcde")), Aim(tasks.of("multiclass"), tuple("abc"))
 
 
-def onnx_answers(estimator: estimators.Estimator, binary: bool, rows: np.ndarray) -> np.ndarray:
+def onnx_answers(estimator: estimators.Estimator, aim: Aim, rows: np.ndarray) -> np.ndarray:
     graph = Graph()
     output = estimator.emit(graph, graph.concat([f"x{place}" for place in range(WIDTH)]))
-    session = open_session(graph.model(output, signature(binary)))
-    return session.run(None, {f"x{place}": rows[:, place : place + 1] for place in range(WIDTH)})[0][:, 0]
+    inputs = [Column(f"x{place}", f"x{place}", "number").as_input() for place in range(WIDTH)]
+    outputs = [{"name": "answer", "datatype": "FP32", "width": aim.width}]
+    session = open_session(graph.model({"answer": output}, {"inputs": inputs, "outputs": outputs}))
+    found = session.run(None, {f"x{place}": rows[:, place : place + 1] for place in range(WIDTH)})[0]
+    return found[:, 0] if aim.width == 1 else found
 
 
 def beside_thresholds(forest: trees.Forest, matrix: np.ndarray, finite: bool) -> np.ndarray:
@@ -50,35 +51,46 @@ def beside_thresholds(forest: trees.Forest, matrix: np.ndarray, finite: bool) ->
     return np.nan_to_num(rows) if finite else rows
 
 
-@pytest.mark.parametrize("binary", [False, True])
-@pytest.mark.parametrize("configuration", TREES, ids=lambda item: item["id"])
-def test_no_row_differs(configuration, binary, matrix):
+def target_of(aim: Aim, matrix: np.ndarray) -> np.ndarray:
+    """Numbers, or classes of which the last of five never comes up, and of three the middle one."""
     known = np.nan_to_num(matrix)
     target = known[:, 0] * 3 + np.abs(known[:, 1]) + (known[:, 2] > 0.333) * 20
-    target = (target > np.median(target)).astype(float) if binary else target
+    if aim is NUMBER:
+        return target
+    if aim is MANY:
+        return np.digitize(target, np.quantile(target, [0.2, 0.5, 0.9])).astype(float)
+    return (target > np.median(target)) * (1.0 if aim is BINARY else 2.0)
+
+
+@pytest.mark.parametrize("aim", [NUMBER, BINARY, MANY, PAIR], ids=["number", "two", "many", "two of three"])
+@pytest.mark.parametrize("configuration", TREES, ids=lambda item: item["id"])
+def test_no_row_differs(configuration, aim, matrix):
+    known, target = np.nan_to_num(matrix), target_of(aim, matrix)
     finite = estimators.STYLES[configuration["family"]] == "filled"
     params = configuration["params"] | {"rounds": 40, "trees": 15}
     params = {name: value for name, value in params.items() if name in configuration["params"]}
     train = known if finite else matrix
-    made = estimators.fit(configuration["family"], params, train, target, binary, 5)
-    rows = beside_thresholds(made.forest, matrix, finite)
-    expected, scale = made.predict(rows), 1.0 if binary else target.std()
-    assert np.count_nonzero(np.abs(onnx_answers(made, binary, rows) - expected) > 1e-5 * scale) == 0
+    made = estimators.fit(configuration["family"], params, train, target, aim, 5)
+    rows = beside_thresholds(getattr(made, "inner", made).forest, matrix, finite)
+    expected, scale = made.predict(rows), target.std() if aim is NUMBER else 1.0
+    assert np.count_nonzero(np.abs(onnx_answers(made, aim, rows) - expected) > 1e-5 * scale) == 0
+    if aim.width > 1:
+        np.testing.assert_allclose(expected.sum(axis=1), 1, atol=1e-5)
 
 
 def test_nan_is_zero_where_lightgbm_never_saw_one(matrix):
     known = np.nan_to_num(matrix)
-    made = estimators.fit("lightgbm", PORTFOLIO[0]["params"] | {"rounds": 20}, known, known[:, 0], False, 5)
-    np.testing.assert_allclose(onnx_answers(made, False, matrix), made.predict(matrix), atol=1e-4)
-    np.testing.assert_array_equal(onnx_answers(made, False, matrix), onnx_answers(made, False, known))
+    made = estimators.fit("lightgbm", PORTFOLIO[0]["params"] | {"rounds": 20}, known, known[:, 0], NUMBER, 5)
+    np.testing.assert_allclose(onnx_answers(made, NUMBER, matrix), made.predict(matrix), atol=1e-4)
+    np.testing.assert_array_equal(onnx_answers(made, NUMBER, matrix), onnx_answers(made, NUMBER, known))
 
 
 @pytest.mark.parametrize("family", ["lightgbm", "xgboost", "histogram", "extra-trees"])
 def test_a_target_without_any_signal_is_a_constant(family, matrix):
     params = next(item["params"] for item in PORTFOLIO if item["family"] == family)
     known = np.zeros_like(matrix)
-    made = estimators.fit(family, params, known, np.full(ROWS, 7.5), False, 5)
-    np.testing.assert_allclose(onnx_answers(made, False, matrix), 7.5, rtol=1e-6)
+    made = estimators.fit(family, params, known, np.full(ROWS, 7.5), NUMBER, 5)
+    np.testing.assert_allclose(onnx_answers(made, NUMBER, matrix), 7.5, rtol=1e-6)
 
 
 def test_a_threshold_is_rounded_down():

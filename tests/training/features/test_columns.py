@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from millrace_contracts.signature import Signature
 from millrace_training.features.columns import columns_from_signature, columns_of, is_identifier, safe_names
 
 
@@ -40,8 +41,13 @@ def test_the_signature_leads_back_to_the_columns():
         )
     ]
     columns = columns_of(schema, ["y"])
-    signature = {"inputs": [column.as_input() for column in columns]}
-    assert [item["datatype"] for item in signature["inputs"]] == ["FP32", "BYTES", "FP32", "INT64"]
+    signature = Signature.model_validate(
+        {
+            "inputs": [column.as_input() for column in columns],
+            "outputs": [{"name": "prediction", "datatype": "FP32"}],
+        }
+    )
+    assert [item.datatype for item in signature.inputs] == ["FP32", "BYTES", "FP32", "INT64"]
     assert columns_from_signature(signature) == columns
 
 

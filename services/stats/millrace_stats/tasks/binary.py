@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from millrace_stats.tasks import confusion, ranking
 from millrace_stats.tasks.labels import Refusal, Value, class_text
-from millrace_stats.tasks.pictures import Curve, Picture
+from millrace_stats.tasks.pictures import Calibration, Picture
 from millrace_stats.tasks.ranking import EDGE
 from millrace_stats.tasks.task import (
     PREDICTION,
@@ -34,7 +34,7 @@ class Binary(Classes):
     name = "binary"
     metric = "log_loss"
     floor = Floor("auc", 0.5, "tossing a coin")
-    objectives = Objectives("binary", "binary:logistic", True, "logistic")
+    objectives = Objectives("binary", "binary:logistic", True, "logistic", "threshold")
     least_classes = most_classes = 2
 
     def _wanted(self) -> str:
@@ -69,7 +69,7 @@ class Binary(Classes):
 
     def pictures(self, target: Floats, predicted: Floats, classes: Sequence[Value]) -> list[Picture]:
         x, y = ranking.ends(ranking.calibration(target, predicted))
-        return [Curve("Predicted against true", x, y, "predicted probability", "share of positives")]
+        return [Calibration("Predicted against true", x, y, "predicted probability")]
 
     def outputs(self, classes: Sequence[Value]) -> tuple[Output, ...]:
         return Output("probability", "FP32", 1), Output("class", "BYTES", 1)
@@ -85,6 +85,12 @@ class Binary(Classes):
 
     def reduced(self, predicted: Array, classes: Sequence[Value]) -> dict[str, Reduced]:
         return {PREDICTION: Reduced("number", predicted)}
+
+    def aligned(self, predicted: Array, theirs: Sequence[Value], ours: Sequence[Value]) -> Floats:
+        there, here = ([*map(class_text, classes or CLASSES)] for classes in (theirs, ours))
+        if there == here:
+            return np.asarray(predicted, np.float64)
+        return 1 - predicted if there == here[::-1] else np.full(len(predicted), np.nan)
 
     def strata(self, target: Floats) -> list[npt.NDArray[np.int64]]:
         return [np.flatnonzero(target == value) for value in (0.0, 1.0)]

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from millrace_stats.tasks import confusion, ranking
 from millrace_stats.tasks.labels import Value, class_text
-from millrace_stats.tasks.pictures import Curve, Grid, Picture
+from millrace_stats.tasks.pictures import Calibration, Grid, Picture
 from millrace_stats.tasks.ranking import EDGE
 from millrace_stats.tasks.task import (
     CONFIDENCE,
@@ -35,7 +35,7 @@ class Multiclass(Classes):
     name = "multiclass"
     metric = "log_loss"
     floor = Floor("skill", 0.0, "knowing only how frequent each class is")
-    objectives = Objectives("multiclass", "multi:softprob", True, "softmax")
+    objectives = Objectives("multiclass", "multi:softprob", True, "softmax", "largest")
     least_classes, most_classes = 3, 1000
 
     def losses(self, target: Array, predicted: Array) -> Floats:
@@ -71,15 +71,14 @@ class Multiclass(Classes):
         chosen = predicted.argmax(axis=1)
         parts = ranking.calibration((chosen == target).astype(float), predicted.max(axis=1))
         x, y = ranking.ends(parts)
-        curve = Curve(
-            "How sure it is, and how often right", x, y, "probability of the chosen class", "share right"
+        sure = Calibration(
+            "How sure it is, and how often it is right", x, y, "probability of the chosen class"
         )
         counts = confusion.matrix(target, chosen, len(classes))
         kept = np.sort(np.argsort(-counts.sum(axis=1), kind="stable")[:DRAWN])
-        shares = counts[np.ix_(kept, kept)] / np.maximum(counts.sum(axis=1)[kept], 1)[:, None]
         more = "" if len(kept) == len(classes) else f" (the {len(kept)} commonest of {len(classes)} classes)"
         names = [class_text(classes[place]) for place in kept]
-        return [Grid(f"True class against chosen class{more}", names, shares), curve]
+        return [Grid(f"True class against chosen class{more}", names, counts[np.ix_(kept, kept)]), sure]
 
     def outputs(self, classes: Sequence[Value]) -> tuple[Output, ...]:
         return Output("probabilities", "FP32", len(classes)), Output("class", "BYTES", 1)
@@ -99,6 +98,12 @@ class Multiclass(Classes):
         assert chosen is not None
         assert sure is not None
         return {PREDICTION: Reduced("category", chosen), CONFIDENCE: Reduced("number", sure)}
+
+    def aligned(self, predicted: Array, theirs: Sequence[Value], ours: Sequence[Value]) -> Floats:
+        """A class that it does not know has no probability; what it gives to classes that are none of ours is lost."""
+        places = {class_text(value): place for place, value in enumerate(theirs)}
+        padded = np.column_stack([predicted, np.where(self.known(predicted), 0.0, np.nan)])
+        return np.asarray(padded[:, [places.get(class_text(value), -1) for value in ours]], np.float64)
 
     def strata(self, target: Floats) -> list[npt.NDArray[np.int64]]:
         return [np.flatnonzero(target == value) for value in np.unique(target)]

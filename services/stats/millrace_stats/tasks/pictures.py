@@ -21,23 +21,22 @@ class Points:
 
 
 @dataclass(frozen=True)
-class Curve:
-    """A curve through a few points, with the diagonal of 0 to 1 beside it."""
+class Calibration:
+    """How often it was so (*observed*) where so much was *predicted*, by tenths of the probability scale."""
 
     title: str
-    x: list[float]
-    y: list[float]
-    x_name: str
-    y_name: str
+    predicted: list[float]
+    observed: list[float]
+    what: str
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Shares from 0 to 1 in a square, (names, names): rows are true, columns predicted classes."""
+    """Rows by true (first) and chosen class, (names, names)."""
 
     title: str
     names: list[str]
-    shares: npt.NDArray[Any]
+    counts: npt.NDArray[Any]
 
 
-Picture = Points | Curve | Grid
+Picture = Points | Calibration | Grid

@@ -35,7 +35,7 @@ class Regression(Task):
     name = "regression"
     metric = "rmse"
     floor = Floor("r2", 0.0, "a constant")
-    objectives = Objectives("regression", "reg:squarederror", False, "identity")
+    objectives = Objectives("regression", "reg:squarederror", False, "identity", "none")
 
     def classes(self, distinct: Iterable[Value]) -> tuple[Value, ...] | Refusal:
         return ()
@@ -90,6 +90,9 @@ class Regression(Task):
 
     def reduced(self, predicted: Array, classes: Sequence[Value] = ()) -> dict[str, Reduced]:
         return {PREDICTION: Reduced("number", predicted)}
+
+    def aligned(self, predicted: Array, theirs: Sequence[Value], ours: Sequence[Value]) -> Floats:
+        return np.asarray(predicted, np.float64)
 
     def scale(self, target: Floats) -> float:
         return float(np.std(target)) or 1.0

@@ -51,12 +51,16 @@ class Output:
 
 @dataclass(frozen=True)
 class Objectives:
-    """What estimators are told: objective names, whether they classify, and the link from raw scores to answers."""
+    """What estimators are told: objective names, whether they classify, and the link from raw scores to answers.
+
+    *choice* is how a graph names a class: the second from one half on, the largest of all, or not at all.
+    """
 
     lightgbm: str
     xgboost: str
     classifies: bool
     link: Literal["identity", "logistic", "softmax"]
+    choice: Literal["none", "threshold", "largest"]
 
 
 @dataclass(frozen=True)
@@ -191,6 +195,10 @@ class Task(ABC):
     @abstractmethod
     def reduced(self, predicted: Array, classes: Sequence[Value]) -> dict[str, Reduced]:
         """What stands for predictions in profiles and plots, by feature name."""
+
+    @abstractmethod
+    def aligned(self, predicted: Array, theirs: Sequence[Value], ours: Sequence[Value]) -> Floats:
+        """Predictions of a model with *their* classes, as if its classes were *ours*; NaN where that says nothing."""
 
     def empty(self, rows: int, classes: Sequence[Value]) -> Floats:
         """Predictions of so many rows, all NaN."""

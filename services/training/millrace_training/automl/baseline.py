@@ -1,11 +1,14 @@
 """The baseline that goes with a version: frozen bins, daily reference profiles, the holdout's daily losses."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import orjson
 
-from millrace_stats.profiles import PREDICTION, fit_spec, profile
+from millrace_stats.profiles import fit_spec, profile
+from millrace_stats.tasks import Reduced
+from millrace_training.automl.aims import Aim
 from millrace_training.automl.table import Table, iso_day
 
 MOST_DAYS = 60
@@ -13,24 +16,24 @@ SAMPLE = 100_000
 """Most rows from which the bins are made."""
 
 
-def make(
-    table: Table, days: np.ndarray | None, predicted: np.ndarray, judged: np.ndarray, losses: np.ndarray
-) -> bytes:
+def make(table: Table, days: np.ndarray | None, predicted: np.ndarray, judged: np.ndarray, aim: Aim) -> bytes:
     """baseline.json.
 
     Args:
         table: all labelled rows before the cut.
         days: day number of each row; None without event time (the rows then stand in one reference).
-        predicted: out-of-sample predictions of the *judged* rows, (judged,).
-        judged: indices of those rows. losses: their losses, (judged,).
+        predicted: out-of-sample predictions of the *judged* rows, (judged,) or (judged, classes).
+        judged: indices of those rows.
     """
     columns = {column.name: _values(table, column) for column in table.frame.columns}
     kinds = {column.name: column.kind for column in table.frame.columns}
     step = max(1, table.frame.rows // SAMPLE)
-    spec = fit_spec({name: values[::step] for name, values in columns.items()}, kinds, predicted)
+    reduced = aim.task.reduced(predicted, aim.classes)
+    losses = aim.task.losses(table.target[judged], predicted)
+    spec = fit_spec({name: values[::step] for name, values in columns.items()}, kinds, reduced)
     made = {
         "profile": spec.to_dict(),
-        "days": _days(spec, columns, days, predicted, judged),
+        "days": _days(spec, columns, days, reduced, judged),
         "loss": [] if days is None else _daily_losses(days[judged], losses),
     }
     return orjson.dumps(made)
@@ -44,14 +47,13 @@ def _days(
     spec: Any,
     columns: dict[str, np.ndarray],
     days: np.ndarray | None,
-    predicted: np.ndarray,
+    reduced: Mapping[str, Reduced],
     judged: np.ndarray,
 ) -> list[dict[str, Any]]:
     """One profile a day, of the last MOST_DAYS days; predictions where there are out-of-sample ones."""
     if days is None:
-        whole = profile(
-            spec, {name: values[judged] for name, values in columns.items()} | {PREDICTION: predicted}
-        )
+        outputs = {name: item.values for name, item in reduced.items()}
+        whole = profile(spec, {name: values[judged] for name, values in columns.items()} | outputs)
         return [{"day": None, **whole.to_dict()}]
     made = []
     place = np.full(len(days), -1)
@@ -59,10 +61,15 @@ def _days(
     for day in np.unique(days)[-MOST_DAYS:]:
         rows = np.flatnonzero(days == day)
         mine = {name: values[rows] for name, values in columns.items()}
-        known = place[rows]
-        mine[PREDICTION] = np.where(known >= 0, predicted[np.maximum(known, 0)], np.nan)
+        mine |= {name: _where(item, place[rows]) for name, item in reduced.items()}
         made.append({"day": iso_day(day), **profile(spec, mine).to_dict()})
     return made
+
+
+def _where(item: Reduced, place: np.ndarray) -> np.ndarray:
+    """The values at these places, missing where the place is -1."""
+    missing = "" if item.kind == "category" else np.nan
+    return np.where(place >= 0, item.values[np.maximum(place, 0)], missing)
 
 
 def _daily_losses(days: np.ndarray, losses: np.ndarray) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from millrace_training.evaluate.metrics import losses
+from millrace_stats.tasks import Task
 
 ROUNDS = 20
 MOST_MEMBERS = 3
@@ -15,29 +15,29 @@ LEAST_WEIGHT = 0.1
 
 
 def select(
-    task: str, target: np.ndarray, predictions: dict[str, np.ndarray], blocks: np.ndarray | None
+    task: Task, target: np.ndarray, predictions: dict[str, np.ndarray], blocks: np.ndarray | None
 ) -> dict[str, float]:
     """Weights by model id; one model alone unless an ensemble wins by more than one standard error.
 
     Args:
-        target: (rows,). predictions: out-of-sample, (rows,) by model id.
+        target: (rows,). predictions: out-of-sample, (rows,) or (rows, classes) by model id.
         blocks: block (day) of each row, or None when rows are independent; the error of the difference is
             taken over block means.
     """
-    single = min(predictions, key=lambda name: (losses(task, target, predictions[name]).mean(), name))
+    single = min(predictions, key=lambda name: (task.losses(target, predictions[name]).mean(), name))
     weights = _greedy(task, target, predictions)
     if len(weights) == 1:
         return {single: 1.0}
     mixed = np.sum([weight * predictions[name] for name, weight in weights.items()], axis=0)
-    gain = losses(task, target, predictions[single]) - losses(task, target, mixed)
+    gain = task.losses(target, predictions[single]) - task.losses(target, mixed)
     units = gain if blocks is None else _means(gain, blocks)
     error = float(np.std(units, ddof=1)) / np.sqrt(len(units)) if len(units) > 1 else np.inf
     return weights if float(np.mean(units)) > error else {single: 1.0}
 
 
-def _greedy(task: str, target: np.ndarray, predictions: dict[str, np.ndarray]) -> dict[str, float]:
+def _greedy(task: Task, target: np.ndarray, predictions: dict[str, np.ndarray]) -> dict[str, float]:
     names = sorted(predictions)
-    total, counts = np.zeros(len(target)), dict.fromkeys(names, 0)
+    total, counts = np.zeros_like(predictions[names[0]]), dict.fromkeys(names, 0)
     best_loss, best = np.inf, dict(counts)
     for size in range(1, ROUNDS + 1):
         allowed = (
@@ -46,11 +46,11 @@ def _greedy(task: str, target: np.ndarray, predictions: dict[str, np.ndarray]) -
             else [n for n in names if counts[n]]
         )
         chosen = min(
-            allowed, key=lambda name: (losses(task, target, (total + predictions[name]) / size).mean(), name)
+            allowed, key=lambda name: (task.losses(target, (total + predictions[name]) / size).mean(), name)
         )
         counts[chosen] += 1
         total = total + predictions[chosen]
-        loss = float(losses(task, target, total / size).mean())
+        loss = float(task.losses(target, total / size).mean())
         if loss < best_loss - 1e-12:
             best_loss, best = loss, dict(counts)
     return _cleaned(best)

@@ -5,7 +5,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from millrace_training.export import boosters, refusals
+from millrace_training.automl import rare
+from millrace_training.automl.aims import Aim, Params, Sought
+from millrace_training.export import boosters, links, refusals
+from millrace_training.export.links import Link
 from millrace_training.export.trees import Forest
 from millrace_training.graph.builder import Graph
 
@@ -17,7 +20,9 @@ STYLES = {
     "linear": "linear",
 }
 """Which feature matrix each family is trained on."""
-
+STEPS, LEAST_STEPS = 300, 30
+WORK = 200_000_000_000
+"""Multiplications that a linear model of many classes may cost."""
 
 ROWS_A_TREE = 20_000
 """Most rows that one extra tree is grown on: more cost time and hardly change a mean of many trees."""
@@ -27,10 +32,10 @@ class Estimator(Protocol):
     """A trained model of a feature matrix."""
 
     def predict(self, matrix: np.ndarray) -> np.ndarray:
-        """float64 of shape (rows,): the prediction, or the probability of the positive class."""
+        """float64 (rows,): the prediction or a probability; or (rows, classes): a probability for each class."""
 
     def emit(self, graph: Graph, matrix: str) -> str:
-        """The same as a float [N,1] tensor."""
+        """The same as a float tensor, [N,1] or [N, classes]."""
 
 
 @dataclass(frozen=True)
@@ -39,57 +44,58 @@ class Trees:
 
     model: Any
     forest: Forest
-    logistic: bool
+    link: Link
 
     def predict(self, matrix: np.ndarray) -> np.ndarray:
         if hasattr(self.model, "predict_proba"):
-            return self.model.predict_proba(matrix)[:, 1]
+            answers = self.model.predict_proba(matrix)
+            return answers if links.is_vector(self.link) else answers[:, 1]
         if hasattr(self.model, "inplace_predict"):
             return np.asarray(self.model.inplace_predict(matrix), dtype=np.float64)
         return np.asarray(self.model.predict(matrix), dtype=np.float64)
 
     def emit(self, graph: Graph, matrix: str) -> str:
-        raw = self.forest.emit(graph, matrix)
-        return graph.add("Sigmoid", [raw]) if self.logistic else raw
+        return links.emit(graph, self.forest.emit(graph, matrix), self.link)
 
 
 @dataclass(frozen=True)
 class Linear:
-    """weights . row + base, through the logistic function if *logistic*."""
+    """weights . row + base, through the *link*: (width,) and a number, or (width, classes) and (classes,)."""
 
     weights: np.ndarray
-    base: float
-    logistic: bool
+    base: float | np.ndarray
+    link: Link
 
     def predict(self, matrix: np.ndarray) -> np.ndarray:
-        raw = matrix.astype(np.float64) @ self.weights + self.base
-        return 1 / (1 + np.exp(-raw)) if self.logistic else raw
+        return links.apply(matrix.astype(np.float64) @ self.weights + self.base, self.link)
 
     def emit(self, graph: Graph, matrix: str) -> str:
-        weights = graph.constant(self.weights.astype(np.float32)[:, None])
-        raw = graph.add(
-            "Add", [graph.add("MatMul", [matrix, weights]), graph.constant(np.float32(self.base))]
-        )
-        return graph.add("Sigmoid", [raw]) if self.logistic else raw
+        weights = self.weights.astype(np.float32)
+        flat = graph.constant(weights[:, None] if weights.ndim == 1 else weights)
+        base = graph.constant(np.asarray(self.base, np.float32)[()])
+        return links.emit(graph, graph.add("Add", [graph.add("MatMul", [matrix, flat]), base]), self.link)
 
 
 def fit(
-    family: str, params: dict[str, Any], matrix: np.ndarray, target: np.ndarray, binary: bool, seed: int
+    family: str, params: Params, matrix: np.ndarray, target: np.ndarray, aim: Aim, seed: int
 ) -> Estimator:
     """Train one *family* with one thread.
 
     Args:
-        matrix: float32 (rows, width) in the family's style. target: float64; 0 and 1 if *binary*.
+        matrix: float32 (rows, width) in the family's style. target: float64; places among the classes, if there are.
     Raises: NotExportable; KeyError for a family that is not known.
     """
-    return FAMILIES[family](params, matrix, target, binary, seed)
+    train = FAMILIES[family]
+    if aim.width == 1:
+        return train(params, matrix, target, aim.scored(1), seed)
+    return rare.fit(train, params, matrix, target, aim, seed)
 
 
-def _lightgbm(params: dict, matrix: np.ndarray, target: np.ndarray, binary: bool, seed: int) -> Estimator:
+def _lightgbm(params: Params, matrix: np.ndarray, target: np.ndarray, sought: Sought, seed: int) -> Trees:
     import lightgbm
 
     settings = {
-        "objective": "binary" if binary else "regression",
+        "objective": sought.objectives.lightgbm,
         "learning_rate": params["rate"],
         "num_leaves": params["leaves"],
         "min_data_in_leaf": params["least_rows"],
@@ -100,17 +106,17 @@ def _lightgbm(params: dict, matrix: np.ndarray, target: np.ndarray, binary: bool
         "deterministic": True,
         "force_row_wise": True,
         "verbosity": -1,
-    }
+    } | ({"num_class": sought.scores} if sought.scores > 1 else {})
     data = lightgbm.Dataset(matrix, target, params=settings, free_raw_data=True)
     booster = lightgbm.train(settings, data, num_boost_round=params["rounds"])
-    return Trees(booster, boosters.from_lightgbm(booster), binary)
+    return Trees(booster, boosters.from_lightgbm(booster), sought.objectives.link)
 
 
-def _xgboost(params: dict, matrix: np.ndarray, target: np.ndarray, binary: bool, seed: int) -> Estimator:
+def _xgboost(params: Params, matrix: np.ndarray, target: np.ndarray, sought: Sought, seed: int) -> Trees:
     import xgboost
 
     settings = {
-        "objective": "binary:logistic" if binary else "reg:squarederror",
+        "objective": sought.objectives.xgboost,
         "eta": params["rate"],
         "max_depth": params["depth"],
         "min_child_weight": params["least_weight"],
@@ -119,10 +125,10 @@ def _xgboost(params: dict, matrix: np.ndarray, target: np.ndarray, binary: bool,
         "tree_method": "hist",
         "seed": seed,
         "nthread": 1,
-    }
+    } | ({"num_class": sought.scores} if sought.scores > 1 else {})
     data = xgboost.QuantileDMatrix(_finite(matrix), target, nthread=1)
     booster = xgboost.train(settings, data, num_boost_round=params["rounds"])
-    return Trees(booster, boosters.from_xgboost(booster), binary)
+    return Trees(booster, boosters.from_xgboost(booster), sought.objectives.link)
 
 
 def _finite(matrix: np.ndarray) -> np.ndarray:
@@ -131,10 +137,10 @@ def _finite(matrix: np.ndarray) -> np.ndarray:
     return matrix if np.isfinite(matrix).all() else np.clip(matrix, -largest, largest)
 
 
-def _histogram(params: dict, matrix: np.ndarray, target: np.ndarray, binary: bool, seed: int) -> Estimator:
+def _histogram(params: Params, matrix: np.ndarray, target: np.ndarray, sought: Sought, seed: int) -> Trees:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-    model = (HistGradientBoostingClassifier if binary else HistGradientBoostingRegressor)(
+    model = (HistGradientBoostingClassifier if sought.classifies else HistGradientBoostingRegressor)(
         max_iter=params["rounds"],
         learning_rate=params["rate"],
         max_leaf_nodes=params["leaves"],
@@ -145,14 +151,14 @@ def _histogram(params: dict, matrix: np.ndarray, target: np.ndarray, binary: boo
     )
     refusals.check(model)
     model.fit(matrix, target)
-    return Trees(model, boosters.from_histogram(model), binary)
+    return Trees(model, boosters.from_histogram(model), sought.link)
 
 
-def _extra_trees(params: dict, matrix: np.ndarray, target: np.ndarray, binary: bool, seed: int) -> Estimator:
+def _extra_trees(params: Params, matrix: np.ndarray, target: np.ndarray, sought: Sought, seed: int) -> Trees:
     from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
     part = {"bootstrap": True, "max_samples": ROWS_A_TREE} if len(matrix) > ROWS_A_TREE else {}
-    model = (ExtraTreesClassifier if binary else ExtraTreesRegressor)(
+    model = (ExtraTreesClassifier if sought.classifies else ExtraTreesRegressor)(
         n_estimators=params["trees"],
         max_leaf_nodes=params["leaves"],
         min_samples_leaf=params["least_rows"],
@@ -163,11 +169,14 @@ def _extra_trees(params: dict, matrix: np.ndarray, target: np.ndarray, binary: b
     )
     refusals.check(model)
     model.fit(matrix, target)
-    return Trees(model, boosters.from_extra_trees(model), False)
+    link: Link = "shares" if sought.scores > 1 else "identity"
+    return Trees(model, boosters.from_extra_trees(model, sought.scores), link)
 
 
-def _linear(params: dict, matrix: np.ndarray, target: np.ndarray, binary: bool, seed: int) -> Estimator:
-    return (_logistic if binary else _ridge)(matrix, target, params["alpha"])
+def _linear(params: Params, matrix: np.ndarray, target: np.ndarray, sought: Sought, seed: int) -> Linear:
+    if sought.classifies:
+        return _logistic(matrix, target, params["alpha"], sought)
+    return _ridge(matrix, target, params["alpha"])
 
 
 def _ridge(matrix: np.ndarray, target: np.ndarray, alpha: float, chunk: int = 20_000) -> Linear:
@@ -182,19 +191,27 @@ def _ridge(matrix: np.ndarray, target: np.ndarray, alpha: float, chunk: int = 20
     centre = total / len(matrix)
     gram -= len(matrix) * np.outer(centre, centre)
     weights = np.linalg.solve(gram + alpha * np.eye(width), moment)
-    return Linear(weights, mean - float(centre @ weights), False)
+    return Linear(weights, mean - float(centre @ weights), "identity")
 
 
-def _logistic(matrix: np.ndarray, target: np.ndarray, alpha: float) -> Linear:
+def _logistic(matrix: np.ndarray, target: np.ndarray, alpha: float, sought: Sought) -> Linear:
     from sklearn.linear_model import LogisticRegression
 
-    model = LogisticRegression(C=1 / alpha, max_iter=300, tol=1e-5)
+    model = LogisticRegression(C=1 / alpha, max_iter=_steps(matrix, sought.scores), tol=1e-5)
     refusals.check(model)
     model.fit(matrix, target)
-    return Linear(model.coef_[0].astype(np.float64), float(model.intercept_[0]), True)
+    weights, base = model.coef_.astype(np.float64), model.intercept_.astype(np.float64)
+    if len(weights) == 1:
+        return Linear(weights[0], float(base[0]), sought.link)
+    return Linear(weights.T, base, sought.link)
 
 
-FAMILIES = {
+def _steps(matrix: np.ndarray, scores: int) -> int:
+    """Steps of the solver: fewer where one step over many rows, features and classes is dear."""
+    return STEPS if scores == 1 else int(np.clip(WORK // (matrix.size * scores), LEAST_STEPS, STEPS))
+
+
+FAMILIES: dict[str, rare.Train] = {
     "lightgbm": _lightgbm,
     "xgboost": _xgboost,
     "histogram": _histogram,

@@ -1,15 +1,20 @@
 """A trained pipeline: features and models of one configuration, from a frame to an answer, and to ONNX."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from millrace_training.automl import estimators
+from millrace_training.automl.aims import Aim
 from millrace_training.automl.portfolio import Configuration
 from millrace_training.automl.seeds import seed_of
+from millrace_training.export import outputs
+from millrace_training.export.trees import Forest
 from millrace_training.features import encoders
 from millrace_training.features.blocks import Block
+from millrace_training.features.columns import Column
 from millrace_training.features.frame import Frame
 from millrace_training.graph.builder import Graph
 
@@ -28,19 +33,39 @@ class Pipeline:
     """The weighted mean of some members; one member is the usual case."""
 
     members: list[Member]
+    aim: Aim
 
     def predict(self, frame: Frame) -> np.ndarray:
-        """float64 (rows,), by the libraries that trained the members: what the graph is held against."""
+        """float64 (rows,) or (rows, classes), by the libraries that trained the members: what the graph is held
+        against."""
         return np.sum(
             [member.weight * member.estimator.predict(member.block.apply(frame)) for member in self.members],
             axis=0,
         )
 
+    def chosen(self, predicted: np.ndarray) -> dict[str, np.ndarray]:
+        """What the graph's other outputs must be for these numbers, by name: texts, (rows,)."""
+        _, *more = self.aim.task.outputs(self.aim.classes)
+        names = self.aim.task.chosen(predicted, self.aim.classes)
+        return {} if names is None else {output.name: names for output in more}
+
     def export(self, signature: dict[str, Any]) -> bytes:
-        """The ONNX graph from the signature's inputs to its output."""
+        """The ONNX graph from the signature's inputs to its outputs."""
         graph = Graph()
-        answers = [_weighted(graph, member) for member in self.members]
-        return graph.model(answers[0] if len(answers) == 1 else graph.add("Sum", answers), signature)
+        each = [_weighted(graph, member) for member in self.members]
+        answer = each[0] if len(each) == 1 else graph.add("Sum", each)
+        return graph.model(outputs.emit(graph, answer, self.aim.task, self.aim.classes), signature)
+
+    def splits(self, columns: Sequence[Column]) -> dict[str, list[np.ndarray]]:
+        """Where trees split the plain numbers, sorted, one array a forest, by column: they come first in a matrix."""
+        plain = [column.name for column in columns if column.datatype == "FP32"]
+        forests = [forest for member in self.members if (forest := _forest(member.estimator)) is not None]
+        return {name: [forest.thresholds(place) for forest in forests] for place, name in enumerate(plain)}
+
+
+def _forest(estimator: Any) -> Forest | None:
+    inner = getattr(estimator, "inner", estimator)
+    return getattr(inner, "forest", None)
 
 
 def _weighted(graph: Graph, member: Member) -> str:
@@ -51,23 +76,22 @@ def _weighted(graph: Graph, member: Member) -> str:
 
 
 def fit(
-    configuration: Configuration, frame: Frame, target: np.ndarray, binary: bool, offset: int, seed: int
+    configuration: Configuration, frame: Frame, target: np.ndarray, aim: Aim, offset: int, seed: int
 ) -> Pipeline:
     """Train *configuration* on all rows of *frame*; encoders are fitted on these rows alone.
 
     Args:
-        target: float64 (rows,); 0 and 1 if *binary*.
+        target: float64 (rows,); places among the classes, if there are.
         offset: seconds that the clocks of date parts are ahead of UTC.
     """
     parts = configuration.get("members") or [configuration | {"weight": 1.0}]
     members, encoded = [], {}
+    encodings = aim.task.encodings(target, aim.classes)
     for part in parts:
         style = estimators.STYLES[part["family"]]
         if style not in encoded:
-            encoded[style] = encoders.fit(style, frame, target, offset, seed_of(seed, "encoder", style))
+            encoded[style] = encoders.fit(style, frame, encodings, offset, seed_of(seed, "encoder", style))
         model_seed = seed_of(seed, part["family"], part["params"])
-        made = estimators.fit(
-            part["family"], part["params"], encoded[style].matrix, target, binary, model_seed
-        )
+        made = estimators.fit(part["family"], part["params"], encoded[style].matrix, target, aim, model_seed)
         members.append(Member(float(part["weight"]), encoded[style].block, made))
-    return Pipeline(members)
+    return Pipeline(members, aim)

@@ -6,15 +6,15 @@ decides the same, because every trial's seed and key follow from what it is.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from millrace_stats.tasks import Task
 from millrace_training.automl import portfolio
+from millrace_training.automl.fitting import Fitted, Work
 from millrace_training.automl.portfolio import SPACES, Configuration
 from millrace_training.automl.seeds import key_of, seed_of
-from millrace_training.evaluate.metrics import losses
 from millrace_training.runtime.context import Context
 from millrace_training.runtime.errors import TaskFailed
 
@@ -23,8 +23,8 @@ BATCH = 2
 FAMILIES = 2
 """The Bayesian part goes on with so many of the best families."""
 
-Task = Callable[[Configuration, str, int], tuple[str, dict[str, Any]]]
-"""From a configuration, a key and a seed to the function's name and the payload of its trial."""
+Plan = Callable[[Configuration, str, int], tuple[str, Work]]
+"""From a configuration, a key and a seed to the function's name and the work of its trial."""
 
 
 @dataclass(frozen=True)
@@ -45,21 +45,21 @@ class Search:
     """One study of a job.
 
     Args:
-        task: how a trial is run. judge: which rows of the predictions count, and their target.
+        task, target: what is learnt, and its truth for the predictions of a trial. plan: how a trial is run.
     """
 
     def __init__(
         self,
         context: Context,
         study: str,
-        kind: str,
-        target: np.ndarray,
         task: Task,
+        target: np.ndarray,
+        plan: Plan,
         executor: str,
         seed: int,
     ) -> None:
-        self.context, self.study, self.kind, self.target = context, study, kind, target
-        self.task, self.executor, self.seed = task, executor, seed
+        self.context, self.study, self.task, self.target = context, study, task, target
+        self.plan, self.executor, self.seed = plan, executor, seed
         self.trials: list[Trial] = []
 
     def run(self, budget: int) -> list[Trial]:
@@ -77,9 +77,9 @@ class Search:
         payloads, functions = [], set()
         for number, (item, key) in enumerate(zip(configurations, keys, strict=True)):
             self.context.trials.asked(self.study, base + number, item, key)
-            function, payload = self.task(item, key, seed_of(self.seed, key))
+            function, work = self.plan(item, key, seed_of(self.seed, key))
             functions.add(function)
-            payloads.append(payload)
+            payloads.append(work)
         results = self.context.map(functions.pop(), payloads, self.executor, keep_going=True)
         failure = None
         for item, key, result in zip(configurations, keys, results, strict=True):
@@ -92,11 +92,11 @@ class Search:
         if failure and all(trial.failed for trial in self.trials):
             raise failure
 
-    def _told(self, item: Configuration, key: str, result: dict[str, Any]) -> None:
-        predictions = np.load(Path(result["predictions"]))
-        known = np.isfinite(predictions)
-        loss = float(losses(self.kind, self.target[known], predictions[known]).mean())
-        values = {"loss": loss, "seconds": result["seconds"]}
+    def _told(self, item: Configuration, key: str, result: Fitted) -> None:
+        predictions = result.predicted()
+        known = self.task.known(predictions)
+        loss = float(self.task.losses(self.target[known], predictions[known]).mean())
+        values = {"loss": loss, "seconds": result.seconds}
         self.context.trials.save(self.study, len(self.trials), item, key, values)
         self.trials.append(Trial(item, loss, predictions))
 

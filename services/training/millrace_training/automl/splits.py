@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from millrace_stats.tasks import Task
 from millrace_training.automl.table import Table
 from millrace_training.runtime.errors import JobError
 
@@ -57,13 +58,12 @@ def window_rows(table: Table, rows: np.ndarray, window: str, end_day: int) -> np
     return rows[table.days[rows] >= end_day - int(window[:-1]) * (7 if window.endswith("w") else 1)]
 
 
-def folds(target: np.ndarray, count: int, binary: bool, seed: int) -> np.ndarray:
-    """Fold of each row, int64 (rows,): shuffled, and for binary targets with the same share of each class."""
+def folds(target: np.ndarray, count: int, task: Task, seed: int) -> np.ndarray:
+    """Fold of each row, int64 (rows,): shuffled, and with the same share of each class as far as its rows go."""
     draw = np.random.default_rng(seed)
     made = np.empty(len(target), np.int64)
-    groups = [np.flatnonzero(target == value) for value in (0.0, 1.0)] if binary else [np.arange(len(target))]
     start = 0
-    for group in groups:
+    for group in task.strata(target):
         made[draw.permutation(group)] = (np.arange(len(group)) + start) % count
         start += len(group)
     return made

@@ -1,6 +1,5 @@
 """The rows that training and evaluation look at: features, target, days, and a digest of each row."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,8 +9,13 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
-from millrace_training.features.columns import Column, columns_of, is_identifier
-from millrace_training.features.frame import MISSING_TIME, Frame, epoch_micros, from_arrow, numbers
+from millrace_contracts.learning import LearningSpec, TrainSpec
+from millrace_contracts.signature import Signature
+from millrace_stats import tasks
+from millrace_stats.tasks import Value
+from millrace_training.automl import targets
+from millrace_training.features.columns import Column, columns_from_signature, columns_of, is_identifier
+from millrace_training.features.frame import MISSING_TIME, Frame, epoch_micros, from_arrow
 from millrace_training.rows.records import Records
 from millrace_training.runtime.errors import JobError
 
@@ -23,8 +27,8 @@ class Table:
     """Labelled rows.
 
     Attributes:
-        target: float64 (rows,); 0 and 1 for binary.
-        classes: for binary: the negative and the positive class as they stand in the data.
+        target: float64 (rows,); places among the classes, if there are.
+        classes: as they stand in the data, in the order of the outputs; none for a regression.
         days: int64 (rows,): day number since 1970 in the loop's time zone, or None without event time.
         micros: int64 (rows,): event time in microseconds since 1970 UTC, or None.
         left_out: columns that were left out by themselves: they name rows and describe nothing.
@@ -32,7 +36,7 @@ class Table:
 
     frame: Frame
     target: np.ndarray
-    classes: list[Any] | None
+    classes: tuple[Value, ...]
     days: np.ndarray | None
     micros: np.ndarray | None
     left_out: list[str] = field(default_factory=list)
@@ -44,15 +48,14 @@ class Table:
         return Table(self.frame.take(rows), self.target[rows], self.classes, days, micros)
 
 
-def load(records: Records, spec: Mapping[str, Any], columns: list[Column] | None = None) -> Table:
-    """The labelled rows of a dataset version before the cut.
+def load(records: Records, spec: LearningSpec, columns: list[Column] | None = None) -> Table:
+    """The labelled rows of a dataset version before the cut, to learn from.
 
     Args:
-        spec: dataset, dataset_version, task, target, event_time, timezone, cut, exclude.
         columns: the features to use; left out: all that may be used.
     Raises: JobError if nothing can be learned from the rows.
     """
-    version = records.version(spec["dataset"], spec["dataset_version"])
+    version = records.version(spec.dataset, spec.dataset_version)
     rows = _labelled(records.rows(version), spec)
     left_out: list[str] = []
     if columns is None:
@@ -61,16 +64,43 @@ def load(records: Records, spec: Mapping[str, Any], columns: list[Column] | None
         raise JobError(
             "Nothing to learn from", "No column is left that a model may use.", "Exclude fewer columns."
         )
-    target, classes = _target(rows.column(spec["target"]), spec["task"])
-    micros = epoch_micros(rows.column(spec["event_time"])) if spec.get("event_time") else None
-    days = None if micros is None else day_numbers(micros, spec.get("timezone") or "UTC")
+    target, classes = targets.learnt(rows.column(spec.target), tasks.of(spec.task))
+    return _table(rows, columns, target, classes, spec, left_out)
+
+
+def load_for(records: Records, spec: LearningSpec, signature: Signature) -> Table:
+    """The labelled rows of a dataset version before the cut, as a model with this *signature* sees them.
+
+    Rows of a class that the model does not have are left out.
+    """
+    rows = _labelled(records.rows(records.version(spec.dataset, spec.dataset_version)), spec)
+    classes = tuple(signature.classes or ())
+    target = targets.read(rows.column(spec.target), tasks.of(spec.task), classes)
+    known = ~np.isnan(target)
+    if not known.any():
+        detail = "No labelled row has one of the model's classes."
+        raise JobError("Nothing to judge by", detail, "Add labelled data.")
+    columns = columns_from_signature(signature)
+    return _table(rows.filter(pa.array(known)), columns, target[known], classes, spec, [])
+
+
+def _table(
+    rows: pa.Table,
+    columns: list[Column],
+    target: np.ndarray,
+    classes: tuple[Value, ...],
+    spec: LearningSpec,
+    left_out: list[str],
+) -> Table:
+    micros = epoch_micros(rows.column(spec.event_time)) if spec.event_time else None
+    days = None if micros is None else day_numbers(micros, spec.timezone)
     return Table(from_arrow(rows, columns), target, classes, days, micros, left_out)
 
 
-def _labelled(rows: pa.Table, spec: Mapping[str, Any]) -> pa.Table:
+def _labelled(rows: pa.Table, spec: LearningSpec) -> pa.Table:
     import pyarrow.compute as pc
 
-    wanted = [spec["target"], *([spec["event_time"]] if spec.get("event_time") else [])]
+    wanted = [spec.target, *([spec.event_time] if spec.event_time else [])]
     for name in wanted:
         if name not in rows.column_names:
             raise JobError(
@@ -84,32 +114,29 @@ def _labelled(rows: pa.Table, spec: Mapping[str, Any]) -> pa.Table:
             else pc.is_valid(column)
         )
         rows = rows.filter(keep)
-    if spec.get("cut") and spec.get("event_time"):
-        micros = epoch_micros(rows.column(spec["event_time"]))
-        rows = rows.filter(pa.array(micros < _micros(spec["cut"])))
+    if spec.cut and spec.event_time:
+        micros = epoch_micros(rows.column(spec.event_time))
+        rows = rows.filter(pa.array(micros < round(spec.cut.timestamp() * 1_000_000)))
     if rows.num_rows == 0:
         raise JobError("Nothing to learn from", "No labelled row lies before the cut.", "Add labelled data.")
     return rows
 
 
-def _micros(text: str) -> int:
-    return round(datetime.fromisoformat(text).timestamp() * 1_000_000)
-
-
 def _usable(
-    rows: pa.Table, schema: list[dict[str, Any]], spec: Mapping[str, Any]
+    rows: pa.Table, schema: list[dict[str, Any]], spec: LearningSpec
 ) -> tuple[list[Column], list[str]]:
     """The feature columns, and those left out though nobody excluded them, as they name rows.
 
     A refit leaves out what its search left out: clients go on sending the same inputs.
     """
-    reserved = {spec["target"], spec.get("event_time"), *(spec.get("exclude") or [])}
+    excluded = spec.exclude if isinstance(spec, TrainSpec) else []
+    reserved = {spec.target, spec.event_time, *excluded}
     fields = [field for field in schema if field["name"] in rows.column_names]
-    found = columns_of(fields, [name for name in reserved if name])
-    left_out = [column.name for column in found if _names_rows(rows, column)]
-    if spec.get("search") == "refit" and spec.get("configurations"):
-        left_out = list(spec["configurations"][0].get("left_out", left_out))
-    return [column for column in found if column.name not in left_out], left_out
+    usable = columns_of(fields, [name for name in reserved if name])
+    left_out = [column.name for column in usable if _names_rows(rows, column)]
+    if isinstance(spec, TrainSpec) and spec.search == "refit" and spec.configurations:
+        left_out = list(spec.configurations[0].get("left_out", left_out))
+    return [column for column in usable if column.name not in left_out], left_out
 
 
 def _names_rows(rows: pa.Table, column: Column) -> bool:
@@ -118,28 +145,6 @@ def _names_rows(rows: pa.Table, column: Column) -> bool:
     import pyarrow.compute as pc
 
     return is_identifier(pc.count_distinct(rows.column(column.name)).as_py(), rows.num_rows)
-
-
-def _target(column: pa.ChunkedArray, task: str) -> tuple[np.ndarray, list[Any] | None]:
-    if task == "regression":
-        if pa.types.is_string(column.type) or pa.types.is_timestamp(column.type):
-            raise JobError(
-                "The target does not fit",
-                "The target of a regression must be a number.",
-                "Choose another target or task.",
-            )
-        return numbers(column), None
-    found = sorted(value for value in column.unique().to_pylist() if value is not None)
-    if len(found) != 2:
-        raise JobError(
-            "The target does not fit",
-            f"A binary target must have two values, it has {len(found)}: {found[:5]}.",
-            "Choose another target or task.",
-        )
-    import pyarrow.compute as pc
-
-    positive = pc.equal(column, pa.scalar(found[1], column.type))
-    return positive.to_numpy().astype(np.float64), found
 
 
 def day_numbers(micros: np.ndarray, zone: str) -> np.ndarray:

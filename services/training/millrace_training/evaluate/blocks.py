@@ -1,9 +1,10 @@
 """Mean losses of candidate and champion on the same rows, by block: a day, or a bucket of rows without time."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
+
+from millrace_contracts.learning import Block, SliceEvaluation
 
 BUCKETS = 50
 MOST_SLICES = 30
@@ -12,8 +13,8 @@ SLICE_ROWS = 100
 
 def of_rows(
     labels: np.ndarray, name: Callable[[int], str], candidate: np.ndarray, champion: np.ndarray | None
-) -> list[dict[str, Any]]:
-    """One line a block: {"block", "n", "candidate", "champion"}.
+) -> list[Block]:
+    """One line a block.
 
     Args:
         labels: block of each row, int64 (rows,). candidate, champion: loss of each row; NaN in the champion's
@@ -31,9 +32,9 @@ def of_rows(
     return made
 
 
-def _line(block: str, candidate: np.ndarray, champion: np.ndarray | None) -> dict[str, Any]:
+def _line(block: str, candidate: np.ndarray, champion: np.ndarray | None) -> Block:
     theirs = None if champion is None else float(champion.mean())
-    return {"block": block, "n": len(candidate), "candidate": float(candidate.mean()), "champion": theirs}
+    return Block(block=block, n=len(candidate), candidate=float(candidate.mean()), champion=theirs)
 
 
 def of_slices(
@@ -42,7 +43,7 @@ def of_slices(
     name: Callable[[int], str],
     candidate: np.ndarray,
     champion: np.ndarray | None,
-) -> list[dict[str, Any]]:
+) -> list[SliceEvaluation]:
     """The same for the most frequent values of each slice column.
 
     Args:
@@ -58,13 +59,13 @@ def of_slices(
             theirs = None if champion is None else champion[here]
             known = None if theirs is None or not np.isfinite(theirs).any() else float(np.nanmean(theirs))
             made.append(
-                {
-                    "column": column,
-                    "value": str(words[place]),
-                    "n": int(counts[place]),
-                    "candidate": float(candidate[here].mean()),
-                    "champion": known,
-                    "blocks": of_rows(labels[here], name, candidate[here], theirs),
-                }
+                SliceEvaluation(
+                    column=column,
+                    value=str(words[place]),
+                    n=int(counts[place]),
+                    candidate=float(candidate[here].mean()),
+                    champion=known,
+                    blocks=of_rows(labels[here], name, candidate[here], theirs),
+                )
             )
     return made

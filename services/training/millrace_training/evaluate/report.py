@@ -1,58 +1,44 @@
 """The evaluation as a page for people: one file, pictures inside, nothing loaded from elsewhere."""
 
-import io
+from collections.abc import Callable, Mapping
 from typing import Any
 
-import jinja2
 import numpy as np
 
-PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{{ title }}</title><style>
-body {font: 15px/1.5 system-ui, sans-serif; max-width: 56rem; margin: 2rem auto; color: #222}
-table {border-collapse: collapse} td, th {padding: .25rem .7rem; border-bottom: 1px solid #ddd; text-align: left}
-svg {width: 100%; height: auto}</style></head><body><h1>{{ title }}</h1>
-<p>{{ lead }}</p>
-<h2>Metrics on rows that no model had seen</h2>
-<table><tr><th>metric</th><th>candidate</th><th>champion</th></tr>
-{% for name, mine, theirs in rows %}<tr><td>{{ name }}</td><td>{{ mine }}</td><td>{{ theirs }}</td></tr>{% endfor %}
-</table>
-{% if slices %}<h2>Parts of the data</h2>
-<table><tr><th>part</th><th>rows</th><th>candidate's loss</th><th>champion's loss</th></tr>
-{% for part in slices %}<tr>{% for cell in part %}<td>{{ cell }}</td>{% endfor %}</tr>{% endfor %}</table>{% endif %}
-{% for heading, picture in pictures %}<h2>{{ heading }}</h2>{{ picture | safe }}{% endfor %}
-</body></html>"""
+from millrace.pages import Html, figures, page, pictures, section, table
+from millrace_contracts.learning import Block, ClassReport, EvaluateResult, Importance, SliceEvaluation
+from millrace_stats.tasks import Task
+from millrace_stats.tasks.pictures import Calibration, Grid, Points
+from millrace_training.automl.table import Table
+
+SHOWN = 20
+"""Columns and classes that are shown one by one."""
 
 
-def render(title: str, result: dict[str, Any], target: np.ndarray, predicted: np.ndarray, task: str) -> bytes:
+def render(title: str, result: EvaluateResult, rows: Table, predicted: np.ndarray, task: Task) -> bytes:
     """The page.
 
     Args:
-        result: metrics, blocks and importance of the evaluation.
-        target, predicted: (rows,) of the candidate.
+        result: metrics, blocks, slices, importance and classes of the evaluation.
+        predicted: the candidate's answers for *rows*, (rows,) or (rows, classes).
     """
-    theirs = result["metrics"]["champion"] or {}
-    rows = [
-        (name, f"{value:.5g}", f"{theirs[name]:.5g}" if name in theirs else "—")
-        for name, value in result["metrics"]["candidate"].items()
+    parts = [
+        section("Metrics on rows that no model had seen", _metrics(result)),
+        *([section("Parts of the data", _slices(result.slices))] if result.slices else []),
+        *_classes(result.classes),
+        section("Loss by block", _blocks(result.blocks)),
+        section("What it looks at: loss added when a column is shuffled", _importance(result.importance)),
+        *(
+            section(picture.title, DRAWN[type(picture)](picture))
+            for picture in task.pictures(rows.target, predicted, rows.classes)
+        ),
     ]
-    pictures = [
-        ("Loss by block", _blocks(result["blocks"])),
-        ("What it looks at: loss added when a column is shuffled", _importance(result["importance"])),
-        ("Predicted against true", _against(target, predicted, task)),
-    ]
-    slices = [
-        (f"{item['column']} = {item['value'] or 'missing'}", item["n"], *map(_shown, _losses(item)))
-        for item in result["slices"]
-    ]
-    environment = jinja2.Environment(autoescape=True)
-    text = environment.from_string(PAGE).render(
-        title=title, lead=_lead(result, len(target)), rows=rows, slices=slices, pictures=pictures
-    )
-    return text.encode()
+    return page(title, *parts, lead=_lead(result.blocks, rows.frame.rows)).encode()
 
 
-def _lead(result: dict[str, Any], rows: int) -> str:
+def _lead(blocks: list[Block], rows: int) -> str:
     """The finding in words, for someone who reads nothing else; it is the gates that decide."""
-    mine, theirs = (np.array(column, float) for column in zip(*map(_losses, result["blocks"]), strict=True))
+    mine, theirs = (np.array(column, float) for column in zip(*map(_losses, blocks), strict=True))
     paired = np.isfinite(theirs)
     text = f"Judged on {rows} rows in {len(mine)} blocks (days, or groups of rows); a smaller loss is better."
     if not paired.any():
@@ -65,75 +51,97 @@ def _lead(result: dict[str, Any], rows: int) -> str:
     )
 
 
-def _losses(item: dict[str, Any]) -> tuple[float, float]:
+def _losses(item: Block | SliceEvaluation) -> tuple[float, float]:
     """Candidate's and champion's loss; NaN if there is none."""
-    return item["candidate"], np.nan if item["champion"] is None else item["champion"]
+    return item.candidate, np.nan if item.champion is None else item.champion
 
 
-def _shown(value: float) -> str:
-    return f"{value:.5g}" if np.isfinite(value) else "—"
+def _number(value: float | None) -> str | None:
+    return None if value is None or not np.isfinite(value) else f"{value:.5g}"
 
 
-def _blocks(blocks: list[dict[str, Any]]) -> str:
-    figure, axes = _figure(3.0)
-    axes.plot([block["candidate"] for block in blocks], "o-", ms=3, label="candidate", color="#1f6f8b")
-    if any(block["champion"] is not None for block in blocks):
-        theirs = [np.nan if block["champion"] is None else block["champion"] for block in blocks]
-        axes.plot(theirs, "o-", ms=3, label="champion", color="#b0413e")
-    step = max(1, len(blocks) // 8)
-    axes.set_xticks(range(0, len(blocks), step), [block["block"] for block in blocks[::step]], fontsize=7)
-    axes.set_ylabel("mean loss")
-    axes.legend(frameon=False)
-    return _svg(figure)
+def _metrics(result: EvaluateResult) -> Html:
+    theirs = result.metrics.champion or {}
+    lines = [
+        (name, _number(value), _number(theirs.get(name))) for name, value in result.metrics.candidate.items()
+    ]
+    return table(("metric", "candidate", "champion"), lines)
 
 
-def _importance(items: list[dict[str, Any]]) -> str:
-    shown = items[:20][::-1]
-    figure, axes = _figure(0.8 + 0.22 * len(shown))
-    axes.barh([item["column"] for item in shown], [item["loss_added"] for item in shown], color="#7a9e48")
-    axes.tick_params(labelsize=7)
-    return _svg(figure)
-
-
-def _against(target: np.ndarray, predicted: np.ndarray, task: str) -> str:
-    from millrace_training.evaluate.metrics import calibration
-
-    figure, axes = _figure(3.4)
-    if task == "binary":
-        parts = calibration(target, predicted)
-        axes.plot([0, 1], [0, 1], color="#999", lw=0.8)
-        axes.plot(
-            [part["predicted"] for part in parts], [part["observed"] for part in parts], "o-", color="#1f6f8b"
+def _slices(slices: list[SliceEvaluation]) -> Html:
+    lines = [
+        (
+            f"{item.column} = {item.value or 'missing'}",
+            item.n,
+            _number(item.candidate),
+            _number(item.champion),
         )
-        axes.set_xlabel("predicted probability")
-        axes.set_ylabel("share of positives")
-    else:
-        step = max(1, len(target) // 1500)
-        axes.plot(target[::step], predicted[::step], ".", ms=2, alpha=0.4, color="#1f6f8b")
-        ends = [float(target.min()), float(target.max())]
-        axes.plot(ends, ends, color="#999", lw=0.8)
-        axes.set_xlabel("true")
-        axes.set_ylabel("predicted")
-    return _svg(figure)
+        for item in slices
+    ]
+    return table(("part", "rows", "candidate's loss", "champion's loss"), lines)
 
 
-def _figure(height: float) -> tuple[Any, Any]:
-    import matplotlib as mpl
+def _classes(told: ClassReport | None) -> list[Html]:
+    """Precision and recall of each class, the most frequent ones if there are many, and the commonest mistakes."""
+    if told is None:
+        return []
+    lines = sorted(told.classes, key=lambda line: -line.rows)[:SHOWN]
+    cells = [
+        (
+            line.name,
+            line.rows,
+            line.predicted,
+            *map(_number, (line.precision, line.recall, line.f1, line.auc)),
+        )
+        for line in lines
+    ]
+    header = ("class", "rows", "taken for it", "precision", "recall", "F1", "AUC against the rest")
+    more = "" if len(lines) == len(told.classes) else f" (the {len(lines)} commonest of {len(told.classes)})"
+    made = [section(f"Classes{more}", table(header, cells))]
+    if told.confused:
+        mistakes = [(item.true, item.predicted, item.rows) for item in told.confused]
+        made.append(section("Commonest mistakes", table(("true class", "taken for", "rows"), mistakes)))
+    return made
 
-    mpl.use("Agg")
-    from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, height), layout="constrained")
-    axes = figure.subplots()
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
+def _blocks(blocks: list[Block]) -> Html:
+    mine, theirs = zip(*map(_losses, blocks), strict=True)
+
+    def paint(axes: Any) -> None:
+        axes.plot(mine, "o-", ms=3, label="candidate", color=figures.BLUE)
+        if np.isfinite(theirs).any():
+            axes.plot(theirs, "o-", ms=3, label="champion", color=figures.RED)
+        step = max(1, len(blocks) // 8)
+        axes.set_xticks(range(0, len(blocks), step), [block.block for block in blocks[::step]], fontsize=7)
+        axes.set_ylabel("mean loss")
+        axes.legend(frameon=False)
+
+    return figures.draw(paint, 3.0)
 
 
-def _svg(figure: Any) -> str:
-    import matplotlib as mpl
+def _importance(items: list[Importance]) -> Html:
+    shown = items[:SHOWN]
+    names, values = [item.column for item in shown], [item.loss_added for item in shown]
+    return pictures.bars(names, values, "loss added", figures.GREEN)
 
-    buffer = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": "millrace"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    text = buffer.getvalue()
-    return text[text.index("<svg") :]
+
+def _points(picture: Points) -> Html:
+    def paint(axes: Any) -> None:
+        axes.plot(picture.x, picture.y, ".", ms=2, alpha=0.4, color=figures.BLUE)
+        ends = [float(picture.x.min()), float(picture.x.max())]
+        axes.plot(ends, ends, color=figures.GREY, lw=0.8)
+        axes.set_xlabel(picture.x_name)
+        axes.set_ylabel(picture.y_name)
+
+    return figures.draw(paint, 3.4)
+
+
+def _calibration(picture: Calibration) -> Html:
+    return pictures.calibration(picture.predicted, picture.observed, picture.what)
+
+
+def _grid(picture: Grid) -> Html:
+    return pictures.confusion(picture.names, picture.counts.tolist())
+
+
+DRAWN: Mapping[type, Callable[[Any], Html]] = {Points: _points, Calibration: _calibration, Grid: _grid}

@@ -5,13 +5,15 @@ from typing import Any
 
 import numpy as np
 
+from millrace_stats import tasks
 from millrace_training.export.refusals import NotExportable
 from millrace_training.export.trees import Forest, Tree
 
-LIGHTGBM_OBJECTIVES = ("regression", "binary")
+OBJECTIVES = [tasks.of(name).objectives for name in tasks.NAMES]
+LIGHTGBM_OBJECTIVES = [item.lightgbm for item in OBJECTIVES]
 LIGHTGBM_ZERO = float(np.float32(1e-35))
 """LightGBM reads a number at most this far from 0 as 0 (its kZeroThreshold)."""
-XGBOOST_OBJECTIVES = ("reg:squarederror", "binary:logistic")
+XGBOOST_LINKS = {item.xgboost: item.link for item in OBJECTIVES}
 
 
 def from_lightgbm(booster: Any) -> Forest:
@@ -24,11 +26,20 @@ def from_lightgbm(booster: Any) -> Forest:
     objective = facts.get("objective", "none").split()
     if not objective or objective[0] not in LIGHTGBM_OBJECTIVES or "sqrt" in objective:
         raise NotExportable(f"LightGBM objective {facts.get('objective')}")
-    if objective[0] == "binary" and "sigmoid:1" not in objective:
+    if any(part.startswith("sigmoid:") and part != "sigmoid:1" for part in objective):
         raise NotExportable("LightGBM with a sigmoid other than 1")
     if "average_output" in facts:
         raise NotExportable("LightGBM boosting=rf")
-    return Forest([_lightgbm_tree(_lines(text.split("\n\n")[0])) for text in texts], 0.0)
+    trees = [_lightgbm_tree(_lines(text.split("\n\n")[0])) for text in texts]
+    scores = int(facts["num_tree_per_iteration"])
+    return (
+        Forest(trees, 0.0) if scores == 1 else Forest(trees, np.zeros(scores), into=_in_turn(trees, scores))
+    )
+
+
+def _in_turn(trees: list[Tree], scores: int) -> np.ndarray:
+    """One tree for each score, round by round."""
+    return np.arange(len(trees)) % scores
 
 
 def _lines(text: str) -> dict[str, str]:
@@ -89,13 +100,17 @@ def from_xgboost(booster: Any) -> Forest:
     learner = json.loads(bytes(booster.save_raw("json")))["learner"]
     name = learner["gradient_booster"]["name"]
     objective = learner["objective"]["name"]
-    if name != "gbtree" or objective not in XGBOOST_OBJECTIVES:
+    if name != "gbtree" or objective not in XGBOOST_LINKS:
         raise NotExportable(f"XGBoost booster {name} with objective {objective}")
-    base = float(np.ravel(json.loads(learner["learner_model_param"]["base_score"]))[0])
-    if objective == "binary:logistic":
-        base = float(np.log(base / (1 - base)))
-    trees = learner["gradient_booster"]["model"]["trees"]
-    return Forest([_xgboost_tree(tree) for tree in trees], base, strict=True)
+    base = np.ravel(json.loads(learner["learner_model_param"]["base_score"])).astype(float)
+    if XGBOOST_LINKS[objective] == "logistic":
+        base = np.log(base / (1 - base))
+    trees = [_xgboost_tree(tree) for tree in learner["gradient_booster"]["model"]["trees"]]
+    scores = int(learner["learner_model_param"]["num_class"])
+    if scores < 2:
+        return Forest(trees, float(base[0]), strict=True)
+    into = np.array(learner["gradient_booster"]["model"]["tree_info"], np.int64)
+    return Forest(trees, np.broadcast_to(base, scores), strict=True, into=into)
 
 
 def _xgboost_tree(tree: dict[str, Any]) -> Tree:
@@ -114,10 +129,12 @@ def _xgboost_tree(tree: dict[str, Any]) -> Tree:
 
 
 def from_histogram(model: Any) -> Forest:
-    """A fitted HistGradientBoosting regressor or binary classifier as a forest of raw scores."""
-    trees = [predictor for (predictor,) in model._predictors]
-    base = float(np.ravel(model._baseline_prediction)[0])
-    return Forest([_histogram_tree(tree.nodes) for tree in trees], base)
+    """A fitted HistGradientBoosting model as a forest of raw scores: one, or one for each of three and more classes."""
+    trees = [_histogram_tree(tree.nodes) for predictors in model._predictors for tree in predictors]
+    base = np.ravel(model._baseline_prediction).astype(float)
+    if len(base) == 1:
+        return Forest(trees, float(base[0]))
+    return Forest(trees, base, into=_in_turn(trees, len(base)))
 
 
 def _histogram_tree(nodes: np.ndarray) -> Tree:
@@ -134,15 +151,18 @@ def _histogram_tree(nodes: np.ndarray) -> Tree:
     )
 
 
-def from_extra_trees(model: Any) -> Forest:
-    """A fitted ExtraTrees or RandomForest (regression, or two classes) as a forest of means."""
+def from_extra_trees(model: Any, scores: int = 1) -> Forest:
+    """A fitted ExtraTrees or RandomForest as a forest of means: of the target, of the second of two classes, or
+    (with *scores* above 1) of each class."""
     count = len(model.estimators_)
-    return Forest([_sklearn_tree(one.tree_, count) for one in model.estimators_], 0.0)
+    base = 0.0 if scores == 1 else np.zeros(scores)
+    return Forest([_sklearn_tree(one.tree_, count, scores) for one in model.estimators_], base)
 
 
-def _sklearn_tree(tree: Any, count: int) -> Tree:
+def _sklearn_tree(tree: Any, count: int, scores: int) -> Tree:
     value = tree.value[:, 0, :]
-    answer = value[:, 0] if value.shape[1] == 1 else value[:, 1] / value.sum(axis=1)
+    shares = value if value.shape[1] == 1 else value / value.sum(axis=1, keepdims=True)
+    answer = shares if scores > 1 else shares[:, -1]
     return Tree(
         tree.feature.astype(np.int64),
         tree.threshold.astype(np.float64),

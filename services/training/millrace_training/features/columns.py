@@ -5,6 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from millrace_contracts.signature import Signature
+
 KINDS = {
     "number": "number",
     "integer": "number",
@@ -46,9 +48,9 @@ def columns_of(schema: Sequence[Mapping[str, Any]], left_out: Iterable[str]) -> 
     ]
 
 
-def columns_from_signature(signature: Mapping[str, Any]) -> list[Column]:
+def columns_from_signature(signature: Signature) -> list[Column]:
     """The columns that a signature's inputs came from."""
-    return [Column(item["column"], item["name"], item["kind"]) for item in signature["inputs"]]
+    return [Column(item.column, item.name, item.kind) for item in signature.inputs]
 
 
 def safe_names(names: Sequence[str]) -> list[str]:

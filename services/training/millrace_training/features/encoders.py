@@ -1,5 +1,6 @@
 """Fits the feature matrix of one model family on training rows: nothing here may see other rows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,26 +39,27 @@ class Encoded:
     matrix: np.ndarray
 
 
-def fit(style: str, frame: Frame, target: np.ndarray, offset: int, seed: int) -> Encoded:
+def fit(style: str, frame: Frame, targets: Sequence[np.ndarray], offset: int, seed: int) -> Encoded:
     """Fit the features of one *style* on all rows of *frame*.
 
     Args:
         style: "tree" (NaN stays), "filled" (no NaN, bounded) or "linear" (also one-hot and scaled).
-        target: float64, the values that words are encoded by.
+        targets: float64 (rows,) each; a word is encoded by its mean of each.
         offset: seconds that the clocks of date parts are ahead of UTC.
         seed: draws the fifths of cross-fitting.
     """
     plain = _plain(frame, offset)
     if style != "tree":
         plain = [_filled(SideBySide(plain), frame), *_missing(frame)] if plain else []
-    lookups = [_lookup(column, frame, target) for column in _categories(frame)]
+    pairs = [(column, target) for column in _categories(frame) for target in targets]
+    lookups = [_lookup(column, frame, target) for column, target in pairs]
     one_hots = [_one_hot(column, frame) for column in _categories(frame)] if style == "linear" else []
     block = SideBySide([*plain, *lookups, *one_hots])
     matrix = block.apply(frame)
     first = matrix.shape[1] - len(lookups) - sum(len(block.words) for block in one_hots)
-    for number, lookup in enumerate(lookups):
+    for number, (lookup, (column, target)) in enumerate(zip(lookups, pairs, strict=True)):
         if lookup.table and frame.rows < CROSS_FIT_ROWS * len(lookup.table):
-            matrix[:, first + number] = _cross_fitted(lookup.column, frame, target, seed)
+            matrix[:, first + number] = _cross_fitted(column, frame, target, seed)
     return _scaled(block, matrix) if style == "linear" else Encoded(block, matrix)
 
 

@@ -1,7 +1,7 @@
 """Builds one ONNX graph node by node: equal nodes are made once, and equal input gives equal bytes."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,6 +42,16 @@ class Graph:
             self._nodes.append(node)
         return self._made[key]
 
+    def texts(self, values: Sequence[str]) -> str:
+        """A constant tensor of texts, (values,)."""
+        key = ("texts", *values)
+        if key not in self._made:
+            name = f"/c{len(self._constants)}"
+            words = [value.encode() for value in values]
+            self._constants.append(helper.make_tensor(name, TensorProto.STRING, [len(words)], words))
+            self._made[key] = name
+        return self._made[key]
+
     def concat(self, tensors: Sequence[str]) -> str:
         """Tensors [N, *] side by side."""
         return tensors[0] if len(tensors) == 1 else self.add("Concat", tensors, axis=1)
@@ -50,8 +60,8 @@ class Graph:
         """The tensor as float32."""
         return self.add("Cast", [tensor], to=TensorProto.FLOAT)
 
-    def model(self, output: str, signature: dict[str, Any]) -> bytes:
-        """The finished model: *signature* gives the inputs and the name of the output, float32 [N,1].
+    def model(self, outputs: Mapping[str, str], signature: dict[str, Any]) -> bytes:
+        """The finished model: *outputs* are tensors by the names that the *signature* gives.
 
         The signature also travels in the model's metadata. Raises: onnx.checker.ValidationError.
         """
@@ -59,10 +69,12 @@ class Graph:
             helper.make_tensor_value_info(item["name"], TYPES[item["datatype"]], [None, 1])
             for item in signature["inputs"]
         ]
-        name = signature["outputs"][0]["name"]
-        self._nodes.append(helper.make_node("Identity", [output], [name]))
-        result = helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 1])
-        graph = helper.make_graph(self._nodes, "millrace", inputs, [result], self._constants)
+        results = []
+        for item in signature["outputs"]:
+            self._nodes.append(helper.make_node("Identity", [outputs[item["name"]]], [item["name"]]))
+            shape = [None, item.get("width", 1)]
+            results.append(helper.make_tensor_value_info(item["name"], TYPES[item["datatype"]], shape))
+        graph = helper.make_graph(self._nodes, "millrace", inputs, results, self._constants)
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(ML, ML_OPSET)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="")
         helper.set_model_props(model, {SIGNATURE_KEY: json.dumps(signature, sort_keys=True)})

@@ -1,12 +1,21 @@
 """Runs an ONNX graph as serving does: onnxruntime, one thread."""
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from millrace_training.features.frame import Frame
-
 ROWS = 16_384
+
+
+class Rows(Protocol):
+    """Rows that a graph can be asked about."""
+
+    @property
+    def rows(self) -> int:
+        """How many."""
+
+    def feeds(self) -> dict[str, np.ndarray]:
+        """Arrays of shape (rows, 1) by input name."""
 
 
 def open_session(graph: bytes) -> Any:
@@ -19,11 +28,29 @@ def open_session(graph: bytes) -> Any:
     return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
 
 
-def predict(session: Any, frame: Frame, batch: int = ROWS) -> np.ndarray:
-    """The graph's answers, float64 (rows,), in batches."""
-    feeds = frame.feeds()
+def predict(session: Any, rows: Rows, batch: int = ROWS) -> np.ndarray:
+    """The graph's first output, in batches: float64 (rows,), or (rows, width) if an answer is a vector."""
+    return _numbers(_run(session, rows, batch, [session.get_outputs()[0].name])[0])
+
+
+def answers(session: Any, rows: Rows, batch: int = ROWS) -> dict[str, np.ndarray]:
+    """Every output by name: numbers as `predict` gives them, texts as an object array (rows,)."""
+    names = [output.name for output in session.get_outputs()]
+    return {
+        name: values.reshape(-1) if values.dtype == object else _numbers(values)
+        for name, values in zip(names, _run(session, rows, batch, names), strict=True)
+    }
+
+
+def _run(session: Any, rows: Rows, batch: int, names: list[str]) -> list[np.ndarray]:
+    feeds = rows.feeds()
     parts = []
-    for begin in range(0, frame.rows, batch):
+    for begin in range(0, max(rows.rows, 1), batch):
         part = {name: values[begin : begin + batch] for name, values in feeds.items()}
-        parts.append(np.asarray(session.run(None, part)[0], np.float64).reshape(-1))
-    return np.concatenate(parts) if parts else np.empty(0)
+        parts.append(session.run(names, part))
+    return [np.concatenate(column) for column in zip(*parts, strict=True)]
+
+
+def _numbers(values: np.ndarray) -> np.ndarray:
+    made = np.asarray(values, np.float64)
+    return made.reshape(-1) if made.ndim == 1 or made.shape[1] == 1 else made

@@ -9,4 +9,4 @@ with contextlib.suppress(ImportError):
     import sklearn.ensemble
     import sklearn.tree  # noqa: F401
 
-    import millrace_training.automl.tasks  # noqa: F401
+    import millrace_training.automl.fitting  # noqa: F401

@@ -1,0 +1,168 @@
+"""What worker processes do: fit a configuration on some rows, predict others, and export with the parity gate.
+
+Large arrays travel as files in the job's scratch folder; a result that is already there is not made again.
+"""
+
+import json
+import os
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from millrace_stats import tasks
+from millrace_stats.tasks import Value
+from millrace_training.automl import pipeline
+from millrace_training.automl.aims import Aim
+from millrace_training.automl.portfolio import Configuration
+from millrace_training.export import parity
+from millrace_training.features.frame import Frame, load
+
+
+@dataclass(frozen=True)
+class Work:
+    """One configuration to be fitted.
+
+    Attributes:
+        folder: where the job's data lies. out: path of what is made, without its ending.
+        task, classes: what is to be learnt. offset: seconds that the clocks of date parts are ahead of UTC.
+    """
+
+    folder: str
+    out: str
+    configuration: Configuration
+    task: str
+    classes: tuple[Value, ...]
+    offset: int
+    seed: int
+
+    @property
+    def aim(self) -> Aim:
+        return Aim(tasks.of(self.task), self.classes)
+
+
+@dataclass(frozen=True)
+class Fit(Work):
+    """Fit on the rows that the index array *train* names.
+
+    Attributes:
+        predict: name of an index array of rows to predict. signature: of the graph to export; None: neither.
+        scale: unit of the parity gate.
+    """
+
+    train: str
+    predict: str | None = None
+    signature: dict[str, Any] | None = None
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class CrossValidation(Work):
+    """Predict every row by a model that was not fitted on its fold.
+
+    Attributes:
+        folds: name of an array with each row's fold; -1: in none. only: the folds to judge, or all.
+    """
+
+    folds: str
+    only: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What came of it: paths of predictions and of the graph, and what the parity gate saw, if asked for."""
+
+    seconds: float
+    predictions: str | None = None
+    model: str | None = None
+    parity: dict[str, float] | None = None
+
+    def predicted(self) -> np.ndarray:
+        """The predictions, (rows,) or (rows, classes); NaN for rows of folds that were not judged."""
+        assert self.predictions is not None
+        return np.asarray(np.load(self.predictions))
+
+
+class Workplace:
+    """The job's data as files: the frame, the target, and named index arrays."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def keep(self, frame: Frame, target: np.ndarray) -> None:
+        """Write the frame and the target."""
+        frame.save(self.folder / "frame")
+        np.save(self.folder / "target.npy", target)
+
+    def keep_rows(self, name: str, rows: np.ndarray) -> str:
+        """Write an index array; returns its name."""
+        np.save(self.folder / f"{name}.npy", rows)
+        return name
+
+    def rows(self, name: str) -> np.ndarray:
+        return np.asarray(np.load(self.folder / f"{name}.npy"))
+
+    def frame(self) -> Frame:
+        return load(self.folder / "frame")
+
+    def target(self) -> np.ndarray:
+        return np.asarray(np.load(self.folder / "target.npy"))
+
+
+def fit(work: Fit) -> Fitted:
+    """Fit on rows, predict rows, and export if asked. Raises: JobError if the graph is not the model."""
+    earlier = _earlier(work)
+    if earlier is not None:
+        return earlier
+    began, out, place = time.perf_counter(), Path(work.out), Workplace(Path(work.folder))
+    frame = place.frame()
+    fitted = _fitted(work, frame, place.target(), place.rows(work.train))
+    predictions = model = seen = None
+    if work.predict is not None:
+        predictions = _saved(out, fitted.predict(frame.take(place.rows(work.predict))))
+    if work.signature is not None:
+        graph = fitted.export(work.signature)
+        seen = parity.gate(fitted, graph, frame, work.scale, work.seed).to_dict()
+        model = str(out.with_suffix(".onnx"))
+        Path(model).write_bytes(graph)
+    return _kept(work, Fitted(time.perf_counter() - began, predictions, model, seen))
+
+
+def cross_validate(work: CrossValidation) -> Fitted:
+    """Out-of-fold predictions of a configuration for all rows."""
+    earlier = _earlier(work)
+    if earlier is not None:
+        return earlier
+    began, place = time.perf_counter(), Workplace(Path(work.folder))
+    frame, target, fold = place.frame(), place.target(), place.rows(work.folds)
+    predicted = work.aim.task.empty(frame.rows, work.classes)
+    for number in work.only or range(int(fold.max()) + 1):
+        train, here = np.flatnonzero((fold != number) & (fold >= 0)), np.flatnonzero(fold == number)
+        predicted[here] = _fitted(work, frame, target, train).predict(frame.take(here))
+    predictions = _saved(Path(work.out), predicted)
+    return _kept(work, Fitted(time.perf_counter() - began, predictions))
+
+
+def _fitted(work: Work, frame: Frame, target: np.ndarray, train: np.ndarray) -> pipeline.Pipeline:
+    rows = frame.take(train)
+    return pipeline.fit(work.configuration, rows, target[train], work.aim, work.offset, work.seed)
+
+
+def _saved(out: Path, predicted: np.ndarray) -> str:
+    np.save(out.with_suffix(".npy"), predicted)
+    return str(out.with_suffix(".npy"))
+
+
+def _earlier(work: Work) -> Fitted | None:
+    done = Path(work.out).with_suffix(".json")
+    return Fitted(**json.loads(done.read_text())) if done.exists() else None
+
+
+def _kept(work: Work, result: Fitted) -> Fitted:
+    path = Path(work.out)
+    staged = path.with_suffix(".staged")
+    staged.write_text(json.dumps(asdict(result)))
+    os.replace(staged, path.with_suffix(".json"))
+    return result

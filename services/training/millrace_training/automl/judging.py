@@ -1,0 +1,75 @@
+"""Judges configurations on rows that no model has seen, and fits the best again on everything."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from millrace_training.automl import splits
+from millrace_training.automl.fitting import Fit
+from millrace_training.automl.plan import CROSS_VALIDATE, WHOLE, Plan
+from millrace_training.automl.portfolio import Configuration
+from millrace_training.automl.seeds import key_of
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The best configuration on its best *window*, its *predicted* holdout, and its graph from before it."""
+
+    configuration: Configuration
+    window: str
+    predicted: np.ndarray
+    graph: bytes
+
+
+@dataclass(frozen=True)
+class Final:
+    """The graph of everything in the window: its rows, their first day (None without time), and the parity gate."""
+
+    graph: bytes
+    rows: int
+    first_day: int | None
+    parity: dict[str, float] | None
+
+
+def on_holdout(plan: Plan, configurations: list[Configuration], split: splits.TimeSplit) -> Judged:
+    """Fit each configuration on each window before the holdout; the one with the least loss on it."""
+    holdout = plan.place.keep_rows("holdout", split.holdout)
+    works: list[Fit] = []
+    wanted, seen = [], set()
+    for window in plan.spec.windows or [WHOLE]:
+        rows = splits.window_rows(plan.table, split.before, window, split.first_holdout_day)
+        if len(rows) < splits.LEAST_TRAINING_ROWS or len(rows) in seen:
+            continue
+        seen.add(len(rows))
+        train = plan.place.keep_rows(f"before-{window}", rows)
+        for configuration in configurations:
+            name = f"judged-{key_of(window, configuration)}"
+            works.append(plan.exported(plan.fit(configuration, name, train, holdout)))
+            wanted.append((configuration, window))
+    results = list(plan.run("judge", works))
+    predicted = [result.predicted() for result in results]
+    best = int(np.argmin([plan.mean_loss(split.holdout, values) for values in predicted]))
+    model = results[best].model
+    assert model is not None
+    return Judged(*wanted[best], predicted[best], Path(model).read_bytes())
+
+
+def out_of_fold(plan: Plan, configuration: Configuration, folds: str) -> np.ndarray:
+    """Predictions of every row by a model that was not fitted on its fold."""
+    work = plan.cross_validation(configuration, f"oof-{key_of(configuration)}", folds)
+    (result,) = plan.context.map(CROSS_VALIDATE, [work], plan.spec.executor)
+    predicted: np.ndarray = result.predicted()
+    return predicted
+
+
+def final(plan: Plan, configuration: Configuration, window: str, end_day: int) -> Final:
+    """Fit on all rows of the window, export and prove."""
+    rows = splits.window_rows(plan.table, np.arange(plan.table.frame.rows), window, end_day)
+    train = plan.place.keep_rows("final", rows)
+    work = plan.exported(plan.fit(configuration, f"final-{key_of(window, configuration)}", train))
+    (result,) = plan.run("refit", [work])
+    assert result.model is not None
+    days = plan.table.days
+    first_day = None if days is None else int(days[rows].min())
+    return Final(Path(result.model).read_bytes(), len(rows), first_day, result.parity)
