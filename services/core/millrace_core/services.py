@@ -17,13 +17,10 @@ from millrace.client.transport import AsyncApi
 from millrace_core import database
 from millrace_core.auth import Tokens
 from millrace_core.migrate import Schema
-from millrace_core.settings import Settings
+from millrace_core.settings import SERVICES, Settings
 
 NOWHERE = "http://127.0.0.1:1"
 """Where a service is looked for whose URL is not set; nothing answers there."""
-
-
-SERVICES = ("registry", "training", "serving", "monitoring", "controller")
 
 
 def clients(settings: Settings) -> AsyncMillrace:
