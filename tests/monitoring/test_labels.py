@@ -39,7 +39,7 @@ def counted():
 async def stored(service, count):
     """Classes by their place; None where no label is stored."""
     names = [f"q-{place}" for place in range(count)]
-    async with service.app.state.readers() as session:
+    async with service.app.state.services.readers() as session:
         truths = await queries.of(session, "default", "sales", names)
     numbers = {truth.request_id: truth.value for truth in truths}
     return [numbers.get(name) for name in names]
