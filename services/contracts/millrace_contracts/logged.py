@@ -7,9 +7,13 @@ from pydantic import AwareDatetime, BaseModel, Field, field_validator
 
 from millrace_contracts.names import RequestId, RevisionName
 from millrace_contracts.parts import Strictly
+from millrace_contracts.signature import MOST_CLASSES
 
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 FeatureValue = bool | int | float | Annotated[str, Field(max_length=10_000)] | None
+
+PredictedValue = float | Annotated[list[float], Field(max_length=MOST_CLASSES)] | dict[str, float]
+"""An answer: a number, or probabilities of classes."""
 
 
 class LoggedRow(Strictly):
@@ -21,8 +25,10 @@ class LoggedRow(Strictly):
     features: dict[str, FeatureValue] = Field(
         description="By data column or tensor name; null or left out: missing."
     )
-    prediction: float | None = Field(
-        default=None, description="Null: scored in batch with the champion's graph."
+    prediction: PredictedValue | None = Field(
+        default=None,
+        description="A number; of many classes a probability for each, as a list in the order of the signature's "
+        "classes or as an object by class. Null: scored in batch with the champion's graph.",
     )
     revision: RevisionName | None = None
 

@@ -12,7 +12,6 @@ from millrace_core.names import Name, Project
 from millrace_monitoring.closing import queries
 from millrace_monitoring.feedback import export
 from millrace_monitoring.monitors import queries as monitors
-from millrace_monitoring.monitors.declared import declared
 from millrace_monitoring.services import CurrentServices
 
 router = APIRouter(prefix="/v1/monitors", tags=["feedback"])
@@ -43,5 +42,5 @@ async def feedback(
         and (until is None or item.through <= until)
     ]
     files = [await services.store.read(digest) for digest in kept]
-    data = await asyncio.to_thread(export.of_days, files, declared(monitor))
+    data = await asyncio.to_thread(export.of_days, files, monitor.declared)
     return Response(data, media_type=PARQUET)

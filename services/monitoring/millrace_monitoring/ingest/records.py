@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from millrace_contracts.logged import FIRST, LAST
 from millrace_monitoring.ingest import bodies
 from millrace_monitoring.ingest.bodies import Columns
 
 FUTURE = timedelta(hours=1)
 """How far ahead of the request's start its event time may lie; beyond it the clock of the sender is wrong."""
-FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 FIRST_SECOND, LAST_SECOND = FIRST.timestamp(), LAST.timestamp()
 NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
 SAFE = re.compile(r"^[\x21-\x7e]{1,128}$")

@@ -38,6 +38,7 @@ TOLD = [(item.name, item.type) for item in COLUMNS if item.name not in ("index",
 """What a record tells once for all its rows."""
 NOT_ANSWERED = np.array([np.nan])
 VECTORS = "probabilities"
+VECTOR = pa.list_(pa.float32())
 PLAIN_BYTES = 64 * 1024
 """A smaller table is stored as it is: its columns are too short to gain much, and it will soon be merged."""
 TYPES = {"number": pa.float32(), "integer": pa.int64(), "text": pa.string()}

@@ -8,7 +8,6 @@ from millrace_core.database import Session
 from millrace_core.names import Name, Project
 from millrace_monitoring.labels import meaning, queries
 from millrace_monitoring.monitors import queries as monitors
-from millrace_monitoring.monitors.declared import declared
 from millrace_monitoring.services import CurrentServices
 from millrace_monitoring.tables import Monitor
 
@@ -29,7 +28,7 @@ async def push(
     A label that is no number or names no class is refused and told by its place; the others are stored.
     """
     monitor = await monitors.get(session, project, endpoint, lock=True)
-    given = meaning.sort(body.labels, meaning.of(declared(monitor)))
+    given = meaning.sort(body.labels, meaning.of(monitor.declared))
     new, corrected = await queries.put(session, project, endpoint, given.truths)
     monitor.labelled += new
     _move(monitor, body)

@@ -1,0 +1,91 @@
+"""Rows that come over REST as an Arrow IPC stream, as a segment; a column that is wrong is named."""
+
+import io
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from millrace_contracts.monitors import MonitorWrite
+from millrace_core.errors import BadInput, FieldError
+from millrace_monitoring.ingest import answers, segments
+from millrace_monitoring.ingest.answers import Expected
+from millrace_monitoring.ingest.backfill import MEND, TYPES, by_name, completed
+from millrace_monitoring.ingest.records import FIRST, LAST, SAFE
+from millrace_monitoring.ingest.segments import COLUMNS, TIME, Segment
+from millrace_stats.tasks import Refusal
+
+ROWS = 500_000
+TOLD = ("request_id", "index", "event_time", "prediction", "revision", "key")
+"""Columns that are no features; `probabilities` is one more where answers are vectors."""
+
+
+def of_stream(project: str, endpoint: str, body: bytes, spec: MonitorWrite) -> Segment:
+    """An Arrow IPC stream with the columns request_id, index, event_time, optional prediction (or probabilities),
+    revision, key, and the features by data column or tensor name (BadInput)."""
+    table, expected = _table(body), Expected.of(spec)
+    told = TOLD if expected.width == 1 else (*set(TOLD) - {"prediction"}, segments.VECTORS)
+    names = [name for name in table.column_names if name in told and name != segments.VECTORS]
+    data = {name: _cast(table, name, COLUMNS.field(name).type) for name in names}
+    _check(data)
+    if segments.VECTORS in told and segments.VECTORS in table.column_names:
+        data |= _vectors(table, expected.width)
+    named = by_name(spec)
+    for name in set(table.column_names) - set(told):
+        if name not in named:
+            wrong = FieldError(name[:80], "is no feature of this endpoint", MEND)
+            raise BadInput("A column is unknown.", [wrong])
+        item = named[name]
+        column = _cast(table, name, TYPES[item.datatype])
+        data[segments.column(item.datatype, item.name)] = column
+    return Segment(project, endpoint, completed(data, len(table)))
+
+
+def _table(body: bytes) -> pa.Table:
+    try:
+        table = pa.ipc.open_stream(io.BytesIO(body)).read_all()
+        table.validate(full=True)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise BadInput("The body is no Arrow IPC stream.") from error
+    if len(table) > ROWS or len(set(table.column_names)) < len(table.column_names):
+        raise BadInput(f"The table has more than {ROWS} rows, or two columns of one name.")
+    return table
+
+
+def _vectors(table: pa.Table, width: int) -> dict[str, pa.Array]:
+    column = _cast(table, segments.VECTORS, pa.list_(pa.float64()))
+    made = answers.of_stream(column, width)
+    if isinstance(made, Refusal):
+        raise BadInput("A column is wrong.", [FieldError(segments.VECTORS, made.words, MEND)])
+    return made
+
+
+def _cast(table: pa.Table, name: str, kind: pa.DataType) -> pa.Array:
+    column = table[name]
+    try:
+        if pa.types.is_timestamp(column.type) and pa.types.is_integer(kind):
+            column = column.cast(pa.timestamp("s", tz="UTC"), safe=False)
+        if kind == TIME and not (pa.types.is_timestamp(column.type) and column.type.tz):
+            raise BadInput(
+                "A column is wrong.", [FieldError(name, "has no time zone", "send timestamps with one")]
+            )
+        return column.combine_chunks().cast(kind, safe=not pa.types.is_float32(kind))
+    except pa.ArrowException as error:
+        raise BadInput("A column is wrong.", [FieldError(name[:80], f"is not {kind}", MEND)]) from error
+
+
+def _check(data: dict[str, pa.Array]) -> None:
+    """The columns that every row needs."""
+    for name in ("request_id", "index", "event_time"):
+        if name not in data or data[name].null_count:
+            raise BadInput(
+                "A column is missing.", [FieldError(name, "is missing or has nulls", "send it for every row")]
+            )
+    if not all(SAFE.match(text) for text in data["request_id"].to_pylist()):
+        raise BadInput(
+            "A request id is not valid.", [FieldError("request_id", "is empty or has signs", "send text")]
+        )
+    if len(data["index"]) and pc.min(data["index"]).as_py() < 0:
+        raise BadInput("An index is negative.", [FieldError("index", "is negative", "count from 0")])
+    times = pc.min_max(data["event_time"])
+    if len(data["event_time"]) and not (times["min"].as_py() >= FIRST and times["max"].as_py() < LAST):
+        raise BadInput("An event time is out of range.", [FieldError("event_time", "is not in 1970 to 2199")])
