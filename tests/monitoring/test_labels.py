@@ -124,3 +124,28 @@ async def test_labels_of_rows_that_are_not_there_yet_are_taken(service):
     await service.declare(monitor(service.registry.version(1, 2.0)))
     answer = await service.call("POST", PATH, json={"labels": labels_of(0, [1.0, 2.0])})
     assert (answer["new"], answer["refused"], answer["refusals"]) == (2, 0, [])
+
+
+MANY = {
+    "outputs": [
+        {"name": "probabilities", "datatype": "FP32", "width": 3},
+        {"name": "class", "datatype": "BYTES"},
+    ],
+    "task": "multiclass",
+}
+
+
+@pytest.mark.parametrize(
+    ("classes", "values", "places"),
+    [
+        (["blue", "green", "red"], ["red", "blue", "pink"], [2, 0, None]),
+        ([1, 2, 10], ["10", 1, "2.0", 0, 3], [2, 0, 1, None, None]),
+        (["01", "02", "10"], ["10", "01", "1", 1, 10], [2, 0, None, None, 2]),
+    ],
+)
+async def test_one_of_many_classes_is_the_one_that_is_named(service, classes, values, places):
+    signature = SIGNATURE | MANY | {"classes": classes}
+    await service.declare(monitor(service.registry.version(1, 2.0), task="multiclass", signature=signature))
+    answer = await push(service, *values)
+    assert await stored(service, len(values)) == places
+    assert answer["refused"] == places.count(None)
