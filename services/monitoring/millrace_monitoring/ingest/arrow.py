@@ -7,9 +7,9 @@ import pyarrow.compute as pc
 
 from millrace_contracts.monitors import MonitorWrite
 from millrace_core.errors import BadInput, FieldError
-from millrace_monitoring.ingest import answers, segments
-from millrace_monitoring.ingest.answers import Expected
+from millrace_monitoring.ingest import predicted, segments
 from millrace_monitoring.ingest.backfill import MEND, TYPES, by_name, completed
+from millrace_monitoring.ingest.predicted import Expected
 from millrace_monitoring.ingest.records import FIRST, LAST, SAFE
 from millrace_monitoring.ingest.segments import COLUMNS, TIME, Segment
 from millrace_stats.tasks import Refusal
@@ -53,7 +53,7 @@ def _table(body: bytes) -> pa.Table:
 
 def _vectors(table: pa.Table, width: int) -> dict[str, pa.Array]:
     column = _cast(table, segments.VECTORS, pa.list_(pa.float64()))
-    made = answers.of_stream(column, width)
+    made = predicted.of_stream(column, width)
     if isinstance(made, Refusal):
         raise BadInput("A column is wrong.", [FieldError(segments.VECTORS, made.words, MEND)])
     return made

@@ -9,8 +9,8 @@ from millrace_contracts.logged import FeatureValue, LoggedRow
 from millrace_contracts.monitors import MonitorWrite
 from millrace_contracts.signature import Input
 from millrace_core.errors import BadInput, FieldError
-from millrace_monitoring.ingest import answers, segments
-from millrace_monitoring.ingest.answers import Expected
+from millrace_monitoring.ingest import predicted, segments
+from millrace_monitoring.ingest.predicted import Expected
 from millrace_monitoring.ingest.segments import COLUMNS, TIME, Segment, joined
 from millrace_stats.tasks import Refusal
 
@@ -48,7 +48,7 @@ def of_rows(project: str, endpoint: str, rows: list[LoggedRow], spec: MonitorWri
         "index": pa.array([row.index for row in rows], pa.int32()),
         "event_time": pa.array([row.event_time.astimezone(UTC) for row in rows], TIME),
         "revision": pa.array([row.revision or "" for row in rows], pa.string()),
-    } | answers.columns(given, expected.width)
+    } | predicted.columns(given, expected.width)
     for item in inputs:
         data[segments.column(item.datatype, item.name)] = pa.array(columns[item.name], TYPES[item.datatype])
     return Segment(project, endpoint, completed(data, len(rows)))
