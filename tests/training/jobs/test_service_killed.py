@@ -21,14 +21,13 @@ def free_port() -> int:
 def start(home: Path, port: int) -> subprocess.Popen:
     environment = os.environ | {"MILLRACE_TOKEN": "token-of-training"}
     process = subprocess.Popen([sys.executable, FOLDER / "service.py", home, str(port)], env=environment)
-    for _ in range(200):
+    while process.poll() is None:
         try:
             if httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=1).status_code == 200:
                 return process
         except httpx.TransportError:
             pass
         time.sleep(0.05)
-    process.kill()
     raise AssertionError("the service did not start")
 
 
@@ -38,16 +37,18 @@ def test_a_job_outlives_its_service_and_is_adopted(home):
     client = httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=40)
     service = start(home, port)
     try:
-        spec = {"do": "count", "trials": 8, "pause": 0.5}
+        go = home / "go"
+        spec = {"do": "count", "trials": 8, "hold": 2, "go": str(go)}
         made = client.post("/v1/jobs", json={"key": "k", "kind": "train", "spec": spec}).json()
         waiting = client.post(
-            "/v1/jobs", json={"key": "l", "kind": "train", "spec": spec | {"pause": 0}}
+            "/v1/jobs", json={"key": "l", "kind": "train", "spec": {"do": "count", "trials": 8}}
         ).json()
         while (client.get(f"/v1/jobs/{made['id']}").json()["progress"] or {}).get("done", 0) < 2:
             time.sleep(0.05)
         service.kill()
         service.wait()
         service = start(home, port)
+        go.touch()
         done = client.get(f"/v1/jobs/{made['id']}", params={"wait": 30}).json()
         assert (done["state"], done["attempts"]) == ("succeeded", 1)
         assert done["result"]["kept"] == 0

@@ -12,21 +12,25 @@ def run(spec: Spec, context) -> Result:
 
 
 def count(spec: dict, context) -> dict:
-    """Finishes trials one by one; `pause` seconds each. The first attempt kills itself after `die` trials, or does
-    nothing more after `hold` trials."""
+    """Finishes trials one by one. The first attempt kills itself after `die` trials, or after `hold` trials waits for
+    the file `go` (for ever without one)."""
     known = {trial.number for trial in context.trials.completed("count")}
     for number in range(spec["trials"]):
         if number in known:
             continue
         if number == spec.get("die") and context.job.attempt == 1:
             os.kill(os.getpid(), 9)
-        while number == spec.get("hold") and context.job.attempt == 1:
-            time.sleep(1)
+        while number == spec.get("hold") and context.job.attempt == 1 and not _may_go(spec):
+            context.stop_if_cancelled()
+            time.sleep(0.05)
         context.trials.asked("count", number, {"x": number}, f"k{number}")
-        time.sleep(spec.get("pause", 0))
         context.trials.save("count", number, {"x": number}, f"k{number}", {"loss": 1 / (number + 1)})
         context.report("count", number + 1, spec["trials"], loss=1 / (number + 1))
     return {"attempt": context.job.attempt, "kept": len(known), "threads": os.environ["OMP_NUM_THREADS"]}
+
+
+def _may_go(spec: dict) -> bool:
+    return "go" in spec and Path(spec["go"]).exists()
 
 
 def waits(spec: dict, context) -> dict:
@@ -125,7 +129,7 @@ def hungry(number: int) -> int:
 
 
 def pieces(spec: dict, context) -> dict:
-    """Finishes a piece, leaves another unfinished, and is killed; the next attempt says what it found."""
+    """Finishes a piece, leaves another unfinished, and waits to be killed; the next attempt says what it found."""
     import numpy as np
 
     found = sorted(path.name for path in context.scratch.iterdir())
@@ -134,9 +138,9 @@ def pieces(spec: dict, context) -> dict:
     np.save(context.scratch / "one.npy", np.array([1, 2, 3]))
     (context.scratch / "one.json").write_text("{}")
     np.save(context.scratch / "two.npy", np.array([4]))
-    time.sleep(2.5)
-    os.kill(os.getpid(), 9)
-    return {}
+    context.report("done", 1, 1)
+    while True:
+        time.sleep(1)
 
 
 def shipped(folder: str) -> str:

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ class FakeCluster:
         self.events: list[Manifest] = []
         self.down = self.ray = False
         self.refuse = ""
+        self.unanswered = 0
         self.stuck: tuple[str, ...] | None = None
 
     async def create(self, manifest: Manifest, namespace: str) -> Manifest:
@@ -132,6 +134,7 @@ class FakeCluster:
 
     def _answer(self) -> None:
         if self.down:
+            self.unanswered += 1
             raise Unavailable("The cluster's API server does not answer.")
 
     def end(self, item: Running) -> None:
@@ -158,6 +161,13 @@ class FakeCluster:
             if item.manifest["metadata"]["labels"]["millrace.dev/job"] == job
         ]
         return max(found, key=lambda item: item.began)
+
+    def says(self, job: str, words: str) -> None:
+        """Return once the pod of *job* has said *words*."""
+        log = self.of(job).log
+        while words not in log.read_text():
+            assert self.of(job).code is None, log.read_text()
+            time.sleep(0.05)
 
     def kill(self, job: str) -> None:
         """The whole pod at once, as when its machine burns."""

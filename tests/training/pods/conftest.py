@@ -28,6 +28,12 @@ def work(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def go(tmp_path: Path) -> Path:
+    """The file that a job waits for."""
+    return tmp_path / "go"
+
+
+@pytest.fixture
 def cluster(tmp_path: Path) -> Iterator[FakeCluster]:
     (tmp_path / "pods").mkdir()
     made = FakeCluster(tmp_path / "pods", {"MILLRACE_TOKEN": "token-of-job"})
@@ -51,19 +57,22 @@ class Service:
     def job(self, id: str, wait: float = 0) -> dict[str, Any]:
         return self.http.get(f"/v1/jobs/{id}", params={"wait": wait}).json()
 
+    def folder(self, id: str) -> Any:
+        """The job's folder."""
+        return self.app.state.services.folder(id)
+
     def ended(self, id: str) -> dict[str, Any]:
-        found = self.job(id, 40)
-        assert found["state"] in ENDED, found
+        """The job once it is over; the test's own time limit is that of the job, too."""
+        while (found := self.job(id, 30))["state"] not in ENDED:
+            pass
         return found
 
-    def until(self, id: str, what: Callable[[dict[str, Any]], Any], seconds: float = 20) -> dict[str, Any]:
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            found = self.job(id)
-            if what(found):
-                return found
+    def until(self, id: str, what: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
+        """The job as soon as *what* is true of it; not later than at its end."""
+        while not what(found := self.job(id)):
+            assert found["state"] not in ENDED, found
             time.sleep(0.05)
-        raise AssertionError(found)
+        return found
 
     def done(self, id: str, trials: int) -> dict[str, Any]:
         """The job once it has finished so many trials."""

@@ -48,7 +48,7 @@ def test_a_pod_reads_and_writes_the_workspace_of_its_own_job_and_of_no_other(job
     assert f"given to the pod {pod(one)}, and not to attempt 1 of the job {two}" in refused.json()["detail"]
     read = service.http.get(f"/v1/jobs/{two}/workspace", params={"attempt": 1}, headers=mine)
     assert read.status_code == 403
-    assert not (service.app.state.services.folder(two).path / "usage.json").exists()
+    assert not (service.folder(two).path / "usage.json").exists()
 
 
 @pytest.mark.parametrize("part", ["trials", "result", "error", "streams/log", "pieces/a.json"])

@@ -1,7 +1,5 @@
 """Jobs in pods end: by request, by their limits, by what the cluster cannot give; and they outlive their service."""
 
-import time
-
 import pytest
 
 
@@ -12,7 +10,7 @@ def _warning(name, reason, message, time="1"):
 class TestStopping:
     def test_a_cancelled_job_stops_by_itself_and_leaves_no_pod(self, start, cluster):
         service = start()
-        id = service.submit("count", trials=100, pause=0.3)
+        id = service.submit("count", trials=2, hold=1)
         service.done(id, 1)
         pod = cluster.of(id)
         assert service.http.post(f"/v1/jobs/{id}:cancel").status_code == 200
@@ -39,7 +37,7 @@ class TestStopping:
 class TestMemory:
     def test_a_pod_killed_at_its_memory_limit_fails_the_job_with_the_limit(self, start, cluster):
         service = start()
-        id = service.submit("count", trials=50, pause=0.5, limits={"memory_mb": 300})
+        id = service.submit("count", trials=2, hold=1, limits={"memory_mb": 300})
         service.done(id, 1)
         cluster.kill(id)
         cluster.of(id).reason = "OOMKilled"
@@ -137,13 +135,14 @@ class TestWaiting:
 
 
 class TestRestarting:
-    def test_a_pod_goes_on_without_its_service_and_is_adopted_by_the_next(self, start, cluster):
+    def test_a_pod_goes_on_without_its_service_and_is_adopted_by_the_next(self, start, cluster, go):
         service = start()
-        id = service.submit("count", trials=6, pause=0.5)
+        id = service.submit("count", trials=6, hold=1, go=str(go))
         service.done(id, 1)
         port = int(service.url.rsplit(":", 1)[1])
         service.stop()
-        time.sleep(1)
+        go.touch()
+        cluster.says(id, "agent: ")
         assert cluster.of(id).code is None
         service = start(port=port)
         done = service.ended(id)
@@ -163,12 +162,13 @@ class TestRestarting:
         assert service.ended(id)["attempts"] == 1
         assert cluster.created == [f"train-{id}-1"]
 
-    def test_results_come_in_while_the_api_server_is_away_and_new_jobs_wait(self, start, cluster):
+    def test_results_come_in_while_the_api_server_is_away_and_new_jobs_wait(self, start, cluster, go):
         service = start()
-        id = service.submit("count", trials=4, pause=0.5)
+        id = service.submit("count", trials=4, hold=1, go=str(go))
         service.done(id, 1)
         cluster.down = True
-        time.sleep(0.5)
+        service.until(id, lambda _: cluster.unanswered)
+        go.touch()
         later = service.submit("count", "later", trials=1)
         assert service.ended(id)["state"] == "succeeded"
         assert service.job(later)["state"] == "queued"
@@ -176,28 +176,26 @@ class TestRestarting:
         done = service.ended(later)
         assert (done["state"], done["attempts"]) == ("succeeded", 1)
 
-    def test_a_lost_volume_is_filled_again_by_the_pod(self, start, cluster):
+    def test_a_lost_volume_is_filled_again_by_the_pod(self, start, cluster, go):
         import shutil
 
         service = start()
-        id = service.submit("count", trials=6, pause=0.5)
+        id = service.submit("count", trials=6, hold=2, go=str(go))
         service.done(id, 2)
-        shutil.rmtree(service.app.state.services.folder(id).path)
+        shutil.rmtree(service.folder(id).path)
+        go.touch()
         assert service.ended(id)["state"] == "succeeded"
         trials = service.http.get(f"/v1/jobs/{id}/trials").json()["items"]
         assert [item["number"] for item in trials] == [0, 1, 2, 3, 4, 5]
 
     def test_an_object_of_no_job_is_removed(self, start, cluster):
         service = start()
-        id = service.submit("count", trials=40, pause=0.5)
+        id = service.submit("count", trials=2, hold=1)
         service.done(id, 1)
         labels = cluster.of(id).manifest["metadata"]["labels"]
         labels["millrace.dev/job"] = "0" * 32
         stray = cluster.of("0" * 32).name
-        deadline = time.monotonic() + 20
-        while (stray, True) not in cluster.deleted and time.monotonic() < deadline:
-            time.sleep(0.1)
-        assert (stray, True) in cluster.deleted
+        service.until(id, lambda _: (stray, True) in cluster.deleted)
         service.http.post(f"/v1/jobs/{id}:cancel")
 
 

@@ -18,11 +18,12 @@ class TestRunning:
         assert kinds == ["trial", "progress", "trial", "trial", "progress", "end"]
         assert cluster.deleted == []
 
-    def test_progress_is_seen_while_the_pod_works(self, start):
+    def test_progress_is_seen_while_the_pod_works(self, start, go):
         service = start()
-        id = service.submit("count", trials=4, pause=0.7)
+        id = service.submit("count", trials=4, hold=1, go=str(go))
         seen = service.done(id, 1)
         assert seen["state"] == "running"
+        go.touch()
         assert service.ended(id)["state"] == "succeeded"
 
     def test_an_error_of_the_job_tells_its_reader_what_to_do(self, start):
@@ -35,7 +36,7 @@ class TestRunning:
 class TestLosing:
     def test_a_pod_that_is_killed_is_followed_by_one_that_knows_its_trials(self, start, cluster):
         service = start()
-        id = service.submit("count", trials=6, pause=0.5)
+        id = service.submit("count", trials=6, hold=2)
         service.done(id, 2)
         cluster.kill(id)
         done = service.ended(id)
@@ -46,13 +47,16 @@ class TestLosing:
 
     def test_finished_pieces_are_found_by_the_next_attempt(self, start, cluster):
         service = start()
-        done = service.ended(service.submit("pieces"))
+        id = service.submit("pieces")
+        service.until(id, lambda _: (service.folder(id).scratch / "one.json").exists())
+        cluster.kill(id)
+        done = service.ended(id)
         assert (done["state"], done["attempts"]) == ("succeeded", 2), done
         assert done["result"] == {"found": ["one.json", "one.npy"], "array": [1, 2, 3]}
 
     def test_a_preempted_pod_does_not_count_and_its_finished_trials_are_kept(self, start, cluster):
         service = start(job_attempts=1)
-        id = service.submit("count", trials=5, pause=0.5)
+        id = service.submit("count", trials=5, hold=2)
         service.done(id, 2)
         cluster.drive_out(id)
         done = service.ended(id)
@@ -61,9 +65,9 @@ class TestLosing:
 
     def test_a_job_that_is_always_preempted_fails_in_the_end(self, start, cluster):
         service = start(job_attempts=1, job_excused=1)
-        id = service.submit("count", trials=50, pause=0.5)
+        id = service.submit("waits")
         for attempt in (1, 2):
-            service.until(id, lambda job, attempt=attempt: job["attempts"] == attempt)
+            service.until(id, lambda job, attempt=attempt: job["attempts"] == attempt and job["progress"])
             cluster.drive_out(id)
         done = service.ended(id)
         assert (done["state"], done["attempts"]) == ("failed", 2)
@@ -78,7 +82,7 @@ class TestLosing:
 
     def test_an_object_that_someone_deleted_is_made_again(self, start, cluster):
         service = start(job_attempts=1)
-        id = service.submit("count", trials=4, pause=0.5)
+        id = service.submit("count", trials=4, hold=1)
         service.done(id, 1)
         item = cluster.objects.pop(cluster.of(id).name)
         cluster.end(item)
@@ -111,7 +115,7 @@ class TestFencing:
 
     def test_a_zombie_attempt_changes_nothing(self, start, cluster):
         service = start()
-        id = service.submit("count", trials=5, pause=0.6)
+        id = service.submit("count", trials=5, hold=1)
         service.done(id, 1)
         cluster.kill(id)
         service.until(id, lambda job: job["attempts"] == 2)
@@ -131,17 +135,17 @@ class TestFencing:
 
     def test_a_pod_whose_attempt_is_over_stops_by_itself(self, start, cluster):
         service = start()
-        id = service.submit("count", trials=30, pause=0.5)
+        id = service.submit("count", trials=3, hold=1)
         service.done(id, 1)
         old = cluster.of(id)
         cluster.objects.pop(old.name)
         service.until(id, lambda job: job["attempts"] == 2)
-        assert old.process.wait(10) == 75
+        assert old.process.wait(120) == 75
         service.http.post(f"/v1/jobs/{id}:cancel")
 
     def test_nonsense_from_a_pod_is_4xx_and_changes_nothing(self, start, cluster):
         service = start()
-        id = service.submit("count", trials=20, pause=0.5)
+        id = service.submit("count", trials=2, hold=1)
         service.done(id, 1)
         for name, body, more in (
             ("result", b"\x80\x04pickle", {}),
@@ -185,7 +189,7 @@ def test_a_killed_pod_resumes_and_its_zombie_is_refused_on_postgresql(start, clu
     server = pgserver.get_server(tmp_path / "pg")
     folder = parse_qs(urlsplit(server.get_uri()).query)["host"][0]
     service = start(database_url=f"postgresql+asyncpg://postgres@/postgres?host={folder}")
-    id = service.submit("count", trials=4, pause=0.5)
+    id = service.submit("count", trials=4, hold=1)
     service.done(id, 1)
     cluster.kill(id)
     service.until(id, lambda job: job["attempts"] == 2)

@@ -54,9 +54,7 @@ async def test_a_refusal_in_a_loop_is_a_decision_that_reaches_the_registry(serve
         made = await http.post("/v1/jobs", json=job | {"loop": "shops", "loop_run": 1})
         result = await ended(http, made.json())
         assert not result["accepted"]
-        for _ in range(100):
-            if found := client.registry.decisions(loop="shops"):
-                break
+        while not (found := client.registry.decisions(loop="shops")):
             await asyncio.sleep(0.05)
         (decision,) = found
         assert (decision["kind"], decision["outcome"], decision["run"]) == ("data.refused", "refused", 1)
