@@ -39,14 +39,14 @@ class Kind:
     @property
     def spec(self) -> type[BaseModel]:
         """What it is asked."""
-        found: type[BaseModel] = get_type_hints(self.run)["spec"]
-        return found
+        hint: type[BaseModel] = get_type_hints(self.run)["spec"]
+        return hint
 
     @property
     def result(self) -> type[BaseModel]:
         """What comes of it."""
-        found: type[BaseModel] = get_type_hints(self.run)["return"]
-        return found
+        hint: type[BaseModel] = get_type_hints(self.run)["return"]
+        return hint
 
     @property
     def function(self) -> str:

@@ -23,8 +23,8 @@ ASKED = ("kind", "spec", "limits", "loop", "loop_run")
 async def submit(session: AsyncSession, project: str, new: JobNew) -> tuple[Job, bool]:
     """The job of this key and whether it is new. Raises Conflict if the key asked for something else."""
     asked = _asked(new)
-    known = await by_key(session, project, new.key)
-    if known is None:
+    earlier = await by_key(session, project, new.key)
+    if earlier is None:
         job = Job(
             id=uuid.uuid4().hex,
             project=project,
@@ -38,11 +38,11 @@ async def submit(session: AsyncSession, project: str, new: JobNew) -> tuple[Job,
                 session.add(job)
             return job, True
         except IntegrityError:
-            known = await by_key(session, project, new.key)
-    assert known is not None
-    if any(getattr(known, name) != asked[name] for name in ASKED):
-        raise Conflict(f"The key '{new.key}' belongs to another job, {known.id}.", current=known.id)
-    return known, False
+            earlier = await by_key(session, project, new.key)
+    assert earlier is not None
+    if any(getattr(earlier, name) != asked[name] for name in ASKED):
+        raise Conflict(f"The key '{new.key}' belongs to another job, {earlier.id}.", current=earlier.id)
+    return earlier, False
 
 
 def _asked(new: JobNew) -> Document:
@@ -55,8 +55,8 @@ def _asked(new: JobNew) -> Document:
 
 
 async def by_key(session: AsyncSession, project: str, key: str) -> Job | None:
-    found: Job | None = await session.scalar(select(Job).where(Job.project == project, Job.key == key))
-    return found
+    job: Job | None = await session.scalar(select(Job).where(Job.project == project, Job.key == key))
+    return job
 
 
 async def get(session: AsyncSession, project: str, id: str) -> Job:

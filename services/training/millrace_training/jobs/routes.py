@@ -55,10 +55,10 @@ async def job(services: CurrentServices, project: Project, id: JobId, wait: Wait
     deadline = time.monotonic() + wait
     while True:
         async with services.readers() as session:
-            found = await queries.get(session, project, id)
+            current = await queries.get(session, project, id)
         left = deadline - time.monotonic()
-        if found.state in TERMINAL or left <= 0:
-            return found
+        if current.state in TERMINAL or left <= 0:
+            return current
         await services.changes.wait(min(left, POLL_SECONDS))
 
 
@@ -94,8 +94,8 @@ async def job_trials(
     """The trials of the job's studies, by study and number, whether finished or running."""
     await queries.get(session, project, id)
     after = decode(cursor, str, int)
-    found = await asyncio.to_thread(trials.read, services.folder(id).trials)
-    rows = [item for item in found if after is None or (item.study, item.number) > after]
+    kept = await asyncio.to_thread(trials.read, services.folder(id).trials)
+    rows = [item for item in kept if after is None or (item.study, item.number) > after]
     return paginate(rows[: limit + 1], limit, lambda row: (row.study, row.number))
 
 
@@ -105,6 +105,6 @@ async def cancel(services: CurrentServices, project: Project, id: JobId) -> Job:
     async with services.sessions.begin() as session:
         await queries.cancel(session, await queries.get(session, project, id), utcnow())
         session.expire_all()
-        found = await queries.get(session, project, id)
+        current = await queries.get(session, project, id)
     services.wakeup.nudge()
-    return found
+    return current

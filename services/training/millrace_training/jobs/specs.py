@@ -13,6 +13,6 @@ def check(kind: JobKind, spec: Document) -> None:
     try:
         KINDS[kind].spec.model_validate(spec)
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)[:20]
-        errors = [FieldError(".".join(("spec", *map(str, item["loc"]))), item["msg"]) for item in found]
+        faults = error.errors(include_url=False, include_context=False, include_input=False)[:20]
+        errors = [FieldError(".".join(("spec", *map(str, item["loc"]))), item["msg"]) for item in faults]
         raise BadInput(f"{errors[0].where}: {errors[0].what}", errors) from error

@@ -13,8 +13,8 @@ async def submit(services: Services, response: Response, project: str, new: JobN
     """The job of this key: 201 when it is new, 200 when it was known. Raises: Conflict; BadInput."""
     _check_placement(services.settings.platform, new)
     async with services.sessions.begin() as session:
-        job, made = await queries.submit(session, project, new)
-    response.status_code = 201 if made else 200
+        job, is_new = await queries.submit(session, project, new)
+    response.status_code = 201 if is_new else 200
     services.wakeup.nudge()
     return job
 

@@ -25,12 +25,12 @@ async def stream(
     while True:
         async with services.readers() as session:
             job = await queries.get(session, project, id)
-        found = await asyncio.to_thread(events.read, path, position)
-        for item in found:
+        news = await asyncio.to_thread(events.read, path, position)
+        for item in news:
             position = item.id
             yield {"id": str(position), "event": item.event, "data": orjson.dumps(item.data).decode()}
-        if not found and job.state in TERMINAL:
+        if not news and job.state in TERMINAL:
             yield {"id": str(position), "event": "end", "data": JobRead.model_validate(job).model_dump_json()}
             return
-        if not found:
+        if not news:
             await services.changes.wait(POLL_SECONDS)

@@ -135,28 +135,28 @@ def _first(of: Callable[[Part], Waiting | None], scene: Scene) -> Waiting | None
 
 def _not_started(scene: Scene, said: str = "") -> JobError:
     """The end of waiting; *said*: what the object itself gives for a reason."""
-    found = _first(of_containers, scene) or _first(of_scheduling, scene) or scene.warning
-    title, mend = _explained(found, scene)
-    what = str(found or said or "no reason given").rstrip(".")
+    cause = _first(of_containers, scene) or _first(of_scheduling, scene) or scene.warning
+    title, mend = _explained(cause, scene)
+    what = str(cause or said or "no reason given").rstrip(".")
     detail = f"Not started after {scene.waited:.0f} s: {what}."
-    return JobError(title, detail, mend, **({"reason": found.reason} if found else {}))
+    return JobError(title, detail, mend, **({"reason": cause.reason} if cause else {}))
 
 
-def _explained(found: Waiting | None, scene: Scene) -> tuple[str, str]:
+def _explained(cause: Waiting | None, scene: Scene) -> tuple[str, str]:
     """In a title what has kept an attempt from starting, and what would mend it."""
-    if found is not None and found.reason in NO_IMAGE:
+    if cause is not None and cause.reason in NO_IMAGE:
         image = next(_image(pod) for pod in scene.pods if of_containers(pod))
         return (
             "The image cannot be pulled",
             f"Check the image's name ({image}) and placement.imagePullSecrets.",
         )
-    if found is not None and found.reason in NO_CONTAINER:
+    if cause is not None and cause.reason in NO_CONTAINER:
         mend = "Check the secrets and the service account of the jobs' namespace."
         return "The container cannot be made", mend
     if _first(of_scheduling, scene):
         mend = "Free or add nodes, change the placement, ask for less, or raise MILLRACE_PENDING_SECONDS."
         return "No node for the job", mend
-    if found is not None and found.reason == QUOTA:
+    if cause is not None and cause.reason == QUOTA:
         return "No room in the namespace's quota", "Raise the quota, ask for less, or wait for others to end."
     return "The job's pod did not start", "Look at the events of the jobs' namespace."
 

@@ -87,17 +87,17 @@ def selector(settings: TrainingSettings) -> str:
 def labels(order: Order) -> dict[str, str]:
     """Labels of the object and of its pods."""
     job = order.job
-    made = _common(order.settings) | {
+    values = _common(order.settings) | {
         "millrace.dev/project": job.project,
         "millrace.dev/job": job.id,
         "millrace.dev/kind": job.kind,
         "millrace.dev/attempt": str(order.attempt),
     }
     if job.loop is not None:
-        made["millrace.dev/loop"] = job.loop
+        values["millrace.dev/loop"] = job.loop
     if job.loop_run is not None:
-        made["millrace.dev/run"] = str(job.loop_run)
-    return made
+        values["millrace.dev/run"] = str(job.loop_run)
+    return values
 
 
 def _common(settings: TrainingSettings) -> dict[str, str]:
@@ -180,12 +180,12 @@ def _agent(order: Order) -> list[str]:
 
 
 def _ray_pod(order: Order, container: str, cpu: str, gpus: int) -> Part:
-    made = _container(order, container, _resources(order, cpu, AGENT_MB + RAY_MB, gpus))
-    made["env"] += [{"name": name, "value": "1"} for name in ONE_THREAD]
-    made["env"] += [{"name": "RAY_USAGE_STATS_ENABLED", "value": "0"}]
-    made["env"] += [{"name": "MILLRACE_RAY_ADDRESS", "value": "auto"}]
-    made["volumeMounts"].append(pods.mount("shm", pods.SHARED_MEMORY))
-    pod = _pod(order, [made]) | {"restartPolicy": "Never"}
+    ray = _container(order, container, _resources(order, cpu, AGENT_MB + RAY_MB, gpus))
+    ray["env"] += [{"name": name, "value": "1"} for name in ONE_THREAD]
+    ray["env"] += [{"name": "RAY_USAGE_STATS_ENABLED", "value": "0"}]
+    ray["env"] += [{"name": "MILLRACE_RAY_ADDRESS", "value": "auto"}]
+    ray["volumeMounts"].append(pods.mount("shm", pods.SHARED_MEMORY))
+    pod = _pod(order, [ray]) | {"restartPolicy": "Never"}
     pod["volumes"].append(pods.shared_memory())
     return {"metadata": {"labels": labels(order)}, "spec": pod}
 
@@ -217,12 +217,12 @@ def _pod(order: Order, containers: list[Part]) -> Part:
 
 def _tolerations(settings: TrainingSettings, asked: list[Part], containers: list[Part]) -> list[Part]:
     """What is asked for; a pod with GPUs, and no other by itself, may be on the nodes that are kept for such."""
-    made = [*settings.tolerations, *asked]
+    kept = [*settings.tolerations, *asked]
     key = "nvidia.com/gpu" if settings.gpu_resource.startswith("nvidia.com/") else settings.gpu_resource
     has = any(settings.gpu_resource in item["resources"]["limits"] for item in containers)
-    if has and all(item.get("key") != key for item in made):
-        made.append({"key": key, "operator": "Exists", "effect": "NoSchedule"})
-    return made
+    if has and all(item.get("key") != key for item in kept):
+        kept.append({"key": key, "operator": "Exists", "effect": "NoSchedule"})
+    return kept
 
 
 def _container(order: Order, name: str, resources: Part) -> Part:

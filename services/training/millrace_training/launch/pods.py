@@ -91,11 +91,11 @@ class PodLauncher:
         manifest = manifests.ray_job(order) if wants_ray else manifests.plain_job(order)
         manifest = await owned(self.cluster, manifest, self.settings.job_service_account, self.namespace)
         try:
-            made = await self.cluster.create(manifest, self.namespace)
+            created = await self.cluster.create(manifest, self.namespace)
         except Conflict:
             log.info("the job's object is there already", job=job.id, name=order.name)
         else:
-            self._work[job.id, order.attempt] = manifest | made
+            self._work[job.id, order.attempt] = manifest | created
 
     async def look(self, job: Job) -> Sight:
         folder = self._folder(job.id)

@@ -55,9 +55,9 @@ class Mirror:
 
     def fetch(self) -> Assignment:
         """Fill the folder with what earlier attempts finished; returns the job's specification."""
-        found = self.remote.begin()
+        beginning = self.remote.begin()
         self.folder.make()
-        for item in found.pieces:
+        for item in beginning.pieces:
             path = self.folder.scratch / item.name
             path.write_bytes(self.remote.piece(item.name))
             self._pieces[path.name] = _stamp(path)
@@ -67,10 +67,10 @@ class Mirror:
             store.asked(*keep) if trial.values is None else store.save(*keep, trial.values)
             self._trials[trial.study, trial.number] = trial.values is not None
         self._streams = {
-            "events": Stream(self.folder.events, found.sizes["events"], whole_lines=True),
-            "log": Stream(self.folder.log, found.sizes["log"], whole_lines=False),
+            "events": Stream(self.folder.events, beginning.sizes["events"], whole_lines=True),
+            "log": Stream(self.folder.log, beginning.sizes["log"], whole_lines=False),
         }
-        return found.spec
+        return beginning.spec
 
     def send(self, rss: int, peak: int) -> bool:
         """Send what is new, and a sign of life; whether the job is asked to stop."""
@@ -85,21 +85,21 @@ class Mirror:
     def hand_in(self) -> str | None:
         """Send how the attempt ended; what it left: result, error or setback, or None if it left nothing."""
         for name in OUTCOMES:
-            found = self.folder.document(name)
-            if found is None:
+            document = self.folder.document(name)
+            if document is None:
                 continue
             try:
-                self.remote.keep(name, found)
+                self.remote.keep(name, document)
             except Refused as error:
                 self.remote.keep("error", _unkept(name, error))
             return name
         return None
 
     def _send_document(self, name: str) -> None:
-        found = self.folder.document(name)
-        if found is not None and found != self._documents.get(name):
-            self.remote.keep(name, found)
-            self._documents[name] = found
+        document = self.folder.document(name)
+        if document is not None and document != self._documents.get(name):
+            self.remote.keep(name, document)
+            self._documents[name] = document
 
     def _send_stream(self, name: str) -> None:
         stream = self._streams[name]

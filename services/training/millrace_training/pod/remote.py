@@ -53,8 +53,8 @@ class Remote:
     def piece(self, name: str) -> bytes:
         """A file of a finished piece of work."""
         whole = {"timeout": PIECE_SECONDS} | self._once
-        found: bytes = self._call(lambda: self._api.get(f"{self._path}/pieces/{part(name)}", **whole))
-        return found
+        content: bytes = self._call(lambda: self._api.get(f"{self._path}/pieces/{part(name)}", **whole))
+        return content
 
     def keep_piece(self, name: str, content: bytes) -> Told:
         return self._put(f"pieces/{part(name)}", content, timeout=PIECE_SECONDS)

@@ -59,8 +59,8 @@ def look(folder: JobFolder, child: subprocess.Popen[bytes] | None) -> tuple[Sigh
 def stop(id: str) -> None:
     """Kill every process of the job and wait until they are gone."""
     deadline = time.monotonic() + STOP_SECONDS
-    while (found := members(id)) and time.monotonic() < deadline:
-        for pid in found:
+    while (left := members(id)) and time.monotonic() < deadline:
+        for pid in left:
             _kill(pid)
         time.sleep(0.02)
 

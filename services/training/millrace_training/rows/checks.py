@@ -39,7 +39,7 @@ def check(raw: pa.Table, contract: DataContract, timezone: str, partial: bool = 
             columns that it lacks are filled with missing values.
     Raises: Unreadable for times in mixed zones.
     """
-    found = [_columns(raw.column_names, contract, partial)]
+    checks = [_columns(raw.column_names, contract, partial)]
     keep, typed = np.ones(raw.num_rows, bool), {}
     for column in contract.columns:
         if column.name not in raw.column_names:
@@ -48,11 +48,11 @@ def check(raw: pa.Table, contract: DataContract, timezone: str, partial: bool = 
         cells = columns.convert(raw.column(column.name), column.type, timezone, column.name)
         typed[column.name] = cells.values
         lines, kept = _column(column, raw.column(column.name), cells, column.name == contract.target)
-        found += lines
+        checks += lines
         keep &= kept
     table = pa.table(typed)
-    found.append(_duplicates(table, contract))
-    return Checked(table, keep, found)
+    checks.append(_duplicates(table, contract))
+    return Checked(table, keep, checks)
 
 
 def volume(rows: int, contract: DataContract) -> Check:
@@ -85,16 +85,16 @@ def _line(
 
 
 def _columns(names: list[str], contract: DataContract, partial: bool) -> Check:
-    known = [column.name for column in contract.columns]
+    named = [column.name for column in contract.columns]
     needed = [column.name for column in contract.columns if column.required]
     if partial:
         needed = [name for name in (contract.target, contract.event_time) if name is not None]
     lacking = [name for name in needed if name not in names]
-    extra = [name for name in names if name not in known]
+    extra = [name for name in names if name not in named]
     seen = f"lacks {words(lacking)}" if lacking else "every column is there"
     if extra:
         seen += f"; {words(extra)} left out, as the contract does not name them"
-    allowed = words(known, 8)
+    allowed = words(named, 8)
     return _line("columns", None, not lacking, seen, allowed, 0, [], f"Add {words(lacking)}.")
 
 
@@ -171,8 +171,8 @@ def _extent(values: np.ndarray) -> str:
 
 
 def _vocabulary(column: ColumnContract, raw: pa.ChunkedArray, cells: Typed) -> Check:
-    known = pa.array(column.allowed, pa.string())
-    unknown = np.asarray(pc.and_(cells.values.is_valid(), pc.invert(pc.is_in(cells.values, known))))
+    vocabulary = pa.array(column.allowed, pa.string())
+    unknown = np.asarray(pc.and_(cells.values.is_valid(), pc.invert(pc.is_in(cells.values, vocabulary))))
     count, share = int(unknown.sum()), float(unknown.mean())
     return _line(
         "values",

@@ -24,12 +24,14 @@ def run(spec: InferSpec, context: Context) -> InferResult:
         contract = inference.infer(raw, spec.target, spec.event_time, spec.timezone)
         table = checks.check(raw, contract, spec.timezone).table
     except Unreadable as error:
-        found = error.check
+        refusal = error.check
         raise JobError(
             "The sample cannot be used",
-            f"{spec.name}: {found.observed}",
-            found.mend,
-            errors=[{"where": found.column or found.check, "what": found.observed, "mend": found.mend}],
+            f"{spec.name}: {refusal.observed}",
+            refusal.mend,
+            errors=[
+                {"where": refusal.column or refusal.check, "what": refusal.observed, "mend": refusal.mend}
+            ],
         ) from error
     guess, notes = None, inference.warnings(table, contract)
     if spec.target is not None:

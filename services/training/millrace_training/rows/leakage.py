@@ -48,12 +48,12 @@ def screen(features: pa.Table, labels: Labels) -> list[Leak]:
     chosen = _sample(len(labels.numbers))
     features, target = features.take(pa.array(chosen)), labels.numbers[chosen]
     score = SCORES.get(labels.classes, _many)
-    found = []
+    leaks = []
     for name in features.column_names:
         leak = _of_column(name, features.column(name), target, score)
         if leak is not None:
-            found.append(leak)
-    return found
+            leaks.append(leak)
+    return leaks
 
 
 def _sample(rows: int) -> npt.NDArray[np.int64]:

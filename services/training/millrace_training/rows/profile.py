@@ -27,20 +27,20 @@ def span(table: pa.Table, event_time: str | None) -> tuple[datetime | None, date
 
 
 def _column(values: pa.ChunkedArray) -> Document:
-    made: Document = {
+    figures: Document = {
         "type": str(values.type),
         "missing": values.null_count,
         "distinct": pc.count_distinct(values).as_py(),
     }
     present = values.drop_null()
     if not len(present):
-        return made
+        return figures
     if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
-        return made | _numbers(present)
+        return figures | _numbers(present)
     if pa.types.is_timestamp(values.type):
         ends = pc.min_max(present).as_py()
-        return made | {"minimum": iso(ends["min"]), "maximum": iso(ends["max"])}
-    return made | {"top": _top(present)}
+        return figures | {"minimum": iso(ends["min"]), "maximum": iso(ends["max"])}
+    return figures | {"top": _top(present)}
 
 
 def _numbers(present: pa.ChunkedArray) -> Document:

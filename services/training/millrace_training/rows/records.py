@@ -35,8 +35,8 @@ class Records:
         """Labelled production rows of closed days as Parquet. Raises: ApiError 404."""
         api = Api(self._client.urls["monitoring"], self._client.token, self._client.project, timeout=SECONDS)
         span = {"since": iso(source.since), "until": iso(source.until)}
-        found: bytes = api.get(f"/v1/monitors/{source.endpoint}/feedback", **span)
-        return found
+        data: bytes = api.get(f"/v1/monitors/{source.endpoint}/feedback", **span)
+        return data
 
     def ensure_dataset(self, name: str) -> None:
         """Make the dataset if it is new; an old one keeps its description."""
@@ -45,8 +45,8 @@ class Records:
 
     def latest(self, dataset: str) -> DatasetVersionRead | None:
         """The newest version, or None when there is none yet."""
-        found = _or_none(lambda: self._registry.dataset_version(dataset))
-        return None if found is None else DatasetVersionRead.model_validate(found)
+        version = _or_none(lambda: self._registry.dataset_version(dataset))
+        return None if version is None else DatasetVersionRead.model_validate(version)
 
     def version(self, dataset: str, number: int) -> DatasetVersionRead:
         """One version. Raises: ApiError 404."""
@@ -54,8 +54,8 @@ class Records:
 
     def versions(self, dataset: str) -> list[DatasetVersionRead]:
         """Every version, oldest first."""
-        found = self._registry.dataset_versions(dataset)
-        return [DatasetVersionRead.model_validate(version) for version in found]
+        listed = self._registry.dataset_versions(dataset)
+        return [DatasetVersionRead.model_validate(version) for version in listed]
 
     def rows(self, version: DatasetVersionRead) -> pa.Table:
         """The rows of a version."""

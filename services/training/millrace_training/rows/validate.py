@@ -45,20 +45,20 @@ def check(table: pa.Table, asked: ValidateSpec, trusted: set[str]) -> list[Check
     if lacking:
         seen = f"there is no column {words(lacking)}"
         return [_failed("columns", None, seen, words(table.column_names, 8), "Name a column that is there.")]
-    found = [_rows(table), *_target(table.column(asked.target), asked)]
-    if any(item.verdict == "failed" for item in found):
-        return found
+    checks = [_rows(table), *_target(table.column(asked.target), asked)]
+    if any(item.verdict == "failed" for item in checks):
+        return checks
     names = [
         name for name in table.column_names if name not in {asked.target, asked.event_time, *asked.exclude}
     ]
     if not names:
         return [
-            *found,
+            *checks,
             _failed("features", None, "no column is left", "at least one", "Exclude fewer columns."),
         ]
     features = table.select([name for name in names if name not in trusted])
     leaks = leakage.screen(features, _labels(table.column(asked.target), tasks.of(asked.task)))
-    return [*found, *(_leak(item) for item in leaks)] if leaks else [*found, _no_leak(len(names))]
+    return [*checks, *(_leak(item) for item in leaks)] if leaks else [*checks, _no_leak(len(names))]
 
 
 def _trusted(version: DatasetVersionRead) -> set[str]:

@@ -115,5 +115,5 @@ class Context:
 
 def _plain(values: Document) -> Document:
     """As JSON has it: numbers of numpy are numbers, and what is not finite is null."""
-    made: Document = orjson.loads(orjson.dumps(values, option=OPTIONS))
-    return made
+    shown: Document = orjson.loads(orjson.dumps(values, option=OPTIONS))
+    return shown

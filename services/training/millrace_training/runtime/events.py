@@ -54,15 +54,15 @@ def read(path: Path, after: int) -> list[Event]:
                 block += file.readline()
     except FileNotFoundError:
         return []
-    found, position = [], after
+    news, position = [], after
     for line in block.splitlines(keepends=True):
         if not line.endswith(b"\n"):
             break
         position += len(line)
         parsed = _parsed(line)
         if parsed is not None:
-            found.append(Event(position, parsed["event"], parsed["data"]))
-    return found
+            news.append(Event(position, parsed["event"], parsed["data"]))
+    return news
 
 
 def starts_line(path: Path, offset: int) -> bool:
@@ -79,7 +79,7 @@ def starts_line(path: Path, offset: int) -> bool:
 
 def _parsed(line: bytes) -> Document | None:
     try:
-        found = orjson.loads(line)
+        event = orjson.loads(line)
     except orjson.JSONDecodeError:
         return None
-    return found if isinstance(found, dict) and found.keys() == {"event", "data"} else None
+    return event if isinstance(event, dict) and event.keys() == {"event", "data"} else None

@@ -42,16 +42,16 @@ class JobFolder:
 
     def read(self, name: str, what: type[Kept]) -> Kept | None:
         """What `write` left under *name*; None when there is nothing."""
-        found = self.document(name)
-        return None if found is None else what.model_validate(found)
+        document = self.document(name)
+        return None if document is None else what.model_validate(document)
 
     def document(self, name: str) -> Document | None:
         """The same as JSON, for what is passed on unread."""
         try:
-            found: Document = orjson.loads((self.path / f"{name}.json").read_bytes())
+            content: Document = orjson.loads((self.path / f"{name}.json").read_bytes())
         except FileNotFoundError:
             return None
-        return found
+        return content
 
     def write(self, name: str, value: BaseModel | Document, lasting: bool = True) -> None:
         """Put *value* under *name* at once and as a whole; *lasting*: on the disk before this returns."""

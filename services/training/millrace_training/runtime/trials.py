@@ -72,13 +72,13 @@ class TrialStore:
         Raises: ValueError if this number was told before under another key.
         """
         with self._opened() as connection:
-            known = connection.execute(
+            earlier = connection.execute(
                 'SELECT key, "values" FROM trials WHERE study = ? AND number = ?', (study, number)
             ).fetchone()
-            if known is not None and known[0] != key:
+            if earlier is not None and earlier[0] != key:
                 raise ValueError(f"trial {number} of {study} is already known under another key")
             connection.execute(SAVE, (study, number, key, _text(params), _text(values)))
-        if known is None or known[1] is None:
+        if earlier is None or earlier[1] is None:
             self._saved(Trial(study, number, key, params, values))
 
     def completed(self, study: str) -> list[Trial]:

@@ -31,24 +31,24 @@ LARGEST_PIECE = 2**30
 
 async def body(chunks: AsyncIterator[bytes], most: int = LARGEST_DOCUMENT) -> bytes:
     """The whole body. Raises: TooLarge for more than *most* bytes."""
-    found = bytearray()
+    content = bytearray()
     async for chunk in chunks:
-        found += chunk
-        if len(found) > most:
+        content += chunk
+        if len(content) > most:
             raise TooLarge(f"The body has more than {most} bytes.")
-    return bytes(found)
+    return bytes(content)
 
 
 def document(name: DocumentName, content: bytes) -> BaseModel | Document:
     """*content* as the document *name*. Raises: BadInput."""
-    made: BaseModel | Document = _valid(DOCUMENTS[name], content)
-    return made
+    value: BaseModel | Document = _valid(DOCUMENTS[name], content)
+    return value
 
 
 def trials(content: bytes) -> Trials:
     """Raises: BadInput."""
-    found: Trials = _valid(Trials, content)
-    return found
+    sent: Trials = _valid(Trials, content)
+    return sent
 
 
 def _valid(schema: Any, content: bytes) -> Any:
@@ -57,8 +57,8 @@ def _valid(schema: Any, content: bytes) -> Any:
     except orjson.JSONDecodeError as error:
         raise BadInput("The body is not JSON.") from error
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)[:5]
-        mistakes = [FieldError(".".join(map(str, item["loc"])), item["msg"]) for item in found]
+        faults = error.errors(include_url=False, include_context=False, include_input=False)[:5]
+        mistakes = [FieldError(".".join(map(str, item["loc"])), item["msg"]) for item in faults]
         raise BadInput(f"{mistakes[0].where}: {mistakes[0].what}", mistakes) from error
 
 
@@ -77,10 +77,10 @@ def append(path: Path, offset: int, content: bytes) -> int:
         os.close(file)
 
 
-def keep_trials(folder: JobFolder, found: Trials) -> None:
+def keep_trials(folder: JobFolder, sent: Trials) -> None:
     """Keep trials as the job's own process would. Raises: BadInput if a number changed its key."""
     store = TrialStore(folder.trials)
-    for trial in found.trials:
+    for trial in sent.trials:
         try:
             if trial.values is None:
                 store.asked(trial.study, trial.number, trial.params, trial.key)

@@ -135,8 +135,8 @@ class JoinedRay(Ray):
         return lambda function, payload: self._call.remote(function, payload, parcel, home)
 
     def _received(self, answer: Any) -> Any:
-        result, made = answer
-        self._sender.unpack(made)
+        result, files = answer
+        self._sender.unpack(files)
         return result
 
 

@@ -43,9 +43,9 @@ class Sender:
                 self._kept[name] = (stamp, self._put(path.read_bytes()))
         return Parcel(str(self.scratch), dict(self._kept))
 
-    def unpack(self, made: dict[str, bytes]) -> None:
+    def unpack(self, files: dict[str, bytes]) -> None:
         """Put what another machine finished where the job looks for it, each piece's JSON last."""
-        for name, content in made.items():
+        for name, content in files.items():
             self._received.add(name)
             _write(self.scratch / name, content)
 
@@ -58,8 +58,8 @@ def remote_call(
     _unpack(folder, parcel, fetch)
     before = {path.name: _stamp(path) for path in pieces.finished(folder)}
     result = call(function, payload)
-    made = [path for path in pieces.finished(folder) if before.get(path.name) != _stamp(path)]
-    return result, {path.name: path.read_bytes() for path in made}
+    files = [path for path in pieces.finished(folder) if before.get(path.name) != _stamp(path)]
+    return result, {path.name: path.read_bytes() for path in files}
 
 
 def _unpack(folder: Path, parcel: Parcel, fetch: Callable[[list[Any]], list[bytes]]) -> None:

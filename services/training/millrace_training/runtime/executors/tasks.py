@@ -20,8 +20,8 @@ ATTEMPTS = 3
 def resolve(function: str) -> Callable[[Any], Any]:
     """The callable behind "package.module:name"."""
     module, _, name = function.partition(":")
-    found: Callable[[Any], Any] = getattr(importlib.import_module(module), name)
-    return found
+    resolved: Callable[[Any], Any] = getattr(importlib.import_module(module), name)
+    return resolved
 
 
 def call(function: str, payload: Any) -> Any:
