@@ -5,12 +5,9 @@ from typing import Any
 
 from millrace import durations
 from millrace.loop import ModelLoop, Spec
+from millrace_contracts.durations import iso as iso
 
 KEPT = ("model.onnx", "holdout.onnx", "oof.parquet", "baseline.json")
-
-
-def iso(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
 
 
 def make(
