@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from millrace_contracts.closings import ArmRead, MirroredRead, PairedDay, PairingRead
 from millrace_monitoring.comparisons import mirror
-from millrace_monitoring.profiles.answers import Answers, answered
+from millrace_monitoring.ingest.answers import Answers, answered
 from millrace_stats.canary import MINIMUM_ROWS
 
 

@@ -20,9 +20,9 @@ from millrace_monitoring.closing.files import table_of
 from millrace_monitoring.closing.routes import Since, Until
 from millrace_monitoring.ingest import queries as ingest
 from millrace_monitoring.ingest import segments
+from millrace_monitoring.ingest.answers import Answers
 from millrace_monitoring.ingest.records import FIRST, LAST
 from millrace_monitoring.monitors import queries as monitors
-from millrace_monitoring.profiles.answers import Answers
 from millrace_monitoring.services import CurrentServices, Services
 
 router = APIRouter(prefix="/v1/monitors", tags=["comparisons"])

@@ -24,11 +24,11 @@ from millrace_monitoring.closing.rows import Rows, of_day
 from millrace_monitoring.detectors.day import usual
 from millrace_monitoring.ingest import queries as ingest
 from millrace_monitoring.ingest import segments
+from millrace_monitoring.ingest.answers import Answers
 from millrace_monitoring.labels import queries as labels
 from millrace_monitoring.monitors import queries as monitors
 from millrace_monitoring.monitors.stream import FEW
 from millrace_monitoring.monitors.watermark import Day, day_of, is_due, watermark
-from millrace_monitoring.profiles.answers import Answers
 from millrace_monitoring.services import Services
 from millrace_monitoring.tables import Monitor, Segment
 

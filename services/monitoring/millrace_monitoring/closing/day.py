@@ -17,9 +17,9 @@ from millrace_monitoring.detectors.day import Facts, JudgedDay, SliceDay
 from millrace_monitoring.detectors.drift import Finding as DriftFinding
 from millrace_monitoring.detectors.switchback import Finding as SwitchBackFinding
 from millrace_monitoring.graphs.running import Graphs
+from millrace_monitoring.ingest.answers import Answers
 from millrace_monitoring.monitors.watermark import Day
 from millrace_monitoring.profiles import daily, losses
-from millrace_monitoring.profiles.answers import Answers
 from millrace_monitoring.profiles.losses import DayLoss
 from millrace_monitoring.profiles.slices import Plan
 from millrace_stats.profiles import Profile
@@ -187,7 +187,8 @@ def _day(given: Given, scored: Scored, means: Mapping[int, DayLoss]) -> JudgedDa
         if item.name in features and item.column not in features
     }
     spec = champion.baseline.spec
-    columns = daily.columns_of(spec, features, given.answers, scored.champion)
+    reduced = given.answers.reduced(scored.champion)
+    columns = daily.columns_of(spec, features, reduced, len(given.rows))
     everything = np.ones(len(given.rows), dtype=bool)
     parts = []
     for part in given.plan.slices:

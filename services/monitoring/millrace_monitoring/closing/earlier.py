@@ -15,9 +15,9 @@ from millrace_monitoring.closing.rows import of_file
 from millrace_monitoring.closing.versions import STORED, GraphRole, Version
 from millrace_monitoring.detectors.performance import SLICE_LABELS
 from millrace_monitoring.graphs.running import Graphs
+from millrace_monitoring.ingest.answers import Answers
 from millrace_monitoring.monitors.watermark import day_of
 from millrace_monitoring.profiles import daily, losses
-from millrace_monitoring.profiles.answers import Answers
 from millrace_monitoring.profiles.losses import DayLoss
 from millrace_monitoring.profiles.slices import Plan
 from millrace_monitoring.services import Services
@@ -130,6 +130,6 @@ def _slice_losses(
         item.column: features[item.name] for item in spec.signature.inputs if item.name in features
     }
     answers = Answers.of(spec.task, spec.signature)
-    columns = daily.columns_of(version.baseline.spec, named, answers, predictions)
+    columns = daily.columns_of(version.baseline.spec, named, answers.reduced(predictions), len(rows))
     means = {part.name: losses.of_day(rows[part.of(columns)]) for part in plan.slices}
     return {name: mean.loss for name, mean in means.items() if mean is not None and mean.n >= SLICE_LABELS}

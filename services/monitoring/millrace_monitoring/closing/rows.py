@@ -9,9 +9,9 @@ import pyarrow.compute as pc
 
 from millrace_contracts.signature import Input
 from millrace_monitoring.ingest import segments
+from millrace_monitoring.ingest.answers import Answers
 from millrace_monitoring.labels.queries import Truth
 from millrace_monitoring.monitors.watermark import Day
-from millrace_monitoring.profiles.answers import Answers
 
 PREFIX = {"FP32": "number", "INT64": "integer", "BYTES": "text"}
 MISSING_INTEGER = np.iinfo(np.int64).min

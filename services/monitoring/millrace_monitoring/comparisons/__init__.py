@@ -1,1 +1,1 @@
-"""Two versions on the same rows: arms of a canary, mirrors, and who could come back."""
+"""Two revisions on the same rows."""

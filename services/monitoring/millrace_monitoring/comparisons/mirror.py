@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from millrace_contracts.closings import PairingRead
-from millrace_monitoring.profiles.answers import Answers, answered
+from millrace_monitoring.ingest.answers import Answers, answered
 from millrace_stats import tasks
 from millrace_stats.canary import answers_psi, categories_psi
 

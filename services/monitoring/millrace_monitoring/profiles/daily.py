@@ -6,25 +6,24 @@ from collections.abc import Mapping
 import numpy as np
 import orjson
 
-from millrace_monitoring.profiles.answers import Answers
 from millrace_stats.profiles import Profile, ProfileSpec, profile
 
 
 def columns_of(
-    spec: ProfileSpec, features: Mapping[str, np.ndarray], answers: Answers, predictions: np.ndarray
+    spec: ProfileSpec,
+    features: Mapping[str, np.ndarray],
+    reduced: Mapping[str, np.ndarray],
+    rows: int,
 ) -> dict[str, np.ndarray]:
     """The columns that *spec* counts, each of shape (rows,).
 
     Args:
-        features: values of shape (rows,) by tensor name and by column name; what *spec* does not know is left out,
-            and what it knows but the rows lack is missing in every row.
-        predictions: shape (rows,) or (rows, classes); counted as what the task reduces them to.
+        features: values by tensor name and by column name; what *spec* does not know is left out, and what it knows
+            but the rows lack is missing in every row.
+        reduced: what stands for the answers, by feature name.
     """
-    reduced = answers.task.reduced(predictions, answers.classes)
-    known = {**features, **{name: item.values for name, item in reduced.items()}}
-    return {
-        name: known[name] if name in known else np.full(len(predictions), np.nan) for name in spec.features
-    }
+    known = {**features, **reduced}
+    return {name: known[name] if name in known else np.full(rows, np.nan) for name in spec.features}
 
 
 def of_rows(spec: ProfileSpec, columns: Mapping[str, np.ndarray], which: np.ndarray) -> Profile:

@@ -42,6 +42,11 @@ class Answers:
             return np.zeros(len(table), dtype=bool)
         return np.asarray(table[name].is_valid().to_numpy(), dtype=bool)
 
+    def reduced(self, values: np.ndarray) -> dict[str, np.ndarray]:
+        """What stands for answers in profiles, by feature name: numbers or texts of shape (rows,)."""
+        parts = self.task.reduced(values, self.classes)
+        return {name: part.values for name, part in parts.items()}
+
     def same(self, first: np.ndarray, second: np.ndarray, tolerance: float) -> np.ndarray:
         """Rows in which two answers agree: relative, absolute below 1; two that are missing agree."""
         with np.errstate(invalid="ignore"):

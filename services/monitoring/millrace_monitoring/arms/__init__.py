@@ -1,0 +1,1 @@
+"""Revisions side by side in a span of event time: what a rollout is judged by."""

@@ -1,1 +1,0 @@
-"""How far what comes in is from what was learned from."""

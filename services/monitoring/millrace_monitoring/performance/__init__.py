@@ -1,1 +1,0 @@
-"""Whether the champion has become worse."""
