@@ -17,7 +17,9 @@ import uvicorn
 from fastapi import FastAPI
 
 for name, value in {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}.items():
-    os.environ.setdefault(name, value)  # as in a worker: threads that spin for one another starve a busy machine
+    os.environ.setdefault(
+        name, value
+    )  # as in a worker: threads that spin for one another starve a busy machine
 
 TOKENS = {"user": "admin", "training": "training", "viewer": "viewer", "job": "job"}
 

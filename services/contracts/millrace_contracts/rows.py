@@ -59,6 +59,11 @@ class DeliveryReport(BaseModel):
         return [check for check in self.checks if check.verdict == "failed"]
 
     @property
+    def noted(self) -> list[Check]:
+        """What keeps nothing from going on, and should be known."""
+        return [check for check in self.checks if check.verdict == "noted"]
+
+    @property
     def broken(self) -> list[FailedCheck]:
         """Their names alone."""
         return [FailedCheck(check=check.check, column=check.column) for check in self.failed]

@@ -146,9 +146,15 @@ def validate(project: str, loop: str, run: int, dataset_version: int) -> bool:
         result = step.job("validate", spec)["result"]
         if not result["accepted"]:
             step.client.controller.refuse(loop, run, _failed_checks(result["report"]), result["report"])
-        return result["accepted"], "may be trained on" if result["accepted"] else "refused"
+        return result["accepted"], _trainable(result["report"]) if result["accepted"] else "refused"
 
     return Step(project, loop, run, "validate").run(work)
+
+
+def _trainable(report: dict[str, Any]) -> str:
+    """That the data may be trained on, and what should be known of it."""
+    notes = [check["observed"] for check in report["checks"] if check["verdict"] == "noted"]
+    return "; ".join(["may be trained on", *notes])[:1400]
 
 
 def _failed_checks(report: dict[str, Any]) -> str:

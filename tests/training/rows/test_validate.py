@@ -135,6 +135,17 @@ def test_a_dataset_version_is_validated_with_the_trust_its_contract_declares(cli
     assert done(validate, ValidateSpec, spec | {"dataset": "trusting"}, context())["accepted"]
 
 
+def test_a_version_with_rare_classes_is_accepted_and_says_so(client, context):
+    y = ["common", "usual"] * 100 + ["odd"] * 3
+    digest = client.registry.put_artifact(to_csv(table(y)))
+    source = {"kind": "artifact", "digest": digest, "name": "s.csv", "format": "csv"}
+    done(ingest, IngestSpec, {"dataset": "kinds", "source": source, "target": "y"}, context())
+    spec = {"dataset": "kinds", "dataset_version": 1, "task": "multiclass", "target": "y"}
+    result = done(validate, ValidateSpec, spec, context())
+    assert (result["accepted"], result["failed"]) == (True, [])
+    assert "3 rows of 'odd'. They stay among the classes" in result["reason"]
+
+
 def test_a_sample_that_cannot_be_read_fails_the_job_with_the_reason(client, context):
     digest = client.registry.put_artifact(b"a,a\n1,2\n")
     with pytest.raises(JobError) as caught:

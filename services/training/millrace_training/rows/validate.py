@@ -31,10 +31,11 @@ def run(spec: ValidateSpec, context: Context) -> ValidateResult:
     context.report("screen")
     report = DeliveryReport(rows=table.num_rows, checks=check(table, spec, _trusted(version)))
     reasons = [f"{item.check}: {item.observed}" for item in report.failed]
+    notes = "".join(f" {item.observed}. {item.mend}" for item in report.noted)
     return ValidateResult(
         accepted=not reasons,
         report=report,
-        reason="; ".join(reasons) or f"{table.num_rows} rows can be trained on.",
+        reason="; ".join(reasons) or f"{table.num_rows} rows can be trained on.{notes}",
         failed=report.broken,
     )
 
