@@ -1,110 +1,128 @@
-"""The report as one self-contained HTML page: no script, no network."""
+"""The report as one self-contained HTML page; what there is no picture of is said in words."""
 
-from html import escape
-from typing import Any
+from collections.abc import Sequence
 
-from millrace_monitoring.reports import plots
+from millrace import pages
+from millrace.pages import Html
+from millrace_contracts.alarms import AlarmRead
+from millrace_contracts.closings import ClosingRead
+from millrace_contracts.monitors import MonitorWrite
+from millrace_monitoring.reports import plots, predictions
+from millrace_monitoring.reports.predictions import Logged
 
-CSS = (
-    "body{font:15px/1.5 system-ui,sans-serif;max-width:62rem;margin:2rem auto;padding:0 1rem;color:#222}"
-    "table{border-collapse:collapse;width:100%}td,th{border-bottom:1px solid #ddd;padding:.3rem .5rem;text-align:left;"
-    "vertical-align:top}svg{width:100%;height:auto}h2{margin-top:2.2rem}.quiet{color:#666}"
+NOT_YET = (
+    "A day closes when newer rows have come and its labels are complete: when 'complete through' was told, or the "
+    "label delay is over."
 )
+NO_TIME = "The loop names no event time, so a row belongs to the day on which it was asked."
+Days = Sequence[ClosingRead]
 
 
-def page(
-    endpoint: str, spec: dict[str, Any], days: list[dict[str, Any]], alarms: list[dict[str, Any]]
-) -> str:
+def page(endpoint: str, spec: MonitorWrite, days: Days, logged: Logged, alarms: Sequence[AlarmRead]) -> str:
     """The whole page.
 
     Args:
-        days: closed days in order, as the feed tells them, with `day` as a date.
+        days: closed days in order.
+        logged: answers and labels of the last of them.
         alarms: the newest first.
     """
-    measure = "squared error" if spec["task"] == "regression" else "log loss"
-    parts = [
-        f"<h1>{escape(endpoint)}</h1>",
-        f"<p class=quiet>{_span(days)} Days are cut in {escape(spec['timezone'])}; loss is the {measure}.</p>",
+    measure = "squared error" if spec.task == "regression" else "log loss"
+    about = [f"Days are cut in {spec.timezone}; loss is the {measure}."]
+    if spec.event_time is None:
+        about.append(NO_TIME)
+    parts = [pages.quiet(" ".join(about))]
+    parts += _closed(days, logged) if days else [pages.paragraph(NOT_YET)]
+    parts.append(pages.section("Alarms", _alarms(alarms)))
+    if days:
+        parts.append(pages.section("What could not be decided", _undecided(days)))
+    return pages.page(endpoint, *parts, lead=_span(days))
+
+
+def _closed(days: Days, logged: Logged) -> list[Html]:
+    """The sections that tell of closed days."""
+    return [
         _section(
             "Daily loss",
             plots.losses(days),
             "Band: the reference's mean and scale. Red: an alarm was opened.",
+            "No row has a label, so there is no loss to show. Labels come with 'millrace labels push'.",
         ),
         _section(
             "Performance detector",
             plots.evidence(days),
             "It calls for action where it meets the dashed level.",
+            _gathering(days),
         ),
         _section(
             "Archived versions on the same rows",
-            plots.paired(days, 0.0),
+            plots.paired(days),
             "Above zero, the archived one is better.",
+            "No archived version was scored on rows with a label.",
         ),
-        _section("Drift by feature and week", plots.drift_map(days), "PSI of the running window."),
+        *predictions.sections(logged),
+        _section(
+            "Drift by feature and week",
+            plots.drift_map(days),
+            "PSI of the running window.",
+            "No window of rows could be compared with the champion's training data yet.",
+        ),
         *_window(days),
-        "<h2>Alarms</h2>" + _alarms(alarms),
-        "<h2>What could not be decided</h2>" + _undecided(days),
     ]
-    head = f"<!doctype html><html lang=en><meta charset=utf-8><title>{escape(endpoint)}</title><style>{CSS}</style>"
-    return head + "<body>" + "\n".join(parts) + "</body></html>"
 
 
-def _span(days: list[dict[str, Any]]) -> str:
+def _section(title: str, picture: Html | None, words: str, without: str) -> Html:
+    """A picture with what it says, or why there is none."""
+    if picture is None:
+        return pages.section(title, pages.paragraph(without))
+    return pages.section(title, picture, pages.quiet(words))
+
+
+def _gathering(days: Days) -> str:
+    told = [item.performance.reference_days for item in days if item.performance.reference_days is not None]
+    if not told:
+        return "It has not begun: no day with labels has closed."
+    return f"It is still gathering its reference: {told[-1]} days so far."
+
+
+def _span(days: Days) -> str:
     if not days:
         return "No day has closed yet."
-    rows, labelled = sum(item["rows"] for item in days), sum(item["labelled"] for item in days)
-    return (
-        f"{len(days)} days, {days[0]['day']} to {days[-1]['day']}; {rows:,} rows, {labelled:,} with a label."
-    )
+    rows, labelled = sum(item.rows for item in days), sum(item.labelled for item in days)
+    first = f"{len(days)} days, {days[0].day} to {days[-1].day}"
+    return f"{first}; {rows:,} rows, {labelled:,} with a label."
 
 
-def _section(title: str, picture: str, words: str) -> str:
-    return f"<h2>{title}</h2>{picture}<p class=quiet>{words}</p>"
-
-
-def _window(days: list[dict[str, Any]]) -> list[str]:
-    full = [item for item in days if item["drift"].get("window", {}).get("scores")]
+def _window(days: Days) -> list[Html]:
+    full = [(item.day, item.drift.window) for item in days if item.drift.window and item.drift.window.scores]
     if not full:
         return []
-    last = full[-1]
-    words = last["drift"]["window"]["observing"] or "Red: it fires; an alarm needs two such windows in a row."
-    picture = plots.null(last["drift"]["window"])
-    return [_section(f"The window that ended on {last['day']}, against chance", picture, escape(words))]
+    day, window = full[-1]
+    words = window.observing or "Red: it fires; an alarm needs two such windows in a row."
+    title = f"The window that ended on {day}, against chance"
+    return [pages.section(title, plots.null(window), pages.quiet(words))]
 
 
-def _alarms(alarms: list[dict[str, Any]]) -> str:
+def _alarms(alarms: Sequence[AlarmRead]) -> Html:
     if not alarms:
-        return "<p>None.</p>"
-    rows = "".join(
-        f"<tr><td>{item['opened_day']}</td><td>{escape(item['cause'])}</td><td>{escape(item['state'])}</td>"
-        f"<td>{item['count']}</td><td>{escape(item['reason'])}</td></tr>"
-        for item in alarms
-    )
-    return f"<table><tr><th>opened<th>cause<th>state<th>days<th>why</tr>{rows}</table>"
+        return pages.paragraph("None.")
+    lines = [(item.opened_day, item.cause, item.state, item.count, item.reason) for item in alarms]
+    return pages.table(("opened", "cause", "state", "days", "why"), lines)
 
 
-def _undecided(days: list[dict[str, Any]]) -> str:
-    found = []
-    unlabelled = sum(item["rows"] > 0 and item["labelled"] == 0 for item in days)
+def _undecided(days: Days) -> Html:
+    reasons = []
+    unlabelled = sum(item.rows > 0 and item.labelled == 0 for item in days)
     if unlabelled:
-        found.append(f"{unlabelled} days had rows but no label, so they say nothing about performance.")
-    waiting = [item for item in days if item["performance"] and "log_value" not in item["performance"]]
+        reasons.append(f"{unlabelled} days had rows but no label, so they say nothing about performance.")
+    waiting = [
+        item for item in days if item.performance.loss is not None and item.performance.log_value is None
+    ]
     if waiting:
-        found.append(f"On {len(waiting)} days the performance detector was still gathering its reference.")
-    observing = {
-        item["drift"]["window"]["observing"]
-        for item in days
-        if item["drift"].get("window") and item["drift"]["window"]["observing"]
-    }
-    found += [f"Drift was only observed: {reason}." for reason in sorted(observing)]
+        reasons.append(f"On {len(waiting)} days the performance detector was still gathering its reference.")
+    observing = {item.drift.window.observing for item in days if item.drift.window}
+    reasons += [f"Drift was only observed: {reason}." for reason in sorted(filter(None, observing))]
     unscored = {
-        f"Version {number} was not scored: {why}."
-        for item in days
-        for number, why in item["unscored"].items()
+        f"Version {number} was not scored: {why}." for item in days for number, why in item.unscored.items()
     }
-    found += sorted(unscored)
-    return (
-        "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in found) + "</ul>"
-        if found
-        else "<p>Nothing.</p>"
-    )
+    reasons += sorted(unscored)
+    return pages.bullets(reasons) if reasons else pages.paragraph("Nothing.")

@@ -1,143 +1,148 @@
-"""The report's pictures as SVG text; matplotlib is imported only when somebody asks for a report."""
+"""What the report draws of closed days; matplotlib is imported only when somebody asks for a report."""
 
-import io
-from collections.abc import Callable
+from __future__ import annotations
+
+from collections.abc import Sequence
 from datetime import date
-from typing import Any
+from typing import TYPE_CHECKING
 
-INK, BLUE, RED, GREY = "#222222", "#1f6f8b", "#c8553d", "#b8b8b8"
+from millrace.pages import Html, figures
+from millrace.pages.figures import BLUE, GREY, INK, RED
+from millrace_contracts.closings import ClosingRead, DriftWindow
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 WEEK = 7
+MOST = 20
+"""Features that are shown one by one."""
+Days = Sequence[ClosingRead]
 
 
-def draw(paint: Callable[[Any], None], width: float = 9.0, height: float = 2.6) -> str:
-    """One axes painted by *paint*, as an <svg> element."""
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-    from matplotlib.figure import Figure
+def losses(days: Days) -> Html | None:
+    """Daily mean loss of the champion, with its reference band and the alarms; None without a loss."""
+    labelled = [item for item in days if item.loss is not None]
+    if not labelled:
+        return None
 
-    figure = Figure(figsize=(width, height), layout="constrained")
-    axes = figure.add_subplot()
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8, colors=INK)
-    paint(axes)
-    sink = io.StringIO()
-    FigureCanvasSVG(figure).print_svg(sink, metadata={"Date": None})
-    text = sink.getvalue()
-    return text[text.index("<svg") :]
-
-
-def losses(days: list[dict[str, Any]]) -> str:
-    """Daily mean loss of the champion, with its reference band and the alarms."""
-
-    def paint(axes: Any) -> None:
-        known = [item for item in days if item["loss"] is not None]
-        axes.plot([item["day"] for item in known], [item["loss"] for item in known], color=BLUE, lw=1.2)
-        band = [item for item in known if "reference_mean" in item["performance"]]
-        if band:
-            low = [
-                item["performance"]["reference_mean"] - item["performance"]["reference_scale"]
-                for item in band
-            ]
-            high = [
-                item["performance"]["reference_mean"] + item["performance"]["reference_scale"]
-                for item in band
-            ]
-            axes.fill_between([item["day"] for item in band], low, high, color=BLUE, alpha=0.15, lw=0)
+    def paint(axes: Axes) -> None:
+        axes.plot([item.day for item in labelled], [item.loss for item in labelled], color=BLUE, lw=1.2)
+        _band(axes, labelled)
         for item in days:
-            if item["alarms"]:
-                axes.axvline(item["day"], color=RED, lw=0.8)
+            if item.alarms:
+                axes.axvline(item.day, color=RED, lw=0.8)
         _champions(axes, days)
         axes.set_ylabel("mean loss", fontsize=8)
 
-    return draw(paint)
+    return figures.draw(paint)
 
 
-def _champions(axes: Any, days: list[dict[str, Any]]) -> None:
+def _band(axes: Axes, days: Days) -> None:
+    """The reference's mean and scale, where the detector has one."""
+    told = [
+        (item.day, item.performance.reference_mean, item.performance.reference_scale)
+        for item in days
+        if item.performance.reference_mean is not None and item.performance.reference_scale is not None
+    ]
+    if told:
+        dates, means, scales = zip(*told, strict=True)
+        low = [mean - scale for mean, scale in zip(means, scales, strict=True)]
+        high = [mean + scale for mean, scale in zip(means, scales, strict=True)]
+        axes.fill_between(dates, low, high, color=BLUE, alpha=0.15, lw=0)
+
+
+def _champions(axes: Axes, days: Days) -> None:
     before = None
     for item in days:
-        if item["champion"] not in (None, before):
-            axes.axvline(item["day"], color=INK, lw=0.8, ls=":")
+        if item.champion not in (None, before):
+            axes.axvline(item.day, color=INK, lw=0.8, ls=":")
+            where = (item.day, 1.0)
             axes.annotate(
-                f"v{item['champion']}",
-                (item["day"], 1.0),
-                xycoords=("data", "axes fraction"),
-                fontsize=8,
-                va="bottom",
+                f"v{item.champion}", where, xycoords=("data", "axes fraction"), fontsize=8, va="bottom"
             )
-            before = item["champion"]
+            before = item.champion
 
 
-def evidence(days: list[dict[str, Any]]) -> str:
-    """Log of the performance detector's value against its level."""
+def evidence(days: Days) -> Html | None:
+    """Log of the performance detector's value against its level; None while it gathers its reference."""
+    judged = [item for item in days if item.performance.log_value is not None]
+    if not judged:
+        return None
 
-    def paint(axes: Any) -> None:
-        known = [item for item in days if item["performance"].get("log_value") is not None]
-        if known:
-            dates = [item["day"] for item in known]
-            axes.plot(dates, [item["performance"]["log_value"] for item in known], color=BLUE, lw=1.2)
-            axes.plot(dates, [item["performance"]["log_level"] for item in known], color=RED, lw=0.8, ls="--")
+    def paint(axes: Axes) -> None:
+        dates = [item.day for item in judged]
+        axes.plot(dates, [item.performance.log_value for item in judged], color=BLUE, lw=1.2)
+        axes.plot(dates, [item.performance.log_level for item in judged], color=RED, lw=0.8, ls="--")
         axes.set_ylabel("log evidence", fontsize=8)
 
-    return draw(paint)
+    return figures.draw(paint)
 
 
-def paired(days: list[dict[str, Any]], level: float) -> str:
-    """Daily difference champion - archived by version: above zero the archived one is better."""
+def paired(days: Days) -> Html | None:
+    """Daily difference champion - archived by version: above zero the archived one is better; None without pairs."""
+    versions = sorted({int(number) for item in days for number in item.pairs})
+    gains = {number: _gains(days, number) for number in versions}
+    if not any(gains.values()):
+        return None
 
-    def paint(axes: Any) -> None:
-        versions = sorted({int(number) for item in days for number in item["pairs"]})
-        for number in versions:
-            known = [
-                item for item in days if item["loss"] is not None and str(number) in item["versions"]
-                and number != item["champion"]
-            ]  # fmt: skip
-            gains = [item["loss"] - item["versions"][str(number)]["loss"] for item in known]
-            axes.plot([item["day"] for item in known], gains, lw=1.0, label=f"v{number}")
+    def paint(axes: Axes) -> None:
+        for number, line in gains.items():
+            axes.plot([day for day, _ in line], [gain for _, gain in line], lw=1.0, label=f"v{number}")
         for item in days:
-            if item["switch_back"]:
-                axes.axvline(item["day"], color=RED, lw=0.8)
-        axes.axhline(level, color=GREY, lw=0.8)
+            if item.switch_back:
+                axes.axvline(item.day, color=RED, lw=0.8)
+        axes.axhline(0.0, color=GREY, lw=0.8)
         axes.set_ylabel("champion − archived", fontsize=8)
-        if versions:
-            axes.legend(fontsize=7, frameon=False, ncols=6)
+        axes.legend(fontsize=7, frameon=False, ncols=6)
 
-    return draw(paint)
+    return figures.draw(paint)
 
 
-def drift_map(days: list[dict[str, Any]], most: int = 20) -> str:
-    """PSI by feature and week: the last value of each week, the most drifting features first."""
+def _gains(days: Days, number: int) -> list[tuple[date, float]]:
+    """By how much an archived version was better, on the days on which both have a loss."""
+    return [
+        (item.day, item.loss - item.versions[str(number)].loss)
+        for item in days
+        if item.loss is not None and str(number) in item.versions and number != item.champion
+    ]
+
+
+def drift_map(days: Days) -> Html | None:
+    """PSI by feature and week: the last value of each week, the most drifting features first; None without any."""
     weeks: dict[date, dict[str, float]] = {}
     for item in days:
-        if item["drift"].get("psi"):
-            weeks[date.fromordinal(item["day"].toordinal() // WEEK * WEEK)] = item["drift"]["psi"]
+        if item.drift.psi:
+            weeks[date.fromordinal(item.day.toordinal() // WEEK * WEEK)] = item.drift.psi
     peaks: dict[str, float] = {}
     for psi in weeks.values():
         for name, value in psi.items():
             peaks[name] = max(peaks.get(name, 0.0), value or 0.0)
-    names = sorted(peaks, key=lambda name: -peaks[name])[:most]
+    names = sorted(peaks, key=lambda name: -peaks[name])[:MOST]
+    if not names:
+        return None
+    ordered = sorted(weeks)
 
-    def paint(axes: Any) -> None:
-        if not names:
-            return
-        grid = [[weeks[week].get(name) or 0.0 for week in sorted(weeks)] for name in names]
+    def paint(axes: Axes) -> None:
+        grid = [[weeks[week].get(name) or 0.0 for week in ordered] for name in names]
         image = axes.imshow(grid, aspect="auto", cmap="YlOrRd", vmin=0, vmax=0.5, interpolation="nearest")
         axes.set_yticks(range(len(names)), names, fontsize=7)
         ticks = list(range(0, len(weeks), max(1, len(weeks) // 10)))
-        axes.set_xticks(ticks, [sorted(weeks)[place].isoformat() for place in ticks], fontsize=7)
+        axes.set_xticks(ticks, [ordered[place].isoformat() for place in ticks], fontsize=7)
         axes.figure.colorbar(image, ax=axes, label="PSI")
 
-    return draw(paint, height=1.2 + 0.22 * len(names))
+    return figures.draw(paint, figures.height_of(len(names), least=1.2))
 
 
-def null(window: dict[str, Any], most: int = 20) -> str:
+def null(window: DriftWindow) -> Html:
     """PSI of each feature in one full window beside the highest that chance gave."""
-    scores = window["scores"][:most][::-1]
+    scores = window.scores[:MOST][::-1]
 
-    def paint(axes: Any) -> None:
+    def paint(axes: Axes) -> None:
         places = range(len(scores))
-        colors = [RED if score["fires"] else BLUE for score in scores]
-        axes.barh(places, [score["psi"] for score in scores], color=colors, height=0.6)
-        axes.plot([score["null_high"] for score in scores], places, "|", color=INK, ms=10, mew=1.5)
-        axes.set_yticks(places, [score["feature"] for score in scores], fontsize=7)
+        colors = [RED if score.fires else BLUE for score in scores]
+        axes.barh(places, [score.psi for score in scores], color=colors, height=0.6)
+        axes.plot([score.null_high for score in scores], places, "|", color=INK, ms=10, mew=1.5)
+        axes.set_yticks(places, [score.feature for score in scores], fontsize=7)
         axes.set_xlabel("PSI (bar) and the highest by chance (tick)", fontsize=8)
 
-    return draw(paint, height=1.0 + 0.22 * len(scores))
+    return figures.draw(paint, figures.height_of(len(scores)))

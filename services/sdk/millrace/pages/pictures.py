@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from millrace.pages.figures import BLUE, GREY, draw, height_of
 from millrace.pages.page import Html
@@ -17,6 +17,64 @@ NAMED_CELLS = 15
 """Classes up to which each cell of a confusion matrix shows its number."""
 
 
+@runtime_checkable
+class Cloud(Protocol):
+    """Points, (rows,) each, with a line from corner to corner on which they would be perfect."""
+
+    @property
+    def x(self) -> Any: ...
+    @property
+    def y(self) -> Any: ...
+    @property
+    def x_name(self) -> str: ...
+    @property
+    def y_name(self) -> str: ...
+
+
+@runtime_checkable
+class Curve(Protocol):
+    """How often it was so (*observed*) where so much was *predicted*."""
+
+    @property
+    def predicted(self) -> Any: ...
+    @property
+    def observed(self) -> Any: ...
+    @property
+    def what(self) -> str: ...
+
+
+@runtime_checkable
+class Square(Protocol):
+    """Rows by true (first) and answered class, (names, names)."""
+
+    @property
+    def names(self) -> Sequence[str]: ...
+    @property
+    def counts(self) -> Any: ...
+
+
+def drawn(picture: Cloud | Curve | Square) -> Html:
+    """What a task says of its predictions, whichever of the three it is."""
+    if isinstance(picture, Square):
+        return confusion(picture.names, picture.counts)
+    if isinstance(picture, Curve):
+        return calibration(picture.predicted, picture.observed, picture.what)
+    return points(picture)
+
+
+def points(picture: Cloud) -> Html:
+    """A cloud of points with its diagonal."""
+
+    def paint(axes: Axes) -> None:
+        axes.plot(picture.x, picture.y, ".", ms=2, alpha=0.4, color=BLUE)
+        ends = [float(min(picture.x)), float(max(picture.x))]
+        axes.plot(ends, ends, color=GREY, lw=0.8)
+        axes.set_xlabel(picture.x_name, fontsize=8)
+        axes.set_ylabel(picture.y_name, fontsize=8)
+
+    return draw(paint, 3.4)
+
+
 def mix(days: Sequence[object], shares: Mapping[str, Sequence[float]]) -> Html:
     """Shares of classes by day, one on top of the other.
 
@@ -27,7 +85,7 @@ def mix(days: Sequence[object], shares: Mapping[str, Sequence[float]]) -> Html:
     shown = _largest(shares)
 
     def paint(axes: Axes) -> None:
-        axes.stackplot(list(days), *shown.values(), labels=list(shown), lw=0)  # type: ignore[arg-type]
+        axes.stackplot(list(days), *shown.values(), labels=list(shown), lw=0)
         axes.set_ylim(0, 1)
         axes.set_ylabel("share of rows", fontsize=8)
         axes.legend(fontsize=7, frameon=False, ncols=6, loc="upper center", bbox_to_anchor=(0.5, -0.12))

@@ -1,6 +1,5 @@
 """The evaluation as a page for people: one file, pictures inside, nothing loaded from elsewhere."""
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -8,7 +7,6 @@ import numpy as np
 from millrace.pages import Html, figures, page, pictures, section, table
 from millrace_contracts.learning import Block, ClassReport, EvaluateResult, Importance, SliceEvaluation
 from millrace_stats.tasks import Task
-from millrace_stats.tasks.pictures import Calibration, Grid, Points
 from millrace_training.automl.table import Table
 
 SHOWN = 20
@@ -29,7 +27,7 @@ def render(title: str, result: EvaluateResult, rows: Table, predicted: np.ndarra
         section("Loss by block", _blocks(result.blocks)),
         section("What it looks at: loss added when a column is shuffled", _importance(result.importance)),
         *(
-            section(picture.title, DRAWN[type(picture)](picture))
+            section(picture.title, pictures.drawn(picture))
             for picture in task.pictures(rows.target, predicted, rows.classes)
         ),
     ]
@@ -123,25 +121,3 @@ def _importance(items: list[Importance]) -> Html:
     shown = items[:SHOWN]
     names, values = [item.column for item in shown], [item.loss_added for item in shown]
     return pictures.bars(names, values, "loss added", figures.GREEN)
-
-
-def _points(picture: Points) -> Html:
-    def paint(axes: Any) -> None:
-        axes.plot(picture.x, picture.y, ".", ms=2, alpha=0.4, color=figures.BLUE)
-        ends = [float(picture.x.min()), float(picture.x.max())]
-        axes.plot(ends, ends, color=figures.GREY, lw=0.8)
-        axes.set_xlabel(picture.x_name)
-        axes.set_ylabel(picture.y_name)
-
-    return figures.draw(paint, 3.4)
-
-
-def _calibration(picture: Calibration) -> Html:
-    return pictures.calibration(picture.predicted, picture.observed, picture.what)
-
-
-def _grid(picture: Grid) -> Html:
-    return pictures.confusion(picture.names, picture.counts.tolist())
-
-
-DRAWN: Mapping[type, Callable[[Any], Html]] = {Points: _points, Calibration: _calibration, Grid: _grid}
