@@ -9,8 +9,8 @@ from millrace_contracts.signature import Input
 from millrace_monitoring.closing.files import parquet, table_of
 from millrace_monitoring.closing.rows import MISSING_INTEGER
 from millrace_monitoring.ingest import segments
+from millrace_monitoring.ingest.answers import Answers
 from millrace_monitoring.ingest.segments import TIME
-from millrace_monitoring.labels import meaning
 
 TYPES = {"category": pa.string(), "timestamp": pa.timestamp("s", tz="UTC"), "boolean": pa.bool_()}
 """What a feature is in the data, by its kind; every other one is a number."""
@@ -41,9 +41,10 @@ def _day(table: pa.Table | None, spec: MonitorWrite) -> pa.Table:
 
 def _target(numbers: list[float | None], spec: MonitorWrite) -> pa.Array:
     """Labels as the data has them: numbers, or classes in the type that the data gave them."""
-    labels = meaning.of(spec)
-    classes = [*labels.classes] or labels.values([0.0, 1.0])
-    return pa.array(labels.values(numbers), pa.array(classes).type)
+    kind = Answers.of(spec.task, spec.signature)
+    classes = [*kind.classes] or [kind.task.decode(number, ()) for number in (0.0, 1.0)]
+    values = [None if number is None else kind.task.decode(number, kind.classes) for number in numbers]
+    return pa.array(values, pa.array(classes).type)
 
 
 def _column(table: pa.Table | None, item: Input) -> pa.Array:

@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 from millrace_contracts.monitors import MonitorWrite
 from millrace_core.errors import BadInput, FieldError
 from millrace_monitoring.ingest import predicted, segments
+from millrace_monitoring.ingest.answers import Answers
 from millrace_monitoring.ingest.backfill import MEND, TYPES, by_name, completed
-from millrace_monitoring.ingest.predicted import Expected
 from millrace_monitoring.ingest.records import FIRST, LAST, SAFE
 from millrace_monitoring.ingest.segments import COLUMNS, TIME, Segment
 from millrace_stats.tasks import Refusal
@@ -22,13 +22,13 @@ TOLD = ("request_id", "index", "event_time", "prediction", "revision", "key")
 def of_stream(project: str, endpoint: str, body: bytes, spec: MonitorWrite) -> Segment:
     """An Arrow IPC stream with the columns request_id, index, event_time, optional prediction (or probabilities),
     revision, key, and the features by data column or tensor name (BadInput)."""
-    table, expected = _table(body), Expected.of(spec)
-    told = TOLD if expected.width == 1 else (*set(TOLD) - {"prediction"}, segments.VECTORS)
+    table, width = _table(body), Answers.of(spec.task, spec.signature).width
+    told = TOLD if width == 1 else (*set(TOLD) - {"prediction"}, segments.VECTORS)
     names = [name for name in table.column_names if name in told and name != segments.VECTORS]
     data = {name: _cast(table, name, COLUMNS.field(name).type) for name in names}
     _check(data)
     if segments.VECTORS in told and segments.VECTORS in table.column_names:
-        data |= _vectors(table, expected.width)
+        data |= _vectors(table, width)
     named = by_name(spec)
     for name in set(table.column_names) - set(told):
         if name not in named:

@@ -10,7 +10,7 @@ from millrace_contracts.monitors import MonitorWrite
 from millrace_contracts.signature import Input
 from millrace_core.errors import BadInput, FieldError
 from millrace_monitoring.ingest import predicted, segments
-from millrace_monitoring.ingest.predicted import Expected
+from millrace_monitoring.ingest.answers import Answers
 from millrace_monitoring.ingest.segments import COLUMNS, TIME, Segment, joined
 from millrace_stats.tasks import Refusal
 
@@ -32,7 +32,7 @@ Kept = str | int | float | None
 def of_rows(project: str, endpoint: str, rows: list[LoggedRow], spec: MonitorWrite) -> Segment:
     """JSON rows; features go by data column or tensor name (BadInput names the first mistakes)."""
     errors: list[FieldError] = []
-    inputs, expected = spec.signature.inputs, Expected.of(spec)
+    inputs, kind = spec.signature.inputs, Answers.of(spec.task, spec.signature)
     columns: dict[str, list[Kept]] = {item.name: [] for item in inputs}
     named = by_name(spec)
     given: list[float | list[float] | None] = []
@@ -40,7 +40,7 @@ def of_rows(project: str, endpoint: str, rows: list[LoggedRow], spec: MonitorWri
         values = _values(row, place, named, errors)
         for name, kept in columns.items():
             kept.append(values.get(name))
-        given.append(_answer(row, place, expected, errors))
+        given.append(_answer(row, place, kind, errors))
     if errors:
         raise BadInput(f"{len(errors)} values cannot be used; nothing was stored.", errors[:FIRST_MISTAKES])
     data = {
@@ -48,7 +48,7 @@ def of_rows(project: str, endpoint: str, rows: list[LoggedRow], spec: MonitorWri
         "index": pa.array([row.index for row in rows], pa.int32()),
         "event_time": pa.array([row.event_time.astimezone(UTC) for row in rows], TIME),
         "revision": pa.array([row.revision or "" for row in rows], pa.string()),
-    } | predicted.columns(given, expected.width)
+    } | predicted.columns(given, kind.width)
     for item in inputs:
         data[segments.column(item.datatype, item.name)] = pa.array(columns[item.name], TYPES[item.datatype])
     return Segment(project, endpoint, completed(data, len(rows)))
@@ -61,11 +61,11 @@ def by_name(spec: MonitorWrite) -> dict[str, Input]:
 
 
 def _answer(
-    row: LoggedRow, place: int, expected: Expected, errors: list[FieldError]
+    row: LoggedRow, place: int, kind: Answers, errors: list[FieldError]
 ) -> float | list[float] | None:
     if row.prediction is None:
         return None
-    answer = expected.read(row.prediction)
+    answer = predicted.read(row.prediction, kind)
     if isinstance(answer, Refusal):
         errors.append(FieldError(f"rows[{place}].prediction", answer.words, MEND))
         return None

@@ -2,57 +2,39 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
 from millrace_contracts.logged import PredictedValue
-from millrace_contracts.monitors import MonitorWrite
 from millrace_monitoring.ingest import segments
-from millrace_stats import tasks
-from millrace_stats.tasks import Refusal, Task, Value
+from millrace_monitoring.ingest.answers import Answers
+from millrace_stats.tasks import Refusal
 
 SUM = 0.01
 """How far the probabilities of all classes may be from 1 together."""
 
 
-@dataclass(frozen=True)
-class Expected:
-    """What an endpoint answers: one number, or *width* probabilities in the order of *classes*."""
+def read(value: PredictedValue, kind: Answers) -> float | list[float] | Refusal:
+    """One answer that is not null, as it is kept; or why it is none."""
+    if kind.width == 1:
+        return Refusal("is no number") if isinstance(value, list | Mapping) else value
+    if isinstance(value, Mapping):
+        return _by_class(value, kind)
+    if not isinstance(value, list) or len(value) != kind.width:
+        return Refusal(f"has not one probability for each of the {kind.width} classes")
+    return _checked(value)
 
-    task: Task
-    classes: Sequence[Value]
 
-    @classmethod
-    def of(cls, spec: MonitorWrite) -> "Expected":
-        """By the task and the signature."""
-        return cls(tasks.of(spec.task), spec.signature.classes or ())
-
-    @property
-    def width(self) -> int:
-        """Numbers in one answer."""
-        return self.task.width(self.classes)
-
-    def read(self, value: PredictedValue) -> float | list[float] | Refusal:
-        """One answer that is not null, as it is kept; or why it is none."""
-        if self.width == 1:
-            return Refusal("is no number") if isinstance(value, list | Mapping) else value
-        if isinstance(value, Mapping):
-            return self._by_class(value)
-        if not isinstance(value, list) or len(value) != self.width:
-            return Refusal(f"has not one probability for each of the {self.width} classes")
-        return _checked(value)
-
-    def _by_class(self, given: Mapping[str, float]) -> list[float] | Refusal:
-        """Probabilities in the order of the classes; one that is not named has none."""
-        made = [0.0] * self.width
-        for name, probability in given.items():
-            place = self.task.parse(name, self.classes)
-            if isinstance(place, Refusal):
-                return Refusal(f"names {name[:80]!r}, which {place.words}")
-            made[int(place)] = probability
-        return _checked(made)
+def _by_class(given: Mapping[str, float], kind: Answers) -> list[float] | Refusal:
+    """Probabilities in the order of the classes; one that is not named has none."""
+    made = [0.0] * kind.width
+    for name, probability in given.items():
+        place = kind.task.parse(name, kind.classes)
+        if isinstance(place, Refusal):
+            return Refusal(f"names {name[:80]!r}, which {place.words}")
+        made[int(place)] = probability
+    return _checked(made)
 
 
 def _checked(values: list[float]) -> list[float] | Refusal:
@@ -67,7 +49,7 @@ def columns(answers: Sequence[float | list[float] | None], width: int) -> dict[s
     """Answers as a segment keeps them: `prediction`, and `probabilities` where they are vectors.
 
     Args:
-        answers: as `Expected.read` gives them; None for a row that is scored when its day closes.
+        answers: as `read` gives them; None for a row that is scored when its day closes.
     """
     if width == 1:
         return {"prediction": pa.array(answers, pa.float64())}

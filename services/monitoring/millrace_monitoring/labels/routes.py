@@ -6,7 +6,8 @@ from millrace_contracts.labels import LabelsRead, LabelsWrite
 from millrace_core.auth import permit
 from millrace_core.database import Session
 from millrace_core.names import Name, Project
-from millrace_monitoring.labels import meaning, queries
+from millrace_monitoring.ingest.answers import Answers
+from millrace_monitoring.labels import queries, sorting
 from millrace_monitoring.monitors import queries as monitors
 from millrace_monitoring.services import CurrentServices
 from millrace_monitoring.tables import Monitor
@@ -28,11 +29,12 @@ async def push(
     A label that is no number or names no class is refused and told by its place; the others are stored.
     """
     monitor = await monitors.get(session, project, endpoint, lock=True)
-    given = meaning.sort(body.labels, meaning.of(monitor.declared))
+    spec = monitor.declared
+    given = sorting.sort(body.labels, Answers.of(spec.task, spec.signature))
     new, corrected = await queries.put(session, project, endpoint, given.truths)
     monitor.labelled += new
     _move(monitor, body)
-    meaning.REFUSED.labels(endpoint).inc(given.refused)
+    sorting.REFUSED.labels(endpoint).inc(given.refused)
     after_commit.add_task(services.wakeups.wake)
     return LabelsRead(
         new=new,

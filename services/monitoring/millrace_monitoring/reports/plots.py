@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import Any
 
 from millrace.pages import Html, figures
 from millrace.pages.figures import BLUE, GREY, INK, RED
 from millrace_contracts.closings import ClosingRead, DriftWindow
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 WEEK = 7
 MOST = 20
@@ -25,7 +22,7 @@ def losses(days: Days) -> Html | None:
     if not labelled:
         return None
 
-    def paint(axes: Axes) -> None:
+    def paint(axes: Any) -> None:
         axes.plot([item.day for item in labelled], [item.loss for item in labelled], color=BLUE, lw=1.2)
         _band(axes, labelled)
         for item in days:
@@ -37,7 +34,7 @@ def losses(days: Days) -> Html | None:
     return figures.draw(paint)
 
 
-def _band(axes: Axes, days: Days) -> None:
+def _band(axes: Any, days: Days) -> None:
     """The reference's mean and scale, where the detector has one."""
     told = [
         (item.day, item.performance.reference_mean, item.performance.reference_scale)
@@ -51,7 +48,7 @@ def _band(axes: Axes, days: Days) -> None:
         axes.fill_between(dates, low, high, color=BLUE, alpha=0.15, lw=0)
 
 
-def _champions(axes: Axes, days: Days) -> None:
+def _champions(axes: Any, days: Days) -> None:
     before = None
     for item in days:
         if item.champion not in (None, before):
@@ -69,7 +66,7 @@ def evidence(days: Days) -> Html | None:
     if not judged:
         return None
 
-    def paint(axes: Axes) -> None:
+    def paint(axes: Any) -> None:
         dates = [item.day for item in judged]
         axes.plot(dates, [item.performance.log_value for item in judged], color=BLUE, lw=1.2)
         axes.plot(dates, [item.performance.log_level for item in judged], color=RED, lw=0.8, ls="--")
@@ -85,7 +82,7 @@ def paired(days: Days) -> Html | None:
     if not any(gains.values()):
         return None
 
-    def paint(axes: Axes) -> None:
+    def paint(axes: Any) -> None:
         for number, line in gains.items():
             axes.plot([day for day, _ in line], [gain for _, gain in line], lw=1.0, label=f"v{number}")
         for item in days:
@@ -122,7 +119,7 @@ def drift_map(days: Days) -> Html | None:
         return None
     ordered = sorted(weeks)
 
-    def paint(axes: Axes) -> None:
+    def paint(axes: Any) -> None:
         grid = [[weeks[week].get(name) or 0.0 for week in ordered] for name in names]
         image = axes.imshow(grid, aspect="auto", cmap="YlOrRd", vmin=0, vmax=0.5, interpolation="nearest")
         axes.set_yticks(range(len(names)), names, fontsize=7)
@@ -137,7 +134,7 @@ def null(window: DriftWindow) -> Html:
     """PSI of each feature in one full window beside the highest that chance gave."""
     scores = window.scores[:MOST][::-1]
 
-    def paint(axes: Axes) -> None:
+    def paint(axes: Any) -> None:
         places = range(len(scores))
         colors = [RED if score.fires else BLUE for score in scores]
         axes.barh(places, [score.psi for score in scores], color=colors, height=0.6)

@@ -13,7 +13,7 @@ from millrace import pages
 from millrace.pages import Html, pictures
 from millrace_contracts.monitors import MonitorWrite
 from millrace_monitoring.ingest import segments
-from millrace_monitoring.profiles.answers import Answers
+from millrace_monitoring.ingest.answers import Answers
 from millrace_stats.tasks import Task, Value, class_text
 
 DAYS, ROWS = 28, 200_000

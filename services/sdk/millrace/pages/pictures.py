@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from millrace.pages.figures import BLUE, GREY, draw, height_of
 from millrace.pages.page import Html
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 MOST_CLASSES = 20
 """Classes that have a name and a colour of their own in a picture; the others are drawn together."""
@@ -65,7 +62,7 @@ def drawn(picture: Cloud | Curve | Square) -> Html:
 def points(picture: Cloud) -> Html:
     """A cloud of points with its diagonal."""
 
-    def paint(axes: Axes) -> None:
+    def paint(axes: Any) -> None:
         axes.plot(picture.x, picture.y, ".", ms=2, alpha=0.4, color=BLUE)
         ends = [float(min(picture.x)), float(max(picture.x))]
         axes.plot(ends, ends, color=GREY, lw=0.8)
@@ -84,7 +81,7 @@ def mix(days: Sequence[object], shares: Mapping[str, Sequence[float]]) -> Html:
     """
     shown = _largest(shares)
 
-    def paint(axes: Axes) -> None:
+    def paint(axes: Any) -> None:
         axes.stackplot(list(days), *shown.values(), labels=list(shown), lw=0)
         axes.set_ylim(0, 1)
         axes.set_ylabel("share of rows", fontsize=8)
@@ -114,7 +111,7 @@ def confusion(classes: Sequence[str], counts: Sequence[Sequence[float]]) -> Html
     shares = [[value / total for value in row] for row, total in zip(counts, sums, strict=True)]
     size = 1.2 + (0.3 if len(classes) <= NAMED_CELLS else 0.1) * min(len(classes), 60)
 
-    def paint(axes: Axes) -> None:
+    def paint(axes: Any) -> None:
         image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
         if len(classes) <= 60:
             axes.set_xticks(range(len(classes)), classes, fontsize=7, rotation=90 if len(classes) > 5 else 0)
@@ -128,7 +125,7 @@ def confusion(classes: Sequence[str], counts: Sequence[Sequence[float]]) -> Html
     return draw(paint, size)
 
 
-def _numbers(axes: Axes, counts: Sequence[Sequence[float]], shares: Sequence[Sequence[float]]) -> None:
+def _numbers(axes: Any, counts: Sequence[Sequence[float]], shares: Sequence[Sequence[float]]) -> None:
     for row, values in enumerate(counts):
         for column, value in enumerate(values):
             colour = "white" if shares[row][column] > 0.5 else "#222222"
@@ -143,7 +140,7 @@ def calibration(predicted: Sequence[float], observed: Sequence[float], what: str
         what: the axis, like "probability of the class that was answered".
     """
 
-    def paint(axes: Axes) -> None:
+    def paint(axes: Any) -> None:
         axes.plot([0, 1], [0, 1], color=GREY, lw=0.8)
         axes.plot(list(predicted), list(observed), "o-", color=BLUE, ms=4)
         axes.set_xlabel(what, fontsize=8)
@@ -157,7 +154,7 @@ def bars(
 ) -> Html:
     """Horizontal bars, the first name on top."""
 
-    def paint(axes: Axes) -> None:
+    def paint(axes: Any) -> None:
         tints = colours if isinstance(colours, str) else list(colours)[::-1]
         axes.barh(range(len(names)), list(values)[::-1], color=tints, height=0.6)
         axes.set_yticks(range(len(names)), list(names)[::-1], fontsize=7)
