@@ -156,6 +156,22 @@ def registry() -> MemoryRegistry:
     return MemoryRegistry()
 
 
+def run_train(spec: dict[str, Any], context: Any) -> dict[str, Any]:
+    """The train job, from JSON to JSON as it travels."""
+    from millrace_contracts.learning import TrainSpec
+    from millrace_training.automl import train
+
+    return train.run(TrainSpec.model_validate(spec), context).model_dump(mode="json")
+
+
+def run_evaluate(spec: dict[str, Any], context: Any) -> dict[str, Any]:
+    """The evaluate job, from JSON to JSON as it travels."""
+    from millrace_contracts.learning import EvaluateSpec
+    from millrace_training.evaluate import evaluate
+
+    return evaluate.run(EvaluateSpec.model_validate(spec), context).model_dump(mode="json")
+
+
 @pytest.fixture
 def make_context(tmp_path: Path, registry: MemoryRegistry) -> Callable[..., Any]:
     """Makes the context of a job, as its child process would: `make_context(key="job", is_cancelled=...)`."""

@@ -1,10 +1,10 @@
 """Training and evaluation: what the jobs are asked, and what they found out."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Required
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from typing_extensions import TypedDict
 
-from millrace_contracts.bodies import Document
 from millrace_contracts.models import Golden
 from millrace_contracts.names import ColumnName, Name, TaskName, VersionNumber
 from millrace_contracts.parts import Zone
@@ -13,6 +13,24 @@ from millrace_contracts.signature import Signature
 
 Metrics = dict[str, float | None]
 """Numbers by the name of the metric; null: the rows do not say."""
+
+
+Params = dict[str, int | float]
+"""Settings of one model family, by name."""
+
+
+class Configuration(TypedDict, total=False):
+    """A model family with its settings; or, as family `ensemble`, the weighted mean of its members.
+
+    `id` names it within one search. `left_out` are the columns that its search left out by itself: they name rows.
+    """
+
+    id: Required[str]
+    family: Required[str]
+    params: Params
+    weight: float
+    members: "list[Configuration]"
+    left_out: list[str]
 
 
 class LearningSpec(BaseModel):
@@ -40,7 +58,7 @@ class TrainSpec(LearningSpec):
     trials: int = Field(
         default=0, ge=0, le=100_000, description="0: each configuration of the portfolio once."
     )
-    configurations: list[Document] | None = None
+    configurations: list[Configuration] | None = None
     seed: int = Field(default=0, ge=0, lt=2**31)
     executor: Literal["inline", "pool", "ray"] = "pool"
 
@@ -85,10 +103,10 @@ class TrainResult(BaseModel):
     baseline: str | None = None
     signature: Signature
     metrics: dict[str, Metrics] = Field(description="By the rows they were taken on: holdout.")
-    configurations: list[Document] = Field(
+    configurations: list[Configuration] = Field(
         description="The chosen one first, then the best of another family."
     )
-    configuration: Document
+    configuration: Configuration
     window: str
     rows: int
     parity: Parity | None

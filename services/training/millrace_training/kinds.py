@@ -79,18 +79,14 @@ def train(spec: TrainSpec, context: Context) -> TrainResult:
     """Search for a model, or fit configurations of an earlier search again."""
     from millrace_training.automl import train
 
-    return TrainResult.model_construct(**train.run(spec.model_dump(mode="json", exclude_unset=True), context))
+    return train.run(spec, context)
 
 
 def evaluate(spec: EvaluateSpec, context: Context) -> EvaluateResult:
     """Compare a candidate with the champion on the same rows."""
     from millrace_training.evaluate import evaluate
 
-    asked = spec.model_dump(mode="json", exclude_unset=True)
-    for name, model in (("candidate", spec.candidate), ("champion", spec.champion)):
-        if model is not None:
-            asked[name]["files"] = model.files.by_name()
-    return EvaluateResult.model_construct(**evaluate.run(asked, context))
+    return evaluate.run(spec, context)
 
 
 KINDS: dict[str, Kind] = {

@@ -9,12 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 from sklearn.datasets import load_digits, load_wine
+from tests.training.conftest import run_evaluate, run_train
 
 from millrace_contracts.signature import Signature
 from millrace_stats.profiles import ProfileSpec
-from millrace_training.automl import train
 from millrace_training.automl.portfolio import PORTFOLIO
-from millrace_training.evaluate import evaluate
 from millrace_training.features.columns import columns_from_signature
 from millrace_training.features.frame import from_arrow, from_rows
 from millrace_training.graph.session import answers, open_session
@@ -68,7 +67,7 @@ def fit(registry, make_context):
         registry.add("rows", 1, table)
         context = make_context(key)
         try:
-            return train.run(spec(**change), context)
+            return run_train(spec(**change), context)
         finally:
             context.close()
 
@@ -81,7 +80,7 @@ def judge(candidate: dict, champion: dict | None, context: Any, **change: Any) -
 
     asked = {name: value for name, value in spec().items() if name in ("dataset", "task", "target")}
     models = {"candidate": contender(candidate), "champion": champion and contender(champion)}
-    return evaluate.run(asked | {"dataset_version": 1} | models | change, context)
+    return run_evaluate(asked | {"dataset_version": 1} | models | change, context)
 
 
 def test_wine_is_searched_judged_and_exported(fit, registry):

@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 from sklearn.datasets import load_breast_cancer
+from tests.training.conftest import run_train
 
 from millrace_contracts.signature import Signature
 from millrace_stats import tasks
 from millrace_stats.profiles import ProfileSpec
-from millrace_training.automl import pipeline, splits, train
+from millrace_training.automl import pipeline, splits
 from millrace_training.automl.portfolio import PORTFOLIO
 from millrace_training.features.columns import columns_from_signature
 from millrace_training.features.frame import from_arrow, from_rows
@@ -74,7 +75,7 @@ def fit(registry, make_context):
         registry.add("flights", 1, flights() if table is None else table)
         context = make_context(key)
         try:
-            return train.run(spec(**change), context)
+            return run_train(spec(**change), context)
         finally:
             context.close()
 
@@ -206,7 +207,7 @@ class TestByFolds:
         return spec(**change, folds=5, search="full", trials=4, configurations=None, windows=["all"])
 
     def test_breast_cancer_is_judged_out_of_fold(self, cancer, registry, make_context):
-        made = train.run(cancer, make_context())
+        made = run_train(cancer, make_context())
         assert sorted(made["files"]) == ["baseline.json", "model.onnx", "oof.parquet"]
         assert made["metrics"]["holdout"]["auc"] > 0.985
         assert made["metrics"]["holdout"]["log_loss"] < 0.12
@@ -229,13 +230,13 @@ class TestByFolds:
 
     def test_an_out_of_fold_prediction_does_not_know_its_own_row(self, cancer, registry, make_context):
         one = cancer | {"search": "refit", "configurations": [PORTFOLIO[1]]}
-        first = train.run(one, make_context("a"))
+        first = run_train(one, make_context("a"))
         table = load_breast_cancer(as_frame=True).frame.astype({"target": bool})
         place = 0
         wild = table.copy()
         wild.loc[place, "mean radius"] = 1e6
         registry.add("cancer", 1, pa.Table.from_pandas(wild, preserve_index=False))
-        second = train.run(one, make_context("b"))
+        second = run_train(one, make_context("b"))
         before, after = (
             parquet.read_table(pa.BufferReader(registry.store[made["files"]["oof.parquet"]]))[
                 "prediction"
@@ -263,11 +264,11 @@ class TestResume:
 
         monkeypatch.setattr(pipeline, "fit", counted)
         with pytest.raises(Cancelled):
-            train.run(spec(**wanted), make_context("killed", is_cancelled=lambda: len(fitted) >= 3))
+            run_train(spec(**wanted), make_context("killed", is_cancelled=lambda: len(fitted) >= 3))
         kept = [trial.params["id"] for trial in make_context("killed").trials.all() if trial.values]
         assert 1 <= len(kept) <= 3
         before = list(fitted)
-        made = train.run(spec(**wanted), make_context("killed"))
+        made = run_train(spec(**wanted), make_context("killed"))
         assert not set(before) & set(fitted[len(before) :])
         assert made["files"] == whole["files"]
         told = make_context("killed").trials.all()

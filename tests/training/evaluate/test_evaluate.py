@@ -6,10 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from sklearn.datasets import load_breast_cancer
+from tests.training.conftest import run_evaluate, run_train
 
-from millrace_training.automl import train
 from millrace_training.automl.portfolio import PORTFOLIO
-from millrace_training.evaluate import evaluate
 
 START, DAY = 1_372_636_800_000_000, 86_400_000_000  # 2013-07-01 UTC
 DAYS, A_DAY = 60, 40
@@ -47,7 +46,7 @@ def trained(registry, make_context):
     registry.add("rows", 1, table())
 
     def run(key: str, cut: str | None, configuration: dict[str, Any] = LIGHT) -> dict[str, Any]:
-        return train.run(COMMON | REFIT | {"cut": cut, "configurations": [configuration]}, make_context(key))
+        return run_train(COMMON | REFIT | {"cut": cut, "configurations": [configuration]}, make_context(key))
 
     return run
 
@@ -64,7 +63,7 @@ def asked(candidate: dict, champion: dict | None, **change: Any) -> dict[str, An
 class TestByTime:
     def test_without_a_champion_only_the_candidate_is_told(self, trained, make_context, registry):
         candidate = trained("new", None)
-        made = evaluate.run(asked(candidate, None), make_context("evaluate"))
+        made = run_evaluate(asked(candidate, None), make_context("evaluate"))
         assert made["metrics"]["champion"] is None
         assert made["metrics"]["candidate"]["mse"] == pytest.approx(
             candidate["metrics"]["holdout"]["mse"], rel=1e-4
@@ -78,7 +77,7 @@ class TestByTime:
 
     def test_a_champion_from_before_the_holdout_is_scored_on_all_of_it(self, trained, make_context, registry):
         champion = trained("old", "2013-08-10T00:00:00Z")
-        made = evaluate.run(asked(trained("new", None), champion), make_context("evaluate"))
+        made = run_evaluate(asked(trained("new", None), champion), make_context("evaluate"))
         assert all(block["champion"] is not None for block in made["blocks"])
         assert made["metrics"]["champion"]["rows"] == 14 * A_DAY
         page = registry.store[made["report"]].decode()
@@ -90,10 +89,10 @@ class TestByTime:
         champion = trained("old", "2013-08-23T00:00:00Z")
         alone = dict(champion["files"])
         candidate = trained("new", None)
-        whole = evaluate.run(asked(candidate, champion), make_context("a"))
+        whole = run_evaluate(asked(candidate, champion), make_context("a"))
         assert all(block["champion"] is not None for block in whole["blocks"])
         leaking = champion | {"files": alone | {"holdout.onnx": alone["model.onnx"]}}
-        seen = evaluate.run(asked(candidate, leaking), make_context("b"))
+        seen = run_evaluate(asked(candidate, leaking), make_context("b"))
         for early in range(7):
             assert whole["blocks"][early]["champion"] != seen["blocks"][early]["champion"]
         assert whole["blocks"][7:] == seen["blocks"][7:]
@@ -101,20 +100,20 @@ class TestByTime:
     def test_a_day_that_both_its_graphs_have_seen_is_left_out(self, trained, make_context):
         champion = trained("old", "2013-08-23T00:00:00Z")
         champion["files"] = {"model.onnx": champion["files"]["model.onnx"]}
-        made = evaluate.run(asked(trained("new", None), champion), make_context("evaluate"))
+        made = run_evaluate(asked(trained("new", None), champion), make_context("evaluate"))
         assert [block["champion"] is None for block in made["blocks"]] == [True] * 7 + [False] * 7
         assert made["metrics"]["champion"]["rows"] == 7 * A_DAY
 
     def test_a_champion_that_saw_everything_is_not_compared(self, trained, make_context):
         champion = trained("old", None)
         champion["files"] = {"model.onnx": champion["files"]["model.onnx"]}
-        made = evaluate.run(
+        made = run_evaluate(
             asked(champion | {"files": trained("new", None)["files"]}, champion), make_context("e")
         )
         assert made["metrics"]["champion"] is None
 
     def test_slices_add_up_to_the_whole_and_know_their_days(self, trained, make_context):
-        made = evaluate.run(asked(trained("new", None), None), make_context("evaluate"))
+        made = run_evaluate(asked(trained("new", None), None), make_context("evaluate"))
         assert sorted(item["value"] for item in made["slices"]) == ["S0", "S1", "S2"]
         assert sum(item["n"] for item in made["slices"]) == 14 * A_DAY
         weighted = sum(item["n"] * item["candidate"] for item in made["slices"]) / (14 * A_DAY)
@@ -122,15 +121,15 @@ class TestByTime:
         assert all(len(item["blocks"]) == 14 for item in made["slices"])
 
     def test_importance_finds_what_the_target_was_made_of(self, trained, make_context):
-        made = evaluate.run(asked(trained("new", None), None), make_context("evaluate"))
+        made = run_evaluate(asked(trained("new", None), None), make_context("evaluate"))
         found = {item["column"]: item["loss_added"] for item in made["importance"]}
         assert made["importance"][0]["column"] == "x"
         assert found["shop"] > 10 * abs(found["unused"])
 
     def test_the_same_question_has_the_same_answer(self, trained, make_context):
         candidate, champion = trained("new", None), trained("old", "2013-08-10T00:00:00Z")
-        first = evaluate.run(asked(candidate, champion), make_context("a"))
-        assert first == evaluate.run(asked(candidate, champion), make_context("b"))
+        first = run_evaluate(asked(candidate, champion), make_context("a"))
+        assert first == run_evaluate(asked(candidate, champion), make_context("b"))
 
 
 class TestByFolds:
@@ -144,19 +143,19 @@ class TestByFolds:
 
     def test_rows_that_both_were_trained_on_are_compared_out_of_fold(self, cancer, make_context):
         one = REFIT | {"configurations": [PORTFOLIO[6]]}
-        old = train.run(cancer | one | {"dataset_version": 1}, make_context("old"))
-        new = train.run(cancer | one | {"dataset_version": 2}, make_context("new"))
+        old = run_train(cancer | one | {"dataset_version": 1}, make_context("old"))
+        new = run_train(cancer | one | {"dataset_version": 2}, make_context("new"))
         models = {
             "candidate": {"files": new["files"], "signature": new["signature"]},
             "champion": {"files": old["files"], "signature": old["signature"], "trained_through": None},
         }
-        made = evaluate.run(cancer | {"dataset_version": 2, "slices": []} | models, make_context("evaluate"))
+        made = run_evaluate(cancer | {"dataset_version": 2, "slices": []} | models, make_context("evaluate"))
         assert made["metrics"]["candidate"] == pytest.approx(new["metrics"]["holdout"])
         assert made["metrics"]["champion"]["rows"] == 569
         assert made["metrics"]["champion"]["auc"] > 0.97
         assert len(made["blocks"]) == 50
         assert sum(block["n"] for block in made["blocks"]) == 569
-        same = evaluate.run(
+        same = run_evaluate(
             cancer | {"dataset_version": 2, "slices": []} | models | {"champion": models["candidate"]},
             make_context("same"),
         )

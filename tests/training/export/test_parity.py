@@ -4,6 +4,7 @@ import numpy as np
 import onnx
 import pytest
 
+from millrace_contracts.signature import Signature
 from millrace_stats import tasks
 from millrace_training.automl import pipeline
 from millrace_training.automl.aims import Aim
@@ -22,12 +23,12 @@ COLUMNS = [
     Column("kind", "kind", "category"),
     Column("at", "at", "timestamp"),
 ]
-SIGNATURE = {
-    "inputs": [column.as_input() for column in COLUMNS],
-    "outputs": [{"name": "prediction", "datatype": "FP32"}],
-    "task": "regression",
-    "target": "y",
-}
+SIGNATURE = Signature(
+    inputs=[column.as_input() for column in COLUMNS],
+    outputs=[{"name": "prediction", "datatype": "FP32"}],
+    task="regression",
+    target="y",
+)
 ENSEMBLE = {
     "id": "mixed",
     "family": "ensemble",
@@ -75,20 +76,20 @@ def test_numbers_that_are_often_zero_on_both_sides_of_which_there_are_others_pas
     target = (values["a"] + values["b"] + draw.normal(0, 0.3, 400) > 0).astype(np.float64)
     frame = Frame(columns, values, {}, 400)
     outputs = [{"name": "probability", "datatype": "FP32"}, {"name": "class", "datatype": "BYTES"}]
-    signature = {"inputs": [column.as_input() for column in columns], "outputs": outputs}
+    signature = Signature(inputs=[column.as_input() for column in columns], outputs=outputs)
     made = pipeline.fit(configuration, frame, target, Aim(tasks.of("binary"), ("no", "yes")), 0, 7)
     found = [parity.compare(made, made.export(signature), frame, 1.0, seed) for seed in range(5)]
     assert [item.bad for item in found] == [0] * 5
 
 
 KINDS = Aim(tasks.of("multiclass"), ("żółć", "b", "c", "d"))
-MANY = {
-    "inputs": SIGNATURE["inputs"],
-    "outputs": [
+MANY = Signature(
+    inputs=SIGNATURE.inputs,
+    outputs=[
         {"name": "probabilities", "datatype": "FP32", "width": 4},
         {"name": "class", "datatype": "BYTES"},
     ],
-}
+)
 
 
 @pytest.fixture(scope="module")

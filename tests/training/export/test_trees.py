@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from millrace_contracts.signature import Signature
 from millrace_stats import tasks
 from millrace_training.automl import estimators
 from millrace_training.automl.aims import Aim
@@ -34,7 +35,7 @@ def onnx_answers(estimator: estimators.Estimator, aim: Aim, rows: np.ndarray) ->
     output = estimator.emit(graph, graph.concat([f"x{place}" for place in range(WIDTH)]))
     inputs = [Column(f"x{place}", f"x{place}", "number").as_input() for place in range(WIDTH)]
     outputs = [{"name": "answer", "datatype": "FP32", "width": aim.width}]
-    session = open_session(graph.model({"answer": output}, {"inputs": inputs, "outputs": outputs}))
+    session = open_session(graph.model({"answer": output}, Signature(inputs=inputs, outputs=outputs)))
     found = session.run(None, {f"x{place}": rows[:, place : place + 1] for place in range(WIDTH)})[0]
     return found[:, 0] if aim.width == 1 else found
 

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from millrace_contracts.learning import Params
 from millrace_stats.tasks import Objectives, Task, Value
 from millrace_training.export.links import Link
 
-Params = dict[str, Any]
-"""Settings of one model family, by name."""
+__all__ = ["Aim", "Params", "Sought"]
 
 
 @dataclass(frozen=True)

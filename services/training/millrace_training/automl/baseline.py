@@ -1,6 +1,7 @@
 """The baseline that goes with a version: frozen bins, daily reference profiles, the holdout's daily losses."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,15 @@ from millrace_training.automl.table import Table, iso_day
 MOST_DAYS = 60
 SAMPLE = 100_000
 """Most rows from which the bins are made."""
+
+
+@dataclass(frozen=True)
+class DailyLoss:
+    """Mean loss of the *n* judged rows of a day."""
+
+    day: str
+    n: int
+    loss: float
 
 
 def make(table: Table, days: np.ndarray | None, predicted: np.ndarray, judged: np.ndarray, aim: Aim) -> bytes:
@@ -72,9 +82,6 @@ def _where(item: Reduced, place: np.ndarray) -> np.ndarray:
     return np.where(place >= 0, item.values[np.maximum(place, 0)], missing)
 
 
-def _daily_losses(days: np.ndarray, losses: np.ndarray) -> list[dict[str, Any]]:
-    made = []
-    for day in np.unique(days):
-        here = losses[days == day]
-        made.append({"day": iso_day(day), "n": len(here), "loss": float(here.mean())})
-    return made
+def _daily_losses(days: np.ndarray, losses: np.ndarray) -> list[DailyLoss]:
+    parts = ((day, losses[days == day]) for day in np.unique(days))
+    return [DailyLoss(iso_day(day), len(here), float(here.mean())) for day, here in parts]

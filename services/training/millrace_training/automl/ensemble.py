@@ -3,10 +3,9 @@
 Source: Caruana et al., "Ensemble selection from libraries of models" (2004).
 """
 
-from typing import Any
-
 import numpy as np
 
+from millrace_contracts.learning import Configuration
 from millrace_stats.tasks import Task
 
 ROUNDS = 20
@@ -68,9 +67,11 @@ def _means(values: np.ndarray, blocks: np.ndarray) -> np.ndarray:
     return np.bincount(place, values) / np.bincount(place)
 
 
-def configuration(weights: dict[str, float], known: dict[str, dict[str, Any]]) -> dict[str, Any]:
+def configuration(weights: dict[str, float], known: dict[str, Configuration]) -> Configuration:
     """The configuration that these weights stand for: one of the *known* ones, or an ensemble of them."""
     if len(weights) == 1:
         return known[next(iter(weights))]
-    members = [known[name] | {"weight": weight} for name, weight in sorted(weights.items())]
+    members: list[Configuration] = [
+        {**known[name], "weight": weight} for name, weight in sorted(weights.items())
+    ]
     return {"id": "+".join(sorted(weights)), "family": "ensemble", "members": members}

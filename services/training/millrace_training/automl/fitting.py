@@ -8,15 +8,15 @@ import os
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from millrace_contracts.learning import Configuration
+from millrace_contracts.signature import Signature
 from millrace_stats import tasks
 from millrace_stats.tasks import Value
 from millrace_training.automl import pipeline
 from millrace_training.automl.aims import Aim
-from millrace_training.automl.portfolio import Configuration
 from millrace_training.export import parity
 from millrace_training.features.frame import Frame, load
 
@@ -54,7 +54,7 @@ class Fit(Work):
 
     train: str
     predict: str | None = None
-    signature: dict[str, Any] | None = None
+    signature: Signature | None = None
     scale: float = 1.0
 
 

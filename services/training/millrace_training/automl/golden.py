@@ -4,19 +4,20 @@ from typing import Any
 
 import numpy as np
 
+from millrace_contracts.models import Golden
 from millrace_training.features.frame import MISSING_TIME, Frame
 from millrace_training.graph.session import answers, open_session
 
 ROWS = 8
 
 
-def make(graph: bytes, frame: Frame) -> dict[str, Any]:
-    """{"inputs": values by column name (null is missing), "outputs": the graph's own answers, by output}."""
+def make(graph: bytes, frame: Frame) -> Golden:
+    """Rows by column name (null is missing), and the graph's own answers by output."""
     spread = np.unique(np.linspace(0, frame.rows - 1, ROWS).astype(int))
     rows = frame.take(spread)
     outputs = answers(open_session(graph), rows)
     inputs = {column.name: [_json(cell) for cell in _cells(rows, column)] for column in rows.columns}
-    return {"inputs": inputs, "outputs": {name: values.tolist() for name, values in outputs.items()}}
+    return Golden(inputs=inputs, outputs={name: values.tolist() for name, values in outputs.items()})
 
 
 def _cells(rows: Frame, column: Any) -> Any:

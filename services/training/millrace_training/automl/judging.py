@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from millrace_contracts.learning import Configuration
 from millrace_training.automl import splits
 from millrace_training.automl.fitting import Fit
 from millrace_training.automl.plan import CROSS_VALIDATE, WHOLE, Plan
-from millrace_training.automl.portfolio import Configuration
 from millrace_training.automl.seeds import key_of
 
 

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from millrace_contracts.learning import Configuration
+from millrace_contracts.signature import Signature
 from millrace_training.automl import estimators
 from millrace_training.automl.aims import Aim
-from millrace_training.automl.portfolio import Configuration
 from millrace_training.automl.seeds import seed_of
 from millrace_training.export import outputs
 from millrace_training.export.trees import Forest
@@ -49,7 +50,7 @@ class Pipeline:
         names = self.aim.task.chosen(predicted, self.aim.classes)
         return {} if names is None else {output.name: names for output in more}
 
-    def export(self, signature: dict[str, Any]) -> bytes:
+    def export(self, signature: Signature) -> bytes:
         """The ONNX graph from the signature's inputs to its outputs."""
         graph = Graph()
         each = [_weighted(graph, member) for member in self.members]
@@ -84,7 +85,7 @@ def fit(
         target: float64 (rows,); places among the classes, if there are.
         offset: seconds that the clocks of date parts are ahead of UTC.
     """
-    parts = configuration.get("members") or [configuration | {"weight": 1.0}]
+    parts: list[Configuration] = configuration.get("members") or [{**configuration, "weight": 1.0}]
     members, encoded = [], {}
     encodings = aim.task.encodings(target, aim.classes)
     for part in parts:

@@ -7,12 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from millrace_contracts.learning import TrainSpec
+from millrace_contracts.learning import Configuration, TrainSpec
 from millrace_contracts.signature import Input, Output, Signature
 from millrace_stats import tasks
 from millrace_training.automl.aims import Aim
 from millrace_training.automl.fitting import CrossValidation, Fit, Fitted, Workplace
-from millrace_training.automl.portfolio import Configuration
 from millrace_training.automl.table import Table, standard_offset
 from millrace_training.runtime.context import Context
 from millrace_training.runtime.errors import JobError
@@ -70,8 +69,7 @@ class Plan:
 
     def exported(self, work: Fit) -> Fit:
         """The same, and the graph."""
-        signature = self.signature.model_dump(mode="json", exclude_none=True)
-        return replace(work, signature=signature, scale=self.aim.task.scale(self.table.target))
+        return replace(work, signature=self.signature, scale=self.aim.task.scale(self.table.target))
 
     def cross_validation(
         self, configuration: Configuration, name: str, folds: str, only: Sequence[int] | None = None

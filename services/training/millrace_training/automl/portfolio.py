@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-Configuration = dict[str, Any]
-"""{"id", "family", "params"}; an ensemble has {"id", "family": "ensemble", "members": [{"weight", ...}]}."""
+from millrace_contracts.learning import Configuration
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from millrace_contracts.learning import Configuration
 from millrace_stats.tasks import Task
 from millrace_training.automl import portfolio
 from millrace_training.automl.fitting import Fitted, Work
-from millrace_training.automl.portfolio import SPACES, Configuration
+from millrace_training.automl.portfolio import SPACES
 from millrace_training.automl.seeds import key_of, seed_of
 from millrace_training.runtime.context import Context
 from millrace_training.runtime.errors import TaskFailed
@@ -128,9 +129,8 @@ class Search:
                 trial = studies[family].ask()
                 params = {name: _suggest(trial, name, space) for name, space in SPACES[family].items()}
                 number = len(self.trials) + place
-                batch.append(
-                    (studies[family], trial, {"id": f"{family}-{number}", "family": family, "params": params})
-                )
+                item: Configuration = {"id": f"{family}-{number}", "family": family, "params": params}
+                batch.append((studies[family], trial, item))
             self._judge([item for _, _, item in batch], budget)
             for (study, trial, _), told in zip(batch, self.trials[-len(batch) :], strict=True):
                 state = optuna.trial.TrialState.FAIL if told.failed else None

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from millrace_contracts.learning import Configuration
 from millrace_training.automl import ensemble, splits
 from millrace_training.automl.fitting import Work
 from millrace_training.automl.plan import CROSS_VALIDATE, FIT, Plan
-from millrace_training.automl.portfolio import PORTFOLIO, Configuration
+from millrace_training.automl.portfolio import PORTFOLIO
 from millrace_training.automl.search import Plan as TrialPlan
 from millrace_training.automl.search import Search, Trial
 from millrace_training.automl.seeds import key_of

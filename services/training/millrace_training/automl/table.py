@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
 import xxhash
 
+from millrace_contracts.datasets import SchemaColumn
 from millrace_contracts.learning import LearningSpec, TrainSpec
 from millrace_contracts.signature import Signature
 from millrace_stats import tasks
@@ -59,7 +59,7 @@ def load(records: Records, spec: LearningSpec, columns: list[Column] | None = No
     rows = _labelled(records.rows(version), spec)
     left_out: list[str] = []
     if columns is None:
-        columns, left_out = _usable(rows, [column.model_dump() for column in version.data_schema], spec)
+        columns, left_out = _usable(rows, version.data_schema, spec)
     if not columns:
         raise JobError(
             "Nothing to learn from", "No column is left that a model may use.", "Exclude fewer columns."
@@ -122,16 +122,14 @@ def _labelled(rows: pa.Table, spec: LearningSpec) -> pa.Table:
     return rows
 
 
-def _usable(
-    rows: pa.Table, schema: list[dict[str, Any]], spec: LearningSpec
-) -> tuple[list[Column], list[str]]:
+def _usable(rows: pa.Table, schema: list[SchemaColumn], spec: LearningSpec) -> tuple[list[Column], list[str]]:
     """The feature columns, and those left out though nobody excluded them, as they name rows.
 
     A refit leaves out what its search left out: clients go on sending the same inputs.
     """
     excluded = spec.exclude if isinstance(spec, TrainSpec) else []
     reserved = {spec.target, spec.event_time, *excluded}
-    fields = [field for field in schema if field["name"] in rows.column_names]
+    fields = [field.model_dump() for field in schema if field.name in rows.column_names]
     usable = columns_of(fields, [name for name in reserved if name])
     left_out = [column.name for column in usable if _names_rows(rows, column)]
     if isinstance(spec, TrainSpec) and spec.search == "refit" and spec.configurations:

@@ -1,20 +1,28 @@
 """The job kind `train`: search or refit, judge on rows that no model has seen, fit again on all, export, prove."""
 
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
 
 import numpy as np
 
-from millrace_contracts.learning import Metrics, TrainSpec
+from millrace_contracts.learning import Configuration, Metrics, Parity, TrainResult, TrainSpec
+from millrace_contracts.release import Files
 from millrace_training.automl import baseline, golden, judging, oof, rare, selecting, splits
 from millrace_training.automl.judging import Final
 from millrace_training.automl.plan import HOLDOUT_DAYS, WHOLE, Plan
-from millrace_training.automl.portfolio import Configuration
 from millrace_training.automl.table import load, midnight
 from millrace_training.rows.records import Records
 from millrace_training.runtime.context import Context
 
-SPANS = ("trained_from", "trained_through", "holdout_from", "holdout_through")
+
+@dataclass(frozen=True)
+class Spans:
+    """From which instant on and up to which the model has seen rows, and was judged; None without event time."""
+
+    trained_from: datetime | None = None
+    trained_through: datetime | None = None
+    holdout_from: datetime | None = None
+    holdout_through: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -27,21 +35,19 @@ class Outcome:
     configuration: Configuration
     window: str
     final: Final
-    spans: dict[str, str | None]
+    spans: Spans
 
 
-def run(spec: dict[str, Any], context: Context) -> dict[str, Any]:
-    """Train on one dataset version; returns the candidate (see the training service's API reference)."""
-    asked = TrainSpec.model_validate(spec)
+def run(spec: TrainSpec, context: Context) -> TrainResult:
+    """Train on one dataset version; returns the candidate."""
     context.report("load", message="reading the rows")
     records = Records(context)
-    plan = Plan.of(asked, context, load(records, asked))
-    run_id = _opened(context, asked)
+    plan = Plan.of(spec, context, load(records, spec))
+    run_id = _opened(context, spec)
     outcome = by_time(plan) if plan.table.days is not None else by_folds(plan)
     files = {name: records.keep(data, _media(name)) for name, data in outcome.data.items()}
-    result = {"run": run_id, "files": files, "baseline": files["baseline.json"], **_told(plan, outcome)}
     _closed(context, run_id, outcome.metrics, files)
-    return result
+    return _candidate(plan, outcome, run_id, Files.of(files))
 
 
 def by_time(plan: Plan) -> Outcome:
@@ -59,10 +65,9 @@ def by_time(plan: Plan) -> Outcome:
         "baseline.json": baseline.make(table, days, best.predicted, split.holdout, plan.aim),
     }
     metrics = plan.aim.task.metrics(table.target[split.holdout], best.predicted)
-    starts = (midnight(day, zone) for day in (final.first_day, split.end_day, split.first_holdout_day))
-    first, end, holdout = (moment.isoformat() for moment in starts)
-    cut = plan.spec.model_dump(mode="json")["cut"]
-    spans = dict(zip(SPANS, (first, cut or end, holdout, end), strict=True))
+    end = midnight(split.end_day, zone)
+    holdout = midnight(split.first_holdout_day, zone), end
+    spans = Spans(midnight(final.first_day, zone), plan.spec.cut or end, *holdout)
     return Outcome(data, metrics, configurations, best.configuration, best.window, final, spans)
 
 
@@ -82,27 +87,32 @@ def by_folds(plan: Plan) -> Outcome:
         "baseline.json": baseline.make(table, None, predicted, np.arange(table.frame.rows), plan.aim),
     }
     metrics = plan.aim.task.metrics(table.target, predicted)
-    return Outcome(data, metrics, configurations, chosen, WHOLE, final, dict.fromkeys(SPANS))
+    return Outcome(data, metrics, configurations, chosen, WHOLE, final, Spans())
 
 
-def _told(plan: Plan, outcome: Outcome) -> dict[str, Any]:
-    """The candidate as JSON, but for its files."""
+def _candidate(plan: Plan, outcome: Outcome, run_id: str, files: Files) -> TrainResult:
     ordered = sorted(outcome.configurations, key=lambda item: item != outcome.configuration)
     scarce = rare.told(plan.table.target, plan.table.classes)
     if scarce:
         plan.context.log("classes with few rows", rows=scarce, needed=rare.LEAST_ROWS)
-    return {
-        "signature": plan.signature.model_dump(mode="json", exclude_none=True),
-        "metrics": {"holdout": outcome.metrics},
-        "configurations": [item | {"left_out": plan.table.left_out} for item in ordered],
-        "configuration": outcome.configuration,
-        "window": outcome.window,
-        "rows": outcome.final.rows,
-        "parity": outcome.final.parity,
-        "golden": golden.make(outcome.final.graph, plan.table.frame),
-        **({"rare_classes": scarce} if scarce else {}),
-        **outcome.spans,
-    }
+    return TrainResult(
+        run=run_id,
+        files=files,
+        baseline=files.digest("baseline"),
+        signature=plan.signature,
+        metrics={"holdout": outcome.metrics},
+        configurations=[{**item, "left_out": plan.table.left_out} for item in ordered],
+        configuration=outcome.configuration,
+        window=outcome.window,
+        rows=outcome.final.rows,
+        parity=None if outcome.final.parity is None else Parity.model_validate(outcome.final.parity),
+        golden=golden.make(outcome.final.graph, plan.table.frame),
+        rare_classes=scarce,
+        trained_from=outcome.spans.trained_from,
+        trained_through=outcome.spans.trained_through,
+        holdout_from=outcome.spans.holdout_from,
+        holdout_through=outcome.spans.holdout_through,
+    )
 
 
 def _media(name: str) -> str:

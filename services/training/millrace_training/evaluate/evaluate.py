@@ -44,20 +44,19 @@ class Rows:
     session: Any
 
 
-def run(spec: dict[str, Any], context: Context) -> dict[str, Any]:
+def run(spec: EvaluateSpec, context: Context) -> EvaluateResult:
     """Evaluate a candidate; returns metrics, losses by block and slice, importance and the report's digest."""
-    asked = EvaluateSpec.model_validate(spec)
     context.report("load", message="reading the rows")
     records = Records(context)
-    assert asked.candidate.signature is not None
-    table = load_for(records, asked, asked.candidate.signature)
-    judges = Judges(records, tasks.of(asked.task))
-    rows = (_by_time if table.days is not None else _by_folds)(asked, table, judges, context)
+    assert spec.candidate.signature is not None
+    table = load_for(records, spec, spec.candidate.signature)
+    judges = Judges(records, tasks.of(spec.task))
+    rows = (_by_time if table.days is not None else _by_folds)(spec, table, judges, context)
     context.report("explain", message="shuffling columns")
-    result = compared(asked, rows)
-    page = report.render(_title(asked), result, rows.table, rows.candidate, judges.task)
+    result = compared(spec, rows)
+    page = report.render(_title(spec), result, rows.table, rows.candidate, judges.task)
     result.report = records.keep(page, "text/html")
-    return result.model_dump(mode="json")
+    return result
 
 
 def _title(spec: EvaluateSpec) -> str:

@@ -8,6 +8,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from millrace_contracts.signature import Signature
+
 OPSET, ML_OPSET, IR_VERSION = 17, 3, 8
 ML = "ai.onnx.ml"
 TYPES = {"FP32": TensorProto.FLOAT, "INT64": TensorProto.INT64, "BYTES": TensorProto.STRING}
@@ -60,23 +62,26 @@ class Graph:
         """The tensor as float32."""
         return self.add("Cast", [tensor], to=TensorProto.FLOAT)
 
-    def model(self, outputs: Mapping[str, str], signature: dict[str, Any]) -> bytes:
+    def model(self, outputs: Mapping[str, str], signature: Signature) -> bytes:
         """The finished model: *outputs* are tensors by the names that the *signature* gives.
 
         The signature also travels in the model's metadata. Raises: onnx.checker.ValidationError.
         """
         inputs = [
-            helper.make_tensor_value_info(item["name"], TYPES[item["datatype"]], [None, 1])
-            for item in signature["inputs"]
+            helper.make_tensor_value_info(item.name, TYPES[item.datatype], [None, 1])
+            for item in signature.inputs
         ]
         results = []
-        for item in signature["outputs"]:
-            self._nodes.append(helper.make_node("Identity", [outputs[item["name"]]], [item["name"]]))
-            shape = [None, item.get("width", 1)]
-            results.append(helper.make_tensor_value_info(item["name"], TYPES[item["datatype"]], shape))
+        for item in signature.outputs:
+            self._nodes.append(helper.make_node("Identity", [outputs[item.name]], [item.name]))
+            results.append(
+                helper.make_tensor_value_info(item.name, TYPES[item.datatype], [None, item.values()])
+            )
         graph = helper.make_graph(self._nodes, "millrace", inputs, results, self._constants)
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(ML, ML_OPSET)]
         model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="")
-        helper.set_model_props(model, {SIGNATURE_KEY: json.dumps(signature, sort_keys=True)})
+        helper.set_model_props(
+            model, {SIGNATURE_KEY: json.dumps(signature.model_dump(mode="json"), sort_keys=True)}
+        )
         onnx.checker.check_model(model)
         return model.SerializeToString(deterministic=True)

@@ -5,7 +5,7 @@ It lies in the job's folder, in its own SQLite file, and so outlives workers, at
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,12 +61,12 @@ class TrialStore:
             with connection:
                 yield connection
 
-    def asked(self, study: str, number: int, params: Document, key: str) -> None:
+    def asked(self, study: str, number: int, params: Mapping[str, object], key: str) -> None:
         """Note that a trial was handed out; it counts as running until `save`."""
         with self._opened() as connection:
             connection.execute(SAVE, (study, number, key, _text(params), None))
 
-    def save(self, study: str, number: int, params: Document, key: str, values: Document) -> None:
+    def save(self, study: str, number: int, params: Mapping[str, object], key: str, values: Document) -> None:
         """Keep a finished trial for good; saving it twice changes nothing.
 
         Raises: ValueError if this number was told before under another key.
@@ -79,7 +79,7 @@ class TrialStore:
                 raise ValueError(f"trial {number} of {study} is already known under another key")
             connection.execute(SAVE, (study, number, key, _text(params), _text(values)))
         if earlier is None or earlier[1] is None:
-            self._saved(Trial(study, number, key, params, values))
+            self._saved(Trial(study, number, key, dict(params), values))
 
     def completed(self, study: str) -> list[Trial]:
         """The finished trials of *study*, by number."""
@@ -111,7 +111,7 @@ def _trial(study: str, number: int, key: str, params: str, values: str | None) -
     return Trial(study, number, key, json.loads(params), _parsed(values))
 
 
-def _text(value: Document) -> str:
+def _text(value: Mapping[str, object]) -> str:
     return json.dumps(value, sort_keys=True)
 
 
