@@ -9,6 +9,7 @@ import pytest
 from millrace.loop import ModelLoop
 from millrace_replay import outcome, replay
 from millrace_replay.history import History, NoBacktest
+from millrace_stats import tasks
 
 SIGNATURE = {
     "inputs": [{"name": "x", "datatype": "FP32", "column": "x", "kind": "number"}],
@@ -133,3 +134,14 @@ def test_answers_of_every_kind_of_column_are_scored_without_pandas():
         assert seen[name].dtype == np.float32
         assert seen[name][0, 0] == first
         assert np.isnan(seen[name][1, 0])
+
+
+def test_a_version_that_lacks_a_class_gives_its_rows_no_probability():
+    old, new = ({"signature": {"classes": list(classes)}} for classes in ("abc", "abcd"))
+    classes = outcome.union([old, new], ["a", "e", "d"])
+    assert classes == ("a", "b", "c", "d", "e")
+    task = tasks.of("multiclass")
+    answered = task.aligned(np.full((1, 3), 1 / 3), "abc", classes)
+    target = task.encode(["d"], classes)
+    assert task.losses(target, answered)[0] == pytest.approx(-np.log(1e-7))
+    assert outcome.union([{"signature": {}}], [1.5, 2.5]) == ()

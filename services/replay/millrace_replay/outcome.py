@@ -11,10 +11,11 @@ from millrace.client import Millrace
 from millrace.loop import Spec
 from millrace.oip import columns_from_rows
 from millrace_replay.history import Day, History
+from millrace_stats import tasks
+from millrace_stats.tasks import Value
+from millrace_stats.tasks.labels import index, ordered
 
 ROWS = 20_000
-TINY = 1e-7
-METRICS = {"regression": "rmse", "binary": "log_loss"}
 Losses = dict[int, np.ndarray]
 
 
@@ -30,13 +31,16 @@ def summary(
     moves = client.registry.alias_history(loop, "champion")
     first, last = int(days[0].rows[0] if len(days[0].rows) else _next(days)), len(history.times)
     part, labels = table.slice(first, last - first), history.labels[first:last]
-    losses = {item["number"]: _loss(client, item, spec, part, labels) for item in versions}
+    task, classes = tasks.of(spec.task), union(versions, labels)
+    target = task.encode(labels, classes)
+    answers = {item["number"]: _answers(client, item, task, classes, part) for item in versions}
+    losses = {number: task.losses(target, answered) for number, answered in answers.items()}
     delay = durations.parse(spec.data.label_delay)
     serving = served(days, moves, delay)
     born = {item["number"]: _born(item) for item in versions}
     decisions = client.registry.decisions(loop=loop)
     return {
-        "metric": METRICS[spec.task],
+        "metric": task.metric,
         "from": str(days[0].date),
         "through": str(days[-1].date),
         "rows": last - first,
@@ -58,34 +62,35 @@ def _next(days: list[Day]) -> int:
     return next(int(day.rows[0]) for day in days if len(day.rows))
 
 
-def _loss(
-    client: Millrace, version: dict[str, Any], spec: Spec, part: pa.Table, labels: list[object]
+def union(versions: list[dict[str, Any]], labels: list[Any]) -> tuple[Value, ...]:
+    """The classes of all versions, and those of the rows that none of them has; none for a regression."""
+    each = [version["signature"].get("classes") or [] for version in versions]
+    known = ordered(value for classes in each for value in classes)
+    if not known:
+        return ()
+    return ordered([*known, *(label for label in set(labels) if index(label, known) is None)])
+
+
+def _answers(
+    client: Millrace, version: dict[str, Any], task: tasks.Task, classes: tuple[Value, ...], part: pa.Table
 ) -> np.ndarray:
-    """Loss of a version on each replayed row: squared error, or log loss."""
+    """Answers of a version for each replayed row, as if it knew all *classes*: those it lacks get nothing."""
     graph = client.registry.get_artifact(version["files"]["model.onnx"])
-    answers = score(graph, version["signature"], part)
-    if spec.task == "regression":
-        return (answers - np.asarray(labels, float)) ** 2
-    positive = version["signature"]["classes"][-1]
-    hits = np.array([_same(label, positive) for label in labels])
-    likely = np.clip(np.where(hits, answers, 1 - answers), TINY, 1)
-    return -np.log(likely)
-
-
-def _same(label: object, positive: object) -> bool:
-    return label == positive or str(label).lower() == str(positive).lower()
+    theirs = version["signature"].get("classes") or ()
+    return task.aligned(score(graph, version["signature"], part), theirs, classes)
 
 
 def score(graph: bytes, signature: dict[str, Any], part: pa.Table) -> np.ndarray:
-    """Answers of an ONNX graph for each row, shape (rows,)."""
+    """Answers of an ONNX graph for each row, shape (rows,), or (rows, classes)."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(graph, providers=["CPUExecutionProvider"])
     output = signature["outputs"][0]["name"]
     answers = []
     for begin in range(0, len(part), ROWS):
-        answers.append(session.run([output], feed(part.slice(begin, ROWS), signature))[0].reshape(-1))
-    return np.concatenate(answers).astype(float)
+        answers.append(session.run([output], feed(part.slice(begin, ROWS), signature))[0])
+    joined = np.concatenate(answers).astype(float)
+    return joined.reshape(-1) if joined.size == len(joined) else joined
 
 
 def feed(rows: pa.Table, signature: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -153,8 +158,7 @@ def by_month(spec: Spec, days: list[Day], first: int, versions: list[int], losse
 def _shown(spec: Spec, values: np.ndarray) -> float | None:
     if len(values) == 0:
         return None
-    mean = float(values.mean())
-    return float(f"{mean**0.5 if spec.task == 'regression' else mean:.6g}")
+    return float(f"{tasks.of(spec.task).shown(float(values.mean())):.6g}")
 
 
 def _run(run: dict[str, Any]) -> dict[str, Any]:
