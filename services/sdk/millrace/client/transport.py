@@ -1,7 +1,5 @@
 """HTTP to one Millrace service: token, request id, retries, and problem+json turned into ApiError."""
 
-import os
-import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +12,7 @@ from millrace.transport.errors import ApiError as ApiError
 from millrace.transport.errors import Busy
 from millrace.transport.requests import part as part
 from millrace.transport.tokens import TokenFile as TokenFile
+from millrace.transport.trust import trusted
 
 RETRIED = (
     httpx.ConnectError,
@@ -23,12 +22,6 @@ RETRIED = (
     httpx.WriteError,
 )
 ATTEMPTS, PATIENCE = 12, 45.0
-
-
-def _trusted() -> ssl.SSLContext | bool:
-    """The authorities in SSL_CERT_FILE where it is set, else httpx's own; nothing else of the environment counts."""
-    file = os.environ.get("SSL_CERT_FILE")
-    return ssl.create_default_context(cafile=file) if file else True
 
 
 def _headers(token: str | TokenFile, headers: dict[str, str] | None) -> dict[str, str]:
@@ -140,7 +133,7 @@ class Api(_Calls):
         self, url: str, token: str | TokenFile = "", project: str = "default", timeout: float = 30.0
     ) -> None:
         super().__init__(url, token, project, timeout)
-        self._client = httpx.Client(base_url=self.url, trust_env=False, verify=_trusted())
+        self._client = httpx.Client(base_url=self.url, trust_env=False, verify=trusted())
 
     def request(self, method: str, path: str, retry: bool = True, **more: Any) -> Any:
         prepared = self._prepared(**more)
@@ -172,7 +165,7 @@ class AsyncApi(_Calls):
         self, url: str, token: str | TokenFile = "", project: str = "default", timeout: float = 30.0
     ) -> None:
         super().__init__(url, token, project, timeout)
-        self._client = httpx.AsyncClient(base_url=self.url, trust_env=False, verify=_trusted())
+        self._client = httpx.AsyncClient(base_url=self.url, trust_env=False, verify=trusted())
 
     async def request(self, method: str, path: str, retry: bool = True, **more: Any) -> Any:
         prepared = self._prepared(**more)

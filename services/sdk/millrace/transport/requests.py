@@ -3,8 +3,6 @@
 Every POST of Millrace is idempotent by a key in its body, so connection errors and 503 are retried with back-off.
 """
 
-import os
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -18,6 +16,7 @@ from pydantic import BaseModel
 from millrace.transport.errors import Busy
 from millrace.transport.files import AsyncFileBody, FileBody
 from millrace.transport.tokens import TokenFile
+from millrace.transport.trust import trusted as trusted
 
 RETRIED = (
     httpx.ConnectError,
@@ -140,12 +139,6 @@ def written(body: BaseModel | None) -> object:
 def part(value: object) -> str:
     """*value* as one safe segment of a path."""
     return quote(str(value), safe=":")
-
-
-def trusted() -> ssl.SSLContext | bool:
-    """The authorities in SSL_CERT_FILE where it is set, else httpx's own; nothing else of the environment counts."""
-    file = os.environ.get("SSL_CERT_FILE")
-    return ssl.create_default_context(cafile=file) if file else True
 
 
 def _signed(token: str | TokenFile) -> dict[str, str]:
