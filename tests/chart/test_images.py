@@ -38,6 +38,9 @@ JOBS = (
     "millrace_training.evaluate.evaluate",
     "millrace_training.pod.agent",
     "millrace_training.process.child",
+    "millrace_training.process.warm",
+    "millrace_training.runtime.executors.inline",
+    "millrace_training.runtime.executors.ray",
 )
 ELSEWHERE = {
     "training": dict.fromkeys(JOBS, "training-cpu"),
@@ -271,6 +274,28 @@ def test_services_use_no_part_of_scipy_that_their_images_lack(folder):
     assert {
         line for line in used if not re.match(r"from scipy(\.special import| import special\b)", line)
     } == set()
+
+
+LATE = {
+    "monitoring": (
+        "from millrace.pages import figures; print(len(figures.draw(lambda axes: axes.plot([1, 2]))))"
+    ),
+    "training-cpu": (
+        "from millrace.pages import figures; figures.draw(lambda axes: axes.plot([1, 2]))\n"
+        "import pyarrow.parquet, pyarrow.dataset, pyarrow.csv, ray, ray.util.state, ray.job_submission\n"
+        "import ray.dashboard.head, ray.dashboard.agent, ray.dashboard.modules.job.job_head"
+    ),
+}
+"""What images do with other people's packages only once they work."""
+
+
+@pytest.mark.parametrize("image", sorted(LATE))
+def test_what_is_left_out_is_not_missed_at_work(image):
+    source = f"from tests.chart.reach import pretend\npretend({image!r}, {folders(image)!r})\n{LATE[image]}"
+    tried = subprocess.run(
+        [sys.executable, "-c", source], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert tried.returncode == 0, tried.stderr[-3000:]
 
 
 def test_scipy_special_stands_alone():
