@@ -68,7 +68,7 @@ class Serving:
         self.process = subprocess.Popen(command, env=self.environment(), stdout=log, stderr=log)
         self.wait_ready()
 
-    def wait_ready(self, seconds=30):
+    def wait_ready(self, seconds=120):
         deadline = time.monotonic() + seconds
         answer = None
         while time.monotonic() < deadline:

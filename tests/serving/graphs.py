@@ -1,5 +1,7 @@
 """Small ONNX graphs with numbers, categories and a timestamp, good ones and garbage."""
 
+import math
+
 from onnx import TensorProto, helper
 
 SIGNATURE = {
@@ -77,3 +79,56 @@ def golden(slope: float = 2.0) -> dict:
 
 WRONG_TIME = {"name": "departed", "datatype": "FP32", "column": "departed", "kind": "timestamp"}
 """An input that the graph declares as INT64."""
+
+CLASSES = ["a", "b", "c"]
+CLASSES_SIGNATURE = {
+    "inputs": [{"name": "distance", "datatype": "FP32", "column": "distance", "kind": "number"}],
+    "outputs": [
+        {"name": "probabilities", "datatype": "FP32", "width": 3},
+        {"name": "class", "datatype": "BYTES"},
+    ],
+    "task": "multiclass",
+    "target": "kind",
+    "classes": CLASSES,
+}
+
+
+def classes_graph() -> bytes:
+    """Three classes by softmax of distance times (0, 1, 2): the class as text, and the probability of each."""
+    nodes = [
+        helper.make_node("MatMul", ["distance", "slopes"], ["scores"]),
+        helper.make_node("Softmax", ["scores"], ["probabilities"], axis=1),
+        helper.make_node("ArgMax", ["probabilities"], ["place"], axis=1, keepdims=1),
+        helper.make_node(
+            "LabelEncoder",
+            ["place"],
+            ["class"],
+            domain="ai.onnx.ml",
+            keys_int64s=[0, 1, 2],
+            values_strings=CLASSES,
+        ),
+    ]
+    made = helper.make_graph(
+        nodes,
+        "classes",
+        [helper.make_tensor_value_info("distance", TensorProto.FLOAT, [None, 1])],
+        [
+            helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, [None, 3]),
+            helper.make_tensor_value_info("class", TensorProto.STRING, [None, 1]),
+        ],
+        [helper.make_tensor("slopes", TensorProto.FLOAT, [1, 3], [0.0, 1.0, 2.0])],
+    )
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
+    return helper.make_model(made, opset_imports=opsets, ir_version=8).SerializeToString()
+
+
+def classes_golden() -> dict:
+    """What `classes_graph` answers for two distances."""
+    rows = []
+    for distance in (-1.0, 1.0):
+        weights = [math.exp(distance * slope) for slope in (0.0, 1.0, 2.0)]
+        rows.append([weight / sum(weights) for weight in weights])
+    return {
+        "inputs": {"distance": [-1.0, 1.0]},
+        "outputs": {"probabilities": rows, "class": ["a", "c"]},
+    }

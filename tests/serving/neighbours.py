@@ -14,6 +14,13 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import (
     add_LogsServiceServicer_to_server,
 )
 
+from millrace_contracts.closings import ArmsRead
+from millrace_contracts.models import ModelVersionRead
+
+from . import graphs
+
+NONE = "sha256:" + "0" * 64
+
 
 class Neighbours:
     """Registry and monitoring in one small app; tests put models and arms in, and read decisions."""
@@ -42,7 +49,13 @@ class Neighbours:
     async def version(self, model: str, number: int):
         if (model, number) not in self.versions:
             raise HTTPException(404)
-        return {"number": number, "files": {"model.onnx": self.versions[model, number]}}
+        release = {
+            "model": model, "number": number, "key": f"run-{number}", "digest": NONE, "task": "regression",
+            "target": "air_time", "files": {"model.onnx": self.versions[model, number]},
+            "signature": graphs.SIGNATURE, "golden": graphs.golden(), "metrics": {}, "baseline": None,
+            "lineage": {}, "environment": {}, "created_at": "2013-03-01T00:00:00Z",
+        }  # fmt: skip
+        return ModelVersionRead.model_validate(release)
 
     async def artifact(self, digest: str):
         return Response(self.artifacts[digest], media_type="application/octet-stream")
@@ -52,7 +65,9 @@ class Neighbours:
         return {}
 
     async def read_arms(self, endpoint: str, since: str | None = None, until: str | None = None):
-        return self.arms.get(endpoint, {"revisions": [], "mirrored": {"pairs": 0, "pairings": []}})
+        span = {"since": since or "1970-01-01T00:00:00Z", "until": until or "2200-01-01T00:00:00Z"}
+        arms = self.arms.get(endpoint, {"revisions": [], "mirrored": {"pairs": 0, "pairings": []}})
+        return ArmsRead.model_validate(span | arms)
 
     def close(self):
         self.server.should_exit = True

@@ -21,13 +21,17 @@ def client(tmp_path):
     write_tokens(tmp_path)
     app = build(ServingSettings(home=tmp_path, data_plane=False, safety_seconds=60))
     with TestClient(app, base_url="http://localhost", headers=USER, raise_server_exceptions=False) as client:
-        app.state.apis.monitoring.get = nothing
-        app.state.apis.registry.post = nothing
+        app.state.services.clients.monitoring.arms = nobody_watches
+        app.state.services.apis.registry.post = nothing
         yield client
 
 
 async def nothing(*_, **__):
     return {}
+
+
+async def nobody_watches(*_, **__):
+    raise ApiError(404, {}, "")
 
 
 def candidate(version, **changes):

@@ -29,7 +29,7 @@ async def world(tmp_path, monkeypatch):
     monkeypatch.setattr(names, "TRITON_PORT", triton.port)
     monkeypatch.setattr(ClusterPlane, "supervise_seconds", 0.1)
     monkeypatch.setattr(main, "MODELS_SECONDS", 0.1)
-    monkeypatch.setattr(main, "_plane", lambda app: ClusterPlane(app, cluster))
+    monkeypatch.setattr(main, "_plane", lambda core: ClusterPlane(core, cluster))
     labels = {"app.kubernetes.io/component": "gateway"}
     cluster.put("Service", "millrace-gateway-pods", spec={"selector": labels})
     ready = {"conditions": [{"type": "Ready", "status": "True"}], "podIP": ""}
@@ -46,7 +46,7 @@ async def world(tmp_path, monkeypatch):
     )
     app = main.build(settings)
     async with app.router.lifespan_context(app):
-        gateway = asyncio.create_task(accept(app.state.discovery))
+        gateway = asyncio.create_task(accept(app.state.services.plane.discovery))
         transport = httpx.ASGITransport(app)
         headers = {"authorization": "Bearer user-token"}
         async with httpx.AsyncClient(

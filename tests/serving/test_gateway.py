@@ -14,14 +14,17 @@ import uvicorn
 from fastapi import FastAPI
 
 from millrace_core import errors
-from millrace_core.auth import Tokens
+from millrace_core.services import new
 from millrace_serving.envoy import manifests
 from millrace_serving.envoy.bootstrap import Gateway, bootstrap
 from millrace_serving.envoy.discovery import Discovery
 from millrace_serving.envoy.manifests import Split
 from millrace_serving.envoy.publisher import Publisher
 from millrace_serving.gateway import discovery as routes
+from millrace_serving.movement import Movement
 from millrace_serving.processes.ports import free_port
+from millrace_serving.services import Services
+from millrace_serving.settings import ServingSettings
 
 from .conftest import write_tokens
 
@@ -47,8 +50,10 @@ async def plane(tmp_path):
     app = FastAPI()
     errors.install(app)
     app.include_router(routes.router)
-    app.state.services = SimpleNamespace(tokens=Tokens(tmp_path / "run" / "tokens.json"))
-    app.state.discovery = discovery = Discovery(tmp_path / "discovery.json")
+    discovery = Discovery(tmp_path / "discovery.json")
+    core = vars(new(ServingSettings(home=tmp_path), {}, {}))
+    plane = SimpleNamespace(discovery=discovery)
+    app.state.services = Services(**core, plane=plane, gateway=None, movement=Movement())
     server = uvicorn.Server(
         uvicorn.Config(app, host="127.0.0.1", port=settings.discovery_port, log_level="error")
     )

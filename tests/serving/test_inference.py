@@ -10,6 +10,8 @@ import tritonclient.http as triton
 
 from millrace import oip
 
+from . import graphs
+
 
 @pytest.fixture(scope="module")
 def endpoint(serving):
@@ -153,3 +155,46 @@ def test_a_wrong_value_is_named(serving, endpoint, row, where):
     answer = serving.predict(endpoint, [row])
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["where"] == where
+
+
+@pytest.fixture(scope="module")
+def kinds(serving):
+    """An endpoint whose model knows three classes."""
+    name = serving.endpoint()
+    candidate = {"signature": graphs.CLASSES_SIGNATURE, "graph": graphs.classes_graph()}
+    rollout = serving.rollout(name, 20, golden=graphs.classes_golden(), **candidate)
+    assert rollout["state"] == "promoted", rollout
+    return name
+
+
+def test_a_prediction_names_its_class_and_the_probability_of_each(serving, kinds):
+    answer = serving.predict(kinds, [{"distance": -1.0}, {"distance": 1.0}, {"distance": None}])
+    assert answer.status_code == 200, answer.text
+    told, expected = answer.json(), graphs.classes_golden()["outputs"]["probabilities"]
+    assert told["classes"] == ["a", "c", None]
+    assert told["predictions"][:2] == pytest.approx([expected[0][0], expected[1][2]], rel=1e-5)
+    assert told["predictions"][2] is None
+    assert told["probabilities"][1] == pytest.approx(dict(zip("abc", expected[1], strict=True)), rel=1e-5)
+    record = serving.receiver.of(told["request_id"])[0]
+    sent = oip.decode(base64.b64decode(record["response"]), int(record["response_json_length"]))
+    assert sent["probabilities"].shape == (3, 3)
+    assert sent["class"].tolist()[:2] == ["a", "c"]
+
+
+def test_a_triton_client_gets_vectors_and_texts(serving, kinds):
+    client = triton.InferenceServerClient(serving.gateway()["inference_url"].removeprefix("http://"))
+    asked = triton.InferInput("distance", [2, 1], "FP32")
+    asked.set_data_from_numpy(np.float32([[-1], [1]]))
+    answer = client.infer(kinds, [asked])
+    assert answer.as_numpy("probabilities").shape == (2, 3)
+    assert answer.as_numpy("class").tolist() == [[b"a"], [b"c"]]
+    client.close()
+
+
+def test_a_candidate_that_names_the_wrong_class_is_refused(serving, kinds):
+    wrong = graphs.classes_golden()
+    wrong["outputs"]["class"] = ["a", "b"]
+    candidate = {"signature": graphs.CLASSES_SIGNATURE, "graph": graphs.classes_graph()}
+    rollout = serving.rollout(kinds, 21, golden=wrong, **candidate)
+    assert rollout["state"] == "aborted"
+    assert "class is 'c' for golden row 1, expected 'b'" in rollout["reason"]

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
+from millrace_contracts.signature import Signature
 from millrace_core.errors import BadInput
 from millrace_serving.envoy import bootstrap, manifests
 from millrace_serving.envoy.listeners import LOGGED
 from millrace_serving.envoy.manifests import Split, Ways, route_tables, weights
-from millrace_serving.predictions import rows
+from millrace_serving.predictions import answers, rows
 from millrace_serving.revisions.wire import revision_name, wire_name
 from millrace_serving.triton.golden import WrongAnswer, compare
 from millrace_serving.triton.manifests import arguments, config_text
@@ -92,12 +93,18 @@ def test_tritons_configuration_has_one_input_a_column_and_survives_odd_names():
     signature = graphs.SIGNATURE | {
         "inputs": [{"name": 'a "b"\\c', "datatype": "FP32", "column": "x", "kind": "number"}]
     }
-    text = config_text("fraud--r1", signature, "sha256:0", 64, 2)
+    text = config_text("fraud--r1", Signature.model_validate(signature), "sha256:0", 64, 2)
     assert 'name: "a \\"b\\"\\\\c" data_type: TYPE_FP32 dims: [ 1 ]' in text
     assert "max_batch_size: 64" in text
     assert "count: 2" in text
     assert "dynamic_batching { }" in text, "a queue policy makes requests wait for half a second"
     assert "model_warmup" in text
+
+
+def test_triton_is_told_of_vectors_and_of_texts():
+    text = config_text("kinds--r1", Signature.model_validate(graphs.CLASSES_SIGNATURE), "sha256:0", 64, 1)
+    assert 'name: "probabilities" data_type: TYPE_FP32 dims: [ 3 ]' in text
+    assert 'name: "class" data_type: TYPE_STRING dims: [ 1 ]' in text
 
 
 def test_tritons_command_line_is_closed_to_strangers(tmp_path):
@@ -126,7 +133,7 @@ def test_every_wrong_value_of_many_rows_is_named():
         {"distance": "x", "origin": True, "departed": 1.5},
     ]
     with pytest.raises(BadInput) as caught:
-        rows.columns(bad, graphs.SIGNATURE)
+        rows.columns(bad, Signature.model_validate(graphs.SIGNATURE))
     assert [item.where for item in caught.value.errors] == [
         "rows[1].distance",
         "rows[1].origin",
@@ -147,3 +154,65 @@ def test_every_wrong_value_of_many_rows_is_named():
 def test_the_silent_errors_of_a_wrong_numpy_are_caught_by_golden_rows(answered, words):
     with pytest.raises(WrongAnswer, match=words):
         compare({"prediction": [1.0, 2.0]}, answered)
+
+
+VECTORS = {"probabilities": [[0.7, 0.2, 0.1], [0.1, 0.45, 0.45]], "class": ["a", "b"]}
+
+
+def test_golden_vectors_and_texts_are_compared_row_by_row():
+    right = np.float32(VECTORS["probabilities"])
+    compare(VECTORS, {"probabilities": right, "class": np.array(["a", "b"], dtype=object)})
+    wrong = {
+        "the second class": ({"class": np.array(["b", "b"], dtype=object)}, "class is 'b' for golden row 0"),
+        "a swapped column": (
+            {"probabilities": right[:, ::-1]},
+            r"probabilities is \[0.1, 0.2, 0.7\] for golden",
+        ),
+        "one value a row": ({"probabilities": right[:, :1]}, "2 values for 2 golden rows of 3 values each"),
+        "a row too few": ({"probabilities": right[:1]}, "3 values for 2 golden rows of 3 values each"),
+        "no number": (
+            {"probabilities": right * [[1, 1, 1], [1, np.nan, 1]]},
+            "not a finite number for golden row 1",
+        ),
+        "no class": ({"class": np.array(["a"], dtype=object)}, "class has 1 values for 2 golden rows"),
+    }
+    for change, words in wrong.values():
+        with pytest.raises(WrongAnswer, match=words):
+            compare(VECTORS, {"probabilities": right, "class": np.array(["a", "b"], dtype=object)} | change)
+
+
+def test_which_of_two_equally_likely_classes_is_named_does_not_matter():
+    named = np.array(["a", "c"], dtype=object)
+    compare(VECTORS, {"probabilities": np.float32(VECTORS["probabilities"]), "class": named})
+    binary = {"probability": [0.5, 0.9], "class": ["yes", "yes"]}
+    compare(binary, {"probability": np.float32([0.5, 0.9]), "class": np.array(["no", "yes"], dtype=object)})
+    with pytest.raises(WrongAnswer, match="class is 'no' for golden row 1"):
+        compare(
+            binary, {"probability": np.float32([0.5, 0.9]), "class": np.array(["no", "no"], dtype=object)}
+        )
+
+
+def answered(values, **signature):
+    return answers.read(values, Signature.model_validate(graphs.SIGNATURE | signature))
+
+
+def test_a_number_is_told_as_a_number():
+    told = answered({"prediction": np.float32([1.5, np.nan])})
+    assert (told.predictions, told.classes, told.probabilities) == ([1.5, None], None, None)
+
+
+def test_of_two_classes_the_number_is_the_second_ones_probability_and_the_class_is_named():
+    signature = {
+        "outputs": [{"name": "probability", "datatype": "FP32"}], "task": "binary", "classes": ["no", "yes"],
+    }  # fmt: skip
+    told = answered({"probability": np.float32([0.25, 0.75, np.nan])}, **signature)
+    assert told.predictions == [0.25, 0.75, None]
+    assert told.classes == ["no", "yes", None]
+    assert told.probabilities == [{"no": 0.75, "yes": 0.25}, {"no": 0.25, "yes": 0.75}, None]
+
+
+def test_of_many_classes_the_number_is_that_of_the_class_that_is_named():
+    values = {"probabilities": np.float32([[0.5, 0.25, 0.25], [np.nan, 0, 1]])}
+    told = answered(values | {"class": np.array(["a", "?"], dtype=object)}, **graphs.CLASSES_SIGNATURE)
+    assert (told.predictions, told.classes) == ([0.5, None], ["a", None])
+    assert told.probabilities == [{"a": 0.5, "b": 0.25, "c": 0.25}, None]

@@ -4,12 +4,14 @@ from types import SimpleNamespace
 
 import pytest
 
+from millrace_contracts.models import Golden
+from millrace_contracts.placement import ServerPlacement
+from millrace_contracts.signature import Signature
 from millrace_core.errors import Unavailable
 from millrace_serving.cluster import names
 from millrace_serving.cluster.revisions import Revisions
-from millrace_serving.planes.plane import NotYet
 from millrace_serving.settings import ServingSettings
-from millrace_serving.triton.controller import LoadFailed
+from millrace_serving.triton.loading import LoadFailed, NotYet
 from millrace_serving.triton.repository import Wanted
 
 from . import graphs
@@ -19,7 +21,7 @@ ADDRESSES = ("127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4")
 WAITING = {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "True"}]}
 
 
-def revision(number=1, endpoint="flights", project="default", **more):
+def revision(number=1, endpoint="flights", project="default", placement=None, **more):
     wire = endpoint if project == "default" else f"{project}.{endpoint}"
     return Wanted(
         name=f"{wire}--r{number}",
@@ -27,10 +29,11 @@ def revision(number=1, endpoint="flights", project="default", **more):
         project=project,
         version=number,
         digest="sha256:" + "0" * 64,
-        signature=graphs.SIGNATURE,
-        golden=graphs.golden(),
+        signature=Signature.model_validate(graphs.SIGNATURE),
+        golden=Golden.model_validate(graphs.golden()),
         endpoint=endpoint,
         number=number,
+        placement=ServerPlacement.model_validate(placement or {}),
         **more,
     )
 

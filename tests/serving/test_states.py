@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+from millrace_contracts.rollouts import RolloutState as State
+from millrace_contracts.signature import Signature
 from millrace_core.errors import Conflict
 from millrace_serving.rollouts import states
 from millrace_serving.rollouts.judge import judge, quality, same_tensors
 from millrace_serving.rollouts.plan import Step, steps
-from millrace_serving.rollouts.states import State
 
 from . import graphs
 
@@ -110,10 +111,21 @@ def test_quality_needs_labelled_days(count, ratio, verdict):
     days = [
         {"second": "e--r2", "labelled": 50, "first_loss": loss, "second_loss": loss * ratio} for loss in noise
     ]
-    assert quality({"mirrored": {"days": days}}, "e--r2")["verdict"] == verdict
+    assert quality({"mirrored": {"days": days}}, "e--r2").verdict == verdict
 
 
 def test_signatures_are_compared_by_what_clients_send():
-    other = graphs.SIGNATURE | {"inputs": graphs.SIGNATURE["inputs"][:2], "classes": ["a"]}
-    assert same_tensors(graphs.SIGNATURE, graphs.SIGNATURE | {"classes": ["a"]}) is None
-    assert same_tensors(graphs.SIGNATURE, other) == "its signature differs in departed"
+    mine = Signature.model_validate(graphs.SIGNATURE)
+    classes = Signature.model_validate(graphs.SIGNATURE | {"classes": ["a", "b"]})
+    other = Signature.model_validate(graphs.SIGNATURE | {"inputs": graphs.SIGNATURE["inputs"][:2]})
+    assert same_tensors(mine, classes) is None
+    assert same_tensors(mine, other) == "its signature differs in departed"
+
+
+def test_a_candidate_may_answer_more_than_the_stable_version_and_not_less():
+    outputs = graphs.SIGNATURE["outputs"]
+    mine = Signature.model_validate(graphs.SIGNATURE)
+    named = [*outputs, {"name": "class", "datatype": "BYTES"}]
+    more = Signature.model_validate(graphs.SIGNATURE | {"outputs": named})
+    assert same_tensors(mine, more) is None
+    assert same_tensors(more, mine) == "its signature differs in class"

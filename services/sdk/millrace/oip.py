@@ -1,7 +1,8 @@
 """Open Inference Protocol v2 with binary tensors: the one form in which a missing number (NaN) can travel.
 
 Source: Open Inference Protocol, binary tensor data extension (JSON header, then raw little-endian tensors;
-a string is its length in 4 bytes and its UTF-8 bytes). Every tensor here is a column: shape (rows, 1).
+a string is its length in 4 bytes and its UTF-8 bytes). What is asked is columns, of shape (rows, 1); what is answered
+may also be a vector a row, of shape (rows, width): the probabilities of classes.
 """
 
 import struct
@@ -44,7 +45,7 @@ def encode(
 
 
 def decode(body: bytes, header_length: int | None) -> dict[str, np.ndarray]:
-    """The outputs of an answer, each of shape (rows,), by name.
+    """The outputs of an answer by name: of shape (rows,), or (rows, width) where a row has more than one value.
 
     Raises: ValueError if the body does not hold what its header says.
     """
@@ -54,13 +55,18 @@ def decode(body: bytes, header_length: int | None) -> dict[str, np.ndarray]:
     for output in header["outputs"]:
         size = output.get("parameters", {}).get("binary_data_size")
         if size is None:
-            outputs[output["name"]] = np.asarray(output["data"]).reshape(-1)
+            outputs[output["name"]] = _rows(np.asarray(output["data"]).reshape(-1), output)
             continue
-        outputs[output["name"]] = _values(output["datatype"], body[offset : offset + size])
+        outputs[output["name"]] = _rows(_values(output["datatype"], body[offset : offset + size]), output)
         offset += size
     if offset != len(body):
         raise ValueError(f"the body has {len(body)} bytes, its header speaks of {offset}")
     return outputs
+
+
+def _rows(values: np.ndarray, output: Mapping[str, Any]) -> np.ndarray:
+    shape = [int(length) for length in output.get("shape", ())]
+    return values.reshape(shape) if len(shape) == 2 and shape[1] > 1 else values
 
 
 def _raw(datatype: str, values: np.ndarray) -> bytes:

@@ -1,6 +1,7 @@
 """The serving service: endpoints and rollouts over REST, discovery for Envoy, and the loops that keep them true."""
 
 import asyncio
+from typing import cast
 
 import httpx
 from fastapi import FastAPI
@@ -8,14 +9,18 @@ from fastapi import FastAPI
 from millrace_core.app import create_app
 from millrace_core.outbox import deliver_forever
 from millrace_core.reconcile import run_forever
+from millrace_core.services import NOWHERE
+from millrace_core.services import Services as CoreServices
+from millrace_serving.dataplane import DataPlane
 from millrace_serving.endpoints import routes as endpoints
 from millrace_serving.gateway import discovery
 from millrace_serving.gateway import routes as gateway
+from millrace_serving.movement import Movement
 from millrace_serving.planes.local import LocalPlane
-from millrace_serving.planes.plane import Plane
 from millrace_serving.predictions import routes as predictions
 from millrace_serving.rollouts import routes as rollouts
 from millrace_serving.rollouts.controller import Rollouts
+from millrace_serving.services import Services
 from millrace_serving.settings import ServingSettings
 from millrace_serving.tables import Outbox
 
@@ -28,7 +33,7 @@ def build(settings: ServingSettings | None = None) -> FastAPI:
     """Serving with settings from the environment."""
     settings = settings or ServingSettings()
     live = settings.data_plane
-    app = create_app(
+    return create_app(
         settings,
         "serving",
         [predictions.router, rollouts.router, endpoints.router, gateway.router, discovery.router],
@@ -41,74 +46,78 @@ def build(settings: ServingSettings | None = None) -> FastAPI:
             *([_processes, _models, _routes, _counts, _safety] if live else []),
         ],
         ready={"data plane": _ready} if live else None,
+        make=_make,
     )
-    app.state.plane = None
-    return app
 
 
-def _plane(app: FastAPI) -> Plane:
+def _make(core: CoreServices) -> Services:
+    """Serving's own object out of core's part."""
+    settings = cast(ServingSettings, core.settings)
+    plane = _plane(core) if settings.data_plane else None
+    gateway = httpx.AsyncClient(
+        base_url=NOWHERE if plane is None else plane.gateway_url,
+        trust_env=False,
+        timeout=settings.inference_seconds + 5,
+    )
+    return Services(**vars(core), plane=plane, gateway=gateway, movement=Movement())
+
+
+def _plane(core: CoreServices) -> DataPlane:
     """The data plane of the platform that serving runs on."""
-    if app.state.settings.platform == "laptop":
-        return LocalPlane(app)
+    if cast(ServingSettings, core.settings).platform == "laptop":
+        return LocalPlane(core)
     from millrace_core.kubernetes import Cluster
     from millrace_serving.planes.cluster import ClusterPlane
 
-    return ClusterPlane(app, Cluster.here())
+    return ClusterPlane(core, Cluster.here())
 
 
-async def _start(app: FastAPI) -> None:
-    if app.state.settings.data_plane:
-        app.state.plane = _plane(app)
-        app.state.discovery = app.state.plane.discovery
-        app.state.gateway = httpx.AsyncClient(
-            base_url=app.state.plane.gateway_url,
-            trust_env=False,
-            timeout=app.state.settings.inference_seconds + 5,
-        )
-        await app.state.plane.start()
-    app.state.rollouts = Rollouts(app, app.state.plane)
+async def _start(services: Services) -> None:
+    if services.plane is not None:
+        await services.plane.start()
 
 
-async def _stop(app: FastAPI) -> None:
-    if app.state.plane is not None:
-        await app.state.gateway.aclose()
-        await app.state.plane.stop()
+async def _stop(services: Services) -> None:
+    await services.gateway.aclose()
+    if services.plane is not None:
+        await services.plane.stop()
 
 
-async def _ready(app: FastAPI) -> str | None:
-    return await app.state.plane.ready()
+async def _ready(services: Services) -> str | None:
+    return await services.running().ready()
 
 
-async def _processes(app: FastAPI) -> None:
+async def _processes(services: Services) -> None:
     """Keep Triton and Envoy running, or see who runs."""
-    plane = app.state.plane
+    plane = services.running()
     every = plane.supervise_seconds
     await run_forever("processes", plane.supervise, every=every, wake=plane.due, backoff_max=5.0)
 
 
-async def _models(app: FastAPI) -> None:
+async def _models(services: Services) -> None:
     """Keep every wanted revision loaded and answering."""
-    plane = app.state.plane
+    plane = services.running()
     await run_forever("models", plane.keep_models, every=MODELS_SECONDS, wake=plane.wake, backoff_max=5.0)
 
 
-async def _routes(app: FastAPI) -> None:
+async def _routes(services: Services) -> None:
     """Keep trying to bring what is published to Envoy."""
-    await run_forever("routes", app.state.plane.publish, every=PUBLISH_SECONDS, backoff_max=5.0)
+    await run_forever("routes", services.running().publish, every=PUBLISH_SECONDS, backoff_max=5.0)
 
 
-async def _counts(app: FastAPI) -> None:
+async def _counts(services: Services) -> None:
     """Keep what Envoy has counted, should it die."""
-    await run_forever("counts", app.state.plane.totals, every=COUNT_SECONDS, backoff_max=5.0)
+    await run_forever("counts", services.running().totals, every=COUNT_SECONDS, backoff_max=5.0)
 
 
-async def _loads(app: FastAPI) -> None:
+async def _loads(services: Services) -> None:
     """Load the candidates of new rollouts."""
-    found = app.state.rollouts
-    await run_forever("loads", found.load_all, every=5.0, wake=found.wake, backoff_max=5.0)
+    moves, wake = Rollouts(services), services.movement.wake
+    await run_forever("loads", moves.load_all, every=5.0, wake=wake, backoff_max=5.0)
 
 
-async def _safety(app: FastAPI) -> None:
+async def _safety(services: Services) -> None:
     """Abort rollouts with hard faults, on the wall clock."""
-    await asyncio.sleep(app.state.settings.safety_seconds)
-    await run_forever("safety", app.state.rollouts.watch_faults, every=app.state.settings.safety_seconds)
+    seconds = services.settings.safety_seconds
+    await asyncio.sleep(seconds)
+    await run_forever("safety", Rollouts(services).watch_faults, every=seconds)

@@ -1,9 +1,9 @@
 """Pure: the pod of a revision, which fetches its graph by digest and then runs Triton with nothing else loaded."""
 
 import copy
-from collections.abc import Mapping
 from typing import Any
 
+from millrace_contracts.placement import ServerPlacement
 from millrace_core.pods import (
     PREFIX,
     SCRATCH,
@@ -36,8 +36,10 @@ FETCH_RESOURCES = {
 def resources(settings: ServingSettings, item: Wanted) -> Part:
     """The installation's resources, with those of the placement on top."""
     made: Part = copy.deepcopy(dict(settings.triton_resources))
-    for kind, given in item.placement.get("resources", {}).items():
-        made[kind] = made.get(kind, {}) | given
+    asked = item.placement.resources
+    for kind, given in (("requests", asked.requests), ("limits", asked.limits)):
+        if given:
+            made[kind] = made.get(kind, {}) | given
     return made
 
 
@@ -63,13 +65,13 @@ def spec(settings: ServingSettings, item: Wanted, containers: list[Part]) -> Par
     return made | {"initContainers": [_fetch(settings, item)]}
 
 
-def _where(settings: ServingSettings, placement: Mapping[str, Any]) -> Where:
+def _where(settings: ServingSettings, placement: ServerPlacement) -> Where:
     """The installation's wishes, then those of the placement."""
     return Where(
-        node_selector=settings.node_selector | placement.get("nodeSelector", {}),
-        tolerations=[*settings.tolerations, *placement.get("tolerations", [])],
-        runtime_class=placement.get("runtimeClassName") or settings.runtime_class,
-        pull_secrets=[*settings.image_pull_secrets, *placement.get("imagePullSecrets", [])],
+        node_selector=settings.node_selector | placement.node_selector,
+        tolerations=[*settings.tolerations, *placement.tolerations],
+        runtime_class=placement.runtime_class_name or settings.runtime_class,
+        pull_secrets=[*settings.image_pull_secrets, *placement.image_pull_secrets],
     )
 
 

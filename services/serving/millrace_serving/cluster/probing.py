@@ -68,8 +68,8 @@ class Prober:
     async def _try(self, item: Wanted, pod: Part) -> None:
         triton = Triton(f"http://{_bracketed(pod['status']['podIP'])}:{names.TRITON_PORT}")
         try:
-            columns = golden.columns(item.golden["inputs"], item.signature)
-            golden.compare(item.golden["outputs"], await triton.infer(item.name, columns, PATIENCE))
+            columns = golden.columns(item.golden.inputs, item.signature)
+            golden.compare(item.golden.outputs, await triton.infer(item.name, columns, PATIENCE))
         finally:
             await triton.close()
 

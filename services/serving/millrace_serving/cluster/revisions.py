@@ -17,9 +17,8 @@ from millrace_serving.cluster import manifests, names, reasons
 from millrace_serving.cluster.manifests import KINDS, SPEC
 from millrace_serving.cluster.probing import Prober
 from millrace_serving.cluster.reasons import Trouble
-from millrace_serving.planes.plane import NotYet
 from millrace_serving.settings import ServingSettings
-from millrace_serving.triton.controller import LoadFailed
+from millrace_serving.triton.loading import LoadFailed, NotYet
 from millrace_serving.triton.repository import Wanted
 
 if TYPE_CHECKING:

@@ -1,13 +1,12 @@
 """REST discovery for Envoy, which shows its own token at every poll."""
 
-from typing import Any
-
 import orjson
 from fastapi import APIRouter, Depends, Request, Response
 
+from millrace_contracts.bodies import Document
 from millrace_core.auth import CurrentActor, permit
 from millrace_core.errors import BadInput, Forbidden
-from millrace_serving.envoy.discovery import Discovery
+from millrace_serving.services import CurrentServices, Services
 
 router = APIRouter(tags=["discovery"], include_in_schema=False)
 LONGEST = 512
@@ -22,37 +21,35 @@ async def _gateway(request: Request, actor: CurrentActor) -> None:
     request.state.discovery = _parsed(await request.body())
 
 
-def _parsed(body: bytes) -> dict[str, Any]:
+def _parsed(body: bytes) -> Document:
     try:
-        found = orjson.loads(body)
+        asked = orjson.loads(body)
     except ValueError as error:
         raise BadInput("The body is not JSON.") from error
-    if not isinstance(found, dict) or not isinstance(found.get("node"), dict):
+    if not isinstance(asked, dict) or not isinstance(asked.get("node"), dict):
         raise BadInput("The body is not a discovery request.")
-    return found
+    return asked
 
 
 GUARD = [permit("serving.discovery.read"), Depends(_gateway)]
 
 
 @router.post("/v3/discovery:clusters", dependencies=GUARD)
-async def clusters(request: Request) -> Response:
+async def clusters(request: Request, services: CurrentServices) -> Response:
     """The clusters, one for each revision; 304 when nothing is new."""
-    return await _answer(request, "clusters")
+    return await _answer(services, request.state.discovery, "clusters")
 
 
 @router.post("/v3/discovery:routes", dependencies=GUARD)
-async def routes(request: Request) -> Response:
+async def routes(request: Request, services: CurrentServices) -> Response:
     """One route table; 304 when nothing is new."""
     names = request.state.discovery.get("resource_names")
     if not (isinstance(names, list) and len(names) == 1 and names[0] in ("inference", "shadow")):
         raise BadInput("Ask for one route table: inference or shadow.")
-    return await _answer(request, names[0])
+    return await _answer(services, request.state.discovery, names[0])
 
 
-async def _answer(request: Request, name: str) -> Response:
-    body = request.state.discovery
-    discovery: Discovery = request.app.state.discovery
+async def _answer(services: Services, body: Document, name: str) -> Response:
     node, version = str(body["node"].get("id", ""))[:LONGEST], str(body.get("version_info", ""))[:LONGEST]
-    content = await discovery.poll(node, name, version)
+    content = await services.running().discovery.poll(node, name, version)
     return Response(status_code=304) if content is None else Response(content, media_type="application/json")

@@ -1,9 +1,8 @@
 """The data plane of a cluster: pods of Triton for each revision, and the gateway pods that the chart runs."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from fastapi import FastAPI
-
+from millrace_core.services import Services
 from millrace_core.waiting import Waiting
 from millrace_serving.cluster import names
 from millrace_serving.cluster.gateways import Gateways
@@ -11,6 +10,7 @@ from millrace_serving.cluster.revisions import Revisions
 from millrace_serving.envoy.bootstrap import INFERENCE_PORT
 from millrace_serving.envoy.manifests import Ways
 from millrace_serving.planes.plane import Plane
+from millrace_serving.settings import ServingSettings
 from millrace_serving.triton.repository import Wanted
 
 if TYPE_CHECKING:
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 class ClusterPlane(Plane):
     """Triton and Envoy as pods; they go on when this service ends."""
 
-    def __init__(self, app: FastAPI, cluster: "Cluster") -> None:
-        settings = app.state.settings
+    def __init__(self, services: Services, cluster: "Cluster") -> None:
+        settings = cast(ServingSettings, services.settings)
         namespace = settings.workloads
         super().__init__(
-            app,
+            services,
             Ways(
                 triton=lambda revision: (names.host(revision, namespace), names.TRITON_PORT),
                 hosts=("*",),

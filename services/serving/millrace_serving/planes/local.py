@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-
-from fastapi import FastAPI
+from typing import cast
 
 from millrace_core.log import log
+from millrace_core.services import Services
 from millrace_serving.envoy.bootstrap import Gateway, bootstrap
 from millrace_serving.envoy.counters import EnvoyAdmin
 from millrace_serving.envoy.manifests import Ways
@@ -13,6 +13,7 @@ from millrace_serving.envoy.upstreams import LOOPBACK
 from millrace_serving.planes.plane import Plane
 from millrace_serving.processes import ports
 from millrace_serving.processes.supervised import Launch, Supervised, inherited
+from millrace_serving.settings import ServingSettings
 from millrace_serving.triton import installation, source
 from millrace_serving.triton.client import Triton
 from millrace_serving.triton.controller import Models
@@ -22,11 +23,11 @@ from millrace_serving.triton.repository import Wanted
 class LocalPlane(Plane):
     """Triton and Envoy on loopback."""
 
-    def __init__(self, app: FastAPI) -> None:
-        settings = app.state.settings
+    def __init__(self, services: Services) -> None:
+        settings = cast(ServingSettings, services.settings)
         self.ports = ports.settle(settings)
         super().__init__(
-            app,
+            services,
             Ways(
                 triton=lambda _: (LOOPBACK, self.ports["triton_port"]),
                 hosts=tuple(host for host in settings.allowed_hosts if host),
@@ -86,9 +87,9 @@ class LocalPlane(Plane):
         )
 
     async def _fetch(self, item: Wanted) -> bytes:
-        registry = self.app.state.apis.registry
-        await source.release(registry, item.project, item.model, item.version, item.digest)
-        return b"".join([chunk async for chunk in source.chunks(registry, item.project, item.digest)])
+        clients = self.services.clients
+        await source.release(clients, item.project, item.model, item.version, item.digest)
+        return b"".join([chunk async for chunk in source.chunks(clients, item.project, item.digest)])
 
     async def start(self) -> None:
         """Adopt what runs; what does not is started by the first pass."""

@@ -8,9 +8,9 @@ from sqlalchemy import and_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from millrace_contracts.endpoints import RevisionState
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, NotFound
-from millrace_serving.rollouts.states import Loaded
 from millrace_serving.tables import Change, Endpoint, Revision
 
 
@@ -77,7 +77,7 @@ async def everything(session: AsyncSession) -> Sequence[Endpoint]:
 async def ready(session: AsyncSession) -> list[tuple[Endpoint, Revision]]:
     """Every ready revision of every live endpoint, with its endpoint, by name and number."""
     same = (Revision.project == Endpoint.project, Revision.endpoint == Endpoint.name)
-    where = (Endpoint.deleted_at.is_(None), Endpoint.mode == "live", Revision.state == Loaded.READY)
+    where = (Endpoint.deleted_at.is_(None), Endpoint.mode == "live", Revision.state == RevisionState.READY)
     statement = select(Endpoint, Revision).join(Revision, and_(*same)).where(*where)
     ordered = statement.order_by(Endpoint.project, Endpoint.name, Revision.number)
     return [(endpoint, revision) for endpoint, revision in (await session.execute(ordered)).all()]
@@ -110,7 +110,7 @@ async def loaded_version(
         *_of(endpoint),
         Revision.version == version,
         Revision.digest == digest,
-        Revision.state == Loaded.READY,
+        Revision.state == RevisionState.READY,
     )
     return await session.scalar(statement.order_by(Revision.number.desc()).limit(1))
 
@@ -133,7 +133,7 @@ async def add_revision(session: AsyncSession, endpoint: Endpoint, **columns: Any
     return made
 
 
-async def set_loaded(session: AsyncSession, found: Revision, state: Loaded, reason: str = "") -> None:
+async def set_loaded(session: AsyncSession, found: Revision, state: RevisionState, reason: str = "") -> None:
     """Set where a revision stands."""
     found.state, found.reason = state, reason
     await session.flush()

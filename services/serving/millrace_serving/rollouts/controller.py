@@ -4,22 +4,20 @@ Everything that moves is decided on event time under one lock per endpoint; a ha
 """
 
 from datetime import datetime
-from typing import Any
 
-from fastapi import FastAPI
-
+from millrace_contracts.bodies import Document
+from millrace_contracts.endpoints import RevisionState
+from millrace_contracts.rollouts import RolloutState
 from millrace_core.errors import Unavailable
 from millrace_core.log import log
-from millrace_serving.planes.plane import NotYet, Plane
 from millrace_serving.revisions import queries as endpoints
-from millrace_serving.revisions.wire import revision_name, wanted
+from millrace_serving.revisions.wire import revision_name, signature, wanted
 from millrace_serving.rollouts import evidence, queries
-from millrace_serving.rollouts.judge import Judgement, judge, quality, same_tensors
+from millrace_serving.rollouts.judge import Judgement, Quality, judge, quality, same_tensors
 from millrace_serving.rollouts.plan import Step, steps
-from millrace_serving.rollouts.states import Loaded, State
 from millrace_serving.rollouts.transitions import Findings, Transitions
 from millrace_serving.tables import Endpoint, Rollout
-from millrace_serving.triton.controller import LoadFailed
+from millrace_serving.triton.loading import LoadFailed, NotYet
 
 ATTEMPTS = 8
 """Loads that may fail for reasons outside the candidate before it is given up."""
@@ -30,14 +28,10 @@ PATIENCE_STEPS = 3
 class Rollouts(Transitions):
     """All rollouts of this service."""
 
-    def __init__(self, app: FastAPI, plane: Plane | None) -> None:
-        super().__init__(app, plane)
-        self._attempts: dict[tuple[str, str, int], int] = {}
-
     async def load_all(self) -> None:
         """One pass over the rollouts that wait for their candidate to be loaded."""
         async with self.read() as session:
-            waiting = [r for r in await queries.all_in_flight(session) if r.state == State.LOADING]
+            waiting = [r for r in await queries.all_in_flight(session) if r.state == RolloutState.LOADING]
         for item in waiting:
             try:
                 async with self.lock(item.project, item.endpoint):
@@ -50,14 +44,14 @@ class Rollouts(Transitions):
         async with self.read() as session:
             endpoint = await endpoints.get(session, project, name)
             rollout = await queries.in_flight(session, endpoint)
-            if rollout is None or rollout.state != State.LOADING:
+            if rollout is None or rollout.state != RolloutState.LOADING:
                 return
             revision = await endpoints.revision(session, endpoint, rollout.revision)
             stable = revision
             if endpoint.stable is not None:
                 stable = await endpoints.revision(session, endpoint, endpoint.stable)
-        problem = same_tensors(stable.signature, revision.signature)
-        if problem is None and endpoint.mode == "live" and revision.state != Loaded.READY:
+        problem = same_tensors(signature(stable), signature(revision))
+        if problem is None and endpoint.mode == "live" and revision.state != RevisionState.READY:
             problem = await self._into_triton(endpoint, rollout)
         if problem is not None:
             words = f"Version {rollout.version} was refused: {problem}."
@@ -67,15 +61,15 @@ class Rollouts(Transitions):
 
     async def _into_triton(self, endpoint: Endpoint, rollout: Rollout) -> str | None:
         """None when the candidate answers as it should, else what is wrong with it. Raises: Unavailable."""
-        plane = self.running()
+        plane = self.services.running()
         async with self.read() as session:
             item = wanted(endpoint, await endpoints.revision(session, endpoint, rollout.revision))
         plane.busy.add(item.name)
         try:
             await plane.load(item)
-            async with self.app.state.sessions.begin() as session:
+            async with self.services.sessions.begin() as session:
                 loaded = await endpoints.revision(session, endpoint, rollout.revision)
-                await endpoints.set_loaded(session, loaded, Loaded.READY)
+                await endpoints.set_loaded(session, loaded, RevisionState.READY)
             return None
         except LoadFailed as error:
             return str(error)
@@ -88,8 +82,9 @@ class Rollouts(Transitions):
 
     def _again(self, counted: tuple[str, str, int], error: Exception) -> str:
         """Why the candidate is given up, after ATTEMPTS. Raises: Unavailable while it is worth another try."""
-        self._attempts[counted] = self._attempts.get(counted, 0) + 1
-        if self._attempts[counted] < ATTEMPTS:
+        attempts = self.services.movement.attempts
+        attempts[counted] = attempts.get(counted, 0) + 1
+        if attempts[counted] < ATTEMPTS:
             raise Unavailable(f"The candidate cannot be loaded yet ({error}).") from error
         return f"it could not be loaded in {ATTEMPTS} attempts ({type(error).__name__}: {error})"
 
@@ -100,7 +95,7 @@ class Rollouts(Transitions):
         """
         async with self.lock(project, name):
             await self._load(project, name)
-            async with self.app.state.sessions.begin() as session:
+            async with self.services.sessions.begin() as session:
                 endpoint = await endpoints.get(session, project, name)
                 await endpoints.advance_to(session, endpoint, moment)
                 await queries.start_clock(session, endpoint)
@@ -121,20 +116,21 @@ class Rollouts(Transitions):
             return False
         step = steps(rollout.plan)[rollout.step]
         judged = await self._judge(endpoint, rollout, endpoint.event_time)
-        found = Findings(dict(judged.evidence), dict(judged.measured))
+        findings = Findings(dict(judged.evidence), dict(judged.measured))
         if judged.fault is not None:
-            await self._fault(endpoint, rollout, judged.fault, found)
+            await self._fault(endpoint, rollout, judged.fault, findings)
             return False
         if not step.due(rollout.step_since, endpoint.event_time):
             return False
         if _unproven(endpoint, rollout, step, judged):
             return False
-        if step.state == State.MIRRORING and endpoint.mode == "live":
-            verdict = found["facts"]["quality"] = await self._quality(endpoint, rollout)
-            if verdict["verdict"] == "failed":
-                await self._fault(endpoint, rollout, verdict["reason"], found)
+        if step.state == RolloutState.MIRRORING and endpoint.mode == "live":
+            judgement = await self._quality(endpoint, rollout)
+            findings.facts["quality"] = judgement.told()
+            if judgement.verdict == "failed":
+                await self._fault(endpoint, rollout, judgement.reason, findings)
                 return False
-        await self.next(endpoint, rollout, found)
+        await self.next(endpoint, rollout, findings)
         return True
 
     async def _judge(self, endpoint: Endpoint, rollout: Rollout, until: datetime | None) -> Judgement:
@@ -143,37 +139,35 @@ class Rollouts(Transitions):
         past = [item["measured"]["arms"] for item in rollout.evidence if "arms" in item.get("measured", {})]
         return judge(answer, candidate, stable, past)
 
-    async def _arms(
-        self, endpoint: Endpoint, since: datetime | None, until: datetime | None
-    ) -> dict[str, Any]:
-        monitoring = self.app.state.apis.monitoring
-        return await evidence.arms(monitoring, endpoint, since, until, self.settings.slow_milliseconds)
+    async def _arms(self, endpoint: Endpoint, since: datetime | None, until: datetime | None) -> Document:
+        slow = self.services.settings.slow_milliseconds
+        return await evidence.arms(self.services.clients, endpoint, since, until, slow)
 
-    async def _quality(self, endpoint: Endpoint, rollout: Rollout) -> dict[str, Any]:
+    async def _quality(self, endpoint: Endpoint, rollout: Rollout) -> Quality:
         """The verdict on mirrored rows with labels, day by day."""
         answer = await self._arms(endpoint, rollout.step_since, endpoint.event_time)
         return quality(answer, _names(endpoint, rollout)[0])
 
-    async def _fault(self, endpoint: Endpoint, rollout: Rollout, fault: str, found: Findings) -> None:
+    async def _fault(self, endpoint: Endpoint, rollout: Rollout, fault: str, findings: Findings) -> None:
         reason = f"Version {rollout.version} is withdrawn from {endpoint.name}: {fault}."
-        await self.withdraw(endpoint, rollout, reason, endpoint.event_time or rollout.event_time, found)
+        await self.withdraw(endpoint, rollout, reason, endpoint.event_time or rollout.event_time, findings)
 
     async def watch_faults(self) -> None:
         """One look, on the wall clock, at the hard faults of every rollout that has traffic."""
         async with self.read() as session:
-            flying = [r for r in await queries.all_in_flight(session) if r.state != State.LOADING]
+            flying = [r for r in await queries.all_in_flight(session) if r.state != RolloutState.LOADING]
         for item in flying:
             async with self.lock(item.project, item.endpoint):
                 await self._watch(item.project, item.endpoint)
 
     async def _watch(self, project: str, name: str) -> None:
         endpoint, rollout = await self._flying(project, name)
-        if rollout is None or rollout.state == State.LOADING or endpoint.mode != "live":
+        if rollout is None or rollout.state == RolloutState.LOADING or endpoint.mode != "live":
             return
         judged = await self._judge(endpoint, rollout, None)
         if judged.fault is not None:
-            found = Findings(dict(judged.evidence), dict(judged.measured))
-            await self._fault(endpoint, rollout, judged.fault, found)
+            findings = Findings(dict(judged.evidence), dict(judged.measured))
+            await self._fault(endpoint, rollout, judged.fault, findings)
 
 
 def _names(endpoint: Endpoint, rollout: Rollout) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from millrace.decisions import Decision, Kind, decision, decision_id
+from millrace_contracts.bodies import Document
 from millrace_core.database import AsyncSession
 from millrace_core.outbox import decide
 from millrace_serving.tables import Endpoint, Outbox, Rollout
@@ -46,8 +47,8 @@ async def tell_moved(
     reason: str,
     at: datetime | None,
     author: str,
-    evidence: dict[str, Any],
-    measured: dict[str, Any],
+    evidence: Document,
+    measured: Document,
 ) -> None:
     """A rollout made a step, was promoted or was aborted."""
     about = f"{subject(rollout)} step {rollout.step}" if kind == "rollout.step" else subject(rollout)

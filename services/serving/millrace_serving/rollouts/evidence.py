@@ -1,28 +1,28 @@
 """Fetch from monitoring what a rollout's revisions did in a span of event time."""
 
 from datetime import datetime
-from typing import Any
 
 import httpx
 
-from millrace.client.transport import ApiError, AsyncApi
+from millrace.aio import AsyncMillrace
+from millrace.transport.errors import ApiError
+from millrace_contracts.bodies import Document
 from millrace_core.errors import Unavailable
 from millrace_serving.tables import Endpoint
 
 
 async def arms(
-    monitoring: AsyncApi, endpoint: Endpoint, since: datetime | None, until: datetime | None, slow_ms: float
-) -> dict[str, Any]:
+    clients: AsyncMillrace, endpoint: Endpoint, since: datetime | None, until: datetime | None, slow_ms: float
+) -> Document:
     """Counts by revision in [since, until); empty when nothing watches the endpoint, or the span is empty.
 
     Raises: Unavailable when monitoring cannot answer now.
     """
     if since is not None and until is not None and until <= since:
         return {}
-    span = {"since": since.isoformat() if since else None, "until": until.isoformat() if until else None}
     try:
-        found: dict[str, Any] = await monitoring.get(
-            f"/v1/monitors/{endpoint.name}/arms", project=endpoint.project, slow_ms=slow_ms, **span
+        read = await clients.monitoring.arms(
+            endpoint.name, since, until, slow_ms=slow_ms, project=endpoint.project
         )
     except ApiError as error:
         if error.status == 404:
@@ -30,4 +30,4 @@ async def arms(
         raise Unavailable(f"Monitoring cannot tell how the rollout does ({error}).") from error
     except httpx.TransportError as error:
         raise Unavailable(f"Monitoring does not answer ({type(error).__name__}).") from error
-    return found
+    return read.model_dump(mode="json")

@@ -12,13 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from millrace_contracts.bodies import Document
+from millrace_contracts.signature import Signature
 from millrace_stats import canary
 from millrace_stats.canary import Arm
 from millrace_stats.paired import non_inferior
 
 MARGIN = 0.02
 MINIMUM_DAYS = 7
-EMPTY: dict[str, Any] = {"keys": 0, "failed_keys": 0, "slow_keys": 0, "rows": 0, "nan": 0, "constant": False}
+EMPTY: Document = {"keys": 0, "failed_keys": 0, "slow_keys": 0, "rows": 0, "nan": 0, "constant": False}
 
 
 @dataclass(frozen=True)
@@ -27,9 +29,9 @@ class Judgement:
 
     fault: str | None
     rows: int
-    evidence: dict[str, Any]
+    evidence: Document
     """Facts that a replay of the same traffic reproduces."""
-    measured: dict[str, Any]
+    measured: Document
     """Counts that depend on the machine: failures, slowness, shed mirrors."""
     arms: dict[str, Arm] = field(default_factory=dict)
     """This step's counts of `errors` and `slowness`, to be multiplied with those of later steps."""
@@ -67,7 +69,7 @@ def judge(
     return Judgement(fault, mine["rows"], evidence, measured, arms)
 
 
-def _arm(answer: Mapping[str, Any], revision: str) -> dict[str, Any]:
+def _arm(answer: Mapping[str, Any], revision: str) -> Document:
     """A revision's counts over both listeners (a candidate is mirrored first and asked afterwards)."""
     total = dict(EMPTY)
     found = [item for item in answer.get("revisions", []) if item["revision"] == revision]
@@ -82,7 +84,7 @@ def _counts(mine: Mapping[str, Any], theirs: Mapping[str, Any], name: str) -> Ar
     return Arm(mine["keys"], theirs["keys"], mine[name], theirs[name])
 
 
-def _pairing(answer: Mapping[str, Any], candidate: str) -> dict[str, Any]:
+def _pairing(answer: Mapping[str, Any], candidate: str) -> Document:
     pairings = (answer.get("mirrored") or {}).get("pairings") or []
     mine = [item for item in pairings if item["second"] == candidate]
     return max(mine, key=lambda item: item["pairs"], default={})
@@ -105,25 +107,42 @@ def _unequal(arms: Mapping[str, Arm], earlier: Sequence[Mapping[str, Any]]) -> s
     return None
 
 
-def quality(answer: Mapping[str, Any], candidate: str) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Quality:
+    """The verdict on mirrored rows with labels: `passed`, `failed` or `inconclusive`, why, and on how much."""
+
+    verdict: str
+    reason: str
+    days: int
+    rows: int
+
+    def told(self) -> Document:
+        """As evidence."""
+        return asdict(self)
+
+
+def quality(answer: Mapping[str, Any], candidate: str) -> Quality:
     """Losses on mirrored, labelled rows, clustered by day: `passed`, `failed` or `inconclusive`, and why.
 
     Args:
         answer: monitoring's `arms` for the mirror step; it tells each closed day's pairing.
     """
     days = (answer.get("mirrored") or {}).get("days") or []
-    known = [day for day in days if day["second"] == candidate and day.get("first_loss") is not None]
-    losses = [np.array([day[side] for day in known], dtype=float) for side in ("second_loss", "first_loss")]
-    rows = np.array([day["labelled"] for day in known], dtype=float)
-    found = non_inferior(losses[0], losses[1], rows, MARGIN, MINIMUM_DAYS)
-    return {"verdict": found.verdict, "reason": found.reason, "days": len(known), "rows": int(rows.sum())}
+    labelled = [day for day in days if day["second"] == candidate and day.get("first_loss") is not None]
+    losses = [
+        np.array([day[side] for day in labelled], dtype=float) for side in ("second_loss", "first_loss")
+    ]
+    rows = np.array([day["labelled"] for day in labelled], dtype=float)
+    compared = non_inferior(losses[0], losses[1], rows, MARGIN, MINIMUM_DAYS)
+    return Quality(compared.verdict, compared.reason, len(labelled), int(rows.sum()))
 
 
-def same_tensors(one: dict[str, Any], other: dict[str, Any]) -> str | None:
-    """None if clients of one signature can use the other, else what differs, in words."""
-    mine, theirs = (
-        {(side, item["name"], item["datatype"]) for side in ("inputs", "outputs") for item in signature[side]}
-        for signature in (one, other)
-    )
-    differing = sorted({name for _, name, _ in mine ^ theirs})
+def same_tensors(stable: Signature, candidate: Signature) -> str | None:
+    """None if clients of the stable signature can use the candidate's, else what differs, in words.
+
+    A candidate may answer more than they ask for: the class, where it was only its probability.
+    """
+    asked, taken = ({(item.name, item.datatype) for item in one.inputs} for one in (stable, candidate))
+    wanted, answered = ({(item.name, item.datatype) for item in one.outputs} for one in (stable, candidate))
+    differing = sorted({name for name, _ in (asked ^ taken) | (wanted - answered)})
     return f"its signature differs in {', '.join(differing[:5])}" if differing else None

@@ -1,18 +1,16 @@
 """Pure functions over a rollout's plan: its steps in order, and what traffic each one means."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from millrace_serving.rollouts.states import State
+from millrace_contracts.rollouts import RolloutPlan, RolloutState
 
 
 @dataclass(frozen=True)
 class Step:
     """One step: its kind, the percentage of requests it concerns, and how long it lasts in event time."""
 
-    state: State
+    state: RolloutState
     percent: float
     seconds: float
 
@@ -23,9 +21,11 @@ class Step:
         return now - since >= timedelta(seconds=self.seconds)
 
 
-def steps(plan: Mapping[str, Any]) -> list[Step]:
-    """The steps of a plan: the mirror, if there is one, then each canary step."""
-    mirror = plan.get("mirror")
-    first = [Step(State.MIRRORING, mirror["percent"], mirror["seconds"])] if mirror else []
-    canary = [Step(State.CANARY, item["percent"], item["seconds"]) for item in plan.get("canary", [])]
-    return first + canary
+def steps(stored: object) -> list[Step]:
+    """The steps of a plan, as it is stored or stated: the mirror, if there is one, then each canary step."""
+    plan = RolloutPlan.model_validate(stored)
+    mirror = [] if plan.mirror is None else [plan.mirror]
+    return [
+        *(Step(RolloutState.MIRRORING, step.percent, step.seconds) for step in mirror),
+        *(Step(RolloutState.CANARY, step.percent, step.seconds) for step in plan.canary),
+    ]

@@ -7,9 +7,10 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from millrace_contracts.rollouts import RolloutState
 from millrace_core.errors import Conflict, NotFound
 from millrace_serving.rollouts import states
-from millrace_serving.rollouts.states import IN_FLIGHT, State
+from millrace_serving.rollouts.states import IN_FLIGHT
 from millrace_serving.tables import Endpoint, Rollout
 
 
@@ -68,9 +69,9 @@ async def add(session: AsyncSession, endpoint: Endpoint, rollout: Rollout) -> Ro
     return rollout
 
 
-async def move(session: AsyncSession, rollout: Rollout, new: State, **columns: Any) -> None:
+async def move(session: AsyncSession, rollout: Rollout, new: RolloutState, **columns: Any) -> None:
     """Set the state, unless someone else moved the rollout since it was read (Conflict)."""
-    old = State(rollout.state)
+    old = RolloutState(rollout.state)
     states.check(old, new)
     key = (
         Rollout.project == rollout.project,

@@ -2,21 +2,22 @@
 
 import asyncio
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Response
 
+from millrace_contracts.rollouts import RolloutAbort, RolloutRead, RolloutState, RolloutWrite
 from millrace_core.auth import CurrentActor, permit
 from millrace_core.database import Session
 from millrace_core.names import Project
 from millrace_core.pages import Cursor, Limit, Page, decode, encode
-from millrace_serving.endpoints import changes, commands
-from millrace_serving.endpoints.routes import EndpointName, author, controller
+from millrace_serving.callers import EndpointName, author
 from millrace_serving.revisions import queries as endpoints
-from millrace_serving.rollouts import queries
-from millrace_serving.rollouts.schemas import Abort, RolloutRead, RolloutWrite
-from millrace_serving.rollouts.states import State
+from millrace_serving.rollouts import commands, queries
+from millrace_serving.rollouts.controller import Rollouts
+from millrace_serving.rollouts.starting import start_rollout
 from millrace_serving.rollouts.view import read
+from millrace_serving.services import CurrentServices
 
 router = APIRouter(prefix="/v1/endpoints/{endpoint}/rollouts", tags=["rollouts"])
 READ, WRITE = [permit("serving.rollouts.read")], [permit("serving.rollouts.write")]
@@ -29,16 +30,16 @@ async def start(
     endpoint: EndpointName,
     body: RolloutWrite,
     project: Project,
-    request: Request,
+    services: CurrentServices,
     response: Response,
     actor: CurrentActor,
-) -> dict[str, Any]:
+) -> RolloutRead:
     """Record a candidate and its plan; it is loaded, checked and given traffic in the background."""
-    async with request.app.state.sessions.begin() as session:
-        found = await endpoints.get(session, project, endpoint)
-        rollout, new = await changes.start_rollout(session, found, body, author(actor))
+    async with services.sessions.begin() as session:
+        stored = await endpoints.get(session, project, endpoint)
+        rollout, new = await start_rollout(session, stored, body, author(actor))
         answer = read(rollout)
-    controller(request).wake.set()
+    services.movement.wake.set()
     response.status_code = 201 if new else 200
     return answer
 
@@ -46,29 +47,29 @@ async def start(
 @router.get("", dependencies=READ, response_model=Page[RolloutRead])
 async def list_rollouts(
     endpoint: EndpointName, project: Project, session: Session, limit: Limit = 100, cursor: Cursor = None
-) -> dict[str, Any]:
+) -> Page[RolloutRead]:
     """An endpoint's rollouts, the newest first."""
     begin = decode(cursor, int)
-    found = await endpoints.get(session, project, endpoint)
-    rows = await queries.newest_first(session, found, limit, int(begin[0]) if begin else None)
+    stored = await endpoints.get(session, project, endpoint)
+    rows = await queries.newest_first(session, stored, limit, int(begin[0]) if begin else None)
     items = [read(row) for row in rows[:limit]]
-    return {"items": items, "next": encode(rows[limit - 1].number) if len(rows) > limit else None}
+    return Page(items=items, next=encode(rows[limit - 1].number) if len(rows) > limit else None)
 
 
 @router.get("/{number}", dependencies=READ, response_model=RolloutRead)
 async def get_rollout(
-    endpoint: EndpointName, number: Number, project: Project, request: Request, wait: Wait = 0
-) -> dict[str, Any]:
+    endpoint: EndpointName, number: Number, project: Project, services: CurrentServices, wait: Wait = 0
+) -> RolloutRead:
     """One rollout; with `wait`, once its candidate is loaded or refused and the gateway has heard of it."""
     deadline = time.monotonic() + wait
     while True:
-        async with request.app.state.readers() as session:
-            found = await endpoints.get(session, project, endpoint)
-            answer = read(await queries.get(session, found, number))
-        if answer["state"] != State.LOADING or time.monotonic() >= deadline:
+        async with services.readers() as session:
+            stored = await endpoints.get(session, project, endpoint)
+            answer = read(await queries.get(session, stored, number))
+        if answer.state != RolloutState.LOADING or time.monotonic() >= deadline:
             break
         await asyncio.sleep(0.05)
-    await controller(request).told(wait)
+    await services.movement.told(wait)
     return answer
 
 
@@ -76,11 +77,11 @@ async def get_rollout(
 async def abort(
     endpoint: EndpointName,
     number: Number,
-    body: Abort,
+    body: RolloutAbort,
     project: Project,
-    request: Request,
+    services: CurrentServices,
     actor: CurrentActor,
-) -> dict[str, Any]:
+) -> RolloutRead:
     """End a rollout: the stable revision gets all traffic again."""
-    rollouts = controller(request)
-    return read(await commands.abort(rollouts, project, endpoint, number, body.reason, author(actor)))
+    moves = Rollouts(services)
+    return read(await commands.abort(moves, project, endpoint, number, body.reason, author(actor)))

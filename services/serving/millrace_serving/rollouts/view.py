@@ -1,25 +1,23 @@
 """A rollout as its readers see it."""
 
-from typing import Any
-
+from millrace_contracts.rollouts import RolloutPlan, RolloutRead, RolloutState
 from millrace_serving.tables import Rollout
 
-COLUMNS = (
-    "endpoint",
-    "revision",
-    "version",
-    "previous",
-    "state",
-    "step",
-    "plan",
-    "event_time",
-    "step_since",
-    "decision",
-    "reason",
-    "evidence",
-)
 
-
-def read(rollout: Rollout) -> dict[str, Any]:
-    """The fields of `RolloutRead`."""
-    return {"id": rollout.number} | {name: getattr(rollout, name) for name in COLUMNS}
+def read(rollout: Rollout) -> RolloutRead:
+    """The row in words."""
+    return RolloutRead(
+        id=rollout.number,
+        endpoint=rollout.endpoint,
+        revision=rollout.revision,
+        version=rollout.version,
+        previous=rollout.previous,
+        state=RolloutState(rollout.state),
+        step=rollout.step,
+        plan=RolloutPlan.model_validate(rollout.plan),
+        event_time=rollout.event_time,
+        step_since=rollout.step_since,
+        decision=rollout.decision,
+        reason=rollout.reason,
+        evidence=rollout.evidence,
+    )

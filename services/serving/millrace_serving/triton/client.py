@@ -67,7 +67,7 @@ class Triton:
 
         Args:
             columns: datatype and values of shape (rows,) by input name, as in `millrace.oip.encode`.
-        Returns: values of shape (rows,) by output name.
+        Returns: values by output name, of shape (rows,), or (rows, width) of a wider output.
         Raises: TritonError.
         """
         body, headers = oip.encode(columns)

@@ -9,14 +9,11 @@ from millrace_serving.settings import ServingSettings
 from millrace_serving.triton import golden, repository
 from millrace_serving.triton.client import Triton, TritonError
 from millrace_serving.triton.golden import Answers, WrongAnswer
+from millrace_serving.triton.loading import LoadFailed
 from millrace_serving.triton.repository import Wanted, WrongBytes
 from millrace_serving.triton.tensors import Columns
 
 Fetch = Callable[[Wanted], Awaitable[bytes]]
-
-
-class LoadFailed(Exception):
-    """A revision cannot be used; the text says why in words for a decision."""
 
 
 class Models:
@@ -75,14 +72,14 @@ class Models:
 
     async def _check(self, wanted: Wanted) -> None:
         """Compare the golden rows. Raises: WrongAnswer; TritonError if there is no answer at all."""
-        columns = golden.columns(wanted.golden["inputs"], wanted.signature)
+        columns = golden.columns(wanted.golden.inputs, wanted.signature)
         try:
             answered = await self.triton.infer(wanted.name, columns)
         except TritonError:
             if not await self.triton.live():
                 raise
             answered = await self._again(wanted, columns)
-        golden.compare(wanted.golden["outputs"], answered)
+        golden.compare(wanted.golden.outputs, answered)
         self.healthy[wanted.name] = time.monotonic()
         self.problems.pop(wanted.name, None)
 

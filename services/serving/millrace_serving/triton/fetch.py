@@ -12,11 +12,13 @@ from pathlib import Path
 
 import httpx
 
-from millrace.client.transport import ApiError, AsyncApi
+from millrace.aio import AsyncMillrace
+from millrace.transport.errors import ApiError
+from millrace_core.services import clients
 from millrace_serving.settings import ServingSettings
 from millrace_serving.triton import source
 from millrace_serving.triton.manifests import RUNTIMES, config_text
-from millrace_serving.triton.repository import RUNNER, WrongBytes
+from millrace_serving.triton.repository import GRAPH, RUNNER, WrongBytes
 
 HOPELESS = 3
 FIELDS = ("name", "project", "model", "digest", "device")
@@ -32,17 +34,17 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def fetch(settings: ServingSettings, registry: AsyncApi, wanted: argparse.Namespace) -> None:
+async def fetch(settings: ServingSettings, platform: AsyncMillrace, wanted: argparse.Namespace) -> None:
     """Write the model repository. Raises: WrongBytes; ApiError; httpx.HTTPError; OSError."""
-    found = await source.release(registry, wanted.project, wanted.model, wanted.version, wanted.digest)
+    version = await source.release(platform, wanted.project, wanted.model, wanted.version, wanted.digest)
     folder = wanted.into / wanted.name
     (folder / "1").mkdir(parents=True, exist_ok=True)
-    await _graph(registry, wanted, folder / "1" / source.GRAPH)
+    await _graph(platform, wanted, folder / "1" / GRAPH)
     if wanted.backend == "python":
         shutil.copyfile(RUNNER, folder / "1" / "model.py")
     text = config_text(
         wanted.name,
-        found["signature"],
+        version.signature,
         wanted.digest,
         settings.max_batch_rows,
         settings.triton_instances,
@@ -52,10 +54,10 @@ async def fetch(settings: ServingSettings, registry: AsyncApi, wanted: argparse.
     (folder / "config.pbtxt").write_text(text)
 
 
-async def _graph(registry: AsyncApi, wanted: argparse.Namespace, path: Path) -> None:
+async def _graph(platform: AsyncMillrace, wanted: argparse.Namespace, path: Path) -> None:
     digest = hashlib.sha256()
     with path.open("wb") as file:
-        async for chunk in source.chunks(registry, wanted.project, wanted.digest):
+        async for chunk in source.chunks(platform, wanted.project, wanted.digest):
             digest.update(chunk)
             file.write(chunk)
     if (sent := f"sha256:{digest.hexdigest()}") != wanted.digest:
@@ -63,11 +65,8 @@ async def _graph(registry: AsyncApi, wanted: argparse.Namespace, path: Path) -> 
 
 
 async def _run(settings: ServingSettings, wanted: argparse.Namespace) -> None:
-    registry = AsyncApi(settings.registry_url, settings.credential)
-    try:
-        await fetch(settings, registry, wanted)
-    finally:
-        await registry.close()
+    async with clients(settings) as platform:
+        await fetch(settings, platform, wanted)
 
 
 def main() -> int:

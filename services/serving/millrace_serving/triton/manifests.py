@@ -3,7 +3,8 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+
+from millrace_contracts.signature import Input, Output, Signature
 
 TYPES = {"FP32": "TYPE_FP32", "INT64": "TYPE_INT64", "BYTES": "TYPE_STRING"}
 ADMIN_HEADER = "x-mr-admin"
@@ -19,7 +20,7 @@ RUNTIMES = {"python": 'backend: "python"', "onnxruntime": 'platform: "onnxruntim
 
 def config_text(
     name: str,
-    signature: Mapping[str, Any],
+    signature: Signature,
     digest: str,
     max_rows: int,
     instances: int,
@@ -27,9 +28,9 @@ def config_text(
     device: str = "KIND_CPU",
 ) -> str:
     """config.pbtxt of one revision: a named input of shape [1] per column, dynamic batching, a warm-up row."""
-    inputs = [_tensor(item) for item in signature["inputs"]]
-    outputs = [_tensor(item) for item in signature["outputs"]]
-    warmup = " ".join(_warm(item) for item in signature["inputs"])
+    inputs = [_tensor(item, 1) for item in signature.inputs]
+    outputs = [_tensor(item, item.values()) for item in signature.outputs]
+    warmup = " ".join(_warm(item) for item in signature.inputs)
     return "\n".join(
         [
             f"name: {_text(name)}",
@@ -56,13 +57,13 @@ def _text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _tensor(item: Mapping[str, Any]) -> str:
-    return f"{{ name: {_text(item['name'])} data_type: {TYPES[item['datatype']]} dims: [ 1 ] }}"
+def _tensor(tensor: Input | Output, width: int) -> str:
+    return f"{{ name: {_text(tensor.name)} data_type: {TYPES[tensor.datatype]} dims: [ {width} ] }}"
 
 
-def _warm(item: Mapping[str, Any]) -> str:
-    value = f"data_type: {TYPES[item['datatype']]} dims: [ 1 ] zero_data: true"
-    return f"inputs {{ key: {_text(item['name'])} value {{ {value} }} }}"
+def _warm(tensor: Input) -> str:
+    value = f"data_type: {TYPES[tensor.datatype]} dims: [ 1 ] zero_data: true"
+    return f"inputs {{ key: {_text(tensor.name)} value {{ {value} }} }}"
 
 
 def arguments(

@@ -34,6 +34,8 @@ class TritonPythonModel:
         self.strings = [item["name"] for item in config["input"] if item["data_type"] == "TYPE_STRING"]
         self.inputs = [item["name"] for item in config["input"]]
         self.outputs = [item["name"] for item in config["output"]]
+        self.widths = [int(item["dims"][0]) for item in config["output"]]
+        self.texts = [item["data_type"] == "TYPE_STRING" for item in config["output"]]
 
     def _check_inputs(self, config: dict[str, Any]) -> None:
         declared = {item["name"]: TYPES[item["data_type"]] for item in config["input"]}
@@ -56,9 +58,16 @@ class TritonPythonModel:
         sizes = [len(next(iter(feed.values()))) for feed in feeds]
         joined = feeds[0] if len(feeds) == 1 else {k: np.concatenate([f[k] for f in feeds]) for k in feeds[0]}
         results = self.session.run(self.outputs, joined)
-        results = [np.asarray(item, dtype=np.float32).reshape(sum(sizes), 1) for item in results]
+        results = [self._shaped(item, place, sum(sizes)) for place, item in enumerate(results)]
         ends = np.cumsum(sizes)
         return [self._response(results, end - size, end) for end, size in zip(ends, sizes, strict=True)]
+
+    def _shaped(self, values: Any, place: int, rows: int) -> np.ndarray:
+        """One output as Triton takes it: numbers, or the bytes of texts, of shape (rows, width)."""
+        if self.texts[place]:
+            values = [str(value).encode() for value in np.asarray(values, dtype=object).reshape(-1)]
+        kind = np.object_ if self.texts[place] else np.float32
+        return np.asarray(values, dtype=kind).reshape(rows, self.widths[place])
 
     def _alone(self, request: Any) -> Any:
         try:

@@ -3,16 +3,19 @@
 import hashlib
 import re
 import shutil
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
+from millrace_contracts.models import Golden
+from millrace_contracts.placement import ServerPlacement
+from millrace_contracts.signature import Signature
 from millrace_serving.settings import ServingSettings
 from millrace_serving.triton.manifests import config_text
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 RUNNER = Path(__file__).with_name("python_model.py")
+GRAPH = "model.onnx"
+"""What Triton wants the graph of a revision to be called, whichever file of the release it is."""
 
 
 @dataclass(frozen=True)
@@ -24,14 +27,14 @@ class Wanted:
     project: str
     version: int
     digest: str
-    signature: Mapping[str, Any]
-    golden: Mapping[str, Any]
+    signature: Signature
+    golden: Golden
     endpoint: str = ""
     number: int = 0
     loop: str = ""
     run: int | None = None
-    placement: Mapping[str, Any] = field(default_factory=dict)
-    """Where its pods should run: nodeSelector, tolerations, resources and the like, as Kubernetes writes them."""
+    placement: ServerPlacement = field(default_factory=ServerPlacement)
+    """Where its pods should run."""
     standby: bool = False
     """Loaded only so that one can go back to it at once: it gets no traffic, so one pod will do."""
 
@@ -46,7 +49,7 @@ def folder(settings: ServingSettings) -> Path:
 
 def kept(settings: ServingSettings, wanted: Wanted) -> bool:
     """Whether the right graph already lies in the repository (reads it through)."""
-    path = folder(settings) / wanted.name / "1" / "model.onnx"
+    path = folder(settings) / wanted.name / "1" / GRAPH
     return path.exists() and _digest(path.read_bytes()) == wanted.digest
 
 
@@ -62,7 +65,7 @@ def place(settings: ServingSettings, wanted: Wanted, graph: bytes | None) -> Non
     if graph is not None:
         staged = target / "model.new"
         staged.write_bytes(graph)
-        staged.replace(target / "model.onnx")
+        staged.replace(target / GRAPH)
     shutil.copyfile(RUNNER, target / "model.py")
     text = config_text(
         wanted.name,
@@ -86,7 +89,7 @@ def placed(settings: ServingSettings) -> set[str]:
 
 def _whole(config: Path) -> bool:
     named = DIGEST.search(config.read_text(errors="replace"))
-    graph = config.parent / "1" / "model.onnx"
+    graph = config.parent / "1" / GRAPH
     return named is not None and graph.exists() and _digest(graph.read_bytes()) == named[0]
 
 

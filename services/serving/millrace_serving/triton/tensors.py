@@ -1,6 +1,7 @@
 """JSON values as tensors: null becomes NaN, "" or the smallest INT64; ISO texts become epoch seconds."""
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ MISSING_TIMESTAMP = int(np.iinfo(np.int64).min)
 Columns = dict[str, tuple[str, np.ndarray]]
 
 
-def tensor(values: list[Any], datatype: str) -> np.ndarray:
+def tensor(values: Sequence[Any], datatype: str) -> np.ndarray:
     """JSON values as one tensor of shape (rows,). Raises: ValueError, TypeError, OverflowError."""
     if datatype == "BYTES":
         return np.array(["" if value is None else str(value) for value in values], dtype=object)

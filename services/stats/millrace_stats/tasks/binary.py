@@ -83,6 +83,12 @@ class Binary(Classes):
     def confidence(self, predicted: Array) -> Floats | None:
         return np.asarray(np.maximum(predicted, 1 - predicted), np.float64)
 
+    def names(self, classes: Sequence[Value]) -> list[str]:
+        return super().names(classes or CLASSES)
+
+    def spread(self, predicted: Array, classes: Sequence[Value]) -> Floats | None:
+        return np.stack([1.0 - predicted, predicted], axis=1).astype(np.float64)
+
     def reduced(self, predicted: Array, classes: Sequence[Value]) -> dict[str, Reduced]:
         return {PREDICTION: Reduced("number", predicted)}
 

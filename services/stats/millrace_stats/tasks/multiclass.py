@@ -93,6 +93,9 @@ class Multiclass(Classes):
     def confidence(self, predicted: Array) -> Floats | None:
         return np.asarray(predicted.max(axis=1), np.float64)
 
+    def spread(self, predicted: Array, classes: Sequence[Value]) -> Floats | None:
+        return np.asarray(predicted, np.float64)
+
     def reduced(self, predicted: Array, classes: Sequence[Value]) -> dict[str, Reduced]:
         chosen, sure = self.chosen(predicted, classes), self.confidence(predicted)
         assert chosen is not None

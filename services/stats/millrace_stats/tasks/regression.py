@@ -88,6 +88,9 @@ class Regression(Task):
     def confidence(self, predicted: Array) -> Floats | None:
         return None
 
+    def spread(self, predicted: Array, classes: Sequence[Value] = ()) -> Floats | None:
+        return None
+
     def reduced(self, predicted: Array, classes: Sequence[Value] = ()) -> dict[str, Reduced]:
         return {PREDICTION: Reduced("number", predicted)}
 

@@ -192,6 +192,14 @@ class Task(ABC):
     def confidence(self, predicted: Array) -> Floats | None:
         """The probability of the chosen class, float64 (rows,); None without classes."""
 
+    def names(self, classes: Sequence[Value]) -> list[str]:
+        """The classes as text, in their order."""
+        return [labels.class_text(value) for value in classes]
+
+    @abstractmethod
+    def spread(self, predicted: Array, classes: Sequence[Value]) -> Floats | None:
+        """The probability of each class, float64 (rows, classes) in their order; None without classes."""
+
     @abstractmethod
     def reduced(self, predicted: Array, classes: Sequence[Value]) -> dict[str, Reduced]:
         """What stands for predictions in profiles and plots, by feature name."""

@@ -1,0 +1,34 @@
+"""What serving has at hand besides core's part: the data plane, a client of its gateway, and what movers share."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import httpx
+from fastapi import Depends
+
+from millrace_core import services
+from millrace_core.errors import Conflict
+from millrace_serving.dataplane import DataPlane
+from millrace_serving.movement import Movement
+from millrace_serving.settings import ServingSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services(services.Services):
+    """Serving's services object."""
+
+    settings: ServingSettings
+    plane: DataPlane | None
+    """None: only backtests are possible."""
+    gateway: httpx.AsyncClient
+    """Sends requests through the gateway, as clients do."""
+    movement: Movement
+
+    def running(self) -> DataPlane:
+        """The data plane. Raises: Conflict when there is none."""
+        if self.plane is None:
+            raise Conflict("This serving process runs without a data plane.")
+        return self.plane
+
+
+CurrentServices = Annotated[Services, Depends(services.provider(Services))]
