@@ -132,22 +132,15 @@ class SlicesRead(BaseModel):
     left_out: list[str] = []
 
 
-class ClosingRead(BaseModel):
-    """One closed day of one endpoint, or a long span of days on which nothing came; it never changes."""
+class ClosingItem(BaseModel):
+    """What was found on one closed day; nothing in it depends on when it was closed."""
 
     model_config = ConfigDict(populate_by_name=True)
 
-    seq: int = Field(description="Ask for what came `after` it.")
-    project: str
-    endpoint: str
-    day: date = Field(description="In the loop's time zone.")
     from_: datetime = Field(alias="from", description="The day's begin; of a span, its first day's.")
-    through: datetime = Field(description="The day's end.")
     days: int = Field(
         default=1, description="More than 1: as many days without rows, of which this is the last."
     )
-    rows: int = Field(description="Answered rows, each once.")
-    labelled: int
     champion: int | None
     loss: float | None = Field(
         description="The champion's mean loss over all labelled rows; null without labels."
@@ -163,6 +156,18 @@ class ClosingRead(BaseModel):
     drift: DriftStanding
     quality: QualityRead
     slices: SlicesRead = SlicesRead()
+
+
+class ClosingRead(ClosingItem):
+    """One closed day of one endpoint, or a long span of days on which nothing came; it never changes."""
+
+    seq: int = Field(description="Ask for what came `after` it.")
+    project: str
+    endpoint: str
+    day: date = Field(description="In the loop's time zone.")
+    through: datetime = Field(description="The day's end.")
+    rows: int = Field(description="Answered rows, each once.")
+    labelled: int
 
 
 class ClosingFeed(BaseModel):

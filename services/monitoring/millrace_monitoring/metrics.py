@@ -1,8 +1,8 @@
 """Prometheus metrics of the last closed day of each endpoint; the highest few features only."""
 
-from typing import Any
-
 from prometheus_client import Counter, Gauge
+
+from millrace_contracts.closings import ClosingRead
 
 TOP = 10
 """Features of an endpoint that are exported; all of them are in the API."""
@@ -29,24 +29,25 @@ ALARMS = Counter("millrace_alarms_total", "Alarms opened.", ["endpoint", "kind"]
 CLOSED = Counter("millrace_days_closed_total", "Days closed.", ["endpoint"])
 
 
-def export(endpoint: str, item: dict[str, Any]) -> None:
+def export(closing: ClosingRead) -> None:
     """Set the metrics from a day as the feed tells it."""
-    CLOSED.labels(endpoint).inc()
-    for alarm in item["alarms"]:
-        ALARMS.labels(endpoint, alarm["kind"]).inc()
-    for version, loss in item["versions"].items():
-        LOSS.labels(endpoint, version).set(loss["loss"])
-        if item["loss"] is not None and version != str(item["champion"]):
-            DELTA.labels(endpoint, version).set(item["loss"] - loss["loss"])
-    if item["performance"].get("log_value") is not None:
-        EVIDENCE.labels(endpoint).set(item["performance"]["log_value"])
-    if item["quality"]:
-        JOINED.labels(endpoint).set(item["quality"]["label_share"])
-        _features(MISSING, endpoint, item["quality"]["missing"])
-        _features(OUTSIDE, endpoint, item["quality"]["outside"])
-    _features(DRIFT, endpoint, item["drift"].get("psi", {}))
-    scores = item["drift"].get("window", {}).get("scores", [])
-    _features(EXCESS, endpoint, {one["feature"]: one["psi"] / max(one["null_high"], 1e-9) for one in scores})
+    endpoint = closing.endpoint
+    CLOSED.labels(endpoint).inc(closing.days)
+    for alarm in closing.alarms:
+        ALARMS.labels(endpoint, alarm.kind).inc()
+    for version, mean in closing.versions.items():
+        LOSS.labels(endpoint, version).set(mean.loss)
+        if closing.loss is not None and version != str(closing.champion):
+            DELTA.labels(endpoint, version).set(closing.loss - mean.loss)
+    if closing.performance.log_value is not None:
+        EVIDENCE.labels(endpoint).set(closing.performance.log_value)
+    if closing.quality.label_share is not None:
+        JOINED.labels(endpoint).set(closing.quality.label_share)
+    _features(MISSING, endpoint, closing.quality.missing or {})
+    _features(OUTSIDE, endpoint, closing.quality.outside or {})
+    _features(DRIFT, endpoint, closing.drift.psi or {})
+    scores = closing.drift.window.scores if closing.drift.window else []
+    _features(EXCESS, endpoint, {one.feature: one.psi / max(one.null_high, 1e-9) for one in scores})
 
 
 def _features(gauge: Gauge, endpoint: str, values: dict[str, float]) -> None:

@@ -1,16 +1,44 @@
 """Every table of monitoring; rows and days lie in the blob store, here is what finds and counts them."""
 
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
+from pydantic import TypeAdapter
 from sqlalchemy import JSON, BigInteger, Boolean, Date, Float, Index, Integer, LargeBinary, String, Text, text
+from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
 
-from millrace_contracts.monitors import MonitorWrite
+from millrace_contracts.bodies import Document
+from millrace_contracts.closings import ClosingItem
+from millrace_contracts.monitors import ArchivedVersion, ChampionVersion, MonitorWrite
 from millrace_core.database import UtcDateTime, metadata
 from millrace_core.outbox import OutboxMixin
 
 Id = BigInteger().with_variant(Integer(), "sqlite")
+
+
+class Typed(TypeDecorator[Any]):
+    """JSON in SQL, an object of one type in Python; what an older version stored is read as that type too."""
+
+    impl = JSON
+    cache_ok = True
+
+    def __init__(self, kind: Any) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        return None if value is None else _adapter(self.kind).dump_python(value, mode="json", by_alias=True)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        return None if value is None else _adapter(self.kind).validate_python(value)
+
+
+@cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
 
 
 class Table(DeclarativeBase):
@@ -24,18 +52,13 @@ class Monitor(Table):
 
     project: Mapped[str] = mapped_column(String(63), primary_key=True)
     endpoint: Mapped[str] = mapped_column(String(63), primary_key=True)
-    spec: Mapped[dict[str, Any]] = mapped_column(JSON)
+    declared: Mapped[MonitorWrite] = mapped_column("spec", Typed(MonitorWrite))
     event_time_max: Mapped[datetime | None] = mapped_column(UtcDateTime)
     complete_through: Mapped[datetime | None] = mapped_column(UtcDateTime)
     closed_through: Mapped[datetime | None] = mapped_column(UtcDateTime)
     labelled: Mapped[int] = mapped_column(BigInteger, default=0)
     late_labels: Mapped[int] = mapped_column(BigInteger, default=0)
-    state: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
-
-    @property
-    def declared(self) -> MonitorWrite:
-        """The monitor as declared, with everything that was left out."""
-        return MonitorWrite.model_validate(self.spec)
+    state: Mapped[Document] = mapped_column(JSON, default=dict)
 
 
 class Lineup(Table):
@@ -48,8 +71,8 @@ class Lineup(Table):
     project: Mapped[str] = mapped_column(String(63))
     endpoint: Mapped[str] = mapped_column(String(63))
     effective_from: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    champion: Mapped[dict[str, Any]] = mapped_column(JSON)
-    archived: Mapped[list[dict[str, Any]]] = mapped_column(JSON)
+    champion: Mapped[ChampionVersion] = mapped_column(Typed(ChampionVersion))
+    archived: Mapped[list[ArchivedVersion]] = mapped_column(Typed(list[ArchivedVersion]))
 
 
 class Segment(Table):
@@ -117,7 +140,7 @@ class Closing(Table):
     rows: Mapped[int] = mapped_column(Integer)
     labelled: Mapped[int] = mapped_column(Integer)
     champion: Mapped[int | None] = mapped_column(Integer)
-    item: Mapped[dict[str, Any]] = mapped_column(JSON)
+    item: Mapped[ClosingItem] = mapped_column(Typed(ClosingItem))
     profile: Mapped[bytes | None] = mapped_column(LargeBinary)
     digest: Mapped[str | None] = mapped_column(String(71), index=True)
 
@@ -147,7 +170,7 @@ class Comparison(Table):
     kind: Mapped[str] = mapped_column(String(16), primary_key=True)
     first: Mapped[str] = mapped_column(String(80), primary_key=True)
     second: Mapped[str] = mapped_column(String(80), primary_key=True)
-    item: Mapped[dict[str, Any]] = mapped_column(JSON)
+    item: Mapped[Document] = mapped_column(JSON)
 
 
 class Alarm(Table):
@@ -177,7 +200,7 @@ class Alarm(Table):
     closed_day: Mapped[date | None] = mapped_column(Date)
     count: Mapped[int] = mapped_column(Integer)
     reason: Mapped[str] = mapped_column(Text)
-    evidence: Mapped[dict[str, Any]] = mapped_column(JSON)
+    evidence: Mapped[Document] = mapped_column(JSON)
     acknowledged_by: Mapped[str | None] = mapped_column(String(100))
 
 
@@ -200,7 +223,7 @@ class Delivery(Table):
     id: Mapped[str] = mapped_column(String(36), primary_key=True)
     project: Mapped[str] = mapped_column(String(63))
     webhook: Mapped[str] = mapped_column(String(63))
-    body: Mapped[dict[str, Any]] = mapped_column(JSON)
+    body: Mapped[Document] = mapped_column(JSON)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     next_at: Mapped[datetime] = mapped_column(UtcDateTime)
     done: Mapped[bool] = mapped_column(Boolean, default=False, index=True)

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from millrace.decisions import Decision, decision, decision_id, rounded
+from millrace_contracts.closings import OpenedAlarm
 from millrace_core.database import AsyncSession
 from millrace_core.outbox import decide
 from millrace_monitoring.alarms import queries
@@ -68,7 +69,9 @@ async def _open(session: AsyncSession, place: Place, finding: AlarmFinding) -> A
     )
     session.add(alarm)
     await decide(session, Outbox, _decision(place, alarm, "alarm.opened", State.OPEN, finding.reason))
-    await announce(session, place.project, "alarm.opened", alarm.id, {"alarm": message(alarm)})
+    await announce(
+        session, place.project, "alarm.opened", alarm.id, {"alarm": told(alarm).model_dump(mode="json")}
+    )
     return alarm
 
 
@@ -76,7 +79,9 @@ async def _close(session: AsyncSession, place: Place, alarm: Alarm) -> None:
     alarm.state, alarm.closed_day = State.CLOSED, place.day
     reason = f"{alarm.cause} is over; it was found on {alarm.count} day(s), last on {alarm.last_day}"
     await decide(session, Outbox, _decision(place, alarm, "alarm.closed", State.CLOSED, reason))
-    await announce(session, place.project, "alarm.closed", alarm.id, {"alarm": message(alarm)})
+    await announce(
+        session, place.project, "alarm.closed", alarm.id, {"alarm": told(alarm).model_dump(mode="json")}
+    )
 
 
 def _decision(place: Place, alarm: Alarm, kind: Any, outcome: str, reason: str) -> Decision:
@@ -93,14 +98,14 @@ def _decision(place: Place, alarm: Alarm, kind: Any, outcome: str, reason: str) 
     )
 
 
-def message(alarm: Alarm) -> dict[str, Any]:
+def told(alarm: Alarm) -> OpenedAlarm:
     """The alarm for the feed and for webhooks."""
-    return {
-        "id": alarm.id,
-        "endpoint": alarm.endpoint,
-        "kind": alarm.kind,
-        "cause": alarm.cause,
-        "opened_day": alarm.opened_day.isoformat(),
-        "reason": alarm.reason,
-        "evidence": alarm.evidence,
-    }
+    return OpenedAlarm(
+        id=alarm.id,
+        endpoint=alarm.endpoint,
+        kind=alarm.kind,
+        cause=alarm.cause,
+        opened_day=alarm.opened_day,
+        reason=alarm.reason,
+        evidence=alarm.evidence,
+    )

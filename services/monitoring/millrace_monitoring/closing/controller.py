@@ -156,7 +156,7 @@ async def _open(services: Services, project: str, endpoint: str) -> Open | None:
         stored = await ingest.spanning(session, project, endpoint, day.begin, day.end)
     assert lineup is not None, "a monitor is declared with a lineup"
     tables = [segments.load(await services.store.read(segment.digest)) for segment in stored]
-    return Open(monitor, day, lineup.champion.get("revision"), stored, tables)
+    return Open(monitor, day, lineup.champion.revision, stored, tables)
 
 
 def _counted_lately(services: Services, monitor: Monitor, day: Day) -> bool:

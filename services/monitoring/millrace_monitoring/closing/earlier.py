@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -74,7 +74,7 @@ class EarlierDays:
         if version.trained_through is None:
             return None
         zone = ZoneInfo(self.spec.timezone)
-        return version.graph(day_of(datetime.fromisoformat(day.item["from"]), zone), zone)
+        return version.graph(day_of(day.item.from_, zone), zone)
 
     async def _loss(self, day: Closing, version: Version, graph: GraphRole) -> DayLoss | None:
         key = (day.day, version.number, STORED[graph])

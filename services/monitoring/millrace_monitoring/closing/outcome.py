@@ -1,8 +1,7 @@
 """Writes a judged day: its row in the feed, losses, comparisons, alarms and decisions, in one transaction."""
 
-from typing import Any
-
 from millrace.decisions import rounded
+from millrace_contracts.closings import ClosingItem, MeanLoss
 from millrace_core.database import AsyncSession
 from millrace_monitoring.alarms import opening
 from millrace_monitoring.alarms.findings import Ending
@@ -10,13 +9,14 @@ from millrace_monitoring.alarms.opening import Place
 from millrace_monitoring.closing import queries, states
 from millrace_monitoring.closing.day import Given, Judged
 from millrace_monitoring.closing.preparing import Prepared
+from millrace_monitoring.closing.reading import read
 from millrace_monitoring.closing.versions import STORED
 from millrace_monitoring.ingest import queries as ingest
 from millrace_monitoring.metrics import export
 from millrace_monitoring.monitors import queries as monitors
 from millrace_monitoring.profiles import daily
 from millrace_monitoring.services import Services
-from millrace_monitoring.tables import Closing, Comparison, Loss, Monitor, Segment
+from millrace_monitoring.tables import Alarm, Closing, Comparison, Loss, Monitor, Segment
 from millrace_monitoring.webhooks.queries import announce
 
 AFRESH = frozenset({Ending("performance"), Ending("drift")})
@@ -39,8 +39,7 @@ async def write(
     place = Place(monitor.project, monitor.endpoint, monitor.declared.loop, day.date, day.end)
     async with services.sessions.begin() as session:
         opened = await opening.apply(session, place, judged.alarms, endings)
-        item = _item(given, judged, [opening.message(alarm) for alarm in opened])
-        closing = _closing(monitor, given, judged, item, digest)
+        closing = _closing(monitor, given, judged, _item(given, judged, opened), digest)
         await queries.add(session, closing, monitor.closed_through, states.dump(judged.states))
         await queries.add_losses(session, _losses(monitor, given, judged, prepared))
         await queries.add_comparisons(session, _comparisons(monitor, given, judged))
@@ -48,14 +47,14 @@ async def write(
             body = {
                 "endpoint": monitor.endpoint,
                 "day": day.date.isoformat(),
-                "switch_back": item["switch_back"],
+                "switch_back": rounded(judged.switchback.proposal.model_dump()),
             }
             await announce(session, monitor.project, "switch-back", day.date.isoformat(), body)
         await ingest.remove(session, [segment.number for segment in spent])
         unneeded = await _unneeded(session, spent)
     for blob in unneeded:
         await services.store.delete(blob)
-    export(monitor.endpoint, item)
+    export(read(closing))
 
 
 async def _unneeded(session: AsyncSession, spent: list[Segment]) -> list[str]:
@@ -65,7 +64,7 @@ async def _unneeded(session: AsyncSession, spent: list[Segment]) -> list[str]:
 
 
 def _closing(
-    monitor: Monitor, given: Given, judged: Judged, item: dict[str, Any], digest: str | None
+    monitor: Monitor, given: Given, judged: Judged, item: ClosingItem, digest: str | None
 ) -> Closing:
     return Closing(
         project=monitor.project,
@@ -81,31 +80,28 @@ def _closing(
     )
 
 
-def _item(given: Given, judged: Judged, alarms: list[dict[str, Any]]) -> dict[str, Any]:
+def _item(given: Given, judged: Judged, opened: list[Alarm]) -> ClosingItem:
     """What the feed tells of the day; nothing in it depends on when it was closed."""
     champion = given.versions[0].number if given.versions else None
     loss = judged.losses.get(champion) if champion is not None else None
-    back = judged.switchback.proposal
-    item = {
-        "from": given.day.begin.isoformat(),
-        "champion": champion,
-        "loss": None if loss is None else loss.loss,
-        "served": None if judged.served is None else vars(judged.served),
-        "versions": {str(number): vars(day) for number, day in judged.losses.items()},
-        "unscored": {str(one.number): one.broken for one in given.versions if one.broken},
-        "performance": judged.performance.model_dump(),
-        "pairs": {number: pair.model_dump() for number, pair in judged.switchback.told.items()},
-        "alarms": alarms,
-        "standing": sorted({finding.cause for finding in judged.alarms}),
-        "switch_back": None if back is None else back.model_dump(),
-        "drift": judged.drift.told.model_dump(mode="json", by_alias=True),
-        "quality": judged.quality.model_dump(),
-    }
-    if given.day.days > 1:
-        item["days"] = given.day.days
-    if judged.slices.parts or judged.slices.left_out:
-        item["slices"] = judged.slices.model_dump()
-    return dict(rounded(item))
+    item = ClosingItem(
+        from_=given.day.begin,
+        days=given.day.days,
+        champion=champion,
+        loss=None if loss is None else loss.loss,
+        served=None if judged.served is None else MeanLoss(**vars(judged.served)),
+        versions={str(number): MeanLoss(**vars(mean)) for number, mean in judged.losses.items()},
+        unscored={str(one.number): one.broken for one in given.versions if one.broken},
+        performance=judged.performance,
+        pairs=dict(judged.switchback.told),
+        alarms=[opening.told(alarm) for alarm in opened],
+        standing=sorted({finding.cause for finding in judged.alarms}),
+        switch_back=judged.switchback.proposal,
+        drift=judged.drift.told,
+        quality=judged.quality,
+        slices=judged.slices,
+    )
+    return ClosingItem.model_validate(rounded(item.model_dump(mode="json", by_alias=True)))
 
 
 def _losses(monitor: Monitor, given: Given, judged: Judged, prepared: Prepared) -> list[Loss]:

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from millrace_contracts.bodies import Document
 from millrace_core.errors import Conflict
 from millrace_monitoring.tables import Closing, Comparison, Loss, Monitor
 
@@ -47,11 +47,11 @@ async def spanning(
         Closing.through > begin,
         Closing.digest.is_not(None),
     )
-    found = (await session.scalars(select(Closing).where(*where).order_by(Closing.day))).all()
-    return [closing for closing in found if closing.item["from"] < end.isoformat()]
+    behind = (await session.scalars(select(Closing).where(*where).order_by(Closing.day))).all()
+    return [closing for closing in behind if closing.item.from_ < end]
 
 
-async def add(session: AsyncSession, closing: Closing, was: datetime | None, state: dict[str, Any]) -> None:
+async def add(session: AsyncSession, closing: Closing, was: datetime | None, state: Document) -> None:
     """Close a day, unless someone else has closed it since it was read (Conflict)."""
     key = (Monitor.project == closing.project, Monitor.endpoint == closing.endpoint)
     same = Monitor.closed_through.is_(None) if was is None else Monitor.closed_through == was

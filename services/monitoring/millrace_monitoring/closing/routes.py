@@ -6,11 +6,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from millrace_contracts.closings import ClosingFeed, ClosingRead, DriftRead, DriftStanding, LossRead
+from millrace_contracts.closings import ClosingFeed, ClosingRead, DriftRead, LossRead
 from millrace_core.auth import permit
 from millrace_core.database import Session
 from millrace_core.names import Name, Project
 from millrace_monitoring.closing import queries
+from millrace_monitoring.closing.reading import read
 from millrace_monitoring.monitors import queries as monitors
 from millrace_monitoring.services import CurrentServices
 from millrace_monitoring.tables import Closing, Loss
@@ -73,22 +74,8 @@ async def losses(
     return [LossRead.model_validate(item) for item in found]
 
 
-def read(item: Closing) -> ClosingRead:
-    """A closed day as JSON."""
-    return ClosingRead(
-        seq=item.seq,
-        project=item.project,
-        endpoint=item.endpoint,
-        day=item.day,
-        through=item.through,
-        rows=item.rows,
-        labelled=item.labelled,
-        **item.item,
-    )
-
-
 def _drift(item: Closing) -> DriftRead:
-    standing = DriftStanding.model_validate(item.item["drift"])
+    standing = item.item.drift
     return DriftRead(
         day=item.day,
         champion=item.champion,

@@ -1,12 +1,11 @@
 """What the detectors of one champion remember from day to day, and how a database keeps it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from millrace_contracts.bodies import Document
 from millrace_monitoring.detectors.drift import State as DriftState
 from millrace_monitoring.detectors.drift import StoredWindow
 from millrace_monitoring.detectors.performance import State as PerformanceState
@@ -45,7 +44,7 @@ class States:
     drift: DriftState = field(default_factory=DriftState)
 
 
-def load(stored: Mapping[str, Any]) -> States:
+def load(stored: Document) -> States:
     """As a database keeps it, also one that knew no slices."""
     kept = StoredStates.model_validate(stored)
     return States(
@@ -58,7 +57,7 @@ def load(stored: Mapping[str, Any]) -> States:
     )
 
 
-def dump(states: States) -> dict[str, Any]:
+def dump(states: States) -> Document:
     """The inverse of `load`."""
     kept = StoredStates(
         champion=states.champion,

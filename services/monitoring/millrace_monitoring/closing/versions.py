@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from millrace_contracts.monitors import ArchivedVersion, ChampionVersion
+from millrace_contracts.monitors import ArchivedVersion
 from millrace_contracts.release import Files
 from millrace_monitoring.monitors.watermark import Day
 from millrace_monitoring.profiles.baseline import EMPTY, Baseline
@@ -49,7 +49,6 @@ def version(item: ArchivedVersion) -> Version:
 
 def items(lineup: Lineup, candidates: int) -> list[ArchivedVersion]:
     """Champion first, then the newest archived versions; each number once."""
-    champion = ChampionVersion.model_validate(lineup.champion)
-    listed = [ArchivedVersion.model_validate(item) for item in lineup.archived]
-    archived = {item.version: item for item in listed if item.version != champion.version}
+    champion = lineup.champion
+    archived = {item.version: item for item in lineup.archived if item.version != champion.version}
     return [champion, *(list(archived.values())[-candidates:] if candidates else [])]

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from millrace_contracts.monitors import MonitorWrite
 from millrace_core.errors import NotFound
 from millrace_monitoring.tables import (
     Alarm,
@@ -51,29 +51,28 @@ async def put(
     session: AsyncSession,
     project: str,
     endpoint: str,
-    spec: dict[str, Any],
-    champion: dict[str, Any],
-    archived: list[dict[str, Any]],
-    effective_from: datetime | None,
+    declared: MonitorWrite,
 ) -> Monitor:
     """Declare a monitor; a lineup that differs from the newest one is added behind it."""
     monitor = await session.scalar(
         select(Monitor).where(Monitor.project == project, Monitor.endpoint == endpoint).with_for_update()
     )
     if monitor is None:
-        monitor = Monitor(project=project, endpoint=endpoint, spec=spec, labelled=0, late_labels=0, state={})
+        monitor = Monitor(
+            project=project, endpoint=endpoint, declared=declared, labelled=0, late_labels=0, state={}
+        )
         session.add(monitor)
         monitor.event_time_max = await last_event(session, project, endpoint)
-    monitor.spec = spec
+    monitor.declared = declared
     newest = await lineup(session, project, endpoint, None)
-    if newest is None or (newest.champion, newest.archived) != (champion, archived):
+    if newest is None or (newest.champion, newest.archived) != (declared.champion, declared.archived):
         session.add(
             Lineup(
                 project=project,
                 endpoint=endpoint,
-                effective_from=effective_from,
-                champion=champion,
-                archived=archived,
+                effective_from=declared.champion.effective_from,
+                champion=declared.champion,
+                archived=declared.archived,
             )
         )
     await session.flush()

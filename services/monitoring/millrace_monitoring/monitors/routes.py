@@ -25,11 +25,7 @@ async def declare(
     after_commit: BackgroundTasks,
 ) -> MonitorRead:
     """Watch an endpoint, or change how; a new champion counts from the next day that closes."""
-    spec = body.model_dump(mode="json", by_alias=True)
-    champion = body.champion.model_dump(mode="json", by_alias=True)
-    archived = [item.model_dump(mode="json", by_alias=True) for item in body.archived]
-    effective_from = body.champion.effective_from
-    monitor = await queries.put(session, project, endpoint, spec, champion, archived, effective_from)
+    monitor = await queries.put(session, project, endpoint, body)
     after_commit.add_task(services.wakeups.wake)
     return _read(monitor, await queries.counts(session, project, endpoint))
 

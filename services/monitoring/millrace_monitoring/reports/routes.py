@@ -14,7 +14,8 @@ from millrace_core.auth import permit
 from millrace_core.names import Name, Project
 from millrace_monitoring.alarms import queries as alarms
 from millrace_monitoring.closing import queries
-from millrace_monitoring.closing.routes import Since, Until, read
+from millrace_monitoring.closing.reading import read
+from millrace_monitoring.closing.routes import Since, Until
 from millrace_monitoring.monitors import queries as monitors
 from millrace_monitoring.reports import predictions
 from millrace_monitoring.reports.page import page

@@ -43,7 +43,7 @@ async def _expire(services: Services, monitor: Monitor) -> set[str]:
     """Rows and labels of one monitor that are older than its policy keeps."""
     if monitor.closed_through is None:
         return set()
-    days = monitor.spec["policy"]["retention"]["logs_days"]
+    days = monitor.declared.policy.retention.logs_days
     before = monitor.closed_through - timedelta(days=days)
     async with services.sessions.begin() as session:
         newest = await queries.newest_lineup(session, monitor)
