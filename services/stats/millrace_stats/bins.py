@@ -114,9 +114,9 @@ class Presence:
 
     def _missing(self, values: np.ndarray) -> np.ndarray:
         if values.dtype.kind == "M":
-            return np.isnat(values)
+            return np.asarray(np.isnat(values))
         if values.dtype.kind == "i":
-            return values == np.iinfo(values.dtype).min
+            return np.asarray(values == np.iinfo(values.dtype).min)
         return np.fromiter((value is None or value != value for value in values), bool, len(values))
 
     def outside(self, counts: np.ndarray) -> int:

@@ -16,4 +16,4 @@ def adjusted(p_values: Sequence[float]) -> np.ndarray:
     ranks = np.arange(len(values), 0, -1)
     rates = np.empty_like(values)
     rates[order] = np.minimum.accumulate(values[order] * len(values) / ranks)
-    return np.minimum(rates, 1.0)
+    return np.asarray(np.minimum(rates, 1.0))

@@ -56,7 +56,7 @@ def _psi(reference: np.ndarray, current: np.ndarray) -> np.ndarray:
     slots = reference.shape[1]
     p = (current + SMOOTHING) / (current.sum(1, keepdims=True) + SMOOTHING * slots)
     q = (reference + SMOOTHING) / (reference.sum(1, keepdims=True) + SMOOTHING * slots)
-    return ((p - q) * np.log(p / q)).sum(1)
+    return np.asarray(((p - q) * np.log(p / q)).sum(1))
 
 
 def joined(days: np.ndarray, rows: int) -> np.ndarray:

@@ -46,7 +46,7 @@ def error_rates(
         rise: added to the true rate, a number or of shape (length,).
     """
     logit = np.log(ERROR_RATE / (1 - ERROR_RATE)) + ERROR_SPREAD * days(draw, models, length, r)
-    return draw.binomial(LABELS, 1 / (1 + np.exp(-logit)) + rise) / LABELS
+    return np.asarray(draw.binomial(LABELS, 1 / (1 + np.exp(-logit)) + rise) / LABELS)
 
 
 def pairs(

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, NotRequired
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from typing_extensions import TypedDict
 
+from millrace_contracts.names import TaskName
 from millrace_core.names import Digest, Name
 from millrace_registry.bodies import Body
 
@@ -59,7 +60,7 @@ class VersionWrite(Body):
     )
     files: dict[FileName, Digest] = Field(min_length=1, max_length=50)
     signature: Signature
-    task: Literal["regression", "binary"]
+    task: TaskName
     target: str = Field(min_length=1, max_length=200)
     metrics: dict[str, Any] = Field(default_factory=dict)
     baseline: Digest | None = Field(default=None, description="baseline.json, also among the files.")
