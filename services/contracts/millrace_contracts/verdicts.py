@@ -1,7 +1,7 @@
 """What the gates say of a candidate."""
 
 import math
-from typing import Literal
+from typing import Literal, TypeGuard
 
 from pydantic import BaseModel, ConfigDict
 
@@ -23,7 +23,7 @@ class GateResult(BaseModel):
         return next((float(value) for value in told if _finite(value)), None)
 
 
-def _finite(value: object) -> bool:
+def _finite(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
