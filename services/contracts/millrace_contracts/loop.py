@@ -27,6 +27,7 @@ from millrace_contracts.parts import (
     Zone,
 )
 from millrace_contracts.placement import Placement
+from millrace_contracts.rollouts import growing
 
 LabelDelay = Annotated[Written, Lasting(most="366d")]
 HoldoutDays = Annotated[Written, Lasting(DAYS, most="3650d")]
@@ -131,9 +132,7 @@ class Rollout(Part):
 
     @model_validator(mode="after")
     def _growing(self) -> "Rollout":
-        shares = [step.percent for step in self.canary]
-        if shares != sorted(set(shares)):
-            raise ValueError("the canary's percentages must grow from step to step")
+        growing([step.percent for step in self.canary])
         return self
 
     def plan(self) -> dict[str, Any]:
