@@ -41,12 +41,12 @@ def make(table: Table, days: np.ndarray | None, predicted: np.ndarray, judged: n
     reduced = aim.task.reduced(predicted, aim.classes)
     losses = aim.task.losses(table.target[judged], predicted)
     spec = fit_spec({name: values[::step] for name, values in columns.items()}, kinds, reduced)
-    made = {
+    document = {
         "profile": spec.to_dict(),
         "days": _days(spec, columns, days, reduced, judged),
         "loss": [] if days is None else _daily_losses(days[judged], losses),
     }
-    return orjson.dumps(made)
+    return orjson.dumps(document)
 
 
 def _values(table: Table, column: Any) -> np.ndarray:
@@ -65,15 +65,15 @@ def _days(
         outputs = {name: item.values for name, item in reduced.items()}
         whole = profile(spec, {name: values[judged] for name, values in columns.items()} | outputs)
         return [{"day": None, **whole.to_dict()}]
-    made = []
+    references = []
     place = np.full(len(days), -1)
     place[judged] = np.arange(len(judged))
     for day in np.unique(days)[-MOST_DAYS:]:
         rows = np.flatnonzero(days == day)
         mine = {name: values[rows] for name, values in columns.items()}
         mine |= {name: _where(item, place[rows]) for name, item in reduced.items()}
-        made.append({"day": iso_day(day), **profile(spec, mine).to_dict()})
-    return made
+        references.append({"day": iso_day(day), **profile(spec, mine).to_dict()})
+    return references
 
 
 def _where(item: Reduced, place: np.ndarray) -> np.ndarray:

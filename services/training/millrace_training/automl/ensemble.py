@@ -67,11 +67,11 @@ def _means(values: np.ndarray, blocks: np.ndarray) -> np.ndarray:
     return np.bincount(place, values) / np.bincount(place)
 
 
-def configuration(weights: dict[str, float], known: dict[str, Configuration]) -> Configuration:
-    """The configuration that these weights stand for: one of the *known* ones, or an ensemble of them."""
+def configuration(weights: dict[str, float], tried: dict[str, Configuration]) -> Configuration:
+    """The configuration that these weights stand for: one of the *tried* ones, or an ensemble of them."""
     if len(weights) == 1:
-        return known[next(iter(weights))]
+        return tried[next(iter(weights))]
     members: list[Configuration] = [
-        {**known[name], "weight": weight} for name, weight in sorted(weights.items())
+        {**tried[name], "weight": weight} for name, weight in sorted(weights.items())
     ]
     return {"id": "+".join(sorted(weights)), "family": "ensemble", "members": members}

@@ -93,6 +93,8 @@ def fit(
         if style not in encoded:
             encoded[style] = encoders.fit(style, frame, encodings, offset, seed_of(seed, "encoder", style))
         model_seed = seed_of(seed, part["family"], part["params"])
-        made = estimators.fit(part["family"], part["params"], encoded[style].matrix, target, aim, model_seed)
-        members.append(Member(float(part["weight"]), encoded[style].block, made))
+        estimator = estimators.fit(
+            part["family"], part["params"], encoded[style].matrix, target, aim, model_seed
+        )
+        members.append(Member(float(part["weight"]), encoded[style].block, estimator))
     return Pipeline(members, aim)

@@ -65,13 +65,13 @@ class Spread:
 
     def emit(self, graph: Graph, matrix: str) -> str:
         answers = self.inner.emit(graph, matrix)
-        known = graph.add("Mul", [answers, graph.constant(np.float32(self.share))])
+        shared = graph.add("Mul", [answers, graph.constant(np.float32(self.share))])
         first = graph.add("Slice", [answers, *(graph.constant(np.array([at])) for at in (0, 1, 1))])
         tiny = graph.constant(np.float32(TINY))
         column = graph.add("Where", [graph.add("IsNaN", [first]), tiny, tiny])
         places = np.full(self.width, len(self.present), np.int64)
         places[self.present] = np.arange(len(self.present))
-        return graph.add("Gather", [graph.concat([known, column]), graph.constant(places)], axis=1)
+        return graph.add("Gather", [graph.concat([shared, column]), graph.constant(places)], axis=1)
 
 
 def fit(train: Train, params: Params, matrix: np.ndarray, target: np.ndarray, aim: Aim, seed: int) -> Any:

@@ -153,8 +153,8 @@ class Search:
         spaces = {name: _distribution(optuna, space) for name, space in SPACES[family].items()}
         for trial in self.trials:
             params = trial.configuration["params"]
-            known = trial.configuration["family"] == family and not trial.failed
-            if known and all(spaces[name].low <= params[name] <= spaces[name].high for name in spaces):
+            fits = trial.configuration["family"] == family and not trial.failed
+            if fits and all(spaces[name].low <= params[name] <= spaces[name].high for name in spaces):
                 study.add_trial(
                     optuna.trial.create_trial(params=params, distributions=spaces, value=trial.loss)
                 )

@@ -60,11 +60,11 @@ def _best(plan: Plan, trial: TrialPlan, target: np.ndarray, blocks: np.ndarray |
     study = key_of("study", context.job.key)
     search = Search(context, study, task, target, trial, plan.spec.executor, plan.spec.seed)
     trials = search.run(plan.spec.trials or len(PORTFOLIO))
-    known = {item.configuration["id"]: item.configuration for item in trials}
+    tried = {item.configuration["id"]: item.configuration for item in trials}
     judged = task.known(trials[0].predictions)
     predictions = {item.configuration["id"]: item.predictions[judged] for item in trials}
     weights = ensemble.select(task, target[judged], predictions, None if blocks is None else blocks[judged])
-    chosen = ensemble.configuration(weights, known)
+    chosen = ensemble.configuration(weights, tried)
     ranked = [item.configuration for item in sorted(trials, key=_rank)]
     others = [item for item in ranked if item["family"] != chosen["family"]]
     context.log("selected", chosen=chosen["id"], weights=weights)

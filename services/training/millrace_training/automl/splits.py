@@ -61,21 +61,21 @@ def window_rows(table: Table, rows: np.ndarray, window: str, end_day: int) -> np
 def folds(target: np.ndarray, count: int, task: Task, seed: int) -> np.ndarray:
     """Fold of each row, int64 (rows,): shuffled, and with the same share of each class as far as its rows go."""
     draw = np.random.default_rng(seed)
-    made = np.empty(len(target), np.int64)
+    fold = np.empty(len(target), np.int64)
     start = 0
     for group in task.strata(target):
-        made[draw.permutation(group)] = (np.arange(len(group)) + start) % count
+        fold[draw.permutation(group)] = (np.arange(len(group)) + start) % count
         start += len(group)
-    return made
+    return fold
 
 
 def day_folds(table: Table, rows: np.ndarray, count: int, seed: int) -> np.ndarray:
     """Fold of each row of the table, int64: whole days together, -1 for all but the given *rows*."""
     assert table.days is not None
     days, place = np.unique(table.days[rows], return_inverse=True)
-    made = np.full(table.frame.rows, -1, np.int64)
-    made[rows] = (np.random.default_rng(seed).permutation(len(days)) % count)[place]
-    return made
+    fold = np.full(table.frame.rows, -1, np.int64)
+    fold[rows] = (np.random.default_rng(seed).permutation(len(days)) % count)[place]
+    return fold
 
 
 def sample(rows: np.ndarray, most: int, seed: int) -> np.ndarray:

@@ -76,12 +76,12 @@ def load_for(records: Records, spec: LearningSpec, signature: Signature) -> Tabl
     rows = _labelled(records.rows(records.version(spec.dataset, spec.dataset_version)), spec)
     classes = tuple(signature.classes or ())
     target = targets.read(rows.column(spec.target), tasks.of(spec.task), classes)
-    known = ~np.isnan(target)
-    if not known.any():
+    labelled = ~np.isnan(target)
+    if not labelled.any():
         detail = "No labelled row has one of the model's classes."
         raise JobError("Nothing to judge by", detail, "Add labelled data.")
     columns = columns_from_signature(signature)
-    return _table(rows.filter(pa.array(known)), columns, target[known], classes, spec, [])
+    return _table(rows.filter(pa.array(labelled)), columns, target[labelled], classes, spec, [])
 
 
 def _table(

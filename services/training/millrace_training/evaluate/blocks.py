@@ -20,16 +20,16 @@ def of_rows(
         labels: block of each row, int64 (rows,). candidate, champion: loss of each row; NaN in the champion's
             means that it may have seen the row: such rows count for neither.
     """
-    made = []
+    lines = []
     for label in np.unique(labels):
         here = labels == label
         if champion is not None:
-            known = here & np.isfinite(champion)
-            if known.any():
-                made.append(_line(name(int(label)), candidate[known], champion[known]))
+            comparable = here & np.isfinite(champion)
+            if comparable.any():
+                lines.append(_line(name(int(label)), candidate[comparable], champion[comparable]))
                 continue
-        made.append(_line(name(int(label)), candidate[here], None))
-    return made
+        lines.append(_line(name(int(label)), candidate[here], None))
+    return lines
 
 
 def _line(block: str, candidate: np.ndarray, champion: np.ndarray | None) -> Block:
@@ -49,7 +49,7 @@ def of_slices(
     Args:
         texts: values of each row by column name.
     """
-    made = []
+    parts = []
     for column, values in texts.items():
         words, counts = np.unique(values.astype(str), return_counts=True)
         for place in np.argsort(-counts, kind="stable")[:MOST_SLICES]:
@@ -57,15 +57,15 @@ def of_slices(
                 continue
             here = values.astype(str) == words[place]
             theirs = None if champion is None else champion[here]
-            known = None if theirs is None or not np.isfinite(theirs).any() else float(np.nanmean(theirs))
-            made.append(
+            mean = None if theirs is None or not np.isfinite(theirs).any() else float(np.nanmean(theirs))
+            parts.append(
                 SliceEvaluation(
                     column=column,
                     value=str(words[place]),
                     n=int(counts[place]),
                     candidate=float(candidate[here].mean()),
-                    champion=known,
+                    champion=mean,
                     blocks=of_rows(labels[here], name, candidate[here], theirs),
                 )
             )
-    return made
+    return parts

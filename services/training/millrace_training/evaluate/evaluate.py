@@ -83,8 +83,8 @@ def _champion(task: tasks.Task, rows: Rows) -> dict[str, float | None] | None:
     """The champion's metrics on the rows that it had not seen; None if there are none."""
     if rows.champion is None:
         return None
-    known = task.known(rows.champion)
-    return task.metrics(rows.table.target[known], rows.champion[known]) if known.any() else None
+    answered = task.known(rows.champion)
+    return task.metrics(rows.table.target[answered], rows.champion[answered]) if answered.any() else None
 
 
 def _texts(spec: EvaluateSpec, table: Table) -> dict[str, np.ndarray]:
@@ -113,10 +113,10 @@ def _by_folds(spec: EvaluateSpec, table: Table, judges: Judges, context: Context
     """On all rows: out-of-fold answers of both; the champion's graph for rows that it was not trained on."""
     digests = row_digests(table)
     predicted = judges.out_of_fold(spec.candidate, table, digests)
-    known = np.flatnonzero(judges.task.known(predicted))
-    kept, named = table.take(known), digests[known]
+    judged = np.flatnonzero(judges.task.known(predicted))
+    kept, named = table.take(judged), digests[judged]
     context.report("score", message=f"{kept.frame.rows} rows")
     champion = None if spec.champion is None else judges.by_folds(spec.champion, kept, named)
     session = judges.session(spec.candidate, "model")
     labels = named % blocks.BUCKETS
-    return Rows(kept, labels, lambda label: f"bucket {label}", predicted[known], champion, session)
+    return Rows(kept, labels, lambda label: f"bucket {label}", predicted[judged], champion, session)

@@ -21,10 +21,10 @@ def permutation(session: Any, task: Task, frame: Frame, target: np.ndarray, seed
     rows = np.sort(draw.choice(frame.rows, min(ROWS, frame.rows), replace=False))
     base, truth = frame.take(rows), target[rows]
     before = float(task.losses(truth, predict(session, base)).mean())
-    made = []
+    added = []
     for column in frame.columns:
         values = base.values | {column.name: base.values[column.name][draw.permutation(base.rows)]}
         shuffled = Frame(base.columns, values, base.words, base.rows)
         after = float(task.losses(truth, predict(session, shuffled)).mean())
-        made.append(Importance(column=column.name, loss_added=after - before))
-    return sorted(made, key=lambda item: (-item.loss_added, item.column))
+        added.append(Importance(column=column.name, loss_added=after - before))
+    return sorted(added, key=lambda item: (-item.loss_added, item.column))

@@ -95,11 +95,11 @@ def _classes(told: ClassReport | None) -> list[Html]:
     ]
     header = ("class", "rows", "taken for it", "precision", "recall", "F1", "AUC against the rest")
     more = "" if len(lines) == len(told.classes) else f" (the {len(lines)} commonest of {len(told.classes)})"
-    made = [section(f"Classes{more}", table(header, cells))]
+    sections = [section(f"Classes{more}", table(header, cells))]
     if told.confused:
         mistakes = [(item.true, item.predicted, item.rows) for item in told.confused]
-        made.append(section("Commonest mistakes", table(("true class", "taken for", "rows"), mistakes)))
-    return made
+        sections.append(section("Commonest mistakes", table(("true class", "taken for", "rows"), mistakes)))
+    return sections
 
 
 def _blocks(blocks: list[Block]) -> Html:

@@ -125,18 +125,18 @@ def synthetic(trained: Trained, frame: Frame, draw: np.random.Generator) -> Fram
 
 
 def _replaced(values: np.ndarray, hit: np.ndarray, new: np.ndarray) -> np.ndarray:
-    made = np.array(values)
+    replaced = np.array(values)
     with np.errstate(over="ignore"):
-        made[hit] = new.astype(made.dtype)
-    return made
+        replaced[hit] = new.astype(replaced.dtype)
+    return replaced
 
 
 def _edges(trained: Trained, columns: Sequence[Column]) -> dict[str, list[float]]:
     """Numbers on and one float32 step beside the splits of trees, by column."""
-    made: dict[str, list[float]] = {}
+    edges: dict[str, list[float]] = {}
     for name, forests in trained.splits(columns).items():
         for splits in forests:
             at = splits[:: max(1, len(splits) // SPLITS)].astype(np.float32)
             around = [at, np.nextafter(at, np.float32(np.inf)), np.nextafter(at, np.float32(-np.inf))]
-            made.setdefault(name, []).extend(np.concatenate(around).tolist())
-    return made
+            edges.setdefault(name, []).extend(np.concatenate(around).tolist())
+    return edges

@@ -34,9 +34,9 @@ def check(estimator: Any) -> None:
         if name.startswith("HistGradientBoosting") and _has_categories(params["categorical_features"]):
             raise NotExportable(f"{name}(categorical_features=...)")
         for setting, value in REFUSED.get(name, {}).items():
-            found = params.get(setting)
-            if found in (value if isinstance(value, tuple) else (value,)):
-                raise NotExportable(f"{name}({setting}={found!r})")
+            value_set = params.get(setting)
+            if value_set in (value if isinstance(value, tuple) else (value,)):
+                raise NotExportable(f"{name}({setting}={value_set!r})")
 
 
 def _has_categories(setting: Any) -> bool:

@@ -105,8 +105,8 @@ class Forest:
 
     def thresholds(self, feature: int) -> np.ndarray:
         """The float64 thresholds at which *feature* is split, sorted and unique."""
-        found = [tree.threshold[(tree.left >= 0) & (tree.feature == feature)] for tree in self.trees]
-        return np.unique(np.concatenate(found)) if found else np.empty(0)
+        splits = [tree.threshold[(tree.left >= 0) & (tree.feature == feature)] for tree in self.trees]
+        return np.unique(np.concatenate(splits)) if splits else np.empty(0)
 
 
 def to_float32(thresholds: np.ndarray) -> np.ndarray:

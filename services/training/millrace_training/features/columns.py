@@ -56,14 +56,14 @@ def columns_from_signature(signature: Signature) -> list[Column]:
 def safe_names(names: Sequence[str]) -> list[str]:
     """Tensor names of letters, digits and _ only, unique, and equal to the column's name where it is that."""
     taken = {name for name in names if _safe(name) == name}
-    made = []
+    tensors = []
     for name in names:
         plain = _safe(name)
         if plain != name:
             plain = _unused(plain, taken)
             taken.add(plain)
-        made.append(plain)
-    return made
+        tensors.append(plain)
+    return tensors
 
 
 def _safe(name: str) -> str:

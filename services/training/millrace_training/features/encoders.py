@@ -123,15 +123,15 @@ def _one_hot(column: Column, frame: Frame) -> OneHot:
 def _cross_fitted(column: Column, frame: Frame, target: np.ndarray, seed: int) -> np.ndarray:
     """Each row's number for its word, made from the rows of the other fifths."""
     codes, words = frame.values[column.name], len(frame.words[column.name])
-    known = np.zeros(words, dtype=bool)
-    known[_frequent(_counts(column, frame), WORDS)] = True
+    frequent = np.zeros(words, dtype=bool)
+    frequent[_frequent(_counts(column, frame), WORDS)] = True
     fold = np.random.default_rng(seed).permutation(frame.rows) % FOLDS
-    made = np.empty(frame.rows, dtype=np.float32)
+    numbers = np.empty(frame.rows, dtype=np.float32)
     for number in range(FOLDS):
         here = fold == number
         means = _means(codes[~here], target[~here], words)
-        made[here] = np.where(known[codes[here]], means[codes[here]], means[-1])
-    return made
+        numbers[here] = np.where(frequent[codes[here]], means[codes[here]], means[-1])
+    return numbers
 
 
 def _scaled(block: Block, matrix: np.ndarray) -> Encoded:

@@ -144,9 +144,9 @@ def _coded(array: "pa.ChunkedArray") -> tuple[np.ndarray, list[str]]:
     if pa.types.is_dictionary(array.type):
         array = array.cast(pa.string())
     coded = pc.fill_null(array.cast(pa.string()), "").combine_chunks().dictionary_encode()
-    found = coded.dictionary.to_pylist()
-    order = sorted(range(len(found)), key=found.__getitem__)
-    place = np.empty(len(found), dtype=np.int32)
-    place[order] = np.arange(len(found), dtype=np.int32)
+    words = coded.dictionary.to_pylist()
+    order = sorted(range(len(words)), key=words.__getitem__)
+    place = np.empty(len(words), dtype=np.int32)
+    place[order] = np.arange(len(words), dtype=np.int32)
     codes = coded.indices.to_numpy(zero_copy_only=False)
-    return place[codes] if len(found) else codes.astype(np.int32), [found[index] for index in order]
+    return place[codes] if len(words) else codes.astype(np.int32), [words[index] for index in order]

@@ -52,5 +52,5 @@ def _run(session: Any, rows: Rows, batch: int, names: list[str]) -> list[np.ndar
 
 
 def _numbers(values: np.ndarray) -> np.ndarray:
-    made = np.asarray(values, np.float64)
-    return made.reshape(-1) if made.ndim == 1 or made.shape[1] == 1 else made
+    numbers = np.asarray(values, np.float64)
+    return numbers.reshape(-1) if numbers.ndim == 1 or numbers.shape[1] == 1 else numbers
