@@ -32,9 +32,9 @@ def main(path: str) -> int:
     """Run the job in the folder *path*; returns the exit status."""
     from millrace_training.runtime.assignment import Assignment, Beginning
     from millrace_training.runtime.folder import JobFolder
-    from millrace_training.runtime.lean import without_pandas
+    from millrace_training.runtime.lean import without_unused
 
-    without_pandas()
+    without_unused()
     folder = JobFolder(Path(path))
     if not _hold(folder.lock):
         return HELD

@@ -2,9 +2,9 @@
 
 import contextlib
 
-from millrace_training.runtime.lean import without_pandas
+from millrace_training.runtime.lean import without_unused
 
-without_pandas()
+without_unused()
 with contextlib.suppress(ImportError):
     import sklearn.ensemble
     import sklearn.tree  # noqa: F401
