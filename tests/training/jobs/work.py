@@ -21,7 +21,7 @@ def count(spec: dict, context) -> dict:
         if number == spec.get("die") and context.job.attempt == 1:
             os.kill(os.getpid(), 9)
         while number == spec.get("hold") and context.job.attempt == 1 and not _may_go(spec):
-            context.stop_if_cancelled()
+            context.report("count", number, spec["trials"])
             time.sleep(0.05)
         context.trials.asked("count", number, {"x": number}, f"k{number}")
         context.trials.save("count", number, {"x": number}, f"k{number}", {"loss": 1 / (number + 1)})
