@@ -23,6 +23,7 @@ from millrace_core.database import Session
 from millrace_core.settings import Settings
 
 PACKAGES = ("registry", "training", "serving", "monitoring", "controller")
+NEWEST = migrate.schema("millrace_training").newest
 
 
 @pytest.fixture
@@ -95,7 +96,7 @@ def test_a_service_waits_for_the_schema_says_so_and_begins_when_it_is_there(fres
             assert "database" in (await http.get("/readyz")).json()["waits_for"]
             await asyncio.to_thread(asyncio.run, migrate._create_database(url))
             waits = (await http.get("/readyz")).json()["waits_for"]
-            assert waits == {"schema": "is missing, needs 0003", "start": "the service has not begun"}
+            assert waits == {"schema": f"is missing, needs {NEWEST}", "start": "the service has not begun"}
             refused = await http.get("/v1/jobs")
             assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
             await asyncio.to_thread(migrate.prepare, "millrace_training", url)
@@ -107,7 +108,7 @@ def test_a_service_waits_for_the_schema_says_so_and_begins_when_it_is_there(fres
 
 
 @pytest.mark.parametrize(
-    ("found", "waits"), [("0001", "is 0001, needs 0003"), ("0099", None), ("0003", None)]
+    ("found", "waits"), [("0001", f"is 0001, needs {NEWEST}"), ("0099", None), (NEWEST, None)]
 )
 async def test_an_older_schema_is_waited_for_and_a_newer_one_is_not(prepared, tmp_path, found, waits):
     url = await asyncio.to_thread(prepared, "training")
