@@ -18,6 +18,8 @@ from .sales import START, baseline, digest, graph, labels_of, rows_of
 
 TOKENS = {"admin-token": "admin", "viewer-token": "viewer", "gateway-token": "gateway"}
 ADMIN = {"authorization": "Bearer admin-token"}
+HANGS = 300
+"""Seconds after which a test gives up, on a machine of any speed."""
 
 
 class Registry:
@@ -93,12 +95,21 @@ class Service:
             body["complete_through"] = (start + timedelta(days=number + 1)).isoformat()
         return await self.call("POST", f"/v1/monitors/{endpoint}/labels", json=body)
 
-    async def closed(self, count, endpoint="sales", seconds=20):
+    async def closed(self, count, endpoint="sales", seconds=HANGS):
         """The closed days, once there are *count* of them."""
+        seen = 0
         async with asyncio.timeout(seconds):
             while len(days := await self.call("GET", f"/v1/monitors/{endpoint}/days")) < count:
-                await self.call("GET", "/v1/closings", params={"after": 10**6, "wait": 0.2})
+                feed = await self.call("GET", "/v1/closings", params={"after": seen, "wait": 1})
+                seen = feed["last"]
         return days
+
+
+async def until(holds):
+    """Returns once *holds* does."""
+    async with asyncio.timeout(HANGS):
+        while not holds():
+            await asyncio.sleep(0.02)
 
 
 @pytest.fixture
@@ -126,7 +137,7 @@ def settings(tmp_path):
         flush_seconds=0.01,
         closing_seconds=0.1,
         decision_seconds=0.05,
-        webhook_seconds=0.05,
+        webhook_seconds=1.0,
     )
 
 
@@ -145,7 +156,7 @@ def running(settings, registry):
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(
-                transport=transport, base_url="http://localhost", headers=ADMIN, timeout=30
+                transport=transport, base_url="http://localhost", headers=ADMIN, timeout=HANGS
             ) as http,
         ):
             yield Service(app, http, registry)

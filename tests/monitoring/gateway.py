@@ -69,7 +69,7 @@ def export(records):
 async def send(port, records, metadata=GATEWAY):
     own = [("grpc.use_local_subchannel_pool", 1)]
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=own) as channel:
-        await LogsServiceStub(channel).Export(export(records), metadata=metadata, timeout=20)
+        await LogsServiceStub(channel).Export(export(records), metadata=metadata, timeout=300)
 
 
 async def day_of_records(number, **more):

@@ -16,7 +16,7 @@ from schemathesis import GenerationMode
 from millrace_core.auth import PUBLIC, permission_of, routes
 from millrace_monitoring.main import build
 
-from .conftest import ADMIN
+from .conftest import ADMIN, HANGS, until
 from .sales import START, labels_of, monitor, rows_of, table_of_day
 
 NAN = float("nan")
@@ -249,7 +249,9 @@ async def test_an_alarm_is_posted_to_its_webhook_until_it_arrives_and_no_redirec
     server = await asyncio.start_server(listener, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     listener.answer = f"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{port}/elsewhere\r\n\r\n".encode()
-    own = settings.model_copy(update={"webhook_hosts": [f"localhost:{port}"], "webhook_private": True})
+    own = settings.model_copy(
+        update={"webhook_hosts": [f"localhost:{port}"], "webhook_private": True, "webhook_seconds": 0.05}
+    )
     async with running(own) as service:
         await service.call(
             "PUT",
@@ -270,12 +272,6 @@ async def test_an_alarm_is_posted_to_its_webhook_until_it_arrives_and_no_redirec
     assert all(head.startswith(b"POST /in ") for head, _ in listener.seen)
     assert listener.seen[0][1] == listener.seen[1][1]
     assert b"quality:served" in listener.seen[0][1]
-
-
-async def until(holds, seconds=10):
-    async with asyncio.timeout(seconds):
-        while not holds():
-            await asyncio.sleep(0.02)
 
 
 FOREIGN = [
@@ -303,7 +299,8 @@ async def test_a_listed_host_with_a_private_address_is_not_called(running, setti
     listener = Listener()
     server = await asyncio.start_server(listener, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    async with running(settings.model_copy(update={"webhook_hosts": [f"localhost:{port}"]})) as service:
+    own = {"webhook_hosts": [f"localhost:{port}"], "webhook_seconds": 0.05}
+    async with running(settings.model_copy(update=own)) as service:
         await service.call("PUT", "/v1/webhooks/pager", json={"url": f"http://localhost:{port}/in"})
         await service.declare(monitor(service.registry.version(1, 2.0)))
         features, sold = table_of_day(0)
@@ -346,7 +343,7 @@ def attack(operation):
             (case.query or {}).pop(name, None)
         if "endpoint" in (case.path_parameters or {}) and operation.method.upper() != "DELETE":
             case.path_parameters["endpoint"] = "sales"
-        response = case.call(headers=ADMIN, timeout=20)
+        response = case.call(headers=ADMIN, timeout=HANGS)
         assert response.status_code < 500, f"{operation.label}: {response.text}"
 
     once()

@@ -71,7 +71,7 @@ async def test_the_predicted_mix_and_the_confidence_drift_after_two_windows(serv
     await service.declare(flower_monitor(version(service.registry, 1), policy=policy))
     for number in range(21):
         await day_of_flowers(service, number, rows=90, price=10.0 if number < 7 else 12.5)
-    days = await service.closed(21, seconds=60)
+    days = await service.closed(21)
     firing = [set(day["drift"]["window"]["firing"]) for day in days if day["drift"].get("window")]
     assert "__prediction__" not in firing[0]
     assert {"price", "__prediction__"} <= firing[1]
@@ -85,11 +85,11 @@ async def test_an_archived_version_with_the_better_log_loss_is_proposed(service)
     await service.declare(flower_monitor(archived))
     for number in range(20):
         await day_of_flowers(service, number)
-    await service.closed(20, seconds=60)
+    await service.closed(20)
     await service.declare(flower_monitor(champion, [archived]))
     for number in range(20, 34):
         await day_of_flowers(service, number, answered=6.0)
-    days = await service.closed(34, seconds=60)
+    days = await service.closed(34)
     proposed = [day["switch_back"] for day in days if day["switch_back"]]
     assert proposed
     assert proposed[0]["version"] == 1

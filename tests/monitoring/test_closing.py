@@ -7,8 +7,9 @@ import httpx
 import numpy as np
 import pytest
 
-from millrace_monitoring.closing import controller
+from millrace_monitoring.closing import controller, routes
 
+from .conftest import HANGS
 from .sales import START, labels_of, monitor, rows_of, table_of_day
 
 
@@ -216,10 +217,15 @@ async def test_while_the_registry_is_away_no_day_closes_and_then_it_does(service
     assert len(await service.closed(1)) == 1
 
 
-async def test_who_waits_for_a_closed_day_hears_of_it_at_once(service):
+async def test_who_waits_for_a_closed_day_is_woken_by_it(service, monkeypatch):
+    async def woken(event, seconds):
+        await event.wait()
+
+    monkeypatch.setattr(routes, "wait_for", woken)
     await service.declare(monitor(service.registry.version(1, 2.0)))
-    waiting = asyncio.create_task(service.call("GET", "/v1/closings", params={"after": 0, "wait": 20}))
+    waiting = asyncio.create_task(service.call("GET", "/v1/closings", params={"after": 0, "wait": 60}))
+    await asyncio.sleep(0)
     await play(service, range(1))
-    feed = await asyncio.wait_for(waiting, 2)
+    feed = await asyncio.wait_for(waiting, HANGS)
     assert [item["day"] for item in feed["items"]] == ["2024-03-01"]
     assert (await service.call("GET", "/v1/closings", params={"after": feed["last"]}))["items"] == []

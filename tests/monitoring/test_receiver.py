@@ -205,7 +205,7 @@ async def test_nothing_acknowledged_is_lost_when_the_process_is_killed_again_and
     for cycle in range(2):
         process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
         try:
-            await listening(port)
+            await listening(port, process)
             for number in range(12):
                 names = [f"c{cycle}-{number}-{place}" for place in range(3)]
                 sending = asyncio.create_task(
@@ -233,16 +233,17 @@ async def test_nothing_acknowledged_is_lost_when_the_process_is_killed_again_and
         assert again["logged"] == found["logged"] == 20 * found["requests"]
 
 
-async def listening(port):
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.02)
-            else:
-                writer.close()
-                return
+async def listening(port, process):
+    """Returns once *process* answers at its port, however slow the machine is; it must not have ended."""
+    while True:
+        assert process.poll() is None
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.02)
+        else:
+            writer.close()
+            return
 
 
 def test_the_service_starts_without_the_heavy_libraries():

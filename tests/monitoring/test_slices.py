@@ -54,7 +54,7 @@ async def test_an_error_that_rises_in_one_slice_opens_an_alarm_that_names_it(ser
         await day_with(service, number)
     for number in range(28, 44):
         await day_with(service, number, worse="south")
-    days = await service.closed(44, seconds=60)
+    days = await service.closed(44)
     assert set(days[0]["slices"]["parts"]) == {f"shop_name={shop}" for shop in SHOPS}
     south = days[0]["slices"]["parts"]["shop_name=south"]
     assert south["rows"] == south["labelled"] > 20
@@ -96,7 +96,7 @@ async def test_a_new_champion_watches_its_slices_from_the_first_day_by_days_it_h
     await service.declare(monitor(first, slices=["shop_name"]))
     for number in range(20):
         await day_with(service, number)
-    await service.closed(20, seconds=60)
+    await service.closed(20)
     base = baseline(days=40, first=START - timedelta(days=40))
     second = service.registry.version(2, 2.0, bias=0.01, trained_through=START, base=base)
     await service.declare(monitor(second, [first], slices=["shop_name"]))
