@@ -162,7 +162,7 @@ def _words(values: np.ndarray) -> Vocabulary:
     return Vocabulary(tuple(frequent), tuple(rare[:RARE]), len(rare) <= RARE)
 
 
-def to_dict(slots: Slots) -> dict[str, Any]:
+def to_dict(slots: Slots) -> dict[str, object]:
     """Plain JSON values."""
     if isinstance(slots, NumberBins):
         return {"kind": "number", "edges": list(slots.edges)}

@@ -9,7 +9,6 @@ fails); max-T over features with common shifts after Westfall and Young (1993); 
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import numpy as np
 
@@ -99,7 +98,7 @@ class Score:
     rows: int
     fires: bool
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         return asdict(self)
 
 

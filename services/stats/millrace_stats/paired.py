@@ -3,6 +3,7 @@
 Both work on blocks (days, or groups of rows where there is no time): a block's mean difference is one sample.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
@@ -209,7 +210,7 @@ class SwitchBack:
         loss = sum(champion for champion, _ in self.recent)
         return float(sum(gain for _, gain in self.recent) / loss) if loss > 0 else 0.0
 
-    def evidence(self) -> dict[str, Any]:
+    def evidence(self) -> dict[str, object]:
         """The numbers behind the answer."""
         value = self.detector.log_value if self.detector else None
         level = float(np.log(self.detector.level)) if self.detector else None
@@ -223,14 +224,14 @@ class SwitchBack:
             "log_level": level,
         }
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         state = {item.name: getattr(self, item.name) for item in fields(self)}
         detector = self.detector.to_dict() if self.detector else None
         recent = [list(day) for day in self.recent]
         return state | {"detector": detector, "waiting": list(self.waiting), "recent": recent}
 
     @classmethod
-    def from_dict(cls, state: dict[str, Any]) -> "SwitchBack":
+    def from_dict(cls, state: Mapping[str, Any]) -> "SwitchBack":
         detector = Detector.from_dict(state["detector"]) if state["detector"] else None
         recent = [(champion, gain) for champion, gain in state["recent"]]
-        return cls(**(state | {"detector": detector, "waiting": list(state["waiting"]), "recent": recent}))
+        return cls(**{**state, "detector": detector, "waiting": list(state["waiting"]), "recent": recent})

@@ -5,6 +5,7 @@ the robust form (clipping, tolerance for an estimated reference, inflation for d
 and is simulated in docs/simulations.md.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -102,7 +103,7 @@ class Detector:
         """Whether this one day stands out (three scales above normal): worth a look, never an action."""
         return (loss - self.reference.mean) / self.reference.scale > WATCH_SIGMAS
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         values = [None if value == -np.inf else value for value in self.log_values]
         return {
             "reference": asdict(self.reference),
@@ -112,6 +113,6 @@ class Detector:
         }
 
     @classmethod
-    def from_dict(cls, state: dict[str, Any]) -> "Detector":
+    def from_dict(cls, state: Mapping[str, Any]) -> "Detector":
         values = [-np.inf if value is None else value for value in state["log_values"]]
         return cls(Reference(**state["reference"]), state["level"], values, state["days"])

@@ -29,7 +29,7 @@ class ProfileSpec:
         text = json.dumps(self.to_dict(), sort_keys=True)
         return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         return {"features": {name: bins.to_dict(slots) for name, slots in self.features.items()}}
 
     @classmethod
@@ -125,7 +125,7 @@ class Profile:
         outside = spec.features[feature].outside(self.counts[feature])
         return outside / self.rows if self.rows else 0.0
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         counts = {name: values.tolist() for name, values in self.counts.items()}
         sums = {name: list(totals) for name, totals in self.sums.items()}
         return {"spec": self.spec, "rows": self.rows, "counts": counts, "sums": sums}

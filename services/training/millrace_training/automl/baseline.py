@@ -59,13 +59,13 @@ def _days(
     days: np.ndarray | None,
     reduced: Mapping[str, Reduced],
     judged: np.ndarray,
-) -> list[dict[str, Any]]:
+) -> list[dict[str, object]]:
     """One profile a day, of the last MOST_DAYS days; predictions where there are out-of-sample ones."""
     if days is None:
         outputs = {name: item.values for name, item in reduced.items()}
         whole = profile(spec, {name: values[judged] for name, values in columns.items()} | outputs)
         return [{"day": None, **whole.to_dict()}]
-    references = []
+    references: list[dict[str, object]] = []
     place = np.full(len(days), -1)
     place[judged] = np.arange(len(judged))
     for day in np.unique(days)[-MOST_DAYS:]:

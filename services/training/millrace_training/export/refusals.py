@@ -1,9 +1,9 @@
 """What cannot be exported exactly, by name, so that nothing is silently wrong."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-REFUSED: dict[str, dict[str, Any]] = {
+REFUSED: dict[str, Mapping[str, object]] = {
     "SimpleImputer": {"add_indicator": True},
     "LGBMRegressor": {"linear_tree": True, "zero_as_missing": True, "boosting_type": ("rf", "dart")},
     "LGBMClassifier": {"linear_tree": True, "zero_as_missing": True, "boosting_type": ("rf", "dart")},
@@ -44,7 +44,7 @@ def _has_categories(setting: Any) -> bool:
     return setting is not None and not isinstance(setting, str) and len(setting) > 0
 
 
-def _steps(estimator: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+def _steps(estimator: Any) -> Iterator[tuple[str, Mapping[str, Any]]]:
     params = estimator.get_params(deep=True)
     yield type(estimator).__name__, params
     for inner in params.values():

@@ -1,7 +1,7 @@
 """A table as models see it: float32 numbers, dictionary-coded texts and int64 epoch seconds."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,7 +87,7 @@ def from_arrow(table: "pa.Table", columns: Sequence[Column]) -> Frame:
     return Frame(list(columns), values, words, table.num_rows)
 
 
-def from_rows(rows: Sequence[dict[str, Any]], columns: Sequence[Column]) -> Frame:
+def from_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> Frame:
     """A frame of JSON-like rows: None is missing, timestamps are epoch seconds."""
     values: dict[str, np.ndarray] = {}
     words: dict[str, list[str]] = {}
