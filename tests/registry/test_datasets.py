@@ -4,9 +4,10 @@ import itertools
 
 import pytest
 
+from millrace_contracts.training_runs import TrainingRunState as State
 from millrace_core.errors import Conflict
 from millrace_core.storage import digest_of
-from millrace_registry.runs.states import ALLOWED, State, check
+from millrace_registry.runs.states import ALLOWED, check
 
 from .conftest import caller, dataset_version, together
 

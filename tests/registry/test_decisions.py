@@ -149,7 +149,7 @@ async def test_tampering_is_found_at_its_place(backend, told):
                 await unguard(session)
                 await session.execute(text(statement))
                 found = await queries.verify(session, head)
-                assert (found["ok"], found["first_bad"]) == (False, place), harm
+                assert (found.ok, found.first_bad) == (False, place), harm
                 await session.rollback()
         assert (await client.get(VERIFY)).json() == known
 

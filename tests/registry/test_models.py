@@ -25,7 +25,7 @@ async def test_a_release_unit_is_given_back_as_it_was(client, put):
         metrics={"holdout": {"rmse": 1.5}},
     )
     body["baseline"] = body["files"]["baseline.json"]
-    body["lineage"] = {"loop": "flights", "loop_run": 3, "trained_through": "2013-03-01"}
+    body["lineage"] = {"loop": "flights", "loop_run": 3, "trained_through": "2013-03-01T00:00:00+00:00"}
     made = await register(client, body)
     assert made.status_code == 201
     found = (await client.get("/v1/models/sales/versions/1")).json()

@@ -8,7 +8,14 @@ from millrace_contracts.plain import plain
 
 COLUMNS = 1
 """Levels whose texts are columns of their own, where PostgreSQL takes no null character; deeper is JSON."""
-Document = Annotated[dict[str, Any], AfterValidator(plain)]
+
+
+def _kept_as_json(value: dict[str, Any]) -> dict[str, Any]:
+    plain(value, columns=-1)
+    return value
+
+
+Document = Annotated[dict[str, Any], AfterValidator(_kept_as_json)]
 """JSON of somebody else's making, kept and shown as it came."""
 
 

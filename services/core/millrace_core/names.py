@@ -1,14 +1,12 @@
-"""Names of things: one pattern, safe in a URL, a file name and a Kubernetes object."""
+"""The project of a request; names of things stand in `millrace_contracts.names`."""
 
 from typing import Annotated
 
 from fastapi import Depends, Query
-from pydantic import StringConstraints
 
-PATTERN = r"^[a-z0-9][a-z0-9-]{0,62}$"
-Name = Annotated[str, StringConstraints(pattern=PATTERN)]
-ProjectName = Name
-Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+from millrace_contracts.names import Digest as Digest
+from millrace_contracts.names import Name as Name
+from millrace_contracts.names import ProjectName as ProjectName
 
 
 def _project(project: Annotated[Name, Query(description="The project (tenant).")] = "default") -> str:

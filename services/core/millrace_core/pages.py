@@ -2,24 +2,18 @@
 
 import base64
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import orjson
 from fastapi import Query
-from pydantic import BaseModel, Field
 
+from millrace_contracts.bodies import Page as Page
 from millrace_core.errors import BadInput, FieldError
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="Most items in one page.")]
 Item = TypeVar("Item")
+Row = TypeVar("Row")
 Cursor = Annotated[str | None, Query(max_length=512, description="`next` of the page before.")]
-
-
-class Page(BaseModel, Generic[Item]):
-    """One page of a list."""
-
-    items: list[Item]
-    next: str | None = Field(description="Cursor of the next page; null on the last one.")
 
 
 def encode(*keys: str | int) -> str:
@@ -47,3 +41,12 @@ def paginate(rows: Sequence[Any], limit: int, key: Callable[[Any], tuple[str | i
     """A page from *rows*, of which the query fetched `limit + 1`; *key* gives a row's sort keys."""
     kept = list(rows[:limit])
     return {"items": kept, "next": encode(*key(kept[-1])) if len(rows) > limit else None}
+
+
+def page(
+    rows: Sequence[Row], limit: int, key: Callable[[Row], tuple[str | int, ...]], shown: Callable[[Row], Item]
+) -> Page[Item]:
+    """A typed page from *rows*, of which the query fetched `limit + 1`; *key* gives a row's sort keys."""
+    kept = rows[:limit]
+    following = encode(*key(kept[-1])) if len(rows) > limit else None
+    return Page(items=[shown(row) for row in kept], next=following)

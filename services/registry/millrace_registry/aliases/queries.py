@@ -5,9 +5,9 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from millrace_contracts.models import AliasWrite
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, NotFound
-from millrace_registry.aliases.schemas import AliasWrite
 from millrace_registry.models.queries import version
 from millrace_registry.tables import Alias, AliasMove, Model, insert_new
 

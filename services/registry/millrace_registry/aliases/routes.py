@@ -1,15 +1,15 @@
 """Aliases over HTTP: move, read, and look back."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
+from millrace_contracts.models import AliasMoveRead, AliasRead, AliasWrite
 from millrace_core.auth import CurrentActor, permit
 from millrace_core.database import Session
 from millrace_core.names import Name, Project
 from millrace_registry.aliases import queries
-from millrace_registry.aliases.schemas import AliasMoveRead, AliasRead, AliasWrite
 from millrace_registry.models.queries import get
 from millrace_registry.tables import Alias, AliasMove
 
@@ -41,10 +41,10 @@ async def get_alias(
     known_at: Annotated[
         AwareDatetime | None, Query(description="Only moves recorded by then; left out: all.")
     ] = None,
-) -> dict[str, Any]:
+) -> AliasRead:
     """Where an alias points, or pointed at an instant: "what was champion on 3 May?"."""
-    found = await get(session, project, model)
-    return {"name": alias, "version": await queries.at(session, found, alias, at, known_at)}
+    version = await queries.at(session, await get(session, project, model), alias, at, known_at)
+    return AliasRead(name=alias, version=version)
 
 
 @router.get("/{alias}/history", response_model=list[AliasMoveRead], dependencies=[READ])

@@ -1,12 +1,11 @@
 """Artifacts over HTTP: bytes in, a digest out; bytes are checked on their way back."""
 
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
 
+from millrace_contracts.artifacts import ArtifactRead
 from millrace_core.auth import permit
 from millrace_core.database import Session
 from millrace_core.errors import Unavailable
@@ -20,14 +19,6 @@ PATH = "/v1/artifacts"
 SMALL = 8 * 2**20
 router = APIRouter(prefix=PATH, tags=["artifacts"])
 READ, WRITE = permit("registry.artifacts.read"), permit("registry.artifacts.write")
-
-
-class ArtifactRead(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-    digest: str = Field(description="sha256:<64 hexadecimal digits> of the bytes.")
-    size: int = Field(description="Bytes.")
-    media_type: str
-    created_at: datetime = Field(description="When it was last stored.")
 
 
 @router.post("", response_model=ArtifactRead, status_code=201, dependencies=[WRITE])

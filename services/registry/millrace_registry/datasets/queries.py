@@ -2,15 +2,14 @@
 
 import hashlib
 import json
-from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from millrace_contracts.datasets import DatasetVersionRead, DatasetVersionWrite, QuarantineWrite
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, NotFound
 from millrace_registry.artifacts.queries import require
-from millrace_registry.datasets.schemas import QuarantineWrite, VersionWrite
 from millrace_registry.projects.queries import ensure
 from millrace_registry.tables import Dataset, DatasetVersion, Quarantined, insert_new
 
@@ -48,7 +47,7 @@ async def page(session: AsyncSession, project: str, after: str | None, limit: in
 
 
 async def add_version(
-    session: AsyncSession, project: str, name: str, new: VersionWrite
+    session: AsyncSession, project: str, name: str, new: DatasetVersionWrite
 ) -> tuple[DatasetVersion, bool]:
     """Add a version on top of its parent; the same source again is the version it made.
 
@@ -74,7 +73,7 @@ async def add_version(
     return made, True
 
 
-def _version(dataset_id: int, number: int, new: VersionWrite) -> DatasetVersion:
+def _version(dataset_id: int, number: int, new: DatasetVersionWrite) -> DatasetVersion:
     body = new.model_dump(mode="json", by_alias=True)
     content = json.dumps({"files": body["files"], "schema": body["schema"]}, sort_keys=True)
     return DatasetVersion(
@@ -108,10 +107,10 @@ async def version(session: AsyncSession, dataset: Dataset, number: int | None) -
     return found
 
 
-def read(dataset: Dataset, row: DatasetVersion) -> dict[str, Any]:
+def read(dataset: Dataset, row: DatasetVersion) -> DatasetVersionRead:
     """A version as JSON shows it."""
     facts = {"dataset": dataset.name, "number": row.number, "parent": row.parent, "digest": row.digest}
-    return row.body | facts | {"created_at": row.created_at}
+    return DatasetVersionRead.model_validate(row.body | facts | {"created_at": row.created_at})
 
 
 async def quarantine(session: AsyncSession, project: str, name: str, new: QuarantineWrite) -> Quarantined:

@@ -1,23 +1,23 @@
 """Datasets over HTTP."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from fastapi import APIRouter, Response
 
-from millrace_core.auth import permit
-from millrace_core.database import Session
-from millrace_core.names import Name, Project
-from millrace_core.pages import Cursor, Limit, Page, paginate
-from millrace_registry.bodies import after_name, after_number
-from millrace_registry.datasets import queries
-from millrace_registry.datasets.schemas import (
+from millrace_contracts.datasets import (
     DatasetRead,
+    DatasetVersionRead,
+    DatasetVersionWrite,
     DatasetWrite,
     QuarantineRead,
     QuarantineWrite,
-    VersionRead,
-    VersionWrite,
 )
+from millrace_core.auth import permit
+from millrace_core.database import Session
+from millrace_core.names import Name, Project
+from millrace_core.pages import Cursor, Limit, Page, page
+from millrace_registry.cursors import after_name, after_number
+from millrace_registry.datasets import queries
 from millrace_registry.tables import Dataset, Quarantined
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
@@ -33,10 +33,10 @@ async def put_dataset(dataset: Name, body: DatasetWrite, session: Session, proje
 @router.get("", response_model=Page[DatasetRead], dependencies=[READ])
 async def list_datasets(
     session: Session, project: Project, limit: Limit = 100, cursor: Cursor = None
-) -> dict[str, Any]:
+) -> Page[DatasetRead]:
     """The project's datasets by name."""
     rows = await queries.page(session, project, after_name(cursor), limit)
-    return paginate(rows, limit, lambda row: (row.name,))
+    return page(rows, limit, lambda row: (row.name,), DatasetRead.model_validate)
 
 
 @router.get("/{dataset}", response_model=DatasetRead, dependencies=[READ])
@@ -45,35 +45,34 @@ async def get_dataset(dataset: Name, session: Session, project: Project) -> Data
     return await queries.get(session, project, dataset)
 
 
-@router.post("/{dataset}/versions", response_model=VersionRead, status_code=201, dependencies=[WRITE])
+@router.post("/{dataset}/versions", response_model=DatasetVersionRead, status_code=201, dependencies=[WRITE])
 async def add_version(
-    dataset: Name, body: VersionWrite, session: Session, project: Project, response: Response
-) -> dict[str, Any]:
+    dataset: Name, body: DatasetVersionWrite, session: Session, project: Project, response: Response
+) -> DatasetVersionRead:
     """Add an immutable version on top of the newest one. The same source again answers 200 with what it made."""
     row, new = await queries.add_version(session, project, dataset, body)
     response.status_code = 201 if new else 200
     return queries.read(await queries.get(session, project, dataset), row)
 
 
-@router.get("/{dataset}/versions", response_model=Page[VersionRead], dependencies=[READ])
+@router.get("/{dataset}/versions", response_model=Page[DatasetVersionRead], dependencies=[READ])
 async def list_versions(
     dataset: Name, session: Session, project: Project, limit: Limit = 100, cursor: Cursor = None
-) -> dict[str, Any]:
+) -> Page[DatasetVersionRead]:
     """All versions, oldest first."""
-    found = await queries.get(session, project, dataset)
-    rows = await queries.versions(session, found, after_number(cursor), limit)
-    page = paginate(rows, limit, lambda row: (row.number,))
-    return page | {"items": [queries.read(found, row) for row in page["items"]]}
+    named = await queries.get(session, project, dataset)
+    rows = await queries.versions(session, named, after_number(cursor), limit)
+    return page(rows, limit, lambda row: (row.number,), lambda row: queries.read(named, row))
 
 
-@router.get("/{dataset}/versions/{number}", response_model=VersionRead, dependencies=[READ])
+@router.get("/{dataset}/versions/{number}", response_model=DatasetVersionRead, dependencies=[READ])
 async def get_version(
     dataset: Name, number: int | Literal["latest"], session: Session, project: Project
-) -> dict[str, Any]:
+) -> DatasetVersionRead:
     """One version, or the `latest`."""
-    found = await queries.get(session, project, dataset)
-    row = await queries.version(session, found, None if number == "latest" else number)
-    return queries.read(found, row)
+    named = await queries.get(session, project, dataset)
+    row = await queries.version(session, named, None if number == "latest" else number)
+    return queries.read(named, row)
 
 
 @router.post("/{dataset}/quarantine", response_model=QuarantineRead, status_code=201, dependencies=[WRITE])
@@ -87,11 +86,11 @@ async def add_quarantine(
 @router.get("/{dataset}/quarantine", response_model=Page[QuarantineRead], dependencies=[READ])
 async def list_quarantine(
     dataset: Name, session: Session, project: Project, limit: Limit = 100, cursor: Cursor = None
-) -> dict[str, Any]:
+) -> Page[QuarantineRead]:
     """Refused data, oldest first."""
-    found = await queries.get(session, project, dataset)
-    rows = await queries.quarantined(session, found, after_number(cursor), limit)
-    return paginate(rows, limit, lambda row: (row.id,))
+    named = await queries.get(session, project, dataset)
+    rows = await queries.quarantined(session, named, after_number(cursor), limit)
+    return page(rows, limit, lambda row: (row.id,), QuarantineRead.model_validate)
 
 
 @router.get("/{dataset}/quarantine/{entry}", response_model=QuarantineRead, dependencies=[READ])

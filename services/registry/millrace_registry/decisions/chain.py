@@ -4,9 +4,9 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from millrace.decisions import Decision
+from millrace_contracts.bodies import Document
+from millrace_contracts.decisions import Decision
 from millrace_registry.tables import DecisionRow
 
 GENESIS = "sha256:" + "0" * 64
@@ -62,5 +62,5 @@ def replayed(rows: Iterable[DecisionRow]) -> list[str]:
     return [json.dumps(_part(body), sort_keys=True) for body in bodies]
 
 
-def _part(body: dict[str, Any]) -> dict[str, Any]:
+def _part(body: Document) -> Document:
     return {name: value for name, value in body.items() if name not in NOT_REPLAYED}

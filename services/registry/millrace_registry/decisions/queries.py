@@ -1,13 +1,12 @@
 """SQL of decisions: appended under one lock, and never changed."""
 
 import asyncio
-from typing import Any
 
 import orjson
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from millrace.decisions import Decision
+from millrace_contracts.decisions import ChainVerification, Decision, DecisionDigest, DecisionRead
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, MillraceError, NotFound
 from millrace_registry.decisions.chain import SEARCHED, Head, canonical, follow, link, replayed, sha256
@@ -88,37 +87,37 @@ async def page(
     return list((await session.scalars(statement.order_by(DecisionRow.number).limit(limit + 1))).all())
 
 
-async def verify(session: AsyncSession, known: Head | None = None) -> dict[str, Any]:
-    """Recompute the chain; with a head *known* from earlier, also whether the chain still leads through it.
+async def verify(session: AsyncSession, earlier: Head | None = None) -> ChainVerification:
+    """Recompute the chain; with an *earlier* head, also whether the chain still leads through it.
 
     Returns: whether it holds, the last link that fits, and the first that does not.
     """
-    head, bad, passed = Head(), None, known in (None, Head())
+    head, bad, passed = Head(), None, earlier in (None, Head())
     links = select(DecisionRow).order_by(DecisionRow.number).execution_options(yield_per=BATCH)
     async for rows in (await session.stream_scalars(links)).partitions():
-        until = [row for row in rows if known is not None and row.number <= known.number]
+        until = [row for row in rows if earlier is not None and row.number <= earlier.number]
         head, bad = await asyncio.to_thread(follow, until, head)
-        passed = passed or head == known
+        passed = passed or head == earlier
         if bad is None:
             head, bad = await asyncio.to_thread(follow, rows[len(until) :], head)
         if bad is not None:
             break
     if bad is None and not passed:
-        bad = known.number if known and known.number <= head.number else head.number + 1
-    return {"ok": bad is None, "count": head.number, "head": head.hash, "first_bad": bad}
+        bad = earlier.number if earlier and earlier.number <= head.number else head.number + 1
+    return ChainVerification(ok=bad is None, count=head.number, head=head.hash, first_bad=bad)
 
 
-async def digest(session: AsyncSession, project: str, loop: str | None) -> dict[str, Any]:
+async def digest(session: AsyncSession, project: str, loop: str | None) -> DecisionDigest:
     """SHA-256 over what a replay reproduces of the decisions, whatever the order in which they were told."""
     lines: list[str] = []
     after = 0
     while rows := (await page(session, project, after, BATCH, loop=loop))[:BATCH]:
         lines += await asyncio.to_thread(replayed, rows)
         after = rows[-1].number
-    return {"digest": sha256("\n".join(sorted(lines))), "count": len(lines)}
+    return DecisionDigest(digest=sha256("\n".join(sorted(lines))), count=len(lines))
 
 
-def read(row: DecisionRow) -> dict[str, Any]:
+def read(row: DecisionRow) -> DecisionRead:
     """A decision as JSON shows it."""
     place = {"number": row.number, "recorded_at": row.recorded_at, "hash": row.hash, "previous": row.previous}
-    return orjson.loads(row.body) | place
+    return DecisionRead.model_validate(orjson.loads(row.body) | place)

@@ -1,25 +1,20 @@
 """Decisions over HTTP: append, read, verify."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
 from millrace.decisions import Kind
+from millrace_contracts.decisions import ChainVerification, DecisionDetail, DecisionDigest, DecisionRead
 from millrace_core.auth import CurrentActor, permit
 from millrace_core.database import Session
 from millrace_core.errors import BadInput
 from millrace_core.names import Digest, Name, Project
-from millrace_core.pages import Cursor, Limit, Page, paginate
-from millrace_registry.bodies import after_number
+from millrace_core.pages import Cursor, Limit, Page, page
+from millrace_registry.cursors import after_number
 from millrace_registry.decisions import queries
 from millrace_registry.decisions.chain import Head
-from millrace_registry.decisions.schemas import (
-    DecisionDetail,
-    DecisionDigest,
-    DecisionRead,
-    DecisionWrite,
-    Verification,
-)
+from millrace_registry.decisions.schemas import DecisionWrite
 from millrace_registry.projects.queries import ensure
 
 router = APIRouter(prefix="/v1", tags=["decisions"])
@@ -36,7 +31,7 @@ async def append_decision(
     actor: CurrentActor,
     response: Response,
     after_cause: AfterCause = False,
-) -> dict[str, Any]:
+) -> DecisionRead:
     """Record a decision; the same one again answers 200. Nobody can change or remove one."""
     if "project" in body.model_fields_set and body.project != project:
         raise BadInput(f"The decision is of the project {body.project}, the request of {project}.")
@@ -56,35 +51,35 @@ async def list_decisions(
     run: Annotated[int | None, Query(ge=0, le=2**31 - 1)] = None,
     limit: Limit = 100,
     cursor: Cursor = None,
-) -> dict[str, Any]:
+) -> Page[DecisionRead]:
     """Decisions in the order in which they were recorded."""
     rows = await queries.page(session, project, after_number(cursor), limit, loop=loop, kind=kind, run=run)
-    page = paginate(rows, limit, lambda row: (row.number,))
-    return page | {"items": [queries.read(row) for row in page["items"]]}
+    return page(rows, limit, lambda row: (row.number,), queries.read)
 
 
-@router.get("/decisions:verify", response_model=Verification, dependencies=[READ])
+@router.get("/decisions:verify", response_model=ChainVerification, dependencies=[READ])
 async def verify_decisions(
     session: Session,
     count: Count = None,
     head: Annotated[Digest | None, Query(description="`head` of that verification.")] = None,
-) -> dict[str, Any]:
+) -> ChainVerification:
     """Recompute the whole hash chain. With what an earlier verification answered, a truncated log is found too."""
     if (count is None) != (head is None):
         raise BadInput("Give both `count` and `head` of an earlier verification, or neither.")
-    known = None if count is None or head is None else Head(count, head)
-    return await queries.verify(session, known)
+    earlier = None if count is None or head is None else Head(count, head)
+    return await queries.verify(session, earlier)
 
 
 @router.get("/decisions:digest", response_model=DecisionDigest, dependencies=[READ])
-async def digest_decisions(session: Session, project: Project, loop: Name | None = None) -> dict[str, Any]:
+async def digest_decisions(session: Session, project: Project, loop: Name | None = None) -> DecisionDigest:
     """One digest of everything that a replay of the same data with the same seed reproduces."""
     return await queries.digest(session, project, loop)
 
 
 @router.get("/decisions/{decision}", response_model=DecisionDetail, dependencies=[READ])
-async def get_decision(decision: Name, session: Session, project: Project) -> dict[str, Any]:
+async def get_decision(decision: Name, session: Session, project: Project) -> DecisionDetail:
     """One decision and what followed from it."""
     row = await queries.get(session, project, decision)
     followed = await queries.caused_by(session, project, decision)
-    return queries.read(row) | {"followed_by": [queries.read(item) for item in followed]}
+    told = queries.read(row).model_dump()
+    return DecisionDetail(**told, followed_by=[queries.read(item) for item in followed])

@@ -1,13 +1,12 @@
-"""JSON of decisions and of their chain."""
+"""JSON of decisions as they come in."""
 
-from datetime import datetime
 from typing import Any
 
-from pydantic import AwareDatetime, BaseModel, Field, model_validator
+from pydantic import AwareDatetime, Field, model_validator
 
-from millrace.decisions import Decision
-from millrace_core.plain import plain
-from millrace_registry.bodies import COLUMNS
+from millrace_contracts.bodies import COLUMNS
+from millrace_contracts.decisions import Decision
+from millrace_contracts.plain import plain
 
 
 class DecisionWrite(Decision):
@@ -24,26 +23,3 @@ class DecisionWrite(Decision):
     @classmethod
     def _holds(cls, value: Any) -> Any:
         return plain(value, columns=COLUMNS)
-
-
-class DecisionRead(Decision):
-    number: int = Field(description="Place in the chain, from 1.")
-    recorded_at: datetime
-    hash: str
-    previous: str
-
-
-class DecisionDetail(DecisionRead):
-    followed_by: list[DecisionRead] = Field(description="Decisions that this one led to.")
-
-
-class Verification(BaseModel):
-    ok: bool
-    count: int = Field(description="Links that fit, from the first.")
-    head: str = Field(description="Hash of the last of them; keep it elsewhere to notice a truncated log.")
-    first_bad: int | None = Field(description="Number of the first link that does not fit or is not there.")
-
-
-class DecisionDigest(BaseModel):
-    digest: str
-    count: int

@@ -2,17 +2,20 @@
 
 import hashlib
 import json
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from millrace_contracts.bodies import Document
+from millrace_contracts.models import ModelVersionRead, ModelVersionWrite
 from millrace_core.database import utcnow
 from millrace_core.errors import BadInput, Conflict, NotFound
 from millrace_registry.artifacts.queries import require
-from millrace_registry.models.schemas import VersionWrite
 from millrace_registry.projects.queries import ensure
 from millrace_registry.tables import Model, ModelVersion, insert_new
+
+ALWAYS = ("dataset", "dataset_version", "run", "loop", "loop_run")
+"""What a stored lineage names, known or not."""
 
 
 async def get(session: AsyncSession, project: str, name: str, lock: bool = False) -> Model:
@@ -43,17 +46,24 @@ async def page(session: AsyncSession, project: str, after: str | None, limit: in
     return list((await session.scalars(statement)).all())
 
 
-def unit_digest(body: dict[str, Any]) -> str:
+def told(new: ModelVersionWrite) -> Document:
+    """A release unit as it is stored; what came later is there only if it is said, so that its digest stays."""
+    body = new.model_dump(mode="json")
+    spans = {name: value for name, value in body["lineage"].items() if name in new.lineage.model_fields_set}
+    return body | {"lineage": dict.fromkeys(ALWAYS) | spans}
+
+
+def unit_digest(body: Document) -> str:
     """Identity of a release unit: of everything in it but its key."""
     content = {name: value for name, value in body.items() if name != "key"}
     return "sha256:" + hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-async def known(session: AsyncSession, model: Model, new: VersionWrite) -> ModelVersion | None:
+async def same_key(session: AsyncSession, model: Model, new: ModelVersionWrite) -> ModelVersion | None:
     """The version made with the same key, if any. Raises Conflict if it is another release unit."""
     same = select(ModelVersion).where(ModelVersion.model_id == model.id, ModelVersion.key == new.key)
     found = (await session.scalars(same)).one_or_none()
-    if found is not None and found.digest != unit_digest(new.model_dump(mode="json")):
+    if found is not None and found.digest != unit_digest(told(new)):
         raise Conflict(
             f"The key {new.key} already made version {found.number} of {model.name}, with other content."
         )
@@ -61,19 +71,19 @@ async def known(session: AsyncSession, model: Model, new: VersionWrite) -> Model
 
 
 async def add_version(
-    session: AsyncSession, project: str, name: str, new: VersionWrite
+    session: AsyncSession, project: str, name: str, new: ModelVersionWrite
 ) -> tuple[Model, ModelVersion, bool]:
     """Register a release unit under the next number; the same key again is the version it made.
 
     Returns: the model, the version, and whether it is new. Raises: NotFound, Conflict, BadInput.
     """
     model = await get(session, project, name, lock=True)
-    same = await known(session, model, new)
+    same = await same_key(session, model, new)
     if same is not None:
         return model, same, False
     await check_references(session, project, new)
     model.latest += 1
-    body = new.model_dump(mode="json")
+    body = told(new)
     made = ModelVersion(
         model_id=model.id, number=model.latest, key=new.key, digest=unit_digest(body), body=body,
         created_at=utcnow(),
@@ -83,10 +93,10 @@ async def add_version(
     return model, made, True
 
 
-async def check_references(session: AsyncSession, project: str, new: VersionWrite) -> None:
+async def check_references(session: AsyncSession, project: str, new: ModelVersionWrite) -> None:
     """Refuse files that are not stored, and a baseline that is not among the files (BadInput)."""
-    await require(session, project, new.files.values())
-    if new.baseline is not None and new.baseline not in new.files.values():
+    await require(session, project, new.files.by_name().values())
+    if new.baseline is not None and new.baseline not in new.files.by_name().values():
         raise BadInput("The baseline is not among the files.")
 
 
@@ -108,7 +118,7 @@ async def version(session: AsyncSession, model: Model, number: int) -> ModelVers
     return found
 
 
-def read(model: Model, row: ModelVersion) -> dict[str, Any]:
+def read(model: Model, row: ModelVersion) -> ModelVersionRead:
     """A version as JSON shows it."""
     facts = {"model": model.name, "number": row.number, "digest": row.digest, "created_at": row.created_at}
-    return row.body | facts
+    return ModelVersionRead.model_validate(row.body | facts)

@@ -5,29 +5,29 @@ import json
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
+from millrace_contracts.bodies import Document
+from millrace_contracts.models import ModelVersionWrite
 from millrace_core.errors import BadInput, FieldError
 from millrace_core.storage import Store
-from millrace_registry.models.schemas import VersionWrite
 
 SECONDS, MEMORY = 60, 4 * 2**30
 """Most CPU-seconds and bytes of memory that reading one graph may take."""
 
 
-async def check(store: Store, turn: asyncio.Semaphore, new: VersionWrite) -> None:
+async def check(store: Store, turn: asyncio.Semaphore, new: ModelVersionWrite) -> None:
     """Refuse a release whose ONNX files are not plain models or do not fit the signature (BadInput).
 
     Args:
         turn: lets one inspection run at a time.
     """
-    for name, digest in sorted(new.files.items()):
+    for name, digest in sorted(new.files.by_name().items()):
         if name.endswith(".onnx"):
             found = await inspect(store, turn, name, digest)
             _compare(name, found, new)
 
 
-async def inspect(store: Store, turn: asyncio.Semaphore, name: str, digest: str) -> dict[str, Any]:
+async def inspect(store: Store, turn: asyncio.Semaphore, name: str, digest: str) -> Document:
     """Inputs and outputs of a stored graph, parsed in a limited child process. Raises BadInput."""
     with tempfile.NamedTemporaryFile(suffix=".onnx") as copy:
         async for chunk in store.open(digest):
@@ -42,7 +42,7 @@ async def inspect(store: Store, turn: asyncio.Semaphore, name: str, digest: str)
     return answer
 
 
-async def _child(path: Path) -> dict[str, Any] | None:
+async def _child(path: Path) -> Document | None:
     """What the child says of the file; None if it died. It gets no token, no settings, and no more time than due."""
     command = (
         sys.executable,
@@ -73,9 +73,9 @@ def _refused(name: str, why: str) -> BadInput:
     )
 
 
-def _compare(name: str, found: dict[str, Any], new: VersionWrite) -> None:
+def _compare(name: str, found: Document, new: ModelVersionWrite) -> None:
     for side in ("inputs", "outputs"):
-        declared = sorted((item["name"], item["datatype"]) for item in getattr(new.signature, side))
+        declared = sorted((tensor.name, tensor.datatype) for tensor in getattr(new.signature, side))
         actual = sorted((item["name"], item["datatype"]) for item in found[side])
         if declared != actual:
             differing = sorted(set(declared) ^ set(actual)) or [

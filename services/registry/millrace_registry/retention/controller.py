@@ -2,11 +2,11 @@
 
 from datetime import timedelta
 
+from millrace_contracts.artifacts import RetentionRead
 from millrace_core.database import utcnow
 from millrace_core.reconcile import run_forever
 from millrace_registry.artifacts.queries import forget
 from millrace_registry.retention.queries import unreferenced
-from millrace_registry.retention.schemas import RetentionRead
 from millrace_registry.services import Services
 
 

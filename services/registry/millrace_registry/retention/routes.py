@@ -4,9 +4,9 @@ from datetime import timedelta
 
 from fastapi import APIRouter
 
+from millrace_contracts.artifacts import RetentionRead, RetentionWrite
 from millrace_core.auth import permit
 from millrace_registry.retention.controller import apply
-from millrace_registry.retention.schemas import RetentionRead, RetentionWrite
 from millrace_registry.services import CurrentServices
 
 router = APIRouter(prefix="/v1", tags=["retention"])

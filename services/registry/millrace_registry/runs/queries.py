@@ -5,20 +5,26 @@ import uuid
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from millrace_contracts.training_runs import TrainingRunChange, TrainingRunState, TrainingRunWrite
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, NotFound
 from millrace_registry.projects.queries import ensure
-from millrace_registry.runs.schemas import RunChange, RunWrite
-from millrace_registry.runs.states import State, check
+from millrace_registry.runs.states import check
 from millrace_registry.tables import Run, insert_new
 
 
-async def open_run(session: AsyncSession, project: str, new: RunWrite) -> Run:
+async def open_run(session: AsyncSession, project: str, new: TrainingRunWrite) -> Run:
     """Make a run; the same key again is the same run. Raises Conflict if it was made with other params."""
     await ensure(session, project)
     statement = select(Run).where(Run.project == project, Run.key == new.key)
     body, now = new.model_dump(mode="json"), utcnow()
-    fresh = {"id": str(uuid.uuid4()), "state": State.RUNNING, "metrics": {}, "artifacts": {}, "message": ""}
+    fresh = {
+        "id": str(uuid.uuid4()),
+        "state": TrainingRunState.RUNNING,
+        "metrics": {},
+        "artifacts": {},
+        "message": "",
+    }
     made = await insert_new(session, Run, project=project, created_at=now, updated_at=now, **fresh, **body)
     found = (await session.scalars(statement)).one()
     if not made and found.params != body["params"]:
@@ -34,11 +40,11 @@ async def get(session: AsyncSession, project: str, run: str, lock: bool = False)
     return found
 
 
-async def change(session: AsyncSession, project: str, run: str, new: RunChange) -> Run:
+async def change(session: AsyncSession, project: str, run: str, new: TrainingRunChange) -> Run:
     """Add metrics and artifacts, and move the state. Raises: NotFound; Conflict for a move that is not allowed."""
     found = await get(session, project, run, lock=True)
     if new.state is not None:
-        check(State(found.state), new.state)
+        check(TrainingRunState(found.state), new.state)
     found.metrics = found.metrics | new.metrics
     found.artifacts = found.artifacts | new.artifacts
     found.state = new.state or found.state
