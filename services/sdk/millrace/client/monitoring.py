@@ -88,7 +88,7 @@ class Monitoring:
 
     def feedback(self, endpoint: str, since: str | None = None, until: str | None = None) -> bytes:
         """Labelled rows of closed days as Parquet."""
-        return self.api.get(f"/v1/monitors/{part(endpoint)}/feedback", since=since, until=until, timeout=300)
+        return self.api.get(f"/v1/monitors/{part(endpoint)}/feedback", since=since, until=until, timeout=600)
 
     def report(self, endpoint: str) -> str:
         """The report as one HTML page."""

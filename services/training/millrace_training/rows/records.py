@@ -5,14 +5,13 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from millrace.client.transport import Api, ApiError
+from millrace.client.transport import ApiError
 from millrace_contracts.datasets import DatasetVersionRead, DatasetVersionWrite, QuarantineRead, RowsOrigin
 from millrace_contracts.durations import iso
 from millrace_contracts.rows import DeliveryReport, FeedbackSource
 from millrace_training.rows import files
 from millrace_training.runtime.context import Context
 
-SECONDS = 600
 Answer = TypeVar("Answer")
 
 
@@ -33,10 +32,7 @@ class Records:
 
     def feedback(self, source: FeedbackSource) -> bytes:
         """Labelled production rows of closed days as Parquet. Raises: ApiError 404."""
-        api = Api(self._client.urls["monitoring"], self._client.token, self._client.project, timeout=SECONDS)
-        span = {"since": iso(source.since), "until": iso(source.until)}
-        data: bytes = api.get(f"/v1/monitors/{source.endpoint}/feedback", **span)
-        return data
+        return self._client.monitoring.feedback(source.endpoint, iso(source.since), iso(source.until))
 
     def ensure_dataset(self, name: str) -> None:
         """Make the dataset if it is new; an old one keeps its description."""
