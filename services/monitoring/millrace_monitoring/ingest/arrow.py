@@ -53,10 +53,10 @@ def _table(body: bytes) -> pa.Table:
 
 def _vectors(table: pa.Table, width: int) -> dict[str, pa.Array]:
     column = _cast(table, segments.VECTORS, pa.list_(pa.float64()))
-    made = predicted.of_stream(column, width)
-    if isinstance(made, Refusal):
-        raise BadInput("A column is wrong.", [FieldError(segments.VECTORS, made.words, MEND)])
-    return made
+    columns = predicted.of_stream(column, width)
+    if isinstance(columns, Refusal):
+        raise BadInput("A column is wrong.", [FieldError(segments.VECTORS, columns.words, MEND)])
+    return columns
 
 
 def _cast(table: pa.Table, name: str, kind: pa.DataType) -> pa.Array:

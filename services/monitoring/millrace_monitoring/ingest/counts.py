@@ -32,10 +32,10 @@ class Tally:
 
     def as_dropped(self) -> "Tally":
         """The same records, if they could not be written after all."""
-        made = Tally()
+        dropped = Tally()
         for key, counted in self.counts.items():
-            made.add(key, offered=counted["offered"], dropped=counted["offered"])
-        return made
+            dropped.add(key, offered=counted["offered"], dropped=counted["offered"])
+        return dropped
 
     def export(self) -> None:
         """Add to the Prometheus metrics."""

@@ -127,17 +127,17 @@ class Intake:
         self, export: ExportLogsServiceRequest, tally: Tally, fresh: set[int]
     ) -> Iterator[Record]:
         for attributes, nano in _log_records(export):
-            made = record(attributes, nano)
-            if made is None:
+            one = record(attributes, nano)
+            if one is None:
                 tally.add(("", "", "", ""), offered=1, written=1, faults=1)
                 continue
-            key = (made.project, made.endpoint, made.revision, made.listener)
-            identity = hash((*key, made.request_id, -1 if made.fault else 0))
-            if made.request_id and self._seen(identity, fresh):
+            key = (one.project, one.endpoint, one.revision, one.listener)
+            identity = hash((*key, one.request_id, -1 if one.fault else 0))
+            if one.request_id and self._seen(identity, fresh):
                 tally.add(key, offered=1, duplicates=1)
                 continue
-            tally.add(key, offered=1, written=1, rows=made.rows, faults=int(bool(made.fault)))
-            yield made
+            tally.add(key, offered=1, written=1, rows=one.rows, faults=int(bool(one.fault)))
+            yield one
 
     def _take_rows(self, segment: Segment, batch: Batch, fresh: set[int]) -> None:
         """Rows that came over REST: each counts by itself, under the listener `backfill`."""
@@ -183,8 +183,8 @@ def _offered(payload: Payload) -> Tally:
             tally.add((payload.project, payload.endpoint, revision, "backfill"), offered=1)
         return tally
     for attributes, nano in _log_records(payload):
-        made = record(attributes | {"request_skipped": "counted"}, nano)
-        key = (made.project, made.endpoint, made.revision, made.listener) if made else ("", "", "", "")
+        one = record(attributes | {"request_skipped": "counted"}, nano)
+        key = (one.project, one.endpoint, one.revision, one.listener) if one else ("", "", "", "")
         tally.add(key, offered=1)
     return tally
 

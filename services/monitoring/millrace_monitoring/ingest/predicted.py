@@ -28,13 +28,13 @@ def read(value: PredictedValue, kind: Answers) -> float | list[float] | Refusal:
 
 def _by_class(given: Mapping[str, float], kind: Answers) -> list[float] | Refusal:
     """Probabilities in the order of the classes; one that is not named has none."""
-    made = [0.0] * kind.width
+    values = [0.0] * kind.width
     for name, probability in given.items():
         place = kind.task.parse(name, kind.classes)
         if isinstance(place, Refusal):
             return Refusal(f"names {name[:80]!r}, which {place.words}")
-        made[int(place)] = probability
-    return _checked(made)
+        values[int(place)] = probability
+    return _checked(values)
 
 
 def _checked(values: list[float]) -> list[float] | Refusal:

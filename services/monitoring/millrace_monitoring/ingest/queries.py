@@ -149,13 +149,13 @@ async def small(session: AsyncSession, project: str, endpoint: str, rows: int, m
 
 async def newest(session: AsyncSession, rows: int) -> list[Segment]:
     """The newest segments, of all endpoints, that together hold at most about *rows* rows; oldest first."""
-    found: list[Segment] = []
+    kept: list[Segment] = []
     for segment in await session.scalars(select(Segment).order_by(Segment.number.desc()).limit(2000)):
         rows -= segment.rows
         if rows < 0:
             break
-        found.append(segment)
-    return found[::-1]
+        kept.append(segment)
+    return kept[::-1]
 
 
 async def first_event(

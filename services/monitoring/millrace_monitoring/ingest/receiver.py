@@ -112,7 +112,7 @@ async def _write(services: Services, batch: Batch) -> None:
 
 async def _remember(services: Services, intake: Intake) -> None:
     async with services.readers() as session:
-        found = await queries.newest(session, REMEMBERED)
-    for row in found:
+        stored = await queries.newest(session, REMEMBERED)
+    for row in stored:
         table = segments.load(await services.store.read(row.digest))
         intake.remember(Segment(row.project, row.endpoint, table))

@@ -60,7 +60,7 @@ def record(attributes: Mapping[str, str], time_unix_nano: int) -> Record | None:
     if endpoint is None:
         return None
     at = _instant(time_unix_nano / NANO) or FIRST
-    made = Record(
+    logged = Record(
         project=_name(attributes.get("project", "")) or "default",
         endpoint=endpoint,
         revision=_text(attributes, "revision", 80),
@@ -72,34 +72,34 @@ def record(attributes: Mapping[str, str], time_unix_nano: int) -> Record | None:
         status=int(_number(attributes.get("status", ""), 0, 999)),
         duration_ms=_number(attributes.get("duration_ms", ""), 0, 1e9),
     )
-    made.fault = _fault(made, attributes)
-    if not made.fault:
-        _decode(made, attributes)
-    return made
+    logged.fault = _fault(logged, attributes)
+    if not logged.fault:
+        _decode(logged, attributes)
+    return logged
 
 
-def _fault(made: Record, attributes: Mapping[str, str]) -> str:
-    if not SAFE.match(made.request_id) or made.request_id == "-":
-        made.request_id = ""
+def _fault(logged: Record, attributes: Mapping[str, str]) -> str:
+    if not SAFE.match(logged.request_id) or logged.request_id == "-":
+        logged.request_id = ""
         return "undecodable"
-    if made.event_time > made.at + FUTURE:
-        made.event_time = made.at
+    if logged.event_time > logged.at + FUTURE:
+        logged.event_time = logged.at
         return "future"
-    if made.status != 200:
+    if logged.status != 200:
         return "http"
     skipped = (_text(attributes, "request_skipped", 8), _text(attributes, "response_skipped", 8))
     return "skipped" if any(skipped) else ""
 
 
-def _decode(made: Record, attributes: Mapping[str, str]) -> None:
+def _decode(logged: Record, attributes: Mapping[str, str]) -> None:
     try:
         features = bodies.columns(*_body(attributes, "request"), side="inputs")
         predictions = bodies.answer(bodies.columns(*_body(attributes, "response"), side="outputs"))
         if features.rows is not None and features.rows != len(predictions):
             raise bodies.Undecodable("the answer has another number of rows than the request")
-        made.features, made.predictions = features, predictions
+        logged.features, logged.predictions = features, predictions
     except bodies.Undecodable:
-        made.fault = "undecodable"
+        logged.fault = "undecodable"
 
 
 def _body(attributes: Mapping[str, str], side: str) -> tuple[bytes, int | None]:

@@ -59,8 +59,8 @@ class Segment:
     @property
     def span(self) -> tuple[datetime, datetime]:
         """First and last event time."""
-        found = pc.min_max(self.table["event_time"]).as_py()
-        return found["min"], found["max"]
+        times = pc.min_max(self.table["event_time"]).as_py()
+        return times["min"], times["max"]
 
     @property
     def last_answer(self) -> datetime | None:
@@ -125,13 +125,13 @@ def lists(values: np.ndarray) -> pa.ListArray:
 
 def vectors(table: pa.Table, width: int) -> np.ndarray:
     """Each row's vector, float32 of shape (rows, width); NaN where a row has none, or one of another width."""
-    made = np.full((len(table), width), np.nan, np.float32)
+    rows = np.full((len(table), width), np.nan, np.float32)
     if VECTORS in table.column_names and len(table):
         column = table[VECTORS].combine_chunks()
         fits = pc.fill_null(pc.equal(pc.list_value_length(column), width), False)
         chosen = column.filter(fits)
-        made[fits.to_numpy(zero_copy_only=False)] = chosen.flatten().to_numpy().reshape(-1, width)
-    return made
+        rows[fits.to_numpy(zero_copy_only=False)] = chosen.flatten().to_numpy().reshape(-1, width)
+    return rows
 
 
 def joined(tables: Sequence[pa.Table]) -> pa.Table:

@@ -36,12 +36,12 @@ async def put(session: AsyncSession, project: str, endpoint: str, given: Iterabl
         key = (truth.request_id, truth.index)
         if key not in best or truth.rank > best[key].rank:
             best[key] = truth
-    known = await _known(session, project, endpoint, {key[0] for key in best})
-    kept = [truth for key, truth in best.items() if key not in known or truth.rank > known[key].rank]
+    stored = await _stored(session, project, endpoint, {key[0] for key in best})
+    kept = [truth for key, truth in best.items() if key not in stored or truth.rank > stored[key].rank]
     for chunk in _chunks(kept):
         rows = [vars(truth) | {"project": project, "endpoint": endpoint} for truth in chunk]
         await session.execute(_upsert(session), rows)
-    corrected = sum((truth.request_id, truth.index) in known for truth in kept)
+    corrected = sum((truth.request_id, truth.index) in stored for truth in kept)
     return len(kept) - corrected, corrected
 
 
@@ -55,7 +55,7 @@ def _upsert(session: AsyncSession) -> Any:
     )
 
 
-async def _known(
+async def _stored(
     session: AsyncSession, project: str, endpoint: str, requests: Iterable[str]
 ) -> dict[tuple[str, int], Truth]:
     return {
@@ -65,12 +65,12 @@ async def _known(
 
 async def of(session: AsyncSession, project: str, endpoint: str, requests: Iterable[str]) -> list[Truth]:
     """The labels of some requests."""
-    found: list[Truth] = []
+    truths: list[Truth] = []
     columns = select(Label.request_id, Label.index, Label.value, Label.at)
     for chunk in _chunks(sorted(set(requests))):
         where = (Label.project == project, Label.endpoint == endpoint, Label.request_id.in_(chunk))
-        found += [Truth(*row) for row in await session.execute(columns.where(*where))]
-    return found
+        truths += [Truth(*row) for row in await session.execute(columns.where(*where))]
+    return truths
 
 
 async def count(session: AsyncSession, project: str, endpoint: str, requests: Iterable[str]) -> int:

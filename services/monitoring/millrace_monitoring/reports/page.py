@@ -78,10 +78,10 @@ def _section(title: str, picture: Html | None, words: str, without: str) -> Html
 
 
 def _gathering(days: Days) -> str:
-    told = [item.performance.reference_days for item in days if item.performance.reference_days is not None]
-    if not told:
+    so_far = [item.performance.reference_days for item in days if item.performance.reference_days is not None]
+    if not so_far:
         return "It has not begun: no day with labels has closed."
-    return f"It is still gathering its reference: {told[-1]} days so far."
+    return f"It is still gathering its reference: {so_far[-1]} days so far."
 
 
 def _span(days: Days) -> str:

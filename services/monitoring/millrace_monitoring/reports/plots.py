@@ -36,13 +36,13 @@ def losses(days: Days) -> Html | None:
 
 def _band(axes: Any, days: Days) -> None:
     """The reference's mean and scale, where the detector has one."""
-    told = [
+    bands = [
         (item.day, item.performance.reference_mean, item.performance.reference_scale)
         for item in days
         if item.performance.reference_mean is not None and item.performance.reference_scale is not None
     ]
-    if told:
-        dates, means, scales = zip(*told, strict=True)
+    if bands:
+        dates, means, scales = zip(*bands, strict=True)
         low = [mean - scale for mean, scale in zip(means, scales, strict=True)]
         high = [mean + scale for mean, scale in zip(means, scales, strict=True)]
         axes.fill_between(dates, low, high, color=BLUE, alpha=0.15, lw=0)

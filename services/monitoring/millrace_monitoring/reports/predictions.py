@@ -70,8 +70,8 @@ def _mix(logged: Logged, span: str) -> list[Html]:
         return []
     title = f"Answered classes by day{span}"
     names = [class_text(value) for value in logged.classes] or ["0", "1"]
-    told = [(item.day, _shares(logged, item, names)) for item in logged.days]
-    answered = [(day, shares) for day, shares in told if shares is not None]
+    by_day = [(item.day, _shares(logged, item, names)) for item in logged.days]
+    answered = [(day, shares) for day, shares in by_day if shares is not None]
     if not answered:
         return [pages.section(title, pages.paragraph(NO_ANSWERS))]
     days = [day.isoformat() for day, _ in answered]

@@ -38,9 +38,9 @@ async def report(
         closed = await queries.days(session, project, endpoint, since, until)
         raised = await alarms.page(session, project, endpoint, None, None, ALARMS)
     files = [(day, await services.store.read(digest)) for day, digest in _last(closed)]
-    told = [AlarmRead.model_validate(alarm) for alarm in raised]
+    listed = [AlarmRead.model_validate(alarm) for alarm in raised]
     days = [read(item) for item in closed]
-    return HTMLResponse(await asyncio.to_thread(_page, endpoint, monitor.declared, days, files, told))
+    return HTMLResponse(await asyncio.to_thread(_page, endpoint, monitor.declared, days, files, listed))
 
 
 def _last(closed: Sequence[Closing]) -> list[tuple[date, str]]:
@@ -59,6 +59,6 @@ def _page(
     spec: MonitorWrite,
     days: list[ClosingRead],
     files: list[tuple[date, bytes]],
-    told: list[AlarmRead],
+    listed: list[AlarmRead],
 ) -> str:
-    return page(endpoint, spec, days, predictions.read(spec, files), told)
+    return page(endpoint, spec, days, predictions.read(spec, files), listed)

@@ -25,9 +25,9 @@ async def retain_forever(services: Services) -> None:
 async def apply(services: Services) -> int:
     """Delete what may go; returns how many files went."""
     async with services.readers() as session:
-        found = await monitors.every(session)
+        watched = await monitors.every(session)
     digests: set[str] = set()
-    for monitor in found:
+    for monitor in watched:
         digests |= await _expire(services, monitor)
     async with services.sessions.begin() as session:
         await queries.expire_messages(session, utcnow() - timedelta(days=MESSAGE_DAYS))

@@ -53,8 +53,8 @@ async def resolve(target: Target, private: bool) -> Target:
     The connection is made to this very address, so that a name that changes in between gains nothing.
     Raises: Refused; OSError when the name is not known.
     """
-    found = await asyncio.get_running_loop().getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
-    addresses = sorted({str(entry[4][0]) for entry in found})
+    entries = await asyncio.get_running_loop().getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
+    addresses = sorted({str(entry[4][0]) for entry in entries})
     if not private and not all(ipaddress.ip_address(item.partition("%")[0]).is_global for item in addresses):
         raise Refused("has a host whose address is not public")
     return Target(target.scheme, target.host, target.port, target.path, addresses[0])

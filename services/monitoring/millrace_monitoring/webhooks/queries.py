@@ -1,8 +1,7 @@
 """SQL of webhooks and of the messages on their way."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -44,12 +43,14 @@ async def remove(session: AsyncSession, project: str, name: str) -> None:
     await session.execute(delete(Delivery).where(*waiting))
 
 
-async def announce(session: AsyncSession, project: str, event: str, id: str, body: dict[str, Any]) -> None:
+async def announce(
+    session: AsyncSession, project: str, event: str, id: str, body: Mapping[str, object]
+) -> None:
     """Put one message for each webhook that wants *event* behind the others, in this transaction."""
     for hook in await every(session, project):
         if event in hook.events:
             key = decision_id(project, hook.name, event, id, None)
-            message = {"id": key, "event": event, "project": project} | body
+            message = {"id": key, "event": event, "project": project, **body}
             await session.merge(
                 Delivery(
                     id=key,

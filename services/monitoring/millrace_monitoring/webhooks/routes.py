@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Response
 
+from millrace_contracts.alarms import WebhookRead, WebhookWrite
 from millrace_core.auth import permit
 from millrace_core.database import Session
 from millrace_core.errors import BadInput, FieldError
@@ -9,7 +10,6 @@ from millrace_core.names import Name, Project
 from millrace_monitoring.services import CurrentServices
 from millrace_monitoring.tables import Webhook
 from millrace_monitoring.webhooks import addresses, queries
-from millrace_monitoring.webhooks.schemas import WebhookRead, WebhookWrite
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"])
 
