@@ -9,14 +9,16 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from millrace_controller import lookup
+from millrace_controller.clock import queries as clock
 from millrace_controller.clock import worker
 from millrace_controller.main import ControllerSettings, build
-from millrace_controller.pipelines import runner
+from millrace_controller.runs import ending, tending
 from millrace_controller.runs import queries as runs
 from millrace_controller.runs.states import State
 from millrace_controller.tables import Outbox
 from millrace_core import migrate
-from millrace_core.outbox import deliver
+from millrace_core.outbox import decide, deliver
 
 from .fakes import World, run_job
 
@@ -90,6 +92,11 @@ class Platform:
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         self.client = httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=ADMIN)
 
+    @property
+    def services(self):
+        """What the controller works with."""
+        return self.app.state.services
+
     async def call(self, method, path, expect=None, **more):
         answer = await self.client.request(method, path, **more)
         if expect is not None:
@@ -107,31 +114,36 @@ class Platform:
 
     async def rest(self, quiet=False):
         """Read the feed, then pass over every loop until nothing is left to do; crashes come through."""
-        answer = await self.app.state.apis.monitoring.get("/v1/closings", after=await self._read(), wait=0)
-        async with self.app.state.sessions.begin() as session:
-            await worker.loops.receive(session, answer["items"])
-        async with self.app.state.readers() as session:
-            ids = await worker.loops.every(session)
+        feed = await self.services.clients.monitoring.feed(await self._read())
+        async with self.services.sessions.begin() as session:
+            await clock.receive(session, feed.items)
+        async with self.services.readers() as session:
+            ids = await clock.every(session)
         for loop_id in ids:
-            while await worker.step(self.app, loop_id):
+            while await worker.step(self.services, loop_id):
                 pass
         await self.deliver()
 
     async def deliver(self):
         """Bring every decision to the registry, the controller's and serving's."""
-        while await deliver(self.app.state.services, Outbox) or self.world.tell():
+        while await deliver(self.services, Outbox) or self.world.tell():
             pass
 
     async def _read(self):
-        async with self.app.state.sessions.begin() as session:
-            return (await worker.loops.feed(session)).seq
+        async with self.services.sessions.begin() as session:
+            return (await clock.feed(session)).seq
 
 
-async def in_process(app, loop, run):
-    """The pipeline's steps, called one after the other; a stand-in for `runner.tend`."""
-    world, number = app.state.world, run.number
+WORLDS = {}
+"""The world of each controller, by its services."""
+
+
+async def in_process(services, loop, run):
+    """The pipeline's steps, called one after the other; a stand-in for `tending.tend`."""
+    app, world = WORLDS[id(services)]
+    number = run.number
     if State(run.state) == State.PENDING:
-        async with app.state.sessions.begin() as session:
+        async with services.sessions.begin() as session:
             await runs.move(session, await runs.get(session, loop, number), State.RUNNING, attempts=1)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=ADMIN) as client:
@@ -156,12 +168,12 @@ async def in_process(app, loop, run):
         evaluate = await job("evaluate", plan["evaluate"] | data)
         verdict = await tell("POST", "/gates", {"train_job": train, "evaluate_job": evaluate})
         if verdict["verdict"] != "passed":
-            async with app.state.sessions.begin() as session:
-                kept = await worker.loops.get(session, loop.project, loop.name)
+            async with services.sessions.begin() as session:
+                kept = await lookup.get(session, loop.project, loop.name)
                 mine = await runs.get(session, kept, number)
                 await runs.move(session, mine, State.REJECTED, message=verdict["reason"])
-                closed = worker.day.closed(kept, mine, verdict["reason"], mine.opened_at)
-                await worker.decide(session, Outbox, closed)
+                closed = ending.closed(kept, mine, verdict["reason"], mine.opened_at)
+                await decide(session, Outbox, closed)
             return True
         result = world.jobs[train]["result"]
         release = {
@@ -169,7 +181,7 @@ async def in_process(app, loop, run):
             "task": "regression", "target": "y", "metrics": {}, "golden": result["golden"],
             "lineage": {"loop_run": number, "loop": loop.name, "dataset_version": 1, "trained_through": plan["cut"]},
         }  # fmt: skip
-        made = await app.state.apis.registry.post(f"/v1/models/{loop.name}/versions", json=release)
+        made = await services.apis.registry.post(f"/v1/models/{loop.name}/versions", json=release)
         await tell("POST", "/rollout", {"version": made["number"]})
     return True
 
@@ -178,11 +190,13 @@ async def in_process(app, loop, run):
 async def running(home, world):
     """A controller on *home*; its background tasks are the test's to drive."""
     app = build(ControllerSettings(home=home))
-    app.state.world = world
-    apis = app.state.apis
-    for api in (apis.registry, apis.training, apis.serving, apis.monitoring):
-        api._client = httpx.AsyncClient(transport=httpx.ASGITransport(world), base_url="http://world")
+    elsewhere = httpx.AsyncClient(transport=httpx.ASGITransport(world), base_url="http://world")
+    core = app.state.services
+    for name in ("registry", "training", "serving", "monitoring"):
+        getattr(core.apis, name)._client = elsewhere
+        getattr(core.clients, name).api._client = elsewhere
     async with app.router.lifespan_context(app):
+        WORLDS[id(app.state.services)] = app, world
         yield Platform(app, world)
 
 
@@ -194,7 +208,7 @@ async def in_cluster(home, world, monkeypatch, resources):
         return None
 
     monkeypatch.setattr("millrace_controller.main.leading", lambda tasks: nothing)
-    monkeypatch.setattr("millrace_controller.main.cluster", lambda settings: resources)
+    monkeypatch.setattr("millrace_controller.services.cluster", lambda settings: resources)
     monkeypatch.setenv("MILLRACE_PLATFORM", "kubernetes")
     monkeypatch.setenv("MILLRACE_NAMESPACE_PROJECTS", '{"team-a": "default"}')
     async with running(home, world) as platform:
@@ -216,7 +230,7 @@ def still(monkeypatch):
     monkeypatch.setattr("millrace_controller.main.read_feed", nothing)
     monkeypatch.setattr("millrace_controller.main.keep_loops", nothing)
     monkeypatch.setattr("millrace_controller.main.deliver_forever", lambda table: nothing)
-    monkeypatch.setattr(runner, "tend", in_process)
+    monkeypatch.setattr(tending, "tend", in_process)
 
 
 @pytest.fixture

@@ -4,7 +4,10 @@ from datetime import timedelta
 
 from fastapi import HTTPException, Request, Response
 
-from .strict import exactly, instant
+from millrace_contracts.endpoints import Advance, EndpointRollback, EndpointWrite, Retain
+from millrace_contracts.rollouts import RolloutAbort, RolloutWrite
+
+from .strict import digest, exactly, instant
 
 
 def install(app, world):
@@ -23,14 +26,25 @@ def install(app, world):
         return world.endpoints[name]
 
     def read(found):
-        rollout = found["rollouts"][-1] if found["rollouts"] else None
+        rollout = told(found, found["rollouts"][-1]) if found["rollouts"] else None
         shown = {key: value for key, value in found.items() if key not in ("keys", "rollouts")}
-        return shown | {"rollout": rollout}
+        stable = [item["number"] for item in found["revisions"] if item["version"] == found["stable_version"]]
+        facts = {"project": "default", "url": None, "stable": stable[-1] if stable else None}
+        return facts | shown | {"rollout": rollout}
+
+    def told(found, rollout):
+        return {
+            "endpoint": found["name"],
+            "previous": None,
+            "step": 0,
+            "step_since": None,
+            "evidence": [],
+        } | rollout
 
     @app.put("/v1/endpoints/{name}")
     async def put(name: str, request: Request):
         body = await request.json()
-        exactly(body, ["model", "mode", "timezone"])
+        exactly(body, EndpointWrite)
         fresh = {"revisions": [], "stable_version": None, "event_time": None, "keys": {}, "rollouts": []}
         return read(world.endpoints.setdefault(name, body | {"name": name} | fresh))
 
@@ -47,27 +61,12 @@ def install(app, world):
     @app.post("/v1/endpoints/{name}/rollouts", status_code=201)
     async def start(name: str, request: Request):
         body, found = await request.json(), get(name)
-        exactly(
-            body,
-            [
-                "key",
-                "model",
-                "version",
-                "signature",
-                "files",
-                "golden",
-                "plan",
-                "event_time",
-                "loop",
-                "run",
-                "cause",
-            ],
-        )
+        exactly(body, RolloutWrite)
         if body["key"] in found["keys"]:
             known, rollout = found["keys"][body["key"]]
             if known != body:
                 raise HTTPException(409, "the key was used with another body")
-            return rollout
+            return told(found, rollout)
         if any(item["state"] in ("mirroring", "canary") for item in found["rollouts"]):
             raise HTTPException(409, "a rollout is in flight")
         number = len(found["revisions"]) + 1
@@ -76,6 +75,10 @@ def install(app, world):
             "name": f"{name}--r{number}",
             "version": body["version"],
             "state": "ready",
+            "digest": digest(body["version"]),
+            "reason": "",
+            "waiting": None,
+            "weight": 0,
         }
         found["revisions"].append(revision)
         made = {
@@ -85,7 +88,8 @@ def install(app, world):
             "reason": "",
             "state": "mirroring",
         }
-        plan = [step for step in [body["plan"]["mirror"], *body["plan"]["canary"]] if step]
+        plan = [step for step in [body["plan"].get("mirror"), *body["plan"].get("canary", [])] if step]
+        made |= {"plan": body["plan"], "event_time": body["event_time"]}
         made |= {"since": body["event_time"], "seconds": sum(step["seconds"] for step in plan)}
         decide(made, "rollout.started", body["cause"])
         found["rollouts"].append(made)
@@ -99,27 +103,27 @@ def install(app, world):
         elif not plan or found["stable_version"] is None:
             end(made, "promoted")
             found["stable_version"] = body["version"]
-        return made
+        return told(found, made)
 
     @app.get("/v1/endpoints/{name}/rollouts/{number}")
     async def rollout(name: str, number: int, wait: float = 0) -> dict:
-        return get(name)["rollouts"][number - 1]
+        return told(get(name), get(name)["rollouts"][number - 1])
 
     @app.post("/v1/endpoints/{name}/rollouts/{number}:abort")
     async def abort(name: str, number: int, request: Request):
         body, found = await request.json(), get(name)
-        exactly(body, ["reason"])
+        exactly(body, RolloutAbort)
         rollout = found["rollouts"][number - 1]
         if rollout["state"] not in ("mirroring", "canary"):
             raise HTTPException(409, "it is over")
         rollout["reason"] = body["reason"]
         end(rollout, "aborted")
-        return rollout
+        return told(found, rollout)
 
     @app.post("/v1/endpoints/{name}:advance")
     async def advance(name: str, request: Request):
         body, found = await request.json(), get(name)
-        exactly(body, ["event_time"])
+        exactly(body, Advance)
         now = instant(body["event_time"])
         if found["event_time"] is None or now > instant(found["event_time"]):
             found["event_time"] = body["event_time"]
@@ -134,7 +138,7 @@ def install(app, world):
     @app.post("/v1/endpoints/{name}:rollback")
     async def rollback(name: str, request: Request):
         body, found = await request.json(), get(name)
-        exactly(body, ["version", "reason", "event_time", "key"], ["loop", "run", "cause"])
+        exactly(body, EndpointRollback)
         key = f"rollback {body['key']}"
         if key in found["keys"]:
             if found["keys"][key] != body:
@@ -153,7 +157,7 @@ def install(app, world):
     @app.post("/v1/endpoints/{name}:retain")
     async def retain(name: str, request: Request):
         body, found = await request.json(), get(name)
-        exactly(body, ["versions"])
+        exactly(body, Retain)
         kept = {*body["versions"], found["stable_version"]}
         for item in found["revisions"]:
             if item["version"] not in kept and item["state"] == "ready":

@@ -11,6 +11,11 @@ from datetime import timedelta
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 
+from millrace_contracts.datasets import DatasetWrite
+from millrace_contracts.jobs import JobNew
+from millrace_contracts.models import AliasWrite, ModelVersionWrite
+from millrace_contracts.monitors import MonitorWrite
+
 from . import fake_serving
 from .strict import digest, exactly, instant
 
@@ -66,6 +71,14 @@ class World:
                 "number": len(versions) + 1,
                 "rows": before + rows,
                 "source": {"kind": kind, "name": "n", "digest": digest(len(versions))},
+                "dataset": dataset,
+                "parent": len(versions) or None,
+                "digest": digest((dataset, before, rows)),
+                "files": [],
+                "schema": [],
+                "profile": {},
+                "contract": None,
+                "created_at": NOW,
                 "first_event": "2024-01-01T00:00:00Z",
                 "last_event": last_event,
             }
@@ -74,8 +87,18 @@ class World:
     def close(self, endpoint, through, project="default", **found):
         """Monitoring closes a day that ends at *through*."""
         day = (instant(through) - timedelta(days=1)).date().isoformat()
-        item = {"alarms": [], "standing": [], "switch_back": None, "rows": 100, "labelled": 100} | found
-        item |= {"project": project, "endpoint": endpoint, "day": day, "through": through}
+        item = (
+            {"alarms": [], "standing": [], "switch_back": None, "rows": 100, "labelled": 100}
+            | CLOSING
+            | found
+        )
+        item |= {
+            "project": project,
+            "endpoint": endpoint,
+            "day": day,
+            "from": f"{day}T00:00:00Z",
+            "through": through,
+        }
         self.closings.append(item | {"seq": len(self.closings) + 1})
 
     def tell(self):
@@ -90,18 +113,39 @@ class World:
         return [item for item in self.decisions.values() if item["kind"] in kinds]
 
 
+NOW = "2024-02-01T00:00:00Z"
+CLOSING = {
+    "champion": None, "loss": None, "served": None, "versions": {}, "unscored": {}, "performance": {}, "pairs": {},
+    "drift": {}, "quality": {},
+}  # fmt: skip
+JOB = {
+    "spec": {}, "limits": {}, "progress": None, "waiting": None, "result": None, "error": None, "attempts": 1,
+    "peak_rss_bytes": 0, "created_at": NOW, "started_at": NOW, "ended_at": None, "kind": "train", "key": "k",
+    "loop_run": None,
+}  # fmt: skip
+COUNTS = dict.fromkeys(
+    ("logged", "mirrored", "requests", "labelled", "offered", "written", "dropped", "duplicates", "faults", "late",
+     "late_labels"), 0,
+)  # fmt: skip
+
+
+def named(name, latest):
+    """A dataset or a model."""
+    return {"name": name, "description": "", "latest": latest, "created_at": NOW}
+
+
 def _registry(app, world):
     @app.get("/v1/datasets/{name}")
     def dataset(name: str):
         if name not in world.datasets:
             raise HTTPException(404)
-        return {"name": name}
+        return named(name, len(world.datasets[name]))
 
     @app.put("/v1/datasets/{name}")
     async def put_dataset(name: str, request: Request):
-        exactly(await request.json(), ["description"])
+        exactly(await request.json(), DatasetWrite)
         world.datasets.setdefault(name, [])
-        return {"name": name}
+        return named(name, len(world.datasets[name]))
 
     @app.get("/v1/datasets/{name}/versions/{number}")
     def version(name: str, number: str):
@@ -113,20 +157,18 @@ def _registry(app, world):
 
     @app.put("/v1/models/{name}")
     async def put_model(name: str, request: Request):
-        exactly(await request.json(), ["description"])
+        exactly(await request.json(), DatasetWrite)
         world.models.setdefault(name, [])
-        return {"name": name}
+        return named(name, len(world.models[name]))
 
     @app.post("/v1/models/{name}/versions", status_code=201)
     async def add_version(name: str, request: Request):
         body = await request.json()
-        exactly(
-            body,
-            ["key", "files", "signature", "task", "target", "metrics", "lineage", "golden"],
-            ["baseline", "environment"],
-        )
+        exactly(body, ModelVersionWrite)
         if body["key"] not in world.versions_by_key:
-            made = body | {"number": len(world.models[name]) + 1, "digest": digest(body["key"])}
+            made = {"baseline": None, "environment": {}} | body
+            made |= {"model": name, "number": len(world.models[name]) + 1, "digest": digest(body["key"])}
+            made["created_at"] = NOW
             world.models[name].append(made)
             world.versions_by_key[body["key"]] = made
         return world.versions_by_key[body["key"]]
@@ -140,7 +182,7 @@ def _registry(app, world):
     @app.put("/v1/models/{name}/aliases/{alias}")
     async def move(name: str, alias: str, request: Request):
         body = await request.json()
-        exactly(body, ["version", "expected"], ["event_time", "decision", "reason"])
+        exactly(body, AliasWrite)
         if name not in world.models:
             raise HTTPException(404)
         now = world.aliases.get((name, alias))
@@ -149,7 +191,7 @@ def _registry(app, world):
                 raise HTTPException(409, f"{alias} points at {now}, not {body['expected']}")
             world.aliases[name, alias] = body["version"]
             world.alias_moves.append((name, alias, body["version"]))
-        return {"name": alias, "version": body["version"]}
+        return {"name": alias, "version": body["version"], "updated_at": NOW}
 
     @app.head("/v1/artifacts/{name}")
     @app.get("/v1/artifacts/{name}")
@@ -176,24 +218,24 @@ def _training(app, world):
     @app.post("/v1/jobs", status_code=201)
     async def submit(request: Request):
         body = await request.json()
-        exactly(body, ["key", "kind", "spec", "limits", "loop", "loop_run"])
+        exactly(body, JobNew)
         return world.jobs[run_job(world, **body)]
 
     @app.get("/v1/jobs")
     def jobs(loop: str, state: str, limit: int):
         found = [item for item in world.jobs.values() if item["state"] == state and item.get("loop") == loop]
-        return {"items": found[:limit], "next": None}
+        return {"items": [JOB | item for item in found[:limit]], "next": None}
 
     @app.post("/v1/jobs/{name}:cancel")
     def cancel(name: str):
         world.jobs[name]["state"] = "cancelled"
-        return world.jobs[name]
+        return JOB | world.jobs[name]
 
     @app.get("/v1/jobs/{name}")
     def job(name: str):
         if name not in world.jobs:
             raise HTTPException(404)
-        return world.jobs[name]
+        return JOB | world.jobs[name]
 
 
 def run_job(world, key, kind, spec, loop=None, loop_run=None, limits=None):
@@ -205,7 +247,7 @@ def run_job(world, key, kind, spec, loop=None, loop_run=None, limits=None):
             "id": name, "key": key, "kind": kind, "loop": loop, "loop_run": loop_run, "progress": None,
             "state": "failed" if broken else "succeeded",
             "result": None if broken else RESULTS[kind](world, spec, loop, loop_run),
-            "error": {"title": "Out of memory", "detail": "it was stopped"} if broken else None,
+            "error": {"title": "Out of memory", "status": 500, "detail": "it was stopped"} if broken else None,
         }  # fmt: skip
     return name
 
@@ -249,19 +291,16 @@ RESULTS = {
     "train": _trained,
     "evaluate": _evaluated,
 }
-MONITOR = (
-    "loop", "mode", "task", "target", "event_time", "timezone", "label_delay_seconds", "signature", "champion",
-    "archived", "slices", "policy",
-)  # fmt: skip
 
 
 def _monitoring(app, world):
     @app.put("/v1/monitors/{name}")
     async def put(name: str, request: Request):
         body = await request.json()
-        exactly(body, MONITOR)
+        exactly(body, MonitorWrite)
         world.monitors[name] = body
-        return body
+        known = {"event_time_max": None, "watermark": None, "closed_through": None}
+        return known | {"endpoint": name, "spec": body, "counts": COUNTS, "revisions": []}
 
     @app.delete("/v1/monitors/{name}", status_code=204)
     def delete(name: str):

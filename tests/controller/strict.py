@@ -4,6 +4,7 @@ import hashlib
 from datetime import datetime
 
 from fastapi import HTTPException
+from pydantic import ValidationError
 
 
 def digest(text):
@@ -14,8 +15,9 @@ def instant(text):
     return datetime.fromisoformat(text)
 
 
-def exactly(body, required, optional=()):
-    """Refuse a body with other fields, as the real services do."""
-    unknown, missing = set(body) - set(required) - set(optional), set(required) - set(body)
-    if unknown or missing:
-        raise HTTPException(422, f"unknown {sorted(unknown)}, missing {sorted(missing)}")
+def exactly(body, shape):
+    """Refuse a body that is not of this shape, as the real services do."""
+    try:
+        shape.model_validate(body)
+    except ValidationError as error:
+        raise HTTPException(422, str(error)) from error

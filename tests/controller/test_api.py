@@ -91,7 +91,7 @@ async def opened(platform):
     await platform.apply(document())
     from millrace_controller.runs import opening
 
-    await opening.by_hand(platform.app, "default", "sales", opening.Trigger("hand", "k", "asked"))
+    await opening.by_hand(platform.services, "default", "sales", opening.Trigger("hand", "k", "asked"))
     return "/v1/loops/sales/runs/1"
 
 
@@ -119,7 +119,7 @@ async def test_a_run_refused_for_its_data_is_closed_once(platform):
     from millrace_controller.loops import queries as loops
     from millrace_controller.runs import queries as runs
 
-    async with platform.app.state.sessions.begin() as session:
+    async with platform.services.sessions.begin() as session:
         loop = await loops.get(session, "default", "sales")
         await runs.move(session, await runs.get(session, loop, 1), State.RUNNING)
     for _ in range(2):

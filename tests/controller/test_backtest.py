@@ -28,7 +28,7 @@ class Beside:
 @pytest.fixture
 async def queued(platform, monkeypatch):
     beside = Beside()
-    monkeypatch.setattr(platform.app.state.runners, "process", beside)
+    monkeypatch.setattr(platform.services.runners, "process", beside)
     platform.beside = beside
     platform.world.artifacts[digest("h")] = b"h"
     return platform
@@ -46,7 +46,7 @@ async def now(platform, id):
 async def test_a_process_that_keeps_dying_is_started_three_times_then_closed(queued):
     id = await begun(queued)
     for _ in range(8):
-        await keeper.tend(queued.app)
+        await keeper.tend(queued.services)
         queued.beside.now = None
     assert [(work.id, work.number) for work in queued.beside.started] == [(id, 1), (id, 2), (id, 3)]
     assert len({work.name for work in queued.beside.started}) == 3
@@ -60,9 +60,9 @@ async def test_a_process_that_keeps_dying_is_started_three_times_then_closed(que
 
 async def test_what_would_fail_again_is_not_tried_again(queued):
     id = await begun(queued)
-    await keeper.tend(queued.app)
+    await keeper.tend(queued.services)
     queued.beside.now = Ended({"runner": "process"}, message="The history has no column 'y'.", final=True)
-    await keeper.tend(queued.app)
+    await keeper.tend(queued.services)
     found = await now(queued, id)
     assert (found["state"], found["attempts"], found["message"]) == (
         "failed",
@@ -73,26 +73,26 @@ async def test_what_would_fail_again_is_not_tried_again(queued):
 
 async def test_a_replay_that_ends_well_without_a_result_has_failed(queued):
     id = await begun(queued)
-    await keeper.tend(queued.app)
+    await keeper.tend(queued.services)
     queued.beside.now = Ended({"runner": "process"}, ok=True)
-    await keeper.tend(queued.app)
+    await keeper.tend(queued.services)
     assert (await now(queued, id))["state"] == "failed"
 
 
 async def test_one_backtest_at_a_time_told_while_it_lives_and_closed_with_its_result(queued):
     first, second = await begun(queued), await begun(queued, "other.csv")
-    await keeper.tend(queued.app)
+    await keeper.tend(queued.services)
     path = f"/v1/backtests/{first}"
     await queued.call("PUT", f"{path}/progress", 204, json={"step": "replay", "done": 3, "total": 9})
-    await keeper.tend(queued.app)
+    await keeper.tend(queued.services)
     found = await now(queued, first)
     assert (found["state"], found["progress"]["done"]) == ("running", 3)
     assert [work.id for work in queued.beside.started] == [first]
     await queued.call("PUT", f"{path}/result", 204, json={"result": {"metric": "rmse"}})
     assert (await now(queued, first))["state"] == "running"
     queued.beside.now = Ended({"runner": "process"}, ok=True)
-    await keeper.tend(queued.app)
-    await keeper.tend(queued.app)
+    await keeper.tend(queued.services)
+    await keeper.tend(queued.services)
     found = await now(queued, first)
     assert (found["state"], found["result"]) == ("succeeded", {"metric": "rmse"})
     assert [work.id for work in queued.beside.started] == [first, second]
@@ -102,14 +102,14 @@ async def test_one_backtest_at_a_time_told_while_it_lives_and_closed_with_its_re
 
 async def test_what_its_pod_waits_for_is_told_until_it_waits_no_more(queued):
     id = await begun(queued)
-    await keeper.tend(queued.app)
+    await keeper.tend(queued.services)
     running = queued.beside.now
     waiting = {"reason": "Unschedulable", "message": "0/1 nodes are available"}
     queued.beside.now = running | {"waiting": waiting}
-    await keeper.tend(queued.app)
+    await keeper.tend(queued.services)
     assert (await now(queued, id))["waiting"] == waiting
     queued.beside.now = running
-    await keeper.tend(queued.app)
+    await keeper.tend(queued.services)
     assert (await now(queued, id))["waiting"] is None
 
 

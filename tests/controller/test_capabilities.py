@@ -33,17 +33,17 @@ def look(home, world, still, monkeypatch):
 
     async def once(cluster, health=None):
         async with running(home, world) as platform:
-            platform.app.state.cluster = cluster
+            platform.services.cluster = cluster
 
             async def answer():
                 if health is None:
                     raise Unavailable("it does not answer")
                 return health
 
-            platform.app.state.runners.client.health = answer
+            platform.services.runners.client.health = answer
             found = await platform.call("GET", "/v1/capabilities", 200)
             try:
-                return found, await platform.app.state.runners.choose()
+                return found, await platform.services.runners.choose()
             except Unavailable as error:
                 return found, error.detail
 

@@ -4,15 +4,16 @@ import httpx
 import pytest
 from tests.contract.kfp.backend import Backend, Died
 
-from millrace_controller.pipelines import runner, runners, submission
+from millrace_controller.pipelines import runners, submission
 from millrace_controller.pipelines.kubeflow import KubeflowPipelines, Refused
 from millrace_controller.runs import queries as runs
+from millrace_controller.runs import tending
 from millrace_core.errors import Unavailable
 
 from .conftest import document, in_process, made_home, running
 from .fakes import World
 
-TEND = runner.tend
+TEND = tending.tend
 IMAGE = "registry.example/millrace/pipeline-runner@sha256:" + "0" * 64
 
 
@@ -37,7 +38,7 @@ def backend(monkeypatch, still):
     async def soon(seconds):
         return None
 
-    monkeypatch.setattr(runner, "tend", TEND)
+    monkeypatch.setattr(tending, "tend", TEND)
     monkeypatch.setattr(runners, "KubeflowPipelines", client)
     monkeypatch.setattr(submission.asyncio, "sleep", soon)
     monkeypatch.setenv("MILLRACE_KFP_URL", "http://ml-pipeline.test")
@@ -51,7 +52,7 @@ def backend(monkeypatch, still):
 async def waiting(home, world, backend):
     """A loop whose first run has been handed to Kubeflow."""
     async with running(home, world) as platform:
-        platform.clock = platform.app.state.runners.kubeflow.clock = Clock(2e9)
+        platform.clock = platform.services.runners.kubeflow.clock = Clock(2e9)
         world.add_data("sales", 1000)
         await platform.apply(document())
         await platform.rest()
@@ -64,10 +65,10 @@ async def the_run(platform):
 
 async def do_steps(platform):
     """What the pods of the run do."""
-    async with platform.app.state.readers() as session:
+    async with platform.services.readers() as session:
         loop = await session.get(runs.Loop, 1)
         flight = await runs.in_flight(session, 1)
-    await in_process(platform.app, loop, flight)
+    await in_process(platform.services, loop, flight)
     await platform.rest()
 
 
@@ -190,7 +191,7 @@ async def test_a_run_whose_steps_report_is_not_given_up_though_kubeflow_says_pen
 
 
 async def test_a_refused_candidate_needs_no_word_of_kubeflow(waiting, backend):
-    async with waiting.app.state.sessions.begin() as session:
+    async with waiting.services.sessions.begin() as session:
         run = await runs.get(session, await session.get(runs.Loop, 1), 1)
         run.verdict = {"verdict": "failed", "reason": "it is no better", "gates": []}
     await later(waiting, 100_000)
@@ -218,7 +219,7 @@ async def test_a_failed_run_is_retried_in_place_and_a_final_failure_is_not(waiti
 async def test_a_failed_run_that_cannot_be_retried_is_made_anew(waiting, backend):
     made = backend.only_run()
     backend.move(made, "FAILED", {"train": "FAILED"}, error="its pod was evicted")
-    client = waiting.app.state.runners.client
+    client = waiting.services.runners.client
 
     async def refused(id):
         return False
@@ -273,7 +274,7 @@ async def test_a_backend_that_does_not_answer_is_waited_for_then_given_up(waitin
         await waiting.rest()
     assert (await the_run(waiting))["state"] == "running"
     waiting.clock.now += 1_000_000
-    waiting.app.state.runners.detection._known = None
+    waiting.services.runners.detection._known = None
     with pytest.raises(Unavailable):  # the next attempt: there is nobody to take it
         await waiting.rest()
     shown = await the_run(waiting)
@@ -298,12 +299,12 @@ async def test_a_pipeline_that_kubeflow_cannot_read_is_said_and_fails_the_run(
 
 async def test_a_server_error_is_tried_again_until_the_run_took_too_long(home, world, backend):
     async with running(home, world) as platform:
-        clock = platform.app.state.runners.kubeflow.clock = Clock(0)
+        clock = platform.services.runners.kubeflow.clock = Clock(0)
 
         async def bad(*order):
             raise Refused(500, "invalid spec")
 
-        platform.app.state.runners.client.create_run = bad
+        platform.services.runners.client.create_run = bad
         world.add_data("sales", 1000)
         await platform.apply(document())
         with pytest.raises(Refused):
@@ -328,7 +329,7 @@ async def test_multi_user_mode_is_refused_rather_than_half_supported(home, world
 
 
 async def test_a_pod_that_outlives_its_deleted_loop_rolls_nothing_out(waiting, backend):
-    async with waiting.app.state.sessions.begin() as session:
+    async with waiting.services.sessions.begin() as session:
         loop = await session.get(runs.Loop, 1)
         (await runs.get(session, loop, 1)).verdict = {"verdict": "passed", "reason": "better", "gates": []}
         loop.state = "deleting"

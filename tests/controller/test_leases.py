@@ -1,6 +1,6 @@
 """One replica leads, another takes over in seconds, and a leader that slept too long changes nothing any more.
 
-Two real controllers share one PostgreSQL; the last tests first show that they would catch a missing fence.
+Two real controllers share one PostgreSQL; the last tests first show that they would catch a missing tenure.
 """
 
 import asyncio
@@ -9,10 +9,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
 
-from millrace_controller.clock import production, worker
-from millrace_controller.leases import fence, leader, queries
-from millrace_controller.pipelines import runner
-from millrace_controller.runs import opening
+from millrace_controller.clock import worker
+from millrace_controller.leases import leader, queries, tenure
+from millrace_controller.production import champion
+from millrace_controller.runs import opening, tending
 
 from .conftest import closed, day, document, in_process, made_home, running
 from .fakes import World
@@ -34,23 +34,23 @@ async def replicas(tmp_path, migrated, monkeypatch, world):
 async def leads(platform, seconds=5.0):
     """Seconds until a replica leads."""
     began = time.monotonic()
-    while platform.app.state.term is None:
+    while platform.services.leadership.tenure is None:
         assert time.monotonic() - began < seconds
         await asyncio.sleep(0.02)
     return time.monotonic() - began
 
 
 async def take(platform, seconds=60.0):
-    async with platform.app.state.sessions.begin() as session:
-        epoch = await queries.take(session, leader.LEASE, platform.app.state.settings.pod_name, seconds)
-    return None if epoch is None else fence.Term(leader.LEASE, epoch)
+    async with platform.services.sessions.begin() as session:
+        epoch = await queries.take(session, leader.LEASE, platform.services.settings.pod_name, seconds)
+    return None if epoch is None else tenure.Tenure(leader.LEASE, epoch)
 
 
 async def within(term, work):
     """Do *work* as the leader of *term* does."""
 
     async def task():
-        fence.TERM.set(term)
+        tenure.TENURE.set(term)
         return await work
 
     return await asyncio.create_task(task())
@@ -65,7 +65,7 @@ class TestTheTable:
             yield platform
 
     async def test_a_lease_is_taken_once_renewed_and_released(self, platform):
-        async with platform.app.state.sessions.begin() as session:
+        async with platform.services.sessions.begin() as session:
             assert await queries.take(session, "x", "a", 60) == 1
             assert await queries.take(session, "x", "b", 60) is None
             assert await queries.renew(session, "x", 1, 60)
@@ -76,13 +76,13 @@ class TestTheTable:
             assert not await queries.release(session, "x", 1)
 
     async def test_a_lease_that_ran_out_is_anybodys(self, platform):
-        async with platform.app.state.sessions.begin() as session:
+        async with platform.services.sessions.begin() as session:
             assert await queries.take(session, "x", "a", -1) == 1
             assert await queries.renew(session, "x", 1, -1), "nobody else took it: it is still held"
             assert await queries.take(session, "x", "b", 60) == 2
 
     async def test_who_comes_back_under_the_same_name_need_not_wait(self, platform):
-        async with platform.app.state.sessions.begin() as session:
+        async with platform.services.sessions.begin() as session:
             assert await queries.take(session, "x", "a", 60) == 1
             assert await queries.take(session, "x", "a", 60) == 2
             assert not await queries.holds(session, "x", 1)
@@ -94,7 +94,7 @@ def quick(monkeypatch):
     for name, seconds in (("SECONDS", 1.0), ("RENEW_SECONDS", 0.2), ("ASK_SECONDS", 0.1)):
         monkeypatch.setattr(leader, name, seconds)
     monkeypatch.setattr(worker, "EVERY", 0.2)
-    monkeypatch.setattr(runner, "tend", in_process)
+    monkeypatch.setattr(tending, "tend", in_process)
 
 
 def test_a_leader_that_dies_is_followed_within_fifteen_seconds():
@@ -114,7 +114,7 @@ async def test_of_two_replicas_one_works_and_both_answer(tmp_path, migrated, mon
             await asyncio.sleep(0.05)
         assert [run["state"] for run in await b.runs()] == ["promoted"]
         assert world.alias_moves == [("sales", "champion", 1)]
-        assert b.app.state.term is None
+        assert b.services.leadership.tenure is None
 
 
 async def test_a_leader_of_which_a_task_dies_gives_the_lease_back_and_begins_again(
@@ -122,8 +122,8 @@ async def test_a_leader_of_which_a_task_dies_gives_the_lease_back_and_begins_aga
 ):
     deaths = []
 
-    async def dies(app):
-        deaths.append(app.state.term.epoch)
+    async def dies(services):
+        deaths.append(services.leadership.tenure.epoch)
         if len(deaths) == 1:
             raise AttributeError("a mistake of ours")
         await asyncio.Event().wait()
@@ -158,10 +158,10 @@ async def test_an_orderly_end_hands_over_at_once(tmp_path, migrated, monkeypatch
         monkeypatch.setenv("MILLRACE_POD_NAME", "a")
         async with running(made_home(tmp_path / "a", migrated), World()) as a:
             await asyncio.sleep(0.3)
-            assert a.app.state.term is None
+            assert a.services.leadership.tenure is None
             await first.aclose()
             assert await leads(a) < 1.0
-            assert a.app.state.term.epoch == 2
+            assert a.services.leadership.tenure.epoch == 2
 
 
 async def test_a_leader_that_slept_learns_that_it_is_none_any_more(
@@ -178,13 +178,13 @@ async def test_a_leader_that_slept_learns_that_it_is_none_any_more(
     async with replicas(tmp_path, migrated, monkeypatch, World()) as (a, b):
         await leads(a)
         assert await leads(b) < 3.0, "the lease ran out and was taken"
-        assert a.app.state.term.epoch == 1, "asleep, it does not know"
+        assert a.services.leadership.tenure.epoch == 1, "asleep, it does not know"
         asleep.set()
         for _ in range(100):
-            if a.app.state.term is None:
+            if a.services.leadership.tenure is None:
                 break
             await asyncio.sleep(0.05)
-        assert (a.app.state.term, b.app.state.term.epoch) == (None, 2)
+        assert (a.services.leadership.tenure, b.services.leadership.tenure.epoch) == (None, 2)
 
 
 @pytest.fixture
@@ -197,14 +197,14 @@ def by_hand(monkeypatch, still):
     monkeypatch.setattr("millrace_controller.main.leading", lambda tasks: nothing)
 
 
-@pytest.fixture(params=[True, False], ids=["fenced", "planted: no fence"])
-def fenced(request, monkeypatch):
+@pytest.fixture(params=[True, False], ids=["guarded", "planted: not guarded"])
+def guarded(request, monkeypatch):
     if not request.param:
 
         async def nothing(session, lock=False):
             return None
 
-        monkeypatch.setattr(fence, "check", nothing)
+        monkeypatch.setattr(tenure, "check", nothing)
     return request.param
 
 
@@ -221,7 +221,7 @@ class Pause:
         monkeypatch.setattr(module, name, self)
 
     async def __call__(self, *args):
-        if self.reached.is_set() or fence.TERM.get() is None or fence.TERM.get().epoch != 1:
+        if self.reached.is_set() or tenure.TENURE.get() is None or tenure.TENURE.get().epoch != 1:
             return await self.inner(*args)
         found = None if self.before else await self.inner(*args)
         self.reached.set()
@@ -230,7 +230,7 @@ class Pause:
 
 
 async def test_a_leader_that_slept_opens_no_second_run(
-    tmp_path, migrated, monkeypatch, by_hand, fenced, url  # noqa: F811
+    tmp_path, migrated, monkeypatch, by_hand, guarded, url  # noqa: F811
 ):  # fmt: skip
     world = World()
     world.add_data("sales", 1000)
@@ -240,7 +240,7 @@ async def test_a_leader_that_slept_opens_no_second_run(
         term = await take(a, seconds=0)
         world.add_data("sales", 100)
         pause = Pause(monkeypatch, opening, "pushed_rows")
-        old = asyncio.create_task(within(term, worker.step(a.app, 1)))
+        old = asyncio.create_task(within(term, worker.step(a.services, 1)))
         await asyncio.wait(
             [old, asyncio.create_task(pause.reached.wait())], timeout=10, return_when="FIRST_COMPLETED"
         )
@@ -249,13 +249,13 @@ async def test_a_leader_that_slept_opens_no_second_run(
         await within(await take(b), b.rest())
         pause.go.set()
         (error,) = await asyncio.gather(old, return_exceptions=True)
-        assert isinstance(error, fence.Deposed) == fenced
+        assert isinstance(error, tenure.Deposed) == guarded
         numbers = [run["number"] for run in await b.runs()]
-        assert numbers == ([1, 2] if fenced else [1, 2, 3]), "the same rows opened two runs"
+        assert numbers == ([1, 2] if guarded else [1, 2, 3]), "the same rows opened two runs"
 
 
 async def test_a_leader_that_slept_promotes_nothing_again(
-    tmp_path, migrated, monkeypatch, by_hand, fenced, url  # noqa: F811
+    tmp_path, migrated, monkeypatch, by_hand, guarded, url  # noqa: F811
 ):  # fmt: skip
     world = World()
     world.add_data("sales", 1000)
@@ -265,7 +265,7 @@ async def test_a_leader_that_slept_promotes_nothing_again(
         await closed(a, *range(1, 31))
         term = await take(a, seconds=0)
         world.close("sales", day(31))
-        pause = Pause(monkeypatch, production, "install", before=True)
+        pause = Pause(monkeypatch, champion, "install", before=True)
         old = asyncio.create_task(within(term, a.rest()))
         await asyncio.wait(
             [old, asyncio.create_task(pause.reached.wait())], timeout=10, return_when="FIRST_COMPLETED"
@@ -276,16 +276,16 @@ async def test_a_leader_that_slept_promotes_nothing_again(
         await b.call("POST", "/v1/loops/sales:rollback", 200, json={"to": 1})
         pause.go.set()
         (error,) = await asyncio.gather(old, return_exceptions=True)
-        assert isinstance(error, fence.Deposed) == fenced
+        assert isinstance(error, tenure.Deposed) == guarded
         moves = [move[2] for move in world.alias_moves]
-        assert moves == ([1, 2, 1] if fenced else [1, 2, 1, 2]), "a version was promoted twice"
+        assert moves == ([1, 2, 1] if guarded else [1, 2, 1, 2]), "a version was promoted twice"
 
 
 async def test_a_pass_that_is_deposed_ends_without_a_word(home, world, by_hand):
     async with running(home, world) as platform:
         await platform.apply(document())
         term = await take(platform, seconds=0)
-        platform.app.state.settings.pod_name = "other"
+        platform.services.settings.pod_name = "other"
         await take(platform)
-        await within(term, worker.one_pass(platform.app, 1))
+        await within(term, worker.one_pass(platform.services, 1))
         assert (await platform.loop())["message"] == ""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from millrace_controller.clock import worker
+from millrace_controller.clock import queries, worker
 
 from .conftest import alarm, champion_everywhere, closed, day, document, promoted_twice
 
@@ -19,7 +19,7 @@ async def test_data_opens_the_first_run_and_a_first_champion_needs_no_canary(loo
 async def test_decisions_of_a_run_stand_in_the_chain_in_the_order_of_their_causes(platform):
     await platform.call("PUT", "/v1/loops/sales", 200, json=document())
     platform.world.add_data("sales", 1000)
-    while await worker.step(platform.app, 1):
+    while await worker.step(platform.services, 1):
         while platform.world.tell():
             pass
     await platform.deliver()
@@ -70,10 +70,9 @@ async def test_a_thousand_identical_alarms_are_one_run(loop):
 
 async def test_a_closing_told_twice_is_one_run(loop):
     await closed(loop, *range(1, 31))
-    async with loop.app.state.sessions.begin() as session:
-        from millrace_controller.loops import queries
-
-        await queries.receive(session, loop.world.closings)
+    feed = await loop.services.clients.monitoring.feed()
+    async with loop.services.sessions.begin() as session:
+        await queries.receive(session, feed.items)
     await loop.rest()
     assert len(await loop.runs()) == 2
 
@@ -192,17 +191,17 @@ async def test_production_rows_are_fed_back_once_each(loop):
 
 
 async def test_an_alias_moved_by_someone_else_is_said_and_waited_for(loop):
-    from millrace_controller.clock import worker
+    from millrace_controller.clock import queries, worker
 
     await closed(loop, *range(1, 31))
     loop.world.aliases["sales", "champion"] = 7
     loop.world.close("sales", day(31))
     with pytest.raises(Exception, match="409"):
         await loop.rest()
-    await worker.one_pass(loop.app, 1)
+    await worker.one_pass(loop.services, 1)
     assert "points at 7" in (await loop.loop())["message"]
     loop.world.aliases["sales", "champion"] = 1
-    await worker.one_pass(loop.app, 1)
+    await worker.one_pass(loop.services, 1)
     await champion_everywhere(loop, 2)
     assert (await loop.loop())["message"] == ""
 

@@ -3,14 +3,14 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from millrace_controller.clock.queries import Urgency
 from millrace_controller.clock.turns import IDLE, UNKNOWN, Turns
-from millrace_controller.loops.queries import Sign
 
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def signs(number):
-    return [Sign(id, False, (THEN, None)) for id in range(1, number + 1)]
+    return [Urgency(id, False, (THEN, None)) for id in range(1, number + 1)]
 
 
 def test_a_few_loops_all_have_their_turn_every_time():

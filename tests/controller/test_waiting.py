@@ -3,13 +3,13 @@
 import pytest
 
 from millrace_controller.operator.controller import Operator
-from millrace_controller.pipelines import runner
+from millrace_controller.runs import tending
 
 from .conftest import in_cluster, in_process
 from .fake_resources import Resources
 from .test_pipeline_jobs import FULL, PULL, Clock, Cluster, pod
 
-TEND = runner.tend
+TEND = tending.tend
 RUN = "/v1/loops/sales/runs/1"
 NO_GPU = {"reason": "Unschedulable", "message": "0/3 nodes are available: 3 Insufficient nvidia.com/gpu."}
 OOM = pod("Failed", terminated={"reason": "OOMKilled", "exitCode": 137})
@@ -39,11 +39,11 @@ def cluster():
 @pytest.fixture
 async def platform(home, world, still, cluster, monkeypatch):
     """A resource whose loop has data, and whose first run has its Job."""
-    monkeypatch.setattr(runner, "tend", TEND)
+    monkeypatch.setattr(tending, "tend", TEND)
     monkeypatch.setenv("MILLRACE_WORKLOADS_NAMESPACE", "work")
     async with in_cluster(home, world, monkeypatch, cluster) as platform:
-        platform.clock = platform.app.state.runners.job.clock = Clock()
-        platform.app.state.operator = platform.operator = Operator(platform.app)
+        platform.clock = platform.services.runners.job.clock = Clock()
+        platform.services.operator = platform.operator = Operator(platform.services)
         world.add_data("sales", 1000)
         cluster.apply()
         await platform.operator.relist()
@@ -141,9 +141,9 @@ async def test_a_training_service_that_is_away_takes_nothing_back_and_stops_nobo
 async def test_an_attempt_after_one_that_was_killed_for_memory_says_so(platform, cluster):
     cluster.pods = [OOM]
     cluster.finish("Failed", "BackoffLimitExceeded")
-    async with platform.app.state.readers() as session:
-        loop = await session.get(runner.Loop, 1)
-    assert await runner.tend(platform.app, loop, await flight(platform))
+    async with platform.services.readers() as session:
+        loop = await session.get(tending.Loop, 1)
+    assert await tending.tend(platform.services, loop, await flight(platform))
     assert (await flight(platform)).state == "pending"
     cluster.pods = [pod()]
     reason, words = await shown(platform, cluster)
@@ -157,9 +157,9 @@ async def test_a_run_that_always_needs_more_memory_fails_with_that_reason(platfo
         (newest,) = [job for job in cluster.jobs.values() if not job["status"]]
         cluster.pods = [OOM]
         newest["status"]["conditions"] = [{"type": "Failed", "status": "True"}]
-        async with platform.app.state.readers() as session:
-            loop = await session.get(runner.Loop, 1)
-        await runner.tend(platform.app, loop, await flight(platform))
+        async with platform.services.readers() as session:
+            loop = await session.get(tending.Loop, 1)
+        await tending.tend(platform.services, loop, await flight(platform))
         cluster.pods = [pod()]
         await shown(platform, cluster)
     run = await platform.call("GET", RUN, 200)
@@ -168,15 +168,15 @@ async def test_a_run_that_always_needs_more_memory_fails_with_that_reason(platfo
 
 
 async def flight(platform):
-    async with platform.app.state.readers() as session:
-        return await runner.runs.in_flight(session, 1)
+    async with platform.services.readers() as session:
+        return await tending.runs.in_flight(session, 1)
 
 
 async def test_a_candidate_whose_pods_do_not_start_is_told_with_their_reason(platform, cluster, world):
     cluster.pods, world.pending = [pod()], {1: NO_GPU}
-    async with platform.app.state.readers() as session:
-        loop = await session.get(runner.Loop, 1)
-    await in_process(platform.app, loop, await flight(platform))
+    async with platform.services.readers() as session:
+        loop = await session.get(tending.Loop, 1)
+    await in_process(platform.services, loop, await flight(platform))
     assert await shown(platform, cluster) == (NO_GPU["reason"], f"Run 1, roll-out: {NO_GPU['message']}")
     assert cluster.condition("Stalled")["reason"] == NO_GPU["reason"]
     assert (await platform.call("GET", RUN, 200))["waiting"] == NO_GPU

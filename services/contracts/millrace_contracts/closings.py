@@ -35,6 +35,17 @@ class SwitchBackProposal(BaseModel):
     evidence: Document
 
 
+class ClosedDay(Read):
+    """The part of a closing that a loop acts on."""
+
+    through: datetime = Field(description="The day's end.")
+    alarms: list[OpenedAlarm] = Field(default=[])
+    standing: list[str] = Field(
+        default=[], description="Causes found today, whether their alarm is new or was open."
+    )
+    switch_back: SwitchBackProposal | None = None
+
+
 class Sparse(BaseModel):
     """What is not known is left out of the JSON."""
 

@@ -41,6 +41,25 @@ class RunCause(BaseModel):
     evidence: Document = {}
 
 
+class StepRead(Read):
+    """How far a step of a run is."""
+
+    state: Literal["running", "succeeded", "failed"]
+    message: str = ""
+    job: str | None = Field(default=None, description="The training job it waits for, or waited for.")
+    final: bool = Field(default=False, description="Whether a step that failed would fail again.")
+    at: str = Field(default="", description="When it told so, in ISO 8601.")
+
+
+class Traffic(Read):
+    """How far the rollout of a run is."""
+
+    state: str
+    step: int | None = Field(default=None, description="Index of the present step in its plan, mirror first.")
+    steps: int = 0
+    weight: float = Field(default=0.0, description="The candidate's share of the answers, in percent.")
+
+
 class LoopRunRead(Read):
     """One pass of a loop's pipeline, from its trigger to the last rollout step."""
 
@@ -48,7 +67,7 @@ class LoopRunRead(Read):
     state: LoopRunState
     cause: RunCause = Field(description="What opened it: kind, reason, evidence.")
     opened_at: datetime | None = Field(description="Event time of the trigger.")
-    steps: dict[str, Document] = Field(description="State, message and job of each step that has begun.")
+    steps: dict[str, StepRead] = Field(description="State, message and job of each step that has begun.")
     verdict: GatesVerdict | None = Field(description="The gates' verdict, once they have spoken.")
     version: int | None = Field(description="Model version it registered.")
     rollout: int | None

@@ -28,6 +28,16 @@ class CandidateRead(Read):
     run: int
 
 
+class LoopOwner(Read):
+    """The cluster's resource that declares a loop."""
+
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+    generation: int = Field(description="The newest of its specs that was taken.")
+
+
 class LoopOutline(Read):
     """Where a loop stands."""
 
@@ -40,7 +50,7 @@ class LoopOutline(Read):
     champion: int | None = Field(description="Model version in production.")
     candidate: CandidateRead | None = Field(description="The version that is being rolled out.")
     conditions: list[ConditionRead] = Field(description="What is so, what is not, and why.")
-    owner: Document | None = Field(description="The cluster's resource that declares it, if one does.")
+    owner: LoopOwner | None = Field(description="The cluster's resource that declares it, if one does.")
     archive: list[int] = Field(description="Versions that may come back, oldest first.")
     run: LoopRunRead | None = Field(description="The newest run.")
     settled_through: datetime | None = Field(

@@ -17,9 +17,18 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from millrace_core.database import UtcDateTime, metadata
+from millrace_contracts.closings import ClosedDay, OpenedAlarm
+from millrace_contracts.loop import ModelLoop, Spec
+from millrace_contracts.loop_runs import RunCause, RunPlan, StepRead, Traffic
+from millrace_contracts.loops import LoopOwner
+from millrace_contracts.verdicts import GatesVerdict
+from millrace_contracts.waiting import Waiting
+from millrace_controller.intents import RouteIntent
+from millrace_core.database import Typed, UtcDateTime, metadata
 from millrace_core.outbox import OutboxMixin
 
+Json = dict[str, Any]
+"""A document whose parts only its readers know."""
 IN_FLIGHT = text("state IN ('pending', 'running', 'rolling-out')")
 
 
@@ -40,13 +49,13 @@ class Loop(Table):
     state: Mapped[str] = mapped_column(String(10), default="active")
     generation: Mapped[int] = mapped_column(Integer, default=1)
     opened_generation: Mapped[int] = mapped_column(Integer, default=0)
-    document: Mapped[dict[str, Any]] = mapped_column(JSON)
+    document: Mapped[Json] = mapped_column(JSON)
     champion: Mapped[int | None] = mapped_column(Integer)
     champion_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    heading: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    unanswered: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    route_intent: Mapped[RouteIntent | None] = mapped_column("heading", Typed(RouteIntent))
+    unanswered: Mapped[OpenedAlarm | None] = mapped_column(Typed(OpenedAlarm))
     archive: Mapped[list[int]] = mapped_column(JSON, default=list)
-    configurations: Mapped[list[dict[str, Any]] | None] = mapped_column(JSON)
+    configurations: Mapped[list[Json] | None] = mapped_column(JSON)
     seen_version: Mapped[int] = mapped_column(Integer, default=0)
     seen_rows: Mapped[int] = mapped_column(BigInteger, default=0)
     fed_through: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -55,12 +64,22 @@ class Loop(Table):
     settled_through: Mapped[datetime | None] = mapped_column(UtcDateTime)
     runs: Mapped[int] = mapped_column(Integer, default=0)
     message: Mapped[str] = mapped_column(Text, default="")
-    owner: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    standing: Mapped[list[str]] = mapped_column(JSON, default=list)
+    owner: Mapped[LoopOwner | None] = mapped_column(Typed(LoopOwner))
+    causes: Mapped[list[str]] = mapped_column("standing", JSON, default=list)
     woken_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
     __table_args__ = (UniqueConstraint("project", "name"),)
+
+    @property
+    def spec(self) -> Spec:
+        """What is declared, parsed once for each document."""
+        document: Json = self.document
+        known: tuple[Json, Spec] | None = self.__dict__.get("_spec")
+        if known is None or known[0] is not document:
+            known = (document, ModelLoop.model_validate(document).spec)
+            self.__dict__["_spec"] = known
+        return known[1]
 
 
 class Rollback(Table):
@@ -82,20 +101,20 @@ class Run(Table):
     number: Mapped[int] = mapped_column(Integer, primary_key=True)
     key: Mapped[str] = mapped_column(String(64))
     state: Mapped[str] = mapped_column(String(20))
-    cause: Mapped[dict[str, Any]] = mapped_column(JSON)
-    plan: Mapped[dict[str, Any]] = mapped_column(JSON)
+    cause: Mapped[RunCause] = mapped_column(Typed(RunCause))
+    plan: Mapped[RunPlan] = mapped_column(Typed(RunPlan))
     opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    steps: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
-    verdict: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    steps: Mapped[dict[str, StepRead]] = mapped_column(Typed(dict[str, StepRead]), default=dict)
+    verdict: Mapped[GatesVerdict | None] = mapped_column(Typed(GatesVerdict))
     version: Mapped[int | None] = mapped_column(Integer)
     digest: Mapped[str | None] = mapped_column(String(71))
     rollout: Mapped[int | None] = mapped_column(Integer)
-    traffic: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    waiting: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
+    traffic: Mapped[Traffic | None] = mapped_column(Typed(Traffic))
+    waiting: Mapped[Waiting | None] = mapped_column(Typed(Waiting))
     decision: Mapped[str] = mapped_column(String(36))
     message: Mapped[str] = mapped_column(Text, default="")
     attempts: Mapped[int] = mapped_column(Integer, default=0)
-    pipeline: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    pipeline: Mapped[Json | None] = mapped_column(JSON(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     __table_args__ = (
@@ -131,7 +150,7 @@ class Inbox(Table):
     seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     loop_id: Mapped[int] = mapped_column(ForeignKey("loops.id"))
     through: Mapped[datetime] = mapped_column(UtcDateTime)
-    item: Mapped[dict[str, Any]] = mapped_column(JSON)
+    item: Mapped[ClosedDay] = mapped_column(Typed(ClosedDay))
     done: Mapped[bool] = mapped_column(default=False)
     __table_args__ = (Index("ix_inbox_waiting", "loop_id", "done", "seq"),)
 
@@ -142,19 +161,19 @@ class Backtest(Table):
     project: Mapped[str] = mapped_column(String(63))
     key: Mapped[str] = mapped_column(String(64))
     loop: Mapped[str] = mapped_column(String(63))
-    request: Mapped[dict[str, Any]] = mapped_column(JSON)
+    request: Mapped[Json] = mapped_column(JSON)
     state: Mapped[str] = mapped_column(String(20))
-    progress: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict)
+    progress: Mapped[Json] = mapped_column(JSON, default=dict)
     attempts: Mapped[int] = mapped_column(default=0)
-    handle: Mapped[dict[str, Any] | None] = mapped_column(JSON)
-    result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    handle: Mapped[Json | None] = mapped_column(JSON)
+    result: Mapped[Json | None] = mapped_column(JSON)
     message: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     __table_args__ = (UniqueConstraint("project", "key"),)
 
     @property
-    def waiting(self) -> dict[str, Any] | None:
+    def waiting(self) -> Waiting | None:
         """What its pod waits for, if that will not pass by itself."""
-        found: dict[str, Any] | None = (self.handle or {}).get("waiting")
-        return found
+        told = (self.handle or {}).get("waiting")
+        return None if told is None else Waiting.model_validate(told)

@@ -23,8 +23,8 @@ async def platform(home, world, still, cluster, monkeypatch):
 
 @pytest.fixture
 def operator(platform):
-    made = Operator(platform.app)
-    platform.app.state.operator = made
+    made = Operator(platform.services)
+    platform.services.operator = made
     return made
 
 

@@ -84,7 +84,7 @@ async def test_a_resource_that_is_back_before_the_second_list_keeps_its_loop(
 async def test_loops_of_namespaces_that_are_not_watched_are_left_alone(platform, operator, cluster):
     cluster.apply()
     await operator.relist()
-    platform.app.state.settings.watch_namespaces = ["team-b"]
+    platform.services.settings.watch_namespaces = ["team-b"]
     cluster.delete()
     for _ in range(3):
         await operator.relist()
@@ -127,7 +127,7 @@ async def test_a_loop_by_rest_is_taken_over_by_a_resource_of_its_name(platform, 
 
 
 async def test_two_namespaces_of_one_project_cannot_both_have_a_name(platform, operator, cluster):
-    platform.app.state.settings.namespace_projects = {"team-a": "default", "team-b": "default"}
+    platform.services.settings.namespace_projects = {"team-a": "default", "team-b": "default"}
     cluster.apply()
     cluster.apply(namespace="team-b")
     await operator.relist()

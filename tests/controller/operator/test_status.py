@@ -79,7 +79,7 @@ async def test_whatever_changes_a_loop_at_rest_is_told_at_the_next_look(platform
     await operator.follow()
     assert cluster.condition("Progressing")["reason"] == "Suspended"
     await platform.call("POST", "/v1/loops/sales:resume", 200)
-    async with platform.app.state.sessions.begin() as session:
+    async with platform.services.sessions.begin() as session:
         await queries.set_message(session, 1, "serving does not answer")
     await operator.follow()
     assert cluster.condition("Stalled")["message"] == "serving does not answer"
@@ -144,7 +144,7 @@ async def test_an_operator_that_begins_again_repeats_no_event(platform, operator
     cluster.apply()
     await operator.relist()
     before = json.dumps(cluster.items["team-a", "sales"], sort_keys=True), list(cluster.events)
-    await Operator(platform.app).relist()
+    await Operator(platform.services).relist()
     assert (json.dumps(cluster.items["team-a", "sales"], sort_keys=True), cluster.events) == before
 
 

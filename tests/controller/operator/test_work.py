@@ -24,13 +24,13 @@ class TestAtWork:
             def stop(self):
                 return None
 
-        work = Work(platform.app)
+        work = Work(platform.services)
         monkeypatch.setattr(work, "_listening", Silent)
         running = asyncio.create_task(work.run())
         yield work
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        assert platform.app.state.operator is None
+        assert platform.services.operator is None
 
     async def eventually(self, check):
         for _ in range(100):
@@ -65,7 +65,7 @@ class TestAtWork:
 
         work._told("ADDED", cluster.apply())
         await self.eventually(declared)
-        async with platform.app.state.sessions.begin() as session:
+        async with platform.services.sessions.begin() as session:
             await commands.move(session, await queries.get(session, "default", "sales"), "paused", "user:ada")
         await self.eventually(told)
 
@@ -83,6 +83,6 @@ class TestAtWork:
 
 
 async def test_liveness_fails_when_no_pass_comes_to_its_end(platform, operator):
-    assert stuck(platform.app) is None
+    assert stuck(platform.services) is None
     operator.ended -= LONGEST_PASS + 1
     assert "has ended" in (await platform.call("GET", "/healthz", 503))["operator"]

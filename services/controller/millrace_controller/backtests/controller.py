@@ -2,10 +2,9 @@
 
 import time
 
-from fastapi import FastAPI
-
 from millrace_controller.backtests import queries, replaying
 from millrace_controller.pipelines.attempts import Ended, Handle, calm
+from millrace_controller.services import Services
 from millrace_controller.tables import Backtest
 from millrace_core.log import log
 from millrace_core.reconcile import run_forever
@@ -15,59 +14,58 @@ EVERY, REST = 2.0, 30.0
 """Seconds between two looks at a backtest, and at whether there is one, unless somebody asked for one."""
 
 
-async def keep_backtests(app: FastAPI) -> None:
+async def keep_backtests(services: Services) -> None:
     """Background task."""
 
     async def once() -> None:
-        heard = app.state.bell.listen()
-        if not await tend(app):
-            await app.state.bell.wait(heard, time.monotonic() + REST, REST)
+        change = services.changes.listen()
+        if not await tend(services):
+            await services.changes.wait(change, time.monotonic() + REST, REST)
 
     await run_forever("backtests", once, every=EVERY)
 
 
-async def tend(app: FastAPI) -> bool:
+async def tend(services: Services) -> bool:
     """One pass: start the backtest whose turn it is, look at it, or close it; False if there is none."""
-    async with app.state.readers() as session:
+    async with services.readers() as session:
         backtest = await queries.oldest_open(session)
     if backtest is None:
         return False
     if backtest.handle is None:
-        await _start(app, backtest)
+        await _start(services, backtest)
         return True
-    runner = app.state.runners[backtest.handle["runner"]]
+    runner = services.runners.worker(backtest.handle["runner"])
     seen = await runner.look(replaying.of(backtest, backtest.attempts), calm(backtest.handle))
     if isinstance(seen, Ended):
-        await _ended(app, backtest, seen)
+        await _ended(services, backtest, seen)
     elif seen != backtest.handle:
-        await _note(app, backtest, backtest.attempts, seen)
+        await _note(services, backtest, backtest.attempts, seen)
     return True
 
 
-async def _start(app: FastAPI, backtest: Backtest) -> None:
+async def _start(services: Services, backtest: Backtest) -> None:
     number = backtest.attempts + 1
-    handle = await app.state.runners.beside().start(replaying.of(backtest, number))
-    await _note(app, backtest, number, handle)
+    handle = await services.runners.beside().start(replaying.of(backtest, number))
+    await _note(services, backtest, number, handle)
     log.info("backtest started", backtest=backtest.id, attempt=number, runner=handle["runner"])
 
 
-async def _note(app: FastAPI, backtest: Backtest, attempts: int, handle: Handle | None) -> None:
-    async with app.state.sessions.begin() as session:
+async def _note(services: Services, backtest: Backtest, attempts: int, handle: Handle | None) -> None:
+    async with services.sessions.begin() as session:
         await queries.note(session, backtest.id, attempts, handle)
-    app.state.bell.ring()
+    services.changes.ring()
 
 
-async def _ended(app: FastAPI, backtest: Backtest, end: Ended) -> None:
+async def _ended(services: Services, backtest: Backtest, end: Ended) -> None:
     """A process that is over: its backtest is closed, or tried again if another try may help."""
     if not end.ok and not end.final and backtest.attempts < ATTEMPTS:
         log.warning("backtest tried again", backtest=backtest.id, message=end.message)
-        await _note(app, backtest, backtest.attempts, None)
+        await _note(services, backtest, backtest.attempts, None)
         return
-    async with app.state.sessions.begin() as session:
+    async with services.sessions.begin() as session:
         state = await queries.end(session, backtest, _failure(backtest, end))
     log.info("backtest ended", backtest=backtest.id, state=state)
-    app.state.wake.set()
-    app.state.bell.ring()
+    services.changes.tell()
 
 
 def _failure(backtest: Backtest, end: Ended) -> str:

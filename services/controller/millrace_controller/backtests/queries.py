@@ -8,14 +8,18 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from millrace.loop import ModelLoop
-from millrace_controller.backtests.schemas import OPEN, BacktestWrite, State
+from millrace_contracts.backtests import BacktestState as State
+from millrace_contracts.backtests import BacktestWrite
+from millrace_contracts.bodies import Document
+from millrace_contracts.loop import ModelLoop
+from millrace_controller import lookup
 from millrace_controller.loops import queries as loops
 from millrace_controller.tables import Backtest, Loop
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, NotFound
 
 PREFIX = "backtest-"
+OPEN = (State.QUEUED, State.RUNNING)
 
 
 async def get(session: AsyncSession, project: str, id: str) -> Backtest:
@@ -84,7 +88,7 @@ async def tell(session: AsyncSession, project: str, id: str, **facts: Any) -> No
         raise Conflict(f"The backtest {id} has {found.state} already.")
 
 
-async def note(session: AsyncSession, id: str, attempts: int, handle: dict[str, Any] | None) -> None:
+async def note(session: AsyncSession, id: str, attempts: int, handle: Document | None) -> None:
     """Keep where it runs; None: nowhere at the moment."""
     mine = (Backtest.id == id, Backtest.state.in_(OPEN))
     values = {"state": State.RUNNING, "attempts": attempts, "handle": handle}
@@ -100,6 +104,6 @@ async def end(session: AsyncSession, backtest: Backtest, failure: str) -> State:
     mine = (Backtest.id == backtest.id, Backtest.state.in_(OPEN))
     values = {"state": state, "message": failure, "ended_at": utcnow()}
     await session.execute(update(Backtest).where(*mine).values(**values))
-    hidden = (Loop.project == backtest.project, Loop.name == backtest.loop, Loop.state != loops.DELETED)
+    hidden = (Loop.project == backtest.project, Loop.name == backtest.loop, Loop.state != lookup.DELETED)
     await session.execute(update(Loop).where(*hidden).values(state="deleting"))
     return state

@@ -2,8 +2,8 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
 
+from millrace_contracts.bodies import Document
 from millrace_controller.pipelines.work import Kind
 from millrace_controller.tables import Backtest
 
@@ -18,7 +18,7 @@ class Replaying:
     id: str
     project: str
     loop: str
-    request: dict[str, Any]
+    request: Document
     number: int
     kind: Kind = "backtest"
     deadline: float = SECONDS

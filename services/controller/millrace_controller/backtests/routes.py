@@ -1,16 +1,16 @@
 """Backtests over HTTP: what a loop would have done on last year's data."""
 
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, BackgroundTasks, Path, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Path, Response
 
-from millrace.client.transport import ApiError
+from millrace.transport.errors import ApiError
+from millrace_contracts.backtests import BacktestOutcome, BacktestProgress, BacktestRead, BacktestWrite
 from millrace_controller.backtests import queries
-from millrace_controller.backtests.schemas import BacktestRead, BacktestWrite, Progress, Result
-from millrace_controller.bell import tell
-from millrace_controller.loops.routes import Wait
+from millrace_controller.services import CurrentServices, Services
 from millrace_controller.tables import Backtest
+from millrace_controller.waits import Wait
 from millrace_core.auth import permit
 from millrace_core.database import Session
 from millrace_core.errors import BadInput, FieldError
@@ -24,23 +24,27 @@ Id = Annotated[str, Path(pattern=r"^[0-9a-f]{12}$")]
 
 @router.post("", status_code=201, response_model=BacktestRead, dependencies=[WRITE])
 async def post_backtest(
-    body: BacktestWrite, project: Project, request: Request, response: Response, after_commit: BackgroundTasks
+    body: BacktestWrite,
+    project: Project,
+    services: CurrentServices,
+    response: Response,
+    after_commit: BackgroundTasks,
 ) -> Backtest:
     """Replay a history through a loop; the same request again answers 200 with what is known of it."""
     if body.loop.spec.data.event_time is None:
         where = FieldError("loop.spec.data.eventTime", "is missing", "name the column with the time of a row")
         raise BadInput("A backtest replays days, so rows need event times.", [where])
-    await _stored(request, project, body.digest)
-    async with request.app.state.sessions.begin() as session:
+    await _stored(services, project, body.digest)
+    async with services.sessions.begin() as session:
         found, new = await queries.begin(session, project, body)
     response.status_code = 201 if new else 200
-    after_commit.add_task(tell, request.app)
+    after_commit.add_task(services.changes.tell)
     return found
 
 
-async def _stored(request: Request, project: str, digest: str) -> None:
+async def _stored(services: Services, project: str, digest: str) -> None:
     try:
-        await request.app.state.apis.registry.request("HEAD", f"/v1/artifacts/{digest}", project=project)
+        await services.clients.registry.check_artifact(digest, project=project)
     except ApiError as error:
         if error.status != 404:
             raise
@@ -51,7 +55,7 @@ async def _stored(request: Request, project: str, digest: str) -> None:
 @router.get("", response_model=Page[BacktestRead], dependencies=[READ])
 async def list_backtests(
     session: Session, project: Project, limit: Limit = 100, cursor: Cursor = None
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The project's backtests by id."""
     keys = decode(cursor, str)
     rows = await queries.page(session, project, str(keys[0]) if keys else None, limit)
@@ -59,31 +63,31 @@ async def list_backtests(
 
 
 @router.get("/{id}", response_model=BacktestRead, dependencies=[READ])
-async def get_backtest(id: Id, project: Project, request: Request, wait: Wait = 0) -> Backtest:
+async def get_backtest(id: Id, project: Project, services: CurrentServices, wait: Wait = 0) -> Backtest:
     """One backtest; with `wait`, as soon as it has ended or the time is up."""
-    deadline, bell = time.monotonic() + wait, request.app.state.bell
+    deadline = time.monotonic() + wait
     while True:
-        heard = bell.listen()
-        async with request.app.state.readers() as session:
+        change = services.changes.listen()
+        async with services.readers() as session:
             found = await queries.get(session, project, id)
         if found.ended_at is not None or time.monotonic() >= deadline:
             return found
-        await bell.wait(heard, deadline)
+        await services.changes.wait(change, deadline)
 
 
 @router.put("/{id}/progress", status_code=204, response_class=Response, dependencies=[WRITE])
-async def put_progress(id: Id, body: Progress, project: Project, request: Request) -> None:
+async def put_progress(id: Id, body: BacktestProgress, project: Project, services: CurrentServices) -> None:
     """How far its replay is, as the replay says; 409 once it has ended."""
-    await _told(request, project, id, progress=body.model_dump())
+    await _told(services, project, id, progress=body.model_dump())
 
 
 @router.put("/{id}/result", status_code=204, response_class=Response, dependencies=[WRITE])
-async def put_result(id: Id, body: Result, project: Project, request: Request) -> None:
+async def put_result(id: Id, body: BacktestOutcome, project: Project, services: CurrentServices) -> None:
     """What its replay found; it counts when the replay has ended well."""
-    await _told(request, project, id, result=body.result)
+    await _told(services, project, id, result=body.result)
 
 
-async def _told(request: Request, project: str, id: str, **facts: Any) -> None:
-    async with request.app.state.sessions.begin() as session:
+async def _told(services: Services, project: str, id: str, **facts: object) -> None:
+    async with services.sessions.begin() as session:
         await queries.tell(session, project, id, **facts)
-    request.app.state.bell.ring()
+    services.changes.ring()

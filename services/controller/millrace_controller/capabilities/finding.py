@@ -1,12 +1,14 @@
 """Looks for the parts of a cluster that Millrace can use; each is found by what the API server serves."""
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
-
-from millrace_controller.capabilities.schemas import Capability
+from millrace_contracts.capabilities import Capability
+from millrace_controller.services import Services
 from millrace_core.errors import MillraceError
+
+if TYPE_CHECKING:
+    from millrace_core.kubernetes import Cluster
 
 GPU = "nvidia.com/gpu"
 PARTS: dict[str, tuple[tuple[str, ...], str, str]] = {
@@ -31,21 +33,21 @@ PARTS: dict[str, tuple[tuple[str, ...], str, str]] = {
 UNUSED = ("gateway_api",)
 
 
-async def around(app: FastAPI) -> dict[str, Capability]:
+async def around(services: Services) -> dict[str, Capability]:
     """Every part by name."""
-    cluster = app.state.cluster
+    cluster = services.cluster
     if cluster is None:
         nothing = Capability(found=False, used=False, detail="there is no Kubernetes cluster")
         made = dict.fromkeys((*PARTS, "gpu"), nothing)
     else:
         found = await asyncio.gather(*(_part(cluster, name) for name in PARTS), _gpu(cluster))
         made = dict(zip((*PARTS, "gpu"), found, strict=True))
-    finding = await app.state.runners.detection.finding()
+    finding = await services.runners.detection.finding()
     pipelines = Capability(found=finding.found, used=finding.usable, detail=finding.detail)
     return made | {"kubeflow_pipelines": pipelines}
 
 
-async def _part(cluster: Any, name: str) -> Capability:
+async def _part(cluster: "Cluster", name: str) -> Capability:
     versions, kind, use = PARTS[name]
     try:
         for version in versions:
@@ -56,7 +58,7 @@ async def _part(cluster: Any, name: str) -> Capability:
     return Capability(found=False, used=False, detail=f"the cluster serves no {kind} in {versions[0]}")
 
 
-async def _gpu(cluster: Any) -> Capability:
+async def _gpu(cluster: "Cluster") -> Capability:
     """Counted on the nodes, which a controller may read only where it watches all namespaces."""
     try:
         nodes = await cluster.list("Node")

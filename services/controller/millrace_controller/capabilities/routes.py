@@ -1,25 +1,19 @@
 """What the platform found, over HTTP."""
 
-from typing import Any
+from fastapi import APIRouter
 
-from fastapi import APIRouter, Request
-
+from millrace_contracts.capabilities import CapabilitiesRead
 from millrace_controller.capabilities.finding import around
-from millrace_controller.capabilities.schemas import CapabilitiesRead
+from millrace_controller.services import CurrentServices
 from millrace_core.auth import permit
 
 router = APIRouter(prefix="/v1/capabilities", tags=["capabilities"])
 
 
 @router.get("", response_model=CapabilitiesRead, dependencies=[permit("controller.capabilities.read")])
-async def get_capabilities(request: Request) -> dict[str, Any]:
+async def get_capabilities(services: CurrentServices) -> CapabilitiesRead:
     """What was found around the platform, and whether it is used."""
-    app = request.app
-    found = await around(app)
-    platform = app.state.settings.platform
+    parts, platform = await around(services), services.settings.platform
     beneath = "job" if platform == "kubernetes" else "process"
-    return {
-        "platform": platform,
-        "pipelines": "kubeflow" if found["kubeflow_pipelines"].used else beneath,
-        **found,
-    }
+    pipelines = "kubeflow" if parts["kubeflow_pipelines"].used else beneath
+    return CapabilitiesRead.model_validate({"platform": platform, "pipelines": pipelines, **parts})

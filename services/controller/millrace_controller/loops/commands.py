@@ -1,21 +1,20 @@
 """What people and resources may do to a loop, the same by REST and by kubectl; each within the caller's transaction."""
 
 import uuid
-from typing import Any
 
-from millrace.decisions import Decision, Kind, decision
-from millrace.loop import ModelLoop
+from millrace_contracts.decisions import Decision, Kind, decision
+from millrace_contracts.loop import ModelLoop
+from millrace_contracts.loops import LoopOwner
+from millrace_controller import lookup
 from millrace_controller.loops import queries
 from millrace_controller.tables import Loop, Outbox
 from millrace_core.database import AsyncSession, utcnow
 from millrace_core.errors import Conflict
 from millrace_core.outbox import decide
 
-Owner = dict[str, Any]
-
 
 async def declare(
-    session: AsyncSession, document: ModelLoop, author: str, owner: Owner | None = None
+    session: AsyncSession, document: ModelLoop, author: str, owner: LoopOwner | None = None
 ) -> Loop:
     """Store what was declared; the same document again changes nothing, another spec is a new generation.
 
@@ -24,8 +23,8 @@ async def declare(
     Raises: Conflict if it belongs to another resource, or is being deleted.
     """
     name, project = document.metadata.name, document.metadata.project
-    before = await queries.find(session, project, name)
-    live = before is not None and before.state != queries.DELETED
+    before = await lookup.find(session, project, name)
+    live = before is not None and before.state != lookup.DELETED
     was_suspended = live and bool(before.document["spec"].get("suspend"))  # type: ignore[union-attr]
     if live and before is not None:
         _may_declare(before, document, owner)
@@ -41,19 +40,19 @@ async def declare(
     return found
 
 
-def _may_declare(loop: Loop, document: ModelLoop, owner: Owner | None) -> None:
+def _may_declare(loop: Loop, document: ModelLoop, owner: LoopOwner | None) -> None:
     if loop.state == "deleting":
         raise Conflict(f"{loop.name} is being deleted; try again in a few seconds.")
     if loop.owner is None:
         return
-    same = owner is not None and all(owner[key] == loop.owner[key] for key in ("kind", "namespace", "name"))
+    same = owner is not None and told(owner) == told(loop.owner)
     if not same and (owner is not None or not queries.same_spec(loop, document)):
         raise Conflict(f"{loop.name} is declared by {told(loop.owner)}; change it there.")
 
 
-def told(owner: Owner) -> str:
+def told(owner: LoopOwner) -> str:
     """An owner in words."""
-    return f"the {owner['kind']} {owner['namespace']}/{owner['name']} of the cluster"
+    return f"the {owner.kind} {owner.namespace}/{owner.name} of the cluster"
 
 
 async def end(session: AsyncSession, loop: Loop, author: str) -> None:

@@ -1,48 +1,56 @@
 """Options that a loop declares and that the present environment cannot honour: said, never silently left out."""
 
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
-
-from millrace.placement import Placement
+from millrace_contracts.placement import Placement
 from millrace_controller.capabilities.finding import PARTS
+from millrace_controller.services import Services
 from millrace_controller.tables import Loop
 from millrace_core.errors import Unavailable
 
+if TYPE_CHECKING:
+    from millrace_core.kubernetes import Cluster
 
-def ignored(loop: Loop, cluster: bool, kueue: bool) -> list[str]:
-    """A sentence for each option of *loop* that is not honoured.
 
-    Args:
-        cluster: whether there is a Kubernetes cluster beneath.
-        kueue: whether Kueue is installed in it.
-    """
-    spec: dict[str, Any] = loop.document["spec"]
-    told = []
-    placement = Placement.model_validate(spec.get("placement") or {})
-    if not cluster and placement.chosen():
+@dataclass(frozen=True)
+class Surroundings:
+    """What the environment can honour: whether there is a cluster beneath, and whether Kueue is installed in it."""
+
+    cluster: bool
+    kueue: bool
+
+
+def ignored(loop: Loop, around: Surroundings) -> list[str]:
+    """A sentence for each option of *loop* that is not honoured."""
+    declared = loop.document["spec"]
+    if not declared.get("placement") and declared["data"].get("source") is None:
+        return []
+    spec, told = loop.spec, []
+    placement = spec.placement or Placement()
+    if not around.cluster and placement.chosen():
         told.append(f"placement ({', '.join(placement.chosen())}) needs a cluster; here jobs are processes.")
-    if cluster and placement.queue and not kueue:
+    if around.cluster and placement.queue and not around.kueue:
         told.append(f"placement.queue: Kueue is not installed, so nothing waits in {placement.queue}.")
-    if loop.owner is not None and spec["data"].get("source") is not None:
+    if loop.owner is not None and spec.data.source is not None:
         told.append(
             "data.source: only 'millrace apply' can upload a file beside the document; "
-            f"push it with 'millrace data push {loop.name} {spec['data']['source']['path']}'."
+            f"push it with 'millrace data push {loop.name} {spec.data.source.path}'."
         )
     return told
 
 
-async def surroundings(app: FastAPI) -> dict[str, bool]:
+async def surroundings(services: Services) -> Surroundings:
     """What `ignored` has to know of the environment."""
-    cluster = app.state.settings.platform == "kubernetes"
-    return {"cluster": cluster, "kueue": app.state.cluster is None or await _serves(app)}
+    cluster = services.settings.platform == "kubernetes"
+    return Surroundings(cluster=cluster, kueue=services.cluster is None or await _serves(services.cluster))
 
 
-async def _serves(app: FastAPI) -> bool:
+async def _serves(cluster: "Cluster") -> bool:
     """Whether Kueue is installed; an API server that does not answer is given the benefit of the doubt."""
     try:
         versions, kind, _ = PARTS["kueue"]
-        found = [await app.state.cluster.serves(version, kind) for version in versions]
-        return any(found)
+        served = [await cluster.serves(version, kind) for version in versions]
+        return any(served)
     except Unavailable:
         return True

@@ -1,15 +1,13 @@
 """Where a loop stands, as people ask for it: a phase, who answers, conditions; a pure function of what is stored."""
 
-import math
-from typing import Any
-
-from millrace.status import Condition, Gate, LoopStatus, Member, Phase, RunStatus
 from millrace.watching import plain
+from millrace_contracts.loop_runs import StepRead
+from millrace_contracts.status import Condition, Gate, LoopStatus, Member, Phase, RunStatus
+from millrace_contracts.verdicts import GateResult
 from millrace_controller.runs.states import BUSY, State
 from millrace_controller.tables import Loop, Run
 from millrace_core.waiting import QUEUED
 
-Known = dict[str, Any]
 STEPS: dict[str, Phase] = {
     "ingest": "Validating",
     "validate": "Validating",
@@ -80,27 +78,27 @@ def phase(loop: Loop, newest: Run | None) -> Phase:
 
 
 def _phase_of(flight: Run) -> Phase:
-    if State(flight.state) == State.ROLLING_OUT:
-        return "Shadow" if (flight.traffic or {}).get("state") == MIRRORING else "Canary"
+    if flight.state == State.ROLLING_OUT:
+        return "Shadow" if flight.traffic is not None and flight.traffic.state == MIRRORING else "Canary"
     step = _step(flight)
     return "Pending" if step is None else STEPS.get(step, "Gating")
 
 
 def _flight(newest: Run | None) -> Run | None:
-    known = newest is not None and State(newest.state) in (*BUSY, State.ROLLING_OUT)
+    known = newest is not None and newest.state in (*BUSY, State.ROLLING_OUT)
     return newest if known else None
 
 
 def _step(run: Run) -> str | None:
     """The step that a run is at, or was at when it ended."""
-    running = [name for name, step in run.steps.items() if step.get("state") != "succeeded"]
+    running = [name for name, step in run.steps.items() if step.state != "succeeded"]
     return running[-1] if running else next(reversed(run.steps), None)
 
 
 def _candidate(flight: Run | None) -> Member | None:
     if flight is None or flight.version is None:
         return None
-    weight = (flight.traffic or {}).get("weight", 0.0)
+    weight = 0.0 if flight.traffic is None else flight.traffic.weight
     since = None if flight.opened_at is None else flight.opened_at.isoformat()
     return Member(version=flight.version, digest=flight.digest, weight=weight, run=flight.number, since=since)
 
@@ -114,7 +112,7 @@ def _champion(loop: Loop, digest: str | None, candidate: Member | None) -> Membe
 
 
 def _run(newest: Run) -> RunStatus:
-    cause = newest.cause.get("reason") or newest.cause.get("kind")
+    cause = newest.cause.reason or newest.cause.kind
     return RunStatus(
         number=newest.number,
         state=newest.state,
@@ -126,24 +124,18 @@ def _run(newest: Run) -> RunStatus:
 
 def _gates(newest: Run | None) -> list[Gate] | None:
     verdict = None if newest is None else newest.verdict
-    return None if verdict is None else [_gate(gate) for gate in verdict["gates"]]
+    return None if verdict is None else [_gate(gate) for gate in verdict.gates]
 
 
-def _gate(gate: Known) -> Gate:
-    bounds = [gate.get("lower"), gate.get("upper")]
-    ci = [float(bound) for bound in bounds if bound is not None and _is_finite(bound)]
-    value = gate.get("value", gate.get("difference"))
+def _gate(gate: GateResult) -> Gate:
+    ci = [bound for bound in (gate.number("lower"), gate.number("upper")) if bound is not None]
     return Gate(
-        name=gate["name"],
-        verdict=gate["verdict"],
-        reason=gate["reason"],
-        value=float(value) if _is_finite(value) else None,  # type: ignore[arg-type]
+        name=gate.name,
+        verdict=gate.verdict,
+        reason=gate.reason,
+        value=gate.number("value", "difference"),
         ci=ci if len(ci) == 2 else None,
     )
-
-
-def _is_finite(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def _ready(loop: Loop, newest: Run | None) -> Condition:
@@ -159,8 +151,9 @@ def _ready(loop: Loop, newest: Run | None) -> Condition:
 
 
 def _progressing(loop: Loop, flight: Run | None, newest: Run | None) -> Condition:
-    if loop.heading is not None:
-        words = f"Back to version {loop.heading['version']}: {loop.heading['reason']}"
+    intent = loop.route_intent
+    if intent is not None:
+        words = f"Back to version {intent.version}: {intent.reason}"
         return Condition(type="Progressing", status="True", reason="GoingBack", message=words)
     if flight is not None:
         reason, words = _waits(flight) or _going(flight)
@@ -173,29 +166,28 @@ def _waits(run: Run) -> tuple[str, str] | None:
     """Why a pod of the run does not do its work, in the cluster's words."""
     if run.waiting is None:
         return None
-    step = "roll-out" if State(run.state) == State.ROLLING_OUT else _step(run) or "its pipeline"
-    return run.waiting["reason"], f"Run {run.number}, {step}: {run.waiting['message']}"
+    step = "roll-out" if run.state == State.ROLLING_OUT else _step(run) or "its pipeline"
+    return run.waiting.reason, f"Run {run.number}, {step}: {run.waiting.message}"
 
 
 def _going(flight: Run) -> tuple[str, str]:
-    if State(flight.state) == State.ROLLING_OUT:
+    if flight.state == State.ROLLING_OUT:
         return _rolling(flight)
     step = _step(flight)
     if step is None:
-        return "Pending", f"Run {flight.number} is opened: {flight.cause.get('reason', '')}"
-    message = flight.message or plain(flight.steps[step].get("message") or "is going on")
+        return "Pending", f"Run {flight.number} is opened: {flight.cause.reason}"
+    message = flight.message or plain(flight.steps[step].message or "is going on")
     return step.title().replace("-", ""), f"Run {flight.number}, {step}: {message}"
 
 
 def _rolling(flight: Run) -> tuple[str, str]:
-    traffic = flight.traffic or {}
-    if traffic.get("state") == MIRRORING:
+    traffic = flight.traffic
+    if traffic is not None and traffic.state == MIRRORING:
         return "Mirroring", f"Version {flight.version} sees copies of requests; nobody sees its answers."
-    step, weight = traffic.get("step"), traffic.get("weight")
-    if traffic.get("state") != "canary" or weight is None:
+    if traffic is None or traffic.state != "canary":
         return "Loading", f"Version {flight.version} is being loaded."
-    place = "" if step is None else f", step {step + 1} of {traffic.get('steps')}"
-    return "CanaryStep", f"Version {flight.version} answers {weight:g} % of the requests{place}."
+    place = "" if traffic.step is None else f", step {traffic.step + 1} of {traffic.steps}"
+    return "CanaryStep", f"Version {flight.version} answers {traffic.weight:g} % of the requests{place}."
 
 
 def _resting(loop: Loop, newest: Run | None) -> tuple[str, str]:
@@ -207,21 +199,22 @@ def _resting(loop: Loop, newest: Run | None) -> tuple[str, str]:
     return newest.state.title().replace("-", ""), words
 
 
-def _step_state(newest: Run | None, step: str) -> Known:
-    return {} if newest is None else newest.steps.get(step, {})
+def _step_of(newest: Run | None, step: str) -> StepRead | None:
+    return None if newest is None else newest.steps.get(step)
 
 
 def _data_valid(newest: Run | None) -> Condition:
-    if newest is not None and State(newest.state) == State.REFUSED:
+    if newest is not None and newest.state == State.REFUSED:
         return Condition(type="DataValid", status="False", reason="Refused", message=newest.message)
-    if _step_state(newest, "validate").get("state") == "succeeded":
+    step = _step_of(newest, "validate")
+    if step is not None and step.state == "succeeded":
         return Condition(type="DataValid", status="True", reason="Accepted")
     return Condition(type="DataValid", status="Unknown", reason="NotChecked")
 
 
 def _trained(newest: Run | None) -> Condition:
-    step = _step_state(newest, "train")
-    state, message = step.get("state"), plain(str(step.get("message") or ""))
+    step = _step_of(newest, "train")
+    state, message = (None, "") if step is None else (step.state, plain(step.message))
     if state == "succeeded":
         return Condition(type="Trained", status="True", reason="Trained", message=message)
     if state == "failed":
@@ -235,13 +228,14 @@ def _gates_passed(newest: Run | None) -> Condition:
     verdict = None if newest is None else newest.verdict
     if verdict is None:
         return Condition(type="GatesPassed", status="Unknown", reason="NotJudged")
-    words, passed = str(verdict["verdict"]), verdict["verdict"] == "passed"
-    status = "True" if passed else "False"
-    return Condition(type="GatesPassed", status=status, reason=words.title(), message=verdict["reason"])
+    status = "True" if verdict.verdict == "passed" else "False"
+    return Condition(
+        type="GatesPassed", status=status, reason=verdict.verdict.title(), message=verdict.reason
+    )
 
 
 def _rolled_out(newest: Run | None) -> Condition:
-    state = None if newest is None else State(newest.state)
+    state = None if newest is None else newest.state
     message = "" if newest is None else newest.message
     if state == State.PROMOTED:
         return Condition(type="RolledOut", status="True", reason="Promoted", message=message)
@@ -253,7 +247,7 @@ def _rolled_out(newest: Run | None) -> Condition:
 
 
 def _drift(loop: Loop) -> Condition:
-    causes = [cause for cause in loop.standing if cause.split(":")[0] == "drift"]
+    causes = [cause for cause in loop.causes if cause.split(":")[0] == "drift"]
     if causes:
         words = f"Found as of {loop.settled_through:%Y-%m-%d}: {', '.join(causes)}"
         return Condition(type="DriftDetected", status="True", reason="Drift", message=words)
@@ -271,9 +265,9 @@ def _stalled(loop: Loop, newest: Run | None) -> Condition:
         return Condition(type="Stalled", status="True", reason=waits[0], message=waits[1])
     if loop.message:
         return Condition(type="Stalled", status="True", reason="Blocked", message=loop.message)
-    if newest is not None and State(newest.state) == State.FAILED:
+    if newest is not None and newest.state == State.FAILED:
         return Condition(type="Stalled", status="True", reason="RunFailed", message=newest.message)
-    if newest is not None and State(newest.state) in BUSY and newest.message:
+    if newest is not None and newest.state in BUSY and newest.message:
         return Condition(type="Stalled", status="True", reason="Waiting", message=newest.message)
     return Condition(type="Stalled", status="False", reason="NothingInTheWay")
 

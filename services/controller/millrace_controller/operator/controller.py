@@ -1,21 +1,19 @@
 """One level-triggered pass over all ModelLoops: declare what changed, close what is gone, say how they stand."""
 
 import asyncio
-import time
 from collections.abc import Container
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from fastapi import FastAPI
-
 from millrace.crd import KIND
-from millrace.status import LoopStatus
-from millrace_controller.bell import tell
-from millrace_controller.leases import fence
+from millrace_contracts.status import LoopStatus
+from millrace_controller.leases import tenure
 from millrace_controller.loops import commands, options, status
+from millrace_controller.loops.options import Surroundings
 from millrace_controller.operator import documents, manifests, queries
 from millrace_controller.operator.documents import API_VERSION, Resource, Unreadable
-from millrace_controller.operator.queries import Standing
+from millrace_controller.operator.queries import DeclaredLoop
+from millrace_controller.services import Services
 from millrace_core.errors import MillraceError, NotFound
 from millrace_core.log import log
 
@@ -32,16 +30,16 @@ OVERLAP = timedelta(seconds=10)
 class Operator:
     """What is known of the resources; every pass could begin from nothing."""
 
-    def __init__(self, app: FastAPI) -> None:
-        self.app, self.cluster, self.settings = app, app.state.cluster, app.state.settings
+    def __init__(self, services: Services) -> None:
+        assert services.cluster is not None
+        self.services, self.cluster, self.settings = services, services.cluster, services.settings
         self.seen: dict[str, Resource] = {}
         self.refused: dict[str, tuple[str, str]] = {}
         self.missing: dict[str, int] = {}
         self.warm: set[int] = set()
         self.touched: set[str] = set()
         self.since = datetime.now(UTC) - OVERLAP
-        self.around: dict[str, bool] = {}
-        self.ended = time.monotonic()
+        self.around: Surroundings | None = None
         self._turn = asyncio.Lock()
         self._patches = asyncio.Semaphore(AT_ONCE)
 
@@ -52,14 +50,14 @@ class Operator:
         """
         self.touched = set()
         try:
-            self.around = await options.surroundings(self.app)
+            self.around = await options.surroundings(self.services)
             found = await self._list()
             async with self._turn:
                 here = await self._pass(found)
             for start in range(0, len(here), PAGE):
                 await self._report_page(here[start : start + PAGE])
         finally:
-            self.ended = time.monotonic()
+            self.services.operating.begin()
 
     async def hear(self, resources: list[Resource]) -> None:
         """A pass over a few resources, as the watch showed them."""
@@ -74,7 +72,7 @@ class Operator:
         """Say how those loops stand in which something is going on, or has changed since the last look."""
         async with self._turn:
             moment = datetime.now(UTC)
-            async with self.app.state.readers() as session:
+            async with self.services.readers() as session:
                 moving = await queries.moving(session, self.warm, self.since)
             self.since = moment - OVERLAP
             self.warm = {item.loop.id for item in moving.values() if item.moving}
@@ -95,9 +93,9 @@ class Operator:
         slim = documents.slim(resource)
         return slim if taken else slim | {"spec": resource.get("spec")}
 
-    async def _owned(self, names: set[str] | None = None) -> dict[str, Standing]:
-        async with self.app.state.readers() as session:
-            await fence.check(session)
+    async def _owned(self, names: set[str] | None = None) -> dict[str, DeclaredLoop]:
+        async with self.services.readers() as session:
+            await tenure.check(session)
             return await queries.owned(session, names)
 
     async def _pass(self, resources: list[Resource]) -> list[str]:
@@ -118,21 +116,21 @@ class Operator:
         return listed | {"status": self.seen[uid]["status"]} if written else listed
 
     async def _declared(
-        self, resources: list[Resource], known: dict[str, Standing], names: set[str] | None = None
-    ) -> dict[str, Standing]:
+        self, resources: list[Resource], known: dict[str, DeclaredLoop], names: set[str] | None = None
+    ) -> dict[str, DeclaredLoop]:
         """Declare what is new among *resources*; returns how their loops stand then."""
         new = [resource for resource in resources if self._is_new(resource, known)]
         for resource in new:
             await self._declare(resource)
         if not new:
             return known
-        await tell(self.app)
+        self.services.changes.tell()
         return await self._owned(names)
 
-    def _is_new(self, resource: Resource, known: dict[str, Standing]) -> bool:
+    def _is_new(self, resource: Resource, known: dict[str, DeclaredLoop]) -> bool:
         """Whether a resource's spec is yet to be taken."""
         uid, found = resource["metadata"]["uid"], known.get(resource["metadata"]["uid"])
-        newest = (found.loop.owner or {})["generation"] if found is not None else 0
+        newest = found.loop.owner.generation if found is not None and found.loop.owner is not None else 0
         if found is None or newest < resource["metadata"]["generation"] or found.loop.state == "deleting":
             return True
         if newest == resource["metadata"]["generation"]:
@@ -146,7 +144,7 @@ class Operator:
         self.seen[uid] = documents.slim(resource)
         try:
             document = documents.read(resource, self._project(resource))
-            async with self.app.state.sessions.begin() as session:
+            async with self.services.sessions.begin() as session:
                 author, owner = documents.author(resource), documents.owner(resource)
                 loop = await commands.declare(session, document, author, owner)
             self.warm.add(loop.id)
@@ -159,21 +157,22 @@ class Operator:
     def _project(self, resource: Resource) -> str:
         return documents.project_of(resource["metadata"]["namespace"], self.settings.namespace_projects)
 
-    async def _close(self, known: dict[str, Standing], here: Container[str]) -> None:
+    async def _close(self, known: dict[str, DeclaredLoop], here: Container[str]) -> None:
         """Close loops whose resource is missing from two lists in a row; only where lists reach."""
         gone = {uid: item.loop for uid, item in known.items() if uid not in here and self._watched(item)}
         self.missing = {uid: self.missing.get(uid, 0) + 1 for uid in gone}
         for uid, loop in gone.items():
             if self.missing[uid] >= LISTS and loop.state != "deleting":
-                owner = loop.owner or {}
-                async with self.app.state.sessions.begin() as session:
+                owner = loop.owner
+                assert owner is not None
+                async with self.services.sessions.begin() as session:
                     kept = await queries.loop(session, loop.id)
-                    await commands.end(session, kept, f"modelloop:{owner['namespace']}/{owner['name']}")
-                await tell(self.app)
+                    await commands.end(session, kept, f"modelloop:{owner.namespace}/{owner.name}")
+                self.services.changes.tell()
 
-    def _watched(self, item: Standing) -> bool:
+    def _watched(self, item: DeclaredLoop) -> bool:
         spaces = self.settings.watch_namespaces
-        return not spaces or (item.loop.owner or {})["namespace"] in spaces
+        return not spaces or (item.loop.owner is not None and item.loop.owner.namespace in spaces)
 
     @property
     def hurried(self) -> bool:
@@ -185,13 +184,13 @@ class Operator:
             names = {self.seen[uid]["metadata"]["name"] for uid in uids if uid in self.seen}
             await self._report(uids, await self._owned(names))
 
-    async def _report(self, uids: list[str], known: dict[str, Standing]) -> None:
+    async def _report(self, uids: list[str], known: dict[str, DeclaredLoop]) -> None:
         now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         await asyncio.gather(
             *(self._write(self.seen[uid], known.get(uid), now) for uid in uids if uid in self.seen)
         )
 
-    async def _write(self, resource: Resource, known: Standing | None, now: str) -> None:
+    async def _write(self, resource: Resource, known: DeclaredLoop | None, now: str) -> None:
         """Write a resource's status if it has changed, and tell what is new."""
         found = self._status(resource, known)
         if found is None:
@@ -215,7 +214,7 @@ class Operator:
             self.warm.update([known.loop.id] if known else ())
             log.warning("a status could not be written", resource=meta["name"], error=error.detail)
 
-    def _status(self, resource: Resource, known: Standing | None) -> LoopStatus | None:
+    def _status(self, resource: Resource, known: DeclaredLoop | None) -> LoopStatus | None:
         meta: dict[str, Any] = resource["metadata"]
         generation = meta.get("generation") or 1
         wrong = self.refused.get(meta["uid"])
@@ -223,5 +222,5 @@ class Operator:
             return manifests.refused(*wrong, resource["status"], generation, self._project(resource))
         if known is None:
             return None
-        ignored = options.ignored(known.loop, **self.around) if self.around else []
+        ignored = options.ignored(known.loop, self.around) if self.around else []
         return status.of(known.loop, known.newest, known.digest, ignored, generation)

@@ -5,7 +5,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from millrace.crd import GROUP, KIND, VERSION
-from millrace.loop import ModelLoop, mistakes
+from millrace_contracts.loop import ModelLoop, mistakes
+from millrace_contracts.loops import LoopOwner
 
 Resource = dict[str, Any]
 API_VERSION = f"{GROUP}/{VERSION}"
@@ -34,16 +35,16 @@ def read(resource: Resource, project: str) -> ModelLoop:
         raise Unreadable("; ".join(mistakes(error)[:10])) from error
 
 
-def owner(resource: Resource) -> dict[str, Any]:
+def owner(resource: Resource) -> LoopOwner:
     """What a loop remembers of the resource that declares it."""
     meta = resource["metadata"]
-    return {
-        "kind": KIND,
-        "namespace": meta["namespace"],
-        "name": meta["name"],
-        "uid": meta["uid"],
-        "generation": meta.get("generation", 1),
-    }
+    return LoopOwner(
+        kind=KIND,
+        namespace=meta["namespace"],
+        name=meta["name"],
+        uid=meta["uid"],
+        generation=meta.get("generation") or 1,
+    )
 
 
 def author(resource: Resource) -> str:

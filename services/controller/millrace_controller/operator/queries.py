@@ -8,7 +8,7 @@ from sqlalchemy import and_, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
-from millrace_controller.loops.queries import DELETED
+from millrace_controller.lookup import DELETED
 from millrace_controller.runs.states import IN_FLIGHT
 from millrace_controller.tables import Loop, Run
 
@@ -19,7 +19,7 @@ NEEDLESS = (defer(Loop.configurations, raiseload=True), defer(Run.plan, raiseloa
 
 
 @dataclass(frozen=True)
-class Standing:
+class DeclaredLoop:
     """A loop, its newest run, and the digest of its champion."""
 
     loop: Loop
@@ -28,32 +28,33 @@ class Standing:
 
     @property
     def uid(self) -> str:
-        return str((self.loop.owner or {})["uid"])
+        assert self.loop.owner is not None
+        return self.loop.owner.uid
 
     @property
     def moving(self) -> bool:
         """Whether something is going on that people watch."""
         busy = self.newest is not None and self.newest.state in IN_FLIGHT
-        return busy or self.loop.heading is not None
+        return busy or self.loop.route_intent is not None
 
 
-async def owned(session: AsyncSession, names: set[str] | None = None) -> dict[str, Standing]:
+async def owned(session: AsyncSession, names: set[str] | None = None) -> dict[str, DeclaredLoop]:
     """All loops that resources declare, or those of them with one of *names*, by uid."""
-    return await _standing(session, true() if names is None else Loop.name.in_(names))
+    return await _declared(session, true() if names is None else Loop.name.in_(names))
 
 
-async def moving(session: AsyncSession, also: set[int], since: datetime) -> dict[str, Standing]:
+async def moving(session: AsyncSession, also: set[int], since: datetime) -> dict[str, DeclaredLoop]:
     """Those of them in which something is going on, or was *since*, and the loops with the ids *also*."""
     news = or_(Loop.updated_at >= since, Loop.id.in_(also))
-    going = or_(Run.state.in_(IN_FLIGHT), Loop.heading.is_not(None), news)
-    return await _standing(session, going)
+    going = or_(Run.state.in_(IN_FLIGHT), Loop.route_intent.is_not(None), news)
+    return await _declared(session, going)
 
 
-async def _standing(session: AsyncSession, which: Any) -> dict[str, Standing]:
+async def _declared(session: AsyncSession, which: Any) -> dict[str, DeclaredLoop]:
     statement = select(Loop, Run).outerjoin(Run, NEWEST).where(OWNED, which).options(*NEEDLESS)
     rows: list[Any] = [tuple(row) for row in (await session.execute(statement)).all()]
     digests = await _digests(session, [loop.id for loop, _ in rows]) if rows else {}
-    made = [Standing(loop, run, digests.get(loop.id)) for loop, run in rows]
+    made = [DeclaredLoop(loop, run, digests.get(loop.id)) for loop, run in rows]
     return {item.uid: item for item in made}
 
 

@@ -4,10 +4,9 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI
-
 from millrace_controller.operator.controller import Operator
 from millrace_controller.operator.documents import Resource
+from millrace_controller.services import Services
 from millrace_core.log import log
 from millrace_core.reconcile import run_forever
 
@@ -24,8 +23,8 @@ LONGEST_PASS = 180.0
 class Work:
     """The tasks of one term in office."""
 
-    def __init__(self, app: FastAPI) -> None:
-        self.app, self.operator = app, Operator(app)
+    def __init__(self, services: Services) -> None:
+        self.services, self.operator = services, Operator(services)
         self.again, self.heard = asyncio.Event(), asyncio.Event()
         self.waiting: dict[str, Resource] = {}
         self.watch: Watch | None = None
@@ -33,14 +32,14 @@ class Work:
 
     async def run(self) -> None:
         """All of it, until it is cancelled."""
-        self.app.state.operator = self.operator
+        self.services.operating.begin()
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(run_forever("modelloops", self._list, every=EVERY, wake=self.again))
                 group.create_task(run_forever("modelloop events", self._hear, every=EVERY, wake=self.heard))
                 group.create_task(run_forever("modelloop statuses", self._follow, every=0.0))
         finally:
-            self.app.state.operator = None
+            self.services.operating.end()
             if self.watch is not None:
                 await asyncio.to_thread(self.watch.stop)
 
@@ -54,7 +53,7 @@ class Work:
     def _listening(self) -> "Watch":
         from millrace_controller.operator.watching import Watch
 
-        settings = self.app.state.settings
+        settings = self.services.settings
         watch = Watch(settings.pod_name, settings.watch_namespaces, self._told)
         watch.start()
         return watch
@@ -86,24 +85,24 @@ class Work:
 
     async def _follow(self) -> None:
         """Look, rest for a moment, and look again as soon as something has happened since, or may have."""
-        heard = self.app.state.bell.listen()
+        change = self.services.changes.listen()
         await self.operator.follow()
         await asyncio.sleep(FOLLOW)
-        await self.app.state.bell.wait(heard, time.monotonic() + LOOK - FOLLOW)
+        await self.services.changes.wait(change, time.monotonic() + LOOK - FOLLOW)
 
 
-async def operate(app: FastAPI) -> None:
+async def operate(services: Services) -> None:
     """Background task: follow the cluster's ModelLoops, where that is asked for."""
-    if app.state.settings.operator and app.state.cluster is None:
+    if services.settings.operator and services.cluster is None:
         raise RuntimeError("MILLRACE_OPERATOR is set, but neither a service account nor KUBECONFIG is there")
-    if app.state.settings.operator:
-        log.info("following ModelLoops", namespaces=app.state.settings.watch_namespaces or "all")
-        await Work(app).run()
+    if services.settings.operator:
+        log.info("following ModelLoops", namespaces=services.settings.watch_namespaces or "all")
+        await Work(services).run()
 
 
-def stuck(app: FastAPI) -> str | None:
+def stuck(services: Services) -> str | None:
     """Why this process has to be started again: a pass over the resources that does not come to its end."""
-    operator: Operator | None = app.state.operator
-    if operator is None or time.monotonic() - operator.ended < LONGEST_PASS:
+    ended = services.operating.ended
+    if ended is None or time.monotonic() - ended < LONGEST_PASS:
         return None
     return f"no pass over the ModelLoops has ended for {LONGEST_PASS:.0f} s"

@@ -4,12 +4,14 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Protocol
 
+from millrace_contracts.bodies import Document
+from millrace_contracts.loop_runs import StepRead
 from millrace_controller.pipelines.work import Kind
 from millrace_controller.tables import Loop, Run
 
-Handle = dict[str, Any]
+Handle = Document
 """Where an attempt runs, as JSON on the run: `runner` names who knows it; people may read `id` and `link`. What it
 waits for is told in `waiting`, as {"reason", "message"}."""
 JOBS_OF_A_RUN = 4
@@ -25,7 +27,7 @@ class Attempt:
     run: int
     number: int
     opened: datetime
-    steps: dict[str, Any]
+    steps: dict[str, StepRead]
     rejected: bool
     wall_seconds: float
     before: Handle | None
@@ -64,8 +66,8 @@ class Attempt:
     def last_words(self) -> tuple[str, bool]:
         """What the step that failed told of it, and whether trying again would end the same."""
         for name, step in self.steps.items():
-            if step["state"] == "failed":
-                return f"{name}: {step['message']}", bool(step.get("final"))
+            if step.state == "failed":
+                return f"{name}: {step.message}", step.final
         return "", False
 
 
@@ -109,7 +111,6 @@ def calm(handle: Handle) -> Handle:
 
 def of(loop: Loop, run: Run, number: int) -> Attempt:
     """The attempt *number* of a run."""
-    verdict = run.verdict or {}
     return Attempt(
         project=loop.project,
         loop=loop.name,
@@ -117,7 +118,7 @@ def of(loop: Loop, run: Run, number: int) -> Attempt:
         number=number,
         opened=run.created_at,
         steps=run.steps,
-        rejected=verdict.get("verdict", "passed") != "passed",
-        wall_seconds=float(run.plan["limits"]["wall_seconds"]),
+        rejected=run.verdict is not None and run.verdict.verdict != "passed",
+        wall_seconds=run.plan.limits.wall_seconds or 0.0,
         before=run.pipeline,
     )

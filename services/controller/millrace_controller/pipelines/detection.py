@@ -2,12 +2,14 @@
 
 import time
 from dataclasses import dataclass
-
-from fastapi import FastAPI
+from typing import TYPE_CHECKING
 
 from millrace_controller.pipelines.kubeflow import KubeflowPipelines, Refused
 from millrace_controller.pipelines.settings import PipelineSettings
 from millrace_core.errors import MillraceError, Unavailable
+
+if TYPE_CHECKING:
+    from millrace_core.kubernetes import Cluster
 
 SECONDS = 60.0
 PORT = 8888
@@ -25,9 +27,10 @@ class Finding:
 class Detection:
     """Looks for Kubeflow Pipelines as MILLRACE_KFP_URL says."""
 
-    def __init__(self, app: FastAPI, client: KubeflowPipelines) -> None:
-        self.app, self.client = app, client
-        self.settings: PipelineSettings = app.state.settings
+    def __init__(
+        self, settings: PipelineSettings, cluster: "Cluster | None", client: KubeflowPipelines
+    ) -> None:
+        self.settings, self.cluster, self.client = settings, cluster, client
         self._known: tuple[float, Finding] | None = None
 
     async def finding(self) -> Finding:
@@ -39,7 +42,7 @@ class Detection:
     async def _find(self) -> Finding:
         if not self.settings.kfp_url:
             return Finding(False, False, "MILLRACE_KFP_URL is empty")
-        if self.settings.kfp_url == "auto" and self.app.state.cluster is None:
+        if self.settings.kfp_url == "auto" and self.cluster is None:
             return Finding(False, False, "looked for on Kubernetes only")
         try:
             health = await self.client.health()
@@ -55,8 +58,9 @@ class Detection:
         """Found by itself, it is used only if its namespace has the account with which steps show who they are."""
         name, namespace = self.settings.kfp_service_account, self.settings.kfp_namespace
         why = "there is none"
+        assert self.cluster is not None
         try:
-            account = await self.app.state.cluster.get("ServiceAccount", name, namespace)
+            account = await self.cluster.get("ServiceAccount", name, namespace)
         except MillraceError as error:
             account, why = None, error.detail
         if account is None:

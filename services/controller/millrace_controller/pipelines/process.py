@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from fastapi import FastAPI
 
+from millrace_controller.changes import Changes
 from millrace_controller.pipelines.attempts import Ended, Handle
+from millrace_controller.pipelines.settings import PipelineSettings
 from millrace_controller.pipelines.work import Work
 
 RESULT = "result.json"
@@ -21,8 +22,15 @@ RESULT = "result.json"
 class ProcessRunner:
     """Work as child processes; a file lock makes a second one wait for an orphan."""
 
-    def __init__(self, app: FastAPI) -> None:
-        self.app = app
+    def __init__(self, settings: PipelineSettings, changes: Changes) -> None:
+        self.settings, self.changes = settings, changes
+        self.children: dict[int, asyncio.Task[None]] = {}
+        """What waits for the end of each process, by its number."""
+
+    def close(self) -> None:
+        """Wait for no process any more; they go on."""
+        for task in list(self.children.values()):
+            task.cancel()
 
     async def start(self, work: Work) -> Handle:
         place = self._folder(work)
@@ -30,7 +38,7 @@ class ProcessRunner:
         for leftover in (RESULT, "failure", "final"):
             (place / leftover).unlink(missing_ok=True)
         child = await self._spawn(work, place)
-        self.app.state.children[child.pid] = asyncio.create_task(self._reap(child))
+        self.children[child.pid] = asyncio.create_task(self._reap(child))
         return {"runner": "process", "pid": child.pid, "started": psutil.Process(child.pid).create_time()}
 
     async def find(self, work: Work) -> Handle | None:
@@ -52,10 +60,10 @@ class ProcessRunner:
             await asyncio.to_thread(_gone, handle)
 
     def _folder(self, work: Work) -> Path:
-        return self.app.state.settings.folder / "runs" / work.place
+        return self.settings.folder / "runs" / work.place
 
     async def _spawn(self, work: Work, place: Path) -> Any:
-        settings = self.app.state.settings
+        settings = self.settings
         environment = os.environ | {
             "MILLRACE_TOKEN": settings.token.get_secret_value(),
             "OMP_NUM_THREADS": "1",
@@ -74,19 +82,19 @@ class ProcessRunner:
 
     async def _reap(self, child: Any) -> None:
         await child.wait()
-        self.app.state.children.pop(child.pid, None)
-        self.app.state.wake.set()
+        self.children.pop(child.pid, None)
+        self.changes.work.set()
 
     def _watch(self, handle: Handle) -> None:
         """Wake up when an adopted process (a child of an earlier controller) is gone."""
         pid = handle["pid"]
-        if pid not in self.app.state.children:
-            self.app.state.children[pid] = asyncio.create_task(self._wait_for(handle))
+        if pid not in self.children:
+            self.children[pid] = asyncio.create_task(self._wait_for(handle))
 
     async def _wait_for(self, handle: Handle) -> None:
         await asyncio.to_thread(_gone, handle)
-        self.app.state.children.pop(handle["pid"], None)
-        self.app.state.wake.set()
+        self.children.pop(handle["pid"], None)
+        self.changes.work.set()
 
 
 def _alive(handle: Handle) -> bool:

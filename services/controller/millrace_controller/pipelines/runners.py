@@ -1,9 +1,9 @@
 """The ways of running pipelines that this controller has, and which one a new attempt takes."""
 
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
-
+from millrace_controller.changes import Changes
 from millrace_controller.pipelines.attempts import Runner
 from millrace_controller.pipelines.detection import Detection, address
 from millrace_controller.pipelines.job import JobRunner
@@ -13,23 +13,25 @@ from millrace_controller.pipelines.settings import PipelineSettings
 from millrace_controller.pipelines.submission import KubeflowRunner
 from millrace_core.errors import Unavailable
 
+if TYPE_CHECKING:
+    from millrace_core.kubernetes import Cluster
+
 
 class Runners:
     """By name, as handles remember them: process, job, kubeflow."""
 
-    def __init__(self, app: FastAPI) -> None:
-        self.app = app
-        self.settings: PipelineSettings = app.state.settings
-        self.client = KubeflowPipelines(address(self.settings))
-        self.detection = Detection(app, self.client)
-        self.process = ProcessRunner(app)
-        self.kubeflow = KubeflowRunner(self.settings, self.client)
+    def __init__(self, settings: PipelineSettings, cluster: "Cluster | None", changes: Changes) -> None:
+        self.settings, self.cluster = settings, cluster
+        self.client = KubeflowPipelines(address(settings))
+        self.detection = Detection(settings, cluster, self.client)
+        self.process = ProcessRunner(settings, changes)
+        self.kubeflow = KubeflowRunner(settings, self.client)
 
     @cached_property
     def job(self) -> JobRunner:
-        if self.app.state.cluster is None:
+        if self.cluster is None:
             raise Unavailable("Pipelines run as Jobs here, and there is no Kubernetes cluster.")
-        return JobRunner(self.settings, self.app.state.cluster)
+        return JobRunner(self.settings, self.cluster)
 
     def __getitem__(self, name: str) -> Runner:
         known: Runner = getattr(self, name)
@@ -44,9 +46,15 @@ class Runners:
             raise Unavailable(f"Kubeflow Pipelines cannot be used: {found.detail}.")
         return self.beside()
 
+    def worker(self, name: str) -> JobRunner | ProcessRunner:
+        """The one of this *name*, of those that do any work."""
+        return self.job if name == "job" else self.process
+
     def beside(self) -> JobRunner | ProcessRunner:
         """Where work runs that is no Kubeflow run."""
         return self.job if self.settings.platform == "kubernetes" else self.process
 
     async def close(self) -> None:
+        """Look at nothing any more; what runs goes on."""
+        self.process.close()
         await self.client.close()

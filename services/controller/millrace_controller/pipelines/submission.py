@@ -102,7 +102,7 @@ class KubeflowRunner:
 
     async def _going_on(self, attempt: Attempt, handle: Handle, run: KubeflowRun) -> Handle | Ended:
         """The handle with the time of the last sign of life; the end if there was none for too long."""
-        told = max((step["at"] for step in attempt.steps.values()), default="")
+        told = max((step.at for step in attempt.steps.values()), default="")
         seen = " ".join([run.state, told, *(f"{name}={state}" for name, state in sorted(run.tasks.items()))])
         if seen != handle["seen"]:
             handle = handle | {"seen": seen, "since": self.clock()}
@@ -127,7 +127,7 @@ class KubeflowRunner:
 
 def _told(attempt: Attempt, handle: Handle) -> bool:
     """Whether a step reported since the attempt began."""
-    times = [datetime.fromisoformat(step["at"]).timestamp() for step in attempt.steps.values()]
+    times = [datetime.fromisoformat(step.at).timestamp() for step in attempt.steps.values()]
     return any(time >= handle["begun"] for time in times)
 
 

@@ -1,35 +1,42 @@
 """What each step of a loop run is asked to do, decided once when the run is opened."""
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from millrace import durations
-from millrace.loop import ModelLoop, Spec
-from millrace_contracts.durations import iso as iso
+from millrace_contracts import durations
+from millrace_contracts.bodies import Document
+from millrace_contracts.durations import iso
+from millrace_contracts.jobs import JobLimits
+from millrace_contracts.loop import Spec
+from millrace_contracts.loop_runs import RunPlan
+from millrace_contracts.models import ModelVersionRead
+from millrace_contracts.release import Role
+from millrace_contracts.rows import FeedbackSource, IngestSpec
 
-KEPT = ("model.onnx", "holdout.onnx", "oof.parquet", "baseline.json")
+COMPARED: tuple[Role, ...] = ("model", "holdout", "out-of-fold", "baseline")
+"""Files of a champion that an evaluation may need."""
 
 
-def make(
-    loop: ModelLoop,
-    endpoint: str,
-    number: int,
-    cut: datetime | None,
-    since: datetime | None,
-    until: datetime | None,
-    configurations: list[dict[str, Any]] | None,
-    champion: dict[str, Any] | None,
-) -> dict[str, Any]:
-    """The plan of run *number*.
+@dataclass(frozen=True)
+class Inputs:
+    """What a run works on.
 
-    Args:
-        cut: only rows before it are used; None: all rows.
-        since, until: span of labelled production rows to add first; no `until` means none are added.
-        configurations: the best of the last full search; None: search in full.
-        champion: the version in production as the registry shows it, or None.
+    cut: only rows before it are used; None: all rows. since, until: span of labelled production rows to add first; no
+    `until` means none are added. configurations: the best of the last full search; None: search in full. champion: the
+    version in production.
     """
-    spec = loop.spec
-    common = {
+
+    cut: datetime | None
+    since: datetime | None
+    until: datetime | None
+    configurations: list[Document] | None
+    champion: ModelVersionRead | None
+
+
+def make(spec: Spec, endpoint: str, number: int, inputs: Inputs) -> RunPlan:
+    """The plan of run *number* of the loop whose endpoint is *endpoint*."""
+    cut = inputs.cut
+    common: Document = {
         "task": spec.task,
         "target": spec.target,
         "event_time": spec.data.event_time,
@@ -37,51 +44,51 @@ def make(
         "cut": iso(cut) if spec.data.event_time else None,
         "holdout_days": spec.holdout_days(),
     }
-    return {
-        "loop": endpoint,
-        "run": number,
-        "model": endpoint,
-        "dataset": spec.data.dataset,
-        "cut": iso(cut),
-        "ingest": _ingest(spec, endpoint, since, until),
-        "validate": {
+    return RunPlan(
+        loop=endpoint,
+        run=number,
+        model=endpoint,
+        dataset=spec.data.dataset,
+        cut=cut,
+        ingest=_ingest(spec, endpoint, inputs),
+        validation={
             "task": spec.task,
             "target": spec.target,
             "event_time": spec.data.event_time,
             "exclude": spec.data.exclude,
         },
-        "train": common | _train(spec, configurations),
-        "evaluate": common | {"champion": _champion(champion), "slices": spec.gates.slices.columns},
-        "limits": {
-            "memory_mb": spec.training.limits.megabytes(),
-            "wall_seconds": durations.parse(spec.training.limits.wall).total_seconds(),
-        }
-        | ({"placement": spec.placement.asked()} if spec.placement and spec.placement.chosen() else {}),
-    }
+        train=common | _train(spec, inputs.configurations),
+        evaluate=common | {"champion": _champion(inputs.champion), "slices": spec.gates.slices.columns},
+        limits=JobLimits(
+            memory_mb=spec.training.limits.megabytes(),
+            wall_seconds=durations.parse(spec.training.limits.wall).total_seconds(),
+            placement=spec.placement if spec.placement and spec.placement.chosen() else None,
+        ),
+    )
 
 
-def honoured(plan: dict[str, Any], cluster: bool) -> dict[str, Any]:
+def honoured(plan: RunPlan, cluster: bool) -> RunPlan:
     """The plan as steps carry it out; without a *cluster* there is no place to choose (a condition says so)."""
-    limits = {name: value for name, value in plan["limits"].items() if cluster or name != "placement"}
-    return plan | {"limits": limits}
+    if cluster:
+        return plan
+    return plan.model_copy(update={"limits": plan.limits.model_copy(update={"placement": None})})
 
 
-def _ingest(
-    spec: Spec, endpoint: str, since: datetime | None, until: datetime | None
-) -> dict[str, Any] | None:
+def _ingest(spec: Spec, endpoint: str, inputs: Inputs) -> IngestSpec | None:
+    since, until = inputs.since, inputs.until
     if until is None or not spec.data.feedback or (since is not None and since >= until):
         return None
-    return {
-        "dataset": spec.data.dataset,
-        "source": {"kind": "feedback", "endpoint": endpoint, "since": iso(since), "until": iso(until)},
-        "contract": None if spec.data.contract is None else spec.data.contract.model_dump(mode="json"),
-        "target": spec.target,
-        "event_time": spec.data.event_time,
-        "timezone": spec.data.timezone,
-    }
+    return IngestSpec(
+        dataset=spec.data.dataset,
+        source=FeedbackSource(endpoint=endpoint, since=since, until=until),
+        contract=spec.data.contract,
+        target=spec.target,
+        event_time=spec.data.event_time,
+        timezone=spec.data.timezone,
+    )
 
 
-def _train(spec: Spec, configurations: list[dict[str, Any]] | None) -> dict[str, Any]:
+def _train(spec: Spec, configurations: list[Document] | None) -> Document:
     training = spec.training
     return {
         "exclude": spec.data.exclude,
@@ -95,14 +102,13 @@ def _train(spec: Spec, configurations: list[dict[str, Any]] | None) -> dict[str,
     }
 
 
-def _champion(champion: dict[str, Any] | None) -> dict[str, Any] | None:
+def _champion(champion: ModelVersionRead | None) -> Document | None:
     if champion is None:
         return None
-    files = {name: digest for name, digest in champion["files"].items() if name in KEPT}
     return {
-        "version": champion["number"],
-        "files": files,
-        "trained_through": champion["lineage"].get("trained_through"),
-        "holdout_from": champion["lineage"].get("holdout_from"),
-        "signature": champion["signature"],
+        "version": champion.number,
+        "files": champion.files.only(COMPARED).by_name(),
+        "trained_through": iso(champion.lineage.trained_through),
+        "holdout_from": iso(champion.lineage.holdout_from),
+        "signature": champion.signature.model_dump(mode="json", exclude_none=True),
     }

@@ -7,7 +7,10 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from millrace.decisions import Decision
+from millrace_contracts.bodies import Document
+from millrace_contracts.decisions import Decision
+from millrace_contracts.loop_runs import RunCause, RunPlan, StepRead, Traffic
+from millrace_contracts.waiting import Waiting
 from millrace_controller.runs import states
 from millrace_controller.runs.states import IN_FLIGHT, State
 from millrace_controller.tables import Loop, Outbox, Run
@@ -50,9 +53,7 @@ async def digest(session: AsyncSession, loop_id: int, version: int) -> str | Non
     return (await session.scalars(made.limit(1))).one_or_none()
 
 
-async def note_rollout(
-    session: AsyncSession, run: Run, traffic: dict[str, Any], waiting: dict[str, str] | None
-) -> None:
+async def note_rollout(session: AsyncSession, run: Run, traffic: Traffic, waiting: Waiting | None) -> None:
     """Remember where a run's rollout stands, and what its candidate's pods wait for."""
     mine = (Run.loop_id == run.loop_id, Run.number == run.number)
     await session.execute(update(Run).where(*mine).values(traffic=traffic, waiting=waiting))
@@ -62,8 +63,8 @@ async def add(
     session: AsyncSession,
     loop: Loop,
     key: str,
-    cause: dict[str, Any],
-    plan: dict[str, Any],
+    cause: RunCause,
+    plan: RunPlan,
     opened_at: datetime | None,
     opened: Decision,
 ) -> Run:
@@ -95,15 +96,13 @@ async def move(session: AsyncSession, run: Run, new: State, **values: Any) -> No
     await session.refresh(run)
 
 
-async def note_step(session: AsyncSession, run: Run, step: str, facts: dict[str, Any]) -> None:
+async def note_step(session: AsyncSession, run: Run, step: str, told: StepRead) -> None:
     """Remember how far a step is."""
-    run.steps = run.steps | {step: facts}
+    run.steps = run.steps | {step: told}
     await session.flush()
 
 
-async def note_pipeline(
-    session: AsyncSession, run: Run, handle: dict[str, Any], waiting: dict[str, str] | None
-) -> None:
+async def note_pipeline(session: AsyncSession, run: Run, handle: Document, waiting: Waiting | None) -> None:
     """Remember what was seen of the run's pipeline, and what it or the job that it waits for waits for."""
     run.pipeline, run.waiting = handle, waiting
     await session.flush()

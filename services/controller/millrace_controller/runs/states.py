@@ -1,22 +1,9 @@
 """States of a loop run, and the moves that are allowed."""
 
-from enum import StrEnum
-
+from millrace_contracts.loop_runs import LoopRunState as State
 from millrace_core.errors import Conflict
 
-
-class State(StrEnum):
-    """Where a loop run stands."""
-
-    PENDING = "pending"
-    RUNNING = "running"
-    ROLLING_OUT = "rolling-out"
-    REFUSED = "refused"
-    REJECTED = "rejected"
-    FAILED = "failed"
-    PROMOTED = "promoted"
-    ABORTED = "aborted"
-
+__all__ = ["ALLOWED", "BUSY", "IN_FLIGHT", "State", "check"]
 
 ALLOWED: dict[State, frozenset[State]] = {
     State.PENDING: frozenset({State.RUNNING, State.FAILED}),

@@ -1,38 +1,47 @@
 """What a closed day calls for: nothing, a run, or the way back; a pure function, so a backtest decides the same."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Literal
 
-from millrace import durations
-from millrace.loop import Spec
+from millrace_contracts import durations
+from millrace_contracts.bodies import Document
+from millrace_contracts.closings import ClosedDay, OpenedAlarm
+from millrace_contracts.loop import Spec
+
+Cause = Literal["data", "spec", "alarm", "schedule", "hand"]
 
 
 @dataclass(frozen=True)
-class Standing:
-    """What the rules know of a loop."""
+class LoopFacts:
+    """What the rules know of a loop.
+
+    busy: a run is in flight, or the route is on its way back. unanswered: an alarm that came at a time when no run
+    could be opened. active: not paused by a person. changed: the generation of a spec for which no run was opened yet,
+    if there is one. data: number of the newest dataset version; 0 while there is none.
+    """
 
     champion: int | None
     opened_at: datetime | None
     rest_until: datetime | None
     busy: bool
-    """A run is in flight, or the route is on its way back."""
     new_rows: int
-    unanswered: dict[str, Any] | None = None
-    """An alarm that came at a time when no run could be opened."""
+    unanswered: OpenedAlarm | None = None
     active: bool = True
-    """False: paused by a person."""
+    changed: int | None = None
+    data: int = 0
 
 
 @dataclass(frozen=True)
 class Retrain:
     """Open a run. *cause* says why; *window* is what makes the same trigger the same run."""
 
-    cause: str
+    cause: Cause
     window: str
     reason: str
-    evidence: dict[str, Any]
+    evidence: Document = field(default_factory=dict)
+    full_search: bool = False
 
 
 @dataclass(frozen=True)
@@ -41,80 +50,98 @@ class GoBack:
 
     version: int
     reason: str
-    evidence: dict[str, Any]
+    evidence: Document
 
 
 Action = Retrain | GoBack | None
 
 
-def decide(spec: Spec, standing: Standing, closing: dict[str, Any], through: datetime) -> Action:
-    """The one action that a closed day calls for.
+def counts_rows(spec: Spec, day: ClosedDay | None) -> bool:
+    """Whether the rules ask for the rows that were pushed: with event time when a day closes, else at any time."""
+    return spec.triggers.new_data is not None and (day is not None or spec.data.event_time is None)
+
+
+def decide(spec: Spec, loop: LoopFacts, day: ClosedDay | None) -> Action:
+    """The one action that is called for: by a closed day, or without one (None) by first data, a spec, or new rows.
 
     Going back comes before retraining. While a run is in flight nothing else begins; after an opening the cool-down
     has to pass, after a switch the rest; both in event time. An alarm that comes meanwhile is remembered
     (`unanswered`) and opens its run afterwards if it still stands.
-
-    Args:
-        closing: monitoring's item for the day: `alarms` (new ones), `standing` (causes found), `switch_back`.
-        through: the end of that day.
     """
-    if standing.busy or standing.champion is None or not standing.active:
+    if loop.busy or not loop.active:
         return None
-    return _go_back(spec, standing, closing) or _retrain(spec, standing, closing, through)
+    if day is None:
+        return _without_day(spec, loop)
+    if loop.champion is None:
+        return None
+    return _go_back(spec, loop, day) or _retrain(spec, loop, day)
 
 
-def _go_back(spec: Spec, standing: Standing, closing: dict[str, Any]) -> GoBack | None:
-    proposal = closing.get("switch_back")
-    if not spec.switch_back.enabled or proposal is None or proposal["version"] == standing.champion:
+def _without_day(spec: Spec, loop: LoopFacts) -> Retrain | None:
+    if loop.data == 0:
         return None
-    evidence = proposal["evidence"]
+    window = f"version-{loop.data}"
+    if loop.champion is None:
+        return Retrain("data", window, f"there is no champion, and data version {loop.data} is there")
+    if loop.changed is not None:
+        reason = f"the spec has changed (generation {loop.changed})"
+        return Retrain("spec", "spec", reason, full_search=True)
+    wanted = spec.triggers.new_data
+    if wanted is None or spec.data.event_time is not None or loop.new_rows < wanted.rows:
+        return None
+    return Retrain("data", window, f"{loop.new_rows} new rows were pushed", {"new_rows": loop.new_rows})
+
+
+def _go_back(spec: Spec, loop: LoopFacts, day: ClosedDay) -> GoBack | None:
+    proposal = day.switch_back
+    if not spec.switch_back.enabled or proposal is None or proposal.version == loop.champion:
+        return None
+    evidence = proposal.evidence
     gain = evidence.get("gain")
     words = f"{gain:.1%} less loss" if isinstance(gain, float) else "less loss"
     reason = (
-        f"version {proposal['version']} has had {words} than version {standing.champion} on the same rows "
+        f"version {proposal.version} has had {words} than version {loop.champion} on the same rows "
         f"for {evidence.get('days', 'several')} days, beyond the sequential test"
     )
-    return GoBack(proposal["version"], reason, evidence)
+    return GoBack(proposal.version, reason, evidence)
 
 
-def _retrain(spec: Spec, standing: Standing, closing: dict[str, Any], through: datetime) -> Retrain | None:
-    if standing.rest_until is not None and through < standing.rest_until:
+def _retrain(spec: Spec, loop: LoopFacts, day: ClosedDay) -> Retrain | None:
+    if loop.rest_until is not None and day.through < loop.rest_until:
         return None
-    since = None if standing.opened_at is None else through - standing.opened_at
+    since = None if loop.opened_at is None else day.through - loop.opened_at
     if since is not None and since < spec.cooldown_time():
         return None
-    return (
-        _alarm(spec, standing, closing) or _data(spec, standing) or _schedule(spec, standing, since, through)
-    )
+    return _alarm(spec, loop, day) or _data(spec, loop) or _schedule(spec, since, day.through)
 
 
-def unanswered(spec: Spec, standing: Standing, closing: dict[str, Any]) -> dict[str, Any] | None:
+def unanswered(spec: Spec, loop: LoopFacts, day: ClosedDay) -> OpenedAlarm | None:
     """The alarm that calls for a run as of this day: a new one, or an earlier one that still stands."""
-    for alarm in closing.get("alarms", []):
-        if alarm["kind"] in spec.triggers.alarms:
+    for alarm in day.alarms:
+        if alarm.kind in spec.triggers.alarms:
             return alarm
-    earlier = standing.unanswered
-    return earlier if earlier is not None and earlier["cause"] in closing.get("standing", []) else None
+    earlier = loop.unanswered
+    return earlier if earlier is not None and earlier.cause in day.standing else None
 
 
-def _alarm(spec: Spec, standing: Standing, closing: dict[str, Any]) -> Retrain | None:
-    alarm = unanswered(spec, standing, closing)
+def _alarm(spec: Spec, loop: LoopFacts, day: ClosedDay) -> Retrain | None:
+    alarm = unanswered(spec, loop, day)
     if alarm is None:
         return None
-    evidence = {"alarm": alarm["cause"], "kind": alarm["kind"], "evidence": alarm.get("evidence", {})}
-    reason = f"alarm {alarm['cause']}: {alarm.get('reason', 'raised')}"
-    return Retrain("alarm", f"{alarm['cause']}@{alarm['opened_day']}", reason, evidence)
+    evidence: Document = {"alarm": alarm.cause, "kind": alarm.kind, "evidence": alarm.evidence}
+    reason = f"alarm {alarm.cause}: {alarm.reason}"
+    return Retrain("alarm", f"{alarm.cause}@{alarm.opened_day}", reason, evidence)
 
 
-def _data(spec: Spec, standing: Standing) -> Retrain | None:
+def _data(spec: Spec, loop: LoopFacts) -> Retrain | None:
     wanted = spec.triggers.new_data
-    if wanted is None or standing.new_rows < wanted.rows:
+    if wanted is None or loop.new_rows < wanted.rows:
         return None
-    evidence = {"new_rows": standing.new_rows, "wanted": wanted.rows}
-    return Retrain("data", f"rows-{standing.new_rows}", f"{standing.new_rows} new rows were pushed", evidence)
+    evidence = {"new_rows": loop.new_rows, "wanted": wanted.rows}
+    return Retrain("data", f"rows-{loop.new_rows}", f"{loop.new_rows} new rows were pushed", evidence)
 
 
-def _schedule(spec: Spec, standing: Standing, since: timedelta | None, through: datetime) -> Retrain | None:
+def _schedule(spec: Spec, since: timedelta | None, through: datetime) -> Retrain | None:
     if spec.triggers.schedule is None or since is None:
         return None
     period = durations.parse(spec.triggers.schedule)
@@ -122,9 +149,8 @@ def _schedule(spec: Spec, standing: Standing, since: timedelta | None, through: 
         return None
     days = since.total_seconds() / 86_400
     evidence = {"days": days, "schedule": spec.triggers.schedule}
-    return Retrain(
-        "schedule", through.isoformat(), f"{days:.0f} days since the last run was opened", evidence
-    )
+    reason = f"{days:.0f} days since the last run was opened"
+    return Retrain("schedule", through.isoformat(), reason, evidence)
 
 
 def key(project: str, loop: str, generation: int, cause: str, window: str) -> str:

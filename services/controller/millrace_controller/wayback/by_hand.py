@@ -4,14 +4,13 @@ import uuid
 from dataclasses import dataclass
 from hashlib import sha256
 
-from fastapi import FastAPI
-
-from millrace_controller.clock import back
-from millrace_controller.loops import queries as loops
-from millrace_controller.loops.schemas import RollbackWrite
+from millrace_contracts.loops import RollbackWrite
+from millrace_controller import lookup
 from millrace_controller.runs.queries import in_flight
+from millrace_controller.services import Services
 from millrace_controller.tables import Loop, Rollback, Run
 from millrace_controller.triggers.rules import GoBack
+from millrace_controller.wayback import queries, route
 from millrace_core.database import AsyncSession
 from millrace_core.errors import Conflict
 
@@ -24,18 +23,17 @@ class Order:
     abort: int | None = None
 
 
-async def roll_back(app: FastAPI, project: str, loop: str, body: RollbackWrite, author: str) -> None:
+async def roll_back(services: Services, project: str, loop: str, body: RollbackWrite, author: str) -> None:
     """Go back as *body* says.
 
     Raises: NotFound; Conflict if there is nothing to go back to, serving refuses, or the key was another rollback's.
     """
-    async with app.state.sessions.begin() as session:
-        order = await _order(session, await loops.get(session, project, loop), body, author)
+    async with services.sessions.begin() as session:
+        order = await _order(session, await lookup.get(session, project, loop), body, author)
     if order.abort is not None:
-        path = f"/v1/endpoints/{loop}/rollouts/{order.abort}:abort"
-        await app.state.apis.serving.post(path, json={"reason": body.reason}, project=project)
-    elif order.loop.heading is not None:
-        await back.turn(app, order.loop)
+        await services.clients.serving.abort_rollout(loop, order.abort, body.reason, project=project)
+    elif order.loop.route_intent is not None:
+        await route.turn(services, order.loop)
 
 
 async def _order(session: AsyncSession, loop: Loop, body: RollbackWrite, author: str) -> Order:
@@ -47,10 +45,10 @@ async def _order(session: AsyncSession, loop: Loop, body: RollbackWrite, author:
         return _again(loop, flight, earlier, body)
     version = _target(loop, body.to)
     rollout = flight.rollout if flight is not None and version == loop.champion else None
-    await loops.remember(session, loop, Rollback(key=key, asked=body.to, version=version, rollout=rollout))
+    await queries.add(session, loop, Rollback(key=key, asked=body.to, version=version, rollout=rollout))
     if version == loop.champion:
         return Order(loop, rollout)
-    await back.intend(
+    await route.intend(
         session, loop, GoBack(version, body.reason, {}), "rollback", author, loop.settled_through, key
     )
     return Order(loop)

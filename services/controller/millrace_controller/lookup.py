@@ -1,0 +1,26 @@
+"""Loops by name: what every room needs before it can do anything."""
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from millrace_controller.tables import Loop
+from millrace_core.errors import NotFound
+
+DELETED = "deleted"
+
+
+async def find(session: AsyncSession, project: str, name: str) -> Loop | None:
+    """The loop, also one that was deleted: its numbers are never used again."""
+    return (
+        await session.scalars(select(Loop).where(Loop.project == project, Loop.name == name))
+    ).one_or_none()
+
+
+async def get(session: AsyncSession, project: str, name: str) -> Loop:
+    """The loop. Raises NotFound."""
+    found = await find(session, project, name)
+    if found is None or found.state == DELETED:
+        raise NotFound(
+            f"There is no loop {name} in the project {project}; apply one with 'millrace apply -f'."
+        )
+    return found

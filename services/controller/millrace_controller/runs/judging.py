@@ -1,0 +1,77 @@
+"""The gates of a run: its evaluation is judged once, and the verdict then stands."""
+
+import asyncio
+
+from millrace.transport.errors import ApiError
+from millrace_contracts.bodies import Document
+from millrace_contracts.decisions import Decision, decision
+from millrace_contracts.jobs import JobKind
+from millrace_contracts.learning import EvaluateResult
+from millrace_contracts.loop_runs import GateWrite
+from millrace_contracts.verdicts import GatesVerdict
+from millrace_controller import lookup
+from millrace_controller.gates.judge import judge
+from millrace_controller.runs import queries
+from millrace_controller.runs.states import BUSY
+from millrace_controller.services import Services
+from millrace_controller.tables import Loop, Outbox, Run
+from millrace_core.errors import BadInput, Conflict
+from millrace_core.outbox import decide
+
+
+async def pass_gates(
+    services: Services, project: str, name: str, number: int, jobs: GateWrite
+) -> GatesVerdict:
+    """Judge what the run's own jobs found out.
+
+    Raises: NotFound; BadInput for jobs of another run; Conflict if they have no result, or the run is over.
+    """
+    async with services.readers() as session:
+        loop = await lookup.get(session, project, name)
+        run = await queries.get(session, loop, number)
+    if run.verdict is not None:
+        return run.verdict
+    trained = await _result(services, loop, number, "train", jobs.train_job)
+    evaluation = EvaluateResult.model_validate(
+        await _result(services, loop, number, "evaluate", jobs.evaluate_job)
+    )
+    rival = run.plan.evaluate["champion"] is not None
+    verdict = await asyncio.to_thread(judge, loop.spec, evaluation, rival)
+    async with services.sessions.begin() as session:
+        loop = await lookup.get(session, project, name)
+        run = await queries.get(session, loop, number)
+        if run.state not in BUSY:
+            raise Conflict(f"Run {number} is {run.state}; its gates are closed.")
+        if run.verdict is not None:
+            return run.verdict
+        run.verdict = verdict
+        if run.plan.train["search"] == "full":
+            loop.configurations = trained.get("configurations")
+        await decide(session, Outbox, _decision(loop, run, verdict, evaluation))
+    return verdict
+
+
+async def _result(services: Services, loop: Loop, number: int, kind: JobKind, id: str) -> Document:
+    """The result of the run's own job. Raises: BadInput for any other job, Conflict if it has no result."""
+    try:
+        job = await services.clients.training.job(id, project=loop.project)
+    except ApiError as error:
+        if error.status in (404, 422):
+            raise BadInput(f"There is no job {id}.") from error
+        raise
+    if (job.kind, job.loop, job.loop_run) != (kind, loop.name, number):
+        raise BadInput(f"The job {id} is not the {kind} job of run {number} of {loop.name}.")
+    if job.result is None:
+        raise Conflict(f"The job {id} is {job.state}; it has no result.")
+    return job.result
+
+
+def _decision(loop: Loop, run: Run, verdict: GatesVerdict, evaluation: EvaluateResult) -> Decision:
+    told = verdict.model_dump(mode="json")
+    return decision(
+        project=loop.project, loop=loop.name, kind="gate.verdict", subject=f"run {run.number}",
+        outcome=verdict.verdict, event_time=run.opened_at, author="controller",
+        reason=f"The gates of run {run.number} say {verdict.verdict}: {verdict.reason}."[:2000],
+        run=run.number, evidence={"gates": told["gates"], "metrics": evaluation.metrics.model_dump()},
+        cause=run.decision,
+    )  # fmt: skip

@@ -1,0 +1,104 @@
+"""The beginning of a rollout: the version that a run registered is handed to serving, once its gates have passed."""
+
+from millrace.transport.errors import ApiError
+from millrace_contracts.decisions import Decision, decision
+from millrace_contracts.models import Golden, ModelVersionRead
+from millrace_contracts.placement import ServerPlacement
+from millrace_contracts.rollouts import RolloutPlan, RolloutWrite
+from millrace_controller import lookup
+from millrace_controller.runs import queries
+from millrace_controller.runs.states import BUSY, State
+from millrace_controller.services import Services
+from millrace_controller.tables import Loop, Outbox, Run
+from millrace_core.errors import BadInput, Conflict
+from millrace_core.outbox import decide
+
+LOAD_SECONDS = 30
+"""Longest time that the beginning of a rollout waits for its candidate; it is loaded either way."""
+
+
+async def begin(services: Services, project: str, name: str, number: int, version: int) -> Run:
+    """Begin the rollout; the same version again is the same rollout.
+
+    Raises: NotFound; Conflict if the gates have not passed, or the loop goes away; BadInput if there is no *version*.
+    """
+    async with services.readers() as session:
+        loop = await lookup.get(session, project, name)
+        run = await queries.get(session, loop, number)
+    if run.rollout is not None and run.version == version:
+        return run
+    if run.verdict is None or run.verdict.verdict != "passed" or run.state not in BUSY:
+        raise Conflict(f"Run {number} has not passed its gates, or is over ({run.state}).")
+    if loop.state == "deleting":
+        raise Conflict(f"{name} is being deleted; nothing of it is rolled out any more.")
+    release = await _release(services, loop, version, number)
+    registered = _registered(loop, run, release)
+    async with services.sessions.begin() as session:
+        await decide(session, Outbox, registered)
+    rollout = await _started(services, loop, _order(services, loop, run, release, registered))
+    async with services.sessions.begin() as session:
+        loop = await lookup.get(session, project, name)
+        run = await queries.get(session, loop, number)
+        values = {"version": version, "digest": release.digest, "rollout": rollout}
+        await queries.move(session, run, State.ROLLING_OUT, **values)
+    return run
+
+
+async def _started(services: Services, loop: Loop, order: RolloutWrite) -> int:
+    """Start the rollout, and wait for its candidate to be loaded and the gateway to send it what the plan says.
+
+    A replay goes on only then: which requests are mirrored must not depend on how fast a model loads.
+    Returns: its number; after LOAD_SECONDS in any case.
+    """
+    serving = services.clients.serving
+    rollout = await serving.start_rollout(loop.name, order, project=loop.project)
+    await serving.rollout(loop.name, rollout.id, wait=LOAD_SECONDS, project=loop.project)
+    return rollout.id
+
+
+def _order(
+    services: Services, loop: Loop, run: Run, release: ModelVersionRead, registered: Decision
+) -> RolloutWrite:
+    spec = loop.spec
+    placement = None
+    if spec.placement is not None and services.settings.platform == "kubernetes":
+        placement = ServerPlacement.model_validate(spec.placement.of_servers())
+    plan = RolloutPlan.model_validate(spec.rollout.plan()) if loop.champion is not None else RolloutPlan()
+    return RolloutWrite(
+        key=f"{loop.name}/run-{run.number}",
+        model=loop.name,
+        version=release.number,
+        signature=release.signature,
+        files=release.files,
+        golden=Golden.model_validate(release.golden),
+        plan=plan,
+        event_time=run.opened_at,
+        loop=loop.name,
+        run=run.number,
+        cause=registered.id,
+        placement=placement,
+    )
+
+
+async def _release(services: Services, loop: Loop, number: int, run: int) -> ModelVersionRead:
+    """The release unit that the run registered. Raises: BadInput if there is none, Conflict if another run made it."""
+    try:
+        release = await services.clients.registry.version(loop.name, number, project=loop.project)
+    except ApiError as error:
+        if error.status == 404:
+            raise BadInput(f"{loop.name} has no version {number}.") from error
+        raise
+    if release.lineage.loop_run != run:
+        raise Conflict(f"Version {number} of {loop.name} was not made by run {run}.")
+    return release
+
+
+def _registered(loop: Loop, run: Run, release: ModelVersionRead) -> Decision:
+    data = release.lineage.dataset_version
+    return decision(
+        project=loop.project, loop=loop.name, kind="model.registered", subject=f"{loop.name}/{release.number}",
+        outcome="registered", event_time=run.opened_at, author="controller",
+        reason=f"Version {release.number} is registered, from data version {data}.", run=run.number,
+        evidence={"files": release.files.by_name(), "lineage": {"dataset_version": data}},
+        measured={"digest": release.digest}, cause=run.decision,
+    )  # fmt: skip

@@ -1,0 +1,91 @@
+"""What the controller has at hand besides core's part: its leadership, its caches, and where pipelines run."""
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated
+
+from fastapi import Depends
+
+from millrace_contracts.datasets import DatasetVersionRead
+from millrace_contracts.models import ModelVersionRead
+from millrace_controller.changes import Changes
+from millrace_controller.leases.leader import Leadership
+from millrace_controller.leases.tenure import GuardedClients, GuardedSessions, guarded
+from millrace_controller.pipelines.runners import Runners
+from millrace_controller.settings import ControllerSettings
+from millrace_core import services
+
+if TYPE_CHECKING:
+    from millrace_core.kubernetes import Cluster
+
+
+@dataclass
+class Operating:
+    """Whether this replica follows the cluster's resources, and when its last pass over them ended (monotonic)."""
+
+    ended: float | None = None
+
+    def begin(self) -> None:
+        """The time to the first end counts as well."""
+        self.ended = time.monotonic()
+
+    def end(self) -> None:
+        """It follows them no more."""
+        self.ended = None
+
+
+@dataclass
+class Memory:
+    """What need not be asked twice: it never changes, or was done by this process already."""
+
+    datasets: dict[tuple[str, str, int], DatasetVersionRead] = field(default_factory=dict)
+    """Versions of datasets by project, name and number."""
+    models: dict[tuple[str, str, int], ModelVersionRead] = field(default_factory=dict)
+    """Versions of models, likewise."""
+    prepared: set[tuple[str, int, int]] = field(default_factory=set)
+    """What was made for which generation of a loop: what, loop, generation."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services(services.Services):
+    """The controller's services object."""
+
+    settings: ControllerSettings
+    sessions: GuardedSessions
+    changes: Changes
+    leadership: Leadership
+    operating: Operating
+    memory: Memory
+    cluster: "Cluster | None"
+    runners: Runners
+
+
+def make(core: services.Services) -> Services:
+    """The controller's own object out of core's part; what a leader writes is guarded."""
+    settings = core.settings
+    assert isinstance(settings, ControllerSettings)
+    changes, beneath = Changes(), cluster(settings)
+    own = {
+        "sessions": GuardedSessions(core.sessions),
+        "apis": guarded(core.apis, core.readers),
+        "clients": GuardedClients(core.clients, core.readers),
+        "changes": changes,
+        "leadership": Leadership(),
+        "operating": Operating(),
+        "memory": Memory(),
+        "cluster": beneath,
+        "runners": Runners(settings, beneath, changes),
+    }
+    return Services(**vars(core) | own)
+
+
+def cluster(settings: ControllerSettings) -> "Cluster | None":
+    """The Kubernetes cluster beneath; None on a laptop, or where none is to be found."""
+    if settings.platform == "laptop" and not settings.operator:
+        return None
+    from millrace_core.kubernetes import Cluster
+
+    return Cluster.here() if Cluster.available() else None
+
+
+CurrentServices = Annotated[Services, Depends(services.provider(Services))]

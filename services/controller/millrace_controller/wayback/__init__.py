@@ -1,0 +1,1 @@
+"""The way back to an archived version: intended, made so, recorded."""
