@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from millrace_controller import lookup
 from millrace_controller.clock import queries as clock
 from millrace_controller.clock import worker
+from millrace_controller.lookup import queries as lookup
 from millrace_controller.main import ControllerSettings, build
 from millrace_controller.runs import ending, tending
 from millrace_controller.runs import queries as runs

@@ -191,7 +191,7 @@ async def test_production_rows_are_fed_back_once_each(loop):
 
 
 async def test_an_alias_moved_by_someone_else_is_said_and_waited_for(loop):
-    from millrace_controller.clock import queries, worker
+    from millrace_controller.clock import worker
 
     await closed(loop, *range(1, 31))
     loop.world.aliases["sales", "champion"] = 7

@@ -12,7 +12,7 @@ from millrace_contracts.backtests import BacktestState as State
 from millrace_contracts.backtests import BacktestWrite
 from millrace_contracts.bodies import Document
 from millrace_contracts.loop import ModelLoop
-from millrace_controller import lookup
+from millrace_controller.lookup import queries as lookup
 from millrace_controller.loops import queries as loops
 from millrace_controller.tables import Backtest, Loop
 from millrace_core.database import utcnow

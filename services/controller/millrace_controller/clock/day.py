@@ -1,8 +1,8 @@
 """What the triggers call for, once: by a closed day, to which the rollout is brought first, or without one."""
 
 from millrace_contracts.closings import ClosedDay
-from millrace_controller import lookup
 from millrace_controller.clock import queries
+from millrace_controller.lookup import queries as lookup
 from millrace_controller.runs import opening
 from millrace_controller.runs import queries as runs
 from millrace_controller.runs.ending import finish

@@ -8,7 +8,7 @@ from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_contracts.closings import ClosedDay, ClosingRead
-from millrace_controller.lookup import DELETED
+from millrace_controller.lookup.queries import DELETED
 from millrace_controller.runs.states import IN_FLIGHT
 from millrace_controller.tables import Feed, Inbox, Loop, Run
 from millrace_core.database import utcnow

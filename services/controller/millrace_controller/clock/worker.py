@@ -8,7 +8,7 @@ from millrace_contracts.loop_runs import Traffic
 from millrace_controller.clock import day, queries
 from millrace_controller.clock.turns import Turns
 from millrace_controller.leases import tenure
-from millrace_controller.lookup import DELETED
+from millrace_controller.lookup.queries import DELETED
 from millrace_controller.production import champion, places
 from millrace_controller.runs import ending, tending, waiting
 from millrace_controller.runs import queries as runs

@@ -5,7 +5,7 @@ import uuid
 from millrace_contracts.decisions import Decision, Kind, decision
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.loops import LoopOwner
-from millrace_controller import lookup
+from millrace_controller.lookup import queries as lookup
 from millrace_controller.loops import queries
 from millrace_controller.tables import Loop, Outbox
 from millrace_core.database import AsyncSession, utcnow

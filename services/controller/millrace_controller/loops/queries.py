@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.loop_runs import LoopRunState
 from millrace_contracts.loops import LoopRead
-from millrace_controller.lookup import DELETED, find
+from millrace_controller.lookup.queries import DELETED, find
 from millrace_controller.loops import status
 from millrace_controller.loops.options import Surroundings, ignored
 from millrace_controller.runs import queries as runs

@@ -12,7 +12,7 @@ from sse_starlette.sse import EventSourceResponse
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.loop_runs import LoopRunRead
 from millrace_contracts.loops import LoopRead, RetrainWrite, RollbackWrite
-from millrace_controller import lookup
+from millrace_controller.lookup import queries as lookup
 from millrace_controller.loops import commands, queries
 from millrace_controller.loops.options import surroundings
 from millrace_controller.runs import opening

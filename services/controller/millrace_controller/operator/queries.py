@@ -8,7 +8,7 @@ from sqlalchemy import and_, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
-from millrace_controller.lookup import DELETED
+from millrace_controller.lookup.queries import DELETED
 from millrace_controller.runs.states import IN_FLIGHT
 from millrace_controller.tables import Loop, Run
 

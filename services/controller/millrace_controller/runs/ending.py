@@ -6,7 +6,7 @@ from millrace_contracts.bodies import Document
 from millrace_contracts.decisions import Decision, decision
 from millrace_contracts.endpoints import EndpointRead
 from millrace_contracts.rollouts import RolloutRead, RolloutState
-from millrace_controller import lookup
+from millrace_controller.lookup import queries as lookup
 from millrace_controller.production import champion
 from millrace_controller.runs import queries
 from millrace_controller.runs.states import State

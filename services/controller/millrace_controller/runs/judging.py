@@ -9,8 +9,8 @@ from millrace_contracts.jobs import JobKind
 from millrace_contracts.learning import EvaluateResult
 from millrace_contracts.loop_runs import GateWrite
 from millrace_contracts.verdicts import GatesVerdict
-from millrace_controller import lookup
 from millrace_controller.gates.judge import judge
+from millrace_controller.lookup import queries as lookup
 from millrace_controller.runs import queries
 from millrace_controller.runs.states import BUSY
 from millrace_controller.services import Services

@@ -8,7 +8,7 @@ from millrace_contracts.datasets import DatasetVersionRead
 from millrace_contracts.decisions import Decision, decision
 from millrace_contracts.loop_runs import RunCause
 from millrace_contracts.models import ModelVersionRead
-from millrace_controller import lookup
+from millrace_controller.lookup import queries as lookup
 from millrace_controller.runs import plan, queries
 from millrace_controller.services import Services
 from millrace_controller.tables import Loop, Run

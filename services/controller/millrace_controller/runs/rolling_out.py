@@ -5,7 +5,7 @@ from millrace_contracts.decisions import Decision, decision
 from millrace_contracts.models import Golden, ModelVersionRead
 from millrace_contracts.placement import ServerPlacement
 from millrace_contracts.rollouts import RolloutPlan, RolloutWrite
-from millrace_controller import lookup
+from millrace_controller.lookup import queries as lookup
 from millrace_controller.runs import queries
 from millrace_controller.runs.states import BUSY, State
 from millrace_controller.services import Services

@@ -17,7 +17,7 @@ from millrace_contracts.loop_runs import (
 )
 from millrace_contracts.rows import FeedbackSource
 from millrace_contracts.verdicts import GatesVerdict
-from millrace_controller import lookup
+from millrace_controller.lookup import queries as lookup
 from millrace_controller.runs import judging, plan, queries, rolling_out
 from millrace_controller.runs.ending import closed
 from millrace_controller.runs.states import State

@@ -1,7 +1,7 @@
 """Brings a loop run's pipeline to its end, wherever it runs: started, looked at, tried again, or closed."""
 
 from millrace_contracts.waiting import Waiting
-from millrace_controller import lookup
+from millrace_controller.lookup import queries as lookup
 from millrace_controller.pipelines import attempts
 from millrace_controller.pipelines.attempts import Ended, Handle
 from millrace_controller.runs import queries as runs

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from millrace_contracts.loops import RollbackWrite
-from millrace_controller import lookup
+from millrace_controller.lookup import queries as lookup
 from millrace_controller.runs.queries import in_flight
 from millrace_controller.services import Services
 from millrace_controller.tables import Loop, Rollback, Run

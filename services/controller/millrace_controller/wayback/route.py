@@ -7,8 +7,8 @@ from millrace_contracts import durations
 from millrace_contracts.decisions import Decision, decision
 from millrace_contracts.durations import iso
 from millrace_contracts.endpoints import EndpointRollback
-from millrace_controller import lookup
 from millrace_controller.intents import RouteIntent, WayBack
+from millrace_controller.lookup import queries as lookup
 from millrace_controller.production import champion
 from millrace_controller.services import Services
 from millrace_controller.tables import Loop, Outbox, Rollback

@@ -1,4 +1,4 @@
-"""Loops by name: what every room needs before it can do anything."""
+"""SQL of loops by name."""
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession

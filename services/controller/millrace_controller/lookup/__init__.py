@@ -1,0 +1,1 @@
+"""Loops by name: what every room needs before it can do anything."""
