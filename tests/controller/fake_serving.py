@@ -9,6 +9,12 @@ from millrace_contracts.rollouts import RolloutAbort, RolloutWrite
 
 from .strict import digest, exactly, instant
 
+REVISION = {"version": 1, "digest": digest("graph"), "reason": "", "waiting": None, "weight": 0}
+ROLLOUT = {
+    "previous": None, "step": 0, "step_since": None, "evidence": [], "version": 1, "plan": {}, "event_time": None,
+    "reason": "", "decision": None,
+}  # fmt: skip
+
 
 def install(app, world):
     def decide(rollout, kind, cause):
@@ -30,16 +36,11 @@ def install(app, world):
         shown = {key: value for key, value in found.items() if key not in ("keys", "rollouts")}
         stable = [item["number"] for item in found["revisions"] if item["version"] == found["stable_version"]]
         facts = {"project": "default", "url": None, "stable": stable[-1] if stable else None}
-        return facts | shown | {"rollout": rollout}
+        revisions = [REVISION | item for item in found["revisions"]]
+        return facts | shown | {"rollout": rollout, "revisions": revisions}
 
     def told(found, rollout):
-        return {
-            "endpoint": found["name"],
-            "previous": None,
-            "step": 0,
-            "step_since": None,
-            "evidence": [],
-        } | rollout
+        return ROLLOUT | {"endpoint": found["name"]} | rollout
 
     @app.put("/v1/endpoints/{name}")
     async def put(name: str, request: Request):
@@ -75,10 +76,6 @@ def install(app, world):
             "name": f"{name}--r{number}",
             "version": body["version"],
             "state": "ready",
-            "digest": digest(body["version"]),
-            "reason": "",
-            "waiting": None,
-            "weight": 0,
         }
         found["revisions"].append(revision)
         made = {

@@ -121,7 +121,7 @@ CLOSING = {
 JOB = {
     "spec": {}, "limits": {}, "progress": None, "waiting": None, "result": None, "error": None, "attempts": 1,
     "peak_rss_bytes": 0, "created_at": NOW, "started_at": NOW, "ended_at": None, "kind": "train", "key": "k",
-    "loop_run": None,
+    "loop_run": None, "loop": None, "state": "running",
 }  # fmt: skip
 COUNTS = dict.fromkeys(
     ("logged", "mirrored", "requests", "labelled", "offered", "written", "dropped", "duplicates", "faults", "late",

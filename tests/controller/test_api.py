@@ -90,8 +90,9 @@ async def opened(platform):
     platform.world.add_data("sales", 1000)
     await platform.apply(document())
     from millrace_controller.runs import opening
+    from millrace_controller.triggers.rules import Retrain
 
-    await opening.by_hand(platform.services, "default", "sales", opening.Trigger("hand", "k", "asked"))
+    await opening.by_hand(platform.services, "default", "sales", Retrain("hand", "k", "asked"), "user:ada")
     return "/v1/loops/sales/runs/1"
 
 
@@ -116,7 +117,7 @@ async def test_no_rollout_without_passed_gates_or_of_another_runs_version(platfo
 async def test_a_run_refused_for_its_data_is_closed_once(platform):
     run = await opened(platform)
     await platform.call("POST", run + ":refuse", 409, json={"reason": "it never began"})
-    from millrace_controller.loops import queries as loops
+    from millrace_controller.lookup import queries as loops
     from millrace_controller.runs import queries as runs
 
     async with platform.services.sessions.begin() as session:

@@ -15,6 +15,9 @@ class Beside:
     def __init__(self):
         self.started, self.now = [], None
 
+    def close(self):
+        return None
+
     async def start(self, work):
         self.started.append(work)
         self.now = {"runner": "process", "pid": len(self.started)}

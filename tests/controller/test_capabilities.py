@@ -32,8 +32,8 @@ def look(home, world, still, monkeypatch):
     """Capabilities of a controller on a cluster, with or without Kubeflow Pipelines."""
 
     async def once(cluster, health=None):
+        monkeypatch.setattr("millrace_controller.services.cluster", lambda settings: cluster)
         async with running(home, world) as platform:
-            platform.services.cluster = cluster
 
             async def answer():
                 if health is None:

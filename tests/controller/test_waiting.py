@@ -43,7 +43,7 @@ async def platform(home, world, still, cluster, monkeypatch):
     monkeypatch.setenv("MILLRACE_WORKLOADS_NAMESPACE", "work")
     async with in_cluster(home, world, monkeypatch, cluster) as platform:
         platform.clock = platform.services.runners.job.clock = Clock()
-        platform.services.operator = platform.operator = Operator(platform.services)
+        platform.operator = Operator(platform.services)
         world.add_data("sales", 1000)
         cluster.apply()
         await platform.operator.relist()

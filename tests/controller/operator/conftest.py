@@ -24,7 +24,7 @@ async def platform(home, world, still, cluster, monkeypatch):
 @pytest.fixture
 def operator(platform):
     made = Operator(platform.services)
-    platform.services.operator = made
+    platform.services.operating.begin()
     return made
 
 

@@ -4,7 +4,8 @@ import asyncio
 
 import pytest
 
-from millrace_controller.loops import commands, queries
+from millrace_controller.lookup import queries as lookup
+from millrace_controller.loops import commands
 from millrace_controller.operator import task
 from millrace_controller.operator.task import LONGEST_PASS, Work, stuck
 
@@ -30,7 +31,7 @@ class TestAtWork:
         yield work
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
-        assert platform.services.operator is None
+        assert platform.services.operating.ended is None
 
     async def eventually(self, check):
         for _ in range(100):
@@ -66,7 +67,7 @@ class TestAtWork:
         work._told("ADDED", cluster.apply())
         await self.eventually(declared)
         async with platform.services.sessions.begin() as session:
-            await commands.move(session, await queries.get(session, "default", "sales"), "paused", "user:ada")
+            await commands.move(session, await lookup.get(session, "default", "sales"), "paused", "user:ada")
         await self.eventually(told)
 
     async def test_it_lives_through_an_api_server_that_is_down(self, work, platform, cluster):
@@ -84,5 +85,5 @@ class TestAtWork:
 
 async def test_liveness_fails_when_no_pass_comes_to_its_end(platform, operator):
     assert stuck(platform.services) is None
-    operator.ended -= LONGEST_PASS + 1
+    platform.services.operating.ended -= LONGEST_PASS + 1
     assert "has ended" in (await platform.call("GET", "/healthz", 503))["operator"]

@@ -69,9 +69,10 @@ def make(spec: Spec, endpoint: str, number: int, inputs: Inputs) -> RunPlan:
 
 def honoured(plan: RunPlan, cluster: bool) -> RunPlan:
     """The plan as steps carry it out; without a *cluster* there is no place to choose (a condition says so)."""
-    if cluster:
-        return plan
-    return plan.model_copy(update={"limits": plan.limits.model_copy(update={"placement": None})})
+    limits, placement = plan.limits, plan.limits.placement if cluster else None
+    told = {"memory_mb": limits.memory_mb, "wall_seconds": limits.wall_seconds}
+    limits = JobLimits.model_validate(told if placement is None else told | {"placement": placement})
+    return plan.model_copy(update={"limits": limits})
 
 
 def _ingest(spec: Spec, endpoint: str, inputs: Inputs) -> IngestSpec | None:

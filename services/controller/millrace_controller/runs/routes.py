@@ -60,7 +60,7 @@ async def get_run(
         await services.changes.wait(change, deadline)
 
 
-@router.get("/{number}/plan", response_model=RunPlan, dependencies=[READ])
+@router.get("/{number}/plan", response_model=RunPlan, response_model_exclude_unset=True, dependencies=[READ])
 async def get_plan(
     loop: Name, number: int, session: Session, project: Project, services: CurrentServices
 ) -> RunPlan:
