@@ -25,7 +25,15 @@ def endpoint(serving):
 
 def arms(name, **faults):
     """What monitoring would tell: both revisions healthy, but for *faults* of the candidate."""
-    healthy = {"keys": 100, "failed_keys": 0, "slow_keys": 0, "rows": 100, "nan": 0, "constant": False}
+    healthy = {
+        "requests": 100,
+        "keys": 100,
+        "failed_keys": 0,
+        "slow_keys": 0,
+        "rows": 100,
+        "nan": 0,
+        "constant": False,
+    }
     candidate = healthy | {"revision": f"{name}--r2", "listener": "inference"} | faults
     stable = healthy | {"revision": f"{name}--r1", "listener": "inference"}
     return {"revisions": [stable, candidate], "mirrored": {"pairs": 0, "pairings": []}}
