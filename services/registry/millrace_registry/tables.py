@@ -8,6 +8,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from millrace_contracts.bodies import Document
 from millrace_core.database import UtcDateTime, metadata
 
 
@@ -58,7 +59,7 @@ class DatasetVersion(Table):
     parent: Mapped[int | None] = mapped_column(Integer)
     digest: Mapped[str] = mapped_column(String(71))
     source_digest: Mapped[str] = mapped_column(String(71))
-    body: Mapped[dict[str, Any]] = mapped_column(JSON)
+    body: Mapped[Document] = mapped_column(JSON)
     rows: Mapped[int] = mapped_column(BigInteger)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     __table_args__ = (UniqueConstraint("dataset_id", "source_digest"),)
@@ -69,8 +70,8 @@ class Quarantined(Table):
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id"), index=True)
     artifact: Mapped[str] = mapped_column(String(71))
-    source: Mapped[dict[str, Any]] = mapped_column(JSON)
-    report: Mapped[dict[str, Any]] = mapped_column(JSON)
+    source: Mapped[Document] = mapped_column(JSON)
+    report: Mapped[Document] = mapped_column(JSON)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     __table_args__ = (UniqueConstraint("dataset_id", "artifact"),)
 
@@ -86,9 +87,9 @@ class Run(Table):
     dataset: Mapped[str | None] = mapped_column(String(63))
     dataset_version: Mapped[int | None] = mapped_column(Integer)
     state: Mapped[str] = mapped_column(String(20))
-    params: Mapped[dict[str, Any]] = mapped_column(JSON)
-    metrics: Mapped[dict[str, Any]] = mapped_column(JSON)
-    artifacts: Mapped[dict[str, Any]] = mapped_column(JSON)
+    params: Mapped[Document] = mapped_column(JSON)
+    metrics: Mapped[Document] = mapped_column(JSON)
+    artifacts: Mapped[Document] = mapped_column(JSON)
     message: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
@@ -114,7 +115,7 @@ class ModelVersion(Table):
     number: Mapped[int] = mapped_column(Integer, primary_key=True)
     key: Mapped[str] = mapped_column(String(200))
     digest: Mapped[str] = mapped_column(String(71))
-    body: Mapped[dict[str, Any]] = mapped_column(JSON)
+    body: Mapped[Document] = mapped_column(JSON)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     __table_args__ = (UniqueConstraint("model_id", "key"),)
 

@@ -1,7 +1,6 @@
 """Serving's tables: endpoints, revisions, rollouts, changes of the stable revision, gateway counts, outbox."""
 
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -16,6 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from millrace_contracts.bodies import Document
 from millrace_core.database import UtcDateTime, metadata
 from millrace_core.outbox import OutboxMixin
 
@@ -56,11 +56,11 @@ class Revision(Table):
     number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     version: Mapped[int] = mapped_column(Integer)
     digest: Mapped[str] = mapped_column(String(71))
-    signature: Mapped[dict[str, Any]] = mapped_column(JSON)
-    golden: Mapped[dict[str, Any]] = mapped_column(JSON)
+    signature: Mapped[Document] = mapped_column(JSON)
+    golden: Mapped[Document] = mapped_column(JSON)
     state: Mapped[str] = mapped_column(String(10))
     reason: Mapped[str] = mapped_column(Text, default="")
-    placement: Mapped[dict[str, Any]] = mapped_column(JSON, default=dict, server_default="{}")
+    placement: Mapped[Document] = mapped_column(JSON, default=dict, server_default="{}")
     loop: Mapped[str] = mapped_column(String(63), default="", server_default="")
     run: Mapped[int | None] = mapped_column(Integer)
 
@@ -93,7 +93,7 @@ class Rollout(Table):
     version: Mapped[int] = mapped_column(Integer)
     state: Mapped[str] = mapped_column(String(10))
     step: Mapped[int] = mapped_column(Integer, default=0)
-    plan: Mapped[dict[str, Any]] = mapped_column(JSON)
+    plan: Mapped[Document] = mapped_column(JSON)
     event_time: Mapped[datetime | None] = mapped_column(UtcDateTime)
     step_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     loop: Mapped[str] = mapped_column(String(63), default="")
@@ -101,7 +101,7 @@ class Rollout(Table):
     cause: Mapped[str | None] = mapped_column(String(36))
     decision: Mapped[str | None] = mapped_column(String(36))
     reason: Mapped[str] = mapped_column(Text, default="")
-    evidence: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
+    evidence: Mapped[list[Document]] = mapped_column(JSON, default=list)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

@@ -6,14 +6,12 @@ be built again from it. Never run so far: no GPU was at hand.
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any
 
-from millrace_core.pods import PREFIX, SCRATCH, container, mount
+from millrace_core.pods import PREFIX, SCRATCH, Part, container, mount
 from millrace_serving.cluster import names, pods
 from millrace_serving.settings import ServingSettings
 from millrace_serving.triton.repository import Wanted
 
-Part = dict[str, Any]
 ENGINES = "/engines"
 BUILD_SECONDS = 3600
 

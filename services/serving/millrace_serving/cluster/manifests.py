@@ -2,14 +2,12 @@
 
 import hashlib
 import json
-from typing import Any
 
-from millrace_core.pods import PREFIX
+from millrace_core.pods import PREFIX, Part
 from millrace_serving.cluster import names, pods
 from millrace_serving.settings import Scaling, ServingSettings
 from millrace_serving.triton.repository import Wanted
 
-Part = dict[str, Any]
 SPEC = f"{PREFIX}/spec"
 """Annotation with the digest of what was applied."""
 STEADY_SECONDS = 6

@@ -1,7 +1,6 @@
 """Pure: the pod of a revision, which fetches its graph by digest and then runs Triton with nothing else loaded."""
 
 import copy
-from typing import Any
 
 from millrace_contracts.placement import ServerPlacement
 from millrace_core.pods import (
@@ -9,6 +8,7 @@ from millrace_core.pods import (
     SCRATCH,
     SHARED_MEMORY,
     TOKEN_FILE,
+    Part,
     Where,
     container,
     hardened,
@@ -23,7 +23,6 @@ from millrace_serving.settings import ServingSettings
 from millrace_serving.triton.manifests import pod_arguments
 from millrace_serving.triton.repository import Wanted
 
-Part = dict[str, Any]
 MODELS = "/models"
 END_SECONDS = 45
 """Time that Triton has for what is under way, after the pause before it is told to end."""

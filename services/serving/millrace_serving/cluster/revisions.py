@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from millrace_core.errors import BadInput
 from millrace_core.log import log
-from millrace_core.owners import owner
+from millrace_core.owners import Manifest, owner
 from millrace_core.pods import PREFIX, selector
 from millrace_core.waiting import Waiting
 from millrace_serving.cluster import manifests, names, reasons
@@ -105,14 +105,14 @@ class Revisions:
             for item in items
         }
 
-    async def _pods(self, labels: dict[str, str]) -> list[dict[str, Any]]:
+    async def _pods(self, labels: dict[str, str]) -> list[Manifest]:
         return await self.cluster.list("Pod", self.namespace, selector(labels))
 
-    def _grouped(self, pods: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    def _grouped(self, pods: Sequence[Manifest]) -> dict[str, list[Manifest]]:
         """Pods by the selector of their revision; what is known of others is forgotten."""
         self.prober.forget(pods)
         self.restarts = sum(_restarts(pod) for pod in pods)
-        groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        groups: dict[str, list[Manifest]] = defaultdict(list)
         keys = (
             *names.common(self.settings),
             *(f"{PREFIX}/{k}" for k in ("project", "endpoint", "revision")),
@@ -122,10 +122,10 @@ class Revisions:
             groups[selector({key: labels.get(key, "") for key in keys})].append(pod)
         return groups
 
-    async def _owner(self) -> dict[str, Any] | None:
+    async def _owner(self) -> Manifest | None:
         return await owner(self.cluster, names.account(self.settings), self.namespace)
 
-    async def ensure(self, item: Wanted, account: dict[str, Any] | None, found: Mapping[Any, Part]) -> None:
+    async def ensure(self, item: Wanted, account: Manifest | None, found: Mapping[Any, Part]) -> None:
         """Apply the objects of a revision where they are not as they should be. Raises: LoadFailed."""
         made = manifests.objects(self.settings, item, account)
         present = [found.get(_key(manifest)) or await self._get(manifest) for manifest in made]
@@ -133,7 +133,7 @@ class Revisions:
         for manifest, old in zip(made, present, strict=True):
             await self._apply(manifest, old)
 
-    async def _get(self, manifest: dict[str, Any]) -> Part | None:
+    async def _get(self, manifest: Manifest) -> Part | None:
         kind, name = _key(manifest)
         return await self.cluster.get(kind, name, self.namespace, manifest["apiVersion"])
 
@@ -145,7 +145,7 @@ class Revisions:
             if any(labels.get(key) != value for key, value in ours):
                 raise LoadFailed(f"the name {old['metadata']['name']} belongs to something else")
 
-    async def _apply(self, manifest: dict[str, Any], old: Part | None) -> None:
+    async def _apply(self, manifest: Manifest, old: Part | None) -> None:
         key, wanted = _key(manifest), manifest["metadata"]["annotations"][SPEC]
         same = old is not None and old["metadata"].get("annotations", {}).get(SPEC) == wanted
         last, when = self._applied.get(key, ("", 0.0))
@@ -182,7 +182,7 @@ class Revisions:
         wrong = next((record.wrong for record in records if record.wrong), "")
         return Sight(right, right == len(present) >= max(1, wanted), wrong, trouble)
 
-    async def _events(self, pods: Sequence[Part]) -> dict[str, list[dict[str, Any]]]:
+    async def _events(self, pods: Sequence[Part]) -> dict[str, list[Manifest]]:
         """Events of the pods that have not begun, where nothing else tells why."""
         silent = [pod for pod in pods if pod.get("status", {}).get("phase") == "Pending"]
         uids = [pod["metadata"]["uid"] for pod in silent]

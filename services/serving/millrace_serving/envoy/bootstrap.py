@@ -9,12 +9,11 @@ import os
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from millrace_serving.envoy import listeners, upstreams
 from millrace_serving.envoy.listeners import ADMIN, Entry
-from millrace_serving.envoy.upstreams import LOOPBACK, address, cluster, speaking, typed
+from millrace_serving.envoy.upstreams import LOOPBACK, Part, address, cluster, speaking, typed
 from millrace_serving.settings import ServingSettings
 
 CONNECTIONS = "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
@@ -56,7 +55,7 @@ class Gateway:
     connections: int = 1024
 
 
-def bootstrap(gateway: Gateway) -> dict[str, Any]:
+def bootstrap(gateway: Gateway) -> Part:
     """The whole configuration that Envoy starts with; keep it private when it holds the token."""
     inline = [] if gateway.token_discovery else [upstreams.inline_secret(gateway.token)]
     return {
@@ -72,14 +71,14 @@ def bootstrap(gateway: Gateway) -> dict[str, Any]:
     }
 
 
-def _connections(gateway: Gateway) -> dict[str, Any]:
+def _connections(gateway: Gateway) -> Part:
     return {
         "name": "envoy.resource_monitors.global_downstream_max_connections",
         "typed_config": typed(CONNECTIONS, max_active_downstream_connections=gateway.connections),
     }
 
 
-def _rest(gateway: Gateway) -> dict[str, Any]:
+def _rest(gateway: Gateway) -> Part:
     """Configuration by polling serving; without a first answer Envoy stays unready instead of answering 404."""
     source = {
         "api_type": "REST",
@@ -91,7 +90,7 @@ def _rest(gateway: Gateway) -> dict[str, Any]:
     return {"resource_api_version": "V3", "initial_fetch_timeout": "0s", "api_config_source": source}
 
 
-def _clusters(gateway: Gateway) -> list[dict[str, Any]]:
+def _clusters(gateway: Gateway) -> list[Part]:
     token = upstreams.credential(gateway.token_discovery)
     serving = cluster(SERVING, gateway.discovery_port, gateway.discovery_host)
     otlp = cluster("otlp", gateway.otlp_port, gateway.otlp_host)
@@ -103,12 +102,12 @@ def _clusters(gateway: Gateway) -> list[dict[str, Any]]:
     return [*made, cluster(ADMIN, gateway.admin_port)] if gateway.stats_port else made
 
 
-def _shed(requests: int) -> dict[str, Any]:
+def _shed(requests: int) -> Part:
     limits = {"max_requests": requests, "max_pending_requests": requests}
     return {"circuit_breakers": {"thresholds": [limits]}}
 
 
-def _listeners(gateway: Gateway) -> list[dict[str, Any]]:
+def _listeners(gateway: Gateway) -> list[Part]:
     """The public way in, the one for mirrored requests on loopback, and the one for probes and Prometheus."""
     shadow = Entry(
         "shadow", gateway.shadow_port, _rest(gateway), gateway.request_seconds, gateway.flush_seconds
@@ -146,7 +145,7 @@ def main() -> None:
     _write(path, bootstrap(of_pod(settings, path.parent)))
 
 
-def _write(path: Path, content: dict[str, Any]) -> None:
+def _write(path: Path, content: Part) -> None:
     path.touch(mode=0o640)
     path.write_text(json.dumps(content))
 

@@ -10,9 +10,10 @@ import hashlib
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import orjson
+
+from millrace_serving.envoy.upstreams import Part
 
 CLUSTER_URL = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
 ROUTE_URL = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
@@ -39,7 +40,7 @@ class Discovery:
     """The desired clusters and route tables, by resource name, and who has accepted them."""
 
     path: Path
-    resources: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    resources: dict[str, list[Part]] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
     nodes: dict[tuple[str, str], Subscription] = field(default_factory=dict)
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -54,11 +55,11 @@ class Discovery:
             return True
         return False
 
-    def _set(self, name: str, resources: list[dict[str, Any]]) -> None:
+    def _set(self, name: str, resources: list[Part]) -> None:
         self.resources[name] = resources
         self.versions[name] = hashlib.sha256(orjson.dumps(resources)).hexdigest()[:16]
 
-    async def publish(self, name: str, resources: list[dict[str, Any]]) -> str:
+    async def publish(self, name: str, resources: list[Part]) -> str:
         """Make *resources* the desired state of *name*; returns its version."""
         async with self.changed:
             if self.resources.get(name) != resources:

@@ -2,11 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from millrace_serving.envoy.upstreams import LOOPBACK, address, typed
+from millrace_serving.envoy.upstreams import LOOPBACK, Part, address, typed
 
-Part = dict[str, Any]
 LUA = (Path(__file__).parent / "prediction_log.lua").read_text()
 MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 OTEL = "envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig"

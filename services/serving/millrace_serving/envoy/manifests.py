@@ -2,9 +2,8 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from millrace_serving.envoy.upstreams import cluster, typed
+from millrace_serving.envoy.upstreams import Part, cluster, typed
 
 TOTAL = 10_000
 """Sum of the weights of every split; kept the same, so that a growing canary moves nobody back."""
@@ -47,13 +46,13 @@ class Ways:
     retries: int = 3
 
 
-def clusters(revisions: Iterable[str], ways: Ways) -> list[dict[str, Any]]:
+def clusters(revisions: Iterable[str], ways: Ways) -> list[Part]:
     """One cluster per revision, on one Triton or on several: the cluster's name is the model's name."""
     found = ((name, *ways.triton(name)) for name in sorted(revisions))
     return [{"@type": CLUSTER, **cluster(name, port, host)} for name, host, port in found]
 
 
-def route_tables(splits: Sequence[Split], ways: Ways) -> list[dict[str, Any]]:
+def route_tables(splits: Sequence[Split], ways: Ways) -> list[Part]:
     """The tables `inference` (public paths, split and mirror) and `shadow` (mirrored requests)."""
     ordered = sorted(splits, key=lambda split: split.wire)
     public = [route for split in ordered for route in _public(split, ways)]
@@ -64,7 +63,7 @@ def route_tables(splits: Sequence[Split], ways: Ways) -> list[dict[str, Any]]:
     ]
 
 
-def _table(name: str, domains: list[str], routes: list[dict[str, Any]]) -> dict[str, Any]:
+def _table(name: str, domains: list[str], routes: list[Part]) -> Part:
     """Answers are asked for uncompressed, whatever the client accepts: the log cannot read them otherwise."""
     told = {"header": {"key": "x-millrace-revision", "value": "%UPSTREAM_CLUSTER%"}}
     return {
@@ -77,12 +76,12 @@ def _table(name: str, domains: list[str], routes: list[dict[str, Any]]) -> dict[
     }
 
 
-def _health() -> list[dict[str, Any]]:
+def _health() -> list[Part]:
     paths = ("/v2/health/live", "/v2/health/ready")
     return [{"match": {"path": path}, "direct_response": {"status": 200}} for path in paths]
 
 
-def _public(split: Split, ways: Ways) -> list[dict[str, Any]]:
+def _public(split: Split, ways: Ways) -> list[Part]:
     path = f"/v2/models/{split.wire}"
     described = {"cluster": split.arms[0][0], "timeout": f"{ways.seconds}s"}
     return [
@@ -94,18 +93,18 @@ def _public(split: Split, ways: Ways) -> list[dict[str, Any]]:
     ]
 
 
-def _route(split: Split, path: str, method: str, action: dict[str, Any]) -> dict[str, Any]:
+def _route(split: Split, path: str, method: str, action: Part) -> Part:
     match = {"path": path, "headers": [{"name": ":method", "string_match": {"exact": method}}]}
     return {"name": split.wire, "match": match, "route": action, "metadata": _metadata(split)}
 
 
-def _metadata(split: Split) -> dict[str, Any]:
+def _metadata(split: Split) -> Part:
     return {"filter_metadata": {"millrace": {"project": split.project, "endpoint": split.endpoint}}}
 
 
-def _infer(split: Split, ways: Ways) -> dict[str, Any]:
+def _infer(split: Split, ways: Ways) -> Part:
     salted = {"pattern": {"regex": "^(.*)$"}, "substitution": f"{split.salt}|\\1"}
-    action: dict[str, Any] = {
+    action: Part = {
         "weighted_clusters": {
             "use_hash_policy": True,
             "clusters": [{"name": name, "weight": weight} for name, weight in split.arms if weight],
@@ -123,7 +122,7 @@ def _infer(split: Split, ways: Ways) -> dict[str, Any]:
     return action
 
 
-def _retries(ways: Ways) -> dict[str, Any]:
+def _retries(ways: Ways) -> Part:
     """Another pod first, if the revision has one."""
     elsewhere = {
         "name": "envoy.retry_host_predicates.previous_hosts",
@@ -138,7 +137,7 @@ def _retries(ways: Ways) -> dict[str, Any]:
     }
 
 
-def _mirrored(split: Split, seconds: float) -> dict[str, Any]:
+def _mirrored(split: Split, seconds: float) -> Part:
     """A mirrored request's path is already that of the stable revision, hence the prefix."""
     assert split.mirror is not None
     action = {

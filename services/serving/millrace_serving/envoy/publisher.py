@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
 from millrace_core.log import log
 from millrace_serving.envoy import manifests
 from millrace_serving.envoy.discovery import Discovery
 from millrace_serving.envoy.manifests import Split, Ways
+from millrace_serving.envoy.upstreams import Part
 
 Read = Callable[[], Awaitable[tuple[Sequence[Split], Sequence[str]]]]
 TABLES = ("inference", "shadow")
@@ -41,7 +41,7 @@ class Publisher:
             self._note(done)
             return done
 
-    async def _offer(self, offers: dict[str, Any]) -> bool:
+    async def _offer(self, offers: Part) -> bool:
         """Publish resources and wait for them; without any gateway there is nobody to wait for."""
         for name, resources in offers.items():
             given = resources if name == "clusters" else [resources]

@@ -1,7 +1,6 @@
 """Speak to a Triton of ours over HTTP: load, unload, and a real inference; foreign errors end here."""
 
 from collections.abc import Mapping
-from typing import Any
 
 import httpx
 import numpy as np
@@ -51,7 +50,7 @@ class Triton:
         """Unload one model; nothing happens if it is not loaded. Raises: TritonError."""
         await self._post(f"/v2/repository/models/{name}/unload", {}, timeout)
 
-    async def _post(self, path: str, body: dict[str, Any], timeout: float) -> httpx.Response:
+    async def _post(self, path: str, body: Mapping[str, object], timeout: float) -> httpx.Response:
         try:
             answer = await self._client.post(path, json=body, headers=self._admin, timeout=timeout)
         except httpx.HTTPError as error:
