@@ -10,11 +10,11 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import jwt
 
+from millrace_contracts.bodies import Document
 from millrace_core.identity_keys import ALGORITHMS, Keys
 from millrace_core.log import log
 
@@ -38,7 +38,7 @@ class Identity:
 class Issuer:
     """One issuer: whom its tokens are for, and who has which role."""
 
-    def __init__(self, entry: dict[str, Any]) -> None:
+    def __init__(self, entry: Document) -> None:
         """Raises: ValueError for an entry that names no issuer, audience or role, or that cannot be understood."""
         if not entry.get("audience") or not isinstance(entry.get("roles"), list):
             raise ValueError("an issuer needs an audience and roles")
@@ -129,25 +129,25 @@ class Issuers:
         return found
 
 
-def _complete(given: dict[str, Any]) -> bool:
+def _complete(given: Document) -> bool:
     return "role" in given and ("subject" in given or {"claim", "value"} <= given.keys())
 
 
-def _fits(given: dict[str, str], claims: dict[str, Any]) -> bool:
+def _fits(given: dict[str, str], claims: Document) -> bool:
     if "subject" in given:
         return bool(claims["sub"] == given["subject"])
     value = claims.get(given["claim"])
     return given["value"] in value if isinstance(value, list) else value == given["value"]
 
 
-def _pod(claims: dict[str, Any]) -> str:
+def _pod(claims: Document) -> str:
     """Name of the pod into which the cluster projected the token; empty for a token that is nobody's."""
     bound = claims.get("kubernetes.io")
     pod = bound.get("pod") if isinstance(bound, dict) else None
     return str(pod.get("name") or "") if isinstance(pod, dict) else ""
 
 
-def _name(claims: dict[str, Any]) -> str:
+def _name(claims: Document) -> str:
     """A service account as `namespace/name`; a person always with an @, so that nobody goes by a service's name."""
     subject = str(claims["sub"])
     if subject.startswith(ACCOUNT):

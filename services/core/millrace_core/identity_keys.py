@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 import jwt
 
+from millrace_contracts.bodies import Document
 from millrace_core.errors import Unavailable
 from millrace_core.log import log
 
@@ -30,14 +31,14 @@ DISCOVERY = "/.well-known/openid-configuration"
 class Keys:
     """Where an issuer publishes its keys, and those last seen there. May be used by many threads."""
 
-    def __init__(self, entry: dict[str, Any]) -> None:
+    def __init__(self, entry: Document) -> None:
         """Raises: ValueError if *entry* names no issuer, or one that is not to be asked over https."""
         self._url = str(entry.get("jwks_url") or "")
         self._ca_file, self._bearer_file = entry.get("ca_file") or None, entry.get("bearer_file") or None
         self.issuer: str | None = None if entry.get("issuer") == KUBERNETES else str(entry["issuer"])
         """The name in its tokens; None until this cluster has told its own."""
         _check(self._url or self.issuer or API_SERVER)
-        self._keys: dict[str, Any] = {}
+        self._keys: Document = {}
         self._seen = self._tried = -1e9
         self._lock = threading.Lock()
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from millrace.client.transport import ApiError
 from millrace.decisions import Decision
+from millrace_contracts.bodies import Document
 from millrace_core.database import UtcDateTime, utcnow
 from millrace_core.log import log
 from millrace_core.reconcile import run_forever
@@ -34,7 +35,7 @@ class OutboxMixin:
     number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
     id: Mapped[str] = mapped_column(String(36), unique=True)
     project: Mapped[str] = mapped_column(String(63))
-    body: Mapped[dict[str, Any]] = mapped_column(JSON)
+    body: Mapped[Document] = mapped_column(JSON)
     recorded_at: Mapped[datetime] = mapped_column(UtcDateTime)
     delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     refused: Mapped[str | None] = mapped_column(Text)

@@ -8,10 +8,10 @@ import argparse
 import asyncio
 import os
 import secrets
-from typing import Any
 
 from millrace_core.errors import Conflict, NotFound
 from millrace_core.kubernetes import Cluster
+from millrace_core.owners import Manifest
 
 BYTES = 24
 
@@ -37,7 +37,7 @@ async def ensure(cluster: Cluster, name: str, key: str, namespace: str, owner: s
     return True
 
 
-def manifest(name: str, key: str, password: str, owner: dict[str, Any], kind: str) -> dict[str, Any]:
+def manifest(name: str, key: str, password: str, owner: Manifest, kind: str) -> Manifest:
     """The Secret, with the labels of its *owner*."""
     meta = owner["metadata"]
     labels = meta.get("labels", {}) | {"app.kubernetes.io/managed-by": "millrace"}

@@ -7,6 +7,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from millrace.client.transport import TokenFile
+from millrace_contracts.bodies import Document
 
 SERVICES = ("registry", "training", "serving", "monitoring", "controller")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -104,7 +105,7 @@ class WorkloadSettings(Settings):
     """Secrets with which images are pulled: their names, or as Kubernetes writes them, [{"name": …}]."""
     node_selector: dict[str, str] = Field(default={})
     """Labels of the nodes on which pods made at run time may be."""
-    tolerations: list[dict[str, Any]] = Field(default=[])
+    tolerations: list[Document] = Field(default=[])
     """Taints that those pods tolerate, as Kubernetes writes them."""
 
     @field_validator("image_pull_secrets", mode="before")
