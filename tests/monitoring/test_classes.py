@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from millrace_monitoring.ingest.answers import Answers
@@ -128,3 +130,17 @@ def test_answers_agree_row_by_row_also_where_both_are_missing(task):
     assert answers.same(first, second, 1e-4).tolist() == [True, True, False, False]
     merged = answers.chosen_where(np.array([True, False, False, False]), second, first)
     assert np.array_equal(merged, first, equal_nan=True)
+
+
+async def test_feedback_and_the_report_name_the_classes_as_the_data_does(service):
+    await service.declare(flower_monitor(version(service.registry, 1)))
+    told = [await day_of_flowers(service, number) for number in range(2)]
+    await service.closed(2)
+    data = (await service.call("GET", "/v1/monitors/sales/feedback")).content
+    table = pq.read_table(pa.BufferReader(data))
+    assert table.column_names == ["sold_at", "price", "shop_name", "kind"]
+    assert table["kind"].to_pylist() == [kind for _, kinds in told for kind in kinds]
+    page = (await service.call("GET", "/v1/monitors/sales/report")).text
+    assert "Answered classes by day (2024-03-01 to 2024-03-02)" in page
+    assert all(kind in page for kind in KINDS)
+    assert page.count("<svg") == 6
