@@ -90,13 +90,16 @@ class TestLosing:
         assert (done["state"], done["attempts"]) == ("succeeded", 2)
 
     def test_a_silent_pod_counts_as_lost_with_its_node(self, start, cluster):
-        service = start(job_lost_seconds=3, job_attempts=1)
+        service = start(job_attempts=1)
         id = service.submit("count", trials=3, hold=1)
         service.done(id, 1)
-        pod = cluster.of(id)
+        pod, settings = cluster.of(id), service.app.state.services.settings
         pod.process.send_signal(19)
+        patience, settings.job_lost_seconds = settings.job_lost_seconds, 1
         try:
-            done = service.until(id, lambda job: job["attempts"] == 2)
+            service.until(id, lambda job: job["state"] == "queued" or job["attempts"] == 2)
+            settings.job_lost_seconds = patience
+            service.until(id, lambda job: job["attempts"] == 2)
             assert (pod.name, True) in cluster.deleted
             done = service.ended(id)
             assert done["state"] == "succeeded"
