@@ -1,6 +1,10 @@
 """Release units are immutable, and an alias moves by compare-and-set only."""
 
+import hashlib
+import json
+
 import pytest
+from onnx import TensorProto, helper
 
 from .conftest import caller, dataset_version, graph, together, version
 
@@ -189,3 +193,66 @@ async def test_lineage_leads_from_a_version_to_its_sources_and_decisions(client,
     assert [item["run"] for item in found["decisions"]] == [4]
     assert [item["reason"] for item in found["champion"]] == ["first"]
     assert (await client.get("/v1/lineage", params={"model": "sales", "version": 2})).status_code == 404
+
+
+SPREAD = {
+    "inputs": [{"name": "x", "datatype": "FP32", "column": "x", "kind": "number"}],
+    "outputs": [{"name": "prediction", "datatype": "FP32", "width": 3}],
+    "task": "multiclass",
+    "target": "y",
+    "classes": ["a", "b", "c"],
+}
+
+
+def spread(width):
+    """A graph that answers with *width* numbers a row."""
+    made = helper.make_graph(
+        [helper.make_node("MatMul", ["x", "weights"], ["prediction"])],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 1])],
+        [helper.make_tensor_value_info("prediction", TensorProto.FLOAT, [None, width])],
+        [helper.make_tensor("weights", TensorProto.FLOAT, [1, 3], [1.0, 2.0, 3.0])],
+    )
+    return helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)]).SerializeToString()
+
+
+@pytest.mark.parametrize("width", [3, None])
+async def test_a_model_of_many_classes_is_given_back_as_it_was(client, put, width):
+    await client.put("/v1/models/kinds", json={})
+    unit = version({"model.onnx": await put(spread(width))}, signature=SPREAD, task="multiclass")
+    made = await client.post("/v1/models/kinds/versions", json=unit)
+    assert made.status_code == 201, made.text
+    assert (made.json()["task"], made.json()["signature"]) == ("multiclass", SPREAD)
+
+
+async def test_a_graph_with_another_number_of_classes_than_its_signature_is_refused(client, put):
+    await client.put("/v1/models/kinds", json={})
+    unit = version({"model.onnx": await put(spread(4))}, signature=SPREAD, task="multiclass")
+    refused = await client.post("/v1/models/kinds/versions", json=unit)
+    assert refused.status_code == 422
+    assert "prediction has 4 values a row, not 3" in refused.json()["detail"]
+
+
+async def test_files_are_told_by_role_and_variant_where_their_names_do_not_tell_them(client, put):
+    await client.put("/v1/models/sales", json={})
+    quick = {"role": "model", "variant": "int8-cpu", "name": "model-int8.onnx", "digest": await put(graph())}
+    base = {"role": "model", "variant": "base", "name": "model.onnx", "digest": await put(graph())}
+    made = await client.post("/v1/models/sales/versions", json=version([base, quick]))
+    assert made.status_code == 201, made.text
+    assert made.json()["files"] == [base, quick]
+
+
+async def test_the_digest_of_a_release_unit_is_what_it_always_was(client, put):
+    """Its parts as JSON with sorted keys, without the key: versions that are stored stay what they are."""
+    await client.put("/v1/models/sales", json={})
+    unit = version(
+        {"model.onnx": await put(graph())}, lineage={"trained_through": "2013-03-01T00:00:00+00:00"}
+    )
+    made = (await client.post("/v1/models/sales/versions", json=unit)).json()
+    known = {"dataset": None, "dataset_version": None, "run": None, "loop": None, "loop_run": None}
+    content = {
+        "files": unit["files"], "signature": unit["signature"], "task": "regression", "target": "y",
+        "metrics": {}, "baseline": None, "environment": {}, "golden": {}, "lineage": known | unit["lineage"],
+    }  # fmt: skip
+    expected = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    assert made["digest"] == f"sha256:{expected}"

@@ -17,12 +17,15 @@ DOMAINS = {"", "ai.onnx", "ai.onnx.ml"}
 DATATYPES = {1: "FP32", 7: "INT64", 8: "BYTES", 9: "BOOL", 11: "FP64", 6: "INT32", 10: "FP16"}
 
 
+Told = dict[str, str | int | None]
+
+
 class Refused(Exception):
     """The file must not be served; the text says why."""
 
 
-def inspect(path: Path) -> dict[str, Any]:
-    """Inputs and outputs of the graph (name, datatype). Raises: Refused."""
+def inspect(path: Path) -> dict[str, list[Told]]:
+    """Inputs and outputs of the graph (name, datatype, width if it is known). Raises: Refused."""
     import onnx
     from google.protobuf.message import DecodeError
 
@@ -63,17 +66,23 @@ def _check(message: Any) -> None:
         raise Refused(f"it needs operators of the domain {_shown(message.domain)}")
 
 
-def _tensors(values: list[Any]) -> list[dict[str, str]]:
+def _tensors(values: list[Any]) -> list[Told]:
     if len(values) > TENSORS:
         raise Refused(f"it has {len(values)} inputs or outputs, more than {TENSORS}")
     return [_tensor(value) for value in values]
 
 
-def _tensor(value: Any) -> dict[str, str]:
+def _tensor(value: Any) -> Told:
     element = value.type.tensor_type.elem_type
     if element not in DATATYPES:
         raise Refused(f"{_shown(value.name)} is not a tensor of a known type")
-    return {"name": value.name[:1000], "datatype": DATATYPES[element]}
+    return {"name": value.name[:1000], "datatype": DATATYPES[element], "width": _width(value)}
+
+
+def _width(value: Any) -> int | None:
+    """Values a row, where the graph tells."""
+    sizes = value.type.tensor_type.shape.dim
+    return sizes[1].dim_value or None if len(sizes) == 2 else None
 
 
 def _shown(name: str) -> str:

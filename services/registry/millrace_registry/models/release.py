@@ -8,6 +8,7 @@ from pathlib import Path
 
 from millrace_contracts.bodies import Document
 from millrace_contracts.models import ModelVersionWrite
+from millrace_contracts.signature import Signature
 from millrace_core.errors import BadInput, FieldError
 from millrace_core.storage import Store
 
@@ -23,8 +24,8 @@ async def check(store: Store, turn: asyncio.Semaphore, new: ModelVersionWrite) -
     """
     for name, digest in sorted(new.files.by_name().items()):
         if name.endswith(".onnx"):
-            found = await inspect(store, turn, name, digest)
-            _compare(name, found, new)
+            graph = await inspect(store, turn, name, digest)
+            _compare(name, graph, new.signature)
 
 
 async def inspect(store: Store, turn: asyncio.Semaphore, name: str, digest: str) -> Document:
@@ -73,13 +74,18 @@ def _refused(name: str, why: str) -> BadInput:
     )
 
 
-def _compare(name: str, found: Document, new: ModelVersionWrite) -> None:
-    for side in ("inputs", "outputs"):
-        declared = sorted((tensor.name, tensor.datatype) for tensor in getattr(new.signature, side))
-        actual = sorted((item["name"], item["datatype"]) for item in found[side])
+def _compare(name: str, graph: Document, signature: Signature) -> None:
+    for side, tensors in (("inputs", signature.inputs), ("outputs", signature.outputs)):
+        declared = sorted((tensor.name, tensor.datatype) for tensor in tensors)
+        actual = sorted((item["name"], item["datatype"]) for item in graph[side])
         if declared != actual:
             differing = sorted(set(declared) ^ set(actual)) or [
                 item for item in declared if declared.count(item) > 1
             ]
             listed = ", ".join(f"{tensor} {datatype}" for tensor, datatype in differing[:6])
             raise _refused(name, f"its {side} are not those of the signature ({listed})")
+    widths = {item["name"]: item["width"] for item in graph["outputs"]}
+    for output in signature.outputs:
+        if widths[output.name] not in (None, output.values()):
+            told = f"{output.name} has {widths[output.name]} values a row, not {output.values()}"
+            raise _refused(name, f"its outputs are not those of the signature ({told})")
