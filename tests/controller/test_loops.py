@@ -29,6 +29,18 @@ async def test_decisions_of_a_run_stand_in_the_chain_in_the_order_of_their_cause
     ]  # fmt: skip
 
 
+async def test_a_loop_of_many_classes_is_judged_by_what_its_classes_are_worth(platform):
+    gates = {"absolute": [{"metric": "macro_f1", "atLeast": 0.4}]}
+    platform.world.metrics = {"skill": 0.3, "macro_f1": 0.5}
+    platform.world.add_data("sales", 1000)
+    await platform.apply(document(task="multiclass", gates=gates))
+    await platform.rest()
+    await champion_everywhere(platform, 1)
+    told = (await platform.runs())[0]["verdict"]["gates"]
+    assert [gate["name"] for gate in told] == ["useful", "absolute:macro_f1"]
+    assert platform.world.monitors["sales"]["task"] == "multiclass"
+
+
 async def test_a_declared_loop_without_data_waits(platform):
     await platform.apply(document())
     await platform.rest()

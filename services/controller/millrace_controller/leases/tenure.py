@@ -83,7 +83,7 @@ class GuardedCalls(aio.AsyncApi):
     """The same for typed calls."""
 
     def __init__(self, api: aio.AsyncApi, readers: Sessions) -> None:
-        super().__init__(api.url, api.token, api.project, api.timeout)
+        self.url, self.token, self.project, self.timeout = api.url, api.token, api.project, api.timeout
         self._client, self._readers = api._client, readers
 
     async def send(self, call: Call) -> httpx.Response:

@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from millrace_controller.pipelines import manifests
 from millrace_controller.pipelines.attempts import Ended, Handle
@@ -13,6 +13,7 @@ from millrace_controller.pipelines.settings import PipelineSettings
 from millrace_controller.pipelines.work import Work
 from millrace_core.errors import Conflict, Unavailable
 from millrace_core.owners import owned
+from millrace_core.pods import Part
 from millrace_core.waiting import OUT_OF_MEMORY, Waiting, newest, of_pod
 
 if TYPE_CHECKING:
@@ -72,10 +73,10 @@ class JobRunner:
     def _handle(self, work: Work) -> Handle:
         return {"runner": "job", "id": work.name, "namespace": self.namespace, "since": self.clock()}
 
-    async def _job(self, name: str) -> dict[str, Any] | None:
+    async def _job(self, name: str) -> Part | None:
         return await self.cluster.get("Job", name, self.namespace, BATCH)
 
-    async def _pods(self, name: str) -> list[dict[str, Any]]:
+    async def _pods(self, name: str) -> list[Part]:
         return await self.cluster.list("Pod", self.namespace, labels=f"batch.kubernetes.io/job-name={name}")
 
     async def _delete(self, name: str) -> None:
@@ -87,9 +88,7 @@ class JobRunner:
         events = await self.cluster.list("Event", self.namespace, fields=fields)
         return newest(events)
 
-    async def _end(
-        self, work: Work, handle: Handle, finished: dict[str, Any], pods: list[dict[str, Any]]
-    ) -> Ended:
+    async def _end(self, work: Work, handle: Handle, finished: Part, pods: list[Part]) -> Ended:
         for pod in pods:
             stopped = _stopped(pod)
             told = _result(stopped.get("message", ""))
@@ -106,7 +105,7 @@ class JobRunner:
             return Ended(handle, message=words, reason=OUT_OF_MEMORY)
         return Ended(handle, message=await self._autopsy(work, pods[-1]))
 
-    async def _autopsy(self, work: Work, pod: dict[str, Any]) -> str:
+    async def _autopsy(self, work: Work, pod: Part) -> str:
         """Why a pod ended without a result, and the last that it said."""
         status = pod.get("status", {})
         try:
@@ -119,37 +118,37 @@ class JobRunner:
         return f"{words}; its last lines: {said.strip()}" if said.strip() else words
 
 
-def _finished(job: dict[str, Any]) -> dict[str, Any] | None:
+def _finished(job: Part) -> Part | None:
     for condition in job.get("status", {}).get("conditions") or []:
         if condition["type"] in ("Complete", "Failed") and condition["status"] == "True":
             return condition
     return None
 
 
-def _containers(pod: dict[str, Any]) -> list[dict[str, Any]]:
+def _containers(pod: Part) -> list[Part]:
     return pod.get("status", {}).get("containerStatuses") or []
 
 
-def _stopped(pod: dict[str, Any]) -> dict[str, Any]:
+def _stopped(pod: Part) -> Part:
     found = [
         item["state"]["terminated"] for item in _containers(pod) if "terminated" in item.get("state", {})
     ]
     return found[0] if found else {}
 
 
-def _why(pod: dict[str, Any]) -> str:
+def _why(pod: Part) -> str:
     return str(_stopped(pod).get("reason") or pod.get("status", {}).get("reason") or "it was killed")
 
 
-def _pending(pod: dict[str, Any]) -> bool:
+def _pending(pod: Part) -> bool:
     return bool(pod.get("status", {}).get("phase", "Pending") == "Pending")
 
 
-def _at_work(pod: dict[str, Any]) -> bool:
+def _at_work(pod: Part) -> bool:
     return pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")
 
 
-def _result(message: str) -> dict[str, Any] | None:
+def _result(message: str) -> Part | None:
     try:
         told = json.loads(message)
     except ValueError:

@@ -1,7 +1,5 @@
 """The Job that does a piece of work, like a pipeline where there are no Kubeflow Pipelines. Pure functions."""
 
-from typing import Any
-
 from millrace_controller.pipelines.settings import PipelineSettings
 from millrace_controller.pipelines.work import Work
 from millrace_core import pods
@@ -19,7 +17,7 @@ def labels(settings: PipelineSettings, work: Work) -> dict[str, str]:
     return pods.labels(settings, work.kind, MANAGER) | mine | work.labels()
 
 
-def job(settings: PipelineSettings, work: Work) -> dict[str, Any]:
+def job(settings: PipelineSettings, work: Work) -> pods.Part:
     """A batch/v1 Job of one pod; whether there is another try is the controller's decision, not its backoff's."""
     marks = labels(settings, work)
     return {
@@ -39,7 +37,7 @@ def job(settings: PipelineSettings, work: Work) -> dict[str, Any]:
     }
 
 
-def _pod(settings: PipelineSettings, work: Work) -> dict[str, Any]:
+def _pod(settings: PipelineSettings, work: Work) -> pods.Part:
     where = pods.Where(settings.node_selector, settings.tolerations, pull_secrets=settings.image_pull_secrets)
     volumes = [pods.room("tmp", "1Gi"), pods.token()]
     account = settings.pod(work.kind).service_account
@@ -47,7 +45,7 @@ def _pod(settings: PipelineSettings, work: Work) -> dict[str, Any]:
     return spec | {"restartPolicy": "Never"}
 
 
-def _container(settings: PipelineSettings, work: Work) -> dict[str, Any]:
+def _container(settings: PipelineSettings, work: Work) -> pods.Part:
     environment = settings.addresses | {
         "HOME": pods.SCRATCH,
         "OMP_NUM_THREADS": "1",
