@@ -111,3 +111,20 @@ async def test_days_without_labels_are_told_in_words_and_what_there_is_is_drawn(
     assert "It has not begun: no day with labels has closed." in told
     assert predictions.NO_LABELS in told
     assert told.count("<svg") == 1
+
+
+async def test_the_report_is_one_page_that_needs_no_network(service):
+    await service.declare(monitor(service.registry.version(1, 2.0), [service.registry.version(2, 2.1)]))
+    empty = (await service.call("GET", "/v1/monitors/sales/report")).text
+    assert "No day has closed yet" in empty
+    for number in range(3):
+        features, sold = table_of_day(number, slope=2.0 if number < 2 else 4.0)
+        await service.rows(number, features, 2.2 * features["price"])
+        await service.labels(number, sold)
+    await service.closed(3)
+    page = (await service.call("GET", "/v1/monitors/sales/report")).text
+    assert page.count("<svg") >= 4
+    assert "quality:served" in page
+    assert "<script" not in page
+    assert "http-equiv" not in page
+    assert 'src="http' not in page
