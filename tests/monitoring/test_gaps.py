@@ -97,7 +97,8 @@ def day(number):
         (at(3, 5000), day(2), 0, day(3)),
         (at(5000), day(2), 19, day(5000)),
         (at(*range(5000, 5020)), day(2), 0, day(5019)),
-        (at(300, 600, 900), day(2), 0, day(300)),
+        (at(300, 600, 900), day(2), 0, day(900)),
+        (at(300, 600, 5000), day(2), 0, day(600)),
     ],
 )
 def test_few_rows_far_from_all_others_do_not_say_how_far_the_stream_has_come(times, before, behind, wanted):

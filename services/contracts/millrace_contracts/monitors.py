@@ -96,7 +96,11 @@ class MonitorWrite(Strictly):
     signature: Signature
     champion: ChampionVersion
     archived: list[ArchivedVersion] = Field(default=[], max_length=50)
-    slices: list[ShortText] = Field(default=[], max_length=50)
+    slices: list[ShortText] = Field(
+        default=[],
+        max_length=50,
+        description="Data columns whose values are watched on their own: error and quality.",
+    )
     policy: MonitorPolicy = MonitorPolicy()
 
 
@@ -111,18 +115,25 @@ class MonitorCounts(BaseModel):
     written: int
     dropped: int
     duplicates: int
-    faults: int = Field(description="Records without rows: errors, bodies too large or not decodable.")
+    faults: int = Field(
+        description="Records without rows (errors, bodies too large or not decodable), and rows stamped years off."
+    )
     late: int = Field(description="Rows that came after their day had closed.")
     late_labels: int
 
 
 class RevisionCounts(BaseModel):
-    """The same counts of one revision on one listener; see the service for those that it has."""
+    """The same counts of one revision on one listener."""
 
-    model_config = {"extra": "allow"}
-
-    revision: str | None = None
-    listener: str | None = None
+    revision: str
+    listener: str
+    offered: int = 0
+    written: int = 0
+    dropped: int = 0
+    duplicates: int = 0
+    rows: int = 0
+    faults: int = 0
+    late: int = 0
 
 
 class MonitorRead(BaseModel):

@@ -116,6 +116,26 @@ def risen(draw: Rng, r: float, reference: int, rise: float = 0.0, live: int = YE
     return None
 
 
+def sliced(draw: Rng, r: float, slices: int, rise: float = 0.0, live: int = YEAR) -> float | None:
+    """Many slices, each watched from 28 reference days on at its share of the false-alarm rate: first alarm of any.
+
+    Args:
+        rise: of the first slice's error rate, from its first live day on.
+    """
+    reference, days = 28, list[float]()
+    level = performance.threshold(0.01 / slices)
+    for number in range(slices):
+        rises = np.repeat([0.0, rise if number == 0 else 0.0], [reference, live])
+        rates = worlds.error_rates(draw, 1, reference + live, r, rises)[0]
+        watch = performance.Detector(performance.Reference.fit(rates[:reference]), level)
+        for day, rate in enumerate(rates[reference:], start=1):
+            watch.update(float(rate))
+            if watch.alarm:
+                days.append(float(day))
+                break
+    return min(days, default=None)
+
+
 def passes(draw: Rng, r: float, days: int, difference: float, margin: float = 0.02) -> bool:
     """Whether a candidate passes whose true difference is *difference* margins, with a day sd of two margins."""
     champion, candidate = worlds.pairs(draw, days, r, 2 * margin, difference * margin)
@@ -197,6 +217,17 @@ def detectors(scale: float) -> Iterator[Result]:
         yield measure(name, int(500 * scale), risen, r, reference, points / 100, 183, unit="days")
 
 
+def slices(scale: float) -> Iterator[Result]:
+    """False alarms of any slice, and how long a rise in one of them takes."""
+    for number, repeats in ((10, 300), (50, 100)):
+        for r in (0.0, 0.2, 0.4):
+            name = f"no rise, alarm of any of {number} slices within a year, r={r}"
+            yield measure(name, int(repeats * scale), sliced, r, number)
+    for points in (2, 4):
+        name = f"error rate 10 % rises by {points} points in one of 10 slices, r=0.2, within 183 days"
+        yield measure(name, int(200 * scale), sliced, 0.2, 10, points / 100, 183, unit="days")
+
+
 def gates(scale: float) -> Iterator[Result]:
     """Candidates that are as bad as the margin, so that every pass is false, and equal ones."""
     for difference, what in ((1.0, "as bad as the margin"), (0.0, "as good as the champion")):
@@ -236,6 +267,7 @@ def canaries(scale: float) -> Iterator[Result]:
 GROUPS = {
     "drift": drifts,
     "performance": detectors,
+    "slices": slices,
     "gate": gates,
     "switch-back": switches,
     "canary": canaries,

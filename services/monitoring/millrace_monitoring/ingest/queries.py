@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import defer
 
 from millrace_core.storage import Blob
 from millrace_monitoring.ingest.counts import FIELDS, Key, Tally
@@ -53,15 +54,17 @@ def put(session: AsyncSession, item: Stored) -> None:
 async def _advance(session: AsyncSession, rows: Rows, tally: Tally) -> None:
     """Move the newest event time of answered rows; rows of a day that has closed are counted as late."""
     key = (Monitor.project == rows.project, Monitor.endpoint == rows.endpoint)
-    monitor = await session.scalar(select(Monitor).where(*key).with_for_update())
+    light = defer(Monitor.declared, raiseload=True)
+    monitor = await session.scalar(select(Monitor).options(light).where(*key).with_for_update())
     if monitor is None:
         return
-    answered = rows.table.filter(pc.greater_equal(rows.table["index"], 0))
-    instants = answered["event_time"].to_numpy()
+    is_answer = pc.greater_equal(rows.table["index"], 0)
+    instants = rows.table["event_time"].filter(is_answer).to_numpy()
     monitor.event_time_max = await _newest(session, monitor, instants)
     distant = stream.far(instants, monitor.event_time_max)
-    for revision in answered["revision"].filter(pa.array(distant)).to_pylist() if distant.any() else ():
-        tally.add((rows.project, rows.endpoint, revision, "inference"), faults=1)
+    if distant.any():
+        for revision in rows.table["revision"].filter(is_answer).filter(pa.array(distant)).to_pylist():
+            tally.add((rows.project, rows.endpoint, revision, "inference"), faults=1)
     if monitor.closed_through is not None:
         times = rows.table["event_time"].to_numpy()
         late = times < np.datetime64(monitor.closed_through.replace(tzinfo=None), "us")

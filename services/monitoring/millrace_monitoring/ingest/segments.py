@@ -62,12 +62,6 @@ class Segment:
         times = pc.min_max(self.table["event_time"]).as_py()
         return times["min"], times["max"]
 
-    @property
-    def last_answer(self) -> datetime | None:
-        """Last event time of an answered row; None when there is none."""
-        answered = self.table["event_time"].filter(pc.greater_equal(self.table["index"], 0))
-        return pc.max(answered).as_py()  # type: ignore[no-any-return]
-
 
 def of_records(records: Iterable[Record]) -> list[Segment]:
     """One segment an endpoint."""

@@ -29,14 +29,19 @@ def newest(times: np.ndarray, before: datetime | None, behind: int = 0) -> datet
     """
     if len(times) == 0:
         return before
+    now = None if before is None else instants(before)
+    last = times.max() if now is None else max(now, times.max())
+    if last - (times.min() if now is None else now) <= np.timedelta64(FAR):
+        return _moment(last)
     ordered = np.sort(times.astype("datetime64[us]"))
-    if before is not None:
-        now = instants(before)
-        near = ordered[ordered <= now + np.timedelta64(FAR)]
-        last = max(now, near[-1]) if len(near) else now
-        beyond = ordered[ordered > last + np.timedelta64(FAR)]
-        return _moment(_last(beyond) if len(beyond) + behind >= FEW else last)
-    return _moment(_last(ordered))
+    if now is None:
+        return _moment(_last(ordered))
+    later = np.concatenate([[now], ordered[ordered > now]])
+    breaks = np.flatnonzero(np.diff(later) > np.timedelta64(FAR))
+    reach = breaks[0] + 1 if len(breaks) else len(later)
+    beyond = later[reach:]
+    has_company = len(beyond) and len(beyond) + behind >= FEW
+    return _moment(_last(beyond) if has_company else later[reach - 1])
 
 
 def far(times: np.ndarray, newest: datetime | None) -> np.ndarray:

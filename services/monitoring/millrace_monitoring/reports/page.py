@@ -125,4 +125,5 @@ def _undecided(days: Days) -> Html:
         f"Version {number} was not scored: {why}." for item in days for number, why in item.unscored.items()
     }
     reasons += sorted(unscored)
+    reasons += [f"Of slices, {words}." for words in (days[-1].slices.left_out if days else ())]
     return pages.bullets(reasons) if reasons else pages.paragraph("Nothing.")
