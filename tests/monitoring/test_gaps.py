@@ -7,7 +7,7 @@ import pytest
 
 from millrace_monitoring.monitors import stream
 
-from .sales import monitor, rows_of, table_of_day
+from .sales import START, monitor, rows_of, table_of_day
 from .test_closing import play
 
 
@@ -48,21 +48,43 @@ async def test_a_few_trial_requests_stamped_now_do_not_close_the_days_of_a_strea
     assert await service.call("GET", "/v1/monitors/sales/days") == []
 
 
-async def test_a_long_stretch_without_rows_closes_as_one_span_and_the_feed_goes_on_behind_it(service):
+async def test_a_long_stretch_without_rows_closes_by_months_and_the_feed_goes_on_behind_it(service):
     await service.declare(monitor(service.registry.version(1, 2.0)))
-    for number in (0, 400):
+    for number in (0, 131):
         features, sold = table_of_day(number)
         await service.rows(number, features, 2 * features["price"])
         await service.labels(number, sold)
-    days = await service.closed(3)
-    assert [(day["day"], day["days"], day["rows"]) for day in days] == [
-        ("2024-03-01", 1, 60),
-        ("2025-04-04", 399, 0),
-        ("2025-04-05", 1, 60),
+    days = await service.closed(37)
+    assert {(day["days"], day["rows"]) for day in days[1:32]} == {(1, 0)}
+    assert [(day["day"], day["days"], day["rows"]) for day in days[32:]] == [
+        ("2024-04-30", 29, 0),
+        ("2024-05-31", 31, 0),
+        ("2024-06-30", 30, 0),
+        ("2024-07-09", 9, 0),
+        ("2024-07-10", 1, 60),
     ]
-    assert [day["seq"] for day in days] == [1, 2, 3]
-    assert (days[1]["from"], days[1]["through"]) == ("2024-03-02T00:00:00Z", "2025-04-05T00:00:00Z")
-    assert days[2]["performance"]["days"] == 2
+    assert [day["seq"] for day in days] == list(range(1, 38))
+    assert (days[33]["from"], days[33]["through"]) == ("2024-05-01T00:00:00Z", "2024-06-01T00:00:00Z")
+    assert days[36]["performance"]["days"] == 2
+
+
+async def test_where_a_stretch_is_cut_does_not_depend_on_when_it_closes(service):
+    """The same rows with their end told day by day: the same closings."""
+    await service.declare(monitor(service.registry.version(1, 2.0)))
+    features, sold = table_of_day(0)
+    await service.rows(0, features, 2 * features["price"])
+    await service.labels(0, sold)
+    for number in (40, 60, 80, 131):
+        through = (START + timedelta(days=number)).isoformat()
+        await service.call("POST", "/v1/monitors/sales/labels", json={"complete_through": through})
+        await service.closed(32)
+    features, sold = table_of_day(131)
+    await service.rows(131, features, 2 * features["price"])
+    await service.labels(131, sold)
+    days = await service.closed(37)
+    assert [(day["day"], day["days"]) for day in days[32:]] == [
+        ("2024-04-30", 29), ("2024-05-31", 31), ("2024-06-30", 30), ("2024-07-09", 9), ("2024-07-10", 1),
+    ]  # fmt: skip
 
 
 async def test_a_stretch_shorter_than_a_month_closes_day_by_day(service):

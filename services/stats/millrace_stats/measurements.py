@@ -127,7 +127,8 @@ def sliced(draw: Rng, r: float, slices: int, rise: float = 0.0, live: int = YEAR
     for number in range(slices):
         rises = np.repeat([0.0, rise if number == 0 else 0.0], [reference, live])
         rates = worlds.error_rates(draw, 1, reference + live, r, rises)[0]
-        watch = performance.Detector(performance.Reference.fit(rates[:reference]), level)
+        frozen = performance.Reference.fit(rates[:reference], tolerance=3.0 + performance.SLICE_TOLERANCE)
+        watch = performance.Detector(frozen, level)
         for day, rate in enumerate(rates[reference:], start=1):
             watch.update(float(rate))
             if watch.alarm:
@@ -219,13 +220,13 @@ def detectors(scale: float) -> Iterator[Result]:
 
 def slices(scale: float) -> Iterator[Result]:
     """False alarms of any slice, and how long a rise in one of them takes."""
-    for number, repeats in ((10, 300), (50, 100)):
+    for number, repeats in ((10, 200), (50, 40)):
         for r in (0.0, 0.2, 0.4):
             name = f"no rise, alarm of any of {number} slices within a year, r={r}"
             yield measure(name, int(repeats * scale), sliced, r, number)
     for points in (2, 4):
         name = f"error rate 10 % rises by {points} points in one of 10 slices, r=0.2, within 183 days"
-        yield measure(name, int(200 * scale), sliced, 0.2, 10, points / 100, 183, unit="days")
+        yield measure(name, int(100 * scale), sliced, 0.2, 10, points / 100, 183, unit="days")
 
 
 def gates(scale: float) -> Iterator[Result]:

@@ -17,6 +17,9 @@ LAMBDAS = (0.5, 1.0, 2.0)
 CLIP = 3.0
 MINIMUM_REFERENCE_DAYS = 14
 WATCH_SIGMAS = 3.0
+SLICE_TOLERANCE = 2.0
+"""Added to the tolerance where many slices are watched: each one's reference is estimated, and the worst estimate of
+many would otherwise raise the false alarm (docs/simulations.md)."""
 
 
 def threshold(false_alarms_per_year: float) -> float:

@@ -91,7 +91,10 @@ async def close_next(services: Services, project: str, endpoint: str) -> bool:
         if following is not None and is_stray(opened.monitor, opened.day, rows, following):
             return await _pass_over(services, opened, rows, following)
         if len(rows.table) == 0:
-            opened = _widened(opened, following)
+            widened = await _widened(services, opened, following)
+            if widened is None:
+                return False
+            opened = widened
     judged = await _close(services, opened, rows)
     ms = round((time.perf_counter() - began) * 1e3, 1)
     day = opened.day.date.isoformat()
@@ -105,11 +108,13 @@ async def _following(services: Services, opened: Open) -> datetime | None:
         return await next_event(session, opened.monitor, opened.tables, opened.day.end)
 
 
-def _widened(opened: Open, following: datetime | None) -> Open:
-    """The open day without rows, with as many more as can close together with it."""
-    through = watermark(opened.monitor)
-    until = min((moment for moment in (following, through) if moment is not None), default=opened.day.end)
-    return replace(opened, day=empty_span(opened.day, until, ZoneInfo(opened.monitor.declared.timezone)))
+async def _widened(services: Services, opened: Open, following: datetime | None) -> Open | None:
+    """The open day without rows, with those that close together with it; None while they are not over."""
+    monitor, through = opened.monitor, watermark(opened.monitor)
+    async with services.readers() as session:
+        since = await queries.last_day(session, monitor.project, monitor.endpoint)
+    day = empty_span(opened.day, since, following, ZoneInfo(monitor.declared.timezone))
+    return replace(opened, day=day) if through is not None and through >= day.end else None
 
 
 async def _pass_over(services: Services, opened: Open, rows: Rows, following: datetime) -> bool:

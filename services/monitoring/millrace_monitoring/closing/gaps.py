@@ -1,7 +1,7 @@
 """Stretches of time in which nothing came: a long one closes as one span, and rows beyond it may be stamped wrongly."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -11,11 +11,11 @@ from millrace_core.database import AsyncSession
 from millrace_monitoring.closing.rows import Rows
 from millrace_monitoring.ingest import queries as ingest
 from millrace_monitoring.monitors.stream import FAR, FEW
-from millrace_monitoring.monitors.watermark import Day, day_of, days_until
+from millrace_monitoring.monitors.watermark import Day, day_of
 from millrace_monitoring.tables import Monitor
 
 SINGLE_DAYS = 31
-"""Days without rows that close one by one; of a longer stretch, all that is left closes as one."""
+"""Days without rows that close one by one; from then on a month's end, or the next row, closes all before it."""
 
 
 async def next_event(
@@ -34,14 +34,23 @@ async def next_event(
     return min((moment for moment in (here, stored) if moment is not None), default=None)
 
 
-def empty_span(day: Day, until: datetime, zone: ZoneInfo) -> Day:
-    """The empty *day*, or as one span all days from it that end by *until*, if they are many."""
-    last = day_of(until, zone)
-    days = days_until(day, last)
-    if days <= SINGLE_DAYS:
+def empty_span(day: Day, since: date | None, following: datetime | None, zone: ZoneInfo) -> Day:
+    """The empty *day*; or, in a long stretch, all days from it to the month's end or to the next row.
+
+    Where a stretch is cut follows from the rows alone, not from when it closes.
+
+    Args:
+        since: the last closed day with rows; None when there is none.
+        following: the next event after the day.
+    """
+    if since is None or (day.date - since).days <= SINGLE_DAYS:
         return day
-    before = day_of(last.begin - timedelta(microseconds=1), zone)
-    return Day(before.date, day.begin, before.end, days)
+    month = day.date.replace(day=1) + timedelta(days=32)
+    ends = [day_of(datetime(month.year, month.month, 1, tzinfo=zone), zone).begin]
+    if following is not None:
+        ends.append(day_of(following, zone).begin)
+    last = day_of(min(ends) - timedelta(microseconds=1), zone)
+    return Day(last.date, day.begin, last.end, (last.date - day.date).days + 1)
 
 
 def is_stray(monitor: Monitor, day: Day, rows: Rows, following: datetime) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import date, datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_contracts.bodies import Document
@@ -35,6 +35,12 @@ async def days(
         statement = statement.order_by(Closing.day.desc()).limit(limit)
         return list((await session.scalars(statement)).all())[::-1]
     return list((await session.scalars(statement.order_by(Closing.day))).all())
+
+
+async def last_day(session: AsyncSession, project: str, endpoint: str) -> date | None:
+    """The last closed day with rows; None when there is none."""
+    mine = (Closing.project == project, Closing.endpoint == endpoint, Closing.rows > 0)
+    return await session.scalar(select(func.max(Closing.day)).where(*mine))
 
 
 async def spanning(

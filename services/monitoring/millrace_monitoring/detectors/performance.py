@@ -11,7 +11,7 @@ from millrace_contracts.closings import PerformanceRead
 from millrace_contracts.monitors import PerformancePolicy
 from millrace_monitoring.alarms.findings import AlarmFinding, Ending
 from millrace_monitoring.detectors.day import JudgedDay
-from millrace_stats.performance import MINIMUM_REFERENCE_DAYS, Detector, Reference, threshold
+from millrace_stats.performance import MINIMUM_REFERENCE_DAYS, SLICE_TOLERANCE, Detector, Reference, threshold
 
 LIVE_REFERENCE_DAYS = 28
 QUIET_DAYS = 28
@@ -83,7 +83,8 @@ def judge(day: JudgedDay, state: State) -> tuple[Finding, State]:
 def share_rate(policy: PerformancePolicy, slices: int) -> PerformancePolicy:
     """The policy of each of so many slices: their false alarms a year together are those of one detector."""
     rate = policy.false_alarms_per_year / max(slices, 1)
-    return policy.model_copy(update={"false_alarms_per_year": rate})
+    tolerance = policy.tolerance + SLICE_TOLERANCE
+    return policy.model_copy(update={"false_alarms_per_year": rate, "tolerance": tolerance})
 
 
 def _of_all(

@@ -28,11 +28,6 @@ def day_of(moment: datetime, zone: ZoneInfo) -> Day:
     return Day(local, _midnight(local, zone), _midnight(local + timedelta(days=1), zone))
 
 
-def days_until(day: Day, later: Day) -> int:
-    """How many days begin from *day* to before *later*."""
-    return (later.date - day.date).days
-
-
 def _midnight(day: date, zone: ZoneInfo) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
