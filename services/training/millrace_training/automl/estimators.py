@@ -21,7 +21,7 @@ STYLES = {
 }
 """Which feature matrix each family is trained on."""
 STEPS, LEAST_STEPS = 300, 30
-WORK = 200_000_000_000
+WORK = 40_000_000_000
 """Multiplications that a linear model of many classes may cost."""
 
 ROWS_A_TREE = 20_000
