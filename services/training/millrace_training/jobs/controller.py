@@ -1,6 +1,7 @@
 """One level-triggered pass over all jobs: see what became of the running, start the waiting."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -60,7 +61,7 @@ class JobController:
         async with self.services.readers() as session:
             return await queries.active(session)
 
-    async def _guarded(self, act: Any, job: Job) -> None:
+    async def _guarded(self, act: Callable[[Job], Awaitable[None]], job: Job) -> None:
         try:
             await act(job)
         except Exception as error:
