@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from millrace_contracts.closings import ArmsRead
 from millrace_contracts.rollouts import RolloutState as State
 from millrace_contracts.signature import Signature
 from millrace_core.errors import Conflict
@@ -45,15 +46,28 @@ def test_a_step_is_due_in_event_time_only():
 
 
 def arm(revision, listener="inference", **changes):
-    counts = {"keys": 100, "failed_keys": 0, "slow_keys": 0, "rows": 100, "nan": 0, "constant": False}
+    counts = {
+        "requests": 100,
+        "keys": 100,
+        "failed_keys": 0,
+        "slow_keys": 0,
+        "rows": 100,
+        "nan": 0,
+        "constant": False,
+    }
     return counts | {"revision": revision, "listener": listener} | changes
 
 
 def answer(candidate, stable=None, **mirrored):
-    return {
-        "revisions": [stable or arm("e--r1"), candidate],
-        "mirrored": {"pairings": [mirrored] if mirrored else []},
-    }
+    return told(
+        revisions=[stable or arm("e--r1"), candidate], mirrored={"pairings": [mirrored] if mirrored else []}
+    )
+
+
+def told(revisions=(), mirrored=None):
+    """What monitoring tells of the revisions."""
+    span = {"since": "2013-03-01T00:00:00Z", "until": "2013-03-02T00:00:00Z"}
+    return ArmsRead.model_validate(span | {"revisions": list(revisions), "mirrored": mirrored or {}})
 
 
 @pytest.mark.parametrize(
@@ -93,12 +107,13 @@ def test_other_answers_to_the_same_requests_are_a_fault():
         "psi": 0.4,
         "labelled": 0,
         "first_loss": None,
+        "second_loss": None,
     }
     assert "PSI 0.40" in (judge(answer(arm("e--r2"), **pairing), "e--r2", "e--r1").fault or "")
 
 
 def test_an_unwatched_endpoint_has_no_evidence_and_no_fault():
-    found = judge({}, "e--r2", "e--r1")
+    found = judge(None, "e--r2", "e--r1")
     assert (found.fault, found.rows) == (None, 0)
 
 
@@ -109,9 +124,13 @@ def test_an_unwatched_endpoint_has_no_evidence_and_no_fault():
 def test_quality_needs_labelled_days(count, ratio, verdict):
     noise = [1.0 + 0.001 * (number % 3) for number in range(count)]
     days = [
-        {"second": "e--r2", "labelled": 50, "first_loss": loss, "second_loss": loss * ratio} for loss in noise
-    ]
-    assert quality({"mirrored": {"days": days}}, "e--r2").verdict == verdict
+        {
+            "day": "2013-03-01", "first": "e--r1", "second": "e--r2", "pairs": 50, "psi": None,
+            "labelled": 50, "first_loss": loss, "second_loss": loss * ratio,
+        }
+        for loss in noise
+    ]  # fmt: skip
+    assert quality(told(mirrored={"days": days}), "e--r2").verdict == verdict
 
 
 def test_signatures_are_compared_by_what_clients_send():

@@ -5,7 +5,7 @@ Everything that moves is decided on event time under one lock per endpoint; a ha
 
 from datetime import datetime
 
-from millrace_contracts.bodies import Document
+from millrace_contracts.closings import ArmsRead
 from millrace_contracts.endpoints import RevisionState
 from millrace_contracts.rollouts import RolloutState
 from millrace_core.errors import Unavailable
@@ -139,7 +139,9 @@ class Rollouts(Transitions):
         past = [item["measured"]["arms"] for item in rollout.evidence if "arms" in item.get("measured", {})]
         return judge(answer, candidate, stable, past)
 
-    async def _arms(self, endpoint: Endpoint, since: datetime | None, until: datetime | None) -> Document:
+    async def _arms(
+        self, endpoint: Endpoint, since: datetime | None, until: datetime | None
+    ) -> ArmsRead | None:
         slow = self.services.settings.slow_milliseconds
         return await evidence.arms(self.services.clients, endpoint, since, until, slow)
 

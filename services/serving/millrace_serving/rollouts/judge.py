@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from millrace_contracts.bodies import Document
+from millrace_contracts.closings import ArmsRead, PairingRead
 from millrace_contracts.signature import Signature
 from millrace_stats import canary
 from millrace_stats.canary import Arm
@@ -20,7 +21,8 @@ from millrace_stats.paired import non_inferior
 
 MARGIN = 0.02
 MINIMUM_DAYS = 7
-EMPTY: Document = {"keys": 0, "failed_keys": 0, "slow_keys": 0, "rows": 0, "nan": 0, "constant": False}
+EMPTY = (np.array([]), np.array([]), np.array([]))
+"""No day: two losses and their rows."""
 
 
 @dataclass(frozen=True)
@@ -38,56 +40,67 @@ class Judgement:
 
 
 def judge(
-    answer: Mapping[str, Any], candidate: str, stable: str, earlier: Sequence[Mapping[str, Any]] = ()
+    arms: ArmsRead | None, candidate: str, stable: str, earlier: Sequence[Mapping[str, Any]] = ()
 ) -> Judgement:
-    """Judge one step by what monitoring's `arms` told about it.
+    """Judge one step by what monitoring told about it; None: nothing watches the endpoint.
 
     Args:
         candidate, stable: names of the two revisions.
         earlier: `measured["arms"]` of the rollout's earlier steps.
     """
-    mine = _arm(answer, candidate)
-    theirs = _arm(answer, stable)
-    arms = {"errors": _counts(mine, theirs, "failed_keys"), "slowness": _counts(mine, theirs, "slow_keys")}
-    mirrored = _pairing(answer, candidate)
-    psi = mirrored.get("psi")
-    fault = canary.hard_fault(mine["rows"], mine["nan"], mine["constant"] and not theirs["constant"], psi)
-    fault = fault or _unequal(arms, earlier)
+    mine, theirs = _counted(arms, candidate), _counted(arms, stable)
+    counts = {
+        "errors": Arm(mine.keys, theirs.keys, mine.failed_keys, theirs.failed_keys),
+        "slowness": Arm(mine.keys, theirs.keys, mine.slow_keys, theirs.slow_keys),
+    }
+    pairing = _pairing(arms, candidate)
+    psi = None if pairing is None else pairing.psi
+    fault = canary.hard_fault(mine.rows, mine.nan, mine.constant and not theirs.constant, psi)
+    fault = fault or _unequal(counts, earlier)
     measured = {
-        "rows": mine["rows"],
-        "keys": mine["keys"],
-        "failed_keys": mine["failed_keys"],
-        "slow_keys": mine["slow_keys"],
-        "mirrored_pairs": mirrored.get("pairs", 0),
+        "rows": mine.rows,
+        "keys": mine.keys,
+        "failed_keys": mine.failed_keys,
+        "slow_keys": mine.slow_keys,
+        "mirrored_pairs": 0 if pairing is None else pairing.pairs,
         "mirrored_psi": psi,
         "log_evidence": {
-            name: canary.log_evidence([*_past(earlier, name), arm]) for name, arm in arms.items()
+            name: canary.log_evidence([*_past(earlier, name), arm]) for name, arm in counts.items()
         },
-        "arms": {name: asdict(arm) for name, arm in arms.items()},
+        "arms": {name: asdict(arm) for name, arm in counts.items()},
     }
-    evidence = {"not_finite": mine["nan"], "constant": bool(mine["constant"]), "fault": fault is not None}
-    return Judgement(fault, mine["rows"], evidence, measured, arms)
+    evidence = {"not_finite": mine.nan, "constant": mine.constant, "fault": fault is not None}
+    return Judgement(fault, mine.rows, evidence, measured, counts)
 
 
-def _arm(answer: Mapping[str, Any], revision: str) -> Document:
-    """A revision's counts over both listeners (a candidate is mirrored first and asked afterwards)."""
-    total = dict(EMPTY)
-    found = [item for item in answer.get("revisions", []) if item["revision"] == revision]
-    for item in found:
-        for name in ("keys", "failed_keys", "slow_keys", "rows", "nan"):
-            total[name] += item.get(name) or 0
-    total["constant"] = bool(found) and any(item.get("constant") for item in found)
-    return total
+@dataclass(frozen=True)
+class Counted:
+    """A revision's counts over both listeners: a candidate is mirrored first and asked afterwards."""
+
+    keys: int
+    failed_keys: int
+    slow_keys: int
+    rows: int
+    nan: int
+    constant: bool
 
 
-def _counts(mine: Mapping[str, Any], theirs: Mapping[str, Any], name: str) -> Arm:
-    return Arm(mine["keys"], theirs["keys"], mine[name], theirs[name])
+def _counted(arms: ArmsRead | None, revision: str) -> Counted:
+    mine = [arm for arm in (arms.revisions if arms else ()) if arm.revision == revision]
+    return Counted(
+        keys=sum(arm.keys for arm in mine),
+        failed_keys=sum(arm.failed_keys for arm in mine),
+        slow_keys=sum(arm.slow_keys for arm in mine),
+        rows=sum(arm.rows for arm in mine),
+        nan=sum(arm.nan for arm in mine),
+        constant=any(arm.constant for arm in mine),
+    )
 
 
-def _pairing(answer: Mapping[str, Any], candidate: str) -> Document:
-    pairings = (answer.get("mirrored") or {}).get("pairings") or []
-    mine = [item for item in pairings if item["second"] == candidate]
-    return max(mine, key=lambda item: item["pairs"], default={})
+def _pairing(arms: ArmsRead | None, candidate: str) -> PairingRead | None:
+    """The candidate's pairing with the most rows, if it was mirrored."""
+    mine = [pairing for pairing in (arms.mirrored.pairings if arms else ()) if pairing.second == candidate]
+    return max(mine, key=lambda pairing: pairing.pairs, default=None)
 
 
 def _past(earlier: Sequence[Mapping[str, Any]], name: str) -> list[Arm]:
@@ -121,20 +134,22 @@ class Quality:
         return asdict(self)
 
 
-def quality(answer: Mapping[str, Any], candidate: str) -> Quality:
+def quality(arms: ArmsRead | None, candidate: str) -> Quality:
     """Losses on mirrored, labelled rows, clustered by day: `passed`, `failed` or `inconclusive`, and why.
 
     Args:
-        answer: monitoring's `arms` for the mirror step; it tells each closed day's pairing.
+        arms: of the mirror step; they tell each closed day's pairing.
     """
-    days = (answer.get("mirrored") or {}).get("days") or []
-    labelled = [day for day in days if day["second"] == candidate and day.get("first_loss") is not None]
-    losses = [
-        np.array([day[side] for day in labelled], dtype=float) for side in ("second_loss", "first_loss")
+    days = [
+        (day.first_loss, day.second_loss, day.labelled)
+        for day in (arms.mirrored.days if arms else ())
+        if day.second == candidate and day.first_loss is not None
     ]
-    rows = np.array([day["labelled"] for day in labelled], dtype=float)
-    compared = non_inferior(losses[0], losses[1], rows, MARGIN, MINIMUM_DAYS)
-    return Quality(compared.verdict, compared.reason, len(labelled), int(rows.sum()))
+    stable, mine, rows = (
+        (np.array(column, dtype=float) for column in zip(*days, strict=True)) if days else EMPTY
+    )
+    compared = non_inferior(mine, stable, rows, MARGIN, MINIMUM_DAYS)
+    return Quality(compared.verdict, compared.reason, len(days), int(rows.sum()))
 
 
 def same_tensors(stable: Signature, candidate: Signature) -> str | None:
