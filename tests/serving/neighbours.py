@@ -94,7 +94,7 @@ class LogReceiver(LogsServiceServicer):
                     self.records.append(record | {"body": item.body.string_value, "at": item.time_unix_nano})
         return ExportLogsServiceResponse()
 
-    def of(self, request_id, count=1, seconds=3.0):
+    def of(self, request_id, count=1, seconds=30.0):
         """The records of one request, once there are *count*."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

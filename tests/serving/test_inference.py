@@ -125,14 +125,24 @@ def test_tritons_admin_interface_needs_the_secret(serving, endpoint):
     assert serving.predict(endpoint).status_code == 200
 
 
+def settled(serving, least=0):
+    """What the gateway has counted, once *least* records are written and a look later nothing is added."""
+    deadline, last = time.monotonic() + 30, None
+    while time.monotonic() < deadline:
+        counts = serving.gateway()
+        if counts == last and counts["logs_written"] >= least:
+            return counts
+        last = counts
+        time.sleep(0.3)
+    raise AssertionError(f"the counts do not come to rest: {last}")
+
+
 def test_counters_say_requests_and_records(serving, endpoint):
-    time.sleep(0.3)
-    before = serving.gateway()
+    before = settled(serving)
     for _ in range(5):
         answer = serving.predict(endpoint)
         serving.receiver.of(answer.json()["request_id"])
-    time.sleep(0.1)
-    after = serving.gateway()
+    after = settled(serving, before["logs_written"] + 5)
     assert after["requests"] - before["requests"] == 5
     assert after["logs_written"] - before["logs_written"] == 5
     assert after["logs_dropped"] == before["logs_dropped"]

@@ -31,7 +31,7 @@ def endpoint(serving):
     return name
 
 
-def until_answered(serving, name, seconds=20):
+def until_answered(serving, name, seconds=120):
     """Seconds until the endpoint answers five times in a row."""
     began, row = time.monotonic(), 0
     while row < 5:
@@ -68,7 +68,7 @@ def test_while_triton_starts_again_nobody_is_told_that_there_is_no_such_model(se
     os.kill(pid, signal.SIGKILL)
     with httpx.Client() as http:
         while said[-5:] != [200] * 5 or serving.record("triton").pid == pid:
-            assert time.monotonic() - began < 30, said
+            assert time.monotonic() - began < 120, said
             said.append(http.post(url, json=ROW).status_code)
             time.sleep(0.005)
     assert set(said) <= {200, 503}
@@ -83,7 +83,7 @@ def test_a_file_that_changed_on_the_disk_is_fetched_again_when_triton_loads_it_b
     os.kill(pid, signal.SIGKILL)
     began = time.monotonic()
     while placed.read_bytes() != good:
-        assert time.monotonic() - began < 30
+        assert time.monotonic() - began < 120
         time.sleep(0.05)
     until_answered(serving, endpoint)
     serving.wait_ready()
