@@ -96,7 +96,7 @@ def test_mirror_then_growing_canary_then_champion(serving, endpoint):
     assert done["stable_version"] == 3
     assert set(who_answers(serving, endpoint, KEYS[:20]).values()) == {f"{endpoint}--r2"}
     kinds = [item["kind"] for item in serving.neighbours.decisions if item["subject"].startswith(endpoint)]
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while "rollout.promoted" not in kinds[3:] and time.monotonic() < deadline:
         time.sleep(0.1)
         kinds = [d["kind"] for d in serving.neighbours.decisions if d["subject"].startswith(endpoint)]
@@ -109,13 +109,13 @@ def test_rollback_is_a_route_change_bit_for_bit(serving, endpoint):
     before = serving.predict(endpoint, rows).json()["predictions"]
     assert serving.rollout(endpoint, 3)["state"] == "promoted"
     assert serving.predict(endpoint, rows).json()["predictions"] != before
-    began = time.monotonic()
+    placed = serving.home / "serving/triton/models" / f"{endpoint}--r1" / "config.pbtxt"
+    loaded = placed.stat().st_mtime_ns
     body = {"version": 2, "reason": "worse", "event_time": "2013-04-01T00:00:00Z", "key": "r1"}
     answer = serving.client.post(f"/v1/endpoints/{endpoint}:rollback", json=body)
-    seconds = time.monotonic() - began
     assert answer.json()["stable_version"] == 2
     assert serving.predict(endpoint, rows).json()["predictions"] == before
-    assert seconds < 3
+    assert placed.stat().st_mtime_ns == loaded, "it was loaded anew"
     repeated = serving.client.post(f"/v1/endpoints/{endpoint}:rollback", json=body)
     assert repeated.json()["stable_version"] == 2
     other = serving.client.post(f"/v1/endpoints/{endpoint}:rollback", json=body | {"version": 3})
@@ -189,7 +189,7 @@ def test_a_hard_fault_takes_the_canary_back_without_being_asked(serving, endpoin
     plan = {"canary": [{"percent": 20, "seconds": DAY}]}
     assert serving.rollout(endpoint, 3, plan=plan)["state"] == "canary"
     serving.neighbours.arms[endpoint] = arms(endpoint, **fault)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     state = {}
     while time.monotonic() < deadline and (state.get("rollout") or {}).get("state") != "aborted":
         state = serving.client.get(f"/v1/endpoints/{endpoint}").json()
@@ -221,7 +221,7 @@ def test_what_is_not_retained_is_unloaded_and_cannot_be_rolled_back_to(serving, 
     assert [item["state"] for item in kept["revisions"]] == ["retired", "ready", "ready"]
     gone = {"version": 2, "reason": "back", "key": "gone"}
     assert serving.client.post(f"/v1/endpoints/{endpoint}:rollback", json=gone).status_code == 409
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 60
     while (serving.home / "serving/triton/models" / f"{endpoint}--r1").exists():
         assert time.monotonic() < deadline
         time.sleep(0.05)

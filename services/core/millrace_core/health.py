@@ -63,12 +63,12 @@ async def schema_ready(services: Services) -> str | None:
         return None
     try:
         async with services.readers() as session:
-            found = (await session.execute(text("SELECT version_num FROM alembic_version"))).scalar()
+            present = (await session.execute(text("SELECT version_num FROM alembic_version"))).scalar()
     except (ProgrammingError, OperationalError) as error:
         if not is_missing(error):
             raise
-        found = None
-    return f"is {found or 'missing'}, needs {needs.newest}" if needs.lacks(found) else None
+        present = None
+    return f"is {present or 'missing'}, needs {needs.newest}" if needs.lacks(present) else None
 
 
 DATABASE: dict[str, Check] = {"database": database_ready, "schema": schema_ready}

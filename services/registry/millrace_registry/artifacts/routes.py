@@ -47,11 +47,11 @@ async def read_artifact(
     digest: Digest, services: CurrentServices, session: Session, project: Project
 ) -> Response:
     """The bytes, checked against their digest: small ones before the answer, large ones while they stream."""
-    found = await queries.get(session, project, digest)
+    artifact = await queries.get(session, project, digest)
     store, headers = services.store, _headers(digest)
-    if found.size <= SMALL:
+    if artifact.size <= SMALL:
         return Response(await store.read(digest), media_type="application/octet-stream", headers=headers)
-    headers["content-length"] = str(found.size)
+    headers["content-length"] = str(artifact.size)
     return StreamingResponse(store.open(digest), media_type="application/octet-stream", headers=headers)
 
 

@@ -101,10 +101,10 @@ async def versions(session: AsyncSession, dataset: Dataset, after: int, limit: i
 async def version(session: AsyncSession, dataset: Dataset, number: int | None) -> DatasetVersion:
     """One version; None means the newest. Raises NotFound."""
     wanted = dataset.latest if number is None else number
-    found = await session.get(DatasetVersion, (dataset.id, wanted)) if 0 < wanted < 2**31 else None
-    if found is None:
+    row = await session.get(DatasetVersion, (dataset.id, wanted)) if 0 < wanted < 2**31 else None
+    if row is None:
         raise NotFound(f"{dataset.name} has no version {number if number is not None else 'yet'}.")
-    return found
+    return row
 
 
 def read(dataset: Dataset, row: DatasetVersion) -> DatasetVersionRead:

@@ -64,10 +64,10 @@ async def _head(session: AsyncSession) -> Head:
 
 async def get(session: AsyncSession, project: str, decision: str) -> DecisionRow:
     """One decision. Raises NotFound."""
-    found = await _find(session, decision)
-    if found is None or found.project != project:
+    row = await _find(session, decision)
+    if row is None or row.project != project:
         raise NotFound(f"There is no decision {decision} in the project {project}.")
-    return found
+    return row
 
 
 async def caused_by(session: AsyncSession, project: str, decision: str) -> list[DecisionRow]:

@@ -62,12 +62,12 @@ def unit_digest(body: Document) -> str:
 async def same_key(session: AsyncSession, model: Model, new: ModelVersionWrite) -> ModelVersion | None:
     """The version made with the same key, if any. Raises Conflict if it is another release unit."""
     same = select(ModelVersion).where(ModelVersion.model_id == model.id, ModelVersion.key == new.key)
-    found = (await session.scalars(same)).one_or_none()
-    if found is not None and found.digest != unit_digest(told(new)):
+    earlier = (await session.scalars(same)).one_or_none()
+    if earlier is not None and earlier.digest != unit_digest(told(new)):
         raise Conflict(
-            f"The key {new.key} already made version {found.number} of {model.name}, with other content."
+            f"The key {new.key} already made version {earlier.number} of {model.name}, with other content."
         )
-    return found
+    return earlier
 
 
 async def add_version(
@@ -112,10 +112,10 @@ async def versions(session: AsyncSession, model: Model, after: int, limit: int) 
 
 async def version(session: AsyncSession, model: Model, number: int) -> ModelVersion:
     """One version. Raises NotFound."""
-    found = await session.get(ModelVersion, (model.id, number)) if 0 < number < 2**31 else None
-    if found is None:
+    row = await session.get(ModelVersion, (model.id, number)) if 0 < number < 2**31 else None
+    if row is None:
         raise NotFound(f"{model.name} has no version {number}.")
-    return found
+    return row
 
 
 def read(model: Model, row: ModelVersion) -> ModelVersionRead:

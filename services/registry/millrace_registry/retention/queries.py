@@ -26,12 +26,12 @@ MENTIONING = (
 
 async def referenced(session: AsyncSession) -> set[str]:
     """Every digest that any record mentions, whatever the field: a mention is enough to keep it."""
-    found: set[str] = set()
+    digests: set[str] = set()
     for column in MENTIONING:
         rows = await session.stream_scalars(select(column).execution_options(yield_per=BATCH))
         async for batch in rows.partitions():
-            found |= await asyncio.to_thread(_digests, batch)
-    return found
+            digests |= await asyncio.to_thread(_digests, batch)
+    return digests
 
 
 def _digests(values: object) -> set[str]:

@@ -26,32 +26,32 @@ async def open_run(session: AsyncSession, project: str, new: TrainingRunWrite) -
         "message": "",
     }
     made = await insert_new(session, Run, project=project, created_at=now, updated_at=now, **fresh, **body)
-    found = (await session.scalars(statement)).one()
-    if not made and found.params != body["params"]:
+    row = (await session.scalars(statement)).one()
+    if not made and row.params != body["params"]:
         raise Conflict(f"The run {new.key} was made with other params.")
-    return found
+    return row
 
 
 async def get(session: AsyncSession, project: str, run: str, lock: bool = False) -> Run:
     """One run, locked until the transaction ends if asked. Raises NotFound."""
-    found = await session.get(Run, run, with_for_update=lock)
-    if found is None or found.project != project:
+    row = await session.get(Run, run, with_for_update=lock)
+    if row is None or row.project != project:
         raise NotFound(f"There is no run {run} in the project {project}.")
-    return found
+    return row
 
 
 async def change(session: AsyncSession, project: str, run: str, new: TrainingRunChange) -> Run:
     """Add metrics and artifacts, and move the state. Raises: NotFound; Conflict for a move that is not allowed."""
-    found = await get(session, project, run, lock=True)
+    row = await get(session, project, run, lock=True)
     if new.state is not None:
-        check(TrainingRunState(found.state), new.state)
-    found.metrics = found.metrics | new.metrics
-    found.artifacts = found.artifacts | new.artifacts
-    found.state = new.state or found.state
-    found.message = found.message if new.message is None else new.message
-    found.updated_at = utcnow()
+        check(TrainingRunState(row.state), new.state)
+    row.metrics = row.metrics | new.metrics
+    row.artifacts = row.artifacts | new.artifacts
+    row.state = new.state or row.state
+    row.message = row.message if new.message is None else new.message
+    row.updated_at = utcnow()
     await session.flush()
-    return found
+    return row
 
 
 async def page(

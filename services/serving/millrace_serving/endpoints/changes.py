@@ -64,10 +64,10 @@ async def _target(session: AsyncSession, endpoint: Endpoint, version: int | None
         if number is None:
             raise Conflict(f"No earlier revision of {endpoint.name} is loaded.")
         return loaded[number]
-    found = [revision for revision in loaded.values() if revision.version == version]
-    if not found:
+    matching = [revision for revision in loaded.values() if revision.version == version]
+    if not matching:
         raise Conflict(f"Version {version} is not loaded behind {endpoint.name}; start a rollout of it.")
-    return found[-1]
+    return matching[-1]
 
 
 async def retain(session: AsyncSession, endpoint: Endpoint, body: Retain) -> None:

@@ -96,10 +96,10 @@ async def revisions(session: AsyncSession, endpoint: Endpoint) -> Sequence[Revis
 async def revision(session: AsyncSession, endpoint: Endpoint, number: int) -> Revision:
     """One revision. Raises: NotFound."""
     key = (endpoint.project, endpoint.name, number)
-    found = await session.get(Revision, key, populate_existing=True)
-    if found is None:
+    row = await session.get(Revision, key, populate_existing=True)
+    if row is None:
         raise NotFound(f"The endpoint {endpoint.name} has no revision {number}.")
-    return found
+    return row
 
 
 async def loaded_version(
