@@ -23,7 +23,7 @@ class Checked:
 
     @property
     def passed(self) -> bool:
-        return all(check.verdict == "passed" for check in self.checks)
+        return all(check.verdict != "failed" for check in self.checks)
 
     @property
     def kept(self) -> pa.Table:
