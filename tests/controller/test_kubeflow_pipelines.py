@@ -4,6 +4,7 @@ import httpx
 import pytest
 from tests.contract.kfp.backend import Backend, Died
 
+from millrace_contracts.verdicts import GatesVerdict
 from millrace_controller.pipelines import runners, submission
 from millrace_controller.pipelines.kubeflow import KubeflowPipelines, Refused
 from millrace_controller.runs import queries as runs
@@ -193,7 +194,7 @@ async def test_a_run_whose_steps_report_is_not_given_up_though_kubeflow_says_pen
 async def test_a_refused_candidate_needs_no_word_of_kubeflow(waiting, backend):
     async with waiting.services.sessions.begin() as session:
         run = await runs.get(session, await session.get(runs.Loop, 1), 1)
-        run.verdict = {"verdict": "failed", "reason": "it is no better", "gates": []}
+        run.verdict = GatesVerdict(verdict="failed", reason="it is no better", gates=[])
     await later(waiting, 100_000)
     shown = await the_run(waiting)
     assert (shown["state"], shown["attempts"]) == ("rejected", 1)
@@ -331,7 +332,7 @@ async def test_multi_user_mode_is_refused_rather_than_half_supported(home, world
 async def test_a_pod_that_outlives_its_deleted_loop_rolls_nothing_out(waiting, backend):
     async with waiting.services.sessions.begin() as session:
         loop = await session.get(runs.Loop, 1)
-        (await runs.get(session, loop, 1)).verdict = {"verdict": "passed", "reason": "better", "gates": []}
+        (await runs.get(session, loop, 1)).verdict = GatesVerdict(verdict="passed", reason="better", gates=[])
         loop.state = "deleting"
     answer = await waiting.call("POST", "/v1/loops/sales/runs/1/rollout", 409, json={"version": 1})
     assert "being deleted" in answer["detail"]
