@@ -10,14 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 
-from millrace.contract import DataContract
+from millrace.contract import ColumnContract, DataContract
 from millrace.data import columns, inference, reading
+from millrace.data.formats import format_of
+from millrace.data.inference import TaskName
 from millrace.data.refusals import Unreadable
-from millrace.delivery import format_of
 
 SAMPLE_BYTES = 256 * 2**20
 """Most bytes of a text file that are looked at; the rest is left unread."""
-FEW_CLASSES = 10
 
 
 class NoDraft(Exception):
@@ -41,8 +41,8 @@ class Sample:
     notes: list[str] = field(default_factory=list)
 
 
-def look(path: Path, target: str, time: str | None, timezone: str) -> Sample:
-    """Read a CSV, Parquet or JSON lines sample and infer task and contract.
+def look(path: Path, target: str, time: str | None, timezone: str, task: TaskName | None = None) -> Sample:
+    """Read a CSV, Parquet or JSON lines sample and infer contract and task, unless the *task* is given.
 
     Raises: NoDraft, with what to do; UnknownFormat.
     """
@@ -52,15 +52,22 @@ def look(path: Path, target: str, time: str | None, timezone: str) -> Sample:
         raw = reading.read(content, format)
         contract = inference.infer(raw, target, time, timezone)
         table = _typed(raw, contract, timezone)
+        guess = _task(task, contract.column(target), table.column(target))
     except Unreadable as error:
         place = f"column '{error.check.column}': " if error.check.column else ""
         raise NoDraft(f"{path}: {place}{error.check.observed}", error.check.mend) from error
-    task, why = inference.task(contract.column(target), table.column(target))
-    if task is None:
-        raise NoDraft(f"{path}: {' '.join(why)}", "Choose another --target.")
-    notes += inference.warnings(table, contract) + _few_classes(table, contract, task)
+    if guess.task is None:
+        raise NoDraft(f"{path}: {' '.join(guess.notes)}", "Choose another --target.")
+    notes += inference.warnings(table, contract) + guess.notes
     identifiers = [column.name for column in contract.columns if column.unique]
-    return Sample(table.num_rows, task, contract, identifiers, _span(table, time), notes)
+    return Sample(table.num_rows, guess.task, contract, identifiers, _span(table, time), notes)
+
+
+def _task(asked: TaskName | None, column: ColumnContract, values: pa.ChunkedArray) -> inference.Guess:
+    """The task that was asked for, else the one that the target suggests. Raises: Unreadable."""
+    if asked is None:
+        return inference.task(column, values)
+    return inference.Guess(asked, inference.check_task(asked, column, values))
 
 
 def _content(path: Path, format: str) -> tuple[bytes, list[str]]:
@@ -84,14 +91,6 @@ def _typed(raw: pa.Table, contract: DataContract, timezone: str) -> pa.Table:
             for column in contract.columns
         }
     ).select(names)
-
-
-def _few_classes(table: pa.Table, contract: DataContract, task: str) -> list[str]:
-    target = contract.target or ""
-    distinct = len(pc.unique(table.column(target).drop_null()))
-    if task == "binary" or contract.column(target).type != "integer" or distinct > FEW_CLASSES:
-        return []
-    return [f"'{target}' has only {distinct} different values: it is predicted as a number, not as a class."]
 
 
 def _span(table: pa.Table, time: str | None) -> int | None:
@@ -148,8 +147,8 @@ def loop_text(name: str, sample: Sample, data: Path, contract: Path, folder: Pat
         contract=_flow(os.path.relpath(contract, folder)),
         exclude=_flow(sample.identifiers),
         rows=max(1000, sample.rows // 10),
-        metric="log_loss" if sample.task == "binary" else "rmse",
-        bound="atMost: 0.5" if sample.task == "binary" else "atMost: 30",
+        metric="rmse" if sample.task == "regression" else "log_loss",
+        bound="atMost: 30" if sample.task == "regression" else "atMost: 0.5",
         **(_timed(sample, timezone) if sample.days is not None else UNTIMED),
     )
 
@@ -176,7 +175,7 @@ apiVersion: millrace.dev/v1alpha1
 kind: ModelLoop
 metadata: {{name: {name}}}
 spec:
-  task: {task:<22} # regression: a number; binary: one of two classes
+  task: {task:<22} # regression: a number; binary: one of two classes; multiclass: one of many
   target: {target}
   data:
     dataset: {name}

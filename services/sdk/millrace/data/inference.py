@@ -4,7 +4,8 @@ The contract keeps broken data out. That the world drifts is the monitor's busin
 new categories are tolerated up to a share, and a single odd row is left out instead of refusing all.
 """
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,6 +23,13 @@ DUPLICATE_SLACK = 0.01
 VOCABULARY = 50
 ROWS = 50
 """Rows below which nothing can be trained and tested."""
+FEW_NUMBERS = 20
+"""Most different whole numbers that are taken for classes."""
+OFTEN = 5
+"""How often whole numbers come again, at least and on average, that are taken for classes."""
+MOST_CLASSES = 1000
+RARE = 10
+"""Rows below which a class is rare."""
 
 
 def infer(table: pa.Table, target: str | None, event_time: str | None, timezone: str) -> DataContract:
@@ -87,16 +95,80 @@ def warnings(table: pa.Table, contract: DataContract) -> list[str]:
     return found
 
 
-def task(column: ColumnContract, values: pa.ChunkedArray) -> tuple[str | None, list[str]]:
-    """regression or binary, by the target's values; None with a reason when it is neither."""
-    distinct = len(pc.unique(values.drop_null()))
+TaskName = Literal["regression", "binary", "multiclass"]
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What kind of answer a target asks for: *task* with what a person should know, or None with why there is none."""
+
+    task: TaskName | None
+    notes: list[str]
+
+
+def task(column: ColumnContract, values: pa.ChunkedArray) -> Guess:
+    """The task that the target's values suggest."""
+    present = values.drop_null()
+    distinct = len(pc.unique(present))
     if distinct < 2:
-        return None, [f"'{column.name}' has fewer than two values: there is nothing to predict."]
+        return Guess(None, [f"'{column.name}' has fewer than two values: there is nothing to predict."])
     if distinct == 2:
-        return "binary", []
-    if column.type in ("number", "integer"):
-        return "regression", []
-    return None, [f"'{column.name}' has {distinct} classes; Millrace predicts numbers and two classes."]
+        return Guess("binary", [])
+    if column.type == "number":
+        return Guess("regression", [])
+    if column.type == "integer":
+        return _whole_numbers(column.name, present, distinct)
+    return _classes(column.name, present, distinct)
+
+
+def _whole_numbers(name: str, present: pa.ChunkedArray, distinct: int) -> Guess:
+    """Few whole numbers that come again and again name classes; many count or measure something."""
+    if distinct > FEW_NUMBERS or distinct * OFTEN > len(present):
+        seen = f"'{name}' holds {distinct} different whole numbers: it is predicted as a number."
+        other = (
+            " If they name classes, choose the task multiclass (--task)." if distinct <= MOST_CLASSES else ""
+        )
+        return Guess("regression", [seen + other])
+    seen = f"'{name}' holds only {distinct} different whole numbers: each is predicted as a class."
+    other = "If they count or measure something, choose the task regression (--task)."
+    return Guess("multiclass", [f"{seen} {other}", *rare(name, present)])
+
+
+def _classes(name: str, present: pa.ChunkedArray, distinct: int) -> Guess:
+    classes = f"'{name}' has {distinct} classes"
+    if distinct > MOST_CLASSES:
+        return Guess(None, [f"{classes}; Millrace tells at most {MOST_CLASSES} apart."])
+    if 2 * distinct > len(present):
+        return Guess(
+            None, [f"{classes} in {len(present)} rows: there is nothing to learn about any of them."]
+        )
+    return Guess("multiclass", rare(name, present))
+
+
+def rare(name: str, present: pa.ChunkedArray) -> list[str]:
+    """A note that names the classes of which there are very few rows."""
+    counts = {item["values"]: item["counts"] for item in pc.value_counts(present).to_pylist()}
+    few = sorted((count, str(value)) for value, count in counts.items() if count < RARE)
+    if not few:
+        return []
+    shown = ", ".join(f"{value!r} ({count} row{'s' * (count > 1)})" for count, value in few[:5])
+    more = f" and {len(few) - 5} more" if len(few) > 5 else ""
+    return [
+        f"Rare classes of '{name}': {shown}{more}. They are kept, but can hardly be learnt or tested: add rows of "
+        "them, merge them with others, or leave them out."
+    ]
+
+
+def check_task(task: TaskName, column: ColumnContract, values: pa.ChunkedArray) -> list[str]:
+    """What a person should know who chose the *task*. Raises: Unreadable if the target cannot be predicted so."""
+    present = values.drop_null()
+    distinct = len(pc.unique(present))
+    least, most = {"regression": (2, len(present)), "binary": (2, 2), "multiclass": (3, MOST_CLASSES)}[task]
+    numbers = column.type in ("number", "integer")
+    if not least <= distinct <= most or (task == "regression" and not numbers):
+        seen = f"It holds {distinct} different values of type {column.type}, which is no {task}."
+        raise Unreadable("task", seen, "Choose another --task or --target.", column=column.name)
+    return rare(column.name, present) if task == "multiclass" else []
 
 
 def _column(table: pa.Table, name: str, timezone: str, key: bool) -> ColumnContract:

@@ -6,8 +6,8 @@ from typing import Any
 import pyarrow as pa
 
 from millrace.data import columns, reading
+from millrace.data.formats import format_of
 from millrace.data.refusals import Unreadable
-from millrace.delivery import format_of
 
 __all__ = ["Unreadable", "plain", "read"]
 

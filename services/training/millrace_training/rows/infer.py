@@ -35,8 +35,8 @@ def run(spec: InferSpec, context: Context) -> InferResult:
         ) from error
     guess, notes = None, inference.warnings(table, contract)
     if spec.target is not None:
-        guess, why = inference.task(contract.column(spec.target), table.column(spec.target))
-        notes += why
+        guessed = inference.task(contract.column(spec.target), table.column(spec.target))
+        guess, notes = guessed.task, notes + guessed.notes
     return InferResult(
         contract=contract, data_schema=schema(table), rows=raw.num_rows, task_guess=guess, warnings=notes
     )
