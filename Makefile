@@ -81,6 +81,8 @@ locks: ## Resolve requirements/*.in into the locks (needs uv); images take their
 	cd requirements && for name in platform dev bench; do $(LOCK) --universal $$name.in -o $$name.lock; done
 	cd requirements && $(LOCK) --universal --no-deps triton.in -o triton.lock
 	cd requirements && $(LOCK) --python-platform x86_64-manylinux_2_36 training-gpu.in -o training-gpu.lock
+clients: $(STAMP) ## Write the blocking client from the asynchronous one
+	$(BIN)/python services/sdk/blocking.py
 clean: ## Remove what was built; out/ and .venv too
 	rm -rf out .venv .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
 
@@ -90,4 +92,4 @@ clean: ## Remove what was built; out/ and .venv too
 $(STAMP): requirements/platform.lock requirements/dev.lock requirements/triton.lock requirements/install
 	PYTHON=$(PYTHON) bash requirements/install
 	touch $@
-.PHONY: help setup demo demo-short up test test-slow check simulate bench bench-rodents test-cluster test-cluster-short bench-cluster format pipelines crds chart-test k8s-render locks clean
+.PHONY: help setup demo demo-short up test test-slow check simulate bench bench-rodents test-cluster test-cluster-short bench-cluster format pipelines crds clients chart-test k8s-render locks clean

@@ -56,7 +56,7 @@ def evaluate(
     for name, value in made.metrics.items():
         holdout.log_metric(name, value)
     for point in made.roc:
-        roc.log_roc_data_point(point["fpr"], point["tpr"], point["threshold"])
+        roc.log_roc_data_point(point.fpr, point.tpr, point.threshold)
     with open(report.path, "w") as page:
         page.write(made.report)
     return made.job

@@ -15,6 +15,9 @@ from tests.bench import load
 from millrace.client import Millrace
 from millrace.delivery import push
 from millrace.oip import columns_from_rows, encode
+from millrace_contracts.endpoints import GatewayRead
+from millrace_contracts.loop import ModelLoop
+from millrace_contracts.signature import Signature
 
 LOOP = "bench"
 SECONDS = 8.0
@@ -24,10 +27,10 @@ CONNECTIONS = 16
 def measure(client: Millrace, folder: Path) -> dict[str, Any]:
     """Requests a second direct and through the gateway, latency of one row, lost records, route change."""
     table = _loop(client, folder)
-    signature = client.registry.version(LOOP, 1)["signature"]
+    signature = client.registry.version(LOOP, 1).signature
     endpoint = client.serving.endpoint(LOOP)
-    public = urlparse(endpoint["url"])
-    direct_path = f"/v2/models/{LOOP}--r{endpoint['stable']}/infer"
+    public = urlparse(endpoint.url)
+    direct_path = f"/v2/models/{LOOP}--r{endpoint.stable}/infer"
     gateway_port, triton_port = int(public.port or 0), _triton_port(folder)
     before = client.serving.gateway()
     kinds = {"direct": (triton_port, direct_path), "gateway": (gateway_port, public.path)}
@@ -45,9 +48,9 @@ def measure(client: Millrace, folder: Path) -> dict[str, Any]:
         "gateway_p99_ms": busy["gateway"].p99_ms,
         "gateway_p50_ms": single.p50_ms,
         "failures": sum(item.failures for item in (*busy.values(), single)),
-        "records_written": after["logs_written"] - before["logs_written"],
-        "records_lost": after["logs_dropped"] - before["logs_dropped"],
-        "rollback_seconds": route_change(client, endpoint["url"], table, signature),
+        "records_written": after.logs_written - before.logs_written,
+        "records_lost": after.logs_dropped - before.logs_dropped,
+        "rollback_seconds": route_change(client, endpoint.url, table, signature),
     }
 
 
@@ -72,7 +75,7 @@ def _loop(client: Millrace, folder: Path) -> Any:
             "gates": {"champion": {"margin": 5.0, "minimumDays": 2}},
         },
     }
-    client.controller.apply(document)
+    client.controller.apply(ModelLoop.model_validate(document))
     push(client, LOOP, folder / "bench.csv")
     client.controller.await_run(LOOP, 1)
     client.controller.retrain(LOOP)
@@ -80,7 +83,7 @@ def _loop(client: Millrace, folder: Path) -> Any:
     return table.drop(columns="target")
 
 
-def _requests(table: Any, signature: dict[str, Any], path: str, port: int) -> list[bytes]:
+def _requests(table: Any, signature: Signature, path: str, port: int) -> list[bytes]:
     made = []
     for row in range(64):
         body, headers = encode(columns_from_rows(table.iloc[row : row + 1], signature))
@@ -89,19 +92,19 @@ def _requests(table: Any, signature: dict[str, Any], path: str, port: int) -> li
     return made
 
 
-def _settled(client: Millrace, before: dict[str, Any]) -> dict[str, Any]:
+def _settled(client: Millrace, before: GatewayRead) -> GatewayRead:
     """The gateway's counters once the last records were flushed."""
     seen = -1
     while True:
         after = client.serving.gateway()
-        total = after["logs_written"] + after["logs_dropped"]
-        if total == seen and total > before["logs_written"]:
+        total = after.logs_written + after.logs_dropped
+        if total == seen and total > before.logs_written:
             return after
         seen = total
         time.sleep(1.0)
 
 
-def route_change(client: Millrace, url: str, table: Any, signature: dict[str, Any]) -> float:
+def route_change(client: Millrace, url: str, table: Any, signature: Signature) -> float:
     """Seconds from the call of a rollback to the last answer of the revision that was left."""
     body, headers = encode(columns_from_rows(table.iloc[:1], signature))
     answers: list[tuple[float, str]] = []

@@ -36,7 +36,7 @@ from millrace.client import Millrace
 from millrace.delivery import push
 path = Path("/tmp/bench.csv")
 path.write_text(TABLE)
-print(json.dumps(push(Millrace.from_environment("team-a"), "bench", path)["accepted"]))
+print(json.dumps(push(Millrace.from_environment("team-a"), "bench", path).accepted))
 """
 MOST = {
     "install_seconds": 60.0,

@@ -127,8 +127,9 @@ class Release:
     def call(self, expression: str, project: str) -> Any:
         """Value of a Python *expression* in which `client` is the SDK's client of *project*."""
         source = (
-            "import json\nfrom millrace.client import Millrace\n"
-            f"client = Millrace.from_environment({project!r})\nprint(json.dumps({expression}, default=str))\n"
+            "import json\nfrom millrace.client import Millrace\nfrom pydantic_core import to_jsonable_python\n"
+            f"client = Millrace.from_environment({project!r})\n"
+            f"print(json.dumps(to_jsonable_python({expression}, by_alias=True)))\n"
         )
         return self.python(source)
 

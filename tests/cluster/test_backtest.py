@@ -8,11 +8,14 @@ BEGIN = """
 import json, time
 from pathlib import Path
 from millrace.client import Millrace
+from millrace_contracts.backtests import BacktestWrite
+from millrace_contracts.loop import ModelLoop
 client = Millrace.from_environment("team-a")
 path = Path(f"/tmp/history-{time.time_ns()}.csv")
 path.write_text(HISTORY)
-made = client.controller.backtest(DOCUMENT, client.registry.put_artifact(path), "csv", path.name)
-print(json.dumps(made["id"]))
+loop, digest = ModelLoop.model_validate(DOCUMENT), client.registry.put_artifact(path)
+begun = client.controller.backtest(BacktestWrite(loop=loop, digest=digest, format="csv", name=path.name))
+print(json.dumps(begun.id))
 """
 
 

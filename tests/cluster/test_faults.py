@@ -178,7 +178,7 @@ def test_without_an_operator_a_resource_is_deleted_at_once_and_its_loop_is_close
     kube.until(
         "the controllers", 120, lambda: len(pairs.pods("controller")) == 2 and pairs.ready(), pairs.namespace
     )
-    names = "[loop['name'] for loop in client.controller.loops()]"
+    names = "[loop.name for loop in client.controller.loops()]"
     kube.until("the loop is closed", 120, lambda: pairs.call(names, TEAM) == [LOOP], pairs.namespace)
 
 

@@ -10,7 +10,7 @@ KINDS = (
     "deployments,statefulsets,replicasets,pods,jobs,services,configmaps,serviceaccounts,roles,rolebindings,"
     "networkpolicies,poddisruptionbudgets"
 )
-DECISIONS = "[item['id'] for item in client.registry.decisions(loop='tumours')]"
+DECISIONS = "[item.id for item in client.registry.decisions(loop='tumours')]"
 
 
 @pytest.fixture(scope="module")

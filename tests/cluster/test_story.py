@@ -33,14 +33,14 @@ with path.open("w", newline="") as file:
     writer = csv.DictWriter(file, list(rows[0]))
     writer.writeheader()
     writer.writerows(rows)
-print(json.dumps(push(client, "tumours", path)["accepted"]))
+print(json.dumps(push(client, "tumours", path).accepted))
 """
 PREDICT = """
 import json, sys
 from millrace.client import Millrace
 client = Millrace.from_environment("team-a")
 rows = [{"size": 22.0, "texture": 19.0, "kind": "a"}, {"size": 8.0, "texture": None, "kind": "c"}]
-print(json.dumps(client.serving.predict("tumours", rows)))
+print(client.serving.predict("tumours", rows).model_dump_json())
 """
 
 
@@ -89,11 +89,12 @@ def test_a_spec_owned_by_a_resource_is_not_changed_by_rest(kube, release):
     source = """
 import json
 from millrace.client import Millrace, ApiError
+from millrace_contracts.loop import ModelLoop
 client = Millrace.from_environment("team-a")
-document = client.controller.loop("tumours")["document"]
+document = client.controller.loop("tumours").document
 document["spec"]["training"]["folds"] = 3
 try:
-    client.controller.apply(document)
+    client.controller.apply(ModelLoop.model_validate(document))
     print(json.dumps("applied"))
 except ApiError as error:
     print(json.dumps([error.status, str(error)]))

@@ -26,6 +26,7 @@ SIGNATURE = {
     "target": "y",
 }
 GOLDEN = {"inputs": {"x": [1.0]}, "outputs": {"prediction": [1.0]}}
+RIDGE = {"id": "ridge", "family": "ridge", "params": {}}
 FILES = ("model.onnx", "holdout.onnx", "baseline.json")
 
 
@@ -220,7 +221,7 @@ def _training(app, world):
     async def submit(request: Request):
         body = await request.json()
         exactly(body, JobNew)
-        return world.jobs[run_job(world, **body)]
+        return JOB | world.jobs[run_job(world, **body)]
 
     @app.get("/v1/jobs")
     def jobs(loop: str, state: str, limit: int):
@@ -257,15 +258,22 @@ def _ingested(world, spec, loop, run):
     json.dumps(spec)
     world.add_data(spec["dataset"], 50, kind=spec["source"]["kind"])
     number = len(world.datasets[spec["dataset"]])
-    return {"accepted": True, "dataset_version": number, "new_rows": 50, "report": {"checks": []}}
+    return {
+        "accepted": True,
+        "dataset_version": number,
+        "new_rows": 50,
+        "report": {"checks": []},
+        "reason": "good",
+    }
 
 
 def _trained(world, spec, loop, run):
     assert (spec["search"] == "full") == (spec["configurations"] is None)
     return {
-        "run": None, "files": {name: digest((loop, run, name)) for name in FILES}, "signature": SIGNATURE,
+        "run": "r1", "files": {name: digest((loop, run, name)) for name in FILES}, "signature": SIGNATURE,
         "metrics": {"holdout": {"rmse": 3.0}}, "baseline": digest((loop, run, "baseline.json")), "golden": GOLDEN,
-        "configurations": [{"kind": "ridge"}], "trained_from": None, "trained_through": spec["cut"],
+        "configurations": [RIDGE], "configuration": RIDGE, "window": "all", "rows": 1000, "parity": None,
+        "trained_from": None, "trained_through": spec["cut"], "holdout_from": None, "holdout_through": None,
     }  # fmt: skip
 
 
@@ -289,7 +297,12 @@ def _evaluated(world, spec, loop, run):
 
 RESULTS = {
     "ingest": _ingested,
-    "validate": lambda world, spec, loop, run: {"accepted": True, "report": {"checks": []}},
+    "validate": lambda world, spec, loop, run: {
+        "accepted": True,
+        "report": {"checks": []},
+        "reason": "good",
+        "failed": [],
+    },
     "train": _trained,
     "evaluate": _evaluated,
 }

@@ -8,6 +8,8 @@ from tests.contract.kfp.execution import Executor
 
 from millrace import exchange, steps
 from millrace.client import Millrace
+from millrace_contracts.loop import ModelLoop
+from millrace_contracts.verdicts import GatesVerdict
 from millrace_controller.main import ControllerSettings, build
 
 from .conftest import document, made_home
@@ -33,9 +35,9 @@ def test_a_loop_runs_through_kubeflow_and_its_console_has_something_to_draw(tmp_
     try:
         client = Millrace.from_environment()
         world.add_data("sales", 1000)
-        client.controller.apply(document())
+        client.controller.apply(ModelLoop.model_validate(document()))
         run = client.controller.await_run("sales", 1, timeout=100)
-        assert (run["state"], run["attempts"], run["pipeline"]["runner"]) == ("promoted", 1, "kubeflow")
+        assert (run.state, run.attempts, run.pipeline["runner"]) == ("promoted", 1, "kubeflow")
         made = backend.only_run()
         until(lambda: made["state"] == "SUCCEEDED")
     finally:
@@ -62,7 +64,8 @@ def test_a_loop_runs_through_kubeflow_and_its_console_has_something_to_draw(tmp_
 
 
 def test_the_gate_table_keeps_its_columns_whatever_a_reason_says():
-    verdict = {"verdict": "failed", "gates": [{"name": "g", "verdict": "failed", "reason": "a|b"}]}
+    gate = {"name": "g", "verdict": "failed", "reason": "a|b"}
+    verdict = GatesVerdict(verdict="failed", reason="a|b", gates=[gate])
     assert steps.gate_table(verdict).splitlines()[-1] == r"| g | failed | a\|b |"
 
 

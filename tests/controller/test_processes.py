@@ -16,6 +16,8 @@ from hypothesis import settings as examples
 from schemathesis import GenerationMode
 
 from millrace.client import Millrace
+from millrace_contracts.backtests import BacktestWrite
+from millrace_contracts.loop import ModelLoop
 from millrace_controller.main import ControllerSettings, build
 
 from .conftest import document, made_home
@@ -91,13 +93,13 @@ def children(word):
 def test_the_compiled_pipeline_runs_under_kfp_local_and_a_killed_one_is_resumed(stage):
     world, client = stage
     world.add_data("sales", 1000)
-    client.controller.apply(document())
+    client.controller.apply(ModelLoop.model_validate(document()))
     pipeline = until(lambda: children("millrace_controller.pipelines.local"))[0]
     os.kill(pipeline.pid, signal.SIGKILL)
     began = time.monotonic()
     run = client.controller.await_run("sales", 1, timeout=100)
-    assert (run["state"], run["version"], run["attempts"]) == ("promoted", 1, 2)
-    assert {name: step["state"] for name, step in run["steps"].items()} == dict.fromkeys(
+    assert (run.state, run.version, run.attempts) == ("promoted", 1, 2)
+    assert {name: step.state for name, step in run.steps.items()} == dict.fromkeys(
         ["ingest", "validate", "train", "evaluate", "gate", "register", "roll-out"], "succeeded"
     )
     assert world.aliases["sales", "champion"] == 1
@@ -110,11 +112,11 @@ def test_a_pipeline_that_cannot_succeed_is_closed_with_its_last_words(stage):
     world, client = stage
     world.add_data("sales", 1000)
     world.broken_kinds.add("train")
-    client.controller.apply(document())
+    client.controller.apply(ModelLoop.model_validate(document()))
     run = client.controller.await_run("sales", 1, timeout=100)
-    assert (run["state"], run["attempts"]) == ("failed", 1)
-    assert "train" in run["message"]
-    assert run["steps"]["train"]["state"] == "failed"
+    assert (run.state, run.attempts) == ("failed", 1)
+    assert "train" in run.message
+    assert run.steps["train"].state == "failed"
 
 
 HISTORIES = {
@@ -124,26 +126,29 @@ HISTORIES = {
 }
 
 
+def asked(text):
+    loop = ModelLoop.model_validate(document())
+    return BacktestWrite(loop=loop, digest=digest(text), format="csv", name="history.csv")
+
+
 def test_a_history_that_cannot_be_replayed_is_said_and_leaves_nothing(stage):
     world, client = stage
     for text, words in HISTORIES.items():
         world.artifacts[digest(text)] = text.encode()
-        made = client.controller.backtest(document(), digest(text), "csv", "history.csv")
+        made = client.controller.backtest(asked(text))
         found = until(
-            lambda made=made: (
-                (now := client.controller.backtest_state(made["id"], wait=5))["ended_at"] and now
-            )
+            lambda made=made: (now := client.controller.backtest_state(made.id, wait=5)).ended_at and now
         )
-        assert found["state"] == "failed"
-        assert words in found["message"]
-        until(lambda made=made: made["loop"] not in world.endpoints)
-    again = client.controller.backtest(document(), digest(text), "csv", "history.csv")
-    assert again["id"] != made["id"]
+        assert found.state == "failed"
+        assert words in found.message
+        until(lambda made=made: made.loop not in world.endpoints)
+    again = client.controller.backtest(asked(text))
+    assert again.id != made.id
 
 
 def test_no_generated_request_is_answered_with_5xx(stage):
     _, client = stage
-    client.controller.apply(document())
+    client.controller.apply(ModelLoop.model_validate(document()))
     api = schemathesis.openapi.from_url(client.urls["controller"] + "/openapi.json")
     for result in api.exclude(path_regex="events$").get_all_operations():
         attack(result.ok())
@@ -171,9 +176,9 @@ def attack(operation):
 
 def test_a_server_sent_event_tells_the_loop(stage):
     _, client = stage
-    client.controller.apply(document())
-    event, loop = next(iter(client.controller.events("sales")))
-    assert (event, loop["name"], loop["phase"]) == ("loop", "sales", "waiting")
+    client.controller.apply(ModelLoop.model_validate(document()))
+    loop = next(iter(client.controller.events("sales")))
+    assert (loop.name, loop.phase) == ("sales", "waiting")
     headers = {"authorization": "Bearer admin-token"}
     answer = httpx.get(client.urls["controller"] + "/v1/loops/none/events", headers=headers)
     assert answer.status_code == 404

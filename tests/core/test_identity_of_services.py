@@ -17,8 +17,11 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import (
     add_LogsServiceServicer_to_server,
 )
 
+from millrace.aio.api import AsyncApi
 from millrace.client import Millrace
-from millrace.client.transport import Api, AsyncApi, TokenFile
+from millrace.client.api import Api
+from millrace.transport.requests import get
+from millrace.transport.tokens import TokenFile
 from millrace_core.auth import Tokens
 from millrace_monitoring.ingest.receiver import Receiver
 from millrace_serving.main import ServingSettings, build
@@ -104,10 +107,10 @@ async def test_both_clients_show_the_token_that_the_file_holds_now(renewed):
     api, other = Api("http://x", file), AsyncApi("http://x", file)
     api._client = httpx.Client(base_url="http://x", transport=httpx.MockTransport(answer))
     other._client = httpx.AsyncClient(base_url="http://x", transport=httpx.MockTransport(answer))
-    api.get("/")
+    api.send(get("/"))
     renewed("two")
-    api.get("/")
-    await other.get("/")
+    api.send(get("/"))
+    await other.send(get("/"))
     assert shown == ["Bearer one", "Bearer two", "Bearer two"]
 
 

@@ -10,6 +10,7 @@ from sklearn.datasets import load_breast_cancer
 from millrace.client import ApiError
 from millrace.delivery import push
 from millrace.laptop import Platform
+from millrace_contracts.loop import ModelLoop
 
 NAME = "tumours"
 
@@ -52,13 +53,13 @@ def loop(client, table, tmp_path_factory):
     """A loop with two promoted versions; the second is champion."""
     path = tmp_path_factory.mktemp("data") / "tumours.csv"
     table.to_csv(path, index=False)
-    client.controller.apply(document())
-    assert push(client, NAME, path)["accepted"]
+    client.controller.apply(ModelLoop.model_validate(document()))
+    assert push(client, NAME, path).accepted
     first = client.controller.await_run(NAME, 1, timeout=170)
-    assert first["state"] == "promoted", first
+    assert first.state == "promoted", first
     client.controller.retrain(NAME, search=True)
     second = client.controller.await_run(NAME, 2, timeout=170)
-    assert second["state"] == "promoted", second
+    assert second.state == "promoted", second
     return NAME
 
 

@@ -9,6 +9,9 @@ import pandas as pd
 import psutil
 import pytest
 
+from millrace_contracts.backtests import BacktestWrite
+from millrace_contracts.loop import ModelLoop
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
 DAYS, A_DAY, CHANGE = 75, 60, 45
 
@@ -60,7 +63,7 @@ def ended(client, id, look):
     deadline = time.monotonic() + 400
     while time.monotonic() < deadline:
         found = client.controller.backtest_state(id, wait=1)
-        if found["ended_at"]:
+        if found.ended_at:
             return found
         look(found)
     raise AssertionError(f"the backtest has not ended: {found}")
@@ -70,23 +73,24 @@ def test_a_change_is_found_in_the_past_although_the_replay_is_killed_on_its_way(
     path = tmp_path / "history.csv"
     history(path)
     digest = client.registry.put_artifact(path)
-    made = client.controller.backtest(document(), digest, "csv", path.name)
+    loop = ModelLoop.model_validate(document())
+    begun = client.controller.backtest(BacktestWrite(loop=loop, digest=digest, format="csv", name=path.name))
     killed = []
 
     def kill(found):
-        if found["progress"].get("done", 0) >= 5 and not killed:
+        if found.progress.get("done", 0) >= 5 and not killed:
             killed.extend(process.pid for process in replays())
             for pid in killed:
                 os.kill(pid, signal.SIGKILL)
 
-    found = ended(client, made["id"], kill)
-    assert found["state"] == "succeeded", found["message"]
+    found = ended(client, begun.id, kill)
+    assert found.state == "succeeded", found.message
     assert killed
-    assert found["attempts"] == 2
-    result = found["result"]
+    assert found.attempts == 2
+    result = found.result
     assert 0 < result["rows"] < DAYS * A_DAY
     assert len(result["promotions"]) >= 2
     last = max(result["loop"]["by_month"])
     assert result["loop"]["by_month"][last] < 0.7 * result["static"]["by_month"][last]
     assert any(alarm["kind"] == "performance" for alarm in result["alarms"])
-    assert [item["name"] for item in client.controller.loops() if item["name"].startswith("backtest-")] == []
+    assert [item.name for item in client.controller.loops() if item.name.startswith("backtest-")] == []

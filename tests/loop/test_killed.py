@@ -28,11 +28,11 @@ def test_a_killed_service_comes_back_and_answers_as_before(platform, client, tab
     restarts = platform.restarts()[name]
     kill(platform.services[name].process.pid)
     if name != "serving":
-        assert predict(client, table)["predictions"] == before["predictions"]
+        assert predict(client, table).predictions == before.predictions
     until(lambda: platform.restarts()[name] == restarts + 1 and ready(platform, name))
-    assert predict(client, table)["predictions"] == before["predictions"]
+    assert predict(client, table).predictions == before.predictions
     assert client.registry.alias(loop, "champion") == champion
-    assert client.registry.verify_decisions()["ok"]
+    assert client.registry.verify_decisions().ok
 
 
 @pytest.mark.parametrize("name", ["triton", "envoy"])
@@ -41,7 +41,7 @@ def test_a_killed_data_plane_process_comes_back_with_its_revisions(platform, cli
     record = json.loads((platform.run / f"{name}.json").read_text())
     kill(record["pid"])
     until(lambda: not psutil.pid_exists(record["pid"]) or psutil.Process(record["pid"]).status() == "zombie")
-    assert predict(client, table, patience=60)["predictions"] == before["predictions"]
+    assert predict(client, table, patience=60).predictions == before.predictions
 
 
 def pipeline(platform, number):
@@ -54,10 +54,10 @@ def pipeline(platform, number):
 
 
 def test_a_pipeline_that_is_killed_is_run_again_and_leaves_one_champion(platform, client, loop):
-    number = client.controller.retrain(loop)["number"]
+    number = client.controller.retrain(loop).number
     until(lambda: pipeline(platform, number) is not None)
     kill(pipeline(platform, number))
     ended = client.controller.await_run(loop, number, timeout=170)
-    assert ended["attempts"] >= 2
-    assert ended["state"] in ("promoted", "rejected")
-    assert client.registry.alias(loop, "champion") == client.controller.loop(loop)["champion"]
+    assert ended.attempts >= 2
+    assert ended.state in ("promoted", "rejected")
+    assert client.registry.alias(loop, "champion") == client.controller.loop(loop).champion

@@ -6,17 +6,19 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from millrace.loop import ModelLoop
+from millrace_contracts.loop import ModelLoop
+from millrace_contracts.models import AliasMoveRead, ModelVersionRead
+from millrace_contracts.signature import Signature
 from millrace_replay import outcome, replay
 from millrace_replay.history import History, NoBacktest
 from millrace_stats import tasks
 
-SIGNATURE = {
-    "inputs": [{"name": "x", "datatype": "FP32", "column": "x", "kind": "number"}],
-    "outputs": [{"name": "prediction", "datatype": "FP32"}],
-    "task": "regression",
-    "target": "y",
-}
+SIGNATURE = Signature(
+    inputs=[{"name": "x", "datatype": "FP32", "column": "x", "kind": "number"}],
+    outputs=[{"name": "prediction", "datatype": "FP32"}],
+    task="regression",
+    target="y",
+)
 
 
 def spec(**data):
@@ -81,19 +83,23 @@ def test_features_travel_without_labels_and_under_their_tensor_names():
     assert sent["x"].to_pylist() == [4.0, 5.0, 6.0, 7.0]
 
 
+def move(event_time, version):
+    return AliasMoveRead(
+        name="champion", number=version, version=version, previous=None, event_time=event_time, decision=None,
+        reason="", actor="controller", recorded_at=event_time,
+    )  # fmt: skip
+
+
 def test_a_day_is_served_by_what_was_decided_when_its_traffic_came():
     days = history().days()
-    moves = [
-        {"event_time": days[0].begin.isoformat(), "version": 1},
-        {"event_time": days[5].begin.isoformat(), "version": 2},
-    ]
+    moves = [move(days[0].begin, 1), move(days[5].begin, 2)]
     assert outcome.served(days, moves, timedelta(days=1)) == [1] * 6 + [2] * 6
 
 
 def test_hindsight_chooses_only_among_versions_that_existed():
     days = history(first=date(2024, 3, 28)).days()
     losses = {1: np.full(48, 4.0), 2: np.full(48, 1.0)}
-    born = {1: "", 2: days[6].begin.isoformat()}
+    born = {1: None, 2: days[6].begin}
     chosen = outcome.hindsight(days, 0, losses, born)
     assert chosen == [1] * 6 + [2] * 6
     found = outcome.by_month(spec(), days, 0, chosen, losses)
@@ -120,11 +126,12 @@ def test_answers_of_every_kind_of_column_are_scored_without_pandas():
         }
     )
     kinds = {"n": "FP32", "w": "FP32", "b": "FP32", "t": "INT64", "c": "BYTES"}
-    signature = {"outputs": [{"name": "prediction"}], "inputs": [
+    inputs = [
         {"name": name, "column": name, "datatype": kind, "kind": "timestamp" if name == "t" else "number"}
         for name, kind in kinds.items()
-    ]}  # fmt: skip
-    seen = outcome.feed(rows, signature)
+    ]
+    outputs = [{"name": "prediction", "datatype": "FP32"}]
+    seen = outcome.feed(rows, Signature(inputs=inputs, outputs=outputs))
     smallest = np.iinfo(np.int64).min
     assert {name: values.reshape(-1).tolist() for name, values in seen.items() if name in "tc"} == {
         "t": [0, smallest],
@@ -136,12 +143,16 @@ def test_answers_of_every_kind_of_column_are_scored_without_pandas():
         assert np.isnan(seen[name][1, 0])
 
 
+def version(classes):
+    return ModelVersionRead.model_construct(signature=SIGNATURE.model_copy(update={"classes": classes}))
+
+
 def test_a_version_that_lacks_a_class_gives_its_rows_no_probability():
-    old, new = ({"signature": {"classes": list(classes)}} for classes in ("abc", "abcd"))
+    old, new = (version(list(classes)) for classes in ("abc", "abcd"))
     classes = outcome.union([old, new], ["a", "e", "d"])
     assert classes == ("a", "b", "c", "d", "e")
     task = tasks.of("multiclass")
     answered = task.aligned(np.full((1, 3), 1 / 3), "abc", classes)
     target = task.encode(["d"], classes)
     assert task.losses(target, answered)[0] == pytest.approx(-np.log(1e-7))
-    assert outcome.union([{"signature": {}}], [1.5, 2.5]) == ()
+    assert outcome.union([version(None)], [1.5, 2.5]) == ()

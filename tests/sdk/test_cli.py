@@ -5,34 +5,24 @@ import json
 import pytest
 import yaml
 
-RUN = {
-    "number": 2, "state": "promoted", "cause": {"kind": "hand", "reason": "a person asked"}, "opened_at": None,
-    "steps": {"train": {"state": "succeeded", "message": "12 trials", "job": "j1"}}, "version": 2, "rollout": 1,
-    "verdict": {"verdict": "passed", "gates": [{"name": "champion", "verdict": "passed", "reason": "better"}]},
-    "decision": "d1", "message": "", "attempts": 1, "created_at": "2026-05-04T00:00:00Z",
-    "ended_at": "2026-05-04T00:01:00Z",
-}  # fmt: skip
-LOOP = {
-    "name": "shop", "project": "default", "mode": "live", "state": "active", "generation": 1, "phase": "watching",
-    "champion": 2, "archive": [1], "run": RUN, "settled_through": "2026-05-04T00:00:00Z", "settled": True,
-    "rest_until": None, "message": "", "created_at": "2026-05-04T00:00:00Z", "updated_at": "2026-05-04T00:00:00Z",
-    "document": {"spec": {"target": "revenue", "data": {"dataset": "shop"}}},
-}  # fmt: skip
-ENDPOINT = {
-    "project": "default", "name": "shop", "model": "shop", "mode": "live", "timezone": "UTC",
-    "url": "http://127.0.0.1:1/v2/models/shop/infer", "stable": 2, "stable_version": 2, "event_time": None,
-    "rollout": None,
-    "revisions": [
-        {"number": 2, "name": "shop--r2", "version": 2, "digest": "sha256:0", "state": "ready", "reason": "",
-         "weight": 10000},
-        {"number": 1, "name": "shop--r1", "version": 1, "digest": "sha256:1", "state": "ready", "reason": "",
-         "weight": 0},
-    ],
-}  # fmt: skip
-ALARM = {
-    "id": "1f0c6a52-0000-0000-0000-000000000000", "endpoint": "shop", "kind": "performance", "state": "open",
-    "opened_day": "2026-05-03", "count": 2, "reason": "the loss is 1.5 times normal",
-}  # fmt: skip
+from . import examples
+
+RUN = examples.run(
+    number=2, state="promoted", cause={"kind": "hand", "reason": "a person asked"}, version=2, rollout=1,
+    steps={"train": {"state": "succeeded", "message": "12 trials", "job": "j1"}}, verdict=examples.gates(),
+    ended_at="2026-05-04T00:01:00Z",
+)  # fmt: skip
+LOOP = examples.loop(
+    champion=2, archive=[1], run=RUN, document={"spec": {"target": "revenue", "data": {"dataset": "shop"}}}
+)
+ENDPOINT = examples.endpoint(revisions=[examples.revision(2, weight=10000), examples.revision(1)])
+ALARM = examples.alarm()
+SHOP = {
+    "apiVersion": "millrace.dev/v1alpha1",
+    "kind": "ModelLoop",
+    "metadata": {"name": "shop"},
+    "spec": {"task": "regression", "target": "revenue", "data": {"dataset": "shop"}},
+}
 DOCUMENT = """\
 apiVersion: millrace.dev/v1alpha1
 kind: ModelLoop
@@ -78,10 +68,7 @@ def test_lists_are_tables_for_people(fake, millrace):
 def test_what_a_pod_waits_for_is_in_every_list_and_view(fake, millrace):
     waits = {"reason": "QuotaExceeded", "message": "exceeded quota: team-a"}
     run = RUN | {"state": "running", "waiting": waits, "ended_at": None}
-    job = {
-        "id": "a" * 32, "kind": "train", "loop": "shop", "loop_run": 2, "state": "running", "waiting": waits,
-        "progress": None, "error": None, "peak_rss_bytes": 0, "created_at": "2026-05-04T00:00:00Z",
-    }  # fmt: skip
+    job = examples.job(state="running", waiting=waits)
     prepared(fake).answers |= {
         "GET /v1/loops": (200, [LOOP | {"run": run}]),
         "GET /v1/loops/shop": (200, LOOP | {"run": run}),
@@ -145,8 +132,10 @@ def test_rows_are_predicted_and_numbered(fake, millrace, tmp_path):
     prepared(fake)
     answer = {"request_id": "q1", "version": 2, "revision": "shop--r2", "predictions": [1.5, 2.5]}
     fake.answers["POST /v1/endpoints/shop:predict"] = (200, answer)
-    inputs = {"signature": {"inputs": [{"column": "price"}, {"column": "shop"}]}}
-    fake.answers["GET /v1/models/shop/versions/2"] = (200, inputs)
+    category = examples.tensor("shop", datatype="BYTES", kind="category")
+    outputs = [{"name": "prediction", "datatype": "FP32"}]
+    signature = {"inputs": [examples.tensor("price"), category], "outputs": outputs}
+    fake.answers["GET /v1/models/shop/versions/2"] = (200, examples.version(signature=signature))
     path = tmp_path / "rows.csv"
     path.write_text("price,shop,revenue\n1.5,A,\n,B,7\n")
     done = millrace("predict", "shop", "--rows", path, "--key", "k", "-o", "json")
@@ -232,10 +221,12 @@ def test_refused_data_is_reported_check_by_check(fake, millrace, tmp_path):
         "dataset_version": None,
         "report": {"rows": 1, "checks": [check]},
         "quarantine": 7,
+        "reason": "it was refused",
     }
-    job = {"id": "j1", "key": "k", "kind": "ingest", "state": "succeeded", "progress": None, "result": result}
+    job = examples.job(id="j1", kind="ingest", result=result)
     prepared(fake).answers |= {
-        "POST /v1/artifacts": (201, {"digest": "sha256:" + "a" * 64, "size": 9, "media_type": "text/csv"}),
+        "GET /v1/loops/shop": (200, LOOP | {"document": SHOP}),
+        "POST /v1/artifacts": (201, examples.artifact()),
         "POST /v1/jobs": (201, job),
         "GET /v1/jobs/j1": (200, job),
         "POST /v1/loops/shop:wake": (200, {}),
@@ -261,7 +252,9 @@ def test_steering_says_what_was_done(fake, millrace):
     assert "Run 2" in millrace("retrain", "shop", "--search").stdout
     assert json.loads(fake.seen[-1][2])["search"] is True
     assert "version 2" in millrace("rollback", "shop", "--to", "2", "--reason", "complaints").stdout
-    assert json.loads(fake.seen[-1][2]) == {"to": 2, "reason": "complaints"}
+    sent = json.loads(fake.seen[-1][2])
+    assert (sent["to"], sent["reason"]) == (2, "complaints")
+    assert sent["key"]
 
 
 def test_a_loop_is_deleted_only_after_a_yes(fake, millrace):
@@ -274,7 +267,10 @@ def test_a_loop_is_deleted_only_after_a_yes(fake, millrace):
 
 def test_capabilities_say_what_is_used_and_why_not(fake, millrace):
     part = {"found": True, "used": False, "detail": "its multi-user mode is not supported"}
-    found = {"platform": "kubernetes", "pipelines": "job", "kubeflow_pipelines": part}
+    others = ("kuberay", "kueue", "gpu", "prometheus_operator", "gateway_api")
+    found = {"platform": "kubernetes", "pipelines": "job"} | dict.fromkeys(
+        ("kubeflow_pipelines", *others), part
+    )
     fake.answers["GET /v1/capabilities"] = (200, found)
     shown = millrace("capabilities").stdout
     assert "kubernetes" in shown
@@ -309,9 +305,9 @@ def test_a_backtest_is_followed_to_its_result(fake, millrace, tmp_path):
     history.write_text("sold_at,revenue\n2026-05-04,1\n")
     result = {"runs": 9, "promotions": 4}
     fake.answers |= {
-        "POST /v1/artifacts": (201, {"digest": "sha256:" + "a" * 64, "size": 9, "media_type": "text/csv"}),
-        "POST /v1/backtests": (201, {"id": "b1", "state": "running", "result": None}),
-        "GET /v1/backtests/b1": (200, {"id": "b1", "state": "succeeded", "result": result, "progress": None}),
+        "POST /v1/artifacts": (201, examples.artifact()),
+        "POST /v1/backtests": (201, examples.backtest(id="b1")),
+        "GET /v1/backtests/b1": (200, examples.backtest(id="b1", state="succeeded", result=result)),
     }
     done = millrace("backtest", "-f", loop, "--data", history)
     assert done.code == 0, done.stderr

@@ -4,7 +4,11 @@ from typing import get_args
 
 import pytest
 
-from millrace import decisions, explanation
+from millrace import explanation
+from millrace_contracts import decisions
+from millrace_contracts.decisions import DecisionDetail
+
+from . import examples
 
 MEASURED = {
     "rollout.started": ({"version": 2, "plan": {"mirror": {"percent": 100, "seconds": 86400},
@@ -37,12 +41,12 @@ MEASURED = {
 
 def decision(kind, evidence=None, number=1, **more):
     subject = f"{kind} {number}"
-    return {
-        "id": decisions.decision_id("default", "shop", kind, subject, None), "number": number, "loop": "shop",
-        "run": 3, "kind": kind, "subject": subject, "outcome": "done", "event_time": f"2026-05-0{number}T04:00:00Z",
-        "author": "controller", "reason": f"the reason of {subject}.", "evidence": evidence or {}, "cause": None,
-        "followed_by": [],
-    } | more  # fmt: skip
+    known = examples.decision(
+        id=decisions.decision_id("default", "shop", kind, subject, None), number=number, kind=kind, subject=subject,
+        event_time=f"2026-05-0{number}T04:00:00Z", reason=f"the reason of {subject}.", evidence=evidence or {},
+        followed_by=[],
+    )  # fmt: skip
+    return DecisionDetail.model_validate(known | more)
 
 
 @pytest.mark.parametrize("kind", sorted(MEASURED))
@@ -63,7 +67,7 @@ def test_a_decision_without_evidence_is_told_all_the_same(kind):
 def test_causes_and_consequences_are_followed():
     alarm = decision("alarm.opened", number=1, subject="shop/performance")
     opened = decision("run.opened", {"cause": "alarm", "alarm": "performance", "evidence": {}}, number=2)
-    verdict = decision("gate.verdict", number=3, cause=opened["id"])
+    verdict = decision("gate.verdict", number=3, cause=opened.id)
     every = [alarm, opened, verdict]
     text = "\n".join(explanation.explain(verdict, every))
     came = text.split("It came from:")[1]
@@ -74,5 +78,5 @@ def test_causes_and_consequences_are_followed():
 
 def test_a_circle_of_causes_ends():
     first, second = decision("rollback", number=1), decision("alias.moved", number=2)
-    first["cause"], second["cause"] = second["id"], first["id"]
+    first.cause, second.cause = second.id, first.id
     assert len(explanation.explain(first, [first, second])) < 20

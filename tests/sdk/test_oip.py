@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millrace.oip import HEADER_LENGTH, columns_from_rows, decode, encode
+from millrace_contracts.signature import Signature
 
 
 def answer(columns):
@@ -42,13 +43,14 @@ def test_a_body_with_bytes_left_over_is_refused():
 
 
 def test_missing_values_travel_as_nan_empty_text_and_the_smallest_integer():
-    signature = {
-        "inputs": [
+    signature = Signature(
+        inputs=[
             {"name": "a", "column": "a", "datatype": "FP32", "kind": "number"},
             {"name": "b", "column": "b", "datatype": "BYTES", "kind": "category"},
             {"name": "c", "column": "c", "datatype": "INT64", "kind": "timestamp"},
-        ]
-    }
+        ],
+        outputs=[{"name": "prediction", "datatype": "FP32"}],
+    )
     rows = {"a": [1, None], "b": ["x", None], "c": np.array(["2013-01-01", "NaT"], "datetime64[s]")}
     made = columns_from_rows(rows, signature)
     assert made["a"][1][0] == 1

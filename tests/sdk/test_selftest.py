@@ -6,7 +6,13 @@ import pytest
 
 from millrace import selftest
 from millrace.client import ApiError
-from millrace.loop import ModelLoop
+from millrace_contracts.loop import ModelLoop
+from millrace_contracts.loop_runs import LoopRunRead
+from millrace_contracts.loops import LoopRead
+from millrace_contracts.predictions import PredictionAnswer
+from millrace_contracts.rows import IngestResult
+
+from . import examples
 
 
 class Serving:
@@ -19,7 +25,8 @@ class Serving:
         if self.failures:
             self.failures -= 1
             raise ApiError(self.status, {"detail": "no route yet"}, "")
-        return {"predictions": [0.9 if rows[0]["a"] > 0 else 0.1]}
+        predictions = [0.9 if rows[0]["a"] > 0 else 0.1]
+        return PredictionAnswer(request_id="r1", revision="r", version=1, predictions=predictions)
 
 
 class Platform:
@@ -36,22 +43,28 @@ class Platform:
         assert project == "selftest"
 
     def loops(self):
-        return [{"name": name} for name in self.declared]
+        return [LoopRead.model_validate(examples.loop(name=name)) for name in self.declared]
 
-    def apply(self, document):
-        ModelLoop.model_validate(document)
-        self.declared.append(document["metadata"]["name"])
+    def apply(self, loop):
+        ModelLoop.model_validate(loop.document())
+        self.declared.append(loop.metadata.name)
 
     def await_run(self, loop, number, timeout):
-        return {"state": self.state, "message": "the gate failed"}
+        return LoopRunRead.model_validate(examples.run(state=self.state, message="the gate failed"))
 
     def delete(self, loop):
         self.deleted.append(loop)
 
 
+def pushed(client, name, path):
+    return IngestResult(accepted=path.stat().st_size > 0, reason="")
+
+
 @pytest.fixture(autouse=True)
 def _fast(monkeypatch):
-    monkeypatch.setattr(selftest, "push", lambda client, name, path: {"accepted": path.stat().st_size > 0})
+    monkeypatch.setattr(
+        selftest, "push", lambda client, name, path: IngestResult(accepted=path.stat().st_size > 0, reason="")
+    )
     monkeypatch.setattr(selftest.time, "sleep", lambda _: None)
 
 

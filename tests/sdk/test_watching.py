@@ -1,18 +1,23 @@
 """What happens in a loop is told once, line by line."""
 
 from millrace.watching import News
+from millrace_contracts.closings import ClosingRead
+from millrace_contracts.endpoints import EndpointRead
+from millrace_contracts.loops import LoopRead
+
+from . import examples
 
 
-def run(**more) -> dict:
-    made = {
-        "number": 1, "state": "running", "cause": {"kind": "data", "reason": "there is data"}, "steps": {},
-        "verdict": None, "message": "", "ended_at": None,
-    }  # fmt: skip
-    return made | more
+def run(**more):
+    return examples.run(**more)
 
 
-def loop(run: dict | None, **more) -> dict:
-    return {"message": "", "run": run, "champion": None} | more
+def loop(run, **more):
+    return LoopRead.model_validate(examples.loop(run=run, **more))
+
+
+def endpoint(**more):
+    return EndpointRead.model_validate(examples.endpoint(**more))
 
 
 def step(state: str, message: str = "") -> dict:
@@ -33,8 +38,8 @@ def test_every_step_is_told_when_it_begins_and_when_it_ends() -> None:
 
 
 def test_the_verdict_comes_with_every_gate() -> None:
-    gates = [{"name": "champion", "verdict": "failed", "reason": "+4.0% is above +2.0%"}]
-    lines = News().of_loop(loop(run(verdict={"verdict": "failed", "gates": gates})))
+    verdict = examples.gates("failed", "+4.0% is above +2.0%")
+    lines = News().of_loop(loop(run(verdict=verdict)))
     assert "    failed       champion: +4.0% is above +2.0%" in lines
 
 
@@ -79,21 +84,22 @@ def test_trials_are_told_with_their_numbers() -> None:
 
 def test_a_rollout_is_told_step_by_step() -> None:
     news = News()
-    revisions = [{"version": 1, "weight": 9000}, {"version": 2, "weight": 1000}, {"version": 3, "weight": 0}]
-    rollout = {"id": 1, "version": 2, "state": "canary", "step": 1, "reason": ""}
-    told = news.of_endpoint({"rollout": rollout, "revisions": revisions})
+    revisions = [
+        examples.revision(number, weight=weight) for number, weight in ((1, 9000), (2, 1000), (3, 0))
+    ]
+    rolling = endpoint(rollout=examples.rollout(), revisions=revisions)
+    told = news.of_endpoint(rolling)
     assert told == ["rollout of version 2 is canary (traffic: version 1 90 %, version 2 10 %)"]
-    assert news.of_endpoint({"rollout": rollout, "revisions": revisions}) == []
-    assert news.of_endpoint({"rollout": None, "revisions": []}) == []
+    assert news.of_endpoint(rolling) == []
+    assert news.of_endpoint(endpoint()) == []
 
 
 def test_a_closed_day_is_told_with_loss_drift_and_alarms() -> None:
-    day = {
-        "day": "2013-05-03", "rows": 900, "labelled": 880, "loss": 140.2512,
-        "drift": {"psi": {"carrier": 0.31, "dest": 0.02}},
-        "alarms": [{"kind": "performance", "reason": "the error has risen"}],
-    }  # fmt: skip
-    assert News().of_day(day) == [
+    day = examples.closing(
+        day="2013-05-03", rows=900, labelled=880, loss=140.2512, drift={"psi": {"carrier": 0.31, "dest": 0.02}},
+        alarms=[{"kind": "performance", "cause": "performance", "reason": "the error has risen"}],
+    )  # fmt: skip
+    assert News().of_day(ClosingRead.model_validate(day)) == [
         "day 2013-05-03 is closed: 900 rows, 880 labelled, loss 140.25, largest drift carrier (PSI 0.31)",
         "  alarm performance: the error has risen",
     ]
@@ -101,8 +107,8 @@ def test_a_closed_day_is_told_with_loss_drift_and_alarms() -> None:
 
 def test_options_that_are_not_honoured_are_told_once():
     news = News()
-    ignored = {"type": "OptionsIgnored", "status": "True", "message": "placement (gpus) needs a cluster."}
-    other = {"type": "Ready", "status": "True", "message": "Version 1 answers."}
-    loop = {"message": "", "run": None, "champion": None, "conditions": [other, ignored]}
-    assert news.of_loop(loop) == ["not honoured here: placement (gpus) needs a cluster."]
-    assert news.of_loop(loop) == []
+    ignored = examples.condition("OptionsIgnored", "True", "placement (gpus) needs a cluster.")
+    other = examples.condition("Ready", "True", "Version 1 answers.")
+    standing = loop(None, conditions=[other, ignored])
+    assert news.of_loop(standing) == ["not honoured here: placement (gpus) needs a cluster."]
+    assert news.of_loop(standing) == []

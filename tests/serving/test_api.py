@@ -3,8 +3,10 @@
 import pytest
 from fastapi.testclient import TestClient
 
+from millrace.client.api import Api
 from millrace.client.serving import Serving as Client
-from millrace.client.transport import Api, ApiError
+from millrace.transport.errors import ApiError
+from millrace_contracts.endpoints import EndpointRollback, EndpointWrite
 from millrace_core.auth import permission_of, routes
 from millrace_serving.main import build
 from millrace_serving.settings import ServingSettings
@@ -187,15 +189,16 @@ def test_the_python_client_speaks_every_route(serving):
     client = Client(Api(serving.url, "user-token"))
     name = serving.endpoint()
     serving.rollout(name, 2)
-    assert client.endpoint(name)["stable_version"] == 2
-    assert name in [item["name"] for item in client.endpoints()]
-    assert client.rollout(name, 1, wait=1)["state"] == "promoted"
-    assert [item["id"] for item in client.rollouts(name)] == [1]
+    assert client.endpoint(name).stable_version == 2
+    assert name in [item.name for item in client.endpoints()]
+    assert client.rollout(name, 1, wait=1).state == "promoted"
+    assert [item.id for item in client.rollouts(name)] == [1]
     row = {"distance": 1, "origin": None, "departed": None}
-    assert client.predict(name, [row], key="k")["predictions"] == [2.0]
-    assert client.gateway()["accepted"]
-    assert client.retain(name, [2])["stable"] == 1
+    assert client.predict(name, [row], key="k").predictions == [2.0]
+    assert client.gateway().accepted
+    assert client.retain(name, [2]).stable == 1
     with pytest.raises(ApiError, match="No earlier revision"):
-        client.rollback(name, "k", "try")
-    assert client.put_endpoint(name, "air-time", timezone="Europe/Berlin")["timezone"] == "Europe/Berlin"
+        client.rollback(name, EndpointRollback(key="k", reason="try"))
+    moved = EndpointWrite(model="air-time", timezone="Europe/Berlin")
+    assert client.put_endpoint(name, moved).timezone == "Europe/Berlin"
     client.delete_endpoint(name)

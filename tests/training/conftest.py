@@ -9,12 +9,16 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 import uvicorn
 from fastapi import FastAPI
+
+from millrace_contracts.datasets import DatasetVersionRead
+from millrace_contracts.training_runs import TrainingRunChange, TrainingRunWrite
 
 for name, value in {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}.items():
     os.environ.setdefault(
@@ -115,8 +119,8 @@ class MemoryRegistry:
     def get_artifact(self, digest: str) -> bytes:
         return self.store[digest]
 
-    def dataset_version(self, dataset: str, number: int) -> dict[str, Any]:
-        return self.versions[dataset, number]
+    def dataset_version(self, dataset: str, number: int) -> DatasetVersionRead:
+        return DatasetVersionRead.model_validate(self.versions[dataset, number])
 
     def add(self, dataset: str, number: int, table: Any) -> None:
         """Keep an Arrow table as a dataset version."""
@@ -141,13 +145,12 @@ class MemoryRegistry:
             "created_at": "2030-01-01T00:00:00Z",
         }
 
-    def create_run(self, body: dict[str, Any]) -> dict[str, Any]:
-        self.runs[body["key"]] = body
-        return {"id": body["key"]}
+    def create_run(self, run: TrainingRunWrite) -> Any:
+        self.runs[run.key] = run.model_dump(mode="json", exclude_unset=True)
+        return SimpleNamespace(id=run.key)
 
-    def update_run(self, run: str, **change: Any) -> dict[str, Any]:
-        self.runs[run] |= change
-        return self.runs[run]
+    def update_run(self, run: str, change: TrainingRunChange) -> None:
+        self.runs[run] |= change.model_dump(mode="json", exclude_unset=True)
 
 
 @pytest.fixture
@@ -175,8 +178,6 @@ def run_evaluate(spec: dict[str, Any], context: Any) -> dict[str, Any]:
 @pytest.fixture
 def make_context(tmp_path: Path, registry: MemoryRegistry) -> Callable[..., Any]:
     """Makes the context of a job, as its child process would: `make_context(key="job", is_cancelled=...)`."""
-    from types import SimpleNamespace
-
     from millrace_training.runtime import executors
     from millrace_training.runtime.assignment import JobIdentity
     from millrace_training.runtime.context import Context

@@ -4,7 +4,6 @@ import io
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -51,7 +50,7 @@ class History:
         order = known[np.argsort(times.take(known).cast(pa.int64()).to_numpy(), kind="stable")]
         self.raw = raw.take(order)
         self.times: np.ndarray = times.take(order).cast(pa.int64()).to_numpy()
-        self.labels: list[Any] = labels.take(order).to_pylist()
+        self.labels: list[bool | int | float | str] = labels.take(order).to_pylist()
 
     def days(self) -> list[Day]:
         """Every day from the first row to the last, also those without rows."""

@@ -14,12 +14,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from millrace import durations
-from millrace.client import ApiError, Millrace
-from millrace.client.training import JobFailed
+from millrace.client import ApiError, JobFailed, Millrace
 from millrace.data.refusals import Unreadable
 from millrace.delivery import ingest_spec
-from millrace.loop import Spec
+from millrace_contracts import durations
+from millrace_contracts.backtests import BacktestOutcome, BacktestProgress
+from millrace_contracts.labels import LabelWrite
+from millrace_contracts.loop import ModelLoop
+from millrace_contracts.loop_runs import LoopRunState
+from millrace_contracts.rows import ArtifactSource, IngestResult
+from millrace_contracts.signature import Signature
 from millrace_core import child
 from millrace_replay.history import Day, History, NoBacktest
 from millrace_replay.outcome import summary
@@ -32,8 +36,7 @@ class Replay:
 
     def __init__(self, client: Millrace, request: dict[str, Any]) -> None:
         self.client, self.loop, self.id = client, request["loop"], request["id"]
-        self.document = {"spec": client.controller.loop(self.loop)["document"]["spec"]}
-        self.spec = Spec.model_validate(self.document["spec"])
+        self.spec = ModelLoop.model_validate(client.controller.loop(self.loop).document).spec
         self.tell("reading", 0, None)
         data = client.registry.get_artifact(request["digest"])
         self.history = History(data, request["format"], self.spec)
@@ -44,62 +47,55 @@ class Replay:
 
     def tell(self, step: str, done: int, total: int | None, message: str = "") -> None:
         """Say how far it is; `done` and `total` are event days."""
-        progress = {"step": step, "done": done, "total": total, "message": message}
+        progress = BacktestProgress(step=step, done=done, total=total, message=message)
         self.client.controller.backtest_progress(self.id, progress)
 
     def run(self) -> None:
         """Learn, replay, and tell what happened."""
         self._learn()
-        schema = self.client.registry.dataset_version(self.loop, 1)["schema"]
-        kinds = {column["name"]: column["type"] for column in schema}
-        table = self.history.typed(kinds, self.spec.data.timezone)
-        signature = self.client.registry.version(self.loop, 1)["signature"]
-        settled = self.client.controller.loop(self.loop)["settled_through"] or ""
+        schema = self.client.registry.dataset_version(self.loop, 1).data_schema
+        table = self.history.typed({column.name: column.type for column in schema}, self.spec.data.timezone)
+        signature = self.client.registry.version(self.loop, 1).signature
+        settled = self.client.controller.loop(self.loop).settled_through
         for number, day in enumerate(self.days):
-            if day.end.isoformat().replace("+00:00", "Z") > settled:
+            if settled is None or day.end > settled:
                 self._replay(day, table, signature)
             self.tell("replay", number + 1, len(self.days), str(day.date))
         self.tell("summing up", len(self.days), len(self.days))
         found = summary(self.client, self.loop, self.spec, self.days, table, self.history)
-        self.client.controller.backtest_result(self.id, found)
+        self.client.controller.backtest_result(self.id, BacktestOutcome(result=found))
 
     def _learn(self) -> None:
         """The days before the first replayed one become the dataset, and the first run makes a champion."""
         self.tell("first model", 0, len(self.days), f"{self.before[0].date} to {self.before[-1].date}")
         digest = self.client.registry.put_artifact(self.history.parquet(self.days[0].begin))
-        source = {"kind": "artifact", "digest": digest, "name": "history.parquet", "format": "parquet"}
+        source = ArtifactSource(kind="artifact", digest=digest, name="history.parquet", format="parquet")
         key = f"{self.client.project}/{self.loop}/push"
-        job = self.client.training.submit(
-            "ingest", ingest_spec(self.document["spec"], source), key, loop=self.loop
-        )
-        result = self.client.training.wait(job["id"])["result"]
-        if not result["accepted"]:
-            failed = [check for check in result["report"]["checks"] if check["verdict"] == "failed"]
-            words = "; ".join(
-                f"{check['check']} {check['column'] or ''}: {check['observed']}" for check in failed
-            )
+        job = self.client.training.run(ingest_spec(self.spec, source), key, loop=self.loop)
+        result = IngestResult.model_validate(job.result)
+        if not result.accepted:
+            failed = result.report.failed
+            words = "; ".join(f"{check.check} {check.column or ''}: {check.observed}" for check in failed)
             raise NoBacktest(f"The first days are refused: {words}")
         self.client.controller.wake(self.loop)
         run = self.client.controller.await_run(self.loop, 1, timeout=RUN_SECONDS)
-        if run["state"] != "promoted":
-            raise NoBacktest(
-                f"The first model was not promoted: run 1 ended {run['state']}, {run['message']}"
-            )
+        if run.state != LoopRunState.PROMOTED:
+            raise NoBacktest(f"The first model was not promoted: run 1 ended {run.state}, {run.message}")
 
-    def _replay(self, day: Day, table: pa.Table, signature: dict[str, Any]) -> None:
+    def _replay(self, day: Day, table: pa.Table, signature: Signature) -> None:
         """A day's rows without their labels, then the labels, then the loop's decisions on it."""
         if len(day.rows):
             self.client.monitoring.push_rows(self.loop, rows_of(day, table, signature, self.history.times))
-        known = (day.end + durations.parse(self.spec.data.label_delay)).isoformat()
+        known = day.end + durations.parse(self.spec.data.label_delay)
         labels = [
-            {"request_id": f"row-{place}", "index": 0, "value": self.history.labels[place], "at": known}
+            LabelWrite(request_id=f"row-{place}", index=0, value=self.history.labels[place], at=known)
             for place in day.rows.tolist()
         ]
-        self.client.monitoring.push_labels(self.loop, labels, complete_through=day.end.isoformat())
-        self.client.controller.settle(self.loop, day.end.isoformat(), timeout=RUN_SECONDS)
+        self.client.monitoring.push_labels(self.loop, labels, complete_through=day.end)
+        self.client.controller.settle(self.loop, day.end, timeout=RUN_SECONDS)
 
 
-def rows_of(day: Day, table: pa.Table, signature: dict[str, Any], times: np.ndarray) -> bytes:
+def rows_of(day: Day, table: pa.Table, signature: Signature, times: np.ndarray) -> bytes:
     """The features of a day's rows as an Arrow IPC stream, by tensor name."""
     part = table.slice(int(day.rows[0]), len(day.rows))
     moments = pa.array(times[day.rows], pa.int64()).cast(pa.timestamp("us", "UTC"))
@@ -107,7 +103,7 @@ def rows_of(day: Day, table: pa.Table, signature: dict[str, Any], times: np.ndar
         "request_id": pa.array([f"row-{place}" for place in day.rows.tolist()]),
         "index": pa.array(np.zeros(len(day.rows), np.int32)),
         "event_time": moments,
-    } | {item["name"]: part.column(item["column"]) for item in signature["inputs"]}
+    } | {tensor.name: part.column(tensor.column) for tensor in signature.inputs}
     rows = pa.table(data)
     sink = io.BytesIO()
     with pa.ipc.new_stream(sink, rows.schema) as writer:

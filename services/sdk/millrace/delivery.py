@@ -2,56 +2,45 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from millrace.client import Millrace
-
-FORMATS = {".csv": "csv", ".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl"}
-
-
-class UnknownFormat(Exception):
-    """The file's ending says nothing that is known."""
-
-
-def format_of(path: Path) -> str:
-    """csv, parquet or jsonl, by the file's ending. Raises: UnknownFormat."""
-    try:
-        return FORMATS[path.suffix.lower()]
-    except KeyError:
-        endings = ", ".join(FORMATS)
-        raise UnknownFormat(f"{path.name}: the ending must be one of {endings}") from None
+from millrace.data.formats import format_of
+from millrace_contracts.jobs import JobRead, JobState
+from millrace_contracts.loop import ModelLoop, Spec
+from millrace_contracts.rows import ArtifactSource, IngestResult, IngestSpec
 
 
 def push(
-    client: Millrace, loop: str, path: Path, progress: Callable[[dict[str, Any]], None] = lambda _: None
-) -> dict[str, Any]:
-    """Push a file to a loop's dataset and wake the loop; returns the ingest job's result.
+    client: Millrace, loop: str, path: Path, progress: Callable[[JobRead], None] = lambda _: None
+) -> IngestResult:
+    """Push a file to a loop's dataset and wake the loop; returns what became of it.
 
-    Refused data is no error: the result has `accepted` false and the report. The same file again is not added twice.
+    Refused data is no error: `accepted` is false, and the report says why. The same file again is not added twice.
 
     Raises: ApiError, JobFailed, UnknownFormat.
     """
     declared = client.controller.loop(loop)
+    spec = ModelLoop.model_validate(declared.document).spec
+    format = format_of(path)
     digest = client.registry.put_artifact(path)
-    source = {"kind": "artifact", "digest": digest, "name": path.name, "format": format_of(path)}
-    spec = ingest_spec(declared["document"]["spec"], source)
-    key = f"{client.project}/{loop}/push/{digest[7:39]}/generation-{declared['generation']}"
-    job = client.training.submit("ingest", spec, key, loop=loop)
-    result: dict[str, Any] = client.training.wait(job["id"], progress=progress)["result"]
-    if result["accepted"] and job["state"] == "succeeded":
-        result = result | {"unchanged": True, "new_rows": 0}  # the job of an earlier push of the same file
+    source = ArtifactSource(kind="artifact", digest=digest, name=path.name, format=format)
+    key = f"{client.project}/{loop}/push/{digest[7:39]}/generation-{declared.generation}"
+    job = client.training.submit(ingest_spec(spec, source), key, loop=loop)
+    done = client.training.wait(job.id, progress=progress)
+    result = IngestResult.model_validate(done.result)
+    if result.accepted and job.state == JobState.SUCCEEDED:  # the job of an earlier push of the same file
+        result = result.model_copy(update={"unchanged": True, "new_rows": 0})
     client.controller.wake(loop)
     return result
 
 
-def ingest_spec(spec: dict[str, Any], source: dict[str, Any]) -> dict[str, Any]:
-    """The ingest job of a loop's *spec* (camelCase, as declared) for one source."""
-    data = spec["data"]
-    return {
-        "dataset": data["dataset"],
-        "source": source,
-        "contract": data.get("contract"),
-        "target": spec["target"],
-        "event_time": data.get("eventTime"),
-        "timezone": data.get("timezone", "UTC"),
-    }
+def ingest_spec(spec: Spec, source: ArtifactSource) -> IngestSpec:
+    """The ingest job of a loop's *spec* for one source."""
+    return IngestSpec(
+        dataset=spec.data.dataset,
+        source=source,
+        contract=spec.data.contract,
+        target=spec.target,
+        event_time=spec.data.event_time,
+        timezone=spec.data.timezone,
+    )

@@ -1,9 +1,12 @@
 """Says in plain words what a recorded decision means: what was done, the numbers behind it, why, and what followed."""
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from datetime import datetime
+from typing import TypeGuard
 
-Json = dict[str, Any]
+from millrace_contracts.bodies import Document
+from millrace_contracts.decisions import DecisionDetail, DecisionRead
+
 Lines = list[str]
 MEANING = {
     "passed": "so it may get traffic",
@@ -19,16 +22,17 @@ CAUSES = {
 }
 
 
-def explain(decision: Json, others: Iterable[Json] = ()) -> Lines:
+def explain(decision: DecisionRead, others: Iterable[DecisionRead] = ()) -> Lines:
     """The decision as lines of text.
 
     Args:
         decision: as the registry shows it, with `followed_by`.
         others: all decisions of its loop, for the chain of causes and for what else belongs to it.
     """
-    known = {item["id"]: item for item in others}
-    lines = [_headline(decision), "", f"  {decision['reason']}"]
-    numbers = NUMBERS.get(decision["kind"], lambda evidence: [])(decision["evidence"])
+    known = {item.id: item for item in others}
+    lines = [_headline(decision), "", f"  {decision.reason}"]
+    told = NUMBERS.get(decision.kind)
+    numbers = told(decision.evidence) if told is not None else []
     if numbers:
         lines += ["", "The numbers:", *(f"  {line}" for line in numbers)]
     chain = _chain(decision, known)
@@ -40,60 +44,67 @@ def explain(decision: Json, others: Iterable[Json] = ()) -> Lines:
     return lines
 
 
-def _headline(decision: Json) -> str:
-    when = f", event time {_time(decision['event_time'])}" if decision["event_time"] else ""
-    run = f", run {decision['run']}" if decision["run"] is not None else ""
-    kind, loop = decision["kind"], decision["loop"] or "no loop"
-    return f"{kind} ({decision['outcome']}): {loop}{run}{when}, by {decision['author']}"
+def _headline(decision: DecisionRead) -> str:
+    when = f", event time {_time(decision.event_time)}" if decision.event_time else ""
+    run = f", run {decision.run}" if decision.run is not None else ""
+    kind, loop = decision.kind, decision.loop or "no loop"
+    return f"{kind} ({decision.outcome}): {loop}{run}{when}, by {decision.author}"
 
 
-def _brief(decision: Json) -> str:
-    when = _time(decision["event_time"]) or "–"
-    return f"{when}  {decision['kind']} ({decision['outcome']}) {decision['id'][:8]}: {decision['reason']}"
+def _brief(decision: DecisionRead) -> str:
+    when = _time(decision.event_time) or "–"
+    return f"{when}  {decision.kind} ({decision.outcome}) {decision.id[:8]}: {decision.reason}"
 
 
-def _time(moment: str | None) -> str:
-    return (moment or "")[:16].replace("T", " ")
+def _time(moment: datetime | None) -> str:
+    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
 
 
-def _chain(decision: Json, known: dict[str, Json]) -> list[Json]:
+def _when(decision: DecisionRead) -> float:
+    """For sorting by event time; what has none comes first."""
+    return float("-inf") if decision.event_time is None else decision.event_time.timestamp()
+
+
+def _chain(decision: DecisionRead, known: dict[str, DecisionRead]) -> list[DecisionRead]:
     """Causes, nearest first: the recorded ones, then the alarm that opened the run."""
-    chain: list[Json] = []
+    chain: list[DecisionRead] = []
     here = decision
-    while here.get("cause") in known and known[here["cause"]] not in chain:
-        here = known[here["cause"]]
+    while here.cause in known and known[here.cause] not in chain:
+        here = known[here.cause]
         chain.append(here)
     alarm = _alarm_of(here, known)
     return chain if alarm is None else [*chain, alarm]
 
 
-def _alarm_of(opened: Json, known: dict[str, Json]) -> Json | None:
+def _alarm_of(opened: DecisionRead, known: dict[str, DecisionRead]) -> DecisionRead | None:
     """The newest alarm.opened that a run.opened speaks of."""
-    cause = opened["evidence"].get("alarm") if opened["kind"] == "run.opened" else None
+    cause = opened.evidence.get("alarm") if opened.kind == "run.opened" else None
     if cause is None:
         return None
     found = [
         item
         for item in known.values()
-        if item["kind"] == "alarm.opened"
-        and item["subject"].endswith(f"/{cause}")
-        and (item["event_time"] or "") <= (opened["event_time"] or "9")
+        if item.kind == "alarm.opened"
+        and item.subject.endswith(f"/{cause}")
+        and (item.event_time is None or opened.event_time is None or item.event_time <= opened.event_time)
     ]
-    return max(found, key=lambda item: item["event_time"] or "", default=None)
+    return max(found, key=_when, default=None)
 
 
-def _followed(decision: Json, known: dict[str, Json]) -> list[Json]:
-    direct = {item["id"]: item for item in decision.get("followed_by", [])}
-    direct |= {item["id"]: item for item in known.values() if item["cause"] == decision["id"]}
-    if decision["kind"] == "alarm.opened":
+def _followed(decision: DecisionRead, known: dict[str, DecisionRead]) -> list[DecisionRead]:
+    direct = {
+        item.id: item for item in (decision.followed_by if isinstance(decision, DecisionDetail) else [])
+    }
+    direct |= {item.id: item for item in known.values() if item.cause == decision.id}
+    if decision.kind == "alarm.opened":
         direct |= {
-            item["id"]: item for item in known.values() if _alarm_of(item, known) is known.get(decision["id"])
+            item.id: item for item in known.values() if _alarm_of(item, known) is known.get(decision.id)
         }
-    direct.pop(decision["id"], None)
-    return sorted(direct.values(), key=lambda item: (item["event_time"] or "", item.get("number", 0)))
+    direct.pop(decision.id, None)
+    return sorted(direct.values(), key=lambda item: (_when(item), item.number))
 
 
-def _run_opened(evidence: Json) -> Lines:
+def _run_opened(evidence: Document) -> Lines:
     lines = [f"cause: {CAUSES.get(evidence.get('cause', ''), evidence.get('cause', 'unknown'))}"]
     if "days" in evidence:
         lines.append(
@@ -108,7 +119,7 @@ def _run_opened(evidence: Json) -> Lines:
     return lines
 
 
-def _gates(evidence: Json) -> Lines:
+def _gates(evidence: Document) -> Lines:
     lines = []
     for gate in evidence.get("gates", []):
         meaning = MEANING.get(gate["verdict"], "")
@@ -126,7 +137,7 @@ def _gates(evidence: Json) -> Lines:
     return lines
 
 
-def _alarm(evidence: Json) -> Lines:
+def _alarm(evidence: Document) -> Lines:
     lines = []
     if "log_level" in evidence:
         lines.append(
@@ -148,7 +159,7 @@ def _alarm(evidence: Json) -> Lines:
     return lines
 
 
-def _switch(evidence: Json) -> Lines:
+def _switch(evidence: Document) -> Lines:
     lines = [f"from version {evidence.get('from')} to version {evidence.get('to')}"]
     if evidence.get("gain") is not None:
         lines.append(
@@ -162,12 +173,12 @@ def _switch(evidence: Json) -> Lines:
     return lines
 
 
-def _rollback(evidence: Json) -> Lines:
+def _rollback(evidence: Document) -> Lines:
     left = evidence.get("left", evidence.get("from"))
     return [f"from version {left} to version {evidence.get('version', evidence.get('to'))}"]
 
 
-def _started(evidence: Json) -> Lines:
+def _started(evidence: Document) -> Lines:
     plan = evidence.get("plan") or {}
     mirror = plan.get("mirror")
     lines = [f"version {evidence.get('version')}"]
@@ -182,7 +193,7 @@ def _started(evidence: Json) -> Lines:
     return [*lines, "then all of it"]
 
 
-def _moved(evidence: Json) -> Lines:
+def _moved(evidence: Document) -> Lines:
     lines = [f"version {evidence.get('version')}"]
     if "not_finite" in evidence:
         lines.append(f"{evidence['not_finite']} answers were not finite numbers")
@@ -194,7 +205,7 @@ def _moved(evidence: Json) -> Lines:
     return lines
 
 
-def _data(evidence: Json) -> Lines:
+def _data(evidence: Document) -> Lines:
     lines = []
     if evidence.get("rows"):
         lines.append(f"{evidence['rows']} rows, {evidence.get('new_rows') or 0} of them new")
@@ -204,14 +215,14 @@ def _data(evidence: Json) -> Lines:
     return lines
 
 
-def _registered(evidence: Json) -> Lines:
+def _registered(evidence: Document) -> Lines:
     return [
         f"model file {evidence.get('files', {}).get('model.onnx')}",
         f"from data version {evidence.get('lineage', {}).get('dataset_version')}",
     ]
 
 
-def _closed(evidence: Json) -> Lines:
+def _closed(evidence: Document) -> Lines:
     champion = evidence.get("champion")
     stands = f"version {champion} is champion" if champion is not None else "there is no champion"
     return [
@@ -222,7 +233,7 @@ def _closed(evidence: Json) -> Lines:
     ]
 
 
-NUMBERS: dict[str, Callable[[Json], Lines]] = {
+NUMBERS: dict[str, Callable[[Document], Lines]] = {
     "run.opened": _run_opened,
     "run.closed": _closed,
     "gate.verdict": _gates,
@@ -241,15 +252,15 @@ NUMBERS: dict[str, Callable[[Json], Lines]] = {
 }
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def _numbers(values: Json) -> list[tuple[str, Any]]:
+def _numbers(values: Document) -> list[tuple[str, object]]:
     return [(name, value) for name, value in values.items() if _is_number(value)]
 
 
-def _number(value: Any) -> str:
+def _number(value: object) -> str:
     if not _is_number(value):
         return "unknown"
     return f"{value:.0f}" if float(value).is_integer() else f"{value:.4g}"

@@ -7,10 +7,15 @@ may also be a vector a row, of shape (rows, width): the probabilities of classes
 
 import struct
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import orjson
+
+from millrace_contracts.signature import Input, Signature
+
+Values = npt.NDArray[Any]
 
 HEADER_LENGTH = "inference-header-content-length"
 DTYPES: dict[str, np.dtype[Any]] = {
@@ -21,9 +26,7 @@ DTYPES: dict[str, np.dtype[Any]] = {
 }
 
 
-def encode(
-    columns: Mapping[str, tuple[str, np.ndarray]], request_id: str = ""
-) -> tuple[bytes, dict[str, str]]:
+def encode(columns: Mapping[str, tuple[str, Values]], request_id: str = "") -> tuple[bytes, dict[str, str]]:
     """A request body and its headers.
 
     Args:
@@ -44,14 +47,14 @@ def encode(
     return header + b"".join(tensors), headers
 
 
-def decode(body: bytes, header_length: int | None) -> dict[str, np.ndarray]:
+def decode(body: bytes, header_length: int | None) -> dict[str, Values]:
     """The outputs of an answer by name: of shape (rows,), or (rows, width) where a row has more than one value.
 
     Raises: ValueError if the body does not hold what its header says.
     """
     header = orjson.loads(body[:header_length] if header_length else body)
     offset = header_length or len(body)
-    outputs: dict[str, np.ndarray] = {}
+    outputs: dict[str, Values] = {}
     for output in header["outputs"]:
         size = output.get("parameters", {}).get("binary_data_size")
         if size is None:
@@ -64,12 +67,12 @@ def decode(body: bytes, header_length: int | None) -> dict[str, np.ndarray]:
     return outputs
 
 
-def _rows(values: np.ndarray, output: Mapping[str, Any]) -> np.ndarray:
+def _rows(values: Values, output: Mapping[str, Any]) -> Values:
     shape = [int(length) for length in output.get("shape", ())]
     return values.reshape(shape) if len(shape) == 2 and shape[1] > 1 else values
 
 
-def _raw(datatype: str, values: np.ndarray) -> bytes:
+def _raw(datatype: str, values: Values) -> bytes:
     if datatype == "BYTES":
         encoded = [str(value).encode() for value in values]
         return b"".join(struct.pack("<I", len(item)) + item for item in encoded)
@@ -78,7 +81,7 @@ def _raw(datatype: str, values: np.ndarray) -> bytes:
     return np.ascontiguousarray(values, DTYPES[datatype]).tobytes()
 
 
-def _values(datatype: str, raw: bytes) -> np.ndarray:
+def _values(datatype: str, raw: bytes) -> Values:
     if datatype != "BYTES":
         return np.frombuffer(raw, DTYPES[datatype])
     strings: list[str] = []
@@ -90,24 +93,29 @@ def _values(datatype: str, raw: bytes) -> np.ndarray:
     return np.array(strings, dtype=object)
 
 
-def columns_from_rows(rows: Any, signature: Mapping[str, Any]) -> dict[str, tuple[str, np.ndarray]]:
+class Table(Protocol):
+    """Columns by name: a mapping, or a pandas DataFrame."""
+
+    def __getitem__(self, name: str, /) -> Any: ...
+
+
+def columns_from_rows(rows: Table, signature: Signature) -> dict[str, tuple[str, Values]]:
     """Tensors for a table of columns (a mapping or a pandas DataFrame) after a model's *signature*.
 
     Missing numbers become NaN, missing categories "", missing timestamps the smallest INT64.
     Raises: KeyError naming the column that the table lacks.
     """
-    made = {}
-    for item in signature["inputs"]:
-        made[item["name"]] = (item["datatype"], _column(np.asarray(rows[item["column"]]), item))
-    return made
+    return {
+        tensor.name: (tensor.datatype, _column(np.asarray(rows[tensor.column]), tensor))
+        for tensor in signature.inputs
+    }
 
 
-def _column(values: np.ndarray, item: Mapping[str, Any]) -> np.ndarray:
-    if item["datatype"] == "BYTES":
-        return np.array(
-            ["" if value is None or value != value else str(value) for value in values], dtype=object
-        )
-    if item["kind"] == "timestamp":
+def _column(values: Values, tensor: Input) -> Values:
+    if tensor.datatype == "BYTES":
+        texts = ["" if value is None or value != value else str(value) for value in values]
+        return np.array(texts, dtype=object)
+    if tensor.kind == "timestamp":
         stamps = values.astype("datetime64[s]")
         return np.where(np.isnat(stamps), np.iinfo(np.int64).min, stamps.astype(np.int64))
     return values.astype(np.float32)

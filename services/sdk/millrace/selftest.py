@@ -13,10 +13,12 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 from millrace.client import ApiError, Millrace
 from millrace.delivery import push
+from millrace_contracts.loop import ModelLoop
+from millrace_contracts.loop_runs import LoopRunState
 
 PREFIX = "selftest-"
 ROWS = 400
@@ -28,27 +30,35 @@ class Failed(Exception):
     """The platform answered, but not as it should."""
 
 
-def document(name: str) -> dict[str, Any]:
+class Say(Protocol):
+    """Prints a line, at once when it is told to flush."""
+
+    def __call__(self, line: str, /, *, flush: bool) -> None: ...
+
+
+def document(name: str) -> ModelLoop:
     """A loop that learns as little as can be learned: one trial on two columns."""
-    return {
-        "apiVersion": "millrace.dev/v1alpha1",
-        "kind": "ModelLoop",
-        "metadata": {"name": name},
-        "spec": {
-            "task": "binary",
-            "target": "label",
-            "data": {"dataset": name, "feedback": False},
-            "training": {
-                "search": {"trials": 1},
-                "folds": 2,
-                "executor": "inline",
-                "limits": {"memory": "1Gi"},
+    return ModelLoop.model_validate(
+        {
+            "apiVersion": "millrace.dev/v1alpha1",
+            "kind": "ModelLoop",
+            "metadata": {"name": name},
+            "spec": {
+                "task": "binary",
+                "target": "label",
+                "data": {"dataset": name, "feedback": False},
+                "training": {
+                    "search": {"trials": 1},
+                    "folds": 2,
+                    "executor": "inline",
+                    "limits": {"memory": "1Gi"},
+                },
             },
-        },
-    }
+        }
+    )
 
 
-def write_rows(path: Path) -> list[dict[str, Any]]:
+def write_rows(path: Path) -> list[dict[str, float]]:
     """Rows whose label is nearly the sign of a sum; the same ones every time."""
     rng = random.Random(7)
     rows = [{"a": round(rng.gauss(0, 8)) / 8, "b": round(rng.gauss(0, 8)) / 8} for _ in range(ROWS)]
@@ -60,18 +70,19 @@ def write_rows(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def predict(client: Millrace, name: str, row: dict[str, Any], deadline: float) -> float:
+def predict(client: Millrace, name: str, row: dict[str, float], deadline: float) -> float:
     """One prediction through the gateway, asked again until the route has arrived everywhere."""
     while True:
         try:
-            return float(client.serving.predict(name, [row])["predictions"][0])
+            [probability] = client.serving.predict(name, [row]).predictions
+            return float("nan") if probability is None else probability
         except ApiError as error:
             if error.status < 500 or time.monotonic() > deadline:
                 raise
             time.sleep(0.2)
 
 
-def run(client: Millrace, say: Any = print) -> None:
+def run(client: Millrace, say: Say = print) -> None:
     """The whole loop. Raises: ApiError, TimeoutError, Failed."""
     began = time.monotonic()
 
@@ -88,12 +99,12 @@ def run(client: Millrace, say: Any = print) -> None:
             path = Path(folder) / "rows.csv"
             rows = write_rows(path)
             result = push(client, name, path)
-        if not result["accepted"]:
-            raise Failed(f"the rows were refused: {result['report']}")
+        if not result.accepted:
+            raise Failed(f"the rows were refused: {result.report}")
         tell("the rows are accepted")
         ended = client.controller.await_run(name, 1, timeout=PATIENCE)
-        if ended["state"] != "promoted":
-            raise Failed(f"the run ended {ended['state']}: {ended['message']}")
+        if ended.state != LoopRunState.PROMOTED:
+            raise Failed(f"the run ended {ended.state}: {ended.message}")
         tell("a model is trained, gated and rolled out")
         high = predict(client, name, {"a": 2.0, "b": 2.0}, began + PATIENCE)
         low = predict(client, name, {"a": -2.0, "b": -2.0}, began + PATIENCE)
@@ -109,9 +120,9 @@ def run(client: Millrace, say: Any = print) -> None:
 def sweep(client: Millrace) -> None:
     """Delete loops that an interrupted test left."""
     for loop in client.controller.loops():
-        if loop["name"].startswith(PREFIX):
+        if loop.name.startswith(PREFIX):
             with contextlib.suppress(ApiError):
-                client.controller.delete(loop["name"])
+                client.controller.delete(loop.name)
 
 
 def main() -> None:

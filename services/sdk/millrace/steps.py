@@ -10,13 +10,27 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Literal, TypeVar
 
 from millrace import exchange
-from millrace.client import ApiError, Millrace
-from millrace.client.training import JobFailed
+from millrace.client import ApiError, JobFailed, Millrace
+from millrace.client.training import JobSpec
+from millrace_contracts.jobs import JobRead
+from millrace_contracts.learning import (
+    Contender,
+    EvaluateResult,
+    EvaluateSpec,
+    RocPoint,
+    TrainResult,
+    TrainSpec,
+)
+from millrace_contracts.loop_runs import StepName, StepWrite
+from millrace_contracts.models import Lineage, ModelVersionRead, ModelVersionWrite
+from millrace_contracts.rows import DeliveryReport, IngestResult, ValidateResult, ValidateSpec
+from millrace_contracts.verdicts import GatesVerdict
 
 Result = TypeVar("Result")
+StepState = Literal["running", "succeeded", "failed"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +47,7 @@ class Evaluated:
 
     job: str
     metrics: dict[str, float]
-    roc: list[dict[str, float]]
+    roc: list[RocPoint]
     report: str
 
 
@@ -72,29 +86,30 @@ def _page(fetch: Callable[[], str]) -> str:
 class Step:
     """One step of one run: its plan, and its place in the run's progress."""
 
-    def __init__(self, project: str, loop: str, run: int, name: str) -> None:
+    def __init__(self, project: str, loop: str, run: int, name: StepName) -> None:
         exchange.arrange()
         self.client = Millrace.from_environment(project)
-        self.loop, self.number, self.name = loop, run, name
-        self.plan: dict[str, Any] = self.client.controller.plan(loop, run)
+        self.loop, self.number = loop, run
+        self.name: StepName = name
+        self.plan = self.client.controller.plan(loop, run)
 
     def key(self, suffix: str = "") -> str:
         """Idempotency key of this step's job."""
         return f"{self.client.project}/{self.loop}/run-{self.number}/{self.name}{suffix}"
 
-    def job(self, kind: str, spec: dict[str, Any]) -> dict[str, Any]:
+    def job(self, spec: JobSpec) -> JobRead:
         """Submit a job, wait for its end while telling of it, and return it. Raises: JobFailed."""
-        asked = {"placement": self.plan.get("placement")} | self.plan["limits"]
-        made = self.client.training.submit(
-            kind, spec, self.key(), loop=self.loop, loop_run=self.number, **asked
+        job = self.client.training.submit(
+            spec, self.key(), limits=self.plan.limits, loop=self.loop, loop_run=self.number
         )
-        self.tell("running", f"job {made['id']}", made["id"])
-        return self.client.training.wait(made["id"])
+        self.tell("running", f"job {job.id}", job.id)
+        return self.client.training.wait(job.id)
 
-    def tell(self, state: str, message: str = "", job: str | None = None, final: bool = False) -> None:
-        """Tell the controller."""
+    def tell(self, state: StepState, message: str = "", job: str | None = None, final: bool = False) -> None:
+        """Tell the controller; *final*: it failed and would fail again."""
         print(f"{self.name}: {state} {message}", flush=True)
-        self.client.controller.report(self.loop, self.number, self.name, state, message, job, final)
+        told = StepWrite(state=state, message=message[:4000], job=job, final=final)
+        self.client.controller.report(self.loop, self.number, self.name, told)
 
     def run(self, work: Callable[["Step"], tuple[Result, str]]) -> Result:
         """Do the step's work; a failure is told before it is raised."""
@@ -123,17 +138,15 @@ def ingest(project: str, loop: str, run: int) -> Ingested:
 
     def work(step: Step) -> tuple[Ingested, str]:
         drift = _page(lambda: step.client.monitoring.report(loop))
-        newest = step.client.registry.dataset_version(step.plan["dataset"])
-        if step.plan["ingest"] is None:
-            words = f"data version {newest['number']}, {newest['rows']} rows"
-            return Ingested(newest["number"], drift), words
-        result = step.job("ingest", step.plan["ingest"])["result"]
-        if not result["accepted"]:
-            step.client.controller.refuse(loop, run, _failed_checks(result["report"]), result["report"])
+        newest = step.client.registry.dataset_version(step.plan.dataset)
+        if step.plan.ingest is None:
+            return Ingested(newest.number, drift), f"data version {newest.number}, {newest.rows} rows"
+        result = IngestResult.model_validate(step.job(step.plan.ingest).result)
+        if not result.accepted:
+            step.client.controller.refuse(loop, run, _failed_checks(result.report), result.report)
             return Ingested(0, drift), "the new rows were refused"
-        number = result["dataset_version"] or newest["number"]
-        words = f"data version {number}, {result.get('new_rows') or 0} new rows"
-        return Ingested(number, drift), words
+        number = result.dataset_version or newest.number
+        return Ingested(number, drift), f"data version {number}, {result.new_rows} new rows"
 
     return Step(project, loop, run, "ingest").run(work)
 
@@ -142,24 +155,24 @@ def validate(project: str, loop: str, run: int, dataset_version: int) -> bool:
     """Whether the dataset version may be trained on; if not, the run is closed as refused."""
 
     def work(step: Step) -> tuple[bool, str]:
-        spec = {"dataset": step.plan["dataset"], "dataset_version": dataset_version} | step.plan["validate"]
-        result = step.job("validate", spec)["result"]
-        if not result["accepted"]:
-            step.client.controller.refuse(loop, run, _failed_checks(result["report"]), result["report"])
-        return result["accepted"], _trainable(result["report"]) if result["accepted"] else "refused"
+        data = {"dataset": step.plan.dataset, "dataset_version": dataset_version}
+        job = step.job(ValidateSpec.model_validate(data | step.plan.validation))
+        result = ValidateResult.model_validate(job.result)
+        if not result.accepted:
+            step.client.controller.refuse(loop, run, _failed_checks(result.report), result.report)
+        return result.accepted, _trainable(result.report) if result.accepted else "refused"
 
     return Step(project, loop, run, "validate").run(work)
 
 
-def _trainable(report: dict[str, Any]) -> str:
+def _trainable(report: DeliveryReport) -> str:
     """That the data may be trained on, and what should be known of it."""
-    notes = [check["observed"] for check in report["checks"] if check["verdict"] == "noted"]
+    notes = [check.observed for check in report.checks if check.verdict == "noted"]
     return "; ".join(["may be trained on", *notes])[:1400]
 
 
-def _failed_checks(report: dict[str, Any]) -> str:
-    failed = [check for check in report["checks"] if check["verdict"] == "failed"]
-    parts = [f"{check['check']} {check['column'] or ''}: {check['observed']}".strip() for check in failed[:5]]
+def _failed_checks(report: DeliveryReport) -> str:
+    parts = [f"{check.check} {check.column or ''}: {check.observed}".strip() for check in report.failed[:5]]
     return "; ".join(parts)[:1400] or "the data was refused"
 
 
@@ -167,9 +180,10 @@ def train(project: str, loop: str, run: int, dataset_version: int) -> str:
     """Search and fit; returns the id of the job."""
 
     def work(step: Step) -> tuple[str, str]:
-        spec = {"dataset": step.plan["dataset"], "dataset_version": dataset_version} | step.plan["train"]
-        job = step.job("train", spec)
-        return job["id"], json.dumps(job["result"]["metrics"].get("holdout", job["result"]["metrics"]))[:500]
+        data = {"dataset": step.plan.dataset, "dataset_version": dataset_version}
+        job = step.job(TrainSpec.model_validate(data | step.plan.train))
+        metrics = TrainResult.model_validate(job.result).metrics
+        return job.id, json.dumps(metrics.get("holdout", metrics))[:500]
 
     return Step(project, loop, run, "train").run(work)
 
@@ -178,17 +192,23 @@ def evaluate(project: str, loop: str, run: int, dataset_version: int, train_job:
     """Score candidate and champion on the same rows."""
 
     def work(step: Step) -> tuple[Evaluated, str]:
-        trained = step.client.training.job(train_job)["result"]
-        candidate = {"files": trained["files"], "signature": trained["signature"]}
-        data = {"dataset": step.plan["dataset"], "dataset_version": dataset_version, "candidate": candidate}
-        job = step.job("evaluate", data | step.plan["evaluate"])
-        result = job["result"]
-        metrics, digest = result["metrics"]["candidate"], result.get("report")
+        trained = _trained(step, train_job)
+        candidate = Contender(files=trained.files, signature=trained.signature)
+        data = {"dataset": step.plan.dataset, "dataset_version": dataset_version, "candidate": candidate}
+        job = step.job(EvaluateSpec.model_validate(data | step.plan.evaluate))
+        result = EvaluateResult.model_validate(job.result)
+        metrics, digest = result.metrics.candidate, result.report
         report = _page(lambda: step.client.registry.get_artifact(digest).decode()) if digest else ""
-        finite = {name: float(value) for name, value in metrics.items() if math.isfinite(value)}
-        return Evaluated(job["id"], finite, result.get("roc") or [], report), json.dumps(metrics)[:500]
+        finite = {
+            name: value for name, value in metrics.items() if value is not None and math.isfinite(value)
+        }
+        return Evaluated(job.id, finite, result.roc, report), json.dumps(metrics)[:500]
 
     return Step(project, loop, run, "evaluate").run(work)
+
+
+def _trained(step: Step, job: str) -> TrainResult:
+    return TrainResult.model_validate(step.client.training.job(job).result)
 
 
 def gate(project: str, loop: str, run: int, train_job: str, evaluate_job: str) -> Judged:
@@ -196,68 +216,66 @@ def gate(project: str, loop: str, run: int, train_job: str, evaluate_job: str) -
 
     def work(step: Step) -> tuple[Judged, str]:
         verdict = step.client.controller.gate(loop, run, train_job, evaluate_job)
-        words = f"{verdict['verdict']}: {verdict['reason']}"[:2000]
-        return Judged(verdict["verdict"], gate_table(verdict)), words
+        return Judged(verdict.verdict, gate_table(verdict)), f"{verdict.verdict}: {verdict.reason}"[:2000]
 
     return Step(project, loop, run, "gate").run(work)
 
 
-def gate_table(verdict: dict[str, Any]) -> str:
+def gate_table(verdict: GatesVerdict) -> str:
     """All gates of a verdict as Markdown."""
-    rows = [(gate["name"], gate["verdict"], gate["reason"]) for gate in verdict["gates"]]
+    rows = [(gate.name, gate.verdict, gate.reason) for gate in verdict.gates]
     lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
-    return "\n".join(
-        [f"**{verdict['verdict']}**", "", "| gate | verdict | why |", "|---|---|---|", *lines, ""]
-    )
+    return "\n".join([f"**{verdict.verdict}**", "", "| gate | verdict | why |", "|---|---|---|", *lines, ""])
 
 
 def register(project: str, loop: str, run: int, dataset_version: int, train_job: str) -> Registered:
     """Register the release unit."""
 
     def work(step: Step) -> tuple[Registered, str]:
-        trained = step.client.training.job(train_job)["result"]
-        made = step.client.registry.add_version(step.plan["model"], release(step, dataset_version, trained))
-        return _registered(step, dataset_version, made), f"version {made['number']}"
+        unit = release(step, dataset_version, _trained(step, train_job))
+        version = step.client.registry.add_version(step.plan.model, unit)
+        return _registered(step, dataset_version, version), f"version {version.number}"
 
     return Step(project, loop, run, "register").run(work)
 
 
-def _registered(step: Step, dataset_version: int, made: dict[str, Any]) -> Registered:
-    model, number = step.plan["model"], made["number"]
+def _registered(step: Step, dataset_version: int, version: ModelVersionRead) -> Registered:
     base = step.client.urls["registry"].rstrip("/")
     facts = {
-        "version": str(number),
-        "digest": made["digest"],
-        "dataset": f"{step.plan['dataset']}/{dataset_version}",
+        "version": str(version.number),
+        "digest": version.digest,
+        "dataset": f"{step.plan.dataset}/{dataset_version}",
         "run": f"{step.loop}/{step.number}",
         "gates": "passed",
     }
-    uri = f"{base}/v1/models/{model}/versions/{number}?project={step.client.project}"
-    return Registered(number, uri, facts)
+    path = f"/v1/models/{step.plan.model}/versions/{version.number}"
+    return Registered(version.number, f"{base}{path}?project={step.client.project}", facts)
 
 
-def release(step: Step, dataset_version: int, trained: dict[str, Any]) -> dict[str, Any]:
+def release(step: Step, dataset_version: int, trained: TrainResult) -> ModelVersionWrite:
     """The release unit of a trained candidate, as the registry takes it."""
-    spans = ("trained_from", "trained_through", "holdout_from", "holdout_through")
-    lineage = {name: trained.get(name) for name in spans}
-    return {
-        "key": f"{step.loop}/run-{step.number}",
-        "files": {name: digest for name, digest in trained["files"].items() if digest},
-        "signature": trained["signature"],
-        "task": step.plan["train"]["task"],
-        "target": step.plan["train"]["target"],
-        "metrics": trained["metrics"],
-        "baseline": trained.get("baseline"),
-        "golden": trained["golden"],
-        "lineage": lineage
-        | {
-            "dataset": step.plan["dataset"],
-            "dataset_version": dataset_version,
-            "run": trained.get("run"),
-            "loop": step.loop,
-            "loop_run": step.number,
-        },
-    }
+    lineage = Lineage(
+        trained_from=trained.trained_from,
+        trained_through=trained.trained_through,
+        holdout_from=trained.holdout_from,
+        holdout_through=trained.holdout_through,
+        dataset=step.plan.dataset,
+        dataset_version=dataset_version,
+        run=trained.run,
+        loop=step.loop,
+        loop_run=step.number,
+    )
+    return ModelVersionWrite(
+        key=f"{step.loop}/run-{step.number}",
+        files=trained.files,
+        signature=trained.signature,
+        task=step.plan.train["task"],
+        target=step.plan.train["target"],
+        metrics=trained.metrics,
+        baseline=trained.baseline,
+        golden=trained.golden.model_dump(mode="json"),
+        lineage=lineage,
+    )
 
 
 def roll_out(project: str, loop: str, run: int, version: int) -> None:

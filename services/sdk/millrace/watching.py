@@ -4,14 +4,19 @@ import contextlib
 import json
 import queue
 import threading
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import httpx
 
 from millrace.client import ApiError, Millrace
+from millrace.transport.answers import Event, read
+from millrace_contracts.bodies import Document
+from millrace_contracts.closings import ClosingRead
+from millrace_contracts.endpoints import EndpointRead
+from millrace_contracts.jobs import JobProgress
+from millrace_contracts.loop_runs import LoopRunRead
+from millrace_contracts.loops import LoopOutline
 
-Json = dict[str, Any]
 LOOK_SECONDS = 3.0
 TOLD = {"OptionsIgnored": "not honoured here", "DriftDetected": "drift"}
 """Conditions that are told when they come true; runs, gates and rollouts have lines of their own."""
@@ -22,58 +27,52 @@ class News:
     """Remembers what was told, so that each thing is told once."""
 
     def __init__(self) -> None:
-        self._told: dict[str, Any] = {}
+        self._told: dict[str, object] = {}
 
-    def changed(self, key: str, value: Any) -> bool:
+    def changed(self, key: str, value: object) -> bool:
         new = value is not None and self._told.get(key) != value
         if new:
             self._told[key] = value
         return new
 
-    def of_loop(self, loop: Json) -> list[str]:
+    def of_loop(self, loop: LoopOutline) -> list[str]:
         """Lines for what is new in the loop and its newest run."""
         lines = []
-        if loop["message"] and self.changed("message", loop["message"]):
-            lines.append(f"waits: {loop['message']}")
-        for condition in loop.get("conditions", []):
-            kind, true = condition["type"], condition["status"] == "True"
-            if kind in TOLD and true and self.changed(kind, condition["message"]):
-                lines.append(f"{TOLD[kind]}: {condition['message']}")
-        if loop["run"] is not None:
-            lines += self._of_run(loop["run"])
-        if self.changed("champion", loop["champion"]):
-            lines.append(f"version {loop['champion']} is in production")
+        if loop.message and self.changed("message", loop.message):
+            lines.append(f"waits: {loop.message}")
+        for condition in loop.conditions:
+            told = condition.type in TOLD and condition.status == "True"
+            if told and self.changed(condition.type, condition.message):
+                lines.append(f"{TOLD[condition.type]}: {condition.message}")
+        if loop.run is not None:
+            lines += self._of_run(loop.run)
+        if self.changed("champion", loop.champion):
+            lines.append(f"version {loop.champion} is in production")
         return lines
 
-    def _of_run(self, run: Json) -> list[str]:
-        number, lines = run["number"], []
+    def _of_run(self, run: LoopRunRead) -> list[str]:
+        number, lines = run.number, []
         if self.changed("run", number):
-            lines.append(f"run {number} is opened: {run['cause'].get('reason', run['cause'].get('kind'))}")
-        if self._waits(run):
-            lines.append(f"  waits: {run['waiting']['reason']}: {run['waiting']['message']}")
-        for name, step in run["steps"].items():
-            if self.changed(f"step {number} {name}", (step["state"], step["state"] == "running")):
-                shown = "" if step["state"] == "running" else plain(step["message"])
-                lines.append(f"  {name}: {step['state']}" + (f": {shown}" if shown else ""))
-        if run["verdict"] is not None and self.changed(f"verdict {number}", run["verdict"]["verdict"]):
-            lines += [
-                f"    {gate['verdict']:<12} {gate['name']}: {gate['reason']}"
-                for gate in run["verdict"]["gates"]
-            ]
-        if self.changed(f"state {number}", run["state"]) and run["ended_at"] is not None:
-            lines.append(
-                f"run {number} ends {run['state']}" + (f": {run['message']}" if run["message"] else "")
-            )
+            lines.append(f"run {number} is opened: {run.cause.reason or run.cause.kind}")
+        if self._waits(run) and run.waiting is not None:
+            lines.append(f"  waits: {run.waiting.reason}: {run.waiting.message}")
+        for name, step in run.steps.items():
+            if self.changed(f"step {number} {name}", (step.state, step.state == "running")):
+                shown = "" if step.state == "running" else plain(step.message)
+                lines.append(f"  {name}: {step.state}" + (f": {shown}" if shown else ""))
+        if run.verdict is not None and self.changed(f"verdict {number}", run.verdict.verdict):
+            lines += [f"    {gate.verdict:<12} {gate.name}: {gate.reason}" for gate in run.verdict.gates]
+        if self.changed(f"state {number}", run.state) and run.ended_at is not None:
+            lines.append(f"run {number} ends {run.state}" + (f": {run.message}" if run.message else ""))
         return lines
 
-    def _waits(self, run: Json) -> bool:
+    def _waits(self, run: LoopRunRead) -> bool:
         """Whether a pod of the run waits for something that was not told yet; what is over may be told again."""
-        found = run.get("waiting")
-        if found is None:
+        if run.waiting is None:
             self._told.pop("waiting", None)
-        return self.changed("waiting", found and found["reason"])
+        return self.changed("waiting", run.waiting and run.waiting.reason)
 
-    def of_job(self, event: str, data: Json) -> list[str]:
+    def of_job(self, event: str, data: Document) -> list[str]:
         """Lines for one event of the running job."""
         if event == "trial" and data.get("values") is not None:
             kind = data.get("params", {}).get("id") or data["study"]
@@ -82,48 +81,41 @@ class News:
             return [f"    {data['message']}"]
         return []
 
-    def of_endpoint(self, endpoint: Json) -> list[str]:
+    def of_endpoint(self, endpoint: EndpointRead) -> list[str]:
         """Lines for what is new in the rollout."""
-        rollout = endpoint["rollout"]
-        if rollout is None:
-            return []
-        place = (rollout["id"], rollout["state"], rollout["step"])
-        if not self.changed("rollout", place):
+        rollout = endpoint.rollout
+        if rollout is None or not self.changed("rollout", (rollout.id, rollout.state, rollout.step)):
             return []
         shares = ", ".join(
-            f"version {item['version']} {item['weight'] / 100:g} %"
-            for item in endpoint["revisions"]
-            if item["weight"]
+            f"version {item.version} {item.weight / 100:g} %" for item in endpoint.revisions if item.weight
         )
-        reason = f": {rollout['reason']}" if rollout["reason"] else ""
+        reason = f": {rollout.reason}" if rollout.reason else ""
         return [
-            f"rollout of version {rollout['version']} is {rollout['state']}{reason} (traffic: {shares or 'none'})"
+            f"rollout of version {rollout.version} is {rollout.state}{reason} (traffic: {shares or 'none'})"
         ]
 
-    def of_day(self, day: Json) -> list[str]:
+    def of_day(self, day: ClosingRead) -> list[str]:
         """Lines for a closed day: loss, drift, alarms."""
-        if not self.changed("day", day["day"]):
+        if not self.changed("day", day.day):
             return []
-        drift = {
-            name: psi for name, psi in (day.get("drift") or {}).get("psi", {}).items() if psi is not None
-        }
+        drift = day.drift.psi or {}
         most = max(drift, key=lambda name: drift[name], default=None)
-        parts = [f"{day['rows']} rows, {day['labelled']} labelled"]
-        if day.get("loss") is not None:
-            parts.append(f"loss {day['loss']:.5g}")
+        parts = [f"{day.rows} rows, {day.labelled} labelled"]
+        if day.loss is not None:
+            parts.append(f"loss {day.loss:.5g}")
         if most is not None:
             parts.append(f"largest drift {most} (PSI {drift[most]:.2f})")
-        lines = [f"day {day['day']} is closed: {', '.join(parts)}"]
-        return lines + [f"  alarm {alarm['kind']}: {alarm['reason']}" for alarm in day.get("alarms", [])]
+        lines = [f"day {day.day} is closed: {', '.join(parts)}"]
+        return lines + [f"  alarm {alarm.kind}: {alarm.reason}" for alarm in day.alarms]
 
 
-def _outcome(values: Json) -> str:
+def _outcome(values: Document) -> str:
     if "failed" in values:
         return f"failed: {values['failed']}"
     return ", ".join(f"{name} {value:.5g}" for name, value in values.items() if _is_number(value))
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -144,36 +136,38 @@ class Follower:
     def __init__(self, platform: Millrace, loop: str) -> None:
         self.platform = platform
         self.loop = loop
-        self.heard: queue.Queue[tuple[str, Any]] = queue.Queue()
+        self.heard: queue.Queue[LoopOutline | Event] = queue.Queue()
         self._jobs: set[str] = set()
-        self.state: Json | None = None
-        self.progress: Json = {}
+        self.state: LoopOutline | None = None
+        self.progress: JobProgress | None = None
 
     def news(self) -> Iterator[list[str]]:
         """Lines as they come; an empty list every few seconds when there are none. Endless. Raises: ApiError."""
         told = News()
-        self._listen(self._follow_loop)
+        self._listen(self._follow_loop, self.loop)
         yield self._take_loop(told, self.platform.controller.loop(self.loop))
         while True:
             yield self._of_others(told)
             try:
-                kind, data = self.heard.get(timeout=LOOK_SECONDS)
+                heard = self.heard.get(timeout=LOOK_SECONDS)
             except queue.Empty:
-                yield self._take_loop(told, self.platform.controller.loop(self.loop))
-                continue
-            yield self._take_loop(told, data) if kind == "loop" else self._take_job(told, *data)
+                heard = self.platform.controller.loop(self.loop)
+            yield self._take_job(told, heard) if isinstance(heard, Event) else self._take_loop(told, heard)
 
-    def _take_loop(self, told: News, loop: Json) -> list[str]:
+    def _take_loop(self, told: News, loop: LoopOutline) -> list[str]:
         self.state = loop
-        for step in (loop["run"] or {"steps": {}})["steps"].values():
-            if step.get("job") and step["state"] == "running" and step["job"] not in self._jobs:
-                self._jobs.add(step["job"])
-                self._listen(self._follow_job, step["job"])
+        for step in (loop.run.steps if loop.run else {}).values():
+            if step.job and step.state == "running" and step.job not in self._jobs:
+                self._jobs.add(step.job)
+                self._listen(self._follow_job, step.job)
         return told.of_loop(loop)
 
-    def _take_job(self, told: News, event: str, data: Json) -> list[str]:
-        self.progress = data if event == "progress" else {} if event == "end" else self.progress
-        return told.of_job(event, data)
+    def _take_job(self, told: News, event: Event) -> list[str]:
+        if event.name == "progress":
+            self.progress = read(JobProgress, event.data)
+        elif event.name == "end":
+            self.progress = None
+        return told.of_job(event.name, json.loads(event.data))
 
     def _of_others(self, told: News) -> list[str]:
         """The rollout and the newest closed day; a service that does not answer now is asked later."""
@@ -181,22 +175,21 @@ class Follower:
         with contextlib.suppress(ApiError, httpx.TransportError):
             lines += told.of_endpoint(self.platform.serving.endpoint(self.loop))
         with contextlib.suppress(ApiError, httpx.TransportError):
-            through = self.platform.monitoring.monitor(self.loop)["closed_through"]
+            through = self.platform.monitoring.monitor(self.loop).closed_through
             if through is not None and told.changed("closed", through):
                 for day in self.platform.monitoring.closings(self.loop)[-1:]:
                     lines += told.of_day(day)
         return lines
 
-    def _listen(self, target: Any, *args: Any) -> None:
-        threading.Thread(target=target, args=args, daemon=True).start()
+    def _listen(self, target: Callable[[str], None], name: str) -> None:
+        threading.Thread(target=target, args=(name,), daemon=True).start()
 
-    def _follow_loop(self) -> None:
+    def _follow_loop(self, loop: str) -> None:
         with contextlib.suppress(ApiError, httpx.HTTPError):
-            for event, data in self.platform.controller.events(self.loop):
-                if event == "loop":
-                    self.heard.put(("loop", data))
+            for outline in self.platform.controller.events(loop):
+                self.heard.put(outline)
 
     def _follow_job(self, job: str) -> None:
         with contextlib.suppress(ApiError, httpx.HTTPError):
-            for event, data in self.platform.training.events(job):
-                self.heard.put(("job", (event, data)))
+            for event in self.platform.training.events(job):
+                self.heard.put(event)

@@ -12,6 +12,8 @@ from urllib.parse import ParseResult, urlparse
 
 from millrace.client import Millrace
 from millrace.oip import columns_from_rows, encode
+from millrace_contracts.endpoints import GatewayRead
+from millrace_contracts.signature import Signature
 
 if TYPE_CHECKING:
     from tests.bench.load import Load, request, run
@@ -20,18 +22,18 @@ CONNECTIONS, ROUNDS, SECONDS = 16, 5, 2.0
 """Both sides take turns: a machine that is slower for a while is slower for both."""
 
 
-def settled(client: Millrace) -> dict[str, Any]:
+def settled(client: Millrace) -> GatewayRead:
     """The gateway's counters once they stand still."""
     seen = None
     while True:
         now = client.serving.gateway()
-        if (now["logs_written"], now["logs_dropped"]) == seen:
+        if (now.logs_written, now.logs_dropped) == seen:
             return now
-        seen = (now["logs_written"], now["logs_dropped"])
+        seen = (now.logs_written, now.logs_dropped)
         time.sleep(2.0)
 
 
-def requests(url: ParseResult, rows: list[dict[str, Any]], signature: dict[str, Any]) -> list[bytes]:
+def requests(url: ParseResult, rows: list[dict[str, Any]], signature: Signature) -> list[bytes]:
     """One request for each row."""
     made = []
     for number, row in enumerate(rows):
@@ -43,8 +45,8 @@ def requests(url: ParseResult, rows: list[dict[str, Any]], signature: dict[str, 
 def main(project: str, loop: str, direct: str, file: str) -> None:
     rows = json.loads(Path(file).read_text())
     client = Millrace.from_environment(project)
-    signature = client.registry.version(loop, 1)["signature"]
-    urls = {"direct": urlparse(f"http://{direct}"), "gateway": urlparse(client.serving.endpoint(loop)["url"])}
+    signature = client.registry.version(loop, 1).signature
+    urls = {"direct": urlparse(f"http://{direct}"), "gateway": urlparse(client.serving.endpoint(loop).url)}
     ready = {name: requests(url, rows, signature) for name, url in urls.items()}
     before = settled(client)
     loads: dict[str, list[Load]] = {name: [] for name in urls}
@@ -61,8 +63,8 @@ def main(project: str, loop: str, direct: str, file: str) -> None:
         "gateway_ratio": rates["gateway"] / rates["direct"],
         "gateway_p99_ms": max(item.p99_ms for item in warm["gateway"]),
         "failures": failures,
-        "records_written": after["logs_written"] - before["logs_written"],
-        "records_lost": after["logs_dropped"] - before["logs_dropped"],
+        "records_written": after.logs_written - before.logs_written,
+        "records_lost": after.logs_dropped - before.logs_dropped,
     }
     print(json.dumps(found))
 

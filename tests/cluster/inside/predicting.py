@@ -22,7 +22,7 @@ BODY = {
 
 
 def main(project: str, endpoint: str, name: str, every: str) -> None:
-    url = Millrace.from_environment(project).serving.endpoint(endpoint)["url"]
+    url = Millrace.from_environment(project).serving.endpoint(endpoint).url
     stop, counts = Path(f"/tmp/{name}.stop"), Path(f"/tmp/{name}.json")
     found = {"sent": 0, "answered": 0, "failures": [], "slowest_seconds": 0.0, "revisions": {}}
     with httpx.Client(timeout=10.0, trust_env=False) as http:

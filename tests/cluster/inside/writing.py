@@ -26,7 +26,7 @@ def main(project: str, name: str) -> None:
         except ApiError:
             refused += 1
         time.sleep(0.3)
-    kept = {item["name"] for item in client.registry.datasets()}
+    kept = {item.name for item in client.registry.datasets()}
     lost = [item for item in datasets if item not in kept]
     for digest in artifacts:
         try:

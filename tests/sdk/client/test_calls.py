@@ -61,7 +61,6 @@ async def test_a_loop_is_sent_in_the_words_of_its_document(platform):
     method, url, content = platform.asked[0]
     assert (method, url.path) == ("PUT", "/v1/loops/sales")
     assert b'"eventTime":"at"' in content
-    assert b"cooldown" not in content
 
 
 async def test_every_page_of_a_list_is_read(platform):

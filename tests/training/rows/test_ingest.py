@@ -1,5 +1,7 @@
 """Deliveries against a real registry: accepted ones become versions, refused ones are kept in quarantine."""
 
+from datetime import UTC, datetime
+
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -30,7 +32,7 @@ def push(client, context):
 
 def rows_of(client, number) -> pa.Table:
     version = client.registry.dataset_version("sales", number)
-    return files.from_parquet([client.registry.get_artifact(file["digest"]) for file in version["files"]])
+    return files.from_parquet([client.registry.get_artifact(file.digest) for file in version.files])
 
 
 def test_a_good_first_delivery_becomes_a_version_with_its_inferred_contract(push, client):
@@ -38,10 +40,10 @@ def test_a_good_first_delivery_becomes_a_version_with_its_inferred_contract(push
     assert result["accepted"], result["reason"]
     assert (result["dataset_version"], result["rows"], result["new_rows"]) == (1, 400, 400)
     version = client.registry.dataset_version("sales")
-    assert version["first_event"] == "2024-01-01T07:00:00Z"
-    assert version["contract"]["target"] == "revenue"
-    assert version["profile"]["columns"]["shop"]["distinct"] == 3
-    assert {item["name"]: item["type"] for item in version["schema"]}["sold_at"] == "timestamp"
+    assert version.first_event == datetime(2024, 1, 1, 7, tzinfo=UTC)
+    assert version.contract["target"] == "revenue"
+    assert version.profile["columns"]["shop"]["distinct"] == 3
+    assert {column.name: column.type for column in version.data_schema}["sold_at"] == "timestamp"
     assert rows_of(client, 1).num_rows == 400
 
 
@@ -50,7 +52,7 @@ def test_later_rows_extend_the_version_and_are_held_to_its_contract(push, client
     later = to_csv(sales(500, seed=1).slice(400))
     result = push(later)
     assert (result["dataset_version"], result["rows"], result["new_rows"]) == (2, 500, 100)
-    assert client.registry.dataset_version("sales", 2)["parent"] == 1
+    assert client.registry.dataset_version("sales", 2).parent == 1
     assert rows_of(client, 2).num_rows == 500
     bad = later.replace(b"north", b"nord").replace(b"south", b"sud")
     result = push(bad)
@@ -104,9 +106,9 @@ def test_a_parent_that_moved_on_meanwhile_is_read_again(push, monkeypatch):
 
 def test_the_same_rows_give_the_same_bytes(push, client):
     push(to_csv(sales()))
-    first = client.registry.dataset_version("sales")["files"]
+    first = client.registry.dataset_version("sales").files
     push(to_csv(sales()).replace(b"\n", b"\r\n"), dataset="copy")
-    assert client.registry.dataset_version("copy")["files"] == first
+    assert client.registry.dataset_version("copy").files == first
 
 
 def damaged() -> pa.Table:
@@ -128,9 +130,9 @@ def test_broken_data_is_refused_with_every_reason_and_kept_as_it_came(push, clie
     assert checks == {"type", "missing", "range", "duplicates"}
     assert "'visitors': " in result["reason"]
     (entry,) = client.registry.quarantined("sales")
-    assert entry["id"] == result["quarantine"]
-    assert client.registry.get_artifact(entry["artifact"]) == data
-    assert entry["report"] == result["report"]
+    assert entry.id == result["quarantine"]
+    assert client.registry.get_artifact(entry.artifact) == data
+    assert entry.report == result["report"]
 
 
 @pytest.mark.parametrize(
@@ -179,7 +181,9 @@ def test_production_rows_extend_the_dataset_and_no_row_is_taken_twice(push, clie
     result = from_production(context)
     assert (result["accepted"], result["dataset_version"], result["rows"]) == (True, 2, 480), result["reason"]
     assert rows_of(client, 2)["open"].null_count == 80
-    assert client.registry.dataset_version("sales")["source"]["until"] == "2024-01-21T07:00:00.000001Z"
+    assert client.registry.dataset_version("sales").source.until == datetime(
+        2024, 1, 21, 7, 0, 0, 1, tzinfo=UTC
+    )
     monitoring.data = feedback_rows(480, 500)
     assert from_production(context, since="2024-01-01T00:00:00Z")["rows"] == 500
     assert monitoring.asked == [(None, None), ("2024-01-21T07:00:00.000001Z", None)]
@@ -200,7 +204,7 @@ def test_broken_production_rows_are_quarantined_too(push, client, context, monit
     result = from_production(context)
     assert result["failed"] == [{"check": "range", "column": "revenue"}]
     (entry,) = client.registry.quarantined("sales")
-    assert client.registry.get_artifact(entry["artifact"]) == monitoring.data
+    assert client.registry.get_artifact(entry.artifact) == monitoring.data
 
 
 def test_an_unknown_artifact_is_an_error_not_a_refusal(context):

@@ -33,7 +33,7 @@ async def test_rows_over_rest_become_a_version_and_the_same_rows_are_one_job(ser
         assert (result["accepted"], result["dataset_version"], result["rows"]) == (True, 1, 60)
         again = await http.post("/v1/datasets/shops/rows", json=body)
         assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
-        assert client.registry.dataset_version("shops")["source"]["kind"] == "rows"
+        assert client.registry.dataset_version("shops").source.kind == "rows"
 
 
 async def test_a_contract_is_inferred_through_the_service(serve, urls, client):
@@ -57,7 +57,7 @@ async def test_a_refusal_in_a_loop_is_a_decision_that_reaches_the_registry(serve
         while not (found := client.registry.decisions(loop="shops")):
             await asyncio.sleep(0.05)
         (decision,) = found
-        assert (decision["kind"], decision["outcome"], decision["run"]) == ("data.refused", "refused", 1)
+        assert (decision.kind, decision.outcome, decision.run) == ("data.refused", "refused", 1)
         assert "same name: 'a'" in decision["reason"]
 
 

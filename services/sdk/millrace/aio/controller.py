@@ -8,7 +8,7 @@ from datetime import datetime
 
 from millrace.aio.api import AsyncApi
 from millrace.transport.answers import read
-from millrace.transport.requests import delete, get, part, post, put
+from millrace.transport.requests import Call, delete, get, part, post, put
 from millrace_contracts.backtests import (
     BacktestOutcome,
     BacktestProgress,
@@ -45,7 +45,8 @@ class AsyncController:
 
     async def apply(self, loop: ModelLoop, *, project: str | None = None) -> LoopRead:
         """Declare a loop; the controller makes it true. The same document again changes nothing."""
-        return await self.api.answer(LoopRead, put(_path(loop.metadata.name), loop, project=project))
+        call = Call("PUT", _path(loop.metadata.name), json=loop.document(), project=project)
+        return await self.api.answer(LoopRead, call)
 
     async def loops(self, *, project: str | None = None) -> list[LoopRead]:
         """The project's loops by name."""

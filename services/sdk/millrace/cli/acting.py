@@ -2,16 +2,24 @@
 
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from millrace.cli.command import fail
-from millrace.cli.output import Format, Output, dump, items, one
+from millrace.cli.moments import instant
+from millrace.cli.output import Columns, Format, Output, dump, fields, items, one
 from millrace.cli.session import client
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from millrace.client import Millrace
+    from millrace_contracts.backtests import BacktestRead
+    from millrace_contracts.predictions import CellValue, PredictionAnswer
+
 LoopName = Annotated[str, typer.Argument(help="Name of the loop.")]
 CONTENT = 1000
 """Rows asked for in one request."""
@@ -42,43 +50,66 @@ def predict(
     rows = [_row(text) for text in row or []]
     if file is not None:
         rows += _rows(platform, loop, file)
+    moment = None if event_time is None else instant(event_time)
     answers = [
-        platform.serving.predict(loop, rows[begin : begin + CONTENT], key, event_time)
+        platform.serving.predict(loop, rows[begin : begin + CONTENT], key, moment)
         for begin in range(0, len(rows), CONTENT)
     ]
-    found = [
-        {
-            "request_id": answer["request_id"],
-            "index": index,
-            "prediction": value,
-            "version": answer["version"],
-            "revision": answer["revision"],
-        }
-        for answer in answers
-        for index, value in enumerate(answer["predictions"])
-    ]
+    found = [row for answer in answers for row in _predicted(answer)]
     if output != Format.TABLE:
         return dump(found, output)
-    columns = (
-        ("PREDICTION", "prediction"), ("VERSION", "version"), ("REQUEST ID", "request_id"), ("INDEX", "index")
-    )  # fmt: skip
-    items(found, columns, output, "")
+    items(found, _columns(answers), output, "")
     typer.echo(
         "Later, tell the truth: a CSV with request_id,index,value for 'millrace labels push'.", err=True
     )
     return None
 
 
-def _inputs(platform: Any, loop: str) -> list[str]:
+def _predicted(answer: "PredictionAnswer") -> Iterator[dict[str, object]]:
+    """What was answered for each row: the number, or the class that is named and its probability."""
+    for index, value in enumerate(answer.predictions):
+        named: dict[str, object] = {} if answer.classes is None else {"class": answer.classes[index]}
+        if answer.probabilities is not None:
+            named["probabilities"] = answer.probabilities[index]
+        yield {
+            "request_id": answer.request_id,
+            "index": index,
+            "prediction": value,
+            **named,
+            "version": answer.version,
+            "revision": answer.revision,
+        }
+
+
+def _columns(answers: "list[PredictionAnswer]") -> Columns[dict[str, object]]:
+    """Classes are shown with the probability of the one that is named, numbers as they are."""
+    place: Columns[dict[str, object]] = (
+        ("VERSION", lambda row: row["version"]),
+        ("REQUEST ID", lambda row: row["request_id"]),
+        ("INDEX", lambda row: row["index"]),
+    )
+    if all(answer.classes is None for answer in answers):
+        return (("PREDICTION", lambda row: row["prediction"]), *place)
+    return (("CLASS", lambda row: row.get("class")), ("PROBABILITY", _probability), *place)
+
+
+def _probability(row: dict[str, object]) -> object:
+    """The probability of the class that is named."""
+    probabilities = row.get("probabilities")
+    named = probabilities.get(row.get("class")) if isinstance(probabilities, dict) else None
+    return row["prediction"] if named is None else named
+
+
+def _inputs(platform: "Millrace", loop: str) -> list[str]:
     """Columns that the version in production takes."""
     endpoint = platform.serving.endpoint(loop)
-    if endpoint["stable_version"] is None:
+    if endpoint.stable_version is None:
         fail(f"{loop} serves no version yet", f"'millrace watch {loop}' shows how far its first run is.")
-    version = platform.registry.version(endpoint["model"], endpoint["stable_version"])
-    return [item["column"] for item in version["signature"]["inputs"]]
+    version = platform.registry.version(endpoint.model, endpoint.stable_version)
+    return [tensor.column for tensor in version.signature.inputs]
 
 
-def _row(text: str) -> Json:
+def _row(text: str) -> "dict[str, CellValue]":
     try:
         found = json.loads(text)
     except ValueError as error:
@@ -88,7 +119,7 @@ def _row(text: str) -> Json:
     return dict(found)
 
 
-def _rows(platform: Any, loop: str, path: Path) -> list[Json]:
+def _rows(platform: "Millrace", loop: str, path: Path) -> "list[dict[str, CellValue]]":
     """The file's rows, with the columns that the model takes; what is left out is said."""
     from millrace.data import rows
 
@@ -115,7 +146,7 @@ def rollback(
 ) -> None:
     """Send all traffic back to an archived version, now: a change of route, nothing is loaded."""
     found = client().controller.rollback(loop, to, reason, key)
-    _stands(found, output, f"{loop} answers with version {found['champion']} again.")
+    _stands(found, output, f"{loop} answers with version {found.champion} again.")
 
 
 def pause(loop: LoopName, output: Output = Format.TABLE) -> None:
@@ -138,7 +169,7 @@ def retrain(
 ) -> None:
     """Open a run now, on all the data there is."""
     run = client().controller.retrain(loop, key, search)
-    _stands(run, output, f"Run {run['number']} is opened. Watch it:  millrace watch {loop}")
+    _stands(run, output, f"Run {run.number} is opened. Watch it:  millrace watch {loop}")
 
 
 def delete(
@@ -156,7 +187,7 @@ def delete(
     )
 
 
-def _stands(found: Json, output: Format, words: str) -> None:
+def _stands(found: "BaseModel", output: Format, words: str) -> None:
     if output == Format.TABLE:
         typer.echo(words)
     else:
@@ -190,34 +221,36 @@ def backtest(
     output: Output = Format.TABLE,
 ) -> None:
     """Replay history through a loop's rules: what would have happened; no endpoint is touched."""
-    from millrace.delivery import format_of
+    from millrace.data.formats import format_of
     from millrace.documents import load
+    from millrace_contracts.backtests import BacktestWrite
 
     loop, form = load(file), format_of(history)
     if loop.spec.data.event_time is None:
         fail(f"{file}: spec.data.eventTime is missing", "A backtest replays days, so rows need event times.")
     platform = client()
     digest = platform.registry.put_artifact(history)
-    made = platform.controller.backtest(loop.document(), digest, form, history.name)
-    found = _backtested(platform, made["id"], timeout)
+    asked = BacktestWrite(loop=loop, digest=digest, format=form, name=history.name)
+    ended = _backtested(platform, platform.controller.backtest(asked).id, timeout)
     if output != Format.TABLE:
-        return dump(found, output)
-    one({name: value for name, value in found.items() if name not in ("document", "loop")}, output)
-    if found["state"] == "failed":
+        return dump(ended, output)
+    one({name: value for name, value in fields(ended).items() if name not in ("document", "loop")}, output)
+    if ended.state == "failed":
         raise typer.Exit(1)
     return None
 
 
-def _backtested(platform: Any, id: str, timeout: float) -> Json:
+def _backtested(platform: "Millrace", id: str, timeout: float) -> "BacktestRead":
     """Wait for the end of a backtest. Raises: TimeoutError."""
-    from millrace.cli.progress import job_bar
+    from millrace.cli.progress import Now, job_bar
 
     deadline = time.monotonic() + timeout
     with job_bar("backtest") as told:
         while time.monotonic() < deadline:
-            found: Json = platform.controller.backtest_state(id, wait=5)
-            waiting = (found.get("waiting") or {}).get("message")
-            told({"progress": found.get("progress"), "state": waiting or found["state"]})
-            if found["state"] in ("succeeded", "failed"):
+            found = platform.controller.backtest_state(id, wait=5)
+            now, words = found.progress, found.state if found.waiting is None else found.waiting.message
+            note = " ".join(filter(None, (now.get("step"), now.get("message")))) or words
+            told(Now(note, now.get("done"), now.get("total")))
+            if found.state in ("succeeded", "failed"):
                 return found
     raise TimeoutError(f"the backtest {id} has not ended after {timeout:.0f} s; it goes on")

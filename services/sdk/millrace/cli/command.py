@@ -4,13 +4,14 @@ import functools
 import os
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import NoReturn, ParamSpec, TypeVar
 
 import typer
 
 from millrace.cli.exits import INTERRUPTED, REFUSED
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+Given = ParamSpec("Given")
+Result = TypeVar("Result")
 
 
 def group(name: str, about: str) -> typer.Typer:
@@ -20,10 +21,10 @@ def group(name: str, about: str) -> typer.Typer:
 
 def command(
     app: typer.Typer, name: str, *examples: str, panel: str | None = None
-) -> Callable[[Function], Function]:
+) -> Callable[[Callable[Given, Result]], Callable[Given, Result]]:
     """Register a function as the command *name*, with *examples* under its help and in the list under *panel*."""
 
-    def register(function: Function) -> Function:
+    def register(function: Callable[Given, Result]) -> Callable[Given, Result]:
         lines = "\n\n".join(f"  {example}".replace("[", "\\[") for example in examples)
         epilog = f"[bold]Examples[/bold]\n\n{lines}"
         app.command(name, epilog=epilog, rich_help_panel=panel)(told(function))
@@ -32,11 +33,11 @@ def command(
     return register
 
 
-def told(function: Function) -> Function:
+def told(function: Callable[Given, Result]) -> Callable[Given, Result]:
     """*function* with every expected error told in words instead of a traceback."""
 
     @functools.wraps(function)
-    def run(*args: Any, **more: Any) -> Any:
+    def run(*args: Given.args, **more: Given.kwargs) -> Result:
         try:
             return function(*args, **more)
         except typer.Exit:
@@ -54,10 +55,10 @@ def told(function: Function) -> Function:
                 raise
             fail(*lines, code=failures.code(error))
 
-    return run  # type: ignore[return-value]
+    return run
 
 
-def fail(*lines: str, code: int = REFUSED) -> None:
+def fail(*lines: str, code: int = REFUSED) -> NoReturn:
     """Print what went wrong and what to do, and exit."""
     first, *rest = lines
     typer.secho(f"Error: {first}", fg="red", err=True)

@@ -1,22 +1,33 @@
 """Commands that declare a loop and bring it data: init, apply, data push, labels push."""
 
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from millrace.cli.command import command, fail, group
 from millrace.cli.exits import REFUSED
+from millrace.cli.moments import instant
 from millrace.cli.output import Format, Output, dump
 from millrace.cli.session import client
 
 if TYPE_CHECKING:
+    from millrace.client import Millrace
     from millrace_contracts.labels import LabelsRead, LabelWrite
+    from millrace_contracts.rows import IngestResult
 
-Json = dict[str, Any]
 data = group("data", "Bring rows into a loop's dataset.")
 labels = group("labels", "Tell the truth about rows that were predicted.")
 LoopName = Annotated[str, typer.Argument(help="Name of the loop.")]
+
+
+class Task(StrEnum):
+    """Kinds of answers."""
+
+    REGRESSION = "regression"
+    BINARY = "binary"
+    MULTICLASS = "multiclass"
 
 
 def init(
@@ -25,6 +36,9 @@ def init(
     target: Annotated[str, typer.Option(help="The column to predict.")],
     time: Annotated[str | None, typer.Option(help="The column that says when a row happened.")] = None,
     timezone: Annotated[str, typer.Option(help="Time zone in which days begin.")] = "UTC",
+    task: Annotated[
+        Task | None, typer.Option(help="What to predict; left out, the target's values decide.")
+    ] = None,
     folder: Annotated[Path, typer.Option("--into", help="Where the two files are written.")] = Path(),
     force: Annotated[bool, typer.Option("--force", help="Write over files that exist.")] = False,
 ) -> None:
@@ -38,9 +52,9 @@ def init(
     if there:
         fail(f"{there[0]} exists already", "Use --force to write over it, or --into another folder.")
     try:
-        found = drafting.look(sample, target, time, timezone)
+        found = drafting.look(sample, target, time, timezone, None if task is None else task.value)
     except drafting.NoDraft as error:
-        return fail(str(error), error.mend)
+        fail(str(error), error.mend)
     folder.mkdir(parents=True, exist_ok=True)
     contract_file.write_text(drafting.contract_text(found, sample.name), encoding="utf-8")
     loop_file.write_text(
@@ -54,7 +68,7 @@ def init(
         f"Wrote {loop_file} (the loop) and {contract_file} (what its data must fulfil). Look at both, then:"
     )
     typer.echo(f"  millrace apply -f {loop_file}")
-    return None
+    return
 
 
 def _check_name(name: str) -> None:
@@ -79,8 +93,8 @@ def apply(
         fail(f"spec.data.source.path: there is no file {path}", f"It is relative to {file}.")
     platform = client()
     before = _newest(platform, name)
-    stored = platform.controller.apply(loop.document())
-    _say(output, f"{name} is declared (generation {stored['generation']}).")
+    stored = platform.controller.apply(loop)
+    _say(output, f"{name} is declared (generation {stored.generation}).")
     if path is not None:
         _deliver(platform, name, path, output)
     run = _opened(platform, name, before, wait if path is not None or before == 0 else 0)
@@ -95,19 +109,20 @@ def apply(
     return None
 
 
-def _newest(platform: Any, name: str) -> int:
+def _newest(platform: "Millrace", name: str) -> int:
     """Number of the loop's newest run; 0 for none."""
     from millrace.client import ApiError
 
     try:
-        return int((platform.controller.loop(name)["run"] or {}).get("number", 0))
+        newest = platform.controller.loop(name).run
     except ApiError as error:
         if error.status != 404:
             raise
         return 0
+    return 0 if newest is None else newest.number
 
 
-def _opened(platform: Any, name: str, before: int, patience: float) -> int | None:
+def _opened(platform: "Millrace", name: str, before: int, patience: float) -> int | None:
     """Wait for a run newer than *before*."""
     import time
 
@@ -125,35 +140,31 @@ def _say(output: Format, text: str) -> None:
     typer.echo(text, err=output != Format.TABLE)
 
 
-def _deliver(platform: Any, name: str, path: Path, output: Format) -> Json:
+def _deliver(platform: "Millrace", name: str, path: Path, output: Format) -> "IngestResult":
     """Push a file and tell what became of it; exits with the report when it is refused."""
-    from millrace.cli.progress import job_bar
+    from millrace.cli.progress import Now, job_bar
     from millrace.delivery import push
 
     with job_bar(f"{path.name} ({path.stat().st_size / 2**20:.1f} MiB)") as told:
-        result = push(platform, name, path, told)
-    if not result["accepted"]:
+        result = push(platform, name, path, lambda job: told(Now.of(job)))
+    if not result.accepted:
         _refused(path, result)
-    if result["unchanged"]:
-        _say(output, f"{path.name} is known already: data version {result['dataset_version']}.")
+    if result.unchanged:
+        _say(output, f"{path.name} is known already: data version {result.dataset_version}.")
     else:
-        _say(
-            output,
-            f"{path.name}: {result['new_rows']} rows accepted, data version {result['dataset_version']}.",
-        )
-    return dict(result)
+        _say(output, f"{path.name}: {result.new_rows} rows accepted, data version {result.dataset_version}.")
+    return result
 
 
-def _refused(path: Path, result: Json) -> None:
-    failed = [check for check in result["report"]["checks"] if check["verdict"] == "failed"]
+def _refused(path: Path, result: "IngestResult") -> None:
     lines = []
-    for check in failed:
-        column = f" {check['column']}" if check["column"] else ""
-        wanted = f" (allowed: {check['allowed']})" if check["allowed"] else ""
-        lines.append(f"{check['check']}{column}: {check['observed']}{wanted}")
-        lines += [f"    {example}" for example in check["examples"]]
-        lines.append(f"    {check['mend']}")
-    lines.append(f"The file is kept in quarantine ({result['quarantine']}); nothing was trained on it.")
+    for check in result.report.failed:
+        column = f" {check.column}" if check.column else ""
+        wanted = f" (allowed: {check.allowed})" if check.allowed else ""
+        lines.append(f"{check.check}{column}: {check.observed}{wanted}")
+        lines += [f"    {example}" for example in check.examples]
+        lines.append(f"    {check.mend}")
+    lines.append(f"The file is kept in quarantine ({result.quarantine}); nothing was trained on it.")
     fail(f"{path.name} is refused", *lines, code=REFUSED)
 
 
@@ -193,13 +204,12 @@ def push_labels(
     with 1.
     """
     from millrace.labels import read
-    from millrace_contracts.labels import LabelsRead
 
     sent = read(file)
-    given = [label.model_dump(mode="json") for label in sent]
-    answer = LabelsRead.model_validate(client().monitoring.push_labels(loop, given, complete_through))
+    through = None if complete_through is None else instant(complete_through)
+    answer = client().monitoring.push_labels(loop, sent, through)
     if output != Format.TABLE:
-        dump(answer.model_dump(), output)
+        dump(answer, output)
     else:
         refused = f"{answer.refused} refused, " if answer.refused else ""
         typer.echo(

@@ -3,16 +3,18 @@
 from collections.abc import Mapping
 
 import httpx
+from pydantic import ValidationError
 
 from millrace.cli.exits import REFUSED, UNREACHABLE
-from millrace.client import NotRunning
-from millrace.client.training import JobFailed
-from millrace.client.transport import ApiError
-from millrace.delivery import UnknownFormat
+from millrace.data.formats import UnknownFormat
 from millrace.documents import BadDocument
 from millrace.labels import BadLabels
 from millrace.laptop import AlreadyRunning, StartFailed
+from millrace.transport.errors import ApiError, JobFailed, NotRunning
+from millrace_contracts.loop import mistakes
 
+MOST = 10
+"""Mistakes that are told at once."""
 STATUS = {
     401: "The token is not accepted: unset MILLRACE_TOKEN, or use the one that 'millrace up' names.",
     403: "The token may not do this: use the user's token.",
@@ -30,7 +32,8 @@ def words(error: Exception) -> list[str] | None:
     if isinstance(error, ApiError):
         return _refused(error)
     if isinstance(error, JobFailed):
-        return [str(error), *_fields(error.job.get("error") or {}), _job_log(error)]
+        problem = None if error.job.error is None else error.job.error.model_extra
+        return [str(error), *_fields(problem or {}), f"'millrace jobs show {error.job.id}' has all of it."]
     if isinstance(error, NotRunning):
         text = str(error)
         return (
@@ -43,6 +46,8 @@ def words(error: Exception) -> list[str] | None:
             f"no answer from the platform ({type(error).__name__}).",
             "Look at it with 'millrace doctor'; start it with 'millrace up'.",
         ]
+    if isinstance(error, ValidationError):
+        return ["this cannot be sent", *mistakes(error)[:MOST]]
     if isinstance(error, BadDocument):
         return [f"{len(error.mistakes)} mistake(s) in the document", *map(str, error.mistakes)]
     if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError):
@@ -78,7 +83,3 @@ def _fields(problem: Mapping[str, object]) -> list[str]:
         mend = f"; {item['mend']}" if item.get("mend") else ""
         lines.append(f"{item.get('where', '')}: {item.get('what', '')}{mend}")
     return lines
-
-
-def _job_log(error: JobFailed) -> str:
-    return f"'millrace jobs show {error.job['id']}' has all of it."

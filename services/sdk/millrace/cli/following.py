@@ -1,16 +1,19 @@
 """Commands that tell what happens and why: watch, explain."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from millrace.cli.choosing import decision_of
 from millrace.cli.exits import REFUSED
-from millrace.cli.output import Format, Output, console, dump
+from millrace.cli.output import Format, Output, console, dump, fields
 from millrace.cli.session import client
 
 if TYPE_CHECKING:
+    from rich.spinner import Spinner
+
     from millrace.watching import Follower
+    from millrace_contracts.loops import LoopOutline
 
 LoopName = Annotated[str, typer.Argument(help="Name of the loop.")]
 
@@ -39,8 +42,8 @@ def watch(
                 live.update(_status(follower))
             if once or (not follow and _over(follower.state, run)):
                 break
-    ended = (follower.state or {}).get("run")
-    if not once and not follow and ended is not None and not _well(ended["state"]):
+    ended = follower.state and follower.state.run
+    if not once and not follow and ended and not _well(ended.state):
         raise typer.Exit(REFUSED)
 
 
@@ -50,24 +53,23 @@ def _well(state: str) -> bool:
     return state in ENDED_WELL
 
 
-def _over(loop: dict[str, Any] | None, number: int) -> bool:
-    run = (loop or {}).get("run")
-    return run is not None and run["number"] >= number and run["ended_at"] is not None
+def _over(loop: "LoopOutline | None", number: int) -> bool:
+    run = None if loop is None else loop.run
+    return run is not None and run.number >= number and run.ended_at is not None
 
 
-def _status(follower: "Follower") -> Any:
+def _status(follower: "Follower") -> "Spinner":
     """The line that moves: what is going on right now."""
     from rich.spinner import Spinner
 
-    run = (follower.state or {}).get("run") or {}
-    running = [name for name, step in run.get("steps", {}).items() if step["state"] == "running"]
-    now = follower.progress
-    amount = f" {now['done']}/{now['total']}" if now.get("done") is not None and now.get("total") else ""
+    run, now = follower.state and follower.state.run, follower.progress
+    running = [name for name, step in (run.steps if run else {}).items() if step.state == "running"]
+    amount = f" {now.done}/{now.total}" if now and now.done is not None and now.total else ""
     parts = [
-        *(running[-1:] or [run.get("state") or "no run yet"]),
-        now.get("step", ""),
-        now.get("message", ""),
-        (run.get("waiting") or {}).get("reason", ""),
+        *(running[-1:] or [run.state if run else "no run yet"]),
+        now.step if now else "",
+        now.message if now else "",
+        run.waiting.reason if run and run.waiting else "",
     ]
     return Spinner("dots", text=" · ".join(part for part in parts if part) + amount)
 
@@ -81,10 +83,10 @@ def explain(
 
     platform = client()
     found = decision_of(platform, decision)
-    others = platform.registry.decisions(loop=found["loop"] or None)
+    others = platform.registry.decisions(loop=found.loop or None)
     lines = explanation.explain(found, others)
     if output != Format.TABLE:
-        return dump(found | {"explanation": lines}, output)
+        return dump(fields(found) | {"explanation": lines}, output)
     for line in lines:
         typer.echo(line)
     return None

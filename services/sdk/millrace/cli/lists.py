@@ -1,12 +1,19 @@
 """`list` and `show` of what there is: loops, runs, models, endpoints."""
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from millrace.cli.command import command, group
-from millrace.cli.output import Columns, Format, Output, items, one
+from millrace.cli.output import Columns, Format, Output, dump, fields, items, one
 from millrace.cli.session import client
+
+if TYPE_CHECKING:
+    from millrace_contracts.endpoints import EndpointRead, RevisionRead
+    from millrace_contracts.loop_runs import LoopRunRead
+    from millrace_contracts.loops import LoopRead
+    from millrace_contracts.models import ModelRead, ModelVersionRead
 
 loops = group("loops", "Declared loops and where they stand.")
 runs = group("runs", "Passes of a loop's pipeline: what opened them, their steps and verdicts.")
@@ -15,21 +22,20 @@ endpoints = group("endpoints", "Inference endpoints, their revisions and rollout
 GROUPS = (loops, runs, models, endpoints)
 
 Name = Annotated[str, typer.Argument(help="Its name.")]
-Json = dict[str, Any]
 
 
 @command(loops, "list", "millrace loops list", "millrace loops list -o json")
 def list_loops(output: Output = Format.TABLE) -> None:
     """All loops: phase, champion, newest run, and what is in the way."""
-    columns: Columns = (
-        ("NAME", "name"),
-        ("PHASE", "phase"),
-        ("CHAMPION", "champion"),
-        ("CANDIDATE", lambda item: (item.get("candidate") or {}).get("version")),
-        ("RUN", "run.number"),
-        ("RUN STATE", "run.state"),
-        ("SETTLED THROUGH", "settled_through"),
-        ("MESSAGE", lambda item: item.get("message") or _waits(item.get("run") or {})),
+    columns: Columns[LoopRead] = (
+        ("NAME", lambda loop: loop.name),
+        ("PHASE", lambda loop: loop.phase),
+        ("CHAMPION", lambda loop: loop.champion),
+        ("CANDIDATE", lambda loop: loop.candidate and loop.candidate.version),
+        ("RUN", lambda loop: loop.run and loop.run.number),
+        ("RUN STATE", lambda loop: loop.run and loop.run.state),
+        ("SETTLED THROUGH", lambda loop: loop.settled_through),
+        ("MESSAGE", lambda loop: loop.message or (loop.run and _waits(loop.run))),
     )
     items(client().controller.loops(), columns, output, "There are no loops; make one with 'millrace init'.")
 
@@ -47,19 +53,21 @@ def list_runs(
 ) -> None:
     """Loop runs, oldest first."""
     platform = client()
-    names = [loop] if loop else [item["name"] for item in platform.controller.loops()]
-    found = [{"loop": name} | run for name in names for run in platform.controller.runs(name)]
-    columns: Columns = (
-        ("LOOP", "loop"),
-        ("RUN", "number"),
-        ("STATE", "state"),
-        ("OPENED BY", "cause.kind"),
-        ("AT", "opened_at"),
-        ("VERDICT", "verdict.verdict"),
-        ("VERSION", "version"),
-        ("MESSAGE", lambda item: _waits(item) or item.get("message")),
+    names = [loop] if loop else [item.name for item in platform.controller.loops()]
+    found = [(name, run) for name in names for run in platform.controller.runs(name)]
+    if output != Format.TABLE:
+        return dump([{"loop": name} | fields(run) for name, run in found], output)
+    columns: Columns[tuple[str, LoopRunRead]] = (
+        ("LOOP", lambda item: item[0]),
+        ("RUN", lambda item: item[1].number),
+        ("STATE", lambda item: item[1].state),
+        ("OPENED BY", lambda item: item[1].cause.kind),
+        ("AT", lambda item: item[1].opened_at),
+        ("VERDICT", lambda item: item[1].verdict and item[1].verdict.verdict),
+        ("VERSION", lambda item: item[1].version),
+        ("MESSAGE", lambda item: _waits(item[1]) or item[1].message),
     )
-    items(found, columns, output, "There are no runs yet.")
+    return items(found, columns, output, "There are no runs yet.")
 
 
 @command(runs, "show", "millrace runs show my-loop", "millrace runs show my-loop 3 -o json")
@@ -69,9 +77,9 @@ def show_run(
     output: Output = Format.TABLE,
 ) -> None:
     """One run, with its steps and the gates' verdict."""
-    platform = client()
-    chosen = number or (platform.controller.loop(loop)["run"] or {}).get("number", 1)
-    one(platform.controller.run(loop, chosen), output)
+    controller = client().controller
+    newest = None if number else controller.loop(loop).run
+    one(controller.run(loop, number or (newest.number if newest else 1)), output)
 
 
 @command(models, "list", "millrace models list", "millrace models list my-loop    # its versions")
@@ -82,20 +90,36 @@ def list_models(
     """Models; with a name, that model's versions."""
     registry = client().registry
     if model is not None:
-        columns: Columns = (
-            ("VERSION", "number"),
-            ("DIGEST", lambda item: item["digest"][:19]),
-            ("DATA VERSION", "lineage.dataset_version"),
-            ("RUN", "lineage.loop_run"),
-            ("TRAINED THROUGH", "lineage.trained_through"),
-            ("CREATED", "created_at"),
-        )
-        return items(registry.versions(model), columns, output, f"{model} has no versions yet.")
-    found = [item | {"aliases": registry.aliases(item["name"])} for item in registry.models()]
-    columns = (
-        ("NAME", "name"), ("VERSIONS", "latest"), ("ALIASES", "aliases"), ("DESCRIPTION", "description")
-    )  # fmt: skip
+        return _list_versions(model, registry.versions(model), output)
+    found = [(item, registry.aliases(item.name)) for item in registry.models()]
+    if output != Format.TABLE:
+        return dump([fields(item) | {"aliases": aliases} for item, aliases in found], output)
+    columns: Columns[tuple[ModelRead, dict[str, int | None]]] = (
+        ("NAME", lambda item: item[0].name),
+        ("VERSIONS", lambda item: item[0].latest),
+        ("ALIASES", lambda item: item[1]),
+        ("DESCRIPTION", lambda item: item[0].description),
+    )
     return items(found, columns, output, "There are no models yet.")
+
+
+def _list_versions(model: str, versions: "list[ModelVersionRead]", output: Format) -> None:
+    columns: Columns[ModelVersionRead] = (
+        ("VERSION", lambda version: version.number),
+        ("DIGEST", lambda version: version.digest[:19]),
+        ("CLASSES", lambda version: _some(version.signature.classes or ())),
+        ("DATA VERSION", lambda version: version.lineage.dataset_version),
+        ("RUN", lambda version: version.lineage.loop_run),
+        ("TRAINED THROUGH", lambda version: version.lineage.trained_through),
+        ("CREATED", lambda version: version.created_at),
+    )
+    items(versions, columns, output, f"{model} has no versions yet.")
+
+
+def _some(classes: Sequence[object]) -> str:
+    """The first classes of a model by name, and how many more there are."""
+    more = f" and {len(classes) - 5} more" if len(classes) > 5 else ""
+    return ", ".join(map(str, classes[:5])) + more
 
 
 @command(models, "show", "millrace models show my-loop", "millrace models show my-loop --version 2 -o json")
@@ -109,36 +133,35 @@ def show_model(
     """One model version: metrics, signature, lineage, files."""
     registry = client().registry
     model, aliases = registry.model(name), registry.aliases(name)
-    chosen = version or aliases.get("champion") or model["latest"]
-    found = registry.version(name, chosen) if chosen else {}
-    one(model | {"aliases": aliases, "version": found}, output)
+    chosen = version or aliases.get("champion") or model.latest
+    shown = fields(registry.version(name, chosen)) if chosen else {}
+    one(fields(model) | {"aliases": aliases, "version": shown}, output)
 
 
 @command(endpoints, "list", "millrace endpoints list")
 def list_endpoints(output: Output = Format.TABLE) -> None:
     """Endpoints: which version answers, what is being rolled out, and the URL."""
-    columns: Columns = (
-        ("NAME", "name"),
-        ("VERSION", "stable_version"),
-        ("REVISIONS", lambda item: _weights(item["revisions"])),
-        ("ROLLOUT", lambda item: (item["rollout"] or {}).get("state")),
-        ("URL", "url"),
+    columns: Columns[EndpointRead] = (
+        ("NAME", lambda endpoint: endpoint.name),
+        ("VERSION", lambda endpoint: endpoint.stable_version),
+        ("REVISIONS", lambda endpoint: _weights(endpoint.revisions)),
+        ("ROLLOUT", lambda endpoint: endpoint.rollout and endpoint.rollout.state),
+        ("URL", lambda endpoint: endpoint.url),
     )
     items(client().serving.endpoints(), columns, output, "There are no endpoints yet.")
 
 
-def _waits(run: Json) -> str:
+def _waits(run: "LoopRunRead") -> str:
     """What a pod of the run waits for, like `Unschedulable: 0/3 nodes are available`."""
-    found = run.get("waiting")
-    return f"{found['reason']}: {found['message']}" if found else ""
+    return f"{run.waiting.reason}: {run.waiting.message}" if run.waiting else ""
 
 
-def _weights(revisions: list[Json]) -> str:
+def _weights(revisions: "list[RevisionRead]") -> str:
     """`r2 95%, r3 5%, r1 loaded`."""
-    shown = [item for item in revisions if item["state"] in ("ready", "loading")]
+    shown = [item for item in revisions if item.state in ("ready", "loading")]
     return ", ".join(
-        f"r{item['number']} {item['weight'] / 100:g}%" if item["weight"] else f"r{item['number']} loaded"
-        for item in sorted(shown, key=lambda item: -item["weight"])
+        f"r{item.number} {item.weight / 100:g}%" if item.weight else f"r{item.number} loaded"
+        for item in sorted(shown, key=lambda item: -item.weight)
     )
 
 

@@ -2,19 +2,20 @@
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 if TYPE_CHECKING:
+    from pydantic import BaseModel
     from rich.console import Console
 
-Json = dict[str, Any]
-Column = tuple[str, str | Callable[[Json], Any]]
-"""Heading, and a dotted path into the item or a function of it."""
-Columns = Sequence[Column]
+Item = TypeVar("Item")
+Columns = Sequence[tuple[str, Callable[[Item], object]]]
+"""Headings, each with what an item shows below it."""
 WIDE = 220
 SHORT = 300
 
@@ -38,7 +39,7 @@ def console(stderr: bool = False) -> "Console":
     return Console(file=stream, width=None if stream.isatty() else WIDE, highlight=False)
 
 
-def items(found: Sequence[Json], columns: Columns, output: Format, empty: str) -> None:
+def items(found: Sequence[Item], columns: Columns[Item], output: Format, empty: str) -> None:
     """Print a list; *empty* is said (to stderr) when it has nothing."""
     if output != Format.TABLE:
         return dump(list(found), output)
@@ -50,12 +51,12 @@ def items(found: Sequence[Json], columns: Columns, output: Format, empty: str) -
     for heading, _ in columns:
         table.add_column(heading, overflow="fold")
     for item in found:
-        table.add_row(*(text(_cell(item, path)) for _, path in columns))
+        table.add_row(*(text(shown(item)) for _, shown in columns))
     console().print(table)
     return None
 
 
-def one(item: Json, output: Format) -> None:
+def one(item: "BaseModel | Mapping[str, object]", output: Format) -> None:
     """Print one thing with everything that is known of it."""
     if output != Format.TABLE:
         return dump(item, output)
@@ -65,37 +66,48 @@ def one(item: Json, output: Format) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    for name, value in item.items():
+    for name, value in fields(item).items():
         nested = isinstance(value, dict | list) and value
         table.add_row(name, Text(_yaml(value).rstrip() if nested else text(value)))
     console().print(table)
     return None
 
 
-def dump(value: Any, output: Format) -> None:
+def fields(item: "BaseModel | Mapping[str, object]") -> dict[str, object]:
+    """*item* as JSON's own types, with the names and nothing but the values that the service sent."""
+    if isinstance(item, Mapping):
+        return {name: plain(value) for name, value in item.items()}
+    return item.model_dump(mode="json", by_alias=True, exclude_unset=True)
+
+
+def plain(value: object) -> object:
+    """Any answer as JSON's own types."""
+    from pydantic import BaseModel
+
+    if isinstance(value, BaseModel | Mapping):
+        return fields(value)
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return _moment(value) if isinstance(value, date) else value
+
+
+def dump(value: object, output: Format) -> None:
     """Print JSON or YAML."""
+    shown = plain(value)
     typer.echo(
-        json.dumps(value, indent=2, ensure_ascii=False) if output == Format.JSON else _yaml(value).rstrip()
+        json.dumps(shown, indent=2, ensure_ascii=False) if output == Format.JSON else _yaml(shown).rstrip()
     )
 
 
-def _yaml(value: Any) -> str:
+def _yaml(value: object) -> str:
     import yaml
 
     return str(yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100))
 
 
-def _cell(item: Json, path: str | Callable[[Json], Any]) -> Any:
-    if callable(path):
-        return path(item)
-    value: Any = item
-    for part in path.split("."):
-        value = value.get(part) if isinstance(value, dict) else None
-    return value
-
-
-def text(value: Any) -> str:
+def text(value: object) -> str:
     """A value in one cell."""
+    value = plain(value)
     if value is None or value in ({}, [], ""):
         return "–"
     if isinstance(value, bool):
@@ -108,3 +120,8 @@ def text(value: Any) -> str:
         return ", ".join(f"{name}={text(item)}" for name, item in value.items())
     shown = str(value)
     return shown if len(shown) <= SHORT else f"{shown[: SHORT - 1]}…"
+
+
+def _moment(value: date) -> str:
+    shown = value.isoformat()
+    return shown.replace("+00:00", "Z") if isinstance(value, datetime) else shown

@@ -2,16 +2,35 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from millrace.cli.output import console
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from millrace_contracts.jobs import JobRead
+
+
+@dataclass(frozen=True)
+class Now:
+    """How far something is: *done* of *total*, and a *note* in words."""
+
+    note: str
+    done: int | None = None
+    total: int | None = None
+
+    @classmethod
+    def of(cls, job: "JobRead") -> "Now":
+        """How far a job is."""
+        if job.progress is None:
+            return cls(job.state)
+        words = " ".join(filter(None, (job.progress.step, job.progress.message)))
+        return cls(words or job.state, job.progress.done, job.progress.total)
 
 
 @contextmanager
-def job_bar(what: str) -> Iterator[Callable[[Json], None]]:
-    """A bar to which a job is given again and again, as it stands."""
+def job_bar(what: str) -> Iterator[Callable[[Now], None]]:
+    """A bar that is told again and again how far it is."""
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     screen = console(stderr=True)
@@ -25,9 +44,7 @@ def job_bar(what: str) -> Iterator[Callable[[Json], None]]:
     with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
         task = bar.add_task(what, total=None, note="")
 
-        def told(job: Json) -> None:
-            now = job.get("progress") or {}
-            note = " ".join(part for part in (now.get("step"), now.get("message")) if part) or job["state"]
-            bar.update(task, completed=now.get("done") or 0, total=now.get("total"), note=note)
+        def told(now: Now) -> None:
+            bar.update(task, completed=now.done or 0, total=now.total, note=now.note)
 
         yield told

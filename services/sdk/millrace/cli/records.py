@@ -1,12 +1,18 @@
 """`list` and `show` of what was recorded: alarms, decisions, datasets, jobs."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from millrace.cli.command import command, group
-from millrace.cli.output import Columns, Format, Output, items, one
+from millrace.cli.output import Columns, Format, Output, fields, items, one
 from millrace.cli.session import client
+
+if TYPE_CHECKING:
+    from millrace_contracts.alarms import AlarmRead, AlarmState
+    from millrace_contracts.datasets import DatasetRead, DatasetVersionRead, QuarantineRead
+    from millrace_contracts.decisions import DecisionRead
+    from millrace_contracts.jobs import JobRead, JobState
 
 alarms = group("alarms", "What the monitors found.")
 decisions = group("decisions", "Everything that was decided, by whom, and why.")
@@ -16,7 +22,6 @@ GROUPS = (alarms, decisions, datasets, jobs)
 
 LoopFilter = Annotated[str | None, typer.Option("--loop", help="Only of this loop.")]
 Name = Annotated[str, typer.Argument(help="Its name.")]
-Json = dict[str, Any]
 
 
 @command(alarms, "list", "millrace alarms list", "millrace alarms list --loop my-loop --state open")
@@ -26,16 +31,21 @@ def list_alarms(
     output: Output = Format.TABLE,
 ) -> None:
     """Alarms, the newest first."""
-    columns: Columns = (
-        ("ID", lambda item: item["id"][:8]),
-        ("ENDPOINT", "endpoint"),
-        ("KIND", "kind"),
-        ("STATE", "state"),
-        ("OPENED", "opened_day"),
-        ("DAYS", "count"),
-        ("REASON", "reason"),
+    columns: Columns[AlarmRead] = (
+        ("ID", lambda alarm: alarm.id[:8]),
+        ("ENDPOINT", lambda alarm: alarm.endpoint),
+        ("KIND", lambda alarm: alarm.kind),
+        ("STATE", lambda alarm: alarm.state),
+        ("OPENED", lambda alarm: alarm.opened_day),
+        ("DAYS", lambda alarm: alarm.count),
+        ("REASON", lambda alarm: alarm.reason),
     )
-    items(client().monitoring.alarms(endpoint=loop, state=state), columns, output, "There are no alarms.")
+    items(
+        client().monitoring.alarms(endpoint=loop, state=cast("AlarmState | None", state)),
+        columns,
+        output,
+        "There are no alarms.",
+    )
 
 
 @command(alarms, "show", "millrace alarms show 1f0c6a52")
@@ -60,16 +70,16 @@ def list_decisions(
     output: Output = Format.TABLE,
 ) -> None:
     """Decisions in the order in which they were recorded."""
-    columns: Columns = (
-        ("NO", "number"),
-        ("ID", lambda item: item["id"][:8]),
-        ("EVENT TIME", "event_time"),
-        ("LOOP", "loop"),
-        ("RUN", "run"),
-        ("KIND", "kind"),
-        ("OUTCOME", "outcome"),
-        ("BY", "author"),
-        ("REASON", "reason"),
+    columns: Columns[DecisionRead] = (
+        ("NO", lambda decision: decision.number),
+        ("ID", lambda decision: decision.id[:8]),
+        ("EVENT TIME", lambda decision: decision.event_time),
+        ("LOOP", lambda decision: decision.loop),
+        ("RUN", lambda decision: decision.run),
+        ("KIND", lambda decision: decision.kind),
+        ("OUTCOME", lambda decision: decision.outcome),
+        ("BY", lambda decision: decision.author),
+        ("REASON", lambda decision: decision.reason),
     )
     found = client().registry.decisions(loop=loop, kind=kind, run=run)
     items(found[-last:] if last else found, columns, output, "Nothing has been decided yet.")
@@ -96,18 +106,22 @@ def list_datasets(
     """Datasets; with a name, that dataset's versions."""
     registry = client().registry
     if dataset is None:
-        columns: Columns = (("NAME", "name"), ("VERSIONS", "latest"), ("DESCRIPTION", "description"))
+        columns: Columns[DatasetRead] = (
+            ("NAME", lambda item: item.name),
+            ("VERSIONS", lambda item: item.latest),
+            ("DESCRIPTION", lambda item: item.description),
+        )
         return items(registry.datasets(), columns, output, "There are no datasets yet.")
-    columns = (
-        ("VERSION", "number"),
-        ("ROWS", "rows"),
-        ("SOURCE", "source.kind"),
-        ("NAME", "source.name"),
-        ("FIRST EVENT", "first_event"),
-        ("LAST EVENT", "last_event"),
-        ("DIGEST", lambda item: item["digest"][:19]),
+    of_version: Columns[DatasetVersionRead] = (
+        ("VERSION", lambda version: version.number),
+        ("ROWS", lambda version: version.rows),
+        ("SOURCE", lambda version: version.source.kind),
+        ("NAME", lambda version: version.source.name),
+        ("FIRST EVENT", lambda version: version.first_event),
+        ("LAST EVENT", lambda version: version.last_event),
+        ("DIGEST", lambda version: version.digest[:19]),
     )
-    return items(registry.dataset_versions(dataset), columns, output, f"{dataset} has no versions yet.")
+    return items(registry.dataset_versions(dataset), of_version, output, f"{dataset} has no versions yet.")
 
 
 @command(
@@ -120,28 +134,25 @@ def show_dataset(
 ) -> None:
     """One dataset: its newest (or the given) version, and what lies in quarantine."""
     registry = client().registry
-    found = registry.dataset(name)
+    found = fields(registry.dataset(name))
     if registry.dataset_versions(name):
-        found = found | {"version": registry.dataset_version(name, version or "latest")}
+        found = found | {"version": registry.dataset_version(name, version)}
     refused = registry.quarantined(name)
-    one(
-        found | {"quarantine": refused if output != Format.TABLE else [_broken(item) for item in refused]},
-        output,
-    )
+    told = list(map(_broken, refused)) if output == Format.TABLE else refused
+    one(found | {"quarantine": told}, output)
 
 
-def _broken(item: Json) -> Json:
+def _broken(refused: "QuarantineRead") -> dict[str, object]:
     """What a refused delivery was, and why, in short."""
-    checks = item["report"].get("checks", [])
     why = [
         f"{check['check']} {check['column'] or ''}".strip()
-        for check in checks
+        for check in refused.report.get("checks", [])
         if check["verdict"] == "failed"
     ]
     return {
-        "id": item["id"],
-        "name": item["source"].get("name"),
-        "at": item["created_at"],
+        "id": refused.id,
+        "name": refused.source.get("name"),
+        "at": refused.created_at,
         "failed": ", ".join(why),
     }
 
@@ -156,26 +167,28 @@ def list_jobs(
     output: Output = Format.TABLE,
 ) -> None:
     """Jobs, the newest first."""
-    columns: Columns = (
-        ("ID", lambda item: item["id"][:8]),
-        ("KIND", "kind"),
-        ("LOOP", "loop"),
-        ("RUN", "loop_run"),
-        ("STATE", "state"),
-        ("STEP", "progress.step"),
-        ("PEAK MiB", lambda item: item["peak_rss_bytes"] >> 20),
-        ("CREATED", "created_at"),
+    columns: Columns[JobRead] = (
+        ("ID", lambda job: job.id[:8]),
+        ("KIND", lambda job: job.kind),
+        ("LOOP", lambda job: job.loop),
+        ("RUN", lambda job: job.loop_run),
+        ("STATE", lambda job: job.state),
+        ("STEP", lambda job: job.progress and job.progress.step),
+        ("PEAK MiB", lambda job: job.peak_rss_bytes >> 20),
+        ("CREATED", lambda job: job.created_at),
         ("MESSAGE", _message),
     )
-    found = client().training.jobs(state=state, loop=loop, limit=last)["items"]
+    found = client().training.jobs(state=cast("JobState | None", state), loop=loop, limit=last).items
     items(found, columns, output, "There are no jobs.")
 
 
-def _message(job: Json) -> str | None:
+def _message(job: "JobRead") -> str | None:
     """Why a job failed, what its pod waits for, or how far it is."""
-    now = job["error"] or {"detail": (job["progress"] or {}).get("message")}
-    waits = job.get("waiting")
-    return f"{waits['reason']}: {waits['message']}" if waits else now.get("detail")
+    if job.waiting is not None:
+        return f"{job.waiting.reason}: {job.waiting.message}"
+    if job.error is not None:
+        return job.error.detail
+    return None if job.progress is None else job.progress.message
 
 
 @command(jobs, "show", "millrace jobs show 5d41402a")
@@ -187,4 +200,4 @@ def show_job(
 
     training = client().training
     whole = len(id) == 32
-    one(training.job(id) if whole else by_prefix(id, training.jobs(limit=500)["items"], "job"), output)
+    one(training.job(id) if whole else by_prefix(id, training.jobs(limit=500).items, "job"), output)

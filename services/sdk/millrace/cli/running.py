@@ -83,18 +83,17 @@ def doctor(output: Output = Format.TABLE) -> None:
     from millrace.laptop.platform import default_home
 
     found = checks.examine(default_home())
-    facts = [vars(finding) for finding in found]
     if output != Format.TABLE:
-        dump(facts, output)
+        dump([vars(finding) for finding in found], output)
     else:
         signs = {"good": "ok", "odd": "look", "bad": "BAD"}
-        columns = (
-            ("", lambda item: signs[item["verdict"]]),
-            ("CHECK", "check"),
-            ("FOUND", "found"),
-            ("REMEDY", lambda item: item["remedy"] or " "),
+        columns: Columns[checks.Finding] = (
+            ("", lambda finding: signs[finding.verdict]),
+            ("CHECK", lambda finding: finding.check),
+            ("FOUND", lambda finding: finding.found),
+            ("REMEDY", lambda finding: finding.remedy or " "),
         )
-        items(facts, columns, output, "")
+        items(found, columns, output, "")
     if any(finding.verdict == "bad" for finding in found):
         raise typer.Exit(REFUSED)
 
@@ -102,13 +101,19 @@ def doctor(output: Output = Format.TABLE) -> None:
 def capabilities(output: Output = Format.TABLE) -> None:
     """What the platform found around it (Kubeflow, Ray, queues, GPUs), and whether it uses it."""
     from millrace.cli.session import client
+    from millrace_contracts.capabilities import Capability
 
     found = client().controller.capabilities()
     if output != Format.TABLE:
         return dump(found, output)
-    parts = [{"name": name} | part for name, part in found.items() if isinstance(part, dict)]
-    columns: Columns = (("WHAT", "name"), ("FOUND", "found"), ("USED", "used"), ("WHY", "detail"))
-    typer.echo(f"On a {found['platform']} platform; the next loop run's pipeline is a {found['pipelines']}.")
+    parts = [(name, part) for name, part in found if isinstance(part, Capability)]
+    columns: Columns[tuple[str, Capability]] = (
+        ("WHAT", lambda item: item[0]),
+        ("FOUND", lambda item: item[1].found),
+        ("USED", lambda item: item[1].used),
+        ("WHY", lambda item: item[1].detail),
+    )
+    typer.echo(f"On a {found.platform} platform; the next loop run's pipeline is a {found.pipelines}.")
     return items(parts, columns, output, "")
 
 

@@ -1,166 +1,224 @@
-"""The controller, for users and pipeline steps: loops, runs, backtests."""
+# Written from millrace/aio/controller.py: change that, then `make clients`.
+"""The controller: loops, loop runs and backtests; one method a route."""
 
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from typing import Any
+from datetime import datetime
+from time import sleep
 
-import orjson
+from millrace.client.api import Api
+from millrace.transport.answers import read
+from millrace.transport.requests import Call, delete, get, part, post, put
+from millrace_contracts.backtests import (
+    BacktestOutcome,
+    BacktestProgress,
+    BacktestRead,
+    BacktestWrite,
+)
+from millrace_contracts.capabilities import CapabilitiesRead
+from millrace_contracts.loop import ModelLoop
+from millrace_contracts.loop_runs import (
+    GateWrite,
+    LoopRunRead,
+    RefusalWrite,
+    RegisteredWrite,
+    RunPlan,
+    StepName,
+    StepWrite,
+)
+from millrace_contracts.loops import LoopOutline, LoopRead, RetrainWrite, RollbackWrite
+from millrace_contracts.rows import DeliveryReport
+from millrace_contracts.verdicts import GatesVerdict
 
-from millrace.client.transport import Api, pages, part
-
-Json = dict[str, Any]
-BUSY = ("pending", "running")
-LONGEST_WAIT = 25
+LONGEST_WAIT = 25.0
+LOOK_SECONDS = 0.2
 
 
 class Controller:
-    """Calls to the controller; every method raises ApiError when it refuses."""
+    """Loops, their runs, and backtests.
+
+    Every method raises ApiError when the controller refuses. *project* of a call overrides the client's own.
+    """
 
     def __init__(self, api: Api) -> None:
         self.api = api
 
-    def apply(self, document: Json) -> Json:
-        """Store a ModelLoop document; the controller makes it true."""
-        return self.api.put(f"/v1/loops/{part(document['metadata']['name'])}", json=document)
+    def apply(self, loop: ModelLoop, *, project: str | None = None) -> LoopRead:
+        """Declare a loop; the controller makes it true. The same document again changes nothing."""
+        call = Call("PUT", _path(loop.metadata.name), json=loop.document(), project=project)
+        return self.api.answer(LoopRead, call)
 
-    def loops(self) -> list[Json]:
-        return list(pages(self.api, "/v1/loops"))
+    def loops(self, *, project: str | None = None) -> list[LoopRead]:
+        """The project's loops by name."""
+        return self.api.every(LoopRead, get("/v1/loops", project=project))
 
-    def loop(self, loop: str) -> Json:
-        return self.api.get(f"/v1/loops/{part(loop)}")
+    def loop(self, loop: str, *, project: str | None = None) -> LoopRead:
+        """One loop and where it stands."""
+        return self.api.answer(LoopRead, get(_path(loop), project=project))
 
-    def delete(self, loop: str) -> Json:
-        return self.api.delete(f"/v1/loops/{part(loop)}")
+    def delete(self, loop: str, *, project: str | None = None) -> LoopRead:
+        """End a loop and take its endpoint away; its data, versions and decisions stay."""
+        return self.api.answer(LoopRead, delete(_path(loop), project=project))
 
-    def pause(self, loop: str) -> Json:
-        return self.api.post(f"/v1/loops/{part(loop)}:pause")
+    def pause(self, loop: str, *, project: str | None = None) -> LoopRead:
+        """Open no more runs and do not go back by itself; a run in flight goes on."""
+        return self.api.answer(LoopRead, post(f"{_path(loop)}:pause", project=project))
 
-    def resume(self, loop: str) -> Json:
-        return self.api.post(f"/v1/loops/{part(loop)}:resume")
+    def resume(self, loop: str, *, project: str | None = None) -> LoopRead:
+        """Go on after a pause."""
+        return self.api.answer(LoopRead, post(f"{_path(loop)}:resume", project=project))
 
-    def wake(self, loop: str) -> None:
+    def wake(self, loop: str, *, project: str | None = None) -> None:
         """Look at once whether there is something to do (after a push of data)."""
-        self.api.post(f"/v1/loops/{part(loop)}:wake")
+        self.api.send(post(f"{_path(loop)}:wake", project=project))
 
-    def retrain(self, loop: str, key: str | None = None, search: bool = False) -> Json:
-        """Open a run by hand; *search*: search in full instead of fitting the best again."""
-        return self.api.post(f"/v1/loops/{part(loop)}:retrain", json={"key": key, "search": search})
+    def retrain(
+        self, loop: str, key: str | None = None, search: bool = False, *, project: str | None = None
+    ) -> LoopRunRead:
+        """Open a run by hand; *search*: search in full instead of fitting the best again.
+
+        Args:
+            key: the same key again is the same run; left out, it is the run after the newest one.
+        """
+        body = RetrainWrite(key=key, search=search)
+        return self.api.answer(LoopRunRead, post(f"{_path(loop)}:retrain", body, project=project))
 
     def rollback(
-        self, loop: str, to: int | None = None, reason: str = "asked for by hand", key: str | None = None
-    ) -> Json:
+        self,
+        loop: str,
+        to: int | None = None,
+        reason: str = "asked for by hand",
+        key: str | None = None,
+        *,
+        project: str | None = None,
+    ) -> LoopRead:
         """Back to version *to*, or to the one before; the same *key* again is the same rollback.
 
         Without a key each call is a rollback of its own, however often the call itself is sent.
         """
-        body = {"to": to, "reason": reason, "key": key or uuid.uuid4().hex}
-        return self.api.post(f"/v1/loops/{part(loop)}:rollback", json=body, timeout=120)
+        body = RollbackWrite(to=to, reason=reason, key=key or uuid.uuid4().hex)
+        return self.api.answer(LoopRead, post(f"{_path(loop)}:rollback", body, project=project, timeout=120))
 
-    def runs(self, loop: str) -> list[Json]:
-        return list(pages(self.api, f"/v1/loops/{part(loop)}/runs"))
+    def runs(self, loop: str, *, project: str | None = None) -> list[LoopRunRead]:
+        """Runs of a loop, oldest first."""
+        return self.api.every(LoopRunRead, get(f"{_path(loop)}/runs", project=project))
 
-    def run(self, loop: str, number: int, wait: float | None = None) -> Json:
-        """One run; with *wait*, as soon as its pipeline is over or after that many seconds."""
-        return self.api.get(f"/v1/loops/{part(loop)}/runs/{number}", wait=wait)
+    def run(
+        self, loop: str, number: int, wait: float | None = None, *, project: str | None = None
+    ) -> LoopRunRead:
+        """One run; with *wait*, as soon as it has ended or after that many seconds."""
+        return self.api.answer(LoopRunRead, get(_run(loop, number), project=project, wait=wait))
 
     def await_run(
-        self, loop: str, number: int, timeout: float = 1800, told: Callable[[Json], None] | None = None
-    ) -> Json:
+        self,
+        loop: str,
+        number: int,
+        timeout: float = 1800,
+        progress: Callable[[LoopRunRead], None] = lambda _: None,
+        *,
+        project: str | None = None,
+    ) -> LoopRunRead:
         """Wait until a run has ended, its rollout included; it must not depend on traffic that is still to come.
 
         Raises: TimeoutError.
         """
         deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            loop_now = self.api.get(f"/v1/loops/{part(loop)}", wait=0)
-            if loop_now["run"] is not None and loop_now["run"]["number"] >= number:
-                found = self.run(loop, number, wait=min(LONGEST_WAIT, max(0.0, deadline - time.monotonic())))
-                if told is not None:
-                    told(found)
-                if found["ended_at"] is not None:
-                    return found
-            time.sleep(0.2)
+        while (left := deadline - time.monotonic()) > 0:
+            newest = (self.loop(loop, project=project)).run
+            if newest is not None and newest.number >= number:
+                run = self.run(loop, number, min(LONGEST_WAIT, left), project=project)
+                progress(run)
+                if run.ended_at is not None:
+                    return run
+            sleep(LOOK_SECONDS)
         raise TimeoutError(f"run {number} of {loop} has not ended after {timeout:.0f} s")
 
-    def settle(self, loop: str, through: str, timeout: float = 1800) -> Json:
+    def settle(
+        self, loop: str, through: datetime, timeout: float = 1800, *, project: str | None = None
+    ) -> LoopRead:
         """Wait until everything through the event time *through* is decided and no pipeline runs.
 
         Raises: TimeoutError.
         """
         deadline = time.monotonic() + timeout
+        call = get(_path(loop), project=project, settled_through=through, wait=LONGEST_WAIT)
         while time.monotonic() < deadline:
-            found = self.api.get(f"/v1/loops/{part(loop)}", settled_through=through, wait=LONGEST_WAIT)
-            if (
-                found["settled"]
-                and (found["settled_through"] or "")
-                and _instant(found["settled_through"]) >= _instant(through)
-            ):
-                return found
+            now = self.api.answer(LoopRead, call)
+            if now.settled and now.settled_through is not None and now.settled_through >= through:
+                return now
         raise TimeoutError(f"{loop} has not come to rest at {through} after {timeout:.0f} s")
 
-    def events(self, loop: str) -> Iterator[tuple[str, Json]]:
-        """The loop's changes as they happen: (loop | run, its JSON)."""
-        for event, data in self.api.lines(f"/v1/loops/{part(loop)}/events"):
-            if data:
-                yield event, orjson.loads(data)
+    def events(self, loop: str, *, project: str | None = None) -> Iterator[LoopOutline]:
+        """The loop each time it changes."""
+        for event in self.api.events(get(f"{_path(loop)}/events", project=project)):
+            if event.name == "loop":
+                yield read(LoopOutline, event.data)
 
-    def plan(self, loop: str, run: int) -> Json:
+    def plan(self, loop: str, run: int, *, project: str | None = None) -> RunPlan:
         """What each step of a run is asked to do."""
-        return self.api.get(f"/v1/loops/{part(loop)}/runs/{run}/plan")
+        return self.api.answer(RunPlan, get(f"{_run(loop, run)}/plan", project=project))
 
     def report(
-        self,
-        loop: str,
-        run: int,
-        step: str,
-        state: str,
-        message: str = "",
-        job: str | None = None,
-        final: bool = False,
-    ) -> None:
-        """How far a step is; *final*: it failed and would fail again."""
-        body = {"state": state, "message": message[:4000], "job": job, "final": final}
-        self.api.put(f"/v1/loops/{part(loop)}/runs/{run}/steps/{part(step)}", json=body)
+        self, loop: str, run: int, step: StepName, progress: StepWrite, *, project: str | None = None
+    ) -> LoopRunRead:
+        """Tell how far a step is."""
+        call = put(f"{_run(loop, run)}/steps/{part(step)}", progress, project=project)
+        return self.api.answer(LoopRunRead, call)
 
-    def refuse(self, loop: str, run: int, reason: str, report: Json) -> Json:
+    def refuse(
+        self, loop: str, run: int, reason: str, report: DeliveryReport, *, project: str | None = None
+    ) -> LoopRunRead:
         """Close a run whose data cannot be trained on."""
-        body = {"reason": reason, "report": report}
-        return self.api.post(f"/v1/loops/{part(loop)}/runs/{run}:refuse", json=body)
+        body = RefusalWrite(reason=reason, report=report.model_dump(mode="json"))
+        return self.api.answer(LoopRunRead, post(f"{_run(loop, run)}:refuse", body, project=project))
 
-    def gate(self, loop: str, run: int, train_job: str, evaluate_job: str) -> Json:
-        """The verdict of the gates."""
-        body = {"train_job": train_job, "evaluate_job": evaluate_job}
-        return self.api.post(f"/v1/loops/{part(loop)}/runs/{run}/gates", json=body)
+    def gate(
+        self, loop: str, run: int, train_job: str, evaluate_job: str, *, project: str | None = None
+    ) -> GatesVerdict:
+        """The verdict of the gates; it is recorded once and then stands."""
+        body = GateWrite(train_job=train_job, evaluate_job=evaluate_job)
+        return self.api.answer(GatesVerdict, post(f"{_run(loop, run)}/gates", body, project=project))
 
-    def roll_out(self, loop: str, run: int, version: int) -> Json:
-        """Begin a rollout."""
-        return self.api.post(
-            f"/v1/loops/{part(loop)}/runs/{run}/rollout", json={"version": version}, timeout=180
+    def roll_out(self, loop: str, run: int, version: int, *, project: str | None = None) -> LoopRunRead:
+        """Begin the rollout of the version that the run registered."""
+        call = post(
+            f"{_run(loop, run)}/rollout", RegisteredWrite(version=version), project=project, timeout=180
         )
+        return self.api.answer(LoopRunRead, call)
 
-    def capabilities(self) -> Json:
+    def capabilities(self) -> CapabilitiesRead:
         """What the platform found around it and uses."""
-        return self.api.get("/v1/capabilities")
+        return self.api.answer(CapabilitiesRead, get("/v1/capabilities"))
 
-    def backtest(self, document: Json, digest: str, format: str, name: str) -> Json:
-        """Begin a backtest over an uploaded history."""
-        body = {"loop": document, "digest": digest, "format": format, "name": name}
-        return self.api.post("/v1/backtests", json=body)
+    def backtest(self, backtest: BacktestWrite, *, project: str | None = None) -> BacktestRead:
+        """Begin a backtest over an uploaded history; the same one again answers with what is known of it."""
+        return self.api.answer(BacktestRead, post("/v1/backtests", backtest, project=project))
 
-    def backtest_state(self, id: str, wait: float = 0) -> Json:
-        return self.api.get(f"/v1/backtests/{part(id)}", wait=wait)
+    def backtests(self, *, project: str | None = None) -> list[BacktestRead]:
+        """The project's backtests by id."""
+        return self.api.every(BacktestRead, get("/v1/backtests", project=project))
 
-    def backtest_progress(self, id: str, progress: Json) -> None:
-        """For the replay: how far it is, as step, done, total and message."""
-        self.api.put(f"/v1/backtests/{part(id)}/progress", json=progress)
+    def backtest_state(self, id: str, wait: float = 0, *, project: str | None = None) -> BacktestRead:
+        """One backtest; with *wait*, as soon as it has ended or after that many seconds."""
+        return self.api.answer(BacktestRead, get(_backtest(id), project=project, wait=wait))
 
-    def backtest_result(self, id: str, result: Json) -> None:
-        """For the replay: what it found."""
-        self.api.put(f"/v1/backtests/{part(id)}/result", json={"result": result})
+    def backtest_progress(self, id: str, progress: BacktestProgress, *, project: str | None = None) -> None:
+        """For the replay: how far it is."""
+        self.api.send(put(f"{_backtest(id)}/progress", progress, project=project))
+
+    def backtest_result(self, id: str, outcome: BacktestOutcome, *, project: str | None = None) -> None:
+        """For the replay: what it came to."""
+        self.api.send(put(f"{_backtest(id)}/result", outcome, project=project))
 
 
-def _instant(text: str) -> float:
-    from datetime import datetime
+def _path(loop: str) -> str:
+    return f"/v1/loops/{part(loop)}"
 
-    return datetime.fromisoformat(text).timestamp()
+
+def _run(loop: str, number: int) -> str:
+    return f"{_path(loop)}/runs/{number}"
+
+
+def _backtest(id: str) -> str:
+    return f"/v1/backtests/{part(id)}"

@@ -1,117 +1,200 @@
-"""Monitoring, for users, jobs and pipeline steps: one method a route."""
+# Written from millrace/aio/monitoring.py: change that, then `make clients`.
+"""Monitoring: monitors, rows, labels, closed days, alarms and webhooks; one method a route."""
 
-from typing import Any
+from collections.abc import Sequence
+from datetime import date, datetime
 
-from millrace.client.transport import Api, pages, part
-from millrace_contracts.labels import LabelsRead, together
+from millrace.client.api import Api
+from millrace.transport.requests import Call, delete, get, part, post, put
+from millrace_contracts.alarms import AlarmRead, AlarmState, WebhookEvent, WebhookRead, WebhookWrite
+from millrace_contracts.closings import (
+    ArmsRead,
+    ClosingFeed,
+    ClosingRead,
+    ComparisonRead,
+    DriftRead,
+    LossRead,
+)
+from millrace_contracts.labels import LabelsRead, LabelsWrite, LabelWrite, together
+from millrace_contracts.logged import LoggedRow, LoggedRows, LoggedRowsRead
+from millrace_contracts.monitors import MonitorRead, MonitorWrite
 
-Json = dict[str, Any]
 STREAM = "application/vnd.apache.arrow.stream"
 BATCH = 20_000
 """Labels sent in one request."""
+LONG = 300.0
+"""Seconds that many rows may take."""
 
 
 class Monitoring:
-    """Monitors, rows, labels, closed days, alarms and webhooks. Every method raises ApiError."""
+    """Monitors, rows, labels, closed days, alarms and webhooks.
+
+    Every method raises ApiError when monitoring refuses. *project* of a call overrides the client's own.
+    """
 
     def __init__(self, api: Api) -> None:
         self.api = api
 
-    def put_monitor(self, endpoint: str, body: Json) -> Json:
+    def put_monitor(self, endpoint: str, monitor: MonitorWrite, *, project: str | None = None) -> MonitorRead:
         """Watch an endpoint, or change how; a new champion counts from the next day that closes."""
-        return self.api.put(f"/v1/monitors/{part(endpoint)}", json=body)
+        return self.api.answer(MonitorRead, put(_path(endpoint), monitor, project=project))
 
-    def monitor(self, endpoint: str) -> Json:
+    def monitor(self, endpoint: str, *, project: str | None = None) -> MonitorRead:
         """The monitor, how far it has come, and its counts."""
-        return self.api.get(f"/v1/monitors/{part(endpoint)}")
+        return self.api.answer(MonitorRead, get(_path(endpoint), project=project))
 
-    def monitors(self) -> list[Json]:
-        return list(pages(self.api, "/v1/monitors"))
+    def monitors(self, *, project: str | None = None) -> list[MonitorRead]:
+        """The project's monitors by endpoint."""
+        return self.api.every(MonitorRead, get("/v1/monitors", project=project))
 
-    def delete_monitor(self, endpoint: str) -> None:
-        self.api.delete(f"/v1/monitors/{part(endpoint)}")
+    def delete_monitor(self, endpoint: str, *, project: str | None = None) -> None:
+        """Watch no longer, and forget the rows, days and alarms; the registry keeps the decisions."""
+        self.api.send(delete(_path(endpoint), project=project))
 
-    def push_rows(self, endpoint: str, rows: list[Json] | bytes) -> Json:
-        """Send rows: dictionaries, or an Arrow IPC stream."""
-        path = f"/v1/monitors/{part(endpoint)}/predictions"
+    def push_rows(
+        self, endpoint: str, rows: Sequence[LoggedRow] | bytes, *, project: str | None = None
+    ) -> LoggedRowsRead:
+        """Send rows that were predicted elsewhere or are to be scored: objects, or an Arrow IPC stream."""
+        path = f"{_path(endpoint)}/predictions"
         if isinstance(rows, bytes):
-            return self.api.post(path, content=rows, headers={"content-type": STREAM}, timeout=300)
-        return self.api.post(path, json={"rows": rows}, timeout=300)
+            kind = {"content-type": STREAM}
+            call = Call("POST", path, content=rows, headers=kind, project=project, timeout=LONG)
+        else:
+            call = post(path, LoggedRows(rows=list(rows)), project=project, timeout=LONG)
+        return self.api.answer(LoggedRowsRead, call)
 
-    def push_labels(self, endpoint: str, labels: list[Json], complete_through: str | None = None) -> Json:
-        """Send labels; with *complete_through*, say that every event before it is labelled as far as it ever will be.
+    def push_labels(
+        self,
+        endpoint: str,
+        labels: Sequence[LabelWrite],
+        complete_through: datetime | None = None,
+        *,
+        project: str | None = None,
+    ) -> LabelsRead:
+        """Send labels, in as many requests as they need; returns what became of them all.
 
-        Returns: `new`, `corrected`, `unchanged`, `refused` with the first `refusals`, and `labelled`.
+        *complete_through*: every event before it is labelled as far as it ever will be.
         """
-        path = f"/v1/monitors/{part(endpoint)}/labels"
         starts = range(0, max(1, len(labels)), BATCH)
-        answers = []
-        for begin in starts:
-            last = complete_through if begin == starts[-1] else None
-            body = {"labels": labels[begin : begin + BATCH], "complete_through": last}
-            answers.append(LabelsRead.model_validate(self.api.post(path, json=body, timeout=120)))
-        return together(answers, starts).model_dump()
-
-    def feed(self, after: int = 0, wait: float = 0) -> Json:
-        """Closed days of all endpoints behind seq *after*; waits up to *wait* seconds for the first."""
-        return self.api.get("/v1/closings", after=after, wait=wait)
-
-    def closings(self, endpoint: str, since: str | None = None, until: str | None = None) -> list[Json]:
-        """Closed days of one endpoint, in order."""
-        return self.api.get(f"/v1/monitors/{part(endpoint)}/days", since=since, until=until)
-
-    def drift(self, endpoint: str, since: str | None = None, until: str | None = None) -> list[Json]:
-        """`day`, `days` of the running window, `feature` and `psi`, for each closed day and feature."""
-        days = self.api.get(f"/v1/monitors/{part(endpoint)}/drift", since=since, until=until)
-        return [
-            {"day": day["day"], "days": day["days"], "feature": feature, "psi": psi}
-            for day in days
-            for feature, psi in day["psi"].items()
+        answers = [
+            self._push_labels(
+                endpoint,
+                labels[begin : begin + BATCH],
+                complete_through if begin == starts[-1] else None,
+                project,
+            )
+            for begin in starts
         ]
+        return together(answers, starts)
 
-    def drift_windows(self, endpoint: str) -> list[Json]:
-        """The windows that were judged, with each feature's null."""
-        days = self.api.get(f"/v1/monitors/{part(endpoint)}/drift")
-        return [{"day": day["day"]} | day["window"] for day in days if day["window"]]
+    def _push_labels(
+        self, endpoint: str, labels: Sequence[LabelWrite], through: datetime | None, project: str | None
+    ) -> LabelsRead:
+        body = LabelsWrite(labels=list(labels), complete_through=through)
+        return self.api.answer(
+            LabelsRead, post(f"{_path(endpoint)}/labels", body, project=project, timeout=120)
+        )
 
-    def losses(self, endpoint: str, version: int | None = None) -> list[Json]:
+    def feed(self, after: int = 0, wait: float = 0) -> ClosingFeed:
+        """Closed days of all endpoints behind seq *after*; waits up to *wait* seconds for the first."""
+        return self.api.answer(ClosingFeed, get("/v1/closings", after=after, wait=wait))
+
+    def closings(
+        self,
+        endpoint: str,
+        since: date | None = None,
+        until: date | None = None,
+        *,
+        project: str | None = None,
+    ) -> list[ClosingRead]:
+        """Closed days of one endpoint, in order: from *since* up to before *until*."""
+        call = get(f"{_path(endpoint)}/days", project=project, since=since, until=until)
+        return self.api.answer(list[ClosingRead], call)
+
+    def drift(
+        self,
+        endpoint: str,
+        since: date | None = None,
+        until: date | None = None,
+        *,
+        project: str | None = None,
+    ) -> list[DriftRead]:
+        """PSI of each feature by closed day, and the windows that were judged."""
+        call = get(f"{_path(endpoint)}/drift", project=project, since=since, until=until)
+        return self.api.answer(list[DriftRead], call)
+
+    def losses(
+        self, endpoint: str, version: int | None = None, *, project: str | None = None
+    ) -> list[LossRead]:
         """Daily mean loss of each version that was scored."""
-        return self.api.get(f"/v1/monitors/{part(endpoint)}/losses", version=version)
+        call = get(f"{_path(endpoint)}/losses", project=project, version=version)
+        return self.api.answer(list[LossRead], call)
 
-    def comparisons(self, endpoint: str, kind: str | None = None) -> list[Json]:
+    def comparisons(
+        self, endpoint: str, kind: str | None = None, *, project: str | None = None
+    ) -> list[ComparisonRead]:
         """`mirrored` revisions or `archived` versions on the same rows, by day."""
-        return self.api.get(f"/v1/monitors/{part(endpoint)}/comparisons", kind=kind)
+        call = get(f"{_path(endpoint)}/comparisons", project=project, kind=kind)
+        return self.api.answer(list[ComparisonRead], call)
 
-    def arms(self, endpoint: str, since: str | None = None, until: str | None = None) -> Json:
-        """How each revision did in a span of event time."""
-        return self.api.get(f"/v1/monitors/{part(endpoint)}/arms", since=since, until=until)
+    def arms(
+        self,
+        endpoint: str,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        slow_ms: float | None = None,
+        *,
+        project: str | None = None,
+    ) -> ArmsRead:
+        """How each revision did in a span of event time; a request that took longer than *slow_ms* is slow."""
+        call = get(f"{_path(endpoint)}/arms", project=project, since=since, until=until, slow_ms=slow_ms)
+        return self.api.answer(ArmsRead, call)
 
-    def feedback(self, endpoint: str, since: str | None = None, until: str | None = None) -> bytes:
+    def feedback(
+        self,
+        endpoint: str,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        *,
+        project: str | None = None,
+    ) -> bytes:
         """Labelled rows of closed days as Parquet."""
-        return self.api.get(f"/v1/monitors/{part(endpoint)}/feedback", since=since, until=until, timeout=600)
+        call = get(f"{_path(endpoint)}/feedback", project=project, since=since, until=until, timeout=LONG)
+        return (self.api.send(call)).content
 
-    def report(self, endpoint: str) -> str:
+    def report(self, endpoint: str, *, project: str | None = None) -> str:
         """The report as one HTML page."""
-        page: bytes = self.api.get(f"/v1/monitors/{part(endpoint)}/report", timeout=120)
-        return page.decode()
+        return (self.api.send(get(f"{_path(endpoint)}/report", project=project, timeout=120))).text
 
-    def alarms(self, endpoint: str | None = None, state: str | None = None) -> list[Json]:
+    def alarms(
+        self, endpoint: str | None = None, state: AlarmState | None = None, *, project: str | None = None
+    ) -> list[AlarmRead]:
         """Alarms, the newest first."""
-        return list(pages(self.api, "/v1/alarms", endpoint=endpoint, state=state))
+        return self.api.every(AlarmRead, get("/v1/alarms", project=project, endpoint=endpoint, state=state))
 
-    def alarm(self, id: str) -> Json:
-        return self.api.get(f"/v1/alarms/{part(id)}")
+    def alarm(self, id: str, *, project: str | None = None) -> AlarmRead:
+        """One alarm with its evidence."""
+        return self.api.answer(AlarmRead, get(f"/v1/alarms/{part(id)}", project=project))
 
-    def acknowledge(self, id: str) -> Json:
-        """Say that you have seen it."""
-        return self.api.post(f"/v1/alarms/{part(id)}:acknowledge")
+    def acknowledge(self, id: str, *, project: str | None = None) -> AlarmRead:
+        """Say that you have seen an alarm; repeating it changes nothing."""
+        return self.api.answer(AlarmRead, post(f"/v1/alarms/{part(id)}:acknowledge", project=project))
 
-    def put_webhook(self, name: str, url: str, events: list[str]) -> Json:
+    def put_webhook(
+        self, name: str, url: str, events: Sequence[WebhookEvent], *, project: str | None = None
+    ) -> WebhookRead:
         """Post *events* to *url*; its host must be on the operator's list."""
-        return self.api.put(f"/v1/webhooks/{part(name)}", json={"url": url, "events": events})
+        body = WebhookWrite(url=url, events=list(events))
+        return self.api.answer(WebhookRead, put(f"/v1/webhooks/{part(name)}", body, project=project))
 
-    def webhooks(self) -> list[Json]:
-        return self.api.get("/v1/webhooks")
+    def webhooks(self, *, project: str | None = None) -> list[WebhookRead]:
+        """The project's webhooks."""
+        return self.api.answer(list[WebhookRead], get("/v1/webhooks", project=project))
 
-    def delete_webhook(self, name: str) -> None:
-        self.api.delete(f"/v1/webhooks/{part(name)}")
+    def delete_webhook(self, name: str, *, project: str | None = None) -> None:
+        """Stop posting there."""
+        self.api.send(delete(f"/v1/webhooks/{part(name)}", project=project))
+
+
+def _path(endpoint: str) -> str:
+    return f"/v1/monitors/{part(endpoint)}"

@@ -1,155 +1,269 @@
-"""The registry, for users, jobs and pipeline steps: one method a route."""
+# Written from millrace/aio/registry.py: change that, then `make clients`.
+"""The registry: projects, datasets, runs, models, aliases, decisions, lineage and artifacts; one method a route."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-from millrace.client.transport import Api, pages, part
+from millrace.client.api import Api
+from millrace.transport.files import FileBody
+from millrace.transport.requests import Call, get, part, patch, post, put
+from millrace_contracts.artifacts import (
+    ArtifactRead,
+    ProjectRead,
+    ProjectWrite,
+    RetentionRead,
+    RetentionWrite,
+)
+from millrace_contracts.datasets import (
+    DatasetRead,
+    DatasetVersionRead,
+    DatasetVersionWrite,
+    DatasetWrite,
+    QuarantineRead,
+    QuarantineWrite,
+)
+from millrace_contracts.decisions import (
+    ChainVerification,
+    Decision,
+    DecisionDetail,
+    DecisionDigest,
+    DecisionRead,
+)
+from millrace_contracts.lineage import LineageRead
+from millrace_contracts.models import (
+    AliasMoveRead,
+    AliasRead,
+    AliasWrite,
+    ModelRead,
+    ModelVersionRead,
+    ModelVersionWrite,
+    ModelWrite,
+)
+from millrace_contracts.training_runs import TrainingRunChange, TrainingRunRead, TrainingRunWrite
 
-Json = dict[str, Any]
-
-
-CHUNK = 1 << 20
-
-
-class FileBody:
-    """A file as a request's body, read in pieces; a second attempt reads it from its beginning."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __iter__(self) -> Iterator[bytes]:
-        with self.path.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                yield chunk
+LONG = 600.0
+"""Seconds that the bytes of an artifact may take."""
 
 
 class Registry:
-    """Datasets, runs, models, aliases, decisions and artifacts. Every method raises ApiError."""
+    """Datasets, runs, models, aliases, decisions and artifacts.
+
+    Every method raises ApiError when the registry refuses. *project* of a call overrides the client's own.
+    """
 
     def __init__(self, api: Api) -> None:
         self.api = api
 
-    def put_artifact(self, data: bytes | Path, media_type: str = "application/octet-stream") -> str:
-        """Store bytes, or a file of any size; returns the digest."""
+    def put_artifact(
+        self,
+        data: bytes | Path,
+        media_type: str = "application/octet-stream",
+        *,
+        project: str | None = None,
+        retry: bool = True,
+    ) -> str:
+        """Store bytes, or a file of any size; returns the digest. The same bytes again are the same artifact."""
         content = data if isinstance(data, bytes) else FileBody(data)
-        answer = self.api.post(
-            "/v1/artifacts", content=content, headers={"content-type": media_type}, timeout=600
+        call = Call(
+            "POST",
+            "/v1/artifacts",
+            content=content,
+            headers={"content-type": media_type},
+            project=project,
+            timeout=LONG,
+            retry=retry,
         )
-        return answer["digest"]
+        return (self.api.answer(ArtifactRead, call)).digest
 
-    def get_artifact(self, digest: str) -> bytes:
+    def get_artifact(self, digest: str, *, project: str | None = None) -> bytes:
         """The bytes of an artifact."""
-        return self.api.get(f"/v1/artifacts/{part(digest)}", timeout=600)
+        call = get(f"/v1/artifacts/{part(digest)}", project=project, timeout=LONG)
+        return (self.api.send(call)).content
 
-    def artifact(self, digest: str) -> Json:
+    def artifact_chunks(self, digest: str, *, project: str | None = None) -> Iterator[bytes]:
+        """The bytes of an artifact in pieces, as they come; a large one never lies in memory as a whole."""
+        return self.api.chunks(get(f"/v1/artifacts/{part(digest)}", project=project))
+
+    def artifact(self, digest: str, *, project: str | None = None) -> ArtifactRead:
         """Size and type of an artifact, without its bytes."""
-        return self.api.get(f"/v1/artifacts/{part(digest)}/facts")
+        return self.api.answer(ArtifactRead, get(f"/v1/artifacts/{part(digest)}/facts", project=project))
 
-    def put_project(self, project: str, description: str = "") -> Json:
-        return self.api.put(f"/v1/projects/{part(project)}", json={"description": description})
+    def check_artifact(self, digest: str, *, project: str | None = None) -> None:
+        """See to it that an artifact is there and whole. Raises: ApiError 404 if it is not."""
+        self.api.send(Call("HEAD", f"/v1/artifacts/{part(digest)}", project=project, timeout=LONG))
 
-    def projects(self) -> list[Json]:
-        return list(pages(self.api, "/v1/projects"))
+    def put_project(self, name: str, description: str = "") -> ProjectRead:
+        """Make a project, or change its description."""
+        body = ProjectWrite(description=description)
+        return self.api.answer(ProjectRead, put(f"/v1/projects/{part(name)}", body))
 
-    def put_dataset(self, dataset: str, description: str = "") -> Json:
-        return self.api.put(f"/v1/datasets/{part(dataset)}", json={"description": description})
+    def projects(self) -> list[ProjectRead]:
+        """All projects by name."""
+        return self.api.every(ProjectRead, get("/v1/projects"))
 
-    def datasets(self) -> list[Json]:
-        return list(pages(self.api, "/v1/datasets"))
+    def put_dataset(self, dataset: str, description: str = "", *, project: str | None = None) -> DatasetRead:
+        """Make a dataset, or change its description."""
+        body = DatasetWrite(description=description)
+        return self.api.answer(DatasetRead, put(_dataset(dataset), body, project=project))
 
-    def dataset(self, dataset: str) -> Json:
-        return self.api.get(f"/v1/datasets/{part(dataset)}")
+    def datasets(self, *, project: str | None = None) -> list[DatasetRead]:
+        """The project's datasets by name."""
+        return self.api.every(DatasetRead, get("/v1/datasets", project=project))
 
-    def add_dataset_version(self, dataset: str, version: Json) -> Json:
-        return self.api.post(f"/v1/datasets/{part(dataset)}/versions", json=version)
+    def dataset(self, dataset: str, *, project: str | None = None) -> DatasetRead:
+        """One dataset."""
+        return self.api.answer(DatasetRead, get(_dataset(dataset), project=project))
 
-    def dataset_versions(self, dataset: str) -> list[Json]:
-        return list(pages(self.api, f"/v1/datasets/{part(dataset)}/versions"))
+    def add_dataset_version(
+        self, dataset: str, version: DatasetVersionWrite, *, project: str | None = None
+    ) -> DatasetVersionRead:
+        """Add an immutable version on top of the newest; the same source again answers with what it made."""
+        call = post(f"{_dataset(dataset)}/versions", version, project=project)
+        return self.api.answer(DatasetVersionRead, call)
 
-    def dataset_version(self, dataset: str, number: int | str = "latest") -> Json:
-        return self.api.get(f"/v1/datasets/{part(dataset)}/versions/{part(number)}")
+    def dataset_versions(self, dataset: str, *, project: str | None = None) -> list[DatasetVersionRead]:
+        """All versions of a dataset, oldest first."""
+        return self.api.every(DatasetVersionRead, get(f"{_dataset(dataset)}/versions", project=project))
 
-    def quarantine(self, dataset: str, artifact: str, source: Json, report: Json) -> Json:
-        body = {"artifact": artifact, "source": source, "report": report}
-        return self.api.post(f"/v1/datasets/{part(dataset)}/quarantine", json=body)
+    def dataset_version(
+        self, dataset: str, number: int | None = None, *, project: str | None = None
+    ) -> DatasetVersionRead:
+        """One version of a dataset; the newest if no number is given."""
+        path = f"{_dataset(dataset)}/versions/{'latest' if number is None else number}"
+        return self.api.answer(DatasetVersionRead, get(path, project=project))
 
-    def quarantined(self, dataset: str) -> list[Json]:
-        return list(pages(self.api, f"/v1/datasets/{part(dataset)}/quarantine"))
+    def quarantine(
+        self, dataset: str, refused: QuarantineWrite, *, project: str | None = None
+    ) -> QuarantineRead:
+        """Keep refused data with its report."""
+        call = post(f"{_dataset(dataset)}/quarantine", refused, project=project)
+        return self.api.answer(QuarantineRead, call)
 
-    def create_run(self, run: Json) -> Json:
-        return self.api.post("/v1/runs", json=run)
+    def quarantined(self, dataset: str, *, project: str | None = None) -> list[QuarantineRead]:
+        """Refused data of a dataset, oldest first."""
+        return self.api.every(QuarantineRead, get(f"{_dataset(dataset)}/quarantine", project=project))
 
-    def update_run(self, run: str, **change: Any) -> Json:
-        return self.api.patch(f"/v1/runs/{part(run)}", json=change)
+    def create_run(self, run: TrainingRunWrite, *, project: str | None = None) -> TrainingRunRead:
+        """Begin a training run; the same key again answers with the same run."""
+        return self.api.answer(TrainingRunRead, post("/v1/runs", run, project=project))
 
-    def run(self, run: str) -> Json:
-        return self.api.get(f"/v1/runs/{part(run)}")
+    def update_run(
+        self, run: str, change: TrainingRunChange, *, project: str | None = None
+    ) -> TrainingRunRead:
+        """Add metrics and artifacts to a training run, or end it."""
+        return self.api.answer(TrainingRunRead, patch(f"/v1/runs/{part(run)}", change, project=project))
 
-    def runs(self, loop: str | None = None) -> list[Json]:
-        return list(pages(self.api, "/v1/runs", loop=loop))
+    def run(self, run: str, *, project: str | None = None) -> TrainingRunRead:
+        """One training run."""
+        return self.api.answer(TrainingRunRead, get(f"/v1/runs/{part(run)}", project=project))
 
-    def put_model(self, model: str, description: str = "") -> Json:
-        return self.api.put(f"/v1/models/{part(model)}", json={"description": description})
+    def runs(self, loop: str | None = None, *, project: str | None = None) -> list[TrainingRunRead]:
+        """Training runs, of one loop or of all."""
+        return self.api.every(TrainingRunRead, get("/v1/runs", project=project, loop=loop))
 
-    def models(self) -> list[Json]:
-        return list(pages(self.api, "/v1/models"))
+    def put_model(self, model: str, description: str = "", *, project: str | None = None) -> ModelRead:
+        """Make a model, or change its description."""
+        body = ModelWrite(description=description)
+        return self.api.answer(ModelRead, put(_model(model), body, project=project))
 
-    def model(self, model: str) -> Json:
-        return self.api.get(f"/v1/models/{part(model)}")
+    def models(self, *, project: str | None = None) -> list[ModelRead]:
+        """The project's models by name."""
+        return self.api.every(ModelRead, get("/v1/models", project=project))
 
-    def add_version(self, model: str, version: Json) -> Json:
+    def model(self, model: str, *, project: str | None = None) -> ModelRead:
+        """One model."""
+        return self.api.answer(ModelRead, get(_model(model), project=project))
+
+    def add_version(
+        self, model: str, version: ModelVersionWrite, *, project: str | None = None
+    ) -> ModelVersionRead:
         """Register a release unit; its graphs are inspected, which takes a second or two."""
-        return self.api.post(f"/v1/models/{part(model)}/versions", json=version, timeout=300)
+        call = post(f"{_model(model)}/versions", version, project=project, timeout=300)
+        return self.api.answer(ModelVersionRead, call)
 
-    def versions(self, model: str) -> list[Json]:
-        return list(pages(self.api, f"/v1/models/{part(model)}/versions"))
+    def versions(self, model: str, *, project: str | None = None) -> list[ModelVersionRead]:
+        """All versions of a model, oldest first."""
+        return self.api.every(ModelVersionRead, get(f"{_model(model)}/versions", project=project))
 
-    def version(self, model: str, number: int) -> Json:
-        return self.api.get(f"/v1/models/{part(model)}/versions/{number}")
+    def version(self, model: str, number: int, *, project: str | None = None) -> ModelVersionRead:
+        """One version of a model."""
+        return self.api.answer(ModelVersionRead, get(f"{_model(model)}/versions/{number}", project=project))
 
-    def aliases(self, model: str) -> dict[str, int | None]:
+    def aliases(self, model: str, *, project: str | None = None) -> dict[str, int | None]:
         """Version by alias."""
-        return {item["name"]: item["version"] for item in self.api.get(f"/v1/models/{part(model)}/aliases")}
+        found = self.api.answer(list[AliasRead], get(f"{_model(model)}/aliases", project=project))
+        return {alias.name: alias.version for alias in found}
 
-    def alias(self, model: str, alias: str, at: str | None = None, known_at: str | None = None) -> int | None:
+    def alias(
+        self,
+        model: str,
+        alias: str,
+        at: datetime | None = None,
+        known_at: datetime | None = None,
+        *,
+        project: str | None = None,
+    ) -> int | None:
         """Where an alias points, or pointed at the event time *at*, by what was recorded until *known_at*."""
-        path = f"/v1/models/{part(model)}/aliases/{part(alias)}"
-        return self.api.get(path, at=at, known_at=known_at)["version"]
+        call = get(f"{_model(model)}/aliases/{part(alias)}", project=project, at=at, known_at=known_at)
+        return (self.api.answer(AliasRead, call)).version
 
     def move_alias(
-        self, model: str, alias: str, version: int | None, expected: int | None, **why: Any
-    ) -> Json:
-        """Compare-and-set; ApiError 409 if the alias is not at *expected*. *why*: event_time, decision, reason."""
-        body = {"version": version, "expected": expected, **why}
-        return self.api.put(f"/v1/models/{part(model)}/aliases/{part(alias)}", json=body)
+        self, model: str, alias: str, move: AliasWrite, *, project: str | None = None
+    ) -> AliasRead:
+        """Compare-and-set. Raises: ApiError 409 if the alias is not where `move.expected` says."""
+        return self.api.answer(
+            AliasRead, put(f"{_model(model)}/aliases/{part(alias)}", move, project=project)
+        )
 
-    def alias_history(self, model: str, alias: str) -> list[Json]:
-        return self.api.get(f"/v1/models/{part(model)}/aliases/{part(alias)}/history")
+    def alias_history(self, model: str, alias: str, *, project: str | None = None) -> list[AliasMoveRead]:
+        """Every move of an alias, oldest first."""
+        call = get(f"{_model(model)}/aliases/{part(alias)}/history", project=project)
+        return self.api.answer(list[AliasMoveRead], call)
 
-    def record(self, decision: Json) -> Json:
-        return self.api.post("/v1/decisions", json=decision)
+    def record(self, decision: Decision, *, project: str | None = None) -> DecisionRead:
+        """Append a decision to the chain; the same one again answers with the one that is there."""
+        return self.api.answer(DecisionRead, post("/v1/decisions", decision, project=project))
 
     def decisions(
-        self, loop: str | None = None, kind: str | None = None, run: int | None = None
-    ) -> list[Json]:
-        return list(pages(self.api, "/v1/decisions", loop=loop, kind=kind, run=run))
+        self,
+        loop: str | None = None,
+        kind: str | None = None,
+        run: int | None = None,
+        *,
+        project: str | None = None,
+    ) -> list[DecisionRead]:
+        """Decisions in the order in which they were recorded, of one loop, kind or loop run or of all."""
+        call = get("/v1/decisions", project=project, loop=loop, kind=kind, run=run)
+        return self.api.every(DecisionRead, call)
 
-    def decision(self, decision: str) -> Json:
+    def decision(self, decision: str, *, project: str | None = None) -> DecisionDetail:
         """One decision with what followed from it."""
-        return self.api.get(f"/v1/decisions/{part(decision)}")
+        return self.api.answer(DecisionDetail, get(f"/v1/decisions/{part(decision)}", project=project))
 
-    def verify_decisions(self, known: Json | None = None) -> Json:
-        """Recompute the chain; with an earlier answer *known*, also whether its end was cut off since."""
-        remembered = {name: known[name] for name in ("count", "head")} if known else {}
-        return self.api.get("/v1/decisions:verify", timeout=300, **remembered)
+    def verify_decisions(self, earlier: ChainVerification | None = None) -> ChainVerification:
+        """Recompute the chain; with an *earlier* answer, also whether its end was cut off since."""
+        count, head = (None, None) if earlier is None else (earlier.count, earlier.head)
+        call = get("/v1/decisions:verify", timeout=300, count=count, head=head)
+        return self.api.answer(ChainVerification, call)
 
-    def decision_digest(self, loop: str | None = None) -> Json:
-        return self.api.get("/v1/decisions:digest", loop=loop)
+    def decision_digest(self, loop: str | None = None, *, project: str | None = None) -> DecisionDigest:
+        """One digest of everything that a replay of the same data with the same seed reproduces."""
+        return self.api.answer(DecisionDigest, get("/v1/decisions:digest", project=project, loop=loop))
 
-    def lineage(self, model: str, version: int) -> Json:
-        return self.api.get("/v1/lineage", model=model, version=version)
+    def lineage(self, model: str, version: int, *, project: str | None = None) -> LineageRead:
+        """Which data made a model: its run, dataset versions and raw sources, and the decisions about it."""
+        return self.api.answer(LineageRead, get("/v1/lineage", project=project, model=model, version=version))
 
-    def apply_retention(self, older_than_seconds: int, dry_run: bool = True) -> Json:
-        body = {"older_than_seconds": older_than_seconds, "dry_run": dry_run}
-        return self.api.post("/v1/retention:apply", json=body)
+    def apply_retention(self, older_than_seconds: int, dry_run: bool = True) -> RetentionRead:
+        """Remove old artifacts that nothing mentions; in a dry run only say which."""
+        body = RetentionWrite(older_than_seconds=older_than_seconds, dry_run=dry_run)
+        return self.api.answer(RetentionRead, post("/v1/retention:apply", body))
+
+
+def _dataset(dataset: str) -> str:
+    return f"/v1/datasets/{part(dataset)}"
+
+
+def _model(model: str) -> str:
+    return f"/v1/models/{part(model)}"

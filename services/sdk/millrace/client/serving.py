@@ -1,89 +1,115 @@
-"""Serving, for users and pipeline steps: endpoints, rollouts, rollback, predictions."""
+# Written from millrace/aio/serving.py: change that, then `make clients`.
+"""Serving: endpoints, rollouts, rollback and predictions; one method a route."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
-from millrace.client.transport import Api, pages, part
-
-Json = dict[str, Any]
-
-
-def _time(moment: datetime | str | None) -> str | None:
-    return moment.isoformat() if isinstance(moment, datetime) else moment
+from millrace.client.api import Api
+from millrace.transport.requests import delete, get, part, post, put
+from millrace_contracts.endpoints import (
+    Advance,
+    EndpointRead,
+    EndpointRollback,
+    EndpointWrite,
+    GatewayRead,
+    Retain,
+)
+from millrace_contracts.predictions import CellValue, PredictionAnswer, PredictionRequest
+from millrace_contracts.rollouts import RolloutAbort, RolloutRead, RolloutWrite
 
 
 class Serving:
-    """Endpoints, their rollouts and the gateway. Every method raises ApiError."""
+    """Endpoints, their rollouts and the gateway.
+
+    Every method raises ApiError when serving refuses. *project* of a call overrides the client's own.
+    """
 
     def __init__(self, api: Api) -> None:
         self.api = api
 
-    def put_endpoint(self, endpoint: str, model: str, mode: str = "live", timezone: str = "UTC") -> Json:
+    def put_endpoint(self, name: str, endpoint: EndpointWrite, *, project: str | None = None) -> EndpointRead:
         """Create an endpoint, or change its time zone."""
-        body = {"model": model, "mode": mode, "timezone": timezone}
-        return self.api.put(_path(endpoint), json=body)
+        return self.api.answer(EndpointRead, put(_path(name), endpoint, project=project))
 
-    def endpoints(self) -> list[Json]:
-        return list(pages(self.api, "/v1/endpoints"))
+    def endpoints(self, *, project: str | None = None) -> list[EndpointRead]:
+        """The project's endpoints by name."""
+        return self.api.every(EndpointRead, get("/v1/endpoints", project=project))
 
-    def endpoint(self, endpoint: str) -> Json:
-        return self.api.get(_path(endpoint))
+    def endpoint(self, endpoint: str, *, project: str | None = None) -> EndpointRead:
+        """One endpoint with its revisions and its rollout, as the gateway knows it."""
+        return self.api.answer(EndpointRead, get(_path(endpoint), project=project))
 
-    def delete_endpoint(self, endpoint: str) -> None:
-        self.api.delete(_path(endpoint))
+    def delete_endpoint(self, endpoint: str, *, project: str | None = None) -> None:
+        """Stop serving: the rollout in flight is aborted and every revision is retired."""
+        self.api.send(delete(_path(endpoint), project=project))
 
-    def start_rollout(self, endpoint: str, rollout: Json) -> Json:
+    def start_rollout(
+        self, endpoint: str, rollout: RolloutWrite, *, project: str | None = None
+    ) -> RolloutRead:
         """Record a candidate and its plan; the same `key` again returns the same rollout."""
-        return self.api.post(f"{_path(endpoint)}/rollouts", json=rollout)
+        call = post(f"{_path(endpoint)}/rollouts", rollout, project=project, timeout=120)
+        return self.api.answer(RolloutRead, call)
 
-    def rollouts(self, endpoint: str) -> list[Json]:
+    def rollouts(self, endpoint: str, *, project: str | None = None) -> list[RolloutRead]:
         """All rollouts, the newest first."""
-        return list(pages(self.api, f"{_path(endpoint)}/rollouts"))
+        return self.api.every(RolloutRead, get(f"{_path(endpoint)}/rollouts", project=project))
 
-    def rollout(self, endpoint: str, number: int, wait: float | None = None) -> Json:
+    def rollout(
+        self, endpoint: str, number: int, wait: float | None = None, *, project: str | None = None
+    ) -> RolloutRead:
         """One rollout; with *wait*, once its candidate is loaded or refused (at most so many seconds)."""
-        return self.api.get(f"{_path(endpoint)}/rollouts/{number}", wait=wait)
+        call = get(f"{_path(endpoint)}/rollouts/{number}", project=project, wait=wait)
+        return self.api.answer(RolloutRead, call)
 
-    def abort_rollout(self, endpoint: str, number: int, reason: str) -> Json:
-        return self.api.post(f"{_path(endpoint)}/rollouts/{number}:abort", json={"reason": reason})
+    def abort_rollout(
+        self, endpoint: str, number: int, reason: str, *, project: str | None = None
+    ) -> RolloutRead:
+        """End a rollout: the stable revision gets all traffic again."""
+        call = post(
+            f"{_path(endpoint)}/rollouts/{number}:abort", RolloutAbort(reason=reason), project=project
+        )
+        return self.api.answer(RolloutRead, call)
 
-    def advance(self, endpoint: str, event_time: datetime | str) -> Json:
-        """Bring the endpoint's rollout to an event time; returns the endpoint."""
-        body = {"event_time": _time(event_time)}
-        return self.api.post(f"{_path(endpoint)}:advance", json=body, timeout=120)
+    def advance(self, endpoint: str, event_time: datetime, *, project: str | None = None) -> EndpointRead:
+        """Bring the endpoint's rollout to an event time; idempotent, and never backwards."""
+        body = Advance(event_time=event_time)
+        return self.api.answer(
+            EndpointRead, post(f"{_path(endpoint)}:advance", body, project=project, timeout=120)
+        )
 
     def rollback(
-        self,
-        endpoint: str,
-        key: str,
-        reason: str,
-        version: int | None = None,
-        event_time: datetime | str | None = None,
-        **more: Any,
-    ) -> Json:
-        """Send all traffic to a loaded version (the one before, if none is named); *more*: cause, loop, run."""
-        body = {"key": key, "reason": reason, "version": version, "event_time": _time(event_time)} | more
-        return self.api.post(f"{_path(endpoint)}:rollback", json=body)
+        self, endpoint: str, rollback: EndpointRollback, *, project: str | None = None
+    ) -> EndpointRead:
+        """Send all traffic to a revision that is loaded: a change of routes, never a load."""
+        return self.api.answer(EndpointRead, post(f"{_path(endpoint)}:rollback", rollback, project=project))
 
-    def retain(self, endpoint: str, versions: Sequence[int]) -> Json:
+    def retain(self, endpoint: str, versions: Sequence[int], *, project: str | None = None) -> EndpointRead:
         """Keep these versions loaded, unload the others that do not serve."""
-        return self.api.post(f"{_path(endpoint)}:retain", json={"versions": list(versions)})
+        body = Retain(versions=list(versions))
+        return self.api.answer(EndpointRead, post(f"{_path(endpoint)}:retain", body, project=project))
 
     def predict(
         self,
         endpoint: str,
-        rows: Sequence[Mapping[str, Any]],
+        rows: Sequence[Mapping[str, CellValue]],
         key: str | None = None,
-        event_time: datetime | str | None = None,
-    ) -> Json:
-        """Predict rows given by column; null is a missing value. Returns request_id, revision, predictions."""
-        body = {"rows": list(rows), "key": key, "event_time": _time(event_time)}
-        return self.api.post(f"{_path(endpoint)}:predict", json=body)
+        event_time: datetime | None = None,
+        *,
+        project: str | None = None,
+    ) -> PredictionAnswer:
+        """Predict rows given by column; None is a missing value.
 
-    def gateway(self) -> Json:
+        Args:
+            rows: one mapping a row, at most 1024.
+            key: sticky key: the same key always meets the same revision.
+            event_time: when the event happens; now if left out.
+        """
+        body = PredictionRequest(rows=[dict(row) for row in rows], key=key, event_time=event_time)
+        return self.api.answer(PredictionAnswer, post(f"{_path(endpoint)}:predict", body, project=project))
+
+    def gateway(self) -> GatewayRead:
         """Where inference requests go, and what the gateway has counted."""
-        return self.api.get("/v1/gateway")
+        return self.api.answer(GatewayRead, get("/v1/gateway"))
 
 
 def _path(endpoint: str) -> str:

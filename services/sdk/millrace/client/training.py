@@ -1,126 +1,141 @@
-"""The training service: jobs that check data, train and evaluate."""
+# Written from millrace/aio/training.py: change that, then `make clients`.
+"""The training service: jobs that check data, train and evaluate; one method a route."""
 
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-import orjson
+from millrace.client.api import Api
+from millrace.transport.answers import Event
+from millrace.transport.errors import JobFailed
+from millrace.transport.requests import Call, get, part, post
+from millrace_contracts.bodies import Page
+from millrace_contracts.jobs import JobKind, JobLimits, JobNew, JobRead, JobState, TrialRead
+from millrace_contracts.learning import EvaluateSpec, TrainSpec
+from millrace_contracts.rows import InferSpec, IngestSpec, RowsNew, SentCell, ValidateSpec
 
-from millrace.client.transport import Api, pages, part
-
-ENDED = ("succeeded", "failed", "cancelled")
+JobSpec = InferSpec | IngestSpec | ValidateSpec | TrainSpec | EvaluateSpec
+KINDS: dict[type[JobSpec], JobKind] = {
+    InferSpec: "infer",
+    IngestSpec: "ingest",
+    ValidateSpec: "validate",
+    TrainSpec: "train",
+    EvaluateSpec: "evaluate",
+}
+ENDED = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
 LONGEST_WAIT = 30.0
 
 
-class JobFailed(Exception):
-    """A job that was waited for did not succeed; *job* is how it stands."""
-
-    def __init__(self, job: dict[str, Any]) -> None:
-        problem = job.get("error") or {}
-        text = ": ".join(filter(None, (problem.get("title"), problem.get("detail"))))
-        super().__init__(f"job {job['key']} {job['state']}" + (f": {text}" if text else ""))
-        self.job = job
-
-
 class Training:
-    """Calls to the training service; every method raises ApiError when it refuses."""
+    """Jobs of the training service.
+
+    Every method raises ApiError when it refuses. *project* of a call overrides the client's own.
+    """
 
     def __init__(self, api: Api) -> None:
         self.api = api
 
     def submit(
         self,
-        kind: str,
-        spec: dict[str, Any],
+        spec: JobSpec,
         key: str,
         *,
-        memory_mb: int | None = None,
-        wall_seconds: float | None = None,
-        placement: dict[str, Any] | None = None,
+        limits: JobLimits | None = None,
         loop: str | None = None,
         loop_run: int | None = None,
-    ) -> dict[str, Any]:
-        """Submit a job; the same *key* again gives the job it already is.
+        project: str | None = None,
+    ) -> JobRead:
+        """Submit a job of the kind that *spec* asks for; the same *key* again gives the job it already is.
 
-        *placement*: where in a cluster it may run, as a loop writes it; refused where there is no cluster.
+        *limits*: memory, time, and where in a cluster it may run; a place is refused where there is no cluster.
         """
-        limits: dict[str, Any] = {"memory_mb": memory_mb, "wall_seconds": wall_seconds}
-        limits |= {"placement": placement} if placement else {}
-        body = {"key": key, "kind": kind, "spec": spec, "limits": limits, "loop": loop, "loop_run": loop_run}
-        made: dict[str, Any] = self.api.post("/v1/jobs", json=body)
-        return made
+        body = JobNew(
+            key=key,
+            kind=KINDS[type(spec)],
+            spec=spec.model_dump(mode="json", by_alias=True, exclude_unset=True),
+            limits=limits or JobLimits(),
+            loop=loop,
+            loop_run=loop_run,
+        )
+        return self.api.answer(JobRead, post("/v1/jobs", body, project=project))
 
-    def job(self, id: str, wait: float = 0) -> dict[str, Any]:
+    def job(self, id: str, wait: float = 0, *, project: str | None = None) -> JobRead:
         """One job; with *wait*, as soon as it is over or after that many seconds (60 at most)."""
-        found: dict[str, Any] = self.api.get(f"/v1/jobs/{part(id)}", wait=wait or None)
-        return found
+        return self.api.answer(JobRead, get(f"/v1/jobs/{part(id)}", project=project, wait=wait or None))
 
     def jobs(
-        self, state: str | None = None, loop: str | None = None, limit: int = 50, cursor: str | None = None
-    ) -> dict[str, Any]:
+        self,
+        state: JobState | None = None,
+        loop: str | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+        *,
+        project: str | None = None,
+    ) -> Page[JobRead]:
         """A page of jobs, newest first."""
-        found: dict[str, Any] = self.api.get("/v1/jobs", state=state, loop=loop, limit=limit, cursor=cursor)
-        return found
+        call = get("/v1/jobs", project=project, state=state, loop=loop, limit=limit, cursor=cursor)
+        return self.api.answer(Page[JobRead], call)
 
     def wait(
         self,
         id: str,
         timeout: float | None = None,
-        progress: Callable[[dict[str, Any]], None] = lambda _: None,
-    ) -> dict[str, Any]:
+        progress: Callable[[JobRead], None] = lambda _: None,
+        *,
+        project: str | None = None,
+    ) -> JobRead:
         """Wait until the job has succeeded and return it; *progress* is called with it meanwhile.
 
         Raises: JobFailed if it failed or was cancelled; TimeoutError after *timeout* seconds.
         """
         deadline = time.monotonic() + (timeout if timeout is not None else float("inf"))
         while True:
-            job = self.job(id, wait=max(0.0, min(LONGEST_WAIT, deadline - time.monotonic())))
+            wait = max(0.0, min(LONGEST_WAIT, deadline - time.monotonic()))
+            job = self.job(id, wait, project=project)
             progress(job)
-            if job["state"] == "succeeded":
+            if job.state == JobState.SUCCEEDED:
                 return job
-            if job["state"] in ENDED:
+            if job.state in ENDED:
                 raise JobFailed(job)
             if time.monotonic() >= deadline:
-                raise TimeoutError(f"job {job['key']} is still {job['state']} after {timeout:g} s")
+                raise TimeoutError(f"job {job.key} is still {job.state} after {timeout:g} s")
 
-    def run(self, kind: str, spec: dict[str, Any], key: str, **more: Any) -> dict[str, Any]:
-        """Submit, wait, and return the result. Raises: JobFailed."""
-        job = self.submit(kind, spec, key, **more)
-        result: dict[str, Any] = self.wait(job["id"])["result"]
-        return result
+    def run(
+        self,
+        spec: JobSpec,
+        key: str,
+        *,
+        limits: JobLimits | None = None,
+        loop: str | None = None,
+        loop_run: int | None = None,
+        project: str | None = None,
+    ) -> JobRead:
+        """Submit a job, wait until it has succeeded, and return it. Raises: JobFailed."""
+        job = self.submit(spec, key, limits=limits, loop=loop, loop_run=loop_run, project=project)
+        return self.wait(job.id, project=project)
 
-    def events(self, id: str, after: int = 0) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The job's events, (progress | trial | log | end, data), from the byte *after* to its end."""
-        headers = {"last-event-id": str(after)}
-        for event, data in self.api.lines(f"/v1/jobs/{part(id)}/events", headers=headers):
-            if data:
-                yield event, orjson.loads(data)
-
-    def cancel(self, id: str) -> dict[str, Any]:
-        """Stop a job; one that has ended stays as it is."""
-        found: dict[str, Any] = self.api.post(f"/v1/jobs/{part(id)}:cancel")
-        return found
-
-    def trials(self, id: str, limit: int = 1000, cursor: str | None = None) -> dict[str, Any]:
-        """A page of the job's trials."""
-        found: dict[str, Any] = self.api.get(f"/v1/jobs/{part(id)}/trials", limit=limit, cursor=cursor)
-        return found
-
-    def all_trials(self, id: str) -> Iterator[dict[str, Any]]:
-        """Every trial of the job."""
-        return pages(self.api, f"/v1/jobs/{part(id)}/trials")
-
-    def infer(
-        self, digest: str, format: str, target: str | None = None, event_time: str | None = None, **more: Any
-    ) -> dict[str, Any]:
-        """Start inferring a contract from an uploaded sample; returns the job."""
-        body = {"digest": digest, "format": format, "target": target, "event_time": event_time} | more
-        made: dict[str, Any] = self.api.post("/v1/contracts:infer", json=body)
-        return made
-
-    def push_rows(self, dataset: str, rows: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
-        """Send rows to a dataset; *more*: contract, target, event_time, timezone. Returns the ingest job."""
-        made: dict[str, Any] = self.api.post(
-            f"/v1/datasets/{part(dataset)}/rows", json={"rows": rows} | more, timeout=120
+    def events(self, id: str, after: int = 0, *, project: str | None = None) -> Iterator[Event]:
+        """The job's events (progress, trial, log, end) from the byte *after* to its end."""
+        call = Call(
+            "GET", f"/v1/jobs/{part(id)}/events", headers={"last-event-id": str(after)}, project=project
         )
-        return made
+        yield from self.api.events(call)
+
+    def cancel(self, id: str, *, project: str | None = None) -> JobRead:
+        """Stop a job; one that has ended stays as it is."""
+        return self.api.answer(JobRead, post(f"/v1/jobs/{part(id)}:cancel", project=project))
+
+    def trials(self, id: str, *, project: str | None = None) -> list[TrialRead]:
+        """Every trial of the job's searches, by study and number, whether finished or running."""
+        return self.api.every(TrialRead, get(f"/v1/jobs/{part(id)}/trials", project=project))
+
+    def infer(self, sample: InferSpec, *, project: str | None = None) -> JobRead:
+        """Start inferring a contract from an uploaded sample; returns the job."""
+        return self.api.answer(JobRead, post("/v1/contracts:infer", sample, project=project))
+
+    def push_rows(
+        self, dataset: str, rows: RowsNew | Sequence[Mapping[str, SentCell]], *, project: str | None = None
+    ) -> JobRead:
+        """Send rows to a dataset, alone or with the contract they must fulfil; returns the ingest job."""
+        body = rows if isinstance(rows, RowsNew) else RowsNew(rows=[dict(row) for row in rows])
+        call = post(f"/v1/datasets/{part(dataset)}/rows", body, project=project, timeout=120)
+        return self.api.answer(JobRead, call)

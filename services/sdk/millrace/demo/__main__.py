@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 
 from millrace.client import Millrace
 from millrace.delivery import push
@@ -17,6 +16,9 @@ from millrace.demo import flights, story
 from millrace.demo.broken import damage
 from millrace.demo.memory import Memory
 from millrace.demo.replay import Replay, Traffic
+from millrace.documents import load
+from millrace_contracts.loop import ModelLoop
+from millrace_contracts.rows import DeliveryReport
 
 ROOT = Path(__file__).parents[4]
 LOOP = ROOT / "k8s" / "examples" / "flights.yaml"
@@ -51,12 +53,12 @@ def run(client: Millrace, options: argparse.Namespace, memory: Memory, began: fl
     table = prepared(flights.load())
     past, future = table[table["day"] < FIRST_DAY], table[table["day"] >= FIRST_DAY]
     future = future[future["day"] <= options.through].reset_index(drop=True)
-    document = yaml.safe_load(LOOP.read_text())
-    document["spec"]["training"]["seed"] = options.seed
-    name = document["metadata"]["name"]
-    refused = teach(client, document, past[TRAINED], options.out)
+    loop = load(LOOP)
+    loop.spec.training.seed = options.seed
+    name = loop.metadata.name
+    refused = teach(client, loop, past[TRAINED], options.out)
     first = client.registry.version(name, 1)
-    replay = Replay(client, name, future, first["signature"], flights.TARGET, options.seed)
+    replay = Replay(client, name, future, first.signature, flights.TARGET, options.seed)
     say(f"replaying {len(future):,} flights, {future['day'].iloc[0]} to {future['day'].iloc[-1]}")
     traffic = replay.run(Progress(client, name))
     facts = story.gather(client, name)
@@ -84,23 +86,20 @@ def prepared(table: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def teach(client: Millrace, document: dict[str, Any], past: pd.DataFrame, out: Path) -> dict[str, Any]:
+def teach(client: Millrace, loop: ModelLoop, past: pd.DataFrame, out: Path) -> DeliveryReport:
     """Offer the damaged copy (refused), then the good one, and wait for the first champion."""
-    name, data = document["metadata"]["name"], out / "data"
+    name, data = loop.metadata.name, out / "data"
     data.mkdir()
     labelled = past.dropna(subset=[flights.TARGET])
     damage(labelled).to_csv(data / "damaged.csv", index=False)
     labelled.to_csv(data / "january-february.csv", index=False)
-    client.controller.apply(document)
-    refused = push(client, name, data / "damaged.csv")["report"]
-    failed = [check for check in refused["checks"] if check["verdict"] == "failed"]
-    say(f"the damaged copy is refused: {len(failed)} checks failed")
-    for check in failed:
-        say(
-            f"    {check['check']} {check['column'] or ''}: {check['observed']} (allowed: {check['allowed']})"
-        )
+    client.controller.apply(loop)
+    refused = push(client, name, data / "damaged.csv").report
+    say(f"the damaged copy is refused: {len(refused.failed)} checks failed")
+    for check in refused.failed:
+        say(f"    {check.check} {check.column or ''}: {check.observed} (allowed: {check.allowed})")
     accepted = push(client, name, data / "january-february.csv")
-    say(f"January and February are accepted: {accepted['rows']:,} rows")
+    say(f"January and February are accepted: {accepted.rows:,} rows")
     began = time.perf_counter()
     client.controller.await_run(name, 1)
     say(f"first model searched, proved and served in {time.perf_counter() - began:.0f} s")
@@ -118,11 +117,9 @@ class Progress:
 
     def __call__(self, day: object, traffic: Traffic) -> None:
         for item in self.client.registry.decisions(loop=self.loop):
-            if item["id"] not in self.told and item["kind"] in story.SHOWN:
-                say(
-                    f"    {story.day_of(item) if item['event_time'] else ''}  {item['kind']}: {item['reason']}"
-                )
-            self.told.add(item["id"])
+            if item.id not in self.told and item.kind in story.SHOWN:
+                say(f"    {story.day_of(item) if item.event_time else ''}  {item.kind}: {item.reason}")
+            self.told.add(item.id)
         if str(day)[:7] != self.month:
             self.month = str(day)[:7]
             rate = traffic.rows / (time.perf_counter() - self.began)
@@ -131,7 +128,11 @@ class Progress:
 
 def weekly_psi(client: Millrace, loop: str) -> pd.DataFrame:
     """PSI by feature and week (its Monday) from monitoring's drift records over whole weeks."""
-    rows = client.monitoring.drift(loop)
+    rows = [
+        (closed.day, feature, psi, closed.days)
+        for closed in client.monitoring.drift(loop)
+        for feature, psi in closed.psi.items()
+    ]
     table = pd.DataFrame(rows, columns=["day", "feature", "psi", "days"])
     table = table[table["days"] % 7 == 0]
     table["week"] = pd.to_datetime(table["day"]).dt.to_period("W").dt.start_time.dt.strftime("%Y-%m-%d")

@@ -7,6 +7,7 @@ from typing import Any
 
 from millrace import pages
 from millrace.pages import Html
+from millrace_contracts.rows import Check
 
 REFUSED = (
     "Before anything was trained, a damaged copy of January and February was offered. It was refused and kept in "
@@ -38,7 +39,7 @@ class Content:
     cards: Sequence[tuple[str, str]]
     pictures: Sequence[Picture]
     decisions: Sequence[Sequence[str]]
-    refused: Iterable[dict[str, Any]]
+    refused: Iterable[Check]
     thresholds: Iterable[dict[str, Any]]
     note: str
 
@@ -59,10 +60,12 @@ def write(path: Path, content: Content) -> None:
     path.write_text(pages.page("A year of flights, run by Millrace", *parts, lead=content.lead))
 
 
-def _checks(checks: Iterable[dict[str, Any]]) -> Html:
-    names = ("check", "column", "observed", "allowed", "mend")
+def _checks(checks: Iterable[Check]) -> Html:
     header = ("Check", "Column", "Seen", "Allowed", "How to mend it")
-    return pages.table(header, [[check[name] for name in names] for check in checks])
+    return pages.table(
+        header,
+        [[check.check, check.column or "", check.observed, check.allowed, check.mend] for check in checks],
+    )
 
 
 def _promises(items: Iterable[dict[str, Any]]) -> Html:
@@ -71,7 +74,7 @@ def _promises(items: Iterable[dict[str, Any]]) -> Html:
             item["name"],
             item["shown"],
             item["bound_shown"],
-            pages.mark("met" if item["met"] else "missed", item["met"]),
+            pages.mark(item["word"], item["met"]),
         )
         for item in items
     ]

@@ -17,6 +17,8 @@ import pandas as pd
 
 from millrace.client import Millrace
 from millrace.oip import HEADER_LENGTH, columns_from_rows, decode, encode
+from millrace_contracts.labels import LabelWrite
+from millrace_contracts.signature import Signature
 
 CONNECTIONS = 4
 ROWS = 36
@@ -92,11 +94,17 @@ class Replay:
     """
 
     def __init__(
-        self, client: Millrace, loop: str, table: pd.DataFrame, signature: dict, target: str, seed: int = 7
+        self,
+        client: Millrace,
+        loop: str,
+        table: pd.DataFrame,
+        signature: Signature,
+        target: str,
+        seed: int = 7,
     ) -> None:
         self.client, self.loop, self.target, self.seed = client, loop, target, seed
         self.table, self.signature = table, signature
-        self.url = client.serving.endpoint(loop)["url"]
+        self.url = client.serving.endpoint(loop).url or ""
         self.traffic = Traffic()
         self.predictions = np.full(len(table), np.nan)
 
@@ -150,7 +158,7 @@ class Replay:
             self.traffic.failed += 1
             return
         outputs = decode(answer.content, int(answer.headers.get(HEADER_LENGTH) or 0) or None)
-        self.predictions[index[request.rows]] = outputs[self.signature["outputs"][0]["name"]]
+        self.predictions[index[request.rows]] = outputs[self.signature.outputs[0].name]
         revision = answer.headers.get("x-millrace-revision", "unknown")
         self.traffic.answered += 1
         self.traffic.answered_rows += rows
@@ -174,24 +182,24 @@ class Replay:
         self._await_log()
         values = day[self.target].to_numpy()
         labels = [
-            {
-                "request_id": request.id,
-                "index": index,
-                "value": float(values[request.rows.start + index]),
-                "at": through.isoformat(),
-            }
+            LabelWrite(
+                request_id=request.id,
+                index=index,
+                value=float(values[request.rows.start + index]),
+                at=through,
+            )
             for request in sent
             for index in range(request.rows.stop - request.rows.start)
             if not np.isnan(values[request.rows.start + index])
         ]
-        self.client.monitoring.push_labels(self.loop, labels, complete_through=through.isoformat())
-        self.client.controller.settle(self.loop, through.isoformat())
+        self.client.monitoring.push_labels(self.loop, labels, complete_through=through)
+        self.client.controller.settle(self.loop, through)
 
     def _await_log(self) -> None:
         """Wait until every answered row is in the log; what does not come any more is counted as lost, once."""
         logged, since = -1, time.monotonic()
         while True:
-            found = self.client.monitoring.monitor(self.loop)["counts"]["logged"]
+            found = self.client.monitoring.monitor(self.loop).counts.logged
             if found >= self.traffic.answered_rows - self.traffic.lost_rows:
                 return
             if found != logged:

@@ -6,18 +6,19 @@ import numpy as np
 import pandas as pd
 
 from millrace.oip import columns_from_rows
+from millrace_contracts.signature import Signature
 
 ROWS = 20_000
 
 
-def score(graph: bytes, signature: dict[str, Any], table: pd.DataFrame) -> np.ndarray:
+def score(graph: bytes, signature: Signature, table: pd.DataFrame) -> np.ndarray:
     """Predictions of an ONNX *graph* for every row of *table*, shape (rows,)."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 2
     session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
-    output = signature["outputs"][0]["name"]
+    output = signature.outputs[0].name
     parts = []
     for begin in range(0, len(table), ROWS):
         columns = columns_from_rows(table.iloc[begin : begin + ROWS], signature)

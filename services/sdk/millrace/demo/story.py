@@ -11,6 +11,14 @@ import pandas as pd
 
 from millrace.client import Millrace
 from millrace.demo import flights, page, scoring, thresholds
+from millrace_contracts.alarms import AlarmRead
+from millrace_contracts.closings import ClosingRead
+from millrace_contracts.decisions import DecisionRead
+from millrace_contracts.endpoints import GatewayRead
+from millrace_contracts.loop_runs import LoopRunRead
+from millrace_contracts.models import ModelVersionRead
+from millrace_contracts.monitors import MonitorCounts
+from millrace_contracts.rows import DeliveryReport
 
 UNIT = "minutes"
 OUTBOX_SECONDS = 3.0
@@ -32,17 +40,17 @@ SHOWN = (
 class Facts:
     """Everything the platform recorded about one loop."""
 
-    decisions: list[dict[str, Any]]
-    alarms: list[dict[str, Any]]
-    runs: list[dict[str, Any]]
-    versions: list[dict[str, Any]]
-    closings: list[dict[str, Any]]
-    counts: dict[str, Any]
-    gateway: dict[str, Any]
+    decisions: list[DecisionRead]
+    alarms: list[AlarmRead]
+    runs: list[LoopRunRead]
+    versions: list[ModelVersionRead]
+    closings: list[ClosingRead]
+    counts: MonitorCounts
+    gateway: GatewayRead
     digest: str
 
-    def of_kind(self, *kinds: str) -> list[dict[str, Any]]:
-        return [item for item in self.decisions if item["kind"] in kinds]
+    def of_kind(self, *kinds: str) -> list[DecisionRead]:
+        return [item for item in self.decisions if item.kind in kinds]
 
 
 def gather(client: Millrace, loop: str) -> Facts:
@@ -50,23 +58,21 @@ def gather(client: Millrace, loop: str) -> Facts:
     registry, monitoring = client.registry, client.monitoring
     _await_decisions(client, loop)
     return Facts(
-        decisions=sorted(
-            registry.decisions(loop=loop), key=lambda item: (item["event_time"] or "", item["kind"])
-        ),
+        decisions=sorted(registry.decisions(loop=loop), key=lambda item: (_when(item), item.kind)),
         alarms=monitoring.alarms(endpoint=loop),
         runs=client.controller.runs(loop),
         versions=registry.versions(loop),
         closings=monitoring.closings(endpoint=loop),
-        counts=monitoring.monitor(loop)["counts"],
+        counts=monitoring.monitor(loop).counts,
         gateway=client.serving.gateway(),
-        digest=registry.decision_digest(loop=loop)["digest"],
+        digest=registry.decision_digest(loop=loop).digest,
     )
 
 
 def _await_decisions(client: Millrace, loop: str) -> None:
     """Wait until no more decisions arrive: services deliver them from their outboxes about a second late."""
     before = -1
-    while (count := client.registry.decision_digest(loop=loop)["count"]) != before:
+    while (count := client.registry.decision_digest(loop=loop).count) != before:
         before = count
         time.sleep(OUTBOX_SECONDS)
 
@@ -79,13 +85,11 @@ def squared_errors(
     days = table["day"].astype(str).to_numpy()
     errors, since = {}, {}
     for version in facts.versions:
-        number, graph = version["number"], client.registry.get_artifact(version["files"]["model.onnx"])
+        number, graph = version.number, client.registry.get_artifact(version.files.digest("model"))
         since[number] = _exists_from(version, days) if number > 1 else days.min()
         rows = np.flatnonzero(days >= since[number])
         errors[number] = np.full(len(table), np.nan)
-        errors[number][rows] = (
-            scoring.score(graph, version["signature"], table.iloc[rows]) - truth[rows]
-        ) ** 2
+        errors[number][rows] = (scoring.score(graph, version.signature, table.iloc[rows]) - truth[rows]) ** 2
     return {
         "loop": (predictions - truth) ** 2,
         "static": errors[1],
@@ -93,9 +97,10 @@ def squared_errors(
     }
 
 
-def _exists_from(version: dict[str, Any], days: np.ndarray) -> str:
+def _exists_from(version: ModelVersionRead, days: np.ndarray) -> str:
     """First event day on which the version could have served: the day at which its training data ends."""
-    through = pd.Timestamp(version["lineage"]["trained_through"]).tz_convert(flights.HOME_ZONE)
+    assert version.lineage.trained_through is not None, "flights have event times"
+    through = pd.Timestamp(version.lineage.trained_through).tz_convert(flights.HOME_ZONE)
     return max(str(through.date()), str(days.min()))
 
 
@@ -113,8 +118,8 @@ def summary(
         "alarms": [_alarm(item) for item in facts.alarms],
         "requests": {name: traffic[name] for name in ("sent", "answered", "failed", "retried", "singles")},
         "predictions": {
-            "logged": facts.counts["logged"],
-            "lost": max(traffic["answered_rows"] - facts.counts["logged"], 0),
+            "logged": facts.counts.logged,
+            "lost": max(traffic["answered_rows"] - facts.counts.logged, 0),
         },
         "wall_seconds": run["wall_seconds"],
         "install_seconds": run["install_seconds"],
@@ -127,10 +132,19 @@ def summary(
     return made
 
 
-def _alarm(item: dict[str, Any]) -> dict[str, Any]:
+def _alarm(alarm: AlarmRead) -> dict[str, object]:
     return {
-        name: item.get(name) for name in ("id", "kind", "cause", "day", "opened_day", "message", "evidence")
+        "id": alarm.id,
+        "kind": alarm.kind,
+        "cause": alarm.cause,
+        "opened_day": str(alarm.opened_day),
+        "evidence": alarm.evidence,
     }
+
+
+def _when(decision: DecisionRead) -> float:
+    """For sorting by event time; what has none comes first."""
+    return float("-inf") if decision.event_time is None else decision.event_time.timestamp()
 
 
 def tell(
@@ -139,7 +153,7 @@ def tell(
     errors: dict[str, np.ndarray],
     table: pd.DataFrame,
     made: dict[str, Any],
-    refused: dict[str, Any],
+    refused: DeliveryReport,
     psi: pd.DataFrame,
 ) -> None:
     """Write summary.json, the pictures, and index.html into *out*."""
@@ -182,8 +196,8 @@ def tell(
         lead=_lead(made),
         cards=_cards(made),
         pictures=[page.Picture(*part) for part in parts],
-        decisions=[_row(item) for item in facts.decisions if item["kind"] in SHOWN],
-        refused=[check for check in refused["checks"] if check["verdict"] == "failed"],
+        decisions=[_row(item) for item in facts.decisions if item.kind in SHOWN],
+        refused=refused.failed,
         thresholds=made["thresholds"],
         note=f"Seed {made['seed']}, decision digest {made['decision_digest']}. Two runs print the same digest.",
     )
@@ -192,20 +206,21 @@ def tell(
 
 def events(facts: Facts) -> list[dict[str, Any]]:
     """Marks for the daily curve."""
-    made = [{"day": item["opened_day"], "what": "alarm", "label": item["cause"]} for item in facts.alarms]
+    made = [{"day": str(item.opened_day), "what": "alarm", "label": item.cause} for item in facts.alarms]
     for item in facts.decisions:
-        if item["event_time"] is None:
+        if item.event_time is None:
             continue
-        if item["kind"] in WHAT:
-            made.append({"day": day_of(item), "what": WHAT[item["kind"]], "label": item["subject"]})
-        elif item["kind"] == "gate.verdict" and item["outcome"] != "passed":
-            made.append({"day": day_of(item), "what": "rejected", "label": item["subject"]})
+        if item.kind in WHAT:
+            made.append({"day": day_of(item), "what": WHAT[item.kind], "label": item.subject})
+        elif item.kind == "gate.verdict" and item.outcome != "passed":
+            made.append({"day": day_of(item), "what": "rejected", "label": item.subject})
     return made
 
 
-def day_of(decision: dict[str, Any]) -> str:
+def day_of(decision: DecisionRead) -> str:
     """Event day of a decision in New York; the instant that ends a day belongs to that day."""
-    moment = pd.Timestamp(decision["event_time"]).tz_convert(flights.HOME_ZONE) - pd.Timedelta(seconds=1)
+    assert decision.event_time is not None
+    moment = pd.Timestamp(decision.event_time).tz_convert(flights.HOME_ZONE) - pd.Timedelta(seconds=1)
     return str(moment.date())
 
 
@@ -213,29 +228,34 @@ def gate_intervals(facts: Facts) -> list[dict[str, Any]]:
     """Champion gates that have an interval, as shares of the champion's loss."""
     made = []
     for item in facts.of_kind("gate.verdict"):
-        for gate in item["evidence"].get("gates", []):
+        for gate in item.evidence.get("gates", []):
             if gate.get("name") == "champion" and gate.get("upper") is not None:
-                made.append({"label": f"{day_of(item)}  {item['subject']}", **gate})
+                made.append({"label": f"{day_of(item)}  {item.subject}", **gate})
     return made
 
 
 def weights(facts: Facts, last_day: str) -> list[dict[str, Any]]:
     """Traffic share by version over event time, from the rollout and switch-back decisions."""
-    plans = {item["subject"]: item["evidence"]["plan"] for item in facts.of_kind("rollout.started")}
+    plans = {item.subject: item.evidence["plan"] for item in facts.of_kind("rollout.started")}
     champion: int | None = None
     steps: list[dict[str, Any]] = []
     told = facts.of_kind("rollout.step", "rollout.promoted", "rollout.aborted", "switch-back")
-    for item in sorted(told, key=lambda one: one["event_time"] or ""):
-        version = item["evidence"].get("to") or item["evidence"]["version"]
+    for item in sorted(told, key=lambda one: _when(one)):
+        version = item.evidence.get("to") or item.evidence["version"]
         shares = {str(champion): 1.0} if champion is not None else {}
-        if item["kind"] in ("rollout.promoted", "switch-back"):
+        if item.kind in ("rollout.promoted", "switch-back"):
             champion, shares = version, {str(version): 1.0}
-        elif item["kind"] == "rollout.step":
-            rollout, _, step = item["subject"].partition(" step ")
+        elif item.kind == "rollout.step":
+            rollout, _, step = item.subject.partition(" step ")
             share = _canary_share(plans[rollout], int(step))
             shares = {str(champion): 1 - share, str(version): share}
-        steps.append({"at": item["event_time"][:19], "weights": shares})
+        steps.append({"at": _clock(item), "weights": shares})
     return [*steps, {"at": f"{last_day}T23:59:59", "weights": steps[-1]["weights"]}] if steps else []
+
+
+def _clock(decision: DecisionRead) -> str:
+    assert decision.event_time is not None
+    return decision.event_time.isoformat()[:19]
 
 
 def _canary_share(plan: dict[str, Any], step: int) -> float:
@@ -244,9 +264,9 @@ def _canary_share(plan: dict[str, Any], step: int) -> float:
     return 0.0 if step < mirrors else plan["canary"][step - mirrors]["percent"] / 100
 
 
-def _row(item: dict[str, Any]) -> tuple[str, str, str, str]:
-    day = day_of(item) if item["event_time"] else "—"
-    return day, f"{item['kind']} {item['subject']}", item["outcome"], item["reason"]
+def _row(item: DecisionRead) -> tuple[str, str, str, str]:
+    day = day_of(item) if item.event_time else "—"
+    return day, f"{item.kind} {item.subject}", item.outcome, item.reason
 
 
 def _lead(made: dict[str, Any]) -> str:

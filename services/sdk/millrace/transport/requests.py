@@ -5,7 +5,7 @@ Every POST of Millrace is idempotent by a key in its body, so connection errors 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from typing import TypedDict
 from urllib.parse import quote
 
@@ -89,9 +89,7 @@ class Call:
     def _query(self) -> dict[str, str | int | float | bool]:
         """The query without what is None; times in ISO 8601."""
         given = {name: value for name, value in self.params.items() if value is not None}
-        return {
-            name: value.isoformat() if isinstance(value, date) else value for name, value in given.items()
-        }
+        return {name: _written(value) if isinstance(value, date) else value for name, value in given.items()}
 
     def _patience(self, timeout: float) -> float:
         """Seconds for an answer that the service itself may hold back for `wait` seconds."""
@@ -139,6 +137,10 @@ def written(body: BaseModel | None) -> object:
 def part(value: object) -> str:
     """*value* as one safe segment of a path."""
     return quote(str(value), safe=":")
+
+
+def _written(value: date) -> str:
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value.isoformat()
 
 
 def _signed(token: str | TokenFile) -> dict[str, str]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from millrace_contracts.learning import Configuration, Metrics, Parity, TrainResult, TrainSpec
 from millrace_contracts.release import Files
+from millrace_contracts.training_runs import TrainingRunChange, TrainingRunState, TrainingRunWrite
 from millrace_training.automl import baseline, golden, judging, oof, rare, selecting, splits
 from millrace_training.automl.judging import Final
 from millrace_training.automl.plan import HOLDOUT_DAYS, WHOLE, Plan
@@ -121,19 +122,19 @@ def _media(name: str) -> str:
 
 def _opened(context: Context, spec: TrainSpec) -> str:
     shown = spec.model_dump(mode="json", exclude_unset=True, exclude={"dataset", "dataset_version"})
-    body = {
-        "key": context.job.key,
-        "loop": context.job.loop or "",
-        "loop_run": context.job.loop_run,
-        "job": context.job.id,
-        "dataset": spec.dataset,
-        "dataset_version": spec.dataset_version,
-        "params": shown,
-    }
-    run_id: str = context.client.registry.create_run(body)["id"]
-    return run_id
+    run = TrainingRunWrite(
+        key=context.job.key,
+        loop=context.job.loop or "",
+        loop_run=context.job.loop_run,
+        job=context.job.id,
+        dataset=spec.dataset,
+        dataset_version=spec.dataset_version,
+        params=shown,
+    )
+    return context.client.registry.create_run(run).id
 
 
 def _closed(context: Context, run_id: str, metrics: Metrics, files: dict[str, str]) -> None:
     numbers = {name: value for name, value in metrics.items() if value is not None}
-    context.client.registry.update_run(run_id, state="succeeded", metrics=numbers, artifacts=files)
+    ended = TrainingRunChange(state=TrainingRunState.SUCCEEDED, metrics=numbers, artifacts=files)
+    context.client.registry.update_run(run_id, ended)

@@ -3,15 +3,16 @@
 import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TypeVar
 
 import httpx
 import orjson
 from pydantic import BaseModel
 
-from millrace.client import Millrace
+from millrace.client import ApiError, Millrace
 from millrace.client.training import Training
-from millrace.client.transport import Api, ApiError, part
+from millrace.transport.requests import Call, part
 from millrace_contracts.bodies import Document
 from millrace_training.runtime.trials import Trial
 from millrace_training.runtime.workspace import Told, WorkspaceRead
@@ -43,43 +44,38 @@ class Remote:
 
     def begin(self) -> WorkspaceRead:
         """What the attempt begins with."""
-        return WorkspaceRead.model_validate(self._call(lambda: self._api.get(self._path, **self._once)))
+        asked = self._once("GET", self._path)
+        return self._call(lambda: self._training.api.answer(WorkspaceRead, asked))
 
     def trials(self) -> Iterator[Trial]:
         """The trials that earlier attempts left."""
-        for item in self._call(lambda: list(self._training.all_trials(self._id))):
-            yield Trial(item["study"], item["number"], item["key"], item["params"], item["values"])
+        for item in self._call(lambda: self._training.trials(self._id)):
+            yield Trial(item.study, item.number, item.key, item.params, item.values)
 
     def piece(self, name: str) -> bytes:
         """A file of a finished piece of work."""
-        whole = {"timeout": PIECE_SECONDS} | self._once
-        content: bytes = self._call(lambda: self._api.get(f"{self._path}/pieces/{part(name)}", **whole))
-        return content
+        asked = replace(self._once("GET", f"{self._path}/pieces/{part(name)}"), timeout=PIECE_SECONDS)
+        return self._call(lambda: self._training.api.send(asked)).content
 
     def keep_piece(self, name: str, content: bytes) -> Told:
-        return self._put(f"pieces/{part(name)}", content, timeout=PIECE_SECONDS)
+        sent = self._once("PUT", f"{self._path}/pieces/{part(name)}")
+        return self._put(replace(sent, timeout=PIECE_SECONDS), content)
 
     def append(self, stream: str, offset: int, content: bytes) -> Told:
-        return self._put(f"streams/{stream}", content, offset=offset)
+        return self._put(self._once("PUT", f"{self._path}/streams/{stream}", offset=offset), content)
 
     def keep(self, name: str, value: BaseModel | Document) -> Told:
         """Send a document: usage, progress, result, error, setback, trials."""
         shown = value.model_dump(mode="json", warnings=False) if isinstance(value, BaseModel) else value
-        return self._put(name, orjson.dumps(shown))
+        return self._put(self._once("PUT", f"{self._path}/{name}"), orjson.dumps(shown))
 
-    @property
-    def _api(self) -> Api:
-        return self._training.api
+    def _once(self, method: str, path: str, **params: int) -> Call:
+        """A call of this attempt that is not repeated by the client: `patiently` does that."""
+        return Call(method, path, params={"attempt": self._attempt, **params}, retry=False)
 
-    @property
-    def _once(self) -> dict[str, int]:
-        return {"attempt": self._attempt, "retry": False}
-
-    def _put(self, path: str, content: bytes, **more: float) -> Told:
-        whole = more | self._once
-        return Told.model_validate(
-            self._call(lambda: self._api.put(f"{self._path}/{path}", content=content, **whole))
-        )
+    def _put(self, call: Call, content: bytes) -> Told:
+        sent = replace(call, content=content)
+        return self._call(lambda: self._training.api.answer(Told, sent))
 
     @staticmethod
     def _call(call: Callable[[], Answer]) -> Answer:

@@ -108,7 +108,7 @@ def _unexpected(folder: "JobFolder", error: Exception) -> int:
     """A service that does not answer is worth another attempt; a bug or a refusal is not."""
     import httpx
 
-    from millrace.client.transport import ApiError
+    from millrace.transport.errors import ApiError
     from millrace_contracts.jobs import Problem
 
     traceback.print_exc()

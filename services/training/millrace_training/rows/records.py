@@ -5,9 +5,8 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from millrace.client.transport import ApiError
-from millrace_contracts.datasets import DatasetVersionRead, DatasetVersionWrite, QuarantineRead, RowsOrigin
-from millrace_contracts.durations import iso
+from millrace.client import ApiError
+from millrace_contracts.datasets import DatasetVersionRead, DatasetVersionWrite, QuarantineWrite, RowsOrigin
 from millrace_contracts.rows import DeliveryReport, FeedbackSource
 from millrace_training.rows import files
 from millrace_training.runtime.context import Context
@@ -32,7 +31,7 @@ class Records:
 
     def feedback(self, source: FeedbackSource) -> bytes:
         """Labelled production rows of closed days as Parquet. Raises: ApiError 404."""
-        return self._client.monitoring.feedback(source.endpoint, iso(source.since), iso(source.until))
+        return self._client.monitoring.feedback(source.endpoint, source.since, source.until)
 
     def ensure_dataset(self, name: str) -> None:
         """Make the dataset if it is new; an old one keeps its description."""
@@ -41,17 +40,15 @@ class Records:
 
     def latest(self, dataset: str) -> DatasetVersionRead | None:
         """The newest version, or None when there is none yet."""
-        version = _or_none(lambda: self._registry.dataset_version(dataset))
-        return None if version is None else DatasetVersionRead.model_validate(version)
+        return _or_none(lambda: self._registry.dataset_version(dataset))
 
     def version(self, dataset: str, number: int) -> DatasetVersionRead:
         """One version. Raises: ApiError 404."""
-        return DatasetVersionRead.model_validate(self._registry.dataset_version(dataset, number))
+        return self._registry.dataset_version(dataset, number)
 
     def versions(self, dataset: str) -> list[DatasetVersionRead]:
         """Every version, oldest first."""
-        listed = self._registry.dataset_versions(dataset)
-        return [DatasetVersionRead.model_validate(version) for version in listed]
+        return self._registry.dataset_versions(dataset)
 
     def rows(self, version: DatasetVersionRead) -> pa.Table:
         """The rows of a version."""
@@ -59,13 +56,12 @@ class Records:
 
     def add_version(self, dataset: str, body: DatasetVersionWrite) -> DatasetVersionRead:
         """The new version, or the one that holds this source already. Raises: ApiError 409 (parent is old)."""
-        sent = body.model_dump(mode="json", by_alias=True)
-        return DatasetVersionRead.model_validate(self._registry.add_dataset_version(dataset, sent))
+        return self._registry.add_dataset_version(dataset, body)
 
     def quarantine(self, dataset: str, artifact: str, source: RowsOrigin, report: DeliveryReport) -> int:
         """Keep refused data with its report; returns the entry's id."""
-        told = source.model_dump(mode="json"), report.model_dump(mode="json")
-        return QuarantineRead.model_validate(self._registry.quarantine(dataset, artifact, *told)).id
+        told = {"source": source.model_dump(mode="json"), "report": report.model_dump(mode="json")}
+        return self._registry.quarantine(dataset, QuarantineWrite(artifact=artifact, **told)).id
 
 
 def _or_none(ask: Callable[[], Answer]) -> Answer | None:

@@ -1,0 +1,14 @@
+"""Instants as a person writes them."""
+
+from datetime import UTC, datetime
+
+from millrace.cli.command import fail
+
+
+def instant(text: str) -> datetime:
+    """An ISO 8601 time; without an offset it is UTC. Exits with what to write instead."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return fail(f"{text!r} is no time", "Write it like 2026-05-04T12:00:00Z.")
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

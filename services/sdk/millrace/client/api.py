@@ -1,0 +1,86 @@
+# Written from millrace/aio/api.py: change that, then `make clients`.
+"""HTTP to one Millrace service: token, request id, retries, typed answers, and problem+json turned into ApiError."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import TypeVar
+
+import httpx
+import httpx_sse
+import stamina
+
+from millrace.transport import answers
+from millrace.transport.requests import SECONDS, Call, trusted
+from millrace.transport.tokens import TokenFile
+
+Answer = TypeVar("Answer")
+PAGE = 500
+"""Items asked for at once."""
+
+
+class Api:
+    """Calls to one service.
+
+    Every method raises ApiError for an answer of 4xx or 5xx, and httpx.TransportError if nobody answers in time.
+    """
+
+    def __init__(
+        self, url: str, token: str | TokenFile = "", project: str = "default", timeout: float = SECONDS
+    ) -> None:
+        self.url = url.rstrip("/")
+        self.token = token
+        self.project = project
+        self.timeout = timeout
+        self._client = httpx.Client(base_url=self.url, trust_env=False, verify=trusted())
+
+    def send(self, call: Call) -> httpx.Response:
+        """The answer to *call*, read to its end."""
+        prepared = call.prepared(self.token, self.project, self.timeout)
+        with answers.plain_errors():
+            for attempt in stamina.retry_context(**call.retrying()):
+                with attempt:
+                    return answers.checked(self._client.request(call.method, call.path, **prepared))
+        raise AssertionError("stamina tries at least once")
+
+    def answer(self, shape: type[Answer], call: Call) -> Answer:
+        """The answer to *call* as *shape*."""
+        return answers.typed(shape, self.send(call))
+
+    def every(self, shape: type[Answer], call: Call) -> list[Answer]:
+        """All items of a paged list, each as *shape*."""
+        items: list[Answer] = []
+        cursor: str | None = None
+        while True:
+            asked = replace(call, params={**call.params, "cursor": cursor, "limit": PAGE})
+            page = self.answer(answers.Page[shape], asked)  # type: ignore[valid-type]
+            items += page.items
+            cursor = page.next
+            if cursor is None:
+                return items
+
+    def chunks(self, call: Call) -> Iterator[bytes]:
+        """The body of the answer in pieces, as they come."""
+        prepared = call.prepared(self.token, self.project, self.timeout)
+        with self._client.stream(call.method, call.path, **prepared) as response:
+            if not response.is_success:
+                response.read()
+                with answers.plain_errors():
+                    answers.checked(response)
+            yield from response.iter_bytes()
+
+    def events(self, call: Call) -> Iterator[answers.Event]:
+        """Server-sent events, until the server ends the stream."""
+        prepared = call.prepared(self.token, self.project, self.timeout)
+        patient = {**prepared, "timeout": httpx.Timeout(SECONDS, read=None)}
+        with httpx_sse.connect_sse(self._client, call.method, call.path, **patient) as source:
+            if not source.response.is_success:
+                source.response.read()
+                with answers.plain_errors():
+                    answers.checked(source.response)
+            for event in source.iter_sse():
+                if event.data:
+                    yield answers.Event(name=event.event, data=event.data)
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._client.close()

@@ -1,0 +1,1 @@
+"""Calls without types, for services that still write their paths by hand."""
