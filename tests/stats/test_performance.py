@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from millrace_stats import performance, worlds
-from millrace_stats.measurements import measure, risen
+from millrace_stats.measurements import measure, risen, sliced
 from millrace_stats.performance import Detector, Reference, threshold
 
 NORMAL = np.random.default_rng(0).normal(size=28)
@@ -23,6 +23,10 @@ class TestFalseAlarms:
     def test_at_most_one_and_a_half_percent_a_year(self, reference, r):
         result = measure("", 120, risen, r, reference)
         assert result.share <= 0.015 + 3 * np.sqrt(0.015 * 0.985 / 120)
+
+    def test_ten_slices_together_err_as_seldom_as_one_model(self):
+        result = measure("", 40, sliced, 0.2, 10)
+        assert result.share <= 0.015 + 3 * np.sqrt(0.015 * 0.985 / 40)
 
     def test_planted_plain_shiryaev_roberts_breaks_the_promise(self, monkeypatch):
         """The bug to be caught: no clipping, no tolerance, no widening for days that resemble their neighbours."""

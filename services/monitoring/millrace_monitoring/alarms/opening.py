@@ -36,16 +36,18 @@ async def apply(
         endings: what ends today unless a finding repeats its cause.
     Returns: the alarms that were opened.
     """
-    known = {alarm.cause: alarm for alarm in await queries.unclosed(session, place.project, place.endpoint)}
+    open_ones = {
+        alarm.cause: alarm for alarm in await queries.unclosed(session, place.project, place.endpoint)
+    }
     causes = {finding.cause for finding in findings}
-    for cause, alarm in known.items():
+    for cause, alarm in open_ones.items():
         if cause not in causes and any(ending.covers(alarm.kind, cause) for ending in endings):
             await _close(session, place, alarm)
     opened = []
     for finding in sorted(findings, key=lambda item: item.cause):
-        if finding.cause in known:
-            known[finding.cause].count += 1
-            known[finding.cause].last_day = place.day
+        if finding.cause in open_ones:
+            open_ones[finding.cause].count += 1
+            open_ones[finding.cause].last_day = place.day
         else:
             opened.append(await _open(session, place, finding))
     await session.flush()

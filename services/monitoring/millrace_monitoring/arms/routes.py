@@ -44,8 +44,8 @@ async def comparisons(
 ) -> list[ComparisonRead]:
     """Pairs on the same rows, by closed day."""
     await monitors.get(session, project, endpoint)
-    found = await queries.comparisons(session, project, endpoint, kind, since, until)
-    return [ComparisonRead.model_validate(item) for item in found]
+    pairs = await queries.comparisons(session, project, endpoint, kind, since, until)
+    return [ComparisonRead.model_validate(item) for item in pairs]
 
 
 @router.get("/{endpoint}/arms", dependencies=[permit("monitoring.comparisons.read")])

@@ -30,14 +30,14 @@ Losses = dict[tuple[date, int, str], DayLoss]
 
 @dataclass(frozen=True)
 class EarlierDays:
-    """The last closed days of one endpoint. *known*: losses in SQL; *found*: those scored since."""
+    """The last closed days of one endpoint. *stored*: losses in SQL; *scored*: those scored since."""
 
     services: Services
     project: str
     spec: MonitorWrite
     closed: Sequence[Closing]
-    known: Losses
-    found: Losses = field(default_factory=dict)
+    stored: Losses
+    scored: Losses = field(default_factory=dict)
 
     async def differences(self, champion: Version, archived: Version) -> list[float]:
         """Daily differences champion - archived on the last days that neither graph had seen, in order."""
@@ -78,8 +78,8 @@ class EarlierDays:
 
     async def _loss(self, day: Closing, version: Version, graph: GraphRole) -> DayLoss | None:
         key = (day.day, version.number, STORED[graph])
-        if key in self.known or key in self.found:
-            return self.known.get(key) or self.found[key]
+        if key in self.stored or key in self.scored:
+            return self.stored.get(key) or self.scored[key]
         data = await self._data(day, version, graph)
         if data is None:
             return None
@@ -87,7 +87,7 @@ class EarlierDays:
             _mean_loss, self.services.graphs, self.spec, data, version.digest(graph)
         )
         if loss is not None:
-            self.found[key] = loss
+            self.scored[key] = loss
         return loss
 
     async def _slice_losses(

@@ -43,13 +43,13 @@ async def prepare(services: Services, monitor: Monitor, day: Day) -> Prepared:
     async with services.readers() as session:
         lineup = await monitors.lineup(session, project, monitor.endpoint, day.end)
         assert lineup is not None, "a monitor is declared with a lineup"
-        known = await _known(session, monitor)
+        stored = await _stored(session, monitor)
         closed = await queries.days(session, project, monitor.endpoint, until=day.date, limit=LOOK_BACK)
     wanted = items(lineup, spec.policy.switch_back.candidates)
     versions = [await load(services, project, item) for item in wanted]
     champion, before = versions[0], states.load(monitor.state)
     plan = slices.plan(spec.slices, spec.signature.inputs, champion.baseline)
-    earlier = EarlierDays(services, project, spec, closed, known)
+    earlier = EarlierDays(services, project, spec, closed, stored)
     after = await _states(before, spec, versions, day, plan, earlier)
     return Prepared(
         versions,
@@ -57,11 +57,11 @@ async def prepare(services: Services, monitor: Monitor, day: Day) -> Prepared:
         _window(after, champion, closed),
         plan,
         promoted=bool(monitor.state) and before.champion != champion.number,
-        earlier=earlier.found,
+        earlier=earlier.scored,
     )
 
 
-async def _known(session: AsyncSession, monitor: Monitor) -> Losses:
+async def _stored(session: AsyncSession, monitor: Monitor) -> Losses:
     rows = await queries.losses(session, monitor.project, monitor.endpoint)
     return {(row.day, row.version, row.graph): DayLoss(row.n, row.loss) for row in rows}
 

@@ -36,9 +36,11 @@ async def feed(
     while True:
         closed = services.wakeups.closed
         async with services.readers() as session:
-            found = await queries.feed(session, after, FEED)
-        if found or time.monotonic() >= deadline or await request.is_disconnected():
-            return ClosingFeed(items=[read(item) for item in found], last=found[-1].seq if found else after)
+            behind = await queries.feed(session, after, FEED)
+        if behind or time.monotonic() >= deadline or await request.is_disconnected():
+            return ClosingFeed(
+                items=[read(item) for item in behind], last=behind[-1].seq if behind else after
+            )
         await wait_for(closed, min(deadline - time.monotonic(), 5.0))
 
 
@@ -57,8 +59,8 @@ async def drift(
 ) -> list[DriftRead]:
     """PSI of each feature by day, and the windows that were judged."""
     await monitors.get(session, project, endpoint)
-    found = await queries.days(session, project, endpoint, since, until)
-    return [_drift(item) for item in found]
+    closed = await queries.days(session, project, endpoint, since, until)
+    return [_drift(item) for item in closed]
 
 
 @router.get("/monitors/{endpoint}/losses", dependencies=[permit("monitoring.closings.read")])
@@ -70,8 +72,8 @@ async def losses(
 ) -> list[LossRead]:
     """Daily mean loss of each version that was scored."""
     await monitors.get(session, project, endpoint)
-    found: list[Loss] = await queries.losses(session, project, endpoint, version)
-    return [LossRead.model_validate(item) for item in found]
+    means: list[Loss] = await queries.losses(session, project, endpoint, version)
+    return [LossRead.model_validate(item) for item in means]
 
 
 def _drift(item: Closing) -> DriftRead:

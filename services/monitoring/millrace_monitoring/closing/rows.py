@@ -13,7 +13,6 @@ from millrace_monitoring.ingest.answers import Answers
 from millrace_monitoring.labels.queries import Truth
 from millrace_monitoring.monitors.watermark import Day
 
-PREFIX = {"FP32": "number", "INT64": "integer", "BYTES": "text"}
 MISSING_INTEGER = np.iinfo(np.int64).min
 
 
@@ -119,7 +118,7 @@ def features(table: pa.Table, inputs: Sequence[Input]) -> dict[str, np.ndarray]:
     """Features by tensor name, missing values as the graph expects them; tensors that were not sent are left out."""
     columns = {}
     for item in inputs:
-        name = f"{PREFIX[item.datatype]}:{item.name}"
+        name = segments.column(item.datatype, item.name)
         if name in table.column_names:
             columns[item.name] = _array(table[name])
     return columns

@@ -78,10 +78,10 @@ def judge(day: JudgedDay, state: State) -> tuple[Finding, State]:
 
 
 def _alarm(window: drift.Window, names: list[str], days: int, rows: int) -> AlarmFinding:
-    found = {score.feature: asdict(score) for score in window.scores if score.feature in names}
-    listed = ", ".join(f"{name} (PSI {found[name]['psi']:.2f})" for name in names)
+    firing = {score.feature: asdict(score) for score in window.scores if score.feature in names}
+    listed = ", ".join(f"{name} (PSI {firing[name]['psi']:.2f})" for name in names)
     reason = f"drift in two windows of {days} days in a row: {listed}"
-    return AlarmFinding("drift", "drift", reason, {"features": found, "rows": rows})
+    return AlarmFinding("drift", "drift", reason, {"features": firing, "rows": rows})
 
 
 def _told(window: drift.Window, first: date) -> DriftWindow:
@@ -107,12 +107,14 @@ def features(baseline: Baseline, without: Iterable[str] = ()) -> list[str]:
 
 def scores(days: Sequence[Profile], baseline: Baseline) -> dict[str, float]:
     """PSI of each feature over *days* against all reference days; empty without a reference."""
-    found = {}
+    by_feature = {}
     for name in features(baseline) if days else []:
         reference = baseline.reference(name)
         if reference is not None:
-            found[name] = _psi(reference, sum((day.counts[name] for day in days[1:]), days[0].counts[name]))
-    return found
+            by_feature[name] = _psi(
+                reference, sum((day.counts[name] for day in days[1:]), days[0].counts[name])
+            )
+    return by_feature
 
 
 def _psi(reference: np.ndarray, current: np.ndarray) -> float:

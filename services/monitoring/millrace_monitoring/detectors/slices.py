@@ -55,7 +55,7 @@ def judge(
     day: JudgedDay, normal: Mapping[str, Normal], told: Iterable[Checked]
 ) -> tuple[tuple[AlarmFinding, ...], dict[str, Normal]]:
     """Alarms of the day's slices, and what is normal so far; what was *told* of all rows is not repeated."""
-    after, alarms, known = dict(normal), list[AlarmFinding](), set(told)
+    after, alarms, of_all = dict(normal), list[AlarmFinding](), set(told)
     for part in day.slices:
         if part.rows < day.policy.quality.minimum_rows:
             continue
@@ -63,8 +63,8 @@ def judge(
         if before.days < NORMAL_DAYS:
             after[part.name] = before.plus(counts, part.rows)
         else:
-            wrong = [one for one in counts if one not in known]
-            alarms += [found for one in wrong if (found := _alarm(part, one, counts[one], before, day))]
+            wrong = [one for one in counts if one not in of_all]
+            alarms += filter(None, (_alarm(part, one, counts[one], before, day) for one in wrong))
     return tuple(alarms), after
 
 

@@ -35,10 +35,10 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
 def watermark(monitor: Monitor) -> datetime | None:
     """Every event before this instant has arrived and is labelled as far as one can wait for it."""
     delay = timedelta(seconds=monitor.declared.label_delay_seconds)
-    known = [monitor.event_time_max - delay] if monitor.event_time_max else []
+    limits = [monitor.event_time_max - delay] if monitor.event_time_max else []
     if monitor.complete_through is not None:
-        known.append(monitor.complete_through)
-    return max(known, default=None)
+        limits.append(monitor.complete_through)
+    return max(limits, default=None)
 
 
 def is_due(monitor: Monitor, day: Day, share: float, usual: float | None) -> bool:
