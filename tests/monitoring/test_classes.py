@@ -10,7 +10,16 @@ import pytest
 from millrace_monitoring.ingest.answers import Answers
 from millrace_stats import tasks
 
-from .flowers import KINDS, TASK, flower_monitor, flower_record, flowers_of_day, probabilities, version
+from .flowers import (
+    KINDS,
+    SIGNATURE,
+    TASK,
+    flower_monitor,
+    flower_record,
+    flowers_of_day,
+    probabilities,
+    version,
+)
 from .gateway import send
 from .sales import START, labels_of, rows_of
 
@@ -144,3 +153,17 @@ async def test_feedback_and_the_report_name_the_classes_as_the_data_does(service
     assert "Answered classes by day (2024-03-01 to 2024-03-02)" in page
     assert all(kind in page for kind in KINDS)
     assert page.count("<svg") == 6
+
+
+async def test_feedback_of_a_closed_day_names_the_classes_that_it_was_closed_with(service):
+    champion = version(service.registry, 1)
+    await service.declare(flower_monitor(champion))
+    _, kinds = await day_of_flowers(service, 0)
+    await service.closed(1)
+    outputs = [{"name": "probabilities", "datatype": "FP32", "width": 4}, SIGNATURE["outputs"][1]]
+    signature = SIGNATURE | {"classes": ["aster", *KINDS], "outputs": outputs}
+    await service.declare(flower_monitor(champion, signature=signature))
+    data = (await service.call("GET", "/v1/monitors/sales/feedback")).content
+    assert pq.read_table(pa.BufferReader(data))["kind"].to_pylist() == kinds
+    page = (await service.call("GET", "/v1/monitors/sales/report")).text
+    assert "No answer of these days was logged." in page

@@ -149,3 +149,17 @@ async def test_one_of_many_classes_is_the_one_that_is_named(service, classes, va
     answer = await push(service, *values)
     assert await stored(service, len(values)) == places
     assert answer["refused"] == places.count(None)
+
+
+async def test_a_label_stays_the_class_that_it_was_when_a_retrained_model_has_others(service):
+    def among(*classes):
+        signature = SIGNATURE | MANY | {"classes": list(classes)}
+        return monitor(service.registry.version(1, 2.0), task="multiclass", signature=signature)
+
+    await service.declare(among("blue", "green", "red"))
+    await push(service, "red", "blue", "green")
+    await service.declare(among("amber", "blue", "red", "yellow"))
+    assert await stored(service, 3) == [2.0, 1.0, None]
+    await service.declare(among("red", "blue", "amber"))
+    assert await stored(service, 3) == [0.0, 1.0, None]
+    assert (await push(service, "red", "blue"))["unchanged"] == 2

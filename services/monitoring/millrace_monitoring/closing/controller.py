@@ -5,6 +5,7 @@ All that a day leaves behind is written in one transaction, so a crash before it
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pyarrow as pa
 
+from millrace_contracts.names import ClassValue
 from millrace_core.log import log
 from millrace_core.reconcile import run_forever
 from millrace_monitoring.closing import queries, states
@@ -141,7 +143,7 @@ async def _close(services: Services, opened: Open, rows: Rows) -> Judged:
         prepared.plan,
     )
     judged = await asyncio.to_thread(close, given, services.graphs)
-    digest = await _keep(services, rows)
+    digest = await _keep(services, rows, opened.monitor.declared.signature.classes or ())
     await write(services, given, judged, opened.monitor, prepared, opened.stored, digest)
     return judged
 
@@ -182,9 +184,9 @@ async def _rows(services: Services, opened: Open) -> Rows:
     return await asyncio.to_thread(of_day, *work)
 
 
-async def _keep(services: Services, rows: Rows) -> str | None:
+async def _keep(services: Services, rows: Rows, classes: Sequence[ClassValue]) -> str | None:
     """Store the day's rows as one Parquet file; None when there are none."""
     if len(rows.table) == 0:
         return None
-    blob = await services.store.put(await asyncio.to_thread(parquet, rows.table))
+    blob = await services.store.put(await asyncio.to_thread(parquet, rows.table, classes))
     return str(blob.digest)

@@ -9,13 +9,14 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from millrace_contracts.monitors import MonitorWrite
-from millrace_monitoring.closing.files import table_of
+from millrace_monitoring.closing.files import classes_of, table_of
 from millrace_monitoring.closing.loading import why_not
 from millrace_monitoring.closing.rows import of_file
 from millrace_monitoring.closing.versions import STORED, GraphRole, Version
 from millrace_monitoring.detectors.performance import SLICE_LABELS
 from millrace_monitoring.graphs.running import Graphs
 from millrace_monitoring.ingest.answers import Answers
+from millrace_monitoring.monitors.classes import recoded
 from millrace_monitoring.monitors.watermark import day_of
 from millrace_monitoring.profiles import daily, losses
 from millrace_monitoring.profiles.losses import DayLoss
@@ -112,7 +113,9 @@ def _scored(
 ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """Features by tensor name, answers and losses of the day's sample."""
     answers = Answers.of(spec.task, spec.signature)
-    columns, labels = of_file(table_of(data), spec.signature.inputs)
+    table = table_of(data)
+    columns, labels = of_file(table, spec.signature.inputs)
+    labels = recoded(labels, classes_of(table, answers.classes), answers.classes)
     predictions = graphs.score(digest, columns, len(labels), answers.width)
     return columns, predictions, answers.task.losses(labels, predictions)
 

@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 
 from millrace_contracts.monitors import MonitorWrite
 from millrace_contracts.signature import Input
-from millrace_monitoring.closing.files import parquet, table_of
+from millrace_monitoring.closing.files import classes_of, parquet, table_of
 from millrace_monitoring.closing.rows import MISSING_INTEGER
 from millrace_monitoring.ingest import segments
 from millrace_monitoring.ingest.answers import Answers
@@ -35,15 +35,17 @@ def _day(table: pa.Table | None, spec: MonitorWrite) -> pa.Table:
     for item in spec.signature.inputs:
         if item.column not in data:
             data[item.column] = _column(chosen, item)
-    data[spec.target] = _target([] if chosen is None else chosen["label"].to_pylist(), spec)
+    data[spec.target] = _target(chosen, spec)
     return pa.table(data)
 
 
-def _target(numbers: list[float | None], spec: MonitorWrite) -> pa.Array:
+def _target(table: pa.Table | None, spec: MonitorWrite) -> pa.Array:
     """Labels as the data has them: numbers, or classes in the type that the data gave them."""
     kind = Answers.of(spec.task, spec.signature)
     classes = [*kind.classes] or [kind.task.decode(number, ()) for number in (0.0, 1.0)]
-    values = [None if number is None else kind.task.decode(number, kind.classes) for number in numbers]
+    numbers = [] if table is None else table["label"].to_pylist()
+    places = kind.classes if table is None else classes_of(table, kind.classes)
+    values = [None if number is None else kind.task.decode(number, places) for number in numbers]
     return pa.array(values, pa.array(classes).type)
 
 

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, func, or_, select
+from sqlalchemy import case, delete, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_contracts.monitors import MonitorWrite
 from millrace_core.errors import NotFound
+from millrace_monitoring.monitors.classes import moved
 from millrace_monitoring.tables import (
     Alarm,
     Closing,
@@ -63,6 +64,8 @@ async def put(
         )
         session.add(monitor)
         monitor.event_time_max = await last_event(session, project, endpoint)
+    else:
+        await _recode(session, monitor, declared)
     monitor.declared = declared
     newest = await lineup(session, project, endpoint, None)
     if newest is None or (newest.champion, newest.archived) != (declared.champion, declared.archived):
@@ -77,6 +80,18 @@ async def put(
         )
     await session.flush()
     return monitor
+
+
+async def _recode(session: AsyncSession, monitor: Monitor, declared: MonitorWrite) -> None:
+    """Let the labels of open days name the classes that they named; one that is no class any more is forgotten."""
+    changes = moved(monitor.declared.signature.classes or (), declared.signature.classes or ())
+    mine = (Label.project == monitor.project, Label.endpoint == monitor.endpoint)
+    gone = [place for place, new in changes.items() if new is None]
+    await session.execute(delete(Label).where(*mine, Label.value.in_(gone)))
+    kept = {float(place): float(new) for place, new in changes.items() if new is not None}
+    if kept:
+        value = case(kept, value=Label.value)
+        await session.execute(update(Label).where(*mine, Label.value.in_(kept)).values(value=value))
 
 
 async def lineup(

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from millrace import pages
 from millrace.pages import Html, pictures
 from millrace_contracts.monitors import MonitorWrite
+from millrace_monitoring.closing.files import classes_of
 from millrace_monitoring.ingest import segments
 from millrace_monitoring.ingest.answers import Answers
 from millrace_stats.tasks import Task, Value, class_text
@@ -42,7 +43,7 @@ class Logged:
 
 
 def read(spec: MonitorWrite, files: Sequence[tuple[date, bytes]]) -> Logged:
-    """Answers and labels out of the files of closed days."""
+    """Answers and labels out of the files of closed days; nothing of a day that had other classes."""
     kind = Answers.of(spec.task, spec.signature)
     return Logged(kind.task, kind.classes, [_day(day, data, kind) for day, data in files])
 
@@ -53,6 +54,8 @@ def _day(day: date, data: bytes, kind: Answers) -> Day:
     table = file.read(columns=names)
     table = table.filter(pc.fill_null(table["sample"], False))
     labels = table["label"].cast(pa.float64()).to_numpy()
+    if classes_of(table, kind.classes) != list(kind.classes):
+        return Day(day, kind.task.empty(0, kind.classes), np.empty(0))
     return Day(day, kind.of_table(table), labels)
 
 
