@@ -24,10 +24,10 @@ OPEN = (State.QUEUED, State.RUNNING)
 
 async def get(session: AsyncSession, project: str, id: str) -> Backtest:
     """One backtest. Raises: NotFound."""
-    found = await session.get(Backtest, id)
-    if found is None or found.project != project:
+    backtest = await session.get(Backtest, id)
+    if backtest is None or backtest.project != project:
         raise NotFound(f"There is no backtest {id} in the project {project}.")
-    return found
+    return backtest
 
 
 async def page(session: AsyncSession, project: str, after: str | None, limit: int) -> list[Backtest]:
@@ -81,11 +81,11 @@ async def oldest_open(session: AsyncSession) -> Backtest | None:
 
 async def tell(session: AsyncSession, project: str, id: str, **facts: Any) -> None:
     """Keep what the replay says of itself: progress, result. Raises: NotFound; Conflict once it has ended."""
-    found = await get(session, project, id)
+    backtest = await get(session, project, id)
     mine = (Backtest.id == id, Backtest.state.in_(OPEN))
     told = await session.execute(update(Backtest).where(*mine).values(**facts))
     if told.rowcount == 0:  # type: ignore[attr-defined]
-        raise Conflict(f"The backtest {id} has {found.state} already.")
+        raise Conflict(f"The backtest {id} has {backtest.state} already.")
 
 
 async def note(session: AsyncSession, id: str, attempts: int, handle: Document | None) -> None:

@@ -36,10 +36,10 @@ async def post_backtest(
         raise BadInput("A backtest replays days, so rows need event times.", [where])
     await _stored(services, project, body.digest)
     async with services.sessions.begin() as session:
-        found, new = await queries.begin(session, project, body)
+        backtest, new = await queries.begin(session, project, body)
     response.status_code = 201 if new else 200
     after_commit.add_task(services.changes.tell)
-    return found
+    return backtest
 
 
 async def _stored(services: Services, project: str, digest: str) -> None:
@@ -69,9 +69,9 @@ async def get_backtest(id: Id, project: Project, services: CurrentServices, wait
     while True:
         change = services.changes.listen()
         async with services.readers() as session:
-            found = await queries.get(session, project, id)
-        if found.ended_at is not None or time.monotonic() >= deadline:
-            return found
+            backtest = await queries.get(session, project, id)
+        if backtest.ended_at is not None or time.monotonic() >= deadline:
+            return backtest
         await services.changes.wait(change, deadline)
 
 

@@ -18,9 +18,9 @@ async def find(session: AsyncSession, project: str, name: str) -> Loop | None:
 
 async def get(session: AsyncSession, project: str, name: str) -> Loop:
     """The loop. Raises NotFound."""
-    found = await find(session, project, name)
-    if found is None or found.state == DELETED:
+    loop = await find(session, project, name)
+    if loop is None or loop.state == DELETED:
         raise NotFound(
             f"There is no loop {name} in the project {project}; apply one with 'millrace apply -f'."
         )
-    return found
+    return loop

@@ -28,16 +28,16 @@ async def declare(
     was_suspended = live and bool(before.document["spec"].get("suspend"))  # type: ignore[union-attr]
     if live and before is not None:
         _may_declare(before, document, owner)
-    found, new = await queries.put(session, document, "live")
-    if owner is not None and found.owner != owner:
-        found.owner = owner
+    loop, new = await queries.put(session, document, "live")
+    if owner is not None and loop.owner != owner:
+        loop.owner = owner
     if new:
-        reason = f"Generation {found.generation} of {name} is declared."
-        await decide(session, Outbox, _by(found, "loop.applied", "applied", author, reason))
+        reason = f"Generation {loop.generation} of {name} is declared."
+        await decide(session, Outbox, _by(loop, "loop.applied", "applied", author, reason))
     if document.spec.suspend != was_suspended:
-        await move(session, found, "paused" if document.spec.suspend else "active", author)
+        await move(session, loop, "paused" if document.spec.suspend else "active", author)
     await session.flush()
-    return found
+    return loop
 
 
 def _may_declare(loop: Loop, document: ModelLoop, owner: LoopOwner | None) -> None:

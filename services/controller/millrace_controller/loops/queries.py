@@ -24,26 +24,26 @@ SHOWN = (
 async def put(session: AsyncSession, document: ModelLoop, mode: str) -> tuple[Loop, bool]:
     """Store a loop; the generation grows if its spec changed. Returns the loop and whether anything changed."""
     name, project = document.metadata.name, document.metadata.project
-    found = await find(session, project, name)
+    loop = await find(session, project, name)
     body = document.document()
-    if found is None:
+    if loop is None:
         now = utcnow()
-        found = Loop(
+        loop = Loop(
             project=project, name=name, mode=mode, document=body, archive=[], created_at=now, updated_at=now
         )
-        session.add(found)
+        session.add(loop)
         await session.flush()
-        return found, True
-    if found.mode != mode:
+        return loop, True
+    if loop.mode != mode:
         raise Conflict(f"{name} belongs to a backtest; choose another name.")
-    if found.state == DELETED:
-        _begin_again(found)
-    elif same_spec(found, document):
-        found.document = body
-        return found, False
-    found.document, found.generation, found.updated_at = body, found.generation + 1, utcnow()
+    if loop.state == DELETED:
+        _begin_again(loop)
+    elif same_spec(loop, document):
+        loop.document = body
+        return loop, False
+    loop.document, loop.generation, loop.updated_at = body, loop.generation + 1, utcnow()
     await session.flush()
-    return found, True
+    return loop, True
 
 
 def same_spec(loop: Loop, document: ModelLoop) -> bool:

@@ -61,9 +61,9 @@ async def put_loop(
         ]
         raise BadInput("The document's project is not the one of the request.", errors)
     document = body.model_copy(update={"metadata": body.metadata.model_copy(update={"project": project})})
-    found = await commands.declare(session, document, f"user:{actor.name}")
+    declared = await commands.declare(session, document, f"user:{actor.name}")
     after_commit.add_task(services.changes.tell)
-    return await queries.read(session, found, await surroundings(services))
+    return await queries.read(session, declared, await surroundings(services))
 
 
 @router.get("", response_model=Page[LoopRead], dependencies=[READ])
@@ -89,9 +89,9 @@ async def get_loop(
     deadline = time.monotonic() + wait
     while True:
         change = services.changes.listen()
-        found = await _read(services, project, loop)
-        if settled_through is None or _at_rest(found, settled_through) or time.monotonic() >= deadline:
-            return found
+        declared = await _read(services, project, loop)
+        if settled_through is None or _at_rest(declared, settled_through) or time.monotonic() >= deadline:
+            return declared
         await services.changes.wait(change, deadline)
 
 
@@ -109,12 +109,14 @@ async def delete_loop(
     after_commit: BackgroundTasks,
 ) -> LoopRead:
     """End a loop and take its endpoint away; its data, versions and decisions stay."""
-    found = await lookup.get(session, project, loop)
-    if found.owner is not None:
-        raise Conflict(f"{loop} is declared by {commands.told(found.owner)}; delete that, and it goes too.")
-    await commands.end(session, found, f"user:{actor.name}")
+    declared = await lookup.get(session, project, loop)
+    if declared.owner is not None:
+        raise Conflict(
+            f"{loop} is declared by {commands.told(declared.owner)}; delete that, and it goes too."
+        )
+    await commands.end(session, declared, f"user:{actor.name}")
     after_commit.add_task(services.changes.tell)
-    return await queries.read(session, found, await surroundings(services))
+    return await queries.read(session, declared, await surroundings(services))
 
 
 @router.post("/{loop}:wake", status_code=204, dependencies=[WRITE], response_class=Response)
@@ -156,9 +158,9 @@ async def resume_loop(
 async def _move(
     services: Services, session: AsyncSession, project: str, name: str, state: str, actor: str
 ) -> LoopRead:
-    found = await lookup.get(session, project, name)
-    await commands.move(session, found, state, f"user:{actor}")
-    return await queries.read(session, found, await surroundings(services))
+    declared = await lookup.get(session, project, name)
+    await commands.move(session, declared, state, f"user:{actor}")
+    return await queries.read(session, declared, await surroundings(services))
 
 
 @router.post("/{loop}:retrain", response_model=LoopRunRead, status_code=201, dependencies=[WRITE])
@@ -167,9 +169,9 @@ async def retrain(
 ) -> Run:
     """Open a run by hand; 409 while one is in flight."""
     async with services.readers() as session:
-        found = await lookup.get(session, project, loop)
-        flight = await in_flight(session, found.id)
-    window = body.key or f"after-run-{found.runs if flight is None else found.runs - 1}"
+        declared = await lookup.get(session, project, loop)
+        flight = await in_flight(session, declared.id)
+    window = body.key or f"after-run-{declared.runs if flight is None else declared.runs - 1}"
     asked = Retrain("hand", window, f"{actor.name} asked for it", full_search=body.search)
     return await opening.by_hand(services, project, loop, asked, f"user:{actor.name}")
 

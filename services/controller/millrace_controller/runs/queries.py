@@ -21,10 +21,10 @@ from millrace_core.outbox import decide
 
 async def get(session: AsyncSession, loop: Loop, number: int) -> Run:
     """One run. Raises NotFound."""
-    found = await session.get(Run, (loop.id, number)) if 0 < number < 2**31 else None
-    if found is None:
+    run = await session.get(Run, (loop.id, number)) if 0 < number < 2**31 else None
+    if run is None:
         raise NotFound(f"{loop.name} has no run {number}.")
-    return found
+    return run
 
 
 async def page(session: AsyncSession, loop: Loop, after: int, limit: int) -> list[Run]:
