@@ -42,7 +42,10 @@ def _formatted(text: str) -> str:
     """Imports sorted and lines filled as everywhere in the repository."""
     ruff = [sys.executable, "-m", "ruff"]
     file = ["--stdin-filename", str(TARGET / "written.py")]
-    for command in (["check", "--select", "I,UP028,RUF022", "--fix-only", "--unsafe-fixes", "-q"], ["format", "-q"]):
+    for command in (
+        ["check", "--select", "I,UP028,RUF022", "--fix-only", "--unsafe-fixes", "-q"],
+        ["format", "-q"],
+    ):
         done = subprocess.run(
             [*ruff, *command, *file, "-"], input=text, capture_output=True, text=True, check=True
         )

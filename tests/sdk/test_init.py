@@ -122,3 +122,56 @@ def test_json_lines_are_read_too(millrace, tmp_path):
     path.write_text("\n".join(json.dumps({"x": number, "y": number % 2 == 0}) for number in range(80)))
     assert millrace("init", "parity", "--data", path, "--target", "y", "--into", tmp_path).code == 0
     assert load(tmp_path / "parity.yaml").spec.task == "binary"
+
+
+def penguins(path):
+    """Text classes, columns of text, and holes, as in the table of that name; one class is very rare."""
+    chance = random.Random(3)
+    kinds = [("Adelie", 38), ("Gentoo", 47), ("Chinstrap", 48)]
+    rows = [chance.choice(kinds) for _ in range(120)] + [("Emperor", 70)] * 3
+    with path.open("w", newline="") as file:
+        lines = csv.writer(file)
+        lines.writerow(("species", "island", "bill_length_mm", "sex"))
+        for place, (species, bill) in enumerate(rows):
+            length = "" if place % 40 == 0 else f"{chance.gauss(bill, 2):.1f}"
+            lines.writerow((species, chance.choice(("Dream", "Biscoe")), length, chance.choice(("male", ""))))
+    return path
+
+
+def test_text_of_three_kinds_or_more_is_a_task_of_many_classes_with_no_extra_word(
+    millrace, tmp_path, nowhere
+):
+    path = penguins(tmp_path / "penguins.csv")
+    done = millrace("init", "penguins", "--data", path, "--target", "species", "--into", tmp_path)
+    assert done.code == 0, done.stderr
+    assert load(tmp_path / "penguins.yaml").spec.task == "multiclass"
+    assert "Rare classes of 'species': 'Emperor' (3 rows)" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("values", "task", "told"),
+    [
+        (lambda n: n % 3, "multiclass", "only 3 different whole numbers"),
+        (lambda n: n % 90, "regression", "90 different whole numbers: it is predicted as a number"),
+        (lambda n: n % 2, "binary", "binary"),
+        (lambda n: (n % 3) / 2, "regression", "regression"),
+    ],
+)
+def test_whole_numbers_are_classes_when_few_come_again_and_again(millrace, tmp_path, values, task, told):
+    path = tmp_path / "rows.csv"
+    path.write_text("x,y\n" + "".join(f"{number},{values(number)}\n" for number in range(300)))
+    done = millrace("init", "rows", "--data", path, "--target", "y", "--into", tmp_path)
+    assert done.code == 0, done.stderr
+    assert load(tmp_path / "rows.yaml").spec.task == task
+    assert told in done.stdout
+
+
+def test_the_task_can_be_said(millrace, tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("x,y\n" + "".join(f"{number},{number % 3}\n" for number in range(300)))
+    arguments = ("init", "rows", "--data", path, "--target", "y", "--into", tmp_path, "--force", "--task")
+    assert millrace(*arguments, "regression").code == 0
+    assert load(tmp_path / "rows.yaml").spec.task == "regression"
+    refused = millrace(*arguments, "binary")
+    assert refused.code == 1
+    assert "3 different values of type integer, which is no binary" in refused.stderr
