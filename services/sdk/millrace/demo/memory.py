@@ -39,6 +39,6 @@ def total() -> int:
 
 def _resident(process: psutil.Process) -> int:
     try:
-        return process.memory_info().rss
+        return int(process.memory_info().rss)
     except psutil.Error:
         return 0

@@ -141,7 +141,11 @@ class Replay:
         await asyncio.gather(*(worker() for _ in range(CONNECTIONS)))
 
     async def _send(
-        self, http: aiohttp.ClientSession, request: Request, columns: dict, index: pd.Index
+        self,
+        http: aiohttp.ClientSession,
+        request: Request,
+        columns: dict[str, tuple[str, np.ndarray]],
+        index: pd.Index,
     ) -> None:
         body, headers = encode(columns, request.id)
         headers |= {
@@ -164,7 +168,9 @@ class Replay:
         self.traffic.answered_rows += rows
         self.traffic.revisions[revision] = self.traffic.revisions.get(revision, 0) + rows
 
-    async def _answer(self, http: aiohttp.ClientSession, body: bytes, headers: dict) -> Answer | None:
+    async def _answer(
+        self, http: aiohttp.ClientSession, body: bytes, headers: dict[str, str]
+    ) -> Answer | None:
         """The answer; while the gateway is away or starting, the same request is sent again."""
         for _ in range(TRIES):
             try:

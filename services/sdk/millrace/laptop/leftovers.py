@@ -69,7 +69,7 @@ def _same(process: psutil.Process, started: float) -> bool:
     if started > 1e9 and abs(process.create_time() - started) < SAME:
         return True
     ticks = (process.create_time() - psutil.boot_time()) * os.sysconf("SC_CLK_TCK")
-    return abs(ticks - started) < SAME * os.sysconf("SC_CLK_TCK")
+    return bool(abs(ticks - started) < SAME * os.sysconf("SC_CLK_TCK"))
 
 
 def end_group(process: psutil.Process, patience: float = PATIENCE) -> None:
@@ -85,6 +85,6 @@ def end_group(process: psutil.Process, patience: float = PATIENCE) -> None:
 
 def _alive(process: psutil.Process) -> bool:
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.Error:
         return False
