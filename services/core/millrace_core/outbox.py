@@ -6,7 +6,6 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from fastapi import FastAPI
 from sqlalchemy import JSON, Integer, String, Text, event, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -17,7 +16,7 @@ from millrace_contracts.bodies import Document
 from millrace_core.database import UtcDateTime, utcnow
 from millrace_core.log import log
 from millrace_core.reconcile import run_forever
-from millrace_core.services import Services, of
+from millrace_core.services import Services
 
 BATCH = 100
 WAKE = "outbox"
@@ -127,8 +126,7 @@ def deliver_forever(table: Any) -> Any:
     What this process commits goes at once; what another replica left is found every few seconds.
     """
 
-    async def task(service: Services | FastAPI) -> None:
-        services = of(service) if isinstance(service, FastAPI) else service
+    async def task(services: Services) -> None:
         wake, every, patience = asyncio.Event(), services.settings.decision_seconds, Patience()
 
         async def once() -> None:
