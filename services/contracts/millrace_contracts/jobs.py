@@ -4,14 +4,17 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from millrace_contracts.bodies import Document, Read
 from millrace_contracts.names import Name
 from millrace_contracts.parts import Strictly
 from millrace_contracts.placement import Placement
+from millrace_contracts.plain import plain
 from millrace_contracts.waiting import Waiting
 
+PlainDocument = Annotated[Document, AfterValidator(plain)]
+"""A document whose texts may also become columns: none of them has a null character."""
 JobKind = Literal["infer", "ingest", "validate", "train", "evaluate"]
 
 
@@ -47,7 +50,7 @@ class JobNew(Strictly):
         description="The submitter's name for it; the same key again is the same job.",
     )
     kind: JobKind
-    spec: Document = Field(description="What the kind asks for.")
+    spec: PlainDocument = Field(description="What the kind asks for.")
     limits: JobLimits = JobLimits()
     loop: Name | None = None
     loop_run: Annotated[int, Field(ge=0, lt=2**31)] | None = None
@@ -60,7 +63,7 @@ class JobProgress(BaseModel):
     done: int | None
     total: int | None
     message: str = Field(max_length=2000)
-    numbers: Document
+    numbers: PlainDocument
 
 
 class Problem(BaseModel):

@@ -10,7 +10,7 @@ import orjson
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from millrace_contracts.bodies import Document
-from millrace_contracts.jobs import JobProgress, Problem
+from millrace_contracts.jobs import JobProgress, PlainDocument, Problem
 from millrace_core.errors import BadInput, FieldError, TooLarge
 from millrace_training.runtime.assignment import Usage
 from millrace_training.runtime.folder import JobFolder
@@ -21,7 +21,7 @@ from millrace_training.workspace.schemas import DocumentName
 DOCUMENTS: dict[DocumentName, Any] = {
     "progress": JobProgress,
     "usage": Usage,
-    "result": Document,
+    "result": PlainDocument,
     "error": Problem,
     "setback": Problem,
 }
