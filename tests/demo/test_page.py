@@ -1,41 +1,76 @@
 """The demo's page from facts made up: one file with its pictures inside, whatever happened in the year."""
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from millrace.demo import story
 from millrace.demo.story import Facts
+from millrace_contracts.alarms import AlarmRead
+from millrace_contracts.decisions import DecisionRead
+from millrace_contracts.decisions import decision as new_decision
+from millrace_contracts.rows import Check, DeliveryReport
 
 DAYS = ["2013-03-01", "2013-03-02"]
 
 
-def decision(kind, subject, outcome="done", **evidence):
-    return {
-        "kind": kind,
-        "subject": subject,
-        "outcome": outcome,
-        "reason": "because a < b",
-        "event_time": "2013-03-02T05:00:00+00:00",
-        "evidence": evidence,
-    }
+EARLY, LATE = datetime(2013, 3, 1, 5, tzinfo=UTC), datetime(2013, 3, 2, 5, tzinfo=UTC)
+
+
+def decision(kind, subject, outcome="done", at=LATE, **evidence):
+    made = new_decision(
+        project="default",
+        loop="flights",
+        kind=kind,
+        subject=subject,
+        outcome=outcome,
+        event_time=at,
+        author="test",
+        reason="because a < b",
+        evidence=evidence,
+    )
+    return DecisionRead(**made.model_dump(), number=1, recorded_at=at, hash="", previous="")
 
 
 def facts(decisions=(), alarms=()):
-    return Facts(list(decisions), list(alarms), [], [], [], {}, {}, "sha256:0")
+    return Facts(list(decisions), list(alarms), [], [], [], None, None, "sha256:0")
 
 
 GATE = {"name": "champion", "lower": -0.1, "difference": 0.0, "upper": 0.1, "margin": 0.02}
 HAPPENED = [
-    decision("rollout.promoted", "flights r1", version=1) | {"event_time": "2013-03-01T05:00:00+00:00"},
+    decision("rollout.promoted", "flights r1", at=EARLY, version=1),
     decision("rollout.started", "flights r2", plan={"mirror": True, "canary": [{"percent": 10}]}),
     decision("rollout.step", "flights r2 step 1", version=2),
     decision("rollout.promoted", "flights r2", version=2),
     decision("switch-back", "flights", to=1),
     decision("gate.verdict", "version 3", "failed", gates=[GATE | {"verdict": "failed"}]),
 ]
-ALARM = {"opened_day": "2013-03-02", "cause": "drift:<temp>"}
-CHECK = {"check": "range", "column": "distance", "observed": "<-1>", "allowed": "0..", "mend": "mend it"}
+ALARM = AlarmRead(
+    id="a",
+    endpoint="flights",
+    kind="drift",
+    cause="drift:<temp>",
+    state="open",
+    opened_day="2013-03-02",
+    last_day="2013-03-02",
+    closed_day=None,
+    count=1,
+    reason="it moved",
+    evidence={},
+    acknowledged_by=None,
+)
+CHECK = Check(
+    check="range",
+    column="distance",
+    verdict="failed",
+    observed="<-1>",
+    allowed="0..",
+    rows=1,
+    examples=[],
+    mend="mend it",
+)
 
 
 @pytest.fixture
@@ -48,14 +83,16 @@ def told(tmp_path):
             "rmse": dict.fromkeys(errors, months),
             "requests": {"answered": 1234, "failed": 0},
             "predictions": {"lost": 0},
-            "thresholds": [{"name": "RMSE", "shown": "2.0", "bound_shown": "at most 12", "met": True}],
+            "thresholds": [
+                {"name": "RMSE", "shown": "2.0", "bound_shown": "at most 12", "met": True, "word": "met"}
+            ],
             **dict.fromkeys(
                 ("loop_runs", "promotions", "rollbacks", "wall_seconds", "peak_rss_bytes", "seed"), 1
             ),
             "decision_digest": "sha256:0",
         }
         psi = pd.DataFrame({"2013-03-04": [0.1]}, index=["temp"])
-        refused = {"checks": [CHECK | {"verdict": "failed"}]}
+        refused = DeliveryReport(rows=1, checks=[CHECK])
         story.tell(tmp_path, found, errors, table, made, refused, psi)
         return (tmp_path / "index.html").read_text()
 
