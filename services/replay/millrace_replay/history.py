@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from millrace.data import columns, reading
-from millrace.loop import Spec
+from millrace_contracts.data import ColumnType
+from millrace_contracts.loop import Spec
 
 
 class NoBacktest(Exception):
@@ -91,7 +92,7 @@ class History:
         pq.write_table(self.raw.slice(0, int(np.searchsorted(self.times, _micros(before)))), sink)
         return sink.getvalue()
 
-    def typed(self, kinds: dict[str, columns.ColumnType], timezone: str) -> pa.Table:
+    def typed(self, kinds: dict[str, ColumnType], timezone: str) -> pa.Table:
         """The columns named in *kinds* (the dataset's schema), each in its type."""
         names = [name for name in self.raw.column_names if name in kinds]
         made = {
