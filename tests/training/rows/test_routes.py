@@ -58,7 +58,7 @@ async def test_a_refusal_in_a_loop_is_a_decision_that_reaches_the_registry(serve
             await asyncio.sleep(0.05)
         (decision,) = found
         assert (decision.kind, decision.outcome, decision.run) == ("data.refused", "refused", 1)
-        assert "same name: 'a'" in decision["reason"]
+        assert "same name: 'a'" in decision.reason
 
 
 BAD = [

@@ -158,7 +158,7 @@ def test_a_sample_that_cannot_be_read_fails_the_job_with_the_reason(client, cont
     [
         (["a", "b"] * 50, "binary", False),
         ([0, 1] * 50, "binary", False),
-        (["a", "b", "c", "d"] * 25, None, True),
+        (["a", "b", "c", "d"] * 25, "multiclass", False),
     ],
 )
 def test_the_task_is_guessed_from_the_target(client, context, target, guess, warned):
