@@ -13,7 +13,7 @@ from tests.chart import invariants
 from tests.chart.howtos import Document, Mistake
 from tests.chart.rendering import ROOT
 
-from millrace.loop import ModelLoop
+from millrace_contracts.loop import ModelLoop
 
 FOREIGN = ("PodMonitor", "PrometheusRule", "CustomResourceDefinition")
 """Rendered objects for which there is no schema at hand."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from millrace.loop import Spec
+from millrace_contracts.loop import Spec
 
 from .corpus import cases
 from .kubectl import kubectl, least, needs_cluster, prepared

@@ -5,7 +5,7 @@ import yaml
 from pydantic import ValidationError
 
 from millrace.documents import BadDocument, load
-from millrace.loop import ModelLoop, mistakes
+from millrace_contracts.loop import ModelLoop, mistakes
 
 from .corpus import cases
 

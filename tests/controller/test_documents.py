@@ -7,8 +7,8 @@ import yaml
 from pipelines.compile import COMPILED, compile_all
 from pydantic import ValidationError
 
-from millrace.durations import parse, whole_days
-from millrace.loop import ModelLoop, mistakes
+from millrace_contracts.durations import parse, whole_days
+from millrace_contracts.loop import ModelLoop, mistakes
 
 ROOT = Path(__file__).parents[2]
 BASE = {

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy.orm import DeclarativeBase
 
 from millrace.client.transport import ApiError
-from millrace.decisions import decision
+from millrace_contracts.decisions import decision
 from millrace_core import database
 from millrace_core.outbox import CAUSE_SECONDS, OutboxMixin, Patience, decide, deliver, deliver_forever
 

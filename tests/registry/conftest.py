@@ -19,7 +19,7 @@ import pytest_asyncio
 from onnx import TensorProto, helper
 from tests.core.conftest import start
 
-from millrace.decisions import decision
+from millrace_contracts.decisions import decision
 from millrace_registry.main import RegistrySettings, build
 
 HERE = Path(__file__).parent

@@ -7,7 +7,7 @@ import yaml
 from pydantic import BaseModel
 
 from millrace import crd
-from millrace.loop import Spec
+from millrace_contracts.loop import Spec
 
 ROOT = Path(__file__).parents[2]
 FORBIDDEN = {"$ref", "$defs", "anyOf", "allOf", "oneOf", "const", "title", "propertyNames", "discriminator"}

@@ -11,8 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from millrace.client.transport import ApiError
-from millrace.decisions import Decision
 from millrace_contracts.bodies import Document
+from millrace_contracts.decisions import Decision
 from millrace_core.database import UtcDateTime, utcnow
 from millrace_core.log import log
 from millrace_core.reconcile import run_forever

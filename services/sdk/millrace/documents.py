@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from millrace.contract import DataContract
-from millrace.loop import ModelLoop
+from millrace_contracts.data import DataContract
+from millrace_contracts.loop import ModelLoop
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from millrace.status import LoopStatus
+from millrace_contracts.status import LoopStatus
 from millrace_controller.clock import queries
 from millrace_controller.operator import manifests
 from millrace_controller.operator.controller import Operator

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from millrace.status import Condition, LoopStatus
+from millrace_contracts.status import Condition, LoopStatus
 
 Status = dict[str, Any]
 TOLD = {"Stalled": True, "DriftDetected": True, "OptionsIgnored": True}

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from millrace.decisions import Decision, decision, decision_id, rounded
 from millrace_contracts.closings import OpenedAlarm
+from millrace_contracts.decisions import Decision, decision, decision_id, rounded
 from millrace_core.database import AsyncSession
 from millrace_core.outbox import decide
 from millrace_monitoring.alarms import queries

@@ -1,7 +1,7 @@
 """Writes a judged day: its row in the feed, losses, comparisons, alarms and decisions, in one transaction."""
 
-from millrace.decisions import rounded
 from millrace_contracts.closings import ClosingItem, MeanLoss
+from millrace_contracts.decisions import rounded
 from millrace_core.database import AsyncSession
 from millrace_monitoring.alarms import opening
 from millrace_monitoring.alarms.findings import Ending

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from millrace.decisions import decision_id
+from millrace_contracts.decisions import decision_id
 from millrace_core.database import utcnow
 from millrace_core.errors import NotFound
 from millrace_monitoring.tables import Delivery, Webhook

@@ -4,8 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from millrace.decisions import Kind
-from millrace_contracts.decisions import ChainVerification, DecisionDetail, DecisionDigest, DecisionRead
+from millrace_contracts.decisions import ChainVerification, DecisionDetail, DecisionDigest, DecisionRead, Kind
 from millrace_core.auth import CurrentActor, permit
 from millrace_core.database import Session
 from millrace_core.errors import BadInput

@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import Any
 
-from millrace.decisions import Decision, Kind, decision, decision_id
 from millrace_contracts.bodies import Document
+from millrace_contracts.decisions import Decision, Kind, decision, decision_id
 from millrace_core.database import AsyncSession
 from millrace_core.outbox import decide
 from millrace_serving.tables import Endpoint, Outbox, Rollout

@@ -6,8 +6,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
-from millrace.decisions import Kind, rounded
 from millrace_contracts.bodies import Document
+from millrace_contracts.decisions import Kind, rounded
 from millrace_contracts.endpoints import RevisionState
 from millrace_contracts.rollouts import RolloutState
 from millrace_core.database import AsyncSession

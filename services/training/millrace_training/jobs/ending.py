@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from millrace.decisions import Decision, decision
 from millrace_contracts.bodies import Document
+from millrace_contracts.decisions import Decision, decision
 from millrace_contracts.jobs import Problem
 from millrace_contracts.rows import IngestResult, IngestSpec
 from millrace_core.database import utcnow

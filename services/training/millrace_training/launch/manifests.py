@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from millrace.placement import Placement
+from millrace_contracts.placement import Placement
 from millrace_core import pods
 from millrace_core.pods import Part
 from millrace_training.kinds import KINDS

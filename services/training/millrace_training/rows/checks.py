@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from millrace.contract import ColumnContract, DataContract
 from millrace.data import columns, inference
 from millrace.data.columns import Mask, Typed
 from millrace.data.refusals import words
+from millrace_contracts.data import ColumnContract, DataContract
 from millrace_contracts.rows import Check
 
 

@@ -6,9 +6,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from millrace.client.transport import ApiError
-from millrace.contract import DataContract
 from millrace.data import inference, reading
 from millrace.data.refusals import Unreadable
+from millrace_contracts.data import DataContract
 from millrace_contracts.datasets import DataFile, DatasetVersionRead, DatasetVersionWrite, RowsOrigin
 from millrace_contracts.rows import Check, DeliveryReport, IngestResult, IngestSpec
 from millrace_training.rows import checks, delivery, files, profile

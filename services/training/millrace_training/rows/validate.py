@@ -4,9 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from millrace.contract import DataContract
 from millrace.data.inference import ROWS
 from millrace.data.refusals import words
+from millrace_contracts.data import DataContract
 from millrace_contracts.datasets import DatasetVersionRead
 from millrace_contracts.rows import Check, DeliveryReport, ValidateResult, ValidateSpec
 from millrace_stats import tasks

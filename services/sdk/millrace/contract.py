@@ -1,3 +1,0 @@
-"""Stands in `millrace_contracts.data`."""
-
-from millrace_contracts.data import *  # noqa: F403
