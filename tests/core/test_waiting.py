@@ -2,7 +2,7 @@
 
 import pytest
 
-from millrace_core.waiting import Waiting, newest, of_event, of_pod
+from millrace_core.waiting import PodWaiting, newest, of_event, of_pod
 
 
 def pod(*conditions, init=(), **waiting):
@@ -42,14 +42,14 @@ def test_a_pod_that_waits_for_what_will_not_pass_by_itself_says_so(given, told):
 
 def test_a_quota_is_named_whoever_stumbled_over_it():
     words = 'Error creating: pods "a" is forbidden: exceeded quota: team-a'
-    assert of_event({"reason": "FailedCreate", "message": words}) == Waiting("QuotaExceeded", words)
+    assert of_event({"reason": "FailedCreate", "message": words}) == PodWaiting("QuotaExceeded", words)
     assert of_event({"reason": "FailedMount", "message": "no volume"}).reason == "FailedMount"
-    assert of_event({}) == Waiting("Warning", "")
+    assert of_event({}) == PodWaiting("Warning", "")
 
 
 def test_the_newest_warning_counts_but_for_what_the_pods_own_status_tells_better():
     mount = {"reason": "FailedMount", "message": "no volume", "lastTimestamp": "2026-01-01T00:00:01Z"}
     older = {"reason": "FailedCreate", "message": "no account", "eventTime": "2026-01-01T00:00:00Z"}
     stale = {"reason": "FailedScheduling", "message": "no node", "lastTimestamp": "2026-01-01T00:00:02Z"}
-    assert newest([mount, older, stale]) == Waiting("FailedMount", "no volume")
+    assert newest([mount, older, stale]) == PodWaiting("FailedMount", "no volume")
     assert newest([stale]) is None

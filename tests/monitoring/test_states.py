@@ -8,7 +8,7 @@ from millrace_monitoring.closing import states
 from millrace_monitoring.detectors import performance
 from millrace_monitoring.tables import Typed
 from millrace_stats.drift import judge
-from millrace_stats.paired import SwitchBack
+from millrace_stats.paired import SwitchBackTest
 from millrace_stats.performance import Detector, Reference
 
 from .sales import SIGNATURE, monitor
@@ -22,7 +22,7 @@ def stored():
     detector = Detector(Reference.fit(DRAW.normal(size=28)), 36_500.0)
     for loss in (0.1, 0.5, 2.0):
         detector.update(loss)
-    pair = SwitchBack.start(1, earlier=DRAW.normal(size=28))
+    pair = SwitchBackTest.start(1, earlier=DRAW.normal(size=28))
     pair.update(1.0, 0.9)
     counts = DRAW.multinomial(100, [0.25] * 4, 40)
     window = judge({"price": counts[:33]}, {"price": counts[33:]})

@@ -7,7 +7,7 @@ import pytest
 
 from millrace_stats import paired
 from millrace_stats.measurements import measure, passes, switched
-from millrace_stats.paired import SwitchBack, non_inferior, slices
+from millrace_stats.paired import SwitchBackTest, non_inferior, slices
 
 
 def blocks(difference, days=28, spread=0.01, seed=0):
@@ -134,31 +134,31 @@ class TestSwitchBack:
 
     def test_months_in_which_it_was_worse_do_not_hide_that_it_is_better_now(self):
         gains = np.concatenate([noise(150) - 0.05, noise(60, seed=1) + 0.15])
-        day = fed(SwitchBack.start(5, earlier=noise(28, seed=2)), gains)
+        day = fed(SwitchBackTest.start(5, earlier=noise(28, seed=2)), gains)
         assert day is not None
         assert 157 <= day <= 185
 
     def test_a_gain_below_the_margin_never_switches(self):
-        watch = SwitchBack.start(1, margin=0.02, earlier=noise(28, spread=0.001))
+        watch = SwitchBackTest.start(1, margin=0.02, earlier=noise(28, spread=0.001))
         assert fed(watch, noise(200, spread=0.001) + 0.01) is None
         assert watch.detector.alarm
 
     def test_fewer_days_than_the_minimum_never_switch(self):
-        assert fed(SwitchBack.start(1, minimum_days=7, earlier=noise(28)), np.full(50, 1.0)) == 7
+        assert fed(SwitchBackTest.start(1, minimum_days=7, earlier=noise(28)), np.full(50, 1.0)) == 7
 
     def test_more_candidates_need_more_evidence(self):
-        days = [fed(SwitchBack.start(n, earlier=noise(28)), noise(300, 1) + 0.05) for n in (1, 1000)]
+        days = [fed(SwitchBackTest.start(n, earlier=noise(28)), noise(300, 1) + 0.05) for n in (1, 1000)]
         assert days[0] < days[1]
 
     def test_without_earlier_days_the_scale_comes_from_the_first_28_live_days(self):
-        watch = SwitchBack.start(1)
+        watch = SwitchBackTest.start(1)
         assert fed(watch, noise(28)) is None
         assert watch.detector.reference.days == 28
         assert watch.waiting == []
         assert fed(watch, np.full(30, 0.3)) is not None
 
     def test_the_frozen_scale_does_not_take_in_the_effect(self):
-        watch = SwitchBack.start(1, earlier=noise(28))
+        watch = SwitchBackTest.start(1, earlier=noise(28))
         scale = watch.detector.reference.scale
         fed(watch, np.full(20, 0.3))
         assert watch.detector.reference.scale == scale
@@ -166,16 +166,16 @@ class TestSwitchBack:
     @pytest.mark.parametrize("earlier", [None, noise(28)])
     @pytest.mark.parametrize("day", [5, 27, 28, 40])
     def test_a_restart_on_any_day_changes_no_bit(self, earlier, day):
-        steady, restarted = (SwitchBack.start(3, earlier=earlier) for _ in range(2))
+        steady, restarted = (SwitchBackTest.start(3, earlier=earlier) for _ in range(2))
         for number, gain in enumerate(noise(60, seed=3) + 0.02):
             if number == day:
-                restarted = SwitchBack.from_dict(json.loads(json.dumps(restarted.to_dict())))
+                restarted = SwitchBackTest.from_dict(json.loads(json.dumps(restarted.to_dict())))
             assert steady.update(1.0, 1.0 - gain) == restarted.update(1.0, 1.0 - gain)
         assert restarted.to_dict() == steady.to_dict()
         assert restarted.evidence() == steady.evidence()
 
     def test_losses_that_are_not_finite_are_refused_and_change_nothing(self):
-        watch = SwitchBack.start(1, earlier=noise(28))
+        watch = SwitchBackTest.start(1, earlier=noise(28))
         before = watch.to_dict()
         with pytest.raises(ValueError, match="finite"):
             watch.update(1.0, float("nan"))

@@ -162,7 +162,7 @@ class MetricsOfBoth(BaseModel):
     champion: Metrics | None
 
 
-class ClassLine(BaseModel):
+class ClassEvaluation(BaseModel):
     """One class in figures; null where the rows do not say."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -176,7 +176,7 @@ class ClassLine(BaseModel):
     auc: float | None = Field(description="Of this class against the rest.")
 
 
-class Confused(BaseModel):
+class Confusion(BaseModel):
     """Rows of one class that were taken for another."""
 
     model_config = ConfigDict(from_attributes=True)
@@ -186,16 +186,16 @@ class Confused(BaseModel):
     rows: int
 
 
-class ClassReport(BaseModel):
+class ClassesEvaluation(BaseModel):
     """How well each class is told from the others."""
 
     model_config = ConfigDict(from_attributes=True)
 
-    classes: list[ClassLine]
+    classes: list[ClassEvaluation]
     confusion: list[list[int]] | None = Field(
         description="Rows by true (first) and predicted class; null for more classes than one can read."
     )
-    confused: list[Confused] = Field(description="The commonest mistakes.")
+    confused: list[Confusion] = Field(description="The commonest mistakes.")
 
 
 class EvaluateResult(BaseModel):
@@ -208,5 +208,7 @@ class EvaluateResult(BaseModel):
     slices: list[SliceEvaluation] = []
     importance: list[Importance] = []
     roc: list[RocPoint] = []
-    classes: ClassReport | None = Field(default=None, description="The candidate's; null for a regression.")
+    classes: ClassesEvaluation | None = Field(
+        default=None, description="The candidate's; null for a regression."
+    )
     report: Annotated[str, Field(description="Digest of the page for people.")] | None = None

@@ -82,7 +82,7 @@ class Data(Part):
     )
 
 
-class Search(Part):
+class SearchSpec(Part):
     trials: Int = Field(default=12, ge=1, le=10_000, description="Models tried in a full search.")
 
 
@@ -97,8 +97,8 @@ class Limits(Part):
         return int(self.memory[:-2]) * (1024 if self.memory.endswith("Gi") else 1)
 
 
-class Training(Part):
-    search: Search = Search()
+class TrainingSpec(Part):
+    search: SearchSpec = SearchSpec()
     windows: list[Window] = Field(
         default=["all"],
         min_length=1,
@@ -116,7 +116,7 @@ class Training(Part):
     limits: Limits = Limits()
 
 
-class Step(Part):
+class StepSpec(Part):
     percent: Float = Field(gt=0, le=100)
     for_: StepDuration = Field(default="1d", alias="for", description="How long, in event time.")
 
@@ -124,14 +124,14 @@ class Step(Part):
         return durations.parse(self.for_).total_seconds()
 
 
-class Rollout(Part):
-    mirror: Step | None = Field(
+class RolloutSpec(Part):
+    mirror: StepSpec | None = Field(
         default=None, description="Requests copied to the candidate; nobody sees its answers."
     )
-    canary: list[Step] = Field(default=[], max_length=20, description="Growing shares of real traffic.")
+    canary: list[StepSpec] = Field(default=[], max_length=20, description="Growing shares of real traffic.")
 
     @model_validator(mode="after")
-    def _growing(self) -> "Rollout":
+    def _growing(self) -> "RolloutSpec":
         growing([step.percent for step in self.canary])
         return self
 
@@ -160,7 +160,7 @@ class Retention(Part):
     archived: Int = Field(default=5, ge=0, le=20, description="Archived versions kept loaded and scored.")
 
 
-class Monitoring(Part):
+class MonitoringSpec(Part):
     performance: Performance = Performance()
     drift: Drift = Drift()
     retention: Retention = Retention()
@@ -180,7 +180,7 @@ class Triggers(Part):
     new_data: NewData | None = Field(default=None, description="Pushed rows that open a run.")
 
 
-class SwitchBack(Part):
+class SwitchBackSpec(Part):
     enabled: Bool = True
     candidates: Int = Field(default=5, ge=0, le=20, description="Archived versions that may come back.")
     margin: Float = Field(
@@ -194,15 +194,15 @@ class Spec(Part):
     task: TaskName = Field(description="What kind of answer the model gives.")
     target: Column = Field(description="The column to predict.")
     data: Data
-    training: Training = Training()
+    training: TrainingSpec = TrainingSpec()
     gates: Gates = Gates()
-    rollout: Rollout = Rollout()
-    monitoring: Monitoring = Monitoring()
+    rollout: RolloutSpec = RolloutSpec()
+    monitoring: MonitoringSpec = MonitoringSpec()
     triggers: Triggers = Triggers()
     cooldown: Duration = Field(
         default="14d", description="Event time between the openings of two triggered runs."
     )
-    switch_back: SwitchBack = SwitchBack()
+    switch_back: SwitchBackSpec = SwitchBackSpec()
     placement: Placement | None = Field(
         default=None, description="Where in a cluster its pods run; a laptop says that it cannot honour it."
     )

@@ -22,7 +22,7 @@ LONGEST = 500
 
 
 @dataclass(frozen=True)
-class Waiting:
+class PodWaiting:
     """*reason*: a CamelCase word, as in a condition; *message*: the cluster's own words."""
 
     reason: str
@@ -36,17 +36,17 @@ class Waiting:
         return asdict(self)
 
 
-def waiting(reason: str, message: str) -> Waiting:
+def waiting(reason: str, message: str) -> PodWaiting:
     """Both in the form in which they are told."""
-    return Waiting(SAME.get(reason, reason), " ".join(message.split())[:LONGEST])
+    return PodWaiting(SAME.get(reason, reason), " ".join(message.split())[:LONGEST])
 
 
-def of_pod(pod: Part) -> Waiting | None:
+def of_pod(pod: Part) -> PodWaiting | None:
     """What keeps a pod from running that will not pass by itself; None: nothing is known to be wrong."""
     return of_containers(pod) or of_scheduling(pod)
 
 
-def of_containers(pod: Part) -> Waiting | None:
+def of_containers(pod: Part) -> PodWaiting | None:
     """Why a container of the pod cannot be made: its image, its configuration."""
     for item in containers(pod):
         state = item.get("state", {}).get("waiting") or {}
@@ -55,7 +55,7 @@ def of_containers(pod: Part) -> Waiting | None:
     return None
 
 
-def of_scheduling(pod: Part) -> Waiting | None:
+def of_scheduling(pod: Part) -> PodWaiting | None:
     """Why no node takes the pod."""
     for item in pod.get("status", {}).get("conditions") or ():
         if item["type"] == "PodScheduled" and item["status"] == "False":
@@ -63,17 +63,17 @@ def of_scheduling(pod: Part) -> Waiting | None:
     return None
 
 
-def of_event(event: Part) -> Waiting:
+def of_event(event: Part) -> PodWaiting:
     """What a warning event tells; a quota is named, whatever stumbled over it."""
     return told(event.get("reason") or "Warning", event.get("message", ""))
 
 
-def told(reason: str, message: str) -> Waiting:
+def told(reason: str, message: str) -> PodWaiting:
     """The same from the words alone."""
     return waiting(QUOTA if "exceeded quota" in message else reason, message)
 
 
-def newest(events: Iterable[Part]) -> Waiting | None:
+def newest(events: Iterable[Part]) -> PodWaiting | None:
     """What the newest warning tells that no status tells."""
     left = [item for item in events if item.get("reason") not in SEEN_BEFORE]
     left.sort(key=lambda item: str(item.get("lastTimestamp") or item.get("eventTime") or ""))

@@ -9,7 +9,7 @@ from fastapi import Depends
 from millrace_core import services
 from millrace_core.storage import Store
 from millrace_monitoring.graphs.baselines import Baselines
-from millrace_monitoring.graphs.files import Files
+from millrace_monitoring.graphs.files import FetchedFiles
 from millrace_monitoring.graphs.running import Graphs
 from millrace_monitoring.settings import MonitoringSettings
 from millrace_monitoring.wakeups import Reception, Recounts, Wakeups
@@ -22,7 +22,7 @@ class Services(services.Services):
     settings: MonitoringSettings
     store: Store
     """Segments and days."""
-    files: Files
+    files: FetchedFiles
     """Of model versions, from the registry."""
     graphs: Graphs
     baselines: Baselines
@@ -37,7 +37,7 @@ class Services(services.Services):
 def make(core: services.Services) -> Services:
     """Monitoring's own object out of core's part."""
     settings = core.settings
-    files = Files(Store(f"file://{settings.folder / 'models'}"), core.clients.registry)
+    files = FetchedFiles(Store(f"file://{settings.folder / 'models'}"), core.clients.registry)
     return Services(
         **vars(core),
         store=Store(settings.storage_url),

@@ -8,7 +8,7 @@ from typing import Any
 from millrace_contracts import durations, parts
 from millrace_contracts.data import ColumnContract, DataContract
 from millrace_contracts.gates import METRICS, AbsoluteGate
-from millrace_contracts.loop import Rollout, Spec
+from millrace_contracts.loop import RolloutSpec, Spec
 
 Json = dict[str, Any]
 WRITTEN = "^[0-9]{1,6}[smhdw]$"
@@ -66,7 +66,7 @@ RULES: dict[str, list[Json]] = {
             "'the gate on ' + self.metric + ' needs either atMost or atLeast'",
         )
     ],
-    Rollout.__name__: [
+    RolloutSpec.__name__: [
         rule(
             "!has(self.canary) || (self.canary.map(step, step.percent).isSorted() && "
             "self.canary.all(step, self.canary.exists_one(other, other.percent == step.percent)))",

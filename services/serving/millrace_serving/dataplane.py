@@ -7,7 +7,7 @@ rollouts see no difference.
 import asyncio
 from abc import ABC, abstractmethod
 
-from millrace_core.waiting import Waiting
+from millrace_core.waiting import PodWaiting
 from millrace_serving.envoy.discovery import Discovery
 from millrace_serving.envoy.publisher import Publisher
 from millrace_serving.triton.repository import Wanted
@@ -88,6 +88,6 @@ class DataPlane(ABC):
         """What people should know about the data plane now."""
         return self.publisher.problem
 
-    def waiting(self, name: str) -> Waiting | None:
+    def waiting(self, name: str) -> PodWaiting | None:
         """What keeps the pods of a revision from answering, where there are pods."""
         return None

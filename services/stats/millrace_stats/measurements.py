@@ -162,7 +162,7 @@ def switched(
     length, change = earlier + YEAR, earlier + quiet
     gaps = np.where((np.arange(length) < change) & (gain > 0), 0.5, -gain) * SPREAD
     series = [worlds.pairs(draw, length, r, SPREAD, gaps) for _ in range(candidates)]
-    start = paired.SwitchBack.start
+    start = paired.SwitchBackTest.start
     watched = [start(candidates, margin, earlier=(one - two)[:earlier]) for one, two in series]
     for day in range(earlier, length):
         answers = [pair.update(one[day], two[day]) for pair, (one, two) in zip(watched, series, strict=True)]

@@ -141,7 +141,7 @@ def _finite(*part: np.ndarray) -> list[np.ndarray]:
 
 
 @dataclass
-class SwitchBack:
+class SwitchBackTest:
     """Sequential evidence that an archived version is better than the champion on the same rows.
 
     Feed it each closed day's mean losses. The scale is frozen from earlier days on which neither version had seen
@@ -167,7 +167,7 @@ class SwitchBack:
         margin: float = 0.02,
         minimum_days: int = 7,
         earlier: np.ndarray | None = None,
-    ) -> "SwitchBack":
+    ) -> "SwitchBackTest":
         """Begin watching one pair.
 
         Args:
@@ -231,7 +231,7 @@ class SwitchBack:
         return state | {"detector": detector, "waiting": list(self.waiting), "recent": recent}
 
     @classmethod
-    def from_dict(cls, state: Mapping[str, Any]) -> "SwitchBack":
+    def from_dict(cls, state: Mapping[str, Any]) -> "SwitchBackTest":
         detector = Detector.from_dict(state["detector"]) if state["detector"] else None
         recent = [(champion, gain) for champion, gain in state["recent"]]
         return cls(**{**state, "detector": detector, "waiting": list(state["waiting"]), "recent": recent})

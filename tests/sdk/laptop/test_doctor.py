@@ -10,7 +10,7 @@ from millrace.cli.main import app
 from millrace.laptop import Platform, doctor
 
 
-def finding(name: str, home: Path) -> doctor.Finding:
+def finding(name: str, home: Path) -> doctor.DoctorFinding:
     return next(item for item in doctor.examine(home) if item.check == name)
 
 

@@ -22,7 +22,7 @@ TEXTS = st.text(max_size=4) | st.sampled_from(["", "a", "ż", "東京", "🚀"])
 SECONDS = st.integers(dates.FIRST, dates.LAST - 86_400) | st.just(MISSING_TIME)
 
 
-def through_onnx(block: blocks.Block, frame: Frame) -> np.ndarray:
+def through_onnx(block: blocks.FeatureBlock, frame: Frame) -> np.ndarray:
     """The block's answer from onnxruntime."""
     graph = Graph()
     output = block.emit(graph)
@@ -38,7 +38,7 @@ def through_onnx(block: blocks.Block, frame: Frame) -> np.ndarray:
     return open_session(model.SerializeToString()).run(None, frame.feeds())[0]
 
 
-def same(block: blocks.Block, frame: Frame) -> None:
+def same(block: blocks.FeatureBlock, frame: Frame) -> None:
     expected = block.apply(frame)
     assert expected.dtype == np.float32
     np.testing.assert_array_equal(through_onnx(block, frame), expected)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from millrace_core.waiting import Waiting
+from millrace_core.waiting import PodWaiting
 from millrace_training.launch.judging import Scene, judge, needs_events
 from millrace_training.settings import TrainingSettings
 
@@ -59,7 +59,7 @@ def test_a_running_pod_is_alive_since_its_container_started(verdict):
 
 def test_a_pod_that_has_not_started_waits_for_so_long_and_no_longer(verdict):
     early = verdict(job(), UNSCHEDULABLE, waited=599)
-    assert early.waiting == Waiting("Unschedulable", "0/1 nodes: Insufficient memory")
+    assert early.waiting == PodWaiting("Unschedulable", "0/1 nodes: Insufficient memory")
     late = verdict(job(), UNSCHEDULABLE, waited=601)
     assert (late.alive, late.refusal.title) == (False, "No node for the job")
     assert "Unschedulable: 0/1 nodes: Insufficient memory. Free" in late.refusal.detail
@@ -78,7 +78,7 @@ def test_a_pod_that_has_not_started_waits_for_so_long_and_no_longer(verdict):
 def test_a_container_that_cannot_be_made_has_less_time_and_a_reason(verdict, reason, title):
     stuck = waiting(reason, "what the kubelet said")
     early, said = verdict(job(), stuck, waited=119), reason.replace("ErrImagePull", "ImagePullBackOff")
-    assert (early.alive, early.waiting) == (True, Waiting(said, "what the kubelet said"))
+    assert (early.alive, early.waiting) == (True, PodWaiting(said, "what the kubelet said"))
     late = verdict(job(), stuck, waited=121)
     assert late.refusal.title == title
     assert f"{said}: what the kubelet said" in late.refusal.detail
@@ -93,7 +93,7 @@ def test_an_image_that_is_being_pulled_has_all_the_time(verdict):
 def test_a_job_without_pods_is_explained_by_its_events(verdict):
     assert needs_events(Scene(job(), [], 512, 10))
     assert not needs_events(Scene(job(), [UNSCHEDULABLE], 512, 10))
-    full = Waiting("QuotaExceeded", "exceeded quota: team-a")
+    full = PodWaiting("QuotaExceeded", "exceeded quota: team-a")
     assert verdict(job(), warning=full).waiting == full
     late = verdict(job(), waited=700, warning=full).refusal
     assert (late.title, late.reason) == ("No room in the namespace's quota", "QuotaExceeded")

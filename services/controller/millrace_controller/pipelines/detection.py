@@ -16,7 +16,7 @@ PORT = 8888
 
 
 @dataclass(frozen=True)
-class Finding:
+class PodFinding:
     """*found*: it answers. *usable*: loop runs go there. *detail*: why, or why not."""
 
     found: bool
@@ -31,30 +31,30 @@ class Detection:
         self, settings: PipelineSettings, cluster: "Cluster | None", client: KubeflowPipelines
     ) -> None:
         self.settings, self.cluster, self.client = settings, cluster, client
-        self._known: tuple[float, Finding] | None = None
+        self._known: tuple[float, PodFinding] | None = None
 
-    async def finding(self) -> Finding:
+    async def finding(self) -> PodFinding:
         """What there is; a finding holds for a minute."""
         if self._known is None or time.monotonic() - self._known[0] > SECONDS:
             self._known = (time.monotonic(), await self._find())
         return self._known[1]
 
-    async def _find(self) -> Finding:
+    async def _find(self) -> PodFinding:
         if not self.settings.kfp_url:
-            return Finding(False, False, "MILLRACE_KFP_URL is empty")
+            return PodFinding(False, False, "MILLRACE_KFP_URL is empty")
         if self.settings.kfp_url == "auto" and self.cluster is None:
-            return Finding(False, False, "looked for on Kubernetes only")
+            return PodFinding(False, False, "looked for on Kubernetes only")
         try:
             health = await self.client.health()
         except (Unavailable, Refused) as error:
-            return Finding(False, False, error.detail)
+            return PodFinding(False, False, error.detail)
         if health.get("multi_user"):
-            return Finding(True, False, "its multi-user mode is not supported")
+            return PodFinding(True, False, "its multi-user mode is not supported")
         if self.settings.kfp_url != "auto":
-            return Finding(True, True, f"loop runs go to {self.client.url}")
+            return PodFinding(True, True, f"loop runs go to {self.client.url}")
         return await self._prepared()
 
-    async def _prepared(self) -> Finding:
+    async def _prepared(self) -> PodFinding:
         """Found by itself, it is used only if its namespace has the account with which steps show who they are."""
         name, namespace = self.settings.kfp_service_account, self.settings.kfp_namespace
         why = "there is none"
@@ -65,8 +65,8 @@ class Detection:
             account, why = None, error.detail
         if account is None:
             words = f"not used, since its namespace {namespace} has no service account {name} ({why})"
-            return Finding(True, False, f"{words}; apply k8s/kubeflow")
-        return Finding(True, True, f"loop runs go to {self.client.url}")
+            return PodFinding(True, False, f"{words}; apply k8s/kubeflow")
+        return PodFinding(True, True, f"loop runs go to {self.client.url}")
 
 
 def address(settings: PipelineSettings) -> str:

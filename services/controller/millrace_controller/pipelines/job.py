@@ -14,7 +14,7 @@ from millrace_controller.pipelines.work import Work
 from millrace_core.errors import Conflict, Unavailable
 from millrace_core.owners import owned
 from millrace_core.pods import Part
-from millrace_core.waiting import OUT_OF_MEMORY, Waiting, newest, of_pod
+from millrace_core.waiting import OUT_OF_MEMORY, PodWaiting, newest, of_pod
 
 if TYPE_CHECKING:
     from millrace_core.kubernetes import Cluster
@@ -54,10 +54,10 @@ class JobRunner:
             return handle
         waiting = of_pod(pods[-1]) if pods else await self._refused(handle["id"])
         if self.clock() - handle["since"] > self.settings.pending_seconds:
-            return await self._given_up(work, handle, waiting or Waiting("Pending", "nothing says why"))
+            return await self._given_up(work, handle, waiting or PodWaiting("Pending", "nothing says why"))
         return handle if waiting is None else handle | {"waiting": waiting.json()}
 
-    async def _given_up(self, work: Work, handle: Handle, waiting: Waiting) -> Ended:
+    async def _given_up(self, work: Work, handle: Handle, waiting: PodWaiting) -> Ended:
         await self._delete(handle["id"])
         words = f"the {work.kind}'s pod did not start within {self.settings.pending_seconds:.0f} s: {waiting}"
         return Ended(handle, message=words, final=True, reason=waiting.reason)
@@ -82,7 +82,7 @@ class JobRunner:
     async def _delete(self, name: str) -> None:
         await self.cluster.delete("Job", name, self.namespace, BATCH, foreground=True)
 
-    async def _refused(self, name: str) -> Waiting | None:
+    async def _refused(self, name: str) -> PodWaiting | None:
         """Why the Job got no pod: a quota, a missing service account, an admission rule."""
         fields = f"involvedObject.kind=Job,involvedObject.name={name},type=Warning"
         events = await self.cluster.list("Event", self.namespace, fields=fields)

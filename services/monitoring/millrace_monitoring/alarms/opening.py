@@ -11,7 +11,7 @@ from millrace_core.database import AsyncSession
 from millrace_core.outbox import decide
 from millrace_monitoring.alarms import queries
 from millrace_monitoring.alarms.findings import AlarmFinding, Ending
-from millrace_monitoring.alarms.states import State
+from millrace_monitoring.alarms.states import AlarmPhase
 from millrace_monitoring.tables import Alarm, Outbox
 from millrace_monitoring.webhooks.queries import announce
 
@@ -62,7 +62,7 @@ async def _open(session: AsyncSession, place: Place, finding: AlarmFinding) -> A
         endpoint=place.endpoint,
         kind=finding.kind,
         cause=finding.cause,
-        state=State.OPEN,
+        state=AlarmPhase.OPEN,
         opened_day=place.day,
         last_day=place.day,
         count=1,
@@ -70,7 +70,7 @@ async def _open(session: AsyncSession, place: Place, finding: AlarmFinding) -> A
         evidence=rounded(finding.evidence),
     )
     session.add(alarm)
-    await decide(session, Outbox, _decision(place, alarm, "alarm.opened", State.OPEN, finding.reason))
+    await decide(session, Outbox, _decision(place, alarm, "alarm.opened", AlarmPhase.OPEN, finding.reason))
     await announce(
         session, place.project, "alarm.opened", alarm.id, {"alarm": told(alarm).model_dump(mode="json")}
     )
@@ -78,9 +78,9 @@ async def _open(session: AsyncSession, place: Place, finding: AlarmFinding) -> A
 
 
 async def _close(session: AsyncSession, place: Place, alarm: Alarm) -> None:
-    alarm.state, alarm.closed_day = State.CLOSED, place.day
+    alarm.state, alarm.closed_day = AlarmPhase.CLOSED, place.day
     reason = f"{alarm.cause} is over; it was found on {alarm.count} day(s), last on {alarm.last_day}"
-    await decide(session, Outbox, _decision(place, alarm, "alarm.closed", State.CLOSED, reason))
+    await decide(session, Outbox, _decision(place, alarm, "alarm.closed", AlarmPhase.CLOSED, reason))
     await announce(
         session, place.project, "alarm.closed", alarm.id, {"alarm": told(alarm).model_dump(mode="json")}
     )

@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_core.errors import Conflict, NotFound
-from millrace_monitoring.alarms.states import ALLOWED, State
+from millrace_monitoring.alarms.states import ALLOWED, AlarmPhase
 from millrace_monitoring.tables import Alarm
 
 
@@ -20,7 +20,7 @@ async def get(session: AsyncSession, project: str, id: str) -> Alarm:
 
 async def unclosed(session: AsyncSession, project: str, endpoint: str) -> list[Alarm]:
     """Open and acknowledged alarms of an endpoint, by cause."""
-    where = (Alarm.project == project, Alarm.endpoint == endpoint, Alarm.state != State.CLOSED)
+    where = (Alarm.project == project, Alarm.endpoint == endpoint, Alarm.state != AlarmPhase.CLOSED)
     return list((await session.scalars(select(Alarm).where(*where).order_by(Alarm.cause))).all())
 
 
@@ -28,7 +28,7 @@ async def page(
     session: AsyncSession,
     project: str,
     endpoint: str | None,
-    state: State | None,
+    state: AlarmPhase | None,
     before: tuple[date, str] | None,
     limit: int,
 ) -> Sequence[Alarm]:
@@ -49,11 +49,11 @@ async def page(
 
 async def acknowledge(session: AsyncSession, alarm: Alarm, who: str) -> None:
     """Say that a person has seen it (Conflict when it is closed); the first one stays."""
-    if State(alarm.state) is State.ACKNOWLEDGED:
+    if AlarmPhase(alarm.state) is AlarmPhase.ACKNOWLEDGED:
         return
-    allowed = [state for state, targets in ALLOWED.items() if State.ACKNOWLEDGED in targets]
+    allowed = [state for state, targets in ALLOWED.items() if AlarmPhase.ACKNOWLEDGED in targets]
     change = update(Alarm).where(Alarm.id == alarm.id, Alarm.state.in_(allowed))
-    done = await session.execute(change.values(state=State.ACKNOWLEDGED, acknowledged_by=who))
+    done = await session.execute(change.values(state=AlarmPhase.ACKNOWLEDGED, acknowledged_by=who))
     if done.rowcount == 0:  # type: ignore[attr-defined]
         raise Conflict("The alarm is closed.")
     await session.refresh(alarm)

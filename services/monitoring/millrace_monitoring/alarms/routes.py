@@ -12,7 +12,7 @@ from millrace_core.errors import BadInput
 from millrace_core.names import Name, Project
 from millrace_core.pages import Cursor, Limit, Page, decode, paginate
 from millrace_monitoring.alarms import queries
-from millrace_monitoring.alarms.states import State
+from millrace_monitoring.alarms.states import AlarmPhase
 from millrace_monitoring.tables import Alarm
 
 router = APIRouter(prefix="/v1/alarms", tags=["alarms"])
@@ -24,7 +24,7 @@ async def every(
     project: Project,
     session: Session,
     endpoint: Annotated[Name | None, Query()] = None,
-    state: State | None = None,
+    state: AlarmPhase | None = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[AlarmRead]:

@@ -3,19 +3,19 @@
 from enum import StrEnum
 
 
-class State(StrEnum):
+class AlarmPhase(StrEnum):
     OPEN = "open"
     ACKNOWLEDGED = "acknowledged"
     CLOSED = "closed"
 
 
-ALLOWED: dict[State, frozenset[State]] = {
-    State.OPEN: frozenset({State.ACKNOWLEDGED, State.CLOSED}),
-    State.ACKNOWLEDGED: frozenset({State.CLOSED}),
-    State.CLOSED: frozenset(),
+ALLOWED: dict[AlarmPhase, frozenset[AlarmPhase]] = {
+    AlarmPhase.OPEN: frozenset({AlarmPhase.ACKNOWLEDGED, AlarmPhase.CLOSED}),
+    AlarmPhase.ACKNOWLEDGED: frozenset({AlarmPhase.CLOSED}),
+    AlarmPhase.CLOSED: frozenset(),
 }
 
 
-def may(old: State, new: State) -> bool:
+def may(old: AlarmPhase, new: AlarmPhase) -> bool:
     """Whether an alarm may go from *old* to *new*; staying is no move."""
     return new in ALLOWED[old]

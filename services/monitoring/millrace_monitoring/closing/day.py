@@ -14,8 +14,8 @@ from millrace_monitoring.closing.versions import Version
 from millrace_monitoring.comparisons import mirror
 from millrace_monitoring.detectors import drift, performance, quality, switchback
 from millrace_monitoring.detectors.day import Facts, JudgedDay, SliceDay
-from millrace_monitoring.detectors.drift import Finding as DriftFinding
-from millrace_monitoring.detectors.switchback import Finding as SwitchBackFinding
+from millrace_monitoring.detectors.drift import DriftFinding as DriftFinding
+from millrace_monitoring.detectors.switchback import SwitchBackFinding as SwitchBackFinding
 from millrace_monitoring.graphs.running import Graphs
 from millrace_monitoring.ingest.answers import Answers
 from millrace_monitoring.monitors.watermark import Day

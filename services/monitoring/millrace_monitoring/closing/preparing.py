@@ -91,7 +91,7 @@ async def _states(
         states,
         performance=replace(states.performance, slices=kept),
         quality=replace(states.quality, slices=normal),
-        switchback=switchback.State(pairs),
+        switchback=switchback.SwitchBackState(pairs),
     )
 
 
@@ -106,10 +106,12 @@ async def _afresh(
     return States(
         champion=champion.number,
         since=day.date,
-        quality=quality.State(before.quality.shares),
-        performance=performance.State(Watch.start(champion.baseline.loss_values(), policy), watches),
-        switchback=switchback.State(),
-        drift=drift.State(),
+        quality=quality.QualityState(before.quality.shares),
+        performance=performance.PerformanceState(
+            Watch.start(champion.baseline.loss_values(), policy), watches
+        ),
+        switchback=switchback.SwitchBackState(),
+        drift=drift.DriftState(),
     )
 
 

@@ -6,14 +6,14 @@ from datetime import date
 from pydantic import BaseModel, ConfigDict
 
 from millrace_contracts.bodies import Document
-from millrace_monitoring.detectors.drift import State as DriftState
+from millrace_monitoring.detectors.drift import DriftState as DriftState
 from millrace_monitoring.detectors.drift import StoredWindow
-from millrace_monitoring.detectors.performance import State as PerformanceState
+from millrace_monitoring.detectors.performance import PerformanceState as PerformanceState
 from millrace_monitoring.detectors.performance import Watch
-from millrace_monitoring.detectors.quality import State as QualityState
+from millrace_monitoring.detectors.quality import QualityState as QualityState
 from millrace_monitoring.detectors.slices import Normal
-from millrace_monitoring.detectors.switchback import State as SwitchBackState
 from millrace_monitoring.detectors.switchback import StoredPair
+from millrace_monitoring.detectors.switchback import SwitchBackState as SwitchBackState
 
 
 class StoredStates(BaseModel):

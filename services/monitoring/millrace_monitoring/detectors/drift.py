@@ -41,7 +41,7 @@ StoredWindow = Annotated[
 
 
 @dataclass(frozen=True)
-class State:
+class DriftState:
     """Days of the running window, and the last full one."""
 
     window: tuple[date, ...] = ()
@@ -49,7 +49,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Finding:
+class DriftFinding:
     """PSI of the running window, its judgement on the day on which it is full, and what calls for action."""
 
     told: DriftStanding = field(default_factory=DriftStanding)
@@ -57,24 +57,24 @@ class Finding:
     endings: frozenset[Ending] = frozenset()
 
 
-def judge(day: JudgedDay, state: State) -> tuple[Finding, State]:
+def judge(day: JudgedDay, state: DriftState) -> tuple[DriftFinding, DriftState]:
     """PSI of the running window each day; a judgement when it is full; an alarm after two in a row."""
     if day.profile is None:
-        return Finding(), state
+        return DriftFinding(), state
     policy = day.policy.drift
     days = [*day.window, day.profile]
     dates = (*state.window, day.date)
     told = DriftStanding(days=len(days), psi=scores(days, day.baseline))
     rows = sum(one.rows for one in days)
     if len(days) < policy.window_days or rows < policy.minimum_rows:
-        return Finding(told), State(dates, state.before)
+        return DriftFinding(told), DriftState(dates, state.before)
     window = of_window(days, day.baseline, day.faulty, policy.psi)
     told = told.model_copy(update={"window": _told(window, dates[0])})
     names = drift.alarms(state.before, window)
-    after = State((), window)
+    after = DriftState((), window)
     if not names:
-        return Finding(told, (), frozenset({Ending("drift")})), after
-    return Finding(told, (_alarm(window, names, len(days), rows),)), after
+        return DriftFinding(told, (), frozenset({Ending("drift")})), after
+    return DriftFinding(told, (_alarm(window, names, len(days), rows),)), after
 
 
 def _alarm(window: drift.Window, names: list[str], days: int, rows: int) -> AlarmFinding:

@@ -46,7 +46,7 @@ class Watch(BaseModel):
 
 
 @dataclass(frozen=True)
-class State:
+class PerformanceState:
     """The detector of all rows, and those of slices by name."""
 
     watch: Watch = field(default_factory=Watch)
@@ -54,7 +54,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Finding:
+class PerformanceFinding:
     """Where the detectors stand, and what calls for action."""
 
     told: PerformanceRead = field(default_factory=PerformanceRead)
@@ -63,7 +63,7 @@ class Finding:
     endings: frozenset[Ending] = frozenset()
 
 
-def judge(day: JudgedDay, state: State) -> tuple[Finding, State]:
+def judge(day: JudgedDay, state: PerformanceState) -> tuple[PerformanceFinding, PerformanceState]:
     """Take in one day's mean losses. The slices together have the same false-alarm rate as all rows have."""
     policy = day.policy.performance
     told, watch, alarms, endings = _of_all(day, state.watch, policy)
@@ -77,7 +77,7 @@ def judge(day: JudgedDay, state: State) -> tuple[Finding, State]:
         cause = f"{CAUSE}:slice:{part.name}"
         alarms += _alarm(day, cause, f" where {part.name}", slices[part.name], watches[part.name])
         endings |= _over(cause, watches[part.name])
-    return Finding(told, slices, alarms, endings), State(watch, watches)
+    return PerformanceFinding(told, slices, alarms, endings), PerformanceState(watch, watches)
 
 
 def share_rate(policy: PerformancePolicy, slices: int) -> PerformancePolicy:

@@ -37,7 +37,7 @@ class Fault:
 
 
 @dataclass(frozen=True)
-class State:
+class QualityState:
     """Shares of labelled rows on the days before, and what is normal in each slice."""
 
     shares: tuple[float, ...] = ()
@@ -45,7 +45,7 @@ class State:
 
 
 @dataclass(frozen=True)
-class Finding:
+class QualityFinding:
     """The day's data in figures, and what calls for action."""
 
     told: QualityRead = field(default_factory=QualityRead)
@@ -54,18 +54,18 @@ class Finding:
     endings: frozenset[Ending] = frozenset()
 
 
-def judge(day: JudgedDay, state: State) -> tuple[Finding, State]:
+def judge(day: JudgedDay, state: QualityState) -> tuple[QualityFinding, QualityState]:
     """Name every fault; a day on which nobody was answered says only why: nobody asked, or nothing worked."""
     policy = day.policy.quality
     if day.profile is None:
-        return Finding(alarms=_alarms(of_records(day.facts, policy))), state
+        return QualityFinding(alarms=_alarms(of_records(day.facts, policy))), state
     faults = _of_day(day, day.profile, state.shares)
     faulty = frozenset(fault.feature for fault in faults if fault.feature)
     parts, normal = slices.judge(day, state.slices, {(fault.check, fault.feature) for fault in faults})
     told = _told(day, day.profile, [fault.cause for fault in faults] + [alarm.cause for alarm in parts])
     alarms = (*_alarms(faults), *parts)
     shares = (*state.shares, day.facts.share)[-SHARES:]
-    return Finding(told, faulty, alarms, frozenset({Ending("quality")})), State(shares, normal)
+    return QualityFinding(told, faulty, alarms, frozenset({Ending("quality")})), QualityState(shares, normal)
 
 
 def _alarms(faults: list[Fault]) -> tuple[AlarmFinding, ...]:

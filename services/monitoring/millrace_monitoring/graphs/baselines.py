@@ -3,7 +3,7 @@
 import asyncio
 from collections import OrderedDict
 
-from millrace_monitoring.graphs.files import Files
+from millrace_monitoring.graphs.files import FetchedFiles
 from millrace_monitoring.profiles import baseline
 from millrace_monitoring.profiles.baseline import Baseline
 
@@ -14,12 +14,12 @@ KEPT = 32
 class Baselines:
     """What was normal when each version was trained."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: FetchedFiles) -> None:
         self._files = files
         self._kept: OrderedDict[str, Baseline] = OrderedDict()
 
     async def read(self, project: str, digest: str) -> Baseline:
-        """The baseline with *digest* (errors as of Files.read; ValueError if it is none)."""
+        """The baseline with *digest* (errors as of FetchedFiles.read; ValueError if it is none)."""
         if digest not in self._kept:
             data = await self._files.read(project, digest)
             self._kept[digest] = await asyncio.to_thread(baseline.parse, data)

@@ -5,7 +5,7 @@ from millrace_core.errors import NotFound
 from millrace_core.storage import Store
 
 
-class Files:
+class FetchedFiles:
     """Files of model versions; *store* keeps what the registry once gave."""
 
     def __init__(self, store: Store, registry: AsyncRegistry) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from millrace_monitoring.graphs.files import Files
+from millrace_monitoring.graphs.files import FetchedFiles
 
 SESSIONS = 48
 """Graphs kept ready to run."""
@@ -18,13 +18,13 @@ MISSING = {"tensor(float)": np.nan, "tensor(int64)": np.iinfo(np.int64).min, "te
 class Graphs:
     """ONNX graphs ready to run, each in one thread; the least used one is dropped."""
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: FetchedFiles) -> None:
         self._files = files
         self._sessions: OrderedDict[str, Any] = OrderedDict()
         self._lock = threading.Lock()
 
     async def load(self, project: str, digest: str) -> None:
-        """Make a graph of the project's ready (errors as of Files.read; ValueError if it is no graph)."""
+        """Make a graph of the project's ready (errors as of FetchedFiles.read; ValueError if it is no graph)."""
         with self._lock:
             if digest in self._sessions:
                 self._sessions.move_to_end(digest)

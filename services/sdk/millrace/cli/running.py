@@ -87,7 +87,7 @@ def doctor(output: Output = Format.TABLE) -> None:
         dump([vars(finding) for finding in found], output)
     else:
         signs = {"good": "ok", "odd": "look", "bad": "BAD"}
-        columns: Columns[checks.Finding] = (
+        columns: Columns[checks.DoctorFinding] = (
             ("", lambda finding: signs[finding.verdict]),
             ("CHECK", lambda finding: finding.check),
             ("FOUND", lambda finding: finding.found),

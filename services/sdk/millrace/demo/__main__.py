@@ -15,7 +15,7 @@ from millrace.delivery import push
 from millrace.demo import flights, story
 from millrace.demo.broken import damage
 from millrace.demo.memory import Memory
-from millrace.demo.replay import Replay, Traffic
+from millrace.demo.replay import Replay, Sent
 from millrace.documents import load
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.rows import DeliveryReport
@@ -115,7 +115,7 @@ class Progress:
         self.month = ""
         self.began = time.perf_counter()
 
-    def __call__(self, day: object, traffic: Traffic) -> None:
+    def __call__(self, day: object, traffic: Sent) -> None:
         for item in self.client.registry.decisions(loop=self.loop):
             if item.id not in self.told and item.kind in story.SHOWN:
                 say(f"    {story.day_of(item) if item.event_time else ''}  {item.kind}: {item.reason}")

@@ -34,7 +34,7 @@ LOOK = 0.05
 
 
 @dataclass
-class Traffic:
+class Sent:
     """What was sent and what came back."""
 
     sent: int = 0
@@ -105,15 +105,15 @@ class Replay:
         self.client, self.loop, self.target, self.seed = client, loop, target, seed
         self.table, self.signature = table, signature
         self.url = client.serving.endpoint(loop).url or ""
-        self.traffic = Traffic()
+        self.traffic = Sent()
         self.predictions = np.full(len(table), np.nan)
 
-    def run(self, told: Callable[[object, Traffic], None]) -> Traffic:
+    def run(self, told: Callable[[object, Sent], None]) -> Sent:
         """Send everything; *told* hears of each finished day."""
         asyncio.run(self._run(told))
         return self.traffic
 
-    async def _run(self, told: Callable[[object, Traffic], None]) -> None:
+    async def _run(self, told: Callable[[object, Sent], None]) -> None:
         limits = aiohttp.TCPConnector(limit=CONNECTIONS)
         patience = aiohttp.ClientTimeout(total=30)
         waiting: list[tuple[pd.DataFrame, list[Request]]] = []

@@ -25,7 +25,7 @@ NUMPY = "1.26.4"
 
 
 @dataclass(frozen=True)
-class Finding:
+class DoctorFinding:
     """One thing that was looked at; `odd` works but may surprise, `bad` stops the platform."""
 
     check: str
@@ -34,9 +34,9 @@ class Finding:
     remedy: str = ""
 
 
-def examine(home: Path) -> list[Finding]:
+def examine(home: Path) -> list[DoctorFinding]:
     """Every check, in the order in which they matter."""
-    checks: tuple[Callable[[], Finding], ...] = (
+    checks: tuple[Callable[[], DoctorFinding], ...] = (
         _system, _python, _glibc, _envoy, _triton, _libpython, _numpy, lambda: _disk(home), _memory, _shared,
         lambda: _ports(home), lambda: _platform(home),
     )  # fmt: skip
@@ -45,18 +45,18 @@ def examine(home: Path) -> list[Finding]:
 
 def _verdict(
     check: str, good: bool, found: str, remedy: str, otherwise: Literal["odd", "bad"] = "bad"
-) -> Finding:
-    return Finding(check, "good", found) if good else Finding(check, otherwise, found, remedy)
+) -> DoctorFinding:
+    return DoctorFinding(check, "good", found) if good else DoctorFinding(check, otherwise, found, remedy)
 
 
-def _system() -> Finding:
+def _system() -> DoctorFinding:
     found = f"{platform.system()} {platform.machine()}"
     return _verdict(
         "system", found == "Linux x86_64", found, "use Linux on x86-64; a virtual machine will do"
     )
 
 
-def _python() -> Finding:
+def _python() -> DoctorFinding:
     version = platform.python_version()
     good = sys.version_info[:2] in ((3, 11), (3, 12))
     return _verdict(
@@ -64,7 +64,7 @@ def _python() -> Finding:
     )
 
 
-def _glibc() -> Finding:
+def _glibc() -> DoctorFinding:
     name = os.confstr("CS_GNU_LIBC_VERSION") or "unknown"
     try:
         good = tuple(int(part) for part in name.split()[-1].split(".")[:2]) >= GLIBC
@@ -73,10 +73,10 @@ def _glibc() -> Finding:
     return _verdict("glibc", good, name, "Triton needs 2.35 or newer: Debian 12, Ubuntu 22.04 or newer")
 
 
-def _envoy() -> Finding:
+def _envoy() -> DoctorFinding:
     path = Path(os.environ.get("MILLRACE_ENVOY_BINARY") or Path(sys.prefix) / "bin" / "envoy")
     if not os.access(path, os.X_OK):
-        return Finding("envoy", "bad", f"{path} is missing", "run 'make setup' again")
+        return DoctorFinding("envoy", "bad", f"{path} is missing", "run 'make setup' again")
     answer = _output([str(path), "--version"])
     parts = answer.split("version:")[-1].strip().split("/")
     return _verdict(
@@ -92,21 +92,21 @@ def _site() -> Path | None:
     return next(iter(sorted(_environment().glob("lib/python3.*/site-packages"))), None)
 
 
-def _triton() -> Finding:
+def _triton() -> DoctorFinding:
     site = _site()
     binary = None if site is None else site / "pytriton" / "tritonserver" / "bin" / "tritonserver"
     good = binary is not None and os.access(binary, os.X_OK)
     return _verdict("triton", good, str(binary or f"{_environment()} is missing"), "run 'make setup' again")
 
 
-def _libpython() -> Finding:
+def _libpython() -> DoctorFinding:
     """The stub runs the model's Python; what its loader cannot find, it names."""
     site = _site()
     tag = "" if site is None else site.parent.name.removeprefix("python")
     stubs = None if site is None else site / "pytriton" / "tritonserver" / "python_backend_stubs" / tag
     stub = None if stubs is None else stubs / "triton_python_backend_stub"
     if stub is None or not stub.exists():
-        return Finding(
+        return DoctorFinding(
             "libpython", "bad", f"no Triton stub for Python {tag or '?'}", "set up with Python 3.11 or 3.12"
         )
     beside = library_path(os.environ.get("LD_LIBRARY_PATH"))
@@ -119,7 +119,7 @@ def _libpython() -> Finding:
     return _verdict("libpython", not missing, f"missing: {', '.join(missing)}" if missing else found, remedy)
 
 
-def _numpy() -> Finding:
+def _numpy() -> DoctorFinding:
     """With numpy 2 the stub answers wrong numbers without an error."""
     site = _site()
     found = (
@@ -133,10 +133,10 @@ def _numpy() -> Finding:
     )
 
 
-def _disk(home: Path) -> Finding:
+def _disk(home: Path) -> DoctorFinding:
     existing = next(path for path in (home, *home.parents) if path.exists())
     if not os.access(existing, os.W_OK):
-        return Finding(
+        return DoctorFinding(
             "disk", "bad", f"{existing} cannot be written to", "set MILLRACE_HOME to a folder of yours"
         )
     free = shutil.disk_usage(existing).free
@@ -149,29 +149,29 @@ def _disk(home: Path) -> Finding:
     )
 
 
-def _memory() -> Finding:
+def _memory() -> DoctorFinding:
     free = psutil.virtual_memory().available
     remedy = "close something: the platform takes 1.5 GiB, a training job up to its limit"
     return _verdict("memory", free >= MEMORY, f"{free / GIB:.1f} GiB available", remedy, "odd")
 
 
-def _shared() -> Finding:
+def _shared() -> DoctorFinding:
     """Triton hands rows to its stub through /dev/shm."""
     folder = Path("/dev/shm")  # noqa: S108 - where Triton puts it
     if not os.access(folder, os.W_OK):
-        return Finding("shared memory", "bad", f"{folder} cannot be written to", "mount a tmpfs there")
+        return DoctorFinding("shared memory", "bad", f"{folder} cannot be written to", "mount a tmpfs there")
     free = shutil.disk_usage(folder).free
     remedy = "make /dev/shm larger (in a container: --shm-size=1g)"
     return _verdict("shared memory", free >= SHARED, f"{free >> 20} MiB free in /dev/shm", remedy)
 
 
-def _ports(home: Path) -> Finding:
+def _ports(home: Path) -> DoctorFinding:
     """Ports are chosen freely; one that another program took is chosen anew."""
     with socket.socket() as probe:
         try:
             probe.bind(("127.0.0.1", 0))
         except OSError as error:
-            return Finding(
+            return DoctorFinding(
                 "ports", "bad", f"loopback cannot be used: {error.strerror}", "bring the interface lo up"
             )
     remembered = {} if stopping.running(home) else _record(home).get("ports", {})
@@ -195,10 +195,10 @@ def _record(home: Path) -> dict[str, dict[str, int]]:
         return {}
 
 
-def _platform(home: Path) -> Finding:
+def _platform(home: Path) -> DoctorFinding:
     supervisor = stopping.running(home)
     if supervisor is None:
-        return Finding("platform", "good", f"not running in {home}; 'millrace up' starts it")
+        return DoctorFinding("platform", "good", f"not running in {home}; 'millrace up' starts it")
     waiting = [
         f"{name} {reason}"
         for name, url in _record(home).get("urls", {}).items()

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import httpx
 from pydantic import BaseModel, TypeAdapter
 
 from millrace.transport.errors import ApiError, Busy
+from millrace_contracts.bodies import Page as Page
 
 Answer = TypeVar("Answer")
 
@@ -18,13 +19,6 @@ class Event(BaseModel):
 
     name: str
     data: str
-
-
-class Page(BaseModel, Generic[Answer]):
-    """One page of a list, and what to ask for the next."""
-
-    items: list[Answer]
-    next: str | None
 
 
 def checked(response: httpx.Response) -> httpx.Response:

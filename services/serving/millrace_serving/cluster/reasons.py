@@ -10,7 +10,7 @@ from millrace_core.waiting import (
     NO_IMAGE,
     OUT_OF_MEMORY,
     UNSCHEDULABLE,
-    Waiting,
+    PodWaiting,
     newest,
     told,
     waiting,
@@ -34,7 +34,7 @@ class Trouble:
     hopeless: bool = False
 
     @property
-    def waiting(self) -> Waiting:
+    def waiting(self) -> PodWaiting:
         """The same for who asks why it takes so long."""
         return waiting(self.reason, self.text)
 

@@ -12,7 +12,7 @@ from millrace_core.errors import BadInput
 from millrace_core.log import log
 from millrace_core.owners import Manifest, owner
 from millrace_core.pods import PREFIX, selector
-from millrace_core.waiting import Waiting
+from millrace_core.waiting import PodWaiting
 from millrace_serving.cluster import manifests, names, reasons
 from millrace_serving.cluster.manifests import KINDS, SPEC
 from millrace_serving.cluster.probing import Prober
@@ -204,7 +204,7 @@ class Revisions:
         await self.cluster.event(dict(pod), "WrongAnswer", words, warning=True)
         await self.cluster.delete("Pod", name, self.namespace)
 
-    def waiting(self, name: str) -> Waiting | None:
+    def waiting(self, name: str) -> PodWaiting | None:
         """What keeps the pods of the revision *name* from answering, when it was looked at last."""
         sight = self.loading.get(name) or self.sights.get(name)
         return None if sight is None or sight.trouble is None else sight.trouble.waiting

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, cast
 
 from millrace_core.services import Services
-from millrace_core.waiting import Waiting
+from millrace_core.waiting import PodWaiting
 from millrace_serving.cluster import names
 from millrace_serving.cluster.gateways import Gateways
 from millrace_serving.cluster.revisions import Revisions
@@ -63,7 +63,7 @@ class ClusterPlane(Plane):
     async def load(self, item: Wanted) -> None:
         await self.revisions.load(item)
 
-    def waiting(self, name: str) -> Waiting | None:
+    def waiting(self, name: str) -> PodWaiting | None:
         return self.revisions.waiting(name)
 
     async def counts(self) -> dict[str, dict[str, int]]:

@@ -10,9 +10,9 @@ from millrace_stats.tasks.task import (
     ClassReport,
     Floor,
     Objectives,
-    Output,
     Reduced,
     Task,
+    TaskOutput,
 )
 
 __all__ = [
@@ -22,10 +22,10 @@ __all__ = [
     "ClassReport",
     "Floor",
     "Objectives",
-    "Output",
     "Reduced",
     "Refusal",
     "Task",
+    "TaskOutput",
     "Value",
     "class_text",
     "of",

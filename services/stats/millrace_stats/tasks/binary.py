@@ -18,8 +18,8 @@ from millrace_stats.tasks.task import (
     Floor,
     Metrics,
     Objectives,
-    Output,
     Reduced,
+    TaskOutput,
 )
 
 THRESHOLD = 0.5
@@ -71,8 +71,8 @@ class Binary(Classes):
         x, y = ranking.ends(ranking.calibration(target, predicted))
         return [Calibration("Predicted against true", x, y, "predicted probability")]
 
-    def outputs(self, classes: Sequence[Value]) -> tuple[Output, ...]:
-        return Output("probability", "FP32", 1), Output("class", "BYTES", 1)
+    def outputs(self, classes: Sequence[Value]) -> tuple[TaskOutput, ...]:
+        return TaskOutput("probability", "FP32", 1), TaskOutput("class", "BYTES", 1)
 
     def chosen(self, predicted: Array, classes: Sequence[Value]) -> Array | None:
         first, second = map(class_text, classes or CLASSES)

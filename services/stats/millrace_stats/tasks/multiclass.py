@@ -19,8 +19,8 @@ from millrace_stats.tasks.task import (
     Floor,
     Metrics,
     Objectives,
-    Output,
     Reduced,
+    TaskOutput,
 )
 
 ENCODED = 8
@@ -80,8 +80,8 @@ class Multiclass(Classes):
         names = [class_text(classes[place]) for place in kept]
         return [Grid(f"True class against chosen class{more}", names, counts[np.ix_(kept, kept)]), sure]
 
-    def outputs(self, classes: Sequence[Value]) -> tuple[Output, ...]:
-        return Output("probabilities", "FP32", len(classes)), Output("class", "BYTES", 1)
+    def outputs(self, classes: Sequence[Value]) -> tuple[TaskOutput, ...]:
+        return TaskOutput("probabilities", "FP32", len(classes)), TaskOutput("class", "BYTES", 1)
 
     def chosen(self, predicted: Array, classes: Sequence[Value]) -> Array | None:
         known = self.known(predicted)

@@ -17,9 +17,9 @@ from millrace_stats.tasks.task import (
     Floor,
     Metrics,
     Objectives,
-    Output,
     Reduced,
     Task,
+    TaskOutput,
 )
 
 LARGEST = 1e300
@@ -79,8 +79,8 @@ class Regression(Task):
         step = max(1, len(target) // DRAWN)
         return [Points("Predicted against true", target[::step], predicted[::step], "true", "predicted")]
 
-    def outputs(self, classes: Sequence[Value] = ()) -> tuple[Output, ...]:
-        return (Output("prediction", "FP32", 1),)
+    def outputs(self, classes: Sequence[Value] = ()) -> tuple[TaskOutput, ...]:
+        return (TaskOutput("prediction", "FP32", 1),)
 
     def chosen(self, predicted: Array, classes: Sequence[Value] = ()) -> Array | None:
         return None

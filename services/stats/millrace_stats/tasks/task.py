@@ -41,7 +41,7 @@ class Floor:
 
 
 @dataclass(frozen=True)
-class Output:
+class TaskOutput:
     """One output tensor of a graph, [N, width]."""
 
     name: str
@@ -181,7 +181,7 @@ class Task(ABC):
     # Predictions
 
     @abstractmethod
-    def outputs(self, classes: Sequence[Value]) -> tuple[Output, ...]:
+    def outputs(self, classes: Sequence[Value]) -> tuple[TaskOutput, ...]:
         """The graph's outputs; the first one is the prediction as numbers, `class` (if there) the class as text."""
 
     @abstractmethod

@@ -14,18 +14,18 @@ from millrace_training.automl.seeds import seed_of
 from millrace_training.export import outputs
 from millrace_training.export.trees import Forest
 from millrace_training.features import encoders
-from millrace_training.features.blocks import Block
+from millrace_training.features.blocks import FeatureBlock
 from millrace_training.features.columns import Column
 from millrace_training.features.frame import Frame
 from millrace_training.graph.builder import Graph
 
 
 @dataclass(frozen=True)
-class Member:
+class EnsembleMember:
     """One model, its features, and its weight in the sum."""
 
     weight: float
-    block: Block
+    block: FeatureBlock
     estimator: estimators.Estimator
 
 
@@ -33,7 +33,7 @@ class Member:
 class Pipeline:
     """The weighted mean of some members; one member is the usual case."""
 
-    members: list[Member]
+    members: list[EnsembleMember]
     aim: Aim
 
     def predict(self, frame: Frame) -> np.ndarray:
@@ -69,7 +69,7 @@ def _forest(estimator: Any) -> Forest | None:
     return getattr(inner, "forest", None)
 
 
-def _weighted(graph: Graph, member: Member) -> str:
+def _weighted(graph: Graph, member: EnsembleMember) -> str:
     answer = member.estimator.emit(graph, member.block.emit(graph))
     if member.weight == 1:
         return answer
@@ -96,5 +96,5 @@ def fit(
         estimator = estimators.fit(
             part["family"], part["params"], encoded[style].matrix, target, aim, model_seed
         )
-        members.append(Member(float(part["weight"]), encoded[style].block, estimator))
+        members.append(EnsembleMember(float(part["weight"]), encoded[style].block, estimator))
     return Pipeline(members, aim)

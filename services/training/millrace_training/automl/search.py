@@ -42,7 +42,7 @@ class Trial:
         return not np.isfinite(self.loss)
 
 
-class Search:
+class TrialSearch:
     """One study of a job.
 
     Args:

@@ -11,7 +11,7 @@ from millrace_training.automl.fitting import Work
 from millrace_training.automl.plan import CROSS_VALIDATE, FIT, Plan
 from millrace_training.automl.portfolio import PORTFOLIO
 from millrace_training.automl.search import Plan as TrialPlan
-from millrace_training.automl.search import Search, Trial
+from millrace_training.automl.search import Trial, TrialSearch
 from millrace_training.automl.seeds import key_of
 
 SEARCH_ROWS = 40_000
@@ -58,7 +58,7 @@ def _best(plan: Plan, trial: TrialPlan, target: np.ndarray, blocks: np.ndarray |
     """Search, select, and return the chosen configuration first, then the best of another family."""
     context, task = plan.context, plan.aim.task
     study = key_of("study", context.job.key)
-    search = Search(context, study, task, target, trial, plan.spec.executor, plan.spec.seed)
+    search = TrialSearch(context, study, task, target, trial, plan.spec.executor, plan.spec.seed)
     trials = search.run(plan.spec.trials or len(PORTFOLIO))
     tried = {item.configuration["id"]: item.configuration for item in trials}
     judged = task.known(trials[0].predictions)

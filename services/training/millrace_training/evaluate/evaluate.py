@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from millrace_contracts.learning import (
-    ClassReport,
+    ClassesEvaluation,
     EvaluateResult,
     EvaluateSpec,
     MetricsOfBoth,
@@ -75,7 +75,7 @@ def compared(spec: EvaluateSpec, rows: Rows) -> EvaluateResult:
         slices=blocks.of_slices(_texts(spec, table), rows.labels, rows.name, loss, other),
         importance=importance.permutation(rows.session, task, table.frame, target, SEED),
         roc=[RocPoint.model_validate(point) for point in task.roc(target, rows.candidate)],
-        classes=None if classes is None else ClassReport.model_validate(classes),
+        classes=None if classes is None else ClassesEvaluation.model_validate(classes),
     )
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from millrace.pages import Html, figures, page, pictures, section, table
-from millrace_contracts.learning import Block, ClassReport, EvaluateResult, Importance, SliceEvaluation
+from millrace_contracts.learning import Block, ClassesEvaluation, EvaluateResult, Importance, SliceEvaluation
 from millrace_stats.tasks import Task
 from millrace_training.automl.table import Table
 
@@ -79,7 +79,7 @@ def _slices(slices: list[SliceEvaluation]) -> Html:
     return table(("part", "rows", "candidate's loss", "champion's loss"), lines)
 
 
-def _classes(told: ClassReport | None) -> list[Html]:
+def _classes(told: ClassesEvaluation | None) -> list[Html]:
     """Precision and recall of each class, the most frequent ones if there are many, and the commonest mistakes."""
     if told is None:
         return []

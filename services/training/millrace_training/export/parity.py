@@ -27,7 +27,7 @@ TIMES = [MISSING_TIME, 0, -1, 253_402_300_799, -62_135_596_800, 1 << 40]
 
 
 @dataclass(frozen=True)
-class Parity:
+class ParityEvidence:
     """What the gate saw: rows compared, rows beyond the tolerance, and the largest difference in its units."""
 
     rows: int
@@ -51,7 +51,7 @@ class Trained(Protocol):
         """Sorted thresholds of each forest, by column."""
 
 
-def compare(trained: Trained, graph: bytes, frame: Frame, scale: float, seed: int) -> Parity:
+def compare(trained: Trained, graph: bytes, frame: Frame, scale: float, seed: int) -> ParityEvidence:
     """Hold *graph* against *trained* on real and synthetic rows, in every output.
 
     Args:
@@ -71,7 +71,7 @@ def compare(trained: Trained, graph: bytes, frame: Frame, scale: float, seed: in
             wrong = (off > TOLERANCE) | _other(dict(more), trained.chosen(first[1]), most)
             rows, bad = rows + most, bad + int(wrong.sum())
             largest = max(largest, float(off.max()))
-    return Parity(rows, bad, largest)
+    return ParityEvidence(rows, bad, largest)
 
 
 def _difference(answered: np.ndarray, expected: np.ndarray, scale: float) -> np.ndarray:
@@ -91,7 +91,7 @@ def _other(answered: dict[str, np.ndarray], expected: dict[str, np.ndarray], row
     return wrong
 
 
-def gate(trained: Trained, graph: bytes, frame: Frame, scale: float, seed: int) -> Parity:
+def gate(trained: Trained, graph: bytes, frame: Frame, scale: float, seed: int) -> ParityEvidence:
     """`compare`, and JobError if any row differs."""
     seen = compare(trained, graph, frame, scale, seed)
     if seen.bad:

@@ -11,7 +11,7 @@ from millrace_training.features.frame import Frame
 from millrace_training.graph.builder import ML, Graph
 
 
-class Block(Protocol):
+class FeatureBlock(Protocol):
     """Some columns of the feature matrix."""
 
     def apply(self, frame: Frame) -> np.ndarray:
@@ -38,7 +38,7 @@ class Numbers:
 class Filled:
     """A block without NaN, held within the range seen in training: float32 rows of the block's width."""
 
-    inner: Block
+    inner: FeatureBlock
     fill: np.ndarray
     low: np.ndarray
     high: np.ndarray
@@ -139,7 +139,7 @@ class DateParts:
 class Scaled:
     """(block - mean) * scale, in float32."""
 
-    inner: Block
+    inner: FeatureBlock
     mean: np.ndarray
     scale: np.ndarray
 
@@ -155,7 +155,7 @@ class Scaled:
 class SideBySide:
     """Blocks next to each other: the feature matrix."""
 
-    blocks: list[Block] = field(default_factory=list)
+    blocks: list[FeatureBlock] = field(default_factory=list)
 
     def apply(self, frame: Frame) -> np.ndarray:
         return np.concatenate([block.apply(frame) for block in self.blocks], axis=1)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from millrace_training.features.blocks import (
-    Block,
     DateParts,
+    FeatureBlock,
     Filled,
     Lookup,
     Missing,
@@ -35,7 +35,7 @@ FOLDS = 5
 class Encoded:
     """A fitted block, and the matrix (float32, rows x width) that a model is trained on."""
 
-    block: Block
+    block: FeatureBlock
     matrix: np.ndarray
 
 
@@ -63,10 +63,10 @@ def fit(style: str, frame: Frame, targets: Sequence[np.ndarray], offset: int, se
     return _scaled(block, matrix) if style == "linear" else Encoded(block, matrix)
 
 
-def _plain(frame: Frame, offset: int) -> list[Block]:
+def _plain(frame: Frame, offset: int) -> list[FeatureBlock]:
     numbers = [column for column in frame.columns if column.datatype == "FP32"]
     times = [column for column in frame.columns if column.kind == "timestamp"]
-    blocks: list[Block] = [Numbers(numbers)] if numbers else []
+    blocks: list[FeatureBlock] = [Numbers(numbers)] if numbers else []
     return blocks + [DateParts(column, offset) for column in times]
 
 
@@ -74,7 +74,7 @@ def _categories(frame: Frame) -> list[Column]:
     return [column for column in frame.columns if column.kind == "category"]
 
 
-def _filled(block: Block, frame: Frame) -> Filled:
+def _filled(block: FeatureBlock, frame: Frame) -> Filled:
     raw = block.apply(frame)
     raw[~np.isfinite(raw)] = np.nan
     empty = np.isnan(raw).all(axis=0)
@@ -83,7 +83,7 @@ def _filled(block: Block, frame: Frame) -> Filled:
     return Filled(block, middle, np.nanmin(raw, axis=0), np.nanmax(raw, axis=0))
 
 
-def _missing(frame: Frame) -> list[Block]:
+def _missing(frame: Frame) -> list[FeatureBlock]:
     numbers = [column for column in frame.columns if column.datatype == "FP32"]
     some = [column for column in numbers if np.isnan(frame.values[column.name]).any()]
     return [Missing(some)] if some else []
@@ -134,7 +134,7 @@ def _cross_fitted(column: Column, frame: Frame, target: np.ndarray, seed: int) -
     return numbers
 
 
-def _scaled(block: Block, matrix: np.ndarray) -> Encoded:
+def _scaled(block: FeatureBlock, matrix: np.ndarray) -> Encoded:
     mean = matrix.mean(axis=0, dtype=np.float64).astype(np.float32)
     spread = matrix.std(axis=0, dtype=np.float64)
     scale = np.where(spread > 1e-12, 1 / np.maximum(spread, 1e-12), 0.0).astype(np.float32)

@@ -12,7 +12,7 @@ from millrace_core.waiting import (
     OUT_OF_MEMORY,
     QUEUED,
     QUOTA,
-    Waiting,
+    PodWaiting,
     containers,
     of_containers,
     of_pod,
@@ -36,7 +36,7 @@ class Verdict:
 
     alive: bool
     began: datetime | None = None
-    waiting: Waiting | None = None
+    waiting: PodWaiting | None = None
     refusal: Problem | None = None
     setback: Problem | None = None
     excused: bool = False
@@ -50,7 +50,7 @@ class Scene:
     pods: list[Part]
     memory_mb: int
     waited: float
-    warning: Waiting | None = None
+    warning: PodWaiting | None = None
 
 
 def judge(scene: Scene, settings: TrainingSettings) -> Verdict:
@@ -120,7 +120,7 @@ def _setback(title: str, detail: str) -> Problem:
 def _waiting(scene: Scene, settings: TrainingSettings) -> Verdict:
     """Nothing of the job's own runs yet: for how long is that in order?"""
     if scene.work.get("spec", {}).get("suspend"):
-        return Verdict(alive=True, waiting=Waiting(QUEUED, "It waits in its queue."))
+        return Verdict(alive=True, waiting=PodWaiting(QUEUED, "It waits in its queue."))
     stuck = _first(of_containers, scene)
     patience = min(settings.image_seconds, settings.pending_seconds) if stuck else settings.pending_seconds
     reason = stuck or _first(of_scheduling, scene) or scene.warning
@@ -129,7 +129,7 @@ def _waiting(scene: Scene, settings: TrainingSettings) -> Verdict:
     return Verdict(alive=True, waiting=reason)
 
 
-def _first(of: Callable[[Part], Waiting | None], scene: Scene) -> Waiting | None:
+def _first(of: Callable[[Part], PodWaiting | None], scene: Scene) -> PodWaiting | None:
     return next(filter(None, map(of, scene.pods)), None)
 
 
@@ -142,7 +142,7 @@ def _not_started(scene: Scene, said: str = "") -> JobError:
     return JobError(title, detail, mend, **({"reason": cause.reason} if cause else {}))
 
 
-def _explained(cause: Waiting | None, scene: Scene) -> tuple[str, str]:
+def _explained(cause: PodWaiting | None, scene: Scene) -> tuple[str, str]:
     """In a title what has kept an attempt from starting, and what would mend it."""
     if cause is not None and cause.reason in NO_IMAGE:
         image = next(_image(pod) for pod in scene.pods if of_containers(pod))

@@ -18,7 +18,7 @@ from millrace_core.errors import Conflict, Unavailable
 from millrace_core.log import log
 from millrace_core.owners import owned
 from millrace_core.pods import Part
-from millrace_core.waiting import Waiting, newest
+from millrace_core.waiting import PodWaiting, newest
 from millrace_training.launch import limits, manifests
 from millrace_training.launch.judging import Scene, Verdict, is_over, judge, needs_events
 from millrace_training.process.sight import Sight, outcome
@@ -53,7 +53,7 @@ class PodLauncher:
         self._seen_time = utcnow()
         self._clear = False
         self._since = utcnow()
-        self._warnings: dict[str, Waiting | None] = {}
+        self._warnings: dict[str, PodWaiting | None] = {}
         self._orphans: dict[str, float] = {}
 
     async def survey(self) -> bool:
@@ -135,7 +135,7 @@ class PodLauncher:
             scene = Scene(work, pods, memory, waited, await self._warning(work, pods))
         return judge(scene, self.settings)
 
-    async def _warning(self, work: Part, pods: list[Part]) -> Waiting | None:
+    async def _warning(self, work: Part, pods: list[Part]) -> PodWaiting | None:
         """The newest warning about the pods, or about what should have made them; asked once a survey."""
         own = work["metadata"]["name"]
         if own not in self._warnings:

@@ -21,7 +21,7 @@ class Note(BaseModel):
 
 
 @dataclass(frozen=True)
-class Event:
+class JobEvent:
     """One event; *id* is where the stream goes on behind it."""
 
     id: int
@@ -44,7 +44,7 @@ class EventWriter:
         os.write(self._file, orjson.dumps(line, option=OPTIONS) + b"\n")
 
 
-def read(path: Path, after: int) -> list[Event]:
+def read(path: Path, after: int) -> list[JobEvent]:
     """Finished events behind the byte *after*, at most one chunk of them."""
     try:
         with path.open("rb") as file:
@@ -61,7 +61,7 @@ def read(path: Path, after: int) -> list[Event]:
         position += len(line)
         parsed = _parsed(line)
         if parsed is not None:
-            news.append(Event(position, parsed["event"], parsed["data"]))
+            news.append(JobEvent(position, parsed["event"], parsed["data"]))
     return news
 
 
