@@ -167,3 +167,42 @@ async def test_feedback_of_a_closed_day_names_the_classes_that_it_was_closed_wit
     assert pq.read_table(pa.BufferReader(data))["kind"].to_pylist() == kinds
     page = (await service.call("GET", "/v1/monitors/sales/report")).text
     assert "No answer of these days was logged." in page
+
+
+def with_another_class(answers):
+    """What a model that was trained with one more class answers."""
+    return np.column_stack([0.9 * answers, np.full(len(answers), 0.1)])
+
+
+async def test_a_revision_with_another_class_is_not_taken_for_one_that_answers_no_numbers(service):
+    await service.declare(flower_monitor(version(service.registry, 1)))
+    features, kinds = flowers_of_day(0, rows=600)
+    answers = probabilities(features["price"])
+    candidate = {"listener": "shadow", "revision": "sales--r2"}
+    records = [
+        flower_record("d0-0", features, answers),
+        flower_record("d0-0", features, with_another_class(answers), **candidate),
+    ]
+    await send(service.otlp_port, records)
+    span = {"since": START.isoformat(), "until": (START + timedelta(days=1)).isoformat()}
+    for closed in (False, True):
+        if closed:
+            await label(service, 0, kinds)
+            await service.closed(1)
+        arms = await service.call("GET", "/v1/monitors/sales/arms", params=span)
+        assert [(arm["rows"], arm["nan"]) for arm in arms["revisions"]] == [(600, 0)] * 2
+        assert arms["mirrored"]["pairs"] == 600
+        assert (arms["mirrored"]["psi"], arms["mirrored"]["labelled"]) == (None, 0)
+
+
+async def test_a_day_with_answers_of_a_model_with_another_class_has_no_quality_alarm(service):
+    await service.declare(flower_monitor(version(service.registry, 1)))
+    features, kinds = flowers_of_day(0)
+    answers = with_another_class(probabilities(features["price"]))
+    record = flower_record("d0-0", features, answers, START + timedelta(hours=3), revision="sales--r2")
+    await send(service.otlp_port, [record])
+    await label(service, 0, kinds)
+    (day,) = await service.closed(1)
+    wanted = TASK.losses(TASK.encode(kinds, KINDS), probabilities(features["price"])).mean()
+    assert day["standing"] == []
+    assert day["loss"] == pytest.approx(wanted, rel=1e-4)

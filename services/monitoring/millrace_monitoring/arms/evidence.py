@@ -53,7 +53,7 @@ def _arm(answers: Answers, table: pa.Table, revision: str, listener: str, slow_m
     failed = rows["status"].to_numpy()
     failed = (failed >= 500) | (failed == 0)
     slow = rows["duration_ms"].to_numpy() > slow_ms
-    given = answers.of_table(answered(rows))
+    given = answers.as_answered(answered(rows))
     finite = given[answers.task.known(given)]
     return ArmRead(
         revision=revision,

@@ -35,12 +35,19 @@ class Answers:
             return segments.vectors(table, self.width).astype(np.float64)
         return table["prediction"].to_numpy().astype(np.float64)
 
+    def as_answered(self, table: pa.Table) -> np.ndarray:
+        """The same of one revision, in the width that it has: a model with other classes answers other vectors."""
+        if self.width == 1:
+            return self.of_table(table)
+        return segments.vectors(table, segments.width(table) or self.width).astype(np.float64)
+
     def is_logged(self, table: pa.Table) -> np.ndarray:
-        """Which rows have a logged answer, bool of shape (rows,)."""
-        name = segments.VECTORS if self.width > 1 else "prediction"
-        if name not in table.column_names:
+        """Which rows have a logged answer over these classes, bool of shape (rows,)."""
+        if self.width > 1:
+            return segments.fitting(table, self.width)
+        if "prediction" not in table.column_names:
             return np.zeros(len(table), dtype=bool)
-        return np.asarray(table[name].is_valid().to_numpy(), dtype=bool)
+        return np.asarray(table["prediction"].is_valid().to_numpy(), dtype=bool)
 
     def reduced(self, values: np.ndarray) -> dict[str, np.ndarray]:
         """What stands for answers in profiles, by feature name: numbers or texts of shape (rows,)."""

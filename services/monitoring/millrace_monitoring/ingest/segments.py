@@ -119,13 +119,26 @@ def lists(values: np.ndarray) -> pa.ListArray:
 
 def vectors(table: pa.Table, width: int) -> np.ndarray:
     """Each row's vector, float32 of shape (rows, width); NaN where a row has none, or one of another width."""
-    rows = np.full((len(table), width), np.nan, np.float32)
-    if VECTORS in table.column_names and len(table):
-        column = table[VECTORS].combine_chunks()
-        fits = pc.fill_null(pc.equal(pc.list_value_length(column), width), False)
-        chosen = column.filter(fits)
-        rows[fits.to_numpy(zero_copy_only=False)] = chosen.flatten().to_numpy().reshape(-1, width)
+    rows, fits = np.full((len(table), width), np.nan, np.float32), fitting(table, width)
+    if fits.any():
+        chosen = table[VECTORS].combine_chunks().filter(pa.array(fits))
+        rows[fits] = chosen.flatten().to_numpy().reshape(-1, width)
     return rows
+
+
+def fitting(table: pa.Table, width: int) -> np.ndarray:
+    """Which rows have a vector of this width, bool of shape (rows,)."""
+    if VECTORS not in table.column_names:
+        return np.zeros(len(table), dtype=bool)
+    fits = pc.fill_null(pc.equal(pc.list_value_length(table[VECTORS]), width), False)
+    return np.asarray(fits.to_numpy(), dtype=bool)
+
+
+def width(table: pa.Table) -> int:
+    """Values of the longest vector; 0 where there is none."""
+    if VECTORS not in table.column_names:
+        return 0
+    return pc.max(pc.list_value_length(table[VECTORS])).as_py() or 0
 
 
 def joined(tables: Sequence[pa.Table]) -> pa.Table:
