@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from tests.chart.rendering import case_objects, one
 
-from millrace.client.transport import Api
+from millrace.client.api import Api
+from millrace.transport.requests import Call, get
 
 ENVOY = Path(sys.prefix) / "bin" / "envoy"
 SERVICES = ("registry", "training", "serving", "monitoring", "controller", "gateway")
@@ -143,11 +144,12 @@ def test_the_clients_of_people_come_through_it_where_its_authority_is_their_comp
 ):
     url, _, _ = door
     with pytest.raises(httpx.ConnectError):
-        Api(f"{url}/registry").get("/v1/things", retry=False)
+        Api(f"{url}/registry").send(Call("GET", "/v1/things", retry=False))
     shown = ssl.get_server_certificate(("localhost", int(url.rpartition(":")[2])))
     (tmp_path / "ca.crt").write_text(shown)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.crt"))
-    assert Api(f"{url}/registry").get("/v1/things").startswith(b"registry millrace-registry /v1/things")
+    answer = Api(f"{url}/registry").send(get("/v1/things"))
+    assert answer.content.startswith(b"registry millrace-registry /v1/things")
 
 
 def test_a_path_cannot_climb_into_another_service(door):

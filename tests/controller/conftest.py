@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from millrace_contracts.models import ModelVersionWrite
 from millrace_controller.clock import queries as clock
 from millrace_controller.clock import worker
 from millrace_controller.lookup import queries as lookup
@@ -181,8 +182,10 @@ async def in_process(services, loop, run):
             "task": "regression", "target": "y", "metrics": {}, "golden": result["golden"],
             "lineage": {"loop_run": number, "loop": loop.name, "dataset_version": 1, "trained_through": plan["cut"]},
         }  # fmt: skip
-        made = await services.apis.registry.post(f"/v1/models/{loop.name}/versions", json=release)
-        await tell("POST", "/rollout", {"version": made["number"]})
+        made = await services.clients.registry.add_version(
+            loop.name, ModelVersionWrite.model_validate(release)
+        )
+        await tell("POST", "/rollout", {"version": made.number})
     return True
 
 
@@ -193,7 +196,6 @@ async def running(home, world):
     elsewhere = httpx.AsyncClient(transport=httpx.ASGITransport(world), base_url="http://world")
     core = app.state.services
     for name in ("registry", "training", "serving", "monitoring"):
-        getattr(core.apis, name)._client = elsewhere
         getattr(core.clients, name).api._client = elsewhere
     async with app.router.lifespan_context(app):
         WORLDS[id(app.state.services)] = app, world

@@ -1,12 +1,15 @@
 """A decision leaves as soon as it is committed, and not before; nobody has to look for it all the time."""
 
 import asyncio
+import json
 from types import SimpleNamespace
 
+import httpx
 import pytest
 from sqlalchemy.orm import DeclarativeBase
 
-from millrace.client.transport import ApiError
+from millrace.aio import AsyncMillrace
+from millrace.transport.errors import ApiError
 from millrace_contracts.decisions import decision
 from millrace_core import database
 from millrace_core.outbox import CAUSE_SECONDS, OutboxMixin, Patience, decide, deliver, deliver_forever
@@ -26,11 +29,11 @@ class Registry:
     def __init__(self):
         self.taken, self.came, self.chain = [], asyncio.Event(), set()
 
-    async def post(self, path, json, project, after_cause=False):
-        if after_cause and json["cause"] is not None and json["cause"] not in self.chain:
-            raise ApiError(424, {}, path)
-        self.chain.add(json["id"])
-        self.taken.append(json["subject"])
+    async def record_as_written(self, written, after_cause=False, *, project):
+        if after_cause and written["cause"] is not None and written["cause"] not in self.chain:
+            raise ApiError(424, {}, "/v1/decisions")
+        self.chain.add(written["id"])
+        self.taken.append(written["subject"])
         self.came.set()
 
 
@@ -44,7 +47,7 @@ async def still(tmp_path):
         sessions=database.sessions(engine),
         readers=database.sessions(engine, read_only=True),
         settings=SimpleNamespace(decision_seconds=600.0),
-        apis=SimpleNamespace(registry=Registry()),
+        clients=SimpleNamespace(registry=Registry()),
     )
     yield services
     await engine.dispose()
@@ -68,7 +71,7 @@ def made(subject, loop="sales", **more):
 
 
 async def test_a_decision_is_sent_when_its_transaction_is_committed_and_not_before(services):
-    registry = services.apis.registry
+    registry = services.clients.registry
     async with services.sessions.begin() as session:
         await decide(session, Outbox, made("one"))
         await asyncio.sleep(0.1)
@@ -89,8 +92,8 @@ async def test_a_decision_of_a_transaction_that_failed_is_not_sent(services):
     async with services.sessions.begin() as session:
         await decide(session, Outbox, made("two"))
     async with asyncio.timeout(2):
-        await services.apis.registry.came.wait()
-    assert services.apis.registry.taken == ["two"]
+        await services.clients.registry.came.wait()
+    assert services.clients.registry.taken == ["two"]
 
 
 async def test_a_decision_within_a_savepoint_is_sent_too(services):
@@ -99,8 +102,8 @@ async def test_a_decision_within_a_savepoint_is_sent_too(services):
             await decide(session, Outbox, made("three"))
         await asyncio.sleep(0.1)
     async with asyncio.timeout(2):
-        await services.apis.registry.came.wait()
-    assert services.apis.registry.taken == ["three"]
+        await services.clients.registry.came.wait()
+    assert services.clients.registry.taken == ["three"]
 
 
 async def tell_early(services):
@@ -114,11 +117,11 @@ async def tell_early(services):
 
 
 async def test_a_decision_follows_its_cause_and_what_comes_after_it_in_its_loop_waits_too(services):
-    registry, cause = services.apis.registry, await tell_early(services)
+    registry, cause = services.clients.registry, await tell_early(services)
     async with asyncio.timeout(20):
         await registry.came.wait()
         assert registry.taken == ["of another loop"]
-        await registry.post("/v1/decisions", cause, "default")
+        await registry.record_as_written(cause, project="default")
         while len(registry.taken) < 4:
             registry.came.clear()
             await registry.came.wait()
@@ -126,7 +129,7 @@ async def test_a_decision_follows_its_cause_and_what_comes_after_it_in_its_loop_
 
 
 async def test_a_cause_that_is_lost_keeps_nothing_back_for_ever(still):
-    now, registry = [0.0], still.apis.registry
+    now, registry = [0.0], still.clients.registry
     await tell_early(still)
     patience = Patience(lambda: now[0])
     assert await deliver(still, Outbox, patience) == 1
@@ -135,3 +138,21 @@ async def test_a_cause_that_is_lost_keeps_nothing_back_for_ever(still):
     now[0] = CAUSE_SECONDS
     assert await deliver(still, Outbox, patience) == 2
     assert registry.taken == ["of another loop", "effect", "after it"]
+
+
+async def test_a_decision_that_another_version_wrote_down_goes_as_it_stands(still):
+    sent = []
+
+    def take(request):
+        sent.append((request.method, request.url.path, dict(request.url.params), json.loads(request.content)))
+        return httpx.Response(201, json={})
+
+    still.clients = AsyncMillrace({"registry": "http://registry"}, "secret")
+    still.clients.registry.api._client = httpx.AsyncClient(
+        transport=httpx.MockTransport(take), base_url="http://registry"
+    )
+    body = {"id": "old", "loop": "sales", "kind": "a.kind.of.then", "gone": 1, "evidence": {"x": 0.123456789}}
+    async with still.sessions.begin() as session:
+        session.add(Outbox(id="old", project="team", body=body, recorded_at=database.utcnow()))
+    assert await deliver(still, Outbox) == 1
+    assert sent == [("POST", "/v1/decisions", {"project": "team", "after_cause": "true"}, body)]

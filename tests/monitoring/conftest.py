@@ -149,10 +149,9 @@ def running(settings, registry):
     async def start(settings=settings):
         app = build(settings)
         transport = httpx.ASGITransport(app)
-        for api in (app.state.services.apis.registry, app.state.services.clients.registry.api):
-            api._client = httpx.AsyncClient(
-                transport=httpx.ASGITransport(registry.app), base_url="http://registry"
-            )
+        app.state.services.clients.registry.api._client = httpx.AsyncClient(
+            transport=httpx.ASGITransport(registry.app), base_url="http://registry"
+        )
         async with (
             app.router.lifespan_context(app),
             httpx.AsyncClient(

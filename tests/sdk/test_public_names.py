@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import millrace
-from millrace.client.transport import ApiError as told_elsewhere
+from millrace.transport.errors import ApiError as told_elsewhere
 
 
 def test_dir_tells_the_public_names():

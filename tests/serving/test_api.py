@@ -24,7 +24,7 @@ def client(tmp_path):
     app = build(ServingSettings(home=tmp_path, data_plane=False, safety_seconds=60))
     with TestClient(app, base_url="http://localhost", headers=USER, raise_server_exceptions=False) as client:
         app.state.services.clients.monitoring.arms = nobody_watches
-        app.state.services.apis.registry.post = nothing
+        app.state.services.clients.registry.record_as_written = nothing
         yield client
 
 

@@ -10,7 +10,7 @@ from millrace_contracts.datasets import DatasetVersionRead
 from millrace_contracts.models import ModelVersionRead
 from millrace_controller.changes import Changes
 from millrace_controller.leases.leader import Leadership
-from millrace_controller.leases.tenure import GuardedClients, GuardedSessions, guarded
+from millrace_controller.leases.tenure import GuardedClients, GuardedSessions
 from millrace_controller.pipelines.runners import Runners
 from millrace_controller.settings import ControllerSettings
 from millrace_core import services
@@ -67,7 +67,6 @@ def make(core: services.Services) -> Services:
     changes, beneath = Changes(), cluster(settings)
     own = {
         "sessions": GuardedSessions(core.sessions),
-        "apis": guarded(core.apis, core.readers),
         "clients": GuardedClients(core.clients, core.readers),
         "changes": changes,
         "leadership": Leadership(),

@@ -109,8 +109,6 @@ def lifespan(plan: Plan) -> Callable[[FastAPI], AbstractAsyncContextManager[None
             await life.end()
             exposed()
             await services.clients.close()
-            for api in services.apis:
-                await api.close()
             if engine is not None:
                 await engine.dispose()
 

@@ -10,7 +10,7 @@ from sqlalchemy import JSON, Integer, String, Text, event, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from millrace.client.transport import ApiError
+from millrace.transport.errors import ApiError
 from millrace_contracts.bodies import Document
 from millrace_contracts.decisions import Decision
 from millrace_core.database import UtcDateTime, utcnow
@@ -102,9 +102,9 @@ async def deliver(services: Services, table: Any, patience: Patience | None = No
 
 async def _deliver(services: Services, table: Any, row: Any, patience: Patience) -> bool:
     """Send one decision; False if its cause is to be waited for."""
-    refused, query = None, {} if patience.over(row.id) else {"after_cause": True}
+    refused, after_cause = None, not patience.over(row.id)
     try:
-        await services.apis.registry.post("/v1/decisions", json=row.body, project=row.project, **query)
+        await services.clients.registry.record_as_written(row.body, after_cause, project=row.project)
     except ApiError as error:
         if error.status == CAUSE_MISSING:
             patience.hold(row.id)

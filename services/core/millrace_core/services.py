@@ -6,14 +6,13 @@ tasks and checks get the object itself.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, cast
 
 from fastapi import FastAPI, Request
 
 from millrace.aio import AsyncMillrace
-from millrace.client.transport import AsyncApi
 from millrace_core import database
 from millrace_core.auth import Tokens
 from millrace_core.migrate import Schema
@@ -29,26 +28,6 @@ def clients(settings: Settings) -> AsyncMillrace:
     return AsyncMillrace(urls, settings.credential)
 
 
-@dataclass(frozen=True)
-class Apis:
-    """The other services as paths: for callers that do not use `Services.clients` yet."""
-
-    registry: AsyncApi
-    training: AsyncApi
-    serving: AsyncApi
-    monitoring: AsyncApi
-    controller: AsyncApi
-
-    @classmethod
-    def of(cls, settings: Settings) -> "Apis":
-        """Clients for the URLs in *settings*; where there is none, every call fails."""
-        urls = {item.name: getattr(settings, f"{item.name}_url") for item in fields(cls)}
-        return cls(**{name: AsyncApi(url or NOWHERE, settings.credential) for name, url in urls.items()})
-
-    def __iter__(self) -> Iterator[AsyncApi]:
-        return (getattr(self, item.name) for item in fields(self))
-
-
 @dataclass(frozen=True, kw_only=True)
 class Services:
     """What core's own parts read: sessions, tokens, health, outbox, lifespan."""
@@ -57,7 +36,6 @@ class Services:
     tokens: Tokens
     clients: AsyncMillrace
     """The other services, as this one calls them: `await services.clients.registry.model("sales")`."""
-    apis: Apis
     begun: asyncio.Event
     """Set while requests are answered."""
     ready: "Mapping[str, Check]"
@@ -103,7 +81,6 @@ def new(settings: Settings, ready: Mapping[str, Check], alive: Mapping[str, Puls
         settings=settings,
         tokens=Tokens(settings.tokens_file, settings.issuers_file),
         clients=clients(settings),
-        apis=Apis.of(settings),
         begun=begun,
         ready=ready,
         alive=alive,

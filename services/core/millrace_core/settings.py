@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from millrace.client.transport import TokenFile
+from millrace.transport.tokens import TokenFile
 from millrace_contracts.bodies import Document
 
 SERVICES = ("registry", "training", "serving", "monitoring", "controller")

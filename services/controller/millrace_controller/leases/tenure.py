@@ -13,12 +13,10 @@ from typing import Any
 import httpx
 
 from millrace.aio import AsyncMillrace
-from millrace.aio import api as aio
-from millrace.client.transport import AsyncApi
+from millrace.aio.api import AsyncApi
 from millrace.transport.requests import Call
 from millrace_controller.leases import queries
 from millrace_core.database import AsyncSession, Sessions
-from millrace_core.services import Apis
 
 
 @dataclass(frozen=True)
@@ -63,26 +61,10 @@ class GuardedSessions(Sessions):
             await check(session, lock=True)
 
 
-class GuardedApi(AsyncApi):
+class GuardedCalls(AsyncApi):
     """Calls of one service to another: what would change something there is sent only while the sender leads."""
 
     def __init__(self, api: AsyncApi, readers: Sessions) -> None:
-        self._api, self._readers = api, readers
-
-    async def request(self, method: str, path: str, retry: bool = True, **more: Any) -> Any:
-        if method != "GET" and TENURE.get() is not None:
-            async with self._readers() as session:
-                await check(session)
-        return await self._api.request(method, path, retry=retry, **more)
-
-    async def close(self) -> None:
-        await self._api.close()
-
-
-class GuardedCalls(aio.AsyncApi):
-    """The same for typed calls."""
-
-    def __init__(self, api: aio.AsyncApi, readers: Sessions) -> None:
         self.url, self.token, self.project, self.timeout = api.url, api.token, api.project, api.timeout
         self._client, self._readers = api._client, readers
 
@@ -100,14 +82,9 @@ class GuardedClients(AsyncMillrace):
         super().__init__(clients.urls, clients.token, clients.project)
         self._clients, self._readers = clients, readers
 
-    def _api(self, service: str) -> aio.AsyncApi:
+    def _api(self, service: str) -> AsyncApi:
         return GuardedCalls(self._clients._api(service), self._readers)
 
     async def close(self) -> None:
         """Close every connection."""
         await self._clients.close()
-
-
-def guarded(apis: Apis, readers: Sessions) -> Apis:
-    """The same calls, each asked about before it is sent."""
-    return Apis(**{name: GuardedApi(api, readers) for name, api in vars(apis).items()})

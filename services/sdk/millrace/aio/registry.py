@@ -1,6 +1,6 @@
 """The registry: projects, datasets, runs, models, aliases, decisions, lineage and artifacts; one method a route."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -231,6 +231,17 @@ class AsyncRegistry:
     async def record(self, decision: Decision, *, project: str | None = None) -> DecisionRead:
         """Append a decision to the chain; the same one again answers with the one that is there."""
         return await self.api.answer(DecisionRead, post("/v1/decisions", decision, project=project))
+
+    async def record_as_written(
+        self, written: Mapping[str, object], after_cause: bool = False, *, project: str | None = None
+    ) -> None:
+        """Append a decision that was written down as JSON, perhaps by another version of Millrace, as it stands.
+
+        Raises: ApiError 424 while its cause is not in the chain, if it is to come *after_cause*; 409 or 422 for one
+        that never will be taken.
+        """
+        params = {"after_cause": True} if after_cause else {}
+        await self.api.send(Call("POST", "/v1/decisions", json=written, params=params, project=project))
 
     async def decisions(
         self,

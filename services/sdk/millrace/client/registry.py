@@ -1,7 +1,7 @@
 # Written from millrace/aio/registry.py: change that, then `make clients`.
 """The registry: projects, datasets, runs, models, aliases, decisions, lineage and artifacts; one method a route."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -224,6 +224,17 @@ class Registry:
     def record(self, decision: Decision, *, project: str | None = None) -> DecisionRead:
         """Append a decision to the chain; the same one again answers with the one that is there."""
         return self.api.answer(DecisionRead, post("/v1/decisions", decision, project=project))
+
+    def record_as_written(
+        self, written: Mapping[str, object], after_cause: bool = False, *, project: str | None = None
+    ) -> None:
+        """Append a decision that was written down as JSON, perhaps by another version of Millrace, as it stands.
+
+        Raises: ApiError 424 while its cause is not in the chain, if it is to come *after_cause*; 409 or 422 for one
+        that never will be taken.
+        """
+        params = {"after_cause": True} if after_cause else {}
+        self.api.send(Call("POST", "/v1/decisions", json=written, params=params, project=project))
 
     def decisions(
         self,

@@ -7,7 +7,7 @@ import httpx
 import orjson
 from fastapi import APIRouter, Path, Response
 
-from millrace.client.transport import ApiError
+from millrace.transport.errors import ApiError
 from millrace_contracts.jobs import JobNew, JobRead
 from millrace_contracts.rows import ArtifactSource, InferSpec, RowsNew
 from millrace_core.auth import permit

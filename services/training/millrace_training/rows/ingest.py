@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from millrace.client.transport import ApiError
 from millrace.data import inference, reading
 from millrace.data.refusals import Unreadable
+from millrace.transport.errors import ApiError
 from millrace_contracts.data import DataContract
 from millrace_contracts.datasets import DataFile, DatasetVersionRead, DatasetVersionWrite, RowsOrigin
 from millrace_contracts.rows import Check, DeliveryReport, IngestResult, IngestSpec

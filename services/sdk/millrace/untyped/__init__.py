@@ -1,1 +1,0 @@
-"""Calls without types, for services that still write their paths by hand."""
