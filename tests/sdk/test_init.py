@@ -154,7 +154,7 @@ def test_text_of_three_kinds_or_more_is_a_task_of_many_classes_with_no_extra_wor
         (lambda n: n % 3, "multiclass", "only 3 different whole numbers"),
         (lambda n: n % 90, "regression", "90 different whole numbers: it is predicted as a number"),
         (lambda n: n % 2, "binary", "binary"),
-        (lambda n: (n % 3) / 2, "regression", "regression"),
+        (lambda n: (n % 3) / 2, "regression", "If they name classes, choose the task multiclass"),
     ],
 )
 def test_whole_numbers_are_classes_when_few_come_again_and_again(millrace, tmp_path, values, task, told):
@@ -175,3 +175,15 @@ def test_the_task_can_be_said(millrace, tmp_path):
     refused = millrace(*arguments, "binary")
     assert refused.code == 1
     assert "3 different values of type integer, which is no binary" in refused.stderr
+
+
+@pytest.mark.parametrize("days", [2, 4])
+@pytest.mark.parametrize("task", [None, "binary", "multiclass"])
+def test_times_are_no_target(millrace, tmp_path, days, task):
+    path = tmp_path / "rows.csv"
+    path.write_text("x,y\n" + "".join(f"{number},2024-05-0{1 + number % days}\n" for number in range(300)))
+    asked = () if task is None else ("--task", task)
+    done = millrace("init", "rows", "--data", path, "--target", "y", "--into", tmp_path, *asked)
+    assert done.code == 1
+    assert "holds times" in done.stderr or "type timestamp" in done.stderr
+    assert not (tmp_path / "rows.yaml").exists()

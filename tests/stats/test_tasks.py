@@ -161,3 +161,21 @@ def test_a_thousand_classes_are_judged_without_a_wall_of_numbers():
     assert found.confusion is None
     assert found.confused == ()
     assert MANY.metrics(target, predicted)["accuracy"] == 1
+
+
+def test_a_model_of_two_classes_is_read_as_one_of_three_that_knows_two():
+    aligned = tasks.of("multiclass").aligned(np.array([0.9, np.nan]), ["a", "b"], ["b", "a", "c"])
+    assert aligned[0] == pytest.approx([0.9, 0.1, 0.0])
+    assert np.isnan(aligned[1]).all()
+
+
+@pytest.mark.parametrize("task", tasks.NAMES)
+def test_what_a_model_of_another_task_answers_says_nothing(task):
+    ours = {"regression": [], "binary": ["a", "b"], "multiclass": ["a", "b", "c"]}
+    if task != "regression":
+        told = tasks.of(task).aligned(np.array([12.0, 7.0]), [], ours[task])
+        assert np.isnan(told).all()
+    if task != "multiclass":
+        told = tasks.of(task).aligned(np.full((2, 3), 1 / 3), ours["multiclass"], ours[task])
+        assert told.shape == (2,)
+        assert np.isnan(told).all()

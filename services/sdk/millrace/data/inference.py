@@ -112,13 +112,23 @@ def task(column: ColumnContract, values: pa.ChunkedArray) -> Guess:
     distinct = len(pc.unique(present))
     if distinct < 2:
         return Guess(None, [f"'{column.name}' has fewer than two values: there is nothing to predict."])
+    if column.type == "timestamp":
+        return Guess(None, [f"'{column.name}' holds times, which are neither numbers nor classes."])
     if distinct == 2:
         return Guess("binary", [])
     if column.type == "number":
-        return Guess("regression", [])
+        return Guess("regression", _few_numbers(column.name, present, distinct))
     if column.type == "integer":
         return _whole_numbers(column.name, present, distinct)
     return _classes(column.name, present, distinct)
+
+
+def _few_numbers(name: str, present: pa.ChunkedArray, distinct: int) -> list[str]:
+    """A note that numbers which come again and again may name classes: 1.0 is a 1 beside missing values."""
+    if distinct > FEW_NUMBERS or distinct * OFTEN > len(present):
+        return []
+    seen = f"'{name}' holds only {distinct} different numbers: it is predicted as a number."
+    return [f"{seen} If they name classes, choose the task multiclass (--task)."]
 
 
 def _whole_numbers(name: str, present: pa.ChunkedArray, distinct: int) -> Guess:
@@ -165,7 +175,8 @@ def check_task(task: TaskName, column: ColumnContract, values: pa.ChunkedArray) 
     distinct = len(pc.unique(present))
     least, most = {"regression": (2, len(present)), "binary": (2, 2), "multiclass": (3, MOST_CLASSES)}[task]
     numbers = column.type in ("number", "integer")
-    if not least <= distinct <= most or (task == "regression" and not numbers):
+    fits = numbers if task == "regression" else column.type != "timestamp"
+    if not fits or not least <= distinct <= most:
         seen = f"It holds {distinct} different values of type {column.type}, which is no {task}."
         raise Unreadable("task", seen, "Choose another --task or --target.", column=column.name)
     return rare(column.name, present) if task == "multiclass" else []

@@ -105,6 +105,11 @@ class Multiclass(Classes):
     def aligned(self, predicted: Array, theirs: Sequence[Value], ours: Sequence[Value]) -> Floats:
         """A class that it does not know has no probability; what it gives to classes that are none of ours is lost."""
         places = {class_text(value): place for place, value in enumerate(theirs)}
+        if predicted.ndim == 1:
+            # A number a row is the probability of the second of two classes, or says nothing of any.
+            if len(theirs) != 2:
+                return self.empty(len(predicted), ours)
+            predicted = np.column_stack([1 - predicted, predicted])
         padded = np.column_stack([predicted, np.where(self.known(predicted), 0.0, np.nan)])
         return np.asarray(padded[:, [places.get(class_text(value), -1) for value in ours]], np.float64)
 

@@ -95,7 +95,7 @@ class Regression(Task):
         return {PREDICTION: Reduced("number", predicted)}
 
     def aligned(self, predicted: Array, theirs: Sequence[Value], ours: Sequence[Value]) -> Floats:
-        return np.asarray(predicted, np.float64)
+        return self.empty(len(predicted), ()) if len(theirs) else np.asarray(predicted, np.float64)
 
     def scale(self, target: Floats) -> float:
         return float(np.std(target)) or 1.0
