@@ -8,6 +8,7 @@ import pytest
 
 from millrace.demo import story
 from millrace.demo.story import Facts
+from millrace.demo.summary import Summary
 from millrace_contracts.alarms import AlarmRead
 from millrace_contracts.decisions import DecisionRead
 from millrace_contracts.decisions import decision as new_decision
@@ -81,19 +82,22 @@ def told(tmp_path):
         months = {"by_month": {"2013-03": 2.0}, "overall": 2.0}
         made = {
             "rmse": dict.fromkeys(errors, months),
-            "requests": {"answered": 1234, "failed": 0},
-            "predictions": {"lost": 0},
+            "alarms": [],
+            "requests": {"sent": 1234, "answered": 1234, "failed": 0, "retried": 0, "singles": 1},
+            "predictions": {"logged": 4, "lost": 0},
             "thresholds": [
-                {"name": "RMSE", "shown": "2.0", "bound_shown": "at most 12", "met": True, "word": "met"}
+                {"name": "RMSE", "value": 2.0, "bound": 12, "shown": "2.0", "bound_shown": "at most 12"}
+                | {"met": True, "binding": True, "word": "met"}
             ],
             **dict.fromkeys(
                 ("loop_runs", "promotions", "rollbacks", "wall_seconds", "peak_rss_bytes", "seed"), 1
             ),
+            **dict.fromkeys(("install_seconds", "rest_seconds_a_day"), 1.0),
             "decision_digest": "sha256:0",
         }
         psi = pd.DataFrame({"2013-03-04": [0.1]}, index=["temp"])
         refused = DeliveryReport(rows=1, checks=[CHECK])
-        story.tell(tmp_path, found, errors, table, made, refused, psi)
+        story.tell(tmp_path, found, errors, table, Summary.model_validate(made), refused, psi)
         return (tmp_path / "index.html").read_text()
 
     return tell

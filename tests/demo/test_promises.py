@@ -3,6 +3,7 @@
 import pytest
 
 from millrace.demo.__main__ import report
+from millrace.demo.summary import Summary
 from millrace.demo.thresholds import judge
 
 GOOD = {
@@ -14,18 +15,20 @@ GOOD = {
     "promotions": 5,
     "rollbacks": 1,
     "alarms": [],
-    "requests": {"sent": 10, "answered": 10, "failed": 0},
+    "requests": {"sent": 10, "answered": 10, "failed": 0, "retried": 0, "singles": 1},
     "predictions": {"logged": 10, "lost": 0},
     "wall_seconds": 200.0,
     "install_seconds": 60.0,
     "peak_rss_bytes": 2 * 2**30,
     "decision_digest": "sha256:0",
+    "seed": 7,
+    "rest_seconds_a_day": 0.1,
 }
 
 
 def exit_code(tmp_path, **more):
-    summary = GOOD | more
-    return report(summary | {"thresholds": judge(summary, whole_year=True)}, tmp_path)
+    summary = Summary.model_validate(GOOD | more)
+    return report(summary.model_copy(update={"thresholds": judge(summary, whole_year=True)}), tmp_path)
 
 
 def test_a_good_demo_exits_0(tmp_path):
@@ -46,7 +49,7 @@ def test_much_memory_is_told_and_exits_0(tmp_path, capsys):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"requests": {"sent": 10, "answered": 9, "failed": 1}},
+        {"requests": GOOD["requests"] | {"answered": 9, "failed": 1}},
         {"predictions": {"logged": 9, "lost": 1}},
         {"loop_runs": 13},
         {"rmse": GOOD["rmse"] | {"loop": {"overall": 19.0, "by_month": {"2013-03": 19.0}}}},

@@ -6,7 +6,6 @@ import shutil
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -16,6 +15,7 @@ from millrace.demo import flights, story
 from millrace.demo.broken import damage
 from millrace.demo.memory import Memory
 from millrace.demo.replay import Replay, Sent
+from millrace.demo.summary import Measured, Summary
 from millrace.documents import load
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.rows import DeliveryReport
@@ -44,11 +44,11 @@ def main() -> int:
     began = time.perf_counter()
     with Memory() as memory, Platform(options.out / "home") as platform:
         say(f"platform up in {time.perf_counter() - began:.1f} s")
-        made = run(platform.client(), options, memory, began)
-    return report(made, options.out)
+        summary = run(platform.client(), options, memory, began)
+    return report(summary, options.out)
 
 
-def run(client: Millrace, options: argparse.Namespace, memory: Memory, began: float) -> dict[str, Any]:
+def run(client: Millrace, options: argparse.Namespace, memory: Memory, began: float) -> Summary:
     """The whole story on a running platform; returns the summary."""
     table = prepared(flights.load())
     past, future = table[table["day"] < FIRST_DAY], table[table["day"] >= FIRST_DAY]
@@ -64,18 +64,18 @@ def run(client: Millrace, options: argparse.Namespace, memory: Memory, began: fl
     facts = story.gather(client, name)
     errors = story.squared_errors(client, facts, future, replay.predictions)
     install = ROOT / ".venv" / ".install-seconds"
-    measured = {
-        "traffic": vars(traffic),
-        "wall_seconds": time.perf_counter() - began,
-        "install_seconds": float(install.read_text()) if install.exists() else 0.0,
-        "peak_rss_bytes": memory.peak,
-        "seed": options.seed,
-        "rest_seconds_a_day": traffic.rest_seconds / max(traffic.days, 1),
-        "whole_year": options.through >= "2013-12-31",
-    }
-    made = story.summary(facts, errors, future, measured)
-    story.tell(options.out, facts, errors, future, made, refused, weekly_psi(client, name))
-    return made
+    measured = Measured(
+        traffic=traffic,
+        wall_seconds=time.perf_counter() - began,
+        install_seconds=float(install.read_text()) if install.exists() else 0.0,
+        peak_rss_bytes=memory.peak,
+        seed=options.seed,
+        rest_seconds_a_day=traffic.rest_seconds / max(traffic.days, 1),
+        whole_year=options.through >= "2013-12-31",
+    )
+    summary = story.summarize(facts, errors, future, measured)
+    story.tell(options.out, facts, errors, future, summary, refused, weekly_psi(client, name))
+    return summary
 
 
 def prepared(table: pd.DataFrame) -> pd.DataFrame:
@@ -139,10 +139,10 @@ def weekly_psi(client: Millrace, loop: str) -> pd.DataFrame:
     return table.pivot_table(index="feature", columns="week", values="psi", aggfunc="max")
 
 
-def report(made: dict[str, Any], out: Path) -> int:
+def report(summary: Summary, out: Path) -> int:
     """Print the result, with what was promised and what is only compared; returns the exit code."""
-    rmse = made["rmse"]
-    months = list(rmse["loop"]["by_month"])
+    rmse = summary.rmse
+    months = list(rmse["loop"].by_month)
     say("")
     say(f"{'RMSE, minutes':24}" + "".join(f"{month[5:]:>7}" for month in months) + "    year")
     for key, label in (
@@ -150,18 +150,17 @@ def report(made: dict[str, Any], out: Path) -> int:
         ("loop", "Millrace"),
         ("hindsight", "best in hindsight"),
     ):
-        by_month = "".join(f"{rmse[key]['by_month'][month]:7.1f}" for month in months)
-        say(f"{label:24}{by_month}{rmse[key]['overall']:8.2f}")
-    counts = ("loop_runs", "promotions", "rollbacks", "requests", "predictions")
-    say(json.dumps({name: made[name] for name in counts}))
-    say(
-        f"alarms: {', '.join(str(item['opened_day']) + ' ' + str(item['cause']) for item in made['alarms']) or 'none'}"
-    )
-    say(f"decision digest {made['decision_digest']}")
-    for item in made["thresholds"]:
-        say(f"  {item['word']:<6}  {item['name']}: {item['shown']} ({item['bound_shown']})")
+        by_month = "".join(f"{rmse[key].by_month[month]:7.1f}" for month in months)
+        say(f"{label:24}{by_month}{rmse[key].overall:8.2f}")
+    counts = {"loop_runs", "promotions", "rollbacks", "requests", "predictions"}
+    say(json.dumps(summary.model_dump(include=counts)))
+    alarms = ", ".join(f"{item.opened_day} {item.cause}" for item in summary.alarms)
+    say(f"alarms: {alarms or 'none'}")
+    say(f"decision digest {summary.decision_digest}")
+    for item in summary.thresholds:
+        say(f"  {item.word:<6}  {item.name}: {item.shown} ({item.bound_shown})")
     say(f"see {(out / 'index.html').resolve().as_uri()}")
-    return 0 if all(item["met"] or not item["binding"] for item in made["thresholds"]) else 1
+    return 0 if all(item.met or not item.binding for item in summary.thresholds) else 1
 
 
 def say(line: str) -> None:

@@ -11,6 +11,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from millrace.demo.marks import Interval, Mark, Shares
+from millrace.demo.summary import Rmse
 from millrace.pages import Html, figures
 
 COLOURS = {"static": "#b0413e", "loop": "#1f6f8b", "hindsight": "#7a9e48"}
@@ -24,12 +26,12 @@ MARKS = {
 VERDICTS = {"passed": "#2a7f3f", "failed": "#c0392b", "inconclusive": "#b8860b"}
 
 
-def daily(errors: pd.DataFrame, events: list[dict[str, Any]], unit: str) -> Figure:
+def daily(errors: pd.DataFrame, events: list[Mark], unit: str) -> Figure:
     """RMSE of each day, smoothed over a week, with promotions, switch-backs and alarms.
 
     Args:
         errors: columns `day` and the mean squared error of `static`, `loop`, `hindsight`, and `n`.
-        events: {"day", "what", "label"}; what is one of MARKS or "alarm".
+        events: what to mark; its `what` is one of MARKS or "alarm".
     """
     figure, axes = _new(4.6)
     days = pd.to_datetime(errors["day"])
@@ -49,54 +51,46 @@ def _weekly(values: pd.Series) -> pd.Series:
     return values.rolling(7, min_periods=1).sum()
 
 
-def _mark(axes: Axes, events: list[dict[str, Any]], loop: np.ndarray, days: pd.Series) -> None:
+def _mark(axes: Axes, events: list[Mark], loop: np.ndarray, days: pd.Series) -> None:
     seen: set[str] = set()
     height = float(np.nanmax(loop)) if len(loop) else 1.0
     for event in events:
-        day: Any = pd.Timestamp(event["day"])
-        if event["what"] == "alarm":
+        day: Any = pd.Timestamp(event.day)
+        if event.what == "alarm":
             axes.axvline(day, color="#e08e0b", lw=0.8, ls=":", label=None if "alarm" in seen else "alarm")
             seen.add("alarm")
             continue
-        marker, colour, label = MARKS[event["what"]]
+        marker, colour, label = MARKS[event.what]
         axes.axvline(day, color=colour, lw=0.7, alpha=0.6)
         axes.plot(day, height * 0.06, marker, color=colour, ms=8, label=None if label in seen else label)
-        axes.annotate(event["label"], (day, height * 0.1), rotation=90, fontsize=7, color=colour, va="bottom")
+        axes.annotate(event.label, (day, height * 0.1), rotation=90, fontsize=7, color=colour, va="bottom")
         seen.add(label)
 
 
-def monthly(rmse: dict[str, dict[str, Any]], unit: str) -> Figure:
+def monthly(rmse: dict[str, Rmse], unit: str) -> Figure:
     """RMSE by month as grouped bars."""
     figure, axes = _new(3.2)
-    months = list(rmse["loop"]["by_month"])
+    months = list(rmse["loop"].by_month)
     places = np.arange(len(months))
     for shift, (name, colour) in zip((-0.27, 0.0, 0.27), COLOURS.items(), strict=True):
-        values = [rmse[name]["by_month"][month] for month in months]
-        axes.bar(
-            places + shift, values, 0.25, color=colour, label=f"{LABELS[name]} {rmse[name]['overall']:.1f}"
-        )
+        values = [rmse[name].by_month[month] for month in months]
+        axes.bar(places + shift, values, 0.25, color=colour, label=f"{LABELS[name]} {rmse[name].overall:.1f}")
     axes.set_xticks(places, [pd.Timestamp(f"{month}-01").strftime("%b") for month in months])
     axes.set_ylabel(f"RMSE ({unit})")
     axes.legend(ncols=3, frameon=False, fontsize=8)
     return figure
 
 
-def gates(verdicts: list[dict[str, Any]]) -> Figure:
-    """Each gate's relative loss difference with its confidence bound against the margin.
-
-    Args:
-        verdicts: {"label", "difference", "lower", "upper", "margin", "verdict"}, as shares of the champion's loss.
-    """
+def gates(verdicts: list[Interval]) -> Figure:
+    """Each gate's relative loss difference with its confidence bound against the margin."""
     figure, axes = _new(0.8 + 0.34 * max(len(verdicts), 1))
     for place, item in enumerate(reversed(verdicts)):
-        colour = VERDICTS[item["verdict"]]
-        bounds = [100 * item[name] for name in ("lower", "difference", "upper")]
+        colour = VERDICTS[item.verdict]
+        bounds = [100 * share for share in (item.lower, item.difference, item.upper)]
         axes.plot([bounds[0], bounds[2]], [place, place], color=colour, lw=3, solid_capstyle="butt")
         axes.plot(bounds[1], place, "o", color=colour)
-        axes.plot([100 * item["margin"]] * 2, [place - 0.3, place + 0.3], color="black", lw=1)
-    axes.set_yticks(
-        range(len(verdicts)), [f"{item['label']}  {item['verdict']}" for item in reversed(verdicts)]
-    )
+        axes.plot([100 * item.margin] * 2, [place - 0.3, place + 0.3], color="black", lw=1)
+    axes.set_yticks(range(len(verdicts)), [f"{item.label}  {item.verdict}" for item in reversed(verdicts)])
     axes.axvline(0, color="#999999", lw=0.8)
     axes.set_xlabel(
         "candidate's loss against the champion's, % (left is better; the black tick is the margin)"
@@ -105,16 +99,16 @@ def gates(verdicts: list[dict[str, Any]]) -> Figure:
     return figure
 
 
-def rollouts(steps: list[dict[str, Any]]) -> Figure:
+def rollouts(steps: list[Shares]) -> Figure:
     """Share of traffic that each version serves, over event time.
 
     Args:
-        steps: {"at", "weights": {version: share}} in the order of event time; the last one ends the picture.
+        steps: in the order of event time; the last one ends the picture.
     """
     figure, axes = _new(2.6)
-    versions = sorted({int(version) for step in steps for version in step["weights"]})
-    times = pd.to_datetime([step["at"] for step in steps])
-    shares = [[step["weights"].get(str(version), 0.0) for step in steps] for version in versions]
+    versions = sorted({version for step in steps for version in step.weights})
+    times = pd.to_datetime([step.at for step in steps])
+    shares = [[step.weights.get(version, 0.0) for step in steps] for version in versions]
     colours = mpl.colormaps["tab20"](np.linspace(0, 1, max(len(versions), 2)))
     if steps:
         axes.stackplot(times, shares, step="post", colors=colours, labels=[f"version {v}" for v in versions])

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from millrace import pages
+from millrace.demo.summary import Threshold
 from millrace.pages import Html
 from millrace_contracts.rows import Check
 
@@ -40,7 +40,7 @@ class Content:
     pictures: Sequence[Picture]
     decisions: Sequence[Sequence[str]]
     refused: Iterable[Check]
-    thresholds: Iterable[dict[str, Any]]
+    thresholds: Iterable[Threshold]
     note: str
 
 
@@ -68,13 +68,13 @@ def _checks(checks: Iterable[Check]) -> Html:
     )
 
 
-def _promises(items: Iterable[dict[str, Any]]) -> Html:
+def _promises(items: Iterable[Threshold]) -> Html:
     lines = [
         (
-            item["name"],
-            item["shown"],
-            item["bound_shown"],
-            pages.mark(item["word"], item["met"]),
+            item.name,
+            item.shown,
+            item.bound_shown,
+            pages.mark(item.word, item.met),
         )
         for item in items
     ]

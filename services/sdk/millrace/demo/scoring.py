@@ -1,10 +1,9 @@
 """What each model version would have said: the yardsticks "never retrained" and "best in hindsight"."""
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 
+from millrace.demo.summary import Rmse
 from millrace.oip import columns_from_rows
 from millrace_contracts.signature import Signature
 
@@ -50,9 +49,9 @@ def hindsight(errors: dict[int, np.ndarray], since: dict[int, str], days: np.nda
     return best
 
 
-def rmse(squared: np.ndarray, months: np.ndarray) -> dict[str, Any]:
+def rmse(squared: np.ndarray, months: np.ndarray) -> Rmse:
     """Root mean squared error overall and by month, over the rows that have a label."""
     by_month = {
         str(month): float(np.sqrt(np.nanmean(squared[months == month]))) for month in np.unique(months)
     }
-    return {"overall": float(np.sqrt(np.nanmean(squared))), "by_month": by_month}
+    return Rmse(overall=float(np.sqrt(np.nanmean(squared))), by_month=by_month)

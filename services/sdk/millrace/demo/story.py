@@ -11,6 +11,8 @@ import pandas as pd
 
 from millrace.client import Millrace
 from millrace.demo import flights, page, scoring, thresholds
+from millrace.demo.marks import Interval, Mark, Shares
+from millrace.demo.summary import Measured, Predictions, Requests, Summary, SummaryAlarm
 from millrace_contracts.alarms import AlarmRead
 from millrace_contracts.closings import ClosingRead
 from millrace_contracts.decisions import DecisionRead
@@ -104,42 +106,40 @@ def _exists_from(version: ModelVersionRead, days: np.ndarray) -> str:
     return max(str(through.date()), str(days.min()))
 
 
-def summary(
-    facts: Facts, errors: dict[str, np.ndarray], table: pd.DataFrame, run: dict[str, Any]
-) -> dict[str, Any]:
-    """The machine-readable result; *run* has traffic, wall_seconds, install_seconds and peak_rss_bytes."""
+def summarize(
+    facts: Facts, errors: dict[str, np.ndarray], table: pd.DataFrame, measured: Measured
+) -> Summary:
+    """The machine-readable result, with the promises judged."""
     months = pd.Series(table["day"]).astype(str).str[:7].to_numpy()
-    traffic = run["traffic"]
-    made = {
-        "rmse": {name: scoring.rmse(values, months) for name, values in errors.items()},
-        "loop_runs": len(facts.runs),
-        "promotions": len(facts.of_kind("rollout.promoted")),
-        "rollbacks": len(facts.of_kind("switch-back")),
-        "alarms": [_alarm(item) for item in facts.alarms],
-        "requests": {name: traffic[name] for name in ("sent", "answered", "failed", "retried", "singles")},
-        "predictions": {
-            "logged": facts.counts.logged,
-            "lost": max(traffic["answered_rows"] - facts.counts.logged, 0),
-        },
-        "wall_seconds": run["wall_seconds"],
-        "install_seconds": run["install_seconds"],
-        "peak_rss_bytes": run["peak_rss_bytes"],
-        "decision_digest": facts.digest,
-        "seed": run["seed"],
-        "rest_seconds_a_day": run["rest_seconds_a_day"],
-    }
-    made["thresholds"] = thresholds.judge(made, run["whole_year"])
-    return made
+    traffic = measured.traffic
+    summary = Summary(
+        rmse={name: scoring.rmse(values, months) for name, values in errors.items()},
+        loop_runs=len(facts.runs),
+        promotions=len(facts.of_kind("rollout.promoted")),
+        rollbacks=len(facts.of_kind("switch-back")),
+        alarms=[_alarm(item) for item in facts.alarms],
+        requests=Requests.model_validate(traffic, from_attributes=True),
+        predictions=Predictions(
+            logged=facts.counts.logged, lost=max(traffic.answered_rows - facts.counts.logged, 0)
+        ),
+        wall_seconds=measured.wall_seconds,
+        install_seconds=measured.install_seconds,
+        peak_rss_bytes=measured.peak_rss_bytes,
+        decision_digest=facts.digest,
+        seed=measured.seed,
+        rest_seconds_a_day=measured.rest_seconds_a_day,
+    )
+    return summary.model_copy(update={"thresholds": thresholds.judge(summary, measured.whole_year)})
 
 
-def _alarm(alarm: AlarmRead) -> dict[str, object]:
-    return {
-        "id": alarm.id,
-        "kind": alarm.kind,
-        "cause": alarm.cause,
-        "opened_day": str(alarm.opened_day),
-        "evidence": alarm.evidence,
-    }
+def _alarm(alarm: AlarmRead) -> SummaryAlarm:
+    return SummaryAlarm(
+        id=alarm.id,
+        kind=alarm.kind,
+        cause=alarm.cause,
+        opened_day=str(alarm.opened_day),
+        evidence=alarm.evidence,
+    )
 
 
 def _when(decision: DecisionRead) -> float:
@@ -152,14 +152,14 @@ def tell(
     facts: Facts,
     errors: dict[str, np.ndarray],
     table: pd.DataFrame,
-    made: dict[str, Any],
+    summary: Summary,
     refused: DeliveryReport,
     psi: pd.DataFrame,
 ) -> None:
     """Write summary.json, the pictures, and index.html into *out*."""
     from millrace.demo import charts
 
-    (out / "summary.json").write_text(json.dumps(made, indent=2))
+    (out / "summary.json").write_text(json.dumps(summary.model_dump(), indent=2))
     by_day = pd.DataFrame({"day": table["day"].astype(str), **errors}).groupby("day", as_index=False)
     daily = by_day.mean().assign(n=by_day.size()["size"])
     verdicts, steps = gate_intervals(facts), weights(facts, str(table["day"].iloc[-1]))
@@ -172,7 +172,7 @@ def tell(
         (
             "The error, month by month",
             "The legend gives the whole period.",
-            charts.draw(out, "monthly", lambda: charts.monthly(made["rmse"], UNIT)),
+            charts.draw(out, "monthly", lambda: charts.monthly(summary.rmse, UNIT)),
         ),
         (
             "Gates: candidate against champion",
@@ -193,28 +193,28 @@ def tell(
         ),
     ]
     content = page.Content(
-        lead=_lead(made),
-        cards=_cards(made),
+        lead=_lead(summary),
+        cards=_cards(summary),
         pictures=[page.Picture(*part) for part in parts],
         decisions=[_row(item) for item in facts.decisions if item.kind in SHOWN],
         refused=refused.failed,
-        thresholds=made["thresholds"],
-        note=f"Seed {made['seed']}, decision digest {made['decision_digest']}. Two runs print the same digest.",
+        thresholds=summary.thresholds,
+        note=f"Seed {summary.seed}, decision digest {summary.decision_digest}. Two runs print the same digest.",
     )
     page.write(out / "index.html", content)
 
 
-def events(facts: Facts) -> list[dict[str, Any]]:
+def events(facts: Facts) -> list[Mark]:
     """Marks for the daily curve."""
-    made = [{"day": str(item.opened_day), "what": "alarm", "label": item.cause} for item in facts.alarms]
+    marks = [Mark(str(item.opened_day), "alarm", item.cause) for item in facts.alarms]
     for item in facts.decisions:
         if item.event_time is None:
             continue
         if item.kind in WHAT:
-            made.append({"day": day_of(item), "what": WHAT[item.kind], "label": item.subject})
+            marks.append(Mark(day_of(item), WHAT[item.kind], item.subject))
         elif item.kind == "gate.verdict" and item.outcome != "passed":
-            made.append({"day": day_of(item), "what": "rejected", "label": item.subject})
-    return made
+            marks.append(Mark(day_of(item), "rejected", item.subject))
+    return marks
 
 
 def day_of(decision: DecisionRead) -> str:
@@ -224,33 +224,35 @@ def day_of(decision: DecisionRead) -> str:
     return str(moment.date())
 
 
-def gate_intervals(facts: Facts) -> list[dict[str, Any]]:
+def gate_intervals(facts: Facts) -> list[Interval]:
     """Champion gates that have an interval, as shares of the champion's loss."""
-    made = []
+    intervals = []
     for item in facts.of_kind("gate.verdict"):
         for gate in item.evidence.get("gates", []):
             if gate.get("name") == "champion" and gate.get("upper") is not None:
-                made.append({"label": f"{day_of(item)}  {item.subject}", **gate})
-    return made
+                numbers = {name: gate[name] for name in ("lower", "difference", "upper", "margin")}
+                label = f"{day_of(item)}  {item.subject}"
+                intervals.append(Interval(label=label, verdict=gate["verdict"], **numbers))
+    return intervals
 
 
-def weights(facts: Facts, last_day: str) -> list[dict[str, Any]]:
+def weights(facts: Facts, last_day: str) -> list[Shares]:
     """Traffic share by version over event time, from the rollout and switch-back decisions."""
     plans = {item.subject: item.evidence["plan"] for item in facts.of_kind("rollout.started")}
     champion: int | None = None
-    steps: list[dict[str, Any]] = []
+    steps: list[Shares] = []
     told = facts.of_kind("rollout.step", "rollout.promoted", "rollout.aborted", "switch-back")
     for item in sorted(told, key=lambda one: _when(one)):
-        version = item.evidence.get("to") or item.evidence["version"]
-        shares = {str(champion): 1.0} if champion is not None else {}
+        version: int = item.evidence.get("to") or item.evidence["version"]
+        shares = {champion: 1.0} if champion is not None else {}
         if item.kind in ("rollout.promoted", "switch-back"):
-            champion, shares = version, {str(version): 1.0}
+            champion, shares = version, {version: 1.0}
         elif item.kind == "rollout.step":
             rollout, _, step = item.subject.partition(" step ")
             share = _canary_share(plans[rollout], int(step))
-            shares = {str(champion): 1 - share, str(version): share}
-        steps.append({"at": _clock(item), "weights": shares})
-    return [*steps, {"at": f"{last_day}T23:59:59", "weights": steps[-1]["weights"]}] if steps else []
+            shares = {version: share} if champion is None else {champion: 1 - share, version: share}
+        steps.append(Shares(_clock(item), shares))
+    return [*steps, Shares(f"{last_day}T23:59:59", steps[-1].weights)] if steps else []
 
 
 def _clock(decision: DecisionRead) -> str:
@@ -269,8 +271,8 @@ def _row(item: DecisionRead) -> tuple[str, str, str, str]:
     return day, f"{item.kind} {item.subject}", item.outcome, item.reason
 
 
-def _lead(made: dict[str, Any]) -> str:
-    rmse = {name: made["rmse"][name]["overall"] for name in ("static", "loop", "hindsight")}
+def _lead(summary: Summary) -> str:
+    rmse = {name: summary.rmse[name].overall for name in ("static", "loop", "hindsight")}
     gain = 100 * (1 - rmse["loop"] / rmse["static"])
     return (
         f"A model that predicts the minutes in the air was trained on the winter and then left to Millrace. "
@@ -279,14 +281,14 @@ def _lead(made: dict[str, Any]) -> str:
     )
 
 
-def _cards(made: dict[str, Any]) -> list[tuple[str, str]]:
+def _cards(summary: Summary) -> list[tuple[str, str]]:
     return [
-        (f"{made['requests']['answered']:,}", "requests answered"),
-        (str(made["requests"]["failed"]), "requests failed"),
-        (str(made["predictions"]["lost"]), "predictions lost"),
-        (str(made["loop_runs"]), "loop runs"),
-        (str(made["promotions"]), "promotions"),
-        (str(made["rollbacks"]), "times back to an older model"),
-        (f"{made['wall_seconds'] / 60:.1f} min", "wall time"),
-        (f"{made['peak_rss_bytes'] / 2**30:.1f} GiB", "peak memory"),
+        (f"{summary.requests.answered:,}", "requests answered"),
+        (str(summary.requests.failed), "requests failed"),
+        (str(summary.predictions.lost), "predictions lost"),
+        (str(summary.loop_runs), "loop runs"),
+        (str(summary.promotions), "promotions"),
+        (str(summary.rollbacks), "times back to an older model"),
+        (f"{summary.wall_seconds / 60:.1f} min", "wall time"),
+        (f"{summary.peak_rss_bytes / 2**30:.1f} GiB", "peak memory"),
     ]
