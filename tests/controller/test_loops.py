@@ -3,6 +3,8 @@
 import pytest
 
 from millrace_controller.clock import queries, worker
+from millrace_controller.lookup import queries as lookup
+from millrace_core.errors import Conflict
 
 from .conftest import alarm, champion_everywhere, closed, day, document, promoted_twice
 
@@ -259,3 +261,22 @@ async def test_projects_do_not_see_each_other(loop):
     loop.world.close("sales", day(1), project="other")
     await loop.rest()
     assert (await loop.loop())["settled_through"] is None
+
+
+async def test_a_loop_that_an_earlier_version_took_says_what_to_mend_and_can_be_mended_or_deleted(loop):
+    async with loop.services.sessions.begin() as session:
+        kept = await lookup.get(session, "default", "sales")
+        monitoring = kept.document["spec"]["monitoring"] | {"drift": {"window": "90d"}}
+        kept.document = kept.document | {"spec": kept.document["spec"] | {"monitoring": monitoring}}
+    loop.world.close("sales", day(1))
+    with pytest.raises(Conflict, match="An earlier version"):
+        await loop.rest()
+    await worker.one_pass(loop.services, 1)
+    message = (await loop.loop())["message"]
+    assert "spec.monitoring.drift.window: " in message
+    assert "60d" in message
+    assert (await loop.call("GET", "/v1/loops", 200))["items"]
+    await loop.apply(document())
+    await worker.one_pass(loop.services, 1)
+    assert (await loop.loop())["message"] == ""
+    await loop.call("DELETE", "/v1/loops/sales", 202)

@@ -2,6 +2,9 @@
 
 import pytest
 
+from millrace_controller.tables import Rollback
+from millrace_controller.wayback import by_hand
+
 from .conftest import alarm, champion_everywhere, closed, day, promoted_twice
 
 
@@ -49,6 +52,10 @@ async def test_a_rollback_told_twice_with_its_key_is_one_and_does_not_roll_forwa
     assert len(loop.world.of_kind("rollback")) == 1
     await loop.call("POST", "/v1/loops/sales:rollback", 409, json={"key": "k", "to": 2})
     assert (await loop.call("POST", "/v1/loops/sales:rollback", 200, json={"key": "l"}))["champion"] == 2
+
+
+def test_the_key_of_a_rollback_has_room_for_the_longest_name():
+    assert len(by_hand.key_of("n" * 63, "k" * 100)) <= Rollback.__table__.c.key.type.length
 
 
 async def test_a_rollback_that_was_cut_off_is_finished_by_the_same_key(loop):

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -18,13 +19,14 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from millrace_contracts.closings import ClosedDay, OpenedAlarm
-from millrace_contracts.loop import ModelLoop, Spec
+from millrace_contracts.loop import ModelLoop, Spec, mistakes
 from millrace_contracts.loop_runs import RunCause, RunPlan, StepRead, Traffic
 from millrace_contracts.loops import LoopOwner
 from millrace_contracts.verdicts import GatesVerdict
 from millrace_contracts.waiting import Waiting
 from millrace_controller.intents import RouteIntent
 from millrace_core.database import Typed, UtcDateTime, metadata
+from millrace_core.errors import Conflict
 from millrace_core.outbox import OutboxMixin
 
 Json = dict[str, Any]
@@ -73,11 +75,19 @@ class Loop(Table):
 
     @property
     def spec(self) -> Spec:
-        """What is declared, parsed once for each document."""
+        """What is declared, parsed once for each document.
+
+        Raises: Conflict for one that an earlier version took and this one does not, with what to mend.
+        """
         document: Json = self.document
         known: tuple[Json, Spec] | None = self.__dict__.get("_spec")
         if known is None or known[0] is not document:
-            known = (document, ModelLoop.model_validate(document).spec)
+            try:
+                known = (document, ModelLoop.model_validate(document).spec)
+            except ValidationError as error:
+                wrong = "; ".join(mistakes(error)[:5])
+                words = f"An earlier version took the loop {self.name} as it is declared, this one cannot: {wrong}. "
+                raise Conflict(words + "Apply it again without that.") from error
             self.__dict__["_spec"] = known
         return known[1]
 
@@ -87,7 +97,7 @@ class Rollback(Table):
 
     __tablename__ = "rollbacks"
     loop_id: Mapped[int] = mapped_column(ForeignKey("loops.id"), primary_key=True)
-    key: Mapped[str] = mapped_column(String(80), primary_key=True)
+    key: Mapped[str] = mapped_column(String(100), primary_key=True)
     asked: Mapped[int | None] = mapped_column(Integer)
     version: Mapped[int] = mapped_column(Integer)
     rollout: Mapped[int | None] = mapped_column(Integer)

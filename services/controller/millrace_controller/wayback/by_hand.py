@@ -38,7 +38,7 @@ async def roll_back(services: Services, project: str, loop: str, body: RollbackW
 
 async def _order(session: AsyncSession, loop: Loop, body: RollbackWrite, author: str) -> Order:
     """What is to be done now; nothing if the same rollback was done before."""
-    key = f"{loop.name}/hand-{sha256((body.key or uuid.uuid4().hex).encode()).hexdigest()[:16]}"
+    key = key_of(loop.name, body.key or uuid.uuid4().hex)
     earlier = await session.get(Rollback, (loop.id, key))
     flight = await in_flight(session, loop.id)
     if earlier is not None:
@@ -52,6 +52,11 @@ async def _order(session: AsyncSession, loop: Loop, body: RollbackWrite, author:
         session, loop, GoBack(version, body.reason, {}), "rollback", author, loop.settled_through, key
     )
     return Order(loop)
+
+
+def key_of(loop: str, asked: str) -> str:
+    """Under what a rollback is known that a person asked for with a key of their own."""
+    return f"{loop}/hand-{sha256(asked.encode()).hexdigest()[:16]}"
 
 
 def _again(loop: Loop, flight: Run | None, earlier: Rollback, body: RollbackWrite) -> Order:

@@ -13,7 +13,7 @@ def upgrade() -> None:
     op.create_table(
         "rollbacks",
         sa.Column("loop_id", sa.Integer(), nullable=False),
-        sa.Column("key", sa.String(length=80), nullable=False),
+        sa.Column("key", sa.String(length=100), nullable=False),
         sa.Column("asked", sa.Integer(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("rollout", sa.Integer(), nullable=True),
