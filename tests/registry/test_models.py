@@ -5,6 +5,12 @@ import json
 
 import pytest
 from onnx import TensorProto, helper
+from sqlalchemy import select
+
+from millrace_contracts.models import ModelVersionWrite
+from millrace_core.database import utcnow
+from millrace_registry.models.queries import ALWAYS, unit_digest
+from millrace_registry.tables import Model, ModelVersion
 
 from .conftest import caller, dataset_version, graph, together, version
 
@@ -67,6 +73,22 @@ async def test_the_same_key_is_the_same_version_and_other_content_a_conflict(cli
     other = version({"weights.bin": digest}, "run-2", metrics={"rmse": 1})
     assert (await register(client, other)).status_code == 409
     assert (await client.get("/v1/models/sales")).json()["latest"] == 3
+
+
+async def test_a_version_that_was_registered_before_an_upgrade_is_the_same_one_after_it(app, client, put):
+    await client.put("/v1/models/sales", json={})
+    body = version({"weights.bin": await put(b"w")}, "run-1")
+    lineage = dict.fromkeys(ALWAYS) | {"trained_through": "2024-02-09T00:00:00Z"}
+    stored = ModelVersionWrite.model_validate(body).model_dump(mode="json") | {"lineage": lineage}
+    async with app.state.services.sessions.begin() as session:
+        model = (await session.scalars(select(Model).order_by(Model.id.desc()).limit(1))).one()
+        row = {"number": 1, "key": "run-1", "digest": unit_digest(stored), "body": stored}
+        session.add(ModelVersion(model_id=model.id, created_at=utcnow(), **row))
+        model.latest = 1
+    again = await register(client, body | {"lineage": {"trained_through": "2024-02-09T00:00:00Z"}})
+    assert (again.status_code, again.json()["number"]) == (200, 1)
+    other = await register(client, body | {"lineage": {"trained_through": "2024-03-09T00:00:00Z"}})
+    assert other.status_code == 409
 
 
 async def test_versions_registered_at_once_get_numbers_of_their_own_and_a_key_only_one(client, put):

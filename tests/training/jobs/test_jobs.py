@@ -100,6 +100,16 @@ class TestSubmitting:
             foreign = await client.get(f"/v1/jobs/{first['id']}", params={"project": "b"})
             assert foreign.status_code == 404
 
+    async def test_a_step_that_an_upgrade_cut_off_finds_its_job_though_it_is_written_otherwise(self, serve):
+        source = {"kind": "feedback", "endpoint": "e", "since": None, "until": "2024-02-01T00:00:00+00:00"}
+        first = {"key": "k1", "kind": "ingest", "spec": {"dataset": "d", "source": source, "contract": None}}
+        again = first | {"spec": {"dataset": "d", "source": source | {"until": "2024-02-01T00:00:00Z"}}}
+        later = first | {"spec": {"dataset": "d", "source": source | {"until": "2024-03-01T00:00:00Z"}}}
+        async with serve() as client:
+            made = await submit(client, first)
+            assert (await submit(client, again, status=200))["id"] == made["id"]
+            assert (await client.post("/v1/jobs", json=later)).status_code == 409
+
     async def test_heavy_jobs_wait_for_each_other_and_light_ones_do_not(self, serve):
         async with serve() as client:
             first = await submit(client, job("waits", "a"))

@@ -13,6 +13,7 @@ from millrace_contracts.jobs import JobNew, Problem
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, NotFound
 from millrace_core.pages import decode
+from millrace_training.jobs import specs
 from millrace_training.jobs.states import ALLOWED, State
 from millrace_training.jobs.turns import Start
 from millrace_training.tables import Job
@@ -40,7 +41,8 @@ async def submit(session: AsyncSession, project: str, new: JobNew) -> tuple[Job,
         except IntegrityError:
             earlier = await by_key(session, project, new.key)
     assert earlier is not None
-    if any(getattr(earlier, name) != asked[name] for name in ASKED):
+    others = any(getattr(earlier, name) != asked[name] for name in ASKED if name != "spec")
+    if others or not specs.same(new.kind, earlier.spec, asked["spec"]):
         raise Conflict(f"The key '{new.key}' belongs to another job, {earlier.id}.", current=earlier.id)
     return earlier, False
 
