@@ -206,3 +206,21 @@ async def test_a_day_with_answers_of_a_model_with_another_class_has_no_quality_a
     wanted = TASK.losses(TASK.encode(kinds, KINDS), probabilities(features["price"])).mean()
     assert day["standing"] == []
     assert day["loss"] == pytest.approx(wanted, rel=1e-4)
+
+
+async def test_versions_with_fewer_classes_are_scored_as_what_they_know(service):
+    fewer = version(service.registry, 1) | {"classes": KINDS}
+    await service.declare(flower_monitor(fewer))
+    features, kinds = flowers_of_day(0)
+    answers = probabilities(features["price"])
+    await send(service.otlp_port, [flower_record("d0-0", features, answers, START + timedelta(hours=3))])
+    outputs = [{"name": "probabilities", "datatype": "FP32", "width": 4}, SIGNATURE["outputs"][1]]
+    signature = SIGNATURE | {"classes": ["aster", *KINDS], "outputs": outputs}
+    champion = version(service.registry, 2) | {"classes": ["aster", *KINDS]}
+    later = (START + timedelta(days=1)).isoformat()
+    await service.declare(flower_monitor(champion | {"effective_from": later}, [fewer], signature=signature))
+    await label(service, 0, kinds)
+    (day,) = await service.closed(1)
+    wanted = TASK.losses(TASK.encode(kinds, KINDS), answers).mean()
+    assert day["loss"] == pytest.approx(wanted, rel=1e-4)
+    assert day["standing"] == []

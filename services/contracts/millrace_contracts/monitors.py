@@ -4,10 +4,10 @@ from datetime import datetime
 
 from pydantic import AwareDatetime, BaseModel, Field
 
-from millrace_contracts.names import Mode, Name, RevisionName, ShortText, TaskName, VersionNumber
+from millrace_contracts.names import ClassValue, Mode, Name, RevisionName, ShortText, TaskName, VersionNumber
 from millrace_contracts.parts import Strictly, Zone
 from millrace_contracts.release import Files
-from millrace_contracts.signature import Signature
+from millrace_contracts.signature import MOST_CLASSES, Signature, unsaid
 
 
 class ArchivedVersion(Strictly):
@@ -18,6 +18,12 @@ class ArchivedVersion(Strictly):
     files: Files
     trained_through: AwareDatetime | None = Field(
         default=None, description="It has seen no event at or after this instant; null when it knows no time."
+    )
+    classes: list[ClassValue] | None = Field(
+        default=None,
+        max_length=MOST_CLASSES,
+        exclude_if=unsaid,
+        description="What it answers for, in the order of its answers; left out: those of the signature.",
     )
 
 

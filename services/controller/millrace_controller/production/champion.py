@@ -67,6 +67,7 @@ async def watch(
             version=mine.number,
             files=mine.files.only(WATCHED),
             trained_through=mine.lineage.trained_through,
+            classes=mine.signature.classes,
             effective_from=at,
             revision=await _revision(services, loop, champion),
         ),
@@ -93,6 +94,7 @@ def _archived(release: ModelVersionRead) -> ArchivedVersion:
         version=release.number,
         files=release.files.only(WATCHED),
         trained_through=release.lineage.trained_through,
+        classes=release.signature.classes,
     )
 
 

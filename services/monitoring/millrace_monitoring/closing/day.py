@@ -145,7 +145,7 @@ def _answers_of(given: Given, graphs: Graphs, version: Version) -> np.ndarray:
     if version.broken is not None:
         return given.rows.served
     rows = given.rows
-    return graphs.score(version.digest("model"), rows.columns, len(rows), given.answers.width)
+    return version.score(graphs, "model", rows.columns, len(rows), given.answers)
 
 
 def _champion(given: Given, scored: np.ndarray) -> tuple[np.ndarray, Facts]:

@@ -84,9 +84,7 @@ class EarlierDays:
         data = await self._data(day, version, graph)
         if data is None:
             return None
-        loss = await asyncio.to_thread(
-            _mean_loss, self.services.graphs, self.spec, data, version.digest(graph)
-        )
+        loss = await asyncio.to_thread(_mean_loss, self.services.graphs, self.spec, data, version, graph)
         if loss is not None:
             self.scored[key] = loss
         return loss
@@ -109,26 +107,28 @@ class EarlierDays:
 
 
 def _scored(
-    graphs: Graphs, spec: MonitorWrite, data: bytes, digest: str
+    graphs: Graphs, spec: MonitorWrite, data: bytes, version: Version, graph: GraphRole
 ) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """Features by tensor name, answers and losses of the day's sample."""
     answers = Answers.of(spec.task, spec.signature)
     table = table_of(data)
     columns, labels = of_file(table, spec.signature.inputs)
     labels = recoded(labels, classes_of(table, answers.classes), answers.classes)
-    predictions = graphs.score(digest, columns, len(labels), answers.width)
+    predictions = version.score(graphs, graph, columns, len(labels), answers)
     return columns, predictions, answers.task.losses(labels, predictions)
 
 
-def _mean_loss(graphs: Graphs, spec: MonitorWrite, data: bytes, digest: str) -> DayLoss | None:
-    return losses.of_day(_scored(graphs, spec, data, digest)[2])
+def _mean_loss(
+    graphs: Graphs, spec: MonitorWrite, data: bytes, version: Version, graph: GraphRole
+) -> DayLoss | None:
+    return losses.of_day(_scored(graphs, spec, data, version, graph)[2])
 
 
 def _slice_losses(
     graphs: Graphs, spec: MonitorWrite, data: bytes, version: Version, graph: GraphRole, plan: Plan
 ) -> dict[str, float]:
     """Mean loss of each slice that has enough labels that day."""
-    features, predictions, rows = _scored(graphs, spec, data, version.digest(graph))
+    features, predictions, rows = _scored(graphs, spec, data, version, graph)
     named = features | {
         item.column: features[item.name] for item in spec.signature.inputs if item.name in features
     }

@@ -1,12 +1,18 @@
 """The versions that are scored on a day, and which of their graphs may be judged on it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+import numpy as np
+
 from millrace_contracts.monitors import ArchivedVersion
+from millrace_contracts.names import ClassValue
 from millrace_contracts.release import Files
+from millrace_monitoring.graphs.running import Graphs
+from millrace_monitoring.ingest.answers import Answers
 from millrace_monitoring.monitors.watermark import Day
 from millrace_monitoring.profiles.baseline import EMPTY, Baseline
 from millrace_monitoring.tables import Lineup
@@ -28,6 +34,8 @@ class Version:
     baseline: Baseline = EMPTY
     broken: str | None = None
     """Why it cannot be scored, if so."""
+    classes: Sequence[ClassValue] | None = None
+    """What it answers for; None: what the endpoint's signature says."""
 
     def graph(self, day: Day, zone: ZoneInfo) -> GraphRole | None:
         """The graph that has not seen *day*: the model, else the one before the holdout, else None."""
@@ -41,10 +49,22 @@ class Version:
         """Digest of one of its graphs."""
         return self.files.digest(graph)
 
+    def score(
+        self, graphs: Graphs, graph: GraphRole, columns: dict[str, np.ndarray], rows: int, answers: Answers
+    ) -> np.ndarray:
+        """What one of its graphs answers, as if it knew the classes of *answers*: those it lacks get nothing.
+
+        Args:
+            graphs: holds the graph ready. columns: values of shape (rows,) by tensor name.
+        """
+        task, theirs = answers.task, answers.classes if self.classes is None else self.classes
+        scored = graphs.score(self.digest(graph), columns, rows, task.width(theirs))
+        return task.aligned(scored, theirs, answers.classes)
+
 
 def version(item: ArchivedVersion) -> Version:
     """One version as a lineup names it."""
-    return Version(item.version, item.revision, item.files, item.trained_through)
+    return Version(item.version, item.revision, item.files, item.trained_through, classes=item.classes)
 
 
 def items(lineup: Lineup, candidates: int) -> list[ArchivedVersion]:
