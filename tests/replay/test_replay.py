@@ -63,6 +63,17 @@ def test_rows_without_time_or_label_are_left_out_and_days_without_rows_stay():
     assert [len(day.rows) for day in made.days()] == [1, 0, 0, 0, 1]
 
 
+def test_no_day_is_waited_for_that_closes_only_with_the_rows_behind_it():
+    """In a long stretch without rows days close together, and before the first rows there is nothing to close."""
+    lines = ["at,x,y", "2024-01-01,1,1", "2024-01-05,4,4", "2024-03-01,5,5", "2024-03-03,6,6"]
+    made = History("\n".join(lines).encode(), "csv", spec())
+    told = list(replay.turns(made.days()[1:]))
+    waited = [str(turn.day.date) for turn in told if turn.closes]
+    after = [str(date(2024, 1, 5) + timedelta(days=number)) for number in range(32)]
+    assert waited == [*after, "2024-03-01", "2024-03-02", "2024-03-03"]
+    assert [str(turn.day.date) for turn in told if turn.ends_stretch] == ["2024-03-01"]
+
+
 def test_the_first_model_learns_from_twice_the_holdout_or_from_what_was_said():
     made = history()
     assert made.first_day(spec(), None) == 4

@@ -8,6 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 from millrace_contracts.alarms import AlarmKind
 from millrace_contracts.bodies import Document, Read
 
+SINGLE_DAYS = 31
+"""Days without rows that close one by one; from then on a month's end, or the next row, closes all before it."""
+
 
 class MeanLoss(BaseModel):
     """Mean loss over some rows."""

@@ -7,7 +7,9 @@ it is and what it found. Everything is idempotent, so a replay that was killed i
 import io
 import json
 import sys
-from datetime import date
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from millrace.data.refusals import Unreadable
 from millrace.delivery import ingest_spec
 from millrace_contracts import durations
 from millrace_contracts.backtests import BacktestOutcome, BacktestProgress
+from millrace_contracts.closings import SINGLE_DAYS
 from millrace_contracts.labels import LabelWrite
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.loop_runs import LoopRunState
@@ -29,6 +32,31 @@ from millrace_replay.history import Day, History, NoBacktest
 from millrace_replay.outcome import summary
 
 RUN_SECONDS = 4 * 3600
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A day of the replay.
+
+    closes: it closes by itself; in a long stretch without rows, and before the first ones, a day does not.
+    ends_stretch: the days of a long stretch before it close as soon as its rows are there.
+    """
+
+    day: Day
+    closes: bool
+    ends_stretch: bool = False
+
+
+def turns(days: Iterable[Day]) -> Iterator[Turn]:
+    """The days in order, with what closes when, so that nothing is waited for that cannot come."""
+    last: date | None = None
+    for day in days:
+        apart = None if last is None else (day.date - last).days
+        if len(day.rows):
+            yield Turn(day, True, ends_stretch=apart is not None and apart - 1 > SINGLE_DAYS)
+            last = day.date
+        else:
+            yield Turn(day, apart is not None and apart <= SINGLE_DAYS)
 
 
 class Replay:
@@ -57,10 +85,10 @@ class Replay:
         table = self.history.typed({column.name: column.type for column in schema}, self.spec.data.timezone)
         signature = self.client.registry.version(self.loop, 1).signature
         settled = self.client.controller.loop(self.loop).settled_through
-        for number, day in enumerate(self.days):
-            if settled is None or day.end > settled:
-                self._replay(day, table, signature)
-            self.tell("replay", number + 1, len(self.days), str(day.date))
+        for number, turn in enumerate(turns(self.days)):
+            if turn.closes and (settled is None or turn.day.end > settled):
+                self._replay(turn, table, signature)
+            self.tell("replay", number + 1, len(self.days), str(turn.day.date))
         self.tell("summing up", len(self.days), len(self.days))
         found = summary(self.client, self.loop, self.spec, self.days, table, self.history)
         self.client.controller.backtest_result(self.id, BacktestOutcome(result=found))
@@ -82,17 +110,24 @@ class Replay:
         if run.state != LoopRunState.PROMOTED:
             raise NoBacktest(f"The first model was not promoted: run 1 ended {run.state}, {run.message}")
 
-    def _replay(self, day: Day, table: pa.Table, signature: Signature) -> None:
+    def _replay(self, turn: Turn, table: pa.Table, signature: Signature) -> None:
         """A day's rows without their labels, then the labels, then the loop's decisions on it."""
+        day = turn.day
         if len(day.rows):
             self.client.monitoring.push_rows(self.loop, rows_of(day, table, signature, self.history.times))
+        if turn.ends_stretch:
+            self._settle(day.begin, [])
         known = day.end + durations.parse(self.spec.data.label_delay)
         labels = [
             LabelWrite(request_id=f"row-{place}", index=0, value=self.history.labels[place], at=known)
             for place in day.rows.tolist()
         ]
-        self.client.monitoring.push_labels(self.loop, labels, complete_through=day.end)
-        self.client.controller.settle(self.loop, day.end, timeout=RUN_SECONDS)
+        self._settle(day.end, labels)
+
+    def _settle(self, through: datetime, labels: list[LabelWrite]) -> None:
+        """All labels of the days before *through* are there: wait until the loop has decided on them."""
+        self.client.monitoring.push_labels(self.loop, labels, complete_through=through)
+        self.client.controller.settle(self.loop, through, timeout=RUN_SECONDS)
 
 
 def rows_of(day: Day, table: pa.Table, signature: Signature, times: np.ndarray) -> bytes:

@@ -7,15 +7,13 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pyarrow as pa
 
+from millrace_contracts.closings import SINGLE_DAYS
 from millrace_core.database import AsyncSession
 from millrace_monitoring.closing.rows import Rows
 from millrace_monitoring.ingest import queries as ingest
 from millrace_monitoring.monitors.stream import FAR, FEW
 from millrace_monitoring.monitors.watermark import Day, day_of
 from millrace_monitoring.tables import Monitor
-
-SINGLE_DAYS = 31
-"""Days without rows that close one by one; from then on a month's end, or the next row, closes all before it."""
 
 
 async def next_event(
