@@ -1,16 +1,22 @@
 """Slices that a loop names are watched on their own: which, by whose error and data, and how often in vain."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import numpy as np
 import orjson
 import pytest
+from sqlalchemy import select
 
 from millrace_contracts.monitors import MonitorPolicy, PerformancePolicy
 from millrace_contracts.signature import Input
-from millrace_monitoring.detectors import performance
+from millrace_core.names import shortened
+from millrace_monitoring.alarms import opening
+from millrace_monitoring.detectors import performance, slices
+from millrace_monitoring.detectors.day import JudgedDay, SliceDay
+from millrace_monitoring.detectors.slices import Normal
 from millrace_monitoring.profiles import baseline as baselines
-from millrace_monitoring.profiles.slices import MOST_SLICES, MOST_VALUES, plan
+from millrace_monitoring.profiles.slices import LONGEST, MOST_SLICES, MOST_VALUES, plan
+from millrace_monitoring.tables import Outbox
 from millrace_stats.profiles import fit_spec, profile
 
 from .sales import SHOPS, START, baseline, monitor, rows_of, table_of_day
@@ -80,6 +86,26 @@ async def test_a_feature_that_goes_missing_in_one_slice_is_named_though_all_rows
     await service.closed(9)
     found = {alarm["cause"]: alarm["state"] for alarm in await alarms(service)}
     assert found["quality:nulls:price:slice:shop_name=west"] == "closed"
+
+
+async def test_slices_with_long_names_have_alarms_and_decisions_of_their_own(service):
+    """What the names of two slices share may be longer than a decision's subject."""
+    place = opening.Place("default", "e" * 60, "e" * 60, date(2024, 3, 1), START)
+    feature, north, south = "f" * 200, part("north"), part("south")
+    day = JudgedDay(date(2024, 3, 1), MonitorPolicy())
+    normal = Normal(days=7, rows=1000)
+    found = [slices._alarm(one, ("nulls", feature), 90, normal, day) for one in (north, south)]
+    assert {len(one.cause) for one in found} == {300}
+    async with service.app.state.services.sessions.begin() as session:
+        opened = await opening.apply(session, place, found, ())
+        told = (await session.scalars(select(Outbox))).all()
+    assert len({alarm.cause for alarm in opened}) == len({row.id for row in told}) == 2
+
+
+def part(end):
+    """A slice whose name is as long as names are."""
+    name = shortened("shop=" + "s" * 200 + end, LONGEST)
+    return SliceDay(name, 100, profile(fit_spec({}, {}), {}), None)
 
 
 async def test_a_column_that_cannot_be_watched_is_said_and_not_left_out_in_silence(service):

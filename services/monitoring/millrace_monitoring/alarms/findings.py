@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from millrace_contracts.alarms import AlarmKind
 from millrace_contracts.bodies import Document
 
+LONGEST_CAUSE = 300
+"""Characters of a cause that the database keeps."""
+
 
 @dataclass(frozen=True)
 class AlarmFinding:

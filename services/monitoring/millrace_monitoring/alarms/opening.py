@@ -8,12 +8,16 @@ from typing import Any
 from millrace_contracts.closings import OpenedAlarm
 from millrace_contracts.decisions import Decision, decision, decision_id, rounded
 from millrace_core.database import AsyncSession
+from millrace_core.names import shortened
 from millrace_core.outbox import decide
 from millrace_monitoring.alarms import queries
 from millrace_monitoring.alarms.findings import AlarmFinding, Ending
 from millrace_monitoring.alarms.states import AlarmPhase
 from millrace_monitoring.tables import Alarm, Outbox
 from millrace_monitoring.webhooks.queries import announce
+
+SUBJECT = 200
+"""Characters of what a decision is about."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def _decision(place: Place, alarm: Alarm, kind: Any, outcome: str, reason: str) 
         project=place.project,
         loop=place.loop,
         kind=kind,
-        subject=f"{place.endpoint}/{alarm.cause}"[:200],
+        subject=shortened(f"{place.endpoint}/{alarm.cause}", SUBJECT),
         outcome=outcome,
         event_time=place.through,
         author="monitoring",

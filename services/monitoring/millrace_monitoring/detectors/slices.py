@@ -11,7 +11,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from millrace_contracts.monitors import QualityPolicy
-from millrace_monitoring.alarms.findings import AlarmFinding
+from millrace_core.names import shortened
+from millrace_monitoring.alarms.findings import LONGEST_CAUSE, AlarmFinding
 from millrace_monitoring.detectors.day import JudgedDay, SliceDay
 from millrace_monitoring.profiles.baseline import ANSWERS
 
@@ -97,7 +98,8 @@ def _alarm(
         f"{usual:.1%} was normal in its first {normal.days} days"
     )
     evidence = {"share": count / rows, "normal": usual, "allowed": allowed, "rows": rows, "slice": part.name}
-    return AlarmFinding("quality", f"quality:{check}:{feature}:slice:{part.name}", reason, evidence)
+    cause = shortened(f"quality:{check}:{feature}:slice:{part.name}", LONGEST_CAUSE)
+    return AlarmFinding("quality", cause, reason, evidence)
 
 
 def _allowed(check: str, usual: float, policy: QualityPolicy) -> float:

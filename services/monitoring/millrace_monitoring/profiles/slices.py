@@ -4,7 +4,6 @@ A column of categories or of few numbers is cut by value, the most frequent ones
 numbers into quarters of the baseline's rows. What is not watched is said in words.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -12,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from millrace_contracts.signature import Input
+from millrace_core.names import shortened
 from millrace_monitoring.profiles.baseline import Baseline
 from millrace_stats.bins import NumberBins, Vocabulary, as_floats
 
@@ -126,7 +126,4 @@ def _left_out(column: str, values: int, kept: Sequence[int], counts: np.ndarray)
 
 
 def _name(column: str, value: str) -> str:
-    name = f"{column}={value}"
-    if len(name) <= LONGEST:
-        return name
-    return name[: LONGEST - 9] + "~" + hashlib.sha256(name.encode()).hexdigest()[:8]
+    return shortened(f"{column}={value}", LONGEST)
