@@ -87,7 +87,7 @@ def fit(
     """
     train = FAMILIES[family]
     if aim.width == 1:
-        return train(params, matrix, target, aim.scored(1), seed)
+        return rare.only_class(target, aim) or train(params, matrix, target, aim.scored(1), seed)
     return rare.fit(train, params, matrix, target, aim, seed)
 
 
