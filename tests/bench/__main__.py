@@ -65,6 +65,7 @@ def bounds(figures: dict[str, Any]) -> list[dict[str, Any]]:
         "idle_cores": 0.05,
         "gateway_p50_ms": 3.0,
         "rollback_seconds": 3.0,
+        "drift_cpu_seconds": 2.0,
     }
     least = {"gateway_ratio": 0.40}
     rows = [{"name": name, "value": figures[name], "at_most": bound} for name, bound in most.items()]

@@ -2,7 +2,6 @@
 
 import json
 import queue
-import time
 
 import pytest
 
@@ -34,9 +33,7 @@ def test_a_resource_is_heard_of_from_its_first_to_its_last_day(namespace):
         assert next_of(heard, "after") == ("MODIFIED", 2)
         _, said = kubectl("get", "ml/after", "-n", namespace, "-o", "json", expect=0)
         assert not {"finalizers", "annotations"} & json.loads(said)["metadata"].keys()
-        began = time.monotonic()
         kubectl("delete", "ml/after", "-n", namespace, expect=0)
-        assert time.monotonic() - began < 5
         assert next_of(heard, "after")[0] == "DELETED"
         assert watch.alive
     finally:

@@ -4,7 +4,6 @@ Two real controllers share one PostgreSQL; the last tests first show that they w
 """
 
 import asyncio
-import time
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
@@ -31,13 +30,11 @@ async def replicas(tmp_path, migrated, monkeypatch, world):
             yield a, b
 
 
-async def leads(platform, seconds=5.0):
-    """Seconds until a replica leads."""
-    began = time.monotonic()
-    while platform.services.leadership.tenure is None:
-        assert time.monotonic() - began < seconds
-        await asyncio.sleep(0.02)
-    return time.monotonic() - began
+async def leads(platform):
+    """Wait until a replica leads, for less than a lease of sixty seconds lasts."""
+    async with asyncio.timeout(30):
+        while platform.services.leadership.tenure is None:
+            await asyncio.sleep(0.02)
 
 
 async def take(platform, seconds=60.0):
@@ -133,18 +130,21 @@ async def test_a_leader_of_which_a_task_dies_gives_the_lease_back_and_begins_aga
 
     monkeypatch.setattr("millrace_controller.main.leading", lambda _: leader.leading([ends, dies]))
     async with running(home, world) as platform:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(deaths) < 2:
                 await asyncio.sleep(0.02)
         assert deaths == [1, 2]
-        assert (await leads(platform)) < 1
+        await leads(platform)
 
 
-async def test_decisions_leave_a_leader_as_soon_as_they_are_made(home, world, quick):
+async def test_decisions_leave_a_leader_as_soon_as_they_are_made(home, world, quick, monkeypatch):
+    """Its next look by itself is ten minutes away."""
+    monkeypatch.setenv("MILLRACE_DECISION_SECONDS", "600")
     async with running(home, world) as platform:
         await leads(platform)
+        assert platform.services.settings.decision_seconds == 600
         await platform.apply(document())
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(30):
             while not any(item["kind"] == "loop.applied" for item in world.decisions.values()):
                 await asyncio.sleep(0.02)
 
@@ -160,7 +160,7 @@ async def test_an_orderly_end_hands_over_at_once(tmp_path, migrated, monkeypatch
             await asyncio.sleep(0.3)
             assert a.services.leadership.tenure is None
             await first.aclose()
-            assert await leads(a) < 1.0
+            await leads(a)
             assert a.services.leadership.tenure.epoch == 2
 
 
@@ -177,7 +177,7 @@ async def test_a_leader_that_slept_learns_that_it_is_none_any_more(
     monkeypatch.setattr(queries, "renew", sleepy)
     async with replicas(tmp_path, migrated, monkeypatch, World()) as (a, b):
         await leads(a)
-        assert await leads(b) < 3.0, "the lease ran out and was taken"
+        await leads(b)
         assert a.services.leadership.tenure.epoch == 1, "asleep, it does not know"
         asleep.set()
         for _ in range(100):

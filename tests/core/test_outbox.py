@@ -76,7 +76,7 @@ async def test_a_decision_is_sent_when_its_transaction_is_committed_and_not_befo
         await decide(session, Outbox, made("one"))
         await asyncio.sleep(0.1)
         assert registry.taken == []
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         await registry.came.wait()
     assert registry.taken == ["one"]
 
@@ -91,7 +91,7 @@ async def test_a_decision_of_a_transaction_that_failed_is_not_sent(services):
         await fail()
     async with services.sessions.begin() as session:
         await decide(session, Outbox, made("two"))
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         await services.clients.registry.came.wait()
     assert services.clients.registry.taken == ["two"]
 
@@ -101,7 +101,7 @@ async def test_a_decision_within_a_savepoint_is_sent_too(services):
         async with session.begin_nested():
             await decide(session, Outbox, made("three"))
         await asyncio.sleep(0.1)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         await services.clients.registry.came.wait()
     assert services.clients.registry.taken == ["three"]
 

@@ -35,7 +35,7 @@ def build():
         (HOME / "job").write_text(str(job.pid))
     settings = types.SimpleNamespace(host="127.0.0.1", port=int(os.environ["MILLRACE_PORT"]))
     built = App()
-    built.state = types.SimpleNamespace(settings=settings)
+    built.state = types.SimpleNamespace(services=types.SimpleNamespace(settings=settings))
     return built
 
 class App:

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import psutil
@@ -68,8 +69,8 @@ def test_a_killed_service_is_started_again_and_counted(home: Path) -> None:
     with Platform(home) as platform:
         before = recorded(home)["service-training"]
         os.kill(before, signal.SIGKILL)
-        assert within(10, lambda: platform.restarts()["training"] == 1)
-        assert within(10, lambda: platform.services["training"].waits_for() is None)
+        assert within(60, lambda: platform.restarts()["training"] == 1)
+        assert within(60, lambda: platform.services["training"].waits_for() is None)
         assert recorded(home)["service-training"] != before
         assert {name: count for name, count in platform.restarts().items() if count} == {"training": 1}
 
@@ -78,8 +79,8 @@ def test_what_services_started_and_nobody_recorded_ends_too(home: Path) -> None:
     with Platform(home) as platform:
         first = int((home / "job").read_text())
         os.kill(recorded(home)["service-training"], signal.SIGKILL)
-        assert within(10, lambda: int((home / "job").read_text()) != first)
-        assert within(10, lambda: platform.services["training"].waits_for() is None)
+        assert within(60, lambda: int((home / "job").read_text()) != first)
+        assert within(60, lambda: platform.services["training"].waits_for() is None)
         second = int((home / "job").read_text())
         assert alive(first)
         assert alive(second)
@@ -87,21 +88,25 @@ def test_what_services_started_and_nobody_recorded_ends_too(home: Path) -> None:
     assert not alive(second)
 
 
-def test_repeated_deaths_are_answered_with_growing_pauses(home: Path) -> None:
+def test_repeated_deaths_are_answered_with_growing_pauses(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with Platform(home) as platform:
         platform._over.set()
         assert platform._thread is not None
         platform._thread.join()
+        now = [time.monotonic()]
+        monkeypatch.setattr(service, "time", SimpleNamespace(monotonic=lambda: now[0]))
         training, waits = platform.services["training"], []
         for _ in range(3):
             assert training.process is not None
             training.process.kill()
             training.process.wait()
-            began = time.monotonic()
-            while not training.tend():
-                time.sleep(0.01)
-            waits.append(time.monotonic() - began)
-        assert waits[0] < waits[1] < waits[2]
+            assert not training.tend()
+            waits.append(training.next_start - now[0])
+            now[0] = training.next_start
+            assert training.tend()
+        assert waits == pytest.approx([0.25, 0.5, 1.0])
 
 
 def test_a_hung_service_is_ended(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,7 +155,7 @@ def test_after_kill_9_services_end_and_the_next_start_continues(home: Path, up: 
     first.kill()
     first.wait()
     services = {pid for name, pid in pids.items() if name != "triton"}
-    assert within(10, lambda: not any(alive(pid) for pid in services))
+    assert within(60, lambda: not any(alive(pid) for pid in services))
     assert alive(pids["triton"])
     with pytest.raises(NotRunning):
         Millrace.from_environment()
@@ -184,7 +189,7 @@ def test_down_ends_what_a_killed_platform_left(home: Path, up: Up) -> None:
     pids = recorded(home)
     process.kill()
     process.wait()
-    assert within(10, lambda: stopping.running(home) is None)
+    assert within(60, lambda: stopping.running(home) is None)
     assert "triton" in stopping.stop(home)
     assert within(5, lambda: not any(alive(pid) for pid in pids.values()))
 

@@ -1,6 +1,5 @@
 """The train job: searches, judges on rows that no model has seen, fits again, exports, and proves it."""
 
-import time
 from typing import Any
 
 import numpy as np
@@ -291,16 +290,21 @@ class TestResume:
         assert "too large" in failed[0].values["failed"]
 
 
-def test_the_graph_is_small_and_one_row_is_answered_at_once(fit, registry):
+def test_the_graph_is_small_and_a_row_costs_few_steps(fit, registry):
     made = fit(configurations=[PORTFOLIO[5], PORTFOLIO[3]], windows=["all"])
     graph = registry.store[made["files"]["model.onnx"]]
     assert len(graph) < 20_000_000
-    onnx.checker.check_model(onnx.load_from_string(graph), full_check=True)
-    session, times = open_session(graph), []
+    model = onnx.load_from_string(graph)
+    onnx.checker.check_model(model, full_check=True)
+    trees = [
+        len(set(attribute.ints))
+        for node in model.graph.node
+        for attribute in node.attribute
+        if attribute.name == "nodes_treeids"
+    ]
+    assert len(trees) == 1
+    assert len(model.graph.node) + sum(trees) < 2_000, "operators and trees that one row goes through"
     frame = from_arrow(flights(), columns_from_signature(Signature.model_validate(made["signature"])))
     feeds = frame.take(np.arange(1)).feeds()
-    for _ in range(50):
-        began = time.perf_counter()
-        session.run(None, feeds)
-        times.append(time.perf_counter() - began)
-    assert min(times) < 0.001
+    (answer,) = open_session(graph).run(None, feeds)
+    assert answer.shape == (1, 1)
