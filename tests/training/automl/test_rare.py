@@ -1,4 +1,4 @@
-"""Two classes where the training rows have one: a quiet month of a rare event costs no run, and gives no wrong answer."""
+"""Two classes where the training rows have one: a quiet month of a rare event costs no run and tells nothing wrong."""
 
 import numpy as np
 import pytest
