@@ -97,13 +97,14 @@ class Tokens:
 
     def actor(self, token: str) -> Actor | None:
         """Whose *token* this is, or None. Raises: Unavailable while its issuer cannot be asked; may wait for it."""
-        known = self.issuers.identity(token)
-        if known is not None:
-            return Actor(known.role if known.role in SERVICES else known.name, known.role, known.pod)
+        identity = self.issuers.identity(token)
+        if identity is not None:
+            name = identity.role if identity.role in SERVICES else identity.name
+            return Actor(name, identity.role, identity.pod)
         self._refresh()
         digest = hashlib.sha256(token.encode()).hexdigest()
         return next(
-            (actor for known, actor in self._actors.items() if hmac.compare_digest(known, digest)), None
+            (actor for taken, actor in self._actors.items() if hmac.compare_digest(taken, digest)), None
         )
 
     def _refresh(self) -> None:

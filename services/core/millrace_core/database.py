@@ -112,27 +112,27 @@ def engine(url: str) -> AsyncEngine:
     if make_url(url).get_backend_name() == "sqlite":
         return _sqlite(url)
     limits = {"server_settings": TIMEOUTS, "timeout": CONNECT_SECONDS}
-    made = create_async_engine(
+    opened = create_async_engine(
         url, pool_size=5, max_overflow=5, pool_timeout=10, pool_pre_ping=True, connect_args=limits
     )
 
-    @event.listens_for(made.sync_engine, "do_connect")
+    @event.listens_for(opened.sync_engine, "do_connect")
     def _connect(dialect: Any, _: Any, arguments: list[Any], options: dict[str, Any]) -> Any:
         try:
             return dialect.connect(*arguments, **options)
         except OSError as error:
             raise dialect.dbapi.OperationalError(f"{type(error).__name__}: {error}") from error
 
-    return made
+    return opened
 
 
 def _sqlite(url: str) -> AsyncEngine:
     database = make_url(url).database
     if database and database != ":memory:":
         Path(database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    made = create_async_engine(url, pool_size=4, max_overflow=4, connect_args={"timeout": 30})
+    opened = create_async_engine(url, pool_size=4, max_overflow=4, connect_args={"timeout": 30})
 
-    @event.listens_for(made.sync_engine, "connect")
+    @event.listens_for(opened.sync_engine, "connect")
     def _connect(connection: Any, _: Any) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
@@ -140,12 +140,12 @@ def _sqlite(url: str) -> AsyncEngine:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    @event.listens_for(made.sync_engine, "begin")
+    @event.listens_for(opened.sync_engine, "begin")
     def _begin(connection: Connection) -> None:
         read_only = connection.get_execution_options().get("read_only", False)
         connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
 
-    return made
+    return opened
 
 
 Sessions = async_sessionmaker[AsyncSession]
@@ -154,9 +154,9 @@ UNBOUND = Sessions()
 """The sessions of a service without a database: using one fails."""
 
 
-def sessions(made: AsyncEngine, read_only: bool = False) -> Sessions:
+def sessions(opened: AsyncEngine, read_only: bool = False) -> Sessions:
     """A maker of sessions; readers do not take SQLite's write lock."""
-    return async_sessionmaker(made.execution_options(read_only=read_only), expire_on_commit=False)
+    return async_sessionmaker(opened.execution_options(read_only=read_only), expire_on_commit=False)
 
 
 async def session(request: Request) -> AsyncIterator[AsyncSession]:

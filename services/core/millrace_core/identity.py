@@ -93,15 +93,15 @@ class Issuers:
             return None
         try:
             claimed = jwt.decode(token, options={"verify_signature": False}).get("iss")
-            found = self._named(claimed)
-            return None if found is None else found.identity(token)
+            issuer = self._named(claimed)
+            return None if issuer is None else issuer.identity(token)
         except (jwt.PyJWTError, ValueError, TypeError):
             return None
 
     def _named(self, issuer: str | None) -> Issuer | None:
         """Those with a known name first: only for a token of none of them is the cluster asked for its own."""
-        known = sorted(self._issuers(), key=lambda item: item.keys.issuer is None)
-        return next((item for item in known if item.keys.name() == issuer), None)
+        issuers = sorted(self._issuers(), key=lambda item: item.keys.issuer is None)
+        return next((item for item in issuers if item.keys.name() == issuer), None)
 
     def _issuers(self) -> list[Issuer]:
         with self._lock:
@@ -122,11 +122,11 @@ class Issuers:
         assert self.path is not None
         stat = self.path.stat()
         try:
-            found = [Issuer(entry) for entry in json.loads(self.path.read_text())["issuers"]]
+            issuers = [Issuer(entry) for entry in json.loads(self.path.read_text())["issuers"]]
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{self.path} does not list issuers") from error
         self._stamp = (stat.st_mtime_ns, stat.st_ino)
-        return found
+        return issuers
 
 
 def _complete(given: Document) -> bool:

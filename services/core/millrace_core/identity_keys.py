@@ -52,13 +52,13 @@ class Keys:
 
     def find(self, kid: str) -> Any:
         """The key of that id, or None. Raises: Unavailable if it is unknown, and the issuer does not answer."""
-        known = self._keys.get(kid)
-        if known is None or time.monotonic() > self._seen + KEYS_SECONDS:
-            self._look(wait=known is None)
-            known = self._keys.get(kid)
-            if known is None and self._seen < self._tried:
+        key = self._keys.get(kid)
+        if key is None or time.monotonic() > self._seen + KEYS_SECONDS:
+            self._look(wait=key is None)
+            key = self._keys.get(kid)
+            if key is None and self._seen < self._tried:
                 raise Unavailable("The issuer of this token does not answer; try again.")
-        return known
+        return key
 
     def _look(self, wait: bool = True) -> None:
         """Fetch the keys unless that was tried a moment ago; who knows a key already does not wait for others."""
@@ -76,21 +76,21 @@ class Keys:
         try:
             if self.issuer is None or not self._url:
                 self._discover()
-            found = jwt.PyJWKSet.from_dict(self._get(self._url)).keys
+            published = jwt.PyJWKSet.from_dict(self._get(self._url)).keys
         except (OSError, ValueError, KeyError, TypeError, AttributeError, jwt.PyJWTError) as error:
             log.error("an issuer's keys cannot be had", issuer=self.issuer, error=type(error).__name__)
             return
-        signing = [key for key in found if key.public_key_use in (None, "sig")]
+        signing = [key for key in published if key.public_key_use in (None, "sig")]
         self._keys = {str(key.key_id): key for key in signing if key.algorithm_name in ALGORITHMS}
         self._seen = time.monotonic()
 
     def _discover(self) -> None:
         """Ask an issuer where its keys are; ask the cluster for its name (its own address for the keys is not ours)."""
-        found = self._get((self.issuer or API_SERVER).rstrip("/") + DISCOVERY)
+        document = self._get((self.issuer or API_SERVER).rstrip("/") + DISCOVERY)
         self._url = self._url or (
-            f"{API_SERVER}/openid/v1/jwks" if self.issuer is None else found["jwks_uri"]
+            f"{API_SERVER}/openid/v1/jwks" if self.issuer is None else document["jwks_uri"]
         )
-        self.issuer = self.issuer or str(found["issuer"])
+        self.issuer = self.issuer or str(document["issuer"])
 
     def _get(self, url: str) -> Any:
         _check(url)

@@ -50,16 +50,16 @@ class Cluster:
         """The cluster that this process runs in, else the one of KUBECONFIG. Raises: Unavailable if there is none."""
         from kubernetes import client, config
 
-        made = client.Configuration()
+        configuration = client.Configuration()
         try:
             if ACCOUNT.exists():
-                config.load_incluster_config(client_configuration=made)
+                config.load_incluster_config(client_configuration=configuration)
             else:
-                config.load_kube_config(client_configuration=made)
+                config.load_kube_config(client_configuration=configuration)
         except config.ConfigException as error:
             raise Unavailable(f"There is no Kubernetes cluster here: {error}.") from error
-        made.retries, made.connection_pool_maxsize = False, THREADS
-        return cls(client.ApiClient(made))
+        configuration.retries, configuration.connection_pool_maxsize = False, THREADS
+        return cls(client.ApiClient(configuration))
 
     @staticmethod
     def available() -> bool:
@@ -196,22 +196,22 @@ class Cluster:
 
     async def _kinds(self, version: str) -> dict[str, tuple[str, bool]]:
         """Plural and scope by kind; nothing for a group version that is not served."""
-        at, known = self._known.get(version, (0.0, {}))
-        if not known or time.monotonic() > at + KNOWN_SECONDS:
+        at, kinds = self._known.get(version, (0.0, {}))
+        if not kinds or time.monotonic() > at + KNOWN_SECONDS:
             try:
-                found = await self._call("GET", _root(version))
+                listing = await self._call("GET", _root(version))
             except NotFound:
-                found = {"resources": []}
-            plain = [item for item in found["resources"] if "/" not in item["name"]]
-            known = {item["kind"]: (item["name"], item["namespaced"]) for item in plain}
-            self._known[version] = (time.monotonic(), known)
-        return known
+                listing = {"resources": []}
+            plain = [item for item in listing["resources"] if "/" not in item["name"]]
+            kinds = {item["kind"]: (item["name"], item["namespaced"]) for item in plain}
+            self._known[version] = (time.monotonic(), kinds)
+        return kinds
 
     async def _call(
         self, method: str, path: str, query: dict[str, str] | None = None, body: Any = None, kind: str = JSON
     ) -> Manifest:
-        found: Manifest = await self._run(method, path, query or {}, body, kind)
-        return found
+        answer: Manifest = await self._run(method, path, query or {}, body, kind)
+        return answer
 
     async def _run(self, *given: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._request, *given)

@@ -52,16 +52,16 @@ class Schema:
     newest: str
     earlier: frozenset[str]
 
-    def lacks(self, found: str | None) -> bool:
-        """Whether a database at revision *found* must be migrated first; a later version's need not be."""
-        return found is None or found in self.earlier
+    def lacks(self, revision: str | None) -> bool:
+        """Whether a database at *revision* must be migrated first; a later version's need not be."""
+        return revision is None or revision in self.earlier
 
 
 def schema(package: str) -> Schema:
     """The schemas that this version of *package* knows."""
     scripts = ScriptDirectory(str(_folder(package)))
-    known = [script.revision for script in scripts.walk_revisions()]
-    return Schema(known[0], frozenset(known[1:]))
+    revisions = [script.revision for script in scripts.walk_revisions()]
+    return Schema(revisions[0], frozenset(revisions[1:]))
 
 
 def _folder(package: str) -> Path:
@@ -72,8 +72,8 @@ def run() -> None:
     """Called by every service's `migrations/env.py`."""
     url = make_url(context.config.attributes["url"])
     if url.get_backend_name() == "sqlite":
-        made = create_engine(url.set(drivername="sqlite"), poolclass=pool.NullPool)
-        with made.connect() as connection:
+        opened = create_engine(url.set(drivername="sqlite"), poolclass=pool.NullPool)
+        with opened.connect() as connection:
             _migrate(connection)
         return
     asyncio.run(_postgresql(str(context.config.attributes["url"])))
@@ -86,29 +86,29 @@ def _migrate(connection: Connection) -> None:
     with context.begin_transaction():
         if connection.dialect.name == "postgresql":
             connection.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
-        known, found = schema(package), context.get_context().get_current_revision()
-        if found == known.newest or not known.lacks(found):
-            log.info("the schema is this version's or a later one's", package=package, schema=found)
+        ours, revision = schema(package), context.get_context().get_current_revision()
+        if revision == ours.newest or not ours.lacks(revision):
+            log.info("the schema is this version's or a later one's", package=package, schema=revision)
             return
         context.run_migrations()
 
 
 async def _postgresql(url: str) -> None:
-    made = create_async_engine(url, poolclass=pool.NullPool)
+    opened = create_async_engine(url, poolclass=pool.NullPool)
     try:
-        async with made.begin() as connection:
+        async with opened.begin() as connection:
             await connection.run_sync(_migrate)
     finally:
-        await made.dispose()
+        await opened.dispose()
 
 
 async def _create_database(url: str) -> None:
     """Make the database that *url* names. Raises: SystemExit if its user may not."""
     wanted = make_url(url)
-    made = create_async_engine(wanted.set(database="postgres"), isolation_level="AUTOCOMMIT")
-    name = made.dialect.identifier_preparer.quote_identifier(str(wanted.database))
+    opened = create_async_engine(wanted.set(database="postgres"), isolation_level="AUTOCOMMIT")
+    name = opened.dialect.identifier_preparer.quote_identifier(str(wanted.database))
     try:
-        async with made.connect() as connection:
+        async with opened.connect() as connection:
             await connection.execute(text(f"CREATE DATABASE {name}"))
         print(f"made the database {wanted.database}", flush=True)
     except DBAPIError as error:
@@ -119,7 +119,7 @@ async def _create_database(url: str) -> None:
         if _state(error) not in THERE_ALREADY:
             raise
     finally:
-        await made.dispose()
+        await opened.dispose()
 
 
 def _state(error: BaseException) -> str:

@@ -42,8 +42,8 @@ class OutboxMixin:
 
 async def decide(session: AsyncSession, table: Any, decision: Decision) -> None:
     """Write *decision* into the outbox *table*; a second one with the same id changes nothing."""
-    known = await session.scalar(select(table.number).where(table.id == decision.id))
-    if known is None:
+    earlier = await session.scalar(select(table.number).where(table.id == decision.id))
+    if earlier is None:
         body = decision.model_dump(mode="json")
         session.add(table(id=decision.id, project=decision.project, body=body, recorded_at=utcnow()))
         await session.flush()

@@ -10,10 +10,10 @@ Manifest = dict[str, Any]
 
 async def owner(cluster: "Cluster", account: str, namespace: str) -> Manifest | None:
     """The ServiceAccount *account* as an owner reference; None if there is no such account."""
-    found = await cluster.get("ServiceAccount", account, namespace)
-    if found is None:
+    holder = await cluster.get("ServiceAccount", account, namespace)
+    if holder is None:
         return None
-    metadata = found["metadata"]
+    metadata = holder["metadata"]
     return {"apiVersion": "v1", "kind": "ServiceAccount", "name": metadata["name"], "uid": metadata["uid"]}
 
 

@@ -27,11 +27,11 @@ async def ensure(cluster: Cluster, name: str, key: str, namespace: str, owner: s
     if await cluster.get("Secret", name, namespace) is not None:
         return False
     kind, _, of = owner.partition("/")
-    found = await cluster.get(kind, of, namespace)
-    if found is None:
+    keeper = await cluster.get(kind, of, namespace)
+    if keeper is None:
         raise NotFound(f"{owner}, to which the Secret {name} would belong, is not there yet.")
     try:
-        await cluster.create(manifest(name, key, secrets.token_hex(BYTES), found, kind), namespace)
+        await cluster.create(manifest(name, key, secrets.token_hex(BYTES), keeper, kind), namespace)
     except Conflict:
         return False
     return True
@@ -60,10 +60,10 @@ def main() -> None:
     given = parser.parse_args()
     namespace = os.environ["MILLRACE_NAMESPACE"]
     try:
-        made = asyncio.run(ensure(Cluster.here(), given.name, given.key, namespace, given.owner))
+        created = asyncio.run(ensure(Cluster.here(), given.name, given.key, namespace, given.owner))
     except NotFound as error:
         raise SystemExit(error.detail) from error
-    print(f"Secret {given.name} " + ("is made" if made else "was there already"))
+    print(f"Secret {given.name} " + ("is made" if created else "was there already"))
 
 
 if __name__ == "__main__":

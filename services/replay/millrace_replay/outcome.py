@@ -69,10 +69,10 @@ def _next(days: list[Day]) -> int:
 
 def union(versions: Sequence[ModelVersionRead], labels: Sequence[Value]) -> tuple[Value, ...]:
     """The classes of all versions, and those of the rows that none of them has; none for a regression."""
-    known = ordered(value for version in versions for value in version.signature.classes or ())
-    if not known:
+    classes = ordered(value for version in versions for value in version.signature.classes or ())
+    if not classes:
         return ()
-    return ordered([*known, *(label for label in set(labels) if index(label, known) is None)])
+    return ordered([*classes, *(label for label in set(labels) if index(label, classes) is None)])
 
 
 def _answers(
@@ -109,13 +109,14 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def served(days: list[Day], moves: list[AliasMoveRead], delay: timedelta) -> list[int]:
     """The version that would have answered on each day: a day is decided when its labels are there."""
-    known = [
+    champions = [
         (move.event_time + delay, move.version)
         for move in moves
         if move.version is not None and move.event_time is not None
     ]
     return [
-        ([version for since, version in known if since <= day.begin] or [known[0][1]])[-1] for day in days
+        ([version for since, version in champions if since <= day.begin] or [champions[0][1]])[-1]
+        for day in days
     ]
 
 
@@ -131,15 +132,17 @@ def hindsight(days: list[Day], first: int, losses: Losses, born: dict[int, datet
     """
     there = [tuple(number for number, since in born.items() if _before(since, day)) for day in days]
     stretches: dict[Any, list[Day]] = {}
-    for day, known in zip(days, there, strict=True):
-        stretches.setdefault((day.date.year, day.date.month, known), []).append(day)
+    for day, versions in zip(days, there, strict=True):
+        stretches.setdefault((day.date.year, day.date.month, versions), []).append(day)
     chosen = {key: _best(key[-1] or (min(losses),), part, first, losses) for key, part in stretches.items()}
-    return [chosen[day.date.year, day.date.month, known] for day, known in zip(days, there, strict=True)]
+    return [
+        chosen[day.date.year, day.date.month, versions] for day, versions in zip(days, there, strict=True)
+    ]
 
 
-def _best(known: tuple[int, ...], days: list[Day], first: int, losses: Losses) -> int:
+def _best(versions: tuple[int, ...], days: list[Day], first: int, losses: Losses) -> int:
     rows = np.concatenate([day.rows for day in days]).astype(int) - first
-    return min(known, key=lambda number: float(np.nansum(losses[number][rows])))
+    return min(versions, key=lambda number: float(np.nansum(losses[number][rows])))
 
 
 def _before(since: datetime | None, day: Day) -> bool:

@@ -29,16 +29,16 @@ def explain(decision: DecisionRead, others: Iterable[DecisionRead] = ()) -> Line
         decision: as the registry shows it, with `followed_by`.
         others: all decisions of its loop, for the chain of causes and for what else belongs to it.
     """
-    known = {item.id: item for item in others}
+    by_id = {item.id: item for item in others}
     lines = [_headline(decision), "", f"  {decision.reason}"]
     told = NUMBERS.get(decision.kind)
     numbers = told(decision.evidence) if told is not None else []
     if numbers:
         lines += ["", "The numbers:", *(f"  {line}" for line in numbers)]
-    chain = _chain(decision, known)
+    chain = _chain(decision, by_id)
     if chain:
         lines += ["", "It came from:", *(f"  {_brief(item)}" for item in chain)]
-    followed = _followed(decision, known)
+    followed = _followed(decision, by_id)
     if followed:
         lines += ["", "What followed:", *(f"  {_brief(item)}" for item in followed)]
     return lines
@@ -65,40 +65,40 @@ def _when(decision: DecisionRead) -> float:
     return float("-inf") if decision.event_time is None else decision.event_time.timestamp()
 
 
-def _chain(decision: DecisionRead, known: dict[str, DecisionRead]) -> list[DecisionRead]:
+def _chain(decision: DecisionRead, by_id: dict[str, DecisionRead]) -> list[DecisionRead]:
     """Causes, nearest first: the recorded ones, then the alarm that opened the run."""
     chain: list[DecisionRead] = []
     here = decision
-    while here.cause in known and known[here.cause] not in chain:
-        here = known[here.cause]
+    while here.cause in by_id and by_id[here.cause] not in chain:
+        here = by_id[here.cause]
         chain.append(here)
-    alarm = _alarm_of(here, known)
+    alarm = _alarm_of(here, by_id)
     return chain if alarm is None else [*chain, alarm]
 
 
-def _alarm_of(opened: DecisionRead, known: dict[str, DecisionRead]) -> DecisionRead | None:
+def _alarm_of(opened: DecisionRead, by_id: dict[str, DecisionRead]) -> DecisionRead | None:
     """The newest alarm.opened that a run.opened speaks of."""
     cause = opened.evidence.get("alarm") if opened.kind == "run.opened" else None
     if cause is None:
         return None
-    found = [
+    alarms = [
         item
-        for item in known.values()
+        for item in by_id.values()
         if item.kind == "alarm.opened"
         and item.subject.endswith(f"/{cause}")
         and (item.event_time is None or opened.event_time is None or item.event_time <= opened.event_time)
     ]
-    return max(found, key=_when, default=None)
+    return max(alarms, key=_when, default=None)
 
 
-def _followed(decision: DecisionRead, known: dict[str, DecisionRead]) -> list[DecisionRead]:
+def _followed(decision: DecisionRead, by_id: dict[str, DecisionRead]) -> list[DecisionRead]:
     direct = {
         item.id: item for item in (decision.followed_by if isinstance(decision, DecisionDetail) else [])
     }
-    direct |= {item.id: item for item in known.values() if item.cause == decision.id}
+    direct |= {item.id: item for item in by_id.values() if item.cause == decision.id}
     if decision.kind == "alarm.opened":
         direct |= {
-            item.id: item for item in known.values() if _alarm_of(item, known) is known.get(decision.id)
+            item.id: item for item in by_id.values() if _alarm_of(item, by_id) is by_id.get(decision.id)
         }
     direct.pop(decision.id, None)
     return sorted(direct.values(), key=lambda item: (_when(item), item.number))

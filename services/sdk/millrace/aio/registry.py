@@ -197,8 +197,8 @@ class AsyncRegistry:
 
     async def aliases(self, model: str, *, project: str | None = None) -> dict[str, int | None]:
         """Version by alias."""
-        found = await self.api.answer(list[AliasRead], get(f"{_model(model)}/aliases", project=project))
-        return {alias.name: alias.version for alias in found}
+        answered = await self.api.answer(list[AliasRead], get(f"{_model(model)}/aliases", project=project))
+        return {alias.name: alias.version for alias in answered}
 
     async def alias(
         self,

@@ -192,8 +192,8 @@ class Registry:
 
     def aliases(self, model: str, *, project: str | None = None) -> dict[str, int | None]:
         """Version by alias."""
-        found = self.api.answer(list[AliasRead], get(f"{_model(model)}/aliases", project=project))
-        return {alias.name: alias.version for alias in found}
+        answered = self.api.answer(list[AliasRead], get(f"{_model(model)}/aliases", project=project))
+        return {alias.name: alias.version for alias in answered}
 
     def alias(
         self,
