@@ -55,10 +55,10 @@ def predict(
         platform.serving.predict(loop, rows[begin : begin + CONTENT], key, moment)
         for begin in range(0, len(rows), CONTENT)
     ]
-    found = [row for answer in answers for row in _predicted(answer)]
+    predicted = [row for answer in answers for row in _predicted(answer)]
     if output != Format.TABLE:
-        return dump(found, output)
-    items(found, _columns(answers), output, "")
+        return dump(predicted, output)
+    items(predicted, _columns(answers), output, "")
     typer.echo(
         "Later, tell the truth: a CSV with request_id,index,value for 'millrace labels push'.", err=True
     )
@@ -111,12 +111,12 @@ def _inputs(platform: "Millrace", loop: str) -> list[str]:
 
 def _row(text: str) -> "dict[str, CellValue]":
     try:
-        found = json.loads(text)
+        row = json.loads(text)
     except ValueError as error:
         fail(f"--row is not JSON: {error}", 'Write it like --row \'{"shop": 4, "weekday": "Monday"}\'.')
-    if not isinstance(found, dict):
+    if not isinstance(row, dict):
         fail("--row is not a JSON object", 'Write it like --row \'{"shop": 4, "weekday": "Monday"}\'.')
-    return dict(found)
+    return dict(row)
 
 
 def _rows(platform: "Millrace", loop: str, path: Path) -> "list[dict[str, CellValue]]":
@@ -187,11 +187,11 @@ def delete(
     )
 
 
-def _stands(found: "BaseModel", output: Format, words: str) -> None:
+def _stands(loop: "BaseModel", output: Format, words: str) -> None:
     if output == Format.TABLE:
         typer.echo(words)
     else:
-        dump(found, output)
+        dump(loop, output)
 
 
 def report(
@@ -247,10 +247,13 @@ def _backtested(platform: "Millrace", id: str, timeout: float) -> "BacktestRead"
     deadline = time.monotonic() + timeout
     with job_bar("backtest") as told:
         while time.monotonic() < deadline:
-            found = platform.controller.backtest_state(id, wait=5)
-            now, words = found.progress, found.state if found.waiting is None else found.waiting.message
+            backtest = platform.controller.backtest_state(id, wait=5)
+            now, words = (
+                backtest.progress,
+                backtest.state if backtest.waiting is None else backtest.waiting.message,
+            )
             note = " ".join(filter(None, (now.get("step"), now.get("message")))) or words
             told(Now(note, now.get("done"), now.get("total")))
-            if found.state in ("succeeded", "failed"):
-                return found
+            if backtest.state in ("succeeded", "failed"):
+                return backtest
     raise TimeoutError(f"the backtest {id} has not ended after {timeout:.0f} s; it goes on")

@@ -54,9 +54,9 @@ def list_runs(
     """Loop runs, oldest first."""
     platform = client()
     names = [loop] if loop else [item.name for item in platform.controller.loops()]
-    found = [(name, run) for name in names for run in platform.controller.runs(name)]
+    runs = [(name, run) for name in names for run in platform.controller.runs(name)]
     if output != Format.TABLE:
-        return dump([{"loop": name} | fields(run) for name, run in found], output)
+        return dump([{"loop": name} | fields(run) for name, run in runs], output)
     columns: Columns[tuple[str, LoopRunRead]] = (
         ("LOOP", lambda item: item[0]),
         ("RUN", lambda item: item[1].number),
@@ -67,7 +67,7 @@ def list_runs(
         ("VERSION", lambda item: item[1].version),
         ("MESSAGE", lambda item: _waits(item[1]) or item[1].message),
     )
-    return items(found, columns, output, "There are no runs yet.")
+    return items(runs, columns, output, "There are no runs yet.")
 
 
 @command(runs, "show", "millrace runs show my-loop", "millrace runs show my-loop 3 -o json")
@@ -91,16 +91,16 @@ def list_models(
     registry = client().registry
     if model is not None:
         return _list_versions(model, registry.versions(model), output)
-    found = [(item, registry.aliases(item.name)) for item in registry.models()]
+    models = [(item, registry.aliases(item.name)) for item in registry.models()]
     if output != Format.TABLE:
-        return dump([fields(item) | {"aliases": aliases} for item, aliases in found], output)
+        return dump([fields(item) | {"aliases": aliases} for item, aliases in models], output)
     columns: Columns[tuple[ModelRead, dict[str, int | None]]] = (
         ("NAME", lambda item: item[0].name),
         ("VERSIONS", lambda item: item[0].latest),
         ("ALIASES", lambda item: item[1]),
         ("DESCRIPTION", lambda item: item[0].description),
     )
-    return items(found, columns, output, "There are no models yet.")
+    return items(models, columns, output, "There are no models yet.")
 
 
 def _list_versions(model: str, versions: "list[ModelVersionRead]", output: Format) -> None:

@@ -81,8 +81,8 @@ def list_decisions(
         ("BY", lambda decision: decision.author),
         ("REASON", lambda decision: decision.reason),
     )
-    found = client().registry.decisions(loop=loop, kind=kind, run=run)
-    items(found[-last:] if last else found, columns, output, "Nothing has been decided yet.")
+    decisions = client().registry.decisions(loop=loop, kind=kind, run=run)
+    items(decisions[-last:] if last else decisions, columns, output, "Nothing has been decided yet.")
 
 
 @command(
@@ -178,8 +178,8 @@ def list_jobs(
         ("CREATED", lambda job: job.created_at),
         ("MESSAGE", _message),
     )
-    found = client().training.jobs(state=cast("JobState | None", state), loop=loop, limit=last).items
-    items(found, columns, output, "There are no jobs.")
+    jobs = client().training.jobs(state=cast("JobState | None", state), loop=loop, limit=last).items
+    items(jobs, columns, output, "There are no jobs.")
 
 
 def _message(job: "JobRead") -> str | None:

@@ -57,16 +57,16 @@ def _told(platform: "Platform") -> None:
 
 def _stay(platform: "Platform") -> None:
     """Tell of every restart, for ever."""
-    known = platform.restarts()
+    before = platform.restarts()
     while True:
         threading.Event().wait(1.0)
         now = platform.restarts()
         for name, count in now.items():
-            if count != known[name]:
+            if count != before[name]:
                 typer.echo(
                     f"{name} had ended and was started again ({count}); see {platform.home / 'logs' / name}.log"
                 )
-        known = now
+        before = now
 
 
 def down() -> None:
@@ -82,9 +82,9 @@ def doctor(output: Output = Format.TABLE) -> None:
     from millrace.laptop import doctor as checks
     from millrace.laptop.platform import default_home
 
-    found = checks.examine(default_home())
+    findings = checks.examine(default_home())
     if output != Format.TABLE:
-        dump([vars(finding) for finding in found], output)
+        dump([vars(finding) for finding in findings], output)
     else:
         signs = {"good": "ok", "odd": "look", "bad": "BAD"}
         columns: Columns[checks.DoctorFinding] = (
@@ -93,8 +93,8 @@ def doctor(output: Output = Format.TABLE) -> None:
             ("FOUND", lambda finding: finding.found),
             ("REMEDY", lambda finding: finding.remedy or " "),
         )
-        items(found, columns, output, "")
-    if any(finding.verdict == "bad" for finding in found):
+        items(findings, columns, output, "")
+    if any(finding.verdict == "bad" for finding in findings):
         raise typer.Exit(REFUSED)
 
 
@@ -103,17 +103,19 @@ def capabilities(output: Output = Format.TABLE) -> None:
     from millrace.cli.session import client
     from millrace_contracts.capabilities import Capability
 
-    found = client().controller.capabilities()
+    surroundings = client().controller.capabilities()
     if output != Format.TABLE:
-        return dump(found, output)
-    parts = [(name, part) for name, part in found if isinstance(part, Capability)]
+        return dump(surroundings, output)
+    parts = [(name, part) for name, part in surroundings if isinstance(part, Capability)]
     columns: Columns[tuple[str, Capability]] = (
         ("WHAT", lambda item: item[0]),
         ("FOUND", lambda item: item[1].found),
         ("USED", lambda item: item[1].used),
         ("WHY", lambda item: item[1].detail),
     )
-    typer.echo(f"On a {found.platform} platform; the next loop run's pipeline is a {found.pipelines}.")
+    typer.echo(
+        f"On a {surroundings.platform} platform; the next loop run's pipeline is a {surroundings.pipelines}."
+    )
     return items(parts, columns, output, "")
 
 
