@@ -9,6 +9,7 @@ from millrace_contracts.closings import ClosingRead
 from millrace_contracts.monitors import MonitorWrite
 from millrace_monitoring.reports import plots, predictions
 from millrace_monitoring.reports.predictions import Logged
+from millrace_stats import tasks
 
 NOT_YET = (
     "A day closes when newer rows have come and its labels are complete: when 'complete through' was told, or the "
@@ -26,8 +27,7 @@ def page(endpoint: str, spec: MonitorWrite, days: Days, logged: Logged, alarms: 
         logged: answers and labels of the last of them.
         alarms: the newest first.
     """
-    measure = "squared error" if spec.task == "regression" else "log loss"
-    about = [f"Days are cut in {spec.timezone}; loss is the {measure}."]
+    about = [f"Days are cut in {spec.timezone}; loss is the {tasks.of(spec.task).measure}."]
     if spec.event_time is None:
         about.append(NO_TIME)
     parts = [pages.quiet(" ".join(about))]

@@ -33,6 +33,7 @@ class Binary(Classes):
 
     name = "binary"
     metric = "log_loss"
+    measure = "log loss"
     floor = Floor("auc", 0.5, "tossing a coin")
     objectives = Objectives("binary", "binary:logistic", True, "logistic", "threshold")
     least_classes = most_classes = 2

@@ -34,6 +34,7 @@ class Multiclass(Classes):
 
     name = "multiclass"
     metric = "log_loss"
+    measure = "log loss"
     floor = Floor("skill", 0.0, "knowing only how frequent each class is")
     objectives = Objectives("multiclass", "multi:softprob", True, "softmax", "largest")
     least_classes, most_classes = 3, 1000

@@ -34,6 +34,7 @@ class Regression(Task):
 
     name = "regression"
     metric = "rmse"
+    measure = "squared error"
     floor = Floor("r2", 0.0, "a constant")
     objectives = Objectives("regression", "reg:squarederror", False, "identity", "none")
 

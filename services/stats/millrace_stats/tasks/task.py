@@ -113,6 +113,8 @@ class Task(ABC):
     name: str
     metric: str
     """The metric that people read first; smaller is better."""
+    measure: str
+    """What the loss of a row is, in words."""
     floor: Floor
     objectives: Objectives
     least_classes, most_classes = 0, 0
