@@ -267,7 +267,9 @@ async def test_a_loop_that_an_earlier_version_took_says_what_to_mend_and_can_be_
     async with loop.services.sessions.begin() as session:
         kept = await lookup.get(session, "default", "sales")
         monitoring = kept.document["spec"]["monitoring"] | {"drift": {"window": "90d"}}
-        kept.document = kept.document | {"spec": kept.document["spec"] | {"monitoring": monitoring}}
+        data = kept.document["spec"]["data"] | {"source": {"path": "sales.csv"}}
+        spec = kept.document["spec"] | {"monitoring": monitoring, "data": data}
+        kept.document = kept.document | {"spec": spec}
     loop.world.close("sales", day(1))
     with pytest.raises(Conflict, match="An earlier version"):
         await loop.rest()

@@ -23,19 +23,17 @@ class Surroundings:
 
 def ignored(loop: Loop, around: Surroundings) -> list[str]:
     """A sentence for each option of *loop* that is not honoured."""
-    declared = loop.document["spec"]
-    if not declared.get("placement") and declared["data"].get("source") is None:
-        return []
-    spec, told = loop.spec, []
-    placement = spec.placement or Placement()
+    declared, told = loop.document["spec"], []
+    placement = Placement.model_validate(declared.get("placement") or {})
+    source = declared["data"].get("source")
     if not around.cluster and placement.chosen():
         told.append(f"placement ({', '.join(placement.chosen())}) needs a cluster; here jobs are processes.")
     if around.cluster and placement.queue and not around.kueue:
         told.append(f"placement.queue: Kueue is not installed, so nothing waits in {placement.queue}.")
-    if loop.owner is not None and spec.data.source is not None:
+    if loop.owner is not None and source is not None:
         told.append(
             "data.source: only 'millrace apply' can upload a file beside the document; "
-            f"push it with 'millrace data push {loop.name} {spec.data.source.path}'."
+            f"push it with 'millrace data push {loop.name} {source['path']}'."
         )
     return told
 
