@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
 from millrace_contracts.names import ClassValue, Mode, Name, RevisionName, ShortText, TaskName, VersionNumber
 from millrace_contracts.parts import Strictly, Zone
@@ -108,6 +108,12 @@ class MonitorWrite(Strictly):
         description="Data columns whose values are watched on their own: error and quality.",
     )
     policy: MonitorPolicy = MonitorPolicy()
+
+    @model_validator(mode="after")
+    def _named(self) -> "MonitorWrite":
+        if self.task == "multiclass" and len(self.signature.classes or []) < 3:
+            raise ValueError("the signature of a task of many classes names its classes, three at least")
+        return self
 
 
 class MonitorCounts(BaseModel):

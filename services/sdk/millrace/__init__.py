@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 PLACES = {
-    "ApiError": "millrace.transport.errors",
-    "AsyncMillrace": "millrace.aio",
-    "JobFailed": "millrace.transport.errors",
-    "Millrace": "millrace.client",
-    "NotRunning": "millrace.transport.errors",
-    "load": "millrace.documents",
-    "push": "millrace.delivery",
+    "ApiError": "transport.errors",
+    "AsyncMillrace": "aio",
+    "JobFailed": "transport.errors",
+    "Millrace": "client",
+    "NotRunning": "transport.errors",
+    "load": "documents",
+    "push": "delivery",
 }
-"""Where the public names stand; each is imported when it is first asked for, so that the command line starts fast."""
+"""In which module of this package the public names stand; each is imported when it is first asked for."""
 
 
 def __getattr__(name: str) -> object:
     if name not in PLACES:
         raise AttributeError(f"module 'millrace' has no attribute {name!r}")
-    return getattr(import_module(PLACES[name]), name)
+    return getattr(import_module(f"millrace.{PLACES[name]}"), name)
 
 
 def __dir__() -> list[str]:
