@@ -58,8 +58,17 @@ def source(module: str) -> Path | None:
 
 @cache
 def named(file: Path) -> frozenset[str]:
-    """Every module that a file may import, also late, and every one it names in a string."""
-    return frozenset(_named(ast.parse(file.read_text())))
+    """Every module that a file may import, also late, and every one it names in a string; not those for types alone."""
+    return frozenset(_named(_Run().visit(ast.parse(file.read_text()))))
+
+
+class _Run(ast.NodeTransformer):
+    """Takes away what only a type checker reads."""
+
+    def visit_If(self, node: ast.If) -> ast.AST | None:
+        if isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            return None
+        return self.generic_visit(node)
 
 
 def _named(tree: ast.AST) -> Iterator[str]:
