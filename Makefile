@@ -59,8 +59,8 @@ images-local: images ## ... and load them into the cluster, with the command in 
 	    "  kind: MILLRACE_IMAGE_LOAD='kind load docker-image'    k3d: MILLRACE_IMAGE_LOAD='k3d image import'"; fi
 test-cluster: $(STAMP) ## Run Millrace on the cluster of KUBECONFIG, or of the one that MILLRACE_CLUSTER_UP starts
 	$(ON_CLUSTER) && $(BIN)/pytest -q --durations=15 tests/cluster tests/contract -m cluster
-test-cluster-short: $(STAMP) ## ... one loop from kubectl apply to rollback, and the documents of the contract
-	$(ON_CLUSTER) && $(BIN)/pytest -q --durations=15 tests/cluster/test_story.py tests/contract -m cluster
+test-cluster-short: $(STAMP) ## ... two loops from kubectl apply to rollback, and the documents of the contract
+	$(ON_CLUSTER) && $(BIN)/pytest -q --durations=15 tests/cluster/test_story.py tests/cluster/test_many_classes.py tests/contract -m cluster
 bench-cluster: $(STAMP) ## Measure times, sizes and costs on the same cluster; writes out/cluster.json
 	$(ON_CLUSTER) && $(BIN)/python -m tests.cluster.bench
 chart-test: $(STAMP) ## Fetch Helm and hold the charts, k8s/ and skaffold.yaml to their rules

@@ -10,7 +10,15 @@ from tests.cluster.release import Release
 NAMESPACE = "millrace-test"
 
 
-ORDER = ("test_story", "test_backtest", "test_waiting", "test_gpu", "test_faults", "test_lifecycle")
+ORDER = (
+    "test_story",
+    "test_many_classes",
+    "test_backtest",
+    "test_waiting",
+    "test_gpu",
+    "test_faults",
+    "test_lifecycle",
+)
 """What works comes before what breaks it."""
 
 
