@@ -267,10 +267,15 @@ def _ingested(world, spec, loop, run):
     }
 
 
+def _signature(task):
+    return SIGNATURE if task == "regression" else SIGNATURE | {"task": task, "classes": ["a", "b", "c"]}
+
+
 def _trained(world, spec, loop, run):
     assert (spec["search"] == "full") == (spec["configurations"] is None)
     return {
-        "run": "r1", "files": {name: digest((loop, run, name)) for name in FILES}, "signature": SIGNATURE,
+        "run": "r1", "files": {name: digest((loop, run, name)) for name in FILES},
+        "signature": _signature(spec["task"]),
         "metrics": {"holdout": {"rmse": 3.0}}, "baseline": digest((loop, run, "baseline.json")), "golden": GOLDEN,
         "configurations": [RIDGE], "configuration": RIDGE, "window": "all", "rows": 1000, "parity": None,
         "trained_from": None, "trained_through": spec["cut"], "holdout_from": None, "holdout_through": None,

@@ -55,13 +55,12 @@ def session(millrace, tmp_path_factory):
     file.write_text(quick)
     assert "344 rows accepted" in millrace("apply", "-f", file)
     assert "version 1 is in production" in millrace("watch", LOOP)
+    asked = pd.read_csv(PENGUINS).drop(columns="species").iloc[[0, 200, 300]]
+    asked.to_json(folder / "rows.jsonl", orient="records", lines=True)
     return folder
 
 
 def test_a_prediction_names_its_class_and_how_sure_it_is(millrace, table, session):
-    table.drop(columns="species").iloc[[0, 200, 300]].to_json(
-        session / "rows.jsonl", orient="records", lines=True
-    )
     answers = millrace("predict", LOOP, "--rows", session / "rows.jsonl", "-o", "json")
     assert [item["class"] for item in answers] == list(table["species"].iloc[[0, 200, 300]])
     for item in answers:
