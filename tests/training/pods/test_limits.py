@@ -141,8 +141,8 @@ class TestRestarting:
         service.done(id, 1)
         port = int(service.url.rsplit(":", 1)[1])
         service.stop()
-        go.touch()
         cluster.says(id, "agent: ")
+        go.touch()
         assert cluster.of(id).code is None
         service = start(port=port)
         done = service.ended(id)
@@ -182,11 +182,16 @@ class TestRestarting:
         service = start()
         id = service.submit("count", trials=6, hold=2, go=str(go))
         service.done(id, 2)
+
+        def numbers():
+            listed = service.http.get(f"/v1/jobs/{id}/trials").json()
+            return [item["number"] for item in listed.get("items", [])]
+
         shutil.rmtree(service.folder(id).path)
+        service.until(id, lambda _: numbers() == [0, 1])
         go.touch()
         assert service.ended(id)["state"] == "succeeded"
-        trials = service.http.get(f"/v1/jobs/{id}/trials").json()["items"]
-        assert [item["number"] for item in trials] == [0, 1, 2, 3, 4, 5]
+        assert numbers() == [0, 1, 2, 3, 4, 5]
 
     def test_an_object_of_no_job_is_removed(self, start, cluster):
         service = start()
