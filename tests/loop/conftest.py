@@ -1,12 +1,15 @@
 """One real platform for all loop tests: every service a process, real Triton behind real Envoy."""
 
+import json
 import os
 import signal
 import time
 
 import pytest
 from sklearn.datasets import load_breast_cancer
+from typer.testing import CliRunner
 
+from millrace.cli.main import app
 from millrace.client import ApiError
 from millrace.delivery import push
 from millrace.laptop import Platform
@@ -24,6 +27,19 @@ def platform(tmp_path_factory):
 @pytest.fixture(scope="package")
 def client(platform):
     return platform.client()
+
+
+@pytest.fixture(scope="module")
+def millrace(platform):
+    """Run one command against the platform's home; returns what it printed, JSON if that was asked for."""
+    environment = {"MILLRACE_HOME": str(platform.home), "MILLRACE_PROJECT": "default"}
+
+    def run(*arguments, code=0):
+        done = CliRunner().invoke(app, [str(item) for item in arguments], env=environment)
+        assert done.exit_code == code, done.output
+        return json.loads(done.stdout) if "json" in arguments else done.stdout + done.stderr
+
+    return run
 
 
 @pytest.fixture(scope="package")

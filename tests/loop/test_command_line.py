@@ -1,28 +1,11 @@
 """A newcomer's session on the real platform: init, apply, watch, predict, labels, explain, rollback, delete."""
 
-import json
 import time
 
 import pytest
-from typer.testing import CliRunner
-
-from millrace.cli.main import app
 
 pytestmark = [pytest.mark.loop, pytest.mark.xdist_group("loop"), pytest.mark.timeout(400)]
 LOOP = "newcomer"
-
-
-@pytest.fixture(scope="module")
-def millrace(platform):
-    """Run one command against the platform's home; returns what it printed, JSON if that was asked for."""
-    environment = {"MILLRACE_HOME": str(platform.home), "MILLRACE_PROJECT": "default"}
-
-    def run(*arguments, code=0):
-        done = CliRunner().invoke(app, [str(item) for item in arguments], env=environment)
-        assert done.exit_code == code, done.output
-        return json.loads(done.stdout) if "json" in arguments else done.stdout + done.stderr
-
-    return run
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ penguins.csv: 344 penguins of three species at Palmer Station, some with missing
 CC0 (Horst, Hill, Gorman 2020).
 """
 
-import json
 import time
 from pathlib import Path
 
@@ -12,28 +11,13 @@ import httpx
 import pandas as pd
 import pytest
 import yaml
-from typer.testing import CliRunner
 
-from millrace.cli.main import app
 from millrace.oip import HEADER_LENGTH, columns_from_rows, decode, encode
 
 pytestmark = [pytest.mark.loop, pytest.mark.xdist_group("loop"), pytest.mark.timeout(400)]
 LOOP = "penguins"
 PENGUINS = Path(__file__).with_name("penguins.csv")
 SPECIES = ["Adelie", "Chinstrap", "Gentoo"]
-
-
-@pytest.fixture(scope="module")
-def millrace(platform):
-    """Run one command against the platform's home; returns what it printed, JSON if that was asked for."""
-    environment = {"MILLRACE_HOME": str(platform.home), "MILLRACE_PROJECT": "default"}
-
-    def run(*arguments, code=0):
-        done = CliRunner().invoke(app, [str(item) for item in arguments], env=environment)
-        assert done.exit_code == code, done.output
-        return json.loads(done.stdout) if "json" in arguments else done.stdout + done.stderr
-
-    return run
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from millrace_core.plain import plain
+from millrace_contracts.plain import plain
 
 
 def nested(levels):
