@@ -98,7 +98,8 @@ async def opened(platform):
 
 async def test_gates_take_only_the_jobs_of_their_own_run(platform):
     run, world = await opened(platform), platform.world
-    spec = {"dataset": "sales", "champion": None, "search": "full", "configurations": None, "cut": None}
+    spec = {"dataset": "sales", "task": "regression", "champion": None, "search": "full"}
+    spec |= {"configurations": None, "cut": None}
     train, other = (run_job(world, f"t{n}", "train", spec, "sales", n) for n in (1, 2))
     evaluate = run_job(world, "e1", "evaluate", spec, "sales", 1)
     for jobs in ((other, evaluate), (train, train), ("0" * 32, evaluate), ("../../v1/models", evaluate)):
