@@ -28,7 +28,7 @@ def install(folder: Path, *extras: str) -> Path:
     for command in (
         ["venv", "--python", sys.executable, str(place)],
         ["pip", "install", "--offline", "--python", str(place / "bin" / "python"), "-c", str(constraints),
-         "./services/contracts", sdk],
+         "./services/contracts", *(["./services/table"] if extras else []), sdk],
     ):  # fmt: skip
         done = subprocess.run(
             [str(UV), "-q", *command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False

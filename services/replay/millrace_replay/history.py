@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from millrace.data import columns, reading
 from millrace_contracts.data import ColumnType
 from millrace_contracts.loop import Spec
+from millrace_table import columns, reading
 
 
 class NoBacktest(Exception):

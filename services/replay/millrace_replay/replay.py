@@ -17,7 +17,6 @@ import numpy as np
 import pyarrow as pa
 
 from millrace.client import ApiError, JobFailed, Millrace
-from millrace.data.refusals import Unreadable
 from millrace.delivery import ingest_spec
 from millrace_contracts import durations
 from millrace_contracts.backtests import BacktestOutcome, BacktestProgress
@@ -30,6 +29,7 @@ from millrace_contracts.signature import Signature
 from millrace_core import child
 from millrace_replay.history import Day, History, NoBacktest
 from millrace_replay.outcome import summary
+from millrace_table.refusals import Unreadable
 
 RUN_SECONDS = 4 * 3600
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from millrace.client import Millrace
-from millrace.data.formats import format_of
+from millrace_contracts.formats import format_of
 from millrace_contracts.jobs import JobRead, JobState
 from millrace_contracts.loop import ModelLoop, Spec
 from millrace_contracts.rows import ArtifactSource, IngestResult, IngestSpec

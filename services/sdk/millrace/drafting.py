@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 
-from millrace.data import columns, inference, reading
-from millrace.data.formats import format_of
-from millrace.data.inference import TaskName
-from millrace.data.refusals import Unreadable
 from millrace_contracts.data import ColumnContract, DataContract
+from millrace_contracts.formats import format_of
+from millrace_table import columns, inference, reading
+from millrace_table.inference import TaskName
+from millrace_table.refusals import Unreadable
 
 SAMPLE_BYTES = 256 * 2**20
 """Most bytes of a text file that are looked at; the rest is left unread."""

@@ -6,9 +6,9 @@ import pytest
 from pydantic import ValidationError
 from tables import sales, to_csv
 
-from millrace.data import inference, reading
-from millrace.data.refusals import Unreadable
 from millrace_contracts.data import ColumnContract, DataContract, RowsContract
+from millrace_table import inference, reading
+from millrace_table.refusals import Unreadable
 from millrace_training.rows import checks
 
 

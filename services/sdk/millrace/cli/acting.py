@@ -121,7 +121,7 @@ def _row(text: str) -> "dict[str, CellValue]":
 
 def _rows(platform: "Millrace", loop: str, path: Path) -> "list[dict[str, CellValue]]":
     """The file's rows, with the columns that the model takes; what is left out is said."""
-    from millrace.data import rows
+    from millrace_table import rows
 
     try:
         table = rows.read(path)
@@ -221,9 +221,9 @@ def backtest(
     output: Output = Format.TABLE,
 ) -> None:
     """Replay history through a loop's rules: what would have happened; no endpoint is touched."""
-    from millrace.data.formats import format_of
     from millrace.documents import load
     from millrace_contracts.backtests import BacktestWrite
+    from millrace_contracts.formats import format_of
 
     loop, form = load(file), format_of(history)
     if loop.spec.data.event_time is None:

@@ -6,11 +6,11 @@ import httpx
 from pydantic import ValidationError
 
 from millrace.cli.exits import REFUSED, UNREACHABLE
-from millrace.data.formats import UnknownFormat
 from millrace.documents import BadDocument
 from millrace.labels import BadLabels
 from millrace.laptop import AlreadyRunning, StartFailed
 from millrace.transport.errors import ApiError, JobFailed, NotRunning
+from millrace_contracts.formats import UnknownFormat
 from millrace_contracts.loop import mistakes
 
 MOST = 10
@@ -23,8 +23,10 @@ STATUS = {
     503: "A service is starting or waits for another: 'millrace doctor' tells which. Try again.",
 }
 
-TABLES = ("numpy", "pyarrow")
-TABLES_REMEDY = "Install the client with them: pip install ./services/contracts './services/sdk[tables]'."
+TABLES = ("millrace_table", "numpy", "pyarrow")
+TABLES_REMEDY = (
+    "Install the client with them: pip install ./services/contracts ./services/table './services/sdk[tables]'."
+)
 
 
 def words(error: Exception) -> list[str] | None:

@@ -6,11 +6,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from millrace.data import columns, inference
-from millrace.data.columns import Mask, Typed
-from millrace.data.refusals import words
 from millrace_contracts.data import ColumnContract, DataContract
 from millrace_contracts.rows import Check
+from millrace_table import columns, inference
+from millrace_table.columns import Mask, Typed
+from millrace_table.refusals import words
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 import pyarrow as pa
 
-from millrace.data import inference, reading
-from millrace.data.refusals import Unreadable
 from millrace_contracts.data import ColumnType
 from millrace_contracts.datasets import SchemaColumn
 from millrace_contracts.rows import InferResult, InferSpec
+from millrace_table import inference, reading
+from millrace_table.refusals import Unreadable
 from millrace_training.rows import checks
 from millrace_training.rows.records import Records
 from millrace_training.runtime.context import Context

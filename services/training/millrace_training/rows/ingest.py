@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from millrace.data import inference, reading
-from millrace.data.refusals import Unreadable
 from millrace.transport.errors import ApiError
 from millrace_contracts.data import DataContract
 from millrace_contracts.datasets import DataFile, DatasetVersionRead, DatasetVersionWrite, RowsOrigin
 from millrace_contracts.rows import Check, DeliveryReport, IngestResult, IngestSpec
+from millrace_table import inference, reading
+from millrace_table.refusals import Unreadable
 from millrace_training.rows import checks, delivery, files, profile
 from millrace_training.rows.delivery import Delivery
 from millrace_training.rows.infer import schema

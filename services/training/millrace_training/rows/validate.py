@@ -4,13 +4,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from millrace.data.inference import ROWS
-from millrace.data.refusals import words
 from millrace_contracts.data import DataContract
 from millrace_contracts.datasets import DatasetVersionRead
 from millrace_contracts.rows import Check, DeliveryReport, ValidateResult, ValidateSpec
 from millrace_stats import tasks
 from millrace_stats.tasks import Refusal, Task, Value
+from millrace_table.inference import ROWS
+from millrace_table.refusals import words
 from millrace_training.rows import leakage
 from millrace_training.rows.leakage import Labels
 from millrace_training.rows.records import Records

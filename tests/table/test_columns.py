@@ -3,8 +3,8 @@
 import pyarrow as pa
 import pytest
 
-from millrace.data import columns
-from millrace.data.refusals import Unreadable
+from millrace_table import columns
+from millrace_table.refusals import Unreadable
 
 
 def texts(*values: str | None) -> pa.ChunkedArray:

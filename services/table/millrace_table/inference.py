@@ -10,9 +10,9 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from millrace.data import columns
-from millrace.data.refusals import Unreadable, words
 from millrace_contracts.data import ColumnContract, DataContract, RowsContract
+from millrace_table import columns
+from millrace_table.refusals import Unreadable, words
 
 RANGE_SLACK = 10.0
 """How many times the width of the sample's range a value may lie beyond it."""

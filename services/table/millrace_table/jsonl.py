@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from millrace.data.refusals import Unreadable
+from millrace_table.refusals import Unreadable
 
 
 def read(data: bytes) -> pa.Table:

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 
-from millrace.data import reading
-from millrace.data.refusals import Unreadable
+from millrace_table import reading
+from millrace_table.refusals import Unreadable
 
 GOOD = b"a,b\n1,x\n2,y\n"
 

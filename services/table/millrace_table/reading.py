@@ -5,9 +5,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from millrace.data import delimited, jsonl
-from millrace.data.names import check_names
-from millrace.data.refusals import Unreadable
+from millrace_table import delimited, jsonl
+from millrace_table.names import check_names
+from millrace_table.refusals import Unreadable
 
 
 def read(data: bytes, format: str) -> pa.Table:

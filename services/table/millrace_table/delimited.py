@@ -6,8 +6,8 @@ import io
 import pyarrow as pa
 import pyarrow.csv as arrow
 
-from millrace.data.names import check_names
-from millrace.data.refusals import Unreadable
+from millrace_table.names import check_names
+from millrace_table.refusals import Unreadable
 
 MISSING = ["", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "#N/A"]
 """What counts as a missing value."""

@@ -5,9 +5,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from millrace.data import columns, reading
-from millrace.data.formats import format_of
-from millrace.data.refusals import Unreadable
+from millrace_contracts.formats import format_of
+from millrace_table import columns, reading
+from millrace_table.refusals import Unreadable
 
 __all__ = ["Unreadable", "plain", "read"]
 

@@ -1,6 +1,6 @@
 """What the columns of a table may be called."""
 
-from millrace.data.refusals import Unreadable, words
+from millrace_table.refusals import Unreadable, words
 
 MAX_COLUMNS = 5000
 
