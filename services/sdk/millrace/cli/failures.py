@@ -24,9 +24,7 @@ STATUS = {
 }
 
 TABLES = ("millrace_table", "numpy", "pyarrow")
-TABLES_REMEDY = (
-    "Install the client with them: pip install ./services/contracts ./services/table './services/sdk[tables]'."
-)
+TABLES_REMEDY = "Install them: pip install ./services/contracts ./services/table './services/sdk[tables]'."
 
 
 def words(error: Exception) -> list[str] | None:
