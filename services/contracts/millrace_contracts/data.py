@@ -9,6 +9,7 @@ from millrace_contracts.names import Digest as Digest
 from millrace_contracts.names import Name as Name
 from millrace_contracts.parts import Bool, Float, Int
 from millrace_contracts.parts import Strictly as Strict
+from millrace_contracts.tables import Dialect
 
 ColumnType = Literal["number", "integer", "boolean", "string", "timestamp"]
 Share = Annotated[Float, Field(ge=0, le=1)]
@@ -64,6 +65,12 @@ class DataContract(Strict):
     rows: RowsContract = RowsContract()
     duplicates_at_most: Share = Field(
         default=1.0, description="Share of rows that may repeat another row of the same delivery."
+    )
+    rejects_at_most: Share = Field(
+        default=0.01, description="Share of lines that may be unreadable; they are kept and counted."
+    )
+    dialect: Dialect | None = Field(
+        default=None, description="How text files are written; what is left out is found in each file."
     )
     event_time: ColumnName | None = Field(default=None, description="Column that says when a row happened.")
     target: ColumnName | None = Field(default=None, description="Column that is to be predicted.")
