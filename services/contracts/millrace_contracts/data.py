@@ -34,7 +34,11 @@ class ColumnContract(Strict):
     unknown_at_most: Share = Field(
         default=0.0, description="Share of rows with a value not in `allowed` that is tolerated and kept."
     )
-    unique: Bool = Field(default=False, description="Whether no value may come twice in one delivery.")
+    unique: Bool = Field(default=False, description="Whether no value may come twice in the dataset.")
+    guessed: Bool = Field(
+        default=False,
+        description="Inferred from a sample and confirmed by nobody: what goes a little beyond it is taken and noted.",
+    )
     trusted: Bool = Field(
         default=False,
         description="The leakage screen leaves it alone: its value is known when a prediction is asked for.",
@@ -72,6 +76,11 @@ class DataContract(Strict):
     dialect: Dialect | None = Field(
         default=None, description="How text files are written; what is left out is found in each file."
     )
+    key: list[ColumnName] = Field(
+        default=[],
+        max_length=20,
+        description="Columns that name a row: the same key again corrects the row. None: the whole row is its key.",
+    )
     event_time: ColumnName | None = Field(default=None, description="Column that says when a row happened.")
     target: ColumnName | None = Field(default=None, description="Column that is to be predicted.")
 
@@ -83,8 +92,12 @@ class DataContract(Strict):
         )
         if twice:
             raise ValueError(f"columns are named twice: {', '.join(twice)}")
-        for role in ("event_time", "target"):
-            name = getattr(self, role)
+        roles = [
+            ("event_time", self.event_time),
+            ("target", self.target),
+            *(("key", name) for name in self.key),
+        ]
+        for role, name in roles:
             if name is not None and name not in names:
                 raise ValueError(f"{role} '{name}' is not among the columns")
         return self

@@ -204,6 +204,8 @@ class EvaluateResult(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     metrics: MetricsOfBoth
+    rows: int = Field(default=0, description="Rows that were judged on; 0: not told.")
+    independent_rows: int = Field(default=0, description="Those of them that are no copy of another.")
     blocks: list[Block]
     slices: list[SliceEvaluation] = []
     importance: list[Importance] = []

@@ -51,6 +51,10 @@ class DeliveryReport(BaseModel):
     """Everything that was checked."""
 
     rows: int = 0
+    repeated: int = Field(default=0, description="Rows that the dataset holds already; they count once.")
+    corrected: int = Field(
+        default=0, description="Rows whose key was there with other values; the new ones win."
+    )
     checks: list[Check] = []
 
     @property
@@ -62,6 +66,17 @@ class DeliveryReport(BaseModel):
     def noted(self) -> list[Check]:
         """What keeps nothing from going on, and should be known."""
         return [check for check in self.checks if check.verdict == "noted"]
+
+    def told(self) -> list[str]:
+        """One line for everything that a person should know of a delivery that was taken."""
+        lines = [f"{self.repeated} rows were there already and count once."] if self.repeated else []
+        if self.corrected:
+            lines.append(f"{self.corrected} rows correct earlier ones with the same key.")
+        for item in self.noted:
+            lines.append(
+                f"{item.check}{f' {item.column}' if item.column else ''}: {item.observed}. {item.mend}"
+            )
+        return lines
 
     @property
     def broken(self) -> list[FailedCheck]:

@@ -72,3 +72,22 @@ def test_days_begin_at_local_midnight_in_summer_and_winter():
         assert iso_day(found[1]) == date
         assert found[1] - found[0] == 1
         assert midnight(int(found[1]), "America/New_York").timestamp() * 1e6 == instant
+
+
+def test_copies_of_a_row_stay_in_one_fold_and_folds_stay_even():
+    draw = np.random.default_rng(1)
+    target = draw.integers(0, 2, 300).astype(float)
+    copies, again = np.arange(300), draw.choice(300, 200)
+    twice, target_twice = np.concatenate([copies, again]), np.concatenate([target, target[again]])
+    made = splits.folds(target_twice, 5, tasks.of("binary"), 3, twice)
+    assert all(len(set(made[twice == row])) == 1 for row in range(300))
+    sizes = np.bincount(made, minlength=5)
+    assert sizes.max() - sizes.min() <= 12
+    alone = splits.folds(target, 5, tasks.of("binary"), 3)
+    assert (splits.folds(target, 5, tasks.of("binary"), 3, copies) == alone).all()
+
+
+def test_few_kinds_of_rows_that_come_often_are_dealt_out_by_their_rows():
+    kinds = np.repeat(np.arange(24), np.arange(24) + 1)
+    made = splits.folds(np.zeros(len(kinds)), 5, tasks.of("regression"), 3, kinds)
+    assert np.bincount(made, minlength=5).min() > 50

@@ -9,7 +9,9 @@ from tables import sales, to_csv
 
 from millrace.client import ApiError
 from millrace_contracts.rows import IngestSpec
+from millrace_table import inference
 from millrace_training.rows import files, ingest
+from millrace_training.rows.records import Records
 
 
 def run(spec: dict, context) -> dict:
@@ -211,3 +213,51 @@ def test_an_unknown_artifact_is_an_error_not_a_refusal(context):
     source = {"kind": "artifact", "name": "a", "format": "csv", "digest": "sha256:" + "0" * 64}
     with pytest.raises(ApiError, match="no artifact"):
         run({"dataset": "sales", "source": source}, context())
+
+
+def test_a_full_re_export_adds_its_new_rows_only_and_says_so(push, client):
+    whole = sales(500, seed=1)
+    push(to_csv(whole.slice(0, 400)))
+    result = push(to_csv(whole))
+    assert (result["accepted"], result["rows"], result["new_rows"]) == (True, 500, 100), result["reason"]
+    assert (result["report"]["repeated"], result["report"]["corrected"]) == (400, 0)
+    assert "400 more were there already" in result["reason"]
+    assert rows_of(client, 2).num_rows == 500
+
+
+def test_an_export_without_anything_new_makes_no_version(push, client):
+    push(to_csv(sales()))
+    result = push(to_csv(sales().slice(100).take(list(range(299, -1, -1)))))
+    assert (result["unchanged"], result["dataset_version"], result["report"]["repeated"]) == (True, 1, 300)
+    assert len(client.registry.dataset_versions("sales")) == 1
+
+
+def keyed(table: pa.Table) -> pa.Table:
+    return table.append_column("id", pa.array([f"s{place:04}" for place in range(table.num_rows)]))
+
+
+def test_the_same_key_again_corrects_the_row_and_both_versions_keep_theirs(push, client, context):
+    sample = keyed(sales(500, seed=1))
+    contract = inference.infer(sample, "revenue", "sold_at", "UTC").model_copy(update={"key": ["id"]})
+    told = {"contract": contract.model_dump(mode="json")}
+    push(to_csv(sample.slice(0, 400)), **told)
+    changed = sample.set_column(
+        5, "revenue", pc.if_else(pc.equal(sample["id"], "s0007"), 1.5, sample["revenue"])
+    )
+    result = push(to_csv(changed.slice(0, 450)), **told)
+    assert (result["rows"], result["new_rows"]) == (450, 50), result["reason"]
+    assert (result["report"]["repeated"], result["report"]["corrected"]) == (399, 1)
+    records = Records(context())
+    first, second = (records.rows(client.registry.dataset_version("sales", number)) for number in (1, 2))
+    old, new = (rows.filter(pc.equal(rows["id"], "s0007"))["revenue"].to_pylist() for rows in (first, second))
+    assert (old, new) == ([sample["revenue"][7].as_py()], [1.5])
+    assert second.num_rows == 450
+
+
+def test_unique_holds_over_the_dataset_and_the_remedy_is_a_key(push):
+    sample = keyed(sales(500, seed=1))
+    push(to_csv(sample.slice(0, 400)))
+    later = sample.slice(400).set_column(6, "id", pa.array([f"s{place:04}" for place in range(100)]))
+    result = push(to_csv(later))
+    assert result["failed"] == [{"check": "unique in the dataset", "column": "id"}]
+    assert "`key`" in result["report"]["checks"][-2]["mend"]

@@ -46,7 +46,7 @@ def _useful(spec: Spec, evaluation: EvaluateResult) -> GateResult:
     passed = value > floor.value
     words = "better" if passed else "no better"
     reason = f"{floor.metric} is {value:.4g}, {words} than {floor.rival} ({floor.value:g})"
-    return _gate("useful", "passed" if passed else "failed", reason, value=value)
+    return _gate("useful", "passed" if passed else "failed", reason, value=value, **_seen(evaluation))
 
 
 def _undecided(spec: Spec) -> str:
@@ -87,8 +87,13 @@ def _champion(spec: Spec, evaluation: EvaluateResult) -> GateResult:
         name: value if math.isfinite(value) else None
         for name, value in result.to_dict().items()
         if name not in ("verdict", "reason")
-    }
+    } | _seen(evaluation)
     return _gate("champion", verdict, reason, **numbers)
+
+
+def _seen(evaluation: EvaluateResult) -> dict[str, float | None]:
+    """How many of the rows that were judged on are no copy of another; nothing if that was not told."""
+    return {"independent_rows": float(evaluation.independent_rows)} if evaluation.rows else {}
 
 
 def _one_class(spec: Spec, evaluation: EvaluateResult) -> bool:

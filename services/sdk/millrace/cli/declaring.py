@@ -153,6 +153,8 @@ def _deliver(platform: "Millrace", name: str, path: Path, output: Format) -> "In
         _say(output, f"{path.name} is known already: data version {result.dataset_version}.")
     else:
         _say(output, f"{path.name}: {result.new_rows} rows accepted, data version {result.dataset_version}.")
+    for line in result.report.told():
+        _say(output, f"  {line}")
     return result
 
 

@@ -58,15 +58,40 @@ def window_rows(table: Table, rows: np.ndarray, window: str, end_day: int) -> np
     return rows[table.days[rows] >= end_day - int(window[:-1]) * (7 if window.endswith("w") else 1)]
 
 
-def folds(target: np.ndarray, count: int, task: Task, seed: int) -> np.ndarray:
-    """Fold of each row, int64 (rows,): shuffled, and with the same share of each class as far as its rows go."""
+def folds(
+    target: np.ndarray, count: int, task: Task, seed: int, copies: np.ndarray | None = None
+) -> np.ndarray:
+    """Fold of each row, int64 (rows,): shuffled, and with the same share of each class as far as its rows go.
+
+    Args:
+        copies: a number for each row that its copies share; they stay in one fold. None: there are no copies.
+    """
+    copies = np.arange(len(target)) if copies is None else copies
     draw = np.random.default_rng(seed)
     fold = np.empty(len(target), np.int64)
     start = 0
-    for group in task.strata(target):
-        fold[draw.permutation(group)] = (np.arange(len(group)) + start) % count
-        start += len(group)
+    for stratum in task.strata(target):
+        rows = draw.permutation(stratum)
+        fold[rows] = _dealt(copies[rows], count, start)
+        start += len(stratum)
     return fold
+
+
+def _dealt(copies: np.ndarray, count: int, start: int) -> np.ndarray:
+    """Fold of each row, dealt out in turn; rows with the same number of *copies* go where the first of them went.
+
+    Where there are copies, the largest groups go first, each to the fold that has the fewest rows.
+    """
+    _, group, sizes = np.unique(copies, return_inverse=True, return_counts=True)
+    if len(sizes) == len(copies):
+        return (np.arange(len(copies)) + start) % count
+    first = np.full(len(sizes), len(copies))
+    np.minimum.at(first, group, np.arange(len(copies)))
+    held, place = np.zeros(count, np.int64), np.empty(len(sizes), np.int64)
+    for item in np.lexsort((first, -sizes)):
+        place[item] = (int(np.argmin(np.roll(held, -start))) + start) % count
+        held[place[item]] += sizes[item]
+    return place[group]
 
 
 def day_folds(table: Table, rows: np.ndarray, count: int, seed: int) -> np.ndarray:

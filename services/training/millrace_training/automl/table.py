@@ -17,6 +17,7 @@ from millrace_training.automl import targets
 from millrace_training.features.columns import Column, columns_from_signature, columns_of, is_identifier
 from millrace_training.features.frame import MISSING_TIME, Frame, epoch_micros, from_arrow
 from millrace_training.rows.records import Records
+from millrace_training.rows.repeats import mixed
 from millrace_training.runtime.errors import JobError
 
 DAY = 86_400_000_000
@@ -190,21 +191,23 @@ def row_digests(table: Table) -> np.ndarray:
                 .astype(np.float64 if values.dtype == np.float32 else np.int64)
                 .view(np.uint64)
             )
-        digest = _mixed(digest ^ bits)
+        digest = mixed(digest ^ bits)
     return digest.view(np.int64)
 
 
-def _mixed(bits: np.ndarray) -> np.ndarray:
-    """splitmix64's finalizer, uint64 to uint64 (Steele, Lea and Flood 2014)."""
-    bits = bits + np.uint64(0x9E3779B97F4A7C15)
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return bits ^ (bits >> np.uint64(31))
+def copies(table: Table) -> np.ndarray:
+    """A 64-bit digest of each row's features, target and event time, int64 (rows,): copies of a row share it."""
+    digest = row_digests(table).view(np.uint64)
+    for values in (table.target, table.micros):
+        if values is not None:
+            digest = mixed(digest ^ values.view(np.uint64))
+    return digest.view(np.int64)
 
 
 __all__ = [
     "MISSING_TIME",
     "Table",
+    "copies",
     "day_numbers",
     "iso_day",
     "load",

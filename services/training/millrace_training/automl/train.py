@@ -11,7 +11,7 @@ from millrace_contracts.training_runs import TrainingRunChange, TrainingRunState
 from millrace_training.automl import baseline, golden, judging, oof, rare, selecting, splits
 from millrace_training.automl.judging import Final
 from millrace_training.automl.plan import HOLDOUT_DAYS, WHOLE, Plan
-from millrace_training.automl.table import load, midnight
+from millrace_training.automl.table import copies, load, midnight
 from millrace_training.rows.records import Records
 from millrace_training.runtime.context import Context
 
@@ -75,7 +75,7 @@ def by_time(plan: Plan) -> Outcome:
 def by_folds(plan: Plan) -> Outcome:
     """Judge by cross-validation, then fit on everything."""
     table, spec = plan.table, plan.spec
-    fold = splits.folds(table.target, spec.folds, plan.aim.task, spec.seed)
+    fold = splits.folds(table.target, spec.folds, plan.aim.task, spec.seed, copies(table))
     folds = plan.place.keep_rows("folds", fold)
     only = None if table.frame.rows < splits.SMALL else [0]
     configurations = plan.configurations() or selecting.by_folds(plan, fold, only, None)

@@ -16,7 +16,7 @@ from millrace_contracts.learning import (
 from millrace_stats import tasks
 from millrace_training.automl import splits
 from millrace_training.automl.plan import HOLDOUT_DAYS
-from millrace_training.automl.table import Table, iso_day, load_for, row_digests
+from millrace_training.automl.table import Table, copies, iso_day, load_for, row_digests
 from millrace_training.evaluate import blocks, importance, report
 from millrace_training.evaluate.contenders import Judges
 from millrace_training.graph.session import predict
@@ -71,6 +71,8 @@ def compared(spec: EvaluateSpec, rows: Rows) -> EvaluateResult:
     classes = task.report(target, rows.candidate, table.classes)
     return EvaluateResult(
         metrics=MetricsOfBoth(candidate=task.metrics(target, rows.candidate), champion=_champion(task, rows)),
+        rows=table.frame.rows,
+        independent_rows=len(np.unique(copies(table))),
         blocks=blocks.of_rows(rows.labels, rows.name, loss, other),
         slices=blocks.of_slices(_texts(spec, table), rows.labels, rows.name, loss, other),
         importance=importance.permutation(rows.session, task, table.frame, target, SEED),

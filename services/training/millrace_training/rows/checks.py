@@ -198,6 +198,37 @@ def _unique(column: ColumnContract, raw: pa.ChunkedArray, cells: Typed) -> Check
     )
 
 
+def unique_over(before: pa.Table | None, news: pa.Table, contract: DataContract) -> list[Check]:
+    """Whether columns that the contract calls unique stay so over the dataset, with the new rows of a delivery.
+
+    A row with the key of an earlier one corrects it, so columns of the key are left out.
+    """
+    if before is None:
+        return []
+    names = [item.name for item in contract.columns if item.unique and item.name not in contract.key]
+    mend = "Remove these rows; if they correct earlier ones, name the column under `key` in the contract."
+    lines = []
+    for name in names:
+        if name in before.column_names and news.num_rows:
+            there = pc.and_(news.column(name).is_valid(), pc.is_in(news.column(name), before.column(name)))
+            again = np.asarray(there)
+            count = int(again.sum())
+            seen = f"{count} new rows repeat a value of the dataset" if count else "no value is there already"
+            lines.append(
+                _line(
+                    "unique in the dataset",
+                    name,
+                    not count,
+                    seen,
+                    "no value twice",
+                    count,
+                    examples(news.column(name), again),
+                    mend,
+                )
+            )
+    return lines
+
+
 def _duplicates(table: pa.Table, contract: DataContract) -> Check:
     count = inference.duplicates(table)
     share = count / max(1, table.num_rows)

@@ -59,7 +59,7 @@ def _continued(dataset: str, source: FeedbackSource, records: Records) -> dateti
 
 def ended(source: RowsOrigin, table: pa.Table, event_time: str | None) -> RowsOrigin:
     """The source with the end of its span: as asked, else just behind the last row."""
-    if source.kind != "feedback" or source.until is not None or event_time is None:
+    if source.kind != "feedback" or source.until is not None or event_time is None or not table.num_rows:
         return source
     last: datetime = max(table.column(event_time).to_pylist())
     return source.model_copy(update={"until": last + timedelta(microseconds=1)})

@@ -27,4 +27,4 @@ def to_parquet(table: pa.Table) -> bytes:
 def from_parquet(parts: list[bytes]) -> pa.Table:
     """The rows of several files of one dataset, in order; a column that a file lacks is missing there."""
     tables = [parquet.read_table(pa.BufferReader(part)) for part in parts]
-    return pa.concat_tables(tables, promote_options="default") if tables else pa.table({})
+    return pa.concat_tables(tables, promote_options="permissive") if tables else pa.table({})

@@ -1,6 +1,6 @@
 """Job `ingest`: a delivery that keeps the contract becomes a dataset version, any other is quarantined."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,7 +11,7 @@ from millrace_contracts.datasets import DataFile, DatasetVersionRead, DatasetVer
 from millrace_contracts.rows import Check, DeliveryReport, IngestResult, IngestSpec
 from millrace_table import inference, reading
 from millrace_table.refusals import Unreadable
-from millrace_training.rows import checks, delivery, files, profile
+from millrace_training.rows import checks, delivery, files, profile, repeats
 from millrace_training.rows.delivery import Delivery
 from millrace_training.rows.infer import schema
 from millrace_training.rows.records import Records
@@ -30,14 +30,20 @@ class Accepted:
     contract: DataContract
     report: DeliveryReport
 
+    def against(self, before: pa.Table | None) -> "Accepted":
+        """The rows of it that are not there yet, with the others counted."""
+        seen = repeats.news(before, self.rows, self.contract.key)
+        report = self.report.model_copy(update={"repeated": seen.repeated, "corrected": seen.corrected})
+        return replace(self, rows=self.rows.filter(pa.array(seen.fresh)), report=report)
+
 
 def run(spec: IngestSpec, context: Context) -> IngestResult:
     """Accept or refuse one delivery; both are results, and both are kept in the registry."""
     records = Records(context)
     context.report("fetch")
     records.ensure_dataset(spec.dataset)
-    parent = records.latest(spec.dataset)
     came = delivery.fetch(spec, records)
+    made, parent = _standing(records, context, spec.dataset, came.source.digest)
     if came.is_empty_feedback:
         return _unchanged(parent)
     context.report("check")
@@ -47,15 +53,18 @@ def run(spec: IngestSpec, context: Context) -> IngestResult:
         checked = checks.check(raw, contract, spec.timezone, came.partial)
     except Unreadable as error:
         return _refuse(records, spec, came, DeliveryReport(checks=[error.check]), parent)
-    rows = int(checked.keep.sum())
-    volume = checks.volume((parent.rows if parent else 0) + rows, contract)
-    report = DeliveryReport(rows=raw.num_rows, checks=[*checked.checks, volume])
+    before = None if parent is None else records.rows(parent)
+    table = _ordered(checked.kept, contract.event_time)
+    report = DeliveryReport(rows=raw.num_rows, checks=checked.checks)
+    whole = Accepted(table, delivery.ended(came.source, table, contract.event_time), contract, report)
+    news = whole.against(before)
+    volume = checks.volume((parent.rows if parent else 0) + news.rows.num_rows, contract)
+    over = checks.unique_over(before, news.rows, contract)
+    report = news.report.model_copy(update={"checks": [*checked.checks, *over, volume]})
     if report.failed:
         return _refuse(records, spec, came, report, parent)
     context.report("keep")
-    table = _ordered(checked.kept, contract.event_time)
-    source = delivery.ended(came.source, table, contract.event_time)
-    return _accept(records, context, spec.dataset, Accepted(table, source, contract, report))
+    return _accept(records, spec.dataset, replace(whole, report=report), made)
 
 
 def contract_of(asked: IngestSpec, parent: DatasetVersionRead | None, raw: pa.Table) -> DataContract:
@@ -77,37 +86,68 @@ def contract_of(asked: IngestSpec, parent: DatasetVersionRead | None, raw: pa.Ta
     return contract
 
 
-def _accept(records: Records, context: Context, dataset: str, came: Accepted) -> IngestResult:
-    data = files.to_parquet(came.rows)
-    file = DataFile(digest=records.keep(data, MEDIA_TYPE), rows=came.rows.num_rows, size=len(data))
-    first = _first_parent(context, records.latest(dataset))
-    parent, version = _added(records, dataset, came, file)
-    if version.number <= first:
-        return _unchanged(parent).model_copy(update={"report": came.report})
-    return IngestResult(
-        accepted=True,
-        dataset_version=version.number,
-        rows=version.rows,
-        new_rows=came.rows.num_rows,
-        last_event=version.last_event,
-        report=came.report,
-        reason=f"{came.rows.num_rows} rows of {came.source.name} keep the contract; version {version.number} of "
-        f"{dataset} has {version.rows} rows.",
-    )
-
-
-def _added(
-    records: Records, dataset: str, came: Accepted, file: DataFile
-) -> tuple[DatasetVersionRead | None, DatasetVersionRead]:
-    """The new version behind its parent; when that has moved on meanwhile, behind the newest."""
+def _accept(records: Records, dataset: str, whole: Accepted, made: DatasetVersionRead | None) -> IngestResult:
+    """The version with what of the delivery is new; *made*: an earlier attempt of this job has added it."""
     for attempt in range(PARENT_ATTEMPTS):
-        parent = records.latest(dataset)
+        parent = _parent_of(records, dataset, made)
+        news = whole.against(None if parent is None else records.rows(parent))
+        if not news.rows.num_rows and parent is not None:
+            told = whole.report.model_copy(update={"repeated": news.report.repeated})
+            return _unchanged(parent).model_copy(update={"report": told, "reason": _nothing_new(news)})
         try:
-            return parent, records.add_version(dataset, _version(records, parent, came, file))
+            version = made or records.add_version(dataset, _version(records, parent, news))
+            return _accepted(dataset, version, parent, news)
         except ApiError as error:
             if error.status != 409 or attempt == PARENT_ATTEMPTS - 1:
                 raise
     raise AssertionError("the last attempt returns or raises")
+
+
+def _accepted(
+    dataset: str, version: DatasetVersionRead, parent: DatasetVersionRead | None, news: Accepted
+) -> IngestResult:
+    return IngestResult(
+        accepted=True,
+        dataset_version=version.number,
+        rows=version.rows,
+        new_rows=version.rows - (parent.rows if parent else 0),
+        last_event=version.last_event,
+        report=news.report,
+        reason=f"{news.rows.num_rows} rows of {news.source.name} keep the contract{_beside(news.report)}; version "
+        f"{version.number} of {dataset} has {version.rows} rows.",
+    )
+
+
+def _beside(report: DeliveryReport) -> str:
+    told = []
+    if report.corrected:
+        told.append(f"{report.corrected} of them correct earlier rows")
+    if report.repeated:
+        told.append(f"{report.repeated} more were there already")
+    return f" ({'; '.join(told)})" if told else ""
+
+
+def _nothing_new(news: Accepted) -> str:
+    return f"All {news.report.repeated} rows of {news.source.name} were there already: there is nothing new."
+
+
+def _standing(
+    records: Records, context: Context, dataset: str, digest: str
+) -> tuple[DatasetVersionRead | None, DatasetVersionRead | None]:
+    """The version that an earlier attempt of this job made, if it did, and the one to build upon."""
+    latest = records.latest(dataset)
+    first = _first_parent(context, latest)
+    if latest is None or latest.number == first:
+        return None, latest
+    since = [version for version in records.versions(dataset) if version.number > first]
+    made = next((version for version in since if version.source.digest == digest), None)
+    return made, _parent_of(records, dataset, made)
+
+
+def _parent_of(records: Records, dataset: str, made: DatasetVersionRead | None) -> DatasetVersionRead | None:
+    if made is None:
+        return records.latest(dataset)
+    return None if made.parent is None else records.version(dataset, made.parent)
 
 
 def _ordered(table: pa.Table, event_time: str | None) -> pa.Table:
@@ -125,12 +165,13 @@ def _first_parent(context: Context, latest: DatasetVersionRead | None) -> int:
     return int(path.read_text())
 
 
-def _version(
-    records: Records, parent: DatasetVersionRead | None, came: Accepted, file: DataFile
-) -> DatasetVersionWrite:
+def _version(records: Records, parent: DatasetVersionRead | None, came: Accepted) -> DatasetVersionWrite:
+    data = files.to_parquet(came.rows)
+    file = DataFile(digest=records.keep(data, MEDIA_TYPE), rows=came.rows.num_rows, size=len(data))
     whole = came.rows
     if parent is not None:
-        whole = pa.concat_tables([records.rows(parent), came.rows], promote_options="default")
+        whole = pa.concat_tables([records.rows(parent), came.rows], promote_options="permissive")
+    whole = repeats.latest(whole, came.contract.key)
     first, last = profile.span(whole, came.contract.event_time)
     return DatasetVersionWrite(
         parent=None if parent is None else parent.number,

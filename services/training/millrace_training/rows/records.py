@@ -6,9 +6,10 @@ from typing import TypeVar
 import pyarrow as pa
 
 from millrace.client import ApiError
+from millrace_contracts.data import DataContract
 from millrace_contracts.datasets import DatasetVersionRead, DatasetVersionWrite, QuarantineWrite, RowsOrigin
 from millrace_contracts.rows import DeliveryReport, FeedbackSource
-from millrace_training.rows import files
+from millrace_training.rows import files, repeats
 from millrace_training.runtime.context import Context
 
 Answer = TypeVar("Answer")
@@ -51,8 +52,11 @@ class Records:
         return self._registry.dataset_versions(dataset)
 
     def rows(self, version: DatasetVersionRead) -> pa.Table:
-        """The rows of a version."""
-        return files.from_parquet([self.artifact(file.digest) for file in version.files])
+        """The rows of a version; where its contract names a key, the last that came of each."""
+        rows = files.from_parquet([self.artifact(file.digest) for file in version.files])
+        return repeats.latest(
+            rows, DataContract.model_validate(version.contract).key if version.contract else []
+        )
 
     def add_version(self, dataset: str, body: DatasetVersionWrite) -> DatasetVersionRead:
         """The new version, or the one that holds this source already. Raises: ApiError 409 (parent is old)."""
