@@ -14,7 +14,7 @@ def screened(target, task="regression", **features) -> dict[str, str]:
     numbers = np.asarray(target, float)
     classes = 0 if task == "regression" else len(np.unique(numbers))
     leaks = leakage.screen(pa.table(features), leakage.Labels(numbers, classes))
-    return {leak.column: leak.how for leak in leaks}
+    return {leak.column: leak.how for leak in leaks if leak.sure}
 
 
 TARGET = RANDOM.normal(100, 30, N)
@@ -142,3 +142,74 @@ def test_noise_on_few_rows_is_no_leak():
         features = {f"f{place}": random.normal(size=60) for place in range(30)}
         assert screened(label, "binary", **features) == {}
         assert screened(random.normal(size=60), **features) == {}
+
+
+FEW = 500
+SKEWED = RANDOM.lognormal(3, 1, FEW)
+
+
+def named(target, classes=0, event_time=None, **features) -> dict[str, tuple[str, bool]]:
+    """How each column tells the target, and whether that is sure."""
+    labels = leakage.Labels(np.asarray(target, float), classes)
+    return {
+        leak.column: (leak.how, leak.sure) for leak in leakage.screen(pa.table(features), labels, event_time)
+    }
+
+
+@pytest.mark.parametrize(
+    "feature",
+    [
+        np.log(SKEWED),
+        1 / SKEWED,
+        SKEWED.round(),
+        (SKEWED / 5).round(),
+        SKEWED * RANDOM.normal(1, 0.003, FEW),
+        [f"about {value:.0f}" for value in (SKEWED / 5).round()],
+    ],
+)
+def test_what_is_made_of_a_skewed_target_is_a_leak_in_500_rows(feature):
+    assert named(SKEWED, feature=feature) == {"feature": ("value", True)}
+
+
+def test_a_coarse_class_of_the_target_is_named_and_refuses_nothing():
+    cheap = SKEWED < 20
+    size = np.array(["small", "medium", "large"])[np.digitize(SKEWED, [10, 40])]
+    assert named(SKEWED, cheap=cheap, size=size) == {"cheap": ("value", False), "size": ("value", False)}
+
+
+def test_the_row_number_of_a_sorted_table_is_a_leak_even_if_a_little_shuffled():
+    place = np.argsort(np.argsort(SKEWED + RANDOM.normal(0, 2, FEW)))
+    assert named(SKEWED, number=place + 1) == {"number": ("row number", True)}
+    kinds = np.digitize(SKEWED, [10, 20, 40]).astype(float)
+    assert named(kinds, 4, number=place) == {"number": ("row number", True)}
+    assert named(RANDOM.permutation(SKEWED), number=np.arange(FEW)) == {}
+
+
+def test_a_row_number_that_follows_time_is_no_leak_of_a_target_that_grows():
+    days = pa.chunked_array([pa.array(np.arange(FEW) * 86_400_000_000, pa.timestamp("us", "UTC"))])
+    grown = np.arange(FEW) + RANDOM.normal(0, 30, FEW)
+    assert named(grown, event_time=days, number=np.arange(FEW)) == {}
+    assert named(grown, number=np.arange(FEW)) == {"number": ("row number", True)}
+
+
+@pytest.mark.parametrize(("share", "sure"), [(1.0, True), (0.5, True), (0.09, False)])
+def test_a_column_that_is_filled_for_one_class_only_is_known_afterwards(share, sure):
+    churned = (np.arange(FEW) % 3 == 0).astype(float)
+    filled = [1.0 if one and place < share * FEW else None for place, one in enumerate(churned)]
+    assert named(churned, 2, closed=pa.array(filled)) == {"closed": ("null pattern", sure)}
+
+
+def test_a_gap_that_splits_the_target_is_a_leak():
+    gone = pa.array([None if value < 10 else 1.0 for value in SKEWED])
+    soft = pa.array([None if value * RANDOM.lognormal(0, 1) < 10 else 1.0 for value in SKEWED])
+    assert named(SKEWED, gone=gone, soft=soft) == {"gone": ("null pattern", True)}
+
+
+def test_times_after_the_event_are_named():
+    at = np.arange(FEW) * 3_600_000_000
+    start = pa.chunked_array([pa.array(at, pa.timestamp("us", "UTC"))])
+    paid = pa.array(at + RANDOM.integers(1, 9, FEW) * 86_400_000_000, pa.timestamp("us", "UTC"))
+    booked = pa.array(at - RANDOM.integers(1, 9, FEW) * 86_400_000_000, pa.timestamp("us", "UTC"))
+    assert named(RANDOM.permutation(SKEWED), event_time=start, paid=paid, booked=booked) == {
+        "paid": ("afterwards", False)
+    }

@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 from millrace_contracts.data import DataContract
 from millrace_contracts.datasets import DatasetVersionRead
 from millrace_contracts.rows import Check, DeliveryReport, ValidateResult, ValidateSpec
+from millrace_stats import leaks as bars
 from millrace_stats import tasks
 from millrace_stats.tasks import Refusal, Task, Value
 from millrace_table.inference import ROWS
@@ -58,8 +59,10 @@ def check(table: pa.Table, asked: ValidateSpec, trusted: set[str]) -> list[Check
             _failed("features", None, "no column is left", "at least one", "Exclude fewer columns."),
         ]
     features = table.select([name for name in names if name not in trusted])
-    leaks = leakage.screen(features, _labels(table.column(asked.target), tasks.of(asked.task)))
-    return [*checks, *(_leak(item) for item in leaks)] if leaks else [*checks, _no_leak(len(names))]
+    times = table.column(asked.event_time) if asked.event_time else None
+    leaks = leakage.screen(features, _labels(table.column(asked.target), tasks.of(asked.task)), times)
+    checks += [_leak(item) if item.sure else _strong(item) for item in leaks]
+    return checks if any(item.sure for item in leaks) else [*checks, _no_leak(len(names))]
 
 
 def _trusted(version: DatasetVersionRead) -> set[str]:
@@ -178,14 +181,36 @@ def _told(rare: dict[Value, int]) -> str:
 
 
 def _leak(leak: leakage.Leak) -> Check:
-    what = "whether it has a value" if leak.how == "null pattern" else "it"
     return _failed(
         "leakage",
         leak.column,
-        f"'{leak.column}' gives the target away: {what} alone predicts it almost perfectly ({leak.score})",
-        f"R2 at most {leakage.MOST_R2}, AUC at most {leakage.MOST_AUC}, at most {leakage.MOST_EXACT:.1%} told exactly",
+        f"'{leak.column}' gives the target away: {_what(leak)} alone predicts it almost perfectly ({leak.score})",
+        f"R2 at most {bars.MOST_R2}, AUC at most {bars.MOST_AUC}, at most {bars.MOST_EXACT:.1%} told exactly",
         "Exclude the column; or, if it is known when a prediction is asked for, set `trusted: true` in the "
         "contract.",
+    )
+
+
+def _what(leak: leakage.Leak) -> str:
+    return {"null pattern": "whether it has a value", "row number": "its place in the table"}.get(
+        leak.how, "it"
+    )
+
+
+def _strong(leak: leakage.Leak) -> Check:
+    """What tells very much of the target, and may be honest all the same."""
+    seen = f"'{leak.column}': {_what(leak)} alone tells very much of the target ({leak.score})"
+    if leak.how == "afterwards":
+        seen = f"'{leak.column}' may be known afterwards only: {leak.score}"
+    return Check(
+        check="strong feature",
+        column=leak.column,
+        verdict="noted",
+        observed=seen,
+        allowed="what is known when a prediction is asked for",
+        rows=0,
+        examples=[],
+        mend="Exclude it if it is known afterwards only; if it is known before, set `trusted: true` in the contract.",
     )
 
 
