@@ -120,7 +120,7 @@ def _seen(x: Floats, y: Floats, asked: Floats) -> Floats:
     levels, place = np.unique(x, return_inverse=True)
     means = np.bincount(place, y) / np.bincount(place)
     at = np.clip(np.searchsorted(levels, asked), 0, len(levels) - 1)
-    return np.where(levels[at] == asked, means[at], y.mean())
+    return np.asarray(np.where(levels[at] == asked, means[at], y.mean()))
 
 
 def _score(guess: Floats, truth: Floats) -> tuple[float, float]:

@@ -55,7 +55,7 @@ def auc(score: Floats, truth: Floats) -> float:
     return float((ranks[truth == 1].sum() - ones * (ones + 1) / 2) / (ones * (len(truth) - ones)))
 
 
-def by_level(x: Floats, y: Floats, asked: Floats, bins: int = BINS) -> Floats:
+def by_level(x: Floats, y: Floats, asked: Floats) -> Floats:
     """The mean *y* of the rows that have the same value as each *asked* one; a value never seen gets the mean of all.
 
     Means are drawn towards the mean of all by one row, so that a value seen once says little.
@@ -63,7 +63,7 @@ def by_level(x: Floats, y: Floats, asked: Floats, bins: int = BINS) -> Floats:
     levels, place = np.unique(x, return_inverse=True)
     means = (np.bincount(place, y) + y.mean()) / (np.bincount(place) + 1)
     at = np.clip(np.searchsorted(levels, asked), 0, len(levels) - 1)
-    return np.where(levels[at] == asked, means[at], y.mean())
+    return np.asarray(np.where(levels[at] == asked, means[at], y.mean()))
 
 
 def by_bin(x: Floats, y: Floats, asked: Floats, bins: int = BINS) -> Floats:
