@@ -9,12 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from millrace_contracts.data import ColumnType
-from millrace_table import times
+from millrace_contracts.tables import Dialect
+from millrace_table import numbers, texts, times
 
-NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$"
-INTEGER = r"^[+-]?\d{1,18}$"
-PADDED = r"^[+-]?0\d"
-BOOLEAN = r"^(?i:true|false)$"
 ARROW: dict[str, pa.DataType] = {
     "number": pa.float64(),
     "integer": pa.int64(),
@@ -32,10 +29,12 @@ class Typed:
 
     values: pa.Array
     bad: Mask
+    infinite: int = 0
+    """Cells that were infinite, or too large for a model: they count as missing."""
 
 
-def infer(column: pa.ChunkedArray) -> ColumnType:
-    """The narrowest type that fits every value; text for a column without any."""
+def infer(column: pa.ChunkedArray, dialect: Dialect | None = None) -> ColumnType:
+    """The narrowest type that fits every value; numbers for a column without any."""
     kind = column.type
     if pa.types.is_boolean(kind):
         return "boolean"
@@ -45,72 +44,68 @@ def infer(column: pa.ChunkedArray) -> ColumnType:
         return "number"
     if pa.types.is_timestamp(kind):
         return "timestamp"
-    return _infer_text(pc.unique(_trimmed(column)).drop_null())
+    return _infer_text(texts.distinct(column, dialect), dialect)
 
 
-def _infer_text(texts: pa.Array) -> ColumnType:
-    if not len(texts):
-        return "string"
-    if _all(texts, BOOLEAN):
+def _infer_text(distinct: pa.Array, dialect: Dialect | None) -> ColumnType:
+    valued = texts.valued(distinct)
+    if not len(valued):
+        return "string" if len(distinct) else "number"
+    if texts.all_match(valued, texts.BOOLEAN):
         return "boolean"
-    if pc.any(pc.match_substring_regex(texts, PADDED)).as_py() and _all(texts, INTEGER):
-        return "string"
-    if _all(texts, INTEGER):
-        return "integer"
-    if _all(texts, NUMBER):
+    if texts.all_match(valued, texts.INTEGER):
+        return "string" if texts.are_codes(valued) else "integer"
+    if texts.all_numbers(valued, dialect):
         return "number"
-    return "timestamp" if times.looks_like_time(texts) else "string"
+    return "timestamp" if times.looks_like_time(valued.to_pylist(), dialect) else "string"
 
 
-def convert(column: pa.ChunkedArray, type: ColumnType, timezone: str, name: str) -> Typed:
+def convert(
+    column: pa.ChunkedArray, type: ColumnType, timezone: str, name: str, dialect: Dialect | None = None
+) -> Typed:
     """The column as *type*; what does not fit becomes null and is marked.
 
-    Raises: Unreadable for times in mixed zones.
+    Raises: Unreadable where some times have an offset and others none.
     """
-    raw = _trimmed(column) if pa.types.is_string(column.type) else column
+    raw = texts.trimmed(column) if pa.types.is_string(column.type) else column
+    if pa.types.is_string(raw.type):
+        raw = texts.without_marks(raw, type == "string", dialect)
     if pa.types.is_floating(raw.type):
         raw = pc.if_else(pc.is_nan(raw), None, raw)
+    endless = _endless(raw, type)
+    raw = raw if endless is None else pc.if_else(endless, None, raw)
     present = np.asarray(pc.is_valid(raw))
     values = (
-        _from_text(raw, type, timezone, name)
+        _from_text(raw, type, timezone, name, dialect)
         if pa.types.is_string(raw.type)
         else _from_values(raw, type, timezone)
     )
     values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-    return Typed(values, present & ~np.asarray(pc.is_valid(values)))
+    count = 0 if endless is None else int(pc.sum(endless).as_py() or 0)
+    return Typed(values, present & ~np.asarray(pc.is_valid(values)), count)
 
 
-def _trimmed(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    trimmed = pc.utf8_trim_whitespace(column)
-    return pc.if_else(pc.equal(trimmed, ""), None, trimmed)
+def _endless(raw: pa.ChunkedArray, type: ColumnType) -> pa.ChunkedArray | None:
+    """Which cells of a column of numbers are infinite, or beyond what a model can be asked about; None for none."""
+    if type not in ("number", "integer"):
+        return None
+    if pa.types.is_floating(raw.type):
+        return pc.fill_null(pc.greater(pc.abs(raw), numbers.LARGEST), False)
+    if pa.types.is_string(raw.type):
+        return texts.endless(raw)
+    return None
 
 
-def _from_text(raw: pa.ChunkedArray, type: ColumnType, timezone: str, name: str) -> pa.Array:
+def _from_text(
+    raw: pa.ChunkedArray, type: ColumnType, timezone: str, name: str, dialect: Dialect | None
+) -> pa.Array:
     if type == "string":
         return raw
     if type == "timestamp":
-        return times.from_text(raw, timezone, name)
+        return times.from_text(raw, timezone, name, dialect)
     if type == "boolean":
-        lower = pc.utf8_lower(raw)
-        yes, no = pc.is_in(lower, pa.array(["true", "1"])), pc.is_in(lower, pa.array(["false", "0"]))
-        return pc.if_else(yes, True, pc.if_else(no, False, None))
-    numbers = _numbers(raw)
-    return _whole(numbers) if type == "integer" and not _all(raw, INTEGER) else numbers.cast(ARROW[type])
-
-
-def _numbers(raw: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Floats of the texts that are numbers, or integers if all of them are."""
-    if _all(raw, INTEGER):
-        return pc.replace_substring_regex(raw, r"^\+", "").cast(pa.int64())
-    written = pc.if_else(pc.match_substring_regex(raw, NUMBER), raw, None)
-    numbers = pc.replace_substring_regex(written, r"^\+", "").cast(pa.float64())
-    return pc.if_else(pc.is_finite(numbers), numbers, None)
-
-
-def _whole(numbers: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Integers of the numbers that are whole, null for the others."""
-    fits = pc.and_(pc.equal(numbers, pc.floor(numbers)), pc.less(pc.abs(numbers), 2.0**53))
-    return pc.if_else(fits, numbers, None).cast(pa.int64())
+        return texts.booleans(raw)
+    return texts.integers(raw, dialect) if type == "integer" else texts.floats(raw, dialect)
 
 
 def _from_values(raw: pa.ChunkedArray, type: ColumnType, timezone: str) -> pa.Array:
@@ -118,19 +113,18 @@ def _from_values(raw: pa.ChunkedArray, type: ColumnType, timezone: str) -> pa.Ar
     if type == "timestamp":
         return _instants(raw, timezone)
     if pa.types.is_timestamp(kind):
-        return raw.cast(pa.string()) if type == "string" else pa.nulls(len(raw), ARROW[type])
+        return texts.of_times(raw) if type == "string" else pa.nulls(len(raw), ARROW[type])
     if type == "string":
-        return raw.cast(pa.string())
+        return texts.of_numbers(raw)
     if type == "boolean" and not pa.types.is_boolean(kind):
         return pc.if_else(pc.equal(raw, 1), True, pc.if_else(pc.equal(raw, 0), False, None))
     if pa.types.is_floating(kind):
-        finite = pc.if_else(pc.is_finite(raw), raw, None)
-        return _whole(finite) if type == "integer" else finite
-    return raw.cast(ARROW[type])
+        return texts.whole(raw) if type == "integer" else pc.add(raw, 0.0)  # -0 is 0
+    return raw.cast(ARROW[type], safe=type != "number")
 
 
 def _instants(raw: pa.ChunkedArray, timezone: str) -> pa.Array:
-    """Instants of timestamps (naive ones are clock times) or of whole seconds since 1970."""
+    """Instants of timestamps (naive ones are clock times) or of numbers of seconds, … nanoseconds since 1970."""
     kind = raw.type
     if pa.types.is_timestamp(kind) and kind.tz is not None:
         return raw.cast(times.TYPE)
@@ -140,10 +134,7 @@ def _instants(raw: pa.ChunkedArray, timezone: str) -> pa.Array:
         return pa.array(utc, pa.int64(), mask=np.asarray(local.is_null())).cast(times.TYPE)
     if pa.types.is_boolean(kind):
         return pa.nulls(len(raw), times.TYPE)
-    seconds = raw if pa.types.is_integer(kind) else _whole(pc.if_else(pc.is_finite(raw), raw, None))
-    sane = pc.if_else(pc.less(pc.abs(seconds), 7_258_118_400), seconds, None)
-    return pc.multiply(sane, 1_000_000).cast(times.TYPE)
-
-
-def _all(texts: pa.Array | pa.ChunkedArray, pattern: str) -> bool:
-    return bool(pc.all(pc.match_substring_regex(texts, pattern), min_count=0).as_py())
+    single = raw.combine_chunks()
+    micros = times.from_numbers(np.asarray(single.fill_null(0)))
+    none = np.asarray(single.is_null()) | (micros == np.iinfo(np.int64).min)
+    return pa.array(micros, pa.int64(), mask=none).cast(times.TYPE)

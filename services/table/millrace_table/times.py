@@ -1,6 +1,5 @@
 """Instants from text: naive clock times are cut in the loop's time zone, everything is kept in UTC."""
 
-import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -8,35 +7,44 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from millrace_contracts.tables import DateOrder, Dialect
+from millrace_table import moments
 from millrace_table.refusals import Unreadable
 
-PATTERN = re.compile(
-    r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?)?( ?(Z|[+-]\d{2}(:?\d{2})?))?"
-)
 EPOCH = datetime(1970, 1, 1)
 SLOT = 15 * 60 * 1_000_000
 """Offsets of time zones change on quarters of an hour (microseconds)."""
-EARLIEST, LATEST = datetime(1800, 1, 1), datetime(2200, 1, 1)
 TYPE = pa.timestamp("us", "UTC")
 Integers = npt.NDArray[np.int64]
 
 
-def looks_like_time(texts: pa.Array) -> bool:
-    """Whether every text is an ISO 8601 date or time (a few are tried before all are)."""
-    values = texts.to_pylist()
-    return all(PATTERN.fullmatch(text) for text in values[:20]) and all(
-        _parse(text) is not None for text in values
-    )
+def looks_like_time(texts: list[str], dialect: Dialect | None) -> bool:
+    """Whether every text is a date or time in a form that means nothing else (a few are tried before all are)."""
+    order = order_of(texts[:1000], dialect) or order_of(texts, dialect)
+    return all(_is_time(text, order) for text in texts[:20]) and all(_is_time(text, order) for text in texts)
 
 
-def from_text(column: pa.ChunkedArray, timezone: str, name: str) -> pa.Array:
+def order_of(texts: list[str], dialect: Dialect | None) -> DateOrder | None:
+    """Which number of 03/04/2024 is the day: as the dialect says, else as these texts prove."""
+    said = None if dialect is None else dialect.date_order
+    return said or moments.proven_order(texts)
+
+
+def _is_time(text: str, order: DateOrder | None) -> bool:
+    certain = moments.DIGITS.fullmatch(text) is None and moments.MONTHLY.fullmatch(text) is None
+    return certain and moments.moment(text, order) is not None
+
+
+def from_text(column: pa.ChunkedArray, timezone: str, name: str, dialect: Dialect | None = None) -> pa.Array:
     """Instants (null where a text is no time).
 
-    Raises: Unreadable if some have an offset and others none, or if offsets are of several zones.
+    Raises: Unreadable if some have an offset and others none.
     """
     encoded = column.combine_chunks().dictionary_encode()
-    parsed = [_parse(text) for text in encoded.dictionary.to_pylist()]
-    _check_zones([moment for moment in parsed if moment is not None], timezone, name)
+    texts = encoded.dictionary.to_pylist()
+    order = order_of([text for text in texts if text is not None], dialect)
+    parsed = [None if text is None else moments.moment(text, order) for text in texts]
+    _check_zones([moment for moment in parsed if moment is not None], name)
     micros = np.array([_micros(moment) for moment in parsed], np.int64)
     naive = np.array([moment is not None and moment.tzinfo is None for moment in parsed], bool)
     micros[naive] = localize(micros[naive], timezone)
@@ -55,14 +63,12 @@ def localize(local: Integers, timezone: str) -> Integers:
     return local - micros[inverse] if len(local) else local
 
 
-def _parse(text: str) -> datetime | None:
-    if not PATTERN.fullmatch(text):
-        return None
-    try:
-        moment = datetime.fromisoformat(text.replace(" +", "+").replace(" -", "-").replace(" Z", "Z"))
-    except ValueError:
-        return None
-    return moment if EARLIEST <= moment.replace(tzinfo=None) < LATEST else None
+def from_numbers(values: npt.NDArray[np.float64] | Integers) -> npt.NDArray[np.float64] | Integers:
+    """Microseconds since 1970 of numbers of seconds to nanoseconds, by their size; the smallest INT64 for no instant."""
+    none = np.iinfo(np.int64).min
+    distinct, inverse = np.unique(values, return_inverse=True)
+    told = [moments.micros(number) for number in distinct.tolist()]
+    return np.array([none if micros is None else micros for micros in told], np.int64)[inverse]
 
 
 def _micros(moment: datetime | None) -> int:
@@ -72,29 +78,15 @@ def _micros(moment: datetime | None) -> int:
     return (plain - EPOCH) // timedelta(microseconds=1)
 
 
-def _check_zones(moments: list[datetime], timezone: str, name: str) -> None:
-    aware = [moment for moment in moments if moment.tzinfo is not None]
-    mend = "Write every time in UTC, like 2024-05-03T12:00:00Z, or every time as a clock time without offset."
-    if 0 < len(aware) < len(moments):
-        naive = next(moment for moment in moments if moment.tzinfo is None)
+def _check_zones(parsed: list[datetime], name: str) -> None:
+    aware = [moment for moment in parsed if moment.tzinfo is not None]
+    if 0 < len(aware) < len(parsed):
+        naive = next(moment for moment in parsed if moment.tzinfo is None)
         raise Unreadable(
             "time zones",
             "Some times have an offset and others have none.",
-            mend,
+            "Write every time in UTC, like 2024-05-03T12:00:00Z, or every time as a clock time without offset.",
             column=name,
             allowed="one way of writing times",
             examples=[aware[0].isoformat(), naive.isoformat()],
-        )
-    offsets = {moment.utcoffset(): moment for moment in aware}
-    zone = ZoneInfo(timezone)
-    if len(offsets) > 1 and any(
-        moment.astimezone(zone).utcoffset() != moment.utcoffset() for moment in aware
-    ):
-        raise Unreadable(
-            "time zones",
-            f"Times come with {len(offsets)} offsets, which are not those of {timezone}.",
-            mend,
-            column=name,
-            allowed=f"one offset, or those of {timezone}",
-            examples=[moment.isoformat() for moment in offsets.values()],
         )
