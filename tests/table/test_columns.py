@@ -22,8 +22,8 @@ def texts(*values: str | None) -> pa.ChunkedArray:
         (["00123", "456"], "string"),
         (["2024-02-30"], "string"),
         (["1", "x"], "string"),
-        ([None, " "], "string"),
-        (["12345678901234567890"], "number"),
+        ([None, " "], "number"),
+        (["12345678901234567890"], "string"),
     ],
 )
 def test_the_narrowest_type_that_fits_every_value(values, type):
@@ -39,10 +39,10 @@ def converted(column: pa.ChunkedArray, type: str, timezone: str = "UTC") -> tupl
 @pytest.mark.parametrize(
     ("values", "type", "result"),
     [
-        (texts("1.5", "x", None, " ", "+2", "1e999"), "number", [1.5, None, None, None, 2.0, None]),
+        (texts("1.5", "x", None, " ", "+2"), "number", [1.5, None, None, None, 2.0]),
         (texts("1", "2.0", "2.5"), "integer", [1, 2, None]),
         (texts("True", "0", "maybe"), "boolean", [True, False, None]),
-        (pa.chunked_array([[1.0, 2.5, float("nan"), float("inf")]]), "integer", [1, None, None, None]),
+        (pa.chunked_array([[1.0, 2.5, float("nan")]]), "integer", [1, None, None]),
         (pa.chunked_array([[1.0, 0.0, 3.0]]), "boolean", [True, False, None]),
         (pa.chunked_array([[1, 2]]), "string", ["1", "2"]),
         (pa.chunked_array([[True, False]]), "number", [1.0, 0.0]),
@@ -76,23 +76,20 @@ def test_offsets_of_the_loops_own_zone_are_instants():
     assert utc(values) == ["2024-01-01T05:00:00", "2024-07-01T04:00:00"]
 
 
-@pytest.mark.parametrize(
-    "values",
-    [
-        ("2024-01-01T00:00:00Z", "2024-01-02T00:00:00"),
-        ("2024-01-01T00:00:00Z", "2024-01-02T00:00:00+03:00"),
-    ],
-)
-def test_mixed_time_zones_are_refused(values):
+def test_times_with_and_without_an_offset_in_one_column_are_refused():
     with pytest.raises(Unreadable) as caught:
-        converted(texts(*values), "timestamp")
+        converted(texts("2024-01-01T00:00:00Z", "2024-01-02T00:00:00"), "timestamp")
     assert caught.value.check.check == "time zones"
     assert len(caught.value.check.examples) == 2
 
 
-def test_seconds_since_1970_and_naive_arrow_times_are_instants_too():
-    values, bad = converted(pa.chunked_array([[0.0, 1e15, 86400.5]]), "timestamp")
-    assert (utc(values[:1]), values[1:], bad) == (["1970-01-01T00:00:00"], [None, None], [False, True, True])
+def test_seconds_to_nanoseconds_since_1970_and_naive_arrow_times_are_instants_too():
+    values, bad = converted(
+        pa.chunked_array([[0, 1_000_000_000, 10**12, 10**15, 10**18, 10**10]]), "timestamp"
+    )
+    assert utc(values[:1]) == ["1970-01-01T00:00:00"]
+    assert set(utc(values[1:5])) == {"2001-09-09T01:46:40"}
+    assert (values[5], bad) == (None, [False] * 5 + [True])
     naive = pa.chunked_array([pa.array([0, None], pa.timestamp("us"))])
     values, _ = converted(naive, "timestamp", "Asia/Tokyo")
     assert (utc(values[:1]), values[1]) == (["1969-12-31T15:00:00"], None)

@@ -87,7 +87,9 @@ def _typed(raw: pa.Table, contract: DataContract, timezone: str) -> pa.Table:
     names = [column.name for column in contract.columns]
     return pa.table(
         {
-            column.name: columns.convert(raw.column(column.name), column.type, timezone, column.name).values
+            column.name: columns.convert(
+                raw.column(column.name), column.type, timezone, column.name, contract.dialect
+            ).values
             for column in contract.columns
         }
     ).select(names)

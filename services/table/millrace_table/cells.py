@@ -24,7 +24,9 @@ def raw(column: pa.ChunkedArray) -> pa.ChunkedArray:
     for fits, turn in RULES:
         if fits(kind):
             return turn(column)
-    return _each(column, lambda value: orjson.dumps(value, default=_json, option=orjson.OPT_NON_STR_KEYS).decode())
+    return _each(
+        column, lambda value: orjson.dumps(value, default=_json, option=orjson.OPT_NON_STR_KEYS).decode()
+    )
 
 
 def is_nested(kind: pa.DataType) -> bool:
@@ -56,7 +58,9 @@ def _timestamp(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _seconds(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    ticks = column.cast(pa.int32() if column.type.bit_width == 32 else pa.int64()).cast(pa.float64(), safe=False)
+    ticks = column.cast(pa.int32() if column.type.bit_width == 32 else pa.int64()).cast(
+        pa.float64(), safe=False
+    )
     return pc.divide(ticks, float(SECOND[column.type.unit]))
 
 
@@ -86,7 +90,12 @@ def _is_text(kind: pa.DataType) -> bool:
 
 
 def _is_bytes(kind: pa.DataType) -> bool:
-    checks = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary, pa.types.is_binary_view)
+    checks = (
+        pa.types.is_binary,
+        pa.types.is_large_binary,
+        pa.types.is_fixed_size_binary,
+        pa.types.is_binary_view,
+    )
     return any(check(kind) for check in checks)
 
 

@@ -10,9 +10,11 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from millrace_contracts.data import ColumnContract, DataContract, RowsContract
-from millrace_table import columns
+from millrace_contracts.data import ColumnContract, ColumnType, DataContract, RowsContract
+from millrace_contracts.tables import Dialect
+from millrace_table import columns, eventtimes
 from millrace_table.refusals import Unreadable, words
+from millrace_table.settling import settled
 
 RANGE_SLACK = 10.0
 """How many times the width of the sample's range a value may lie beyond it."""
@@ -32,17 +34,33 @@ RARE = 10
 """Rows below which a class is rare."""
 
 
-def infer(table: pa.Table, target: str | None, event_time: str | None, timezone: str) -> DataContract:
-    """The contract that *table* (raw columns) suggests.
+def infer(
+    table: pa.Table,
+    target: str | None,
+    event_time: str | None,
+    timezone: str,
+    dialect: Dialect | None = None,
+) -> DataContract:
+    """The contract that *table* (raw columns) suggests; what the *dialect* leaves open, the cells settle.
 
     Raises: Unreadable if the target or event time is not among the columns, or times cannot be read.
     """
     check_roles(table.column_names, target, event_time)
-    made = [_column(table, name, timezone, name in (target, event_time)) for name in table.column_names]
+    dialect = settled(table, dialect)
+    if event_time is not None:
+        eventtimes.check(table.column(event_time), event_time, dialect)
+    types = {name: columns.infer(table.column(name), dialect) for name in table.column_names}
+    types |= {} if event_time is None else {event_time: "timestamp"}
+    made = [
+        _column(table, name, types[name], timezone, name in (target, event_time), dialect) for name in types
+    ]
     contract = DataContract(
-        columns=made, rows=RowsContract(minimum=ROWS), event_time=event_time, target=target
+        columns=made,
+        rows=RowsContract(minimum=ROWS),
+        event_time=event_time,
+        target=target,
+        dialect=dialect,
     )
-    check_event_time(contract)
     share = duplicates(table) / max(1, table.num_rows)
     return contract.model_copy(update={"duplicates_at_most": _up(min(1.0, 2 * share + DUPLICATE_SLACK))})
 
@@ -182,9 +200,10 @@ def check_task(task: TaskName, column: ColumnContract, values: pa.ChunkedArray) 
     return rare(column.name, present) if task == "multiclass" else []
 
 
-def _column(table: pa.Table, name: str, timezone: str, key: bool) -> ColumnContract:
-    type = columns.infer(table.column(name))
-    values = columns.convert(table.column(name), type, timezone, name).values
+def _column(
+    table: pa.Table, name: str, type: ColumnType, timezone: str, key: bool, dialect: Dialect | None
+) -> ColumnContract:
+    values = columns.convert(table.column(name), type, timezone, name, dialect).values
     share = values.null_count / len(values)
     missing = 0.0 if key else _up(min(1.0, share + max(MISSING_SLACK, 3 * share)))
     more: dict[str, Any] = {"name": name, "type": type, "missing_at_most": missing}

@@ -10,15 +10,16 @@ from zoneinfo import ZoneInfo
 from millrace_contracts.tables import DateOrder
 
 EARLIEST, LATEST = datetime(1800, 1, 1), datetime(2200, 1, 1)
-ISO = re.compile(
-    r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?)?( ?(Z|[+-]\d{2}(:?\d{2})?))?"
-)
+ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?)?( ?(Z|[+-]\d{2}(:?\d{2})?))?")
 """ISO 8601: the form that is known for a time by itself."""
 CLOCK = (
     r"(?:[T ,]+ ?(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,](?P<part>\d{1,9}))?)?"
     r" ?(?P<half>[AaPp]\.?[Mm]\.?)?)?"
 )
-ZONE = r"(?: ?(?P<offset>Z|[+-]\d{2}:?\d{2}|[+-]\d{2}|UTC|GMT)| (?P<zone>[A-Z][A-Za-z_]+/[A-Za-z_/+-]+))?(?:\[(?P<named>[\w/+-]+)\])?"
+ZONE = (
+    r"(?: ?(?P<offset>Z|[+-]\d{2}:?\d{2}|[+-]\d{2}|UTC|GMT)| (?P<zone>[A-Z][A-Za-z_]+/[A-Za-z_/+-]+))?"
+    r"(?:\[(?P<named>[\w/+-]+)\])?"
+)
 MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 MONTH = r"(?P<name>[A-Za-z]{3,9})\.?"
 DAY = r"(?P<day>\d{1,2})"
@@ -66,7 +67,9 @@ def micros(number: int | float) -> int | None:
     for unit in UNITS:
         seconds = abs(number) / unit
         if seconds < END and (unit == 1 or seconds >= FIRST_EPOCH):
-            exact = number * 1_000_000 // unit if isinstance(number, int) else round(number * (1_000_000 / unit))
+            exact = (
+                number * 1_000_000 // unit if isinstance(number, int) else round(number * (1_000_000 / unit))
+            )
             return int(exact)
     return None
 
@@ -119,7 +122,9 @@ def _clocked(match: re.Match[str], month: int, day: int) -> datetime:
             raise ValueError("no such hour")
         hour = hour % 12 + (12 if match["half"][0] in "pP" else 0)
     part = int((match["part"] or "0").ljust(6, "0")[:6])
-    plain = datetime(int(match["year"]), month, day, hour, int(match["minute"] or 0), int(match["second"] or 0), part)
+    plain = datetime(
+        int(match["year"]), month, day, hour, int(match["minute"] or 0), int(match["second"] or 0), part
+    )
     zone = match["zone"] or match["named"]
     if match["offset"]:
         return plain.replace(tzinfo=_offset(match["offset"]))

@@ -1,4 +1,4 @@
-"""Columns of text turned into columns of values, and back: what is plain at Arrow's speed, the rest a text at a time."""
+"""Columns of text turned into columns of values, and back: what is plain by Arrow, the rest text by text."""
 
 import datetime
 from collections.abc import Callable
@@ -27,17 +27,16 @@ MARKS = ["", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "#N/A"]
 NO_VALUE = {mark.lower() for mark in MARKS} | {"none", "nat", "<na>"}
 """What never is a number, time or truth value, in lower case: missing in such a column whatever the file."""
 INFINITE = r"^(?i:[+-]?(inf|infinity|∞))$"
-Column = pa.ChunkedArray
 MOST = 2**63
 
 
-def trimmed(column: Column) -> Column:
+def trimmed(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Texts without white space around them; null for those of nothing else."""
     trimmed = pc.utf8_trim_whitespace(column)
     return pc.if_else(pc.equal(trimmed, ""), None, trimmed)
 
 
-def distinct(column: Column, dialect: Dialect | None) -> pa.Array:
+def distinct(column: pa.ChunkedArray, dialect: Dialect | None) -> pa.Array:
     """The different texts of a column that are not missing."""
     found = pc.unique(trimmed(column)).drop_null()
     said = [] if dialect is None else dialect.missing or []
@@ -49,23 +48,23 @@ def valued(distinct: pa.Array) -> pa.Array:
     return distinct.filter(pc.invert(_says_nothing(distinct)))
 
 
-def without_marks(column: Column, words: bool, dialect: Dialect | None) -> Column:
+def without_marks(column: pa.ChunkedArray, words: bool, dialect: Dialect | None) -> pa.ChunkedArray:
     """Null for what says that there is no value: in a column of *words* only what the dialect says."""
     said = [] if dialect is None else dialect.missing or []
     marks = pc.is_in(column, pa.array(said, pa.string()))
     return pc.if_else(marks if words else pc.or_(marks, _says_nothing(column)), None, column)
 
 
-def _says_nothing(column: pa.Array | Column) -> pa.Array | Column:
+def _says_nothing(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     return pc.is_in(pc.utf8_lower(column), pa.array(sorted(NO_VALUE), pa.string()))
 
 
-def all_match(texts: pa.Array | Column, pattern: str) -> bool:
+def all_match(texts: pa.Array | pa.ChunkedArray, pattern: str) -> bool:
     """Whether every text (null aside) looks so."""
     return bool(pc.all(pc.match_substring_regex(texts, pattern), min_count=0).as_py())
 
 
-def any_match(texts: pa.Array | Column, pattern: str) -> bool:
+def any_match(texts: pa.Array | pa.ChunkedArray, pattern: str) -> bool:
     """Whether one text looks so."""
     return bool(pc.any(pc.match_substring_regex(texts, pattern), min_count=0).as_py())
 
@@ -99,14 +98,14 @@ def _look_like_codes(texts: pa.Array) -> bool:
     return any_match(texts, EXPONENT) and all_match(texts, r"^\d+([eE]\d+)?$")
 
 
-def booleans(column: Column) -> Column:
+def booleans(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Truth values; null for texts that are none."""
     lower = pc.utf8_lower(column)
     yes, no = pc.is_in(lower, pa.array(TRUE)), pc.is_in(lower, pa.array(FALSE))
     return pc.if_else(yes, True, pc.if_else(no, False, None))
 
 
-def floats(column: Column, dialect: Dialect | None) -> Column:
+def floats(column: pa.ChunkedArray, dialect: Dialect | None) -> pa.ChunkedArray:
     """float64 of the texts that are numbers, null for the others."""
     plain = pc.match_substring_regex(column, numbers.PLAIN)
     if pc.all(plain, min_count=0).as_py() and (dialect is None or dialect.decimal != ","):
@@ -119,11 +118,12 @@ def floats(column: Column, dialect: Dialect | None) -> Column:
     fast = pc.if_else(plain, column, None)
     slow = pc.if_else(plain, None, column)
     return pc.coalesce(
-        _cast(pc.replace_substring(fast, ",", ".")), _each(slow, lambda text: _finite(text, style), pa.float64())
+        _cast(pc.replace_substring(fast, ",", ".")),
+        _each(slow, lambda text: _finite(text, style), pa.float64()),
     )
 
 
-def integers(column: Column, dialect: Dialect | None) -> Column:
+def integers(column: pa.ChunkedArray, dialect: Dialect | None) -> pa.ChunkedArray:
     """int64 of the texts that are whole numbers, exactly; null for the others, and for digits that begin with 0."""
     if all_match(column, SHORT) and not any_match(column, PADDED):
         return pc.replace_substring_regex(column, r"^\+", "").cast(pa.int64())
@@ -133,7 +133,7 @@ def integers(column: Column, dialect: Dialect | None) -> Column:
     return _each(column, lambda text: _exact(text, style), pa.int64())
 
 
-def endless(column: Column) -> Column:
+def endless(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Which texts are numbers that are infinite, or beyond what a model can be asked about."""
     odd = pc.or_(
         pc.match_substring_regex(column, INFINITE), pc.match_substring_regex(column, r"[eE]\+?\d{2,3}$")
@@ -145,21 +145,23 @@ def endless(column: Column) -> Column:
     return pc.fill_null(beyond, False)
 
 
-def whole(column: Column) -> Column:
+def whole(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Integers of the floats that are whole and exact, null for the others."""
     fits = pc.and_(pc.equal(column, pc.floor(column)), pc.less(pc.abs(column), 2.0**53))
     return pc.if_else(fits, column, None).cast(pa.int64())
 
 
-def of_numbers(column: Column) -> Column:
+def of_numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Numbers and truth values as the texts that JSON has for them; whole floats without a fraction."""
     if pa.types.is_floating(column.type):
-        return _each(column, lambda number: str(int(number)) if number == int(number) else repr(number), pa.string())
+        return _each(
+            column, lambda number: str(int(number)) if number == int(number) else repr(number), pa.string()
+        )
     return column.cast(pa.string())
 
 
-def of_times(column: Column) -> Column:
-    """Times as files write them: 2024-05-03 at midnight, else 2024-05-03 12:00:00, with an offset where there is one."""
+def of_times(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Times as files write them: 2024-05-03 at midnight, else 2024-05-03 12:00:00, with their offset."""
     return _each(column, _written, pa.string())
 
 
@@ -167,11 +169,11 @@ def _written(moment: datetime.datetime) -> str:
     return moment.isoformat(" ").removesuffix(" 00:00:00")
 
 
-def _cast(column: Column) -> Column:
+def _cast(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.add(pc.replace_substring_regex(column, r"^\+", "").cast(pa.float64()), 0.0)
 
 
-def _style(column: Column, dialect: Dialect | None) -> numbers.Style | None:
+def _style(column: pa.ChunkedArray, dialect: Dialect | None) -> numbers.Style | None:
     return numbers.style_of(pc.unique(column).drop_null().to_pylist(), dialect)
 
 
@@ -196,7 +198,7 @@ def _beyond(text: str) -> bool:
     return number is not None and abs(number) > Decimal(numbers.LARGEST)
 
 
-def _each(column: Column, turn: Callable[[Any], object], kind: pa.DataType) -> Column:
+def _each(column: pa.ChunkedArray, turn: Callable[[Any], object], kind: pa.DataType) -> pa.ChunkedArray:
     """*turn* for each different value of a column."""
     coded = column.combine_chunks().dictionary_encode()
     values = [None if value is None else turn(value) for value in coded.dictionary.to_pylist()]

@@ -63,8 +63,8 @@ def localize(local: Integers, timezone: str) -> Integers:
     return local - micros[inverse] if len(local) else local
 
 
-def from_numbers(values: npt.NDArray[np.float64] | Integers) -> npt.NDArray[np.float64] | Integers:
-    """Microseconds since 1970 of numbers of seconds to nanoseconds, by their size; the smallest INT64 for no instant."""
+def from_numbers(values: npt.NDArray[np.float64] | Integers) -> Integers:
+    """Microseconds since 1970 of seconds to nanoseconds, by their size; the smallest INT64 for no instant."""
     none = np.iinfo(np.int64).min
     distinct, inverse = np.unique(values, return_inverse=True)
     told = [moments.micros(number) for number in distinct.tolist()]

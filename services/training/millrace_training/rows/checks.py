@@ -45,7 +45,7 @@ def check(raw: pa.Table, contract: DataContract, timezone: str, partial: bool = 
         if column.name not in raw.column_names:
             typed[column.name] = pa.nulls(raw.num_rows, columns.ARROW[column.type])
             continue
-        cells = columns.convert(raw.column(column.name), column.type, timezone, column.name)
+        cells = columns.convert(raw.column(column.name), column.type, timezone, column.name, contract.dialect)
         typed[column.name] = cells.values
         lines, kept = _column(column, raw.column(column.name), cells, column.name == contract.target)
         checks += lines
@@ -117,11 +117,14 @@ def _column(
 
 def _type(column: ColumnContract, raw: pa.ChunkedArray, cells: Typed) -> Check:
     count = int(cells.bad.sum())
+    seen = f"{count} cells are no {column.type}" if count else f"all are {column.type}"
+    if cells.infinite:
+        seen += f"; {cells.infinite} infinite ones count as missing"
     return _line(
         "type",
         column.name,
         count == 0,
-        f"{count} cells are no {column.type}" if count else f"all are {column.type}",
+        seen,
         column.type,
         count,
         examples(raw, cells.bad),

@@ -1,0 +1,55 @@
+"""What the cells of a file say about how it is written: decimal sign, thousands, which number is the day."""
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from millrace_contracts.tables import Dialect
+from millrace_table import moments, numbers, texts
+
+SAMPLE = 20_000
+"""So many different cells of a column are asked."""
+
+
+def settled(table: pa.Table, dialect: Dialect | None) -> Dialect | None:
+    """The *dialect* of raw columns with what their cells prove; what was said by hand stays.
+
+    Returns: None for a table without text, whose values are what they are.
+    """
+    listed = list(_texts(table, dialect))
+    if not listed:
+        return dialect
+    given = dialect or Dialect()
+    styles = [style for style in (_proven(column, given) for column in listed) if style is not None]
+    decimals = {style.decimal for style in styles if style.decimal}
+    decimal = given.decimal or ("," if decimals == {","} else ".")
+    thousands = {style.thousands for style in styles if style.thousands and style.decimal == decimal}
+    orders = {order for order in map(moments.proven_order, listed) if order}
+    found = {
+        "decimal": decimal,
+        "thousands": next(iter(thousands), "") if given.thousands is None else given.thousands,
+        "date_order": given.date_order or (orders.pop() if len(orders) == 1 else None),
+    }
+    return given.model_copy(update=found)
+
+
+def _texts(table: pa.Table, dialect: Dialect | None) -> Iterator[list[str]]:
+    for column in table.columns:
+        if pa.types.is_string(column.type):
+            distinct = texts.valued(texts.distinct(column, dialect))
+            if len(distinct):
+                yield distinct.slice(0, SAMPLE).to_pylist()
+
+
+def _proven(listed: list[str], given: Dialect) -> numbers.Style | None:
+    """The style of a column of numbers that shows one; plain numbers show none."""
+    if any(numbers.parts(text) is None for text in listed[:20]):
+        return None
+    if not any("," in text or text.count(".") > 1 for text in listed):
+        return None
+    style = numbers.style_of(listed, given)
+    return (
+        style
+        if style is not None and all(numbers.value(text, style) is not None for text in listed)
+        else None
+    )
