@@ -14,6 +14,7 @@ import uvicorn
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from schemathesis import GenerationMode
+from tests.generated import counted
 
 from millrace.client import Millrace
 from millrace_contracts.backtests import BacktestWrite
@@ -146,17 +147,18 @@ def test_a_history_that_cannot_be_replayed_is_said_and_leaves_nothing(stage):
     assert again.id != made.id
 
 
-def test_no_generated_request_is_answered_with_5xx(stage):
+@counted
+def test_no_generated_request_is_answered_with_5xx(stage, count):
     _, client = stage
     client.controller.apply(ModelLoop.model_validate(document()))
     api = schemathesis.openapi.from_url(client.urls["controller"] + "/openapi.json")
     for result in api.exclude(path_regex="events$").get_all_operations():
-        attack(result.ok())
+        attack(result.ok(), count)
 
 
-def attack(operation):
+def attack(operation, count):
     @examples(
-        max_examples=12,
+        max_examples=count,
         deadline=None,
         database=None,
         derandomize=True,
