@@ -20,6 +20,7 @@ from millrace.client import Millrace
 from millrace_contracts.backtests import BacktestWrite
 from millrace_contracts.loop import ModelLoop
 from millrace_controller.main import ControllerSettings, build
+from millrace_controller.pipelines.process import ProcessRunner
 
 from .conftest import document, made_home
 from .fakes import World, digest
@@ -95,8 +96,8 @@ def test_the_compiled_pipeline_runs_under_kfp_local_and_a_killed_one_is_resumed(
     world, client = stage
     world.add_data("sales", 1000)
     client.controller.apply(ModelLoop.model_validate(document()))
-    pipeline = until(lambda: children("millrace_controller.pipelines.local"))[0]
-    os.kill(pipeline.pid, signal.SIGKILL)
+    until(lambda: any(run.attempts for run in client.controller.runs("sales")))
+    os.kill(children("millrace_controller.pipelines.local")[0].pid, signal.SIGKILL)
     began = time.monotonic()
     run = client.controller.await_run("sales", 1, timeout=100)
     assert (run.state, run.version, run.attempts) == ("promoted", 1, 2)
@@ -107,6 +108,25 @@ def test_the_compiled_pipeline_runs_under_kfp_local_and_a_killed_one_is_resumed(
     assert len(world.models["sales"]) == 1
     assert not any("token" in str(job) for job in world.jobs.values())
     print(f"pipeline of a run: {time.monotonic() - began:.1f} s")
+
+
+def test_a_pipeline_that_is_gone_before_it_was_looked_at_counts_and_is_resumed(stage, monkeypatch):
+    world, client = stage
+    world.add_data("sales", 1000)
+    spawn, gone = ProcessRunner._spawn, []
+
+    async def dies_at_once(runner, work, place):
+        child = await spawn(runner, work, place)
+        if not gone:
+            gone.append(child.pid)
+            child.kill()
+            await child.wait()
+        return child
+
+    monkeypatch.setattr(ProcessRunner, "_spawn", dies_at_once)
+    client.controller.apply(ModelLoop.model_validate(document()))
+    run = client.controller.await_run("sales", 1, timeout=100)
+    assert (run.state, run.version, run.attempts) == ("promoted", 1, 2)
 
 
 def test_a_pipeline_that_cannot_succeed_is_closed_with_its_last_words(stage):
