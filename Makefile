@@ -14,6 +14,8 @@ TAG ?= dev
 LOCK := uv pip compile -q --no-header --no-emit-index-url --generate-hashes --python-version 3.11
 BASE_IMAGE ?= docker.io/library/python:3.11-slim-bookworm
 BUILDER ?= $(shell if docker info >/dev/null 2>&1; then echo docker build; elif command -v buildah >/dev/null; then echo buildah bud --layers; fi)
+QUICK = $(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not slow and not cluster" -q tests
+WORKERS ?= 3
 ON_CLUSTER = config=$$($(BIN)/python -m tests.cluster.kube) && export KUBECONFIG=$$config && $(MAKE) images-local
 export BUILDAH_ISOLATION ?= chroot
 export UV_CACHE_DIR := $(CURDIR)/.cache/uv
@@ -31,8 +33,10 @@ up: $(STAMP) ## Start the platform until Ctrl-C (the same as .venv/bin/millrace 
 	$(BIN)/millrace up
 
 ##@ Check it
-test: $(STAMP) ## The quick suite, with coverage
-	$(BIN)/pytest -n 2 --dist loadgroup -m "not slow and not cluster" --cov --cov-report=term:skip-covered -q tests
+test: $(STAMP) ## The quick suite
+	$(QUICK)
+coverage: $(STAMP) ## The quick suite, and which lines it runs
+	$(QUICK) --cov --cov-report=term:skip-covered
 test-slow: $(STAMP) ## The tests that take more than 20 seconds each
 	$(BIN)/pytest -m "slow and not cluster" -q tests
 test-%: $(STAMP) ## Run one area's tests, like test-registry
@@ -92,4 +96,4 @@ clean: ## Remove what was built; out/ and .venv too
 $(STAMP): requirements/platform.lock requirements/dev.lock requirements/triton.lock requirements/install
 	PYTHON=$(PYTHON) bash requirements/install
 	touch $@
-.PHONY: help setup demo demo-short up test test-slow check simulate bench bench-rodents test-cluster test-cluster-short bench-cluster format pipelines crds clients chart-test k8s-render locks clean
+.PHONY: help setup demo demo-short up test coverage test-slow check simulate bench bench-rodents test-cluster test-cluster-short bench-cluster format pipelines crds clients chart-test k8s-render locks clean

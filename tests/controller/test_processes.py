@@ -14,11 +14,13 @@ import uvicorn
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from schemathesis import GenerationMode
+from tests.generated import counted
 
 from millrace.client import Millrace
 from millrace_contracts.backtests import BacktestWrite
 from millrace_contracts.loop import ModelLoop
 from millrace_controller.main import ControllerSettings, build
+from millrace_controller.pipelines.process import ProcessRunner
 
 from .conftest import document, made_home
 from .fakes import World, digest
@@ -94,8 +96,8 @@ def test_the_compiled_pipeline_runs_under_kfp_local_and_a_killed_one_is_resumed(
     world, client = stage
     world.add_data("sales", 1000)
     client.controller.apply(ModelLoop.model_validate(document()))
-    pipeline = until(lambda: children("millrace_controller.pipelines.local"))[0]
-    os.kill(pipeline.pid, signal.SIGKILL)
+    until(lambda: any(run.attempts for run in client.controller.runs("sales")))
+    os.kill(children("millrace_controller.pipelines.local")[0].pid, signal.SIGKILL)
     began = time.monotonic()
     run = client.controller.await_run("sales", 1, timeout=100)
     assert (run.state, run.version, run.attempts) == ("promoted", 1, 2)
@@ -106,6 +108,25 @@ def test_the_compiled_pipeline_runs_under_kfp_local_and_a_killed_one_is_resumed(
     assert len(world.models["sales"]) == 1
     assert not any("token" in str(job) for job in world.jobs.values())
     print(f"pipeline of a run: {time.monotonic() - began:.1f} s")
+
+
+def test_a_pipeline_that_is_gone_before_it_was_looked_at_counts_and_is_resumed(stage, monkeypatch):
+    world, client = stage
+    world.add_data("sales", 1000)
+    spawn, gone = ProcessRunner._spawn, []
+
+    async def dies_at_once(runner, work, place):
+        child = await spawn(runner, work, place)
+        if not gone:
+            gone.append(child.pid)
+            child.kill()
+            await child.wait()
+        return child
+
+    monkeypatch.setattr(ProcessRunner, "_spawn", dies_at_once)
+    client.controller.apply(ModelLoop.model_validate(document()))
+    run = client.controller.await_run("sales", 1, timeout=100)
+    assert (run.state, run.version, run.attempts) == ("promoted", 1, 2)
 
 
 def test_a_pipeline_that_cannot_succeed_is_closed_with_its_last_words(stage):
@@ -146,17 +167,18 @@ def test_a_history_that_cannot_be_replayed_is_said_and_leaves_nothing(stage):
     assert again.id != made.id
 
 
-def test_no_generated_request_is_answered_with_5xx(stage):
+@counted
+def test_no_generated_request_is_answered_with_5xx(stage, count):
     _, client = stage
     client.controller.apply(ModelLoop.model_validate(document()))
     api = schemathesis.openapi.from_url(client.urls["controller"] + "/openapi.json")
     for result in api.exclude(path_regex="events$").get_all_operations():
-        attack(result.ok())
+        attack(result.ok(), count)
 
 
-def attack(operation):
+def attack(operation, count):
     @examples(
-        max_examples=12,
+        max_examples=count,
         deadline=None,
         database=None,
         derandomize=True,

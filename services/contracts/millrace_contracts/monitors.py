@@ -4,10 +4,10 @@ from datetime import datetime
 
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
-from millrace_contracts.names import ClassValue, Mode, Name, RevisionName, ShortText, TaskName, VersionNumber
+from millrace_contracts.names import Mode, Name, RevisionName, ShortText, TaskName, VersionNumber
 from millrace_contracts.parts import Strictly, Zone
 from millrace_contracts.release import Files
-from millrace_contracts.signature import MOST_CLASSES, Signature, unsaid
+from millrace_contracts.signature import Classes, Signature, unsaid
 
 
 class ArchivedVersion(Strictly):
@@ -19,9 +19,8 @@ class ArchivedVersion(Strictly):
     trained_through: AwareDatetime | None = Field(
         default=None, description="It has seen no event at or after this instant; null when it knows no time."
     )
-    classes: list[ClassValue] | None = Field(
+    classes: Classes | None = Field(
         default=None,
-        max_length=MOST_CLASSES,
         exclude_if=unsaid,
         description="What it answers for, in the order of its answers; left out: those of the signature.",
     )

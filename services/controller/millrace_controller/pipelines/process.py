@@ -39,7 +39,7 @@ class ProcessRunner:
             (place / leftover).unlink(missing_ok=True)
         child = await self._spawn(work, place)
         self.children[child.pid] = asyncio.create_task(self._reap(child))
-        return {"runner": "process", "pid": child.pid, "started": psutil.Process(child.pid).create_time()}
+        return {"runner": "process", "pid": child.pid, "started": _started(child.pid)}
 
     async def find(self, work: Work) -> Handle | None:
         """None: an orphan is not found again, the lock keeps its successor waiting."""
@@ -95,6 +95,14 @@ class ProcessRunner:
         await asyncio.to_thread(_gone, handle)
         self.children.pop(handle["pid"], None)
         self.changes.work.set()
+
+
+def _started(pid: int) -> float | None:
+    """When the process began, in seconds since 1970; None for one that has ended already."""
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:
+        return None
 
 
 def _alive(handle: Handle) -> bool:
