@@ -163,3 +163,61 @@ async def test_a_label_stays_the_class_that_it_was_when_a_retrained_model_has_ot
     await service.declare(among("red", "blue", "amber"))
     assert await stored(service, 3) == [0.0, 1.0, None]
     assert (await push(service, "red", "blue"))["unchanged"] == 2
+
+
+def counts(answer):
+    names = ("new", "corrected", "repeated", "contradicted", "refused", "matched", "unmatched")
+    return {name: answer[name] for name in names if answer[name]}
+
+
+async def said(service, *words):
+    """Push labels of row q-0: each a value and the hour at which it became known."""
+    sent = [
+        label(value, "q-0") | {"at": (START + timedelta(hours=hour)).isoformat()} for value, hour in words
+    ]
+    return counts(await service.call("POST", PATH, json={"labels": sent}))
+
+
+@pytest.fixture
+async def declared(service):
+    await service.declare(monitor(service.registry.version(1, 2.0)))
+    return service
+
+
+async def test_labels_of_rows_that_were_never_predicted_are_kept_and_counted_apart(declared):
+    features, sold = table_of_day(0)
+    await declared.rows(0, features, 2 * features["price"])
+    mine = labels_of(0, sold)
+    beyond = mine[0] | {"index": 7_000}
+    short = mine[1] | {"request_id": mine[1]["request_id"][:3]}
+    answer = await declared.call("POST", PATH, json={"labels": [*mine, beyond, short]})
+    assert counts(answer) == {"new": 62, "matched": 60, "unmatched": 2}
+
+
+async def test_a_row_of_a_closed_day_is_known_still(declared):
+    features, sold = table_of_day(0)
+    await declared.rows(0, features, 2 * features["price"])
+    await declared.labels(0, sold)
+    await declared.closed(1)
+    late = labels_of(0, sold)[0] | {"value": 1.5, "at": (START + timedelta(days=3)).isoformat()}
+    answer = await declared.call("POST", PATH, json={"labels": [late]})
+    assert counts(answer) == {"corrected": 1, "matched": 1}
+
+
+async def test_repeats_contradictions_and_corrections_are_counted_apart(declared):
+    assert await said(declared, (5.0, 1)) == {"new": 1, "unmatched": 1}
+    assert await said(declared, (5.0, 1), (5.0, 2)) == {"repeated": 2, "unmatched": 2}
+    assert await said(declared, (4.0, 1)) == {"contradicted": 1, "unmatched": 1}
+    assert await said(declared, (6.0, 3)) == {"corrected": 1, "unmatched": 1}
+    assert await stored(declared, 1) == [6.0]
+
+
+async def test_the_last_word_wins_by_its_own_time_and_at_one_time_by_its_line(declared):
+    assert await said(declared, (9.0, 5), (1.0, 2)) == {"new": 1, "contradicted": 1, "unmatched": 2}
+    assert await stored(declared, 1) == [9.0]
+    assert await said(declared, (3.0, 6), (8.0, 6), (2.0, 6)) == {
+        "corrected": 1,
+        "contradicted": 2,
+        "unmatched": 3,
+    }
+    assert await stored(declared, 1) == [2.0]

@@ -45,8 +45,20 @@ class LabelsRead(BaseModel):
     """What became of them."""
 
     new: int = Field(description="Rows that had no label before.")
-    corrected: int
-    unchanged: int = Field(description="Repeats, and labels older than the one that is known.")
+    corrected: int = Field(description="Labels that say otherwise than the one before, and came later.")
+    repeated: int = Field(default=0, description="Labels that say again what is known.")
+    contradicted: int = Field(
+        default=0,
+        description="Labels that say otherwise than the one that holds, which is later or in a later line.",
+    )
+    unchanged: int = Field(description="Repeated and contradicted labels.")
+    matched: int = Field(
+        default=0,
+        description="Labels, without the refused, of a row that is among the predictions kept so far.",
+    )
+    unmatched: int = Field(
+        default=0, description="... of a row that is not; kept all the same, since it may be logged later."
+    )
     refused: int = Field(default=0, description="Labels that are no number, or name no class; not stored.")
     refusals: list[LabelRefusal] = Field(default=[], description="The first 20 of those.")
     labelled: int = Field(description="Rows with a label, of all time.")
@@ -67,7 +79,11 @@ def together(answers: Sequence[LabelsRead], places: Sequence[int]) -> LabelsRead
     return LabelsRead(
         new=sum(answer.new for answer in answers),
         corrected=sum(answer.corrected for answer in answers),
+        repeated=sum(answer.repeated for answer in answers),
+        contradicted=sum(answer.contradicted for answer in answers),
         unchanged=sum(answer.unchanged for answer in answers),
+        matched=sum(answer.matched for answer in answers),
+        unmatched=sum(answer.unmatched for answer in answers),
         refused=sum(answer.refused for answer in answers),
         refusals=refusals[:MOST_REFUSALS],
         labelled=answers[-1].labelled,

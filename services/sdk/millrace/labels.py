@@ -6,7 +6,7 @@ Values stay as they are written: `01` may be a class, and only the model's signa
 import csv
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -25,12 +25,16 @@ def read(path: Path) -> list[LabelWrite]:
     """Labels as monitoring takes them, from CSV or JSON lines.
 
     `request_id` and `value` are needed. `index` (the row's place in its request) is 0 when it is left out; `at` is
-    then the time at which the file was written, so that the same file again changes nothing.
+    then the time at which the file was written, and a microsecond more for each line before: of two words about one
+    row the later line holds, and the same file again changes nothing.
     Raises: BadLabels with file and line.
     """
     moment = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     lines = _jsonl(path) if path.suffix.lower() in (".jsonl", ".ndjson") else _csv(path)
-    labels = [_label(path, number, line, moment) for number, line in lines]
+    labels = [
+        _label(path, number, line, moment + timedelta(microseconds=place))
+        for place, (number, line) in enumerate(lines)
+    ]
     if not labels:
         raise BadLabels(f"{path}: there are no labels in it")
     return labels

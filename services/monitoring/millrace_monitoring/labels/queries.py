@@ -1,6 +1,6 @@
 """SQL of labels: the newest wins, whatever order they come in."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from millrace_monitoring.tables import Label
+from millrace_monitoring.tables import Closing, Label
 
 CHUNK = 500
 
@@ -29,20 +29,33 @@ class Truth:
         return self.at, self.value
 
 
-async def put(session: AsyncSession, project: str, endpoint: str, given: Iterable[Truth]) -> tuple[int, int]:
-    """Store labels; returns how many rows had none before, and how many labels were corrected."""
+@dataclass(frozen=True)
+class Stored:
+    """What became of labels; each is one of these."""
+
+    new: int
+    corrected: int
+    repeated: int
+    contradicted: int
+
+
+async def put(session: AsyncSession, project: str, endpoint: str, given: Sequence[Truth]) -> Stored:
+    """Store labels. The latest holds; of those that are equally late and come together, the last one."""
     best: dict[tuple[str, int], Truth] = {}
     for truth in given:
         key = (truth.request_id, truth.index)
-        if key not in best or truth.rank > best[key].rank:
+        if key not in best or truth.at >= best[key].at:
             best[key] = truth
     stored = await _stored(session, project, endpoint, {key[0] for key in best})
-    kept = [truth for key, truth in best.items() if key not in stored or truth.rank > stored[key].rank]
-    for chunk in _chunks(kept):
+    kept = {key: truth for key, truth in best.items() if key not in stored or truth.rank > stored[key].rank}
+    for chunk in _chunks([*kept.values()]):
         rows = [vars(truth) | {"project": project, "endpoint": endpoint} for truth in chunk]
         await session.execute(_upsert(session), rows)
-    corrected = sum((truth.request_id, truth.index) in stored for truth in kept)
-    return len(kept) - corrected, corrected
+    new = sum(key not in stored for key in kept)
+    corrected = sum(key in stored and truth.value != stored[key].value for key, truth in kept.items())
+    holding = stored | kept
+    agreeing = sum(truth.value == holding[truth.request_id, truth.index].value for truth in given)
+    return Stored(new, corrected, agreeing - new - corrected, len(given) - agreeing)
 
 
 def _upsert(session: AsyncSession) -> Any:
@@ -80,6 +93,12 @@ async def count(session: AsyncSession, project: str, endpoint: str, requests: It
         where = (Label.project == project, Label.endpoint == endpoint, Label.request_id.in_(chunk))
         total += await session.scalar(select(func.count()).select_from(Label).where(*where)) or 0
     return total
+
+
+async def files_of_days(session: AsyncSession, project: str, endpoint: str) -> list[str]:
+    """Digests of the files of closed days, the newest first."""
+    where = (Closing.project == project, Closing.endpoint == endpoint, Closing.digest.is_not(None))
+    return [*(await session.scalars(select(Closing.digest).where(*where).order_by(Closing.day.desc())))]  # type: ignore[arg-type]
 
 
 async def remove_before(session: AsyncSession, project: str, endpoint: str, at: datetime) -> int:

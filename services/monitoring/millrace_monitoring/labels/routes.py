@@ -4,10 +4,9 @@ from fastapi import APIRouter, BackgroundTasks
 
 from millrace_contracts.labels import LabelsRead, LabelsWrite
 from millrace_core.auth import permit
-from millrace_core.database import Session
 from millrace_core.names import Name, Project
 from millrace_monitoring.ingest.answers import Answers
-from millrace_monitoring.labels import queries, sorting
+from millrace_monitoring.labels import matching, queries, sorting
 from millrace_monitoring.monitors import queries as monitors
 from millrace_monitoring.services import CurrentServices
 from millrace_monitoring.tables import Monitor
@@ -20,29 +19,34 @@ async def push(
     endpoint: Name,
     body: LabelsWrite,
     project: Project,
-    session: Session,
     services: CurrentServices,
     after_commit: BackgroundTasks,
 ) -> LabelsRead:
     """Store labels, and move the watermark when `complete_through` says how far they are complete.
 
-    A label that is no number or names no class is refused and told by its place; the others are stored.
+    A label that is no number or names no class is refused and told by its place; the others are stored, also those
+    of rows that are not among the predictions so far, which are counted apart.
     """
-    monitor = await monitors.get(session, project, endpoint, lock=True)
-    spec = monitor.declared
-    given = sorting.sort(body.labels, Answers.of(spec.task, spec.signature))
-    new, corrected = await queries.put(session, project, endpoint, given.truths)
-    monitor.labelled += new
-    _move(monitor, body)
+    logged = await matching.logged(services, project, endpoint, body.labels)
+    async with services.sessions.begin() as session:
+        monitor = await monitors.get(session, project, endpoint, lock=True)
+        spec = monitor.declared
+        given = sorting.sort(body.labels, Answers.of(spec.task, spec.signature))
+        stored = await queries.put(session, project, endpoint, given.truths)
+        monitor.labelled += stored.new
+        _move(monitor, body)
+        labelled = monitor.labelled
     sorting.REFUSED.labels(endpoint).inc(given.refused)
     after_commit.add_task(services.wakeups.wake)
+    matched = sum((truth.request_id, truth.index) in logged for truth in given.truths)
     return LabelsRead(
-        new=new,
-        corrected=corrected,
-        unchanged=len(given.truths) - new - corrected,
+        **vars(stored),
+        unchanged=stored.repeated + stored.contradicted,
+        matched=matched,
+        unmatched=len(given.truths) - matched,
         refused=given.refused,
         refusals=given.refusals,
-        labelled=monitor.labelled,
+        labelled=labelled,
     )
 
 
