@@ -139,6 +139,9 @@ async def test_a_pause_opens_nothing_and_a_resume_goes_on(loop):
     await closed(loop, *range(1, 40), switch_back=None)
     assert len(await loop.runs()) == 1
     assert (await loop.loop())["phase"] == "paused"
+    refused = await loop.call("POST", "/v1/loops/sales:retrain", 409, json={})
+    assert "paused" in refused["detail"]
+    assert "millrace resume sales" in refused["detail"]
     assert (await loop.loop())["settled_through"] == day(39)
     await loop.call("POST", "/v1/loops/sales:resume", 200)
     await closed(loop, 40)

@@ -159,10 +159,10 @@ def test_labels_are_sent_as_read(fake, millrace, tmp_path):
     path.write_text("request_id,index,value,at\nq1,1,3.5,2026-05-04T00:00:00Z\n")
     fake.answers["POST /v1/monitors/shop/labels"] = (
         200,
-        {"new": 1, "corrected": 0, "unchanged": 0, "labelled": 1},
+        {"new": 1, "corrected": 0, "unchanged": 2, "labelled": 1, "repeated": 2, "unmatched": 1},
     )
     done = millrace("labels", "push", "shop", path, "--complete-through", "2026-05-05T00:00:00Z")
-    assert "1 new" in done.stdout
+    assert "1 new, 0 corrected, 2 repeated; 0 belong to a row that is known so far, 1 to none" in done.stdout
     sent = json.loads(fake.seen[-1][2])
     assert sent["complete_through"] == "2026-05-05T00:00:00Z"
     assert sent["labels"][0]["value"] == "3.5"
@@ -336,3 +336,71 @@ def test_the_project_travels_with_every_call(fake, millrace, monkeypatch):
     fake.answers["GET /v1/loops"] = (200, [])
     millrace("--project", "sales", "loops", "list")
     assert "project=sales" in fake.seen[-1][1]
+
+
+@pytest.mark.parametrize(
+    ("zone", "likely"),
+    [("Berlin", "Europe/Berlin"), ("europe/berlin", "Europe/Berlin"), ("Europe/Berln", "Europe/Berlin")],
+)
+def test_a_zone_that_is_none_is_one_line_with_the_nearest_names(millrace, tmp_path, zone, likely):
+    (tmp_path / "sales.csv").write_text("price,sold\n1,2\n")
+    done = millrace("init", "shop", "--data", tmp_path / "sales.csv", "--target", "sold", "--timezone", zone)
+    assert done.code == 1
+    assert f"'{zone}' is not a time zone; did you mean {likely}" in done.stderr
+    assert len(done.stderr.splitlines()) <= 2
+
+
+def test_a_zone_that_is_none_is_told_with_its_line_by_apply(fake, millrace, tmp_path):
+    path = tmp_path / "shop.yaml"
+    path.write_text(DOCUMENT.replace("dataset: shop", "dataset: shop, timezone: Berlin"))
+    done = millrace("apply", "-f", path)
+    assert f"{path}:4: spec.data.timezone:" in done.stderr
+    assert "did you mean Europe/Berlin?" in done.stderr
+
+
+@pytest.mark.parametrize("text", ["2015-07-01", "2015-07-01T08:00", "2015-07-01T08:00:00Z"])
+def test_an_event_time_is_sent_as_it_is_written_since_the_service_knows_the_zone(fake, millrace, text):
+    prepared(fake).answers["POST /v1/endpoints/shop:predict"] = (
+        200,
+        {"request_id": "q", "revision": "shop--r1", "version": 1, "predictions": [1.0]},
+    )
+    done = millrace("predict", "shop", "--row", "{}", "--event-time", text)
+    assert done.code == 0, done.stderr
+    sent = json.loads(fake.seen[-1][2])["event_time"]
+    assert sent == {10: f"{text}T00:00:00", 16: f"{text}:00", 20: text}[len(text)]
+
+
+def test_apply_without_waiting_promises_nothing_about_runs(fake, millrace, tmp_path):
+    path = tmp_path / "shop.yaml"
+    path.write_text(DOCUMENT)
+    prepared(fake).answers["PUT /v1/loops/shop"] = (200, LOOP)
+    assert "Nothing has changed" in millrace("apply", "-f", path, "--wait", "0").stdout
+    fake.answers["PUT /v1/loops/shop"] = (200, LOOP | {"generation": 2})
+    assert "one opens if it is needed" in millrace("apply", "-f", path, "--wait", "0").stdout
+
+
+def test_a_model_version_is_shown_by_its_number_as_a_run_is(fake, millrace):
+    fake.answers |= {
+        "GET /v1/models/shop": (
+            200,
+            {"name": "shop", "project": "default", "description": "", "latest": 2}
+            | {"created_at": examples.NOW},
+        ),
+        "GET /v1/models/shop/aliases": (200, []),
+        "GET /v1/models/shop/versions/2": (200, examples.version()),
+    }
+    for words in (["2"], ["--version", "2"]):
+        done = millrace("models", "show", "shop", *words)
+        assert done.code == 0, done.stderr
+        assert fake.seen[-1][0] == "GET /v1/models/shop/versions/2"
+
+
+def test_who_waits_ends_once_this_machines_platform_is_stopped(monkeypatch, tmp_path):
+    from millrace.cli import session
+    from millrace.transport.errors import NotRunning
+
+    for name in ("REGISTRY", "TRAINING", "SERVING", "MONITORING", "CONTROLLER"):
+        monkeypatch.delenv(f"MILLRACE_{name}_URL", raising=False)
+    monkeypatch.setenv("MILLRACE_HOME", str(tmp_path))
+    with pytest.raises(NotRunning, match="no platform is running"):
+        session._tell(None)

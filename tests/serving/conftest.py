@@ -106,9 +106,9 @@ class Serving:
     def record(self, name):
         return recorded.read(self.home / "run" / f"{name}.json")
 
-    def endpoint(self, mode="live", model="air-time"):
+    def endpoint(self, mode="live", model="air-time", **more):
         name = next(self.names)
-        answer = self.client.put(f"/v1/endpoints/{name}", json={"model": model, "mode": mode})
+        answer = self.client.put(f"/v1/endpoints/{name}", json={"model": model, "mode": mode} | more)
         assert answer.status_code == 200, answer.text
         return name
 

@@ -42,6 +42,16 @@ def test_rows_with_nulls_are_predicted_through_the_gateway(serving, endpoint):
     assert int(record["request_json_length"]) < len(base64.b64decode(record["body"]))
 
 
+def test_an_event_time_without_an_offset_is_in_the_endpoints_zone(serving):
+    name = serving.endpoint(timezone="Europe/Berlin")
+    assert serving.rollout(name, 2)["state"] == "promoted"
+    for text in ("2015-07-01", "2015-07-01T00:00:00", "2015-06-30T22:00:00Z"):
+        answer = serving.predict(name, event_time=text)
+        assert answer.status_code == 200, answer.text
+        record = serving.receiver.of(answer.json()["request_id"])[0]
+        assert record["event_time"].startswith("2015-06-30T22:00:00")
+
+
 @pytest.mark.parametrize("binary", [True, False])
 def test_an_unchanged_triton_client_works(serving, endpoint, binary):
     client = triton.InferenceServerClient(serving.gateway()["inference_url"].removeprefix("http://"))

@@ -5,7 +5,6 @@ Numbers and truth values are strict (`"12"` is no number), as they are for an AP
 
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import (
     AfterValidator,
@@ -20,7 +19,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic_core import CoreSchema, core_schema
 
-from millrace_contracts import durations
+from millrace_contracts import durations, zones
 from millrace_contracts.names import Name as Name
 from millrace_contracts.names import ObjectName as ObjectName
 
@@ -70,14 +69,6 @@ class Lasting:
         return {"type": "string", "maxLength": 12, "format": self.format, MOST: self.most, **bounds}
 
 
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError) as error:
-        raise ValueError(f"{name!r} is not a time zone; write it like Europe/Berlin") from error
-    return name
-
-
 Written = Annotated[str, StringConstraints(max_length=12)]
 Duration = Annotated[Written, Lasting()]
 Days = Annotated[Written, Lasting(DAYS)]
@@ -85,7 +76,7 @@ Window = Annotated[Written, Lasting(WINDOW)]
 Zone = Annotated[
     str,
     StringConstraints(max_length=64),
-    AfterValidator(_zone),
+    AfterValidator(zones.check),
     WithJsonSchema({"type": "string", "maxLength": 64, "format": ZONE}),
 ]
 

@@ -1,8 +1,9 @@
 """Predictions for people and low traffic: rows by column in, numbers and named classes out."""
 
+from datetime import datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from millrace_contracts.parts import Strictly
 
@@ -19,8 +20,9 @@ class PredictionRequest(Strictly):
     key: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,256}$")] | None = Field(
         default=None, description="Sticky key: the same key always meets the same revision."
     )
-    event_time: AwareDatetime | None = Field(
-        default=None, description="When the event happens; now if absent."
+    event_time: datetime | None = Field(
+        default=None,
+        description="When the event happens; now if absent. Without an offset, in the time zone of the endpoint.",
     )
 
 

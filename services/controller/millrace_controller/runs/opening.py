@@ -116,7 +116,7 @@ def _opened(
 
 
 async def by_hand(services: Services, project: str, name: str, trigger: Retrain, author: str) -> Run:
-    """Open a run for a person. Raises: NotFound, Conflict if one is in flight or there is no data."""
+    """Open a run for a person. Raises: NotFound, Conflict if one is in flight, it is paused or there is no data."""
     async with services.readers() as session:
         loop = await lookup.get(session, project, name)
         flight = await queries.in_flight(session, loop.id)
@@ -126,6 +126,8 @@ async def by_hand(services: Services, project: str, name: str, trigger: Retrain,
         return earlier
     if flight is not None:
         raise Conflict(f"{name} has run {flight.number} in flight ({flight.state}); wait for it.")
+    if loop.state == "paused":
+        raise Conflict(f"{name} is paused: no run is opened; end that with 'millrace resume {name}'.")
     known = await facts(services, loop)
     if known is None:
         raise Conflict(f"{name} has no data yet; push some with 'millrace data push {name} FILE'.")

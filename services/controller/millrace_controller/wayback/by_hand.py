@@ -75,6 +75,7 @@ def _target(loop: Loop, to: int | None) -> int:
         raise Conflict(f"{loop.name} is being deleted.")
     version = to if to is not None else (loop.archive[-1] if loop.archive else None)
     if version is None or (version not in loop.archive and version != loop.champion):
+        named = "no archived version" if version is None else f"no archived version {version}"
         known = ", ".join(map(str, loop.archive)) or "none"
-        raise Conflict(f"There is no archived version {version or ''} to go back to (archived: {known}).")
+        raise Conflict(f"There is {named} to go back to (archived: {known}).")
     return version

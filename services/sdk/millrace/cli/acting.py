@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from millrace.cli.command import fail
-from millrace.cli.moments import instant
+from millrace.cli.moments import local
 from millrace.cli.output import Columns, Format, Output, dump, fields, items, one
 from millrace.cli.session import client
 
@@ -50,7 +50,7 @@ def predict(
     rows = [_row(text) for text in row or []]
     if file is not None:
         rows += _rows(platform, loop, file)
-    moment = None if event_time is None else instant(event_time)
+    moment = None if event_time is None else local(event_time)
     answers = [
         platform.serving.predict(loop, rows[begin : begin + CONTENT], key, moment)
         for begin in range(0, len(rows), CONTENT)

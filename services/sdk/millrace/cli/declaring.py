@@ -47,6 +47,7 @@ def init(
     from millrace.documents import load
 
     _check_name(name)
+    _check_zone(timezone)
     loop_file, contract_file = folder / f"{name}.yaml", folder / f"{name}.contract.yaml"
     there = [path for path in (loop_file, contract_file) if path.exists() and not force]
     if there:
@@ -78,6 +79,15 @@ def _check_name(name: str) -> None:
         fail(f"{name!r} cannot be a name", "Use small letters, digits and hyphens, 63 at most.")
 
 
+def _check_zone(timezone: str) -> None:
+    from millrace_contracts import zones
+
+    try:
+        zones.check(timezone)
+    except ValueError as error:
+        fail(f"--timezone: {error}", "The names are those of the IANA time zone database.")
+
+
 def apply(
     file: Annotated[Path, typer.Option("--file", "-f", help="The loop's YAML document.")],
     output: Output = Format.TABLE,
@@ -92,7 +102,7 @@ def apply(
     if path is not None and not path.is_file():
         fail(f"spec.data.source.path: there is no file {path}", f"It is relative to {file}.")
     platform = client()
-    before = _newest(platform, name)
+    known, before = _standing(platform, name)
     stored = platform.controller.apply(loop)
     _say(output, f"{name} is declared (generation {stored.generation}).")
     if path is not None:
@@ -104,22 +114,24 @@ def apply(
         typer.echo(f"Run {run} is opened. Watch it:  millrace watch {name}")
     elif path is None and before == 0:
         typer.echo(f"It has no data yet. Next:  millrace data push {name} FILE")
+    elif stored.generation == known and path is None:
+        typer.echo(f"Nothing has changed, so no run is opened. See:  millrace loops show {name}")
     else:
-        typer.echo(f"No new run was needed. See:  millrace loops show {name}")
+        typer.echo(f"No run is opened yet; one opens if it is needed. See:  millrace watch {name}")
     return None
 
 
-def _newest(platform: "Millrace", name: str) -> int:
-    """Number of the loop's newest run; 0 for none."""
+def _standing(platform: "Millrace", name: str) -> tuple[int, int]:
+    """The loop's generation and the number of its newest run; 0 for none."""
     from millrace.client import ApiError
 
     try:
-        newest = platform.controller.loop(name).run
+        loop = platform.controller.loop(name)
     except ApiError as error:
         if error.status != 404:
             raise
-        return 0
-    return 0 if newest is None else newest.number
+        return 0, 0
+    return loop.generation, 0 if loop.run is None else loop.run.number
 
 
 def _opened(platform: "Millrace", name: str, before: int, patience: float) -> int | None:
@@ -128,7 +140,7 @@ def _opened(platform: "Millrace", name: str, before: int, patience: float) -> in
 
     deadline = time.monotonic() + patience
     while True:
-        number = _newest(platform, name)
+        number = _standing(platform, name)[1]
         if number > before:
             return number
         if time.monotonic() >= deadline:
@@ -213,13 +225,22 @@ def push_labels(
     if output != Format.TABLE:
         dump(answer, output)
     else:
-        refused = f"{answer.refused} refused, " if answer.refused else ""
-        typer.echo(
-            f"{len(sent)} labels: {answer.new} new, {answer.corrected} corrected, {refused}"
-            f"{answer.unchanged} known already; {answer.labelled} rows have a label now."
-        )
+        typer.echo(f"{len(sent)} labels: {_outcome(answer)}")
     if answer.refused:
         fail(f"{answer.refused} labels are refused; the others are stored", *_refusals(answer, sent))
+
+
+def _outcome(answer: "LabelsRead") -> str:
+    """What became of the labels, in one line."""
+    words = [f"{answer.new} new", f"{answer.corrected} corrected"]
+    counts = {"repeated": answer.repeated, "contradicted by a later one": answer.contradicted}
+    words += [f"{count} {word}" for word, count in (counts | {"refused": answer.refused}).items() if count]
+    known = f"{answer.matched} belong to a row that is known so far"
+    if answer.unmatched:
+        known += (
+            f", {answer.unmatched} to none (kept: its prediction may come later; is the request id right?)"
+        )
+    return f"{', '.join(words)}; {known}. {answer.labelled} labels are kept."
 
 
 def _refusals(answer: "LabelsRead", sent: "list[LabelWrite]") -> list[str]:

@@ -122,18 +122,19 @@ def _some(classes: Sequence[object]) -> str:
     return ", ".join(map(str, classes[:5])) + more
 
 
-@command(models, "show", "millrace models show my-loop", "millrace models show my-loop --version 2 -o json")
+@command(models, "show", "millrace models show my-loop", "millrace models show my-loop 2 -o json")
 def show_model(
     name: Name,
-    version: Annotated[
-        int | None, typer.Option(help="A version; the champion or newest if left out.")
+    number: Annotated[
+        int | None, typer.Argument(help="A version; the champion or newest if left out.")
     ] = None,
+    version: Annotated[int | None, typer.Option(help="The same as the number.")] = None,
     output: Output = Format.TABLE,
 ) -> None:
     """One model version: metrics, signature, lineage, files."""
     registry = client().registry
     model, aliases = registry.model(name), registry.aliases(name)
-    chosen = version or aliases.get("champion") or model.latest
+    chosen = number or version or aliases.get("champion") or model.latest
     shown = fields(registry.version(name, chosen)) if chosen else {}
     one(fields(model) | {"aliases": aliases, "version": shown}, output)
 

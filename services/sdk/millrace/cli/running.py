@@ -18,8 +18,11 @@ if TYPE_CHECKING:
 
 def up() -> None:
     """Start the platform and keep it running until Ctrl-C; after kill -9 the next start continues."""
+    from stamina.instrumentation import set_on_retry_hooks
+
     from millrace.laptop import Platform
 
+    set_on_retry_hooks([])  # services that are starting do not answer yet: no news for a person
     over = threading.Event()
 
     def end(number: int, frame: FrameType | None) -> None:

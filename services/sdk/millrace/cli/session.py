@@ -22,7 +22,11 @@ def client() -> "Millrace":
 
 
 def _tell(details: "RetryDetails") -> None:
+    """Before each new try. Raises: NotRunning once this machine's platform has been stopped: it will not answer."""
     import typer
 
+    from millrace.transport import address
+
+    address.from_environment()
     if details.waited_so_far <= PATIENT < details.waited_so_far + details.wait_for:
         typer.echo("A service does not answer (it may be starting again); still trying …", err=True)

@@ -1,9 +1,12 @@
 """POST rows of JSON, get predictions: through the same gateway as everyone else, so it is split and logged."""
 
 import uuid
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import httpx
 import numpy as np
+import orjson
 from fastapi import APIRouter
 
 from millrace import oip
@@ -11,7 +14,7 @@ from millrace_contracts.predictions import PredictionAnswer, PredictionRequest
 from millrace_contracts.signature import Signature
 from millrace_core.auth import permit
 from millrace_core.database import utcnow
-from millrace_core.errors import BadInput, Conflict, Unavailable
+from millrace_core.errors import BadInput, Conflict, MillraceError, TooLarge, Unavailable
 from millrace_core.log import request_id
 from millrace_core.names import Project
 from millrace_serving.callers import EndpointName
@@ -40,7 +43,8 @@ async def predict(
             for r in await queries.revisions(session, stored)
         }
     path = f"/v2/models/{wire_name(project, endpoint)}/infer"
-    answer = await _ask(services.gateway, path, body, signature(stable))
+    moment = _moment(body.event_time, stored.timezone)
+    answer = await _ask(services.gateway, path, body, signature(stable), moment)
     name = answer.headers.get("x-millrace-revision", "")
     answering = revisions.get(name)
     answered = answers.read(_outputs(answer), signature(answering or stable))
@@ -54,23 +58,39 @@ async def predict(
     )
 
 
+def _moment(given: datetime | None, timezone: str) -> datetime:
+    """The event time in UTC: now if none is given; one without an offset is in the endpoint's zone."""
+    if given is None:
+        return utcnow()
+    return (given if given.tzinfo else given.replace(tzinfo=ZoneInfo(timezone))).astimezone(UTC)
+
+
 async def _ask(
-    gateway: httpx.AsyncClient, path: str, body: PredictionRequest, asked: Signature
+    gateway: httpx.AsyncClient, path: str, body: PredictionRequest, asked: Signature, moment: datetime
 ) -> httpx.Response:
     content, headers = oip.encode(rows.columns(body.rows, asked))
     headers["x-request-id"] = request_id() or uuid.uuid4().hex
-    headers["x-millrace-event-time"] = (body.event_time or utcnow()).isoformat()
+    headers["x-millrace-event-time"] = moment.isoformat()
     if body.key is not None:
         headers["x-millrace-key"] = body.key
     try:
         answer = await gateway.post(path, content=content, headers=headers)
     except httpx.HTTPError as error:
         raise Unavailable(f"The gateway does not answer ({type(error).__name__}).") from error
-    if answer.status_code in (400, 413):
-        raise BadInput("The model refuses these rows.")
+    if 400 <= answer.status_code < 500:
+        raise _refusal(answer)
     if not answer.is_success:
         raise Unavailable(f"The gateway answers {answer.status_code}; try again.")
     return answer
+
+
+def _refusal(answer: httpx.Response) -> MillraceError:
+    """In the gateway's own words, if it has any."""
+    try:
+        words = str(orjson.loads(answer.content)["error"])[:1000]
+    except (ValueError, TypeError, KeyError):
+        words = "The model refuses these rows."
+    return TooLarge(words) if answer.status_code == 413 else BadInput(words)
 
 
 def _outputs(answer: httpx.Response) -> dict[str, np.ndarray]:
