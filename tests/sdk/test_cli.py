@@ -386,7 +386,7 @@ def test_a_model_version_is_shown_by_its_number_as_a_run_is(fake, millrace):
             {"name": "shop", "project": "default", "description": "", "latest": 2}
             | {"created_at": examples.NOW},
         ),
-        "GET /v1/models/shop/aliases": (200, []),
+        "GET /v1/models/shop/aliases": (200, b"[]"),
         "GET /v1/models/shop/versions/2": (200, examples.version()),
     }
     for words in (["2"], ["--version", "2"]):
