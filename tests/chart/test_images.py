@@ -36,6 +36,8 @@ JOBS = (
     "millrace_training.rows.ingest",
     "millrace_training.rows.validate",
     "millrace_training.evaluate.evaluate",
+    "millrace_training.scoring.score",
+    "millrace_training.scoring.part",
     "millrace_training.pod.agent",
     "millrace_training.process.child",
     "millrace_training.process.warm",

@@ -1,5 +1,6 @@
 """A newcomer's session on the real platform: init, apply, watch, predict, labels, explain, rollback, delete."""
 
+import json
 import time
 
 import pytest
@@ -40,6 +41,21 @@ def test_rows_are_predicted_logged_and_labelled(millrace, table, session):
         assert time.monotonic() < deadline
         time.sleep(0.3)
     assert "4 known already" in millrace("labels", "push", LOOP, labels)
+
+
+def test_a_file_is_scored_as_the_endpoint_answers(millrace, table, session):
+    table.head(60).assign(patient=range(60)).to_parquet(session / "sixty.parquet")
+    told = millrace("score", LOOP, "--data", session / "sixty.parquet", "--out", session / "scored.jsonl")
+    assert "60 of 60 rows answered by version 1" in told
+    scored = [json.loads(line) for line in (session / "scored.jsonl").read_text().splitlines()]
+    answers = millrace("predict", LOOP, "--rows", session / "sixty.parquet", "-o", "json")
+    for row, answer in zip(scored, answers, strict=True):
+        assert (row["prediction"], row["class"]) == (answer["prediction"], answer["class"])
+        assert row["probability_0"] == answer["probabilities"]["0"]
+    assert [row["patient"] for row in scored] == list(range(60))
+    again = millrace("score", LOOP, "--data", session / "sixty.parquet", "--out", session / "again.jsonl")
+    assert again.splitlines()[1:] == told.splitlines()[1:]
+    assert (session / "again.jsonl").read_bytes() == (session / "scored.jsonl").read_bytes()
 
 
 @pytest.mark.parametrize(

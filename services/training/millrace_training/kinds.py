@@ -19,6 +19,7 @@ from millrace_contracts.rows import (
     ValidateResult,
     ValidateSpec,
 )
+from millrace_contracts.scoring import ScoreResult, ScoreSpec
 from millrace_training.runtime.context import Context
 
 
@@ -89,10 +90,18 @@ def evaluate(spec: EvaluateSpec, context: Context) -> EvaluateResult:
     return evaluate.run(spec, context)
 
 
+def score(spec: ScoreSpec, context: Context) -> ScoreResult:
+    """Predict every row of some files."""
+    from millrace_training.scoring import score
+
+    return score.run(spec, context)
+
+
 KINDS: dict[str, Kind] = {
     "infer": Kind(infer),
     "ingest": Kind(ingest),
     "validate": Kind(validate),
     "train": Kind(train, heavy=True),
     "evaluate": Kind(evaluate, heavy=True, first=True),
+    "score": Kind(score),
 }

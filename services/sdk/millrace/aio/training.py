@@ -11,14 +11,16 @@ from millrace_contracts.bodies import Page
 from millrace_contracts.jobs import JobKind, JobLimits, JobNew, JobRead, JobState, TrialRead
 from millrace_contracts.learning import EvaluateSpec, TrainSpec
 from millrace_contracts.rows import InferSpec, IngestSpec, RowsNew, SentCell, ValidateSpec
+from millrace_contracts.scoring import ScoreSpec
 
-JobSpec = InferSpec | IngestSpec | ValidateSpec | TrainSpec | EvaluateSpec
+JobSpec = InferSpec | IngestSpec | ValidateSpec | TrainSpec | EvaluateSpec | ScoreSpec
 KINDS: dict[type[JobSpec], JobKind] = {
     InferSpec: "infer",
     IngestSpec: "ingest",
     ValidateSpec: "validate",
     TrainSpec: "train",
     EvaluateSpec: "evaluate",
+    ScoreSpec: "score",
 }
 ENDED = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
 LONGEST_WAIT = 30.0

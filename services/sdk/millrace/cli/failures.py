@@ -9,6 +9,7 @@ from millrace.cli.exits import REFUSED, UNREACHABLE
 from millrace.documents import BadDocument
 from millrace.labels import BadLabels
 from millrace.laptop import AlreadyRunning, StartFailed
+from millrace.scoring import Damaged
 from millrace.transport.errors import ApiError, JobFailed, NotRunning
 from millrace_contracts.formats import UnknownFormat
 from millrace_contracts.loop import mistakes
@@ -56,7 +57,7 @@ def words(error: Exception) -> list[str] | None:
         return ["the file is not UTF-8 text", "Save it as UTF-8."]
     if isinstance(error, ModuleNotFoundError) and error.name in TABLES:
         return [f"this needs {error.name}, which the client alone does not bring.", TABLES_REMEDY]
-    known = (UnknownFormat, BadLabels, AlreadyRunning, StartFailed, TimeoutError)
+    known = (UnknownFormat, BadLabels, Damaged, AlreadyRunning, StartFailed, TimeoutError)
     return [str(error)] if isinstance(error, known) else None
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from millrace.cli import acting, declaring, following, lists, records, running
+from millrace.cli import acting, declaring, following, lists, records, running, scoring
 from millrace.cli.command import command
 
 RUN, LOOP, LOOK = "The platform on this machine", "Loops", "What there is, and why"
@@ -65,6 +65,13 @@ command(
     "millrace predict my-loop --rows rows.csv -o json",
     panel=LOOP,
 )(acting.predict)
+command(
+    app,
+    "score",
+    "millrace score my-loop --data rows.parquet --out scored.csv",
+    "millrace score my-loop --data months/ --out scored/ --keep customer",
+    panel=LOOP,
+)(scoring.score)
 command(
     app,
     "explain",

@@ -1,14 +1,11 @@
-"""Pure: what the gateway answered, in words: numbers, and for classes the class that is named and each one's chance."""
+"""Pure: what the gateway answered, as JSON has it: null for what is no finite number."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from millrace_contracts.signature import Signature
-from millrace_stats import tasks
-
-CLASS = "class"
-"""Output that names the class; versions that lack it are told by their probabilities."""
+from millrace_stats import answers
 
 
 @dataclass(frozen=True)
@@ -25,24 +22,15 @@ def read(outputs: dict[str, np.ndarray], signature: Signature) -> Answered:
 
     The number of a row is the model's own, or the probability of the class that is named.
     """
-    raw = np.asarray(outputs[signature.outputs[0].name], np.float64)
-    task, classes = tasks.of(signature.task or "regression"), signature.classes or []
-    named, spread = task.chosen(raw, classes), task.spread(raw, classes)
-    if named is None or spread is None:
-        return Answered(_numbers(raw), None, None)
-    number = raw if raw.ndim == 1 else task.confidence(raw)
-    assert number is not None
-    finite = task.known(raw)
-    texts = outputs.get(CLASS, named)
+    came = answers.read(outputs, signature)
+    numbers = [float(value) if np.isfinite(value) else None for value in came.numbers]
+    if came.named is None or came.spread is None:
+        return Answered(numbers, None, None)
     return Answered(
-        _numbers(number),
-        [str(text) if good else None for text, good in zip(texts, finite, strict=True)],
-        _by_class(task.names(classes), spread, finite),
+        numbers,
+        [str(text) if good else None for text, good in zip(came.named, came.finite, strict=True)],
+        _by_class(came.classes, came.spread, came.finite),
     )
-
-
-def _numbers(values: np.ndarray) -> list[float | None]:
-    return [float(value) if np.isfinite(value) else None for value in values]
 
 
 def _by_class(names: list[str], spread: np.ndarray, finite: np.ndarray) -> list[dict[str, float] | None]:

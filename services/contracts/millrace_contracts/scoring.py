@@ -1,0 +1,78 @@
+"""Batch predictions: which rows are scored with which version, where the answers go, and what it cost."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from millrace_contracts.names import ColumnName, DataFormat, Digest, Name, ShortText, VersionNumber
+from millrace_contracts.parts import Strictly, Zone
+from millrace_contracts.rows import ArtifactSource, FileTitle
+
+MOST_FILES = 1000
+MOST_EXAMPLES = 5
+
+
+class ScoreSpec(Strictly):
+    """Predict every row of some files with one version, as its endpoint would."""
+
+    model: Name
+    version: VersionNumber
+    files: list[ArtifactSource] = Field(
+        min_length=1, max_length=MOST_FILES, description="Scored in this order."
+    )
+    output: DataFormat = Field(default="csv", description="What is written: one file for each that came.")
+    together: bool = Field(
+        default=False, description="Write one file of all; their columns must be the same."
+    )
+    keep: list[ColumnName] | None = Field(
+        default=None, max_length=5000, description="Input columns that stand beside the answers; null: all."
+    )
+    timezone: Zone = Field(default="UTC", description="Zone of times that have none, as the loop has it.")
+    executor: Literal["inline", "pool", "ray"] = Field(
+        default="inline", description="Where parts are scored: one after the other, or side by side."
+    )
+
+
+class ScoredFile(BaseModel):
+    """A file of answers, kept by the registry."""
+
+    name: FileTitle
+    digest: Digest
+    rows: int
+    size: int = Field(description="Bytes.")
+
+
+class Unanswered(BaseModel):
+    """Cells of one column that are no value of the model's input; their rows have no prediction."""
+
+    column: str
+    rows: int
+    examples: list[str] = Field(
+        max_length=MOST_EXAMPLES, description="As `row 17: 'abc'`; rows count from 1."
+    )
+
+
+class ScoreCost(BaseModel):
+    """What an attempt that ended well took; parts that an earlier one had finished cost nothing again."""
+
+    seconds: float = Field(description="From the first row read to the last one written.")
+    cpu_seconds: float = Field(description="Processor time of the job's own process meanwhile.")
+    rows_per_second: float = Field(description="Rows scored by this attempt, a second.")
+    parts: int = Field(description="Pieces that are finished one by one: row groups, or several small ones.")
+    resumed: int = Field(description="Of these, finished by an earlier attempt.")
+
+
+class ScoreResult(BaseModel):
+    """What was written and what it cost."""
+
+    model: Name
+    version: VersionNumber
+    digest: Digest = Field(description="Of the graph, the same that its endpoint loads.")
+    rows: int
+    answered: int = Field(description="Rows that have a prediction.")
+    unanswered: list[Unanswered]
+    files: list[ScoredFile]
+    columns: list[ShortText] = Field(
+        description="The columns of the answers, as they are called in the files."
+    )
+    cost: ScoreCost

@@ -1,0 +1,90 @@
+"""Scores files in batch: upload, answer every row with the version that serves, and bring the answers back."""
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from millrace.client import Millrace
+from millrace_contracts.formats import format_of
+from millrace_contracts.jobs import JobRead, JobState
+from millrace_contracts.names import DataFormat
+from millrace_contracts.rows import ArtifactSource
+from millrace_contracts.scoring import ScoredFile, ScoreResult, ScoreSpec
+
+IN_VAIN = (JobState.FAILED, JobState.CANCELLED)
+
+
+class NothingServes(Exception):
+    """The loop has no version that could answer."""
+
+
+class Damaged(Exception):
+    """A file that was fetched is not the one that was written."""
+
+
+def spec_of(
+    client: Millrace,
+    loop: str,
+    paths: Sequence[Path],
+    output: DataFormat = "csv",
+    *,
+    version: int | None = None,
+    together: bool = False,
+    keep: list[str] | None = None,
+) -> ScoreSpec:
+    """Upload *paths*, and what to ask of them: the version in production, unless another *version* is named.
+
+    Raises: ApiError, UnknownFormat; NothingServes before the first version is in production.
+    """
+    formats = [format_of(path) for path in paths]
+    endpoint = client.serving.endpoint(loop)
+    number = version or endpoint.stable_version
+    if number is None:
+        raise NothingServes(f"{loop} serves no version yet.")
+    files = [
+        ArtifactSource(digest=client.registry.put_artifact(path), name=path.name, format=format)
+        for path, format in zip(paths, formats, strict=True)
+    ]
+    return ScoreSpec(
+        model=endpoint.model,
+        version=number,
+        files=files,
+        output=output,
+        together=together,
+        keep=keep,
+        timezone=endpoint.timezone,
+    )
+
+
+def score(
+    client: Millrace, loop: str, spec: ScoreSpec, progress: Callable[[JobRead], None] = lambda _: None
+) -> ScoreResult:
+    """Run the job, or take up the one that was asked for before: the same question is one job.
+
+    One that failed or was cancelled is asked again. Raises: ApiError, JobFailed.
+    """
+    asked = hashlib.sha256(spec.model_dump_json().encode()).hexdigest()[:32]
+    key, attempt = f"{client.project}/{loop}/score/{asked}", 1
+    job = client.training.submit(spec, key, loop=loop)
+    while job.state in IN_VAIN:
+        attempt += 1
+        job = client.training.submit(spec, f"{key}/{attempt}", loop=loop)
+    return ScoreResult.model_validate(client.training.wait(job.id, progress=progress).result)
+
+
+def bring(client: Millrace, file: ScoredFile, path: Path) -> None:
+    """Put a file of answers under *path*, all of it or none. Raises: ApiError; Damaged."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staged = path.with_name(f".{path.name}.{os.getpid()}")
+    digest = hashlib.sha256()
+    try:
+        with staged.open("wb") as out:
+            for chunk in client.registry.artifact_chunks(file.digest):
+                digest.update(chunk)
+                out.write(chunk)
+        if file.digest != f"sha256:{digest.hexdigest()}":
+            raise Damaged(f"{path} came damaged; ask for it again.")
+        os.replace(staged, path)
+    finally:
+        staged.unlink(missing_ok=True)

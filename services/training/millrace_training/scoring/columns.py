@@ -1,0 +1,79 @@
+"""The table of answers: the input columns, and beside them what the model says, which version said it, and of what."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from millrace_contracts.signature import Signature
+from millrace_stats import tasks
+from millrace_stats.answers import Answers
+from millrace_table.cells import raw
+
+MOST_CLASSES = 50
+"""Classes up to which each has a column of its own; of more the named one's probability stands alone."""
+OURS = "millrace_"
+"""What our columns begin with where one of them would have the name of an input column."""
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """What stands beside every answer: the *version*, and the *request* to which labels refer with the row's index."""
+
+    version: int
+    request: str
+
+
+def names(signature: Signature, inputs: list[str]) -> dict[str, str]:
+    """How our columns are called, by what they hold: a set of names that no input column has."""
+    plain = ["prediction"]
+    if signature.classes or signature.task in ("binary", "multiclass"):
+        classes = tasks.of(signature.task or "binary").names(signature.classes or [])
+        plain += ["class", *(f"probability_{name}" for name in classes if len(classes) <= MOST_CLASSES)]
+    plain += ["version", "request_id", "index"]
+    taken = set(inputs)
+    prefix = ""
+    while any(prefix + name in taken for name in plain):
+        prefix += OURS
+    return {name: prefix + name for name in plain}
+
+
+def kept(came: pa.Table, wanted: list[str], any_type: bool) -> pa.Table:
+    """The input columns that stand beside the answers, as they came; what no text file has is written as text."""
+    columns = {name: came.column(name) for name in wanted}
+    return pa.table(
+        {
+            name: column if any_type or _is_plain(column.type) else raw(column)
+            for name, column in columns.items()
+        }
+    )
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    return any(
+        is_one(kind)
+        for is_one in (
+            pa.types.is_string,
+            pa.types.is_integer,
+            pa.types.is_floating,
+            pa.types.is_boolean,
+            pa.types.is_timestamp,
+            pa.types.is_date,
+        )
+    )
+
+
+def beside(inputs: pa.Table, answers: Answers, stamp: Stamp, first: int, called: dict[str, str]) -> pa.Table:
+    """The *inputs* and what was answered for their rows; *first*: index of the first row."""
+    rows, missing = len(answers.numbers), ~answers.finite
+    ours: dict[str, pa.Array] = {"prediction": pa.array(answers.numbers, pa.float64(), mask=missing)}
+    if answers.named is not None:
+        ours["class"] = pa.array(answers.named, pa.string(), mask=missing)
+    if answers.spread is not None:
+        for place, name in enumerate(answers.classes):
+            ours[f"probability_{name}"] = pa.array(answers.spread[:, place], pa.float64(), mask=missing)
+    ours["version"] = pa.array(np.full(rows, stamp.version, np.int64))
+    ours["request_id"] = pa.repeat(stamp.request, rows)
+    ours["index"] = pa.array(np.arange(first, first + rows, dtype=np.int64))
+    columns = {name: inputs.column(name) for name in inputs.column_names}
+    return pa.table(columns | {called[name]: values for name, values in ours.items() if name in called})

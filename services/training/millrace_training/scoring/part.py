@@ -1,0 +1,153 @@
+"""One part: its rows are read, turned into tensors by the signature, answered by the graph, and kept as a piece."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as parquet
+
+from millrace_contracts.data import ColumnType
+from millrace_contracts.scoring import MOST_EXAMPLES, Unanswered
+from millrace_contracts.signature import ColumnKind, Signature
+from millrace_stats import answers as stats
+from millrace_table import cells
+from millrace_table.columns import convert
+from millrace_training.features.columns import columns_from_signature
+from millrace_training.features.frame import Frame, from_arrow
+from millrace_training.graph.session import answers, open_session
+from millrace_training.scoring import columns
+from millrace_training.scoring.columns import Stamp
+from millrace_training.scoring.sources import Stretch
+
+BATCH = 16_384
+"""Rows in memory at once, however large a row group is."""
+TYPES: dict[ColumnKind, ColumnType] = {
+    "number": "number",
+    "boolean": "boolean",
+    "category": "string",
+    "timestamp": "timestamp",
+}
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Work:
+    """One part with all that answering it needs; *kept*: input columns that stand beside the answers, of any type
+    or of those alone that a text file has."""
+
+    part: Stretch
+    graph: Path
+    signature: str
+    timezone: str
+    kept: list[str]
+    stamp: Stamp
+    called: dict[str, str]
+    any_type: bool
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a finished part says of itself."""
+
+    rows: int
+    answered: int
+    unanswered: list[Unanswered]
+
+
+def piece(folder: Path, number: int) -> Path:
+    """Where the answers of a part are; beside it its JSON, written last, says that they are complete."""
+    return folder / f"part-{number:06}.parquet"
+
+
+def finished(folder: Path, number: int) -> Done | None:
+    """What an earlier attempt finished; None if there is nothing."""
+    try:
+        about = orjson.loads(piece(folder, number).with_suffix(".json").read_bytes())
+    except FileNotFoundError:
+        return None
+    unanswered = [Unanswered.model_validate(item) for item in about["unanswered"]]
+    return Done(about["rows"], about["answered"], unanswered)
+
+
+def run(work: Work) -> int:
+    """Answer a part; returns its number."""
+    target = piece(work.part.path.parent, work.part.number)
+    signature = _signature(work.signature)
+    session = _session(work.graph, work.graph.stat().st_mtime_ns)
+    rows, answered, first = 0, 0, work.part.first
+    unread: dict[str, Unanswered] = {}
+    staged = target.with_name(f".{target.name}")
+    writer: parquet.ParquetWriter | None = None
+    for came in _batches(work.part):
+        frame, bad = _frame(came, signature, work.timezone, first, unread)
+        said = _without(stats.read(answers(session, frame), signature), bad)
+        table = columns.beside(
+            columns.kept(came, work.kept, work.any_type), said, work.stamp, first, work.called
+        )
+        writer = writer or parquet.ParquetWriter(staged, table.schema, compression="lz4")
+        writer.write_table(table)
+        rows, answered, first = rows + len(table), answered + int(said.finite.sum()), first + len(table)
+    assert writer is not None
+    writer.close()
+    staged.replace(target)
+    about = {
+        "rows": rows,
+        "answered": answered,
+        "unanswered": [item.model_dump() for item in unread.values()],
+    }
+    last = target.with_suffix(".json")
+    staged.with_suffix(".json").write_bytes(orjson.dumps(about))
+    staged.with_suffix(".json").replace(last)
+    return work.part.number
+
+
+def _batches(part: Stretch) -> Iterator[pa.Table]:
+    with parquet.ParquetFile(part.path) as file:
+        for batch in file.iter_batches(BATCH, row_groups=part.groups, use_threads=False):
+            yield pa.Table.from_batches([batch])
+
+
+def _frame(
+    came: pa.Table, signature: Signature, timezone: str, first: int, unread: dict[str, Unanswered]
+) -> tuple[Frame, Mask]:
+    """The rows as the graph takes them, and which of them hold a cell that is no value of its input."""
+    typed: dict[str, pa.Array] = {}
+    bad = np.zeros(len(came), np.bool_)
+    for item in signature.inputs:
+        column = cells.raw(came.column(item.column))
+        cell = convert(column, TYPES[item.kind], timezone, item.column)
+        wrong, typed[item.column] = cell.bad, cell.values
+        if wrong.any():
+            bad |= wrong
+            _note(unread, item.column, column, wrong, first)
+    return from_arrow(pa.table(typed), columns_from_signature(signature)), bad
+
+
+def _note(unread: dict[str, Unanswered], name: str, column: pa.ChunkedArray, wrong: Mask, first: int) -> None:
+    known = unread.setdefault(name, Unanswered(column=name, rows=0, examples=[]))
+    known.rows += int(wrong.sum())
+    for place in np.flatnonzero(wrong)[: MOST_EXAMPLES - len(known.examples)]:
+        known.examples.append(f"row {first + int(place) + 1}: {str(column[int(place)].as_py())[:80]!r}")
+
+
+def _without(said: stats.Answers, bad: Mask) -> stats.Answers:
+    if not bad.any():
+        return said
+    return stats.Answers(said.numbers, said.finite & ~bad, said.named, said.spread, said.classes)
+
+
+@lru_cache(maxsize=4)
+def _signature(text: str) -> Signature:
+    return Signature.model_validate_json(text)
+
+
+@lru_cache(maxsize=1)
+def _session(graph: Path, stamp: int) -> Any:
+    """The graph's session; a worker that scores many parts opens it once."""
+    return open_session(graph.read_bytes())
