@@ -45,7 +45,7 @@ def test_a_table_without_times_becomes_a_loop_that_is_accepted(millrace, tumours
     assert (loop.spec.task, loop.spec.target, loop.spec.data.event_time) == ("binary", "target", None)
     assert loop.spec.rollout.plan() == {"mirror": None, "canary": []}
     assert (tumours.parent / loop.spec.data.source.path).resolve() == tumours
-    assert loop.spec.data.contract.column("mean_radius").minimum == 0
+    assert loop.spec.data.contract.column("mean_radius").minimum == 6.981
     assert loop.document()["metadata"] == {"name": "tumours", "project": "default"}
 
 
@@ -67,7 +67,7 @@ def test_a_table_with_times_becomes_a_loop_that_counts_in_event_time(millrace, s
     assert contract.column("shop").allowed == ["A", "B"]
     assert contract.column("price").missing_at_most >= 0.05
     assert contract.column("revenue").missing_at_most == 0
-    assert contract.column("revenue").maximum > 500
+    assert (contract.column("revenue").maximum, contract.column("revenue").guessed) == (99, True)
 
 
 def test_every_part_of_the_draft_is_commented(millrace, sales):

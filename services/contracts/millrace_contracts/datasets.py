@@ -66,6 +66,9 @@ class DatasetVersionWrite(Body):
     data_schema: list[SchemaColumn] = Field(alias="schema", min_length=1, max_length=5000)
     profile: Document = Field(default_factory=dict)
     contract: Document | None = None
+    declared: Document | None = Field(
+        default=None, description="The contract as a person declared it; `contract` is what it has grown to."
+    )
     source: RowsOrigin
     rows: int = Field(ge=0, le=2**62)
     first_event: AwareDatetime | None = None
@@ -83,6 +86,7 @@ class DatasetVersionRead(Read):
     data_schema: list[SchemaColumn] = Field(serialization_alias="schema", validation_alias="schema")
     profile: Document
     contract: Document | None
+    declared: Document | None = None
     source: RowsOrigin
     rows: int
     first_event: datetime | None

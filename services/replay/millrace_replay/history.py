@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from millrace_contracts.data import ColumnType
 from millrace_contracts.loop import Spec
-from millrace_table import columns, reading
+from millrace_table import columns, reading, spans
 
 
 class NoBacktest(Exception):
@@ -48,6 +48,7 @@ class History:
         )
         if len(known) == 0:
             raise NoBacktest("No row of the history has both an event time and a label.")
+        known = known[~spans.far(times.take(known))]
         order = known[np.argsort(times.take(known).cast(pa.int64()).to_numpy(), kind="stable")]
         self.raw = raw.take(order)
         self.times: np.ndarray = times.take(order).cast(pa.int64()).to_numpy()

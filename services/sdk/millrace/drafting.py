@@ -12,7 +12,7 @@ import yaml
 
 from millrace_contracts.data import ColumnContract, DataContract
 from millrace_contracts.formats import format_of
-from millrace_table import columns, inference, reading
+from millrace_table import columns, inference, reading, spans
 from millrace_table.inference import TaskName
 from millrace_table.refusals import Unreadable
 
@@ -98,7 +98,8 @@ def _typed(raw: pa.Table, contract: DataContract, timezone: str) -> pa.Table:
 def _span(table: pa.Table, time: str | None) -> int | None:
     if time is None:
         return None
-    ends = pc.min_max(table.column(time)).as_py()
+    near = table.column(time).filter(pc.invert(pa.array(spans.far(table.column(time)))))
+    ends = pc.min_max(near).as_py()
     return 0 if ends["min"] is None else int((ends["max"] - ends["min"]) / timedelta(days=1)) + 1
 
 
@@ -109,14 +110,16 @@ def contract_text(sample: Sample, source: str) -> str:
         f"# What every delivery of data must fulfil before anything is trained on it; inferred from {source}.",
         "# A delivery that breaks it is refused with a report and kept in quarantine. Edit it: you know your data.",
         "#   type             number, integer, boolean, string or timestamp",
+        "#   guessed          not confirmed: what goes a little beyond is taken and noted, and the guess grows;",
+        "#                    remove it to have the bounds kept as they stand",
         "#   minimum, maximum rows beyond are left out; more than outside_at_most of them refuse the delivery",
         "#   missing_at_most  share of rows that may lack a value",
         "#   allowed          the known values; more than unknown_at_most of other ones refuse the delivery",
-        "#   unique           no value may come twice in one delivery",
+        "#   unique           no value may come twice in the dataset",
         "#   trusted          the leakage screen leaves it alone: it is known when a prediction is asked for",
         "columns:",
     ]
-    defaults = {"required": True, "unique": False, "trusted": False, "missing_at_most": 1.0}
+    defaults = {"required": True, "unique": False, "trusted": False, "guessed": False, "missing_at_most": 1.0}
     bounded = ("outside_at_most", "minimum"), ("unknown_at_most", "allowed")
     for column in whole["columns"]:
         kept = {name: value for name, value in column.items() if defaults.get(name) != value}
@@ -126,6 +129,9 @@ def contract_text(sample: Sample, source: str) -> str:
         lines.append(f"- {_flow(kept)}")
     lines += [f"rows: {{minimum: {sample.contract.rows.minimum}}}"]
     lines += [f"duplicates_at_most: {sample.contract.duplicates_at_most}"]
+    lines += [
+        "# key: [id]   # columns that name a row: the same key corrects it; without one a row is its own key"
+    ]
     lines += [
         f"{role}: {_flow(whole[role])}" for role in ("target", "event_time") if whole.get(role) is not None
     ]

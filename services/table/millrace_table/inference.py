@@ -1,7 +1,7 @@
-"""A data contract from a good sample: what must never change, with slack for what may.
+"""A data contract from a good sample: what was seen, marked as a guess.
 
-The contract keeps broken data out. That the world drifts is the monitor's business, so ranges are wide,
-new categories are tolerated up to a share, and a single odd row is left out instead of refusing all.
+The contract keeps broken data out. That the world drifts is the monitor's business: how far a guess may be wrong
+stands in `guesses`, and a single odd row is left out instead of refusing all.
 """
 
 from dataclasses import dataclass
@@ -12,13 +12,11 @@ import pyarrow.compute as pc
 
 from millrace_contracts.data import ColumnContract, ColumnType, DataContract, RowsContract
 from millrace_contracts.tables import Dialect
-from millrace_table import columns, eventtimes
+from millrace_table import columns, eventtimes, spans
 from millrace_table.refusals import Unreadable, words
 from millrace_table.settling import settled
 
-RANGE_SLACK = 10.0
-"""How many times the width of the sample's range a value may lie beyond it."""
-OUTSIDE = 0.001
+OUTSIDE = 0.01
 UNKNOWN = 0.05
 MISSING_SLACK = 0.05
 DUPLICATE_SLACK = 0.01
@@ -52,7 +50,7 @@ def infer(
     types = {name: columns.infer(table.column(name), dialect) for name in table.column_names}
     types |= {} if event_time is None else {event_time: "timestamp"}
     made = [
-        _column(table, name, types[name], timezone, name in (target, event_time), dialect) for name in types
+        column(table.column(name), name, types[name], timezone, dialect, target, event_time) for name in types
     ]
     contract = DataContract(
         columns=made,
@@ -95,7 +93,7 @@ def duplicates(table: pa.Table) -> int:
 
 def warnings(table: pa.Table, contract: DataContract) -> list[str]:
     """What a person should look at before trusting the contract."""
-    found = []
+    found = _far_times(table, contract.event_time)
     for column in contract.columns:
         values = table.column(column.name)
         share = values.null_count / table.num_rows
@@ -111,6 +109,19 @@ def warnings(table: pa.Table, contract: DataContract) -> list[str]:
         elif len(pc.unique(values)) == 1:
             found.append(f"'{column.name}' has one value only.")
     return found
+
+
+def _far_times(table: pa.Table, event_time: str | None) -> list[str]:
+    if event_time is None:
+        return []
+    far = table.column(event_time).filter(pa.array(spans.far(table.column(event_time))))
+    if not len(far):
+        return []
+    count, first = len(far), far[0].as_py().date().isoformat()
+    rows = "1 row has" if count == 1 else f"{count} rows have"
+    return [
+        f"{rows} a time in '{event_time}' that lies years from all others ({first}): they will be left out."
+    ]
 
 
 TaskName = Literal["regression", "binary", "multiclass"]
@@ -200,14 +211,25 @@ def check_task(task: TaskName, column: ColumnContract, values: pa.ChunkedArray) 
     return rare(column.name, present) if task == "multiclass" else []
 
 
-def _column(
-    table: pa.Table, name: str, type: ColumnType, timezone: str, key: bool, dialect: Dialect | None
+def column(
+    raw: pa.ChunkedArray,
+    name: str,
+    type: ColumnType,
+    timezone: str,
+    dialect: Dialect | None,
+    target: str | None = None,
+    event_time: str | None = None,
 ) -> ColumnContract:
-    values = columns.convert(table.column(name), type, timezone, name, dialect).values
+    """What the raw column *name* of a sample suggests, as a guess."""
+    key = name in (target, event_time)
+    values = columns.convert(raw, type, timezone, name, dialect).values
     share = values.null_count / len(values)
-    missing = 0.0 if key else _up(min(1.0, share + max(MISSING_SLACK, 3 * share)))
-    more: dict[str, Any] = {"name": name, "type": type, "missing_at_most": missing}
+    missing = 0.0 if key else _up(min(1.0, share + max(MISSING_SLACK, 4 * share)))
     present = values.drop_null()
+    guessed = not (name == target and _names_classes(type, present))
+    more: dict[str, Any] = {"name": name, "type": type, "missing_at_most": missing, "guessed": guessed}
+    if not len(present) and not key:
+        return ColumnContract(**more, **({"allowed": []} if type == "string" else {}))
     if type in ("number", "integer") and len(present):
         more |= _range(present)
     if type == "string" and len(present):
@@ -215,13 +237,17 @@ def _column(
     return ColumnContract(**more)
 
 
+def _names_classes(type: str, present: pa.Array) -> bool:
+    """Whether a target's values are classes: their names and number are what a loop is about, and no guess."""
+    if type == "integer":
+        return _whole_numbers("", present, len(pc.unique(present))).task != "regression"
+    return type in ("string", "boolean")
+
+
 def _range(values: pa.Array) -> dict[str, Any]:
     ends = pc.min_max(values).as_py()
     low, high = float(ends["min"]), float(ends["max"])
-    slack = RANGE_SLACK * ((high - low) or abs(high) or 1.0)
-    minimum = 0.0 if low >= 0 else low - slack
-    maximum = 0.0 if high <= 0 < -low else high + slack
-    return {"minimum": _short(minimum), "maximum": _short(maximum), "outside_at_most": OUTSIDE}
+    return {"minimum": low, "maximum": high, "outside_at_most": OUTSIDE}
 
 
 def _vocabulary(values: pa.Array) -> dict[str, Any]:
@@ -235,7 +261,3 @@ def _vocabulary(values: pa.Array) -> dict[str, Any]:
 
 def _up(share: float) -> float:
     return min(1.0, round(share + 0.0005, 3)) if share else 0.0
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.6g}")

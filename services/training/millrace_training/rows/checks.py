@@ -1,6 +1,7 @@
 """Hold a table to its contract: a readable check for every promise, and the rows that may be kept."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
@@ -8,9 +9,11 @@ import pyarrow.compute as pc
 
 from millrace_contracts.data import ColumnContract, DataContract
 from millrace_contracts.rows import Check
-from millrace_table import columns, inference
+from millrace_table import columns, guesses, inference
 from millrace_table.columns import Mask, Typed
 from millrace_table.refusals import words
+from millrace_training.rows import across, retyping
+from millrace_training.rows.lines import examples, line, noted
 
 
 @dataclass(frozen=True)
@@ -20,6 +23,8 @@ class Checked:
     table: pa.Table
     keep: Mask
     checks: list[Check]
+    contract: DataContract
+    """The contract afterwards: its guesses have grown by what was taken."""
 
     @property
     def passed(self) -> bool:
@@ -31,57 +36,51 @@ class Checked:
         return self.table if self.keep.all() else self.table.filter(pa.array(self.keep))
 
 
-def check(raw: pa.Table, contract: DataContract, timezone: str, partial: bool = False) -> Checked:
+def check(
+    raw: pa.Table,
+    contract: DataContract,
+    timezone: str,
+    partial: bool = False,
+    known: tuple[datetime, datetime] | None = None,
+) -> Checked:
     """Hold *raw* to *contract*.
 
     Args:
+        known: first and last event time of the rows that are there already.
         partial: a delivery that need not have every column (what an endpoint logs are its inputs only);
             columns that it lacks are filled with missing values.
     Raises: Unreadable for times in mixed zones.
     """
     checks = [_columns(raw.column_names, contract, partial)]
-    keep, typed = np.ones(raw.num_rows, bool), {}
-    for column in contract.columns:
-        if column.name not in raw.column_names:
-            typed[column.name] = pa.nulls(raw.num_rows, columns.ARROW[column.type])
+    keep, typed, held = np.ones(raw.num_rows, bool), {}, []
+    for promised in contract.columns:
+        if promised.name not in raw.column_names:
+            typed[promised.name] = pa.nulls(raw.num_rows, columns.ARROW[promised.type])
+            held.append(promised)
             continue
-        cells = columns.convert(raw.column(column.name), column.type, timezone, column.name, contract.dialect)
+        column, cells, notes = retyping.retyped(
+            promised, raw.column(promised.name), timezone, contract.dialect
+        )
         typed[column.name] = cells.values
-        lines, kept = _column(column, raw.column(column.name), cells, column.name == contract.target)
-        checks += lines
+        lines, kept = _column(column, raw.column(column.name), cells, column.name == contract.target, partial)
+        checks += [*notes, *lines]
+        held.append(column)
         keep &= kept
     table = pa.table(typed)
+    if contract.event_time is not None:
+        told, kept = across.event_times(table.column(contract.event_time), contract.event_time, known)
+        checks.append(told)
+        keep &= kept
     checks.append(_duplicates(table, contract))
-    return Checked(table, keep, checks)
+    grown = [guesses.grown(item, table.column(item.name).combine_chunks(), keep) for item in held]
+    return Checked(table, keep, checks, contract.model_copy(update={"columns": grown}))
 
 
 def volume(rows: int, contract: DataContract) -> Check:
     """Whether the dataset version has enough rows in all."""
     least = contract.rows.minimum
     mend = "Collect more rows; fewer cannot be split into training and test."
-    return _line("volume", None, rows >= least, f"{rows} rows", f"at least {least}", 0, [], mend)
-
-
-def _line(
-    check: str,
-    column: str | None,
-    good: bool,
-    observed: str,
-    allowed: str,
-    rows: int,
-    examples: list[str],
-    mend: str,
-) -> Check:
-    return Check(
-        check=check,
-        column=column,
-        verdict="passed" if good else "failed",
-        observed=observed,
-        allowed=allowed,
-        rows=rows,
-        examples=examples,
-        mend="" if good else mend,
-    )
+    return line("volume", None, rows >= least, f"{rows} rows", f"at least {least}", 0, [], mend)
 
 
 def _columns(names: list[str], contract: DataContract, partial: bool) -> Check:
@@ -95,14 +94,14 @@ def _columns(names: list[str], contract: DataContract, partial: bool) -> Check:
     if extra:
         seen += f"; {words(extra)} left out, as the contract does not name them"
     allowed = words(named, 8)
-    return _line("columns", None, not lacking, seen, allowed, 0, [], f"Add {words(lacking)}.")
+    return line("columns", None, not lacking, seen, allowed, 0, [], f"Add {words(lacking)}.")
 
 
 def _column(
-    column: ColumnContract, raw: pa.ChunkedArray, cells: Typed, target: bool
+    column: ColumnContract, raw: pa.ChunkedArray, cells: Typed, target: bool, partial: bool
 ) -> tuple[list[Check], Mask]:
     lines = [_type(column, raw, cells)]
-    missing, keep = _missing(column, cells, target)
+    missing, keep = _missing(column, cells, target, partial)
     lines.append(missing)
     if (column.minimum, column.maximum) != (None, None):
         inside, kept = _range(column, raw, cells)
@@ -120,7 +119,7 @@ def _type(column: ColumnContract, raw: pa.ChunkedArray, cells: Typed) -> Check:
     seen = f"{count} cells are no {column.type}" if count else f"all are {column.type}"
     if cells.infinite:
         seen += f"; {cells.infinite} infinite ones count as missing"
-    return _line(
+    return line(
         "type",
         column.name,
         count == 0,
@@ -132,30 +131,36 @@ def _type(column: ColumnContract, raw: pa.ChunkedArray, cells: Typed) -> Check:
     )
 
 
-def _missing(column: ColumnContract, cells: Typed, target: bool) -> tuple[Check, Mask]:
-    """Cells of a wrong type are told of as such, not as missing. Rows without a target are never kept."""
+def _missing(column: ColumnContract, cells: Typed, target: bool, partial: bool) -> tuple[Check, Mask]:
+    """Cells of a wrong type are told of as such, not as missing. Rows without a target are never kept.
+
+    What production was asked without (*partial*) it was asked without: the monitor tells of it, nothing is refused.
+    """
     absent = np.asarray(cells.values.is_null()) & ~cells.bad
     count, share = int(absent.sum()), float(absent.mean())
-    good = share <= column.missing_at_most
+    within = share <= column.missing_at_most
+    slack = column.guessed and column.missing_at_most > 0 and not target
+    good = within or (slack and (partial or count <= guesses.tolerated(len(absent), column.missing_at_most)))
     what = "the target" if target else "a value"
     mend = f"Fill them in, or raise missing_at_most if rows may lack {what}."
     observed, allowed = f"{count} rows ({share:.1%}) lack {what}", f"at most {column.missing_at_most:.1%}"
     rows = [f"row {place + 1}" for place in np.flatnonzero(absent)[:5]]
-    line = _line("missing", column.name, good, observed, allowed, count, [] if good else rows, mend)
-    return line, ~absent if target else np.ones(len(absent), bool)
+    told = line("missing", column.name, good, observed, allowed, count, [] if good else rows, mend)
+    if good and not within:
+        told = noted(told, "More than the sample had; it is taken, as the contract is a guess.")
+    return told, ~absent if target else np.ones(len(absent), bool)
 
 
 def _range(column: ColumnContract, raw: pa.ChunkedArray, cells: Typed) -> tuple[Check, Mask]:
-    low = -np.inf if column.minimum is None else column.minimum
-    high = np.inf if column.maximum is None else column.maximum
+    low, high = guesses.reach(column)
     values = np.asarray(cells.values.cast(pa.float64(), safe=False).fill_null(np.nan))
     outside = (values < low) | (values > high)
     count, share = int(outside.sum()), float(outside.mean())
-    good = share <= column.outside_at_most
+    good = share <= column.outside_at_most or (column.guessed and count == 1)
     observed = f"{count} rows ({share:.2%}) are outside" if count else f"{_extent(values)}"
     if count and good:
         observed += " and are left out"
-    line = _line(
+    told = line(
         "range",
         column.name,
         good,
@@ -165,7 +170,16 @@ def _range(column: ColumnContract, raw: pa.ChunkedArray, cells: Typed) -> tuple[
         examples(raw, outside),
         "Correct these values, or widen minimum and maximum if they are true.",
     )
-    return line, ~outside
+    new = guesses.beyond(column, values) & ~outside
+    if good and count:
+        told = noted(told, "If they are true, widen minimum and maximum.")
+    elif good and new.any():
+        seen = f"{int(new.sum())} rows ({new.mean():.2%}) go beyond {column.minimum:g} to {column.maximum:g}"
+        told = noted(
+            told.model_copy(update={"observed": seen, "examples": examples(raw, new)}),
+            "They are taken, and the guess grows.",
+        )
+    return told, ~outside
 
 
 def _extent(values: np.ndarray) -> str:
@@ -177,16 +191,23 @@ def _vocabulary(column: ColumnContract, raw: pa.ChunkedArray, cells: Typed) -> C
     vocabulary = pa.array(column.allowed, pa.string())
     unknown = np.asarray(pc.and_(cells.values.is_valid(), pc.invert(pc.is_in(cells.values, vocabulary))))
     count, share = int(unknown.sum()), float(unknown.mean())
-    return _line(
+    why = guesses.unknown_words(column, cells.values, unknown) if column.guessed else None
+    good = why is None if column.guessed else share <= column.unknown_at_most
+    told = line(
         "values",
         column.name,
-        share <= column.unknown_at_most,
+        good,
         f"{count} rows ({share:.1%}) have values not seen before" if count else "all values are known",
         f"at most {column.unknown_at_most:.1%} other than {words(column.allowed or [], 8)}",
         count,
         examples(raw, unknown),
         "Correct these values, or add them to `allowed`.",
     )
+    if why is not None:
+        told = told.model_copy(update={"observed": f"{told.observed}: {why}"})
+    elif good and share > column.unknown_at_most:
+        told = noted(told, "They are taken; a value that comes again is known from then on.")
+    return told
 
 
 def _unique(column: ColumnContract, raw: pa.ChunkedArray, cells: Typed) -> Check:
@@ -196,46 +217,15 @@ def _unique(column: ColumnContract, raw: pa.ChunkedArray, cells: Typed) -> Check
     count = int(again.sum())
     observed = f"{count} rows repeat a value" if count else "no value comes twice"
     mend = "Remove the repeated rows, or set unique to false."
-    return _line(
+    return line(
         "unique", column.name, not count, observed, "no value twice", count, examples(raw, again), mend
     )
-
-
-def unique_over(before: pa.Table | None, news: pa.Table, contract: DataContract) -> list[Check]:
-    """Whether columns that the contract calls unique stay so over the dataset, with the new rows of a delivery.
-
-    A row with the key of an earlier one corrects it, so columns of the key are left out.
-    """
-    if before is None:
-        return []
-    names = [item.name for item in contract.columns if item.unique and item.name not in contract.key]
-    mend = "Remove these rows; if they correct earlier ones, name the column under `key` in the contract."
-    lines = []
-    for name in names:
-        if name in before.column_names and news.num_rows:
-            there = pc.and_(news.column(name).is_valid(), pc.is_in(news.column(name), before.column(name)))
-            again = np.asarray(there)
-            count = int(again.sum())
-            seen = f"{count} new rows repeat a value of the dataset" if count else "no value is there already"
-            lines.append(
-                _line(
-                    "unique in the dataset",
-                    name,
-                    not count,
-                    seen,
-                    "no value twice",
-                    count,
-                    examples(news.column(name), again),
-                    mend,
-                )
-            )
-    return lines
 
 
 def _duplicates(table: pa.Table, contract: DataContract) -> Check:
     count = inference.duplicates(table)
     share = count / max(1, table.num_rows)
-    return _line(
+    return line(
         "duplicates",
         None,
         share <= contract.duplicates_at_most,
@@ -245,8 +235,3 @@ def _duplicates(table: pa.Table, contract: DataContract) -> Check:
         [],
         "Remove repeated rows, or raise duplicates_at_most if they are true.",
     )
-
-
-def examples(raw: pa.ChunkedArray, mask: Mask) -> list[str]:
-    """Up to five marked cells as they were written, with their rows (the first row of data is row 1)."""
-    return [f"row {place + 1}: {str(raw[int(place)].as_py())[:60]!r}" for place in np.flatnonzero(mask)[:5]]

@@ -26,5 +26,27 @@ def to_parquet(table: pa.Table) -> bytes:
 
 def from_parquet(parts: list[bytes]) -> pa.Table:
     """The rows of several files of one dataset, in order; a column that a file lacks is missing there."""
-    tables = [parquet.read_table(pa.BufferReader(part)) for part in parts]
-    return pa.concat_tables(tables, promote_options="permissive") if tables else pa.table({})
+    return together([parquet.read_table(pa.BufferReader(part)) for part in parts])
+
+
+def together(tables: list[pa.Table]) -> pa.Table:
+    """The rows of all tables; where a column has changed its type, the wider one counts, and text is the widest."""
+    if not tables:
+        return pa.table({})
+    seen: dict[str, set[pa.DataType]] = {}
+    for field in (field for table in tables for field in table.schema):
+        seen.setdefault(field.name, set()).add(field.type)
+    changed = {name for name, types in seen.items() if len(types) > 1}
+    return pa.concat_tables([_fitted(table, changed, seen) for table in tables], promote_options="permissive")
+
+
+def _fitted(table: pa.Table, changed: set[str], seen: dict[str, set[pa.DataType]]) -> pa.Table:
+    for place, name in enumerate(table.column_names):
+        if name not in changed:
+            continue
+        column = table.column(name)
+        if column.null_count == len(column):
+            table = table.set_column(place, name, pa.nulls(len(column)))
+        elif pa.string() in seen[name]:
+            table = table.set_column(place, name, column.cast(pa.string()))
+    return table

@@ -1,6 +1,7 @@
 """Job `ingest`: a delivery that keeps the contract becomes a dataset version, any other is quarantined."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,7 +12,7 @@ from millrace_contracts.datasets import DataFile, DatasetVersionRead, DatasetVer
 from millrace_contracts.rows import Check, DeliveryReport, IngestResult, IngestSpec
 from millrace_table import inference, reading
 from millrace_table.refusals import Unreadable
-from millrace_training.rows import checks, delivery, files, profile, repeats
+from millrace_training.rows import across, checks, delivery, files, profile, repeats
 from millrace_training.rows.delivery import Delivery
 from millrace_training.rows.infer import schema
 from millrace_training.rows.records import Records
@@ -29,6 +30,8 @@ class Accepted:
     source: RowsOrigin
     contract: DataContract
     report: DeliveryReport
+    declared: DataContract | None = None
+    """The contract as a person declared it; None: there is none but the dataset's own."""
 
     def against(self, before: pa.Table | None) -> "Accepted":
         """The rows of it that are not there yet, with the others counted."""
@@ -50,16 +53,22 @@ def run(spec: IngestSpec, context: Context) -> IngestResult:
     try:
         raw = reading.read(came.data, came.format)
         contract = contract_of(spec, parent, raw)
-        checked = checks.check(raw, contract, spec.timezone, came.partial)
+        checked = checks.check(raw, contract, spec.timezone, came.partial, _span(parent))
     except Unreadable as error:
         return _refuse(records, spec, came, DeliveryReport(checks=[error.check]), parent)
     before = None if parent is None else records.rows(parent)
     table = _ordered(checked.kept, contract.event_time)
     report = DeliveryReport(rows=raw.num_rows, checks=checked.checks)
-    whole = Accepted(table, delivery.ended(came.source, table, contract.event_time), contract, report)
+    whole = Accepted(
+        table,
+        delivery.ended(came.source, table, contract.event_time),
+        checked.contract,
+        report,
+        spec.contract or _declared(parent),
+    )
     news = whole.against(before)
     volume = checks.volume((parent.rows if parent else 0) + news.rows.num_rows, contract)
-    over = checks.unique_over(before, news.rows, contract)
+    over = across.unique_over(before, news.rows, contract)
     report = news.report.model_copy(update={"checks": [*checked.checks, *over, volume]})
     if report.failed:
         return _refuse(records, spec, came, report, parent)
@@ -72,8 +81,8 @@ def contract_of(asked: IngestSpec, parent: DatasetVersionRead | None, raw: pa.Ta
 
     Raises: Unreadable if the target or the event time is not among its columns.
     """
-    kept = parent.contract if parent else None
-    contract = asked.contract or (DataContract.model_validate(kept) if kept else None)
+    kept = DataContract.model_validate(parent.contract) if parent and parent.contract else None
+    contract = _lived(asked.contract, kept, _declared(parent)) if asked.contract else kept
     if contract is None:
         return inference.infer(raw, asked.target, asked.event_time, asked.timezone)
     roles = {
@@ -84,6 +93,26 @@ def contract_of(asked: IngestSpec, parent: DatasetVersionRead | None, raw: pa.Ta
     contract = contract.model_copy(update=roles)
     inference.check_event_time(contract)
     return contract
+
+
+def _lived(asked: DataContract, kept: DataContract | None, declared: DataContract | None) -> DataContract:
+    """What was asked, with what deliveries have taught of every column whose promise nobody has changed since."""
+    if kept is None or declared is None:
+        return asked
+    before = {column.name: column for column in declared.columns}
+    now = {column.name: column for column in kept.columns}
+    lived = [now.get(item.name, item) if before.get(item.name) == item else item for item in asked.columns]
+    return asked.model_copy(update={"columns": lived})
+
+
+def _declared(parent: DatasetVersionRead | None) -> DataContract | None:
+    return DataContract.model_validate(parent.declared) if parent and parent.declared else None
+
+
+def _span(parent: DatasetVersionRead | None) -> tuple[datetime, datetime] | None:
+    if parent is None or parent.first_event is None or parent.last_event is None:
+        return None
+    return parent.first_event, parent.last_event
 
 
 def _accept(records: Records, dataset: str, whole: Accepted, made: DatasetVersionRead | None) -> IngestResult:
@@ -170,7 +199,7 @@ def _version(records: Records, parent: DatasetVersionRead | None, came: Accepted
     file = DataFile(digest=records.keep(data, MEDIA_TYPE), rows=came.rows.num_rows, size=len(data))
     whole = came.rows
     if parent is not None:
-        whole = pa.concat_tables([records.rows(parent), came.rows], promote_options="permissive")
+        whole = files.together([records.rows(parent), came.rows])
     whole = repeats.latest(whole, came.contract.key)
     first, last = profile.span(whole, came.contract.event_time)
     return DatasetVersionWrite(
@@ -179,6 +208,7 @@ def _version(records: Records, parent: DatasetVersionRead | None, came: Accepted
         data_schema=schema(whole),
         profile=profile.profile(whole),
         contract=came.contract.model_dump(mode="json"),
+        declared=came.declared.model_dump(mode="json") if came.declared else None,
         source=came.source,
         rows=whole.num_rows,
         first_event=first,

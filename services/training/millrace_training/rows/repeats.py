@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from millrace_table.columns import Mask
+from millrace_training.rows import files
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def _held(before: pa.Table, came: pa.Table, names: list[str]) -> Mask:
     there = pa.table(
         {name: before.column(name) if name in before.column_names else lacking[name] for name in names}
     )
-    both = ids(pa.concat_tables([there, came.select(names)], promote_options="permissive"))
+    both = ids(files.together([there, came.select(names)]))
     return np.isin(both[before.num_rows :], both[: before.num_rows])
 
 

@@ -1,0 +1,62 @@
+"""Checks over more than one column or delivery: values that come again, and times far from all others."""
+
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from millrace_contracts.data import DataContract
+from millrace_contracts.rows import Check
+from millrace_table import spans
+from millrace_table.columns import Mask
+from millrace_training.rows.lines import examples, line, noted
+
+FAR = 0.01
+"""Share of rows that may lie far from the others in time; they are left out."""
+
+
+def unique_over(before: pa.Table | None, news: pa.Table, contract: DataContract) -> list[Check]:
+    """Whether columns that the contract calls unique stay so over the dataset, with the new rows of a delivery.
+
+    A row with the key of an earlier one corrects it, so columns of the key are left out.
+    """
+    if before is None:
+        return []
+    names = [item.name for item in contract.columns if item.unique and item.name not in contract.key]
+    mend = "Remove these rows; if they correct earlier ones, name the column under `key` in the contract."
+    lines = []
+    for name in names:
+        if name in before.column_names and news.num_rows:
+            there = pc.and_(news.column(name).is_valid(), pc.is_in(news.column(name), before.column(name)))
+            again = np.asarray(there)
+            count = int(again.sum())
+            seen = f"{count} new rows repeat a value of the dataset" if count else "no value is there already"
+            lines.append(
+                line(
+                    "unique in the dataset",
+                    name,
+                    not count,
+                    seen,
+                    "no value twice",
+                    count,
+                    examples(news.column(name), again),
+                    mend,
+                )
+            )
+    return lines
+
+
+def event_times(
+    values: pa.ChunkedArray, name: str, known: tuple[datetime, datetime] | None
+) -> tuple[Check, Mask]:
+    """Rows whose time lies years from all others: a clock was wrong, and no holdout may follow it."""
+    far = spans.far(values, known)
+    count, share = int(far.sum()), float(far.mean())
+    good = count <= 1 or share <= FAR
+    seen = f"{count} rows lie years from all others" if count else "no row lies far from the others"
+    if count and good:
+        seen += " and are left out"
+    mend = "Correct these times, or leave these rows out."
+    told = line("far times", name, good, seen, f"at most {FAR:.0%}", count, examples(values, far), mend)
+    return (noted(told, mend) if count and good else told), ~far

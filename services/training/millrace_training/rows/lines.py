@@ -1,0 +1,40 @@
+"""The lines of a delivery report: one promise of the contract, held against the data."""
+
+import numpy as np
+import pyarrow as pa
+
+from millrace_contracts.rows import Check
+from millrace_table.columns import Mask
+
+
+def line(
+    check: str,
+    column: str | None,
+    good: bool,
+    observed: str,
+    allowed: str,
+    rows: int,
+    examples: list[str],
+    mend: str,
+) -> Check:
+    """What was looked at and what came of it; the remedy is told only if it is not *good*."""
+    return Check(
+        check=check,
+        column=column,
+        verdict="passed" if good else "failed",
+        observed=observed,
+        allowed=allowed,
+        rows=rows,
+        examples=examples,
+        mend="" if good else mend,
+    )
+
+
+def noted(told: Check, mend: str) -> Check:
+    """The same as a note: nothing is refused for it."""
+    return told.model_copy(update={"verdict": "noted", "mend": mend})
+
+
+def examples(raw: pa.ChunkedArray, mask: Mask) -> list[str]:
+    """Up to five marked cells as they were written, with their rows (the first row of data is row 1)."""
+    return [f"row {place + 1}: {str(raw[int(place)].as_py())[:60]!r}" for place in np.flatnonzero(mask)[:5]]

@@ -1,0 +1,97 @@
+"""The type of a column after a delivery: a guess gives way to decimals, an empty column to its first values."""
+
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from millrace_contracts.data import ColumnContract
+from millrace_contracts.rows import Check
+from millrace_contracts.tables import Dialect
+from millrace_table import columns, inference
+from millrace_table.columns import Typed
+from millrace_table.texts import PADDED
+
+CODES = 1
+"""Whole numbers from 0 to this are truth values, which have no decimals."""
+
+
+def retyped(
+    column: ColumnContract, raw: pa.ChunkedArray, timezone: str, dialect: Dialect | None
+) -> tuple[ColumnContract, Typed, list[Check]]:
+    """The column's promise and its values, with a note where a guessed type has changed.
+
+    Raises: Unreadable for times in mixed zones.
+    """
+    cells = columns.convert(raw, column.type, timezone, column.name, dialect)
+    if not column.guessed:
+        return column, cells, []
+    if _is_unseen(column) and raw.null_count < len(raw):
+        type = columns.infer(raw, dialect)
+        first = inference.column(raw, column.name, type, timezone, dialect)
+        cells = columns.convert(raw, type, timezone, column.name, dialect)
+        told = _note(column.name, f"the first values came; they are {type}", type)
+        return first.model_copy(update={"missing_at_most": 1.0}), cells, [told]
+    if column.type != "integer":
+        return column, cells, []
+    padded = _padded(raw)
+    if padded.any():
+        return column, replace(cells, bad=cells.bad & ~padded), [_codes(column, padded)]
+    if not cells.bad.any() or (
+        column.minimum == 0 and column.maximum is not None and column.maximum <= CODES
+    ):
+        return column, cells, []
+    numbers = columns.convert(raw, "number", timezone, column.name, dialect)
+    return _decimal(column, cells, numbers)
+
+
+def _is_unseen(column: ColumnContract) -> bool:
+    """Whether the sample had no value of a guessed column: neither words nor an extent."""
+    return column.allowed == [] or (
+        column.type == "number" and (column.minimum, column.maximum) == (None, None)
+    )
+
+
+def _decimal(
+    column: ColumnContract, whole: Typed, numbers: Typed
+) -> tuple[ColumnContract, Typed, list[Check]]:
+    decimals = int(whole.bad.sum() - numbers.bad.sum())
+    if not decimals:
+        return column, whole, []
+    seen = f"{decimals} cells have decimals; from now on the column is a number"
+    told = _note(column.name, seen, "integer, whole so far")
+    return column.model_copy(update={"type": "number"}), numbers, [told]
+
+
+def _padded(raw: pa.ChunkedArray) -> np.ndarray:
+    if not pa.types.is_string(raw.type):
+        return np.zeros(len(raw), bool)
+    return np.asarray(pc.match_substring_regex(pc.utf8_trim_whitespace(raw), PADDED).fill_null(False))
+
+
+def _codes(column: ColumnContract, padded: np.ndarray) -> Check:
+    count = int(padded.sum())
+    return Check(
+        check="leading zeros",
+        column=column.name,
+        verdict="failed",
+        observed=f"{count} cells have leading zeros in a column of whole numbers",
+        allowed="whole numbers without leading zeros, as the sample had",
+        rows=count,
+        examples=[f"row {place + 1}" for place in np.flatnonzero(padded)[:5]],
+        mend="If they are codes, give the column the type string, so that 01067 and 1067 stay two.",
+    )
+
+
+def _note(column: str, seen: str, allowed: str) -> Check:
+    return Check(
+        check="type",
+        column=column,
+        verdict="noted",
+        observed=seen,
+        allowed=allowed,
+        rows=0,
+        examples=[],
+        mend="Say the type in the contract if this is wrong.",
+    )
