@@ -1,7 +1,5 @@
 """The type of a column after a delivery: a guess gives way to decimals, an empty column to its first values."""
 
-from dataclasses import replace
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -37,7 +35,7 @@ def retyped(
         return column, cells, []
     padded = _padded(raw)
     if padded.any():
-        return column, replace(cells, bad=cells.bad & ~padded), [_codes(column, padded)]
+        return column, cells, [_codes(column, padded)]
     if not cells.bad.any() or (
         column.minimum == 0 and column.maximum is not None and column.maximum <= CODES
     ):
