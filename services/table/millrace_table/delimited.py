@@ -1,96 +1,189 @@
-"""CSV as strings: every cell is kept as it was written, so that a check can show it."""
+"""CSV as strings, by DuckDB: every cell is kept as it was written, and every line that cannot be split is a reject."""
 
-import csv
-import io
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.csv as arrow
+import pyarrow.compute as pc
 
+from millrace_contracts.tables import KEPT, Dialect, Reject, Rejects
+from millrace_table import cleaning, engine, layouts, opening, rejects
+from millrace_table.engine import literal
+from millrace_table.layouts import Layout
 from millrace_table.names import check_names
 from millrace_table.refusals import Unreadable
+from millrace_table.rejects import Refused
 
-MISSING = ["", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "#N/A"]
-"""What counts as a missing value."""
-DELIMITERS = ",;\t|"
-HEADER_BYTES = 1 << 20
+if TYPE_CHECKING:
+    import duckdb
+
+ROW_NUMBERS = re.compile(r"^(Unnamed: 0(\.\d+)*)?$")
+"""What pandas calls the column of row numbers that it has written without a name."""
+TRIES = 8
+"""How often a file is read anew because a quote that does not end has swallowed lines."""
+NO_MARK = "\x01"
+"""A missing mark that no cell is: DuckDB drops a mark behind the last column in silence, so it gets none."""
+SPLIT_BY_HAND = "Check its quotes and its delimiter."
 
 
-def read(data: bytes) -> pa.Table:
-    """A table of strings. Raises: Unreadable."""
-    text = _utf8(data)
-    header, delimiter = _header(text)
-    check_names(header)
-    if text.strip(b"\r\n").count(b"\n") + text.strip(b"\r\n").count(b"\r") == 0:
-        return pa.table({name: pa.array([], pa.string()) for name in header})
-    ragged: list[arrow.InvalidRow] = []
+@dataclass(frozen=True)
+class Split:
+    """A file's rows as columns of strings, how they are written, and what could not be taken."""
 
-    def note(row: arrow.InvalidRow) -> str:
-        ragged.append(row)
-        return "skip"
+    table: pa.Table
+    dialect: Dialect
+    rejects: Rejects
+    notes: list[str]
 
-    try:
-        table = arrow.read_csv(
-            pa.BufferReader(text),
-            arrow.ReadOptions(use_threads=False, column_names=header, skip_rows=1, block_size=1 << 24),
-            arrow.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=note),
-            arrow.ConvertOptions(
-                column_types={name: pa.string() for name in header},
-                null_values=MISSING,
-                strings_can_be_null=True,
-                quoted_strings_can_be_null=True,
-            ),
+
+@dataclass(frozen=True)
+class _Rows:
+    """What DuckDB is to read, *skip* lines of it not; it is made from *origin*, whose *layout* says how."""
+
+    origin: Path
+    path: Path
+    skip: int
+    layout: Layout
+
+    @property
+    def source(self) -> str:
+        """The table function that reads it; an unnamed column is `c` and its place."""
+        dialect, names = self.layout.dialect, self.layout.names
+        columns = ", ".join(f"{literal(f'c{place}')}: 'VARCHAR'" for place in range(len(names)))
+        return (
+            f"read_csv({literal(str(self.path))}, auto_detect=false, header=false, skip={self.skip}, "
+            f"columns={{{columns}}}, delim={literal(dialect.delimiter or ',')}, quote={literal(dialect.quote or '')}, "
+            f"escape={literal(dialect.escape or '')}, comment='', nullstr={literal(NO_MARK)}, "
+            f"store_rejects=true, rejects_limit=0, strict_mode=true)"
         )
-    except pa.ArrowInvalid as error:
-        raise Unreadable(
-            "file", "The file cannot be split into rows and cells.", "Check its quotes."
-        ) from error
-    if ragged:
-        raise _ragged(ragged, len(header))
-    return table
+
+    @property
+    def cells(self) -> list[str]:
+        """Each column as SQL, null where a missing mark stands."""
+        marks = ", ".join(literal(mark) for mark in self.layout.dialect.missing or [])
+        columns = [f"c{place}" for place in range(len(self.layout.names))]
+        return [f"CASE WHEN {column} NOT IN ({marks}) THEN {column} END" if marks else column for column in columns]
+
+    @property
+    def query(self) -> str:
+        """All rows, each column by its place."""
+        cells = ", ".join(f"{cell} AS c{place}" for place, cell in enumerate(self.cells))
+        return f"SELECT {cells} FROM {self.source}"  # noqa: S608
 
 
-def _utf8(data: bytes) -> bytes:
-    """The data without a byte order mark. Raises: Unreadable if it is not UTF-8 text."""
-    mend = "Save the file as UTF-8."
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise Unreadable("encoding", "The file is UTF-16.", mend, allowed="UTF-8")
+def read(source: Path, folder: Path, asked: Dialect, wanted: Collection[str]) -> Split:
+    """The rows of the file at *source*, in its order; *folder* is for what has to be written meanwhile.
+
+    Args:
+        asked: what is known of its dialect; wanted: names that are expected among its columns.
+    Raises: Unreadable for a file that is no text, has no header, or has columns without names.
+    """
+    text = opening.text(source, folder, asked.encoding)
+    layout = layouts.find(text.path, folder, asked, wanted)
+    check_names([name or f"c{place}" for place, name in enumerate(layout.names)])
+    rows = _rows(text.path, folder, layout)
+    with engine.engine(folder, text.path.resolve()) as database:
+        table, lost = _scanned(database, rows, folder)
+    table, repeated = _without_headers(table, layout.names)
+    table, notes = _named(table, layout.names, wanted)
+    if repeated:
+        lost = Rejects(count=lost.count + len(repeated), kept=[*lost.kept, *repeated][:KEPT])
+    dialect = layout.dialect.model_copy(update={"encoding": text.encoding})
+    return Split(table, dialect, lost, [*layout.notes, *notes])
+
+
+def _rows(path: Path, folder: Path, layout: Layout) -> _Rows:
+    """The file itself where only its first line is no row; else a copy of what DuckDB is to read."""
+    safe = folder / "rows.csv"
+    if len(layout.names) == 1 or layout.dialect.comment:
+        cleaning.clean(path, safe, layout)
+        return _Rows(path, safe, 0, layout)
+    if layout.lines > 1 or layout.begins == 0:
+        cleaning.cut(path, safe, layout.begins)
+        return _Rows(path, safe, 0, layout)
+    safe.symlink_to(path.resolve())
+    return _Rows(path, safe, 1, layout)
+
+
+def _scanned(
+    database: "duckdb.DuckDBPyConnection", rows: _Rows, folder: Path
+) -> tuple[pa.Table, Rejects]:
+    """Rows and rejects; a line whose quote swallows others is taken out, and the others are read after all."""
+    out: list[Refused] = []
+    table, rows = _attempt(database, rows, folder)
+    counted = rows.path
+    for tries in range(TRIES + 1):
+        lost = rejects.refused(database)
+        swallowed = [line for line in lost if line.swallowed]
+        if not swallowed or tries == TRIES:
+            break
+        out += [replace(line, text=line.text.split("\n")[0]) for line in swallowed]
+        rows = replace(rows, path=cleaning.blanked(rows.path, folder, [line.begins for line in swallowed]))
+        rejects.forget(database)
+        table, rows = _attempt(database, rows, folder)
+    number = rejects.count(database) + len(out) + sum(line.lines - 1 for line in lost)
+    lines = sorted([*out, *lost], key=lambda line: line.begins)
+    return table, rejects.told(lines, number, counted, rows.layout.lines - rows.skip, len(rows.layout.names))
+
+
+def _attempt(
+    database: "duckdb.DuckDBPyConnection", rows: _Rows, folder: Path
+) -> tuple[pa.Table, _Rows]:
+    """The rows; where line ends of several kinds stop DuckDB, those of the file with one kind."""
+    import duckdb
+
     try:
-        data.decode()
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        shown = data[max(0, error.start - 15) : error.start + 15].decode("latin-1")
-        seen = f"Line {line} is not UTF-8: byte 0x{data[error.start]:02x} (perhaps the file is Latin-1)."
-        raise Unreadable(
-            "encoding", seen, mend, allowed="UTF-8", examples=[f"line {line}: {shown!r}"]
-        ) from error
-    if b"\0" in data:
-        raise Unreadable(
-            "encoding", "The file has null characters, so it is not text.", mend, allowed="UTF-8"
-        )
-    return data.removeprefix(b"\xef\xbb\xbf")
-
-
-def _header(data: bytes) -> tuple[list[str], str]:
-    """Column names and delimiter, from the first line."""
-    start = data[:HEADER_BYTES].decode(errors="ignore")
-    first = start.lstrip("\r\n").splitlines()[0]
-    delimiter = max(DELIMITERS, key=first.count)
+        return database.sql(rows.query).to_arrow_table(), rows
+    except duckdb.InvalidInputException:
+        target = folder / "one-kind-of-end.csv"
+        cleaning.clean(rows.origin, target, rows.layout)
+        rows = replace(rows, path=target, skip=0)
     try:
-        names = next(csv.reader(io.StringIO(start), delimiter=delimiter))
-    except (csv.Error, StopIteration) as error:
-        raise Unreadable(
-            "columns", "The first line is not a header.", "Begin with the column names."
-        ) from error
-    return [name.strip() for name in names], delimiter
+        return database.sql(rows.query).to_arrow_table(), rows
+    except duckdb.Error as error:
+        raise Unreadable("file", "The file cannot be split into rows and cells.", SPLIT_BY_HAND) from error
 
 
-def _ragged(rows: list[arrow.InvalidRow], columns: int) -> Unreadable:
-    examples = [f"row {row.number}: {row.actual_columns} cells: {row.text[:80]}" for row in rows[:5]]
-    return Unreadable(
-        "cells",
-        f"{len(rows)} rows do not have {columns} cells.",
-        "Give every row as many cells as the header has, and put text with delimiters in quotes.",
-        allowed=f"{columns} cells in every row",
-        rows=len(rows),
-        examples=examples,
-    )
+def _without_headers(table: pa.Table, names: list[str]) -> tuple[pa.Table, list[Reject]]:
+    """The rows without those that repeat the names, as files do that were put behind each other."""
+    same = pc.fill_null(pc.equal(table.column(0), names[0]), False)
+    if not pc.any(same).as_py():
+        return table, []
+    for place, name in enumerate(names[1:], 1):
+        same = pc.and_(same, pc.equal(pc.fill_null(table.column(place), ""), name))
+    number = pc.sum(same).as_py() or 0
+    reject = Reject(line=0, text=", ".join(names)[:2000], reason="It repeats the names of the columns.")
+    return table.filter(pc.invert(same)), [reject] * number
+
+
+def _named(table: pa.Table, names: list[str], wanted: Collection[str]) -> tuple[pa.Table, list[str]]:
+    """The columns by their names, without those that hold no data, and what was left out."""
+    kept: dict[str, pa.ChunkedArray] = {}
+    notes: list[str] = []
+    for place, (name, column) in enumerate(zip(names, table.columns, strict=True)):
+        note = None if name and name in wanted else _no_data(name, column, place, len(names))
+        if note:
+            notes.append(note)
+        else:
+            kept[name or f"\0{place}"] = column
+    check_names(["" if name.startswith("\0") else name for name in kept])
+    return pa.table(kept), notes
+
+
+def _no_data(name: str, column: pa.ChunkedArray, place: int, width: int) -> str | None:
+    """Why a column without a name is none: nothing is in it, or row numbers are."""
+    if not name and place > 0 and column.null_count == len(column):
+        where = "Every line ends with a delimiter; the" if place == width - 1 else f"Column {place + 1}, the"
+        return f"{where} column without name and values behind it was left out."
+    if place == 0 and ROW_NUMBERS.match(name) and len(column) and _are_numbers(column):
+        shown = f"'{name}'" if name else "without a name"
+        return f"Column 1, {shown}, holds row numbers, which say nothing; it was left out."
+    return None
+
+
+def _are_numbers(column: pa.ChunkedArray) -> bool:
+    whole = pc.all(pc.match_substring_regex(column, r"^\d{1,18}$"), skip_nulls=False).as_py()
+    return bool(whole) and pc.count_distinct(column).as_py() == len(column)

@@ -1,47 +1,151 @@
-"""Read a file as a table of raw columns, or refuse it in words that its owner understands."""
+"""Read a file as a table of raw columns and rejects, or refuse it in words that its owner understands."""
 
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from pathlib import Path
 
 import pyarrow as pa
 
-from millrace_table import cells, delimited, jsonl
+from millrace_contracts.tables import Dialect, Rejects
+from millrace_table import cells, delimited, jsonl, opening
 from millrace_table.names import check_names
 from millrace_table.refusals import Unreadable
 
+INDEX = "__index_level_"
+"""How pandas calls an index without a name that it writes into Parquet."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A file's rows, how it is written (None: its format leaves no choice), and what was not taken.
+
+    The columns of *table* are strings (all of them for CSV; JSON values of mixed types), booleans, integers, floats,
+    or timestamps. Types are settled later, by inference or by a contract.
+    """
+
+    table: pa.Table
+    dialect: Dialect | None = None
+    rejects: Rejects = field(default_factory=Rejects)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def share(self) -> float:
+        """Rejects of all lines."""
+        return self.rejects.count / max(self.rejects.count + self.table.num_rows, 1)
+
 
 def read(data: bytes, format: str) -> pa.Table:
-    """The rows of *data* (csv, parquet or jsonl).
+    """The rows of *data*, of which none may be a reject. Raises: Unreadable, as `load` does and for rejects."""
+    loaded = load(data, format)
+    refuse_rejects(loaded, 0.0)
+    return loaded.table
 
-    Returns: a table whose columns are strings (all of them for CSV; JSON values of mixed types), booleans,
-        integers, floats, or timestamps. Types are settled later, by inference or by a contract.
-    Raises: Unreadable for an empty file, one without rows, a wrong encoding, ragged rows, duplicate or
-        unnamed columns, or values that are no table cells.
+
+def load(
+    source: bytes | Path, format: str, dialect: Dialect | None = None, wanted: Collection[str] = ()
+) -> Loaded:
+    """The rows of *source* and what could not be taken of it.
+
+    Args:
+        dialect: what is known of how it is written; the rest is found.
+        wanted: names that are expected among its columns, which tell the header from other lines.
+    Raises: Unreadable for an empty file, one without rows, an encoding that is not as said, duplicate or unnamed
+        columns, or values that are no table cells.
     """
-    if not data.strip():
-        raise Unreadable("file", "The file is empty.", "Send a file with a header and rows.")
-    readers: dict[str, Callable[[bytes], pa.Table]] = {
-        "csv": delimited.read,
-        "jsonl": jsonl.read,
-        "parquet": _parquet,
-    }
-    table = readers[format](data)
-    check_names(table.column_names)
-    if table.num_rows == 0:
+    with tempfile.TemporaryDirectory(prefix="millrace-") as name:
+        folder = Path(name)
+        path = source if isinstance(source, Path) else folder / "source"
+        if isinstance(source, bytes):
+            path.write_bytes(source)
+        path = opening.unpacked(path, folder)
+        if not path.stat().st_size or _is_blank(path):
+            raise Unreadable("file", "The file is empty.", "Send a file with a header and rows.")
+        loaded = READERS[format](path, folder, dialect or Dialect(), wanted)
+    check_names(loaded.table.column_names)
+    if loaded.table.num_rows == 0 and not loaded.rejects.count:
         raise Unreadable(
             "rows", "The file has a header and no rows.", "Send the rows too.", allowed="at least 1"
         )
-    return table
+    return loaded
 
 
-def _parquet(data: bytes) -> pa.Table:
+def refuse_rejects(loaded: Loaded, at_most: float) -> None:
+    """Raises: Unreadable if more than the share *at_most* of the lines could not be taken."""
+    if loaded.rejects.count == 0 or (loaded.share <= at_most and loaded.table.num_rows):
+        return
+    kept = loaded.rejects.kept
+    raise Unreadable(
+        "lines",
+        f"{loaded.rejects.count} lines cannot be read ({loaded.share:.2%} of all); line {kept[0].line}: {kept[0].reason}",
+        "Mend them, say how the file is written (--delimiter, --quote, --escape, --encoding, --header-line), "
+        "or allow more by `rejects_at_most` in the contract.",
+        allowed=f"at most {at_most:.2%}",
+        rows=loaded.rejects.count,
+        examples=[f"line {line.line}: {line.reason} {line.text[:80]}" for line in kept[:5]],
+    )
+
+
+def _is_blank(path: Path) -> bool:
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            if piece.strip():
+                return False
+    return True
+
+
+def _delimited(path: Path, folder: Path, dialect: Dialect, wanted: Collection[str]) -> Loaded:
+    split = delimited.read(path, folder, dialect, wanted)
+    return Loaded(split.table, split.dialect, split.rejects, split.notes)
+
+
+def _jsonl(path: Path, folder: Path, dialect: Dialect, wanted: Collection[str]) -> Loaded:
+    text = opening.text(path, folder, dialect.encoding)
+    table, rejects = jsonl.read(text.path.read_bytes())
+    return Loaded(table, Dialect(encoding=text.encoding), rejects)
+
+
+def _parquet(path: Path, folder: Path, dialect: Dialect, wanted: Collection[str]) -> Loaded:
     import pyarrow.parquet as parquet
 
     try:
-        file = parquet.ParquetFile(pa.BufferReader(data))
+        file = parquet.ParquetFile(path)
         check_names(file.schema_arrow.names)
         table = file.read()
     except (pa.ArrowException, OSError) as error:
         raise Unreadable(
             "file", "This is not a Parquet file, or it is damaged.", "Write it again."
         ) from error
-    return pa.table({name: cells.raw(table.column(name)) for name in table.column_names})
+    return _typed(table, wanted)
+
+
+def _arrow(path: Path, folder: Path, dialect: Dialect, wanted: Collection[str]) -> Loaded:
+    try:
+        with pa.OSFile(str(path)) as file:
+            begin = file.read(8)
+            file.seek(0)
+            reader = pa.ipc.open_file(file) if begin.startswith(b"ARROW1") else pa.ipc.open_stream(file)
+            table = reader.read_all()
+            return _typed(table, wanted)
+    except (pa.ArrowException, OSError) as error:
+        raise Unreadable(
+            "file", "This is not an Arrow file, or it is damaged.", "Write it again as Arrow IPC or Feather 2."
+        ) from error
+
+
+def _typed(table: pa.Table, wanted: Collection[str]) -> Loaded:
+    """The columns in the platform's types, without an index of pandas that nobody asked for."""
+    check_names(table.column_names)
+    index = [name for name in table.column_names if name.startswith(INDEX) and name not in wanted]
+    table = table.drop_columns(index)
+    notes = [f"'{name}' is the index of a pandas table, which says nothing; it was left out." for name in index]
+    return Loaded(pa.table({name: cells.raw(table.column(name)) for name in table.column_names}), notes=notes)
+
+
+Reader = Callable[[Path, Path, Dialect, Collection[str]], Loaded]
+READERS: dict[str, Reader] = {
+    "csv": _delimited,
+    "jsonl": _jsonl,
+    "parquet": _parquet,
+    "arrow": _arrow,
+}
