@@ -72,16 +72,9 @@ def _line(
     examples: list[str],
     mend: str,
 ) -> Check:
-    return Check(
-        check=check,
-        column=column,
-        verdict="passed" if good else "failed",
-        observed=observed,
-        allowed=allowed,
-        rows=rows,
-        examples=examples,
-        mend="" if good else mend,
-    )
+    if good:
+        return Check.passed(check, observed, allowed, column=column, rows=rows, examples=examples)
+    return Check.failed(check, observed, allowed, mend, column=column, rows=rows, examples=examples)
 
 
 def _columns(names: list[str], contract: DataContract, partial: bool) -> Check:
