@@ -46,7 +46,8 @@ def check(table: pa.Table, asked: ValidateSpec, trusted: set[str]) -> list[Check
     lacking = [name for name in (asked.target, asked.event_time) if name and name not in table.column_names]
     if lacking:
         seen = f"there is no column {words(lacking)}"
-        return [_failed("columns", None, seen, words(table.column_names, 8), "Name a column that is there.")]
+        mend = "Name a column that is there."
+        return [Check.failed("columns", seen, words(table.column_names, 8), mend)]
     checks = [_rows(table), *_target(table.column(asked.target), asked)]
     if any(item.verdict == "failed" for item in checks):
         return checks
@@ -56,7 +57,7 @@ def check(table: pa.Table, asked: ValidateSpec, trusted: set[str]) -> list[Check
     if not names:
         return [
             *checks,
-            _failed("features", None, "no column is left", "at least one", "Exclude fewer columns."),
+            Check.failed("features", "no column is left", "at least one", "Exclude fewer columns."),
         ]
     features = table.select([name for name in names if name not in trusted])
     times = table.column(asked.event_time) if asked.event_time else None
@@ -84,20 +85,22 @@ def _labels(target: pa.ChunkedArray, task: Task) -> Labels:
 def _rows(table: pa.Table) -> Check:
     if table.num_rows < ROWS:
         mend = "Collect more rows; fewer cannot be split into training and test."
-        return _failed("volume", None, f"{table.num_rows} rows", f"at least {ROWS}", mend)
-    return _passed("volume", None, f"{table.num_rows} rows", f"at least {ROWS}")
+        return Check.failed("volume", f"{table.num_rows} rows", f"at least {ROWS}", mend)
+    return Check.passed("volume", f"{table.num_rows} rows", f"at least {ROWS}")
 
 
 def _target(values: pa.ChunkedArray, asked: ValidateSpec) -> list[Check]:
     missing = values.null_count
     if missing:
         seen, mend = f"{missing} rows lack the target", "Remove these rows."
-        return [_failed("target", asked.target, seen, "a target in every row", mend, missing)]
+        return [
+            Check.failed("target", seen, "a target in every row", mend, column=asked.target, rows=missing)
+        ]
     counts = {item["values"]: item["counts"] for item in pc.value_counts(values.combine_chunks()).to_pylist()}
     if len(counts) < 2:
         seen = f"every row has {next(iter(counts))!r}" if counts else "there are no rows"
         mend = "There is nothing to predict; is this the right column?"
-        return [_failed("classes", asked.target, seen, "at least two values", mend)]
+        return [Check.failed("classes", seen, "at least two values", mend, column=asked.target)]
     task = tasks.of(asked.task)
     return (
         _classes(values.type, counts, asked.target, task)
@@ -108,26 +111,28 @@ def _target(values: pa.ChunkedArray, asked: ValidateSpec) -> list[Check]:
 
 def _is_number(values: pa.ChunkedArray, name: str) -> Check:
     if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
-        return _passed("target", name, "numbers", "numbers")
+        return Check.passed("target", "numbers", "numbers", column=name)
     mend = "Choose task: binary or multiclass, or a target with numbers."
-    return _failed("target", name, f"values of type {values.type}", "numbers", mend)
+    return Check.failed("target", f"values of type {values.type}", "numbers", mend, column=name)
 
 
 def _classes(type: pa.DataType, counts: dict[Value, int], name: str, task: Task) -> list[Check]:
     """Whether the values are as many classes as the task has, and each has rows enough."""
     if pa.types.is_timestamp(type):
         mend = "Choose a target whose values name classes."
-        return [_failed("target", name, f"values of type {type}", "texts, numbers or truth values", mend)]
+        seen = f"values of type {type}"
+        return [Check.failed("target", seen, "texts, numbers or truth values", mend, column=name)]
     least, most = task.least_classes, task.most_classes
     if not least <= len(counts) <= most:
         allowed = "two values" if least == most == 2 else f"{least} to {most:,} values"
-        return [_failed("classes", name, f"{len(counts):,} values", allowed, _other_task(len(counts), type))]
+        mend = _other_task(len(counts), type)
+        return [Check.failed("classes", f"{len(counts):,} values", allowed, mend, column=name)]
     rare = {value: rows for value, rows in counts.items() if rows < LEAST_CLASS}
     if len(counts) - len(rare) < 2:
         return [_too_few(rare, len(counts), name)]
     smallest, rows = min(counts.items(), key=lambda item: (item[1], tasks.class_text(item[0])))
     seen = f"{rows} rows of {tasks.class_text(smallest)!r}, the fewest of {len(counts)} classes"
-    enough = _passed("classes", name, seen, f"at least two classes with {LEAST_CLASS} rows")
+    enough = Check.passed("classes", seen, f"at least two classes with {LEAST_CLASS} rows", column=name)
     return [enough, _rare(rare, len(counts), name)] if rare else [enough]
 
 
@@ -152,21 +157,19 @@ def _too_few(rare: dict[Value, int], classes: int, name: str) -> Check:
         else "Collect more rows, or put classes together."
     )
     allowed = f"at least {LEAST_CLASS} rows in each of two classes"
-    return _failed("classes", name, seen, allowed, mend, sum(rare.values()))
+    return Check.failed("classes", seen, allowed, mend, column=name, rows=sum(rare.values()))
 
 
 def _rare(rare: dict[Value, int], classes: int, name: str) -> Check:
     """Rare classes keep nothing from being trained; who reads the report should know what becomes of them."""
-    return Check(
-        check="rare classes",
-        column=name,
-        verdict="noted",
-        observed=f"{len(rare)} of {classes} classes have fewer than {LEAST_CLASS} rows: {_told(rare)}",
-        allowed=f"{LEAST_CLASS} rows of each class to learn it and to judge it",
-        rows=sum(rare.values()),
-        examples=[],
-        mend="They stay among the classes that are answered, but are hardly learnt, and a gate cannot judge them. "
+    return Check.noted(
+        "rare classes",
+        f"{len(rare)} of {classes} classes have fewer than {LEAST_CLASS} rows: {_told(rare)}",
+        f"{LEAST_CLASS} rows of each class to learn it and to judge it",
+        "They stay among the classes that are answered, but are hardly learnt, and a gate cannot judge them. "
         "Collect more rows of them, or put them together under one name.",
+        column=name,
+        rows=sum(rare.values()),
     )
 
 
@@ -181,13 +184,13 @@ def _told(rare: dict[Value, int]) -> str:
 
 
 def _leak(leak: leakage.Leak) -> Check:
-    return _failed(
+    return Check.failed(
         "leakage",
-        leak.column,
         f"'{leak.column}' gives the target away: {_what(leak)} alone predicts it almost perfectly ({leak.score})",
         f"R2 at most {bars.MOST_R2}, AUC at most {bars.MOST_AUC}, at most {bars.MOST_EXACT:.1%} told exactly",
         "Exclude the column; or, if it is known when a prediction is asked for, set `trusted: true` in the "
         "contract.",
+        column=leak.column,
     )
 
 
@@ -202,43 +205,14 @@ def _strong(leak: leakage.Leak) -> Check:
     seen = f"'{leak.column}': {_what(leak)} alone tells very much of the target ({leak.score})"
     if leak.how == "afterwards":
         seen = f"'{leak.column}' may be known afterwards only: {leak.score}"
-    return Check(
-        check="strong feature",
+    return Check.noted(
+        "strong feature",
+        seen,
+        "what is known when a prediction is asked for",
+        "Exclude it if it is known afterwards only; if it is known before, set `trusted: true` in the contract.",
         column=leak.column,
-        verdict="noted",
-        observed=seen,
-        allowed="what is known when a prediction is asked for",
-        rows=0,
-        examples=[],
-        mend="Exclude it if it is known afterwards only; if it is known before, set `trusted: true` in the contract.",
     )
 
 
 def _no_leak(features: int) -> Check:
-    return _passed("leakage", None, f"none of {features} features gives the target away", "no such feature")
-
-
-def _passed(check: str, column: str | None, observed: str, allowed: str) -> Check:
-    return Check(
-        check=check,
-        column=column,
-        verdict="passed",
-        observed=observed,
-        allowed=allowed,
-        rows=0,
-        examples=[],
-        mend="",
-    )
-
-
-def _failed(check: str, column: str | None, observed: str, allowed: str, mend: str, rows: int = 0) -> Check:
-    return Check(
-        check=check,
-        column=column,
-        verdict="failed",
-        observed=observed,
-        allowed=allowed,
-        rows=rows,
-        examples=[],
-        mend=mend,
-    )
+    return Check.passed("leakage", f"none of {features} features gives the target away", "no such feature")
