@@ -52,6 +52,7 @@ class TrainSpec(LearningSpec):
     """Search for a model, or fit configurations of an earlier search again."""
 
     exclude: list[ColumnName] = []
+    keep_personal: list[ColumnName] = []
     windows: list[str] = ["all"]
     folds: int = Field(default=5, ge=2, le=50)
     search: Literal["full", "refit"] = "full"

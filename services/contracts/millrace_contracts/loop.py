@@ -74,6 +74,16 @@ class Data(Part):
     timezone: Zone = Field(default="UTC", description="Time zone in which days begin and end.")
     label_delay: LabelDelay = Field(default="0s", description="Event time after which a label is expected.")
     exclude: list[Column] = Field(default=[], max_length=5000, description="Columns that no model may use.")
+    keep_personal: list[Column] | None = Field(
+        default=None,
+        max_length=100,
+        description="Columns with personal data that models may use all the same; others are left out and named.",
+    )
+    protected: list[Column] | None = Field(
+        default=None,
+        max_length=20,
+        description="Columns that no model may use, like sex; columns that stand in for them are named.",
+    )
     feedback: Bool = Field(
         default=True, description="Whether labelled production rows join the training data."
     )
@@ -216,6 +226,8 @@ class Spec(Part):
             raise ValueError("the target cannot be the event time")
         if self.target in self.data.exclude:
             raise ValueError("the target cannot be excluded")
+        if self.target in (self.data.protected or []):
+            raise ValueError("the target cannot be protected")
         if self.data.event_time is None and any(window != "all" for window in self.training.windows):
             raise ValueError("windows in days need data.eventTime")
         self.gates.fit(self.task)

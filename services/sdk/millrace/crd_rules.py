@@ -82,6 +82,10 @@ RULES: dict[str, list[Json]] = {
             "!has(self.data.exclude) || !(self.target in self.data.exclude)", "the target cannot be excluded"
         ),
         rule(
+            "!has(self.data.protected) || !(self.target in self.data.protected)",
+            "the target cannot be protected",
+        ),
+        rule(
             "has(self.data.eventTime) || !has(self.training) || !has(self.training.windows) || "
             "self.training.windows.all(window, window == 'all')",
             "windows in days need data.eventTime",

@@ -12,7 +12,7 @@ import yaml
 
 from millrace_contracts.data import ColumnContract, DataContract
 from millrace_contracts.formats import format_of
-from millrace_table import columns, inference, reading, spans
+from millrace_table import cautions, columns, inference, reading, spans
 from millrace_table.inference import TaskName
 from millrace_table.refusals import Unreadable
 
@@ -58,8 +58,10 @@ def look(path: Path, target: str, time: str | None, timezone: str, task: TaskNam
         raise NoDraft(f"{path}: {place}{error.check.observed}", error.check.mend) from error
     if guess.task is None:
         raise NoDraft(f"{path}: {' '.join(guess.notes)}", "Choose another --target.")
-    notes += inference.warnings(table, contract) + guess.notes
+    caution = cautions.look(table, contract, guess.task != "regression")
+    notes += inference.warnings(table, contract) + guess.notes + caution.notes
     identifiers = [column.name for column in contract.columns if column.unique]
+    identifiers += [name for name in caution.left_out if name not in identifiers]
     return Sample(table.num_rows, guess.task, contract, identifiers, _span(table, time), notes)
 
 
@@ -189,7 +191,7 @@ spec:
     dataset: {name}
     source: {{path: {path}}}   # uploaded by `millrace apply`; push more with `millrace data push {name} FILE`
     contract: {contract}   # what data must fulfil; edit it
-{time}    exclude: {exclude}                  # columns that no model may use, like identifiers
+{time}    exclude: {exclude}                  # columns that no model may use: identifiers, personal data
     feedback: true               # labelled production rows join the training data
   training:
     search: {{trials: 12}}         # models tried in the first, full search; retraining fits the best ones again

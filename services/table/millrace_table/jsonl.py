@@ -34,9 +34,7 @@ def read(data: bytes) -> tuple[pa.Table, Rejects]:
     if not rows:
         raise Unreadable(
             "file",
-            f"Line {lost[0].line} is not {lost[0].reason.removeprefix('It is not ')}"
-            if lost
-            else "The file has no rows.",
+            f"Line {lost[0].line} is not {lost[0].reason.removeprefix('It is not ')}" if lost else "The file has no rows.",
             'Write every row in a line of its own, in UTF-8, like {"column": value}; a missing number is null, not NaN.',
             examples=[f"line {reject.line}: {reject.text[:60]}" for reject in lost[:5]],
         )

@@ -138,9 +138,7 @@ def _way(lines: list[str], path: Path, folder: Path, asked: Dialect, wanted: Col
         return ways[0]
     if asked.escape is None and any("\\" + quote in line for line in lines):
         ways += [_split(lines, sign, quote, "\\") for sign in named]
-    if asked.quote is None and any(
-        re.search(r"(^|[,;\t|])'[^'\r\n]*'([,;\t|]|\s*$)", line) for line in lines
-    ):
+    if asked.quote is None and any(re.search(r"(^|[,;\t|])'[^'\r\n]*'([,;\t|]|\s*$)", line) for line in lines):
         ways += [_split(lines, sign, "'", "'") for sign in named]
     best = max(ways, key=lambda way: way.rank)
     if asked.delimiter is None and (best.width == 1 or best.even < 0.9):
@@ -191,11 +189,7 @@ def _split(lines: list[str], delimiter: str, quote: str, escape: str) -> _Way:
 
 
 def _form(delimiter: str, quote: str, escape: str) -> dict[str, object]:
-    form: dict[str, object] = {
-        "delimiter": delimiter[0],
-        "doublequote": escape == quote,
-        "skipinitialspace": True,
-    }
+    form: dict[str, object] = {"delimiter": delimiter[0], "doublequote": escape == quote, "skipinitialspace": True}
     if quote:
         form["quotechar"] = quote
     else:

@@ -5,8 +5,11 @@ import pyarrow as pa
 import pytest
 from tables import sales, to_csv
 
+from millrace_contracts.learning import TrainSpec
 from millrace_contracts.rows import InferSpec, IngestSpec, ValidateSpec
+from millrace_training.automl.table import load
 from millrace_training.rows import infer, ingest, validate
+from millrace_training.rows.records import Records
 from millrace_training.runtime.errors import JobError
 
 RANDOM = np.random.default_rng(0)
@@ -162,6 +165,120 @@ def test_a_sample_that_cannot_be_read_fails_the_job_with_the_reason(client, cont
     ],
 )
 def test_the_task_is_guessed_from_the_target(client, context, target, guess, warned):
-    digest = client.registry.put_artifact(to_csv(pa.table({"x": range(100), "y": target})))
+    digest = client.registry.put_artifact(to_csv(pa.table({"x": [place % 9 for place in range(100)], "y": target})))
     found = done(infer, InferSpec, {"digest": digest, "format": "csv", "target": "y"}, context())
     assert (found["task_guess"], bool(found["warnings"])) == (guess, warned)
+
+
+def noted(table: pa.Table, task: str = "regression", **more) -> dict[str, list]:
+    """The notes on a table, by what was looked at; nothing must have failed."""
+    asked = ValidateSpec(dataset="d", dataset_version=1, task=task, target="y", **more)
+    lines = validate.check(table, asked, set())
+    assert [line for line in lines if line.verdict == "failed"] == []
+    names = {line.check for line in lines if line.verdict == "noted"}
+    return {name: [line for line in lines if line.check == name] for name in names}
+
+
+MAILS = [f"someone.{place}@example.org" if place % 2 else None for place in range(300)]
+
+
+def test_personal_data_is_named_and_left_out_unless_it_is_kept():
+    rows = table(RANDOM.normal(size=300), contact=MAILS)
+    (line,) = noted(rows)["personal data"]
+    assert (line.column, "it is left out" in line.observed) == ("contact", True)
+    assert "data.keepPersonal" in line.mend
+    assert "someone" not in line.observed
+    (kept,) = noted(rows, keep_personal=["contact"])["personal data"]
+    assert "it is used, as data.keepPersonal says" in kept.observed
+    assert noted(rows, exclude=["contact"]) == {}
+    alone = rows.drop_columns(["x"])
+    assert checked(alone, "regression")["features"].observed == "no column is left"
+
+
+def test_proxies_of_a_protected_column_are_named_with_their_strength():
+    sex = RANDOM.choice(["f", "m"], 1000)
+    rows = pa.table(
+        {
+            "y": RANDOM.normal(size=1000),
+            "sex": sex,
+            "title": np.where(RANDOM.random(1000) < 0.7, np.where(sex == "f", "Ms", "Mr"), "Dr"),
+            "height": np.where(sex == "f", 166, 179) + RANDOM.normal(0, 7, 1000),
+            "maternity": pa.array([1 if one == "f" and RANDOM.random() < 0.5 else None for one in sex]),
+            "shoes": RANDOM.normal(size=1000),
+            "word": RANDOM.choice(["a", "b", "c"], 1000),
+        }
+    )
+    lines = noted(rows, protected=["sex"])["proxy"]
+    assert [line.column for line in lines] == ["title", "height", "maternity"]
+    assert "'title' stands in for the protected 'sex', strength 0.9" in lines[0].observed
+    assert noted(rows.drop_columns(["title", "height", "maternity"]), protected=["sex"]) == {}
+    assert "'race'" in checked(rows, "regression", protected=["race"])["columns"].observed
+
+
+def test_proxies_of_an_age_and_of_many_groups_are_named():
+    age, group = RANDOM.uniform(18, 80, 1000), RANDOM.choice(list("abcde"), 1000)
+    rows = pa.table(
+        {
+            "y": RANDOM.normal(size=1000),
+            "age": age,
+            "group": group,
+            "years_in_work": (age - 18) * RANDOM.uniform(0.6, 1, 1000),
+            "town": [f"{one}{RANDOM.integers(3)}" if one < "c" else "elsewhere" for one in group],
+            "noise": RANDOM.normal(size=1000),
+        }
+    )
+    lines = noted(rows, protected=["age", "group"])["proxy"]
+    assert {line.column for line in lines} == {"years_in_work", "town"}
+
+
+def test_a_class_that_nearly_all_rows_have_is_named_with_the_remedy():
+    (line,) = noted(table(["no"] * 285 + ["yes"] * 15), task="binary")["imbalance"]
+    assert "95.0% of the rows are 'no'" in line.observed
+    assert "AUC, not by accuracy" in line.mend
+    assert noted(table(["no"] * 200 + ["yes"] * 100), task="binary") == {}
+
+
+HOURS = pa.array(np.arange(2400) * 3_600_000_000, pa.timestamp("us", "UTC"))
+
+
+@pytest.mark.parametrize(("first", "last", "mend"), [(0, 1500, "Lengthen"), (2000, 2400, "Shorten")])
+def test_a_holdout_of_one_class_is_refused_with_the_remedy(first, last, mend):
+    y = np.zeros(2400, int)
+    y[first : last : (last - first) // 14] = 1
+    rows = table(y, at=HOURS)
+    asked = {"event_time": "at", "timezone": "Europe/Berlin"}
+    found = checked(rows, "binary", holdout_days=28, **asked)
+    assert "all with the target '0': no model can be judged" in found["holdout"].observed
+    assert found["holdout"].mend.startswith(f"{mend} training.holdout")
+    assert checked(rows, "binary", holdout_days=60 if first == 0 else 14, **asked) == {}
+
+
+def test_rows_after_the_cut_are_not_part_of_the_holdout():
+    y = np.zeros(2400, int)
+    y[::100] = 1
+    y[1700:] = 0
+    asked = {"event_time": "at", "holdout_days": 28}
+    assert "holdout" in checked(table(y, at=HOURS), "binary", **asked)
+    assert checked(table(y, at=HOURS), "binary", cut="1970-03-10T00:00:00Z", **asked) == {}
+
+
+def test_a_strong_feature_is_named_and_refuses_nothing():
+    y = RANDOM.normal(100, 30, 500)
+    found = noted(table(y, cheap=y < 110))["strong feature"]
+    assert (found[0].column, "trusted: true" in found[0].mend) == ("cheap", True)
+
+
+def test_training_leaves_out_the_personal_data_that_validation_named(client, context):
+    digest = client.registry.put_artifact(to_csv(table(RANDOM.normal(size=300), contact=MAILS)))
+    source = {"kind": "artifact", "digest": digest, "name": "s.csv", "format": "csv"}
+    done(ingest, IngestSpec, {"dataset": "people", "source": source, "target": "y"}, context())
+    spec = {"dataset": "people", "dataset_version": 1, "task": "regression", "target": "y"}
+    assert "'contact' holds e-mail addresses" in done(validate, ValidateSpec, spec, context())["reason"]
+
+    def features(**more):
+        rows = load(Records(context()), TrainSpec.model_validate(spec | more))
+        return [column.name for column in rows.frame.columns], rows.left_out
+
+    assert features() == (["x"], ["contact"])
+    assert features(keep_personal=["contact"]) == (["x", "contact"], [])
+    assert features(exclude=["contact"]) == (["x"], [])

@@ -55,7 +55,12 @@ def make(spec: Spec, endpoint: str, number: int, inputs: Inputs) -> RunPlan:
             "task": spec.task,
             "target": spec.target,
             "event_time": spec.data.event_time,
+            "timezone": spec.data.timezone,
+            "cut": common["cut"],
+            "holdout_days": spec.holdout_days(),
             "exclude": spec.data.exclude,
+            "keep_personal": spec.data.keep_personal or [],
+            "protected": spec.data.protected or [],
         },
         train=common | _train(spec, inputs.configurations),
         evaluate=common | {"champion": _champion(inputs.champion), "slices": spec.gates.slices.columns},
@@ -92,7 +97,8 @@ def _ingest(spec: Spec, endpoint: str, inputs: Inputs) -> IngestSpec | None:
 def _train(spec: Spec, configurations: list[Document] | None) -> Document:
     training = spec.training
     return {
-        "exclude": spec.data.exclude,
+        "exclude": [*spec.data.exclude, *(spec.data.protected or [])],
+        "keep_personal": spec.data.keep_personal or [],
         "windows": training.windows,
         "folds": training.folds,
         "search": "refit" if configurations else "full",

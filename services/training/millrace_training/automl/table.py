@@ -13,6 +13,7 @@ from millrace_contracts.learning import LearningSpec, TrainSpec
 from millrace_contracts.signature import Signature
 from millrace_stats import tasks
 from millrace_stats.tasks import Value
+from millrace_table import personal
 from millrace_training.automl import targets
 from millrace_training.features.columns import Column, columns_from_signature, columns_of, is_identifier
 from millrace_training.features.frame import MISSING_TIME, Frame, epoch_micros, from_arrow
@@ -57,10 +58,11 @@ def load(records: Records, spec: LearningSpec, columns: list[Column] | None = No
     Raises: JobError if nothing can be learned from the rows.
     """
     version = records.version(spec.dataset, spec.dataset_version)
-    rows = _labelled(records.rows(version), spec)
+    whole = records.rows(version)
+    rows = _labelled(whole, spec)
     left_out: list[str] = []
     if columns is None:
-        columns, left_out = _usable(rows, version.data_schema, spec)
+        columns, left_out = _usable(rows, version.data_schema, spec, personal_columns(whole, spec))
     if not columns:
         raise JobError(
             "Nothing to learn from", "No column is left that a model may use.", "Exclude fewer columns."
@@ -123,8 +125,16 @@ def _labelled(rows: pa.Table, spec: LearningSpec) -> pa.Table:
     return rows
 
 
-def _usable(rows: pa.Table, schema: list[SchemaColumn], spec: LearningSpec) -> tuple[list[Column], list[str]]:
-    """The feature columns, and those left out though nobody excluded them, as they name rows.
+def personal_columns(rows: pa.Table, spec: LearningSpec) -> list[str]:
+    """Columns with personal data that nobody decided to keep; validation names them from the same rows."""
+    kept = [spec.target, *spec.keep_personal, *spec.exclude] if isinstance(spec, TrainSpec) else [spec.target]
+    return [item.column for item in personal.search(rows, kept)]
+
+
+def _usable(
+    rows: pa.Table, schema: list[SchemaColumn], spec: LearningSpec, private: list[str]
+) -> tuple[list[Column], list[str]]:
+    """The feature columns, and those left out though nobody excluded them: they name rows, or are *private*.
 
     A refit leaves out what its search left out: clients go on sending the same inputs.
     """
@@ -135,6 +145,7 @@ def _usable(rows: pa.Table, schema: list[SchemaColumn], spec: LearningSpec) -> t
     left_out = [column.name for column in usable if _names_rows(rows, column)]
     if isinstance(spec, TrainSpec) and spec.search == "refit" and spec.configurations:
         left_out = list(spec.configurations[0].get("left_out", left_out))
+    left_out += [name for name in private if name not in left_out]
     return [column for column in usable if column.name not in left_out], left_out
 
 

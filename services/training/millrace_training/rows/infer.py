@@ -5,7 +5,7 @@ import pyarrow as pa
 from millrace_contracts.data import ColumnType
 from millrace_contracts.datasets import SchemaColumn
 from millrace_contracts.rows import InferResult, InferSpec
-from millrace_table import inference, reading
+from millrace_table import cautions, inference, reading
 from millrace_table.refusals import Unreadable
 from millrace_training.rows import checks
 from millrace_training.rows.records import Records
@@ -36,7 +36,8 @@ def run(spec: InferSpec, context: Context) -> InferResult:
     guess, notes = None, inference.warnings(table, contract)
     if spec.target is not None:
         guessed = inference.task(contract.column(spec.target), table.column(spec.target))
-        guess, notes = guessed.task, notes + guessed.notes
+        caution = cautions.look(table, contract, guessed.task not in ("regression", None))
+        guess, notes = guessed.task, notes + guessed.notes + caution.notes
     return InferResult(
         contract=contract, data_schema=schema(table), rows=raw.num_rows, task_guess=guess, warnings=notes
     )

@@ -12,7 +12,8 @@ from millrace_stats import tasks
 from millrace_stats.tasks import Refusal, Task, Value
 from millrace_table.inference import ROWS
 from millrace_table.refusals import words
-from millrace_training.rows import leakage
+from millrace_training.rows import balance, leakage, privacy, proxies
+from millrace_training.rows.findings import failed, noted, passed
 from millrace_training.rows.leakage import Labels
 from millrace_training.rows.records import Records
 from millrace_training.runtime.context import Context
@@ -43,27 +44,35 @@ def run(spec: ValidateSpec, context: Context) -> ValidateResult:
 
 def check(table: pa.Table, asked: ValidateSpec, trusted: set[str]) -> list[Check]:
     """Everything that can be said about *table*; later checks are left out when earlier ones make them void."""
-    lacking = [name for name in (asked.target, asked.event_time) if name and name not in table.column_names]
+    lacking = [
+        name
+        for name in (asked.target, asked.event_time, *asked.protected)
+        if name and name not in table.column_names
+    ]
     if lacking:
         seen = f"there is no column {words(lacking)}"
-        mend = "Name a column that is there."
-        return [Check.failed("columns", seen, words(table.column_names, 8), mend)]
+        return [failed("columns", None, seen, words(table.column_names, 8), "Name a column that is there.")]
     checks = [_rows(table), *_target(table.column(asked.target), asked)]
     if any(item.verdict == "failed" for item in checks):
         return checks
-    names = [
-        name for name in table.column_names if name not in {asked.target, asked.event_time, *asked.exclude}
-    ]
+    checks += balance.holdout(table, asked)
+    others = [asked.target, asked.event_time, *asked.exclude, *asked.protected]
+    private = privacy.check(table, others, asked.keep_personal)
+    unused = {*others, *privacy.left_out(private, asked.keep_personal)}
+    names = [name for name in table.column_names if name not in unused]
     if not names:
-        return [
-            *checks,
-            Check.failed("features", "no column is left", "at least one", "Exclude fewer columns."),
-        ]
-    features = table.select([name for name in names if name not in trusted])
+        seen = "no column is left"
+        return [*checks, *private, failed("features", None, seen, "at least one", "Exclude fewer columns.")]
+    leaks = _leaks(table, asked, [name for name in names if name not in trusted])
+    return [*checks, *private, *leaks, *proxies.check(table, names, asked.protected)]
+
+
+def _leaks(table: pa.Table, asked: ValidateSpec, names: list[str]) -> list[Check]:
+    labels = _labels(table.column(asked.target), tasks.of(asked.task))
     times = table.column(asked.event_time) if asked.event_time else None
-    leaks = leakage.screen(features, _labels(table.column(asked.target), tasks.of(asked.task)), times)
-    checks += [_leak(item) if item.sure else _strong(item) for item in leaks]
-    return checks if any(item.sure for item in leaks) else [*checks, _no_leak(len(names))]
+    told = leakage.screen(table.select(names), labels, times)
+    lines = [_leak(item) if item.sure else _strong(item) for item in told]
+    return lines if any(item.sure for item in told) else [*lines, _no_leak(len(names))]
 
 
 def _trusted(version: DatasetVersionRead) -> set[str]:
@@ -85,22 +94,20 @@ def _labels(target: pa.ChunkedArray, task: Task) -> Labels:
 def _rows(table: pa.Table) -> Check:
     if table.num_rows < ROWS:
         mend = "Collect more rows; fewer cannot be split into training and test."
-        return Check.failed("volume", f"{table.num_rows} rows", f"at least {ROWS}", mend)
-    return Check.passed("volume", f"{table.num_rows} rows", f"at least {ROWS}")
+        return failed("volume", None, f"{table.num_rows} rows", f"at least {ROWS}", mend)
+    return passed("volume", None, f"{table.num_rows} rows", f"at least {ROWS}")
 
 
 def _target(values: pa.ChunkedArray, asked: ValidateSpec) -> list[Check]:
     missing = values.null_count
     if missing:
         seen, mend = f"{missing} rows lack the target", "Remove these rows."
-        return [
-            Check.failed("target", seen, "a target in every row", mend, column=asked.target, rows=missing)
-        ]
+        return [failed("target", asked.target, seen, "a target in every row", mend, missing)]
     counts = {item["values"]: item["counts"] for item in pc.value_counts(values.combine_chunks()).to_pylist()}
     if len(counts) < 2:
         seen = f"every row has {next(iter(counts))!r}" if counts else "there are no rows"
         mend = "There is nothing to predict; is this the right column?"
-        return [Check.failed("classes", seen, "at least two values", mend, column=asked.target)]
+        return [failed("classes", asked.target, seen, "at least two values", mend)]
     task = tasks.of(asked.task)
     return (
         _classes(values.type, counts, asked.target, task)
@@ -111,29 +118,28 @@ def _target(values: pa.ChunkedArray, asked: ValidateSpec) -> list[Check]:
 
 def _is_number(values: pa.ChunkedArray, name: str) -> Check:
     if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
-        return Check.passed("target", "numbers", "numbers", column=name)
+        return passed("target", name, "numbers", "numbers")
     mend = "Choose task: binary or multiclass, or a target with numbers."
-    return Check.failed("target", f"values of type {values.type}", "numbers", mend, column=name)
+    return failed("target", name, f"values of type {values.type}", "numbers", mend)
 
 
 def _classes(type: pa.DataType, counts: dict[Value, int], name: str, task: Task) -> list[Check]:
     """Whether the values are as many classes as the task has, and each has rows enough."""
     if pa.types.is_timestamp(type):
         mend = "Choose a target whose values name classes."
-        seen = f"values of type {type}"
-        return [Check.failed("target", seen, "texts, numbers or truth values", mend, column=name)]
+        return [failed("target", name, f"values of type {type}", "texts, numbers or truth values", mend)]
     least, most = task.least_classes, task.most_classes
     if not least <= len(counts) <= most:
         allowed = "two values" if least == most == 2 else f"{least} to {most:,} values"
-        mend = _other_task(len(counts), type)
-        return [Check.failed("classes", f"{len(counts):,} values", allowed, mend, column=name)]
+        return [failed("classes", name, f"{len(counts):,} values", allowed, _other_task(len(counts), type))]
     rare = {value: rows for value, rows in counts.items() if rows < LEAST_CLASS}
     if len(counts) - len(rare) < 2:
         return [_too_few(rare, len(counts), name)]
     smallest, rows = min(counts.items(), key=lambda item: (item[1], tasks.class_text(item[0])))
     seen = f"{rows} rows of {tasks.class_text(smallest)!r}, the fewest of {len(counts)} classes"
-    enough = Check.passed("classes", seen, f"at least two classes with {LEAST_CLASS} rows", column=name)
-    return [enough, _rare(rare, len(counts), name)] if rare else [enough]
+    enough = passed("classes", name, seen, f"at least two classes with {LEAST_CLASS} rows")
+    seldom = [_rare(rare, len(counts), name)] if rare else []
+    return [enough, *seldom, *balance.imbalance(counts, name)]
 
 
 def _other_task(classes: int, type: pa.DataType) -> str:
@@ -157,19 +163,19 @@ def _too_few(rare: dict[Value, int], classes: int, name: str) -> Check:
         else "Collect more rows, or put classes together."
     )
     allowed = f"at least {LEAST_CLASS} rows in each of two classes"
-    return Check.failed("classes", seen, allowed, mend, column=name, rows=sum(rare.values()))
+    return failed("classes", name, seen, allowed, mend, sum(rare.values()))
 
 
 def _rare(rare: dict[Value, int], classes: int, name: str) -> Check:
     """Rare classes keep nothing from being trained; who reads the report should know what becomes of them."""
-    return Check.noted(
+    return noted(
         "rare classes",
+        name,
         f"{len(rare)} of {classes} classes have fewer than {LEAST_CLASS} rows: {_told(rare)}",
         f"{LEAST_CLASS} rows of each class to learn it and to judge it",
         "They stay among the classes that are answered, but are hardly learnt, and a gate cannot judge them. "
         "Collect more rows of them, or put them together under one name.",
-        column=name,
-        rows=sum(rare.values()),
+        sum(rare.values()),
     )
 
 
@@ -184,13 +190,13 @@ def _told(rare: dict[Value, int]) -> str:
 
 
 def _leak(leak: leakage.Leak) -> Check:
-    return Check.failed(
+    return failed(
         "leakage",
+        leak.column,
         f"'{leak.column}' gives the target away: {_what(leak)} alone predicts it almost perfectly ({leak.score})",
         f"R2 at most {bars.MOST_R2}, AUC at most {bars.MOST_AUC}, at most {bars.MOST_EXACT:.1%} told exactly",
         "Exclude the column; or, if it is known when a prediction is asked for, set `trusted: true` in the "
         "contract.",
-        column=leak.column,
     )
 
 
@@ -205,14 +211,14 @@ def _strong(leak: leakage.Leak) -> Check:
     seen = f"'{leak.column}': {_what(leak)} alone tells very much of the target ({leak.score})"
     if leak.how == "afterwards":
         seen = f"'{leak.column}' may be known afterwards only: {leak.score}"
-    return Check.noted(
+    return noted(
         "strong feature",
+        leak.column,
         seen,
         "what is known when a prediction is asked for",
         "Exclude it if it is known afterwards only; if it is known before, set `trusted: true` in the contract.",
-        column=leak.column,
     )
 
 
 def _no_leak(features: int) -> Check:
-    return Check.passed("leakage", f"none of {features} features gives the target away", "no such feature")
+    return passed("leakage", None, f"none of {features} features gives the target away", "no such feature")
