@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from millrace_contracts.names import ClassValue, TaskName, TensorName
+from millrace_contracts.parts import Zone
+from millrace_contracts.tables import DateOrder, MissingMark
 
 MOST_INPUTS = 5000
 MOST_OUTPUTS = 16
@@ -72,6 +74,20 @@ class Signature(BaseModel):
     classes: Annotated[Classes, Field(min_length=2)] | None = Field(
         default=None, exclude_if=unsaid, description="Of two classes the negative one, then the positive one."
     )
+    timezone: Zone | None = Field(
+        default=None, exclude_if=unsaid, description="Zone of clock times without an offset; left out: UTC."
+    )
+    missing: list[MissingMark] | None = Field(
+        default=None,
+        max_length=100,
+        exclude_if=unsaid,
+        description="What a category says that has no value, besides the empty text.",
+    )
+    date_order: DateOrder | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="Which number of 03/04/2024 is the day; left out: no such dates.",
+    )
 
     @model_validator(mode="after")
     def _unique(self) -> "Signature":
@@ -79,6 +95,11 @@ class Signature(BaseModel):
             if len({tensor.name for tensor in tensors}) != len(tensors):
                 raise ValueError("two tensors have the same name")
         return self
+
+    def word(self, text: str) -> str:
+        """A category as models know it: without white space around it, and empty where it says that there is none."""
+        trimmed = text.strip()
+        return "" if self.missing and trimmed in self.missing else trimmed
 
     def output(self, name: str) -> Output | None:
         """The output of that name, if there is one."""

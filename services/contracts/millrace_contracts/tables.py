@@ -9,6 +9,7 @@ from millrace_contracts.parts import Int, Strictly
 Sign = Annotated[str, StringConstraints(min_length=1, max_length=1)]
 Encoding = Literal["utf-8", "utf-16", "utf-16-le", "utf-16-be", "latin-1", "windows-1252"]
 DateOrder = Literal["ymd", "dmy", "mdy"]
+MissingMark = Annotated[str, StringConstraints(max_length=100)]
 KEPT = 100
 """Rejects that are kept with their text; all are counted."""
 
@@ -37,7 +38,7 @@ class Dialect(Strictly):
     thousands: Literal["", ",", ".", " ", "'", "_"] | None = Field(
         default=None, description="What stands between groups of three digits; empty: nothing does."
     )
-    missing: list[Annotated[str, StringConstraints(max_length=100)]] | None = Field(
+    missing: list[MissingMark] | None = Field(
         default=None, max_length=100, description="What a cell says that has no value."
     )
     date_order: DateOrder | None = Field(

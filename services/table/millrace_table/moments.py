@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from millrace_contracts.tables import DateOrder
 
+ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST, LATEST = datetime(1800, 1, 1), datetime(2200, 1, 1)
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}([.,]\d{1,9})?)?)?( ?(Z|[+-]\d{2}(:?\d{2})?))?")
 """ISO 8601: the form that is known for a time by itself."""
@@ -152,7 +153,7 @@ def _digits(text: str) -> datetime | None:
     if not _is_epoch(text):
         return None
     ticks = micros(int(text) if text.lstrip("-").isdigit() else float(text))
-    return None if ticks is None else datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=ticks)
+    return None if ticks is None else ZERO + timedelta(microseconds=ticks)
 
 
 def _is_epoch(text: str) -> bool:

@@ -1,31 +1,92 @@
-"""Rows of a file as JSON objects, for asking a model about them."""
+"""Rows of a file as JSON objects, for asking a model about them: its signature says what a cell is."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from millrace_contracts.data import ColumnType
 from millrace_contracts.formats import format_of
+from millrace_contracts.signature import Signature
+from millrace_contracts.tables import Dialect
 from millrace_table import columns, reading
 from millrace_table.refusals import Unreadable
 
-__all__ = ["Unreadable", "plain", "read"]
+__all__ = ["Asked", "Unreadable", "plain", "read"]
+
+TYPES: dict[str, ColumnType] = {
+    "number": "number",
+    "boolean": "boolean",
+    "category": "string",
+    "timestamp": "timestamp",
+}
+"""What a column of each kind of input holds."""
 
 
-def read(path: Path, timezone: str = "UTC") -> pa.Table:
-    """The file's table, each column in the narrowest type that fits. Raises: Unreadable, UnknownFormat."""
+@dataclass(frozen=True)
+class Asked:
+    """The inputs of a model for every row of a file, when each happened, and what the file holds besides."""
+
+    rows: list[dict[str, Any]]
+    times: list[datetime | None]
+    unused: list[str]
+
+
+def read(
+    path: Path, signature: Signature, dialect: Dialect | None = None, event_time: str | None = None
+) -> Asked:
+    """The rows of *path* as the model takes them.
+
+    Args:
+        dialect: how the data's contract says that cells are written.
+        event_time: the column that says when a row happened, if the file has it.
+    Raises: Unreadable for a file that is no table, lacks an input, or has a cell that is none; UnknownFormat.
+    """
     raw = reading.read(path.read_bytes(), format_of(path))
-    return pa.table(
-        {
-            name: columns.convert(raw.column(name), columns.infer(raw.column(name)), timezone, name).values
-            for name in raw.column_names
-        }
+    wanted = {item.column: TYPES[item.kind] for item in signature.inputs}
+    lacking = [name for name in wanted if name not in raw.column_names]
+    if lacking:
+        mend = f"The model takes: {', '.join(wanted)}"
+        raise Unreadable("columns", f"The column {lacking[0]!r} is lacking.", mend, column=lacking[0])
+    said = _said(signature, dialect)
+    zone = signature.timezone or "UTC"
+    table = pa.table({name: _column(raw, name, type, zone, said) for name, type in wanted.items()})
+    times: list[datetime | None] = [None] * raw.num_rows
+    if event_time is not None and event_time in raw.column_names:
+        times = _column(raw, event_time, "timestamp", zone, said).to_pylist()
+    unused = [name for name in raw.column_names if name not in wanted and name != event_time]
+    return Asked(plain(table), times, unused)
+
+
+def _said(signature: Signature, dialect: Dialect | None) -> Dialect:
+    """What the signature says of cells, and the contract of those numbers that can be read in two ways."""
+    given = dialect or Dialect()
+    return Dialect(
+        decimal=given.decimal,
+        thousands=given.thousands,
+        missing=signature.missing if signature.missing is not None else given.missing,
+        date_order=signature.date_order or given.date_order,
     )
+
+
+def _column(raw: pa.Table, name: str, type: ColumnType, zone: str, dialect: Dialect) -> pa.Array:
+    typed = columns.convert(raw.column(name), type, zone, name, dialect)
+    if typed.bad.any():
+        places: Sequence[int] = typed.bad.nonzero()[0].tolist()
+        shown = [f"row {place + 1}: {str(raw.column(name)[place].as_py())[:60]!r}" for place in places[:5]]
+        seen = f"{len(places)} cells of '{name}' are no {type}: {', '.join(shown)}."
+        mend = f"Correct them, or leave them empty: the model takes a {type} there."
+        raise Unreadable("type", seen, mend, column=name, rows=len(places), examples=shown)
+    return typed.values
 
 
 def plain(table: pa.Table) -> list[dict[str, Any]]:
     """The rows with null for missing values and ISO 8601 for times."""
-    return [
-        {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in row.items()}
-        for row in table.to_pylist()
-    ]
+    return [_row(row) for row in table.to_pylist()]
+
+
+def _row(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value.isoformat() if hasattr(value, "isoformat") else value for name, value in row.items()}

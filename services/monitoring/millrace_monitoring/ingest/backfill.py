@@ -5,14 +5,15 @@ from datetime import UTC
 
 import pyarrow as pa
 
-from millrace_contracts.logged import FeatureValue, LoggedRow
+from millrace_contracts.logged import LoggedRow
 from millrace_contracts.monitors import MonitorWrite
-from millrace_contracts.signature import Input
+from millrace_contracts.signature import Input, Signature
 from millrace_core.errors import BadInput, FieldError
 from millrace_monitoring.ingest import predicted, segments
 from millrace_monitoring.ingest.answers import Answers
 from millrace_monitoring.ingest.segments import COLUMNS, TIME, Segment, joined
 from millrace_stats.tasks import Refusal
+from millrace_table import asked
 
 MEND = "send what the monitor's signature declares"
 TYPES = {"FP32": pa.float32(), "INT64": pa.int64(), "BYTES": pa.string()}
@@ -37,7 +38,7 @@ def of_rows(project: str, endpoint: str, rows: list[LoggedRow], spec: MonitorWri
     named = by_name(spec)
     given: list[float | list[float] | None] = []
     for place, row in enumerate(rows):
-        values = _values(row, place, named, errors)
+        values = _values(row, place, named, spec.signature, errors)
         for name, kept in columns.items():
             kept.append(values.get(name))
         given.append(_answer(row, place, kind, errors))
@@ -73,7 +74,7 @@ def _answer(
 
 
 def _values(
-    row: LoggedRow, place: int, named: Mapping[str, Input], errors: list[FieldError]
+    row: LoggedRow, place: int, named: Mapping[str, Input], signature: Signature, errors: list[FieldError]
 ) -> dict[str, Kept]:
     """Values of one row by tensor name."""
     values: dict[str, Kept] = {}
@@ -83,26 +84,12 @@ def _values(
         if item is None:
             errors.append(FieldError(where, "is no feature of this endpoint", MEND))
             continue
-        kept = _value(value, item)
-        if isinstance(kept, Refusal):
-            errors.append(FieldError(where, kept.words, MEND))
+        kept = asked.value(value, item, signature)
+        if isinstance(kept, asked.Wrong):
+            errors.append(FieldError(where, kept.words, kept.mend))
         else:
             values[item.name] = kept
     return values
-
-
-def _value(value: FeatureValue, item: Input) -> Kept | Refusal:
-    """One value as its tensor holds it, null for missing; or that it is of another kind."""
-    wrong = Refusal(f"is no {item.kind}")
-    if value is None:
-        return None
-    if item.datatype == "BYTES":
-        return value if isinstance(value, str) else wrong
-    if isinstance(value, str) or (isinstance(value, bool) and item.kind != "boolean"):
-        return wrong
-    if item.datatype == "INT64":
-        return int(value) if float(value).is_integer() and abs(value) < 2**63 else wrong
-    return float(value) if abs(value) < 3.4e38 else wrong
 
 
 def completed(data: dict[str, pa.Array], rows: int) -> pa.Table:

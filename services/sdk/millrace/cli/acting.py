@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from millrace.cli.asking import production, requests
 from millrace.cli.command import fail
 from millrace.cli.moments import local
 from millrace.cli.output import Columns, Format, Output, dump, fields, items, one
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from millrace_contracts.predictions import CellValue, PredictionAnswer
 
 LoopName = Annotated[str, typer.Argument(help="Name of the loop.")]
-CONTENT = 1000
-"""Rows asked for in one request."""
 
 
 def predict(
@@ -40,7 +39,10 @@ def predict(
     event_time: Annotated[str | None, typer.Option(help="When the event happens; now if left out.")] = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """Predict rows through the gateway; null is a missing value."""
+    """Predict rows through the gateway; null is a missing value.
+
+    A file's cells are read by the model's signature. Its rows happen at their event time, if the file has it.
+    """
     platform = client()
     if not row and file is None:
         fail(
@@ -48,13 +50,11 @@ def predict(
             f"Use --row '{{\"column\": 1}}' or --rows rows.csv. {loop} takes: {', '.join(_inputs(platform, loop))}",
         )
     rows = [_row(text) for text in row or []]
-    if file is not None:
-        rows += _rows(platform, loop, file)
     moment = None if event_time is None else local(event_time)
-    answers = [
-        platform.serving.predict(loop, rows[begin : begin + CONTENT], key, moment)
-        for begin in range(0, len(rows), CONTENT)
-    ]
+    asked = [(moment, rows)] if rows else []
+    if file is not None:
+        asked += requests(platform, loop, file, moment)
+    answers = [platform.serving.predict(loop, part, key, when) for when, part in asked]
     predicted = [row for answer in answers for row in _predicted(answer)]
     if output != Format.TABLE:
         return dump(predicted, output)
@@ -102,11 +102,7 @@ def _probability(row: dict[str, object]) -> object:
 
 def _inputs(platform: "Millrace", loop: str) -> list[str]:
     """Columns that the version in production takes."""
-    endpoint = platform.serving.endpoint(loop)
-    if endpoint.stable_version is None:
-        fail(f"{loop} serves no version yet", f"'millrace watch {loop}' shows how far its first run is.")
-    version = platform.registry.version(endpoint.model, endpoint.stable_version)
-    return [tensor.column for tensor in version.signature.inputs]
+    return [tensor.column for tensor in production(platform, loop).signature.inputs]
 
 
 def _row(text: str) -> "dict[str, CellValue]":
@@ -117,24 +113,6 @@ def _row(text: str) -> "dict[str, CellValue]":
     if not isinstance(row, dict):
         fail("--row is not a JSON object", 'Write it like --row \'{"shop": 4, "weekday": "Monday"}\'.')
     return dict(row)
-
-
-def _rows(platform: "Millrace", loop: str, path: Path) -> "list[dict[str, CellValue]]":
-    """The file's rows, with the columns that the model takes; what is left out is said."""
-    from millrace_table import rows
-
-    try:
-        table = rows.read(path)
-    except rows.Unreadable as error:
-        fail(f"{path}: {error.check.observed}", error.check.mend)
-    wanted = _inputs(platform, loop)
-    lacking = [name for name in wanted if name not in table.column_names]
-    if lacking:
-        fail(f"{path} lacks the column {lacking[0]!r}", f"The model takes: {', '.join(wanted)}")
-    unused = [name for name in table.column_names if name not in wanted]
-    if unused:
-        typer.echo(f"Not inputs of the model, left out: {', '.join(unused)}", err=True)
-    return rows.plain(table.select(wanted))
 
 
 def rollback(

@@ -52,6 +52,9 @@ class Plan:
             task=self.spec.task,
             target=self.spec.target,
             classes=list(self.table.classes) or None,
+            timezone=None if self.spec.timezone == "UTC" else self.spec.timezone,
+            missing=[mark for mark in self.table.dialect.missing or [] if mark] or None,
+            date_order=self.table.dialect.date_order,
         )
 
     def configurations(self) -> list[Configuration]:

@@ -1,6 +1,6 @@
 """The rows that training and evaluation look at: features, target, days, and a digest of each row."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -8,14 +8,22 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
-from millrace_contracts.datasets import SchemaColumn
+from millrace_contracts.data import DataContract
+from millrace_contracts.datasets import DatasetVersionRead, SchemaColumn
 from millrace_contracts.learning import LearningSpec, TrainSpec
 from millrace_contracts.signature import Signature
+from millrace_contracts.tables import Dialect
 from millrace_stats import tasks
 from millrace_stats.tasks import Value
 from millrace_table import personal
 from millrace_training.automl import targets
-from millrace_training.features.columns import Column, columns_from_signature, columns_of, is_identifier
+from millrace_training.features.columns import (
+    Column,
+    columns_from_signature,
+    columns_of,
+    is_identifier,
+    marked,
+)
 from millrace_training.features.frame import MISSING_TIME, Frame, epoch_micros, from_arrow
 from millrace_training.rows.records import Records
 from millrace_training.rows.repeats import mixed
@@ -34,6 +42,7 @@ class Table:
         days: int64 (rows,): day number since 1970 in the loop's time zone, or None without event time.
         micros: int64 (rows,): event time in microseconds since 1970 UTC, or None.
         left_out: columns that were left out by themselves: they name rows and describe nothing.
+        dialect: what the data's contract says of cells: their marks for missing, and which number is the day.
     """
 
     frame: Frame
@@ -42,6 +51,7 @@ class Table:
     days: np.ndarray | None
     micros: np.ndarray | None
     left_out: list[str] = field(default_factory=list)
+    dialect: Dialect = field(default_factory=Dialect)
 
     def take(self, rows: np.ndarray) -> "Table":
         """The rows at these indices."""
@@ -67,8 +77,10 @@ def load(records: Records, spec: LearningSpec, columns: list[Column] | None = No
         raise JobError(
             "Nothing to learn from", "No column is left that a model may use.", "Exclude fewer columns."
         )
+    dialect = _dialect(version)
+    columns = marked(columns, [mark for mark in dialect.missing or [] if mark])
     target, classes = targets.learnt(rows.column(spec.target), tasks.of(spec.task))
-    return _table(rows, columns, target, classes, spec, left_out)
+    return replace(_table(rows, columns, target, classes, spec, left_out), dialect=dialect)
 
 
 def load_for(records: Records, spec: LearningSpec, signature: Signature) -> Table:
@@ -85,6 +97,12 @@ def load_for(records: Records, spec: LearningSpec, signature: Signature) -> Tabl
         raise JobError("Nothing to judge by", detail, "Add labelled data.")
     columns = columns_from_signature(signature)
     return _table(rows.filter(pa.array(labelled)), columns, target[labelled], classes, spec, [])
+
+
+def _dialect(version: DatasetVersionRead) -> Dialect:
+    """How the version's contract says that cells are written."""
+    kept = DataContract.model_validate(version.contract).dialect if version.contract else None
+    return kept or Dialect()
 
 
 def _table(

@@ -84,6 +84,8 @@ class Lookup:
     def emit(self, graph: Graph) -> str:
         # An empty table would be no valid node; the added key maps to what it would get anyway.
         table = self.table or {"": self.other}
+        if "" in table:
+            table = dict.fromkeys(self.column.marks, table[""]) | table
         return graph.add(
             "LabelEncoder",
             [self.column.tensor],
@@ -109,12 +111,15 @@ class OneHot:
         )
 
     def emit(self, graph: Graph) -> str:
+        place = {word: number for number, word in enumerate(self.words)}
+        if "" in place:
+            place = place | dict.fromkeys(self.column.marks, place[""])
         code = graph.add(
             "LabelEncoder",
             [self.column.tensor],
             domain=ML,
-            keys_strings=self.words,
-            values_int64s=list(range(len(self.words))),
+            keys_strings=list(place),
+            values_int64s=list(place.values()),
             default_int64=-1,
         )
         each = graph.constant(np.arange(len(self.words), dtype=np.int64)[None, :])

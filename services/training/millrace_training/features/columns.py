@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from millrace_contracts.signature import Signature
@@ -26,6 +26,8 @@ class Column:
     name: str
     tensor: str
     kind: str
+    marks: tuple[str, ...] = ()
+    """What a category says that has no value, besides the empty text."""
 
     @property
     def datatype(self) -> str:
@@ -50,7 +52,16 @@ def columns_of(schema: Sequence[Mapping[str, Any]], left_out: Iterable[str]) -> 
 
 def columns_from_signature(signature: Signature) -> list[Column]:
     """The columns that a signature's inputs came from."""
-    return [Column(item.column, item.name, item.kind) for item in signature.inputs]
+    columns = [Column(item.column, item.name, item.kind) for item in signature.inputs]
+    return marked(columns, signature.missing or ())
+
+
+def marked(columns: Sequence[Column], marks: Sequence[str]) -> list[Column]:
+    """The columns, of which categories know what says that there is no value."""
+    return [
+        replace(column, marks=tuple(marks)) if marks and column.kind == "category" else column
+        for column in columns
+    ]
 
 
 def safe_names(names: Sequence[str]) -> list[str]:
@@ -84,5 +95,10 @@ def is_identifier(words: int, rows: int) -> bool:
 
 
 def as_json(columns: Sequence[Column]) -> list[dict[str, str]]:
-    """Columns as plain dictionaries; `Column(**item)` reads them back."""
+    """Columns as plain dictionaries; `from_json` reads them back."""
     return [asdict(column) for column in columns]
+
+
+def from_json(items: Iterable[Mapping[str, Any]]) -> list[Column]:
+    """The columns that `as_json` made plain."""
+    return [Column(**{**item, "marks": tuple(item.get("marks", ()))}) for item in items]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from millrace_training.features.columns import Column, as_json
+from millrace_training.features.columns import Column, as_json, from_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,7 +62,7 @@ class Frame:
 def load(folder: Path) -> Frame:
     """The frame that `save` wrote, its columns mapped and not read."""
     meta = json.loads((folder / "frame.json").read_text())
-    columns = [Column(**item) for item in meta["columns"]]
+    columns = from_json(meta["columns"])
     values = {
         column.name: np.load(folder / f"{number}.npy", mmap_mode="r") for number, column in enumerate(columns)
     }

@@ -1,0 +1,130 @@
+"""A file for predict is read by the model's signature: the same row gives the same values whatever stands beside it."""
+
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.parquet as parquet
+import pytest
+
+from millrace_contracts.signature import Input, Output, Signature
+from millrace_contracts.tables import Dialect
+from millrace_table import asked, rows
+from millrace_table.refusals import Unreadable
+
+KINDS = {"release": "category", "flag": "category", "size": "number", "paid": "boolean", "at": "timestamp"}
+DATATYPES = {"category": "BYTES", "number": "FP32", "boolean": "FP32", "timestamp": "INT64"}
+SIGNATURE = Signature(
+    inputs=[
+        Input(name=name, column=name, kind=kind, datatype=DATATYPES[kind]) for name, kind in KINDS.items()
+    ],
+    outputs=[Output(name="prediction", datatype="FP32")],
+    timezone="Europe/Berlin",
+    missing=["NA"],
+)
+WHOLE = "release,flag,size,paid,at\nLTS,unknown,3.5,true,2024-05-03 12:00\n1.10,true,2,FALSE,2024-05-04\n1E5,NA,,0,\n"
+
+
+def read(folder, text, **more):
+    path = folder / "rows.csv"
+    path.write_text(text)
+    return rows.read(path, SIGNATURE, **more)
+
+
+def test_each_row_alone_is_read_as_it_is_among_the_others(tmp_path):
+    head, *lines = WHOLE.splitlines()
+    together = read(tmp_path, WHOLE).rows
+    assert [read(tmp_path, f"{head}\n{line}\n").rows[0] for line in lines] == together
+    assert [row["release"] for row in together] == ["LTS", "1.10", "1E5"]
+    assert [row["flag"] for row in together] == ["unknown", "true", None]
+    assert [row["paid"] for row in together] == [True, False, False]
+    assert together[0]["at"] == "2024-05-03T10:00:00+00:00"
+
+
+def test_a_cell_that_is_none_is_refused_with_its_row(tmp_path):
+    with pytest.raises(Unreadable) as caught:
+        read(tmp_path, WHOLE.replace("3.5", "large"))
+    assert caught.value.check.observed == "1 cells of 'size' are no number: row 1: 'large'."
+
+
+def test_the_column_of_event_times_says_when_rows_happen(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text(
+        "release,flag,size,paid,at,when,note\nLTS,x,1,1,,2024-06-01,n\nLTS,x,1,1,,2024-06-02 01:00,n\n"
+    )
+    file = rows.read(path, SIGNATURE, event_time="when")
+    assert file.times == [datetime(2024, 5, 31, 22, tzinfo=UTC), datetime(2024, 6, 1, 23, tzinfo=UTC)]
+    assert file.unused == ["note"]
+
+
+def test_the_contracts_writing_of_numbers_holds_for_a_file_that_does_not_show_one(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("release;flag;size;paid;at\nLTS;x;1,234;1;\n")
+    assert rows.read(path, SIGNATURE, Dialect(decimal=",")).rows[0]["size"] == 1.234
+    assert rows.read(path, SIGNATURE, Dialect(decimal=".", thousands=",")).rows[0]["size"] == 1234.0
+    with pytest.raises(Unreadable):
+        rows.read(path, SIGNATURE)
+
+
+def test_parquet_and_json_lines_give_the_same_rows_as_text(tmp_path):
+    table = pa.table(
+        {
+            "release": ["LTS", "NA"],
+            "flag": [" x ", "7"],
+            "size": pa.array([3.5, None], pa.float32()),
+            "paid": [True, None],
+            "at": pa.array([datetime(2024, 5, 3, 12), None], pa.timestamp("ns")),
+        }
+    )
+    parquet.write_table(table, tmp_path / "rows.parquet")
+    (tmp_path / "rows.jsonl").write_text(
+        '{"release": "LTS", "flag": " x ", "size": 3.5, "paid": true, "at": "2024-05-03 12:00"}\n'
+        '{"release": "NA", "flag": "7", "size": null, "paid": null, "at": null}\n'
+    )
+    text = read(tmp_path, "release,flag,size,paid,at\nLTS, x ,3.5,1,2024-05-03 12:00\nNA,7,,,\n").rows
+    assert rows.read(tmp_path / "rows.parquet", SIGNATURE).rows == text
+    assert rows.read(tmp_path / "rows.jsonl", SIGNATURE).rows == text
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "kept"),
+    [
+        ("release", " 1.10 ", "1.10"),
+        ("release", "NA", None),
+        ("release", "  ", None),
+        ("release", 7, "7"),
+        ("size", True, 1.0),
+        ("size", -0.0, 0.0),
+        ("paid", 1, 1.0),
+        ("at", "2024-05-03 12:00", 1_714_730_400),
+        ("at", "2024-05-03T10:00:00.9Z", 1_714_730_400),
+        ("at", 1_714_730_400, 1_714_730_400),
+        ("at", 1_714_730_400_123, 1_714_730_400),
+        ("at", "May 3, 2024 12:00", 1_714_730_400),
+        ("size", None, None),
+    ],
+)
+def test_a_cell_of_a_request_is_read_by_the_signature(name, cell, kept):
+    item = next(item for item in SIGNATURE.inputs if item.column == name)
+    assert asked.value(cell, item, SIGNATURE) == kept
+
+
+@pytest.mark.parametrize(
+    ("name", "cell", "words"),
+    [
+        ("release", 1.1, "is not text"),
+        ("release", True, "is not text"),
+        ("size", "3.5", "is text"),
+        ("size", 10**400, "is too large"),
+        ("size", 1e39, "is too large"),
+        ("paid", 2, "is neither true nor false"),
+        ("paid", "yes", "is text"),
+        ("at", "03/04/2024", "is not a point in time"),
+        ("at", 10**30, "is not a point in time"),
+        ("at", 1.5, "is not a point in time"),
+    ],
+)
+def test_what_a_cell_of_a_request_cannot_be_is_told(name, cell, words):
+    item = next(item for item in SIGNATURE.inputs if item.column == name)
+    wrong = asked.value(cell, item, SIGNATURE)
+    assert isinstance(wrong, asked.Wrong)
+    assert wrong.words == words
