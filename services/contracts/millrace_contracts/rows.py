@@ -20,6 +20,7 @@ from millrace_contracts.datasets import SchemaColumn
 from millrace_contracts.names import ColumnName, DataFormat, Digest, Name, TaskName, VersionNumber
 from millrace_contracts.parts import Strictly, Zone
 from millrace_contracts.plain import plain
+from millrace_contracts.tables import Dialect, Rejects
 
 FileTitle = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f/\\]+$")]
 SentCell = StrictBool | StrictInt | StrictFloat | Annotated[str, StringConstraints(max_length=100_000)] | None
@@ -93,6 +94,7 @@ class InferSpec(Strictly):
     target: ColumnName | None = None
     event_time: ColumnName | None = None
     timezone: Zone = "UTC"
+    dialect: Dialect | None = Field(default=None, description="What is known of how the sample is written.")
 
 
 class InferResult(BaseModel):
@@ -135,6 +137,9 @@ class IngestSpec(Strictly):
     target: ColumnName | None = None
     event_time: ColumnName | None = None
     timezone: Zone = "UTC"
+    dialect: Dialect | None = Field(
+        default=None, description="What is known of how this file is written; goes before the contract's."
+    )
 
 
 class IngestResult(BaseModel):

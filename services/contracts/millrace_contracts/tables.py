@@ -49,6 +49,36 @@ class Dialect(Strictly):
     )
 
 
+    def over(self, other: "Dialect | None") -> "Dialect":
+        """This, with what it leaves open as *other* says."""
+        said = self.model_dump(exclude_none=True)
+        return Dialect.model_validate({} if other is None else other.model_dump()).model_copy(update=said)
+
+    @property
+    def of_values(self) -> "Dialect":
+        """What it says of values alone; how lines are split is left open."""
+        return Dialect.model_validate(
+            self.model_dump(include={"decimal", "thousands", "missing", "date_order", "sheet"})
+        )
+
+    @property
+    def words(self) -> str:
+        """What is worth knowing of it, in one line."""
+        named = {"\t": "tab", " ": "space"}
+        parts = [f"delimiter {named.get(self.delimiter, self.delimiter)}"] if self.delimiter else []
+        parts += [f"quote {self.quote}"] if self.quote not in (None, '"', "") else []
+        parts += [f"escape {self.escape}"] if self.escape not in (None, "", self.quote) else []
+        parts += [self.encoding] if self.encoding else []
+        if self.header_line is not None:
+            parts.append(f"header in line {self.header_line}" if self.header_line else "no header")
+        parts += [f"comments behind {self.comment}"] if self.comment else []
+        parts += [f"decimal {self.decimal}"] if self.decimal == "," else []
+        parts += [f"thousands {named.get(self.thousands, self.thousands)}"] if self.thousands else []
+        parts += [f"dates {self.date_order}"] if self.date_order else []
+        parts += [f"sheet {self.sheet}"] if self.sheet else []
+        return ", ".join(parts)
+
+
 class Reject(BaseModel):
     """A line or row that could not be taken."""
 

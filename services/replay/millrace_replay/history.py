@@ -15,6 +15,10 @@ from millrace_contracts.loop import Spec
 from millrace_table import columns, reading, spans
 
 
+DEFAULT_REJECTS = 0.01
+"""Share of lines that may be unreadable where no contract says it."""
+
+
 class NoBacktest(Exception):
     """The history cannot be replayed; the text says why and what would help."""
 
@@ -33,7 +37,11 @@ class History:
     """Raw columns as they came, and the instant of each row; rows without a time or a label are left out."""
 
     def __init__(self, data: bytes, format: str, spec: Spec) -> None:
-        raw = reading.read(data, format)
+        contract = spec.data.contract
+        wanted = [name for name in (spec.data.event_time, spec.target) if name]
+        loaded = reading.load(data, format, None if contract is None else contract.dialect, wanted)
+        reading.refuse_rejects(loaded, DEFAULT_REJECTS if contract is None else contract.rejects_at_most)
+        raw = loaded.table
         for name in (spec.data.event_time, spec.target):
             if name not in raw.column_names:
                 raise NoBacktest(f"The history has no column {name!r}.")

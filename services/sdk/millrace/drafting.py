@@ -12,6 +12,7 @@ import yaml
 
 from millrace_contracts.data import ColumnContract, DataContract
 from millrace_contracts.formats import format_of
+from millrace_contracts.tables import Dialect
 from millrace_table import cautions, columns, inference, reading, spans
 from millrace_table.inference import TaskName
 from millrace_table.refusals import Unreadable
@@ -41,16 +42,24 @@ class Sample:
     notes: list[str] = field(default_factory=list)
 
 
-def look(path: Path, target: str, time: str | None, timezone: str, task: TaskName | None = None) -> Sample:
-    """Read a CSV, Parquet or JSON lines sample and infer contract and task, unless the *task* is given.
+def look(
+    path: Path,
+    target: str,
+    time: str | None,
+    timezone: str,
+    task: TaskName | None = None,
+    dialect: Dialect | None = None,
+) -> Sample:
+    """Read a sample and infer contract and task, unless the *task* is given; *dialect*: what is known of its form.
 
     Raises: NoDraft, with what to do; UnknownFormat.
     """
     format = format_of(path)
     try:
         content, notes = _content(path, format)
-        raw = reading.read(content, format)
-        contract = inference.infer(raw, target, time, timezone)
+        loaded = reading.load(content, format, dialect, [name for name in (target, time) if name])
+        raw, contract = loaded.table, inference.infer(loaded.table, target, time, timezone)
+        reading.refuse_rejects(loaded, contract.rejects_at_most)
         table = _typed(raw, contract, timezone)
         guess = _task(task, contract.column(target), table.column(target))
     except Unreadable as error:
@@ -59,7 +68,7 @@ def look(path: Path, target: str, time: str | None, timezone: str, task: TaskNam
     if guess.task is None:
         raise NoDraft(f"{path}: {' '.join(guess.notes)}", "Choose another --target.")
     caution = cautions.look(table, contract, guess.task != "regression")
-    notes += inference.warnings(table, contract) + guess.notes + caution.notes
+    notes += loaded.told() + inference.warnings(table, contract) + guess.notes + caution.notes
     identifiers = [column.name for column in contract.columns if column.unique]
     identifiers += [name for name in caution.left_out if name not in identifiers]
     return Sample(table.num_rows, guess.task, contract, identifiers, _span(table, time), notes)

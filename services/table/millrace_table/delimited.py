@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from millrace_contracts.tables import KEPT, Dialect, Reject, Rejects
 from millrace_table import cleaning, engine, layouts, opening, rejects
 from millrace_table.engine import literal
+from millrace_table.headers import named
 from millrace_table.layouts import Layout
 from millrace_table.names import check_names
 from millrace_table.refusals import Unreadable
@@ -82,7 +83,7 @@ def read(source: Path, folder: Path, asked: Dialect, wanted: Collection[str]) ->
     Raises: Unreadable for a file that is no text, has no header, or has columns without names.
     """
     text = opening.text(source, folder, asked.encoding)
-    layout = layouts.find(text.path, folder, asked, wanted)
+    layout = _fitting(text.path, folder, asked, wanted)
     check_names([name or f"c{place}" for place, name in enumerate(layout.names)])
     rows = _rows(text.path, folder, layout)
     with engine.engine(folder, text.path.resolve()) as database:
@@ -92,7 +93,23 @@ def read(source: Path, folder: Path, asked: Dialect, wanted: Collection[str]) ->
     if repeated:
         lost = Rejects(count=lost.count + len(repeated), kept=[*lost.kept, *repeated][:KEPT])
     dialect = layout.dialect.model_copy(update={"encoding": text.encoding})
-    return Split(table, dialect, lost, [*layout.notes, *notes])
+    told = [text.note] if text.note else []
+    return Split(table, dialect, lost, [*told, *layout.notes, *notes])
+
+
+def _fitting(path: Path, folder: Path, asked: Dialect, wanted: Collection[str]) -> Layout:
+    """The layout that was asked for; one found anew where that has none of the wanted names and this has them."""
+    try:
+        layout = layouts.find(path, folder, asked, wanted)
+    except Unreadable:
+        layout = None
+    if layout is not None and (not wanted or named(layout.names, wanted)):
+        return layout
+    again = layouts.find(path, folder, asked.of_values, wanted)
+    if layout is not None and not named(again.names, wanted):
+        return layout
+    note = f"The file is not written as the contract says, but with {again.dialect.words}."
+    return replace(again, notes=[note, *again.notes])
 
 
 def _rows(path: Path, folder: Path, layout: Layout) -> _Rows:

@@ -45,7 +45,7 @@ def header(records: list[Record], width: int, wanted: Collection[str], line: int
         return _nameless(records, width, [])
     place = 0 if line else _place(records, width, wanted)
     found = records[place]
-    if line is None and not _named(found.cells, wanted) and _is_row(records, place):
+    if line is None and not named(found.cells, wanted) and _is_row(records, place):
         note = f"Line {found.first} holds values and no names, so the columns are called column1, column2 …"
         return _nameless(records[place:], width, [note])
     names, notes = _names(found, [record.cells for record in records[place + 1 :] if record.cells], width)
@@ -62,7 +62,7 @@ def _place(records: list[Record], width: int, wanted: Collection[str]) -> int:
     """The record that has the wanted names, or the first as wide as the rows (or by one cell not) and full."""
     searched = records[:SEARCHED]
     for place, record in enumerate(searched):
-        if _named(record.cells, wanted):
+        if named(record.cells, wanted):
             return place
     near = (width,) if width <= 2 else (width - 1, width, width + 1)
     fit = [place for place, record in enumerate(searched) if len(record.cells) in near]
@@ -70,7 +70,7 @@ def _place(records: list[Record], width: int, wanted: Collection[str]) -> int:
     return next(full, fit[0] if fit else 0)
 
 
-def _named(cells: list[str], wanted: Collection[str]) -> bool:
+def named(cells: list[str], wanted: Collection[str]) -> bool:
     """Whether most of the wanted names are among the cells."""
     return len(wanted) > 0 and 2 * len({cell.strip() for cell in cells} & set(wanted)) > len(wanted)
 

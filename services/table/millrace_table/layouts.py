@@ -141,6 +141,10 @@ def _way(lines: list[str], path: Path, folder: Path, asked: Dialect, wanted: Col
     if asked.quote is None and any(re.search(r"(^|[,;\t|])'[^'\r\n]*'([,;\t|]|\s*$)", line) for line in lines):
         ways += [_split(lines, sign, "'", "'") for sign in named]
     best = max(ways, key=lambda way: way.rank)
+    if asked.delimiter is None and best.even < 0.9:
+        spaced = _split(lines, " ", quote, quote)
+        if spaced.even > 0.9 and spaced.width > 2:
+            return spaced
     if asked.delimiter is None and (best.width == 1 or best.even < 0.9):
         other = _sniffed(lines, path, folder)
         if other is not None and other.width > 2 and other.even == 1:

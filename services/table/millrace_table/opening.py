@@ -29,10 +29,14 @@ SAVE = "Save the file as UTF-8, or say its --encoding."
 
 @dataclass(frozen=True)
 class Text:
-    """A text file in UTF-8, without a byte order mark at its begin; *encoding* is what it was written in."""
+    """A text file in UTF-8, without a byte order mark at its begin; *encoding* is what it was written in.
+
+    note: that it was not written as it was said to be.
+    """
 
     path: Path
     encoding: Encoding
+    note: str = ""
 
 
 def unpacked(source: Path, folder: Path) -> Path:
@@ -57,18 +61,31 @@ def unpacked(source: Path, folder: Path) -> Path:
 
 
 def text(source: Path, folder: Path, encoding: Encoding | None) -> Text:
-    """*source* as UTF-8; its encoding is *encoding*, or what its bytes say. Raises: Unreadable."""
+    """*source* as UTF-8; its encoding is what its bytes say, or *encoding* where they leave it open.
+
+    Raises: Unreadable if it cannot be written in *encoding*.
+    """
     with source.open("rb") as file:
         begin = file.read(1 << 16)
     mark = next((mark for mark in MARKS if begin.startswith(mark)), b"")
-    written: Encoding = encoding or MARKS.get(mark) or _wide(begin) or _by_its_bytes(source)
-    if written == "utf-8":
+    seen = MARKS.get(mark) or _wide(begin) or _by_its_bytes(source)
+    written = _agreed(encoding, seen)
+    note = f"The file is {written}, and not {encoding}." if encoding and written != encoding else ""
+    if written == "utf-8" or seen is None:
         _refuse_nulls(source)
-        return Text(_without(source, folder / "text", len(mark)) if mark else source, written)
+        return Text(_without(source, folder / "text", len(mark)) if mark else source, written, note)
     target = folder / "text"
     _transcode(source, target, PYTHON.get(written, written))
     _refuse_nulls(target)
-    return Text(target, written)
+    return Text(target, written, note)
+
+
+def _agreed(said: Encoding | None, seen: Encoding | None) -> Encoding:
+    """What was said, but for the two mistakes that bytes prove: UTF-8 that is said to be none, and the reverse."""
+    if seen is None:
+        return said or "utf-8"
+    mistaken = {said, seen} <= {"utf-8", *PYTHON} and "utf-8" in (said, seen)
+    return seen if said is None or mistaken else said
 
 
 def _wide(begin: bytes) -> Encoding | None:
@@ -81,8 +98,8 @@ def _wide(begin: bytes) -> Encoding | None:
     return None
 
 
-def _by_its_bytes(source: Path) -> Encoding:
-    """UTF-8 if most of what is not ASCII is; else what a European machine of old writes."""
+def _by_its_bytes(source: Path) -> Encoding | None:
+    """UTF-8 if most of what is not ASCII is; else what a European machine of old writes; None: all is ASCII."""
     decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     right = wrong = 0
     strange: set[str] = set()
@@ -95,7 +112,7 @@ def _by_its_bytes(source: Path) -> Encoding:
         wrong += len(escaped)
         right += len(letters) - len(letters.encode("ascii", "ignore")) - len(escaped)
     if wrong <= right:
-        return "utf-8"
+        return "utf-8" if right else None
     return "windows-1252" if strange & CONTROLS and not strange & UNDEFINED else "latin-1"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from millrace_contracts.rows import Check
 from millrace_contracts.tables import Dialect, Rejects
 from millrace_table import cells, delimited, jsonl, opening
 from millrace_table.names import check_names
@@ -28,6 +29,14 @@ class Loaded:
     dialect: Dialect | None = None
     rejects: Rejects = field(default_factory=Rejects)
     notes: list[str] = field(default_factory=list)
+
+    def told(self) -> list[str]:
+        """What its owner should know of the reading: a sentence each."""
+        lost = self.rejects
+        if not lost.count:
+            return self.notes
+        first = f"the first is line {lost.kept[0].line}: {lost.kept[0].reason}" if lost.kept else ""
+        return [*self.notes, f"{lost.count} lines could not be read and are left out; {first}"]
 
     @property
     def share(self) -> float:
@@ -83,6 +92,30 @@ def refuse_rejects(loaded: Loaded, at_most: float) -> None:
         allowed=f"at most {at_most:.2%}",
         rows=loaded.rejects.count,
         examples=[f"line {line.line}: {line.reason} {line.text[:80]}" for line in kept[:5]],
+    )
+
+
+def checks(loaded: Loaded) -> list[Check]:
+    """What a report shows of the reading: its notes, and the lines that could not be taken."""
+    said = [_noted("file", note) for note in loaded.notes]
+    lost = loaded.rejects
+    if lost.count:
+        seen = f"{lost.count} lines could not be read ({loaded.share:.2%} of all); they are kept in the report."
+        shown = [f"line {line.line}: {line.reason} {line.text[:80]}" for line in lost.kept[:5]]
+        said.append(_noted("lines", seen, lost.count, shown))
+    return said
+
+
+def _noted(check: str, observed: str, rows: int = 0, examples: list[str] | None = None) -> Check:
+    return Check(
+        check=check,
+        column=None,
+        verdict="noted",
+        observed=observed,
+        allowed="",
+        rows=rows,
+        examples=examples or [],
+        mend="Look whether that is as it should be.",
     )
 
 

@@ -10,7 +10,7 @@ from millrace_contracts.tables import KEPT, Reject, Rejects
 if TYPE_CHECKING:
     import duckdb
 
-SHOWN = 2000
+SHOWN = 500
 """Letters of a line that are kept."""
 SWALLOWING = ("UNQUOTED VALUE", "LINE SIZE OVER MAXIMUM")
 REASONS = {

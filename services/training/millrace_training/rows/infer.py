@@ -20,8 +20,10 @@ def run(spec: InferSpec, context: Context) -> InferResult:
     """
     context.report("read")
     try:
-        raw = reading.read(Records(context).artifact(spec.digest), spec.format)
-        contract = inference.infer(raw, spec.target, spec.event_time, spec.timezone)
+        wanted = [name for name in (spec.target, spec.event_time) if name]
+        loaded = reading.load(Records(context).artifact(spec.digest), spec.format, spec.dialect, wanted)
+        raw, contract = loaded.table, inference.infer(loaded.table, spec.target, spec.event_time, spec.timezone)
+        reading.refuse_rejects(loaded, contract.rejects_at_most)
         table = checks.check(raw, contract, spec.timezone).table
     except Unreadable as error:
         refusal = error.check
@@ -33,7 +35,9 @@ def run(spec: InferSpec, context: Context) -> InferResult:
                 {"where": refusal.column or refusal.check, "what": refusal.observed, "mend": refusal.mend}
             ],
         ) from error
-    guess, notes = None, inference.warnings(table, contract)
+    guess, notes = None, loaded.told() + inference.warnings(table, contract)
+    if loaded.dialect is not None and loaded.dialect.delimiter is not None:
+        contract = contract.model_copy(update={"dialect": loaded.dialect})
     if spec.target is not None:
         guessed = inference.task(contract.column(spec.target), table.column(spec.target))
         caution = cautions.look(table, contract, guessed.task not in ("regression", None))

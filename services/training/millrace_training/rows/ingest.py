@@ -10,6 +10,7 @@ from millrace.transport.errors import ApiError
 from millrace_contracts.data import DataContract
 from millrace_contracts.datasets import DataFile, DatasetVersionRead, DatasetVersionWrite, RowsOrigin
 from millrace_contracts.rows import Check, DeliveryReport, IngestResult, IngestSpec
+from millrace_contracts.tables import Dialect
 from millrace_table import inference, reading
 from millrace_table.refusals import Unreadable
 from millrace_training.rows import across, checks, delivery, files, profile, repeats
@@ -50,41 +51,72 @@ def run(spec: IngestSpec, context: Context) -> IngestResult:
     if came.is_empty_feedback:
         return _unchanged(parent)
     context.report("check")
+    report = DeliveryReport()
     try:
-        raw = reading.read(came.data, came.format)
-        contract = contract_of(spec, parent, raw)
-        checked = checks.check(raw, contract, spec.timezone, came.partial, _span(parent))
+        loaded = _load(came, spec, _promised(spec, parent))
+        report = DeliveryReport(rejects=loaded.rejects, dialect=loaded.dialect)
+        raw, contract = loaded.table, contract_of(spec, parent, loaded.table, loaded.dialect)
+        reading.refuse_rejects(loaded, contract.rejects_at_most)
+        checked = checks.check(
+            raw, _read_as(contract, loaded.dialect), spec.timezone, came.partial, _span(parent)
+        )
     except Unreadable as error:
-        return _refuse(records, spec, came, DeliveryReport(checks=[error.check]), parent)
+        return _refuse(records, spec, came, report.model_copy(update={"checks": [error.check]}), parent)
     before = None if parent is None else records.rows(parent)
     table = _ordered(checked.kept, contract.event_time)
-    report = DeliveryReport(rows=raw.num_rows, checks=checked.checks)
+    report = report.model_copy(update={"rows": raw.num_rows, "checks": checked.checks})
     whole = Accepted(
         table,
         delivery.ended(came.source, table, contract.event_time),
-        checked.contract,
+        _read_as(checked.contract, contract.dialect),
         report,
         spec.contract or _declared(parent),
     )
     news = whole.against(before)
     volume = checks.volume((parent.rows if parent else 0) + news.rows.num_rows, contract)
     over = across.unique_over(before, news.rows, contract)
-    report = news.report.model_copy(update={"checks": [*checked.checks, *over, volume]})
+    report = news.report.model_copy(update={"checks": [*reading.checks(loaded), *checked.checks, *over, volume]})
     if report.failed:
         return _refuse(records, spec, came, report, parent)
     context.report("keep")
     return _accept(records, spec.dataset, replace(whole, report=report), made)
 
 
-def contract_of(asked: IngestSpec, parent: DatasetVersionRead | None, raw: pa.Table) -> DataContract:
+def _promised(asked: IngestSpec, parent: DatasetVersionRead | None) -> DataContract | None:
+    """The contract that was given, else the dataset's own."""
+    kept = parent.contract if parent else None
+    return asked.contract or (DataContract.model_validate(kept) if kept else None)
+
+
+def _load(came: Delivery, asked: IngestSpec, contract: DataContract | None) -> reading.Loaded:
+    """The delivery, written as it is said to be: by who sent it, else by the contract. Raises: Unreadable."""
+    said = Dialect() if asked.dialect is None else asked.dialect
+    if contract is None:
+        wanted = [name for name in (asked.target, asked.event_time) if name]
+        return reading.load(came.data, came.format, said, wanted)
+    names = [column.name for column in contract.columns]
+    return reading.load(came.data, came.format, said.over(contract.dialect), names)
+
+
+def _read_as(contract: DataContract, dialect: Dialect | None) -> DataContract:
+    """The contract for a delivery that is written in *dialect*, whatever others are."""
+    return contract if dialect is None else contract.model_copy(update={"dialect": dialect})
+
+
+def contract_of(
+    asked: IngestSpec, parent: DatasetVersionRead | None, raw: pa.Table, dialect: Dialect | None = None
+) -> DataContract:
     """The contract that was given, else the dataset's own, else one inferred from this first delivery.
 
+    One that names no dialect keeps that of the first text file that is taken.
     Raises: Unreadable if the target or the event time is not among its columns.
     """
     kept = DataContract.model_validate(parent.contract) if parent and parent.contract else None
     contract = _lived(asked.contract, kept, _declared(parent)) if asked.contract else kept
     if contract is None:
-        return inference.infer(raw, asked.target, asked.event_time, asked.timezone)
+        return inference.infer(raw, asked.target, asked.event_time, asked.timezone, dialect)
+    if dialect is not None and dialect.delimiter is not None and contract.dialect is None:
+        contract = contract.model_copy(update={"dialect": dialect})
     roles = {
         "target": asked.target or contract.target,
         "event_time": asked.event_time or contract.event_time,
