@@ -20,7 +20,7 @@ from millrace_contracts.datasets import SchemaColumn
 from millrace_contracts.names import ColumnName, DataFormat, Digest, Name, TaskName, VersionNumber
 from millrace_contracts.parts import Strictly, Zone
 from millrace_contracts.plain import plain
-from millrace_contracts.tables import Dialect, Rejects
+from millrace_contracts.tables import Dialect
 
 FileTitle = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f/\\]+$")]
 SentCell = StrictBool | StrictInt | StrictFloat | Annotated[str, StringConstraints(max_length=100_000)] | None

@@ -15,7 +15,7 @@ KEPT = 100
 
 
 class Dialect(Strictly):
-    """How a file is written; what is None is found in the file. Only `date_order` and `sheet` may stay None."""
+    """How a file is written; what is None is found in the file."""
 
     delimiter: Annotated[str, StringConstraints(min_length=1, max_length=4)] | None = Field(
         default=None, description="What stands between two cells."
@@ -47,7 +47,6 @@ class Dialect(Strictly):
     sheet: Annotated[str, StringConstraints(min_length=1, max_length=100)] | None = Field(
         default=None, description="Sheet of a workbook; None: its first."
     )
-
 
     def over(self, other: "Dialect | None") -> "Dialect":
         """This, with what it leaves open as *other* says."""

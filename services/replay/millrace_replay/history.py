@@ -14,7 +14,6 @@ from millrace_contracts.data import ColumnType
 from millrace_contracts.loop import Spec
 from millrace_table import columns, reading, spans
 
-
 DEFAULT_REJECTS = 0.01
 """Share of lines that may be unreadable where no contract says it."""
 

@@ -58,7 +58,7 @@ def look(
     try:
         content, notes = _content(path, format)
         loaded = reading.load(content, format, dialect, [name for name in (target, time) if name])
-        raw, contract = loaded.table, inference.infer(loaded.table, target, time, timezone)
+        raw, contract = loaded.table, inference.infer(loaded.table, target, time, timezone, loaded.dialect)
         reading.refuse_rejects(loaded, contract.rejects_at_most)
         table = _typed(raw, contract, timezone)
         guess = _task(task, contract.column(target), table.column(target))
@@ -140,6 +140,10 @@ def contract_text(sample: Sample, source: str) -> str:
         lines.append(f"- {_flow(kept)}")
     lines += [f"rows: {{minimum: {sample.contract.rows.minimum}}}"]
     lines += [f"duplicates_at_most: {sample.contract.duplicates_at_most}"]
+    lines += [f"rejects_at_most: {sample.contract.rejects_at_most}   # share of lines that may be unreadable"]
+    if whole.get("dialect"):
+        lines += ["# How text files are written; what a file does otherwise is found, and told."]
+        lines += [f"dialect: {_flow(whole['dialect'])}"]
     lines += [
         "# key: [id]   # columns that name a row: the same key corrects it; without one a row is its own key"
     ]

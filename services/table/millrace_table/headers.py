@@ -1,5 +1,6 @@
 """Tells the line of the column names from titles above it and rows below it."""
 
+import itertools
 import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -122,4 +123,4 @@ def numbered(values: list[str]) -> bool:
         numbers = [int(value) for value in values]
     except ValueError:
         return False
-    return all(after - before == 1 for before, after in zip(numbers, numbers[1:], strict=False))
+    return all(after - before == 1 for before, after in itertools.pairwise(numbers))

@@ -18,9 +18,9 @@ class NoRow(Exception):
 
 
 def read(data: bytes) -> tuple[pa.Table, Rejects]:
-    """A table with the objects' keys as columns, and the lines that are no objects; a key that an object lacks is missing.
+    """A table with the objects' keys as columns, and the lines that are no objects.
 
-    A file that is one array of objects is read like their lines.
+    A key that an object lacks is missing. A file that is one array of objects is read like their lines.
     Raises: Unreadable if no line is an object, or a cell is none.
     """
     rows: list[dict[str, Any]] = []
@@ -34,8 +34,10 @@ def read(data: bytes) -> tuple[pa.Table, Rejects]:
     if not rows:
         raise Unreadable(
             "file",
-            f"Line {lost[0].line} is not {lost[0].reason.removeprefix('It is not ')}" if lost else "The file has no rows.",
-            'Write every row in a line of its own, in UTF-8, like {"column": value}; a missing number is null, not NaN.',
+            f"Line {lost[0].line} is not {lost[0].reason.removeprefix('It is not ')}"
+            if lost
+            else "The file has no rows.",
+            'Write a row a line, in UTF-8, like {"column": value}; a missing number is null, not NaN.',
             examples=[f"line {reject.line}: {reject.text[:60]}" for reject in lost[:5]],
         )
     names = list(dict.fromkeys(name for row in rows for name in row))

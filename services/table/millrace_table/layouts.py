@@ -12,6 +12,7 @@ from millrace_contracts.tables import Dialect
 from millrace_table import engine, headers
 from millrace_table.headers import Record
 from millrace_table.refusals import Unreadable
+from millrace_table.texts import MARKS
 
 HEAD = 1 << 20
 """Bytes at the begin of a file by which its dialect is found."""
@@ -20,13 +21,13 @@ DELIMITERS = (",", ";", "\t", "|")
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+\Z")
 SEPARATOR = re.compile(r'^"?sep=(.)"?\s*$', re.IGNORECASE)
 """The line by which Excel is told the delimiter."""
-MISSING = ["", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "#N/A", "\\N"]
+MISSING = [*MARKS, "\\N"]
 """What counts as a missing value, where nothing else is said."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """A dialect without gaps, the names of the columns, and where the rows begin.
+    """A dialect, open only in what cells tell, the names of the columns, and where the rows begin.
 
     begins: bytes before the first row; lines: lines before it.
     """
@@ -62,6 +63,22 @@ class _Way:
         return (round(self.even, 2) if self.width > 1 else 0.0, first, self.width)
 
 
+class _Form(csv.Dialect):
+    """A way to split as the csv module takes it, which knows delimiters of one sign alone."""
+
+    lineterminator = "\n"
+    skipinitialspace = True
+    strict = True
+
+    def __init__(self, delimiter: str, quote: str, escape: str) -> None:
+        self.delimiter = delimiter[0]
+        self.quoting = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
+        self.quotechar = quote or None
+        self.doublequote = escape == quote
+        self.escapechar = escape if escape and escape != quote else None
+        super().__init__()
+
+
 def find(path: Path, folder: Path, asked: Dialect, wanted: Collection[str]) -> Layout:
     """The layout of the UTF-8 file at *path*; what *asked* says is kept, the rest is found.
 
@@ -89,8 +106,8 @@ def find(path: Path, folder: Path, asked: Dialect, wanted: Collection[str]) -> L
         encoding=asked.encoding,
         header_line=before + header.first_line if header.first_line else 0,
         comment=comment,
-        decimal=asked.decimal or ".",
-        thousands=asked.thousands or "",
+        decimal=asked.decimal,
+        thousands=asked.thousands,
         missing=MISSING if asked.missing is None else asked.missing,
         date_order=asked.date_order,
     )
@@ -138,7 +155,9 @@ def _way(lines: list[str], path: Path, folder: Path, asked: Dialect, wanted: Col
         return ways[0]
     if asked.escape is None and any("\\" + quote in line for line in lines):
         ways += [_split(lines, sign, quote, "\\") for sign in named]
-    if asked.quote is None and any(re.search(r"(^|[,;\t|])'[^'\r\n]*'([,;\t|]|\s*$)", line) for line in lines):
+    if asked.quote is None and any(
+        re.search(r"(^|[,;\t|])'[^'\r\n]*'([,;\t|]|\s*$)", line) for line in lines
+    ):
         ways += [_split(lines, sign, "'", "'") for sign in named]
     best = max(ways, key=lambda way: way.rank)
     if asked.delimiter is None and best.even < 0.9:
@@ -176,7 +195,7 @@ def _split(lines: list[str], delimiter: str, quote: str, escape: str) -> _Way:
     records: list[Record] = []
     place = bad = 0
     while place < len(lines):
-        reader = csv.reader(lines[place:], strict=True, **_form(delimiter, quote, escape))
+        reader = csv.reader(lines[place:], _Form(delimiter, quote, escape))
         start = place
         try:
             for cells in reader:
@@ -190,17 +209,6 @@ def _split(lines: list[str], delimiter: str, quote: str, escape: str) -> _Way:
             if bad > 50:
                 break
     return _Way(delimiter, quote, escape, records)
-
-
-def _form(delimiter: str, quote: str, escape: str) -> dict[str, object]:
-    form: dict[str, object] = {"delimiter": delimiter[0], "doublequote": escape == quote, "skipinitialspace": True}
-    if quote:
-        form["quotechar"] = quote
-    else:
-        form["quoting"] = csv.QUOTE_NONE
-    if escape != quote and escape:
-        form["escapechar"] = escape
-    return form
 
 
 def _joined(cells: list[str], delimiter: str) -> list[str]:

@@ -41,7 +41,8 @@ class Loaded:
     @property
     def share(self) -> float:
         """Rejects of all lines."""
-        return self.rejects.count / max(self.rejects.count + self.table.num_rows, 1)
+        lost = self.rejects.count
+        return lost / max(lost + int(self.table.num_rows), 1)
 
 
 def read(data: bytes, format: str) -> pa.Table:
@@ -84,9 +85,10 @@ def refuse_rejects(loaded: Loaded, at_most: float) -> None:
     if loaded.rejects.count == 0 or (loaded.share <= at_most and loaded.table.num_rows):
         return
     kept = loaded.rejects.kept
+    share = f"{loaded.share:.2%} of all"
     raise Unreadable(
         "lines",
-        f"{loaded.rejects.count} lines cannot be read ({loaded.share:.2%} of all); line {kept[0].line}: {kept[0].reason}",
+        f"{loaded.rejects.count} lines cannot be read ({share}); line {kept[0].line}: {kept[0].reason}",
         "Mend them, say how the file is written (--delimiter, --quote, --escape, --encoding, --header-line), "
         "or allow more by `rejects_at_most` in the contract.",
         allowed=f"at most {at_most:.2%}",
@@ -100,7 +102,9 @@ def checks(loaded: Loaded) -> list[Check]:
     said = [_noted("file", note) for note in loaded.notes]
     lost = loaded.rejects
     if lost.count:
-        seen = f"{lost.count} lines could not be read ({loaded.share:.2%} of all); they are kept in the report."
+        seen = (
+            f"{lost.count} lines could not be read ({loaded.share:.2%} of all); they are kept in the report."
+        )
         shown = [f"line {line.line}: {line.reason} {line.text[:80]}" for line in lost.kept[:5]]
         said.append(_noted("lines", seen, lost.count, shown))
     return said
@@ -135,7 +139,7 @@ def _delimited(path: Path, folder: Path, dialect: Dialect, wanted: Collection[st
 def _jsonl(path: Path, folder: Path, dialect: Dialect, wanted: Collection[str]) -> Loaded:
     text = opening.text(path, folder, dialect.encoding)
     table, rejects = jsonl.read(text.path.read_bytes())
-    return Loaded(table, Dialect(encoding=text.encoding), rejects)
+    return Loaded(table, dialect.of_values.model_copy(update={"encoding": text.encoding}), rejects)
 
 
 def _parquet(path: Path, folder: Path, dialect: Dialect, wanted: Collection[str]) -> Loaded:

@@ -142,7 +142,8 @@ def test_broken_data_is_refused_with_every_reason_and_kept_as_it_came(push, clie
     [
         (b"", "empty"),
         (b"sold_at,revenue\n", "no rows"),
-        ("sold_at,revenue\n2024-01-01,schön\n".encode("latin-1"), "not UTF-8"),
+        (b"sold_at,revenue\n2024-01-01,1\0\n", "null characters"),
+        (b"sold_at,revenue\n" + b"2024-01-01,1\n" * 50 + b"2024-01-01,1,1\n", "1 lines cannot be read"),
         (b"a,a\n1,2\n", "same name"),
         (b"sold_at,revenue\n2024-01-01T00:00:00Z,1\n2024-01-02,2\n", "offset"),
         (b"sold_at,x\n2024-01-01,1\n", "no column 'revenue'"),

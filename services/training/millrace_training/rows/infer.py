@@ -22,7 +22,8 @@ def run(spec: InferSpec, context: Context) -> InferResult:
     try:
         wanted = [name for name in (spec.target, spec.event_time) if name]
         loaded = reading.load(Records(context).artifact(spec.digest), spec.format, spec.dialect, wanted)
-        raw, contract = loaded.table, inference.infer(loaded.table, spec.target, spec.event_time, spec.timezone)
+        raw = loaded.table
+        contract = inference.infer(raw, spec.target, spec.event_time, spec.timezone, loaded.dialect)
         reading.refuse_rejects(loaded, contract.rejects_at_most)
         table = checks.check(raw, contract, spec.timezone).table
     except Unreadable as error:
@@ -36,8 +37,6 @@ def run(spec: InferSpec, context: Context) -> InferResult:
             ],
         ) from error
     guess, notes = None, loaded.told() + inference.warnings(table, contract)
-    if loaded.dialect is not None and loaded.dialect.delimiter is not None:
-        contract = contract.model_copy(update={"dialect": loaded.dialect})
     if spec.target is not None:
         guessed = inference.task(contract.column(spec.target), table.column(spec.target))
         caution = cautions.look(table, contract, guessed.task not in ("regression", None))

@@ -1,0 +1,252 @@
+"""However a file of rows is written, its cells come in as they stand there, or its owner is told which do not."""
+
+import gzip
+import random
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as arrow
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from millrace_contracts.tables import Dialect
+from millrace_table import layouts, reading
+from millrace_table.refusals import Unreadable
+
+ROWS = {"area": ["1.5", "22", "7"], "town": ["Mill", "Old town", None], "rent": ["300", "900", "410"]}
+PLAIN = "area,town,rent\n1.5,Mill,300\n22,Old town,900\n7,,410\n"
+
+
+def load(text: str | bytes, dialect: Dialect | None = None, wanted: tuple[str, ...] = ()) -> reading.Loaded:
+    return reading.load(text.encode() if isinstance(text, str) else text, "csv", dialect, wanted)
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (PLAIN, "delimiter ,, utf-8, header in line 1"),
+        (PLAIN.replace(",", ";"), "delimiter ;, utf-8, header in line 1"),
+        (PLAIN.replace(",", "\t"), "delimiter tab, utf-8, header in line 1"),
+        ("\ufeff" + PLAIN, "delimiter ,, utf-8, header in line 1"),
+        ("\ufeffsep=;\n" + PLAIN.replace(",", ";"), "delimiter ;, utf-8, header in line 2"),
+        ("Rents of May\n\n" + PLAIN, "delimiter ,, utf-8, header in line 3"),
+        ("Rents of May,,\n,,\n" + PLAIN, "delimiter ,, utf-8, header in line 3"),
+        (
+            "# of May\n# by hand\n" + PLAIN + "# end\n",
+            "delimiter ,, utf-8, header in line 3, comments behind #",
+        ),
+        (PLAIN.replace("\n", "\r"), "delimiter ,, utf-8, header in line 1"),
+        (PLAIN.replace("\n", "\r\n", 2), "delimiter ,, utf-8, header in line 1"),
+        (PLAIN.replace("\n", "\r", 1).replace("\n", "\r\n", 1), "delimiter ,, utf-8, header in line 1"),
+        (PLAIN.replace("\n", ",\n"), "delimiter ,, utf-8, header in line 1"),
+        (PLAIN.replace("\n", ",\n").replace("rent,", "rent"), "delimiter ,, utf-8, header in line 1"),
+        (PLAIN.replace("rent", "rent,"), "delimiter ,, utf-8, header in line 1"),
+        (PLAIN + PLAIN.split("\n")[0] + "\n", "delimiter ,, utf-8, header in line 1"),
+        (PLAIN.replace(",", ", "), "delimiter ,, utf-8, header in line 1"),
+    ],
+)
+def test_the_same_rows_come_out_of_each_writing(data, told):
+    loaded = load(data)
+    values = {
+        name: [(cell and cell.strip()) or None for cell in cells]
+        for name, cells in loaded.table.to_pydict().items()
+    }
+    assert values == ROWS
+    assert loaded.dialect is not None
+    assert loaded.dialect.words == told
+
+
+@pytest.mark.parametrize(
+    ("encoding", "letters", "found"),
+    [
+        ("latin-1", "Köln", "latin-1"),
+        ("cp1252", "Köln – 5 €", "windows-1252"),
+        ("utf-16", "Köln 5 €", "utf-16"),
+        ("utf-16-le", "Koln", "utf-16-le"),
+        ("utf-8", "Köln €", "utf-8"),
+    ],
+)
+def test_encodings_are_found(encoding, letters, found):
+    loaded = load(PLAIN.replace("Mill", letters).encode(encoding))
+    assert loaded.table.column("town").to_pylist()[0] == letters
+    assert loaded.dialect is not None
+    assert loaded.dialect.encoding == found
+
+
+def test_one_damaged_line_of_a_utf8_file_is_a_reject_and_no_reason_to_read_it_otherwise():
+    data = ("a,b\n" + "1,ö\n" * 50).encode() + b"2,\xf6\n" + "3,é\n".encode()
+    loaded = load(data)
+    assert loaded.table.num_rows == 51
+    assert [(line.line, line.reason) for line in loaded.rejects.kept] == [
+        (52, "It has bytes that are not UTF-8.")
+    ]
+
+
+def test_the_delimiter_is_not_the_sign_that_the_names_hold_most_of():
+    loaded = load("Area (m2, net, of all);Rooms (all, too)\n1;2\n3;4\n")
+    assert loaded.table.column_names == ["Area (m2, net, of all)", "Rooms (all, too)"]
+
+
+def test_backslashes_escape_quotes_where_the_file_does_so():
+    loaded = load('a,b\n1,"5\\" pipe, long"\n2,"x"\n\\N,"y"\n')
+    assert loaded.table.to_pydict() == {"a": ["1", "2", None], "b": ['5" pipe, long', "x", "y"]}
+    assert loaded.dialect is not None
+    assert loaded.dialect.escape == "\\"
+
+
+def test_apostrophes_quote_where_the_file_does_so():
+    loaded = load("a;b\n1;'x;y'\n2;'z'\n")
+    assert loaded.table.to_pydict() == {"a": ["1", "2"], "b": ["x;y", "z"]}
+
+
+def test_a_name_over_two_lines_is_one_name_and_no_row():
+    loaded = load('"Area\n(m2)",b\n1,"x\ny"\n')
+    assert loaded.table.to_pydict() == {"Area (m2)": ["1"], "b": ["x\ny"]}
+    assert "over several lines" in loaded.notes[0]
+
+
+@pytest.mark.parametrize("name", ["", "Unnamed: 0"])
+def test_row_numbers_are_no_column_unless_the_contract_names_them(name):
+    data = f"{name},a,b\n0,5,x\n2,6,y\n1,7,z\n"
+    loaded = load(data)
+    assert loaded.table.column_names == ["a", "b"]
+    assert "row numbers" in loaded.notes[0]
+    if name:
+        assert load(data, wanted=(name, "a", "b")).table.column_names == [name, "a", "b"]
+
+
+def test_an_unnamed_column_that_is_data_is_refused():
+    with pytest.raises(Unreadable, match="Column 1 has no name"):
+        load(",a\nx,1\ny,2\n")
+
+
+def test_names_that_lack_one_cell_are_refused_and_never_shift_a_row():
+    with pytest.raises(Unreadable, match="Line 1 has 2 names, and the rows below have 3 cells"):
+        load("a,b\n1,2,x\n3,4,y\n5,6,z\n")
+
+
+def test_a_row_with_one_delimiter_too_many_is_a_reject_even_if_its_last_cell_is_empty():
+    loaded = load("a,b,note\n1,2,\n3,,4,\n5,6,\n")
+    assert loaded.table.column("a").to_pylist() == ["1", "5"]
+    assert [(line.line, line.text) for line in loaded.rejects.kept] == [(3, "3,,4,")]
+
+
+def test_a_quote_that_does_not_end_costs_its_own_line_alone():
+    rows = [f'{number},"x"' for number in range(500)]
+    rows[100] = '100,"x'
+    rows[300] = '300,"x"y"'
+    loaded = load("a,b\n" + "\n".join(rows) + "\n")
+    assert loaded.table.num_rows == 498
+    assert [line.line for line in loaded.rejects.kept] == [102, 302]
+    assert loaded.rejects.count == 2
+
+
+def test_rejects_are_counted_in_full_and_kept_up_to_a_hundred():
+    loaded = load("a,b\n" + "1,2\n" * 1000 + "1\n" * 150)
+    assert (loaded.rejects.count, len(loaded.rejects.kept)) == (150, 100)
+    assert loaded.rejects.kept[0].line == 1002
+
+
+def test_a_file_without_names_gets_some_and_says_so():
+    loaded = load("1,2024-01-01\n3,2024-01-02\n")
+    assert loaded.table.column_names == ["column1", "column2"]
+    assert "Line 1 holds values and no names" in loaded.notes[0]
+    assert load("2019,2020\n1,2\n3,4\n").table.column_names == ["2019", "2020"]
+
+
+def test_wanted_names_tell_the_header_wherever_it_stands():
+    data = "Shop;Month;Year\nAll;May;2024\n\na;b;c\n1;2;3\n"
+    assert load(data, wanted=("a", "b", "c")).table.to_pydict() == {"a": ["1"], "b": ["2"], "c": ["3"]}
+
+
+def test_what_is_said_by_hand_is_obeyed():
+    loaded = load("x\n1|2;3|4\n5|6;7|8\n", Dialect(delimiter=";", header_line=0, missing=["7|8"]))
+    assert loaded.table.to_pydict() == {"column1": ["1|2", "5|6"], "column2": ["3|4", None]}
+    assert loaded.rejects.count == 1
+    third = load("a,b\nc,d\n1,2\n", Dialect(header_line=2))
+    assert third.table.to_pydict() == {"c": ["1"], "d": ["2"]}
+
+
+def test_a_file_that_is_not_written_as_the_contract_says_is_read_and_that_is_told():
+    first = load("a;b\n1;2\n").dialect
+    loaded = load("Title\na,b\n3,4\n", first, ("a", "b"))
+    assert loaded.table.to_pydict() == {"a": ["3"], "b": ["4"]}
+    assert (
+        loaded.notes[0]
+        == "The file is not written as the contract says, but with delimiter ,, header in line 2."
+    )
+
+
+def test_packed_files_are_unpacked(tmp_path: Path):
+    for name in ("gzip", "zstd", "bz2"):
+        path = tmp_path / name
+        with pa.output_stream(str(path), compression=name) as out:
+            out.write(PLAIN.encode())
+        assert reading.load(path, "csv").table.to_pydict() == ROWS
+    with pytest.raises(Unreadable, match="packed by gzip, and damaged"):
+        load(gzip.compress(PLAIN.encode())[:30])
+
+
+def test_a_path_with_signs_of_patterns_is_one_file(tmp_path: Path):
+    path = tmp_path / "a*[1]' .csv"
+    path.write_text(PLAIN)
+    assert reading.load(path, "csv").table.to_pydict() == ROWS
+
+
+def test_jsonl_with_a_mark_and_a_broken_line_is_read_with_a_reject():
+    lines = "\ufeff" + '{"a": 1}\n' * 200 + '{"a": \n'
+    loaded = reading.load(lines.encode(), "jsonl")
+    assert loaded.table.num_rows == 200
+    assert [line.line for line in loaded.rejects.kept] == [201]
+    assert reading.load(b'[{"a": 1}, {"a": 2}]', "jsonl").table.to_pydict() == {"a": [1, 2]}
+
+
+def test_arrow_files_are_read_and_an_index_of_pandas_is_left_out(tmp_path: Path):
+    table = pa.table({"a": [1, 2], "__index_level_0__": [7, 8]})
+    path = tmp_path / "rows.arrow"
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, table.schema) as writer:
+        writer.write_table(table)
+    loaded = reading.load(path, "arrow")
+    assert loaded.table.to_pydict() == {"a": [1, 2]}
+    assert "__index_level_0__" in loaded.notes[0]
+
+
+CELL = st.text(st.sampled_from("ab1.,; \"'\n\\é-|#"), max_size=6)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_what_arrow_splits_evenly_and_a_csv_writer_has_written_comes_out_the_same(data):
+    width = data.draw(st.integers(2, 4))
+    rows = data.draw(st.lists(st.lists(CELL, min_size=width, max_size=width), min_size=1, max_size=12))
+    names = [f"name{place}" for place in range(width)]
+    quoted = [",".join('"' + cell.replace('"', '""') + '"' for cell in row) for row in rows]
+    text = (",".join(names) + "\n" + "\n".join(quoted) + "\n").encode()
+    options = arrow.ConvertOptions(
+        column_types={name: pa.string() for name in names},
+        null_values=layouts.MISSING,
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=True,
+    )
+    expected = arrow.read_csv(
+        pa.BufferReader(text), None, arrow.ParseOptions(newlines_in_values=True), options
+    )
+    loaded = load(text)
+    assert loaded.rejects.count == 0
+    assert loaded.table.to_pydict() == expected.to_pydict()
+
+
+def test_random_damage_never_makes_a_row_that_was_not_there():
+    chance = random.Random(7)
+    lines = [f'{number},"text {number}",{number * 2}' for number in range(200)]
+    whole = {tuple(line.replace('"', "").split(",")) for line in lines}
+    for _ in range(25):
+        broken = list(lines)
+        for place in chance.sample(range(200), 3):
+            at = chance.randrange(len(broken[place]))
+            broken[place] = broken[place][:at] + chance.choice([",", '"']) + broken[place][at:]
+        loaded = load("a,b,c\n" + "\n".join(broken) + "\n")
+        rows = set(zip(*(column.to_pylist() for column in loaded.table.columns), strict=True))
+        assert loaded.table.num_rows + loaded.rejects.count == 200
+        assert len(whole - rows) <= 3
