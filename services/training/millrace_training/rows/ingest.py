@@ -75,7 +75,9 @@ def run(spec: IngestSpec, context: Context) -> IngestResult:
     news = whole.against(before)
     volume = checks.volume((parent.rows if parent else 0) + news.rows.num_rows, contract)
     over = across.unique_over(before, news.rows, contract)
-    report = news.report.model_copy(update={"checks": [*reading.checks(loaded), *checked.checks, *over, volume]})
+    report = news.report.model_copy(
+        update={"checks": [*reading.checks(loaded), *checked.checks, *over, volume]}
+    )
     if report.failed:
         return _refuse(records, spec, came, report, parent)
     context.report("keep")
