@@ -66,7 +66,10 @@ class _Rows:
         """Each column as SQL, null where a missing mark stands."""
         marks = ", ".join(literal(mark) for mark in self.layout.dialect.missing or [])
         columns = [f"c{place}" for place in range(len(self.layout.names))]
-        return [f"CASE WHEN {column} NOT IN ({marks}) THEN {column} END" if marks else column for column in columns]
+        return [
+            f"CASE WHEN {column} NOT IN ({marks}) THEN {column} END" if marks else column
+            for column in columns
+        ]
 
     @property
     def query(self) -> str:
@@ -125,9 +128,7 @@ def _rows(path: Path, folder: Path, layout: Layout) -> _Rows:
     return _Rows(path, safe, 1, layout)
 
 
-def _scanned(
-    database: "duckdb.DuckDBPyConnection", rows: _Rows, folder: Path
-) -> tuple[pa.Table, Rejects]:
+def _scanned(database: "duckdb.DuckDBPyConnection", rows: _Rows, folder: Path) -> tuple[pa.Table, Rejects]:
     """Rows and rejects; a line whose quote swallows others is taken out, and the others are read after all."""
     out: list[Refused] = []
     table, rows = _attempt(database, rows, folder)
@@ -146,9 +147,7 @@ def _scanned(
     return table, rejects.told(lines, number, counted, rows.layout.lines - rows.skip, len(rows.layout.names))
 
 
-def _attempt(
-    database: "duckdb.DuckDBPyConnection", rows: _Rows, folder: Path
-) -> tuple[pa.Table, _Rows]:
+def _attempt(database: "duckdb.DuckDBPyConnection", rows: _Rows, folder: Path) -> tuple[pa.Table, _Rows]:
     """The rows; where line ends of several kinds stop DuckDB, those of the file with one kind."""
     import duckdb
 

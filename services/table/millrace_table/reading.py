@@ -166,7 +166,9 @@ def _arrow(path: Path, folder: Path, dialect: Dialect, wanted: Collection[str]) 
             return _typed(table, wanted)
     except (pa.ArrowException, OSError) as error:
         raise Unreadable(
-            "file", "This is not an Arrow file, or it is damaged.", "Write it again as Arrow IPC or Feather 2."
+            "file",
+            "This is not an Arrow file, or it is damaged.",
+            "Write it again as Arrow IPC or Feather 2.",
         ) from error
 
 
@@ -175,7 +177,9 @@ def _typed(table: pa.Table, wanted: Collection[str]) -> Loaded:
     check_names(table.column_names)
     index = [name for name in table.column_names if name.startswith(INDEX) and name not in wanted]
     table = table.drop_columns(index)
-    notes = [f"'{name}' is the index of a pandas table, which says nothing; it was left out." for name in index]
+    notes = [
+        f"'{name}' is the index of a pandas table, which says nothing; it was left out." for name in index
+    ]
     return Loaded(pa.table({name: cells.raw(table.column(name)) for name in table.column_names}), notes=notes)
 
 

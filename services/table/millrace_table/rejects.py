@@ -47,7 +47,7 @@ class Refused:
 
 def refused(database: "duckdb.DuckDBPyConnection") -> list[Refused]:
     """What the last reading could not take, in the order of the file; reasons and texts of the first alone."""
-    rows = database.execute(f"{ALL} LIMIT {KEPT}").fetchall()  # noqa: S608
+    rows = database.execute(f"{ALL} LIMIT {KEPT}").fetchall()
     return [Refused(*row) for row in rows]
 
 

@@ -165,7 +165,9 @@ def test_a_sample_that_cannot_be_read_fails_the_job_with_the_reason(client, cont
     ],
 )
 def test_the_task_is_guessed_from_the_target(client, context, target, guess, warned):
-    digest = client.registry.put_artifact(to_csv(pa.table({"x": [place % 9 for place in range(100)], "y": target})))
+    digest = client.registry.put_artifact(
+        to_csv(pa.table({"x": [place % 9 for place in range(100)], "y": target}))
+    )
     found = done(infer, InferSpec, {"digest": digest, "format": "csv", "target": "y"}, context())
     assert (found["task_guess"], bool(found["warnings"])) == (guess, warned)
 
