@@ -1,12 +1,16 @@
 """A newcomer's session on the real platform: init, apply, watch, predict, labels, explain, rollback, delete."""
 
 import json
+import re
+import shlex
 import time
+from pathlib import Path
 
 import pytest
 
 pytestmark = [pytest.mark.loop, pytest.mark.xdist_group("loop"), pytest.mark.timeout(400)]
 LOOP = "newcomer"
+PAGE = Path(__file__).parents[2] / "docs" / "howto" / "predictions.md"
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +60,26 @@ def test_a_file_is_scored_as_the_endpoint_answers(millrace, table, session):
     again = millrace("score", LOOP, "--data", session / "sixty.parquet", "--out", session / "again.jsonl")
     assert again.splitlines()[1:] == told.splitlines()[1:]
     assert (session / "again.jsonl").read_bytes() == (session / "scored.jsonl").read_bytes()
+
+
+def test_what_the_page_on_predictions_says_is_so(millrace, platform, table, session, monkeypatch, capsys):
+    monkeypatch.chdir(session)
+    monkeypatch.setenv("MILLRACE_HOME", str(platform.home))
+    (session / "months").mkdir()
+    rows = table.head(30).assign(customer=range(30))
+    for name in ("june.parquet", "months/april.parquet", "months/may.parquet"):
+        rows.to_parquet(session / name)
+    blocks = re.findall(r"^```(console|python)\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
+    for kind, block in blocks:
+        text = re.sub(r"\bshop\b", LOOP, block)
+        if kind == "python":
+            exec(compile(text, str(PAGE), "exec"), {})
+            continue
+        for line in text.splitlines():
+            millrace(*shlex.split(line)[1:])
+    assert "30 of 30 rows" in capsys.readouterr().out
+    assert (session / "scored.csv").read_text().count("\n") == 31
+    assert {path.name for path in (session / "scored").iterdir()} == {"april.parquet", "may.parquet"}
 
 
 @pytest.mark.parametrize(

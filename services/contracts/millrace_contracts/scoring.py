@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from millrace_contracts.names import ColumnName, DataFormat, Digest, Name, ShortText, VersionNumber
 from millrace_contracts.parts import Strictly, Zone
 from millrace_contracts.rows import ArtifactSource, FileTitle
+from millrace_contracts.tables import Dialect
 
 MOST_FILES = 1000
 MOST_EXAMPLES = 5
@@ -28,6 +29,7 @@ class ScoreSpec(Strictly):
         default=None, max_length=5000, description="Input columns that stand beside the answers; null: all."
     )
     timezone: Zone = Field(default="UTC", description="Zone of times that have none, as the loop has it.")
+    dialect: Dialect | None = Field(default=None, description="What is known of how cells are written.")
     executor: Literal["inline", "pool", "ray"] = Field(
         default="inline", description="Where parts are scored: one after the other, or side by side."
     )

@@ -6,11 +6,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from millrace.client import Millrace
+from millrace_contracts.data import DataContract
 from millrace_contracts.formats import format_of
 from millrace_contracts.jobs import JobRead, JobState
 from millrace_contracts.names import DataFormat
 from millrace_contracts.rows import ArtifactSource
 from millrace_contracts.scoring import ScoredFile, ScoreResult, ScoreSpec
+from millrace_contracts.tables import Dialect
 
 IN_VAIN = (JobState.FAILED, JobState.CANCELLED)
 
@@ -54,7 +56,17 @@ def spec_of(
         together=together,
         keep=keep,
         timezone=endpoint.timezone,
+        dialect=_dialect(client, endpoint.model, number),
     )
+
+
+def _dialect(client: Millrace, model: str, number: int) -> Dialect | None:
+    """How the data that the version has learnt from says that cells are written."""
+    made = client.registry.version(model, number).lineage
+    if made.dataset is None or made.dataset_version is None:
+        return None
+    kept = client.registry.dataset_version(made.dataset, made.dataset_version).contract
+    return DataContract.model_validate(kept).dialect if kept else None
 
 
 def score(

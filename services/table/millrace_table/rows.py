@@ -51,17 +51,17 @@ def read(
     if lacking:
         mend = f"The model takes: {', '.join(wanted)}"
         raise Unreadable("columns", f"The column {lacking[0]!r} is lacking.", mend, column=lacking[0])
-    said = _said(signature, dialect)
+    written = said(signature, dialect)
     zone = signature.timezone or "UTC"
-    table = pa.table({name: _column(raw, name, type, zone, said) for name, type in wanted.items()})
+    table = pa.table({name: _column(raw, name, type, zone, written) for name, type in wanted.items()})
     times: list[datetime | None] = [None] * raw.num_rows
     if event_time is not None and event_time in raw.column_names:
-        times = _column(raw, event_time, "timestamp", zone, said).to_pylist()
+        times = _column(raw, event_time, "timestamp", zone, written).to_pylist()
     unused = [name for name in raw.column_names if name not in wanted and name != event_time]
     return Asked(plain(table), times, unused)
 
 
-def _said(signature: Signature, dialect: Dialect | None) -> Dialect:
+def said(signature: Signature, dialect: Dialect | None) -> Dialect:
     """What the signature says of cells, and the contract of those numbers that can be read in two ways."""
     given = dialect or Dialect()
     return Dialect(

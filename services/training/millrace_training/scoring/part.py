@@ -12,11 +12,11 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
-from millrace_contracts.data import ColumnType
 from millrace_contracts.scoring import MOST_EXAMPLES, Unanswered
-from millrace_contracts.signature import ColumnKind, Signature
+from millrace_contracts.signature import Signature
+from millrace_contracts.tables import Dialect
 from millrace_stats import answers as stats
-from millrace_table import cells
+from millrace_table import cells, rows
 from millrace_table.columns import convert
 from millrace_training.features.columns import columns_from_signature
 from millrace_training.features.frame import Frame, from_arrow
@@ -27,12 +27,6 @@ from millrace_training.scoring.sources import Stretch
 
 BATCH = 16_384
 """Rows in memory at once, however large a row group is."""
-TYPES: dict[ColumnKind, ColumnType] = {
-    "number": "number",
-    "boolean": "boolean",
-    "category": "string",
-    "timestamp": "timestamp",
-}
 Mask = npt.NDArray[np.bool_]
 
 
@@ -45,6 +39,7 @@ class Work:
     graph: Path
     signature: str
     timezone: str
+    dialect: Dialect | None
     kept: list[str]
     stamp: Stamp
     called: dict[str, str]
@@ -80,24 +75,24 @@ def run(work: Work) -> int:
     target = piece(work.part.path.parent, work.part.number)
     signature = _signature(work.signature)
     session = _session(work.graph, work.graph.stat().st_mtime_ns)
-    rows, answered, first = 0, 0, work.part.first
+    count, answered, first = 0, 0, work.part.first
     unread: dict[str, Unanswered] = {}
     staged = target.with_name(f".{target.name}")
     writer: parquet.ParquetWriter | None = None
     for came in _batches(work.part):
-        frame, bad = _frame(came, signature, work.timezone, first, unread)
+        frame, bad = _frame(came, signature, work, first, unread)
         said = _without(stats.read(answers(session, frame), signature), bad)
         table = columns.beside(
             columns.kept(came, work.kept, work.any_type), said, work.stamp, first, work.called
         )
         writer = writer or parquet.ParquetWriter(staged, table.schema, compression="lz4")
         writer.write_table(table)
-        rows, answered, first = rows + len(table), answered + int(said.finite.sum()), first + len(table)
+        count, answered, first = count + len(table), answered + int(said.finite.sum()), first + len(table)
     assert writer is not None
     writer.close()
     staged.replace(target)
     about = {
-        "rows": rows,
+        "rows": count,
         "answered": answered,
         "unanswered": [item.model_dump() for item in unread.values()],
     }
@@ -114,14 +109,15 @@ def _batches(part: Stretch) -> Iterator[pa.Table]:
 
 
 def _frame(
-    came: pa.Table, signature: Signature, timezone: str, first: int, unread: dict[str, Unanswered]
+    came: pa.Table, signature: Signature, work: Work, first: int, unread: dict[str, Unanswered]
 ) -> tuple[Frame, Mask]:
     """The rows as the graph takes them, and which of them hold a cell that is no value of its input."""
     typed: dict[str, pa.Array] = {}
     bad = np.zeros(len(came), np.bool_)
+    zone, written = signature.timezone or work.timezone, rows.said(signature, work.dialect)
     for item in signature.inputs:
         column = cells.raw(came.column(item.column))
-        cell = convert(column, TYPES[item.kind], timezone, item.column)
+        cell = convert(column, rows.TYPES[item.kind], zone, item.column, written)
         wrong, typed[item.column] = cell.bad, cell.values
         if wrong.any():
             bad |= wrong

@@ -59,6 +59,7 @@ class Batch:
                 self.graph,
                 signature,
                 self.spec.timezone,
+                self.spec.dialect,
                 kept[p.source],
                 stamps[p.source],
                 called[p.source],
@@ -111,10 +112,9 @@ def _prepare(spec: ScoreSpec, context: Context) -> Batch:
     version = registry.version(spec.model, spec.version)
     graph = context.scratch / "graph.onnx"
     graph.write_bytes(registry.get_artifact(version.files.digest("model", BASE)))
-    paths = sources.fetch(
-        spec.files, registry, context.scratch, lambda count: context.report("fetch", count, total)
-    )
     wanted = [item.column for item in version.signature.inputs]
+    place = sources.Place(registry, context.scratch, spec.dialect, wanted)
+    paths = sources.fetch(spec.files, place, lambda count: context.report("fetch", count, total))
     for file, path in zip(spec.files, paths, strict=True):
         sources.check(file.name, path, wanted, spec.keep)
     return Batch(spec, version, graph, paths, sources.parts(paths))

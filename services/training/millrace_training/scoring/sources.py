@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 
 from millrace_contracts.rows import ArtifactSource
+from millrace_contracts.tables import Dialect
 from millrace_table import reading
 from millrace_table.names import check_names
 from millrace_table.refusals import Unreadable, words
@@ -44,18 +45,26 @@ class Stretch:
     first: int
 
 
-def fetch(
-    sources: list[ArtifactSource], store: Store, scratch: Path, told: Callable[[int], None]
-) -> list[Path]:
-    """Every source as a Parquet file in *scratch*; *told* is called with how many are there.
+@dataclass(frozen=True)
+class Place:
+    """Where sources come from and go to, how they are written, and which columns they are expected to have."""
+
+    store: Store
+    scratch: Path
+    dialect: Dialect | None
+    wanted: list[str]
+
+
+def fetch(sources: list[ArtifactSource], place: Place, told: Callable[[int], None]) -> list[Path]:
+    """Every source as a Parquet file in the scratch folder; *told* is called with how many are there.
 
     Raises: JobError for a file that cannot be read, in the words of the reader.
     """
     paths = []
     for number, source in enumerate(sources):
-        path = scratch / f"source-{number:06}.parquet"
+        path = place.scratch / f"source-{number:06}.parquet"
         if not path.exists():
-            _bring(source, store, path)
+            _bring(source, place, path)
         paths.append(path)
         told(number + 1)
     return paths
@@ -98,19 +107,19 @@ def _together(rows: list[int]) -> Iterable[list[int]]:
         yield some
 
 
-def _bring(source: ArtifactSource, store: Store, path: Path) -> None:
+def _bring(source: ArtifactSource, place: Place, path: Path) -> None:
     """Put the source under *path* at once and as a whole."""
     came, staged = path.with_suffix(".came"), path.with_suffix(".staged")
     with came.open("wb") as file:
-        for chunk in store.artifact_chunks(source.digest):
+        for chunk in place.store.artifact_chunks(source.digest):
             file.write(chunk)
     try:
         if source.format == "parquet":
             check_names(parquet.read_schema(came).names)
         else:
-            parquet.write_table(
-                reading.read(came.read_bytes(), source.format), staged, row_group_size=PART_ROWS
-            )
+            loaded = reading.load(came, source.format, place.dialect, place.wanted)
+            reading.refuse_rejects(loaded, 0.0)
+            parquet.write_table(loaded.table, staged, row_group_size=PART_ROWS)
             staged.replace(came)
     except Unreadable as error:
         raise _refusal(source.name, error) from error
