@@ -20,7 +20,8 @@ MOST_EXACT, STRONG_EXACT = 0.995, 0.985
 CLOSE = 0.001
 """A prediction within this share of the target's standard deviation counts as exact."""
 LEAST_ROWS = 50
-LEAST_CLASS = 8
+LEAST_CLASS, SURE_CLASS = 8, 20
+"""Rows of the rarer of two classes to be looked at, and to be sure: few are apart by chance if a feature is strong."""
 LEAST_ABSENT = 20
 """Rows with (or without) a value from which their targets are looked at."""
 PURE, COMMON, CHANCE, ODD = 0.995, 0.6, 1e-9, 1e-6
@@ -171,9 +172,14 @@ def _two(x: Floats, y: Floats, named: bool) -> Told | None:
     half = len(y) // 2
     if min(min(part.sum(), len(part) - part.sum()) for part in (y[:half], y[half:])) < LEAST_CLASS:
         return None
+    enough = min(y.sum(), len(y) - y.sum()) >= SURE_CLASS
     plain = 0.0 if named else abs(telling.auc(x, y) - 0.5) + 0.5
     best = max(plain, telling.out_of_fold_concordance(x, y, named))
-    return Told("value", f"AUC {best:.5f} on rows held out", best > MOST_AUC) if best > STRONG_AUC else None
+    return (
+        Told("value", f"AUC {best:.5f} on rows held out", bool(best > MOST_AUC and enough))
+        if best > STRONG_AUC
+        else None
+    )
 
 
 def _many(x: Floats, y: Floats) -> Told | None:
