@@ -251,6 +251,8 @@ def run_job(world, key, kind, spec, loop=None, loop_run=None, limits=None):
             "result": None if broken else RESULTS[kind](world, spec, loop, loop_run),
             "error": {"title": "Out of memory", "status": 500, "detail": "it was stopped"} if broken else None,
         }  # fmt: skip
+        if kind == "pull":  # a test says how it ends
+            world.jobs[name] |= {"state": "running", "result": None, "spec": spec}
     return name
 
 
@@ -302,6 +304,7 @@ def _evaluated(world, spec, loop, run):
 
 RESULTS = {
     "ingest": _ingested,
+    "pull": lambda world, spec, loop, run: None,
     "validate": lambda world, spec, loop, run: {
         "accepted": True,
         "report": {"checks": []},

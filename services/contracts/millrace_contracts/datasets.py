@@ -47,9 +47,17 @@ class RowsOrigin(BaseModel):
     """Where the new rows came from; its digest makes an ingest idempotent."""
 
     model_config = ConfigDict(extra="forbid")
-    kind: Literal["file", "rows", "feedback"]
+    kind: Literal["file", "rows", "feedback", "source"]
     name: str = Field(default="", max_length=500)
     digest: Digest
+    source: str | None = Field(
+        default=None,
+        max_length=64,
+        description="Which source of which loop, as a digest of what declares it.",
+    )
+    cursor: str | None = Field(
+        default=None, max_length=1000, description="How far that source has been read with this delivery."
+    )
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
 

@@ -28,6 +28,7 @@ from millrace_contracts.parts import (
 )
 from millrace_contracts.placement import Placement
 from millrace_contracts.rollouts import growing
+from millrace_contracts.sources import Source
 
 LabelDelay = Annotated[Written, Lasting(most="366d")]
 HoldoutDays = Annotated[Written, Lasting(DAYS, most="3650d")]
@@ -57,16 +58,11 @@ class Metadata(Part):
         return self
 
 
-class Source(Part):
-    path: str = Field(
-        description="A CSV, Parquet or JSON lines file, relative to this document; the CLI uploads it."
-    )
-
-
 class Data(Part):
     dataset: Name = Field(description="Name of the dataset; made when it is new.")
     source: Source | None = Field(
-        default=None, description="A first delivery, pushed when the loop is applied."
+        default=None,
+        description="Where rows come from by themselves; a path is pushed when the loop is applied.",
     )
     event_time: Column | None = Field(
         default=None, description="Column with the time at which a row happened."

@@ -13,6 +13,8 @@ from millrace_controller.operator.task import operate, stuck
 from millrace_controller.runs.routes import router as runs
 from millrace_controller.services import Services
 from millrace_controller.settings import ControllerSettings
+from millrace_controller.sources.controller import keep_sources
+from millrace_controller.sources.routes import router as sources
 from millrace_controller.tables import Outbox
 from millrace_core.app import create_app
 from millrace_core.outbox import deliver_forever
@@ -27,11 +29,13 @@ def build(settings: ControllerSettings | None = None) -> FastAPI:
     return create_app(
         settings or ControllerSettings(),
         title="controller",
-        routers=[loops, runs, backtests, capabilities],
+        routers=[loops, runs, sources, backtests, capabilities],
         metadata_package="millrace_controller",
         make=services.make,
         stop=[_end],
-        background=[leading([read_feed, keep_loops, keep_backtests, deliver_forever(Outbox), operate])],
+        background=[
+            leading([read_feed, keep_loops, keep_sources, keep_backtests, deliver_forever(Outbox), operate])
+        ],
         alive={"operator": stuck},
     )
 

@@ -25,6 +25,7 @@ from millrace_contracts.loops import LoopOwner
 from millrace_contracts.verdicts import GatesVerdict
 from millrace_contracts.waiting import Waiting
 from millrace_controller.intents import RouteIntent
+from millrace_controller.polls import Poll
 from millrace_core.database import Typed, UtcDateTime, metadata
 from millrace_core.errors import Conflict
 from millrace_core.outbox import OutboxMixin
@@ -69,6 +70,7 @@ class Loop(Table):
     owner: Mapped[LoopOwner | None] = mapped_column(Typed(LoopOwner))
     causes: Mapped[list[str]] = mapped_column("standing", JSON, default=list)
     woken_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    poll: Mapped[Poll | None] = mapped_column(Typed(Poll))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
     __table_args__ = (UniqueConstraint("project", "name"),)

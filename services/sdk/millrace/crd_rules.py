@@ -9,6 +9,16 @@ from millrace_contracts import durations, parts
 from millrace_contracts.data import ColumnContract, DataContract
 from millrace_contracts.gates import METRICS, AbsoluteGate
 from millrace_contracts.loop import RolloutSpec, Spec
+from millrace_contracts.sources import (
+    HAS_PASSWORD,
+    IS_SECRET,
+    OPTION,
+    BucketSource,
+    HttpSource,
+    Secret,
+    Source,
+    SqlSource,
+)
 
 Json = dict[str, Any]
 WRITTEN = "^[0-9]{1,6}[smhdw]$"
@@ -43,6 +53,11 @@ def _gates_fit() -> list[Json]:
     ]
 
 
+def _one_of(*names: str) -> str:
+    """Exactly one of these fields is there."""
+    return f"[{', '.join(f'has(self.{name})' for name in names)}].exists_one(there, there)"
+
+
 FORMATS: dict[str, list[Json]] = {
     parts.DURATION: [
         rule(f"self.matches('{WRITTEN}')", "a duration is written like 30m, 12h or 14d"),
@@ -65,6 +80,41 @@ RULES: dict[str, list[Json]] = {
             "the gate needs either atMost or atLeast",
             "'the gate on ' + self.metric + ' needs either atMost or atLeast'",
         )
+    ],
+    Secret.__name__: [
+        rule(_one_of("env", "file", "secretRef"), "a secret is kept in one place: env, file or secretRef")
+    ],
+    SqlSource.__name__: [
+        rule(_one_of("uri", "connection"), "a database is named by either uri or connection"),
+        rule(
+            f"!has(self.uri) || !self.uri.matches('{HAS_PASSWORD}')",
+            "no password belongs in uri; name it with password, or use connection",
+        ),
+        rule("!has(self.password) || has(self.uri)", "password goes with uri; connection has its own"),
+        rule(_one_of("query", "table"), "rows come from either query or table"),
+    ],
+    BucketSource.__name__: [
+        *(
+            rule(
+                f"!has(self.{field}) || self.{field}.all(name, name.matches('{OPTION}'))",
+                "an option's name is small letters, digits and _, like access_key_id",
+            )
+            for field in ("options", "secrets")
+        ),
+        rule(
+            f"!has(self.options) || self.options.all(name, !name.matches('{IS_SECRET}'))",
+            "an option that is a secret is named below secrets",
+        ),
+    ],
+    HttpSource.__name__: [
+        rule(f"!self.url.matches('{HAS_PASSWORD}')", "no password belongs in url; name it with bearer")
+    ],
+    Source.__name__: [
+        rule(_one_of("path", "sql", "bucket", "http"), "a source is one of path, sql, bucket and http"),
+        rule(
+            "!has(self.path) || !has(self.every)",
+            "path is uploaded once; a folder looked at again is bucket with file:///folder",
+        ),
     ],
     RolloutSpec.__name__: [
         rule(

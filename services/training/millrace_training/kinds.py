@@ -11,6 +11,7 @@ from typing import Any, get_type_hints
 from pydantic import BaseModel
 
 from millrace_contracts.learning import EvaluateResult, EvaluateSpec, TrainResult, TrainSpec
+from millrace_contracts.pulls import PullResult, PullSpec
 from millrace_contracts.rows import (
     InferResult,
     InferSpec,
@@ -69,6 +70,13 @@ def ingest(spec: IngestSpec, context: Context) -> IngestResult:
     return ingest.run(spec, context)
 
 
+def pull(spec: PullSpec, context: Context) -> PullResult:
+    """Fetch what a source has and the dataset has not."""
+    from millrace_training.sources import pull
+
+    return pull.run(spec, context)
+
+
 def validate(spec: ValidateSpec, context: Context) -> ValidateResult:
     """Whether a dataset version can be trained on."""
     from millrace_training.rows import validate
@@ -100,6 +108,7 @@ def score(spec: ScoreSpec, context: Context) -> ScoreResult:
 KINDS: dict[str, Kind] = {
     "infer": Kind(infer),
     "ingest": Kind(ingest),
+    "pull": Kind(pull),
     "validate": Kind(validate),
     "train": Kind(train, heavy=True),
     "evaluate": Kind(evaluate, heavy=True, first=True),

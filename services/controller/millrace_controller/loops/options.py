@@ -30,7 +30,7 @@ def ignored(loop: Loop, around: Surroundings) -> list[str]:
         told.append(f"placement ({', '.join(placement.chosen())}) needs a cluster; here jobs are processes.")
     if around.cluster and placement.queue and not around.kueue:
         told.append(f"placement.queue: Kueue is not installed, so nothing waits in {placement.queue}.")
-    if loop.owner is not None and source is not None:
+    if loop.owner is not None and source is not None and source.get("path"):
         told.append(
             "data.source: only 'millrace apply' can upload a file beside the document; "
             f"push it with 'millrace data push {loop.name} {source['path']}'."

@@ -56,7 +56,15 @@ def _begin_again(loop: Loop) -> None:
     """A name that was deleted starts from nothing, but its generations and runs are numbered on."""
     loop.state, loop.message, loop.archive = "active", "", []
     loop.seen_version, loop.seen_rows, loop.causes = 0, 0, []
-    for name in ("owner", "champion", "champion_since", "route_intent", "unanswered", "configurations"):
+    for name in (
+        "owner",
+        "champion",
+        "champion_since",
+        "route_intent",
+        "unanswered",
+        "configurations",
+        "poll",
+    ):
         setattr(loop, name, None)
     for name in ("fed_through", "opened_at", "rest_until", "settled_through"):
         setattr(loop, name, None)

@@ -43,6 +43,7 @@ def of(loop: Loop, newest: Run | None, digest: str | None, ignored: list[str], g
         _drift(loop),
         _stalled(loop, newest),
         _options(ignored),
+        *_source(loop),
     ]
     for condition in told:
         condition.observed_generation = generation
@@ -278,3 +279,16 @@ def _options(ignored: list[str]) -> Condition:
             type="OptionsIgnored", status="True", reason="NotHonouredHere", message=" ".join(ignored)
         )
     return Condition(type="OptionsIgnored", status="False", reason="AllHonoured")
+
+
+def _source(loop: Loop) -> list[Condition]:
+    """How the source stands that is looked at, if there is one."""
+    poll = loop.poll
+    if poll is None or "source" not in loop.document["spec"]["data"]:
+        return []
+    if poll.failures:
+        words = f"{poll.failures} looks in a row have failed: {poll.message}"
+        return [Condition(type="SourceReady", status="False", reason="Failing", message=words)]
+    if poll.looked_at is None:
+        return [Condition(type="SourceReady", status="Unknown", reason="Reading")]
+    return [Condition(type="SourceReady", status="True", reason="Read", message=poll.message)]

@@ -27,6 +27,7 @@ from millrace_contracts.loop_runs import (
     StepWrite,
 )
 from millrace_contracts.loops import LoopOutline, LoopRead, RetrainWrite, RollbackWrite
+from millrace_contracts.pulls import SourceRead
 from millrace_contracts.rows import DeliveryReport
 from millrace_contracts.verdicts import GatesVerdict
 
@@ -71,6 +72,14 @@ class AsyncController:
     async def wake(self, loop: str, *, project: str | None = None) -> None:
         """Look at once whether there is something to do (after a push of data)."""
         await self.api.send(post(f"{_path(loop)}:wake", project=project))
+
+    async def source(self, loop: str, *, project: str | None = None) -> SourceRead:
+        """How the loop's source stands. Raises: ApiError 404 for a loop whose rows are pushed."""
+        return await self.api.answer(SourceRead, get(f"{_path(loop)}/source", project=project))
+
+    async def pull(self, loop: str, *, project: str | None = None) -> SourceRead:
+        """Look at the loop's source as soon as possible."""
+        return await self.api.answer(SourceRead, post(f"{_path(loop)}:pull", project=project))
 
     async def retrain(
         self, loop: str, key: str | None = None, search: bool = False, *, project: str | None = None

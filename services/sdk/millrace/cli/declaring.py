@@ -98,27 +98,45 @@ def apply(
 
     loop = load(file)
     name, source = loop.metadata.name, loop.spec.data.source
-    path = None if source is None else file.parent / source.path
-    if path is not None and not path.is_file():
-        fail(f"spec.data.source.path: there is no file {path}", f"It is relative to {file}.")
+    paths = [] if source is None or source.path is None else _beside(file, source.path)
+    polled = source is not None and source.polled() is not None
     platform = client()
     known, before = _standing(platform, name)
     stored = platform.controller.apply(loop)
     _say(output, f"{name} is declared (generation {stored.generation}).")
-    if path is not None:
+    for path in paths:
         _deliver(platform, name, path, output)
-    run = _opened(platform, name, before, wait if path is not None or before == 0 else 0)
+    if polled:
+        _say(output, f"Its rows are fetched from where they are. See:  millrace sources show {name}")
+    run = _opened(platform, name, before, wait if paths or before == 0 else 0)
     if output != Format.TABLE:
         return dump(platform.controller.loop(name), output)
     if run is not None:
         typer.echo(f"Run {run} is opened. Watch it:  millrace watch {name}")
-    elif path is None and before == 0:
+    elif polled and before == 0:
+        typer.echo(f"A run is opened when the first rows are in. Watch it:  millrace watch {name}")
+    elif not paths and before == 0:
         typer.echo(f"It has no data yet. Next:  millrace data push {name} FILE")
-    elif stored.generation == known and path is None:
+    elif stored.generation == known and not paths:
         typer.echo(f"Nothing has changed, so no run is opened. See:  millrace loops show {name}")
     else:
         typer.echo(f"No run is opened yet; one opens if it is needed. See:  millrace watch {name}")
     return None
+
+
+def _beside(file: Path, named: str) -> list[Path]:
+    """The file that a document names, or every file of a folder whose ending says what it is, by name."""
+    from millrace_contracts.formats import FORMATS
+
+    path = file.parent / named
+    if path.is_dir():
+        found = sorted(item for item in path.iterdir() if item.suffix.lower() in FORMATS)
+        if not found:
+            fail(f"spec.data.source.path: {path} has no file of {', '.join(FORMATS)}", "Name a file instead.")
+        return found
+    if not path.is_file():
+        fail(f"spec.data.source.path: there is no file {path}", f"It is relative to {file}.")
+    return [path]
 
 
 def _standing(platform: "Millrace", name: str) -> tuple[int, int]:

@@ -119,9 +119,8 @@ class JobController:
 
     @staticmethod
     async def _tell_decision(session: Any, job: Job, end: ending.Ending) -> None:
-        data_decision = ending.decided(job, end)
-        if data_decision is not None:
-            await outbox.decide(session, Outbox, data_decision)
+        for decision in ending.decided(job, end):
+            await outbox.decide(session, Outbox, decision)
 
     async def _lost(self, job: Job, excused: bool) -> None:
         """The process is gone and left no result: what it finished is kept, another attempt goes on."""

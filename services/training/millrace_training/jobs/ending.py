@@ -1,10 +1,12 @@
 """Whether and how a running job ends, from what can be seen of it; and the decision that an ending is."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from millrace_contracts.bodies import Document
 from millrace_contracts.decisions import Decision, decision
 from millrace_contracts.jobs import Problem
+from millrace_contracts.pulls import Pulled, PullResult, PullSpec
 from millrace_contracts.rows import IngestResult, IngestSpec
 from millrace_core.database import utcnow
 from millrace_training.jobs.states import State
@@ -89,24 +91,50 @@ def _failed(title: str, detail: str, mend: str, **extra: int) -> Ending:
     return Ending(State.FAILED, error=JobError(title, detail, mend, **extra).problem())
 
 
-def decided(job: Job, end: Ending) -> Decision | None:
-    """Accepting or refusing a loop's data is a decision; it leaves with the ending of the ingest job."""
-    if job.kind != "ingest" or job.loop is None or end.result is None:
-        return None
+def decided(job: Job, end: Ending) -> list[Decision]:
+    """Accepting or refusing a loop's data is a decision; it leaves with the ending of the job that brought it."""
+    if job.loop is None or end.result is None:
+        return []
+    if job.kind == "pull":
+        pulled = PullResult.model_validate(end.result)
+        dataset = PullSpec.model_validate(job.spec).dataset
+        return [_of_source(job, dataset, pulled, item) for item in pulled.deliveries]
+    if job.kind != "ingest":
+        return []
     result, spec = IngestResult.model_validate(end.result), IngestSpec.model_validate(job.spec)
     if result.unchanged:
-        return None
-    version = f"{spec.dataset}/{result.dataset_version}"
+        return []
+    evidence = result.model_dump(mode="json", include={"rows", "new_rows", "failed"})
+    return [
+        _data(
+            job, _subject(spec.dataset, result), result.accepted, result.reason, evidence, result.last_event
+        )
+    ]
+
+
+def _of_source(job: Job, dataset: str, pulled: PullResult, item: Pulled) -> Decision:
+    evidence = {"rows": pulled.rows} | item.model_dump(mode="json", include={"new_rows", "failed"})
+    return _data(job, _subject(dataset, item), item.accepted, item.reason, evidence, pulled.last_event)
+
+
+def _subject(dataset: str, item: IngestResult | Pulled) -> str:
+    return f"{dataset}/{item.dataset_version}" if item.accepted else f"{dataset} quarantine {item.quarantine}"
+
+
+def _data(
+    job: Job, subject: str, accepted: bool, reason: str, evidence: Document, last_event: datetime | None
+) -> Decision:
+    assert job.loop is not None
     return decision(
         project=job.project,
         loop=job.loop,
         run=job.loop_run,
-        kind="data.accepted" if result.accepted else "data.refused",
-        subject=version if result.accepted else f"{spec.dataset} quarantine {result.quarantine}",
-        outcome="accepted" if result.accepted else "refused",
-        event_time=result.last_event,
+        kind="data.accepted" if accepted else "data.refused",
+        subject=subject,
+        outcome="accepted" if accepted else "refused",
+        event_time=last_event,
         author="training",
-        reason=result.reason,
-        evidence=result.model_dump(mode="json", include={"rows", "new_rows", "failed"}),
+        reason=reason[:2000],
+        evidence=evidence,
         measured={"job": job.id},
     )

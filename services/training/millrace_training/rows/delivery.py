@@ -15,12 +15,16 @@ from millrace_training.rows.records import Records
 
 @dataclass(frozen=True)
 class Delivery:
-    """Bytes as they came, their format, and where they come from; *partial*: model inputs and target only."""
+    """Bytes as they came, their format, and where they come from.
+
+    partial: model inputs and target only. kept: the source's digest is that of an artifact with these bytes.
+    """
 
     data: bytes
     format: DataFormat
     source: RowsOrigin
-    partial: bool
+    partial: bool = False
+    kept: bool = False
 
     @property
     def is_empty_feedback(self) -> bool:
@@ -37,7 +41,7 @@ def fetch(spec: IngestSpec, records: Records) -> Delivery:
 
 def _artifact(source: ArtifactSource, records: Records) -> Delivery:
     about = RowsOrigin(kind=source.origin, name=source.name, digest=source.digest)
-    return Delivery(records.artifact(source.digest), source.format, about, partial=False)
+    return Delivery(records.artifact(source.digest), source.format, about, kept=True)
 
 
 def _feedback(spec: IngestSpec, source: FeedbackSource, records: Records) -> Delivery:

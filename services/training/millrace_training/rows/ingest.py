@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 from millrace.transport.errors import ApiError
 from millrace_contracts.data import DataContract
 from millrace_contracts.datasets import DataFile, DatasetVersionRead, DatasetVersionWrite, RowsOrigin
+from millrace_contracts.pulls import PullSpec
 from millrace_contracts.rows import Check, DeliveryReport, IngestResult, IngestSpec
 from millrace_contracts.tables import Dialect
 from millrace_table import inference, reading
@@ -41,12 +42,20 @@ class Accepted:
         return replace(self, rows=self.rows.filter(pa.array(seen.fresh)), report=report)
 
 
+Asked = IngestSpec | PullSpec
+"""What says into which dataset rows go, and what they must be."""
+
+
 def run(spec: IngestSpec, context: Context) -> IngestResult:
     """Accept or refuse one delivery; both are results, and both are kept in the registry."""
     records = Records(context)
     context.report("fetch")
     records.ensure_dataset(spec.dataset)
-    came = delivery.fetch(spec, records)
+    return take(spec, context, records, delivery.fetch(spec, records))
+
+
+def take(spec: Asked, context: Context, records: Records, came: Delivery) -> IngestResult:
+    """Hold one delivery to the contract: it becomes a version of the dataset, or is kept in quarantine."""
     made, parent = _standing(records, context, spec.dataset, came.source.digest)
     if came.is_empty_feedback:
         return _unchanged(parent)
@@ -84,13 +93,13 @@ def run(spec: IngestSpec, context: Context) -> IngestResult:
     return _accept(records, spec.dataset, replace(whole, report=report), made)
 
 
-def _promised(asked: IngestSpec, parent: DatasetVersionRead | None) -> DataContract | None:
+def _promised(asked: Asked, parent: DatasetVersionRead | None) -> DataContract | None:
     """The contract that was given, else the dataset's own."""
     kept = parent.contract if parent else None
     return asked.contract or (DataContract.model_validate(kept) if kept else None)
 
 
-def _load(came: Delivery, asked: IngestSpec, contract: DataContract | None) -> reading.Loaded:
+def _load(came: Delivery, asked: Asked, contract: DataContract | None) -> reading.Loaded:
     """The delivery, written as it is said to be: by who sent it, else by the contract. Raises: Unreadable."""
     said = Dialect() if asked.dialect is None else asked.dialect
     if contract is None:
@@ -106,7 +115,7 @@ def _read_as(contract: DataContract, dialect: Dialect | None) -> DataContract:
 
 
 def contract_of(
-    asked: IngestSpec, parent: DatasetVersionRead | None, raw: pa.Table, dialect: Dialect | None = None
+    asked: Asked, parent: DatasetVersionRead | None, raw: pa.Table, dialect: Dialect | None = None
 ) -> DataContract:
     """The contract that was given, else the dataset's own, else one inferred from this first delivery.
 
@@ -252,13 +261,13 @@ def _version(records: Records, parent: DatasetVersionRead | None, came: Accepted
 
 def _refuse(
     records: Records,
-    spec: IngestSpec,
+    spec: Asked,
     came: Delivery,
     report: DeliveryReport,
     parent: DatasetVersionRead | None,
 ) -> IngestResult:
     """Keep the bytes as they came, beside the report that says what is wrong with them."""
-    digest = records.keep(came.data, MEDIA_TYPE) if came.partial else came.source.digest
+    digest = came.source.digest if came.kept else records.keep(came.data, MEDIA_TYPE)
     reasons = "; ".join(_sentence(item) for item in report.failed[:5])
     return IngestResult(
         accepted=False,

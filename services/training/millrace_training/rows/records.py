@@ -7,7 +7,13 @@ import pyarrow as pa
 
 from millrace.client import ApiError
 from millrace_contracts.data import DataContract
-from millrace_contracts.datasets import DatasetVersionRead, DatasetVersionWrite, QuarantineWrite, RowsOrigin
+from millrace_contracts.datasets import (
+    DatasetVersionRead,
+    DatasetVersionWrite,
+    QuarantineRead,
+    QuarantineWrite,
+    RowsOrigin,
+)
 from millrace_contracts.rows import DeliveryReport, FeedbackSource
 from millrace_training.rows import files, repeats
 from millrace_training.runtime.context import Context
@@ -50,6 +56,10 @@ class Records:
     def versions(self, dataset: str) -> list[DatasetVersionRead]:
         """Every version, oldest first."""
         return self._registry.dataset_versions(dataset)
+
+    def refused(self, dataset: str) -> list[QuarantineRead]:
+        """Every delivery that was refused, oldest first."""
+        return self._registry.quarantined(dataset)
 
     def rows(self, version: DatasetVersionRead) -> pa.Table:
         """The rows of a version; where its contract names a key, the last that came of each."""

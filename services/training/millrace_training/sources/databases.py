@@ -1,0 +1,176 @@
+"""One connection to a database, whichever it is: how it is opened, quoted and asked, and its errors in plain words."""
+
+import importlib
+import re
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote, urlsplit, urlunsplit
+
+import pyarrow as pa
+from adbc_driver_manager import Error
+
+from millrace_contracts.sources import SqlSource
+from millrace_training.runtime.errors import JobError
+from millrace_training.sources.kit import Kit
+from millrace_training.sources.marks import Mark
+from millrace_training.sources.retries import Passing
+
+
+@dataclass(frozen=True)
+class Driver:
+    """An ADBC driver: its package, how it writes parameters and names, and what makes a session read only."""
+
+    package: str
+    parameter: str = "?"
+    quote: str = '"'
+    begin: str = ""
+
+    @property
+    def module(self) -> str:
+        return f"{self.package.replace('-', '_')}.dbapi"
+
+
+POSTGRESQL = Driver(
+    "adbc-driver-postgresql", parameter="$", begin="SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"
+)
+DRIVERS = {
+    "postgresql": POSTGRESQL,
+    "postgres": POSTGRESQL,
+    "sqlite": Driver("adbc-driver-sqlite"),
+    "grpc": Driver("adbc-driver-flightsql"),
+    "grpc+tls": Driver("adbc-driver-flightsql"),
+    "snowflake": Driver("adbc-driver-snowflake"),
+    "bigquery": Driver("adbc-driver-bigquery", quote="`"),
+}
+PASSING = ("08", "40", "53", "57")
+"""Classes of SQLSTATE that pass: connections, serialization, resources, an operator at work."""
+LASTING = (
+    "authentication failed",
+    "does not exist",
+    "no password",
+    "role ",
+    "ssl",
+    "certificate",
+    "failed to open",
+)
+NOT_A_URI = ("spaces found", "invalid", "missing", "unexpected", "forbidden")
+
+
+class Database:
+    """`with Database(source, kit) as database: database.ask(…)`. Raises: JobError, or Passing for what may pass."""
+
+    def __init__(self, source: SqlSource, kit: Kit) -> None:
+        self._kit = kit
+        uri = kit.secrets.get("sql.connection") or _with_password(
+            source.uri or "", kit.secrets.get("sql.password")
+        )
+        scheme = uri.partition("://")[0]
+        if scheme not in DRIVERS:
+            raise JobError(
+                "The database cannot be reached",
+                "Its URI begins with no known name.",
+                f"Use {', '.join(DRIVERS)}.",
+            )
+        self._driver, self._uri = DRIVERS[scheme], _readable(scheme, uri)
+        self._connection: Any = None
+
+    def __enter__(self) -> Self:
+        try:
+            module = importlib.import_module(self._driver.module)
+        except ImportError:
+            package = self._driver.package
+            raise JobError(
+                "A driver is missing", f"{package} is not installed.", f"Install {package}."
+            ) from None
+        try:
+            self._connection = module.connect(self._uri, autocommit=True)
+            if self._driver.begin:
+                with self._connection.cursor() as cursor:
+                    cursor.execute(self._driver.begin)
+        except Error as error:
+            raise self._unreachable(error) from None
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+    def quoted(self, *names: str) -> str:
+        """A name as the database writes it."""
+        sign = self._driver.quote
+        return ".".join(f"{sign}{name.replace(sign, sign * 2)}{sign}" for name in names)
+
+    def parameter(self, number: int) -> str:
+        """The number-th parameter, from 1."""
+        return f"${number}" if self._driver.parameter == "$" else "?"
+
+    def ask(self, statement: str, marked: list[Mark]) -> pa.Table:
+        """All rows of a statement, read as they come."""
+        values = None
+        if marked:
+            values = pa.table(
+                [mark.array() for mark in marked], names=[str(place) for place in range(len(marked))]
+            )
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute(statement, values)
+                return self._fetched(cursor.fetch_record_batch())
+        except Error as error:
+            raise self._failed(error) from None
+
+    def _fetched(self, reader: pa.RecordBatchReader) -> pa.Table:
+        batches, rows = [], 0
+        for batch in reader:
+            batches.append(batch)
+            rows += batch.num_rows
+            self._kit.context.report("read", message=f"{rows} rows")
+        return pa.Table.from_batches(batches, reader.schema)
+
+    def _unreachable(self, error: Error) -> JobError | Passing:
+        """A driver that cannot read a URI repeats pieces of it, so then its own words are not told."""
+        words = str(error)
+        reached = "connection to server" in words or "unable to open" in words or "failed to open" in words
+        if not reached and any(sign in words for sign in NOT_A_URI):
+            mend = (
+                "Write it like postgresql://user@host:5432/database; signs like @ and spaces as %40 and %20."
+            )
+            return JobError("The database cannot be reached", "Its URI cannot be read.", mend)
+        told = self._kit.secrets.problem(
+            "The database cannot be reached",
+            _own_words(words),
+            "Look at its host, database, user and password.",
+        )
+        return told if any(sign in words for sign in LASTING) else Passing(told)
+
+    def _failed(self, error: Error) -> JobError | Passing:
+        state = error.sqlstate or ""
+        told = self._kit.secrets.problem(
+            "The database did not answer the query",
+            _own_words(str(error)),
+            "Try it with 'millrace sources test'.",
+        )
+        return Passing(told) if state.startswith(PASSING) else told
+
+
+def _own_words(text: str) -> str:
+    """What the database said, without the query in which it was asked."""
+    said = re.search(r"(ERROR|FATAL): +(.*?)(?=\n|$)", text)
+    return said[0] if said else text.partition("Query was:")[0].removeprefix("IO: ")[:1000]
+
+
+def _with_password(uri: str, password: str | None) -> str:
+    if password is None:
+        return uri
+    parts = urlsplit(uri)
+    user, at, host = parts.netloc.rpartition("@")
+    return urlunsplit(
+        parts._replace(netloc=f"{user.rstrip(':')}:{quote(password, safe='')}{at or '@'}{host}")
+    )
+
+
+def _readable(scheme: str, uri: str) -> str:
+    """SQLite opens a file that is not there as an empty one, unless it may only read."""
+    return f"file:{uri.removeprefix('sqlite://')}?mode=ro" if scheme == "sqlite" else uri

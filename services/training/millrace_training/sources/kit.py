@@ -1,0 +1,23 @@
+"""What every reader of a source has at hand."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from millrace_training.runtime.context import Context
+from millrace_training.sources.secrets import Secrets
+
+
+@dataclass
+class Kit:
+    """What reading needs besides the declaration.
+
+    artifact: the bytes of one, by its digest. kept: what a reader remembers within one job. notes: what it has to say
+    beside the rows.
+    """
+
+    context: Context
+    secrets: Secrets
+    artifact: Callable[[str], bytes]
+    kept: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)

@@ -1,0 +1,177 @@
+"""Rows of a database, by ADBC: read only, in the order of a cursor, never a value of it cut in two."""
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from millrace_contracts.datasets import RowsOrigin
+from millrace_contracts.sources import Source, SqlSource
+from millrace_training.rows import files, repeats
+from millrace_training.rows.delivery import Delivery
+from millrace_training.runtime.errors import JobError
+from millrace_training.sources import cells, marks
+from millrace_training.sources.databases import Database
+from millrace_training.sources.kit import Kit
+from millrace_training.sources.marks import Mark
+from millrace_training.sources.past import Past
+from millrace_training.sources.retries import patiently
+
+MEND = "Name it as the query's result has it."
+
+
+@dataclass(frozen=True)
+class Span:
+    """What is asked for: from *low* (*behind*: without it) to *high*, *limit* rows at most."""
+
+    low: Mark | None = None
+    behind: bool = False
+    high: Mark | None = None
+    limit: int | None = None
+
+
+def read(source: Source, before: Past, kit: Kit) -> Delivery | None:
+    """The rows behind the cursor, at most a batch of them; without a cursor all rows, if they have changed."""
+    asked = source.sql
+    assert asked is not None
+    if asked.cursor is None:
+        return _whole(asked, before, patiently(_rows, asked, before, kit))
+    while (table := patiently(_rows, asked, before, kit)).num_rows:
+        origin = _origin(asked, before, table)
+        fresh = _unrefused(table, _refused(asked, before, kit, table.schema))
+        if fresh.num_rows:
+            return Delivery(files.to_parquet(fresh), "parquet", origin)
+        before = before.behind(origin)
+    return None
+
+
+def _unrefused(table: pa.Table, refused: pa.Table) -> pa.Table:
+    return table.filter(pa.array(repeats.news(refused, table, []).fresh))
+
+
+def _origin(asked: SqlSource, before: Past, table: pa.Table) -> RowsOrigin:
+    """Of rows in the order of the cursor; it never goes back, whatever late rows come."""
+    assert asked.cursor is not None
+    end = marks.last(table.column(asked.cursor), asked.cursor)
+    reached = before.last.cursor if before.last and before.last.cursor else ""
+    if reached and not end.is_behind(marks.parse(reached)):
+        end = marks.parse(reached)
+    return RowsOrigin(
+        kind="source",
+        name=f"{_name(asked)} up to {end.text().partition(':')[2]}"[:500],
+        digest=before.key("behind", before.last.digest if before.last else "", reached),
+        source=before.identity,
+        cursor=end.text(),
+    )
+
+
+def _refused(asked: SqlSource, before: Past, kit: Kit, schema: pa.Schema) -> pa.Table:
+    """Rows of refused deliveries that may be read again; they are in quarantine, and are not refused twice."""
+    low = _low(asked, before).low
+    if low is None or before.strict:
+        return schema.empty_table()
+    again = [
+        artifact for artifact, cursor in before.refused if cursor and not low.is_behind(marks.parse(cursor))
+    ]
+    tables = [files.from_parquet([kit.artifact(digest)]) for digest in again]
+    return pa.concat_tables(tables, promote_options="permissive") if tables else schema.empty_table()
+
+
+def sample(source: Source, kit: Kit, rows: int) -> pa.Table:
+    """The first rows of the query; rows without a cursor value are never read, so it says how many there are."""
+    asked = source.sql
+    assert asked is not None
+    table = patiently(_first, asked, kit, rows)
+    if asked.cursor is not None:
+        marks.last(table.column(asked.cursor), asked.cursor) if table.num_rows else None
+    return table
+
+
+def _first(asked: SqlSource, kit: Kit, rows: int) -> pa.Table:
+    with Database(asked, kit) as database:
+        if asked.cursor is not None:
+            _note_without(asked, database, kit)
+        return cells.plain(_ask(asked, database, Span(limit=rows)))
+
+
+def _note_without(asked: SqlSource, database: Database, kit: Kit) -> None:
+    assert asked.cursor is not None
+    inner = _inner(asked, database)
+    statement = f"SELECT COUNT(*) FROM {inner} AS source_rows WHERE {database.quoted(asked.cursor)} IS NULL"  # noqa: S608
+    count = database.ask(statement, []).column(0)[0].as_py()
+    if count:
+        kit.notes.append(f"{count} rows have no value of the cursor {asked.cursor}; they are not read.")
+
+
+def _whole(asked: SqlSource, before: Past, table: pa.Table) -> Delivery | None:
+    if table.num_rows == 0:
+        return None
+    data = files.to_parquet(table)
+    key = before.key("whole", hashlib.sha256(data).hexdigest())
+    if key in before.digests:
+        return None
+    origin = RowsOrigin(kind="source", name=_name(asked), digest=key, source=before.identity)
+    return Delivery(data, "parquet", origin)
+
+
+def _name(asked: SqlSource) -> str:
+    return f"table {asked.table}" if asked.table else "query"
+
+
+def _rows(asked: SqlSource, before: Past, kit: Kit) -> pa.Table:
+    with Database(asked, kit) as database:
+        if asked.cursor is None:
+            return cells.plain(_ask(asked, database, Span()))
+        return cells.plain(_batch(asked, database, _low(asked, before)))
+
+
+def _low(asked: SqlSource, before: Past) -> Span:
+    """Where reading begins: behind what this job has read, else the look-back before the cursor."""
+    if before.last is None or before.last.cursor is None:
+        return Span()
+    reached = marks.parse(before.last.cursor)
+    return Span(reached, behind=True) if before.strict else Span(reached.back(asked))
+
+
+def _batch(asked: SqlSource, database: Database, span: Span) -> pa.Table:
+    """At most a batch of rows; the rows of the last value stay for the next batch, as there may be more of them."""
+    table = _ask(asked, database, replace(span, limit=asked.batch_rows + 1))
+    if table.num_rows <= asked.batch_rows:
+        return table
+    assert asked.cursor is not None
+    end = marks.last(table.column(asked.cursor), asked.cursor)
+    values = table.column(asked.cursor)
+    whole = table.filter(pc.not_equal(values, values[-1]))
+    return whole if whole.num_rows else _ask(asked, database, Span(low=end, high=end))
+
+
+def _ask(asked: SqlSource, database: Database, span: Span) -> pa.Table:
+    statement, marked = _statement(asked, database, span)
+    table = database.ask(statement, marked)
+    if asked.cursor is not None and asked.cursor not in table.column_names:
+        there = ", ".join(table.column_names[:20])
+        raise JobError("The cursor is no column", f"There is no {asked.cursor!r} among: {there}.", MEND)
+    return table
+
+
+def _statement(asked: SqlSource, database: Database, span: Span) -> tuple[str, list[Mark]]:
+    """One SELECT around the query, with its parameters."""
+    statement = f"SELECT * FROM {_inner(asked, database)} AS source_rows"  # noqa: S608 - the loop's own query is what is asked for
+    if asked.cursor is None:
+        return statement + _limit(span), []
+    column, marked = database.quoted(asked.cursor), []
+    terms = [f"{column} IS NOT NULL"]
+    for mark, sign in ((span.low, ">" if span.behind else ">="), (span.high, "<=")):
+        if mark is not None:
+            marked.append(mark)
+            terms.append(f"{column} {sign} {database.parameter(len(marked))}")
+    return f"{statement} WHERE {' AND '.join(terms)} ORDER BY {column}{_limit(span)}", marked
+
+
+def _inner(asked: SqlSource, database: Database) -> str:
+    return f"({asked.query})" if asked.query else database.quoted(*(asked.table or "").split("."))
+
+
+def _limit(span: Span) -> str:
+    return "" if span.limit is None else f" LIMIT {span.limit}"
