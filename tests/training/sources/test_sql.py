@@ -180,6 +180,14 @@ def test_what_is_refused_is_kept_and_what_comes_after_is_read(shop, pulled, rows
     assert len(client.registry.quarantined("sales")) == 1
 
 
+def test_a_row_that_is_left_out_is_told(shop, pulled, rows):
+    pulled(source(shop, cursor="id"))
+    shop(some(201, 260), "UPDATE sales SET id = 999999 WHERE id = 260")
+    result = pulled(source(shop, cursor="id"))
+    assert result.new_rows == 59
+    assert "1 rows were left out (id: 1 rows" in result.reason
+
+
 def test_a_query_can_join_and_name_columns(shop, pulled, rows):
     query = "SELECT id, amount AS price, sold_at FROM sales WHERE shop <> 'shop 0'"
     result = pulled(source(shop, table=None, query=query))
@@ -237,10 +245,10 @@ def test_sqlite_is_a_database_too(tmp_path, pulled, rows):
     asked = {"sql": {"uri": f"sqlite://{path}", "table": "sales", "cursor": "at", "lookBack": "2d"}}
     assert pulled(asked).new_rows == 200
     with sqlite3.connect(path) as made:
-        made.execute("INSERT INTO sales VALUES (500, 7.5, '2024-01-20 07:00')")
+        made.execute("INSERT INTO sales VALUES (200, 7.5, '2024-01-20 07:00')")
     made.close()
     result = pulled(asked)
-    assert (result.new_rows, result.known_rows) == (1, 20)
+    assert (result.new_rows, result.known_rows) == (1, 20), result.reason
     with pytest.raises(JobError, match="cannot be reached"):
         pulled({"sql": {"uri": f"sqlite://{tmp_path}/none.db", "table": "sales"}})
     assert not (tmp_path / "none.db").exists()

@@ -3,7 +3,7 @@
 from millrace_contracts.bodies import Document
 from millrace_contracts.datasets import RowsOrigin
 from millrace_contracts.pulls import Pulled, PullResult, PullSpec
-from millrace_contracts.rows import DeliveryReport
+from millrace_contracts.rows import DeliveryReport, IngestResult
 from millrace_training.rows import ingest
 from millrace_training.rows.records import Records
 from millrace_training.runtime.context import Context
@@ -35,6 +35,7 @@ def run(spec: PullSpec, context: Context) -> PullResult:
             break
         result = ingest.take(spec, context, records, came)
         known += result.report.repeated
+        kit.notes += _left_out(result)
         past = _after(records, spec.dataset, past, came.source)
         if result.quarantine is not None:
             break
@@ -91,6 +92,15 @@ def _told(
         more=more,
         reason=" ".join([_sentence(accepted, refused, known), *notes]),
     )
+
+
+def _left_out(result: IngestResult) -> list[str]:
+    """What of a delivery that was taken is in no version, and why."""
+    lost = result.report.rows - result.report.repeated - result.new_rows
+    if not result.accepted or lost <= 0:
+        return []
+    why = "; ".join(f"{item.column or 'rows'}: {item.observed}" for item in result.report.noted[:3])
+    return [f"{lost} rows were left out ({why})." if why else f"{lost} rows were left out."]
 
 
 def _refusals(records: Records, spec: PullSpec, name: str, before: int) -> list[Pulled]:

@@ -22,10 +22,18 @@ class Reader(Protocol):
         """The first rows as they are handed out; nothing is kept."""
 
 
+MODULES = {
+    "sql": "millrace_training.sources.sql",
+    "bucket": "millrace_training.sources.bucket",
+    "http": "millrace_training.sources.http",
+}
+"""Where each kind is; its libraries are imported with it."""
+
+
 def reader(source: Source) -> Reader:
-    """The reader of this kind; its libraries are imported here."""
+    """The reader of this kind."""
     if source.polled() is None:
         raise JobError(
             "Nothing to fetch", "source.path is a file beside the document.", "Use 'millrace apply'."
         )
-    return cast(Reader, importlib.import_module(f"millrace_training.sources.{source.kind()}"))
+    return cast(Reader, importlib.import_module(MODULES[source.kind()]))
