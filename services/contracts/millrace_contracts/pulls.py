@@ -23,7 +23,9 @@ class PullSpec(Strictly):
     target: ColumnName | None = None
     event_time: ColumnName | None = None
     timezone: Zone = "UTC"
-    dialect: Dialect | None = Field(default=None, description="How files of it are written, where that is said.")
+    dialect: Dialect | None = Field(
+        default=None, description="How files of it are written, where that is said."
+    )
 
 
 class Pulled(BaseModel):
