@@ -230,7 +230,10 @@ class ArmRead(BaseModel):
     listener: str
     requests: int
     keys: int = Field(description="Distinct sticky keys; a request without one is a key of its own.")
-    failed_keys: int
+    failed_keys: int = Field(
+        description="Keys that the revision failed; a client's fault (4xx) is not its own."
+    )
+    refused: int = Field(default=0, description="Requests refused for what their client sent (4xx).")
     slow_keys: int
     rows: int
     nan: int = Field(description="Rows whose answer is no finite number.")

@@ -29,7 +29,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "admin": ("*",),
     "viewer": ("*.read",),
     "prometheus": ("metrics.read",),
-    "gateway": ("serving.discovery.read", "monitoring.logs.write"),
+    "gateway": ("serving.discovery.read", "serving.refusals.read", "monitoring.logs.write"),
     "registry": ("registry.*",),
     "training": ("training.*", "registry.*", "monitoring.*.read"),
     "serving": ("serving.*", "registry.*.read", "registry.decisions.write", "monitoring.*.read"),

@@ -18,6 +18,7 @@ from millrace_serving.gateway import routes as gateway
 from millrace_serving.movement import Movement
 from millrace_serving.planes.local import LocalPlane
 from millrace_serving.predictions import routes as predictions
+from millrace_serving.refusals import routes as refusals
 from millrace_serving.rollouts import routes as rollouts
 from millrace_serving.rollouts.controller import Rollouts
 from millrace_serving.services import Services
@@ -36,7 +37,14 @@ def build(settings: ServingSettings | None = None) -> FastAPI:
     return create_app(
         settings,
         "serving",
-        [predictions.router, rollouts.router, endpoints.router, gateway.router, discovery.router],
+        [
+            predictions.router,
+            rollouts.router,
+            endpoints.router,
+            gateway.router,
+            refusals.router,
+            discovery.router,
+        ],
         metadata_package="millrace_serving",
         start=[_start],
         stop=[_stop],

@@ -50,8 +50,8 @@ def _arm(answers: Answers, table: pa.Table, revision: str, listener: str, slow_m
     rows = table.filter(mine)
     requests = np.array(rows["request_id"].to_pylist(), dtype=object)
     keys = np.array([key or request for key, request in zip(rows["key"].to_pylist(), requests, strict=True)])
-    failed = rows["status"].to_numpy()
-    failed = (failed >= 500) | (failed == 0)
+    status = rows["status"].to_numpy()
+    failed, refused = (status >= 500) | (status == 0), (status >= 400) & (status < 500)
     slow = rows["duration_ms"].to_numpy() > slow_ms
     given = answers.as_answered(answered(rows))
     finite = given[answers.task.known(given)]
@@ -61,6 +61,7 @@ def _arm(answers: Answers, table: pa.Table, revision: str, listener: str, slow_m
         requests=len(set(requests.tolist())),
         keys=len(set(keys.tolist())),
         failed_keys=len(set(keys[failed].tolist())),
+        refused=len(set(requests[refused].tolist())),
         slow_keys=len(set(keys[slow].tolist())),
         rows=len(given),
         nan=len(given) - len(finite),

@@ -94,10 +94,12 @@ def _clusters(gateway: Gateway) -> list[Part]:
     token = upstreams.credential(gateway.token_discovery)
     serving = cluster(SERVING, gateway.discovery_port, gateway.discovery_host)
     otlp = cluster("otlp", gateway.otlp_port, gateway.otlp_host)
+    refusals = cluster("refusals", gateway.discovery_port, gateway.discovery_host)
     made = [
         speaking(serving, credential=token),
         speaking(otlp, http2=True, credential=token),
         cluster("shadow-hop", gateway.shadow_port) | _shed(64),
+        speaking(refusals, credential=token) | _shed(8),
     ]
     return [*made, cluster(ADMIN, gateway.admin_port)] if gateway.stats_port else made
 

@@ -1,7 +1,10 @@
 -- Puts both bodies, base64, into dynamic metadata for the access log. Longer bodies are named, not kept:
 -- over the buffer limit a request would get 413, and an answer would become 500.
--- A metadata object fetched before body() is dead after it, so it is fetched anew each time.
+-- Whatever was fetched before a call that yields is dead after it, so it is fetched anew each time.
+-- When Triton refuses a request, serving is asked whether the request fits the model: if not, its words (which column,
+-- and how to mend it) are the answer, with a status of 4xx, so that a client's fault is never the revision's.
 local LIMIT = 262144
+local PATIENCE = 2000
 local function note(handle, key, value) handle:streamInfo():dynamicMetadata():set("millrace", key, value) end
 local function keep(handle, name)
   local headers = handle:headers()
@@ -11,5 +14,57 @@ local function keep(handle, name)
   local body = handle:body() -- yields
   if body then note(handle, name, handle:base64Escape(body:getBytes(0, body:length()))) end
 end
-function envoy_on_request(handle) keep(handle, "request") end
-function envoy_on_response(handle) keep(handle, "response") end
+local function replace(handle, status, text, kind)
+  local length = handle:body(true):setBytes(text) -- yields
+  local headers = handle:headers()
+  headers:replace(":status", status)
+  headers:replace("content-length", tostring(length))
+  headers:remove("inference-header-content-length")
+  if kind then headers:replace("content-type", kind) end
+end
+-- Without serving's words, or where the request was too long to be kept: what Triton says when a client is at fault.
+local function restate(handle, status)
+  local body = handle:body() -- yields
+  local text = body and body:getBytes(0, body:length()) or ""
+  if text:find("batch%-size must be <=") then
+    replace(handle, "413", text)
+  elseif status == "500" and (text:find("Unable to parse") or text:find("failed to parse")) then
+    replace(handle, "400", text)
+  end
+end
+local function explain(handle)
+  local status = handle:headers():get(":status")
+  if status ~= "400" and status ~= "500" then return end
+  local asked = handle:streamInfo():dynamicMetadata():get("millrace")
+  local revision = handle:headers():get("x-millrace-revision")
+  if asked == nil or asked["json_length"] == nil or revision == nil then return end
+  local request, length = asked["request"], asked["json_length"]
+  handle:body(true) -- yields; after the call below it is too late to ask for it
+  if request ~= nil then
+    local headers, text = handle:httpCall("refusals", { -- yields
+      [":method"] = "POST",
+      [":path"] = "/v1/gateway/refusals/" .. revision,
+      [":authority"] = "localhost",
+      ["content-type"] = "text/plain",
+      ["x-millrace-json-length"] = length,
+    }, request, PATIENCE)
+    local told = headers and headers[":status"]
+    if told == "422" or told == "413" then return replace(handle, told, text, "application/problem+json") end
+    if told == "204" then return end
+  end
+  restate(handle, status)
+end
+function envoy_on_request(handle)
+  local headers = handle:headers()
+  if headers:get(":method") == "POST" then
+    note(handle, "json_length", headers:get("inference-header-content-length") or "0")
+    if headers:get("content-length") == nil and headers:get("transfer-encoding") == nil then
+      return note(handle, "request", "")
+    end
+  end
+  keep(handle, "request")
+end
+function envoy_on_response(handle)
+  explain(handle)
+  keep(handle, "response")
+end

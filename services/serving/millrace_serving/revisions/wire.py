@@ -17,6 +17,14 @@ def revision_name(project: str, endpoint: str, number: int) -> str:
     return f"{wire_name(project, endpoint)}--r{number}"
 
 
+def parts(name: str) -> tuple[str, str, int | None]:
+    """Project, endpoint and number of a revision's name; None when it names none."""
+    wire, _, number = name.rpartition("--r")
+    project, dot, endpoint = wire.partition(".")
+    place = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else None
+    return (project, endpoint, place) if dot else ("default", wire, place)
+
+
 def signature(revision: Revision) -> Signature:
     """What a revision takes and answers."""
     return Signature.model_validate(revision.signature)

@@ -1,0 +1,179 @@
+"""Pure: what is wrong with an Open Inference request, by the model's signature, in words for who sent it.
+
+Only a request that Triton has refused comes here, so this may look at every value; nothing here is on the way of
+requests that are answered.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from millrace_contracts.signature import Input, Signature
+from millrace_core.errors import FieldError
+from millrace_serving.triton.tensors import MISSING_TIMESTAMP
+
+MOST = 20
+BYTES_EACH = {"FP32": 4, "INT64": 8}
+FLOAT_MAX = 3.4028235e38
+NULLS = {
+    "FP32": "send NaN in a binary tensor, or rows with null to the endpoint's :predict",
+    "INT64": f"send {MISSING_TIMESTAMP} for a time that is not known",
+    "BYTES": 'send "" for a text that is not known',
+}
+WANTED = {"FP32": "a finite number, or NaN", "INT64": "a whole number of epoch seconds", "BYTES": "text"}
+
+
+class TooManyRows(Exception):
+    """The request has more rows than one may have."""
+
+    def __init__(self, rows: int, limit: int) -> None:
+        super().__init__(f"The request has {rows} rows; one request may have {limit}: send it in parts.")
+
+
+def of_request(body: bytes, json_length: int, signature: Signature, limit: int) -> list[FieldError]:
+    """The first 20 mistakes of a request, by `inputs.<tensor>`; empty when it fits.
+
+    Args:
+        json_length: bytes of the JSON head when binary tensors follow it; 0 when all is JSON.
+        limit: most rows of one request.
+    Raises: TooManyRows.
+    """
+    head = _head(body[:json_length] if json_length else body)
+    if isinstance(head, FieldError):
+        return [head]
+    asked = head.get("inputs")
+    if not isinstance(asked, list) or not asked:
+        return [FieldError("inputs", "is missing or empty", f"send {_names(signature)}")]
+    tensors = [item for item in asked if isinstance(item, dict) and isinstance(item.get("name"), str)]
+    if len(tensors) != len(asked):
+        return [FieldError("inputs", "has an item without a name", f"name each: {_names(signature)}")]
+    errors = [*_names_wrong(tensors, signature)]
+    given = {item["name"]: item for item in tensors}
+    known = [(item, given[item.name]) for item in signature.inputs if item.name in given]
+    rows = _rows(known, limit)
+    for tensor, item in known:
+        errors += list(_tensor(tensor, item, rows))[: MOST - len(errors)]
+    if json_length and not errors:
+        errors += _left_over(tensors, len(body) - json_length)
+    return errors[:MOST]
+
+
+def _head(text: bytes) -> dict[str, Any] | FieldError:
+    if not text.strip():
+        return FieldError("body", "is empty", 'send JSON: {"inputs": [...]}')
+    try:
+        head = json.loads(text)
+    except ValueError as error:
+        return FieldError("body", f"is not JSON ({str(error)[:100]})", 'send {"inputs": [...]}')
+    except RecursionError:
+        return FieldError("body", "is nested too deeply", 'send {"inputs": [...]}')
+    return head if isinstance(head, dict) else FieldError("body", "is no object", 'send {"inputs": [...]}')
+
+
+def _names(signature: Signature) -> str:
+    shown = ", ".join(item.name for item in signature.inputs[:MOST])
+    more = len(signature.inputs) - MOST
+    return f"one tensor each for {shown}" + (f" and {more} more" if more > 0 else "")
+
+
+def _names_wrong(tensors: list[dict[str, Any]], signature: Signature) -> Iterator[FieldError]:
+    names = [item["name"] for item in tensors]
+    declared = {item.name: item for item in signature.inputs}
+    for name in dict.fromkeys(names):
+        if name not in declared:
+            yield FieldError(f"inputs.{name[:200]}", "is not an input of the model", "leave it out")
+        elif names.count(name) > 1:
+            yield FieldError(f"inputs.{name}", "stands there twice", "send it once")
+    for item in signature.inputs:
+        if item.name not in names:
+            yield FieldError(_where(item), "is missing", f"send it, as {item.datatype} of shape [rows, 1]")
+
+
+def _where(tensor: Input) -> str:
+    other = "" if tensor.column == tensor.name else f" (column {tensor.column})"
+    return f"inputs.{tensor.name}{other}"
+
+
+def _rows(known: list[tuple[Input, dict[str, Any]]], limit: int) -> int | None:
+    """Rows of the first tensor that says how many. Raises: TooManyRows."""
+    for _, item in known:
+        shape = item.get("shape")
+        if isinstance(shape, list) and shape and isinstance(shape[0], int):
+            if shape[0] > limit:
+                raise TooManyRows(shape[0], limit)
+            return shape[0]
+    return None
+
+
+def _tensor(tensor: Input, item: dict[str, Any], rows: int | None) -> Iterator[FieldError]:
+    where, shape, datatype = _where(tensor), item.get("shape"), item.get("datatype")
+    if datatype != tensor.datatype:
+        yield FieldError(where, f"has the datatype {str(datatype)[:20]}", f"send {tensor.datatype}")
+        return
+    if not (isinstance(shape, list) and len(shape) == 2 and shape[1] == 1 and isinstance(shape[0], int)):
+        yield FieldError(where, f"has the shape {str(shape)[:40]}", "send [rows, 1]")
+    elif shape[0] < 1:
+        yield FieldError(where, "has no rows", "send at least one")
+    elif shape[0] != rows:
+        yield FieldError(where, f"has {shape[0]} rows, another tensor has {rows}", "send as many in each")
+    elif "data" in item:
+        yield from _values(tensor, item["data"], shape[0])
+    else:
+        yield from _binary(tensor, item.get("parameters"), shape[0])
+
+
+def _values(tensor: Input, data: Any, rows: int) -> Iterator[FieldError]:
+    where = _where(tensor)
+    values = [*_flat(data)] if isinstance(data, list) else None
+    if values is None or len(values) != rows:
+        has = "no list" if values is None else f"{len(values)} values"
+        yield FieldError(f"{where}.data", f"has {has} for {rows} rows", "send one value a row")
+        return
+    for place, value in enumerate(values):
+        if value is None:
+            yield FieldError(f"{where}.data[{place}]", "is null", NULLS[tensor.datatype])
+        elif not _fits(value, tensor.datatype):
+            yield FieldError(
+                f"{where}.data[{place}]", f"is {_shown(value)}", f"send {WANTED[tensor.datatype]}"
+            )
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)[:60]
+
+
+def _flat(data: list[Any]) -> Iterator[Any]:
+    for item in data:
+        if isinstance(item, list):
+            yield from item
+        else:
+            yield item
+
+
+def _fits(value: Any, datatype: str) -> bool:
+    if datatype == "BYTES":
+        return isinstance(value, str)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    if datatype == "INT64":
+        return isinstance(value, int) and -(2**63) <= value < 2**63
+    return value != value or -FLOAT_MAX <= value <= FLOAT_MAX
+
+
+def _binary(tensor: Input, parameters: Any, rows: int) -> Iterator[FieldError]:
+    size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
+    where = _where(tensor)
+    if not isinstance(size, int):
+        yield FieldError(where, "has no data", "send `data`, or binary_data_size and the bytes")
+    elif tensor.datatype in BYTES_EACH and size != rows * BYTES_EACH[tensor.datatype]:
+        right = rows * BYTES_EACH[tensor.datatype]
+        yield FieldError(where, f"has {size} bytes for {rows} rows", f"send {right} bytes")
+
+
+def _left_over(tensors: list[dict[str, Any]], size: int) -> list[FieldError]:
+    told = sum(item["parameters"]["binary_data_size"] for item in tensors if "data" not in item)
+    if told == size:
+        return []
+    return [
+        FieldError("body", f"has {size} bytes behind its head, which speaks of {told}", "send what it says")
+    ]

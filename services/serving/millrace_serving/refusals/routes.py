@@ -1,0 +1,49 @@
+"""POST a request that Triton has refused: the gateway asks why, and answers with these words."""
+
+import binascii
+
+from fastapi import APIRouter, Request, Response
+
+from millrace_contracts.signature import Signature
+from millrace_core.auth import permit
+from millrace_core.errors import BadInput, NotFound, TooLarge
+from millrace_serving.refusals import faults
+from millrace_serving.revisions import queries
+from millrace_serving.revisions.wire import parts, signature
+from millrace_serving.services import CurrentServices, Services
+
+router = APIRouter(prefix="/v1/gateway", tags=["gateway"], include_in_schema=False)
+LENGTH = "x-millrace-json-length"
+
+
+@router.post("/refusals/{revision}", dependencies=[permit("serving.refusals.read")], status_code=204)
+async def refusal(revision: str, request: Request, services: CurrentServices) -> Response:
+    """422 or 413 with the mistakes of a request, base64 in the body; 204 when it fits the *revision*.
+
+    The answer also has the `error` that clients of the Open Inference Protocol look for.
+    """
+    asked = await _signature(services, revision)
+    length = request.headers.get(LENGTH, "")
+    try:
+        body = binascii.a2b_base64(await request.body())
+    except ValueError as error:
+        raise BadInput("The body is not base64.") from error
+    size = int(length) if length.isascii() and length.isdigit() and len(length) < 10 else 0
+    try:
+        errors = faults.of_request(body, size, asked, services.settings.max_batch_rows)
+    except faults.TooManyRows as error:
+        raise TooLarge(str(error), error=str(error), limit=services.settings.max_batch_rows) from error
+    if errors:
+        first = errors[0]
+        detail = f"{first.where} {first.what}; {first.mend}."
+        raise BadInput(detail, errors, error=detail)
+    return Response(status_code=204)
+
+
+async def _signature(services: Services, name: str) -> Signature:
+    project, endpoint, number = parts(name)
+    async with services.readers() as session:
+        stored = await queries.get(session, project, endpoint)
+        if number is None:
+            raise NotFound(f"There is no revision {name[:200]}.")
+        return signature(await queries.revision(session, stored, number))

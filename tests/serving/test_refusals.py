@@ -1,0 +1,154 @@
+"""A request that does not fit is answered 4xx with the column and the remedy, at the Open Inference paths too."""
+
+import json
+
+import httpx
+import numpy as np
+import pytest
+
+from millrace import oip
+from millrace_contracts.signature import Signature
+from millrace_serving.refusals import faults
+
+from . import graphs
+
+SIGNATURE = Signature.model_validate(graphs.SIGNATURE)
+
+
+def tensor(name, datatype, *values, rows=None):
+    return {"name": name, "shape": [len(values) if rows is None else rows, 1], "datatype": datatype} | {
+        "data": list(values)
+    }
+
+
+def body(*changed, without=()):
+    """A good request of one row, with tensors changed, added or left out."""
+    tensors = [
+        tensor("distance", "FP32", 10.0),
+        tensor("origin", "BYTES", "JFK"),
+        tensor("departed", "INT64", 0),
+    ]
+    names = {item["name"] for item in changed} | set(without)
+    return {"inputs": [*(item for item in tensors if item["name"] not in names), *changed]}
+
+
+WRONG = [
+    (body(tensor("distance", "FP32", None)), "inputs.distance.data[0]", "is null"),
+    (body(tensor("origin", "BYTES", None)), "inputs.origin.data[0]", "is null"),
+    (body(tensor("departed", "INT64", None)), "inputs.departed.data[0]", "is null"),
+    (body(tensor("distance", "FP32", "10")), "inputs.distance.data[0]", 'is "10"'),
+    (body(tensor("distance", "FP32", True)), "inputs.distance.data[0]", "is true"),
+    (body(tensor("origin", "BYTES", 7)), "inputs.origin.data[0]", "is 7"),
+    (body(tensor("departed", "INT64", 1.5)), "inputs.departed.data[0]", "is 1.5"),
+    (body(tensor("distance", "INT64", 10)), "inputs.distance", "has the datatype INT64"),
+    (body(tensor("colour", "BYTES", "red")), "inputs.colour", "is not an input of the model"),
+    (body(without=["departed"]), "inputs.departed", "is missing"),
+    (body(tensor("distance", "FP32", 1.0, 2.0)), "inputs.origin", "has 1 rows"),
+    (body(tensor("distance", "FP32", 1.0, rows=2)), "inputs.distance.data", "has 1 values for 2 rows"),
+    ({"inputs": []}, "inputs", "is missing or empty"),
+    ({}, "inputs", "is missing or empty"),
+    ([], "body", "is no object"),
+    ({"inputs": [{"datatype": "FP32"}]}, "inputs", "has an item without a name"),
+]
+TEXTS = [
+    (b"", "body", "is empty"),
+    (b"{", "body", "is not JSON"),
+]
+
+
+def errors_of(content, length=0, limit=1024):
+    content = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return faults.of_request(content, length, SIGNATURE, limit)
+
+
+@pytest.mark.parametrize(("content", "where", "what"), [*WRONG, *TEXTS])
+def test_a_mistake_is_named_with_its_place_and_a_remedy(content, where, what):
+    errors = errors_of(content)
+    first = next(error for error in errors if error.where == where)
+    assert what in first.what
+    assert first.mend
+
+
+def test_a_request_that_fits_has_no_mistake():
+    assert errors_of(body()) == []
+    assert errors_of(body(tensor("distance", "FP32", [10]))) == []
+    content, headers = oip.encode({"distance": ("FP32", np.float32([np.nan])), "origin": ("BYTES", np.array([""])),
+                                   "departed": ("INT64", np.int64([0]))})  # fmt: skip
+    length = int(headers[oip.HEADER_LENGTH])
+    assert errors_of(content, length) == []
+    assert errors_of(content + b"x", length)[0].where == "body"
+
+
+def test_mistakes_are_told_up_to_twenty_and_a_column_by_its_own_name():
+    assert len(errors_of(body(tensor("distance", "FP32", *[None] * 50)))) == 20
+    named = SIGNATURE.model_copy(deep=True)
+    named.inputs[0].column = "Distance (km)"
+    content = json.dumps(body(tensor("distance", "FP32", None))).encode()
+    assert "column Distance (km)" in faults.of_request(content, 0, named, 9)[0].where
+
+
+def test_a_request_of_more_rows_than_one_may_have_is_told_the_limit():
+    with pytest.raises(faults.TooManyRows, match="5 rows; one request may have 4"):
+        errors_of(body(tensor("distance", "FP32", *[1.0] * 5)), limit=4)
+
+
+@pytest.fixture(scope="module")
+def asked(serving):
+    """A live endpoint, and a way to ask it as any client does."""
+    name = serving.endpoint()
+    assert serving.rollout(name, 2)["state"] == "promoted"
+
+    def ask(content, name=name, **headers):
+        content = content if isinstance(content, bytes) else json.dumps(content).encode()
+        url = f"{serving.gateway()['inference_url']}/v2/models/{name}/infer"
+        headers = {"content-type": "application/json"} | headers
+        return httpx.post(url, content=content, headers=headers, timeout=20)
+
+    ask.name = name
+    return ask
+
+
+@pytest.mark.parametrize(("content", "where", "what"), [*WRONG, *TEXTS])
+def test_the_gateway_answers_4xx_with_the_column_and_the_remedy(asked, content, where, what):
+    answer = asked(content)
+    assert answer.status_code == 422, answer.text
+    told = answer.json()
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert any(
+        error["where"] == where and what in error["what"] and error["mend"] for error in told["errors"]
+    )
+    assert told["error"] == told["detail"]
+    assert asked(body()).status_code == 200
+
+
+def test_a_batch_over_the_limit_is_413_with_the_limit(asked, serving):
+    columns = {"distance": ("FP32", np.ones(1025, np.float32)), "origin": ("BYTES", np.array(["x"] * 1025)),
+               "departed": ("INT64", np.zeros(1025, np.int64))}  # fmt: skip
+    content, headers = oip.encode(columns)
+    answer = asked(content, **headers)
+    assert answer.status_code == 413
+    assert "1025 rows; one request may have 1024" in answer.json()["error"]
+    long = oip.encode(columns | {"origin": ("BYTES", np.array(["x" * 500] * 1025))})
+    unkept = asked(long[0], **long[1])
+    assert unkept.status_code == 413
+    assert "1024" in unkept.text
+
+
+def test_a_clients_fault_is_logged_as_its_own_and_not_as_the_revisions(asked, serving):
+    answer = asked(body(tensor("distance", "FP32", None)), **{"x-request-id": "null-sent"})
+    assert answer.headers["x-request-id"] == "null-sent"
+    assert serving.receiver.of("null-sent")[0]["status"] == "422"
+
+
+def test_a_request_that_fits_and_fails_stays_the_revisions_fault(serving, asked):
+    answer = serving.client.post(
+        f"/v1/gateway/refusals/{asked.name}--r1",
+        content=b"e30=",
+        headers={"content-type": "text/plain", "x-millrace-json-length": "0"},
+    )
+    assert answer.status_code == 422
+    good = __import__("base64").b64encode(json.dumps(body()).encode())
+    path = f"/v1/gateway/refusals/{asked.name}--r1"
+    assert serving.client.post(path, content=good).status_code == 204
+    assert serving.client.post(path, content=b"%%%").status_code in (204, 422)
+    assert serving.client.post(f"/v1/gateway/refusals/{asked.name}--r9", content=good).status_code == 404
