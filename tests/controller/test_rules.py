@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from millrace_contracts import durations
 from millrace_contracts.closings import ClosedDay
 from millrace_contracts.loop import ModelLoop
 from millrace_controller.runs import states
@@ -134,3 +135,45 @@ def test_a_run_moves_only_as_the_table_says(old, new):
     else:
         with pytest.raises(Conflict):
             states.check(old, new)
+
+
+def openings(days, zone="America/New_York", first=datetime(2024, 1, 1), busy=(), **more):
+    """Local days on which runs are opened when each of *days* days closes at midnight of *zone*."""
+    data = {"dataset": "d", "eventTime": "t", "timezone": zone}
+    declared, opened = spec(data=data, **more), None
+    opened_at = durations.begin(first.date(), zone)
+    made = []
+    for number in range(1, days):
+        through = durations.begin(first.date() + timedelta(days=number), zone)
+        opened = decide(declared, facts(opened_at=opened_at, busy=number in busy), {}, through)
+        if opened is not None:
+            assert opened.cause == "schedule"
+            opened_at = through
+            made.append(durations.local(through, zone))
+    return made
+
+
+@pytest.mark.parametrize("first", [datetime(2024, 1, 1), datetime(2024, 9, 2)])
+@pytest.mark.parametrize("when", [{"schedule": "7d"}, {"schedule": {"every": "week", "on": "Monday"}}])
+def test_a_weekly_run_stays_on_its_weekday_across_the_changes_of_the_clocks(first, when):
+    made = openings(100, first=first, triggers=when, cooldown="7d")
+    assert len(made) == 14
+    assert {day.weekday() for day in made} == {0}
+
+
+def test_a_daily_run_is_one_a_day_on_days_of_23_and_25_hours_too():
+    for first in (datetime(2024, 3, 1), datetime(2024, 10, 25)):
+        assert len(openings(21, first=first, triggers={"schedule": "1d"}, cooldown="1d")) == 20
+
+
+def test_a_run_on_the_31st_meets_every_month_and_29_february():
+    made = openings(400, triggers={"schedule": {"every": "month", "on": 31}}, cooldown="0s")
+    assert [(day.month, day.day) for day in made][:13] == [
+        (1, 31), (2, 29), (3, 31), (4, 30), (5, 31), (6, 30), (7, 31), (8, 31), (9, 30), (10, 31), (11, 30), (12, 31),
+        (1, 31),
+    ]  # fmt: skip
+
+
+def test_a_monday_on_which_no_run_could_open_is_made_up_for_once():
+    made = openings(22, triggers={"schedule": {"every": "week", "on": "Monday"}}, cooldown="0s", busy={7, 8})
+    assert [(day.month, day.day) for day in made] == [(1, 10), (1, 15), (1, 22)]

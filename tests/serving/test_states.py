@@ -1,7 +1,7 @@
 """A rollout moves only along its table, and is judged by what was counted."""
 
 import itertools
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -40,9 +40,19 @@ def test_steps_are_the_mirror_and_then_the_canary():
 def test_a_step_is_due_in_event_time_only():
     since = datetime(2013, 3, 1, tzinfo=UTC)
     day = Step(State.CANARY, 10, 86400)
-    assert not day.due(since, datetime(2013, 3, 1, 23, 59, tzinfo=UTC))
-    assert day.due(since, datetime(2013, 3, 2, tzinfo=UTC))
-    assert not day.due(None, datetime(2013, 3, 2, tzinfo=UTC))
+    assert not day.due(since, datetime(2013, 3, 1, 23, 59, tzinfo=UTC), "UTC")
+    assert day.due(since, datetime(2013, 3, 2, tzinfo=UTC), "UTC")
+    assert not day.due(None, datetime(2013, 3, 2, tzinfo=UTC), "UTC")
+
+
+@pytest.mark.parametrize(
+    ("since", "until"),
+    [("2024-03-10T05:00Z", "2024-03-11T04:00Z"), ("2024-11-03T04:00Z", "2024-11-04T05:00Z")],
+)
+def test_a_step_of_a_day_lasts_one_day_also_where_it_has_23_or_25_hours(since, until):
+    day, end = Step(State.CANARY, 10, 86_400), datetime.fromisoformat(until)
+    assert day.due(datetime.fromisoformat(since), end, "America/New_York")
+    assert not day.due(datetime.fromisoformat(since), end - timedelta(hours=1), "America/New_York")
 
 
 def arm(revision, listener="inference", **changes):

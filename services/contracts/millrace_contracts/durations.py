@@ -1,9 +1,11 @@
 """Durations as people write them in a loop: `30s`, `45m`, `12h`, `14d`, `2w`."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 FORM = re.compile(r"([0-9]{1,6})(s|m|h|d|w)")
+DAY = timedelta(days=1)
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 
@@ -21,6 +23,32 @@ def whole_days(text: str) -> int:
     if seconds % 86_400 or seconds < 86_400:
         raise ValueError(f"{text!r} is not a whole number of days; write it like 28d")
     return int(seconds // 86_400)
+
+
+def lasted(span: timedelta, since: datetime, until: datetime, zone: str) -> bool:
+    """Whether *until* is *span* after *since*: whole days by the clocks of *zone*, where a day may have 23 hours."""
+    if span % DAY:
+        return until - since >= span
+    return local(until, zone) - local(since, zone) >= span
+
+
+def after(moment: datetime, span: timedelta, zone: str) -> datetime:
+    """The moment *span* later, in UTC; whole days by the clocks of *zone*."""
+    if span % DAY:
+        return moment + span
+    return (local(moment, zone) + span).replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+
+
+def local(moment: datetime, zone: str) -> datetime:
+    """What the clocks of *zone* show, without offset; a day begins at 00:00 even where they jump over midnight."""
+    shown = moment.astimezone(ZoneInfo(zone))
+    midnight = datetime.combine(shown.date(), time())
+    return midnight if moment == begin(shown.date(), zone) else shown.replace(tzinfo=None)
+
+
+def begin(day: date, zone: str) -> datetime:
+    """When a day of *zone* begins, in UTC."""
+    return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
 
 
 def iso(moment: datetime | None) -> str | None:

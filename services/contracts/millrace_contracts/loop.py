@@ -3,12 +3,13 @@
 Names are camelCase in YAML. Unknown fields are refused: nothing that is written here is silently ignored.
 """
 
-from datetime import timedelta
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from millrace_contracts import durations
+from millrace_contracts.calendars import Calendar
 from millrace_contracts.data import DataContract
 from millrace_contracts.gates import Gates
 from millrace_contracts.names import LoopName, Name, TaskName
@@ -37,6 +38,7 @@ StepDuration = Annotated[Written, Lasting(most="11574d")]
 """A billion seconds and a little less: the longest step that a rollout can have."""
 MEMORY = r"^((6[4-9]|[7-9][0-9]|[1-9][0-9]{2,5})Mi|[1-9][0-9]{0,3}Gi)$"
 Memory = Annotated[str, StringConstraints(pattern=MEMORY)]
+ONE_SCHEDULE = "schedule and calendar both say when; write one of them"
 WallTime = Annotated[Written, Lasting(most="30d", least="1s")]
 
 
@@ -179,11 +181,31 @@ class NewData(Part):
 
 class Triggers(Part):
     schedule: Days | None = Field(default=None, description="A run every so many event days.")
+    calendar: Calendar | None = Field(
+        default=None, description="A run on a day of each week or month, in the loop's time zone."
+    )
     alarms: list[Literal["performance", "drift", "quality"]] = Field(
         default=["performance"],
         description="Alarms that open a run. Drift alone says little while labels arrive.",
     )
     new_data: NewData | None = Field(default=None, description="Pushed rows that open a run.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_calendar(cls, given: Any) -> Any:
+        """`schedule: {every: week, on: Monday}` is the calendar."""
+        if not isinstance(given, dict) or not isinstance(given.get("schedule"), dict):
+            return given
+        if given.get("calendar") is not None:
+            raise ValueError(ONE_SCHEDULE)
+        rest = {key: value for key, value in given.items() if key != "schedule"}
+        return rest | {"calendar": given["schedule"]}
+
+    @model_validator(mode="after")
+    def _one_schedule(self) -> "Triggers":
+        if self.schedule is not None and self.calendar is not None:
+            raise ValueError(ONE_SCHEDULE)
+        return self
 
 
 class SwitchBackSpec(Part):
@@ -226,6 +248,8 @@ class Spec(Part):
             raise ValueError("the target cannot be protected")
         if self.data.event_time is None and any(window != "all" for window in self.training.windows):
             raise ValueError("windows in days need data.eventTime")
+        if self.data.event_time is None and self.triggers.calendar is not None:
+            raise ValueError("triggers.calendar needs data.eventTime")
         self.gates.fit(self.task)
         contract = self.data.contract
         if contract is not None and self.target not in [column.name for column in contract.columns]:
@@ -236,9 +260,10 @@ class Spec(Part):
         """Days kept out of training; None for data without event time."""
         return durations.whole_days(self.training.holdout) if self.data.event_time else None
 
-    def cooldown_time(self) -> timedelta:
-        """The least of the declared cool-down and what labels need to arrive."""
-        return max(durations.parse(self.cooldown), durations.parse(self.data.label_delay))
+    def cooled_down(self, since: datetime, until: datetime) -> bool:
+        """Whether the declared cool-down has passed, and what labels need to arrive."""
+        spans = (durations.parse(self.cooldown), durations.parse(self.data.label_delay))
+        return all(durations.lasted(span, since, until, self.data.timezone) for span in spans)
 
 
 class ModelLoop(Part):

@@ -6,9 +6,10 @@ tests/contract shows every document of one corpus to both.
 from typing import Any
 
 from millrace_contracts import durations, parts
+from millrace_contracts.calendars import Calendar
 from millrace_contracts.data import ColumnContract, DataContract
 from millrace_contracts.gates import METRICS, AbsoluteGate
-from millrace_contracts.loop import RolloutSpec, Spec
+from millrace_contracts.loop import ONE_SCHEDULE, RolloutSpec, Spec, Triggers
 from millrace_contracts.sources import (
     HAS_PASSWORD,
     IS_SECRET,
@@ -123,7 +124,22 @@ RULES: dict[str, list[Json]] = {
             "the canary's percentages must grow from step to step",
         )
     ],
+    Triggers.__name__: [rule("!has(self.schedule) || !has(self.calendar)", ONE_SCHEDULE)],
+    Calendar.__name__: [
+        rule(
+            "self.every != 'week' || (has(self.weekday) && !has(self.day))",
+            "every: week needs a weekday, like Monday, and no day",
+        ),
+        rule(
+            "self.every != 'month' || (has(self.day) && !has(self.weekday))",
+            "every: month needs a day, from 1 to 31, and no weekday",
+        ),
+    ],
     Spec.__name__: [
+        rule(
+            "has(self.data.eventTime) || !has(self.triggers) || !has(self.triggers.calendar)",
+            "triggers.calendar needs data.eventTime",
+        ),
         rule(
             "!has(self.data.eventTime) || self.data.eventTime != self.target",
             "the target cannot be the event time",

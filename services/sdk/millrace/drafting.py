@@ -187,7 +187,7 @@ def _timed(sample: Sample, timezone: str) -> dict[str, str]:
         f"    holdout: {holdout}d                 # the last days, kept out of training; the gates judge on them",
         "least": f"{least}",
         "rollout": ROLLOUT,
-        "schedule": "    schedule: 30d                # every so many days of event time\n",
+        "schedule": "    schedule: 30d   # every so many days; or calendar: {every: week, weekday: Monday}\n",
     }
 
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 from millrace_contracts import durations
@@ -109,10 +109,14 @@ def _go_back(spec: Spec, loop: LoopFacts, day: ClosedDay) -> GoBack | None:
 def _retrain(spec: Spec, loop: LoopFacts, day: ClosedDay) -> Retrain | None:
     if loop.rest_until is not None and day.through < loop.rest_until:
         return None
-    since = None if loop.opened_at is None else day.through - loop.opened_at
-    if since is not None and since < spec.cooldown_time():
+    if loop.opened_at is not None and not spec.cooled_down(loop.opened_at, day.through):
         return None
-    return _alarm(spec, loop, day) or _data(spec, loop) or _schedule(spec, since, day.through)
+    return (
+        _alarm(spec, loop, day)
+        or _data(spec, loop)
+        or _schedule(spec, loop, day.through)
+        or _calendar(spec, loop, day.through)
+    )
 
 
 def unanswered(spec: Spec, loop: LoopFacts, day: ClosedDay) -> OpenedAlarm | None:
@@ -141,16 +145,29 @@ def _data(spec: Spec, loop: LoopFacts) -> Retrain | None:
     return Retrain("data", f"rows-{loop.new_rows}", f"{loop.new_rows} new rows were pushed", evidence)
 
 
-def _schedule(spec: Spec, since: timedelta | None, through: datetime) -> Retrain | None:
+def _schedule(spec: Spec, loop: LoopFacts, through: datetime) -> Retrain | None:
+    """Every so many days, by the clocks of the loop's zone."""
+    since, zone = loop.opened_at, spec.data.timezone
     if spec.triggers.schedule is None or since is None:
         return None
-    period = durations.parse(spec.triggers.schedule)
-    if since < period:
+    if not durations.lasted(durations.parse(spec.triggers.schedule), since, through, zone):
         return None
-    days = since.total_seconds() / 86_400
-    evidence = {"days": days, "schedule": spec.triggers.schedule}
+    days = (durations.local(through, zone) - durations.local(since, zone)) / durations.DAY
+    evidence: Document = {"days": days, "schedule": spec.triggers.schedule}
     reason = f"{days:.0f} days since the last run was opened"
     return Retrain("schedule", through.isoformat(), reason, evidence)
+
+
+def _calendar(spec: Spec, loop: LoopFacts, through: datetime) -> Retrain | None:
+    """On each such day; one that came at a time when no run could be opened is made up for, once."""
+    if spec.triggers.calendar is None or loop.opened_at is None:
+        return None
+    began = spec.triggers.calendar.latest(through, spec.data.timezone)
+    if began <= loop.opened_at:
+        return None
+    evidence: Document = {"calendar": spec.triggers.calendar.words(), "day": began.isoformat()}
+    reason = f"{spec.triggers.calendar.words()}: {durations.local(began, spec.data.timezone):%A, %d %B %Y}"
+    return Retrain("schedule", began.isoformat(), reason, evidence)
 
 
 def key(project: str, loop: str, generation: int, cause: str, window: str) -> str:

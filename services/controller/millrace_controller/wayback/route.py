@@ -88,7 +88,9 @@ async def _arrived(
             return
         rest = durations.parse(kept.spec.switch_back.rest)
         kept.champion, kept.champion_since, kept.archive = intent.version, at, archive
-        kept.rest_until = kept.rest_until if at is None else at + rest
+        kept.rest_until = (
+            kept.rest_until if at is None else durations.after(at, rest, kept.spec.data.timezone)
+        )
         kept.route_intent, kept.updated_at = None, utcnow()
         await decide(session, Outbox, made)
 

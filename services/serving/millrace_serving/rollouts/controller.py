@@ -120,7 +120,7 @@ class Rollouts(Transitions):
         if judged.fault is not None:
             await self._fault(endpoint, rollout, judged.fault, findings)
             return False
-        if not step.due(rollout.step_since, endpoint.event_time):
+        if not step.due(rollout.step_since, endpoint.event_time, endpoint.timezone):
             return False
         if _unproven(endpoint, rollout, step, judged):
             return False
@@ -182,4 +182,4 @@ def _unproven(endpoint: Endpoint, rollout: Rollout, step: Step, judged: Judgemen
     if endpoint.mode != "live" or judged.rows > 0 or step.seconds == 0:
         return False
     longer = Step(step.state, step.percent, step.seconds * PATIENCE_STEPS)
-    return not longer.due(rollout.step_since, endpoint.event_time)
+    return not longer.due(rollout.step_since, endpoint.event_time, endpoint.timezone)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from millrace_contracts import durations
 from millrace_contracts.rollouts import RolloutPlan, RolloutState
 
 
@@ -14,11 +15,14 @@ class Step:
     percent: float
     seconds: float
 
-    def due(self, since: datetime | None, now: datetime | None) -> bool:
-        """Whether the step has lasted long enough; without event time, a step lasts no time at all."""
+    def due(self, since: datetime | None, now: datetime | None, zone: str) -> bool:
+        """Whether the step has lasted long enough, whole days by the clocks of *zone*.
+
+        Without event time, a step lasts no time at all.
+        """
         if since is None or now is None:
             return self.seconds == 0
-        return now - since >= timedelta(seconds=self.seconds)
+        return durations.lasted(timedelta(seconds=self.seconds), since, now, zone)
 
 
 def steps(stored: object) -> list[Step]:

@@ -1,0 +1,85 @@
+"""Days are days of a zone: 23 or 25 hours long now and then, and months have 28 to 31 of them."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from pydantic import ValidationError
+
+from millrace_contracts import durations
+from millrace_contracts.calendars import Calendar
+from millrace_contracts.loop import Triggers
+
+NEW_YORK = "America/New_York"
+
+
+def at(text):
+    return datetime.fromisoformat(text)
+
+
+@pytest.mark.parametrize("zone", ["UTC", NEW_YORK, "America/Sao_Paulo", "Africa/Cairo", "Pacific/Apia"])
+@pytest.mark.parametrize("year", [2011, 2017, 2024])
+def test_a_week_of_midnights_is_seven_days_whatever_the_clocks_do(zone, year):
+    first = datetime(year, 1, 1).date()
+    for number in range(350):
+        since = durations.begin(first + timedelta(days=number), zone)
+        until = durations.begin(first + timedelta(days=number + 7), zone)
+        day_before = durations.begin(first + timedelta(days=number + 6), zone)
+        assert durations.lasted(timedelta(days=7), since, until, zone)
+        assert not durations.lasted(timedelta(days=7), since, day_before, zone)
+        assert durations.after(since, timedelta(days=7), zone) == until
+
+
+def test_hours_are_hours():
+    since = at("2024-03-10T05:00Z")
+    assert durations.after(since, timedelta(hours=36), NEW_YORK) == at("2024-03-11T17:00Z")
+    assert not durations.lasted(timedelta(hours=36), since, at("2024-03-11T16:59Z"), NEW_YORK)
+
+
+@pytest.mark.parametrize(
+    ("day", "through", "begins"),
+    [
+        (31, "2024-02-28T00:00Z", "2024-01-31T00:00Z"),
+        (31, "2024-02-29T00:00Z", "2024-02-29T00:00Z"),
+        (31, "2023-02-28T00:00Z", "2023-02-28T00:00Z"),
+        (30, "2024-03-01T00:00Z", "2024-02-29T00:00Z"),
+        (31, "2024-12-31T00:00Z", "2024-12-31T00:00Z"),
+        (1, "2025-01-01T00:00Z", "2025-01-01T00:00Z"),
+        (15, "2025-01-14T23:00Z", "2024-12-15T00:00Z"),
+    ],
+)
+def test_the_day_of_a_month_is_the_last_one_where_the_month_is_shorter(day, through, begins):
+    assert Calendar(every="month", day=day).latest(at(through), "UTC") == at(begins)
+
+
+def test_a_weekday_begins_at_midnight_of_the_zone():
+    monday = Calendar(every="week", weekday="Monday")
+    assert monday.latest(at("2024-03-11T03:59Z"), NEW_YORK) == at("2024-03-04T05:00Z")
+    assert monday.latest(at("2024-03-11T04:00Z"), NEW_YORK) == at("2024-03-11T04:00Z")
+    assert monday.latest(at("2024-03-17T12:00Z"), NEW_YORK) == at("2024-03-11T04:00Z")
+
+
+@pytest.mark.parametrize("key", ["on", True, "true"])
+@pytest.mark.parametrize(
+    ("every", "value", "said"),
+    [("week", "monday", {"weekday": "Monday"}), ("month", 31, {"day": 31})],
+)
+def test_a_schedule_may_say_on_also_as_yaml_reads_it(key, every, value, said):
+    read = Triggers.model_validate({"schedule": {"every": every, key: value}})
+    assert read.schedule is None
+    assert read.calendar == Calendar(every=every, **said)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"every": "week"}, {"every": "month", "on": "Monday"}, {"every": "week", "on": "Mon"}, {"every": "day"},
+        {"every": "month", "on": 0}, {"every": "week", "on": "Monday", "weekday": "Friday"}, {"on": "Monday"},
+    ],
+)  # fmt: skip
+def test_a_calendar_that_says_no_day_is_refused(wrong):
+    with pytest.raises(ValidationError):
+        Triggers.model_validate({"schedule": wrong})
+
+
+def test_moments_are_in_utc():
+    assert durations.begin(datetime(2024, 7, 1).date(), NEW_YORK).tzinfo is UTC
