@@ -308,3 +308,13 @@ def test_the_graph_is_small_and_a_row_costs_few_steps(fit, registry):
     feeds = frame.take(np.arange(1)).feeds()
     (answer,) = open_session(graph).run(None, feeds)
     assert answer.shape == (1, 1)
+
+
+def test_columns_that_are_called_like_an_answer_are_features_like_others(fit):
+    named = {"distance": "prediction", "dest": "class", "seats": "probability"}
+    table = flights().rename_columns([named.get(name, name) for name in flights().column_names])
+    made = fit(table=table)
+    inputs = {item["column"]: item["name"] for item in made["signature"]["inputs"]}
+    assert inputs["prediction"] == "prediction_2"
+    assert made["parity"]["bad"] == 0
+    assert made["metrics"]["holdout"]["r2"] > 0.8

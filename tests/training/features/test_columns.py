@@ -23,6 +23,8 @@ def test_tensor_names_are_safe_and_unique(names):
         (["mean radius", "mean_radius"], ["mean_radius_2", "mean_radius"]),
         (["1st", "größe", "ok"], ["c_1st", "gr_e", "ok"]),
         (["東京", "!"], ["c", "c_2"]),
+        (["prediction", "probability", "class"], ["prediction_2", "probability_2", "class_2"]),
+        (["prediction_2", "prediction", "Prediction"], ["prediction_2", "prediction_3", "Prediction"]),
     ],
 )
 def test_a_plain_name_stays_and_others_give_way(names, tensors):

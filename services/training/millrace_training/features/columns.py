@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from millrace_contracts.signature import Signature
+from millrace_stats import tasks
 
 KINDS = {
     "number": "number",
@@ -15,6 +16,8 @@ KINDS = {
     "timestamp": "timestamp",
 }
 DATATYPES = {"number": "FP32", "boolean": "FP32", "category": "BYTES", "timestamp": "INT64"}
+ANSWERS = {output.name for task in tasks.TASKS.values() for output in task.outputs(("0", "1", "2"))}
+"""Names of every output that a graph may have."""
 IDENTIFIER_SHARE = 0.5
 IDENTIFIER_WORDS = 200
 
@@ -65,12 +68,15 @@ def marked(columns: Sequence[Column], marks: Sequence[str]) -> list[Column]:
 
 
 def safe_names(names: Sequence[str]) -> list[str]:
-    """Tensor names of letters, digits and _ only, unique, and equal to the column's name where it is that."""
-    taken = {name for name in names if _safe(name) == name}
+    """Tensor names of letters, digits and _ only, unique, and equal to the column's name where it is that.
+
+    A column that is called like an output of a graph gets another one: a graph names each tensor once.
+    """
+    taken = {name for name in names if _safe(name) == name} | ANSWERS
     tensors = []
     for name in names:
         plain = _safe(name)
-        if plain != name:
+        if plain != name or plain in ANSWERS:
             plain = _unused(plain, taken)
             taken.add(plain)
         tensors.append(plain)
