@@ -404,3 +404,14 @@ def test_who_waits_ends_once_this_machines_platform_is_stopped(monkeypatch, tmp_
     monkeypatch.setenv("MILLRACE_HOME", str(tmp_path))
     with pytest.raises(NotRunning, match="no platform is running"):
         session._tell(None)
+
+
+def test_values_that_training_never_saw_are_told_to_whoever_asks(fake, millrace):
+    warning = {"where": "rows[0].shop", "value": "new", "what": "was not seen in training"}
+    answer = {"request_id": "q", "revision": "shop--r1", "version": 1, "predictions": [1.0]}
+    answer |= {"unseen": 3, "warnings": [warning]}
+    prepared(fake).answers["POST /v1/endpoints/shop:predict"] = (200, answer)
+    done = millrace("predict", "shop", "--row", "{}", "--warn", "-o", "json")
+    assert json.loads(fake.seen[-1][2])["warn"] is True
+    assert "Warning: rows[0].shop: 'new' was not seen in training" in done.stderr
+    assert "and 2 more values" in done.stderr

@@ -27,6 +27,7 @@ class Neighbours:
 
     def __init__(self):
         self.artifacts, self.versions, self.arms, self.decisions = {}, {}, {}, []
+        self.baselines = {}
         app = FastAPI()
         app.get("/v1/models/{model}/versions/{number}")(self.version)
         app.get("/v1/artifacts/{digest}")(self.artifact)
@@ -46,14 +47,20 @@ class Neighbours:
         self.versions[model, number] = digest
         return digest
 
+    def remember(self, number, baseline):
+        """What training saw of a version."""
+        digest = "sha256:" + hashlib.sha256(baseline).hexdigest()
+        self.artifacts[digest], self.baselines[number] = baseline, digest
+
     async def version(self, model: str, number: int):
         if (model, number) not in self.versions:
             raise HTTPException(404)
         release = {
             "model": model, "number": number, "key": f"run-{number}", "digest": NONE, "task": "regression",
             "target": "air_time", "files": {"model.onnx": self.versions[model, number]},
-            "signature": graphs.SIGNATURE, "golden": graphs.golden(), "metrics": {}, "baseline": None,
-            "lineage": {}, "environment": {}, "created_at": "2013-03-01T00:00:00Z",
+            "signature": graphs.SIGNATURE, "golden": graphs.golden(), "metrics": {},
+            "baseline": self.baselines.get(number), "lineage": {}, "environment": {},
+            "created_at": "2013-03-01T00:00:00Z",
         }  # fmt: skip
         return ModelVersionRead.model_validate(release)
 

@@ -111,7 +111,7 @@ def asked(serving):
 @pytest.mark.parametrize(("content", "where", "what"), [*WRONG, *TEXTS])
 def test_the_gateway_answers_4xx_with_the_column_and_the_remedy(asked, content, where, what):
     answer = asked(content)
-    assert answer.status_code == 422, answer.text
+    assert answer.status_code == 400, answer.text
     told = answer.json()
     assert answer.headers["content-type"] == "application/problem+json"
     assert any(
@@ -137,7 +137,7 @@ def test_a_batch_over_the_limit_is_413_with_the_limit(asked, serving):
 def test_a_clients_fault_is_logged_as_its_own_and_not_as_the_revisions(asked, serving):
     answer = asked(body(tensor("distance", "FP32", None)), **{"x-request-id": "null-sent"})
     assert answer.headers["x-request-id"] == "null-sent"
-    assert serving.receiver.of("null-sent")[0]["status"] == "422"
+    assert serving.receiver.of("null-sent")[0]["status"] == "400"
 
 
 def test_a_request_that_fits_and_fails_stays_the_revisions_fault(serving, asked):
@@ -146,9 +146,9 @@ def test_a_request_that_fits_and_fails_stays_the_revisions_fault(serving, asked)
         content=b"e30=",
         headers={"content-type": "text/plain", "x-millrace-json-length": "0"},
     )
-    assert answer.status_code == 422
+    assert answer.status_code == 400
     good = __import__("base64").b64encode(json.dumps(body()).encode())
     path = f"/v1/gateway/refusals/{asked.name}--r1"
     assert serving.client.post(path, content=good).status_code == 204
-    assert serving.client.post(path, content=b"%%%").status_code in (204, 422)
+    assert serving.client.post(path, content=b"%%%").status_code in (204, 400, 422)
     assert serving.client.post(f"/v1/gateway/refusals/{asked.name}--r9", content=good).status_code == 404

@@ -8,6 +8,8 @@ from pydantic import BaseModel, Field, StringConstraints
 from millrace_contracts.parts import Strictly
 
 CellValue = bool | int | float | Annotated[str, StringConstraints(max_length=10_000)] | None
+MOST_WARNINGS = 20
+"""Warnings that one answer tells of."""
 ColumnText = Annotated[str, StringConstraints(max_length=200)]
 
 
@@ -24,6 +26,18 @@ class PredictionRequest(Strictly):
         default=None,
         description="When the event happens; now if absent. Without an offset, in the time zone of the endpoint.",
     )
+    warn: bool = Field(
+        default=False,
+        description="Whether to be told of values that training never saw; they are answered all the same.",
+    )
+
+
+class PredictionWarning(BaseModel):
+    """A value that the version in production never saw in training: an unseen word, or a number beyond its range."""
+
+    where: str = Field(description="Like rows[3].district.")
+    value: str = Field(description="At most 100 characters of it.")
+    what: str
 
 
 class PredictionAnswer(BaseModel):
@@ -42,3 +56,7 @@ class PredictionAnswer(BaseModel):
     probabilities: list[dict[str, float] | None] | None = Field(
         default=None, description="One per row: the probability of each class, by its text."
     )
+    unseen: int | None = Field(
+        default=None, description="Values that training never saw; null where nobody asked to be warned."
+    )
+    warnings: list[PredictionWarning] | None = Field(default=None, description="The first 20 of those.")

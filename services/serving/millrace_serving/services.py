@@ -1,6 +1,6 @@
 """What serving has at hand besides core's part: the data plane, a client of its gateway, and what movers share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 import httpx
@@ -10,6 +10,7 @@ from millrace_core import services
 from millrace_core.errors import Conflict
 from millrace_serving.dataplane import DataPlane
 from millrace_serving.movement import Movement
+from millrace_serving.seen import Seen
 from millrace_serving.settings import ServingSettings
 
 
@@ -23,6 +24,7 @@ class Services(services.Services):
     gateway: httpx.AsyncClient
     """Sends requests through the gateway, as clients do."""
     movement: Movement
+    seen: Seen = field(default_factory=Seen)
 
     def running(self) -> DataPlane:
         """The data plane. Raises: Conflict when there is none."""

@@ -37,6 +37,7 @@ def predict(
     ] = None,
     key: Annotated[str | None, typer.Option(help="Sticky key: the same key meets the same version.")] = None,
     event_time: Annotated[str | None, typer.Option(help="When the event happens; now if left out.")] = None,
+    warn: Annotated[bool, typer.Option("--warn", help="Tell of values that training never saw.")] = False,
     output: Output = Format.TABLE,
 ) -> None:
     """Predict rows through the gateway; null is a missing value.
@@ -54,7 +55,8 @@ def predict(
     asked = [(moment, rows)] if rows else []
     if file is not None:
         asked += requests(platform, loop, file, moment)
-    answers = [platform.serving.predict(loop, part, key, when) for when, part in asked]
+    answers = [platform.serving.predict(loop, part, key, when, warn=warn) for when, part in asked]
+    _warn(answers, [len(part) for _, part in asked])
     predicted = [row for answer in answers for row in _predicted(answer)]
     if output != Format.TABLE:
         return dump(predicted, output)
@@ -63,6 +65,19 @@ def predict(
         "Later, tell the truth: a CSV with request_id,index,value for 'millrace labels push'.", err=True
     )
     return None
+
+
+def _warn(answers: "list[PredictionAnswer]", rows: list[int]) -> None:
+    """What was asked for with --warn, beside the answers; *rows* of each request."""
+    first = 0
+    for answer, count in zip(answers, rows, strict=True):
+        for item in answer.warnings or ():
+            batch = f" (of those from row {first} on)" if first else ""
+            typer.echo(f"Warning: {item.where}{batch}: {item.value!r} {item.what}", err=True)
+        first += count
+    told, unseen = sum(len(answer.warnings or ()) for answer in answers), sum(a.unseen or 0 for a in answers)
+    if unseen > told:
+        typer.echo(f"Warning: and {unseen - told} more values that training never saw", err=True)
 
 
 def _predicted(answer: "PredictionAnswer") -> Iterator[dict[str, object]]:

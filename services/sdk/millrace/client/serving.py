@@ -95,6 +95,7 @@ class Serving:
         key: str | None = None,
         event_time: datetime | None = None,
         *,
+        warn: bool = False,
         project: str | None = None,
     ) -> PredictionAnswer:
         """Predict rows given by column; None is a missing value.
@@ -103,8 +104,10 @@ class Serving:
             rows: one mapping a row, at most 1024.
             key: sticky key: the same key always meets the same revision.
             event_time: when the event happens; now if left out.
+            warn: whether to be told of values that training never saw.
         """
         body = PredictionRequest(rows=[dict(row) for row in rows], key=key, event_time=event_time)
+        body = body.model_copy(update={"warn": True}) if warn else body
         return self.api.answer(PredictionAnswer, post(f"{_path(endpoint)}:predict", body, project=project))
 
     def gateway(self) -> GatewayRead:

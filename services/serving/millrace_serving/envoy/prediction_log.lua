@@ -5,6 +5,7 @@
 -- and how to mend it) are the answer, with a status of 4xx, so that a client's fault is never the revision's.
 local LIMIT = 262144
 local PATIENCE = 2000
+local PROBLEM = "application/problem+json"
 local function note(handle, key, value) handle:streamInfo():dynamicMetadata():set("millrace", key, value) end
 local function keep(handle, name)
   local headers = handle:headers()
@@ -49,7 +50,10 @@ local function explain(handle)
       ["x-millrace-json-length"] = length,
     }, request, PATIENCE)
     local told = headers and headers[":status"]
-    if told == "422" or told == "413" then return replace(handle, told, text, "application/problem+json") end
+    local kind = headers and headers["content-type"] or ""
+    if (told == "400" or told == "413") and kind:find(PROBLEM, 1, true) then
+      return replace(handle, told, text, PROBLEM)
+    end
     if told == "204" then return end
   end
   restate(handle, status)
@@ -58,9 +62,9 @@ function envoy_on_request(handle)
   local headers = handle:headers()
   if headers:get(":method") == "POST" then
     note(handle, "json_length", headers:get("inference-header-content-length") or "0")
-    if headers:get("content-length") == nil and headers:get("transfer-encoding") == nil then
-      return note(handle, "request", "")
-    end
+    local length, pieces = headers:get("content-length"), headers:get("transfer-encoding")
+    local untold = length == nil and pieces == nil and handle:streamInfo():protocol() ~= "HTTP/2"
+    if length == "0" or untold then return note(handle, "request", "") end
   end
   keep(handle, "request")
 end

@@ -10,18 +10,19 @@ import orjson
 from fastapi import APIRouter
 
 from millrace import oip
-from millrace_contracts.predictions import PredictionAnswer, PredictionRequest
-from millrace_contracts.signature import Signature
+from millrace_contracts.predictions import PredictionAnswer, PredictionRequest, PredictionWarning
 from millrace_core.auth import permit
 from millrace_core.database import utcnow
 from millrace_core.errors import BadInput, Conflict, MillraceError, TooLarge, Unavailable
 from millrace_core.log import request_id
 from millrace_core.names import Project
 from millrace_serving.callers import EndpointName
-from millrace_serving.predictions import answers, rows
+from millrace_serving.predictions import answers, rows, unseen
 from millrace_serving.revisions import queries
 from millrace_serving.revisions.wire import revision_name, signature, wire_name
-from millrace_serving.services import CurrentServices
+from millrace_serving.services import CurrentServices, Services
+from millrace_serving.tables import Endpoint, Revision
+from millrace_serving.triton.tensors import Columns
 
 router = APIRouter(prefix="/v1/endpoints", tags=["predictions"])
 
@@ -43,8 +44,10 @@ async def predict(
             for r in await queries.revisions(session, stored)
         }
     path = f"/v2/models/{wire_name(project, endpoint)}/infer"
+    asked = rows.columns(body.rows, signature(stable))
+    fresh = await _unseen(services, stored, stable, asked) if body.warn else (None, None)
     moment = _moment(body.event_time, stored.timezone)
-    answer = await _ask(services.gateway, path, body, signature(stable), moment)
+    answer = await _ask(services.gateway, path, body, asked, moment)
     name = answer.headers.get("x-millrace-revision", "")
     answering = revisions.get(name)
     answered = answers.read(_outputs(answer), signature(answering or stable))
@@ -55,7 +58,16 @@ async def predict(
         predictions=answered.predictions,
         classes=answered.classes,
         probabilities=answered.probabilities,
+        unseen=fresh[0],
+        warnings=fresh[1],
     )
+
+
+async def _unseen(
+    services: Services, stored: Endpoint, stable: Revision, asked: Columns
+) -> tuple[int, list[PredictionWarning]]:
+    spec = await services.seen.of(services.clients, stored.project, stored.model, stable.version)
+    return unseen.warnings(asked, signature(stable), spec)
 
 
 def _moment(given: datetime | None, timezone: str) -> datetime:
@@ -66,9 +78,9 @@ def _moment(given: datetime | None, timezone: str) -> datetime:
 
 
 async def _ask(
-    gateway: httpx.AsyncClient, path: str, body: PredictionRequest, asked: Signature, moment: datetime
+    gateway: httpx.AsyncClient, path: str, body: PredictionRequest, asked: Columns, moment: datetime
 ) -> httpx.Response:
-    content, headers = oip.encode(rows.columns(body.rows, asked))
+    content, headers = oip.encode(asked)
     headers["x-request-id"] = request_id() or uuid.uuid4().hex
     headers["x-millrace-event-time"] = moment.isoformat()
     if body.key is not None:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 
 from millrace_contracts.signature import Signature
 from millrace_core.auth import permit
-from millrace_core.errors import BadInput, NotFound, TooLarge
+from millrace_core.errors import BadInput, MillraceError, NotFound, TooLarge
 from millrace_serving.refusals import faults
 from millrace_serving.revisions import queries
 from millrace_serving.revisions.wire import parts, signature
@@ -16,9 +16,15 @@ router = APIRouter(prefix="/v1/gateway", tags=["gateway"], include_in_schema=Fal
 LENGTH = "x-millrace-json-length"
 
 
+class Misfit(MillraceError):
+    """A request that does not fit the model, in the status that the Open Inference Protocol has for it."""
+
+    status, title = 400, "The request does not fit the model"
+
+
 @router.post("/refusals/{revision}", dependencies=[permit("serving.refusals.read")], status_code=204)
 async def refusal(revision: str, request: Request, services: CurrentServices) -> Response:
-    """422 or 413 with the mistakes of a request, base64 in the body; 204 when it fits the *revision*.
+    """400 or 413 with the mistakes of a request, base64 in the body; 204 when it fits the *revision*.
 
     The answer also has the `error` that clients of the Open Inference Protocol look for.
     """
@@ -36,7 +42,7 @@ async def refusal(revision: str, request: Request, services: CurrentServices) ->
     if errors:
         first = errors[0]
         detail = f"{first.where} {first.what}; {first.mend}."
-        raise BadInput(detail, errors, error=detail)
+        raise Misfit(detail, errors, error=detail)
     return Response(status_code=204)
 
 
