@@ -32,9 +32,9 @@ def told(*rows):
 
 
 def test_unseen_words_and_numbers_beyond_the_range_are_told_by_their_place():
-    assert told(row(), row(origin="LGA"), row(distance=9e6)) == (
+    assert told(row(), row(origin="LGA"), row(distance=9000.0)) == (
         2,
-        [("rows[2].distance", "9000000.0"), ("rows[1].origin", "LGA")],
+        [("rows[2].distance", "9000.0"), ("rows[1].origin", "LGA")],
     )
 
 
