@@ -403,7 +403,7 @@ def test_who_waits_ends_once_this_machines_platform_is_stopped(monkeypatch, tmp_
         monkeypatch.delenv(f"MILLRACE_{name}_URL", raising=False)
     monkeypatch.setenv("MILLRACE_HOME", str(tmp_path))
     with pytest.raises(NotRunning, match="no platform is running"):
-        session._tell(None)
+        session._still_there(None)
 
 
 def test_values_that_training_never_saw_are_told_to_whoever_asks(fake, millrace):

@@ -16,17 +16,22 @@ def client() -> "Millrace":
     from stamina.instrumentation import set_on_retry_hooks
 
     from millrace.client import Millrace
+    from millrace.transport import address
 
-    set_on_retry_hooks([_tell])
-    return Millrace.from_environment()
+    platform = Millrace.from_environment()
+    set_on_retry_hooks([_tell] if address.is_named() else [_still_there, _tell])
+    return platform
 
 
-def _tell(details: "RetryDetails") -> None:
+def _still_there(details: "RetryDetails") -> None:
     """Before each new try. Raises: NotRunning once this machine's platform has been stopped: it will not answer."""
-    import typer
-
     from millrace.transport import address
 
     address.from_environment()
+
+
+def _tell(details: "RetryDetails") -> None:
+    import typer
+
     if details.waited_so_far <= PATIENT < details.waited_so_far + details.wait_for:
         typer.echo("A service does not answer (it may be starting again); still trying …", err=True)

@@ -28,13 +28,22 @@ class Address:
         return url
 
 
+def is_named() -> bool:
+    """Whether the environment names a platform; else the one on this machine is meant."""
+    return any(_named().values())
+
+
+def _named() -> dict[str, str]:
+    return {name: os.environ.get(f"MILLRACE_{name.upper()}_URL", "") for name in SERVICES}
+
+
 def from_environment(project: str | None = None) -> Address:
     """From MILLRACE_<SERVICE>_URL and MILLRACE_TOKEN(_FILE), else the platform running on this machine.
 
     Raises: NotRunning when neither is there.
     """
     project = project or os.environ.get("MILLRACE_PROJECT", "default")
-    urls = {name: os.environ.get(f"MILLRACE_{name.upper()}_URL", "") for name in SERVICES}
+    urls = _named()
     if any(urls.values()):
         return Address(urls, shown_token(), project)
     home = Path(os.environ.get("MILLRACE_HOME") or Path.home() / ".millrace")
