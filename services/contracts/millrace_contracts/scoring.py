@@ -1,16 +1,48 @@
 """Batch predictions: which rows are scored with which version, where the answers go, and what it cost."""
 
+import re
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
 from millrace_contracts.names import ColumnName, DataFormat, Digest, Name, ShortText, VersionNumber
-from millrace_contracts.parts import Strictly, Zone
+from millrace_contracts.parts import Part, Strictly, Zone
 from millrace_contracts.rows import ArtifactSource, FileTitle
+from millrace_contracts.sources import HAS_PASSWORD, Secret, TableName
 from millrace_contracts.tables import Dialect
 
+POSTGRESQL = r"^(postgresql|postgres)://[\x21-\x7e]*$"
 MOST_FILES = 1000
 MOST_EXAMPLES = 5
+
+
+class TableSink(Part):
+    """A table of a PostgreSQL database; made when it is not there, else rows are added."""
+
+    uri: str | None = Field(
+        default=None,
+        max_length=2000,
+        pattern=POSTGRESQL,
+        description="The database without a password, like postgresql://writer@db.example/shop.",
+    )
+    connection: Secret | None = Field(default=None, description="The database's whole URI, kept as a secret.")
+    password: Secret | None = Field(default=None, description="The password that the URI leaves out.")
+    table: TableName = Field(description="Like scored or shop.scored.")
+
+    @model_validator(mode="after")
+    def _whole(self) -> "TableSink":
+        if (self.uri is None) == (self.connection is None):
+            raise ValueError("a database is named by either uri or connection")
+        if self.uri is not None and re.search(HAS_PASSWORD, self.uri):
+            raise ValueError("no password belongs in uri; name it with password, or use connection")
+        if self.password is not None and self.uri is None:
+            raise ValueError("password goes with uri; connection has its own")
+        return self
+
+    def secrets(self) -> dict[str, Secret]:
+        """What it needs that a document does not hold, by field."""
+        named = {"connection": self.connection, "password": self.password}
+        return {name: secret for name, secret in named.items() if secret is not None}
 
 
 class ScoreSpec(Strictly):
@@ -30,6 +62,7 @@ class ScoreSpec(Strictly):
     )
     timezone: Zone = Field(default="UTC", description="Zone of times that have none, as the loop has it.")
     dialect: Dialect | None = Field(default=None, description="What is known of how cells are written.")
+    table: TableSink | None = Field(default=None, description="Write into a table, and no file.")
     executor: Literal["inline", "pool", "ray"] = Field(
         default="inline", description="Where parts are scored: one after the other, or side by side."
     )
@@ -73,7 +106,9 @@ class ScoreResult(BaseModel):
     rows: int
     answered: int = Field(description="Rows that have a prediction.")
     unanswered: list[Unanswered]
-    files: list[ScoredFile]
+    files: list[ScoredFile] = Field(description="None where a table was written.")
+    table: str | None = Field(default=None, description="The table that was written.")
+    repeated: int = Field(default=0, description="Rows that the table had already from this batch.")
     columns: list[ShortText] = Field(
         description="The columns of the answers, as they are called in the files."
     )

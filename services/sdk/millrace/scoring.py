@@ -11,7 +11,7 @@ from millrace_contracts.formats import format_of
 from millrace_contracts.jobs import JobRead, JobState
 from millrace_contracts.names import DataFormat
 from millrace_contracts.rows import ArtifactSource
-from millrace_contracts.scoring import ScoredFile, ScoreResult, ScoreSpec
+from millrace_contracts.scoring import ScoredFile, ScoreResult, ScoreSpec, TableSink
 from millrace_contracts.tables import Dialect
 
 IN_VAIN = (JobState.FAILED, JobState.CANCELLED)
@@ -34,8 +34,11 @@ def spec_of(
     version: int | None = None,
     together: bool = False,
     keep: list[str] | None = None,
+    table: TableSink | None = None,
 ) -> ScoreSpec:
     """Upload *paths*, and what to ask of them: the version in production, unless another *version* is named.
+
+    With a *table* the answers go there, and no file is written.
 
     Raises: ApiError, UnknownFormat; NothingServes before the first version is in production.
     """
@@ -55,6 +58,7 @@ def spec_of(
         output=output,
         together=together,
         keep=keep,
+        table=table,
         timezone=endpoint.timezone,
         dialect=_dialect(client, endpoint.model, number),
     )

@@ -70,6 +70,7 @@ command(
     "score",
     "millrace score my-loop --data rows.parquet --out scored.csv",
     "millrace score my-loop --data months/ --out scored/ --keep customer",
+    "millrace score my-loop --data rows.csv --table scored --connection env:SHOP_DATABASE",
     panel=LOOP,
 )(scoring.score)
 command(

@@ -11,7 +11,7 @@ from millrace.cli.session import client
 
 if TYPE_CHECKING:
     from millrace_contracts.names import DataFormat
-    from millrace_contracts.scoring import ScoreResult
+    from millrace_contracts.scoring import ScoreResult, TableSink
 
 LoopName = Annotated[str, typer.Argument(help="Name of the loop.")]
 
@@ -25,11 +25,20 @@ def score(
         ),
     ],
     out: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--out", help="A file (.csv, .parquet, .jsonl) of all rows, or a folder with one for each."
         ),
-    ],
+    ] = None,
+    table: Annotated[
+        str | None, typer.Option(help="A table of a PostgreSQL database instead, like shop.scored.")
+    ] = None,
+    connection: Annotated[
+        str | None,
+        typer.Option(
+            help="Where the jobs find its URI: env:VARIABLE, file:/PATH, or secret:NAME/KEY in a cluster."
+        ),
+    ] = None,
     version: Annotated[int | None, typer.Option(help="The version; that in production if left out.")] = None,
     keep: Annotated[
         list[str] | None,
@@ -47,28 +56,40 @@ def score(
     from millrace import scoring
     from millrace.cli.progress import Now, job_bar
 
-    paths, form = _files(data), _form(data, out)
+    if (out is None) == (table is None):
+        fail("say where the answers go", "Use --out FILE, or --table NAME with --connection.")
+    paths, sink, folder = _files(data), _sink(table, connection), out is not None and _is_folder(out)
+    form = "parquet" if out is None else _form(data, out)
     platform = client()
     try:
         with job_bar(f"{len(paths)} files" if len(paths) > 1 else paths[0].name) as told:
             spec = scoring.spec_of(
-                platform, loop, paths, form, version=version, together=not _is_folder(out), keep=keep or None
+                platform,
+                loop,
+                paths,
+                form,
+                version=version,
+                together=not folder,
+                keep=keep or None,
+                table=sink,
             )
             result = scoring.score(platform, loop, spec, lambda job: told(Now.of(job)))
-            targets = [out / file.name for file in result.files] if _is_folder(out) else [out]
-            for file, target in zip(result.files, targets, strict=True):
-                scoring.bring(platform, file, target)
+            for file in result.files:
+                assert out is not None
+                scoring.bring(platform, file, out / file.name if folder else out)
     except scoring.NothingServes as error:
         fail(str(error), f"'millrace watch {loop}' shows how far its first run is.")
     if output != Format.TABLE:
         return dump(result, output)
-    _tell(result, out)
+    _tell(result, str(out or table))
     return None
 
 
-def _tell(result: "ScoreResult", out: Path) -> None:
+def _tell(result: "ScoreResult", out: str) -> None:
     cost = result.cost
     typer.echo(f"{out}: {result.answered} of {result.rows} rows answered by version {result.version}.")
+    if result.repeated:
+        typer.echo(f"  {result.repeated} of them were in the table already.")
     for item in result.unanswered:
         typer.echo(
             f"  '{item.column}': {item.rows} rows hold no value that the model takes: {', '.join(item.examples)}",
@@ -82,6 +103,23 @@ def _tell(result: "ScoreResult", out: Path) -> None:
     typer.echo(
         "Later, tell the truth: a CSV with request_id,index,value for 'millrace labels push'.", err=True
     )
+
+
+def _sink(table: str | None, connection: str | None) -> "TableSink | None":
+    from millrace_contracts.scoring import TableSink
+
+    if table is None:
+        return None
+    kind, _, place = (connection or "").partition(":")
+    name, _, key = place.partition("/")
+    if kind not in ("env", "file", "secret") or not place:
+        fail("--connection says where the database's URI is kept", "Like --connection env:SHOP_DATABASE.")
+    named = {
+        "secret": {"secretRef": {"name": name, "key": key}},
+        "env": {"env": place},
+        "file": {"file": place},
+    }
+    return TableSink.model_validate({"table": table, "connection": named[kind]})
 
 
 def _files(data: list[Path]) -> list[Path]:

@@ -15,6 +15,7 @@ from millrace_contracts.scoring import (
     ScoredFile,
     ScoreResult,
     ScoreSpec,
+    TableSink,
     Unanswered,
 )
 from millrace_training.runtime.context import Context
@@ -22,6 +23,7 @@ from millrace_training.runtime.errors import JobError, TaskFailed
 from millrace_training.scoring import columns, part, sources, writing
 from millrace_training.scoring.columns import Stamp
 from millrace_training.scoring.part import Done, Work
+from millrace_training.scoring.sinks import Sink
 from millrace_training.scoring.sources import Stretch
 
 FUNCTION = "millrace_training.scoring.part:run"
@@ -63,7 +65,7 @@ class Batch:
                 kept[p.source],
                 stamps[p.source],
                 called[p.source],
-                self.spec.output == "parquet",
+                self.spec.output == "parquet" and self.spec.table is None,
             )
             for p in self.parts
         ]
@@ -85,7 +87,8 @@ def run(spec: ScoreSpec, context: Context) -> ScoreResult:
         raise JobError("A part could not be scored", error.detail, mend) from error
     done = [_done(context.scratch, work.part.number) for work in works]
     fresh = sum(done[work.part.number].rows for work in waiting)
-    files = _files(batch, context, done)
+    repeated = _to_table(batch, spec.table, context, done) if spec.table else 0
+    files = [] if spec.table else _files(batch, context, done)
     seconds = time.monotonic() - began
     return ScoreResult(
         model=spec.model,
@@ -95,6 +98,8 @@ def run(spec: ScoreSpec, context: Context) -> ScoreResult:
         answered=sum(item.answered for item in done),
         unanswered=_unanswered(batch, done),
         files=files,
+        table=None if spec.table is None else spec.table.table,
+        repeated=repeated,
         columns=[*works[0].called.values()] if works else [],
         cost=ScoreCost(
             seconds=seconds,
@@ -149,6 +154,18 @@ def _files(batch: Batch, context: Context, done: list[Done]) -> list[ScoredFile]
         written.append(ScoredFile(name=name, digest=digest, rows=rows, size=path.stat().st_size))
         path.unlink()
     return written
+
+
+def _to_table(batch: Batch, sink: TableSink, context: Context, done: list[Done]) -> int:
+    """Write the answers into a table, a transaction a part; returns how many rows were there already."""
+    _check_together(batch)
+    repeated = 0
+    with Sink(batch.spec, sink) as into:
+        for item in batch.parts:
+            context.report("write", item.number, len(batch.parts))
+            if not into.write(item.number, part.piece(context.scratch, item.number)):
+                repeated += done[item.number].rows
+    return repeated
 
 
 def _check_together(batch: Batch) -> None:

@@ -62,7 +62,7 @@ class Database:
 
     def __init__(self, source: SqlSource, kit: Kit) -> None:
         self._kit = kit
-        uri = kit.secrets.get("sql.connection") or _with_password(
+        uri = kit.secrets.get("sql.connection") or with_password(
             source.uri or "", kit.secrets.get("sql.password")
         )
         scheme = uri.partition("://")[0]
@@ -161,7 +161,8 @@ def _own_words(text: str) -> str:
     return said[0] if said else text.partition("Query was:")[0].removeprefix("IO: ")[:1000]
 
 
-def _with_password(uri: str, password: str | None) -> str:
+def with_password(uri: str, password: str | None) -> str:
+    """The URI with its password, if there is one."""
     if password is None:
         return uri
     parts = urlsplit(uri)

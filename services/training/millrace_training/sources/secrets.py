@@ -2,9 +2,10 @@
 
 import os
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from millrace_contracts.sources import Secret, Source
+from millrace_contracts.sources import Secret
 from millrace_training.runtime.errors import JobError
 
 HIDDEN = "***"
@@ -14,10 +15,17 @@ SHORT = 3
 """A piece of fewer signs would take whole words out of a text."""
 
 
-class Secrets:
-    """What each secret of a source is, by its place in it, like `sql.password`."""
+class Keeper(Protocol):
+    """A source or a sink."""
 
-    def __init__(self, source: Source) -> None:
+    def secrets(self) -> dict[str, Secret]:
+        """What it needs that a document does not hold, by its place in it."""
+
+
+class Secrets:
+    """What each secret of a source or sink is, by its place in it, like `sql.password`."""
+
+    def __init__(self, source: Keeper) -> None:
         self._values = {place: _value(place, secret) for place, secret in source.secrets().items()}
         self._hidden = sorted({piece for value in self._values.values() for piece in _pieces(value)}, key=len)
 
