@@ -236,7 +236,11 @@ def _by_no_chance(rows: int, base: float) -> bool:
 
 
 def absence(missing: np.ndarray, target: Floats, classes: int) -> Told | None:
-    """What it tells of the target that a value is *missing*, bool (rows,), or is there."""
+    """What it tells of the target that a value is *missing*, bool (rows,), or is there.
+
+    Where numbers of rows with and without a value lie apart, that may be honest: they are two kinds of rows. Where they
+    touch and do not overlap, the gap was cut by the target.
+    """
     few = min(int(missing.sum()), int((~missing).sum()))
     if few < LEAST_CLASS:
         return None
@@ -245,7 +249,8 @@ def absence(missing: np.ndarray, target: Floats, classes: int) -> Told | None:
         apart = telling.auc(target, missing.astype(np.float64))
         apart = max(apart, 1 - apart)
     if few >= LEAST_ABSENT and apart > MOST_AUC:
-        return Told("null pattern", f"AUC {apart:.5f}", True)
+        cut = bool(classes) or _steps(missing.astype(np.float64), target) > 0
+        return Told("null pattern", f"AUC {apart:.5f}", cut)
     if classes:
         return _pure(missing, target)
     return Told("null pattern", f"AUC {apart:.4f}", False) if apart > 0.95 and few >= LEAST_ABSENT else None

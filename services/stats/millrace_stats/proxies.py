@@ -9,6 +9,8 @@ LEAST = 0.65
 """Concordance from which a feature is named as a proxy."""
 ERRORS = 4.0
 """Standard errors by which it must lie above chance: one feature in 30,000 that says nothing does so."""
+BIN_ROWS = 25
+"""Rows learnt from in each bin of a number, about: fewer say little that holds for others."""
 CLASSES, CLASS_ROWS = 20, 20
 """The commonest classes that are looked at, and rows below which a class is not."""
 
@@ -44,7 +46,8 @@ def _one(x: Floats, truth: Floats, named: bool, looks: int) -> float | None:
 
 
 def _judged(x: Floats, truth: Floats, named: bool, ones: float, others: float, looks: int) -> float | None:
-    told = telling.out_of_fold_concordance(x, truth, named)
+    bins = min(telling.BINS, max(4, len(x) // (2 * BIN_ROWS)))
+    told = telling.out_of_fold_concordance(x, truth, named, bins)
     error = np.sqrt((ones + others + 1) / (12 * ones * others))
     bar = 0.5 + (ERRORS + 0.5 * np.log10(max(looks, 1))) * error
     return told if told >= max(LEAST, bar) else None

@@ -119,5 +119,5 @@ def stand_ins(scale: float) -> Iterator[Result]:
         name = f"100 columns that say nothing, {rows:,} rows, {share:.0%} of one group: any named"
         yield measure(name, int(200 * scale), named, rows, share, 0.0, 100)
     for rows, shift, auc in ((500, 0.74, 0.70), (500, 1.19, 0.80), (5000, 0.74, 0.70)):
-        name = f"a column with an AUC of {auc:.2f} among 100, {rows:,} rows, half of one group: named"
+        name = f"a column with an AUC of {auc:.2f}, {rows:,} rows, half of one group: named"
         yield measure(name, int(300 * scale), named, rows, 0.5, shift, 1)

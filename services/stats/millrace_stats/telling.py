@@ -103,15 +103,16 @@ def interpolated(x: Floats, y: Floats, asked: Floats) -> Floats:
     return np.asarray(np.interp(asked, values, means, left=np.nan, right=np.nan))
 
 
-def out_of_fold_concordance(x: Floats, y: Floats, named: bool) -> float:
+def out_of_fold_concordance(x: Floats, y: Floats, named: bool, bins: int = BINS) -> float:
     """Concordance of *y* with what *x* says about it, on rows that were not learnt from: the mean over two halves.
 
     *named*: the values of x are codes of names, in no order. A half without two values of y counts 0.5.
     """
-    say, half = (by_level if named else by_bin), len(x) // 2
+    half = len(x) // 2
     scores = []
     for learnt, asked in ((slice(0, half), slice(half, None)), (slice(half, None), slice(0, half))):
-        score = _rising(say(x[learnt], y[learnt], x[asked]), y[asked])
+        given = x[learnt], y[learnt], x[asked]
+        score = _rising(by_level(*given) if named else by_bin(*given, bins), y[asked])
         scores.append(0.5 if np.isnan(score) else score)
     return float(np.mean(scores))
 

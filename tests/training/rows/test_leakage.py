@@ -205,6 +205,13 @@ def test_a_gap_that_splits_the_target_is_a_leak():
     assert named(SKEWED, gone=gone, soft=soft) == {"gone": ("null pattern", True)}
 
 
+def test_rows_of_another_kind_may_lack_a_value_and_have_targets_of_their_own():
+    abroad = np.arange(FEW) % 15 == 0
+    fee = 20 + RANDOM.normal(0, 3, FEW) + 100 * abroad
+    country = pa.array([None if one else "DE" for one in abroad])
+    assert named(fee, country=country) == {"country": ("null pattern", False)}
+
+
 def test_times_after_the_event_are_named():
     at = np.arange(FEW) * 3_600_000_000
     start = pa.chunked_array([pa.array(at, pa.timestamp("us", "UTC"))])
