@@ -98,7 +98,7 @@ def test_files_that_exist_are_written_over_only_when_asked(millrace, sales):
         ("lacking.csv", "x,y\n1,2\n3,4\n", "z", "no column 'z'"),
         ("one.csv", "x,y\n1,2\n3,2\n", "y", "fewer than two values"),
         ("classes.csv", "x,y\n1,a\n3,b\n5,c\n", "y", "3 classes"),
-        ("table.xlsx", "PK", "y", "ending"),
+        ("table.xls", "PK", "y", "ending"),
     ],
 )
 def test_a_sample_that_says_nothing_is_refused_in_words(millrace, tmp_path, name, content, target, told):
@@ -187,3 +187,19 @@ def test_times_are_no_target(millrace, tmp_path, days, task):
     assert done.code == 1
     assert "holds times" in done.stderr or "type timestamp" in done.stderr
     assert not (tmp_path / "rows.yaml").exists()
+
+
+def test_how_a_file_is_written_is_found_said_and_stays_in_the_contract(millrace, tmp_path):
+    rows = "".join(f"{place % 7},5;{place % 3};{place * 2}\n" for place in range(100))
+    path = tmp_path / "rents.txt"
+    path.write_bytes(("Mieten für May\n\narea;rooms;rent\n" + rows + "1;2\n").encode("latin-1"))
+    said = millrace("init", "rents", "--data", str(path), "--target", "rent", "--into", str(tmp_path))
+    assert "Written with delimiter ;, latin-1, header in line 3, decimal ,." in said.stdout
+    assert (
+        "1 lines could not be read and are left out; the first is line 104: It has 2 cells, not 3."
+        in said.stdout
+    )
+    assert "delimiter: ;" in (tmp_path / "rents.contract.yaml").read_text()
+    wrong = millrace("init", "b", "--data", path, "--target", "rent", "--encoding", "klingon")
+    assert wrong.code == 1
+    assert "--encoding: Input should be 'utf-8'" in wrong.stderr

@@ -2,6 +2,7 @@
 
 import gzip
 import random
+import zipfile
 from pathlib import Path
 
 import pyarrow as pa
@@ -174,7 +175,7 @@ def test_a_file_that_is_not_written_as_the_contract_says_is_read_and_that_is_tol
     assert loaded.table.to_pydict() == {"a": ["3"], "b": ["4"]}
     assert (
         loaded.notes[0]
-        == "The file is not written as the contract says, but with delimiter ,, header in line 2."
+        == "The file is not written as it is said to be, but with delimiter ,, header in line 2."
     )
 
 
@@ -210,6 +211,57 @@ def test_arrow_files_are_read_and_an_index_of_pandas_is_left_out(tmp_path: Path)
     loaded = reading.load(path, "arrow")
     assert loaded.table.to_pydict() == {"a": [1, 2]}
     assert "__index_level_0__" in loaded.notes[0]
+
+
+def workbook(path: Path, rows: list[list[str]]) -> Path:
+    """The least that Excel takes: one sheet, cells as XML."""
+    head = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>'
+    spread = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+    package = "http://schemas.openxmlformats.org/package/2006"
+    lines = "".join(
+        f'<row r="{number}">'
+        + "".join(
+            f'<c r="{chr(65 + place)}{number}" t="inlineStr"><is><t>{cell}</t></is></c>'
+            if not cell.replace(".", "").isdigit()
+            else f'<c r="{chr(65 + place)}{number}"><v>{cell}</v></c>'
+            for place, cell in enumerate(row)
+            if cell
+        )
+        + "</row>"
+        for number, row in enumerate(rows, 1)
+        if row
+    )
+    kind = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+    parts = {
+        "[Content_Types].xml": f'<Types xmlns="{package}/content-types"><Default Extension="rels" '
+        'ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+        f'<Override PartName="/xl/workbook.xml" ContentType="{kind}.sheet.main+xml"/>'
+        f'<Override PartName="/xl/s.xml" ContentType="{kind}.worksheet+xml"/></Types>',
+        "_rels/.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="r" '
+        f'Type="{office}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{spread}" xmlns:r="{office}"><sheets><sheet name="Rents" sheetId="1" '
+        'r:id="s"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{package}/relationships"><Relationship Id="s" '
+        f'Type="{office}/worksheet" Target="s.xml"/></Relationships>',
+        "xl/s.xml": f'<worksheet xmlns="{spread}"><sheetData>{lines}</sheetData></worksheet>',
+    }
+    with zipfile.ZipFile(path, "w") as file:
+        for name, part in parts.items():
+            file.writestr(name, head + part)
+    return path
+
+
+def test_a_sheet_of_excel_is_a_table_with_titles_above_it(tmp_path: Path):
+    rows = [["Rents of May"], [], ["area", "town", "rent"], ["1.5", "Mill", "300"], ["2.5", "", "410"]]
+    loaded = reading.load(workbook(tmp_path / "a.xlsx", rows), "xlsx")
+    assert loaded.table.to_pydict() == {"area": [1.5, 2.5], "town": ["Mill", None], "rent": [300, 410]}
+    assert loaded.dialect is not None
+    assert (loaded.dialect.sheet, loaded.dialect.header_line) == ("Rents", 3)
+    with pytest.raises(Unreadable, match="There is no sheet 'May'"):
+        reading.load(tmp_path / "a.xlsx", "xlsx", Dialect(sheet="May"))
+    with pytest.raises(Unreadable, match="not an Excel workbook"):
+        reading.load(b"PK\x03\x04 nothing", "xlsx")
 
 
 CELL = st.text(st.sampled_from("ab1.,; \"'\n\\é-|#"), max_size=6)

@@ -9,6 +9,7 @@ from millrace_contracts.bodies import Document, Read
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.names import DataFormat, Digest
 from millrace_contracts.parts import Strictly
+from millrace_contracts.tables import Dialect
 from millrace_contracts.waiting import Waiting
 
 
@@ -30,6 +31,9 @@ class BacktestWrite(Strictly):
     )
     format: DataFormat
     name: str = Field(default="history", min_length=1, max_length=200, pattern=r"^[^\x00-\x1f]+$")
+    dialect: Dialect | None = Field(
+        default=None, description="What is known of how the history is written; goes before the contract's."
+    )
     start: date | None = Field(
         default=None,
         description="First day that is replayed; the first model learns from the days before. "

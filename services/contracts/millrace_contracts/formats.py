@@ -6,10 +6,19 @@ from millrace_contracts.names import DataFormat
 
 FORMATS: dict[str, DataFormat] = {
     ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
     ".parquet": "parquet",
+    ".pq": "parquet",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".xlsx": "xlsx",
 }
+PACKED = (".gz", ".zst", ".bz2")
+"""Endings of packed files, behind the one that says what is in them."""
 
 
 class UnknownFormat(Exception):
@@ -17,9 +26,33 @@ class UnknownFormat(Exception):
 
 
 def format_of(path: Path) -> DataFormat:
-    """csv, parquet or jsonl, by the file's ending. Raises: UnknownFormat."""
+    """What the file's ending says that it is. Raises: UnknownFormat."""
+    ending = path.suffix.lower()
+    if ending in PACKED:
+        ending = path.with_suffix("").suffix.lower()
     try:
-        return FORMATS[path.suffix.lower()]
+        return FORMATS[ending]
     except KeyError:
         endings = ", ".join(FORMATS)
         raise UnknownFormat(f"{path.name}: the ending must be one of {endings}") from None
+
+
+def tables(paths: list[Path]) -> list[Path]:
+    """The files among *paths*, and those in their folders whose endings are known, in the order of their names.
+
+    Raises: UnknownFormat for a folder without any.
+    """
+    files: list[Path] = []
+    for path in paths:
+        inside = sorted(item for item in path.iterdir() if _known(item)) if path.is_dir() else [path]
+        if not inside:
+            raise UnknownFormat(f"{path}: no file in this folder ends in one of {', '.join(FORMATS)}")
+        files += inside
+    return files
+
+
+def _known(path: Path) -> bool:
+    try:
+        return path.is_file() and not path.name.startswith(".") and bool(format_of(path))
+    except UnknownFormat:
+        return False

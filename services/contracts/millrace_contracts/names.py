@@ -21,7 +21,8 @@ VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
 LoopRunNumber = Annotated[int, Field(ge=0, le=2**31 - 1)]
 TaskName = Literal["regression", "binary", "multiclass"]
 Mode = Literal["live", "backtest"]
-DataFormat = Literal["csv", "parquet", "jsonl"]
+WrittenFormat = Literal["csv", "parquet", "jsonl"]
+DataFormat = Literal["csv", "parquet", "jsonl", "arrow", "xlsx"]
 ClassValue = (
     bool
     | Annotated[int, Field(ge=-(2**63), lt=2**63)]

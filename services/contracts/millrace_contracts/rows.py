@@ -20,7 +20,7 @@ from millrace_contracts.datasets import SchemaColumn
 from millrace_contracts.names import ColumnName, DataFormat, Digest, Name, TaskName, VersionNumber
 from millrace_contracts.parts import Strictly, Zone
 from millrace_contracts.plain import plain
-from millrace_contracts.tables import Dialect
+from millrace_contracts.tables import Dialect, Rejects
 
 FileTitle = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f/\\]+$")]
 SentCell = StrictBool | StrictInt | StrictFloat | Annotated[str, StringConstraints(max_length=100_000)] | None
@@ -58,6 +58,9 @@ class DeliveryReport(BaseModel):
     )
     checks: list[Check] = []
 
+    rejects: Rejects = Field(default=Rejects(), description="Lines that could not be taken.")
+    dialect: Dialect | None = Field(default=None, description="How the file is written; null: it is no text.")
+
     @property
     def failed(self) -> list[Check]:
         """The promises that were broken."""
@@ -70,7 +73,8 @@ class DeliveryReport(BaseModel):
 
     def told(self) -> list[str]:
         """One line for everything that a person should know of a delivery that was taken."""
-        lines = [f"{self.repeated} rows were there already and count once."] if self.repeated else []
+        lines = [f"Written with {self.dialect.words}."] if self.dialect and self.dialect.delimiter else []
+        lines += [f"{self.repeated} rows were there already and count once."] if self.repeated else []
         if self.corrected:
             lines.append(f"{self.corrected} rows correct earlier ones with the same key.")
         for item in self.noted:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, model_validator
 
-from millrace_contracts.names import ColumnName, DataFormat, Digest, Name, ShortText, VersionNumber
+from millrace_contracts.names import ColumnName, Digest, Name, ShortText, VersionNumber, WrittenFormat
 from millrace_contracts.parts import Part, Strictly, Zone
 from millrace_contracts.rows import ArtifactSource, FileTitle
 from millrace_contracts.sources import HAS_PASSWORD, Secret, TableName
@@ -53,7 +53,7 @@ class ScoreSpec(Strictly):
     files: list[ArtifactSource] = Field(
         min_length=1, max_length=MOST_FILES, description="Scored in this order."
     )
-    output: DataFormat = Field(default="csv", description="What is written: one file for each that came.")
+    output: WrittenFormat = Field(default="csv", description="What is written: one file for each that came.")
     together: bool = Field(
         default=False, description="Write one file of all; their columns must be the same."
     )

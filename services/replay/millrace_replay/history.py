@@ -12,7 +12,9 @@ import pyarrow.parquet as pq
 
 from millrace_contracts.data import ColumnType
 from millrace_contracts.loop import Spec
+from millrace_contracts.tables import Dialect
 from millrace_table import columns, reading, spans
+from millrace_table.settling import settled
 
 DEFAULT_REJECTS = 0.01
 """Share of lines that may be unreadable where no contract says it."""
@@ -35,21 +37,25 @@ class Day:
 class History:
     """Raw columns as they came, and the instant of each row; rows without a time or a label are left out."""
 
-    def __init__(self, data: bytes, format: str, spec: Spec) -> None:
+    def __init__(self, data: bytes, format: str, spec: Spec, dialect: Dialect | None = None) -> None:
         contract = spec.data.contract
         wanted = [name for name in (spec.data.event_time, spec.target) if name]
-        loaded = reading.load(data, format, None if contract is None else contract.dialect, wanted)
+        said = (dialect or Dialect()).over(None if contract is None else contract.dialect)
+        loaded = reading.load(data, format, said, wanted)
         reading.refuse_rejects(loaded, DEFAULT_REJECTS if contract is None else contract.rejects_at_most)
         raw = loaded.table
+        self.dialect = settled(raw, loaded.dialect or said)
         for name in (spec.data.event_time, spec.target):
             if name not in raw.column_names:
                 raise NoBacktest(f"The history has no column {name!r}.")
         self.zone = ZoneInfo(spec.data.timezone)
         moment = str(spec.data.event_time)
-        times = columns.convert(raw.column(moment), "timestamp", spec.data.timezone, moment).values
+        times = columns.convert(
+            raw.column(moment), "timestamp", spec.data.timezone, moment, self.dialect
+        ).values
         label = raw.column(spec.target)
-        kind = columns.infer(label)
-        labels = columns.convert(label, kind, spec.data.timezone, spec.target).values
+        kind = columns.infer(label, self.dialect)
+        labels = columns.convert(label, kind, spec.data.timezone, spec.target, self.dialect).values
         known = np.flatnonzero(
             times.is_valid().to_numpy(zero_copy_only=False) & labels.is_valid().to_numpy(zero_copy_only=False)
         )
@@ -104,7 +110,8 @@ class History:
         """The columns named in *kinds* (the dataset's schema), each in its type."""
         names = [name for name in self.raw.column_names if name in kinds]
         made = {
-            name: columns.convert(self.raw.column(name), kinds[name], timezone, name).values for name in names
+            name: columns.convert(self.raw.column(name), kinds[name], timezone, name, self.dialect).values
+            for name in names
         }
         return pa.table(made)
 

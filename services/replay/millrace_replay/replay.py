@@ -26,6 +26,7 @@ from millrace_contracts.loop import ModelLoop
 from millrace_contracts.loop_runs import LoopRunState
 from millrace_contracts.rows import ArtifactSource, IngestResult
 from millrace_contracts.signature import Signature
+from millrace_contracts.tables import Dialect
 from millrace_core import child
 from millrace_replay.history import Day, History, NoBacktest
 from millrace_replay.outcome import summary
@@ -59,6 +60,15 @@ def turns(days: Iterable[Day]) -> Iterator[Turn]:
             yield Turn(day, apart is not None and apart <= SINGLE_DAYS)
 
 
+def _dialect(said: object) -> Dialect | None:
+    return None if said is None else Dialect.model_validate(said)
+
+
+def _values(dialect: Dialect | None) -> Dialect | None:
+    """What a dialect says of cells: rows that were read once are split already."""
+    return None if dialect is None else dialect.of_values
+
+
 class Replay:
     """One history going through one hidden loop."""
 
@@ -67,7 +77,7 @@ class Replay:
         self.spec = ModelLoop.model_validate(client.controller.loop(self.loop).document).spec
         self.tell("reading", 0, None)
         data = client.registry.get_artifact(request["digest"])
-        self.history = History(data, request["format"], self.spec)
+        self.history = History(data, request["format"], self.spec, _dialect(request.get("dialect")))
         start = None if request["start"] is None else date.fromisoformat(request["start"])
         days = self.history.days()
         place_of_first = self.history.first_day(self.spec, start)
@@ -99,7 +109,8 @@ class Replay:
         digest = self.client.registry.put_artifact(self.history.parquet(self.days[0].begin))
         source = ArtifactSource(kind="artifact", digest=digest, name="history.parquet", format="parquet")
         key = f"{self.client.project}/{self.loop}/push"
-        job = self.client.training.run(ingest_spec(self.spec, source), key, loop=self.loop)
+        asked = ingest_spec(self.spec, source).model_copy(update={"dialect": _values(self.history.dialect)})
+        job = self.client.training.run(asked, key, loop=self.loop)
         result = IngestResult.model_validate(job.result)
         if not result.accepted:
             failed = result.report.failed

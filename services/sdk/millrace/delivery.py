@@ -1,5 +1,6 @@
 """Brings a file of rows into a loop's dataset: upload, hold to the contract, add a version or quarantine it."""
 
+import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,12 +9,19 @@ from millrace_contracts.formats import format_of
 from millrace_contracts.jobs import JobRead, JobState
 from millrace_contracts.loop import ModelLoop, Spec
 from millrace_contracts.rows import ArtifactSource, IngestResult, IngestSpec
+from millrace_contracts.tables import Dialect
 
 
 def push(
-    client: Millrace, loop: str, path: Path, progress: Callable[[JobRead], None] = lambda _: None
+    client: Millrace,
+    loop: str,
+    path: Path,
+    progress: Callable[[JobRead], None] = lambda _: None,
+    dialect: Dialect | None = None,
 ) -> IngestResult:
     """Push a file to a loop's dataset and wake the loop; returns what became of it.
+
+    *dialect*: what is known of how it is written, where the contract does not say it, or says otherwise.
 
     Refused data is no error: `accepted` is false, and the report says why. The same file again is not added twice.
 
@@ -25,13 +33,21 @@ def push(
     digest = client.registry.put_artifact(path)
     source = ArtifactSource(kind="artifact", digest=digest, name=path.name, format=format)
     key = f"{client.project}/{loop}/push/{digest[7:39]}/generation-{declared.generation}"
-    job = client.training.submit(ingest_spec(spec, source), key, loop=loop)
+    asked = ingest_spec(spec, source).model_copy(update={"dialect": dialect})
+    job = client.training.submit(asked, _said(key, dialect), loop=loop)
     done = client.training.wait(job.id, progress=progress)
     result = IngestResult.model_validate(done.result)
     if result.accepted and job.state == JobState.SUCCEEDED:  # the job of an earlier push of the same file
         result = result.model_copy(update={"unchanged": True, "new_rows": 0})
     client.controller.wake(loop)
     return result
+
+
+def _said(key: str, dialect: Dialect | None) -> str:
+    """The same file read in another way is another delivery."""
+    if dialect is None:
+        return key
+    return f"{key}-{hashlib.sha256(dialect.model_dump_json().encode()).hexdigest()[:12]}"
 
 
 def ingest_spec(spec: Spec, source: ArtifactSource) -> IngestSpec:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import yaml
 
 from millrace_contracts.data import ColumnContract, DataContract
-from millrace_contracts.formats import format_of
+from millrace_contracts.formats import PACKED, format_of
 from millrace_contracts.tables import Dialect
 from millrace_table import cautions, columns, inference, reading, spans
 from millrace_table.inference import TaskName
@@ -81,12 +81,12 @@ def _task(asked: TaskName | None, column: ColumnContract, values: pa.ChunkedArra
     return inference.Guess(asked, inference.check_task(asked, column, values))
 
 
-def _content(path: Path, format: str) -> tuple[bytes, list[str]]:
+def _content(path: Path, format: str) -> tuple[bytes | Path, list[str]]:
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
-            if format == "parquet" or size <= SAMPLE_BYTES:
-                return file.read(), []
+            if format not in ("csv", "jsonl") or path.suffix.lower() in PACKED or size <= SAMPLE_BYTES:
+                return path, []
             content = file.read(SAMPLE_BYTES)
     except OSError as error:
         raise NoDraft(f"{path}: {error.strerror}", "Give the path of a file that can be read.") from error

@@ -9,7 +9,7 @@ from millrace.client import Millrace
 from millrace_contracts.data import DataContract
 from millrace_contracts.formats import format_of
 from millrace_contracts.jobs import JobRead, JobState
-from millrace_contracts.names import DataFormat
+from millrace_contracts.names import WrittenFormat
 from millrace_contracts.rows import ArtifactSource
 from millrace_contracts.scoring import ScoredFile, ScoreResult, ScoreSpec, TableSink
 from millrace_contracts.tables import Dialect
@@ -29,7 +29,7 @@ def spec_of(
     client: Millrace,
     loop: str,
     paths: Sequence[Path],
-    output: DataFormat = "csv",
+    output: WrittenFormat = "csv",
     *,
     version: int | None = None,
     together: bool = False,

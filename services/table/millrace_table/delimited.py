@@ -92,7 +92,7 @@ def read(source: Path, folder: Path, asked: Dialect, wanted: Collection[str]) ->
     with engine.engine(folder, text.path.resolve()) as database:
         table, lost = _scanned(database, rows, folder)
     table, repeated = _without_headers(table, layout.names)
-    table, notes = _named(table, layout.names, wanted)
+    table, notes = named_table(table, layout.names, wanted)
     if repeated:
         lost = Rejects(count=lost.count + len(repeated), kept=[*lost.kept, *repeated][:KEPT])
     dialect = layout.dialect.model_copy(update={"encoding": text.encoding})
@@ -111,7 +111,7 @@ def _fitting(path: Path, folder: Path, asked: Dialect, wanted: Collection[str]) 
     again = layouts.find(path, folder, asked.of_values, wanted)
     if layout is not None and not named(again.names, wanted):
         return layout
-    note = f"The file is not written as the contract says, but with {again.dialect.words}."
+    note = f"The file is not written as it is said to be, but with {again.dialect.words}."
     return replace(again, notes=[note, *again.notes])
 
 
@@ -175,7 +175,7 @@ def _without_headers(table: pa.Table, names: list[str]) -> tuple[pa.Table, list[
     return table.filter(pc.invert(same)), [reject] * number
 
 
-def _named(table: pa.Table, names: list[str], wanted: Collection[str]) -> tuple[pa.Table, list[str]]:
+def named_table(table: pa.Table, names: list[str], wanted: Collection[str]) -> tuple[pa.Table, list[str]]:
     """The columns by their names, without those that hold no data, and what was left out."""
     kept: dict[str, pa.ChunkedArray] = {}
     notes: list[str] = []
@@ -201,5 +201,9 @@ def _no_data(name: str, column: pa.ChunkedArray, place: int, width: int) -> str 
 
 
 def _are_numbers(column: pa.ChunkedArray) -> bool:
+    if pa.types.is_integer(column.type):
+        return bool(pc.count_distinct(column).as_py() == len(column))
+    if not pa.types.is_string(column.type):
+        return False
     whole = pc.all(pc.match_substring_regex(column, r"^\d{1,18}$"), skip_nulls=False).as_py()
     return bool(whole) and pc.count_distinct(column).as_py() == len(column)

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from millrace_contracts.rows import Check
 from millrace_contracts.tables import Dialect, Rejects
-from millrace_table import cells, delimited, jsonl, opening
+from millrace_table import cells, delimited, jsonl, opening, workbooks
 from millrace_table.names import check_names
 from millrace_table.refusals import Unreadable
 
@@ -172,6 +172,13 @@ def _arrow(path: Path, folder: Path, dialect: Dialect, wanted: Collection[str]) 
         ) from error
 
 
+def _workbook(path: Path, folder: Path, dialect: Dialect, wanted: Collection[str]) -> Loaded:
+    table, names, found, notes = workbooks.read(path, dialect, wanted)
+    check_names([name or f"c{place}" for place, name in enumerate(names)])
+    table, left_out = delimited.named_table(table, names, wanted)
+    return Loaded(table, found, notes=[*notes, *left_out])
+
+
 def _typed(table: pa.Table, wanted: Collection[str]) -> Loaded:
     """The columns in the platform's types, without an index of pandas that nobody asked for."""
     check_names(table.column_names)
@@ -189,4 +196,5 @@ READERS: dict[str, Reader] = {
     "jsonl": _jsonl,
     "parquet": _parquet,
     "arrow": _arrow,
+    "xlsx": _workbook,
 }

@@ -45,13 +45,15 @@ def read(
         event_time: the column that says when a row happened, if the file has it.
     Raises: Unreadable for a file that is no table, lacks an input, or has a cell that is none; UnknownFormat.
     """
-    raw = reading.read(path.read_bytes(), format_of(path))
     wanted = {item.column: TYPES[item.kind] for item in signature.inputs}
+    written = said(signature, dialect)
+    loaded = reading.load(path, format_of(path), written.over(dialect), wanted)
+    reading.refuse_rejects(loaded, 0.0)
+    raw = loaded.table
     lacking = [name for name in wanted if name not in raw.column_names]
     if lacking:
         mend = f"The model takes: {', '.join(wanted)}"
         raise Unreadable("columns", f"The column {lacking[0]!r} is lacking.", mend, column=lacking[0])
-    written = said(signature, dialect)
     zone = signature.timezone or "UTC"
     table = pa.table({name: _column(raw, name, type, zone, written) for name, type in wanted.items()})
     times: list[datetime | None] = [None] * raw.num_rows

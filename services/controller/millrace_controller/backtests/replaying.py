@@ -35,7 +35,7 @@ class Replaying:
 
     def command(self, compiled: str) -> list[str]:
         """The module of the replay, and what was asked for."""
-        asked = {name: self.request[name] for name in ("digest", "format", "start")}
+        asked = {name: self.request.get(name) for name in ("digest", "format", "start", "dialect")}
         arguments = asked | {"id": self.id, "project": self.project, "loop": self.loop}
         return ["millrace_replay.replay", json.dumps(arguments)]
 

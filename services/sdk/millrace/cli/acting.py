@@ -10,6 +10,7 @@ import typer
 
 from millrace.cli.asking import production, requests
 from millrace.cli.command import fail
+from millrace.cli.dialects import written
 from millrace.cli.moments import local
 from millrace.cli.output import Columns, Format, Output, dump, fields, items, one
 from millrace.cli.session import client
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
     from millrace.client import Millrace
     from millrace_contracts.backtests import BacktestRead
     from millrace_contracts.predictions import CellValue, PredictionAnswer
+    from millrace_contracts.tables import Dialect
 
 LoopName = Annotated[str, typer.Argument(help="Name of the loop.")]
 
 
+@written
 def predict(
     loop: LoopName,
     row: Annotated[
@@ -39,6 +42,7 @@ def predict(
     event_time: Annotated[str | None, typer.Option(help="When the event happens; now if left out.")] = None,
     warn: Annotated[bool, typer.Option("--warn", help="Tell of values that training never saw.")] = False,
     output: Output = Format.TABLE,
+    dialect: "Dialect | None" = None,
 ) -> None:
     """Predict rows through the gateway; null is a missing value.
 
@@ -54,7 +58,7 @@ def predict(
     moment = None if event_time is None else local(event_time)
     asked = [(moment, rows)] if rows else []
     if file is not None:
-        asked += requests(platform, loop, file, moment)
+        asked += requests(platform, loop, file, moment, dialect)
     answers = [platform.serving.predict(loop, part, key, when, warn=warn) for when, part in asked]
     _warn(answers, [len(part) for _, part in asked])
     predicted = [row for answer in answers for row in _predicted(answer)]
@@ -202,6 +206,7 @@ def report(
         typer.launch(path.absolute().as_uri())
 
 
+@written
 def backtest(
     file: Annotated[Path, typer.Option("--file", "-f", help="The loop's YAML document.")],
     history: Annotated[
@@ -212,6 +217,7 @@ def backtest(
     ],
     timeout: Annotated[float, typer.Option(help="Seconds to wait for the end.")] = 7200,
     output: Output = Format.TABLE,
+    dialect: "Dialect | None" = None,
 ) -> None:
     """Replay history through a loop's rules: what would have happened; no endpoint is touched."""
     from millrace.documents import load
@@ -223,7 +229,7 @@ def backtest(
         fail(f"{file}: spec.data.eventTime is missing", "A backtest replays days, so rows need event times.")
     platform = client()
     digest = platform.registry.put_artifact(history)
-    asked = BacktestWrite(loop=loop, digest=digest, format=form, name=history.name)
+    asked = BacktestWrite(loop=loop, digest=digest, format=form, name=history.name, dialect=dialect)
     ended = _backtested(platform, platform.controller.backtest(asked).id, timeout)
     if output != Format.TABLE:
         return dump(ended, output)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from millrace_contracts.data import DataContract
     from millrace_contracts.models import ModelVersionRead
     from millrace_contracts.predictions import CellValue
+    from millrace_contracts.tables import Dialect
 
 CONTENT = 1000
 """Rows asked for in one request."""
@@ -29,10 +30,11 @@ def production(platform: "Millrace", loop: str) -> "ModelVersionRead":
 
 
 def requests(
-    platform: "Millrace", loop: str, path: Path, moment: datetime | None
+    platform: "Millrace", loop: str, path: Path, moment: datetime | None, said: "Dialect | None" = None
 ) -> "Iterator[tuple[datetime | None, list[dict[str, CellValue]]]]":
     """The file's rows in its order, cut where the event time changes; *moment* stands for all of them if it is given.
 
+    *said*: how it is written, where the contract does not say it.
     What the model does not take is left out and told. Exits for a file that the model cannot be asked about.
     """
     from millrace_table import rows
@@ -40,6 +42,8 @@ def requests(
     version = production(platform, loop)
     contract = _contract(platform, version)
     dialect = None if contract is None else contract.dialect
+    if said is not None:
+        dialect = said.over(dialect)
     try:
         asked = rows.read(path, version.signature, dialect, None if contract is None else contract.event_time)
     except rows.Unreadable as error:

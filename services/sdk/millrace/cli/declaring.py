@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from millrace.cli.command import command, fail, group
+from millrace.cli.dialects import written
 from millrace.cli.exits import REFUSED
 from millrace.cli.moments import instant
 from millrace.cli.output import Format, Output, dump
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from millrace.client import Millrace
     from millrace_contracts.labels import LabelsRead, LabelWrite
     from millrace_contracts.rows import IngestResult
+    from millrace_contracts.tables import Dialect
 
 data = group("data", "Bring rows into a loop's dataset.")
 labels = group("labels", "Tell the truth about rows that were predicted.")
@@ -30,6 +32,7 @@ class Task(StrEnum):
     MULTICLASS = "multiclass"
 
 
+@written
 def init(
     name: Annotated[str, typer.Argument(help="Name of the loop, its model and its endpoint.")],
     sample: Annotated[Path, typer.Option("--data", help="A CSV, Parquet or JSON lines file of good data.")],
@@ -41,6 +44,7 @@ def init(
     ] = None,
     folder: Annotated[Path, typer.Option("--into", help="Where the two files are written.")] = Path(),
     force: Annotated[bool, typer.Option("--force", help="Write over files that exist.")] = False,
+    dialect: "Dialect | None" = None,
 ) -> None:
     """Write a commented loop and an inferred data contract for a table; no platform is needed."""
     from millrace import drafting
@@ -53,7 +57,7 @@ def init(
     if there:
         fail(f"{there[0]} exists already", "Use --force to write over it, or --into another folder.")
     try:
-        found = drafting.look(sample, target, time, timezone, None if task is None else task.value)
+        found = drafting.look(sample, target, time, timezone, None if task is None else task.value, dialect)
     except drafting.NoDraft as error:
         fail(str(error), error.mend)
     folder.mkdir(parents=True, exist_ok=True)
@@ -63,6 +67,8 @@ def init(
     )
     load(loop_file)
     typer.echo(f"{found.rows} rows, {len(found.contract.columns)} columns: {found.task} of '{target}'.")
+    if found.contract.dialect is not None and found.contract.dialect.delimiter:
+        typer.echo(f"Written with {found.contract.dialect.words}.")
     for note in found.notes:
         typer.echo(f"Note: {note}")
     typer.echo(
@@ -170,13 +176,15 @@ def _say(output: Format, text: str) -> None:
     typer.echo(text, err=output != Format.TABLE)
 
 
-def _deliver(platform: "Millrace", name: str, path: Path, output: Format) -> "IngestResult":
+def _deliver(
+    platform: "Millrace", name: str, path: Path, output: Format, dialect: "Dialect | None" = None
+) -> "IngestResult":
     """Push a file and tell what became of it; exits with the report when it is refused."""
     from millrace.cli.progress import Now, job_bar
     from millrace.delivery import push
 
     with job_bar(f"{path.name} ({path.stat().st_size / 2**20:.1f} MiB)") as told:
-        result = push(platform, name, path, lambda job: told(Now.of(job)))
+        result = push(platform, name, path, lambda job: told(Now.of(job)), dialect)
     if not result.accepted:
         _refused(path, result)
     if result.unchanged:
@@ -200,16 +208,33 @@ def _refused(path: Path, result: "IngestResult") -> None:
     fail(f"{path.name} is refused", *lines, code=REFUSED)
 
 
-@command(data, "push", "millrace data push my-loop new.csv", "millrace data push my-loop new.parquet -o json")
+@command(
+    data,
+    "push",
+    "millrace data push my-loop new.csv",
+    "millrace data push my-loop may.csv.gz june.xlsx exports/",
+    "millrace data push my-loop old.txt --delimiter tab --encoding latin-1 --decimal ,",
+)
+@written
 def push_data(
     loop: LoopName,
-    file: Annotated[Path, typer.Argument(help="CSV, Parquet or JSON lines.", exists=True, dir_okay=False)],
+    files: Annotated[
+        list[Path],
+        typer.Argument(help="Files of rows, or folders of such; each is a delivery of its own.", exists=True),
+    ],
     output: Output = Format.TABLE,
+    dialect: "Dialect | None" = None,
 ) -> None:
-    """Hold a file of rows to the loop's contract and add it to its dataset, or refuse it with a report."""
-    result = _deliver(client(), loop, file, output)
+    """Hold files of rows to the loop's contract and add them to its dataset, or refuse one with a report.
+
+    CSV, Excel (.xlsx), JSON lines, Parquet and Arrow; also packed by gzip, zstd or bzip2.
+    """
+    from millrace_contracts.formats import tables
+
+    platform = client()
+    results = [_deliver(platform, loop, file, output, dialect) for file in tables(files)]
     if output != Format.TABLE:
-        dump(result, output)
+        dump(results[0] if len(results) == 1 else results, output)
 
 
 @command(

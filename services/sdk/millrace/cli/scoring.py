@@ -10,7 +10,7 @@ from millrace.cli.output import Format, Output, dump
 from millrace.cli.session import client
 
 if TYPE_CHECKING:
-    from millrace_contracts.names import DataFormat
+    from millrace_contracts.names import WrittenFormat
     from millrace_contracts.scoring import ScoreResult, TableSink
 
 LoopName = Annotated[str, typer.Argument(help="Name of the loop.")]
@@ -147,11 +147,15 @@ def _is_folder(out: Path) -> bool:
     return out.is_dir() or not out.suffix
 
 
-def _form(data: list[Path], out: Path) -> "DataFormat":
+def _form(data: list[Path], out: Path) -> "WrittenFormat":
     """By the ending of --out; in a folder by that of what came."""
     from millrace_contracts.formats import FORMATS, format_of
 
+    written: dict[str, WrittenFormat] = {"csv": "csv", "parquet": "parquet", "jsonl": "jsonl"}
     if not _is_folder(out):
-        return format_of(out)
-    forms = {FORMATS.get(path.suffix.lower(), "csv") for path in _files(data)}
+        form = format_of(out)
+        if form not in written or out.suffix.lower() not in FORMATS:
+            fail(f"{out} cannot be written", "Let its name end with .csv, .parquet or .jsonl.")
+        return written[form]
+    forms = {written.get(FORMATS.get(path.suffix.lower(), "csv"), "csv") for path in _files(data)}
     return forms.pop() if len(forms) == 1 else "csv"

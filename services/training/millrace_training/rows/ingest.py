@@ -64,10 +64,14 @@ def take(spec: Asked, context: Context, records: Records, came: Delivery) -> Ing
     try:
         loaded = _load(came, spec, _promised(spec, parent))
         report = DeliveryReport(rejects=loaded.rejects, dialect=loaded.dialect)
-        raw, contract = loaded.table, contract_of(spec, parent, loaded.table, loaded.dialect)
+        raw, contract = loaded.table, contract_of(spec, parent, loaded.table, loaded.dialect or spec.dialect)
         reading.refuse_rejects(loaded, contract.rejects_at_most)
         checked = checks.check(
-            raw, _read_as(contract, loaded.dialect), spec.timezone, came.partial, _span(parent)
+            raw,
+            _read_as(contract, loaded.dialect or spec.dialect),
+            spec.timezone,
+            came.partial,
+            _span(parent),
         )
     except Unreadable as error:
         return _refuse(records, spec, came, report.model_copy(update={"checks": [error.check]}), parent)

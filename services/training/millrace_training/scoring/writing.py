@@ -9,16 +9,16 @@ import pyarrow as pa
 import pyarrow.csv as csv
 import pyarrow.parquet as parquet
 
-from millrace_contracts.names import DataFormat
+from millrace_contracts.names import WrittenFormat
 
-MEDIA_TYPES: dict[DataFormat, str] = {
+MEDIA_TYPES: dict[WrittenFormat, str] = {
     "csv": "text/csv",
     "parquet": "application/vnd.apache.parquet",
     "jsonl": "application/x-ndjson",
 }
 
 
-def write(parts: Iterable[Path], path: Path, format: DataFormat) -> None:
+def write(parts: Iterable[Path], path: Path, format: WrittenFormat) -> None:
     """One file of all *parts*. Raises: pyarrow.ArrowInvalid if their columns differ."""
     if format == "parquet":
         _parquet(parts, path)
