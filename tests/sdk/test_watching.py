@@ -75,10 +75,16 @@ def test_trials_are_told_with_their_numbers() -> None:
         "params": {"id": "lgb-a"},
         "values": {"loss": 0.123456, "seconds": 2.0},
     }
-    assert News().of_job("trial", trial) == ["    trial 3 (lgb-a): loss 0.12346, seconds 2"]
+    told = News()
+    explained, line = told.of_job("trial", trial)
+    assert "rows no trial saw" in explained, (
+        "the loss of a trial is another one than that of train and evaluate"
+    )
+    assert line == "    trial 3 (lgb-a): loss 0.12346, seconds 2"
+    assert told.of_job("trial", trial) == [line]
     assert News().of_job("trial", trial | {"values": None}) == []
     failed = trial | {"values": {"loss": None, "failed": "out of memory"}}
-    assert News().of_job("trial", failed) == ["    trial 3 (lgb-a): failed: out of memory"]
+    assert News().of_job("trial", failed)[1:] == ["    trial 3 (lgb-a): failed: out of memory"]
     assert News().of_job("progress", {"step": "search"}) == []
 
 

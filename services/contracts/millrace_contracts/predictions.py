@@ -17,7 +17,10 @@ class PredictionRequest(Strictly):
     """Rows to be predicted."""
 
     rows: list[dict[ColumnText, CellValue]] = Field(
-        min_length=1, max_length=1024, description="One object per row, by column; null is a missing value."
+        min_length=1,
+        max_length=100_000,
+        description="One object per row, by column; null is a missing value. More than the server takes in one "
+        "request (1024) are answered 413 with that limit.",
     )
     key: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,256}$")] | None = Field(
         default=None, description="Sticky key: the same key always meets the same revision."

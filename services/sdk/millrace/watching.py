@@ -20,6 +20,10 @@ from millrace_contracts.loops import LoopOutline
 LOOK_SECONDS = 3.0
 TOLD = {"OptionsIgnored": "not honoured here", "DriftDetected": "drift"}
 """Conditions that are told when they come true; runs, gates and rollouts have lines of their own."""
+SEARCHED = (
+    "    (a trial's loss is on the search's validation rows; train and evaluate judge on rows no trial saw)"
+)
+"""Said once, before the first trial: the two losses differ, and neither is wrong."""
 ENDED_WELL = ("promoted", "rejected")
 
 
@@ -76,7 +80,8 @@ class News:
         """Lines for one event of the running job."""
         if event == "trial" and data.get("values") is not None:
             kind = data.get("params", {}).get("id") or data["study"]
-            return [f"    trial {data['number']} ({kind}): {_outcome(data['values'])}"]
+            first = [SEARCHED] if self.changed("searched", True) else []
+            return [*first, f"    trial {data['number']} ({kind}): {_outcome(data['values'])}"]
         if event == "log":
             return [f"    {data['message']}"]
         return []

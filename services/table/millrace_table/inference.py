@@ -91,9 +91,13 @@ def duplicates(table: pa.Table) -> int:
     return int(table.num_rows - table.group_by(table.column_names).aggregate([]).num_rows)
 
 
+FEW, NAMING = 20, 0.5
+"""Rows from which on a text is suspected, and the share of different values that makes it a name."""
+
+
 def warnings(table: pa.Table, contract: DataContract) -> list[str]:
     """What a person should look at before trusting the contract."""
-    found = _far_times(table, contract.event_time)
+    found = _far_times(table, contract.event_time) + _few_rows(table.num_rows, contract.rows.minimum)
     for column in contract.columns:
         values = table.column(column.name)
         share = values.null_count / table.num_rows
@@ -108,7 +112,26 @@ def warnings(table: pa.Table, contract: DataContract) -> list[str]:
             found.append(f"'{column.name}' looks like an identifier: exclude it from the features.")
         elif len(pc.unique(values)) == 1:
             found.append(f"'{column.name}' has one value only.")
+        elif column.type == "string" and column.name != contract.target:
+            found += _nearly_names(column.name, len(pc.unique(values.drop_null())), table.num_rows)
     return found
+
+
+def _few_rows(rows: int, least: int) -> list[str]:
+    if rows >= least:
+        return []
+    return [
+        f"{rows} rows are fewer than the {least} that a dataset must have: nothing is trained before more are pushed."
+    ]
+
+
+def _nearly_names(name: str, words: int, rows: int) -> list[str]:
+    """A text that is another one in most rows: a model can learn nothing from it that holds for the next row."""
+    if rows < FEW or words <= NAMING * rows:
+        return []
+    return [
+        f"'{name}' has {words} different values in {rows} rows: it names rows rather than describes them; exclude it."
+    ]
 
 
 def _far_times(table: pa.Table, event_time: str | None) -> list[str]:

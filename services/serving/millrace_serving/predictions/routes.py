@@ -34,6 +34,7 @@ async def predict(
     endpoint: EndpointName, body: PredictionRequest, project: Project, services: CurrentServices
 ) -> PredictionAnswer:
     """Predict rows with the revision that the split chooses; it is its signature that says what was answered."""
+    _check_size(len(body.rows), services.settings.max_batch_rows)
     async with services.readers() as session:
         stored = await queries.get(session, project, endpoint)
         if stored.mode != "live" or stored.stable is None:
@@ -61,6 +62,12 @@ async def predict(
         unseen=fresh[0],
         warnings=fresh[1],
     )
+
+
+def _check_size(rows: int, limit: int) -> None:
+    if rows > limit:
+        words = f"The request has {rows} rows; one request may have {limit}: send it in parts."
+        raise TooLarge(words, limit=limit)
 
 
 async def _unseen(
