@@ -50,12 +50,11 @@ class History:
                 raise NoBacktest(f"The history has no column {name!r}.")
         self.zone = ZoneInfo(spec.data.timezone)
         moment = str(spec.data.event_time)
-        times = columns.convert(
-            raw.column(moment), "timestamp", spec.data.timezone, moment, self.dialect
-        ).values
+        zone = spec.data.timezone
+        times = columns.convert(raw.column(moment), "timestamp", zone, moment, self.dialect).values
         label = raw.column(spec.target)
-        kind = columns.infer(label, self.dialect)
-        labels = columns.convert(label, kind, spec.data.timezone, spec.target, self.dialect).values
+        kind = columns.infer(label, self.dialect) if contract is None else contract.column(spec.target).type
+        labels = columns.convert(label, kind, zone, spec.target, self.dialect).values
         known = np.flatnonzero(
             times.is_valid().to_numpy(zero_copy_only=False) & labels.is_valid().to_numpy(zero_copy_only=False)
         )

@@ -13,7 +13,7 @@ import yaml
 from millrace_contracts.data import ColumnContract, DataContract
 from millrace_contracts.formats import PACKED, format_of
 from millrace_contracts.tables import Dialect
-from millrace_table import cautions, columns, inference, reading, spans
+from millrace_table import cautions, columns, inference, reading, remarks, spans
 from millrace_table.inference import TaskName
 from millrace_table.refusals import Unreadable
 
@@ -69,6 +69,7 @@ def look(
         raise NoDraft(f"{path}: {' '.join(guess.notes)}", "Choose another --target.")
     caution = cautions.look(table, contract, guess.task != "regression")
     notes += loaded.told() + inference.warnings(table, contract) + guess.notes + caution.notes
+    notes += remarks.remarks(raw, table, contract)
     identifiers = [column.name for column in contract.columns if column.unique]
     identifiers += [name for name in caution.left_out if name not in identifiers]
     return Sample(table.num_rows, guess.task, contract, identifiers, _span(table, time), notes)

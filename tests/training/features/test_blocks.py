@@ -96,3 +96,12 @@ def test_equal_nodes_are_made_once():
     count = len(graph._nodes)
     assert dates.emit(graph, "at", 0) == first
     assert len(graph._nodes) == count
+
+
+def test_what_says_missing_in_the_data_is_missing_in_the_graph_too():
+    word = Column("word", "word", "category", marks=("NA", "null"))
+    frame = from_rows([{"word": text} for text in ("", "NA", "null", "a", "x")], [word])
+    lookup = blocks.Lookup(word, {"": np.float32(5), "a": np.float32(1)}, np.float32(2))
+    one_hot = blocks.OneHot(word, ["", "a"])
+    assert through_onnx(lookup, frame).ravel().tolist() == [5, 5, 5, 1, 2]
+    assert through_onnx(one_hot, frame)[:, 0].tolist() == [1, 1, 1, 0, 0]

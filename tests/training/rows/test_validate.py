@@ -8,7 +8,7 @@ from tables import sales, to_csv
 from millrace_contracts.learning import TrainSpec
 from millrace_contracts.rows import InferSpec, IngestSpec, ValidateSpec
 from millrace_training.automl.table import load
-from millrace_training.rows import infer, ingest, validate
+from millrace_training.rows import infer, ingest, precision, validate
 from millrace_training.rows.records import Records
 from millrace_training.runtime.errors import JobError
 
@@ -284,3 +284,10 @@ def test_training_leaves_out_the_personal_data_that_validation_named(client, con
     assert features() == (["x"], ["contact"])
     assert features(keep_personal=["contact"]) == (["x", "contact"], [])
     assert features(exclude=["contact"]) == (["x"], [])
+
+
+def test_a_column_that_needs_more_digits_than_a_model_keeps_is_named():
+    table = pa.table({"meter": [1_700_000_000 + number for number in range(100)], "plain": range(100)})
+    named = precision.check(table, ["meter", "plain"])
+    assert [(check.column, check.verdict) for check in named] == [("meter", "noted")]
+    assert "Subtract an offset like 1700000000" in named[0].mend

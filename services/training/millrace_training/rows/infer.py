@@ -5,7 +5,7 @@ import pyarrow as pa
 from millrace_contracts.data import ColumnType
 from millrace_contracts.datasets import SchemaColumn
 from millrace_contracts.rows import InferResult, InferSpec
-from millrace_table import cautions, inference, reading
+from millrace_table import cautions, inference, reading, remarks
 from millrace_table.refusals import Unreadable
 from millrace_training.rows import checks
 from millrace_training.rows.records import Records
@@ -37,6 +37,7 @@ def run(spec: InferSpec, context: Context) -> InferResult:
             ],
         ) from error
     guess, notes = None, loaded.told() + inference.warnings(table, contract)
+    notes += remarks.remarks(raw, table, contract)
     if spec.target is not None:
         guessed = inference.task(contract.column(spec.target), table.column(spec.target))
         caution = cautions.look(table, contract, guessed.task not in ("regression", None))

@@ -12,7 +12,7 @@ from millrace_stats import tasks
 from millrace_stats.tasks import Refusal, Task, Value
 from millrace_table.inference import ROWS
 from millrace_table.refusals import words
-from millrace_training.rows import balance, leakage, privacy, proxies
+from millrace_training.rows import balance, leakage, precision, privacy, proxies
 from millrace_training.rows.findings import failed, noted, passed
 from millrace_training.rows.leakage import Labels
 from millrace_training.rows.records import Records
@@ -64,7 +64,8 @@ def check(table: pa.Table, asked: ValidateSpec, trusted: set[str]) -> list[Check
         seen = "no column is left"
         return [*checks, *private, failed("features", None, seen, "at least one", "Exclude fewer columns.")]
     leaks = _leaks(table, asked, [name for name in names if name not in trusted])
-    return [*checks, *private, *leaks, *proxies.check(table, names, asked.protected)]
+    named = [*proxies.check(table, names, asked.protected), *precision.check(table, names)]
+    return [*checks, *private, *leaks, *named]
 
 
 def _leaks(table: pa.Table, asked: ValidateSpec, names: list[str]) -> list[Check]:

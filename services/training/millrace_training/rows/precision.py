@@ -1,0 +1,17 @@
+"""Features whose differences a model cannot see, because it keeps seven digits of each number: named, not refused."""
+
+import pyarrow as pa
+
+from millrace_contracts.rows import Check
+from millrace_table import digits
+from millrace_training.rows.findings import noted
+
+
+def check(table: pa.Table, names: list[str]) -> list[Check]:
+    """A note for each of these columns that needs more digits than a model keeps."""
+    told = [(name, digits.lost(table.column(name))) for name in names]
+    return [
+        noted("digits", name, f"'{name}' {lost.words}", "seven digits", lost.mend)
+        for name, lost in told
+        if lost is not None
+    ]

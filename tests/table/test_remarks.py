@@ -1,0 +1,66 @@
+"""A column that is not what it looks like is named at init, with the remedy."""
+
+import pyarrow as pa
+import pytest
+
+from millrace_contracts.tables import Dialect
+from millrace_table import columns, digits, inference, remarks
+
+
+def notes(column: pa.Array, dialect: Dialect | None = None) -> list[str]:
+    raw = pa.table({"c": column, "y": pa.array(range(len(column)))})
+    contract = inference.infer(raw, "y", None, "UTC", dialect)
+    typed = {
+        made.name: columns.convert(
+            raw.column(made.name), made.type, "UTC", made.name, contract.dialect
+        ).values
+        for made in contract.columns
+    }
+    return [note for note in remarks.remarks(raw, pa.table(typed), contract) if "'c'" in note]
+
+
+@pytest.mark.parametrize(
+    ("cells", "words"),
+    [
+        (["1,234", "5,678"] * 3, "can be read in two ways"),
+        (["1,5", "2.5"] * 3, "two decimal signs"),
+        (["03/04/2024", "05/06/2024"] * 3, "nothing proves which number is the day"),
+        ([*(f"{number}.5" for number in range(30)), "-"], "looks like numbers, but '-' is none"),
+        ([*(f"2024-05-{day:02}" for day in range(1, 29)), "soon"], "looks like times, but 'soon' is none"),
+        (["01067", "12345"] * 3, "some begin with 0"),
+        (["12345678901234567890", "12345678901234567891"] * 3, "they are too long"),
+        (["1E5", "2E7"] * 3, "codes like '1E5'"),
+        (["12 kg", "7.5 kg"] * 3, "the unit 'kg'"),
+        (["08:30", "17:05"] * 3, "times of day or durations"),
+        (["Yes", "yes", "no"] * 3, "differ in capitals only"),
+        (["NA", "DE", "NA"] * 3, "are taken for a word"),
+        ([f"text {number}" for number in range(300)] * 1 + ["x"] * 20, "no model uses it"),
+        ([1_700_000_000 + number for number in range(100)], "Subtract an offset like 1700000000"),
+        ([float("inf"), 1.5, 2.5, 3.5], "1 cells of 'c' are infinite"),
+    ],
+)
+def test_what_looks_like_something_else_is_named(cells, words):
+    told = notes(pa.array(cells))
+    assert any(words in note for note in told), told
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["Monday", "Tuesday"] * 3,
+        ["39,20", "5,1"] * 3,
+        ["31/12/2024", "01/02/2024"] * 3,
+        [0.1 * number for number in range(100)],
+        list(range(1000)),
+        pa.nulls(3, pa.string()),
+    ],
+)
+def test_an_ordinary_column_is_not_named(cells):
+    assert notes(pa.array(cells)) == []
+
+
+def test_an_offset_is_one_that_helps():
+    values = [9_007_199_254_740_000 + 2 * number for number in range(600)]
+    lost = digits.lost(pa.array(values))
+    assert lost is not None
+    assert digits.lost(pa.array([value - lost.offset for value in values])) is None
