@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from millrace_training.features.columns import columns_of
-from millrace_training.features.frame import MISSING_TIME, epoch_micros, from_arrow, load
+from millrace_training.features.frame import MISSING_TIME, epoch_micros, from_arrow, load, numbers
 
 SCHEMA = [
     {"name": "whole", "type": "integer"},
@@ -68,3 +68,8 @@ def test_an_empty_table_is_an_empty_frame():
     frame = from_arrow(table().slice(0, 0), columns_of(SCHEMA, []))
     assert frame.rows == 0
     assert all(len(values) == 0 for values in frame.feeds().values())
+
+
+def test_whole_numbers_beyond_float64_are_rounded_and_break_nothing():
+    large = pa.chunked_array([pa.array([2**53 + 3, None, -(2**60) - 1])])
+    assert numbers(large).tolist()[::2] == [float(2**53 + 4), -float(2**60)]

@@ -113,7 +113,7 @@ def numbers(array: "pa.ChunkedArray") -> np.ndarray:
 
     if pa.types.is_boolean(array.type):
         array = array.cast(pa.int8())
-    return np.asarray(array.cast(pa.float64()).to_numpy(), dtype=np.float64)
+    return np.asarray(array.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
 
 
 def epoch_seconds(array: "pa.ChunkedArray") -> np.ndarray:
