@@ -177,3 +177,15 @@ def test_a_run_on_the_31st_meets_every_month_and_29_february():
 def test_a_monday_on_which_no_run_could_open_is_made_up_for_once():
     made = openings(22, triggers={"schedule": {"every": "week", "on": "Monday"}}, cooldown="0s", busy={7, 8})
     assert [(day.month, day.day) for day in made] == [(1, 10), (1, 15), (1, 22)]
+
+
+def test_an_alarm_that_stands_on_opens_one_run_and_not_one_each_cool_down():
+    through, opened_at, unanswered, runs = NOW, NOW - timedelta(days=60), None, 0
+    declared = spec(triggers={"alarms": ["performance"]})
+    for number in range(120):
+        closing = {"standing": ["performance"], "alarms": [ALARM] if number == 0 else []}
+        loop = facts(opened_at=opened_at, unanswered=unanswered)
+        if decide(declared, loop, closing, through) is not None:
+            runs, opened_at, unanswered = runs + 1, through, None
+        through += timedelta(days=1)
+    assert runs == 1

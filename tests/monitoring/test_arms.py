@@ -44,10 +44,12 @@ async def test_arms_count_distinct_keys_that_failed_or_were_slow(service):
         records.append(log_record(f"b{number}", part, constant, revision="sales--r2", key=f"k{number}"))
     records.append(log_record("c", part, [], status="503", key="bad", revision="sales--r2"))
     records.append(log_record("d", part, [], status="503", key="bad", revision="sales--r2"))
+    records.append(log_record("e", part, [], status="400", key="nulls", revision="sales--r2"))
     records[1]["duration_ms"] = "900"
     await send(service.otlp_port, records)
     span = {"since": START.isoformat(), "until": (START + timedelta(days=1)).isoformat()}
     first, second = (await service.call("GET", "/v1/monitors/sales/arms", params=span))["revisions"]
     assert (first["requests"], first["keys"], first["failed_keys"], first["constant"]) == (3, 1, 0, False)
-    assert (second["requests"], second["keys"], second["failed_keys"], second["slow_keys"]) == (5, 4, 1, 1)
+    assert (second["requests"], second["keys"], second["failed_keys"], second["slow_keys"]) == (6, 5, 1, 1)
+    assert (first["refused"], second["refused"]) == (0, 1), "a client's fault is not the revision's"
     assert (second["rows"], second["nan"], second["constant"]) == (60, 0, True)
