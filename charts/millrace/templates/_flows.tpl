@@ -133,6 +133,7 @@ podSelector:
 {{- $egress = concat $egress $v.webhooks -}}
 {{- end -}}
 {{- if eq .part "job" -}}
+{{- $egress = concat $egress $v.sources -}}
 {{- $cluster := list (dict "podSelector" (dict "matchLabels" (include "millrace.selector" (dict "root" .root "component" "job") | fromYaml))) -}}
 {{- $ingress = append $ingress (dict "from" $cluster) -}}
 {{- $egress = append $egress (dict "to" $cluster) -}}

@@ -8,6 +8,7 @@ from millrace_contracts.bodies import Document, Read
 from millrace_contracts.loop_runs import LoopRunRead
 from millrace_contracts.names import PlainText
 from millrace_contracts.parts import Strictly
+from millrace_contracts.pulls import SourceRead
 
 
 class ConditionRead(Read):
@@ -51,6 +52,10 @@ class LoopOutline(Read):
     candidate: CandidateRead | None = Field(description="The version that is being rolled out.")
     conditions: list[ConditionRead] = Field(description="What is so, what is not, and why.")
     owner: LoopOwner | None = Field(description="The cluster's resource that declares it, if one does.")
+    source: SourceRead | None = Field(
+        default=None,
+        description="How the source stands that its rows come from by themselves, if there is one.",
+    )
     archive: list[int] = Field(description="Versions that may come back, oldest first.")
     run: LoopRunRead | None = Field(description="The newest run.")
     settled_through: datetime | None = Field(

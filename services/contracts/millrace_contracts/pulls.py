@@ -68,3 +68,25 @@ class SourceRead(Read):
     job: str | None = Field(description="The job of the last look.")
     new_rows: int = Field(description="Rows that it brought altogether.")
     refused: int = Field(description="Deliveries of it that are kept in quarantine.")
+
+
+class LookSpec(Strictly):
+    """Read the first rows of a source, and keep nothing."""
+
+    source: Source
+    rows: int = Field(default=5, ge=1, le=100)
+
+
+class SourceColumn(BaseModel):
+    """A column as a source hands it out."""
+
+    name: str
+    type: str
+
+
+class LookResult(BaseModel):
+    """What a source hands out, as text."""
+
+    columns: list[SourceColumn]
+    rows: list[list[str | None]]
+    notes: list[str] = Field(description="What there is to say beside them.")

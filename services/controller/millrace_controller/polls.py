@@ -4,6 +4,10 @@ from datetime import datetime
 
 from pydantic import BaseModel
 
+from millrace_contracts.loop import Spec
+from millrace_contracts.pulls import SourceRead
+from millrace_contracts.sources import Source
+
 
 class Poll(BaseModel):
     """The last look at a source, and the next.
@@ -22,3 +26,24 @@ class Poll(BaseModel):
     message: str = ""
     new_rows: int = 0
     refused: int = 0
+
+
+def polled(spec: Spec) -> Source | None:
+    """The source that the platform reads by itself, if there is one."""
+    source = spec.data.source
+    return None if source is None or source.polled() is None else source
+
+
+def shown(loop: str, source: Source, poll: Poll | None) -> SourceRead:
+    """As people see it."""
+    known = poll or Poll(declared="", message="It has not been looked at yet.")
+    state = "reading" if known.key is not None else "failing" if known.failures else "waiting"
+    return SourceRead(
+        loop=loop,
+        kind=source.kind(),
+        state=state,
+        every=source.every,
+        **known.model_dump(
+            include={"next_at", "looked_at", "failures", "message", "job", "new_rows", "refused"}
+        ),
+    )

@@ -92,6 +92,11 @@ def container(
     }
 
 
+def secret_variable(name: str, secret: str, key: str) -> Part:
+    """A variable whose value is one key of a Secret; the pod waits, and says so, while that is not there."""
+    return {"name": name, "valueFrom": {"secretKeyRef": {"name": secret, "key": key}}}
+
+
 def room(name: str, size: str = "") -> Part:
     """A volume of the node's disk that goes with the pod; *size* is a quantity like `1Gi`."""
     return {"name": name, "emptyDir": {"sizeLimit": size} if size else {}}

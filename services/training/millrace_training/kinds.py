@@ -11,7 +11,7 @@ from typing import Any, get_type_hints
 from pydantic import BaseModel
 
 from millrace_contracts.learning import EvaluateResult, EvaluateSpec, TrainResult, TrainSpec
-from millrace_contracts.pulls import PullResult, PullSpec
+from millrace_contracts.pulls import LookResult, LookSpec, PullResult, PullSpec
 from millrace_contracts.rows import (
     InferResult,
     InferSpec,
@@ -77,6 +77,13 @@ def pull(spec: PullSpec, context: Context) -> PullResult:
     return pull.run(spec, context)
 
 
+def look(spec: LookSpec, context: Context) -> LookResult:
+    """The first rows of a source, which are not kept."""
+    from millrace_training.sources import look
+
+    return look.run(spec, context)
+
+
 def validate(spec: ValidateSpec, context: Context) -> ValidateResult:
     """Whether a dataset version can be trained on."""
     from millrace_training.rows import validate
@@ -109,6 +116,7 @@ KINDS: dict[str, Kind] = {
     "infer": Kind(infer),
     "ingest": Kind(ingest),
     "pull": Kind(pull),
+    "look": Kind(look),
     "validate": Kind(validate),
     "train": Kind(train, heavy=True),
     "evaluate": Kind(evaluate, heavy=True, first=True),

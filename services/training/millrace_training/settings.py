@@ -36,6 +36,8 @@ class TrainingSettings(WorkloadSettings):
     """Seconds a cancelled job has to stop by itself."""
     job_keep_days: float = Field(default=30, gt=0)
     """Days after which the folder (log, events, trials) of an ended job is removed."""
+    source_hosts: list[str] = Field(default=[])
+    """Hosts, or hosts with a port, from which web addresses and stores with an endpoint may be read."""
     job_image: str = ""
     """Image of the jobs' pods, with all that training needs."""
     job_service_account: str = "millrace-job"

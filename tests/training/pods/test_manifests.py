@@ -182,3 +182,17 @@ def test_each_attempt_has_its_own_name():
     names = {manifests.name(kind, "f" * 32, attempt) for kind in ("train", "evaluate") for attempt in (1, 12)}
     assert len(names) == 4
     assert max(map(len, names)) <= 47
+
+
+def test_a_source_finds_its_secrets_in_variables_and_only_in_those_of_its_project(order):
+    made = order(kind="pull", source_hosts=["data.example"])
+    secret = {"secretRef": {"name": "shop", "key": "uri"}}
+    made.job.spec = {"source": {"sql": {"connection": secret, "table": "sales"}}}
+    job = manifests.plain_job(made)
+    strict.check_job(job)
+    env = {item["name"]: item for item in pod_of(job)["containers"][0]["env"]}
+    (name,) = [name for name in env if name.startswith("SOURCE_SECRET_")]
+    assert env[name]["valueFrom"] == {"secretKeyRef": {"name": "source.team-a.shop", "key": "uri"}}
+    assert env["MILLRACE_SOURCE_HOSTS"]["value"] == '["data.example"]'
+    made.job.kind = "ingest"
+    assert "SOURCE_SECRET" not in str(manifests.plain_job(made))

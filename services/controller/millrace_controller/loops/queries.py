@@ -6,6 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.loop_runs import LoopRunState
 from millrace_contracts.loops import LoopRead
+from millrace_contracts.pulls import SourceRead
+from millrace_controller import polls
 from millrace_controller.lookup.queries import DELETED, find
 from millrace_controller.loops import status
 from millrace_controller.loops.options import Surroundings, ignored
@@ -99,8 +101,18 @@ async def read(session: AsyncSession, loop: Loop, around: Surroundings) -> LoopR
             "phase": _phase(loop, flight.state if flight else None),
             "candidate": stands.candidate,
             "conditions": stands.conditions,
+            "source": _source(loop),
         }
     )
+
+
+def _source(loop: Loop) -> SourceRead | None:
+    """Of a loop that is declared as only an earlier version took it, there is none to look at."""
+    try:
+        source = polls.polled(loop.spec)
+    except Conflict:
+        return None
+    return None if source is None else polls.shown(loop.name, source, loop.poll)
 
 
 def _phase(loop: Loop, state: str | None) -> str:

@@ -6,6 +6,7 @@ from millrace.transport.errors import ApiError
 from millrace_contracts.jobs import JobLimits, JobRead, JobState
 from millrace_contracts.pulls import PullSpec
 from millrace_contracts.sources import Source
+from millrace_controller import polls
 from millrace_controller.polls import Poll
 from millrace_controller.services import Services
 from millrace_controller.sources import queries, schedule
@@ -40,7 +41,7 @@ async def one_pass(services: Services) -> None:
 
 async def step(services: Services, loop: Loop) -> bool:
     """The next thing to do for a loop's source; False when it has to wait."""
-    source = schedule.polled(loop.spec)
+    source = polls.polled(loop.spec)
     if source is None:
         return False
     if loop.poll is not None and loop.poll.key is not None:

@@ -3,9 +3,10 @@
 from fastapi import APIRouter
 
 from millrace_contracts.pulls import SourceRead
+from millrace_controller import polls
 from millrace_controller.lookup import queries as lookup
 from millrace_controller.services import CurrentServices
-from millrace_controller.sources import queries, schedule
+from millrace_controller.sources import queries
 from millrace_controller.tables import Loop
 from millrace_core.auth import permit
 from millrace_core.database import AsyncSession, Session, utcnow
@@ -45,7 +46,7 @@ async def _now(session: AsyncSession, loop: Loop) -> None:
 
 
 def _shown(loop: Loop) -> SourceRead:
-    source = schedule.polled(loop.spec)
+    source = polls.polled(loop.spec)
     if source is None:
         raise NotFound(f"{loop.name} declares no source that is read by itself; see spec.data.source.")
-    return schedule.shown(loop.name, source, loop.poll)
+    return polls.shown(loop.name, source, loop.poll)

@@ -8,20 +8,13 @@ from datetime import datetime, timedelta
 
 from millrace_contracts import durations
 from millrace_contracts.jobs import JobRead, JobState
-from millrace_contracts.loop import Spec
-from millrace_contracts.pulls import PullResult, SourceRead
+from millrace_contracts.pulls import PullResult
 from millrace_contracts.sources import Source
 from millrace_controller.polls import Poll
 
 FIRST, LONGEST = timedelta(seconds=30), timedelta(hours=1)
 """Time after the first look that failed, and the most there is after many of them."""
 TOLD = 1000
-
-
-def polled(spec: Spec) -> Source | None:
-    """The source that the platform reads by itself, if there is one."""
-    source = spec.data.source
-    return None if source is None or source.polled() is None else source
 
 
 def declared(source: Source) -> str:
@@ -82,19 +75,4 @@ def failed(poll: Poll, source: Source, why: str, now: datetime) -> Poll:
         wait = min(wait, max(durations.parse(source.every), FIRST))
     return poll.model_copy(
         update={"key": None, "failures": failures, "message": why[:TOLD], "next_at": now + wait}
-    )
-
-
-def shown(loop: str, source: Source, poll: Poll | None) -> SourceRead:
-    """As people see it."""
-    known = poll or Poll(declared="", message="It has not been looked at yet.")
-    state = "reading" if known.key is not None else "failing" if known.failures else "waiting"
-    return SourceRead(
-        loop=loop,
-        kind=source.kind(),
-        state=state,
-        every=source.every,
-        **known.model_dump(
-            include={"next_at", "looked_at", "failures", "message", "job", "new_rows", "refused"}
-        ),
     )

@@ -10,15 +10,16 @@ from millrace.transport.requests import Call, get, part, post
 from millrace_contracts.bodies import Page
 from millrace_contracts.jobs import JobKind, JobLimits, JobNew, JobRead, JobState, TrialRead
 from millrace_contracts.learning import EvaluateSpec, TrainSpec
-from millrace_contracts.pulls import PullSpec
+from millrace_contracts.pulls import LookSpec, PullSpec
 from millrace_contracts.rows import InferSpec, IngestSpec, RowsNew, SentCell, ValidateSpec
 from millrace_contracts.scoring import ScoreSpec
 
-JobSpec = InferSpec | IngestSpec | PullSpec | ValidateSpec | TrainSpec | EvaluateSpec | ScoreSpec
+JobSpec = InferSpec | IngestSpec | PullSpec | LookSpec | ValidateSpec | TrainSpec | EvaluateSpec | ScoreSpec
 KINDS: dict[type[JobSpec], JobKind] = {
     InferSpec: "infer",
     IngestSpec: "ingest",
     PullSpec: "pull",
+    LookSpec: "look",
     ValidateSpec: "validate",
     TrainSpec: "train",
     EvaluateSpec: "evaluate",

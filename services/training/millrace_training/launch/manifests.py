@@ -1,8 +1,10 @@
 """What a job asks of a cluster: a batch Job, or a RayJob. Pure functions of the job and the settings."""
 
+import json
 from dataclasses import dataclass
 
 from millrace_contracts.placement import Placement
+from millrace_contracts.sources import Source
 from millrace_core import pods
 from millrace_core.pods import Part
 from millrace_training.kinds import KINDS
@@ -27,6 +29,8 @@ CUT = 8
 """Signs of a job's id that may be missing in the name of its pod; what is left is still nobody else's."""
 DISRUPTED = [{"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
+FETCHING = ("pull", "look")
+"""Kinds of job that read a source."""
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -228,7 +232,27 @@ def _tolerations(settings: TrainingSettings, asked: list[Part], containers: list
 def _container(order: Order, name: str, resources: Part) -> Part:
     """The job's container, without a command: KubeRay writes that of its own."""
     mounts = [pods.mount("job", VOLUME), pods.mount("tmp", pods.SCRATCH), pods.token_mount()]
-    return pods.container(name, order.settings.job_image, _environment(order), resources, mounts)
+    made = pods.container(name, order.settings.job_image, _environment(order), resources, mounts)
+    made["env"] += [pods.secret_variable(*item) for item in _secrets(order)]
+    return made
+
+
+def _secrets(order: Order) -> list[tuple[str, str, str]]:
+    """Variable, Secret and key of what a source needs. A project reaches Secrets that bear its own name alone."""
+    declared = order.job.spec.get("source") if order.job.kind in FETCHING else None
+    if declared is None:
+        return []
+    named = Source.model_validate(declared).secrets().values()
+    found = {
+        item.variable(): (
+            item.variable(),
+            f"source.{order.job.project}.{item.secret_ref.name}",
+            item.secret_ref.key,
+        )
+        for item in named
+        if item.secret_ref is not None
+    }
+    return [found[name] for name in sorted(found)]
 
 
 def _environment(order: Order) -> dict[str, str]:
@@ -237,6 +261,7 @@ def _environment(order: Order) -> dict[str, str]:
         "MILLRACE_JOB_FOLDER": FOLDER,
         "MILLRACE_PROJECT": order.job.project,
         "MILLRACE_TOKEN_FILE": pods.TOKEN_FILE,
+        "MILLRACE_SOURCE_HOSTS": json.dumps(order.settings.source_hosts),
     }
 
 

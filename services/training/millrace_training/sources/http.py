@@ -119,7 +119,7 @@ def _fetch(download: Download, kit: Kit) -> Download | None:
             for _ in range(HOPS):
                 hosts.check(url)
                 with client.stream("GET", url, headers=download.headers(kit)) as answer:
-                    if answer.is_redirect:
+                    if answer.has_redirect_location:
                         url = _elsewhere(url, answer)
                         continue
                     return _taken(download, answer, kit)

@@ -1,0 +1,75 @@
+"""Secrets are named, found where they are named, and told to nobody."""
+
+import traceback
+
+import pytest
+
+from millrace_contracts.jobs import JobNew
+from millrace_contracts.sources import Source
+from millrace_core.errors import BadInput
+from millrace_training.jobs.submitting import _check_secrets
+from millrace_training.runtime.errors import JobError
+from millrace_training.sources.secrets import Secrets
+
+TIGER = "t!ger 4711/%lily"
+
+
+def connection(**place):
+    return {"sql": {"connection": place, "table": "sales"}}
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "postgresql://reader:t%21ger%204711%2F%25lily@127.0.0.1:1/shop",
+        "postgresql://reader@127.0.0.1:1/shop?password=t%21ger-4711-lily",
+        "postgresql://reader:t!ger 4711@ho st/shop?nonsense=lily",
+        "lily-4711 is no uri",
+        "mysql://reader:tiger4711@db/lily",
+    ],
+)
+def test_no_piece_of_a_secret_is_in_an_error(uri, pulled, monkeypatch):
+    monkeypatch.setenv("SHOP_URI", uri)
+    with pytest.raises(JobError) as refused:
+        pulled(connection(env="SHOP_URI"))
+    told = "".join(traceback.format_exception(refused.value)) + str(refused.value.problem().model_dump())
+    for piece in ("4711", "lily", "tiger", "t!ger", "t%21ger"):
+        assert piece not in told
+
+
+def test_a_password_goes_with_its_uri_however_it_is_written(monkeypatch):
+    from millrace_training.sources.databases import _with_password
+
+    assert _with_password("postgresql://reader@db/shop", TIGER) == (
+        "postgresql://reader:t%21ger%204711%2F%25lily@db/shop"
+    )
+    assert (
+        _with_password("postgresql://postgres:@/shop?host=/run", "a")
+        == "postgresql://postgres:a@/shop?host=/run"
+    )
+
+
+def test_a_file_is_read_without_its_line_end(tmp_path):
+    path = tmp_path / "secret"
+    path.write_text(TIGER + "\n")
+    secrets = Secrets(Source.model_validate(connection(file=str(path))))
+    assert secrets.get("sql.connection") == TIGER
+    assert secrets.clean(f"it is {TIGER}!") == "it is ***!"
+
+
+@pytest.mark.parametrize(
+    ("platform", "source"),
+    [
+        ("kubernetes", connection(env="HOME")),
+        ("kubernetes", connection(file="/var/run/secrets/millrace.dev/token")),
+        ("kubernetes", {"bucket": {"url": "file:///etc"}}),
+        ("kubernetes", {"sql": {"uri": "sqlite:///data/shop.db", "table": "sales"}}),
+        ("laptop", connection(secretRef={"name": "shop", "key": "uri"})),
+    ],
+)
+def test_what_is_not_there_is_refused_when_it_is_asked_for(platform, source):
+    new = JobNew(key="k", kind="look", spec={"source": source})
+    with pytest.raises(BadInput):
+        _check_secrets(platform, new)
+    other = "laptop" if platform == "kubernetes" else "kubernetes"
+    _check_secrets(other, new)
