@@ -107,6 +107,13 @@ def test_an_external_database_is_reached_by_those_who_store():
     assert reach == {*APIS, "migrate"}
 
 
+def test_a_source_that_is_listed_is_reached_by_jobs_alone():
+    for case, who in (("default", set()), ("production", {"job"})):
+        objects = case_objects(case)
+        reach = {name for name, pod in everybody(objects).items() if reaches_outside(objects, pod, 15432)}
+        assert reach == who
+
+
 def test_two_releases_do_not_touch():
     objects = case_objects("default")
     found = everybody(objects)
