@@ -1,5 +1,7 @@
 """The parity gate sees a graph that differs from the trained pipeline, however rare the rows."""
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import pytest
@@ -128,6 +130,17 @@ def test_a_class_that_is_named_wrongly_turns_the_gate_red(data, classes):
     names.string_data[0], names.string_data[1] = names.string_data[1], names.string_data[0]
     with pytest.raises(JobError, match="rows differently"):
         parity.gate(made, model.SerializeToString(), frame, 1.0, 7)
+
+
+def test_a_word_that_means_missing_is_no_difference(data):
+    frame, target = data
+    marked = [
+        replace(column, marks=("NaN", "NA")) if column.kind == "category" else column for column in COLUMNS
+    ]
+    told = Frame(marked, frame.values, frame.words, frame.rows), target + 100 * (frame.values["kind"] == 0)
+    trained = fitted(PORTFOLIO[1], told)
+    scale = float(told[1].std())
+    assert parity.compare(trained, trained.export(SIGNATURE), told[0], scale, 3).bad == 0
 
 
 def test_a_threshold_rounded_to_nearest_turns_the_gate_red(data, monkeypatch):

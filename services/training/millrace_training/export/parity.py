@@ -104,14 +104,18 @@ def gate(trained: Trained, graph: bytes, frame: Frame, scale: float, seed: int) 
 
 
 def synthetic(trained: Trained, frame: Frame, draw: np.random.Generator) -> Frame:
-    """SYNTHETIC rows: real ones with some cells replaced by hostile ones."""
+    """SYNTHETIC rows: real ones with some cells replaced by hostile ones.
+
+    No column gets a word that means missing there: readers have made it so, and the graph does so too.
+    """
     base = frame.take(draw.integers(0, frame.rows, SYNTHETIC))
     values, words = dict(base.values), dict(base.words)
     edges = _edges(trained, frame.columns)
     for column in frame.columns:
         hit = np.flatnonzero(draw.random(SYNTHETIC) < 0.35)
         if column.kind == "category":
-            words[column.name] = [*base.words[column.name], *WORDS]
+            hostile = [word for word in WORDS if word not in column.marks]
+            words[column.name] = [*base.words[column.name], *hostile]
             codes = draw.integers(len(base.words[column.name]), len(words[column.name]), len(hit))
             values[column.name] = _replaced(base.values[column.name], hit, codes)
         else:
