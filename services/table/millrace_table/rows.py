@@ -69,7 +69,7 @@ def said(signature: Signature, dialect: Dialect | None) -> Dialect:
     return Dialect(
         decimal=given.decimal,
         thousands=given.thousands,
-        missing=signature.missing if signature.missing is not None else given.missing,
+        missing=signature.missing or given.missing or [],
         date_order=signature.date_order or given.date_order,
     )
 

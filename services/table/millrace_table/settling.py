@@ -28,6 +28,7 @@ def settled(table: pa.Table, dialect: Dialect | None) -> Dialect | None:
     found = {
         "decimal": decimal,
         "thousands": next(iter(thousands), "") if given.thousands is None else given.thousands,
+        "missing": given.missing or [],  # a format with nulls of its own needs no words for them
         "date_order": given.date_order or (orders.pop() if len(orders) == 1 else None),
     }
     return given.model_copy(update=found)
