@@ -46,7 +46,7 @@ class World:
         self.faulty_versions, self.unloaded, self.broken_kinds = set(), set(), set()
         self.rows, self.labels, self.artifacts, self.pending = {}, {}, {}, {}
         self.losses = lambda number, run: (10.0, 10.0)
-        self.metrics = {}
+        self.metrics, self.quarantine = {}, {}
         self.app = FastAPI()
         for install in (_registry, fake_serving.install, _training, _monitoring):
             install(self.app, self)
@@ -156,6 +156,12 @@ def _registry(app, world):
         if not 1 <= place <= len(versions):
             raise HTTPException(404)
         return versions[place - 1]
+
+    @app.get("/v1/datasets/{name}/quarantine")
+    def quarantine(name: str):
+        if name not in world.datasets:
+            raise HTTPException(404)
+        return {"items": world.quarantine.get(name, []), "next": None}
 
     @app.put("/v1/models/{name}")
     async def put_model(name: str, request: Request):

@@ -285,3 +285,28 @@ async def test_a_loop_that_an_earlier_version_took_says_what_to_mend_and_can_be_
     await worker.one_pass(loop.services, 1)
     assert (await loop.loop())["message"] == ""
     await loop.call("DELETE", "/v1/loops/sales", 202)
+
+
+REFUSED = {
+    "id": 3, "dataset": "sales", "artifact": "sha256:" + "0" * 64, "state": "waiting", "settled_by": "",
+    "source": {"name": "may.csv"}, "created_at": "2024-05-01T00:00:00Z",
+    "report": {"rows": 9, "checks": [{
+        "check": "range", "column": "age", "verdict": "failed", "observed": "9 rows are outside", "allowed": "0 to 90",
+        "rows": 9, "examples": [], "mend": "Correct them.",
+    }]},
+}  # fmt: skip
+
+
+async def test_a_loop_whose_data_lies_in_quarantine_says_so_until_it_is_settled(platform):
+    platform.world.datasets["sales"] = []
+    platform.world.quarantine["sales"] = [REFUSED]
+    await platform.apply(document())
+    await worker.one_pass(platform.services, 1)
+    found = await platform.loop()
+    assert "may.csv (9 rows are outside)" in found["message"]
+    told = {item["type"]: item for item in found["conditions"]}
+    assert (told["DataValid"]["status"], told["DataValid"]["reason"]) == ("False", "Quarantined")
+    assert "millrace data quarantine show 3" in told["Ready"]["message"]
+    platform.world.quarantine["sales"] = []
+    await worker.one_pass(platform.services, 1)
+    assert (await platform.loop())["message"] == ""

@@ -1,13 +1,13 @@
 """Datasets, their immutable versions, and deliveries that were refused."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from millrace_contracts.bodies import Body, Document, Read
 from millrace_contracts.data import ColumnType
-from millrace_contracts.names import Digest
+from millrace_contracts.names import DataFormat, Digest
 
 
 class DatasetWrite(Body):
@@ -58,6 +58,7 @@ class RowsOrigin(BaseModel):
     cursor: str | None = Field(
         default=None, max_length=1000, description="How far that source has been read with this delivery."
     )
+    format: DataFormat | None = Field(default=None, description="Of a file, as it came.")
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
 
@@ -102,6 +103,9 @@ class DatasetVersionRead(Read):
     created_at: datetime
 
 
+QuarantineState = Literal["waiting", "accepted", "dropped"]
+
+
 class QuarantineWrite(Body):
     """A refused delivery to be kept."""
 
@@ -114,7 +118,21 @@ class QuarantineRead(Read):
     """A refused delivery, kept with the report that says why."""
 
     id: int
+    dataset: str
     artifact: str
     source: Document
     report: Document
+    state: QuarantineState = Field(description="waiting: for a person to take it after all, or to drop it.")
+    settled_by: str = Field(description="Who took or dropped it; empty while it waits.")
     created_at: datetime
+
+
+class QuarantineVerdict(Body):
+    """What a person decides about a refused delivery."""
+
+    state: Literal["accepted", "dropped"]
+    reason: str = Field(default="", max_length=500, description="In the person's words.")
+    changes: list[Annotated[str, Field(max_length=500)]] = Field(
+        default=[], max_length=5000, description="How the contract was changed so that it takes the delivery."
+    )
+    dataset_version: int | None = Field(default=None, ge=1, description="The version that holds it now.")

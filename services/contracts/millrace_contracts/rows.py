@@ -71,6 +71,17 @@ class DeliveryReport(BaseModel):
         """What keeps nothing from going on, and should be known."""
         return [check for check in self.checks if check.verdict == "noted"]
 
+    def explained(self) -> list[str]:
+        """What is wrong, with examples, and what to do about it, line by line."""
+        lines = []
+        for check in self.failed:
+            column = f" {check.column}" if check.column else ""
+            wanted = f" (allowed: {check.allowed})" if check.allowed else ""
+            lines.append(f"{check.check}{column}: {check.observed}{wanted}")
+            lines += [f"    {example}" for example in check.examples]
+            lines.append(f"    {check.mend}")
+        return lines
+
     def told(self) -> list[str]:
         """One line for everything that a person should know of a delivery that was taken."""
         lines = [f"Written with {self.dialect.words}."] if self.dialect and self.dialect.delimiter else []
@@ -132,12 +143,20 @@ class FeedbackSource(Strictly):
     until: AwareDatetime | None = None
 
 
+class QuarantinedSource(Strictly):
+    """A delivery that was refused before, and is to be taken after all."""
+
+    kind: Literal["quarantined"] = "quarantined"
+    entry: int = Field(ge=1, lt=2**31)
+
+
 class IngestSpec(Strictly):
     """Hold a delivery to the contract and make it a dataset version, or quarantine it."""
 
     dataset: Name
-    source: Annotated[ArtifactSource | FeedbackSource, Field(discriminator="kind")]
+    source: Annotated[ArtifactSource | FeedbackSource | QuarantinedSource, Field(discriminator="kind")]
     contract: DataContract | None = None
+    widen: bool = Field(default=False, description="Change the contract so that it takes this delivery.")
     target: ColumnName | None = None
     event_time: ColumnName | None = None
     timezone: Zone = "UTC"
@@ -154,6 +173,7 @@ class IngestResult(BaseModel):
     rows: int = Field(default=0, description="Rows of the version.")
     new_rows: int = 0
     unchanged: bool = Field(default=False, description="Nothing in it was new.")
+    changes: list[str] = Field(default=[], description="How the contract was changed to take it.")
     report: DeliveryReport = DeliveryReport()
     quarantine: int | None = Field(default=None, description="Where a refused delivery is kept.")
     last_event: datetime | None = None

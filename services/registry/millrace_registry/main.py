@@ -10,13 +10,25 @@ from millrace_registry.decisions.routes import router as decisions
 from millrace_registry.lineage.routes import router as lineage
 from millrace_registry.models.routes import router as models
 from millrace_registry.projects.routes import router as projects
+from millrace_registry.quarantine.routes import router as quarantine
 from millrace_registry.retention.controller import keep_applying
 from millrace_registry.retention.routes import router as retention
 from millrace_registry.runs.routes import router as runs
 from millrace_registry.services import make
 from millrace_registry.settings import RegistrySettings
 
-ROUTERS = (artifacts.router, projects, datasets, runs, models, aliases, decisions, lineage, retention)
+ROUTERS = (
+    artifacts.router,
+    projects,
+    datasets,
+    quarantine,
+    runs,
+    models,
+    aliases,
+    decisions,
+    lineage,
+    retention,
+)
 
 
 def build(settings: RegistrySettings | None = None) -> FastAPI:

@@ -72,6 +72,8 @@ class Quarantined(Table):
     artifact: Mapped[str] = mapped_column(String(71))
     source: Mapped[Document] = mapped_column(JSON)
     report: Mapped[Document] = mapped_column(JSON)
+    state: Mapped[str] = mapped_column(String(10), default="waiting", server_default="waiting")
+    settled_by: Mapped[str] = mapped_column(String(100), default="", server_default="")
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     __table_args__ = (UniqueConstraint("dataset_id", "artifact"),)
 

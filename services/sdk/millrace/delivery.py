@@ -8,7 +8,7 @@ from millrace.client import Millrace
 from millrace_contracts.formats import format_of
 from millrace_contracts.jobs import JobRead, JobState
 from millrace_contracts.loop import ModelLoop, Spec
-from millrace_contracts.rows import ArtifactSource, IngestResult, IngestSpec
+from millrace_contracts.rows import ArtifactSource, IngestResult, IngestSpec, QuarantinedSource
 from millrace_contracts.tables import Dialect
 
 
@@ -50,7 +50,7 @@ def _said(key: str, dialect: Dialect | None) -> str:
     return f"{key}-{hashlib.sha256(dialect.model_dump_json().encode()).hexdigest()[:12]}"
 
 
-def ingest_spec(spec: Spec, source: ArtifactSource) -> IngestSpec:
+def ingest_spec(spec: Spec, source: ArtifactSource | QuarantinedSource) -> IngestSpec:
     """The ingest job of a loop's *spec* for one source."""
     return IngestSpec(
         dataset=spec.data.dataset,

@@ -8,6 +8,7 @@ import pytest
 from tables import sales, to_csv
 
 from millrace.client import ApiError
+from millrace_contracts.data import DataContract
 from millrace_contracts.rows import IngestSpec
 from millrace_table import inference
 from millrace_training.rows import files, ingest
@@ -262,3 +263,43 @@ def test_unique_holds_over_the_dataset_and_the_remedy_is_a_key(push):
     result = push(to_csv(later))
     assert result["failed"] == [{"check": "unique in the dataset", "column": "id"}]
     assert "`key`" in result["report"]["checks"][-2]["mend"]
+
+
+def after_all(client, context, entry: int, **more) -> dict:
+    spec = {"dataset": "sales", "source": {"kind": "quarantined", "entry": entry}} | more
+    return run(spec | {"target": "revenue", "event_time": "sold_at"}, context())
+
+
+def test_a_refused_delivery_is_taken_after_all_by_a_wider_contract_that_holds_from_then_on(
+    push, client, context
+):
+    push(to_csv(sales()))
+    other = sales(500, seed=1).slice(400)
+    renamed = other.set_column(1, "shop", pc.replace_substring(other["shop"], "north", "NORTH"))
+    refused = push(to_csv(renamed))
+    assert refused["failed"] == [{"check": "values", "column": "shop"}]
+    assert not after_all(client, context, refused["quarantine"])["accepted"]
+    result = after_all(client, context, refused["quarantine"], widen=True)
+    assert (result["accepted"], result["rows"], result["changes"]) == (
+        True,
+        500,
+        ["'shop' also takes 'NORTH'"],
+    )
+    later = sales(600, seed=2).slice(500)
+    again = later.set_column(1, "shop", pc.replace_substring(later["shop"], "north", "NORTH"))
+    assert push(to_csv(again))["accepted"]
+
+
+def test_what_is_declared_anew_rules_over_what_the_dataset_has_learnt(push, client):
+    contract = inference.infer(sales(), "revenue", "sold_at", "UTC")
+    push(to_csv(sales()), contract=contract.model_dump(mode="json"))
+    wider = sales(500, seed=1).slice(400)
+    wider = wider.set_column(1, "shop", pa.array(["east"] * 100))
+    assert push(to_csv(wider), contract=contract.model_dump(mode="json"))["accepted"]
+    grown = DataContract.model_validate(client.registry.dataset_version("sales").contract)
+    assert "east" in grown.column("shop").allowed
+    strict = contract.model_copy(deep=True)
+    strict.column("shop").guessed = False
+    later = sales(600, seed=2).slice(500).set_column(1, "shop", pa.array(["east"] * 100))
+    refused = push(to_csv(later), contract=strict.model_dump(mode="json"))
+    assert refused["failed"] == [{"check": "values", "column": "shop"}]

@@ -5,7 +5,7 @@ import asyncio
 from millrace.transport.errors import ApiError
 from millrace_contracts.endpoints import EndpointRead
 from millrace_contracts.loop_runs import Traffic
-from millrace_controller.clock import day, queries
+from millrace_controller.clock import day, queries, refused
 from millrace_controller.clock.turns import Turns
 from millrace_controller.leases import tenure
 from millrace_controller.lookup.queries import DELETED
@@ -90,6 +90,7 @@ async def one_pass(services: Services, loop_id: int) -> None:
     try:
         while await step(services, loop_id):
             services.changes.ring()
+        message = await refused.told(services, loop_id)
     except tenure.Deposed as over:
         log.warning("a loop is left to the new leader", loop=loop_id, reason=str(over))
         return

@@ -19,6 +19,8 @@ STEPS: dict[str, Phase] = {
 }
 """The phase that each step of a run belongs to."""
 MIRRORING = "mirroring"
+QUARANTINED = "Data lies in quarantine"
+"""How the message of a loop begins whose data was refused and waits for a person."""
 LONGEST = 1000
 
 
@@ -36,7 +38,7 @@ def of(loop: Loop, newest: Run | None, digest: str | None, ignored: list[str], g
     told = [
         _ready(loop, newest),
         _progressing(loop, flight, newest),
-        _data_valid(newest),
+        _data_valid(loop, newest),
         _trained(newest),
         _gates_passed(newest),
         _rolled_out(newest),
@@ -204,7 +206,9 @@ def _step_of(newest: Run | None, step: str) -> StepRead | None:
     return None if newest is None else newest.steps.get(step)
 
 
-def _data_valid(newest: Run | None) -> Condition:
+def _data_valid(loop: Loop, newest: Run | None) -> Condition:
+    if loop.message.startswith(QUARANTINED):
+        return Condition(type="DataValid", status="False", reason="Quarantined", message=loop.message)
     if newest is not None and newest.state == State.REFUSED:
         return Condition(type="DataValid", status="False", reason="Refused", message=newest.message)
     step = _step_of(newest, "validate")
@@ -264,7 +268,7 @@ def _stalled(loop: Loop, newest: Run | None) -> Condition:
     waits = None if newest is None else _waits(newest)
     if waits is not None and waits[0] != QUEUED:
         return Condition(type="Stalled", status="True", reason=waits[0], message=waits[1])
-    if loop.message:
+    if loop.message and not (loop.champion and loop.message.startswith(QUARANTINED)):
         return Condition(type="Stalled", status="True", reason="Blocked", message=loop.message)
     if newest is not None and newest.state == State.FAILED:
         return Condition(type="Stalled", status="True", reason="RunFailed", message=newest.message)

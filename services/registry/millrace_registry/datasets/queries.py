@@ -6,12 +6,12 @@ import json
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from millrace_contracts.datasets import DatasetVersionRead, DatasetVersionWrite, QuarantineWrite
+from millrace_contracts.datasets import DatasetVersionRead, DatasetVersionWrite
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, NotFound
 from millrace_registry.artifacts.queries import require
 from millrace_registry.projects.queries import ensure
-from millrace_registry.tables import Dataset, DatasetVersion, Quarantined, insert_new
+from millrace_registry.tables import Dataset, DatasetVersion, insert_new
 
 
 async def find(session: AsyncSession, project: str, name: str, lock: bool = False) -> Dataset | None:
@@ -111,30 +111,3 @@ def read(dataset: Dataset, row: DatasetVersion) -> DatasetVersionRead:
     """A version as JSON shows it."""
     facts = {"dataset": dataset.name, "number": row.number, "parent": row.parent, "digest": row.digest}
     return DatasetVersionRead.model_validate(row.body | facts | {"created_at": row.created_at})
-
-
-async def quarantine(session: AsyncSession, project: str, name: str, new: QuarantineWrite) -> Quarantined:
-    """Keep refused data with its report; the same bytes again are the same entry."""
-    dataset = await get(session, project, name)
-    await require(session, project, [new.artifact])
-    row = new.model_dump(mode="json") | {"dataset_id": dataset.id, "created_at": utcnow()}
-    await insert_new(session, Quarantined, **row)
-    same = (Quarantined.dataset_id == dataset.id, Quarantined.artifact == new.artifact)
-    return (await session.scalars(select(Quarantined).where(*same))).one()
-
-
-async def quarantined(session: AsyncSession, dataset: Dataset, after: int, limit: int) -> list[Quarantined]:
-    statement = (
-        select(Quarantined)
-        .where(Quarantined.dataset_id == dataset.id, Quarantined.id > after)
-        .order_by(Quarantined.id)
-        .limit(limit + 1)
-    )
-    return list((await session.scalars(statement)).all())
-
-
-async def quarantine_entry(session: AsyncSession, dataset: Dataset, number: int) -> Quarantined:
-    found = await session.get(Quarantined, number) if 0 < number < 2**31 else None
-    if found is None or found.dataset_id != dataset.id:
-        raise NotFound(f"{dataset.name} has no quarantine entry {number}.")
-    return found

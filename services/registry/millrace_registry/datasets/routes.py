@@ -9,8 +9,6 @@ from millrace_contracts.datasets import (
     DatasetVersionRead,
     DatasetVersionWrite,
     DatasetWrite,
-    QuarantineRead,
-    QuarantineWrite,
 )
 from millrace_core.auth import permit
 from millrace_core.database import Session
@@ -18,7 +16,7 @@ from millrace_core.names import Name, Project
 from millrace_core.pages import Cursor, Limit, Page, page
 from millrace_registry.cursors import after_name, after_number
 from millrace_registry.datasets import queries
-from millrace_registry.tables import Dataset, Quarantined
+from millrace_registry.tables import Dataset
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 READ, WRITE = permit("registry.datasets.read"), permit("registry.datasets.write")
@@ -73,27 +71,3 @@ async def get_version(
     named = await queries.get(session, project, dataset)
     row = await queries.version(session, named, None if number == "latest" else number)
     return queries.read(named, row)
-
-
-@router.post("/{dataset}/quarantine", response_model=QuarantineRead, status_code=201, dependencies=[WRITE])
-async def add_quarantine(
-    dataset: Name, body: QuarantineWrite, session: Session, project: Project
-) -> Quarantined:
-    """Keep refused data with its report."""
-    return await queries.quarantine(session, project, dataset, body)
-
-
-@router.get("/{dataset}/quarantine", response_model=Page[QuarantineRead], dependencies=[READ])
-async def list_quarantine(
-    dataset: Name, session: Session, project: Project, limit: Limit = 100, cursor: Cursor = None
-) -> Page[QuarantineRead]:
-    """Refused data, oldest first."""
-    named = await queries.get(session, project, dataset)
-    rows = await queries.quarantined(session, named, after_number(cursor), limit)
-    return page(rows, limit, lambda row: (row.id,), QuarantineRead.model_validate)
-
-
-@router.get("/{dataset}/quarantine/{entry}", response_model=QuarantineRead, dependencies=[READ])
-async def get_quarantine(dataset: Name, entry: int, session: Session, project: Project) -> Quarantined:
-    """One refusal with its report."""
-    return await queries.quarantine_entry(session, await queries.get(session, project, dataset), entry)

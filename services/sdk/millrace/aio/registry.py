@@ -20,6 +20,8 @@ from millrace_contracts.datasets import (
     DatasetVersionWrite,
     DatasetWrite,
     QuarantineRead,
+    QuarantineState,
+    QuarantineVerdict,
     QuarantineWrite,
 )
 from millrace_contracts.decisions import (
@@ -143,9 +145,20 @@ class AsyncRegistry:
         call = post(f"{_dataset(dataset)}/quarantine", refused, project=project)
         return await self.api.answer(QuarantineRead, call)
 
-    async def quarantined(self, dataset: str, *, project: str | None = None) -> list[QuarantineRead]:
-        """Refused data of a dataset, oldest first."""
-        return await self.api.every(QuarantineRead, get(f"{_dataset(dataset)}/quarantine", project=project))
+    async def quarantined(
+        self, dataset: str, *, state: QuarantineState | None = None, project: str | None = None
+    ) -> list[QuarantineRead]:
+        """Refused data of a dataset, oldest first: all of it, or only what *waits* for a person."""
+        path = f"{_dataset(dataset)}/quarantine"
+        return await self.api.every(QuarantineRead, get(path, project=project, state=state))
+
+    async def refused(self, entry: int, *, project: str | None = None) -> QuarantineRead:
+        """One refused delivery with its report, whatever its dataset."""
+        return await self.api.answer(QuarantineRead, get(f"/v1/quarantine/{entry}", project=project))
+
+    async def settle(self, entry: int, verdict: QuarantineVerdict, *, project: str | None = None) -> None:
+        """Record that a refused delivery was taken, or drop it. Raises: ApiError 409 if settled otherwise."""
+        await self.api.send(post(f"/v1/quarantine/{entry}:settle", verdict, project=project))
 
     async def create_run(self, run: TrainingRunWrite, *, project: str | None = None) -> TrainingRunRead:
         """Begin a training run; the same key again answers with the same run."""
@@ -217,9 +230,8 @@ class AsyncRegistry:
         self, model: str, alias: str, move: AliasWrite, *, project: str | None = None
     ) -> AliasRead:
         """Compare-and-set. Raises: ApiError 409 if the alias is not where `move.expected` says."""
-        return await self.api.answer(
-            AliasRead, put(f"{_model(model)}/aliases/{part(alias)}", move, project=project)
-        )
+        call = put(f"{_model(model)}/aliases/{part(alias)}", move, project=project)
+        return await self.api.answer(AliasRead, call)
 
     async def alias_history(
         self, model: str, alias: str, *, project: str | None = None
@@ -271,9 +283,8 @@ class AsyncRegistry:
 
     async def lineage(self, model: str, version: int, *, project: str | None = None) -> LineageRead:
         """Which data made a model: its run, dataset versions and raw sources, and the decisions about it."""
-        return await self.api.answer(
-            LineageRead, get("/v1/lineage", project=project, model=model, version=version)
-        )
+        call = get("/v1/lineage", project=project, model=model, version=version)
+        return await self.api.answer(LineageRead, call)
 
     async def apply_retention(self, older_than_seconds: int, dry_run: bool = True) -> RetentionRead:
         """Remove old artifacts that nothing mentions; in a dry run only say which."""

@@ -197,14 +197,10 @@ def _deliver(
 
 
 def _refused(path: Path, result: "IngestResult") -> None:
-    lines = []
-    for check in result.report.failed:
-        column = f" {check.column}" if check.column else ""
-        wanted = f" (allowed: {check.allowed})" if check.allowed else ""
-        lines.append(f"{check.check}{column}: {check.observed}{wanted}")
-        lines += [f"    {example}" for example in check.examples]
-        lines.append(f"    {check.mend}")
-    lines.append(f"The file is kept in quarantine ({result.quarantine}); nothing was trained on it.")
+    lines = result.report.explained()
+    entry = result.quarantine
+    lines.append(f"The file is kept in quarantine ({entry}); nothing was trained on it.")
+    lines.append(f"Take it after all: millrace data accept {entry} --widen; or: millrace data drop {entry}")
     fail(f"{path.name} is refused", *lines, code=REFUSED)
 
 

@@ -9,6 +9,7 @@ from millrace.cli.exits import REFUSED, UNREACHABLE
 from millrace.documents import BadDocument
 from millrace.labels import BadLabels
 from millrace.laptop import AlreadyRunning, StartFailed
+from millrace.quarantine import NoLoop
 from millrace.scoring import Damaged
 from millrace.transport.errors import ApiError, JobFailed, NotRunning
 from millrace_contracts.formats import UnknownFormat
@@ -42,6 +43,8 @@ def words(error: Exception) -> list[str] | None:
             if "millrace up" in text
             else [text, "Start a platform on this machine with 'millrace up'."]
         )
+    if isinstance(error, NoLoop):
+        return [str(error)]
     if isinstance(error, httpx.TransportError):
         return [
             f"no answer from the platform ({type(error).__name__}).",

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from millrace.cli import acting, declaring, following, lists, records, running, scoring, sources
+from millrace.cli import acting, declaring, following, lists, records, refusing, running, scoring, sources
 from millrace.cli.command import command
 
 RUN, LOOP, LOOK = "The platform on this machine", "Loops", "What there is, and why"
@@ -97,6 +97,9 @@ command(app, "backtest", "millrace backtest -f my-loop.yaml --data history.csv",
 command(
     app, "report", "millrace report my-loop --open", "millrace report my-loop --out report.html", panel=LOOK
 )(acting.report)
+command(declaring.data, "accept", "millrace data accept 3 --widen")(refusing.accept)
+command(declaring.data, "drop", "millrace data drop 3")(refusing.drop)
+declaring.data.add_typer(refusing.quarantine)
 OF_LOOPS = (declaring.data, declaring.labels, sources.sources)
 for group in (*OF_LOOPS, *lists.GROUPS, *records.GROUPS):
     app.add_typer(group, rich_help_panel=LOOP if group in OF_LOOPS else LOOK)

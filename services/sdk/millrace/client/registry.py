@@ -21,6 +21,8 @@ from millrace_contracts.datasets import (
     DatasetVersionWrite,
     DatasetWrite,
     QuarantineRead,
+    QuarantineState,
+    QuarantineVerdict,
     QuarantineWrite,
 )
 from millrace_contracts.decisions import (
@@ -140,9 +142,20 @@ class Registry:
         call = post(f"{_dataset(dataset)}/quarantine", refused, project=project)
         return self.api.answer(QuarantineRead, call)
 
-    def quarantined(self, dataset: str, *, project: str | None = None) -> list[QuarantineRead]:
-        """Refused data of a dataset, oldest first."""
-        return self.api.every(QuarantineRead, get(f"{_dataset(dataset)}/quarantine", project=project))
+    def quarantined(
+        self, dataset: str, *, state: QuarantineState | None = None, project: str | None = None
+    ) -> list[QuarantineRead]:
+        """Refused data of a dataset, oldest first: all of it, or only what *waits* for a person."""
+        path = f"{_dataset(dataset)}/quarantine"
+        return self.api.every(QuarantineRead, get(path, project=project, state=state))
+
+    def refused(self, entry: int, *, project: str | None = None) -> QuarantineRead:
+        """One refused delivery with its report, whatever its dataset."""
+        return self.api.answer(QuarantineRead, get(f"/v1/quarantine/{entry}", project=project))
+
+    def settle(self, entry: int, verdict: QuarantineVerdict, *, project: str | None = None) -> None:
+        """Record that a refused delivery was taken, or drop it. Raises: ApiError 409 if settled otherwise."""
+        self.api.send(post(f"/v1/quarantine/{entry}:settle", verdict, project=project))
 
     def create_run(self, run: TrainingRunWrite, *, project: str | None = None) -> TrainingRunRead:
         """Begin a training run; the same key again answers with the same run."""
@@ -212,9 +225,8 @@ class Registry:
         self, model: str, alias: str, move: AliasWrite, *, project: str | None = None
     ) -> AliasRead:
         """Compare-and-set. Raises: ApiError 409 if the alias is not where `move.expected` says."""
-        return self.api.answer(
-            AliasRead, put(f"{_model(model)}/aliases/{part(alias)}", move, project=project)
-        )
+        call = put(f"{_model(model)}/aliases/{part(alias)}", move, project=project)
+        return self.api.answer(AliasRead, call)
 
     def alias_history(self, model: str, alias: str, *, project: str | None = None) -> list[AliasMoveRead]:
         """Every move of an alias, oldest first."""
@@ -264,7 +276,8 @@ class Registry:
 
     def lineage(self, model: str, version: int, *, project: str | None = None) -> LineageRead:
         """Which data made a model: its run, dataset versions and raw sources, and the decisions about it."""
-        return self.api.answer(LineageRead, get("/v1/lineage", project=project, model=model, version=version))
+        call = get("/v1/lineage", project=project, model=model, version=version)
+        return self.api.answer(LineageRead, call)
 
     def apply_retention(self, older_than_seconds: int, dry_run: bool = True) -> RetentionRead:
         """Remove old artifacts that nothing mentions; in a dry run only say which."""

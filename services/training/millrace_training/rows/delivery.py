@@ -3,12 +3,14 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pyarrow as pa
 
 from millrace_contracts.datasets import RowsOrigin
+from millrace_contracts.formats import format_of
 from millrace_contracts.names import DataFormat
-from millrace_contracts.rows import ArtifactSource, FeedbackSource, IngestSpec
+from millrace_contracts.rows import ArtifactSource, FeedbackSource, IngestSpec, QuarantinedSource
 from millrace_training.rows import files
 from millrace_training.rows.records import Records
 
@@ -36,12 +38,22 @@ def fetch(spec: IngestSpec, records: Records) -> Delivery:
     """Get what the job is about. Raises: ApiError when there is no such artifact or endpoint."""
     if isinstance(spec.source, ArtifactSource):
         return _artifact(spec.source, records)
+    if isinstance(spec.source, QuarantinedSource):
+        return _quarantined(spec.source, records)
     return _feedback(spec, spec.source, records)
 
 
 def _artifact(source: ArtifactSource, records: Records) -> Delivery:
     about = RowsOrigin(kind=source.origin, name=source.name, digest=source.digest)
     return Delivery(records.artifact(source.digest), source.format, about, kept=True)
+
+
+def _quarantined(source: QuarantinedSource, records: Records) -> Delivery:
+    entry = records.entry(source.entry)
+    about = RowsOrigin.model_validate(entry.source)
+    partial = about.kind == "feedback"
+    format = "parquet" if partial else about.format or format_of(Path(about.name))
+    return Delivery(records.artifact(entry.artifact), format, about, partial)
 
 
 def _feedback(spec: IngestSpec, source: FeedbackSource, records: Records) -> Delivery:

@@ -1,49 +1,17 @@
 """Job `ingest`: a delivery that keeps the contract becomes a dataset version, any other is quarantined."""
 
-from dataclasses import dataclass, replace
-from datetime import datetime
-
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from millrace.transport.errors import ApiError
-from millrace_contracts.data import DataContract
-from millrace_contracts.datasets import DataFile, DatasetVersionRead, DatasetVersionWrite, RowsOrigin
-from millrace_contracts.pulls import PullSpec
+from millrace_contracts.datasets import DataFile, DatasetVersionRead, DatasetVersionWrite
 from millrace_contracts.rows import Check, DeliveryReport, IngestResult, IngestSpec
-from millrace_contracts.tables import Dialect
-from millrace_table import inference, reading
-from millrace_table.refusals import Unreadable
-from millrace_training.rows import across, checks, delivery, files, profile, repeats
+from millrace_training.rows import delivery, files, holding, profile, repeats
 from millrace_training.rows.delivery import Delivery
+from millrace_training.rows.holding import Accepted
 from millrace_training.rows.infer import schema
 from millrace_training.rows.records import Records
 from millrace_training.runtime.context import Context
 
 MEDIA_TYPE = "application/vnd.apache.parquet"
 PARENT_ATTEMPTS = 5
-
-
-@dataclass(frozen=True)
-class Accepted:
-    """Rows that enter the dataset, where they come from, and the contract that they keep."""
-
-    rows: pa.Table
-    source: RowsOrigin
-    contract: DataContract
-    report: DeliveryReport
-    declared: DataContract | None = None
-    """The contract as a person declared it; None: there is none but the dataset's own."""
-
-    def against(self, before: pa.Table | None) -> "Accepted":
-        """The rows of it that are not there yet, with the others counted."""
-        seen = repeats.news(before, self.rows, self.contract.key)
-        report = self.report.model_copy(update={"repeated": seen.repeated, "corrected": seen.corrected})
-        return replace(self, rows=self.rows.filter(pa.array(seen.fresh)), report=report)
-
-
-Asked = IngestSpec | PullSpec
-"""What says into which dataset rows go, and what they must be."""
 
 
 def run(spec: IngestSpec, context: Context) -> IngestResult:
@@ -54,112 +22,18 @@ def run(spec: IngestSpec, context: Context) -> IngestResult:
     return take(spec, context, records, delivery.fetch(spec, records))
 
 
-def take(spec: Asked, context: Context, records: Records, came: Delivery) -> IngestResult:
+def take(spec: holding.Asked, context: Context, records: Records, came: Delivery) -> IngestResult:
     """Hold one delivery to the contract: it becomes a version of the dataset, or is kept in quarantine."""
     made, parent = _standing(records, context, spec.dataset, came.source.digest)
     if came.is_empty_feedback:
         return _unchanged(parent)
     context.report("check")
-    report = DeliveryReport()
-    try:
-        loaded = _load(came, spec, _promised(spec, parent))
-        report = DeliveryReport(rejects=loaded.rejects, dialect=loaded.dialect)
-        raw, contract = loaded.table, contract_of(spec, parent, loaded.table, loaded.dialect or spec.dialect)
-        reading.refuse_rejects(loaded, contract.rejects_at_most)
-        checked = checks.check(
-            raw,
-            _read_as(contract, loaded.dialect or spec.dialect),
-            spec.timezone,
-            came.partial,
-            _span(parent),
-        )
-    except Unreadable as error:
-        return _refuse(records, spec, came, report.model_copy(update={"checks": [error.check]}), parent)
     before = None if parent is None else records.rows(parent)
-    table = _ordered(checked.kept, contract.event_time)
-    report = report.model_copy(update={"rows": raw.num_rows, "checks": checked.checks})
-    whole = Accepted(
-        table,
-        delivery.ended(came.source, table, contract.event_time),
-        _read_as(checked.contract, contract.dialect),
-        report,
-        spec.contract or _declared(parent),
-    )
-    news = whole.against(before)
-    volume = checks.volume((parent.rows if parent else 0) + news.rows.num_rows, contract)
-    over = across.unique_over(before, news.rows, contract)
-    report = news.report.model_copy(
-        update={"checks": [*reading.checks(loaded), *checked.checks, *over, volume]}
-    )
-    if report.failed:
-        return _refuse(records, spec, came, report, parent)
+    taken = holding.take(spec, came, parent, before)
+    if isinstance(taken, DeliveryReport):
+        return _refuse(records, spec, came, taken, parent)
     context.report("keep")
-    return _accept(records, spec.dataset, replace(whole, report=report), made)
-
-
-def _promised(asked: Asked, parent: DatasetVersionRead | None) -> DataContract | None:
-    """The contract that was given, else the dataset's own."""
-    kept = parent.contract if parent else None
-    return asked.contract or (DataContract.model_validate(kept) if kept else None)
-
-
-def _load(came: Delivery, asked: Asked, contract: DataContract | None) -> reading.Loaded:
-    """The delivery, written as it is said to be: by who sent it, else by the contract. Raises: Unreadable."""
-    said = Dialect() if asked.dialect is None else asked.dialect
-    if contract is None:
-        wanted = [name for name in (asked.target, asked.event_time) if name]
-        return reading.load(came.data, came.format, said, wanted)
-    names = [column.name for column in contract.columns]
-    return reading.load(came.data, came.format, said.over(contract.dialect), names)
-
-
-def _read_as(contract: DataContract, dialect: Dialect | None) -> DataContract:
-    """The contract for a delivery that is written in *dialect*, whatever others are."""
-    return contract if dialect is None else contract.model_copy(update={"dialect": dialect})
-
-
-def contract_of(
-    asked: Asked, parent: DatasetVersionRead | None, raw: pa.Table, dialect: Dialect | None = None
-) -> DataContract:
-    """The contract that was given, else the dataset's own, else one inferred from this first delivery.
-
-    One that names no dialect keeps that of the first text file that is taken.
-    Raises: Unreadable if the target or the event time is not among its columns.
-    """
-    kept = DataContract.model_validate(parent.contract) if parent and parent.contract else None
-    contract = _lived(asked.contract, kept, _declared(parent)) if asked.contract else kept
-    if contract is None:
-        return inference.infer(raw, asked.target, asked.event_time, asked.timezone, dialect)
-    if dialect is not None and dialect.delimiter is not None and contract.dialect is None:
-        contract = contract.model_copy(update={"dialect": dialect})
-    roles = {
-        "target": asked.target or contract.target,
-        "event_time": asked.event_time or contract.event_time,
-    }
-    inference.check_roles([column.name for column in contract.columns], **roles)
-    contract = contract.model_copy(update=roles)
-    inference.check_event_time(contract)
-    return contract
-
-
-def _lived(asked: DataContract, kept: DataContract | None, declared: DataContract | None) -> DataContract:
-    """What was asked, with what deliveries have taught of every column whose promise nobody has changed since."""
-    if kept is None or declared is None:
-        return asked
-    before = {column.name: column for column in declared.columns}
-    now = {column.name: column for column in kept.columns}
-    lived = [now.get(item.name, item) if before.get(item.name) == item else item for item in asked.columns]
-    return asked.model_copy(update={"columns": lived})
-
-
-def _declared(parent: DatasetVersionRead | None) -> DataContract | None:
-    return DataContract.model_validate(parent.declared) if parent and parent.declared else None
-
-
-def _span(parent: DatasetVersionRead | None) -> tuple[datetime, datetime] | None:
-    if parent is None or parent.first_event is None or parent.last_event is None:
-        return None
-    return parent.first_event, parent.last_event
+    return _accept(records, spec.dataset, taken, made)
 
 
 def _accept(records: Records, dataset: str, whole: Accepted, made: DatasetVersionRead | None) -> IngestResult:
@@ -189,6 +63,7 @@ def _accepted(
         new_rows=version.rows - (parent.rows if parent else 0),
         last_event=version.last_event,
         report=news.report,
+        changes=news.changes,
         reason=f"{news.rows.num_rows} rows of {news.source.name} keep the contract{_beside(news.report)}; version "
         f"{version.number} of {dataset} has {version.rows} rows.",
     )
@@ -226,13 +101,6 @@ def _parent_of(records: Records, dataset: str, made: DatasetVersionRead | None) 
     return None if made.parent is None else records.version(dataset, made.parent)
 
 
-def _ordered(table: pa.Table, event_time: str | None) -> pa.Table:
-    """Rows in the order of their event time; those of one instant as they came."""
-    if event_time is None:
-        return table
-    return table.take(pc.sort_indices(table, sort_keys=[(event_time, "ascending")]))
-
-
 def _first_parent(context: Context, latest: DatasetVersionRead | None) -> int:
     """The newest version before the first attempt of this job, which a crash must not make it forget."""
     path = context.scratch / "parent"
@@ -265,20 +133,21 @@ def _version(records: Records, parent: DatasetVersionRead | None, came: Accepted
 
 def _refuse(
     records: Records,
-    spec: Asked,
+    spec: holding.Asked,
     came: Delivery,
     report: DeliveryReport,
     parent: DatasetVersionRead | None,
 ) -> IngestResult:
     """Keep the bytes as they came, beside the report that says what is wrong with them."""
     digest = came.source.digest if came.kept else records.keep(came.data, MEDIA_TYPE)
+    origin = came.source.model_copy(update={"format": came.format})
     reasons = "; ".join(_sentence(item) for item in report.failed[:5])
     return IngestResult(
         accepted=False,
         dataset_version=parent.number if parent else None,
         rows=parent.rows if parent else 0,
         report=report,
-        quarantine=records.quarantine(spec.dataset, digest, came.source, report),
+        quarantine=records.quarantine(spec.dataset, digest, origin, report),
         reason=f"{came.source.name} was refused: {reasons}.",
         failed=report.broken,
     )

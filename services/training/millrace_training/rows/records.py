@@ -72,6 +72,10 @@ class Records:
         """The new version, or the one that holds this source already. Raises: ApiError 409 (parent is old)."""
         return self._registry.add_dataset_version(dataset, body)
 
+    def entry(self, number: int) -> QuarantineRead:
+        """A refused delivery with its report. Raises: ApiError 404."""
+        return self._registry.refused(number)
+
     def quarantine(self, dataset: str, artifact: str, source: RowsOrigin, report: DeliveryReport) -> int:
         """Keep refused data with its report; returns the entry's id."""
         told = {"source": source.model_dump(mode="json"), "report": report.model_dump(mode="json")}

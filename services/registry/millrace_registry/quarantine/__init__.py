@@ -1,0 +1,1 @@
+"""Deliveries that were refused, and what a person decided about them."""

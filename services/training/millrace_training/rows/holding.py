@@ -1,0 +1,190 @@
+"""What of a delivery would enter a dataset: read, held to the contract and to the rows that are there."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from millrace_contracts.data import DataContract
+from millrace_contracts.datasets import DatasetVersionRead, RowsOrigin
+from millrace_contracts.pulls import PullSpec
+from millrace_contracts.rows import DeliveryReport, IngestSpec
+from millrace_contracts.tables import Dialect
+from millrace_table import inference, reading
+from millrace_table.refusals import Unreadable
+from millrace_training.rows import across, checks, delivery, repeats, widening
+from millrace_training.rows.delivery import Delivery
+from millrace_training.rows.widening import Widened
+
+Asked = IngestSpec | PullSpec
+"""What says into which dataset rows go, and what they must be."""
+WHOLE = ("duplicates_at_most", "rejects_at_most")
+"""Promises of a contract about the delivery as a whole that deliveries may have changed."""
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """Rows that enter the dataset, where they come from, and the contract that they keep."""
+
+    rows: pa.Table
+    source: RowsOrigin
+    contract: DataContract
+    report: DeliveryReport
+    declared: DataContract | None = None
+    """The contract as a person declared it; None: there is none but the dataset's own."""
+    changes: list[str] = field(default_factory=list)
+    """How the contract was changed to take it."""
+
+    def against(self, before: pa.Table | None) -> "Accepted":
+        """The rows of it that are not there yet, with the others counted."""
+        seen = repeats.news(before, self.rows, self.contract.key)
+        report = self.report.model_copy(update={"repeated": seen.repeated, "corrected": seen.corrected})
+        return replace(self, rows=self.rows.filter(pa.array(seen.fresh)), report=report)
+
+
+@dataclass(frozen=True)
+class Held:
+    """A delivery held to a contract: what would enter the dataset, and its columns in their types."""
+
+    whole: Accepted
+    typed: pa.Table
+
+
+def take(
+    spec: Asked, came: Delivery, parent: DatasetVersionRead | None, before: pa.Table | None
+) -> Accepted | DeliveryReport:
+    """The rows that may enter the dataset whose rows are *before*, or the report that says why none may."""
+    report, may_widen = DeliveryReport(), isinstance(spec, IngestSpec) and spec.widen
+    try:
+        loaded = _load(came, spec, _promised(spec, parent))
+        report = DeliveryReport(rejects=loaded.rejects, dialect=loaded.dialect)
+        contract = contract_of(spec, parent, loaded.table, loaded.dialect or spec.dialect)
+        wider = _rejects(contract, loaded) if may_widen else Widened(contract, [])
+        reading.refuse_rejects(loaded, wider.contract.rejects_at_most)
+        held = _hold(loaded, wider, spec, came, parent, before)
+        if may_widen and held.whole.report.failed:
+            more = widening.widened(wider.contract, held.whole.report.checks, held.typed)
+            both = Widened(more.contract, [*wider.changes, *more.changes])
+            held = _hold(loaded, both, spec, came, parent, before)
+    except Unreadable as error:
+        return report.model_copy(update={"checks": [error.check]})
+    return held.whole.report if held.whole.report.failed else held.whole
+
+
+def _rejects(contract: DataContract, loaded: reading.Loaded) -> Widened:
+    if loaded.share <= contract.rejects_at_most:
+        return Widened(contract, [])
+    share = min(1.0, round(loaded.share + 0.001, 3))
+    return Widened(
+        contract.model_copy(update={"rejects_at_most": share}),
+        [f"lines that cannot be read: up to {share:.1%}"],
+    )
+
+
+def _hold(
+    loaded: reading.Loaded,
+    asked: Widened,
+    spec: Asked,
+    came: Delivery,
+    parent: DatasetVersionRead | None,
+    before: pa.Table | None,
+) -> Held:
+    """Hold a delivery to a contract, its new rows to the dataset. Raises: Unreadable for times in mixed zones."""
+    contract, raw = asked.contract, loaded.table
+    checked = checks.check(
+        raw, _read_as(contract, loaded.dialect or spec.dialect), spec.timezone, came.partial, _span(parent)
+    )
+    table = _ordered(checked.kept, contract.event_time)
+    report = DeliveryReport(
+        rows=raw.num_rows, checks=checked.checks, rejects=loaded.rejects, dialect=loaded.dialect
+    )
+    whole = Accepted(
+        table,
+        delivery.ended(came.source, table, contract.event_time),
+        _read_as(checked.contract, contract.dialect),
+        report,
+        spec.contract or _declared(parent),
+        asked.changes,
+    )
+    news = whole.against(before)
+    volume = checks.volume((parent.rows if parent else 0) + news.rows.num_rows, contract)
+    over = across.unique_over(before, news.rows, contract)
+    lines = [*reading.checks(loaded), *checked.checks, *over, volume]
+    return Held(replace(whole, report=news.report.model_copy(update={"checks": lines})), checked.table)
+
+
+def _promised(asked: Asked, parent: DatasetVersionRead | None) -> DataContract | None:
+    """The contract that was given, else the dataset's own."""
+    kept = parent.contract if parent else None
+    return asked.contract or (DataContract.model_validate(kept) if kept else None)
+
+
+def _load(came: Delivery, asked: Asked, contract: DataContract | None) -> reading.Loaded:
+    """The delivery, written as it is said to be: by who sent it, else by the contract. Raises: Unreadable."""
+    said = Dialect() if asked.dialect is None else asked.dialect
+    if contract is None:
+        wanted = [name for name in (asked.target, asked.event_time) if name]
+        return reading.load(came.data, came.format, said, wanted)
+    names = [column.name for column in contract.columns]
+    return reading.load(came.data, came.format, said.over(contract.dialect), names)
+
+
+def _read_as(contract: DataContract, dialect: Dialect | None) -> DataContract:
+    """The contract for a delivery that is written in *dialect*, whatever others are."""
+    return contract if dialect is None else contract.model_copy(update={"dialect": dialect})
+
+
+def contract_of(
+    asked: Asked, parent: DatasetVersionRead | None, raw: pa.Table, dialect: Dialect | None = None
+) -> DataContract:
+    """The contract that was given, else the dataset's own, else one inferred from this first delivery.
+
+    One that names no dialect keeps that of the first text file that is taken.
+    Raises: Unreadable if the target or the event time is not among its columns.
+    """
+    kept = DataContract.model_validate(parent.contract) if parent and parent.contract else None
+    contract = _lived(asked.contract, kept, _declared(parent)) if asked.contract else kept
+    if contract is None:
+        return inference.infer(raw, asked.target, asked.event_time, asked.timezone, dialect)
+    if dialect is not None and dialect.delimiter is not None and contract.dialect is None:
+        contract = contract.model_copy(update={"dialect": dialect})
+    roles = {
+        "target": asked.target or contract.target,
+        "event_time": asked.event_time or contract.event_time,
+    }
+    inference.check_roles([column.name for column in contract.columns], **roles)
+    contract = contract.model_copy(update=roles)
+    inference.check_event_time(contract)
+    return contract
+
+
+def _lived(asked: DataContract, kept: DataContract | None, declared: DataContract | None) -> DataContract:
+    """What was asked, with what deliveries have taught of every column whose promise nobody has changed since."""
+    if kept is None or declared is None:
+        return asked
+    before = {column.name: column for column in declared.columns}
+    now = {column.name: column for column in kept.columns}
+    lived = [now.get(item.name, item) if before.get(item.name) == item else item for item in asked.columns]
+    whole = {
+        name: getattr(kept if getattr(declared, name) == getattr(asked, name) else asked, name)
+        for name in WHOLE
+    }
+    return asked.model_copy(update={"columns": lived} | whole)
+
+
+def _declared(parent: DatasetVersionRead | None) -> DataContract | None:
+    return DataContract.model_validate(parent.declared) if parent and parent.declared else None
+
+
+def _span(parent: DatasetVersionRead | None) -> tuple[datetime, datetime] | None:
+    if parent is None or parent.first_event is None or parent.last_event is None:
+        return None
+    return parent.first_event, parent.last_event
+
+
+def _ordered(table: pa.Table, event_time: str | None) -> pa.Table:
+    """Rows in the order of their event time; those of one instant as they came."""
+    if event_time is None:
+        return table
+    return table.take(pc.sort_indices(table, sort_keys=[(event_time, "ascending")]))
