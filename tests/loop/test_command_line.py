@@ -62,6 +62,21 @@ def test_a_file_is_scored_as_the_endpoint_answers(millrace, table, session):
     assert (session / "again.jsonl").read_bytes() == (session / "scored.jsonl").read_bytes()
 
 
+def test_a_file_that_is_scored_and_logged_can_be_labelled(millrace, table, session):
+    table.tail(7).to_parquet(session / "seven.parquet")
+    millrace("score", LOOP, "--data", session / "seven.parquet", "--out", session / "logged.jsonl", "--log")
+    rows = [json.loads(line) for line in (session / "logged.jsonl").read_text().splitlines()]
+    lines = [f"{row['request_id']},{row['index']},{row['target']}" for row in rows]
+    (session / "seven.csv").write_text("\n".join(["request_id,index,value", *lines]))
+    deadline = time.monotonic() + 20
+    before = millrace("labels", "push", LOOP, session / "seven.csv", "-o", "json")
+    while before["unmatched"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.3)
+        before = millrace("labels", "push", LOOP, session / "seven.csv", "-o", "json")
+    assert before["matched"] == 7
+
+
 def test_what_the_page_on_predictions_says_is_so(millrace, platform, table, session, monkeypatch, capsys):
     monkeypatch.chdir(session)
     monkeypatch.setenv("MILLRACE_HOME", str(platform.home))

@@ -3,9 +3,17 @@
 import re
 from typing import Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
-from millrace_contracts.names import ColumnName, Digest, Name, ShortText, VersionNumber, WrittenFormat
+from millrace_contracts.names import (
+    ColumnName,
+    Digest,
+    Name,
+    RevisionName,
+    ShortText,
+    VersionNumber,
+    WrittenFormat,
+)
 from millrace_contracts.parts import Part, Strictly, Zone
 from millrace_contracts.rows import ArtifactSource, FileTitle
 from millrace_contracts.sources import HAS_PASSWORD, Secret, TableName
@@ -45,6 +53,20 @@ class TableSink(Part):
         return {name: secret for name, secret in named.items() if secret is not None}
 
 
+class LogTo(Strictly):
+    """Log the answers as an endpoint's own, so that they are watched, and labels find them."""
+
+    endpoint: Name
+    revision: RevisionName = Field(description="The endpoint's revision of the version that answers.")
+    event_time: ColumnName | None = Field(
+        default=None,
+        description="The column that says when a row happened; rows without a time are not logged.",
+    )
+    at: AwareDatetime | None = Field(
+        default=None, description="When all rows happened, where no column says it."
+    )
+
+
 class ScoreSpec(Strictly):
     """Predict every row of some files with one version, as its endpoint would."""
 
@@ -63,6 +85,9 @@ class ScoreSpec(Strictly):
     timezone: Zone = Field(default="UTC", description="Zone of times that have none, as the loop has it.")
     dialect: Dialect | None = Field(default=None, description="What is known of how cells are written.")
     table: TableSink | None = Field(default=None, description="Write into a table, and no file.")
+    log: LogTo | None = Field(
+        default=None, description="Log the answers too; left out: they are only written."
+    )
     executor: Literal["inline", "pool", "ray"] = Field(
         default="inline", description="Where parts are scored: one after the other, or side by side."
     )

@@ -31,7 +31,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "prometheus": ("metrics.read",),
     "gateway": ("serving.discovery.read", "serving.refusals.read", "monitoring.logs.write"),
     "registry": ("registry.*",),
-    "training": ("training.*", "registry.*", "monitoring.*.read"),
+    "training": ("training.*", "registry.*", "monitoring.*.read", "monitoring.logs.write"),
     "serving": ("serving.*", "registry.*.read", "registry.decisions.write", "monitoring.*.read"),
     "monitoring": (
         "monitoring.*",
@@ -42,7 +42,13 @@ ROLES: dict[str, tuple[str, ...]] = {
     ),
     "controller": ("*",),
     "triton": ("registry.models.read", "registry.artifacts.read"),
-    "job": ("training.workspace.*", "training.jobs.read", "registry.*", "monitoring.*.read"),
+    "job": (
+        "training.workspace.*",
+        "training.jobs.read",
+        "registry.*",
+        "monitoring.*.read",
+        "monitoring.logs.write",
+    ),
     "pipeline": (
         "controller.loops.read",
         "controller.runs.*",

@@ -3,16 +3,17 @@
 import hashlib
 import os
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from millrace.client import Millrace
 from millrace_contracts.data import DataContract
+from millrace_contracts.endpoints import EndpointRead
 from millrace_contracts.formats import format_of
 from millrace_contracts.jobs import JobRead, JobState
 from millrace_contracts.names import WrittenFormat
 from millrace_contracts.rows import ArtifactSource
-from millrace_contracts.scoring import ScoredFile, ScoreResult, ScoreSpec, TableSink
-from millrace_contracts.tables import Dialect
+from millrace_contracts.scoring import LogTo, ScoredFile, ScoreResult, ScoreSpec, TableSink
 
 IN_VAIN = (JobState.FAILED, JobState.CANCELLED)
 
@@ -35,10 +36,11 @@ def spec_of(
     together: bool = False,
     keep: list[str] | None = None,
     table: TableSink | None = None,
+    log: bool = False,
 ) -> ScoreSpec:
     """Upload *paths*, and what to ask of them: the version in production, unless another *version* is named.
 
-    With a *table* the answers go there, and no file is written.
+    With a *table* the answers go there, and no file is written; *log*: log them too, as the endpoint's own.
 
     Raises: ApiError, UnknownFormat; NothingServes before the first version is in production.
     """
@@ -47,6 +49,7 @@ def spec_of(
     number = version or endpoint.stable_version
     if number is None:
         raise NothingServes(f"{loop} serves no version yet.")
+    contract = _contract(client, endpoint.model, number)
     files = [
         ArtifactSource(digest=client.registry.put_artifact(path), name=path.name, format=format)
         for path, format in zip(paths, formats, strict=True)
@@ -59,18 +62,31 @@ def spec_of(
         together=together,
         keep=keep,
         table=table,
+        log=_log(client, endpoint, number) if log else None,
         timezone=endpoint.timezone,
-        dialect=_dialect(client, endpoint.model, number),
+        dialect=None if contract is None else contract.dialect,
     )
 
 
-def _dialect(client: Millrace, model: str, number: int) -> Dialect | None:
-    """How the data that the version has learnt from says that cells are written."""
+def _log(client: Millrace, endpoint: EndpointRead, number: int) -> LogTo:
+    """Where the answers of a version are logged. Raises: NothingServes if the endpoint has no revision of it."""
+    names = [item.name for item in endpoint.revisions if item.version == number]
+    if not names:
+        raise NothingServes(f"{endpoint.name} has loaded no version {number} whose answers could be logged.")
+    contract = _contract(client, endpoint.model, number)
+    time = None if contract is None else contract.event_time
+    return LogTo(
+        endpoint=endpoint.name, revision=names[-1], event_time=time, at=None if time else datetime.now(UTC)
+    )
+
+
+def _contract(client: Millrace, model: str, number: int) -> DataContract | None:
+    """What the data promised that the version has learnt from."""
     made = client.registry.version(model, number).lineage
     if made.dataset is None or made.dataset_version is None:
         return None
     kept = client.registry.dataset_version(made.dataset, made.dataset_version).contract
-    return DataContract.model_validate(kept).dialect if kept else None
+    return DataContract.model_validate(kept) if kept else None
 
 
 def score(

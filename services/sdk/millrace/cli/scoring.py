@@ -46,12 +46,18 @@ def score(
             "--keep", help="An input column to stand beside the answers, several times; all if left out."
         ),
     ] = None,
+    log: Annotated[
+        bool,
+        typer.Option(
+            "--log", help="Log the answers as the endpoint's own: they are watched and can be labelled."
+        ),
+    ] = False,
     output: Output = Format.TABLE,
 ) -> None:
     """Predict every row of files and write them with their answers, as the endpoint would answer them.
 
-    The columns of the input stay; prediction, class and probabilities, version, and the key (request_id, index) that
-    labels refer to stand beside them. A job that was interrupted, or asked for again, goes on where it was.
+    The columns of the input stay; prediction, class and probabilities, version, and the row's key (request_id, index)
+    stand beside them; with --log labels can refer to it. A job that was interrupted goes on where it was.
     """
     from millrace import scoring
     from millrace.cli.progress import Now, job_bar
@@ -81,11 +87,11 @@ def score(
         fail(str(error), f"'millrace watch {loop}' shows how far its first run is.")
     if output != Format.TABLE:
         return dump(result, output)
-    _tell(result, str(out or table))
+    _tell(result, str(out or table), log)
     return None
 
 
-def _tell(result: "ScoreResult", out: str) -> None:
+def _tell(result: "ScoreResult", out: str, logged: bool) -> None:
     cost = result.cost
     typer.echo(f"{out}: {result.answered} of {result.rows} rows answered by version {result.version}.")
     if result.repeated:
@@ -100,9 +106,10 @@ def _tell(result: "ScoreResult", out: str) -> None:
         f"{cost.seconds:.1f} s, {cost.rows_per_second:,.0f} rows a second, {cost.cpu_seconds:.1f} s of processor, "
         f"{cost.parts} parts{resumed}."
     )
-    typer.echo(
-        "Later, tell the truth: a CSV with request_id,index,value for 'millrace labels push'.", err=True
-    )
+    if logged:
+        typer.echo(
+            "Later, tell the truth: a CSV with request_id,index,value for 'millrace labels push'.", err=True
+        )
 
 
 def _sink(table: str | None, connection: str | None) -> "TableSink | None":

@@ -17,7 +17,7 @@ from millrace_contracts.signature import Signature
 from millrace_contracts.tables import Dialect
 from millrace_stats import answers as stats
 from millrace_table import cells, rows
-from millrace_table.columns import convert
+from millrace_table.columns import Typed, convert
 from millrace_training.features.columns import columns_from_signature
 from millrace_training.features.frame import Frame, from_arrow
 from millrace_training.graph.session import answers, open_session
@@ -79,7 +79,7 @@ def run(work: Work) -> int:
     unread: dict[str, Unanswered] = {}
     staged = target.with_name(f".{target.name}")
     writer: parquet.ParquetWriter | None = None
-    for came in _batches(work.part):
+    for came in batches(work.part):
         frame, bad = _frame(came, signature, work, first, unread)
         said = _without(stats.read(answers(session, frame), signature), bad)
         table = columns.beside(
@@ -102,7 +102,8 @@ def run(work: Work) -> int:
     return work.part.number
 
 
-def _batches(part: Stretch) -> Iterator[pa.Table]:
+def batches(part: Stretch) -> Iterator[pa.Table]:
+    """The part's rows as they came, some at a time, cut alike whenever they are read."""
     with parquet.ParquetFile(part.path) as file:
         for batch in file.iter_batches(BATCH, row_groups=part.groups, use_threads=False):
             yield pa.Table.from_batches([batch])
@@ -112,17 +113,25 @@ def _frame(
     came: pa.Table, signature: Signature, work: Work, first: int, unread: dict[str, Unanswered]
 ) -> tuple[Frame, Mask]:
     """The rows as the graph takes them, and which of them hold a cell that is no value of its input."""
-    typed: dict[str, pa.Array] = {}
     bad = np.zeros(len(came), np.bool_)
+    inputs = typed(came, signature, work)
+    for name, cell in inputs.items():
+        if cell.bad.any():
+            bad |= cell.bad
+            _note(unread, name, came.column(name), cell.bad, first)
+    values = pa.table({name: cell.values for name, cell in inputs.items()})
+    return from_arrow(values, columns_from_signature(signature)), bad
+
+
+def typed(came: pa.Table, signature: Signature, work: Work) -> dict[str, Typed]:
+    """The inputs by column, as the model's signature and its data's contract say what a cell is."""
     zone, written = signature.timezone or work.timezone, rows.said(signature, work.dialect)
-    for item in signature.inputs:
-        column = cells.raw(came.column(item.column))
-        cell = convert(column, rows.TYPES[item.kind], zone, item.column, written)
-        wrong, typed[item.column] = cell.bad, cell.values
-        if wrong.any():
-            bad |= wrong
-            _note(unread, item.column, column, wrong, first)
-    return from_arrow(pa.table(typed), columns_from_signature(signature)), bad
+    return {
+        item.column: convert(
+            cells.raw(came.column(item.column)), rows.TYPES[item.kind], zone, item.column, written
+        )
+        for item in signature.inputs
+    }
 
 
 def _note(unread: dict[str, Unanswered], name: str, column: pa.ChunkedArray, wrong: Mask, first: int) -> None:

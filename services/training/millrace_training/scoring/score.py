@@ -20,7 +20,7 @@ from millrace_contracts.scoring import (
 )
 from millrace_training.runtime.context import Context
 from millrace_training.runtime.errors import JobError, TaskFailed
-from millrace_training.scoring import columns, part, sources, writing
+from millrace_training.scoring import columns, part, prediction_log, sources, writing
 from millrace_training.scoring.columns import Stamp
 from millrace_training.scoring.part import Done, Work
 from millrace_training.scoring.sinks import Sink
@@ -87,6 +87,7 @@ def run(spec: ScoreSpec, context: Context) -> ScoreResult:
         raise JobError("A part could not be scored", error.detail, mend) from error
     done = [_done(context.scratch, work.part.number) for work in works]
     fresh = sum(done[work.part.number].rows for work in waiting)
+    _to_log(batch, context, works)
     repeated = _to_table(batch, spec.table, context, done) if spec.table else 0
     files = [] if spec.table else _files(batch, context, done)
     seconds = time.monotonic() - began
@@ -118,10 +119,16 @@ def _prepare(spec: ScoreSpec, context: Context) -> Batch:
     graph = context.scratch / "graph.onnx"
     graph.write_bytes(registry.get_artifact(version.files.digest("model", BASE)))
     wanted = [item.column for item in version.signature.inputs]
+    if spec.log is not None and spec.log.event_time is None and spec.log.at is None:
+        raise JobError("The answers cannot be logged", "Nothing says when the rows happened.", "Say log.at.")
+    if spec.log is not None and version.signature.outputs[0].values() > columns.MOST_CLASSES:
+        seen = f"{spec.model} has more than {columns.MOST_CLASSES} classes, too many to stand beside a row."
+        raise JobError("The answers cannot be logged", seen, "Score it without the log.")
     place = sources.Place(registry, context.scratch, spec.dialect, wanted)
     paths = sources.fetch(spec.files, place, lambda count: context.report("fetch", count, total))
+    times = [spec.log.event_time] if spec.log and spec.log.event_time else []
     for file, path in zip(spec.files, paths, strict=True):
-        sources.check(file.name, path, wanted, spec.keep)
+        sources.check(file.name, path, [*wanted, *times], spec.keep)
     return Batch(spec, version, graph, paths, sources.parts(paths))
 
 
@@ -154,6 +161,15 @@ def _files(batch: Batch, context: Context, done: list[Done]) -> list[ScoredFile]
         written.append(ScoredFile(name=name, digest=digest, rows=rows, size=path.stat().st_size))
         path.unlink()
     return written
+
+
+def _to_log(batch: Batch, context: Context, works: list[Work]) -> None:
+    if batch.spec.log is None:
+        return
+    for work in works:
+        context.report("log", work.part.number, len(works))
+        answers = part.piece(context.scratch, work.part.number)
+        prediction_log.send(work, answers, batch.spec.log, context.client.monitoring, batch.version.signature)
 
 
 def _to_table(batch: Batch, sink: TableSink, context: Context, done: list[Done]) -> int:

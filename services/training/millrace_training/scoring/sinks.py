@@ -45,7 +45,9 @@ class Sink:
         self._uri = self._secrets.get("connection") or with_password(
             sink.uri or "", self._secrets.get("password")
         )
-        self._batch = hashlib.sha256(spec.model_dump_json().encode()).hexdigest()[:32]
+        self._batch = hashlib.sha256(spec.model_dump_json(exclude={"log", "executor"}).encode()).hexdigest()[
+            :32
+        ]
         self._connection: Rows
 
     def __enter__(self) -> "Sink":
