@@ -38,13 +38,13 @@ def test_no_piece_of_a_secret_is_in_an_error(uri, pulled, monkeypatch):
 
 
 def test_a_password_goes_with_its_uri_however_it_is_written(monkeypatch):
-    from millrace_training.sources.databases import _with_password
+    from millrace_training.sources.databases import with_password
 
-    assert _with_password("postgresql://reader@db/shop", TIGER) == (
+    assert with_password("postgresql://reader@db/shop", TIGER) == (
         "postgresql://reader:t%21ger%204711%2F%25lily@db/shop"
     )
     assert (
-        _with_password("postgresql://postgres:@/shop?host=/run", "a")
+        with_password("postgresql://postgres:@/shop?host=/run", "a")
         == "postgresql://postgres:a@/shop?host=/run"
     )
 
