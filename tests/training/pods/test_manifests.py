@@ -170,6 +170,21 @@ def test_settings_and_placement_come_together(order):
     assert pod["priorityClassName"] == "batch-low"
 
 
+def test_a_table_of_answers_finds_its_secret_the_same_way(order):
+    made = order(kind="score")
+    made.job.spec = {
+        "table": {"connection": {"secretRef": {"name": "shop", "key": "uri"}}, "table": "scored"}
+    }
+    job = manifests.plain_job(made)
+    strict.check_job(job)
+    (found,) = [
+        item for item in pod_of(job)["containers"][0]["env"] if item["name"].startswith("SOURCE_SECRET_")
+    ]
+    assert found["valueFrom"] == {"secretKeyRef": {"name": "source.team-a.shop", "key": "uri"}}
+    made.job.spec = {"table": None}
+    assert "SOURCE_SECRET" not in str(manifests.plain_job(made))
+
+
 def test_reading_data_asks_for_less_than_training(order):
     def asked(kind):
         pod = pod_of(manifests.plain_job(order(kind=kind, job_cpu="2")))

@@ -4,7 +4,8 @@ import json
 from dataclasses import dataclass
 
 from millrace_contracts.placement import Placement
-from millrace_contracts.sources import Source
+from millrace_contracts.scoring import TableSink
+from millrace_contracts.sources import Secret, Source
 from millrace_core import pods
 from millrace_core.pods import Part
 from millrace_training.kinds import KINDS
@@ -238,11 +239,8 @@ def _container(order: Order, name: str, resources: Part) -> Part:
 
 
 def _secrets(order: Order) -> list[tuple[str, str, str]]:
-    """Variable, Secret and key of what a source needs. A project reaches Secrets that bear its own name alone."""
-    declared = order.job.spec.get("source") if order.job.kind in FETCHING else None
-    if declared is None:
-        return []
-    named = Source.model_validate(declared).secrets().values()
+    """Variable, Secret and key of what a source or sink needs. A project reaches Secrets of its own name alone."""
+    named = _declared(order.job).values()
     found = {
         item.variable(): (
             item.variable(),
@@ -253,6 +251,15 @@ def _secrets(order: Order) -> list[tuple[str, str, str]]:
         if item.secret_ref is not None
     }
     return [found[name] for name in sorted(found)]
+
+
+def _declared(job: Job) -> dict[str, Secret]:
+    """The secrets that a job names, by their place."""
+    if job.kind in FETCHING and job.spec.get("source") is not None:
+        return Source.model_validate(job.spec["source"]).secrets()
+    if job.kind == "score" and job.spec.get("table") is not None:
+        return TableSink.model_validate(job.spec["table"]).secrets()
+    return {}
 
 
 def _environment(order: Order) -> dict[str, str]:
