@@ -102,18 +102,19 @@ class Table(Protocol):
 def columns_from_rows(rows: Table, signature: Signature) -> dict[str, tuple[str, Values]]:
     """Tensors for a table of columns (a mapping or a pandas DataFrame) after a model's *signature*.
 
-    Missing numbers become NaN, missing categories "", missing timestamps the smallest INT64.
+    Missing numbers become NaN, missing categories "", missing timestamps the smallest INT64. Times without a zone are
+    UTC, as numpy has them.
     Raises: KeyError naming the column that the table lacks.
     """
     return {
-        tensor.name: (tensor.datatype, _column(np.asarray(rows[tensor.column]), tensor))
+        tensor.name: (tensor.datatype, _column(np.asarray(rows[tensor.column]), tensor, signature))
         for tensor in signature.inputs
     }
 
 
-def _column(values: Values, tensor: Input) -> Values:
+def _column(values: Values, tensor: Input, signature: Signature) -> Values:
     if tensor.datatype == "BYTES":
-        texts = ["" if value is None or value != value else str(value) for value in values]
+        texts = ["" if value is None or value != value else signature.word(str(value)) for value in values]
         return np.array(texts, dtype=object)
     if tensor.kind == "timestamp":
         stamps = values.astype("datetime64[s]")

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from millrace_contracts.monitors import MonitorWrite
+from millrace_contracts.signature import Signature
 from millrace_core.errors import BadInput, FieldError
 from millrace_monitoring.ingest import predicted, segments
 from millrace_monitoring.ingest.answers import Answers
@@ -36,6 +37,8 @@ def of_stream(project: str, endpoint: str, body: bytes, spec: MonitorWrite) -> S
             raise BadInput("A column is unknown.", [wrong])
         item = named[name]
         column = _cast(table, name, TYPES[item.datatype])
+        if item.datatype == "BYTES":
+            column = _words(column, spec.signature)
         data[segments.column(item.datatype, item.name)] = column
     return Segment(project, endpoint, completed(data, len(table)))
 
@@ -71,6 +74,12 @@ def _cast(table: pa.Table, name: str, kind: pa.DataType) -> pa.Array:
         return column.combine_chunks().cast(kind, safe=not pa.types.is_float32(kind))
     except pa.ArrowException as error:
         raise BadInput("A column is wrong.", [FieldError(name[:80], f"is not {kind}", MEND)]) from error
+
+
+def _words(column: pa.Array, signature: Signature) -> pa.Array:
+    """Categories as the model knows them: without white space around them, null where they say that there is none."""
+    trimmed = pc.utf8_trim_whitespace(column)
+    return pc.if_else(pc.is_in(trimmed, pa.array(["", *(signature.missing or [])])), None, trimmed)
 
 
 def _check(data: dict[str, pa.Array]) -> None:
