@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv as arrow
+import pyarrow.parquet as parquet
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -187,6 +188,15 @@ def test_packed_files_are_unpacked(tmp_path: Path):
         assert reading.load(path, "csv").table.to_pydict() == ROWS
     with pytest.raises(Unreadable, match="packed by gzip, and damaged"):
         load(gzip.compress(PLAIN.encode())[:30])
+
+
+def test_a_large_file_goes_to_parquet_without_being_held(tmp_path: Path):
+    source, target = tmp_path / "rents.csv", tmp_path / "rents.parquet"
+    source.write_text("\n" + PLAIN.replace("\n", ",\n") + "9,x\n")
+    for _ in range(2):
+        rows, dialect, lost, _notes = reading.to_parquet(source, target)
+        assert (rows, dialect.delimiter, lost.count) == (3, ",", 1)
+        assert parquet.read_table(target).to_pydict() == ROWS
 
 
 def test_a_path_with_signs_of_patterns_is_one_file(tmp_path: Path):

@@ -1,10 +1,10 @@
 """CSV as strings, by DuckDB: every cell is kept as it was written, and every line that cannot be split is a reject."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,6 +28,11 @@ TRIES = 8
 NO_MARK = "\x01"
 """A missing mark that no cell is: DuckDB drops a mark behind the last column in silence, so it gets none."""
 SPLIT_BY_HAND = "Check its quotes and its delimiter."
+
+
+Taken = TypeVar("Taken")
+Take: TypeAlias = Callable[[Any, Any], Taken]
+"""What is done with a database and the rows that it is to read."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +95,7 @@ def read(source: Path, folder: Path, asked: Dialect, wanted: Collection[str]) ->
     check_names([name or f"c{place}" for place, name in enumerate(layout.names)])
     rows = _rows(text.path, folder, layout)
     with engine.engine(folder, text.path.resolve()) as database:
-        table, lost = _scanned(database, rows, folder)
+        table, lost = _scanned(database, rows, folder, _table)
     table, repeated = _without_headers(table, layout.names)
     table, notes = named_table(table, layout.names, wanted)
     if repeated:
@@ -98,6 +103,33 @@ def read(source: Path, folder: Path, asked: Dialect, wanted: Collection[str]) ->
     dialect = layout.dialect.model_copy(update={"encoding": text.encoding})
     told = [text.note] if text.note else []
     return Split(table, dialect, lost, [*told, *layout.notes, *notes])
+
+
+def to_parquet(
+    source: Path, target: Path, folder: Path, asked: Dialect, wanted: Collection[str]
+) -> tuple[int, Dialect, Rejects, list[str]]:
+    """Write the rows of *source* into *target*, in bounded memory however large it is.
+
+    Returns: how many rows there are, the dialect, the rejects, and notes.
+    Raises: Unreadable, as `read` does; rows of a column without a name are refused, whatever they hold.
+    """
+    text = opening.text(source, folder, asked.encoding)
+    layout = _fitting(text.path, folder, asked, wanted)
+    rows = _rows(text.path, folder, layout)
+
+    def copy(database: "duckdb.DuckDBPyConnection", rows: _Rows) -> int:
+        empty = _no_values(database, rows)
+        named = [(place, name) for place, name in enumerate(layout.names) if place not in empty]
+        check_names([name for _, name in named])
+        cells = ", ".join(f"{rows.cells[place]} AS {engine.name(name)}" for place, name in named)
+        query = f"COPY (SELECT {cells} FROM {rows.source}) TO {literal(str(target))} (FORMAT parquet)"  # noqa: S608
+        done = database.execute(query).fetchone()
+        return int(done[0]) if done else 0
+
+    with engine.engine(folder, text.path.resolve()) as database:
+        number, lost = _scanned(database, rows, folder, copy)
+    dialect = layout.dialect.model_copy(update={"encoding": text.encoding})
+    return number, dialect, lost, [*([text.note] if text.note else []), *layout.notes]
 
 
 def _fitting(path: Path, folder: Path, asked: Dialect, wanted: Collection[str]) -> Layout:
@@ -128,10 +160,12 @@ def _rows(path: Path, folder: Path, layout: Layout) -> _Rows:
     return _Rows(path, safe, 1, layout)
 
 
-def _scanned(database: "duckdb.DuckDBPyConnection", rows: _Rows, folder: Path) -> tuple[pa.Table, Rejects]:
-    """Rows and rejects; a line whose quote swallows others is taken out, and the others are read after all."""
+def _scanned(
+    database: "duckdb.DuckDBPyConnection", rows: _Rows, folder: Path, take: Take[Taken]
+) -> tuple[Taken, Rejects]:
+    """What is taken, and rejects; a line whose quote swallows others is left out, and they are read after all."""
     out: list[Refused] = []
-    table, rows = _attempt(database, rows, folder)
+    taken, rows = _attempt(database, rows, folder, take)
     counted = rows.path
     for tries in range(TRIES + 1):
         lost = rejects.refused(database)
@@ -141,26 +175,44 @@ def _scanned(database: "duckdb.DuckDBPyConnection", rows: _Rows, folder: Path) -
         out += [replace(line, text=line.text.split("\n")[0]) for line in swallowed]
         rows = replace(rows, path=cleaning.blanked(rows.path, folder, [line.begins for line in swallowed]))
         rejects.forget(database)
-        table, rows = _attempt(database, rows, folder)
+        taken, rows = _attempt(database, rows, folder, take)
     number = rejects.count(database) + len(out) + sum(line.lines - 1 for line in lost)
     lines = sorted([*out, *lost], key=lambda line: line.begins)
-    return table, rejects.told(lines, number, counted, rows.layout.lines - rows.skip, len(rows.layout.names))
+    before = rows.layout.lines - rows.skip
+    return taken, rejects.told(lines, number, counted, before, len(rows.layout.names))
 
 
-def _attempt(database: "duckdb.DuckDBPyConnection", rows: _Rows, folder: Path) -> tuple[pa.Table, _Rows]:
-    """The rows; where line ends of several kinds stop DuckDB, those of the file with one kind."""
+def _attempt(
+    database: "duckdb.DuckDBPyConnection", rows: _Rows, folder: Path, take: Take[Taken]
+) -> tuple[Taken, _Rows]:
+    """What is taken; where line ends of several kinds stop DuckDB, from a copy with one kind."""
     import duckdb
 
     try:
-        return database.sql(rows.query).to_arrow_table(), rows
+        return take(database, rows), rows
     except duckdb.InvalidInputException:
         target = folder / "one-kind-of-end.csv"
         cleaning.clean(rows.origin, target, rows.layout)
         rows = replace(rows, path=target, skip=0)
     try:
-        return database.sql(rows.query).to_arrow_table(), rows
+        return take(database, rows), rows
     except duckdb.Error as error:
         raise Unreadable("file", "The file cannot be split into rows and cells.", SPLIT_BY_HAND) from error
+
+
+def _table(database: "duckdb.DuckDBPyConnection", rows: _Rows) -> pa.Table:
+    return database.sql(rows.query).to_arrow_table()
+
+
+def _no_values(database: "duckdb.DuckDBPyConnection", rows: _Rows) -> list[int]:
+    """Places of the columns without name and without a value."""
+    unnamed = [place for place, name in enumerate(rows.layout.names) if not name]
+    if not unnamed:
+        return []
+    counts = ", ".join(f"count(c{place})" for place in unnamed)
+    found = database.execute(f"SELECT {counts} FROM ({rows.query})").fetchone() or ()  # noqa: S608
+    rejects.forget(database)
+    return [place for place, count in zip(unnamed, found, strict=True) if not count]
 
 
 def _without_headers(table: pa.Table, names: list[str]) -> tuple[pa.Table, list[Reject]]:

@@ -34,3 +34,8 @@ def engine(folder: Path, *others: Path) -> "Iterator[duckdb.DuckDBPyConnection]"
 def literal(text: str) -> str:
     """*text* as SQL writes it."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def name(text: str) -> str:
+    """*text* as the name of a column in SQL."""
+    return '"' + text.replace('"', '""') + '"'

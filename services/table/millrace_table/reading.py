@@ -80,6 +80,21 @@ def load(
     return loaded
 
 
+def to_parquet(
+    source: Path, target: Path, dialect: Dialect | None = None, wanted: Collection[str] = ()
+) -> tuple[int, Dialect, Rejects, list[str]]:
+    """Write the rows of a CSV file, packed or not, into a Parquet file of strings, in bounded memory.
+
+    Returns: how many rows there are, the dialect, the rejects, and notes. Raises: Unreadable, as `load` does.
+    """
+    with tempfile.TemporaryDirectory(prefix="millrace-", dir=target.parent) as name:
+        folder = Path(name)
+        path, made = opening.unpacked(source, folder), folder.resolve() / "made.parquet"
+        done = delimited.to_parquet(path, made, folder, dialect or Dialect(), wanted)
+        made.replace(target)
+        return done
+
+
 def refuse_rejects(loaded: Loaded, at_most: float) -> None:
     """Raises: Unreadable if more than the share *at_most* of the lines could not be taken."""
     if loaded.rejects.count == 0 or (loaded.share <= at_most and loaded.table.num_rows):
