@@ -4,6 +4,7 @@ import sqlite3
 
 import pytest
 
+from millrace_contracts.rows import IngestSpec
 from millrace_training.rows import ingest
 from millrace_training.rows.records import Records
 from millrace_training.runtime.errors import JobError
@@ -178,6 +179,26 @@ def test_what_is_refused_is_kept_and_what_comes_after_is_read(shop, pulled, rows
     after = pulled(source(shop, lookBack="1d"))
     assert (after.refused, after.new_rows) == (0, 40)
     assert len(client.registry.quarantined("sales")) == 1
+
+
+def test_a_refused_delivery_that_is_taken_after_all_hides_no_row_behind_it(
+    shop, pulled, rows, client, context
+):
+    pulled(source(shop))
+    shop(some(201, 260).replace("10 + (g % 40) * 1.5", "1e9 * g"))
+    entry = pulled(source(shop)).deliveries[0].quarantine
+    shop(some(261, 300))
+    pulled(source(shop))
+    taken = {
+        "dataset": "sales",
+        "source": {"kind": "quarantined", "entry": entry},
+        "target": "price",
+        "widen": True,
+    }
+    assert ingest.run(IngestSpec.model_validate(taken), context()).new_rows == 60
+    shop(some(301, 320))
+    assert pulled(source(shop)).new_rows == 20
+    assert ids(rows) == list(range(1, 321))
 
 
 def test_a_row_that_is_left_out_is_told(shop, pulled, rows):

@@ -1,5 +1,6 @@
 """Files of an object store or a folder: each taken once, in the order of their names; a changed one is taken again."""
 
+import re
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
@@ -61,6 +62,7 @@ def read(source: Source, before: Past, kit: Kit) -> Delivery | None:
                 digest=key,
                 source=before.identity,
                 cursor=lying.version[:1000],
+                format=lying.format,
             )
             return Delivery(data, lying.format, origin)
     return None
@@ -160,7 +162,13 @@ def _store(asked: BucketSource, kit: Kit) -> Any:
 def _failed(asked: BucketSource, kit: Kit, error: BaseError) -> JobError | Passing:
     told = kit.secrets.problem(
         "The bucket cannot be read",
-        f"{asked.url}: {str(error)[:600]}",
+        f"{asked.url}: {_own_words(str(error))}",
         "Look at its url, options and secrets.",
     )
     return told if any(sign in type(error).__name__ for sign in LASTING) else Passing(told)
+
+
+def _own_words(text: str) -> str:
+    """What the store said, without the request that it answers."""
+    said = re.search(r"<Message>(.*?)</Message>", text)
+    return said[1] if said else text.partition(" Debug source")[0][:600]

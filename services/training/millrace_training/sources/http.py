@@ -80,6 +80,7 @@ def read(source: Source, before: Past, kit: Kit) -> Delivery | None:
         digest=key,
         source=before.identity,
         cursor=json.dumps(came.version)[:1000],
+        format=_format(asked, came.type),
     )
     return Delivery(data, _format(asked, came.type), origin)
 

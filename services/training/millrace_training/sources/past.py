@@ -6,6 +6,7 @@ steps finds either both or neither.
 
 import hashlib
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from pydantic import ValidationError
 
@@ -62,8 +63,16 @@ def of(records: Records, dataset: str, name: str) -> Past:
     kept = tuple(
         (entry.artifact, origin.cursor or "") for entry, origin in refused if origin and origin.source == name
     )
-    last = max(mine, key=lambda item: item[0])[1]
+    last = _newest(mine)
     return Past(name, frozenset(origin.digest for _, origin in mine), last, kept)
+
+
+def _newest(mine: list[tuple[datetime, RowsOrigin]]) -> RowsOrigin:
+    """The delivery that was read last; one that was refused and taken after all counts as of its refusal."""
+    first: dict[str, tuple[datetime, RowsOrigin]] = {}
+    for at, origin in sorted(mine, key=lambda item: item[0]):
+        first.setdefault(origin.digest, (at, origin))
+    return max(first.values(), key=lambda item: item[0])[1]
 
 
 def _origin(told: Document) -> RowsOrigin | None:

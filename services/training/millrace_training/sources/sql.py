@@ -60,7 +60,10 @@ def _origin(asked: SqlSource, before: Past, table: pa.Table) -> RowsOrigin:
     return RowsOrigin(
         kind="source",
         name=f"{_name(asked)} up to {end.text().partition(':')[2]}"[:500],
-        digest=before.key("behind", before.last.digest if before.last else "", reached),
+        digest=before.key(
+            "behind", before.last.digest if before.last else "", reached, str(len(before.digests))
+        ),
+        format="parquet",
         source=before.identity,
         cursor=end.text(),
     )
@@ -111,7 +114,9 @@ def _whole(asked: SqlSource, before: Past, table: pa.Table) -> Delivery | None:
     key = before.key("whole", hashlib.sha256(data).hexdigest())
     if key in before.digests:
         return None
-    origin = RowsOrigin(kind="source", name=_name(asked), digest=key, source=before.identity)
+    origin = RowsOrigin(
+        kind="source", name=_name(asked), digest=key, source=before.identity, format="parquet"
+    )
     return Delivery(data, "parquet", origin)
 
 
