@@ -3,8 +3,8 @@
     python -m tests.bench.contracts
 
 Every tenth flight and the weather of New York come week by week after a sample of their first 90 days; two tables of
-scikit-learn, which have no time, come in twelve parts after a sample of a quarter.
-The contract grows with each delivery, as in a loop. Every good delivery is then spoilt in ten ways and must be refused, or lose the spoilt row by name.
+scikit-learn, which have no time, come in twelve parts after a sample of a quarter. The contract grows with each one.
+Every good delivery is then spoilt in ten ways and must be refused, or lose the spoilt row by name.
 """
 
 import zlib
