@@ -146,6 +146,45 @@ def test_rows_are_predicted_and_numbered(fake, millrace, tmp_path):
     assert "left out: revenue" in done.stderr
 
 
+def test_rows_of_a_file_happen_at_the_loops_own_event_time_and_are_written_as_its_data(
+    fake, millrace, tmp_path
+):
+    prepared(fake)
+    answer = {"request_id": "q1", "version": 2, "revision": "shop--r2", "predictions": [1.5]}
+    fake.answers["POST /v1/endpoints/shop:predict"] = (200, answer)
+    signature = {
+        "inputs": [examples.tensor("price")],
+        "outputs": [{"name": "prediction", "datatype": "FP32"}],
+        "timezone": "Europe/Berlin",
+    }
+    made = {"dataset": "shop", "dataset_version": 3}
+    fake.answers["GET /v1/models/shop/versions/2"] = (
+        200,
+        examples.version(signature=signature, lineage=made),
+    )
+    contract = {
+        "columns": [{"name": "price", "type": "number"}, {"name": "sold_at", "type": "timestamp"}],
+        "event_time": "sold_at",
+        "dialect": {"decimal": ",", "thousands": "."},
+    }
+    moment = "2024-06-01T00:00:00Z"
+    fake.answers["GET /v1/datasets/shop/versions/3"] = (
+        200,
+        {
+            "dataset": "shop", "number": 3, "parent": None, "digest": "sha256:" + "0" * 64, "files": [],
+            "schema": [], "profile": {}, "contract": contract, "rows": 1, "first_event": None, "last_event": None,
+            "source": {"kind": "file", "name": "a.csv", "digest": "sha256:" + "0" * 64}, "created_at": moment,
+        },
+    )  # fmt: skip
+    path = tmp_path / "rows.csv"
+    path.write_text("price;sold_at\n1,234;2024-06-01\n2,5;2024-06-02\n")
+    done = millrace("predict", "shop", "--rows", path, "-o", "json")
+    assert done.code == 0, done.stderr
+    sent = [json.loads(body) for what, _, body in fake.seen if what.endswith(":predict")]
+    assert [row for request in sent for row in request["rows"]] == [{"price": 1.234}, {"price": 2.5}]
+    assert [request["event_time"] for request in sent] == ["2024-05-31T22:00:00Z", "2024-06-01T22:00:00Z"]
+
+
 @pytest.mark.parametrize("row", ["{", "[1]", "3"])
 def test_a_row_that_is_no_object_is_refused_before_anything_is_sent(fake, millrace, row):
     done = millrace("predict", "shop", "--row", row)
