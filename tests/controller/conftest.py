@@ -69,6 +69,13 @@ def migrated(tmp_path_factory):
 
 
 @pytest.fixture
+def url(database, monkeypatch):
+    """A PostgreSQL database that the environment names as the controller's."""
+    monkeypatch.setenv("MILLRACE_DATABASE_URL", database)
+    return database
+
+
+@pytest.fixture
 def home(tmp_path, migrated):
     return made_home(tmp_path / "home", migrated)
 

@@ -15,7 +15,6 @@ from millrace_controller.runs import opening, tending
 
 from .conftest import closed, day, document, in_process, made_home, running
 from .fakes import World
-from .test_postgresql import postgresql, url  # noqa: F401
 
 PUSHED = {"data": {"dataset": "sales"}, "triggers": {"newData": {"rows": 100}}, "rollout": {}}
 
@@ -55,7 +54,7 @@ async def within(term, work):
 
 class TestTheTable:
     @pytest.fixture(params=["sqlite", "postgresql"])
-    async def platform(self, request, monkeypatch, home, world, still, url):  # noqa: F811
+    async def platform(self, request, monkeypatch, home, world, still, url):
         if request.param == "sqlite":
             monkeypatch.delenv("MILLRACE_DATABASE_URL")
         async with running(home, world) as platform:
@@ -99,7 +98,7 @@ def test_a_leader_that_dies_is_followed_within_fifteen_seconds():
     assert leader.RENEW_SECONDS * 3 < leader.SECONDS
 
 
-async def test_of_two_replicas_one_works_and_both_answer(tmp_path, migrated, monkeypatch, quick, url):  # noqa: F811
+async def test_of_two_replicas_one_works_and_both_answer(tmp_path, migrated, monkeypatch, quick, url):
     world = World()
     world.add_data("sales", 1000)
     async with replicas(tmp_path, migrated, monkeypatch, world) as (a, b):
@@ -149,7 +148,7 @@ async def test_decisions_leave_a_leader_as_soon_as_they_are_made(home, world, qu
                 await asyncio.sleep(0.02)
 
 
-async def test_an_orderly_end_hands_over_at_once(tmp_path, migrated, monkeypatch, quick, url):  # noqa: F811
+async def test_an_orderly_end_hands_over_at_once(tmp_path, migrated, monkeypatch, quick, url):
     monkeypatch.setattr(leader, "SECONDS", 60.0)
     async with AsyncExitStack() as first:
         monkeypatch.setenv("MILLRACE_POD_NAME", "b")
@@ -165,7 +164,7 @@ async def test_an_orderly_end_hands_over_at_once(tmp_path, migrated, monkeypatch
 
 
 async def test_a_leader_that_slept_learns_that_it_is_none_any_more(
-    tmp_path, migrated, monkeypatch, quick, url  # noqa: F811
+    tmp_path, migrated, monkeypatch, quick, url
 ):  # fmt: skip
     renew, asleep = queries.renew, asyncio.Event()
 
@@ -230,7 +229,7 @@ class Pause:
 
 
 async def test_a_leader_that_slept_opens_no_second_run(
-    tmp_path, migrated, monkeypatch, by_hand, guarded, url  # noqa: F811
+    tmp_path, migrated, monkeypatch, by_hand, guarded, url
 ):  # fmt: skip
     world = World()
     world.add_data("sales", 1000)
@@ -255,7 +254,7 @@ async def test_a_leader_that_slept_opens_no_second_run(
 
 
 async def test_a_leader_that_slept_promotes_nothing_again(
-    tmp_path, migrated, monkeypatch, by_hand, guarded, url  # noqa: F811
+    tmp_path, migrated, monkeypatch, by_hand, guarded, url
 ):  # fmt: skip
     world = World()
     world.add_data("sales", 1000)

@@ -1,18 +1,10 @@
 """The same promises on PostgreSQL: migrations, the partial index of runs in flight, and the whole calm story."""
 
-import pytest
-
 from millrace_controller.main import ControllerSettings
 
 from .conftest import document, made_home, running
 from .fakes import World
 from .test_crashes import story
-
-
-@pytest.fixture
-def url(database, monkeypatch):
-    monkeypatch.setenv("MILLRACE_DATABASE_URL", database)
-    return database
 
 
 async def test_the_story_is_the_same_on_postgresql(tmp_path, migrated, still, url):
