@@ -28,6 +28,8 @@ FEW_NUMBERS = 20
 OFTEN = 5
 """How often whole numbers come again, at least and on average, that are taken for classes."""
 MOST_CLASSES = 1000
+SERIAL = 20
+"""Rows from which whole numbers without a gap, each once, are taken for a number that is counted on."""
 RARE = 10
 """Rows below which a class is rare."""
 
@@ -254,7 +256,7 @@ def column(
     if not len(present) and not key:
         return ColumnContract(**more, **({"allowed": []} if type == "string" else {}))
     if type in ("number", "integer") and len(present):
-        more |= _range(present)
+        more |= _range(type, present)
     if type == "string" and len(present):
         more |= _vocabulary(present)
     return ColumnContract(**more)
@@ -267,8 +269,12 @@ def _names_classes(type: str, present: pa.Array) -> bool:
     return type in ("string", "boolean")
 
 
-def _range(values: pa.Array) -> dict[str, Any]:
+def _range(type: str, values: pa.Array) -> dict[str, Any]:
+    """What was seen; nothing for a number that is counted on with every row, which says how many came so far."""
     ends = pc.min_max(values).as_py()
+    each_once = len(values) >= SERIAL and len(pc.unique(values)) == len(values)
+    if type == "integer" and each_once and ends["max"] - ends["min"] < 2 * len(values):
+        return {}
     low, high = float(ends["min"]), float(ends["max"])
     return {"minimum": low, "maximum": high, "outside_at_most": OUTSIDE}
 

@@ -37,6 +37,13 @@ def told(table: pa.Table, contract: DataContract, verdict: str) -> set[tuple[str
     return {(line.check, line.column) for line in lines if line.verdict == verdict}
 
 
+def test_a_number_that_is_counted_on_with_every_row_has_no_range():
+    contract = inference.infer(month(order=list(range(1000, 1300))), "spent", None, "UTC")
+    assert contract.column("order").maximum is None
+    much_later = month(order=list(range(90_000, 90_300)))
+    assert all(line.verdict == "passed" for line in checks.check(much_later, contract, "UTC").checks)
+
+
 def test_what_is_inferred_is_what_was_seen_and_is_marked_as_a_guess(contract):
     assert all(column.guessed for column in contract.columns)
     assert (contract.column("age").minimum, contract.column("age").maximum) == (18, 89)
