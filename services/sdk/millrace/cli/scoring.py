@@ -78,6 +78,7 @@ def score(
                 together=not folder,
                 keep=keep or None,
                 table=sink,
+                log=log,
             )
             result = scoring.score(platform, loop, spec, lambda job: told(Now.of(job)))
             for file in result.files:
