@@ -2,6 +2,7 @@
 
 import pytest
 
+from millrace_controller.clock import worker
 from millrace_controller.main import ControllerSettings, build
 from millrace_controller.runs.states import ALLOWED, IN_FLIGHT, State
 from millrace_core.auth import PUBLIC, permission_of, routes
@@ -218,3 +219,35 @@ async def test_a_namespace_is_another_word_for_the_project(platform):
     found = await platform.call("PUT", "/v1/loops/sales?project=team-a", 200, json=body)
     assert found["project"] == "team-a"
     await platform.call("PUT", "/v1/loops/sales?project=team-b", 422, json=body)
+
+
+async def test_a_loop_with_a_champion_keeps_its_task(loop):
+    refused = await loop.apply(document(task="multiclass"), 409)
+    assert "version 1, which is in production, was trained for 'regression'" in refused["detail"]
+    assert "delete sales first" in refused["detail"]
+    assert refused["errors"] == [
+        {
+            "where": "spec.task",
+            "what": "is 'multiclass', and the loop's models are for 'regression'",
+            "mend": "leave it 'regression'",
+        }
+    ]
+    found = await loop.loop()
+    assert (found["generation"], found["document"]["spec"]["task"]) == (1, "regression")
+    await loop.apply(document(cooldown="3d"))
+
+
+async def test_a_task_may_change_until_there_is_a_model(platform):
+    await platform.apply(document())
+    assert (await platform.apply(document(task="multiclass")))["generation"] == 2
+    platform.world.add_data("sales", 1000)
+    while not await platform.runs():
+        await worker.step(platform.services, 1)
+    refused = await platform.apply(document(task="binary"), 409)
+    assert "run 1, which is under way, trains for 'multiclass'" in refused["detail"]
+
+
+async def test_a_loop_that_was_deleted_may_come_back_with_another_task(loop):
+    await loop.call("DELETE", "/v1/loops/sales", 202)
+    await loop.rest()
+    assert (await loop.apply(document(task="binary")))["document"]["spec"]["task"] == "binary"

@@ -183,6 +183,25 @@ async def test_a_spec_that_became_invalid_leaves_the_loop_as_it_was(platform, op
     assert "InvalidSpec" in cluster.reasons(warning=True)
 
 
+async def test_another_task_than_the_champions_is_a_condition_and_the_champion_stays(
+    platform, operator, cluster, world
+):
+    world.add_data("sales", 1000)
+    cluster.apply()
+    await operator.relist()
+    await settled(platform, operator)
+    cluster.apply(task="multiclass")
+    await operator.relist()
+    stalled = cluster.condition("Stalled")
+    assert (stalled["status"], stalled["reason"]) == ("True", "Conflict")
+    assert "was trained for 'regression'" in stalled["message"]
+    assert "Declare a loop of another name" in stalled["message"]
+    assert (cluster.status()["phase"], cluster.status()["champion"]["version"]) == ("Serving", 1)
+    cluster.apply(cooldown="9d")
+    await operator.relist()
+    assert cluster.condition("Stalled")["status"] == "False"
+
+
 async def test_options_that_cannot_be_honoured_are_a_condition(platform, operator, cluster):
     cluster.apply(placement={"queue": "team-a"}, data={"dataset": "sales", "source": {"path": "sales.csv"}})
     await operator.relist()

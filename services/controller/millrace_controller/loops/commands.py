@@ -7,9 +7,10 @@ from millrace_contracts.loop import ModelLoop
 from millrace_contracts.loops import LoopOwner
 from millrace_controller.lookup import queries as lookup
 from millrace_controller.loops import queries
+from millrace_controller.runs import queries as runs
 from millrace_controller.tables import Loop, Outbox
 from millrace_core.database import AsyncSession, utcnow
-from millrace_core.errors import Conflict
+from millrace_core.errors import Conflict, FieldError
 from millrace_core.outbox import decide
 
 
@@ -20,7 +21,7 @@ async def declare(
 
     Args:
         owner: kind, namespace, name and uid of the resource that declares it; None: a person does.
-    Raises: Conflict if it belongs to another resource, or is being deleted.
+    Raises: Conflict if it belongs to another resource, is being deleted, or has models of another task.
     """
     name, project = document.metadata.name, document.metadata.project
     before = await lookup.find(session, project, name)
@@ -28,6 +29,7 @@ async def declare(
     was_suspended = live and bool(before.document["spec"].get("suspend"))  # type: ignore[union-attr]
     if live and before is not None:
         _may_declare(before, document, owner)
+        await _keeps_task(session, before, document)
     loop, new = await queries.put(session, document, "live")
     if owner is not None and loop.owner != owner:
         loop.owner = owner
@@ -48,6 +50,26 @@ def _may_declare(loop: Loop, document: ModelLoop, owner: LoopOwner | None) -> No
     same = owner is not None and told(owner) == told(loop.owner)
     if not same and (owner is not None or not queries.same_spec(loop, document)):
         raise Conflict(f"{loop.name} is declared by {told(loop.owner)}; change it there.")
+
+
+async def _keeps_task(session: AsyncSession, loop: Loop, document: ModelLoop) -> None:
+    """Once a loop has a model, or makes one, its task stands: what answers otherwise can follow no champion."""
+    task, asked = loop.document["spec"].get("task"), document.spec.task
+    if task == asked:
+        return
+    flight = await runs.in_flight(session, loop.id)
+    if loop.champion is None and flight is None:
+        return
+    why = (
+        f"run {flight.number}, which is under way, trains"
+        if loop.champion is None and flight is not None
+        else f"version {loop.champion}, which is in production, was trained"
+    )
+    remedy = f"Declare a loop of another name, or delete {loop.name} first: its data and versions stay."
+    wrong = FieldError(
+        "spec.task", f"is {asked!r}, and the loop's models are for {task!r}", f"leave it {task!r}"
+    )
+    raise Conflict(f"The task of {loop.name} cannot change: {why} for {task!r}. {remedy}", [wrong])
 
 
 def told(owner: LoopOwner) -> str:
