@@ -74,6 +74,47 @@ def test_no_day_is_waited_for_that_closes_only_with_the_rows_behind_it():
     assert [str(turn.day.date) for turn in told if turn.ends_stretch] == ["2024-03-01"]
 
 
+class Loop:
+    """A platform that remembers which days a replay waits for; *alarm*: whether one is open."""
+
+    def __init__(self, alarm=False, phase="watching"):
+        self.controller = self.monitoring = self
+        self.alarm, self.phase, self.waited, self.rows = alarm, phase, [], 0
+
+    def push_rows(self, loop, rows):
+        self.rows += 1
+
+    def push_labels(self, loop, labels, complete_through):
+        pass
+
+    def settle(self, loop, through, timeout):
+        self.waited.append(through.date())
+        return self
+
+    def alarms(self, loop, state):
+        return ["alarm"] if self.alarm else []
+
+    def backtest_progress(self, id, progress):
+        pass
+
+
+def replayed(loop, days):
+    made = object.__new__(replay.Replay)
+    made.client, made.loop, made.id, made.spec = loop, "sales", "b", spec()
+    made.history, made.days = days, days.days()[1:]
+    made.through_days(days.typed({"x": "number", "y": "number", "at": "timestamp"}, "UTC"), SIGNATURE, None)
+    return [moment.isoformat() for moment in loop.waited]
+
+
+def test_days_without_rows_close_together_where_nothing_can_happen_on_them():
+    lines = ["at,x,y", "2024-01-01,1,1", "2024-01-02,2,2", "2024-01-09,4,4", "2024-01-11,5,5"]
+    days = History("\n".join(lines).encode(), "csv", spec())
+    every = [f"2024-01-{number:02d}" for number in range(3, 13)]
+    assert replayed(Loop(), days) == ["2024-01-03", "2024-01-09", "2024-01-10", "2024-01-11", "2024-01-12"]
+    assert replayed(Loop(alarm=True), days) == every
+    assert replayed(Loop(phase="rolling-out"), days) == every
+
+
 def test_the_first_model_learns_from_twice_the_holdout_or_from_what_was_said():
     made = history()
     assert made.first_day(spec(), None) == 4

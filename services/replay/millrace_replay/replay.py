@@ -8,7 +8,7 @@ import io
 import json
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from millrace_contracts.closings import SINGLE_DAYS
 from millrace_contracts.labels import LabelWrite
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.loop_runs import LoopRunState
+from millrace_contracts.loops import LoopRead
 from millrace_contracts.rows import ArtifactSource, IngestResult
 from millrace_contracts.signature import Signature
 from millrace_contracts.tables import Dialect
@@ -41,15 +42,26 @@ class Turn:
 
     closes: it closes by itself; in a long stretch without rows, and before the first ones, a day does not.
     ends_stretch: the days of a long stretch before it close as soon as its rows are there.
+    goes_on: it has no rows and closes by itself, and so does the day after it: at rest, they may close together.
     """
 
     day: Day
     closes: bool
     ends_stretch: bool = False
+    goes_on: bool = False
 
 
 def turns(days: Iterable[Day]) -> Iterator[Turn]:
     """The days in order, with what closes when, so that nothing is waited for that cannot come."""
+    ordered = list(_closing(days))
+    for turn, following in zip(ordered, [*ordered[1:], None], strict=True):
+        alike = following is not None and all(
+            one.closes and not len(one.day.rows) for one in (turn, following)
+        )
+        yield replace(turn, goes_on=alike)
+
+
+def _closing(days: Iterable[Day]) -> Iterator[Turn]:
     last: date | None = None
     for day in days:
         apart = None if last is None else (day.date - last).days
@@ -95,13 +107,21 @@ class Replay:
         table = self.history.typed({column.name: column.type for column in schema}, self.spec.data.timezone)
         signature = self.client.registry.version(self.loop, 1).signature
         settled = self.client.controller.loop(self.loop).settled_through
-        for number, turn in enumerate(turns(self.days)):
-            if turn.closes and (settled is None or turn.day.end > settled):
-                self._replay(turn, table, signature)
-            self.tell("replay", number + 1, len(self.days), str(turn.day.date))
+        self.through_days(table, signature, settled)
         self.tell("summing up", len(self.days), len(self.days))
         found = summary(self.client, self.loop, self.spec, self.days, table, self.history)
         self.client.controller.backtest_result(self.id, BacktestOutcome(result=found))
+
+    def through_days(self, table: pa.Table, signature: Signature, settled: datetime | None) -> None:
+        """Replay what is not *settled* yet; days without rows close together where they can change nothing."""
+        idle = False
+        for number, turn in enumerate(turns(self.days)):
+            passed = settled is not None and turn.day.end <= settled
+            if passed or not turn.closes or (turn.goes_on and idle):
+                continue
+            at_rest = self._replay(turn, table, signature)
+            idle = at_rest.phase == "watching" and not self._alarmed()
+            self.tell("replay", number + 1, len(self.days), str(turn.day.date))
 
     def _learn(self) -> None:
         """The days before the first replayed one become the dataset, and the first run makes a champion."""
@@ -121,7 +141,11 @@ class Replay:
         if run.state != LoopRunState.PROMOTED:
             raise NoBacktest(f"The first model was not promoted: run 1 ended {run.state}, {run.message}")
 
-    def _replay(self, turn: Turn, table: pa.Table, signature: Signature) -> None:
+    def _alarmed(self) -> bool:
+        """Whether an alarm is open: it ends with the champion, so its days are told one by one."""
+        return bool(self.client.monitoring.alarms(self.loop, "open"))
+
+    def _replay(self, turn: Turn, table: pa.Table, signature: Signature) -> LoopRead:
         """A day's rows without their labels, then the labels, then the loop's decisions on it."""
         day = turn.day
         if len(day.rows):
@@ -133,12 +157,12 @@ class Replay:
             LabelWrite(request_id=f"row-{place}", index=0, value=self.history.labels[place], at=known)
             for place in day.rows.tolist()
         ]
-        self._settle(day.end, labels)
+        return self._settle(day.end, labels)
 
-    def _settle(self, through: datetime, labels: list[LabelWrite]) -> None:
+    def _settle(self, through: datetime, labels: list[LabelWrite]) -> LoopRead:
         """All labels of the days before *through* are there: wait until the loop has decided on them."""
         self.client.monitoring.push_labels(self.loop, labels, complete_through=through)
-        self.client.controller.settle(self.loop, through, timeout=RUN_SECONDS)
+        return self.client.controller.settle(self.loop, through, timeout=RUN_SECONDS)
 
 
 def rows_of(day: Day, table: pa.Table, signature: Signature, times: np.ndarray) -> bytes:
