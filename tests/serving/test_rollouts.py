@@ -104,6 +104,18 @@ def test_mirror_then_growing_canary_then_champion(serving, endpoint):
     assert kinds == ["rollout.started", "rollout.promoted", "rollout.started", *steps, "rollout.promoted"]
 
 
+def test_a_rollout_says_that_models_of_other_classes_were_not_compared(serving):
+    name = serving.endpoint()
+    two, three = (graphs.SIGNATURE | {"classes": classes} for classes in (["a", "b"], ["a", "b", "c"]))
+    serving.rollout(name, 2, signature=two)
+    serving.rollout(name, 3, signature=three, plan={"mirror": {"percent": 100, "seconds": DAY}})
+    serving.neighbours.arms[name] = arms(name)
+    done = serving.advance(name, "2013-03-02T00:00:00Z")["rollout"]
+    assert done["state"] == "promoted"
+    assert "every step was passed; it answers for 3 classes, the stable version for 2" in done["reason"]
+    assert "it also knows c" in done["reason"]
+
+
 def test_rollback_is_a_route_change_bit_for_bit(serving, endpoint):
     rows = [{"distance": 0.1 * n, "origin": "EWR", "departed": None} for n in range(50)]
     before = serving.predict(endpoint, rows).json()["predictions"]

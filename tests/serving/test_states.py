@@ -10,7 +10,7 @@ from millrace_contracts.rollouts import RolloutState as State
 from millrace_contracts.signature import Signature
 from millrace_core.errors import Conflict
 from millrace_serving.rollouts import states
-from millrace_serving.rollouts.judge import judge, quality, same_tensors
+from millrace_serving.rollouts.judge import judge, other_classes, quality, same_tensors
 from millrace_serving.rollouts.plan import Step, steps
 
 from . import graphs
@@ -158,3 +158,42 @@ def test_a_candidate_may_answer_more_than_the_stable_version_and_not_less():
     more = Signature.model_validate(graphs.SIGNATURE | {"outputs": named})
     assert same_tensors(mine, more) is None
     assert same_tensors(more, mine) == "its signature differs in class"
+
+
+def knowing(*classes):
+    return Signature.model_validate(graphs.SIGNATURE | {"classes": list(classes)})
+
+
+@pytest.mark.parametrize(
+    ("candidate", "words"),
+    [
+        (("a", "b"), None),
+        (("a", "b", "c"), "answers for 3 classes, the stable version for 2 (it also knows c)"),
+        (("a", "c"), "(it also knows c; it no longer knows b)"),
+        (("b", "a"), "(in another order)"),
+        (tuple("abcdefghij"), "(it also knows c, d, e, f, g and 3 more)"),
+    ],
+)
+def test_models_of_other_classes_are_told_apart(candidate, words):
+    said = other_classes(knowing("a", "b"), knowing(*candidate))
+    assert said is None if words is None else words in said
+
+
+def test_models_without_classes_can_always_be_compared():
+    plain = Signature.model_validate(graphs.SIGNATURE)
+    assert other_classes(plain, knowing("a", "b")) is None
+
+
+def test_answers_over_other_classes_are_neither_a_fault_nor_a_verdict():
+    """As many classes, but other ones: a loss and a PSI can be computed, and mean nothing."""
+    pairing = {
+        "first": "e--r1", "second": "e--r2", "pairs": 900, "psi": 0.9,
+        "labelled": 900, "first_loss": 0.1, "second_loss": 2.0,
+    }  # fmt: skip
+    days = [pairing | {"day": f"2013-03-{number:02d}"} for number in range(1, 15)]
+    unlike = other_classes(knowing("a", "b"), knowing("a", "c"))
+    assert judge(answer(arm("e--r2"), **pairing), "e--r2", "e--r1", unlike=unlike).fault is None
+    told_days = told(mirrored={"days": days})
+    assert quality(told_days, "e--r2").verdict == "failed"
+    judged = quality(told_days, "e--r2", unlike)
+    assert (judged.verdict, judged.reason) == ("inconclusive", unlike)

@@ -13,7 +13,7 @@ from millrace_core.log import log
 from millrace_serving.revisions import queries as endpoints
 from millrace_serving.revisions.wire import revision_name, signature, wanted
 from millrace_serving.rollouts import evidence, queries
-from millrace_serving.rollouts.judge import Judgement, Quality, judge, quality, same_tensors
+from millrace_serving.rollouts.judge import Judgement, Quality, judge, other_classes, quality, same_tensors
 from millrace_serving.rollouts.plan import Step, steps
 from millrace_serving.rollouts.transitions import Findings, Transitions
 from millrace_serving.tables import Endpoint, Rollout
@@ -124,20 +124,22 @@ class Rollouts(Transitions):
             return False
         if _unproven(endpoint, rollout, step, judged):
             return False
+        remark = ""
         if step.state == RolloutState.MIRRORING and endpoint.mode == "live":
             judgement = await self._quality(endpoint, rollout)
             findings.facts["quality"] = judgement.told()
             if judgement.verdict == "failed":
                 await self._fault(endpoint, rollout, judgement.reason, findings)
                 return False
-        await self.next(endpoint, rollout, findings)
+            remark = await self._unlike(endpoint, rollout) or ""
+        await self.next(endpoint, rollout, findings, remark)
         return True
 
     async def _judge(self, endpoint: Endpoint, rollout: Rollout, until: datetime | None) -> Judgement:
         candidate, stable = _names(endpoint, rollout)
         answer = await self._arms(endpoint, rollout.step_since, until)
         past = [item["measured"]["arms"] for item in rollout.evidence if "arms" in item.get("measured", {})]
-        return judge(answer, candidate, stable, past)
+        return judge(answer, candidate, stable, past, await self._unlike(endpoint, rollout))
 
     async def _arms(
         self, endpoint: Endpoint, since: datetime | None, until: datetime | None
@@ -148,7 +150,16 @@ class Rollouts(Transitions):
     async def _quality(self, endpoint: Endpoint, rollout: Rollout) -> Quality:
         """The verdict on mirrored rows with labels, day by day."""
         answer = await self._arms(endpoint, rollout.step_since, endpoint.event_time)
-        return quality(answer, _names(endpoint, rollout)[0])
+        return quality(answer, _names(endpoint, rollout)[0], await self._unlike(endpoint, rollout))
+
+    async def _unlike(self, endpoint: Endpoint, rollout: Rollout) -> str | None:
+        """Why mirrored answers of the two revisions cannot be compared; None if they can."""
+        if rollout.previous is None:
+            return None
+        async with self.read() as session:
+            stable = await endpoints.revision(session, endpoint, rollout.previous)
+            candidate = await endpoints.revision(session, endpoint, rollout.revision)
+        return other_classes(signature(stable), signature(candidate))
 
     async def _fault(self, endpoint: Endpoint, rollout: Rollout, fault: str, findings: Findings) -> None:
         reason = f"Version {rollout.version} is withdrawn from {endpoint.name}: {fault}."

@@ -18,9 +18,12 @@ from millrace_contracts.signature import Signature
 from millrace_stats import canary
 from millrace_stats.canary import Arm
 from millrace_stats.paired import non_inferior
+from millrace_stats.tasks import class_text
 
 MARGIN = 0.02
 MINIMUM_DAYS = 7
+NAMED = 5
+"""So many classes are named in a reason."""
 EMPTY = (np.array([]), np.array([]), np.array([]))
 """No day: two losses and their rows."""
 
@@ -40,13 +43,18 @@ class Judgement:
 
 
 def judge(
-    arms: ArmsRead | None, candidate: str, stable: str, earlier: Sequence[Mapping[str, Any]] = ()
+    arms: ArmsRead | None,
+    candidate: str,
+    stable: str,
+    earlier: Sequence[Mapping[str, Any]] = (),
+    unlike: str | None = None,
 ) -> Judgement:
     """Judge one step by what monitoring told about it; None: nothing watches the endpoint.
 
     Args:
         candidate, stable: names of the two revisions.
         earlier: `measured["arms"]` of the rollout's earlier steps.
+        unlike: of `other_classes`: answers over other classes are not held against each other.
     """
     mine, theirs = _counted(arms, candidate), _counted(arms, stable)
     counts = {
@@ -54,7 +62,7 @@ def judge(
         "slowness": Arm(mine.keys, theirs.keys, mine.slow_keys, theirs.slow_keys),
     }
     pairing = _pairing(arms, candidate)
-    psi = None if pairing is None else pairing.psi
+    psi = None if pairing is None or unlike else pairing.psi
     fault = canary.hard_fault(mine.rows, mine.nan, mine.constant and not theirs.constant, psi)
     fault = fault or _unequal(counts, earlier)
     measured = {
@@ -134,12 +142,15 @@ class Quality:
         return asdict(self)
 
 
-def quality(arms: ArmsRead | None, candidate: str) -> Quality:
+def quality(arms: ArmsRead | None, candidate: str, unlike: str | None = None) -> Quality:
     """Losses on mirrored, labelled rows, clustered by day: `passed`, `failed` or `inconclusive`, and why.
 
     Args:
         arms: of the mirror step; they tell each closed day's pairing.
+        unlike: of `other_classes`: there is no loss in common then.
     """
+    if unlike is not None:
+        return Quality("inconclusive", unlike, 0, 0)
     days = [
         (day.first_loss, day.second_loss, day.labelled)
         for day in (arms.mirrored.days if arms else ())
@@ -150,6 +161,27 @@ def quality(arms: ArmsRead | None, candidate: str) -> Quality:
     )
     compared = non_inferior(mine, stable, rows, MARGIN, MINIMUM_DAYS)
     return Quality(compared.verdict, compared.reason, len(days), int(rows.sum()))
+
+
+def other_classes(stable: Signature, candidate: Signature) -> str | None:
+    """None if both answer for the same classes in the same order, else why their answers cannot be compared."""
+    mine, theirs = (list(map(class_text, one.classes or ())) for one in (candidate, stable))
+    if mine == theirs or not (mine and theirs):
+        return None
+    changes = {
+        "it also knows": [name for name in mine if name not in theirs],
+        "it no longer knows": [name for name in theirs if name not in mine],
+    }
+    said = "; ".join(f"{words} {_some(names)}" for words, names in changes.items() if names)
+    return (
+        f"it answers for {len(mine)} classes, the stable version for {len(theirs)} "
+        f"({said or 'in another order'}), so their mirrored answers cannot be compared"
+    )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more
 
 
 def same_tensors(stable: Signature, candidate: Signature) -> str | None:

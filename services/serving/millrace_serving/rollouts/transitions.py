@@ -76,20 +76,24 @@ class Transitions:
             reason = _words(rollout, plan[0])
             await _tell(session, rollout, "rollout.step", reason, rollout.event_time, Findings())
 
-    async def next(self, endpoint: Endpoint, rollout: Rollout, findings: Findings) -> None:
-        """To the next step at the endpoint's event time, or to champion after the last one."""
+    async def next(self, endpoint: Endpoint, rollout: Rollout, findings: Findings, remark: str = "") -> None:
+        """To the next step at the endpoint's event time, or to champion after the last one.
+
+        Args:
+            remark: what the step that ends could not find out, for the reason.
+        """
         plan = steps(rollout.plan)
         if rollout.step + 1 == len(plan):
-            await self.promote(endpoint, rollout, endpoint.event_time, "every step was passed", findings)
+            why = "every step was passed" + (f"; {remark}" if remark else "")
+            await self.promote(endpoint, rollout, endpoint.event_time, why, findings)
             return
         step = plan[rollout.step + 1]
         async with self.change(endpoint.mode) as session:
             rollout = await queries.get(session, endpoint, rollout.number)
             since = {"step": rollout.step + 1, "step_since": endpoint.event_time}
             await queries.move(session, rollout, step.state, evidence=_kept(rollout, findings), **since)
-            await _tell(
-                session, rollout, "rollout.step", _words(rollout, step), endpoint.event_time, findings
-            )
+            reason = _words(rollout, step) + (f" Its quality is not known: {remark}." if remark else "")
+            await _tell(session, rollout, "rollout.step", reason, endpoint.event_time, findings)
 
     async def promote(
         self, endpoint: Endpoint, rollout: Rollout, at: datetime | None, why: str, findings: Findings
