@@ -1,9 +1,12 @@
 """Losses and metrics agree with scikit-learn's, and say something sensible at the edges."""
 
+from typing import get_args
+
 import numpy as np
 import pytest
 from sklearn import metrics as reference
 
+from millrace_contracts import gates
 from millrace_stats import tasks
 from millrace_stats.tasks.ranking import auc, calibration, calibration_error, roc
 
@@ -33,6 +36,20 @@ def test_multiclass_metrics_are_those_of_scikit_learn():
     assert found["macro_f1"] == pytest.approx(reference.f1_score(TARGET, chosen, average="macro"))
     assert found["auc"] == pytest.approx(reference.roc_auc_score(TARGET, VECTORS, multi_class="ovr"))
     assert 0 < found["ece"] < 1
+
+
+def test_what_a_gate_may_ask_for_is_what_its_task_measures():
+    measured = {
+        "regression": NUMBER.metrics(RAW[:, 0], RAW[:, 1]),
+        "binary": BINARY.metrics(TRUTH, PROBABILITY),
+        "multiclass": MANY.metrics(TARGET, VECTORS),
+    }
+    assert set(gates.METRICS) == set(tasks.NAMES) == set(measured)
+    for name, asked in gates.METRICS.items():
+        assert set(asked) <= set(measured[name]), name
+        assert tasks.of(name).metric in asked, name
+        assert len(set(asked)) == len(asked)
+    assert {metric for asked in gates.METRICS.values() for metric in asked} == set(get_args(gates.Metric))
 
 
 def test_each_class_is_told_in_figures():

@@ -1,5 +1,6 @@
 """Rows on their way in: what data jobs are asked, the report of a delivery, and what came of it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -25,6 +26,9 @@ from millrace_contracts.tables import Dialect, Rejects
 FileTitle = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f/\\]+$")]
 SentCell = StrictBool | StrictInt | StrictFloat | Annotated[str, StringConstraints(max_length=100_000)] | None
 
+EXAMPLES = 5
+"""So many are kept of the cells that break a promise."""
+
 
 class Check(BaseModel):
     """One promise of the contract, held against the data."""
@@ -39,6 +43,74 @@ class Check(BaseModel):
     rows: int = Field(description="Rows that break the promise.")
     examples: list[str] = Field(description="Up to five, with their row numbers where they have one.")
     mend: str
+
+    @classmethod
+    def passed(
+        cls,
+        check: str,
+        observed: str,
+        allowed: str,
+        *,
+        column: str | None = None,
+        rows: int = 0,
+        examples: Sequence[str] = (),
+    ) -> "Check":
+        """A promise that the data keeps; *rows* and *examples* of what is allowed to break it."""
+        return cls._of("passed", check, observed, allowed, "", column=column, rows=rows, examples=examples)
+
+    @classmethod
+    def failed(
+        cls,
+        check: str,
+        observed: str,
+        allowed: str,
+        mend: str,
+        *,
+        column: str | None = None,
+        rows: int = 0,
+        examples: Sequence[str] = (),
+    ) -> "Check":
+        """A promise that is broken, with what to do about it; of the *examples* five are kept."""
+        return cls._of("failed", check, observed, allowed, mend, column=column, rows=rows, examples=examples)
+
+    @classmethod
+    def noted(
+        cls,
+        check: str,
+        observed: str,
+        allowed: str,
+        mend: str,
+        *,
+        column: str | None = None,
+        rows: int = 0,
+        examples: Sequence[str] = (),
+    ) -> "Check":
+        """What keeps nothing from going on, with what it means."""
+        return cls._of("noted", check, observed, allowed, mend, column=column, rows=rows, examples=examples)
+
+    @classmethod
+    def _of(
+        cls,
+        verdict: Literal["passed", "noted", "failed"],
+        check: str,
+        observed: str,
+        allowed: str,
+        mend: str,
+        *,
+        column: str | None,
+        rows: int = 0,
+        examples: Sequence[str] = (),
+    ) -> "Check":
+        return cls(
+            check=check,
+            column=column,
+            verdict=verdict,
+            observed=observed,
+            allowed=allowed,
+            rows=rows,
+            examples=list(examples[:EXAMPLES]),
+            mend=mend,
+        )
 
 
 class FailedCheck(BaseModel):

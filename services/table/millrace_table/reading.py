@@ -126,16 +126,8 @@ def checks(loaded: Loaded) -> list[Check]:
 
 
 def _noted(check: str, observed: str, rows: int = 0, examples: list[str] | None = None) -> Check:
-    return Check(
-        check=check,
-        column=None,
-        verdict="noted",
-        observed=observed,
-        allowed="",
-        rows=rows,
-        examples=examples or [],
-        mend="Look whether that is as it should be.",
-    )
+    mend = "Look whether that is as it should be."
+    return Check.noted(check, observed, "", mend, rows=rows, examples=examples or [])
 
 
 def _is_blank(path: Path) -> bool:

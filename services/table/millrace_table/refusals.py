@@ -18,15 +18,8 @@ class Unreadable(Exception):
         examples: list[str] | None = None,
     ) -> None:
         super().__init__(observed)
-        self.check = Check(
-            check=check,
-            column=column,
-            verdict="failed",
-            observed=observed,
-            allowed=allowed,
-            rows=rows,
-            examples=(examples or [])[:5],
-            mend=mend,
+        self.check = Check.failed(
+            check, observed, allowed, mend, column=column, rows=rows, examples=examples or []
         )
 
 

@@ -18,16 +18,9 @@ def line(
     mend: str,
 ) -> Check:
     """What was looked at and what came of it; the remedy is told only if it is not *good*."""
-    return Check(
-        check=check,
-        column=column,
-        verdict="passed" if good else "failed",
-        observed=observed,
-        allowed=allowed,
-        rows=rows,
-        examples=examples,
-        mend="" if good else mend,
-    )
+    if good:
+        return Check.passed(check, observed, allowed, column=column, rows=rows, examples=examples)
+    return Check.failed(check, observed, allowed, mend, column=column, rows=rows, examples=examples)
 
 
 def noted(told: Check, mend: str) -> Check:

@@ -70,26 +70,16 @@ def _padded(raw: pa.ChunkedArray) -> np.ndarray:
 
 def _codes(column: ColumnContract, padded: np.ndarray) -> Check:
     count = int(padded.sum())
-    return Check(
-        check="leading zeros",
+    return Check.failed(
+        "leading zeros",
+        f"{count} cells have leading zeros in a column of whole numbers",
+        "whole numbers without leading zeros, as the sample had",
+        "If they are codes, give the column the type string, so that 01067 and 1067 stay two.",
         column=column.name,
-        verdict="failed",
-        observed=f"{count} cells have leading zeros in a column of whole numbers",
-        allowed="whole numbers without leading zeros, as the sample had",
         rows=count,
         examples=[f"row {place + 1}" for place in np.flatnonzero(padded)[:5]],
-        mend="If they are codes, give the column the type string, so that 01067 and 1067 stay two.",
     )
 
 
 def _note(column: str, seen: str, allowed: str) -> Check:
-    return Check(
-        check="type",
-        column=column,
-        verdict="noted",
-        observed=seen,
-        allowed=allowed,
-        rows=0,
-        examples=[],
-        mend="Say the type in the contract if this is wrong.",
-    )
+    return Check.noted("type", seen, allowed, "Say the type in the contract if this is wrong.", column=column)
