@@ -93,7 +93,7 @@ def test_labels_are_classes_and_what_is_none_is_refused_and_told(millrace, table
     assert pushed["refusals"] == [
         {"place": 3, "value": "Dodo", "reason": "is none of the classes Adelie, Chinstrap, Gentoo"}
     ]
-    assert "3 known already" in millrace("labels", "push", LOOP, labels, code=1)
+    assert "3 repeated" in millrace("labels", "push", LOOP, labels, code=1)
 
 
 def test_a_second_model_and_the_way_back(millrace, table, session):

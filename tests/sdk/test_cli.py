@@ -445,6 +445,16 @@ def test_who_waits_ends_once_this_machines_platform_is_stopped(monkeypatch, tmp_
         session._still_there(None)
 
 
+def test_what_a_command_hears_of_retries_ends_with_it(fake, millrace):
+    from stamina.instrumentation import get_on_retry_hooks, set_on_retry_hooks
+
+    set_on_retry_hooks(None)
+    before = get_on_retry_hooks()
+    fake.answers["GET /v1/loops"] = (200, [])
+    assert millrace("loops", "list").code == 0
+    assert get_on_retry_hooks() == before
+
+
 def test_values_that_training_never_saw_are_told_to_whoever_asks(fake, millrace):
     warning = {"where": "rows[0].shop", "value": "new", "what": "was not seen in training"}
     answer = {"request_id": "q", "revision": "shop--r1", "version": 1, "predictions": [1.0]}

@@ -54,8 +54,16 @@ def told(function: Callable[Given, Result]) -> Callable[Given, Result]:
             if lines is None:
                 raise
             fail(*lines, code=failures.code(error))
+        finally:
+            _forget_hooks()
 
     return run
+
+
+def _forget_hooks() -> None:
+    """What a command is told of its retries is not for other clients of the same process, once it is over."""
+    if "stamina.instrumentation" in sys.modules:
+        sys.modules["stamina.instrumentation"].set_on_retry_hooks(None)
 
 
 def fail(*lines: str, code: int = REFUSED) -> NoReturn:
