@@ -449,10 +449,10 @@ def test_what_a_command_hears_of_retries_ends_with_it(fake, millrace):
     from stamina.instrumentation import get_on_retry_hooks, set_on_retry_hooks
 
     set_on_retry_hooks(None)
-    before = get_on_retry_hooks()
+    before = [hook.__qualname__ for hook in get_on_retry_hooks()]
     fake.answers["GET /v1/loops"] = (200, [])
     assert millrace("loops", "list").code == 0
-    assert get_on_retry_hooks() == before
+    assert [hook.__qualname__ for hook in get_on_retry_hooks()] == before
 
 
 def test_values_that_training_never_saw_are_told_to_whoever_asks(fake, millrace):
