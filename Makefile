@@ -14,7 +14,7 @@ TAG ?= dev
 LOCK := uv pip compile -q --no-header --no-emit-index-url --generate-hashes --python-version 3.11
 BASE_IMAGE ?= docker.io/library/python:3.11-slim-bookworm
 BUILDER ?= $(shell if docker info >/dev/null 2>&1; then echo docker build; elif command -v buildah >/dev/null; then echo buildah bud --layers; fi)
-QUICK = $(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not slow and not cluster" -q tests
+QUICK = $(BIN)/pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder -m "not slow and not cluster" -q tests
 WORKERS ?= 3
 ON_CLUSTER = config=$$($(BIN)/python -m tests.cluster.kube) && export KUBECONFIG=$$config && $(MAKE) images-local
 export BUILDAH_ISOLATION ?= chroot

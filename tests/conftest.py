@@ -1,7 +1,34 @@
-"""Fixtures that every test may use: a PostgreSQL server for the whole session, and databases on it."""
+"""Fixtures that every test may use: a PostgreSQL server for the whole session, and databases on it.
+
+And which worker runs what: tests that share a platform run in one worker, and begin first, as they take longest.
+"""
+
+from pathlib import Path
 
 import pytest
 from tests import postgresql as databases
+
+TOGETHER = ("tests/loop/", "tests/serving/")
+"""Folders whose tests share what is slow to start. (Marks for groups do nothing: pytest 9.2 hides them from xdist.)"""
+
+
+def pytest_collection_modifyitems(items):
+    """The folders that share a platform first; else the order stays."""
+    loop = Path(__file__).parent / "loop"
+    items.sort(key=lambda item: loop not in item.path.parents)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Whole files go to one worker, and whole folders that share a platform."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByPlace(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = nodeid.partition("::")[0]
+            return next((place for place in TOGETHER if file.startswith(place)), file)
+
+    return ByPlace(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 @pytest.fixture(scope="session")

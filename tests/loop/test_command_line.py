@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.loop, pytest.mark.xdist_group("loop"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.loop, pytest.mark.timeout(400)]
 LOOP = "newcomer"
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "predictions.md"
 

@@ -11,7 +11,7 @@ import time
 import psutil
 import pytest
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("loop"), pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 PARTS = (
     "millrace_registry.main", "millrace_training.main", "millrace_serving.main", "millrace_monitoring.main",
     "millrace_controller.main", "tritonserver --id", "envoy -c",

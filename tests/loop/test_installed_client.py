@@ -5,7 +5,7 @@ import json
 import pytest
 from tests.sdk.installed import install, run
 
-pytestmark = [pytest.mark.loop, pytest.mark.xdist_group("loop"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.loop, pytest.mark.timeout(400)]
 
 
 def test_it_lists_loops_and_asks_for_predictions(platform, loop, table, tmp_path):

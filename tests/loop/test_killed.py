@@ -8,7 +8,7 @@ import psutil
 import pytest
 from tests.loop.conftest import kill, predict
 
-pytestmark = [pytest.mark.loop, pytest.mark.xdist_group("loop"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.loop, pytest.mark.timeout(400)]
 
 
 def until(check, patience=60):

@@ -14,7 +14,7 @@ import yaml
 
 from millrace.oip import HEADER_LENGTH, columns_from_rows, decode, encode
 
-pytestmark = [pytest.mark.loop, pytest.mark.xdist_group("loop"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.loop, pytest.mark.timeout(400)]
 LOOP = "penguins"
 PENGUINS = Path(__file__).with_name("penguins.csv")
 SPECIES = ["Adelie", "Chinstrap", "Gentoo"]

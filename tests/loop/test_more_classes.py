@@ -12,7 +12,7 @@ from sklearn.datasets import load_digits
 from millrace.oip import HEADER_LENGTH, columns_from_rows, decode, encode
 
 pytestmark = [
-    pytest.mark.slow, pytest.mark.loop, pytest.mark.xdist_group("loop"), pytest.mark.timeout(900)
+    pytest.mark.slow, pytest.mark.loop, pytest.mark.timeout(900)
 ]  # fmt: skip
 CLANS, MEMBERS = 120, 14
 

@@ -16,7 +16,7 @@ from millrace.transport.requests import Call
 from millrace_contracts.labels import LabelWrite
 from millrace_contracts.loop import ModelLoop
 
-pytestmark = [pytest.mark.loop, pytest.mark.xdist_group("loop"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.loop, pytest.mark.timeout(400)]
 
 
 def arrived(client, loop, kind, count, patience=10):

@@ -6,7 +6,7 @@ import adbc_driver_postgresql.dbapi as driver
 import pytest
 import yaml
 
-pytestmark = [pytest.mark.loop, pytest.mark.xdist_group("loop"), pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.loop, pytest.mark.timeout(400)]
 LOOP, PASSWORD = "shop", "tiger-4711-lily"
 ROWS = """INSERT INTO sales SELECT g, 'shop ' || (g % 3), g % 40, 10 + (g % 40) * 1.5 + (g % 3) * 4,
     timestamptz '2024-01-01 00:00Z' + g * interval '1 hour' FROM generate_series({}, {}) g"""
