@@ -1,9 +1,8 @@
 """Batch predictions: which rows are scored with which version, where the answers go, and what it cost."""
 
-import re
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, Field
 
 from millrace_contracts.names import (
     ColumnName,
@@ -14,9 +13,9 @@ from millrace_contracts.names import (
     VersionNumber,
     WrittenFormat,
 )
-from millrace_contracts.parts import Part, Strictly, Zone
+from millrace_contracts.parts import Strictly, Zone
 from millrace_contracts.rows import ArtifactSource, FileTitle
-from millrace_contracts.sources import HAS_PASSWORD, Secret, TableName
+from millrace_contracts.sources import DatabaseAccess, TableName
 from millrace_contracts.tables import Dialect
 
 POSTGRESQL = r"^(postgresql|postgres)://[\x21-\x7e]*$"
@@ -24,7 +23,7 @@ MOST_FILES = 1000
 MOST_EXAMPLES = 5
 
 
-class TableSink(Part):
+class TableSink(DatabaseAccess):
     """A table of a PostgreSQL database; made when it is not there, else rows are added."""
 
     uri: str | None = Field(
@@ -33,24 +32,7 @@ class TableSink(Part):
         pattern=POSTGRESQL,
         description="The database without a password, like postgresql://writer@db.example/shop.",
     )
-    connection: Secret | None = Field(default=None, description="The database's whole URI, kept as a secret.")
-    password: Secret | None = Field(default=None, description="The password that the URI leaves out.")
     table: TableName = Field(description="Like scored or shop.scored.")
-
-    @model_validator(mode="after")
-    def _whole(self) -> "TableSink":
-        if (self.uri is None) == (self.connection is None):
-            raise ValueError("a database is named by either uri or connection")
-        if self.uri is not None and re.search(HAS_PASSWORD, self.uri):
-            raise ValueError("no password belongs in uri; name it with password, or use connection")
-        if self.password is not None and self.uri is None:
-            raise ValueError("password goes with uri; connection has its own")
-        return self
-
-    def secrets(self) -> dict[str, Secret]:
-        """What it needs that a document does not hold, by field."""
-        named = {"connection": self.connection, "password": self.password}
-        return {name: secret for name, secret in named.items() if secret is not None}
 
 
 class LogTo(Strictly):

@@ -64,8 +64,8 @@ class Secret(Part):
         return f"env {self.env}" if self.env else f"file {self.file}"
 
 
-class SqlSource(Part):
-    """Rows of a table or a query."""
+class DatabaseAccess(Part):
+    """How a database is reached: by its URI, with the password elsewhere, or by a whole URI that is a secret."""
 
     uri: str | None = Field(
         default=None,
@@ -75,6 +75,26 @@ class SqlSource(Part):
     )
     connection: Secret | None = Field(default=None, description="The database's whole URI, kept as a secret.")
     password: Secret | None = Field(default=None, description="The password that the URI leaves out.")
+
+    @model_validator(mode="after")
+    def _named(self) -> "DatabaseAccess":
+        if (self.uri is None) == (self.connection is None):
+            raise ValueError("a database is named by either uri or connection")
+        if self.uri is not None and re.search(HAS_PASSWORD, self.uri):
+            raise ValueError("no password belongs in uri; name it with password, or use connection")
+        if self.password is not None and self.uri is None:
+            raise ValueError("password goes with uri; connection has its own")
+        return self
+
+    def secrets(self) -> dict[str, Secret]:
+        """What it needs that a document does not hold, by field."""
+        named = {"connection": self.connection, "password": self.password}
+        return {name: secret for name, secret in named.items() if secret is not None}
+
+
+class SqlSource(DatabaseAccess):
+    """Rows of a table or a query."""
+
     query: Sql | None = Field(default=None, description="One SELECT, without a semicolon.")
     table: TableName | None = Field(default=None, description="A table instead, like sales or shop.sales.")
     cursor: Column | None = Field(
@@ -93,20 +113,9 @@ class SqlSource(Part):
 
     @model_validator(mode="after")
     def _whole(self) -> "SqlSource":
-        if (self.uri is None) == (self.connection is None):
-            raise ValueError("a database is named by either uri or connection")
-        if self.uri is not None and re.search(HAS_PASSWORD, self.uri):
-            raise ValueError("no password belongs in uri; name it with password, or use connection")
-        if self.password is not None and self.uri is None:
-            raise ValueError("password goes with uri; connection has its own")
         if (self.query is None) == (self.table is None):
             raise ValueError("rows come from either query or table")
         return self
-
-    def secrets(self) -> dict[str, Secret]:
-        """What it needs that a document does not hold, by field."""
-        named = {"connection": self.connection, "password": self.password}
-        return {name: secret for name, secret in named.items() if secret is not None}
 
     def identity(self) -> tuple[str, ...]:
         """What makes its rows other rows when it is changed."""
