@@ -10,7 +10,6 @@ import pyarrow.compute as pc
 from millrace_contracts.rows import Check, ValidateSpec
 from millrace_stats import tasks
 from millrace_stats.tasks import Value
-from millrace_training.rows.findings import failed, noted
 
 COMMON = 0.9
 """Share of rows of one class from which the others are told to be rare."""
@@ -29,7 +28,11 @@ def imbalance(counts: Mapping[Value, int], name: str) -> list[Check]:
         "Judge models by log loss or AUC, not by accuracy (gates.absolute, like {metric: auc, atLeast: 0.7}); use the "
         "probabilities, not the answered class; collect more rows of the rarer classes."
     )
-    return [noted("imbalance", name, seen, f"less than {COMMON:.0%} of one class", mend, rows - most)]
+    return [
+        Check.noted(
+            "imbalance", seen, f"less than {COMMON:.0%} of one class", mend, column=name, rows=rows - most
+        )
+    ]
 
 
 def holdout(table: pa.Table, asked: ValidateSpec) -> list[Check]:
@@ -61,7 +64,9 @@ def _refused(asked: ValidateSpec, where: str, value: Value, rows: int, mend: str
     only = tasks.class_text(value) if tasks.of(asked.task).classifies else f"{value:g}"
     seen = f"{where} have {rows} row{'s' * (rows != 1)}, all with the target {only!r}: no model can be judged by them"
     remedy = f"{mend}, so that both parts have rows of more than one value; or add data."
-    return failed("holdout", asked.target, seen, "at least two different target values", remedy, rows)
+    return Check.failed(
+        "holdout", seen, "at least two different target values", remedy, column=asked.target, rows=rows
+    )
 
 
 def _days(times: pa.ChunkedArray, zone: str) -> np.ndarray:

@@ -4,14 +4,13 @@ import pyarrow as pa
 
 from millrace_contracts.rows import Check
 from millrace_table import digits
-from millrace_training.rows.findings import noted
 
 
 def check(table: pa.Table, names: list[str]) -> list[Check]:
     """A note for each of these columns that needs more digits than a model keeps."""
     told = [(name, digits.lost(table.column(name))) for name in names]
     return [
-        noted("digits", name, f"'{name}' {lost.words}", "seven digits", lost.mend)
+        Check.noted("digits", f"'{name}' {lost.words}", "seven digits", lost.mend, column=name)
         for name, lost in told
         if lost is not None
     ]

@@ -6,7 +6,6 @@ import pyarrow as pa
 
 from millrace_contracts.rows import Check
 from millrace_table import personal
-from millrace_training.rows.findings import noted
 
 CHECK = "personal data"
 
@@ -24,6 +23,8 @@ def left_out(checks: Sequence[Check], kept: Sequence[str]) -> set[str]:
 def _line(item: personal.Personal, kept: bool) -> Check:
     if kept:
         seen, mend = f"{item.words}; it is used, as data.keepPersonal says", ""
-        return noted(CHECK, item.column, seen, "kept by decision", mend)
+        return Check.noted(CHECK, seen, "kept by decision", mend, column=item.column)
     mend = "Write it under data.exclude; or under data.keepPersonal, if models may use it all the same."
-    return noted(CHECK, item.column, f"{item.words}; it is left out", "none, unless kept by decision", mend)
+    return Check.noted(
+        CHECK, f"{item.words}; it is left out", "none, unless kept by decision", mend, column=item.column
+    )

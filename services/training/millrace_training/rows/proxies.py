@@ -13,7 +13,6 @@ import pyarrow as pa
 from millrace_contracts.rows import Check
 from millrace_stats import proxies
 from millrace_training.rows import leakage
-from millrace_training.rows.findings import noted, passed
 
 ROWS = 20_000
 
@@ -33,7 +32,7 @@ def check(table: pa.Table, features: Sequence[str], protected: Sequence[str]) ->
     if told or not protected:
         return told
     allowed = f"a strength below {proxies.LEAST}"
-    return [passed("proxy", None, "no feature alone stands in for a protected column", allowed)]
+    return [Check.passed("proxy", "no feature alone stands in for a protected column", allowed)]
 
 
 def search(table: pa.Table, features: Sequence[str], protected: Sequence[str]) -> list[Proxy]:
@@ -59,10 +58,10 @@ def search(table: pa.Table, features: Sequence[str], protected: Sequence[str]) -
 
 def _line(item: Proxy) -> Check:
     strength = f"strength {item.strength:.2f} (0.5: nothing, 1: everything)"
-    return noted(
+    return Check.noted(
         "proxy",
-        item.column,
         f"'{item.column}' stands in for the protected '{item.protected}', {strength}",
         f"a strength below {proxies.LEAST}",
         "Exclude it if models must not tell such groups apart; else look at the slices of the evaluation.",
+        column=item.column,
     )

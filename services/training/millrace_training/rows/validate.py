@@ -13,7 +13,6 @@ from millrace_stats.tasks import Refusal, Task, Value
 from millrace_table.inference import ROWS
 from millrace_table.refusals import words
 from millrace_training.rows import balance, leakage, precision, privacy, proxies
-from millrace_training.rows.findings import failed, noted, passed
 from millrace_training.rows.leakage import Labels
 from millrace_training.rows.records import Records
 from millrace_training.runtime.context import Context
@@ -51,7 +50,7 @@ def check(table: pa.Table, asked: ValidateSpec, trusted: set[str]) -> list[Check
     ]
     if lacking:
         seen = f"there is no column {words(lacking)}"
-        return [failed("columns", None, seen, words(table.column_names, 8), "Name a column that is there.")]
+        return [Check.failed("columns", seen, words(table.column_names, 8), "Name a column that is there.")]
     checks = [_rows(table), *_target(table.column(asked.target), asked)]
     if any(item.verdict == "failed" for item in checks):
         return checks
@@ -62,7 +61,7 @@ def check(table: pa.Table, asked: ValidateSpec, trusted: set[str]) -> list[Check
     names = [name for name in table.column_names if name not in unused]
     if not names:
         seen = "no column is left"
-        return [*checks, *private, failed("features", None, seen, "at least one", "Exclude fewer columns.")]
+        return [*checks, *private, Check.failed("features", seen, "at least one", "Exclude fewer columns.")]
     leaks = _leaks(table, asked, [name for name in names if name not in trusted])
     named = [*proxies.check(table, names, asked.protected), *precision.check(table, names)]
     return [*checks, *private, *leaks, *named]
@@ -95,20 +94,22 @@ def _labels(target: pa.ChunkedArray, task: Task) -> Labels:
 def _rows(table: pa.Table) -> Check:
     if table.num_rows < ROWS:
         mend = "Collect more rows; fewer cannot be split into training and test."
-        return failed("volume", None, f"{table.num_rows} rows", f"at least {ROWS}", mend)
-    return passed("volume", None, f"{table.num_rows} rows", f"at least {ROWS}")
+        return Check.failed("volume", f"{table.num_rows} rows", f"at least {ROWS}", mend)
+    return Check.passed("volume", f"{table.num_rows} rows", f"at least {ROWS}")
 
 
 def _target(values: pa.ChunkedArray, asked: ValidateSpec) -> list[Check]:
     missing = values.null_count
     if missing:
         seen, mend = f"{missing} rows lack the target", "Remove these rows."
-        return [failed("target", asked.target, seen, "a target in every row", mend, missing)]
+        return [
+            Check.failed("target", seen, "a target in every row", mend, column=asked.target, rows=missing)
+        ]
     counts = {item["values"]: item["counts"] for item in pc.value_counts(values.combine_chunks()).to_pylist()}
     if len(counts) < 2:
         seen = f"every row has {next(iter(counts))!r}" if counts else "there are no rows"
         mend = "There is nothing to predict; is this the right column?"
-        return [failed("classes", asked.target, seen, "at least two values", mend)]
+        return [Check.failed("classes", seen, "at least two values", mend, column=asked.target)]
     task = tasks.of(asked.task)
     return (
         _classes(values.type, counts, asked.target, task)
@@ -119,26 +120,34 @@ def _target(values: pa.ChunkedArray, asked: ValidateSpec) -> list[Check]:
 
 def _is_number(values: pa.ChunkedArray, name: str) -> Check:
     if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
-        return passed("target", name, "numbers", "numbers")
+        return Check.passed("target", "numbers", "numbers", column=name)
     mend = "Choose task: binary or multiclass, or a target with numbers."
-    return failed("target", name, f"values of type {values.type}", "numbers", mend)
+    return Check.failed("target", f"values of type {values.type}", "numbers", mend, column=name)
 
 
 def _classes(type: pa.DataType, counts: dict[Value, int], name: str, task: Task) -> list[Check]:
     """Whether the values are as many classes as the task has, and each has rows enough."""
     if pa.types.is_timestamp(type):
         mend = "Choose a target whose values name classes."
-        return [failed("target", name, f"values of type {type}", "texts, numbers or truth values", mend)]
+        return [
+            Check.failed(
+                "target", f"values of type {type}", "texts, numbers or truth values", mend, column=name
+            )
+        ]
     least, most = task.least_classes, task.most_classes
     if not least <= len(counts) <= most:
         allowed = "two values" if least == most == 2 else f"{least} to {most:,} values"
-        return [failed("classes", name, f"{len(counts):,} values", allowed, _other_task(len(counts), type))]
+        return [
+            Check.failed(
+                "classes", f"{len(counts):,} values", allowed, _other_task(len(counts), type), column=name
+            )
+        ]
     rare = {value: rows for value, rows in counts.items() if rows < LEAST_CLASS}
     if len(counts) - len(rare) < 2:
         return [_too_few(rare, len(counts), name)]
     smallest, rows = min(counts.items(), key=lambda item: (item[1], tasks.class_text(item[0])))
     seen = f"{rows} rows of {tasks.class_text(smallest)!r}, the fewest of {len(counts)} classes"
-    enough = passed("classes", name, seen, f"at least two classes with {LEAST_CLASS} rows")
+    enough = Check.passed("classes", seen, f"at least two classes with {LEAST_CLASS} rows", column=name)
     seldom = [_rare(rare, len(counts), name)] if rare else []
     return [enough, *seldom, *balance.imbalance(counts, name)]
 
@@ -164,19 +173,19 @@ def _too_few(rare: dict[Value, int], classes: int, name: str) -> Check:
         else "Collect more rows, or put classes together."
     )
     allowed = f"at least {LEAST_CLASS} rows in each of two classes"
-    return failed("classes", name, seen, allowed, mend, sum(rare.values()))
+    return Check.failed("classes", seen, allowed, mend, column=name, rows=sum(rare.values()))
 
 
 def _rare(rare: dict[Value, int], classes: int, name: str) -> Check:
     """Rare classes keep nothing from being trained; who reads the report should know what becomes of them."""
-    return noted(
+    return Check.noted(
         "rare classes",
-        name,
         f"{len(rare)} of {classes} classes have fewer than {LEAST_CLASS} rows: {_told(rare)}",
         f"{LEAST_CLASS} rows of each class to learn it and to judge it",
         "They stay among the classes that are answered, but are hardly learnt, and a gate cannot judge them. "
         "Collect more rows of them, or put them together under one name.",
-        sum(rare.values()),
+        column=name,
+        rows=sum(rare.values()),
     )
 
 
@@ -191,13 +200,13 @@ def _told(rare: dict[Value, int]) -> str:
 
 
 def _leak(leak: leakage.Leak) -> Check:
-    return failed(
+    return Check.failed(
         "leakage",
-        leak.column,
         f"'{leak.column}' gives the target away: {_what(leak)} alone predicts it almost perfectly ({leak.score})",
         f"R2 at most {bars.MOST_R2}, AUC at most {bars.MOST_AUC}, at most {bars.MOST_EXACT:.1%} told exactly",
         "Exclude the column; or, if it is known when a prediction is asked for, set `trusted: true` in the "
         "contract.",
+        column=leak.column,
     )
 
 
@@ -212,14 +221,14 @@ def _strong(leak: leakage.Leak) -> Check:
     seen = f"'{leak.column}': {_what(leak)} alone tells very much of the target ({leak.score})"
     if leak.how == "afterwards":
         seen = f"'{leak.column}' may be known afterwards only: {leak.score}"
-    return noted(
+    return Check.noted(
         "strong feature",
-        leak.column,
         seen,
         "what is known when a prediction is asked for",
         "Exclude it if it is known afterwards only; if it is known before, set `trusted: true` in the contract.",
+        column=leak.column,
     )
 
 
 def _no_leak(features: int) -> Check:
-    return passed("leakage", None, f"none of {features} features gives the target away", "no such feature")
+    return Check.passed("leakage", f"none of {features} features gives the target away", "no such feature")
