@@ -219,7 +219,7 @@ class TestByFolds:
             "kind": "number",
         }
         stored = parquet.read_table(pa.BufferReader(registry.store[made["files"]["oof.parquet"]]))
-        assert (stored.num_rows, stored.column_names) == (569, ["row", "prediction"])
+        assert (stored.num_rows, stored.column_names) == (569, ["row", "copy", "prediction"])
         rows = from_arrow(
             pa.Table.from_pandas(load_breast_cancer(as_frame=True).data),
             columns_from_signature(Signature.model_validate(made["signature"])),

@@ -160,3 +160,19 @@ class TestByFolds:
             make_context("same"),
         )
         assert all(block["candidate"] == block["champion"] for block in same["blocks"])
+
+    def test_rows_that_differ_in_the_target_alone_are_each_judged_by_a_model_that_had_not_seen_them(
+        self, registry, make_context
+    ):
+        """Sixteen different rows of features, forty times each, with a target that nothing explains."""
+        draw = np.random.default_rng(5)
+        columns = {name: draw.integers(0, 2, 640).astype(np.float64) for name in "abcd"}
+        registry.add("coins", 1, pa.table(columns | {"head": draw.integers(0, 2, 640).astype(bool)}))
+        change = {"dataset": "coins", "task": "binary", "target": "head", "event_time": None}
+        common = COMMON | change | {"cut": None, "holdout_days": None}
+        new = run_train(common | REFIT | {"configurations": [PORTFOLIO[0]]}, make_context("new"))
+        candidate = {"files": new["files"], "signature": new["signature"]}
+        made = run_evaluate(
+            common | {"slices": [], "candidate": candidate, "champion": None}, make_context("evaluate")
+        )
+        assert made["metrics"]["candidate"] == pytest.approx(new["metrics"]["holdout"])

@@ -44,16 +44,16 @@ class Judges:
                 answers[part] = self.aligned(predicted, model, table)
         return answers
 
-    def out_of_fold(self, model: Contender, table: Table, digests: np.ndarray) -> np.ndarray:
+    def out_of_fold(self, model: Contender, table: Table) -> np.ndarray:
         """A model's out-of-fold answer for each row; NaN for rows that it did not know."""
         stored = model.files.find("out-of-fold")
         if stored is None:
-            return self.task.empty(len(digests), table.classes)
-        return self.aligned(oof.read(self.records.artifact(stored), digests), model, table)
+            return self.task.empty(table.frame.rows, table.classes)
+        return self.aligned(oof.read(self.records.artifact(stored), table), model, table)
 
-    def by_folds(self, model: Contender, table: Table, digests: np.ndarray) -> np.ndarray:
+    def by_folds(self, model: Contender, table: Table) -> np.ndarray:
         """The champion's answers: out of fold, and by its graph for rows that it was not trained on."""
-        answers = self.out_of_fold(model, table, digests)
+        answers = self.out_of_fold(model, table)
         new = np.flatnonzero(~self.task.known(answers))
         if len(new):
             predicted = predict(self.session(model, "model"), table.frame.take(new))

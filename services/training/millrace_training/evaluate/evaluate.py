@@ -113,12 +113,11 @@ def _by_time(spec: EvaluateSpec, table: Table, judges: Judges, context: Context)
 
 def _by_folds(spec: EvaluateSpec, table: Table, judges: Judges, context: Context) -> Rows:
     """On all rows: out-of-fold answers of both; the champion's graph for rows that it was not trained on."""
-    digests = row_digests(table)
-    predicted = judges.out_of_fold(spec.candidate, table, digests)
+    predicted = judges.out_of_fold(spec.candidate, table)
     judged = np.flatnonzero(judges.task.known(predicted))
-    kept, named = table.take(judged), digests[judged]
+    kept = table.take(judged)
     context.report("score", message=f"{kept.frame.rows} rows")
-    champion = None if spec.champion is None else judges.by_folds(spec.champion, kept, named)
+    champion = None if spec.champion is None else judges.by_folds(spec.champion, kept)
     session = judges.session(spec.candidate, "model")
-    labels = named % blocks.BUCKETS
+    labels = row_digests(kept) % blocks.BUCKETS
     return Rows(kept, labels, lambda label: f"bucket {label}", predicted[judged], champion, session)
