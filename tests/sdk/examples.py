@@ -109,3 +109,14 @@ def decision(**more):
         "reason": "because", "evidence": {}, "measured": {}, "cause": None, "number": 1, "recorded_at": NOW,
         "hash": DIGEST, "previous": DIGEST,
     } | more  # fmt: skip
+
+
+def refused(**more):
+    check = {
+        "check": "range", "column": "price", "verdict": "failed", "observed": "3 rows are outside",
+        "allowed": "0 to 9", "rows": 3, "examples": ["row 2: 900"], "mend": "Correct the cells.",
+    }  # fmt: skip
+    return {
+        "id": 3, "dataset": "shop", "artifact": DIGEST, "source": {"name": "may.csv.gz", "format": "csv"},
+        "report": {"rows": 9, "checks": [check]}, "state": "waiting", "settled_by": "", "created_at": NOW,
+    } | more  # fmt: skip

@@ -1,5 +1,6 @@
 """Label files: CSV and JSON lines, with each mistake told by file and line."""
 
+import gzip
 import json
 import os
 from datetime import UTC, datetime
@@ -71,3 +72,25 @@ def test_a_line_that_is_no_label_is_named(tmp_path, name, text, told):
     with pytest.raises(BadLabels) as refusal:
         read(written(tmp_path, text, name))
     assert told in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("written_as", "name", "encoding"),
+    [
+        ("request_id;index;value\r\nr1;0;Köln\r\n", "labels.csv", "latin-1"),
+        ("request_id\tvalue\nr1\tKöln\n", "labels.tsv", "utf-16"),
+        ("sep=;\nvalue;request_id\nKöln;r1\n", "labels.csv", "utf-8-sig"),
+        ("Labels of May\n\nrequest_id,value\nr1,Köln\n", "labels.csv", "utf-8"),
+        ('request_id|value\nr1|"Köln"\n', "labels.txt", "utf-8"),
+        ('{"request_id": "r1", "value": "Köln"}\n', "labels.jsonl", "utf-8-sig"),
+    ],
+)
+def test_a_label_is_the_same_however_its_file_is_written(tmp_path, written_as, name, encoding):
+    (tmp_path / name).write_bytes(written_as.encode(encoding))
+    (label,) = read(tmp_path / name)
+    assert (label.request_id, label.index, label.value) == ("r1", 0, "Köln")
+
+
+def test_a_packed_file_of_labels_is_read(tmp_path):
+    (tmp_path / "labels.csv.gz").write_bytes(gzip.compress(b"request_id,value\nr1,2\n"))
+    assert read(tmp_path / "labels.csv.gz")[0].value == "2"

@@ -4,14 +4,18 @@ Values stay as they are written: `01` may be a class, and only the model's signa
 """
 
 import csv
+import io
 import json
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from millrace_contracts.formats import FORMATS, PACKED
 from millrace_contracts.labels import LabelWrite
+from millrace_contracts.tables import Dialect
 
 COLUMNS = ("request_id", "index", "value", "at")
 Line = dict[str, object]
@@ -22,7 +26,7 @@ class BadLabels(Exception):
 
 
 def read(path: Path) -> list[LabelWrite]:
-    """Labels as monitoring takes them, from CSV or JSON lines.
+    """Labels as monitoring takes them, from CSV or JSON lines, however their text is written or packed.
 
     `request_id` and `value` are needed. `index` (the row's place in its request) is 0 when it is left out; `at` is
     then the time at which the file was written, and a microsecond more for each line before: of two words about one
@@ -30,34 +34,77 @@ def read(path: Path) -> list[LabelWrite]:
     Raises: BadLabels with file and line.
     """
     moment = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-    lines = _jsonl(path) if path.suffix.lower() in (".jsonl", ".ndjson") else _csv(path)
-    labels = [
-        _label(path, number, line, moment + timedelta(microseconds=place))
-        for place, (number, line) in enumerate(lines)
-    ]
+    with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
+        lines = _lines(path, Path(folder))
+        labels = [
+            _label(path, number, line, moment + timedelta(microseconds=place))
+            for place, (number, line) in enumerate(lines)
+        ]
     if not labels:
         raise BadLabels(f"{path}: there are no labels in it")
     return labels
 
 
-def _csv(path: Path) -> Iterator[tuple[int, Line]]:
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        lines = csv.DictReader(file)
-        names = lines.fieldnames or []
-        lacking = [name for name in ("request_id", "value") if name not in names]
-        if lacking:
-            raise BadLabels(
-                f"{path}: the column {lacking[0]!r} is missing; the first line must be {','.join(COLUMNS)}"
-            )
-        for line in lines:
-            yield lines.line_num, {name: value for name, value in line.items() if value not in ("", None)}
+def _lines(path: Path, folder: Path) -> Iterator[tuple[int, Line]]:
+    """Each line with its number; *folder* is for what has to be written meanwhile."""
+    names = path.suffixes[:-1] if path.suffix.lower() in PACKED else path.suffixes
+    if names and FORMATS.get(names[-1].lower()) == "jsonl":
+        return _jsonl(path, _text(path, folder).read_text(encoding="utf-8-sig"))
+    text = _text(path, folder)
+    return _csv(path, text.read_text(encoding="utf-8-sig"), _dialect(path, text, folder))
 
 
-def _jsonl(path: Path) -> Iterator[tuple[int, Line]]:
-    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        if text.strip():
+def _text(path: Path, folder: Path) -> Path:
+    """The file unpacked and in UTF-8; as it is for a client that was installed without the part that reads tables."""
+    try:
+        from millrace_table import opening
+        from millrace_table.refusals import Unreadable
+    except ModuleNotFoundError:
+        return path
+    try:
+        return opening.text(opening.unpacked(path, folder), folder, None).path
+    except Unreadable as error:
+        raise BadLabels(f"{path}: {error.check.observed} {error.check.mend}") from error
+
+
+def _dialect(path: Path, text: Path, folder: Path) -> Dialect:
+    """What separates the cells, and in which line the names are."""
+    plain = Dialect(delimiter=",", quote='"', header_line=1)
+    try:
+        from millrace_table import layouts
+        from millrace_table.refusals import Unreadable
+    except ModuleNotFoundError:
+        return plain
+    try:
+        return layouts.find(text, folder, Dialect(comment=""), COLUMNS).dialect
+    except Unreadable:  # a line below says what is wrong with it
+        return plain
+
+
+def _csv(path: Path, text: str, dialect: Dialect) -> Iterator[tuple[int, Line]]:
+    above = max((dialect.header_line or 1) - 1, 0)
+    file = io.StringIO(text, newline="")
+    for _ in range(above):
+        file.readline()
+    lines = csv.DictReader(file, delimiter=(dialect.delimiter or ",")[0], quotechar=dialect.quote or '"')
+    names = lines.fieldnames or []
+    lacking = [name for name in ("request_id", "value") if name not in names]
+    if lacking:
+        raise BadLabels(
+            f"{path}: the column {lacking[0]!r} is missing; the first line must be {','.join(COLUMNS)}"
+        )
+    for line in lines:
+        yield (
+            above + lines.line_num,
+            {name: value for name, value in line.items() if value not in ("", None)},
+        )
+
+
+def _jsonl(path: Path, text: str) -> Iterator[tuple[int, Line]]:
+    for number, written in enumerate(io.StringIO(text), 1):
+        if written.strip():
             try:
-                line = json.loads(text)
+                line = json.loads(written)
             except ValueError as error:
                 raise BadLabels(f"{path}:{number}: is not JSON") from error
             if not isinstance(line, dict):

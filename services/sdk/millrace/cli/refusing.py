@@ -64,14 +64,15 @@ def show_quarantine(entry: Entry, output: Output = Format.TABLE) -> None:
 
 @command(quarantine, "download", "millrace data quarantine download 3 --out refused.csv")
 def download_quarantine(
-    entry: Entry, out: Annotated[Path | None, typer.Option(help="Where to; left out: its own name.")] = None
+    entry: Entry,
+    out: Annotated[
+        Path | None, typer.Option(help="Where to; left out: its own name behind its number.")
+    ] = None,
 ) -> None:
     """The bytes of a refused delivery, as they came."""
     registry = client().registry
     refused = registry.refused(entry)
-    path = out or Path(str(refused.source.get("name") or f"quarantine-{entry}")).with_stem(
-        f"quarantine-{entry}"
-    )
+    path = out or Path(f"quarantine-{entry}-{Path(str(refused.source.get('name') or 'rows')).name}")
     if path.exists():
         fail(f"{path} exists already", "Give another name with --out.")
     with path.open("wb") as file:
