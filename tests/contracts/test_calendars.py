@@ -70,6 +70,26 @@ def test_a_schedule_may_say_on_also_as_yaml_reads_it(key, every, value, said):
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("each Monday", {"every": "week", "weekday": "Monday"}),
+        ("Each friday", {"every": "week", "weekday": "Friday"}),
+        ("day 31 of each month", {"every": "month", "day": 31}),
+    ],
+)
+def test_a_schedule_may_say_the_calendar_in_one_text_which_is_what_it_is_told_as(text, said):
+    read = Triggers.model_validate({"schedule": text})
+    assert (read.schedule, read.calendar) == (None, Calendar(**said))
+    assert read.calendar.words().lower() == text.lower()
+
+
+@pytest.mark.parametrize("text", ["each Mon", "Monday", "day 0 of each month", "day 31", "12h", "999999w"])
+def test_a_text_that_is_no_schedule_is_refused(text):
+    with pytest.raises(ValidationError):
+        Triggers.model_validate({"schedule": text})
+
+
+@pytest.mark.parametrize(
     "wrong",
     [
         {"every": "week"}, {"every": "month", "on": "Monday"}, {"every": "week", "on": "Mon"}, {"every": "day"},

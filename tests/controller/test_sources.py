@@ -90,6 +90,22 @@ async def test_what_fails_is_tried_again_later_each_time_and_said(platform, worl
     assert "the database is away" in conditions["SourceReady"]["message"]
 
 
+async def test_a_look_that_cannot_begin_says_why_until_it_can(platform, world, clock):
+    await platform.apply(loop())
+    await controller.one_pass(platform.services)
+    (job,) = looks(world)
+    why = {"reason": "CreateContainerConfigError", "message": 'secret "source.default.shop" not found'}
+    for waiting, said in ((why, ("False", *why.values())), (None, ("Unknown", "Reading", ""))):
+        job["waiting"] = waiting
+        await controller.one_pass(platform.services)
+        told = {item["type"]: item for item in (await platform.loop())["conditions"]}["SourceReady"]
+        assert (told["status"], told["reason"], told["message"]) == said
+    end(world)
+    await controller.one_pass(platform.services)
+    told = {item["type"]: item for item in (await platform.loop())["conditions"]}["SourceReady"]
+    assert (told["status"], told["message"]) == ("True", "5 new rows.")
+
+
 async def test_there_is_more_at_once(platform, world, clock):
     await platform.apply(loop())
     await controller.one_pass(platform.services)

@@ -29,6 +29,7 @@
 {{- if and $operator.namespaces $operator.watchAllNamespaces -}}
 {{- fail "controller.operator.namespaces: is not used while controller.operator.watchAllNamespaces is true" -}}
 {{- end -}}
+{{- include "millrace.checks.claims" . -}}
 {{- if $v.production -}}{{- include "millrace.checks.production" . -}}{{- end -}}
 {{- end -}}
 

@@ -1,18 +1,26 @@
 """A schedule by the calendar: each Monday, or each 31st (the last day of a shorter month), in the loop's zone."""
 
 import calendar
+import re
 from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema, model_validator
 
 from millrace_contracts import durations
-from millrace_contracts.parts import Int, Part
+from millrace_contracts.parts import DAYS, LONGEST, MOST, SCHEDULE, Int, Lasting, Part
 
 Weekday = Literal["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 WEEKDAYS: tuple[Weekday, ...] = (
     "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday",
 )  # fmt: skip
+WEEKLY: Final = f"each ({'|'.join(WEEKDAYS)})"
+MONTHLY: Final = "day ([1-9]|[12][0-9]|3[01]) of each month"
+WORDS: Final = f"^(?i)({WEEKLY}|{MONTHLY})$"
+"""A calendar in one text, as API servers match it."""
+NO_SCHEDULE: Final = (
+    "is not a whole number of days like 28d, and no calendar like 'each Monday' or 'day 31 of each month'"
+)
 SAID = ("on", True, "true")
 """How a document may write the day: `on`, which YAML 1.1 reads as true."""
 
@@ -48,6 +56,15 @@ class Calendar(Part):
             raise ValueError("every: month needs a day, from 1 to 31, and no weekday")
         return self
 
+    @classmethod
+    def spoken(cls, text: str) -> "Calendar | None":
+        """The calendar that a text like `each Monday` or `day 31 of each month` says; None: it says none."""
+        if weekly := re.fullmatch(WEEKLY, text, re.IGNORECASE):
+            return cls.model_validate({"every": "week", "on": weekly[1]})
+        if monthly := re.fullmatch(MONTHLY, text, re.IGNORECASE):
+            return cls(every="month", day=int(monthly[1]))
+        return None
+
     def latest(self, through: datetime, zone: str) -> datetime:
         """When the last such day that has begun by *through* began, in UTC."""
         today = durations.local(through, zone).date()
@@ -68,3 +85,21 @@ class Calendar(Part):
     def words(self) -> str:
         """As a person says it."""
         return f"each {self.weekday}" if self.every == "week" else f"day {self.day} of each month"
+
+
+def _scheduled(text: str) -> str:
+    """Whole days; a calendar is taken out before. Raises: ValueError in the words that every entrance uses."""
+    try:
+        durations.whole_days(text)
+    except ValueError:
+        raise ValueError(f"{text!r} {NO_SCHEDULE}") from None
+    return Lasting(DAYS).check(text)
+
+
+Schedule = Annotated[
+    str,
+    StringConstraints(max_length=24),
+    AfterValidator(_scheduled),
+    WithJsonSchema({"type": "string", "maxLength": 24, "format": SCHEDULE, MOST: LONGEST}),
+]
+"""What stands below `triggers.schedule`, once what says a calendar is taken out of it."""

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from millrace_contracts import durations
-from millrace_contracts.calendars import Calendar
+from millrace_contracts.calendars import Calendar, Schedule
 from millrace_contracts.data import DataContract
 from millrace_contracts.gates import Gates
 from millrace_contracts.names import LoopName, Name, TaskName
@@ -180,7 +180,10 @@ class NewData(Part):
 
 
 class Triggers(Part):
-    schedule: Days | None = Field(default=None, description="A run every so many event days.")
+    schedule: Schedule | None = Field(
+        default=None,
+        description="A run every so many event days, like 28d; or each Monday, or day 31 of each month.",
+    )
     calendar: Calendar | None = Field(
         default=None, description="A run on a day of each week or month, in the loop's time zone."
     )
@@ -193,13 +196,15 @@ class Triggers(Part):
     @model_validator(mode="before")
     @classmethod
     def _by_calendar(cls, given: Any) -> Any:
-        """`schedule: {every: week, on: Monday}` is the calendar."""
-        if not isinstance(given, dict) or not isinstance(given.get("schedule"), dict):
+        """`schedule: each Monday` is the calendar, and so is `schedule: {every: week, on: Monday}`."""
+        said = given.get("schedule") if isinstance(given, dict) else None
+        meant = Calendar.spoken(said) if isinstance(said, str) else said
+        if not isinstance(meant, (Calendar, dict)):
             return given
         if given.get("calendar") is not None:
             raise ValueError(ONE_SCHEDULE)
         rest = {key: value for key, value in given.items() if key != "schedule"}
-        return rest | {"calendar": given["schedule"]}
+        return rest | {"calendar": meant}
 
     @model_validator(mode="after")
     def _one_schedule(self) -> "Triggers":

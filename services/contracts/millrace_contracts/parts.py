@@ -30,6 +30,7 @@ Column = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 DURATION: Final = "duration-of-event-time"
 DAYS: Final = "whole-days"
 WINDOW: Final = "all-or-whole-days"
+SCHEDULE: Final = "whole-days-or-calendar"
 ZONE: Final = "time-zone"
 """Formats under which a schema names what the validators below check (see `millrace.crd`)."""
 LONGEST = "36500d"

@@ -6,7 +6,7 @@ tests/contract shows every document of one corpus to both.
 from typing import Any
 
 from millrace_contracts import durations, parts
-from millrace_contracts.calendars import Calendar
+from millrace_contracts.calendars import NO_SCHEDULE, WORDS, Calendar
 from millrace_contracts.data import ColumnContract, DataContract
 from millrace_contracts.gates import METRICS, AbsoluteGate
 from millrace_contracts.loop import ONE_SCHEDULE, RolloutSpec, Spec, Triggers
@@ -65,6 +65,13 @@ FORMATS: dict[str, list[Json]] = {
     ],
     parts.DAYS: [rule(DAYS, "is not a whole number of days; write it like 28d")],
     parts.WINDOW: [rule(f"self == 'all' || {DAYS}", "is neither all nor a whole number of days like 60d")],
+    parts.SCHEDULE: [
+        rule(
+            f"self.matches('{WORDS}') || {DAYS}",
+            NO_SCHEDULE,
+            f'"\'" + self + "\' {NO_SCHEDULE}"',
+        )
+    ],
     parts.ZONE: [
         rule(
             "self.matches('^[A-Za-z][A-Za-z0-9_+/-]*$') && timestamp('2026-01-01T00:00:00Z').getHours(self) >= 0",
@@ -137,7 +144,8 @@ RULES: dict[str, list[Json]] = {
     ],
     Spec.__name__: [
         rule(
-            "has(self.data.eventTime) || !has(self.triggers) || !has(self.triggers.calendar)",
+            "has(self.data.eventTime) || !has(self.triggers) || (!has(self.triggers.calendar) && "
+            f"(!has(self.triggers.schedule) || !self.triggers.schedule.matches('{WORDS}')))",
             "triggers.calendar needs data.eventTime",
         ),
         rule(

@@ -5,11 +5,13 @@ import json
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import select
 
 from millrace_contracts.status import LoopStatus
 from millrace_controller.clock import queries
 from millrace_controller.operator import manifests
 from millrace_controller.operator.controller import Operator
+from millrace_controller.tables import Run
 
 from ..conftest import alarm, day
 from ..fake_resources import merged
@@ -191,3 +193,33 @@ def test_a_patch_makes_the_one_of_the_other(before, after):
     change = manifests.patch(before, after)
     assert merged(before, change) == after
     assert bool(change) == (before != after)
+
+
+async def test_a_status_stays_small_whatever_a_run_has_to_say(platform, operator, cluster, world):
+    world.add_data("sales", 1000)
+    cluster.apply()
+    await operator.relist()
+    await settled(platform, operator)
+    async with platform.services.sessions.begin() as session:
+        run = (await session.scalars(select(Run))).one()
+        run.message = "Spalte ⚠ " * 50_000
+        gate = run.verdict.gates[0].model_copy(update={"reason": "because " * 10_000})
+        many = [gate.model_copy(update={"name": f"slice-{number}"}) for number in range(5000)]
+        many.append(gate.model_copy(update={"name": "worst", "verdict": "failed"}))
+        run.verdict = run.verdict.model_copy(update={"gates": many, "reason": "so " * 100_000})
+    await operator.follow()
+    await operator.relist()
+    status = cluster.status()
+    assert len(json.dumps(status, ensure_ascii=False).encode()) < 50_000
+    assert "worst" in [gate["name"] for gate in status["gates"]]
+    assert status["run"]["message"].endswith(
+        "(cut; see 'millrace runs show sales 1', 'millrace data quarantine list')"
+    )
+
+
+async def test_a_document_with_many_mistakes_is_told_of_the_first(platform, operator, cluster):
+    cluster.apply(triggers={"alarm" * 60 + str(number): 1 for number in range(10)})
+    await operator.relist()
+    message = cluster.condition("Stalled")["message"]
+    assert len(message.encode()) <= 1000
+    assert message.endswith("(cut; mend these, and the next apply names the others)")

@@ -85,6 +85,35 @@ def test_a_container_that_cannot_be_made_has_less_time_and_a_reason(verdict, rea
     assert late.refusal.reason == said
 
 
+@pytest.mark.parametrize(
+    ("said", "mend"),
+    [
+        ('secret "source.team-a.shop" not found',
+         "Make the Secret source.team-a.shop with the key password in the namespace jobs."),
+        ("couldn't find key password in Secret jobs/source.team-a.shop",
+         "Add the key password to the Secret source.team-a.shop in the namespace jobs."),
+    ],
+)  # fmt: skip
+def test_a_secret_that_is_not_there_is_told_with_the_remedy_while_it_waits_and_at_the_end(
+    verdict, said, mend
+):
+    named = {"name": "S", "valueFrom": {"secretKeyRef": {"name": "source.team-a.shop", "key": "password"}}}
+    stuck = waiting("CreateContainerConfigError", said)
+    stuck["spec"]["containers"][0]["env"] = [{"name": "HOME", "value": "/tmp"}, named]
+    work = job() | {"metadata": {"namespace": "jobs"}}
+    assert verdict(work, stuck, waited=5).waiting == PodWaiting(
+        "CreateContainerConfigError", f"{said}. {mend}"
+    )
+    assert verdict(work, stuck, waited=121).refusal.detail.endswith(f"{said}. {mend}")
+
+
+def test_an_image_that_cannot_be_pulled_names_the_secrets_of_its_registry(verdict):
+    stuck = waiting("ImagePullBackOff", "denied")
+    stuck["spec"]["imagePullSecrets"] = [{"name": "mirror"}]
+    late = verdict(job() | {"metadata": {"namespace": "jobs"}}, stuck, waited=121)
+    assert "mirror is a Secret of the namespace jobs" in late.refusal.detail
+
+
 def test_an_image_that_is_being_pulled_has_all_the_time(verdict):
     found = verdict(job(), waiting("ContainerCreating"), waited=590)
     assert (found.alive, found.waiting) == (True, None)

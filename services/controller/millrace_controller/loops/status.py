@@ -4,6 +4,8 @@ from millrace.watching import plain
 from millrace_contracts.loop_runs import StepRead
 from millrace_contracts.status import Condition, Gate, LoopStatus, Member, Phase, RunStatus
 from millrace_contracts.verdicts import GateResult
+from millrace_controller import polls
+from millrace_controller.loops.texts import REASON, chosen, cut
 from millrace_controller.runs.states import BUSY, State
 from millrace_controller.tables import Loop, Run
 from millrace_core.waiting import QUEUED
@@ -21,7 +23,6 @@ STEPS: dict[str, Phase] = {
 MIRRORING = "mirroring"
 QUARANTINED = "Data lies in quarantine"
 """How the message of a loop begins whose data was refused and waits for a person."""
-LONGEST = 1000
 
 
 def of(loop: Loop, newest: Run | None, digest: str | None, ignored: list[str], generation: int) -> LoopStatus:
@@ -49,14 +50,14 @@ def of(loop: Loop, newest: Run | None, digest: str | None, ignored: list[str], g
     ]
     for condition in told:
         condition.observed_generation = generation
-        condition.message = condition.message[:LONGEST]
+        condition.message = cut(condition.message, _whole(loop, newest))
     return LoopStatus(
         observed_generation=generation,
         project=loop.project,
         phase=phase(loop, newest),
         champion=_champion(loop, digest, candidate),
         candidate=candidate,
-        run=None if newest is None else _run(newest),
+        run=None if newest is None else _run(newest, _whole(loop, newest)),
         gates=_gates(newest),
         conditions=told,
     )
@@ -114,20 +115,26 @@ def _champion(loop: Loop, digest: str | None, candidate: Member | None) -> Membe
     return Member(version=loop.champion, digest=digest, weight=weight, since=since)
 
 
-def _run(newest: Run) -> RunStatus:
+def _whole(loop: Loop, newest: Run | None) -> str:
+    """Where people read what a status has no room for."""
+    run = f"'millrace runs show {loop.name} {newest.number}'" if newest else f"'millrace watch {loop.name}'"
+    return f"cut; see {run}, 'millrace data quarantine list'"
+
+
+def _run(newest: Run, whole: str) -> RunStatus:
     cause = newest.cause.reason or newest.cause.kind
     return RunStatus(
         number=newest.number,
         state=newest.state,
         step=_step(newest),
-        cause=cause,
-        message=newest.message[:LONGEST] or None,
+        cause=cut(cause, whole),
+        message=cut(newest.message, whole) or None,
     )
 
 
 def _gates(newest: Run | None) -> list[Gate] | None:
     verdict = None if newest is None else newest.verdict
-    return None if verdict is None else [_gate(gate) for gate in verdict.gates]
+    return None if verdict is None else [_gate(gate) for gate in chosen(verdict.gates)]
 
 
 def _gate(gate: GateResult) -> Gate:
@@ -135,7 +142,7 @@ def _gate(gate: GateResult) -> Gate:
     return Gate(
         name=gate.name,
         verdict=gate.verdict,
-        reason=gate.reason,
+        reason=cut(gate.reason, "cut", REASON),
         value=gate.number("value", "difference"),
         ci=ci if len(ci) == 2 else None,
     )
@@ -287,12 +294,6 @@ def _options(ignored: list[str]) -> Condition:
 
 def _source(loop: Loop) -> list[Condition]:
     """How the source stands that is looked at, if there is one."""
-    poll = loop.poll
-    if poll is None or "source" not in loop.document["spec"]["data"]:
+    if loop.poll is None or "source" not in loop.document["spec"]["data"]:
         return []
-    if poll.failures:
-        words = f"{poll.failures} looks in a row have failed: {poll.message}"
-        return [Condition(type="SourceReady", status="False", reason="Failing", message=words)]
-    if poll.looked_at is None:
-        return [Condition(type="SourceReady", status="Unknown", reason="Reading")]
-    return [Condition(type="SourceReady", status="True", reason="Read", message=poll.message)]
+    return [polls.condition(loop.poll)]

@@ -8,7 +8,7 @@ from typing import Any
 from millrace.crd import KIND
 from millrace_contracts.status import LoopStatus
 from millrace_controller.leases import tenure
-from millrace_controller.loops import commands, options, status
+from millrace_controller.loops import commands, options, status, texts
 from millrace_controller.loops.options import Surroundings
 from millrace_controller.operator import documents, manifests, queries
 from millrace_controller.operator.documents import API_VERSION, Resource, Unreadable
@@ -23,6 +23,7 @@ PAGE = 100
 """Resources that are held whole at a time."""
 AT_ONCE = 8
 """Patches on their way to the API server at the same time."""
+MORE = "cut; mend these, and the next apply names the others"
 OVERLAP = timedelta(seconds=10)
 """A change counts as new for so long: clocks of replicas differ, and a transaction takes its time."""
 
@@ -219,7 +220,8 @@ class Operator:
         generation = meta.get("generation") or 1
         wrong = self.refused.get(meta["uid"])
         if wrong is not None:
-            return manifests.refused(*wrong, resource["status"], generation, self._project(resource))
+            reason, message = wrong[0], texts.cut(wrong[1], MORE)
+            return manifests.refused(reason, message, resource["status"], generation, self._project(resource))
         if known is None:
             return None
         ignored = options.ignored(known.loop, self.around) if self.around else []

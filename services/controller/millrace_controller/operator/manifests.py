@@ -6,8 +6,10 @@ from typing import Any
 from millrace_contracts.status import Condition, LoopStatus
 
 Status = dict[str, Any]
-TOLD = {"Stalled": True, "DriftDetected": True, "OptionsIgnored": True}
+TOLD = ("Stalled", "DriftDetected", "OptionsIgnored")
 """Conditions whose becoming true is an event of its own; people are warned."""
+BROKEN = ("SourceReady",)
+"""Conditions whose becoming false is one."""
 BAD = ("Rejected", "Failed")
 
 
@@ -69,7 +71,8 @@ def news(before: Status, after: Status) -> list[News]:
     known = {item["type"]: item for item in before.get("conditions") or []}
     for condition in after.get("conditions", []):
         old = known.get(condition["type"], {})
-        if condition["type"] in TOLD and condition["status"] == "True" != old.get("status"):
+        bad = {"True": TOLD, "False": BROKEN}.get(condition["status"], ())
+        if condition["type"] in bad and condition["status"] != old.get("status"):
             told.append(News(condition["reason"], condition["message"], warning=True))
     return told
 

@@ -63,8 +63,9 @@ async def _look(services: Services, loop: Loop, source: Source, poll: Poll) -> b
         await _keep(services, loop, schedule.failed(poll, source, str(error), utcnow()))
         return False
     if job.state not in OVER:
-        if poll.job != job.id:
-            await _keep(services, loop, poll.model_copy(update={"job": job.id}))
+        goes_on = schedule.going(poll, job)
+        if goes_on != poll:
+            await _keep(services, loop, goes_on)
         return False
     after = schedule.ended(poll.model_copy(update={"job": job.id}), source, job, utcnow())
     await _keep(services, loop, after)

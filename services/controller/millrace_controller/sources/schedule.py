@@ -47,6 +47,16 @@ def begun(poll: Poll | None, source: Source, place: str) -> Poll:
     )
 
 
+def going(poll: Poll, job: JobRead) -> Poll:
+    """A look that is not over; what keeps it from beginning, and will not pass by itself, is told."""
+    waits = job.waiting
+    if waits is None:
+        return poll.model_copy(
+            update={"job": job.id, "stuck": "", "message": "" if poll.stuck else poll.message}
+        )
+    return poll.model_copy(update={"job": job.id, "stuck": waits.reason, "message": waits.message[:TOLD]})
+
+
 def ended(poll: Poll, source: Source, job: JobRead, now: datetime) -> Poll:
     """What a job that is over says of the source."""
     if job.state != JobState.SUCCEEDED:
@@ -60,6 +70,7 @@ def ended(poll: Poll, source: Source, job: JobRead, now: datetime) -> Poll:
             "next_at": now if result.more else every,
             "looked_at": now,
             "failures": 0,
+            "stuck": "",
             "message": result.reason[:TOLD],
             "new_rows": poll.new_rows + result.new_rows,
             "refused": poll.refused + result.refused,
@@ -74,5 +85,11 @@ def failed(poll: Poll, source: Source, why: str, now: datetime) -> Poll:
     if source.every is not None:
         wait = min(wait, max(durations.parse(source.every), FIRST))
     return poll.model_copy(
-        update={"key": None, "failures": failures, "message": why[:TOLD], "next_at": now + wait}
+        update={
+            "key": None,
+            "failures": failures,
+            "stuck": "",
+            "message": why[:TOLD],
+            "next_at": now + wait,
+        }
     )

@@ -1,7 +1,8 @@
 """What a job's object and its pods say about an attempt: waiting, running, over, and why. Pure."""
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from millrace_contracts.jobs import Problem
@@ -25,6 +26,10 @@ OVER = ("Complete", "Failed", "FailureTarget", "SuccessCriteriaMet")
 """Conditions of a batch Job after which none of its pods does anything more."""
 DRIVEN_OUT = ("Evicted", "Preempting", "NodeLost", "NodeShutdown", "Shutdown", "Terminated", "NodeAffinity")
 """Reasons with which a kubelet or the scheduler ends a pod that did nothing wrong."""
+
+NO_SECRET = re.compile(r'secret "([^"]+)" not found')
+NO_KEY = re.compile(r"couldn't find key (\S+) in Secret ([^/\s]+)/(\S+)")
+"""How a kubelet says that a Secret, or a key of one, is not there."""
 
 
 @dataclass(frozen=True)
@@ -126,6 +131,9 @@ def _waiting(scene: Scene, settings: TrainingSettings) -> Verdict:
     reason = stuck or _first(of_scheduling, scene) or scene.warning
     if scene.waited > patience:
         return Verdict(alive=False, refusal=_not_started(scene).problem())
+    mend = _secret(reason, scene) if reason else ""
+    if reason and mend:
+        reason = replace(reason, message=f"{reason.message}. {mend}")
     return Verdict(alive=True, waiting=reason)
 
 
@@ -145,20 +153,49 @@ def _not_started(scene: Scene, said: str = "") -> JobError:
 def _explained(cause: PodWaiting | None, scene: Scene) -> tuple[str, str]:
     """In a title what has kept an attempt from starting, and what would mend it."""
     if cause is not None and cause.reason in NO_IMAGE:
-        image = next(_image(pod) for pod in scene.pods if of_containers(pod))
-        return (
-            "The image cannot be pulled",
-            f"Check the image's name ({image}) and placement.imagePullSecrets.",
+        return "The image cannot be pulled", _image_mend(
+            next(pod for pod in scene.pods if of_containers(pod)), scene
         )
     if cause is not None and cause.reason in NO_CONTAINER:
         mend = "Check the secrets and the service account of the jobs' namespace."
-        return "The container cannot be made", mend
+        return "The container cannot be made", _secret(cause, scene) or mend
     if _first(of_scheduling, scene):
         mend = "Free or add nodes, change the placement, ask for less, or raise MILLRACE_PENDING_SECONDS."
         return "No node for the job", mend
     if cause is not None and cause.reason == QUOTA:
         return "No room in the namespace's quota", "Raise the quota, ask for less, or wait for others to end."
     return "The job's pod did not start", "Look at the events of the jobs' namespace."
+
+
+def _secret(cause: PodWaiting, scene: Scene) -> str:
+    """What would mend a Secret, or a key of one, that is not there; empty if it is something else."""
+    if key := NO_KEY.search(cause.message):
+        return f"Add the key {key[1]} to the Secret {key[3]} in the namespace {key[2]}."
+    if missing := NO_SECRET.search(cause.message):
+        keys = [key for pod in scene.pods for name, key in _wanted(pod) if name == missing[1]]
+        having = f" with the key {', '.join(dict.fromkeys(keys))}" if keys else ""
+        return f"Make the Secret {missing[1]}{having} in the namespace {_namespace(scene)}."
+    return ""
+
+
+def _wanted(pod: Part) -> list[tuple[str, str]]:
+    """Secret and key of every variable of the pod that is one."""
+    items = [item for one in pod.get("spec", {}).get("containers", []) for item in one.get("env", [])]
+    refs = [item.get("valueFrom", {}).get("secretKeyRef") for item in items]
+    return [(ref["name"], ref["key"]) for ref in refs if ref]
+
+
+def _namespace(scene: Scene) -> str:
+    return str(scene.work.get("metadata", {}).get("namespace", "of the jobs"))
+
+
+def _image_mend(pod: Part, scene: Scene) -> str:
+    """The image's name, and the Secrets with which it would be pulled."""
+    secrets = [item["name"] for item in pod.get("spec", {}).get("imagePullSecrets", [])]
+    there = (
+        f", and that {', '.join(secrets)} is a Secret of the namespace {_namespace(scene)}" if secrets else ""
+    )
+    return f"Check the image's name ({_image(pod)}) and placement.imagePullSecrets{there}."
 
 
 def is_over(work: Part) -> bool:
