@@ -21,6 +21,7 @@ WORDS: Final = f"^(?i)({WEEKLY}|{MONTHLY})$"
 NO_SCHEDULE: Final = (
     "is not a whole number of days like 28d, and no calendar like 'each Monday' or 'day 31 of each month'"
 )
+ONE_SCHEDULE: Final = "schedule and calendar both say when; write one of them"
 SAID = ("on", True, "true")
 """How a document may write the day: `on`, which YAML 1.1 reads as true."""
 
@@ -85,6 +86,18 @@ class Calendar(Part):
     def words(self) -> str:
         """As a person says it."""
         return f"each {self.weekday}" if self.every == "week" else f"day {self.day} of each month"
+
+
+def by_calendar(given: Any) -> Any:
+    """A part of a document in which a schedule like `each Monday` or `{every: week, on: Monday}` is the calendar."""
+    said = given.get("schedule") if isinstance(given, dict) else None
+    meant = Calendar.spoken(said) if isinstance(said, str) else said
+    if not isinstance(meant, (Calendar, dict)):
+        return given
+    if given.get("calendar") is not None:
+        raise ValueError(ONE_SCHEDULE)
+    rest = {key: value for key, value in given.items() if key != "schedule"}
+    return rest | {"calendar": meant}
 
 
 def _scheduled(text: str) -> str:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from millrace_contracts import durations
-from millrace_contracts.calendars import Calendar, Schedule
+from millrace_contracts.calendars import ONE_SCHEDULE, Calendar, Schedule, by_calendar
 from millrace_contracts.data import DataContract
 from millrace_contracts.gates import Gates
 from millrace_contracts.names import LoopName, Name, TaskName
@@ -38,7 +38,6 @@ StepDuration = Annotated[Written, Lasting(most="11574d")]
 """A billion seconds and a little less: the longest step that a rollout can have."""
 MEMORY = r"^((6[4-9]|[7-9][0-9]|[1-9][0-9]{2,5})Mi|[1-9][0-9]{0,3}Gi)$"
 Memory = Annotated[str, StringConstraints(pattern=MEMORY)]
-ONE_SCHEDULE = "schedule and calendar both say when; write one of them"
 WallTime = Annotated[Written, Lasting(most="30d", least="1s")]
 
 
@@ -196,15 +195,7 @@ class Triggers(Part):
     @model_validator(mode="before")
     @classmethod
     def _by_calendar(cls, given: Any) -> Any:
-        """`schedule: each Monday` is the calendar, and so is `schedule: {every: week, on: Monday}`."""
-        said = given.get("schedule") if isinstance(given, dict) else None
-        meant = Calendar.spoken(said) if isinstance(said, str) else said
-        if not isinstance(meant, (Calendar, dict)):
-            return given
-        if given.get("calendar") is not None:
-            raise ValueError(ONE_SCHEDULE)
-        rest = {key: value for key, value in given.items() if key != "schedule"}
-        return rest | {"calendar": meant}
+        return by_calendar(given)
 
     @model_validator(mode="after")
     def _one_schedule(self) -> "Triggers":

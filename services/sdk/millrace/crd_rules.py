@@ -6,10 +6,10 @@ tests/contract shows every document of one corpus to both.
 from typing import Any
 
 from millrace_contracts import durations, parts
-from millrace_contracts.calendars import NO_SCHEDULE, WORDS, Calendar
+from millrace_contracts.calendars import NO_SCHEDULE, ONE_SCHEDULE, WORDS, Calendar
 from millrace_contracts.data import ColumnContract, DataContract
 from millrace_contracts.gates import METRICS, AbsoluteGate
-from millrace_contracts.loop import ONE_SCHEDULE, RolloutSpec, Spec, Triggers
+from millrace_contracts.loop import RolloutSpec, Spec, Triggers
 from millrace_contracts.sources import (
     HAS_PASSWORD,
     IS_SECRET,
