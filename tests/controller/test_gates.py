@@ -145,3 +145,35 @@ def test_many_classes_have_absolute_bounds_of_their_own(metric, bound, verdict):
     gates = {"absolute": [{"metric": metric, "atLeast": bound}]}
     found = judge(spec(task="multiclass", gates=gates), evaluation(champion=False) | {"metrics": numbers})
     assert found["verdict"] == verdict
+
+
+def monthly(held, months, known=None):
+    """An evaluation of so many months with rows in the holdout, of all *months*; the champion may have seen some."""
+    made = evaluation(-0.05, days=held)
+    for block in made["blocks"][: held - (held if known is None else known)]:
+        block["champion"] = None
+    return made | {"spacing": {"unit": "month", "gap": 30.4, "blocks": months}}
+
+
+def test_too_few_months_are_told_with_the_holdout_that_would_hold_enough():
+    found = judge(spec(), monthly(1, 60))
+    assert found["verdict"] == "inconclusive"
+    assert (
+        "the last 28d, which are kept out of training, have 1 month with rows, and 14 are needed"
+        in found["reason"]
+    )
+    assert "one comes every 30 days, so training.holdout: 426d holds enough" in found["reason"]
+    short = judge(spec(), monthly(1, 20))
+    assert "the data has 20 months in all, so push older rows, or wait" in short["reason"]
+    assert "minimumDays may be as low as 3" in short["reason"]
+
+
+def test_months_that_the_champion_has_seen_come_back_with_newer_rows():
+    found = judge(spec(), monthly(16, 60, known=4))
+    assert found["verdict"] == "inconclusive"
+    assert "the champion may have seen the rows of 12 of the 16 months" in found["reason"]
+
+
+def test_four_months_decide_where_four_are_asked_for():
+    gates = {"champion": {"minimumDays": 4, "block": "month"}}
+    assert judge(spec(gates=gates), monthly(4, 60))["verdict"] == "passed"

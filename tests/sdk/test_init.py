@@ -203,3 +203,26 @@ def test_how_a_file_is_written_is_found_said_and_stays_in_the_contract(millrace,
     wrong = millrace("init", "b", "--data", path, "--target", "rent", "--encoding", "klingon")
     assert wrong.code == 1
     assert "--encoding: Input should be 'utf-8'" in wrong.stderr
+
+
+def test_a_monthly_table_gets_a_holdout_in_months_that_its_gate_can_be_met_with(millrace, tmp_path, nowhere):
+    path = tmp_path / "claims.csv"
+    months = [datetime(2019 + number // 12, number % 12 + 1, 1) for number in range(48)]
+    lines = [
+        f"{month:%Y-%m-%d},{branch},{number * 7 % 50}"
+        for number, month in enumerate(months)
+        for branch in "ABC"
+    ]
+    path.write_text("\n".join(["month,branch,claims", *lines]))
+    done = millrace(
+        "init", "claims", "--data", path, "--target", "claims", "--time", "month", "--into", tmp_path
+    )  # fmt: skip
+    assert done.code == 0, done.stderr
+    assert "Rows come by the month: 48 of them" in done.stdout + done.stderr
+    spec = load(tmp_path / "claims.yaml").spec
+    assert (spec.gates.champion.block, spec.gates.champion.minimum_days) == ("month", 10)
+    assert (spec.training.holdout, spec.monitoring.drift.window, spec.triggers.new_data.rows) == (
+        "365d",
+        "3d",
+        3,
+    )

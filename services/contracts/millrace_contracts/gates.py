@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from millrace_contracts.names import TaskName
+from millrace_contracts.names import BlockUnit, TaskName
 from millrace_contracts.parts import Column, Float, Int, Part
 
 Metric = Literal["rmse", "mae", "log_loss", "auc", "accuracy", "brier", "macro_f1"]
@@ -19,7 +19,14 @@ METRICS: dict[TaskName, tuple[Metric, ...]] = {
 class ChampionGate(Part):
     margin: Float = Field(default=0.02, ge=0, le=10, description="Loss the candidate may lose, as a share.")
     minimum_days: Int = Field(
-        default=14, ge=2, le=3650, description="Days (blocks) below which nothing is decided."
+        default=14,
+        ge=2,
+        le=3650,
+        description="Days with rows, or other blocks, below which nothing is decided; never fewer than 3.",
+    )
+    block: BlockUnit | None = Field(
+        default=None,
+        description="What is one sample: the day, week or month in which rows happened; left out: a day.",
     )
 
 

@@ -6,7 +6,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from millrace_contracts.models import Golden
-from millrace_contracts.names import ColumnName, Name, TaskName, VersionNumber
+from millrace_contracts.names import BlockUnit, ColumnName, Name, TaskName, VersionNumber
 from millrace_contracts.parts import Zone
 from millrace_contracts.release import Files
 from millrace_contracts.signature import Signature
@@ -82,6 +82,7 @@ class EvaluateSpec(LearningSpec):
     champion: Contender | None = None
     folds: int | None = Field(default=None, ge=2, le=50)
     slices: list[ColumnName] = []
+    block: BlockUnit = Field(default="day", description="What is one sample in time.")
 
 
 class Parity(BaseModel):
@@ -122,12 +123,20 @@ class TrainResult(BaseModel):
 
 
 class Block(BaseModel):
-    """Mean losses of candidate and champion on the same rows of a day, or of a group of rows without time."""
+    """Mean losses of candidate and champion on the same rows of a day, week or month, or of a group of rows."""
 
     block: str
     n: int
     candidate: float
     champion: float | None
+
+
+class BlockSpacing(BaseModel):
+    """How the blocks lie in time of which a holdout has some."""
+
+    unit: BlockUnit
+    gap: float = Field(description="Mean days from one block with rows to the next.")
+    blocks: int = Field(description="Blocks with rows in all data before the cut.")
 
 
 class SliceEvaluation(BaseModel):
@@ -208,6 +217,7 @@ class EvaluateResult(BaseModel):
     rows: int = Field(default=0, description="Rows that were judged on; 0: not told.")
     independent_rows: int = Field(default=0, description="Those of them that are no copy of another.")
     blocks: list[Block]
+    spacing: BlockSpacing | None = Field(default=None, description="Null without event time.")
     slices: list[SliceEvaluation] = []
     importance: list[Importance] = []
     roc: list[RocPoint] = []

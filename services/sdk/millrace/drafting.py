@@ -2,7 +2,6 @@
 
 import os
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 
+from millrace import timing
 from millrace_contracts.data import ColumnContract, DataContract
 from millrace_contracts.formats import PACKED, format_of
 from millrace_contracts.tables import Dialect
-from millrace_table import cautions, columns, inference, reading, remarks, spans
+from millrace_table import cautions, columns, inference, reading, remarks, spacing, spans
 from millrace_table.inference import TaskName
 from millrace_table.refusals import Unreadable
+from millrace_table.spacing import Spacing
 
 SAMPLE_BYTES = 256 * 2**20
 """Most bytes of a text file that are looked at; the rest is left unread."""
@@ -37,8 +38,8 @@ class Sample:
     task: str
     contract: DataContract
     identifiers: list[str]
-    days: int | None
-    """Days that the event times span; None without event time."""
+    spacing: Spacing | None
+    """How far apart the event times lie; None without event time."""
     notes: list[str] = field(default_factory=list)
 
 
@@ -72,7 +73,9 @@ def look(
     notes += remarks.remarks(raw, table, contract)
     identifiers = [column.name for column in contract.columns if column.unique]
     identifiers += [name for name in caution.left_out if name not in identifiers]
-    return Sample(table.num_rows, guess.task, contract, identifiers, _span(table, time), notes)
+    found = _spacing(table, time, timezone)
+    notes += timing.notes(found) if found else []
+    return Sample(table.num_rows, guess.task, contract, identifiers, found, notes)
 
 
 def _task(asked: TaskName | None, column: ColumnContract, values: pa.ChunkedArray) -> inference.Guess:
@@ -107,12 +110,11 @@ def _typed(raw: pa.Table, contract: DataContract, timezone: str) -> pa.Table:
     ).select(names)
 
 
-def _span(table: pa.Table, time: str | None) -> int | None:
+def _spacing(table: pa.Table, time: str | None, timezone: str) -> Spacing | None:
     if time is None:
         return None
     near = table.column(time).filter(pc.invert(pa.array(spans.far(table.column(time)))))
-    ends = pc.min_max(near).as_py()
-    return 0 if ends["min"] is None else int((ends["max"] - ends["min"]) / timedelta(days=1)) + 1
+    return spacing.of_times(near, timezone)
 
 
 def contract_text(sample: Sample, source: str) -> str:
@@ -170,25 +172,32 @@ def loop_text(name: str, sample: Sample, data: Path, contract: Path, folder: Pat
         path=_flow(os.path.relpath(data, folder)),
         contract=_flow(os.path.relpath(contract, folder)),
         exclude=_flow(sample.identifiers),
-        rows=max(1000, sample.rows // 10),
         metric="rmse" if sample.task == "regression" else "log_loss",
         bound="atMost: 30" if sample.task == "regression" else "atMost: 0.5",
-        **(_timed(sample, timezone) if sample.days is not None else UNTIMED),
+        **(_timed(sample, timezone) if sample.spacing is not None else _untimed(sample)),
     )
 
 
+def _untimed(sample: Sample) -> dict[str, str]:
+    return UNTIMED | {"rows": f"{max(1000, sample.rows // 10)}"}
+
+
 def _timed(sample: Sample, timezone: str) -> dict[str, str]:
-    days = sample.days or 0
-    holdout = 28 if days >= 112 else max(2, days // 4)
-    windows = "[all, 60d]" if days >= 180 else "[all]"
-    least = min(14, holdout)
+    assert sample.spacing is not None
+    chosen = timing.choose(sample.spacing, sample.rows)
+    block = f", block: {chosen.block}" if chosen.block != "day" else ""
+    holdout = f"{chosen.holdout}d"
     return {
         "time": TIME.format(column=_flow(sample.contract.event_time), timezone=timezone),
-        "training": f"    windows: {windows:<16} # spans of history to try; the better one is taken\n"
-        f"    holdout: {holdout}d                 # the last days, kept out of training; the gates judge on them",
-        "least": f"{least}",
+        "training": f"    windows: {chosen.windows:<16} # spans of history to try; the better one is taken\n"
+        f"    holdout: {holdout:<19} # {chosen.why}",
+        "folds": f"{chosen.folds}",
+        "least": f"{chosen.least}{block}",
         "rollout": ROLLOUT,
-        "schedule": "    schedule: 30d   # every so many days; or calendar: {every: week, weekday: Monday}\n",
+        "schedule": SCHEDULE.format(days=chosen.schedule),
+        "window": f"{chosen.window}d",
+        "cooldown": f"{chosen.cooldown}d",
+        "rows": f"{chosen.new_rows}",
     }
 
 
@@ -210,7 +219,7 @@ spec:
   training:
     search: {{trials: 12}}         # models tried in the first, full search; retraining fits the best ones again
 {training}
-    folds: 5                     # cross-validation folds
+    folds: {folds}                     # cross-validation folds
     seed: 7                      # the same data and seed give the same model
     limits: {{memory: 3Gi, wall: 30m}}
   gates:                         # what a new model must pass before it gets traffic
@@ -219,12 +228,12 @@ spec:
     # slices: {{columns: [], tolerance: 0.05, minimumRows: 500}}   # and not worse in any part of the data
 {rollout}  monitoring:
     performance: {{falseAlarmsPerYear: 0.01}}
-    drift: {{psi: 0.1, window: 14d}}
+    drift: {{psi: 0.1, window: {window}}}   # compared with training by so many days that have rows
     retention: {{logs: 90d, archived: 5}}   # archived versions stay loaded, so that going back takes a second
   triggers:                      # what opens a run, besides a change of this file and `millrace retrain`
 {schedule}    alarms: [performance]        # also: drift, quality
     newData: {{rows: {rows}}}        # this many new rows were pushed
-  cooldown: 14d                  # least event time between two triggered runs
+  cooldown: {cooldown}                  # least event time between two triggered runs
   switchBack: {{enabled: true, margin: 0.02, minimumDays: 7, rest: 14d}}   # back to an archived version that got better
 """
 TIME = """\
@@ -232,6 +241,7 @@ TIME = """\
     timezone: {timezone}                # in which days begin and end
     labelDelay: 1d               # when the truth about a row is known
 """
+SCHEDULE = "    schedule: {days}d   # every so many days; or calendar: {{every: week, weekday: Monday}}\n"
 ROLLOUT = """\
   rollout:                       # how a new model takes over; the first one does at once
     mirror: {percent: 100, for: 1d}            # it answers copies of requests; nobody sees its answers
@@ -243,4 +253,7 @@ UNTIMED = {
     "least": "14",
     "rollout": "  rollout: {}                    # at once; or like canary: [{percent: 10, for: 1d}]\n",
     "schedule": "    # schedule: 30d              # every so many days of event time\n",
+    "folds": "5",
+    "window": "14d",
+    "cooldown": "14d",
 }

@@ -120,6 +120,14 @@ class TestByTime:
         assert weighted == pytest.approx(made["metrics"]["candidate"]["mse"])
         assert all(len(item["blocks"]) == 14 for item in made["slices"])
 
+    def test_blocks_are_as_long_as_the_gate_asks(self, trained, make_context):
+        """From 30 June to 29 August by weeks: the last 14 days lie in three, of which two are whole."""
+        made = run_evaluate(asked(trained("new", None), None, block="week"), make_context("evaluate"))
+        names = [block["block"] for block in made["blocks"]]
+        assert names == ["week of 2013-08-12", "week of 2013-08-19", "week of 2013-08-26"]
+        assert sum(block["n"] for block in made["blocks"]) == 14 * A_DAY
+        assert made["spacing"] == {"unit": "week", "gap": pytest.approx(7.375), "blocks": 9}
+
     def test_importance_finds_what_the_target_was_made_of(self, trained, make_context):
         made = run_evaluate(asked(trained("new", None), None), make_context("evaluate"))
         found = {item["column"]: item["loss_added"] for item in made["importance"]}

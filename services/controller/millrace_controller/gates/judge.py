@@ -9,6 +9,7 @@ from millrace_contracts.gates import AbsoluteGate
 from millrace_contracts.learning import Block, EvaluateResult
 from millrace_contracts.loop import Spec
 from millrace_contracts.verdicts import GateResult, GatesVerdict, Verdict
+from millrace_controller.gates import few
 from millrace_stats import tasks
 from millrace_stats.paired import non_inferior, slices
 
@@ -81,6 +82,8 @@ def _champion(spec: Spec, evaluation: EvaluateResult) -> GateResult:
     arrays = _arrays(evaluation.blocks)
     result = non_inferior(*arrays, margin=gate.margin, minimum_blocks=gate.minimum_days, ordered=ordered)
     verdict, reason = result.verdict, result.reason
+    if result.blocks < few.needed(spec):
+        reason = few.told(spec, evaluation, result.blocks) or reason
     if _one_class(spec, evaluation):
         verdict, reason = "inconclusive", f"candidate and champion cannot be compared: {_undecided(spec)}"
     numbers = {

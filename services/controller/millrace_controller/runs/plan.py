@@ -63,7 +63,7 @@ def make(spec: Spec, endpoint: str, number: int, inputs: Inputs) -> RunPlan:
             "protected": spec.data.protected or [],
         },
         train=common | _train(spec, inputs.configurations),
-        evaluate=common | {"champion": _champion(inputs.champion), "slices": spec.gates.slices.columns},
+        evaluate=common | _evaluate(spec, inputs.champion),
         limits=JobLimits(
             memory_mb=spec.training.limits.megabytes(),
             wall_seconds=durations.parse(spec.training.limits.wall).total_seconds(),
@@ -107,6 +107,12 @@ def _train(spec: Spec, configurations: list[Document] | None) -> Document:
         "seed": training.seed,
         "executor": training.executor,
     }
+
+
+def _evaluate(spec: Spec, champion: ModelVersionRead | None) -> Document:
+    block = spec.gates.champion.block
+    asked: Document = {"champion": _champion(champion), "slices": spec.gates.slices.columns}
+    return asked if block is None else asked | {"block": block}
 
 
 def _champion(champion: ModelVersionRead | None) -> Document | None:

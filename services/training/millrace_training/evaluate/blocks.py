@@ -1,4 +1,4 @@
-"""Mean losses of candidate and champion on the same rows, by block: a day, or a bucket of rows without time."""
+"""Mean losses of candidate and champion on the same rows, by block: a span of time, or a bucket of rows."""
 
 from collections.abc import Callable
 

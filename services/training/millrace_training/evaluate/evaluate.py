@@ -7,16 +7,19 @@ from typing import Any
 import numpy as np
 
 from millrace_contracts.learning import (
+    BlockSpacing,
     ClassesEvaluation,
     EvaluateResult,
     EvaluateSpec,
     MetricsOfBoth,
     RocPoint,
 )
+from millrace_contracts.names import BlockUnit
 from millrace_stats import tasks
+from millrace_table import spacing
 from millrace_training.automl import splits
 from millrace_training.automl.plan import HOLDOUT_DAYS
-from millrace_training.automl.table import Table, copies, iso_day, load_for, row_digests
+from millrace_training.automl.table import Table, copies, load_for, row_digests
 from millrace_training.evaluate import blocks, importance, report
 from millrace_training.evaluate.contenders import Judges
 from millrace_training.graph.session import predict
@@ -34,6 +37,7 @@ class Rows:
         labels, name: block of each row, int64 (rows,), and what a block is called.
         candidate, champion: answers, (rows,) or (rows, classes); the champion's NaN where it may have seen the row.
         session: the candidate's graph that had not seen them.
+        spacing: how blocks lie in time, in all data; None without event time.
     """
 
     table: Table
@@ -42,6 +46,7 @@ class Rows:
     candidate: np.ndarray
     champion: np.ndarray | None
     session: Any
+    spacing: BlockSpacing | None = None
 
 
 def run(spec: EvaluateSpec, context: Context) -> EvaluateResult:
@@ -74,6 +79,7 @@ def compared(spec: EvaluateSpec, rows: Rows) -> EvaluateResult:
         rows=table.frame.rows,
         independent_rows=len(np.unique(copies(table))),
         blocks=blocks.of_rows(rows.labels, rows.name, loss, other),
+        spacing=rows.spacing,
         slices=blocks.of_slices(_texts(spec, table), rows.labels, rows.name, loss, other),
         importance=importance.permutation(rows.session, task, table.frame, target, SEED),
         roc=[RocPoint.model_validate(point) for point in task.roc(target, rows.candidate)],
@@ -102,13 +108,29 @@ def _texts(spec: EvaluateSpec, table: Table) -> dict[str, np.ndarray]:
 
 def _by_time(spec: EvaluateSpec, table: Table, judges: Judges, context: Context) -> Rows:
     """On the holdout days: each model's newest graph that had not seen them."""
+    assert table.days is not None
     held = table.take(splits.by_time(table, spec.holdout_days or HOLDOUT_DAYS).holdout)
     context.report("score", message=f"{held.frame.rows} rows")
     session = judges.session(spec.candidate, "holdout")
     predicted = predict(session, held.frame)
     champion = None if spec.champion is None else judges.by_time(spec.champion, held, spec.timezone)
     assert held.days is not None
-    return Rows(held, held.days, iso_day, predicted, champion, session)
+    labels, unit = spacing.numbers(held.days, spec.block), spec.block
+    return Rows(
+        held,
+        labels,
+        lambda label: spacing.name(label, unit),
+        predicted,
+        champion,
+        session,
+        _lie(table.days, unit),
+    )
+
+
+def _lie(days: np.ndarray, unit: BlockUnit) -> BlockSpacing:
+    """How the blocks of this unit lie in time, in all data before the cut."""
+    found = spacing.of(days, unit)
+    return BlockSpacing(unit=unit, gap=found.gap, blocks=found.blocks)
 
 
 def _by_folds(spec: EvaluateSpec, table: Table, judges: Judges, context: Context) -> Rows:

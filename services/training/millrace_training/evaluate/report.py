@@ -38,7 +38,7 @@ def _lead(blocks: list[Block], rows: int) -> str:
     """The finding in words, for someone who reads nothing else; it is the gates that decide."""
     mine, theirs = (np.array(column, float) for column in zip(*map(_losses, blocks), strict=True))
     paired = np.isfinite(theirs)
-    text = f"Judged on {rows} rows in {len(mine)} blocks (days, or groups of rows); a smaller loss is better."
+    text = f"Judged on {rows} rows in {len(mine)} blocks (spans of time, or groups of rows); a smaller loss is better."
     if not paired.any():
         return f"{text} There is no champion to compare with on these rows."
     change = mine[paired].mean() / max(theirs[paired].mean(), 1e-300) - 1
