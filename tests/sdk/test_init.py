@@ -226,3 +226,10 @@ def test_a_monthly_table_gets_a_holdout_in_months_that_its_gate_can_be_met_with(
         "3d",
         3,
     )
+
+
+def test_words_that_count_as_missing_are_counted_and_named(millrace, tmp_path):
+    lines = [f"{('NA', 'DE', 'FR')[number % 3]},{number % 7},{number * 1.5}" for number in range(60)]
+    (tmp_path / "fees.csv").write_text("\n".join(["country,size,fee", *lines]))
+    done = millrace("init", "fees", "--data", tmp_path / "fees.csv", "--target", "fee", "--into", tmp_path)
+    assert "20 cells of 'country' are 'NA' and count as missing" in done.stdout

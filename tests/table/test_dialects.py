@@ -128,6 +128,26 @@ def test_names_that_lack_one_cell_are_refused_and_never_shift_a_row():
         load("a,b\n1,2,x\n3,4,y\n5,6,z\n")
 
 
+@pytest.mark.parametrize(
+    "names",
+    ["DATETIME,qty,product,price,url", "DATE,TIMEqty,product,price,url", "DATE,TIME,qty,productprice,url",
+     'DATE,TIME,qty,"product""price",url'],
+)  # fmt: skip
+def test_names_that_lack_a_delimiter_are_not_taken_for_rows_that_end_with_one(names):
+    rows = "".join(
+        f"0{day}/01/2018,00:{day}0,2,MG-{day},$74.69,https://example.com/{day},\n" for day in (1, 2, 3)
+    )
+    with pytest.raises(Unreadable, match="the names seem to lack a delimiter") as caught:
+        load(f"{names},remark\n{rows}")
+    assert "line 1 lacks" in caught.value.check.mend
+
+
+def test_rows_that_end_with_a_delimiter_say_how_their_cells_go_with_the_names_unless_a_contract_proves_it():
+    text = PLAIN.replace("\n", ",\n").replace("rent,", "rent")
+    assert "town = Mill, rent = 300" in load(text).notes[0]
+    assert len(load(text, wanted=("area", "town", "rent")).notes) == 1
+
+
 def test_a_row_with_one_delimiter_too_many_is_a_reject_even_if_its_last_cell_is_empty():
     loaded = load("a,b,note\n1,2,\n3,,4,\n5,6,\n")
     assert loaded.table.column("a").to_pylist() == ["1", "5"]

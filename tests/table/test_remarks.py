@@ -34,6 +34,7 @@ def notes(column: pa.Array, dialect: Dialect | None = None) -> list[str]:
         (["08:30", "17:05"] * 3, "times of day or durations"),
         (["Yes", "yes", "no"] * 3, "differ in capitals only"),
         (["NA", "DE", "NA"] * 3, "are taken for a word"),
+        (["95 531", "8 713"] * 3, "say thousands in the dialect"),
         ([f"text {number}" for number in range(300)] * 1 + ["x"] * 20, "no model uses it"),
         ([1_700_000_000 + number for number in range(100)], "Subtract an offset like 1700000000"),
         ([float("inf"), 1.5, 2.5, 3.5], "1 cells of 'c' are infinite"),

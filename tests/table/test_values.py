@@ -86,6 +86,31 @@ def test_a_file_settles_what_one_of_its_columns_leaves_open():
     assert (said.decimal, said.date_order) == (".", "mdy")
 
 
+@pytest.mark.parametrize(
+    ("price", "sign"),
+    [
+        ("1 234,50", " "),
+        ("1\u202f234,50 €", " "),
+        ("12 345 €", " "),
+        ("1'234.50", "'"),
+        ("CHF 1\u2019234", "'"),
+    ],
+)
+def test_groups_of_three_digits_are_numbers_where_another_column_groups_so(price, sign):
+    counts = ["95 531", "8 713", "1 029 101"]
+    table = pa.table({"price": [price, "7,5" if "," in price else "7.5", "3"], "count": counts})
+    dialect = settling.settled(table, None)
+    assert dialect.thousands == sign
+    if sign == " ":
+        assert read(texts(*counts), dialect) == ("number", [95531.0, 8713.0, 1029101.0])
+    assert read(texts(*counts)) == ("string", counts)
+    assert read(texts("732 829 320", "552 100 554"), dialect)[0] == "string"
+
+
+def test_apostrophes_are_for_thousands_and_for_no_codes():
+    assert read(texts("95'531", "8'713")) == ("number", [95531.0, 8713.0])
+
+
 def test_whole_numbers_are_exact_up_to_64_bits():
     exact = ["9007199254740993", "9007199254740992", "-9223372036854775807"]
     assert read(texts(*exact)) == ("integer", [int(text) for text in exact])

@@ -70,7 +70,7 @@ def look(
         raise NoDraft(f"{path}: {' '.join(guess.notes)}", "Choose another --target.")
     caution = cautions.look(table, contract, guess.task != "regression")
     notes += loaded.told() + inference.warnings(table, contract) + guess.notes + caution.notes
-    notes += remarks.remarks(raw, table, contract)
+    notes += remarks.remarks(raw, table, contract, loaded.marked)
     identifiers = [column.name for column in contract.columns if column.unique]
     identifiers += [name for name in caution.left_out if name not in identifiers]
     found = _spacing(table, time, timezone)

@@ -30,6 +30,8 @@ NO_MARK = "\x01"
 SPLIT_BY_HAND = "Check its quotes and its delimiter."
 
 
+Marked: TypeAlias = dict[str, dict[str, int]]
+"""Words that count as missing, by column, and how often each stands there."""
 Taken = TypeVar("Taken")
 Take: TypeAlias = Callable[[Any, Any], Taken]
 """What is done with a database and the rows that it is to read."""
@@ -43,6 +45,7 @@ class Split:
     dialect: Dialect
     rejects: Rejects
     notes: list[str]
+    marked: Marked
 
 
 @dataclass(frozen=True)
@@ -95,14 +98,15 @@ def read(source: Path, folder: Path, asked: Dialect, wanted: Collection[str]) ->
     check_names([name or f"c{place}" for place, name in enumerate(layout.names)])
     rows = _rows(text.path, folder, layout)
     with engine.engine(folder, text.path.resolve()) as database:
-        table, lost = _scanned(database, rows, folder, _table)
+        (table, marked), lost = _scanned(database, rows, folder, _table)
     table, repeated = _without_headers(table, layout.names)
     table, notes = named_table(table, layout.names, wanted)
     if repeated:
         lost = Rejects(count=lost.count + len(repeated), kept=[*lost.kept, *repeated][:KEPT])
     dialect = layout.dialect.model_copy(update={"encoding": text.encoding})
     told = [text.note] if text.note else []
-    return Split(table, dialect, lost, [*told, *layout.notes, *notes])
+    by_name = {layout.names[place]: words for place, words in marked.items()}
+    return Split(table, dialect, lost, [*told, *layout.notes, *notes], by_name)
 
 
 def to_parquet(
@@ -200,15 +204,25 @@ def _attempt(
         raise Unreadable("file", "The file cannot be split into rows and cells.", SPLIT_BY_HAND) from error
 
 
-def _table(database: "duckdb.DuckDBPyConnection", rows: _Rows) -> pa.Table:
-    """All rows; missing marks become null here: for thousands of columns DuckDB takes minutes and its memory for it."""
+def _table(database: "duckdb.DuckDBPyConnection", rows: _Rows) -> tuple[pa.Table, dict[int, dict[str, int]]]:
+    """All rows, and by the place of a column how often each word stands there that counts as missing.
+
+    Missing marks become null here: for thousands of columns DuckDB takes minutes and its memory for it.
+    """
     names = ", ".join(f"c{place}" for place in range(len(rows.layout.names)))
     table = database.sql(f"SELECT {names} FROM {rows.source}").to_arrow_table()  # noqa: S608
     marks = pa.array(rows.layout.dialect.missing or [], pa.string())
     if not len(marks):
-        return table
-    columns = [pc.if_else(pc.is_in(cells, value_set=marks), None, cells) for cells in table.columns]
-    return pa.table(columns, names=table.column_names)
+        return table, {}
+    columns, marked = [], {}
+    for place, cells in enumerate(table.columns):
+        missing = pc.is_in(cells, value_set=marks)
+        if pc.any(missing, min_count=0).as_py():
+            counts = pc.value_counts(cells.filter(missing)).to_pylist()
+            marked[place] = {item["values"]: item["counts"] for item in counts if item["values"]}
+            cells = pc.if_else(missing, None, cells)
+        columns.append(cells)
+    return pa.table(columns, names=table.column_names), marked
 
 
 def _no_values(database: "duckdb.DuckDBPyConnection", rows: _Rows) -> list[int]:

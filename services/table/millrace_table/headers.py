@@ -5,6 +5,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from millrace_table import bearings
 from millrace_table.refusals import Unreadable
 
 SEARCHED = 100
@@ -49,7 +50,8 @@ def header(records: list[Record], width: int, wanted: Collection[str], line: int
     if line is None and not named(found.cells, wanted) and _is_row(records, place):
         note = f"Line {found.first} holds values and no names, so the columns are called column1, column2 …"
         return _nameless(records[place:], width, [note])
-    names, notes = _names(found, [record.cells for record in records[place + 1 :] if record.cells], width)
+    rows = [record.cells for record in records[place + 1 :] if record.cells]
+    names, notes = _names(found, rows, width, wanted)
     if place:
         notes.insert(0, f"Lines before line {found.first} are no rows and were left out.")
     return Header(names, found.first, found.last, notes)
@@ -90,7 +92,9 @@ def _is_row(records: list[Record], place: int) -> bool:
     return bool(valued) and all(VALUE.match(cells[number]) for number in valued)
 
 
-def _names(found: Record, rows: list[list[str]], width: int) -> tuple[list[str], list[str]]:
+def _names(
+    found: Record, rows: list[list[str]], width: int, wanted: Collection[str]
+) -> tuple[list[str], list[str]]:
     """One name a column, in one line each, and what had to be mended for it."""
     names = [re.sub(r"\s*[\r\n]+\s*", " ", cell).strip() for cell in found.cells]
     notes = [
@@ -102,7 +106,7 @@ def _names(found: Record, rows: list[list[str]], width: int) -> tuple[list[str],
     if not full or len(names) == width:
         return names, notes
     if len(names) == width - 1 and all(not row[-1].strip() for row in full):
-        return [*names, ""], notes
+        return [*names, ""], [*notes, *_ended(found, names, full, wanted)]
     if len(names) == width - 1 and numbered([row[0] for row in full]):
         return ["", *names], notes
     if len(names) == width + 1 and not names[-1]:
@@ -115,6 +119,31 @@ def _names(found: Record, rows: list[list[str]], width: int) -> tuple[list[str],
             examples=[f"line {found.first}: {', '.join(found.cells)[:200]}"],
         )
     return names, notes
+
+
+def _ended(found: Record, names: list[str], rows: list[list[str]], wanted: Collection[str]) -> list[str]:
+    """A note that the rows end with a delimiter, and what they say, if nothing proves that.
+
+    Raises: Unreadable if it is rather the line of names that lost one, so that they stand one column off.
+    """
+    if set(names) <= set(wanted):
+        return []
+    if any('"' in name for name in names) or bearings.lost(names, rows) is not None:
+        raise Unreadable(
+            "columns",
+            f"Line {found.first} has {len(names)} names, and the rows below have {len(names) + 1} cells, of which the "
+            "last is empty: the names seem to lack a delimiter, and to stand one column off.",
+            f"Write the delimiter that line {found.first} lacks. If the rows end with one too many, write one behind "
+            "the last name too.",
+            examples=[f"line {found.first}: {', '.join(found.cells)[:200]}"],
+        )
+    shown = ", ".join(
+        f"{name} = {cell.strip()}" for name, cell in zip(names[-2:], rows[0][-3:], strict=False)
+    )
+    return [
+        f"Line {found.first} has a name less than the rows have cells, and the last cell of each is empty. The columns "
+        f"are read as … {shown[:200]}. If that is one off, line {found.first} lacks a delimiter."
+    ]
 
 
 def numbered(values: list[str]) -> bool:

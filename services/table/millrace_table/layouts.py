@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from millrace_contracts.tables import Dialect
@@ -48,11 +49,11 @@ class _Way:
     escape: str
     records: list[Record]
 
-    @property
+    @cached_property
     def width(self) -> int:
         return Counter(len(record.cells) for record in self.records).most_common(1)[0][0]
 
-    @property
+    @cached_property
     def even(self) -> float:
         """Share of the records with the usual number of cells."""
         return sum(len(record.cells) == self.width for record in self.records) / len(self.records)

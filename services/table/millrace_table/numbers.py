@@ -84,7 +84,16 @@ def value(text: str, style: Style) -> Decimal | None:
 
 def spaced(text: str) -> bool:
     """Whether digits in groups are all there is: `555 123` may as well be a code."""
-    return re.fullmatch(r"\d{1,3}([ '_]\d{3})+", text) is not None
+    return re.fullmatch(r"\d{1,3}([ _]\d{3})+", text) is not None
+
+
+def grouping(text: str) -> Literal["", " ", "'", "_"]:
+    """What stands between groups of three digits in what can be nothing but a number, like `1 234,50` or `1 234 €`."""
+    seen = parts(text)
+    grouped = None if seen is None else re.match(rf"\d{{1,3}}([{SPACES}])\d{{3}}(?!\d)", seen.body)
+    if seen is None or grouped is None or not (seen.dressed or re.search(r"[.,]\d", seen.body)):
+        return ""
+    return "'" if grouped[1] in "'\u2019" else "_" if grouped[1] == "_" else " "
 
 
 def style_of(texts: Iterable[str], dialect: Dialect | None) -> Style | None:

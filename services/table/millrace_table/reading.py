@@ -29,6 +29,8 @@ class Loaded:
     dialect: Dialect | None = None
     rejects: Rejects = field(default_factory=Rejects)
     notes: list[str] = field(default_factory=list)
+    marked: delimited.Marked = field(default_factory=dict)
+    """Words of text files that count as missing, by column, and how often each stands there."""
 
     def told(self) -> list[str]:
         """What its owner should know of the reading: a sentence each."""
@@ -140,7 +142,7 @@ def _is_blank(path: Path) -> bool:
 
 def _delimited(path: Path, folder: Path, dialect: Dialect, wanted: Collection[str]) -> Loaded:
     split = delimited.read(path, folder, dialect, wanted)
-    return Loaded(split.table, split.dialect, split.rejects, split.notes)
+    return Loaded(split.table, split.dialect, split.rejects, split.notes, split.marked)
 
 
 def _jsonl(path: Path, folder: Path, dialect: Dialect, wanted: Collection[str]) -> Loaded:

@@ -1,7 +1,7 @@
 """What a person should know of a sample's columns before a model learns from them: each is named with the remedy."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -20,16 +20,26 @@ UNIT = re.compile(r"[+-]?\d[\d.,]* ?([^\d\s.,+-][^\d\s]{0,9})")
 EXCLUDE = "exclude it, or give what it stands for as a column of its own"
 
 
-def remarks(raw: pa.Table, table: pa.Table, contract: DataContract) -> list[str]:
+def remarks(
+    raw: pa.Table,
+    table: pa.Table,
+    contract: DataContract,
+    marked: Mapping[str, Mapping[str, int]] | None = None,
+) -> list[str]:
     """Notes on columns that are read as something else than they look like, or of which a model sees little.
 
     Args:
         raw: columns as they came.
         table: the same in the contract's types.
+        marked: words that are missing values in *raw* already, by column, and how often each stood there.
     """
-    return [
-        note for column in contract.columns for note in _of(column, raw.column(column.name), table, contract)
-    ]
+    notes: list[str] = []
+    for column in contract.columns:
+        notes += _of(column, raw.column(column.name), table, contract)
+        if column.type == "string" and column.name != contract.target:
+            for mark, count in (marked or {}).get(column.name, {}).items():
+                notes.append(_for_nothing(column.name, mark, count, "count as missing"))
+    return notes
 
 
 def _of(
@@ -96,6 +106,8 @@ def _codes(listed: list[str]) -> str | None:
 
 
 def _two_ways(listed: list[str]) -> str | None:
+    if all(numbers.spaced(text) for text in listed):
+        return f"digits like {listed[0]!r}, which may be codes. If they are numbers, say thousands in the dialect."
     odd = [text for text in listed if numbers.parts(text) is not None]
     if len(odd) < MOST * len(listed):
         return None
@@ -173,4 +185,8 @@ def _words_for_nothing(name: str, raw: pa.ChunkedArray, contract: DataContract) 
         count = int(pc.sum(pc.equal(trimmed, mark)).as_py() or 0)
         if count:
             means = "count as missing" if mark in marks else "are taken for a word, not for missing"
-            yield f"{count} cells of '{name}' are {mark!r} and {means}: `missing` in the contract's dialect says so."
+            yield _for_nothing(name, mark, count, means)
+
+
+def _for_nothing(name: str, mark: str, count: int, means: str) -> str:
+    return f"{count} cells of '{name}' are {mark!r} and {means}: `missing` in the contract's dialect says so."

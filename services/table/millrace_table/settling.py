@@ -23,11 +23,15 @@ def settled(table: pa.Table, dialect: Dialect | None) -> Dialect | None:
     styles = [style for style in (_proven(column, given) for column in listed) if style is not None]
     decimals = {style.decimal for style in styles if style.decimal}
     decimal = given.decimal or ("," if decimals == {","} else ".")
-    thousands = {style.thousands for style in styles if style.thousands and style.decimal == decimal}
+    thousands: set[str] = {
+        style.thousands for style in styles if style.thousands and style.decimal == decimal
+    } or {sign for sign in map(_grouping, listed) if sign}
     orders = {order for order in map(moments.proven_order, listed) if order}
     found = {
         "decimal": decimal,
-        "thousands": next(iter(thousands), "") if given.thousands is None else given.thousands,
+        "thousands": (thousands.pop() if len(thousands) == 1 else "")
+        if given.thousands is None
+        else given.thousands,
         "missing": given.missing or [],  # a format with nulls of its own needs no words for them
         "date_order": given.date_order or (orders.pop() if len(orders) == 1 else None),
     }
@@ -40,6 +44,14 @@ def _texts(table: pa.Table, dialect: Dialect | None) -> Iterator[list[str]]:
             distinct = texts.valued(texts.distinct(column, dialect))
             if len(distinct):
                 yield distinct.slice(0, SAMPLE).to_pylist()
+
+
+def _grouping(listed: list[str]) -> str:
+    """The space or apostrophe by which a column of numbers shows its thousands."""
+    if any(numbers.parts(text) is None for text in listed[:20]):
+        return ""
+    signs = {numbers.grouping(text) for text in listed} - {""}
+    return signs.pop() if len(signs) == 1 and all(numbers.parts(text) for text in listed) else ""
 
 
 def _proven(listed: list[str], given: Dialect) -> numbers.Style | None:

@@ -88,9 +88,15 @@ def all_numbers(texts: pa.Array, dialect: Dialect | None) -> bool:
     style = numbers.style_of(listed, dialect)
     if style is None or all(numbers.INFINITE.fullmatch(text) for text in listed):
         return False
-    if all(numbers.spaced(text) for text in listed):
+    if all(numbers.spaced(text) for text in listed) and not _are_counts(listed, dialect):
         return False
     return all(numbers.value(text, style) is not None for text in listed)
+
+
+def _are_counts(spaced: list[str], dialect: Dialect | None) -> bool:
+    """Whether digits in groups, like `12 345`, are numbers: the file groups thousands so, and they vary in length."""
+    said = dialect is not None and dialect.thousands in (" ", "_")
+    return said and len({len(text) for text in spaced}) > 1
 
 
 def _look_like_codes(texts: pa.Array) -> bool:

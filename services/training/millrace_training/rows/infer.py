@@ -37,7 +37,7 @@ def run(spec: InferSpec, context: Context) -> InferResult:
             ],
         ) from error
     guess, notes = None, loaded.told() + inference.warnings(table, contract)
-    notes += remarks.remarks(raw, table, contract)
+    notes += remarks.remarks(raw, table, contract, loaded.marked)
     if spec.target is not None:
         guessed = inference.task(contract.column(spec.target), table.column(spec.target))
         caution = cautions.look(table, contract, guessed.task not in ("regression", None))
