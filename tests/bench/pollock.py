@@ -27,6 +27,9 @@ from millrace_table import reading
 from millrace_table.refusals import Unreadable
 
 Rows = list[list[str]]
+Measured = dict[str, tuple[float, float]]
+KEPT = Path("out/pollock.jsonl")
+"""Where each file's measures are kept, so that an interrupted run goes on; delete it to begin anew."""
 FAILED = [["Application Error"]]
 """What Pollock takes for a file that was not loaded."""
 
@@ -99,22 +102,49 @@ WAYS: dict[str, Callable[[Path], Rows]] = {
 }
 
 
-def main(checkout: Path, every: int = 1) -> None:
+def main(checkout: Path, every: int = 1, kept: Path = KEPT) -> None:
     """Print the scores, and the files with rows that nobody wrote and nobody was told of."""
     metrics = _metrics(checkout)
     folder = checkout / "polluted_files"
     weights = json.loads((checkout / "pollock_weights.json").read_text())
-    scores = {name: Score() for name in WAYS}
-    wrong: list[str] = []
     files = sorted((folder / "csv").glob("*.csv"))
     of_rows = [path for path in files if path.name.startswith("row_")][::every]
-    for path in [*(path for path in files if not path.name.startswith("row_")), *of_rows]:
-        for name, way in WAYS.items():
-            _score(metrics, scores[name], path, folder / "clean" / path.name, way(path))
-        wrong += [path.name] if any(_unsaid(path, folder / "clean" / path.name)) else []
-    for name, score in scores.items():
-        print(f"{name:<24}", json.dumps({key: round(value, 3) for key, value in score.told(weights).items()}))
-    print(f"{len(wrong)} files with a row that is not in the clean file: {', '.join(wrong[:20])}")
+    wanted = [*(path for path in files if not path.name.startswith("row_")), *of_rows]
+    done = _done(kept)
+    for path in wanted:
+        if path.name not in done:
+            done[path.name] = _measured(metrics, path, folder / "clean" / path.name)
+            with kept.open("a") as file:
+                file.write(json.dumps({path.name: done[path.name]}) + "\n")
+    for way in WAYS:
+        score = Score()
+        for path in wanted:
+            loaded, score.sums[path.name] = done[path.name][way]
+            score.loaded += int(loaded)
+        print(f"{way:<24}", json.dumps({key: round(value, 3) for key, value in score.told(weights).items()}))
+    wrong = [path.name for path in wanted if done[path.name]["unsaid"][0]]
+    print(f"{len(wanted)} files; {len(wrong)} with a row that is not in the clean file: {', '.join(wrong)}")
+
+
+def _done(kept: Path) -> dict[str, Measured]:
+    """What an interrupted run has measured."""
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    done: dict[str, Measured] = {}
+    for line in kept.read_text().splitlines() if kept.exists() else []:
+        done |= json.loads(line)
+    return done
+
+
+def _measured(metrics: Any, path: Path, clean: Path) -> Measured:
+    """Whether it was loaded and the sum of its measures, by the way to read; the same rows are scored once."""
+    known: list[tuple[Rows, tuple[float, float]]] = []
+    measured: Measured = {}
+    for name, way in WAYS.items():
+        rows = way(path)
+        same = next((score for others, score in known if others == rows), None)
+        measured[name] = same or _score(metrics, clean, rows)
+        known.append((rows, measured[name]))
+    return measured | {"unsaid": (float(any(_unsaid(path, clean))), 0.0)}
 
 
 def _metrics(checkout: Path) -> Any:
@@ -125,14 +155,13 @@ def _metrics(checkout: Path) -> Any:
     return metrics
 
 
-def _score(metrics: Any, score: Score, path: Path, clean: Path, rows: Rows) -> None:
+def _score(metrics: Any, clean: Path, rows: Rows) -> tuple[float, float]:
     with tempfile.NamedTemporaryFile("w", suffix=".csv", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows(rows)
         file.flush()
         loaded = metrics.successful_csv(file.name)
         measures = metrics.header_record_cell_measures_csv(str(clean), file.name) if loaded else ()
-    score.loaded += loaded
-    score.sums[path.name] = float(loaded + sum(measures))
+    return float(loaded), float(loaded + sum(measures))
 
 
 def _unsaid(path: Path, clean: Path) -> Iterator[list[str]]:

@@ -148,6 +148,20 @@ def test_rows_that_end_with_a_delimiter_say_how_their_cells_go_with_the_names_un
     assert len(load(text, wanted=("area", "town", "rent")).notes) == 1
 
 
+def test_a_row_that_lost_the_delimiter_before_a_quoted_cell_is_a_reject_though_it_has_enough_cells():
+    rows = [f'{number},"wide, {number}",x' for number in range(300)]
+    rows[7] = '7"Hiking, wide",x'
+    loaded = load("size,note,kind\n" + "\n".join(rows) + "\n")
+    assert loaded.table.num_rows == 299
+    assert [(line.line, line.text) for line in loaded.rejects.kept] == [(9, '7"Hiking, wide",x')]
+
+
+@pytest.mark.parametrize("row", ['5" pipe,7" long,x', '"5"" pipe","wide, 7""",x', "5' pipe,7',x"])
+def test_signs_for_inches_and_minutes_are_no_quotes_that_lost_a_delimiter(row):
+    loaded = load("size,note,kind\n" + f"{row}\n" * 9 + '1,"a, b",y\n')
+    assert (loaded.table.num_rows, loaded.rejects.count) == (10, 0)
+
+
 def test_a_row_with_one_delimiter_too_many_is_a_reject_even_if_its_last_cell_is_empty():
     loaded = load("a,b,note\n1,2,\n3,,4,\n5,6,\n")
     assert loaded.table.column("a").to_pylist() == ["1", "5"]

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from millrace_contracts.tables import KEPT, Dialect, Reject, Rejects
-from millrace_table import cleaning, engine, layouts, opening, rejects
+from millrace_table import cleaning, engine, layouts, opening, rejects, torn
 from millrace_table.engine import literal
 from millrace_table.headers import named
 from millrace_table.layouts import Layout
@@ -100,9 +101,14 @@ def read(source: Path, folder: Path, asked: Dialect, wanted: Collection[str]) ->
     with engine.engine(folder, text.path.resolve()) as database:
         (table, marked), lost = _scanned(database, rows, folder, _table)
     table, repeated = _without_headers(table, layout.names)
+    broken = torn.torn(table, text.path, layout.dialect)
+    if broken.places:
+        table = table.filter(pa.array(~np.isin(np.arange(table.num_rows), broken.places)))
     table, notes = named_table(table, layout.names, wanted)
-    if repeated:
-        lost = Rejects(count=lost.count + len(repeated), kept=[*lost.kept, *repeated][:KEPT])
+    more = [*repeated, *broken.rejects]
+    if more:
+        count = lost.count + len(repeated) + len(broken.places)
+        lost = Rejects(count=count, kept=[*lost.kept, *more][:KEPT])
     dialect = layout.dialect.model_copy(update={"encoding": text.encoding})
     told = [text.note] if text.note else []
     by_name = {layout.names[place]: words for place, words in marked.items()}
