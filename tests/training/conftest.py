@@ -125,7 +125,7 @@ class MemoryRegistry:
     def add(self, dataset: str, number: int, table: Any) -> None:
         """Keep an Arrow table as a dataset version."""
         from millrace_training.rows.files import to_parquet
-        from millrace_training.rows.infer import schema
+        from millrace_training.rows.profile import schema
 
         data = to_parquet(table)
         file = {"digest": self.put_artifact(data), "rows": table.num_rows, "size": len(data)}

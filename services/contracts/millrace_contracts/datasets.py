@@ -7,7 +7,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from millrace_contracts.bodies import Body, Document, Read
 from millrace_contracts.data import ColumnType
-from millrace_contracts.names import DataFormat, Digest
+from millrace_contracts.names import ColumnName, DataFormat, Digest
 
 
 class DatasetWrite(Body):
@@ -43,6 +43,30 @@ class SchemaColumn(BaseModel):
     nullable: bool = True
 
 
+class IndexPart(BaseModel):
+    """Rows of an index that came one after the other."""
+
+    model_config = ConfigDict(extra="forbid")
+    digest: Digest = Field(
+        description="Of a stored Parquet file with 64 bits for each row, its key and so on."
+    )
+    rows: int = Field(ge=0)
+    first: AwareDatetime | None = Field(
+        default=None, description="Their first event time; null: not known, so they may meet any row."
+    )
+    last: AwareDatetime | None = None
+
+
+class RowIndex(BaseModel):
+    """What a version's rows are in a few bytes each: a delivery is compared with these, not with the rows."""
+
+    model_config = ConfigDict(extra="forbid")
+    columns: list[ColumnName] = Field(max_length=5000, description="What tells a row from others.")
+    key: list[ColumnName] = Field(default=[], max_length=5000)
+    unique: list[ColumnName] = Field(default=[], max_length=5000)
+    parts: list[IndexPart] = Field(max_length=10_000, description="Oldest first.")
+
+
 class RowsOrigin(BaseModel):
     """Where the new rows came from; its digest makes an ingest idempotent."""
 
@@ -73,7 +97,10 @@ class DatasetVersionWrite(Body):
         min_length=1, max_length=10_000, description="All files, the parent's included."
     )
     data_schema: list[SchemaColumn] = Field(alias="schema", min_length=1, max_length=5000)
-    profile: Document = Field(default_factory=dict)
+    profile: Document = Field(
+        default_factory=dict, description="Of its rows, or of an ancestor's: `rows` says of how many."
+    )
+    index: RowIndex | None = Field(default=None, description="null: it has none, and is read as a whole.")
     contract: Document | None = None
     declared: Document | None = Field(
         default=None, description="The contract as a person declared it; `contract` is what it has grown to."
@@ -93,7 +120,8 @@ class DatasetVersionRead(Read):
     digest: str = Field(description="Of files and schema together.")
     files: list[DataFile]
     data_schema: list[SchemaColumn] = Field(serialization_alias="schema", validation_alias="schema")
-    profile: Document
+    profile: Document = Field(description="Of its rows, or of an ancestor's: `rows` says of how many.")
+    index: RowIndex | None = None
     contract: Document | None
     declared: Document | None = None
     source: RowsOrigin

@@ -28,6 +28,8 @@ TRIES = 8
 """How often a file is read anew because a quote that does not end has swallowed lines."""
 NO_MARK = "\x01"
 """A missing mark that no cell is: DuckDB drops a mark behind the last column in silence, so it gets none."""
+FORM = "FORMAT parquet, DICTIONARY_SIZE_LIMIT 1"
+"""How strings are written; to look for words that come again would take as long as all the rest."""
 SPLIT_BY_HAND = "Check its quotes and its delimiter."
 
 
@@ -132,7 +134,7 @@ def to_parquet(
         named = [(place, name) for place, name in enumerate(layout.names) if place not in empty]
         check_names([name for _, name in named])
         cells = ", ".join(f"{rows.cells[place]} AS {engine.name(name)}" for place, name in named)
-        query = f"COPY (SELECT {cells} FROM {rows.source}) TO {literal(str(target))} (FORMAT parquet)"  # noqa: S608
+        query = f"COPY (SELECT {cells} FROM {rows.source}) TO {literal(str(target))} ({FORM})"  # noqa: S608
         done = database.execute(query).fetchone()
         return int(done[0]) if done else 0
 

@@ -25,8 +25,8 @@ from millrace_training.features.columns import (
     marked,
 )
 from millrace_training.features.frame import MISSING_TIME, Frame, epoch_micros, from_arrow
+from millrace_training.rows.digests import mixed
 from millrace_training.rows.records import Records
-from millrace_training.rows.repeats import mixed
 from millrace_training.runtime.errors import JobError
 
 DAY = 86_400_000_000

@@ -2,21 +2,20 @@
 
 from datetime import datetime
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from millrace_contracts.data import DataContract
 from millrace_contracts.rows import Check
 from millrace_table import spans
 from millrace_table.columns import Mask
 from millrace_training.rows.lines import examples, line, noted
+from millrace_training.rows.present import Present
 
 FAR = 0.01
 """Share of rows that may lie far from the others in time; they are left out."""
 
 
-def unique_over(before: pa.Table | None, news: pa.Table, contract: DataContract) -> list[Check]:
+def unique_over(before: Present | None, news: pa.Table, contract: DataContract) -> list[Check]:
     """Whether columns that the contract calls unique stay so over the dataset, with the new rows of a delivery.
 
     A row with the key of an earlier one corrects it, so columns of the key are left out.
@@ -27,9 +26,8 @@ def unique_over(before: pa.Table | None, news: pa.Table, contract: DataContract)
     mend = "Remove these rows; if they correct earlier ones, name the column under `key` in the contract."
     lines = []
     for name in names:
-        if name in before.column_names and news.num_rows:
-            there = pc.and_(news.column(name).is_valid(), pc.is_in(news.column(name), before.column(name)))
-            again = np.asarray(there)
+        again = before.has(news, contract, name) if news.num_rows else None
+        if again is not None:
             count = int(again.sum())
             seen = f"{count} new rows repeat a value of the dataset" if count else "no value is there already"
             lines.append(

@@ -15,6 +15,7 @@ from millrace_table import inference, reading
 from millrace_table.refusals import Unreadable
 from millrace_training.rows import across, checks, delivery, repeats, widening
 from millrace_training.rows.delivery import Delivery
+from millrace_training.rows.present import Present
 from millrace_training.rows.widening import Widened
 
 Asked = IngestSpec | PullSpec
@@ -36,9 +37,10 @@ class Accepted:
     changes: list[str] = field(default_factory=list)
     """How the contract was changed to take it."""
 
-    def against(self, before: pa.Table | None) -> "Accepted":
+    def against(self, before: Present | None) -> "Accepted":
         """The rows of it that are not there yet, with the others counted."""
-        seen = repeats.news(before, self.rows, self.contract.key)
+        key = self.contract.key
+        seen = before.news(self.rows, self.contract) if before else repeats.news(None, self.rows, key)
         report = self.report.model_copy(update={"repeated": seen.repeated, "corrected": seen.corrected})
         return replace(self, rows=self.rows.filter(pa.array(seen.fresh)), report=report)
 
@@ -52,7 +54,7 @@ class Held:
 
 
 def take(
-    spec: Asked, came: Delivery, parent: DatasetVersionRead | None, before: pa.Table | None
+    spec: Asked, came: Delivery, parent: DatasetVersionRead | None, before: Present | None
 ) -> Accepted | DeliveryReport:
     """The rows that may enter the dataset whose rows are *before*, or the report that says why none may."""
     report, may_widen = DeliveryReport(), isinstance(spec, IngestSpec) and spec.widen
@@ -88,7 +90,7 @@ def _hold(
     spec: Asked,
     came: Delivery,
     parent: DatasetVersionRead | None,
-    before: pa.Table | None,
+    before: Present | None,
 ) -> Held:
     """Hold a delivery to a contract, its new rows to the dataset. Raises: Unreadable for times in mixed zones."""
     contract, raw = asked.contract, loaded.table

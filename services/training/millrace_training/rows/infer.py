@@ -1,13 +1,10 @@
 """Job `infer`: what contract a good sample suggests."""
 
-import pyarrow as pa
-
-from millrace_contracts.data import ColumnType
-from millrace_contracts.datasets import SchemaColumn
 from millrace_contracts.rows import InferResult, InferSpec
 from millrace_table import cautions, inference, reading, remarks
 from millrace_table.refusals import Unreadable
 from millrace_training.rows import checks
+from millrace_training.rows.profile import schema
 from millrace_training.rows.records import Records
 from millrace_training.runtime.context import Context
 from millrace_training.runtime.errors import JobError
@@ -45,24 +42,3 @@ def run(spec: InferSpec, context: Context) -> InferResult:
     return InferResult(
         contract=contract, data_schema=schema(table), rows=raw.num_rows, task_guess=guess, warnings=notes
     )
-
-
-TYPES: dict[str, ColumnType] = {
-    "double": "number",
-    "int64": "integer",
-    "bool": "boolean",
-    "string": "string",
-}
-"""By what Arrow calls them; all others are times."""
-
-
-def schema(table: pa.Table) -> list[SchemaColumn]:
-    """The table's columns as the registry keeps them."""
-    return [
-        SchemaColumn(
-            name=field.name,
-            type=TYPES.get(str(field.type), "timestamp"),
-            nullable=table.column(field.name).null_count > 0,
-        )
-        for field in table.schema
-    ]

@@ -3,10 +3,10 @@
 from millrace.transport.errors import ApiError
 from millrace_contracts.datasets import DataFile, DatasetVersionRead, DatasetVersionWrite
 from millrace_contracts.rows import Check, DeliveryReport, IngestResult, IngestSpec
-from millrace_training.rows import delivery, files, holding, profile, repeats
+from millrace_training.rows import delivery, files, holding, present, repeats
 from millrace_training.rows.delivery import Delivery
 from millrace_training.rows.holding import Accepted
-from millrace_training.rows.infer import schema
+from millrace_training.rows.present import Present
 from millrace_training.rows.records import Records
 from millrace_training.runtime.context import Context
 
@@ -28,24 +28,35 @@ def take(spec: holding.Asked, context: Context, records: Records, came: Delivery
     if came.is_empty_feedback:
         return _unchanged(parent)
     context.report("check")
-    before = None if parent is None else records.rows(parent)
+    before = None if parent is None else Present(records, parent)
     taken = holding.take(spec, came, parent, before)
     if isinstance(taken, DeliveryReport):
         return _refuse(records, spec, came, taken, parent)
     context.report("keep")
-    return _accept(records, spec.dataset, taken, made)
+    return _accept(records, spec.dataset, taken, made, before)
 
 
-def _accept(records: Records, dataset: str, whole: Accepted, made: DatasetVersionRead | None) -> IngestResult:
-    """The version with what of the delivery is new; *made*: an earlier attempt of this job has added it."""
+def _accept(
+    records: Records,
+    dataset: str,
+    whole: Accepted,
+    made: DatasetVersionRead | None,
+    before: Present | None,
+) -> IngestResult:
+    """The version with what of the delivery is new; *made*: an earlier attempt of this job has added it.
+
+    *before*: the rows that it was held against; it is compared with others only if another version came between.
+    """
     for attempt in range(PARENT_ATTEMPTS):
         parent = _parent_of(records, dataset, made)
-        news = whole.against(None if parent is None else records.rows(parent))
+        if parent is not None and (before is None or before.version.number != parent.number):
+            before = Present(records, parent)
+        news = whole.against(before)
         if not news.rows.num_rows and parent is not None:
             told = whole.report.model_copy(update={"repeated": news.report.repeated})
             return _unchanged(parent).model_copy(update={"report": told, "reason": _nothing_new(news)})
         try:
-            version = made or records.add_version(dataset, _version(records, parent, news))
+            version = made or records.add_version(dataset, _version(records, before, news))
             return _accepted(dataset, version, parent, news)
         except ApiError as error:
             if error.status != 409 or attempt == PARENT_ATTEMPTS - 1:
@@ -109,25 +120,26 @@ def _first_parent(context: Context, latest: DatasetVersionRead | None) -> int:
     return int(path.read_text())
 
 
-def _version(records: Records, parent: DatasetVersionRead | None, came: Accepted) -> DatasetVersionWrite:
+def _version(records: Records, before: Present | None, came: Accepted) -> DatasetVersionWrite:
     data = files.to_parquet(came.rows)
     file = DataFile(digest=records.keep(data, MEDIA_TYPE), rows=came.rows.num_rows, size=len(data))
-    whole = came.rows
-    if parent is not None:
-        whole = files.together([records.rows(parent), came.rows])
-    whole = repeats.latest(whole, came.contract.key)
-    first, last = profile.span(whole, came.contract.event_time)
+    parent, contract = None if before is None else before.version, came.contract
+    if before is None:
+        now = present.first(records, repeats.latest(came.rows, contract.key), contract)
+    else:
+        now = before.extended(came.rows, contract, came.report.corrected)
     return DatasetVersionWrite(
         parent=None if parent is None else parent.number,
         files=[*(parent.files if parent else ()), file],
-        data_schema=schema(whole),
-        profile=profile.profile(whole),
-        contract=came.contract.model_dump(mode="json"),
+        data_schema=now.schema,
+        profile=now.profile,
+        index=now.index,
+        contract=contract.model_dump(mode="json"),
         declared=came.declared.model_dump(mode="json") if came.declared else None,
         source=came.source,
-        rows=whole.num_rows,
-        first_event=first,
-        last_event=last,
+        rows=now.rows,
+        first_event=now.span[0],
+        last_event=now.span[1],
     )
 
 

@@ -1,4 +1,4 @@
-"""The numbers of a dataset version, column by column, for people and for comparisons."""
+"""The columns of a dataset version and their numbers, for people and for comparisons."""
 
 from datetime import datetime
 from typing import Any
@@ -7,15 +7,36 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from millrace_contracts.bodies import Document
+from millrace_contracts.data import ColumnType
+from millrace_contracts.datasets import SchemaColumn
 from millrace_contracts.durations import iso
 
 TOP = 10
+TYPES: dict[str, ColumnType] = {
+    "double": "number",
+    "int64": "integer",
+    "bool": "boolean",
+    "string": "string",
+}
+"""By what Arrow calls them; all others are times."""
 
 
 def profile(table: pa.Table) -> Document:
     """Rows, and for each column: type, missing, distinct values, and its extent or commonest values."""
     columns = {field.name: _column(table.column(field.name)) for field in table.schema}
     return {"rows": table.num_rows, "columns": columns}
+
+
+def schema(table: pa.Table) -> list[SchemaColumn]:
+    """The table's columns as the registry keeps them."""
+    return [
+        SchemaColumn(
+            name=field.name,
+            type=TYPES.get(str(field.type), "timestamp"),
+            nullable=table.column(field.name).null_count > 0,
+        )
+        for field in table.schema
+    ]
 
 
 def span(table: pa.Table, event_time: str | None) -> tuple[datetime | None, datetime | None]:

@@ -1,6 +1,7 @@
 """What data jobs read from the registry and from monitoring, and leave in the registry."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 import pyarrow as pa
@@ -27,10 +28,23 @@ class Records:
     def __init__(self, context: Context) -> None:
         self._client = context.client
         self._registry = context.client.registry
+        self._folder = context.scratch / "artifacts"
 
     def artifact(self, digest: str) -> bytes:
         """The bytes of an artifact, checked by the registry. Raises: ApiError 404."""
         return self._registry.get_artifact(digest)
+
+    def file(self, digest: str) -> Path:
+        """The bytes of an artifact as a file, which stays as long as the job. Raises: ApiError 404."""
+        self._folder.mkdir(exist_ok=True)
+        path = self._folder / digest.removeprefix("sha256:")
+        if not path.exists():
+            coming = path.with_suffix(".coming")
+            with coming.open("wb") as out:
+                for chunk in self._registry.artifact_chunks(digest):
+                    out.write(chunk)
+            coming.replace(path)
+        return path
 
     def keep(self, data: bytes, media_type: str) -> str:
         """Store bytes; returns their digest."""

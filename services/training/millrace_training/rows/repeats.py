@@ -4,9 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from millrace_table.columns import Mask
 from millrace_training.rows import files
+from millrace_training.rows.digests import mixed
 
 
 @dataclass(frozen=True)
@@ -25,21 +27,26 @@ def news(before: pa.Table | None, came: pa.Table, key: list[str]) -> News:
     delivery are kept, as it is said to hold so many of them. With one, only the last row of a key counts; if its
     content differs from the row that is there, it is a correction.
     """
-    last = _last(came, key) if key else np.ones(came.num_rows, bool)
+    counted = last(came, key) if key else np.ones(came.num_rows, bool)
     if before is None or not before.num_rows:
-        return News(last, int((~last).sum()), 0)
+        return News(counted, int((~counted).sum()), 0)
     held = _held(before, came, came.column_names)
-    fresh = last & ~held
+    fresh = counted & ~held
     corrected = int((fresh & _held(before, came, key)).sum()) if key else 0
     return News(fresh, int((~fresh).sum()), corrected)
+
+
+def among(values: pa.ChunkedArray, others: pa.ChunkedArray) -> Mask:
+    """Which *values* are among the *others*; a missing one never is."""
+    return np.asarray(pc.and_(values.is_valid(), pc.is_in(values, others)))
 
 
 def latest(table: pa.Table, key: list[str]) -> pa.Table:
     """The last row of each key, in the order of the table; all rows without a key."""
     if not key or not all(name in table.column_names for name in key):
         return table
-    last = _last(table, key)
-    return table if last.all() else table.filter(pa.array(last))
+    ends = last(table, key)
+    return table if ends.all() else table.filter(pa.array(ends))
 
 
 def ids(table: pa.Table) -> np.ndarray:
@@ -54,14 +61,6 @@ def ids(table: pa.Table) -> np.ndarray:
     return group
 
 
-def mixed(bits: np.ndarray) -> np.ndarray:
-    """splitmix64's finalizer, uint64 to uint64 (Steele, Lea and Flood 2014)."""
-    bits = bits + np.uint64(0x9E3779B97F4A7C15)
-    bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    bits = (bits ^ (bits >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return bits ^ (bits >> np.uint64(31))
-
-
 def _held(before: pa.Table, came: pa.Table, names: list[str]) -> Mask:
     """Which rows of *came* have a row with the same values of *names* before."""
     lacking = {name: pa.nulls(before.num_rows, came.schema.field(name).type) for name in names}
@@ -72,8 +71,9 @@ def _held(before: pa.Table, came: pa.Table, names: list[str]) -> Mask:
     return np.isin(both[before.num_rows :], both[: before.num_rows])
 
 
-def _last(table: pa.Table, key: list[str]) -> Mask:
+def last(table: pa.Table, key: list[str]) -> Mask:
+    """Which rows are the last of their key."""
     groups = ids(table.select(key))
-    last = np.zeros(table.num_rows, bool)
-    last[table.num_rows - 1 - np.unique(groups[::-1], return_index=True)[1]] = True
-    return last
+    ends = np.zeros(table.num_rows, bool)
+    ends[table.num_rows - 1 - np.unique(groups[::-1], return_index=True)[1]] = True
+    return ends
