@@ -64,7 +64,7 @@ class Registry:
         from millrace.transport.errors import ApiError
 
         if not self.versions:
-            raise ApiError(404, {})
+            raise ApiError(404, {}, "")
         return self.versions[-1]
 
     def put_artifact(self, data: bytes | Path, media_type: str = "") -> str:
