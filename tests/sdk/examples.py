@@ -120,3 +120,11 @@ def refused(**more):
         "id": 3, "dataset": "shop", "artifact": DIGEST, "source": {"name": "may.csv.gz", "format": "csv"},
         "report": {"rows": 9, "checks": [check]}, "state": "waiting", "settled_by": "", "created_at": NOW,
     } | more  # fmt: skip
+
+
+def dataset_version(**more):
+    return {
+        "dataset": "shop", "number": 1, "parent": None, "digest": DIGEST, "files": [], "schema": [], "profile": {},
+        "contract": None, "source": {"kind": "file", "name": "may.csv", "digest": DIGEST}, "rows": 9, "first_event": None,
+        "last_event": None, "created_at": NOW,
+    } | more  # fmt: skip

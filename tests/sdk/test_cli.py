@@ -207,6 +207,19 @@ def test_labels_are_sent_as_read(fake, millrace, tmp_path):
     assert sent["labels"][0]["value"] == "3.5"
 
 
+def test_labels_of_a_number_are_read_as_the_loops_data_is(fake, millrace, tmp_path):
+    (tmp_path / "labels.csv").write_text("request_id;value\nq1;1.234\nq2;52\n")
+    columns = [{"name": "revenue", "type": "number"}]
+    contract = {"columns": columns, "target": "revenue", "dialect": {"decimal": ",", "thousands": "."}}
+    fake.answers |= {
+        "GET /v1/loops/shop": (200, examples.loop(document=SHOP)),
+        "GET /v1/datasets/shop/versions/latest": (200, examples.dataset_version(contract=contract)),
+        "POST /v1/monitors/shop/labels": (200, {"new": 2, "corrected": 0, "unchanged": 0, "labelled": 2}),
+    }
+    assert millrace("labels", "push", "shop", tmp_path / "labels.csv").code == 0
+    assert [label["value"] for label in json.loads(fake.seen[-1][2])["labels"]] == ["1234.0", "52.0"]
+
+
 def test_refused_labels_are_told_one_by_one_and_the_command_fails(fake, millrace, tmp_path):
     path = tmp_path / "labels.csv"
     path.write_text(

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from millrace.labels import BadLabels, read
+from millrace.labels import BadLabels, read, spelled
+from millrace_contracts.tables import Dialect
 
 WRITTEN = 1_777_896_000
 """4 May 2026, 12:00 UTC."""
@@ -94,3 +95,21 @@ def test_a_label_is_the_same_however_its_file_is_written(tmp_path, written_as, n
 def test_a_packed_file_of_labels_is_read(tmp_path):
     (tmp_path / "labels.csv.gz").write_bytes(gzip.compress(b"request_id,value\nr1,2\n"))
     assert read(tmp_path / "labels.csv.gz")[0].value == "2"
+
+
+@pytest.mark.parametrize(
+    ("values", "dialect", "told"),
+    [
+        (["812,50", "1.234,5 €"], Dialect(), ["812.50", "1234.5"]),
+        (["1.234", "12"], Dialect(decimal=",", thousands="."), ["1234.0", "12.0"]),
+        (["1.234", "0.5"], Dialect(decimal=",", thousands="."), ["1.234", "0.5"]),
+        (["$1,234.00", "(5.00)"], Dialect(decimal=".", thousands=","), ["1234.00", "-5.00"]),
+        (["12 %", "-3"], Dialect(), ["0.120", "-3.0"]),
+        (["inf", "dear"], Dialect(), ["inf", "dear"]),
+        (["1,5", "1.5"], Dialect(), ["1,5", "1.5"]),
+    ],
+)
+def test_numbers_of_labels_are_read_as_those_of_the_data(tmp_path, values, dialect, told):
+    lines = "".join(f'r{place};"{value}"\n' for place, value in enumerate(values))
+    labels = read(written(tmp_path, f"request_id;value\n{lines}"))
+    assert [label.value for label in spelled(labels, dialect)] == told

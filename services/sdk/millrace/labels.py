@@ -45,6 +45,27 @@ def read(path: Path) -> list[LabelWrite]:
     return labels
 
 
+def spelled(labels: list[LabelWrite], dialect: Dialect | None) -> list[LabelWrite]:
+    """Labels of a regression whose texts are numbers as programs write them, where they are numbers as people do.
+
+    They are read as a column of the data is: by themselves, then by its *dialect*. What is no number stays as it is.
+    """
+    try:
+        from millrace_table import numbers
+    except ModuleNotFoundError:
+        return labels
+    style = numbers.style_of((label.value for label in labels if isinstance(label.value, str)), dialect)
+    if style is None:
+        return labels
+    read = ((label, numbers.value(str(label.value).strip(), style)) for label in labels)
+    return [
+        label.model_copy(update={"value": str(number)})
+        if isinstance(label.value, str) and number is not None and number.is_finite()
+        else label
+        for label, number in read
+    ]
+
+
 def _lines(path: Path, folder: Path) -> Iterator[tuple[int, Line]]:
     """Each line with its number; *folder* is for what has to be written meanwhile."""
     names = path.suffixes[:-1] if path.suffix.lower() in PACKED else path.suffixes

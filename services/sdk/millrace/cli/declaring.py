@@ -1,4 +1,4 @@
-"""Commands that declare a loop and bring it data: init, apply, data push, labels push."""
+"""Commands that declare a loop and bring it data: init, apply, data push."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -9,18 +9,15 @@ import typer
 from millrace.cli.command import command, fail, group
 from millrace.cli.dialects import written
 from millrace.cli.exits import REFUSED
-from millrace.cli.moments import instant
 from millrace.cli.output import Format, Output, dump
 from millrace.cli.session import client
 
 if TYPE_CHECKING:
     from millrace.client import Millrace
-    from millrace_contracts.labels import LabelsRead, LabelWrite
     from millrace_contracts.rows import IngestResult
     from millrace_contracts.tables import Dialect
 
 data = group("data", "Bring rows into a loop's dataset.")
-labels = group("labels", "Tell the truth about rows that were predicted.")
 LoopName = Annotated[str, typer.Argument(help="Name of the loop.")]
 
 
@@ -231,62 +228,3 @@ def push_data(
     results = [_deliver(platform, loop, file, output, dialect) for file in tables(files)]
     if output != Format.TABLE:
         dump(results[0] if len(results) == 1 else results, output)
-
-
-@command(
-    labels,
-    "push",
-    "millrace labels push my-loop labels.csv     # request_id,index,value,at",
-    "millrace labels push my-loop labels.csv --complete-through 2026-05-04T00:00:00Z",
-)
-def push_labels(
-    loop: LoopName,
-    file: Annotated[
-        Path,
-        typer.Argument(help="CSV or JSON lines: request_id, index, value, at.", exists=True, dir_okay=False),
-    ],
-    complete_through: Annotated[
-        str | None,
-        typer.Option(help="Every event before this instant is labelled as far as it ever will be."),
-    ] = None,
-    output: Output = Format.TABLE,
-) -> None:
-    """Tell what came true, late as it may be; a later `at` corrects an earlier one, repeats change nothing.
-
-    A label that is no number, or names no class, is refused and told; the others are stored. The command then ends
-    with 1.
-    """
-    from millrace.labels import read
-
-    sent = read(file)
-    through = None if complete_through is None else instant(complete_through)
-    answer = client().monitoring.push_labels(loop, sent, through)
-    if output != Format.TABLE:
-        dump(answer, output)
-    else:
-        typer.echo(f"{len(sent)} labels: {_outcome(answer)}")
-    if answer.refused:
-        fail(f"{answer.refused} labels are refused; the others are stored", *_refusals(answer, sent))
-
-
-def _outcome(answer: "LabelsRead") -> str:
-    """What became of the labels, in one line."""
-    words = [f"{answer.new} new", f"{answer.corrected} corrected"]
-    counts = {"repeated": answer.repeated, "contradicted by a later one": answer.contradicted}
-    words += [f"{count} {word}" for word, count in (counts | {"refused": answer.refused}).items() if count]
-    known = f"{answer.matched} belong to a row that is known so far"
-    if answer.unmatched:
-        known += (
-            f", {answer.unmatched} to none (kept: its prediction may come later; is the request id right?)"
-        )
-    return f"{', '.join(words)}; {known}. {answer.labelled} labels are kept."
-
-
-def _refusals(answer: "LabelsRead", sent: "list[LabelWrite]") -> list[str]:
-    """One line for each refused label that the answer tells of."""
-    lines = [
-        f"request {sent[item.place].request_id}, row {sent[item.place].index}: {item.value!r} {item.reason}"
-        for item in answer.refusals
-    ]
-    more = answer.refused - len(lines)
-    return [*lines, f"and {more} more"] if more else lines

@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from millrace.cli import acting, declaring, following, lists, records, refusing, running, scoring, sources
+from millrace.cli import (
+    acting,
+    declaring,
+    following,
+    labelling,
+    lists,
+    records,
+    refusing,
+    running,
+    scoring,
+    sources,
+)
 from millrace.cli.command import command
 
 RUN, LOOP, LOOK = "The platform on this machine", "Loops", "What there is, and why"
@@ -100,7 +111,7 @@ command(
 command(declaring.data, "accept", "millrace data accept 3 --widen")(refusing.accept)
 command(declaring.data, "drop", "millrace data drop 3")(refusing.drop)
 declaring.data.add_typer(refusing.quarantine)
-OF_LOOPS = (declaring.data, declaring.labels, sources.sources)
+OF_LOOPS = (declaring.data, labelling.labels, sources.sources)
 for group in (*OF_LOOPS, *lists.GROUPS, *records.GROUPS):
     app.add_typer(group, rich_help_panel=LOOP if group in OF_LOOPS else LOOK)
 command(app, "doctor", "millrace doctor", "millrace doctor -o json", panel=RUN)(running.doctor)
