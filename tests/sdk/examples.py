@@ -125,6 +125,6 @@ def refused(**more):
 def dataset_version(**more):
     return {
         "dataset": "shop", "number": 1, "parent": None, "digest": DIGEST, "files": [], "schema": [], "profile": {},
-        "contract": None, "source": {"kind": "file", "name": "may.csv", "digest": DIGEST}, "rows": 9, "first_event": None,
-        "last_event": None, "created_at": NOW,
+        "contract": None, "source": {"kind": "file", "name": "may.csv", "digest": DIGEST}, "rows": 9,
+        "first_event": None, "last_event": None, "created_at": NOW,
     } | more  # fmt: skip
