@@ -126,3 +126,8 @@ def test_init_is_told_what_to_leave_out_and_why():
     assert "data.keepPersonal" in personal_data
     assert "'Unnamed: 0' numbers the rows" in numbers
     assert "96.0% of the rows have 'late' 'no'" in balance
+
+
+def test_dates_of_which_nothing_says_which_number_is_the_day_are_no_telephone_numbers():
+    dates = [f"0{1 + number % 9}/0{1 + number % 7}/2024" for number in range(60)]
+    assert personal.search(pa.table({"at": dates, "paid": range(60)})) == []

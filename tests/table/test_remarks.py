@@ -34,6 +34,7 @@ def notes(column: pa.Array, dialect: Dialect | None = None) -> list[str]:
         (["08:30", "17:05"] * 3, "times of day or durations"),
         (["Yes", "yes", "no"] * 3, "differ in capitals only"),
         (["NA", "DE", "NA"] * 3, "are taken for a word"),
+        (["01.03.24", "28.02.24"] * 3, "years have two digits"),
         (["95 531", "8 713"] * 3, "say thousands in the dialect"),
         ([f"text {number}" for number in range(300)] * 1 + ["x"] * 20, "no model uses it"),
         ([1_700_000_000 + number for number in range(100)], "Subtract an offset like 1700000000"),

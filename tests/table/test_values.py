@@ -206,6 +206,8 @@ def test_day_first_only_when_a_cell_proves_it_or_somebody_says_it():
         (pa.chunked_array([[1, 2]]), "numbers like 1, not times"),
         (texts("soon", "later"), "texts like 'soon', not times"),
         (pa.chunked_array([[True]]), "boolean, not times"),
+        (texts("2024-05-01", "9999-12-31"), "beyond the years 1800 to 2199, like '9999-12-31'"),
+        (texts("01.03.24", "31.03.24"), "whose years have two digits"),
     ],
 )
 def test_an_event_time_that_is_none_is_refused_with_a_cell(column, words):

@@ -48,6 +48,14 @@ def _check_texts(listed: list[str], name: str, dialect: Dialect | None) -> None:
     if all(moments.ORDERED.fullmatch(text) for text in odd):
         seen = f"dates like {odd[0]!r}, and nothing says which number is the day"
         raise _refusal(seen, f"Say it: date_order dmy or mdy in the dialect. Or: {ISO}", name, odd)
+    if all(moments.SHORT.fullmatch(text) for text in odd):
+        seen = f"dates like {odd[0]!r}, whose years have two digits"
+        raise _refusal(seen, f"Write years with four digits. {ISO}", name, odd)
+    if all(moments.ISO.fullmatch(text) for text in odd):
+        seen = f"times that are none, or lie beyond the years 1800 to 2199, like {odd[0]!r}"
+        raise _refusal(
+            seen, "Correct these rows, or leave them out: each must say when it happened.", name, odd
+        )
     raise _refusal(f"texts like {odd[0][:60]!r}, not times", ISO, name, odd)
 
 

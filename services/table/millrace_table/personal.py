@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from stdnum import iban, luhn
 
-from millrace_table import national_ids, person_names
+from millrace_table import moments, national_ids, person_names
 
 ROWS, VALUES = 5_000, 300
 """Rows, from all over the table, and different values of a column that are looked at."""
@@ -135,6 +135,8 @@ def _is_address(text: str) -> bool:
 
 def _phones(texts: list[str], named: bool) -> float:
     """The share that one country's plan, or none for numbers with a country code, takes for telephone numbers."""
+    if _share(texts, moments.ORDERED.fullmatch) >= MOST:
+        return 0.0
     shape = ANY if named else DIALLED
     if _share(texts, shape.fullmatch) < MOST or (not named and _share(texts, NUMBERED.fullmatch) > 0.2):
         return 0.0

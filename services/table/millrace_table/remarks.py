@@ -122,6 +122,8 @@ def _two_ways(listed: list[str]) -> str | None:
 
 
 def _dates(listed: list[str]) -> str | None:
+    if sum(moments.SHORT.fullmatch(text) is not None for text in listed) >= MOST * len(listed):
+        return f"dates like {listed[0]!r}, whose years have two digits. Write them with four."
     odd = [text for text in listed if moments.ORDERED.fullmatch(text)]
     if len(odd) < MOST * len(listed):
         return None
