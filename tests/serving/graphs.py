@@ -80,6 +80,33 @@ def golden(slope: float = 2.0) -> dict:
 WRONG_TIME = {"name": "departed", "datatype": "FP32", "column": "departed", "kind": "timestamp"}
 """An input that the graph declares as INT64."""
 
+EXACT_SIGNATURE = {
+    "inputs": [{"name": "meter", "datatype": "FP64", "column": "meter", "kind": "number"}],
+    "outputs": [{"name": "prediction", "datatype": "FP32"}],
+    "task": "regression",
+    "target": "wait",
+}
+EXACT_CENTRE = 1_700_000_000.0
+EXACT_GOLDEN = {"inputs": {"meter": [EXACT_CENTRE + 1, EXACT_CENTRE + 7]}, "outputs": {"prediction": [1.0, 7.0]}}
+
+
+def exact_graph() -> bytes:
+    """prediction = meter - 1,700,000,000, subtracted in 64 bits."""
+    nodes = [
+        helper.make_node("Sub", ["meter", "centre"], ["near"]),
+        helper.make_node("Cast", ["near"], ["prediction"], to=TensorProto.FLOAT),
+    ]
+    made = helper.make_graph(
+        nodes,
+        "exact",
+        [helper.make_tensor_value_info("meter", TensorProto.DOUBLE, [None, 1])],
+        [helper.make_tensor_value_info("prediction", TensorProto.FLOAT, [None, 1])],
+        [helper.make_tensor("centre", TensorProto.DOUBLE, [1], [EXACT_CENTRE])],
+    )
+    opsets = [helper.make_opsetid("", 17)]
+    return helper.make_model(made, opset_imports=opsets, ir_version=8).SerializeToString()
+
+
 CLASSES = ["a", "b", "c"]
 CLASSES_SIGNATURE = {
     "inputs": [{"name": "distance", "datatype": "FP32", "column": "distance", "kind": "number"}],

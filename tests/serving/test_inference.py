@@ -9,6 +9,7 @@ import pytest
 import tritonclient.http as triton
 
 from millrace import oip
+from millrace_monitoring.ingest import bodies, tensors
 
 from . import graphs
 
@@ -218,3 +219,48 @@ def test_a_candidate_that_names_the_wrong_class_is_refused(serving, kinds):
     rollout = serving.rollout(kinds, 21, golden=wrong, **candidate)
     assert rollout["state"] == "aborted"
     assert "class is 'c' for golden row 1, expected 'b'" in rollout["reason"]
+
+
+@pytest.fixture(scope="module")
+def meters(serving):
+    """An endpoint whose model takes a number in 64 bits."""
+    name = serving.endpoint()
+    candidate = {"signature": graphs.EXACT_SIGNATURE, "graph": graphs.exact_graph()}
+    rollout = serving.rollout(name, 22, golden=graphs.EXACT_GOLDEN, **candidate)
+    assert rollout["state"] == "promoted", rollout
+    return name
+
+
+def test_the_last_digits_of_large_numbers_arrive_from_rows_json_and_bytes(serving, meters):
+    asked = [graphs.EXACT_CENTRE + number for number in (1, 2, 3)]
+    answer = serving.predict(meters, [{"meter": int(number)} for number in asked] + [{"meter": None}])
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["predictions"] == [1.0, 2.0, 3.0, None]
+    kept = bodies.columns(*_body(serving.receiver.of(answer.json()["request_id"])[0]), "inputs")
+    assert kept.names == ("exact:meter",)
+    assert tensors.numbers("exact", kept.values[0]).tolist()[:3] == asked
+    client = triton.InferenceServerClient(serving.gateway()["inference_url"].removeprefix("http://"))
+    for binary in (True, False):
+        item = triton.InferInput("meter", [3, 1], "FP64")
+        item.set_data_from_numpy(np.float64(asked).reshape(3, 1), binary_data=binary)
+        headers = {"x-request-id": f"meter-{binary}"}
+        assert client.infer(meters, [item], headers=headers).as_numpy("prediction").tolist() == [[1], [2], [3]]
+        kept = bodies.columns(*_body(serving.receiver.of(f"meter-{binary}")[0]), "inputs")
+        assert tensors.numbers("exact", kept.values[0]).tolist() == asked
+    client.close()
+
+
+def test_a_tensor_in_too_few_bits_is_refused_with_the_datatype(serving, meters):
+    body, headers = oip.encode({"meter": ("FP32", np.float32([1]))})
+    url = f"{serving.gateway()['inference_url']}/v2/models/{meters}/infer"
+    answer = httpx.post(url, content=body, headers=headers)
+    assert answer.status_code == 400
+    assert answer.json()["errors"] == [
+        {"where": "inputs.meter", "what": "has the datatype FP32", "mend": "send FP64"}
+    ]
+
+
+def _body(record):
+    """What was asked, and the length of its JSON head."""
+    length = record["request_json_length"]
+    return base64.b64decode(record["body"]), None if length == "-" else int(length)

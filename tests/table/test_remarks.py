@@ -1,5 +1,6 @@
 """A column that is not what it looks like is named at init, with the remedy."""
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -37,7 +38,8 @@ def notes(column: pa.Array, dialect: Dialect | None = None) -> list[str]:
         (["01.03.24", "28.02.24"] * 3, "years have two digits"),
         (["95 531", "8 713"] * 3, "say thousands in the dialect"),
         ([f"text {number}" for number in range(300)] * 1 + ["x"] * 20, "no model uses it"),
-        ([1_700_000_000 + number for number in range(100)], "Subtract an offset like 1700000000"),
+        ([2**60 + number for number in range(100)], "Subtract an offset like 1152921504606846900"),
+        ([number + far for number in range(100) for far in (0, 10**10, 10**12)], "Take differences"),
         ([float("inf"), 1.5, 2.5, 3.5], "1 cells of 'c' are infinite"),
     ],
 )
@@ -54,6 +56,8 @@ def test_what_looks_like_something_else_is_named(cells, words):
         ["31/12/2024", "01/02/2024"] * 3,
         [0.1 * number for number in range(100)],
         list(range(1000)),
+        [1_700_000_000 + number for number in range(100)],
+        [1e9 + number / 100 for number in range(100)],
         pa.nulls(3, pa.string()),
     ],
 )
@@ -62,7 +66,25 @@ def test_an_ordinary_column_is_not_named(cells):
 
 
 def test_an_offset_is_one_that_helps():
-    values = [9_007_199_254_740_000 + 2 * number for number in range(600)]
+    values = [2**60 + 2 * number for number in range(600)]
     lost = digits.lost(pa.array(values))
     assert lost is not None
+    assert not lost.mended
     assert digits.lost(pa.array([value - lost.offset for value in values])) is None
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1_700_000_000 + number for number in range(100)],
+        [0, *(1_700_000_000_000 + 1_000 * number for number in range(100))],
+        [5_800_000_000.25 + number / 4 for number in range(100)],
+        [13.4050001 + number / 1e7 for number in range(100)],
+    ],
+)
+def test_numbers_that_keep_their_differences_less_a_centre_are_no_loss(values):
+    lost = digits.lost(pa.array(values))
+    assert lost is not None
+    assert lost.mended
+    centred = np.asarray(values, np.float64) - lost.centre
+    assert len(np.unique(centred.astype(np.float32))) >= digits.KEPT * len(values)

@@ -23,6 +23,7 @@ class Configuration(TypedDict, total=False):
     """A model family with its settings; or, as family `ensemble`, the weighted mean of its members.
 
     `id` names it within one search. `left_out` are the columns that its search left out by itself: they name rows.
+    `exact` are the columns of numbers that it took in 64 bits.
     """
 
     id: Required[str]
@@ -31,6 +32,7 @@ class Configuration(TypedDict, total=False):
     weight: float
     members: "list[Configuration]"
     left_out: list[str]
+    exact: list[str]
 
 
 class LearningSpec(BaseModel):

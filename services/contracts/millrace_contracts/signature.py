@@ -41,7 +41,9 @@ class Input(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     name: TensorName
-    datatype: Literal["FP32", "INT64", "BYTES"]
+    datatype: Literal["FP32", "FP64", "INT64", "BYTES"] = Field(
+        description="FP64 where FP32 would lose the differences between the numbers of the column."
+    )
     column: TensorName
     kind: ColumnKind
 

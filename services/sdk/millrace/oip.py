@@ -30,7 +30,7 @@ def encode(columns: Mapping[str, tuple[str, Values]], request_id: str = "") -> t
     """A request body and its headers.
 
     Args:
-        columns: datatype (`FP32`, `INT64`, `BYTES`) and values of shape (rows,) by input name; BYTES holds str.
+        columns: datatype (`FP32`, `FP64`, `INT64`, `BYTES`) and values of shape (rows,) by input name; BYTES holds str.
     Raises: ValueError for a datatype that is not known here.
     """
     inputs, tensors = [], []
@@ -119,4 +119,4 @@ def _column(values: Values, tensor: Input, signature: Signature) -> Values:
     if tensor.kind == "timestamp":
         stamps = values.astype("datetime64[s]")
         return np.where(np.isnat(stamps), np.iinfo(np.int64).min, stamps.astype(np.int64))
-    return values.astype(np.float32)
+    return values.astype(DTYPES[tensor.datatype])

@@ -1,7 +1,7 @@
 """The frozen slots of one feature: where each kind of value is counted.
 
 Numbers are compared as 32-bit floats, for that is how they travel to the model: 0.1 of a CSV and 0.1 of a request
-are the same value and must fall into the same slot.
+are the same value and must fall into the same slot. Exact ones travel in 64 bits, and are compared so.
 """
 
 from collections import Counter
@@ -27,6 +27,11 @@ def as_floats(values: np.ndarray) -> np.ndarray:
         return np.asarray(values).astype(np.float32).astype(np.float64)
 
 
+def as_seen(values: np.ndarray, exact: bool) -> np.ndarray:
+    """Values as the model sees them, *exact* ones in all their 64 bits. Raises: ValueError, TypeError."""
+    return np.asarray(values).astype(np.float64) if exact else as_floats(values)
+
+
 @dataclass(frozen=True)
 class NumberBins:
     """Slots of a number: below the edges, the bins between them, above them, and missing last.
@@ -36,6 +41,7 @@ class NumberBins:
 
     edges: tuple[float, ...]
     kind: str = "number"
+    exact: bool = False
 
     @property
     def slots(self) -> int:
@@ -43,7 +49,7 @@ class NumberBins:
 
     def place(self, values: np.ndarray) -> np.ndarray:
         """Slot of each value, shape (rows,); infinities are above or below, NaN is missing."""
-        numbers = as_floats(values)
+        numbers = as_seen(values, self.exact)
         slots = np.searchsorted(np.asarray(self.edges), numbers, side="right")
         slots[numbers == self.edges[-1]] = len(self.edges) - 1
         slots[np.isnan(numbers)] = self.slots - 1
@@ -130,15 +136,16 @@ Slots = NumberBins | Vocabulary | Presence
 def fit(values: np.ndarray, kind: str, bins: int = NUMBER_BINS) -> Slots:
     """Freeze the slots of one feature from a training sample of shape (rows,).
 
-    Raises: ValueError for a kind other than number, boolean, category, timestamp.
+    Raises: ValueError for a kind other than number, exact (a number in 64 bits), boolean, category, timestamp.
     """
-    if kind in ("number", "boolean"):
-        return NumberBins(_edges(as_floats(values), bins))
+    if kind in ("number", "boolean", "exact"):
+        exact = kind == "exact"
+        return NumberBins(_edges(as_seen(values, exact), bins), exact=exact)
     if kind == "category":
         return _words(values)
     if kind == "timestamp":
         return Presence()
-    raise ValueError(f"the kind {kind!r} is not one of number, boolean, category, timestamp")
+    raise ValueError(f"the kind {kind!r} is not one of number, exact, boolean, category, timestamp")
 
 
 def _edges(values: np.ndarray, bins: int) -> tuple[float, ...]:
@@ -165,7 +172,7 @@ def _words(values: np.ndarray) -> Vocabulary:
 def to_dict(slots: Slots) -> dict[str, object]:
     """Plain JSON values."""
     if isinstance(slots, NumberBins):
-        return {"kind": "number", "edges": list(slots.edges)}
+        return {"kind": "number", "edges": list(slots.edges), **({"exact": True} if slots.exact else {})}
     if isinstance(slots, Vocabulary):
         words = {"words": list(slots.words), "rare": list(slots.rare)}
         return {"kind": "category", **words, "complete": slots.complete}
@@ -175,7 +182,7 @@ def to_dict(slots: Slots) -> dict[str, object]:
 def from_dict(state: Any) -> Slots:
     """The inverse of `to_dict`."""
     if state["kind"] == "number":
-        return NumberBins(tuple(state["edges"]))
+        return NumberBins(tuple(state["edges"]), exact=state.get("exact", False))
     if state["kind"] == "category":
         return Vocabulary(tuple(state["words"]), tuple(state.get("rare", ())), state["complete"])
     return Presence()

@@ -84,9 +84,9 @@ class Totals(NamedTuple):
         )
 
     @classmethod
-    def of(cls, values: np.ndarray) -> "Totals":
-        """Of values of shape (rows,)."""
-        numbers = bins.as_floats(values)
+    def of(cls, values: np.ndarray, exact: bool = False) -> "Totals":
+        """Of values of shape (rows,); *exact* ones are summed in all their 64 bits."""
+        numbers = bins.as_seen(values, exact)
         finite = numbers[np.isfinite(numbers)]
         infinite = int(np.isinf(numbers).sum())
         if len(finite) == 0:
@@ -153,7 +153,8 @@ def profile(spec: ProfileSpec, columns: Mapping[str, np.ndarray]) -> Profile:
         values = columns.get(name, ())
         counts[name] = slots.count(np.asarray(values)) if len(values) else np.zeros(slots.slots, np.int64)
         if isinstance(slots, NumberBins):
-            sums[name] = Totals.of(np.asarray(values, float if len(values) == 0 else None))
+            given = np.asarray(values, float if len(values) == 0 else None)
+            sums[name] = Totals.of(given, slots.exact)
     return Profile(spec.digest, lengths.pop() if lengths else 0, counts, sums)
 
 

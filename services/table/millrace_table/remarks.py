@@ -55,7 +55,7 @@ def _numbers(
     name: str, raw: pa.ChunkedArray, values: pa.ChunkedArray, contract: DataContract
 ) -> Iterator[str]:
     lost = digits.lost(values)
-    if lost is not None and name != contract.event_time:
+    if lost is not None and not lost.mended and name != contract.event_time:
         yield f"'{name}' {lost.words}. {lost.mend}"
     endless = columns.convert(raw, "number", "UTC", name, contract.dialect).infinite
     if endless:

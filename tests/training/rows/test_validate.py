@@ -287,7 +287,11 @@ def test_training_leaves_out_the_personal_data_that_validation_named(client, con
 
 
 def test_a_column_that_needs_more_digits_than_a_model_keeps_is_named():
-    table = pa.table({"meter": [1_700_000_000 + number for number in range(100)], "plain": range(100)})
-    named = precision.check(table, ["meter", "plain"])
-    assert [(check.column, check.verdict) for check in named] == [("meter", "noted")]
-    assert "Subtract an offset like 1700000000" in named[0].mend
+    columns = {
+        "serial": [2**60 + number for number in range(100)],
+        "centred": [1_700_000_000 + number for number in range(100)],
+        "plain": range(100),
+    }
+    named = precision.check(pa.table(columns), list(columns))
+    assert [(check.column, check.verdict) for check in named] == [("serial", "noted")]
+    assert "Subtract an offset like 1152921504606846900" in named[0].mend

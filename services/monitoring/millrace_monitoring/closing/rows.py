@@ -118,9 +118,9 @@ def features(table: pa.Table, inputs: Sequence[Input]) -> dict[str, np.ndarray]:
     """Features by tensor name, missing values as the graph expects them; tensors that were not sent are left out."""
     columns = {}
     for item in inputs:
-        name = segments.column(item.datatype, item.name)
-        if name in table.column_names:
-            columns[item.name] = _array(table[name])
+        values = segments.tensor(table, item.datatype, item.name)
+        if values is not None:
+            columns[item.name] = _array(values)
     return columns
 
 
@@ -129,7 +129,7 @@ def _array(column: pa.ChunkedArray) -> np.ndarray:
         return np.array([text or "" for text in column.to_pylist()], dtype=object)
     if pa.types.is_integer(column.type):
         return column.fill_null(MISSING_INTEGER).to_numpy()
-    return column.to_numpy().astype(np.float32)
+    return np.asarray(column.to_numpy())
 
 
 def of_file(table: pa.Table, inputs: Sequence[Input]) -> tuple[dict[str, np.ndarray], np.ndarray]:

@@ -14,6 +14,7 @@ from millrace_monitoring.ingest.segments import TIME
 
 TYPES = {"category": pa.string(), "timestamp": pa.timestamp("s", tz="UTC"), "boolean": pa.bool_()}
 """What a feature is in the data, by its kind; every other one is a number."""
+NUMBERS = {"FP32": pa.float32(), "FP64": pa.float64()}
 
 
 def of_days(files: list[bytes], spec: MonitorWrite) -> bytes:
@@ -51,13 +52,14 @@ def _target(table: pa.Table | None, spec: MonitorWrite) -> pa.Array:
 
 def _column(table: pa.Table | None, item: Input) -> pa.Array:
     """One feature as the data has it: nulls where the tensor had its mark for missing."""
-    name, kind = segments.column(item.datatype, item.name), TYPES.get(item.kind, pa.float32())
-    if table is None or name not in table.column_names:
+    kind = TYPES.get(item.kind, NUMBERS.get(item.datatype))
+    values = None if table is None else segments.tensor(table, item.datatype, item.name)
+    if values is None:
         return pa.nulls(0 if table is None else len(table), kind)
-    column = table[name].combine_chunks()
+    column = values.combine_chunks()
     if item.kind == "category":
         return pc.if_else(pc.equal(column, ""), None, column)
     if item.kind == "timestamp":
         return pc.if_else(pc.equal(column, MISSING_INTEGER), None, column).cast(kind)
-    numbers = column.to_numpy(zero_copy_only=False).astype(np.float32)
+    numbers = column.to_numpy(zero_copy_only=False)
     return pa.array(numbers, mask=np.isnan(numbers)).cast(kind)

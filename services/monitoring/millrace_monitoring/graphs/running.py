@@ -11,8 +11,18 @@ from millrace_monitoring.graphs.files import FetchedFiles
 
 SESSIONS = 48
 """Graphs kept ready to run."""
-TYPES = {"tensor(float)": np.float32, "tensor(int64)": np.int64, "tensor(string)": object}
-MISSING = {"tensor(float)": np.nan, "tensor(int64)": np.iinfo(np.int64).min, "tensor(string)": ""}
+TYPES = {
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(int64)": np.int64,
+    "tensor(string)": object,
+}
+MISSING = {
+    "tensor(float)": np.nan,
+    "tensor(double)": np.nan,
+    "tensor(int64)": np.iinfo(np.int64).min,
+    "tensor(string)": "",
+}
 
 
 class Graphs:

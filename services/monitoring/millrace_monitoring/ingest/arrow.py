@@ -71,7 +71,7 @@ def _cast(table: pa.Table, name: str, kind: pa.DataType) -> pa.Array:
             raise BadInput(
                 "A column is wrong.", [FieldError(name, "has no time zone", "send timestamps with one")]
             )
-        return column.combine_chunks().cast(kind, safe=not pa.types.is_float32(kind))
+        return column.combine_chunks().cast(kind, safe=not pa.types.is_floating(kind))
     except pa.ArrowException as error:
         raise BadInput("A column is wrong.", [FieldError(name[:80], f"is not {kind}", MEND)]) from error
 

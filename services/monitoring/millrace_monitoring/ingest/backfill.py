@@ -16,7 +16,7 @@ from millrace_stats.tasks import Refusal
 from millrace_table import asked
 
 MEND = "send what the monitor's signature declares"
-TYPES = {"FP32": pa.float32(), "INT64": pa.int64(), "BYTES": pa.string()}
+TYPES = {"FP32": pa.float32(), "FP64": pa.float64(), "INT64": pa.int64(), "BYTES": pa.string()}
 FIRST_MISTAKES = 20
 PLAIN: Mapping[str, str | int | float] = {
     "listener": "inference",

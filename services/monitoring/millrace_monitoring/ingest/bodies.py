@@ -2,8 +2,8 @@
 
 A body is columns: each tensor of shape (rows,) or (rows, 1) becomes one column of that many rows. What is stored
 keeps its kind in its name, so that two revisions that type a column differently never clash:
-`number:<tensor>` float32, `integer:<tensor>` int64, `text:<tensor>` str. An answer may be a vector a row, of shape
-(rows, classes).
+`number:<tensor>` float32, `exact:<tensor>` float64, `integer:<tensor>` int64, `text:<tensor>` str. An answer may be
+a vector a row, of shape (rows, classes).
 """
 
 import struct
@@ -22,7 +22,7 @@ class Columns(NamedTuple):
 
     Args:
         names: kind and tensor name, sorted.
-        values: of each column its *rows* values: bytes of float32 or int64, or a list of str.
+        values: of each column its *rows* values: bytes of float32, float64 or int64, or a list of str.
         rows: None without columns.
         answer: index of the column that is the prediction; None when no column is a number.
         width: values a row of that column: 1, or the number of classes.

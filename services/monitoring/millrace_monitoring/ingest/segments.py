@@ -1,7 +1,7 @@
 """Segments: what arrived together for one endpoint, as one Arrow table; and reading several of them as one.
 
-A table has the COLUMNS below and one column for each tensor (`number:…`, `integer:…`, `text:…`, see bodies). Where
-an answer was a vector, `probabilities` holds it (see `vectors`) and `prediction` is NaN.
+A table has the COLUMNS below and one column for each tensor (`number:…`, `exact:…`, `integer:…`, `text:…`, see
+bodies). Where an answer was a vector, `probabilities` holds it (see `vectors`) and `prediction` is NaN.
 A request without rows (its *fault* says why) is one line with index -1.
 """
 
@@ -41,8 +41,8 @@ VECTORS = "probabilities"
 VECTOR = pa.list_(pa.float32())
 PLAIN_BYTES = 64 * 1024
 """A smaller table is stored as it is: its columns are too short to gain much, and it will soon be merged."""
-TYPES = {"number": pa.float32(), "integer": pa.int64(), "text": pa.string()}
-KINDS = {"FP32": "number", "INT64": "integer", "BYTES": "text"}
+TYPES = {"number": pa.float32(), "exact": pa.float64(), "integer": pa.int64(), "text": pa.string()}
+KINDS = {"FP32": "number", "FP64": "exact", "INT64": "integer", "BYTES": "text"}
 """What a tensor of the signature is kept as."""
 KEY = [("event_time", "ascending"), ("request_id", "ascending"), ("index", "ascending")]
 IDENTITY = [*KEY, ("listener", "ascending"), ("revision", "ascending"), ("at", "ascending")]
@@ -108,6 +108,19 @@ def _feature(name: str, pieces: Sequence[Any]) -> pa.Array:
 def column(datatype: str, name: str) -> str:
     """The column that keeps a tensor of the signature."""
     return f"{KINDS[datatype]}:{name}"
+
+
+def tensor(table: pa.Table, datatype: str, name: str) -> pa.ChunkedArray | None:
+    """The values of a tensor of the signature, null where it was not sent; None if no row has it.
+
+    A number is also taken from rows whose model knew it in other bits.
+    """
+    kind = KINDS[datatype]
+    kinds = sorted(("number", "exact"), key=kind.__ne__) if kind in ("number", "exact") else [kind]
+    held = [table[f"{kind}:{name}"] for kind in kinds if f"{kind}:{name}" in table.column_names]
+    if not held:
+        return None
+    return pc.coalesce(*(column.cast(TYPES[kind], safe=False) for column in held))
 
 
 def lists(values: np.ndarray) -> pa.ListArray:

@@ -1,7 +1,7 @@
 """The values of one tensor as they are kept, whichever way they came: inside the JSON, or as bytes behind it.
 
-Numbers become the bytes of little-endian float32 or int64, so that the columns of a thousand requests are joined
-without a look at any value; texts become a list of str.
+Numbers become the bytes of little-endian float32, float64 or int64, so that the columns of a thousand requests are
+joined without a look at any value; texts become a list of str.
 """
 
 import struct
@@ -16,11 +16,16 @@ WIDTHS = {
     "INT16": "<i2", "INT32": "<i4", "INT64": "<i8", "FP16": "<f2", "FP32": "<f4", "FP64": "<f8",
 }  # fmt: skip
 DTYPES = {name: np.dtype(width) for name, width in WIDTHS.items()}
-KINDS = {name: "integer" if name.endswith("INT64") else "number" for name in WIDTHS} | {"BYTES": "text"}
-KEPT: dict[str, np.dtype[Any]] = {"integer": np.dtype("<i8"), "number": np.dtype("<f4")}
-AS_SENT = frozenset({"FP32", "INT64"})
+KINDS = {name: "integer" if name.endswith("INT64") else "number" for name in WIDTHS}
+KINDS |= {"FP64": "exact", "BYTES": "text"}
+KEPT: dict[str, np.dtype[Any]] = {
+    "integer": np.dtype("<i8"),
+    "number": np.dtype("<f4"),
+    "exact": np.dtype("<f8"),
+}
+AS_SENT = frozenset({"FP32", "FP64", "INT64"})
 """Datatypes whose bytes are kept as they came."""
-CODES = {"FP32": "f", "FP64": "f", "INT64": "q"}
+CODES = {"FP32": "f", "FP64": "d", "INT64": "q"}
 """Datatypes of which `array` reads JSON numbers as numpy does, in a tenth of the time for a single one."""
 LENGTH = struct.Struct("<I")
 Values = bytes | list[str]
@@ -58,7 +63,7 @@ def of_bytes(datatype: str, raw: bytes, count: int) -> Values:
 
 
 def numbers(kind: str, values: bytes) -> np.ndarray:
-    """Kept *values* of the kind `integer` or `number` as an array of shape (count,)."""
+    """Kept *values* of the kind `integer`, `number` or `exact` as an array of shape (count,)."""
     return np.frombuffer(values, KEPT[kind])
 
 

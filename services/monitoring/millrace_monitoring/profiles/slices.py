@@ -13,7 +13,7 @@ import numpy as np
 from millrace_contracts.signature import Input
 from millrace_core.names import shortened
 from millrace_monitoring.profiles.baseline import Baseline
-from millrace_stats.bins import NumberBins, Vocabulary, as_floats
+from millrace_stats.bins import NumberBins, Vocabulary, as_seen
 
 MOST_VALUES = 10
 """Values of one column that are watched."""
@@ -33,13 +33,14 @@ class Slice:
     words: frozenset[str] = frozenset()
     low: float = 0.0
     high: float = 0.0
+    exact: bool = False
 
     def of(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
         """Which rows lie in it, bool of shape (rows,)."""
         values = columns[self.feature]
         if self.words:
             return np.fromiter((value in self.words for value in values), bool, len(values))
-        numbers = as_floats(values)
+        numbers = as_seen(values, self.exact)
         return (numbers >= self.low) & (numbers < self.high)
 
 
@@ -95,18 +96,19 @@ def _of_numbers(
 ) -> tuple[list[Slice], str]:
     edges = slots.edges
     if edges[-1] != np.nextafter(edges[-2], np.inf):
-        return _quarters(column, feature, edges, counts), ""
+        return _quarters(column, feature, slots, counts), ""
     order = sorted(range(len(edges) - 1), key=lambda place: (-counts[place + 1], edges[place]))
     kept = sorted(order[:MOST_VALUES])
     slices = []
     for place in kept:
-        text = ("true" if edges[place] else "false") if boolean else f"{edges[place]:g}"
-        name = _name(column, text)
-        slices.append(Slice(name, feature, low=edges[place], high=float(np.nextafter(edges[place], np.inf))))
+        text = ("true" if edges[place] else "false") if boolean else _shown(edges[place], slots)
+        high = float(np.nextafter(edges[place], np.inf))
+        slices.append(Slice(_name(column, text), feature, low=edges[place], high=high, exact=slots.exact))
     return slices, _left_out(column, len(edges) - 1, [place + 1 for place in kept], counts)
 
 
-def _quarters(column: str, feature: str, edges: Sequence[float], counts: np.ndarray) -> list[Slice]:
+def _quarters(column: str, feature: str, slots: NumberBins, counts: np.ndarray) -> list[Slice]:
+    edges = slots.edges
     inner = np.cumsum(counts[1 : len(edges)])
     goals = inner[-1] * np.arange(1, QUARTERS) / QUARTERS
     cuts = sorted({int(place) + 1 for place in np.searchsorted(inner, goals)} - {0, len(edges) - 1})
@@ -114,8 +116,14 @@ def _quarters(column: str, feature: str, edges: Sequence[float], counts: np.ndar
     slices = []
     for low, high in pairwise(bounds):
         last = float(np.nextafter(high, np.inf)) if high == edges[-1] else high
-        slices.append(Slice(_name(column, f"{low:g}..{high:g}"), feature, low=low, high=last))
+        name = _name(column, f"{_shown(low, slots)}..{_shown(high, slots)}")
+        slices.append(Slice(name, feature, low=low, high=last, exact=slots.exact))
     return slices
+
+
+def _shown(number: float, slots: NumberBins) -> str:
+    """A number for people: of exact ones all digits, for the first ones are alike."""
+    return f"{number:.15g}" if slots.exact else f"{number:g}"
 
 
 def _left_out(column: str, values: int, kept: Sequence[int], counts: np.ndarray) -> str:

@@ -13,14 +13,17 @@ from millrace_core.errors import FieldError
 from millrace_serving.triton.tensors import MISSING_TIMESTAMP
 
 MOST = 20
-BYTES_EACH = {"FP32": 4, "INT64": 8}
-FLOAT_MAX = 3.4028235e38
+BYTES_EACH = {"FP32": 4, "FP64": 8, "INT64": 8}
+LARGEST = {"FP32": 3.4028235e38, "FP64": 1.7976931348623157e308}
+NAN = "send NaN in a binary tensor, or rows with null to the endpoint's :predict"
 NULLS = {
-    "FP32": "send NaN in a binary tensor, or rows with null to the endpoint's :predict",
+    "FP32": NAN,
+    "FP64": NAN,
     "INT64": f"send {MISSING_TIMESTAMP} for a time that is not known",
     "BYTES": 'send "" for a text that is not known',
 }
-WANTED = {"FP32": "a finite number, or NaN", "INT64": "a whole number of epoch seconds", "BYTES": "text"}
+NUMBER = "a finite number, or NaN"
+WANTED = {"FP32": NUMBER, "FP64": NUMBER, "INT64": "a whole number of epoch seconds", "BYTES": "text"}
 
 
 class TooManyRows(Exception):
@@ -157,7 +160,7 @@ def _fits(value: Any, datatype: str) -> bool:
         return False
     if datatype == "INT64":
         return isinstance(value, int) and -(2**63) <= value < 2**63
-    return value != value or -FLOAT_MAX <= value <= FLOAT_MAX
+    return value != value or abs(value) <= LARGEST[datatype]
 
 
 def _binary(tensor: Input, parameters: Any, rows: int) -> Iterator[FieldError]:

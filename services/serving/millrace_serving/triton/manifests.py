@@ -6,7 +6,7 @@ from pathlib import Path
 
 from millrace_contracts.signature import Input, Output, Signature
 
-TYPES = {"FP32": "TYPE_FP32", "INT64": "TYPE_INT64", "BYTES": "TYPE_STRING"}
+TYPES = {"FP32": "TYPE_FP32", "FP64": "TYPE_FP64", "INT64": "TYPE_INT64", "BYTES": "TYPE_STRING"}
 ADMIN_HEADER = "x-mr-admin"
 RESTRICTED = "model-repository,shared-memory,trace,logging,model-config,statistics"
 BATCHING = "dynamic_batching { }"

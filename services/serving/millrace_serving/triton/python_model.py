@@ -13,7 +13,12 @@ import numpy as np
 import onnxruntime
 import triton_python_backend_utils as pb_utils  # provided by Triton's stub
 
-TYPES = {"TYPE_FP32": "tensor(float)", "TYPE_INT64": "tensor(int64)", "TYPE_STRING": "tensor(string)"}
+TYPES = {
+    "TYPE_FP32": "tensor(float)",
+    "TYPE_FP64": "tensor(double)",
+    "TYPE_INT64": "tensor(int64)",
+    "TYPE_STRING": "tensor(string)",
+}
 
 
 class TritonPythonModel:

@@ -17,7 +17,8 @@ def tensor(values: Sequence[Any], datatype: str) -> np.ndarray:
         return np.array(["" if value is None else str(value) for value in values], dtype=object)
     if datatype == "INT64":
         return np.array([epoch(value) for value in values], dtype=np.int64)
-    return np.array([math.nan if value is None else float(value) for value in values], dtype=np.float32)
+    numbers = [math.nan if value is None else float(value) for value in values]
+    return np.array(numbers, dtype=np.float64 if datatype == "FP64" else np.float32)
 
 
 def epoch(value: Any) -> int:

@@ -36,7 +36,7 @@ def make(table: Table, days: np.ndarray | None, predicted: np.ndarray, judged: n
         judged: indices of those rows.
     """
     columns = {column.name: _values(table, column) for column in table.frame.columns}
-    kinds = {column.name: column.kind for column in table.frame.columns}
+    kinds = {column.name: "exact" if column.exact else column.kind for column in table.frame.columns}
     step = max(1, table.frame.rows // SAMPLE)
     reduced = aim.task.reduced(predicted, aim.classes)
     losses = aim.task.losses(table.target[judged], predicted)

@@ -59,7 +59,7 @@ class Pipeline:
 
     def splits(self, columns: Sequence[Column]) -> dict[str, list[np.ndarray]]:
         """Where trees split the plain numbers, sorted, one array a forest, by column: they come first in a matrix."""
-        plain = [column.name for column in columns if column.datatype == "FP32"]
+        plain = [column.name for column in columns if column.is_plain]
         forests = [forest for member in self.members if (forest := _forest(member.estimator)) is not None]
         return {name: [forest.thresholds(place) for forest in forests] for place, name in enumerate(plain)}
 

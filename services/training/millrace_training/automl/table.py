@@ -17,6 +17,7 @@ from millrace_stats import tasks
 from millrace_stats.tasks import Value
 from millrace_table import personal
 from millrace_training.automl import targets
+from millrace_training.features import exact
 from millrace_training.features.columns import (
     Column,
     columns_from_signature,
@@ -79,6 +80,7 @@ def load(records: Records, spec: LearningSpec, columns: list[Column] | None = No
         )
     dialect = _dialect(version)
     columns = marked(columns, [mark for mark in dialect.missing or [] if mark])
+    columns = exact.learnt(rows, columns, _chosen(spec))
     target, classes = targets.learnt(rows.column(spec.target), tasks.of(spec.task))
     return replace(_table(rows, columns, target, classes, spec, left_out), dialect=dialect)
 
@@ -167,6 +169,13 @@ def _usable(
     return [column for column in usable if column.name not in left_out], left_out
 
 
+def _chosen(spec: LearningSpec) -> list[str] | None:
+    """The exact columns of the search that is fitted again; None to choose them: clients go on sending FP64 or FP32."""
+    if isinstance(spec, TrainSpec) and spec.search == "refit" and spec.configurations:
+        return list(spec.configurations[0].get("exact", []))
+    return None
+
+
 def _names_rows(rows: pa.Table, column: Column) -> bool:
     if column.kind != "category":
         return False
@@ -215,11 +224,8 @@ def row_digests(table: Table) -> np.ndarray:
             texts = [*table.frame.words[column.name], ""]
             bits = np.array([xxhash.xxh64_intdigest(text.encode()) for text in texts], np.uint64)[values]
         else:
-            bits = (
-                np.asarray(values)
-                .astype(np.float64 if values.dtype == np.float32 else np.int64)
-                .view(np.uint64)
-            )
+            whole = np.int64 if column.kind == "timestamp" else np.float64
+            bits = np.asarray(values).astype(whole).view(np.uint64)
         digest = mixed(digest ^ bits)
     return digest.view(np.int64)
 

@@ -102,7 +102,7 @@ def _candidate(plan: Plan, outcome: Outcome, run_id: str, files: Files) -> Train
         baseline=files.digest("baseline"),
         signature=plan.signature,
         metrics={"holdout": outcome.metrics},
-        configurations=[{**item, "left_out": plan.table.left_out} for item in ordered],
+        configurations=[_columns(item, plan) for item in ordered],
         configuration=outcome.configuration,
         window=outcome.window,
         rows=outcome.final.rows,
@@ -114,6 +114,15 @@ def _candidate(plan: Plan, outcome: Outcome, run_id: str, files: Files) -> Train
         holdout_from=outcome.spans.holdout_from,
         holdout_through=outcome.spans.holdout_through,
     )
+
+
+def _columns(item: Configuration, plan: Plan) -> Configuration:
+    """With what a refit must not choose anew: clients go on sending the same tensors."""
+    kept: Configuration = {**item, "left_out": plan.table.left_out}
+    exact = [column.name for column in plan.table.frame.columns if column.exact]
+    if exact:
+        kept["exact"] = exact
+    return kept
 
 
 def _media(name: str) -> str:

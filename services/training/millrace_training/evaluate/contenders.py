@@ -1,6 +1,6 @@
 """What candidate and champion answer for rows that they had not seen: by an earlier graph, or out of fold."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,7 @@ from millrace_contracts.release import Role
 from millrace_stats.tasks import Task
 from millrace_training.automl import oof
 from millrace_training.automl.table import Table, midnight
+from millrace_training.features.columns import columns_from_signature
 from millrace_training.graph.session import open_session, predict
 from millrace_training.rows.records import Records
 
@@ -49,7 +50,7 @@ class Judges:
         stored = model.files.find("out-of-fold")
         if stored is None:
             return self.task.empty(table.frame.rows, table.classes)
-        return self.aligned(oof.read(self.records.artifact(stored), table), model, table)
+        return self.aligned(oof.read(self.records.artifact(stored), _known(table, model)), model, table)
 
     def by_folds(self, model: Contender, table: Table) -> np.ndarray:
         """The champion's answers: out of fold, and by its graph for rows that it was not trained on."""
@@ -59,6 +60,13 @@ class Judges:
             predicted = predict(self.session(model, "model"), table.frame.take(new))
             answers[new] = self.aligned(predicted, model, table)
         return answers
+
+
+def _known(table: Table, model: Contender) -> Table:
+    """The rows as that model knew them: it may have taken numbers in other bits."""
+    if model.signature is None:
+        return table
+    return replace(table, frame=table.frame.kept_as(columns_from_signature(model.signature)))
 
 
 def _from(days: np.ndarray, moment: datetime | None, zone: str) -> np.ndarray:

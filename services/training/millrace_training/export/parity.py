@@ -23,6 +23,8 @@ TOLERANCE = 1e-4
 """Largest difference of a row, in standard deviations of the target (or in probability)."""
 WORDS = ["", "never seen", "żółć 東京 🚀", " ", "NaN", "0"]
 NUMBERS = [np.nan, np.inf, -np.inf, 3e38, -3e38, 0.0, -0.0, 1e-40]
+EXACT = [1e300, -1e300]
+"""Numbers that only 64 bits hold."""
 TIMES = [MISSING_TIME, 0, -1, 253_402_300_799, -62_135_596_800, 1 << 40]
 
 
@@ -119,13 +121,18 @@ def synthetic(trained: Trained, frame: Frame, draw: np.random.Generator) -> Fram
             codes = draw.integers(len(base.words[column.name]), len(words[column.name]), len(hit))
             values[column.name] = _replaced(base.values[column.name], hit, codes)
         else:
-            pool = (
-                np.array(TIMES)
-                if column.kind == "timestamp"
-                else np.array([*NUMBERS, *edges.get(column.name, [])])
-            )
+            pool = _pool(column, edges.get(column.name, []))
             values[column.name] = _replaced(base.values[column.name], hit, draw.choice(pool, len(hit)))
     return Frame(base.columns, values, words, SYNTHETIC)
+
+
+def _pool(column: Column, edges: list[float]) -> np.ndarray:
+    """What a number or a time may be replaced by."""
+    if column.kind == "timestamp":
+        return np.array(TIMES)
+    if column.exact:
+        return np.array([*NUMBERS, *EXACT, column.centre, *(column.centre + edge for edge in edges)])
+    return np.array([*NUMBERS, *edges])
 
 
 def _replaced(values: np.ndarray, hit: np.ndarray, new: np.ndarray) -> np.ndarray:

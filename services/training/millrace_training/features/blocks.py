@@ -23,15 +23,28 @@ class FeatureBlock(Protocol):
 
 @dataclass(frozen=True)
 class Numbers:
-    """Numbers as they are; NaN stays, for models that can split on it."""
+    """Numbers as they are, or less their centre if they are exact; NaN stays, for models that can split on it."""
 
     columns: list[Column]
 
     def apply(self, frame: Frame) -> np.ndarray:
-        return np.stack([frame.values[column.name] for column in self.columns], axis=1)
+        return np.stack([_centred(column, frame.values[column.name]) for column in self.columns], axis=1)
 
     def emit(self, graph: Graph) -> str:
-        return graph.concat([column.tensor for column in self.columns])
+        return graph.concat([_emit_centred(graph, column) for column in self.columns])
+
+
+def _centred(column: Column, values: np.ndarray) -> np.ndarray:
+    if not column.exact:
+        return values
+    with np.errstate(over="ignore"):
+        return (values - np.float64(column.centre)).astype(np.float32)
+
+
+def _emit_centred(graph: Graph, column: Column) -> str:
+    if not column.exact:
+        return column.tensor
+    return graph.cast_float(graph.add("Sub", [column.tensor, graph.constant(np.float64(column.centre))]))
 
 
 @dataclass(frozen=True)

@@ -31,11 +31,20 @@ class Column:
     kind: str
     marks: tuple[str, ...] = ()
     """What a category says that has no value, besides the empty text."""
+    exact: bool = False
+    """Whether its numbers enter the graph in 64 bits, because 32 would lose their differences."""
+    centre: float = 0.0
+    """What the graph subtracts from exact numbers before they become features of 32 bits."""
 
     @property
     def datatype(self) -> str:
-        """FP32, BYTES or INT64, as the signature says it."""
-        return DATATYPES[self.kind]
+        """FP32, FP64, BYTES or INT64, as the signature says it."""
+        return "FP64" if self.exact else DATATYPES[self.kind]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a feature as it stands: a number or a truth value."""
+        return self.kind in ("number", "boolean")
 
     def as_input(self) -> dict[str, str]:
         """The column's line in the signature."""
@@ -55,7 +64,9 @@ def columns_of(schema: Sequence[Mapping[str, Any]], left_out: Iterable[str]) -> 
 
 def columns_from_signature(signature: Signature) -> list[Column]:
     """The columns that a signature's inputs came from."""
-    columns = [Column(item.column, item.name, item.kind) for item in signature.inputs]
+    columns = [
+        Column(item.column, item.name, item.kind, exact=item.datatype == "FP64") for item in signature.inputs
+    ]
     return marked(columns, signature.missing or ())
 
 
@@ -100,7 +111,7 @@ def is_identifier(words: int, rows: int) -> bool:
     return words > IDENTIFIER_WORDS and words > IDENTIFIER_SHARE * rows
 
 
-def as_json(columns: Sequence[Column]) -> list[dict[str, str]]:
+def as_json(columns: Sequence[Column]) -> list[dict[str, Any]]:
     """Columns as plain dictionaries; `from_json` reads them back."""
     return [asdict(column) for column in columns]
 

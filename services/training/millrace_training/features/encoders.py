@@ -64,7 +64,7 @@ def fit(style: str, frame: Frame, targets: Sequence[np.ndarray], offset: int, se
 
 
 def _plain(frame: Frame, offset: int) -> list[FeatureBlock]:
-    numbers = [column for column in frame.columns if column.datatype == "FP32"]
+    numbers = [column for column in frame.columns if column.is_plain]
     times = [column for column in frame.columns if column.kind == "timestamp"]
     blocks: list[FeatureBlock] = [Numbers(numbers)] if numbers else []
     return blocks + [DateParts(column, offset) for column in times]
@@ -84,7 +84,7 @@ def _filled(block: FeatureBlock, frame: Frame) -> Filled:
 
 
 def _missing(frame: Frame) -> list[FeatureBlock]:
-    numbers = [column for column in frame.columns if column.datatype == "FP32"]
+    numbers = [column for column in frame.columns if column.is_plain]
     some = [column for column in numbers if np.isnan(frame.values[column.name]).any()]
     return [Missing(some)] if some else []
 

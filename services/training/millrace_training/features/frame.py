@@ -1,8 +1,8 @@
-"""A table as models see it: float32 numbers, dictionary-coded texts and int64 epoch seconds."""
+"""A table as models see it: numbers in 32 or 64 bits, dictionary-coded texts and int64 epoch seconds."""
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +23,8 @@ class Frame:
 
     Attributes:
         columns: the features, in order.
-        values: by column name: float32 (number, boolean; NaN missing), int64 (timestamp, epoch seconds;
-            MISSING_TIME missing) or int32 codes into *words* (category).
+        values: by column name: float32 (number, boolean; NaN missing), float64 (exact number), int64 (timestamp,
+            epoch seconds; MISSING_TIME missing) or int32 codes into *words* (category).
         words: by column name: the texts that the codes of a category stand for; "" is missing.
         rows: length of every column.
     """
@@ -38,6 +38,18 @@ class Frame:
         """The rows at *indices*, in that order."""
         values = {name: np.asarray(array[indices]) for name, array in self.values.items()}
         return Frame(self.columns, values, self.words, len(indices))
+
+    def kept_as(self, columns: Sequence[Column]) -> "Frame":
+        """The same rows with numbers in the bits that *columns* of the same names say."""
+        exact = {column.name: column.exact for column in columns}
+        mine = [replace(column, exact=exact.get(column.name, column.exact)) for column in self.columns]
+        values = {
+            column.name: self.values[column.name].astype(bits(column), copy=False)
+            if column.is_plain
+            else self.values[column.name]
+            for column in mine
+        }
+        return Frame(mine, values, self.words, self.rows)
 
     def texts(self, name: str) -> np.ndarray:
         """A category column as an object array of str."""
@@ -83,7 +95,7 @@ def from_arrow(table: "pa.Table", columns: Sequence[Column]) -> Frame:
         elif column.kind == "timestamp":
             values[column.name] = epoch_seconds(array)
         else:
-            values[column.name] = numbers(array).astype(np.float32)
+            values[column.name] = numbers(array).astype(bits(column), copy=False)
     return Frame(list(columns), values, words, table.num_rows)
 
 
@@ -103,8 +115,13 @@ def from_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> F
             values[column.name] = np.array(seconds, dtype=np.int64)
         else:
             numbers_ = [np.nan if cell is None else float(cell) for cell in cells]
-            values[column.name] = np.array(numbers_, dtype=np.float32)
+            values[column.name] = np.array(numbers_, dtype=bits(column))
     return Frame(list(columns), values, words, len(rows))
+
+
+def bits(column: Column) -> type[np.float32] | type[np.float64]:
+    """In how many bits the numbers of a column are kept."""
+    return np.float64 if column.exact else np.float32
 
 
 def numbers(array: "pa.ChunkedArray") -> np.ndarray:

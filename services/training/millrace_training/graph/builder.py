@@ -12,7 +12,12 @@ from millrace_contracts.signature import Signature
 
 OPSET, ML_OPSET, IR_VERSION = 17, 3, 8
 ML = "ai.onnx.ml"
-TYPES = {"FP32": TensorProto.FLOAT, "INT64": TensorProto.INT64, "BYTES": TensorProto.STRING}
+TYPES = {
+    "FP32": TensorProto.FLOAT,
+    "FP64": TensorProto.DOUBLE,
+    "INT64": TensorProto.INT64,
+    "BYTES": TensorProto.STRING,
+}
 SIGNATURE_KEY = "millrace.signature"
 
 

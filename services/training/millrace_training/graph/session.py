@@ -5,6 +5,7 @@ from typing import Any, Protocol
 import numpy as np
 
 ROWS = 16_384
+BITS = {"tensor(float)": np.float32, "tensor(double)": np.float64}
 
 
 class Rows(Protocol):
@@ -43,12 +44,21 @@ def answers(session: Any, rows: Rows, batch: int = ROWS) -> dict[str, np.ndarray
 
 
 def _run(session: Any, rows: Rows, batch: int, names: list[str]) -> list[np.ndarray]:
-    feeds = rows.feeds()
+    feeds = _in_its_bits(session, rows.feeds())
     parts = []
     for begin in range(0, max(rows.rows, 1), batch):
         part = {name: values[begin : begin + batch] for name, values in feeds.items()}
         parts.append(session.run(names, part))
     return [np.concatenate(column) for column in zip(*parts, strict=True)]
+
+
+def _in_its_bits(session: Any, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Numbers in the bits that the graph takes them in: an older graph may know fewer of them."""
+    wanted = {item.name: BITS.get(item.type) for item in session.get_inputs()}
+    return {
+        name: values.astype(kind, copy=False) if (kind := wanted.get(name)) is not None else values
+        for name, values in feeds.items()
+    }
 
 
 def _numbers(values: np.ndarray) -> np.ndarray:
