@@ -87,7 +87,10 @@ EXACT_SIGNATURE = {
     "target": "wait",
 }
 EXACT_CENTRE = 1_700_000_000.0
-EXACT_GOLDEN = {"inputs": {"meter": [EXACT_CENTRE + 1, EXACT_CENTRE + 7]}, "outputs": {"prediction": [1.0, 7.0]}}
+EXACT_GOLDEN = {
+    "inputs": {"meter": [EXACT_CENTRE + 1, EXACT_CENTRE + 7]},
+    "outputs": {"prediction": [1.0, 7.0]},
+}
 
 
 def exact_graph() -> bytes:

@@ -244,7 +244,11 @@ def test_the_last_digits_of_large_numbers_arrive_from_rows_json_and_bytes(servin
         item = triton.InferInput("meter", [3, 1], "FP64")
         item.set_data_from_numpy(np.float64(asked).reshape(3, 1), binary_data=binary)
         headers = {"x-request-id": f"meter-{binary}"}
-        assert client.infer(meters, [item], headers=headers).as_numpy("prediction").tolist() == [[1], [2], [3]]
+        assert client.infer(meters, [item], headers=headers).as_numpy("prediction").tolist() == [
+            [1],
+            [2],
+            [3],
+        ]
         kept = bodies.columns(*_body(serving.receiver.of(f"meter-{binary}")[0]), "inputs")
         assert tensors.numbers("exact", kept.values[0]).tolist() == asked
     client.close()

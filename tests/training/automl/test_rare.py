@@ -32,7 +32,7 @@ def test_the_only_class_of_the_training_rows_is_answered(family, place):
     item = next(one for one in PORTFOLIO if one["family"] == family)
     rows = [{"amount": None if number % 9 == 0 else number, "shop": "ab"[number % 2]} for number in range(60)]
     frame = from_rows(rows, COLUMNS)
-    fitted = pipeline.fit(item, frame, np.full(60, float(place)), Aim(tasks.of("binary"), CLASSES), 0, 3)
+    fitted = pipeline.fit(item, frame, np.full(60, float(place)), Aim(tasks.of("binary"), CLASSES), "UTC", 3)
     graph = fitted.export(SIGNATURE)
     assert parity.compare(fitted, graph, frame, 1.0, 1).bad == 0
     answered = answers(open_session(graph), frame)

@@ -57,7 +57,7 @@ def data() -> tuple[Frame, np.ndarray]:
 
 def fitted(configuration, data) -> pipeline.Pipeline:
     frame, target = data
-    return pipeline.fit(configuration, frame, target, Aim(tasks.of("regression")), -18_000, 7)
+    return pipeline.fit(configuration, frame, target, Aim(tasks.of("regression")), "America/New_York", 7)
 
 
 @pytest.mark.parametrize("configuration", [*PORTFOLIO, ENSEMBLE], ids=lambda item: item["id"])
@@ -79,7 +79,7 @@ def test_numbers_that_are_often_zero_on_both_sides_of_which_there_are_others_pas
     frame = Frame(columns, values, {}, 400)
     outputs = [{"name": "probability", "datatype": "FP32"}, {"name": "class", "datatype": "BYTES"}]
     signature = Signature(inputs=[column.as_input() for column in columns], outputs=outputs)
-    made = pipeline.fit(configuration, frame, target, Aim(tasks.of("binary"), ("no", "yes")), 0, 7)
+    made = pipeline.fit(configuration, frame, target, Aim(tasks.of("binary"), ("no", "yes")), "UTC", 7)
     found = [parity.compare(made, made.export(signature), frame, 1.0, seed) for seed in range(5)]
     assert [item.bad for item in found] == [0] * 5
 
@@ -108,7 +108,7 @@ def test_many_classes_pass_in_their_probabilities_and_in_the_class_that_is_named
     configuration, data, classes
 ):
     frame, _ = data
-    made = pipeline.fit(configuration, frame, classes, KINDS, -18_000, 7)
+    made = pipeline.fit(configuration, frame, classes, KINDS, "America/New_York", 7)
     graph = made.export(MANY)
     found = parity.gate(made, graph, frame, 1.0, 7)
     assert (found.bad, found.largest < 1e-4) == (0, True)
@@ -124,7 +124,7 @@ def test_many_classes_pass_in_their_probabilities_and_in_the_class_that_is_named
 
 def test_a_class_that_is_named_wrongly_turns_the_gate_red(data, classes):
     frame, _ = data
-    made = pipeline.fit(PORTFOLIO[1], frame, classes, KINDS, -18_000, 7)
+    made = pipeline.fit(PORTFOLIO[1], frame, classes, KINDS, "America/New_York", 7)
     model = onnx.load_from_string(made.export(MANY))
     names = next(item for item in model.graph.initializer if list(item.string_data))
     names.string_data[0], names.string_data[1] = names.string_data[1], names.string_data[0]

@@ -1,6 +1,7 @@
 """Each feature block computes the same numbers in numpy and inside an ONNX graph."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import onnx
@@ -9,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper
 
-from millrace_training.features import blocks, dates
+from millrace_training.features import blocks, clocks, dates
 from millrace_training.features.columns import Column
 from millrace_training.features.frame import MISSING_TIME, Frame, from_rows
 from millrace_training.graph.builder import IR_VERSION, ML, ML_OPSET, OPSET, TYPES, Graph
@@ -72,9 +73,9 @@ def test_words_known_unseen_empty_and_unicode_are_equal(cells):
 
 @settings(max_examples=25, deadline=None)
 @given(st.lists(SECONDS, min_size=1, max_size=50), st.sampled_from([0, -18_000, 19_800]))
-def test_date_parts_are_those_of_the_calendar(cells, offset):
+def test_date_parts_are_those_of_the_calendar_at_any_offset(cells, offset):
     frame = from_rows([{"at": None if cell == MISSING_TIME else cell} for cell in cells], [TIME])
-    block = blocks.DateParts(TIME, offset)
+    block = blocks.DateParts(TIME, clocks.Clock(offset))
     same(block, frame)
     for seconds, row in zip(cells, block.apply(frame), strict=True):
         if seconds == MISSING_TIME:
@@ -84,17 +85,46 @@ def test_date_parts_are_those_of_the_calendar(cells, offset):
             assert row.tolist() == [then.month, then.day, then.weekday(), then.hour]
 
 
+ZONES = ["America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Africa/Casablanca", "UTC"]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.data(), st.sampled_from(ZONES))
+def test_date_parts_are_those_of_the_zones_clocks_in_summer_and_winter_too(data, zone):
+    clock, tz = clocks.of_zone(zone), ZoneInfo(zone)
+    changes = st.sampled_from(clock.at or (0,)).flatmap(lambda at: st.sampled_from([at - 1, at, at + 1]))
+    years = st.integers(0, int(clocks.LAST.timestamp()))
+    cells = data.draw(st.lists(years | changes, min_size=1, max_size=50))
+    frame = from_rows([{"at": cell} for cell in cells], [TIME])
+    block = blocks.DateParts(TIME, clock)
+    same(block, frame)
+    for seconds, row in zip(cells, block.apply(frame), strict=True):
+        then = datetime.fromtimestamp(seconds, tz)
+        assert row.tolist() == [then.month, then.day, then.weekday(), then.hour]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(SECONDS, min_size=1, max_size=50), st.integers(dates.FIRST, dates.LAST))
+def test_days_gone_by_are_counted_from_the_second_that_training_chose(cells, origin):
+    frame = from_rows([{"at": None if cell == MISSING_TIME else cell} for cell in cells], [TIME])
+    block = blocks.Elapsed(TIME, origin)
+    same(block, frame)
+    for seconds, (days,) in zip(cells, block.apply(frame), strict=True):
+        assert np.isnan(days) if seconds == MISSING_TIME else days == np.float32((seconds - origin) / 86_400)
+
+
 def test_times_beyond_the_calendar_do_not_break_a_batch():
     values = np.array([MISSING_TIME, MISSING_TIME + 1, np.iinfo(np.int64).max, 0], np.int64)
     frame = Frame([TIME], {"at": values}, {}, 4)
-    same(blocks.DateParts(TIME, 3_600), frame)
+    for block in (blocks.DateParts(TIME, clocks.of_zone("Europe/Berlin")), blocks.Elapsed(TIME, 1 << 31)):
+        same(block, frame)
 
 
 def test_equal_nodes_are_made_once():
     graph = Graph()
-    first = dates.emit(graph, "at", 0)
+    first = dates.emit(graph, "at", clocks.Clock(0))
     count = len(graph._nodes)
-    assert dates.emit(graph, "at", 0) == first
+    assert dates.emit(graph, "at", clocks.Clock(0)) == first
     assert len(graph._nodes) == count
 
 

@@ -31,7 +31,7 @@ def data():
 @pytest.mark.parametrize("style", ["tree", "filled", "linear"])
 def test_a_word_is_its_mean_and_rare_ones_are_the_mean_of_all(data, style):
     frame, target = data
-    block = encoders.fit(style, frame, [target], 0, 1).block
+    block = encoders.fit(style, frame, [target], "UTC", 1).block
     lookup = next(part for part in getattr(block, "inner", block).blocks if hasattr(part, "table"))
     assert sorted(lookup.table) == ["a", "b", "c"]
     assert lookup.table["c"] == pytest.approx(20, abs=0.5)
@@ -41,17 +41,17 @@ def test_a_word_is_its_mean_and_rare_ones_are_the_mean_of_all(data, style):
 def test_what_a_model_is_trained_on_is_what_it_will_be_asked(data):
     frame, target = data
     for style in ("tree", "filled", "linear"):
-        encoded = encoders.fit(style, frame, [target], 0, 1)
+        encoded = encoders.fit(style, frame, [target], "UTC", 1)
         np.testing.assert_array_equal(encoded.matrix, encoded.block.apply(frame))
         assert encoded.matrix.dtype == np.float32
 
 
 def test_only_tree_features_may_be_missing(data):
     frame, target = data
-    assert np.isnan(encoders.fit("tree", frame, [target], 0, 1).matrix).any()
+    assert np.isnan(encoders.fit("tree", frame, [target], "UTC", 1).matrix).any()
     for style in ("filled", "linear"):
         hostile = frame_of([np.nan, np.inf, -np.inf], [0, 4, 4], ["a", "b", "c", "rare", "new"])
-        block = encoders.fit(style, frame, [target], 0, 1).block
+        block = encoders.fit(style, frame, [target], "UTC", 1).block
         assert np.isfinite(block.apply(hostile)).all()
 
 
@@ -60,7 +60,7 @@ def test_a_word_with_few_rows_does_not_tell_a_row_its_own_target():
     codes = np.repeat(np.arange(200), 15)
     target = draw.normal(size=3_000)
     frame = frame_of(np.zeros(3_000), codes, [str(code) for code in range(200)])
-    encoded = encoders.fit("tree", frame, [target], 0, 1)
+    encoded = encoders.fit("tree", frame, [target], "UTC", 1)
     own = np.corrcoef(encoded.block.apply(frame)[:, -1], target)[0, 1]
     trained_on = np.corrcoef(encoded.matrix[:, -1], target)[0, 1]
     assert own > 0.2
@@ -70,7 +70,7 @@ def test_a_word_with_few_rows_does_not_tell_a_row_its_own_target():
 def test_columns_without_any_value_are_survived():
     frame = frame_of([np.nan] * 40, [0] * 40, [""])
     for style in ("tree", "filled", "linear"):
-        matrix = encoders.fit(style, frame, [np.arange(40.0)], 0, 1).matrix
+        matrix = encoders.fit(style, frame, [np.arange(40.0)], "UTC", 1).matrix
         assert style == "tree" or np.isfinite(matrix).all()
 
 
@@ -78,6 +78,6 @@ def test_a_word_is_encoded_by_each_of_several_columns():
     codes = np.arange(300) % 3
     frame = frame_of(np.zeros(300), codes, ["a", "b", "c"])
     members = [(codes == place).astype(float) for place in range(3)]
-    matrix = encoders.fit("tree", frame, members, 0, 1).block.apply(frame)
-    assert matrix.shape[1] == 1 + 4 + 3
+    matrix = encoders.fit("tree", frame, members, "UTC", 1).block.apply(frame)
+    assert matrix.shape[1] == 1 + 5 + 3
     assert (matrix[:, -3:].argmax(axis=1) == codes).all()

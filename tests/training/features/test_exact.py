@@ -43,7 +43,7 @@ def test_the_signal_in_the_last_digits_is_learnt_and_the_graph_answers_alike(kin
     columns = exact.learnt(table, [Column(kind, kind, "number"), Column("size", "size", "number")])
     assert [(column.datatype, column.centre != 0) for column in columns] == [("FP64", True), ("FP32", False)]
     train = frame.from_arrow(table, columns)
-    made = pipeline.fit(PORTFOLIO[0], train, target, Aim(tasks.of("regression")), 0, 7)
+    made = pipeline.fit(PORTFOLIO[0], train, target, Aim(tasks.of("regression")), "UTC", 7)
     signature = Signature(
         inputs=[column.as_input() for column in columns],
         outputs=[{"name": "prediction", "datatype": "FP32"}],

@@ -27,7 +27,7 @@ class Work:
 
     Attributes:
         folder: where the job's data lies. out: path of what is made, without its ending.
-        task, classes: what is to be learnt. offset: seconds that the clocks of date parts are ahead of UTC.
+        task, classes: what is to be learnt. zone: whose clocks date parts are read from.
     """
 
     folder: str
@@ -35,7 +35,7 @@ class Work:
     configuration: Configuration
     task: str
     classes: tuple[Value, ...]
-    offset: int
+    zone: str
     seed: int
 
     @property
@@ -147,7 +147,7 @@ def cross_validate(work: CrossValidation) -> Fitted:
 
 def _fitted(work: Work, frame: Frame, target: np.ndarray, train: np.ndarray) -> pipeline.Pipeline:
     rows = frame.take(train)
-    return pipeline.fit(work.configuration, rows, target[train], work.aim, work.offset, work.seed)
+    return pipeline.fit(work.configuration, rows, target[train], work.aim, work.zone, work.seed)
 
 
 def _saved(out: Path, predicted: np.ndarray) -> str:

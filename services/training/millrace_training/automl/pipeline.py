@@ -77,13 +77,13 @@ def _weighted(graph: Graph, member: EnsembleMember) -> str:
 
 
 def fit(
-    configuration: Configuration, frame: Frame, target: np.ndarray, aim: Aim, offset: int, seed: int
+    configuration: Configuration, frame: Frame, target: np.ndarray, aim: Aim, zone: str, seed: int
 ) -> Pipeline:
     """Train *configuration* on all rows of *frame*; encoders are fitted on these rows alone.
 
     Args:
         target: float64 (rows,); places among the classes, if there are.
-        offset: seconds that the clocks of date parts are ahead of UTC.
+        zone: whose clocks date parts are read from.
     """
     parts: list[Configuration] = configuration.get("members") or [{**configuration, "weight": 1.0}]
     members, encoded = [], {}
@@ -91,7 +91,7 @@ def fit(
     for part in parts:
         style = estimators.STYLES[part["family"]]
         if style not in encoded:
-            encoded[style] = encoders.fit(style, frame, encodings, offset, seed_of(seed, "encoder", style))
+            encoded[style] = encoders.fit(style, frame, encodings, zone, seed_of(seed, "encoder", style))
         model_seed = seed_of(seed, part["family"], part["params"])
         estimator = estimators.fit(
             part["family"], part["params"], encoded[style].matrix, target, aim, model_seed

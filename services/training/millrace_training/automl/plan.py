@@ -12,7 +12,7 @@ from millrace_contracts.signature import Input, Output, Signature
 from millrace_stats import tasks
 from millrace_training.automl.aims import Aim
 from millrace_training.automl.fitting import CrossValidation, Fit, Fitted, Workplace
-from millrace_training.automl.table import Table, standard_offset
+from millrace_training.automl.table import Table
 from millrace_training.runtime.context import Context
 from millrace_training.runtime.errors import JobError
 
@@ -88,7 +88,7 @@ class Plan:
             "configuration": configuration,
             "task": self.spec.task,
             "classes": self.table.classes,
-            "offset": standard_offset(self.spec.timezone),
+            "zone": self.spec.timezone,
             "seed": self.spec.seed,
         }
 

@@ -18,6 +18,7 @@ from millrace_stats.tasks import Value
 from millrace_table import personal
 from millrace_training.automl import targets
 from millrace_training.features import exact
+from millrace_training.features.clocks import ahead
 from millrace_training.features.columns import (
     Column,
     columns_from_signature,
@@ -188,18 +189,8 @@ def day_numbers(micros: np.ndarray, zone: str) -> np.ndarray:
     """Day numbers since 1970 on the clocks of *zone*; the offset is looked up once for each UTC hour."""
     hours, place = np.unique(micros // 3_600_000_000, return_inverse=True)
     tz, epoch = ZoneInfo(zone), datetime.fromtimestamp(0, ZoneInfo("UTC"))
-    offsets = [_offset(epoch + timedelta(hours=int(hour)), tz) for hour in hours]
+    offsets = [ahead(epoch + timedelta(hours=int(hour)), tz) for hour in hours]
     return (micros + np.array(offsets, np.int64)[place] * 1_000_000) // DAY
-
-
-def _offset(moment: datetime, zone: ZoneInfo) -> int:
-    delta = moment.astimezone(zone).utcoffset()
-    return 0 if delta is None else int(delta.total_seconds())
-
-
-def standard_offset(zone: str) -> int:
-    """Seconds that the clocks of *zone* are ahead of UTC in January: what date parts inside a graph use."""
-    return _offset(datetime(2024, 1, 15, 12, tzinfo=ZoneInfo("UTC")), ZoneInfo(zone))
 
 
 def midnight(day: int, zone: str) -> datetime:
@@ -248,5 +239,4 @@ __all__ = [
     "load",
     "midnight",
     "row_digests",
-    "standard_offset",
 ]

@@ -6,6 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from millrace_training.features import dates
+from millrace_training.features.clocks import Clock
 from millrace_training.features.columns import Column
 from millrace_training.features.frame import Frame
 from millrace_training.graph.builder import ML, Graph
@@ -141,16 +142,30 @@ class OneHot:
 
 @dataclass(frozen=True)
 class DateParts:
-    """Month, day, weekday and hour of a timestamp on clocks *offset* seconds ahead of UTC; NaN if missing."""
+    """Month, day, weekday and hour of a timestamp on a zone's clock; NaN if missing."""
 
     column: Column
-    offset: int
+    clock: Clock
 
     def apply(self, frame: Frame) -> np.ndarray:
-        return dates.parts(frame.values[self.column.name], self.offset)
+        return dates.parts(frame.values[self.column.name], self.clock)
 
     def emit(self, graph: Graph) -> str:
-        return dates.emit(graph, self.column.tensor, self.offset)
+        return dates.emit(graph, self.column.tensor, self.clock)
+
+
+@dataclass(frozen=True)
+class Elapsed:
+    """Days from *origin* (epoch seconds) to a timestamp, by which a model knows the year; NaN if missing."""
+
+    column: Column
+    origin: int
+
+    def apply(self, frame: Frame) -> np.ndarray:
+        return dates.elapsed(frame.values[self.column.name], self.origin)
+
+    def emit(self, graph: Graph) -> str:
+        return dates.emit_elapsed(graph, self.column.tensor, self.origin)
 
 
 @dataclass(frozen=True)

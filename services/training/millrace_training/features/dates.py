@@ -1,10 +1,14 @@
-"""Parts of a date from epoch seconds by whole-number arithmetic, once in numpy and once as ONNX nodes.
+"""What a model sees of a time: parts of the date and days gone by, once in numpy and once as ONNX nodes.
+
+Both count in whole numbers, so that no second is lost before they are few enough for 32 bits.
 
 Algorithm: days to civil date by Howard Hinnant, `civil_from_days`; exact from year 1 to 9999.
 """
 
 import numpy as np
+from onnx import TensorProto
 
+from millrace_training.features.clocks import Clock
 from millrace_training.features.frame import MISSING_TIME
 from millrace_training.graph.builder import Graph
 
@@ -14,12 +18,13 @@ FIRST, LAST = -62_135_596_800, 253_402_300_799
 """Epoch seconds of the first and last second that can be told: years 1 and 9999."""
 
 
-def parts(seconds: np.ndarray, offset: int) -> np.ndarray:
-    """Date parts of UTC epoch *seconds* (n,) on clocks *offset* seconds ahead of UTC.
+def parts(seconds: np.ndarray, clock: Clock) -> np.ndarray:
+    """Date parts of UTC epoch *seconds* (n,) on a zone's clock.
 
     Returns: float32 of shape (n, len(PARTS)); NaN where the time is missing.
     """
-    local = np.clip(seconds, FIRST, LAST) + offset
+    inside = np.clip(seconds, FIRST, LAST)
+    local = inside + clock.ahead(inside)
     days, second = np.divmod(local, 86_400)
     month, day = _month_and_day(days)
     table = np.stack([month, day, (days + 3) % 7, second // 3_600], axis=1).astype(np.float32)
@@ -36,19 +41,42 @@ def _month_and_day(days: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.where(shifted < 10, shifted + 3, shifted - 9), day
 
 
-def emit(graph: Graph, tensor: str, offset: int) -> str:
+def emit(graph: Graph, tensor: str, clock: Clock) -> str:
     """The same as `parts`, as nodes: from an INT64 [N,1] tensor to a float [N, len(PARTS)] tensor."""
     whole = _Whole(graph)
-    inside = graph.add("Clip", [tensor, graph.constant(np.int64(FIRST)), graph.constant(np.int64(LAST))])
-    local = whole.plus(inside, offset)
+    inside = _inside(graph, tensor)
+    local = graph.add("Add", [inside, clock.emit(graph, inside)])
     second = whole.modulo(local, 86_400)
     days = whole.quotient(whole.minus(local, second), 86_400)
     month, day = _emit_month_and_day(graph, whole, days)
     weekday = whole.modulo(whole.plus(days, 3), 7)
     hour = whole.quotient(second, 3_600)
     table = graph.cast_float(graph.concat([month, day, weekday, hour]))
+    return _unless_missing(graph, tensor, table)
+
+
+def elapsed(seconds: np.ndarray, origin: int) -> np.ndarray:
+    """Days from *origin* (epoch seconds) to UTC epoch *seconds* (n,): float32 (n, 1); NaN where the time is missing."""
+    days = ((np.clip(seconds, FIRST, LAST) - np.int64(origin)) / np.float64(86_400)).astype(np.float32)
+    days[seconds == MISSING_TIME] = np.nan
+    return days[:, None]
+
+
+def emit_elapsed(graph: Graph, tensor: str, origin: int) -> str:
+    """The same as `elapsed`, as nodes: from an INT64 [N,1] tensor to a float one."""
+    gone = graph.add("Sub", [_inside(graph, tensor), graph.constant(np.int64(origin))])
+    exact = graph.add("Cast", [gone], to=TensorProto.DOUBLE)
+    days = graph.cast_float(graph.add("Div", [exact, graph.constant(np.float64(86_400))]))
+    return _unless_missing(graph, tensor, days)
+
+
+def _inside(graph: Graph, tensor: str) -> str:
+    return graph.add("Clip", [tensor, graph.constant(np.int64(FIRST)), graph.constant(np.int64(LAST))])
+
+
+def _unless_missing(graph: Graph, tensor: str, numbers: str) -> str:
     missing = graph.add("Equal", [tensor, graph.constant(np.int64(MISSING_TIME))])
-    return graph.add("Where", [missing, graph.constant(np.float32(np.nan)), table])
+    return graph.add("Where", [missing, graph.constant(np.float32(np.nan)), numbers])
 
 
 def _emit_month_and_day(graph: Graph, whole: "_Whole", days: str) -> tuple[str, str]:

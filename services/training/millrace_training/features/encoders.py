@@ -5,8 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from millrace_training.features import clocks
 from millrace_training.features.blocks import (
     DateParts,
+    Elapsed,
     FeatureBlock,
     Filled,
     Lookup,
@@ -17,7 +19,7 @@ from millrace_training.features.blocks import (
     SideBySide,
 )
 from millrace_training.features.columns import Column
-from millrace_training.features.frame import Frame
+from millrace_training.features.frame import MISSING_TIME, Frame
 
 WORDS = 512
 """Most words of a category that get a number of their own; the rest share the mean of all rows."""
@@ -39,18 +41,18 @@ class Encoded:
     matrix: np.ndarray
 
 
-def fit(style: str, frame: Frame, targets: Sequence[np.ndarray], offset: int, seed: int) -> Encoded:
+def fit(style: str, frame: Frame, targets: Sequence[np.ndarray], zone: str, seed: int) -> Encoded:
     """Fit the features of one *style* on all rows of *frame*.
 
     Args:
         style: "tree" (NaN stays), "filled" (no NaN, bounded) or "linear" (also one-hot and scaled).
         targets: float64 (rows,) each; a word is encoded by its mean of each.
-        offset: seconds that the clocks of date parts are ahead of UTC.
+        zone: whose clocks date parts are read from.
         seed: draws the fifths of cross-fitting.
     """
-    plain = _plain(frame, offset)
+    plain = _plain(frame, zone)
     if style != "tree":
-        plain = [_filled(SideBySide(plain), frame), *_missing(frame)] if plain else []
+        plain = [_filled(plain, frame), *_missing(frame)] if plain else []
     pairs = [(column, target) for column in _categories(frame) for target in targets]
     lookups = [_lookup(column, frame, target) for column, target in pairs]
     one_hots = [_one_hot(column, frame) for column in _categories(frame)] if style == "linear" else []
@@ -63,24 +65,38 @@ def fit(style: str, frame: Frame, targets: Sequence[np.ndarray], offset: int, se
     return _scaled(block, matrix) if style == "linear" else Encoded(block, matrix)
 
 
-def _plain(frame: Frame, offset: int) -> list[FeatureBlock]:
+def _plain(frame: Frame, zone: str) -> list[FeatureBlock]:
     numbers = [column for column in frame.columns if column.is_plain]
     times = [column for column in frame.columns if column.kind == "timestamp"]
     blocks: list[FeatureBlock] = [Numbers(numbers)] if numbers else []
-    return blocks + [DateParts(column, offset) for column in times]
+    for column in times:
+        blocks += [DateParts(column, clocks.of_zone(zone)), Elapsed(column, _origin(frame, column))]
+    return blocks
+
+
+def _origin(frame: Frame, column: Column) -> int:
+    """A time in the middle of the training rows, where float32 tells seconds apart."""
+    there = frame.values[column.name][frame.values[column.name] != MISSING_TIME]
+    return int(np.quantile(there, 0.5, method="lower")) if len(there) else 0
 
 
 def _categories(frame: Frame) -> list[Column]:
     return [column for column in frame.columns if column.kind == "category"]
 
 
-def _filled(block: FeatureBlock, frame: Frame) -> Filled:
-    raw = block.apply(frame)
+def _filled(blocks: list[FeatureBlock], frame: Frame) -> Filled:
+    """The blocks without gaps, held within their range; time goes on, so it may be exceeded by as much again."""
+    each = [block.apply(frame) for block in blocks]
+    goes_on = np.repeat([isinstance(block, Elapsed) for block in blocks], [part.shape[1] for part in each])
+    raw = np.concatenate(each, axis=1)
     raw[~np.isfinite(raw)] = np.nan
     empty = np.isnan(raw).all(axis=0)
     raw[:, empty] = 0.0
     middle = np.nanmedian(raw, axis=0).astype(np.float32)
-    return Filled(block, middle, np.nanmin(raw, axis=0), np.nanmax(raw, axis=0))
+    low, high = np.nanmin(raw, axis=0), np.nanmax(raw, axis=0)
+    span = high - low
+    low, high = np.where(goes_on, low - span, low), np.where(goes_on, high + span, high)
+    return Filled(SideBySide(blocks), middle, low, high)
 
 
 def _missing(frame: Frame) -> list[FeatureBlock]:
