@@ -21,7 +21,7 @@ STEP = timedelta(days=3)
 
 @dataclass(frozen=True)
 class Clock:
-    """Seconds ahead of UTC: *first*, and from each instant *at* (epoch seconds) on as many *more* as stand beside it."""
+    """Seconds ahead of UTC: *first*, and from each instant *at* (epoch seconds) on as many *more* as are beside it."""
 
     first: int
     at: tuple[int, ...] = ()
