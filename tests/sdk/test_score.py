@@ -14,7 +14,7 @@ from millrace.cli.scoring import _form, _sink
     ],
 )
 def test_a_connection_is_named_by_its_place(said, kept):
-    assert _sink("scored", said).connection.model_dump() == kept
+    assert _sink("scored", said, None).sql.connection.model_dump() == kept
 
 
 @pytest.mark.parametrize("said", [None, "postgresql://me:word@host/db", "env:"])
@@ -32,7 +32,7 @@ def test_the_answers_go_to_one_place(fake, millrace, tmp_path, more):
     (tmp_path / "a.csv").write_text("x\n1\n")
     done = millrace("score", "shop", "--data", tmp_path / "a.csv", *more)
     assert done.code == 1
-    assert "say where the answers go" in done.stderr
+    assert "where the answers go" in done.stderr
 
 
 def test_a_folder_of_one_kind_of_files_is_answered_in_that_kind(tmp_path):

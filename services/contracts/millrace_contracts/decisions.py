@@ -28,6 +28,7 @@ Kind = Literal[
     "alarm.opened",
     "alarm.closed",
     "alias.moved",
+    "predictions.written",
 ]
 
 

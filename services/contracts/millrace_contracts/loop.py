@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from millrace_contracts import durations
+from millrace_contracts.batches import Predict
 from millrace_contracts.calendars import ONE_SCHEDULE, Calendar, Schedule, by_calendar
 from millrace_contracts.data import DataContract
 from millrace_contracts.gates import Gates
@@ -223,6 +224,9 @@ class Spec(Part):
     rollout: RolloutSpec = RolloutSpec()
     monitoring: MonitoringSpec = MonitoringSpec()
     triggers: Triggers = Triggers()
+    predict: Predict | None = Field(
+        default=None, description="What is predicted beside what is asked online."
+    )
     cooldown: Duration = Field(
         default="14d", description="Event time between the openings of two triggered runs."
     )

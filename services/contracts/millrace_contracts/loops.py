@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pydantic import Field
 
+from millrace_contracts.batches import BatchRead
 from millrace_contracts.bodies import Document, Read
 from millrace_contracts.loop_runs import LoopRunRead
 from millrace_contracts.names import PlainText
@@ -55,6 +56,9 @@ class LoopOutline(Read):
     source: SourceRead | None = Field(
         default=None,
         description="How the source stands that its rows come from by themselves, if there is one.",
+    )
+    batch: BatchRead | None = Field(
+        default=None, description="How the rows stand that are scored by themselves, if there are any."
     )
     archive: list[int] = Field(description="Versions that may come back, oldest first.")
     run: LoopRunRead | None = Field(description="The newest run.")

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, BaseModel, Field
 
+from millrace_contracts.data import Share
 from millrace_contracts.names import (
     ColumnName,
     Digest,
@@ -15,24 +16,11 @@ from millrace_contracts.names import (
 )
 from millrace_contracts.parts import Strictly, Zone
 from millrace_contracts.rows import ArtifactSource, FileTitle
-from millrace_contracts.sources import DatabaseAccess, TableName
-from millrace_contracts.tables import Dialect
+from millrace_contracts.sinks import Sink
+from millrace_contracts.tables import Dialect, Rejects
 
-POSTGRESQL = r"^(postgresql|postgres)://[\x21-\x7e]*$"
 MOST_FILES = 1000
 MOST_EXAMPLES = 5
-
-
-class TableSink(DatabaseAccess):
-    """A table of a PostgreSQL database; made when it is not there, else rows are added."""
-
-    uri: str | None = Field(
-        default=None,
-        max_length=2000,
-        pattern=POSTGRESQL,
-        description="The database without a password, like postgresql://writer@db.example/shop.",
-    )
-    table: TableName = Field(description="Like scored or shop.scored.")
 
 
 class LogTo(Strictly):
@@ -66,7 +54,18 @@ class ScoreSpec(Strictly):
     )
     timezone: Zone = Field(default="UTC", description="Zone of times that have none, as the loop has it.")
     dialect: Dialect | None = Field(default=None, description="What is known of how cells are written.")
-    table: TableSink | None = Field(default=None, description="Write into a table, and no file.")
+    rejects_at_most: Share = Field(
+        default=0.01, description="Share of lines that may be unreadable; they are kept and counted."
+    )
+    sink: Sink | None = Field(
+        default=None, description="Where the answers go; left out: files of the registry."
+    )
+    called: FileTitle | None = Field(
+        default=None, description="How files of answers are called in a sink, without their ending."
+    )
+    at: AwareDatetime | None = Field(
+        default=None, description="Stands beside every answer as scored_at; left out: no such column."
+    )
     log: LogTo | None = Field(
         default=None, description="Log the answers too; left out: they are only written."
     )
@@ -113,8 +112,12 @@ class ScoreResult(BaseModel):
     rows: int
     answered: int = Field(description="Rows that have a prediction.")
     unanswered: list[Unanswered]
-    files: list[ScoredFile] = Field(description="None where a table was written.")
-    table: str | None = Field(default=None, description="The table that was written.")
+    files: list[ScoredFile] = Field(description="Kept by the registry; none where they went to a sink.")
+    written: list[str] = Field(default=[], description="What was written in the sink: files, or the table.")
+    rejects: Rejects = Field(default=Rejects(), description="Lines that could not be read.")
+    rejected: ScoredFile | None = Field(
+        default=None, description="The kept ones of them as a CSV file of the registry, if there are any."
+    )
     repeated: int = Field(default=0, description="Rows that the table had already from this batch.")
     columns: list[ShortText] = Field(
         description="The columns of the answers, as they are called in the files."

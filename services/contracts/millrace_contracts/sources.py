@@ -123,16 +123,14 @@ class SqlSource(DatabaseAccess):
         return ("sql", where, self.query or "", self.table or "", self.cursor or "")
 
 
-class BucketSource(Part):
-    """Files below a place of an object store, each taken once; one that was changed is taken again."""
+class StoreAccess(Part):
+    """How a place of an object store is reached."""
 
     url: str = Field(
         max_length=2000,
         pattern=BUCKET,
         description="s3://, gs:// or az:// with bucket and prefix; file:///folder on a laptop.",
     )
-    pattern: Option = Field(default="*", description="Names of the files below it, like *.parquet.")
-    format: DataFormat | None = Field(default=None, description="What they are; else their ending says.")
     options: dict[str, Option] = Field(
         default={}, max_length=20, description="What the store needs, like endpoint and region."
     )
@@ -144,7 +142,7 @@ class BucketSource(Part):
     )
 
     @model_validator(mode="after")
-    def _no_secret(self) -> "BucketSource":
+    def _no_secret(self) -> "StoreAccess":
         for name in (*self.options, *self.secrets_by_option):
             if not re.search(OPTION, name):
                 raise ValueError("an option's name is small letters, digits and _, like access_key_id")
@@ -156,6 +154,13 @@ class BucketSource(Part):
     def secrets(self) -> dict[str, Secret]:
         """What it needs that a document does not hold, by the store's option."""
         return {f"secrets.{name}": secret for name, secret in self.secrets_by_option.items()}
+
+
+class BucketSource(StoreAccess):
+    """Files below a place of an object store, each taken once; one that was changed is taken again."""
+
+    pattern: Option = Field(default="*", description="Names of the files below it, like *.parquet.")
+    format: DataFormat | None = Field(default=None, description="What they are; else their ending says.")
 
     def identity(self) -> tuple[str, ...]:
         """What makes its rows other rows when it is changed."""
@@ -187,27 +192,20 @@ class HttpSource(Part):
 Polled = SqlSource | BucketSource | HttpSource
 
 
-class Source(Part):
+class RowSource(Part):
     """One place that rows come from."""
 
     path: FilePath | None = Field(
-        default=None,
-        description="A file or a folder of files, relative to this document; 'millrace apply' uploads it.",
+        default=None, description="A file or a folder of files, relative to this document."
     )
     sql: SqlSource | None = Field(default=None, description="A database.")
     bucket: BucketSource | None = Field(default=None, description="Files of an object store.")
     http: HttpSource | None = Field(default=None, description="A file of a web server.")
-    every: Every | None = Field(
-        default=None,
-        description="How often it is looked at, by the clock; left out: once, and when asked to.",
-    )
 
     @model_validator(mode="after")
-    def _one(self) -> "Source":
+    def _one(self) -> "RowSource":
         if sum(item is not None for item in (self.path, self.sql, self.bucket, self.http)) != 1:
             raise ValueError("a source is one of path, sql, bucket and http")
-        if self.path is not None and self.every is not None:
-            raise ValueError("path is uploaded once; a folder looked at again is bucket with file:///folder")
         return self
 
     def polled(self) -> Polled | None:
@@ -229,3 +227,18 @@ class Source(Part):
         return (
             {} if there is None else {f"{self.kind()}.{name}": item for name, item in there.secrets().items()}
         )
+
+
+class Source(RowSource):
+    """Where the rows of a dataset come from; a path is uploaded once, by 'millrace apply'."""
+
+    every: Every | None = Field(
+        default=None,
+        description="How often it is looked at, by the clock; left out: once, and when asked to.",
+    )
+
+    @model_validator(mode="after")
+    def _uploaded_once(self) -> "Source":
+        if self.path is not None and self.every is not None:
+            raise ValueError("path is uploaded once; a folder looked at again is bucket with file:///folder")
+        return self

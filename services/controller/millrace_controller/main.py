@@ -11,6 +11,8 @@ from millrace_controller.leases.leader import leading
 from millrace_controller.loops.routes import router as loops
 from millrace_controller.operator.task import operate, stuck
 from millrace_controller.runs.routes import router as runs
+from millrace_controller.scores.controller import keep_scores
+from millrace_controller.scores.routes import router as scores
 from millrace_controller.services import Services
 from millrace_controller.settings import ControllerSettings
 from millrace_controller.sources.controller import keep_sources
@@ -29,12 +31,22 @@ def build(settings: ControllerSettings | None = None) -> FastAPI:
     return create_app(
         settings or ControllerSettings(),
         title="controller",
-        routers=[loops, runs, sources, backtests, capabilities],
+        routers=[loops, runs, sources, scores, backtests, capabilities],
         metadata_package="millrace_controller",
         make=services.make,
         stop=[_end],
         background=[
-            leading([read_feed, keep_loops, keep_sources, keep_backtests, deliver_forever(Outbox), operate])
+            leading(
+                [
+                    read_feed,
+                    keep_loops,
+                    keep_sources,
+                    keep_scores,
+                    keep_backtests,
+                    deliver_forever(Outbox),
+                    operate,
+                ]
+            )
         ],
         alive={"operator": stuck},
     )

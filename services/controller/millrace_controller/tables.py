@@ -18,12 +18,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from millrace_contracts.batches import BatchSpec, ScoredBefore, ScoringState
 from millrace_contracts.closings import ClosedDay, OpenedAlarm
 from millrace_contracts.loop import ModelLoop, Spec, mistakes
 from millrace_contracts.loop_runs import RunCause, RunPlan, StepRead, Traffic
 from millrace_contracts.loops import LoopOwner
+from millrace_contracts.scoring import ScoreResult, ScoreSpec
 from millrace_contracts.verdicts import GatesVerdict
 from millrace_contracts.waiting import Waiting
+from millrace_controller.batches import Standing
 from millrace_controller.intents import RouteIntent
 from millrace_controller.polls import Poll
 from millrace_core.database import Typed, UtcDateTime, metadata
@@ -33,6 +36,7 @@ from millrace_core.outbox import OutboxMixin
 Json = dict[str, Any]
 """A document whose parts only its readers know."""
 IN_FLIGHT = text("state IN ('pending', 'running', 'rolling-out')")
+GOING_ON = text("ended_at IS NULL")
 
 
 class Table(DeclarativeBase):
@@ -71,6 +75,7 @@ class Loop(Table):
     causes: Mapped[list[str]] = mapped_column("standing", JSON, default=list)
     woken_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     poll: Mapped[Poll | None] = mapped_column(Typed(Poll))
+    batch: Mapped[Standing | None] = mapped_column(Typed(Standing))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
     __table_args__ = (UniqueConstraint("project", "name"),)
@@ -133,6 +138,35 @@ class Run(Table):
         UniqueConstraint("loop_id", "key"),
         Index(
             "one_run_in_flight", "loop_id", unique=True, sqlite_where=IN_FLIGHT, postgresql_where=IN_FLIGHT
+        ),
+    )
+
+
+class Scoring(Table):
+    """Declared rows that are scored once: what was declared, what is asked of the job, and what came of it."""
+
+    __tablename__ = "scorings"
+    loop_id: Mapped[int] = mapped_column(ForeignKey("loops.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    key: Mapped[str] = mapped_column(String(100))
+    author: Mapped[str] = mapped_column(String(100))
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    state: Mapped[ScoringState] = mapped_column(String(20))
+    batch: Mapped[BatchSpec] = mapped_column(Typed(BatchSpec))
+    spec: Mapped[ScoreSpec | None] = mapped_column(Typed(ScoreSpec))
+    before: Mapped[ScoredBefore | None] = mapped_column(Typed(ScoredBefore))
+    more: Mapped[bool] = mapped_column(default=False)
+    attempts: Mapped[int] = mapped_column(Integer, default=1)
+    job: Mapped[str | None] = mapped_column(String(32))
+    result: Mapped[ScoreResult | None] = mapped_column(Typed(ScoreResult))
+    message: Mapped[str] = mapped_column(Text, default="")
+    next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    __table_args__ = (
+        UniqueConstraint("loop_id", "key"),
+        Index(
+            "one_scoring_at_a_time", "loop_id", unique=True, sqlite_where=GOING_ON, postgresql_where=GOING_ON
         ),
     )
 

@@ -6,19 +6,23 @@ tests/contract shows every document of one corpus to both.
 from typing import Any
 
 from millrace_contracts import durations, parts
+from millrace_contracts.batches import NO_RHYTHM, BatchSpec
 from millrace_contracts.calendars import NO_SCHEDULE, ONE_SCHEDULE, WORDS, Calendar
 from millrace_contracts.data import ColumnContract, DataContract
 from millrace_contracts.gates import METRICS, AbsoluteGate
 from millrace_contracts.loop import RolloutSpec, Spec, Triggers
+from millrace_contracts.sinks import Sink, TableSink
 from millrace_contracts.sources import (
     HAS_PASSWORD,
     IS_SECRET,
     OPTION,
     BucketSource,
     HttpSource,
+    RowSource,
     Secret,
     Source,
     SqlSource,
+    StoreAccess,
 )
 
 Json = dict[str, Any]
@@ -72,6 +76,13 @@ FORMATS: dict[str, list[Json]] = {
             f'"\'" + self + "\' {NO_SCHEDULE}"',
         )
     ],
+    parts.RHYTHM: [
+        rule(
+            f"self.matches('{WORDS}') || self.matches('{WRITTEN}')",
+            NO_RHYTHM,
+            f'"\'" + self + "\' {NO_RHYTHM}"',
+        )
+    ],
     parts.ZONE: [
         rule(
             "self.matches('^[A-Za-z][A-Za-z0-9_+/-]*$') && timestamp('2026-01-01T00:00:00Z').getHours(self) >= 0",
@@ -80,6 +91,30 @@ FORMATS: dict[str, list[Json]] = {
     ],
 }
 """What the validators behind a format check."""
+
+_ONE_SCHEDULE = rule("!has(self.schedule) || !has(self.calendar)", ONE_SCHEDULE)
+_DATABASE = [
+    rule(_one_of("uri", "connection"), "a database is named by either uri or connection"),
+    rule(
+        f"!has(self.uri) || !self.uri.matches('{HAS_PASSWORD}')",
+        "no password belongs in uri; name it with password, or use connection",
+    ),
+    rule("!has(self.password) || has(self.uri)", "password goes with uri; connection has its own"),
+]
+_STORE = [
+    *(
+        rule(
+            f"!has(self.{field}) || self.{field}.all(name, name.matches('{OPTION}'))",
+            "an option's name is small letters, digits and _, like access_key_id",
+        )
+        for field in ("options", "secrets")
+    ),
+    rule(
+        f"!has(self.options) || self.options.all(name, !name.matches('{IS_SECRET}'))",
+        "an option that is a secret is named below secrets",
+    ),
+]
+_SOURCE = rule(_one_of("path", "sql", "bucket", "http"), "a source is one of path, sql, bucket and http")
 
 RULES: dict[str, list[Json]] = {
     AbsoluteGate.__name__: [
@@ -92,33 +127,21 @@ RULES: dict[str, list[Json]] = {
     Secret.__name__: [
         rule(_one_of("env", "file", "secretRef"), "a secret is kept in one place: env, file or secretRef")
     ],
-    SqlSource.__name__: [
-        rule(_one_of("uri", "connection"), "a database is named by either uri or connection"),
-        rule(
-            f"!has(self.uri) || !self.uri.matches('{HAS_PASSWORD}')",
-            "no password belongs in uri; name it with password, or use connection",
-        ),
-        rule("!has(self.password) || has(self.uri)", "password goes with uri; connection has its own"),
-        rule(_one_of("query", "table"), "rows come from either query or table"),
-    ],
-    BucketSource.__name__: [
-        *(
-            rule(
-                f"!has(self.{field}) || self.{field}.all(name, name.matches('{OPTION}'))",
-                "an option's name is small letters, digits and _, like access_key_id",
-            )
-            for field in ("options", "secrets")
-        ),
-        rule(
-            f"!has(self.options) || self.options.all(name, !name.matches('{IS_SECRET}'))",
-            "an option that is a secret is named below secrets",
-        ),
-    ],
+    SqlSource.__name__: [*_DATABASE, rule(_one_of("query", "table"), "rows come from either query or table")],
+    TableSink.__name__: _DATABASE,
+    BucketSource.__name__: _STORE,
+    StoreAccess.__name__: _STORE,
     HttpSource.__name__: [
         rule(f"!self.url.matches('{HAS_PASSWORD}')", "no password belongs in url; name it with bearer")
     ],
+    RowSource.__name__: [_SOURCE],
+    Sink.__name__: [
+        rule(_one_of("path", "bucket", "sql"), "a sink is one of path, bucket and sql"),
+        rule("!has(self.format) || !has(self.sql)", "format is for files; a table has none"),
+    ],
+    BatchSpec.__name__: [_ONE_SCHEDULE],
     Source.__name__: [
-        rule(_one_of("path", "sql", "bucket", "http"), "a source is one of path, sql, bucket and http"),
+        _SOURCE,
         rule(
             "!has(self.path) || !has(self.every)",
             "path is uploaded once; a folder looked at again is bucket with file:///folder",
@@ -131,7 +154,7 @@ RULES: dict[str, list[Json]] = {
             "the canary's percentages must grow from step to step",
         )
     ],
-    Triggers.__name__: [rule("!has(self.schedule) || !has(self.calendar)", ONE_SCHEDULE)],
+    Triggers.__name__: [_ONE_SCHEDULE],
     Calendar.__name__: [
         rule(
             "self.every != 'week' || (has(self.weekday) && !has(self.day))",

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from millrace_contracts.data import DataContract
 from millrace_contracts.loop import ModelLoop
+from millrace_contracts.sources import RowSource
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,23 @@ def load(path: Path) -> ModelLoop:
     if isinstance(named, str):
         data["contract"] = load_contract(path.parent / named).model_dump(mode="json")
     loop: ModelLoop = _validate(ModelLoop, raw, path, tree)
+    return _placed(loop, path)
+
+
+def _placed(loop: ModelLoop, beside: Path) -> ModelLoop:
+    """Paths of rows that are scored, and of where they go, are relative to the document; jobs run elsewhere."""
+    batch = None if loop.spec.predict is None else loop.spec.predict.batch
+    for place in () if batch is None else (batch.source, batch.sink):
+        if place.path is not None:
+            place.path = str((beside.parent / place.path).absolute())
     return loop
+
+
+def load_source(path: Path) -> RowSource:
+    """The source that stands in a file by itself, as below `source`. Raises: BadDocument."""
+    raw, tree = _parse(path)
+    source: RowSource = _validate(RowSource, raw, path, tree)
+    return source
 
 
 def load_contract(path: Path) -> DataContract:

@@ -222,6 +222,14 @@ def _registered(evidence: Document) -> Lines:
     ]
 
 
+def _written(evidence: Document) -> Lines:
+    lines = [
+        f"{evidence.get('rows')} rows from {evidence.get('source')}, {evidence.get('answered')} of them answered by "
+        f"version {evidence.get('version')}, written to {evidence.get('sink')}"
+    ]
+    return [*lines, f"{evidence['rejects']} lines could not be read"] if evidence.get("rejects") else lines
+
+
 def _closed(evidence: Document) -> Lines:
     champion = evidence.get("champion")
     stands = f"version {champion} is champion" if champion is not None else "there is no champion"
@@ -248,6 +256,7 @@ NUMBERS: dict[str, Callable[[Document], Lines]] = {
     "data.accepted": _data,
     "data.refused": _data,
     "model.registered": _registered,
+    "predictions.written": _written,
     "loop.applied": lambda evidence: [f"generation {evidence.get('generation')}"],
 }
 

@@ -2,24 +2,32 @@
 
 import hashlib
 import os
+import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from millrace.client import Millrace
+from millrace_contracts.batches import GatherResult, GatherSpec
 from millrace_contracts.data import DataContract
 from millrace_contracts.endpoints import EndpointRead
 from millrace_contracts.formats import format_of
 from millrace_contracts.jobs import JobRead, JobState
 from millrace_contracts.names import WrittenFormat
 from millrace_contracts.rows import ArtifactSource
-from millrace_contracts.scoring import LogTo, ScoredFile, ScoreResult, ScoreSpec, TableSink
+from millrace_contracts.scoring import LogTo, ScoredFile, ScoreResult, ScoreSpec
+from millrace_contracts.sinks import Sink
+from millrace_contracts.sources import RowSource
 
 IN_VAIN = (JobState.FAILED, JobState.CANCELLED)
 
 
 class NothingServes(Exception):
     """The loop has no version that could answer."""
+
+
+class NoRows(Exception):
+    """There is nothing to score."""
 
 
 class Damaged(Exception):
@@ -32,17 +40,19 @@ def spec_of(
     paths: Sequence[Path],
     output: WrittenFormat = "csv",
     *,
+    source: RowSource | None = None,
     version: int | None = None,
     together: bool = False,
     keep: list[str] | None = None,
-    table: TableSink | None = None,
+    sink: Sink | None = None,
     log: bool = False,
 ) -> ScoreSpec:
     """Upload *paths*, and what to ask of them: the version in production, unless another *version* is named.
 
-    With a *table* the answers go there, and no file is written; *log*: log them too, as the endpoint's own.
+    With a *source* its rows are scored instead, all there are now. With a *sink* the answers go there, and no file is
+    kept by the platform; *log*: log them too, as the endpoint's own.
 
-    Raises: ApiError, UnknownFormat; NothingServes before the first version is in production.
+    Raises: ApiError, UnknownFormat; NothingServes before the first version is in production; NoRows.
     """
     formats = [format_of(path) for path in paths]
     endpoint = client.serving.endpoint(loop)
@@ -57,15 +67,27 @@ def spec_of(
     return ScoreSpec(
         model=endpoint.model,
         version=number,
-        files=files,
+        files=files if source is None else _gathered(client, loop, source),
         output=output,
         together=together,
         keep=keep,
-        table=table,
+        sink=sink,
         log=_log(client, endpoint, number) if log else None,
         timezone=endpoint.timezone,
         dialect=None if contract is None else contract.dialect,
+        rejects_at_most=0.01 if contract is None else contract.rejects_at_most,
     )
+
+
+def _gathered(client: Millrace, loop: str, source: RowSource) -> list[ArtifactSource]:
+    """The rows of a source, kept by the registry as they are now."""
+    job = client.training.run(
+        GatherSpec(loop=loop, source=source), f"{loop}/gather/{uuid.uuid4().hex}", loop=loop
+    )
+    files = GatherResult.model_validate(job.result).files
+    if not files:
+        raise NoRows("The source has no rows.")
+    return files
 
 
 def _log(client: Millrace, endpoint: EndpointRead, number: int) -> LogTo:

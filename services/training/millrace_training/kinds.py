@@ -10,6 +10,7 @@ from typing import Any, get_type_hints
 
 from pydantic import BaseModel
 
+from millrace_contracts.batches import GatherResult, GatherSpec
 from millrace_contracts.learning import EvaluateResult, EvaluateSpec, TrainResult, TrainSpec
 from millrace_contracts.pulls import LookResult, LookSpec, PullResult, PullSpec
 from millrace_contracts.rows import (
@@ -105,6 +106,13 @@ def evaluate(spec: EvaluateSpec, context: Context) -> EvaluateResult:
     return evaluate.run(spec, context)
 
 
+def gather(spec: GatherSpec, context: Context) -> GatherResult:
+    """Fetch the rows that are to be scored."""
+    from millrace_training.sources import gather
+
+    return gather.run(spec, context)
+
+
 def score(spec: ScoreSpec, context: Context) -> ScoreResult:
     """Predict every row of some files."""
     from millrace_training.scoring import score
@@ -120,5 +128,6 @@ KINDS: dict[str, Kind] = {
     "validate": Kind(validate),
     "train": Kind(train, heavy=True),
     "evaluate": Kind(evaluate, heavy=True, first=True),
+    "gather": Kind(gather),
     "score": Kind(score),
 }

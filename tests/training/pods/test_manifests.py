@@ -170,18 +170,20 @@ def test_settings_and_placement_come_together(order):
     assert pod["priorityClassName"] == "batch-low"
 
 
-def test_a_table_of_answers_finds_its_secret_the_same_way(order):
-    made = order(kind="score")
-    made.job.spec = {
-        "table": {"connection": {"secretRef": {"name": "shop", "key": "uri"}}, "table": "scored"}
-    }
+@pytest.mark.parametrize(
+    ("kind", "field", "table"), [("score", "sink", "scored"), ("gather", "source", "sales")]
+)
+def test_what_scores_finds_its_secrets_the_same_way(order, kind, field, table):
+    made = order(kind=kind)
+    connection = {"secretRef": {"name": "shop", "key": "uri"}}
+    made.job.spec = {field: {"sql": {"connection": connection, "table": table}}}
     job = manifests.plain_job(made)
     strict.check_job(job)
     (found,) = [
         item for item in pod_of(job)["containers"][0]["env"] if item["name"].startswith("SOURCE_SECRET_")
     ]
     assert found["valueFrom"] == {"secretKeyRef": {"name": "source.team-a.shop", "key": "uri"}}
-    made.job.spec = {"table": None}
+    made.job.spec = {field: None}
     assert "SOURCE_SECRET" not in str(manifests.plain_job(made))
 
 

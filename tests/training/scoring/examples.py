@@ -100,8 +100,8 @@ class Registry:
         for begin in range(0, len(data), 1000):
             yield data[begin : begin + 1000]
 
-    def put_artifact(self, path: Path, media_type: str = "") -> str:
-        self.written.append(self.keep(path.read_bytes()))
+    def put_artifact(self, data: Path | bytes, media_type: str = "") -> str:
+        self.written.append(self.keep(data if isinstance(data, bytes) else data.read_bytes()))
         return self.written[-1]
 
 

@@ -11,7 +11,7 @@ from tests.training.scoring.examples import Registry, table
 from millrace_contracts.scoring import ScoreSpec
 from millrace_training.runtime.errors import Cancelled, JobError
 from millrace_training.scoring import sources
-from millrace_training.scoring.sinks import Sink
+from millrace_training.scoring.sinks import IntoTable
 
 ROWS = 250
 
@@ -32,7 +32,7 @@ def asked(uri, monkeypatch):
         parquet.write_table(table(ROWS), sink, row_group_size=50)
         source = {"digest": registry.keep(sink.getvalue()), "name": "may.parquet", "format": "parquet"}
         into = {"connection": {"env": "SHOP_DATABASE"}, "table": name}
-        return {"model": "shop", "version": 3, "files": [source], "table": into}
+        return {"model": "shop", "version": 3, "files": [source], "sink": {"sql": into}}
 
     return make
 
@@ -52,7 +52,7 @@ def whole(uri, name="scored"):
 def test_rows_and_answers_stand_in_the_table(score, asked, uri):
     registry = Registry()
     result = score(registry, asked(registry))
-    assert (result.files, result.table, result.repeated) == ([], "scored", 0)
+    assert (result.files, result.written, result.repeated) == ([], ["scored"], 0)
     assert whole(uri)
     first = ask(uri, "SELECT customer, shop, open, prediction, version FROM scored WHERE index = 4")[0]
     assert first[:3] == ("c4", "north", True)
@@ -70,7 +70,7 @@ def test_wherever_it_stops_every_row_comes_once(score, asked, uri):
 
 
 def test_a_kill_between_rows_and_commit_leaves_neither(score, asked, uri, monkeypatch):
-    registry, write = Registry(), Sink._write
+    registry, write = Registry(), IntoTable._write
 
     def dies():
         raise KeyboardInterrupt
@@ -80,11 +80,11 @@ def test_a_kill_between_rows_and_commit_leaves_neither(score, asked, uri, monkey
             monkeypatch.setattr(sink._connection, "commit", dies)
         return write(sink, number, answers)
 
-    monkeypatch.setattr(Sink, "_write", killed)
+    monkeypatch.setattr(IntoTable, "_write", killed)
     with pytest.raises(KeyboardInterrupt):
         score(registry, asked(registry))
     assert ask(uri, "SELECT count(*), max(index) FROM scored") == [(100, 99)]
-    monkeypatch.setattr(Sink, "_write", write)
+    monkeypatch.setattr(IntoTable, "_write", write)
     assert score(registry, asked(registry)).repeated == 100
     assert whole(uri)
     assert score(registry, asked(registry), "another").repeated == ROWS
@@ -107,10 +107,10 @@ def test_a_table_that_does_not_fit_is_told_without_the_secret(score, asked, uri)
     [
         {"table": "t"},
         {"table": "t", "uri": "postgresql://me:word@host/db"},
-        {"table": "t", "uri": "sqlite:///file"},
+        {"table": "t", "uri": "bigquery://project"},
         {"table": "t", "connection": {"env": "A"}, "password": {"env": "B"}},
     ],
 )
 def test_a_sink_that_cannot_be_is_refused_when_it_is_asked_for(asked, sink):
     with pytest.raises(ValidationError):
-        ScoreSpec.model_validate(asked(Registry()) | {"table": sink})
+        ScoreSpec.model_validate(asked(Registry()) | {"sink": {"sql": sink}})

@@ -4,7 +4,7 @@ import pytest
 from obstore.store import MemoryStore
 
 from millrace_training.runtime.errors import JobError
-from millrace_training.sources import bucket
+from millrace_training.sources import stores
 
 
 def sheet(first, last):
@@ -91,7 +91,7 @@ def test_a_pull_killed_between_files_brings_every_row_once(place, folder, pulled
 def test_a_store_in_memory_goes_the_same_way(pulled, rows, monkeypatch):
     store = MemoryStore()
     store.put("2024/a.csv", sheet(1, 200).encode())
-    monkeypatch.setattr(bucket, "from_url", lambda url, **options: store)
+    monkeypatch.setattr(stores, "from_url", lambda url, **options: store)
     asked = {"bucket": {"url": "s3://sales", "options": {"region": "eu-central-1"}}}
     assert pulled(asked).new_rows == 200
     assert pulled(asked).deliveries == []

@@ -73,3 +73,20 @@ def test_what_is_not_there_is_refused_when_it_is_asked_for(platform, source):
         _check_secrets(platform, new)
     other = "laptop" if platform == "kubernetes" else "kubernetes"
     _check_secrets(other, new)
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec"),
+    [
+        ("gather", {"source": {"path": "/data/rows.csv"}}),
+        ("gather", {"source": {"sql": {"uri": "sqlite:///data/shop.db", "table": "sales"}}}),
+        ("score", {"sink": {"path": "/data/scored"}}),
+        ("score", {"sink": {"bucket": {"url": "file:///data/scored"}}}),
+        ("score", {"sink": {"sql": {"connection": {"env": "SHOP"}, "table": "scored"}}}),
+    ],
+)
+def test_a_pod_scores_nothing_of_one_machine(kind, spec):
+    new = JobNew(key="k", kind=kind, spec=spec)
+    with pytest.raises(BadInput):
+        _check_secrets("kubernetes", new)
+    _check_secrets("laptop", new)

@@ -1,19 +1,20 @@
 """SQL of loops."""
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from millrace_contracts.batches import BatchRead
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.loop_runs import LoopRunState
 from millrace_contracts.loops import LoopRead
 from millrace_contracts.pulls import SourceRead
-from millrace_controller import polls
+from millrace_controller import batches, polls
 from millrace_controller.lookup.queries import DELETED, find
 from millrace_controller.loops import status
 from millrace_controller.loops.options import Surroundings, ignored
 from millrace_controller.runs import queries as runs
 from millrace_controller.runs.states import BUSY, IN_FLIGHT
-from millrace_controller.tables import Loop
+from millrace_controller.tables import Loop, Scoring
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict
 
@@ -40,6 +41,7 @@ async def put(session: AsyncSession, document: ModelLoop, mode: str) -> tuple[Lo
         raise Conflict(f"{name} belongs to a backtest; choose another name.")
     if loop.state == DELETED:
         _begin_again(loop)
+        await _forget_scorings(session, loop)
     elif same_spec(loop, document):
         loop.document = body
         return loop, False
@@ -72,6 +74,14 @@ def _begin_again(loop: Loop) -> None:
         setattr(loop, name, None)
 
 
+async def _forget_scorings(session: AsyncSession, loop: Loop) -> None:
+    """Records stay, numbers go on; what was scored is remembered no more, and what went on has ended."""
+    loop.batch, mine = None, update(Scoring).where(Scoring.loop_id == loop.id)
+    over = {"state": "failed", "message": "The loop was deleted.", "next_at": None, "ended_at": utcnow()}
+    await session.execute(mine.where(Scoring.ended_at.is_(None)).values(over))
+    await session.execute(mine.values(before=None))
+
+
 async def page(session: AsyncSession, project: str, after: str | None, limit: int) -> list[Loop]:
     """Live loops by name; one more than *limit*."""
     statement = (
@@ -102,6 +112,7 @@ async def read(session: AsyncSession, loop: Loop, around: Surroundings) -> LoopR
             "candidate": stands.candidate,
             "conditions": stands.conditions,
             "source": _source(loop),
+            "batch": _batch(loop),
         }
     )
 
@@ -113,6 +124,15 @@ def _source(loop: Loop) -> SourceRead | None:
     except Conflict:
         return None
     return None if source is None else polls.shown(loop.name, source, loop.poll)
+
+
+def _batch(loop: Loop) -> BatchRead | None:
+    """Likewise, what is scored by itself."""
+    try:
+        batch = batches.declared(loop.spec)
+    except Conflict:
+        return None
+    return None if batch is None else batches.shown(batch, loop.batch, loop.spec.data.timezone)
 
 
 def _phase(loop: Loop, state: str | None) -> str:

@@ -4,7 +4,7 @@ from millrace.watching import plain
 from millrace_contracts.loop_runs import StepRead
 from millrace_contracts.status import Condition, Gate, LoopStatus, Member, Phase, RunStatus
 from millrace_contracts.verdicts import GateResult
-from millrace_controller import polls
+from millrace_controller import batches, polls
 from millrace_controller.loops.texts import REASON, chosen, cut
 from millrace_controller.runs.states import BUSY, State
 from millrace_controller.tables import Loop, Run
@@ -46,7 +46,7 @@ def of(loop: Loop, newest: Run | None, digest: str | None, ignored: list[str], g
         _drift(loop),
         _stalled(loop, newest),
         _options(ignored),
-        *_source(loop),
+        *_by_the_clock(loop),
     ]
     for condition in told:
         condition.observed_generation = generation
@@ -150,9 +150,8 @@ def _gate(gate: GateResult) -> Gate:
 
 def _ready(loop: Loop, newest: Run | None) -> Condition:
     if loop.champion is not None:
-        return Condition(
-            type="Ready", status="True", reason="Serving", message=f"Version {loop.champion} answers."
-        )
+        words = f"Version {loop.champion} answers."
+        return Condition(type="Ready", status="True", reason="Serving", message=words)
     if newest is None:
         words = loop.message or f"It waits for data; push some with 'millrace data push {loop.name} FILE'."
         return Condition(type="Ready", status="False", reason="NoData", message=words)
@@ -286,14 +285,16 @@ def _stalled(loop: Loop, newest: Run | None) -> Condition:
 
 def _options(ignored: list[str]) -> Condition:
     if ignored:
-        return Condition(
-            type="OptionsIgnored", status="True", reason="NotHonouredHere", message=" ".join(ignored)
-        )
+        words = " ".join(ignored)
+        return Condition(type="OptionsIgnored", status="True", reason="NotHonouredHere", message=words)
     return Condition(type="OptionsIgnored", status="False", reason="AllHonoured")
 
 
-def _source(loop: Loop) -> list[Condition]:
-    """How the source stands that is looked at, if there is one."""
-    if loop.poll is None or "source" not in loop.document["spec"]["data"]:
-        return []
-    return [polls.condition(loop.poll)]
+def _by_the_clock(loop: Loop) -> list[Condition]:
+    """How the source stands, and the rows that are scored by themselves, if there are any."""
+    spec, told = loop.document["spec"], []
+    if loop.poll is not None and "source" in spec["data"]:
+        told.append(polls.condition(loop.poll))
+    if loop.batch is not None and "batch" in (spec.get("predict") or {}):
+        told.append(batches.condition(loop.batch, loop.champion))
+    return told

@@ -22,6 +22,11 @@ def declared(source: Source) -> str:
     return hashlib.sha256(source.model_dump_json(by_alias=True).encode()).hexdigest()[:32]
 
 
+def pause(failures: int) -> timedelta:
+    """Time after so many failures in a row."""
+    return min(FIRST * 2 ** min(failures - 1, 20), LONGEST)
+
+
 def due(poll: Poll | None, source: Source, now: datetime) -> bool:
     """Whether the next look is to begin."""
     if poll is None or poll.declared != declared(source):
@@ -81,7 +86,7 @@ def ended(poll: Poll, source: Source, job: JobRead, now: datetime) -> Poll:
 def failed(poll: Poll, source: Source, why: str, now: datetime) -> Poll:
     """A look that failed is tried again, later each time, but not later than is declared."""
     failures = poll.failures + 1
-    wait = min(FIRST * 2 ** min(failures - 1, 20), LONGEST)
+    wait = pause(failures)
     if source.every is not None:
         wait = min(wait, max(durations.parse(source.every), FIRST))
     return poll.model_copy(

@@ -15,6 +15,7 @@ from millrace_contracts.backtests import (
     BacktestRead,
     BacktestWrite,
 )
+from millrace_contracts.batches import ScoringRead, ScoringWrite
 from millrace_contracts.capabilities import CapabilitiesRead
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.loop_runs import (
@@ -80,6 +81,25 @@ class AsyncController:
     async def pull(self, loop: str, *, project: str | None = None) -> SourceRead:
         """Look at the loop's source as soon as possible."""
         return await self.api.answer(SourceRead, post(f"{_path(loop)}:pull", project=project))
+
+    async def scores(self, loop: str, *, project: str | None = None) -> list[ScoringRead]:
+        """Scorings of what the loop declares, the newest first."""
+        return await self.api.every(ScoringRead, get(f"{_path(loop)}/scores", project=project))
+
+    async def scoring(
+        self, loop: str, number: int, wait: float | None = None, *, project: str | None = None
+    ) -> ScoringRead:
+        """One scoring; with *wait*, as soon as it has ended or failed, or after that many seconds."""
+        call = get(f"{_path(loop)}/scores/{number}", project=project, wait=wait)
+        return await self.api.answer(ScoringRead, call)
+
+    async def score(self, loop: str, key: str | None = None, *, project: str | None = None) -> ScoringRead:
+        """Score what the loop declares, now; the same *key* again is the same scoring.
+
+        Raises: ApiError 404 for a loop that declares nothing to score.
+        """
+        body = ScoringWrite(key=key or uuid.uuid4().hex)
+        return await self.api.answer(ScoringRead, post(f"{_path(loop)}:score", body, project=project))
 
     async def retrain(
         self, loop: str, key: str | None = None, search: bool = False, *, project: str | None = None

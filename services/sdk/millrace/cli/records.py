@@ -10,6 +10,7 @@ from millrace.cli.session import client
 
 if TYPE_CHECKING:
     from millrace_contracts.alarms import AlarmRead, AlarmState
+    from millrace_contracts.batches import ScoringRead
     from millrace_contracts.datasets import DatasetRead, DatasetVersionRead, QuarantineRead
     from millrace_contracts.decisions import DecisionRead
     from millrace_contracts.jobs import JobRead, JobState
@@ -18,7 +19,8 @@ alarms = group("alarms", "What the monitors found.")
 decisions = group("decisions", "Everything that was decided, by whom, and why.")
 datasets = group("datasets", "Datasets, their versions and their quarantine.")
 jobs = group("jobs", "Jobs that check data, train and evaluate.")
-GROUPS = (alarms, decisions, datasets, jobs)
+scores = group("scores", "What was scored by itself: rows, rejects and cost.")
+GROUPS = (alarms, decisions, datasets, jobs, scores)
 
 LoopFilter = Annotated[str | None, typer.Option("--loop", help="Only of this loop.")]
 Name = Annotated[str, typer.Argument(help="Its name.")]
@@ -201,3 +203,46 @@ def show_job(
     training = client().training
     whole = len(id) == 32
     one(training.job(id) if whole else by_prefix(id, training.jobs(limit=500).items, "job"), output)
+
+
+@command(scores, "list", "millrace scores list my-loop", "millrace scores list")
+def list_scores(
+    loop: Annotated[str | None, typer.Argument(help="Only of this loop.")] = None,
+    last: Annotated[int, typer.Option(min=1, help="How many of each loop.")] = 50,
+    output: Output = Format.TABLE,
+) -> None:
+    """Scorings of what loops declare, the newest first."""
+    columns: Columns[ScoringRead] = (
+        ("LOOP", lambda item: item.loop),
+        ("NO", lambda item: item.number),
+        ("STATE", lambda item: item.state),
+        ("DUE", lambda item: item.due_at or "by hand"),
+        ("VERSION", lambda item: item.version),
+        ("ROWS", lambda item: item.rows),
+        ("REJECTS", lambda item: item.rejects),
+        ("SECONDS", lambda item: item.seconds),
+        ("ROWS/S", lambda item: item.rows_per_second and round(item.rows_per_second)),
+        ("MESSAGE", lambda item: item.message),
+    )
+    controller = client().controller
+    names = [loop] if loop else [item.name for item in controller.loops() if item.batch is not None]
+    found = [item for name in names for item in controller.scores(name)[:last]]
+    items(found, columns, output, "Nothing was scored yet; see spec.predict.batch.")
+
+
+@command(scores, "show", "millrace scores show my-loop", "millrace scores show my-loop 3")
+def show_score(
+    loop: Annotated[str, typer.Argument(help="Name of the loop.")],
+    number: Annotated[int | None, typer.Argument(help="Which; the newest if left out.")] = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """One scoring: why it was opened, what it wrote and what it cost."""
+    from millrace.cli.command import fail
+
+    controller = client().controller
+    if number is not None:
+        return one(controller.scoring(loop, number), output)
+    known = controller.scores(loop)
+    return (
+        one(known[0], output) if known else fail(f"{loop} has scored nothing yet", "See spec.predict.batch.")
+    )

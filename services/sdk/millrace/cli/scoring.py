@@ -1,4 +1,4 @@
-"""The command `score`: every row of files to files, with the version in production."""
+"""The command `score`: every row of files, or of a source, to files, a bucket or a table; and the declared one now."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,28 +10,35 @@ from millrace.cli.output import Format, Output, dump
 from millrace.cli.session import client
 
 if TYPE_CHECKING:
+    from millrace.client import Millrace
     from millrace_contracts.names import WrittenFormat
-    from millrace_contracts.scoring import ScoreResult, TableSink
+    from millrace_contracts.scoring import ScoreResult, ScoreSpec
+    from millrace_contracts.sinks import Sink
 
 LoopName = Annotated[str, typer.Argument(help="Name of the loop.")]
+STORES = ("s3://", "gs://", "az://")
 
 
 def score(
     loop: LoopName,
     data: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Option(
             "--data", exists=True, help="A file of rows, or a folder of such; may be given several times."
         ),
-    ],
-    out: Annotated[
+    ] = None,
+    source: Annotated[
         Path | None,
+        typer.Option(exists=True, help="A YAML file that says where rows are: sql, bucket, http or path."),
+    ] = None,
+    out: Annotated[
+        str | None,
         typer.Option(
-            "--out", help="A file (.csv, .parquet, .jsonl) of all rows, or a folder with one for each."
+            help="A file (.csv, .parquet, .jsonl) of all rows, a folder with one for each, or s3://BUCKET/PREFIX."
         ),
     ] = None,
     table: Annotated[
-        str | None, typer.Option(help="A table of a PostgreSQL database instead, like shop.scored.")
+        str | None, typer.Option(help="A table of a PostgreSQL or SQLite database instead, like shop.scored.")
     ] = None,
     connection: Annotated[
         str | None,
@@ -57,44 +64,111 @@ def score(
     """Predict every row of files and write them with their answers, as the endpoint would answer them.
 
     The columns of the input stay; prediction, class and probabilities, version, and the row's key (request_id, index)
-    stand beside them; with --log labels can refer to it. A job that was interrupted goes on where it was.
+    stand beside them; with --log labels can refer to it. A job that was interrupted goes on where it was. Without
+    --data or --source, the rows that the loop declares (spec.predict.batch) are scored now.
     """
     from millrace import scoring
     from millrace.cli.progress import Now, job_bar
 
-    if (out is None) == (table is None):
-        fail("say where the answers go", "Use --out FILE, or --table NAME with --connection.")
-    paths, sink, folder = _files(data), _sink(table, connection), out is not None and _is_folder(out)
-    form = "parquet" if out is None else _form(data, out)
+    if data is None and source is None:
+        return _declared(client(), loop, [out, table, connection, version, keep], log, output)
+    if (out is None) == (table is None) or (data is not None and source is not None):
+        fail("say what is scored, and where the answers go", "Use --data or --source; --out or --table.")
+    paths, sink = _files(data or []), _sink(table, connection, out)
+    place = None if out is None or sink is not None else Path(out)
     platform = client()
     try:
-        with job_bar(f"{len(paths)} files" if len(paths) > 1 else paths[0].name) as told:
-            spec = scoring.spec_of(
-                platform,
-                loop,
-                paths,
-                form,
-                version=version,
-                together=not folder,
-                keep=keep or None,
-                table=sink,
-                log=log,
-            )
+        with job_bar(loop if len(paths) != 1 else paths[0].name) as told:
+            spec = _spec(platform, loop, paths, source, sink, place, version, keep, log)
             result = scoring.score(platform, loop, spec, lambda job: told(Now.of(job)))
-            for file in result.files:
-                assert out is not None
-                scoring.bring(platform, file, out / file.name if folder else out)
+            _bring(platform, result, place)
     except scoring.NothingServes as error:
         fail(str(error), f"'millrace watch {loop}' shows how far its first run is.")
+    except scoring.NoRows as error:
+        fail(str(error), "Look at it with 'millrace sources test'.")
     if output != Format.TABLE:
         return dump(result, output)
     _tell(result, str(out or table), log)
     return None
 
 
+def _spec(
+    platform: "Millrace",
+    loop: str,
+    paths: list[Path],
+    source: Path | None,
+    sink: "Sink | None",
+    place: Path | None,
+    version: int | None,
+    keep: list[str] | None,
+    log: bool,
+) -> "ScoreSpec":
+    from millrace import scoring
+    from millrace.documents import load_source
+
+    return scoring.spec_of(
+        platform,
+        loop,
+        paths,
+        "parquet" if place is None else _form(paths, place),
+        source=None if source is None else load_source(source),
+        version=version,
+        together=place is None or not _is_folder(place),
+        keep=keep or None,
+        sink=sink,
+        log=log,
+    )
+
+
+def _bring(platform: "Millrace", result: "ScoreResult", place: Path | None) -> None:
+    """Fetch the files of answers, and the lines that could not be read beside them."""
+    from millrace import scoring
+
+    if place is None:
+        return
+    folder = _is_folder(place)
+    for file in result.files:
+        scoring.bring(platform, file, place / file.name if folder else place)
+    if result.rejected is not None:
+        beside = place / "rejects.csv" if folder else place.with_name(f"{place.name}.rejects.csv")
+        scoring.bring(platform, result.rejected, beside)
+
+
+def _declared(platform: "Millrace", loop: str, said: list[object], log: bool, output: Format) -> None:
+    """Score what the loop declares, and wait for it."""
+    import time
+
+    from millrace.cli.progress import Now, job_bar
+
+    if log or any(item is not None for item in said):
+        fail(
+            "say what is scored",
+            "Use --data or --source; without them the loop's own declaration counts alone.",
+        )
+    with job_bar(loop) as told:
+        found = platform.controller.score(loop)
+        while found.ended_at is None and found.state != "failed":
+            told(Now(found.message or found.state))
+            found = platform.controller.scoring(loop, found.number, wait=20)
+            time.sleep(0.2)
+    if output != Format.TABLE:
+        return dump(found, output)
+    if found.state == "failed":
+        fail(
+            f"scoring {found.number} failed: {found.message}",
+            "It is tried again; see 'millrace scores list'.",
+        )
+    typer.echo(f"Scoring {found.number}: {found.message}")
+    return None
+
+
 def _tell(result: "ScoreResult", out: str, logged: bool) -> None:
     cost = result.cost
     typer.echo(f"{out}: {result.answered} of {result.rows} rows answered by version {result.version}.")
+    lost = result.rejects
+    if lost.count:
+        first = f"; the first is line {lost.kept[0].line}: {lost.kept[0].reason}" if lost.kept else ""
+        typer.echo(f"  {lost.count} lines could not be read, and stand beside the output{first}", err=True)
     if result.repeated:
         typer.echo(f"  {result.repeated} of them were in the table already.")
     for item in result.unanswered:
@@ -113,9 +187,12 @@ def _tell(result: "ScoreResult", out: str, logged: bool) -> None:
         )
 
 
-def _sink(table: str | None, connection: str | None) -> "TableSink | None":
-    from millrace_contracts.scoring import TableSink
+def _sink(table: str | None, connection: str | None, out: str | None) -> "Sink | None":
+    """Where jobs write the answers themselves; None for files of this machine, which are fetched."""
+    from millrace_contracts.sinks import Sink
 
+    if out is not None and out.startswith(STORES):
+        return Sink.model_validate({"bucket": {"url": out}})
     if table is None:
         return None
     kind, _, place = (connection or "").partition(":")
@@ -127,7 +204,7 @@ def _sink(table: str | None, connection: str | None) -> "TableSink | None":
         "env": {"env": place},
         "file": {"file": place},
     }
-    return TableSink.model_validate({"table": table, "connection": named[kind]})
+    return Sink.model_validate({"sql": {"table": table, "connection": named[kind]}})
 
 
 def _files(data: list[Path]) -> list[Path]:

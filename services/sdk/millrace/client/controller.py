@@ -16,6 +16,7 @@ from millrace_contracts.backtests import (
     BacktestRead,
     BacktestWrite,
 )
+from millrace_contracts.batches import ScoringRead, ScoringWrite
 from millrace_contracts.capabilities import CapabilitiesRead
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.loop_runs import (
@@ -81,6 +82,25 @@ class Controller:
     def pull(self, loop: str, *, project: str | None = None) -> SourceRead:
         """Look at the loop's source as soon as possible."""
         return self.api.answer(SourceRead, post(f"{_path(loop)}:pull", project=project))
+
+    def scores(self, loop: str, *, project: str | None = None) -> list[ScoringRead]:
+        """Scorings of what the loop declares, the newest first."""
+        return self.api.every(ScoringRead, get(f"{_path(loop)}/scores", project=project))
+
+    def scoring(
+        self, loop: str, number: int, wait: float | None = None, *, project: str | None = None
+    ) -> ScoringRead:
+        """One scoring; with *wait*, as soon as it has ended or failed, or after that many seconds."""
+        call = get(f"{_path(loop)}/scores/{number}", project=project, wait=wait)
+        return self.api.answer(ScoringRead, call)
+
+    def score(self, loop: str, key: str | None = None, *, project: str | None = None) -> ScoringRead:
+        """Score what the loop declares, now; the same *key* again is the same scoring.
+
+        Raises: ApiError 404 for a loop that declares nothing to score.
+        """
+        body = ScoringWrite(key=key or uuid.uuid4().hex)
+        return self.api.answer(ScoringRead, post(f"{_path(loop)}:score", body, project=project))
 
     def retrain(
         self, loop: str, key: str | None = None, search: bool = False, *, project: str | None = None

@@ -8,6 +8,7 @@ from millrace.client.api import Api
 from millrace.transport.answers import Event
 from millrace.transport.errors import JobFailed
 from millrace.transport.requests import Call, get, part, post
+from millrace_contracts.batches import GatherSpec
 from millrace_contracts.bodies import Page
 from millrace_contracts.jobs import JobKind, JobLimits, JobNew, JobRead, JobState, TrialRead
 from millrace_contracts.learning import EvaluateSpec, TrainSpec
@@ -15,7 +16,17 @@ from millrace_contracts.pulls import LookSpec, PullSpec
 from millrace_contracts.rows import InferSpec, IngestSpec, RowsNew, SentCell, ValidateSpec
 from millrace_contracts.scoring import ScoreSpec
 
-JobSpec = InferSpec | IngestSpec | PullSpec | LookSpec | ValidateSpec | TrainSpec | EvaluateSpec | ScoreSpec
+JobSpec = (
+    InferSpec
+    | IngestSpec
+    | PullSpec
+    | LookSpec
+    | ValidateSpec
+    | TrainSpec
+    | EvaluateSpec
+    | GatherSpec
+    | ScoreSpec
+)
 KINDS: dict[type[JobSpec], JobKind] = {
     InferSpec: "infer",
     IngestSpec: "ingest",
@@ -24,6 +35,7 @@ KINDS: dict[type[JobSpec], JobKind] = {
     ValidateSpec: "validate",
     TrainSpec: "train",
     EvaluateSpec: "evaluate",
+    GatherSpec: "gather",
     ScoreSpec: "score",
 }
 ENDED = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)

@@ -3,9 +3,11 @@
 from fastapi import Response
 
 from millrace_contracts.jobs import JobNew
-from millrace_contracts.sources import Source
+from millrace_contracts.sinks import Sink
+from millrace_contracts.sources import RowSource
 from millrace_core.errors import BadInput, FieldError
 from millrace_training.jobs import queries
+from millrace_training.launch import manifests
 from millrace_training.services import Services
 from millrace_training.tables import Job
 
@@ -35,21 +37,32 @@ def _check_placement(platform: str, new: JobNew) -> None:
 
 def _check_secrets(platform: str, new: JobNew) -> None:
     """A job's pod has no variables and files of a person, and what it has are the platform's own."""
-    if new.kind not in ("pull", "look"):
+    field, kind = manifests.PLACES.get(new.kind, ("", Sink))
+    if new.spec.get(field) is None:
         return
-    source = Source.model_validate(new.spec["source"])
+    there = kind.model_validate(new.spec[field])
     cluster = platform == "kubernetes"
     mend = "Use secretRef." if cluster else "Use env or file."
     mistakes = [
-        FieldError(f"spec.source.{place}", f"{secret.told()} is nothing that there is here", mend)
-        for place, secret in source.secrets().items()
+        FieldError(f"spec.{field}.{place}", f"{secret.told()} is nothing that there is here", mend)
+        for place, secret in there.secrets().items()
         if (secret.secret_ref is None) == cluster
     ]
-    if cluster and source.bucket is not None and source.bucket.url.startswith("file:"):
-        mistakes.append(FieldError("spec.source.bucket.url", "is a folder of one machine", "Use a bucket."))
-    if cluster and source.sql is not None and (source.sql.uri or "").startswith("sqlite:"):
-        mistakes.append(
-            FieldError("spec.source.sql.uri", "is a file of one machine", "Use a database server.")
-        )
+    if cluster:
+        mistakes += _of_one_machine(field, there)
     if mistakes:
         raise BadInput(f"{mistakes[0].where}: {mistakes[0].what}. {mistakes[0].mend}", mistakes)
+
+
+def _of_one_machine(field: str, there: RowSource | Sink) -> list[FieldError]:
+    """Places that a pod does not share with anybody."""
+    mistakes = []
+    if there.path is not None:
+        mistakes.append(FieldError(f"spec.{field}.path", "is a place of one machine", "Use a bucket."))
+    if there.bucket is not None and there.bucket.url.startswith("file:"):
+        mistakes.append(FieldError(f"spec.{field}.bucket.url", "is a folder of one machine", "Use a bucket."))
+    if there.sql is not None and (there.sql.uri or "").startswith("sqlite:"):
+        mistakes.append(
+            FieldError(f"spec.{field}.sql.uri", "is a file of one machine", "Use a database server.")
+        )
+    return mistakes

@@ -4,8 +4,8 @@ import json
 from dataclasses import dataclass
 
 from millrace_contracts.placement import Placement
-from millrace_contracts.scoring import TableSink
-from millrace_contracts.sources import Secret, Source
+from millrace_contracts.sinks import Sink
+from millrace_contracts.sources import RowSource, Secret, Source
 from millrace_core import pods
 from millrace_core.pods import Part
 from millrace_training.kinds import KINDS
@@ -30,8 +30,13 @@ CUT = 8
 """Signs of a job's id that may be missing in the name of its pod; what is left is still nobody else's."""
 DISRUPTED = [{"action": "FailJob", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
-FETCHING = ("pull", "look")
-"""Kinds of job that read a source."""
+PLACES: dict[str, tuple[str, type[Source | RowSource | Sink]]] = {
+    "pull": ("source", Source),
+    "look": ("source", Source),
+    "gather": ("source", RowSource),
+    "score": ("sink", Sink),
+}
+"""Kinds of job that read a source or write into a sink, and where their specification names it."""
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -255,11 +260,9 @@ def _secrets(order: Order) -> list[tuple[str, str, str]]:
 
 def _declared(job: Job) -> dict[str, Secret]:
     """The secrets that a job names, by their place."""
-    if job.kind in FETCHING and job.spec.get("source") is not None:
-        return Source.model_validate(job.spec["source"]).secrets()
-    if job.kind == "score" and job.spec.get("table") is not None:
-        return TableSink.model_validate(job.spec["table"]).secrets()
-    return {}
+    field, kind = PLACES.get(job.kind, ("", Sink))
+    named = job.spec.get(field)
+    return {} if named is None else kind.model_validate(named).secrets()
 
 
 def _environment(order: Order) -> dict[str, str]:

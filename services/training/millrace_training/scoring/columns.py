@@ -1,6 +1,7 @@
 """The table of answers: the input columns, and beside them what the model says, which version said it, and of what."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
@@ -18,19 +19,24 @@ OURS = "millrace_"
 
 @dataclass(frozen=True)
 class Stamp:
-    """What stands beside every answer: the *version*, and the *request* to which labels refer with the row's index."""
+    """What stands beside every answer: the *version*, the *request* to which labels refer with the row's index, and
+    *at*, the moment that it is for, if one is named."""
 
     version: int
     request: str
+    at: datetime | None = None
 
 
-def names(signature: Signature, inputs: list[str]) -> dict[str, str]:
-    """How our columns are called, by what they hold: a set of names that no input column has."""
+def names(signature: Signature, inputs: list[str], timed: bool = False) -> dict[str, str]:
+    """How our columns are called, by what they hold: a set of names that no input column has.
+
+    *timed*: the moment stands there too.
+    """
     plain = ["prediction"]
     if signature.classes or signature.task in ("binary", "multiclass"):
         classes = tasks.of(signature.task or "binary").names(signature.classes or [])
         plain += ["class", *(f"probability_{name}" for name in classes if len(classes) <= MOST_CLASSES)]
-    plain += ["version", "request_id", "index"]
+    plain += ["version", "request_id", "index", *(["scored_at"] if timed else [])]
     taken = set(inputs)
     prefix = ""
     while any(prefix + name in taken for name in plain):
@@ -75,5 +81,6 @@ def beside(inputs: pa.Table, answers: Answers, stamp: Stamp, first: int, called:
     ours["version"] = pa.array(np.full(rows, stamp.version, np.int64))
     ours["request_id"] = pa.repeat(stamp.request, rows)
     ours["index"] = pa.array(np.arange(first, first + rows, dtype=np.int64))
+    ours["scored_at"] = pa.repeat(pa.scalar(stamp.at, pa.timestamp("us", "UTC")), rows)
     columns = {name: inputs.column(name) for name in inputs.column_names}
     return pa.table(columns | {called[name]: values for name, values in ours.items() if name in called})

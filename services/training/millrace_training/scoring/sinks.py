@@ -5,23 +5,29 @@ all, whoever is killed when, and of two who write the same part at once the seco
 """
 
 import hashlib
+import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
+import pyarrow as pa
 import pyarrow.parquet as parquet
 
-from millrace_contracts.scoring import ScoreSpec, TableSink
-from millrace_training.sources.databases import with_password
+from millrace_contracts.scoring import ScoreSpec
+from millrace_contracts.signature import Signature
+from millrace_contracts.sinks import Sink, TableSink
+from millrace_training.runtime.errors import JobError
+from millrace_training.sources.databases import DRIVERS, with_password
 from millrace_training.sources.secrets import Secrets
 
 MARKS = "millrace_written"
 MAKE = (
-    f"CREATE TABLE IF NOT EXISTS {MARKS} (batch text, part bigint, rows bigint, at timestamptz DEFAULT now(), "
-    "PRIMARY KEY (batch, part))"
+    f"CREATE TABLE IF NOT EXISTS {MARKS} (batch text, part bigint, rows bigint, "
+    "at timestamp DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (batch, part))"
 )
 MARK = f"INSERT INTO {MARKS} (batch, part, rows) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING part"  # noqa: S608
 MEND = "Look at the table's columns and the user's rights; or name a table that is not there yet."
+WRITABLE = ("postgresql", "postgres", "sqlite")
 
 
 Answer = TypeVar("Answer")
@@ -36,25 +42,24 @@ class Rows(Protocol):
     def close(self) -> None: ...
 
 
-class Sink:
-    """`with Sink(spec, sink) as into: into.write(number, path)`. Raises: JobError, without any secret in it."""
+class IntoTable:
+    """`with IntoTable(…) as table: table.write(number, path)`. Raises: JobError, without any secret in it."""
 
-    def __init__(self, spec: ScoreSpec, sink: TableSink) -> None:
-        self.table = sink.table
+    def __init__(self, spec: ScoreSpec, sink: Sink, into: TableSink, signature: Signature) -> None:
+        self.table = into.table
         self._secrets = Secrets(sink)
-        self._uri = self._secrets.get("connection") or with_password(
-            sink.uri or "", self._secrets.get("password")
+        self._uri = self._secrets.get("sql.connection") or with_password(
+            into.uri or "", self._secrets.get("sql.password")
         )
-        self._batch = hashlib.sha256(spec.model_dump_json(exclude={"log", "executor"}).encode()).hexdigest()[
-            :32
-        ]
+        self._batch = identity(spec)
+        self._numbers = {item.column for item in signature.inputs if item.kind == "number"}
+        self._there: pa.Schema | None = None
         self._connection: Rows
 
-    def __enter__(self) -> "Sink":
-        from adbc_driver_postgresql import dbapi
-
-        self._connection = self._guarded(lambda: dbapi.connect(self._uri), "The database cannot be reached")
+    def __enter__(self) -> "IntoTable":
+        self._connection = self._guarded(self._connect, "The database cannot be reached")
         self._guarded(self._make, "The database takes no marks")
+        self._there = self._columns()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -64,13 +69,37 @@ class Sink:
         """Write a part's answers unless they are there; whether they had to be."""
         return self._guarded(lambda: self._write(number, answers), f"The table {self.table} takes no rows")
 
+    def _connect(self) -> Any:
+        scheme = self._uri.partition("://")[0]
+        if scheme not in WRITABLE:
+            mend = "Use postgresql:// or sqlite:///FILE."
+            raise JobError("The database cannot be reached", "Its URI begins with no known name.", mend)
+        there = f"file:{self._uri.removeprefix('sqlite://')}?mode=rwc" if scheme == "sqlite" else self._uri
+        return importlib.import_module(DRIVERS[scheme].module).connect(there)
+
     def _make(self) -> None:
         with self._connection.cursor() as cursor:
             cursor.execute(MAKE)
         self._connection.commit()
 
+    def _columns(self) -> pa.Schema | None:
+        """Of the table as it stands; None if it is not there, or takes any value in any column, as SQLite does."""
+        from adbc_driver_manager import Error
+
+        if self._uri.startswith("sqlite:"):
+            return None
+        quoted = ".".join('"' + name + '"' for name in self.table.split("."))
+        try:
+            with self._connection.cursor() as cursor:
+                cursor.execute(f"SELECT * FROM {quoted} LIMIT 0")  # noqa: S608 - quoted above
+                return cursor.fetch_arrow_table().schema
+        except Error:
+            return None
+        finally:
+            self._connection.rollback()
+
     def _write(self, number: int, answers: Path) -> bool:
-        rows = parquet.read_table(answers, use_threads=False)
+        rows = self._fitted(parquet.read_table(answers, use_threads=False))
         schema, _, table = self.table.rpartition(".")
         try:
             with self._connection.cursor() as cursor:
@@ -82,7 +111,29 @@ class Sink:
         except BaseException:
             self._connection.rollback()
             raise
+        self._there = self._there or rows.schema
         return fresh
+
+    def _fitted(self, rows: pa.Table) -> pa.Table:
+        """The rows in the types that the table has; where it is yet to be made, numbers have room for decimals."""
+        for place, field in enumerate(rows.schema):
+            wanted = self._wanted(field)
+            if wanted != field.type:
+                rows = rows.set_column(place, field.name, _cast(rows.column(place), field.name, wanted))
+        return rows
+
+    def _wanted(self, field: pa.Field) -> pa.DataType:
+        if self._there is None:
+            return (
+                pa.float64()
+                if field.name in self._numbers and pa.types.is_integer(field.type)
+                else field.type
+            )
+        if field.name not in self._there.names:
+            return field.type
+        there = self._there.field(field.name).type
+        plain = pa.types.is_integer(there) or pa.types.is_floating(there) or pa.types.is_string(there)
+        return there if plain and not isinstance(there, pa.BaseExtensionType) else field.type
 
     def _guarded(self, act: Callable[[], Answer], title: str) -> Answer:
         from adbc_driver_manager import Error
@@ -91,3 +142,19 @@ class Sink:
             return act()
         except Error as error:
             raise self._secrets.problem(title, str(error), MEND) from None
+
+
+def identity(spec: ScoreSpec) -> str:
+    """What makes a batch this one: the same rows, scored by the same version into the same place, are one batch."""
+    said = spec.model_dump_json(exclude={"log", "executor"}, exclude_defaults=True)
+    return hashlib.sha256(said.encode()).hexdigest()[:32]
+
+
+def _cast(column: pa.ChunkedArray, name: str, wanted: pa.DataType) -> pa.ChunkedArray:
+    try:
+        return column.cast(wanted)
+    except pa.ArrowInvalid:
+        seen = (
+            f"The column {name} of the table holds {wanted}, and a row brings {column.type} that do not fit."
+        )
+        raise JobError("The table takes no rows", seen, MEND) from None

@@ -9,14 +9,16 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 
 from millrace_contracts.rows import ArtifactSource
-from millrace_contracts.tables import Dialect
+from millrace_contracts.tables import KEPT, Dialect, Reject, Rejects
 from millrace_table import reading
 from millrace_table.names import check_names
+from millrace_table.reading import Loaded
 from millrace_table.refusals import Unreadable, words
 from millrace_training.runtime.errors import JobError
 
 PART_ROWS = 65_536
 """Rows of a part; small row groups go together until they are so many."""
+REJECTS = ".rejects.json"
 
 
 class Store(Protocol):
@@ -47,12 +49,15 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Place:
-    """Where sources come from and go to, how they are written, and which columns they are expected to have."""
+    """Where sources come from and go to, how they are written, which columns they are expected to have, the share of
+    their lines that may be unreadable, and whether one may have no rows."""
 
     store: Store
     scratch: Path
     dialect: Dialect | None
     wanted: list[str]
+    rejects_at_most: float = 0.0
+    may_be_empty: bool = False
 
 
 def fetch(sources: list[ArtifactSource], place: Place, told: Callable[[int], None]) -> list[Path]:
@@ -70,6 +75,24 @@ def fetch(sources: list[ArtifactSource], place: Place, told: Callable[[int], Non
     return paths
 
 
+def rejects(names: list[str], paths: list[Path]) -> Rejects:
+    """The lines of all sources that could not be read, each with its file's name; the first of them are kept."""
+    count, kept = 0, list[Reject]()
+    for name, path in zip(names, paths, strict=True):
+        noted = path.with_suffix(REJECTS)
+        if noted.exists():
+            here = Rejects.model_validate_json(noted.read_bytes())
+            count += here.count
+            kept += [line.model_copy(update={"file": name}) for line in here.kept]
+    return Rejects(count=count, kept=kept[:KEPT])
+
+
+def _note(lost: Rejects, path: Path) -> None:
+    """Before the source itself is there, so that an attempt that finds it finds them too."""
+    if lost.count:
+        path.with_suffix(REJECTS).write_text(lost.model_dump_json())
+
+
 def parts(paths: list[Path]) -> list[Stretch]:
     """How the sources are cut: by their row groups alone, so that every attempt cuts them alike."""
     cut: list[Stretch] = []
@@ -83,22 +106,29 @@ def parts(paths: list[Path]) -> list[Stretch]:
     return cut
 
 
-def check(name: str, path: Path, wanted: list[str], keep: list[str] | None) -> None:
+def check(
+    name: str, path: Path, wanted: list[str], keep: list[str] | None, may_be_empty: bool = False
+) -> None:
     """Whether the model can be asked about a source; *wanted*: what it takes, *keep*: what stands beside the answers.
 
     Raises: JobError that names the column and the remedy.
     """
+    about = parquet.read_metadata(path)
+    if not about.num_rows and may_be_empty:
+        return
     there = parquet.read_schema(path).names
     for asked, mend in ((wanted, f"The model takes {words(wanted, 50)}."), (keep or [], "Keep others.")):
         if lacking := [column for column in asked if column not in there]:
             raise JobError("A column is missing", f"{name} has no column {words(lacking, 10)}.", mend)
-    if not parquet.read_metadata(path).num_rows:
+    if not about.num_rows:
         raise JobError("A file is empty", f"{name} has columns and no rows.", "Send the rows too.")
 
 
 def _together(rows: list[int]) -> Iterable[list[int]]:
     some: list[int] = []
     for group, count in enumerate(rows):
+        if not count:
+            continue
         if some and sum(rows[item] for item in some) + count > PART_ROWS:
             yield some
             some = []
@@ -117,8 +147,9 @@ def _bring(source: ArtifactSource, place: Place, path: Path) -> None:
         if source.format == "parquet":
             check_names(parquet.read_schema(came).names)
         else:
-            loaded = reading.load(came, source.format, place.dialect, place.wanted)
-            reading.refuse_rejects(loaded, 0.0)
+            loaded = _loaded(came, source, place)
+            reading.refuse_rejects(loaded, place.rejects_at_most)
+            _note(loaded.rejects, path)
             parquet.write_table(loaded.table, staged, row_group_size=PART_ROWS)
             staged.replace(came)
     except Unreadable as error:
@@ -127,6 +158,15 @@ def _bring(source: ArtifactSource, place: Place, path: Path) -> None:
         seen = f"{source.name} is not a Parquet file, or it is damaged."
         raise JobError("A file cannot be read", seen, "Write it again.") from error
     came.replace(path)
+
+
+def _loaded(came: Path, source: ArtifactSource, place: Place) -> Loaded:
+    try:
+        return reading.load(came, source.format, place.dialect, place.wanted)
+    except Unreadable as error:
+        if not (place.may_be_empty and error.check.check == "rows"):
+            raise
+        return Loaded(pa.table({name: pa.array([], pa.string()) for name in place.wanted}))
 
 
 def _refusal(name: str, error: Unreadable) -> JobError:

@@ -1,39 +1,26 @@
 """Files of an object store or a folder: each taken once, in the order of their names; a changed one is taken again."""
 
-import re
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
-import obstore
 import pyarrow as pa
-from obstore.exceptions import BaseError
-from obstore.store import from_url
 
 from millrace_contracts.datasets import RowsOrigin
 from millrace_contracts.formats import UnknownFormat, format_of
 from millrace_contracts.names import DataFormat
-from millrace_contracts.sources import BucketSource, Source
+from millrace_contracts.sources import BucketSource, RowSource
 from millrace_table import reading
 from millrace_table.refusals import Unreadable
 from millrace_training.rows.delivery import Delivery
 from millrace_training.runtime.errors import JobError
-from millrace_training.sources import hosts
+from millrace_training.sources import stores
 from millrace_training.sources.kit import Kit
 from millrace_training.sources.past import Past
 from millrace_training.sources.retries import Passing, patiently
 
 LISTED, STORE = "listed", "store"
-LASTING = (
-    "Unauthenticated",
-    "PermissionDenied",
-    "NotFound",
-    "InvalidPath",
-    "UnknownConfigurationKey",
-    "NotSupported",
-)
-"""Errors of a store that another try does not mend."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +33,7 @@ class Lying:
     size: int
 
 
-def read(source: Source, before: Past, kit: Kit) -> Delivery | None:
+def read(source: RowSource, before: Past, kit: Kit) -> Delivery | None:
     """The first file that is not in yet."""
     asked = source.bucket
     assert asked is not None
@@ -68,7 +55,7 @@ def read(source: Source, before: Past, kit: Kit) -> Delivery | None:
     return None
 
 
-def sample(source: Source, kit: Kit, rows: int) -> pa.Table:
+def sample(source: RowSource, kit: Kit, rows: int) -> pa.Table:
     """The first rows of the first file."""
     asked = source.bucket
     assert asked is not None
@@ -98,7 +85,7 @@ def _listed(asked: BucketSource, kit: Kit) -> list[Lying]:
     """Every file of the source, by name; what has an unknown ending is left aside, and said."""
     found, other = [], []
     try:
-        for page in _store(asked, kit).list():
+        for page in stores.listed(_store(asked, kit)):
             for item in page:
                 name = str(item["path"])
                 if not _meant(name, asked.pattern) or not item["size"]:
@@ -109,7 +96,7 @@ def _listed(asked: BucketSource, kit: Kit) -> list[Lying]:
                     continue
                 version = item["e_tag"] or f"{item['last_modified'].isoformat()} {item['size']}"
                 found.append(Lying(name, kind, str(version), int(item["size"])))
-    except BaseError as error:
+    except stores.BaseError as error:
         raise _failed(asked, kit, error) from None
     note = f"{len(other)} files with other endings are left aside, like {other[0]}." if other else ""
     if note and note not in kit.notes:
@@ -134,41 +121,16 @@ def _content(asked: BucketSource, kit: Kit, lying: Lying) -> bytes:
     """The bytes of the version that was listed; one that has changed since is listed again by the next look."""
     kit.context.report("read", message=f"{lying.name} ({lying.size / 2**20:.1f} MiB)")
     try:
-        return bytes(obstore.get(_store(asked, kit), lying.name).bytes())
-    except BaseError as error:
+        return stores.content(_store(asked, kit), lying.name)
+    except stores.BaseError as error:
         raise _failed(asked, kit, error) from None
 
 
 def _store(asked: BucketSource, kit: Kit) -> Any:
     if STORE not in kit.kept:
-        hosts.check(asked.options.get("endpoint"))
-        options: dict[str, Any] = dict(asked.options)
-        for name in asked.secrets_by_option:
-            options[name] = kit.secrets.get(f"bucket.secrets.{name}")
-        client = {"allow_http": True} if options.get("endpoint", "").startswith("http://") else {}
-        local = asked.url.startswith("file:")
-        try:
-            kit.kept[STORE] = (
-                from_url(asked.url) if local else from_url(asked.url, client_options=client, **options)
-            )
-        except (BaseError, ValueError, TypeError) as error:
-            told = kit.secrets.problem(
-                "The bucket cannot be opened", str(error), "Look at its url and options."
-            )
-            raise told from None
+        kit.kept[STORE] = stores.opened(asked, kit.secrets)
     return kit.kept[STORE]
 
 
-def _failed(asked: BucketSource, kit: Kit, error: BaseError) -> JobError | Passing:
-    told = kit.secrets.problem(
-        "The bucket cannot be read",
-        f"{asked.url}: {_own_words(str(error))}",
-        "Look at its url, options and secrets.",
-    )
-    return told if any(sign in type(error).__name__ for sign in LASTING) else Passing(told)
-
-
-def _own_words(text: str) -> str:
-    """What the store said, without the request that it answers."""
-    said = re.search(r"<Message>(.*?)</Message>", text)
-    return said[1] if said else text.partition(" Debug source")[0][:600]
+def _failed(asked: BucketSource, kit: Kit, error: stores.BaseError) -> JobError | Passing:
+    return stores.failed(asked, kit.secrets, error, "The bucket cannot be read")

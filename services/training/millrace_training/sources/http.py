@@ -10,7 +10,7 @@ import pyarrow as pa
 from millrace_contracts.datasets import RowsOrigin
 from millrace_contracts.formats import UnknownFormat, format_of
 from millrace_contracts.names import DataFormat
-from millrace_contracts.sources import HttpSource, Source
+from millrace_contracts.sources import HttpSource, RowSource
 from millrace_training.rows.delivery import Delivery
 from millrace_training.runtime.errors import JobError
 from millrace_training.sources import hosts
@@ -59,7 +59,7 @@ class Download:
         self.type = answer.headers.get("content-type", "").partition(";")[0].strip()
 
 
-def read(source: Source, before: Past, kit: Kit) -> Delivery | None:
+def read(source: RowSource, before: Past, kit: Kit) -> Delivery | None:
     """The file, if it has changed since the last delivery."""
     asked = source.http
     assert asked is not None
@@ -85,7 +85,7 @@ def read(source: Source, before: Past, kit: Kit) -> Delivery | None:
     return Delivery(data, _format(asked, came.type), origin)
 
 
-def sample(source: Source, kit: Kit, rows: int) -> pa.Table:
+def sample(source: RowSource, kit: Kit, rows: int) -> pa.Table:
     """The first rows of the file."""
     asked = source.http
     assert asked is not None

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from millrace_contracts.bodies import Document
 from millrace_contracts.datasets import RowsOrigin
-from millrace_contracts.sources import Source
+from millrace_contracts.sources import RowSource
 from millrace_training.rows.records import Records
 
 
@@ -40,7 +40,7 @@ class Past:
         return digest(self.identity, *parts)
 
 
-def identity(loop: str, source: Source) -> str:
+def identity(loop: str, source: RowSource) -> str:
     """Of the source of a loop: another query, table or place is another source."""
     there = source.polled()
     return digest(loop, *(there.identity() if there else ()))[7:39]

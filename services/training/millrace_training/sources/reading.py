@@ -5,7 +5,7 @@ from typing import Protocol, cast
 
 import pyarrow as pa
 
-from millrace_contracts.sources import Source
+from millrace_contracts.sources import RowSource
 from millrace_training.rows.delivery import Delivery
 from millrace_training.runtime.errors import JobError
 from millrace_training.sources.kit import Kit
@@ -15,10 +15,10 @@ from millrace_training.sources.past import Past
 class Reader(Protocol):
     """A module of this folder. Both raise JobError in words for people, without a secret."""
 
-    def read(self, source: Source, before: Past, kit: Kit) -> Delivery | None:
+    def read(self, source: RowSource, before: Past, kit: Kit) -> Delivery | None:
         """The next delivery behind what is in already; None when there is nothing more."""
 
-    def sample(self, source: Source, kit: Kit, rows: int) -> pa.Table:
+    def sample(self, source: RowSource, kit: Kit, rows: int) -> pa.Table:
         """The first rows as they are handed out; nothing is kept."""
 
 
@@ -30,7 +30,7 @@ MODULES = {
 """Where each kind is; its libraries are imported with it."""
 
 
-def reader(source: Source) -> Reader:
+def reader(source: RowSource) -> Reader:
     """The reader of this kind."""
     if source.polled() is None:
         raise JobError(

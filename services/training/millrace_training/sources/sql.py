@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from millrace_contracts.datasets import RowsOrigin
-from millrace_contracts.sources import Source, SqlSource
+from millrace_contracts.sources import RowSource, SqlSource
 from millrace_training.rows import files, repeats
 from millrace_training.rows.delivery import Delivery
 from millrace_training.runtime.errors import JobError
@@ -18,6 +18,7 @@ from millrace_training.sources.marks import Mark
 from millrace_training.sources.past import Past
 from millrace_training.sources.retries import patiently
 
+REACHED = "reached"
 MEND = "Name it as the query's result has it."
 
 
@@ -31,7 +32,7 @@ class Span:
     limit: int | None = None
 
 
-def read(source: Source, before: Past, kit: Kit) -> Delivery | None:
+def read(source: RowSource, before: Past, kit: Kit) -> Delivery | None:
     """The rows behind the cursor, at most a batch of them; without a cursor all rows, if they have changed."""
     asked = source.sql
     assert asked is not None
@@ -39,6 +40,7 @@ def read(source: Source, before: Past, kit: Kit) -> Delivery | None:
         return _whole(asked, before, patiently(_rows, asked, before, kit))
     while (table := patiently(_rows, asked, before, kit)).num_rows:
         origin = _origin(asked, before, table)
+        kit.kept[REACHED] = marks.last(table.column(asked.cursor), asked.cursor)
         fresh = _unrefused(table, _refused(asked, before, kit, table.schema))
         if fresh.num_rows:
             return Delivery(files.to_parquet(fresh), "parquet", origin)
@@ -71,8 +73,8 @@ def _origin(asked: SqlSource, before: Past, table: pa.Table) -> RowsOrigin:
 
 def _refused(asked: SqlSource, before: Past, kit: Kit, schema: pa.Schema) -> pa.Table:
     """Rows of refused deliveries that may be read again; they are in quarantine, and are not refused twice."""
-    low = _low(asked, before).low
-    if low is None or before.strict:
+    low = _low(asked, before, kit).low
+    if low is None:
         return schema.empty_table()
     again = [
         artifact for artifact, cursor in before.refused if cursor and not low.is_behind(marks.parse(cursor))
@@ -81,7 +83,7 @@ def _refused(asked: SqlSource, before: Past, kit: Kit, schema: pa.Schema) -> pa.
     return pa.concat_tables(tables, promote_options="permissive") if tables else schema.empty_table()
 
 
-def sample(source: Source, kit: Kit, rows: int) -> pa.Table:
+def sample(source: RowSource, kit: Kit, rows: int) -> pa.Table:
     """The first rows of the query; rows without a cursor value are never read, so it says how many there are."""
     asked = source.sql
     assert asked is not None
@@ -128,15 +130,17 @@ def _rows(asked: SqlSource, before: Past, kit: Kit) -> pa.Table:
     with Database(asked, kit) as database:
         if asked.cursor is None:
             return cells.plain(_ask(asked, database, Span()))
-        return cells.plain(_batch(asked, database, _low(asked, before)))
+        return cells.plain(_batch(asked, database, _low(asked, before, kit)))
 
 
-def _low(asked: SqlSource, before: Past) -> Span:
+def _low(asked: SqlSource, before: Past, kit: Kit) -> Span:
     """Where reading begins: behind what this job has read, else the look-back before the cursor."""
     if before.last is None or before.last.cursor is None:
         return Span()
     reached = marks.parse(before.last.cursor)
-    return Span(reached, behind=True) if before.strict else Span(reached.back(asked))
+    if not before.strict:
+        return Span(reached.back(asked))
+    return Span(kit.kept.get(REACHED, reached), behind=True)
 
 
 def _batch(asked: SqlSource, database: Database, span: Span) -> pa.Table:

@@ -1,0 +1,1 @@
+"""Declared rows are scored by themselves; reading and scoring are jobs of training's."""

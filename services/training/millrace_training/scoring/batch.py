@@ -1,0 +1,84 @@
+"""What a job scores: the files on disk, the version's graph, and the parts that are finished one by one."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as parquet
+
+from millrace_contracts.models import ModelVersionRead
+from millrace_contracts.names import WrittenFormat
+from millrace_contracts.release import BASE
+from millrace_contracts.scoring import ScoreSpec
+from millrace_contracts.tables import Rejects
+from millrace_training.scoring import columns, sources
+from millrace_training.scoring.columns import Stamp
+from millrace_training.scoring.part import Work
+from millrace_training.scoring.sources import Stretch
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What is scored: the spec, the version, its graph on disk, and the parts."""
+
+    spec: ScoreSpec
+    version: ModelVersionRead
+    graph: Path
+    paths: list[Path]
+    parts: list[Stretch]
+
+    @property
+    def digest(self) -> str:
+        """Of the graph."""
+        return self.version.files.digest("model", BASE)
+
+    @property
+    def output(self) -> WrittenFormat:
+        """What files of answers are."""
+        return self.spec.output if self.spec.sink is None else self.spec.sink.written()
+
+    @property
+    def together(self) -> bool:
+        """Whether all answers are one file."""
+        sink = self.spec.sink
+        return self.spec.together or (sink is not None and sink.one_file() is not None)
+
+    def kept(self, source: int) -> list[str]:
+        """Input columns of a source that stand beside its answers."""
+        keep = self.spec.keep
+        return list(parquet.read_schema(self.paths[source]).names) if keep is None else keep
+
+    def rejects(self) -> Rejects:
+        """Lines that could not be read."""
+        return sources.rejects([file.name for file in self.spec.files], self.paths)
+
+    def works(self) -> list[Work]:
+        """Every part with what answering it needs."""
+        signature = self.version.signature.model_dump_json()
+        kept = [self.kept(source) for source in range(len(self.paths))]
+        timed, sink = self.spec.at is not None, self.spec.sink
+        called = [columns.names(self.version.signature, names, timed) for names in kept]
+        stamps = [
+            Stamp(self.version.number, _request(item.digest, self.digest), self.spec.at)
+            for item in self.spec.files
+        ]
+        any_type = self.output == "parquet" and (sink is None or sink.sql is None)
+        return [
+            Work(
+                p,
+                self.graph,
+                signature,
+                self.spec.timezone,
+                self.spec.dialect,
+                kept[p.source],
+                stamps[p.source],
+                called[p.source],
+                any_type,
+            )
+            for p in self.parts
+        ]
+
+
+def _request(source: str, graph: str) -> str:
+    """The id to which labels refer: the same rows scored by the same graph are the same request."""
+    return "score-" + hashlib.sha256(f"{source} {graph}".encode()).hexdigest()[:24]
