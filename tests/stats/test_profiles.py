@@ -141,6 +141,16 @@ class TestNumbers:
         assert wire.to_dict() == profile(spec, {"x": values}).to_dict()
         assert wire.outside_share(spec, "x") == 0
 
+    def test_exact_numbers_are_told_apart_by_digits_that_32_bits_lose(self):
+        meters = 1_700_000_000.0 + np.arange(320)
+        spec = fit_spec({"meter": meters}, {"meter": "exact"})
+        spec = ProfileSpec.from_dict(orjson.loads(orjson.dumps(spec.to_dict())))
+        assert profile(spec, {"meter": meters}).counts["meter"][1:33].tolist() == [10] * 32
+        hostile = np.array([meters[0] - 1, meters[-1] + 1, 1e300, -1e300, np.nan, np.inf])
+        seen = profile(spec, {"meter": hostile})
+        assert (seen.counts["meter"][[0, -2, -1]]).tolist() == [2, 3, 1]
+        assert seen.sums["meter"][:2] == (2, 3)
+
     def test_none_in_a_number_is_missing_and_text_is_refused(self):
         spec = fit_spec({"x": np.arange(10.0)}, {"x": "number"})
         assert profile(spec, {"x": np.array([None, 1.0], object)}).missing_share("x") == 0.5

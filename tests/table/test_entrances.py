@@ -8,6 +8,7 @@ from tests.table import entrances
 from tests.table.entrances import FILES, ROWS, SIGNATURE, Tensors
 
 from millrace_stats import tasks
+from millrace_table import columns
 from millrace_training.automl import pipeline
 from millrace_training.automl.aims import Aim
 from millrace_training.automl.portfolio import PORTFOLIO
@@ -28,8 +29,8 @@ def session():
         for place, size in enumerate(draw.normal(size=200))
     ]
     table = entrances.typed(entrances.raw(entrances.as_parquet(rows), "parquet"))
-    columns = exact.learnt(table, columns_from_signature(SIGNATURE), named=["meter"])
-    frame, target = from_arrow(table, columns), draw.normal(size=200)
+    inputs = exact.learnt(table, columns_from_signature(SIGNATURE), named=["meter"])
+    frame, target = from_arrow(table, inputs), draw.normal(size=200)
     made = pipeline.fit(PORTFOLIO[1], frame, target, Aim(tasks.of("regression")), entrances.ZONE, 1)
     return open_session(made.export(SIGNATURE))
 
@@ -98,6 +99,24 @@ def test_many_tables_mean_the_same_through_every_entrance(session, data):
 def drawn(session, data) -> None:
     table = data.draw(ROWS)
     through_all(session, table, data.draw(st.lists(LABELS, min_size=len(table), max_size=len(table))))
+
+
+@pytest.mark.parametrize("number", [2**53 + 1, 2**60 + 1, -(2**62) - 3, 2**63 - 1])
+def test_a_whole_number_beyond_15_digits_is_rounded_alike_everywhere(number):
+    text = entrances.as_csv([(1.0, number, "w", True, None)])
+    rows = [{"size": 1.0, "meter": number, "word": "w", "flag": True, "at": None}]
+    raw = entrances.raw(text, "csv")
+    typed = columns.convert(raw.column("meter"), "integer", entrances.ZONE, "meter", entrances.WRITTEN)
+    assert typed.values.to_pylist() == [number]
+    whole = raw.set_column(1, "meter", typed.values)
+    came = [
+        entrances.learnt(raw),
+        entrances.asked(rows),
+        entrances.kept(entrances.log(rows)),
+        entrances.replayed(whole),
+        entrances.kept(entrances.log_of_arrow(entrances.typed(raw).set_column(1, "meter", typed.values))),
+    ]
+    assert [feeds["meter"].tolist() for feeds in came] == [[float(number)]] * len(came)
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,12 @@ def as_floats(values: np.ndarray) -> np.ndarray:
 
 
 def as_seen(values: np.ndarray, exact: bool) -> np.ndarray:
-    """Values as the model sees them, *exact* ones in all their 64 bits. Raises: ValueError, TypeError."""
-    return np.asarray(values).astype(np.float64) if exact else as_floats(values)
+    """Values as the model sees them, *exact* ones in all their 64 bits. Raises: ValueError, TypeError.
+
+    What 32 bits cannot hold is infinite for exact ones too: less a centre it would be so in the graph.
+    """
+    rounded = as_floats(values)
+    return np.where(np.isfinite(rounded), np.asarray(values, np.float64), rounded) if exact else rounded
 
 
 @dataclass(frozen=True)

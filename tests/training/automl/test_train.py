@@ -318,3 +318,25 @@ def test_columns_that_are_called_like_an_answer_are_features_like_others(fit):
     assert inputs["prediction"] == "prediction_2"
     assert made["parity"]["bad"] == 0
     assert made["metrics"]["holdout"]["r2"] > 0.8
+
+
+def test_a_signal_in_the_last_digits_is_learnt_and_a_refit_sends_the_same_tensors(fit, registry):
+    draw = np.random.default_rng(11)
+    near = draw.integers(0, 40, 1_500)
+    table = pa.table(
+        {
+            "meter": pa.array(1_700_000_000 + near),
+            "size": draw.normal(size=1_500),
+            "wait": 20 * np.abs(near / 40 - 0.5) + draw.normal(0, 0.3, 1_500),
+        }
+    )
+    change = {"target": "wait", "event_time": None, "holdout_days": None, "windows": ["all"]}
+    made = fit("search", table, search="full", trials=1, configurations=None, **change)
+    assert made["metrics"]["holdout"]["r2"] > 0.9
+    assert [item["datatype"] for item in made["signature"]["inputs"]] == ["FP64", "FP32"]
+    assert made["parity"]["bad"] == 0
+    spec = ProfileSpec.from_dict(orjson.loads(registry.store[made["baseline"]])["profile"])
+    assert [spec.features[name].exact for name in ("meter", "size")] == [True, False]
+    few = table.set_column(0, "meter", pa.array(near))
+    again = fit("refit", few, configurations=made["configurations"], **change)
+    assert again["signature"] == made["signature"]

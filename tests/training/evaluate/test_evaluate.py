@@ -184,3 +184,29 @@ class TestByFolds:
             common | {"slices": [], "candidate": candidate, "champion": None}, make_context("evaluate")
         )
         assert made["metrics"]["candidate"] == pytest.approx(new["metrics"]["holdout"])
+
+
+@pytest.mark.parametrize("by", ["days", "folds"])
+def test_a_champion_that_knew_a_number_in_fewer_bits_is_compared_as_it_was(registry, make_context, by):
+    rows, draw = DAYS * A_DAY // 2, np.random.default_rng(4)
+    near = draw.integers(0, 40, rows)
+    data = {
+        "at": pa.array(START + np.arange(rows) * (2 * DAY // A_DAY), pa.timestamp("us", "UTC")),
+        "meter": 1_700_000_000 + near,
+        "y": near + draw.normal(0, 0.5, rows),
+    }
+    registry.add("rows", 1, pa.table(data))
+    change = {} if by == "days" else {"event_time": None, "holdout_days": None, "exclude": ["at"]}
+    cut = "2013-08-10T00:00:00Z" if by == "days" else None
+
+    def refit(key: str, exact: list[str], cut: str | None) -> dict[str, Any]:
+        configuration = LIGHT | {"exact": exact}
+        spec = COMMON | REFIT | {"cut": cut, "configurations": [configuration]} | change
+        return run_train(spec, make_context(key))
+
+    champion, candidate = refit("old", [], cut), refit("new", ["meter"], None)
+    told = {name: value for name, value in change.items() if name != "exclude"} | {"slices": []}
+    metrics = run_evaluate(asked(candidate, champion, **told), make_context("evaluate"))["metrics"]
+    assert metrics["champion"]["rows"] == metrics["candidate"]["rows"]
+    assert metrics["candidate"]["r2"] > 0.8
+    assert abs(metrics["champion"]["r2"]) < 0.2
