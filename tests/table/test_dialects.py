@@ -228,8 +228,8 @@ def test_a_large_file_goes_to_parquet_without_being_held(tmp_path: Path):
     source, target = tmp_path / "rents.csv", tmp_path / "rents.parquet"
     source.write_text("\n" + PLAIN.replace("\n", ",\n") + "9,x\n")
     for _ in range(2):
-        rows, dialect, lost, _notes = reading.to_parquet(source, target)
-        assert (rows, dialect.delimiter, lost.count) == (3, ",", 1)
+        done = reading.to_parquet(source, target)
+        assert (done.rows, done.dialect.delimiter, done.rejects.count) == (3, ",", 1)
         assert parquet.read_table(target).to_pydict() == ROWS
 
 

@@ -28,8 +28,6 @@ TRIES = 8
 """How often a file is read anew because a quote that does not end has swallowed lines."""
 NO_MARK = "\x01"
 """A missing mark that no cell is: DuckDB drops a mark behind the last column in silence, so it gets none."""
-FORM = "FORMAT parquet, DICTIONARY_SIZE_LIMIT 1"
-"""How strings are written; to look for words that come again would take as long as all the rest."""
 SPLIT_BY_HAND = "Check its quotes and its delimiter."
 
 
@@ -52,13 +50,18 @@ class Split:
 
 
 @dataclass(frozen=True)
-class _Rows:
+class Rows:
     """What DuckDB is to read, *skip* lines of it not; it is made from *origin*, whose *layout* says how."""
 
     origin: Path
     path: Path
     skip: int
     layout: Layout
+
+    @property
+    def names(self) -> str:
+        """Its columns, by their places."""
+        return ", ".join(f"c{place}" for place in range(len(self.layout.names)))
 
     @property
     def source(self) -> str:
@@ -72,22 +75,6 @@ class _Rows:
             f"store_rejects=true, rejects_limit=0, strict_mode=true)"
         )
 
-    @property
-    def cells(self) -> list[str]:
-        """Each column as SQL, null where a missing mark stands."""
-        marks = ", ".join(literal(mark) for mark in self.layout.dialect.missing or [])
-        columns = [f"c{place}" for place in range(len(self.layout.names))]
-        return [
-            f"CASE WHEN {column} NOT IN ({marks}) THEN {column} END" if marks else column
-            for column in columns
-        ]
-
-    @property
-    def query(self) -> str:
-        """All rows, each column by its place."""
-        cells = ", ".join(f"{cell} AS c{place}" for place, cell in enumerate(self.cells))
-        return f"SELECT {cells} FROM {self.source}"  # noqa: S608
-
 
 def read(source: Path, folder: Path, asked: Dialect, wanted: Collection[str]) -> Split:
     """The rows of the file at *source*, in its order; *folder* is for what has to be written meanwhile.
@@ -97,12 +84,12 @@ def read(source: Path, folder: Path, asked: Dialect, wanted: Collection[str]) ->
     Raises: Unreadable for a file that is no text, has no header, or has columns without names.
     """
     text = opening.text(source, folder, asked.encoding)
-    layout = _fitting(text.path, folder, asked, wanted)
+    layout = fitting(text.path, folder, asked, wanted)
     check_names([name or f"c{place}" for place, name in enumerate(layout.names)])
-    rows = _rows(text.path, folder, layout)
+    rows = prepared(text.path, folder, layout)
     with engine.engine(folder, text.path.resolve()) as database:
-        (table, marked), lost = _scanned(database, rows, folder, _table)
-    table, repeated = _without_headers(table, layout.names)
+        (table, marked), lost = scanned(database, rows, folder, _table)
+    table, repeated = without_headers(table, layout.names)
     broken = torn.torn(table, text.path, layout.dialect)
     if broken.places:
         table = table.filter(pa.array(~np.isin(np.arange(table.num_rows), broken.places)))
@@ -117,34 +104,7 @@ def read(source: Path, folder: Path, asked: Dialect, wanted: Collection[str]) ->
     return Split(table, dialect, lost, [*told, *layout.notes, *notes], by_name)
 
 
-def to_parquet(
-    source: Path, target: Path, folder: Path, asked: Dialect, wanted: Collection[str]
-) -> tuple[int, Dialect, Rejects, list[str]]:
-    """Write the rows of *source* into *target*, in bounded memory however large it is.
-
-    Returns: how many rows there are, the dialect, the rejects, and notes.
-    Raises: Unreadable, as `read` does; rows of a column without a name are refused, whatever they hold.
-    """
-    text = opening.text(source, folder, asked.encoding)
-    layout = _fitting(text.path, folder, asked, wanted)
-    rows = _rows(text.path, folder, layout)
-
-    def copy(database: "duckdb.DuckDBPyConnection", rows: _Rows) -> int:
-        empty = _no_values(database, rows)
-        named = [(place, name) for place, name in enumerate(layout.names) if place not in empty]
-        check_names([name for _, name in named])
-        cells = ", ".join(f"{rows.cells[place]} AS {engine.name(name)}" for place, name in named)
-        query = f"COPY (SELECT {cells} FROM {rows.source}) TO {literal(str(target))} ({FORM})"  # noqa: S608
-        done = database.execute(query).fetchone()
-        return int(done[0]) if done else 0
-
-    with engine.engine(folder, text.path.resolve()) as database:
-        number, lost = _scanned(database, rows, folder, copy)
-    dialect = layout.dialect.model_copy(update={"encoding": text.encoding})
-    return number, dialect, lost, [*([text.note] if text.note else []), *layout.notes]
-
-
-def _fitting(path: Path, folder: Path, asked: Dialect, wanted: Collection[str]) -> Layout:
+def fitting(path: Path, folder: Path, asked: Dialect, wanted: Collection[str]) -> Layout:
     """The layout that was asked for; one found anew where that has none of the wanted names and this has them."""
     try:
         layout = layouts.find(path, folder, asked, wanted)
@@ -159,21 +119,21 @@ def _fitting(path: Path, folder: Path, asked: Dialect, wanted: Collection[str]) 
     return replace(again, notes=[note, *again.notes])
 
 
-def _rows(path: Path, folder: Path, layout: Layout) -> _Rows:
+def prepared(path: Path, folder: Path, layout: Layout) -> Rows:
     """The file itself where only its first line is no row; else a copy of what DuckDB is to read."""
     safe = folder / "rows.csv"
     if len(layout.names) == 1 or layout.dialect.comment:
         cleaning.clean(path, safe, layout)
-        return _Rows(path, safe, 0, layout)
+        return Rows(path, safe, 0, layout)
     if layout.lines > 1 or layout.begins == 0:
         cleaning.cut(path, safe, layout.begins)
-        return _Rows(path, safe, 0, layout)
+        return Rows(path, safe, 0, layout)
     safe.symlink_to(path.resolve())
-    return _Rows(path, safe, 1, layout)
+    return Rows(path, safe, 1, layout)
 
 
-def _scanned(
-    database: "duckdb.DuckDBPyConnection", rows: _Rows, folder: Path, take: Take[Taken]
+def scanned(
+    database: "duckdb.DuckDBPyConnection", rows: Rows, folder: Path, take: Take[Taken]
 ) -> tuple[Taken, Rejects]:
     """What is taken, and rejects; a line whose quote swallows others is left out, and they are read after all."""
     out: list[Refused] = []
@@ -195,8 +155,8 @@ def _scanned(
 
 
 def _attempt(
-    database: "duckdb.DuckDBPyConnection", rows: _Rows, folder: Path, take: Take[Taken]
-) -> tuple[Taken, _Rows]:
+    database: "duckdb.DuckDBPyConnection", rows: Rows, folder: Path, take: Take[Taken]
+) -> tuple[Taken, Rows]:
     """What is taken; where line ends of several kinds stop DuckDB, from a copy with one kind."""
     import duckdb
 
@@ -212,39 +172,47 @@ def _attempt(
         raise Unreadable("file", "The file cannot be split into rows and cells.", SPLIT_BY_HAND) from error
 
 
-def _table(database: "duckdb.DuckDBPyConnection", rows: _Rows) -> tuple[pa.Table, dict[int, dict[str, int]]]:
+def _table(database: "duckdb.DuckDBPyConnection", rows: Rows) -> tuple[pa.Table, dict[int, dict[str, int]]]:
     """All rows, and by the place of a column how often each word stands there that counts as missing.
 
     Missing marks become null here: for thousands of columns DuckDB takes minutes and its memory for it.
     """
-    names = ", ".join(f"c{place}" for place in range(len(rows.layout.names)))
-    table = database.sql(f"SELECT {names} FROM {rows.source}").to_arrow_table()  # noqa: S608
-    marks = pa.array(rows.layout.dialect.missing or [], pa.string())
+    table = database.sql(f"SELECT {rows.names} FROM {rows.source}").to_arrow_table()  # noqa: S608
+    return without_marks(table, rows.layout.dialect.missing or [])
+
+
+def without_marks(table: pa.Table, missing: list[str]) -> tuple[pa.Table, dict[int, dict[str, int]]]:
+    """Null where a mark stands that means *missing*, and by the place of a column how often each stood there."""
+    marks = pa.array(missing, pa.string())
     if not len(marks):
         return table, {}
     columns, marked = [], {}
     for place, cells in enumerate(table.columns):
-        missing = pc.is_in(cells, value_set=marks)
-        if pc.any(missing, min_count=0).as_py():
-            counts = pc.value_counts(cells.filter(missing)).to_pylist()
+        absent = _marked(cells, marks)
+        if absent is not None:
+            counts = pc.value_counts(cells.filter(absent)).to_pylist()
             marked[place] = {item["values"]: item["counts"] for item in counts if item["values"]}
-            cells = pc.if_else(missing, None, cells)
+            cells = pc.if_else(absent, None, cells)
         columns.append(cells)
     return pa.table(columns, names=table.column_names), marked
 
 
-def _no_values(database: "duckdb.DuckDBPyConnection", rows: _Rows) -> list[int]:
-    """Places of the columns without name and without a value."""
-    unnamed = [place for place, name in enumerate(rows.layout.names) if not name]
-    if not unnamed:
-        return []
-    counts = ", ".join(f"count(c{place})" for place in unnamed)
-    found = database.execute(f"SELECT {counts} FROM ({rows.query})").fetchone() or ()  # noqa: S608
-    rejects.forget(database)
-    return [place for place, count in zip(unnamed, found, strict=True) if not count]
+def _marked(cells: pa.ChunkedArray, marks: pa.Array) -> pa.ChunkedArray | None:
+    """Which cells are a mark, None for none; the short ones alone are looked up where those are few."""
+    longest = pc.max(pc.binary_length(marks)).as_py()
+    short = np.flatnonzero(pc.fill_null(pc.less_equal(pc.binary_length(cells), longest), False).to_numpy())
+    if len(short) > len(cells) / 4:
+        absent = pc.is_in(cells, value_set=marks)
+        return absent if pc.any(absent, min_count=0).as_py() else None
+    among = pc.is_in(cells.take(pa.array(short)), value_set=marks).to_numpy()
+    if not among.any():
+        return None
+    absent = np.zeros(len(cells), bool)
+    absent[short[among]] = True
+    return pa.chunked_array([absent])
 
 
-def _without_headers(table: pa.Table, names: list[str]) -> tuple[pa.Table, list[Reject]]:
+def without_headers(table: pa.Table, names: list[str]) -> tuple[pa.Table, list[Reject]]:
     """The rows without those that repeat the names, as files do that were put behind each other."""
     same = pc.fill_null(pc.equal(table.column(0), names[0]), False)
     if not pc.any(same).as_py():
@@ -261,7 +229,7 @@ def named_table(table: pa.Table, names: list[str], wanted: Collection[str]) -> t
     kept: dict[str, pa.ChunkedArray] = {}
     notes: list[str] = []
     for place, (name, column) in enumerate(zip(names, table.columns, strict=True)):
-        note = None if name and name in wanted else _no_data(name, column, place, len(names))
+        note = None if name and name in wanted else no_data(name, column, place, len(names))
         if note:
             notes.append(note)
         else:
@@ -270,18 +238,18 @@ def named_table(table: pa.Table, names: list[str], wanted: Collection[str]) -> t
     return pa.table(kept), notes
 
 
-def _no_data(name: str, column: pa.ChunkedArray, place: int, width: int) -> str | None:
+def no_data(name: str, column: pa.ChunkedArray, place: int, width: int) -> str | None:
     """Why a column without a name is none: nothing is in it, or row numbers are."""
     if not name and place > 0 and column.null_count == len(column):
         where = "Every line ends with a delimiter; the" if place == width - 1 else f"Column {place + 1}, the"
         return f"{where} column without name and values behind it was left out."
-    if place == 0 and ROW_NUMBERS.match(name) and len(column) and _are_numbers(column):
+    if place == 0 and ROW_NUMBERS.match(name) and len(column) and are_numbers(column):
         shown = f"'{name}'" if name else "without a name"
         return f"Column 1, {shown}, holds row numbers, which say nothing; it was left out."
     return None
 
 
-def _are_numbers(column: pa.ChunkedArray) -> bool:
+def are_numbers(column: pa.ChunkedArray) -> bool:
     if pa.types.is_integer(column.type):
         return bool(pc.count_distinct(column).as_py() == len(column))
     if not pa.types.is_string(column.type):

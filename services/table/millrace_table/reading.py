@@ -9,9 +9,10 @@ import pyarrow as pa
 
 from millrace_contracts.rows import Check
 from millrace_contracts.tables import Dialect, Rejects
-from millrace_table import cells, delimited, jsonl, opening, workbooks
+from millrace_table import cells, delimited, jsonl, opening, streamed, workbooks
 from millrace_table.names import check_names
 from millrace_table.refusals import Unreadable
+from millrace_table.streamed import Streamed
 
 INDEX = "__index_level_"
 """How pandas calls an index without a name that it writes into Parquet."""
@@ -72,29 +73,46 @@ def load(
             path.write_bytes(source)
         path = opening.unpacked(path, folder)
         if not path.stat().st_size or _is_blank(path):
-            raise Unreadable("file", "The file is empty.", "Send a file with a header and rows.")
+            raise _empty()
         loaded = READERS[format](path, folder, dialect or Dialect(), wanted)
     check_names(loaded.table.column_names)
     if loaded.table.num_rows == 0 and not loaded.rejects.count:
-        raise Unreadable(
-            "rows", "The file has a header and no rows.", "Send the rows too.", allowed="at least 1"
-        )
+        raise _no_rows()
     return loaded
 
 
 def to_parquet(
-    source: Path, target: Path, dialect: Dialect | None = None, wanted: Collection[str] = ()
-) -> tuple[int, Dialect, Rejects, list[str]]:
+    source: Path,
+    target: Path,
+    dialect: Dialect | None = None,
+    wanted: Collection[str] = (),
+    told: Callable[[int], None] = lambda rows: None,
+) -> Streamed:
     """Write the rows of a CSV file, packed or not, into a Parquet file of strings, in bounded memory.
 
-    Returns: how many rows there are, the dialect, the rejects, and notes. Raises: Unreadable, as `load` does.
+    Args:
+        told: is called again and again with how many rows are read.
+    Raises: Unreadable, as `load` does.
     """
     with tempfile.TemporaryDirectory(prefix="millrace-", dir=target.parent) as name:
         folder = Path(name)
         path, made = opening.unpacked(source, folder), folder.resolve() / "made.parquet"
-        done = delimited.to_parquet(path, made, folder, dialect or Dialect(), wanted)
+        if not path.stat().st_size or _is_blank(path):
+            raise _empty()
+        done = streamed.to_parquet(path, made, folder, dialect or Dialect(), wanted, told)
+        if not done.rows and not done.rejects.count:
+            raise _no_rows()
         made.replace(target)
         return done
+
+
+def _empty() -> Unreadable:
+    return Unreadable("file", "The file is empty.", "Send a file with a header and rows.")
+
+
+def _no_rows() -> Unreadable:
+    seen, mend = "The file has a header and no rows.", "Send the rows too."
+    return Unreadable("rows", seen, mend, allowed="at least 1")
 
 
 def refuse_rejects(loaded: Loaded, at_most: float) -> None:
