@@ -1,6 +1,7 @@
 """CSV of any size into Parquet, a piece at a time: the same rows, rejects and notes as `delimited.read` gives of it."""
 
 from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -100,10 +101,14 @@ def _copy(
     seen: _Seen,
     told: Told,
 ) -> None:
-    """Write the rows, columns by their names, and note what is to be known of all of them."""
+    """Write the rows, columns by their names, and note what is to be known of all of them.
+
+    A piece is written while the next one is read, which takes as long.
+    """
     schema = pa.schema([(_title(place, name), pa.string()) for place, name in enumerate(names)])
-    with parquet.ParquetWriter(path, schema, **FORM) as writer:
-        for piece in pieces:
+    with parquet.ParquetWriter(path, schema, **FORM) as writer, ThreadPoolExecutor(1) as aside:
+
+        def write(piece: pa.Table) -> None:
             table, marked = delimited.without_marks(piece, dialect.missing or [])
             for place, words in marked.items():
                 known = seen.marked.setdefault(place, {})
@@ -113,6 +118,15 @@ def _copy(
             suspects.add(table)
             _note(table, names, seen)
             writer.write_table(pa.table(table.columns, schema=schema))
+
+        before: Future[None] | None = None
+        for piece in pieces:
+            if before is not None:
+                before.result()
+                told(seen.rows)
+            before = aside.submit(write, piece)
+        if before is not None:
+            before.result()
             told(seen.rows)
 
 
