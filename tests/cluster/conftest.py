@@ -13,8 +13,12 @@ NAMESPACE = "millrace-test"
 ORDER = (
     "test_story",
     "test_many_classes",
+    "test_database",
     "test_backtest",
+    "test_definition",
+    "test_volumes",
     "test_waiting",
+    "test_surroundings",
     "test_gpu",
     "test_faults",
     "test_lifecycle",

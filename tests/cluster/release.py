@@ -16,6 +16,8 @@ RESTRICTED = {
     "readOnlyRootFilesystem": True,
     "capabilities": {"drop": ["ALL"]},
 }
+ENFORCED = {"pod-security.kubernetes.io/enforce": "restricted"}
+"""Label of every namespace of the tests: what violates it is not admitted."""
 
 
 @dataclass
@@ -28,11 +30,12 @@ class Release:
     values: dict[str, Any] = field(default_factory=dict)
 
     def install(self, *more: str) -> None:
-        """`helm upgrade --install` of both charts, and every pod Ready."""
+        """`helm upgrade --install` of both charts into a namespace that enforces restricted pods; every pod Ready."""
+        self.kube.namespace(self.namespace, **ENFORCED)
         self.kube.helm(
             "upgrade", "--install", "millrace-crds", str(CHARTS / "millrace-crds"), "-n", "default"
         )
-        self.upgrade("--create-namespace", *more)
+        self.upgrade(*more)
 
     def upgrade(self, *more: str, wait: bool = True) -> None:
         """Install or upgrade the release with its values and *more* flags."""
@@ -72,7 +75,7 @@ class Release:
 
     def toolbox(self, namespace: str) -> None:
         """A pod with the SDK and the administrator's token: where people's commands run."""
-        self.kube.namespace(namespace, **{"millrace.dev/access": "true"})
+        self.kube.namespace(namespace, **ENFORCED, **{"millrace.dev/access": "true"})
         self.kube.apply(json.dumps(self._toolbox()), self.namespace)
         self.kube.kubectl(
             "wait", "--for=condition=Ready", f"pod/{TOOLBOX}", "-n", self.namespace, "--timeout=120s"

@@ -1,8 +1,10 @@
 """What is installed can be taken away and put back: only volumes stay, and the loop goes on where it was."""
 
+import json
+
 import pytest
 from tests.cluster import test_story as story
-from tests.cluster.release import MINE, NAME
+from tests.cluster.release import ENFORCED, MINE, NAME
 
 pytestmark = pytest.mark.timeout(900)
 TEAM = story.TEAM
@@ -56,3 +58,61 @@ def answers(release, before):
     except AssertionError:
         return False
     return (now["predictions"], now["version"]) == (before["predictions"], before["version"])
+
+
+GONE = "team-gone"
+LOOPS = "[item.name for item in client.controller.loops()]"
+
+
+def settle(kube, release):
+    """A namespace with a loop that has a champion."""
+    kube.namespace(GONE, **ENFORCED)
+    kube.apply(story.LOOP, GONE)
+    kube.until("the loop is taken up", 30, lambda: (theirs(kube).get("status") or {}).get("phase"))
+    if not release.call("client.registry.datasets()", GONE):
+        assert release.python(story.PUSH.replace(TEAM, GONE)) is True
+    kube.until(
+        "a champion",
+        240,
+        lambda: (theirs(kube)["status"].get("champion") or {}).get("version"),
+        release.namespace,
+    )
+
+
+def theirs(kube):
+    return kube.one("modelloop", "tumours", GONE) or {}
+
+
+def closed(kube, release):
+    """Whether nothing is left of that namespace's loop: neither the loop nor its pods."""
+    pods = [
+        pod
+        for pod in kube.get("pods", release.namespace, TRITON)
+        if GONE in json.dumps(pod["metadata"]["labels"])
+    ]
+    return not release.call(LOOPS, GONE) and not pods
+
+
+TRITON = "app.kubernetes.io/component=triton"
+
+
+def test_a_namespace_deleted_while_no_operator_is_there_goes_and_its_loop_later(kube, release, loop):
+    settle(kube, release)
+    assert not closed(kube, release)
+    kube.kubectl("scale", f"deployment/{NAME}-controller", "--replicas=0", "-n", release.namespace)
+    kube.until("no controller", 60, lambda: not release.pods("controller"), release.namespace)
+    kube.kubectl("delete", "namespace", GONE, "--timeout=120s")
+    kube.kubectl("scale", f"deployment/{NAME}-controller", "--replicas=1", "-n", release.namespace)
+    kube.until("a controller", 120, release.ready, release.namespace)
+    kube.until("nothing is left of it", 180, lambda: closed(kube, release), release.namespace)
+    assert story.champion(kube)
+
+
+def test_a_namespace_deleted_behind_an_uninstalled_release_goes_and_its_loop_later(kube, release, loop):
+    settle(kube, release)
+    release.uninstall()
+    kube.kubectl("delete", "namespace", GONE, "--timeout=120s")
+    assert "kept" in kube.helm("uninstall", "millrace-crds", "-n", "default")
+    assert story.loop(kube) is not None
+    release.install()
+    kube.until("nothing is left of it", 240, lambda: closed(kube, release), release.namespace)

@@ -1,0 +1,156 @@
+"""Rows come from a team's PostgreSQL by a Secret's name, and answers go back there; the password is told nowhere."""
+
+import json
+
+import pytest
+from tests.cluster import shop as shops
+from tests.cluster.kube import condition
+from tests.cluster.shop import PASSWORD, Shop, secret
+from tests.cluster.test_story import champion
+
+pytestmark = pytest.mark.timeout(900)
+TEAM, LOOP = "team-a", "sales"
+SECRET = f"source.{TEAM}.shop"
+DOCUMENT = f"""
+apiVersion: millrace.dev/v1alpha1
+kind: ModelLoop
+metadata: {{name: {LOOP}}}
+spec:
+  task: binary
+  target: target
+  data:
+    dataset: {LOOP}
+    exclude: [id]
+    source:
+      sql:
+        uri: {shops.URI}
+        password: {{secretRef: {{name: shop, key: password}}}}
+        table: sales
+        cursor: id
+      every: 10s
+  training: {{search: {{trials: 2}}, folds: 3}}
+  gates: {{champion: {{margin: 0.5, minimumDays: 2}}}}
+  triggers: {{newData: {{rows: 100}}}}
+"""
+ASK = f"""
+import json
+from millrace.client import Millrace
+rows = [{{"size": 19.0, "texture": 19.0, "kind": "c"}}, {{"size": 9.0, "texture": None, "kind": "a"}}]
+print(Millrace.from_environment("{TEAM}").serving.predict("{LOOP}", rows).model_dump_json())
+"""
+SCORE = """
+import json, os, subprocess, sys
+from pathlib import Path
+Path("/tmp/june.csv").write_text("size,texture,kind,customer\\n" + "\\n".join(ROWS) + "\\n")
+command = [sys.executable, "-m", "millrace", "score", LOOP, "--data", "/tmp/june.csv", "--table", "scored",
+           "--connection", "secret:shop/uri", "-o", "json"]
+done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"MILLRACE_PROJECT": TEAM})
+print(json.dumps([done.returncode, done.stdout, done.stderr]))
+"""
+
+
+@pytest.fixture(scope="module")
+def shop(kube, release):
+    """The shop's database with 600 sales, which the release's jobs may reach."""
+    before = dict(release.values)
+    release.values["networkPolicy.sources"] = shops.EGRESS
+    release.upgrade()
+    made = Shop(kube, release.tag)
+    made.install()
+    made.ask(shops.TABLE)
+    made.ask(shops.ROWS.format(1, 600))
+    yield made
+    kube.kubectl("delete", "modelloop", LOOP, "-n", TEAM, "--ignore-not-found", timeout=10)
+    kube.kubectl("delete", "secret", SECRET, "-n", release.namespace, "--ignore-not-found")
+    made.remove()
+    release.values = before
+    release.upgrade()
+
+
+def ready(kube, *words):
+    """The condition of the source once its message has all these words."""
+    told = condition(kube.one("modelloop", LOOP, TEAM), "SourceReady")
+    return told if all(word in told.get("message", "") for word in words) else None
+
+
+def give(kube, release, **keys):
+    """Make the Secret hold these keys and no others."""
+    kube.kubectl("delete", "secret", SECRET, "-n", release.namespace, "--ignore-not-found")
+    kube.apply(secret(SECRET, **keys), release.namespace)
+
+
+def test_a_secret_that_is_missing_is_told_with_the_remedy_and_then_taken_up(kube, release, shop):
+    kube.apply(DOCUMENT, TEAM)
+    told = kube.until(
+        "it tells", 60, lambda: ready(kube, f'secret "{SECRET}" not found', f"Make the Secret {SECRET}"),
+        release.namespace,
+    )  # fmt: skip
+    assert (told["status"], told["reason"]) == ("False", "CreateContainerConfigError")
+    assert f"with the key password in the namespace {release.namespace}" in told["message"]
+    give(kube, release, user="shop")
+    kube.until(
+        "it tells", 90, lambda: ready(kube, f"Add the key password to the Secret {SECRET}"), release.namespace
+    )
+    give(kube, release, password="not-" + PASSWORD)
+    kube.until("it tells", 120, lambda: ready(kube, "authentication failed"), release.namespace)
+    give(kube, release, password=PASSWORD, uri=shops.WHOLE)
+    told = kube.until("it is read", 150, lambda: ready(kube, "600 rows"), release.namespace)
+    assert told["status"] == "True"
+    events = kube.get("events", TEAM)
+    assert "CreateContainerConfigError" in {item["reason"] for item in events if item["type"] == "Warning"}
+
+
+def test_its_rows_lead_to_a_champion_that_answers_and_new_rows_to_the_next(kube, release, shop):
+    kube.until("a champion", 240, lambda: champion(kube, LOOP), release.namespace)
+    answer = release.python(ASK)
+    assert answer["predictions"][0] > 0.5 > answer["predictions"][1]
+    shop.ask(shops.ROWS.format(601, 750))
+    kube.until(
+        "the new rows", 60, lambda: release.call(f"client.controller.source({LOOP!r})", TEAM)["new_rows"] == 750
+    )  # fmt: skip
+    assert release.call(f"client.registry.dataset_version({LOOP!r})", TEAM)["rows"] == 750
+    ended = release.call(f"client.controller.await_run({LOOP!r}, 2, timeout=240)", TEAM)
+    assert "150 new rows" in ended["cause"]["reason"]
+    assert ended["state"] in ("promoted", "rejected"), ended
+
+
+def test_answers_are_written_into_a_table_of_it_and_never_twice(release, shop):
+    rows = [f"{8 + row % 12},{15 + row % 7},{'abc'[row % 3]},{row}" for row in range(200)]
+    given = f"ROWS, LOOP, TEAM = {rows!r}, {LOOP!r}, {TEAM!r}\n{SCORE}"
+    for repeated in (0, 200):
+        code, said, wrong = release.python(given)
+        assert code == 0, wrong
+        result = json.loads(said)
+        assert (result["answered"], result["table"], result["repeated"]) == (200, "scored", 0), repeated
+    count, least, most = shop.ask("SELECT count(*), min(prediction), max(prediction) FROM scored").split("|")
+    assert int(count) == 200
+    assert 0 <= float(least) < 0.5 < float(most) <= 1
+    assert shop.ask("SELECT count(DISTINCT customer) FROM scored") == "200"
+
+
+def test_the_password_is_told_nowhere(kube, release, shop):
+    texts = {
+        "resources": kube.kubectl("get", "modelloops", "-A", "-o", "yaml"),
+        "objects": kube.kubectl("get", "pods,jobs,configmaps,events", "-A", "-o", "yaml"),
+        "decisions": json.dumps(release.call(f"client.registry.decisions(loop={LOOP!r})", TEAM)),
+        "jobs": json.dumps(release.call(f"client.training.jobs(loop={LOOP!r})", TEAM)),
+        "runs": json.dumps(release.call(f"client.controller.runs({LOOP!r})", TEAM)),
+        "source": json.dumps(release.call(f"client.controller.source({LOOP!r})", TEAM)),
+        "loop": json.dumps(release.call(f"client.controller.loop({LOOP!r})", TEAM)),
+    }
+    texts["objects"] = texts["objects"].replace(f"value: {PASSWORD}", "")  # the shop's own pod is not ours
+    for pod in kube.get("pods", release.namespace):
+        name = pod["metadata"]["name"]
+        texts[name] = kube.kubectl("logs", name, "-n", release.namespace, "--all-containers", check=False)
+    assert not [name for name, text in texts.items() if PASSWORD in text]
+    assert any("authentication failed" in text for text in texts.values())
+
+
+def test_no_service_account_of_the_release_may_read_secrets(kube, release):
+    for account in kube.get("serviceaccounts", release.namespace):
+        name = f"system:serviceaccount:{release.namespace}:{account['metadata']['name']}"
+        if not name.endswith(("-secrets", ":default")):
+            said = kube.kubectl(
+                "auth", "can-i", "get", "secrets", "-n", release.namespace, "--as", name, check=False
+            )
+            assert said.strip() == "no", name
