@@ -28,6 +28,21 @@ spec:
         table: sales
         cursor: id
       every: 10s
+  predict:
+    batch:
+      source:
+        sql:
+          uri: {shops.URI}
+          password: {{secretRef: {{name: shop, key: password}}}}
+          query: SELECT id, size, texture, kind FROM sales
+          cursor: id
+      sink:
+        sql:
+          uri: {shops.URI}
+          password: {{secretRef: {{name: shop, key: password}}}}
+          table: answers
+      schedule: 1m
+      keep: [id]
   training: {{search: {{trials: 2}}, folds: 3}}
   gates: {{champion: {{margin: 0.5, minimumDays: 2}}}}
   triggers: {{newData: {{rows: 100}}}}
@@ -120,6 +135,24 @@ def test_its_rows_lead_to_a_champion_that_answers_and_new_rows_to_the_next(kube,
     assert ended["state"] in ("promoted", "rejected"), ended
 
 
+def test_its_champion_scores_by_the_clock_and_writes_each_row_back_once(kube, release, shop):
+    def answered():
+        return shop.ask("SELECT count(*), count(DISTINCT id) FROM answers") if written() else ""
+
+    def written():
+        return shop.ask("SELECT to_regclass('answers')") == "answers"
+
+    kube.until("the answers", 300, lambda: answered() == "750|750", release.namespace)
+    shop.ask(shops.ROWS.format(751, 800))
+    kube.until("the answers to new rows", 300, lambda: answered() == "800|800", release.namespace)
+    assert shop.ask("SELECT bool_and(prediction BETWEEN 0 AND 1), min(version) >= 1 FROM answers") == "t|t"
+    told = condition(kube.one("modelloop", LOOP, TEAM), "Scored")
+    assert told["status"] == "True", told
+    assert {item["cause"] for item in release.call(f"client.controller.scores({LOOP!r})", TEAM)} == {
+        "schedule"
+    }
+
+
 def test_answers_are_written_into_a_table_of_it_and_never_twice(release, shop):
     rows = [f"{8 + row % 12},{15 + row % 7},{'abc'[row % 3]},{row}" for row in range(200)]
     given = f"ROWS, LOOP, TEAM = {rows!r}, {LOOP!r}, {TEAM!r}\n{SCORE}"
@@ -148,6 +181,7 @@ def test_the_password_is_told_nowhere(kube, release, shop):
             f"training.jobs(loop={LOOP!r})",
             f"controller.runs({LOOP!r})",
             f"controller.source({LOOP!r})",
+            f"controller.scores({LOOP!r})",
             f"controller.loop({LOOP!r})",
         )
     }
