@@ -217,6 +217,16 @@ async def test_what_is_declared_anew_begins_anew_and_what_is_no_longer_ends(shop
     await shop.call("POST", "/v1/loops/sales:score", 404, json={"key": "k"})
 
 
+async def test_what_is_scored_by_itself_is_no_reason_for_a_run_and_anything_else_is(shop, world, clock):
+    await shop.apply(declared(schedule="2h"))
+    await shop.apply(document())
+    await shop.rest()
+    assert len(await shop.runs()) == 1
+    await shop.apply(document(cooldown="20d"))
+    await shop.rest()
+    assert len(await shop.runs()) == 2
+
+
 async def test_there_is_more_at_once(shop, world, clock):
     await through(shop, more=True)
     assert len(await listed(shop)) == 2

@@ -7,6 +7,10 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
+from tests.loop.conftest import document
+
+from millrace_contracts.loop import ModelLoop
 
 pytestmark = [pytest.mark.loop, pytest.mark.timeout(400)]
 LOOP = "newcomer"
@@ -84,6 +88,7 @@ def test_what_the_page_on_predictions_says_is_so(millrace, platform, table, sess
     rows = table.head(30).assign(customer=range(30))
     for name in ("june.parquet", "months/april.parquet", "months/may.parquet"):
         rows.to_parquet(session / name)
+    declare(millrace, session)
     blocks = re.findall(r"^```(console|python)\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
     for kind, block in blocks:
         text = re.sub(r"\bshop\b", LOOP, block)
@@ -95,10 +100,37 @@ def test_what_the_page_on_predictions_says_is_so(millrace, platform, table, sess
     assert "30 of 30 rows" in capsys.readouterr().out
     assert (session / "scored.csv").read_text().count("\n") == 31
     assert {path.name for path in (session / "scored").iterdir()} == {"april.parquet", "may.parquet"}
+    first = millrace("scores", "list", LOOP, "-o", "json")[-1]
+    assert (first["state"], first["cause"], first["rows"], first["rejects"]) == (
+        "succeeded",
+        "schedule",
+        30,
+        0,
+    )
+    assert (session / "declared.csv").read_text().count("\n") == 31
+    told = millrace("explain", decided(millrace, LOOP, "predictions.written")["id"][:12])
+    assert "30 rows from" in told
+    assert len(millrace("runs", "list", LOOP, "-o", "json")) == 1
+
+
+def declare(millrace, session):
+    """Declare what the page declares, of a file of this machine, and wait until it was scored."""
+    declared = next(re.finditer(r"^```yaml\n(spec:.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE))[1]
+    batch = yaml.safe_load(declared)["spec"]["predict"]["batch"]
+    ModelLoop.model_validate(document("shop", data={"dataset": "shop"}, predict={"batch": batch}))
+    batch |= {"source": {"path": "june.parquet"}, "sink": {"path": "declared.csv"}, "keep": ["customer"]}
+    loop = yaml.safe_load((session / f"{LOOP}.yaml").read_text())
+    loop["spec"]["predict"] = {"batch": batch}
+    (session / "declared.yaml").write_text(yaml.safe_dump(loop))
+    millrace("apply", "-f", session / "declared.yaml", "--wait", "0")
+    deadline = time.monotonic() + 90
+    while not (session / "declared.csv").exists():
+        assert time.monotonic() < deadline, millrace("loops", "show", LOOP)
+        time.sleep(0.5)
 
 
 @pytest.mark.parametrize(
-    "words", ["loops", "runs", "models", "endpoints", "alarms", "decisions", "datasets", "jobs"]
+    "words", ["loops", "runs", "models", "endpoints", "alarms", "decisions", "datasets", "jobs", "scores"]
 )
 def test_every_list_is_json_and_a_table(millrace, session, words):
     found = millrace(words, "list", "-o", "json")

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from millrace_contracts.decisions import DecisionRead
 from millrace_contracts.monitors import MonitorWrite
 from millrace_monitoring.closing.files import parquet
 from millrace_monitoring.ingest import segments
@@ -97,6 +98,22 @@ def test_a_report_says_when_there_is_no_event_time():
     nothing = predictions.read(spec(), [])
     assert page.NO_TIME not in page.page("sales", spec(), [], nothing, [])
     assert page.NO_TIME in page.page("sales", spec(event_time=None), [], nothing, [])
+
+
+def test_what_was_scored_by_itself_is_listed_with_what_it_cost():
+    known = {
+        "id": "0" * 8 + "-0000-0000-0000-" + "0" * 12, "loop": "sales", "kind": "predictions.written",
+        "subject": "scoring 1", "outcome": "written", "event_time": None, "author": "controller", "reason": "Done.",
+        "evidence": {"rows": 2000, "answered": 1990, "rejects": 3, "version": 7, "sink": "table scored"},
+        "measured": {"seconds": 0.5, "rows_per_second": 4000.0}, "number": 1, "hash": "", "previous": "",
+        "recorded_at": START,
+    }  # fmt: skip
+    told = page.page(
+        "sales", spec(), [], predictions.read(spec(), []), [], [DecisionRead.model_validate(known)]
+    )
+    for words in ("Scored by itself", "1990", "4,000", "table scored"):
+        assert words in told
+    assert "Scored by itself" not in page.page("sales", spec(), [], predictions.read(spec(), []), [])
 
 
 async def test_days_without_labels_are_told_in_words_and_what_there_is_is_drawn(service):

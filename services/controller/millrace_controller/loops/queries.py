@@ -4,6 +4,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_contracts.batches import BatchRead
+from millrace_contracts.bodies import Document
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.loop_runs import LoopRunState
 from millrace_contracts.loops import LoopRead
@@ -45,7 +46,10 @@ async def put(session: AsyncSession, document: ModelLoop, mode: str) -> tuple[Lo
     elif same_spec(loop, document):
         loop.document = body
         return loop, False
+    as_trained = loop.opened_generation == loop.generation and _trains_alike(loop, body)
     loop.document, loop.generation, loop.updated_at = body, loop.generation + 1, utcnow()
+    if as_trained:
+        loop.opened_generation = loop.generation
     await session.flush()
     return loop, True
 
@@ -54,6 +58,12 @@ def same_spec(loop: Loop, document: ModelLoop) -> bool:
     """Whether *document* asks for what is stored already; being suspended is a state, no other spec."""
     stored, asked = loop.document["spec"], document.document()["spec"]
     return {**stored, "suspend": False} == {**asked, "suspend": False}
+
+
+def _trains_alike(loop: Loop, document: Document) -> bool:
+    """Whether nothing but what is scored by itself is another: that is no reason for a run."""
+    stored, asked = loop.document["spec"], document["spec"]
+    return {**stored, "predict": None} == {**asked, "predict": None}
 
 
 def _begin_again(loop: Loop) -> None:

@@ -6,8 +6,9 @@ from millrace import pages
 from millrace.pages import Html
 from millrace_contracts.alarms import AlarmRead
 from millrace_contracts.closings import ClosingRead
+from millrace_contracts.decisions import DecisionRead
 from millrace_contracts.monitors import MonitorWrite
-from millrace_monitoring.reports import plots, predictions
+from millrace_monitoring.reports import plots, predictions, scored
 from millrace_monitoring.reports.predictions import Logged
 from millrace_stats import tasks
 
@@ -19,13 +20,21 @@ NO_TIME = "The loop names no event time, so a row belongs to the day on which it
 Days = Sequence[ClosingRead]
 
 
-def page(endpoint: str, spec: MonitorWrite, days: Days, logged: Logged, alarms: Sequence[AlarmRead]) -> str:
+def page(
+    endpoint: str,
+    spec: MonitorWrite,
+    days: Days,
+    logged: Logged,
+    alarms: Sequence[AlarmRead],
+    scorings: Sequence[DecisionRead] = (),
+) -> str:
     """The whole page.
 
     Args:
         days: closed days in order.
         logged: answers and labels of the last of them.
         alarms: the newest first.
+        scorings: what was scored by itself, the newest first.
     """
     about = [f"Days are cut in {spec.timezone}; loss is the {tasks.of(spec.task).measure}."]
     if spec.event_time is None:
@@ -33,6 +42,7 @@ def page(endpoint: str, spec: MonitorWrite, days: Days, logged: Logged, alarms: 
     parts = [pages.quiet(" ".join(about))]
     parts += _closed(days, logged) if days else [pages.paragraph(NOT_YET)]
     parts.append(pages.section("Alarms", _alarms(alarms)))
+    parts += scored.sections(scorings)
     if days:
         parts.append(pages.section("What could not be decided", _undecided(days)))
     return pages.page(endpoint, *parts, lead=_span(days))

@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 
 from millrace_contracts.alarms import AlarmRead
 from millrace_contracts.closings import ClosingRead
+from millrace_contracts.decisions import DecisionRead
 from millrace_contracts.monitors import MonitorWrite
 from millrace_core.auth import permit
 from millrace_core.names import Name, Project
@@ -17,7 +18,7 @@ from millrace_monitoring.closing import queries
 from millrace_monitoring.closing.reading import read
 from millrace_monitoring.closing.routes import Since, Until
 from millrace_monitoring.monitors import queries as monitors
-from millrace_monitoring.reports import predictions
+from millrace_monitoring.reports import predictions, scored
 from millrace_monitoring.reports.page import page
 from millrace_monitoring.services import CurrentServices
 from millrace_monitoring.tables import Closing
@@ -40,7 +41,9 @@ async def report(
     files = [(day, await services.store.read(digest)) for day, digest in _last(closed)]
     listed = [AlarmRead.model_validate(alarm) for alarm in raised]
     days = [read(item) for item in closed]
-    return HTMLResponse(await asyncio.to_thread(_page, endpoint, monitor.declared, days, files, listed))
+    scorings = await scored.read(services.clients, endpoint, project)
+    made = _page, endpoint, monitor.declared, days, files, listed, scorings
+    return HTMLResponse(await asyncio.to_thread(*made))
 
 
 def _last(closed: Sequence[Closing]) -> list[tuple[date, str]]:
@@ -60,5 +63,6 @@ def _page(
     days: list[ClosingRead],
     files: list[tuple[date, bytes]],
     listed: list[AlarmRead],
+    scorings: list[DecisionRead],
 ) -> str:
-    return page(endpoint, spec, days, predictions.read(spec, files), listed)
+    return page(endpoint, spec, days, predictions.read(spec, files), listed, scorings)
