@@ -227,6 +227,20 @@ async def test_what_is_scored_by_itself_is_no_reason_for_a_run_and_anything_else
     assert len(await shop.runs()) == 2
 
 
+async def test_a_pod_that_waits_for_a_secret_says_so_until_it_is_there(shop, world, clock):
+    await controller.one_pass(shop.services)
+    (job,) = jobs(world, "gather")
+    why = "Secret source.default.shop is not there"
+    job["waiting"] = {"reason": "SecretMissing", "message": why}
+    await controller.one_pass(shop.services)
+    condition = {item["type"]: item for item in (await shop.loop())["conditions"]}["Scored"]
+    assert (condition["status"], condition["reason"], condition["message"]) == ("False", "SecretMissing", why)
+    job["waiting"] = None
+    await through(shop)
+    condition = {item["type"]: item for item in (await shop.loop())["conditions"]}["Scored"]
+    assert (condition["status"], condition["reason"]) == ("True", "Scored")
+
+
 async def test_there_is_more_at_once(shop, world, clock):
     await through(shop, more=True)
     assert len(await listed(shop)) == 2

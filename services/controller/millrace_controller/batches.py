@@ -15,8 +15,8 @@ class Standing(BaseModel):
     """What was scored by itself, and what is next.
 
     declared: digest of the batch as it was declared. since: when that was. due: the newest due time for which a scoring
-    was opened. number: of the newest scoring. more: there was more to fetch, at once. failures: in a row. rows: that
-    all scorings brought together.
+    was opened. number: of the newest scoring. more: there was more to fetch, at once. failures: in a row. stuck: what
+    the job waits for that will not pass by itself. rows: that all scorings brought together.
     """
 
     declared: str
@@ -26,6 +26,7 @@ class Standing(BaseModel):
     state: Literal["waiting", "reading", "scoring", "failing"] = "waiting"
     more: bool = False
     failures: int = 0
+    stuck: str = ""
     rows: int = 0
     message: str = ""
     next_at: datetime | None = None
@@ -68,6 +69,8 @@ def shown(batch: BatchSpec, standing: Standing | None, zone: str) -> BatchRead:
 
 def condition(standing: Standing, champion: int | None) -> Condition:
     """The same as a condition."""
+    if standing.stuck:
+        return Condition(type="Scored", status="False", reason=standing.stuck, message=standing.message)
     if standing.failures:
         words = f"{standing.failures} attempts in a row have failed: {standing.message}"
         return Condition(type="Scored", status="False", reason="Failing", message=words)

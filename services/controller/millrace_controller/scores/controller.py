@@ -149,9 +149,14 @@ async def _job(services: Services, loop: Loop, scoring: Scoring) -> JobRead:
 
 
 async def _see(services: Services, loop: Loop, scoring: Scoring, job: JobRead) -> None:
-    """Remember which job it is."""
-    if scoring.job != job.id:
-        await _move(services, loop, scoring, {"job": job.id}, {"state": scoring.state})
+    """Remember which job it is, and what it waits for that will not pass by itself."""
+    stuck = "" if job.waiting is None else job.waiting.reason
+    known = "" if loop.batch is None else loop.batch.stuck
+    if scoring.job == job.id and stuck == known:
+        return
+    message = job.waiting.message[:TOLD] if job.waiting is not None else ""
+    standing = {"state": scoring.state, "stuck": stuck} | ({"message": message} if stuck != known else {})
+    await _move(services, loop, scoring, {"job": job.id}, standing)
 
 
 async def _gathered(services: Services, loop: Loop, scoring: Scoring, came: GatherResult) -> None:
@@ -192,7 +197,14 @@ async def _end(
             await decide(session, Outbox, asking.written(kept, scoring, result))
         if kept.batch is not None:
             rows = kept.batch.rows + (0 if result is None else result.rows)
-            change = {"rows": rows, "more": scoring.more, "failures": 0, "message": message, "next_at": None}
+            change = {
+                "rows": rows,
+                "more": scoring.more,
+                "failures": 0,
+                "stuck": "",
+                "message": message,
+                "next_at": None,
+            }
             await queries.note(session, kept, kept.batch.model_copy(update={"state": "waiting", **change}))
     services.changes.ring()
 
@@ -206,7 +218,13 @@ async def _fail(
     out = job is not None and job.progress is not None and job.progress.step in GOING_OUT
     kept = {} if out and scoring.spec is not None else {"spec": None, "before": None, "more": False}
     values = kept | {"state": "failed", "message": why[:TOLD], "next_at": next_at}
-    standing = {"state": "failing", "failures": failures, "message": why[:TOLD], "next_at": next_at}
+    standing = {
+        "state": "failing",
+        "failures": failures,
+        "stuck": "",
+        "message": why[:TOLD],
+        "next_at": next_at,
+    }
     await _move(services, loop, scoring, values | {"job": None if job is None else job.id}, standing)
 
 
