@@ -42,8 +42,8 @@ async def report(
     listed = [AlarmRead.model_validate(alarm) for alarm in raised]
     days = [read(item) for item in closed]
     scorings = await scored.read(services.clients, endpoint, project)
-    made = _page, endpoint, monitor.declared, days, files, listed, scorings
-    return HTMLResponse(await asyncio.to_thread(*made))
+    text = await asyncio.to_thread(_page, endpoint, monitor.declared, days, files, listed, scorings)
+    return HTMLResponse(text)
 
 
 def _last(closed: Sequence[Closing]) -> list[tuple[date, str]]:

@@ -81,6 +81,7 @@ def beside(inputs: pa.Table, answers: Answers, stamp: Stamp, first: int, called:
     ours["version"] = pa.array(np.full(rows, stamp.version, np.int64))
     ours["request_id"] = pa.repeat(stamp.request, rows)
     ours["index"] = pa.array(np.arange(first, first + rows, dtype=np.int64))
-    ours["scored_at"] = pa.repeat(pa.scalar(stamp.at, pa.timestamp("us", "UTC")), rows)
+    if stamp.at is not None:
+        ours["scored_at"] = pa.repeat(pa.scalar(stamp.at, pa.timestamp("us", "UTC")), rows)
     columns = {name: inputs.column(name) for name in inputs.column_names}
     return pa.table(columns | {called[name]: values for name, values in ours.items() if name in called})
