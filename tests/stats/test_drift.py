@@ -161,7 +161,7 @@ class TestFloors:
         assert "reference days" in window.observing
 
     def test_too_few_rows_ask_for_a_wider_window(self):
-        window = drift.judge({"x": counts(60, rows=30)}, {"x": counts(14, rows=30, shift=8)})
+        window = drift.judge({"x": counts(60, rows=10)}, {"x": counts(14, rows=10, shift=8)})
         assert window.firing == []
         assert "widen" in window.observing
 

@@ -59,6 +59,14 @@ class Sparse(BaseModel):
         return {name: value for name, value in dump(self).items() if value is not None}
 
 
+class Gathered(BaseModel):
+    """Rows of consecutive days that are judged together once there are enough of them."""
+
+    rows: int = Field(description="So far.")
+    wanted: int
+    since: date = Field(description="The first of the days.")
+
+
 class PerformanceRead(Sparse):
     """Where a performance detector stands: empty on a day without labels, short while it gathers its reference."""
 
@@ -73,6 +81,9 @@ class PerformanceRead(Sparse):
     )
     days: int | None = Field(default=None, description="Days since the detector began.")
     watch: bool | None = Field(default=None, description="Whether this one day stands out; never an action.")
+    gathered: Gathered | None = Field(
+        default=None, description="Days with far fewer labels than the reference's, while they are no sample."
+    )
 
 
 class PairRead(BaseModel):
@@ -116,6 +127,7 @@ class DriftStanding(Sparse):
     days: int | None = None
     psi: dict[str, float] | None = None
     window: DriftWindow | None = Field(default=None, description="On the day on which the window was full.")
+    gathered: Gathered | None = Field(default=None, description="While a window of enough days lacks rows.")
 
 
 class QualityRead(Sparse):
@@ -128,6 +140,10 @@ class QualityRead(Sparse):
     served_differs: int | None = Field(default=None, description="Served answers unlike the graph's own.")
     served_compared: int | None = None
     repeated: int | None = None
+    gathered: Gathered | None = Field(
+        default=None,
+        description="Days with few rows, while they are too few to judge; null once they were judged.",
+    )
 
 
 class SliceRead(Sparse):

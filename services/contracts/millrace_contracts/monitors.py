@@ -48,7 +48,7 @@ class DriftPolicy(Strictly):
 
     psi: float = Field(default=0.1, gt=0, le=10)
     window_days: int = Field(default=14, ge=1, le=60)
-    minimum_rows: int = Field(default=500, ge=500, description="A window with fewer rows grows.")
+    minimum_rows: int = Field(default=150, ge=150, description="A window with fewer rows grows.")
 
 
 class SwitchBackPolicy(Strictly):

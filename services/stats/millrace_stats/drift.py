@@ -17,7 +17,8 @@ from millrace_stats import discoveries
 SMOOTHING = 0.5
 THRESHOLD = 0.1
 MINIMUM_REFERENCE_DAYS = 30
-MINIMUM_ROWS = 500
+MINIMUM_ROWS = 150
+"""Fewer would let PSI pass the threshold by noise alone (docs/simulations.md)."""
 RATE = 0.05
 SLOTS_PER_ROW = 0.02
 SPARSE = 0.1

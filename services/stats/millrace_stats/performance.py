@@ -70,6 +70,38 @@ class Reference:
         return float(np.clip((loss - self.mean) / self.scale, -CLIP, CLIP)) - self.tolerance
 
 
+LEAST_SHARE = 0.25
+"""Of the rows that a reference day usually had: days with fewer add up until there are so many."""
+
+
+@dataclass
+class Samples:
+    """Days with far fewer rows than the reference's are no samples of the same kind: their means vary much more.
+
+    *usual*: rows of the median reference day; None if that is not known, and every day is a sample. *days*, *rows*,
+    *total*: of those that add up, with the sum of their losses.
+    """
+
+    usual: float | None = None
+    days: int = 0
+    rows: int = 0
+    total: float = 0.0
+
+    @property
+    def wanted(self) -> float:
+        """Rows that make a sample."""
+        return LEAST_SHARE * (self.usual or 0.0)
+
+    def take(self, rows: int, loss: float) -> float | None:
+        """Add a day's *rows* with their mean *loss*; the mean of a sample when it is complete, else None."""
+        self.days, self.rows, self.total = self.days + 1, self.rows + rows, self.total + rows * loss
+        if self.rows < self.wanted:
+            return None
+        mean = loss if self.days == 1 else self.total / self.rows
+        self.days, self.rows, self.total = 0, 0, 0.0
+        return mean
+
+
 @dataclass
 class Detector:
     """The running detector; `to_dict` and `from_dict` carry it over a restart bit for bit."""

@@ -140,6 +140,7 @@ async def _close(services: Services, opened: Open, rows: Rows) -> Judged:
         prepared.versions,
         prepared.states,
         prepared.window,
+        prepared.gathered,
         prepared.plan,
     )
     judged = await asyncio.to_thread(close, given, services.graphs)

@@ -32,7 +32,7 @@ SAME = 1e-4
 class Given:
     """What a day is judged by.
 
-    versions: champion first; window: profiles of the champion's days since its last full window.
+    versions: champion first; window, gathered: profiles of earlier days that are judged together with this one.
     """
 
     spec: MonitorWrite
@@ -41,6 +41,7 @@ class Given:
     versions: Sequence[Version]
     states: States
     window: Sequence[Profile] = ()
+    gathered: Sequence[Profile] = ()
     plan: Plan = field(default_factory=Plan)
 
     @property
@@ -65,6 +66,7 @@ class Judged:
     switchback: SwitchBackFinding = field(default_factory=SwitchBackFinding)
     drift: DriftFinding = field(default_factory=DriftFinding)
     slices: SlicesRead = field(default_factory=SlicesRead)
+    standing: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ def _fold(day: JudgedDay, states: States) -> Judged:
         ),
         alarms=(*faults.alarms, *error.alarms, *moved.alarms),
         endings=faults.endings | error.endings | moved.endings,
+        standing=faults.standing,
         quality=faults.told,
         performance=error.told,
         switchback=back if day.profile is not None else SwitchBackFinding(),
@@ -205,4 +208,5 @@ def _day(given: Given, scored: Scored, means: Mapping[int, DayLoss]) -> JudgedDa
         losses=means,
         slices=tuple(parts),
         window=given.window,
+        gathered=given.gathered,
     )

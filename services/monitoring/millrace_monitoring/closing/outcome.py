@@ -95,7 +95,7 @@ def _item(given: Given, judged: Judged, opened: list[Alarm]) -> ClosingItem:
         performance=judged.performance,
         pairs=dict(judged.switchback.told),
         alarms=[opening.told(alarm) for alarm in opened],
-        standing=sorted({finding.cause for finding in judged.alarms}),
+        standing=sorted({finding.cause for finding in judged.alarms} | judged.standing),
         switch_back=judged.switchback.proposal,
         drift=judged.drift.told,
         quality=judged.quality,

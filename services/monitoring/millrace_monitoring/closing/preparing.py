@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 
 from millrace_contracts.monitors import MonitorWrite
 from millrace_core.database import AsyncSession
@@ -18,7 +19,7 @@ from millrace_monitoring.profiles import daily, slices
 from millrace_monitoring.profiles.losses import DayLoss
 from millrace_monitoring.profiles.slices import Plan
 from millrace_monitoring.services import Services
-from millrace_monitoring.tables import Closing, Monitor
+from millrace_monitoring.tables import Monitor
 from millrace_stats.profiles import Profile
 
 LOOK_BACK = 60
@@ -27,11 +28,12 @@ LOOK_BACK = 60
 
 @dataclass(frozen=True)
 class Prepared:
-    """Versions (champion first), the states before the day, the running drift window, and new earlier losses."""
+    """Versions (champion first), the states before the day, earlier days judged with it, new earlier losses."""
 
     versions: Sequence[Version]
     states: States
     window: Sequence[Profile]
+    gathered: Sequence[Profile] = ()
     plan: Plan = field(default_factory=Plan)
     promoted: bool = False
     earlier: Losses = field(default_factory=dict)
@@ -54,7 +56,8 @@ async def prepare(services: Services, monitor: Monitor, day: Day) -> Prepared:
     return Prepared(
         versions,
         after,
-        _window(after, champion, closed),
+        await _profiles(services, monitor, champion, after.drift.window),
+        await _profiles(services, monitor, champion, after.quality.block.days),
         plan,
         promoted=bool(monitor.state) and before.champion != champion.number,
         earlier=earlier.scored,
@@ -107,16 +110,19 @@ async def _afresh(
         champion=champion.number,
         since=day.date,
         quality=quality.QualityState(before.quality.shares),
-        performance=performance.PerformanceState(
-            Watch.start(champion.baseline.loss_values(), policy), watches
-        ),
+        performance=performance.PerformanceState.start(champion.baseline, watches, policy),
         switchback=switchback.SwitchBackState(),
         drift=drift.DriftState(),
     )
 
 
-def _window(states: States, champion: Version, closed: Sequence[Closing]) -> list[Profile]:
-    """Profiles of the days of the running window that were counted in the champion's slots."""
-    profiles = {item.day: item.profile for item in closed if item.profile is not None}
-    loaded = [daily.load(profiles[day]) for day in states.drift.window if day in profiles]
+async def _profiles(
+    services: Services, monitor: Monitor, champion: Version, days: Sequence[date]
+) -> list[Profile]:
+    """Profiles of those of these days that were counted in the champion's slots, in order."""
+    if not days:
+        return []
+    async with services.readers() as session:
+        kept = await queries.profiles(session, monitor.project, monitor.endpoint, days)
+    loaded = [daily.load(kept[day]) for day in days if day in kept]
     return [item for item in loaded if item.spec == champion.baseline.spec.digest]

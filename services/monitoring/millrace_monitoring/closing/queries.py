@@ -1,6 +1,6 @@
 """SQL of closed days: written once, in order, with everything that follows from them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
 from sqlalchemy import func, select, update
@@ -35,6 +35,15 @@ async def days(
         statement = statement.order_by(Closing.day.desc()).limit(limit)
         return list((await session.scalars(statement)).all())[::-1]
     return list((await session.scalars(statement.order_by(Closing.day))).all())
+
+
+async def profiles(
+    session: AsyncSession, project: str, endpoint: str, days: Collection[date]
+) -> dict[date, bytes]:
+    """What these days looked like, as far as they had rows."""
+    mine = (Closing.project == project, Closing.endpoint == endpoint, Closing.profile.is_not(None))
+    statement = select(Closing.day, Closing.profile).where(*mine, Closing.day.in_(days))
+    return {day: profile for day, profile in await session.execute(statement) if profile is not None}
 
 
 async def last_day(session: AsyncSession, project: str, endpoint: str) -> date | None:

@@ -8,12 +8,14 @@ from pydantic import BaseModel, ConfigDict
 from millrace_contracts.bodies import Document
 from millrace_monitoring.detectors.drift import DriftState as DriftState
 from millrace_monitoring.detectors.drift import StoredWindow
+from millrace_monitoring.detectors.gathering import Block
 from millrace_monitoring.detectors.performance import PerformanceState as PerformanceState
 from millrace_monitoring.detectors.performance import Watch
 from millrace_monitoring.detectors.quality import QualityState as QualityState
 from millrace_monitoring.detectors.slices import Normal
 from millrace_monitoring.detectors.switchback import StoredPair
 from millrace_monitoring.detectors.switchback import SwitchBackState as SwitchBackState
+from millrace_stats.performance import Samples
 
 
 class StoredStates(BaseModel):
@@ -30,6 +32,10 @@ class StoredStates(BaseModel):
     window: tuple[date, ...] = ()
     drift_before: StoredWindow | None = None
     shares: tuple[float, ...] = ()
+    block: Block = Block()
+    standing: dict[str, str] = {}
+    samples: Samples = Samples()
+    samples_since: date | None = None
 
 
 @dataclass(frozen=True)
@@ -50,8 +56,8 @@ def load(stored: Document) -> States:
     return States(
         champion=kept.champion,
         since=kept.since,
-        quality=QualityState(kept.shares, kept.normal),
-        performance=PerformanceState(kept.watch, kept.slices),
+        quality=QualityState(kept.shares, kept.normal, kept.block, kept.standing),
+        performance=PerformanceState(kept.watch, kept.slices, kept.samples, kept.samples_since),
         switchback=SwitchBackState(kept.pairs),
         drift=DriftState(kept.window, kept.drift_before),
     )
@@ -69,5 +75,9 @@ def dump(states: States) -> Document:
         window=states.drift.window,
         drift_before=states.drift.before,
         shares=states.quality.shares,
+        block=states.quality.block,
+        standing=dict(states.quality.standing),
+        samples=states.performance.samples,
+        samples_since=states.performance.since,
     )
     return kept.model_dump(mode="json")

@@ -43,6 +43,7 @@ class JudgedDay:
     losses: mean loss of each scored version over the same rows; the champion's is among them if it has labels.
     profile: of the champion's answered rows; None when nobody was answered.
     window: profiles of the champion's days since its last full window.
+    gathered: profiles of the days before whose rows were too few to tell whether their data is sound.
     faulty: features with a quality fault today, which explains whatever drift they show.
     """
 
@@ -55,6 +56,7 @@ class JudgedDay:
     losses: Mapping[int, DayLoss] = field(default_factory=dict)
     slices: Sequence[SliceDay] = ()
     window: Sequence[Profile] = ()
+    gathered: Sequence[Profile] = ()
     faulty: frozenset[str] = frozenset()
 
     @property

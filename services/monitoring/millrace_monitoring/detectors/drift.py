@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import BeforeValidator, PlainSerializer
 
-from millrace_contracts.closings import DriftScore, DriftStanding, DriftWindow
+from millrace_contracts.closings import DriftScore, DriftStanding, DriftWindow, Gathered
 from millrace_monitoring.alarms.findings import AlarmFinding, Ending
 from millrace_monitoring.detectors.day import JudgedDay
 from millrace_monitoring.profiles.baseline import Baseline
@@ -67,6 +67,9 @@ def judge(day: JudgedDay, state: DriftState) -> tuple[DriftFinding, DriftState]:
     told = DriftStanding(days=len(days), psi=scores(days, day.baseline))
     rows = sum(one.rows for one in days)
     if len(days) < policy.window_days or rows < policy.minimum_rows:
+        if len(days) >= policy.window_days:
+            lacking = Gathered(rows=rows, wanted=policy.minimum_rows, since=dates[0])
+            told = told.model_copy(update={"gathered": lacking})
         return DriftFinding(told), DriftState(dates, state.before)
     window = of_window(days, day.baseline, day.faulty, policy.psi)
     told = told.model_copy(update={"window": _told(window, dates[0])})

@@ -1,21 +1,33 @@
 """Has the champion's error risen, over all rows or within a slice? From state that a restart finds again."""
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from typing import Annotated
 
 import numpy as np
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
-from millrace_contracts.closings import PerformanceRead
+from millrace_contracts.closings import Gathered, PerformanceRead
 from millrace_contracts.monitors import PerformancePolicy
 from millrace_monitoring.alarms.findings import AlarmFinding, Ending
 from millrace_monitoring.detectors.day import JudgedDay
-from millrace_stats.performance import MINIMUM_REFERENCE_DAYS, SLICE_TOLERANCE, Detector, Reference, threshold
+from millrace_monitoring.profiles.baseline import Baseline
+from millrace_stats.performance import (
+    MINIMUM_REFERENCE_DAYS,
+    SLICE_TOLERANCE,
+    Detector,
+    Reference,
+    Samples,
+    threshold,
+)
 
 LIVE_REFERENCE_DAYS = 28
 QUIET_DAYS = 28
 """An alarm closes by itself after this many days on which the detector, started afresh, did not fire."""
+OTHER_DAYS = 7
+"""Days with labels that together are no sample, after which the reference is taken for one of other traffic."""
 SLICE_LABELS = 10
 """A slice with fewer labelled rows on a day is no sample that day."""
 CAUSE = "performance"
@@ -47,10 +59,19 @@ class Watch(BaseModel):
 
 @dataclass(frozen=True)
 class PerformanceState:
-    """The detector of all rows, and those of slices by name."""
+    """The detector of all rows, and those of slices by name; days with few labels add up in *samples*."""
 
     watch: Watch = field(default_factory=Watch)
     slices: Mapping[str, Watch] = field(default_factory=dict)
+    samples: Samples = field(default_factory=Samples)
+    since: date | None = None
+
+    @classmethod
+    def start(
+        cls, baseline: Baseline, slices: Mapping[str, Watch], policy: PerformancePolicy
+    ) -> "PerformanceState":
+        """Of a new champion: its holdout is the reference, and says how many labels a day usually has."""
+        return cls(Watch.start(baseline.loss_values(), policy), slices, Samples(baseline.usual_labels))
 
 
 @dataclass(frozen=True)
@@ -66,7 +87,7 @@ class PerformanceFinding:
 def judge(day: JudgedDay, state: PerformanceState) -> tuple[PerformanceFinding, PerformanceState]:
     """Take in one day's mean losses. The slices together have the same false-alarm rate as all rows have."""
     policy = day.policy.performance
-    told, watch, alarms, endings = _of_all(day, state.watch, policy)
+    told, after, alarms, endings = _of_all(day, state, policy)
     shared = share_rate(policy, len(day.slices))
     slices, watches = dict[str, PerformanceRead](), dict(state.slices)
     for part in day.slices:
@@ -77,7 +98,7 @@ def judge(day: JudgedDay, state: PerformanceState) -> tuple[PerformanceFinding, 
         cause = f"{CAUSE}:slice:{part.name}"
         alarms += _alarm(day, cause, f" where {part.name}", slices[part.name], watches[part.name])
         endings |= _over(cause, watches[part.name])
-    return PerformanceFinding(told, slices, alarms, endings), PerformanceState(watch, watches)
+    return PerformanceFinding(told, slices, alarms, endings), replace(after, slices=watches)
 
 
 def share_rate(policy: PerformancePolicy, slices: int) -> PerformancePolicy:
@@ -88,12 +109,30 @@ def share_rate(policy: PerformancePolicy, slices: int) -> PerformancePolicy:
 
 
 def _of_all(
-    day: JudgedDay, watch: Watch, policy: PerformancePolicy
-) -> tuple[PerformanceRead, Watch, tuple[AlarmFinding, ...], frozenset[Ending]]:
+    day: JudgedDay, state: PerformanceState, policy: PerformancePolicy
+) -> tuple[PerformanceRead, PerformanceState, tuple[AlarmFinding, ...], frozenset[Ending]]:
     if day.loss is None:
-        return PerformanceRead(), watch, (), frozenset()
-    told, after = update(watch, day.loss.loss, policy)
-    return told, after, _alarm(day, CAUSE, "", told, after), _over(CAUSE, after)
+        return PerformanceRead(), state, (), frozenset()
+    state = _like_with_like(state)
+    samples, since = replace(state.samples), state.since or day.date
+    sample = samples.take(day.loss.n, day.loss.loss)
+    if sample is None:
+        lacking = Gathered(rows=samples.rows, wanted=math.ceil(samples.wanted), since=since)
+        told = PerformanceRead(loss=day.loss.loss, gathered=lacking)
+        return told, replace(state, samples=samples, since=since), (), frozenset()
+    told, after = update(state.watch, sample, policy)
+    kept = replace(state, watch=after, samples=samples, since=None)
+    return told, kept, _alarm(day, CAUSE, "", told, after), _over(CAUSE, after)
+
+
+def _like_with_like(state: PerformanceState) -> PerformanceState:
+    """A reference of days unlike any that came since is given up for the first live days."""
+    watch = state.watch
+    if watch.detector is None:
+        return replace(state, samples=Samples())
+    if watch.detector.days > 0 or state.samples.days < OTHER_DAYS:
+        return state
+    return PerformanceState(Watch(source="first live days"), state.slices)
 
 
 def update(watch: Watch, loss: float, policy: PerformancePolicy) -> tuple[PerformanceRead, Watch]:

@@ -1,71 +1,107 @@
-"""Faults in the data of one day: found at once, without statistics, and named so that they can be mended."""
+"""Faults in the data of a day, or of as many days as it takes to have rows enough, named so that they can be mended."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-import numpy as np
-
-from millrace_contracts.bodies import Document
 from millrace_contracts.closings import QualityRead
 from millrace_contracts.monitors import QualityPolicy
 from millrace_monitoring.alarms.findings import AlarmFinding, Ending
 from millrace_monitoring.detectors import slices
+from millrace_monitoring.detectors.columns import Fault, of_features
 from millrace_monitoring.detectors.day import Facts, JudgedDay, usual
+from millrace_monitoring.detectors.gathering import Block
 from millrace_monitoring.detectors.slices import Normal
-from millrace_monitoring.profiles.baseline import ANSWERS, Baseline
-from millrace_stats.profiles import Presence, Profile
+from millrace_stats import shares
+from millrace_stats.profiles import Profile
 
 LABEL_DAYS = 7
-"""Days before a falling share of labels is judged."""
+"""Judged days before a falling share of labels is judged."""
 SHARES = 28
 SERVED_SHARE = 0.001
 """Share of served answers that may differ from the graph's own."""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One finding; *cause* is `quality:<check>:<feature or ''>`."""
-
-    check: str
-    feature: str
-    reason: str
-    evidence: Document
-
-    @property
-    def cause(self) -> str:
-        return f"quality:{self.check}:{self.feature}".rstrip(":")
+AT_ONCE = frozenset({Ending("quality", "quality:answers"), Ending("quality", "quality:served")})
+"""What any day ends that has answers: these faults need no count of rows."""
 
 
 @dataclass(frozen=True)
 class QualityState:
-    """Shares of labelled rows on the days before, and what is normal in each slice."""
+    """Shares of labelled rows on the days before, what is normal in each slice, and days that add up.
+
+    standing: the feature of each cause that stands since the last rows that were judged.
+    """
 
     shares: tuple[float, ...] = ()
     slices: Mapping[str, Normal] = field(default_factory=dict)
+    block: Block = field(default_factory=Block)
+    standing: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class QualityFinding:
-    """The day's data in figures, and what calls for action."""
+    """The day's data in figures, and what calls for action. *standing*: causes found before, not judged again today."""
 
     told: QualityRead = field(default_factory=QualityRead)
     faulty: frozenset[str] = frozenset()
     alarms: tuple[AlarmFinding, ...] = ()
     endings: frozenset[Ending] = frozenset()
+    standing: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a block of days shows: faults, and whether anything else is suspected, which more rows would settle."""
+
+    faults: list[Fault] = field(default_factory=list)
+    suspected: bool = False
 
 
 def judge(day: JudgedDay, state: QualityState) -> tuple[QualityFinding, QualityState]:
-    """Name every fault; a day on which nobody was answered says only why: nobody asked, or nothing worked."""
-    policy = day.policy.quality
+    """Name every fault. Days with few rows add up to a block; it is judged when it has enough, or is surely faulty.
+
+    A day on which nobody was answered says only why: nobody asked, or nothing worked.
+    """
     if day.profile is None:
-        return QualityFinding(alarms=_alarms(of_records(day.facts, policy))), state
-    faults = _of_day(day, day.profile, state.shares)
-    faulty = frozenset(fault.feature for fault in faults if fault.feature)
+        return _unanswered(day, state)
+    block = state.block.plus(day.facts, day.date)
+    profile = _together(day, day.profile)
+    found = _of_block(day, block, profile, state.shares)
+    full = _full(block.answered, day, found)
+    at_once = _answers(day.facts)
+    faults = [*found.faults, *at_once]
     parts, normal = slices.judge(day, state.slices, {(fault.check, fault.feature) for fault in faults})
-    told = _told(day, day.profile, [fault.cause for fault in faults] + [alarm.cause for alarm in parts])
     alarms = (*_alarms(faults), *parts)
-    shares = (*state.shares, day.facts.share)[-SHARES:]
-    return QualityFinding(told, faulty, alarms, frozenset({Ending("quality")})), QualityState(shares, normal)
+    new = {fault.cause: fault.feature for fault in faults}
+    standing = new if full else {**state.standing, **new}
+    kept = {cause: name for cause, name in standing.items() if cause not in {one.cause for one in at_once}}
+    told = _told(day, day.profile, [alarm.cause for alarm in alarms])
+    if full or found.faults:
+        labelled = block.labelled / max(block.answered, 1)
+        seen = (*state.shares, labelled)[-SHARES:] if full else state.shares
+        after = QualityState(seen, normal, Block(), kept)
+    else:
+        told = told.model_copy(update={"gathered": block.told(day.policy.quality.minimum_rows)})
+        after = QualityState(state.shares, normal, block, kept)
+    faulty = frozenset(name for name in standing.values() if name)
+    endings = frozenset({Ending("quality")}) if full else AT_ONCE
+    return QualityFinding(told, faulty, alarms, endings, frozenset(standing)), after
+
+
+def _unanswered(day: JudgedDay, state: QualityState) -> tuple[QualityFinding, QualityState]:
+    block = state.block.plus(day.facts, None)
+    found = of_records(block, day.policy.quality)
+    ended = found.faults or _full(block.records, day, found)
+    after = replace(state, block=Block() if ended else block)
+    return QualityFinding(alarms=_alarms(found.faults)), after
+
+
+def _full(rows: int, day: JudgedDay, found: Judgement) -> bool:
+    """Whether a block ends: it has rows enough, and what is suspected has had its chance to be settled."""
+    return shares.ends(rows, day.policy.quality.minimum_rows, found.suspected)
+
+
+def _together(day: JudgedDay, today: Profile) -> Profile:
+    """The block's rows; days that were counted in other slots are left out."""
+    return sum((one for one in day.gathered if one.spec == today.spec), today)
 
 
 def _alarms(faults: list[Fault]) -> tuple[AlarmFinding, ...]:
@@ -85,61 +121,15 @@ def _told(day: JudgedDay, profile: Profile, causes: list[str]) -> QualityRead:
     )
 
 
-def _of_day(day: JudgedDay, profile: Profile, shares: tuple[float, ...]) -> list[Fault]:
-    """Everything wrong with the day; little is said about days with too few rows."""
-    facts, policy = day.facts, day.policy.quality
-    if facts.answered < policy.minimum_rows:
-        return of_records(facts, policy)
-    features = _features(profile, day.baseline, policy)
-    return [*features, *_answers(facts), *of_records(facts, policy), *_labels(facts, shares)]
-
-
-def _features(profile: Profile, baseline: Baseline, policy: QualityPolicy) -> list[Fault]:
-    total = baseline.total
-    if total is None or profile.rows < policy.minimum_rows or profile.spec != baseline.spec.digest:
-        return []
-    faults = []
-    for name in baseline.spec.features:
-        if name not in ANSWERS:
-            faults += _nulls(name, profile, total, policy)
-            faults += _strange(name, profile, total, baseline, policy)
-            faults += _constant(name, profile, baseline)
-    return faults
-
-
-def _nulls(name: str, profile: Profile, total: Profile, policy: QualityPolicy) -> list[Fault]:
-    share, normal = profile.missing_share(name), total.missing_share(name)
-    allowed = max(policy.null_factor * normal, normal + policy.null_points)
-    if share <= allowed:
-        return []
-    reason = f"{name} is missing in {share:.1%} of rows; {normal:.1%} is normal, {allowed:.1%} is allowed"
-    evidence = {"share": share, "normal": normal, "allowed": allowed, "rows": profile.rows}
-    return [Fault("nulls", name, reason, evidence)]
-
-
-def _strange(
-    name: str, profile: Profile, total: Profile, baseline: Baseline, policy: QualityPolicy
-) -> list[Fault]:
-    share, normal = profile.outside_share(baseline.spec, name), total.outside_share(baseline.spec, name)
-    allowed = max(policy.strange, 3 * normal)
-    if share <= allowed:
-        return []
-    reason = f"{share:.1%} of {name} lies outside what training saw; {allowed:.1%} is allowed"
-    evidence = {"share": share, "normal": normal, "allowed": allowed, "rows": profile.rows}
-    return [Fault("strange", name, reason, evidence)]
-
-
-def _constant(name: str, profile: Profile, baseline: Baseline) -> list[Fault]:
-    """One slot for all rows, though no reference day looked like that."""
-    if (
-        isinstance(baseline.spec.features[name], Presence)
-        or np.max(profile.counts[name], initial=0) < profile.rows
-    ):
-        return []
-    if any(np.max(day.counts[name], initial=0) >= day.rows for day in baseline.days):
-        return []
-    reason = f"{name} has one value in all {profile.rows} rows"
-    return [Fault("constant", name, reason, {"rows": profile.rows})]
+def _of_block(day: JudgedDay, block: Block, profile: Profile, before: tuple[float, ...]) -> Judgement:
+    """Everything that is wrong with the rows, and what may be."""
+    policy = day.policy.quality
+    features, suspected = of_features(profile, day.baseline, policy)
+    records, labels = of_records(block, policy), _labels(block, before)
+    if block.answered < policy.minimum_rows:
+        return Judgement([*features, *records.faults])
+    faults = [*features, *records.faults, *labels.faults]
+    return Judgement(faults, suspected or records.suspected or labels.suspected)
 
 
 def _answers(facts: Facts) -> list[Fault]:
@@ -153,26 +143,32 @@ def _answers(facts: Facts) -> list[Fault]:
     return faults
 
 
-def of_records(facts: Facts, policy: QualityPolicy) -> list[Fault]:
+def of_records(block: Block, policy: QualityPolicy) -> Judgement:
     """Requests without rows, and rows that came more than once."""
-    faults = list[Fault]()
-    if facts.records < policy.minimum_rows and facts.answered < policy.minimum_rows:
-        return faults
-    for fault, count in sorted(facts.faults.items()):
-        share = count / max(facts.records, 1)
-        if share > policy.strange:
-            reason = f"{share:.1%} of {facts.records} requests have no rows in the log ({fault})"
-            faults.append(Fault(fault, "", reason, {"share": share, "requests": facts.records}))
-    share = facts.repeated / max(facts.answered, 1)
-    if share > policy.strange:
+    faults, suspected = list[Fault](), False
+    for fault, count in sorted(block.faults.items()):
+        found = shares.above(count, block.records, 0.0, policy.strange, policy.minimum_rows)
+        suspected |= found == "suspected"
+        if found == "fault":
+            share = count / block.records
+            reason = f"{share:.1%} of {block.records} requests have no rows in the log ({fault})"
+            faults.append(Fault(fault, "", reason, {"share": share, "requests": block.records}))
+    found = shares.above(block.repeated, block.answered, 0.0, policy.strange, policy.minimum_rows)
+    if found == "fault":
+        share = block.repeated / block.answered
         reason = f"{share:.1%} of rows came more than once under one request id"
-        faults.append(Fault("duplicates", "", reason, {"share": share, "rows": facts.answered}))
-    return faults
+        faults.append(Fault("duplicates", "", reason, {"share": share, "rows": block.answered}))
+    return Judgement(faults, suspected or found == "suspected")
 
 
-def _labels(facts: Facts, shares: tuple[float, ...]) -> list[Fault]:
-    before = usual(shares)
-    if before is None or len(shares) < LABEL_DAYS or facts.share >= before / 2:
-        return []
-    reason = f"{facts.share:.1%} of the day's rows have a label, {before:.1%} is usual"
-    return [Fault("labels", "", reason, {"share": facts.share, "usual": before})]
+def _labels(block: Block, before: tuple[float, ...]) -> Judgement:
+    """Labels that have become rare."""
+    normal = usual(before)
+    if normal is None or len(before) < LABEL_DAYS:
+        return Judgement()
+    found = shares.below(block.labelled, block.answered, normal, normal / 2)
+    if found != "fault":
+        return Judgement(suspected=found == "suspected")
+    share = block.labelled / block.answered
+    reason = f"{share:.1%} of {block.answered} rows have a label, {normal:.1%} is usual"
+    return Judgement([Fault("labels", "", reason, {"share": share, "usual": normal})])

@@ -22,6 +22,8 @@ class Baseline:
     spec: ProfileSpec
     days: list[Profile] = field(default_factory=list)
     losses: list[tuple[date, float]] = field(default_factory=list)
+    usual_labels: float | None = None
+    """Labelled rows of the median day of the losses."""
 
     @property
     def total(self) -> Profile | None:
@@ -76,7 +78,12 @@ def _parse(state: dict[str, Any]) -> Baseline:
         for item in state.get("loss") or []
         if item.get("loss") is not None
     ]
-    return Baseline(spec, days, sorted(losses))
+    return Baseline(spec, days, sorted(losses), _usual(state.get("loss") or []))
+
+
+def _usual(losses: list[dict[str, Any]]) -> float | None:
+    rows = [int(item["n"]) for item in losses if item.get("loss") is not None and item.get("n")]
+    return float(np.median(rows)) if rows else None
 
 
 def _day(spec: ProfileSpec, item: dict[str, Any]) -> Profile:

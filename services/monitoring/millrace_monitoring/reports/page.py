@@ -119,18 +119,41 @@ def _alarms(alarms: Sequence[AlarmRead]) -> Html:
     return pages.table(("opened", "cause", "state", "days", "why"), lines)
 
 
+def _gathered(day: ClosingRead) -> list[str]:
+    """What waits for more rows as of the last day: days with few of them add up."""
+    parts = (
+        ("Whether the data is sound", day.quality.gathered, "rows"),
+        ("Drift", day.drift.gathered, "rows"),
+        (
+            "The performance detector",
+            day.performance.gathered,
+            "labelled rows, to be like its reference's days",
+        ),
+    )
+    return [
+        f"{what} waits for more rows: {one.rows} of {one.wanted} {unit} gathered since {one.since}."
+        for what, one, unit in parts
+        if one is not None
+    ]
+
+
 def _undecided(days: Days) -> Html:
     reasons = []
     unlabelled = sum(item.rows > 0 and item.labelled == 0 for item in days)
     if unlabelled:
         reasons.append(f"{unlabelled} days had rows but no label, so they say nothing about performance.")
     waiting = [
-        item for item in days if item.performance.loss is not None and item.performance.log_value is None
+        item
+        for item in days
+        if item.performance.loss is not None
+        and item.performance.reference is None
+        and item.performance.gathered is None
     ]
     if waiting:
         reasons.append(f"On {len(waiting)} days the performance detector was still gathering its reference.")
     observing = {item.drift.window.observing for item in days if item.drift.window}
     reasons += [f"Drift was only observed: {reason}." for reason in sorted(filter(None, observing))]
+    reasons += _gathered(days[-1]) if days else []
     unscored = {
         f"Version {number} was not scored: {why}." for item in days for number, why in item.unscored.items()
     }
