@@ -11,6 +11,7 @@ from datetime import timedelta
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 
+from millrace_contracts.alarms import StandingWrite
 from millrace_contracts.datasets import DatasetWrite
 from millrace_contracts.jobs import JobNew
 from millrace_contracts.models import AliasWrite, ModelVersionWrite
@@ -46,7 +47,7 @@ class World:
         self.faulty_versions, self.unloaded, self.broken_kinds = set(), set(), set()
         self.rows, self.labels, self.artifacts, self.pending = {}, {}, {}, {}
         self.losses = lambda number, run: (10.0, 10.0)
-        self.metrics, self.quarantine = {}, {}
+        self.metrics, self.quarantine, self.standing = {}, {}, {}
         self.app = FastAPI()
         for install in (_registry, fake_serving.install, _training, _monitoring):
             install(self.app, self)
@@ -156,6 +157,17 @@ def _registry(app, world):
         if not 1 <= place <= len(versions):
             raise HTTPException(404)
         return versions[place - 1]
+
+    @app.get("/v1/datasets/{name}/versions")
+    def versions(name: str):
+        return {"items": world.datasets.get(name) or [], "next": None}
+
+    @app.put("/v1/alarms/standing/{name}")
+    async def hold(name: str, request: Request):
+        body = await request.json()
+        exactly(body, StandingWrite)
+        world.standing[name] = {item["cause"]: item["reason"] for item in body["findings"]}
+        return []
 
     @app.get("/v1/datasets/{name}/quarantine")
     def quarantine(name: str):

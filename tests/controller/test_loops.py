@@ -289,7 +289,7 @@ async def test_a_loop_that_an_earlier_version_took_says_what_to_mend_and_can_be_
 
 REFUSED = {
     "id": 3, "dataset": "sales", "artifact": "sha256:" + "0" * 64, "state": "waiting", "settled_by": "",
-    "source": {"name": "may.csv"}, "created_at": "2024-05-01T00:00:00Z",
+    "source": {"kind": "file", "name": "may.csv"}, "created_at": "2024-05-01T00:00:00Z",
     "report": {"rows": 9, "checks": [{
         "check": "range", "column": "age", "verdict": "failed", "observed": "9 rows are outside", "allowed": "0 to 90",
         "rows": 9, "examples": [], "mend": "Correct them.",
@@ -307,6 +307,38 @@ async def test_a_loop_whose_data_lies_in_quarantine_says_so_until_it_is_settled(
     told = {item["type"]: item for item in found["conditions"]}
     assert (told["DataValid"]["status"], told["DataValid"]["reason"]) == ("False", "Quarantined")
     assert "millrace data quarantine show 3" in told["Ready"]["message"]
+    assert list(platform.world.standing["sales"]) == ["quarantine:3"]
+    assert (
+        "may.csv, a delivery to sales, lies in quarantine" in platform.world.standing["sales"]["quarantine:3"]
+    )
+    calls = len([call for call in platform.world.calls if "/v1/alarms/standing" in call])
+    await worker.one_pass(platform.services, 1)
+    assert len([call for call in platform.world.calls if "/v1/alarms/standing" in call]) == calls, "told once"
     platform.world.quarantine["sales"] = []
     await worker.one_pass(platform.services, 1)
     assert (await platform.loop())["message"] == ""
+    assert platform.world.standing["sales"] == {}
+
+
+async def test_a_refused_file_is_no_alarm_any_more_when_a_good_one_of_its_name_has_come(platform):
+    platform.world.datasets["sales"] = []
+    platform.world.quarantine["sales"] = [REFUSED]
+    await platform.apply(document())
+    await worker.one_pass(platform.services, 1)
+    platform.world.add_data("sales", 100)
+    platform.world.datasets["sales"][0] |= {"created_at": "2024-05-02T00:00:00Z"}
+    await worker.one_pass(platform.services, 1)
+    assert list(platform.world.standing["sales"]) == ["quarantine:3"], "another file replaces nothing"
+    platform.world.datasets["sales"][0]["source"] |= {"name": "may.csv"}
+    await worker.one_pass(platform.services, 1)
+    assert platform.world.standing["sales"] == {}
+
+
+async def test_a_loop_that_is_deleted_takes_its_alarm_of_refused_data_with_it(platform):
+    platform.world.datasets["sales"] = []
+    platform.world.quarantine["sales"] = [REFUSED]
+    await platform.apply(document())
+    await worker.one_pass(platform.services, 1)
+    await platform.call("DELETE", "/v1/loops/sales", 202)
+    await worker.one_pass(platform.services, 1)
+    assert platform.world.standing["sales"] == {}

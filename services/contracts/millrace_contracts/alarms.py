@@ -3,12 +3,15 @@
 from datetime import date
 from typing import Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from millrace_contracts.bodies import Document, Read
+from millrace_contracts.names import LoopName
 from millrace_contracts.parts import Strictly
 
-AlarmKind = Literal["performance", "drift", "quality"]
+AlarmKind = Literal["performance", "drift", "quality", "quarantine"]
+HeldKind = Literal["quarantine"]
+"""Kinds that no closed day finds: somebody says which of them stand."""
 AlarmState = Literal["open", "acknowledged", "closed"]
 WebhookEvent = Literal["alarm.opened", "alarm.closed", "switch-back"]
 
@@ -28,6 +31,23 @@ class AlarmRead(Read):
     reason: str
     evidence: Document
     acknowledged_by: str | None
+
+
+class FindingWrite(Strictly):
+    """Something that calls for action; *cause* names it for as long as it lasts."""
+
+    cause: str = Field(min_length=1, max_length=300)
+    reason: str = Field(min_length=1, max_length=2000)
+    evidence: Document = Field(default_factory=dict)
+
+
+class StandingWrite(Strictly):
+    """All findings of one kind that stand now: others of the kind are over."""
+
+    loop: LoopName
+    kind: HeldKind
+    at: AwareDatetime = Field(description="When that was seen.")
+    findings: list[FindingWrite] = Field(max_length=100)
 
 
 class WebhookWrite(Strictly):

@@ -1,36 +1,96 @@
 """What lies in quarantine is said by the loop whose data it is: nobody looks for a file that was refused."""
 
 from millrace.transport.errors import ApiError
+from millrace_contracts.alarms import FindingWrite, StandingWrite
 from millrace_contracts.datasets import QuarantineRead
 from millrace_contracts.rows import DeliveryReport
 from millrace_controller.lookup.queries import DELETED
 from millrace_controller.loops.status import QUARANTINED
 from millrace_controller.services import Services
 from millrace_controller.tables import Loop
+from millrace_core.database import utcnow
+from millrace_core.log import log
+
+MOST_ALARMS = 100
 
 
 async def told(services: Services, loop_id: int) -> str:
-    """A sentence about the refused deliveries of a loop's dataset that wait for a person; empty if there are none."""
+    """A sentence about the refused deliveries of a loop's dataset that wait for a person; empty if there are none.
+
+    Each of them is an alarm too, until it is taken, dropped, or replaced by a good file of the same name.
+    """
     async with services.readers() as session:
         loop = await session.get(Loop, loop_id)
     if loop is None or loop.state in (DELETED, "deleting"):
         return ""
-    dataset = loop.spec.data.dataset
+    waiting = await _waiting(services, loop)
+    await _raise(services, loop, waiting)
+    return _sentence(waiting) if waiting else ""
+
+
+async def over(services: Services, loop: Loop) -> None:
+    """End the alarms of a loop that goes away."""
+    if services.memory.refused.pop(loop.id, ()) or loop.message.startswith(QUARANTINED):
+        await services.clients.monitoring.hold_alarms(loop.name, _standing(loop, []), project=loop.project)
+
+
+async def _waiting(services: Services, loop: Loop) -> list[QuarantineRead]:
+    registry, dataset = services.clients.registry, loop.spec.data.dataset
     try:
-        waiting = await services.clients.registry.quarantined(dataset, state="waiting", project=loop.project)
+        refused = await registry.quarantined(dataset, state="waiting", project=loop.project)
     except ApiError as error:
         if error.status != 404:
             raise
-        return ""
-    return _sentence(waiting) if waiting else ""
+        return []
+    if not any(item.source.get("kind") == "file" for item in refused):
+        return refused
+    taken = await registry.dataset_versions(dataset, project=loop.project)
+    files = [(one.source.name, one.created_at) for one in taken if one.source.kind == "file"]
+    return [
+        item
+        for item in refused
+        if not any(name == item.source.get("name") != "" and at > item.created_at for name, at in files)
+    ]
+
+
+async def _raise(services: Services, loop: Loop, waiting: list[QuarantineRead]) -> None:
+    """Tell monitoring when what lies there has changed, or this process has not told it yet."""
+    entries = tuple(item.id for item in waiting)
+    if loop.mode != "live" or services.memory.refused.get(loop.id) == entries:
+        return
+    try:
+        standing = _standing(loop, waiting)
+        await services.clients.monitoring.hold_alarms(loop.name, standing, project=loop.project)
+    except ApiError as error:
+        log.warning("an alarm of refused data waits", loop=loop.name, error=str(error))
+        return
+    services.memory.refused[loop.id] = entries
+
+
+def _standing(loop: Loop, waiting: list[QuarantineRead]) -> StandingWrite:
+    findings = [_finding(item) for item in waiting[-MOST_ALARMS:]]
+    return StandingWrite(loop=loop.name, kind="quarantine", at=utcnow(), findings=findings)
+
+
+def _finding(item: QuarantineRead) -> FindingWrite:
+    reason = f"{_name(item)}, a delivery to {item.dataset}, lies in quarantine: {_why(item)}. {_mend(item)}"
+    evidence = {"quarantine": item.id, "dataset": item.dataset, "delivery": _name(item)}
+    return FindingWrite(cause=f"quarantine:{item.id}", reason=reason[:2000], evidence=evidence)
+
+
+def _name(item: QuarantineRead) -> str:
+    return str(item.source.get("name") or f"entry {item.id}")
+
+
+def _why(item: QuarantineRead) -> str:
+    return "; ".join(line.observed for line in DeliveryReport.model_validate(item.report).failed[:2])
+
+
+def _mend(item: QuarantineRead) -> str:
+    return f"See 'millrace data quarantine show {item.id}'; then accept or drop it."
 
 
 def _sentence(waiting: list[QuarantineRead]) -> str:
     newest = waiting[-1]
-    why = "; ".join(line.observed for line in DeliveryReport.model_validate(newest.report).failed[:2])
     count = "1 delivery" if len(waiting) == 1 else f"{len(waiting)} deliveries"
-    name = newest.source.get("name") or f"entry {newest.id}"
-    return (
-        f"{QUARANTINED}: {count}, the newest {name} ({why}). "
-        f"See 'millrace data quarantine show {newest.id}'; then accept or drop it."
-    )
+    return f"{QUARANTINED}: {count}, the newest {_name(newest)} ({_why(newest)}). {_mend(newest)}"

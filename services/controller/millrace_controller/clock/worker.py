@@ -181,6 +181,7 @@ async def _delete(services: Services, loop: Loop, flight: Run | None) -> bool:
     if flight is not None:
         await tending.stop(services, loop, flight)
     await places.cancel_jobs(services, loop)
+    await refused.over(services, loop)
     await places.leave(services, loop)
     async with services.sessions.begin() as session:
         mine = await runs.in_flight(session, loop.id)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from millrace_contracts.alarms import AlarmKind
 from millrace_contracts.closings import OpenedAlarm
 from millrace_contracts.decisions import Decision, decision, decision_id, rounded
 from millrace_core.database import AsyncSession
@@ -56,6 +57,25 @@ async def apply(
             opened.append(await _open(session, place, finding))
     await session.flush()
     return opened
+
+
+async def hold(
+    session: AsyncSession, place: Place, kind: AlarmKind, findings: Sequence[AlarmFinding]
+) -> list[Alarm]:
+    """Let exactly these findings of a kind stand; told again, nothing changes. Returns the alarms that stand."""
+    open_ones = {
+        alarm.cause: alarm
+        for alarm in await queries.unclosed(session, place.project, place.endpoint)
+        if alarm.kind == kind
+    }
+    causes = {finding.cause for finding in findings}
+    for cause, alarm in open_ones.items():
+        if cause not in causes:
+            await _close(session, place, alarm)
+    new = [finding for finding in findings if finding.cause not in open_ones]
+    opened = [await _open(session, place, finding) for finding in new]
+    await session.flush()
+    return [alarm for cause, alarm in open_ones.items() if cause in causes] + opened
 
 
 async def _open(session: AsyncSession, place: Place, finding: AlarmFinding) -> Alarm:

@@ -1,17 +1,19 @@
 """Alarms over HTTP."""
 
-from datetime import date
+from datetime import UTC, date
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from millrace_contracts.alarms import AlarmRead
+from millrace_contracts.alarms import AlarmRead, StandingWrite
 from millrace_core.auth import CurrentActor, permit
 from millrace_core.database import Session
 from millrace_core.errors import BadInput
 from millrace_core.names import Name, Project
 from millrace_core.pages import Cursor, Limit, Page, decode, paginate
-from millrace_monitoring.alarms import queries
+from millrace_monitoring.alarms import opening, queries
+from millrace_monitoring.alarms.findings import AlarmFinding
+from millrace_monitoring.alarms.opening import Place
 from millrace_monitoring.alarms.states import AlarmPhase
 from millrace_monitoring.tables import Alarm
 
@@ -46,6 +48,18 @@ async def acknowledge(id: Id, project: Project, session: Session, actor: Current
     alarm = await queries.get(session, project, id)
     await queries.acknowledge(session, alarm, actor.name)
     return alarm
+
+
+@router.put(
+    "/standing/{endpoint}",
+    dependencies=[permit("monitoring.alarms.write")],
+    response_model=list[AlarmRead],
+)
+async def hold(endpoint: Name, body: StandingWrite, project: Project, session: Session) -> list[Alarm]:
+    """Say which findings of a kind stand that no closed day finds; repeating it changes nothing."""
+    place = Place(project, endpoint, body.loop, body.at.astimezone(UTC).date(), body.at)
+    findings = [AlarmFinding(body.kind, item.cause, item.reason, item.evidence) for item in body.findings]
+    return await opening.hold(session, place, body.kind, findings)
 
 
 def _before(cursor: str | None) -> tuple[date, str] | None:

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from millrace_contracts.bodies import Document
 from millrace_monitoring.detectors.drift import DriftState as DriftState
 from millrace_monitoring.detectors.drift import StoredWindow
-from millrace_monitoring.detectors.gathering import Block
+from millrace_monitoring.detectors.gathering import DaysTogether
 from millrace_monitoring.detectors.performance import PerformanceState as PerformanceState
 from millrace_monitoring.detectors.performance import Watch
 from millrace_monitoring.detectors.quality import QualityState as QualityState
@@ -32,7 +32,7 @@ class StoredStates(BaseModel):
     window: tuple[date, ...] = ()
     drift_before: StoredWindow | None = None
     shares: tuple[float, ...] = ()
-    block: Block = Block()
+    block: DaysTogether = DaysTogether()
     standing: dict[str, str] = {}
     samples: Samples = Samples()
     samples_since: date | None = None

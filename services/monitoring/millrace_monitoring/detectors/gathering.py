@@ -11,7 +11,7 @@ from millrace_monitoring.detectors.day import Facts
 from millrace_stats.profiles import Profile
 
 
-class Block(BaseModel):
+class DaysTogether(BaseModel):
     """Days with rows before today, with the counts that no profile holds. *labelled*: of the answered rows."""
 
     model_config = ConfigDict(frozen=True)
@@ -23,9 +23,9 @@ class Block(BaseModel):
     repeated: int = 0
     faults: dict[str, int] = {}
 
-    def plus(self, facts: Facts, day: date | None) -> "Block":
+    def plus(self, facts: Facts, day: date | None) -> "DaysTogether":
         """With one more day; *day* is None if nobody was answered on it, so that it has no profile."""
-        return Block(
+        return DaysTogether(
             days=self.days if day is None else (*self.days, day),
             answered=self.answered + facts.answered,
             labelled=self.labelled + round(facts.share * facts.answered),

@@ -9,7 +9,7 @@ from millrace_monitoring.alarms.findings import AlarmFinding, Ending
 from millrace_monitoring.detectors import slices
 from millrace_monitoring.detectors.columns import Fault, of_features
 from millrace_monitoring.detectors.day import Facts, JudgedDay, usual
-from millrace_monitoring.detectors.gathering import Block
+from millrace_monitoring.detectors.gathering import DaysTogether
 from millrace_monitoring.detectors.slices import Normal
 from millrace_stats import shares
 from millrace_stats.profiles import Profile
@@ -32,7 +32,7 @@ class QualityState:
 
     shares: tuple[float, ...] = ()
     slices: Mapping[str, Normal] = field(default_factory=dict)
-    block: Block = field(default_factory=Block)
+    block: DaysTogether = field(default_factory=DaysTogether)
     standing: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -77,7 +77,7 @@ def judge(day: JudgedDay, state: QualityState) -> tuple[QualityFinding, QualityS
     if full or found.faults:
         labelled = block.labelled / max(block.answered, 1)
         seen = (*state.shares, labelled)[-SHARES:] if full else state.shares
-        after = QualityState(seen, normal, Block(), kept)
+        after = QualityState(seen, normal, DaysTogether(), kept)
     else:
         told = told.model_copy(update={"gathered": block.told(day.policy.quality.minimum_rows)})
         after = QualityState(state.shares, normal, block, kept)
@@ -90,7 +90,7 @@ def _unanswered(day: JudgedDay, state: QualityState) -> tuple[QualityFinding, Qu
     block = state.block.plus(day.facts, None)
     found = of_records(block, day.policy.quality)
     ended = found.faults or _full(block.records, day, found)
-    after = replace(state, block=Block() if ended else block)
+    after = replace(state, block=DaysTogether() if ended else block)
     return QualityFinding(alarms=_alarms(found.faults)), after
 
 
@@ -121,7 +121,7 @@ def _told(day: JudgedDay, profile: Profile, causes: list[str]) -> QualityRead:
     )
 
 
-def _of_block(day: JudgedDay, block: Block, profile: Profile, before: tuple[float, ...]) -> Judgement:
+def _of_block(day: JudgedDay, block: DaysTogether, profile: Profile, before: tuple[float, ...]) -> Judgement:
     """Everything that is wrong with the rows, and what may be."""
     policy = day.policy.quality
     features, suspected = of_features(profile, day.baseline, policy)
@@ -143,7 +143,7 @@ def _answers(facts: Facts) -> list[Fault]:
     return faults
 
 
-def of_records(block: Block, policy: QualityPolicy) -> Judgement:
+def of_records(block: DaysTogether, policy: QualityPolicy) -> Judgement:
     """Requests without rows, and rows that came more than once."""
     faults, suspected = list[Fault](), False
     for fault, count in sorted(block.faults.items()):
@@ -161,7 +161,7 @@ def of_records(block: Block, policy: QualityPolicy) -> Judgement:
     return Judgement(faults, suspected or found == "suspected")
 
 
-def _labels(block: Block, before: tuple[float, ...]) -> Judgement:
+def _labels(block: DaysTogether, before: tuple[float, ...]) -> Judgement:
     """Labels that have become rare."""
     normal = usual(before)
     if normal is None or len(before) < LABEL_DAYS:

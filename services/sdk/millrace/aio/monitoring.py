@@ -5,7 +5,14 @@ from datetime import date, datetime
 
 from millrace.aio.api import AsyncApi
 from millrace.transport.requests import Call, delete, get, part, post, put
-from millrace_contracts.alarms import AlarmRead, AlarmState, WebhookEvent, WebhookRead, WebhookWrite
+from millrace_contracts.alarms import (
+    AlarmRead,
+    AlarmState,
+    StandingWrite,
+    WebhookEvent,
+    WebhookRead,
+    WebhookWrite,
+)
 from millrace_contracts.closings import (
     ArmsRead,
     ClosingFeed,
@@ -182,6 +189,13 @@ class AsyncMonitoring:
     async def acknowledge(self, id: str, *, project: str | None = None) -> AlarmRead:
         """Say that you have seen an alarm; repeating it changes nothing."""
         return await self.api.answer(AlarmRead, post(f"/v1/alarms/{part(id)}:acknowledge", project=project))
+
+    async def hold_alarms(
+        self, endpoint: str, standing: StandingWrite, *, project: str | None = None
+    ) -> list[AlarmRead]:
+        """Say which alarms of a kind stand that no closed day finds, like data in quarantine; others are over."""
+        call = put(f"/v1/alarms/standing/{part(endpoint)}", standing, project=project)
+        return await self.api.answer(list[AlarmRead], call)
 
     async def put_webhook(
         self, name: str, url: str, events: Sequence[WebhookEvent], *, project: str | None = None
