@@ -7,9 +7,7 @@ import sys
 import threading
 import time
 
-import uvicorn
-
-from millrace_core import services
+from millrace_core.lean import COMMAND_LINES, leave_out
 
 LOOK_SECONDS = 1.0
 
@@ -30,6 +28,11 @@ def _watch(parent: int) -> None:
 def main() -> None:
     """Start the module's app with settings from the environment: one worker, on loopback by default."""
     end_with_parent()
+    leave_out(COMMAND_LINES)
+    import uvicorn
+
+    from millrace_core import services
+
     named = sys.argv[1] if len(sys.argv) > 1 else f"millrace_{os.environ['MILLRACE_SERVICE']}.main"
     module = importlib.import_module(named)
     app = module.build()

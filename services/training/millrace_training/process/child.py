@@ -32,9 +32,9 @@ def main(path: str) -> int:
     """Run the job in the folder *path*; returns the exit status."""
     from millrace_training.runtime.assignment import Assignment, Beginning
     from millrace_training.runtime.folder import JobFolder
-    from millrace_training.runtime.lean import without_unused
+    from millrace_core.lean import JOBS, leave_out
 
-    without_unused()
+    leave_out(JOBS)
     folder = JobFolder(Path(path))
     if not _hold(folder.lock):
         return HELD

@@ -2,9 +2,9 @@
 
 import contextlib
 
-from millrace_training.runtime.lean import without_unused
+from millrace_core.lean import JOBS, leave_out
 
-without_unused()
+leave_out(JOBS)
 with contextlib.suppress(ImportError):
     import sklearn.ensemble
     import sklearn.tree  # noqa: F401
