@@ -14,7 +14,8 @@ TAG ?= dev
 LOCK := uv pip compile -q --no-header --no-emit-index-url --generate-hashes --python-version 3.11
 BASE_IMAGE ?= docker.io/library/python:3.11-slim-bookworm
 BUILDER ?= $(shell if docker info >/dev/null 2>&1; then echo docker build; elif command -v buildah >/dev/null; then echo buildah bud --layers; fi)
-QUICK = $(BIN)/pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder -m "not slow and not cluster" -q tests
+SUITE = $(BIN)/pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder -q tests -m
+QUICK = $(SUITE) "not slow and not cluster"
 WORKERS ?= 3
 ON_CLUSTER = config=$$($(BIN)/python -m tests.cluster.kube) && export KUBECONFIG=$$config && $(MAKE) images-local
 export BUILDAH_ISOLATION ?= chroot
@@ -37,8 +38,8 @@ test: $(STAMP) ## The quick suite
 	$(QUICK)
 coverage: $(STAMP) ## The quick suite, and which lines it runs
 	$(QUICK) --cov --cov-report=term:skip-covered
-test-slow: $(STAMP) ## The tests that take more than 20 seconds each
-	$(BIN)/pytest -m "slow and not cluster" -q tests
+test-slow: $(STAMP) ## The tests that take more than ten seconds each
+	$(SUITE) "slow and not cluster"
 test-%: $(STAMP) ## Run one area's tests, like test-registry
 	$(BIN)/pytest -q tests/$*
 check: $(STAMP) ## Style, import law and types

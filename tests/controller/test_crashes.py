@@ -66,7 +66,7 @@ async def test_the_calm_story_goes_there_and_back(tmp_path, migrated, still):
     assert found["loop"]["champion"] == found["stable"] == found["monitor"]["version"] == 1
 
 
-@pytest.mark.parametrize("part", range(4))
+@pytest.mark.parametrize("part", [0, *(pytest.param(part, marks=pytest.mark.slow) for part in (1, 2, 3))])
 async def test_a_crash_at_any_call_ends_in_the_same_state(tmp_path, migrated, still, part):
     found, calls = await expected(tmp_path, migrated)
     kinds = list(dict.fromkeys(calls))[part::4]

@@ -120,6 +120,7 @@ async def hand_over(home, world, backend):
                 backend.die_at = None
 
 
+@pytest.mark.slow
 async def test_a_crash_before_or_after_any_write_to_kubeflow_leaves_one_run(tmp_path, migrated, backend):
     calm = World()
     calm.add_data("sales", 1000)

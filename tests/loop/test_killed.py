@@ -53,6 +53,7 @@ def pipeline(platform, number):
     return next((pid for pid, line in lines.items() if any(place.fullmatch(part) for part in line)), None)
 
 
+@pytest.mark.slow
 def test_a_pipeline_that_is_killed_is_run_again_and_leaves_one_champion(platform, client, loop):
     number = client.controller.retrain(loop).number
     until(lambda: pipeline(platform, number) is not None)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "python.md"
-pytestmark = [pytest.mark.loop, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.loop, pytest.mark.timeout(400)]
 
 
 def test_the_program_of_the_page_runs_to_its_end(platform, tmp_path, monkeypatch, capsys):

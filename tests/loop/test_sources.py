@@ -77,6 +77,7 @@ def test_a_source_is_tried_before_anything_is_applied(millrace, shop, tmp_path):
     assert PASSWORD not in told + wrong
 
 
+@pytest.mark.slow
 def test_rows_come_in_a_run_is_opened_and_new_rows_follow(millrace, client, shop, tmp_path, platform):
     told = millrace("apply", "-f", declared(shop, tmp_path))
     assert "fetched from where they are" in told

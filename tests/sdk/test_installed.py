@@ -39,6 +39,7 @@ def test_what_reads_tables_says_what_is_missing_and_how_to_get_it(programs, tmp_
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_with_its_extra_it_reads_tables(tmp_path):
     more = install(tmp_path, "tables")
     lines = "\n".join(f"{number},{number % 7}" for number in range(60))

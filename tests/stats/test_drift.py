@@ -97,6 +97,7 @@ class TestNullHolds:
     def test_a_year_of_24_quiet_features_raises_few_alarms(self):
         assert measure("", 12, drift_year, 0.5, 14).hits <= 4
 
+    @pytest.mark.slow
     def test_planted_lopsided_scale_breaks_max_t(self, monkeypatch):
         """The bug to be caught: the observed window left out of its own scale, as no other window is."""
 

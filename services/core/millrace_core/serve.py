@@ -31,12 +31,10 @@ def main() -> None:
     leave_out(COMMAND_LINES)
     import uvicorn
 
-    from millrace_core import services
-
     named = sys.argv[1] if len(sys.argv) > 1 else f"millrace_{os.environ['MILLRACE_SERVICE']}.main"
     module = importlib.import_module(named)
     app = module.build()
-    settings = services.of(app).settings
+    settings = app.state.services.settings
     uvicorn.run(
         app,
         host=settings.host,

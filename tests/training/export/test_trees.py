@@ -44,9 +44,10 @@ def beside_thresholds(forest: trees.Forest, matrix: np.ndarray, finite: bool) ->
     """Rows with one cell at, just above or just below a threshold; NaN and infinities where they are allowed."""
     draw = np.random.default_rng(4)
     rows = matrix[draw.integers(0, len(matrix), 4_000)].copy()
+    thresholds = [forest.thresholds(feature) for feature in range(WIDTH)]
     for row in rows:
         feature = draw.integers(WIDTH)
-        at = np.float32(draw.choice(forest.thresholds(feature)))
+        at = np.float32(draw.choice(thresholds[feature]))
         beside = [at, np.nextafter(at, np.float32(np.inf)), np.nextafter(at, np.float32(-np.inf))]
         row[feature] = draw.choice(beside if finite else [*beside, np.nan, np.inf, -np.inf])
     return np.nan_to_num(rows) if finite else rows

@@ -86,6 +86,7 @@ def test_an_unknown_executor_is_refused():
         executors.make("dask", 1, GIB)
 
 
+@pytest.mark.slow
 def test_ray_gives_the_same_on_a_local_cluster_with_token_authentication(monkeypatch, tmp_path):
     executor = executors.make("ray", 2, 4 * GIB)
     try:

@@ -1,5 +1,7 @@
 """Jobs in pods keep every promise that jobs in processes keep, and some that only a cluster needs."""
 
+import pytest
+
 
 class TestRunning:
     def test_a_job_in_a_pod_can_be_read_like_any_other(self, start, cluster):
@@ -43,6 +45,7 @@ class TestLosing:
         numbers = [item["number"] for item in service.http.get(f"/v1/jobs/{id}/trials").json()["items"]]
         assert numbers == [0, 1, 2, 3, 4, 5]
 
+    @pytest.mark.slow
     def test_finished_pieces_are_found_by_the_next_attempt(self, start, cluster):
         service = start()
         id = service.submit("pieces")
@@ -61,6 +64,7 @@ class TestLosing:
         assert (done["state"], done["attempts"]) == ("succeeded", 2), done
         assert done["result"]["kept"] >= 2
 
+    @pytest.mark.slow
     def test_a_job_that_is_always_preempted_fails_in_the_end(self, start, cluster):
         service = start(job_attempts=1, job_excused=1)
         id = service.submit("waits")

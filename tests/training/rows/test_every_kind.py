@@ -1,6 +1,7 @@
 """Every kind of job in its own process: flowers of three kinds, from a file to a candidate that was evaluated."""
 
 import pyarrow as pa
+import pytest
 from sklearn.datasets import load_iris
 from tables import to_csv
 
@@ -14,6 +15,7 @@ def flowers() -> pa.Table:
     return pa.table(columns | {"species": [CLASSES[number] for number in data.target]})
 
 
+@pytest.mark.slow
 async def test_flowers_of_three_kinds_go_from_a_file_to_an_evaluated_candidate(serve, registry, client):
     digest = client.registry.put_artifact(to_csv(flowers()))
 
