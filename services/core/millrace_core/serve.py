@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 
-from millrace_core.lean import COMMAND_LINES, leave_out
+from millrace.lean import COMMAND_LINES, leave_out
 
 LOOK_SECONDS = 1.0
 

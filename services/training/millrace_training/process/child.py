@@ -30,7 +30,7 @@ HELD, SETBACK, FAILED = 75, 76, 1
 
 def main(path: str) -> int:
     """Run the job in the folder *path*; returns the exit status."""
-    from millrace_core.lean import JOBS, leave_out
+    from millrace.lean import JOBS, leave_out
     from millrace_training.runtime.assignment import Assignment, Beginning
     from millrace_training.runtime.folder import JobFolder
 

@@ -2,7 +2,7 @@
 
 import contextlib
 
-from millrace_core.lean import JOBS, leave_out
+from millrace.lean import JOBS, leave_out
 
 leave_out(JOBS)
 with contextlib.suppress(ImportError):
