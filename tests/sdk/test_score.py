@@ -1,6 +1,9 @@
 """`millrace score`: where the answers go is said once, and a secret is named, never held."""
 
+import json
+
 import pytest
+from tests.sdk.examples import endpoint, job, version
 
 from millrace.cli.scoring import _form, _sink
 
@@ -42,3 +45,69 @@ def test_a_folder_of_one_kind_of_files_is_answered_in_that_kind(tmp_path):
     (tmp_path / "c.jsonl").touch()
     assert _form([tmp_path], tmp_path / "scored") == "csv"
     assert _form([tmp_path], tmp_path / "all.jsonl") == "jsonl"
+
+
+SCORING = {
+    "loop": "shop", "number": 3, "state": "succeeded", "cause": "hand", "due_at": None, "version": 2,
+    "source": "a query", "sink": "table scored", "rows": 50, "answered": 49, "rejects": 1, "repeated": 0, "written": ["scored"],
+    "seconds": 0.5, "cpu_seconds": 0.4, "rows_per_second": 100.0, "attempts": 1, "job": "j",
+    "message": "49 of 50 rows.", "next_at": None, "created_at": "2030-01-01T00:00:00Z", "ended_at": "2030-01-01T00:00:01Z",
+}  # fmt: skip
+
+
+def test_what_a_loop_declares_is_scored_now_and_waited_for(fake, millrace):
+    going = SCORING | {"state": "scoring", "ended_at": None}
+    fake.answers["POST /v1/loops/shop:score"] = (202, going)
+    fake.answers["GET /v1/loops/shop/scores/3"] = (200, SCORING)
+    done = millrace("score", "shop")
+    assert (done.code, done.stdout) == (0, "Scoring 3: 49 of 50 rows.\n")
+    failed = SCORING | {"state": "failed", "ended_at": None, "message": "the database is away"}
+    fake.answers["GET /v1/loops/shop/scores/3"] = (200, failed)
+    done = millrace("score", "shop")
+    assert done.code == 1
+    assert "scoring 3 failed: the database is away" in done.stderr
+    fake.answers["POST /v1/loops/shop:score"] = (
+        404,
+        {"title": "Not found", "status": 404, "detail": "shop declares nothing to score"},
+    )
+    assert "shop declares nothing to score" in millrace("score", "shop").stderr
+
+
+def test_without_rows_nothing_else_can_be_said(fake, millrace):
+    done = millrace("score", "shop", "--out", "scored.csv")
+    assert done.code == 1
+    assert "the loop's own declaration counts alone" in done.stderr
+
+
+def test_scorings_are_listed_and_shown(fake, millrace):
+    fake.answers["GET /v1/loops/shop/scores"] = (200, [SCORING])
+    told = millrace("scores", "list", "shop").stdout
+    assert "by hand" in told
+    assert "49 of 50 rows." in told
+    assert "rows_per_second" in millrace("scores", "show", "shop").stdout
+    fake.answers["GET /v1/loops/shop/scores"] = (200, [])
+    assert "has scored nothing yet" in millrace("scores", "show", "shop").stderr
+
+
+def test_a_source_is_read_before_its_rows_are_scored_into_a_bucket(fake, millrace, tmp_path):
+    """The rows are kept as they are now; what is asked of the job names them, and where the answers go."""
+    (tmp_path / "source.yaml").write_text("sql:\n  connection: {env: SHOP}\n  query: SELECT 1 AS id\n")
+    kept = {"kind": "artifact", "digest": "sha256:" + "1" * 64, "name": "query", "format": "parquet"}
+    results, asked = {"gather": {"files": [kept], "before": None}}, []
+
+    def submit(body):
+        asked.append(json.loads(body))
+        return job(kind=asked[-1]["kind"], state="succeeded", result=results.get(asked[-1]["kind"]))
+
+    fake.answers["POST /v1/jobs"] = (201, submit)
+    fake.answers[f"GET /v1/jobs/{job()['id']}"] = (
+        200,
+        job(kind="gather", state="succeeded", result=results["gather"]),
+    )
+    fake.answers["GET /v1/endpoints/shop"] = (200, endpoint())
+    fake.answers["GET /v1/models/shop/versions/2"] = (200, version())
+    millrace("score", "shop", "--source", tmp_path / "source.yaml", "--out", "s3://bucket/scored")
+    gather, score = asked
+    assert gather["spec"]["source"]["sql"] == {"connection": {"env": "SHOP"}, "query": "SELECT 1 AS id"}
+    assert score["spec"]["files"] == [kept]
+    assert score["spec"]["sink"]["bucket"]["url"] == "s3://bucket/scored"

@@ -87,7 +87,7 @@ class Bucket:
     def _try(self, act: Callable[[], Any]) -> Any:
         try:
             return act()
-        except stores.BaseError as error:
+        except stores.FAULTS as error:
             raise self._failed(error) from None
 
     def _failed(self, error: Any) -> Exception:

@@ -96,7 +96,7 @@ def _listed(asked: BucketSource, kit: Kit) -> list[Lying]:
                     continue
                 version = item["e_tag"] or f"{item['last_modified'].isoformat()} {item['size']}"
                 found.append(Lying(name, kind, str(version), int(item["size"])))
-    except stores.BaseError as error:
+    except stores.FAULTS as error:
         raise _failed(asked, kit, error) from None
     note = f"{len(other)} files with other endings are left aside, like {other[0]}." if other else ""
     if note and note not in kit.notes:
@@ -122,7 +122,7 @@ def _content(asked: BucketSource, kit: Kit, lying: Lying) -> bytes:
     kit.context.report("read", message=f"{lying.name} ({lying.size / 2**20:.1f} MiB)")
     try:
         return stores.content(_store(asked, kit), lying.name)
-    except stores.BaseError as error:
+    except stores.FAULTS as error:
         raise _failed(asked, kit, error) from None
 
 
@@ -132,5 +132,5 @@ def _store(asked: BucketSource, kit: Kit) -> Any:
     return kit.kept[STORE]
 
 
-def _failed(asked: BucketSource, kit: Kit, error: stores.BaseError) -> JobError | Passing:
+def _failed(asked: BucketSource, kit: Kit, error: Exception) -> JobError | Passing:
     return stores.failed(asked, kit.secrets, error, "The bucket cannot be read")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import obstore
-from obstore.exceptions import BaseError, NotFoundError
+from obstore.exceptions import BaseError
 from obstore.store import from_url
 
 from millrace_contracts.sources import StoreAccess
@@ -25,6 +25,8 @@ LASTING = (
     "NotSupported",
 )
 """Errors of a store that another try does not mend."""
+FAULTS = (BaseError, OSError)
+"""What a store raises: what is not there is Python's own FileNotFoundError."""
 
 
 def opened(asked: StoreAccess, secrets: Secrets, url: str | None = None) -> Any:
@@ -39,12 +41,12 @@ def opened(asked: StoreAccess, secrets: Secrets, url: str | None = None) -> Any:
         if there.startswith("file:"):
             return from_url(there)
         return from_url(there, client_options=client, **options)
-    except (BaseError, ValueError, TypeError) as error:
+    except (*FAULTS, ValueError, TypeError) as error:
         told = secrets.problem("The bucket cannot be opened", str(error), "Look at its url and options.")
         raise told from None
 
 
-def failed(asked: StoreAccess, secrets: Secrets, error: BaseError, title: str) -> JobError | Passing:
+def failed(asked: StoreAccess, secrets: Secrets, error: Exception, title: str) -> JobError | Passing:
     """What a store's error means: that another try may mend it, or not."""
     told = secrets.problem(
         title, f"{asked.url}: {_own_words(str(error))}", "Look at its url, options and secrets."
@@ -53,23 +55,23 @@ def failed(asked: StoreAccess, secrets: Secrets, error: BaseError, title: str) -
 
 
 def listed(store: Any) -> Iterator[Any]:
-    """What is in the store, page by page. Raises: BaseError."""
+    """What is in the store, page by page. Raises: one of FAULTS."""
     return iter(store.list())
 
 
 def content(store: Any, name: str) -> bytes:
-    """The bytes of an object. Raises: BaseError."""
+    """The bytes of an object. Raises: one of FAULTS."""
     return bytes(obstore.get(store, name).bytes())
 
 
 def put(store: Any, name: str, file: Path) -> None:
-    """Write a file as an object: there as a whole, or not at all. Raises: BaseError."""
+    """Write a file as an object: there as a whole, or not at all. Raises: one of FAULTS."""
     obstore.put(store, name, file)
 
 
 def delete(store: Any, name: str) -> None:
-    """Remove an object, if it is there. Raises: BaseError."""
-    with suppress(NotFoundError):
+    """Remove an object, if it is there. Raises: one of FAULTS."""
+    with suppress(FileNotFoundError):
         obstore.delete(store, name)
 
 
