@@ -49,9 +49,10 @@ def test_a_folder_of_one_kind_of_files_is_answered_in_that_kind(tmp_path):
 
 SCORING = {
     "loop": "shop", "number": 3, "state": "succeeded", "cause": "hand", "due_at": None, "version": 2,
-    "source": "a query", "sink": "table scored", "rows": 50, "answered": 49, "rejects": 1, "repeated": 0, "written": ["scored"],
-    "seconds": 0.5, "cpu_seconds": 0.4, "rows_per_second": 100.0, "attempts": 1, "job": "j",
-    "message": "49 of 50 rows.", "next_at": None, "created_at": "2030-01-01T00:00:00Z", "ended_at": "2030-01-01T00:00:01Z",
+    "source": "a query", "sink": "table scored", "rows": 50, "answered": 49, "rejects": 1, "repeated": 0,
+    "written": ["scored"], "seconds": 0.5, "cpu_seconds": 0.4, "rows_per_second": 100.0, "attempts": 1, "job": "j",
+    "message": "49 of 50 rows.", "next_at": None, "created_at": "2030-01-01T00:00:00Z",
+    "ended_at": "2030-01-01T00:00:01Z",
 }  # fmt: skip
 
 
