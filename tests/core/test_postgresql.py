@@ -135,7 +135,7 @@ def test_replicas_that_prepare_at_once_do_it_once(fresh):
     environment = os.environ | {"MILLRACE_DATABASE_URL": fresh()}
     order = [sys.executable, "-m", "millrace_core.migrate", "millrace_registry"]
     running = [subprocess.Popen(order, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    said = [process.communicate(timeout=60)[0] for process in running]
+    said = [process.communicate(timeout=300)[0] for process in running]
     assert [process.returncode for process in running] == [0, 0, 0]
     assert "".join(said).count("made the database") == 1
     found = asyncio.run(
