@@ -119,6 +119,11 @@ def _run_opened(evidence: Document) -> Lines:
     return lines
 
 
+def _independent(gate: Document) -> str:
+    rows = gate.get("independent_rows")
+    return f", of {rows:.0f} independent rows" if isinstance(rows, int | float) else ""
+
+
 def _gates(evidence: Document) -> Lines:
     lines = []
     for gate in evidence.get("gates", []):
@@ -126,7 +131,8 @@ def _gates(evidence: Document) -> Lines:
         lines.append(f"{gate['name']}: {gate['verdict']}: {gate['reason']}")
         if gate["name"] == "champion":
             lines.append(
-                f"  ({meaning}; each day or block of rows is one sample, {gate.get('blocks', 0)} in all)"
+                f"  ({meaning}; each day or block of rows is one sample, {gate.get('blocks', 0)} in all"
+                f"{_independent(gate)})"
             )
     metrics = evidence.get("metrics", {})
     for who in ("candidate", "champion"):
