@@ -139,7 +139,8 @@ async def _job(services: Services, loop: Loop, scoring: Scoring) -> JobRead:
     if scoring.job is not None:
         return await training.job(scoring.job, project=loop.project)
     key = f"{loop.project}/{loop.name}/scoring/{scoring.number}/{scoring.state}/{scoring.attempts}"
-    limits = JobLimits(memory_mb=loop.spec.training.limits.megabytes())
+    where = loop.spec.placement if services.settings.platform == "kubernetes" else None
+    limits = JobLimits(memory_mb=loop.spec.training.limits.megabytes(), placement=where)
     if scoring.spec is not None:
         return await training.submit(scoring.spec, key, limits=limits, loop=loop.name, project=loop.project)
     async with services.readers() as session:
