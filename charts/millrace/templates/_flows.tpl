@@ -21,6 +21,7 @@ podSelector:
 {{- $v := .Values -}}
 - [training, registry, 8080]
 - [training, monitoring, 8080]
+- [training, controller, 8080]
 - [serving, registry, 8080]
 - [serving, monitoring, 8080]
 - [serving, gateway, 8000]

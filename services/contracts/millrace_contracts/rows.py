@@ -204,6 +204,9 @@ class ArtifactSource(Strictly):
     name: FileTitle
     format: DataFormat
     origin: Literal["file", "rows"] = Field(default="file", description="What was sent: a file, or rows.")
+    delivery: FileTitle | None = Field(
+        default=None, description="Names this delivery where the same bytes may come twice, and count twice."
+    )
 
 
 class FeedbackSource(Strictly):

@@ -31,7 +31,13 @@ ROLES: dict[str, tuple[str, ...]] = {
     "prometheus": ("metrics.read",),
     "gateway": ("serving.discovery.read", "serving.refusals.read", "monitoring.logs.write"),
     "registry": ("registry.*",),
-    "training": ("training.*", "registry.*", "monitoring.*.read", "monitoring.logs.write"),
+    "training": (
+        "training.*",
+        "registry.*",
+        "monitoring.*.read",
+        "monitoring.logs.write",
+        "controller.loops.read",
+    ),
     "serving": ("serving.*", "registry.*.read", "registry.decisions.write", "monitoring.*.read"),
     "monitoring": (
         "monitoring.*",

@@ -27,10 +27,13 @@ class MillraceError(Exception):
     status = 500
     title = "Error"
 
-    def __init__(self, detail: str, errors: list[FieldError] | None = None, **extra: Any) -> None:
+    def __init__(
+        self, detail: str, errors: list[FieldError] | None = None, retry_after: int = 1, **extra: Any
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.errors = errors or []
+        self.retry_after = retry_after
         self.extra = extra
 
 
@@ -66,8 +69,8 @@ class Unavailable(MillraceError):
     status, title = 503, "Not available now"
 
 
-def problem(status: int, title: str, detail: str, **more: Any) -> JSONResponse:
-    """The answer for one error."""
+def problem(status: int, title: str, detail: str, retry_after: int = 1, **more: Any) -> JSONResponse:
+    """The answer for one error; *retry_after*: seconds after which a caller who is refused for now may come again."""
     body = {
         "type": "about:blank",
         "title": title,
@@ -75,7 +78,8 @@ def problem(status: int, title: str, detail: str, **more: Any) -> JSONResponse:
         "detail": detail,
         "instance": request_id(),
     }
-    headers = {401: {"www-authenticate": "Bearer"}, 503: {"retry-after": "1"}}.get(status)
+    again = {"retry-after": str(retry_after)}
+    headers = {401: {"www-authenticate": "Bearer"}, 429: again, 503: again}.get(status)
     extra = {key: value for key, value in more.items() if value}
     return JSONResponse(body | extra, status, headers, media_type="application/problem+json")
 
@@ -83,7 +87,7 @@ def problem(status: int, title: str, detail: str, **more: Any) -> JSONResponse:
 async def _known(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, MillraceError)
     errors = [asdict(item) for item in error.errors]
-    return problem(error.status, error.title, error.detail, errors=errors, **error.extra)
+    return problem(error.status, error.title, error.detail, error.retry_after, errors=errors, **error.extra)
 
 
 async def _http(_: Request, error: Exception) -> JSONResponse:

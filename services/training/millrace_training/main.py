@@ -10,6 +10,8 @@ from millrace_training.jobs.controller import JobController
 from millrace_training.jobs.routes import router as jobs
 from millrace_training.services import Services, make
 from millrace_training.settings import TrainingSettings
+from millrace_training.streams.controller import keep_streams, sweep_streams
+from millrace_training.streams.routes import router as streams
 from millrace_training.tables import Outbox
 from millrace_training.workspace.routes import router as workspace
 
@@ -21,9 +23,9 @@ def build(settings: TrainingSettings | None = None) -> FastAPI:
     return create_app(
         settings or TrainingSettings(),
         "training",
-        routers=[jobs, deliveries, workspace],
+        routers=[jobs, deliveries, streams, workspace],
         metadata_package="millrace_training",
-        background=[reconcile, sweep, deliver_forever(Outbox)],
+        background=[reconcile, sweep, keep_streams, sweep_streams, deliver_forever(Outbox)],
         stop=[release],
         large_paths=("/v1/jobs/",),
         make=make,

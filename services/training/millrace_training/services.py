@@ -1,5 +1,6 @@
-"""What the training service has at hand besides core's part: where jobs run, their folders, and who waits for them."""
+"""What the training service has at hand besides core's part: where jobs run, their folders, streams, and who waits."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Annotated, cast
 
@@ -21,6 +22,10 @@ class Services(services.Services):
     launcher: Launcher
     wakeup: Wakeup
     changes: Changes
+    streamed: asyncio.Event
+    """Set when a stream is to be delivered at once."""
+    spool: asyncio.Lock
+    """Held by whoever keeps a batch: waiting here costs less than waiting for a lock of the database."""
 
     def folder(self, id: str) -> JobFolder:
         """The files of job *id*."""
@@ -31,7 +36,14 @@ def make(core: services.Services) -> Services:
     """The service's own object out of core's part."""
     settings, wakeup = cast(TrainingSettings, core.settings), Wakeup()
     where = launcher.make(settings, settings.job_folder, wakeup.event)
-    return Services(**vars(core), launcher=where, wakeup=wakeup, changes=Changes())
+    return Services(
+        **vars(core),
+        launcher=where,
+        wakeup=wakeup,
+        changes=Changes(),
+        streamed=asyncio.Event(),
+        spool=asyncio.Lock(),
+    )
 
 
 CurrentServices = Annotated[Services, Depends(services.provider(Services))]

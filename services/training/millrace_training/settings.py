@@ -36,6 +36,14 @@ class TrainingSettings(WorkloadSettings):
     """Seconds a cancelled job has to stop by itself."""
     job_keep_days: float = Field(default=30, gt=0)
     """Days after which the folder (log, events, trials) of an ended job is removed."""
+    stream_rows: int = Field(default=200_000, ge=1)
+    """Rows of a stream that are a delivery as soon as they are there, and the most rows of one."""
+    stream_seconds: float = Field(default=900, gt=0)
+    """Seconds after which fewer rows of a stream are a delivery too."""
+    stream_bytes: int = Field(default=256 * 2**20, ge=2**10)
+    """Bytes, packed, of a loop's stream that wait to be delivered before senders are told to wait."""
+    stream_key_hours: float = Field(default=24, gt=0)
+    """Hours for which the key of a delivered batch is known again."""
     source_hosts: list[str] = Field(default=[])
     """Hosts, or hosts with a port, from which web addresses and stores with an endpoint may be read."""
     job_image: str = ""

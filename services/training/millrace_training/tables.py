@@ -1,8 +1,8 @@
-"""What the training service keeps: jobs, and decisions on their way to the registry."""
+"""What the training service keeps: jobs, streams of rows, and decisions on their way to the registry."""
 
 from datetime import datetime
 
-from sqlalchemy import JSON, BigInteger, Index, Integer, String, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Index, Integer, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from millrace_contracts.bodies import Document
@@ -46,3 +46,49 @@ class Job(Table):
     attempt_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     cancel_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class Stream(Table):
+    """What comes to a loop in batches, numbered from 1: up to `settled_number` they are delivered, from there up to
+    `chosen_number` they are the delivery that is on its way (null: none is), as `job` once there is one.
+    """
+
+    __tablename__ = "streams"
+    __table_args__ = (UniqueConstraint("project", "loop"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=True)
+    project: Mapped[str] = mapped_column(String(63))
+    loop: Mapped[str] = mapped_column(String(63))
+    pending_rows: Mapped[int] = mapped_column(BigInteger, index=True)
+    pending_bytes: Mapped[int] = mapped_column(BigInteger)
+    oldest_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_number: Mapped[int] = mapped_column(BigInteger)
+    wanted_number: Mapped[int] = mapped_column(BigInteger)
+    chosen_number: Mapped[int | None] = mapped_column(BigInteger)
+    settled_number: Mapped[int] = mapped_column(BigInteger)
+    job: Mapped[str | None] = mapped_column(String(32))
+    last_job: Mapped[str | None] = mapped_column(String(32))
+    failures: Mapped[int] = mapped_column(Integer)
+    retry_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    deliveries: Mapped[int] = mapped_column(Integer)
+    rows: Mapped[int] = mapped_column(BigInteger)
+    new_rows: Mapped[int] = mapped_column(BigInteger)
+    refused: Mapped[int] = mapped_column(Integer)
+    message: Mapped[str] = mapped_column(String(1000))
+
+
+class StreamBatch(Table):
+    """Rows as they came, under the sender's key; when they are delivered, the rows go and the key stays for a while."""
+
+    __tablename__ = "stream_batches"
+    __table_args__ = (UniqueConstraint("stream", "key"),)
+
+    stream: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    key: Mapped[str] = mapped_column(String(200))
+    digest: Mapped[str] = mapped_column(String(64))
+    rows: Mapped[int] = mapped_column(Integer)
+    unreadable: Mapped[int] = mapped_column(Integer)
+    size: Mapped[int] = mapped_column(Integer)
+    data: Mapped[bytes | None] = mapped_column(LargeBinary)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

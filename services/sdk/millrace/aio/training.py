@@ -3,6 +3,8 @@
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
+import orjson
+
 from millrace.aio.api import AsyncApi
 from millrace.transport.answers import Event
 from millrace.transport.errors import JobFailed
@@ -14,6 +16,7 @@ from millrace_contracts.learning import EvaluateSpec, TrainSpec
 from millrace_contracts.pulls import LookSpec, PullSpec
 from millrace_contracts.rows import InferSpec, IngestSpec, RowsNew, SentCell, ValidateSpec
 from millrace_contracts.scoring import ScoreSpec
+from millrace_contracts.streams import StreamedBatch, StreamRead
 
 JobSpec = (
     InferSpec
@@ -156,3 +159,38 @@ class AsyncTraining:
         body = rows if isinstance(rows, RowsNew) else RowsNew(rows=[dict(row) for row in rows])
         call = post(f"/v1/datasets/{part(dataset)}/rows", body, project=project, timeout=120)
         return await self.api.answer(JobRead, call)
+
+    async def stream_rows(
+        self,
+        loop: str,
+        rows: bytes | Sequence[Mapping[str, SentCell]],
+        key: str,
+        *,
+        patience: float = 600,
+        project: str | None = None,
+    ) -> StreamedBatch:
+        """Send a batch of rows to a loop's stream; when this returns they are kept, and come into the dataset once.
+
+        While too many rows wait there, it waits as long as it is asked to, for *patience* seconds altogether.
+
+        Args:
+            rows: as objects, or as JSON lines.
+            key: the batch's own name; the same key again, after whatever failure, is the same batch.
+        """
+        lines = rows if isinstance(rows, bytes) else b"\n".join(orjson.dumps(row) for row in rows)
+        headers = {"idempotency-key": key, "content-type": "application/x-ndjson"}
+        path = f"/v1/streams/{part(loop)}/rows"
+        call = Call("POST", path, content=lines, headers=headers, project=project, patience=patience)
+        return await self.api.answer(StreamedBatch, call)
+
+    async def stream(self, loop: str, *, project: str | None = None) -> StreamRead:
+        """How a loop's stream stands. Raises: ApiError 404 before its first batch."""
+        return await self.api.answer(StreamRead, get(f"/v1/streams/{part(loop)}", project=project))
+
+    async def streams(self, *, project: str | None = None) -> list[StreamRead]:
+        """The streams of all loops, by loop."""
+        return await self.api.every(StreamRead, get("/v1/streams", project=project))
+
+    async def deliver_stream(self, loop: str, *, project: str | None = None) -> StreamRead:
+        """Ask that what was streamed by now is delivered as soon as possible, however little it is."""
+        return await self.api.answer(StreamRead, post(f"/v1/streams/{part(loop)}:deliver", project=project))

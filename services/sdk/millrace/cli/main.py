@@ -17,6 +17,7 @@ from millrace.cli import (
     running,
     scoring,
     sources,
+    streaming,
 )
 from millrace.cli.command import command
 
@@ -113,6 +114,16 @@ command(
 command(declaring.data, "accept", "millrace data accept 3 --widen")(refusing.accept)
 command(declaring.data, "drop", "millrace data drop 3")(refusing.drop)
 declaring.data.add_typer(refusing.quarantine)
+command(
+    declaring.data,
+    "stream",
+    "millrace data stream my-loop < rows.jsonl",
+    "tail -f rows.jsonl | millrace data stream my-loop --no-wait",
+    "millrace data stream my-loop --key export-7 < rows.jsonl   # may be repeated after a failure",
+)(streaming.stream)
+command(declaring.data, "streams", "millrace data streams", "millrace data streams -o json")(
+    streaming.streams
+)
 OF_LOOPS = (declaring.data, labelling.labels, sources.sources)
 for group in (*OF_LOOPS, *lists.GROUPS, *records.GROUPS):
     app.add_typer(group, rich_help_panel=LOOP if group in OF_LOOPS else LOOK)

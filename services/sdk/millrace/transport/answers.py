@@ -12,6 +12,8 @@ from millrace.transport.errors import ApiError, Busy
 from millrace_contracts.bodies import Page as Page
 
 Answer = TypeVar("Answer")
+LONGEST = 60.0
+"""Seconds that are waited at most because a service asks for it."""
 
 
 class Event(BaseModel):
@@ -22,7 +24,7 @@ class Event(BaseModel):
 
 
 def checked(response: httpx.Response) -> httpx.Response:
-    """*response* if it is a good one. Raises: ApiError; Busy for 503."""
+    """*response* if it is a good one. Raises: ApiError; Busy for 503 and 429."""
     if response.is_success:
         return response
     try:
@@ -30,9 +32,15 @@ def checked(response: httpx.Response) -> httpx.Response:
     except ValueError:
         problem = {"title": response.reason_phrase, "detail": response.text[:300]}
     error = ApiError(response.status_code, problem, str(response.request.url))
-    if response.status_code == 503:
-        raise Busy(error)
+    if response.status_code in (429, 503):
+        raise Busy(error, _seconds(response))
     raise error
+
+
+def _seconds(response: httpx.Response) -> float:
+    """How long the service asks to wait; a date, which none of ours sends, is one second."""
+    asked = response.headers.get("retry-after", "")
+    return min(float(asked), LONGEST) if asked.isdigit() else 1.0
 
 
 def plain(response: httpx.Response) -> Any:

@@ -21,11 +21,12 @@ class ApiError(Exception):
 
 
 class Busy(Exception):
-    """The service answered 503: not ready yet, worth another try."""
+    """The service answered 503 or 429: not ready yet, or too busy; worth another try *after* so many seconds."""
 
-    def __init__(self, error: ApiError) -> None:
+    def __init__(self, error: ApiError, after: float) -> None:
         super().__init__(str(error))
         self.error = error
+        self.after = after
 
 
 class JobFailed(Exception):

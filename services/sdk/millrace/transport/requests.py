@@ -1,9 +1,10 @@
 """A call as data: method, path, query, body and patience; the same for both clients.
 
-Every POST of Millrace is idempotent by a key in its body, so connection errors and 503 are retried with back-off.
+Every POST of Millrace is idempotent by a key, so connection errors are retried with back-off, and 503 and 429 after the
+time that the service asks for.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TypedDict
@@ -25,7 +26,8 @@ RETRIED = (
     httpx.ReadError,
     httpx.WriteError,
 )
-ATTEMPTS, PATIENCE = 12, 45.0
+PATIENCE = 45.0
+"""Seconds for which a call is tried again."""
 SECONDS = 30.0
 """What an answer may take unless the call says otherwise."""
 Query = str | int | float | bool | date | None
@@ -35,8 +37,8 @@ Content = bytes | FileBody | AsyncFileBody
 class Retrying(TypedDict):
     """How stamina is to try again."""
 
-    on: tuple[type[Exception], ...]
-    attempts: int
+    on: Callable[[Exception], bool | float]
+    attempts: int | None
     timeout: float
     wait_initial: float
     wait_max: float
@@ -65,6 +67,7 @@ class Call:
     project: str | None = None
     timeout: float | None = None
     retry: bool = True
+    patience: float = PATIENCE
 
     def prepared(self, token: str | TokenFile, project: str, timeout: float) -> Prepared:
         """As httpx takes it; *token*, *project* and *timeout* (seconds) are the client's."""
@@ -79,9 +82,9 @@ class Call:
     def retrying(self) -> Retrying:
         """Back-off for a call that may be repeated; one attempt for one that may not."""
         return {
-            "on": (*RETRIED, Busy),
-            "attempts": ATTEMPTS if self.retry else 1,
-            "timeout": PATIENCE,
+            "on": _again,
+            "attempts": None if self.retry else 1,
+            "timeout": self.patience,
             "wait_initial": 0.1,
             "wait_max": 5.0,
         }
@@ -95,6 +98,11 @@ class Call:
         """Seconds for an answer that the service itself may hold back for `wait` seconds."""
         wait = self.params.get("wait")
         return max(timeout, float(wait) + 15) if isinstance(wait, int | float) else timeout
+
+
+def _again(error: Exception) -> bool | float:
+    """Whether to try once more: after back-off, or after the seconds that the service asks for."""
+    return error.after if isinstance(error, Busy) else isinstance(error, RETRIED)
 
 
 def get(path: str, *, project: str | None = None, timeout: float | None = None, **params: Query) -> Call:

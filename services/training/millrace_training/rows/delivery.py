@@ -44,8 +44,16 @@ def fetch(spec: IngestSpec, records: Records) -> Delivery:
 
 
 def _artifact(source: ArtifactSource, records: Records) -> Delivery:
-    about = RowsOrigin(kind=source.origin, name=source.name, digest=source.digest)
-    return Delivery(records.artifact(source.digest), source.format, about, kept=True)
+    named = {"format": source.format, "digest": source.digest}
+    if source.delivery is not None:
+        named["digest"] = _digest(f"{source.delivery} {source.digest}".encode())
+    about = RowsOrigin(kind=source.origin, name=source.name, **named)
+    kept = about.digest == source.digest
+    return Delivery(records.artifact(source.digest), source.format, about, kept=kept)
+
+
+def _digest(data: bytes) -> str:
+    return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 def _quarantined(source: QuarantinedSource, records: Records) -> Delivery:
@@ -59,7 +67,7 @@ def _quarantined(source: QuarantinedSource, records: Records) -> Delivery:
 def _feedback(spec: IngestSpec, source: FeedbackSource, records: Records) -> Delivery:
     asked = source.model_copy(update={"since": _continued(spec.dataset, source, records)})
     data = records.feedback(asked)
-    digest = "sha256:" + hashlib.sha256(data).hexdigest()
+    digest = _digest(data)
     about = RowsOrigin(
         kind="feedback", name=asked.endpoint, digest=digest, since=asked.since, until=asked.until
     )

@@ -1,0 +1,124 @@
+"""Streams over HTTP: batches of rows under the sender's key, how a stream stands, and a delivery of it now."""
+
+import asyncio
+from typing import Annotated, Any
+
+import httpx
+from fastapi import APIRouter, Header, Request
+
+from millrace.transport.errors import ApiError
+from millrace_contracts.streams import BatchKey, StreamedBatch, StreamRead
+from millrace_core.auth import permit
+from millrace_core.database import AsyncSession, Session
+from millrace_core.errors import NotFound, TooMany, Unavailable
+from millrace_core.names import Name, Project
+from millrace_core.pages import Cursor, Limit, Page, paginate
+from millrace_training.services import CurrentServices, Services
+from millrace_training.streams import batches, queries
+from millrace_training.streams.batches import Batch
+from millrace_training.streams.queries import Kept
+from millrace_training.tables import Stream
+
+router = APIRouter(prefix="/v1/streams", tags=["streams"])
+READ, WRITE = permit("training.jobs.read"), permit("training.data.write")
+IdempotencyKey = Annotated[
+    BatchKey, Header(description="The sender's name for the batch: the same key again is the same batch.")
+]
+RETRY_SECONDS = 2
+"""How long a sender is asked to wait while the spool is full."""
+LINES = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/x-ndjson": {"schema": {"type": "string", "description": "A row a line."}}},
+    }
+}
+
+
+@router.post(
+    "/{loop}/rows", status_code=202, response_model=StreamedBatch, dependencies=[WRITE], openapi_extra=LINES
+)
+async def stream_rows(
+    services: CurrentServices, request: Request, project: Project, loop: Name, idempotency_key: IdempotencyKey
+) -> Kept:
+    """Rows as JSON lines, kept when this answers; they become part of a delivery, which is held to the contract.
+
+    429 with Retry-After while too many rows wait to be delivered: nothing of the batch was kept.
+    """
+    batch = await asyncio.to_thread(batches.read, await request.body())
+    stream = await _opened(services, project, loop)
+    async with services.spool, services.sessions.begin() as session:
+        kept = await queries.repeated(session, stream.id, idempotency_key, batch.digest)
+        return kept or await _keep(services, session, stream.id, idempotency_key, batch)
+
+
+async def _keep(services: Services, session: AsyncSession, id: int, key: str, batch: Batch) -> Kept:
+    stream = await queries.hold(session, id)
+    if stream.pending_bytes >= services.settings.stream_bytes:
+        raise TooMany(
+            f"{stream.pending_rows} rows of {stream.loop} wait to be delivered; nothing of this batch was kept. "
+            "Send it again under the same key.",
+            retry_after=RETRY_SECONDS,
+        )
+    return await queries.keep(session, stream, key, batch)
+
+
+@router.get("", response_model=Page[StreamRead], dependencies=[READ])
+async def list_streams(
+    services: CurrentServices, session: Session, project: Project, limit: Limit = 100, cursor: Cursor = None
+) -> Any:
+    """The project's streams by loop."""
+    rows = await queries.page(session, project, limit, cursor)
+    page = paginate(rows, limit, lambda row: (row.loop,))
+    return page | {"items": [_shown(services, row) for row in page["items"]]}
+
+
+@router.get("/{loop}", response_model=StreamRead, dependencies=[READ])
+async def get_stream(services: CurrentServices, session: Session, project: Project, loop: Name) -> StreamRead:
+    """How the stream of a loop stands. 404 before its first batch."""
+    return _shown(services, await queries.get(session, project, loop))
+
+
+@router.post("/{loop}:deliver", status_code=202, response_model=StreamRead, dependencies=[WRITE])
+async def deliver(services: CurrentServices, session: Session, project: Project, loop: Name) -> StreamRead:
+    """Deliver what is here by now as soon as possible; asked again it is the same wish."""
+    stream = await queries.hold(session, (await queries.get(session, project, loop)).id)
+    stream.wanted_number = stream.last_number
+    services.streamed.set()
+    return _shown(services, stream)
+
+
+async def _opened(services: Services, project: str, loop: str) -> Stream:
+    """The stream of a loop; its first batch asks the controller whether there is such a loop."""
+    async with services.readers() as session:
+        stream = await queries.find(session, project, loop)
+    if stream is not None:
+        return stream
+    await _check_loop(services, project, loop)
+    async with services.sessions.begin() as session:
+        await queries.make(session, project, loop)
+        return await queries.get(session, project, loop)
+
+
+async def _check_loop(services: Services, project: str, loop: str) -> None:
+    try:
+        await services.clients.controller.loop(loop, project=project)
+    except ApiError as error:
+        if error.status == 404:
+            raise NotFound(f"There is no loop {loop}; declare it, then stream to it.") from error
+        raise Unavailable("The controller cannot say now whether there is such a loop; try again.") from error
+    except httpx.TransportError as error:
+        raise Unavailable("The controller cannot say now whether there is such a loop; try again.") from error
+
+
+def _shown(services: Services, stream: Stream) -> StreamRead:
+    state = "waiting" if stream.chosen_number is None else "delivering"
+    return StreamRead(
+        state="failing" if stream.failures else state,
+        limit_bytes=services.settings.stream_bytes,
+        job=stream.job or stream.last_job,
+        **{name: getattr(stream, name) for name in SAME},
+    )
+
+
+SAME = StreamRead.model_fields.keys() - {"state", "limit_bytes", "job"}
+"""What is shown as it is kept."""
