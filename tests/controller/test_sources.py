@@ -46,10 +46,11 @@ def looks(world):
 
 
 async def test_a_declared_source_is_looked_at_at_once_and_then_by_the_clock(platform, world, clock):
-    await platform.apply(loop())
+    await platform.apply(loop(SQL | {"dialect": {"decimal": ","}}))
     await controller.one_pass(platform.services)
     (job,) = looks(world)
     assert job["spec"]["source"]["sql"]["table"] == "sales"
+    assert job["spec"]["dialect"]["decimal"] == ","
     assert (await platform.call("GET", "/v1/loops/sales/source", 200))["state"] == "reading"
     end(world)
     for minutes, count in ((0, 1), (9, 1), (10, 2)):

@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from millrace_contracts.names import DataFormat
 from millrace_contracts.parts import Column, Duration, Int, Lasting, Part, Written
+from millrace_contracts.tables import Dialect
 
 Every = Annotated[Written, Lasting(most="366d", least="10s")]
 Kind = Literal["path", "sql", "bucket", "http"]
@@ -235,6 +236,10 @@ class Source(RowSource):
     every: Every | None = Field(
         default=None,
         description="How often it is looked at, by the clock; left out: once, and when asked to.",
+    )
+    dialect: Dialect | None = Field(
+        default=None,
+        description="How its files are written, where that is known; it goes before what the contract says.",
     )
 
     @model_validator(mode="after")

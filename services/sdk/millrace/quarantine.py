@@ -6,9 +6,10 @@ from millrace.client import Millrace
 from millrace.delivery import ingest_spec
 from millrace_contracts.datasets import QuarantineRead, QuarantineVerdict
 from millrace_contracts.jobs import JobRead
-from millrace_contracts.loop import ModelLoop
+from millrace_contracts.loop import ModelLoop, Spec
 from millrace_contracts.loops import LoopRead
 from millrace_contracts.rows import IngestResult, QuarantinedSource
+from millrace_contracts.tables import Dialect
 
 
 class NoLoop(Exception):
@@ -28,7 +29,10 @@ def accept(
     """
     refused = client.registry.refused(entry)
     loop = _loop(client, refused.dataset)
-    spec = ingest_spec(ModelLoop.model_validate(loop.document).spec, QuarantinedSource(entry=entry))
+    declared = ModelLoop.model_validate(loop.document).spec
+    spec = ingest_spec(declared, QuarantinedSource(entry=entry)).model_copy(
+        update={"dialect": _dialect(declared, refused)}
+    )
     how = "widen" if widen else "as-it-is"
     key = f"{client.project}/{loop.name}/accept/{entry}/{how}/generation-{loop.generation}"
     job = client.training.submit(spec.model_copy(update={"widen": widen}), key, loop=loop.name)
@@ -41,6 +45,14 @@ def accept(
         client.registry.settle(entry, verdict)
         client.controller.wake(loop.name)
     return result
+
+
+def _dialect(spec: Spec, refused: QuarantineRead) -> Dialect | None:
+    """How the loop's source is said to be written, if the delivery came from there."""
+    source = spec.data.source
+    if source is None or refused.source.get("kind") != ("file" if source.path is not None else "source"):
+        return None
+    return source.dialect
 
 
 def drop(client: Millrace, entry: int, reason: str = "") -> QuarantineRead:

@@ -3,8 +3,9 @@
 import pytest
 from obstore.store import MemoryStore
 
+from millrace_contracts.pulls import LookSpec
 from millrace_training.runtime.errors import JobError
-from millrace_training.sources import stores
+from millrace_training.sources import look, stores
 
 
 def sheet(first, last):
@@ -104,3 +105,16 @@ def test_an_endpoint_must_be_allowed_and_a_secret_there(pulled, monkeypatch):
     monkeypatch.delenv("NO_SUCH_KEY", raising=False)
     with pytest.raises(JobError, match="env NO_SUCH_KEY is not there"):
         pulled({"bucket": {"url": "s3://sales", "secrets": {"access_key_id": {"env": "NO_SUCH_KEY"}}}})
+
+
+def test_how_its_files_are_written_may_be_said(tmp_path, pulled, rows, context):
+    place = tmp_path / "export"
+    place.mkdir()
+    lines = [f"{n}|shop {n % 3}|1.0{n % 90 + 10},5" for n in range(1, 201)]
+    (place / "01.csv").write_text("\n".join(["id|shop|price", *lines]) + "\n")
+    dialect = {"delimiter": "|", "decimal": ",", "thousands": "."}
+    told = source(place) | {"dialect": dialect}
+    assert pulled(told, dialect=dialect).new_rows == 200
+    assert rows().column("price").to_pylist()[:2] == [1011.5, 1012.5]
+    shown = look.run(LookSpec.model_validate({"source": told}), context())
+    assert [column.name for column in shown.columns] == ["id", "shop", "price"]

@@ -86,6 +86,7 @@ async def _job(services: Services, loop: Loop, source: Source, poll: Poll) -> Jo
         target=spec.target,
         event_time=spec.data.event_time,
         timezone=spec.data.timezone,
+        dialect=source.dialect,
     )
     limits = JobLimits(memory_mb=spec.training.limits.megabytes())
     assert poll.key is not None

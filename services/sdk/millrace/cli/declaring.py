@@ -108,7 +108,7 @@ def apply(
     stored = platform.controller.apply(loop)
     _say(output, f"{name} is declared (generation {stored.generation}).")
     for path in paths:
-        _deliver(platform, name, path, output)
+        _deliver(platform, name, path, output, source.dialect if source is not None else None)
     if polled:
         _say(output, f"Its rows are fetched from where they are. See:  millrace sources show {name}")
     run = _opened(platform, name, before, wait if paths or before == 0 else 0)

@@ -11,6 +11,7 @@ from millrace_contracts.datasets import RowsOrigin
 from millrace_contracts.formats import UnknownFormat, format_of
 from millrace_contracts.names import DataFormat
 from millrace_contracts.sources import BucketSource, RowSource
+from millrace_contracts.tables import Dialect
 from millrace_table import reading
 from millrace_table.refusals import Unreadable
 from millrace_training.rows.delivery import Delivery
@@ -70,13 +71,16 @@ def sample(source: RowSource, kit: Kit, rows: int) -> pa.Table:
     kit.notes.append(
         f"{len(files)} files, {size / 2**20:.1f} MiB; these are the first rows of {files[0].name}."
     )
-    return table(patiently(_content, asked, kit, files[0]), files[0].format, files[0].name).slice(0, rows)
+    data = patiently(_content, asked, kit, files[0])
+    return table(data, files[0].format, files[0].name, kit.dialect).slice(0, rows)
 
 
-def table(data: bytes, format: DataFormat, name: str) -> pa.Table:
-    """The rows of a file. Raises: JobError."""
+def table(data: bytes, format: DataFormat, name: str, dialect: Dialect | None) -> pa.Table:
+    """The rows of a file that is written in *dialect*. Raises: JobError."""
     try:
-        return reading.read(data, format)
+        loaded = reading.load(data, format, dialect)
+        reading.refuse_rejects(loaded, 0.0)
+        return loaded.table
     except Unreadable as error:
         raise JobError("A file cannot be read", f"{name}: {error.check.observed}", error.check.mend) from None
 

@@ -92,7 +92,8 @@ def sample(source: RowSource, kit: Kit, rows: int) -> pa.Table:
     came = patiently(_fetch, Download(asked, {}), kit)
     assert came is not None
     kit.notes.append(f"{len(came.data) / 2**20:.1f} MiB.")
-    return table(bytes(came.data), _format(asked, came.type), _name(asked)).slice(0, rows)
+    data = bytes(came.data)
+    return table(data, _format(asked, came.type), _name(asked), kit.dialect).slice(0, rows)
 
 
 def _name(asked: HttpSource) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from millrace_contracts.tables import Dialect
 from millrace_training.runtime.context import Context
 from millrace_training.sources.secrets import Secrets
 
@@ -12,12 +13,13 @@ from millrace_training.sources.secrets import Secrets
 class Kit:
     """What reading needs besides the declaration.
 
-    artifact: the bytes of one, by its digest. kept: what a reader remembers within one job. notes: what it has to say
-    beside the rows.
+    artifact: the bytes of one, by its digest. dialect: how files are written, if it was said. kept: what a reader
+    remembers within one job. notes: what it has to say beside the rows.
     """
 
     context: Context
     secrets: Secrets
     artifact: Callable[[str], bytes]
+    dialect: Dialect | None = None
     kept: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)

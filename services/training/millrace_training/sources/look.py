@@ -13,7 +13,7 @@ LONGEST = 60
 
 def run(spec: LookSpec, context: Context) -> LookResult:
     """The first rows as they are handed out, before any contract. Raises: JobError with what is in the way."""
-    kit = Kit(context, Secrets(spec.source), Records(context).artifact)
+    kit = Kit(context, Secrets(spec.source), Records(context).artifact, spec.source.dialect)
     table = reader(spec.source).sample(spec.source, kit, spec.rows)
     columns = [SourceColumn(name=field.name, type=str(field.type)) for field in table.schema]
     rows = [[_shown(cell) for cell in row.values()] for row in table.to_pylist()]
