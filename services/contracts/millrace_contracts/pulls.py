@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from millrace_contracts.bodies import Read
 from millrace_contracts.data import DataContract
-from millrace_contracts.names import ColumnName, Name
+from millrace_contracts.names import ColumnName, DataFormat, Digest, Name
 from millrace_contracts.parts import Strictly, Zone
 from millrace_contracts.rows import FailedCheck
 from millrace_contracts.sources import Source
@@ -71,10 +71,13 @@ class SourceRead(Read):
 
 
 class LookSpec(Strictly):
-    """Read the first rows of a source, and keep nothing."""
+    """Read the first rows of a source; nothing is kept unless a sample is asked for."""
 
     source: Source
     rows: int = Field(default=5, ge=1, le=100)
+    sample_rows: int = Field(
+        default=0, ge=0, le=100_000, description="Rows that are kept as an artifact, to draft a loop from."
+    )
 
 
 class SourceColumn(BaseModel):
@@ -84,9 +87,18 @@ class SourceColumn(BaseModel):
     type: str
 
 
+class KeptSample(BaseModel):
+    """Rows of a source that were kept: the first file as it is, or the first rows of a query as Parquet."""
+
+    digest: Digest
+    format: DataFormat
+    name: str
+
+
 class LookResult(BaseModel):
     """What a source hands out, as text."""
 
     columns: list[SourceColumn]
     rows: list[list[str | None]]
     notes: list[str] = Field(description="What there is to say beside them.")
+    sample: KeptSample | None = Field(default=None, description="What was kept, if that was asked for.")

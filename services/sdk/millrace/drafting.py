@@ -12,6 +12,7 @@ import yaml
 from millrace import timing
 from millrace_contracts.data import ColumnContract, DataContract
 from millrace_contracts.formats import PACKED, format_of
+from millrace_contracts.sources import Source
 from millrace_contracts.tables import Dialect
 from millrace_table import cautions, columns, inference, reading, remarks, spacing, spans
 from millrace_table.inference import TaskName
@@ -163,19 +164,29 @@ def _flow(value: Any) -> str:
     return text.strip().removesuffix("...").strip()
 
 
-def loop_text(name: str, sample: Sample, data: Path, contract: Path, folder: Path, timezone: str) -> str:
-    """The commented loop document; *data* and *contract* are written relative to *folder*."""
+def loop_text(
+    name: str, sample: Sample, data: Path | Source, contract: Path, folder: Path, timezone: str
+) -> str:
+    """The commented loop document; a file of *data*, and *contract*, are written relative to *folder*."""
     return LOOP.format(
         name=name,
         task=sample.task,
         target=_flow(sample.contract.target),
-        path=_flow(os.path.relpath(data, folder)),
+        source=_source(name, data, folder),
         contract=_flow(os.path.relpath(contract, folder)),
         exclude=_flow(sample.identifiers),
         metric="rmse" if sample.task == "regression" else "log_loss",
         bound="atMost: 30" if sample.task == "regression" else "atMost: 0.5",
         **(_timed(sample, timezone) if sample.spacing is not None else _untimed(sample)),
     )
+
+
+def _source(name: str, data: Path | Source, folder: Path) -> str:
+    if isinstance(data, Path):
+        path = _flow(os.path.relpath(data, folder))
+        return f"{{path: {path}}}   # uploaded by `millrace apply`; push more with `millrace data push {name} FILE`"
+    told = _flow(data.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True))
+    return f"{told}   # try it: `millrace sources test -f {name}.yaml`"
 
 
 def _untimed(sample: Sample) -> dict[str, str]:
@@ -212,7 +223,7 @@ spec:
   target: {target}
   data:
     dataset: {name}
-    source: {{path: {path}}}   # uploaded by `millrace apply`; push more with `millrace data push {name} FILE`
+    source: {source}
     contract: {contract}   # what data must fulfil; edit it
 {time}    exclude: {exclude}                  # columns that no model may use: identifiers, personal data
     feedback: true               # labelled production rows join the training data

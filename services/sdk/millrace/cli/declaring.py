@@ -14,7 +14,9 @@ from millrace.cli.session import client
 
 if TYPE_CHECKING:
     from millrace.client import Millrace
+    from millrace_contracts.names import TaskName
     from millrace_contracts.rows import IngestResult
+    from millrace_contracts.sources import Source
     from millrace_contracts.tables import Dialect
 
 data = group("data", "Bring rows into a loop's dataset.")
@@ -32,8 +34,26 @@ class Task(StrEnum):
 @written
 def init(
     name: Annotated[str, typer.Argument(help="Name of the loop, its model and its endpoint.")],
-    sample: Annotated[Path, typer.Option("--data", help="A CSV, Parquet or JSON lines file of good data.")],
     target: Annotated[str, typer.Option(help="The column to predict.")],
+    sample: Annotated[
+        Path | None, typer.Option("--data", help="A CSV, Parquet or JSON lines file of good data.")
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(
+            help="Where the rows are instead: postgresql://…, sqlite:///…, s3://…, https://…; the platform reads them."
+        ),
+    ] = None,
+    table: Annotated[str | None, typer.Option(help="Of a database: the table.")] = None,
+    query: Annotated[str | None, typer.Option(help="Of a database: one SELECT instead.")] = None,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option(help="Where a secret is kept: password=env:SHOP_PASSWORD, bearer=file:/PATH, …"),
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="What a bucket needs: region=eu-central-1; pattern='*.csv'.")
+    ] = None,
+    every: Annotated[str | None, typer.Option(help="How often the source is looked at, like 15m.")] = None,
     time: Annotated[str | None, typer.Option(help="The column that says when a row happened.")] = None,
     timezone: Annotated[str, typer.Option(help="Time zone in which days begin.")] = "UTC",
     task: Annotated[
@@ -43,9 +63,15 @@ def init(
     force: Annotated[bool, typer.Option("--force", help="Write over files that exist.")] = False,
     dialect: "Dialect | None" = None,
 ) -> None:
-    """Write a commented loop and an inferred data contract for a table; no platform is needed."""
-    from millrace import drafting
+    """Write a commented loop and an inferred data contract for a table.
+
+    No platform is needed for a file. Rows of a source are read by the platform, which has its secrets and may reach it.
+    """
+    from millrace import drafting, source_drafts
     from millrace.documents import load
+
+    if (sample is None) == (source is None):
+        fail("say where the data is", "Use --data FILE, or --source ADDRESS.")
 
     _check_name(name)
     _check_zone(timezone)
@@ -53,14 +79,22 @@ def init(
     there = [path for path in (loop_file, contract_file) if path.exists() and not force]
     if there:
         fail(f"{there[0]} exists already", "Use --force to write over it, or --into another folder.")
+    chosen: TaskName | None = None if task is None else task.value
     try:
-        found = drafting.look(sample, target, time, timezone, None if task is None else task.value, dialect)
+        if source is None:
+            assert sample is not None
+            data: Path | Source = sample
+            found = drafting.look(sample, target, time, timezone, chosen, dialect)
+        else:
+            named = source_drafts.declared(source, table, query, secret or [], option or [], every, dialect)
+            data, found = source_drafts.look(client(), named, target, time, timezone, chosen)
     except drafting.NoDraft as error:
         fail(str(error), error.mend)
+    title = data.name if isinstance(data, Path) else source or ""
     folder.mkdir(parents=True, exist_ok=True)
-    contract_file.write_text(drafting.contract_text(found, sample.name), encoding="utf-8")
+    contract_file.write_text(drafting.contract_text(found, title), encoding="utf-8")
     loop_file.write_text(
-        drafting.loop_text(name, found, sample, contract_file, folder, timezone), encoding="utf-8"
+        drafting.loop_text(name, found, data, contract_file, folder, timezone), encoding="utf-8"
     )
     load(loop_file)
     typer.echo(f"{found.rows} rows, {len(found.contract.columns)} columns: {found.task} of '{target}'.")

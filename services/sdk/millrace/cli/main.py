@@ -57,6 +57,8 @@ command(
     "init",
     "millrace init my-loop --data sales.csv --target revenue --time sold_at",
     "millrace init churn --data customers.parquet --target churned",
+    "millrace init shop --source postgresql://reader@db/shop --table sales --secret password=env:SHOP_PASSWORD "
+    "--target revenue --time sold_at --every 15m",
     panel=LOOP,
 )(declaring.init)
 command(app, "apply", "millrace apply -f my-loop.yaml", "millrace apply -f my-loop.yaml -o json", panel=LOOP)(

@@ -72,6 +72,7 @@ def sample(source: RowSource, kit: Kit, rows: int) -> pa.Table:
         f"{len(files)} files, {size / 2**20:.1f} MiB; these are the first rows of {files[0].name}."
     )
     data = patiently(_content, asked, kit, files[0])
+    kit.first = (data, files[0].format, files[0].name)
     return table(data, files[0].format, files[0].name, kit.dialect).slice(0, rows)
 
 

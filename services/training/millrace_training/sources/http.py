@@ -93,6 +93,7 @@ def sample(source: RowSource, kit: Kit, rows: int) -> pa.Table:
     assert came is not None
     kit.notes.append(f"{len(came.data) / 2**20:.1f} MiB.")
     data = bytes(came.data)
+    kit.first = (data, _format(asked, came.type), _name(asked))
     return table(data, _format(asked, came.type), _name(asked), kit.dialect).slice(0, rows)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from millrace_contracts.names import DataFormat
 from millrace_contracts.tables import Dialect
 from millrace_training.runtime.context import Context
 from millrace_training.sources.secrets import Secrets
@@ -14,7 +15,7 @@ class Kit:
     """What reading needs besides the declaration.
 
     artifact: the bytes of one, by its digest. dialect: how files are written, if it was said. kept: what a reader
-    remembers within one job. notes: what it has to say beside the rows.
+    remembers within one job. notes: what it has to say beside the rows. first: the file whose first rows were shown.
     """
 
     context: Context
@@ -23,3 +24,4 @@ class Kit:
     dialect: Dialect | None = None
     kept: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    first: tuple[bytes, DataFormat, str] | None = None

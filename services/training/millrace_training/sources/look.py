@@ -1,6 +1,9 @@
-"""Job `look`: whether a source can be read, and what its first rows are; nothing is kept."""
+"""Job `look`: whether a source can be read, and what its first rows are; a sample is kept if one is asked for."""
 
-from millrace_contracts.pulls import LookResult, LookSpec, SourceColumn
+import pyarrow as pa
+
+from millrace_contracts.pulls import KeptSample, LookResult, LookSpec, SourceColumn
+from millrace_training.rows import files
 from millrace_training.rows.records import Records
 from millrace_training.runtime.context import Context
 from millrace_training.sources.kit import Kit
@@ -14,10 +17,17 @@ LONGEST = 60
 def run(spec: LookSpec, context: Context) -> LookResult:
     """The first rows as they are handed out, before any contract. Raises: JobError with what is in the way."""
     kit = Kit(context, Secrets(spec.source), Records(context).artifact, spec.source.dialect)
-    table = reader(spec.source).sample(spec.source, kit, spec.rows)
+    table = reader(spec.source).sample(spec.source, kit, max(spec.rows, spec.sample_rows))
     columns = [SourceColumn(name=field.name, type=str(field.type)) for field in table.schema]
-    rows = [[_shown(cell) for cell in row.values()] for row in table.to_pylist()]
-    return LookResult(columns=columns, rows=rows, notes=kit.notes)
+    rows = [[_shown(cell) for cell in row.values()] for row in table.slice(0, spec.rows).to_pylist()]
+    sample = _kept(Records(context), kit, table) if spec.sample_rows else None
+    return LookResult(columns=columns, rows=rows, notes=kit.notes, sample=sample)
+
+
+def _kept(records: Records, kit: Kit, table: pa.Table) -> KeptSample:
+    """The file as it is, so that it can be seen how it is written; rows of a query as Parquet."""
+    data, format, name = kit.first or (files.to_parquet(table), "parquet", "sample")
+    return KeptSample(digest=records.keep(data, "application/octet-stream"), format=format, name=name)
 
 
 def _shown(cell: object) -> str | None:
