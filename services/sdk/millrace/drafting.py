@@ -120,7 +120,7 @@ def _spacing(table: pa.Table, time: str | None, timezone: str) -> Spacing | None
 
 def contract_text(sample: Sample, source: str) -> str:
     """The contract as YAML: one line a column."""
-    whole: dict[str, Any] = sample.contract.model_dump(mode="json", exclude_none=True)
+    whole = sample.contract.model_dump(mode="json", exclude_none=True)
     lines = [
         f"# What every delivery of data must fulfil before anything is trained on it; inferred from {source}.",
         "# A delivery that breaks it is refused with a report and kept in quarantine. Edit it: you know your data.",
