@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PIECE = 1 << 16
 """Rows that are held at once."""
-FORM: dict[str, Any] = {"use_dictionary": False, "compression": "lz4", "write_statistics": False}
+FORM = {"use_dictionary": False, "compression": "lz4", "write_statistics": False}
 """How strings are written: to look for words that come again would take as long as to read them."""
 Told = Callable[[int], None]
 """Is told again and again how many rows are read."""
