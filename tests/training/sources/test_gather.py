@@ -86,6 +86,19 @@ def test_files_of_a_folder_come_once_and_again_when_they_change(context, tmp_pat
     assert names() == [("a.csv", "csv"), ("b.jsonl", "jsonl")]
 
 
+def test_one_file_comes_once_and_no_other_of_its_name(context, tmp_path):
+    (tmp_path / "before").mkdir()
+    (tmp_path / "before" / "a.csv").write_text("id\n7\n")
+    path, known, seen = tmp_path / "a.csv", None, []
+    for text in ("id\n1\n", "id\n1\n", "id\n2\n"):
+        path.write_text(text)
+        spec = {"loop": "sales", "source": {"path": str(path)}, "before": known}
+        result = gather.run(GatherSpec.model_validate(spec), context())
+        known = result.before
+        seen.append(len(result.files))
+    assert seen == [1, 0, 1]
+
+
 @pytest.mark.parametrize(
     ("path", "says"), [("rows.csv", "is relative"), ("/nowhere/rows.csv", "is not there")]
 )

@@ -3,12 +3,14 @@
 What was read is fixed by that: whatever is killed afterwards, the same rows are scored, each once.
 """
 
-import glob
+import hashlib
 from pathlib import Path
 
 import pyarrow.compute as pc
 
 from millrace_contracts.batches import GatherResult, GatherSpec, ScoredBefore
+from millrace_contracts.datasets import RowsOrigin
+from millrace_contracts.formats import UnknownFormat, format_of
 from millrace_contracts.rows import ArtifactSource
 from millrace_contracts.sources import BucketSource, RowSource, SqlSource
 from millrace_training.rows import files
@@ -20,7 +22,7 @@ from millrace_training.sources import marks
 from millrace_training.sources import past as history
 from millrace_training.sources.kit import Kit
 from millrace_training.sources.past import Past
-from millrace_training.sources.reading import reader
+from millrace_training.sources.reading import Reader, reader
 from millrace_training.sources.secrets import Secrets
 
 MOST = 100
@@ -34,7 +36,7 @@ def run(spec: GatherSpec, context: Context) -> GatherResult:
     records = Records(context)
     source = placed(spec.source)
     kit = Kit(context, Secrets(source), records.artifact)
-    name, there = history.identity(spec.loop, source), reader(source)
+    name, there = history.identity(spec.loop, source), _reader(spec.source, source)
     whole = source.sql is not None and source.sql.cursor is None
     before = spec.before if spec.before and spec.before.source == name and not whole else None
     scored = before or ScoredBefore(source=name)
@@ -60,8 +62,34 @@ def placed(source: RowSource) -> RowSource:
         raise JobError("A path is not whole", f"{source.path} is relative.", "Write it from / on.")
     if not path.exists():
         raise JobError("There is no file", f"{source.path} is not there.", "Look at source.path.")
-    folder, pattern = (path, "*") if path.is_dir() else (path.parent, glob.escape(path.name))
-    return RowSource(bucket=BucketSource(url=folder.as_uri(), pattern=pattern))
+    folder = path if path.is_dir() else path.parent
+    return RowSource(bucket=BucketSource(url=folder.as_uri()))
+
+
+class OneFile:
+    """Reads one file of this machine: once, and again when its content has changed."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self, source: RowSource, before: Past, kit: Kit) -> Delivery | None:
+        """The file, if it was not scored as it is."""
+        data = self._path.read_bytes()
+        key = before.key("content", hashlib.sha256(data).hexdigest())
+        if key in before.digests:
+            return None
+        try:
+            kind = format_of(self._path)
+        except UnknownFormat as error:
+            raise JobError("The file's kind is unknown", str(error), "Rename it.") from None
+        name = self._path.name
+        origin = RowsOrigin(kind="source", name=name, digest=key, source=before.identity, format=kind)
+        return Delivery(data, kind, origin)
+
+
+def _reader(asked: RowSource, placed: RowSource) -> Reader | OneFile:
+    alone = asked.path is not None and Path(asked.path).is_file()
+    return OneFile(Path(asked.path or "")) if alone else reader(placed)
 
 
 def _past(scored: ScoredBefore) -> Past:
