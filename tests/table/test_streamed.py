@@ -82,6 +82,18 @@ def test_files_that_were_spoilt_at_random_come_out_the_same(tmp_path: Path):
         assert pieces(path, [], Dialect()) == whole(path, [], Dialect()), "".join(text)
 
 
+@pytest.mark.parametrize("end", ["9,x,1\r\n", "9,x,1\r8,y,2\r"])
+def test_ends_of_another_kind_far_into_a_file_are_read_all_the_same(
+    tmp_path: Path, end: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(streamed, "PIECE", 1 << 16)
+    path, rows = tmp_path / "a.csv", "".join(f"{row},north,{row % 7}\n" for row in range(250_000))
+    path.write_text("id,shop,x\n" + rows + end + "1,south,2\n", newline="")
+    told = pieces(path, [], Dialect())
+    assert told == whole(path, [], Dialect())
+    assert len(told[0]["id"]) > 250_000
+
+
 def test_how_far_it_is_read_is_told(tmp_path: Path):
     path, told = tmp_path / "a.csv", []
     path.write_text(PLAIN)

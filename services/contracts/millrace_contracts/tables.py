@@ -92,3 +92,7 @@ class Rejects(BaseModel):
 
     count: int = Field(default=0, ge=0)
     kept: list[Reject] = Field(default=[], max_length=KEPT)
+
+    def share(self, rows: int) -> float:
+        """Of all lines, where *rows* could be taken."""
+        return self.count / max(self.count + rows, 1)

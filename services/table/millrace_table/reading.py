@@ -12,8 +12,10 @@ from millrace_contracts.tables import Dialect, Rejects
 from millrace_table import cells, delimited, jsonl, opening, streamed, workbooks
 from millrace_table.names import check_names
 from millrace_table.refusals import Unreadable
-from millrace_table.streamed import Streamed
+from millrace_table.streamed import Streamed, Told
 
+LARGE = 1 << 26
+"""Bytes from which a CSV file is read a piece at a time, and its rows are told meanwhile."""
 INDEX = "__index_level_"
 """How pandas calls an index without a name that it writes into Parquet."""
 
@@ -42,10 +44,14 @@ class Loaded:
         return [*self.notes, f"{lost.count} lines could not be read and are left out; {first}"]
 
     @property
+    def rows(self) -> int:
+        """How many could be taken."""
+        return int(self.table.num_rows)
+
+    @property
     def share(self) -> float:
         """Rejects of all lines."""
-        lost = self.rejects.count
-        return lost / max(lost + int(self.table.num_rows), 1)
+        return self.rejects.share(self.rows)
 
 
 def read(data: bytes, format: str) -> pa.Table:
@@ -56,13 +62,18 @@ def read(data: bytes, format: str) -> pa.Table:
 
 
 def load(
-    source: bytes | Path, format: str, dialect: Dialect | None = None, wanted: Collection[str] = ()
+    source: bytes | Path,
+    format: str,
+    dialect: Dialect | None = None,
+    wanted: Collection[str] = (),
+    told: Told = lambda rows: None,
 ) -> Loaded:
     """The rows of *source* and what could not be taken of it.
 
     Args:
         dialect: what is known of how it is written; the rest is found.
         wanted: names that are expected among its columns, which tell the header from other lines.
+        told: is called again and again with how many rows of a large CSV file are read.
     Raises: Unreadable for an empty file, one without rows, an encoding that is not as said, duplicate or unnamed
         columns, or values that are no table cells.
     """
@@ -74,7 +85,10 @@ def load(
         path = opening.unpacked(path, folder)
         if not path.stat().st_size or _is_blank(path):
             raise _empty()
-        loaded = READERS[format](path, folder, dialect or Dialect(), wanted)
+        if format == "csv" and path.stat().st_size >= LARGE:
+            loaded = _in_pieces(path, folder, dialect or Dialect(), wanted, told)
+        else:
+            loaded = READERS[format](path, folder, dialect or Dialect(), wanted)
     check_names(loaded.table.column_names)
     if loaded.table.num_rows == 0 and not loaded.rejects.count:
         raise _no_rows()
@@ -86,7 +100,7 @@ def to_parquet(
     target: Path,
     dialect: Dialect | None = None,
     wanted: Collection[str] = (),
-    told: Callable[[int], None] = lambda rows: None,
+    told: Told = lambda rows: None,
 ) -> Streamed:
     """Write the rows of a CSV file, packed or not, into a Parquet file of strings, in bounded memory.
 
@@ -115,9 +129,9 @@ def _no_rows() -> Unreadable:
     return Unreadable("rows", seen, mend, allowed="at least 1")
 
 
-def refuse_rejects(loaded: Loaded, at_most: float) -> None:
+def refuse_rejects(loaded: Loaded | Streamed, at_most: float) -> None:
     """Raises: Unreadable if more than the share *at_most* of the lines could not be taken."""
-    if loaded.rejects.count == 0 or (loaded.share <= at_most and loaded.table.num_rows):
+    if loaded.rejects.count == 0 or (loaded.share <= at_most and loaded.rows):
         return
     kept = loaded.rejects.kept
     share = f"{loaded.share:.2%} of all"
@@ -161,6 +175,14 @@ def _is_blank(path: Path) -> bool:
 def _delimited(path: Path, folder: Path, dialect: Dialect, wanted: Collection[str]) -> Loaded:
     split = delimited.read(path, folder, dialect, wanted)
     return Loaded(split.table, split.dialect, split.rejects, split.notes, split.marked)
+
+
+def _in_pieces(path: Path, folder: Path, dialect: Dialect, wanted: Collection[str], told: Told) -> Loaded:
+    import pyarrow.parquet as parquet
+
+    target = folder.resolve() / "pieces.parquet"
+    done = streamed.to_parquet(path, target, folder, dialect, wanted, told)
+    return Loaded(parquet.read_table(target), done.dialect, done.rejects, done.notes, done.marked)
 
 
 def _jsonl(path: Path, folder: Path, dialect: Dialect, wanted: Collection[str]) -> Loaded:

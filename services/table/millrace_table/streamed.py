@@ -24,6 +24,8 @@ PIECE = 1 << 16
 """Rows that are held at once."""
 FORM = {"use_dictionary": False, "compression": "lz4", "write_statistics": False}
 """How strings are written: to look for words that come again would take as long as to read them."""
+INVALID = "Invalid Input Error"
+"""How DuckDB calls what it cannot split, when Arrow hands its words on."""
 Told = Callable[[int], None]
 """Is told again and again how many rows are read."""
 
@@ -37,6 +39,11 @@ class Streamed:
     rejects: Rejects
     notes: list[str]
     marked: Marked
+
+    @property
+    def share(self) -> float:
+        """Rejects of all lines."""
+        return self.rejects.share(self.rows)
 
 
 @dataclass
@@ -87,9 +94,16 @@ def to_parquet(
 
 
 def _pieces(database: "duckdb.DuckDBPyConnection", rows: Rows) -> Iterator[pa.Table]:
+    """The rows, some at a time. Raises: duckdb.Error, also for what Arrow wraps in an error of its own."""
+    import duckdb
+
     query = database.sql(f"SELECT {rows.names} FROM {rows.source}")  # noqa: S608
-    for batch in query.to_arrow_reader(PIECE):
-        yield pa.Table.from_batches([batch])
+    try:
+        for batch in query.to_arrow_reader(PIECE):
+            yield pa.Table.from_batches([batch])
+    except (OSError, pa.ArrowException) as error:
+        kind = duckdb.InvalidInputException if INVALID in str(error) else duckdb.Error
+        raise kind(str(error)) from error
 
 
 def _copy(

@@ -10,7 +10,7 @@ from tables import sales, to_csv
 from millrace.client import ApiError
 from millrace_contracts.data import DataContract
 from millrace_contracts.rows import IngestSpec
-from millrace_table import inference
+from millrace_table import inference, reading, streamed
 from millrace_training.rows import files, ingest
 from millrace_training.rows.records import Records
 
@@ -48,6 +48,23 @@ def test_a_good_first_delivery_becomes_a_version_with_its_inferred_contract(push
     assert version.profile["columns"]["shop"]["distinct"] == 3
     assert {column.name: column.type for column in version.data_schema}["sold_at"] == "timestamp"
     assert rows_of(client, 1).num_rows == 400
+
+
+def test_a_large_file_is_read_in_pieces_tells_how_far_it_is_and_gives_the_same_version(
+    push, client, context, monkeypatch
+):
+    push(to_csv(sales()))
+    told, job = [], context()
+    job.emit = told.append
+    monkeypatch.setattr(reading, "LARGE", 1)
+    monkeypatch.setattr(streamed, "PIECE", 150)
+    monkeypatch.setattr("millrace_training.runtime.context.REPORT_SECONDS", 0)
+    push(to_csv(sales()), job=job, dataset="copy")
+    assert client.registry.dataset_version("copy").files == client.registry.dataset_version("sales").files
+    numbers = [item.numbers["rows"] for item in told if item.step == "read" and "rows" in item.numbers]
+    assert numbers == sorted(numbers)
+    assert numbers[-1] == 400
+    assert {item.step for item in told} == {"fetch", "read", "keep"}
 
 
 def test_later_rows_extend_the_version_and_are_held_to_its_contract(push, client):

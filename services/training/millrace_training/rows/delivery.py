@@ -1,6 +1,7 @@
 """One delivery of data: an uploaded file, or what production has taught since the last time."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,12 +18,12 @@ from millrace_training.rows.records import Records
 
 @dataclass(frozen=True)
 class Delivery:
-    """Bytes as they came, their format, and where they come from.
+    """Bytes as they came or the file that holds them, their format, and where they come from.
 
     partial: model inputs and target only. kept: the source's digest is that of an artifact with these bytes.
     """
 
-    data: bytes
+    data: bytes | Path
     format: DataFormat
     source: RowsOrigin
     partial: bool = False
@@ -31,37 +32,43 @@ class Delivery:
     @property
     def is_empty_feedback(self) -> bool:
         """Whether production has nothing new to teach."""
-        return self.partial and (not self.data or files.from_parquet([self.data]).num_rows == 0)
+        if not self.partial or isinstance(self.data, Path):
+            return False
+        return not self.data or files.from_parquet([self.data]).num_rows == 0
 
 
-def fetch(spec: IngestSpec, records: Records) -> Delivery:
-    """Get what the job is about. Raises: ApiError when there is no such artifact or endpoint."""
+def fetch(spec: IngestSpec, records: Records, told: Callable[[int], None]) -> Delivery:
+    """Get what the job is about; *told* hears how many bytes have come.
+
+    Raises: ApiError when there is no such artifact or endpoint.
+    """
     if isinstance(spec.source, ArtifactSource):
-        return _artifact(spec.source, records)
+        return _artifact(spec.source, records, told)
     if isinstance(spec.source, QuarantinedSource):
-        return _quarantined(spec.source, records)
+        return _quarantined(spec.source, records, told)
     return _feedback(spec, spec.source, records)
 
 
-def _artifact(source: ArtifactSource, records: Records) -> Delivery:
+def _artifact(source: ArtifactSource, records: Records, told: Callable[[int], None]) -> Delivery:
     named = {"format": source.format, "digest": source.digest}
     if source.delivery is not None:
         named["digest"] = _digest(f"{source.delivery} {source.digest}".encode())
     about = RowsOrigin(kind=source.origin, name=source.name, **named)
     kept = about.digest == source.digest
-    return Delivery(records.artifact(source.digest), source.format, about, kept=kept)
+    return Delivery(records.file(source.digest, told), source.format, about, kept=kept)
 
 
 def _digest(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def _quarantined(source: QuarantinedSource, records: Records) -> Delivery:
+def _quarantined(source: QuarantinedSource, records: Records, told: Callable[[int], None]) -> Delivery:
     entry = records.entry(source.entry)
     about = RowsOrigin.model_validate(entry.source)
     partial = about.kind == "feedback"
     format = "parquet" if partial else about.format or format_of(Path(about.name))
-    return Delivery(records.artifact(entry.artifact), format, about, partial)
+    data = records.artifact(entry.artifact) if partial else records.file(entry.artifact, told)
+    return Delivery(data, format, about, partial)
 
 
 def _feedback(spec: IngestSpec, source: FeedbackSource, records: Records) -> Delivery:

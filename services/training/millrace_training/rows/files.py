@@ -1,5 +1,8 @@
 """Parquet files of dataset versions: the same rows give the same bytes."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
@@ -24,9 +27,13 @@ def to_parquet(table: pa.Table) -> bytes:
     return bytes(sink.getvalue())
 
 
-def from_parquet(parts: list[bytes]) -> pa.Table:
+def from_parquet(parts: Sequence[bytes | Path]) -> pa.Table:
     """The rows of several files of one dataset, in order; a column that a file lacks is missing there."""
-    return together([parquet.read_table(pa.BufferReader(part)) for part in parts])
+    return together([_read(part) for part in parts])
+
+
+def _read(part: bytes | Path) -> pa.Table:
+    return parquet.read_table(pa.BufferReader(part) if isinstance(part, bytes) else part)
 
 
 def together(tables: list[pa.Table]) -> pa.Table:

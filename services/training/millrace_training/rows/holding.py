@@ -13,6 +13,7 @@ from millrace_contracts.rows import DeliveryReport, IngestSpec
 from millrace_contracts.tables import Dialect
 from millrace_table import inference, reading
 from millrace_table.refusals import Unreadable
+from millrace_table.streamed import Told
 from millrace_training.rows import across, checks, delivery, repeats, widening
 from millrace_training.rows.delivery import Delivery
 from millrace_training.rows.present import Present
@@ -54,12 +55,15 @@ class Held:
 
 
 def take(
-    spec: Asked, came: Delivery, parent: DatasetVersionRead | None, before: Present | None
+    spec: Asked, came: Delivery, parent: DatasetVersionRead | None, before: Present | None, told: Told
 ) -> Accepted | DeliveryReport:
-    """The rows that may enter the dataset whose rows are *before*, or the report that says why none may."""
+    """The rows that may enter the dataset whose rows are *before*, or the report that says why none may.
+
+    *told* hears again and again how many rows of a large file are read.
+    """
     report, may_widen = DeliveryReport(), isinstance(spec, IngestSpec) and spec.widen
     try:
-        loaded = _load(came, spec, _promised(spec, parent))
+        loaded = _load(came, spec, _promised(spec, parent), told)
         report = DeliveryReport(rejects=loaded.rejects, dialect=loaded.dialect)
         contract = contract_of(spec, parent, loaded.table, loaded.dialect or spec.dialect)
         wider = _rejects(contract, loaded) if may_widen else Widened(contract, [])
@@ -122,14 +126,14 @@ def _promised(asked: Asked, parent: DatasetVersionRead | None) -> DataContract |
     return asked.contract or (DataContract.model_validate(kept) if kept else None)
 
 
-def _load(came: Delivery, asked: Asked, contract: DataContract | None) -> reading.Loaded:
+def _load(came: Delivery, asked: Asked, contract: DataContract | None, told: Told) -> reading.Loaded:
     """The delivery, written as it is said to be: by who sent it, else by the contract. Raises: Unreadable."""
     said = Dialect() if asked.dialect is None else asked.dialect
     if contract is None:
         wanted = [name for name in (asked.target, asked.event_time) if name]
-        return reading.load(came.data, came.format, said, wanted)
+        return reading.load(came.data, came.format, said, wanted, told)
     names = [column.name for column in contract.columns]
-    return reading.load(came.data, came.format, said.over(contract.dialect), names)
+    return reading.load(came.data, came.format, said.over(contract.dialect), names, told)
 
 
 def _read_as(contract: DataContract, dialect: Dialect | None) -> DataContract:

@@ -19,7 +19,10 @@ def run(spec: IngestSpec, context: Context) -> IngestResult:
     records = Records(context)
     context.report("fetch")
     records.ensure_dataset(spec.dataset)
-    return take(spec, context, records, delivery.fetch(spec, records))
+    came = delivery.fetch(
+        spec, records, lambda size: context.report("fetch", message=f"{size / 2**20:.1f} MiB")
+    )
+    return take(spec, context, records, came)
 
 
 def take(spec: holding.Asked, context: Context, records: Records, came: Delivery) -> IngestResult:
@@ -27,9 +30,13 @@ def take(spec: holding.Asked, context: Context, records: Records, came: Delivery
     made, parent = _standing(records, context, spec.dataset, came.source.digest)
     if came.is_empty_feedback:
         return _unchanged(parent)
-    context.report("check")
+    context.report("read")
+
+    def told(rows: int) -> None:
+        context.report("read", message=f"{rows:,} rows", rows=rows)
+
     before = None if parent is None else Present(records, parent)
-    taken = holding.take(spec, came, parent, before)
+    taken = holding.take(spec, came, parent, before, told)
     if isinstance(taken, DeliveryReport):
         return _refuse(records, spec, came, taken, parent)
     context.report("keep")

@@ -34,8 +34,11 @@ class Records:
         """The bytes of an artifact, checked by the registry. Raises: ApiError 404."""
         return self._registry.get_artifact(digest)
 
-    def file(self, digest: str) -> Path:
-        """The bytes of an artifact as a file, which stays as long as the job. Raises: ApiError 404."""
+    def file(self, digest: str, told: Callable[[int], None] = lambda size: None) -> Path:
+        """The bytes of an artifact as a file, which stays as long as the job; *told* hears how many have come.
+
+        Raises: ApiError 404.
+        """
         self._folder.mkdir(exist_ok=True)
         path = self._folder / digest.removeprefix("sha256:")
         if not path.exists():
@@ -43,11 +46,12 @@ class Records:
             with coming.open("wb") as out:
                 for chunk in self._registry.artifact_chunks(digest):
                     out.write(chunk)
+                    told(out.tell())
             coming.replace(path)
         return path
 
-    def keep(self, data: bytes, media_type: str) -> str:
-        """Store bytes; returns their digest."""
+    def keep(self, data: bytes | Path, media_type: str) -> str:
+        """Store bytes, or a file; returns their digest."""
         return self._registry.put_artifact(data, media_type)
 
     def feedback(self, source: FeedbackSource) -> bytes:

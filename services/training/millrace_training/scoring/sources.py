@@ -14,6 +14,7 @@ from millrace_table import reading
 from millrace_table.names import check_names
 from millrace_table.reading import Loaded
 from millrace_table.refusals import Unreadable, words
+from millrace_table.streamed import Streamed
 from millrace_training.runtime.errors import JobError
 
 PART_ROWS = 65_536
@@ -147,10 +148,9 @@ def _bring(source: ArtifactSource, place: Place, path: Path) -> None:
         if source.format == "parquet":
             check_names(parquet.read_schema(came).names)
         else:
-            loaded = _loaded(came, source, place)
-            reading.refuse_rejects(loaded, place.rejects_at_most)
-            _note(loaded.rejects, path)
-            parquet.write_table(loaded.table, staged, row_group_size=PART_ROWS)
+            read = _staged(came, source, place, staged)
+            reading.refuse_rejects(read, place.rejects_at_most)
+            _note(read.rejects, path)
             staged.replace(came)
     except Unreadable as error:
         raise _refusal(source.name, error) from error
@@ -160,13 +160,18 @@ def _bring(source: ArtifactSource, place: Place, path: Path) -> None:
     came.replace(path)
 
 
-def _loaded(came: Path, source: ArtifactSource, place: Place) -> Loaded:
+def _staged(came: Path, source: ArtifactSource, place: Place, staged: Path) -> Loaded | Streamed:
+    """Write the rows that *came* as Parquet; those of CSV never lie in memory as a whole."""
     try:
-        return reading.load(came, source.format, place.dialect, place.wanted)
+        if source.format == "csv":
+            return reading.to_parquet(came, staged, place.dialect, place.wanted)
+        loaded = reading.load(came, source.format, place.dialect, place.wanted)
     except Unreadable as error:
         if not (place.may_be_empty and error.check.check == "rows"):
             raise
-        return Loaded(pa.table({name: pa.array([], pa.string()) for name in place.wanted}))
+        loaded = Loaded(pa.table({name: pa.array([], pa.string()) for name in place.wanted}))
+    parquet.write_table(loaded.table, staged, row_group_size=PART_ROWS)
+    return loaded
 
 
 def _refusal(name: str, error: Unreadable) -> JobError:

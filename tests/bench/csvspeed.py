@@ -1,0 +1,91 @@
+"""`python -m tests.bench.csvspeed [MB]`: a CSV file into Parquet, beside DuckDB's own `read_csv`, in one run.
+
+Both read the same file of a time, words, numbers and missing values. Processor time counts, as the machine may be busy.
+"""
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as csv
+
+ROWS = 200_000
+"""Rows that are written at once; a million are about 124 MB."""
+
+
+def block(draw: np.random.Generator, first: int) -> pa.Table:
+    """Some rows of a shop's till."""
+    at = np.datetime64("2015-01-01T00:00:00") + (first + np.arange(ROWS)) * np.timedelta64(7, "s")
+    columns = {
+        "at": pa.array(np.datetime_as_string(at)),
+        "shop": pa.array(draw.choice(["north", "south", "west", "east"], ROWS)),
+        "item": pa.array(draw.choice([f"item-{number:04}" for number in range(2000)], ROWS)),
+        "open": pa.array(draw.random(ROWS) < 0.7),
+        "visitors": pa.array(draw.integers(0, 500, ROWS)),
+        "note": pa.array(draw.choice(["", "NA", "late delivery, again", "ok"], ROWS)),
+    }
+    for number in range(8):
+        values = np.round(draw.normal(50, 20, ROWS), 2 if number % 2 else 5)
+        columns[f"x{number}"] = pa.array(values, mask=draw.random(ROWS) < 0.03)
+    return pa.table(columns | {"revenue": pa.array(np.round(draw.gamma(3, 40, ROWS), 2))})
+
+
+def write(path: Path, size: int) -> None:
+    """A file of at least *size* bytes."""
+    draw, rows = np.random.default_rng(7), 0
+    with path.open("wb") as out:
+        while out.tell() < size:
+            form = csv.WriteOptions(include_header=not rows, quoting_style="needed")
+            csv.write_csv(block(draw, rows), out, form)
+            rows += ROWS
+
+
+def millrace(source: Path, target: Path) -> None:
+    """Every cell kept as it is written, rejects with their lines, marks of missing values as null."""
+    from millrace_table import reading
+
+    reading.to_parquet(source, target)
+
+
+def duckdb(source: Path, target: Path) -> None:
+    """What its documentation shows."""
+    from duckdb import connect
+
+    with connect() as database:
+        database.execute("SET enable_progress_bar = false")
+        database.execute(f"COPY (SELECT * FROM read_csv('{source}')) TO '{target}' (FORMAT parquet)")
+
+
+def clocked(way: Callable[[Path, Path], None], source: Path, target: Path) -> dict[str, float]:
+    """Seconds on the clock and of processors, and the most memory so far (MiB)."""
+    began, used = time.monotonic(), time.process_time()
+    way(source, target)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    seconds, cpu = time.monotonic() - began, time.process_time() - used
+    return {"seconds": round(seconds, 1), "cpu_seconds": round(cpu, 1), "peak_mib": round(peak)}
+
+
+def main() -> int:
+    """Both ways, ours first, after a small file for the imports; 0 within 1.5 of DuckDB's processor time."""
+    size = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    with tempfile.TemporaryDirectory(prefix="csvspeed-") as place:
+        folder = Path(place)
+        small, source, target = folder / "small.csv", folder / "in.csv", folder / "out.parquet"
+        small.write_text("a,b\n1,2\n")
+        write(source, size * 1_000_000)
+        figures = {}
+        for name, way in (("millrace", millrace), ("duckdb", duckdb)):
+            way(small, target)
+            figures[name] = clocked(way, source, target)
+    print(json.dumps(figures, indent=2))
+    return 0 if figures["millrace"]["cpu_seconds"] <= 1.5 * figures["duckdb"]["cpu_seconds"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
