@@ -9,7 +9,7 @@ from tests.chart.rendering import CASES, Pod, case_objects, one, pods
 
 APIS = ("registry", "training", "serving", "monitoring", "controller")
 TALK = {
-    ("training", "registry", 8080), ("training", "monitoring", 8080),
+    ("training", "registry", 8080), ("training", "monitoring", 8080), ("training", "controller", 8080),
     ("serving", "registry", 8080), ("serving", "monitoring", 8080),
     ("serving", "gateway", 8000), ("serving", "gateway", 9902), ("serving", "triton", 8000),
     ("monitoring", "registry", 8080), ("monitoring", "serving", 8080),

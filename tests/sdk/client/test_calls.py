@@ -113,6 +113,28 @@ async def test_a_service_that_is_not_ready_yet_is_asked_again(platform):
     assert (await platform.registry.dataset("sales")).name == "sales"
 
 
+async def test_a_batch_that_must_wait_is_sent_again_under_its_key_after_the_time_it_is_told(
+    platform, monkeypatch
+):
+    kept = {"rows": 1, "unreadable": 0, "repeated": False, "number": 1}
+    full = httpx.Response(429, json={"title": "full"}, headers={"retry-after": "7"})
+    answers, waits = [full, httpx.Response(202, json=kept)], []
+
+    async def wait(seconds):
+        waits.append(seconds)
+
+    monkeypatch.setattr("asyncio.sleep", wait)
+    asked = []
+
+    def answer(request):
+        asked.append((request.headers["idempotency-key"], request.content))
+        return answers.pop(0)
+
+    platform.answer = answer
+    assert (await platform.training.stream_rows("shop", [{"n": 1}], "till-1")).number == 1
+    assert (waits, asked) == ([7], [("till-1", b'{"n":1}')] * 2)
+
+
 async def test_what_may_not_be_repeated_is_asked_once(platform):
     platform.answer = lambda request: httpx.Response(503, json={"title": "starting"})
     with pytest.raises(ApiError, match="503 starting"):
