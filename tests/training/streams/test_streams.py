@@ -37,6 +37,7 @@ async def settled(http, number):
     return now
 
 
+@pytest.mark.slow
 async def test_batches_become_one_delivery_with_a_report(serve, urls, lines, rows, client):
     async with serve(**urls) as http:
         first = await send(http, lines(1, 60), "a")
@@ -62,6 +63,7 @@ async def test_batches_become_one_delivery_with_a_report(serve, urls, lines, row
     assert [item.outcome for item in client.registry.decisions(loop="shops")][-1:] in ([], ["accepted"])
 
 
+@pytest.mark.slow
 async def test_rows_are_delivered_when_there_are_enough_or_when_they_have_waited(serve, urls, lines, rows):
     async with serve(**urls, stream_rows=100, stream_seconds=3600) as http:
         await send(http, lines(1, 99), "a")
@@ -217,7 +219,6 @@ async def quiet(home, urls):
         yield app, http
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("dying", [False, True], indirect=True)
 async def test_a_service_killed_at_every_step_brings_every_row_once(quiet, lines, rows, dying, work):
     app, http = quiet
