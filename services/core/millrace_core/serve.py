@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 
-from millrace.lean import COMMAND_LINES, leave_out
+from millrace.lean import SERVICES, leave_out
 
 LOOK_SECONDS = 1.0
 
@@ -28,7 +28,7 @@ def _watch(parent: int) -> None:
 def main() -> None:
     """Start the module's app with settings from the environment: one worker, on loopback by default."""
     end_with_parent()
-    leave_out(COMMAND_LINES)
+    leave_out(SERVICES)
     import uvicorn
 
     named = sys.argv[1] if len(sys.argv) > 1 else f"millrace_{os.environ['MILLRACE_SERVICE']}.main"

@@ -10,9 +10,9 @@ from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-COMMAND_LINES = frozenset({"httpx._main", "pygments", "rich"})
+SERVICES = frozenset({"httpx._main", "pygments", "rich"})
 """What httpx and structlog import for a terminal, and do without where it is not installed."""
-JOBS = COMMAND_LINES | {"pandas"}
+JOBS = frozenset({"httpx._main", "pandas"})
 """What no job of training uses."""
 
 
