@@ -113,7 +113,7 @@ async def test_what_is_read_is_told_to_the_next_reading_and_recorded_as_a_decisi
     spec = jobs(world, "score")[0]["spec"]
     assert (spec["version"], spec["files"], spec["called"]) == (
         1,
-        [FILE | {"origin": "file"}],
+        [FILE | {"origin": "file", "delivery": None}],
         "sales-20261129T120000Z-1",
     )
     assert spec["sink"]["sql"]["table"] == "scored"

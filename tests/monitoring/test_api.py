@@ -15,6 +15,7 @@ from tests.generated import counted
 
 from millrace_core.auth import PUBLIC, permission_of, routes
 from millrace_monitoring.main import build
+from millrace_monitoring.reports import scored
 
 from .conftest import ADMIN, HANGS
 from .sales import START, labels_of, monitor, rows_of, table_of_day
@@ -209,8 +210,9 @@ async def test_old_rows_go_by_policy_and_what_was_found_stays(service, settings)
 
 
 @pytest.fixture
-def served(settings, registry):
-    """The service on a real port, in a thread; a generated request may not make it wait."""
+def served(settings, registry, monkeypatch):
+    """The service on a real port, in a thread, without a registry; a generated request may not make it wait."""
+    monkeypatch.setattr(scored, "SECONDS", 0.01)
     app = build(settings)
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="on"))
     thread = threading.Thread(target=server.run)
@@ -223,6 +225,12 @@ def served(settings, registry):
     yield url
     server.should_exit = True
     thread.join()
+
+
+def test_a_report_does_without_a_registry_that_is_away(served):
+    page = httpx.get(f"{served}/v1/monitors/sales/report", headers=ADMIN)
+    assert page.status_code == 200
+    assert "The registry does not say now" in page.text
 
 
 @counted

@@ -7,13 +7,14 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 from tests.generated import counted
+from tests.training.streams.conftest import declaring
 
 from millrace_core.auth import PUBLIC, permission_of, routes
 
 
 @pytest.fixture(scope="module")
 def api(module_home: Any, background: Any) -> Any:
-    """The service and a registry behind it; jobs are accepted and never started."""
+    """The service, a registry and a controller of every loop behind it; jobs are accepted and never started."""
     from millrace_registry.main import RegistrySettings
     from millrace_registry.main import build as build_registry
     from millrace_training.jobs.controller import JobController
@@ -21,7 +22,9 @@ def api(module_home: Any, background: Any) -> Any:
     from millrace_training.settings import TrainingSettings
 
     registry, stop_registry = background(build_registry(RegistrySettings(home=module_home)))
-    app = build(TrainingSettings(home=module_home, registry_url=registry, token="token-of-training"))
+    controller, stop_controller = background(declaring())
+    urls = {"registry_url": registry, "controller_url": controller}
+    app = build(TrainingSettings(home=module_home, token="token-of-training", **urls))
 
     async def nothing(_: Any) -> None:
         """No job is started here."""
@@ -31,6 +34,7 @@ def api(module_home: Any, background: Any) -> Any:
         url, stop = background(app)
         yield schemathesis.openapi.from_url(f"{url}/openapi.json")
         stop()
+    stop_controller()
     stop_registry()
 
 

@@ -96,7 +96,8 @@ class TestWaiting:
             _warning(f"train-{id}-1-abcde", "FailedScheduling", "it had to wait for a node", "2"),
         ]
         seen = service.until(id, lambda job: job["waiting"])
-        assert seen["waiting"] == {"reason": "FailedMount", "message": 'secret "data" not found'}
+        told = 'secret "data" not found. Make the Secret data in the namespace millrace.'
+        assert seen["waiting"] == {"reason": "FailedMount", "message": told}
         done = service.ended(id)
         assert done["error"]["title"] == "The job's pod did not start"
         assert 'FailedMount: secret "data" not found' in done["error"]["detail"]

@@ -27,11 +27,18 @@ def registry(home, background):
 @pytest.fixture
 def controller(background):
     """A controller that has declared `shops`, in every project."""
+    url, stop = background(declaring("shops"))
+    yield url
+    stop()
+
+
+def declaring(*names):
+    """A controller that has declared *names* in every project; every loop, if there are none."""
     app, document = FastAPI(), ModelLoop.model_validate(LOOP).document()
 
     @app.get("/v1/loops/{loop}")
     def loop(loop: str):
-        if loop != "shops":
+        if names and loop not in names:
             raise HTTPException(404)
         at = "2024-01-01T00:00:00Z"
         stands = {"name": loop, "project": "default", "mode": "live", "state": "active", "generation": 1}
@@ -39,9 +46,7 @@ def controller(background):
         stands |= {"archive": [], "run": None, "settled_through": None, "settled": True, "rest_until": None}
         return stands | {"message": "", "created_at": at, "updated_at": at, "document": document}
 
-    url, stop = background(app)
-    yield url
-    stop()
+    return app
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ def page(
     days: Days,
     logged: Logged,
     alarms: Sequence[AlarmRead],
-    scorings: Sequence[DecisionRead] = (),
+    scorings: Sequence[DecisionRead] | None = (),
 ) -> str:
     """The whole page.
 
@@ -34,7 +34,7 @@ def page(
         days: closed days in order.
         logged: answers and labels of the last of them.
         alarms: the newest first.
-        scorings: what was scored by itself, the newest first.
+        scorings: what was scored by itself, the newest first; None: that is not known now.
     """
     about = [f"Days are cut in {spec.timezone}; loss is the {tasks.of(spec.task).measure}."]
     if spec.event_time is None:

@@ -63,6 +63,6 @@ def _page(
     days: list[ClosingRead],
     files: list[tuple[date, bytes]],
     listed: list[AlarmRead],
-    scorings: list[DecisionRead],
+    scorings: list[DecisionRead] | None,
 ) -> str:
     return page(endpoint, spec, days, predictions.read(spec, files), listed, scorings)

@@ -1,6 +1,9 @@
 """What was scored by itself lately, with what it cost, as the report lists it."""
 
+import asyncio
 from collections.abc import Sequence
+
+import httpx
 
 from millrace import pages
 from millrace.aio import AsyncMillrace
@@ -9,6 +12,9 @@ from millrace.transport.errors import ApiError
 from millrace_contracts.decisions import DecisionRead
 
 MOST = 20
+SECONDS = 2.0
+"""How long a report waits for what it can do without."""
+HEADING = "Scored by itself"
 HEADINGS = (
     "scored at",
     "rows",
@@ -21,22 +27,27 @@ HEADINGS = (
 )
 
 
-async def read(clients: AsyncMillrace, loop: str, project: str) -> list[DecisionRead]:
-    """The newest scorings of a loop, as they were recorded; none while the registry does not tell."""
+async def read(clients: AsyncMillrace, loop: str, project: str) -> list[DecisionRead] | None:
+    """The newest scorings of a loop, as they were recorded; None while the registry does not tell."""
     try:
-        found = await clients.registry.decisions(loop=loop, kind="predictions.written", project=project)
-    except ApiError:
-        return []
-    return found[: -MOST - 1 : -1]
+        async with asyncio.timeout(SECONDS):
+            scorings = await clients.registry.decisions(
+                loop=loop, kind="predictions.written", project=project
+            )
+    except (ApiError, TimeoutError, httpx.TransportError):
+        return None
+    return scorings[: -MOST - 1 : -1]
 
 
-def sections(found: Sequence[DecisionRead]) -> list[Html]:
+def sections(scorings: Sequence[DecisionRead] | None) -> list[Html]:
     """A table of them; nothing where nothing was scored."""
-    if not found:
+    if scorings is None:
+        return [pages.section(HEADING, pages.quiet("The registry does not say now; load the page again."))]
+    if not scorings:
         return []
-    rows = sum(item.evidence.get("rows", 0) for item in found)
-    words = pages.quiet(f"The newest {len(found)}, {rows:,} rows; 'millrace scores list' has them all.")
-    return [pages.section("Scored by itself", pages.table(HEADINGS, [_line(item) for item in found]), words)]
+    rows = sum(item.evidence.get("rows", 0) for item in scorings)
+    words = pages.quiet(f"The newest {len(scorings)}, {rows:,} rows; 'millrace scores list' has them all.")
+    return [pages.section(HEADING, pages.table(HEADINGS, [_line(item) for item in scorings]), words)]
 
 
 def _line(item: DecisionRead) -> tuple[object, ...]:

@@ -26,6 +26,8 @@ IdempotencyKey = Annotated[
 ]
 RETRY_SECONDS = 2
 """How long a sender is asked to wait while the spool is full."""
+CONTROLLER_SECONDS = 5.0
+"""How long a stream's first batch waits for the controller."""
 LINES = {
     "requestBody": {
         "required": True,
@@ -100,14 +102,16 @@ async def _opened(services: Services, project: str, loop: str) -> Stream:
 
 
 async def _check_loop(services: Services, project: str, loop: str) -> None:
+    unknown = "The controller cannot say now whether there is such a loop; try again."
     try:
-        await services.clients.controller.loop(loop, project=project)
+        async with asyncio.timeout(CONTROLLER_SECONDS):
+            await services.clients.controller.loop(loop, project=project)
     except ApiError as error:
         if error.status == 404:
             raise NotFound(f"There is no loop {loop}; declare it, then stream to it.") from error
-        raise Unavailable("The controller cannot say now whether there is such a loop; try again.") from error
-    except httpx.TransportError as error:
-        raise Unavailable("The controller cannot say now whether there is such a loop; try again.") from error
+        raise Unavailable(unknown) from error
+    except (TimeoutError, httpx.TransportError) as error:
+        raise Unavailable(unknown) from error
 
 
 def _shown(services: Services, stream: Stream) -> StreamRead:
