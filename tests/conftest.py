@@ -1,6 +1,6 @@
 """Fixtures that every test may use: a PostgreSQL server for the whole session, and databases on it.
 
-And which worker runs what: tests that share a platform run in one worker, and begin first, as they take longest.
+And which worker runs what: tests that share a platform run in one worker; what takes longest begins first.
 """
 
 from pathlib import Path
@@ -10,12 +10,19 @@ from tests import postgresql as databases
 
 TOGETHER = ("tests/loop/", "tests/serving/")
 """Folders whose tests share what is slow to start. (Marks for groups do nothing: pytest 9.2 hides them from xdist.)"""
+FIRST = ("loop", "serving", "training/pods", "training/jobs", "sdk/laptop", "controller", "training")
+"""Folders whose files take longest: no worker shall begin one of them when the others are done."""
 
 
 def pytest_collection_modifyitems(items):
-    """The folders that share a platform first; else the order stays."""
-    loop = Path(__file__).parent / "loop"
-    items.sort(key=lambda item: loop not in item.path.parents)
+    """The folders that take longest first; else the order stays."""
+    places = [Path(__file__).parent / name for name in FIRST]
+
+    def rank(item):
+        within = (number for number, place in enumerate(places) if place in item.path.parents)
+        return next(within, len(places))
+
+    items.sort(key=rank)
 
 
 @pytest.hookimpl(optionalhook=True)
