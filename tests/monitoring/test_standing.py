@@ -42,6 +42,17 @@ async def test_refused_data_is_an_alarm_with_decision_and_message_before_there_i
     assert sorted(events) == ["alarm.closed", "alarm.opened", "alarm.opened"]
 
 
+async def test_a_decision_about_refused_data_is_the_same_whenever_it_was_seen(service):
+    for at in ("2024-05-01T10:00:00Z", "2024-06-01T11:00:00Z"):
+        await hold(service, MAY, at=at)
+        await hold(service, at=at)
+    told = [item.body for item in await kept(service, Outbox) if "kind" in item.body]
+    assert [item["kind"] for item in told] == ["alarm.opened", "alarm.closed"] * 2
+    assert len({item["id"] for item in told}) == 4
+    assert [(item["event_time"], item["evidence"]) for item in told] == [(None, {"quarantine": 3})] * 4
+    assert {item["measured"]["day"] for item in told} == {"2024-05-01", "2024-06-01"}
+
+
 async def test_closed_days_leave_the_alarm_alone_and_the_report_shows_it(service):
     await hold(service, MAY)
     await service.declare(monitor(service.registry.version(1, 2.0)))

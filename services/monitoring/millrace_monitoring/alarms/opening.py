@@ -30,6 +30,8 @@ class Place:
     loop: str
     day: date
     through: datetime
+    timed: bool = True
+    """Whether that is event time; else it is the clock's, which no replay of the data reproduces."""
 
 
 async def apply(
@@ -111,16 +113,22 @@ async def _close(session: AsyncSession, place: Place, alarm: Alarm) -> None:
 
 
 def _decision(place: Place, alarm: Alarm, kind: Any, outcome: str, reason: str) -> Decision:
-    return decision(
+    subject = shortened(f"{place.endpoint}/{alarm.cause}", SUBJECT)
+    where = {"alarm": alarm.id, "day": place.day.isoformat()}
+    written = decision(
         project=place.project,
         loop=place.loop,
         kind=kind,
-        subject=shortened(f"{place.endpoint}/{alarm.cause}", SUBJECT),
+        subject=subject,
         outcome=outcome,
-        event_time=place.through,
+        event_time=place.through if place.timed else None,
         author="monitoring",
         reason=reason[:2000],
-        evidence=dict(alarm.evidence) | {"alarm": alarm.id, "day": place.day.isoformat()},
+        evidence=dict(alarm.evidence) | (where if place.timed else {}),
+        measured={} if place.timed else where,
+    )
+    return written.model_copy(
+        update={"id": decision_id(place.project, place.loop, kind, subject, place.through)}
     )
 
 

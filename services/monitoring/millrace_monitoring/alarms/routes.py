@@ -57,7 +57,7 @@ async def acknowledge(id: Id, project: Project, session: Session, actor: Current
 )
 async def hold(endpoint: Name, body: StandingWrite, project: Project, session: Session) -> list[Alarm]:
     """Say which findings of a kind stand that no closed day finds; repeating it changes nothing."""
-    place = Place(project, endpoint, body.loop, body.at.astimezone(UTC).date(), body.at)
+    place = Place(project, endpoint, body.loop, body.at.astimezone(UTC).date(), body.at, timed=False)
     findings = [AlarmFinding(body.kind, item.cause, item.reason, item.evidence) for item in body.findings]
     return await opening.hold(session, place, body.kind, findings)
 
