@@ -92,6 +92,7 @@ def children(word):
     return found
 
 
+@pytest.mark.slow
 def test_the_compiled_pipeline_runs_under_kfp_local_and_a_killed_one_is_resumed(stage):
     world, client = stage
     world.add_data("sales", 1000)

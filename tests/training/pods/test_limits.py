@@ -46,6 +46,7 @@ class TestMemory:
         assert "300 MiB" in done["error"]["detail"]
         assert "limits.memory" in done["error"]["detail"]
 
+    @pytest.mark.slow
     def test_a_job_that_grows_past_its_memory_is_stopped_with_its_peak(self, start):
         service = start()
         done = service.ended(service.submit("eat", limits={"memory_mb": 200}))
@@ -194,6 +195,7 @@ class TestRestarting:
         assert service.ended(id)["state"] == "succeeded"
         assert numbers() == [0, 1, 2, 3, 4, 5]
 
+    @pytest.mark.slow
     def test_an_object_of_no_job_is_removed(self, start, cluster):
         service = start()
         id = service.submit("count", trials=2, hold=1)
