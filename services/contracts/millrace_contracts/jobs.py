@@ -27,6 +27,11 @@ class JobState(StrEnum):
     FAILED = "failed"
     CANCELLED = "cancelled"
 
+    @property
+    def ended(self) -> bool:
+        """Whether it stays as it is."""
+        return self not in (JobState.QUEUED, JobState.RUNNING)
+
 
 class JobLimits(Strictly):
     """What a job may use before it is stopped, and where it may run."""

@@ -42,6 +42,12 @@ def digest(batch: BatchSpec) -> str:
     return hashlib.sha256(batch.model_dump_json(by_alias=True).encode()).hexdigest()[:32]
 
 
+def begun(batch: BatchSpec, before: Standing | None, now: datetime) -> Standing:
+    """How a batch stands that is declared *now*; numbers go on from the one *before*."""
+    number, rows = (0, 0) if before is None else (before.number, before.rows)
+    return Standing(declared=digest(batch), since=now, number=number, rows=rows)
+
+
 def shown(batch: BatchSpec, standing: Standing | None, zone: str) -> BatchRead:
     """As people see it."""
     if standing is None:

@@ -2,6 +2,10 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+Seen = TypeVar("Seen")
 
 
 class Changes:
@@ -25,6 +29,18 @@ class Changes:
     def listen(self) -> asyncio.Event:
         """What the next change will set."""
         return self._next
+
+    async def until(
+        self, look: Callable[[], Awaitable[Seen]], done: Callable[[Seen], bool], seconds: float
+    ) -> Seen:
+        """What is seen as soon as it is *done*, or when the *seconds* are up; looked at anew with each change."""
+        deadline = time.monotonic() + seconds
+        while True:
+            change = self.listen()
+            seen = await look()
+            if done(seen) or time.monotonic() >= deadline:
+                return seen
+            await self.wait(change, deadline)
 
     async def wait(self, change: asyncio.Event, until: float, longest: float = 5.0) -> None:
         """Return at the change, at *until* (monotonic), or after *longest* seconds, whichever comes first."""

@@ -1,6 +1,5 @@
 """Backtests over HTTP: what a loop would have done on last year's data."""
 
-import time
 from typing import Annotated
 
 from fastapi import APIRouter, BackgroundTasks, Path, Response
@@ -65,14 +64,12 @@ async def list_backtests(
 @router.get("/{id}", response_model=BacktestRead, dependencies=[READ])
 async def get_backtest(id: Id, project: Project, services: CurrentServices, wait: Wait = 0) -> Backtest:
     """One backtest; with `wait`, as soon as it has ended or the time is up."""
-    deadline = time.monotonic() + wait
-    while True:
-        change = services.changes.listen()
+
+    async def look() -> Backtest:
         async with services.readers() as session:
-            backtest = await queries.get(session, project, id)
-        if backtest.ended_at is not None or time.monotonic() >= deadline:
-            return backtest
-        await services.changes.wait(change, deadline)
+            return await queries.get(session, project, id)
+
+    return await services.changes.until(look, lambda backtest: backtest.ended_at is not None, wait)
 
 
 @router.put("/{id}/progress", status_code=204, response_class=Response, dependencies=[WRITE])

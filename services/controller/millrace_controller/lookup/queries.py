@@ -1,4 +1,4 @@
-"""SQL of loops by name."""
+"""SQL of loops: by name, and those that are looked after."""
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -7,6 +7,12 @@ from millrace_controller.tables import Loop
 from millrace_core.errors import NotFound
 
 DELETED = "deleted"
+LIVE = (Loop.mode == "live", Loop.state.in_(("active", "paused")))
+
+
+async def live(session: AsyncSession) -> list[Loop]:
+    """Live loops; a paused one opens no runs, but takes rows in and goes on scoring, as its champion answers."""
+    return list((await session.scalars(select(Loop).where(*LIVE).order_by(Loop.id))).all())
 
 
 async def find(session: AsyncSession, project: str, name: str) -> Loop | None:

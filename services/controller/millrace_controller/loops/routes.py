@@ -86,13 +86,11 @@ async def get_loop(
     wait: Wait = 0,
 ) -> LoopRead:
     """One loop; with `settled_through` and `wait`, as soon as it is at rest at that event time."""
-    deadline = time.monotonic() + wait
-    while True:
-        change = services.changes.listen()
-        declared = await _read(services, project, loop)
-        if settled_through is None or _at_rest(declared, settled_through) or time.monotonic() >= deadline:
-            return declared
-        await services.changes.wait(change, deadline)
+
+    def done(declared: LoopRead) -> bool:
+        return settled_through is None or _at_rest(declared, settled_through)
+
+    return await services.changes.until(lambda: _read(services, project, loop), done, wait)
 
 
 def _at_rest(loop: LoopRead, through: datetime) -> bool:

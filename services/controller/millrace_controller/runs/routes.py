@@ -1,7 +1,5 @@
 """Loop runs over HTTP: read by people, told by pipeline steps."""
 
-import time
-
 from fastapi import APIRouter, BackgroundTasks
 
 from millrace_contracts.decisions import Decision, decision
@@ -50,14 +48,12 @@ async def get_run(
     loop: Name, number: int, services: CurrentServices, project: Project, wait: Wait = 0
 ) -> Run:
     """One run; with `wait`, as soon as it has ended."""
-    deadline = time.monotonic() + wait
-    while True:
-        change = services.changes.listen()
+
+    async def look() -> Run:
         async with services.readers() as session:
-            run = await queries.get(session, await lookup.get(session, project, loop), number)
-        if run.ended_at is not None or time.monotonic() >= deadline:
-            return run
-        await services.changes.wait(change, deadline)
+            return await queries.get(session, await lookup.get(session, project, loop), number)
+
+    return await services.changes.until(look, lambda run: run.ended_at is not None, wait)
 
 
 @router.get("/{number}/plan", response_model=RunPlan, response_model_exclude_unset=True, dependencies=[READ])

@@ -4,7 +4,6 @@ One job reads what is new, and what it read is kept; another scores that. So wha
 scored once, by the same version, into the same place.
 """
 
-import asyncio
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -12,20 +11,19 @@ from millrace.transport.errors import ApiError
 from millrace_contracts.batches import BatchSpec, GatherResult
 from millrace_contracts.jobs import JobLimits, JobRead, JobState
 from millrace_contracts.scoring import ScoreResult
-from millrace_controller import batches
+from millrace_controller import batches, passes
 from millrace_controller.batches import Standing
+from millrace_controller.lookup import queries as lookup
 from millrace_controller.scores import asking, queries
 from millrace_controller.services import Services
 from millrace_controller.sources import schedule
 from millrace_controller.tables import Loop, Outbox, Scoring
 from millrace_core.database import utcnow
-from millrace_core.errors import Conflict, MillraceError
-from millrace_core.log import log
+from millrace_core.errors import Conflict
 from millrace_core.outbox import decide
 from millrace_core.reconcile import run_forever
 
 EVERY = 2.0
-OVER = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
 REFUSED = (400, 404, 409, 422)
 """Answers that another try at once does not change."""
 GOING_OUT = ("log", "write")
@@ -39,17 +37,10 @@ async def keep_scores(services: Services) -> None:
 
 
 async def one_pass(services: Services) -> None:
-    """Do for every loop what can be done now; one that makes trouble does not keep the others waiting."""
+    """Do for every loop what can be done now."""
     async with services.readers() as session:
-        loops = [loop for loop in await queries.loops(session) if _has_batch(loop)]
-    for loop in loops:
-        try:
-            while await step(services, loop):
-                async with services.readers() as session:
-                    loop = await session.get_one(Loop, loop.id)
-        except (ApiError, MillraceError) as error:
-            log.warning("declared rows cannot be scored", loop=loop.name, error=str(error)[:500])
-        await asyncio.sleep(0)
+        loops = [loop for loop in await lookup.live(session) if _has_batch(loop)]
+    await passes.over(services, loops, step, "declared rows cannot be scored")
 
 
 def _has_batch(loop: Loop) -> bool:
@@ -74,9 +65,9 @@ async def step(services: Services, loop: Loop) -> bool:
 
 async def _begin(services: Services, loop: Loop, batch: BatchSpec) -> bool:
     """Note what is declared, and since when; numbers go on."""
-    number, rows = (0, 0) if loop.batch is None else (loop.batch.number, loop.batch.rows)
-    standing = Standing(declared=batches.digest(batch), since=utcnow(), number=number, rows=rows)
-    await _note(services, loop, standing)
+    async with services.sessions.begin() as session:
+        await queries.note(session, loop, batches.begun(batch, loop.batch, utcnow()))
+    services.changes.ring()
     return True
 
 
@@ -115,7 +106,7 @@ async def _go_on(services: Services, loop: Loop, scoring: Scoring) -> bool:
         )
     try:
         job = await _job(services, loop, scoring)
-        if job.state not in OVER:
+        if not job.state.ended:
             await _see(services, loop, scoring, job)
             return False
         if job.state != JobState.SUCCEEDED:
@@ -249,10 +240,4 @@ async def _move(
         kept = await session.get_one(Loop, loop.id)
         if kept.batch is not None:
             await queries.note(session, kept, kept.batch.model_copy(update=standing))
-    services.changes.ring()
-
-
-async def _note(services: Services, loop: Loop, standing: Standing) -> None:
-    async with services.sessions.begin() as session:
-        await queries.note(session, loop, standing)
     services.changes.ring()

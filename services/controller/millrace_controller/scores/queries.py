@@ -15,12 +15,6 @@ from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, NotFound
 
 
-async def loops(session: AsyncSession) -> list[Loop]:
-    """Live loops; a paused one goes on scoring, as its champion goes on answering."""
-    live = (Loop.mode == "live", Loop.state.in_(("active", "paused")))
-    return list((await session.scalars(select(Loop).where(*live).order_by(Loop.id))).all())
-
-
 async def get(session: AsyncSession, loop: Loop, number: int) -> Scoring:
     """One scoring. Raises: NotFound."""
     found = await session.get(Scoring, (loop.id, number)) if 0 < number < 2**31 else None

@@ -1,12 +1,9 @@
 """Scorings over HTTP: the declared one now, and what each of them came to."""
 
-import time
-
 from fastapi import APIRouter
 
 from millrace_contracts.batches import ScoringRead, ScoringWrite
 from millrace_controller import batches
-from millrace_controller.batches import Standing
 from millrace_controller.lookup import queries as lookup
 from millrace_controller.scores import asking, queries
 from millrace_controller.services import CurrentServices
@@ -36,15 +33,13 @@ async def get_score(
     loop: Name, number: int, services: CurrentServices, project: Project, wait: Wait = 0
 ) -> ScoringRead:
     """One scoring; with `wait`, as soon as it has ended or failed."""
-    deadline = time.monotonic() + wait
-    while True:
-        change = services.changes.listen()
+
+    async def look() -> ScoringRead:
         async with services.readers() as session:
             owner = await lookup.get(session, project, loop)
-            found = await queries.get(session, owner, number)
-        if found.state in ("succeeded", "failed") or time.monotonic() >= deadline:
-            return asking.shown(owner, found)
-        await services.changes.wait(change, deadline)
+            return asking.shown(owner, await queries.get(session, owner, number))
+
+    return await services.changes.until(look, lambda seen: seen.state in ("succeeded", "failed"), wait)
 
 
 @router.post("/{loop}:score", response_model=ScoringRead, status_code=202, dependencies=[WRITE])
@@ -68,7 +63,6 @@ async def score_now(
             f"{loop} has no version in production yet; 'millrace watch {loop}' shows how far it is."
         )
     if owner.batch is None or owner.batch.declared != batches.digest(batch):
-        number, rows = (0, 0) if owner.batch is None else (owner.batch.number, owner.batch.rows)
-        owner.batch = Standing(declared=batches.digest(batch), since=utcnow(), number=number, rows=rows)
+        owner.batch = batches.begun(batch, owner.batch, utcnow())
     made = await queries.add(session, owner, batch, key, f"user:{actor.name}"[:100], None)
     return asking.shown(owner, made)

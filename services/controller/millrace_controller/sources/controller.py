@@ -1,23 +1,19 @@
 """Keeps sources looked at: a look is intended, then its job is there, then what came of it is kept."""
 
-import asyncio
-
 from millrace.transport.errors import ApiError
-from millrace_contracts.jobs import JobLimits, JobRead, JobState
+from millrace_contracts.jobs import JobLimits, JobRead
 from millrace_contracts.pulls import PullSpec
 from millrace_contracts.sources import Source
-from millrace_controller import polls
+from millrace_controller import passes, polls
+from millrace_controller.lookup import queries as lookup
 from millrace_controller.polls import Poll
 from millrace_controller.services import Services
 from millrace_controller.sources import queries, schedule
 from millrace_controller.tables import Loop
 from millrace_core.database import utcnow
-from millrace_core.errors import MillraceError
-from millrace_core.log import log
 from millrace_core.reconcile import run_forever
 
 EVERY = 2.0
-OVER = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
 
 
 async def keep_sources(services: Services) -> None:
@@ -26,17 +22,10 @@ async def keep_sources(services: Services) -> None:
 
 
 async def one_pass(services: Services) -> None:
-    """Do for every source what can be done now; one that makes trouble does not keep the others waiting."""
+    """Do for every source what can be done now."""
     async with services.readers() as session:
-        loops = await queries.loops(session)
-    for loop in loops:
-        try:
-            while await step(services, loop):
-                async with services.readers() as session:
-                    loop = await session.get_one(Loop, loop.id)
-        except (ApiError, MillraceError) as error:
-            log.warning("a source cannot be looked after", loop=loop.name, error=str(error)[:500])
-        await asyncio.sleep(0)
+        loops = await lookup.live(session)
+    await passes.over(services, loops, step, "a source cannot be looked after")
 
 
 async def step(services: Services, loop: Loop) -> bool:
@@ -62,7 +51,7 @@ async def _look(services: Services, loop: Loop, source: Source, poll: Poll) -> b
             raise
         await _keep(services, loop, schedule.failed(poll, source, str(error), utcnow()))
         return False
-    if job.state not in OVER:
+    if not job.state.ended:
         goes_on = schedule.going(poll, job)
         if goes_on != poll:
             await _keep(services, loop, goes_on)

@@ -1,18 +1,12 @@
 """SQL of sources: the loops that may have one, and how the last look at each stands."""
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_controller.lookup.queries import DELETED
 from millrace_controller.polls import Poll
 from millrace_controller.tables import Loop
 from millrace_core.database import utcnow
-
-
-async def loops(session: AsyncSession) -> list[Loop]:
-    """Live loops; a paused one goes on taking rows in, as it opens no runs for them."""
-    live = (Loop.mode == "live", Loop.state.in_(("active", "paused")))
-    return list((await session.scalars(select(Loop).where(*live).order_by(Loop.id))).all())
 
 
 async def note(session: AsyncSession, loop: Loop, poll: Poll) -> None:

@@ -41,7 +41,6 @@ KINDS: dict[type[JobSpec], JobKind] = {
     GatherSpec: "gather",
     ScoreSpec: "score",
 }
-ENDED = (JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLED)
 LONGEST_WAIT = 30.0
 
 
@@ -114,7 +113,7 @@ class Training:
             progress(job)
             if job.state == JobState.SUCCEEDED:
                 return job
-            if job.state in ENDED:
+            if job.state.ended:
                 raise JobFailed(job)
             if time.monotonic() >= deadline:
                 raise TimeoutError(f"job {job.key} is still {job.state} after {timeout:g} s")
