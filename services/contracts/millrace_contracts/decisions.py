@@ -86,11 +86,17 @@ def decision(
     event_time: datetime | None,
     author: str,
     reason: str,
+    at: datetime | None = None,
     **more: Any,
 ) -> Decision:
-    """A decision with its id made from what it is about; *more*: run, evidence, measured, cause."""
+    """A decision with its id made from what it is about.
+
+    Args:
+        at: the clock's time that tells it from others like it, where there is no event time.
+        more: run, evidence, measured, cause.
+    """
     return Decision(
-        id=decision_id(project, loop, kind, subject, event_time),
+        id=decision_id(project, loop, kind, subject, event_time or at),
         project=project,
         loop=loop,
         kind=kind,

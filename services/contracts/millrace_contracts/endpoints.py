@@ -60,6 +60,10 @@ class EndpointRead(Read):
     event_time: datetime | None = Field(description="Event time to which it was last advanced.")
     rollout: RolloutRead | None
 
+    def revision_of(self, version: int) -> str | None:
+        """Name of the newest revision of a model version; None if it has none."""
+        return next((item.name for item in reversed(self.revisions) if item.version == version), None)
+
 
 class Advance(Strictly):
     """Bring the endpoint to an event time."""

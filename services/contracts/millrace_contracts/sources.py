@@ -213,6 +213,13 @@ class RowSource(Part):
         """What the platform itself reads; None for a path, which only the command line can."""
         return self.sql or self.bucket or self.http
 
+    def told(self) -> str:
+        """Its place in words, without anything secret."""
+        if self.sql is not None:
+            return f"table {self.sql.table}" if self.sql.table else "a query"
+        there = self.bucket or self.http
+        return self.path or (there.url if there is not None else "")
+
     def kind(self) -> Kind:
         """Which one it is."""
         named: tuple[tuple[Kind, object], ...] = (

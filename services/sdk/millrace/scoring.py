@@ -72,7 +72,7 @@ def spec_of(
         together=together,
         keep=keep,
         sink=sink,
-        log=_log(client, endpoint, number) if log else None,
+        log=_log(endpoint, number, contract) if log else None,
         timezone=endpoint.timezone,
         dialect=None if contract is None else contract.dialect,
         rejects_at_most=0.01 if contract is None else contract.rejects_at_most,
@@ -90,15 +90,14 @@ def _gathered(client: Millrace, loop: str, source: RowSource) -> list[ArtifactSo
     return files
 
 
-def _log(client: Millrace, endpoint: EndpointRead, number: int) -> LogTo:
+def _log(endpoint: EndpointRead, number: int, contract: DataContract | None) -> LogTo:
     """Where the answers of a version are logged. Raises: NothingServes if the endpoint has no revision of it."""
-    names = [item.name for item in endpoint.revisions if item.version == number]
-    if not names:
+    revision = endpoint.revision_of(number)
+    if revision is None:
         raise NothingServes(f"{endpoint.name} has loaded no version {number} whose answers could be logged.")
-    contract = _contract(client, endpoint.model, number)
     time = None if contract is None else contract.event_time
     return LogTo(
-        endpoint=endpoint.name, revision=names[-1], event_time=time, at=None if time else datetime.now(UTC)
+        endpoint=endpoint.name, revision=revision, event_time=time, at=None if time else datetime.now(UTC)
     )
 
 

@@ -53,11 +53,11 @@ async def _contract(services: Services, loop: Loop, version: int) -> DataContrac
 async def _log(services: Services, loop: Loop, version: int, at: datetime) -> LogTo:
     """Where the answers of a version are logged. Raises: Conflict if the endpoint has no revision of it."""
     endpoint = await services.clients.serving.endpoint(loop.name, project=loop.project)
-    names = [item.name for item in endpoint.revisions if item.version == version]
-    if not names:
+    revision = endpoint.revision_of(version)
+    if revision is None:
         raise Conflict(f"{loop.name} has loaded no version {version} whose answers could be logged.")
     time = loop.spec.data.event_time
-    return LogTo(endpoint=loop.name, revision=names[-1], event_time=time, at=None if time else at)
+    return LogTo(endpoint=loop.name, revision=revision, event_time=time, at=None if time else at)
 
 
 def told(result: ScoreResult) -> str:
@@ -89,7 +89,7 @@ def written(loop: Loop, scoring: Scoring, result: ScoreResult) -> Decision:
             "rows": result.rows,
             "answered": result.answered,
             "rejects": result.rejects.count,
-            "source": source(scoring),
+            "source": scoring.batch.source.told(),
             "sink": scoring.batch.sink.told(),
         },
         measured={
@@ -99,15 +99,6 @@ def written(loop: Loop, scoring: Scoring, result: ScoreResult) -> Decision:
             "window": None if before is None else before.window,
         },
     )
-
-
-def source(scoring: Scoring) -> str:
-    """Where the rows come from, in words, without anything secret."""
-    asked = scoring.batch.source
-    if asked.sql is not None:
-        return f"table {asked.sql.table}" if asked.sql.table else "a query"
-    there = asked.bucket or asked.http
-    return asked.path or (there.url if there is not None else "")
 
 
 def shown(loop: Loop, scoring: Scoring) -> ScoringRead:
@@ -121,7 +112,7 @@ def shown(loop: Loop, scoring: Scoring) -> ScoringRead:
         cause="schedule" if scoring.due_at is not None else "hand",
         due_at=scoring.due_at,
         version=None if scoring.spec is None else scoring.spec.version,
-        source=source(scoring),
+        source=scoring.batch.source.told(),
         sink=scoring.batch.sink.told(),
         rows=0 if result is None else result.rows,
         answered=0 if result is None else result.answered,

@@ -113,22 +113,19 @@ async def _close(session: AsyncSession, place: Place, alarm: Alarm) -> None:
 
 
 def _decision(place: Place, alarm: Alarm, kind: Any, outcome: str, reason: str) -> Decision:
-    subject = shortened(f"{place.endpoint}/{alarm.cause}", SUBJECT)
     where = {"alarm": alarm.id, "day": place.day.isoformat()}
-    written = decision(
+    return decision(
         project=place.project,
         loop=place.loop,
         kind=kind,
-        subject=subject,
+        subject=shortened(f"{place.endpoint}/{alarm.cause}", SUBJECT),
         outcome=outcome,
         event_time=place.through if place.timed else None,
+        at=place.through,
         author="monitoring",
         reason=reason[:2000],
         evidence=dict(alarm.evidence) | (where if place.timed else {}),
         measured={} if place.timed else where,
-    )
-    return written.model_copy(
-        update={"id": decision_id(place.project, place.loop, kind, subject, place.through)}
     )
 
 
