@@ -18,6 +18,7 @@ from types import SimpleNamespace
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as parquet
+from tests.bench.job import context
 
 ROWS, FEATURES, TREES = 1_000_000, 20, 100
 NAMES = [f"x{number}" for number in range(FEATURES)]
@@ -49,10 +50,6 @@ def job(folder: Path) -> None:
     """The job's own code, with the registry's part played by this folder."""
     from millrace_contracts.models import ModelVersionRead
     from millrace_contracts.scoring import ScoreSpec
-    from millrace_training.runtime import executors
-    from millrace_training.runtime.assignment import JobIdentity
-    from millrace_training.runtime.context import Context
-    from millrace_training.runtime.trials import TrialStore
     from millrace_training.scoring import score
 
     digest = "sha256:" + "0" * 64
@@ -69,20 +66,9 @@ def job(folder: Path) -> None:
         ),
         put_artifact=lambda path, kind: _kept(path, folder / "job.csv"),
     )
-    scratch = folder / "scratch"
-    scratch.mkdir()
-    context = Context(
-        client=SimpleNamespace(registry=registry),  # type: ignore[arg-type]
-        scratch=scratch,
-        trials=TrialStore(folder / "trials.db"),
-        threads=1,
-        job=JobIdentity("1", "k", "score", None, None, 1),
-        emit=lambda news: None,
-        is_cancelled=lambda: False,
-        make_executor=lambda name: executors.make(name, 1, 2 << 30),
-    )
     source = {"digest": digest, "name": "in.parquet", "format": "parquet"}
-    result = score.run(ScoreSpec.model_validate({"model": "bench", "version": 1, "files": [source]}), context)
+    spec = ScoreSpec.model_validate({"model": "bench", "version": 1, "files": [source]})
+    result = score.run(spec, context(registry, "score", folder / "scratch"))
     assert result.answered == ROWS
 
 

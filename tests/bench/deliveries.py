@@ -11,12 +11,12 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as csv
+from tests.bench.job import context
 
 DELIVERIES, ROWS, AGAIN = 200, 1_000, 50
 """Each delivery begins with the last rows of the one before, as exports do."""
@@ -96,28 +96,15 @@ def ingest(folder: Path) -> int:
     """The job's own code."""
     from millrace_contracts.rows import IngestSpec
     from millrace_training.rows import ingest as job
-    from millrace_training.runtime.assignment import JobIdentity
-    from millrace_training.runtime.context import Context
-    from millrace_training.runtime.trials import TrialStore
 
     registry = Registry(folder / "kept")
     for number in range(DELIVERIES):
-        scratch = folder / f"job-{number}"
-        scratch.mkdir()
-        context = Context(
-            client=SimpleNamespace(registry=registry),  # type: ignore[arg-type]
-            scratch=scratch,
-            trials=TrialStore(folder / "trials.db"),
-            threads=1,
-            job=JobIdentity("1", "k", "ingest", None, None, 1),
-            emit=lambda news: None,
-            is_cancelled=lambda: False,
-            make_executor=lambda name: None,  # type: ignore[arg-type, return-value]
-        )
         digest = registry.put_artifact(folder / f"{number}.csv")
         source = {"kind": "artifact", "digest": digest, "name": f"{number}.csv", "format": "csv"}
         spec = {"dataset": "d", "source": source, "target": "x0", "event_time": "at"}
-        result = job.run(IngestSpec.model_validate(spec), context)
+        result = job.run(
+            IngestSpec.model_validate(spec), context(registry, "ingest", folder / f"job-{number}")
+        )
         assert result.accepted, result.reason
     return result.rows
 

@@ -82,9 +82,7 @@ def load(
         path = source if isinstance(source, Path) else folder / "source"
         if isinstance(source, bytes):
             path.write_bytes(source)
-        path = opening.unpacked(path, folder)
-        if not path.stat().st_size or _is_blank(path):
-            raise _empty()
+        path = _unpacked(path, folder)
         if format == "csv" and path.stat().st_size >= LARGE:
             loaded = _in_pieces(path, folder, dialect or Dialect(), wanted, told)
         else:
@@ -110,9 +108,7 @@ def to_parquet(
     """
     with tempfile.TemporaryDirectory(prefix="millrace-", dir=target.parent) as name:
         folder = Path(name)
-        path, made = opening.unpacked(source, folder), folder.resolve() / "made.parquet"
-        if not path.stat().st_size or _is_blank(path):
-            raise _empty()
+        path, made = _unpacked(source, folder), folder.resolve() / "made.parquet"
         done = streamed.to_parquet(path, made, folder, dialect or Dialect(), wanted, told)
         if not done.rows and not done.rejects.count:
             raise _no_rows()
@@ -120,8 +116,12 @@ def to_parquet(
         return done
 
 
-def _empty() -> Unreadable:
-    return Unreadable("file", "The file is empty.", "Send a file with a header and rows.")
+def _unpacked(source: Path, folder: Path) -> Path:
+    """The file without its packing. Raises: Unreadable if nothing is in it."""
+    path = opening.unpacked(source, folder)
+    if not path.stat().st_size or _is_blank(path):
+        raise Unreadable("file", "The file is empty.", "Send a file with a header and rows.")
+    return path
 
 
 def _no_rows() -> Unreadable:

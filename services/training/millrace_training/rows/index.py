@@ -17,7 +17,7 @@ import pyarrow.parquet as parquet
 
 from millrace_contracts.data import DataContract
 from millrace_contracts.datasets import IndexPart, RowIndex
-from millrace_training.rows import digests, profile
+from millrace_training.rows import digests, profile, repeats
 
 MEDIA_TYPE = "application/vnd.apache.parquet"
 LARGEST = 1 << 22
@@ -112,9 +112,8 @@ def _living(entries: pa.Table, shape: Shape) -> pa.Table:
     """Without the rows that a later one of the same key has put right."""
     if not shape.key:
         return entries
-    keys = np.asarray(entries.column(KEY))
-    ends = len(keys) - 1 - np.unique(keys[::-1], return_index=True)[1]
-    return entries if len(ends) == len(keys) else entries.take(pa.array(np.sort(ends)))
+    kept = repeats.ends(np.asarray(entries.column(KEY)))
+    return entries if kept.all() else entries.filter(pa.array(kept))
 
 
 def _kept(store: Store, entries: pa.Table, first: datetime | None, last: datetime | None) -> IndexPart:

@@ -146,7 +146,7 @@ def _together(schema_before: list[SchemaColumn], rows: pa.Table) -> list[SchemaC
     names = {item.name for item in kept}
     return [
         *kept,
-        *(item.model_copy(update={"nullable": True}) for item in schema(rows) if item.name not in names),
+        *(item.model_copy(update={"nullable": True}) for item in new.values() if item.name not in names),
     ]
 
 

@@ -45,8 +45,8 @@ def latest(table: pa.Table, key: list[str]) -> pa.Table:
     """The last row of each key, in the order of the table; all rows without a key."""
     if not key or not all(name in table.column_names for name in key):
         return table
-    ends = last(table, key)
-    return table if ends.all() else table.filter(pa.array(ends))
+    kept = last(table, key)
+    return table if kept.all() else table.filter(pa.array(kept))
 
 
 def ids(table: pa.Table) -> np.ndarray:
@@ -73,7 +73,11 @@ def _held(before: pa.Table, came: pa.Table, names: list[str]) -> Mask:
 
 def last(table: pa.Table, key: list[str]) -> Mask:
     """Which rows are the last of their key."""
-    groups = ids(table.select(key))
-    ends = np.zeros(table.num_rows, bool)
-    ends[table.num_rows - 1 - np.unique(groups[::-1], return_index=True)[1]] = True
-    return ends
+    return ends(ids(table.select(key)))
+
+
+def ends(groups: np.ndarray) -> Mask:
+    """Which rows are the last of their group, (rows,), from a number for each."""
+    mask = np.zeros(len(groups), bool)
+    mask[len(groups) - 1 - np.unique(groups[::-1], return_index=True)[1]] = True
+    return mask
