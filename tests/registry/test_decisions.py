@@ -42,6 +42,17 @@ async def test_decisions_told_at_once_are_one_unbroken_chain(client, told):
     assert (await client.get(VERIFY, params=remembered)).json()["ok"]
 
 
+async def test_the_newest_come_first_if_that_is_asked_for_page_by_page(client, told):
+    for number in range(5):
+        await client.post("/v1/decisions", json=told(number))
+    seen, cursor = [], None
+    while not seen or cursor is not None:
+        query = {"order": "newest", "limit": 2} | ({"cursor": cursor} if cursor else {})
+        page = (await client.get("/v1/decisions", params=query)).json()
+        seen, cursor = seen + [item["subject"] for item in page["items"]], page["next"]
+    assert seen == ["run 4", "run 3", "run 2", "run 1", "run 0"]
+
+
 async def test_decisions_are_found_by_loop_kind_and_run(client, told):
     for body in (told(1, run=1), told(2, run=2, kind="gate.verdict"), told(3, loop="other")):
         await client.post("/v1/decisions", json=body)

@@ -31,12 +31,11 @@ async def read(clients: AsyncMillrace, loop: str, project: str) -> list[Decision
     """The newest scorings of a loop, as they were recorded; None while the registry does not tell."""
     try:
         async with asyncio.timeout(SECONDS):
-            scorings = await clients.registry.decisions(
-                loop=loop, kind="predictions.written", project=project
+            return await clients.registry.decisions(
+                loop=loop, kind="predictions.written", newest=MOST, project=project
             )
     except (ApiError, TimeoutError, httpx.TransportError):
         return None
-    return scorings[: -MOST - 1 : -1]
 
 
 def sections(scorings: Sequence[DecisionRead] | None) -> list[Html]:

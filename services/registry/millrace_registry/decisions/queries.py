@@ -77,14 +77,27 @@ async def caused_by(session: AsyncSession, project: str, decision: str) -> list[
 
 
 async def page(
-    session: AsyncSession, project: str, after: int, limit: int, **equal: str | int | None
+    session: AsyncSession,
+    project: str,
+    after: int,
+    limit: int,
+    *,
+    newest: bool = False,
+    **equal: str | int | None,
 ) -> list[DecisionRow]:
-    """Decisions in the order of the chain, filtered by the columns in *equal* that are not None."""
-    statement = select(DecisionRow).where(DecisionRow.project == project, DecisionRow.number > after)
+    """Decisions behind *after* in the order of the chain, or the *newest* first (0: from its end).
+
+    Filtered by the columns in *equal* that are not None.
+    """
+    number = DecisionRow.number
+    behind, order = (number < after, number.desc()) if newest else (number > after, number.asc())
+    statement = select(DecisionRow).where(DecisionRow.project == project)
+    if after:
+        statement = statement.where(behind)
     for column, value in equal.items():
         if value is not None:
             statement = statement.where(getattr(DecisionRow, column) == value)
-    return list((await session.scalars(statement.order_by(DecisionRow.number).limit(limit + 1))).all())
+    return list((await session.scalars(statement.order_by(order).limit(limit + 1))).all())
 
 
 async def verify(session: AsyncSession, earlier: Head | None = None) -> ChainVerification:

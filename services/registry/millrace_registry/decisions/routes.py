@@ -1,6 +1,6 @@
 """Decisions over HTTP: append, read, verify."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
 
@@ -48,11 +48,15 @@ async def list_decisions(
     loop: Name | None = None,
     kind: Kind | None = None,
     run: Annotated[int | None, Query(ge=0, le=2**31 - 1)] = None,
+    order: Literal["recorded", "newest"] = "recorded",
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[DecisionRead]:
-    """Decisions in the order in which they were recorded."""
-    rows = await queries.page(session, project, after_number(cursor), limit, loop=loop, kind=kind, run=run)
+    """Decisions in the order in which they were recorded, or the newest first."""
+    newest = order == "newest"
+    rows = await queries.page(
+        session, project, after_number(cursor), limit, newest=newest, loop=loop, kind=kind, run=run
+    )
     return page(rows, limit, lambda row: (row.number,), queries.read)
 
 

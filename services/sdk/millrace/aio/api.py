@@ -45,17 +45,17 @@ class AsyncApi:
         """The answer to *call* as *shape*."""
         return answers.typed(shape, await self.send(call))
 
-    async def every(self, shape: type[Answer], call: Call) -> list[Answer]:
-        """All items of a paged list, each as *shape*."""
+    async def every(self, shape: type[Answer], call: Call, most: int | None = None) -> list[Answer]:
+        """All items of a paged list, or the first *most* of them, each as *shape*."""
         items: list[Answer] = []
         cursor: str | None = None
         while True:
-            asked = replace(call, params={**call.params, "cursor": cursor, "limit": PAGE})
+            asked = replace(call, params={**call.params, "cursor": cursor, "limit": min(PAGE, most or PAGE)})
             page = await self.answer(answers.Page[shape], asked)  # type: ignore[valid-type]
             items += page.items
             cursor = page.next
-            if cursor is None:
-                return items
+            if cursor is None or (most is not None and len(items) >= most):
+                return items[:most]
 
     async def chunks(self, call: Call) -> AsyncIterator[bytes]:
         """The body of the answer in pieces, as they come."""

@@ -82,9 +82,11 @@ class AsyncController:
         """Look at the loop's source as soon as possible."""
         return await self.api.answer(SourceRead, post(f"{_path(loop)}:pull", project=project))
 
-    async def scores(self, loop: str, *, project: str | None = None) -> list[ScoringRead]:
-        """Scorings of what the loop declares, the newest first."""
-        return await self.api.every(ScoringRead, get(f"{_path(loop)}/scores", project=project))
+    async def scores(
+        self, loop: str, last: int | None = None, *, project: str | None = None
+    ) -> list[ScoringRead]:
+        """Scorings of what the loop declares, the newest first; only so many, if *last* says it."""
+        return await self.api.every(ScoringRead, get(f"{_path(loop)}/scores", project=project), last)
 
     async def scoring(
         self, loop: str, number: int, wait: float | None = None, *, project: str | None = None

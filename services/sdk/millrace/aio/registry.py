@@ -204,9 +204,8 @@ class AsyncRegistry:
 
     async def version(self, model: str, number: int, *, project: str | None = None) -> ModelVersionRead:
         """One version of a model."""
-        return await self.api.answer(
-            ModelVersionRead, get(f"{_model(model)}/versions/{number}", project=project)
-        )
+        path = f"{_model(model)}/versions/{number}"
+        return await self.api.answer(ModelVersionRead, get(path, project=project))
 
     async def aliases(self, model: str, *, project: str | None = None) -> dict[str, int | None]:
         """Version by alias."""
@@ -260,12 +259,13 @@ class AsyncRegistry:
         loop: str | None = None,
         kind: str | None = None,
         run: int | None = None,
+        newest: int | None = None,
         *,
         project: str | None = None,
     ) -> list[DecisionRead]:
-        """Decisions in the order in which they were recorded, of one loop, kind or loop run or of all."""
-        call = get("/v1/decisions", project=project, loop=loop, kind=kind, run=run)
-        return await self.api.every(DecisionRead, call)
+        """Decisions as they were recorded, of a loop, kind or run or of all; *newest*: so many, the newest first."""
+        call = get("/v1/decisions", project=project, loop=loop, kind=kind, run=run, order=newest and "newest")
+        return await self.api.every(DecisionRead, call, newest)
 
     async def decision(self, decision: str, *, project: str | None = None) -> DecisionDetail:
         """One decision with what followed from it."""

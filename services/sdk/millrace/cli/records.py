@@ -226,7 +226,7 @@ def list_scores(
     )
     controller = client().controller
     names = [loop] if loop else [item.name for item in controller.loops() if item.batch is not None]
-    found = [item for name in names for item in controller.scores(name)[:last]]
+    found = [item for name in names for item in controller.scores(name, last)]
     items(found, columns, output, "Nothing was scored yet; see spec.predict.batch.")
 
 
@@ -242,7 +242,7 @@ def show_score(
     controller = client().controller
     if number is not None:
         return one(controller.scoring(loop, number), output)
-    known = controller.scores(loop)
+    known = controller.scores(loop, 1)
     return (
         one(known[0], output) if known else fail(f"{loop} has scored nothing yet", "See spec.predict.batch.")
     )

@@ -46,17 +46,17 @@ class Api:
         """The answer to *call* as *shape*."""
         return answers.typed(shape, self.send(call))
 
-    def every(self, shape: type[Answer], call: Call) -> list[Answer]:
-        """All items of a paged list, each as *shape*."""
+    def every(self, shape: type[Answer], call: Call, most: int | None = None) -> list[Answer]:
+        """All items of a paged list, or the first *most* of them, each as *shape*."""
         items: list[Answer] = []
         cursor: str | None = None
         while True:
-            asked = replace(call, params={**call.params, "cursor": cursor, "limit": PAGE})
+            asked = replace(call, params={**call.params, "cursor": cursor, "limit": min(PAGE, most or PAGE)})
             page = self.answer(answers.Page[shape], asked)  # type: ignore[valid-type]
             items += page.items
             cursor = page.next
-            if cursor is None:
-                return items
+            if cursor is None or (most is not None and len(items) >= most):
+                return items[:most]
 
     def chunks(self, call: Call) -> Iterator[bytes]:
         """The body of the answer in pieces, as they come."""

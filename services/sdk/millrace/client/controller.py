@@ -83,9 +83,9 @@ class Controller:
         """Look at the loop's source as soon as possible."""
         return self.api.answer(SourceRead, post(f"{_path(loop)}:pull", project=project))
 
-    def scores(self, loop: str, *, project: str | None = None) -> list[ScoringRead]:
-        """Scorings of what the loop declares, the newest first."""
-        return self.api.every(ScoringRead, get(f"{_path(loop)}/scores", project=project))
+    def scores(self, loop: str, last: int | None = None, *, project: str | None = None) -> list[ScoringRead]:
+        """Scorings of what the loop declares, the newest first; only so many, if *last* says it."""
+        return self.api.every(ScoringRead, get(f"{_path(loop)}/scores", project=project), last)
 
     def scoring(
         self, loop: str, number: int, wait: float | None = None, *, project: str | None = None

@@ -201,7 +201,8 @@ class Registry:
 
     def version(self, model: str, number: int, *, project: str | None = None) -> ModelVersionRead:
         """One version of a model."""
-        return self.api.answer(ModelVersionRead, get(f"{_model(model)}/versions/{number}", project=project))
+        path = f"{_model(model)}/versions/{number}"
+        return self.api.answer(ModelVersionRead, get(path, project=project))
 
     def aliases(self, model: str, *, project: str | None = None) -> dict[str, int | None]:
         """Version by alias."""
@@ -253,12 +254,13 @@ class Registry:
         loop: str | None = None,
         kind: str | None = None,
         run: int | None = None,
+        newest: int | None = None,
         *,
         project: str | None = None,
     ) -> list[DecisionRead]:
-        """Decisions in the order in which they were recorded, of one loop, kind or loop run or of all."""
-        call = get("/v1/decisions", project=project, loop=loop, kind=kind, run=run)
-        return self.api.every(DecisionRead, call)
+        """Decisions as they were recorded, of a loop, kind or run or of all; *newest*: so many, the newest first."""
+        call = get("/v1/decisions", project=project, loop=loop, kind=kind, run=run, order=newest and "newest")
+        return self.api.every(DecisionRead, call, newest)
 
     def decision(self, decision: str, *, project: str | None = None) -> DecisionDetail:
         """One decision with what followed from it."""
