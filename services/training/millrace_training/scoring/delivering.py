@@ -5,7 +5,6 @@ import io
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as parquet
 
 from millrace_contracts.scoring import ScoredFile
@@ -16,9 +15,8 @@ from millrace_training.runtime.errors import JobError
 from millrace_training.scoring import part, places, prediction_log, writing
 from millrace_training.scoring.batch import Batch
 from millrace_training.scoring.part import Done, Work
+from millrace_training.scoring.places import REJECTED
 from millrace_training.scoring.sinks import IntoTable
-
-REJECTED = ".rejects.csv"
 
 
 @dataclass
@@ -43,15 +41,22 @@ def log(batch: Batch, context: Context, works: list[Work]) -> None:
 
 def deliver(batch: Batch, context: Context, done: list[Done]) -> Delivered:
     """Write the answers, and the rejects beside them. Raises: JobError."""
-    sink = batch.spec.sink
-    made = Delivered(rejected=_rejected(batch, context))
+    sink, lost = batch.spec.sink, batch.rejects()
+    rejected = _csv(lost) if lost.count else None
+    made = Delivered()
+    if rejected is not None:
+        digest, name = (
+            context.client.registry.put_artifact(rejected, "text/csv"),
+            _name(batch, None, REJECTED),
+        )
+        made.rejected = ScoredFile(name=name, digest=digest, rows=len(lost.kept), size=len(rejected))
     if sink is None:
         made.files = _files(batch, context, done)
     elif sink.sql is not None:
         made.repeated = _to_table(batch, sink, sink.sql, context, done)
         made.written = [sink.sql.table]
     else:
-        made.written = _to_place(batch, sink, context)
+        made.written = _to_place(batch, sink, context, rejected)
     return made
 
 
@@ -70,19 +75,18 @@ def _files(batch: Batch, context: Context, done: list[Done]) -> list[ScoredFile]
     return written
 
 
-def _to_place(batch: Batch, sink: Sink, context: Context) -> list[str]:
+def _to_place(batch: Batch, sink: Sink, context: Context, rejected: bytes | None) -> list[str]:
     """Files of a folder or an object store, each there as a whole or not at all; written again they are the same."""
     groups = [members for members in _groups(batch) if any(item.source in members for item in batch.parts)]
-    lost = batch.rejects()
     with places.opened(sink) as place:
         for number, members in enumerate(groups):
             context.report("write", number, len(groups))
             path = _staged(batch, context, number, members)
             place.put(path, _name(batch, number if len(groups) > 1 else None, f".{batch.output}"))
             path.unlink()
-        if lost.count:
+        if rejected is not None:
             path = context.scratch / "rejects.staged"
-            path.write_bytes(_csv(lost))
+            path.write_bytes(rejected)
             place.put(path, _name(batch, None, REJECTED))
         else:
             place.forget(REJECTED)
@@ -121,19 +125,8 @@ def _to_table(batch: Batch, sink: Sink, into: TableSink, context: Context, done:
     return repeated
 
 
-def _rejected(batch: Batch, context: Context) -> ScoredFile | None:
-    """The lines that could not be read, kept in the registry."""
-    lost = batch.rejects()
-    if not lost.count:
-        return None
-    content = _csv(lost)
-    digest = context.client.registry.put_artifact(content, "text/csv")
-    return ScoredFile(
-        name=_name(batch, None, REJECTED), digest=digest, rows=len(lost.kept), size=len(content)
-    )
-
-
 def _csv(lost: Rejects) -> bytes:
+    """The lines that could not be read, for people."""
     text = io.StringIO(newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["file", "line", "reason", "text"])
@@ -142,12 +135,11 @@ def _csv(lost: Rejects) -> bytes:
 
 
 def _check_together(batch: Batch) -> None:
-    schemas = [_columns(path) for path in batch.paths if parquet.read_metadata(path).num_rows]
-    for file, schema in zip(batch.spec.files, schemas, strict=False):
-        if not schema.equals(schemas[0]):
-            seen = f"{file.name} and {batch.spec.files[0].name} do not have the same columns."
+    files = zip(batch.spec.files, batch.paths, strict=True)
+    full = [
+        (file.name, parquet.read_schema(path)) for file, path in files if parquet.read_metadata(path).num_rows
+    ]
+    for name, schema in full:
+        if not schema.equals(full[0][1]):
+            seen = f"{name} and {full[0][0]} do not have the same columns."
             raise JobError("The files differ", seen, "Write a file for each, into a folder.")
-
-
-def _columns(path: Path) -> pa.Schema:
-    return parquet.read_schema(path)

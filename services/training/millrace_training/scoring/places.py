@@ -15,6 +15,9 @@ from millrace_training.sources import stores
 from millrace_training.sources.retries import patiently
 from millrace_training.sources.secrets import Secrets
 
+REJECTED = ".rejects.csv"
+"""What the file of lines that could not be read is called, behind the name of the answers."""
+
 
 class Place(Protocol):
     """Where files go; *written*: their names so far."""
@@ -98,4 +101,4 @@ def _called(single: str | None, name: str) -> str:
     """A file's name; where one file is replaced each time, what stands beside it goes by its name."""
     if single is None:
         return name
-    return single + ".rejects.csv" if name.endswith(".rejects.csv") else single
+    return single + REJECTED if name.endswith(REJECTED) else single
