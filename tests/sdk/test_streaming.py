@@ -3,6 +3,8 @@
 import threading
 from types import SimpleNamespace
 
+import pytest
+
 from millrace import streaming
 
 
@@ -24,6 +26,17 @@ def test_a_batch_is_sent_when_no_line_comes_for_a_while():
     assert next(batches) == [b"1\n"]
     more.set()
     assert next(batches) == [b"2\n"]
+
+
+def test_lines_that_cannot_be_read_on_are_no_end():
+    def broken():
+        yield b"1\n"
+        raise OSError("the disk is gone")
+
+    batches = streaming.batches(broken(), 100)
+    assert next(batches) == [b"1\n"]
+    with pytest.raises(OSError, match="the disk is gone"):
+        next(batches)
 
 
 def test_a_stream_with_a_name_has_the_same_keys_again():

@@ -15,6 +15,7 @@ IDLE_SECONDS = 1.0
 WAITING = 10_000
 """Lines that are read ahead; then whoever writes them waits."""
 LOOK_SECONDS = 0.5
+Lines = queue.Queue[bytes | Exception | None]
 
 
 @dataclass
@@ -43,7 +44,7 @@ def stream(
         key: begins the key of every batch. With the same key, lines and batch size, all may be sent again after a
             failure; without one each call has its own.
         told: is called after each batch.
-    Raises: ApiError.
+    Raises: ApiError; what *lines* raise, once the rows before it are kept.
     """
     begin, sent = key or uuid.uuid4().hex, Streamed()
     for rows in batches(lines, batch):
@@ -72,7 +73,7 @@ def deliver(
 
 def batches(lines: Iterable[bytes], size: int, idle: float = IDLE_SECONDS) -> Iterator[list[bytes]]:
     """Lists of *size* lines with their ends; shorter ones at the end, and when no line comes for *idle* seconds."""
-    waiting: queue.Queue[bytes | None] = queue.Queue(WAITING)
+    waiting: Lines = queue.Queue(WAITING)
     threading.Thread(target=_read, args=(lines, waiting), daemon=True).start()
     rows: list[bytes] = []
     while True:
@@ -80,20 +81,26 @@ def batches(lines: Iterable[bytes], size: int, idle: float = IDLE_SECONDS) -> It
             line = waiting.get(timeout=idle if rows else None)
         except queue.Empty:
             line = b""
-        if line:
+        if isinstance(line, bytes) and line:
             rows.append(line)
-        if rows and (not line or len(rows) == size):
+            if len(rows) < size:
+                continue
+        if rows:
             yield rows
             rows = []
+        if isinstance(line, Exception):
+            raise line
         if line is None:
             return
 
 
-def _read(lines: Iterable[bytes], waiting: "queue.Queue[bytes | None]") -> None:
-    """Hand on every line that is not blank, and None behind the last one."""
+def _read(lines: Iterable[bytes], waiting: Lines) -> None:
+    """Hand on every line that is not blank, and behind the last one None, or what kept more from being read."""
     try:
         for line in lines:
             if line.strip():
                 waiting.put(line if line.endswith(b"\n") else line + b"\n")
-    finally:
+    except Exception as error:
+        waiting.put(error)
+    else:
         waiting.put(None)
