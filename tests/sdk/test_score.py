@@ -5,7 +5,8 @@ import json
 import pytest
 from tests.sdk.examples import endpoint, job, version
 
-from millrace.cli.scoring import _form, _sink
+from millrace.cli.places import places
+from millrace.cli.scoring import _form
 
 
 @pytest.mark.parametrize(
@@ -17,7 +18,7 @@ from millrace.cli.scoring import _form, _sink
     ],
 )
 def test_a_connection_is_named_by_its_place(said, kept):
-    assert _sink("scored", said, None).sql.connection.model_dump() == kept
+    assert places(None, None, None, "scored", said, [], []).sink.sql.connection.model_dump() == kept
 
 
 @pytest.mark.parametrize("said", [None, "postgresql://me:word@host/db", "env:"])
@@ -112,3 +113,58 @@ def test_a_source_is_read_before_its_rows_are_scored_into_a_bucket(fake, millrac
     assert gather["spec"]["source"]["sql"] == {"connection": {"env": "SHOP"}, "query": "SELECT 1 AS id"}
     assert score["spec"]["files"] == [kept]
     assert score["spec"]["sink"]["bucket"]["url"] == "s3://bucket/scored"
+
+
+def said(source, *, query=None, out=None, secrets=(), options=()):
+    found = places(source, query, out, None, None, list(secrets), list(options))
+    parts = (found.source, found.sink)
+    return [part and part.model_dump(mode="json", by_alias=True, exclude_defaults=True) for part in parts]
+
+
+KEYS = ("access_key_id=env:KEY", "secret_access_key=file:/run/key")
+KEPT = {"access_key_id": {"env": "KEY"}, "secret_access_key": {"file": "/run/key"}}
+
+
+def test_an_address_names_the_rows_and_secrets_go_where_they_belong():
+    uri, query = "postgresql://reader@db/shop", "SELECT 1 AS id"
+    rows = {"sql": {"uri": uri, "query": query, "password": {"env": "PW"}}}
+    assert said(uri, query=query, secrets=["password=env:PW"]) == [rows, None]
+    sink = {"bucket": {"url": "s3://b/scored", "options": {"region": "x"}, "secrets": KEPT}}
+    both = said(
+        uri, query=query, out="s3://b/scored", secrets=["password=env:PW", *KEYS], options=["region=x"]
+    )
+    assert both == [rows, sink]
+    assert said("env:SHOP", query=query)[0] == {"sql": {"connection": {"env": "SHOP"}, "query": query}}
+    bucket = said("s3://b/rows", out="s3://b/scored", secrets=KEYS, options=["region=x", "pattern=*.csv"])
+    assert bucket[0] == {"bucket": {**sink["bucket"], "url": "s3://b/rows", "pattern": "*.csv"}}
+    assert bucket[1] == sink
+    assert said("https://h/a.csv", secrets=["bearer=env:T"])[0]["http"]["bearer"] == {"env": "T"}
+
+
+REFUSED = [
+    (
+        ["--source", "postgresql://me:tiger@db/shop", "--query", "SELECT 1"],
+        "the address has a password in it",
+    ),
+    (["--source", "postgresql://me@db/shop"], "--query 'SELECT * FROM customers'"),
+    (["--source", "https://h/a.csv", "--query", "SELECT 1"], "is no database"),
+    (["--source", "customers.yml"], "there is no file customers.yml"),
+    (["--source", "shop"], "is no address of a source"),
+    (
+        ["--source", "env:SHOP", "--query", "SELECT 1", "--secret", "bearer=env:T"],
+        "--secret bearer: nothing here",
+    ),
+    (
+        ["--source", "env:SHOP", "--query", "SELECT 1", "--option", "region=x"],
+        "--option region: nothing here",
+    ),
+    (["--source", "https://h/a.csv", "--secret", "bearer=tiger"], "where a secret is kept, not what it is"),
+]
+
+
+@pytest.mark.parametrize(("words", "told"), REFUSED)
+def test_what_names_no_place_is_refused_with_the_remedy(fake, millrace, words, told):
+    done = millrace("score", "shop", *words, "--out", "scored.csv")
+    assert done.code == 1
+    assert told in " ".join(done.stderr.split())
+    assert "tiger" not in done.stderr

@@ -1,28 +1,23 @@
 """Drafts a loop whose rows come by themselves: the source from its address, its cursor and the rest from a sample."""
 
-import re
 import tempfile
 import uuid
-from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import ValidationError
 
-from millrace import drafting
+from millrace import addresses, drafting
 from millrace.client import JobFailed, Millrace
 from millrace.drafting import NoDraft, Sample
 from millrace_contracts.pulls import LookResult, LookSpec
-from millrace_contracts.sources import BUCKET, DATABASE, HAS_PASSWORD, WEB, Source
+from millrace_contracts.sources import Source
 from millrace_contracts.tables import Dialect
 from millrace_table import reading
 from millrace_table.inference import TaskName
 
 ROWS = 50_000
 """Rows of a query that a loop is drafted from."""
-KEPT = {"env": "env", "file": "file", "secret": "secretRef"}
 LATE = "2d"
 """How long rows may come late, where the cursor is when they happened."""
 
@@ -37,76 +32,13 @@ def declared(
     dialect: Dialect | None,
 ) -> Source:
     """The source that an address and what is said beside it declare. Raises: NoDraft."""
-    named = dict(_secret(text) for text in secrets)
-    if re.search(HAS_PASSWORD, address):
-        field = "bearer" if re.match(WEB, address) else "password"
-        raise NoDraft(
-            "the address has a password in it",
-            f"Leave it out, and say where it is kept: --secret {field}=env:VARIABLE, or file:/PATH. The variable is "
-            "that of 'millrace up'.",
-        )
-    kind, place = _place(address, table, query, named, dict(_pair(text) for text in options))
-    whole = {kind: place, "every": every, "dialect": dialect and dialect.model_dump(exclude_none=True)}
     try:
-        return Source.model_validate({key: value for key, value in whole.items() if value is not None})
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        what = first["msg"].removeprefix("Value error, ")
-        raise NoDraft(f"{where or 'source'}: {what}", "See 'millrace init --help'.") from None
-
-
-def _place(
-    address: str,
-    table: str | None,
-    query: str | None,
-    named: Mapping[str, object],
-    options: dict[str, str],
-) -> tuple[str, dict[str, object]]:
-    if re.match(DATABASE, address):
-        asked = {"uri": address, "table": table, "query": query, **named}
-        if (table is None) == (query is None):
-            raise NoDraft(
-                "a database has many tables", "Say which rows: --table NAME, or --query 'SELECT …'."
-            )
-        return "sql", {key: value for key, value in asked.items() if value is not None}
-    if table is not None or query is not None:
-        raise NoDraft(f"{_shown(address)} is no database", "--table and --query are for databases.")
-    if re.match(BUCKET, address):
-        pattern = options.pop("pattern", "*")
-        return "bucket", {"url": address, "pattern": pattern, "options": options, "secrets": named}
-    if re.match(WEB, address):
-        return "http", {"url": address, **named}
-    raise NoDraft(
-        f"{_shown(address)} is no address of a source",
-        "Use postgresql://…, sqlite:///…, s3://…, gs://…, az://…, file:///… or https://…; a file is --data.",
-    )
-
-
-def _secret(text: str) -> tuple[str, dict[str, object]]:
-    """`password=env:NAME` and the like. Raises: NoDraft, without repeating what may be the secret itself."""
-    field, _, place = text.partition("=")
-    kind, _, name = place.partition(":")
-    if kind not in KEPT or not name:
-        raise NoDraft(
-            f"--secret {field[:40]}: it says where a secret is kept, not what it is",
-            "Like --secret password=env:SHOP_PASSWORD, password=file:/PATH, or password=secret:NAME/KEY in a cluster.",
-        )
-    if kind != "secret":
-        return field, {KEPT[kind]: name}
-    secret, _, key = name.partition("/")
-    return field, {KEPT[kind]: {"name": secret, "key": key}}
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise NoDraft(f"--option {name[:40]} has no value", "Like --option region=eu-central-1.")
-    return name, value
-
-
-def _shown(address: str) -> str:
-    return urlsplit(address)._replace(query="", fragment="").geturl()[:100] or "the address"
+        named, more = dict(map(addresses.secret, secrets)), dict(map(addresses.option, options))
+        place = addresses.rows(address, named, more, table, query)
+        said = {"every": every, "dialect": dialect and dialect.model_dump(exclude_none=True)}
+        return addresses.checked(Source, {**place, **said}, "init")
+    except addresses.NoPlace as error:
+        raise NoDraft(str(error), error.mend) from None
 
 
 def look(

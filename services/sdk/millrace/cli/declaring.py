@@ -41,7 +41,8 @@ def init(
     source: Annotated[
         str | None,
         typer.Option(
-            help="Where the rows are instead: postgresql://…, sqlite:///…, s3://…, https://…; the platform reads them."
+            help="Where the rows are instead: postgresql://…, sqlite:///…, s3://…, https://…, or env:VARIABLE that "
+            "keeps a database's URI; the platform reads them."
         ),
     ] = None,
     table: Annotated[str | None, typer.Option(help="Of a database: the table.")] = None,

@@ -85,6 +85,7 @@ command(
     "millrace score my-loop --data rows.parquet --out scored.csv",
     "millrace score my-loop --data months/ --out scored/ --keep customer",
     "millrace score my-loop --data rows.csv --table scored --connection env:SHOP_DATABASE",
+    "millrace score my-loop --source env:SHOP_DATABASE --query 'SELECT * FROM customers' --out scored.csv",
     "millrace score my-loop --source customers.yaml --out s3://bucket/scored",
     "millrace score my-loop    # what spec.predict.batch declares, now",
     panel=LOOP,

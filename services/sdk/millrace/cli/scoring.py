@@ -7,16 +7,15 @@ import typer
 
 from millrace.cli.command import fail
 from millrace.cli.output import Format, Output, dump
+from millrace.cli.places import Places, places
 from millrace.cli.session import client
 
 if TYPE_CHECKING:
     from millrace.client import Millrace
     from millrace_contracts.names import WrittenFormat
     from millrace_contracts.scoring import ScoreResult, ScoreSpec
-    from millrace_contracts.sinks import Sink
 
 LoopName = Annotated[str, typer.Argument(help="Name of the loop.")]
-STORES = ("s3://", "gs://", "az://")
 
 
 def score(
@@ -28,9 +27,13 @@ def score(
         ),
     ] = None,
     source: Annotated[
-        Path | None,
-        typer.Option(exists=True, help="A YAML file that says where rows are: sql, bucket, http or path."),
+        str | None,
+        typer.Option(
+            help="Where rows are instead: postgresql://…, sqlite:///…, s3://…, https://…, env:VARIABLE that keeps a "
+            "database's URI, or a YAML file with what stands below 'source'."
+        ),
     ] = None,
+    query: Annotated[str | None, typer.Option(help="Of a database: one SELECT.")] = None,
     out: Annotated[
         str | None,
         typer.Option(
@@ -45,6 +48,13 @@ def score(
         typer.Option(
             help="Where the jobs find its URI: env:VARIABLE, file:/PATH, or secret:NAME/KEY in a cluster."
         ),
+    ] = None,
+    secret: Annotated[
+        list[str] | None,
+        typer.Option(help="Where a secret is kept: password=env:SHOP_PASSWORD, access_key_id=file:/PATH, …"),
+    ] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="What a bucket needs: region=eu-central-1, endpoint=…")
     ] = None,
     version: Annotated[int | None, typer.Option(help="The version; that in production if left out.")] = None,
     keep: Annotated[
@@ -71,15 +81,17 @@ def score(
     from millrace.cli.progress import Now, job_bar
 
     if data is None and source is None:
-        return _declared(client(), loop, [out, table, connection, version, keep], log, output)
+        said: list[object] = [query, out, table, connection, secret, option, version, keep]
+        return _declared(client(), loop, said, log, output)
     if (out is None) == (table is None) or (data is not None and source is not None):
         fail("say what is scored, and where the answers go", "Use --data or --source; --out or --table.")
-    paths, sink = _files(data or []), _sink(table, connection, out)
-    place = None if out is None or sink is not None else Path(out)
+    paths = _files(data or [])
+    found = places(source, query, out, table, connection, secret or [], option or [])
+    place = None if out is None or found.sink is not None else Path(out)
     platform = client()
     try:
         with job_bar(loop if len(paths) != 1 else paths[0].name) as told:
-            spec = _spec(platform, loop, paths, source, sink, place, version, keep, log)
+            spec = _spec(platform, loop, paths, found, place, version, keep, log)
             result = scoring.score(platform, loop, spec, lambda job: told(Now.of(job)))
             _bring(platform, result, place)
     except scoring.NothingServes as error:
@@ -96,26 +108,24 @@ def _spec(
     platform: "Millrace",
     loop: str,
     paths: list[Path],
-    source: Path | None,
-    sink: "Sink | None",
+    found: Places,
     place: Path | None,
     version: int | None,
     keep: list[str] | None,
     log: bool,
 ) -> "ScoreSpec":
     from millrace import scoring
-    from millrace.documents import load_source
 
     return scoring.spec_of(
         platform,
         loop,
         paths,
         "parquet" if place is None else _form(paths, place),
-        source=None if source is None else load_source(source),
+        source=found.source,
         version=version,
         together=place is None or not _is_folder(place),
         keep=keep or None,
-        sink=sink,
+        sink=found.sink,
         log=log,
     )
 
@@ -185,26 +195,6 @@ def _tell(result: "ScoreResult", out: str, logged: bool) -> None:
         typer.echo(
             "Later, tell the truth: a CSV with request_id,index,value for 'millrace labels push'.", err=True
         )
-
-
-def _sink(table: str | None, connection: str | None, out: str | None) -> "Sink | None":
-    """Where jobs write the answers themselves; None for files of this machine, which are fetched."""
-    from millrace_contracts.sinks import Sink
-
-    if out is not None and out.startswith(STORES):
-        return Sink.model_validate({"bucket": {"url": out}})
-    if table is None:
-        return None
-    kind, _, place = (connection or "").partition(":")
-    name, _, key = place.partition("/")
-    if kind not in ("env", "file", "secret") or not place:
-        fail("--connection says where the database's URI is kept", "Like --connection env:SHOP_DATABASE.")
-    named = {
-        "secret": {"secretRef": {"name": name, "key": key}},
-        "env": {"env": place},
-        "file": {"file": place},
-    }
-    return Sink.model_validate({"sql": {"table": table, "connection": named[kind]}})
 
 
 def _files(data: list[Path]) -> list[Path]:
