@@ -73,7 +73,7 @@ def lines():
 
 def row(n):
     hour = f"2024-01-{1 + n // 24 % 28:02d}T{n % 24:02d}:00:00Z"
-    return {"id": f"r{n}", "shop": "nord" if n % 2 else "süd", "n": n, "at": hour, "y": n * 1.5}
+    return {"id": f"r{n}", "shop": "nord" if n % 2 else "süd", "n": n, "at": hour, "y": n % 200 * 1.5}
 
 
 @pytest.fixture
