@@ -1,5 +1,6 @@
 """A service refuses strangers, foreign hosts, large bodies and unguarded routes, and its errors leak nothing."""
 
+import asyncio
 import hashlib
 import json
 import socket
@@ -51,6 +52,36 @@ def client(settings):
     app = create_app(settings, "probe", [router])
     with TestClient(app, base_url="http://localhost", raise_server_exceptions=False) as client:
         yield client
+
+
+async def test_a_request_that_waits_while_its_server_ends_is_told_to_come_again(settings):
+    """A server that ends cancels what takes too long; without an answer of ours that was 500."""
+    router, waits = APIRouter(), asyncio.Event()
+
+    @router.get("/v1/long", dependencies=[permit("probe.things.read")])
+    async def long() -> None:
+        waits.set()
+        await asyncio.Event().wait()
+
+    app, sent = create_app(settings, "probe", [router]), []
+
+    async def send(message):
+        sent.append(message)
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    headers = [(b"host", b"localhost"), (b"authorization", b"Bearer viewer-token")]
+    scope = {"type": "http", "method": "GET", "path": "/v1/long", "raw_path": b"/v1/long", "headers": headers}
+    scope |= {"query_string": b"", "http_version": "1.1", "scheme": "http", "root_path": ""}
+    async with app.router.lifespan_context(app):
+        request = asyncio.ensure_future(app(scope, receive, send))
+        await asyncio.wait_for(waits.wait(), 10)
+        request.cancel()
+        await request
+    start, body = sent
+    assert (start["status"], dict(start["headers"])[b"retry-after"]) == (503, b"1")
+    assert json.loads(body["body"])["title"] == "Not available now"
 
 
 def bearer(token):

@@ -17,7 +17,10 @@ QUIET = ("/healthz", "/readyz", "/metrics", "/v3/")
 
 
 class RequestContext:
-    """Gives each request an id (the caller's, if it is safe), logs it, and counts it."""
+    """Gives each request an id (the caller's, if it is safe), logs it, and counts it.
+
+    A request that waits while its server ends is cancelled: it is answered 503, so that who asked may ask again.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -30,17 +33,22 @@ class RequestContext:
         request_id = given if SAFE_ID.match(given) else new_request_id()
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
-        began, status = time.perf_counter(), 500
+        began, status, started = time.perf_counter(), 500, False
 
         async def answer(message: Message) -> None:
-            nonlocal status
+            nonlocal status, started
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, started = message["status"], True
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
             await send(message)
 
         try:
             await self.app(scope, receive, answer)
+        except asyncio.CancelledError:
+            if started:
+                raise
+            ends = problem(503, "Not available now", "The service ends; ask again, another one comes.")
+            await ends(scope, receive, answer)
         finally:
             self._record(scope, status, time.perf_counter() - began)
 
