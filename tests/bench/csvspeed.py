@@ -1,6 +1,7 @@
-"""`python -m tests.bench.csvspeed [MB]`: a CSV file into Parquet, beside DuckDB's own `read_csv`, in one run.
+"""`python -m tests.bench.csvspeed [MB] [ROUNDS]`: a CSV file into Parquet, beside DuckDB's own `read_csv`, in one run.
 
-Both read the same file of a time, words, numbers and missing values. Processor time counts, as the machine may be busy.
+Both read the same file of a time, words, numbers and missing values, one after the other, ROUNDS times. The clock
+counts, the best of each: what else the machine does meanwhile is in it.
 """
 
 import json
@@ -72,19 +73,21 @@ def clocked(way: Callable[[Path, Path], None], source: Path, target: Path) -> di
 
 
 def main() -> int:
-    """Both ways, ours first, after a small file for the imports; 0 within 1.5 of DuckDB's processor time."""
-    size = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    """Both ways in turn, after a small file for the imports; 0 within 1.5 of DuckDB's time on the clock."""
+    size, rounds = (int(given) for given in (*sys.argv[1:], *("1000", "3")[len(sys.argv) - 1 :]))
     with tempfile.TemporaryDirectory(prefix="csvspeed-") as place:
         folder = Path(place)
         small, source, target = folder / "small.csv", folder / "in.csv", folder / "out.parquet"
         small.write_text("a,b\n1,2\n")
         write(source, size * 1_000_000)
-        figures = {}
-        for name, way in (("millrace", millrace), ("duckdb", duckdb)):
+        figures: dict[str, list[dict[str, float]]] = {}
+        for name, way in [("millrace", millrace), ("duckdb", duckdb)] * rounds:
             way(small, target)
-            figures[name] = clocked(way, source, target)
+            figures.setdefault(name, []).append(clocked(way, source, target))
     print(json.dumps(figures, indent=2))
-    return 0 if figures["millrace"]["cpu_seconds"] <= 1.5 * figures["duckdb"]["cpu_seconds"] else 1
+    best = {name: min(told["seconds"] for told in told_all) for name, told_all in figures.items()}
+    print(json.dumps({"best seconds": best, "ratio": round(best["millrace"] / best["duckdb"], 2)}))
+    return 0 if best["millrace"] <= 1.5 * best["duckdb"] else 1
 
 
 if __name__ == "__main__":

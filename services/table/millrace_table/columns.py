@@ -1,6 +1,7 @@
 """The five types of a column: found in good data, or demanded by a contract."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import get_args
 
 import numpy as np
@@ -10,7 +11,8 @@ import pyarrow.compute as pc
 
 from millrace_contracts.data import ColumnType
 from millrace_contracts.tables import Dialect
-from millrace_table import numbers, texts, times
+from millrace_table import hands, numbers, texts, times
+from millrace_table.hands import Hand
 
 ARROW: dict[str, pa.DataType] = {
     "number": pa.float64(),
@@ -31,6 +33,8 @@ class Typed:
     bad: Mask
     infinite: int = 0
     """Cells that were infinite, or too large for a model: they count as missing."""
+    zones: times.Zones = field(default_factory=times.Zones)
+    """How its times are written: an example with an offset, and one without."""
 
 
 def infer(column: pa.ChunkedArray, dialect: Dialect | None = None) -> ColumnType:
@@ -61,28 +65,56 @@ def _infer_text(distinct: pa.Array, dialect: Dialect | None) -> ColumnType:
 
 
 def convert(
-    column: pa.ChunkedArray, type: ColumnType, timezone: str, name: str, dialect: Dialect | None = None
+    column: pa.ChunkedArray,
+    type: ColumnType,
+    timezone: str,
+    name: str,
+    dialect: Dialect | None = None,
+    hand: Hand | None = None,
 ) -> Typed:
     """The column as *type*; what does not fit becomes null and is marked.
 
+    Args:
+        hand: how the column is written whose piece this is; None: this is the whole column, or it is plain.
     Raises: Unreadable where some times have an offset and others none.
     """
+    raw, infinite = _prepared(column, type, dialect)
+    present = np.asarray(pc.is_valid(raw))
+    zones = times.Zones()
+    if not pa.types.is_string(raw.type):
+        values = _from_values(raw, type, timezone)
+    elif type == "timestamp":
+        values, zones = times.from_text(raw, timezone, name, dialect, hand)
+    else:
+        values = _from_text(raw, type, dialect, hand)
+    values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    return Typed(values, present & ~np.asarray(pc.is_valid(values)), infinite, zones)
+
+
+def depends(column: pa.ChunkedArray, type: ColumnType, dialect: Dialect | None) -> bool:
+    """Whether what this piece of a column means may depend on the others: see `hand`."""
+    if type in ("string", "boolean") or not pa.types.is_string(column.type):
+        return False
+    return hands.matters(_prepared(column, type, dialect)[0], type, dialect)
+
+
+def hand(pieces: Iterable[pa.ChunkedArray], type: ColumnType, dialect: Dialect | None) -> Hand:
+    """How the column is written that these are the *pieces* of, each a column of text."""
+    return hands.of((_prepared(piece, type, dialect)[0] for piece in pieces), dialect)
+
+
+def _prepared(
+    column: pa.ChunkedArray, type: ColumnType, dialect: Dialect | None
+) -> tuple[pa.ChunkedArray, int]:
+    """The cells that say something: trimmed, without missing marks and infinite numbers; and how many of these."""
     raw = texts.trimmed(column) if pa.types.is_string(column.type) else column
     if pa.types.is_string(raw.type):
         raw = texts.without_marks(raw, type == "string", dialect)
     if pa.types.is_floating(raw.type):
         raw = pc.if_else(pc.is_nan(raw), None, raw)
     endless = _endless(raw, type)
-    raw = raw if endless is None else pc.if_else(endless, None, raw)
-    present = np.asarray(pc.is_valid(raw))
-    values = (
-        _from_text(raw, type, timezone, name, dialect)
-        if pa.types.is_string(raw.type)
-        else _from_values(raw, type, timezone)
-    )
-    values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
     count = 0 if endless is None else int(pc.sum(endless).as_py() or 0)
-    return Typed(values, present & ~np.asarray(pc.is_valid(values)), count)
+    return (raw if not count else pc.if_else(endless, None, raw)), count
 
 
 def _endless(raw: pa.ChunkedArray, type: ColumnType) -> pa.ChunkedArray | None:
@@ -97,15 +129,18 @@ def _endless(raw: pa.ChunkedArray, type: ColumnType) -> pa.ChunkedArray | None:
 
 
 def _from_text(
-    raw: pa.ChunkedArray, type: ColumnType, timezone: str, name: str, dialect: Dialect | None
-) -> pa.Array:
+    raw: pa.ChunkedArray, type: ColumnType, dialect: Dialect | None, hand: Hand | None
+) -> pa.ChunkedArray:
     if type == "string":
         return raw
-    if type == "timestamp":
-        return times.from_text(raw, timezone, name, dialect)
     if type == "boolean":
         return texts.booleans(raw)
-    return texts.integers(raw, dialect) if type == "integer" else texts.floats(raw, dialect)
+    if type == "integer" and texts.is_whole(raw):
+        return texts.plain_integers(raw)
+    if hand is None and type == "number" and texts.is_plain(raw, dialect):
+        return texts.plain_floats(raw)
+    style = hands.of([raw], dialect).style if hand is None else hand.style
+    return texts.integers(raw, style) if type == "integer" else texts.floats(raw, style)
 
 
 def _from_values(raw: pa.ChunkedArray, type: ColumnType, timezone: str) -> pa.Array:

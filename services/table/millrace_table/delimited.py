@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from millrace_contracts.tables import KEPT, Dialect, Reject, Rejects
-from millrace_table import cleaning, engine, layouts, opening, rejects, torn
+from millrace_table import absent, cleaning, engine, layouts, opening, rejects, torn
 from millrace_table.engine import literal
 from millrace_table.headers import named
 from millrace_table.layouts import Layout
@@ -178,38 +178,7 @@ def _table(database: "duckdb.DuckDBPyConnection", rows: Rows) -> tuple[pa.Table,
     Missing marks become null here: for thousands of columns DuckDB takes minutes and its memory for it.
     """
     table = database.sql(f"SELECT {rows.names} FROM {rows.source}").to_arrow_table()  # noqa: S608
-    return without_marks(table, rows.layout.dialect.missing or [])
-
-
-def without_marks(table: pa.Table, missing: list[str]) -> tuple[pa.Table, dict[int, dict[str, int]]]:
-    """Null where a mark stands that means *missing*, and by the place of a column how often each stood there."""
-    marks = pa.array(missing, pa.string())
-    if not len(marks):
-        return table, {}
-    columns, marked = [], {}
-    for place, cells in enumerate(table.columns):
-        absent = _marked(cells, marks)
-        if absent is not None:
-            counts = pc.value_counts(cells.filter(absent)).to_pylist()
-            marked[place] = {item["values"]: item["counts"] for item in counts if item["values"]}
-            cells = pc.if_else(absent, None, cells)
-        columns.append(cells)
-    return pa.table(columns, names=table.column_names), marked
-
-
-def _marked(cells: pa.ChunkedArray, marks: pa.Array) -> pa.ChunkedArray | None:
-    """Which cells are a mark, None for none; the short ones alone are looked up where those are few."""
-    longest = pc.max(pc.binary_length(marks)).as_py()
-    short = np.flatnonzero(pc.fill_null(pc.less_equal(pc.binary_length(cells), longest), False).to_numpy())
-    if len(short) > len(cells) / 4:
-        absent = pc.is_in(cells, value_set=marks)
-        return absent if pc.any(absent, min_count=0).as_py() else None
-    among = pc.is_in(cells.take(pa.array(short)), value_set=marks).to_numpy()
-    if not among.any():
-        return None
-    absent = np.zeros(len(cells), bool)
-    absent[short[among]] = True
-    return pa.chunked_array([absent])
+    return absent.nulled(table, rows.layout.dialect.missing or [])
 
 
 def without_headers(table: pa.Table, names: list[str]) -> tuple[pa.Table, list[Reject]]:

@@ -19,6 +19,8 @@ OFTEN = 5
 """Rows in which a new word must come to be known from then on."""
 OPEN = 200
 """Known words beyond which a column is open to any."""
+REMEMBERED = 1 << 20
+"""Different words of a delivery that are counted."""
 FEW = 3.0
 """Whole numbers that cover little (1 to 4 rooms) may go as far beyond."""
 BELOW_ZERO = 0.25
@@ -51,16 +53,15 @@ def tolerated(rows: int, share: float) -> int:
     return int(rows * share + 3 * math.sqrt(rows * share * (1 - share))) + 1
 
 
-def unknown_words(column: ColumnContract, values: pa.Array, unknown: Mask) -> str | None:
+def unknown_words(column: ColumnContract, rows: int, count: int, new: list[str]) -> str | None:
     """Why the words that a guessed column did not know are too many, or None if they may come.
 
     Args:
-        unknown: rows with a word that is not among the known ones.
+        count: how many of all *rows* have a word that is not among the known ones; new: these words, each once.
     """
-    known, count = column.allowed or [], int(unknown.sum())
-    if not known or count <= tolerated(len(values), column.unknown_at_most):
+    known = column.allowed or []
+    if not known or count <= tolerated(rows, column.unknown_at_most):
         return None
-    new = [word for word in pc.unique(values.filter(pa.array(unknown))).to_pylist() if word is not None]
     folded = {_folded(word) for word in known}
     again = sum(_folded(word) in folded for word in new)
     if again:
@@ -74,28 +75,51 @@ def _folded(word: str) -> str:
     return "".join(word.split()).casefold()
 
 
-def grown(column: ColumnContract, values: pa.Array, kept: Mask) -> ColumnContract:
-    """The guess after the *kept* rows of a delivery were taken."""
-    taken = values.filter(pa.array(kept)) if not kept.all() else values
-    present = taken.drop_null()
-    if not column.guessed or not len(taken):
-        return column
-    change: dict[str, object] = {}
-    if column.missing_at_most > 0:
-        change["missing_at_most"] = max(column.missing_at_most, _share(taken.null_count / len(taken)))
-    if column.minimum is not None and column.maximum is not None and len(present):
-        ends = pc.min_max(present).as_py()
-        change["minimum"] = min(column.minimum, float(ends["min"]))
-        change["maximum"] = max(column.maximum, float(ends["max"]))
-    if column.allowed is not None:
-        change["allowed"] = _more(column.allowed, present)
-    return column.model_copy(update=change)
+class Growth:
+    """What the rows of a delivery that are taken teach a guess, some rows at a time."""
 
+    def __init__(self, column: ColumnContract) -> None:
+        self._column = column
+        self._rows = self._missing = 0
+        self._low, self._high = math.inf, -math.inf
+        self._words: dict[str, int] = {}
 
-def _more(known: list[str], present: pa.Array) -> list[str] | None:
-    counts = {item["values"]: item["counts"] for item in pc.value_counts(present).to_pylist()}
-    words = {*known, *(word for word, count in counts.items() if count >= min(OFTEN, len(present)))}
-    return None if len(words) > OPEN else sorted(words)
+    def add(self, values: pa.Array | pa.ChunkedArray) -> None:
+        """Hear of more rows that are taken."""
+        if not self._column.guessed:
+            return
+        self._rows, self._missing = self._rows + len(values), self._missing + values.null_count
+        if values.null_count == len(values):
+            return
+        if self._column.minimum is not None and self._column.maximum is not None:
+            ends = pc.min_max(values).as_py()
+            self._low, self._high = min(self._low, float(ends["min"])), max(self._high, float(ends["max"]))
+        if self._column.allowed is not None:
+            self._count(values)
+
+    def _count(self, values: pa.Array | pa.ChunkedArray) -> None:
+        for item in pc.value_counts(values).to_pylist():
+            word = item["values"]
+            if word is not None and (word in self._words or len(self._words) < REMEMBERED):
+                self._words[word] = self._words.get(word, 0) + item["counts"]
+
+    @property
+    def grown(self) -> ColumnContract:
+        """The guess afterwards."""
+        column, present = self._column, self._rows - self._missing
+        if not column.guessed or not self._rows:
+            return column
+        change: dict[str, object] = {}
+        if column.missing_at_most > 0:
+            change["missing_at_most"] = max(column.missing_at_most, _share(self._missing / self._rows))
+        if column.minimum is not None and column.maximum is not None and present:
+            change["minimum"] = min(column.minimum, self._low)
+            change["maximum"] = max(column.maximum, self._high)
+        if column.allowed is not None:
+            often = (word for word, count in self._words.items() if count >= min(OFTEN, present))
+            words = {*column.allowed, *often}
+            change["allowed"] = None if len(words) > OPEN else sorted(words)
+        return column.model_copy(update=change)
 
 
 def _share(seen: float) -> float:

@@ -79,9 +79,27 @@ def micros(number: int | float) -> int | None:
 
 def proven_order(texts: list[str]) -> DateOrder | None:
     """Day or month first, where a number above 12 proves it in at least one text and none proves the other."""
-    pairs = [(int(m["first"]), int(m["other"])) for m in map(ORDERED.fullmatch, texts) if m is not None]
-    days, months = any(first > 12 for first, _ in pairs), any(other > 12 for _, other in pairs)
-    return None if days == months else "dmy" if days else "mdy"
+    proof = Proof()
+    proof.add(texts)
+    return proof.order
+
+
+class Proof:
+    """What texts prove of the order of day and month, some of them at a time."""
+
+    def __init__(self) -> None:
+        self._days = self._months = False
+
+    def add(self, texts: list[str]) -> None:
+        """Hear more texts."""
+        pairs = [(int(m["first"]), int(m["other"])) for m in map(ORDERED.fullmatch, texts) if m is not None]
+        self._days |= any(first > 12 for first, _ in pairs)
+        self._months |= any(other > 12 for _, other in pairs)
+
+    @property
+    def order(self) -> DateOrder | None:
+        """What they prove together."""
+        return None if self._days == self._months else "dmy" if self._days else "mdy"
 
 
 def _iso(text: str) -> datetime:

@@ -99,22 +99,68 @@ def grouping(text: str) -> Literal["", " ", "'", "_"]:
 def style_of(texts: Iterable[str], dialect: Dialect | None) -> Style | None:
     """What point and comma mean in a column, by its own cells first, then by the *dialect*.
 
+    Args:
+        texts: its different cells.
     Returns: None if the cells contradict each other, so that the column is not one of numbers.
     """
-    claims = [_claim(seen.body) for seen in map(parts, texts) if seen is not None]
-    decimals = {claim.decimal for claim in claims if claim.decimal}
-    thousands = {claim.thousands for claim in claims if claim.thousands}
-    if len(decimals) > 1 or len(thousands) > 1 or decimals & thousands:
-        return None
-    own = next(iter(decimals), None) or _other(next(iter(thousands), None))
-    said = dialect or Dialect()
-    if own is not None:
-        other = _other(own)
-        grouped = bool(thousands) or said.thousands == other or any(claim.either == other for claim in claims)
-        return _style(own, other if grouped else "")
-    if said.decimal is not None:
-        return _style(said.decimal, said.thousands if said.thousands == _other(said.decimal) else "")
-    return _likely(claims)
+    claims = Claims()
+    claims.add(texts)
+    return claims.style(dialect)
+
+
+class Claims:
+    """What the cells of a column say of its point and comma, some of them at a time."""
+
+    def __init__(self) -> None:
+        self._decimals: set[str] = set()
+        self._thousands: set[str] = set()
+        self._either: dict[str, str] = {}
+        self._lengths: set[bool] = set()
+
+    def add(self, texts: Iterable[str]) -> None:
+        """Hear different cells."""
+        for text in texts:
+            seen = parts(text)
+            if seen is None:
+                continue
+            claim = _claim(seen.body)
+            if claim.either:
+                self._hear(text, claim.either)
+                continue
+            self._lengths.add(claim.digits > 3)
+            self._decimals |= {claim.decimal} - {""}
+            self._thousands |= {claim.thousands} - {""}
+
+    def _hear(self, text: str, sign: str) -> None:
+        """Remember who may be read in two ways: as many as prove something, and every sign."""
+        if len(self._either) < PROOF or sign not in self._either.values():
+            self._either[text] = sign
+
+    def style(self, dialect: Dialect | None) -> Style | None:
+        """What they mean together; None if they contradict each other."""
+        decimals, thousands = self._decimals, self._thousands
+        if len(decimals) > 1 or len(thousands) > 1 or decimals & thousands:
+            return None
+        own = next(iter(decimals), None) or _other(next(iter(thousands), None))
+        said = dialect or Dialect()
+        if own is not None:
+            other = _other(own)
+            grouped = bool(thousands) or said.thousands == other or other in self._either.values()
+            return _style(own, other if grouped else "")
+        if said.decimal is not None:
+            return _style(said.decimal, said.thousands if said.thousands == _other(said.decimal) else "")
+        return self._likely()
+
+    def _likely(self) -> Style:
+        """The style where every cell with a sign could be read in two ways."""
+        either = set(self._either.values())
+        if either <= {"."}:
+            return Style(".", "")  # as programs write it
+        if len(either) > 1 or not self._lengths:
+            return Style()
+        if True in self._lengths:
+            return Style(",", "")
+        return Style(".", ",") if len(self._either) >= PROOF else Style()
 
 
 def _style(decimal: str, thousands: str | None) -> Style:
@@ -146,20 +192,6 @@ def _claim(body: str) -> Claim:
 
 def _other(sign: str | None) -> str | None:
     return {",": ".", ".": ","}.get(sign or "")
-
-
-def _likely(claims: list[Claim]) -> Style:
-    """The style where every cell with a sign could be read in two ways."""
-    either = {claim.either for claim in claims if claim.either}
-    if either <= {"."}:
-        return Style(".", "")  # as programs write it
-    plain = [claim.digits for claim in claims if not claim.either]
-    if len(either) > 1 or not plain:
-        return Style()
-    if any(length > 3 for length in plain):
-        return Style(",", "")
-    many = sum(bool(claim.either) for claim in claims) >= PROOF
-    return Style(".", ",") if many else Style()
 
 
 def _digits(body: str, style: Style) -> str | None:

@@ -18,6 +18,8 @@ UNPACKED_AT_MOST = 1 << 38
 """Bytes that a packed file may become: what is larger is a bomb, or nothing for one file."""
 PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
 """How packed files begin."""
+PACKS = 8
+"""So many times larger a packed table is likely to be."""
 MARKS: dict[bytes, Encoding] = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 PYTHON = {"windows-1252": "cp1252", "latin-1": "latin-1"}
 ESCAPED = re.compile("[\udc80-\udcff]")
@@ -39,24 +41,27 @@ class Text:
     note: str = ""
 
 
-def unpacked(source: Path, folder: Path) -> Path:
-    """*source*, or what it holds when it is packed by gzip, zstd or bzip2. Raises: Unreadable."""
+def packing(source: Path) -> str | None:
+    """By what a file is packed; None: it is not."""
     with source.open("rb") as file:
         begin = file.read(4)
-    packing = next((name for magic, name in PACKED.items() if begin.startswith(magic)), None)
-    if packing is None:
+    return next((name for magic, name in PACKED.items() if begin.startswith(magic)), None)
+
+
+def unpacked(source: Path, folder: Path) -> Path:
+    """*source*, or what it holds when it is packed by gzip, zstd or bzip2. Raises: Unreadable."""
+    kind = packing(source)
+    if kind is None:
         return source
     target, written = folder / "unpacked", 0
     try:
-        with pa.input_stream(str(source), compression=packing) as packed, target.open("wb") as out:
+        with pa.input_stream(str(source), compression=kind) as packed, target.open("wb") as out:
             while piece := packed.read(CHUNK):
                 written += out.write(piece)
                 if written > UNPACKED_AT_MOST:
                     raise Unreadable("file", "The packed file is too large.", "Send it in several pieces.")
     except (OSError, pa.ArrowException, EOFError) as error:
-        raise Unreadable(
-            "file", f"The file is packed by {packing}, and damaged.", "Pack it again."
-        ) from error
+        raise Unreadable("file", f"The file is packed by {kind}, and damaged.", "Pack it again.") from error
     return target
 
 

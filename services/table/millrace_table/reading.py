@@ -116,6 +116,12 @@ def to_parquet(
         return done
 
 
+def is_large(path: Path, format: str) -> bool:
+    """Whether the file at *path*, or what is packed in it, is better read by `to_parquet`."""
+    size = path.stat().st_size * (opening.PACKS if opening.packing(path) else 1)
+    return format == "csv" and size >= LARGE
+
+
 def _unpacked(source: Path, folder: Path) -> Path:
     """The file without its packing. Raises: Unreadable if nothing is in it."""
     path = opening.unpacked(source, folder)

@@ -18,20 +18,39 @@ def far(values: pa.Array | pa.ChunkedArray, known: tuple[datetime, datetime] | N
     Args:
         known: the first and last time of what is there already.
     """
-    column = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-    present = np.asarray(column.is_valid())
-    micros = np.asarray(column.cast(pa.int64()).fill_null(0), np.int64)
-    if not present.any():
-        return np.zeros(len(column), bool)
-    ordered = np.sort(micros[present])
+    micros, present = _ticks(values)
+    return beyond(values, near(np.sort(micros[present]), known))
+
+
+def near(ordered: np.ndarray, known: tuple[datetime, datetime] | None) -> tuple[int, int] | None:
+    """The first and last time, in microseconds since 1970, that is not far; None for no times at all.
+
+    Args:
+        ordered: all times, ascending.
+    """
+    if not len(ordered):
+        return None
     skipped = int(TAIL * len(ordered))
     first, last = int(ordered[skipped]), int(ordered[-1 - skipped])
     if known is not None:
         first, last = min(first, _micros(known[0])), max(last, _micros(known[1]))
     gap = max(YEAR, last - first)
-    low = _reached(-ordered[ordered < first][::-1], -first, gap)
-    high = _reached(ordered[ordered > last], last, gap)
-    return present & ((micros > high) | (micros < -low))
+    low = _reached(-ordered[: np.searchsorted(ordered, first)][::-1], -first, gap)
+    high = _reached(ordered[np.searchsorted(ordered, last, "right") :], last, gap)
+    return -low, high
+
+
+def beyond(values: pa.Array | pa.ChunkedArray, ends: tuple[int, int] | None) -> Mask:
+    """Which times lie outside the first and last one that is not far."""
+    micros, present = _ticks(values)
+    return (
+        present & (micros < ends[0]) | present & (micros > ends[1]) if ends else np.zeros(len(micros), bool)
+    )
+
+
+def _ticks(values: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, Mask]:
+    column = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    return np.asarray(column.cast(pa.int64()).fill_null(0), np.int64), np.asarray(column.is_valid())
 
 
 def _reached(ahead: np.ndarray, start: int, gap: int) -> int:

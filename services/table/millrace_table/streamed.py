@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as parquet
 
 from millrace_contracts.tables import KEPT, Dialect, Reject, Rejects
-from millrace_table import delimited, engine, opening
+from millrace_table import absent, delimited, engine, opening
 from millrace_table.delimited import Marked, Rows
 from millrace_table.names import check_names
 from millrace_table.torn import Suspects, Torn
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     import duckdb
 
 PIECE = 1 << 16
-"""Rows that are held at once."""
+"""Rows that are held at once, of files that are not very wide."""
+CELLS = 1 << 22
+"""Cells that are held at once."""
 FORM = {"use_dictionary": False, "compression": "lz4", "write_statistics": False}
 """How strings are written: to look for words that come again would take as long as to read them."""
 INVALID = "Invalid Input Error"
@@ -99,7 +101,7 @@ def _pieces(database: "duckdb.DuckDBPyConnection", rows: Rows) -> Iterator[pa.Ta
 
     query = database.sql(f"SELECT {rows.names} FROM {rows.source}")  # noqa: S608
     try:
-        for batch in query.to_arrow_reader(PIECE):
+        for batch in query.to_arrow_reader(max(1, min(PIECE, CELLS // len(rows.layout.names)))):
             yield pa.Table.from_batches([batch])
     except (OSError, pa.ArrowException) as error:
         kind = duckdb.InvalidInputException if INVALID in str(error) else duckdb.Error
@@ -123,7 +125,7 @@ def _copy(
     with parquet.ParquetWriter(path, schema, **FORM) as writer, ThreadPoolExecutor(1) as aside:
 
         def write(piece: pa.Table) -> None:
-            table, marked = delimited.without_marks(piece, dialect.missing or [])
+            table, marked = absent.nulled(piece, dialect.missing or [])
             for place, words in marked.items():
                 known = seen.marked.setdefault(place, {})
                 known |= {word: known.get(word, 0) + count for word, count in words.items()}

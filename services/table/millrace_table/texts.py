@@ -111,12 +111,19 @@ def booleans(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.if_else(yes, True, pc.if_else(no, False, None))
 
 
-def floats(column: pa.ChunkedArray, dialect: Dialect | None) -> pa.ChunkedArray:
-    """float64 of the texts that are numbers, null for the others."""
+def is_plain(column: pa.ChunkedArray, dialect: Dialect | None) -> bool:
+    """Whether every text is a number as programs write it, in a file without decimal commas."""
+    return (dialect is None or dialect.decimal != ",") and all_match(column, numbers.PLAIN)
+
+
+def is_whole(column: pa.ChunkedArray) -> bool:
+    """Whether every text is a whole number that is written plainly."""
+    return all_match(column, SHORT) and not any_match(column, PADDED)
+
+
+def floats(column: pa.ChunkedArray, style: numbers.Style | None) -> pa.ChunkedArray:
+    """float64 of the texts that are numbers in a column of this *style*, null for the others; None: none is."""
     plain = pc.match_substring_regex(column, numbers.PLAIN)
-    if pc.all(plain, min_count=0).as_py() and (dialect is None or dialect.decimal != ","):
-        return _cast(column)
-    style = _style(column, dialect)
     if style is None:
         return pa.chunked_array([pa.nulls(len(column), pa.float64())])
     if style.decimal == ",":
@@ -124,16 +131,13 @@ def floats(column: pa.ChunkedArray, dialect: Dialect | None) -> pa.ChunkedArray:
     fast = pc.if_else(plain, column, None)
     slow = pc.if_else(plain, None, column)
     return pc.coalesce(
-        _cast(pc.replace_substring(fast, ",", ".")),
+        plain_floats(pc.replace_substring(fast, ",", ".")),
         _each(slow, lambda text: _finite(text, style), pa.float64()),
     )
 
 
-def integers(column: pa.ChunkedArray, dialect: Dialect | None) -> pa.ChunkedArray:
+def integers(column: pa.ChunkedArray, style: numbers.Style | None) -> pa.ChunkedArray:
     """int64 of the texts that are whole numbers, exactly; null for the others, and for digits that begin with 0."""
-    if all_match(column, SHORT) and not any_match(column, PADDED):
-        return pc.replace_substring_regex(column, r"^\+", "").cast(pa.int64())
-    style = _style(column, dialect)
     if style is None:
         return pa.chunked_array([pa.nulls(len(column), pa.int64())])
     return _each(column, lambda text: _exact(text, style), pa.int64())
@@ -175,12 +179,18 @@ def _written(moment: datetime.datetime) -> str:
     return moment.isoformat(" ").removesuffix(" 00:00:00")
 
 
-def _cast(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.add(pc.replace_substring_regex(column, r"^\+", "").cast(pa.float64()), 0.0)
+def plain_floats(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """float64 of numbers that are written plainly; -0 is 0."""
+    return pc.add(_unsigned(column).cast(pa.float64()), 0.0)
 
 
-def _style(column: pa.ChunkedArray, dialect: Dialect | None) -> numbers.Style | None:
-    return numbers.style_of(pc.unique(column).drop_null().to_pylist(), dialect)
+def plain_integers(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """int64 of whole numbers that are written plainly."""
+    return _unsigned(column).cast(pa.int64())
+
+
+def _unsigned(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.replace_substring_regex(column, r"^\+", "")
 
 
 def _finite(text: str, style: numbers.Style) -> float | None:

@@ -1,20 +1,26 @@
 """Instants from text: naive clock times are cut in the loop's time zone, everything is kept in UTC."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from millrace_contracts.tables import DateOrder, Dialect
 from millrace_table import moments
+from millrace_table.hands import Hand
 from millrace_table.refusals import Unreadable
 
 EPOCH = datetime(1970, 1, 1)
 SLOT = 15 * 60 * 1_000_000
 """Offsets of time zones change on quarters of an hour (microseconds)."""
 TYPE = pa.timestamp("us", "UTC")
+CLOCKS = r"^(1[89]|2[01])\d{2}-\d{2}-\d{2}[ T]([01]\d|2[0-3]):[0-5]\d:[0-5]\d$"
+"""How programs write clock times of the years that are read, 1800 to 2199."""
+INSTANTS = CLOCKS.replace("$", "Z$")
 Integers = npt.NDArray[np.int64]
 
 
@@ -35,21 +41,73 @@ def _is_time(text: str, order: DateOrder | None) -> bool:
     return certain and moments.moment(text, order) is not None
 
 
-def from_text(column: pa.ChunkedArray, timezone: str, name: str, dialect: Dialect | None = None) -> pa.Array:
-    """Instants (null where a text is no time).
+@dataclass(frozen=True)
+class Zones:
+    """A time with an offset and one without, where there are any: both together cannot be put in order."""
 
+    aware: str = ""
+    naive: str = ""
+
+    def check(self, name: str) -> None:
+        """Raises: Unreadable if some times of the column have an offset and others none."""
+        if self.aware and self.naive:
+            raise Unreadable(
+                "time zones",
+                "Some times have an offset and others have none.",
+                "Write every time in UTC, like 2024-05-03T12:00:00Z, or every time as a clock time without offset.",
+                column=name,
+                allowed="one way of writing times",
+                examples=[self.aware, self.naive],
+            )
+
+    def beside(self, other: "Zones") -> "Zones":
+        """Those of both, the first of each."""
+        return Zones(self.aware or other.aware, self.naive or other.naive)
+
+
+def from_text(
+    column: pa.ChunkedArray, timezone: str, name: str, dialect: Dialect | None, hand: Hand | None = None
+) -> tuple[pa.Array, Zones]:
+    """Instants (null where a text is no time), and how they are written.
+
+    Args:
+        hand: how the whole column is written; None: as the dialect says, and these texts show.
     Raises: Unreadable if some have an offset and others none.
     """
+    plain = _plain(column, timezone)
+    if plain is not None:
+        return plain
     encoded = column.combine_chunks().dictionary_encode()
     texts = encoded.dictionary.to_pylist()
-    order = order_of([text for text in texts if text is not None], dialect)
+    told = [text for text in texts if text is not None]
+    order = order_of(told, dialect) if hand is None else hand.order
     parsed = [None if text is None else moments.moment(text, order) for text in texts]
-    _check_zones([moment for moment in parsed if moment is not None], name)
+    zones = _zones([moment for moment in parsed if moment is not None])
+    zones.check(name)
     micros = np.array([_micros(moment) for moment in parsed], np.int64)
     naive = np.array([moment is not None and moment.tzinfo is None for moment in parsed], bool)
     micros[naive] = localize(micros[naive], timezone)
     readable = pa.array(micros, pa.int64(), mask=np.array([moment is None for moment in parsed], bool))
-    return readable.cast(TYPE).take(encoded.indices)
+    return readable.cast(TYPE).take(encoded.indices), zones
+
+
+def _plain(column: pa.ChunkedArray, timezone: str) -> tuple[pa.Array, Zones] | None:
+    """The same by Arrow, where every text is written like 2024-05-03 12:00:00 or 2024-05-03T12:00:00Z; else None."""
+    for form, marked in ((CLOCKS, ""), (INSTANTS, "Z")):
+        if not pc.all(pc.match_substring_regex(column, form), min_count=0).as_py():
+            continue
+        try:
+            local = pc.utf8_slice_codeunits(column, 0, 19).cast(pa.timestamp("us")).cast(pa.int64())
+        except pa.ArrowInvalid:
+            return None
+        single = local.combine_chunks()
+        none, micros = np.asarray(single.is_null()), np.asarray(single.fill_null(0), np.int64)
+        utc = micros if marked else localize(micros, timezone)
+        first = next((text.as_py() for text in column if text.is_valid), "")
+        said = datetime.fromisoformat(first).isoformat() if first else ""
+        zones = Zones(aware=said) if marked else Zones(naive=said)
+        return pa.array(utc, pa.int64(), mask=none).cast(TYPE), zones
+    return None
 
 
 def localize(local: Integers, timezone: str) -> Integers:
@@ -78,15 +136,6 @@ def _micros(moment: datetime | None) -> int:
     return (plain - EPOCH) // timedelta(microseconds=1)
 
 
-def _check_zones(parsed: list[datetime], name: str) -> None:
-    aware = [moment for moment in parsed if moment.tzinfo is not None]
-    if 0 < len(aware) < len(parsed):
-        naive = next(moment for moment in parsed if moment.tzinfo is None)
-        raise Unreadable(
-            "time zones",
-            "Some times have an offset and others have none.",
-            "Write every time in UTC, like 2024-05-03T12:00:00Z, or every time as a clock time without offset.",
-            column=name,
-            allowed="one way of writing times",
-            examples=[aware[0].isoformat(), naive.isoformat()],
-        )
+def _zones(parsed: list[datetime]) -> Zones:
+    aware = next((moment.isoformat() for moment in parsed if moment.tzinfo is not None), "")
+    return Zones(aware, next((moment.isoformat() for moment in parsed if moment.tzinfo is None), ""))

@@ -67,6 +67,36 @@ def test_a_large_file_is_read_in_pieces_tells_how_far_it_is_and_gives_the_same_v
     assert {item.step for item in told} == {"fetch", "read", "keep"}
 
 
+@pytest.mark.parametrize("key", [[], ["sold_at"]])
+def test_large_deliveries_become_the_versions_that_small_ones_do(push, client, monkeypatch, tmp_path, key):
+    """In pieces, of which none is the whole: new rows, repeated ones, corrections, and rows that are refused."""
+    contract = inference.infer(reading.read(to_csv(sales()), "csv"), "revenue", "sold_at", "UTC")
+    first, last = to_csv(sales()), to_csv(sales(900, seed=0).slice(350))
+    wrong = last.replace(b"north", b"nord").replace(b"south", b"sud")
+    mended = last.replace(b"north", b"west")
+    told: list[list[dict]] = []
+    for dataset, large in (("sales", 1 << 26), ("copy", 1)):
+        monkeypatch.setattr(reading, "LARGE", large)
+        monkeypatch.setattr("millrace_training.rows.pieces.PIECE", 60)
+        asked = contract.model_copy(update={"key": key}).model_dump(mode="json")
+        results = [push(data, dataset=dataset, contract=asked) for data in (first, last, wrong, mended)]
+        kept = {"decided", "reason", "quarantine"}
+        told.append(
+            [{name: value for name, value in result.items() if name not in kept} for result in results]
+        )
+    assert told[0] == told[1]
+    assert [result["accepted"] for result in told[1]] == [True, True, False, True]
+    for number in (1, 2, 3):
+        small, big = (client.registry.dataset_version(name, number) for name in ("sales", "copy"))
+        assert small.files == big.files
+        assert (small.profile, small.index, small.data_schema) == (big.profile, big.index, big.data_schema)
+        assert (small.rows, small.first_event, small.last_event) == (
+            big.rows,
+            big.first_event,
+            big.last_event,
+        )
+
+
 def test_later_rows_extend_the_version_and_are_held_to_its_contract(push, client):
     push(to_csv(sales()))
     later = to_csv(sales(500, seed=1).slice(400))

@@ -2,20 +2,23 @@
 
 from datetime import datetime
 
+import numpy as np
 import pyarrow as pa
 
 from millrace_contracts.data import DataContract
 from millrace_contracts.rows import Check
 from millrace_table import spans
 from millrace_table.columns import Mask
-from millrace_training.rows.lines import examples, line, noted
+from millrace_training.rows import pieces
+from millrace_training.rows.lines import SHOWN, Marked, examples_at, line, noted
+from millrace_training.rows.pieces import Rows
 from millrace_training.rows.present import Present
 
 FAR = 0.01
 """Share of rows that may lie far from the others in time; they are left out."""
 
 
-def unique_over(before: Present | None, news: pa.Table, contract: DataContract) -> list[Check]:
+def unique_over(before: Present | None, news: Rows, contract: DataContract) -> list[Check]:
     """Whether columns that the contract calls unique stay so over the dataset, with the new rows of a delivery.
 
     A row with the key of an earlier one corrects it, so columns of the key are left out.
@@ -38,7 +41,10 @@ def unique_over(before: Present | None, news: pa.Table, contract: DataContract) 
                     seen,
                     "no value twice",
                     count,
-                    examples(news.column(name), again),
+                    examples_at(
+                        (piece.column(0) for piece in pieces.of(news, [name])),
+                        np.flatnonzero(again)[:SHOWN].tolist(),
+                    ),
                     mend,
                 )
             )
@@ -49,12 +55,18 @@ def event_times(
     values: pa.ChunkedArray, name: str, known: tuple[datetime, datetime] | None
 ) -> tuple[Check, Mask]:
     """Rows whose time lies years from all others: a clock was wrong, and no holdout may follow it."""
-    far = spans.far(values, known)
-    count, share = int(far.sum()), float(far.mean())
+    far, marked = spans.far(values, known), Marked()
+    marked.add(0, values, far)
+    return far_times(name, marked, len(values)), ~far
+
+
+def far_times(name: str, far: Marked, rows: int) -> Check:
+    """Whether the rows, of all *rows*, that lie *far* from the others are few enough to be left out."""
+    count, share = far.count, far.count / max(1, rows)
     good = count <= 1 or share <= FAR
     seen = f"{count} rows lie years from all others" if count else "no row lies far from the others"
     if count and good:
         seen += " and are left out"
     mend = "Correct these times, or leave these rows out."
-    told = line("far times", name, good, seen, f"at most {FAR:.0%}", count, examples(values, far), mend)
-    return (noted(told, mend) if count and good else told), ~far
+    told = line("far times", name, good, seen, f"at most {FAR:.0%}", count, far.examples, mend)
+    return noted(told, mend) if count and good else told

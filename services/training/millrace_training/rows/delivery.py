@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import pyarrow as pa
-
 from millrace_contracts.datasets import RowsOrigin
 from millrace_contracts.formats import format_of
 from millrace_contracts.names import DataFormat
 from millrace_contracts.rows import ArtifactSource, FeedbackSource, IngestSpec, QuarantinedSource
 from millrace_training.rows import files
+from millrace_training.rows.pieces import Rows
 from millrace_training.rows.records import Records
 
 
@@ -88,9 +87,9 @@ def _continued(dataset: str, source: FeedbackSource, records: Records) -> dateti
     return max((moment for moment in (source.since, *ends) if moment is not None), default=None)
 
 
-def ended(source: RowsOrigin, table: pa.Table, event_time: str | None) -> RowsOrigin:
+def ended(source: RowsOrigin, rows: Rows, event_time: str | None) -> RowsOrigin:
     """The source with the end of its span: as asked, else just behind the last row."""
-    if source.kind != "feedback" or source.until is not None or event_time is None or not table.num_rows:
+    if source.kind != "feedback" or source.until is not None or event_time is None or not rows.num_rows:
         return source
-    last: datetime = max(table.column(event_time).to_pylist())
+    last: datetime = max(rows.column(event_time).to_pylist())
     return source.model_copy(update={"until": last + timedelta(microseconds=1)})

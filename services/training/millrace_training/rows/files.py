@@ -1,30 +1,59 @@
 """Parquet files of dataset versions: the same rows give the same bytes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
+from millrace_training.rows import pieces
+from millrace_training.rows.pieces import Rows
+
 ROW_GROUP = 1 << 16
+
+
+FORM: dict[str, Any] = {
+    "compression": "zstd",
+    "compression_level": 3,
+    "version": "2.6",
+    "use_dictionary": True,
+    "write_statistics": True,
+    "store_schema": False,
+    "coerce_timestamps": "us",
+}
 
 
 def to_parquet(table: pa.Table) -> bytes:
     """The table as Parquet bytes (zstd); they depend on its rows and types alone."""
     sink = pa.BufferOutputStream()
-    parquet.write_table(
-        table.replace_schema_metadata(None).combine_chunks(),
-        sink,
-        row_group_size=ROW_GROUP,
-        compression="zstd",
-        compression_level=3,
-        version="2.6",
-        use_dictionary=True,
-        write_statistics=True,
-        store_schema=False,
-        coerce_timestamps="us",
-    )
+    _write(iter([table]), table.schema, sink)
     return bytes(sink.getvalue())
+
+
+def to_file(rows: Rows, path: Path) -> Path:
+    """The same bytes as a file at *path*."""
+    _write(pieces.of(rows), rows.schema, path)
+    return path
+
+
+def _write(rows: Iterator[pa.Table], schema: pa.Schema, sink: Path | pa.BufferOutputStream) -> None:
+    with parquet.ParquetWriter(sink, schema.remove_metadata(), **FORM) as writer:
+        for group in _groups(rows, schema):
+            writer.write_table(group.replace_schema_metadata(None).combine_chunks(), ROW_GROUP)
+
+
+def _groups(rows: Iterator[pa.Table], schema: pa.Schema) -> Iterator[pa.Table]:
+    """The rows, a multiple of a row group's at a time; one empty table for none."""
+    held, written = schema.empty_table(), False
+    for piece in rows:
+        held = pa.concat_tables([held, piece])
+        full = held.num_rows - held.num_rows % ROW_GROUP
+        if full:
+            yield held.slice(0, full)
+            held, written = held.slice(full), True
+    if held.num_rows or not written:
+        yield held
 
 
 def from_parquet(parts: Sequence[bytes | Path]) -> pa.Table:

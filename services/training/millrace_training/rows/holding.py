@@ -1,10 +1,12 @@
 """What of a delivery would enter a dataset: read, held to the contract and to the rows that are there."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
+from typing import Literal, TypeAlias
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from millrace_contracts.data import DataContract
 from millrace_contracts.datasets import DatasetVersionRead, RowsOrigin
@@ -12,15 +14,20 @@ from millrace_contracts.pulls import PullSpec
 from millrace_contracts.rows import DeliveryReport, IngestSpec
 from millrace_contracts.tables import Dialect
 from millrace_table import inference, reading
+from millrace_table.reading import Loaded
 from millrace_table.refusals import Unreadable
-from millrace_table.streamed import Told
-from millrace_training.rows import across, checks, delivery, repeats, widening
+from millrace_table.streamed import Streamed
+from millrace_training.rows import across, checks, delivery, pieces, piecewise, repeats, sorting, widening
+from millrace_training.rows.checks import Checked
 from millrace_training.rows.delivery import Delivery
+from millrace_training.rows.pieces import Filed, Rows
 from millrace_training.rows.present import Present
 from millrace_training.rows.widening import Widened
 
 Asked = IngestSpec | PullSpec
 """What says into which dataset rows go, and what they must be."""
+Telling: TypeAlias = Callable[[Literal["read", "checked"], int], None]
+"""Hears how many rows of a large file are read, and checked."""
 WHOLE = ("duplicates_at_most", "rejects_at_most")
 """Promises of a contract about the delivery as a whole that deliveries may have changed."""
 
@@ -29,7 +36,7 @@ WHOLE = ("duplicates_at_most", "rejects_at_most")
 class Accepted:
     """Rows that enter the dataset, where they come from, and the contract that they keep."""
 
-    rows: pa.Table
+    rows: Rows
     source: RowsOrigin
     contract: DataContract
     report: DeliveryReport
@@ -51,34 +58,50 @@ class Held:
     """A delivery held to a contract: what would enter the dataset, and its columns in their types."""
 
     whole: Accepted
-    typed: pa.Table
+    typed: Rows
+
+
+@dataclass(frozen=True)
+class Raw:
+    """A delivery as it was read: its rows, in memory or in a file, and how they were written."""
+
+    rows: Rows
+    reading: Loaded | Streamed
 
 
 def take(
-    spec: Asked, came: Delivery, parent: DatasetVersionRead | None, before: Present | None, told: Told
+    spec: Asked,
+    came: Delivery,
+    parent: DatasetVersionRead | None,
+    before: Present | None,
+    folder: Path,
+    told: Telling,
 ) -> Accepted | DeliveryReport:
     """The rows that may enter the dataset whose rows are *before*, or the report that says why none may.
 
-    *told* hears again and again how many rows of a large file are read.
+    Args:
+        folder: for the rows of a large file, which are never all in memory.
+        told: hears again and again how many rows of a large file are read, and checked.
     """
     report, may_widen = DeliveryReport(), isinstance(spec, IngestSpec) and spec.widen
     try:
-        loaded = _load(came, spec, _promised(spec, parent), told)
+        raw = _load(came, spec, _promised(spec, parent), folder, told)
+        loaded = raw.reading
         report = DeliveryReport(rejects=loaded.rejects, dialect=loaded.dialect)
-        contract = contract_of(spec, parent, loaded.table, loaded.dialect or spec.dialect)
+        contract = contract_of(spec, parent, raw.rows, loaded.dialect or spec.dialect)
         wider = _rejects(contract, loaded) if may_widen else Widened(contract, [])
         reading.refuse_rejects(loaded, wider.contract.rejects_at_most)
-        held = _hold(loaded, wider, spec, came, parent, before)
+        hold = _Holding(raw, spec, came, parent, before, folder, told)
+        held = hold.to(wider)
         if may_widen and held.whole.report.failed:
             more = widening.widened(wider.contract, held.whole.report.checks, held.typed)
-            both = Widened(more.contract, [*wider.changes, *more.changes])
-            held = _hold(loaded, both, spec, came, parent, before)
+            held = hold.to(Widened(more.contract, [*wider.changes, *more.changes]))
     except Unreadable as error:
         return report.model_copy(update={"checks": [error.check]})
     return held.whole.report if held.whole.report.failed else held.whole
 
 
-def _rejects(contract: DataContract, loaded: reading.Loaded) -> Widened:
+def _rejects(contract: DataContract, loaded: Loaded | Streamed) -> Widened:
     if loaded.share <= contract.rejects_at_most:
         return Widened(contract, [])
     share = min(1.0, round(loaded.share + 0.001, 3))
@@ -88,36 +111,50 @@ def _rejects(contract: DataContract, loaded: reading.Loaded) -> Widened:
     )
 
 
-def _hold(
-    loaded: reading.Loaded,
-    asked: Widened,
-    spec: Asked,
-    came: Delivery,
-    parent: DatasetVersionRead | None,
-    before: Present | None,
-) -> Held:
-    """Hold a delivery to a contract, its new rows to the dataset. Raises: Unreadable for times in mixed zones."""
-    contract, raw = asked.contract, loaded.table
-    checked = checks.check(
-        raw, _read_as(contract, loaded.dialect or spec.dialect), spec.timezone, came.partial, _span(parent)
-    )
-    table = _ordered(checked.kept, contract.event_time)
-    report = DeliveryReport(
-        rows=raw.num_rows, checks=checked.checks, rejects=loaded.rejects, dialect=loaded.dialect
-    )
-    whole = Accepted(
-        table,
-        delivery.ended(came.source, table, contract.event_time),
-        _read_as(checked.contract, contract.dialect),
-        report,
-        spec.contract or _declared(parent),
-        asked.changes,
-    )
-    news = whole.against(before)
-    volume = checks.volume((parent.rows if parent else 0) + news.rows.num_rows, contract)
-    over = across.unique_over(before, news.rows, contract)
-    lines = [*reading.checks(loaded), *checked.checks, *over, volume]
-    return Held(replace(whole, report=news.report.model_copy(update={"checks": lines})), checked.table)
+@dataclass(frozen=True)
+class _Holding:
+    """A delivery that is held to one contract or another."""
+
+    raw: Raw
+    spec: Asked
+    came: Delivery
+    parent: DatasetVersionRead | None
+    before: Present | None
+    folder: Path
+    told: Telling
+
+    def to(self, asked: Widened) -> Held:
+        """Hold it to a contract, its new rows to the dataset. Raises: Unreadable for times in mixed zones."""
+        contract, loaded = asked.contract, self.raw.reading
+        checked = self._checked(_read_as(contract, loaded.dialect or self.spec.dialect))
+        rows = sorting.ordered(checked.kept, contract.event_time)
+        report = DeliveryReport(
+            rows=self.raw.rows.num_rows,
+            checks=checked.checks,
+            rejects=loaded.rejects,
+            dialect=loaded.dialect,
+        )
+        whole = Accepted(
+            rows,
+            delivery.ended(self.came.source, rows, contract.event_time),
+            _read_as(checked.contract, contract.dialect),
+            report,
+            self.spec.contract or _declared(self.parent),
+            asked.changes,
+        )
+        news = whole.against(self.before)
+        volume = checks.volume((self.parent.rows if self.parent else 0) + news.rows.num_rows, contract)
+        over = across.unique_over(self.before, news.rows, contract)
+        lines = [*reading.checks(loaded), *checked.checks, *over, volume]
+        return Held(replace(whole, report=news.report.model_copy(update={"checks": lines})), checked.table)
+
+    def _checked(self, contract: DataContract) -> Checked:
+        raw, zone, partial, known = self.raw.rows, self.spec.timezone, self.came.partial, _span(self.parent)
+        if not isinstance(raw, Filed):
+            return checks.check(raw, contract, zone, partial, known)
+        return piecewise.check(
+            raw, contract, zone, self.folder, lambda rows: self.told("checked", rows), partial, known
+        )
 
 
 def _promised(asked: Asked, parent: DatasetVersionRead | None) -> DataContract | None:
@@ -126,14 +163,24 @@ def _promised(asked: Asked, parent: DatasetVersionRead | None) -> DataContract |
     return asked.contract or (DataContract.model_validate(kept) if kept else None)
 
 
-def _load(came: Delivery, asked: Asked, contract: DataContract | None, told: Told) -> reading.Loaded:
-    """The delivery, written as it is said to be: by who sent it, else by the contract. Raises: Unreadable."""
-    said = Dialect() if asked.dialect is None else asked.dialect
+def _load(came: Delivery, asked: Asked, contract: DataContract | None, folder: Path, told: Telling) -> Raw:
+    """The delivery, written as it is said to be: by who sent it, else by the contract. Raises: Unreadable.
+
+    A large file goes into another one a piece at a time, unless a contract is to be inferred of its whole columns.
+    """
+    said, reads = Dialect() if asked.dialect is None else asked.dialect, lambda rows: told("read", rows)
     if contract is None:
         wanted = [name for name in (asked.target, asked.event_time) if name]
-        return reading.load(came.data, came.format, said, wanted, told)
+        loaded = reading.load(came.data, came.format, said, wanted, reads)
+        return Raw(loaded.table, loaded)
     names = [column.name for column in contract.columns]
-    return reading.load(came.data, came.format, said.over(contract.dialect), names, told)
+    said = said.over(contract.dialect)
+    if isinstance(came.data, Path) and reading.is_large(came.data, came.format):
+        target = folder / "raw.parquet"
+        streamed = reading.to_parquet(came.data, target, said, names, reads)
+        return Raw(Filed([target]), streamed)
+    loaded = reading.load(came.data, came.format, said, names, reads)
+    return Raw(loaded.table, loaded)
 
 
 def _read_as(contract: DataContract, dialect: Dialect | None) -> DataContract:
@@ -142,7 +189,7 @@ def _read_as(contract: DataContract, dialect: Dialect | None) -> DataContract:
 
 
 def contract_of(
-    asked: Asked, parent: DatasetVersionRead | None, raw: pa.Table, dialect: Dialect | None = None
+    asked: Asked, parent: DatasetVersionRead | None, raw: Rows, dialect: Dialect | None = None
 ) -> DataContract:
     """The contract that was given, else the dataset's own, else one inferred from this first delivery.
 
@@ -152,7 +199,7 @@ def contract_of(
     kept = DataContract.model_validate(parent.contract) if parent and parent.contract else None
     contract = _lived(asked.contract, kept, _declared(parent)) if asked.contract else kept
     if contract is None:
-        return inference.infer(raw, asked.target, asked.event_time, asked.timezone, dialect)
+        return inference.infer(pieces.together(raw), asked.target, asked.event_time, asked.timezone, dialect)
     if dialect is not None and dialect.delimiter is not None and contract.dialect is None:
         contract = contract.model_copy(update={"dialect": dialect})
     roles = {
@@ -187,10 +234,3 @@ def _span(parent: DatasetVersionRead | None) -> tuple[datetime, datetime] | None
     if parent is None or parent.first_event is None or parent.last_event is None:
         return None
     return parent.first_event, parent.last_event
-
-
-def _ordered(table: pa.Table, event_time: str | None) -> pa.Table:
-    """Rows in the order of their event time; those of one instant as they came."""
-    if event_time is None:
-        return table
-    return table.take(pc.sort_indices(table, sort_keys=[(event_time, "ascending")]))

@@ -8,21 +8,23 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as parquet
 
 from millrace_contracts.data import DataContract
 from millrace_contracts.datasets import IndexPart, RowIndex
-from millrace_training.rows import digests, profile, repeats
+from millrace_training.rows import digests, pieces, profile, repeats
+from millrace_training.rows.pieces import Rows
 
 MEDIA_TYPE = "application/vnd.apache.parquet"
 LARGEST = 1 << 22
 """Rows of a part that grows no more."""
 GROUP = 1 << 18
+LOOKED = 1 << 21
+"""Rows of a delivery that are compared at once."""
 ROW, KEY, AT, UNIQUE = "row", "key", "at", "unique:"
 """Columns: the digest of a row, that of its key, its event time in microseconds, that of a value of a unique column."""
 
@@ -65,14 +67,16 @@ class Shape:
         return pa.table(made)
 
 
-def span(rows: pa.Table, event_time: str | None) -> tuple[datetime | None, datetime | None]:
+def span(rows: Rows, event_time: str | None) -> tuple[datetime | None, datetime | None]:
     """First and last event time; nothing where a row has none, or there is none."""
-    if event_time is None or not rows.num_rows or rows.column(event_time).null_count:
+    if event_time is None or not rows.num_rows:
+        return None, None
+    if any(piece.column(0).null_count for piece in pieces.of(rows, [event_time])):
         return None, None
     return profile.span(rows, event_time)
 
 
-def meeting(parts: list[IndexPart], rows: pa.Table, shape: Shape) -> list[IndexPart]:
+def meeting(parts: list[IndexPart], rows: Rows, shape: Shape) -> list[IndexPart]:
     """The parts in which copies of *rows* (of their key, their unique values) may be."""
     first, last = span(rows, shape.event_time)
     bound = shape.event_time in (shape.key or shape.columns) and not shape.unique
@@ -92,11 +96,45 @@ def read(store: Store, part: IndexPart) -> Iterator[pa.Table]:
             yield file.read_row_group(group)
 
 
-def extended(store: Store, index: RowIndex | None, rows: pa.Table, shape: Shape) -> RowIndex:
+def extended(store: Store, index: RowIndex | None, rows: Rows, shape: Shape) -> RowIndex:
     """The index with new *rows* behind those of *index*; None: these are the first."""
     parts = list(index.parts) if index else []
-    first, last = span(rows, shape.event_time)
-    entries = shape.entries(rows)
+    for entries, ends in _entries(rows, shape, LARGEST):
+        parts = _behind(store, parts, entries, ends, shape)
+    return RowIndex(columns=shape.columns, key=shape.key, unique=shape.unique, parts=parts)
+
+
+Ends: TypeAlias = tuple[datetime | None, datetime | None]
+
+
+def _entries(rows: Rows, shape: Shape, most: int) -> Iterator[tuple[pa.Table, Ends]]:
+    """What the index keeps of *rows*, at *most* so many at a time, with first and last event time of these."""
+    held: list[pa.Table] = []
+    ends: list[Ends] = []
+    for piece in pieces.of(rows):
+        if held and sum(map(len, held)) + len(piece) > most:
+            yield pa.concat_tables(held), _reach(ends)
+            held, ends = [], []
+        held.append(shape.entries(piece))
+        ends += [span(piece, shape.event_time)] if len(piece) else []
+    yield (
+        pa.concat_tables([*held, *([] if held else [shape.entries(rows.schema.empty_table())])]),
+        _reach(ends),
+    )
+
+
+def _reach(ends: list[Ends]) -> Ends:
+    firsts, lasts = [first for first, _ in ends if first], [last for _, last in ends if last]
+    if len(firsts) < len(ends):
+        return None, None
+    return min(firsts, default=None), max(lasts, default=None)
+
+
+def _behind(
+    store: Store, parts: list[IndexPart], entries: pa.Table, ends: Ends, shape: Shape
+) -> list[IndexPart]:
+    """The parts with new *entries*, together with those of small parts before."""
+    first, last = ends
     while parts and parts[-1].rows < 2 * len(entries) and parts[-1].rows + len(entries) <= LARGEST:
         before = parts.pop()
         entries = pa.concat_tables([*reversed(list(read(store, before))), entries], promote_options="default")
@@ -105,7 +143,7 @@ def extended(store: Store, index: RowIndex | None, rows: pa.Table, shape: Shape)
         last = None if last is None or before.last is None else max(last, before.last)
     for begin in range(0, len(entries), LARGEST):
         parts.append(_kept(store, entries.slice(begin, LARGEST), first, last))
-    return RowIndex(columns=shape.columns, key=shape.key, unique=shape.unique, parts=parts)
+    return parts
 
 
 def _living(entries: pa.Table, shape: Shape) -> pa.Table:
@@ -137,9 +175,16 @@ class There:
     at: np.ndarray
 
 
-def look(store: Store, parts: list[IndexPart], rows: pa.Table, shape: Shape) -> There:
+def look(store: Store, parts: list[IndexPart], rows: Rows, shape: Shape) -> There:
     """Compare *rows* with the *parts* of an index, oldest first; of a key the newest row counts."""
-    entries = shape.entries(rows)
+    told = [_look(store, parts, entries, shape) for entries, _ in _entries(rows, shape, LOOKED)]
+    held, keyed, at = (
+        np.concatenate([getattr(there, name) for there in told]) for name in ("held", "keyed", "at")
+    )
+    return There(held, keyed, at)
+
+
+def _look(store: Store, parts: list[IndexPart], entries: pa.Table, shape: Shape) -> There:
     contents = np.asarray(entries.column(ROW))
     wanted, places = np.unique(np.asarray(entries.column(KEY if shape.key else ROW)), return_inverse=True)
     seen = np.zeros(len(wanted), bool)
@@ -158,11 +203,14 @@ def look(store: Store, parts: list[IndexPart], rows: pa.Table, shape: Shape) -> 
     return There(there & (content[places] == contents), there, at[places])
 
 
-def values_there(store: Store, parts: list[IndexPart], values: pa.ChunkedArray, name: str) -> np.ndarray:
-    """Which *values* of the unique column *name* some row has."""
-    mine = digests.of(pa.table({name: values}), [name])
-    there = np.zeros(len(mine), bool)
-    for part in parts:
-        for batch in read(store, part):
-            there |= np.isin(mine, np.asarray(batch.column(UNIQUE + name).drop_null()))
-    return there & np.asarray(pc.is_valid(values))
+def values_there(store: Store, parts: list[IndexPart], rows: Rows, name: str) -> np.ndarray:
+    """Which values of the unique column *name* of *rows* some row has."""
+    only, found = Shape([name], [], [name], None), [np.zeros(0, bool)]
+    for entries, _ in _entries(pieces.only(rows, name), only, LOOKED):
+        mine = entries.column(UNIQUE + name)
+        digest, there = np.asarray(mine.fill_null(0)), np.zeros(len(mine), bool)
+        for part in parts:
+            for batch in read(store, part):
+                there |= np.isin(digest, np.asarray(batch.column(UNIQUE + name).drop_null()))
+        found.append(there & np.asarray(mine.is_valid()))
+    return np.concatenate(found)

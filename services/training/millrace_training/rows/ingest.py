@@ -1,11 +1,15 @@
 """Job `ingest`: a delivery that keeps the contract becomes a dataset version, any other is quarantined."""
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 from millrace.transport.errors import ApiError
 from millrace_contracts.datasets import DataFile, DatasetVersionRead, DatasetVersionWrite
 from millrace_contracts.rows import Check, DeliveryReport, IngestResult, IngestSpec
 from millrace_training.rows import delivery, files, holding, present, repeats
 from millrace_training.rows.delivery import Delivery
 from millrace_training.rows.holding import Accepted
+from millrace_training.rows.pieces import Filed, Rows
 from millrace_training.rows.present import Present
 from millrace_training.rows.records import Records
 from millrace_training.runtime.context import Context
@@ -32,15 +36,17 @@ def take(spec: holding.Asked, context: Context, records: Records, came: Delivery
         return _unchanged(parent)
     context.report("read")
 
-    def told(rows: int) -> None:
-        context.report("read", message=f"{rows:,} rows", rows=rows)
+    def told(what: str, rows: int) -> None:
+        numbers = {"rows": rows} if what == "read" else {}
+        context.report("read", message=f"{rows:,} rows {what}", **numbers)
 
     before = None if parent is None else Present(records, parent)
-    taken = holding.take(spec, came, parent, before, told)
-    if isinstance(taken, DeliveryReport):
-        return _refuse(records, spec, came, taken, parent)
-    context.report("keep")
-    return _accept(records, spec.dataset, taken, made, before)
+    with TemporaryDirectory(prefix="rows-", dir=context.scratch) as folder:
+        taken = holding.take(spec, came, parent, before, Path(folder), told)
+        if isinstance(taken, DeliveryReport):
+            return _refuse(records, spec, came, taken, parent)
+        context.report("keep")
+        return _accept(records, spec.dataset, taken, made, before)
 
 
 def _accept(
@@ -128,8 +134,7 @@ def _first_parent(context: Context, latest: DatasetVersionRead | None) -> int:
 
 
 def _version(records: Records, before: Present | None, came: Accepted) -> DatasetVersionWrite:
-    data = files.to_parquet(came.rows)
-    file = DataFile(digest=records.keep(data, MEDIA_TYPE), rows=came.rows.num_rows, size=len(data))
+    file = _kept(records, came.rows)
     parent, contract = None if before is None else before.version, came.contract
     if before is None:
         now = present.first(records, repeats.latest(came.rows, contract.key), contract)
@@ -148,6 +153,14 @@ def _version(records: Records, before: Present | None, came: Accepted) -> Datase
         first_event=now.span[0],
         last_event=now.span[1],
     )
+
+
+def _kept(records: Records, rows: Rows) -> DataFile:
+    if isinstance(rows, Filed):
+        path = files.to_file(rows, rows.folder / "kept.parquet")
+        return DataFile(digest=records.keep(path, MEDIA_TYPE), rows=rows.num_rows, size=path.stat().st_size)
+    data = files.to_parquet(rows)
+    return DataFile(digest=records.keep(data, MEDIA_TYPE), rows=rows.num_rows, size=len(data))
 
 
 def _refuse(

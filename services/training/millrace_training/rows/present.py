@@ -13,6 +13,7 @@ from millrace_contracts.datasets import DatasetVersionRead, RowIndex, SchemaColu
 from millrace_table.columns import Mask
 from millrace_training.rows import files, index, profile, repeats
 from millrace_training.rows.index import Shape, There
+from millrace_training.rows.pieces import Filed, Rows
 from millrace_training.rows.profile import schema
 from millrace_training.rows.records import Records
 from millrace_training.rows.repeats import News
@@ -28,18 +29,18 @@ class Present:
     def __init__(self, records: Records, version: DatasetVersionRead) -> None:
         self.version = version
         self._records = records
-        self._told: tuple[pa.Table, Shape, News, There | None] | None = None
+        self._told: tuple[Rows, Shape, News, There | None] | None = None
 
     @cached_property
     def rows(self) -> pa.Table:
         """All of them."""
         return self._records.rows(self.version)
 
-    def news(self, came: pa.Table, contract: DataContract) -> News:
+    def news(self, came: Rows, contract: DataContract) -> News:
         """What *came* adds to them; see `repeats.news`."""
         return self._compared(came, contract)[0]
 
-    def has(self, came: pa.Table, contract: DataContract, name: str) -> Mask | None:
+    def has(self, came: Rows, contract: DataContract, name: str) -> Mask | None:
         """Which values of the unique column *name* some row has already; None: there is no such column."""
         if name not in [item.name for item in self.version.data_schema]:
             return None
@@ -47,15 +48,15 @@ class Present:
         if not self._fits(came, shape):
             return repeats.among(came.column(name), self.rows.column(name))
         assert self.version.index is not None
-        return index.values_there(self._records, self.version.index.parts, came.column(name), name)
+        return index.values_there(self._records, self.version.index.parts, came, name)
 
-    def extended(self, rows: pa.Table, contract: DataContract, corrected: int) -> "Extended":
+    def extended(self, rows: Rows, contract: DataContract, corrected: int) -> "Extended":
         """The version with new *rows* behind its own, of which some put earlier ones right."""
         shape = Shape.of(rows.column_names, contract)
         count = self.version.rows + rows.num_rows - corrected
         fits = self._fits(rows, shape)
         if not fits or count > GROWTH * int(self.version.profile.get("rows", 0)):
-            whole = repeats.latest(files.together([self.rows, rows]), contract.key)
+            whole = repeats.latest(self._before(rows), contract.key)
             return _described(self._records, whole, contract, self.version.index if fits else None, rows)
         return Extended(
             rows=count,
@@ -65,8 +66,14 @@ class Present:
             index=index.extended(self._records, self.version.index, rows, shape),
         )
 
+    def _before(self, rows: Rows) -> Rows:
+        """The rows of the version with new *rows* behind them."""
+        if isinstance(rows, Filed):
+            return rows.behind([self._records.file(file.digest) for file in self.version.files])
+        return files.together([self.rows, rows])
+
     def _span(
-        self, rows: pa.Table, contract: DataContract, corrected: int
+        self, rows: Rows, contract: DataContract, corrected: int
     ) -> tuple[datetime | None, datetime | None]:
         """First and last event time afterwards; all rows are read only if one at an end was put right."""
         mine, new = (
@@ -76,12 +83,12 @@ class Present:
         ends = [_micros(moment) for moment in mine if moment is not None]
         there = self._compared(rows, contract)[1] if corrected and ends else None
         if there is not None and np.isin(there.at[there.keyed], ends).any():
-            whole = repeats.latest(files.together([self.rows, rows]), contract.key)
+            whole = repeats.latest(self._before(rows), contract.key)
             return profile.span(whole, contract.event_time)
         firsts, lasts = ([moment for moment in pair if moment] for pair in zip(mine, new, strict=True))
         return min(firsts, default=None), max(lasts, default=None)
 
-    def _compared(self, came: pa.Table, contract: DataContract) -> tuple[News, There | None]:
+    def _compared(self, came: Rows, contract: DataContract) -> tuple[News, There | None]:
         shape = Shape.of(came.column_names, contract)
         if self._told is not None and self._told[0] is came and self._told[1] == shape:
             return self._told[2:]
@@ -96,13 +103,13 @@ class Present:
         self._told = (came, shape, news, there)
         return news, there
 
-    def _fits(self, came: pa.Table, shape: Shape) -> bool:
+    def _fits(self, came: Rows, shape: Shape) -> bool:
         """Whether the index tells rows like *came* apart: the same columns in the same types, or new ones."""
         kept = self.version.index
         if kept is None or kept.key != shape.key or not set(shape.unique) <= set(kept.unique):
             return False
         types = {item.name: item.type for item in self.version.data_schema}
-        mine = {item.name: item.type for item in schema(came.slice(0, 0))}
+        mine = {item.name: item.type for item in schema(came.schema.empty_table())}
         same = all(mine.get(name) == types.get(name) for name in kept.columns)
         return same and not any(name in types for name in mine.keys() - set(kept.columns))
 
@@ -118,13 +125,13 @@ class Extended:
     index: RowIndex
 
 
-def first(records: Records, rows: pa.Table, contract: DataContract) -> Extended:
+def first(records: Records, rows: Rows, contract: DataContract) -> Extended:
     """What the first version says of its *rows*."""
     return _described(records, rows, contract, None, rows)
 
 
 def _described(
-    records: Records, whole: pa.Table, contract: DataContract, kept: RowIndex | None, new: pa.Table
+    records: Records, whole: Rows, contract: DataContract, kept: RowIndex | None, new: Rows
 ) -> Extended:
     """What is to be said of the rows *whole*; the index is *kept* with the *new* rows behind, or made anew."""
     shape = Shape.of(new.column_names, contract)
@@ -137,7 +144,7 @@ def _described(
     )
 
 
-def _together(schema_before: list[SchemaColumn], rows: pa.Table) -> list[SchemaColumn]:
+def _together(schema_before: list[SchemaColumn], rows: Rows) -> list[SchemaColumn]:
     new = {item.name: item for item in schema(rows)}
     kept = [
         item.model_copy(update={"nullable": item.nullable or item.name not in new or new[item.name].nullable})

@@ -7,8 +7,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from millrace_table.columns import Mask
-from millrace_training.rows import files
+from millrace_training.rows import digests, files, pieces
 from millrace_training.rows.digests import mixed
+from millrace_training.rows.pieces import Filed, Rows
+from millrace_training.rows.spread import Spread
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class News:
     corrected: int
 
 
-def news(before: pa.Table | None, came: pa.Table, key: list[str]) -> News:
+def news(before: pa.Table | None, came: Rows, key: list[str]) -> News:
     """What *came* adds to the rows *before*.
 
     Without a *key* the row's content is its key: a row that is there already is dropped, and copies within the
@@ -30,6 +32,7 @@ def news(before: pa.Table | None, came: pa.Table, key: list[str]) -> News:
     counted = last(came, key) if key else np.ones(came.num_rows, bool)
     if before is None or not before.num_rows:
         return News(counted, int((~counted).sum()), 0)
+    came = pieces.together(came)
     held = _held(before, came, came.column_names)
     fresh = counted & ~held
     corrected = int((fresh & _held(before, came, key)).sum()) if key else 0
@@ -41,12 +44,12 @@ def among(values: pa.ChunkedArray, others: pa.ChunkedArray) -> Mask:
     return np.asarray(pc.and_(values.is_valid(), pc.is_in(values, others)))
 
 
-def latest(table: pa.Table, key: list[str]) -> pa.Table:
-    """The last row of each key, in the order of the table; all rows without a key."""
-    if not key or not all(name in table.column_names for name in key):
-        return table
-    kept = last(table, key)
-    return table if kept.all() else table.filter(pa.array(kept))
+def latest(rows: Rows, key: list[str]) -> Rows:
+    """The last row of each key, in the order of the rows; all rows without a key."""
+    if not key or not all(name in rows.column_names for name in key):
+        return rows
+    kept = last(rows, key)
+    return rows if kept.all() else rows.filter(pa.array(kept))
 
 
 def ids(table: pa.Table) -> np.ndarray:
@@ -71,9 +74,14 @@ def _held(before: pa.Table, came: pa.Table, names: list[str]) -> Mask:
     return np.isin(both[before.num_rows :], both[: before.num_rows])
 
 
-def last(table: pa.Table, key: list[str]) -> Mask:
+def last(rows: Rows, key: list[str]) -> Mask:
     """Which rows are the last of their key."""
-    return ends(ids(table.select(key)))
+    if not isinstance(rows, Filed):
+        return ends(ids(rows.select(key)))
+    with Spread(rows.folder) as spread:
+        for piece in rows.pieces(key):
+            spread.add(digests.of(piece, key))
+        return spread.last()
 
 
 def ends(groups: np.ndarray) -> Mask:

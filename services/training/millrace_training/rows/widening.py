@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-import pyarrow as pa
 import pyarrow.compute as pc
 
 from millrace_contracts.data import ColumnContract, DataContract
 from millrace_contracts.rows import Check
+from millrace_training.rows.pieces import Rows
 
 FREE = {"minimum": None, "maximum": None, "outside_at_most": 0.0, "allowed": None, "unknown_at_most": 0.0}
 
@@ -19,7 +19,7 @@ class Widened:
     changes: list[str]
 
 
-def widened(contract: DataContract, lines: list[Check], table: pa.Table) -> Widened:
+def widened(contract: DataContract, lines: list[Check], table: Rows) -> Widened:
     """*contract* with the promises changed that the *lines* of a report found broken, as far as they can be."""
     columns = {column.name: column for column in contract.columns}
     more: dict[str, object] = {}
@@ -38,7 +38,7 @@ def widened(contract: DataContract, lines: list[Check], table: pa.Table) -> Wide
     return Widened(contract.model_copy(update={"columns": listed} | more), changes)
 
 
-def _optional(contract: DataContract, table: pa.Table, columns: dict[str, ColumnContract]) -> list[str]:
+def _optional(contract: DataContract, table: Rows, columns: dict[str, ColumnContract]) -> list[str]:
     """Columns that the delivery lacks need not be there, but those that a loop cannot do without."""
     needed = {contract.target, contract.event_time, *contract.key}
     empty = [name for name in columns if table.column(name).null_count == table.num_rows]
@@ -50,7 +50,7 @@ def _optional(contract: DataContract, table: pa.Table, columns: dict[str, Column
     return changes
 
 
-def _column(column: ColumnContract, line: Check, table: pa.Table) -> ColumnContract:
+def _column(column: ColumnContract, line: Check, table: Rows) -> ColumnContract:
     values = table.column(column.name)
     change: dict[str, object] = {}
     if line.check in ("type", "leading zeros"):

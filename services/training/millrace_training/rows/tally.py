@@ -1,0 +1,154 @@
+"""What the cells of a column add up to, a piece at a time, and the lines of a report that tell it."""
+
+import math
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from millrace_contracts.data import ColumnContract
+from millrace_contracts.rows import Check
+from millrace_table import guesses
+from millrace_table.columns import Mask, Typed
+from millrace_table.refusals import words
+from millrace_training.rows.lines import Marked, line, noted
+
+REMEMBERED = 1 << 20
+"""Different unknown words that are told apart; of more, it is known that they are too many."""
+
+
+class Tally:
+    """A column of a delivery against its promise, but for what asks whether a value came before."""
+
+    def __init__(self, column: ColumnContract, target: bool, partial: bool) -> None:
+        self.column = column
+        self._target, self._partial = target, partial
+        self._rows = self._infinite = 0
+        self.bad, self._absent = Marked(), Marked()
+        self._outside, self._beyond, self._unknown = Marked(), Marked(), Marked()
+        self._low, self._high = math.inf, -math.inf
+        self._new: dict[str, None] = {}
+
+    def add(self, raw: pa.ChunkedArray, cells: Typed) -> Mask:
+        """Count the next cells; returns which of them forbid no row to be kept."""
+        first, self._rows = self._rows, self._rows + len(raw)
+        self._infinite += cells.infinite
+        self.bad.add(first, raw, cells.bad)
+        absent = np.asarray(cells.values.is_null()) & ~cells.bad
+        self._absent.add(first, None, absent)
+        keep = ~absent if self._target else np.ones(len(raw), bool)
+        if self._is_bounded:
+            keep &= self._inside(first, raw, cells)
+        if self.column.allowed is not None:
+            self._look_up(first, raw, cells)
+        return keep
+
+    @property
+    def lines(self) -> list[Check]:
+        """What is to be said of all cells."""
+        told = [self._of_type, self._of_missing]
+        if self._is_bounded:
+            told.append(self._of_range)
+        if self.column.allowed is not None:
+            told.append(self._of_words)
+        return told
+
+    @property
+    def _is_bounded(self) -> bool:
+        return (self.column.minimum, self.column.maximum) != (None, None)
+
+    def _share(self, marked: Marked) -> float:
+        return marked.count / self._rows if self._rows else math.nan
+
+    def _inside(self, first: int, raw: pa.ChunkedArray, cells: Typed) -> Mask:
+        low, high = guesses.reach(self.column)
+        values = np.asarray(cells.values.cast(pa.float64(), safe=False).fill_null(np.nan))
+        outside = (values < low) | (values > high)
+        self._outside.add(first, raw, outside)
+        self._beyond.add(first, raw, guesses.beyond(self.column, values) & ~outside)
+        if cells.values.null_count < len(values):
+            self._low = min(self._low, float(np.nanmin(values)))
+            self._high = max(self._high, float(np.nanmax(values)))
+        return ~outside
+
+    def _look_up(self, first: int, raw: pa.ChunkedArray, cells: Typed) -> None:
+        vocabulary = pa.array(self.column.allowed, pa.string())
+        unknown = np.asarray(pc.and_(cells.values.is_valid(), pc.invert(pc.is_in(cells.values, vocabulary))))
+        self._unknown.add(first, raw, unknown)
+        if unknown.any() and len(self._new) < REMEMBERED:
+            self._new |= dict.fromkeys(pc.unique(cells.values.filter(pa.array(unknown))).to_pylist())
+
+    @property
+    def _of_type(self) -> Check:
+        column, count = self.column, self.bad.count
+        seen = f"{count} cells are no {column.type}" if count else f"all are {column.type}"
+        if self._infinite:
+            seen += f"; {self._infinite} infinite ones count as missing"
+        mend = f"Correct these cells, or change the column's type from {column.type}."
+        return line("type", column.name, count == 0, seen, column.type, count, self.bad.examples, mend)
+
+    @property
+    def _of_missing(self) -> Check:
+        """Cells of a wrong type are told of as such, not as missing. Rows without a target are never kept.
+
+        What production was asked without (*partial*) it was asked without: the monitor tells of it.
+        """
+        column, count, share = self.column, self._absent.count, self._share(self._absent)
+        within = share <= column.missing_at_most
+        slack = column.guessed and column.missing_at_most > 0 and not self._target
+        few = count <= guesses.tolerated(self._rows, column.missing_at_most)
+        good = within or (slack and (self._partial or few))
+        what = "the target" if self._target else "a value"
+        mend = f"Fill them in, or raise missing_at_most if rows may lack {what}."
+        observed, allowed = f"{count} rows ({share:.1%}) lack {what}", f"at most {column.missing_at_most:.1%}"
+        rows = [] if good else self._absent.examples
+        told = line("missing", column.name, good, observed, allowed, count, rows, mend)
+        if good and not within:
+            told = noted(told, "More than the sample had; it is taken, as the contract is a guess.")
+        return told
+
+    @property
+    def _of_range(self) -> Check:
+        column, (low, high) = self.column, guesses.reach(self.column)
+        count, share = self._outside.count, self._share(self._outside)
+        good = share <= column.outside_at_most or (column.guessed and count == 1)
+        extent = "no values" if self._low > self._high else f"{self._low:g} to {self._high:g}"
+        observed = f"{count} rows ({share:.2%}) are outside" if count else extent
+        if count and good:
+            observed += " and are left out"
+        mend = "Correct these values, or widen minimum and maximum if they are true."
+        bounds, shown = f"{low:g} to {high:g}", self._outside.examples
+        told = line("range", column.name, good, observed, bounds, count, shown, mend)
+        if good and count:
+            return noted(told, "If they are true, widen minimum and maximum.")
+        if not good or not self._beyond.count:
+            return told
+        new = f"{self._beyond.count} rows ({self._share(self._beyond):.2%})"
+        seen = f"{new} go beyond {column.minimum:g} to {column.maximum:g}"
+        told = told.model_copy(update={"observed": seen, "examples": self._beyond.examples})
+        return noted(told, "They are taken, and the guess grows.")
+
+    @property
+    def _of_words(self) -> Check:
+        column, count, share = self.column, self._unknown.count, self._share(self._unknown)
+        why = (
+            guesses.unknown_words(column, self._rows, count, list(self._new)[:REMEMBERED])
+            if column.guessed
+            else None
+        )
+        good = why is None if column.guessed else share <= column.unknown_at_most
+        told = line(
+            "values",
+            column.name,
+            good,
+            f"{count} rows ({share:.1%}) have values not seen before" if count else "all values are known",
+            f"at most {column.unknown_at_most:.1%} other than {words(column.allowed or [], 8)}",
+            count,
+            self._unknown.examples,
+            "Correct these values, or add them to `allowed`.",
+        )
+        if why is not None:
+            return told.model_copy(update={"observed": f"{told.observed}: {why}"})
+        if good and share > column.unknown_at_most:
+            return noted(told, "They are taken; a value that comes again is known from then on.")
+        return told
