@@ -152,7 +152,7 @@ def refuse_rejects(loaded: Loaded | Streamed, at_most: float) -> None:
     )
 
 
-def checks(loaded: Loaded) -> list[Check]:
+def checks(loaded: Loaded | Streamed) -> list[Check]:
     """What a report shows of the reading: its notes, and the lines that could not be taken."""
     said = [_noted("file", note) for note in loaded.notes]
     lost = loaded.rejects

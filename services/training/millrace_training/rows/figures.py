@@ -96,7 +96,7 @@ def _words(rows: Filed, name: str) -> Document:
     return figures | ({"top": [[word, times] for _, word, times in counts]} if counts else {})
 
 
-def _moment(micros: np.int64) -> str:
+def _moment(micros: np.int64) -> str | None:
     return iso(datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(micros)))
 
 

@@ -41,8 +41,8 @@ def retyped(
     if not cells.bad.any() or is_truth(column):
         return column, cells, []
     numbers = columns.convert(raw, "number", timezone, column.name, dialect)
-    wider, told = decimal(column, int(cells.bad.sum() - numbers.bad.sum()))
-    return wider, numbers if told else cells, told
+    wider, notes = decimal(column, int(cells.bad.sum() - numbers.bad.sum()))
+    return wider, numbers if notes else cells, notes
 
 
 def is_unseen(column: ColumnContract) -> bool:
