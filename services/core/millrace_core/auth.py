@@ -5,6 +5,7 @@ that others sign are checked by `millrace_core.identity`.
 A route without a permission stops the service from starting (`check_routes`).
 """
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -119,6 +120,12 @@ class Tokens:
             (actor for taken, actor in self._actors.items() if hmac.compare_digest(taken, digest)), None
         )
 
+    async def find(self, token: str) -> Actor | None:
+        """The same for the event loop: only a token that an issuer may know is worth a thread."""
+        if self.issuers.may_know(token):
+            return await asyncio.to_thread(self.actor, token)
+        return self.actor(token)
+
     def _refresh(self) -> None:
         if self.path is None or not self.path.exists():
             self._actors = {}
@@ -130,10 +137,10 @@ class Tokens:
             self._stamp = (stat.st_mtime_ns, stat.st_size)
 
 
-def _actor(request: Request) -> Actor:
+async def _actor(request: Request) -> Actor:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     tokens: Tokens = request.app.state.services.tokens
-    actor = tokens.actor(token.strip()) if scheme.lower() == "bearer" else None
+    actor = await tokens.find(token.strip()) if scheme.lower() == "bearer" else None
     if actor is None:
         raise Unauthorized(
             "Send 'Authorization: Bearer <token>'. On a laptop `millrace up` prints where the token is kept; in a "
@@ -151,10 +158,10 @@ class Permit:
     def __init__(self, permission: str) -> None:
         self.permission = permission
 
-    def __call__(self, request: Request) -> None:
+    async def __call__(self, request: Request) -> None:
         if self.permission == PUBLIC:
             return
-        actor = _actor(request)
+        actor = await _actor(request)
         if not actor.may(self.permission):
             raise Forbidden(
                 f"The token '{actor.name}' (role {actor.role}) lacks the permission {self.permission}."

@@ -1,15 +1,16 @@
 """The database of a service: SQLite on a laptop, PostgreSQL by URL, the same promises on both."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 from pydantic import TypeAdapter
-from sqlalchemy import JSON, DateTime, MetaData, event
-from sqlalchemy.engine import Connection, Dialect, make_url
+from sqlalchemy import JSON, DateTime, MetaData, create_engine, event
+from sqlalchemy.engine import Connection, Dialect, Engine, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
@@ -131,8 +132,14 @@ def _sqlite(url: str) -> AsyncEngine:
     if database and database != ":memory:":
         Path(database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     opened = create_async_engine(url, pool_size=4, max_overflow=4, connect_args={"timeout": 30})
+    _prepare(opened.sync_engine)
+    return opened
 
-    @event.listens_for(opened.sync_engine, "connect")
+
+def _prepare(opened: Engine) -> None:
+    """Every connection of SQLite keeps the promises of `engine`."""
+
+    @event.listens_for(opened, "connect")
     def _connect(connection: Any, _: Any) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
@@ -140,12 +147,47 @@ def _sqlite(url: str) -> AsyncEngine:
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
-    @event.listens_for(opened.sync_engine, "begin")
+    @event.listens_for(opened, "begin")
     def _begin(connection: Connection) -> None:
         read_only = connection.get_execution_options().get("read_only", False)
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+        cursor = connection.connection.cursor()
+        cursor.execute("BEGIN" if read_only else "BEGIN IMMEDIATE")
+        cursor.close()
 
-    return opened
+
+Answer = TypeVar("Answer")
+
+
+class Direct:
+    """Transactions of a few statements, for what happens a thousand times a second.
+
+    A session of SQLite changes threads for every statement, there and back, which costs more than the statement; here
+    the whole transaction is one piece of work in one thread.
+    """
+
+    def __init__(self, opened: AsyncEngine | None = None) -> None:
+        self._opened, self._twin = opened, None
+        if opened is not None and opened.dialect.name == "sqlite":
+            self._twin = create_engine(opened.url.set(drivername="sqlite"), connect_args={"timeout": 30})
+            _prepare(self._twin)
+
+    async def run(self, act: Callable[[Connection], Answer]) -> Answer:
+        """What *act* answers, committed then; nothing of it is kept when it raises. Raises: what *act* raises."""
+        if self._twin is not None:
+            return await asyncio.to_thread(self._at_once, self._twin, act)
+        assert self._opened is not None, "a service without a database"
+        async with self._opened.begin() as connection:
+            return await connection.run_sync(act)
+
+    @staticmethod
+    def _at_once(twin: Engine, act: Callable[[Connection], Answer]) -> Answer:
+        with twin.begin() as connection:
+            return act(connection)
+
+    def close(self) -> None:
+        """Close what is open beside the engine."""
+        if self._twin is not None:
+            self._twin.dispose()
 
 
 Sessions = async_sessionmaker[AsyncSession]

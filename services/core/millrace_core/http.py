@@ -99,7 +99,8 @@ def _timed(receive: Receive, seconds: float) -> Receive:
         nonlocal done
         if done:
             return await receive()
-        message = await asyncio.wait_for(receive(), max(0.0, deadline - time.monotonic()))
+        async with asyncio.timeout(max(0.0, deadline - time.monotonic())):
+            message = await receive()
         done = message["type"] != "http.request" or not message.get("more_body", False)
         return message
 

@@ -83,13 +83,17 @@ class Issuers:
     def present(self) -> bool:
         return self.path is not None and self.path.exists()
 
+    def may_know(self, token: str) -> bool:
+        """Whether *token* looks like one that an issuer signed, and there are issuers."""
+        return token.count(".") == 2 and self.present
+
     def identity(self, token: str) -> Identity | None:
         """Whom *token* names; None for anything that is not a valid token of a known issuer.
 
         Raises: Unavailable while an issuer that may know it cannot be asked. May wait for the network: not for the
         event loop.
         """
-        if token.count(".") != 2 or not self.present:
+        if not self.may_know(token):
             return None
         try:
             claimed = jwt.decode(token, options={"verify_signature": False}).get("iss")

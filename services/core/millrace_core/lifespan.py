@@ -109,6 +109,7 @@ def lifespan(plan: Plan) -> Callable[[FastAPI], AbstractAsyncContextManager[None
             await life.end()
             exposed()
             await services.clients.close()
+            services.direct.close()
             if engine is not None:
                 await engine.dispose()
 

@@ -17,7 +17,7 @@ def shortened(text: str, longest: int) -> str:
     return text[: longest - 9] + "~" + hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-def _project(project: Annotated[Name, Query(description="The project (tenant).")] = "default") -> str:
+async def _project(project: Annotated[Name, Query(description="The project (tenant).")] = "default") -> str:
     return project
 
 

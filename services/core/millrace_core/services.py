@@ -7,7 +7,7 @@ tasks and checks get the object itself.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar, cast
 
 from fastapi import FastAPI, Request
@@ -48,6 +48,8 @@ class Services:
     """Transactions that write."""
     readers: database.Sessions = database.UNBOUND
     """Transactions that only read."""
+    direct: database.Direct = field(default_factory=database.Direct)
+    """Transactions that write, each in one piece."""
 
 
 Check = Callable[[Any], Awaitable[str | None]]
@@ -93,4 +95,5 @@ def started(services: Services, schema: Schema | None, engine: database.AsyncEng
     if engine is None:
         return opened
     readers = database.sessions(engine, read_only=True)
-    return replace(opened, sessions=database.sessions(engine), readers=readers)
+    direct = database.Direct(engine)
+    return replace(opened, sessions=database.sessions(engine), readers=readers, direct=direct)

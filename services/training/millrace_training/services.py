@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 from fastapi import Depends
 
@@ -11,6 +11,7 @@ from millrace_training.launch import launcher
 from millrace_training.launch.launcher import Launcher
 from millrace_training.runtime.folder import JobFolder
 from millrace_training.settings import TrainingSettings
+from millrace_training.spool import Spool
 from millrace_training.wakeups import Changes, Wakeup
 
 
@@ -24,8 +25,8 @@ class Services(services.Services):
     changes: Changes
     streamed: asyncio.Event
     """Set when a stream is to be delivered at once."""
-    spool: asyncio.Lock
-    """Held by whoever keeps a batch: waiting here costs less than waiting for a lock of the database."""
+    spool: Spool[Any, Any]
+    """Keeps the batches of streams."""
 
     def folder(self, id: str) -> JobFolder:
         """The files of job *id*."""
@@ -42,7 +43,7 @@ def make(core: services.Services) -> Services:
         wakeup=wakeup,
         changes=Changes(),
         streamed=asyncio.Event(),
-        spool=asyncio.Lock(),
+        spool=Spool(core.direct),
     )
 
 

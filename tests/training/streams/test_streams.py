@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -15,6 +15,7 @@ from millrace_training.rows import ingest
 from millrace_training.runtime.assignment import JobIdentity
 from millrace_training.runtime.context import Context
 from millrace_training.runtime.trials import TrialStore
+from millrace_training.spool import Spool
 from millrace_training.streams import controller, queries
 
 PATH = "/v1/streams/shops"
@@ -128,15 +129,26 @@ class Dying:
         self.deaths += 1
         return True
 
+    @contextmanager
+    def step(self, name):
+        dies = self.dies(name)
+        if dies and not self.after:
+            raise Killed
+        yield
+        if dies:
+            raise Killed
+
     def wrapped(self, name, act):
         async def call(*given, **named):
-            dies = self.dies(name)
-            if dies and not self.after:
-                raise Killed
-            answer = await act(*given, **named)
-            if dies:
-                raise Killed
-            return answer
+            with self.step(name):
+                return await act(*given, **named)
+
+        return call
+
+    def wrapped_at_once(self, name, act):
+        def call(*given, **named):
+            with self.step(name):
+                return act(*given, **named)
 
         return call
 
@@ -151,10 +163,27 @@ class Dying:
         if dies:
             raise Killed
 
+    async def at_once(self, direct, act):
+        dies = self.dies("commit at once")
+
+        def acts(connection):
+            answer = act(connection)
+            if dies and not self.after:
+                raise Killed
+            return answer
+
+        answer = await direct.run(acts)
+        self.commits += 1
+        if dies:
+            raise Killed
+        return answer
+
     def born(self, services):
         """The service after a start: what it knew is gone, what it wrote is there."""
         sessions = SimpleNamespace(begin=lambda: self.transaction(services.sessions))
-        return replace(services, spool=asyncio.Lock(), streamed=asyncio.Event(), sessions=sessions)
+        direct = SimpleNamespace(run=lambda act: self.at_once(services.direct, act))
+        spool = Spool(direct)
+        return replace(services, spool=spool, streamed=asyncio.Event(), sessions=sessions)
 
 
 @pytest.fixture
@@ -165,12 +194,12 @@ def dying(request, monkeypatch):
     told = Dying(request.param)
     for owner, name in (
         (AsyncRegistry, "put_artifact"),
-        (queries, "keep"),
         (queries, "choose"),
         (queries, "begin"),
         (queries, "settle"),
     ):
         monkeypatch.setattr(owner, name, told.wrapped(name, getattr(owner, name)))
+    monkeypatch.setattr(queries, "keep", told.wrapped_at_once("keep", queries.keep))
     return told
 
 
@@ -224,8 +253,11 @@ async def test_a_service_killed_at_every_step_brings_every_row_once(quiet, lines
     app, http = quiet
     begun = app.state.services
 
-    async def batch(n):
-        await send(http, lines(1 + 30 * n, 30 + 30 * n), f"batch-{n}")
+    async def batch(*several):
+        sent = [send(http, lines(1 + 30 * n, 30 + 30 * n), f"batch-{n}") for n in several]
+        for answer in await asyncio.gather(*sent, return_exceptions=True):
+            if isinstance(answer, BaseException):
+                raise answer
 
     async def wished():
         await http.post(f"{PATH}:deliver")
@@ -238,10 +270,10 @@ async def test_a_service_killed_at_every_step_brings_every_row_once(quiet, lines
             await passed()
             await work(begun)
 
-    first = [lambda: batch(0), lambda: batch(1), wished, passed, lambda: batch(2), wished, brought]
+    first = [lambda: batch(0), lambda: batch(1, 4), wished, passed, lambda: batch(2), wished, brought]
     for act in [*first, lambda: batch(3), wished, brought]:
         await _until_done(act, app, dying, begun)
-    assert sorted(rows().column("n").to_pylist()) == list(range(1, 121))
+    assert sorted(rows().column("n").to_pylist()) == list(range(1, 151))
     assert dying.deaths >= 15
 
 

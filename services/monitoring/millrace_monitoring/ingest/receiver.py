@@ -49,13 +49,13 @@ class Receiver(LogsServiceServicer):  # type: ignore[misc]
         return ExportLogsServiceResponse()
 
     async def _may(self, context: grpc.aio.ServicerContext) -> bool:
-        """Whether the caller shows a token with the permission; its issuer may have to be asked, in a thread."""
+        """Whether the caller shows a token with the permission; its issuer may have to be asked."""
         metadata = dict(context.invocation_metadata() or ())
         scheme, _, token = str(metadata.get("authorization", "")).partition(" ")
         if scheme.lower() != "bearer":
             return False
         try:
-            actor = await asyncio.to_thread(self._tokens.actor, token.strip())
+            actor = await self._tokens.find(token.strip())
         except Unavailable as error:
             await context.abort(grpc.StatusCode.UNAVAILABLE, error.detail)
         return actor is not None and actor.may(PERMISSION)

@@ -1,15 +1,17 @@
 """All SQL about streams; whoever changes one holds its row, so numbers come in the order in which rows are kept."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, and_, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_contracts.jobs import JobNew
 from millrace_core.database import utcnow
-from millrace_core.errors import Conflict, NotFound
+from millrace_core.errors import Conflict, MillraceError, NotFound, TooMany
 from millrace_core.pages import decode
 from millrace_training.jobs import queries as jobs
 from millrace_training.streams.batches import Batch
@@ -17,6 +19,10 @@ from millrace_training.tables import Stream, StreamBatch
 
 SWEPT = 5_000
 """Keys that one transaction forgets."""
+RETRY_SECONDS = 2
+"""How long a sender is asked to wait while the spool is full."""
+UNOPENED = "No rows have been streamed to {}."
+FULL = "{} rows of {} wait to be delivered; nothing of this batch was kept. Send it again under the same key."
 EMPTY = (
     "pending_rows",
     "pending_bytes",
@@ -33,6 +39,16 @@ EMPTY = (
 
 
 @dataclass(frozen=True)
+class Sent:
+    """A batch on its way to the stream of a loop, under its sender's key."""
+
+    project: str
+    loop: str
+    key: str
+    batch: Batch
+
+
+@dataclass(frozen=True)
 class Kept:
     """A batch that is there: its number, its rows, those that cannot be read, and whether it was there before."""
 
@@ -42,16 +58,75 @@ class Kept:
     repeated: bool
 
 
-async def find(session: AsyncSession, project: str, loop: str) -> Stream | None:
-    stream: Stream | None = await session.scalar(_of(project, loop))
-    return stream
+@dataclass
+class Held:
+    """What of a stream changes with each batch; whoever has it holds the stream's row."""
+
+    id: int
+    loop: str
+    last_number: int
+    pending_rows: int
+    pending_bytes: int
+    oldest_at: datetime | None
+
+    def next(self, sent: Sent) -> dict[str, object]:
+        """The row of a batch."""
+        batch = sent.batch
+        told = {
+            "rows": batch.rows,
+            "unreadable": batch.unreadable,
+            "size": len(batch.data),
+            "data": batch.data,
+        }
+        named = {"stream": self.id, "number": self.last_number + 1, "key": sent.key, "digest": batch.digest}
+        return told | named | {"at": utcnow()}
+
+    def taken(self, batch: Batch) -> Kept:
+        """Count it in."""
+        self.last_number += 1
+        self.pending_rows += batch.rows
+        self.pending_bytes += len(batch.data)
+        self.oldest_at = self.oldest_at or utcnow()
+        return Kept(self.last_number, batch.rows, batch.unreadable, repeated=False)
+
+    def changed(self) -> dict[str, object]:
+        """What `CHANGE` writes."""
+        counted = {"last": self.last_number, "waiting_rows": self.pending_rows}
+        return counted | {"waiting_bytes": self.pending_bytes, "oldest": self.oldest_at, "of": self.id}
+
+
+STREAM, BATCH = Stream.metadata.tables["streams"], Stream.metadata.tables["stream_batches"]
+HELD = (
+    select(*(STREAM.c[field.name] for field in fields(Held)))
+    .where(STREAM.c.project == bindparam("project"), STREAM.c.loop == bindparam("loop"))
+    .with_for_update()
+)
+EARLIER = select(BATCH.c.digest, BATCH.c.number, BATCH.c.rows, BATCH.c.unreadable).where(
+    BATCH.c.stream == bindparam("of"), BATCH.c.key == bindparam("named")
+)
+ADD = {
+    dialect: insert(BATCH).on_conflict_do_nothing(index_elements=["stream", "key"])
+    for dialect, insert in (("sqlite", sqlite.insert), ("postgresql", postgresql.insert))
+}
+CHANGE = (
+    update(STREAM)
+    .where(STREAM.c.id == bindparam("of"))
+    .values(
+        last_number=bindparam("last"),
+        pending_rows=bindparam("waiting_rows"),
+        pending_bytes=bindparam("waiting_bytes"),
+        oldest_at=bindparam("oldest"),
+    )
+)
+"""What keeps a batch, made once: to put such statements together takes longer than to carry them out."""
 
 
 async def get(session: AsyncSession, project: str, loop: str) -> Stream:
     """Raises: NotFound."""
-    stream = await find(session, project, loop)
+    query = select(Stream).where(Stream.project == project, Stream.loop == loop)
+    stream: Stream | None = await session.scalar(query)
     if stream is None:
-        raise NotFound(f"No rows have been streamed to {loop}.")
+        raise NotFound(UNOPENED.format(loop))
     return stream
 
 
@@ -70,38 +145,45 @@ async def hold(session: AsyncSession, id: int) -> Stream:
     return (await session.scalars(query.execution_options(populate_existing=True))).one()
 
 
-async def repeated(session: AsyncSession, stream: int, key: str, digest: str) -> Kept | None:
-    """The batch of this key, if it was here before. Raises: Conflict if its rows were other ones."""
-    mine = (StreamBatch.stream == stream, StreamBatch.key == key)
-    columns = (StreamBatch.digest, StreamBatch.number, StreamBatch.rows, StreamBatch.unreadable)
-    earlier = (await session.execute(select(*columns).where(*mine))).one_or_none()
+def keep(connection: Connection, sent: Sequence[Sent], most_bytes: int) -> list[Kept | MillraceError]:
+    """Add batches to their streams, all in one transaction: what became of each, in their order.
+
+    A batch whose key was here before is not added again. NotFound: nobody has opened the stream; Conflict: the key
+    belongs to other rows; TooMany: *most_bytes* wait already.
+    """
+    answers: dict[int, Kept | MillraceError] = {}
+    for project, loop in sorted({(one.project, one.loop) for one in sent}):
+        mine = {n: one for n, one in enumerate(sent) if (one.project, one.loop) == (project, loop)}
+        row = connection.execute(HELD, {"project": project, "loop": loop}).one_or_none()
+        if row is None:
+            answers |= dict.fromkeys(mine, NotFound(UNOPENED.format(loop)))
+        else:
+            kept = _keep(connection, Held(*row), mine.values(), most_bytes)
+            answers |= zip(mine, kept, strict=True)
+    return [answers[n] for n in range(len(sent))]
+
+
+def _keep(
+    connection: Connection, stream: Held, sent: Iterable[Sent], most_bytes: int
+) -> list[Kept | MillraceError]:
+    before = stream.last_number
+    answers = [_kept(connection, stream, one, most_bytes) for one in sent]
+    if stream.last_number > before:
+        connection.execute(CHANGE, stream.changed())
+    return answers
+
+
+def _kept(connection: Connection, stream: Held, sent: Sent, most_bytes: int) -> Kept | MillraceError:
+    """A batch that is added, or what became of it before: a key that is there already keeps its row out."""
+    room = stream.pending_bytes < most_bytes
+    if room and connection.execute(ADD[connection.dialect.name], stream.next(sent)).rowcount:
+        return stream.taken(sent.batch)
+    earlier = connection.execute(EARLIER, {"of": stream.id, "named": sent.key}).one_or_none()
     if earlier is None:
-        return None
-    if earlier.digest != digest:
-        raise Conflict(f"The key '{key}' belongs to a batch of other rows, number {earlier.number}.")
+        return TooMany(FULL.format(stream.pending_rows, stream.loop), retry_after=RETRY_SECONDS)
+    if earlier.digest != sent.batch.digest:
+        return Conflict(f"The key '{sent.key}' belongs to a batch of other rows, number {earlier.number}.")
     return Kept(earlier.number, earlier.rows, earlier.unreadable, repeated=True)
-
-
-async def keep(session: AsyncSession, stream: Stream, key: str, batch: Batch) -> Kept:
-    """Add a batch to the stream that is held."""
-    number, now = stream.last_number + 1, utcnow()
-    values = {
-        "stream": stream.id,
-        "number": number,
-        "key": key,
-        "digest": batch.digest,
-        "rows": batch.rows,
-        "unreadable": batch.unreadable,
-        "size": len(batch.data),
-        "data": batch.data,
-        "at": now,
-    }
-    await session.execute(insert(StreamBatch).values(values))
-    stream.last_number = number
-    stream.pending_rows += batch.rows
-    stream.pending_bytes += len(batch.data)
-    stream.oldest_at = stream.oldest_at or now
-    return Kept(number, batch.rows, batch.unreadable, repeated=False)
 
 
 async def at_work(session: AsyncSession) -> list[Stream]:
@@ -184,10 +266,6 @@ async def forget(session: AsyncSession, before: datetime) -> int:
         mine = (StreamBatch.stream == stream, StreamBatch.number.in_(numbers))
         await session.execute(delete(StreamBatch).where(*mine))
     return len(rows)
-
-
-def _of(project: str, loop: str) -> Select[Stream]:
-    return select(Stream).where(Stream.project == project, Stream.loop == loop)
 
 
 def _chosen(stream: Stream) -> ColumnElement[bool]:

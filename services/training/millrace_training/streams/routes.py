@@ -1,6 +1,7 @@
 """Streams over HTTP: batches of rows under the sender's key, how a stream stands, and a delivery of it now."""
 
 import asyncio
+from functools import partial
 from typing import Annotated, Any
 
 import httpx
@@ -9,14 +10,14 @@ from fastapi import APIRouter, Header, Request
 from millrace.transport.errors import ApiError
 from millrace_contracts.streams import BatchKey, StreamedBatch, StreamRead
 from millrace_core.auth import permit
-from millrace_core.database import AsyncSession, Session
-from millrace_core.errors import NotFound, TooMany, Unavailable
+from millrace_core.database import Session
+from millrace_core.errors import NotFound, Unavailable
 from millrace_core.names import Name, Project
 from millrace_core.pages import Cursor, Limit, Page, paginate
 from millrace_training.services import CurrentServices, Services
 from millrace_training.streams import batches, queries
 from millrace_training.streams.batches import Batch
-from millrace_training.streams.queries import Kept
+from millrace_training.streams.queries import Kept, Sent
 from millrace_training.tables import Stream
 
 router = APIRouter(prefix="/v1/streams", tags=["streams"])
@@ -24,8 +25,8 @@ READ, WRITE = permit("training.jobs.read"), permit("training.data.write")
 IdempotencyKey = Annotated[
     BatchKey, Header(description="The sender's name for the batch: the same key again is the same batch.")
 ]
-RETRY_SECONDS = 2
-"""How long a sender is asked to wait while the spool is full."""
+SMALL = 2**16
+"""Bytes that are read and packed in about a millisecond."""
 CONTROLLER_SECONDS = 5.0
 """How long a stream's first batch waits for the controller."""
 LINES = {
@@ -46,22 +47,24 @@ async def stream_rows(
 
     429 with Retry-After while too many rows wait to be delivered: nothing of the batch was kept.
     """
-    batch = await asyncio.to_thread(batches.read, await request.body())
-    stream = await _opened(services, project, loop)
-    async with services.spool, services.sessions.begin() as session:
-        kept = await queries.repeated(session, stream.id, idempotency_key, batch.digest)
-        return kept or await _keep(services, session, stream.id, idempotency_key, batch)
+    sent = Sent(project, loop, idempotency_key, await _read(await request.body()))
+    try:
+        return await _keep(services, sent)
+    except NotFound:
+        await _open(services, project, loop)
+        return await _keep(services, sent)
 
 
-async def _keep(services: Services, session: AsyncSession, id: int, key: str, batch: Batch) -> Kept:
-    stream = await queries.hold(session, id)
-    if stream.pending_bytes >= services.settings.stream_bytes:
-        raise TooMany(
-            f"{stream.pending_rows} rows of {stream.loop} wait to be delivered; nothing of this batch was kept. "
-            "Send it again under the same key.",
-            retry_after=RETRY_SECONDS,
-        )
-    return await queries.keep(session, stream, key, batch)
+async def _keep(services: Services, sent: Sent) -> Kept:
+    kept: Kept = await services.spool.keep(
+        sent, partial(queries.keep, most_bytes=services.settings.stream_bytes)
+    )
+    return kept
+
+
+async def _read(body: bytes) -> Batch:
+    """A small body costs less here than in a thread."""
+    return batches.read(body) if len(body) < SMALL else await asyncio.to_thread(batches.read, body)
 
 
 @router.get("", response_model=Page[StreamRead], dependencies=[READ])
@@ -89,16 +92,11 @@ async def deliver(services: CurrentServices, session: Session, project: Project,
     return _shown(services, stream)
 
 
-async def _opened(services: Services, project: str, loop: str) -> Stream:
-    """The stream of a loop; its first batch asks the controller whether there is such a loop."""
-    async with services.readers() as session:
-        stream = await queries.find(session, project, loop)
-    if stream is not None:
-        return stream
+async def _open(services: Services, project: str, loop: str) -> None:
+    """Make the stream of a loop, if the controller knows the loop."""
     await _check_loop(services, project, loop)
     async with services.sessions.begin() as session:
         await queries.make(session, project, loop)
-        return await queries.get(session, project, loop)
 
 
 async def _check_loop(services: Services, project: str, loop: str) -> None:
