@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from millrace_contracts import durations
+from millrace_contracts.batches import BatchSpec
 from millrace_contracts.calendars import Calendar
 from millrace_contracts.loop import Triggers
 
@@ -59,14 +60,23 @@ def test_a_weekday_begins_at_midnight_of_the_zone():
 
 
 @pytest.mark.parametrize("key", ["on", True, "true"])
-@pytest.mark.parametrize(
-    ("every", "value", "said"),
-    [("week", "monday", {"weekday": "Monday"}), ("month", 31, {"day": 31})],
-)
-def test_a_schedule_may_say_on_also_as_yaml_reads_it(key, every, value, said):
-    read = Triggers.model_validate({"schedule": {"every": every, key: value}})
-    assert read.schedule is None
-    assert read.calendar == Calendar(every=every, **said)
+@pytest.mark.parametrize("field", ["schedule", "calendar"])
+def test_on_is_refused_also_as_yaml_reads_it_with_what_to_write(key, field):
+    """`kubectl` has no other choice, so nobody else has one."""
+    with pytest.raises(ValidationError, match="weekday: Monday"):
+        Triggers.model_validate({field: {"every": "week", key: "Monday"}})
+
+
+@pytest.mark.parametrize("model", [Triggers, BatchSpec])
+def test_what_says_a_schedule_and_a_calendar_is_refused_alike(model):
+    rows = {"source": {"path": "new/"}, "sink": {"path": "out/"}} if model is BatchSpec else {}
+    monday = {"every": "week", "weekday": "Monday"}
+    for schedule in ("7d", "each Monday"):
+        with pytest.raises(ValidationError, match="schedule and calendar both say when"):
+            model.model_validate(rows | {"schedule": schedule, "calendar": monday})
+    with pytest.raises(ValidationError, match="must be of type string"):
+        model.model_validate(rows | {"schedule": monday})
+    assert model.model_validate(rows | {"schedule": None, "calendar": monday}).calendar == Calendar(**monday)
 
 
 @pytest.mark.parametrize(
@@ -92,13 +102,14 @@ def test_a_text_that_is_no_schedule_is_refused(text):
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"every": "week"}, {"every": "month", "on": "Monday"}, {"every": "week", "on": "Mon"}, {"every": "day"},
-        {"every": "month", "on": 0}, {"every": "week", "on": "Monday", "weekday": "Friday"}, {"on": "Monday"},
+        {"every": "week"}, {"every": "month", "weekday": "Monday"}, {"every": "week", "weekday": "Mon"},
+        {"every": "day"}, {"every": "month", "day": 0}, {"every": "month", "day": 1, "weekday": "Friday"},
+        {"weekday": "Monday"},
     ],
 )  # fmt: skip
 def test_a_calendar_that_says_no_day_is_refused(wrong):
     with pytest.raises(ValidationError):
-        Triggers.model_validate({"schedule": wrong})
+        Triggers.model_validate({"calendar": wrong})
 
 
 def test_moments_are_in_utc():

@@ -154,7 +154,7 @@ def openings(days, zone="America/New_York", first=datetime(2024, 1, 1), busy=(),
 
 
 @pytest.mark.parametrize("first", [datetime(2024, 1, 1), datetime(2024, 9, 2)])
-@pytest.mark.parametrize("when", [{"schedule": "7d"}, {"schedule": {"every": "week", "on": "Monday"}}])
+@pytest.mark.parametrize("when", [{"schedule": "7d"}, {"schedule": "each Monday"}])
 def test_a_weekly_run_stays_on_its_weekday_across_the_changes_of_the_clocks(first, when):
     made = openings(100, first=first, triggers=when, cooldown="7d")
     assert len(made) == 14
@@ -167,7 +167,7 @@ def test_a_daily_run_is_one_a_day_on_days_of_23_and_25_hours_too():
 
 
 def test_a_run_on_the_31st_meets_every_month_and_29_february():
-    made = openings(400, triggers={"schedule": {"every": "month", "on": 31}}, cooldown="0s")
+    made = openings(400, triggers={"schedule": "day 31 of each month"}, cooldown="0s")
     assert [(day.month, day.day) for day in made][:13] == [
         (1, 31), (2, 29), (3, 31), (4, 30), (5, 31), (6, 30), (7, 31), (8, 31), (9, 30), (10, 31), (11, 30), (12, 31),
         (1, 31),
@@ -175,7 +175,7 @@ def test_a_run_on_the_31st_meets_every_month_and_29_february():
 
 
 def test_a_monday_on_which_no_run_could_open_is_made_up_for_once():
-    made = openings(22, triggers={"schedule": {"every": "week", "on": "Monday"}}, cooldown="0s", busy={7, 8})
+    made = openings(22, triggers={"schedule": "each Monday"}, cooldown="0s", busy={7, 8})
     assert [(day.month, day.day) for day in made] == [(1, 10), (1, 15), (1, 22)]
 
 

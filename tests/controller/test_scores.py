@@ -248,7 +248,7 @@ async def test_there_is_more_at_once(shop, world, clock):
 
 async def test_by_a_calendar_it_begins_with_the_first_such_day_in_the_loops_zone(platform, world, clock):
     platform.world.add_data("sales", 1000)
-    weekly = {"every": "week", "on": "Monday"}
+    weekly = "each Monday"
     data = {"dataset": "sales", "eventTime": "at", "labelDelay": "1d", "timezone": "Europe/Berlin"}
     await platform.apply(document(data=data, predict={"batch": BATCH | {"schedule": weekly}}))
     await platform.rest()

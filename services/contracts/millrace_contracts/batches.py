@@ -1,13 +1,13 @@
-"""BatchSpec predictions that a loop declares, and each scoring that was opened for them."""
+"""Batch predictions that a loop declares, and each scoring that was opened for them."""
 
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints, WithJsonSchema, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from millrace_contracts import durations
 from millrace_contracts.bodies import Read
-from millrace_contracts.calendars import ONE_SCHEDULE, Calendar, by_calendar
+from millrace_contracts.calendars import Calendar, Timed, text_alone
 from millrace_contracts.datasets import RowsOrigin
 from millrace_contracts.names import Digest, Name, PlainText
 from millrace_contracts.parts import LEAST, MOST, RHYTHM, Bool, Column, Lasting, Part, Strictly
@@ -34,6 +34,7 @@ Rhythm = Annotated[
     str,
     StringConstraints(max_length=24),
     AfterValidator(_rhythm),
+    BeforeValidator(text_alone),
     WithJsonSchema(
         {"type": "string", "maxLength": 24, "format": RHYTHM, MOST: MOST_RARELY, LEAST: MOST_OFTEN}
     ),
@@ -42,7 +43,7 @@ Rhythm = Annotated[
 ScoringState = Literal["reading", "scoring", "succeeded", "failed"]
 
 
-class BatchSpec(Part):
+class BatchSpec(Timed):
     """Rows that the champion scores by itself."""
 
     source: RowSource = Field(description="What is scored.")
@@ -63,18 +64,6 @@ class BatchSpec(Part):
         default=False,
         description="Log the answers as the endpoint's own: they are watched and can be labelled.",
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _by_calendar(cls, given: Any) -> Any:
-        """`schedule: {every: week, on: Monday}` is the calendar."""
-        return by_calendar(given)
-
-    @model_validator(mode="after")
-    def _one_schedule(self) -> "BatchSpec":
-        if self.schedule is not None and self.calendar is not None:
-            raise ValueError(ONE_SCHEDULE)
-        return self
 
     def due(self, last: datetime | None, since: datetime, now: datetime, zone: str) -> datetime | None:
         """The newest time at which a scoring was due behind *last*; None while there is none.

@@ -5,7 +5,14 @@ import re
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 
 from millrace_contracts import durations
 from millrace_contracts.parts import DAYS, LONGEST, MOST, SCHEDULE, Int, Lasting, Part
@@ -22,8 +29,13 @@ NO_SCHEDULE: Final = (
     "is not a whole number of days like 28d, and no calendar like 'each Monday' or 'day 31 of each month'"
 )
 ONE_SCHEDULE: Final = "schedule and calendar both say when; write one of them"
-SAID = ("on", True, "true")
-"""How a document may write the day: `on`, which YAML 1.1 reads as true."""
+NO_MAPPING: Final = (
+    "must be of type string, like 'each Monday' or 'day 31 of each month'; a mapping stands below calendar, like "
+    "calendar: {every: week, weekday: Monday}"
+)
+NO_ON: Final = "on is no field here, and YAML 1.1 reads it as true; write weekday: Monday, or day: 31"
+ON = ("on", True, "true")
+"""How `on` comes out of a document."""
 
 
 class Calendar(Part):
@@ -37,17 +49,11 @@ class Calendar(Part):
 
     @model_validator(mode="before")
     @classmethod
-    def _said(cls, given: Any) -> Any:
-        """`on: Monday` and `on: 31` are taken for weekday and day."""
-        keys = [key for key in SAID if isinstance(given, dict) and key in given]
-        if len(keys) != 1:
-            return given
-        value = given[keys[0]]
-        name = "weekday" if given.get("every") == "week" else "day"
-        if name in given:
-            raise ValueError(f"on and {name} say the same thing; write one of them")
-        rest = {key: item for key, item in given.items() if key != keys[0]}
-        return rest | {name: value.capitalize() if isinstance(value, str) else value}
+    def _no_on(cls, given: Any) -> Any:
+        """Refused here too, as API servers refuse it, but in words."""
+        if isinstance(given, dict) and any(key in given for key in ON):
+            raise ValueError(NO_ON)
+        return given
 
     @model_validator(mode="after")
     def _fits(self) -> "Calendar":
@@ -61,7 +67,7 @@ class Calendar(Part):
     def spoken(cls, text: str) -> "Calendar | None":
         """The calendar that a text like `each Monday` or `day 31 of each month` says; None: it says none."""
         if weekly := re.fullmatch(WEEKLY, text, re.IGNORECASE):
-            return cls.model_validate({"every": "week", "on": weekly[1]})
+            return cls.model_validate({"every": "week", "weekday": weekly[1].capitalize()})
         if monthly := re.fullmatch(MONTHLY, text, re.IGNORECASE):
             return cls(every="month", day=int(monthly[1]))
         return None
@@ -88,16 +94,29 @@ class Calendar(Part):
         return f"each {self.weekday}" if self.every == "week" else f"day {self.day} of each month"
 
 
-def by_calendar(given: Any) -> Any:
-    """A part of a document in which a schedule like `each Monday` or `{every: week, on: Monday}` is the calendar."""
-    said = given.get("schedule") if isinstance(given, dict) else None
-    meant = Calendar.spoken(said) if isinstance(said, str) else said
-    if not isinstance(meant, (Calendar, dict)):
-        return given
-    if given.get("calendar") is not None:
-        raise ValueError(ONE_SCHEDULE)
-    rest = {key: value for key, value in given.items() if key != "schedule"}
-    return rest | {"calendar": meant}
+class Timed(Part):
+    """A part with `schedule` and `calendar`, one of which may say when."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_says_when(cls, given: Any) -> Any:
+        """A schedule like `each Monday` is the calendar."""
+        said = given.get("schedule") if isinstance(given, dict) else None
+        if said is None:
+            return given
+        if given.get("calendar") is not None:
+            raise ValueError(ONE_SCHEDULE)
+        meant = Calendar.spoken(said) if isinstance(said, str) else None
+        if meant is None:
+            return given
+        return {key: value for key, value in given.items() if key != "schedule"} | {"calendar": meant}
+
+
+def text_alone(given: Any) -> Any:
+    """What is no mapping. Raises: ValueError with the remedy."""
+    if isinstance(given, dict):
+        raise ValueError(NO_MAPPING)
+    return given
 
 
 def _scheduled(text: str) -> str:
@@ -113,6 +132,7 @@ Schedule = Annotated[
     str,
     StringConstraints(max_length=24),
     AfterValidator(_scheduled),
+    BeforeValidator(text_alone),
     WithJsonSchema({"type": "string", "maxLength": 24, "format": SCHEDULE, MOST: LONGEST}),
 ]
 """What stands below `triggers.schedule`, once what says a calendar is taken out of it."""

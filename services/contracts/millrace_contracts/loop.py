@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from millrace_contracts import durations
 from millrace_contracts.batches import Predict
-from millrace_contracts.calendars import ONE_SCHEDULE, Calendar, Schedule, by_calendar
+from millrace_contracts.calendars import Calendar, Schedule, Timed
 from millrace_contracts.data import DataContract
 from millrace_contracts.gates import Gates
 from millrace_contracts.names import LoopName, Name, TaskName
@@ -179,7 +179,7 @@ class NewData(Part):
     rows: Int = Field(default=1000, ge=1, description="New rows in the dataset that open a run.")
 
 
-class Triggers(Part):
+class Triggers(Timed):
     schedule: Schedule | None = Field(
         default=None,
         description="A run every so many event days, like 28d; or each Monday, or day 31 of each month.",
@@ -192,17 +192,6 @@ class Triggers(Part):
         description="Alarms that open a run. Drift alone says little while labels arrive.",
     )
     new_data: NewData | None = Field(default=None, description="Pushed rows that open a run.")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _by_calendar(cls, given: Any) -> Any:
-        return by_calendar(given)
-
-    @model_validator(mode="after")
-    def _one_schedule(self) -> "Triggers":
-        if self.schedule is not None and self.calendar is not None:
-            raise ValueError(ONE_SCHEDULE)
-        return self
 
 
 class SwitchBackSpec(Part):
