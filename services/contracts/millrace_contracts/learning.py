@@ -48,6 +48,9 @@ class LearningSpec(BaseModel):
     timezone: Zone = "UTC"
     cut: AwareDatetime | None = Field(default=None, description="Only rows before it are used.")
     holdout_days: int | None = Field(default=None, ge=1, le=3650)
+    block: BlockUnit = Field(
+        default="day", description="What is one sample in time; its rows stand on one side of every split."
+    )
 
 
 class TrainSpec(LearningSpec):
@@ -84,7 +87,6 @@ class EvaluateSpec(LearningSpec):
     champion: Contender | None = None
     folds: int | None = Field(default=None, ge=2, le=50)
     slices: list[ColumnName] = []
-    block: BlockUnit = Field(default="day", description="What is one sample in time.")
 
 
 class Parity(BaseModel):

@@ -75,6 +75,15 @@ def numbers(days: np.ndarray, unit: BlockUnit) -> np.ndarray:
     return np.asarray(days, "datetime64[D]").astype("datetime64[M]").astype(np.int64)
 
 
+def first_day(day: int, unit: BlockUnit) -> int:
+    """The first day number of the block that has *day*."""
+    if unit == "week":
+        return day - (day + 3) % 7
+    if unit == "month":
+        return int(np.datetime64(day, "D").astype("datetime64[M]").astype("datetime64[D]").astype(np.int64))
+    return day
+
+
 def name(number: int, unit: BlockUnit) -> str:
     """What a block is called, like `2024-03-01`, `week of 2024-02-26` or `2024-03`."""
     if unit == "month":

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from millrace_stats import tasks
+from millrace_table import spacing
 from millrace_training.automl import splits
 from millrace_training.automl.table import Table, day_numbers, iso_day, midnight
 from millrace_training.features.frame import Frame
@@ -56,13 +57,35 @@ def test_folds_of_many_classes_are_balanced_as_far_as_their_rows_go():
     assert len(set(made[target == 4])) == 2
 
 
-def test_folds_of_days_keep_a_day_together_and_leave_the_holdout_out():
-    whole = table(DAYS)
-    split = splits.by_time(whole, 28)
-    made = splits.day_folds(whole, split.before, 5, 1)
+YEARS = np.sort(np.random.default_rng(1).integers(20_000, 21_000, 9_000))
+
+
+@pytest.mark.parametrize(("unit", "days"), [("day", DAYS), ("week", YEARS), ("month", YEARS)])
+def test_folds_keep_a_block_together_and_leave_the_holdout_out(unit, days):
+    blocks = spacing.numbers(days, unit)
+    split = splits.by_time(table(days), 28, unit)
+    made = splits.block_folds(blocks, split.before, 5, 1)
     assert set(made[split.holdout]) == {-1}
     assert set(made[split.before]) == set(range(5))
-    assert all(len(set(made[day == DAYS])) == 1 for day in np.unique(DAYS))
+    assert all(len(set(made[block == blocks])) == 1 for block in np.unique(blocks))
+
+
+@pytest.mark.parametrize("unit", ["week", "month"])
+def test_no_block_stands_on_two_sides(unit):
+    blocks = spacing.numbers(YEARS, unit)
+    split = splits.by_time(table(YEARS), 100, unit)
+    sides = [set(blocks[rows]) for rows in (split.search, split.validation, split.holdout)]
+    assert sum(len(side) for side in sides) == len(set(blocks)) == len(set.union(*sides))
+    assert max(sides[0]) < min(sides[1]) <= max(sides[1]) < min(sides[2])
+    assert 100 <= split.end_day - split.first_holdout_day < 100 + 31
+    assert spacing.numbers(np.array([split.first_holdout_day - 1]), unit) == max(sides[1])
+
+
+def test_days_are_split_as_they_are_however_they_lie_in_weeks():
+    split, whole = splits.by_time(table(YEARS), 100, "day"), splits.by_time(table(YEARS), 100)
+    assert (split.before == whole.before).all()
+    assert (split.validation == whole.validation).all()
+    assert whole.end_day - whole.first_holdout_day == 100
 
 
 def test_days_begin_at_local_midnight_in_summer_and_winter():

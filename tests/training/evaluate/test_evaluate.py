@@ -45,8 +45,11 @@ def table() -> pa.Table:
 def trained(registry, make_context):
     registry.add("rows", 1, table())
 
-    def run(key: str, cut: str | None, configuration: dict[str, Any] = LIGHT) -> dict[str, Any]:
-        return run_train(COMMON | REFIT | {"cut": cut, "configurations": [configuration]}, make_context(key))
+    def run(
+        key: str, cut: str | None, configuration: dict[str, Any] = LIGHT, **change: Any
+    ) -> dict[str, Any]:
+        asked = COMMON | REFIT | {"cut": cut, "configurations": [configuration]} | change
+        return run_train(asked, make_context(key))
 
     return run
 
@@ -121,11 +124,13 @@ class TestByTime:
         assert all(len(item["blocks"]) == 14 for item in made["slices"])
 
     def test_blocks_are_as_long_as_the_gate_asks(self, trained, make_context):
-        """From 30 June to 29 August by weeks: the last 14 days lie in three, of which two are whole."""
-        made = run_evaluate(asked(trained("new", None), None, block="week"), make_context("evaluate"))
+        """From 1 July to 29 August by weeks: the last 14 days begin on a Friday, so its week is held out whole."""
+        candidate = trained("new", None, block="week")
+        made = run_evaluate(asked(candidate, None, block="week"), make_context("evaluate"))
         names = [block["block"] for block in made["blocks"]]
         assert names == ["week of 2013-08-12", "week of 2013-08-19", "week of 2013-08-26"]
-        assert sum(block["n"] for block in made["blocks"]) == 14 * A_DAY
+        assert [block["n"] for block in made["blocks"]] == [7 * A_DAY, 7 * A_DAY, 4 * A_DAY]
+        assert candidate["holdout_from"] == "2013-08-12T00:00:00Z"
         assert made["spacing"] == {"unit": "week", "gap": pytest.approx(7.375), "blocks": 9}
 
     def test_importance_finds_what_the_target_was_made_of(self, trained, make_context):

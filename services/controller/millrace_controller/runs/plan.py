@@ -44,6 +44,8 @@ def make(spec: Spec, endpoint: str, number: int, inputs: Inputs) -> RunPlan:
         "cut": iso(cut) if spec.data.event_time else None,
         "holdout_days": spec.holdout_days(),
     }
+    if spec.gates.champion.block is not None:
+        common["block"] = spec.gates.champion.block
     return RunPlan(
         loop=endpoint,
         run=number,
@@ -110,9 +112,7 @@ def _train(spec: Spec, configurations: list[Document] | None) -> Document:
 
 
 def _evaluate(spec: Spec, champion: ModelVersionRead | None) -> Document:
-    block = spec.gates.champion.block
-    asked: Document = {"champion": _champion(champion), "slices": spec.gates.slices.columns}
-    return asked if block is None else asked | {"block": block}
+    return {"champion": _champion(champion), "slices": spec.gates.slices.columns}
 
 
 def _champion(champion: ModelVersionRead | None) -> Document | None:

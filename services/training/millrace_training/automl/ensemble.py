@@ -20,8 +20,8 @@ def select(
 
     Args:
         target: (rows,). predictions: out-of-sample, (rows,) or (rows, classes) by model id.
-        blocks: block (day) of each row, or None when rows are independent; the error of the difference is
-            taken over block means.
+        blocks: block (day, week or month) of each row, or None when rows are independent; the error of the difference
+            is taken over block means.
     """
     single = min(predictions, key=lambda name: (task.losses(target, predictions[name]).mean(), name))
     weights = _greedy(task, target, predictions)

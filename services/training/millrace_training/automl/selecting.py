@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from millrace_contracts.learning import Configuration
+from millrace_table import spacing
 from millrace_training.automl import ensemble, splits
 from millrace_training.automl.fitting import Work
 from millrace_training.automl.plan import CROSS_VALIDATE, FIT, Plan
@@ -21,12 +22,16 @@ KEPT = 2
 
 
 def by_time(plan: Plan, split: splits.TimeSplit) -> list[Configuration]:
-    """Search on the rows before the holdout: judged on their last days, or by folds of days if they are few."""
-    days, table, spec = plan.table.days, plan.table, plan.spec
-    assert days is not None
-    if len(split.before) < splits.SMALL and len(np.unique(days[split.before])) >= spec.folds:
-        fold = splits.day_folds(table, split.before, spec.folds, spec.seed)
-        return by_folds(plan, fold, None, days)
+    """Search on the rows before the holdout: judged on their last blocks, or by folds of blocks if rows are few.
+
+    The blocks are the gate's own: what makes rows alike there makes them alike here.
+    """
+    table, spec = plan.table, plan.spec
+    assert table.days is not None
+    blocks = spacing.numbers(table.days, spec.block)
+    if len(split.before) < splits.SMALL and len(np.unique(blocks[split.before])) >= spec.folds:
+        fold = splits.block_folds(blocks, split.before, spec.folds, spec.seed)
+        return by_folds(plan, fold, None, blocks)
     rows = splits.sample(split.search, SEARCH_ROWS, spec.seed)
     train = plan.place.keep_rows("search", rows)
     validation = plan.place.keep_rows("validation", split.validation)
@@ -34,7 +39,7 @@ def by_time(plan: Plan, split: splits.TimeSplit) -> list[Configuration]:
     def trial(item: Configuration, key: str, seed: int) -> tuple[str, Work]:
         return FIT, replace(plan.fit(item, f"trial-{key}", train, validation), seed=seed)
 
-    return _best(plan, trial, table.target[split.validation], days[split.validation])
+    return _best(plan, trial, table.target[split.validation], blocks[split.validation])
 
 
 def by_folds(
@@ -44,7 +49,7 @@ def by_folds(
 
     Args:
         fold: fold of each row, -1: in none. only: the folds that are judged, or all.
-        blocks: block (day) of each row, or None if rows are independent.
+        blocks: block (day, week or month) of each row, or None if rows are independent.
     """
     name = plan.place.keep_rows("search-folds", fold)
 

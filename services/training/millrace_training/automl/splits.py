@@ -1,22 +1,25 @@
-"""Which rows train and which judge: the last days for data with event time, folds for data without or little."""
+"""Which rows train and which judge: the last days, in whole blocks, where there is event time; else folds."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from millrace_contracts.names import BlockUnit
 from millrace_stats.tasks import Task
+from millrace_table import spacing
 from millrace_training.automl.table import Table
 from millrace_training.runtime.errors import JobError
 
 SMALL = 5_000
 """Rows below which a search is judged by all folds instead of one."""
 VALIDATION_SHARE, VALIDATION_MOST = 0.2, 14
+"""Of the blocks before the holdout, the share and the most that a search is judged on."""
 LEAST_TRAINING_ROWS = 50
 
 
 @dataclass(frozen=True)
 class TimeSplit:
-    """Indices of rows before and in the holdout, and of the days before the holdout that a search is judged on."""
+    """Indices of rows before and in the holdout, and of those before it that a search learns from and is judged on."""
 
     before: np.ndarray
     holdout: np.ndarray
@@ -26,14 +29,15 @@ class TimeSplit:
     end_day: int
 
 
-def by_time(table: Table, holdout_days: int) -> TimeSplit:
-    """Split at the beginning of the last *holdout_days* days that have rows' days among them.
+def by_time(table: Table, holdout_days: int, unit: BlockUnit = "day") -> TimeSplit:
+    """Split where the block begins that has the first of the last *holdout_days* days: the rows of a block are alike,
+    so all of them stand on one side.
 
     Raises: JobError when too few rows lie before the holdout.
     """
     assert table.days is not None
     end = int(table.days.max()) + 1
-    first = end - holdout_days
+    first = spacing.first_day(end - holdout_days, unit)
     before = np.flatnonzero(table.days < first)
     if len(before) < LEAST_TRAINING_ROWS:
         raise JobError(
@@ -41,11 +45,12 @@ def by_time(table: Table, holdout_days: int) -> TimeSplit:
             f"{len(before)} rows lie before the last {holdout_days} days, {LEAST_TRAINING_ROWS} are needed.",
             "Shorten training.holdout, or add older data.",
         )
-    days = np.unique(table.days[before])
-    kept = max(1, min(VALIDATION_MOST, round(len(days) * VALIDATION_SHARE)))
-    border = days[-kept] if len(days) > kept else days[-1] + 1
-    validation = before[table.days[before] >= border]
-    search = before[table.days[before] < border]
+    blocks = spacing.numbers(table.days, unit)
+    present = np.unique(blocks[before])
+    kept = max(1, min(VALIDATION_MOST, round(len(present) * VALIDATION_SHARE)))
+    border = present[-kept] if len(present) > kept else present[-1] + 1
+    validation = before[blocks[before] >= border]
+    search = before[blocks[before] < border]
     if len(search) < LEAST_TRAINING_ROWS or len(validation) < LEAST_TRAINING_ROWS:
         search, validation = before[: len(before) * 4 // 5], before[len(before) * 4 // 5 :]
     return TimeSplit(before, np.flatnonzero(table.days >= first), search, validation, first, end)
@@ -94,12 +99,11 @@ def _dealt(copies: np.ndarray, count: int, start: int) -> np.ndarray:
     return place[group]
 
 
-def day_folds(table: Table, rows: np.ndarray, count: int, seed: int) -> np.ndarray:
-    """Fold of each row of the table, int64: whole days together, -1 for all but the given *rows*."""
-    assert table.days is not None
-    days, place = np.unique(table.days[rows], return_inverse=True)
-    fold = np.full(table.frame.rows, -1, np.int64)
-    fold[rows] = (np.random.default_rng(seed).permutation(len(days)) % count)[place]
+def block_folds(blocks: np.ndarray, rows: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Fold of each row, int64: whole *blocks* (of each row, int64) together, -1 for all but the given *rows*."""
+    present, place = np.unique(blocks[rows], return_inverse=True)
+    fold = np.full(len(blocks), -1, np.int64)
+    fold[rows] = (np.random.default_rng(seed).permutation(len(present)) % count)[place]
     return fold
 
 

@@ -52,10 +52,10 @@ def run(spec: TrainSpec, context: Context) -> TrainResult:
 
 
 def by_time(plan: Plan) -> Outcome:
-    """Judge on the last days, then fit on everything."""
+    """Judge on the last blocks of days, then fit on everything."""
     table, days, zone = plan.table, plan.table.days, plan.spec.timezone
     assert days is not None
-    split = splits.by_time(table, plan.spec.holdout_days or HOLDOUT_DAYS)
+    split = splits.by_time(table, plan.spec.holdout_days or HOLDOUT_DAYS, plan.spec.block)
     configurations = plan.configurations() or selecting.by_time(plan, split)
     best = judging.on_holdout(plan, configurations, split)
     final = judging.final(plan, best.configuration, best.window, split.end_day)

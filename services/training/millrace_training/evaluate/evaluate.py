@@ -109,7 +109,8 @@ def _texts(spec: EvaluateSpec, table: Table) -> dict[str, np.ndarray]:
 def _by_time(spec: EvaluateSpec, table: Table, judges: Judges, context: Context) -> Rows:
     """On the holdout days: each model's newest graph that had not seen them."""
     assert table.days is not None
-    held = table.take(splits.by_time(table, spec.holdout_days or HOLDOUT_DAYS).holdout)
+    split = splits.by_time(table, spec.holdout_days or HOLDOUT_DAYS, spec.block)
+    held = table.take(split.holdout)
     context.report("score", message=f"{held.frame.rows} rows")
     session = judges.session(spec.candidate, "holdout")
     predicted = predict(session, held.frame)
