@@ -42,9 +42,10 @@ async def _waiting(services: Services, loop: Loop) -> list[QuarantineRead]:
         if error.status != 404:
             raise
         return []
-    if not any(item.source.get("kind") == "file" for item in refused):
+    since = min((item.created_at for item in refused if item.source.get("kind") == "file"), default=None)
+    if since is None:
         return refused
-    taken = await registry.dataset_versions(dataset, project=loop.project)
+    taken = await registry.dataset_versions(dataset, since=since, project=loop.project)
     files = [(one.source.name, one.created_at) for one in taken if one.source.kind == "file"]
     return [
         item

@@ -1,6 +1,6 @@
 """SQL of loops: by name, and those that are looked after."""
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_controller.tables import Loop
@@ -10,9 +10,22 @@ DELETED = "deleted"
 LIVE = (Loop.mode == "live", Loop.state.in_(("active", "paused")))
 
 
-async def live(session: AsyncSession) -> list[Loop]:
-    """Live loops; a paused one opens no runs, but takes rows in and goes on scoring, as its champion answers."""
-    return list((await session.scalars(select(Loop).where(*LIVE).order_by(Loop.id))).all())
+SOURCE = Loop.document[("spec", "data", "source")].as_string()
+BATCH = Loop.document[("spec", "predict", "batch")].as_string()
+
+
+async def with_source(session: AsyncSession) -> list[Loop]:
+    """Live loops with a source. A paused one opens no runs, but takes rows in."""
+    return await _live(session, SOURCE.is_not(None))
+
+
+async def with_batch(session: AsyncSession) -> list[Loop]:
+    """Live loops that score declared rows, or did. A paused one goes on, as its champion answers."""
+    return await _live(session, or_(BATCH.is_not(None), Loop.batch.is_not(None)))
+
+
+async def _live(session: AsyncSession, which: ColumnElement[bool]) -> list[Loop]:
+    return list((await session.scalars(select(Loop).where(*LIVE, which).order_by(Loop.id))).all())
 
 
 async def find(session: AsyncSession, project: str, name: str) -> Loop | None:

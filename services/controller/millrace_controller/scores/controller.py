@@ -39,12 +39,8 @@ async def keep_scores(services: Services) -> None:
 async def one_pass(services: Services) -> None:
     """Do for every loop what can be done now."""
     async with services.readers() as session:
-        loops = [loop for loop in await lookup.live(session) if _has_batch(loop)]
+        loops = await lookup.with_batch(session)
     await passes.over(services, loops, step, "declared rows cannot be scored")
-
-
-def _has_batch(loop: Loop) -> bool:
-    return loop.batch is not None or "predict" in loop.document["spec"]
 
 
 async def step(services: Services, loop: Loop) -> bool:

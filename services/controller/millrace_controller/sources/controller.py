@@ -24,7 +24,7 @@ async def keep_sources(services: Services) -> None:
 async def one_pass(services: Services) -> None:
     """Do for every source what can be done now."""
     async with services.readers() as session:
-        loops = await lookup.live(session)
+        loops = await lookup.with_source(session)
     await passes.over(services, loops, step, "a source cannot be looked after")
 
 

@@ -42,33 +42,46 @@ def of_features(profile: Profile, baseline: Baseline, policy: QualityPolicy) -> 
     return faults, suspected
 
 
+@dataclass(frozen=True)
+class Share:
+    """A share of the rows that may be too large: *count* of *rows* now, *normal* before, and what is *allowed*."""
+
+    count: int
+    rows: int
+    normal: float
+    allowed: float
+
+    def judged(
+        self, check: str, name: str, seen: int, total: int, least: int, words: str
+    ) -> Fault | shares.Finding:
+        """A fault, in *words* that may name share, normal and allowed; *seen* of *total* rows were like that before."""
+        found = shares.above(self.count, self.rows, shares.expected(seen, total), self.allowed, least)
+        if found != "fault":
+            return found
+        share = self.count / self.rows
+        evidence = {"share": share, "normal": self.normal, "allowed": self.allowed, "rows": self.rows}
+        return Fault(check, name, words.format(name=name, **evidence), evidence)
+
+
+MISSING = "{name} is missing in {share:.1%} of rows; {normal:.1%} is normal, {allowed:.1%} is allowed"
+OUTSIDE = "{share:.1%} of {name} lies outside what training saw; {allowed:.1%} is allowed"
+
+
 def _nulls(name: str, profile: Profile, total: Profile, policy: QualityPolicy) -> Fault | shares.Finding:
-    count, normal = int(profile.counts[name][-1]), total.missing_share(name)
+    seen, normal = int(total.counts[name][-1]), total.missing_share(name)
     allowed = max(policy.null_factor * normal, normal + policy.null_points)
-    careful = shares.expected(int(total.counts[name][-1]), total.rows)
-    found = shares.above(count, profile.rows, careful, allowed, policy.minimum_rows)
-    if found != "fault":
-        return found
-    share = count / profile.rows
-    reason = f"{name} is missing in {share:.1%} of rows; {normal:.1%} is normal, {allowed:.1%} is allowed"
-    evidence = {"share": share, "normal": normal, "allowed": allowed, "rows": profile.rows}
-    return Fault("nulls", name, reason, evidence)
+    now = Share(int(profile.counts[name][-1]), profile.rows, normal, allowed)
+    return now.judged("nulls", name, seen, total.rows, policy.minimum_rows, MISSING)
 
 
 def _strange(
     name: str, profile: Profile, total: Profile, baseline: Baseline, policy: QualityPolicy
 ) -> Fault | shares.Finding:
     slots = baseline.spec.features[name]
-    count, seen = slots.outside(profile.counts[name]), slots.outside(total.counts[name])
+    seen = slots.outside(total.counts[name])
     normal = seen / max(total.rows, 1)
-    allowed = max(policy.strange, 3 * normal)
-    found = shares.above(count, profile.rows, shares.expected(seen, total.rows), allowed, policy.minimum_rows)
-    if found != "fault":
-        return found
-    share = count / profile.rows
-    reason = f"{share:.1%} of {name} lies outside what training saw; {allowed:.1%} is allowed"
-    evidence = {"share": share, "normal": normal, "allowed": allowed, "rows": profile.rows}
-    return Fault("strange", name, reason, evidence)
+    now = Share(slots.outside(profile.counts[name]), profile.rows, normal, max(policy.strange, 3 * normal))
+    return now.judged("strange", name, seen, total.rows, policy.minimum_rows, OUTSIDE)
 
 
 def _constant(

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from datetime import datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -88,14 +89,16 @@ def _version(dataset_id: int, number: int, new: DatasetVersionWrite) -> DatasetV
     )
 
 
-async def versions(session: AsyncSession, dataset: Dataset, after: int, limit: int) -> list[DatasetVersion]:
-    statement = (
-        select(DatasetVersion)
-        .where(DatasetVersion.dataset_id == dataset.id, DatasetVersion.number > after)
-        .order_by(DatasetVersion.number)
-        .limit(limit + 1)
+async def versions(
+    session: AsyncSession, dataset: Dataset, after: int, limit: int, since: datetime | None = None
+) -> list[DatasetVersion]:
+    """Versions behind the number *after*, one more than *limit*; only those that were added later than *since*."""
+    statement = select(DatasetVersion).where(
+        DatasetVersion.dataset_id == dataset.id, DatasetVersion.number > after
     )
-    return list((await session.scalars(statement)).all())
+    if since is not None:
+        statement = statement.where(DatasetVersion.created_at > since)
+    return list((await session.scalars(statement.order_by(DatasetVersion.number).limit(limit + 1))).all())
 
 
 async def version(session: AsyncSession, dataset: Dataset, number: int | None) -> DatasetVersion:

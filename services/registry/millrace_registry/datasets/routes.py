@@ -1,8 +1,9 @@
 """Datasets over HTTP."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Query, Response
+from pydantic import AwareDatetime
 
 from millrace_contracts.datasets import (
     DatasetRead,
@@ -55,11 +56,16 @@ async def add_version(
 
 @router.get("/{dataset}/versions", response_model=Page[DatasetVersionRead], dependencies=[READ])
 async def list_versions(
-    dataset: Name, session: Session, project: Project, limit: Limit = 100, cursor: Cursor = None
+    dataset: Name,
+    session: Session,
+    project: Project,
+    since: Annotated[AwareDatetime | None, Query(description="Only those that were added later.")] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> Page[DatasetVersionRead]:
     """All versions, oldest first."""
     named = await queries.get(session, project, dataset)
-    rows = await queries.versions(session, named, after_number(cursor), limit)
+    rows = await queries.versions(session, named, after_number(cursor), limit, since)
     return page(rows, limit, lambda row: (row.number,), lambda row: queries.read(named, row))
 
 

@@ -66,15 +66,8 @@ class AsyncRegistry:
     ) -> str:
         """Store bytes, or a file of any size; returns the digest. The same bytes again are the same artifact."""
         content = data if isinstance(data, bytes) else AsyncFileBody(data)
-        call = Call(
-            "POST",
-            "/v1/artifacts",
-            content=content,
-            headers={"content-type": media_type},
-            project=project,
-            timeout=LONG,
-            retry=retry,
-        )
+        kind, path = {"content-type": media_type}, "/v1/artifacts"
+        call = Call("POST", path, content=content, headers=kind, project=project, timeout=LONG, retry=retry)
         return (await self.api.answer(ArtifactRead, call)).digest
 
     async def get_artifact(self, digest: str, *, project: str | None = None) -> bytes:
@@ -127,9 +120,12 @@ class AsyncRegistry:
         call = post(f"{_dataset(dataset)}/versions", version, project=project)
         return await self.api.answer(DatasetVersionRead, call)
 
-    async def dataset_versions(self, dataset: str, *, project: str | None = None) -> list[DatasetVersionRead]:
-        """All versions of a dataset, oldest first."""
-        return await self.api.every(DatasetVersionRead, get(f"{_dataset(dataset)}/versions", project=project))
+    async def dataset_versions(
+        self, dataset: str, *, since: datetime | None = None, project: str | None = None
+    ) -> list[DatasetVersionRead]:
+        """All versions of a dataset, or those that were added later than *since*, oldest first."""
+        call = get(f"{_dataset(dataset)}/versions", project=project, since=since)
+        return await self.api.every(DatasetVersionRead, call)
 
     async def dataset_version(
         self, dataset: str, number: int | None = None, *, project: str | None = None
