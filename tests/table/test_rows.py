@@ -40,6 +40,16 @@ def test_each_row_alone_is_read_as_it_is_among_the_others(tmp_path):
     assert together[0]["at"] == "2024-05-03T10:00:00+00:00"
 
 
+def test_a_column_without_name_and_values_is_none_though_an_empty_cell_is_no_mark(tmp_path):
+    """Every line of the file ends with a delimiter; the signature's marks for missing values do not name ''."""
+    expected = read(tmp_path, WHOLE).rows
+    assert read(tmp_path, WHOLE.replace("\n", ",\n")).rows == expected
+    head, *lines = WHOLE.splitlines()
+    assert read(tmp_path, "\n".join([head, *(f"{line}, " for line in lines)]) + "\n").rows == expected
+    with pytest.raises(Unreadable, match="Column 6 has no name"):
+        read(tmp_path, "\n".join([f"{head},", *(f"{line},7" for line in lines)]) + "\n")
+
+
 def test_a_cell_that_is_none_is_refused_with_its_row(tmp_path):
     with pytest.raises(Unreadable) as caught:
         read(tmp_path, WHOLE.replace("3.5", "large"))

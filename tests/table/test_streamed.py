@@ -66,9 +66,10 @@ def small(monkeypatch: pytest.MonkeyPatch):
 def test_each_kind_of_file_comes_out_the_same(tmp_path: Path, text: str):
     path = tmp_path / "a.csv"
     other = gzip.compress(text.replace("north", "nörd").encode("latin-1"))
-    for content, wanted in ((text.encode(), []), (other, ["id", "shop"])):
+    said = Dialect(missing=["NA"])
+    for content, wanted, dialect in ((text.encode(), [], Dialect()), (other, ["id", "shop"], said)):
         path.write_bytes(content)
-        assert pieces(path, wanted, Dialect()) == whole(path, wanted, Dialect())
+        assert pieces(path, wanted, dialect) == whole(path, wanted, dialect)
 
 
 @pytest.mark.slow

@@ -209,13 +209,22 @@ def named_table(table: pa.Table, names: list[str], wanted: Collection[str]) -> t
 
 def no_data(name: str, column: pa.ChunkedArray, place: int, width: int) -> str | None:
     """Why a column without a name is none: nothing is in it, or row numbers are."""
-    if not name and place > 0 and column.null_count == len(column):
+    if not name and place > 0 and not has_values(column):
         where = "Every line ends with a delimiter; the" if place == width - 1 else f"Column {place + 1}, the"
         return f"{where} column without name and values behind it was left out."
     if place == 0 and ROW_NUMBERS.match(name) and len(column) and are_numbers(column):
         shown = f"'{name}'" if name else "without a name"
         return f"Column 1, {shown}, holds row numbers, which say nothing; it was left out."
     return None
+
+
+def has_values(column: pa.ChunkedArray) -> bool:
+    """Whether anything stands in a column; an empty cell is nothing, whatever counts as missing."""
+    if column.null_count == len(column):
+        return False
+    if not pa.types.is_string(column.type):
+        return True
+    return bool(pc.any(pc.not_equal(pc.utf8_trim_whitespace(column), "")).as_py())
 
 
 def are_numbers(column: pa.ChunkedArray) -> bool:

@@ -157,7 +157,9 @@ def checks(loaded: Loaded | Streamed) -> list[Check]:
     said = [_noted("file", note.removesuffix(".")) for note in loaded.notes]
     lost = loaded.rejects
     if lost.count:
-        seen = f"{lost.count} lines could not be read ({loaded.share:.2%} of all); they are kept in the report"
+        seen = (
+            f"{lost.count} lines could not be read ({loaded.share:.2%} of all); they are kept in the report"
+        )
         shown = [f"line {line.line}: {line.reason} {line.text[:80]}" for line in lost.kept[:5]]
         said.append(_noted("lines", seen, lost.count, shown))
     return said

@@ -149,7 +149,7 @@ def _copy(
 def _note(table: pa.Table, names: list[str], seen: _Seen) -> None:
     seen.rows += table.num_rows
     for place, name in enumerate(names):
-        if not name and table.column(place).null_count < table.num_rows:
+        if not name and delimited.has_values(table.column(place)):
             seen.valued.add(place)
     if seen.counts and delimited.ROW_NUMBERS.match(names[0]):
         seen.counts, seen.last = _rising(table.column(0), seen.last)
