@@ -230,6 +230,7 @@ def test_an_image_gets_what_its_python_needs_and_nothing_for_other_machines():
     assert dict(pinned("monitoring"))["contourpy"] == "1.3.3"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("image", sorted(ENTRIES))
 def test_what_an_image_starts_can_be_imported_in_it(image):
     modules, others = reach(ENTRIES[image], tuple(ELSEWHERE.get(image, ())))

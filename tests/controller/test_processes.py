@@ -153,6 +153,7 @@ def asked(text):
     return BacktestWrite(loop=loop, digest=digest(text), format="csv", name="history.csv")
 
 
+@pytest.mark.slow
 def test_a_history_that_cannot_be_replayed_is_said_and_leaves_nothing(stage):
     world, client = stage
     for text, words in HISTORIES.items():

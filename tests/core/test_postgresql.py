@@ -131,6 +131,7 @@ def test_one_command_prepares_all_databases_and_may_run_again(fresh, monkeypatch
     assert said.count("the schema is") == 10
 
 
+@pytest.mark.slow
 def test_replicas_that_prepare_at_once_do_it_once(fresh):
     environment = os.environ | {"MILLRACE_DATABASE_URL": fresh()}
     order = [sys.executable, "-m", "millrace_core.migrate", "millrace_registry"]

@@ -188,6 +188,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
+@pytest.mark.slow
 async def test_nothing_acknowledged_is_lost_when_the_process_is_killed_again_and_again(settings, running):
     port, http = free_port(), free_port()
     environment = os.environ | {

@@ -109,6 +109,7 @@ def test_a_dead_stub_is_healed_by_unload_and_load(serving, endpoint):
     assert stubs(serving, endpoint) != [stub]
 
 
+@pytest.mark.slow
 def test_without_serving_the_data_plane_answers_and_is_adopted_afterwards(serving, endpoint):
     url = f"{serving.gateway()['inference_url']}/v2/models/{endpoint}/infer"
     processes = {name: serving.record(name) for name in ("triton", "envoy")}

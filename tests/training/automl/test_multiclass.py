@@ -181,6 +181,7 @@ def test_three_classes_are_wanted(fit):
         fit(penguins().set_column(4, "kind", times))
 
 
+@pytest.mark.slow
 def test_a_hundred_classes_and_more_are_learnt_in_a_bounded_model(fit, registry):
     draw = np.random.default_rng(3)
     rows, classes = 3_600, 120

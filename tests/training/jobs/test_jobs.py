@@ -127,6 +127,7 @@ class TestSubmitting:
             go_on(client, first["id"])
             assert (await ended(client, second["id"]))["state"] == "succeeded"
 
+    @pytest.mark.slow
     async def test_an_evaluation_goes_before_the_trainings_of_other_loops(self, serve):
         async with serve() as client:
             running_now = await submit(client, job("waits", "a") | {"loop": "a"})

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import httpx
+import pytest
 
 FOLDER = Path(__file__).parent
 
@@ -38,6 +39,7 @@ def ended(client: httpx.Client, id: str) -> dict:
     return job
 
 
+@pytest.mark.slow
 def test_a_job_outlives_its_service_and_is_adopted(home):
     port = free_port()
     headers = {"authorization": "Bearer token-of-user"}

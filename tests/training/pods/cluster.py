@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,13 @@ class Running:
     @property
     def code(self) -> int | None:
         return None if self.process is None else self.process.poll()
+
+
+def gone(process: subprocess.Popen) -> None:
+    """*process* is killed with all that it started, as a container's are."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 class FakeCluster:
@@ -139,13 +147,13 @@ class FakeCluster:
 
     def end(self, item: Running) -> None:
         """As a kubelet ends a pod: told, then killed."""
-        if item.process is None or item.process.poll() is not None:
+        if item.process is None:
             return
-        item.process.terminate()
-        try:
-            item.process.wait(GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            item.process.kill()
+        if item.process.poll() is None:
+            item.process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                item.process.wait(GRACE_SECONDS)
+        gone(item.process)
 
     def drive_out(self, job: str) -> None:
         """As a scheduler preempts a pod: its mark is there before the pod is told to end."""
@@ -222,6 +230,5 @@ class FakeCluster:
 
     def close(self) -> None:
         for item in self.objects.values():
-            if item.process is not None and item.process.poll() is None:
-                item.process.kill()
-                item.process.wait()
+            if item.process is not None:
+                gone(item.process)

@@ -164,6 +164,7 @@ class TestRestarting:
         assert service.ended(id)["attempts"] == 1
         assert cluster.created == [f"train-{id}-1"]
 
+    @pytest.mark.slow
     def test_results_come_in_while_the_api_server_is_away_and_new_jobs_wait(self, start, cluster, go):
         service = start()
         id = service.submit("count", trials=4, hold=1, go=str(go))
@@ -178,6 +179,7 @@ class TestRestarting:
         done = service.ended(later)
         assert (done["state"], done["attempts"]) == ("succeeded", 1)
 
+    @pytest.mark.slow
     def test_a_lost_volume_is_filled_again_by_the_pod(self, start, cluster, go):
         import shutil
 

@@ -75,6 +75,7 @@ class TestLosing:
         assert (done["state"], done["attempts"]) == ("failed", 2)
         assert done["error"]["title"] == "The job's pod was driven out"
 
+    @pytest.mark.slow
     def test_a_pod_that_always_dies_fails_the_job_with_its_last_words(self, start, cluster):
         service = start(job_attempts=2)
         done = service.ended(service.submit("die"))
@@ -82,6 +83,7 @@ class TestLosing:
         assert "exit code 70" in done["error"]["detail"]
         assert "left nothing" in done["error"]["detail"]
 
+    @pytest.mark.slow
     def test_an_object_that_someone_deleted_is_made_again(self, start, cluster):
         service = start(job_attempts=1)
         id = service.submit("count", trials=4, hold=1)
@@ -91,6 +93,7 @@ class TestLosing:
         done = service.ended(id)
         assert (done["state"], done["attempts"]) == ("succeeded", 2)
 
+    @pytest.mark.slow
     def test_a_silent_pod_counts_as_lost_with_its_node(self, start, cluster):
         service = start(job_attempts=1)
         id = service.submit("count", trials=3, hold=1)
@@ -138,6 +141,7 @@ class TestFencing:
         assert done["result"]["attempt"] == 2
         assert self.put(service, id, "result", 2, b"{}").status_code == 409
 
+    @pytest.mark.slow
     def test_a_pod_whose_attempt_is_over_stops_by_itself(self, start, cluster):
         service = start()
         id = service.submit("count", trials=3, hold=1)
