@@ -22,9 +22,8 @@ ROWS = 200_000
 
 def block(draw: np.random.Generator, first: int) -> pa.Table:
     """Some rows of a shop's till."""
-    at = np.datetime64("2015-01-01T00:00:00") + (first + np.arange(ROWS)) * np.timedelta64(7, "s")
     columns = {
-        "at": pa.array(np.datetime_as_string(at)),
+        "at": pa.array(times(first)),
         "shop": pa.array(draw.choice(["north", "south", "west", "east"], ROWS)),
         "item": pa.array(draw.choice([f"item-{number:04}" for number in range(2000)], ROWS)),
         "open": pa.array(draw.random(ROWS) < 0.7),
@@ -37,9 +36,15 @@ def block(draw: np.random.Generator, first: int) -> pa.Table:
     return pa.table(columns | {"revenue": pa.array(np.round(draw.gamma(3, 40, ROWS), 2))})
 
 
-def write(path: Path, size: int) -> None:
+def times(first: int) -> np.ndarray:
+    """When some rows behind the *first* ones happened, as texts."""
+    at = np.datetime64("2015-01-01T00:00:00") + (first + np.arange(ROWS)) * np.timedelta64(7, "s")
+    return np.datetime_as_string(at)
+
+
+def write(path: Path, size: int, seed: int = 7) -> None:
     """A file of at least *size* bytes."""
-    draw, rows = np.random.default_rng(7), 0
+    draw, rows = np.random.default_rng(seed), 0
     with path.open("wb") as out:
         while out.tell() < size:
             form = csv.WriteOptions(include_header=not rows, quoting_style="needed")

@@ -21,16 +21,21 @@ class Marks:
     firsts: np.ndarray
     """Whether a word begins with a byte, (256,)."""
     empty: bool
+    folded: bool = False
+    """Whether the words are meant in any case; they are given in lower case."""
 
     @classmethod
     def of(cls, missing: list[str]) -> "Marks | None":
         """Those called *missing*; None for none."""
-        if not missing:
-            return None
-        encoded = [word.encode() for word in missing]
+        return cls.one(missing) if missing else None
+
+    @classmethod
+    def one(cls, words: list[str], folded: bool = False) -> "Marks":
+        """Those called *words*, of which there are some."""
+        encoded = [word.encode() for word in [*words, *(map(str.upper, words) if folded else ())]]
         firsts = np.zeros(256, bool)
         firsts[[word[0] for word in encoded if word]] = True
-        return cls(pa.array(missing, pa.string()), max(map(len, encoded)), firsts, "" in missing)
+        return cls(pa.array(words, pa.string()), max(map(len, encoded)), firsts, "" in words, folded)
 
     def without(self, cells: pa.ChunkedArray) -> tuple[pa.ChunkedArray, Counts]:
         """The cells with null for these words, and how often each stood there."""
@@ -43,7 +48,8 @@ class Marks:
         if not len(places):
             return cells
         among = cells.take(pa.array(places))
-        absent = pc.is_in(among, value_set=self.words).to_numpy(zero_copy_only=False)
+        compared = pc.utf8_lower(among) if self.folded else among
+        absent = pc.is_in(compared, value_set=self.words).to_numpy(zero_copy_only=False)
         if not absent.any():
             return cells
         for item in pc.value_counts(among.filter(pa.array(absent))).to_pylist():

@@ -35,6 +35,8 @@ class Typed:
     """Cells that were infinite, or too large for a model: they count as missing."""
     zones: times.Zones = field(default_factory=times.Zones)
     """How its times are written: an example with an offset, and one without."""
+    leans: bool = False
+    """Whether what a cell means was told by others beside it: a piece of a column is to be read by its `hand`."""
 
 
 def infer(column: pa.ChunkedArray, dialect: Dialect | None = None) -> ColumnType:
@@ -80,22 +82,12 @@ def convert(
     """
     raw, infinite = _prepared(column, type, dialect)
     present = np.asarray(pc.is_valid(raw))
-    zones = times.Zones()
-    if not pa.types.is_string(raw.type):
-        values = _from_values(raw, type, timezone)
-    elif type == "timestamp":
-        values, zones = times.from_text(raw, timezone, name, dialect, hand)
+    if pa.types.is_string(raw.type):
+        values, zones, leans = _from_text(raw, type, timezone, name, dialect, hand)
     else:
-        values = _from_text(raw, type, dialect, hand)
+        values, zones, leans = _from_values(raw, type, timezone), times.Zones(), False
     values = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-    return Typed(values, present & ~np.asarray(pc.is_valid(values)), infinite, zones)
-
-
-def depends(column: pa.ChunkedArray, type: ColumnType, dialect: Dialect | None) -> bool:
-    """Whether what this piece of a column means may depend on the others: see `hand`."""
-    if type in ("string", "boolean") or not pa.types.is_string(column.type):
-        return False
-    return hands.matters(_prepared(column, type, dialect)[0], type, dialect)
+    return Typed(values, present & ~np.asarray(pc.is_valid(values)), infinite, zones, leans)
 
 
 def hand(pieces: Iterable[pa.ChunkedArray], type: ColumnType, dialect: Dialect | None) -> Hand:
@@ -129,18 +121,27 @@ def _endless(raw: pa.ChunkedArray, type: ColumnType) -> pa.ChunkedArray | None:
 
 
 def _from_text(
-    raw: pa.ChunkedArray, type: ColumnType, dialect: Dialect | None, hand: Hand | None
-) -> pa.ChunkedArray:
-    if type == "string":
-        return raw
-    if type == "boolean":
-        return texts.booleans(raw)
-    if type == "integer" and texts.is_whole(raw):
-        return texts.plain_integers(raw)
-    if hand is None and type == "number" and texts.is_plain(raw, dialect):
-        return texts.plain_floats(raw)
+    raw: pa.ChunkedArray,
+    type: ColumnType,
+    timezone: str,
+    name: str,
+    dialect: Dialect | None,
+    hand: Hand | None,
+) -> tuple[pa.ChunkedArray, times.Zones, bool]:
+    """Values, how times are written, and whether what they mean was told by the cells together."""
+    if type == "timestamp":
+        values, zones = times.from_text(raw, timezone, name, dialect, hand)
+        return values, zones, hands.shows_days(raw, dialect)
+    if type in ("string", "boolean"):
+        return (raw if type == "string" else texts.booleans(raw)), times.Zones(), False
+    plain = texts.plain_integers(raw) if type == "integer" else None
+    if type == "number" and hand is None and (dialect is None or dialect.decimal != ","):
+        plain = texts.plain_floats(raw)
+    if plain is not None:
+        return plain, times.Zones(), False
     style = hands.of([raw], dialect).style if hand is None else hand.style
-    return texts.integers(raw, style) if type == "integer" else texts.floats(raw, style)
+    read = texts.integers if type == "integer" else texts.floats
+    return read(raw, style), times.Zones(), True
 
 
 def _from_values(raw: pa.ChunkedArray, type: ColumnType, timezone: str) -> pa.Array:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from millrace_contracts.data import ColumnType
 from millrace_contracts.tables import DateOrder, Dialect
 from millrace_table import moments, numbers, texts
 
@@ -26,17 +25,10 @@ class Hand:
     order: DateOrder | None
 
 
-def matters(cells: pa.ChunkedArray, type: ColumnType, dialect: Dialect | None) -> bool:
-    """Whether what these *cells* mean, trimmed and without missing marks, may depend on other cells of the column."""
-    if not pa.types.is_string(cells.type):
-        return False
-    if type == "number":
-        return not texts.is_plain(cells, dialect)
-    if type == "integer":
-        return not texts.is_whole(cells)
-    if type == "timestamp" and (dialect is None or dialect.date_order is None):
-        return texts.any_match(cells, SLASHED)
-    return False
+def shows_days(cells: pa.ChunkedArray, dialect: Dialect | None) -> bool:
+    """Whether dates stand among *cells* whose order of day and month only other cells may tell."""
+    told = dialect is not None and dialect.date_order is not None
+    return not told and texts.any_match(cells, SLASHED)
 
 
 SLASHED = r"^\d{1,2}[./-]\d{1,2}[./-]\d{4}"

@@ -202,11 +202,11 @@ def _settle(path: Path, target: Path, broken: Torn, left_out: list[str]) -> None
         kept = [name for name in file.schema_arrow.names if name not in left_out]
         schema = pa.schema([(name, pa.string()) for name in kept])
         with parquet.ParquetWriter(target, schema, **FORM) as writer:
-            for batch in file.iter_batches(PIECE, columns=kept):
-                places = np.arange(first, first + len(batch))
-                table = pa.Table.from_batches([batch]).select(kept)
+            for group in range(file.num_row_groups):
+                table = file.read_row_group(group, columns=kept).select(kept)
+                places = np.arange(first, first + table.num_rows)
                 writer.write_table(table.filter(pa.array(~np.isin(places, broken.places))))
-                first += len(batch)
+                first += table.num_rows
 
 
 def _title(place: int, name: str) -> str:

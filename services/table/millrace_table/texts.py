@@ -5,12 +5,12 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from millrace_contracts.tables import Dialect
-from millrace_table import lasting, numbers
+from millrace_table import lasting, letters, numbers
+from millrace_table.absent import Marks
 
 BOOLEAN = r"^(?i:true|false)$"
 INTEGER = r"^[+-]?\d+$"
@@ -26,14 +26,17 @@ MARKS = ["", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "#N/A"]
 """What counts as a missing value in files that have no null of their own, if nothing else is said."""
 NO_VALUE = {mark.lower() for mark in MARKS} | {"none", "nat", "<na>"}
 """What never is a number, time or truth value, in lower case: missing in such a column whatever the file."""
+EMPTY = Marks.one([""])
+NOTHING = Marks.one(sorted(NO_VALUE), folded=True)
 INFINITE = r"^(?i:[+-]?(inf|infinity|∞))$"
 MOST = 2**63
 
 
 def trimmed(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Texts without white space around them; null for those of nothing else."""
-    trimmed = pc.utf8_trim_whitespace(column)
-    return pc.if_else(pc.equal(trimmed, ""), None, trimmed)
+    if letters.has(column, letters.OUTSIDE):
+        column = pc.utf8_trim_whitespace(column)
+    return EMPTY.without(column)[0]
 
 
 def distinct(column: pa.ChunkedArray, dialect: Dialect | None) -> pa.Array:
@@ -50,9 +53,9 @@ def valued(distinct: pa.Array) -> pa.Array:
 
 def without_marks(column: pa.ChunkedArray, words: bool, dialect: Dialect | None) -> pa.ChunkedArray:
     """Null for what says that there is no value: in a column of *words* only what the dialect says."""
-    said = [] if dialect is None else dialect.missing or []
-    marks = pc.is_in(column, pa.array(said, pa.string()))
-    return pc.if_else(marks if words else pc.or_(marks, _says_nothing(column)), None, column)
+    said = Marks.of([] if dialect is None else dialect.missing or [])
+    column = column if said is None else said.without(column)[0]
+    return column if words else NOTHING.without(column)[0]
 
 
 def _says_nothing(column: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
@@ -111,14 +114,30 @@ def booleans(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.if_else(yes, True, pc.if_else(no, False, None))
 
 
-def is_plain(column: pa.ChunkedArray, dialect: Dialect | None) -> bool:
-    """Whether every text is a number as programs write it, in a file without decimal commas."""
-    return (dialect is None or dialect.decimal != ",") and all_match(column, numbers.PLAIN)
+def plain_floats(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """float64 of numbers as programs write them, -0 as 0; None if one is written otherwise."""
+    if letters.has(column, letters.NOT_OF_NUMBERS) and not all_match(column, numbers.PLAIN):
+        return None
+    return _cast(column, pa.float64())
 
 
-def is_whole(column: pa.ChunkedArray) -> bool:
-    """Whether every text is a whole number that is written plainly."""
-    return all_match(column, SHORT) and not any_match(column, PADDED)
+def plain_integers(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """int64 of whole numbers that are written plainly; None if one is written otherwise."""
+    odd = letters.has(column, letters.NOT_OF_INTEGERS) or letters.longest(column) > 18
+    if (odd or letters.may_be_padded(column)) and (not all_match(column, SHORT) or any_match(column, PADDED)):
+        return None
+    return _cast(column, pa.int64())
+
+
+def _cast(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray | None:
+    """The numbers of texts of digits, points and signs; None if one is no number after all."""
+    if letters.has(column, letters.PLUS):
+        column = pc.replace_substring_regex(column, r"^\+", "")
+    try:
+        cells = column.cast(kind)
+    except pa.ArrowInvalid:
+        return None
+    return pc.add(cells, 0.0) if pa.types.is_floating(kind) else cells
 
 
 def floats(column: pa.ChunkedArray, style: numbers.Style | None) -> pa.ChunkedArray:
@@ -131,7 +150,7 @@ def floats(column: pa.ChunkedArray, style: numbers.Style | None) -> pa.ChunkedAr
     fast = pc.if_else(plain, column, None)
     slow = pc.if_else(plain, None, column)
     return pc.coalesce(
-        plain_floats(pc.replace_substring(fast, ",", ".")),
+        _cast(pc.replace_substring(fast, ",", "."), pa.float64()),
         _each(slow, lambda text: _finite(text, style), pa.float64()),
     )
 
@@ -143,14 +162,16 @@ def integers(column: pa.ChunkedArray, style: numbers.Style | None) -> pa.Chunked
     return _each(column, lambda text: _exact(text, style), pa.int64())
 
 
-def endless(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Which texts are numbers that are infinite, or beyond what a model can be asked about."""
+def endless(column: pa.ChunkedArray) -> pa.ChunkedArray | None:
+    """Which texts are numbers that are infinite, or beyond what a model can be asked about; None for none."""
+    if not letters.has(column, letters.ENDLESS) and letters.longest(column) <= 38:
+        return None
     odd = pc.or_(
         pc.match_substring_regex(column, INFINITE), pc.match_substring_regex(column, r"[eE]\+?\d{2,3}$")
     )
     odd = pc.or_(odd, pc.greater(pc.utf8_length(column), 38))
     if not pc.any(odd, min_count=0).as_py():
-        return pa.chunked_array([np.zeros(len(column), bool)])
+        return None
     beyond = _each(column, _beyond, pa.bool_())
     return pc.fill_null(beyond, False)
 
@@ -177,20 +198,6 @@ def of_times(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _written(moment: datetime.datetime) -> str:
     return moment.isoformat(" ").removesuffix(" 00:00:00")
-
-
-def plain_floats(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """float64 of numbers that are written plainly; -0 is 0."""
-    return pc.add(_unsigned(column).cast(pa.float64()), 0.0)
-
-
-def plain_integers(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """int64 of whole numbers that are written plainly."""
-    return _unsigned(column).cast(pa.int64())
-
-
-def _unsigned(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.replace_substring_regex(column, r"^\+", "")
 
 
 def _finite(text: str, style: numbers.Style) -> float | None:

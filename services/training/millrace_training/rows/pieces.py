@@ -49,7 +49,7 @@ class Filed:
         for path in self._paths:
             with parquet.ParquetFile(path) as file:
                 there = [name for name in wanted.names if name in file.schema_arrow.names]
-                for batch in file.iter_batches(size, columns=there):
+                for batch in _batches(file, size, there):
                     piece = _fitted(pa.Table.from_batches([batch]), wanted)
                     if self._kept is not None:
                         piece = piece.filter(pa.array(self._kept[first : first + len(batch)]))
@@ -154,6 +154,12 @@ def _fitted(piece: pa.Table, wanted: pa.Schema) -> pa.Table:
         for field in wanted
     ]
     return pa.table(columns, schema=wanted)
+
+
+def _batches(file: parquet.ParquetFile, size: int, names: list[str]) -> Iterator[pa.RecordBatch]:
+    """The rows of each row group by itself: one reader of all would hold what it has read until its end."""
+    for group in range(file.num_row_groups):
+        yield from file.iter_batches(size, row_groups=[group], columns=names)
 
 
 def _rows(path: Path) -> int:

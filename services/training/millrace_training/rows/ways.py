@@ -41,14 +41,13 @@ class Look:
     def read(self, raw: pa.ChunkedArray) -> Typed:
         """The next piece in its type. Raises: Unreadable for times in mixed zones, among all pieces so far."""
         way, column = self._way, self._way.column
-        if not way.settled:
-            self._depends |= columns.depends(raw, column.type, self._dialect)
-            self._valued |= raw.null_count < len(raw)
+        self._valued |= raw.null_count < len(raw)
         cells = columns.convert(raw, column.type, self._timezone, column.name, self._dialect, way.hand)
         self._zones = self._zones.beside(cells.zones)
         self._zones.check(column.name)
+        self._depends |= cells.leans
         self._bad |= bool(cells.bad.any())
-        if column.guessed and column.type == "integer":
+        if column.guessed and column.type == "integer" and cells.bad.any():
             self._padded.add(self._rows, None, retyping.padded_in(raw))
         self._rows += len(raw)
         return cells
