@@ -1,6 +1,6 @@
 """Rows a second that one core keeps of a stream, beside the naive lines: `python -m tests.bench.streams`.
 
-The service is a real process on one core; the sender is another, on the other core, which waits for each answer. Both
+The service is a real process on one core; the senders are another, on the other core, and wait for each answer. Both
 write the same rows of ten columns to SQLite, with a commit that is on the disk for each batch.
 """
 
@@ -17,6 +17,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -24,7 +25,8 @@ from pathlib import Path
 import httpx
 import psutil
 
-SIZES = (100, 500, 1000, 5000)
+PLANS = ((100, 1), (100, 8), (500, 1), (1000, 1), (5000, 1))
+"""Rows a batch, and senders at once."""
 SECONDS = float(os.environ.get("BENCH_SECONDS", "4"))
 ROUNDS = 3
 HEADERS = {"authorization": "Bearer token-of-user"}
@@ -85,20 +87,33 @@ def started(code: str, *given: object, ready: str) -> tuple[subprocess.Popen[byt
             time.sleep(0.1)
 
 
-def measured(send: object, bodies: list[bytes], size: int, process: psutil.Process) -> tuple[float, float]:
-    """Rows a second by the clock, and by the processor's time of the service."""
+def measured(
+    send: Callable[[bytes, int], None],
+    bodies: list[bytes],
+    size: int,
+    senders: int,
+    process: psutil.Process,
+) -> tuple[float, float]:
+    """Rows a second by the clock, and by the processor's time of the service; each sender waits for each answer."""
     for number in range(20):
-        send(bodies[number], -1 - number)  # type: ignore[operator]
-    began, used, sent = time.perf_counter(), sum(process.cpu_times()[:2]), 0
-    while time.perf_counter() - began < SECONDS:
-        send(bodies[sent % len(bodies)], sent)  # type: ignore[operator]
-        sent += 1
+        send(bodies[number], -1 - number)
+    began, used = time.perf_counter(), sum(process.cpu_times()[:2])
+
+    def sends(first: int) -> int:
+        sent = 0
+        while time.perf_counter() - began < SECONDS:
+            send(bodies[sent % len(bodies)], first + sent * senders)
+            sent += 1
+        return sent
+
+    with ThreadPoolExecutor(senders) as threads:
+        rows = sum(threads.map(sends, range(senders))) * size
     seconds, cpu = time.perf_counter() - began, sum(process.cpu_times()[:2]) - used
-    return sent * size / seconds, sent * size / max(cpu, 1e-9)
+    return rows / seconds, rows / max(cpu, 1e-9)
 
 
-Measure = Callable[[int], tuple[float, float]]
-"""Rows a second by the clock and by the processor's time, in batches of so many rows."""
+Measure = Callable[[int, int], tuple[float, float]]
+"""Rows a second by the clock and by the processor's time, in batches of so many rows, from so many senders."""
 
 
 @contextmanager
@@ -112,10 +127,10 @@ def naive(folder: Path) -> Iterator[Measure]:
             kind = {"content-type": "application/json"}
             client.post("/rows", content=body, headers=kind).raise_for_status()
 
-        def told(size: int) -> tuple[float, float]:
+        def told(size: int, senders: int) -> tuple[float, float]:
             some = random.Random(size)
             bodies = [json.dumps([row(n * size + k, some) for k in range(size)]).encode() for n in range(20)]
-            return measured(send, bodies, size, watched)
+            return measured(send, bodies, size, senders, watched)
 
         yield told
     process.terminate()
@@ -163,13 +178,13 @@ def ours(folder: Path) -> Iterator[Measure]:
                 key = {"idempotency-key": f"{len(body)}-{n}-{uuid.uuid4().hex}"}
                 client.post("/v1/streams/shops/rows", content=body, headers=key).raise_for_status()
 
-            def told(size: int) -> tuple[float, float]:
+            def told(size: int, senders: int) -> tuple[float, float]:
                 some = random.Random(size)
                 bodies = [
                     b"".join(json.dumps(row(n * size + k, some)).encode() + b"\n" for k in range(size))
                     for n in range(20)
                 ]
-                return measured(send, bodies, size, watched)
+                return measured(send, bodies, size, senders, watched)
 
             yield told
         process.terminate()
@@ -179,21 +194,22 @@ def ours(folder: Path) -> Iterator[Measure]:
 def main() -> None:
     """Prints a table of Markdown: the median of rounds in which one goes right behind the other."""
     os.sched_setaffinity(0, {1})
-    told = dict[int, list[tuple[float, ...]]]()
+    told = dict[tuple[int, int], list[tuple[float, ...]]]()
     with (
         tempfile.TemporaryDirectory() as name,
         ours(Path(name)) as stream,
         naive(Path(name)) as plain,
     ):
-        for size in SIZES * ROUNDS:
-            told.setdefault(size, []).append((*stream(size), *plain(size)))
+        for what in PLANS * ROUNDS:
+            told.setdefault(what, []).append((*stream(*what), *plain(*what)))
     print(
-        "| rows a batch | stream, rows/s | rows per CPU second | FastAPI + INSERT, rows/s | rows per CPU second |"
+        "| rows a batch | senders | stream, rows/s | rows per CPU second | FastAPI + INSERT, rows/s | "
+        "rows per CPU second |"
     )
-    print("|---|---|---|---|---|")
-    for size in SIZES:
-        cells = map(statistics.median, zip(*told[size], strict=True))
-        print(f"| {size} | " + " | ".join(f"{value:,.0f}" for value in cells) + " |")
+    print("|---|---|---|---|---|---|")
+    for (size, senders), figures in told.items():
+        cells = map(statistics.median, zip(*figures, strict=True))
+        print(f"| {size} | {senders} | " + " | ".join(f"{value:,.0f}" for value in cells) + " |")
 
 
 if __name__ == "__main__":
