@@ -228,6 +228,24 @@ def test_a_monthly_table_gets_a_holdout_in_months_that_its_gate_can_be_met_with(
     )
 
 
+def test_what_is_odd_about_a_sample_is_told_once(millrace, tmp_path, nowhere):
+    """Rows of 2099, names in nearly every row, too few rows; and one far row makes no draft that is refused."""
+    lines = [
+        f"2099-01-{1 + n // 24:02}T{n % 24:02}:00:00Z,name {n if n % 50 else 1},{n * 7 % 11}.5"
+        for n in range(300)
+    ]
+    (tmp_path / "odd.csv").write_text("\n".join(["at,who,y", *lines]))
+    (tmp_path / "few.csv").write_text("\n".join(["at,who,y", *lines[:9], "2024-01-01T00:00:00Z,a,1.5"]))
+    asked = ("--target", "y", "--time", "at", "--into", tmp_path)
+    odd = millrace("init", "odd", "--data", tmp_path / "odd.csv", *asked)
+    assert odd.stdout.count("'who' has 294 different texts") == 1
+    assert "300 rows have a time in 'at' that is yet to come (2099-01-01)" in odd.stdout
+    few = millrace("init", "few", "--data", tmp_path / "few.csv", *asked)
+    assert few.code == 0, few.stderr
+    assert "10 rows are fewer than the 50" in few.stdout
+    load(tmp_path / "few.yaml")
+
+
 def test_words_that_count_as_missing_are_counted_and_named(millrace, tmp_path):
     lines = [f"{('NA', 'DE', 'FR')[number % 3]},{number % 7},{number * 1.5}" for number in range(60)]
     (tmp_path / "fees.csv").write_text("\n".join(["country,size,fee", *lines]))

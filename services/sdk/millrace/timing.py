@@ -16,7 +16,7 @@ LEAST, ENOUGH = 3, 14
 """Blocks without which a gate decides nothing, and those with which it decides often."""
 SPARSE_DAYS = 0.6
 """Share of days with rows below which a holdout is counted in days that have rows."""
-LONGEST_WINDOW, LONGEST_HOLDOUT = 60, 3650
+LONGEST_WINDOW, LONGEST_HOLDOUT, LONGEST_SCHEDULE = 60, 3650, 3650
 FOLDS = 5
 REGULAR_HOLDOUT, REGULAR_HISTORY = 28, 112
 
@@ -50,7 +50,7 @@ def choose(spacing: "Spacing", rows: int) -> Spans:
         least=least,
         folds=FOLDS if before >= 2 * FOLDS else max(2, before // 2),
         windows=_windows(spacing),
-        schedule=3 * math.ceil(spacing.gap) if seldom else 30,
+        schedule=min(LONGEST_SCHEDULE, 3 * math.ceil(spacing.gap)) if seldom else 30,
         window=_window(spacing),
         cooldown=28 if seldom else 14,
         new_rows=spacing.rows if spacing.unit != "day" else max(1000, rows // 10),

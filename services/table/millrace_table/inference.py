@@ -95,11 +95,14 @@ def duplicates(table: pa.Table) -> int:
 
 FEW, NAMING = 20, 0.5
 """Rows from which on a text is suspected, and the share of different values that makes it a name."""
+EXCLUDE = "exclude it, or give what it stands for as a column of its own"
 
 
 def warnings(table: pa.Table, contract: DataContract) -> list[str]:
     """What a person should look at before trusting the contract."""
-    found = _far_times(table, contract.event_time) + _few_rows(table.num_rows, contract.rows.minimum)
+    time = contract.event_time
+    found = spans.told(table.column(time), time) if time is not None else []
+    found += _few_rows(table.num_rows, contract.rows.minimum)
     for column in contract.columns:
         values = table.column(column.name)
         share = values.null_count / table.num_rows
@@ -115,7 +118,7 @@ def warnings(table: pa.Table, contract: DataContract) -> list[str]:
         elif len(pc.unique(values)) == 1:
             found.append(f"'{column.name}' has one value only.")
         elif column.type == "string" and column.name != contract.target:
-            found += _nearly_names(column.name, len(pc.unique(values.drop_null())), table.num_rows)
+            found += _nearly_names(column.name, pc.unique(values.drop_null()).to_pylist(), table.num_rows)
     return found
 
 
@@ -127,26 +130,12 @@ def _few_rows(rows: int, least: int) -> list[str]:
     ]
 
 
-def _nearly_names(name: str, words: int, rows: int) -> list[str]:
+def _nearly_names(name: str, texts: list[str], rows: int) -> list[str]:
     """A text that is another one in most rows: a model can learn nothing from it that holds for the next row."""
-    if rows < FEW or words <= NAMING * rows:
+    if rows < FEW or len(texts) <= NAMING * rows:
         return []
-    return [
-        f"'{name}' has {words} different values in {rows} rows: it names rows rather than describes them; exclude it."
-    ]
-
-
-def _far_times(table: pa.Table, event_time: str | None) -> list[str]:
-    if event_time is None:
-        return []
-    far = table.column(event_time).filter(pa.array(spans.far(table.column(event_time))))
-    if not len(far):
-        return []
-    count, first = len(far), far[0].as_py().date().isoformat()
-    rows = "1 row has" if count == 1 else f"{count} rows have"
-    return [
-        f"{rows} a time in '{event_time}' that lies years from all others ({first}): they will be left out."
-    ]
+    seen = f"'{name}' has {len(texts)} different texts in {rows} rows, like {words(texts, 2)}"
+    return [f"{seen}: it names rows rather than describes them. Better {EXCLUDE}."]
 
 
 TaskName = Literal["regression", "binary", "multiclass"]

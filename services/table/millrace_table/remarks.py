@@ -12,12 +12,11 @@ from millrace_table.refusals import words
 
 MOST = 0.8
 """Share of a text column's different cells that make it look like numbers or times."""
-WORDS, SHARE = 200, 0.5
-"""More different texts than both: they name rows, and no model uses them (see features.columns)."""
+WORDS = 200
+"""Different texts up to which each is looked at for what it might stand for."""
 LOOKED = 5000
 """So many different cells of a column are looked at."""
 UNIT = re.compile(r"[+-]?\d[\d.,]* ?([^\d\s.,+-][^\d\s]{0,9})")
-EXCLUDE = "exclude it, or give what it stands for as a column of its own"
 
 
 def remarks(
@@ -72,11 +71,6 @@ def _texts(
     looks = _looks(listed)
     if looks is not None:
         yield f"'{column.name}' is read as text: {looks}"
-    elif len(distinct) > WORDS and len(distinct) > SHARE * len(raw) and not column.unique:
-        seen = (
-            f"'{column.name}' has {len(distinct)} different texts in {len(raw)} rows, like {words(listed, 2)}"
-        )
-        yield f"{seen}: no model uses it. Better {EXCLUDE}."
     yield from _spellings(column.name, listed)
     if column.name != contract.target:
         yield from _words_for_nothing(column.name, raw, contract)

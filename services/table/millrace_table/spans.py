@@ -4,10 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from millrace_table.columns import Mask
 
 YEAR = timedelta(days=366) // timedelta(microseconds=1)
+AHEAD = timedelta(days=2)
+"""Clocks and zones differ by less."""
 TAIL = 0.05
 """Share of rows at either end that may be far; more of them are another period, not a mistake."""
 
@@ -46,6 +49,23 @@ def beyond(values: pa.Array | pa.ChunkedArray, ends: tuple[int, int] | None) -> 
     return (
         present & (micros < ends[0]) | present & (micros > ends[1]) if ends else np.zeros(len(micros), bool)
     )
+
+
+def told(times: pa.ChunkedArray, name: str) -> list[str]:
+    """Sentences about the times of a column of that *name* that are far from all others, and those yet to come."""
+    away = pa.array(far(times))
+    others = times.filter(pc.invert(away))
+    later = others.filter(pc.greater(others, pa.scalar(datetime.now(UTC) + AHEAD)))
+    return _counted(times.filter(away), name, "lies years from all others", "it will be left out") + _counted(
+        later, name, "is yet to come", "look whether it is when the row happened"
+    )
+
+
+def _counted(times: pa.ChunkedArray, name: str, what: str, mend: str) -> list[str]:
+    if not len(times):
+        return []
+    rows = "1 row has" if len(times) == 1 else f"{len(times)} rows have"
+    return [f"{rows} a time in '{name}' that {what} ({times[0].as_py().date().isoformat()}): {mend}."]
 
 
 def _ticks(values: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, Mask]:
