@@ -77,9 +77,10 @@ def test_an_empty_file_among_others_is_scored_as_no_rows(score, tmp_path):
     assert (result.rows, len(result.written)) == (1, 1)
 
 
-def test_a_table_of_sqlite_has_every_row_once(score, tmp_path):
+@pytest.mark.parametrize("slashes", ["sqlite://", "sqlite:///"])
+def test_a_table_of_sqlite_has_every_row_once(score, tmp_path, slashes):
     registry, place = Registry(), tmp_path / "shop.db"
-    sink = {"sql": {"uri": f"sqlite://{place}", "table": "scored"}}
+    sink = {"sql": {"uri": f"{slashes}{place}", "table": "scored"}}
     spec = asked(registry, HEADER + GOOD * 7, sink=sink)
     assert score(registry, spec).repeated == 0
     assert score(registry, spec, job="again").repeated == 7

@@ -263,7 +263,7 @@ def test_sqlite_is_a_database_too(tmp_path, pulled, rows):
             [(n, n * 1.5, f"2024-01-{1 + n // 10:02} 08:00") for n in range(200)],
         )
     made.close()
-    asked = {"sql": {"uri": f"sqlite://{path}", "table": "sales", "cursor": "at", "lookBack": "2d"}}
+    asked = {"sql": {"uri": f"sqlite:///{path}", "table": "sales", "cursor": "at", "lookBack": "2d"}}
     assert pulled(asked).new_rows == 200
     with sqlite3.connect(path) as made:
         made.execute("INSERT INTO sales VALUES (200, 7.5, '2024-01-20 07:00')")
@@ -271,5 +271,5 @@ def test_sqlite_is_a_database_too(tmp_path, pulled, rows):
     result = pulled(asked)
     assert (result.new_rows, result.known_rows) == (1, 20), result.reason
     with pytest.raises(JobError, match="cannot be reached"):
-        pulled({"sql": {"uri": f"sqlite://{tmp_path}/none.db", "table": "sales"}})
+        pulled({"sql": {"uri": f"sqlite:///{tmp_path}/none.db", "table": "sales"}})
     assert not (tmp_path / "none.db").exists()

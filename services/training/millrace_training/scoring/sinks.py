@@ -17,7 +17,7 @@ from millrace_contracts.scoring import ScoreSpec
 from millrace_contracts.signature import Signature
 from millrace_contracts.sinks import Sink, TableSink
 from millrace_training.runtime.errors import JobError
-from millrace_training.sources.databases import DRIVERS, with_password
+from millrace_training.sources.databases import DRIVERS, sqlite_file, with_password
 from millrace_training.sources.secrets import Secrets
 
 MARKS = "millrace_written"
@@ -74,7 +74,7 @@ class IntoTable:
         if scheme not in WRITABLE:
             mend = "Use postgresql:// or sqlite:///FILE."
             raise JobError("The database cannot be reached", "Its URI begins with no known name.", mend)
-        there = f"file:{self._uri.removeprefix('sqlite://')}?mode=rwc" if scheme == "sqlite" else self._uri
+        there = sqlite_file(self._uri, "rwc") if scheme == "sqlite" else self._uri
         return importlib.import_module(DRIVERS[scheme].module).connect(there)
 
     def _make(self) -> None:

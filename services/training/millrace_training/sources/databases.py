@@ -174,4 +174,9 @@ def with_password(uri: str, password: str | None) -> str:
 
 def _readable(scheme: str, uri: str) -> str:
     """SQLite opens a file that is not there as an empty one, unless it may only read."""
-    return f"file:{uri.removeprefix('sqlite://')}?mode=ro" if scheme == "sqlite" else uri
+    return sqlite_file(uri, "ro") if scheme == "sqlite" else uri
+
+
+def sqlite_file(uri: str, mode: str) -> str:
+    """SQLite's own URI; `sqlite:////FILE`, as many libraries write it, is `sqlite:///FILE`."""
+    return f"file:{re.sub('^/+', '/', uri.removeprefix('sqlite://'))}?mode={mode}"
