@@ -2,13 +2,16 @@
 
 import gzip
 import random
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 
 from millrace_contracts.tables import Dialect
-from millrace_table import reading, streamed
+from millrace_table import reading, streamed, typed
 from millrace_table.refusals import Unreadable
 
 PLAIN = "id,shop,x\n" + "".join(f"{row},north,{row / 4}\n" for row in range(9))
@@ -101,3 +104,87 @@ def test_how_far_it_is_read_is_told(tmp_path: Path):
     reading.to_parquet(path, tmp_path / "a.parquet", told=told.append)
     assert told[-1] == 9
     assert told == sorted(told)
+
+
+def of_types() -> pa.Table:
+    """A column of each kind that Parquet and Arrow may hold, with what pandas writes beside them."""
+    big, late = 2**63 + 5, datetime(2024, 5, 3, 12, tzinfo=UTC)
+    return pa.table(
+        {
+            "whole": pa.array([1, None, 3, 4, 5, 6, 7], pa.int16()),
+            "large": pa.array([1, 2, 3, 4, None, big, 7], pa.uint64()),
+            "small": pa.array([1, 2, 3, 4, None, 6, 7], pa.uint64()),
+            "exact": pa.array([Decimal(1), None, *[Decimal(7)] * 4, Decimal(10**20)], pa.decimal128(30, 0)),
+            "money": pa.array([Decimal("1.5"), None, *[Decimal("0.25")] * 5], pa.decimal128(9, 2)),
+            "word": pa.array(["a", None, "b", "a", "a", "b", "c"]).dictionary_encode(),
+            "at": pa.array([late, None, *[late] * 5], pa.timestamp("ns", "Europe/Berlin")),
+            "took": pa.array([timedelta(seconds=3), None, *[timedelta(hours=2)] * 5], pa.duration("ms")),
+            "day": pa.array([late.date()] * 7),
+            "list": pa.array([[1, 2], None, [], [3], [4], [5], [6]]),
+            "bytes": pa.array([b"\x00\x01", None, *[b"x"] * 5]),
+            "none": pa.nulls(7),
+            "float": pa.array([1.5, None, float("inf"), -0.0, 2, 3, 4], pa.float32()),
+            "__index_level_0__": pa.array(range(7)),
+        }
+    )
+
+
+@pytest.mark.parametrize("format", ["parquet", "stream", "file"])
+def test_typed_columns_come_out_the_same(tmp_path: Path, format: str, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(typed, "PIECE", 3)
+    path, table, told = tmp_path / "a", of_types(), []
+    if format == "parquet":
+        table = table.set_column(5, "word", table["word"].cast(pa.string()))
+        parquet.write_table(table, path, row_group_size=5)
+    else:
+        opened = pa.ipc.new_stream if format == "stream" else pa.ipc.new_file
+        with opened(path, table.schema) as writer:
+            writer.write_table(table, max_chunksize=5)
+    kind = "parquet" if format == "parquet" else "arrow"
+    for wanted in ([], ["__index_level_0__"]):
+        done = reading.to_parquet(path, tmp_path / "out.parquet", None, wanted, told.append, kind)
+        whole, came = reading.load(path, kind, None, wanted), parquet.read_table(tmp_path / "out.parquet")
+        assert came.schema.remove_metadata() == whole.table.schema
+        assert came.to_pydict() == whole.table.to_pydict()
+        assert (done.rows, done.notes, done.dialect) == (7, whole.notes, whole.dialect)
+    assert told[-1] == 7
+
+
+LINES = {
+    "plain": '{"a": 1, "b": "x"}\n{"a": 2}\n\n{"b": "y", "c": true}\n{"c": false}\n',
+    "mixed late": '{"a": 1, "b": 1, "c": true}\n' * 4 + '{"a": 1.5, "b": "x", "c": 1}\n',
+    "wide": '{"a": 1}\n' * 4 + '{"a": 9223372036854775809}\n',
+    "no objects": '{"a": 1}\n' * 4 + '{"a": \n[1]\n{"a": 2}\n',
+    "none at all": "1\n2\n3\n4\n",
+    "nested": '{"a": 1, "b": 1}\n' * 4 + '{"a": 1, "b": [1]}\n{"a": {}}\n',
+    "old ends": '{"a": 1}\r{"a": 2}\r{"a": 3}\r{"a": 4}\r{}\r{"a": null}',
+}
+
+
+@pytest.mark.parametrize("text", LINES.values(), ids=LINES.keys())
+def test_json_lines_come_out_the_same(tmp_path: Path, text: str):
+    path = tmp_path / "a.jsonl"
+    path.write_text(text, newline="")
+    try:
+        whole: object = (loaded := reading.load(path, "jsonl")).table.to_pydict(), loaded.table.schema
+    except Unreadable as error:
+        whole = error.check
+    try:
+        done = reading.to_parquet(path, tmp_path / "out.parquet", format="jsonl")
+        table = parquet.read_table(tmp_path / "out.parquet")
+        assert (done.rows, done.rejects, done.dialect) == (table.num_rows, loaded.rejects, loaded.dialect)
+        parts: object = table.to_pydict(), table.schema.remove_metadata()
+    except Unreadable as error:
+        parts = error.check
+    assert parts == whole
+
+
+def test_a_damaged_file_of_types_is_refused_in_the_same_words(tmp_path: Path):
+    path = tmp_path / "a"
+    path.write_bytes(b"PAR1 and nothing more")
+    for kind in ("parquet", "arrow"):
+        with pytest.raises(Unreadable) as whole:
+            reading.load(path, kind)
+        with pytest.raises(Unreadable) as parts:
+            reading.to_parquet(path, tmp_path / "out.parquet", format=kind)
+        assert parts.value.check == whole.value.check

@@ -3,7 +3,9 @@
 DuckDB's reader of JSON is not used: it keeps no rejects, and guesses the types that a contract is to decide.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -23,26 +25,108 @@ def read(data: bytes) -> tuple[pa.Table, Rejects]:
     A key that an object lacks is missing. A file that is one array of objects is read like their lines.
     Raises: Unreadable if no line is an object, or a cell is none.
     """
-    rows: list[dict[str, Any]] = []
-    lost: list[Reject] = []
+    seen, rows = Seen(), list[dict[str, Any]]()
     for number, line in _lines(data):
+        row = seen.row(number, line)
+        if row is not None:
+            rows.append(row)
+    seen.check()
+    return _table(rows, seen.schema), seen.rejects
+
+
+def in_pieces(
+    path: Path, size: int, told: Callable[[int], None]
+) -> tuple[pa.Schema, Iterator[pa.Table], Rejects]:
+    """The same of a file of any size, *size* rows at a time: it is read once for the types, and once for the rows.
+
+    Raises: Unreadable, as for the whole file.
+    """
+    seen, rows = Seen(), 0
+    for number, line in _lines_of(path):
+        rows += seen.row(number, line) is not None
+        if rows % size == 0:
+            told(rows)
+    seen.check()
+    return seen.schema, _pieces(path, seen.schema, size), seen.rejects
+
+
+def is_array(path: Path) -> bool:
+    """Whether the file may be one array of objects, which is read as a whole."""
+    with path.open("rb") as file:
+        return next((line for line in file if line.strip()), b"").lstrip()[:1] == b"["
+
+
+def _pieces(path: Path, schema: pa.Schema, size: int) -> Iterator[pa.Table]:
+    again = Seen()
+    rows = (row for number, line in _lines_of(path) if (row := again.row(number, line)) is not None)
+    while held := list(islice(rows, size)):
+        yield _table(held, schema)
+
+
+class Seen:
+    """What is known of the columns of a file after some of its lines."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[str, set[type]] = {}
+        self._nested: dict[str, int] = {}
+        self._wide: set[str] = set()
+        self._rows, self.rejects = 0, Rejects()
+
+    def row(self, number: int, line: bytes) -> dict[str, Any] | None:
+        """The row in a line; None for one that is none, which is kept as a reject."""
         try:
-            rows.append(_row(line))
+            row = _row(line)
         except NoRow as error:
-            text = line[:1000].decode(errors="replace")
-            lost.append(Reject(line=number, text=text, reason=str(error)))
-    if not rows:
-        raise Unreadable(
-            "file",
-            f"Line {lost[0].line} is not {lost[0].reason.removeprefix('It is not ')}"
-            if lost
-            else "The file has no rows.",
-            'Write a row a line, in UTF-8, like {"column": value}; a missing number is null, not NaN.',
-            examples=[f"line {reject.line}: {reject.text[:60]}" for reject in lost[:5]],
-        )
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    table = pa.table({name: _column(name, [row.get(name) for row in rows]) for name in names})
-    return table, Rejects(count=len(lost), kept=lost[:KEPT])
+            if self.rejects.count < KEPT:
+                text = line[:1000].decode(errors="replace")
+                self.rejects.kept.append(Reject(line=number, text=text, reason=str(error)))
+            self.rejects.count += 1
+            return None
+        self._rows += 1
+        for name, value in row.items():
+            self._note(name, value)
+        return row
+
+    def _note(self, name: str, value: Any) -> None:
+        kinds, kind = self._kinds.setdefault(name, set()), type(value)
+        if value is None:
+            return
+        kinds.add(kind)
+        if kind is int and not -(2**63) <= value < 2**63:
+            self._wide.add(name)
+        elif kind in (dict, list):
+            self._nested.setdefault(name, self._rows)
+
+    def check(self) -> None:
+        """Raises: Unreadable if no line is an object, or a cell is none."""
+        if not self._rows:
+            kept = self.rejects.kept
+            raise Unreadable(
+                "file",
+                f"Line {kept[0].line} is not {kept[0].reason.removeprefix('It is not ')}"
+                if kept
+                else "The file has no rows.",
+                'Write a row a line, in UTF-8, like {"column": value}; a missing number is null, not NaN.',
+                examples=[f"line {reject.line}: {reject.text[:60]}" for reject in kept[:5]],
+            )
+        nested = next((name for name in self._kinds if name in self._nested), None)
+        if nested is not None:
+            mend = "Write plain values; spread an object over several columns."
+            place = self._nested[nested]
+            raise Unreadable("type", f"Row {place} holds an object or a list.", mend, column=nested)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns, in the order in which they came."""
+        return pa.schema([(name, self._kind(name)) for name in self._kinds])
+
+    def _kind(self, name: str) -> pa.DataType:
+        kinds = self._kinds[name]
+        if kinds == {bool}:
+            return pa.bool_()
+        if kinds == {int} and name not in self._wide:
+            return pa.int64()
+        return pa.float64() if kinds and kinds <= {int, float} else pa.string()
 
 
 def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -58,6 +142,12 @@ def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
     yield from ((number, line) for number, line in enumerate(data.splitlines(), 1) if line.strip())
 
 
+def _lines_of(path: Path) -> Iterator[tuple[int, bytes]]:
+    with path.open("rb") as file:
+        lines = (line for part in file for line in part.splitlines())
+        yield from ((number, line) for number, line in enumerate(lines, 1) if line.strip())
+
+
 def _row(line: bytes) -> dict[str, Any]:
     try:
         row = orjson.loads(line)
@@ -68,21 +158,17 @@ def _row(line: bytes) -> dict[str, Any]:
     return row
 
 
-def _column(name: str, values: list[Any]) -> pa.Array:
-    kinds = {type(value) for value in values} - {type(None)}
-    nested = next((place for place, value in enumerate(values, 1) if isinstance(value, dict | list)), None)
-    if nested is not None:
-        mend = "Write plain values; spread an object over several columns."
-        raise Unreadable("type", f"Row {nested} holds an object or a list.", mend, column=name)
-    if not kinds or kinds == {str}:
-        return pa.array(values, pa.string())
-    if kinds == {bool}:
-        return pa.array(values, pa.bool_())
-    if kinds == {int} and all(value is None or -(2**63) <= value < 2**63 for value in values):
-        return pa.array(values, pa.int64())
-    if kinds <= {int, float}:
-        return pa.array([None if value is None else float(value) for value in values], pa.float64())
-    return pa.array([None if value is None else _text(value) for value in values], pa.string())
+def _table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
+    columns = [_column([row.get(field.name) for row in rows], field.type) for field in schema]
+    return pa.table(columns, schema=schema)
+
+
+def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
+    if kind == pa.string():
+        return pa.array([None if value is None else _text(value) for value in values], kind)
+    if kind == pa.float64():
+        return pa.array([None if value is None else float(value) for value in values], kind)
+    return pa.array(values, kind)
 
 
 def _text(value: Any) -> str:

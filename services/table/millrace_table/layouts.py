@@ -163,7 +163,8 @@ def _way(lines: list[str], path: Path, folder: Path, asked: Dialect, wanted: Col
     best = max(ways, key=lambda way: way.rank)
     if asked.delimiter is None and best.even < 0.9:
         spaced = _split(lines, " ", quote, quote)
-        if spaced.even > 0.9 and spaced.width > 2:
+        nothing_else = best.even < 0.5 and spaced.rank > best.rank and spaced.rank[1]
+        if spaced.width > 2 and (spaced.even > 0.9 or nothing_else):
             return spaced
     if asked.delimiter is None and (best.width == 1 or best.even < 0.9):
         other = _sniffed(lines, path, folder)

@@ -9,15 +9,13 @@ import pyarrow as pa
 
 from millrace_contracts.rows import Check
 from millrace_contracts.tables import Dialect, Rejects
-from millrace_table import cells, delimited, jsonl, opening, streamed, workbooks
+from millrace_table import cells, delimited, jsonl, opening, streamed, typed, workbooks
 from millrace_table.names import check_names
 from millrace_table.refusals import Unreadable
 from millrace_table.streamed import Streamed, Told
 
 LARGE = 1 << 26
 """Bytes from which a CSV file is read a piece at a time, and its rows are told meanwhile."""
-INDEX = "__index_level_"
-"""How pandas calls an index without a name that it writes into Parquet."""
 
 
 @dataclass(frozen=True)
@@ -99,17 +97,24 @@ def to_parquet(
     dialect: Dialect | None = None,
     wanted: Collection[str] = (),
     told: Told = lambda rows: None,
+    format: str = "csv",
 ) -> Streamed:
-    """Write the rows of a CSV file, packed or not, into a Parquet file of strings, in bounded memory.
+    """Write the raw columns of a file, packed or not, into a Parquet file, in bounded memory.
 
     Args:
+        format: csv, whose columns are strings, jsonl (not for an array), parquet or arrow.
         told: is called again and again with how many rows are read.
     Raises: Unreadable, as `load` does.
     """
     with tempfile.TemporaryDirectory(prefix="millrace-", dir=target.parent) as name:
         folder = Path(name)
         path, made = _unpacked(source, folder), folder.resolve() / "made.parquet"
-        done = streamed.to_parquet(path, made, folder, dialect or Dialect(), wanted, told)
+        if format in typed.FORMATS:
+            done = typed.to_parquet(path, format, made, wanted, told)
+        elif format == "jsonl":
+            done = _lines_to_parquet(path, folder, made, dialect or Dialect(), told)
+        else:
+            done = streamed.to_parquet(path, made, folder, dialect or Dialect(), wanted, told)
         if not done.rows and not done.rejects.count:
             raise _no_rows()
         made.replace(target)
@@ -118,8 +123,10 @@ def to_parquet(
 
 def is_large(path: Path, format: str) -> bool:
     """Whether the file at *path*, or what is packed in it, is better read by `to_parquet`."""
-    size = path.stat().st_size * (opening.PACKS if opening.packing(path) else 1)
-    return format == "csv" and size >= LARGE
+    packs = opening.packing(path) or format == "parquet"
+    if format == "xlsx" or path.stat().st_size * (opening.PACKS if packs else 1) < LARGE:
+        return False
+    return format != "jsonl" or (opening.packing(path) is None and not jsonl.is_array(path))
 
 
 def _unpacked(source: Path, folder: Path) -> Path:
@@ -197,34 +204,38 @@ def _jsonl(path: Path, folder: Path, dialect: Dialect, wanted: Collection[str]) 
     return Loaded(table, dialect.of_values.model_copy(update={"encoding": text.encoding}), rejects)
 
 
+def _lines_to_parquet(path: Path, folder: Path, target: Path, dialect: Dialect, told: Told) -> Streamed:
+    import pyarrow.parquet as parquet
+
+    text = opening.text(path, folder, dialect.encoding)
+    schema, pieces, rejects = jsonl.in_pieces(text.path, streamed.PIECE, told)
+    check_names(schema.names)
+    rows = 0
+    with parquet.ParquetWriter(target, schema, **streamed.FORM) as writer:
+        for piece in pieces:
+            writer.write_table(piece)
+            rows += piece.num_rows
+    told(rows)
+    written = dialect.of_values.model_copy(update={"encoding": text.encoding})
+    return Streamed(rows, written, rejects, [], {})
+
+
 def _parquet(path: Path, folder: Path, dialect: Dialect, wanted: Collection[str]) -> Loaded:
     import pyarrow.parquet as parquet
 
-    try:
+    with typed.readable("parquet"):
         file = parquet.ParquetFile(path)
         check_names(file.schema_arrow.names)
         table = file.read()
-    except (pa.ArrowException, OSError) as error:
-        raise Unreadable(
-            "file", "This is not a Parquet file, or it is damaged.", "Write it again."
-        ) from error
     return _typed(table, wanted)
 
 
 def _arrow(path: Path, folder: Path, dialect: Dialect, wanted: Collection[str]) -> Loaded:
-    try:
-        with pa.OSFile(str(path)) as file:
-            begin = file.read(8)
-            file.seek(0)
-            reader = pa.ipc.open_file(file) if begin.startswith(b"ARROW1") else pa.ipc.open_stream(file)
-            table = reader.read_all()
-            return _typed(table, wanted)
-    except (pa.ArrowException, OSError) as error:
-        raise Unreadable(
-            "file",
-            "This is not an Arrow file, or it is damaged.",
-            "Write it again as Arrow IPC or Feather 2.",
-        ) from error
+    with typed.readable("arrow"), pa.OSFile(str(path)) as file:
+        begin = file.read(8)
+        file.seek(0)
+        reader = pa.ipc.open_file(file) if begin.startswith(b"ARROW1") else pa.ipc.open_stream(file)
+        return _typed(reader.read_all(), wanted)
 
 
 def _workbook(path: Path, folder: Path, dialect: Dialect, wanted: Collection[str]) -> Loaded:
@@ -237,12 +248,8 @@ def _workbook(path: Path, folder: Path, dialect: Dialect, wanted: Collection[str
 def _typed(table: pa.Table, wanted: Collection[str]) -> Loaded:
     """The columns in the platform's types, without an index of pandas that nobody asked for."""
     check_names(table.column_names)
-    index = [name for name in table.column_names if name.startswith(INDEX) and name not in wanted]
-    table = table.drop_columns(index)
-    notes = [
-        f"'{name}' is the index of a pandas table, which says nothing; it was left out." for name in index
-    ]
-    return Loaded(pa.table({name: cells.raw(table.column(name)) for name in table.column_names}), notes=notes)
+    names, notes = typed.without_index(table.column_names, wanted)
+    return Loaded(pa.table({name: cells.raw(table.column(name)) for name in names}), notes=notes)
 
 
 Reader = Callable[[Path, Path, Dialect, Collection[str]], Loaded]

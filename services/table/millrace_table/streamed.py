@@ -37,7 +37,7 @@ class Streamed:
     """How many rows were written, how the file is written, and what could not be taken."""
 
     rows: int
-    dialect: Dialect
+    dialect: Dialect | None
     rejects: Rejects
     notes: list[str]
     marked: Marked

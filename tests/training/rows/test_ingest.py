@@ -67,19 +67,21 @@ def test_a_large_file_is_read_in_pieces_tells_how_far_it_is_and_gives_the_same_v
     assert {item.step for item in told} == {"fetch", "read", "keep"}
 
 
-@pytest.mark.parametrize("key", [[], ["sold_at"]])
-def test_large_deliveries_become_the_versions_that_small_ones_do(push, client, monkeypatch, tmp_path, key):
+@pytest.mark.parametrize(("key", "format"), [([], "csv"), (["sold_at"], "csv"), ([], "parquet")])
+def test_large_deliveries_become_the_versions_that_small_ones_do(push, client, monkeypatch, key, format):
     """In pieces, of which none is the whole: new rows, repeated ones, corrections, and rows that are refused."""
     contract = inference.infer(reading.read(to_csv(sales()), "csv"), "revenue", "sold_at", "UTC")
     first, last = to_csv(sales()), to_csv(sales(900, seed=0).slice(350))
     wrong = last.replace(b"north", b"nord").replace(b"south", b"sud")
-    mended = last.replace(b"north", b"west")
+    deliveries = [first, last, wrong, last.replace(b"north", b"west")]
+    if format == "parquet":
+        deliveries = [files.to_parquet(reading.read(data, "csv")) for data in deliveries]
     told: list[list[dict]] = []
     for dataset, large in (("sales", 1 << 26), ("copy", 1)):
         monkeypatch.setattr(reading, "LARGE", large)
         monkeypatch.setattr("millrace_training.rows.pieces.PIECE", 60)
         asked = contract.model_copy(update={"key": key}).model_dump(mode="json")
-        results = [push(data, dataset=dataset, contract=asked) for data in (first, last, wrong, mended)]
+        results = [push(data, format, dataset=dataset, contract=asked) for data in deliveries]
         kept = {"decided", "reason", "quarantine"}
         told.append(
             [{name: value for name, value in result.items() if name not in kept} for result in results]

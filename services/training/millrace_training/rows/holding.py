@@ -177,7 +177,7 @@ def _load(came: Delivery, asked: Asked, contract: DataContract | None, folder: P
     said = said.over(contract.dialect)
     if isinstance(came.data, Path) and reading.is_large(came.data, came.format):
         target = folder / "raw.parquet"
-        streamed = reading.to_parquet(came.data, target, said, names, reads)
+        streamed = reading.to_parquet(came.data, target, said, names, reads, came.format)
         return Raw(Filed([target]), streamed)
     loaded = reading.load(came.data, came.format, said, names, reads)
     return Raw(loaded.table, loaded)
