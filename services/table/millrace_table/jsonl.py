@@ -6,13 +6,16 @@ DuckDB's reader of JSON is not used: it keeps no rejects, and guesses the types 
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 import pyarrow as pa
 
 from millrace_contracts.tables import KEPT, Reject, Rejects
 from millrace_table.refusals import Unreadable
+
+
+Row: TypeAlias = dict[str, Any]
 
 
 class NoRow(Exception):
@@ -25,7 +28,7 @@ def read(data: bytes) -> tuple[pa.Table, Rejects]:
     A key that an object lacks is missing. A file that is one array of objects is read like their lines.
     Raises: Unreadable if no line is an object, or a cell is none.
     """
-    seen, rows = Seen(), list[dict[str, Any]]()
+    seen, rows = Seen(), list[Row]()
     for number, line in _lines(data):
         row = seen.row(number, line)
         if row is not None:
@@ -72,7 +75,7 @@ class Seen:
         self._wide: set[str] = set()
         self._rows, self.rejects = 0, Rejects()
 
-    def row(self, number: int, line: bytes) -> dict[str, Any] | None:
+    def row(self, number: int, line: bytes) -> Row | None:
         """The row in a line; None for one that is none, which is kept as a reject."""
         try:
             row = _row(line)
@@ -148,7 +151,7 @@ def _lines_of(path: Path) -> Iterator[tuple[int, bytes]]:
         yield from ((number, line) for number, line in enumerate(lines, 1) if line.strip())
 
 
-def _row(line: bytes) -> dict[str, Any]:
+def _row(line: bytes) -> Row:
     try:
         row = orjson.loads(line)
     except orjson.JSONDecodeError as error:
@@ -158,7 +161,7 @@ def _row(line: bytes) -> dict[str, Any]:
     return row
 
 
-def _table(rows: list[dict[str, Any]], schema: pa.Schema) -> pa.Table:
+def _table(rows: list[Row], schema: pa.Schema) -> pa.Table:
     columns = [_column([row.get(field.name) for row in rows], field.type) for field in schema]
     return pa.table(columns, schema=schema)
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as parquet
@@ -13,7 +12,7 @@ from millrace_training.rows.pieces import Rows
 ROW_GROUP = 1 << 16
 
 
-FORM: dict[str, Any] = {
+FORM = {
     "compression": "zstd",
     "compression_level": 3,
     "version": "2.6",
