@@ -14,7 +14,6 @@ import pyarrow as pa
 from millrace_contracts.tables import KEPT, Reject, Rejects
 from millrace_table.refusals import Unreadable
 
-
 Row: TypeAlias = dict[str, Any]
 
 
