@@ -35,6 +35,15 @@ async def test_versions_follow_each_other_and_the_same_source_is_not_added_twice
     assert [item["number"] for item in listed] == [1, 2]
 
 
+async def test_only_later_versions_are_listed_when_asked_for(client, put, add):
+    await add(await put(b"one"))
+    await add(await put(b"two"), parent=1)
+    first, second = (await client.get("/v1/datasets/sales/versions")).json()["items"]
+    for since, numbers in ((first["created_at"], [2]), (second["created_at"], [])):
+        asked = await client.get("/v1/datasets/sales/versions", params={"since": since})
+        assert [item["number"] for item in asked.json()["items"]] == numbers
+
+
 async def test_of_many_versions_added_at_once_one_wins_and_the_others_are_told(put, add):
     digests = [await put(b"%d" % number) for number in range(6)]
     answers = await together(*(add(digest) for digest in digests))
