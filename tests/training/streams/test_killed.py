@@ -100,7 +100,7 @@ def sender(service, registry, lines):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_rows_come_once_though_the_service_is_killed_while_they_flow(service, sender, rows):
     for kill in range(1, KILLS + 1):
         sender.allowed = ROWS * kill // (KILLS + 1)
