@@ -346,3 +346,13 @@ def test_random_damage_never_makes_a_row_that_was_not_there():
         rows = set(zip(*(column.to_pylist() for column in loaded.table.columns), strict=True))
         assert loaded.table.num_rows + loaded.rejects.count == 200
         assert len(whole - rows) <= 3
+
+
+def test_spaces_are_told_from_the_commas_in_texts_though_most_lines_fit_neither():
+    lines = [f'{row} north "warm, dry" x{row}' for row in range(8)]
+    loose = [f"{row} south side" + ", and more" * (2 + row % 4) for row in range(12)]
+    loaded = load("id place note mark\n" + "\n".join(lines + loose) + "\n")
+    assert loaded.dialect.delimiter == " "
+    assert loaded.table.column_names == ["id", "place", "note", "mark"]
+    assert loaded.table.num_rows == 8
+    assert loaded.rejects.count == 12
