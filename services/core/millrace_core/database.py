@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 from pydantic import TypeAdapter
-from sqlalchemy import JSON, DateTime, MetaData, create_engine, event
+from sqlalchemy import JSON, DateTime, MetaData, create_engine, event, orm
 from sqlalchemy.engine import Connection, Dialect, Engine, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
@@ -173,11 +173,14 @@ class Direct:
 
     async def run(self, act: Callable[[Connection], Answer]) -> Answer:
         """What *act* answers, committed then; nothing of it is kept when it raises. Raises: what *act* raises."""
-        if self._twin is not None:
-            return await asyncio.to_thread(self._at_once, self._twin, act)
-        assert self._opened is not None, "a service without a database"
-        async with self._opened.begin() as connection:
-            return await connection.run_sync(act)
+        try:
+            if self._twin is not None:
+                return await asyncio.to_thread(self._at_once, self._twin, act)
+            assert self._opened is not None, "a service without a database"
+            async with self._opened.begin() as connection:
+                return await connection.run_sync(act)
+        finally:
+            _Writing.commits += 1
 
     @staticmethod
     def _at_once(twin: Engine, act: Callable[[Connection], Answer]) -> Answer:
@@ -196,9 +199,28 @@ UNBOUND = Sessions()
 """The sessions of a service without a database: using one fails."""
 
 
+class _Writing(orm.Session):
+    """What a session that may write works with: its commits are counted."""
+
+    commits = 0
+
+
+@event.listens_for(_Writing, "after_commit")
+def _counted(_: orm.Session) -> None:
+    _Writing.commits += 1
+
+
+def commits() -> int:
+    """How many transactions this process has committed: what was read since the last one is still so, as far as
+    this process changes it."""
+    return _Writing.commits
+
+
 def sessions(opened: AsyncEngine, read_only: bool = False) -> Sessions:
     """A maker of sessions; readers do not take SQLite's write lock."""
-    return async_sessionmaker(opened.execution_options(read_only=read_only), expire_on_commit=False)
+    kind = orm.Session if read_only else _Writing
+    bound = opened.execution_options(read_only=read_only)
+    return async_sessionmaker(bound, expire_on_commit=False, sync_session_class=kind)
 
 
 async def session(request: Request) -> AsyncIterator[AsyncSession]:

@@ -1,9 +1,11 @@
 """Structured logs: one JSON object a line, with the request id that travels from the CLI to Triton."""
 
+import json
 import logging
 import sys
 import uuid
 
+import orjson
 import structlog
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -28,7 +30,7 @@ def configure(service: str, level: int = logging.INFO) -> None:
         structlog.processors.format_exc_info,
     ]
     structlog.configure(
-        processors=[*shared, added, structlog.processors.JSONRenderer()],
+        processors=[*shared, added, structlog.processors.JSONRenderer(serializer=_json)],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
@@ -42,6 +44,14 @@ def configure(service: str, level: int = logging.INFO) -> None:
         structlog.stdlib.ProcessorFormatter(processors=renderer, foreign_pre_chain=[*shared, added])
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def _json(event: structlog.typing.EventDict, **_: object) -> str:
+    """The fast way; what only the slow way can write (large integers, half characters) goes that way."""
+    try:
+        return orjson.dumps(event, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:
+        return json.dumps(event, default=repr)
 
 
 def _named(service: str) -> structlog.typing.Processor:

@@ -1,18 +1,20 @@
 """Open Inference Protocol v2 with binary tensors: the one form in which a missing number (NaN) can travel.
 
 Source: Open Inference Protocol, binary tensor data extension (JSON header, then raw little-endian tensors;
-a string is its length in 4 bytes and its UTF-8 bytes). What is asked is columns, of shape (rows, 1); what is answered
-may also be a vector a row, of shape (rows, width): the probabilities of classes.
+a string is its length in 4 bytes and its UTF-8 bytes). What is asked is columns, of shape (rows, 1), or all columns
+of a datatype packed into one tensor (see `millrace_contracts.packing`); what is answered may also be a vector a row,
+of shape (rows, width): the probabilities of classes.
 """
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import orjson
 
+from millrace_contracts import packing
 from millrace_contracts.signature import Input, Signature
 
 Values = npt.NDArray[Any]
@@ -41,10 +43,57 @@ def encode(columns: Mapping[str, tuple[str, Values]], request_id: str = "") -> t
         inputs.append(
             {"name": name, "shape": [len(values), 1], "datatype": datatype, "parameters": parameters}
         )
-    head = {"inputs": inputs, "parameters": {"binary_data_output": True}}
-    header = orjson.dumps({"id": request_id} | head if request_id else head)
+    return _body({"inputs": inputs, "parameters": {"binary_data_output": True}}, tensors, request_id)
+
+
+def _body(head: Mapping[str, Any], tensors: list[bytes], request_id: str) -> tuple[bytes, dict[str, str]]:
+    header = orjson.dumps({"id": request_id, **head} if request_id else head)
     headers = {HEADER_LENGTH: str(len(header)), "content-type": "application/octet-stream"}
     return header + b"".join(tensors), headers
+
+
+def pack(columns: Mapping[str, tuple[str, Values]], request_id: str = "") -> tuple[bytes, dict[str, str]]:
+    """A request body and its headers in the packed form: one tensor of shape (rows, columns) for each datatype.
+
+    Takes and raises what `encode` does. A row of many columns is answered several times as fast in this form.
+    """
+    grouped: dict[str, dict[str, Values]] = {}
+    for name, (datatype, values) in columns.items():
+        grouped.setdefault(datatype, {})[name] = values
+    return packed(
+        [
+            (datatype, list(named), len(next(iter(named.values()))), _raw(datatype, _joined(datatype, named)))
+            for datatype, named in grouped.items()
+        ],
+        request_id,
+    )
+
+
+def packed(
+    tensors: Iterable[tuple[str, list[str], int, bytes]], request_id: str = ""
+) -> tuple[bytes, dict[str, str]]:
+    """A request body and its headers of what is packed already: datatype, names of columns, rows, and the bytes."""
+    inputs, raws = [], []
+    named: dict[str, Any] = {"binary_data_output": True}
+    for datatype, names, rows, raw in tensors:
+        raws.append(raw)
+        inputs.append(
+            {
+                "name": packing.tensor(datatype),
+                "shape": [rows, len(names)],
+                "datatype": datatype,
+                "parameters": {"binary_data_size": len(raw)},
+            }
+        )
+        named[packing.tensor(datatype)] = packing.named(names)
+    head = {"inputs": inputs, "parameters": named}
+    return _body(head, raws, request_id)
+
+
+def _joined(datatype: str, named: Mapping[str, Values]) -> Values:
+    """Columns side by side, row by row."""
+    kind = object if datatype == "BYTES" else DTYPES.get(datatype, np.dtype(object))
+    return np.stack([np.asarray(values, kind) for values in named.values()], axis=1).reshape(-1)
 
 
 def decode(body: bytes, header_length: int | None) -> dict[str, Values]:

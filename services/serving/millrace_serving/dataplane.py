@@ -6,6 +6,7 @@ rollouts see no difference.
 
 import asyncio
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 
 from millrace_core.waiting import PodWaiting
 from millrace_serving.envoy.discovery import Discovery
@@ -87,6 +88,10 @@ class DataPlane(ABC):
     def problem(self) -> str | None:
         """What people should know about the data plane now."""
         return self.publisher.problem
+
+    def packs(self, names: Iterable[str]) -> bool:
+        """Whether all revisions of these *names* take packed tensors, as far as they were tried."""
+        return False
 
     def waiting(self, name: str) -> PodWaiting | None:
         """What keeps the pods of a revision from answering, where there are pods."""

@@ -3,7 +3,6 @@
 import asyncio
 from typing import cast
 
-import httpx
 from fastapi import FastAPI
 
 from millrace_core.app import create_app
@@ -15,6 +14,7 @@ from millrace_serving.dataplane import DataPlane
 from millrace_serving.endpoints import routes as endpoints
 from millrace_serving.gateway import discovery
 from millrace_serving.gateway import routes as gateway
+from millrace_serving.lines import Lines
 from millrace_serving.movement import Movement
 from millrace_serving.planes.local import LocalPlane
 from millrace_serving.predictions import routes as predictions
@@ -62,11 +62,7 @@ def _make(core: CoreServices) -> Services:
     """Serving's own object out of core's part."""
     settings = cast(ServingSettings, core.settings)
     plane = _plane(core) if settings.data_plane else None
-    gateway = httpx.AsyncClient(
-        base_url=NOWHERE if plane is None else plane.gateway_url,
-        trust_env=False,
-        timeout=settings.inference_seconds + 5,
-    )
+    gateway = Lines(NOWHERE if plane is None else plane.gateway_url, settings.inference_seconds + 5)
     return Services(**vars(core), plane=plane, gateway=gateway, movement=Movement())
 
 
@@ -86,7 +82,7 @@ async def _start(services: Services) -> None:
 
 
 async def _stop(services: Services) -> None:
-    await services.gateway.aclose()
+    await services.gateway.close()
     if services.plane is not None:
         await services.plane.stop()
 

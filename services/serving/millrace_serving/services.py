@@ -3,13 +3,14 @@
 from dataclasses import dataclass, field
 from typing import Annotated
 
-import httpx
 from fastapi import Depends
 
 from millrace_core import services
 from millrace_core.errors import Conflict
 from millrace_serving.dataplane import DataPlane
+from millrace_serving.lines import Lines
 from millrace_serving.movement import Movement
+from millrace_serving.revisions.standing import Standings
 from millrace_serving.seen import Seen
 from millrace_serving.settings import ServingSettings
 
@@ -21,10 +22,11 @@ class Services(services.Services):
     settings: ServingSettings
     plane: DataPlane | None
     """None: only backtests are possible."""
-    gateway: httpx.AsyncClient
+    gateway: Lines
     """Sends requests through the gateway, as clients do."""
     movement: Movement
     seen: Seen = field(default_factory=Seen)
+    standings: Standings = field(default_factory=Standings)
 
     def running(self) -> DataPlane:
         """The data plane. Raises: Conflict when there is none."""

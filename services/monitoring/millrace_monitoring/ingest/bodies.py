@@ -1,6 +1,7 @@
 """Reads Open Inference Protocol v2 bodies, JSON or binary tensors, that strangers may have written.
 
-A body is columns: each tensor of shape (rows,) or (rows, 1) becomes one column of that many rows. What is stored
+A body is columns: each tensor of shape (rows,) or (rows, 1) becomes one column of that many rows, and one of packed
+columns (see `millrace_contracts.packing`) as many as it names: what is kept is the same in both forms. What is stored
 keeps its kind in its name, so that two revisions that type a column differently never clash:
 `number:<tensor>` float32, `exact:<tensor>` float64, `integer:<tensor>` int64, `text:<tensor>` str. An answer may be
 a vector a row, of shape (rows, classes).
@@ -64,7 +65,10 @@ def columns(body: bytes, json_length: int | None, side: str) -> Columns:
 def _cut(layout: Layout, body: bytes, offset: int) -> Columns:
     if offset + layout.cut.size != len(body):
         raise Undecodable("the tensors do not fill the body")
-    pieces: tuple[Any, ...] = layout.cut.unpack_from(body, offset) + layout.inside
+    pieces: tuple[Any, ...] = layout.cut.unpack_from(body, offset)
+    for place, datatype, rows, count in layout.packed:
+        pieces += tuple(tensors.unpacked(datatype, pieces[place], rows, count))
+    pieces += layout.inside
     values = [pieces[place] for place in layout.order]
     for index, datatype, count in layout.converted:
         values[index] = tensors.of_bytes(datatype, pieces[layout.order[index]], count)

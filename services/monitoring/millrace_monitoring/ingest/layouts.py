@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from millrace_contracts import packing
 from millrace_monitoring.ingest import tensors
 from millrace_monitoring.ingest.tensors import DTYPES, Undecodable, Values
 
@@ -31,6 +32,10 @@ REQUEST_ID = re.compile(rb'\{"id":"[ !#-\[\]-~]*",')
 
 Column = tuple[str, int, int, int]
 """Datatype, rows, width, and place: the index among the binary tensors, or -1, -2, … among the others."""
+Packed = tuple[int, str, int, int]
+"""Index among the binary tensors, datatype, rows, and columns."""
+UNPACKED = 1 << 40
+"""Places from here on are columns of packed tensors, one behind the other."""
 
 
 class Layout(NamedTuple):
@@ -42,8 +47,10 @@ class Layout(NamedTuple):
         width: values a row of that column: 1, or the number of classes.
         cut: cuts the bytes behind the head into one piece for each binary tensor.
         inside: values that the head itself holds, the last one first.
-        order: for each column its index among the pieces with *inside* appended; negative from the end.
+        order: for each column its index among the pieces with *packed* columns and *inside* appended; negative from
+            the end.
         converted: index, datatype and number of values of the columns that are not kept as they came.
+        packed: the binary tensors that hold several columns; those follow the pieces of *cut*, in this order.
     """
 
     names: tuple[str, ...]
@@ -54,6 +61,7 @@ class Layout(NamedTuple):
     inside: tuple[Values, ...]
     order: tuple[int, ...]
     converted: tuple[tuple[int, str, int], ...]
+    packed: tuple[Packed, ...] = ()
 
 
 def remembered(head: bytes, side: str) -> Layout:
@@ -72,53 +80,86 @@ def read(head: bytes, side: str) -> Layout:
 
     Texts of an answer are left out: its numbers say all that its chosen class does.
     """
-    columns: dict[str, Column] = {}
-    sizes: list[int] = []
-    inside: list[Values] = []
-    answers = side == "outputs"
-    for tensor in _json(head)[side]:
-        shape, data, datatype = tensor["shape"], tensor.get("data"), tensor["datatype"]
+    said, drawn, answers = _json(head), Drawing(), side == "outputs"
+    for tensor in said[side]:
+        names = None if answers else _together(said, tensor)
+        width = 1 if names else _width(tensor["shape"], answers and tensor["name"] == VECTOR)
+        drawn.add(
+            tensor, names or [str(tensor["name"])], 0 if answers and tensor["datatype"] == "BYTES" else width
+        )
+    return _layout(drawn, _answer(list(drawn.columns)) if answers else None)
+
+
+def _together(said: dict[str, Any], tensor: dict[str, Any]) -> list[str] | None:
+    """The columns of a packed tensor, which the parameter of its name tells; None for any other."""
+    told = said.get("parameters")
+    text = told.get(tensor["name"]) if isinstance(told, dict) else None
+    if text is None or not str(tensor["name"]).startswith(packing.PREFIX):
+        return None
+    names, (rows, count) = packing.names(text), tensor["shape"]
+    if names is None or len(names) != count or type(rows) is not int or not 0 <= rows <= ROWS:
+        raise Undecodable("a packed tensor does not have the columns that its parameter names")
+    return names
+
+
+class Drawing:
+    """A layout while the tensors of a head are read."""
+
+    def __init__(self) -> None:
+        self.columns: dict[str, Column] = {}
+        self.sizes: list[int] = []
+        self.inside: list[Values] = []
+        self.packed: list[Packed] = []
+        self.unpacked = 0
+
+    def add(self, tensor: dict[str, Any], names: list[str], width: int) -> None:
+        """One tensor of as many columns as *names*; a *width* of 0 is one that is no column."""
+        data, datatype = tensor.get("data"), tensor["datatype"]
         if data is None:
-            sizes.append(int(tensor["parameters"]["binary_data_size"]))
-        width = _width(shape, answers and tensor["name"] == VECTOR)
-        if width and not (answers and datatype == "BYTES"):
-            rows = shape[0]
-            name = _name(datatype, str(tensor["name"])[:200])
-            if data is None:
-                _check_size(datatype, rows * width, sizes[-1])
-                columns[name] = datatype, rows, width, len(sizes) - 1
-            else:
-                inside.append(tensors.of_json(datatype, data, rows, width))
-                columns[name] = datatype, rows, width, -len(inside)
-    inside.reverse()
-    answer = _answer(list(columns)) if answers else None
-    return _layout(columns, answer, sizes, tuple(inside))
+            self.sizes.append(int(tensor["parameters"]["binary_data_size"]))
+        if not width:
+            return
+        rows, packed = tensor["shape"][0], len(names) > 1
+        place = len(self.sizes) - 1
+        if data is not None:
+            kept = tensors.of_json(datatype, data, rows, width * len(names))
+            place = -1 - len(self.inside)
+            self.inside += tensors.split(datatype, kept, rows, len(names)) if packed else [kept]
+        else:
+            _check_size(datatype, rows * width * len(names), self.sizes[-1])
+            if packed:
+                self.packed.append((place, datatype, rows, len(names)))
+                place = UNPACKED + self.unpacked
+                self.unpacked += len(names)
+        step = -1 if place < 0 else 1
+        for number, name in enumerate(names):
+            self.columns[_name(datatype, name[:200])] = datatype, rows, width, place + step * number
 
 
 _remembered = lru_cache(REMEMBERED)(read)
 
 
-def _layout(
-    given: dict[str, Column], answer: str | None, sizes: list[int], inside: tuple[Values, ...]
-) -> Layout:
+def _layout(drawn: Drawing, answer: str | None) -> Layout:
+    given, sizes = drawn.columns, drawn.sizes
     names = tuple(sorted(given))
     columns = [given[name] for name in names]
     if len(columns) > 1 and len({rows for _, rows, _, _ in columns}) > 1:
         raise Undecodable("the columns have different lengths")
     rows = columns[0][1] if columns else None
     index, width = (None, 1) if answer is None else (names.index(answer), given[answer][2])
-    order = tuple([place for _, _, _, place in columns])
+    order = tuple([place - UNPACKED + len(sizes) if place >= UNPACKED else place for *_, place in columns])
+    inside = tuple(reversed(drawn.inside))
     if not sizes:
         return Layout(names, rows, index, width, NO_BYTES, inside, order, ())
     cut = struct.Struct("<" + "".join([f"{size}s" for size in sizes]))
-    return Layout(names, rows, index, width, cut, inside, order, _converted(columns))
+    return Layout(names, rows, index, width, cut, inside, order, _converted(columns), tuple(drawn.packed))
 
 
 def _converted(columns: list[Column]) -> tuple[tuple[int, str, int], ...]:
     return tuple(
         (index, datatype, rows * width)
         for index, (datatype, rows, width, place) in enumerate(columns)
-        if place >= 0 and datatype not in tensors.AS_SENT
+        if 0 <= place < UNPACKED and datatype not in tensors.AS_SENT
     )
 
 

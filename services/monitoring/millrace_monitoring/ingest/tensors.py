@@ -62,6 +62,22 @@ def of_bytes(datatype: str, raw: bytes, count: int) -> Values:
     return _kept(datatype, np.frombuffer(raw, DTYPES[datatype]), count)
 
 
+def unpacked(datatype: str, raw: bytes, rows: int, count: int) -> list[Values]:
+    """The values of each of *count* columns that lie side by side in a binary tensor. Raises like `of_bytes`."""
+    if rows == 1 and datatype in AS_SENT:
+        size = len(raw) // count
+        return [raw[place : place + size] for place in range(0, len(raw), size)]
+    return split(datatype, of_bytes(datatype, raw, rows * count), rows, count)
+
+
+def split(datatype: str, values: Values, rows: int, count: int) -> list[Values]:
+    """The kept *values* of *rows* one behind the other, as one piece for each of *count* columns."""
+    if isinstance(values, list):
+        return [values[place::count] for place in range(count)]
+    table = numbers(KINDS[datatype], values).reshape(rows, count)
+    return [column.tobytes() for column in np.ascontiguousarray(table.T)]
+
+
 def numbers(kind: str, values: bytes) -> np.ndarray:
     """Kept *values* of the kind `integer`, `number` or `exact` as an array of shape (count,)."""
     return np.frombuffer(values, KEPT[kind])

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 
 from millrace_serving.cluster import names
-from millrace_serving.triton import golden
+from millrace_serving.triton import forms, golden
 from millrace_serving.triton.client import Triton, TritonError
 from millrace_serving.triton.golden import WrongAnswer
 from millrace_serving.triton.repository import Wanted
@@ -28,6 +28,8 @@ class Record:
     """When it last answered rightly (monotonic); 0: never."""
     silent: int = 0
     wrong: str = ""
+    packs: bool = False
+    """Whether it takes packed tensors; tried once in a pod's life, when it has answered columns."""
 
 
 @dataclass
@@ -57,7 +59,7 @@ class Prober:
         if not record.wrong and time.monotonic() - record.right_at < self.seconds:
             return record
         try:
-            await self._try(item, pod)
+            record.packs = await self._try(item, pod, record)
             record.right_at, record.silent, record.wrong = time.monotonic(), 0, ""
         except WrongAnswer as error:
             record.wrong = str(error)
@@ -65,11 +67,12 @@ class Prober:
             self._note(record, error)
         return record
 
-    async def _try(self, item: Wanted, pod: Part) -> None:
+    async def _try(self, item: Wanted, pod: Part, record: Record) -> bool:
         triton = Triton(f"http://{_bracketed(pod['status']['podIP'])}:{names.TRITON_PORT}")
         try:
             columns = golden.columns(item.golden.inputs, item.signature)
             golden.compare(item.golden.outputs, await triton.infer(item.name, columns, PATIENCE))
+            return record.packs if record.right_at else await forms.packs(triton, item, PATIENCE)
         finally:
             await triton.close()
 

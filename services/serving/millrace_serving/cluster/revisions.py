@@ -45,6 +45,8 @@ class Sight:
     wrong: str = ""
     """What a Ready pod answered wrong."""
     trouble: Trouble | None = None
+    packs: bool = False
+    """Every Ready pod takes packed tensors."""
 
 
 class Revisions:
@@ -180,7 +182,8 @@ class Revisions:
         if trouble is None and right < wanted:
             trouble = reasons.of_pods(pods, await self._events(pods))
         wrong = next((record.wrong for record in records if record.wrong), "")
-        return Sight(right, right == len(present) >= max(1, wanted), wrong, trouble)
+        packs = bool(records) and all(record.packs for record in records)
+        return Sight(right, right == len(present) >= max(1, wanted), wrong, trouble, packs)
 
     async def _events(self, pods: Sequence[Part]) -> dict[str, list[Manifest]]:
         """Events of the pods that have not begun, where nothing else tells why."""
@@ -203,6 +206,11 @@ class Revisions:
         words = f"{item.name} does not answer its golden rows ({why}); the pod is replaced."
         await self.cluster.event(dict(pod), "WrongAnswer", words, warning=True)
         await self.cluster.delete("Pod", name, self.namespace)
+
+    def packs(self, name: str) -> bool:
+        """Whether the pods of the revision *name* took packed tensors when they were looked at last."""
+        sight = self.sights.get(name)
+        return sight is not None and sight.packs
 
     def waiting(self, name: str) -> PodWaiting | None:
         """What keeps the pods of the revision *name* from answering, when it was looked at last."""

@@ -1,5 +1,6 @@
 """The data plane of a cluster: pods of Triton for each revision, and the gateway pods that the chart runs."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
 from millrace_core.services import Services
@@ -65,6 +66,9 @@ class ClusterPlane(Plane):
 
     def waiting(self, name: str) -> PodWaiting | None:
         return self.revisions.waiting(name)
+
+    def packs(self, names: Iterable[str]) -> bool:
+        return all(self.revisions.packs(name) for name in names)
 
     async def counts(self) -> dict[str, dict[str, int]]:
         return await self.gateway_pods.counts()

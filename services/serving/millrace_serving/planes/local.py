@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Iterable
 from typing import cast
 
 from millrace_core.log import log
@@ -112,6 +113,9 @@ class LocalPlane(Plane):
 
     async def load(self, item: Wanted) -> None:
         await self.models.load(item)
+
+    def packs(self, names: Iterable[str]) -> bool:
+        return self.models.packing.issuperset(names)
 
     async def counts(self) -> dict[str, dict[str, int]]:
         record = self.envoy_process.record

@@ -1,67 +1,84 @@
 """POST rows of JSON, get predictions: through the same gateway as everyone else, so it is split and logged."""
 
-import uuid
+import re
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-import httpx
-import numpy as np
-import orjson
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
 
 from millrace import oip
+from millrace_contracts.names import PATTERN
 from millrace_contracts.predictions import PredictionAnswer, PredictionRequest, PredictionWarning
 from millrace_core.auth import permit
 from millrace_core.database import utcnow
-from millrace_core.errors import BadInput, Conflict, MillraceError, TooLarge, Unavailable
-from millrace_core.log import request_id
+from millrace_core.errors import MillraceError, TooLarge
 from millrace_core.names import Project
 from millrace_serving.callers import EndpointName
-from millrace_serving.predictions import answers, rows, unseen
-from millrace_serving.revisions import queries
-from millrace_serving.revisions.wire import revision_name, signature, wire_name
+from millrace_serving.lines import Answer
+from millrace_serving.predictions import answers, asking, requests, rows, unseen
+from millrace_serving.predictions.packing import Packed, Packer
+from millrace_serving.predictions.requests import Asked
+from millrace_serving.revisions.standing import Answering, Standing
 from millrace_serving.services import CurrentServices, Services
-from millrace_serving.tables import Endpoint, Revision
 from millrace_serving.triton.tensors import Columns
 
-router = APIRouter(prefix="/v1/endpoints", tags=["predictions"])
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+MAY = permit("serving.predictions.write")
+PLAIN = re.compile(PATTERN).fullmatch
+
+
+class Direct(APIRoute):
+    """A route whose function is called straight away where all that it takes is plain: to work that out anew for each
+    request costs more than the request. What is not plain goes FastAPI's way, which says what is wrong."""
+
+    def get_route_handler(self) -> Handler:
+        checked = super().get_route_handler()
+
+        async def handle(request: Request) -> Response:
+            await MAY.dependency(request)
+            endpoint, project = (
+                request.path_params["endpoint"],
+                request.query_params.get("project", "default"),
+            )
+            if not (PLAIN(endpoint) and PLAIN(project)):
+                return await checked(request)
+            return await predict(endpoint, request, project, cast(Services, request.app.state.services))
+
+        return handle
+
+
+router = APIRouter(prefix="/v1/endpoints", tags=["predictions"], route_class=Direct)
+JSON = {"application/json": {"schema": PredictionRequest.model_json_schema()}}
+Warned = tuple[int | None, list[PredictionWarning] | None]
 
 
 @router.post(
-    "/{endpoint}:predict", dependencies=[permit("serving.predictions.write")], response_model=PredictionAnswer
+    "/{endpoint}:predict",
+    dependencies=[MAY],
+    response_model=PredictionAnswer,
+    openapi_extra={"requestBody": {"required": True, "content": JSON}},
 )
 async def predict(
-    endpoint: EndpointName, body: PredictionRequest, project: Project, services: CurrentServices
-) -> PredictionAnswer:
+    endpoint: EndpointName, request: Request, project: Project, services: CurrentServices
+) -> Response:
     """Predict rows with the revision that the split chooses; it is its signature that says what was answered."""
-    _check_size(len(body.rows), services.settings.max_batch_rows)
-    async with services.readers() as session:
-        stored = await queries.get(session, project, endpoint)
-        if stored.mode != "live" or stored.stable is None:
-            raise Conflict(f"The endpoint {endpoint} serves no revision yet.")
-        stable = await queries.revision(session, stored, stored.stable)
-        revisions = {
-            revision_name(r.project, r.endpoint, r.number): r
-            for r in await queries.revisions(session, stored)
-        }
-    path = f"/v2/models/{wire_name(project, endpoint)}/infer"
-    asked = rows.columns(body.rows, signature(stable))
-    fresh = await _unseen(services, stored, stable, asked) if body.warn else (None, None)
-    moment = _moment(body.event_time, stored.timezone)
-    answer = await _ask(services.gateway, path, body, asked, moment)
+    asked = await requests.read(request)
+    _check_size(len(asked.rows), services.settings.max_batch_rows)
+    standing = await services.standings.of(services.readers, project, endpoint)
+    sent, warned = await _typed(services, standing, asked)
+    moment = _moment(asked.frame.event_time, standing.timezone)
+    answer = await asking.ask(services.gateway, standing.path, sent, asked.frame, moment)
     name = answer.headers.get("x-millrace-revision", "")
-    answering = revisions.get(name)
-    answered = answers.read(_outputs(answer), signature(answering or stable))
-    return PredictionAnswer(
-        request_id=answer.headers.get("x-request-id", ""),
-        revision=name,
-        version=None if answering is None else answering.version,
-        predictions=answered.predictions,
-        classes=answered.classes,
-        probabilities=answered.probabilities,
-        unseen=fresh[0],
-        warnings=fresh[1],
-    )
+    if name not in standing.revisions:
+        with suppress(MillraceError):
+            standing = await services.standings.anew(services.readers, project, endpoint)
+    told = _told(answer, name, standing, warned)
+    return Response(told.model_dump_json(), media_type="application/json")
 
 
 def _check_size(rows: int, limit: int) -> None:
@@ -70,11 +87,35 @@ def _check_size(rows: int, limit: int) -> None:
         raise TooLarge(words, limit=limit)
 
 
-async def _unseen(
-    services: Services, stored: Endpoint, stable: Revision, asked: Columns
-) -> tuple[int, list[PredictionWarning]]:
-    spec = await services.seen.of(services.clients, stored.project, stored.model, stable.version)
-    return unseen.warnings(asked, signature(stable), spec)
+async def _typed(
+    services: Services, standing: Standing, asked: Asked
+) -> tuple[tuple[bytes, dict[str, str]], Warned]:
+    """What is sent for the rows, and what is to be warned of. Raises: RequestValidationError; BadInput."""
+    packer = _packer(standing.stable)
+    packs = packer.packs and services.running().packs(standing.loaded)
+    plain = packer.pack(asked.rows)
+    if plain is None or not packs:
+        given = (
+            rows.columns(asked.checked().rows, standing.stable.signature)
+            if plain is None
+            else asking.columns(plain)
+        )
+        return (oip.pack if packs else oip.encode)(given), await _unseen(services, standing, asked, given)
+    return asking.packed(plain), await _unseen(services, standing, asked, plain)
+
+
+@lru_cache(256)
+def _packer(stable: Answering) -> Packer:
+    return Packer(stable.signature)
+
+
+async def _unseen(services: Services, standing: Standing, asked: Asked, sent: Columns | Packed) -> Warned:
+    if not asked.frame.warn:
+        return None, None
+    stable = standing.stable
+    spec = await services.seen.of(services.clients, standing.project, standing.model, stable.version)
+    columns = sent if isinstance(sent, dict) else asking.columns(sent)
+    return unseen.warnings(columns, stable.signature, spec)
 
 
 def _moment(given: datetime | None, timezone: str) -> datetime:
@@ -84,33 +125,16 @@ def _moment(given: datetime | None, timezone: str) -> datetime:
     return (given if given.tzinfo else given.replace(tzinfo=ZoneInfo(timezone))).astimezone(UTC)
 
 
-async def _ask(
-    gateway: httpx.AsyncClient, path: str, body: PredictionRequest, asked: Columns, moment: datetime
-) -> httpx.Response:
-    content, headers = oip.encode(asked)
-    headers["x-request-id"] = request_id() or uuid.uuid4().hex
-    headers["x-millrace-event-time"] = moment.isoformat()
-    if body.key is not None:
-        headers["x-millrace-key"] = body.key
-    try:
-        answer = await gateway.post(path, content=content, headers=headers)
-    except httpx.HTTPError as error:
-        raise Unavailable(f"The gateway does not answer ({type(error).__name__}).") from error
-    if 400 <= answer.status_code < 500:
-        raise _refusal(answer)
-    if not answer.is_success:
-        raise Unavailable(f"The gateway answers {answer.status_code}; try again.")
-    return answer
-
-
-def _refusal(answer: httpx.Response) -> MillraceError:
-    """In the gateway's own words, if it has any."""
-    try:
-        words = str(orjson.loads(answer.content)["error"])[:1000]
-    except (ValueError, TypeError, KeyError):
-        words = "The model refuses these rows."
-    return TooLarge(words) if answer.status_code == 413 else BadInput(words)
-
-
-def _outputs(answer: httpx.Response) -> dict[str, np.ndarray]:
-    return oip.decode(answer.content, int(answer.headers.get(oip.HEADER_LENGTH, 0)) or None)
+def _told(answer: Answer, name: str, standing: Standing, warned: Warned) -> PredictionAnswer:
+    answering = standing.revisions.get(name)
+    answered = answers.read(asking.outputs(answer), (answering or standing.stable).signature)
+    return PredictionAnswer.model_construct(
+        request_id=answer.headers.get("x-request-id", ""),
+        revision=name,
+        version=None if answering is None else answering.version,
+        predictions=answered.predictions,
+        classes=answered.classes,
+        probabilities=answered.probabilities,
+        unseen=warned[0],
+        warnings=warned[1],
+    )

@@ -6,8 +6,10 @@ requests that are answered.
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
+from millrace_contracts import packing
 from millrace_contracts.signature import Input, Signature
 from millrace_core.errors import FieldError
 from millrace_serving.triton.tensors import MISSING_TIMESTAMP
@@ -33,6 +35,20 @@ class TooManyRows(Exception):
         super().__init__(f"The request has {rows} rows; one request may have {limit}: send it in parts.")
 
 
+@dataclass(frozen=True)
+class Slot:
+    """A tensor that a request may have: one column, or all columns of a datatype side by side."""
+
+    name: str
+    where: str
+    datatype: str
+    width: int
+
+    @property
+    def shape(self) -> str:
+        return f"[rows, {self.width}]"
+
+
 def of_request(body: bytes, json_length: int, signature: Signature, limit: int) -> list[FieldError]:
     """The first 20 mistakes of a request, by `inputs.<tensor>`; empty when it fits.
 
@@ -50,12 +66,12 @@ def of_request(body: bytes, json_length: int, signature: Signature, limit: int) 
     tensors = [item for item in asked if isinstance(item, dict) and isinstance(item.get("name"), str)]
     if len(tensors) != len(asked):
         return [FieldError("inputs", "has an item without a name", f"name each: {_names(signature)}")]
-    errors = [*_names_wrong(tensors, signature)]
+    errors = [*_names_wrong(tensors, signature), *_orders_wrong(head.get("parameters"), tensors, signature)]
     given = {item["name"]: item for item in tensors}
-    known = [(item, given[item.name]) for item in signature.inputs if item.name in given]
-    rows = _rows(known, limit)
-    for tensor, item in known:
-        errors += list(_tensor(tensor, item, rows))[: MOST - len(errors)]
+    known = [(slot, given[slot.name]) for slot in _slots(signature) if slot.name in given]
+    rows = _rows([item for _, item in known], limit)
+    for slot, item in known:
+        errors += list(_tensor(slot, item, rows))[: MOST - len(errors)]
     if json_length and not errors:
         errors += _left_over(tensors, len(body) - json_length)
     return errors[:MOST]
@@ -79,17 +95,49 @@ def _names(signature: Signature) -> str:
     return f"one tensor each for {shown}" + (f" and {more} more" if more > 0 else "")
 
 
+def _slots(signature: Signature) -> list[Slot]:
+    alone = [Slot(item.name, _where(item), item.datatype, 1) for item in signature.inputs]
+    together = [
+        Slot(packing.tensor(kind), f"inputs.{packing.tensor(kind)}", kind, len(items))
+        for kind, items in packing.groups(signature).items()
+    ]
+    return alone + together
+
+
 def _names_wrong(tensors: list[dict[str, Any]], signature: Signature) -> Iterator[FieldError]:
     names = [item["name"] for item in tensors]
-    declared = {item.name: item for item in signature.inputs}
+    declared = {slot.name for slot in _slots(signature)}
     for name in dict.fromkeys(names):
         if name not in declared:
             yield FieldError(f"inputs.{name[:200]}", "is not an input of the model", "leave it out")
         elif names.count(name) > 1:
             yield FieldError(f"inputs.{name}", "stands there twice", "send it once")
+    packed = packing.groups(signature)
     for item in signature.inputs:
-        if item.name not in names:
+        together = item.datatype in packed and packing.tensor(item.datatype) in names
+        if item.name not in names and not together:
             yield FieldError(_where(item), "is missing", f"send it, as {item.datatype} of shape [rows, 1]")
+        elif item.name in names and together:
+            yield FieldError(
+                _where(item), f"stands in {packing.tensor(item.datatype)} too", "send it in one of the two"
+            )
+
+
+def _orders_wrong(
+    parameters: Any, tensors: list[dict[str, Any]], signature: Signature
+) -> Iterator[FieldError]:
+    """Packed tensors whose columns the parameters do not name."""
+    names = {item["name"] for item in tensors}
+    for kind, items in packing.groups(signature).items():
+        tensor, columns = packing.tensor(kind), [item.name for item in items]
+        text = parameters.get(tensor) if isinstance(parameters, dict) else None
+        if tensor in names and set(packing.names(text) or ()) != set(columns):
+            shown = packing.named(columns)
+            shown = shown if len(shown) < 500 else shown[:500] + " …"
+            yield FieldError(
+                f"parameters.{tensor}", "does not name each column of that tensor once",
+                f"send a text with their names in its order, like {shown}",
+            )  # fmt: skip
 
 
 def _where(tensor: Input) -> str:
@@ -97,9 +145,9 @@ def _where(tensor: Input) -> str:
     return f"inputs.{tensor.name}{other}"
 
 
-def _rows(known: list[tuple[Input, dict[str, Any]]], limit: int) -> int | None:
+def _rows(known: list[dict[str, Any]], limit: int) -> int | None:
     """Rows of the first tensor that says how many. Raises: TooManyRows."""
-    for _, item in known:
+    for item in known:
         shape = item.get("shape")
         if isinstance(shape, list) and shape and isinstance(shape[0], int):
             if shape[0] > limit:
@@ -108,29 +156,29 @@ def _rows(known: list[tuple[Input, dict[str, Any]]], limit: int) -> int | None:
     return None
 
 
-def _tensor(tensor: Input, item: dict[str, Any], rows: int | None) -> Iterator[FieldError]:
-    where, shape, datatype = _where(tensor), item.get("shape"), item.get("datatype")
-    if datatype != tensor.datatype:
-        yield FieldError(where, f"has the datatype {str(datatype)[:20]}", f"send {tensor.datatype}")
+def _tensor(slot: Slot, item: dict[str, Any], rows: int | None) -> Iterator[FieldError]:
+    where, shape, datatype, width = slot.where, item.get("shape"), item.get("datatype"), slot.width
+    if datatype != slot.datatype:
+        yield FieldError(where, f"has the datatype {str(datatype)[:20]}", f"send {slot.datatype}")
         return
-    if not (isinstance(shape, list) and len(shape) == 2 and shape[1] == 1 and isinstance(shape[0], int)):
-        yield FieldError(where, f"has the shape {str(shape)[:40]}", "send [rows, 1]")
+    if not (isinstance(shape, list) and len(shape) == 2 and shape[1] == width and isinstance(shape[0], int)):
+        yield FieldError(where, f"has the shape {str(shape)[:40]}", f"send {slot.shape}")
     elif shape[0] < 1:
         yield FieldError(where, "has no rows", "send at least one")
     elif shape[0] != rows:
         yield FieldError(where, f"has {shape[0]} rows, another tensor has {rows}", "send as many in each")
     elif "data" in item:
-        yield from _values(tensor, item["data"], shape[0])
+        yield from _values(slot, item["data"], shape[0])
     else:
-        yield from _binary(tensor, item.get("parameters"), shape[0])
+        yield from _binary(slot, item.get("parameters"), shape[0])
 
 
-def _values(tensor: Input, data: Any, rows: int) -> Iterator[FieldError]:
-    where = _where(tensor)
-    values = [*_flat(data)] if isinstance(data, list) else None
-    if values is None or len(values) != rows:
+def _values(tensor: Slot, data: Any, rows: int) -> Iterator[FieldError]:
+    where, values = tensor.where, [*_flat(data)] if isinstance(data, list) else None
+    if values is None or len(values) != rows * tensor.width:
         has = "no list" if values is None else f"{len(values)} values"
-        yield FieldError(f"{where}.data", f"has {has} for {rows} rows", "send one value a row")
+        each = "one value a row" if tensor.width == 1 else f"{tensor.width} values a row"
+        yield FieldError(f"{where}.data", f"has {has} for {rows} rows", f"send {each}")
         return
     for place, value in enumerate(values):
         if value is None:
@@ -163,13 +211,12 @@ def _fits(value: Any, datatype: str) -> bool:
     return value != value or abs(value) <= LARGEST[datatype]
 
 
-def _binary(tensor: Input, parameters: Any, rows: int) -> Iterator[FieldError]:
+def _binary(tensor: Slot, parameters: Any, rows: int) -> Iterator[FieldError]:
     size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
-    where = _where(tensor)
+    where, right = tensor.where, rows * tensor.width * BYTES_EACH.get(tensor.datatype, 0)
     if not isinstance(size, int):
         yield FieldError(where, "has no data", "send `data`, or binary_data_size and the bytes")
-    elif tensor.datatype in BYTES_EACH and size != rows * BYTES_EACH[tensor.datatype]:
-        right = rows * BYTES_EACH[tensor.datatype]
+    elif right and size != right:
         yield FieldError(where, f"has {size} bytes for {rows} rows", f"send {right} bytes")
 
 

@@ -15,12 +15,12 @@ TRACEBACK = "\n\nAt:"
 class TritonError(Exception):
     """Triton refused, failed or did not answer in time; the text says which.
 
-    *answered*: there was an answer, if a wrong one.
+    *answered*: there was an answer, if a wrong one; *status*: that of its HTTP.
     """
 
-    def __init__(self, text: str, answered: bool = False) -> None:
+    def __init__(self, text: str, answered: bool = False, status: int = 0) -> None:
         super().__init__(text)
-        self.answered = answered
+        self.answered, self.status = answered, status
 
 
 class Triton:
@@ -60,16 +60,21 @@ class Triton:
         return answer
 
     async def infer(
-        self, name: str, columns: Mapping[str, tuple[str, np.ndarray]], timeout: float = 2.0
+        self,
+        name: str,
+        columns: Mapping[str, tuple[str, np.ndarray]],
+        timeout: float = 2.0,
+        packed: bool = False,
     ) -> dict[str, np.ndarray]:
         """Run rows through one loaded model.
 
         Args:
             columns: datatype and values of shape (rows,) by input name, as in `millrace.oip.encode`.
+            packed: send one tensor for each datatype, not one for each column.
         Returns: values by output name, of shape (rows,), or (rows, width) of a wider output.
         Raises: TritonError.
         """
-        body, headers = oip.encode(columns)
+        body, headers = oip.pack(columns) if packed else oip.encode(columns)
         try:
             answer = await self._client.post(
                 f"/v2/models/{name}/infer", content=body, headers=headers, timeout=timeout
@@ -77,7 +82,7 @@ class Triton:
         except httpx.HTTPError as error:
             raise TritonError(f"no answer within {timeout:.0f} s ({type(error).__name__})") from error
         if not answer.is_success:
-            raise TritonError(_reason(answer), answered=True)
+            raise TritonError(_reason(answer), answered=True, status=answer.status_code)
         try:
             return oip.decode(answer.content, int(answer.headers.get(oip.HEADER_LENGTH, 0)) or None)
         except (ValueError, KeyError) as error:

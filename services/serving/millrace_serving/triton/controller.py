@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from millrace_core.log import log
 from millrace_serving.settings import ServingSettings
-from millrace_serving.triton import golden, repository
+from millrace_serving.triton import forms, golden, repository
 from millrace_serving.triton.client import Triton, TritonError
 from millrace_serving.triton.golden import Answers, WrongAnswer
 from millrace_serving.triton.loading import LoadFailed
@@ -25,6 +25,8 @@ class Models:
         self.fetch = fetch
         self.healthy: dict[str, float] = {}
         """Revisions that answered their golden rows, and when (monotonic)."""
+        self.packing: set[str] = set()
+        """Those of them that take packed tensors."""
         self.problems: dict[str, str] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self._slots = asyncio.Semaphore(2)
@@ -32,6 +34,7 @@ class Models:
     def forget(self) -> None:
         """Triton was restarted: nothing is loaded."""
         self.healthy.clear()
+        self.packing.clear()
 
     async def load(self, wanted: Wanted) -> None:
         """Bring a revision from the registry into Triton and hold it against its golden rows.
@@ -80,6 +83,8 @@ class Models:
                 raise
             answered = await self._again(wanted, columns)
         golden.compare(wanted.golden.outputs, answered)
+        if wanted.name not in self.healthy and await forms.packs(self.triton, wanted):
+            self.packing.add(wanted.name)
         self.healthy[wanted.name] = time.monotonic()
         self.problems.pop(wanted.name, None)
 
@@ -115,7 +120,7 @@ class Models:
             log.info("unloading", revision=name)
             await self.triton.unload(name)
             await asyncio.to_thread(repository.remove, self.settings, name)
-            self.healthy.pop(name, None)
+            self._unlearn(name)
 
     async def _restore(self, wanted: Wanted) -> None:
         try:
@@ -127,8 +132,12 @@ class Models:
 
     async def _probe(self, wanted: Wanted) -> None:
         """A real inference; Triton calls a revision ready even when its process is dead."""
-        last = self.healthy.get(wanted.name, 0.0)
-        if time.monotonic() - last < self.settings.probe_seconds:
+        last = self.healthy.get(wanted.name)
+        if last is not None and time.monotonic() - last < self.settings.probe_seconds:
+            return
+        if last is None and await asyncio.to_thread(repository.outdated, self.settings, wanted):
+            self.problems[wanted.name] = "was loaded by another version of serving"
+            await self._heal(wanted)
             return
         try:
             await self._check(wanted)
@@ -139,6 +148,10 @@ class Models:
     async def _heal(self, wanted: Wanted) -> None:
         """Unload, then load: a mere load does nothing for a revision that is loaded."""
         log.warning("healing", revision=wanted.name, problem=self.problems.get(wanted.name))
-        self.healthy.pop(wanted.name, None)
+        self._unlearn(wanted.name)
         await self.triton.unload(wanted.name)
         await self._restore(wanted)
+
+    def _unlearn(self, name: str) -> None:
+        self.healthy.pop(name, None)
+        self.packing.discard(name)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+from millrace_contracts import packing
 from millrace_contracts.signature import Input, Output, Signature
 
 TYPES = {"FP32": "TYPE_FP32", "FP64": "TYPE_FP64", "INT64": "TYPE_INT64", "BYTES": "TYPE_STRING"}
@@ -27,8 +28,13 @@ def config_text(
     backend: str = "python",
     device: str = "KIND_CPU",
 ) -> str:
-    """config.pbtxt of one revision: a named input of shape [1] per column, dynamic batching, a warm-up row."""
-    inputs = [_tensor(item, 1) for item in signature.inputs]
+    """config.pbtxt of one revision: a named input of shape [1] per column, dynamic batching, a warm-up row.
+
+    Our own runner also takes all columns of a datatype as one tensor; then every input is optional for Triton.
+    """
+    packed = packing.groups(signature) if backend == "python" else {}
+    inputs = [_tensor(item, 1, bool(packed)) for item in signature.inputs]
+    inputs += [_packed(datatype, len(items)) for datatype, items in packed.items()]
     outputs = [_tensor(item, item.values()) for item in signature.outputs]
     warmup = " ".join(_warm(item) for item in signature.inputs)
     return "\n".join(
@@ -41,6 +47,7 @@ def config_text(
             f"instance_group [ {{ count: {instances} kind: {device} }} ]",
             BATCHING,
             _parameter("digest", digest),
+            *([_parameter("packed", " ".join(map(packing.tensor, packed)))] if packed else []),
             *([_parameter("intra_op_thread_count", "1")] if backend == "onnxruntime" else []),
             f'model_warmup [ {{ name: "one row" batch_size: 1 {warmup} }} ]',
             "",
@@ -57,8 +64,14 @@ def _text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _tensor(tensor: Input | Output, width: int) -> str:
-    return f"{{ name: {_text(tensor.name)} data_type: {TYPES[tensor.datatype]} dims: [ {width} ] }}"
+def _tensor(tensor: Input | Output, width: int, optional: bool = False) -> str:
+    more = " optional: true" if optional else ""
+    return f"{{ name: {_text(tensor.name)} data_type: {TYPES[tensor.datatype]} dims: [ {width} ]{more} }}"
+
+
+def _packed(datatype: str, columns: int) -> str:
+    name = _text(packing.tensor(datatype))
+    return f"{{ name: {name} data_type: {TYPES[datatype]} dims: [ {columns} ] optional: true }}"
 
 
 def _warm(tensor: Input) -> str:

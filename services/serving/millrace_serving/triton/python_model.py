@@ -2,6 +2,9 @@
 
 Copied as `model.py` beside `model.onnx`; it runs in Triton's own environment (numpy 1.26) and imports
 nothing of Millrace. The graph is read as bytes, so that it cannot refer to files.
+
+A request has a tensor for each column, or one for all columns of a datatype (`packed.FP32`), whose names, in its order,
+stand in the request's parameter of the same name.
 """
 
 import hashlib
@@ -21,6 +24,10 @@ TYPES = {
 }
 
 
+REMEMBERED = 64
+"""Orders of packed columns that are remembered; clients repeat theirs."""
+
+
 class TritonPythonModel:
     """One revision, as Triton's Python backend calls it."""
 
@@ -36,14 +43,19 @@ class TritonPythonModel:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
         self._check_inputs(config)
-        self.strings = [item["name"] for item in config["input"] if item["data_type"] == "TYPE_STRING"]
-        self.inputs = [item["name"] for item in config["input"]]
+        self.groups = _groups(config)
+        self.inputs = [item["name"] for item in config["input"] if item["name"] not in self.groups]
+        self.strings = {item["name"] for item in config["input"] if item["data_type"] == "TYPE_STRING"}
+        self.orders: dict[str, dict[str, list[str]]] = {}
         self.outputs = [item["name"] for item in config["output"]]
         self.widths = [int(item["dims"][0]) for item in config["output"]]
         self.texts = [item["data_type"] == "TYPE_STRING" for item in config["output"]]
 
     def _check_inputs(self, config: dict[str, Any]) -> None:
-        declared = {item["name"]: TYPES[item["data_type"]] for item in config["input"]}
+        packed = _groups(config)
+        declared = {
+            item["name"]: TYPES[item["data_type"]] for item in config["input"] if item["name"] not in packed
+        }
         actual = {item.name: item.type for item in self.session.get_inputs()}
         if declared != actual:
             differing = sorted(set(declared.items()) ^ set(actual.items()))
@@ -59,13 +71,61 @@ class TritonPythonModel:
             return [self._alone(request) for request in requests]
 
     def _together(self, requests: list[Any]) -> list[Any]:
-        feeds = [self._feeds(request) for request in requests]
-        sizes = [len(next(iter(feed.values()))) for feed in feeds]
-        joined = feeds[0] if len(feeds) == 1 else {k: np.concatenate([f[k] for f in feeds]) for k in feeds[0]}
-        results = self.session.run(self.outputs, joined)
+        given = [self._given(request) for request in requests]
+        sizes = [len(next(iter(tensors.values()))) for _, tensors in given]
+        results = self.session.run(self.outputs, self._feeds(given))
         results = [self._shaped(item, place, sum(sizes)) for place, item in enumerate(results)]
         ends = np.cumsum(sizes)
         return [self._response(results, end - size, end) for end, size in zip(ends, sizes, strict=True)]
+
+    def _given(self, request: Any) -> tuple[str, dict[str, np.ndarray]]:
+        """The tensors of one request, and the text that names packed columns; empty where none are."""
+        tensors = {tensor.name(): tensor.as_numpy() for tensor in request.inputs()}
+        packed = not self.groups.keys().isdisjoint(tensors)
+        return (request.parameters() if packed else ""), tensors
+
+    def _feeds(self, given: list[tuple[str, dict[str, np.ndarray]]]) -> dict[str, np.ndarray]:
+        """All rows by column. Requests of one form are joined as they are, others column by column."""
+        named, first = given[0]
+        if len(given) == 1:
+            return self._columns(named, first)
+        if all(text == named and tensors.keys() == first.keys() for text, tensors in given):
+            joined = {name: np.concatenate([tensors[name] for _, tensors in given]) for name in first}
+            return self._columns(named, joined)
+        each = [self._columns(*item) for item in given]
+        return {name: np.concatenate([feed[name] for feed in each]) for name in self.inputs}
+
+    def _columns(self, named: str, tensors: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        feed: dict[str, np.ndarray] = {}
+        for name, values in tensors.items():
+            if name in self.strings:
+                values = np.array([item.decode() for item in values.reshape(-1)], object).reshape(
+                    values.shape
+                )
+            if name not in self.groups:
+                feed[name] = values
+                continue
+            columns = np.ascontiguousarray(values.T)
+            for place, column in enumerate(self._order(named, name)):
+                if column in feed:
+                    raise ValueError("the column " + repr(column) + " was sent twice")
+                feed[column] = columns[place].reshape(-1, 1)
+        if len(feed) != len(self.inputs):
+            missing = [name for name in self.inputs if name not in feed]
+            raise ValueError("missing columns: " + ", ".join(missing[:6]))
+        return feed
+
+    def _order(self, named: str, tensor: str) -> list[str]:
+        """Names of the columns in a packed tensor. Raises: ValueError."""
+        orders = self.orders.get(named)
+        if orders is None:
+            orders = _orders(named, self.groups)
+            if len(self.orders) >= REMEMBERED:
+                self.orders.clear()
+            self.orders[named] = orders
+        if tensor not in orders:
+            raise ValueError("the parameter " + tensor + " does not name the columns of that tensor")
+        return orders[tensor]
 
     def _shaped(self, values: Any, place: int, rows: int) -> np.ndarray:
         """One output as Triton takes it: numbers, or the bytes of texts, of shape (rows, width)."""
@@ -81,18 +141,28 @@ class TritonPythonModel:
             message = type(error).__name__ + ": " + str(error)[:300]
             return pb_utils.InferenceResponse(error=pb_utils.TritonError(message))
 
-    def _feeds(self, request: Any) -> dict[str, np.ndarray]:
-        feed = {}
-        for name in self.inputs:
-            values = pb_utils.get_input_tensor_by_name(request, name).as_numpy()
-            if name in self.strings:
-                values = np.array([item.decode() for item in values.reshape(-1)], dtype=object).reshape(-1, 1)
-            feed[name] = values
-        return feed
-
     def _response(self, results: list[np.ndarray], begin: int, end: int) -> Any:
         tensors = [
             pb_utils.Tensor(name, np.ascontiguousarray(values[begin:end]))
             for name, values in zip(self.outputs, results, strict=True)
         ]
         return pb_utils.InferenceResponse(output_tensors=tensors)
+
+
+def _groups(config: dict[str, Any]) -> dict[str, set[str]]:
+    """Packed tensors, and the columns that each holds; the configuration says which inputs are packed."""
+    packed = config["parameters"].get("packed", {"string_value": ""})["string_value"].split()
+    kinds = {item["name"]: item["data_type"] for item in config["input"]}
+    columns = [(name, kind) for name, kind in kinds.items() if name not in packed]
+    return {tensor: {name for name, kind in columns if kind == kinds[tensor]} for tensor in packed}
+
+
+def _orders(named: str, groups: dict[str, set[str]]) -> dict[str, list[str]]:
+    """The columns of each packed tensor that a request's parameters name as they should be."""
+    parameters = json.loads(named or "{}")
+    orders = {}
+    for tensor, columns in groups.items():
+        names = json.loads(parameters[tensor]) if tensor in parameters else []
+        if len(names) == len(columns) and set(names) == columns:
+            orders[tensor] = names
+    return orders

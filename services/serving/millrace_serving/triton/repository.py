@@ -67,14 +67,26 @@ def place(settings: ServingSettings, wanted: Wanted, graph: bytes | None) -> Non
         staged.write_bytes(graph)
         staged.replace(target / GRAPH)
     shutil.copyfile(RUNNER, target / "model.py")
-    text = config_text(
+    (target.parent / "config.pbtxt").write_text(_config(settings, wanted))
+
+
+def outdated(settings: ServingSettings, wanted: Wanted) -> bool:
+    """Whether what lies beside the graph is not what this version of serving would write."""
+    placed = folder(settings) / wanted.name
+    runner, config = placed / "1" / "model.py", placed / "config.pbtxt"
+    if not (runner.exists() and config.exists()):
+        return True
+    return runner.read_bytes() != RUNNER.read_bytes() or config.read_text() != _config(settings, wanted)
+
+
+def _config(settings: ServingSettings, wanted: Wanted) -> str:
+    return config_text(
         wanted.name,
         wanted.signature,
         wanted.digest,
         settings.max_batch_rows,
         settings.triton_instances,
     )
-    (target.parent / "config.pbtxt").write_text(text)
 
 
 def remove(settings: ServingSettings, name: str) -> None:
