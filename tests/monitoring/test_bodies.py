@@ -6,7 +6,7 @@ import numpy as np
 import orjson
 import pytest
 
-from millrace.oip import encode
+from millrace.oip import HEADER_LENGTH, encode, pack
 from millrace_monitoring.ingest import bodies, layouts, tensors
 from millrace_monitoring.ingest.bodies import Undecodable
 
@@ -199,3 +199,59 @@ def test_a_body_that_is_not_what_the_protocol_says_is_refused_each_time(name):
     for _ in range(2):
         with pytest.raises(Undecodable):
             bodies.columns(*WRONG[name](body, length), "inputs")
+
+
+MIXED = {
+    "size": ("FP32", np.float32([1.5, np.nan, -2])),
+    "meter": ("FP64", np.float64([1e15 + 1, 2, 3])),
+    "other": ("FP32", np.float32([7, 8, 9])),
+    "at": ("INT64", np.int64([5, -(2**63), 2**62])),
+    "word": ("BYTES", np.array(["", "Zürich", "b"], dtype=object)),
+    "name": ("BYTES", np.array(["x", "", "é" * 50], dtype=object)),
+}
+
+
+@pytest.mark.parametrize("rows", ROWS)
+def test_packed_columns_are_kept_as_columns_are(rows):
+    asked = {name: (datatype, values[:rows]) for name, (datatype, values) in MIXED.items()}
+    if not rows:
+        asked = {name: item for name, item in asked.items() if item[0] != "BYTES"}
+    plain, packed = (
+        bodies.columns(body, int(headers[HEADER_LENGTH]), "inputs")
+        for body, headers in (encode(asked), pack(asked))
+    )
+    assert packed.names == plain.names
+    assert [*packed.values] == [*plain.values]
+    assert packed.rows == rows
+
+
+@pytest.mark.parametrize("nested", [False, True])
+def test_packed_columns_in_json_are_kept_too(nested):
+    data = [[1.0, 2.0], [3.0, 4.0]] if nested else [1.0, 2.0, 3.0, 4.0]
+    item = {"name": "packed.FP32", "datatype": "FP32", "shape": [2, 2], "data": data}
+    beside = tensor("c", "INT64", 2, [5, 6])
+    body = orjson.dumps({"inputs": [beside, item], "parameters": {"packed.FP32": '["b","a"]'}})
+    found = kept(bodies.columns(body, None, "inputs"))
+    assert found == {"number:b": [1.0, 3.0], "number:a": [2.0, 4.0], "integer:c": [5, 6]}
+
+
+@pytest.mark.parametrize(
+    ("shape", "named"),
+    [
+        ([1, 2], '["a"]'),
+        ([1, 2], '["a","a"]'),
+        ([1, 2], "a,b"),
+        ([1, 2], 7),
+        ([2], '["a","b"]'),
+        ([-1, 2], '["a","b"]'),
+    ],
+)
+def test_a_packed_tensor_whose_columns_nobody_can_know_is_undecodable(shape, named):
+    item = {"name": "packed.FP32", "datatype": "FP32", "shape": shape, "data": [1.0, 2.0]}
+    with pytest.raises(Undecodable):
+        bodies.columns(orjson.dumps({"inputs": [item], "parameters": {"packed.FP32": named}}), None, "inputs")
+
+
+def test_a_column_that_is_only_called_like_a_packed_tensor_is_a_column():
+    item = tensor("packed.FP32", "FP32", 1, [1.0])
+    assert kept(bodies.columns(head(item), None, "inputs")) == {"number:packed.FP32": [1.0]}

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millrace.oip import HEADER_LENGTH, columns_from_rows, decode, encode
+from millrace.oip import HEADER_LENGTH, columns_from_rows, decode, encode, pack
 from millrace_contracts.signature import Signature
 
 
@@ -57,3 +57,26 @@ def test_missing_values_travel_as_nan_empty_text_and_the_smallest_integer():
     assert np.isnan(made["a"][1][1])
     assert list(made["b"][1]) == ["x", ""]
     assert list(made["c"][1]) == [1356998400, np.iinfo(np.int64).min]
+
+
+def test_packed_columns_lie_row_by_row_and_are_named_in_their_order():
+    columns = {
+        "a": ("FP32", np.float32([1, 2])),
+        "s": ("BYTES", np.array(["x", "é"], object)),
+        "b": ("FP32", np.float32([3, 4])),
+    }
+    body, headers = pack(columns, "id-1")
+    length = int(headers[HEADER_LENGTH])
+    head = orjson.loads(body[:length])
+    assert [(item["name"], item["shape"]) for item in head["inputs"]] == [
+        ("packed.FP32", [2, 2]),
+        ("packed.BYTES", [2, 1]),
+    ]
+    assert head["parameters"]["packed.FP32"] == '["a","b"]'
+    assert head["id"] == "id-1"
+    assert np.frombuffer(body[length : length + 16], "<f4").tolist() == [1, 3, 2, 4]
+
+
+def test_a_datatype_that_is_not_known_cannot_be_packed():
+    with pytest.raises(ValueError, match="FP16"):
+        pack({"x": ("FP16", np.zeros(1, np.float16))})

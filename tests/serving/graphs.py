@@ -162,3 +162,19 @@ def classes_golden() -> dict:
         "inputs": {"distance": [-1.0, 1.0]},
         "outputs": {"probabilities": rows, "class": ["a", "c"]},
     }
+
+
+def difference_graph() -> bytes:
+    """prediction = meter - other, both in 64 bits."""
+    nodes = [
+        helper.make_node("Sub", ["meter", "other"], ["exact"]),
+        helper.make_node("Cast", ["exact"], ["prediction"], to=TensorProto.FLOAT),
+    ]
+    made = helper.make_graph(
+        nodes,
+        "difference",
+        [helper.make_tensor_value_info(name, TensorProto.DOUBLE, [None, 1]) for name in ("meter", "other")],
+        [helper.make_tensor_value_info("prediction", TensorProto.FLOAT, [None, 1])],
+    )
+    opsets = [helper.make_opsetid("", 17)]
+    return helper.make_model(made, opset_imports=opsets, ir_version=8).SerializeToString()

@@ -28,7 +28,9 @@ from millrace_monitoring.ingest.segments import Segment
 from millrace_monitoring.labels import sorting
 from millrace_monitoring.monitors.watermark import day_of
 from millrace_replay import outcome
-from millrace_serving.predictions import rows as asking
+from millrace_serving.predictions import asking
+from millrace_serving.predictions import rows as slow
+from millrace_serving.predictions.packing import Packer
 from millrace_table import columns, reading, rows
 from millrace_training.features.columns import columns_from_signature
 from millrace_training.features.frame import from_arrow
@@ -60,6 +62,7 @@ SIGNATURE = Signature(
     timezone=ZONE,
     missing=["NA", "null"],
 )
+PACKER = Packer(SIGNATURE)
 MONITOR = MonitorWrite(
     loop="shop",
     task="regression",
@@ -185,7 +188,14 @@ def replayed(came: pa.Table) -> Tensors:
 
 def asked(table: list[dict]) -> dict[str, np.ndarray]:
     """What the model is asked when these rows are predicted."""
-    return {name: values for name, (_, values) in asking.columns(table, SIGNATURE).items()}
+    packed = PACKER.pack(table)
+    assert packed is not None
+    return {name: values for name, (_, values) in asking.columns(packed).items()}
+
+
+def looked_at(table: list[dict]) -> dict[str, np.ndarray]:
+    """The same, cell by cell, as rows are read in which something is wrong."""
+    return {name: values for name, (_, values) in slow.columns(table, SIGNATURE).items()}
 
 
 def from_file(data: bytes, format: str) -> list[dict]:
@@ -242,6 +252,13 @@ def as_binary(feeds: Tensors) -> tuple[bytes, int]:
     """An Open Inference request of bytes, and the length of its head."""
     forms = {item.name: item.datatype for item in SIGNATURE.inputs}
     body, head = oip.encode({name: (forms[name], values) for name, values in feeds.items()})
+    return body, int(head[oip.HEADER_LENGTH])
+
+
+def as_packed(feeds: Tensors) -> tuple[bytes, int]:
+    """The same request with all columns of a datatype in one tensor, and the length of its head."""
+    forms = {item.name: item.datatype for item in SIGNATURE.inputs}
+    body, head = oip.pack({name: (forms[name], values) for name, values in feeds.items()})
     return body, int(head[oip.HEADER_LENGTH])
 
 

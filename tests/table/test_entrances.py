@@ -69,8 +69,10 @@ def through_all(session, table: list[tuple], truth: list[float]) -> None:
         }
     rows = entrances.as_json(table)
     log = entrances.log(rows)
-    came |= {":predict": entrances.asked(rows), "logged rows": entrances.kept(log)}
+    came |= {":predict": entrances.asked(rows), ":predict, cell by cell": entrances.looked_at(rows)}
+    came |= {"logged rows": entrances.kept(log)}
     came["Open Inference bytes"] = entrances.received(*entrances.as_binary(came[":predict"]))
+    came["Open Inference packed"] = entrances.received(*entrances.as_packed(came[":predict"]))
     came["Open Inference JSON"] = entrances.received(entrances.as_tensors(came[":predict"]), None)
     labels = {written: entrances.stored(truth, written) for written in ("rest", "csv", "jsonl")}
     for written, truths in labels.items():
