@@ -10,7 +10,7 @@ from urllib.parse import urlparse
 import httpx
 import numpy as np
 from sklearn.datasets import load_breast_cancer
-from tests.bench import load
+from tests.bench import load, wide
 
 from millrace.client import Millrace
 from millrace.delivery import push
@@ -33,12 +33,17 @@ def measure(client: Millrace, folder: Path) -> dict[str, Any]:
     direct_path = f"/v2/models/{LOOP}--r{endpoint.stable}/infer"
     gateway_port, triton_port = int(public.port or 0), _triton_port(folder)
     before = client.serving.gateway()
+    graph = (
+        folder / "home" / "serving" / "triton" / "models" / f"{LOOP}--r{endpoint.stable}" / "1" / "model.onnx"
+    )
     kinds = {"direct": (triton_port, direct_path), "gateway": (gateway_port, public.path)}
     requests = {name: _requests(table, signature, path, port) for name, (port, path) in kinds.items()}
     for name, (port, _) in kinds.items():
         load.run(port, requests[name], CONNECTIONS, 1.0)
     busy = {name: load.run(port, requests[name], CONNECTIONS, SECONDS) for name, (port, _) in kinds.items()}
     single = load.run(gateway_port, requests["gateway"], 1, 3.0)
+    place = wide.Place(table, signature, graph, triton_port, direct_path, gateway_port, public.path)
+    broad = wide.measure(client, LOOP, place, folder)
     after = _settled(client, before)
     return {
         "load_generator": "tests/bench/load.py (asyncio on uvloop, one process)",
@@ -48,6 +53,8 @@ def measure(client: Millrace, folder: Path) -> dict[str, Any]:
         "gateway_p99_ms": busy["gateway"].p99_ms,
         "gateway_p50_ms": single.p50_ms,
         "failures": sum(item.failures for item in (*busy.values(), single)),
+        "wide": broad,
+        **wide.ratios(broad),
         "records_written": after.logs_written - before.logs_written,
         "records_lost": after.logs_dropped - before.logs_dropped,
         "rollback_seconds": route_change(client, endpoint.url, table, signature),

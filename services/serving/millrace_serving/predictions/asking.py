@@ -1,6 +1,5 @@
 """One request through the gateway, as clients send it, and its answer by the signature of who answered."""
 
-from collections.abc import Mapping
 from datetime import datetime
 
 import numpy as np
@@ -14,7 +13,7 @@ from millrace_serving.lines import Answer, Lines, Unanswered
 from millrace_serving.predictions.packing import Packed
 from millrace_serving.triton.tensors import Columns
 
-Outputs = Mapping[str, np.ndarray]
+Outputs = dict[str, np.ndarray]
 
 
 def packed(asked: Packed) -> tuple[bytes, dict[str, str]]:

@@ -23,7 +23,7 @@ NUMBERS = frozenset({float, int, bool, type(None)})
 LENGTH = struct.Struct("<I")
 LONGEST = 10_000
 """Characters of the longest text of a row; the type of the request says the same."""
-FORMS = {"FP32": np.dtype("<f4"), "FP64": np.dtype("<f8"), "INT64": np.dtype("<i8")}
+FORMS: dict[str, np.dtype[Any]] = {"FP32": np.dtype("<f4"), "FP64": np.dtype("<f8"), "INT64": np.dtype("<i8")}
 Cells = list[CellValue]
 Packed = list["Tensor"]
 

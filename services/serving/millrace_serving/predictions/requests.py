@@ -1,6 +1,7 @@
 """The body of a request for predictions: its frame is read by its type, its rows only when something is wrong."""
 
 import json
+from collections.abc import Sequence
 
 from fastapi import HTTPException, Request
 from fastapi.exceptions import RequestValidationError
@@ -8,6 +9,7 @@ from pydantic import ValidationError
 
 from millrace_contracts.bodies import Document
 from millrace_contracts.predictions import PredictionRequest
+from millrace_serving.predictions.rows import Row
 
 MOST_ROWS = 100_000
 STAND_IN: list[Document] = [{}]
@@ -26,7 +28,7 @@ class Asked:
         rows = came.get("rows")
         plain = type(rows) is list and 0 < len(rows) <= MOST_ROWS and all(type(row) is dict for row in rows)
         self.frame = _validated(came | {"rows": STAND_IN} if plain else came)
-        self.rows: list[Document] = rows if plain else self.frame.rows
+        self.rows: Sequence[Row] = rows if plain and rows else self.frame.rows
 
     def checked(self) -> PredictionRequest:
         """All of it by its type. Raises: RequestValidationError."""
