@@ -19,7 +19,7 @@ IDLE_SECONDS = 20
 
 
 def main() -> int:
-    """Measure everything; 0 if every figure is within its bound. With the argument `wide` the model of 30 columns alone."""
+    """Measure everything (with the argument `wide` the model of 30 columns alone); 0 if every figure is in bounds."""
     from millrace.laptop import Platform
 
     if sys.argv[1:] == ["wide"]:

@@ -13,7 +13,7 @@ def test_the_program_of_the_page_runs_to_its_end(platform, tmp_path, monkeypatch
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MILLRACE_HOME", str(platform.home))
     blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE)
-    assert len(blocks) == 5
+    assert len(blocks) == 6
     exec(compile("\n".join(blocks), str(PAGE), "exec"), {})
     said = capsys.readouterr().out.splitlines()
     assert said[0] == "promoted 1"

@@ -54,6 +54,9 @@ class EndpointRead(Read):
     mode: str
     timezone: str
     url: str | None = Field(description="Open Inference Protocol URL at the gateway; null for a backtest.")
+    packed: bool = Field(
+        default=False, description="Whether every loaded revision takes packed tensors (`millrace.oip.pack`)."
+    )
     revisions: list[RevisionRead]
     stable: int | None = Field(description="Number of the revision that is champion.")
     stable_version: int | None = Field(description="Model version of that revision.")

@@ -1,5 +1,7 @@
 """An endpoint as its readers see it."""
 
+from collections.abc import Sequence
+
 from millrace_contracts.endpoints import EndpointRead, RevisionRead, RevisionState
 from millrace_contracts.waiting import Waiting
 from millrace_core.database import AsyncSession
@@ -26,12 +28,22 @@ async def view(session: AsyncSession, plane: DataPlane | None, endpoint: Endpoin
         mode=endpoint.mode,
         timezone=endpoint.timezone,
         url=_url(plane, endpoint),
+        packed=plane is not None and _packs(plane, revisions),
         revisions=[_revision(plane, item, weights.get(item.number, 0)) for item in revisions],
         stable=endpoint.stable,
         stable_version=next((r.version for r in revisions if r.number == endpoint.stable), None),
         event_time=endpoint.event_time,
         rollout=None if latest is None else read(latest),
     )
+
+
+def _packs(plane: DataPlane, revisions: Sequence[Revision]) -> bool:
+    loaded = [
+        revision_name(item.project, item.endpoint, item.number)
+        for item in revisions
+        if item.state == RevisionState.READY
+    ]
+    return bool(loaded) and plane.packs(loaded)
 
 
 def _url(plane: DataPlane | None, endpoint: Endpoint) -> str | None:

@@ -15,6 +15,7 @@ from millrace_core.errors import FieldError
 from millrace_serving.triton.tensors import MISSING_TIMESTAMP
 
 MOST = 20
+Groups = dict[str, list[Input]]
 BYTES_EACH = {"FP32": 4, "FP64": 8, "INT64": 8}
 LARGEST = {"FP32": 3.4028235e38, "FP64": 1.7976931348623157e308}
 NAN = "send NaN in a binary tensor, or rows with null to the endpoint's :predict"
@@ -49,12 +50,15 @@ class Slot:
         return f"[rows, {self.width}]"
 
 
-def of_request(body: bytes, json_length: int, signature: Signature, limit: int) -> list[FieldError]:
+def of_request(
+    body: bytes, json_length: int, signature: Signature, limit: int, packs: bool = True
+) -> list[FieldError]:
     """The first 20 mistakes of a request, by `inputs.<tensor>`; empty when it fits.
 
     Args:
         json_length: bytes of the JSON head when binary tensors follow it; 0 when all is JSON.
         limit: most rows of one request.
+        packs: whether the revision takes packed tensors.
     Raises: TooManyRows.
     """
     head = _head(body[:json_length] if json_length else body)
@@ -66,9 +70,11 @@ def of_request(body: bytes, json_length: int, signature: Signature, limit: int) 
     tensors = [item for item in asked if isinstance(item, dict) and isinstance(item.get("name"), str)]
     if len(tensors) != len(asked):
         return [FieldError("inputs", "has an item without a name", f"name each: {_names(signature)}")]
-    errors = [*_names_wrong(tensors, signature), *_orders_wrong(head.get("parameters"), tensors, signature)]
+    groups = packing.groups(signature) if packs else {}
+    errors = [*_names_wrong(tensors, signature, groups)]
+    errors += _orders_wrong(head.get("parameters"), tensors, groups)
     given = {item["name"]: item for item in tensors}
-    known = [(slot, given[slot.name]) for slot in _slots(signature) if slot.name in given]
+    known = [(slot, given[slot.name]) for slot in _slots(signature, groups) if slot.name in given]
     rows = _rows([item for _, item in known], limit)
     for slot, item in known:
         errors += list(_tensor(slot, item, rows))[: MOST - len(errors)]
@@ -95,26 +101,25 @@ def _names(signature: Signature) -> str:
     return f"one tensor each for {shown}" + (f" and {more} more" if more > 0 else "")
 
 
-def _slots(signature: Signature) -> list[Slot]:
+def _slots(signature: Signature, groups: Groups) -> list[Slot]:
     alone = [Slot(item.name, _where(item), item.datatype, 1) for item in signature.inputs]
     together = [
         Slot(packing.tensor(kind), f"inputs.{packing.tensor(kind)}", kind, len(items))
-        for kind, items in packing.groups(signature).items()
+        for kind, items in groups.items()
     ]
     return alone + together
 
 
-def _names_wrong(tensors: list[dict[str, Any]], signature: Signature) -> Iterator[FieldError]:
+def _names_wrong(tensors: list[dict[str, Any]], signature: Signature, groups: Groups) -> Iterator[FieldError]:
     names = [item["name"] for item in tensors]
-    declared = {slot.name for slot in _slots(signature)}
+    declared = {slot.name for slot in _slots(signature, groups)}
     for name in dict.fromkeys(names):
         if name not in declared:
             yield FieldError(f"inputs.{name[:200]}", "is not an input of the model", "leave it out")
         elif names.count(name) > 1:
             yield FieldError(f"inputs.{name}", "stands there twice", "send it once")
-    packed = packing.groups(signature)
     for item in signature.inputs:
-        together = item.datatype in packed and packing.tensor(item.datatype) in names
+        together = item.datatype in groups and packing.tensor(item.datatype) in names
         if item.name not in names and not together:
             yield FieldError(_where(item), "is missing", f"send it, as {item.datatype} of shape [rows, 1]")
         elif item.name in names and together:
@@ -123,12 +128,10 @@ def _names_wrong(tensors: list[dict[str, Any]], signature: Signature) -> Iterato
             )
 
 
-def _orders_wrong(
-    parameters: Any, tensors: list[dict[str, Any]], signature: Signature
-) -> Iterator[FieldError]:
+def _orders_wrong(parameters: Any, tensors: list[dict[str, Any]], groups: Groups) -> Iterator[FieldError]:
     """Packed tensors whose columns the parameters do not name."""
     names = {item["name"] for item in tensors}
-    for kind, items in packing.groups(signature).items():
+    for kind, items in groups.items():
         tensor, columns = packing.tensor(kind), [item.name for item in items]
         text = parameters.get(tensor) if isinstance(parameters, dict) else None
         if tensor in names and set(packing.names(text) or ()) != set(columns):

@@ -35,8 +35,9 @@ async def refusal(revision: str, request: Request, services: CurrentServices) ->
     except ValueError as error:
         raise BadInput("The body is not base64.") from error
     size = int(length) if length.isascii() and length.isdigit() and len(length) < 10 else 0
+    packs = services.plane is not None and services.plane.packs([revision])
     try:
-        errors = faults.of_request(body, size, asked, services.settings.max_batch_rows)
+        errors = faults.of_request(body, size, asked, services.settings.max_batch_rows, packs)
     except faults.TooManyRows as error:
         raise TooLarge(str(error), error=str(error), limit=services.settings.max_batch_rows) from error
     if errors:
