@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from millrace_serving.lines import Lines, Unanswered
+from millrace_serving.lines import Lines, NoAnswer
 
 ANSWER = b"HTTP/1.1 200 OK\r\nX-Name: a\r\ncontent-length: 2\r\n\r\nok"
 CHUNKS = b"HTTP/1.1 503 Busy\r\ntransfer-encoding: chunked\r\n\r\n2\r\nno\r\n2\r\npe\r\n0\r\n\r\n"
@@ -69,7 +69,7 @@ async def test_requests_at_the_same_time_have_a_connection_each():
 @pytest.mark.parametrize("answer", [None, b"nonsense\r\n\r\n"])
 async def test_what_is_no_answer_is_told(answer):
     async with Place(answer) as place:
-        with pytest.raises(Unanswered):
+        with pytest.raises(NoAnswer):
             await place.post()
 
 
@@ -77,5 +77,5 @@ async def test_nobody_there_is_told():
     async with Place() as place:
         place.server.close()
         await place.server.wait_closed()
-        with pytest.raises(Unanswered, match="ConnectionRefusedError"):
+        with pytest.raises(NoAnswer, match="ConnectionRefusedError"):
             await place.post()

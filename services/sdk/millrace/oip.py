@@ -74,7 +74,7 @@ def packed(
 ) -> tuple[bytes, dict[str, str]]:
     """A request body and its headers of what is packed already: datatype, names of columns, rows, and the bytes."""
     inputs, raws = [], []
-    named: dict[str, Any] = {"binary_data_output": True}
+    named: dict[str, str | bool] = {"binary_data_output": True}
     for datatype, names, rows, raw in tensors:
         raws.append(raw)
         inputs.append(

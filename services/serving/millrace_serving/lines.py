@@ -11,7 +11,7 @@ import httptools
 CLOSED = "the connection ended before an answer came"
 
 
-class Unanswered(Exception):
+class NoAnswer(Exception):
     """The gateway did not answer; the text says how."""
 
 
@@ -36,7 +36,7 @@ class Lines:
         self._idle: deque[_Line] = deque()
 
     async def post(self, path: str, body: bytes, headers: dict[str, str]) -> Answer:
-        """Send *body* to *path*. Raises: Unanswered.
+        """Send *body* to *path*. Raises: NoAnswer.
 
         A connection that the other side closed while it was idle is replaced by a new one, once.
         """
@@ -52,7 +52,7 @@ class Lines:
                         continue
                 return await self._ask(await self._opened(), request)
         except (TimeoutError, OSError) as error:
-            raise Unanswered(type(error).__name__) from error
+            raise NoAnswer(type(error).__name__) from error
 
     async def _opened(self) -> "_Line":
         loop = asyncio.get_running_loop()

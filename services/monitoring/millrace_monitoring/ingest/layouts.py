@@ -7,11 +7,12 @@ import json
 import re
 import struct
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
 
 from millrace_contracts import packing
+from millrace_contracts.bodies import Document
 from millrace_monitoring.ingest import tensors
 from millrace_monitoring.ingest.tensors import DTYPES, Undecodable, Values
 
@@ -90,7 +91,7 @@ def read(head: bytes, side: str) -> Layout:
     return _layout(drawn, _answer(list(drawn.columns)) if answers else None)
 
 
-def _together(said: dict[str, Any], tensor: dict[str, Any]) -> list[str] | None:
+def _together(said: Document, tensor: Document) -> list[str] | None:
     """The columns of a packed tensor, which the parameter of its name tells; None for any other."""
     told = said.get("parameters")
     text = told.get(tensor["name"]) if isinstance(told, dict) else None
@@ -112,7 +113,7 @@ class Drawing:
         self.packed: list[Packed] = []
         self.unpacked = 0
 
-    def add(self, tensor: dict[str, Any], names: list[str], width: int) -> None:
+    def add(self, tensor: Document, names: list[str], width: int) -> None:
         """One tensor of as many columns as *names*; a *width* of 0 is one that is no column."""
         data, datatype = tensor.get("data"), tensor["datatype"]
         if data is None:
@@ -163,7 +164,7 @@ def _converted(columns: list[Column]) -> tuple[tuple[int, str, int], ...]:
     )
 
 
-def _json(data: bytes) -> dict[str, Any]:
+def _json(data: bytes) -> Document:
     """JSON; the slow parser also reads the NaN and Infinity that some servers write."""
     try:
         parsed = orjson.loads(data)

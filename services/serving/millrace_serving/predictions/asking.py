@@ -9,7 +9,7 @@ from millrace import oip
 from millrace_contracts.predictions import PredictionRequest
 from millrace_core.errors import BadInput, MillraceError, TooLarge, Unavailable
 from millrace_core.log import new_request_id, request_id
-from millrace_serving.lines import Answer, Lines, Unanswered
+from millrace_serving.lines import Answer, Lines, NoAnswer
 from millrace_serving.predictions.packing import Packed
 from millrace_serving.triton.tensors import Columns
 
@@ -37,7 +37,7 @@ async def ask(
         headers["x-millrace-key"] = frame.key
     try:
         answer = await gateway.post(path, content, headers)
-    except Unanswered as error:
+    except NoAnswer as error:
         raise Unavailable(f"The gateway does not answer ({error}).") from error
     if 400 <= answer.status < 500:
         raise _refusal(answer)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from millrace_contracts import packing
+from millrace_contracts.bodies import Document
 from millrace_contracts.signature import Input, Signature
 from millrace_core.errors import FieldError
 from millrace_serving.triton.tensors import MISSING_TIMESTAMP
@@ -83,7 +84,7 @@ def of_request(
     return errors[:MOST]
 
 
-def _head(text: bytes) -> dict[str, Any] | FieldError:
+def _head(text: bytes) -> Document | FieldError:
     if not text.strip():
         return FieldError("body", "is empty", 'send JSON: {"inputs": [...]}')
     try:
@@ -110,7 +111,7 @@ def _slots(signature: Signature, groups: Groups) -> list[Slot]:
     return alone + together
 
 
-def _names_wrong(tensors: list[dict[str, Any]], signature: Signature, groups: Groups) -> Iterator[FieldError]:
+def _names_wrong(tensors: list[Document], signature: Signature, groups: Groups) -> Iterator[FieldError]:
     names = [item["name"] for item in tensors]
     declared = {slot.name for slot in _slots(signature, groups)}
     for name in dict.fromkeys(names):
@@ -128,7 +129,7 @@ def _names_wrong(tensors: list[dict[str, Any]], signature: Signature, groups: Gr
             )
 
 
-def _orders_wrong(parameters: Any, tensors: list[dict[str, Any]], groups: Groups) -> Iterator[FieldError]:
+def _orders_wrong(parameters: Any, tensors: list[Document], groups: Groups) -> Iterator[FieldError]:
     """Packed tensors whose columns the parameters do not name."""
     names = {item["name"] for item in tensors}
     for kind, items in groups.items():
@@ -148,7 +149,7 @@ def _where(tensor: Input) -> str:
     return f"inputs.{tensor.name}{other}"
 
 
-def _rows(known: list[dict[str, Any]], limit: int) -> int | None:
+def _rows(known: list[Document], limit: int) -> int | None:
     """Rows of the first tensor that says how many. Raises: TooManyRows."""
     for item in known:
         shape = item.get("shape")
@@ -159,7 +160,7 @@ def _rows(known: list[dict[str, Any]], limit: int) -> int | None:
     return None
 
 
-def _tensor(slot: Slot, item: dict[str, Any], rows: int | None) -> Iterator[FieldError]:
+def _tensor(slot: Slot, item: Document, rows: int | None) -> Iterator[FieldError]:
     where, shape, datatype, width = slot.where, item.get("shape"), item.get("datatype"), slot.width
     if datatype != slot.datatype:
         yield FieldError(where, f"has the datatype {str(datatype)[:20]}", f"send {slot.datatype}")
@@ -223,7 +224,7 @@ def _binary(tensor: Slot, parameters: Any, rows: int) -> Iterator[FieldError]:
         yield FieldError(where, f"has {size} bytes for {rows} rows", f"send {right} bytes")
 
 
-def _left_over(tensors: list[dict[str, Any]], size: int) -> list[FieldError]:
+def _left_over(tensors: list[Document], size: int) -> list[FieldError]:
     told = sum(item["parameters"]["binary_data_size"] for item in tensors if "data" not in item)
     if told == size:
         return []

@@ -149,7 +149,7 @@ class TritonPythonModel:
         return pb_utils.InferenceResponse(output_tensors=tensors)
 
 
-def _groups(config: dict[str, Any]) -> dict[str, set[str]]:
+def _groups(config: Any) -> dict[str, set[str]]:
     """Packed tensors, and the columns that each holds; the configuration says which inputs are packed."""
     packed = config["parameters"].get("packed", {"string_value": ""})["string_value"].split()
     kinds = {item["name"]: item["data_type"] for item in config["input"]}
