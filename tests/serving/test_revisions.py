@@ -178,8 +178,30 @@ async def test_a_pod_that_cannot_be_reached_is_not_serving_but_left_to_the_kubel
 
 async def test_a_load_ends_when_every_pod_has_answered(world):
     await world.revisions.load(revision(1))
-    assert sum(len(triton.asked) for triton in world.tritons) == 2
-    assert world.tritons[0].asked == ["/v2/models/flights--r1/infer"]
+    assert [len(triton.asked) for triton in world.tritons[:2]] == [2, 2], "column by column, and packed"
+    assert set(world.tritons[0].asked) == {"/v2/models/flights--r1/infer"}
+
+
+async def test_pods_that_know_no_packed_tensors_serve_by_columns(world):
+    for triton in world.tritons:
+        triton.answer = later(triton.answer, (400, {"error": "unexpected inference input 'packed.FP32'"}))
+    world.wanted = [revision(1)]
+    await keep(world)
+    assert world.revisions.sights["flights--r1"].complete
+    assert not world.revisions.packs("flights--r1")
+
+
+async def test_pods_that_take_packed_tensors_are_known(world):
+    world.wanted = [revision(1)]
+    await keep(world)
+    assert world.revisions.packs("flights--r1")
+    assert not world.revisions.packs("flights--r2")
+
+
+def later(first, second):
+    """Answers like *first* once, then *second*."""
+    answers = iter([first])
+    return lambda: next(answers, lambda: second)()
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ class TritonPythonModel:
                 continue
             columns = np.ascontiguousarray(values.T)
             for place, column in enumerate(self._order(named, name)):
-                if column in feed:
+                if column in tensors:
                     raise ValueError("the column " + repr(column) + " was sent twice")
                 feed[column] = columns[place].reshape(-1, 1)
         if len(feed) != len(self.inputs):
