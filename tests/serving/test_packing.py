@@ -32,7 +32,8 @@ def same(one, other):
         assert (datatype, values.dtype) == (other[name][0], other[name][1].dtype)
         numbers = datatype.startswith("FP")
         assert np.array_equal(values, other[name][1], equal_nan=numbers), name
-        assert not numbers or not np.any(np.signbit(values[values == 0]))
+        zeros = values == 0
+        assert not numbers or np.array_equal(np.signbit(values[zeros]), np.signbit(other[name][1][zeros]))
 
 
 @settings(deadline=None, max_examples=300)

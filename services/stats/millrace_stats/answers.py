@@ -41,10 +41,10 @@ def read(outputs: Mapping[str, npt.NDArray[Any]], signature: Signature) -> Answe
     """The *outputs* of one request, each of shape (rows,) or (rows, width). Raises: KeyError for a missing one."""
     raw = np.asarray(outputs[signature.outputs[0].name], np.float64)
     task, classes = tasks.of(signature.task or "regression"), signature.classes or []
-    named, spread = task.chosen(raw, classes), task.spread(raw, classes)
-    if named is None or spread is None:
+    spread = task.spread(raw, classes)
+    if spread is None:
         return Answers(raw, np.isfinite(raw), None, None, [])
     numbers = raw if raw.ndim == 1 else task.confidence(raw)
     assert numbers is not None
-    texts = np.asarray(outputs.get(CLASS, named), object)
-    return Answers(numbers, task.known(raw), texts, spread, task.names(classes))
+    named = outputs[CLASS] if CLASS in outputs else task.chosen(raw, classes)
+    return Answers(numbers, task.known(raw), np.asarray(named, object), spread, task.names(classes))

@@ -88,7 +88,9 @@ class Binary(Classes):
         return super().names(classes or CLASSES)
 
     def spread(self, predicted: Array, classes: Sequence[Value]) -> Floats | None:
-        return np.stack([1.0 - predicted, predicted], axis=1).astype(np.float64)
+        both = np.empty((len(predicted), 2), np.float64)
+        both[:, 0], both[:, 1] = 1.0 - predicted, predicted
+        return both
 
     def reduced(self, predicted: Array, classes: Sequence[Value]) -> dict[str, Reduced]:
         return {PREDICTION: Reduced("number", predicted)}

@@ -1,0 +1,57 @@
+"""The body of a request for predictions is read as JSON says, whichever reader is faster."""
+
+import json
+
+import pytest
+from starlette.requests import Request
+
+from millrace_serving.predictions import requests
+
+
+async def read(body, kind="application/json"):
+    async def receive():
+        return {"type": "http.request", "body": body}
+
+    scope = {"type": "http", "method": "POST", "headers": [(b"content-type", kind.encode())]}
+    return await requests.read(Request(scope, receive))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1", "-0", "-0.0", "0.1", "1E5", "18446744073709551616", "-9223372036854775809", "1" + "0" * 30, "NaN", "1e400",
+     '"\\ud800"', '"é"', "null", "true", "0.12345678901234567890123"],
+)  # fmt: skip
+async def test_a_cell_is_what_json_says(text):
+    body = '{"rows": [{"a": %s}]}' % text  # noqa: UP031
+    (cell,) = (await read(body.encode())).rows[0].values()
+    wanted = json.loads(text)
+    assert (type(cell), repr(cell)) == (type(wanted), repr(wanted))
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "words"),
+    [
+        (b"", "application/json", "Field required"),
+        (b"null", "application/json", "Field required"),
+        (b"[1]", "application/json", "valid dictionary"),
+        (b"{}", "text/plain", "valid dictionary"),
+        (b"{bad", "application/json", "JSON decode error"),
+        (b'{"rows": []}', "application/json", "at least 1 item"),
+        (b'{"rows": [1]}', "application/json", "valid dictionary"),
+        (b'{"rows": [{}], "colour": 1}', "application/json", "Extra inputs"),
+        (b'{"rows": [{}], "key": "with space"}', "application/json", "match pattern"),
+        (b'{"rows": [{}], "event_time": "soon"}', "application/json", "valid datetime"),
+    ],
+)
+async def test_a_wrong_frame_is_told(body, kind, words):
+    with pytest.raises(requests.RequestValidationError) as caught:
+        await read(body, kind)
+    assert words in caught.value.errors()[0]["msg"]
+    assert caught.value.errors()[0]["loc"][0] == "body"
+
+
+async def test_what_is_wrong_with_a_cell_is_told_when_it_is_asked_for():
+    came = await read(b'{"rows": [{"a": [1]}]}')
+    with pytest.raises(requests.RequestValidationError) as caught:
+        came.checked()
+    assert caught.value.errors()[0]["loc"][:4] == ("body", "rows", 0, "a")
