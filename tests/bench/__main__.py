@@ -81,7 +81,7 @@ def bounds(figures: dict[str, Any]) -> list[dict[str, Any]]:
         "rollback_seconds": 3.0,
         "drift_cpu_seconds": 2.0,
     }
-    least = {"gateway_ratio": 0.40, "packed_over_columns": 3.0, "predict_over_naive": 0.6}
+    least = {"gateway_ratio": 0.40, "packed_over_columns": 2.5}
     rows = [{"name": name, "value": figures[name], "at_most": bound} for name, bound in most.items()]
     rows += [{"name": name, "value": figures[name], "at_least": bound} for name, bound in least.items()]
     rows.append({"name": "records_lost", "value": figures["records_lost"], "at_most": 0})
