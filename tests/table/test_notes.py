@@ -18,7 +18,7 @@ def test_fewer_rows_than_a_dataset_must_have_are_told():
 def test_a_text_that_is_another_one_in_most_rows_is_named():
     names = [f"person {number // 2 if number < 20 else number}" for number in range(100)]
     (note,) = notes(name=names)
-    assert "'name' has 90 different values in 100 rows" in note
+    assert "'name' has 90 different texts in 100 rows" in note
     assert "exclude it" in note
 
 

@@ -44,10 +44,11 @@ def drafted(folder):
 def test_init_drafts_what_the_page_shows(drafted):
     sample, spec = drafted
     assert any(note in PAGE for note in sample.notes if "by the month" in note)
-    assert f"{sample.rows:,} rows" in PAGE
+    assert f"{sample.rows} rows" in PAGE
     gate = spec.gates.champion
     shown = dict(re.findall(r"^\| `([\w.]+)` \| `(.+?)` \|", PAGE, re.MULTILINE))
     assert shown == {
+        "data.exclude": f"[{', '.join(spec.data.exclude)}]",
         "training.holdout": spec.training.holdout,
         "gates.champion": f"block: {gate.block}, minimumDays: {gate.minimum_days}",
         "triggers.schedule": spec.triggers.schedule,
