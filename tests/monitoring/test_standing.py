@@ -67,3 +67,20 @@ async def test_only_kinds_that_no_closed_day_finds_can_be_told(service):
     await hold(service, MAY, kind="performance", expect=422)
     await hold(service, MAY, at="yesterday", expect=422)
     assert await kept(service, Outbox) == []
+
+
+async def test_a_cause_is_told_once_and_is_of_its_kind(service):
+    twice = await hold(service, MAY, JUNE, MAY, expect=422)
+    assert "'quarantine:3' is found twice; say each cause once" in twice.text
+    foreign = await hold(service, MAY | {"cause": "drift:price"}, expect=422)
+    assert "begins with 'quarantine:'" in foreign.text
+    assert await alarms(service) == []
+
+
+async def test_what_is_told_late_opens_nothing_again(service):
+    """A message that was sent again comes behind the next one."""
+    (opened,) = await hold(service, MAY)
+    await hold(service, at="2024-05-02T10:00:00Z")
+    assert await hold(service, MAY) == []
+    assert [(one["id"], one["state"]) for one in await alarms(service)] == [(opened["id"], "closed")]
+    assert len(await kept(service, Outbox)) == 2

@@ -3,7 +3,7 @@
 from datetime import date
 from typing import Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, model_validator
 
 from millrace_contracts.bodies import Document, Read
 from millrace_contracts.names import LoopName
@@ -47,7 +47,18 @@ class StandingWrite(Strictly):
     loop: LoopName
     kind: HeldKind
     at: AwareDatetime = Field(description="When that was seen.")
-    findings: list[FindingWrite] = Field(max_length=100)
+    findings: list[FindingWrite] = Field(max_length=100, description="Each cause once, like 'quarantine:3'.")
+
+    @model_validator(mode="after")
+    def _causes(self) -> "StandingWrite":
+        causes = [item.cause for item in self.findings]
+        foreign = [cause for cause in causes if not cause.startswith(f"{self.kind}:")]
+        if foreign:
+            raise ValueError(f"a cause of this kind begins with '{self.kind}:'; {foreign[0]!r} does not")
+        if len(set(causes)) < len(causes):
+            twice = next(cause for cause in causes if causes.count(cause) > 1)
+            raise ValueError(f"{twice!r} is found twice; say each cause once")
+        return self
 
 
 class WebhookWrite(Strictly):

@@ -64,7 +64,10 @@ async def apply(
 async def hold(
     session: AsyncSession, place: Place, kind: AlarmKind, findings: Sequence[AlarmFinding]
 ) -> list[Alarm]:
-    """Let exactly these findings of a kind stand; told again, nothing changes. Returns the alarms that stand."""
+    """Let exactly these findings of a kind stand; told again, nothing changes. Returns the alarms that stand.
+
+    A finding whose alarm of the same moment is over already comes late: it stays over.
+    """
     open_ones = {
         alarm.cause: alarm
         for alarm in await queries.unclosed(session, place.project, place.endpoint)
@@ -74,16 +77,21 @@ async def hold(
     for cause, alarm in open_ones.items():
         if cause not in causes:
             await _close(session, place, alarm)
-    new = [finding for finding in findings if finding.cause not in open_ones]
-    opened = [await _open(session, place, finding) for finding in new]
+    new = {_id(place, finding): finding for finding in findings if finding.cause not in open_ones}
+    over = await queries.present(session, new)
+    opened = [await _open(session, place, finding) for id, finding in new.items() if id not in over]
     await session.flush()
     return [alarm for cause, alarm in open_ones.items() if cause in causes] + opened
 
 
-async def _open(session: AsyncSession, place: Place, finding: AlarmFinding) -> Alarm:
+def _id(place: Place, finding: AlarmFinding) -> str:
     subject = f"{place.endpoint}/{finding.cause}"
+    return decision_id(place.project, place.loop, "alarm", subject, place.through)
+
+
+async def _open(session: AsyncSession, place: Place, finding: AlarmFinding) -> Alarm:
     alarm = Alarm(
-        id=decision_id(place.project, place.loop, "alarm", subject, place.through),
+        id=_id(place, finding),
         project=place.project,
         endpoint=place.endpoint,
         kind=finding.kind,

@@ -1,6 +1,6 @@
 """SQL of alarms: the database keeps one open alarm for each (endpoint, cause)."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 
 from sqlalchemy import select, update
@@ -22,6 +22,11 @@ async def unclosed(session: AsyncSession, project: str, endpoint: str) -> list[A
     """Open and acknowledged alarms of an endpoint, by cause."""
     where = (Alarm.project == project, Alarm.endpoint == endpoint, Alarm.state != AlarmPhase.CLOSED)
     return list((await session.scalars(select(Alarm).where(*where).order_by(Alarm.cause))).all())
+
+
+async def present(session: AsyncSession, ids: Collection[str]) -> set[str]:
+    """Which of these alarms there are, whatever has become of them."""
+    return set((await session.scalars(select(Alarm.id).where(Alarm.id.in_(ids)))).all())
 
 
 async def page(
