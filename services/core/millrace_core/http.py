@@ -45,10 +45,10 @@ class RequestContext:
         try:
             await self.app(scope, receive, answer)
         except asyncio.CancelledError:
-            if started:
-                raise
-            ends = problem(503, "Not available now", "The service ends; ask again, another one comes.")
-            await ends(scope, receive, answer)
+            if not started:
+                ends = problem(503, "Not available now", "The service ends; ask again, another one comes.")
+                await ends(scope, receive, answer)
+            raise
         finally:
             self._record(scope, status, time.perf_counter() - began)
 

@@ -35,10 +35,13 @@ class Running:
         return None if self.process is None else self.process.poll()
 
 
-def gone(process: subprocess.Popen) -> None:
-    """*process* is killed with all that it started, as a container's are."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+def gone(process: subprocess.Popen, mark: str) -> None:
+    """*process* is killed with all that it started, as a container's are: all who have *mark* in their environment."""
+    for line in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            if mark.encode() in line.read_bytes().split(b"\0"):
+                os.kill(int(line.parent.name), signal.SIGKILL)
+    process.kill()
     process.wait()
 
 
@@ -153,7 +156,7 @@ class FakeCluster:
             item.process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 item.process.wait(GRACE_SECONDS)
-        gone(item.process)
+        gone(item.process, self._mark(item))
 
     def drive_out(self, job: str) -> None:
         """As a scheduler preempts a pod: its mark is there before the pod is told to end."""
@@ -179,15 +182,11 @@ class FakeCluster:
 
     def kill(self, job: str) -> None:
         """The whole pod at once, as when its machine burns."""
-        process = self.of(job).process
-        for line in Path("/proc").glob("[0-9]*/environ"):
-            try:
-                if f"MILLRACE_JOB_ID={job}".encode() in line.read_bytes():
-                    os.kill(int(line.parent.name), signal.SIGKILL)
-            except OSError:
-                continue
-        process.kill()
-        process.wait()
+        item = self.of(job)
+        gone(item.process, self._mark(item))
+
+    def _mark(self, item: Running) -> str:
+        return f"MILLRACE_JOB_FOLDER={self.folder / item.name}"
 
     def _work(self, item: Running) -> Manifest:
         conditions = []
@@ -231,4 +230,4 @@ class FakeCluster:
     def close(self) -> None:
         for item in self.objects.values():
             if item.process is not None:
-                gone(item.process)
+                gone(item.process, self._mark(item))

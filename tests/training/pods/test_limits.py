@@ -59,7 +59,7 @@ class TestWaiting:
         service = start(image_seconds=1.5)
         cluster.stuck = ("waiting", "ImagePullBackOff", "Back-off pulling image: not found")
         id = service.submit("count", trials=1)
-        seen = service.until(id, lambda job: job["progress"] is not None)
+        seen = service.until(id, lambda job: job["waiting"] is not None)
         assert (seen["progress"]["step"], "ImagePullBackOff" in seen["progress"]["message"]) == (
             "pending",
             True,
