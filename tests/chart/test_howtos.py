@@ -117,6 +117,7 @@ PLANTED = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "right", "wrong", "says"), PLANTED)
 def test_a_planted_mistake_is_told(name, right, wrong, says, tmp_path):
     text = page(name)

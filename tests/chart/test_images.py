@@ -298,6 +298,7 @@ LATE = {
 """What images do with other people's packages only once they work."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("image", sorted(LATE))
 def test_what_is_left_out_is_not_missed_at_work(image):
     source = f"from tests.chart.reach import pretend\npretend({image!r}, {folders(image)!r})\n{LATE[image]}"

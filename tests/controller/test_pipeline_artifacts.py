@@ -19,6 +19,7 @@ from .test_processes import SERVICES, Server, until
 ROC = [{"fpr": 0.0, "tpr": 0.0, "threshold": 1.0}, {"fpr": 1.0, "tpr": 1.0, "threshold": 0.0}]
 
 
+@pytest.mark.slow
 def test_a_loop_runs_through_kubeflow_and_its_console_has_something_to_draw(tmp_path, migrated, monkeypatch):
     world, executor, evaluated = World(), Executor(tmp_path), RESULTS["evaluate"]
     monkeypatch.setitem(RESULTS, "evaluate", lambda *order: evaluated(*order) | {"roc": ROC})

@@ -90,6 +90,7 @@ async def test_the_predicted_mix_and_the_confidence_drift_after_two_windows(serv
     assert [day["day"] for day in days for one in day["alarms"] if one["kind"] == "drift"] == ["2024-03-21"]
 
 
+@pytest.mark.slow
 async def test_an_archived_version_with_the_better_log_loss_is_proposed(service):
     archived = version(service.registry, 1)
     champion = version(service.registry, 2, sharpness=6.0)

@@ -311,7 +311,7 @@ def test_a_sheet_of_excel_is_a_table_with_titles_above_it(tmp_path: Path):
 CELL = st.text(st.sampled_from("ab1.,; \"'\n\\é-|#"), max_size=6)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_what_arrow_splits_evenly_and_a_csv_writer_has_written_comes_out_the_same(data):
     width = data.draw(st.integers(2, 4))

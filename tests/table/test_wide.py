@@ -1,10 +1,13 @@
 """A table of many columns is read in little memory, missing marks and all."""
 
+import pytest
+
 from millrace_table import reading
 
 COLUMNS, ROWS = 1500, 400
 
 
+@pytest.mark.slow
 def test_fifteen_hundred_columns_are_read_in_the_memory_that_the_reader_has():
     header = ",".join(f"x{place}" for place in range(COLUMNS))
     line = ",".join("NA" if place % 5 == 0 else f"{place}.25" for place in range(COLUMNS))

@@ -137,6 +137,7 @@ class TestWaiting:
 
 
 class TestRestarting:
+    @pytest.mark.slow
     def test_a_pod_goes_on_without_its_service_and_is_adopted_by_the_next(self, start, cluster, go):
         service = start()
         id = service.submit("count", trials=6, hold=1, go=str(go))

@@ -18,6 +18,7 @@ class TestRunning:
         assert kinds == ["trial", "progress", "trial", "trial", "progress", "end"]
         assert cluster.deleted == []
 
+    @pytest.mark.slow
     def test_progress_is_seen_while_the_pod_works(self, start, go):
         service = start()
         id = service.submit("count", trials=4, hold=1, go=str(go))
@@ -191,6 +192,7 @@ class TestFencing:
         assert longer.json()["size"] == 2 * len(line)
 
 
+@pytest.mark.slow
 def test_a_killed_pod_resumes_and_its_zombie_is_refused_on_postgresql(start, cluster, database):
     service = start(database_url=database)
     id = service.submit("count", trials=4, hold=1)
