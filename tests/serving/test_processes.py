@@ -85,13 +85,22 @@ async def test_the_same_process_is_adopted_and_stopped_with_its_children(supervi
     assert group(members[0]) == []
 
 
+async def seen(process):
+    """A process that has just begun has no command line to be known by, for a moment."""
+    marker = process.launch().marker
+    while process.record.pid not in recorded.marked(marker):
+        await asyncio.sleep(0.01)
+
+
 async def test_a_leftover_with_another_configuration_or_no_record_is_ended(supervised, tmp_path):
     first = supervised()
     await first.ensure()
+    await seen(first)
     second = supervised(content="changed")
     assert not await second.adopt()
     assert not recorded.alive(first.record)
     await second.ensure()
+    await seen(second)
     (tmp_path / "run/probe.json").unlink()
     third = supervised(content="changed")
     assert not await third.adopt()
