@@ -50,11 +50,13 @@ def document():
     }
 
 
-def replays():
+def replays(id):
+    """Processes of this backtest; another's on the same machine is not touched."""
+    lines = [(process, process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
     return [
         process
-        for process in psutil.process_iter(["cmdline"])
-        if "millrace_replay.replay" in (process.info["cmdline"] or [])
+        for process, line in lines
+        if "millrace_replay.replay" in line and any(id in word for word in line)
     ]
 
 
@@ -79,7 +81,7 @@ def test_a_change_is_found_in_the_past_although_the_replay_is_killed_on_its_way(
 
     def kill(found):
         if found.progress.get("done", 0) >= 5 and not killed:
-            killed.extend(process.pid for process in replays())
+            killed.extend(process.pid for process in replays(begun.id))
             for pid in killed:
                 os.kill(pid, signal.SIGKILL)
 
