@@ -199,3 +199,15 @@ class TestRule:
 
     def test_without_features_nothing_is_decided(self):
         assert drift.judge({}, {}).observing == "there are no features"
+
+
+@pytest.mark.parametrize("first", range(5))
+def test_a_column_that_tells_the_weekday_does_not_drift_although_three_open_days_never_hold_all(first):
+    a_day = np.tile(180 * np.eye(5, dtype=int), (8, 1))
+    reference, current = a_day[:30], np.roll(a_day, -first, axis=0)[:3]
+    found = drift.judge({"weekday": reference}, {"weekday": current})
+    assert found.observing is None
+    assert found.scores[0].psi > 1
+    assert found.firing == []
+    wednesdays = drift.judge({"weekday": reference}, {"weekday": a_day[[2, 2, 2]]})
+    assert wednesdays.firing == ["weekday"]
