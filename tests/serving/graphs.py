@@ -99,12 +99,19 @@ def exact_graph() -> bytes:
         helper.make_node("Sub", ["meter", "centre"], ["near"]),
         helper.make_node("Cast", ["near"], ["prediction"], to=TensorProto.FLOAT),
     ]
+    return _of_doubles(
+        "exact", ["meter"], nodes, [helper.make_tensor("centre", TensorProto.DOUBLE, [1], [EXACT_CENTRE])]
+    )
+
+
+def _of_doubles(name: str, inputs: list[str], nodes: list, constants: list) -> bytes:
+    """A graph from numbers of 64 bits to one prediction of 32."""
     made = helper.make_graph(
         nodes,
-        "exact",
-        [helper.make_tensor_value_info("meter", TensorProto.DOUBLE, [None, 1])],
+        name,
+        [helper.make_tensor_value_info(item, TensorProto.DOUBLE, [None, 1]) for item in inputs],
         [helper.make_tensor_value_info("prediction", TensorProto.FLOAT, [None, 1])],
-        [helper.make_tensor("centre", TensorProto.DOUBLE, [1], [EXACT_CENTRE])],
+        constants,
     )
     opsets = [helper.make_opsetid("", 17)]
     return helper.make_model(made, opset_imports=opsets, ir_version=8).SerializeToString()
@@ -170,11 +177,4 @@ def difference_graph() -> bytes:
         helper.make_node("Sub", ["meter", "other"], ["exact"]),
         helper.make_node("Cast", ["exact"], ["prediction"], to=TensorProto.FLOAT),
     ]
-    made = helper.make_graph(
-        nodes,
-        "difference",
-        [helper.make_tensor_value_info(name, TensorProto.DOUBLE, [None, 1]) for name in ("meter", "other")],
-        [helper.make_tensor_value_info("prediction", TensorProto.FLOAT, [None, 1])],
-    )
-    opsets = [helper.make_opsetid("", 17)]
-    return helper.make_model(made, opset_imports=opsets, ir_version=8).SerializeToString()
+    return _of_doubles("difference", ["meter", "other"], nodes, [])

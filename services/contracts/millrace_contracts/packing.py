@@ -36,9 +36,13 @@ def names(text: object) -> list[str] | None:
 
 def groups(signature: Signature) -> dict[str, list[Input]]:
     """The inputs by datatype, in the order of the signature; none where an input is called like a packed tensor."""
-    if any(item.name.startswith(PREFIX) for item in signature.inputs):
-        return {}
-    made: dict[str, list[Input]] = {}
+    taken = any(item.name.startswith(PREFIX) for item in signature.inputs)
+    return {} if taken else by_datatype(signature)
+
+
+def by_datatype(signature: Signature) -> dict[str, list[Input]]:
+    """The inputs by datatype, in the order of the signature."""
+    grouped: dict[str, list[Input]] = {}
     for item in signature.inputs:
-        made.setdefault(item.datatype, []).append(item)
-    return made
+        grouped.setdefault(item.datatype, []).append(item)
+    return grouped

@@ -19,6 +19,7 @@ from millrace_contracts.signature import Input, Signature
 
 Values = npt.NDArray[Any]
 
+LENGTH = struct.Struct("<I")
 HEADER_LENGTH = "inference-header-content-length"
 DTYPES: dict[str, np.dtype[Any]] = {
     "FP32": np.dtype("<f4"),
@@ -121,10 +122,15 @@ def _rows(values: Values, output: Mapping[str, Any]) -> Values:
     return values.reshape(shape) if len(shape) == 2 and shape[1] > 1 else values
 
 
+def texts(values: Iterable[str]) -> bytes:
+    """A tensor of BYTES: each text behind its length."""
+    encoded = [text.encode() for text in values]
+    return b"".join([part for item in encoded for part in (LENGTH.pack(len(item)), item)])
+
+
 def _raw(datatype: str, values: Values) -> bytes:
     if datatype == "BYTES":
-        encoded = [str(value).encode() for value in values]
-        return b"".join(struct.pack("<I", len(item)) + item for item in encoded)
+        return texts(map(str, values))
     if datatype not in DTYPES:
         raise ValueError(f"the datatype {datatype} is not one of {', '.join(DTYPES)}, BYTES")
     return np.ascontiguousarray(values, DTYPES[datatype]).tobytes()
@@ -136,7 +142,7 @@ def _values(datatype: str, raw: bytes) -> Values:
     strings: list[str] = []
     offset = 0
     while offset < len(raw):
-        (length,) = struct.unpack_from("<I", raw, offset)
+        (length,) = LENGTH.unpack_from(raw, offset)
         strings.append(raw[offset + 4 : offset + 4 + length].decode())
         offset += 4 + length
     return np.array(strings, dtype=object)

@@ -71,15 +71,11 @@ def _addressed(
     from millrace import addresses
     from millrace_contracts.sources import RowSource
 
-    mine = {name: item for name, item in secrets.items() if _takes(addresses.kind_of(source), name)}
+    mine = {
+        name: item for name, item in secrets.items() if addresses.belongs(addresses.kind_of(source), name)
+    }
     whole = addresses.rows(source, mine, options, query=query, which=WHICH)
     return addresses.checked(RowSource, whole, "score")
-
-
-def _takes(kind: str, name: str) -> bool:
-    from millrace import addresses
-
-    return addresses.belongs(kind, name)
 
 
 def _sink(
@@ -94,7 +90,7 @@ def _sink(
     from millrace_contracts.sinks import Sink
 
     if out is not None and out.startswith(STORES):
-        mine = {name: item for name, item in secrets.items() if _takes("bucket", name)}
+        mine = {name: item for name, item in secrets.items() if addresses.belongs("bucket", name)}
         more = {name: value for name, value in options.items() if name != "pattern"}
         return addresses.checked(Sink, {"bucket": {"url": out, "options": more, "secrets": mine}}, "score")
     if table is None:
@@ -110,9 +106,13 @@ def _check_used(
     found: Places, query: str | None, secrets: Mapping[str, object], options: Mapping[str, str]
 ) -> None:
     """Nothing that was said is left aside in silence."""
+    from millrace import addresses
+
     kinds = [found.source.kind()] if found.source is not None and found.addressed else []
     kinds += ["bucket"] if found.sink is not None and found.sink.bucket is not None else []
-    idle = [f"--secret {name}" for name in secrets if not any(_takes(kind, name) for kind in kinds)]
+    idle = [
+        f"--secret {name}" for name in secrets if not any(addresses.belongs(kind, name) for kind in kinds)
+    ]
     idle += [f"--option {name}" for name in options if "bucket" not in kinds]
     idle += ["--query"] if query is not None and not found.addressed else []
     if idle:

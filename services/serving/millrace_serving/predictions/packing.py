@@ -4,7 +4,6 @@ What is not plain (a wrong value, a missing column, an unknown one) is left to `
 what both can take, both turn into the same values.
 """
 
-import struct
 from collections.abc import Callable, Sequence
 from itertools import chain
 from operator import itemgetter
@@ -12,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from millrace import oip
 from millrace_contracts import packing
 from millrace_contracts.predictions import CellValue
 from millrace_contracts.signature import Input, Signature
@@ -20,10 +20,8 @@ from millrace_serving.triton.tensors import MISSING_TIMESTAMP, Columns
 from millrace_table import asked
 
 NUMBERS = frozenset({float, int, bool, type(None)})
-LENGTH = struct.Struct("<I")
 LONGEST = 10_000
 """Characters of the longest text of a row; the type of the request says the same."""
-FORMS: dict[str, np.dtype[Any]] = {"FP32": np.dtype("<f4"), "FP64": np.dtype("<f8"), "INT64": np.dtype("<i8")}
 Cells = list[CellValue]
 Packed = list["Tensor"]
 
@@ -40,8 +38,7 @@ class Tensor:
         """As the packed tensor has it."""
         if self.datatype != "BYTES":
             return bytes(self.values.tobytes())
-        texts = [text.encode() for text in self.values]
-        return b"".join([part for text in texts for part in (LENGTH.pack(len(text)), text)])
+        return oip.texts(self.values)
 
     def columns(self) -> Columns:
         """One by one, as tensors of shape (rows,)."""
@@ -57,9 +54,7 @@ class Packer:
     """What a signature makes of rows."""
 
     def __init__(self, signature: Signature) -> None:
-        groups: dict[str, list[Input]] = {}
-        for item in signature.inputs:
-            groups.setdefault(item.datatype, []).append(item)
+        groups = packing.by_datatype(signature)
         self._groups = [_Group(datatype, items, signature) for datatype, items in groups.items()]
         self._width = len({item.column for item in signature.inputs})
         self.packs = bool(packing.groups(signature))
@@ -111,7 +106,7 @@ class _Group:
             flags = values[:, self._flags]
             if not ((flags == 0) | (flags == 1) | np.isnan(flags)).all():
                 return None
-        return values.astype(FORMS[self.datatype])
+        return values.astype(oip.DTYPES[self.datatype])
 
     def _texts(self, rows: Sequence[Row]) -> list[str] | None:
         texts: list[str] = []
@@ -138,7 +133,7 @@ class _Group:
             if isinstance(kept, asked.Wrong):
                 return None
             seconds.append(MISSING_TIMESTAMP if kept is None else int(kept))
-        return np.array(seconds, FORMS["INT64"]).reshape(len(rows), -1)
+        return np.array(seconds, oip.DTYPES["INT64"]).reshape(len(rows), -1)
 
 
 def _getter(columns: list[str]) -> Callable[[Row], Sequence[CellValue]]:
