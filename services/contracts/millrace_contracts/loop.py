@@ -31,6 +31,7 @@ from millrace_contracts.parts import (
 from millrace_contracts.placement import Placement
 from millrace_contracts.rollouts import growing
 from millrace_contracts.sources import Source
+from millrace_contracts.variants import Wishes
 
 LabelDelay = Annotated[Written, Lasting(most="366d")]
 HoldoutDays = Annotated[Written, Lasting(DAYS, most="3650d")]
@@ -122,6 +123,11 @@ class TrainingSpec(Part):
     seed: Int = Field(default=7, ge=0, lt=2**31, description="Seed of everything random.")
     executor: Literal["pool", "inline", "ray"] = Field(default="pool", description="Where trials run.")
     limits: Limits = Limits()
+    variants: Wishes | None = Field(
+        default=None,
+        description="Forms of the model, like INT8, to be made and kept if as good and faster: [auto], which is "
+        "also meant where it is left out, [none], or targets.",
+    )
 
 
 class StepSpec(Part):

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from millrace_contracts.bodies import Document, Read
+from millrace_contracts.compressing import CompressPlan
 from millrace_contracts.jobs import JobLimits
 from millrace_contracts.names import PlainText
 from millrace_contracts.parts import Strictly
@@ -15,7 +16,7 @@ from millrace_contracts.verdicts import GatesVerdict
 from millrace_contracts.waiting import Waiting
 
 JOB_ID = r"^[0-9a-f]{32}$"
-StepName = Literal["ingest", "validate", "train", "evaluate", "gate", "register", "roll-out"]
+StepName = Literal["ingest", "validate", "train", "evaluate", "gate", "compress", "register", "roll-out"]
 
 
 class LoopRunState(StrEnum):
@@ -125,4 +126,7 @@ class RunPlan(Read):
     )
     train: Document = Field(description="As a train job takes it, but for the data.")
     evaluate: Document = Field(description="As an evaluate job takes it, but for data and candidate.")
+    compress: CompressPlan | None = Field(
+        default=None, description="What a compress job is told beside what evaluate is; null: none is made."
+    )
     limits: JobLimits

@@ -9,6 +9,7 @@ from millrace_contracts.bodies import Body, Document, Read
 from millrace_contracts.names import Digest, Name, TaskName
 from millrace_contracts.release import Files
 from millrace_contracts.signature import Signature
+from millrace_contracts.variants import ModelVariants
 
 GOLDEN_ROWS = 256
 Cell = float | int | bool | str | None
@@ -82,6 +83,20 @@ class ModelVersionWrite(Body):
     lineage: Lineage = Field(default_factory=Lineage)
     environment: Document = Field(default_factory=dict)
     golden: Document = Field(default_factory=dict, description="A few inputs and their exact outputs.")
+    variants: ModelVariants = Field(
+        default=[], description="The forms of its graph with what was measured; none: the base form alone."
+    )
+
+    @model_validator(mode="after")
+    def _variants_are_files(self) -> "ModelVersionWrite":
+        kept = {(file.variant, file.name, file.digest) for file in self.files.files if file.role == "model"}
+        told = {
+            (item.file_variant, item.name, item.digest) for item in self.variants if item.state != "refused"
+        }
+        if told - kept:
+            missing = ", ".join(sorted(variant for variant, _, _ in told - kept))
+            raise ValueError(f"variants without their file of the role model: {missing}")
+        return self
 
 
 class ModelVersionRead(Read):
@@ -100,6 +115,9 @@ class ModelVersionRead(Read):
     lineage: Lineage
     environment: Document
     golden: Document
+    variants: ModelVariants = Field(
+        default=[], description="The forms of its graph, if it has more than one."
+    )
     created_at: datetime
 
 

@@ -10,7 +10,7 @@ from millrace_contracts.batches import NO_RHYTHM, BatchSpec
 from millrace_contracts.calendars import NO_SCHEDULE, ONE_SCHEDULE, WORDS, Calendar
 from millrace_contracts.data import ColumnContract, DataContract
 from millrace_contracts.gates import METRICS, AbsoluteGate
-from millrace_contracts.loop import RolloutSpec, Spec, Triggers
+from millrace_contracts.loop import RolloutSpec, Spec, TrainingSpec, Triggers
 from millrace_contracts.sinks import Sink, TableSink
 from millrace_contracts.sources import (
     HAS_PASSWORD,
@@ -24,6 +24,7 @@ from millrace_contracts.sources import (
     SqlSource,
     StoreAccess,
 )
+from millrace_contracts.variants import NONE_ALONE
 
 Json = dict[str, Any]
 WRITTEN = "^[0-9]{1,6}[smhdw]$"
@@ -155,6 +156,9 @@ RULES: dict[str, list[Json]] = {
         )
     ],
     Triggers.__name__: [_ONE_SCHEDULE],
+    TrainingSpec.__name__: [
+        rule("!has(self.variants) || !('none' in self.variants) || self.variants.size() == 1", NONE_ALONE)
+    ],
     Calendar.__name__: [
         rule(
             "self.every != 'week' || (has(self.weekday) && !has(self.day))",

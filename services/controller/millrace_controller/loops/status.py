@@ -16,6 +16,7 @@ STEPS: dict[str, Phase] = {
     "train": "Training",
     "evaluate": "Gating",
     "gate": "Gating",
+    "compress": "Gating",
     "register": "Gating",
     "roll-out": "Gating",
 }

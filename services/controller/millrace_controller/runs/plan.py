@@ -5,6 +5,7 @@ from datetime import datetime
 
 from millrace_contracts import durations
 from millrace_contracts.bodies import Document
+from millrace_contracts.compressing import CompressPlan
 from millrace_contracts.durations import iso
 from millrace_contracts.jobs import JobLimits
 from millrace_contracts.loop import Spec
@@ -66,6 +67,7 @@ def make(spec: Spec, endpoint: str, number: int, inputs: Inputs) -> RunPlan:
         },
         train=common | _train(spec, inputs.configurations),
         evaluate=common | _evaluate(spec, inputs.champion),
+        compress=_compress(spec),
         limits=JobLimits(
             memory_mb=spec.training.limits.megabytes(),
             wall_seconds=durations.parse(spec.training.limits.wall).total_seconds(),
@@ -113,6 +115,23 @@ def _train(spec: Spec, configurations: list[Document] | None) -> Document:
 
 def _evaluate(spec: Spec, champion: ModelVersionRead | None) -> Document:
     return {"champion": _champion(champion), "slices": spec.gates.slices.columns}
+
+
+def _compress(spec: Spec) -> CompressPlan | None:
+    """What its variants are held to: the gates' own margins. None: none are wanted."""
+    wanted = spec.training.variants or ["auto"]
+    if wanted == ["none"]:
+        return None
+    champion, slices = spec.gates.champion, spec.gates.slices
+    return CompressPlan(
+        targets=wanted,
+        margin=champion.margin,
+        tolerance=slices.tolerance,
+        minimum_blocks=champion.minimum_days,
+        slices=slices.columns,
+        minimum_rows=slices.minimum_rows,
+        seed=spec.training.seed,
+    )
 
 
 def _champion(champion: ModelVersionRead | None) -> Document | None:

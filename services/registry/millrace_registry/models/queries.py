@@ -51,6 +51,8 @@ def told(new: ModelVersionWrite) -> Document:
     """A release unit as it is stored; what came later is there only if it is said, so that its digest stays."""
     body = new.model_dump(mode="json")
     spans = {name: value for name, value in body["lineage"].items() if name in new.lineage.model_fields_set}
+    if not new.variants:
+        del body["variants"]
     return body | {"lineage": dict.fromkeys(ALWAYS) | spans}
 
 

@@ -1,0 +1,64 @@
+"""The job kind `compress`: what it is asked, and which forms of a candidate it made, measured and kept."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from millrace_contracts.learning import Contender, LearningSpec
+from millrace_contracts.names import ColumnName, Digest
+from millrace_contracts.release import Files
+from millrace_contracts.variants import ModelVariants, Wishes
+
+Batch = Annotated[int, Field(ge=1, le=4096)]
+BATCHES: list[int] = [1, 8]
+"""Rows in a call where nothing tells more of a loop's traffic: one client's row, and what Triton joins under load."""
+
+
+class CompressPlan(BaseModel):
+    """What of a `compress` job is known when a run is opened."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+
+    targets: Wishes = ["auto"]
+    batches: list[Batch] = Field(
+        default=BATCHES, min_length=1, max_length=8, description="At each of them a variant has to be faster."
+    )
+    margin: float = Field(
+        default=0.02, ge=0, le=10, description="Loss that a variant may lose, as a share, on all rows."
+    )
+    tolerance: float = Field(default=0.05, ge=0, le=10, description="The same within one slice.")
+    minimum_blocks: int = Field(default=14, ge=2, le=3650)
+    slices: list[ColumnName] = []
+    minimum_rows: int = Field(default=500, ge=10, description="Of a slice that is judged.")
+    seed: int = Field(default=0, ge=0, lt=2**31, description="Of the calibration rows.")
+
+
+class CompressSpec(LearningSpec, CompressPlan):
+    """Make the forms of a trained candidate that its targets run fastest, and keep those that are as good."""
+
+    candidate: Contender
+    folds: int | None = Field(default=None, ge=2, le=50)
+
+
+class Calibration(BaseModel):
+    """Which rows set the scales of INT8: drawn from the training window alone."""
+
+    rows: int
+    seed: int
+    digest: Digest = Field(
+        description="Of the drawn rows' digests, in order: the same rows have the same one."
+    )
+
+
+class CompressResult(BaseModel):
+    """The forms of a candidate, kept or not, each with its numbers."""
+
+    model_config = ConfigDict(extra="allow")
+
+    variants: ModelVariants
+    files: Files | None = Field(
+        default=None, description="Files of the forms that go into the release; null: there are none."
+    )
+    calibration: Calibration | None = None
+    notes: list[str] = Field(default=[], description="What was not tried, and why.")
+    report: Digest | None = Field(default=None, description="Digest of the page for people.")
