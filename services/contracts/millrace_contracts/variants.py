@@ -191,6 +191,9 @@ class ModelVariant(Fixed):
     difference: LossDifference | None = None
     slices: list[SliceDifference] = Field(default=[], max_length=1000)
     measured: Measurement | None = Field(default=None, description="null: on no node so far.")
+    golden: dict[str, list[float | str | list[float]]] = Field(
+        default={}, description="What this form answers to the version's golden rows, by output; none: not told."
+    )
 
     @property
     def file_variant(self) -> str:
