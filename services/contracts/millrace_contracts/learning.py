@@ -6,7 +6,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict
 
 from millrace_contracts.models import Golden
-from millrace_contracts.names import BlockUnit, ColumnName, Name, TaskName, VersionNumber
+from millrace_contracts.names import BlockUnit, ColumnName, Family, Name, TaskName, VersionNumber
 from millrace_contracts.parts import Zone
 from millrace_contracts.release import Files
 from millrace_contracts.signature import Signature
@@ -63,6 +63,12 @@ class TrainSpec(LearningSpec):
     search: Literal["full", "refit"] = "full"
     trials: int = Field(
         default=0, ge=0, le=100_000, description="0: each configuration of the portfolio once."
+    )
+    families: list[Family] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=6,
+        description="Kinds of models to search; null: those that suit the data.",
     )
     configurations: list[Configuration] | None = None
     seed: int = Field(default=0, ge=0, lt=2**31)

@@ -13,7 +13,7 @@ from millrace_contracts.batches import Predict
 from millrace_contracts.calendars import Calendar, Schedule, Timed
 from millrace_contracts.data import DataContract
 from millrace_contracts.gates import Gates
-from millrace_contracts.names import LoopName, Name, TaskName
+from millrace_contracts.names import Family, LoopName, Name, TaskName
 from millrace_contracts.parts import (
     DAYS,
     Bool,
@@ -93,6 +93,12 @@ class Data(Part):
 
 class SearchSpec(Part):
     trials: Int = Field(default=12, ge=1, le=10_000, description="Models tried in a full search.")
+    families: list[Family] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=6,
+        description="Kinds of models to search, like mlp, which is a neural net; left out: those that suit the data.",
+    )
 
 
 class Limits(Part):

@@ -20,6 +20,7 @@ PlainText = r"^[^\x00]*$"
 VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1)]
 LoopRunNumber = Annotated[int, Field(ge=0, le=2**31 - 1)]
 TaskName = Literal["regression", "binary", "multiclass"]
+Family = Literal["lightgbm", "xgboost", "histogram", "extra-trees", "linear", "mlp"]
 BlockUnit = Literal["day", "week", "month"]
 Mode = Literal["live", "backtest"]
 WrittenFormat = Literal["csv", "parquet", "jsonl"]

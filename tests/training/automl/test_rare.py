@@ -8,7 +8,7 @@ from millrace_stats import tasks
 from millrace_training.automl import pipeline
 from millrace_training.automl.aims import Aim
 from millrace_training.automl.estimators import STYLES
-from millrace_training.automl.portfolio import PORTFOLIO
+from millrace_training.automl.portfolio import NETS, PORTFOLIO
 from millrace_training.export import parity
 from millrace_training.features.columns import columns_of
 from millrace_training.features.frame import from_rows
@@ -29,7 +29,7 @@ SIGNATURE = Signature.model_validate(
 @pytest.mark.parametrize("family", STYLES)
 @pytest.mark.parametrize("place", [0, 1])
 def test_the_only_class_of_the_training_rows_is_answered(family, place):
-    item = next(one for one in PORTFOLIO if one["family"] == family)
+    item = next(one for one in [*PORTFOLIO, *NETS] if one["family"] == family)
     rows = [{"amount": None if number % 9 == 0 else number, "shop": "ab"[number % 2]} for number in range(60)]
     frame = from_rows(rows, COLUMNS)
     fitted = pipeline.fit(item, frame, np.full(60, float(place)), Aim(tasks.of("binary"), CLASSES), "UTC", 3)

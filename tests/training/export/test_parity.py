@@ -10,7 +10,7 @@ from millrace_contracts.signature import Signature
 from millrace_stats import tasks
 from millrace_training.automl import pipeline
 from millrace_training.automl.aims import Aim
-from millrace_training.automl.portfolio import PORTFOLIO
+from millrace_training.automl.portfolio import NETS, PORTFOLIO
 from millrace_training.export import parity, trees
 from millrace_training.features.columns import Column
 from millrace_training.features.frame import MISSING_TIME, Frame
@@ -37,7 +37,7 @@ ENSEMBLE = {
     "members": [
         PORTFOLIO[0] | {"weight": 0.5},
         PORTFOLIO[1] | {"weight": 0.25},
-        PORTFOLIO[2] | {"weight": 0.25},
+        NETS[0] | {"weight": 0.25},
     ],
 }
 
@@ -60,7 +60,7 @@ def fitted(configuration, data) -> pipeline.Pipeline:
     return pipeline.fit(configuration, frame, target, Aim(tasks.of("regression")), "America/New_York", 7)
 
 
-@pytest.mark.parametrize("configuration", [*PORTFOLIO, ENSEMBLE], ids=lambda item: item["id"])
+@pytest.mark.parametrize("configuration", [*PORTFOLIO, *NETS, ENSEMBLE], ids=lambda item: item["id"])
 def test_every_configuration_passes_with_missing_unseen_and_extreme_values(configuration, data):
     frame, target = data
     made = fitted(configuration, data)
@@ -103,7 +103,7 @@ def classes(data) -> np.ndarray:
     return made
 
 
-@pytest.mark.parametrize("configuration", [*PORTFOLIO, ENSEMBLE], ids=lambda item: item["id"])
+@pytest.mark.parametrize("configuration", [*PORTFOLIO, *NETS, ENSEMBLE], ids=lambda item: item["id"])
 def test_many_classes_pass_in_their_probabilities_and_in_the_class_that_is_named(
     configuration, data, classes
 ):

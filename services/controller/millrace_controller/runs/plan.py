@@ -107,6 +107,7 @@ def _train(spec: Spec, configurations: list[Document] | None) -> Document:
         "folds": training.folds,
         "search": "refit" if configurations else "full",
         "trials": training.search.trials,
+        **({"families": training.search.families} if training.search.families else {}),
         "configurations": configurations,
         "seed": training.seed,
         "executor": training.executor,

@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from millrace_training.automl import rare
+from millrace_training.automl import nets, rare
 from millrace_training.automl.aims import Aim, Params, Sought
 from millrace_training.export import boosters, links, refusals
 from millrace_training.export.links import Link
@@ -18,6 +18,7 @@ STYLES = {
     "histogram": "tree",
     "extra-trees": "filled",
     "linear": "linear",
+    "mlp": "net",
 }
 """Which feature matrix each family is trained on."""
 STEPS, LEAST_STEPS = 300, 30
@@ -217,4 +218,5 @@ FAMILIES: dict[str, rare.Train] = {
     "histogram": _histogram,
     "extra-trees": _extra_trees,
     "linear": _linear,
+    "mlp": nets.fit,
 }

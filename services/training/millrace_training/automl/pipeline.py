@@ -8,7 +8,7 @@ import numpy as np
 
 from millrace_contracts.learning import Configuration
 from millrace_contracts.signature import Signature
-from millrace_training.automl import estimators
+from millrace_training.automl import estimators, nets
 from millrace_training.automl.aims import Aim
 from millrace_training.automl.seeds import seed_of
 from millrace_training.export import outputs
@@ -53,9 +53,25 @@ class Pipeline:
     def export(self, signature: Signature) -> bytes:
         """The ONNX graph from the signature's inputs to its outputs."""
         graph = Graph()
-        each = [_weighted(graph, member) for member in self.members]
+        each = [self._emitted(graph, member, signature) for member in self.members]
         answer = each[0] if len(each) == 1 else graph.add("Sum", each)
         return graph.model(outputs.emit(graph, answer, self.aim.task, self.aim.classes), signature)
+
+    def _emitted(self, graph: Graph, member: EnsembleMember, signature: Signature) -> str:
+        matrix = member.block.emit(graph)
+        if self.is_net:
+            matrix = graph.boundary(matrix, signature)
+        answer = member.estimator.emit(graph, matrix)
+        return (
+            answer
+            if member.weight == 1
+            else graph.add("Mul", [answer, graph.constant(np.float32(member.weight))])
+        )
+
+    @property
+    def is_net(self) -> bool:
+        """Whether it is one neural net, whose features have a name in the graph: forms for a target are made of it."""
+        return len(self.members) == 1 and isinstance(_inner(self.members[0].estimator), nets.Net)
 
     def splits(self, columns: Sequence[Column]) -> dict[str, list[np.ndarray]]:
         """Where trees split the plain numbers, sorted, one array a forest, by column: they come first in a matrix."""
@@ -65,15 +81,11 @@ class Pipeline:
 
 
 def _forest(estimator: Any) -> Forest | None:
-    inner = getattr(estimator, "inner", estimator)
-    return getattr(inner, "forest", None)
+    return getattr(_inner(estimator), "forest", None)
 
 
-def _weighted(graph: Graph, member: EnsembleMember) -> str:
-    answer = member.estimator.emit(graph, member.block.emit(graph))
-    if member.weight == 1:
-        return answer
-    return graph.add("Mul", [answer, graph.constant(np.float32(member.weight))])
+def _inner(estimator: Any) -> Any:
+    return getattr(estimator, "inner", estimator)
 
 
 def fit(

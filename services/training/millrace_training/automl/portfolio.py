@@ -1,9 +1,10 @@
 """The configurations that a search begins with, and the space in which it goes on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from millrace_contracts.learning import Configuration
+from millrace_contracts.names import Family
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ PORTFOLIO: list[Configuration] = [
     },
 ]
 
+NETS: list[Configuration] = [
+    {"id": "mlp-a", "family": "mlp", "params": {"layers": 2, "width": 128, "rate": 0.003, "decay": 0.0001}},
+    {"id": "mlp-b", "family": "mlp", "params": {"layers": 1, "width": 256, "rate": 0.002, "decay": 0.01}},
+]
+
 SPACES: Mapping[str, Mapping[str, Range]] = {
     "lightgbm": {
         "rounds": Range(60, 250, whole=True),
@@ -77,9 +83,22 @@ SPACES: Mapping[str, Mapping[str, Range]] = {
         "columns": Range(0.3, 1.0),
     },
     "linear": {"alpha": Range(0.001, 10_000, log=True)},
+    "mlp": {
+        "layers": Range(1, 3, whole=True),
+        "width": Range(32, 256, log=True, whole=True),
+        "rate": Range(0.0005, 0.01, log=True),
+        "decay": Range(0.00001, 0.3, log=True),
+    },
 }
 
 
-def start(trials: int) -> list[Configuration]:
+def choices(families: Sequence[Family] | None) -> list[Configuration]:
+    """What a search may begin with: of the *families* that are asked for, or of those that are tried by themselves."""
+    if families is None:
+        return PORTFOLIO
+    return [item for item in [*PORTFOLIO, *NETS] if item["family"] in families]
+
+
+def start(configurations: list[Configuration], trials: int) -> list[Configuration]:
     """The first configurations of a search of so many *trials*: at most two thirds of them."""
-    return PORTFOLIO[: max(1, min(len(PORTFOLIO), (2 * trials + 2) // 3))]
+    return configurations[: max(1, min(len(configurations), (2 * trials + 2) // 3))]

@@ -63,9 +63,12 @@ class TrialSearch:
         self.plan, self.executor, self.seed = plan, executor, seed
         self.trials: list[Trial] = []
 
-    def run(self, budget: int) -> list[Trial]:
-        """The trials that succeeded, in the order in which they were asked. Raises: TaskFailed if none did."""
-        first = portfolio.start(budget)
+    def run(self, configurations: list[Configuration], budget: int) -> list[Trial]:
+        """The trials that succeeded, in the order in which they were asked; the *configurations* come first.
+
+        Raises: TaskFailed if none did.
+        """
+        first = portfolio.start(configurations, budget)
         self._judge(first, budget)
         rest = budget - len(first)
         if rest > 0:

@@ -7,10 +7,9 @@ import numpy as np
 
 from millrace_contracts.learning import Configuration
 from millrace_table import spacing
-from millrace_training.automl import ensemble, splits
+from millrace_training.automl import ensemble, portfolio, splits
 from millrace_training.automl.fitting import Work
 from millrace_training.automl.plan import CROSS_VALIDATE, FIT, Plan
-from millrace_training.automl.portfolio import PORTFOLIO
 from millrace_training.automl.search import Plan as TrialPlan
 from millrace_training.automl.search import Trial, TrialSearch
 from millrace_training.automl.seeds import key_of
@@ -64,7 +63,8 @@ def _best(plan: Plan, trial: TrialPlan, target: np.ndarray, blocks: np.ndarray |
     context, task = plan.context, plan.aim.task
     study = key_of("study", context.job.key)
     search = TrialSearch(context, study, task, target, trial, plan.spec.executor, plan.spec.seed)
-    trials = search.run(plan.spec.trials or len(PORTFOLIO))
+    begun = portfolio.choices(plan.spec.families)
+    trials = search.run(begun, plan.spec.trials or len(begun))
     tried = {item.configuration["id"]: item.configuration for item in trials}
     judged = task.known(trials[0].predictions)
     predictions = {item.configuration["id"]: item.predictions[judged] for item in trials}

@@ -11,6 +11,9 @@ from millrace_training.features.columns import Column
 from millrace_training.features.frame import Frame
 from millrace_training.graph.builder import ML, Graph
 
+FAR = np.float32(1000)
+NINTH, ONE = np.float32(1 / 9), np.float32(1)
+
 
 class FeatureBlock(Protocol):
     """Some columns of the feature matrix."""
@@ -182,6 +185,28 @@ class Scaled:
     def emit(self, graph: Graph) -> str:
         centred = graph.add("Sub", [self.inner.emit(graph), graph.constant(self.mean[None, :])])
         return graph.add("Mul", [centred, graph.constant(self.scale[None, :])])
+
+
+@dataclass(frozen=True)
+class Softened:
+    """x / sqrt(1 + (x / 3)^2), in float32: as it is near 0, never beyond 3, so that no row is far from all others."""
+
+    inner: FeatureBlock
+
+    def apply(self, frame: Frame) -> np.ndarray:
+        return soft(self.inner.apply(frame))
+
+    def emit(self, graph: Graph) -> str:
+        bounds = [graph.constant(np.float32(sign * FAR)) for sign in (-1, 1)]
+        near = graph.add("Clip", [self.inner.emit(graph), *bounds])
+        squares = graph.add("Mul", [graph.add("Mul", [near, near]), graph.constant(NINTH)])
+        return graph.add("Div", [near, graph.add("Sqrt", [graph.add("Add", [squares, graph.constant(ONE)])])])
+
+
+def soft(matrix: np.ndarray) -> np.ndarray:
+    """What `Softened` makes of float32 numbers."""
+    near = np.clip(matrix, -FAR, FAR)
+    return near / np.sqrt(near * near * NINTH + ONE)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,8 @@ from millrace_training.features.blocks import (
     OneHot,
     Scaled,
     SideBySide,
+    Softened,
+    soft,
 )
 from millrace_training.features.columns import Column
 from millrace_training.features.frame import MISSING_TIME, Frame
@@ -45,7 +47,8 @@ def fit(style: str, frame: Frame, targets: Sequence[np.ndarray], zone: str, seed
     """Fit the features of one *style* on all rows of *frame*.
 
     Args:
-        style: "tree" (NaN stays), "filled" (no NaN, bounded) or "linear" (also one-hot and scaled).
+        style: "tree" (NaN stays), "filled" (no NaN, bounded), "linear" (also one-hot and scaled), or "net" (scaled by
+            the middle half of the rows, and softly bounded).
         targets: float64 (rows,) each; a word is encoded by its mean of each.
         zone: whose clocks date parts are read from.
         seed: draws the fifths of cross-fitting.
@@ -55,14 +58,17 @@ def fit(style: str, frame: Frame, targets: Sequence[np.ndarray], zone: str, seed
         plain = [_filled(plain, frame), *_missing(frame)] if plain else []
     pairs = [(column, target) for column in _categories(frame) for target in targets]
     lookups = [_lookup(column, frame, target) for column, target in pairs]
-    one_hots = [_one_hot(column, frame) for column in _categories(frame)] if style == "linear" else []
+    one_hots = (
+        [_one_hot(column, frame) for column in _categories(frame)] if style in ("linear", "net") else []
+    )
     block = SideBySide([*plain, *lookups, *one_hots])
     matrix = block.apply(frame)
     first = matrix.shape[1] - len(lookups) - sum(len(block.words) for block in one_hots)
     for number, (lookup, (column, target)) in enumerate(zip(lookups, pairs, strict=True)):
         if lookup.table and frame.rows < CROSS_FIT_ROWS * len(lookup.table):
             matrix[:, first + number] = _cross_fitted(column, frame, target, seed)
-    return _scaled(block, matrix) if style == "linear" else Encoded(block, matrix)
+    scalings = {"linear": _scaled, "net": _softened}
+    return scalings[style](block, matrix) if style in scalings else Encoded(block, matrix)
 
 
 def _plain(frame: Frame, zone: str) -> list[FeatureBlock]:
@@ -155,3 +161,12 @@ def _scaled(block: FeatureBlock, matrix: np.ndarray) -> Encoded:
     spread = matrix.std(axis=0, dtype=np.float64)
     scale = np.where(spread > 1e-12, 1 / np.maximum(spread, 1e-12), 0.0).astype(np.float32)
     return Encoded(Scaled(block, mean, scale), (matrix - mean) * scale)
+
+
+def _softened(block: FeatureBlock, matrix: np.ndarray) -> Encoded:
+    """Around the median, in units of the middle half; where half of the rows are equal, of the whole range."""
+    low, least, middle, most, high = np.quantile(matrix, [0, 0.25, 0.5, 0.75, 1], axis=0)
+    span = np.where(most > least, most - least, high - low)
+    scale = np.where(span > 1e-12, 1 / np.maximum(span, 1e-12), 0.0).astype(np.float32)
+    centre = middle.astype(np.float32)
+    return Encoded(Softened(Scaled(block, centre, scale)), soft((matrix - centre) * scale))

@@ -19,6 +19,15 @@ TYPES = {
     "BYTES": TensorProto.STRING,
 }
 SIGNATURE_KEY = "millrace.signature"
+FEATURES = "features"
+"""The tensor between the preprocessing and the net of a graph that is one net, float32 [N, width]."""
+
+
+def boundary_of(model: onnx.ModelProto) -> str | None:
+    """Name of the tensor between preprocessing and net; None if the graph is not one net."""
+    inputs = {item.name for item in model.graph.input}
+    names = {name for node in model.graph.node for name in node.output}
+    return next((name for name in (FEATURES, f"/{FEATURES}") if name in names - inputs), None)
 
 
 class Graph:
@@ -66,6 +75,16 @@ class Graph:
     def cast_float(self, tensor: str) -> str:
         """The tensor as float32."""
         return self.add("Cast", [tensor], to=TensorProto.FLOAT)
+
+    def boundary(self, tensor: str, signature: Signature) -> str:
+        """The tensor under the name FEATURES, by which it can be found in the finished graph.
+
+        Where an input is called so, it is `/features`. An Identity costs nothing: runtimes leave it out.
+        """
+        taken = any(item.name == FEATURES for item in signature.inputs)
+        name = f"/{FEATURES}" if taken else FEATURES
+        self._nodes.append(helper.make_node("Identity", [tensor], [name]))
+        return name
 
     def model(self, outputs: Mapping[str, str], signature: Signature) -> bytes:
         """The finished model: *outputs* are tensors by the names that the *signature* gives.
