@@ -52,30 +52,40 @@ def _passed(candidate: np.ndarray, champion: np.ndarray, margin: float) -> bool:
 
 
 def faulty(
-    draw: Rng, rows: int, usual: float, now: float, features: int = FEATURES, plain: bool = False
+    draw: Rng,
+    rows: int,
+    usual: float,
+    now: float,
+    features: int = FEATURES,
+    plain: bool = False,
+    empty: int = 0,
 ) -> float | None:
     """A year of features that are missing in a share *usual* of rows, the first from day 1 in *now*: first alarm.
 
-    Days add up as in a monitor.
+    Days add up as in a monitor, for each feature by itself.
 
     Args:
         plain: a share above what is allowed is a fault, however few rows it is of.
+        empty: so many of the features, but never the first, are missing in every row; their alarms are not counted.
     """
     total = rows * REFERENCE_DAYS
     normal = [sum(_missing(draw, usual, rows) for _ in range(REFERENCE_DAYS)) for _ in range(features)]
-    block, gathered = np.zeros(features, np.int64), 0
+    truth = [now, *([usual] * (features - 1 - empty)), *([1.0] * empty)]
+    block, gathered = np.zeros(features, np.int64), np.zeros(features, np.int64)
     for day, today in enumerate(draw.poisson(rows, YEAR), start=1):
         gathered += int(today)
-        truth = [now if number == 0 else usual for number in range(features)]
         block += np.array([_missing(draw, share, int(today)) for share in truth])
         answers = [
-            _judged(int(count), gathered, before, total, plain)
-            for count, before in zip(block, normal, strict=True)
+            _judged(int(count), int(so_far), before, total, plain)
+            for count, so_far, before in zip(block, gathered, normal, strict=True)
         ]
-        if "fault" in answers:
+        if "fault" in answers[: features - empty]:
             return float(day)
-        if shares.ends(gathered, ENOUGH, "suspected" in answers):
-            block, gathered = np.zeros(features, np.int64), 0
+        over = [
+            answer == "fault" or shares.ends(int(so_far), ENOUGH, answer == "suspected")
+            for answer, so_far in zip(answers, gathered, strict=True)
+        ]
+        block[over], gathered[over] = 0, 0
     return None
 
 
@@ -192,6 +202,11 @@ def qualities(scale: float) -> Iterator[Result]:
         for rows in (1, 5, 20):
             name = f"one feature missing in {now:.0%} instead of 2%, {rows} rows a day"
             yield measure(name, int(300 * scale), faulty, rows, 0.02, now, 1, unit="days")
+    for rows in (1, 5, 20):
+        name = (
+            f"one feature missing in 30% instead of 2%, beside one that is always missing, {rows} rows a day"
+        )
+        yield measure(name, int(300 * scale), faulty, rows, 0.02, 0.3, 2, False, 1, unit="days")
 
 
 def drifts(scale: float) -> Iterator[Result]:

@@ -7,6 +7,8 @@ from millrace_contracts.bodies import Document
 
 LONGEST_CAUSE = 300
 """Characters of a cause that the database keeps."""
+SLICE = ":slice:"
+"""In a cause: what follows names the slice that it is of."""
 
 
 @dataclass(frozen=True)
@@ -21,11 +23,17 @@ class AlarmFinding:
 
 @dataclass(frozen=True)
 class Ending:
-    """Open alarms that end today unless a finding repeats their cause: one *cause*, or all of the *kind* (None)."""
+    """Open alarms that end today unless a finding repeats their cause: one *cause*, or all of the *kind* (None).
+
+    but: causes of the kind that go on, with those of their slices: today says nothing of them yet.
+    """
 
     kind: AlarmKind
     cause: str | None = None
+    but: frozenset[str] = frozenset()
 
     def covers(self, kind: str, cause: str) -> bool:
         """Whether it ends an alarm of this kind and cause."""
-        return kind == self.kind and self.cause in (None, cause)
+        if kind != self.kind or self.cause not in (None, cause):
+            return False
+        return cause not in self.but and cause.partition(SLICE)[0] not in self.but

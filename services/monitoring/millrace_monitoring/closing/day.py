@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 
 import numpy as np
 
@@ -41,7 +42,7 @@ class Given:
     versions: Sequence[Version]
     states: States
     window: Sequence[Profile] = ()
-    gathered: Sequence[Profile] = ()
+    gathered: Mapping[date, Profile] = field(default_factory=dict)
     plan: Plan = field(default_factory=Plan)
 
     @property

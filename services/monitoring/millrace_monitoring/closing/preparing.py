@@ -1,6 +1,6 @@
 """What a day is judged by, gathered before the judging: lineup, baselines, detectors, earlier losses."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 
@@ -11,7 +11,7 @@ from millrace_monitoring.closing.earlier import EarlierDays, Losses
 from millrace_monitoring.closing.loading import load
 from millrace_monitoring.closing.states import States
 from millrace_monitoring.closing.versions import Version, items
-from millrace_monitoring.detectors import drift, performance, quality, switchback
+from millrace_monitoring.detectors import drift, performance, switchback
 from millrace_monitoring.detectors.performance import Watch
 from millrace_monitoring.monitors import queries as monitors
 from millrace_monitoring.monitors.watermark import Day
@@ -33,7 +33,7 @@ class Prepared:
     versions: Sequence[Version]
     states: States
     window: Sequence[Profile]
-    gathered: Sequence[Profile] = ()
+    gathered: Mapping[date, Profile] = field(default_factory=dict)
     plan: Plan = field(default_factory=Plan)
     promoted: bool = False
     earlier: Losses = field(default_factory=dict)
@@ -56,8 +56,8 @@ async def prepare(services: Services, monitor: Monitor, day: Day) -> Prepared:
     return Prepared(
         versions,
         after,
-        await _profiles(services, monitor, champion, after.drift.window),
-        await _profiles(services, monitor, champion, after.quality.block.days),
+        list((await _profiles(services, monitor, champion, after.drift.window)).values()),
+        await _profiles(services, monitor, champion, after.quality.columns.days),
         plan,
         promoted=bool(monitor.state) and before.champion != champion.number,
         earlier=earlier.scored,
@@ -101,7 +101,7 @@ async def _states(
 async def _afresh(
     before: States, spec: MonitorWrite, champion: Version, day: Day, plan: Plan, earlier: EarlierDays
 ) -> States:
-    """A new champion's; only the usual share of labels outlives the old one."""
+    """A new champion's; only the usual share of labels, and what stands of all records, outlive the old one."""
     policy = spec.policy.performance
     shared = performance.share_rate(policy, len(plan.slices))
     series = await earlier.of_slices(champion, plan)
@@ -109,7 +109,7 @@ async def _afresh(
     return States(
         champion=champion.number,
         since=day.date,
-        quality=quality.QualityState(before.quality.shares),
+        quality=before.quality.afresh(),
         performance=performance.PerformanceState.start(champion.baseline, watches, policy),
         switchback=switchback.SwitchBackState(),
         drift=drift.DriftState(),
@@ -118,11 +118,11 @@ async def _afresh(
 
 async def _profiles(
     services: Services, monitor: Monitor, champion: Version, days: Sequence[date]
-) -> list[Profile]:
+) -> dict[date, Profile]:
     """Profiles of those of these days that were counted in the champion's slots, in order."""
     if not days:
-        return []
+        return {}
     async with services.readers() as session:
         kept = await queries.profiles(session, monitor.project, monitor.endpoint, days)
-    loaded = [daily.load(kept[day]) for day in days if day in kept]
-    return [item for item in loaded if item.spec == champion.baseline.spec.digest]
+    loaded = {day: daily.load(kept[day]) for day in days if day in kept}
+    return {day: item for day, item in loaded.items() if item.spec == champion.baseline.spec.digest}

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from millrace_contracts.bodies import Document
 from millrace_monitoring.detectors.drift import DriftState as DriftState
 from millrace_monitoring.detectors.drift import StoredWindow
-from millrace_monitoring.detectors.gathering import DaysTogether
+from millrace_monitoring.detectors.gathering import ColumnDays, DaysTogether
 from millrace_monitoring.detectors.performance import PerformanceState as PerformanceState
 from millrace_monitoring.detectors.performance import Watch
 from millrace_monitoring.detectors.quality import QualityState as QualityState
@@ -33,6 +33,7 @@ class StoredStates(BaseModel):
     drift_before: StoredWindow | None = None
     shares: tuple[float, ...] = ()
     block: DaysTogether = DaysTogether()
+    columns: ColumnDays = ColumnDays()
     standing: dict[str, str] = {}
     samples: Samples = Samples()
     samples_since: date | None = None
@@ -56,7 +57,7 @@ def load(stored: Document) -> States:
     return States(
         champion=kept.champion,
         since=kept.since,
-        quality=QualityState(kept.shares, kept.normal, kept.block, kept.standing),
+        quality=QualityState(kept.shares, kept.normal, kept.block, kept.columns, kept.standing),
         performance=PerformanceState(kept.watch, kept.slices, kept.samples, kept.samples_since),
         switchback=SwitchBackState(kept.pairs),
         drift=DriftState(kept.window, kept.drift_before),
@@ -76,6 +77,7 @@ def dump(states: States) -> Document:
         drift_before=states.drift.before,
         shares=states.quality.shares,
         block=states.quality.block,
+        columns=states.quality.columns,
         standing=dict(states.quality.standing),
         samples=states.performance.samples,
         samples_since=states.performance.since,

@@ -1,15 +1,21 @@
 """Columns that are missing, strange or constant in some rows, held against the champion's baseline."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 
 from millrace_contracts.bodies import Document
 from millrace_contracts.monitors import QualityPolicy
-from millrace_monitoring.detectors.gathering import runs
+from millrace_monitoring.detectors.day import JudgedDay
+from millrace_monitoring.detectors.gathering import blocks, runs
 from millrace_monitoring.profiles.baseline import ANSWERS, Baseline
 from millrace_stats import shares
 from millrace_stats.profiles import Presence, Profile
+
+CHECKS = ("nulls", "strange", "constant")
+"""Of a column."""
 
 
 @dataclass(frozen=True)
@@ -26,20 +32,46 @@ class Fault:
         return f"quality:{self.check}:{self.feature}".rstrip(":")
 
 
-def of_features(profile: Profile, baseline: Baseline, policy: QualityPolicy) -> tuple[list[Fault], bool]:
+@dataclass(frozen=True)
+class Column:
+    """What the block of one column shows, which began on *since* and has so many *rows*.
+
+    ended: it has rows enough, and what is suspected has had its chance to be settled.
+    """
+
+    since: date
+    rows: int
+    faults: tuple[Fault, ...]
+    ended: bool
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the next day adds to it: a fault that was told ends it too."""
+        return not self.ended and not self.faults
+
+
+def judge(day: JudgedDay, since: Mapping[str, date]) -> dict[str, Column]:
+    """Every column that has slots, by the rows of its own block, today's among them."""
+    names = [name for name in day.baseline.spec.features if name not in ANSWERS]
+    starts = {name: since.get(name, day.date) for name in names}
+    together = blocks(day, set(starts.values()))
+    judged = {}
+    for name, start in starts.items():
+        profile = together[start]
+        faults, suspected = _of_column(name, profile, day)
+        ended = shares.ends(profile.rows, day.policy.quality.minimum_rows, suspected)
+        judged[name] = Column(start, profile.rows, tuple(faults), ended)
+    return judged
+
+
+def _of_column(name: str, profile: Profile, day: JudgedDay) -> tuple[list[Fault], bool]:
     """Faults of the rows, and whether anything else is suspected, which more rows would settle."""
-    total = baseline.total
+    total, baseline, policy = day.baseline.total, day.baseline, day.policy.quality
     if total is None or profile.spec != baseline.spec.digest:
         return [], False
-    faults, suspected = list[Fault](), False
-    for name in baseline.spec.features:
-        if name in ANSWERS:
-            continue
-        for found in (_nulls(name, profile, total, policy), _strange(name, profile, total, baseline, policy)):
-            faults += [found] if isinstance(found, Fault) else []
-            suspected |= found == "suspected"
-        faults += _constant(name, profile, total, baseline, policy)
-    return faults, suspected
+    found = _nulls(name, profile, total, policy), _strange(name, profile, total, baseline, policy)
+    faults = [one for one in found if isinstance(one, Fault)]
+    return [*faults, *_constant(name, profile, total, baseline, policy)], "suspected" in found
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """What a detector is shown of one closed day."""
 
+import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 
 import numpy as np
 
@@ -43,11 +43,11 @@ class JudgedDay:
     losses: mean loss of each scored version over the same rows; the champion's is among them if it has labels.
     profile: of the champion's answered rows; None when nobody was answered.
     window: profiles of the champion's days since its last full window.
-    gathered: profiles of the days before whose rows were too few to tell whether their data is sound.
+    gathered: profiles of the days before whose rows were too few to tell whether each column is sound.
     faulty: features with a quality fault today, which explains whatever drift they show.
     """
 
-    date: date
+    date: datetime.date
     policy: MonitorPolicy
     champion: int = 0
     baseline: Baseline = EMPTY
@@ -56,7 +56,7 @@ class JudgedDay:
     losses: Mapping[int, DayLoss] = field(default_factory=dict)
     slices: Sequence[SliceDay] = ()
     window: Sequence[Profile] = ()
-    gathered: Sequence[Profile] = ()
+    gathered: Mapping[datetime.date, Profile] = field(default_factory=dict)
     faulty: frozenset[str] = frozenset()
 
     @property

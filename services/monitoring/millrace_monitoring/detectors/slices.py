@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from millrace_contracts.monitors import QualityPolicy
 from millrace_core.names import shortened
-from millrace_monitoring.alarms.findings import LONGEST_CAUSE, AlarmFinding
+from millrace_monitoring.alarms.findings import LONGEST_CAUSE, SLICE, AlarmFinding
 from millrace_monitoring.detectors.day import JudgedDay, SliceDay
 from millrace_monitoring.profiles.baseline import ANSWERS
 
@@ -98,7 +98,7 @@ def _alarm(
         f"{usual:.1%} was normal in its first {normal.days} days"
     )
     evidence = {"share": count / rows, "normal": usual, "allowed": allowed, "rows": rows, "slice": part.name}
-    cause = shortened(f"quality:{check}:{feature}:slice:{part.name}", LONGEST_CAUSE)
+    cause = shortened(f"quality:{check}:{feature}{SLICE}{part.name}", LONGEST_CAUSE)
     return AlarmFinding("quality", cause, reason, evidence)
 
 
