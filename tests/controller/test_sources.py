@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 
 from millrace_contracts.jobs import JobRead
@@ -73,6 +74,27 @@ async def test_a_source_without_a_clock_is_looked_at_once_and_when_asked_to(plat
     await platform.call("POST", "/v1/loops/sales:pull", 202)
     await controller.one_pass(platform.services)
     assert len(looks(world)) == 2
+
+
+async def test_a_service_that_is_away_for_one_loop_keeps_no_other_waiting(
+    platform, world, clock, monkeypatch
+):
+    for name in ("north", "sales", "south"):
+        await platform.apply(loop() | {"metadata": {"name": name}})
+    training = platform.services.clients.training
+    submit, away = training.submit, ["sales"]
+
+    async def sometimes(*asked, **more):
+        if more.get("loop", asked[0].loop) in away:
+            raise httpx.ConnectError("")
+        return await submit(*asked, **more)
+
+    monkeypatch.setattr(training, "submit", sometimes)
+    await controller.one_pass(platform.services)
+    assert len(looks(world)) == 2
+    away.clear()
+    await controller.one_pass(platform.services)
+    assert len(looks(world)) == 3
 
 
 async def test_what_fails_is_tried_again_later_each_time_and_said(platform, world, clock):

@@ -107,6 +107,22 @@ def test_a_refusal_is_told_with_every_mistake(fake, millrace):
     assert "rows[0].price: is text; send a number" in done.stderr
 
 
+def test_a_loop_that_serves_nothing_yet_says_where_to_look_however_the_rows_come(fake, millrace, tmp_path):
+    detail = "The endpoint shop serves no revision yet."
+    fake.answers["POST /v1/endpoints/shop:predict"] = (
+        409,
+        {"title": "Conflict", "status": 409, "detail": detail},
+    )
+    fake.answers["GET /v1/endpoints/shop"] = (200, ENDPOINT | {"stable": None, "stable_version": None})
+    (tmp_path / "rows.csv").write_text("price\n1\n")
+    told = [
+        millrace("predict", "shop", *rows) for rows in (("--row", "{}"), ("--rows", tmp_path / "rows.csv"))
+    ]
+    assert told[0].stderr == told[1].stderr
+    assert "'millrace watch shop'" in told[0].stderr
+    assert {one.code for one in told} == {1}
+
+
 @pytest.mark.parametrize(("status", "told"), [(401, "token"), (403, "token"), (404, "list")])
 def test_a_refusal_without_details_comes_with_a_remedy(fake, millrace, status, told):
     fake.answers["GET /v1/loops/shop"] = (status, {"title": "No", "status": status, "detail": "no"})

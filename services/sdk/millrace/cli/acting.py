@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -48,6 +49,8 @@ def predict(
 
     A file's cells are read by the model's signature. Its rows happen at their event time, if the file has it.
     """
+    from millrace.client import ApiError
+
     platform = client()
     if not row and file is None:
         fail(
@@ -59,7 +62,12 @@ def predict(
     asked = [(moment, rows)] if rows else []
     if file is not None:
         asked += requests(platform, loop, file, moment, dialect)
-    answers = [platform.serving.predict(loop, part, key, when, warn=warn) for when, part in asked]
+    try:
+        answers = [platform.serving.predict(loop, part, key, when, warn=warn) for when, part in asked]
+    except ApiError as error:
+        if error.status == HTTPStatus.CONFLICT:
+            production(platform, loop)
+        raise
     _warn(answers, [len(part) for _, part in asked])
     predicted = [row for answer in answers for row in _predicted(answer)]
     if output != Format.TABLE:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
@@ -25,8 +25,13 @@ def production(platform: "Millrace", loop: str) -> "ModelVersionRead":
     """The version that the loop's endpoint serves. Exits if there is none yet."""
     endpoint = platform.serving.endpoint(loop)
     if endpoint.stable_version is None:
-        fail(f"{loop} serves no version yet", f"'millrace watch {loop}' shows how far its first run is.")
+        fail_unserved(loop)
     return platform.registry.version(endpoint.model, endpoint.stable_version)
+
+
+def fail_unserved(loop: str, what: str | None = None) -> NoReturn:
+    """Exit as nothing answers for the loop: *what* is lacking, and where to look."""
+    fail(what or f"{loop} serves no version yet", f"'millrace watch {loop}' shows how far its first run is.")
 
 
 def requests(

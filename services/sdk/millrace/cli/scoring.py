@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from millrace.cli.asking import fail_unserved
 from millrace.cli.command import fail
 from millrace.cli.output import Format, Output, dump
 from millrace.cli.places import Places, places
@@ -95,7 +96,7 @@ def score(
             result = scoring.score(platform, loop, spec, lambda job: told(Now.of(job)))
             _bring(platform, result, place)
     except scoring.NothingServes as error:
-        fail(str(error), f"'millrace watch {loop}' shows how far its first run is.")
+        fail_unserved(loop, str(error))
     except scoring.NoRows as error:
         fail(str(error), "Look at it with 'millrace sources test'.")
     if output != Format.TABLE:
