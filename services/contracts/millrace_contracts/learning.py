@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal, Required
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import TypedDict
 
+from millrace_contracts.custom_code import CodeMade, CodeSpec
 from millrace_contracts.models import Golden
 from millrace_contracts.names import BlockUnit, ColumnName, Family, Name, TaskName, VersionNumber
 from millrace_contracts.parts import Zone
@@ -15,6 +16,10 @@ Metrics = dict[str, float | None]
 """Numbers by the name of the metric; null: the rows do not say."""
 
 
+CODE_NOT_PACKED = (
+    "code is a folder here; upload it with 'millrace code push FOLDER' and write the digest that it tells, "
+    "or use 'millrace apply', which does both"
+)
 Params = dict[str, int | float]
 """Settings of one model family, by name."""
 
@@ -73,6 +78,15 @@ class TrainSpec(LearningSpec):
     configurations: list[Configuration] | None = None
     seed: int = Field(default=0, ge=0, lt=2**31)
     executor: Literal["inline", "pool", "ray"] = "pool"
+    code: CodeSpec | None = Field(
+        default=None, description="Trains instead of a search; named by its digest."
+    )
+
+    @model_validator(mode="after")
+    def _packed(self) -> "TrainSpec":
+        if self.code is not None and self.code.digest is None:
+            raise ValueError(CODE_NOT_PACKED)
+        return self
 
 
 class Contender(BaseModel):
@@ -126,6 +140,7 @@ class TrainResult(BaseModel):
     rare_classes: dict[str, int] = Field(
         default={}, description="Rows of each class that has too few to be learnt well, rarest first."
     )
+    code: CodeMade | None = Field(default=None, description="The code that made it; null: a search did.")
     trained_from: AwareDatetime | None
     trained_through: AwareDatetime | None
     holdout_from: AwareDatetime | None

@@ -11,6 +11,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 from millrace_contracts import durations
 from millrace_contracts.batches import Predict
 from millrace_contracts.calendars import Calendar, Schedule, Timed
+from millrace_contracts.custom_code import CodeSpec
 from millrace_contracts.data import DataContract
 from millrace_contracts.gates import Gates
 from millrace_contracts.names import Family, LoopName, Name, TaskName
@@ -40,6 +41,7 @@ StepDuration = Annotated[Written, Lasting(most="11574d")]
 """A billion seconds and a little less: the longest step that a rollout can have."""
 MEMORY = r"^((6[4-9]|[7-9][0-9]|[1-9][0-9]{2,5})Mi|[1-9][0-9]{0,3}Gi)$"
 Memory = Annotated[str, StringConstraints(pattern=MEMORY)]
+CODE_ON_RAY = "executor ray is for trials; code of one's own runs in one process"
 WallTime = Annotated[Written, Lasting(most="30d", least="1s")]
 
 
@@ -134,6 +136,15 @@ class TrainingSpec(Part):
         description="Forms of the model, like INT8, to be made and kept if as good and faster: [auto], which is "
         "also meant where it is left out, [none], or targets.",
     )
+    code: CodeSpec | None = Field(
+        default=None, description="Training code of one's own; left out: models are searched for."
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "TrainingSpec":
+        if self.code is not None and self.executor == "ray":
+            raise ValueError(CODE_ON_RAY)
+        return self
 
 
 class StepSpec(Part):

@@ -62,6 +62,9 @@ class Lineage(BaseModel):
     run: str | None = Field(default=None, max_length=36, description="Id of the training run here.")
     loop: Name | None = None
     loop_run: int | None = Field(default=None, ge=1, le=2**31 - 1)
+    code: Digest | None = Field(
+        default=None, description="The packed code that trained it, if it is a user's own."
+    )
     trained_from: Moment | None = None
     trained_through: Moment | None = Field(default=None, description="It has seen no event from here on.")
     holdout_from: Moment | None = None

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_seri
 
 from millrace_contracts.names import Digest
 
-Role = Literal["model", "holdout", "out-of-fold", "baseline", "other"]
+Role = Literal["model", "holdout", "out-of-fold", "baseline", "code", "other"]
 FileName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
 Variant = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$")]
 BASE = "base"
@@ -17,6 +17,7 @@ NAMES: dict[str, Role] = {
     "holdout.onnx": "holdout",
     "oof.parquet": "out-of-fold",
     "baseline.json": "baseline",
+    "code.tar": "code",
 }
 """What files of the base variant are called, and their roles."""
 

@@ -8,9 +8,10 @@ from typing import Any
 from millrace_contracts import durations, parts
 from millrace_contracts.batches import NO_RHYTHM, BatchSpec
 from millrace_contracts.calendars import NO_SCHEDULE, ONE_SCHEDULE, WORDS, Calendar
+from millrace_contracts.custom_code import ONE_PLACE, CodeSpec
 from millrace_contracts.data import ColumnContract, DataContract
 from millrace_contracts.gates import METRICS, AbsoluteGate
-from millrace_contracts.loop import RolloutSpec, Spec, TrainingSpec, Triggers
+from millrace_contracts.loop import CODE_ON_RAY, RolloutSpec, Spec, TrainingSpec, Triggers
 from millrace_contracts.sinks import Sink, TableSink
 from millrace_contracts.sources import (
     HAS_PASSWORD,
@@ -157,8 +158,10 @@ RULES: dict[str, list[Json]] = {
     ],
     Triggers.__name__: [_ONE_SCHEDULE],
     TrainingSpec.__name__: [
-        rule("!has(self.variants) || !('none' in self.variants) || self.variants.size() == 1", NONE_ALONE)
+        rule("!has(self.variants) || !('none' in self.variants) || self.variants.size() == 1", NONE_ALONE),
+        rule("!has(self.code) || !has(self.executor) || self.executor != 'ray'", CODE_ON_RAY),
     ],
+    CodeSpec.__name__: [rule(_one_of("path", "digest"), ONE_PLACE)],
     Calendar.__name__: [
         rule(
             "self.every != 'week' || (has(self.weekday) && !has(self.day))",

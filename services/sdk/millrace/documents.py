@@ -50,11 +50,14 @@ def load(path: Path) -> ModelLoop:
 
 
 def _placed(loop: ModelLoop, beside: Path) -> ModelLoop:
-    """Paths of rows that are scored, and of where they go, are relative to the document; jobs run elsewhere."""
+    """Paths of rows that are scored, of where they go, and of an interpreter are relative to the document."""
     batch = None if loop.spec.predict is None else loop.spec.predict.batch
     for place in () if batch is None else (batch.source, batch.sink):
         if place.path is not None:
             place.path = str((beside.parent / place.path).absolute())
+    code = loop.spec.training.code
+    if code is not None and code.image is None and code.python is not None and "/" in code.python:
+        code.python = str((beside.parent / Path(code.python).expanduser()).absolute())
     return loop
 
 

@@ -182,8 +182,9 @@ def train(project: str, loop: str, run: int, dataset_version: int) -> str:
     def work(step: Step) -> tuple[str, str]:
         data = {"dataset": step.plan.dataset, "dataset_version": dataset_version}
         job = step.job(TrainSpec.model_validate(data | step.plan.train))
-        metrics = TrainResult.model_validate(job.result).metrics
-        return job.id, json.dumps(metrics.get("holdout", metrics))[:500]
+        trained = TrainResult.model_validate(job.result)
+        metrics = json.dumps(trained.metrics.get("holdout", trained.metrics))[:500]
+        return job.id, metrics if trained.code is None else f"{metrics}; {trained.code.told()}"
 
     return Step(project, loop, run, "train").run(work)
 
@@ -264,6 +265,7 @@ def release(step: Step, dataset_version: int, trained: TrainResult) -> ModelVers
         run=trained.run,
         loop=step.loop,
         loop_run=step.number,
+        code=None if trained.code is None else trained.code.digest,
     )
     return ModelVersionWrite(
         key=f"{step.loop}/run-{step.number}",
@@ -274,6 +276,7 @@ def release(step: Step, dataset_version: int, trained: TrainResult) -> ModelVers
         metrics=trained.metrics,
         baseline=trained.baseline,
         golden=trained.golden.model_dump(mode="json"),
+        environment={} if trained.code is None else {"code": trained.code.model_dump(mode="json")},
         lineage=lineage,
     )
 

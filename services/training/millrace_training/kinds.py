@@ -93,7 +93,11 @@ def validate(spec: ValidateSpec, context: Context) -> ValidateResult:
 
 
 def train(spec: TrainSpec, context: Context) -> TrainResult:
-    """Search for a model, or fit configurations of an earlier search again."""
+    """Search for a model, fit configurations of an earlier search again, or run training code of a user's own."""
+    if spec.code is not None:
+        from millrace_training.code import train as own
+
+        return own.run(spec, context)
     from millrace_training.automl import train
 
     return train.run(spec, context)

@@ -3,6 +3,7 @@
 import uuid
 
 from millrace_contracts.decisions import Decision, Kind, decision
+from millrace_contracts.learning import CODE_NOT_PACKED
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.loops import LoopOwner
 from millrace_controller.lookup import queries as lookup
@@ -10,7 +11,7 @@ from millrace_controller.loops import queries
 from millrace_controller.runs import queries as runs
 from millrace_controller.tables import Loop, Outbox
 from millrace_core.database import AsyncSession, utcnow
-from millrace_core.errors import Conflict, FieldError
+from millrace_core.errors import BadInput, Conflict, FieldError
 from millrace_core.outbox import decide
 
 
@@ -21,8 +22,10 @@ async def declare(
 
     Args:
         owner: kind, namespace, name and uid of the resource that declares it; None: a person does.
-    Raises: Conflict if it belongs to another resource, is being deleted, or has models of another task.
+    Raises: Conflict if it belongs to another resource, is being deleted, or has models of another task; BadInput if it
+    names code that nobody uploaded.
     """
+    _is_packed(document)
     name, project = document.metadata.name, document.metadata.project
     before = await lookup.find(session, project, name)
     live = before is not None and before.state != lookup.DELETED
@@ -40,6 +43,13 @@ async def declare(
         await move(session, loop, "paused" if document.spec.suspend else "active", author)
     await session.flush()
     return loop
+
+
+def _is_packed(document: ModelLoop) -> None:
+    code = document.spec.training.code
+    if code is not None and code.digest is None:
+        wrong = FieldError("spec.training.code.path", CODE_NOT_PACKED, "write digest instead of path")
+        raise BadInput(f"{wrong.where}: {wrong.what}.", [wrong])
 
 
 def _may_declare(loop: Loop, document: ModelLoop, owner: LoopOwner | None) -> None:

@@ -30,6 +30,11 @@ def ignored(loop: Loop, around: Surroundings) -> list[str]:
         told.append(f"placement ({', '.join(placement.chosen())}) needs a cluster; here jobs are processes.")
     if around.cluster and placement.queue and not around.kueue:
         told.append(f"placement.queue: Kueue is not installed, so nothing waits in {placement.queue}.")
+    code = (declared.get("training") or {}).get("code") or {}
+    if not around.cluster and code.get("image"):
+        told.append(
+            "training.code.image needs a cluster; here training.code.python names what runs the code."
+        )
     if loop.owner is not None and source is not None and source.get("path"):
         told.append(
             "data.source: only 'millrace apply' can upload a file beside the document; "

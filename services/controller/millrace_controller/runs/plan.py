@@ -100,18 +100,22 @@ def _ingest(spec: Spec, endpoint: str, inputs: Inputs) -> IngestSpec | None:
 
 def _train(spec: Spec, configurations: list[Document] | None) -> Document:
     training = spec.training
-    return {
+    searched = configurations if training.code is None else None
+    asked: Document = {
         "exclude": [*spec.data.exclude, *(spec.data.protected or [])],
         "keep_personal": spec.data.keep_personal or [],
         "windows": training.windows,
         "folds": training.folds,
-        "search": "refit" if configurations else "full",
+        "search": "refit" if searched else "full",
         "trials": training.search.trials,
         **({"families": training.search.families} if training.search.families else {}),
-        "configurations": configurations,
+        "configurations": searched,
         "seed": training.seed,
         "executor": training.executor,
     }
+    if training.code is not None:
+        asked["code"] = training.code.model_dump(mode="json", exclude_none=True)
+    return asked
 
 
 def _evaluate(spec: Spec, champion: ModelVersionRead | None) -> Document:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from millrace.cli.asking import production, requests
+from millrace.cli.coding import with_code
 from millrace.cli.command import fail
 from millrace.cli.dialects import written
 from millrace.cli.moments import local
@@ -236,7 +237,7 @@ def backtest(
     if loop.spec.data.event_time is None:
         fail(f"{file}: spec.data.eventTime is missing", "A backtest replays days, so rows need event times.")
     platform = client()
-    digest = platform.registry.put_artifact(history)
+    loop, digest = with_code(platform, loop, file), platform.registry.put_artifact(history)
     asked = BacktestWrite(loop=loop, digest=digest, format=form, name=history.name, dialect=dialect)
     ended = _backtested(platform, platform.controller.backtest(asked).id, timeout)
     if output != Format.TABLE:

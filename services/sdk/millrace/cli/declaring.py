@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from millrace.cli.coding import with_code
 from millrace.cli.command import command, fail, group
 from millrace.cli.dialects import written
 from millrace.cli.exits import REFUSED
@@ -139,6 +140,7 @@ def apply(
     paths = [] if source is None or source.path is None else _beside(file, source.path)
     polled = source is not None and source.polled() is not None
     platform = client()
+    loop = with_code(platform, loop, file)
     known, before = _standing(platform, name)
     stored = platform.controller.apply(loop)
     _say(output, f"{name} is declared (generation {stored.generation}).")

@@ -8,6 +8,7 @@ import typer
 
 from millrace.cli import (
     acting,
+    coding,
     declaring,
     following,
     labelling,
@@ -127,7 +128,7 @@ command(
 command(declaring.data, "streams", "millrace data streams", "millrace data streams -o json")(
     streaming.streams
 )
-OF_LOOPS = (declaring.data, labelling.labels, sources.sources)
+OF_LOOPS = (declaring.data, coding.code, labelling.labels, sources.sources)
 for group in (*OF_LOOPS, *lists.GROUPS, *records.GROUPS):
     app.add_typer(group, rich_help_panel=LOOP if group in OF_LOOPS else LOOK)
 command(app, "doctor", "millrace doctor", "millrace doctor -o json", panel=RUN)(running.doctor)

@@ -45,6 +45,15 @@ def read(stored: bytes, table: Table) -> np.ndarray:
     return np.where(there if values.ndim == 1 else there[:, None], values[place], np.nan)
 
 
+def holds(stored: bytes, table: Table) -> np.ndarray:
+    """Which rows are in the file, bool (rows,), also those without a prediction: their model was fitted on them."""
+    import pyarrow.parquet as parquet
+
+    held = parquet.read_table(io.BytesIO(stored))
+    there = _placed(held["row"], row_digests(table))[1]
+    return there | _placed(held["copy"], copies(table))[1] if "copy" in held.column_names else there
+
+
 def _placed(kept: Any, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Where each of the *wanted* digests stands in the column *kept*, and whether it stands there at all."""
     digests = kept.to_numpy()

@@ -44,11 +44,11 @@ def run(spec: TrainSpec, context: Context) -> TrainResult:
     context.report("load", message="reading the rows")
     records = Records(context)
     plan = Plan.of(spec, context, load(records, spec))
-    run_id = _opened(context, spec)
+    run_id = opened(context, spec)
     outcome = by_time(plan) if plan.table.days is not None else by_folds(plan)
-    files = {name: records.keep(data, _media(name)) for name, data in outcome.data.items()}
-    _closed(context, run_id, outcome.metrics, files)
-    return _candidate(plan, outcome, run_id, Files.of(files))
+    files = {name: records.keep(data, media(name)) for name, data in outcome.data.items()}
+    closed(context, run_id, outcome.metrics, files)
+    return candidate(plan, outcome, run_id, Files.of(files))
 
 
 def by_time(plan: Plan) -> Outcome:
@@ -91,7 +91,8 @@ def by_folds(plan: Plan) -> Outcome:
     return Outcome(data, metrics, configurations, chosen, WHOLE, final, Spans())
 
 
-def _candidate(plan: Plan, outcome: Outcome, run_id: str, files: Files) -> TrainResult:
+def candidate(plan: Plan, outcome: Outcome, run_id: str, files: Files) -> TrainResult:
+    """What a training came to, as it travels."""
     ordered = sorted(outcome.configurations, key=lambda item: item != outcome.configuration)
     scarce = rare.told(plan.table.target, plan.table.classes)
     if scarce:
@@ -125,11 +126,13 @@ def _columns(item: Configuration, plan: Plan) -> Configuration:
     return kept
 
 
-def _media(name: str) -> str:
+def media(name: str) -> str:
+    """The type under which a file of a release is kept."""
     return "application/json" if name.endswith(".json") else "application/octet-stream"
 
 
-def _opened(context: Context, spec: TrainSpec) -> str:
+def opened(context: Context, spec: TrainSpec) -> str:
+    """Begin the run in the registry; returns its id."""
     shown = spec.model_dump(mode="json", exclude_unset=True, exclude={"dataset", "dataset_version"})
     run = TrainingRunWrite(
         key=context.job.key,
@@ -143,7 +146,8 @@ def _opened(context: Context, spec: TrainSpec) -> str:
     return context.client.registry.create_run(run).id
 
 
-def _closed(context: Context, run_id: str, metrics: Metrics, files: dict[str, str]) -> None:
+def closed(context: Context, run_id: str, metrics: Metrics, files: dict[str, str]) -> None:
+    """Tell the registry what became of the run."""
     numbers = {name: value for name, value in metrics.items() if value is not None}
     ended = TrainingRunChange(state=TrainingRunState.SUCCEEDED, metrics=numbers, artifacts=files)
     context.client.registry.update_run(run_id, ended)

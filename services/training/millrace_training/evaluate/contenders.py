@@ -55,7 +55,9 @@ class Judges:
     def by_folds(self, model: Contender, table: Table) -> np.ndarray:
         """The champion's answers: out of fold, and by its graph for rows that it was not trained on."""
         answers = self.out_of_fold(model, table)
-        new = np.flatnonzero(~self.task.known(answers))
+        stored = model.files.find("out-of-fold")
+        seen = oof.holds(self.records.artifact(stored), _known(table, model)) if stored else False
+        new = np.flatnonzero(~(self.task.known(answers) | seen))
         if len(new):
             predicted = predict(self.session(model, "model"), table.frame.take(new))
             answers[new] = self.aligned(predicted, model, table)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, compose, helper, numpy_helper
 
 from millrace_contracts.signature import Signature
 
@@ -18,6 +18,7 @@ TYPES = {
     "INT64": TensorProto.INT64,
     "BYTES": TensorProto.STRING,
 }
+SPLICED = "code/"
 SIGNATURE_KEY = "millrace.signature"
 FEATURES = "features"
 """The tensor between the preprocessing and the net of a graph that is one net, float32 [N, width]."""
@@ -37,6 +38,8 @@ class Graph:
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
         self._made: dict[Any, str] = {}
+        self._opsets = {"": OPSET, ML: ML_OPSET}
+        self._version = IR_VERSION
 
     def constant(self, value: np.ndarray | np.generic) -> str:
         """A constant tensor of numpy's type and shape."""
@@ -67,6 +70,26 @@ class Graph:
             self._constants.append(helper.make_tensor(name, TensorProto.STRING, [len(words)], words))
             self._made[key] = name
         return self._made[key]
+
+    def splice(self, model: onnx.ModelProto, inputs: Mapping[str, str], output: str) -> str:
+        """A whole model as nodes of this graph; returns its tensor *output*, and works with its operator sets.
+
+        Args:
+            inputs: tensors of this graph by the name that the model gives them. Names that this graph makes begin with
+                a slash, those of the model with `code/`.
+        """
+        own = compose.add_prefix(model, SPLICED)
+        for item in own.opset_import:
+            self._opsets[item.domain] = max(item.version, ML_OPSET if item.domain == ML else 0)
+        self._version = max(self._version, model.ir_version)
+        initial = {item.name for item in own.graph.initializer}
+        for item in own.graph.input:
+            if item.name not in initial:
+                given = inputs[item.name.removeprefix(SPLICED)]
+                self._nodes.append(helper.make_node("Identity", [given], [item.name]))
+        self._constants.extend(own.graph.initializer)
+        self._nodes.extend(own.graph.node)
+        return f"{SPLICED}{output}"
 
     def concat(self, tensors: Sequence[str]) -> str:
         """Tensors [N, *] side by side."""
@@ -102,8 +125,8 @@ class Graph:
                 helper.make_tensor_value_info(item.name, TYPES[item.datatype], [None, item.values()])
             )
         graph = helper.make_graph(self._nodes, "millrace", inputs, results, self._constants)
-        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(ML, ML_OPSET)]
-        model = helper.make_model(graph, opset_imports=opsets, ir_version=IR_VERSION, producer_name="")
+        opsets = [helper.make_opsetid(*item) for item in self._opsets.items()]
+        model = helper.make_model(graph, opset_imports=opsets, ir_version=self._version, producer_name="")
         helper.set_model_props(
             model, {SIGNATURE_KEY: json.dumps(signature.model_dump(mode="json"), sort_keys=True)}
         )

@@ -1,0 +1,191 @@
+"""Runs code of a user's own to its end: tells how far it is, keeps its checkpoints, goes on after it was killed."""
+
+import os
+import shutil
+import tarfile
+import time
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from millrace.code_archive import BadCode, unpack
+from millrace_contracts.custom_code import (
+    CodeCheckpoint,
+    CodeEnvironment,
+    CodeExport,
+    CodeFailure,
+    CodeGuards,
+    CodeOrder,
+    CodeReport,
+    CodeSpec,
+)
+from millrace_training.code import millrace_job, place, remedies
+from millrace_training.code.laying import put
+from millrace_training.runtime.context import Context
+from millrace_training.runtime.errors import JobError
+
+POLL_SECONDS = 0.1
+STARTS = 3
+"""How often it is started within one attempt of the job, as a trial is."""
+Message = TypeVar("Message", bound=BaseModel)
+
+
+class CodeProcess:
+    """One training by the code: its folder, which outlives what kills it.
+
+    Args:
+        name: of the training within the job; its newest checkpoint is also kept as a piece of this name.
+    """
+
+    def __init__(self, context: Context, name: str, code: CodeSpec, archive: bytes) -> None:
+        self.context, self.name, self.code = context, name, code
+        shared = os.environ.get(place.BESIDE)
+        self.folder = (Path(shared) if shared else context.scratch) / name
+        self._archive = archive
+        self._told = 0
+        self._kept: tuple[int, int] | None = None
+        self.resumed = 0
+
+    def prepare(self, order: CodeOrder) -> None:
+        """Unpack the code, and put back what an earlier attempt, perhaps on another machine, had kept."""
+        (self.folder / "tmp").mkdir(parents=True, exist_ok=True)
+        try:
+            unpack(self._archive, self.folder / "code")
+        except (BadCode, tarfile.TarError) as error:
+            raise JobError(
+                "The training code cannot be unpacked", str(error), "Pack it with 'millrace apply'."
+            ) from error
+        shutil.copyfile(millrace_job.__file__, self.folder / place.TOOL)
+        checkpoint = self._piece(".ckpt")
+        if checkpoint.exists() and self.message("checkpoint", CodeCheckpoint) is None:
+            shutil.copyfile(checkpoint, self.folder / "checkpoint-a")
+            put(
+                self.folder / "checkpoint.json",
+                CodeCheckpoint(file="checkpoint-a").model_dump_json().encode(),
+            )
+        put(self.folder / "order.json", order.model_dump_json().encode())
+
+    def run(self, seed: int) -> CodeExport:
+        """Run it to its end. Raises: JobError with the last lines of its traceback; Cancelled."""
+        done = self.message("exported", CodeExport)
+        if done is not None and (self.folder / "done").exists():
+            return done
+        for number in range(STARTS):
+            (self.folder / "failed.json").unlink(missing_ok=True)
+            status = self._watched(place.start(self.folder, self.code, self._next(), seed))
+            if -1 < status < 128:
+                return self._over(status)
+            self.resumed += number < STARTS - 1
+            self.context.log("the training code was killed and goes on", status=status)
+        detail = f"It was killed {STARTS} times, last by signal {status - 128 if status > 0 else -status}."
+        mend = (
+            "Raise training.limits.memory if it needs more, and keep checkpoints with job.checkpoint(path)."
+        )
+        raise JobError("The training code was killed", detail, mend)
+
+    def _next(self) -> int:
+        return sum(1 for _ in self.folder.glob("begin-*"))
+
+    def _watched(self, running: place.Running) -> int:
+        """How it ended."""
+        try:
+            while (status := running.ended()) is None:
+                self.context.stop_if_cancelled()
+                self._look()
+                self._count(running)
+                time.sleep(POLL_SECONDS)
+        finally:
+            running.stop()
+        self._look()
+        return status
+
+    def _count(self, running: place.Running) -> None:
+        if running.processes() > place.MOST_PROCESSES:
+            raise JobError(
+                "The training code has too many processes",
+                f"It has more than {place.MOST_PROCESSES}.",
+                "Start fewer workers.",
+            )
+
+    def _over(self, status: int) -> CodeExport:
+        """What it handed over. Raises: JobError if it failed, or handed over nothing."""
+        failure = self.message("failed", CodeFailure)
+        if failure is not None or status != 0:
+            raise remedies.failed(failure, status, self.code, self.message("guards", CodeGuards))
+        exported = self.message("exported", CodeExport)
+        if exported is None:
+            detail = f"{self.code.entry} ended without a graph."
+            mend = "Call job.export(path, answers) at its end."
+            raise JobError("The training code exported no model", detail, mend)
+        (self.folder / "done").touch()
+        return exported
+
+    def graph(self, exported: CodeExport) -> bytes:
+        """The bytes of the graph."""
+        path = self.folder / exported.file
+        if path.is_symlink() or not path.is_file():
+            raise JobError(
+                "The training code exported no model", f"{path.name} is no file.", "Call job.export."
+            )
+        return path.read_bytes()
+
+    def environment(self) -> CodeEnvironment | None:
+        return self.message("environment", CodeEnvironment)
+
+    def guards(self) -> CodeGuards | None:
+        return self.message("guards", CodeGuards)
+
+    def message(self, name: str, kind: type[Message]) -> Message | None:
+        """What lies in the folder under a name. Raises: JobError for what is not of its type."""
+        try:
+            return kind.model_validate_json((self.folder / f"{name}.json").read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValidationError as error:
+            detail = f"{name}.json: {error.errors(include_url=False)[0]['msg']}"
+            mend = "Leave the files beside the code to millrace_job."
+            raise JobError("The training code says what cannot be understood", detail, mend) from error
+
+    def _look(self) -> None:
+        self._hear()
+        self._keep()
+
+    def _hear(self) -> None:
+        """Tell the reports that are new."""
+        try:
+            with (self.folder / "reports.jsonl").open("rb") as file:
+                file.seek(self._told)
+                news = file.read(1 << 20)
+        except FileNotFoundError:
+            return
+        whole = news[: news.rfind(b"\n") + 1]
+        self._told += len(whole)
+        for line in whole.splitlines():
+            try:
+                report = CodeReport.model_validate_json(line)
+            except ValidationError:
+                continue
+            numbers = {name: value for name, value in report.metrics.items() if value is not None}
+            shown = ", ".join(f"{name} {value:.5g}" for name, value in numbers.items())
+            self.context.report(
+                "train", report.step, None, f"{self.name}, step {report.step}: {shown}", **numbers
+            )
+
+    def _keep(self) -> None:
+        """Keep the newest checkpoint where another machine finds it: its bytes, and then what says that it is whole."""
+        kept = self.message("checkpoint", CodeCheckpoint)
+        if kept is None:
+            return
+        path = self.folder / kept.file
+        stat = path.stat()
+        if path.is_symlink() or (stat.st_mtime_ns, stat.st_size) == self._kept:
+            return
+        staged = self._piece(".coming")
+        shutil.copyfile(path, staged)
+        staged.replace(self._piece(".ckpt"))
+        put(self._piece(".json"), kept.model_dump_json().encode())
+        self._kept = stat.st_mtime_ns, stat.st_size
+
+    def _piece(self, suffix: str) -> Path:
+        return self.context.scratch / f"{self.name}-checkpoint{suffix}"
