@@ -192,7 +192,8 @@ class ModelVariant(Fixed):
     slices: list[SliceDifference] = Field(default=[], max_length=1000)
     measured: Measurement | None = Field(default=None, description="null: on no node so far.")
     golden: dict[str, list[float | str | list[float]]] = Field(
-        default={}, description="What this form answers to the version's golden rows, by output; none: not told."
+        default={},
+        description="What this form answers to the version's golden rows, by output; none: not told.",
     )
 
     @property

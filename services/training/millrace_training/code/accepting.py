@@ -130,7 +130,8 @@ class _Core:
         """The graph from the signature's inputs to its outputs."""
         graph, exported = Graph(), self.exported
         if exported.columns is None:
-            inputs = {self.session.get_inputs()[0].name: self.block.emit(graph)}
+            matrix = graph.boundary(self.block.emit(graph), signature)
+            inputs = {self.session.get_inputs()[0].name: matrix}
         else:
             inputs = {column.tensor: column.tensor for column in exported.columns}
         answer = graph.cast_float(graph.splice(exported.model, inputs, exported.answer))

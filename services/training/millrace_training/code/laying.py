@@ -39,8 +39,8 @@ def rows_of(plan: Plan, rows: np.ndarray) -> Laid:
     """The training rows *rows* of the table, encoded by themselves alone."""
     frame, target = _own_words(plan.table.frame.take(rows)), plan.table.target[rows]
     encodings = plan.aim.task.encodings(target, plan.aim.classes)
-    seed = seed_of(plan.spec.seed, "encoder", "linear")
-    encoded = encoders.fit("linear", frame, encodings, plan.spec.timezone, seed)
+    seed = seed_of(plan.spec.seed, "encoder", "net")
+    encoded = encoders.fit("net", frame, encodings, plan.spec.timezone, seed)
     return Laid(frame, encoded.block, np.ascontiguousarray(encoded.matrix, np.float32))
 
 
