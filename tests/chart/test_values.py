@@ -96,6 +96,10 @@ def test_a_wrong_value_is_refused_with_its_path(which, value, path):
             "registry.persistence.existingClaim:",
         ),
         ("triton.autoscaling.minReplicas=9", "triton.autoscaling.minReplicas:"),
+        (
+            "triton.engines.claim=engines,triton.engines.image=x,triton.engines.gpu=y",
+            "triton.engines.driver:",
+        ),
         ("controller.operator.watchAllNamespaces=false", "controller.operator.namespaces:"),
         ("controller.operator.namespaces={a}", "controller.operator.namespaces:"),
         ("production=true", "embeddedPostgres.enabled:"),
@@ -151,6 +155,22 @@ def test_each_switch_renders_its_part_and_takes_it_away(switch):
 
     assert SWITCHES[switch] in names("--set", ON)
     assert SWITCHES[switch] not in names("--set", ON, "--set", switch)
+
+
+def test_serving_may_make_jobs_only_where_engines_are_built():
+    def jobs(*arguments):
+        role = one(render(*arguments), "Role", "millrace-serving")
+        return [rule["verbs"] for rule in role["rules"] if "jobs" in rule["resources"]]
+
+    given = {"claim": "c", "image": "i", "gpu": "g", "driver": "d", "tensorrt": "t"}
+    assert jobs() == []
+    told = ",".join(f"triton.engines.{name}={value}" for name, value in given.items())
+    assert jobs("--set", told) == [["get", "list", "create", "patch", "delete"]]
+
+
+def test_the_runtimes_of_the_test_image_are_those_of_its_lock():
+    locked = (ROOT / "requirements" / "triton.in").read_text()
+    assert DEFAULTS["triton"]["runtimes"] == dict(re.findall(r"^(onnxruntime)==(\S+)$", locked, re.MULTILINE))
 
 
 def resolved(schema, key):

@@ -22,6 +22,11 @@
 {{- if gt (int $v.triton.autoscaling.minReplicas) (int $v.triton.autoscaling.maxReplicas) -}}
 {{- fail "triton.autoscaling.minReplicas: is larger than triton.autoscaling.maxReplicas" -}}
 {{- end -}}
+{{- range $name := list "image" "gpu" "driver" "tensorrt" -}}
+{{- if and $v.triton.engines.claim (not (get $v.triton.engines $name)) -}}
+{{- fail (printf "triton.engines.%s: an engine fits one GPU, driver and TensorRT; say which" $name) -}}
+{{- end -}}
+{{- end -}}
 {{- $operator := $v.controller.operator -}}
 {{- if and $operator.enabled (not $operator.watchAllNamespaces) (not $operator.namespaces) -}}
 {{- fail "controller.operator.namespaces: name at least one, or set controller.operator.watchAllNamespaces" -}}

@@ -67,6 +67,9 @@
 {{- define "millrace.env.serving" -}}
 - {name: MILLRACE_TRITON_IMAGE, value: {{ include "millrace.image" (dict "root" . "image" .Values.triton.image) }}}
 - {name: MILLRACE_TRITON_BACKEND, value: {{ .Values.triton.backend }}}
+- {name: MILLRACE_TRITON_RUNTIMES, value: {{ toJson .Values.triton.runtimes | squote }}}
+{{- $engines := .Values.triton.engines }}
+- {name: MILLRACE_TRITON_ENGINES, value: {{ empty $engines.claim | ternary "" (toJson $engines) | squote }}}
 - {name: MILLRACE_TRITON_REPLICAS, value: {{ .Values.triton.replicas | quote }}}
 {{- $scaling := .Values.triton.autoscaling }}
 - {name: MILLRACE_TRITON_AUTOSCALING, value: {{ eq $scaling.kind "none" | ternary "" (toJson $scaling) | squote }}}
