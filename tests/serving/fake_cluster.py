@@ -18,6 +18,7 @@ KINDS = {
     ("v1", "Event"),
     ("apps/v1", "Deployment"),
     ("autoscaling/v2", "HorizontalPodAutoscaler"),
+    ("batch/v1", "Job"),
 }
 READY = {"type": "Ready", "status": "True"}
 
@@ -26,6 +27,11 @@ def matches(item, selector):
     labels = item["metadata"].get("labels", {})
     wanted = dict(pair.split("=", 1) for pair in selector.split(",") if pair)
     return all(labels.get(key) == value for key, value in wanted.items())
+
+
+def digest(thing):
+    """The graph that a pod or a template is made for; another one is another pod."""
+    return thing["metadata"].get("annotations", {}).get("millrace.dev/digest")
 
 
 class FakeCluster:
@@ -77,7 +83,7 @@ class FakeCluster:
                 for index in range(item["spec"].get("replicas", 1)):
                     wanted["Pod", namespace, f"{name}-{index}"] = item["spec"]["template"]
         for key in [key for key, item in self.objects.items() if key[0] == "Pod" and "made" in item]:
-            if key not in wanted:
+            if key not in wanted or digest(self.objects[key]) != digest(wanted[key]):
                 del self.objects[key]
         for key, template in wanted.items():
             if key not in self.objects:

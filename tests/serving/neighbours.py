@@ -27,7 +27,7 @@ class Neighbours:
 
     def __init__(self):
         self.artifacts, self.versions, self.arms, self.decisions = {}, {}, {}, []
-        self.baselines = {}
+        self.baselines, self.releases = {}, {}
         app = FastAPI()
         app.get("/v1/models/{model}/versions/{number}")(self.version)
         app.get("/v1/artifacts/{digest}")(self.artifact)
@@ -53,6 +53,8 @@ class Neighbours:
         self.artifacts[digest], self.baselines[number] = baseline, digest
 
     async def version(self, model: str, number: int):
+        if (model, number) in self.releases:
+            return self.releases[model, number].told()
         if (model, number) not in self.versions:
             raise HTTPException(404)
         release = {

@@ -163,31 +163,60 @@ def test_an_autoscaler_takes_the_number_of_pods_over():
     assert "HorizontalPodAutoscaler" not in made(triton_autoscaling="")
 
 
-KEY = EngineKey("NVIDIA-H200", "570.86.15", "10.13.3", "sha256:" + "1" * 64)
+KEY = EngineKey(gpu="NVIDIA-H200", driver="570.86.15", tensorrt="10.13.3", digest="sha256:" + "0" * 64)
+ENGINES = {
+    "claim": "engines",
+    "image": "nvcr.io/nvidia/tensorrt:26.07-py3",
+    "gpu": KEY.gpu,
+    "driver": KEY.driver,
+    "tensorrt": KEY.tensorrt,
+}
+ON_ENGINE_NODES = {"nvidia.com/gpu.product": KEY.gpu, "nvidia.com/cuda.driver-version.full": KEY.driver}
 
 
 @pytest.mark.parametrize("field", ["gpu", "driver", "tensorrt", "digest"])
 def test_an_engine_is_another_one_on_another_gpu_driver_tensorrt_or_graph(field):
-    other = EngineKey(**vars(KEY) | {field: "other"})
+    other = KEY.model_copy(update={field: "other"})
     assert other.text != KEY.text
-    assert EngineKey(**vars(KEY)).text == KEY.text
+    assert KEY.model_copy().text == KEY.text
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_an_engine_is_built_on_the_class_of_node_that_serves_it(version):
-    item = revision(placement=GPU_PLACEMENT)
-    shapes = {"x": (1, 8, 64)}
-    job = engines.build_job(settings(), item, KEY, "nvcr.io/nvidia/tensorrt:26.07-py3", "engines", shapes)
+    item = revision(placement=GPU_PLACEMENT, target="tensorrt-int8")
+    given = settings(triton_engines=ENGINES, max_batch_rows=64)
+    job = engines.build_job(given, item, given.triton_engines)
     kubernetes_validate.validate(job, version, strict=True)
     assert job["metadata"]["name"] == f"engine-{KEY.text}"
     spec = job["spec"]["template"]["spec"]
-    assert spec["nodeSelector"]["nvidia.com/gpu.product"] == "NVIDIA-H200"
-    (builder,) = spec["containers"]
-    assert f"--saveEngine=/engines/{KEY.text}.plan" in builder["command"]
-    assert "--maxShapes=x:64x1" in builder["command"]
+    assert spec["nodeSelector"] == ON_ENGINE_NODES
+    fetch, builder = spec["initContainers"]
+    assert "--target=tensorrt-int8" in fetch["args"]
+    assert not any(argument.startswith("--engine") for argument in fetch["args"])
+    assert f"--saveEngine=/engines/{KEY.text}.building" in builder["command"]
+    assert "--maxShapes=departed:64x1,distance:64x1,origin:64x1" in builder["command"]
     assert not {"--int8", "--fp16", "--best"} & set(builder["command"])
     assert builder["resources"]["limits"]["nvidia.com/gpu"] == "1"
-    assert spec["initContainers"][0]["command"][-1] == "millrace_serving.triton.fetch"
+    (sealer,) = spec["containers"]
+    assert sealer["command"][-1] == "millrace_serving.triton.engine"
+    assert f"--key={KEY.model_dump_json()}" in sealer["args"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_a_pod_that_takes_an_engine_may_only_be_where_it_fits(version):
+    given = settings(triton_engines=ENGINES, triton_backend="onnxruntime")
+    item = revision(placement=GPU_PLACEMENT, target="tensorrt-int8")
+    deployment = manifests.deployment(given, item)
+    kubernetes_validate.validate(deployment, version, strict=True)
+    spec = deployment["spec"]["template"]["spec"]
+    assert spec["nodeSelector"] == ON_ENGINE_NODES
+    (fetch,) = spec["initContainers"]
+    assert {"--backend=tensorrt", f"--engine={KEY.model_dump_json()}"} <= set(fetch["args"])
+    (mounted,) = [item for item in fetch["volumeMounts"] if item["name"] == "engines"]
+    assert mounted["readOnly"] is True
+    base = manifests.deployment(given, revision(placement=GPU_PLACEMENT))["spec"]["template"]["spec"]
+    assert base["nodeSelector"] == GPU_PLACEMENT["nodeSelector"]
+    assert "--backend=onnxruntime" in base["initContainers"][0]["args"]
 
 
 def test_pull_secrets_may_be_names_or_as_kubernetes_writes_them():

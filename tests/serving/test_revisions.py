@@ -1,5 +1,6 @@
 """Revisions as Deployments: made, kept, checked pod by pod, replaced and removed, on a cluster in memory."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from millrace_contracts.models import Golden
 from millrace_contracts.placement import ServerPlacement
 from millrace_contracts.signature import Signature
+from millrace_contracts.variants import BASE_TARGET
 from millrace_core.errors import Unavailable
 from millrace_serving.cluster import names
 from millrace_serving.cluster.revisions import Revisions
@@ -66,11 +68,24 @@ def world(tmp_path, monkeypatch):
         pod["status"] |= {"podIP": address, "conditions": ready}
 
     cluster.born = born
+    fallen = []
+
+    async def fell(item, why):
+        """Plays the database: a form that cannot be used gives way to the base form."""
+        if item.target == BASE_TARGET:
+            return None
+        fallen.append((item.target, why))
+        base = replace(item, target=BASE_TARGET, digest="sha256:" + "0" * 64)
+        for items in (made.wanted, made.candidates):
+            items[:] = [base if one.name == item.name else one for one in items]
+        return base
+
     made = SimpleNamespace(
+        fallen=fallen,
         settings=settings,
         cluster=cluster,
         tritons=tritons,
-        revisions=Revisions(settings, cluster),
+        revisions=Revisions(settings, cluster, fell),
         wanted=[],
         candidates=[],
     )

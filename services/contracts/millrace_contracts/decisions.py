@@ -23,6 +23,7 @@ Kind = Literal[
     "rollout.step",
     "rollout.promoted",
     "rollout.aborted",
+    "form.fell-back",
     "rollback",
     "switch-back",
     "alarm.opened",

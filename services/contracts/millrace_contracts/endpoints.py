@@ -10,6 +10,7 @@ from millrace_contracts.bodies import Read
 from millrace_contracts.names import Digest, LoopRunNumber, Mode, Name, VersionNumber
 from millrace_contracts.parts import Strictly, Zone
 from millrace_contracts.rollouts import Cause, Key, RolloutRead
+from millrace_contracts.variants import TargetName
 from millrace_contracts.waiting import Waiting
 
 Reason = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")]
@@ -32,13 +33,28 @@ class EndpointWrite(Strictly):
     timezone: Zone = Field(default="UTC", description="IANA name; it cuts the days.")
 
 
+FormReason = Literal["OnlyForm", "Fastest", "NotFaster", "NeverMeasured", "FellBack"]
+"""Why a revision serves the form that it serves."""
+
+
+class ServedForm(Read):
+    """Which form of its version a revision serves, and why that one."""
+
+    target: TargetName
+    nodes: list[str] = Field(description="Kinds of node it was chosen for; none: not known.")
+    reason: FormReason
+    message: str = Field(description="Why, in a sentence.")
+    wants: list[TargetName] = Field(description="Forms that were never measured on this kind of node.")
+
+
 class RevisionRead(Read):
     """One loaded model version."""
 
     number: int
     name: str = Field(description="Name on the wire: `<endpoint>--r<number>`; never reused.")
     version: int = Field(description="The model version.")
-    digest: Digest = Field(description="Digest of the ONNX graph.")
+    digest: Digest = Field(description="Digest of the ONNX graph that it serves.")
+    form: ServedForm | None = Field(default=None, description="null: of a serving that knew one form alone.")
     state: RevisionState
     reason: str = Field(description="Why it failed; empty otherwise.")
     waiting: Waiting | None = Field(description="What its pods wait for, if they do not answer.")

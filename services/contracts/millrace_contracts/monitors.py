@@ -6,8 +6,13 @@ from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
 from millrace_contracts.names import Mode, Name, RevisionName, ShortText, TaskName, VersionNumber
 from millrace_contracts.parts import Strictly, Zone
-from millrace_contracts.release import Files
+from millrace_contracts.release import BASE, Files, Variant
 from millrace_contracts.signature import Classes, Signature, unsaid
+
+
+def is_base(variant: str) -> bool:
+    """Whether it is the form that training exports; it is left out where it is told, as before there were others."""
+    return variant == BASE
 
 
 class ArchivedVersion(Strictly):
@@ -18,6 +23,9 @@ class ArchivedVersion(Strictly):
     files: Files
     trained_through: AwareDatetime | None = Field(
         default=None, description="It has seen no event at or after this instant; null when it knows no time."
+    )
+    variant: Variant = Field(
+        default=BASE, exclude_if=is_base, description="Which form of the version answers, or would."
     )
     classes: Classes | None = Field(
         default=None,

@@ -13,6 +13,7 @@ from millrace_contracts.parts import Strictly
 from millrace_contracts.placement import ServerPlacement
 from millrace_contracts.release import Files
 from millrace_contracts.signature import Signature
+from millrace_contracts.variants import ModelVariants
 
 Key = Annotated[str, StringConstraints(min_length=1, max_length=150, pattern=r"^[^\x00]+$")]
 Cause = Annotated[str, StringConstraints(max_length=36)]
@@ -70,6 +71,9 @@ class RolloutWrite(Strictly):
     run: LoopRunNumber | None = None
     cause: Cause | None = None
     placement: ServerPlacement | None = None
+    variants: ModelVariants | None = Field(
+        default=None, description="Forms of the version, of which the fastest on its kind of node is served."
+    )
 
     @model_validator(mode="after")
     def _complete(self) -> "RolloutWrite":

@@ -44,6 +44,8 @@ class Memory:
     """Versions of models, likewise."""
     prepared: set[tuple[str, int, int]] = field(default_factory=set)
     """What was made for which generation of a loop: what, loop, generation."""
+    served: dict[int, tuple[str, str]] = field(default_factory=dict)
+    """Revision and form of the champion of which monitoring was told, by loop."""
     refused: dict[int, tuple[int, ...]] = field(default_factory=dict)
     """Entries in quarantine of which monitoring was told, by loop."""
 

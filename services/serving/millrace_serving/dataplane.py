@@ -6,9 +6,11 @@ rollouts see no difference.
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
+from millrace_contracts.variants import Measurement, ModelVariant
 from millrace_core.waiting import PodWaiting
+from millrace_serving.choice import Node
 from millrace_serving.envoy.discovery import Discovery
 from millrace_serving.envoy.publisher import Publisher
 from millrace_serving.triton.repository import Wanted
@@ -92,6 +94,23 @@ class DataPlane(ABC):
     def packs(self, names: Iterable[str]) -> bool:
         """Whether all revisions of these *names* take packed tensors, as far as they were tried."""
         return False
+
+    def nodes(self, project: str, endpoint: str) -> Sequence[Node]:
+        """The kinds of machine that run an endpoint's revisions; none: not known."""
+        return ()
+
+    async def fell(self, item: Wanted, why: str) -> Wanted | None:
+        """Note that the form of a revision cannot be used; how it has to be loaded now, None if it has no other."""
+        return None
+
+    async def measure(self, item: Wanted, base: str, variant: ModelVariant) -> Measurement | None:
+        """How fast a form is beside the base form where *item* runs; None where this service is not there itself.
+
+        Args:
+            base: digest of the base form's graph.
+        Raises: Busy for now; NotMeasured if it cannot be.
+        """
+        return None
 
     def waiting(self, name: str) -> PodWaiting | None:
         """What keeps the pods of a revision from answering, where there are pods."""

@@ -24,8 +24,9 @@ from millrace_serving.rollouts.controller import Rollouts
 from millrace_serving.services import Services
 from millrace_serving.settings import ServingSettings
 from millrace_serving.tables import Outbox
+from millrace_serving.variants.controller import Forms
 
-MODELS_SECONDS = 4.0
+MODELS_SECONDS, FORMS_SECONDS = 4.0, 20.0
 PUBLISH_SECONDS = 5.0
 COUNT_SECONDS = 2.0
 
@@ -51,7 +52,7 @@ def build(settings: ServingSettings | None = None) -> FastAPI:
         background=[
             deliver_forever(Outbox),
             _loads,
-            *([_processes, _models, _routes, _counts, _safety] if live else []),
+            *([_processes, _models, _routes, _counts, _safety, _forms] if live else []),
         ],
         ready={"data plane": _ready} if live else None,
         make=_make,
@@ -112,6 +113,11 @@ async def _routes(services: Services) -> None:
 async def _counts(services: Services) -> None:
     """Keep what Envoy has counted, should it die."""
     await run_forever("counts", services.running().totals, every=COUNT_SECONDS, backoff_max=5.0)
+
+
+async def _forms(services: Services) -> None:
+    """Serve each version in the form that its nodes run fastest."""
+    await run_forever("forms", Forms(services).keep, every=FORMS_SECONDS, backoff_max=60.0)
 
 
 async def _loads(services: Services) -> None:

@@ -22,6 +22,24 @@ class Scaling(BaseModel):
     """Average time in Triton's queue that is aimed at."""
 
 
+class Engines(BaseModel):
+    """Where TensorRT engines are built and kept, and for which nodes; they fit no others."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+    claim: str = Field(min_length=1, max_length=253)
+    """PersistentVolumeClaim in the workloads' namespace that jobs write and the revisions' pods read."""
+    image: str = Field(min_length=1, max_length=500)
+    """Image with `trtexec`, of the TensorRT that Triton's image has."""
+    gpu: str = Field(min_length=1, max_length=63)
+    """The nodes' label nvidia.com/gpu.product."""
+    driver: str = Field(min_length=1, max_length=63)
+    """The nodes' label nvidia.com/cuda.driver-version.full."""
+    tensorrt: str = Field(min_length=1, max_length=63)
+    seconds: int = Field(default=3600, ge=60, le=86400)
+    """Longest time that a build may take; then the revision serves without it."""
+
+
 def _resources() -> dict[str, dict[str, str | int | float]]:
     return {"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}}
 
@@ -94,6 +112,10 @@ class ServingSettings(WorkloadSettings):
     """ServiceAccount of the Triton pods, which also owns them; empty: <release>-triton."""
     triton_autoscaling: Scaling | None = None
     """How many pods a revision has by its load (JSON); empty: always *triton_replicas*."""
+    triton_runtimes: dict[str, str] = Field(default_factory=dict)
+    """Versions of the runtimes in Triton's image by name, like onnxruntime; without them every node is unknown."""
+    triton_engines: Engines | None = None
+    """Where TensorRT engines are built and kept (JSON); empty: none are, and forms for TensorRT are not served."""
     runtime_class: str = ""
     """RuntimeClass of Triton's pods; empty: the node's own."""
     pod_seconds: float = 300.0
@@ -101,7 +123,7 @@ class ServingSettings(WorkloadSettings):
     drain_seconds: int = Field(default=15, ge=0, le=600)
     """Seconds that a Triton pod goes on after it is told to end, until every gateway has left it."""
 
-    @field_validator("triton_autoscaling", mode="before")
+    @field_validator("triton_autoscaling", "triton_engines", mode="before")
     @classmethod
     def _nothing(cls, value: Any) -> Any:
         return None if value == "" else value

@@ -16,6 +16,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from millrace_contracts.bodies import Document
+from millrace_contracts.variants import BASE_TARGET
 from millrace_core.database import UtcDateTime, metadata
 from millrace_core.outbox import OutboxMixin
 
@@ -61,6 +62,13 @@ class Revision(Table):
     state: Mapped[str] = mapped_column(String(10))
     reason: Mapped[str] = mapped_column(Text, default="")
     placement: Mapped[Document] = mapped_column(JSON, default=dict, server_default="{}")
+    target: Mapped[str] = mapped_column(String(32), default=BASE_TARGET, server_default=BASE_TARGET)
+    base: Mapped[str] = mapped_column(String(71), default="", server_default="")
+    """Digest of the base form; empty: what it serves is that."""
+    offered: Mapped[list[Document]] = mapped_column(JSON, default=list, server_default="[]")
+    """The version's forms, as its release told them."""
+    form: Mapped[Document] = mapped_column(JSON, default=dict, server_default="{}")
+    """Why it serves the form that it serves: nodes, reason, message, wants."""
     loop: Mapped[str] = mapped_column(String(63), default="", server_default="")
     run: Mapped[int | None] = mapped_column(Integer)
 
@@ -134,6 +142,18 @@ class GatewayCount(Table):
     life: Mapped[str] = mapped_column(String(64), primary_key=True)
     counts: Mapped[dict[str, int]] = mapped_column(JSON)
     updated: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class Measured(Table):
+    """How fast a form is on a kind of node, where serving had to measure it itself; a digest is always as fast."""
+
+    __tablename__ = "measured"
+
+    digest: Mapped[str] = mapped_column(String(71), primary_key=True)
+    target: Mapped[str] = mapped_column(String(32), primary_key=True)
+    node: Mapped[str] = mapped_column(String(400), primary_key=True)
+    measurement: Mapped[Document] = mapped_column(JSON)
+    measured_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class Outbox(OutboxMixin, Table):

@@ -3,6 +3,7 @@
 from millrace_contracts.closings import ClosedDay
 from millrace_controller.clock import queries
 from millrace_controller.lookup import queries as lookup
+from millrace_controller.production import champion
 from millrace_controller.runs import opening
 from millrace_controller.runs import queries as runs
 from millrace_controller.runs.ending import finish
@@ -25,6 +26,7 @@ async def take(services: Services, loop: Loop, flight: Run | None, closing: Inbo
     endpoint = await serving.advance(loop.name, closing.through, project=loop.project)
     if flight is not None:
         await finish(services, loop, flight, endpoint, closing.through)
+    await champion.follow(services, loop, endpoint, closing.through)
     known = await opening.facts(services, loop)
     pushed = await _pushed(services, loop, known, day)
     async with services.sessions.begin() as session:

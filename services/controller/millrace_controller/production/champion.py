@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from millrace_contracts import durations
-from millrace_contracts.endpoints import RevisionState
+from millrace_contracts.endpoints import EndpointRead, RevisionRead, RevisionState
 from millrace_contracts.loop import Spec
 from millrace_contracts.models import AliasWrite, ModelVersionRead
 from millrace_contracts.monitors import (
@@ -16,7 +16,8 @@ from millrace_contracts.monitors import (
     RetentionPolicy,
     SwitchBackPolicy,
 )
-from millrace_contracts.release import Role
+from millrace_contracts.release import BASE, Role
+from millrace_contracts.variants import variant_of
 from millrace_controller.services import Services
 from millrace_controller.tables import Loop
 
@@ -54,6 +55,8 @@ async def watch(
 ) -> None:
     """Tell monitoring who answers and who could come back."""
     spec, mine = loop.spec, await version(services, loop, champion)
+    loaded = _loaded(await services.clients.serving.endpoint(loop.name, project=loop.project))
+    answers = loaded.get(champion)
     monitor = MonitorWrite(
         loop=loop.name,
         mode="backtest" if loop.mode == "backtest" else "live",
@@ -69,29 +72,47 @@ async def watch(
             trained_through=mine.lineage.trained_through,
             classes=mine.signature.classes,
             effective_from=at,
-            revision=await _revision(services, loop, champion),
+            revision=None if answers is None else answers.name,
+            variant=_variant(answers),
         ),
-        archived=[_archived(await version(services, loop, number)) for number in archive],
+        archived=[_archived(await version(services, loop, n), loaded.get(n)) for n in archive],
         slices=spec.monitoring.slices,
         policy=policy(spec),
     )
     await services.clients.monitoring.put_monitor(loop.name, monitor, project=loop.project)
+    services.memory.served[loop.id] = _served(answers)
 
 
-async def _revision(services: Services, loop: Loop, version: int) -> str | None:
-    """Name of the revision that serves a version, like `flights--r3`; None if none is loaded."""
-    endpoint = await services.clients.serving.endpoint(loop.name, project=loop.project)
-    ready = [
-        item.name
-        for item in endpoint.revisions
-        if item.version == version and item.state == RevisionState.READY
-    ]
-    return ready[-1] if ready else None
+async def follow(services: Services, loop: Loop, endpoint: EndpointRead, at: datetime | None) -> None:
+    """Tell monitoring when the champion answers from another revision or in another form than it was told."""
+    answers = _loaded(endpoint).get(loop.champion or 0)
+    told = services.memory.served.get(loop.id)
+    if loop.champion is None or told is None or endpoint.stable_version != loop.champion:
+        return
+    if _served(answers) != told:
+        await watch(services, loop, loop.champion, loop.archive, at)
 
 
-def _archived(release: ModelVersionRead) -> ArchivedVersion:
+def _served(revision: RevisionRead | None) -> tuple[str, str]:
+    return ("", BASE) if revision is None else (revision.name, _variant(revision))
+
+
+def _loaded(endpoint: EndpointRead) -> dict[int, RevisionRead]:
+    """The revision of each loaded version, like `flights--r3`: the newest, or the one that has the traffic."""
+    ready = [item for item in endpoint.revisions if item.state == RevisionState.READY]
+    loaded = {item.version: item for item in ready}
+    return loaded | {item.version: item for item in ready if item.number == endpoint.stable}
+
+
+def _variant(revision: RevisionRead | None) -> str:
+    """Which form of its version a revision serves."""
+    return BASE if revision is None or revision.form is None else variant_of(revision.form.target)
+
+
+def _archived(release: ModelVersionRead, revision: RevisionRead | None) -> ArchivedVersion:
     return ArchivedVersion(
         version=release.number,
+        variant=_variant(revision),
         files=release.files.only(WATCHED),
         trained_through=release.lineage.trained_through,
         classes=release.signature.classes,

@@ -21,7 +21,7 @@ async def finish(
     services: Services, loop: Loop, run: Run, endpoint: EndpointRead, at: datetime | None
 ) -> bool:
     """End a run whose rollout has ended; returns whether it has."""
-    rollout = endpoint.rollout
+    rollout = await _rollout(services, loop, run, endpoint)
     if run.state != State.ROLLING_OUT or rollout is None or rollout.id != run.rollout:
         return False
     if rollout.state == RolloutState.PROMOTED and endpoint.stable_version == run.version:
@@ -34,6 +34,14 @@ async def finish(
     else:
         return False
     return True
+
+
+async def _rollout(services: Services, loop: Loop, run: Run, endpoint: EndpointRead) -> RolloutRead | None:
+    """The run's own rollout; behind it another form of the same version may be rolled out already."""
+    last = endpoint.rollout
+    if last is None or run.rollout is None or last.id <= run.rollout:
+        return last
+    return await services.clients.serving.rollout(loop.name, run.rollout, project=loop.project)
 
 
 async def _promoted(

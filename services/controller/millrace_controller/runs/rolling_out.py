@@ -77,6 +77,7 @@ def _order(
         run=run.number,
         cause=registered.id,
         placement=placement,
+        variants=release.variants or None,
     )
 
 

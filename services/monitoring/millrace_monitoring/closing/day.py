@@ -166,7 +166,7 @@ def _champion(given: Given, scored: np.ndarray) -> tuple[np.ndarray, Facts]:
         _facts(rows),
         not_finite=int((~known(given_out) | (rows.logged & ~known(rows.served))).sum()),
         compared=int(compared.sum()),
-        differing=int(differs.sum()),
+        differing=int(differs.sum()) if given.versions[0].reproducible else 0,
         share=float(np.isfinite(rows.labels).mean()),
     )
     return given_out, facts

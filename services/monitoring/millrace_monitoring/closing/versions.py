@@ -10,7 +10,7 @@ import numpy as np
 
 from millrace_contracts.monitors import ArchivedVersion
 from millrace_contracts.names import ClassValue
-from millrace_contracts.release import Files
+from millrace_contracts.release import BASE, Files
 from millrace_monitoring.graphs.running import Graphs
 from millrace_monitoring.ingest.answers import Answers
 from millrace_monitoring.monitors.watermark import Day
@@ -19,6 +19,8 @@ from millrace_monitoring.tables import Lineup
 
 GraphRole = Literal["model", "holdout"]
 """The graph fitted on everything to its cut, and the one before the holdout."""
+SAME_RUNTIME = (BASE, "ort-cpu-int8")
+"""Forms that onnxruntime runs on a CPU, here as there."""
 STORED: dict[GraphRole, str] = {"model": "model.onnx", "holdout": "holdout.onnx"}
 """How losses name the graph that they are of."""
 
@@ -36,6 +38,13 @@ class Version:
     """Why it cannot be scored, if so."""
     classes: Sequence[ClassValue] | None = None
     """What it answers for; None: what the endpoint's signature says."""
+    variant: str = BASE
+    """Which form of it serves; the graph before the holdout has one form."""
+
+    @property
+    def reproducible(self) -> bool:
+        """Whether its graph answers here what it answers where it serves, number by number."""
+        return self.variant in SAME_RUNTIME
 
     def graph(self, day: Day, zone: ZoneInfo) -> GraphRole | None:
         """The graph that has not seen *day*: the model, else the one before the holdout, else None."""
@@ -47,7 +56,8 @@ class Version:
 
     def digest(self, graph: GraphRole) -> str:
         """Digest of one of its graphs."""
-        return self.files.digest(graph)
+        form = self.files.find("model", self.variant) if graph == "model" else None
+        return form or self.files.digest(graph)
 
     def score(
         self, graphs: Graphs, graph: GraphRole, columns: dict[str, np.ndarray], rows: int, answers: Answers
@@ -64,7 +74,14 @@ class Version:
 
 def version(item: ArchivedVersion) -> Version:
     """One version as a lineup names it."""
-    return Version(item.version, item.revision, item.files, item.trained_through, classes=item.classes)
+    return Version(
+        item.version,
+        item.revision,
+        item.files,
+        item.trained_through,
+        classes=item.classes,
+        variant=item.variant,
+    )
 
 
 def items(lineup: Lineup, candidates: int) -> list[ArchivedVersion]:

@@ -1,37 +1,20 @@
-"""Pure: the Job that builds a TensorRT engine on the class of node that will serve it, and the engine's key.
+"""Pure: the Job that builds a TensorRT engine on the class of node that will serve it, and what its pods need.
 
-An engine fits one GPU, driver and TensorRT; what is kept is the graph with its Q/DQ nodes, and an engine can always
-be built again from it. Never run so far: no GPU was at hand.
+What is kept is the graph with its Q/DQ nodes; an engine can always be built again from it. Never run so far: no GPU
+was at hand.
 """
 
 import hashlib
-from dataclasses import dataclass
 
 from millrace_core.pods import PREFIX, SCRATCH, Part, container, mount
 from millrace_serving.cluster import names, pods
-from millrace_serving.settings import ServingSettings
+from millrace_serving.settings import Engines, ServingSettings
+from millrace_serving.triton import engine
+from millrace_serving.triton.engine import EngineKey
 from millrace_serving.triton.repository import Wanted
 
-ENGINES = "/engines"
-BUILD_SECONDS = 3600
-
-
-@dataclass(frozen=True)
-class EngineKey:
-    """What an engine is bound to."""
-
-    gpu: str
-    """Product as the node's label nvidia.com/gpu.product says it."""
-    driver: str
-    tensorrt: str
-    digest: str
-    """Digest of the graph."""
-
-    @property
-    def text(self) -> str:
-        """The key in 32 characters; another GPU, driver, TensorRT or graph gives another one."""
-        told = "\n".join((self.gpu, self.driver, self.tensorrt, self.digest))
-        return hashlib.sha256(told.encode()).hexdigest()[:32]
+USUAL_ROWS = 8
+"""The batch for which an engine is tuned; the smallest is 1, the largest what Triton takes."""
 
 
 def command(name: str, key: EngineKey, shapes: dict[str, tuple[int, int, int]]) -> list[str]:
@@ -40,61 +23,69 @@ def command(name: str, key: EngineKey, shapes: dict[str, tuple[int, int, int]]) 
     Args:
         shapes: smallest, usual and largest batch by input; every input has the shape (batch, 1).
     """
-    line = ["trtexec", f"--onnx={pods.MODELS}/{name}/1/model.onnx", f"--saveEngine={ENGINES}/{key.text}.plan"]
+    folder = pods.ENGINES
+    line = ["trtexec", f"--onnx={pods.MODELS}/{name}/1/model.onnx"]
+    line.append(f"--saveEngine={folder}/{key.text}.building")
     for place, option in enumerate(("minShapes", "optShapes", "maxShapes")):
         told = ",".join(f"{item}:{sizes[place]}x1" for item, sizes in sorted(shapes.items()))
         line.append(f"--{option}={told}")
     timing = hashlib.sha256("\n".join((key.gpu, key.driver, key.tensorrt)).encode()).hexdigest()[:16]
-    return [*line, f"--timingCacheFile={ENGINES}/timing-{timing}.cache", "--stronglyTyped", "--skipInference"]
+    return [*line, f"--timingCacheFile={folder}/timing-{timing}.cache", "--stronglyTyped", "--skipInference"]
 
 
-def build_job(
-    settings: ServingSettings,
-    item: Wanted,
-    key: EngineKey,
-    image: str,
-    claim: str,
-    shapes: dict[str, tuple[int, int, int]],
-) -> Part:
-    """A Job that fetches the graph by digest and leaves `<key>.plan` on the volume *claim*."""
-    spec = pods.spec(settings, item, [_builder(settings, item, key, image, shapes)])
+def shapes(settings: ServingSettings, item: Wanted) -> dict[str, tuple[int, int, int]]:
+    """Smallest, usual and largest batch by input."""
+    most = settings.max_batch_rows
+    return {tensor.name: (1, min(USUAL_ROWS, most), most) for tensor in item.signature.inputs}
+
+
+def job_name(key: EngineKey) -> str:
+    return f"engine-{key.text}"
+
+
+def build_job(settings: ServingSettings, item: Wanted, engines: Engines) -> Part:
+    """A Job that fetches the graph by digest and leaves a sealed engine on the claim."""
+    key = pods.engine_key(engines, item)
+    builder = _builder(settings, item, key, engines.image)
+    spec = pods.spec(settings, item, [_sealer(settings, key)], graph_only=True)
+    spec["initContainers"].append(builder)
     spec["restartPolicy"] = "Never"
-    spec["nodeSelector"] = spec.get("nodeSelector", {}) | {"nvidia.com/gpu.product": key.gpu}
-    spec["volumes"].append({"name": "engines", "persistentVolumeClaim": {"claimName": claim}})
+    spec["nodeSelector"] = spec.get("nodeSelector", {}) | pods.engine_nodes(engines)
+    spec["volumes"].append(pods.engine_volume(engines))
     labels = names.labels(settings, item) | {"app.kubernetes.io/component": "job"}
+    told = f"gpu={key.gpu} driver={key.driver} tensorrt={key.tensorrt} digest={key.digest}"
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {
-            "name": f"engine-{key.text}",
+            "name": job_name(key),
             "namespace": settings.workloads,
             "labels": labels,
-            "annotations": {
-                f"{PREFIX}/engine": f"gpu={key.gpu} driver={key.driver} tensorrt={key.tensorrt} "
-                f"digest={key.digest}"
-            },
+            "annotations": {f"{PREFIX}/engine": told},
         },
         "spec": {
             "backoffLimit": 1,
-            "activeDeadlineSeconds": BUILD_SECONDS,
-            "ttlSecondsAfterFinished": BUILD_SECONDS,
+            "activeDeadlineSeconds": engines.seconds,
             "template": {"metadata": {"labels": labels}, "spec": spec},
         },
     }
 
 
-def _builder(
-    settings: ServingSettings,
-    item: Wanted,
-    key: EngineKey,
-    image: str,
-    shapes: dict[str, tuple[int, int, int]],
-) -> Part:
+def _builder(settings: ServingSettings, item: Wanted, key: EngineKey, image: str) -> Part:
     asked = pods.resources(settings, item)
     if not pods.has_gpu(settings, item):
         asked["limits"] = asked.get("limits", {}) | {"nvidia.com/gpu": "1"}
+    mounts = [mount("models", pods.MODELS, read_only=True), mount("tmp", SCRATCH)]
+    mounts.append(mount("engines", pods.ENGINES))
+    line = command(item.name, key, shapes(settings, item))
+    return container("build", image, {"HOME": SCRATCH}, asked, mounts, command=line)
+
+
+def _sealer(settings: ServingSettings, key: EngineKey) -> Part:
+    """Says of the engine what it is bound to, once it is whole."""
     return container(
-        "build", image, {"HOME": SCRATCH}, asked,
-        [mount("models", pods.MODELS, read_only=True), mount("tmp", SCRATCH), mount("engines", ENGINES)],
-        command=command(item.name, key, shapes),
+        "seal", settings.serving_image, {"HOME": SCRATCH}, pods.FETCH_RESOURCES,
+        [mount("tmp", SCRATCH), mount("engines", pods.ENGINES)],
+        command=["python", "-m", engine.__name__],
+        args=[f"--folder={pods.ENGINES}", f"--key={key.model_dump_json()}"],
     )  # fmt: skip

@@ -1,6 +1,7 @@
 """Pure: the pod of a revision, which fetches its graph by digest and then runs Triton with nothing else loaded."""
 
 import copy
+import json
 
 from millrace_contracts.placement import ServerPlacement
 from millrace_core.pods import (
@@ -19,11 +20,15 @@ from millrace_core.pods import (
     token_mount,
 )
 from millrace_serving.cluster import names
-from millrace_serving.settings import ServingSettings
+from millrace_serving.settings import Engines, ServingSettings
+from millrace_serving.triton.engine import EngineKey
 from millrace_serving.triton.manifests import pod_arguments
 from millrace_serving.triton.repository import Wanted
 
-MODELS = "/models"
+MODELS, ENGINES = "/models", "/engines"
+GPU_LABEL, DRIVER_LABEL = "nvidia.com/gpu.product", "nvidia.com/cuda.driver-version.full"
+"""Labels by which NVIDIA's feature discovery tells the GPU and the driver of a node."""
+TENSORRT = ("tensorrt-fp16", "tensorrt-int8")
 END_SECONDS = 45
 """Time that Triton has for what is under way, after the pause before it is told to end."""
 FETCH_RESOURCES = {
@@ -47,6 +52,26 @@ def has_gpu(settings: ServingSettings, item: Wanted) -> bool:
     return any(key.startswith("nvidia.com/") for key in resources(settings, item).get("limits", {}))
 
 
+def engine_key(engines: Engines, item: Wanted) -> EngineKey:
+    """What the revision's engine is bound to."""
+    bound = {"gpu": engines.gpu, "driver": engines.driver, "tensorrt": engines.tensorrt}
+    return EngineKey(**bound, digest=item.digest)
+
+
+def engine_nodes(engines: Engines) -> dict[str, str]:
+    """Labels of the nodes that an engine fits: on a node of another GPU or driver no pod of it is ever placed."""
+    return {GPU_LABEL: engines.gpu, DRIVER_LABEL: engines.driver}
+
+
+def engine_volume(engines: Engines) -> Part:
+    return {"name": "engines", "persistentVolumeClaim": {"claimName": engines.claim}}
+
+
+def engines_of(settings: ServingSettings, item: Wanted) -> Engines | None:
+    """Where the revision's engine comes from; None if it is run without one."""
+    return settings.triton_engines if item.target in TENSORRT else None
+
+
 def template(settings: ServingSettings, item: Wanted) -> Part:
     """The pod template of a revision."""
     metadata = {
@@ -56,12 +81,20 @@ def template(settings: ServingSettings, item: Wanted) -> Part:
     return {"metadata": metadata, "spec": spec(settings, item, [_triton(settings, item)])}
 
 
-def spec(settings: ServingSettings, item: Wanted, containers: list[Part]) -> Part:
-    """A pod that has fetched the graph before *containers* start."""
+def spec(settings: ServingSettings, item: Wanted, containers: list[Part], graph_only: bool = False) -> Part:
+    """A pod that has fetched the graph, or the engine made of it, before *containers* start.
+
+    Args:
+        graph_only: it is the graph that is wanted, to build the engine from.
+    """
     volumes = [room("models"), room("tmp"), shared_memory(), token()]
     grace = settings.drain_seconds + END_SECONDS
     made = hardened(names.account(settings), containers, volumes, grace, _where(settings, item.placement))
-    return made | {"initContainers": [_fetch(settings, item)]}
+    engines = None if graph_only else engines_of(settings, item)
+    if engines is not None:
+        made["nodeSelector"] = made.get("nodeSelector", {}) | engine_nodes(engines)
+        volumes.append(engine_volume(engines))
+    return made | {"initContainers": [_fetch(settings, item, engines)]}
 
 
 def _where(settings: ServingSettings, placement: ServerPlacement) -> Where:
@@ -74,7 +107,7 @@ def _where(settings: ServingSettings, placement: ServerPlacement) -> Where:
     )
 
 
-def _fetch(settings: ServingSettings, item: Wanted) -> Part:
+def _fetch(settings: ServingSettings, item: Wanted, engines: Engines | None) -> Part:
     """Brings the graph by digest and writes what Triton needs beside it; its last line says why it could not."""
     given = {
         "name": item.name,
@@ -82,10 +115,16 @@ def _fetch(settings: ServingSettings, item: Wanted) -> Part:
         "model": item.model,
         "version": item.version,
         "digest": item.digest,
-        "backend": settings.triton_backend,
+        "target": item.target,
+        "backend": "tensorrt" if engines is not None else settings.triton_backend,
         "device": "KIND_GPU" if has_gpu(settings, item) else "KIND_CPU",
         "into": MODELS,
+        "runtimes": json.dumps(settings.triton_runtimes),
     }
+    mounts = [mount("tmp", SCRATCH), mount("models", MODELS), token_mount()]
+    if engines is not None:
+        given["engine"] = engine_key(engines, item).model_dump_json()
+        mounts.append(mount("engines", ENGINES, read_only=True))
     variables = {
         "HOME": SCRATCH,
         "MILLRACE_HOME": SCRATCH,
@@ -97,7 +136,7 @@ def _fetch(settings: ServingSettings, item: Wanted) -> Part:
     }
     return container(
         "fetch", settings.serving_image, variables, FETCH_RESOURCES,
-        [mount("tmp", SCRATCH), mount("models", MODELS), token_mount()],
+        mounts,
         command=["python", "-m", "millrace_serving.triton.fetch"],
         args=[f"--{key}={value}" for key, value in given.items()],
     )  # fmt: skip

@@ -1,10 +1,12 @@
 """Pure: what a revision's Deployment, pods and their events say is wrong, in words for a decision."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from millrace_core.pods import PREFIX
 from millrace_core.waiting import (
     NO_CONTAINER,
     NO_IMAGE,
@@ -34,6 +36,12 @@ class Trouble:
     hopeless: bool = False
 
     @property
+    def told(self) -> str:
+        """In a sentence that names the reason."""
+        reason = self.waiting.reason
+        return self.text if reason in self.text else f"{reason}: {self.text}"
+
+    @property
     def waiting(self) -> PodWaiting:
         """The same for who asks why it takes so long."""
         return waiting(self.reason, self.text)
@@ -42,6 +50,23 @@ class Trouble:
 def ready(pod: Part) -> bool:
     """Whether the pod is Ready and not about to end."""
     return not pod["metadata"].get("deletionTimestamp") and _condition(pod, "Ready").get("status") == "True"
+
+
+def serves(pod: Part, digest: str) -> bool:
+    """Whether the pod was made for the graph with *digest*: one of an earlier form is on its way out."""
+    return pod["metadata"].get("annotations", {}).get(f"{PREFIX}/digest", digest) == digest
+
+
+def node(pod: Part) -> frozenset[str] | None:
+    """The kinds of the pod's node, as its `fetch` container told; None if it did not."""
+    for item in pod.get("status", {}).get("initContainerStatuses") or ():
+        said = item.get("state", {}).get("terminated", {}).get("message", "")
+        if item.get("name") == "fetch" and said.startswith("{"):
+            try:
+                return frozenset(map(str, json.loads(said)["nodes"])) or None
+            except (ValueError, KeyError, TypeError):
+                return None
+    return None
 
 
 def _condition(thing: Part, kind: str) -> Part:

@@ -13,12 +13,14 @@ from millrace_core.log import log
 from millrace_core.owners import Manifest, owner
 from millrace_core.pods import PREFIX, selector
 from millrace_core.waiting import PodWaiting
+from millrace_serving.choice import Node
 from millrace_serving.cluster import manifests, names, reasons
+from millrace_serving.cluster.building import Building
 from millrace_serving.cluster.manifests import KINDS, SPEC
 from millrace_serving.cluster.probing import Prober
 from millrace_serving.cluster.reasons import Trouble
 from millrace_serving.settings import ServingSettings
-from millrace_serving.triton.loading import LoadFailed, NotYet
+from millrace_serving.triton.loading import Fell, LoadFailed, NotYet
 from millrace_serving.triton.repository import Wanted
 
 if TYPE_CHECKING:
@@ -48,13 +50,19 @@ class Sight:
     packs: bool = False
     """Every Ready pod takes packed tensors."""
 
+    @property
+    def unusable(self) -> str:
+        """Why what it serves cannot be used; empty if nothing says so."""
+        return self.wrong or (self.trouble.text if self.trouble and self.trouble.hopeless else "")
+
 
 class Revisions:
     """The revisions in one namespace."""
 
-    def __init__(self, settings: ServingSettings, cluster: "Cluster") -> None:
+    def __init__(self, settings: ServingSettings, cluster: "Cluster", fell: Fell) -> None:
         self.settings = settings
-        self.cluster = cluster
+        self.cluster, self.fell = cluster, fell
+        self.building = Building(settings, cluster)
         self.namespace = settings.workloads
         self.prober = Prober(settings.probe_seconds)
         self.sights: dict[str, Sight] = {}
@@ -65,6 +73,8 @@ class Revisions:
         """How often containers of the present pods were started again."""
         self.seen = False
         """Whether there has been a whole pass."""
+        self.nodes: dict[str, frozenset[Node]] = {}
+        """The kinds of node on which a revision's pods are, as far as they have told."""
         self._applied: dict[tuple[str, str], tuple[str, float]] = {}
         self._deleted: dict[str, float] = {}
 
@@ -80,8 +90,10 @@ class Revisions:
         self.loading = {item.name: seen for item in waiting if (seen := self.loading.get(item.name))}
         kept = {names.object_name(i.project, i.endpoint, i.number) for i in (*waiting, *serving)} | busy()
         account = await self._owner()
-        acts = [self.ensure(item, account, found) for item in (*serving, *waiting)]
+        built = [item for item in waiting if await self.building.has(item)]
+        acts = [self.ensure(item, account, found) for item in (*serving, *built)]
         acts += [self._remove(kind, name) for kind, name in found if name not in kept]
+        acts.append(self.building.sweep([*waiting, *serving]))
         done = await asyncio.gather(*acts, return_exceptions=True)
         pods = self._grouped(await self._pods(names.common(self.settings)))
         looks = [self._serve(item, found, pods[selector(self._identity(item))]) for item in serving]
@@ -166,6 +178,8 @@ class Revisions:
     async def _serve(self, item: Wanted, found: Mapping[Any, Part], pods: Sequence[Part]) -> Sight:
         """Look at a revision that should serve, and end the pods that answer wrong."""
         sight = await self._look(item, self._deployment(item, found), pods)
+        if sight.unusable and await self.fell(item, sight.unusable) is not None:
+            return sight
         if sight.wrong:
             await self._end_wrong(item, pods)
         return sight
@@ -174,7 +188,9 @@ class Revisions:
         return found.get(("Deployment", names.object_name(item.project, item.endpoint, item.number)))
 
     async def _look(self, item: Wanted, deployment: Part | None, pods: Sequence[Part]) -> Sight:
+        pods = [pod for pod in pods if reasons.serves(pod, item.digest)]
         present = [pod for pod in pods if reasons.ready(pod)]
+        self.nodes[item.name] = frozenset(filter(None, map(reasons.node, present)))
         records = await asyncio.gather(*(self.prober.ask(item, pod) for pod in present))
         right = sum(self.prober.right(pod) for pod in present)
         wanted = (deployment or {}).get("spec", {}).get("replicas", manifests.replicas(self.settings))
@@ -220,10 +236,23 @@ class Revisions:
     async def load(self, item: Wanted) -> None:
         """Make a candidate, and wait a while until every pod of it answers its golden rows.
 
+        Where its form cannot be used, the base form takes its place.
+
         Raises: LoadFailed when it never will, or did not within `pod_seconds`; NotYet; Unavailable.
         """
         try:
-            await self.ensure(item, await self._owner(), await self._found())
+            await self._load(item)
+        except LoadFailed as error:
+            if await self.fell(item, str(error)) is None:
+                raise
+            await self._remove("Deployment", names.object_name(item.project, item.endpoint, item.number))
+            raise NotYet(f"its form for {item.target} cannot be used, the base form is loaded") from error
+
+    async def _load(self, item: Wanted) -> None:
+        account = await self._owner()
+        await self.building.ready(item, account)
+        try:
+            await self.ensure(item, account, await self._found())
         except BadInput as error:
             raise LoadFailed(error.detail) from error
         deadline = time.monotonic() + WAIT_SECONDS
@@ -245,19 +274,11 @@ class Revisions:
 
     def _give_up(self, sight: Sight, deployment: Part | None) -> None:
         """Raises: LoadFailed when there is nothing to wait for."""
-        if sight.wrong:
-            raise LoadFailed(sight.wrong)
-        if sight.trouble is not None and sight.trouble.hopeless:
-            raise LoadFailed(sight.trouble.text)
+        if sight.unusable:
+            raise LoadFailed(sight.unusable)
         if deployment is not None and _age(deployment) > self.settings.pod_seconds:
-            why = _told(sight.trouble) if sight.trouble else "its pods do not become ready"
+            why = sight.trouble.told if sight.trouble else "its pods do not become ready"
             raise LoadFailed(f"not every pod answered within {self.settings.pod_seconds:.0f} s: {why}")
-
-
-def _told(trouble: Trouble) -> str:
-    """In a sentence that names the reason."""
-    reason = trouble.waiting.reason
-    return trouble.text if reason in trouble.text else f"{reason}: {trouble.text}"
 
 
 def _key(manifest: Part) -> tuple[str, str]:

@@ -27,8 +27,8 @@ async def rollback(
         return None
     if endpoint.stable is None:
         raise Conflict(f"The endpoint {endpoint.name} has never served anything.")
-    left = (await queries.revision(session, endpoint, endpoint.stable)).version
-    if body.version == left:
+    left = await queries.revision(session, endpoint, endpoint.stable)
+    if body.version == left.version:
         return None
     target = await _target(session, endpoint, body.version)
     flying = await rollouts.in_flight(session, endpoint)
@@ -47,9 +47,7 @@ async def rollback(
         event_time=body.event_time,
     )
     more = {"event_time": body.event_time, "loop": body.loop, "run": body.run, "cause": body.cause}
-    await decisions.tell_rollback(
-        session, endpoint, author, target.version, left, body.key, body.reason, **more
-    )
+    await decisions.tell_rollback(session, endpoint, author, target, left, body.key, body.reason, **more)
     return None if flying is None else flying.number
 
 
@@ -58,8 +56,8 @@ async def _target(session: AsyncSession, endpoint: Endpoint, version: int | None
     loaded = {
         r.number: r for r in await queries.revisions(session, endpoint) if r.state == RevisionState.READY
     }
+    history = [change.revision for change in await queries.changes(session, endpoint)]
     if version is None:
-        history = [change.revision for change in await queries.changes(session, endpoint)]
         number = next((n for n in history if n != endpoint.stable and n in loaded), None)
         if number is None:
             raise Conflict(f"No earlier revision of {endpoint.name} is loaded.")
@@ -67,7 +65,8 @@ async def _target(session: AsyncSession, endpoint: Endpoint, version: int | None
     matching = [revision for revision in loaded.values() if revision.version == version]
     if not matching:
         raise Conflict(f"Version {version} is not loaded behind {endpoint.name}; start a rollout of it.")
-    return matching[-1]
+    served = {revision.number: revision for revision in matching}
+    return next((served[number] for number in history if number in served), matching[-1])
 
 
 async def retain(session: AsyncSession, endpoint: Endpoint, body: Retain) -> None:

@@ -7,7 +7,7 @@ from millrace_contracts.waiting import Waiting
 from millrace_core.database import AsyncSession
 from millrace_serving.dataplane import DataPlane
 from millrace_serving.revisions import queries
-from millrace_serving.revisions.wire import revision_name, wire_name
+from millrace_serving.revisions.wire import form, revision_name, wire_name
 from millrace_serving.rollouts import queries as rollouts
 from millrace_serving.rollouts.traffic import shares
 from millrace_serving.rollouts.view import read
@@ -60,6 +60,7 @@ def _revision(plane: DataPlane | None, item: Revision, weight: int) -> RevisionR
         name=name,
         version=item.version,
         digest=item.digest,
+        form=form(item),
         state=RevisionState(item.state),
         reason=item.reason,
         waiting=None if waits is None else Waiting(reason=waits.reason, message=waits.message),

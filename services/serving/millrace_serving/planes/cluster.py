@@ -1,16 +1,19 @@
 """The data plane of a cluster: pods of Triton for each revision, and the gateway pods that the chart runs."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
+from millrace_contracts.variants import NodeKind
 from millrace_core.services import Services
 from millrace_core.waiting import PodWaiting
+from millrace_serving.choice import Node
 from millrace_serving.cluster import names
 from millrace_serving.cluster.gateways import Gateways
 from millrace_serving.cluster.revisions import Revisions
 from millrace_serving.envoy.bootstrap import INFERENCE_PORT
 from millrace_serving.envoy.manifests import Ways
 from millrace_serving.planes.plane import Plane
+from millrace_serving.revisions.wire import parts
 from millrace_serving.settings import ServingSettings
 from millrace_serving.triton.repository import Wanted
 
@@ -34,7 +37,7 @@ class ClusterPlane(Plane):
                 retries=settings.connection_retries,
             ),
         )
-        self.revisions = Revisions(settings, cluster)
+        self.revisions = Revisions(settings, cluster, self.fell)
         self.gateway_pods = Gateways(settings, cluster)
 
     @property
@@ -66,6 +69,26 @@ class ClusterPlane(Plane):
 
     def waiting(self, name: str) -> PodWaiting | None:
         return self.revisions.waiting(name)
+
+    def nodes(self, project: str, endpoint: str) -> Sequence[Node]:
+        """Where the endpoint's pods are now; a GPU is what the values say of all GPU nodes."""
+        mine = [
+            kinds for name, kinds in self.revisions.nodes.items() if parts(name)[:2] == (project, endpoint)
+        ]
+        return sorted({frozenset(node) | self._gpu() for kinds in mine for node in kinds}, key=min)
+
+    def _gpu(self) -> frozenset[str]:
+        engines = self.settings.triton_engines
+        if engines is None:
+            return frozenset()
+        made = NodeKind(
+            device="gpu",
+            product=engines.gpu,
+            driver=engines.driver,
+            runtime="tensorrt",
+            runtime_version=engines.tensorrt,
+        )
+        return frozenset({made.key})
 
     def packs(self, names: Iterable[str]) -> bool:
         return all(self.revisions.packs(name) for name in names)

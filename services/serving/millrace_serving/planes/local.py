@@ -2,11 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import cast
 
+from millrace_contracts.variants import BASE_TARGET, Measurement, ModelVariant, TargetName
 from millrace_core.log import log
 from millrace_core.services import Services
+from millrace_serving.choice import Node
 from millrace_serving.envoy.bootstrap import Gateway, bootstrap
 from millrace_serving.envoy.counters import EnvoyAdmin
 from millrace_serving.envoy.manifests import Ways
@@ -15,10 +18,16 @@ from millrace_serving.planes.plane import Plane
 from millrace_serving.processes import ports
 from millrace_serving.processes.supervised import Launch, Supervised, inherited
 from millrace_serving.settings import ServingSettings
-from millrace_serving.triton import installation, source
+from millrace_serving.triton import golden, installation, measuring, node, source
 from millrace_serving.triton.client import Triton
 from millrace_serving.triton.controller import Models
-from millrace_serving.triton.repository import Wanted
+from millrace_serving.triton.measuring import NotMeasured
+from millrace_serving.triton.repository import Wanted, WrongBytes
+
+BATCHES = (1, 8)
+"""Rows in a call, where nobody measured before."""
+RUN_HERE = ("ort-cpu-int8", "openvino-cpu-fp32", "openvino-cpu-int8")
+"""What the runner of Triton's Python backend can run besides the base form."""
 
 
 class LocalPlane(Plane):
@@ -38,7 +47,8 @@ class LocalPlane(Plane):
             ),
         )
         self.triton = Triton(f"http://{LOOPBACK}:{self.ports['triton_port']}", installation.secret(settings))
-        self.models = Models(settings, self.triton, self._fetch)
+        self.models = Models(settings, self.triton, self._fetch, self.fell)
+        self._node: Node | None = None
         self.admin = EnvoyAdmin(f"http://{LOOPBACK}:{self.ports['envoy_admin_port']}")
         run, logs = self.settings.home / "run", self.settings.folder / "logs"
         self.triton_process = Supervised(
@@ -89,7 +99,7 @@ class LocalPlane(Plane):
 
     async def _fetch(self, item: Wanted) -> bytes:
         clients = self.services.clients
-        await source.release(clients, item.project, item.model, item.version, item.digest)
+        await source.release(clients, item.project, item.model, item.version, item.digest, item.target)
         return b"".join([chunk async for chunk in source.chunks(clients, item.project, item.digest)])
 
     async def start(self) -> None:
@@ -113,6 +123,33 @@ class LocalPlane(Plane):
 
     async def load(self, item: Wanted) -> None:
         await self.models.load(item)
+
+    def nodes(self, project: str, endpoint: str) -> Sequence[Node]:
+        """This machine runs all of them."""
+        if self._node is None:
+            self._node = node.keys(node.runtimes(self.settings.triton_environment))
+        return (self._node,)
+
+    async def measure(self, item: Wanted, base: str, variant: ModelVariant) -> Measurement | None:
+        """In Triton's environment, while nothing else is measured on this machine."""
+        environment = self.settings.triton_environment
+        runtime = "openvino" if variant.target.startswith("openvino") else "onnxruntime"
+        kinds = node.kinds(node.runtimes(environment))
+        kind = next((kind for kind in kinds if kind.runtime == runtime), None)
+        if kind is None or variant.digest is None or variant.target not in RUN_HERE:
+            raise NotMeasured(f"nothing here runs a graph for {variant.target}")
+        forms: dict[TargetName, Wanted] = {
+            BASE_TARGET: replace(item, digest=base, target=BASE_TARGET),
+            variant.target: replace(item, digest=variant.digest, target=variant.target),
+        }
+        try:
+            graphs = {target: await self._fetch(form) for target, form in forms.items()}
+        except WrongBytes as error:
+            raise NotMeasured(str(error)) from error
+        columns = golden.columns(item.golden.inputs, item.signature)
+        measured = variant.measured
+        batches = [one.batch for one in measured.speed_up] if measured else list(BATCHES)
+        return await measuring.measure(environment, kind, graphs, columns, batches)
 
     def packs(self, names: Iterable[str]) -> bool:
         return self.models.packing.issuperset(names)

@@ -3,7 +3,9 @@
 from typing import cast
 
 from millrace_contracts.rollouts import RolloutState
+from millrace_contracts.variants import BASE_TARGET
 from millrace_core.database import AsyncSession
+from millrace_core.log import log
 from millrace_core.services import Services
 from millrace_serving.dataplane import DataPlane
 from millrace_serving.envoy import counters
@@ -13,6 +15,7 @@ from millrace_serving.envoy.publisher import Publisher
 from millrace_serving.revisions import queries as endpoints
 from millrace_serving.revisions.wire import wanted
 from millrace_serving.rollouts import queries as rollouts
+from millrace_serving.rollouts.decisions import tell_fallen
 from millrace_serving.rollouts.traffic import split
 from millrace_serving.settings import ServingSettings
 from millrace_serving.triton.repository import Wanted
@@ -54,6 +57,20 @@ class Plane(DataPlane):
                     revision = await endpoints.revision(session, endpoint, rollout.revision)
                     found.append(wanted(endpoint, revision))
             return found
+
+    async def fell(self, item: Wanted, why: str) -> Wanted | None:
+        """Serve the base form from now on, and say so in a decision."""
+        if item.target == BASE_TARGET:
+            return None
+        async with self.services.sessions.begin() as session:
+            endpoint = await endpoints.get(session, item.project, item.endpoint)
+            revision = await endpoints.revision(session, endpoint, item.number)
+            if revision.target == item.target:
+                words = f"{item.target} cannot be used, so the base form serves: {why}"[:1000]
+                await endpoints.fall_back(session, revision, words)
+                await tell_fallen(session, revision, item.target, words)
+            log.warning("a form cannot be used", revision=item.name, form=item.target, reason=why)
+            return wanted(endpoint, revision, item.standby)
 
     async def publish(self) -> bool:
         """Tell Envoy what the database says; True once it does so."""

@@ -1,17 +1,18 @@
 """All SQL of endpoints, revisions and the history of the stable revision."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import and_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_contracts.endpoints import RevisionState
+from millrace_contracts.variants import BASE_TARGET, Measurement, TargetName
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, NotFound
-from millrace_serving.tables import Change, Endpoint, Revision
+from millrace_serving.tables import Change, Endpoint, Measured, Revision
 
 
 async def get(session: AsyncSession, project: str, name: str) -> Endpoint:
@@ -137,6 +138,35 @@ async def set_loaded(session: AsyncSession, found: Revision, state: RevisionStat
     """Set where a revision stands."""
     found.state, found.reason = state, reason
     await session.flush()
+
+
+async def fall_back(session: AsyncSession, found: Revision, message: str) -> None:
+    """From now on the revision serves its version's base form; *message* says why."""
+    found.target, found.digest = BASE_TARGET, found.base or found.digest
+    found.form = dict(found.form) | {"reason": "FellBack", "message": message}
+    await session.flush()
+
+
+async def measured(
+    session: AsyncSession, digests: Collection[str]
+) -> dict[tuple[TargetName, str], Measurement]:
+    """What serving measured itself of graphs, by target and kind of node."""
+    rows = (await session.scalars(select(Measured).where(Measured.digest.in_(digests)))).all()
+    return {
+        (cast(TargetName, row.target), row.node): Measurement.model_validate(row.measurement) for row in rows
+    }
+
+
+async def keep_measured(session: AsyncSession, digest: str, target: str, measured: Measurement) -> None:
+    """Remember how fast a graph is on a kind of node; the newest measurement counts."""
+    row = Measured(
+        digest=digest,
+        target=target,
+        node=measured.node.key,
+        measurement=measured.model_dump(mode="json"),
+        measured_at=utcnow(),
+    )
+    await session.merge(row)
 
 
 async def make_stable(

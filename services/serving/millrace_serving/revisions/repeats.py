@@ -12,7 +12,8 @@ def digest_of(body: BaseModel) -> str:
     A field that came later counts only if it is given, so that a repetition may outlast an upgrade.
     """
     told = body.model_dump(mode="json")
-    if told.get("placement", ...) is None:
-        del told["placement"]
+    for late in ("placement", "variants"):
+        if told.get(late, ...) is None:
+            del told[late]
     text = orjson.dumps(told, option=orjson.OPT_SORT_KEYS)
     return "sha256:" + hashlib.sha256(text).hexdigest()

@@ -1,8 +1,14 @@
 """Pure functions from rows to the wire: names, and what Triton must load."""
 
+from typing import cast
+
+from millrace_contracts.bodies import Document
+from millrace_contracts.endpoints import ServedForm
 from millrace_contracts.models import Golden
 from millrace_contracts.placement import ServerPlacement
 from millrace_contracts.signature import Signature
+from millrace_contracts.variants import BASE_TARGET, ModelVariant, TargetName
+from millrace_serving.choice import Choice
 from millrace_serving.tables import Endpoint, Revision
 from millrace_serving.triton.repository import Wanted
 
@@ -30,8 +36,35 @@ def signature(revision: Revision) -> Signature:
     return Signature.model_validate(revision.signature)
 
 
+def offered(revision: Revision) -> list[ModelVariant]:
+    """The forms of the revision's version."""
+    return [ModelVariant.model_validate(item) for item in revision.offered]
+
+
+def told(chosen: Choice) -> Document:
+    """Why a form was chosen, as its revision keeps it."""
+    why = {"reason": chosen.reason, "message": chosen.message}
+    return why | {"nodes": list(chosen.nodes), "wants": list(chosen.wants)}
+
+
+def form(revision: Revision) -> ServedForm:
+    """Which form a revision serves, and why; of one from before there were forms the base form is said."""
+    why = revision.form or {"nodes": [], "reason": "OnlyForm", "message": "", "wants": []}
+    return ServedForm.model_validate({"target": revision.target} | why)
+
+
+def _golden(revision: Revision) -> tuple[Golden, bool]:
+    """The golden rows as the served form answers them, and whether that is its own or the base form's answer."""
+    golden = Golden.model_validate(revision.golden)
+    if revision.target == BASE_TARGET:
+        return golden, True
+    answers = next((item.golden for item in offered(revision) if item.target == revision.target), {})
+    return (Golden(inputs=golden.inputs, outputs=answers), True) if answers else (golden, False)
+
+
 def wanted(endpoint: Endpoint, revision: Revision, standby: bool = False) -> Wanted:
     """A revision as Triton must load it."""
+    golden, exact = _golden(revision)
     return Wanted(
         name=revision_name(endpoint.project, endpoint.name, revision.number),
         model=endpoint.model,
@@ -39,11 +72,13 @@ def wanted(endpoint: Endpoint, revision: Revision, standby: bool = False) -> Wan
         version=revision.version,
         digest=revision.digest,
         signature=signature(revision),
-        golden=Golden.model_validate(revision.golden),
+        golden=golden,
         endpoint=endpoint.name,
         number=revision.number,
         loop=revision.loop,
         run=revision.run,
         placement=ServerPlacement.model_validate(revision.placement),
         standby=standby,
+        target=cast(TargetName, revision.target),
+        exact=exact,
     )

@@ -5,9 +5,10 @@ from typing import Any
 
 from millrace_contracts.bodies import Document
 from millrace_contracts.decisions import Decision, Kind, decision, decision_id
+from millrace_contracts.endpoints import ServedForm
 from millrace_core.database import AsyncSession
 from millrace_core.outbox import decide
-from millrace_serving.tables import Endpoint, Outbox, Rollout
+from millrace_serving.tables import Endpoint, Outbox, Revision, Rollout
 
 
 def subject(rollout: Rollout) -> str:
@@ -20,8 +21,13 @@ def started_id(rollout: Rollout) -> str:
     return decision_id(rollout.project, rollout.loop, "rollout.started", subject(rollout), rollout.event_time)
 
 
-async def tell_started(session: AsyncSession, rollout: Rollout, author: str) -> None:
-    """A rollout was started."""
+async def tell_started(
+    session: AsyncSession, rollout: Rollout, author: str, form: ServedForm | None = None
+) -> None:
+    """A rollout was started; *form*: what of its version is served, where there was a choice.
+
+    The choice depends on the machine, so it is told as measured: a replay elsewhere decides the same.
+    """
     plan = rollout.plan
     mirror = f"mirror {plan['mirror']['percent']:g} %, " if plan.get("mirror") else ""
     canary = ", ".join(f"{item['percent']:g} %" for item in plan.get("canary", [])) or "none"
@@ -34,6 +40,7 @@ async def tell_started(session: AsyncSession, rollout: Rollout, author: str) -> 
         author,
         f"Version {rollout.version} starts its rollout on {rollout.endpoint}: {mirror}canary steps {canary}.",
         evidence={"version": rollout.version, "plan": plan},
+        measured={} if form is None else {"form": form.model_dump(mode="json")},
         cause=rollout.cause,
     )
     rollout.decision = made.id
@@ -94,25 +101,50 @@ def _made(
     )
 
 
+async def tell_fallen(session: AsyncSession, revision: Revision, target: str, words: str) -> None:
+    """The form of a revision cannot be used; its version's base form serves."""
+    made = decision(
+        project=revision.project,
+        loop=revision.loop,
+        kind="form.fell-back",
+        subject=f"{revision.endpoint} revision {revision.number} {target}"[:200],
+        outcome=revision.target,
+        event_time=None,
+        author="serving",
+        reason=f"Version {revision.version}: {words}"[:2000],
+        run=revision.run,
+        evidence={"version": revision.version, "form": target, "instead": revision.target},
+    )
+    await decide(session, Outbox, made)
+
+
 async def tell_rollback(
     session: AsyncSession,
     endpoint: Endpoint,
     author: str,
-    version: int,
-    left: int | None,
+    target: Revision,
+    left: Revision,
     key: str,
     reason: str,
     **more: Any,
 ) -> None:
-    """The traffic went back to a loaded revision; *left*: the version it left."""
+    """The traffic went back from *left* to *target*, which was loaded."""
+    version = target.version
     made = decision(
         project=endpoint.project,
         kind="rollback",
         subject=f"{endpoint.name} to version {version} ({key})"[:200],
         outcome=f"version {version}",
         author=author,
-        reason=f"{endpoint.name} goes from version {left} back to version {version}: {reason}"[:2000],
-        evidence={"version": version, "left": left},
+        reason=f"{endpoint.name} goes from version {_form(left)} back to version {_form(target)}: {reason}"[
+            :2000
+        ],
+        evidence={"version": version, "left": left.version},
         **more,
     )
     await decide(session, Outbox, made)
+
+
+def _form(revision: Revision) -> str:
+    """The version, and its form where it has several."""
+    return f"{revision.version} ({revision.target})" if revision.offered else str(revision.version)

@@ -37,7 +37,8 @@ async def start(
     """Record a candidate and its plan; it is loaded, checked and given traffic in the background."""
     async with services.sessions.begin() as session:
         stored = await endpoints.get(session, project, endpoint)
-        rollout, new = await start_rollout(session, stored, body, author(actor))
+        nodes = services.plane.nodes(project, endpoint) if services.plane is not None else ()
+        rollout, new = await start_rollout(session, stored, body, author(actor), nodes)
         answer = read(rollout)
     services.movement.wake.set()
     response.status_code = 201 if new else 200

@@ -9,7 +9,7 @@ from millrace_serving.settings import ServingSettings
 from millrace_serving.triton import forms, golden, repository
 from millrace_serving.triton.client import Triton, TritonError
 from millrace_serving.triton.golden import Answers, WrongAnswer
-from millrace_serving.triton.loading import LoadFailed
+from millrace_serving.triton.loading import Fell, LoadFailed
 from millrace_serving.triton.repository import Wanted, WrongBytes
 from millrace_serving.triton.tensors import Columns
 
@@ -19,10 +19,10 @@ Fetch = Callable[[Wanted], Awaitable[bytes]]
 class Models:
     """The revisions in one Triton."""
 
-    def __init__(self, settings: ServingSettings, triton: Triton, fetch: Fetch) -> None:
+    def __init__(self, settings: ServingSettings, triton: Triton, fetch: Fetch, fell: Fell) -> None:
         self.settings = settings
         self.triton = triton
-        self.fetch = fetch
+        self.fetch, self.fell = fetch, fell
         self.healthy: dict[str, float] = {}
         """Revisions that answered their golden rows, and when (monotonic)."""
         self.packing: set[str] = set()
@@ -39,20 +39,31 @@ class Models:
     async def load(self, wanted: Wanted) -> None:
         """Bring a revision from the registry into Triton and hold it against its golden rows.
 
+        Where its form cannot be used, the base form takes its place.
+
         Raises: LoadFailed if it can never work; TritonError or another error if it is worth another try.
         """
         async with self._slots, self._lock(wanted.name):
             if wanted.name in self.healthy and wanted.name in await self.triton.loaded():
                 return
-            await self._place(wanted)
-            if not await self.triton.live():
-                raise TritonError("Triton is not running")
-            await self._load(wanted)
             try:
-                await self._check(wanted)
-            except WrongAnswer as error:
-                await self.triton.unload(wanted.name)
-                raise LoadFailed(str(error)) from error
+                await self._bring(wanted)
+            except LoadFailed as error:
+                instead = await self.fell(wanted, str(error))
+                if instead is None:
+                    raise
+                await self._bring(instead)
+
+    async def _bring(self, wanted: Wanted) -> None:
+        await self._place(wanted)
+        if not await self.triton.live():
+            raise TritonError("Triton is not running")
+        await self._load(wanted)
+        try:
+            await self._check(wanted)
+        except WrongAnswer as error:
+            await self.triton.unload(wanted.name)
+            raise LoadFailed(str(error)) from error
 
     def _lock(self, name: str) -> asyncio.Lock:
         return self._locks.setdefault(name, asyncio.Lock())
@@ -82,7 +93,7 @@ class Models:
             if not await self.triton.live():
                 raise
             answered = await self._again(wanted, columns)
-        golden.compare(wanted.golden.outputs, answered)
+        golden.compare(wanted.golden.outputs, answered, wanted.exact)
         if wanted.name not in self.healthy and await forms.packs(self.triton, wanted):
             self.packing.add(wanted.name)
         self.healthy[wanted.name] = time.monotonic()

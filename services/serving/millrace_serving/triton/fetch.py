@@ -6,6 +6,7 @@ The last line it prints says why it could not; with exit status HOPELESS no othe
 import argparse
 import asyncio
 import hashlib
+import json
 import shutil
 import sys
 from pathlib import Path
@@ -14,13 +15,18 @@ import httpx
 
 from millrace.aio import AsyncMillrace
 from millrace.transport.errors import ApiError
+from millrace_contracts.variants import BASE_TARGET, TARGETS
 from millrace_core.services import clients
 from millrace_serving.settings import ServingSettings
-from millrace_serving.triton import source
+from millrace_serving.triton import node, source
+from millrace_serving.triton.engine import EngineKey, StaleEngine, take
 from millrace_serving.triton.manifests import RUNTIMES, config_text
 from millrace_serving.triton.repository import GRAPH, RUNNER, WrongBytes
 
 HOPELESS = 3
+ENGINES, PLAN = Path("/engines"), "model.plan"
+MESSAGE = Path("/dev/termination-log")
+"""What Kubernetes keeps of a container that has ended."""
 FIELDS = ("name", "project", "model", "digest", "device")
 
 
@@ -29,17 +35,25 @@ def _arguments() -> argparse.Namespace:
     for field in FIELDS:
         parser.add_argument(f"--{field}", required=True)
     parser.add_argument("--version", type=int, required=True)
+    parser.add_argument("--target", choices=TARGETS, default=BASE_TARGET)
     parser.add_argument("--backend", choices=sorted(RUNTIMES), required=True)
+    parser.add_argument("--engine", type=EngineKey.model_validate_json)
+    parser.add_argument("--runtimes", type=json.loads, default={})
     parser.add_argument("--into", type=Path, required=True)
     return parser.parse_args()
 
 
 async def fetch(settings: ServingSettings, platform: AsyncMillrace, wanted: argparse.Namespace) -> None:
     """Write the model repository. Raises: WrongBytes; ApiError; httpx.HTTPError; OSError."""
-    version = await source.release(platform, wanted.project, wanted.model, wanted.version, wanted.digest)
+    version = await source.release(
+        platform, wanted.project, wanted.model, wanted.version, wanted.digest, wanted.target
+    )
     folder = wanted.into / wanted.name
     (folder / "1").mkdir(parents=True, exist_ok=True)
-    await _graph(platform, wanted, folder / "1" / GRAPH)
+    if wanted.engine is not None:
+        take(ENGINES, wanted.engine, folder / "1" / PLAN)
+    else:
+        await _graph(platform, wanted, folder / "1" / GRAPH)
     if wanted.backend == "python":
         shutil.copyfile(RUNNER, folder / "1" / "model.py")
     text = config_text(
@@ -50,8 +64,15 @@ async def fetch(settings: ServingSettings, platform: AsyncMillrace, wanted: argp
         settings.triton_instances,
         wanted.backend,
         wanted.device,
+        wanted.target,
     )
     (folder / "config.pbtxt").write_text(text)
+
+
+def tell_node(runtimes: dict[str, str], place: Path = MESSAGE) -> None:
+    """Leave the kinds of this node as the container's last words: forms are chosen by them."""
+    if place.exists():
+        place.write_text(json.dumps({"nodes": sorted(node.keys(runtimes))}))
 
 
 async def _graph(platform: AsyncMillrace, wanted: argparse.Namespace, path: Path) -> None:
@@ -71,9 +92,11 @@ async def _run(settings: ServingSettings, wanted: argparse.Namespace) -> None:
 
 def main() -> int:
     """Exit status: 0, HOPELESS, or 1 when another attempt may do better."""
+    wanted = _arguments()
     try:
-        asyncio.run(_run(ServingSettings(), _arguments()))
-    except WrongBytes as error:
+        asyncio.run(_run(ServingSettings(), wanted))
+        tell_node(wanted.runtimes)
+    except (WrongBytes, StaleEngine) as error:
         print(error, file=sys.stderr)
         return HOPELESS
     except (ApiError, httpx.HTTPError, OSError) as error:

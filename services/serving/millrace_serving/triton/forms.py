@@ -24,7 +24,7 @@ async def packs(triton: Triton, wanted: Wanted, timeout: float = 2.0) -> bool:
             raise WrongAnswer(f"the golden rows get no answer when they are packed: {error}") from error
         raise
     try:
-        golden.compare(wanted.golden.outputs, answered)
+        golden.compare(wanted.golden.outputs, answered, wanted.exact)
     except WrongAnswer as error:
         raise WrongAnswer(f"packed, {error}") from error
     return True

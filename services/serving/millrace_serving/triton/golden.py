@@ -11,6 +11,8 @@ from millrace_serving.triton.tensors import Columns, tensor
 
 Answers = dict[str, np.ndarray]
 RELATIVE, ABSOLUTE = 1e-4, 1e-5
+ALIKE = 0.25
+"""Share of their range by which the answers of two forms may differ on any golden row."""
 TIE = 1e-3
 """Probabilities that lie so close may be ranked either way, and so may the class that is named."""
 
@@ -33,8 +35,18 @@ def columns(inputs: Mapping[str, list[Cell]], signature: Signature) -> Columns:
     return made
 
 
-def compare(expected: Mapping[str, list[Answer]], answered: Mapping[str, np.ndarray]) -> None:
-    """Hold *answered* against *expected*, row by row: numbers, vectors of numbers, and texts. Raises: WrongAnswer."""
+def compare(
+    expected: Mapping[str, list[Answer]], answered: Mapping[str, np.ndarray], exact: bool = True
+) -> None:
+    """Hold *answered* against *expected*, row by row: numbers, vectors of numbers, and texts.
+
+    Args:
+        exact: not, if *expected* is what another form of the same version answered: then it is held against that
+            as far as two forms may differ.
+    Raises: WrongAnswer.
+    """
+    if not exact:
+        return _compare_forms(expected, answered)
     tied = _tied(expected)
     for name, values in expected.items():
         if name not in answered:
@@ -45,13 +57,29 @@ def compare(expected: Mapping[str, list[Answer]], answered: Mapping[str, np.ndar
             _compare_numbers(name, np.array(values, dtype=np.float64), answered[name])
 
 
-def _compare_numbers(name: str, wanted: npt.NDArray[np.float64], answer: np.ndarray) -> None:
+def _compare_forms(expected: Mapping[str, list[Answer]], answered: Mapping[str, np.ndarray]) -> None:
+    """Numbers may differ by a share of their range; texts are what follows from them."""
+    for name, values in expected.items():
+        if name not in answered:
+            raise WrongAnswer(f"the output {name} is missing")
+        if not isinstance(values[0], str):
+            wanted = np.array(values, dtype=np.float64)
+            _compare_numbers(name, wanted, answered[name], 0.0, ALIKE * max(float(np.ptp(wanted)), 1e-3))
+
+
+def _compare_numbers(
+    name: str,
+    wanted: npt.NDArray[np.float64],
+    answer: np.ndarray,
+    relative: float = RELATIVE,
+    absolute: float = ABSOLUTE,
+) -> None:
     given = np.asarray(answer, dtype=np.float64)
     if given.size != wanted.size or given.shape[1:] != wanted.shape[1:]:
         raise WrongAnswer(f"{name} has {given.size} values for {_counted(wanted)}")
     if not np.isfinite(given).all():
         raise WrongAnswer(f"{name} is not a finite number for golden row {_first(~np.isfinite(given))}")
-    wrong = ~np.isclose(given, wanted, rtol=RELATIVE, atol=ABSOLUTE)
+    wrong = ~np.isclose(given, wanted, rtol=relative, atol=absolute)
     if wrong.any():
         row = _first(wrong)
         raise WrongAnswer(

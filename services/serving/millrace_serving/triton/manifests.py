@@ -6,6 +6,7 @@ from pathlib import Path
 
 from millrace_contracts import packing
 from millrace_contracts.signature import Input, Output, Signature
+from millrace_contracts.variants import BASE_TARGET, TargetName
 
 TYPES = {"FP32": "TYPE_FP32", "FP64": "TYPE_FP64", "INT64": "TYPE_INT64", "BYTES": "TYPE_STRING"}
 ADMIN_HEADER = "x-mr-admin"
@@ -15,8 +16,12 @@ BATCHING = "dynamic_batching { }"
 comes while the instance hands out its last answer is not woken for but found half a second later (seen in 24.10:
 eight of 788 requests on one connection). Envoy bounds the requests under way and their time instead."""
 
-RUNTIMES = {"python": 'backend: "python"', "onnxruntime": 'platform: "onnxruntime_onnx"'}
-"""How each backend is asked for; `onnxruntime` is the one of NVIDIA's image."""
+RUNTIMES = {
+    "python": 'backend: "python"',
+    "onnxruntime": 'platform: "onnxruntime_onnx"',
+    "tensorrt": 'platform: "tensorrt_plan"',
+}
+"""How each backend is asked for; all but the first are those of NVIDIA's image."""
 
 
 def config_text(
@@ -27,6 +32,7 @@ def config_text(
     instances: int,
     backend: str = "python",
     device: str = "KIND_CPU",
+    target: TargetName = BASE_TARGET,
 ) -> str:
     """config.pbtxt of one revision: a named input of shape [1] per column, dynamic batching, a warm-up row.
 
@@ -47,6 +53,7 @@ def config_text(
             f"instance_group [ {{ count: {instances} kind: {device} }} ]",
             BATCHING,
             _parameter("digest", digest),
+            _parameter("target", target),
             *([_parameter("packed", " ".join(map(packing.tensor, packed)))] if packed else []),
             *([_parameter("intra_op_thread_count", "1")] if backend == "onnxruntime" else []),
             f'model_warmup [ {{ name: "one row" batch_size: 1 {warmup} }} ]',

@@ -24,6 +24,11 @@ TYPES = {
 }
 
 
+BASE = "ort-cpu-fp32"
+RUN_BY_ONNXRUNTIME = (BASE, "ort-cpu-int8")
+RUN_BY_OPENVINO = ("openvino-cpu-fp32", "openvino-cpu-int8")
+OPENVINO = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+"""Left to itself it uses all cores, and 16 bits where the CPU has them: other answers than those of its golden rows."""
 REMEMBERED = 64
 """Orders of packed columns that are remembered; clients repeat theirs."""
 
@@ -39,9 +44,8 @@ class TritonPythonModel:
         digest = "sha256:" + hashlib.sha256(graph).hexdigest()
         if digest != config["parameters"]["digest"]["string_value"]:
             raise ValueError("model.onnx has changed since it was registered: " + digest)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self.session = onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+        target = config["parameters"].get("target", {"string_value": BASE})["string_value"]
+        self.session = _session(graph, target)
         self._check_inputs(config)
         self.groups = _groups(config)
         self.inputs = [item["name"] for item in config["input"] if item["name"] not in self.groups]
@@ -147,6 +151,31 @@ class TritonPythonModel:
             for name, values in zip(self.outputs, results, strict=True)
         ]
         return pb_utils.InferenceResponse(output_tensors=tensors)
+
+
+def _session(graph: bytes, target: str) -> Any:
+    """The graph, ready to run with what *target* names. Raises: ValueError if that is not here."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    if target in RUN_BY_ONNXRUNTIME:
+        return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
+    if target not in RUN_BY_OPENVINO:
+        raise ValueError("nothing here runs a graph for " + target)
+    try:
+        import onnxruntime_ep_openvino as openvino
+    except ImportError as error:
+        raise ValueError("OpenVINO is not installed in Triton's environment") from error
+    name = openvino.get_ep_name()
+    onnxruntime.register_execution_provider_library(name, openvino.get_library_path())
+    devices = [item for item in onnxruntime.get_ep_devices() if item.ep_name == name and _is_cpu(item)]
+    if not devices:
+        raise ValueError("OpenVINO finds no CPU of its own here; its plug-in takes those of Intel alone")
+    options.add_provider_for_devices(devices[:1], {"load_config": json.dumps({"CPU": OPENVINO})})
+    return onnxruntime.InferenceSession(graph, options)
+
+
+def _is_cpu(device: Any) -> bool:
+    return bool(device.device.type == onnxruntime.OrtHardwareDeviceType.CPU)
 
 
 def _groups(config: Any) -> dict[str, set[str]]:

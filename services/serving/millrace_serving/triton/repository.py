@@ -9,6 +9,7 @@ from pathlib import Path
 from millrace_contracts.models import Golden
 from millrace_contracts.placement import ServerPlacement
 from millrace_contracts.signature import Signature
+from millrace_contracts.variants import BASE_TARGET, TargetName
 from millrace_serving.settings import ServingSettings
 from millrace_serving.triton.manifests import config_text
 
@@ -37,6 +38,10 @@ class Wanted:
     """Where its pods should run."""
     standby: bool = False
     """Loaded only so that one can go back to it at once: it gets no traffic, so one pod will do."""
+    target: TargetName = BASE_TARGET
+    """The form of the version that it serves; *digest* is that of its graph."""
+    exact: bool = True
+    """Whether *golden* is what this very form answered when it was made, not what the base form did."""
 
 
 class WrongBytes(Exception):
@@ -86,6 +91,7 @@ def _config(settings: ServingSettings, wanted: Wanted) -> str:
         wanted.digest,
         settings.max_batch_rows,
         settings.triton_instances,
+        target=wanted.target,
     )
 
 

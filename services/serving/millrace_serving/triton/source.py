@@ -5,21 +5,23 @@ from collections.abc import AsyncIterator
 from millrace.aio import AsyncMillrace
 from millrace.transport.errors import ApiError
 from millrace_contracts.models import ModelVersionRead
+from millrace_contracts.variants import TargetName, variant_of
 from millrace_serving.triton.repository import WrongBytes
 
 
 async def release(
-    clients: AsyncMillrace, project: str, model: str, version: int, digest: str
+    clients: AsyncMillrace, project: str, model: str, version: int, digest: str, target: TargetName
 ) -> ModelVersionRead:
-    """The registered version, whose graph has *digest*. Raises: WrongBytes if it has not, or does not exist."""
+    """The registered version, whose graph for *target* has *digest*. Raises: WrongBytes if it has not, or is not."""
     try:
         registered = await clients.registry.version(model, version, project=project)
     except ApiError as error:
         if error.status == 404:
             raise WrongBytes(f"{model}/{version} is not registered") from error
         raise
-    if (graph := registered.files.find("model")) != digest:
-        raise WrongBytes(f"{model}/{version} was registered with {graph}")
+    if (graph := registered.files.find("model", variant_of(target))) != digest:
+        what = f"{graph} for {target}" if graph else f"nothing for {target}"
+        raise WrongBytes(f"{model}/{version} was registered with {what}")
     return registered
 
 

@@ -1,0 +1,128 @@
+"""Measures a form beside the base form on this machine, in Triton's own environment and alone: a slot of the machine.
+
+For a version whose forms were measured elsewhere only. Training holds the same slot when it measures.
+"""
+
+import asyncio
+import fcntl
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from millrace_contracts.variants import BASE_TARGET, Latency, Measurement, NodeKind, SpeedUp, TargetName
+from millrace_serving.processes.supervised import inherited
+from millrace_serving.triton.tensors import Columns
+
+SCRIPT = Path(__file__).with_name("timing.py")
+SECONDS = 120.0
+"""Longest time that a measurement may take."""
+STUDENT = 2.306
+"""97.5 % of Student's t for nine rounds."""
+
+
+class NotMeasured(Exception):
+    """A form could not be measured; the text says why."""
+
+
+class Busy(NotMeasured):
+    """Another measurement runs on this machine; a later try will do."""
+
+
+@contextmanager
+def slot() -> Iterator[None]:
+    """This machine's place for one measurement. Raises: Busy."""
+    path = Path(tempfile.gettempdir(), f"millrace-measuring-{os.getuid()}.lock")
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError as error:
+        raise Busy("another measurement runs on this machine") from error
+    finally:
+        os.close(file)
+
+
+async def measure(
+    environment: Path,
+    node: NodeKind,
+    graphs: Mapping[TargetName, bytes],
+    columns: Columns,
+    batches: Sequence[int],
+) -> Measurement:
+    """How fast a form is beside the base form, one thread each.
+
+    Args:
+        graphs: the base form and the other one, by target.
+        columns: rows to run, as for Triton.
+    Raises: NotMeasured; Busy.
+    """
+    with slot(), tempfile.TemporaryDirectory(prefix="measure-") as folder:
+        forms = await asyncio.to_thread(_written, Path(folder), graphs)
+        told = {name: [kind, values.tolist()] for name, (kind, values) in columns.items()}
+        question = {"forms": forms, "columns": told, "batches": list(batches)}
+        answer = await _asked(environment, json.dumps(question).encode())
+    return read(node, answer)
+
+
+def _written(folder: Path, graphs: Mapping[TargetName, bytes]) -> list[dict[str, str]]:
+    """Where each form lies now, the base form first."""
+    order = sorted(graphs, key=lambda name: name != BASE_TARGET)
+    for target in order:
+        (folder / f"{target}.onnx").write_bytes(graphs[target])
+    return [{"target": target, "path": str(folder / f"{target}.onnx")} for target in order]
+
+
+async def _asked(environment: Path, question: bytes) -> Any:
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        "nice", "-n", "5", str(environment / "bin" / "python"), str(SCRIPT),
+        stdin=pipe, stdout=pipe, stderr=pipe, env=inherited(OMP_NUM_THREADS="1"),
+    )  # fmt: skip
+    try:
+        async with asyncio.timeout(SECONDS):
+            out, errors = await process.communicate(question)
+    except TimeoutError as error:
+        raise NotMeasured(f"it took more than {SECONDS:.0f} s") from error
+    finally:
+        if process.returncode is None:
+            process.kill()
+    if process.returncode != 0:
+        raise NotMeasured((errors.decode(errors="replace").strip().splitlines() or ["it ended"])[-1][:300])
+    return json.loads(out)
+
+
+def read(node: NodeKind, answer: Mapping[str, Any]) -> Measurement:
+    """What `timing.py` answered, with error bars over the rounds."""
+    parts = {int(batch): part for batch, part in answer["batches"].items()}
+    return Measurement(
+        node=node,
+        threads=1,
+        exclusive=True,
+        load=answer["load"],
+        base=[_latency(batch, part, "base") for batch, part in parts.items()],
+        variant=[_latency(batch, part, "variant") for batch, part in parts.items()],
+        speed_up=[_speed_up(batch, part) for batch, part in parts.items()],
+    )
+
+
+def _latency(batch: int, part: Mapping[str, Any], which: str) -> Latency:
+    rounds = np.array(part[which])
+    p10, p50, p99 = (float(value) for value in np.median(rounds, axis=0))
+    spread = float(np.ptp(rounds[:, 0]) / p10) if p10 else 0.0
+    return Latency(
+        batch=batch, p10=p10, p50=p50, p99=p99, repeats=len(rounds), calls=part["calls"], spread=spread
+    )
+
+
+def _speed_up(batch: int, part: Mapping[str, Any]) -> SpeedUp:
+    ratios = np.array(part["base"]) / np.maximum(np.array(part["variant"]), 1e-9)
+    mean = float(ratios[:, 0].mean())
+    half = STUDENT * float(ratios[:, 0].std(ddof=1)) / float(np.sqrt(len(ratios)))
+    p99 = float(np.median(ratios[:, 2]))
+    return SpeedUp(batch=batch, ratio=mean, lower=mean - half, upper=mean + half, p99=p99)

@@ -1,0 +1,187 @@
+"""Which form of a version serves: chosen by what was measured on this kind of node, checked, and taken back whole."""
+
+import hashlib
+import time
+
+import pytest
+
+from millrace_contracts.models import ModelVersionRead
+from millrace_contracts.signature import Signature
+from millrace_contracts.variants import ModelVariant, NodeKind
+from millrace_serving.settings import ServingSettings
+from millrace_serving.triton import node
+
+from . import mlp
+
+DAY = 86400
+HERE = node.kinds(node.runtimes(ServingSettings().triton_environment))[0]
+ELSEWHERE = NodeKind.of_cpu("model name : Another CPU 9000\nflags : avx2", "onnxruntime", "1.31.1")
+PLAN = {"mirror": {"percent": 100, "seconds": DAY}, "canary": [{"percent": 50, "seconds": DAY}]}
+
+
+def digest(data):
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def measured(kind=HERE, ratio=3.0):
+    """A measurement in which the form was *ratio* times as fast as the base form."""
+    latency = {"batch": 1, "p10": 1.0, "p50": 1.0, "p99": 1.0, "repeats": 3, "calls": 100, "spread": 0.1}
+    speed = {"batch": 1, "ratio": ratio, "lower": ratio, "upper": ratio, "p99": ratio}
+    return {
+        "node": kind.model_dump(), "threads": 1, "exclusive": True, "load": 0.0,
+        "base": [latency], "variant": [latency], "speed_up": [speed],
+    }  # fmt: skip
+
+
+def variant(target="ort-cpu-int8", graph=None, kind=HERE, ratio=3.0, **more):
+    """What a release tells of one form."""
+    graph = mlp.int8() if graph is None else graph
+    told = {
+        "target": target, "state": "kept", "reason": "faster and as good", "name": f"model.{target}.onnx",
+        "digest": digest(graph), "size": len(graph), "measured": measured(kind, ratio),
+        "golden": mlp.golden(mlp.int8())["outputs"],
+    }  # fmt: skip
+    return told | more
+
+
+class Release:
+    """A version of the MLP with forms, in the stand-in of the registry."""
+
+    def __init__(self, serving, number, *variants, seed=1, base=None):
+        self.serving, self.number, self.variants = serving, number, list(variants)
+        self.base = mlp.fp32(seed=seed) if base is None else base
+        artifacts = serving.neighbours.artifacts
+        for graph in (self.base, mlp.int8()):
+            artifacts[digest(graph)] = graph
+        self.files = [
+            {"role": "model", "variant": "base", "name": "model.onnx", "digest": digest(self.base)},
+            *(
+                {"role": "model", "variant": v["target"], "name": v["name"], "digest": v["digest"]}
+                for v in self.variants
+            ),
+        ]
+        serving.neighbours.releases["air-time", number] = self
+
+    def told(self):
+        return ModelVersionRead.model_validate({
+            "model": "air-time", "number": self.number, "key": f"run-{self.number}",
+            "digest": "sha256:" + "0" * 64, "task": "regression", "target": "y", "files": self.files,
+            "signature": mlp.SIGNATURE, "golden": mlp.golden(self.base), "metrics": {}, "baseline": None,
+            "lineage": {}, "environment": {}, "variants": self.variants,
+            "created_at": "2013-03-01T00:00:00Z",
+        })  # fmt: skip
+
+    @staticmethod
+    def read(told):
+        return ModelVariant.model_validate(told)
+
+    @staticmethod
+    def signature():
+        return Signature.model_validate(mlp.SIGNATURE)
+
+    def body(self, plan=None):
+        """The rollout that the controller would ask for."""
+        return {
+            "key": f"run-{self.number}", "model": "air-time", "version": self.number,
+            "signature": mlp.SIGNATURE, "files": self.files, "golden": mlp.golden(self.base),
+            "plan": plan or {"mirror": None, "canary": []}, "event_time": "2013-03-01T00:00:00Z",
+            "loop": "flights", "run": self.number, "variants": self.variants,
+        }  # fmt: skip
+
+    def roll_out(self, name, plan=None):
+        answer = self.serving.client.post(f"/v1/endpoints/{name}/rollouts", json=self.body(plan))
+        assert answer.status_code in (200, 201), answer.text
+        path = f"/v1/endpoints/{name}/rollouts/{answer.json()['id']}"
+        return self.serving.client.get(path, params={"wait": 30}).json()
+
+
+def asked(serving, name):
+    """What the endpoint answers to three rows."""
+    feeds = mlp.rows(3, 9)
+    given = [{key: float(feeds[key][row][0]) for key in mlp.INPUTS} for row in range(3)]
+    answer = serving.predict(name, given)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["predictions"]
+
+
+def expected(graph):
+    return pytest.approx(mlp.answers(graph, mlp.rows(3, 9)).tolist(), rel=1e-5)
+
+
+def form_of(serving, name, number=-1):
+    return serving.client.get(f"/v1/endpoints/{name}").json()["revisions"][number]["form"]
+
+
+def decisions(serving, kind, name):
+    """Decisions of a kind about an endpoint, once there is one."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        told = [
+            d for d in serving.neighbours.decisions if d["kind"] == kind and d["subject"].startswith(name)
+        ]
+        if told:
+            return told
+        time.sleep(0.05)
+    raise AssertionError(f"no decision {kind} about {name}")
+
+
+def test_the_form_that_was_faster_on_this_kind_of_node_serves_and_says_so(serving):
+    name = serving.endpoint()
+    done = Release(serving, 2, variant()).roll_out(name)
+    assert done["state"] == "promoted", done["reason"]
+    assert asked(serving, name) == expected(mlp.int8())
+    assert asked(serving, name) != expected(mlp.fp32())
+    form = form_of(serving, name)
+    assert (form["target"], form["reason"], form["nodes"]) == ("ort-cpu-int8", "Fastest", [HERE.key])
+    assert "3 times as fast" in form["message"]
+    told = decisions(serving, "rollout.started", name)[0]
+    assert told["measured"]["form"]["target"] == "ort-cpu-int8"
+    assert "form" not in told["evidence"]
+    config = (serving.home / "serving/triton/models" / f"{name}--r1" / "config.pbtxt").read_text()
+    assert '"ort-cpu-int8"' in config
+    assert digest(mlp.int8()) in config
+
+
+FAULTS = {
+    "a wrong digest": (lambda: variant(digest="sha256:" + "1" * 64), "the registry sent"),
+    "a wrong golden row": (
+        lambda: variant(golden={"prediction": [9.0] * mlp.GOLDEN_ROWS}),
+        "for golden row 0, expected 9",
+    ),
+    "a form that does not load": (lambda: variant(graph=b"no graph"), "Triton does not load it"),
+    "a runtime that is not here": (
+        lambda: variant("openvino-cpu-int8"),
+        "OpenVINO is not installed in Triton's environment",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    "fault", [fault if "golden" in fault else pytest.param(fault, marks=pytest.mark.slow) for fault in FAULTS]
+)
+def test_a_form_that_cannot_be_used_gives_way_to_the_base_form_which_says_so(serving, fault):
+    make, words = FAULTS[fault]
+    name, planted = serving.endpoint(), make()
+    serving.neighbours.artifacts[planted["digest"]] = b"no graph" if "load" in fault else mlp.int8()
+    done = Release(serving, 3, planted).roll_out(name)
+    assert done["state"] == "promoted", done["reason"]
+    assert asked(serving, name) == expected(mlp.fp32())
+    form = form_of(serving, name)
+    assert (form["target"], form["reason"]) == ("ort-cpu-fp32", "FellBack")
+    assert words in form["message"]
+    told = decisions(serving, "form.fell-back", name)[0]
+    assert told["evidence"] == {"version": 3, "form": planted["target"], "instead": "ort-cpu-fp32"}
+
+
+def test_another_form_of_the_same_version_is_rolled_out_and_taken_back_bit_for_bit(serving):
+    name = serving.endpoint()
+    assert Release(serving, 4, variant()).roll_out(name)["state"] == "promoted"
+    before = asked(serving, name)
+    assert Release(serving, 5, variant(kind=ELSEWHERE), seed=2).roll_out(name)["state"] == "promoted"
+    assert asked(serving, name) != before
+    assert form_of(serving, name)["reason"] == "NeverMeasured"
+    body = {"version": 4, "reason": "it was better", "key": "back"}
+    answer = serving.client.post(f"/v1/endpoints/{name}:rollback", json=body).json()
+    assert answer["stable_version"] == 4
+    assert asked(serving, name) == before
+    assert form_of(serving, name, 0)["target"] == "ort-cpu-int8"
