@@ -2,6 +2,9 @@
 
 import base64
 import json
+import re
+import time
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -149,3 +152,28 @@ def test_rows_of_json_are_sent_packed(serving, endpoint):
         "packed.BYTES",
         "packed.INT64",
     ]
+
+
+@pytest.mark.slow
+def test_a_revision_laid_down_before_there_were_packed_columns_answers_packed_after_the_next_start(serving):
+    """Triton starts with what lies in its repository, and has what an older Millrace wrote there already loaded."""
+    old = Path(__file__).parent / "before_packed"
+    name = serving.endpoint()
+    assert serving.rollout(name, 2)["state"] == "promoted"
+    (config,) = (serving.home / "serving" / "triton" / "models").glob(f"{name}--*/config.pbtxt")
+    serving.stop()
+    (digest,) = re.findall(r"sha256:[0-9a-f]{64}", config.read_text())
+    written = (old / "config.pbtxt").read_text().replace("NAME", config.parent.name).replace("DIGEST", digest)
+    config.write_text(written)
+    (config.parent / "1" / "model.py").write_text((old / "model.py.txt").read_text())
+    serving.start()
+    began, body = time.monotonic(), oip.pack(ROWS)
+    while not serving.client.get(f"/v1/endpoints/{name}").json()["packed"]:
+        assert time.monotonic() - began < 60, serving.log()[-2000:]
+        assert serving.predict(name).status_code == 200
+        time.sleep(0.1)
+    answer = httpx.post(url(serving, name), content=body[0], headers=body[1])
+    outputs = oip.decode(answer.content, int(answer.headers[oip.HEADER_LENGTH]))
+    assert np.array_equal(outputs["prediction"], np.float32([205, np.nan, 14]), equal_nan=True)
+    assert config.read_text() != written
+    assert "was loaded by another version of serving" in serving.log()

@@ -5,7 +5,13 @@ import json
 import pytest
 from starlette.requests import Request
 
-from millrace_serving.predictions import requests
+from millrace_contracts.predictions import PredictionAnswer
+from millrace_contracts.signature import Signature
+from millrace_serving.lines import Answer
+from millrace_serving.predictions import requests, routes
+from millrace_serving.revisions.standing import Answering, Standing
+
+from .graphs import SIGNATURE
 
 
 async def read(body, kind="application/json"):
@@ -55,3 +61,21 @@ async def test_what_is_wrong_with_a_cell_is_told_when_it_is_asked_for():
     with pytest.raises(requests.RequestValidationError) as caught:
         came.checked()
     assert caught.value.errors()[0]["loc"][:4] == ("body", "rows", 0, "a")
+
+
+def test_an_answer_is_written_as_its_type_says():
+    """Routes write it field by field; the type is what clients are promised."""
+    signature = Signature.model_validate(SIGNATURE)
+    stable = Answering(3, signature)
+    told = routes._told(
+        answer(), "r", Standing("p", "m", "UTC", "/", stable, {"r": stable}, frozenset()), (0, [])
+    )
+    assert told == PredictionAnswer.model_validate(told).model_dump()
+    assert told.keys() == PredictionAnswer.model_fields.keys()
+    assert (told["version"], told["predictions"], told["request_id"]) == (3, [0.5], "a")
+
+
+def answer():
+    """What a gateway answers for one row."""
+    outputs = [{"name": "prediction", "datatype": "FP32", "shape": [1, 1], "data": [0.5]}]
+    return Answer(200, {"x-request-id": "a"}, json.dumps({"outputs": outputs}).encode())

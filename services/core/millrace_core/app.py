@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from fastapi import APIRouter, FastAPI, Request
+from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from millrace_core import database, errors, health, metrics, services
@@ -11,6 +12,9 @@ from millrace_core.http import BodyLimits, RequestContext
 from millrace_core.lifespan import Begun, Hook, Make, Plan, lifespan
 from millrace_core.services import Services
 from millrace_core.settings import LOOPBACK, Settings
+
+UNTOLD: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+"""FastAPI's own telemetry is not used: to see whether somebody set it up costs each request more than its token."""
 
 
 def _as_it_is(core: Services) -> Services:
@@ -44,12 +48,21 @@ def create_app(
     Raises: RuntimeError if a route has no permission, or to listen beyond loopback without tokens.
     """
     refuse_open_bind(settings)
-    app = FastAPI(title=f"Millrace {title}", version="0.1.0", docs_url=None, redoc_url=None, openapi_url=None)
+    app = FastAPI(
+        title=f"Millrace {title}",
+        version="0.1.0",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        telemetry=UNTOLD,
+    )
     checks = (health.DATABASE if metadata_package else {}) | (ready or {})
     app.state.services = services.new(settings, checks, alive or {})
     app.router.lifespan_context = lifespan(Plan(metadata_package, make, start, background, stop))
     for router in (*routers, health.router, metrics.router, _document()):
-        app.include_router(router)
+        app.router.routes.extend(
+            router.routes
+        )  # `include_router` looks for each route twice in every request
     errors.install(app, database.FAILURES, database.is_away)
     app.add_middleware(
         BodyLimits,

@@ -9,9 +9,11 @@ import asyncio
 import hashlib
 import hmac
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -92,7 +94,12 @@ class Actor:
     pod: str | None = field(default=None, compare=False)
 
     def may(self, permission: str) -> bool:
-        return any(fnmatchcase(permission, pattern) for pattern in ROLES.get(self.role, ()))
+        return _may(self.role, permission)
+
+
+@lru_cache(4096)
+def _may(role: str, permission: str) -> bool:
+    return any(fnmatchcase(permission, pattern) for pattern in ROLES.get(role, ()))
 
 
 SERVICES = ("registry", "training", "serving", "monitoring", "controller", "gateway")
@@ -127,12 +134,13 @@ class Tokens:
         return self.actor(token)
 
     def _refresh(self) -> None:
-        if self.path is None or not self.path.exists():
-            self._actors = {}
+        try:
+            stat = os.stat(self.path or "")
+        except OSError:
+            self._actors, self._stamp = {}, None
             return
-        stat = self.path.stat()
         if self._stamp != (stat.st_mtime_ns, stat.st_size):
-            entries = json.loads(self.path.read_text())["tokens"]
+            entries = json.loads(Path(self.path or "").read_text())["tokens"]
             self._actors = {item["sha256"]: Actor(item["name"], item["role"]) for item in entries}
             self._stamp = (stat.st_mtime_ns, stat.st_size)
 

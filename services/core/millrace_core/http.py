@@ -8,9 +8,9 @@ import structlog
 from starlette.middleware.body_limit import RequestBodyLimitMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from millrace_core import metrics
 from millrace_core.errors import problem
-from millrace_core.log import log, new_request_id
-from millrace_core.metrics import REQUESTS, SECONDS
+from millrace_core.log import new_request_id, request_line
 
 SAFE_ID = re.compile(r"^[A-Za-z0-9._:-]{1,128}$")
 QUIET = ("/healthz", "/readyz", "/metrics", "/v3/")
@@ -28,8 +28,9 @@ class RequestContext:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
-        headers = dict(scope["headers"])
-        given = headers.get(b"x-request-id", b"").decode("latin-1")
+        given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"").decode(
+            "latin-1"
+        )
         request_id = given if SAFE_ID.match(given) else new_request_id()
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
@@ -50,21 +51,15 @@ class RequestContext:
                 await ends(scope, receive, answer)
             raise
         finally:
-            self._record(scope, status, time.perf_counter() - began)
+            self._record(scope, status, time.perf_counter() - began, request_id)
 
     @staticmethod
-    def _record(scope: Scope, status: int, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "unmatched")
-        REQUESTS.labels(route, scope["method"], str(status)).inc()
-        SECONDS.labels(route).observe(seconds)
-        if not scope["path"].startswith(QUIET):
-            log.info(
-                "request",
-                method=scope["method"],
-                path=scope["path"],
-                status=status,
-                ms=round(seconds * 1e3, 1),
-            )
+    def _record(scope: Scope, status: int, seconds: float, request_id: str) -> None:
+        route, method, path = getattr(scope.get("route"), "path", "unmatched"), scope["method"], scope["path"]
+        metrics.answered(route, method, status, seconds)
+        if not path.startswith(QUIET):
+            ms = round(seconds * 1e3, 1)
+            request_line(method=method, path=path, status=status, ms=ms, request_id=request_id)
 
 
 class BodyLimits:

@@ -2,8 +2,10 @@
 
 import json
 import logging
+import os
 import sys
-import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
 
 import orjson
 import structlog
@@ -17,7 +19,19 @@ def request_id() -> str | None:
 
 
 def new_request_id() -> str:
-    return uuid.uuid4().hex
+    return os.urandom(16).hex()
+
+
+def _as_any_line(**fields: object) -> None:
+    log.info("request", **fields)
+
+
+_write: Callable[..., None] = _as_any_line
+
+
+def request_line(**fields: object) -> None:
+    """Log what was answered, like `log.info("request", …)`, and straight away: there is one line for each request."""
+    _write(**fields)
 
 
 def configure(service: str, level: int = logging.INFO) -> None:
@@ -35,6 +49,8 @@ def configure(service: str, level: int = logging.INFO) -> None:
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
+    global _write
+    _write = _straight(service) if level <= logging.INFO else lambda **_: None
     handler = logging.StreamHandler(sys.stderr)
     renderer: list[structlog.typing.Processor] = [
         structlog.stdlib.ProcessorFormatter.remove_processors_meta,
@@ -44,6 +60,18 @@ def configure(service: str, level: int = logging.INFO) -> None:
         structlog.stdlib.ProcessorFormatter(processors=renderer, foreign_pre_chain=[*shared, added])
     )
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def _straight(service: str) -> Callable[..., None]:
+    stream = sys.stderr
+
+    def write(**fields: object) -> None:
+        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        head = {"event": "request", "level": "info", "timestamp": now, "service": service}
+        stream.write(_json({**fields, **head}) + "\n")
+        stream.flush()
+
+    return write
 
 
 def _json(event: structlog.typing.EventDict, **_: object) -> str:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from functools import lru_cache
 from http.server import ThreadingHTTPServer
 from urllib.parse import urlsplit
 
@@ -24,6 +25,18 @@ LOOK_SECONDS = 0.2
 """How soon the metrics port sees that the service ends."""
 
 router = APIRouter()
+
+
+@lru_cache(4096)
+def _of(route: str, method: str, status: int) -> tuple[Counter, Histogram]:
+    return REQUESTS.labels(route, method, str(status)), SECONDS.labels(route)
+
+
+def answered(route: str, method: str, status: int, seconds: float) -> None:
+    """Count one request that was answered."""
+    count, duration = _of(route, method, status)
+    count.inc()
+    duration.observe(seconds)
 
 
 @router.get("/metrics", dependencies=[permit("metrics.read")], include_in_schema=False)

@@ -31,6 +31,8 @@ def main() -> None:
     leave_out(SERVICES)
     import uvicorn
 
+    from millrace_core.together import Protocol
+
     named = sys.argv[1] if len(sys.argv) > 1 else f"millrace_{os.environ['MILLRACE_SERVICE']}.main"
     module = importlib.import_module(named)
     app = module.build()
@@ -42,7 +44,7 @@ def main() -> None:
         log_config=None,
         access_log=False,
         loop="uvloop",
-        http="httptools",
+        http=Protocol,
         timeout_graceful_shutdown=5,
         timeout_keep_alive=75,
         limit_concurrency=512,

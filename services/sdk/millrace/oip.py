@@ -8,6 +8,7 @@ of shape (rows, width): the probabilities of classes.
 
 import struct
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -74,21 +75,35 @@ def packed(
     tensors: Iterable[tuple[str, list[str], int, bytes]], request_id: str = ""
 ) -> tuple[bytes, dict[str, str]]:
     """A request body and its headers of what is packed already: datatype, names of columns, rows, and the bytes."""
-    inputs, raws = [], []
-    named: dict[str, str | bool] = {"binary_data_output": True}
-    for datatype, names, rows, raw in tensors:
-        raws.append(raw)
-        inputs.append(
-            {
-                "name": packing.tensor(datatype),
-                "shape": [rows, len(names)],
-                "datatype": datatype,
-                "parameters": {"binary_data_size": len(raw)},
-            }
-        )
-        named[packing.tensor(datatype)] = packing.named(names)
-    head = {"inputs": inputs, "parameters": named}
-    return _body(head, raws, request_id)
+    came = list(tensors)
+    told = tuple([(datatype, tuple(names), rows, len(raw)) for datatype, names, rows, raw in came])
+    head = _packed_head(told) if not request_id else orjson.dumps({"id": request_id, **_packed_fields(told)})
+    headers = {HEADER_LENGTH: str(len(head)), "content-type": "application/octet-stream"}
+    return b"".join([head, *[raw for _, _, _, raw in came]]), headers
+
+
+Tensors = tuple[tuple[str, tuple[str, ...], int, int], ...]
+"""Of each packed tensor its datatype, the names of its columns, its rows, and its bytes."""
+
+
+@lru_cache(256)
+def _packed_head(tensors: Tensors) -> bytes:
+    """Who asks again and again sends the same head."""
+    return orjson.dumps(_packed_fields(tensors))
+
+
+def _packed_fields(tensors: Tensors) -> dict[str, object]:
+    inputs = [
+        {
+            "name": packing.tensor(datatype),
+            "shape": [rows, len(names)],
+            "datatype": datatype,
+            "parameters": {"binary_data_size": size},
+        }
+        for datatype, names, rows, size in tensors
+    ]
+    named = {packing.tensor(datatype): packing.named(list(names)) for datatype, names, _, _ in tensors}
+    return {"inputs": inputs, "parameters": {"binary_data_output": True} | named}
 
 
 def _joined(datatype: str, named: Mapping[str, Values]) -> Values:
@@ -102,7 +117,7 @@ def decode(body: bytes, header_length: int | None) -> dict[str, Values]:
 
     Raises: ValueError if the body does not hold what its header says.
     """
-    header = orjson.loads(body[:header_length] if header_length else body)
+    header = _head(body[:header_length]) if header_length else orjson.loads(body)
     offset = header_length or len(body)
     outputs: dict[str, Values] = {}
     for output in header["outputs"]:
@@ -115,6 +130,12 @@ def decode(body: bytes, header_length: int | None) -> dict[str, Values]:
     if offset != len(body):
         raise ValueError(f"the body has {len(body)} bytes, its header speaks of {offset}")
     return outputs
+
+
+@lru_cache(256)
+def _head(text: bytes) -> Any:
+    """Answers of one model to as many rows have the same head; nobody changes what was read."""
+    return orjson.loads(text)
 
 
 def _rows(values: Values, output: Mapping[str, Any]) -> Values:

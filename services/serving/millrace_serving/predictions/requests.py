@@ -9,6 +9,7 @@ import orjson
 from fastapi import HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
+from starlette.requests import ClientDisconnect
 
 from millrace_contracts.bodies import Document
 from millrace_contracts.predictions import PredictionRequest
@@ -32,7 +33,8 @@ class Asked:
         self._came = came
         rows = came.get("rows")
         plain = type(rows) is list and 0 < len(rows) <= MOST_ROWS and all(type(row) is dict for row in rows)
-        self.frame = _validated(came | {"rows": STAND_IN} if plain else came)
+        bare = plain and len(came) == 1
+        self.frame = BARE if bare else _validated(came | {"rows": STAND_IN} if plain else came)
         self.rows: Sequence[Row] = rows if plain and rows else self.frame.rows
 
     def checked(self) -> PredictionRequest:
@@ -42,7 +44,7 @@ class Asked:
 
 async def read(request: Request) -> Asked:
     """Raises: RequestValidationError for what is no JSON object, or for a wrong frame; HTTPException for no text."""
-    body = await request.body()
+    body = await _body(request)
     came = _parsed(body) if _is_json(request) else body
     if not body or came is None:
         raise _wrong("missing", "Field required")
@@ -51,8 +53,21 @@ async def read(request: Request) -> Asked:
     return Asked(came)
 
 
+async def _body(request: Request) -> bytes:
+    """All of it; the usual way of a Request goes through a generator that each request pays for."""
+    pieces, more = [], True
+    while more:
+        message = await request.receive()
+        if message["type"] != "http.request":
+            raise ClientDisconnect
+        pieces.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return b"".join(pieces)
+
+
 def _is_json(request: Request) -> bool:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    given = next((value for name, value in request.scope["headers"] if name == b"content-type"), b"")
+    kind = given.decode("latin-1").partition(";")[0].strip().lower()
     return kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
 
 
@@ -79,3 +94,7 @@ def _validated(came: Document) -> PredictionRequest:
     except ValidationError as error:
         told = error.errors(include_url=False, include_context=False)
         raise RequestValidationError([{**item, "loc": ("body", *item["loc"])} for item in told]) from error
+
+
+BARE = _validated({"rows": STAND_IN})
+"""The frame of a request that says nothing but its rows."""

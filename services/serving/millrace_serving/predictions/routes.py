@@ -1,15 +1,16 @@
 """POST rows of JSON, get predictions: through the same gateway as everyone else, so it is split and logged."""
 
 import re
-from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, cast
+from typing import cast
 from zoneinfo import ZoneInfo
 
+import orjson
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
+from starlette.types import Receive, Scope, Send
 
 from millrace import oip
 from millrace_contracts.names import PATTERN
@@ -27,7 +28,6 @@ from millrace_serving.revisions.standing import Answering, Standing
 from millrace_serving.services import CurrentServices, Services
 from millrace_serving.triton.tensors import Columns
 
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 MAY = permit("serving.predictions.write")
 PLAIN = re.compile(PATTERN).fullmatch
 
@@ -36,20 +36,17 @@ class Direct(APIRoute):
     """A route whose function is called straight away where all that it takes is plain: to work that out anew for each
     request costs more than the request. What is not plain goes FastAPI's way, which says what is wrong."""
 
-    def get_route_handler(self) -> Handler:
-        checked = super().get_route_handler()
-
-        async def handle(request: Request) -> Response:
-            await MAY.dependency(request)
-            endpoint, project = (
-                request.path_params["endpoint"],
-                request.query_params.get("project", "default"),
-            )
-            if not (PLAIN(endpoint) and PLAIN(project)):
-                return await checked(request)
-            return await predict(endpoint, request, project, cast(Services, request.app.state.services))
-
-        return handle
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Who asks and what they ask for are looked at as on every other way; errors go to the handlers of the app."""
+        request = Request(scope, receive, send)
+        endpoint, project = scope["path_params"]["endpoint"], "default"
+        if scope["query_string"]:
+            project = request.query_params.get("project", project)
+        if scope["method"] != "POST" or not (PLAIN(endpoint) and PLAIN(project)):
+            return await super().handle(scope, receive, send)
+        await MAY.dependency(request)
+        answer = await predict(endpoint, request, project, cast(Services, request.app.state.services))
+        await answer(scope, receive, send)
 
 
 router = APIRouter(prefix="/v1/endpoints", tags=["predictions"], route_class=Direct)
@@ -77,8 +74,7 @@ async def predict(
     if name not in standing.revisions:
         with suppress(MillraceError):
             standing = await services.standings.anew(services.readers, project, endpoint)
-    told = _told(answer, name, standing, warned)
-    return Response(told.model_dump_json(), media_type="application/json")
+    return Response(orjson.dumps(_told(answer, name, standing, warned)), media_type="application/json")
 
 
 def _check_size(rows: int, limit: int) -> None:
@@ -125,16 +121,17 @@ def _moment(given: datetime | None, timezone: str) -> datetime:
     return (given if given.tzinfo else given.replace(tzinfo=ZoneInfo(timezone))).astimezone(UTC)
 
 
-def _told(answer: Answer, name: str, standing: Standing, warned: Warned) -> PredictionAnswer:
+def _told(answer: Answer, name: str, standing: Standing, warned: Warned) -> dict[str, object]:
+    """The fields of a PredictionAnswer."""
     answering = standing.revisions.get(name)
     answered = answers.read(asking.outputs(answer), (answering or standing.stable).signature)
-    return PredictionAnswer.model_construct(
-        request_id=answer.headers.get("x-request-id", ""),
-        revision=name,
-        version=None if answering is None else answering.version,
-        predictions=answered.predictions,
-        classes=answered.classes,
-        probabilities=answered.probabilities,
-        unseen=warned[0],
-        warnings=warned[1],
-    )
+    return {
+        "request_id": answer.headers.get("x-request-id", ""),
+        "revision": name,
+        "version": None if answering is None else answering.version,
+        "predictions": answered.predictions,
+        "classes": answered.classes,
+        "probabilities": answered.probabilities,
+        "unseen": warned[0],
+        "warnings": warned[1] and [warning.model_dump() for warning in warned[1]],
+    }
