@@ -8,9 +8,11 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import grpc
 import httpx
 import pytest
 from cryptography import x509
@@ -76,13 +78,16 @@ def door(tmp_path_factory):
     folder = tmp_path_factory.mktemp("edge")
     certificate(folder)
     servers = {part: ThreadingHTTPServer(("127.0.0.1", 0), Echo) for part in SERVICES}
+    calls = grpc.server(ThreadPoolExecutor(1), handlers=[Called()])
+    calls_port = calls.add_insecure_port("127.0.0.1:0")
+    calls.start()
     for part, server in servers.items():
         server.part = part
         threading.Thread(target=server.serve_forever, daemon=True).start()
     ports = {"8443": free_port(), "9902": free_port(), "9901": free_port()}
     files = one(case_objects("production"), "ConfigMap", "millrace-edge")["data"]
     for name, written in files.items():
-        (folder / name).write_text(moved(written, folder, ports, servers))
+        (folder / name).write_text(moved(written, folder, ports, servers, calls_port))
     command = [
         ENVOY,
         "-c",
@@ -99,16 +104,28 @@ def door(tmp_path_factory):
     yield f"https://localhost:{ports['8443']}", metrics, ssl.create_default_context(cafile=folder / "tls.crt")
     process.terminate()
     process.wait(10)
+    calls.stop(0)
     for server in servers.values():
         server.shutdown()
 
 
-def moved(written, folder, ports, servers):
+class Called(grpc.GenericRpcHandler):
+    """Stands for the gateway's gRPC door: answers with the method and the host it was called by."""
+
+    def service(self, call):
+        host = dict(call.invocation_metadata).get("x-forwarded-proto")
+        return grpc.unary_unary_rpc_method_handler(lambda *_: f"{host} {call.method}".encode())
+
+
+def moved(written, folder, ports, servers, calls_port):
     """The configuration with this test's folder, ports and services in place of the cluster's."""
     for port, free in ports.items():
         written = written.replace(f"port_value: {port}", f"port_value: {free}")
+    written, found, doors = written.partition("cluster_name: gateway-grpc")
+    here = f"address: 127.0.0.1, port_value: {calls_port}"
+    written += found + re.sub(r"address: millrace-gateway\S+, port_value: 8000", here, doors)
     for part, server in servers.items():
-        address = rf"address: millrace-{part}\.millrace\.svc\.cluster\.local, port_value: \d+"
+        address = rf"address: millrace-{part}\.millrace\.svc\.cluster\.local, port_value: 80[08]0"
         here = f"address: 127.0.0.1, port_value: {server.server_port}"
         written, count = re.subn(address, here, written)
         assert count == ("static_resources" in written)
@@ -150,6 +167,16 @@ def test_the_clients_of_people_come_through_it_where_its_authority_is_their_comp
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.crt"))
     answer = Api(f"{url}/registry").send(get("/v1/things"))
     assert answer.content.startswith(b"registry millrace-registry /v1/things")
+
+
+def test_calls_over_grpc_reach_the_gateways_door_for_them(door):
+    url, _, _ = door
+    port = int(url.rpartition(":")[2])
+    shown = grpc.ssl_channel_credentials(ssl.get_server_certificate(("localhost", port)).encode())
+    with grpc.secure_channel(f"localhost:{port}", shown) as channel:
+        method = "/inference.GRPCInferenceService/ModelInfer"
+        call = channel.unary_unary(method, lambda text: text, lambda text: text)
+        assert call(b"asked", timeout=10) == f"https {method}".encode()
 
 
 def test_a_path_cannot_climb_into_another_service(door):

@@ -24,7 +24,9 @@ TALK = {
 }  # fmt: skip
 STORED = {(part, "postgres", 5432) for part in (*APIS, "migrate")}
 DOOR = {("edge", api, 8080) for api in APIS} | {("edge", "gateway", 8000)}
-PORTS = (4317, 5432, 6379, 8000, 8002, 8080, 8265, 8443, 9090, 9901, 9902)
+CALLS = {("gateway", "triton", 8001)}
+"""Where inference over gRPC is on."""
+PORTS = (4317, 5432, 6379, 8000, 8001, 8002, 8080, 8265, 8443, 9090, 9901, 9902)
 RUN_TIME = ("triton", "job", "pipeline", "backtest")
 
 
@@ -51,6 +53,7 @@ def test_the_parts_talk_as_they_must_and_no_other_way(case):
     objects = case_objects(case)
     found = everybody(objects)
     wanted = TALK | (STORED if "postgres" in found else set()) | (DOOR if "edge" in found else set())
+    wanted |= CALLS if case == "production" else set()
     ways = open_ways(objects, found)
     inside_ray = {(a, b, port) for a, b, port in ways if a == b == "job"}
     to_the_door = {(a, "edge", 8443) for a in found if (a, "edge", 8443) in ways}

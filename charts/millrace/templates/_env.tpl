@@ -77,6 +77,7 @@
 - {name: MILLRACE_TRITON_SERVICE_ACCOUNT, value: {{ include "millrace.fullname" . }}-triton}
 - {name: MILLRACE_SERVING_IMAGE, value: {{ include "millrace.image" (dict "root" . "image" .Values.serving.image) }}}
 - {name: MILLRACE_GATEWAY_SERVICE, value: {{ include "millrace.fullname" . }}-gateway-pods}
+- {name: MILLRACE_GRPC, value: {{ .Values.gateway.grpc.enabled | quote }}}
 - {name: MILLRACE_PUBLIC_URL, value: {{ .Values.gateway.publicUrl | quote }}}
 - {name: MILLRACE_POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
 - {name: MILLRACE_RUNTIME_CLASS, value: {{ .Values.workloads.runtimeClassName | quote }}}

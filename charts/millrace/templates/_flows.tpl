@@ -56,6 +56,9 @@ podSelector:
 - [test, monitoring, 8080]
 - [test, controller, 8080]
 - [test, gateway, 8000]
+{{- if $v.gateway.grpc.enabled }}
+- [gateway, triton, 8001]
+{{- end }}
 {{- if $v.embeddedPostgres.enabled }}
 - [registry, postgres, 5432]
 - [training, postgres, 5432]

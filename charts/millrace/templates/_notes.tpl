@@ -23,6 +23,10 @@ Note: TLS ends at {{ include "millrace.fullname" . }}-edge; between the pods of 
 
 WARNING: Triton is the test image (24.10, Python backend). It is not for production; see values-production.yaml.
 {{- end }}
+{{- if and .Values.gateway.grpc.enabled (hasSuffix "triton-test" .Values.triton.image.repository) }}
+
+WARNING: gateway.grpc.enabled with the test image of Triton: its gRPC server may crash when a client goes away.
+{{- end }}
 {{- if not .Values.networkPolicy.enabled }}
 
 WARNING: networkPolicy.enabled is false. Any pod of the cluster may talk to these.

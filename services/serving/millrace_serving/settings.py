@@ -70,6 +70,8 @@ class ServingSettings(WorkloadSettings):
     """Envoy's own bearer token (role `gateway`): it reads discovery and writes prediction logs with it."""
     log_flush_seconds: float = 0.1
     """Longest time that Envoy keeps a prediction log record before it sends it."""
+    grpc: bool = False
+    """Take the Open Inference Protocol over gRPC too, in a cluster; a laptop refuses it and says why."""
     triton_threads: int = 4
     """Threads of Triton's HTTP front end."""
     triton_instances: int = 1

@@ -41,6 +41,10 @@ static_resources:
                         - match: {prefix: /{{ . }}/}
                           route: {cluster: {{ . }}, prefix_rewrite: /, host_rewrite_literal: {{ include "millrace.fullname" $ }}-{{ . }}, timeout: 900s}
                         {{- end }}
+                        {{- if .Values.gateway.grpc.enabled }}
+                        - match: {prefix: /inference.GRPCInferenceService/, grpc: {}}
+                          route: {cluster: gateway-grpc, host_rewrite_literal: {{ include "millrace.fullname" $ }}-gateway, timeout: 60s}
+                        {{- end }}
                         - match: {prefix: /}
                           route: {cluster: gateway, host_rewrite_literal: {{ include "millrace.fullname" $ }}-gateway, timeout: 60s}
     - name: metrics
@@ -77,5 +81,20 @@ static_resources:
       load_assignment:
         cluster_name: {{ . }}
         endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: {{ include "millrace.address" (dict "root" $ "component" .) }}.{{ $.Values.clusterDomain }}, port_value: {{ eq . "gateway" | ternary 8000 8080 }}}}}}]}]
+    {{- end }}
+    {{- if .Values.gateway.grpc.enabled }}
+    - name: gateway-grpc
+      type: STRICT_DNS
+      dns_lookup_family: V4_PREFERRED
+      connect_timeout: 2s
+      typed_extension_protocol_options:
+        envoy.extensions.upstreams.http.v3.HttpProtocolOptions:
+          "@type": type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions
+          explicit_http_config: {http2_protocol_options: {}}
+          # A new connection may meet another gateway pod.
+          common_http_protocol_options: {max_connection_duration: 60s}
+      load_assignment:
+        cluster_name: gateway-grpc
+        endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: {{ include "millrace.address" (dict "root" $ "component" "gateway") }}.{{ $.Values.clusterDomain }}, port_value: 8000}}}}]}]
     {{- end }}
 {{- end -}}

@@ -17,6 +17,9 @@ from millrace_monitoring.ingest import layouts, tensors
 from millrace_monitoring.ingest.layouts import Layout
 from millrace_monitoring.ingest.tensors import Undecodable, Values
 
+FAULTS = (ValueError, TypeError, KeyError, AttributeError, OverflowError, struct.error, RecursionError)
+"""What the bodies of strangers make go wrong."""
+
 
 class Columns(NamedTuple):
     """The columns of one body.
@@ -46,23 +49,16 @@ def columns(body: bytes, json_length: int | None, side: str) -> Columns:
     """
     try:
         if json_length is None:
-            return _cut(layouts.read(body, side), body, len(body))
-        return _cut(layouts.remembered(body[:json_length], side), body, json_length)
+            return cut(layouts.read(body, side), body, len(body))
+        return cut(layouts.remembered(body[:json_length], side), body, json_length)
     except Undecodable:
         raise
-    except (
-        ValueError,
-        TypeError,
-        KeyError,
-        AttributeError,
-        OverflowError,
-        struct.error,
-        RecursionError,
-    ) as error:
+    except FAULTS as error:
         raise Undecodable(f"{type(error).__name__}: {error}") from error
 
 
-def _cut(layout: Layout, body: bytes, offset: int) -> Columns:
+def cut(layout: Layout, body: bytes, offset: int) -> Columns:
+    """The columns that a layout finds in the bytes from *offset* on. Raises Undecodable and FAULTS."""
     if offset + layout.cut.size != len(body):
         raise Undecodable("the tensors do not fill the body")
     pieces: tuple[Any, ...] = layout.cut.unpack_from(body, offset)

@@ -77,18 +77,23 @@ def remembered(head: bytes, side: str) -> Layout:
 
 
 def read(head: bytes, side: str) -> Layout:
-    """The layout of *head*, which holds its values or will not come again. Raises like `remembered`.
+    """The layout of *head*, which holds its values or will not come again. Raises like `remembered`."""
+    return drawn(_json(head), side)
+
+
+def drawn(said: Document, side: str) -> Layout:
+    """The layout of what a head has *said*. Raises like `remembered`.
 
     Texts of an answer are left out: its numbers say all that its chosen class does.
     """
-    said, drawn, answers = _json(head), Drawing(), side == "outputs"
+    drawing, answers = Drawing(), side == "outputs"
     for tensor in said[side]:
         names = None if answers else _together(said, tensor)
         width = 1 if names else _width(tensor["shape"], answers and tensor["name"] == VECTOR)
-        drawn.add(
+        drawing.add(
             tensor, names or [str(tensor["name"])], 0 if answers and tensor["datatype"] == "BYTES" else width
         )
-    return _layout(drawn, _answer(list(drawn.columns)) if answers else None)
+    return _layout(drawing, _answer(list(drawing.columns)) if answers else None)
 
 
 def _together(said: Document, tensor: Document) -> list[str] | None:

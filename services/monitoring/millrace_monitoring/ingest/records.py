@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from millrace_contracts.logged import FIRST, LAST
-from millrace_monitoring.ingest import bodies
+from millrace_monitoring.ingest import bodies, messages
 from millrace_monitoring.ingest.bodies import Columns
 
 FUTURE = timedelta(hours=1)
@@ -18,6 +18,11 @@ FIRST_SECOND, LAST_SECOND = FIRST.timestamp(), LAST.timestamp()
 NAME = re.compile(r"^[a-z0-9][a-z0-9-]{0,62}$")
 SAFE = re.compile(r"^[\x21-\x7e]{1,128}$")
 NANO = 10**9
+GRPC_STATUS = {
+    "0": 200, "1": 499, "3": 400, "4": 504, "5": 404, "6": 409, "7": 403, "8": 429, "9": 400, "10": 409, "11": 400,
+    "12": 501, "14": 503, "16": 401,
+}  # fmt: skip
+"""The HTTP status of each grpc-status, as google.rpc.Code pairs them; 500 of all others."""
 NO_COLUMNS = Columns()
 
 
@@ -69,13 +74,20 @@ def record(attributes: Mapping[str, str], time_unix_nano: int) -> Record | None:
         key=_text(attributes, "key", 256),
         event_time=_event_time(_text(attributes, "event_time", 64)) or at,
         at=at,
-        status=int(_number(attributes.get("status", ""), 0, 999)),
+        status=_status(attributes),
         duration_ms=_number(attributes.get("duration_ms", ""), 0, 1e9),
     )
     logged.fault = _fault(logged, attributes)
     if not logged.fault:
         _decode(logged, attributes)
     return logged
+
+
+def _status(attributes: Mapping[str, str]) -> int:
+    """The HTTP status; of a call that of its grpc-status, because an error over gRPC is HTTP 200."""
+    status = int(_number(attributes.get("status", ""), 0, 999))
+    called = _called(attributes)
+    return GRPC_STATUS.get(called, 500) if called and status == 200 else status
 
 
 def _fault(logged: Record, attributes: Mapping[str, str]) -> str:
@@ -93,13 +105,25 @@ def _fault(logged: Record, attributes: Mapping[str, str]) -> str:
 
 def _decode(logged: Record, attributes: Mapping[str, str]) -> None:
     try:
-        features = bodies.columns(*_body(attributes, "request"), side="inputs")
-        predictions = bodies.answer(bodies.columns(*_body(attributes, "response"), side="outputs"))
+        features = _columns(attributes, "request", "inputs")
+        predictions = bodies.answer(_columns(attributes, "response", "outputs"))
         if features.rows is not None and features.rows != len(predictions):
             raise bodies.Undecodable("the answer has another number of rows than the request")
         logged.features, logged.predictions = features, predictions
     except bodies.Undecodable:
         logged.fault = "undecodable"
+
+
+def _columns(attributes: Mapping[str, str], body: str, side: str) -> Columns:
+    content, length = _body(attributes, body)
+    if _called(attributes):
+        return messages.columns(content, side)
+    return bodies.columns(content, length, side)
+
+
+def _called(attributes: Mapping[str, str]) -> str:
+    """The grpc-status of a call over gRPC; '' of a request over REST."""
+    return _text(attributes, "grpc_status", 8)
 
 
 def _body(attributes: Mapping[str, str], side: str) -> tuple[bytes, int | None]:

@@ -46,6 +46,7 @@ def service(settings: ServingSettings, item: Wanted) -> Part:
     """Headless: the gateway sees each pod, and leaves one that ends within seconds."""
     ports = [
         {"name": "http", "port": names.TRITON_PORT, "targetPort": "http"},
+        *([{"name": "grpc", "port": names.GRPC_PORT, "targetPort": "grpc"}] if settings.grpc else []),
         {"name": "metrics", "port": names.METRICS_PORT, "targetPort": "metrics"},
     ]
     selected = names.identity(settings, item)

@@ -11,7 +11,7 @@ LONGEST = 50
 """Longest name of a Deployment, so that the names of its pods stay within 63 characters."""
 DNS_LABEL = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?$")
 MANAGER = "millrace-serving"
-TRITON_PORT, METRICS_PORT = 8000, 8002
+TRITON_PORT, GRPC_PORT, METRICS_PORT = 8000, 8001, 8002
 
 
 def _mark(text: str) -> str:

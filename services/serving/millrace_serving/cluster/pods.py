@@ -150,11 +150,15 @@ def _triton(settings: ServingSettings, item: Wanted) -> Part:
         "triton", settings.triton_image, fixed, resources(settings, item), mounts,
         args=[
             "tritonserver",
-            *pod_arguments(item.name, MODELS, names.TRITON_PORT, names.METRICS_PORT, settings.triton_threads),
+            *pod_arguments(
+                item.name, MODELS, names.TRITON_PORT, names.METRICS_PORT, settings.triton_threads,
+                names.GRPC_PORT if settings.grpc else 0,
+            ),
             f"--allow-gpu-metrics={str(has_gpu(settings, item)).lower()}",
         ],
         ports=[
             {"name": "http", "containerPort": names.TRITON_PORT},
+            *([{"name": "grpc", "containerPort": names.GRPC_PORT}] if settings.grpc else []),
             {"name": "metrics", "containerPort": names.METRICS_PORT},
         ],
         lifecycle={"preStop": {"exec": {"command": ["sleep", str(settings.drain_seconds)]}}},

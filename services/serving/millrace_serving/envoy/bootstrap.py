@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from millrace_serving.envoy import listeners, upstreams
+from millrace_serving.envoy import grpc, listeners, upstreams
 from millrace_serving.envoy.listeners import ADMIN, Entry
 from millrace_serving.envoy.upstreams import LOOPBACK, Part, address, cluster, speaking, typed
 from millrace_serving.settings import ServingSettings
@@ -53,6 +53,8 @@ class Gateway:
     hold_seconds: float = 15.0
     """Longest time that one poll may take."""
     connections: int = 1024
+    grpc: bool = False
+    """Whether inference requests are also taken over gRPC."""
 
 
 def bootstrap(gateway: Gateway) -> Part:
@@ -99,6 +101,7 @@ def _clusters(gateway: Gateway) -> list[Part]:
         speaking(serving, credential=token),
         speaking(otlp, http2=True, credential=token),
         cluster("shadow-hop", gateway.shadow_port) | _shed(64),
+        speaking(cluster(grpc.SHADOW, gateway.shadow_port), http2=True) | _shed(64),
         speaking(refusals, credential=token) | _shed(8),
     ]
     return [*made, cluster(ADMIN, gateway.admin_port)] if gateway.stats_port else made
@@ -112,8 +115,9 @@ def _shed(requests: int) -> Part:
 def _listeners(gateway: Gateway) -> list[Part]:
     """The public way in, the one for mirrored requests on loopback, and the one for probes and Prometheus."""
     shadow = Entry(
-        "shadow", gateway.shadow_port, _rest(gateway), gateway.request_seconds, gateway.flush_seconds
-    )
+        "shadow", gateway.shadow_port, _rest(gateway), gateway.request_seconds, gateway.flush_seconds,
+        grpc=gateway.grpc,
+    )  # fmt: skip
     public = replace(shadow, name="inference", port=gateway.inference_port, host=gateway.host)
     stats = [listeners.stats(gateway.stats_port)] if gateway.stats_port else []
     return [listeners.entry(public), listeners.entry(shadow), *stats]
@@ -136,6 +140,7 @@ def of_pod(settings: ServingSettings, folder: Path) -> Gateway:
         token_discovery=folder / TOKEN_FILE,
         node=settings.pod_name or NODE,
         host=ANYWHERE,
+        grpc=settings.grpc,
     )
 
 

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from millrace_serving.envoy import grpc
 from millrace_serving.envoy.upstreams import LOOPBACK, Part, address, typed
 
-LUA = (Path(__file__).parent / "prediction_log.lua").read_text()
+PIECES = ("notes", "grpc_message", "grpc", "prediction_log")
+LUA = "".join((Path(__file__).parent / f"{name}.lua").read_text() for name in PIECES)
 MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 OTEL = "envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig"
 HEADER_LENGTH = "inference-header-content-length"
@@ -20,6 +22,7 @@ LOGGED = {
     "key": "%REQ(x-millrace-key)%",
     "event_time": "%REQ(x-millrace-event-time)%",
     "status": "%RESPONSE_CODE%",
+    "grpc_status": "%GRPC_STATUS_NUMBER%",
     "flags": "%RESPONSE_FLAGS%",
     "details": "%RESPONSE_CODE_DETAILS%",
     "duration_ms": "%DURATION%",
@@ -43,6 +46,8 @@ class Entry:
     request_seconds: float
     flush_seconds: float
     host: str = LOOPBACK
+    grpc: bool = False
+    """Whether calls over gRPC are taken."""
 
     @property
     def public(self) -> bool:
@@ -54,7 +59,7 @@ def entry(item: Entry) -> Part:
     return {
         "name": item.name,
         "address": address(item.port, item.host),
-        "per_connection_buffer_limit_bytes": 1048576,
+        "per_connection_buffer_limit_bytes": grpc.LONGEST if item.grpc else 1048576,
         "filter_chains": [{"filters": [_http(_inference(item))]}],
     }
 
@@ -71,7 +76,8 @@ def _router() -> Part:
 
 
 def _inference(item: Entry) -> Part:
-    lua = typed("envoy.extensions.filters.http.lua.v3.Lua", default_source_code={"inline_string": LUA})
+    source = f"local GRPC = {str(item.grpc).lower()}\n{LUA}"
+    lua = typed(grpc.LUA, default_source_code={"inline_string": source})
     return typed(
         MANAGER,
         stat_prefix=item.name,
@@ -91,7 +97,12 @@ def _inference(item: Entry) -> Part:
             "headers_with_underscores_action": "REJECT_REQUEST",
         },
         access_log=[_prediction_log(item)],
-        http_filters=[{"name": "envoy.filters.http.lua", "typed_config": lua}, _router()],
+        **(grpc.limits() if item.grpc else {}),
+        http_filters=[
+            {"name": "envoy.filters.http.lua", "typed_config": lua},
+            *([grpc.bridge()] if item.grpc else []),
+            _router(),
+        ],
     )
 
 
@@ -119,7 +130,8 @@ def _prediction_log(item: Entry) -> Part:
         attributes={"values": values},
     )
     post = {"header_filter": {"header": {"name": ":method", "string_match": {"exact": "POST"}}}}
-    return {"name": "envoy.access_loggers.open_telemetry", "filter": post, "typed_config": config}
+    asked = {"and_filter": {"filters": [post, grpc.predicts()]}} if item.grpc else post
+    return {"name": "envoy.access_loggers.open_telemetry", "filter": asked, "typed_config": config}
 
 
 def stats(port: int) -> Part:

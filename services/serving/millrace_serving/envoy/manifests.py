@@ -1,8 +1,9 @@
 """Pure functions: from what each endpoint should do to Envoy's clusters and routes."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+from millrace_serving.envoy import grpc
 from millrace_serving.envoy.upstreams import Part, cluster, typed
 
 TOTAL = 10_000
@@ -44,22 +45,36 @@ class Ways:
     retry_on: str = "connect-failure,refused-stream,reset-before-request"
     """Only when Triton could not be reached at all, as while it restarts."""
     retries: int = 3
+    grpc: Callable[[str], tuple[str, int]] | None = None
+    """Host and port of the gRPC door of the Triton that has a revision; None: calls over gRPC are refused."""
+    no_grpc: str = ""
+    """Why they are, and what to do instead."""
 
 
-def clusters(revisions: Iterable[str], ways: Ways) -> list[Part]:
-    """One cluster per revision, on one Triton or on several: the cluster's name is the model's name."""
+def clusters(revisions: Collection[str], ways: Ways) -> list[Part]:
+    """One cluster per revision, on one Triton or on several: the cluster's name is the model's name.
+
+    And one more for calls over gRPC, where they are taken.
+    """
     found = ((name, *ways.triton(name)) for name in sorted(revisions))
-    return [{"@type": CLUSTER, **cluster(name, port, host)} for name, host, port in found]
+    made = [cluster(name, port, host) for name, host, port in found]
+    if ways.grpc:
+        calls = ((name, *ways.grpc(name)) for name in sorted(revisions))
+        made += [grpc.of_revision(name, port, host) for name, host, port in calls]
+    return [{"@type": CLUSTER, **item} for item in made]
 
 
 def route_tables(splits: Sequence[Split], ways: Ways) -> list[Part]:
     """The tables `inference` (public paths, split and mirror) and `shadow` (mirrored requests)."""
     ordered = sorted(splits, key=lambda split: split.wire)
     public = [route for split in ordered for route in _public(split, ways)]
-    mirrored = [_mirrored(split, ways.seconds) for split in ordered if split.mirror]
+    mirrored = [route for split in ordered if split.mirror for route in _mirrored(split, ways)]
+    calls, answers = [grpc.closed(ways.no_grpc)], []
+    if ways.grpc:
+        calls, answers = [*grpc.alive(), *grpc.refusals()], grpc.alive_answers()
     return [
-        _table("inference", list(ways.hosts), [*_health(), *public]),
-        _table("shadow", ["*"], mirrored),
+        _table("inference", list(ways.hosts), [*_health(), *public, *calls]),
+        _table("shadow", ["*"], [*mirrored, *answers]),
     ]
 
 
@@ -70,7 +85,7 @@ def _table(name: str, domains: list[str], routes: list[Part]) -> Part:
         "@type": ROUTES,
         "name": name,
         "validate_clusters": True,
-        "request_headers_to_remove": ["accept-encoding"],
+        "request_headers_to_remove": ["accept-encoding", "grpc-accept-encoding"],
         "response_headers_to_add": [told | {"append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}],
         "virtual_hosts": [{"name": "all", "domains": domains, "routes": routes}],
     }
@@ -84,12 +99,15 @@ def _health() -> list[Part]:
 def _public(split: Split, ways: Ways) -> list[Part]:
     path = f"/v2/models/{split.wire}"
     described = {"cluster": split.arms[0][0], "timeout": f"{ways.seconds}s"}
+    infer, metadata = _infer(split, ways), _metadata(split)
+    calls = grpc.routes(split.wire, infer, described, metadata) if ways.grpc else []
     return [
-        _route(split, f"{path}/infer", "POST", _infer(split, ways)),
+        _route(split, f"{path}/infer", "POST", infer),
         _route(split, path, "GET", described | {"path_rewrite": "/v2/models/%UPSTREAM_CLUSTER%"}),
         _route(
             split, f"{path}/ready", "GET", described | {"path_rewrite": "/v2/models/%UPSTREAM_CLUSTER%/ready"}
         ),
+        *calls,
     ]
 
 
@@ -137,16 +155,17 @@ def _retries(ways: Ways) -> Part:
     }
 
 
-def _mirrored(split: Split, seconds: float) -> Part:
+def _mirrored(split: Split, ways: Ways) -> list[Part]:
     """A mirrored request's path is already that of the stable revision, hence the prefix."""
     assert split.mirror is not None
     action = {
         "cluster": split.mirror[0],
         "path_rewrite": "/v2/models/%UPSTREAM_CLUSTER%/infer",
-        "timeout": f"{seconds}s",
+        "timeout": f"{ways.seconds}s",
     }
-    match = {"prefix": f"/v2/models/{split.wire}--"}
-    return {"name": split.wire, "match": match, "route": action, "metadata": _metadata(split)}
+    match, metadata = {"prefix": f"/v2/models/{split.wire}--"}, _metadata(split)
+    calls = [grpc.mirrored(split.wire, action, metadata)] if ways.grpc else []
+    return [{"name": split.wire, "match": match, "route": action, "metadata": metadata}, *calls]
 
 
 def weights(percent: float) -> tuple[int, int]:

@@ -3,10 +3,8 @@
 -- Whatever was fetched before a call that yields is dead after it, so it is fetched anew each time.
 -- When Triton refuses a request, serving is asked whether the request fits the model: if not, its words (which column,
 -- and how to mend it) are the answer, with a status of 4xx, so that a client's fault is never the revision's.
-local LIMIT = 262144
 local PATIENCE = 2000
 local PROBLEM = "application/problem+json"
-local function note(handle, key, value) handle:streamInfo():dynamicMetadata():set("millrace", key, value) end
 local function keep(handle, name)
   local headers = handle:headers()
   if headers:get("content-encoding") ~= nil then return note(handle, name .. "_skipped", "encoding") end
@@ -74,6 +72,7 @@ local function describe(handle)
 end
 function envoy_on_request(handle)
   local headers = handle:headers()
+  if is_grpc(headers) then return grpc_request(handle) end
   if headers:get(":method") ~= "POST" then return note(handle, "described", "yes") end
   note(handle, "json_length", headers:get("inference-header-content-length") or "0")
   local length, pieces = headers:get("content-length"), headers:get("transfer-encoding")
@@ -83,6 +82,7 @@ function envoy_on_request(handle)
 end
 function envoy_on_response(handle)
   local asked = handle:streamInfo():dynamicMetadata():get("millrace")
+  if asked ~= nil and asked["grpc"] ~= nil then return grpc_response(handle, asked["grpc"]) end
   if asked ~= nil and asked["described"] ~= nil then return describe(handle) end
   explain(handle)
   keep(handle, "response")

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from millrace_core.log import log
-from millrace_serving.envoy import manifests
+from millrace_serving.envoy import grpc, manifests
 from millrace_serving.envoy.discovery import Discovery
 from millrace_serving.envoy.manifests import Split, Ways
 from millrace_serving.envoy.upstreams import Part
@@ -34,7 +34,7 @@ class Publisher:
             splits, loaded = await read()
             wanted = set(loaded) | {name for split in splits for name in split.revisions}
             tables = manifests.route_tables(splits, self.ways)
-            before = {item["name"] for item in self.discovery.resources.get("clusters", [])}
+            before = grpc.revisions(self.discovery.resources.get("clusters", []))
             done = await self._offer({"clusters": manifests.clusters(wanted | before, self.ways)})
             done = await self._offer(dict(zip(TABLES, tables, strict=True))) and done
             done = await self._offer({"clusters": manifests.clusters(wanted, self.ways)}) and done

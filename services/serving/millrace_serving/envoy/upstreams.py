@@ -53,7 +53,7 @@ def speaking(base: Part, http2: bool = False, credential: Part | None = None) ->
     alive = {"connection_keepalive": {"interval": "15s", "timeout": "5s"}} if http2 else {}
     options = typed(HTTP_OPTIONS, explicit_http_config={protocol: alive})
     if credential is not None:
-        options["http_filters"] = [_injector(credential), _codec()]
+        options["http_filters"] = [_injector(credential), codec()]
     return base | {"typed_extension_protocol_options": {HTTP_OPTIONS: options}}
 
 
@@ -67,7 +67,8 @@ def _injector(credential: Part) -> Part:
     }
 
 
-def _codec() -> Part:
+def codec() -> Part:
+    """The last of a cluster's own filters."""
     return {"name": "envoy.filters.http.upstream_codec", "typed_config": typed(CODEC)}
 
 

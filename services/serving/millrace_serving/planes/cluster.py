@@ -20,6 +20,12 @@ from millrace_serving.triton.repository import Wanted
 if TYPE_CHECKING:
     from millrace_core.kubernetes import Cluster
 
+OFF = (
+    "Inference over gRPC is switched off in this installation: its values say gateway.grpc.enabled: false. Send the "
+    "Open Inference Protocol over REST instead: tritonclient.http takes the same tensors."
+)
+"""What calls are told where the values leave gRPC out."""
+
 
 class ClusterPlane(Plane):
     """Triton and Envoy as pods; they go on when this service ends."""
@@ -27,6 +33,10 @@ class ClusterPlane(Plane):
     def __init__(self, services: Services, cluster: "Cluster") -> None:
         settings = cast(ServingSettings, services.settings)
         namespace = settings.workloads
+
+        def door(revision: str) -> tuple[str, int]:
+            return names.host(revision, namespace), names.GRPC_PORT
+
         super().__init__(
             services,
             Ways(
@@ -35,6 +45,8 @@ class ClusterPlane(Plane):
                 seconds=settings.inference_seconds,
                 retry_on=settings.retry_on,
                 retries=settings.connection_retries,
+                grpc=door if settings.grpc else None,
+                no_grpc=OFF,
             ),
         )
         self.revisions = Revisions(settings, cluster, self.fell)

@@ -29,6 +29,13 @@ BATCHES = (1, 8)
 RUN_HERE = ("ort-cpu-int8", "openvino-cpu-fp32", "openvino-cpu-int8")
 """What the runner of Triton's Python backend can run besides the base form."""
 
+NO_GRPC = (
+    "A laptop takes no gRPC: the gRPC server of its Triton (24.10) crashes when a client goes away. Send the Open "
+    "Inference Protocol over REST instead, to the same address: tritonclient.http takes the same tensors. In a "
+    "cluster, gateway.grpc.enabled opens gRPC."
+)
+"""What calls are told."""
+
 
 class LocalPlane(Plane):
     """Triton and Envoy on loopback."""
@@ -44,6 +51,7 @@ class LocalPlane(Plane):
                 seconds=settings.inference_seconds,
                 retry_on=settings.retry_on,
                 retries=settings.connection_retries,
+                no_grpc=NO_GRPC,
             ),
         )
         self.triton = Triton(f"http://{LOOPBACK}:{self.ports['triton_port']}", installation.secret(settings))

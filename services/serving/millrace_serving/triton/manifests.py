@@ -120,8 +120,14 @@ def arguments(
     ]
 
 
-def pod_arguments(name: str, repository: str, port: int, metrics_port: int, threads: int) -> list[str]:
-    """Triton's options in a pod: one revision, which it must have; the admin APIs behind the pod's own uid."""
+def pod_arguments(
+    name: str, repository: str, port: int, metrics_port: int, threads: int, grpc_port: int = 0
+) -> list[str]:
+    """Triton's options in a pod: one revision, which it must have; the admin APIs behind the pod's own uid.
+
+    Args:
+        grpc_port: where calls over gRPC are taken; 0: nowhere.
+    """
     return [
         f"--model-repository={repository}",
         "--model-control-mode=explicit",
@@ -129,7 +135,7 @@ def pod_arguments(name: str, repository: str, port: int, metrics_port: int, thre
         "--strict-readiness=true",
         "--disable-auto-complete-config",
         "--exit-timeout-secs=30",
-        "--allow-grpc=false",
+        *_grpc(grpc_port),
         "--http-address=0.0.0.0",
         f"--http-port={port}",
         f"--http-thread-count={threads}",
@@ -138,3 +144,10 @@ def pod_arguments(name: str, repository: str, port: int, metrics_port: int, thre
         "--log-info=false",
         f"--http-restricted-api={RESTRICTED}:{ADMIN_HEADER}=$(POD_UID)",
     ]
+
+
+def _grpc(port: int) -> list[str]:
+    if not port:
+        return ["--allow-grpc=false"]
+    closed = f"{RESTRICTED}:{ADMIN_HEADER}=$(POD_UID)"
+    return ["--grpc-address=0.0.0.0", f"--grpc-port={port}", f"--grpc-restricted-protocol={closed}"]
