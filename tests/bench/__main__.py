@@ -12,24 +12,27 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from tests.bench import drift, gateway
+from tests.bench import drift, forms, gateway
 
 ROOT = Path(__file__).parents[2]
 IDLE_SECONDS = 20
 
 
 def main() -> int:
-    """Measure everything (with the argument `wide` the model of 30 columns alone); 0 if every figure is in bounds."""
+    """Measure everything (`wide`: 30 columns alone, `forms`: INT8 alone); 0 if every figure is in bounds."""
     from millrace.laptop import Platform
 
     if sys.argv[1:] == ["wide"]:
         return _wide()
+    if sys.argv[1:] == ["forms"]:
+        return _forms()
     with tempfile.TemporaryDirectory(prefix="bench-", dir=_out()) as folder:
         began = time.perf_counter()
         with Platform(Path(folder) / "home") as platform:
             figures: dict[str, Any] = {"up_seconds": time.perf_counter() - began}
             figures |= idle(platform)
             figures |= gateway.measure(platform.client(), Path(folder))
+        figures["forms"] = forms.measure(Path(folder))
     figures |= drift.measure()
     result = {"date": date.today().isoformat(), "machine": describe(), "figures": figures}
     result["bounds"] = bounds(figures)
@@ -46,6 +49,13 @@ def _wide() -> int:
         Platform(Path(folder) / "home") as platform,
     ):
         figures = gateway.measure(platform.client(), Path(folder))
+    print(json.dumps({"machine": describe(), "load": os.getloadavg(), "figures": figures}, indent=2))
+    return 0
+
+
+def _forms() -> int:
+    with tempfile.TemporaryDirectory(prefix="bench-", dir=_out()) as folder:
+        figures = forms.measure(Path(folder))
     print(json.dumps({"machine": describe(), "load": os.getloadavg(), "figures": figures}, indent=2))
     return 0
 

@@ -74,6 +74,36 @@ async def test_an_alarm_retrains_and_the_rollout_takes_its_event_days(loop):
     assert (await loop.loop())["settled_through"] == day(16)
 
 
+INT8 = {"target": "ort-cpu-int8", "nodes": [], "reason": "Fastest", "message": "", "wants": []}
+
+
+async def test_monitoring_is_told_when_the_champion_answers_in_another_form(loop):
+    await closed(loop, 1)
+    assert loop.world.monitors["sales"]["champion"]["revision"] == "sales--r1"
+    second = {"number": 2, "name": "sales--r2", "version": 1, "state": "ready", "form": INT8}
+    loop.world.endpoints["sales"]["revisions"].append(second)
+    await closed(loop, 2)
+    told = loop.world.monitors["sales"]["champion"]
+    assert (told["revision"], told["variant"], told["effective_from"]) == (
+        "sales--r2",
+        "ort-cpu-int8",
+        day(2),
+    )
+
+
+async def test_a_run_ends_with_its_own_rollout_though_another_form_is_rolled_out_behind_it(loop):
+    await closed(loop, *range(1, 15))
+    await closed(loop, 15, alarms=[alarm(15)], standing=["performance"])
+    endpoint = loop.world.endpoints["sales"]
+    mine = endpoint["rollouts"][-1]
+    mine["state"], endpoint["stable_version"] = "promoted", mine["version"]
+    switch = mine | {"id": mine["id"] + 1, "state": "mirroring", "since": day(15), "seconds": 10 * 86400}
+    endpoint["rollouts"].append(switch)
+    await closed(loop, 16)
+    await champion_everywhere(loop, 2)
+    assert (await loop.runs())[1]["state"] == "promoted"
+
+
 async def test_a_thousand_identical_alarms_are_one_run(loop):
     await closed(loop, *range(1, 15))
     await closed(loop, 15, alarms=[alarm(15) for _ in range(1000)], standing=["performance"])

@@ -59,6 +59,7 @@ class Serving:
             "MILLRACE_OTLP_PORT": str(self.receiver.port),
             "MILLRACE_PROBE_SECONDS": "0.5",
             "MILLRACE_SAFETY_SECONDS": "0.5",
+            "MILLRACE_FORM_SECONDS": "0.5",
             "OMP_NUM_THREADS": "1",
         }
 

@@ -18,7 +18,13 @@ from .conftest import write_tokens
 from .fake_cluster import FakeCluster, FakeTriton
 from .neighbours import Neighbours
 
-FAST = {"triton_replicas": 1, "probe_seconds": 0, "accept_seconds": 5.0, "pod_seconds": 60}
+FAST = {
+    "triton_replicas": 1,
+    "form_seconds": 0.1,
+    "probe_seconds": 0,
+    "accept_seconds": 5.0,
+    "pod_seconds": 60,
+}
 
 
 @pytest.fixture

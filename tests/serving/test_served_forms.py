@@ -1,6 +1,9 @@
 """Which form of a version serves: chosen by what was measured on this kind of node, checked, and taken back whole."""
 
+import contextlib
 import hashlib
+import json
+import sqlite3
 import time
 
 import pytest
@@ -9,9 +12,10 @@ from millrace_contracts.models import ModelVersionRead
 from millrace_contracts.signature import Signature
 from millrace_contracts.variants import ModelVariant, NodeKind
 from millrace_serving.settings import ServingSettings
-from millrace_serving.triton import node
+from millrace_serving.triton import measuring, node
 
 from . import mlp
+from .test_rollouts import arms
 
 DAY = 86400
 HERE = node.kinds(node.runtimes(ServingSettings().triton_environment))[0]
@@ -185,3 +189,47 @@ def test_another_form_of_the_same_version_is_rolled_out_and_taken_back_bit_for_b
     assert answer["stable_version"] == 4
     assert asked(serving, name) == before
     assert form_of(serving, name, 0)["target"] == "ort-cpu-int8"
+
+
+def known(serving, item, kind=HERE):
+    """Serving has measured a form here, and it was three times as fast."""
+    row = (item["digest"], item["target"], kind.key, json.dumps(measured(kind)), "2013-03-01 00:00:00")
+    with contextlib.closing(sqlite3.connect(serving.home / "serving" / "state.db", timeout=30)) as database:
+        database.execute("INSERT INTO measured VALUES (?, ?, ?, ?, ?)", row)
+        database.commit()
+
+
+def rolling(serving, name, seconds=60):
+    """The endpoint's second rollout, once its candidate is loaded."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        told = serving.client.get(f"/v1/endpoints/{name}").json()["rollout"]
+        if told["id"] == 2 and told["state"] != "loading":
+            return told
+        time.sleep(0.1)
+    raise AssertionError(told)
+
+
+@pytest.mark.slow
+def test_a_version_goes_from_its_base_form_to_int8_under_the_judge_and_back_bit_for_bit(serving):
+    name, item = serving.endpoint(), variant(kind=ELSEWHERE)
+    with measuring.slot():  # serving would measure it itself
+        Release(serving, 6, item).roll_out(name)
+        before = asked(serving, name)
+        assert before == expected(mlp.fp32())
+        known(serving, item)
+        assert rolling(serving, name)["state"] == "mirroring"
+    for day in (2, 6, 10):
+        serving.neighbours.arms[name] = arms(name)
+        serving.advance(name, f"2013-03-{day:02}T00:00:00Z")
+    assert asked(serving, name) == expected(mlp.int8())
+    place = serving.home / "serving/triton/models" / f"{name}--r1" / "config.pbtxt"
+    loaded = place.stat().st_mtime_ns
+    body = {"reason": "the base form is wanted", "key": "back"}
+    answer = serving.client.post(f"/v1/endpoints/{name}:rollback", json=body).json()
+    assert (answer["stable"], answer["stable_version"]) == (1, 6)
+    assert asked(serving, name) == before
+    assert place.stat().st_mtime_ns == loaded, "it was loaded anew"
+    again = {"reason": "and back", "key": "again"}
+    assert serving.client.post(f"/v1/endpoints/{name}:rollback", json=again).json()["stable"] == 2
+    assert asked(serving, name) == expected(mlp.int8())

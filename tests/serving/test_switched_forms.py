@@ -8,7 +8,6 @@ import json
 import pytest
 
 from millrace_contracts.variants import Measurement
-from millrace_serving import main
 from millrace_serving.choice import choose
 from millrace_serving.settings import ServingSettings
 from millrace_serving.triton import golden, measuring
@@ -57,11 +56,6 @@ class TestChoice:
         assert choose(BASE, [], [{HERE.key}], {}).reason == "OnlyForm"
 
 
-@pytest.fixture
-def quick(monkeypatch):
-    monkeypatch.setattr(main, "FORMS_SECONDS", 0.1)
-
-
 def on_node(world, key):
     """Every pod says that its node is of this kind."""
     born = world.cluster.born
@@ -98,9 +92,7 @@ EITHER = variant(golden=mlp.golden(mlp.fp32())["outputs"])
 """The fakes of pods answer one thing whatever they are made for."""
 
 
-async def test_pods_tell_their_nodes_and_the_form_that_was_measured_there_is_rolled_out_of_its_own(
-    quick, world
-):
+async def test_pods_tell_their_nodes_and_the_form_that_was_measured_there_is_rolled_out_of_its_own(world):
     on_node(world, HERE.key)
     world.triton.outputs = mlp.golden(mlp.fp32())["outputs"]
     assert (await roll_out(world, 1, EITHER))["state"] == "promoted"
@@ -127,7 +119,7 @@ async def test_pods_tell_their_nodes_and_the_form_that_was_measured_there_is_rol
     assert (await until(world, lambda seen: True))["stable"] == 1, "what was taken back came again by itself"
 
 
-async def test_a_new_version_goes_before_another_form_of_the_old_one(quick, world):
+async def test_a_new_version_goes_before_another_form_of_the_old_one(world):
     on_node(world, HERE.key)
     world.triton.outputs = mlp.golden(mlp.fp32())["outputs"]
     await roll_out(world, 1, EITHER)
@@ -137,7 +129,7 @@ async def test_a_new_version_goes_before_another_form_of_the_old_one(quick, worl
     assert aborted["reason"] == "It gives way to version 2."
 
 
-async def test_a_kind_of_node_that_nobody_measured_is_told_on_the_revision(quick, world):
+async def test_a_kind_of_node_that_nobody_measured_is_told_on_the_revision(world):
     on_node(world, "cpu/unheard-of")
     world.triton.outputs = mlp.golden(mlp.fp32())["outputs"]
     await roll_out(world, 1, EITHER)

@@ -254,6 +254,9 @@ NUMBERS: dict[str, Callable[[Document], Lines]] = {
     "alarm.opened": _alarm,
     "alarm.closed": _alarm,
     "switch-back": _switch,
+    "form.fell-back": lambda evidence: [
+        f"{evidence.get('instead')} serves instead of {evidence.get('form')}"
+    ],
     "rollback": _rollback,
     "rollout.started": _started,
     "rollout.step": _moved,

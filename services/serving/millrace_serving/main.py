@@ -26,7 +26,7 @@ from millrace_serving.settings import ServingSettings
 from millrace_serving.tables import Outbox
 from millrace_serving.variants.controller import Forms
 
-MODELS_SECONDS, FORMS_SECONDS = 4.0, 20.0
+MODELS_SECONDS = 4.0
 PUBLISH_SECONDS = 5.0
 COUNT_SECONDS = 2.0
 
@@ -117,7 +117,8 @@ async def _counts(services: Services) -> None:
 
 async def _forms(services: Services) -> None:
     """Serve each version in the form that its nodes run fastest."""
-    await run_forever("forms", Forms(services).keep, every=FORMS_SECONDS, backoff_max=60.0)
+    every = services.settings.form_seconds
+    await run_forever("forms", Forms(services).keep, every=every, backoff_max=60.0)
 
 
 async def _loads(services: Services) -> None:

@@ -86,6 +86,8 @@ class ServingSettings(WorkloadSettings):
     """Longest time for one inference request through the gateway."""
     slow_milliseconds: float = 1000.0
     """Requests slower than this count as slow when a rollout is judged."""
+    form_seconds: float = 20.0
+    """Seconds between two looks at whether another form of a version would be faster."""
     safety_seconds: float = 3.0
     """Seconds between two looks at the hard faults of a rollout in flight."""
     accept_seconds: float = 10.0

@@ -5,6 +5,7 @@ from millrace_contracts.decisions import Decision, decision
 from millrace_contracts.models import Golden, ModelVersionRead
 from millrace_contracts.placement import ServerPlacement
 from millrace_contracts.rollouts import RolloutPlan, RolloutWrite
+from millrace_contracts.variants import ModelVariant
 from millrace_controller.lookup import queries as lookup
 from millrace_controller.runs import queries
 from millrace_controller.runs.states import BUSY, State
@@ -77,8 +78,13 @@ def _order(
         run=run.number,
         cause=registered.id,
         placement=placement,
-        variants=release.variants or None,
+        variants=[_short(item) for item in release.variants] or None,
     )
+
+
+def _short(variant: ModelVariant) -> ModelVariant:
+    """What serving needs of a form: not why it was kept, slice by slice."""
+    return variant.model_copy(update={"slices": [], "difference": None})
 
 
 async def _release(services: Services, loop: Loop, number: int, run: int) -> ModelVersionRead:

@@ -161,9 +161,16 @@ def _weights(revisions: "list[RevisionRead]") -> str:
     """`r2 95%, r3 5%, r1 loaded`."""
     shown = [item for item in revisions if item.state in ("ready", "loading")]
     return ", ".join(
-        f"r{item.number} {item.weight / 100:g}%" if item.weight else f"r{item.number} loaded"
+        f"r{item.number} {f'{item.weight / 100:g}%' if item.weight else 'loaded'}{_form(item)}"
         for item in sorted(shown, key=lambda item: -item.weight)
     )
+
+
+def _form(item: "RevisionRead") -> str:
+    """The form that a revision serves, where it is another than the base form."""
+    from millrace_contracts.variants import BASE_TARGET
+
+    return "" if item.form is None or item.form.target == BASE_TARGET else f" {item.form.target}"
 
 
 @command(endpoints, "show", "millrace endpoints show my-loop")
