@@ -9,7 +9,7 @@ import pytest
 
 from millrace_monitoring.closing import controller, routes
 
-from .conftest import HANGS
+from .conftest import HANGS, graph
 from .sales import START, labels_of, monitor, rows_of, table_of_day
 
 
@@ -33,6 +33,29 @@ async def test_a_day_closes_with_the_champions_loss_over_its_labelled_rows(servi
     assert days[0]["served"]["loss"] == pytest.approx(days[0]["loss"], rel=1e-5)
     assert [day["seq"] for day in days] == [1, 2]
     assert days[1]["alarms"] == []
+
+
+def in_form(registry, variant, slope):
+    """A version that serves the form *variant*, whose graph answers a little otherwise than the base form."""
+    told = registry.version(1, 2.0)
+    files = [{"role": "model", "variant": variant, "name": "form.onnx", "digest": registry.put(graph(slope))}]
+    files += [
+        {"role": role, "variant": "base", "name": name, "digest": told["files"][name]}
+        for role, name in (("model", "model.onnx"), ("baseline", "baseline.json"))
+    ]
+    return told | {"files": files, "variant": variant}
+
+
+@pytest.mark.parametrize(("variant", "slope", "differs"), [
+    ("ort-cpu-int8", 2.01, 0), ("ort-cpu-int8", 2.0, 60), ("tensorrt-int8", 2.0, 0),
+])  # fmt: skip
+async def test_a_champion_is_scored_in_the_form_that_serves(service, variant, slope, differs):
+    """What onnxruntime does not run on a CPU is not held against its graph number by number."""
+    await service.declare(monitor(in_form(service.registry, variant, slope)))
+    (day,) = await play(service, range(1), model=2.01)
+    assert day["quality"]["served_differs"] == differs
+    assert ("quality:served" in day["standing"]) == (differs > 0)
+    assert day["loss"] == pytest.approx(day["served"]["loss"], rel=1e-5)
 
 
 async def test_a_project_of_its_own_is_scored_with_its_own_files(service):
