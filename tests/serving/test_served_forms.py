@@ -153,10 +153,6 @@ FAULTS = {
         "for golden row 0, expected 9",
     ),
     "a form that does not load": (lambda: variant(graph=b"no graph"), "Triton does not load it"),
-    "a runtime that is not here": (
-        lambda: variant("openvino-cpu-int8"),
-        "OpenVINO is not installed in Triton's environment",
-    ),
 }
 
 

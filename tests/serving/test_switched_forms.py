@@ -18,6 +18,7 @@ from .test_cluster_plane import world  # noqa: F401
 from .test_served_forms import ELSEWHERE, HERE, Release, digest, measured, variant
 
 BASE = digest(mlp.fp32())
+OPENVINO = HERE.model_copy(update={"runtime": "openvino", "runtime_version": "1.8.1"})
 
 
 def forms(*told):
@@ -28,9 +29,15 @@ class TestChoice:
     """Pure: from what was measured where to the form that serves."""
 
     def test_the_fastest_form_of_this_kind_of_node_is_chosen(self):
-        other = variant("openvino-cpu-int8", ratio=4.0, name="model.openvino-cpu-int8.onnx")
-        made = choose(BASE, forms(variant(), other), [{HERE.key}], {})
+        other = variant("openvino-cpu-int8", kind=OPENVINO, ratio=4.0)
+        made = choose(BASE, forms(variant(), other), [{HERE.key, OPENVINO.key}], {})
         assert (made.target, made.reason, made.wants) == ("openvino-cpu-int8", "Fastest", ())
+
+    def test_what_no_runtime_of_the_node_runs_is_neither_chosen_nor_asked_for(self):
+        others = variant("openvino-cpu-int8", kind=OPENVINO), variant("tensorrt-int8")
+        made = choose(BASE, forms(*others), [{HERE.key}], {})
+        assert (made.target, made.reason, made.wants) == ("ort-cpu-fp32", "OnlyForm", ())
+        assert made.message == "No other form of it runs on this kind of node."
 
     @pytest.mark.parametrize("nodes", [[], [{ELSEWHERE.key}], [{HERE.key}, {ELSEWHERE.key}]])
     def test_nodes_that_are_not_known_or_not_all_measured_get_the_base_form_and_a_measurement_is_asked_for(
@@ -130,7 +137,7 @@ async def test_a_new_version_goes_before_another_form_of_the_old_one(world):
 
 
 async def test_a_kind_of_node_that_nobody_measured_is_told_on_the_revision(world):
-    on_node(world, "cpu/unheard-of")
+    on_node(world, "cpu/unheard-of/plain/onnxruntime-1")
     world.triton.outputs = mlp.golden(mlp.fp32())["outputs"]
     await roll_out(world, 1, EITHER)
     told = await until(world, lambda seen: seen["revisions"][0]["form"]["nodes"])
@@ -138,7 +145,7 @@ async def test_a_kind_of_node_that_nobody_measured_is_told_on_the_revision(world
     assert (form["reason"], form["wants"], form["nodes"]) == (
         "NeverMeasured",
         ["ort-cpu-int8"],
-        ["cpu/unheard-of"],
+        ["cpu/unheard-of/plain/onnxruntime-1"],
     )
 
 

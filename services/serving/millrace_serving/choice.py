@@ -10,6 +10,15 @@ from millrace_contracts.variants import BASE_TARGET, Measurement, ModelVariant, 
 SPEED_UP = 1.1
 """A form that is less than so many times as fast as the base form is not worth another one's answers."""
 NAMED = 3
+RUNS: dict[TargetName, tuple[str, str]] = {
+    "ort-cpu-int8": ("cpu/", "/onnxruntime-"),
+    "openvino-cpu-fp32": ("cpu/", "/openvino-"),
+    "openvino-cpu-int8": ("cpu/", "/openvino-"),
+    "ort-cuda-fp16": ("gpu/", "/onnxruntime-"),
+    "tensorrt-fp16": ("gpu/", "/tensorrt-"),
+    "tensorrt-int8": ("gpu/", "/tensorrt-"),
+}
+"""How the key of a kind of node begins that runs a form, and the runtime in it."""
 Node = Collection[str]
 """One kind of machine: the keys of its kinds of node, one for each runtime that it has."""
 Own = Mapping[tuple[TargetName, str], Measurement]
@@ -36,9 +45,11 @@ def choose(base: str, variants: Sequence[ModelVariant], nodes: Sequence[Node], o
         base: digest of the base form's graph.
         nodes: the kinds of machine that will run it; none: not known.
     """
-    offered = [item for item in variants if item.target != BASE_TARGET and item.state != "refused"]
+    others = [item for item in variants if item.target != BASE_TARGET and item.state != "refused"]
+    offered = [item for item in others if all(_runs(item.target, node) for node in nodes)]
     if not offered:
-        return Choice(BASE_TARGET, base, "OnlyForm", "The version has one form.", _shown(nodes))
+        words = "No other form of it runs on this kind of node." if others else "The version has one form."
+        return Choice(BASE_TARGET, base, "OnlyForm", words, _shown(nodes))
     speeds = {item.target: _speed(item, nodes, own) for item in offered}
     wants = tuple(item.target for item in offered if speeds[item.target] is None)
     best = max(offered, key=lambda item: speeds[item.target] or 0.0)
@@ -54,6 +65,12 @@ def choose(base: str, variants: Sequence[ModelVariant], nodes: Sequence[Node], o
     )
     words = f"{', '.join(wants)} {'were' if len(wants) > 1 else 'was'} never measured on {where}."
     return Choice(BASE_TARGET, base, "NeverMeasured", words, _shown(nodes), wants)
+
+
+def _runs(target: TargetName, node: Node) -> bool:
+    """Whether such a machine has what runs the form."""
+    device, runtime = RUNS[target]
+    return any(key.startswith(device) and runtime in key for key in node)
 
 
 def _speed(item: ModelVariant, nodes: Sequence[Node], own: Own) -> float | None:

@@ -99,6 +99,7 @@ class Revisions:
         looks = [self._serve(item, found, pods[selector(self._identity(item))]) for item in serving]
         sights = await asyncio.gather(*looks)
         self.sights = dict(zip((item.name for item in serving), sights, strict=True))
+        self.nodes = {item.name: self.nodes.get(item.name, frozenset()) for item in (*serving, *waiting)}
         self.seen = True
         for failed in (item for item in done if isinstance(item, BaseException)):
             raise failed
