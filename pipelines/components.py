@@ -76,13 +76,27 @@ def gate(
 
 
 @step
+def compress(project: str, loop: str, run: int, dataset_version: int, train_job: str) -> str:
+    """Make other forms of the model, like INT8; the id of the job, or nothing where none was needed."""
+    from millrace import steps
+
+    return steps.compress(project, loop, run, dataset_version, train_job)
+
+
+@step
 def register(
-    project: str, loop: str, run: int, dataset_version: int, train_job: str, model: dsl.Output[dsl.Model]
+    project: str,
+    loop: str,
+    run: int,
+    dataset_version: int,
+    train_job: str,
+    compress_job: str,
+    model: dsl.Output[dsl.Model],
 ) -> int:
     """Register the release unit; its version."""
     from millrace import steps
 
-    made = steps.register(project, loop, run, dataset_version, train_job)
+    made = steps.register(project, loop, run, dataset_version, train_job, compress_job)
     model.uri = made.uri
     model.metadata.update(made.facts)
     return made.version

@@ -1,4 +1,4 @@
-"""One pass of a loop: ingest, validate, train, evaluate, gate, register, roll out."""
+"""One pass of a loop: ingest, validate, train, evaluate, gate, compress, register, roll out."""
 
 from kfp import dsl
 
@@ -28,7 +28,10 @@ def loop_run(project: str, loop: str, run: int) -> None:
                 **here, train_job=trained.output, evaluate_job=judged.outputs["Output"]
             ).set_caching_options(False)
             with dsl.If(verdict.outputs["Output"] == "passed", name="gates-passed"):
-                registered = components.register(
+                forms = components.compress(
                     **here, dataset_version=number, train_job=trained.output
+                ).set_caching_options(False)
+                registered = components.register(
+                    **here, dataset_version=number, train_job=trained.output, compress_job=forms.output
                 ).set_caching_options(False)
                 components.roll_out(**here, version=registered.outputs["Output"]).set_caching_options(False)

@@ -36,6 +36,7 @@ JOBS = (
     "millrace_training.rows.ingest",
     "millrace_training.rows.validate",
     "millrace_training.evaluate.evaluate",
+    "millrace_training.compress.compress",
     "millrace_training.sources.gather",
     "millrace_training.sources.look",
     "millrace_training.sources.pull",

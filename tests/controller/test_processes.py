@@ -103,7 +103,7 @@ def test_the_compiled_pipeline_runs_under_kfp_local_and_a_killed_one_is_resumed(
     run = client.controller.await_run("sales", 1, timeout=100)
     assert (run.state, run.version, run.attempts) == ("promoted", 1, 2)
     assert {name: step.state for name, step in run.steps.items()} == dict.fromkeys(
-        ["ingest", "validate", "train", "evaluate", "gate", "register", "roll-out"], "succeeded"
+        ["ingest", "validate", "train", "evaluate", "gate", "compress", "register", "roll-out"], "succeeded"
     )
     assert world.aliases["sales", "champion"] == 1
     assert len(world.models["sales"]) == 1

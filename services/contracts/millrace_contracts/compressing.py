@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from millrace_contracts.learning import Contender, LearningSpec
+from millrace_contracts.models import Golden
 from millrace_contracts.names import ColumnName, Digest
 from millrace_contracts.release import Files
 from millrace_contracts.variants import ModelVariants, Wishes
@@ -30,14 +31,18 @@ class CompressPlan(BaseModel):
     minimum_blocks: int = Field(default=14, ge=2, le=3650)
     slices: list[ColumnName] = []
     minimum_rows: int = Field(default=500, ge=10, description="Of a slice that is judged.")
-    seed: int = Field(default=0, ge=0, lt=2**31, description="Of the calibration rows.")
+    seed: int = Field(
+        default=0, ge=0, lt=2**31, description="Of the calibration rows, and of training's folds."
+    )
+    folds: int | None = Field(default=None, ge=2, le=50)
 
 
 class CompressSpec(LearningSpec, CompressPlan):
     """Make the forms of a trained candidate that its targets run fastest, and keep those that are as good."""
 
     candidate: Contender
-    folds: int | None = Field(default=None, ge=2, le=50)
+    golden: Golden | None = Field(default=None, description="Rows that each form is asked; its answers go with it.")
+    trained_from: AwareDatetime | None = Field(default=None, description="Its training window begins here.")
 
 
 class Calibration(BaseModel):

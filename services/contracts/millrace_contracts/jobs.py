@@ -15,7 +15,9 @@ from millrace_contracts.waiting import Waiting
 
 PlainDocument = Annotated[Document, AfterValidator(plain)]
 """A document whose texts may also become columns: none of them has a null character."""
-JobKind = Literal["infer", "ingest", "pull", "look", "validate", "train", "evaluate", "gather", "score"]
+JobKind = Literal[
+    "infer", "ingest", "pull", "look", "validate", "train", "evaluate", "compress", "gather", "score",
+]  # fmt: skip
 
 
 class JobState(StrEnum):

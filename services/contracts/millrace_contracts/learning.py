@@ -137,6 +137,10 @@ class TrainResult(BaseModel):
     rows: int
     parity: Parity | None
     golden: Golden
+    layers: int | None = Field(
+        default=None,
+        description="Layers of nets in its graph, which other forms could speed up; null: not told.",
+    )
     rare_classes: dict[str, int] = Field(
         default={}, description="Rows of each class that has too few to be learnt well, rarest first."
     )

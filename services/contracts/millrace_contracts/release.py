@@ -88,6 +88,10 @@ class Files(BaseModel):
         wanted = set(roles)
         return Files(files=[file for file in self.files if file.role in wanted])
 
+    def base(self) -> "Files":
+        """Those of the base variant, which decisions depend on; other forms depend on what was measured."""
+        return Files(files=[file for file in self.files if file.variant == BASE])
+
     def by_name(self) -> dict[str, str]:
         """Digests by name, as decisions tell them."""
         return {file.name: file.digest for file in self.files}

@@ -15,17 +15,20 @@ from typing import Literal, TypeVar
 from millrace import exchange
 from millrace.client import ApiError, JobFailed, Millrace
 from millrace.client.training import JobSpec
+from millrace_contracts.compressing import CompressResult, CompressSpec
 from millrace_contracts.jobs import JobRead
 from millrace_contracts.learning import (
     Contender,
     EvaluateResult,
     EvaluateSpec,
+    LearningSpec,
     RocPoint,
     TrainResult,
     TrainSpec,
 )
 from millrace_contracts.loop_runs import StepName, StepWrite
 from millrace_contracts.models import Lineage, ModelVersionRead, ModelVersionWrite
+from millrace_contracts.release import Files
 from millrace_contracts.rows import DeliveryReport, IngestResult, ValidateResult, ValidateSpec
 from millrace_contracts.verdicts import GatesVerdict
 
@@ -229,11 +232,53 @@ def gate_table(verdict: GatesVerdict) -> str:
     return "\n".join([f"**{verdict.verdict}**", "", "| gate | verdict | why |", "|---|---|---|", *lines, ""])
 
 
-def register(project: str, loop: str, run: int, dataset_version: int, train_job: str) -> Registered:
-    """Register the release unit."""
+def compress(project: str, loop: str, run: int, dataset_version: int, train_job: str) -> str:
+    """Make other forms of the candidate's graph; the id of the job, or nothing where there is nothing to gain.
+
+    What was not gained is no failure: the base form goes on alone, and the step says why.
+    """
+
+    def work(step: Step) -> tuple[str, str]:
+        if step.plan.compress is None:
+            return "", "no other form is wanted"
+        trained = _trained(step, train_job)
+        if trained.layers == 0:
+            return "", "trees and single sums gain nothing from other precisions"
+        try:
+            job = step.job(_forms(step, dataset_version, trained))
+        except JobFailed as error:
+            return "", f"the base form goes on alone: {error}"[:2000]
+        return job.id, _kept(CompressResult.model_validate(job.result))
+
+    return Step(project, loop, run, "compress").run(work)
+
+
+def _forms(step: Step, dataset_version: int, trained: TrainResult) -> CompressSpec:
+    """What the job is asked: the rows of training and evaluation, and the plan's own bounds."""
+    shared = {name: value for name, value in step.plan.evaluate.items() if name in LearningSpec.model_fields}
+    data = {"dataset": step.plan.dataset, "dataset_version": dataset_version}
+    candidate = Contender(files=trained.files, signature=trained.signature)
+    assert step.plan.compress is not None
+    told = step.plan.compress.model_dump()
+    asked = {"candidate": candidate, "golden": trained.golden, "trained_from": trained.trained_from}
+    return CompressSpec.model_validate(shared | data | told | asked)
+
+
+def _kept(result: CompressResult) -> str:
+    """Each form in a few words."""
+    told = [f"{item.target} {item.state}: {item.reason}" for item in result.variants[1:]]
+    return "; ".join([*told, *result.notes])[:2000] or "no other form"
+
+
+def register(
+    project: str, loop: str, run: int, dataset_version: int, train_job: str, compress_job: str = ""
+) -> Registered:
+    """Register the release unit, with the forms that *compress_job* kept."""
 
     def work(step: Step) -> tuple[Registered, str]:
-        unit = release(step, dataset_version, _trained(step, train_job))
+        forms = step.client.training.job(compress_job).result if compress_job else None
+        compressed = None if forms is None else CompressResult.model_validate(forms)
+        unit = release(step, dataset_version, _trained(step, train_job), compressed)
         version = step.client.registry.add_version(step.plan.model, unit)
         return _registered(step, dataset_version, version), f"version {version.number}"
 
@@ -253,8 +298,11 @@ def _registered(step: Step, dataset_version: int, version: ModelVersionRead) -> 
     return Registered(version.number, f"{base}{path}?project={step.client.project}", facts)
 
 
-def release(step: Step, dataset_version: int, trained: TrainResult) -> ModelVersionWrite:
-    """The release unit of a trained candidate, as the registry takes it."""
+def release(
+    step: Step, dataset_version: int, trained: TrainResult, compressed: CompressResult | None = None
+) -> ModelVersionWrite:
+    """The release unit of a trained candidate with its other forms, as the registry takes it."""
+    more = [] if compressed is None or compressed.files is None else compressed.files.files
     lineage = Lineage(
         trained_from=trained.trained_from,
         trained_through=trained.trained_through,
@@ -269,7 +317,7 @@ def release(step: Step, dataset_version: int, trained: TrainResult) -> ModelVers
     )
     return ModelVersionWrite(
         key=f"{step.loop}/run-{step.number}",
-        files=trained.files,
+        files=Files(files=[*trained.files.files, *more]),
         signature=trained.signature,
         task=step.plan.train["task"],
         target=step.plan.train["target"],
@@ -278,6 +326,7 @@ def release(step: Step, dataset_version: int, trained: TrainResult) -> ModelVers
         golden=trained.golden.model_dump(mode="json"),
         environment={} if trained.code is None else {"code": trained.code.model_dump(mode="json")},
         lineage=lineage,
+        variants=[] if compressed is None else compressed.variants,
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, get_type_hints
 from pydantic import BaseModel
 
 from millrace_contracts.batches import GatherResult, GatherSpec
+from millrace_contracts.compressing import CompressResult, CompressSpec
 from millrace_contracts.learning import EvaluateResult, EvaluateSpec, TrainResult, TrainSpec
 from millrace_contracts.pulls import LookResult, LookSpec, PullResult, PullSpec
 from millrace_contracts.rows import (
@@ -110,6 +111,13 @@ def evaluate(spec: EvaluateSpec, context: Context) -> EvaluateResult:
     return evaluate.run(spec, context)
 
 
+def compress(spec: CompressSpec, context: Context) -> CompressResult:
+    """Make the forms of a candidate that its targets run fastest, and keep those that are as good."""
+    from millrace_training.compress import compress
+
+    return compress.run(spec, context)
+
+
 def gather(spec: GatherSpec, context: Context) -> GatherResult:
     """Fetch the rows that are to be scored."""
     from millrace_training.sources import gather
@@ -132,6 +140,7 @@ KINDS: dict[str, Kind] = {
     "validate": Kind(validate),
     "train": Kind(train, heavy=True),
     "evaluate": Kind(evaluate, heavy=True, first=True),
+    "compress": Kind(compress, heavy=True, first=True),
     "gather": Kind(gather),
     "score": Kind(score),
 }

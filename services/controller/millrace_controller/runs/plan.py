@@ -136,6 +136,7 @@ def _compress(spec: Spec) -> CompressPlan | None:
         slices=slices.columns,
         minimum_rows=slices.minimum_rows,
         seed=spec.training.seed,
+        folds=spec.training.folds,
     )
 
 
@@ -144,7 +145,7 @@ def _champion(champion: ModelVersionRead | None) -> Document | None:
         return None
     return {
         "version": champion.number,
-        "files": champion.files.only(COMPARED).by_name(),
+        "files": champion.files.base().only(COMPARED).by_name(),
         "trained_through": iso(champion.lineage.trained_through),
         "holdout_from": iso(champion.lineage.holdout_from),
         "signature": champion.signature.model_dump(mode="json", exclude_none=True),

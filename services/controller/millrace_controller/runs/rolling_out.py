@@ -1,6 +1,7 @@
 """The beginning of a rollout: the version that a run registered is handed to serving, once its gates have passed."""
 
 from millrace.transport.errors import ApiError
+from millrace_contracts.bodies import Document
 from millrace_contracts.decisions import Decision, decision
 from millrace_contracts.models import Golden, ModelVersionRead
 from millrace_contracts.placement import ServerPlacement
@@ -100,12 +101,17 @@ async def _release(services: Services, loop: Loop, number: int, run: int) -> Mod
     return release
 
 
+def _forms(release: ModelVersionRead) -> Document:
+    """Its other forms, if any: what was measured, and so no part of what is decided."""
+    return {"variants": {item.target: item.state for item in release.variants}} if release.variants else {}
+
+
 def _registered(loop: Loop, run: Run, release: ModelVersionRead) -> Decision:
     data = release.lineage.dataset_version
     return decision(
         project=loop.project, loop=loop.name, kind="model.registered", subject=f"{loop.name}/{release.number}",
         outcome="registered", event_time=run.opened_at, author="controller",
         reason=f"Version {release.number} is registered, from data version {data}.", run=run.number,
-        evidence={"files": release.files.by_name(), "lineage": {"dataset_version": data}},
-        measured={"digest": release.digest}, cause=run.decision,
+        evidence={"files": release.files.base().by_name(), "lineage": {"dataset_version": data}},
+        measured={"digest": release.digest, **_forms(release)}, cause=run.decision,
     )  # fmt: skip

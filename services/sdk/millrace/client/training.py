@@ -12,6 +12,7 @@ from millrace.transport.errors import JobFailed
 from millrace.transport.requests import Call, get, part, post
 from millrace_contracts.batches import GatherSpec
 from millrace_contracts.bodies import Page
+from millrace_contracts.compressing import CompressSpec
 from millrace_contracts.jobs import JobKind, JobLimits, JobNew, JobRead, JobState, TrialRead
 from millrace_contracts.learning import EvaluateSpec, TrainSpec
 from millrace_contracts.pulls import LookSpec, PullSpec
@@ -27,6 +28,7 @@ JobSpec = (
     | ValidateSpec
     | TrainSpec
     | EvaluateSpec
+    | CompressSpec
     | GatherSpec
     | ScoreSpec
 )
@@ -38,6 +40,7 @@ KINDS: dict[type[JobSpec], JobKind] = {
     ValidateSpec: "validate",
     TrainSpec: "train",
     EvaluateSpec: "evaluate",
+    CompressSpec: "compress",
     GatherSpec: "gather",
     ScoreSpec: "score",
 }

@@ -1,11 +1,13 @@
 """Golden rows: a few real rows and their exact answers, by which serving knows that a model was loaded right."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from millrace_contracts.models import Golden
-from millrace_training.features.frame import MISSING_TIME, Frame
+from millrace_contracts.models import Answer, Golden
+from millrace_training.features.columns import Column
+from millrace_training.features.frame import MISSING_TIME, Frame, from_rows
 from millrace_training.graph.session import answers, open_session
 
 ROWS = 8
@@ -18,6 +20,14 @@ def make(graph: bytes, frame: Frame) -> Golden:
     outputs = answers(open_session(graph), rows)
     inputs = {column.name: [_json(cell) for cell in _cells(rows, column)] for column in rows.columns}
     return Golden(inputs=inputs, outputs={name: values.tolist() for name, values in outputs.items()})
+
+
+def of_form(session: Any, golden: Golden, columns: Sequence[Column]) -> dict[str, list[Answer]]:
+    """What another form of the graph answers to the same rows, by output."""
+    names = list(golden.inputs)
+    cells = zip(*(golden.inputs[name] for name in names), strict=True)
+    rows = from_rows([dict(zip(names, row, strict=True)) for row in cells], columns)
+    return {name: values.tolist() for name, values in answers(session, rows).items()}
 
 
 def _cells(rows: Frame, column: Any) -> Any:

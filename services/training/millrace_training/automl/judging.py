@@ -63,6 +63,15 @@ def out_of_fold(plan: Plan, configuration: Configuration, folds: str) -> np.ndar
     return predicted
 
 
+def before_first_fold(plan: Plan, configuration: Configuration, fold: np.ndarray) -> bytes:
+    """The graph that has not seen the first fold: other forms of a net are judged on rows that it did not learn."""
+    train = plan.place.keep_rows("before-first-fold", np.flatnonzero(fold != 0))
+    work = plan.exported(plan.fit(configuration, f"unseen-{key_of(configuration)}", train))
+    (result,) = plan.run("judge", [work])
+    assert result.model is not None
+    return Path(result.model).read_bytes()
+
+
 def final(plan: Plan, configuration: Configuration, window: str, end_day: int) -> Final:
     """Fit on all rows of the window, export and prove."""
     rows = splits.window_rows(plan.table, np.arange(plan.table.frame.rows), window, end_day)

@@ -12,6 +12,7 @@ from millrace_training.automl import baseline, golden, judging, oof, rare, selec
 from millrace_training.automl.judging import Final
 from millrace_training.automl.plan import HOLDOUT_DAYS, WHOLE, Plan
 from millrace_training.automl.table import copies, load, midnight
+from millrace_training.graph import nets
 from millrace_training.rows.records import Records
 from millrace_training.runtime.context import Context
 
@@ -87,6 +88,8 @@ def by_folds(plan: Plan) -> Outcome:
         "oof.parquet": oof.write(table, predicted),
         "baseline.json": baseline.make(table, None, predicted, np.arange(table.frame.rows), plan.aim),
     }
+    if nets.count(final.graph):
+        data["holdout.onnx"] = judging.before_first_fold(plan, chosen, fold)
     metrics = plan.aim.task.metrics(table.target, predicted)
     return Outcome(data, metrics, configurations, chosen, WHOLE, final, Spans())
 
@@ -109,6 +112,7 @@ def candidate(plan: Plan, outcome: Outcome, run_id: str, files: Files) -> TrainR
         rows=outcome.final.rows,
         parity=None if outcome.final.parity is None else Parity.model_validate(outcome.final.parity),
         golden=golden.make(outcome.final.graph, plan.table.frame),
+        layers=nets.count(outcome.final.graph),
         rare_classes=scarce,
         trained_from=outcome.spans.trained_from,
         trained_through=outcome.spans.trained_through,

@@ -44,7 +44,7 @@ def answers(session: Any, rows: Rows, batch: int = ROWS) -> dict[str, np.ndarray
 
 
 def _run(session: Any, rows: Rows, batch: int, names: list[str]) -> list[np.ndarray]:
-    feeds = _in_its_bits(session, rows.feeds())
+    feeds = in_its_bits(session, rows.feeds())
     parts = []
     for begin in range(0, max(rows.rows, 1), batch):
         part = {name: values[begin : begin + batch] for name, values in feeds.items()}
@@ -52,7 +52,7 @@ def _run(session: Any, rows: Rows, batch: int, names: list[str]) -> list[np.ndar
     return [np.concatenate(column) for column in zip(*parts, strict=True)]
 
 
-def _in_its_bits(session: Any, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+def in_its_bits(session: Any, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Numbers in the bits that the graph takes them in: an older graph may know fewer of them."""
     wanted = {item.name: BITS.get(item.type) for item in session.get_inputs()}
     return {
