@@ -301,7 +301,7 @@ def _trained(world, spec, loop, run):
         "run": "r1", "files": {name: digest((loop, run, name)) for name in FILES},
         "signature": _signature(spec["task"]),
         "metrics": {"holdout": {"rmse": 3.0}}, "baseline": digest((loop, run, "baseline.json")), "golden": GOLDEN,
-        "configurations": [RIDGE], "configuration": RIDGE, "window": "all", "rows": 1000, "parity": None,
+        "configurations": [RIDGE], "configuration": RIDGE, "window": "all", "rows": 1000, "parity": None, "layers": 0,
         "trained_from": None, "trained_through": spec["cut"], "holdout_from": None, "holdout_through": None,
     }  # fmt: skip
 

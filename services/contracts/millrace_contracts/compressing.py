@@ -41,11 +41,13 @@ class CompressSpec(LearningSpec, CompressPlan):
     """Make the forms of a trained candidate that its targets run fastest, and keep those that are as good."""
 
     candidate: Contender
-    golden: Golden | None = Field(default=None, description="Rows that each form is asked; its answers go with it.")
+    golden: Golden | None = Field(
+        default=None, description="Rows that each form is asked; its answers go with it."
+    )
     trained_from: AwareDatetime | None = Field(default=None, description="Its training window begins here.")
 
 
-class Calibration(BaseModel):
+class CalibrationRows(BaseModel):
     """Which rows set the scales of INT8: drawn from the training window alone."""
 
     rows: int
@@ -64,6 +66,6 @@ class CompressResult(BaseModel):
     files: Files | None = Field(
         default=None, description="Files of the forms that go into the release; null: there are none."
     )
-    calibration: Calibration | None = None
+    calibration: CalibrationRows | None = None
     notes: list[str] = Field(default=[], description="What was not tried, and why.")
     report: Digest | None = Field(default=None, description="Digest of the page for people.")

@@ -12,23 +12,21 @@ from html import escape
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from millrace import exchange
+from millrace import exchange, releasing
 from millrace.client import ApiError, JobFailed, Millrace
 from millrace.client.training import JobSpec
-from millrace_contracts.compressing import CompressResult, CompressSpec
+from millrace_contracts.compressing import CompressResult
 from millrace_contracts.jobs import JobRead
 from millrace_contracts.learning import (
     Contender,
     EvaluateResult,
     EvaluateSpec,
-    LearningSpec,
     RocPoint,
     TrainResult,
     TrainSpec,
 )
 from millrace_contracts.loop_runs import StepName, StepWrite
-from millrace_contracts.models import Lineage, ModelVersionRead, ModelVersionWrite
-from millrace_contracts.release import Files
+from millrace_contracts.models import ModelVersionRead
 from millrace_contracts.rows import DeliveryReport, IngestResult, ValidateResult, ValidateSpec
 from millrace_contracts.verdicts import GatesVerdict
 
@@ -245,29 +243,12 @@ def compress(project: str, loop: str, run: int, dataset_version: int, train_job:
         if trained.layers == 0:
             return "", "trees and single sums gain nothing from other precisions"
         try:
-            job = step.job(_forms(step, dataset_version, trained))
+            job = step.job(releasing.forms_of(step.plan, dataset_version, trained))
         except JobFailed as error:
             return "", f"the base form goes on alone: {error}"[:2000]
-        return job.id, _kept(CompressResult.model_validate(job.result))
+        return job.id, releasing.kept(CompressResult.model_validate(job.result))
 
     return Step(project, loop, run, "compress").run(work)
-
-
-def _forms(step: Step, dataset_version: int, trained: TrainResult) -> CompressSpec:
-    """What the job is asked: the rows of training and evaluation, and the plan's own bounds."""
-    shared = {name: value for name, value in step.plan.evaluate.items() if name in LearningSpec.model_fields}
-    data = {"dataset": step.plan.dataset, "dataset_version": dataset_version}
-    candidate = Contender(files=trained.files, signature=trained.signature)
-    assert step.plan.compress is not None
-    told = step.plan.compress.model_dump()
-    asked = {"candidate": candidate, "golden": trained.golden, "trained_from": trained.trained_from}
-    return CompressSpec.model_validate(shared | data | told | asked)
-
-
-def _kept(result: CompressResult) -> str:
-    """Each form in a few words."""
-    told = [f"{item.target} {item.state}: {item.reason}" for item in result.variants[1:]]
-    return "; ".join([*told, *result.notes])[:2000] or "no other form"
 
 
 def register(
@@ -278,7 +259,7 @@ def register(
     def work(step: Step) -> tuple[Registered, str]:
         forms = step.client.training.job(compress_job).result if compress_job else None
         compressed = None if forms is None else CompressResult.model_validate(forms)
-        unit = release(step, dataset_version, _trained(step, train_job), compressed)
+        unit = releasing.unit(step.plan, dataset_version, _trained(step, train_job), compressed)
         version = step.client.registry.add_version(step.plan.model, unit)
         return _registered(step, dataset_version, version), f"version {version.number}"
 
@@ -296,38 +277,6 @@ def _registered(step: Step, dataset_version: int, version: ModelVersionRead) -> 
     }
     path = f"/v1/models/{step.plan.model}/versions/{version.number}"
     return Registered(version.number, f"{base}{path}?project={step.client.project}", facts)
-
-
-def release(
-    step: Step, dataset_version: int, trained: TrainResult, compressed: CompressResult | None = None
-) -> ModelVersionWrite:
-    """The release unit of a trained candidate with its other forms, as the registry takes it."""
-    more = [] if compressed is None or compressed.files is None else compressed.files.files
-    lineage = Lineage(
-        trained_from=trained.trained_from,
-        trained_through=trained.trained_through,
-        holdout_from=trained.holdout_from,
-        holdout_through=trained.holdout_through,
-        dataset=step.plan.dataset,
-        dataset_version=dataset_version,
-        run=trained.run,
-        loop=step.loop,
-        loop_run=step.number,
-        code=None if trained.code is None else trained.code.digest,
-    )
-    return ModelVersionWrite(
-        key=f"{step.loop}/run-{step.number}",
-        files=Files(files=[*trained.files.files, *more]),
-        signature=trained.signature,
-        task=step.plan.train["task"],
-        target=step.plan.train["target"],
-        metrics=trained.metrics,
-        baseline=trained.baseline,
-        golden=trained.golden.model_dump(mode="json"),
-        environment={} if trained.code is None else {"code": trained.code.model_dump(mode="json")},
-        lineage=lineage,
-        variants=[] if compressed is None else compressed.variants,
-    )
 
 
 def roll_out(project: str, loop: str, run: int, version: int) -> None:

@@ -49,7 +49,9 @@ def fitted(days, hidden=(48, 48)):
     x, shop, y = rows()
     seen = slice(0, days * A_DAY)
     features = np.concatenate([x, shop[:, None]], axis=1)
-    return MLPRegressor(hidden_layer_sizes=hidden, max_iter=40, early_stopping=True, random_state=0).fit(features[seen], y[seen])
+    return MLPRegressor(hidden_layer_sizes=hidden, max_iter=40, early_stopping=True, random_state=0).fit(
+        features[seen], y[seen]
+    )
 
 
 def exported(net):

@@ -11,14 +11,9 @@ from millrace_controller.tables import Loop, Run
 from millrace_core.waiting import QUEUED
 
 STEPS: dict[str, Phase] = {
-    "ingest": "Validating",
-    "validate": "Validating",
+    **dict.fromkeys(("ingest", "validate"), "Validating"),
     "train": "Training",
-    "evaluate": "Gating",
-    "gate": "Gating",
-    "compress": "Gating",
-    "register": "Gating",
-    "roll-out": "Gating",
+    **dict.fromkeys(("evaluate", "gate", "compress", "register", "roll-out"), "Gating"),
 }
 """The phase that each step of a run belongs to."""
 MIRRORING = "mirroring"
@@ -286,8 +281,9 @@ def _stalled(loop: Loop, newest: Run | None) -> Condition:
 
 def _options(ignored: list[str]) -> Condition:
     if ignored:
-        words = " ".join(ignored)
-        return Condition(type="OptionsIgnored", status="True", reason="NotHonouredHere", message=words)
+        return Condition(
+            type="OptionsIgnored", status="True", reason="NotHonouredHere", message=" ".join(ignored)
+        )
     return Condition(type="OptionsIgnored", status="False", reason="AllHonoured")
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from millrace_contracts.compressing import Calibration, CompressSpec
+from millrace_contracts.compressing import CalibrationRows, CompressSpec
 from millrace_stats import tasks
 from millrace_table import spacing
 from millrace_training.automl import splits
@@ -49,7 +49,7 @@ class Material:
     served: np.ndarray
     calibration: Feeds
     tuning: Feeds
-    drawn: Calibration
+    drawn: CalibrationRows
     notes: list[str]
 
 
@@ -78,7 +78,7 @@ def gathered(spec: CompressSpec, records: Records, graph: bytes) -> Material:
         served=base if sibling == graph else predict(session, held.frame),
         calibration=in_its_bits(session, table.frame.take(window).feeds()),
         tuning=in_its_bits(session, table.frame.take(rest).feeds()),
-        drawn=Calibration(rows=len(window), seed=spec.seed, digest=_digest(table, window)),
+        drawn=CalibrationRows(rows=len(window), seed=spec.seed, digest=_digest(table, window)),
         notes=[] if unseen is not None else [SEEN],
     )
 
