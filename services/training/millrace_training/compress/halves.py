@@ -4,7 +4,7 @@ onnxruntime's converter casts every input of a graph to FP16 and back, which mak
 what enters a net is cast, behind the features.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from typing import Any
 
 import numpy as np
@@ -69,7 +69,7 @@ def _nodes(graph: Any, inside: set[str]) -> Iterator[Any]:
                 )
 
 
-def _constant(graph: Any, constants: dict[str, Any], name: str) -> str:
+def _constant(graph: Any, constants: MutableMapping[str, Any], name: str) -> str:
     """The name of that constant in FP16, which is made if it is new."""
     from onnx import numpy_helper
 

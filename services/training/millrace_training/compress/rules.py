@@ -4,7 +4,7 @@ TensorRT 11 has no implicit INT8: only Q/DQ nodes count, with signed numbers and
 texts, no operators of ai.onnx.ml, no QLinear*, *Integer and DynamicQuantizeLinear, and takes opsets 9 to 25.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -58,7 +58,7 @@ def inner(model: Any) -> list[Any]:
     return [node for node in model.graph.node if node.name in inside or node.op_type in NEVER]
 
 
-def _asymmetric(node: Any, constants: dict[str, Any]) -> Iterator[str]:
+def _asymmetric(node: Any, constants: Mapping[str, Any]) -> Iterator[str]:
     import onnx
 
     point = constants.get(node.input[2]) if len(node.input) > 2 else None
@@ -73,5 +73,5 @@ def _asymmetric(node: Any, constants: dict[str, Any]) -> Iterator[str]:
         yield f"a zero point of {node.op_type} is not 0"
 
 
-def _kind(constants: dict[str, Any], name: str) -> int | None:
+def _kind(constants: Mapping[str, Any], name: str) -> int | None:
     return constants[name].data_type if name in constants else None

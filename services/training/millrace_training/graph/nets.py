@@ -3,7 +3,7 @@
 Trees, single sums (a linear model) and the arithmetic of dates are none: nothing is gained there.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,7 +98,7 @@ def _has_weights(node: Any, sizes: dict[str, int]) -> bool:
     return node.op_type in LAYERS and not node.domain and len(node.input) > 1 and node.input[1] in sizes
 
 
-def _behind(node: Any, maker: dict[str, Any], sizes: dict[str, int]) -> tuple[list[str], set[str]]:
+def _behind(node: Any, maker: Mapping[str, Any], sizes: dict[str, int]) -> tuple[list[str], set[str]]:
     """Layers whose answers reach *node* through nothing but what stands between layers, and what that is."""
     waiting: list[tuple[str, tuple[str, ...]]] = [(node.input[0], ())]
     layers: list[str] = []
