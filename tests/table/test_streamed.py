@@ -160,8 +160,22 @@ LINES = {
     "old ends": '{"a": 1}\r{"a": 2}\r{"a": 3}\r{"a": 4}\r{}\r{"a": null}',
 }
 
+ARRAYS = {
+    "an array over several lines": '[\n {"a": 1.10, "b": "x\\ny,",\n "c": 9007199254740993},\n {"b": "é"} ]\n',
+    "keys that come twice, and later": '[{"a": 1, "a": 2}, {"z": true}]',
+    "numbers beyond all": '[{"a": 1e400}, {"a": 123456789012345678901234567890}, {"a": -0.0}]',
+    "an array of other things": '[{"a": 1},\n2]',
+    "an array that lacks its end": '[{"a": 1},\n{"a": 2}',
+    "an array with a comma too many": '[\n{"a": 1},\n]',
+    "an array with NaN": '[{"a": NaN}]',
+    "two arrays": '[{"a": 1}]\n[{"a": 2}]',
+    "an array of nothing": "[]",
+    "objects in objects": '[{"a": {"b": 1}}]',
+    "many": "[" + ",".join(f'{{"a": {n}, "b": "w{n % 7}"}}' for n in range(20_000)) + "]",
+}
 
-@pytest.mark.parametrize("text", LINES.values(), ids=LINES.keys())
+
+@pytest.mark.parametrize("text", [*LINES.values(), *ARRAYS.values()], ids=[*LINES, *ARRAYS])
 def test_json_lines_come_out_the_same(tmp_path: Path, text: str):
     path = tmp_path / "a.jsonl"
     path.write_text(text, newline="")

@@ -63,7 +63,7 @@ def _infer_text(distinct: pa.Array, dialect: Dialect | None) -> ColumnType:
         return "string" if texts.are_codes(valued) else "integer"
     if texts.all_numbers(valued, dialect):
         return "number"
-    return "timestamp" if times.looks_like_time(valued.to_pylist(), dialect) else "string"
+    return "timestamp" if times.looks_like_time(valued, dialect) else "string"
 
 
 def convert(

@@ -4,6 +4,7 @@ The contract keeps broken data out. That the world drifts is the monitor's busin
 stands in `guesses`, and a single odd row is left out instead of refusing all.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from millrace_contracts.data import ColumnContract, ColumnType, DataContract, Ro
 from millrace_contracts.tables import Dialect
 from millrace_table import columns, eventtimes, spans
 from millrace_table.refusals import Unreadable, words
-from millrace_table.settling import settled
+from millrace_table.settling import RawColumns, settled
 
 OUTSIDE = 0.01
 UNKNOWN = 0.05
@@ -35,22 +36,27 @@ RARE = 10
 
 
 def infer(
-    table: pa.Table,
+    table: RawColumns,
     target: str | None,
     event_time: str | None,
     timezone: str,
     dialect: Dialect | None = None,
+    repeated: Callable[[], int] | None = None,
 ) -> DataContract:
-    """The contract that *table* (raw columns) suggests; what the *dialect* leaves open, the cells settle.
+    """The contract that *table* suggests; what the *dialect* leaves open, the cells settle.
 
+    Args:
+        repeated: says how many rows repeat an earlier one, of columns that are no `pa.Table`.
     Raises: Unreadable if the target or event time is not among the columns, or times cannot be read.
     """
     check_roles(table.column_names, target, event_time)
     dialect = settled(table, dialect)
     if event_time is not None:
         eventtimes.check(table.column(event_time), event_time, dialect)
-    types = {name: columns.infer(table.column(name), dialect) for name in table.column_names}
-    types |= {} if event_time is None else {event_time: "timestamp"}
+    types: dict[str, ColumnType] = {
+        name: "timestamp" if name == event_time else columns.infer(table.column(name), dialect)
+        for name in table.column_names
+    }
     made = [
         column(table.column(name), name, types[name], timezone, dialect, target, event_time) for name in types
     ]
@@ -61,7 +67,7 @@ def infer(
         target=target,
         dialect=dialect,
     )
-    share = duplicates(table) / max(1, table.num_rows)
+    share = (duplicates(table) if repeated is None else repeated()) / max(1, table.num_rows)
     return contract.model_copy(update={"duplicates_at_most": _up(min(1.0, 2 * share + DUPLICATE_SLACK))})
 
 

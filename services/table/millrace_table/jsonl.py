@@ -53,7 +53,7 @@ def in_pieces(
 
 
 def is_array(path: Path) -> bool:
-    """Whether the file may be one array of objects, which is read as a whole."""
+    """Whether the file may be one array of objects."""
     with path.open("rb") as file:
         return next((line for line in file if line.strip()), b"").lstrip()[:1] == b"["
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from millrace_contracts.rows import Check
 from millrace_contracts.tables import Dialect, Rejects
-from millrace_table import cells, delimited, jsonl, opening, streamed, typed, workbooks
+from millrace_table import arrays, cells, delimited, jsonl, opening, streamed, typed, workbooks
 from millrace_table.names import check_names
 from millrace_table.refusals import Unreadable
 from millrace_table.streamed import Streamed, Told
@@ -102,7 +102,7 @@ def to_parquet(
     """Write the raw columns of a file, packed or not, into a Parquet file, in bounded memory.
 
     Args:
-        format: csv, whose columns are strings, jsonl (not for an array), parquet or arrow.
+        format: csv, whose columns are strings, jsonl, parquet or arrow.
         told: is called again and again with how many rows are read.
     Raises: Unreadable, as `load` does.
     """
@@ -124,9 +124,7 @@ def to_parquet(
 def is_large(path: Path, format: str) -> bool:
     """Whether the file at *path*, or what is packed in it, is better read by `to_parquet`."""
     packs = opening.packing(path) or format == "parquet"
-    if format == "xlsx" or path.stat().st_size * (opening.PACKS if packs else 1) < LARGE:
-        return False
-    return format != "jsonl" or (opening.packing(path) is None and not jsonl.is_array(path))
+    return format != "xlsx" and path.stat().st_size * (opening.PACKS if packs else 1) >= LARGE
 
 
 def _unpacked(source: Path, folder: Path) -> Path:
@@ -208,7 +206,8 @@ def _lines_to_parquet(path: Path, folder: Path, target: Path, dialect: Dialect, 
     import pyarrow.parquet as parquet
 
     text = opening.text(path, folder, dialect.encoding)
-    schema, pieces, rejects = jsonl.in_pieces(text.path, streamed.PIECE, told)
+    lines = arrays.as_lines(text.path, folder) if jsonl.is_array(text.path) else None
+    schema, pieces, rejects = jsonl.in_pieces(lines or text.path, streamed.PIECE, told)
     check_names(schema.names)
     rows = 0
     with parquet.ParquetWriter(target, schema, **streamed.FORM) as writer:

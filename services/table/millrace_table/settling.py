@@ -1,6 +1,7 @@
 """What the cells of a file say about how it is written: decimal sign, thousands, which number is the day."""
 
 from collections.abc import Iterator
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -11,7 +12,25 @@ SAMPLE = 20_000
 """So many different cells of a column are asked."""
 
 
-def settled(table: pa.Table, dialect: Dialect | None) -> Dialect | None:
+class RawColumns(Protocol):
+    """Raw columns that are asked for one at a time: a table's, or those of a file too large to be held at once."""
+
+    @property
+    def num_rows(self) -> int:
+        """Of each column."""
+        ...
+
+    @property
+    def column_names(self) -> list[str]:
+        """In their order."""
+        ...
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """One of them, whole."""
+        ...
+
+
+def settled(table: RawColumns, dialect: Dialect | None) -> Dialect | None:
     """The *dialect* of raw columns with what their cells prove; what was said by hand stays.
 
     Returns: None for a table without text, whose values are what they are.
@@ -38,8 +57,9 @@ def settled(table: pa.Table, dialect: Dialect | None) -> Dialect | None:
     return given.model_copy(update=found)
 
 
-def _texts(table: pa.Table, dialect: Dialect | None) -> Iterator[list[str]]:
-    for column in table.columns:
+def _texts(table: RawColumns, dialect: Dialect | None) -> Iterator[list[str]]:
+    for name in table.column_names:
+        column = table.column(name)
         if pa.types.is_string(column.type):
             distinct = texts.valued(texts.distinct(column, dialect))
             if len(distinct):

@@ -1,5 +1,6 @@
 """Instants from text: naive clock times are cut in the loop's time zone, everything is kept in UTC."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -24,10 +25,30 @@ INSTANTS = CLOCKS.replace("$", "Z$")
 Integers = npt.NDArray[np.int64]
 
 
-def looks_like_time(texts: list[str], dialect: Dialect | None) -> bool:
+AT_ONCE = 1 << 16
+"""Texts that Python holds at once: a file may have as many different times as rows."""
+
+
+def looks_like_time(texts: pa.Array, dialect: Dialect | None) -> bool:
     """Whether every text is a date or time in a form that means nothing else (a few are tried before all are)."""
-    order = order_of(texts[:1000], dialect) or order_of(texts, dialect)
-    return all(_is_time(text, order) for text in texts[:20]) and all(_is_time(text, order) for text in texts)
+    if any(_clocks(texts, form) is not None for form in (CLOCKS, INSTANTS)):
+        return True
+    first = texts.slice(0, 1000).to_pylist()
+    order = order_of(first, dialect) or _proven(texts)
+    return all(_is_time(text, order) for text in first[:20]) and all(
+        _is_time(text, order) for some in _slices(texts) for text in some
+    )
+
+
+def _proven(texts: pa.Array) -> DateOrder | None:
+    proof = moments.Proof()
+    for some in _slices(texts):
+        proof.add(some)
+    return proof.order
+
+
+def _slices(texts: pa.Array) -> Iterator[list[str]]:
+    return (texts.slice(first, AT_ONCE).to_pylist() for first in range(0, len(texts), AT_ONCE))
 
 
 def order_of(texts: list[str], dialect: Dialect | None) -> DateOrder | None:
@@ -91,15 +112,22 @@ def from_text(
     return readable.cast(TYPE).take(encoded.indices), zones
 
 
+def _clocks(column: pa.ChunkedArray | pa.Array, form: str) -> pa.ChunkedArray | None:
+    """Microseconds since 1970 of texts that are all written in a *form* and are times of the calendar; else None."""
+    if not pc.all(pc.match_substring_regex(column, form), min_count=0).as_py():
+        return None
+    try:
+        return pc.utf8_slice_codeunits(column, 0, 19).cast(pa.timestamp("us")).cast(pa.int64())
+    except pa.ArrowInvalid:
+        return None
+
+
 def _plain(column: pa.ChunkedArray, timezone: str) -> tuple[pa.Array, Zones] | None:
     """The same by Arrow, where every text is written like 2024-05-03 12:00:00 or 2024-05-03T12:00:00Z; else None."""
     for form, marked in ((CLOCKS, ""), (INSTANTS, "Z")):
-        if not pc.all(pc.match_substring_regex(column, form), min_count=0).as_py():
+        local = _clocks(column, form)
+        if local is None:
             continue
-        try:
-            local = pc.utf8_slice_codeunits(column, 0, 19).cast(pa.timestamp("us")).cast(pa.int64())
-        except pa.ArrowInvalid:
-            return None
         single = local.combine_chunks()
         none, micros = np.asarray(single.is_null()), np.asarray(single.fill_null(0), np.int64)
         utc = micros if marked else localize(micros, timezone)

@@ -11,9 +11,10 @@ import pytest
 from tables import sales, to_csv
 
 from millrace_contracts.data import DataContract
-from millrace_table import inference, reading
+from millrace_contracts.rows import IngestSpec
+from millrace_table import inference, reading, times
 from millrace_table.refusals import Unreadable
-from millrace_training.rows import checks, files, pieces, piecewise, profile, repeats, sorting
+from millrace_training.rows import checks, files, holding, pieces, piecewise, profile, repeats, sorting
 from millrace_training.rows.pieces import Filed
 
 BASE = inference.infer(reading.read(to_csv(sales()), "csv"), "revenue", "sold_at", "Europe/Berlin")
@@ -106,6 +107,30 @@ def test_each_kind_of_delivery_gets_the_same_report(
     assert profile.schema(rows) == profile.schema(inorder)
     assert profile.span(rows, "sold_at") == profile.span(inorder, "sold_at")
     assert (repeats.last(rows, ["shop", "open"]) == repeats.last(inorder, ["shop", "open"])).all()
+
+
+@pytest.mark.parametrize("raw", [raw for raw, _ in RAW.values()], ids=RAW.keys())
+def test_a_first_delivery_in_pieces_suggests_the_contract_that_it_suggests_whole(
+    tmp_path: Path, raw: pa.Table, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(times, "AT_ONCE", 7)
+    parts = filed(raw, tmp_path)
+    asked = IngestSpec.model_validate(
+        {
+            "dataset": "d",
+            "source": {"kind": "artifact", "digest": "sha256:" + "0" * 64, "name": "n", "format": "csv"},
+            "target": "revenue",
+            "event_time": "sold_at",
+            "timezone": "Europe/Berlin",
+        }
+    )
+    told = []
+    for rows in (raw, parts):
+        try:
+            told.append(holding.contract_of(asked, None, rows))
+        except Unreadable as refused:
+            told.append(refused.check)
+    assert told[0] == told[1]
 
 
 def test_times_in_mixed_zones_are_refused_where_they_lie_in_different_pieces(tmp_path: Path):

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -17,7 +18,7 @@ from millrace_table import inference, reading
 from millrace_table.reading import Loaded
 from millrace_table.refusals import Unreadable
 from millrace_table.streamed import Streamed
-from millrace_training.rows import across, checks, delivery, pieces, piecewise, repeats, sorting, widening
+from millrace_training.rows import across, checks, delivery, piecewise, repeats, sorting, widening
 from millrace_training.rows.checks import Checked
 from millrace_training.rows.delivery import Delivery
 from millrace_training.rows.pieces import Filed, Rows
@@ -166,15 +167,13 @@ def _promised(asked: Asked, parent: DatasetVersionRead | None) -> DataContract |
 def _load(came: Delivery, asked: Asked, contract: DataContract | None, folder: Path, told: Telling) -> Raw:
     """The delivery, written as it is said to be: by who sent it, else by the contract. Raises: Unreadable.
 
-    A large file goes into another one a piece at a time, unless a contract is to be inferred of its whole columns.
+    A large file goes into another one a piece at a time.
     """
     said, reads = Dialect() if asked.dialect is None else asked.dialect, lambda rows: told("read", rows)
     if contract is None:
-        wanted = [name for name in (asked.target, asked.event_time) if name]
-        loaded = reading.load(came.data, came.format, said, wanted, reads)
-        return Raw(loaded.table, loaded)
-    names = [column.name for column in contract.columns]
-    said = said.over(contract.dialect)
+        names = [name for name in (asked.target, asked.event_time) if name]
+    else:
+        names, said = [column.name for column in contract.columns], said.over(contract.dialect)
     if isinstance(came.data, Path) and reading.is_large(came.data, came.format):
         target = folder / "raw.parquet"
         streamed = reading.to_parquet(came.data, target, said, names, reads, came.format)
@@ -199,7 +198,8 @@ def contract_of(
     kept = DataContract.model_validate(parent.contract) if parent and parent.contract else None
     contract = _lived(asked.contract, kept, _declared(parent)) if asked.contract else kept
     if contract is None:
-        return inference.infer(pieces.together(raw), asked.target, asked.event_time, asked.timezone, dialect)
+        repeated = partial(piecewise.repeated, raw) if isinstance(raw, Filed) else None
+        return inference.infer(raw, asked.target, asked.event_time, asked.timezone, dialect, repeated)
     if dialect is not None and dialect.delimiter is not None and contract.dialect is None:
         contract = contract.model_copy(update={"dialect": dialect})
     roles = {

@@ -61,6 +61,14 @@ def check(
     return Checked(typed, keep, lines, contract).taught([way.column for way in ways.values()])
 
 
+def repeated(raw: Filed) -> int:
+    """How many rows are as an earlier one."""
+    with Spread(raw.folder) as rows:
+        for piece in raw.pieces():
+            rows.add(digests.of(piece, piece.column_names))
+        return rows.repeats()[0]
+
+
 class _Passing:
     """One pass over the rows, each column read in its way."""
 
