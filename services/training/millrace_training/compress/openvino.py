@@ -3,6 +3,7 @@
 The plug-in offers its CPU device on Intel's processors alone; elsewhere the target says so and is left out.
 """
 
+import json
 from collections.abc import Iterator
 from functools import lru_cache
 from importlib import metadata
@@ -15,7 +16,10 @@ from millrace_training.compress.target import Feeds, Recipe, Session
 from millrace_training.graph.session import open_session
 
 PACKAGE = "onnxruntime-ep-openvino"
-OPTIONS = {"num_of_threads": "1"}
+OPTIONS = {
+    "load_config": json.dumps({"CPU": {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}})
+}
+"""As serving runs it: one thread, and no 16 bits in FP32, which would miss golden rows; `num_of_threads` is ignored."""
 
 
 @lru_cache(maxsize=1)
