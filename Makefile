@@ -42,6 +42,8 @@ coverage: $(STAMP) ## The quick suite, and which lines it runs
 	$(QUICK) --cov --cov-report=term:skip-covered
 test-slow: $(STAMP) ## The tests that take more than ten seconds each
 	$(SUITE) "slow and not cluster"
+test-torch: $(STAMP) .cache/torch/done ## Run the example of training code in torch (4.3 GB of its own; not in CI)
+	MILLRACE_TORCH=$(CURDIR)/.cache/torch/bin/python $(BIN)/pytest -q -m slow tests/training/code/test_torch.py
 test-%: $(STAMP) ## Run one area's tests, like test-registry
 	$(BIN)/pytest -q tests/$*
 check: $(STAMP) ## Style, import law and types
@@ -88,6 +90,7 @@ locks: ## Resolve requirements/*.in into the locks (needs uv); images take their
 	cd requirements && for name in platform dev bench; do $(LOCK) --universal $$name.in -o $$name.lock; done
 	cd requirements && for name in triton openvino; do $(LOCK) --universal --no-deps $$name.in -o $$name.lock; done
 	cd requirements && $(LOCK) --python-platform x86_64-manylinux_2_36 training-gpu.in -o training-gpu.lock
+	cd requirements && $(LOCK) --python-platform x86_64-manylinux_2_36 --override torch.without torch.in -o torch.lock
 clients: $(STAMP) ## Write the blocking client from the asynchronous one
 	$(BIN)/python services/sdk/blocking.py
 clean: ## Remove what was built; out/ and .venv too
@@ -96,7 +99,12 @@ clean: ## Remove what was built; out/ and .venv too
 .PRECIOUS: .cache/wheels/%.done
 .cache/wheels/%.done: requirements/images/%.in requirements/images/core.in requirements/images/sdk.in requirements/images/locked.py $(wildcard requirements/*.lock) $(STAMP)
 	requirements/images/fetch $*
+.cache/torch/done: requirements/torch.lock $(STAMP)
+	$(BIN)/uv venv -q --clear --python $(BIN)/python .cache/torch
+	$(BIN)/uv pip install -q --python .cache/torch/bin/python --no-deps --require-hashes -r requirements/torch.lock
+	touch $@
+
 $(STAMP): requirements/platform.lock requirements/dev.lock requirements/triton.lock requirements/install
 	PYTHON=$(PYTHON) bash requirements/install
 	touch $@
-.PHONY: help setup demo demo-short openvino up test coverage test-slow check simulate bench bench-rodents test-cluster test-cluster-short bench-cluster format pipelines crds clients chart-test k8s-render locks clean
+.PHONY: help setup demo demo-short openvino up test coverage test-slow check simulate bench bench-rodents test-cluster test-cluster-short test-torch bench-cluster format pipelines crds clients chart-test k8s-render locks clean

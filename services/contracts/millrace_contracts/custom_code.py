@@ -25,8 +25,9 @@ ImageName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][A-Za-z0-9._:/@-
 SettingName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100)]
 Line = Annotated[str, StringConstraints(max_length=1000)]
 FilePart = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}$")]
-Guard = Literal["enforced", "not enforced", "open"]
-"""open: the loop asks for no guard; not enforced: it asks, and the machine does not allow it."""
+Guard = Literal["enforced", "by policy", "not enforced", "open"]
+"""open: the loop asks for no guard; not enforced: it asks, and the machine does not allow it; by policy: a
+NetworkPolicy says so, which the network of the cluster has to heed."""
 
 
 class CodeSpec(Part):

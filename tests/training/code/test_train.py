@@ -1,5 +1,8 @@
 """Training code of a user's own runs apart, is killed and goes on, and ends in a graph that answers as it did."""
 
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from tests.training.conftest import run_evaluate
 from millrace.code_archive import pack
 from millrace_contracts.learning import TrainSpec
 from millrace_training.kinds import train
+from millrace_training.launch import apart
 from millrace_training.runtime.errors import Cancelled, JobError
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "howto" / "own-training"
@@ -221,3 +225,25 @@ def _pids() -> list[str]:
     import psutil
 
     return [" ".join(item.info["cmdline"] or []) for item in psutil.process_iter(["cmdline"])]
+
+
+class TestInAContainer:
+    def test_it_is_run_by_the_container_of_its_image_and_goes_on_after_it(self, run, monkeypatch, tmp_path):
+        """The container's own command, with another folder; what it runs is killed once."""
+        shared = tmp_path / "code"
+        shared.mkdir()
+        monkeypatch.setenv("MILLRACE_CODE_FOLDER", str(shared))
+        wait = apart.WAIT.replace(apart.FOLDER, str(shared))
+        server = subprocess.Popen([sys.executable, "-c", wait], env={"PATH": os.environ["PATH"]})
+        try:
+            made = run(COUNTS.replace("KILL", "if epoch == 1 and first == 0: os.kill(os.getpid(), 9)"))
+        finally:
+            server.kill()
+            server.wait()
+        assert made["code"]["resumed"] == 1
+        assert made["code"]["guards"] == {
+            "network": "by policy",
+            "files": "enforced",
+            "processes": "enforced",
+        }
+        assert not list((shared / "code-all").glob("begin-2"))

@@ -213,3 +213,42 @@ def test_a_source_finds_its_secrets_in_variables_and_only_in_those_of_its_projec
     assert env["MILLRACE_SOURCE_HOSTS"]["value"] == '["data.example"]'
     made.job.kind = "ingest"
     assert "SOURCE_SECRET" not in str(manifests.plain_job(made))
+
+
+CODE = {
+    "digest": f"sha256:{'0' * 64}",
+    "image": "registry.example/torch@sha256:9f1c",
+    "python": "python3.12",
+}
+
+
+class TestCodeOfOnesOwn:
+    def made(self, order, **more):
+        asked = order({"gpus": 1})
+        asked.job.spec = {"code": CODE | more}
+        manifest = manifests.plain_job(asked)
+        strict.check_job(manifest)
+        return manifest
+
+    def test_it_runs_in_its_image_beside_the_job_without_a_token(self, order):
+        pod = pod_of(self.made(order))
+        (own,), (code,) = pod["containers"], pod["initContainers"]
+        assert (code["image"], code["command"][0]) == ("registry.example/torch@sha256:9f1c", "python3.12")
+        assert code["restartPolicy"] == "Always", "it runs beside the job's container, and ends with it"
+        assert [mount["name"] for mount in code["volumeMounts"]] == ["code", "code-tmp"]
+        assert not [
+            item for item in code["env"] if "TOKEN" in item["name"] or item["name"].startswith("MILLRACE")
+        ]
+        assert code["securityContext"] == own["securityContext"]
+        assert code["resources"]["limits"]["nvidia.com/gpu"] == "1"
+        assert "nvidia.com/gpu" not in own["resources"]["limits"]
+        assert {"name": "MILLRACE_CODE_FOLDER", "value": "/code"} in own["env"]
+
+    def test_only_code_that_may_use_the_network_does(self, order):
+        assert self.made(order)["spec"]["template"]["metadata"]["labels"]["millrace.dev/apart"] == "true"
+        open_ = self.made(order, network=True)["spec"]["template"]["metadata"]["labels"]
+        assert "millrace.dev/apart" not in open_
+
+    def test_without_an_image_it_is_the_jobs_own(self, order):
+        (code,) = pod_of(self.made(order, image=None, python=None))["initContainers"]
+        assert (code["image"], code["command"][0]) == ("docker.io/millrace/training-cpu:dev", "python")

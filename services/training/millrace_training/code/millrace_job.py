@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import array
 import ast
+import glob
 import importlib
 import json
 import math
@@ -15,11 +16,14 @@ import os
 import platform
 import random
 import shutil
+import signal
+import subprocess
 import sys
+import time
 import traceback
 from typing import Any
 
-ANSWERED_ROWS, LINE = 1000, 1000
+ANSWERED_ROWS, LINE, POLL = 1000, 1000, 0.1
 KINDS = {"<f4": "f", "<f8": "d", "<i8": "q", "<i4": "i"}
 """What Millrace writes, as the standard library's array knows it."""
 
@@ -227,8 +231,47 @@ def run(folder: str) -> int:
     return 0
 
 
+def serve(root: str) -> None:
+    """Run what is begun in the folders of *root*, for a Millrace in another container of the same pod, until killed."""
+    for folder, number in _begun(root):
+        if os.path.exists(
+            os.path.join(folder, f"started-{number}")
+        ):  # before this container was killed for its memory
+            _write(folder, f"ended-{number}.json", {"code": 137})
+    while True:
+        for folder, number in _begun(root):
+            _write(folder, f"ended-{number}.json", {"code": _ran(folder, number)})
+        time.sleep(POLL)
+
+
+def _begun(root: str) -> list[tuple[str, int]]:
+    """Folders and numbers of what is begun and has not ended."""
+    found = []
+    for path in sorted(glob.glob(os.path.join(root, "*", "begin-*"))):
+        folder, name = os.path.split(path)
+        number = int(name.rpartition("-")[2])
+        if not os.path.exists(os.path.join(folder, f"ended-{number}.json")):
+            found.append((folder, number))
+    return found
+
+
+def _ran(folder: str, number: int) -> int:
+    """The exit status of the code, 128 and the signal if one killed it; it is killed when it is told to stop."""
+    tool = os.path.join(folder, os.path.basename(__file__))
+    open(os.path.join(folder, f"started-{number}"), "w").close()
+    child = subprocess.Popen([sys.executable, "-B", "-u", tool, folder], start_new_session=True)
+    stop = os.path.join(folder, f"stop-{number}")
+    while child.poll() is None:
+        if os.path.exists(stop):
+            os.killpg(child.pid, signal.SIGKILL)
+        time.sleep(POLL)
+    return child.returncode if child.returncode >= 0 else 128 - child.returncode
+
+
 if __name__ == "__main__":
     sys.modules.setdefault("millrace_job", sys.modules["__main__"])
+    if sys.argv[1] == "--serve":
+        serve(sys.argv[2])
     home = os.path.abspath(sys.argv[1])
     os.chdir(os.path.join(home, "code"))
     sys.exit(run(home))

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import psutil
 
-from millrace_contracts.custom_code import CodeEnded, CodeSpec
+from millrace_contracts.custom_code import CodeEnded, CodeGuards, CodeSpec
 from millrace_training.code import sandbox
 from millrace_training.code.laying import put
 from millrace_training.runtime.errors import JobError
@@ -42,7 +42,7 @@ class Running(Protocol):
 def start(folder: Path, code: CodeSpec, number: int, seed: int) -> Running:
     """Start the code that lies in *folder*, for the time *number*. Raises: JobError without its interpreter."""
     if os.environ.get(BESIDE):
-        return Beside(folder, number)
+        return Beside(folder, code, number)
     return Child(folder, code, seed)
 
 
@@ -84,8 +84,11 @@ class Child:
 class Beside:
     """A process in another container, which waits for begin-N and writes ended-N.json."""
 
-    def __init__(self, folder: Path, number: int) -> None:
+    def __init__(self, folder: Path, code: CodeSpec, number: int) -> None:
         self._folder, self._number = folder, number
+        network = "open" if code.network else "by policy"
+        guards = CodeGuards(network=network, files="enforced", processes="enforced")
+        put(folder / "guards.json", guards.model_dump_json().encode())
         put(folder / f"begin-{number}", b"")
 
     def ended(self) -> int | None:

@@ -41,7 +41,7 @@ class CodeProcess:
     def __init__(self, context: Context, name: str, code: CodeSpec, archive: bytes) -> None:
         self.context, self.name, self.code = context, name, code
         shared = os.environ.get(place.BESIDE)
-        self.folder = (Path(shared) if shared else context.scratch) / name
+        self.folder, self._is_shared = (Path(shared) if shared else context.scratch) / name, bool(shared)
         self._archive = archive
         self._told = 0
         self._kept: tuple[int, int] | None = None
@@ -56,7 +56,8 @@ class CodeProcess:
             raise JobError(
                 "The training code cannot be unpacked", str(error), "Pack it with 'millrace apply'."
             ) from error
-        shutil.copyfile(millrace_job.__file__, self.folder / place.TOOL)
+        for folder in (self.folder, self.folder.parent) if self._is_shared else (self.folder,):
+            put(folder / place.TOOL, Path(millrace_job.__file__).read_bytes())
         checkpoint = self._piece(".ckpt")
         if checkpoint.exists() and self.message("checkpoint", CodeCheckpoint) is None:
             shutil.copyfile(checkpoint, self.folder / "checkpoint-a")

@@ -9,6 +9,7 @@ from millrace_contracts.sources import RowSource, Secret, Source
 from millrace_core import pods
 from millrace_core.pods import Part
 from millrace_training.kinds import KINDS
+from millrace_training.launch import apart
 from millrace_training.runtime.assignment import Assignment
 from millrace_training.settings import TrainingSettings
 from millrace_training.tables import Job
@@ -107,7 +108,7 @@ def labels(order: Order) -> dict[str, str]:
         values["millrace.dev/loop"] = job.loop
     if job.loop_run is not None:
         values["millrace.dev/run"] = str(job.loop_run)
-    return values
+    return values | apart.labels(apart.code_of(job))
 
 
 def _common(settings: TrainingSettings) -> dict[str, str]:
@@ -117,8 +118,13 @@ def _common(settings: TrainingSettings) -> dict[str, str]:
 def plain_job(order: Order) -> Part:
     """A batch/v1 Job of one pod; whether there is another attempt is our decision, not its backoff's."""
     settings = order.settings
-    asked = _resources(order, order.cpu, AGENT_MB, order.gpus)
+    code = apart.code_of(order.job)
+    asked = _resources(order, order.cpu, AGENT_MB, 0 if code else order.gpus)
     pod = _pod(order, [_container(order, "job", asked) | {"command": _agent(order)}])
+    if code is not None:
+        threads = dict.fromkeys(ONE_THREAD, str(order.assignment.threads))
+        made = apart.container(code, settings, threads, _resources(order, order.cpu, 0, order.gpus))
+        pod = apart.added(pod, made, f"{settings.job_scratch_mb}Mi")
     pod |= {"restartPolicy": "Never", "activeDeadlineSeconds": order.wall}
     return {
         "apiVersion": "batch/v1",
