@@ -37,9 +37,13 @@ def reaches_outside(objects: list[Object], pod: Pod, port: int) -> bool:
 
 
 def matches(selector: dict[str, Any], labels: dict[str, str]) -> bool:
-    """Whether a label selector with `matchLabels` selects *labels*."""
-    assert set(selector) <= {"matchLabels"}, selector
-    return all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items())
+    """Whether a label selector selects *labels*: by `matchLabels`, and by labels that may not be there."""
+    assert set(selector) <= {"matchLabels", "matchExpressions"}, selector
+    absent = selector.get("matchExpressions", [])
+    assert all(set(item) == {"key", "operator"} and item["operator"] == "DoesNotExist" for item in absent)
+    return not any(item["key"] in labels for item in absent) and all(
+        labels.get(key) == value for key, value in selector.get("matchLabels", {}).items()
+    )
 
 
 def _agrees(objects: list[Object], pod: Pod, direction: str, peer: Pod, port: int) -> bool:

@@ -104,6 +104,22 @@ def test_only_who_needs_it_reaches_outside():
     assert not any(reaches_outside(objects, pod, 5432) for pod in found.values())
 
 
+def test_a_job_with_code_that_may_not_use_the_network_reaches_millrace_alone():
+    objects = case_objects("default")
+    found = everybody(objects)
+    job = found["job"]
+    apart = replace(job, labels=job.labels | {"millrace.dev/apart": "true"})
+    reached = {
+        (name, port)
+        for name, target in found.items()
+        for port in PORTS
+        if allowed(objects, apart, target, port)
+    }
+    assert reached == {(api, 8080) for api in ("registry", "training", "monitoring")}
+    assert not any(reaches_outside(objects, apart, port) for port in (443, 5432))
+    assert not any(allowed(objects, job, apart, port) for port in PORTS)
+
+
 def test_an_external_database_is_reached_by_those_who_store():
     objects = case_objects("production")
     reach = {name for name, pod in everybody(objects).items() if reaches_outside(objects, pod, 5432)}
