@@ -65,6 +65,20 @@ def test_lists_are_tables_for_people(fake, millrace):
     assert "revenue" in millrace("loops", "show", "shop").stdout
 
 
+def test_another_form_than_the_base_form_is_named_where_revisions_are(fake, millrace):
+    told = {"nodes": [], "reason": "Fastest", "message": "It is 3 times as fast.", "wants": []}
+    forms = [told | {"target": target} for target in ("ort-cpu-int8", "ort-cpu-fp32")]
+    revisions = [examples.revision(2, weight=10000, form=forms[0]), examples.revision(1, form=forms[1])]
+    prepared(fake).answers |= {
+        "GET /v1/endpoints": (200, [examples.endpoint(revisions=revisions)]),
+        "GET /v1/endpoints/shop": (200, examples.endpoint(revisions=revisions)),
+    }
+    assert "r2 100% ort-cpu-int8, r1 loaded" in millrace("endpoints", "list").stdout
+    shown = millrace("endpoints", "show", "shop").stdout
+    assert "ort-cpu-int8" in shown
+    assert "It is 3 times as fast." in shown
+
+
 def test_what_a_pod_waits_for_is_in_every_list_and_view(fake, millrace):
     waits = {"reason": "QuotaExceeded", "message": "exceeded quota: team-a"}
     run = RUN | {"state": "running", "waiting": waits, "ended_at": None}

@@ -229,3 +229,25 @@ def test_a_version_goes_from_its_base_form_to_int8_under_the_judge_and_back_bit_
     again = {"reason": "and back", "key": "again"}
     assert serving.client.post(f"/v1/endpoints/{name}:rollback", json=again).json()["stable"] == 2
     assert asked(serving, name) == expected(mlp.int8())
+
+
+@pytest.mark.slow
+def test_a_form_that_was_measured_elsewhere_only_is_measured_on_this_machine(serving):
+    """Which one is faster here is the machine's business; that it was found out is the promise."""
+    name, graph = serving.endpoint(), mlp.int8(seed=9)
+    serving.neighbours.artifacts[digest(graph)] = graph
+    item = variant(graph=graph, kind=ELSEWHERE, golden=mlp.golden(graph)["outputs"])
+    Release(serving, 7, item, base=mlp.fp32(seed=9)).roll_out(name)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        told = serving.client.get(f"/v1/endpoints/{name}").json()
+        if len(told["revisions"]) == 2 or told["revisions"][0]["form"]["reason"] == "NotFaster":
+            break
+        time.sleep(0.2)
+    assert told["revisions"][-1]["form"]["wants"] == []
+    with contextlib.closing(sqlite3.connect(serving.home / "serving" / "state.db", timeout=30)) as database:
+        ((node_key, kept),) = database.execute(
+            "SELECT node, measurement FROM measured WHERE digest = ?", (digest(graph),)
+        ).fetchall()
+    assert node_key == HERE.key
+    assert [speed["batch"] for speed in json.loads(kept)["speed_up"]] == [1]
