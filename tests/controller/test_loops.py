@@ -206,6 +206,22 @@ async def test_a_new_spec_searches_again_and_monitoring_learns_the_policy_at_onc
     assert len(await loop.runs()) == 2
 
 
+async def test_code_of_ones_own_is_another_spec_and_must_have_been_uploaded(loop):
+    refused = await loop.apply(document(training={"code": {"path": "training"}}), 422)
+    assert refused["errors"][0]["where"] == "spec.training.code.path"
+    assert "millrace code push" in refused["errors"][0]["what"]
+    code = {"digest": f"sha256:{'a' * 64}", "image": "registry.example/torch"}
+    assert (await loop.apply(document(training={"code": code})))["generation"] == 2
+    await loop.rest()
+    train = (await loop.call("GET", "/v1/loops/sales/runs/2/plan", 200))["train"]
+    assert (train["code"]["digest"], train["search"], train["configurations"]) == (
+        code["digest"],
+        "full",
+        None,
+    )
+    assert "training.code.image needs a cluster" in str(await loop.loop())
+
+
 async def test_a_spec_changed_before_the_first_champion_is_one_run(platform):
     await platform.apply(document())
     await platform.apply(document(cooldown="7d"))
