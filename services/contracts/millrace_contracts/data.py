@@ -7,11 +7,12 @@ from pydantic import Field, model_validator
 from millrace_contracts.names import ColumnName as ColumnName
 from millrace_contracts.names import Digest as Digest
 from millrace_contracts.names import Name as Name
-from millrace_contracts.parts import Bool, Float, Int
+from millrace_contracts.parts import Bool, Float, Int, unsaid
 from millrace_contracts.parts import Strictly as Strict
+from millrace_contracts.shapes import Shape
 from millrace_contracts.tables import Dialect
 
-ColumnType = Literal["number", "integer", "boolean", "string", "timestamp"]
+ColumnType = Literal["number", "integer", "boolean", "string", "timestamp", "tensor"]
 Share = Annotated[Float, Field(ge=0, le=1)]
 
 
@@ -19,7 +20,12 @@ class ColumnContract(Strict):
     """What one column promises."""
 
     name: ColumnName
-    type: ColumnType = Field(description="number, integer, boolean, string or timestamp.")
+    type: ColumnType = Field(description="number, integer, boolean, string, timestamp or tensor.")
+    shape: Shape | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="Of each cell of a tensor: [28, 28] for an image of 28 lines of 28 numbers.",
+    )
     required: Bool = Field(default=True, description="Whether the column must be there at all.")
     minimum: Float | None = Field(default=None, description="Least value of a number.")
     maximum: Float | None = Field(default=None, description="Greatest value of a number.")
@@ -51,6 +57,8 @@ class ColumnContract(Strict):
             raise ValueError(f"'{self.name}': minimum and maximum are for numbers, not for {self.type}")
         if None not in limits and self.minimum > self.maximum:  # type: ignore[operator]
             raise ValueError(f"'{self.name}': minimum is greater than maximum")
+        if (self.shape is not None) != (self.type == "tensor"):
+            raise ValueError(f"'{self.name}': a tensor, and nothing else, has a shape")
         if self.allowed is not None and self.type != "string":
             raise ValueError(f"'{self.name}': allowed is for strings, not for {self.type}")
         return self
@@ -100,6 +108,8 @@ class DataContract(Strict):
         for role, name in roles:
             if name is not None and name not in names:
                 raise ValueError(f"{role} '{name}' is not among the columns")
+            if name is not None and self.column(name).type == "tensor":
+                raise ValueError(f"{role} '{name}' cannot be a tensor")
         return self
 
     def column(self, name: str) -> ColumnContract:

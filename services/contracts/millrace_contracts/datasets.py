@@ -8,6 +8,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from millrace_contracts.bodies import Body, Document, Read
 from millrace_contracts.data import ColumnType
 from millrace_contracts.names import ColumnName, DataFormat, Digest
+from millrace_contracts.parts import unsaid
+from millrace_contracts.shapes import Shape
 
 
 class DatasetWrite(Body):
@@ -41,6 +43,7 @@ class SchemaColumn(BaseModel):
     name: str = Field(min_length=1, max_length=200)
     type: ColumnType
     nullable: bool = True
+    shape: Shape | None = Field(default=None, exclude_if=unsaid, description="Of each cell of a tensor.")
 
 
 class IndexPart(BaseModel):

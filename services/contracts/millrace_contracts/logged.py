@@ -7,10 +7,11 @@ from pydantic import AwareDatetime, BaseModel, Field, field_validator
 
 from millrace_contracts.names import RequestId, RevisionName
 from millrace_contracts.parts import Strictly
+from millrace_contracts.shapes import Nested
 from millrace_contracts.signature import MOST_CLASSES
 
 FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-FeatureValue = bool | int | float | Annotated[str, Field(max_length=10_000)] | None
+FeatureValue = bool | int | float | Annotated[str, Field(max_length=10_000)] | Nested | None
 
 PredictedValue = float | Annotated[list[float], Field(max_length=MOST_CLASSES)] | dict[str, float]
 """An answer: a number, or probabilities of classes."""

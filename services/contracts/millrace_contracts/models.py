@@ -12,7 +12,8 @@ from millrace_contracts.signature import Signature
 from millrace_contracts.variants import ModelVariants
 
 GOLDEN_ROWS = 256
-Cell = float | int | bool | str | None
+Cell = float | int | bool | str | list[float | None] | None
+"""A value of a column; of a tensor its numbers, one behind the other."""
 Answer = float | str | list[float]
 """What an output says of one row: a number, a class, or a probability for each class."""
 Number = Annotated[int, Field(ge=1, le=2**31 - 1)]

@@ -5,9 +5,9 @@ from datetime import datetime
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
 from millrace_contracts.names import Mode, Name, RevisionName, ShortText, TaskName, VersionNumber
-from millrace_contracts.parts import Strictly, Zone
+from millrace_contracts.parts import Strictly, Zone, unsaid
 from millrace_contracts.release import BASE, Files, Variant
-from millrace_contracts.signature import Classes, Signature, unsaid
+from millrace_contracts.signature import Classes, Signature
 
 
 def is_base(variant: str) -> bool:

@@ -41,8 +41,9 @@ def groups(signature: Signature) -> dict[str, list[Input]]:
 
 
 def by_datatype(signature: Signature) -> dict[str, list[Input]]:
-    """The inputs by datatype, in the order of the signature."""
+    """The inputs by datatype, in the order of the signature; those with a shape are sent by themselves."""
     grouped: dict[str, list[Input]] = {}
     for item in signature.inputs:
-        grouped.setdefault(item.datatype, []).append(item)
+        if item.shape is None:
+            grouped.setdefault(item.datatype, []).append(item)
     return grouped

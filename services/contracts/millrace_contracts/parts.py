@@ -40,6 +40,11 @@ LEAST, MOST = "x-least", "x-most"
 """Where a schema names the bounds of a duration."""
 
 
+def unsaid(value: object) -> bool:
+    """What is not said is left out of the JSON, not null."""
+    return value is None
+
+
 @dataclass(frozen=True)
 class Lasting:
     """A text is a duration (or whole days, or `all`) between *least* and *most*; used inside `Annotated`."""

@@ -6,8 +6,10 @@ from typing import Annotated
 from pydantic import BaseModel, Field, StringConstraints
 
 from millrace_contracts.parts import Strictly
+from millrace_contracts.shapes import Nested
 
-CellValue = bool | int | float | Annotated[str, StringConstraints(max_length=10_000)] | None
+CellValue = bool | int | float | Annotated[str, StringConstraints(max_length=10_000)] | Nested | None
+"""A value of a column; of a tensor nested lists of numbers, which are looked at by the signature."""
 MOST_WARNINGS = 20
 """Warnings that one answer tells of."""
 ColumnText = Annotated[str, StringConstraints(max_length=200)]
@@ -19,8 +21,8 @@ class PredictionRequest(Strictly):
     rows: list[dict[ColumnText, CellValue]] = Field(
         min_length=1,
         max_length=100_000,
-        description="One object per row, by column; null is a missing value. More than the server takes in one "
-        "request (1024) are answered 413 with that limit.",
+        description="One object per row, by column; null is a missing value, a tensor is nested lists. More than the "
+        "server takes in one request (1024) are answered 413 with that limit.",
     )
     key: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,256}$")] | None = Field(
         default=None, description="Sticky key: the same key always meets the same revision."

@@ -21,10 +21,12 @@ from millrace_contracts.datasets import SchemaColumn
 from millrace_contracts.names import ColumnName, DataFormat, Digest, Name, TaskName, VersionNumber
 from millrace_contracts.parts import Strictly, Zone
 from millrace_contracts.plain import plain
+from millrace_contracts.shapes import Nested
 from millrace_contracts.tables import Dialect, Rejects
 
 FileTitle = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f/\\]+$")]
-SentCell = StrictBool | StrictInt | StrictFloat | Annotated[str, StringConstraints(max_length=100_000)] | None
+SentText = Annotated[str, StringConstraints(max_length=100_000)]
+SentCell = StrictBool | StrictInt | StrictFloat | SentText | Nested | None
 
 EXAMPLES = 5
 """So many are kept of the cells that break a promise."""

@@ -5,13 +5,14 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from millrace_contracts.names import ClassValue, TaskName, TensorName
-from millrace_contracts.parts import Zone
+from millrace_contracts.parts import Zone, unsaid
+from millrace_contracts.shapes import Shape
 from millrace_contracts.tables import DateOrder, MissingMark
 
 MOST_INPUTS = 5000
 MOST_OUTPUTS = 16
 MOST_CLASSES = 1000
-ColumnKind = Literal["number", "category", "timestamp", "boolean"]
+ColumnKind = Literal["number", "category", "timestamp", "boolean", "tensor"]
 
 
 def _one_kind(classes: list[ClassValue]) -> list[ClassValue]:
@@ -30,13 +31,8 @@ Classes = Annotated[list[ClassValue], Field(max_length=MOST_CLASSES), AfterValid
 """Classes as the training data has them: all texts, all numbers or all booleans, each once."""
 
 
-def unsaid(value: object) -> bool:
-    """What is not said is left out of the JSON, not null."""
-    return value is None
-
-
 class Input(BaseModel):
-    """One input tensor, of shape (rows, 1), and the data column behind it."""
+    """One input tensor, of shape (rows, 1), or (rows, *shape), and the data column behind it."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -46,6 +42,20 @@ class Input(BaseModel):
     )
     column: TensorName
     kind: ColumnKind
+    shape: Shape | None = Field(
+        default=None, exclude_if=unsaid, description="Of one row's value, for the kind tensor; left out: [1]."
+    )
+
+    @model_validator(mode="after")
+    def _shaped(self) -> "Input":
+        if (self.kind == "tensor") != (self.shape is not None) or (self.shape and self.datatype != "FP32"):
+            raise ValueError(f"the input {self.name!r}: a tensor, and nothing else, has a shape, and is FP32")
+        return self
+
+    @property
+    def dims(self) -> list[int]:
+        """The shape of one row's value."""
+        return self.shape or [1]
 
 
 class Output(BaseModel):

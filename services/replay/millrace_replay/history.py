@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from millrace_contracts.data import ColumnType
 from millrace_contracts.loop import Spec
 from millrace_contracts.tables import Dialect
-from millrace_table import columns, reading, spans
+from millrace_table import columns, reading, spans, tensors
 from millrace_table.settling import settled
 
 DEFAULT_REJECTS = 0.01
@@ -109,8 +109,10 @@ class History:
         """The columns named in *kinds* (the dataset's schema), each in its type."""
         names = [name for name in self.raw.column_names if name in kinds]
         made = {
-            name: columns.convert(self.raw.column(name), kinds[name], timezone, name, self.dialect).values
-            for name in names
+            name: columns.convert(
+                raw, kinds[name], timezone, name, self.dialect, shape=tensors.shape_of(raw.type)
+            ).values
+            for name, raw in ((name, self.raw.column(name)) for name in names)
         }
         return pa.table(made)
 

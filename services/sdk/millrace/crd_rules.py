@@ -220,6 +220,7 @@ RULES: dict[str, list[Json]] = {
             "minimum is greater than maximum",
             '"\'" + self.name + "\': minimum is greater than maximum"',
         ),
+        rule("has(self.shape) == (self.type == 'tensor')", "a tensor, and nothing else, has a shape"),
         rule(
             "!has(self.allowed) || self.type == 'string'",
             "allowed is for strings",

@@ -104,7 +104,12 @@ def _typed(raw: pa.Table, contract: DataContract, timezone: str) -> pa.Table:
     return pa.table(
         {
             column.name: columns.convert(
-                raw.column(column.name), column.type, timezone, column.name, contract.dialect
+                raw.column(column.name),
+                column.type,
+                timezone,
+                column.name,
+                contract.dialect,
+                shape=column.shape,
             ).values
             for column in contract.columns
         }

@@ -34,7 +34,8 @@ def encode(columns: Mapping[str, tuple[str, Values]], request_id: str = "") -> t
     """A request body and its headers.
 
     Args:
-        columns: datatype (`FP32`, `FP64`, `INT64`, `BYTES`) and values of shape (rows,) by input name; BYTES holds str.
+        columns: datatype (`FP32`, `FP64`, `INT64`, `BYTES`) and values of shape (rows,), or (rows, *shape) of tensors,
+            by input name; BYTES holds str.
     Raises: ValueError for a datatype that is not known here.
     """
     inputs, tensors = [], []
@@ -42,9 +43,8 @@ def encode(columns: Mapping[str, tuple[str, Values]], request_id: str = "") -> t
         raw = _raw(datatype, values)
         tensors.append(raw)
         parameters = {"binary_data_size": len(raw)}
-        inputs.append(
-            {"name": name, "shape": [len(values), 1], "datatype": datatype, "parameters": parameters}
-        )
+        shape = [len(values), *(np.shape(values)[1:] or (1,))]
+        inputs.append({"name": name, "shape": shape, "datatype": datatype, "parameters": parameters})
     return _body({"inputs": inputs, "parameters": {"binary_data_output": True}}, tensors, request_id)
 
 
@@ -57,50 +57,67 @@ def _body(head: Mapping[str, Any], tensors: list[bytes], request_id: str) -> tup
 def pack(columns: Mapping[str, tuple[str, Values]], request_id: str = "") -> tuple[bytes, dict[str, str]]:
     """A request body and its headers in the packed form: one tensor of shape (rows, columns) for each datatype.
 
-    Takes and raises what `encode` does. A row of many columns is answered several times as fast in this form.
+    Tensors with a shape are sent by themselves. Takes and raises what `encode` does. A row of many columns is answered
+    several times as fast in this form.
     """
     grouped: dict[str, dict[str, Values]] = {}
+    alone: list[tuple[str, str, list[int], bytes]] = []
     for name, (datatype, values) in columns.items():
-        grouped.setdefault(datatype, {})[name] = values
+        if np.ndim(values) > 1:
+            alone.append((name, datatype, list(np.shape(values)), _raw(datatype, values)))
+        else:
+            grouped.setdefault(datatype, {})[name] = values
     return packed(
         [
             (datatype, list(named), len(next(iter(named.values()))), _raw(datatype, _joined(datatype, named)))
             for datatype, named in grouped.items()
         ],
         request_id,
+        alone,
     )
 
 
 def packed(
-    tensors: Iterable[tuple[str, list[str], int, bytes]], request_id: str = ""
+    tensors: Iterable[tuple[str, list[str], int, bytes]],
+    request_id: str = "",
+    alone: Iterable[tuple[str, str, list[int], bytes]] = (),
 ) -> tuple[bytes, dict[str, str]]:
-    """A request body and its headers of what is packed already: datatype, names of columns, rows, and the bytes."""
-    came = list(tensors)
+    """A request body and its headers of what is packed already: datatype, names of columns, rows, and the bytes.
+
+    Args:
+        alone: what is sent by itself: name, datatype, shape with the rows first, and the bytes.
+    """
+    came, shaped = list(tensors), list(alone)
     told = tuple([(datatype, tuple(names), rows, len(raw)) for datatype, names, rows, raw in came])
-    head = _packed_head(told) if not request_id else orjson.dumps({"id": request_id, **_packed_fields(told)})
+    beside = tuple([(name, datatype, tuple(shape), len(raw)) for name, datatype, shape, raw in shaped])
+    if request_id:
+        head = orjson.dumps({"id": request_id, **_packed_fields(told, beside)})
+    else:
+        head = _packed_head(told, beside)
     headers = {HEADER_LENGTH: str(len(head)), "content-type": "application/octet-stream"}
-    return b"".join([head, *[raw for _, _, _, raw in came]]), headers
+    return b"".join([head, *[raw for *_, raw in shaped], *[raw for *_, raw in came]]), headers
 
 
 Tensors = tuple[tuple[str, tuple[str, ...], int, int], ...]
 """Of each packed tensor its datatype, the names of its columns, its rows, and its bytes."""
+Alone = tuple[tuple[str, str, tuple[int, ...], int], ...]
+"""Of each tensor that is sent by itself its name, its datatype, its shape, and its bytes."""
 
 
 @lru_cache(256)
-def _packed_head(tensors: Tensors) -> bytes:
+def _packed_head(tensors: Tensors, alone: Alone) -> bytes:
     """Who asks again and again sends the same head."""
-    return orjson.dumps(_packed_fields(tensors))
+    return orjson.dumps(_packed_fields(tensors, alone))
 
 
-def _packed_fields(tensors: Tensors) -> dict[str, object]:
+def _packed_fields(tensors: Tensors, alone: Alone) -> dict[str, object]:
+    each = [
+        *alone,
+        *((packing.tensor(kind), kind, (rows, len(names)), size) for kind, names, rows, size in tensors),
+    ]
     inputs = [
-        {
-            "name": packing.tensor(datatype),
-            "shape": [rows, len(names)],
-            "datatype": datatype,
-            "parameters": {"binary_data_size": size},
-        }
-        for datatype, names, rows, size in tensors
+        {"name": name, "shape": shape, "datatype": kind, "parameters": {"binary_data_size": size}}
+        for name, kind, shape, size in each
     ]
     named = {packing.tensor(datatype): packing.named(list(names)) for datatype, names, _, _ in tensors}
     return {"inputs": inputs, "parameters": {"binary_data_output": True} | named}
@@ -189,6 +206,8 @@ def columns_from_rows(rows: Table, signature: Signature) -> dict[str, tuple[str,
 
 
 def _column(values: Values, tensor: Input, signature: Signature) -> Values:
+    if tensor.shape is not None:
+        return _shaped(values, tensor)
     if tensor.datatype == "BYTES":
         texts = ["" if value is None or value != value else signature.word(str(value)) for value in values]
         return np.array(texts, dtype=object)
@@ -196,3 +215,18 @@ def _column(values: Values, tensor: Input, signature: Signature) -> Values:
         stamps = values.astype("datetime64[s]")
         return np.where(np.isnat(stamps), np.iinfo(np.int64).min, stamps.astype(np.int64))
     return values.astype(DTYPES[tensor.datatype])
+
+
+def _shaped(values: Values, tensor: Input) -> Values:
+    """Cells of one shape, a missing one as NaN. Raises: ValueError that names the shapes."""
+    missing = np.full(tensor.dims, np.nan, np.float32)
+    cells = [missing if cell is None else np.asarray(_nested(cell), np.float32) for cell in values]
+    wrong = next((cell.shape for cell in cells if list(cell.shape) != tensor.dims), None)
+    if wrong is not None:
+        raise ValueError(f"a cell of {tensor.column!r} has the shape {list(wrong)}, expected {tensor.dims}")
+    return np.stack(cells) if cells else np.empty((0, *tensor.dims), np.float32)
+
+
+def _nested(cell: Any) -> Any:
+    """Arrays of arrays, as pandas reads nested lists, as lists."""
+    return [_nested(item) for item in cell] if isinstance(cell, np.ndarray) and cell.dtype == object else cell

@@ -7,14 +7,16 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from millrace_table import tensors
+
 SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
 def raw(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Booleans, integers, floats, timestamps or text.
+    """Booleans, integers, floats, timestamps, text, or tensors: lists of numbers, all of one shape.
 
     Decimals without a fraction are integers, other ones floats; durations and times of day are seconds; bytes are
-    hexadecimal text; lists and objects are their JSON; integers beyond 64 bits are text, so that none meets another.
+    hexadecimal text; other lists and objects are their JSON; integers beyond 64 bits are text: none meets another.
     """
     kind = column.type
     if pa.types.is_dictionary(kind):
@@ -24,9 +26,13 @@ def raw(column: pa.ChunkedArray) -> pa.ChunkedArray:
     for fits, turn in RULES:
         if fits(kind):
             return turn(column)
-    return _each(
-        column, lambda value: orjson.dumps(value, default=_json, option=orjson.OPT_NON_STR_KEYS).decode()
-    )
+    alike = tensors.of_lists(column) if is_nested(kind) else None
+    return _each(column, written) if alike is None else alike
+
+
+def written(value: Any) -> str:
+    """A list or an object as JSON."""
+    return orjson.dumps(value, default=_json, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
 def is_nested(kind: pa.DataType) -> bool:

@@ -1,6 +1,6 @@
-"""The five types of a column: found in good data, or demanded by a contract."""
+"""The six types of a column: found in good data, or demanded by a contract."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import get_args
 
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from millrace_contracts.data import ColumnType
 from millrace_contracts.tables import Dialect
-from millrace_table import hands, numbers, texts, times
+from millrace_table import cells, hands, numbers, tensors, texts, times
 from millrace_table.hands import Hand
 
 ARROW: dict[str, pa.DataType] = {
@@ -21,8 +21,14 @@ ARROW: dict[str, pa.DataType] = {
     "string": pa.string(),
     "timestamp": times.TYPE,
 }
-assert ARROW.keys() == set(get_args(ColumnType))
+"""All but tensors, whose type says their shape."""
+assert ARROW.keys() | {"tensor"} == set(get_args(ColumnType))
 Mask = npt.NDArray[np.bool_]
+
+
+def arrow(type: ColumnType, shape: Sequence[int] | None) -> pa.DataType:
+    """The type of a column in Arrow; a tensor has a *shape*."""
+    return ARROW[type] if shape is None else tensors.kind(shape)
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,8 @@ def infer(column: pa.ChunkedArray, dialect: Dialect | None = None) -> ColumnType
         return "number"
     if pa.types.is_timestamp(kind):
         return "timestamp"
+    if tensors.shape_of(kind) is not None:
+        return "tensor"
     return _infer_text(texts.distinct(column, dialect), dialect)
 
 
@@ -73,13 +81,20 @@ def convert(
     name: str,
     dialect: Dialect | None = None,
     hand: Hand | None = None,
+    shape: Sequence[int] | None = None,
 ) -> Typed:
     """The column as *type*; what does not fit becomes null and is marked.
 
     Args:
+        shape: of each cell of a tensor.
         hand: how the column is written whose piece this is; None: this is the whole column, or it is plain.
     Raises: Unreadable where some times have an offset and others none.
     """
+    if type == "tensor":
+        assert shape is not None, "a tensor has a shape"
+        return Typed(*tensors.convert(column, shape))
+    if tensors.shape_of(column.type) is not None:
+        column = tensors.texts(column, cells.written)
     raw, infinite = _prepared(column, type, dialect)
     present = np.asarray(pc.is_valid(raw))
     if pa.types.is_string(raw.type):

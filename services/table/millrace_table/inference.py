@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from millrace_contracts.data import ColumnContract, ColumnType, DataContract, RowsContract
 from millrace_contracts.tables import Dialect
-from millrace_table import columns, eventtimes, spans
+from millrace_table import columns, eventtimes, spans, tensors
 from millrace_table.refusals import Unreadable, words
 from millrace_table.settling import RawColumns, settled
 
@@ -96,6 +96,7 @@ def check_event_time(contract: DataContract) -> None:
 
 def duplicates(table: pa.Table) -> int:
     """How many rows repeat an earlier one."""
+    table = tensors.plain(table)
     return int(table.num_rows - table.group_by(table.column_names).aggregate([]).num_rows)
 
 
@@ -121,6 +122,8 @@ def warnings(table: pa.Table, contract: DataContract) -> list[str]:
             )
         elif column.unique:
             found.append(f"'{column.name}' looks like an identifier: exclude it from the features.")
+        elif column.type == "tensor":
+            continue
         elif len(pc.unique(values)) == 1:
             found.append(f"'{column.name}' has one value only.")
         elif column.type == "string" and column.name != contract.target:
@@ -241,13 +244,19 @@ def column(
     event_time: str | None = None,
 ) -> ColumnContract:
     """What the raw column *name* of a sample suggests, as a guess."""
-    key = name in (target, event_time)
-    values = columns.convert(raw, type, timezone, name, dialect).values
+    key, shape = name in (target, event_time), tensors.shape_of(raw.type) if type == "tensor" else None
+    if shape is not None and key:
+        raise Unreadable(
+            "type", "It holds lists of numbers.", "Choose a column of plain values.", column=name
+        )
+    values = columns.convert(raw, type, timezone, name, dialect, shape=shape).values
     share = values.null_count / len(values)
     missing = 0.0 if key else _up(min(1.0, share + max(MISSING_SLACK, 4 * share)))
     present = values.drop_null()
     guessed = not (name == target and _names_classes(type, present))
     more: dict[str, Any] = {"name": name, "type": type, "missing_at_most": missing, "guessed": guessed}
+    if shape is not None:
+        return ColumnContract(**more, shape=shape)
     if not len(present) and not key:
         return ColumnContract(**more, **({"allowed": []} if type == "string" else {}))
     if type in ("number", "integer") and len(present):

@@ -12,6 +12,7 @@ import orjson
 import pyarrow as pa
 
 from millrace_contracts.tables import KEPT, Reject, Rejects
+from millrace_table import tensors
 from millrace_table.refusals import Unreadable
 
 Row: TypeAlias = dict[str, Any]
@@ -70,7 +71,8 @@ class Seen:
 
     def __init__(self) -> None:
         self._kinds: dict[str, set[type]] = {}
-        self._nested: dict[str, int] = {}
+        self._nested: dict[str, str] = {}
+        self._shapes: dict[str, list[int] | None] = {}
         self._wide: set[str] = set()
         self._rows, self.rejects = 0, Rejects()
 
@@ -96,8 +98,20 @@ class Seen:
         kinds.add(kind)
         if kind is int and not -(2**63) <= value < 2**63:
             self._wide.add(name)
-        elif kind in (dict, list):
-            self._nested.setdefault(name, self._rows)
+        elif kind is list:
+            self._note_list(name, value)
+        elif kind is dict:
+            self._nested.setdefault(name, f"Row {self._rows} holds an object.")
+
+    def _note_list(self, name: str, value: list[Any]) -> None:
+        """Lists of numbers are tensors, all of one shape."""
+        shape = tensors.of_cell(value)
+        known = self._shapes.setdefault(name, shape)
+        if shape is None:
+            self._nested.setdefault(name, f"Row {self._rows} holds a list that is no tensor of numbers.")
+        elif shape != known:
+            told = f"Row {self._rows} has the shape {shape}, expected {known} as in the rows before."
+            self._nested.setdefault(name, told)
 
     def check(self) -> None:
         """Raises: Unreadable if no line is an object, or a cell is none."""
@@ -111,11 +125,14 @@ class Seen:
                 'Write a row a line, in UTF-8, like {"column": value}; a missing number is null, not NaN.',
                 examples=[f"line {reject.line}: {reject.text[:60]}" for reject in kept[:5]],
             )
+        mixed = (name for name in self._shapes if self._kinds[name] != {list})
+        self._nested |= dict.fromkeys(mixed, "Some rows hold a list, and others do not.")
         nested = next((name for name in self._kinds if name in self._nested), None)
         if nested is not None:
-            mend = "Write plain values; spread an object over several columns."
-            place = self._nested[nested]
-            raise Unreadable("type", f"Row {place} holds an object or a list.", mend, column=nested)
+            mend = (
+                "Write plain values, or lists of numbers of one shape; spread an object over several columns."
+            )
+            raise Unreadable("type", self._nested[nested], mend, column=nested)
 
     @property
     def schema(self) -> pa.Schema:
@@ -123,7 +140,9 @@ class Seen:
         return pa.schema([(name, self._kind(name)) for name in self._kinds])
 
     def _kind(self, name: str) -> pa.DataType:
-        kinds = self._kinds[name]
+        kinds, shape = self._kinds[name], self._shapes.get(name)
+        if shape is not None:
+            return tensors.kind(shape, pa.float64())
         if kinds == {bool}:
             return pa.bool_()
         if kinds == {int} and name not in self._wide:
@@ -168,6 +187,8 @@ def _table(rows: list[Row], schema: pa.Schema) -> pa.Table:
 def _column(values: list[Any], kind: pa.DataType) -> pa.Array:
     if kind == pa.string():
         return pa.array([None if value is None else _text(value) for value in values], kind)
+    if tensors.shape_of(kind) is not None:
+        return pa.array(values, kind)
     if kind == pa.float64():
         return pa.array([None if value is None else float(value) for value in values], kind)
     return pa.array(values, kind)

@@ -12,7 +12,7 @@ from millrace_contracts.data import ColumnType
 from millrace_contracts.formats import format_of
 from millrace_contracts.signature import Signature
 from millrace_contracts.tables import Dialect
-from millrace_table import columns, reading
+from millrace_table import columns, reading, tensors
 from millrace_table.refusals import Unreadable
 
 __all__ = ["Asked", "Unreadable", "plain", "read"]
@@ -22,6 +22,7 @@ TYPES: dict[str, ColumnType] = {
     "boolean": "boolean",
     "category": "string",
     "timestamp": "timestamp",
+    "tensor": "tensor",
 }
 """What a column of each kind of input holds."""
 
@@ -45,7 +46,7 @@ def read(
         event_time: the column that says when a row happened, if the file has it.
     Raises: Unreadable for a file that is no table, lacks an input, or has a cell that is none; UnknownFormat.
     """
-    wanted = {item.column: TYPES[item.kind] for item in signature.inputs}
+    wanted = {item.column: item for item in signature.inputs}
     written = said(signature, dialect)
     loaded = reading.load(path, format_of(path), written.over(dialect), wanted)
     reading.refuse_rejects(loaded, 0.0)
@@ -55,12 +56,14 @@ def read(
         mend = f"The model takes: {', '.join(wanted)}"
         raise Unreadable("columns", f"The column {lacking[0]!r} is lacking.", mend, column=lacking[0])
     zone = signature.timezone or "UTC"
-    table = pa.table({name: _column(raw, name, type, zone, written) for name, type in wanted.items()})
+    typed = {
+        name: _column(raw, name, TYPES[item.kind], zone, written, item.shape) for name, item in wanted.items()
+    }
     times: list[datetime | None] = [None] * raw.num_rows
     if event_time is not None and event_time in raw.column_names:
         times = _column(raw, event_time, "timestamp", zone, written).to_pylist()
     unused = [name for name in raw.column_names if name not in wanted and name != event_time]
-    return Asked(plain(table), times, unused)
+    return Asked(plain(pa.table(typed)), times, unused)
 
 
 def said(signature: Signature, dialect: Dialect | None) -> Dialect:
@@ -74,13 +77,27 @@ def said(signature: Signature, dialect: Dialect | None) -> Dialect:
     )
 
 
-def _column(raw: pa.Table, name: str, type: ColumnType, zone: str, dialect: Dialect) -> pa.Array:
-    typed = columns.convert(raw.column(name), type, zone, name, dialect)
+def _column(
+    raw: pa.Table,
+    name: str,
+    type: ColumnType,
+    zone: str,
+    dialect: Dialect,
+    shape: Sequence[int] | None = None,
+) -> pa.Array:
+    typed = columns.convert(raw.column(name), type, zone, name, dialect, shape=shape)
     if typed.bad.any():
         places: Sequence[int] = typed.bad.nonzero()[0].tolist()
-        shown = [f"row {place + 1}: {str(raw.column(name)[place].as_py())[:60]!r}" for place in places[:5]]
-        seen = f"{len(places)} cells of '{name}' are no {type}: {', '.join(shown)}."
-        mend = f"Correct them, or leave them empty: the model takes a {type} there."
+        if shape is None:
+            wanted = str(type)
+            shown = [
+                f"row {place + 1}: {str(raw.column(name)[place].as_py())[:60]!r}" for place in places[:5]
+            ]
+        else:
+            wanted = f"{type} of the shape {list(shape)}"
+            shown = tensors.told(raw.column(name), typed.bad, shape)
+        seen = f"{len(places)} cells of '{name}' are no {wanted}: {', '.join(shown)}."
+        mend = f"Correct them, or leave them empty: the model takes a {wanted} there."
         raise Unreadable("type", seen, mend, column=name, rows=len(places), examples=shown)
     return typed.values
 

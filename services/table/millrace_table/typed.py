@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 
 from millrace_contracts.tables import Rejects
-from millrace_table import cells
+from millrace_table import cells, tensors
 from millrace_table.names import check_names
 from millrace_table.refusals import Unreadable
 from millrace_table.streamed import CELLS, FORM, PIECE, Streamed, Told
@@ -72,6 +72,8 @@ def to_parquet(source: Path, format: str, target: Path, wanted: Collection[str],
 def _kind(file: Opened, name: str, size: int) -> pa.DataType:
     """The raw type of a column: text where whole numbers that may be too large for 64 bits are so somewhere."""
     kind = file.schema.field(name).type
+    if cells.is_nested(kind):
+        return _nested(file, name, size)
     raw = cells.raw(pa.chunked_array([], kind)).type
     if not pa.types.is_integer(raw) or (pa.types.is_integer(kind) and kind != pa.uint64()):
         return raw
@@ -79,8 +81,20 @@ def _kind(file: Opened, name: str, size: int) -> pa.DataType:
     return next((other for other in (cells.raw(piece).type for piece in pieces) if other != raw), raw)
 
 
+def _nested(file: Opened, name: str, size: int) -> pa.DataType:
+    """Tensors if all lists of the column have one shape, else text."""
+    pieces = (pa.chunked_array([batch.column(0)]) for batch in file.batches([name], size))
+    kinds = {cells.raw(piece).type for piece in pieces if piece.null_count < len(piece)}
+    only = kinds.pop() if len(kinds) == 1 else pa.string()
+    return pa.string() if tensors.shape_of(only) is None else only
+
+
 def _raw(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    if column.null_count == len(column):
+        return pa.chunked_array([pa.nulls(len(column), kind)])
     raw = cells.raw(column)
+    if raw.type != kind and tensors.shape_of(raw.type) is not None:
+        return tensors.texts(column, cells.written)
     return raw if raw.type == kind else raw.cast(kind)
 
 

@@ -23,6 +23,7 @@ from millrace_monitoring.monitors.watermark import Day
 from millrace_monitoring.profiles import daily, losses
 from millrace_monitoring.profiles.losses import DayLoss
 from millrace_monitoring.profiles.slices import Plan
+from millrace_stats import shaped
 from millrace_stats.profiles import Profile
 
 SAME = 1e-4
@@ -190,6 +191,9 @@ def _day(given: Given, scored: Scored, means: Mapping[int, DayLoss]) -> JudgedDa
         for item in given.spec.signature.inputs
         if item.name in features and item.column not in features
     }
+    for item in given.spec.signature.inputs:
+        if item.shape is not None and item.name in features:
+            features |= shaped.summaries(item.column, features[item.name])
     spec = champion.baseline.spec
     reduced = given.answers.reduced(scored.champion)
     columns = daily.columns_of(spec, features, reduced, len(given.rows))

@@ -22,7 +22,7 @@ class Rows:
 
     table: every row and request of the day, in a fixed order, with `label` and `sample`.
     place: lines of *table* that are the sample, shape (n,).
-    columns: the sample's features by tensor name, each of shape (n,).
+    columns: the sample's features by tensor name, each of shape (n,), or (n, *shape).
     served: the sample's logged answers, of shape (n,) or (n, classes); NaN where there is none.
     by_champion: which of them the champion's revision answered.
     labels: NaN where unknown.
@@ -116,8 +116,12 @@ def _marked(table: pa.Table, place: np.ndarray, labels: np.ndarray) -> pa.Table:
 
 def features(table: pa.Table, inputs: Sequence[Input]) -> dict[str, np.ndarray]:
     """Features by tensor name, missing values as the graph expects them; tensors that were not sent are left out."""
-    columns = {}
+    columns: dict[str, np.ndarray] = {}
     for item in inputs:
+        if item.shape is not None:
+            shaped = segments.cells(table, item)
+            columns |= {} if shaped is None else {item.name: shaped}
+            continue
         values = segments.tensor(table, item.datatype, item.name)
         if values is not None:
             columns[item.name] = _array(values)

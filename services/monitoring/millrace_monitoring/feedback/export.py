@@ -11,6 +11,7 @@ from millrace_monitoring.closing.rows import MISSING_INTEGER
 from millrace_monitoring.ingest import segments
 from millrace_monitoring.ingest.answers import Answers
 from millrace_monitoring.ingest.segments import TIME
+from millrace_table import tensors
 
 TYPES = {"category": pa.string(), "timestamp": pa.timestamp("s", tz="UTC"), "boolean": pa.bool_()}
 """What a feature is in the data, by its kind; every other one is a number."""
@@ -52,6 +53,11 @@ def _target(table: pa.Table | None, spec: MonitorWrite) -> pa.Array:
 
 def _column(table: pa.Table | None, item: Input) -> pa.Array:
     """One feature as the data has it: nulls where the tensor had its mark for missing."""
+    if item.shape is not None:
+        cells = None if table is None else segments.cells(table, item)
+        if cells is None:
+            return pa.nulls(0 if table is None else len(table), tensors.kind(item.shape))
+        return tensors.from_numpy(cells, item.shape, np.isnan(cells).reshape(len(cells), -1).all(axis=1))
     kind = TYPES.get(item.kind, NUMBERS.get(item.datatype))
     values = None if table is None else segments.tensor(table, item.datatype, item.name)
     if values is None:

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections import OrderedDict
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -81,6 +82,7 @@ def _session(data: bytes) -> Any:
 
 def _feed(item: Any, columns: dict[str, np.ndarray], rows: int) -> np.ndarray:
     values = columns.get(item.name)
-    if values is None:
-        return np.full((rows, 1), MISSING[item.type], dtype=TYPES[item.type])
-    return values.astype(TYPES[item.type]).reshape(rows, 1)
+    dims = [length if isinstance(length, int) else 1 for length in item.shape[1:]] or [1]
+    if values is None or values.size != rows * prod(dims):
+        return np.full((rows, *dims), MISSING[item.type], dtype=TYPES[item.type])
+    return values.astype(TYPES[item.type]).reshape(rows, *dims)

@@ -1,7 +1,10 @@
 """Rows that come over REST as an Arrow IPC stream, as a segment; a column that is wrong is named."""
 
 import io
+import math
+from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,6 +17,7 @@ from millrace_monitoring.ingest.backfill import MEND, TYPES, by_name, completed
 from millrace_monitoring.ingest.records import FIRST, LAST, SAFE
 from millrace_monitoring.ingest.segments import COLUMNS, TIME, Segment
 from millrace_stats.tasks import Refusal
+from millrace_table import cells, tensors
 
 ROWS = 500_000
 TOLD = ("request_id", "index", "event_time", "prediction", "revision", "key")
@@ -36,10 +40,13 @@ def of_stream(project: str, endpoint: str, body: bytes, spec: MonitorWrite) -> S
             wrong = FieldError(name[:80], "is no feature of this endpoint", MEND)
             raise BadInput("A column is unknown.", [wrong])
         item = named[name]
+        if item.shape is not None:
+            data[segments.column(item)] = _cells(table, name, item.shape)
+            continue
         column = _cast(table, name, TYPES[item.datatype])
         if item.datatype == "BYTES":
             column = _words(column, spec.signature)
-        data[segments.column(item.datatype, item.name)] = column
+        data[segments.column(item)] = column
     return Segment(project, endpoint, completed(data, len(table)))
 
 
@@ -74,6 +81,20 @@ def _cast(table: pa.Table, name: str, kind: pa.DataType) -> pa.Array:
         return column.combine_chunks().cast(kind, safe=not pa.types.is_floating(kind))
     except pa.ArrowException as error:
         raise BadInput("A column is wrong.", [FieldError(name[:80], f"is not {kind}", MEND)]) from error
+
+
+def _cells(table: pa.Table, name: str, shape: Sequence[int]) -> pa.Array:
+    """Tensors as lists of their numbers, null where there is none."""
+    raw = cells.raw(table[name])
+    values, bad = tensors.convert(raw, shape)
+    if bad.any():
+        told = tensors.told(raw, bad, shape)
+        words = f"is no tensor of the shape {list(shape)}: {told[0]}"
+        raise BadInput("A column is wrong.", [FieldError(name[:80], words, MEND)])
+    width = math.prod(shape)
+    flat = tensors.to_numpy(values).reshape(-1)
+    ends = pa.array(np.arange(0, len(flat) + 1, width, dtype=np.int32))
+    return pa.ListArray.from_arrays(ends, pa.array(flat), mask=values.is_null())
 
 
 def _words(column: pa.Array, signature: Signature) -> pa.Array:

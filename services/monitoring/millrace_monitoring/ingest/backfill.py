@@ -27,7 +27,7 @@ PLAIN: Mapping[str, str | int | float] = {
     "fault": "",
 }
 """What REST does not tell; the row counts as answered."""
-Kept = str | int | float | None
+Kept = str | int | float | list[float] | None
 
 
 def of_rows(project: str, endpoint: str, rows: list[LoggedRow], spec: MonitorWrite) -> Segment:
@@ -51,7 +51,8 @@ def of_rows(project: str, endpoint: str, rows: list[LoggedRow], spec: MonitorWri
         "revision": pa.array([row.revision or "" for row in rows], pa.string()),
     } | predicted.columns(given, kind.width)
     for item in inputs:
-        data[segments.column(item.datatype, item.name)] = pa.array(columns[item.name], TYPES[item.datatype])
+        kind = TYPES[item.datatype] if item.shape is None else segments.VECTOR
+        data[segments.column(item)] = pa.array(columns[item.name], kind)
     return Segment(project, endpoint, completed(data, len(rows)))
 
 

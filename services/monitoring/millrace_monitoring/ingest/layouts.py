@@ -7,12 +7,14 @@ import json
 import re
 import struct
 from functools import lru_cache
+from math import prod
 from typing import NamedTuple
 
 import orjson
 
 from millrace_contracts import packing
 from millrace_contracts.bodies import Document
+from millrace_contracts.shapes import MOST_VALUES
 from millrace_monitoring.ingest import tensors
 from millrace_monitoring.ingest.tensors import DTYPES, Undecodable, Values
 
@@ -25,6 +27,8 @@ NO_BYTES = struct.Struct("<")
 VECTOR = "probabilities"
 """The output that has a vector a row: the probability of each class."""
 ANSWERS = ("prediction", "probability", VECTOR)
+SHAPED = "FP32"
+"""The datatype of tensors whose cells have a shape."""
 CLASSES = 1000
 """Most classes in one vector."""
 REQUEST_ID = re.compile(rb'\{"id":"[ !#-\[\]-~]*",')
@@ -89,6 +93,9 @@ def drawn(said: Document, side: str) -> Layout:
     drawing, answers = Drawing(), side == "outputs"
     for tensor in said[side]:
         names = None if answers else _together(said, tensor)
+        if names is None and not answers and tensor["datatype"] == SHAPED and _is_shaped(tensor["shape"]):
+            drawn.add_shaped(tensor)
+            continue
         width = 1 if names else _width(tensor["shape"], answers and tensor["name"] == VECTOR)
         drawing.add(
             tensor, names or [str(tensor["name"])], 0 if answers and tensor["datatype"] == "BYTES" else width
@@ -140,6 +147,29 @@ class Drawing:
         step = -1 if place < 0 else 1
         for number, name in enumerate(names):
             self.columns[_name(datatype, name[:200])] = datatype, rows, width, place + step * number
+
+    def add_shaped(self, tensor: Document) -> None:
+        """A tensor whose cells have a shape: one column of so many numbers a row."""
+        rows, width, data = tensor["shape"][0], prod(tensor["shape"][1:]), tensor.get("data")
+        if data is None:
+            self.sizes.append(int(tensor["parameters"]["binary_data_size"]))
+            _check_size(SHAPED, rows * width, self.sizes[-1])
+            place = len(self.sizes) - 1
+        else:
+            place = -1 - len(self.inside)
+            self.inside.append(tensors.of_cells(SHAPED, data, rows * width))
+        name = f"tensor:{str(tensor['name'])[:200]}"
+        name.encode()
+        self.columns[name] = SHAPED, rows, width, place
+
+
+def _is_shaped(shape: list[int]) -> bool:
+    """Whether a row is more than one number, and not more than a tensor may have. Raises: Undecodable."""
+    if len(shape) < 2 or any(type(length) is not int or length < 1 for length in shape[1:]):
+        return False
+    if type(shape[0]) is not int or not 0 <= shape[0] <= ROWS:
+        raise Undecodable("a shape is not valid")
+    return 1 < prod(shape[1:]) <= MOST_VALUES or len(shape) > 2
 
 
 _remembered = lru_cache(REMEMBERED)(read)

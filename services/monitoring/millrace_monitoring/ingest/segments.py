@@ -1,20 +1,22 @@
 """Segments: what arrived together for one endpoint, as one Arrow table; and reading several of them as one.
 
-A table has the COLUMNS below and one column for each tensor (`number:…`, `exact:…`, `integer:…`, `text:…`, see
-bodies). Where an answer was a vector, `probabilities` holds it (see `vectors`) and `prediction` is NaN.
-A request without rows (its *fault* says why) is one line with index -1.
+A table has the COLUMNS below and one column for each tensor (`number:…`, `exact:…`, `integer:…`, `text:…`, and
+`tensor:…` with a list of numbers a row, see bodies). Where an answer was a vector, `probabilities` holds it (see
+`vectors`) and `prediction` is NaN. A request without rows (its *fault* says why) is one line with index -1.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
+from math import prod
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from millrace_contracts.signature import Input
 from millrace_monitoring.ingest.records import Record
 from millrace_monitoring.ingest.tensors import numbers
 
@@ -93,21 +95,40 @@ def _table(records: list[Record], names: tuple[str, ...], width: int) -> pa.Tabl
         answers = np.full(len(answers), np.nan)
     data["prediction"] = pa.array(answers, pa.float64(), mask=index < 0)
     pieces = zip(*(record.features.values for record in records), strict=True) if names else ()
-    data |= {name: _feature(name, values) for name, values in zip(names, pieces, strict=True)}
+    data |= {name: _feature(name, values, rows) for name, values in zip(names, pieces, strict=True)}
     return pa.table(data)
 
 
-def _feature(name: str, pieces: Sequence[Any]) -> pa.Array:
-    """One column from each record's part of it: lists of str, or bytes of numbers."""
+def _feature(name: str, pieces: Sequence[Any], rows: np.ndarray) -> pa.Array:
+    """One column from each record's part of it: lists of str, or bytes of numbers; *rows* of each record."""
     kind = name.partition(":")[0]
+    if kind == "tensor":
+        values = numbers(kind, b"".join(pieces))
+        each = [
+            len(piece) // values.itemsize // max(count, 1) for piece, count in zip(pieces, rows, strict=True)
+        ]
+        ends = np.concatenate([[0], np.cumsum(np.repeat(each, rows))])
+        return pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(values, pa.float32()))
     if kind == "text":
         return pa.array(list(chain.from_iterable(pieces)), TYPES[kind])
     return pa.array(numbers(kind, b"".join(pieces)), TYPES[kind])
 
 
-def column(datatype: str, name: str) -> str:
+def column(item: Input) -> str:
     """The column that keeps a tensor of the signature."""
-    return f"{KINDS[datatype]}:{name}"
+    return f"{KINDS[item.datatype] if item.shape is None else 'tensor'}:{item.name}"
+
+
+def cells(table: pa.Table, item: Input) -> np.ndarray | None:
+    """The cells of an input with a shape, float32 (rows, *shape), NaN where there is none; None if no row has one."""
+    name, width = column(item), prod(item.dims)
+    if name not in table.column_names:
+        return None
+    made = np.full((len(table), width), np.nan, np.float32)
+    held = table[name].combine_chunks()
+    fits = np.asarray(pc.fill_null(pc.equal(pc.list_value_length(held), width), False))
+    made[fits] = held.filter(pa.array(fits)).flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
+    return made.reshape(len(table), *item.dims)
 
 
 def tensor(table: pa.Table, datatype: str, name: str) -> pa.ChunkedArray | None:

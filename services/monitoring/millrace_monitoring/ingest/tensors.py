@@ -22,6 +22,7 @@ KEPT: dict[str, np.dtype[Any]] = {
     "integer": np.dtype("<i8"),
     "number": np.dtype("<f4"),
     "exact": np.dtype("<f8"),
+    "tensor": np.dtype("<f4"),
 }
 AS_SENT = frozenset({"FP32", "FP64", "INT64"})
 """Datatypes whose bytes are kept as they came."""
@@ -53,6 +54,12 @@ def of_json(datatype: str, data: Any, rows: int, width: int = 1) -> Values:
         return _checked(data, rows)
     with np.errstate(over="ignore", invalid="ignore"):
         return _kept(datatype, np.array(data, DTYPES[datatype]), rows)
+
+
+def of_cells(datatype: str, data: Any, count: int) -> Values:
+    """The *count* numbers of cells with a shape, as nested as whoever sent them wrote them. Raises like `of_json`."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return _kept(datatype, np.array(data, DTYPES[datatype]).reshape(-1), count)
 
 
 def of_bytes(datatype: str, raw: bytes, count: int) -> Values:

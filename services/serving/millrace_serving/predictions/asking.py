@@ -17,8 +17,11 @@ Outputs = dict[str, np.ndarray]
 
 
 def packed(asked: Packed) -> tuple[bytes, dict[str, str]]:
-    """The body of a request, and its headers, in the packed form."""
-    return oip.packed([(item.datatype, item.names, item.rows, item.raw()) for item in asked])
+    """The body of a request, and its headers, in the packed form; what has a shape is sent by itself."""
+    together = [(item.datatype, item.names, item.rows, item.raw()) for item in asked if not item.shape]
+    shaped = ((item, [item.rows, *item.shape]) for item in asked if item.shape)
+    alone = [(item.names[0], item.datatype, shape, item.raw()) for item, shape in shaped]
+    return oip.packed(together, alone=alone)
 
 
 def columns(asked: Packed) -> Columns:

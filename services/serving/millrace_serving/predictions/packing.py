@@ -27,12 +27,18 @@ Packed = list["Tensor"]
 
 
 class Tensor:
-    """All columns of one datatype of some rows: *values* are an array of shape (rows, columns), or texts row by row."""
+    """All columns of one datatype of some rows: *values* are an array of shape (rows, columns), or texts row by row.
 
-    __slots__ = ("datatype", "names", "rows", "values")
+    With a *shape* it is one column by itself, and they have the shape (rows, *shape).
+    """
 
-    def __init__(self, datatype: str, names: list[str], rows: int, values: Any) -> None:
+    __slots__ = ("datatype", "names", "rows", "shape", "values")
+
+    def __init__(
+        self, datatype: str, names: list[str], rows: int, values: Any, shape: Sequence[int] = ()
+    ) -> None:
         self.datatype, self.names, self.rows, self.values = datatype, names, rows, values
+        self.shape = tuple(shape)
 
     def raw(self) -> bytes:
         """As the packed tensor has it."""
@@ -41,7 +47,9 @@ class Tensor:
         return oip.texts(self.values)
 
     def columns(self) -> Columns:
-        """One by one, as tensors of shape (rows,)."""
+        """One by one, as tensors of shape (rows,), or (rows, *shape)."""
+        if self.shape:
+            return {self.names[0]: (self.datatype, self.values)}
         count = len(self.names)
         if self.datatype == "BYTES":
             cut = [np.array(self.values[place::count], dtype=object) for place in range(count)]
@@ -56,6 +64,7 @@ class Packer:
     def __init__(self, signature: Signature) -> None:
         groups = packing.by_datatype(signature)
         self._groups = [_Group(datatype, items, signature) for datatype, items in groups.items()]
+        self._shaped = [item for item in signature.inputs if item.shape]
         self._width = len({item.column for item in signature.inputs})
         self.packs = bool(packing.groups(signature))
         """Whether this signature has a packed form."""
@@ -71,6 +80,11 @@ class Packer:
                 if values is None:
                     return None
                 made.append(Tensor(group.datatype, group.names, len(rows), values))
+            for item in self._shaped:
+                values = _cells([row[item.column] for row in rows], item)
+                if values is None:
+                    return None
+                made.append(Tensor(item.datatype, [item.name], len(rows), values, item.dims))
         except (KeyError, OverflowError, UnicodeEncodeError):
             return None
         return made
@@ -130,10 +144,18 @@ class _Group:
                 return None
             item = self._items[place % len(self._items)]
             kept = asked.value(cell, item, self._signature)
-            if isinstance(kept, asked.Wrong):
+            if isinstance(kept, asked.Wrong | list):
                 return None
             seconds.append(MISSING_TIMESTAMP if kept is None else int(kept))
         return np.array(seconds, oip.DTYPES["INT64"]).reshape(len(rows), -1)
+
+
+def _cells(cells: Sequence[CellValue], item: Input) -> np.ndarray | None:
+    """Tensors of one input; None where one of them is not plain: wrong, or not there."""
+    kept = [asked.tensor(cell, item.dims) for cell in cells]
+    if any(isinstance(cell, asked.Wrong) for cell in kept):
+        return None
+    return np.array(kept, oip.DTYPES[item.datatype]).reshape(len(cells), *item.dims)
 
 
 def _getter(columns: list[str]) -> Callable[[Row], Sequence[CellValue]]:

@@ -19,7 +19,7 @@ def columns(rows: Sequence[Row], signature: Signature) -> Columns:
     if errors:
         raise BadInput(f"{errors[0].where} {errors[0].what}.", errors[:MOST])
     return {
-        item.name: (item.datatype, tensor([row[item.column] for row in kept], item.datatype))
+        item.name: (item.datatype, tensor([row[item.column] for row in kept], item.datatype, item.shape))
         for item in signature.inputs
     }
 

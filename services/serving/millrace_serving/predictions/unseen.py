@@ -18,7 +18,7 @@ def warnings(asked: Columns, signature: Signature, spec: ProfileSpec) -> tuple[i
     count, told = 0, list[PredictionWarning]()
     for item in signature.inputs:
         slots = spec.features.get(item.name)
-        if not isinstance(slots, NumberBins | Vocabulary):
+        if item.shape is not None or not isinstance(slots, NumberBins | Vocabulary):
             continue
         values = asked[item.name][1]
         fresh = _fresh(values, slots)

@@ -7,6 +7,7 @@ requests that are answered.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 from millrace_contracts import packing
@@ -44,11 +45,16 @@ class Slot:
     name: str
     where: str
     datatype: str
-    width: int
+    dims: list[int]
+
+    @property
+    def width(self) -> int:
+        """Values a row."""
+        return prod(self.dims)
 
     @property
     def shape(self) -> str:
-        return f"[rows, {self.width}]"
+        return f"[rows, {', '.join(map(str, self.dims))}]"
 
 
 def of_request(
@@ -103,9 +109,9 @@ def _names(signature: Signature) -> str:
 
 
 def _slots(signature: Signature, groups: Groups) -> list[Slot]:
-    alone = [Slot(item.name, _where(item), item.datatype, 1) for item in signature.inputs]
+    alone = [Slot(item.name, _where(item), item.datatype, item.dims) for item in signature.inputs]
     together = [
-        Slot(packing.tensor(kind), f"inputs.{packing.tensor(kind)}", kind, len(items))
+        Slot(packing.tensor(kind), f"inputs.{packing.tensor(kind)}", kind, [len(items)])
         for kind, items in groups.items()
     ]
     return alone + together
@@ -120,9 +126,11 @@ def _names_wrong(tensors: list[Document], signature: Signature, groups: Groups) 
         elif names.count(name) > 1:
             yield FieldError(f"inputs.{name}", "stands there twice", "send it once")
     for item in signature.inputs:
-        together = item.datatype in groups and packing.tensor(item.datatype) in names
+        packs = item.shape is None and item.datatype in groups
+        together = packs and packing.tensor(item.datatype) in names
         if item.name not in names and not together:
-            yield FieldError(_where(item), "is missing", f"send it, as {item.datatype} of shape [rows, 1]")
+            shape = f"[rows, {', '.join(map(str, item.dims))}]"
+            yield FieldError(_where(item), "is missing", f"send it, as {item.datatype} of shape {shape}")
         elif item.name in names and together:
             yield FieldError(
                 _where(item), f"stands in {packing.tensor(item.datatype)} too", "send it in one of the two"
@@ -161,12 +169,14 @@ def _rows(known: list[Document], limit: int) -> int | None:
 
 
 def _tensor(slot: Slot, item: Document, rows: int | None) -> Iterator[FieldError]:
-    where, shape, datatype, width = slot.where, item.get("shape"), item.get("datatype"), slot.width
+    where, shape, datatype = slot.where, item.get("shape"), item.get("datatype")
     if datatype != slot.datatype:
         yield FieldError(where, f"has the datatype {str(datatype)[:20]}", f"send {slot.datatype}")
         return
-    if not (isinstance(shape, list) and len(shape) == 2 and shape[1] == width and isinstance(shape[0], int)):
-        yield FieldError(where, f"has the shape {str(shape)[:40]}", f"send {slot.shape}")
+    if not (isinstance(shape, list) and shape[1:] == slot.dims and isinstance(shape[0], int)):
+        yield FieldError(
+            where, f"has the shape {str(shape)[:40]}, expected {slot.shape}", f"send {slot.shape}"
+        )
     elif shape[0] < 1:
         yield FieldError(where, "has no rows", "send at least one")
     elif shape[0] != rows:
@@ -200,7 +210,7 @@ def _shown(value: Any) -> str:
 def _flat(data: list[Any]) -> Iterator[Any]:
     for item in data:
         if isinstance(item, list):
-            yield from item
+            yield from _flat(item)
         else:
             yield item
 

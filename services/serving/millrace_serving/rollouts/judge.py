@@ -189,7 +189,9 @@ def same_tensors(stable: Signature, candidate: Signature) -> str | None:
 
     A candidate may answer more than they ask for: the class, where it was only its probability.
     """
-    asked, taken = ({(item.name, item.datatype) for item in one.inputs} for one in (stable, candidate))
+    asked, taken = (
+        {(item.name, item.datatype, *item.dims) for item in one.inputs} for one in (stable, candidate)
+    )
     wanted, answered = ({(item.name, item.datatype) for item in one.outputs} for one in (stable, candidate))
-    differing = sorted({name for name, _ in (asked ^ taken) | (wanted - answered)})
+    differing = sorted({str(item[0]) for item in (asked ^ taken) | (wanted - answered)})
     return f"its signature differs in {', '.join(differing[:5])}" if differing else None

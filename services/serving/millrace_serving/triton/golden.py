@@ -31,7 +31,7 @@ def columns(inputs: Mapping[str, list[Cell]], signature: Signature) -> Columns:
         values = inputs.get(item.name, inputs.get(item.column))
         if values is None:
             raise WrongAnswer(f"the golden rows lack the column {item.column}")
-        made[item.name] = (item.datatype, tensor(values, item.datatype))
+        made[item.name] = (item.datatype, tensor(values, item.datatype, item.shape))
     return made
 
 

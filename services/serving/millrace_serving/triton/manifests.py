@@ -34,14 +34,14 @@ def config_text(
     device: str = "KIND_CPU",
     target: TargetName = BASE_TARGET,
 ) -> str:
-    """config.pbtxt of one revision: a named input of shape [1] per column, dynamic batching, a warm-up row.
+    """config.pbtxt of one revision: a named input per column (of shape [1], or a tensor's), dynamic batching, a warm-up row.
 
     Our own runner also takes all columns of a datatype as one tensor; then every input is optional for Triton.
     """
     packed = packing.groups(signature) if backend == "python" else {}
-    inputs = [_tensor(item, 1, bool(packed)) for item in signature.inputs]
+    inputs = [_tensor(item, item.dims, bool(packed) and item.shape is None) for item in signature.inputs]
     inputs += [_packed(datatype, len(items)) for datatype, items in packed.items()]
-    outputs = [_tensor(item, item.values()) for item in signature.outputs]
+    outputs = [_tensor(item, [item.values()]) for item in signature.outputs]
     warmup = " ".join(_warm(item) for item in signature.inputs)
     return "\n".join(
         [
@@ -71,9 +71,10 @@ def _text(value: str) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _tensor(tensor: Input | Output, width: int, optional: bool = False) -> str:
+def _tensor(tensor: Input | Output, dims: list[int], optional: bool = False) -> str:
     more = " optional: true" if optional else ""
-    return f"{{ name: {_text(tensor.name)} data_type: {TYPES[tensor.datatype]} dims: [ {width} ]{more} }}"
+    shape = ", ".join(map(str, dims))
+    return f"{{ name: {_text(tensor.name)} data_type: {TYPES[tensor.datatype]} dims: [ {shape} ]{more} }}"
 
 
 def _packed(datatype: str, columns: int) -> str:
@@ -82,7 +83,8 @@ def _packed(datatype: str, columns: int) -> str:
 
 
 def _warm(tensor: Input) -> str:
-    value = f"data_type: {TYPES[tensor.datatype]} dims: [ 1 ] zero_data: true"
+    shape = ", ".join(map(str, tensor.dims))
+    value = f"data_type: {TYPES[tensor.datatype]} dims: [ {shape} ] zero_data: true"
     return f"inputs {{ key: {_text(tensor.name)} value {{ {value} }} }}"
 
 

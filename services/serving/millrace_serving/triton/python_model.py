@@ -182,7 +182,8 @@ def _groups(config: Any) -> dict[str, set[str]]:
     """Packed tensors, and the columns that each holds; the configuration says which inputs are packed."""
     packed = config["parameters"].get("packed", {"string_value": ""})["string_value"].split()
     kinds = {item["name"]: item["data_type"] for item in config["input"]}
-    columns = [(name, kind) for name, kind in kinds.items() if name not in packed]
+    plain = [item["name"] for item in config["input"] if [int(length) for length in item["dims"]] == [1]]
+    columns = [(name, kinds[name]) for name in plain if name not in packed]
     return {tensor: {name for name, kind in columns if kind == kinds[tensor]} for tensor in packed}
 
 

@@ -11,8 +11,15 @@ MISSING_TIMESTAMP = int(np.iinfo(np.int64).min)
 Columns = dict[str, tuple[str, np.ndarray]]
 
 
-def tensor(values: Sequence[Any], datatype: str) -> np.ndarray:
-    """JSON values as one tensor of shape (rows,). Raises: ValueError, TypeError, OverflowError."""
+def tensor(values: Sequence[Any], datatype: str, shape: Sequence[int] | None = None) -> np.ndarray:
+    """JSON values as one tensor of shape (rows,), or (rows, *shape) of lists of so many numbers.
+
+    Raises: ValueError, TypeError, OverflowError.
+    """
+    if shape is not None:
+        missing = [math.nan] * math.prod(shape)
+        cells = [missing if cell is None else cell for cell in values]
+        return np.array(cells, dtype=np.float64).astype(np.float32).reshape(len(cells), *shape)
     if datatype == "BYTES":
         return np.array(["" if value is None else str(value) for value in values], dtype=object)
     if datatype == "INT64":

@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import orjson
 
+from millrace_stats import shaped
 from millrace_stats.profiles import fit_spec, profile
 from millrace_stats.tasks import Reduced
 from millrace_training.automl.aims import Aim
 from millrace_training.automl.table import Table, iso_day
+from millrace_training.features.columns import Column
 
 MOST_DAYS = 60
 SAMPLE = 100_000
@@ -35,8 +37,11 @@ def make(table: Table, days: np.ndarray | None, predicted: np.ndarray, judged: n
         predicted: out-of-sample predictions of the *judged* rows, (judged,) or (judged, classes).
         judged: indices of those rows.
     """
-    columns = {column.name: _values(table, column) for column in table.frame.columns}
-    kinds = {column.name: "exact" if column.exact else column.kind for column in table.frame.columns}
+    columns, kinds = dict[str, np.ndarray](), dict[str, str]()
+    for column in table.frame.columns:
+        mine = _profiled(table, column)
+        columns |= mine
+        kinds |= dict.fromkeys(mine, _kind(column))
     step = max(1, table.frame.rows // SAMPLE)
     reduced = aim.task.reduced(predicted, aim.classes)
     losses = aim.task.losses(table.target[judged], predicted)
@@ -49,8 +54,16 @@ def make(table: Table, days: np.ndarray | None, predicted: np.ndarray, judged: n
     return orjson.dumps(document)
 
 
-def _values(table: Table, column: Any) -> np.ndarray:
-    return table.frame.texts(column.name) if column.kind == "category" else table.frame.values[column.name]
+def _profiled(table: Table, column: Column) -> dict[str, np.ndarray]:
+    """What is counted of a column: its values, or of a tensor what sums its cells up."""
+    if column.kind == "tensor":
+        return shaped.summaries(column.name, table.frame.values[column.name])
+    texts = column.kind == "category"
+    return {column.name: table.frame.texts(column.name) if texts else table.frame.values[column.name]}
+
+
+def _kind(column: Column) -> str:
+    return "number" if column.kind == "tensor" else "exact" if column.exact else column.kind
 
 
 def _days(

@@ -1,6 +1,7 @@
 """Golden rows: a few real rows and their exact answers, by which serving knows that a model was loaded right."""
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,16 @@ from millrace_training.features.columns import Column
 from millrace_training.features.frame import MISSING_TIME, Frame, from_rows
 from millrace_training.graph.session import answers, open_session
 
-ROWS = 8
+ROWS, LEAST_ROWS = 8, 2
+NUMBERS = 20_000
+"""About so many numbers of tensors a version's golden rows may hold; of large ones there are fewer rows."""
 
 
 def make(graph: bytes, frame: Frame) -> Golden:
     """Rows by column name (null is missing), and the graph's own answers by output."""
-    spread = np.unique(np.linspace(0, frame.rows - 1, ROWS).astype(int))
+    wide = sum(prod(column.shape) for column in frame.columns if column.shape)
+    count = ROWS if wide * ROWS <= NUMBERS else LEAST_ROWS
+    spread = np.unique(np.linspace(0, frame.rows - 1, count).astype(int))
     rows = frame.take(spread)
     outputs = answers(open_session(graph), rows)
     inputs = {column.name: [_json(cell) for cell in _cells(rows, column)] for column in rows.columns}
@@ -35,6 +40,8 @@ def _cells(rows: Frame, column: Any) -> Any:
 
 
 def _json(cell: Any) -> Any:
+    if isinstance(cell, np.ndarray):
+        return [float(number) if np.isfinite(number) else None for number in cell.reshape(-1)]
     if isinstance(cell, str):
         return cell or None
     if isinstance(cell, np.floating):

@@ -1,6 +1,6 @@
 """The configurations that a search begins with, and the space in which it goes on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from millrace_contracts.learning import Configuration
@@ -92,11 +92,27 @@ SPACES: Mapping[str, Mapping[str, Range]] = {
 }
 
 
-def choices(families: Sequence[Family] | None) -> list[Configuration]:
-    """What a search may begin with: of the *families* that are asked for, or of those that are tried by themselves."""
-    if families is None:
+PLAIN = frozenset({"number", "boolean", "tensor"})
+BESIDE = 3
+"""Behind so many others stands the first net where all columns are plain."""
+SHAPED = ("mlp-a", "lin-a", "mlp-b", "et", "lgb-a")
+"""What suits tensors, whose single numbers say little."""
+
+
+def choices(families: Sequence[Family] | None, kinds: Collection[str]) -> list[Configuration]:
+    """What a search may begin with: of the *families* that are asked for, or of those that suit columns of these *kinds*.
+
+    Nets are tried by themselves on tensors, and where all columns are numbers: with words and times among them they
+    were no better on any table that was measured (docs/benchmarks.md), and cost as much as all others together.
+    """
+    every = [*PORTFOLIO, *NETS]
+    if families is not None:
+        return [item for item in every if item["family"] in families]
+    if "tensor" in kinds:
+        return [next(item for item in every if item["id"] == name) for name in SHAPED]
+    if not PLAIN.issuperset(kinds):
         return PORTFOLIO
-    return [item for item in [*PORTFOLIO, *NETS] if item["family"] in families]
+    return [*PORTFOLIO[:BESIDE], NETS[0], *PORTFOLIO[BESIDE:], *NETS[1:]]
 
 
 def start(configurations: list[Configuration], trials: int) -> list[Configuration]:

@@ -63,7 +63,7 @@ def _best(plan: Plan, trial: TrialPlan, target: np.ndarray, blocks: np.ndarray |
     context, task = plan.context, plan.aim.task
     study = key_of("study", context.job.key)
     search = TrialSearch(context, study, task, target, trial, plan.spec.executor, plan.spec.seed)
-    begun = portfolio.choices(plan.spec.families)
+    begun = portfolio.choices(plan.spec.families, {column.kind for column in plan.table.frame.columns})
     trials = search.run(begun, plan.spec.trials or len(begun))
     tried = {item.configuration["id"]: item.configuration for item in trials}
     judged = task.known(trials[0].predictions)

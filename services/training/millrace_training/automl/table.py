@@ -214,6 +214,9 @@ def row_digests(table: Table) -> np.ndarray:
         if column.kind == "category":
             texts = [*table.frame.words[column.name], ""]
             bits = np.array([xxhash.xxh64_intdigest(text.encode()) for text in texts], np.uint64)[values]
+        elif column.kind == "tensor":
+            rows = np.asarray(values, np.float32).reshape(len(values), -1) + np.float32(0)
+            bits = np.fromiter((xxhash.xxh64_intdigest(row.tobytes()) for row in rows), np.uint64, len(rows))
         else:
             whole = np.int64 if column.kind == "timestamp" else np.float64
             bits = np.asarray(values).astype(whole).view(np.uint64)

@@ -102,7 +102,7 @@ def _texts(spec: EvaluateSpec, table: Table) -> dict[str, np.ndarray]:
         if column.kind == "category"
         else frame.values[column.name].astype(str)
         for column in frame.columns
-        if column.name in wanted
+        if column.name in wanted and column.kind != "tensor"
     }
 
 

@@ -125,7 +125,8 @@ def synthetic(trained: Trained, frame: Frame, draw: np.random.Generator) -> Fram
             values[column.name] = _replaced(base.values[column.name], hit, codes)
         else:
             pool = _pool(column, edges.get(column.name, []))
-            values[column.name] = _replaced(base.values[column.name], hit, draw.choice(pool, len(hit)))
+            each = (len(hit), *column.shape)
+            values[column.name] = _replaced(base.values[column.name], hit, draw.choice(pool, each))
     return Frame(base.columns, values, words, SYNTHETIC)
 
 

@@ -52,6 +52,19 @@ def _emit_centred(graph: Graph, column: Column) -> str:
 
 
 @dataclass(frozen=True)
+class Flat:
+    """The numbers of a tensor one behind the other; what is missing is NaN."""
+
+    column: Column
+
+    def apply(self, frame: Frame) -> np.ndarray:
+        return np.asarray(frame.values[self.column.name]).reshape(frame.rows, -1)
+
+    def emit(self, graph: Graph) -> str:
+        return graph.add("Flatten", [self.column.tensor], axis=1)
+
+
+@dataclass(frozen=True)
 class Filled:
     """A block without NaN, held within the range seen in training: float32 rows of the block's width."""
 

@@ -14,8 +14,9 @@ KINDS = {
     "boolean": "boolean",
     "string": "category",
     "timestamp": "timestamp",
+    "tensor": "tensor",
 }
-DATATYPES = {"number": "FP32", "boolean": "FP32", "category": "BYTES", "timestamp": "INT64"}
+DATATYPES = {"number": "FP32", "boolean": "FP32", "category": "BYTES", "timestamp": "INT64", "tensor": "FP32"}
 ANSWERS = {output.name for task in tasks.TASKS.values() for output in task.outputs(("0", "1", "2"))}
 """Names of every output that a graph may have."""
 IDENTIFIER_SHARE = 0.5
@@ -35,6 +36,8 @@ class Column:
     """Whether its numbers enter the graph in 64 bits, because 32 would lose their differences."""
     centre: float = 0.0
     """What the graph subtracts from exact numbers before they become features of 32 bits."""
+    shape: tuple[int, ...] = ()
+    """Of each cell, if it is a tensor."""
 
     @property
     def datatype(self) -> str:
@@ -46,18 +49,21 @@ class Column:
         """Whether it is a feature as it stands: a number or a truth value."""
         return self.kind in ("number", "boolean")
 
-    def as_input(self) -> dict[str, str]:
+    def as_input(self) -> dict[str, str | list[int]]:
         """The column's line in the signature."""
-        return {"name": self.tensor, "datatype": self.datatype, "column": self.name, "kind": self.kind}
+        said: dict[str, str | list[int]] = {
+            "name": self.tensor, "datatype": self.datatype, "column": self.name, "kind": self.kind,
+        }  # fmt: skip
+        return said | ({"shape": list(self.shape)} if self.shape else {})
 
 
 def columns_of(schema: Sequence[Mapping[str, Any]], left_out: Iterable[str]) -> list[Column]:
-    """A column for every field of *schema* ({name, type}) that is not *left_out*, in schema order."""
+    """A column for every field of *schema* ({name, type}, of a tensor its shape) that is not *left_out*, in schema order."""
     skipped = set(left_out)
     fields = [field for field in schema if field["name"] not in skipped]
     tensors = safe_names([field["name"] for field in fields])
     return [
-        Column(field["name"], tensor, KINDS[field["type"]])
+        Column(field["name"], tensor, KINDS[field["type"]], shape=tuple(field.get("shape") or ()))
         for field, tensor in zip(fields, tensors, strict=True)
     ]
 
@@ -65,7 +71,10 @@ def columns_of(schema: Sequence[Mapping[str, Any]], left_out: Iterable[str]) -> 
 def columns_from_signature(signature: Signature) -> list[Column]:
     """The columns that a signature's inputs came from."""
     columns = [
-        Column(item.column, item.name, item.kind, exact=item.datatype == "FP64") for item in signature.inputs
+        Column(
+            item.column, item.name, item.kind, exact=item.datatype == "FP64", shape=tuple(item.shape or ())
+        )
+        for item in signature.inputs
     ]
     return marked(columns, signature.missing or ())
 
@@ -118,4 +127,8 @@ def as_json(columns: Sequence[Column]) -> list[dict[str, Any]]:
 
 def from_json(items: Iterable[Mapping[str, Any]]) -> list[Column]:
     """The columns that `as_json` made plain."""
-    return [Column(**{**item, "marks": tuple(item.get("marks", ()))}) for item in items]
+    lists = {"marks": (), "shape": ()}
+    return [
+        Column(**{**item, **{name: tuple(item.get(name, none)) for name, none in lists.items()}})
+        for item in items
+    ]

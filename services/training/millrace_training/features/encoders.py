@@ -11,6 +11,7 @@ from millrace_training.features.blocks import (
     Elapsed,
     FeatureBlock,
     Filled,
+    Flat,
     Lookup,
     Missing,
     Numbers,
@@ -77,6 +78,7 @@ def _plain(frame: Frame, zone: str) -> list[FeatureBlock]:
     blocks: list[FeatureBlock] = [Numbers(numbers)] if numbers else []
     for column in times:
         blocks += [DateParts(column, clocks.of_zone(zone)), Elapsed(column, _origin(frame, column))]
+    blocks += [Flat(column) for column in frame.columns if column.kind == "tensor"]
     return blocks
 
 

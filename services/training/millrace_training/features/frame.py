@@ -3,12 +3,15 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from millrace_table import tensors
 from millrace_training.features.columns import Column, as_json, from_json
+from millrace_training.runtime.errors import JobError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,7 +27,8 @@ class Frame:
     Attributes:
         columns: the features, in order.
         values: by column name: float32 (number, boolean; NaN missing), float64 (exact number), int64 (timestamp,
-            epoch seconds; MISSING_TIME missing) or int32 codes into *words* (category).
+            epoch seconds; MISSING_TIME missing) or int32 codes into *words* (category); of a tensor float32
+            (rows, *shape).
         words: by column name: the texts that the codes of a category stand for; "" is missing.
         rows: length of every column.
     """
@@ -56,8 +60,10 @@ class Frame:
         return np.array([*self.words[name], ""], dtype=object)[self.values[name]]
 
     def feeds(self) -> dict[str, np.ndarray]:
-        """What onnxruntime takes: an array of shape (rows, 1) by tensor name."""
-        return {column.tensor: self._feed(column).reshape(-1, 1) for column in self.columns}
+        """What onnxruntime takes: an array of shape (rows, 1), or (rows, *shape), by tensor name."""
+        return {
+            column.tensor: self._feed(column).reshape(-1, *(column.shape or (1,))) for column in self.columns
+        }
 
     def _feed(self, column: Column) -> np.ndarray:
         return self.texts(column.name) if column.kind == "category" else self.values[column.name]
@@ -94,6 +100,8 @@ def from_arrow(table: "pa.Table", columns: Sequence[Column]) -> Frame:
             values[column.name], words[column.name] = _coded(array)
         elif column.kind == "timestamp":
             values[column.name] = epoch_seconds(array)
+        elif column.kind == "tensor":
+            values[column.name] = _tensors(array, column)
         else:
             values[column.name] = numbers(array).astype(bits(column), copy=False)
     return Frame(list(columns), values, words, table.num_rows)
@@ -113,10 +121,26 @@ def from_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> F
         elif column.kind == "timestamp":
             seconds = [MISSING_TIME if cell is None else int(cell) for cell in cells]
             values[column.name] = np.array(seconds, dtype=np.int64)
+        elif column.kind == "tensor":
+            missing = [np.nan] * prod(column.shape)
+            flat = np.array([missing if cell is None else np.ravel(cell) for cell in cells], np.float32)
+            values[column.name] = flat.reshape(-1, *column.shape)
         else:
             numbers_ = [np.nan if cell is None else float(cell) for cell in cells]
             values[column.name] = np.array(numbers_, dtype=bits(column))
     return Frame(list(columns), values, words, len(rows))
+
+
+def _tensors(array: "pa.ChunkedArray", column: Column) -> np.ndarray:
+    values = tensors.to_numpy(array)
+    if values.shape[1:] != column.shape:
+        given, wanted = list(values.shape[1:]), list(column.shape)
+        raise JobError(
+            "A tensor has another shape",
+            f"'{column.name}' has the shape {given}, the model takes {wanted}.",
+            "Send cells of that shape, or train a model of these.",
+        )
+    return values
 
 
 def bits(column: Column) -> type[np.float32] | type[np.float64]:

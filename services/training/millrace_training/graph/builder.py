@@ -115,7 +115,7 @@ class Graph:
         The signature also travels in the model's metadata. Raises: onnx.checker.ValidationError.
         """
         inputs = [
-            helper.make_tensor_value_info(item.name, TYPES[item.datatype], [None, 1])
+            helper.make_tensor_value_info(item.name, TYPES[item.datatype], [None, *item.dims])
             for item in signature.inputs
         ]
         results = []

@@ -65,7 +65,7 @@ def check(
     keep, typed, held = np.ones(raw.num_rows, bool), {}, []
     for promised in contract.columns:
         if promised.name not in raw.column_names:
-            typed[promised.name] = pa.nulls(raw.num_rows, columns.ARROW[promised.type])
+            typed[promised.name] = pa.nulls(raw.num_rows, columns.arrow(promised.type, promised.shape))
             held.append(promised)
             continue
         column, cells, notes = retyping.retyped(

@@ -9,6 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
+from millrace_table import tensors
+
 Digests = npt.NDArray[np.uint64]
 
 
@@ -45,6 +47,8 @@ def _bits(column: pa.ChunkedArray) -> Digests:
         )
         places = np.asarray(coded.indices.fill_null(0))
         return words[places] if len(words) else np.zeros(len(column), np.uint64)
+    if tensors.shape_of(kind) is not None:
+        return tensors.digests(column)
     if pa.types.is_floating(kind):
         return np.asarray(pc.add(column, 0.0).fill_null(0.0), np.float64).view(np.uint64)
     return np.asarray(column.cast(pa.int64()).fill_null(0), np.int64).view(np.uint64)

@@ -3,7 +3,7 @@
 Numbers and times are put in order, eight bytes each at once; different texts are counted by DuckDB, which has a disk.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from millrace_contracts.bodies import Document
 from millrace_contracts.durations import iso
-from millrace_table import engine
+from millrace_table import engine, tensors
 from millrace_training.rows import pieces
 from millrace_training.rows.pieces import Filed
 
@@ -26,6 +26,8 @@ SELECT (SELECT count(*) FROM counted), x, times FROM counted ORDER BY times DESC
 def of(rows: Filed, name: str) -> Document:
     """Type, missing and distinct values of the column *name*, and its extent or commonest values."""
     kind = rows.schema.field(name).type
+    if tensors.shape_of(kind) is not None:
+        return tensor(piece.column(0) for piece in rows.pieces([name]))
     if pa.types.is_string(kind) or pa.types.is_boolean(kind):
         return {"type": str(kind)} | _words(rows, name)
     values = pieces.ascending(rows, name)
@@ -39,6 +41,21 @@ def of(rows: Filed, name: str) -> Document:
     if pa.types.is_timestamp(kind):
         return figures | {"minimum": _moment(values[0]), "maximum": _moment(values[-1])}
     return figures | _numbers(values)
+
+
+def tensor(pieces: Iterable[pa.ChunkedArray]) -> Document:
+    """Shape, missing cells, and the extent and mean of all numbers of a column of tensors."""
+    missing, count, total, low, high = 0, 0, 0.0, np.inf, -np.inf
+    shape: list[int] | None = None
+    for piece in pieces:
+        shape, missing = tensors.shape_of(piece.type), missing + piece.null_count
+        values = tensors.to_numpy(piece)
+        there = values[~np.isnan(values)]
+        if len(there):
+            low, high = min(low, float(there.min())), max(high, float(there.max()))
+            count, total = count + len(there), total + float(there.sum(dtype=np.float64))
+    told: Document = {"type": "tensor", "shape": shape, "missing": missing}
+    return told | ({"minimum": low, "maximum": high, "mean": _six(total / count)} if count else {})
 
 
 def numbers(ends: tuple[float, float], mean: float, deviation: float, quartiles: list[float]) -> Document:

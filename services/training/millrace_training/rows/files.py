@@ -6,6 +6,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
+from millrace_table import tensors
 from millrace_training.rows import pieces
 from millrace_training.rows.pieces import Rows
 
@@ -37,7 +38,9 @@ def to_file(rows: Rows, path: Path) -> Path:
 
 
 def _write(rows: Iterator[pa.Table], schema: pa.Schema, sink: Path | pa.BufferOutputStream) -> None:
-    with parquet.ParquetWriter(sink, schema.remove_metadata(), **FORM) as writer:
+    shaped = any(tensors.shape_of(field.type) is not None for field in schema)
+    form = FORM | {"store_schema": shaped}  # Parquet itself does not know that lists are of one length
+    with parquet.ParquetWriter(sink, schema.remove_metadata(), **form) as writer:
         for group in _groups(rows, schema):
             writer.write_table(group.replace_schema_metadata(None).combine_chunks(), ROW_GROUP)
 

@@ -97,7 +97,9 @@ class _Passing:
     @property
     def schema(self) -> pa.Schema:
         """The columns in their types."""
-        return pa.schema([(name, columns.ARROW[way.column.type]) for name, way in self._ways.items()])
+        return pa.schema(
+            [(name, columns.arrow(way.column.type, way.column.shape)) for name, way in self._ways.items()]
+        )
 
     @property
     def keep(self) -> Mask:
@@ -122,7 +124,7 @@ class _Passing:
 
     def _typed(self, column: ColumnContract, piece: pa.Table, keep: Mask) -> pa.Array:
         if column.name not in self._looks:
-            return pa.nulls(piece.num_rows, columns.ARROW[column.type])
+            return pa.nulls(piece.num_rows, columns.arrow(column.type, column.shape))
         raw = piece.column(column.name)
         cells = self._looks[column.name].read(raw)
         keep &= self._tallies[column.name].add(raw, cells)

@@ -10,6 +10,7 @@ from millrace_contracts.bodies import Document
 from millrace_contracts.data import ColumnType
 from millrace_contracts.datasets import SchemaColumn
 from millrace_contracts.durations import iso
+from millrace_table import tensors
 from millrace_training.rows import figures, pieces
 from millrace_training.rows.pieces import Filed, Rows
 
@@ -37,11 +38,16 @@ def schema(rows: Rows) -> list[SchemaColumn]:
     return [
         SchemaColumn(
             name=field.name,
-            type=TYPES.get(str(field.type), "timestamp"),
+            type=_type(field.type),
             nullable=missing[field.name] > 0,
+            shape=tensors.shape_of(field.type),
         )
         for field in rows.schema
     ]
+
+
+def _type(kind: pa.DataType) -> ColumnType:
+    return "tensor" if tensors.shape_of(kind) is not None else TYPES.get(str(kind), "timestamp")
 
 
 def missing_in(rows: Rows) -> dict[str, int]:
@@ -63,6 +69,8 @@ def span(rows: Rows, event_time: str | None) -> tuple[datetime | None, datetime 
 
 
 def _column(values: pa.ChunkedArray) -> Document:
+    if tensors.shape_of(values.type) is not None:
+        return figures.tensor(iter([values]))
     told: Document = {
         "type": str(values.type),
         "missing": values.null_count,

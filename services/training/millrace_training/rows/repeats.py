@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from millrace_table import tensors
 from millrace_table.columns import Mask
 from millrace_training.rows import digests, files, pieces
 from millrace_training.rows.digests import mixed
@@ -57,7 +58,7 @@ def ids(table: pa.Table) -> np.ndarray:
 
     Equal values have equal codes, so only 64 mixed bits can be alike by chance: once in a million tables of 10^6 rows.
     """
-    group = np.zeros(table.num_rows, np.uint64)
+    table, group = tensors.plain(table), np.zeros(table.num_rows, np.uint64)
     for name in table.column_names:
         codes = table.column(name).combine_chunks().dictionary_encode(null_encoding="encode").indices
         group = mixed(group ^ np.asarray(codes).astype(np.uint64))

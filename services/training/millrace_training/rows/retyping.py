@@ -23,13 +23,13 @@ def retyped(
 
     Raises: Unreadable for times in mixed zones.
     """
-    cells = columns.convert(raw, column.type, timezone, column.name, dialect)
+    cells = columns.convert(raw, column.type, timezone, column.name, dialect, shape=column.shape)
     if not column.guessed:
         return column, cells, []
     if is_unseen(column) and raw.null_count < len(raw):
         type = columns.infer(raw, dialect)
         first = inference.column(raw, column.name, type, timezone, dialect)
-        cells = columns.convert(raw, type, timezone, column.name, dialect)
+        cells = columns.convert(raw, type, timezone, column.name, dialect, shape=first.shape)
         told = _note(column.name, f"the first values came; they are {type}", type)
         return first.model_copy(update={"missing_at_most": 1.0}), cells, [told]
     if column.type != "integer":

@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from millrace_contracts.data import ColumnContract
 from millrace_contracts.rows import Check
-from millrace_table import guesses
+from millrace_table import guesses, tensors
 from millrace_table.columns import Mask, Typed
 from millrace_table.refusals import words
 from millrace_training.rows.lines import Marked, line, noted
@@ -33,7 +33,12 @@ class Tally:
         """Count the next cells; returns which of them forbid no row to be kept."""
         first, self._rows = self._rows, self._rows + len(raw)
         self._infinite += cells.infinite
-        self.bad.add(first, raw, cells.bad)
+        if self.column.shape is None:
+            self.bad.add(first, raw, cells.bad)
+        else:
+            self.bad.count += int(cells.bad.sum())
+            self.bad.examples += tensors.told(raw, cells.bad, self.column.shape, first)
+            del self.bad.examples[tensors.SHOWN :]
         absent = np.asarray(cells.values.is_null()) & ~cells.bad
         self._absent.add(first, None, absent)
         keep = ~absent if self._target else np.ones(len(raw), bool)
@@ -81,11 +86,12 @@ class Tally:
     @property
     def _of_type(self) -> Check:
         column, count = self.column, self.bad.count
-        seen = f"{count} cells are no {column.type}" if count else f"all are {column.type}"
+        wanted = column.type if column.shape is None else f"tensor of the shape {column.shape}"
+        seen = f"{count} cells are no {wanted}" if count else f"all are {wanted}"
         if self._infinite:
             seen += f"; {self._infinite} infinite ones count as missing"
         mend = f"Correct these cells, or change the column's type from {column.type}."
-        return line("type", column.name, count == 0, seen, column.type, count, self.bad.examples, mend)
+        return line("type", column.name, count == 0, seen, wanted, count, self.bad.examples, mend)
 
     @property
     def _of_missing(self) -> Check:

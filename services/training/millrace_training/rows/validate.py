@@ -10,6 +10,7 @@ from millrace_contracts.rows import Check, DeliveryReport, ValidateResult, Valid
 from millrace_stats import leaks as bars
 from millrace_stats import tasks
 from millrace_stats.tasks import Refusal, Task, Value
+from millrace_table import tensors
 from millrace_table.inference import ROWS
 from millrace_table.refusals import words
 from millrace_training.rows import balance, leakage, precision, privacy, proxies
@@ -62,8 +63,9 @@ def check(table: pa.Table, asked: ValidateSpec, trusted: set[str]) -> list[Check
     if not names:
         seen = "no column is left"
         return [*checks, *private, Check.failed("features", seen, "at least one", "Exclude fewer columns.")]
-    leaks = _leaks(table, asked, [name for name in names if name not in trusted])
-    named = [*proxies.check(table, names, asked.protected), *precision.check(table, names)]
+    plain = [name for name in names if tensors.shape_of(table.schema.field(name).type) is None]
+    leaks = _leaks(table, asked, [name for name in plain if name not in trusted])
+    named = [*proxies.check(table, plain, asked.protected), *precision.check(table, plain)]
     return [*checks, *private, *leaks, *named]
 
 
@@ -72,7 +74,7 @@ def _leaks(table: pa.Table, asked: ValidateSpec, names: list[str]) -> list[Check
     times = table.column(asked.event_time) if asked.event_time else None
     told = leakage.screen(table.select(names), labels, times)
     lines = [_leak(item) if item.sure else _strong(item) for item in told]
-    return lines if any(item.sure for item in told) else [*lines, _no_leak(len(names))]
+    return lines if any(item.sure for item in told) or not names else [*lines, _no_leak(len(names))]
 
 
 def _trusted(version: DatasetVersionRead) -> set[str]:

@@ -42,7 +42,9 @@ class Look:
         """The next piece in its type. Raises: Unreadable for times in mixed zones, among all pieces so far."""
         way, column = self._way, self._way.column
         self._valued |= raw.null_count < len(raw)
-        cells = columns.convert(raw, column.type, self._timezone, column.name, self._dialect, way.hand)
+        cells = columns.convert(
+            raw, column.type, self._timezone, column.name, self._dialect, way.hand, column.shape
+        )
         self._zones = self._zones.beside(cells.zones)
         self._zones.check(column.name)
         self._depends |= cells.leans

@@ -54,7 +54,7 @@ def _column(column: ColumnContract, line: Check, table: Rows) -> ColumnContract:
     values = table.column(column.name)
     change: dict[str, object] = {}
     if line.check in ("type", "leading zeros"):
-        change = FREE | {"type": "string"}
+        change = FREE | {"type": "string", "shape": None}
     elif line.check == "missing":
         change = {"missing_at_most": min(1.0, round(values.null_count / max(1, len(values)) + 0.001, 3))}
     elif line.check == "range":

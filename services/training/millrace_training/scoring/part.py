@@ -16,7 +16,7 @@ from millrace_contracts.scoring import MOST_EXAMPLES, Unanswered
 from millrace_contracts.signature import Signature
 from millrace_contracts.tables import Dialect
 from millrace_stats import answers as stats
-from millrace_table import cells, rows
+from millrace_table import cells, rows, tensors
 from millrace_table.columns import Typed, convert
 from millrace_training.features.columns import columns_from_signature
 from millrace_training.features.frame import Frame, from_arrow
@@ -118,7 +118,7 @@ def _frame(
     for name, cell in inputs.items():
         if cell.bad.any():
             bad |= cell.bad
-            _note(unread, name, came.column(name), cell.bad, first)
+            _note(unread, name, came.column(name), cell, first)
     values = pa.table({name: cell.values for name, cell in inputs.items()})
     return from_arrow(values, columns_from_signature(signature)), bad
 
@@ -128,15 +128,27 @@ def typed(came: pa.Table, signature: Signature, work: Work) -> dict[str, Typed]:
     zone, written = signature.timezone or work.timezone, rows.said(signature, work.dialect)
     return {
         item.column: convert(
-            cells.raw(came.column(item.column)), rows.TYPES[item.kind], zone, item.column, written
+            cells.raw(came.column(item.column)),
+            rows.TYPES[item.kind],
+            zone,
+            item.column,
+            written,
+            shape=item.shape,
         )
         for item in signature.inputs
     }
 
 
-def _note(unread: dict[str, Unanswered], name: str, column: pa.ChunkedArray, wrong: Mask, first: int) -> None:
+def _note(unread: dict[str, Unanswered], name: str, column: pa.ChunkedArray, cell: Typed, first: int) -> None:
+    wrong, shape = cell.bad, tensors.shape_of(cell.values.type)
     known = unread.setdefault(name, Unanswered(column=name, rows=0, examples=[]))
     known.rows += int(wrong.sum())
+    if shape is not None:
+        told = tensors.told(cells.raw(column), wrong, shape, first)
+        known.examples += [f"{text}, expected {shape}" for text in told][
+            : MOST_EXAMPLES - len(known.examples)
+        ]
+        return
     for place in np.flatnonzero(wrong)[: MOST_EXAMPLES - len(known.examples)]:
         known.examples.append(f"row {first + int(place) + 1}: {str(column[int(place)].as_py())[:80]!r}")
 
