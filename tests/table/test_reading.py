@@ -68,7 +68,7 @@ def test_quotes_keep_delimiters_and_line_breaks_and_missing_is_missing():
         (b'{"a": 1}\nnot json\n', "line 2: It is not JSON"),
         (b'{"a": NaN}\n', "Line 1 is not JSON"),
         (b"[1, 2]\n", "Line 1 is not an object"),
-        (b'{"a": {"b": 1}}\n', "holds an object or a list"),
+        (b'{"a": {"b": 1}}\n', "holds an object"),
         (b"{}\n", "no columns"),
         (b'{"": 1}\n', "has no name"),
     ],
