@@ -1,4 +1,4 @@
-"""Tensors of a shape in the log: kept in full and alike whichever way they came, so that versions can be scored on them."""
+"""Tensors in the log: kept in full and alike whichever way they came, so that versions can be scored on them."""
 
 import base64
 import io

@@ -34,7 +34,7 @@ def config_text(
     device: str = "KIND_CPU",
     target: TargetName = BASE_TARGET,
 ) -> str:
-    """config.pbtxt of one revision: a named input per column (of shape [1], or a tensor's), dynamic batching, a warm-up row.
+    """config.pbtxt of one revision: an input per column (of shape [1], or a tensor's), dynamic batching, a warm-up row.
 
     Our own runner also takes all columns of a datatype as one tensor; then every input is optional for Triton.
     """

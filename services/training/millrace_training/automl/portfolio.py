@@ -100,7 +100,7 @@ SHAPED = ("mlp-a", "lin-a", "mlp-b", "et", "lgb-a")
 
 
 def choices(families: Sequence[Family] | None, kinds: Collection[str]) -> list[Configuration]:
-    """What a search may begin with: of the *families* that are asked for, or of those that suit columns of these *kinds*.
+    """What a search may begin with: of the *families* that are asked for, or those that suit columns of these *kinds*.
 
     Nets are tried by themselves on tensors, and where all columns are numbers: with words and times among them they
     were no better on any table that was measured (docs/benchmarks.md), and cost as much as all others together.

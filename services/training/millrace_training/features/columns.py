@@ -58,7 +58,7 @@ class Column:
 
 
 def columns_of(schema: Sequence[Mapping[str, Any]], left_out: Iterable[str]) -> list[Column]:
-    """A column for every field of *schema* ({name, type}, of a tensor its shape) that is not *left_out*, in schema order."""
+    """A column for every field of *schema* ({name, type}, shape) that is not *left_out*, in schema order."""
     skipped = set(left_out)
     fields = [field for field in schema if field["name"] not in skipped]
     tensors = safe_names([field["name"] for field in fields])
