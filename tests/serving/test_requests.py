@@ -57,7 +57,7 @@ async def test_a_wrong_frame_is_told(body, kind, words):
 
 
 async def test_what_is_wrong_with_a_cell_is_told_when_it_is_asked_for():
-    came = await read(b'{"rows": [{"a": [1]}]}')
+    came = await read(b'{"rows": [{"a": {"b": 1}}]}')
     with pytest.raises(requests.RequestValidationError) as caught:
         came.checked()
     assert caught.value.errors()[0]["loc"][:4] == ("body", "rows", 0, "a")
