@@ -38,7 +38,8 @@ def session(millrace, table, tmp_path_factory):
     millrace("init", LOOP, "--data", folder / "digits.parquet", "--target", "digit", "--into", folder)
     file = folder / f"{LOOP}.yaml"
     drafted = yaml.safe_load(file.read_text())
-    promised = {item["name"]: item for item in drafted["spec"]["data"]["contract"]["columns"]}
+    contract = yaml.safe_load((folder / drafted["spec"]["data"]["contract"]).read_text())
+    promised = {item["name"]: item for item in contract["columns"]}
     assert (promised["image"]["type"], promised["image"]["shape"]) == ("tensor", [28, 28])
     assert drafted["spec"]["task"] == "multiclass"
     drafted["spec"]["training"] |= {

@@ -94,7 +94,7 @@ def drawn(said: Document, side: str) -> Layout:
     for tensor in said[side]:
         names = None if answers else _together(said, tensor)
         if names is None and not answers and tensor["datatype"] == SHAPED and _is_shaped(tensor["shape"]):
-            drawn.add_shaped(tensor)
+            drawing.add_shaped(tensor)
             continue
         width = 1 if names else _width(tensor["shape"], answers and tensor["name"] == VECTOR)
         drawing.add(
