@@ -157,6 +157,20 @@ def test_each_switch_renders_its_part_and_takes_it_away(switch):
     assert SWITCHES[switch] not in names("--set", ON, "--set", switch)
 
 
+def test_grpc_is_opened_by_one_switch_at_every_place_that_it_needs():
+    for switched, ports in (("false", {"http": 8000}), ("true", {"http": 8000, "grpc": 8001})):
+        objects = render("--set", f"gateway.grpc.enabled={switched},tls.existingSecret=x")
+        service = one(objects, "Service", "millrace-gateway")["spec"]["ports"]
+        assert {item["name"]: item["port"] for item in service} == ports
+        assert {item["targetPort"] for item in service} == {"http"}
+        door = one(objects, "ConfigMap", "millrace-edge")["data"]["envoy.yaml"]
+        assert ("gateway-grpc" in door) is (switched == "true")
+        (init,) = one(objects, "Deployment", "millrace-gateway")["spec"]["template"]["spec"]["initContainers"]
+        serving = one(objects, "Deployment", "millrace-serving")["spec"]["template"]["spec"]["containers"][0]
+        for container in (init, serving):
+            assert {"name": "MILLRACE_GRPC", "value": switched} in container["env"]
+
+
 def test_serving_may_make_jobs_only_where_engines_are_built():
     def jobs(*arguments):
         role = one(render(*arguments), "Role", "millrace-serving")
@@ -278,7 +292,11 @@ def test_the_notes_say_loudly_what_is_not_for_production():
     for warning in ("the embedded PostgreSQL", "no TLS", "Triton is the test image"):
         assert f"WARNING: {warning}" in said
     assert "EVERYTHING IS LOST" in notes("--set", "persistence.enabled=false")
-    assert "WARNING" not in notes(*values("production"))
+    assert "gRPC" not in said
+    assert "WARNING: gateway.grpc.enabled with the test image" in notes("--set", "gateway.grpc.enabled=true")
+    production = notes(*values("production"))
+    assert "WARNING" not in production
+    assert "The same over gRPC: millrace-gateway.millrace.svc:8001" in production
 
 
 def notes(*arguments):

@@ -53,3 +53,24 @@ async def test_arms_count_distinct_keys_that_failed_or_were_slow(service):
     assert (second["requests"], second["keys"], second["failed_keys"], second["slow_keys"]) == (6, 5, 1, 1)
     assert (first["refused"], second["refused"]) == (0, 1), "a client's fault is not the revision's"
     assert (second["rows"], second["nan"], second["constant"]) == (60, 0, True)
+
+
+async def test_an_error_over_grpc_counts_as_what_it_is_though_it_is_http_200(service):
+    await service.declare(monitor(service.registry.version(1, 2.0)))
+    part = parts(table_of_day(0, rows=20)[0])[0]
+    statuses = {
+        "unavailable": "14",
+        "internal": "13",
+        "late": "4",
+        "unheard-of": "99",
+        "misfit": "3",
+        "gone": "1",
+    }
+    records = [
+        log_record(name, part, [], key=name, revision="sales--r2", grpc_status=status)
+        for name, status in statuses.items()
+    ]
+    await send(service.otlp_port, records)
+    span = {"since": START.isoformat(), "until": (START + timedelta(days=1)).isoformat()}
+    (arm,) = (await service.call("GET", "/v1/monitors/sales/arms", params=span))["revisions"]
+    assert (arm["requests"], arm["failed_keys"], arm["refused"], arm["rows"]) == (6, 4, 2, 0)

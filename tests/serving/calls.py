@@ -1,5 +1,6 @@
 """The gateway's gRPC door for tests: a real Envoy with the project's own configuration, strict stand-ins behind it."""
 
+import base64
 import contextlib
 import json
 import subprocess
@@ -16,13 +17,17 @@ import numpy as np
 from tritonclient.grpc import service_pb2 as oip
 from tritonclient.grpc import service_pb2_grpc
 
+from millrace_contracts.signature import Signature
 from millrace_serving.envoy import manifests
 from millrace_serving.envoy.bootstrap import Gateway, bootstrap
 from millrace_serving.processes.ports import free_port
+from millrace_serving.refusals import messages as refusals
 
+from . import graphs
 from .neighbours import LogReceiver
 
 ENVOY = Path(sys.prefix) / "bin" / "envoy"
+SIGNATURE = Signature.model_validate(graphs.SIGNATURE)
 BYTES_EACH = {"FP32": 4, "INT64": 8}
 TYPES = {"distance": "FP32", "origin": "BYTES", "departed": "INT64"}
 
@@ -31,7 +36,7 @@ class StandIn(service_pb2_grpc.GRPCInferenceServiceServicer):
     """Answers as Triton does, from the published service definition, and refuses whatever Triton would."""
 
     def __init__(self, models):
-        self.models, self.asked, self.fault = models, [], None
+        self.models, self.asked, self.fault, self.early = models, [], None, False
         self.server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.max_receive_message_length", -1)])
         service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server(self, self.server)
         self.port = self.server.add_insecure_port("127.0.0.1:0")
@@ -57,6 +62,8 @@ class StandIn(service_pb2_grpc.GRPCInferenceServiceServicer):
     def ModelInfer(self, request, context):
         self.asked.append((request, dict(context.invocation_metadata())))
         self._known(request.model_name, context)
+        if self.early:
+            context.send_initial_metadata((("x-early", "yes"),))
         if self.fault:
             context.abort(*self.fault)
         try:
@@ -89,8 +96,9 @@ class StandIn(service_pb2_grpc.GRPCInferenceServiceServicer):
                 found[tensor.name] = np.frombuffer(raw, "<f4") if tensor.datatype == "FP32" else raw
             else:
                 found[tensor.name] = np.float32(tensor.contents.fp32_contents)
-        if set(found) != set(TYPES):
-            raise ValueError(f"expected {len(TYPES)} inputs but got {len(found)} inputs")
+        wanted = TYPES if "fraud" in request.model_name else ["distance"]
+        if set(found) != set(wanted):
+            raise ValueError(f"expected {len(wanted)} inputs but got {len(found)} inputs")
         return found["distance"]
 
     def close(self):
@@ -102,7 +110,7 @@ class Discovery(ThreadingHTTPServer):
 
     def __init__(self, port):
         super().__init__(("127.0.0.1", port), _Discovering)
-        self.resources, self.version, self.taken = {}, "0", {}
+        self.resources, self.version, self.taken, self.explained = {}, "0", {}, 0
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def publish(self, revisions, splits, ways):
@@ -119,7 +127,10 @@ class _Discovering(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
-        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        body = self.rfile.read(int(self.headers["content-length"]))
+        if "refusals" in self.path:
+            return self._explain(base64.b64decode(body))
+        asked = json.loads(body)
         name = "clusters" if self.path.endswith("clusters") else asked["resource_names"][0]
         server = self.server
         server.taken[name] = asked.get("version_info", "")
@@ -132,9 +143,19 @@ class _Discovering(BaseHTTPRequestHandler):
         told = {"version_info": server.version, "type_url": kind, "resources": server.resources[name]}
         return self._send(200, json.dumps(told).encode())
 
-    def _send(self, status, body):
+    def _explain(self, body):
+        """As serving does about a message, by the signature of the tests' models."""
+        self.server.explained += 1
+        try:
+            words = refusals.of_message(body, SIGNATURE, 1024, True)
+        except ValueError as error:
+            words = str(error)
+        self._send(400 if words else 204, words.encode(), "text/plain")
+
+    def _send(self, status, body, kind="application/json"):
         with contextlib.suppress(BrokenPipeError):
             self.send_response(status)
+            self.send_header("content-type", kind)
             self.send_header("content-length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -47,7 +47,7 @@ def pod(item=None, **more):
     [
         ({}, {}),
         (GPU_PLACEMENT, {"triton_backend": "onnxruntime", "triton_replicas": 2}),
-        ({}, {"triton_autoscaling": SCALING}),
+        ({}, {"triton_autoscaling": SCALING, "grpc": True}),
     ],
 )
 def test_every_object_is_valid_for_every_kubernetes(version, placement, more):
@@ -123,6 +123,22 @@ def test_triton_loads_one_revision_and_keeps_its_admin_pages_to_itself():
     restricted = next(item for item in triton["args"] if item.startswith("--http-restricted-api="))
     assert restricted.endswith(":x-mr-admin=$(POD_UID)")
     assert triton["env"][0]["valueFrom"]["fieldRef"]["fieldPath"] == "metadata.uid"
+
+
+def test_triton_takes_calls_over_grpc_only_where_they_are_wanted():
+    closed, opened = pod(), pod(grpc=True)
+    assert "--allow-grpc=false" in closed["containers"][0]["args"]
+    told = opened["containers"][0]["args"]
+    assert "--grpc-port=8001" in told
+    assert "--allow-grpc=false" not in told
+    (restricted,) = [item for item in told if item.startswith("--grpc-restricted-protocol=")]
+    assert restricted.endswith(":x-mr-admin=$(POD_UID)")
+    assert {"model-repository", "shared-memory", "trace"} <= set(
+        restricted.split("=")[1].split(":")[0].split(",")
+    )
+    for more, ports in (({}, {8000, 8002}), ({"grpc": True}, {8000, 8001, 8002})):
+        assert {item["port"] for item in made(**more)["Service"]["spec"]["ports"]} == ports
+        assert {item["containerPort"] for item in pod(**more)["containers"][0]["ports"]} == ports
 
 
 def test_a_pod_goes_on_until_every_gateway_has_left_it():

@@ -1,14 +1,17 @@
 """A request that does not fit is answered 4xx with the column and the remedy, at the Open Inference paths too."""
 
+import base64
 import json
 
 import httpx
 import numpy as np
 import pytest
+from tritonclient.grpc import service_pb2 as pb
 
 from millrace import oip
 from millrace_contracts.signature import Signature
-from millrace_serving.refusals import faults
+from millrace_core.open_inference import HOLDS
+from millrace_serving.refusals import faults, messages
 
 from . import graphs
 
@@ -92,6 +95,34 @@ def test_a_request_of_more_rows_than_one_may_have_is_told_the_limit():
         errors_of(body(tensor("distance", "FP32", *[1.0] * 5)), limit=4)
 
 
+def message(*changed, without=()):
+    """The same requests as messages over gRPC, their values in typed contents."""
+    made = pb.ModelInferRequest(model_name="m")
+    for item in body(*changed, without=without)["inputs"]:
+        added = made.inputs.add(name=item["name"], datatype=item["datatype"], shape=item["shape"])
+        values = [value.encode() if isinstance(value, str) else value for value in item["data"]]
+        getattr(added.contents, HOLDS[item["datatype"]]).extend(values)
+    return made.SerializeToString()
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (message(), ""),
+        (message(without=["departed"]), "inputs.departed is missing; send it, as INT64 of shape [rows, 1]."),
+        (message(tensor("distance", "INT64", 1)), "inputs.distance has the datatype INT64; send FP32."),
+        (message(tensor("Größe", "BYTES", "x")), "inputs.Gr%C3%B6%C3%9Fe is not an input of the model; leave it out."),
+        (message(tensor("distance", "FP32", *[1.0] * 9)), "The request has 9 rows; one request may have 8"),
+        (b"", "inputs is missing or empty; send one tensor each for distance, origin, departed."),
+        (b"\x2a\x02\x0a\x7f", "The message is not what its protobuf says: Error parsing message"),
+    ],
+)  # fmt: skip
+def test_a_message_over_grpc_is_told_its_mistake_in_the_letters_of_a_header(content, words):
+    told = messages.of_message(content, SIGNATURE, 8)
+    assert told.startswith(words) if words else told == ""
+    assert told.isascii()
+
+
 @pytest.fixture(scope="module")
 def asked(serving):
     """A live endpoint, and a way to ask it as any client does."""
@@ -147,8 +178,21 @@ def test_a_request_that_fits_and_fails_stays_the_revisions_fault(serving, asked)
         headers={"content-type": "text/plain", "x-millrace-json-length": "0"},
     )
     assert answer.status_code == 400
-    good = __import__("base64").b64encode(json.dumps(body()).encode())
+    good = base64.b64encode(json.dumps(body()).encode())
     path = f"/v1/gateway/refusals/{asked.name}--r1"
     assert serving.client.post(path, content=good).status_code == 204
     assert serving.client.post(path, content=b"%%%").status_code in (204, 400, 422)
     assert serving.client.post(f"/v1/gateway/refusals/{asked.name}--r9", content=good).status_code == 404
+
+
+def test_serving_tells_the_gateway_what_is_wrong_with_a_message(serving, asked):
+    def told(content, revision="r1"):
+        sent = base64.b64encode(content)
+        path = f"/v1/gateway/refusals/{asked.name}--{revision}"
+        return serving.client.post(path, content=sent, headers={"x-millrace-grpc": "yes"})
+
+    assert told(message()).status_code == 204
+    assert told(message(), "r9").status_code == 404
+    answer = told(message(without=["origin"]))
+    assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (400, "text/plain")
+    assert answer.text == "inputs.origin is missing; send it, as BYTES of shape [rows, 1]."

@@ -7,6 +7,9 @@ Fields that nobody here reads are left out; protobuf keeps them as unknown.
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
+from google.protobuf.message import DecodeError
+
+from millrace_contracts.bodies import Document
 
 FIELD = descriptor_pb2.FieldDescriptorProto
 PACKAGE, FILE = "inference", "open_inference.proto"
@@ -82,5 +85,50 @@ def _messages() -> dict[str, Any]:
 
 
 MESSAGES = _messages()
-ModelInferRequest: Any = MESSAGES["ModelInferRequest"]
-ModelInferResponse: Any = MESSAGES["ModelInferResponse"]
+KINDS: dict[str, Any] = {"inputs": MESSAGES["ModelInferRequest"], "outputs": MESSAGES["ModelInferResponse"]}
+RAW = {"inputs": "raw_input_contents", "outputs": "raw_output_contents"}
+
+
+class NoMessage(ValueError):
+    """The bytes are not what the protocol says."""
+
+
+def parsed(body: bytes, side: str) -> tuple[Any, list[bytes]]:
+    """The message that asks (*side* `inputs`) or answers (`outputs`), and its raw contents. Raises: NoMessage."""
+    try:
+        message = KINDS[side].FromString(body)
+    except DecodeError as error:
+        raise NoMessage(str(error)) from error
+    return message, list(getattr(message, RAW[side]))
+
+
+def head(message: Any, side: str, sizes: tuple[int, ...]) -> Document:
+    """What the JSON head of the same request or answer over REST would say.
+
+    Args:
+        sizes: bytes of each raw tensor, which stand behind such a head; none where the message holds its values.
+    Raises: NoMessage if only some tensors are raw.
+    """
+    given = list(getattr(message, side))
+    if sizes and len(sizes) != len(given):
+        raise NoMessage(f"{len(given)} tensors have {len(sizes)} raw contents")
+    tensors = [_tensor(item) for item in given]
+    for place, item in enumerate(given):
+        tensors[place] |= (
+            {"parameters": {"binary_data_size": sizes[place]}} if sizes else {"data": _values(item)}
+        )
+    told = message.parameters.items()
+    texts = {key: value.string_param for key, value in told if value.HasField("string_param")}
+    return {side: tensors, "parameters": texts}
+
+
+def _tensor(item: Any) -> Document:
+    return {"name": item.name, "datatype": item.datatype, "shape": list(item.shape)}
+
+
+def _values(item: Any) -> list[Any]:
+    """The typed contents; none of a datatype that only travels raw."""
+    if item.datatype not in HOLDS:
+        return []
+    values = list(getattr(item.contents, HOLDS[item.datatype]))
+    return [value.decode(errors="replace") for value in values] if item.datatype == "BYTES" else values

@@ -50,17 +50,48 @@ local function grpc_describe(handle)
   end)
   handle:body():setBytes(framed(table.concat(pieces)))
 end
+-- When Triton refuses a call, serving is asked whether the message fits the model, as for requests: a client's fault is
+-- never the revision's. Returns the grpc-status and the grpc-message to answer with; nil: what Triton said.
+local BLAMED = {["2"] = true, ["3"] = true, ["13"] = true}
+local function grpc_explained(handle, revision, status, words)
+  local asked = handle:streamInfo():dynamicMetadata():get("millrace")
+  if not BLAMED[status] or revision == nil then return nil end
+  if asked["request"] ~= nil then
+    local headers, text = handle:httpCall("refusals", { -- yields
+      [":method"] = "POST",
+      [":path"] = "/v1/gateway/refusals/" .. revision,
+      [":authority"] = "localhost",
+      ["content-type"] = "text/plain",
+      ["x-millrace-grpc"] = "yes",
+    }, asked["request"], PATIENCE)
+    local kind = headers and headers["content-type"] or ""
+    if headers and headers[":status"] == "400" and kind:find("text/plain", 1, true) then return "3", text end
+    if headers and headers[":status"] == "204" then return nil end
+  end
+  if words:find("Unable to parse") or words:find("batch%-size must be <=") then return "3", words end
+end
+local function grpc_restate(handle, ends, revision)
+  local told = ends(handle)
+  local status, words = told:get("grpc-status"), told:get("grpc-message") or ""
+  local right, better = grpc_explained(handle, revision, status, words)
+  if right == nil then return end
+  ends(handle):replace("grpc-status", right)
+  ends(handle):replace("grpc-message", better)
+end
 -- The answer passes while it is read: held back, one over the buffer limit would become an error.
 local function grpc_response(handle, method)
   if method == "ModelMetadata" then return grpc_describe(handle) end
   if method ~= "ModelInfer" then return end
-  local pieces, length = {}, 0
+  local headers, pieces, length = handle:headers(), {}, 0
+  local revision = headers:get("x-millrace-revision")
+  if headers:get("grpc-status") ~= nil then return grpc_restate(handle, handle.headers, revision) end
   for chunk in handle:bodyChunks() do
     length = length + chunk:length()
     if length <= LIMIT + 5 then pieces[#pieces + 1] = chunk:getBytes(0, chunk:length()) end
   end
   if length > LIMIT + 5 then return note(handle, "response_skipped", "size") end
   local text = table.concat(pieces)
+  if length == 0 and handle:trailers() ~= nil then return grpc_restate(handle, handle.trailers, revision) end -- yields
   if length < 5 then return end
   if text:byte(1) ~= 0 then return note(handle, "response_skipped", "encoding") end
   note(handle, "response", handle:base64Escape(text:sub(6)))

@@ -3,7 +3,6 @@
 -- Whatever was fetched before a call that yields is dead after it, so it is fetched anew each time.
 -- When Triton refuses a request, serving is asked whether the request fits the model: if not, its words (which column,
 -- and how to mend it) are the answer, with a status of 4xx, so that a client's fault is never the revision's.
-local PATIENCE = 2000
 local PROBLEM = "application/problem+json"
 local function keep(handle, name)
   local headers = handle:headers()
