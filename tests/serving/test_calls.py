@@ -1,5 +1,6 @@
 """Inference over gRPC through a real Envoy, with the published client; a strict stand-in answers in Triton's place."""
 
+import asyncio
 import collections
 import contextlib
 import random
@@ -17,6 +18,7 @@ import xxhash
 from tritonclient.grpc import service_pb2 as oip
 
 from millrace_monitoring.ingest import records, tensors
+from millrace_serving.envoy.counters import EnvoyAdmin
 from millrace_serving.envoy.grpc import LONGEST, SERVICE
 from millrace_serving.envoy.manifests import Split, Ways
 from millrace_serving.planes.local import NO_GRPC
@@ -193,6 +195,24 @@ def test_a_message_that_does_not_fit_is_told_its_column_and_the_remedy(client, d
         "INVALID_ARGUMENT",
         "inputs.Farbe ü is not an input of the model; leave it out.",
     )
+
+
+async def test_failed_calls_and_no_others_are_among_the_gateways_failures(client, door, plain, stand_in):
+    admin = EnvoyAdmin(door.admin)
+    before = await admin.counts()
+    client.infer("team.fraud", inputs())
+    plain.get("/v2/health/live")
+    plain.post("/v2/models/nobody/infer", json={})
+    for code in ("INTERNAL", "UNAVAILABLE", "INVALID_ARGUMENT"):
+        stand_in.fault = (grpc.StatusCode[code], "as told")
+        refused(lambda: client.infer("team.fraud", inputs()))
+    stand_in.fault = None
+    refused(lambda: client.infer("nobody", inputs()))
+    async with asyncio.timeout(10):
+        while (after := await admin.counts())["requests"] - before["requests"] < 7:
+            await asyncio.sleep(0.05)
+    await admin.close()
+    assert after["failed"] - before["failed"] == 2
 
 
 def test_a_revision_that_is_not_there_is_a_failure(client, door, ways):

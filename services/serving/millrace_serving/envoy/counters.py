@@ -26,7 +26,9 @@ STATS = {
     "refused_configurations": "cluster_manager.cds.update_rejected",
 }
 """Our names for Envoy's counters."""
-FILTER = "^(" + "|".join(name.replace(".", "\\.") for name in STATS.values()) + ")$"
+CALLS_FAILED = "inference.calls.failed"
+"""Calls over gRPC that failed are HTTP 200: they add to `failed`, where they are taken at all."""
+FILTER = "^(" + "|".join(name.replace(".", "\\.") for name in (*STATS.values(), CALLS_FAILED)) + ")$"
 
 
 class EnvoyAdmin:
@@ -43,7 +45,8 @@ class EnvoyAdmin:
             found = {item["name"]: item["value"] for item in answer.json()["stats"] if "name" in item}
         except (httpx.HTTPError, ValueError, KeyError):
             return None
-        return {ours: int(found.get(theirs, 0)) for ours, theirs in STATS.items()}
+        counted = {ours: int(found.get(theirs, 0)) for ours, theirs in STATS.items()}
+        return counted | {"failed": counted["failed"] + int(found.get(CALLS_FAILED, 0))}
 
     async def ready(self) -> bool:
         """Whether Envoy has its first configuration."""

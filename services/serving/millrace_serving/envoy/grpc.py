@@ -27,6 +27,13 @@ BRIDGES = "envoy.extensions.filters.http.grpc_http1_reverse_bridge.v3"
 MESSAGES = "application/x-protobuf"
 LONGEST = 4 * 2**20
 """Bytes of the longest message: one is read as a whole before its route is chosen. gRPC's own limit is the same."""
+CALLED: Part = {
+    "header_filter": {"header": {"name": "content-type", "string_match": {"prefix": "application/grpc"}}}
+}
+"""A filter of the access log: calls over gRPC."""
+COUNTING = "envoy.extensions.access_loggers.stats.v3.Config"
+FAILED = ("UNKNOWN", "DEADLINE_EXCEEDED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS")
+"""The statuses that stand for a 5xx; a gateway's own refusals are UNIMPLEMENTED."""
 NOT_FOUND, RESOURCE_EXHAUSTED, UNIMPLEMENTED = 5, 8, 12
 UNKNOWN = (
     "No endpoint of that name is served here. The name of a model is that of its endpoint, with the project and a dot "
@@ -110,6 +117,19 @@ def predicts() -> Part:
     return {"header_filter": {"header": path}}
 
 
+def failures(listener: str) -> Part:
+    """Counts the calls that failed, which are HTTP 200 and so among no 5xx: `<listener>.calls.failed`.
+
+    Of a request over REST Envoy takes the grpc-status for unknown, so it has to be a call.
+    """
+    counter = {"stat": {"name": "failed"}, "value_fixed": 1}
+    return {
+        "name": "envoy.access_loggers.stats",
+        "filter": {"and_filter": {"filters": [CALLED, {"grpc_status_filter": {"statuses": list(FAILED)}}]}},
+        "typed_config": typed(COUNTING, stat_prefix=f"{listener}.calls", counters=[counter]),
+    }
+
+
 def limits() -> Part:
     """How much of a message is taken, and what a call is told whose message is longer: Envoy refuses it by itself.
 
@@ -117,8 +137,7 @@ def limits() -> Part:
     """
     window = {"initial_stream_window_size": LONGEST, "initial_connection_window_size": 4 * LONGEST}
     status = {"value": {"default_value": 413, "runtime_key": "millrace.none"}, "op": "EQ"}
-    kind = {"name": "content-type", "string_match": {"prefix": "application/grpc"}}
-    both = [{"status_code_filter": {"comparison": status}}, {"header_filter": {"header": kind}}]
+    both = [{"status_code_filter": {"comparison": status}}, CALLED]
     told = [_header("grpc-status", str(RESOURCE_EXHAUSTED))]
     mapper = {
         "filter": {"and_filter": {"filters": both}},

@@ -96,7 +96,7 @@ def _inference(item: Entry) -> Part:
             "idle_timeout": "300s",
             "headers_with_underscores_action": "REJECT_REQUEST",
         },
-        access_log=[_prediction_log(item)],
+        access_log=[_prediction_log(item), *([grpc.failures(item.name)] if item.grpc else [])],
         **(grpc.limits() if item.grpc else {}),
         http_filters=[
             {"name": "envoy.filters.http.lua", "typed_config": lua},
