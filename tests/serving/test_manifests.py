@@ -6,6 +6,7 @@ import pytest
 from millrace_contracts.signature import Signature
 from millrace_core.errors import BadInput
 from millrace_serving.envoy import bootstrap, manifests
+from millrace_serving.envoy import grpc as calls
 from millrace_serving.envoy.listeners import LOGGED
 from millrace_serving.envoy.manifests import Split, Ways, route_tables, weights
 from millrace_serving.predictions import answers, rows
@@ -216,3 +217,35 @@ def test_of_many_classes_the_number_is_that_of_the_class_that_is_named():
     told = answered(values | {"class": np.array(["a", "?"], dtype=object)}, **graphs.CLASSES_SIGNATURE)
     assert (told.predictions, told.classes) == ([0.5, None], ["a", None])
     assert told.probabilities == [{"a": 0.5, "b": 0.25, "c": 0.25}, None]
+
+
+def test_a_call_goes_as_a_request_does_to_a_door_of_its_own():
+    ways = Ways(WAYS.triton, ("*",), 5.0, grpc=lambda name: (f"{name}.work.svc", 8001))
+    made = manifests.clusters(["fraud--r1", "fraud--r2"], ways)
+    assert [item["name"] for item in made] == ["fraud--r1", "fraud--r2", "grpc:fraud--r1", "grpc:fraud--r2"]
+    assert [item.get("alt_stat_name") for item in made] == [None, None, "fraud--r1", "fraud--r2"]
+    assert calls.revisions(made) == {"fraud--r1", "fraud--r2"}
+    public = route_tables([split(mirror=("fraud--r3", 2.5))], ways)[0]
+    asked = infer_route(public)["route"]
+    (call,) = [
+        item["route"]
+        for item in public["virtual_hosts"][0]["routes"]
+        if item.get("name") and item["match"].get("path", "").endswith("/ModelInfer")
+    ]
+    split_as = call["weighted_clusters"]["clusters"]
+    assert [(item["name"].removeprefix("grpc:"), item["weight"]) for item in split_as] == [
+        (item["name"], item["weight"]) for item in asked["weighted_clusters"]["clusters"]
+    ]
+    for same in ("hash_policy", "retry_policy", "timeout"):
+        assert call[same] == asked[same]
+    assert "path_rewrite" not in call
+    assert call["request_mirror_policies"][0]["cluster"] == calls.SHADOW
+
+
+def test_where_no_calls_are_taken_nothing_of_them_is_published_but_the_reason():
+    assert [item["name"] for item in manifests.clusters(["fraud--r1"], WAYS)] == ["fraud--r1"]
+    closed = Ways(WAYS.triton, ("*",), 5.0, no_grpc="Why, and what instead.")
+    table = str(route_tables([split()], closed))
+    assert table.count("grpc-status") == 1
+    assert "Why, and what instead." in table
+    assert "GRPCInferenceService" not in table
