@@ -37,7 +37,8 @@ def feeds(question: dict[str, Any], batch: int) -> dict[str, np.ndarray]:
     made = {}
     for name, (datatype, values) in question["columns"].items():
         place = np.arange(batch) % len(values)
-        made[name] = np.array(values, dtype=DTYPES[datatype])[place].reshape(-1, 1)
+        rows = np.array(values, dtype=DTYPES[datatype])[place]
+        made[name] = rows if rows.ndim > 1 else rows.reshape(-1, 1)
     return made
 
 
