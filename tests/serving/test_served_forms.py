@@ -173,7 +173,8 @@ def test_a_form_that_cannot_be_used_gives_way_to_the_base_form_which_says_so(ser
     assert told["evidence"] == {"version": 3, "form": planted["target"], "instead": "ort-cpu-fp32"}
 
 
-def test_another_form_of_the_same_version_is_rolled_out_and_taken_back_bit_for_bit(serving):
+@pytest.mark.slow
+def test_a_rollback_to_a_version_brings_its_form_back_bit_for_bit(serving):
     name = serving.endpoint()
     assert Release(serving, 4, variant()).roll_out(name)["state"] == "promoted"
     before = asked(serving, name)
