@@ -129,7 +129,7 @@ def contract_text(sample: Sample, source: str) -> str:
     lines = [
         f"# What every delivery of data must fulfil before anything is trained on it; inferred from {source}.",
         "# A delivery that breaks it is refused with a report and kept in quarantine. Edit it: you know your data.",
-        "#   type             number, integer, boolean, string or timestamp",
+        "#   type             number, integer, boolean, string, timestamp, or tensor with its shape",
         "#   guessed          not confirmed: what goes a little beyond is taken and noted, and the guess grows;",
         "#                    remove it to have the bounds kept as they stand",
         "#   minimum, maximum rows beyond are left out; more than outside_at_most of them refuse the delivery",

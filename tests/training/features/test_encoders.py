@@ -81,3 +81,14 @@ def test_a_word_is_encoded_by_each_of_several_columns():
     matrix = encoders.fit("tree", frame, members, "UTC", 1).block.apply(frame)
     assert matrix.shape[1] == 1 + 5 + 3
     assert (matrix[:, -3:].argmax(axis=1) == codes).all()
+
+
+def test_the_numbers_of_a_tensor_share_a_scale_so_that_a_quiet_corner_stays_quiet():
+    draw = np.random.default_rng(0)
+    cells = draw.normal(5, 2, (200, 2, 2)).astype(np.float32)
+    cells[:, 0, 0] = draw.normal(0, 0.01, 200)
+    columns = [Column("a", "a", "number"), Column("image", "image", "tensor", shape=(2, 2))]
+    frame = Frame(columns, {"a": cells[:, 1, 1], "image": cells}, {}, 200)
+    spread = encoders.fit("net", frame, [np.zeros(200)], "UTC", 1).matrix.std(axis=0)
+    assert spread[1] < 0.01
+    assert (spread[2:] > 0.3).all()

@@ -68,8 +68,9 @@ def fit(style: str, frame: Frame, targets: Sequence[np.ndarray], zone: str, seed
     for number, (lookup, (column, target)) in enumerate(zip(lookups, pairs, strict=True)):
         if lookup.table and frame.rows < CROSS_FIT_ROWS * len(lookup.table):
             matrix[:, first + number] = _cross_fitted(column, frame, target, seed)
-    scalings = {"linear": _scaled, "net": _softened}
-    return scalings[style](block, matrix) if style in scalings else Encoded(block, matrix)
+    if style == "net":
+        return _softened(block, matrix, _tensors(frame, zone))
+    return _scaled(block, matrix) if style == "linear" else Encoded(block, matrix)
 
 
 def _plain(frame: Frame, zone: str) -> list[FeatureBlock]:
@@ -165,10 +166,26 @@ def _scaled(block: FeatureBlock, matrix: np.ndarray) -> Encoded:
     return Encoded(Scaled(block, mean, scale), (matrix - mean) * scale)
 
 
-def _softened(block: FeatureBlock, matrix: np.ndarray) -> Encoded:
-    """Around the median, in units of the middle half; where half of the rows are equal, of the whole range."""
+def _tensors(frame: Frame, zone: str) -> list[slice]:
+    """Where the numbers of each tensor stand in a matrix, whose first columns are the plain ones."""
+    one, places, first = frame.take(np.arange(min(1, frame.rows))), list[slice](), 0
+    for block in _plain(frame, zone):
+        width = block.apply(one).shape[1]
+        places += [slice(first, first + width)] if isinstance(block, Flat) else []
+        first += width
+    return places
+
+
+def _softened(block: FeatureBlock, matrix: np.ndarray, tensors: Sequence[slice]) -> Encoded:
+    """Around the median, in units of the middle half; where half of the rows are equal, of the whole range.
+
+    The numbers of a tensor are of one kind: they have one mean and one deviation, so that a quiet corner stays quiet.
+    """
     low, least, middle, most, high = np.quantile(matrix, [0, 0.25, 0.5, 0.75, 1], axis=0)
     span = np.where(most > least, most - least, high - low)
     scale = np.where(span > 1e-12, 1 / np.maximum(span, 1e-12), 0.0).astype(np.float32)
     centre = middle.astype(np.float32)
+    for place in tensors:
+        centre[place] = matrix[:, place].mean(dtype=np.float64)
+        scale[place] = 1 / max(float(matrix[:, place].std(dtype=np.float64)), 1e-12)
     return Encoded(Softened(Scaled(block, centre, scale)), soft((matrix - centre) * scale))
