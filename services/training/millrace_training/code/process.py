@@ -1,5 +1,6 @@
 """Runs code of a user's own to its end: tells how far it is, keeps its checkpoints, goes on after it was killed."""
 
+import contextlib
 import os
 import shutil
 import tarfile
@@ -22,7 +23,7 @@ from millrace_contracts.custom_code import (
 )
 from millrace_training.code import millrace_job, place, remedies
 from millrace_training.code.laying import put
-from millrace_training.runtime.context import Context
+from millrace_training.runtime.context import REPORT_SECONDS, Context
 from millrace_training.runtime.errors import JobError
 
 POLL_SECONDS = 0.1
@@ -43,7 +44,8 @@ class CodeProcess:
         shared = os.environ.get(place.BESIDE)
         self.folder, self._is_shared = (Path(shared) if shared else context.scratch) / name, bool(shared)
         self._archive = archive
-        self._told = 0
+        self._told, self._said = 0, 0.0
+        self._news: CodeReport | None = None
         self._kept: tuple[int, int] | None = None
         self.resumed = 0
 
@@ -150,10 +152,11 @@ class CodeProcess:
 
     def _look(self) -> None:
         self._hear()
+        self._tell()
         self._keep()
 
     def _hear(self) -> None:
-        """Tell the reports that are new."""
+        """Read the reports that are new."""
         try:
             with (self.folder / "reports.jsonl").open("rb") as file:
                 file.seek(self._told)
@@ -163,15 +166,19 @@ class CodeProcess:
         whole = news[: news.rfind(b"\n") + 1]
         self._told += len(whole)
         for line in whole.splitlines():
-            try:
-                report = CodeReport.model_validate_json(line)
-            except ValidationError:
-                continue
-            numbers = {name: value for name, value in report.metrics.items() if value is not None}
-            shown = ", ".join(f"{name} {value:.5g}" for name, value in numbers.items())
-            self.context.report(
-                "train", report.step, None, f"{self.name}, step {report.step}: {shown}", **numbers
-            )
+            with contextlib.suppress(ValidationError):
+                self._news = CodeReport.model_validate_json(line)
+
+    def _tell(self) -> None:
+        """Tell the newest report, not more often than reports of jobs are passed on: what waits is told later."""
+        now, report = time.monotonic(), self._news
+        if report is None or now - self._said < 2 * REPORT_SECONDS:
+            return
+        self._said, self._news = now, None
+        numbers = {name: value for name, value in report.metrics.items() if value is not None}
+        shown = ", ".join(f"{name} {value:.5g}" for name, value in numbers.items())
+        words = f"{self.name}, step {report.step}: {shown}"
+        self.context.report("train", report.step, None, words, **numbers)
 
     def _keep(self) -> None:
         """Keep the newest checkpoint where another machine finds it: its bytes, and then what says that it is whole."""
