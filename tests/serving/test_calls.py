@@ -306,6 +306,16 @@ def test_a_message_over_the_limit_is_refused_with_the_limit_and_counted(client, 
     assert door.receiver.of("over")[0]["details"] == "request_payload_too_large"
 
 
+def test_calls_beyond_the_most_of_one_connection_wait_and_are_all_answered(client):
+    answers = []
+    for _ in range(250):
+        client.async_infer("team.fraud", inputs(), lambda result, error: answers.append(error))
+    deadline = time.monotonic() + 20
+    while len(answers) < 250 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert answers == [None] * 250
+
+
 def test_what_asks_for_no_prediction_is_not_in_the_log(client, door):
     for call in (client.is_server_live, client.is_server_ready):
         assert call()

@@ -27,6 +27,8 @@ BRIDGES = "envoy.extensions.filters.http.grpc_http1_reverse_bridge.v3"
 MESSAGES = "application/x-protobuf"
 LONGEST = 4 * 2**20
 """Bytes of the longest message: one is read as a whole before its route is chosen. gRPC's own limit is the same."""
+STREAMS = 100
+"""Calls under way on one connection; each may hold a message in memory, and a client lets the next one wait."""
 CALLED: Part = {
     "header_filter": {"header": {"name": "content-type", "string_match": {"prefix": "application/grpc"}}}
 }
@@ -135,7 +137,11 @@ def limits() -> Part:
 
     The buffer of a request is as long as its window, however short that of its connection is.
     """
-    window = {"initial_stream_window_size": LONGEST, "initial_connection_window_size": 4 * LONGEST}
+    window = {
+        "initial_stream_window_size": LONGEST,
+        "initial_connection_window_size": 4 * LONGEST,
+        "max_concurrent_streams": STREAMS,
+    }
     status = {"value": {"default_value": 413, "runtime_key": "millrace.none"}, "op": "EQ"}
     both = [{"status_code_filter": {"comparison": status}}, CALLED]
     told = [_header("grpc-status", str(RESOURCE_EXHAUSTED))]
