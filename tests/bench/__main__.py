@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from tests.bench import drift, forms, gateway
+from tests.bench import drift, forms, gateway, wide
 
 ROOT = Path(__file__).parents[2]
 IDLE_SECONDS = 20
 
 
 def main() -> int:
-    """Measure everything (`wide`: 30 columns alone, `forms`: INT8 alone); 0 if every figure is in bounds."""
+    """Measure everything (`wide`: 5, 30 and 300 columns alone, `forms`: INT8 alone); 0 if every figure is in bounds."""
     from millrace.laptop import Platform
 
     if sys.argv[1:] == ["wide"]:
@@ -31,7 +31,7 @@ def main() -> int:
         with Platform(Path(folder) / "home") as platform:
             figures: dict[str, Any] = {"up_seconds": time.perf_counter() - began}
             figures |= idle(platform)
-            figures |= gateway.measure(platform.client(), Path(folder))
+            figures |= gateway.measure(platform.client(), platform.processes(), Path(folder))
         figures["forms"] = forms.measure(Path(folder))
     figures |= drift.measure()
     result = {"date": date.today().isoformat(), "machine": describe(), "figures": figures}
@@ -48,8 +48,13 @@ def _wide() -> int:
         tempfile.TemporaryDirectory(prefix="bench-", dir=_out()) as folder,
         Platform(Path(folder) / "home") as platform,
     ):
-        figures = gateway.measure(platform.client(), Path(folder))
-    print(json.dumps({"machine": describe(), "load": os.getloadavg(), "figures": figures}, indent=2))
+        client, pids = platform.client(), platform.processes()
+        figures = gateway.measure(client, pids, Path(folder))
+        others = wide.widths(client, platform.processes(), Path(folder))
+    wide.draw(figures["wide"], others, _out() / "wide.png")
+    told = {"machine": describe(), "load": os.getloadavg(), "figures": figures, "widths": others}
+    (_out() / "wide.json").write_text(json.dumps(told, indent=2))
+    print(json.dumps(told, indent=2))
     return 0
 
 

@@ -1,22 +1,18 @@
 """The gateway against bare Triton: same model, same load generator, one run; and how fast a route changes."""
 
-import json
 import threading
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
 import httpx
 import numpy as np
-from sklearn.datasets import load_breast_cancer
-from tests.bench import load, wide
+from tests.bench import load, models, wide
+from tests.bench.ways import Place
 
 from millrace.client import Millrace
-from millrace.delivery import push
 from millrace.oip import columns_from_rows, encode
 from millrace_contracts.endpoints import GatewayRead
-from millrace_contracts.loop import ModelLoop
 from millrace_contracts.signature import Signature
 
 LOOP = "bench"
@@ -24,26 +20,23 @@ SECONDS = 8.0
 CONNECTIONS = 16
 
 
-def measure(client: Millrace, folder: Path) -> dict[str, Any]:
-    """Requests a second direct and through the gateway, latency of one row, lost records, route change."""
-    table = _loop(client, folder)
-    signature = client.registry.version(LOOP, 1).signature
-    endpoint = client.serving.endpoint(LOOP)
-    public = urlparse(endpoint.url)
-    direct_path = f"/v2/models/{LOOP}--r{endpoint.stable}/infer"
-    gateway_port, triton_port = int(public.port or 0), _triton_port(folder)
+def measure(client: Millrace, pids: list[int], folder: Path) -> dict[str, Any]:
+    """Requests a second direct and through the gateway, latency of one row, lost records, route change.
+
+    Args:
+        pids: processes of the platform.
+    """
+    place = _place(client, folder)
     before = client.serving.gateway()
-    graph = (
-        folder / "home" / "serving" / "triton" / "models" / f"{LOOP}--r{endpoint.stable}" / "1" / "model.onnx"
-    )
-    kinds = {"direct": (triton_port, direct_path), "gateway": (gateway_port, public.path)}
-    requests = {name: _requests(table, signature, path, port) for name, (port, path) in kinds.items()}
+    kinds = {"direct": (place.triton, place.direct), "gateway": (place.gateway, place.public)}
+    requests = {
+        name: _requests(place.table, place.signature, path, port) for name, (port, path) in kinds.items()
+    }
     for name, (port, _) in kinds.items():
         load.run(port, requests[name], CONNECTIONS, 1.0)
     busy = {name: load.run(port, requests[name], CONNECTIONS, SECONDS) for name, (port, _) in kinds.items()}
-    single = load.run(gateway_port, requests["gateway"], 1, 3.0)
-    place = wide.Place(table, signature, graph, triton_port, direct_path, gateway_port, public.path)
-    broad = wide.measure(client, LOOP, place, folder)
+    single = load.run(place.gateway, requests["gateway"], 1, 3.0)
+    broad = wide.measure(client, place, pids, folder)
     after = _settled(client, before)
     return {
         "load_generator": "tests/bench/load.py (asyncio on uvloop, one process)",
@@ -57,37 +50,17 @@ def measure(client: Millrace, folder: Path) -> dict[str, Any]:
         **wide.ratios(broad),
         "records_written": after.logs_written - before.logs_written,
         "records_lost": after.logs_dropped - before.logs_dropped,
-        "rollback_seconds": route_change(client, endpoint.url, table, signature),
+        "rollback_seconds": route_change(client, place),
     }
 
 
-def _triton_port(folder: Path) -> int:
-    """Where Triton listens on loopback; clients have no business there, so the API does not tell."""
-    return int(json.loads((folder / "home" / "serving" / "ports.json").read_text())["triton_port"])
-
-
-def _loop(client: Millrace, folder: Path) -> Any:
+def _place(client: Millrace, folder: Path) -> Place:
     """A small loop with two versions, so that there is something to go back to."""
-    table = load_breast_cancer(as_frame=True).frame.rename(columns=lambda name: name.replace(" ", "_"))
-    table.to_csv(folder / "bench.csv", index=False)
-    document = {
-        "apiVersion": "millrace.dev/v1alpha1",
-        "kind": "ModelLoop",
-        "metadata": {"name": LOOP},
-        "spec": {
-            "task": "binary",
-            "target": "target",
-            "data": {"dataset": LOOP},
-            "training": {"search": {"trials": 3}},
-            "gates": {"champion": {"margin": 5.0, "minimumDays": 2}},
-        },
-    }
-    client.controller.apply(ModelLoop.model_validate(document))
-    push(client, LOOP, folder / "bench.csv")
-    client.controller.await_run(LOOP, 1)
+    rows = models.table(models.COLUMNS)
+    models.trained(client, LOOP, rows, folder)
     client.controller.retrain(LOOP)
     client.controller.await_run(LOOP, 2)
-    return table.drop(columns="target")
+    return models.place(client, LOOP, rows.drop(columns="target"), folder)
 
 
 def _requests(table: Any, signature: Signature, path: str, port: int) -> list[bytes]:
@@ -111,9 +84,10 @@ def _settled(client: Millrace, before: GatewayRead) -> GatewayRead:
         time.sleep(1.0)
 
 
-def route_change(client: Millrace, url: str, table: Any, signature: Signature) -> float:
+def route_change(client: Millrace, place: Place) -> float:
     """Seconds from the call of a rollback to the last answer of the revision that was left."""
-    body, headers = encode(columns_from_rows(table.iloc[:1], signature))
+    body, headers = encode(columns_from_rows(place.table.iloc[:1], place.signature))
+    url = f"http://127.0.0.1:{place.gateway}{place.public}"
     answers: list[tuple[float, str]] = []
     over = threading.Event()
 

@@ -64,12 +64,13 @@ async def _run(host: str, port: int, requests: list[bytes], connections: int, se
 
 
 async def _answer(reader: asyncio.StreamReader) -> int:
-    """Read one answer with a content length, and return its status."""
+    """Read one answer, with a content length or in chunks, and return its status."""
     head = await reader.readuntil(b"\r\n\r\n")
     lower = head.lower()
     place = lower.find(b"\r\ncontent-length:")
     if place < 0:
-        raise ValueError("the answer has no content-length")
+        await reader.readuntil(b"0\r\n\r\n")
+        return int(head[9:12])
     length = int(lower[place + 17 : lower.find(b"\r\n", place + 2)])
     if length:
         await reader.readexactly(length)

@@ -1,183 +1,132 @@
-"""A model of 30 columns by every way there is, side by side in one run, and beside what anyone would write by hand."""
+"""Models of few, some and many columns by every way there is, side by side in one run, and beside what people build."""
 
-import contextlib
-import json
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
-import psutil
-from tests.bench import load
+from tests.bench import load, models, spent, ways
+from tests.bench.load import Load
+from tests.bench.ways import Place, Way
 
 from millrace.client import Millrace
-from millrace.oip import columns_from_rows, encode, pack
-from millrace_contracts.signature import Signature
-from millrace_serving.processes.ports import free_port
 
 CONNECTIONS = (1, 16)
 SECONDS = 2.0
 ROUNDS = 3
-ROWS = 64
-JSON = {"content-type": "application/json"}
+WIDTHS = (5, 300)
+"""Columns of the models beside the one of 30."""
+AMONG = (
+    "Triton, columns",
+    "Triton, packed",
+    "Millrace, packed",
+    ":predict",
+    "FastAPI",
+    "FastAPI, bodies logged",
+)
+"""What is drawn over the number of columns."""
 
 
 @dataclass(frozen=True)
-class Way:
-    """Where a row is sent, and as what."""
+class Run:
+    """One round of one way: what was seen, and the processor seconds of each part."""
 
-    port: int
-    requests: list[bytes]
-
-
-@dataclass(frozen=True)
-class Place:
-    """The model that is measured, and where it may be reached."""
-
-    table: Any
-    signature: Signature
-    graph: Path
-    triton: int
-    direct: str
-    """Path at Triton."""
-    gateway: int
-    public: str
-    """Path at the gateway."""
+    load: Load
+    spent: Mapping[str, float]
 
 
-def measure(client: Millrace, loop: str, place: Place, folder: Path) -> dict[str, Any]:
-    """Requests a second and latency by way and number of connections; rounds interleaved, medians of them."""
-    with _bare_envoy(place, folder) as envoy, _naive(place.graph) as naive:
-        ways = _ways(client, loop, place, envoy, naive)
-        for way in ways.values():
-            load.run(way.port, way.requests, 4, 1.0)
-        seen: dict[str, list[load.Load]] = {}
-        for connections in CONNECTIONS:
-            for _ in range(ROUNDS):
-                for name, way in ways.items():
-                    went = load.run(way.port, way.requests, connections, SECONDS)
-                    seen.setdefault(f"{name}, {connections}", []).append(went)
+def measure(client: Millrace, place: Place, pids: list[int], folder: Path) -> dict[str, Any]:
+    """Requests a second, latency and processor time by way and number of connections; rounds interleaved, medians."""
+    with ways.bare_envoy(place, folder) as envoy, ways.naive(place, folder) as naive:
+        among = ways.of_millrace(client, place) | envoy | naive
+        return rounds(among, CONNECTIONS, spent.parts(pids))
+
+
+def widths(client: Millrace, pids: list[int], folder: Path) -> dict[int, dict[str, Any]]:
+    """Models of fewer and of more columns, at 16 connections."""
+    told = {}
+    for columns in WIDTHS:
+        rows, loop = models.table(columns), f"bench-{columns}"
+        models.trained(client, loop, rows, folder)
+        place = models.place(client, loop, rows.drop(columns="target"), folder)
+        with ways.naive(place, folder) as naive:
+            every = ways.of_millrace(client, place) | naive
+            told[columns] = rounds({name: every[name] for name in AMONG}, (16,), spent.parts(pids))
+    return told
+
+
+def rounds(
+    among: Mapping[str, Way], connections: tuple[int, ...], processes: dict[int, str]
+) -> dict[str, Any]:
+    """All ways in turn, again and again; after each its log gets a moment to be stored."""
+    for way in among.values():
+        load.run(way.port, way.requests, 4, 1.0)
+    seen: dict[str, list[Run]] = {}
+    for count in connections:
+        for _ in range(ROUNDS):
+            for name, way in among.items():
+                seen.setdefault(f"{name}, {count}", []).append(_once(way, count, processes))
     return {name: _summary(runs) for name, runs in seen.items()}
 
 
-def ratios(wide: dict[str, Any]) -> dict[str, float]:
+def _once(way: Way, connections: int, processes: dict[int, str]) -> Run:
+    before = spent.seconds(processes)
+    went = load.run(way.port, way.requests, connections, SECONDS)
+    time.sleep(0.3)
+    after = spent.seconds(processes)
+    return Run(went, {part: after[part] - before.get(part, 0.0) for part in after})
+
+
+def _summary(runs: list[Run]) -> dict[str, Any]:
+    loads = [run.load for run in runs]
+    return {
+        "per_second": float(np.median([item.rate for item in loads])),
+        "lowest": min(item.rate for item in loads),
+        "highest": max(item.rate for item in loads),
+        "p50_ms": float(np.median([item.p50_ms for item in loads])),
+        "p99_ms": float(np.median([item.p99_ms for item in loads])),
+        "failures": sum(item.failures for item in loads),
+        "microseconds": _microseconds(runs),
+    }
+
+
+def _microseconds(runs: list[Run]) -> dict[str, int]:
+    """Processor time of one request by part; what spent next to nothing is left out."""
+    answers = sum(run.load.answers for run in runs)
+    each = {part: sum(run.spent[part] for run in runs) / answers * 1e6 for part in runs[0].spent}
+    return {part: round(value) for part, value in each.items() if value >= 5}
+
+
+def ratios(wide: Mapping[str, Any]) -> dict[str, float]:
     """What is promised, at 16 connections."""
     rate = {
         name.removesuffix(", 16"): told["per_second"] for name, told in wide.items() if name.endswith(", 16")
     }
     return {
         "packed_over_columns": rate["Triton, packed"] / rate["Triton, columns"],
-        "predict_over_naive": rate[":predict"] / rate["FastAPI + onnxruntime"],
+        "predict_over_naive": rate[":predict"] / rate["FastAPI"],
+        "predict_over_naive_logged": rate[":predict"] / rate["FastAPI, bodies logged"],
         "logged_over_triton": rate["Millrace, packed"] / rate["Triton, packed"],
-        "logged_over_naive": rate["Millrace, packed"] / rate["FastAPI + onnxruntime"],
+        "logged_over_naive": rate["Millrace, packed"] / rate["FastAPI"],
     }
 
 
-def _summary(runs: list[load.Load]) -> dict[str, float]:
-    return {
-        "per_second": float(np.median([run.rate for run in runs])),
-        "lowest": min(run.rate for run in runs),
-        "highest": max(run.rate for run in runs),
-        "p50_ms": float(np.median([run.p50_ms for run in runs])),
-        "p99_ms": float(np.median([run.p99_ms for run in runs])),
-        "failures": sum(run.failures for run in runs),
-    }
+def draw(wide: Mapping[str, Any], others: Mapping[int, Mapping[str, Any]], path: Path) -> None:
+    """Requests a second over the number of columns, as a picture at *path*."""
+    from matplotlib.figure import Figure
 
-
-def _ways(client: Millrace, loop: str, place: Place, envoy: int, naive: int) -> dict[str, Way]:
-    api = int(httpx.URL(client.serving.api.url).port or 0)
-    said = {"authorization": f"Bearer {client.serving.api.token}"} | JSON
-    rows = [{"rows": [row]} for row in place.table.iloc[:ROWS].to_dict("records")]
-    predict = f"/v1/endpoints/{loop}:predict"
-    return {
-        "Triton, columns": _tensors(place, encode, place.triton, place.direct),
-        "Triton, packed": _tensors(place, pack, place.triton, place.direct),
-        "Envoy without log, packed": _tensors(place, pack, envoy, place.direct),
-        "Millrace, columns": _tensors(place, encode, place.gateway, place.public),
-        "Millrace, packed": _tensors(place, pack, place.gateway, place.public),
-        ":predict": _documents(api, predict, rows, said),
-        "FastAPI + onnxruntime": _documents(naive, "/predict", rows, JSON),
-    }
-
-
-def _tensors(place: Place, form: Any, port: int, path: str) -> Way:
-    made = []
-    for row in range(ROWS):
-        columns = columns_from_rows(place.table.iloc[row : row + 1], place.signature)
-        body, headers = form(columns)
-        headers["x-millrace-key"] = f"user-{row}"
-        made.append(load.request(path, f"127.0.0.1:{port}", body, headers))
-    return Way(port, made)
-
-
-def _documents(port: int, path: str, bodies: list[Any], headers: dict[str, str]) -> Way:
-    host = f"127.0.0.1:{port}"
-    return Way(port, [load.request(path, host, json.dumps(body).encode(), headers) for body in bodies])
-
-
-@contextlib.contextmanager
-def _naive(graph: Path) -> Iterator[int]:
-    port = free_port()
-    command = [sys.executable, "-m", "tests.bench.naive", str(graph), str(port)]
-    with _running(command, f"http://127.0.0.1:{port}/openapi.json"):
-        yield port
-
-
-@contextlib.contextmanager
-def _bare_envoy(place: Place, folder: Path) -> Iterator[int]:
-    """An Envoy that only hands on to Triton."""
-    port, path = free_port(), folder / "bare.json"
-    address = {"socket_address": {"address": "127.0.0.1", "port_value": place.triton}}
-    kind = "type.googleapis.com/envoy.extensions.filters"
-    router = {"name": "router", "typed_config": {"@type": f"{kind}.http.router.v3.Router"}}
-    table = {
-        "virtual_hosts": [
-            {
-                "name": "all",
-                "domains": ["*"],
-                "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "triton"}}],
-            }
-        ]
-    }
-    manager = {
-        "@type": f"{kind}.network.http_connection_manager.v3.HttpConnectionManager",
-        "stat_prefix": "bare", "route_config": table, "http_filters": [router],
-    }  # fmt: skip
-    listener = {
-        "name": "bare",
-        "address": {"socket_address": {"address": "127.0.0.1", "port_value": port}},
-        "filter_chains": [{"filters": [{"name": "http", "typed_config": manager}]}],
-    }
-    cluster = {
-        "name": "triton",
-        "load_assignment": {
-            "cluster_name": "triton",
-            "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
-        },
-    }
-    path.write_text(json.dumps({"static_resources": {"listeners": [listener], "clusters": [cluster]}}))
-    envoy = str(Path(sys.prefix) / "bin" / "envoy")
-    command = [envoy, "-c", str(path), "--concurrency", "1", "--disable-hot-restart", "--log-level", "error"]
-    with _running(command, f"http://127.0.0.1:{port}/v2/health/ready"):
-        yield port
-
-
-@contextlib.contextmanager
-def _running(command: list[str], url: str) -> Iterator[None]:
-    process = subprocess.Popen(command, cwd=Path(__file__).parents[2])
-    try:
-        deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
-            with contextlib.suppress(httpx.HTTPError):
-                if httpx.get(url, trust_env=False).is_success:
-                    break
-            time.sleep(0.1)
-        yield
-    finally:
-        psutil.Process(process.pid).kill()
-        process.wait()
+    by_width = dict(sorted({models.COLUMNS: wide, **others}.items()))
+    figure = Figure(figsize=(7.5, 4.6), layout="constrained")
+    axes = figure.subplots()
+    for name in AMONG:
+        rates = [told[f"{name}, 16"]["per_second"] for told in by_width.values()]
+        ours = name in ("Millrace, packed", ":predict")
+        axes.plot(list(by_width), rates, marker="o", label=name, linewidth=2.4 if ours else 1.2)
+    axes.set(xscale="log", yscale="log", xlabel="columns", ylabel="requests a second, 16 connections")
+    axes.set_xticks(list(by_width), [str(columns) for columns in by_width])
+    axes.minorticks_off()
+    axes.grid(alpha=0.3, which="both")
+    axes.legend(frameon=False, fontsize=8)
+    figure.savefig(path, dpi=110)
