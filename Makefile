@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 SERVICES := contracts table core stats sdk replay registry training serving monitoring controller
+PEERS := mlserver mlflow bentoml ray
 SERVICE_IMAGES := registry training serving monitoring controller
 IMAGES ?= $(SERVICE_IMAGES) pipeline-runner training-cpu triton-test envoy postgres
 IMAGE_PREFIX ?= docker.io/millrace
@@ -55,6 +56,10 @@ simulate: $(STAMP) ## Measure false alarms, false promotions and delays of every
 	$(BIN)/python -m millrace_stats.measurements
 bench: $(STAMP) ## Measure speed and memory; writes out/bench.json
 	$(BIN)/python -m tests.bench
+bench-peers: $(STAMP) ## ... beside MLServer, MLflow, BentoML and Ray Serve, each in an environment of its own
+	for name in $(PEERS); do home=.cache/peers/$$name; [ -x $$home/bin/python ] || $(BIN)/uv venv -q --python $(BIN)/python $$home; \
+	  VIRTUAL_ENV=$(CURDIR)/$$home $(BIN)/uv pip install -q --require-hashes -r requirements/peers-$$name.lock; done
+	$(BIN)/python -m tests.bench.peers
 bench-rodents: $(STAMP) ## Replay 25 years of rodents, eight species, through a loop; writes out/rodents.json
 	$(BIN)/python -m tests.bench.rodents
 
@@ -91,6 +96,7 @@ locks: ## Resolve requirements/*.in into the locks (needs uv); images take their
 	cd requirements && for name in triton openvino; do $(LOCK) --universal --no-deps $$name.in -o $$name.lock; done
 	cd requirements && $(LOCK) --python-platform x86_64-manylinux_2_36 training-gpu.in -o training-gpu.lock
 	cd requirements && $(LOCK) --python-platform x86_64-manylinux_2_36 --override torch.without torch.in -o torch.lock
+	cd requirements && for name in $(PEERS); do $(LOCK) --python-platform x86_64-manylinux_2_36 peers-$$name.in -o peers-$$name.lock; done
 clients: $(STAMP) ## Write the blocking client from the asynchronous one
 	$(BIN)/python services/sdk/blocking.py
 clean: ## Remove what was built; out/ and .venv too
@@ -107,4 +113,4 @@ clean: ## Remove what was built; out/ and .venv too
 $(STAMP): requirements/platform.lock requirements/dev.lock requirements/triton.lock requirements/install
 	PYTHON=$(PYTHON) bash requirements/install
 	touch $@
-.PHONY: help setup demo demo-short openvino up test coverage test-slow check simulate bench bench-rodents test-cluster test-cluster-short test-torch bench-cluster format pipelines crds clients chart-test k8s-render locks clean
+.PHONY: help setup demo demo-short openvino up test coverage test-slow check simulate bench bench-peers bench-rodents test-cluster test-cluster-short test-torch bench-cluster format pipelines crds clients chart-test k8s-render locks clean
