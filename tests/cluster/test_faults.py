@@ -31,7 +31,7 @@ def pairs(kube, release):
     release.upgrade()
     kube.apply(story.LOOP, TEAM)
     kube.until("the loop is taken up", 30, lambda: phase(kube, LOOP), release.namespace)
-    if not release.call("client.registry.datasets()", TEAM):
+    if not release.call(story.ROWS, TEAM):
         assert release.python(story.PUSH) is True
     kube.until("a champion", 240, lambda: story.champion(kube), release.namespace)
     kube.until("all pods Ready", 120, lambda: len(release.pods("triton")) >= 2 and release.ready())
@@ -82,7 +82,7 @@ def test_every_pod_dies_once_during_loop_runs_and_the_state_is_the_same_as_witho
             replaced(pairs, part)
         for label in ("pipeline", "job"):
             run = in_flight(pairs)
-            kube.until(f"a pod of the {label}", 60, lambda label=label: pairs.names(label, running=True))
+            kube.until(f"a pod of the {label}", 180, lambda label=label: pairs.names(label, running=True))
             kube.kubectl(
                 "delete", "pod", "-n", pairs.namespace, pairs.names(label, running=True)[0], "--wait=false"
             )

@@ -20,7 +20,7 @@ def loop(kube, release):
     """A loop with a champion."""
     kube.apply(story.LOOP, TEAM)
     kube.until("the loop is taken up", 30, lambda: (story.loop(kube).get("status") or {}).get("phase"))
-    if not release.call("client.registry.datasets()", TEAM):
+    if not release.call(story.ROWS, TEAM):
         assert release.python(story.PUSH) is True
     return kube.until("a champion", 240, lambda: story.champion(kube), release.namespace)
 
@@ -69,7 +69,7 @@ def settle(kube, release):
     kube.namespace(GONE, **ENFORCED)
     kube.apply(story.LOOP, GONE)
     kube.until("the loop is taken up", 30, lambda: (theirs(kube).get("status") or {}).get("phase"))
-    if not release.call("client.registry.datasets()", GONE):
+    if not release.call(story.ROWS, GONE):
         assert release.python(story.PUSH.replace(TEAM, GONE)) is True
     kube.until(
         "a champion",

@@ -35,6 +35,8 @@ with path.open("w", newline="") as file:
     writer.writerows(rows)
 print(json.dumps(push(client, "tumours", path).accepted))
 """
+ROWS = "[item.name for item in client.registry.datasets() if item.latest]"
+"""Datasets with rows; a loop that was applied has one without."""
 PREDICT = """
 import json, sys
 from millrace.client import Millrace

@@ -24,7 +24,7 @@ def patient(kube, release):
     before = dict(release.values)
     release.values["training.job.pendingSeconds"] = PENDING
     release.upgrade()
-    if not release.call("client.registry.datasets()", TEAM):
+    if not release.call(story.ROWS, TEAM):
         kube.apply(story.LOOP, TEAM)
         kube.until("the loop is taken up", 30, lambda: (story.loop(kube).get("status") or {}).get("phase"))
         assert release.python(story.PUSH) is True
@@ -66,10 +66,12 @@ def test_training_that_is_killed_for_its_memory_ends_the_run_with_that_reason(ku
     ended = patient.call("client.controller.await_run('starved', 1, timeout=180)", TEAM)
     assert ended["state"] == "failed"
     assert "memory" in ended["message"].lower()
-    told = kube.until(
-        "it tells", 30, lambda: condition(story.loop(kube, "starved"), "Stalled"), patient.namespace
+    kube.until(
+        "it tells",
+        30,
+        lambda: condition(story.loop(kube, "starved"), "Stalled").get("status") == "True",
+        patient.namespace,
     )
-    assert told["status"] == "True"
 
 
 def test_an_image_that_cannot_be_pulled_is_told_while_it_waits(kube, patient):
