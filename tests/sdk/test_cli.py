@@ -477,6 +477,29 @@ def test_a_model_version_is_shown_by_its_number_as_a_run_is(fake, millrace):
         assert fake.seen[-1][0] == "GET /v1/models/shop/versions/2"
 
 
+def test_a_model_version_shows_its_forms_with_their_numbers(fake, millrace):
+    base = {
+        "target": "ort-cpu-fp32", "state": "kept", "reason": "as exported", "name": "model.onnx",
+        "digest": "sha256:" + "a" * 64, "size": 4051, "loss": 0.2344, "agreement": 1.0,
+    }  # fmt: skip
+    tiny = {
+        "target": "ort-cpu-int8", "state": "refused", "reason": "0.87 times as fast with 1 row", "size": 6195,
+        "quantised": 16, "agreement": 0.998, "loss": 0.2349,
+    }  # fmt: skip
+    model = {"name": "shop", "project": "default", "description": "", "latest": 2, "created_at": examples.NOW}
+    fake.answers |= {
+        "GET /v1/models/shop": (200, model),
+        "GET /v1/models/shop/aliases": (200, b"[]"),
+        "GET /v1/models/shop/versions/2": (200, examples.version() | {"variants": [base, tiny]}),
+    }
+    told = millrace("models", "show", "shop", "2").stdout
+    (line,) = [line for line in told.splitlines() if line.startswith("ort-cpu-int8")]
+    assert line.split()[:6] == ["ort-cpu-int8", "refused", "6", "16", "99.80%", "0.2349"]
+    assert "0.87 times as fast" in line
+    whole = json.loads(millrace("models", "show", "shop", "2", "-o", "json").stdout)
+    assert [item["target"] for item in whole["version"]["variants"]] == ["ort-cpu-fp32", "ort-cpu-int8"]
+
+
 def test_who_waits_ends_once_this_machines_platform_is_stopped(monkeypatch, tmp_path):
     from millrace.cli import session
     from millrace.transport.errors import NotRunning

@@ -1,6 +1,7 @@
 """`list` and `show` of what there is: loops, runs, models, endpoints."""
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from millrace_contracts.loop_runs import LoopRunRead
     from millrace_contracts.loops import LoopRead
     from millrace_contracts.models import ModelRead, ModelVersionRead
+    from millrace_contracts.variants import ModelVariant
 
 loops = group("loops", "Declared loops and where they stand.")
 runs = group("runs", "Passes of a loop's pipeline: what opened them, their steps and verdicts.")
@@ -131,12 +133,27 @@ def show_model(
     version: Annotated[int | None, typer.Option(help="The same as the number.")] = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """One model version: metrics, signature, lineage, files."""
+    """One model version: metrics, signature, lineage, files, and its forms with what was measured of each."""
     registry = client().registry
     model, aliases = registry.model(name), registry.aliases(name)
     chosen = number or version or aliases.get("champion") or model.latest
-    shown = fields(registry.version(name, chosen)) if chosen else {}
-    one(fields(model) | {"aliases": aliases, "version": shown}, output)
+    release = registry.version(name, chosen) if chosen else None
+    shown = {} if release is None else fields(release)
+    if release is None or not release.variants or output != Format.TABLE:
+        return one(fields(model) | {"aliases": aliases, "version": shown}, output)
+    told = {key: value for key, value in shown.items() if key != "variants"}
+    one(fields(model) | {"aliases": aliases, "version": told}, output)
+    return _forms(release.variants)
+
+
+def _forms(variants: "list[ModelVariant]") -> None:
+    """The forms of a version, one a line: loss, speed with so many rows in a call, and why it is kept or refused."""
+    from millrace.pages.forms import HEADER, lines
+
+    columns: Columns[tuple[str, ...]] = [
+        (heading.upper(), itemgetter(place)) for place, heading in enumerate(HEADER)
+    ]
+    items(lines(variants), columns, Format.TABLE, "")
 
 
 @command(endpoints, "list", "millrace endpoints list")

@@ -6,7 +6,7 @@ The plug-in offers its CPU device on Intel's processors alone; elsewhere the tar
 import json
 from collections.abc import Iterator
 from functools import lru_cache
-from importlib import metadata
+from importlib import import_module, metadata
 from typing import Any
 
 from millrace_contracts.variants import NodeKind, TargetName
@@ -15,7 +15,7 @@ from millrace_training.compress.ort_cpu import told
 from millrace_training.compress.target import Feeds, Recipe, Session
 from millrace_training.graph.session import open_session
 
-PACKAGE = "onnxruntime-ep-openvino"
+PACKAGE, PLUGIN = "onnxruntime-ep-openvino", "onnxruntime_ep_openvino"
 OPTIONS = {
     "load_config": json.dumps({"CPU": {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}})
 }
@@ -26,7 +26,8 @@ OPTIONS = {
 def devices() -> tuple[Any, ...]:
     """The plug-in's CPU devices. Raises: ImportError if it is not installed."""
     import onnxruntime
-    import onnxruntime_ep_openvino as plugin
+
+    plugin = import_module(PLUGIN)  # by name: no image has to hold it
 
     onnxruntime.register_execution_provider_library(plugin.get_ep_name(), plugin.get_library_path())
     return tuple(
