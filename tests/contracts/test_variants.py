@@ -3,6 +3,7 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from millrace_contracts.endpoints import EndpointRead
 from millrace_contracts.models import ModelVersionWrite
 from millrace_contracts.variants import ModelVariant, NodeKind, Wishes
 
@@ -83,3 +84,34 @@ def test_what_is_wanted_may_be_one_word():
     assert wishes.validate_python("auto") == ["auto"]
     with pytest.raises(ValidationError, match="none stands alone"):
         wishes.validate_python(["none", "ort-cpu-int8"])
+
+
+def test_an_endpoint_names_the_revision_and_the_form_that_a_job_should_answer_as():
+    """The one with the traffic, not the newest; what no CPU of a job runs is answered in the base form."""
+    told = {"nodes": [], "reason": "Fastest", "message": "", "wants": []}
+    revision = {
+        "version": 1,
+        "digest": "sha256:" + "0" * 64,
+        "state": "ready",
+        "reason": "",
+        "waiting": None,
+        "weight": 0,
+    }
+    revisions = [
+        revision | {"number": number, "name": f"shop--r{number}", "form": told | {"target": target}}
+        for number, target in enumerate(("ort-cpu-int8", "tensorrt-int8", "ort-cpu-fp32"), 1)
+    ]
+    endpoint = {
+        "project": "default", "name": "shop", "model": "shop", "mode": "live", "timezone": "UTC", "url": None,
+        "stable_version": 1, "event_time": None, "rollout": None, "revisions": revisions,
+    }  # fmt: skip
+    seen = {
+        stable: (read.revision_of(1), read.variant_of(1))
+        for stable in (1, 2, 3)
+        for read in [EndpointRead.model_validate(endpoint | {"stable": stable})]
+    }
+    assert seen == {
+        1: ("shop--r1", "ort-cpu-int8"),
+        2: ("shop--r2", "base"),
+        3: ("shop--r3", "base"),
+    }

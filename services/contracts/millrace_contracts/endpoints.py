@@ -9,8 +9,9 @@ from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 from millrace_contracts.bodies import Read
 from millrace_contracts.names import Digest, LoopRunNumber, Mode, Name, VersionNumber
 from millrace_contracts.parts import Strictly, Zone
+from millrace_contracts.release import BASE
 from millrace_contracts.rollouts import Cause, Key, RolloutRead
-from millrace_contracts.variants import TargetName
+from millrace_contracts.variants import TargetName, variant_of
 from millrace_contracts.waiting import Waiting
 
 Reason = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")]
@@ -80,8 +81,19 @@ class EndpointRead(Read):
     rollout: RolloutRead | None
 
     def revision_of(self, version: int) -> str | None:
-        """Name of the newest revision of a model version; None if it has none."""
-        return next((item.name for item in reversed(self.revisions) if item.version == version), None)
+        """Name of the revision of a model version, the newest or the one with the traffic; None if it has none."""
+        revision = self._of(version)
+        return None if revision is None else revision.name
+
+    def variant_of(self, version: int) -> str:
+        """The form in which a job answers as that revision does; base for what onnxruntime on a CPU does not run."""
+        revision = self._of(version)
+        target = None if revision is None or revision.form is None else revision.form.target
+        return variant_of(target) if target is not None and target.startswith("ort-cpu") else BASE
+
+    def _of(self, version: int) -> RevisionRead | None:
+        mine = [item for item in self.revisions if item.version == version]
+        return next((item for item in mine if item.number == self.stable), mine[-1] if mine else None)
 
 
 class Advance(Strictly):

@@ -6,13 +6,8 @@ from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
 from millrace_contracts.names import Mode, Name, RevisionName, ShortText, TaskName, VersionNumber
 from millrace_contracts.parts import Strictly, Zone, unsaid
-from millrace_contracts.release import BASE, Files, Variant
+from millrace_contracts.release import BASE, Files, Variant, is_base
 from millrace_contracts.signature import Classes, Signature
-
-
-def is_base(variant: str) -> bool:
-    """Whether it is the form that training exports; it is left out where it is told, as before there were others."""
-    return variant == BASE
 
 
 class ArchivedVersion(Strictly):

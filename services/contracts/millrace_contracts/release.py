@@ -12,6 +12,13 @@ FileName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}
 Variant = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$")]
 BASE = "base"
 """The form in which training exports a graph."""
+
+
+def is_base(variant: str) -> bool:
+    """Whether it is the form that training exports; it is left out where it is told, as before there were others."""
+    return variant == BASE
+
+
 NAMES: dict[str, Role] = {
     "model.onnx": "model",
     "holdout.onnx": "holdout",

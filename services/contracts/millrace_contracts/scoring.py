@@ -15,6 +15,7 @@ from millrace_contracts.names import (
     WrittenFormat,
 )
 from millrace_contracts.parts import Strictly, Zone
+from millrace_contracts.release import BASE, Variant, is_base
 from millrace_contracts.rows import ArtifactSource, FileTitle
 from millrace_contracts.sinks import Sink
 from millrace_contracts.tables import Dialect, Rejects
@@ -65,6 +66,11 @@ class ScoreSpec(Strictly):
     )
     at: AwareDatetime | None = Field(
         default=None, description="Stands beside every answer as scored_at; left out: no such column."
+    )
+    variant: Variant = Field(
+        default=BASE,
+        exclude_if=is_base,
+        description="Which form of the version answers: the one that serves.",
     )
     log: LogTo | None = Field(
         default=None, description="Log the answers too; left out: they are only written."

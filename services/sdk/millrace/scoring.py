@@ -67,6 +67,7 @@ def spec_of(
     return ScoreSpec(
         model=endpoint.model,
         version=number,
+        variant=endpoint.variant_of(number),
         files=files if source is None else _gathered(client, loop, source),
         output=output,
         together=together,

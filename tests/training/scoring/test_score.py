@@ -4,6 +4,7 @@ import csv
 import io
 
 import numpy as np
+import onnx
 import orjson
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
@@ -49,6 +50,21 @@ def expected(row):
         np.float32(row["size"]) * np.float32(2)
         + np.float32(SHOPS.get(row["shop"], 0.0) + row["open"] + clock)
     )
+
+
+def test_the_form_that_serves_answers_and_the_base_form_where_the_version_has_no_such(score):
+    registry = Registry()
+    base = registry.facts["files"]["model.onnx"]
+    model = onnx.load_from_string(registry.store[base])
+    model.doc_string = "another form"
+    other = registry.keep(model.SerializeToString())
+    registry.facts["files"] = [
+        {"role": "model", "variant": "base", "name": "model.onnx", "digest": base},
+        {"role": "model", "variant": "ort-cpu-int8", "name": "int8.onnx", "digest": other},
+    ]
+    file = ("may.parquet", as_parquet(table(3)))
+    assert score(registry, asked(registry, file, variant="ort-cpu-int8"), "int8").digest == other
+    assert score(registry, asked(registry, file, variant="tensorrt-int8"), "none").digest == base
 
 
 def test_every_row_stands_beside_its_answer(score):

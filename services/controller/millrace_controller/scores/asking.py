@@ -5,6 +5,7 @@ from datetime import datetime
 from millrace_contracts.batches import GatherResult, GatherSpec, ScoredBefore, ScoringRead
 from millrace_contracts.data import DataContract
 from millrace_contracts.decisions import Decision, decision
+from millrace_contracts.release import BASE
 from millrace_contracts.scoring import LogTo, ScoreResult, ScoreSpec
 from millrace_controller.production import champion
 from millrace_controller.services import Services
@@ -28,6 +29,7 @@ async def score(services: Services, loop: Loop, scoring: Scoring, gathered: Gath
     return ScoreSpec(
         model=loop.name,
         version=loop.champion,
+        variant=await _variant(services, loop, loop.champion),
         files=gathered.files,
         keep=batch.keep,
         timezone=loop.spec.data.timezone,
@@ -38,6 +40,13 @@ async def score(services: Services, loop: Loop, scoring: Scoring, gathered: Gath
         at=at,
         log=await _log(services, loop, loop.champion, at) if batch.log else None,
     )
+
+
+async def _variant(services: Services, loop: Loop, version: int) -> str:
+    """The form in which the version answers its endpoint's requests."""
+    if not (await champion.version(services, loop, version)).variants:
+        return BASE
+    return (await services.clients.serving.endpoint(loop.name, project=loop.project)).variant_of(version)
 
 
 async def _contract(services: Services, loop: Loop, version: int) -> DataContract | None:

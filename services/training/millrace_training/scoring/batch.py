@@ -17,6 +17,11 @@ from millrace_training.scoring.part import Work
 from millrace_training.scoring.sources import Stretch
 
 
+def graph_of(version: ModelVersionRead, spec: ScoreSpec) -> str:
+    """Digest of the graph that answers: the form that was asked for, else the base form."""
+    return version.files.find("model", spec.variant) or version.files.digest("model", BASE)
+
+
 @dataclass(frozen=True)
 class Batch:
     """What is scored: the spec, the version, its graph on disk, and the parts."""
@@ -30,7 +35,7 @@ class Batch:
     @property
     def digest(self) -> str:
         """Of the graph."""
-        return self.version.files.digest("model", BASE)
+        return graph_of(self.version, self.spec)
 
     @property
     def output(self) -> WrittenFormat:

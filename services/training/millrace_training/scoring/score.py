@@ -3,12 +3,11 @@
 import time
 from pathlib import Path
 
-from millrace_contracts.release import BASE
 from millrace_contracts.scoring import MOST_EXAMPLES, ScoreCost, ScoreResult, ScoreSpec, Unanswered
 from millrace_training.runtime.context import Context
 from millrace_training.runtime.errors import JobError, TaskFailed
 from millrace_training.scoring import columns, delivering, part, sources
-from millrace_training.scoring.batch import Batch
+from millrace_training.scoring.batch import Batch, graph_of
 from millrace_training.scoring.part import Done
 
 FUNCTION = "millrace_training.scoring.part:run"
@@ -61,7 +60,7 @@ def _prepare(spec: ScoreSpec, context: Context) -> Batch:
     registry, total = context.client.registry, len(spec.files)
     version = registry.version(spec.model, spec.version)
     graph = context.scratch / "graph.onnx"
-    graph.write_bytes(registry.get_artifact(version.files.digest("model", BASE)))
+    graph.write_bytes(registry.get_artifact(graph_of(version, spec)))
     wanted = [item.column for item in version.signature.inputs]
     if spec.log is not None and spec.log.event_time is None and spec.log.at is None:
         raise JobError("The answers cannot be logged", "Nothing says when the rows happened.", "Say log.at.")
