@@ -2,12 +2,15 @@
 
 import random
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
+from millrace import releasing
 from millrace.client import Millrace
 from millrace.code_archive import pack
+from millrace_contracts.learning import TrainResult
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "howto" / "own-training"
 WAITS = """        if epoch == 1 and first == 0:
@@ -81,6 +84,19 @@ async def test_a_killed_driver_takes_the_code_along_and_the_next_attempt_goes_on
     assert (job["state"], job["attempts"]) == ("succeeded", 2), job["error"]
     assert job["result"]["metrics"]["holdout"]["r2"] > 0.5
     assert not [process for process in before["code"] if process.is_running()]
+    registered(client, asked, TrainResult.model_validate(job["result"]), digest)
+
+
+def registered(client, asked, trained, digest):
+    """The registry takes the release as a run's step makes it, looks into its graph, and tells of its code."""
+    plan = SimpleNamespace(dataset="demand", train=asked, loop="demand", run=1, model="demand")
+    unit = releasing.unit(plan, 1, trained)
+    admin = Millrace(client.urls, "token-of-user")
+    admin.registry.put_model("demand")
+    version = admin.registry.add_version("demand", unit)
+    assert version.lineage.code == version.files.find("code") == digest
+    assert version.environment["code"]["params"] == {"epochs": 8}
+    assert "code sha256:" in trained.code.told()
 
 
 def ended(job):
