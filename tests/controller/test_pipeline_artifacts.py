@@ -19,10 +19,22 @@ from .test_processes import SERVICES, Server, until
 ROC = [{"fpr": 0.0, "tpr": 0.0, "threshold": 1.0}, {"fpr": 1.0, "tpr": 1.0, "threshold": 0.0}]
 
 
+def tried(world, spec, loop, run):
+    """A form that was no faster: it is told, and leaves no file."""
+    assert spec["candidate"]["files"]
+    assert (spec["target"], spec["margin"], spec["targets"]) == ("y", 0.02, ["auto"])
+    assert spec["golden"]["inputs"]
+    form = {"target": "ort-cpu-int8", "state": "refused", "reason": "0.87 times as fast with 1 row"}
+    return {"variants": [form], "files": None}
+
+
 @pytest.mark.slow
 def test_a_loop_runs_through_kubeflow_and_its_console_has_something_to_draw(tmp_path, migrated, monkeypatch):
     world, executor, evaluated = World(), Executor(tmp_path), RESULTS["evaluate"]
     monkeypatch.setitem(RESULTS, "evaluate", lambda *order: evaluated(*order) | {"roc": ROC})
+    trained = RESULTS["train"]
+    monkeypatch.setitem(RESULTS, "train", lambda *order: trained(*order) | {"layers": 3})
+    monkeypatch.setitem(RESULTS, "compress", tried)
     backend = Backend(executor)
     others, kubeflow = Server(world), Server(backend)
     monkeypatch.setenv("MILLRACE_TOKEN", "controller-token")
@@ -39,6 +51,7 @@ def test_a_loop_runs_through_kubeflow_and_its_console_has_something_to_draw(tmp_
         client.controller.apply(ModelLoop.model_validate(document()))
         run = client.controller.await_run("sales", 1, timeout=100)
         assert (run.state, run.attempts, run.pipeline["runner"]) == ("promoted", 1, "kubeflow")
+        assert run.steps["compress"].message == "ort-cpu-int8 refused: 0.87 times as fast with 1 row"
         made = backend.only_run()
         until(lambda: made["state"] == "SUCCEEDED")
     finally:
@@ -49,6 +62,7 @@ def test_a_loop_runs_through_kubeflow_and_its_console_has_something_to_draw(tmp_
     assert artifacts["holdout"][1]["rmse"] == pytest.approx(10**0.5)
     first = {"confidenceThreshold": 1.0, "recall": 0.0, "falsePositiveRate": 0.0}
     assert artifacts["roc"][1]["confidenceMetrics"][0] == first
+    assert [item["state"] for item in world.models["sales"][0]["variants"]] == ["refused"]
     uri, facts = artifacts["model"]
     assert uri == f"{others.url}/v1/models/sales/versions/1?project=default"
     assert facts == {

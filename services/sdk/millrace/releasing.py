@@ -5,6 +5,7 @@ from millrace_contracts.learning import Contender, LearningSpec, TrainResult
 from millrace_contracts.loop_runs import RunPlan
 from millrace_contracts.models import Lineage, ModelVersionWrite
 from millrace_contracts.release import Files
+from millrace_contracts.variants import BASE_TARGET
 
 
 def forms_of(plan: RunPlan, dataset_version: int, trained: TrainResult) -> CompressSpec:
@@ -20,7 +21,9 @@ def forms_of(plan: RunPlan, dataset_version: int, trained: TrainResult) -> Compr
 
 def kept(result: CompressResult) -> str:
     """Each form in a few words."""
-    told = [f"{item.target} {item.state}: {item.reason}" for item in result.variants[1:]]
+    told = [
+        f"{item.target} {item.state}: {item.reason}" for item in result.variants if item.target != BASE_TARGET
+    ]
     return "; ".join([*told, *result.notes])[:2000] or "no other form"
 
 
