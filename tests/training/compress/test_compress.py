@@ -166,5 +166,28 @@ def test_trees_are_left_alone_and_say_why(run, make_context, registry, monkeypat
     assert result.notes == ["trees and single sums gain nothing from other precisions: the graph has no net"]
 
 
+@pytest.mark.slow
+def test_without_event_time_a_form_is_judged_on_a_fold_that_its_graph_had_not_seen(
+    run, make_context, registry
+):
+    registry.add("rows", 1, table().drop_columns(["at"]).slice(0, 600))
+    net = {"id": "m", "family": "mlp", "params": {"layers": 2, "width": 8, "rate": 0.003, "decay": 0.0001}}
+    asked = {
+        "dataset": "rows", "dataset_version": 1, "task": "regression", "target": "y", "search": "refit", "seed": 3,
+        "configurations": [net], "executor": "inline",
+    }  # fmt: skip
+    made = run_train(asked, make_context("train"))
+    assert set(made["files"]) == {"model.onnx", "holdout.onnx", "oof.parquet", "baseline.json"}
+    shared = {name: asked[name] for name in ("dataset", "dataset_version", "task", "target", "seed")}
+    candidate = {"files": made["files"], "signature": made["signature"]}
+    more = {"candidate": candidate, "golden": made["golden"], "targets": ["ort-cpu-int8"]}
+    result = run(compress.CompressSpec.model_validate(shared | more))
+    assert material.SEEN not in result.notes
+    assert result.variants[1].difference.rows == 120
+    alone = {**candidate, "files": {"model.onnx": made["files"]["model.onnx"]}}
+    told = run(compress.CompressSpec.model_validate(shared | more | {"candidate": alone}))
+    assert material.SEEN in told.notes
+
+
 def test_a_net_is_layers_one_behind_the_other(graphs):
     assert nets.count(graphs.model) == 3
