@@ -98,9 +98,7 @@ def _mlflow(place: Place, folder: Path, port: int) -> Started:
         raise RuntimeError("MLflow does not take the graph as a model")
     command = ["mlflow", "models", "serve", "-m", str(model), "--env-manager", "local", "--workers", "1"]
     with _running("mlflow", [*command, "-p", str(port)], place, folder, f"http://127.0.0.1:{port}/ping"):
-        bodies = [
-            {"dataframe_split": {"columns": list(row), "data": [list(row.values())]}} for row in _rows(place)
-        ]
+        bodies = [{"inputs": {name: [[value]] for name, value in row.items()}} for row in _rows(place)]
         yield ways.documents(port, "/invocations", bodies, JSON)
 
 
