@@ -20,7 +20,7 @@ from millrace_serving.processes.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 LOOP = "bench"
-SECONDS = 120.0
+SECONDS = 300.0
 """Longest time that a peer may take to answer first."""
 OURS = ("Triton, packed", "Millrace, packed", ":predict")
 Started = Iterator[Way]
