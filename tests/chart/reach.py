@@ -27,7 +27,7 @@ FOLDERS = {
     if (package / "__init__.py").exists()
 }
 """Folder below services/ of each package of ours."""
-NAMED = re.compile(r"(millrace\w*(?:\.\w+)+)(?::\w+)?")
+NAMED = re.compile(rf"((?:{'|'.join(FOLDERS)})(?:\.\w+)+)(?::\w+)?")
 """A module named in a string: an argument of `-m`, or "module:function"."""
 LOCKED = runpy.run_path(str(IMAGES / "locked.py"))
 """What images install, by the code that installs it."""

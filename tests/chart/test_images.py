@@ -32,6 +32,7 @@ ENTRIES = {
 """What is started in each image."""
 JOBS = (
     "millrace_training.automl.train",
+    "millrace_training.code.train",
     "millrace_training.rows.infer",
     "millrace_training.rows.ingest",
     "millrace_training.rows.validate",
