@@ -12,7 +12,7 @@ from typing import Protocol
 import psutil
 
 from millrace_contracts.custom_code import CodeEnded, CodeGuards, CodeSpec
-from millrace_training.code import sandbox
+from millrace_training.code import millrace_job, sandbox
 from millrace_training.code.laying import put
 from millrace_training.runtime.errors import JobError
 
@@ -22,7 +22,7 @@ OURS = ("MILLRACE_JOB_ID", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_T
 """The job's mark, by which all its processes are stopped, and its share of the machine."""
 BESIDE = "MILLRACE_CODE_FOLDER"
 """Where a pod has a folder that it shares with the container of the code's image."""
-TOOL = "millrace_job.py"
+TOOL = Path(millrace_job.__file__).name
 MOST_PROCESSES = 512
 
 
