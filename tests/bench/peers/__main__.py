@@ -114,7 +114,11 @@ def _bentoml(place: Place, folder: Path, port: int) -> Started:
 @contextlib.contextmanager
 def _ray(place: Place, folder: Path, port: int) -> Started:
     command = ["python", "-m", "tests.bench.peers.of_ray", str(port)]
-    quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_SERVE_LOG_TO_STDERR": "0"}
+    quiet = {
+        "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_SERVE_LOG_TO_STDERR": "0",
+        "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "240",
+    }
     with _running("ray", command, place, folder, f"http://127.0.0.1:{port}/", **quiet):
         yield ways.documents(port, "/", ways.rows(place), JSON)
 
