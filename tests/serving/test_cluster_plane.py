@@ -1,6 +1,7 @@
 """The whole service on a cluster in memory: rollouts, reasons and the gateway's story are those of its pods."""
 
 import asyncio
+import base64
 import contextlib
 from types import SimpleNamespace
 
@@ -17,6 +18,7 @@ from . import graphs
 from .conftest import write_tokens
 from .fake_cluster import FakeCluster, FakeTriton
 from .neighbours import Neighbours
+from .test_refusals import message
 
 FAST = {
     "triton_replicas": 1,
@@ -220,3 +222,18 @@ async def test_a_placement_that_nobody_understands_is_refused(world, placement):
     answer = await world.client.post("/v1/endpoints/flights/rollouts", json=body)
     assert answer.status_code == 422
     assert "placement" in answer.text
+
+
+async def test_serving_tells_the_gateway_what_is_wrong_with_a_message_over_grpc(world):
+    assert (await rollout(world))["state"] == "promoted"
+
+    async def told(content, revision="r1"):
+        path = f"/v1/gateway/refusals/flights--{revision}"
+        headers = {"x-millrace-grpc": "yes"}
+        return await world.client.post(path, content=base64.b64encode(content), headers=headers)
+
+    assert (await told(message())).status_code == 204
+    assert (await told(message(), "r9")).status_code == 404
+    answer = await told(message(without=["origin"]))
+    assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (400, "text/plain")
+    assert answer.text == "inputs.origin is missing; send it, as BYTES of shape [rows, 1]."

@@ -183,16 +183,3 @@ def test_a_request_that_fits_and_fails_stays_the_revisions_fault(serving, asked)
     assert serving.client.post(path, content=good).status_code == 204
     assert serving.client.post(path, content=b"%%%").status_code in (204, 400, 422)
     assert serving.client.post(f"/v1/gateway/refusals/{asked.name}--r9", content=good).status_code == 404
-
-
-def test_serving_tells_the_gateway_what_is_wrong_with_a_message(serving, asked):
-    def told(content, revision="r1"):
-        sent = base64.b64encode(content)
-        path = f"/v1/gateway/refusals/{asked.name}--{revision}"
-        return serving.client.post(path, content=sent, headers={"x-millrace-grpc": "yes"})
-
-    assert told(message()).status_code == 204
-    assert told(message(), "r9").status_code == 404
-    answer = told(message(without=["origin"]))
-    assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (400, "text/plain")
-    assert answer.text == "inputs.origin is missing; send it, as BYTES of shape [rows, 1]."
