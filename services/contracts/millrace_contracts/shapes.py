@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from math import prod
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
@@ -22,7 +22,7 @@ Shape = Annotated[list[Axis], Field(min_length=1, max_length=MOST_AXES), AfterVa
 """How long a cell is along each of its axes, the outermost first."""
 
 
-Nested = list[Any]
+Nested = list[object]
 """A cell in JSON: lists in lists of numbers; who knows its shape looks into it."""
 
 
