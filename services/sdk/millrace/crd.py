@@ -73,8 +73,9 @@ def _inside(node: Json, known: dict[str, Json]) -> Json:
     made: Json = {}
     if "items" in node:
         made["items"] = structural(node["items"], known)
-    if isinstance(node.get("additionalProperties"), dict):
-        made["additionalProperties"] = structural(node["additionalProperties"], known)
+    for value in (node.get("additionalProperties"), *node.get("patternProperties", {}).values()):
+        if isinstance(value, dict):  # a structural schema has no pattern for names
+            made["additionalProperties"] = structural(value, known)
     if "properties" in node:
         made["properties"] = {
             name: structural(inner, known) | _keyed(node, name) for name, inner in node["properties"].items()

@@ -8,7 +8,7 @@ from typing import Any
 from millrace_contracts import durations, parts
 from millrace_contracts.batches import NO_RHYTHM, BatchSpec
 from millrace_contracts.calendars import NO_SCHEDULE, ONE_SCHEDULE, WORDS, Calendar
-from millrace_contracts.custom_code import ONE_PLACE, CodeSpec
+from millrace_contracts.custom_code import ONE_PLACE, SETTING, CodeSpec
 from millrace_contracts.data import ColumnContract, DataContract
 from millrace_contracts.gates import METRICS, AbsoluteGate
 from millrace_contracts.loop import CODE_ON_RAY, RolloutSpec, Spec, TrainingSpec, Triggers
@@ -161,7 +161,13 @@ RULES: dict[str, list[Json]] = {
         rule("!has(self.variants) || !('none' in self.variants) || self.variants.size() == 1", NONE_ALONE),
         rule("!has(self.code) || !has(self.executor) || self.executor != 'ray'", CODE_ON_RAY),
     ],
-    CodeSpec.__name__: [rule(_one_of("path", "digest"), ONE_PLACE)],
+    CodeSpec.__name__: [
+        rule(_one_of("path", "digest"), ONE_PLACE),
+        rule(
+            f"!has(self.params) || self.params.all(name, name.size() <= 100 && name.matches('{SETTING}'))",
+            f"String should match pattern '{SETTING}'",
+        ),
+    ],
     Calendar.__name__: [
         rule(
             "self.every != 'week' || (has(self.weekday) && !has(self.day))",
