@@ -108,6 +108,7 @@ PLANTED = [
     ("gitops", "reconcileStrategy", "reconcilestrategy", "reconcilestrategy"),
     ("gitops", "schedule: 14d", "schedules: 14d", "schedules"),
     ("gitops", "target: {kind: Job}\n    patch", "targets: {kind: Job}\n    patch", "targets"),
+    ("grpc", "  grpc: {enabled: true}", "  gRPC: {enabled: true}", "gRPC"),
     ("backup", "claimName: millrace-training", "claim: millrace-training", "claim"),
     ("backup", "statefulset/millrace-postgres -- \\\n    sh -c 'PGPASSWORD=$POSTGRES_PASSWORD exec pg_dump",
      "statefulset/millrace-postgresql -- \\\n    sh -c 'PGPASSWORD=$POSTGRES_PASSWORD exec pg_dump", "no statefulset"),

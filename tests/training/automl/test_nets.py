@@ -119,5 +119,5 @@ def test_training_stops_when_rows_that_it_does_not_see_get_worse(monkeypatch):
 
 
 def test_a_search_is_held_to_the_families_that_are_asked_for():
-    assert {item["family"] for item in portfolio.choices(["mlp", "linear"])} == {"mlp", "linear"}
-    assert portfolio.start(portfolio.choices(["mlp"]), 12) == NETS
+    assert {item["family"] for item in portfolio.choices(["mlp", "linear"], {"number"})} == {"mlp", "linear"}
+    assert portfolio.start(portfolio.choices(["mlp"], {"number"}), 12) == NETS
