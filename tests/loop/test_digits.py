@@ -18,7 +18,7 @@ from millrace.oip import HEADER_LENGTH, columns_from_rows, decode, encode, pack
 from millrace_table import tensors
 
 pytestmark = [pytest.mark.loop, pytest.mark.slow, pytest.mark.timeout(900)]
-LOOP = "digits"
+LOOP = "images"
 ROWS = 4_000
 
 
