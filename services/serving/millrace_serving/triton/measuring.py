@@ -15,15 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from millrace_contracts.variants import BASE_TARGET, Latency, Measurement, NodeKind, SpeedUp, TargetName
+from millrace_contracts.variants import BASE_TARGET, Measurement, NodeKind, TargetName
 from millrace_serving.processes.supervised import inherited
 from millrace_serving.triton.tensors import Columns
+from millrace_stats.timings import latency, speed_up
 
 SCRIPT = Path(__file__).with_name("timing.py")
 SECONDS = 120.0
 """Longest time that a measurement may take."""
-STUDENT = 2.306
-"""97.5 % of Student's t for nine rounds."""
 
 
 class NotMeasured(Exception):
@@ -99,30 +98,16 @@ async def _asked(environment: Path, question: bytes) -> Any:
 
 def read(node: NodeKind, answer: Mapping[str, Any]) -> Measurement:
     """What `timing.py` answered, with error bars over the rounds."""
-    parts = {int(batch): part for batch, part in answer["batches"].items()}
+    parts = [
+        (int(batch), part["calls"], np.array(part["base"]), np.array(part["variant"]))
+        for batch, part in answer["batches"].items()
+    ]
     return Measurement(
         node=node,
         threads=1,
         exclusive=True,
         load=answer["load"],
-        base=[_latency(batch, part, "base") for batch, part in parts.items()],
-        variant=[_latency(batch, part, "variant") for batch, part in parts.items()],
-        speed_up=[_speed_up(batch, part) for batch, part in parts.items()],
+        base=[latency(batch, base, calls) for batch, calls, base, _ in parts],
+        variant=[latency(batch, variant, calls) for batch, calls, _, variant in parts],
+        speed_up=[speed_up(batch, base, variant) for batch, _, base, variant in parts],
     )
-
-
-def _latency(batch: int, part: Mapping[str, Any], which: str) -> Latency:
-    rounds = np.array(part[which])
-    p10, p50, p99 = (float(value) for value in np.median(rounds, axis=0))
-    spread = float(np.ptp(rounds[:, 0]) / p10) if p10 else 0.0
-    return Latency(
-        batch=batch, p10=p10, p50=p50, p99=p99, repeats=len(rounds), calls=part["calls"], spread=spread
-    )
-
-
-def _speed_up(batch: int, part: Mapping[str, Any]) -> SpeedUp:
-    ratios = np.array(part["base"]) / np.maximum(np.array(part["variant"]), 1e-9)
-    mean = float(ratios[:, 0].mean())
-    half = STUDENT * float(ratios[:, 0].std(ddof=1)) / float(np.sqrt(len(ratios)))
-    p99 = float(np.median(ratios[:, 2]))
-    return SpeedUp(batch=batch, ratio=mean, lower=mean - half, upper=mean + half, p99=p99)

@@ -1,6 +1,6 @@
 """How long a call takes: base form and variant in turn, in rounds, so that what disturbs one disturbs the other too.
 
-A round's p10 is what the machine can do; the rounds' ratios give the error bars. One thread, as serving runs a graph.
+One thread, as serving runs a graph.
 """
 
 import os
@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from millrace_contracts.variants import Latency, Measurement, NodeKind, SpeedUp
+from millrace_contracts.variants import Measurement, NodeKind
+from millrace_stats.timings import SHARES, latency, speed_up
 from millrace_training.compress.target import Feeds, Session
 
 ROUNDS = 9
@@ -18,7 +19,6 @@ SECONDS = 0.05
 """About how long the calls of one form in one round take."""
 LEAST_CALLS, MOST_CALLS = 10, 500
 WARM_UP = 5
-CONFIDENCE = 0.95
 THREADS = 1
 
 Clock = Callable[[], float]
@@ -26,9 +26,10 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True)
 class Rounds:
-    """Milliseconds of each call, (rounds, calls), of the base form and of the variant at one batch size."""
+    """Milliseconds, (rounds, SHARES), of the base form and of the variant at one batch size."""
 
     batch: int
+    calls: int
     base: np.ndarray
     variant: np.ndarray
 
@@ -50,9 +51,9 @@ def measure(
         threads=THREADS,
         exclusive=exclusive,
         load=load,
-        base=[latency(item.batch, item.base) for item in rounds],
-        variant=[latency(item.batch, item.variant) for item in rounds],
-        speed_up=[speed_up(item) for item in rounds],
+        base=[latency(item.batch, item.base, item.calls) for item in rounds],
+        variant=[latency(item.batch, item.variant, item.calls) for item in rounds],
+        speed_up=[speed_up(item.batch, item.base, item.variant) for item in rounds],
     )
 
 
@@ -65,8 +66,8 @@ def _rounds(base: Session, variant: Session, rows: Feeds, batch: int, clock: Clo
     for number in range(ROUNDS):
         for place in (0, 1) if number % 2 == 0 else (1, 0):
             times[place].append(_times(forms[place], feeds, calls, clock))
-    told = (np.array(part) * 1000 for part in times)
-    return Rounds(batch, *told)
+    base_ms, variant_ms = (np.quantile(np.array(part) * 1000, SHARES, axis=1).T for part in times)
+    return Rounds(batch, calls, base_ms, variant_ms)
 
 
 def first(rows: Feeds, batch: int) -> Feeds:
@@ -83,40 +84,3 @@ def _times(form: Session, feeds: Feeds, calls: int, clock: Clock) -> list[float]
         form.run(None, feeds)
         taken.append(clock() - began)
     return taken
-
-
-def latency(batch: int, times: np.ndarray) -> Latency:
-    """What the rounds say together, of *times* in ms, (rounds, calls)."""
-    p10, p50, p99 = (np.quantile(times, share, axis=1) for share in (0.1, 0.5, 0.99))
-    middle = float(np.median(p10))
-    return Latency(
-        batch=batch,
-        p10=middle,
-        p50=float(np.median(p50)),
-        p99=float(np.median(p99)),
-        repeats=len(times),
-        calls=times.shape[1],
-        spread=float((p10.max() - p10.min()) / middle) if middle else 0.0,
-    )
-
-
-def speed_up(rounds: Rounds) -> SpeedUp:
-    """How many times faster the variant is: the rounds' ratios of p10, their mean and its 95 % bounds."""
-    from scipy import special
-
-    ratios = _ratio(rounds, 0.1)
-    half = special.stdtrit(len(ratios) - 1, 0.5 + CONFIDENCE / 2) * ratios.std(ddof=1) / np.sqrt(len(ratios))
-    middle = float(ratios.mean())
-    return SpeedUp(
-        batch=rounds.batch,
-        ratio=middle,
-        lower=middle - float(half),
-        upper=middle + float(half),
-        p99=float(np.median(_ratio(rounds, 0.99))),
-    )
-
-
-def _ratio(rounds: Rounds, share: float) -> np.ndarray:
-    base, variant = (np.quantile(times, share, axis=1) for times in (rounds.base, rounds.variant))
-    ratios: np.ndarray = base / np.maximum(variant, 1e-9)
-    return ratios
