@@ -35,26 +35,16 @@ async def start_switch(session: AsyncSession, endpoint: Endpoint, stable: Revisi
     revision = await endpoints.add_revision(session, endpoint, **kept, **more, **state)
     earlier = await queries.newest_first(session, endpoint, 20, None)
     plan = next((item.plan for item in earlier if steps(item.plan)), USUAL.model_dump(mode="json"))
-    made = Rollout(
-        project=endpoint.project,
-        endpoint=endpoint.name,
+    made = _begun(
+        endpoint,
+        revision,
         key=key,
         body_digest=chosen.digest,
-        revision=revision.number,
-        previous=stable.number,
-        model=endpoint.model,
-        version=stable.version,
-        state=RolloutState.LOADING,
-        step=0,
         plan=plan,
         event_time=endpoint.event_time,
-        step_since=None,
         loop=stable.loop,
         run=stable.run,
         cause=None,
-        reason="",
-        evidence=[],
-        created_at=utcnow(),
     )
     await queries.add(session, endpoint, made)
     await decisions.tell_started(session, made, AUTHOR, form(revision))
@@ -84,30 +74,39 @@ async def start_rollout(
     if body.model != endpoint.model:
         raise Conflict(f"The endpoint {endpoint.name} serves the model {endpoint.model}, not {body.model}.")
     revision = await _revision(session, endpoint, body, nodes)
-    made = Rollout(
-        project=endpoint.project,
-        endpoint=endpoint.name,
+    made = _begun(
+        endpoint,
+        revision,
         key=body.key,
         body_digest=digest,
-        revision=revision.number,
-        previous=endpoint.stable,
-        model=body.model,
-        version=body.version,
-        state=RolloutState.LOADING,
-        step=0,
         plan=body.plan.model_dump(mode="json"),
         event_time=body.event_time,
-        step_since=None,
         loop=body.loop,
         run=body.run,
         cause=body.cause,
-        reason="",
-        evidence=[],
-        created_at=utcnow(),
     )
     await queries.add(session, endpoint, made)
     await decisions.tell_started(session, made, author, form(revision) if revision.offered else None)
     return made, True
+
+
+def _begun(endpoint: Endpoint, revision: Revision, **intent: object) -> Rollout:
+    """A rollout of a revision behind the one that serves, before its first step."""
+    return Rollout(
+        project=endpoint.project,
+        endpoint=endpoint.name,
+        revision=revision.number,
+        previous=endpoint.stable,
+        model=endpoint.model,
+        version=revision.version,
+        state=RolloutState.LOADING,
+        step=0,
+        step_since=None,
+        reason="",
+        evidence=[],
+        created_at=utcnow(),
+        **intent,
+    )
 
 
 async def _revision(
