@@ -42,6 +42,8 @@ FLAGS = (
     "asimddp", "i8mm", "bf16", "sve",
 )  # fmt: skip
 """Instructions that decide how fast numbers of 8 and 16 bits are multiplied, as Linux names them."""
+MEASURING = "millrace-measuring-{user}.lock"
+"""The file in the folder for temporary files that whoever measures on a machine locks, by the user's number."""
 Slug = Annotated[str, StringConstraints(max_length=100, pattern=r"^[A-Za-z0-9._+-]*$")]
 Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]

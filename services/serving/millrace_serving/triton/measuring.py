@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from millrace_contracts.variants import BASE_TARGET, Measurement, NodeKind, TargetName
+from millrace_contracts.variants import BASE_TARGET, MEASURING, Measurement, NodeKind, TargetName
 from millrace_serving.processes.supervised import inherited
 from millrace_serving.triton.tensors import Columns
 from millrace_stats.timings import latency, speed_up
@@ -36,7 +36,7 @@ class Busy(NotMeasured):
 @contextmanager
 def slot() -> Iterator[None]:
     """This machine's place for one measurement. Raises: Busy."""
-    path = Path(tempfile.gettempdir(), f"millrace-measuring-{os.getuid()}.lock")
+    path = Path(tempfile.gettempdir(), MEASURING.format(user=os.getuid()))
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

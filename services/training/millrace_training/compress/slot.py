@@ -8,13 +8,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from millrace_contracts.variants import MEASURING
+
 WAIT = 0.5
 """Seconds between two looks."""
 
 
 def place() -> Path:
     """The file that all jobs of this user on this machine lock."""
-    return Path(tempfile.gettempdir(), f"millrace-measuring-{os.getuid()}.lock")
+    return Path(tempfile.gettempdir(), MEASURING.format(user=os.getuid()))
 
 
 def alone() -> bool:
