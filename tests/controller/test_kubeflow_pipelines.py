@@ -1,5 +1,7 @@
 """Loop runs through Kubeflow Pipelines: found again after a crash, given up in time, retried, terminated, shown."""
 
+import time
+
 import httpx
 import pytest
 from tests.contract.kfp.backend import Backend, Died
@@ -53,7 +55,7 @@ def backend(monkeypatch, still):
 async def waiting(home, world, backend):
     """A loop whose first run has been handed to Kubeflow."""
     async with running(home, world) as platform:
-        platform.clock = platform.services.runners.kubeflow.clock = Clock(2e9)
+        platform.clock = platform.services.runners.kubeflow.clock = Clock(time.time())
         world.add_data("sales", 1000)
         await platform.apply(document())
         await platform.rest()
@@ -193,12 +195,72 @@ async def test_a_run_whose_steps_report_is_not_given_up_though_kubeflow_says_pen
 
 
 async def test_a_refused_candidate_needs_no_word_of_kubeflow(waiting, backend):
+    backend.move(backend.only_run(), "RUNNING", {"gate": "SUCCEEDED"})
+    await waiting.rest()
     async with waiting.services.sessions.begin() as session:
         run = await runs.get(session, await session.get(runs.Loop, 1), 1)
         run.verdict = GatesVerdict(verdict="failed", reason="it is no better", gates=[])
-    await later(waiting, 100_000)
+    await later(waiting, 100)
+    assert (await the_run(waiting))["state"] == "running"
+    await later(waiting, 30)
     shown = await the_run(waiting)
     assert (shown["state"], shown["attempts"]) == ("rejected", 1)
+
+
+async def test_a_failure_that_kubeflow_never_hears_of_ends_its_attempt(waiting, backend):
+    """An outage can cut its agent off from a run for ever: failed in Argo, running in Kubeflow."""
+    backend.move(backend.only_run(), "RUNNING", {"train": "RUNNING"})
+    body = {"state": "failed", "message": "the registry did not answer"}
+    await waiting.call("PUT", "/v1/loops/sales/runs/1/steps/train", 200, json=body)
+    await waiting.rest()
+    await later(waiting, 130)
+    shown = await the_run(waiting)
+    assert (shown["state"], shown["attempts"], len(backend.runs)) == ("running", 2, 2)
+    await waiting.call(
+        "PUT", "/v1/loops/sales/runs/1/steps/train", 200, json={**body, "message": "no memory", "final": True}
+    )
+    waiting.clock.now = time.time()  # the second attempt began before that report
+    async with waiting.services.sessions.begin() as session:
+        run = await runs.get(session, await session.get(runs.Loop, 1), 1)
+        run.pipeline = run.pipeline | {"begun": waiting.clock.now - 60}
+    await waiting.rest()
+    await later(waiting, 130)
+    shown = await the_run(waiting)
+    assert (shown["state"], shown["message"]) == ("failed", "train: no memory")
+
+
+async def test_attempts_in_which_no_step_could_speak_are_made_ever_further_apart(waiting, backend):
+    """An outage of a minute, of the object store or the metadata, does not cost the run."""
+    for number, pause in ((1, 30), (2, 120)):
+        for run in backend.runs.values():
+            if run["state"] != "FAILED":
+                backend.move(run, "FAILED", {"ingest": "FAILED"})
+        await waiting.rest()
+        await later(waiting, pause - 1)
+        shown = await the_run(waiting)
+        assert (shown["state"], shown["attempts"]) == ("pending", number)
+        assert shown["message"].startswith("the Kubeflow run failed in ingest: ")
+        await later(waiting, 2)
+        assert (await the_run(waiting))["attempts"] == number + 1
+
+
+@pytest.mark.parametrize("refusal", [(400, 9, "cannot retry"), (500, 13, "Failed to retry a run")])
+async def test_a_retry_that_the_backend_refuses_is_a_new_run(waiting, backend, refusal):
+    backend.move(backend.only_run(), "FAILED", {"train": "FAILED"})
+    backend.retry_refused = refusal
+    await waiting.rest()
+    await later(waiting, 31)
+    shown = await the_run(waiting)
+    assert (shown["state"], shown["attempts"], len(backend.runs)) == ("running", 2, 2)
+
+
+async def test_a_run_without_a_state_waits_and_is_given_up_in_time(waiting, backend):
+    backend.forget_state(backend.only_run())
+    await later(waiting, 590)
+    assert (await the_run(waiting))["state"] == "running"
+    await later(waiting, 20)
+    shown = await the_run(waiting)
+    assert (shown["state"], shown["attempts"], len(backend.runs)) == ("running", 2, 2)
 
 
 async def test_a_failed_run_is_retried_in_place_and_a_final_failure_is_not(waiting, backend):
@@ -209,7 +271,7 @@ async def test_a_failed_run_is_retried_in_place_and_a_final_failure_is_not(waiti
     await waiting.rest()
     shown = await the_run(waiting)
     assert (shown["state"], shown["attempts"], shown["pipeline"]["id"]) == ("running", 2, made["run_id"])
-    assert [entry["state"] for entry in made["state_history"]] == ["PENDING", "FAILED", "PENDING"]
+    assert [entry["state"] for entry in made["state_history"]] == ["PENDING", "FAILED", "RUNNING"]
     body = {"state": "failed", "message": "Out of memory", "final": True}
     await waiting.call("PUT", "/v1/loops/sales/runs/1/steps/train", 200, json=body)
     backend.move(made, "FAILED", {"train": "FAILED"})
@@ -228,6 +290,7 @@ async def test_a_failed_run_that_cannot_be_retried_is_made_anew(waiting, backend
 
     client.retry = refused
     await waiting.rest()
+    await later(waiting, 31)
     shown = await the_run(waiting)
     assert (shown["state"], shown["attempts"], len(backend.runs)) == ("running", 2, 2)
     assert shown["pipeline"]["id"] != made["run_id"]
@@ -236,6 +299,17 @@ async def test_a_failed_run_that_cannot_be_retried_is_made_anew(waiting, backend
 async def test_a_run_that_somebody_terminated_in_the_console_is_not_tried_again(waiting, backend):
     backend.move(backend.only_run(), "CANCELING")
     backend.move(backend.only_run(), "FAILED")
+    await waiting.rest()
+    shown = await the_run(waiting)
+    assert (shown["state"], shown["message"]) == ("failed", "the Kubeflow run was terminated")
+
+
+async def test_a_run_that_was_seen_canceling_is_not_tried_again_though_its_history_never_tells(
+    waiting, backend
+):
+    backend.only_run()["state"] = "CANCELING"
+    await waiting.rest()
+    backend.move(backend.only_run(), "FAILED", {"train": "FAILED"})
     await waiting.rest()
     shown = await the_run(waiting)
     assert (shown["state"], shown["message"]) == ("failed", "the Kubeflow run was terminated")
@@ -253,7 +327,9 @@ async def test_deleting_a_loop_terminates_its_run(waiting, backend):
     await waiting.rest()
     assert backend.only_run()["state"] == "CANCELING"
     (closed,) = waiting.world.of_kind("run.closed")
-    assert "the loop is deleted" in closed["reason"]
+    assert (
+        "the loop is deleted; its Kubeflow run was told to end and had not after 60 s: " in closed["reason"]
+    )
 
 
 async def test_deleting_a_loop_terminates_a_run_that_was_not_noted(home, world, backend):

@@ -32,7 +32,7 @@ class Backend:
     def __init__(self, executor=None):
         self.experiments, self.pipelines, self.versions, self.runs = {}, {}, {}, {}
         self.calls, self.die_at, self.die_after, self.down, self.multi_user = [], None, False, False, False
-        self.executor, self.threads, self._ticks = executor, [], 0
+        self.executor, self.threads, self._ticks, self.retry_refused = executor, [], 0, None
         self.app = FastAPI()
         self.app.exception_handler(Wrong)(lambda request, error: JSONResponse(error.body(), error.status))
         for install in (_health, _experiments, _pipelines, _runs):
@@ -68,20 +68,25 @@ class Backend:
         if tasks is not None:
             run["run_details"] = {"task_details": list(_details(tasks))}
 
+    def forget_state(self, run):
+        """What is shown of a run that no workflow controller has taken up."""
+        del run["state"]
+
     def only_run(self):
         (run,) = self.runs.values()
         return run
 
 
 def _details(tasks):
-    """As the backend lists them: a driver for each, `root`, `executor`, and nameless entries."""
-    yield {"task_id": "1", "display_name": "root", "state": "RUNNING"}
-    yield {"task_id": "2", "display_name": "", "state": "SUCCEEDED"}
-    yield {"task_id": "3", "display_name": "executor", "state": "SUCCEEDED"}
-    for name, state in tasks.items():
-        yield {"task_id": f"{name}-d", "display_name": f"{name}-driver", "state": "SUCCEEDED"}
+    """As the backend lists them: each twice, with its driver, the workflow, `root`, a condition, one nameless."""
+    failed = "FAILED" if "FAILED" in tasks.values() else "RUNNING"
+    around = dict.fromkeys(("root", "loop-run-rgtgg", "executor", "condition-1"), failed)
+    drivers = dict.fromkeys((f"{name}-driver" for name in ("root", "condition-1", *tasks)), "SUCCEEDED")
+    for name, state in (around | drivers | tasks).items():
         pods = [{"pod_name": f"loop-run-{name}"}]
-        yield {"task_id": name, "display_name": name, "state": state, "child_tasks": pods}
+        for shown in (name, f"{name}(0)"):
+            yield {"task_id": _identified(), "display_name": shown, "state": state, "child_tasks": pods}
+    yield {"task_id": _identified(), "display_name": "", "state": "SUCCEEDED"}
 
 
 def _identified():
@@ -195,17 +200,19 @@ def _runs(app, backend):
     @app.post(API + "/runs/{run}:terminate")
     def terminate(run: str):
         found = known(run)
-        if found["state"] not in LIVE or found["state"] == "CANCELING":
+        if found.get("state") not in LIVE or found["state"] == "CANCELING":
             raise Wrong(400, INVALID, f"Failed to terminate run {run}: Row not found")
-        backend.move(found, "CANCELING")
+        found["state"] = "CANCELING"  # the history learns of it with the agent's next report, if there is one
         return {}
 
     @app.post(API + "/runs/{run}:retry")
     def retry(run: str):
         found = known(run)
-        if found["state"] != "FAILED":
+        if backend.retry_refused:
+            raise Wrong(*backend.retry_refused)
+        if found.get("state") != "FAILED":
             raise Wrong(409, ABORTED, "Workflow must be Failed/Error to retry")
-        backend.move(found, "PENDING")
+        backend.move(found, "RUNNING")  # its tasks are those of before until the workflow controller has it
         return {}
 
     @app.post(API + "/runs/{run}:archive")

@@ -178,16 +178,16 @@ async def _note(services: Services, flight: Run, endpoint: EndpointRead) -> None
 
 async def _delete(services: Services, loop: Loop, flight: Run | None) -> bool:
     """End what runs and take the endpoint away; versions, data and decisions stay."""
-    if flight is not None:
-        await tending.stop(services, loop, flight)
+    runs_on = await tending.stop(services, loop, flight) if flight is not None else None
+    words = f"the loop is deleted; {runs_on}" if runs_on else "the loop is deleted"
     await places.cancel_jobs(services, loop)
     await refused.over(services, loop)
     await places.leave(services, loop)
     async with services.sessions.begin() as session:
         mine = await runs.in_flight(session, loop.id)
         if mine is not None:
-            await runs.move(session, mine, State.FAILED, message="the loop is deleted")
-            await decide(session, Outbox, ending.closed(loop, mine, "the loop is deleted", mine.opened_at))
+            await runs.move(session, mine, State.FAILED, message=words)
+            await decide(session, Outbox, ending.closed(loop, mine, words, mine.opened_at))
         await queries.remove(session, loop.id)
     services.memory.prepared -= {item for item in services.memory.prepared if item[1] == loop.id}
     return False

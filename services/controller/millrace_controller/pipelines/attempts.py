@@ -91,8 +91,11 @@ class Ended:
 class Runner(Protocol):
     """One way to run pipelines. All methods may be repeated after a crash at any point."""
 
-    async def start(self, attempt: Attempt, /) -> Handle | Ended:
-        """Start the attempt, or find the one that was started before its handle was stored; its end if it cannot be."""
+    async def start(self, attempt: Attempt, /) -> Handle | Ended | None:
+        """Start the attempt, or find the one that was started before its handle was stored; its end if it cannot be.
+
+        None: it is too early for another attempt.
+        """
 
     async def find(self, attempt: Attempt, /) -> Handle | None:
         """The attempt, if it was started."""
@@ -100,8 +103,8 @@ class Runner(Protocol):
     async def look(self, attempt: Attempt, /, handle: Handle) -> Handle | Ended:
         """How far it is: the handle, with what is new, or its end. Raises: Unavailable if nobody can say."""
 
-    async def stop(self, handle: Handle) -> None:
-        """End it, and return when it can do no more harm."""
+    async def stop(self, handle: Handle) -> str | None:
+        """End it, and return when it can do no more harm, or with what still runs of it."""
 
 
 def calm(handle: Handle) -> Handle:

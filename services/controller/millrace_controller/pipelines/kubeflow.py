@@ -5,11 +5,13 @@ ends FAILED, and a run may stay PENDING for ever; the caller owns all timeouts.
 """
 
 import json
+import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 
+from millrace_contracts.loop_runs import StepName
 from millrace_core.errors import MillraceError, Unavailable
 
 API = "/apis/v2beta1"
@@ -17,7 +19,9 @@ SECONDS = 30.0
 WAITING = ("", "RUNTIME_STATE_UNSPECIFIED", "PENDING")
 GOING_ON = (*WAITING, "RUNNING", "PAUSED", "CANCELING")
 SUCCEEDED = ("SUCCEEDED", "SKIPPED")
-INVISIBLE_TASKS = ("", "root", "executor")
+STEPS = get_args(StepName)
+REPEATED = re.compile(r"\(\d+\)$")
+"""What 2.17.0 puts behind the name of a task's second entry."""
 
 
 class Refused(MillraceError):
@@ -58,17 +62,21 @@ class KubeflowRun:
 
 
 def _run(body: dict[str, Any]) -> KubeflowRun:
-    details = (body.get("run_details") or {}).get("task_details") or []
-    named = {task.get("display_name", ""): task.get("state", "") for task in details}
-    tasks = {
-        name: state
-        for name, state in named.items()
-        if name not in INVISIBLE_TASKS and not name.endswith("-driver")
-    }
+    tasks = _steps((body.get("run_details") or {}).get("task_details") or [])
     history = [entry.get("state") for entry in body.get("state_history") or []]
     state = body.get("state", "")
     error = (body.get("error") or {}).get("message", "")
     return KubeflowRun(body["run_id"], state, error, tasks, "CANCELING" in (*history, state))
+
+
+def _steps(details: list[dict[str, Any]]) -> dict[str, str]:
+    """States of the pipeline's own steps, without drivers, conditions, the workflow; a failure outweighs all."""
+    states: dict[str, str] = {}
+    for task in details:
+        name = REPEATED.sub("", task.get("display_name", ""))
+        if name in STEPS and states.get(name) != "FAILED":
+            states[name] = task.get("state", "")
+    return states
 
 
 class KubeflowPipelines:

@@ -6,14 +6,19 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from millrace_contracts.loop_runs import StepRead
 from millrace_controller.pipelines.attempts import Attempt, Ended, Handle
 from millrace_controller.pipelines.document import Document, prepared
 from millrace_controller.pipelines.kubeflow import KubeflowPipelines, KubeflowRun, Refused
 from millrace_controller.pipelines.settings import PipelineSettings
 from millrace_core.errors import Unavailable
 
-STOP_LOOKS, STOP_LOOK = 40, 0.5
+STOP_LOOKS, STOP_LOOK = 120, 0.5
 """How often, and how many seconds apart, a terminated run is looked at before it is left to end by itself."""
+SETTLED_SECONDS = 120.0
+"""How long Kubeflow may stay silent about a run whose steps have told the end; its agent can lose a run for ever."""
+PAUSES = (30.0, 120.0)
+"""Seconds before the second and the third attempt, if no step could say what happened: an outage of a minute passes."""
 NAME = "kubeflow"
 
 
@@ -25,7 +30,9 @@ class KubeflowRunner:
     ) -> None:
         self.settings, self.client, self.clock = settings, client, clock
 
-    async def start(self, attempt: Attempt) -> Handle | Ended:
+    async def start(self, attempt: Attempt) -> Handle | Ended | None:
+        if self.clock() < (attempt.before or {}).get("not_before", 0.0):
+            return None
         try:
             again = await self._again(attempt.before)
             return again or await self._found_or_made(attempt)
@@ -49,18 +56,19 @@ class KubeflowRunner:
         if run is None:
             return Ended(handle | {"retry": False}, message="the Kubeflow run was deleted")
         if not run.going_on:
-            return _end(attempt, handle, run)
+            return self._end(attempt, handle, run)
         return await self._going_on(attempt, handle, run)
 
-    async def stop(self, handle: Handle) -> None:
+    async def stop(self, handle: Handle) -> str | None:
         if "id" not in handle:
-            return
+            return None
         await self.client.terminate(handle["id"])
         for _ in range(STOP_LOOKS):
             run = await self.client.run(handle["id"])
             if run is None or not run.going_on:
-                return
+                return None
             await asyncio.sleep(STOP_LOOK)
+        return f"its Kubeflow run was told to end and had not after {STOP_LOOKS * STOP_LOOK:.0f} s: {handle['link']}"
 
     async def _again(self, before: Handle | None) -> Handle | None:
         """The run of the attempt before, retried: steps that were done are not done again."""
@@ -106,6 +114,10 @@ class KubeflowRunner:
         seen = " ".join([run.state, told, *(f"{name}={state}" for name, state in sorted(run.tasks.items()))])
         if seen != handle["seen"]:
             handle = handle | {"seen": seen, "since": self.clock()}
+        if run.terminated:
+            handle = handle | {"terminated": True}  # its history may never tell
+        if _settled(attempt, handle) and self._silent_for(handle) > SETTLED_SECONDS:
+            return self._told_by_steps(attempt, handle)
         unbegun = run.waiting and not _told(attempt, handle)
         waited = self.clock() - handle["begun"] if unbegun else self._silent_for(handle)
         limit = self.settings.pending_seconds if unbegun else attempt.silence
@@ -124,19 +136,36 @@ class KubeflowRunner:
         """Unless its steps told us all that we wait for: the gates' no is the end of a pipeline."""
         return Ended(handle | {"retry": False}, ok=attempt.rejected, message=words)
 
+    def _told_by_steps(self, attempt: Attempt, handle: Handle) -> Ended:
+        """The end as the steps told it; what Kubeflow never heard of it cannot be retried in place."""
+        words, final = attempt.last_words()
+        message = words or "Kubeflow Pipelines never said that the run ended"
+        return Ended(handle | {"retry": False}, ok=attempt.rejected, message=message, final=final)
+
+    def _end(self, attempt: Attempt, handle: Handle, run: KubeflowRun) -> Ended:
+        if run.succeeded:
+            return Ended(handle | {"retry": False}, ok=True)
+        words, final = attempt.last_words()
+        if run.terminated or "terminated" in handle:
+            return Ended(handle | {"retry": False}, message="the Kubeflow run was terminated", final=True)
+        where = f" in {', '.join(run.failed_tasks)}" if run.failed_tasks else ""
+        message = words or f"the Kubeflow run failed{where}: {run.error or 'its pods have the reason'}"
+        pause = 0.0 if _settled(attempt, handle) else PAUSES[min(attempt.number, len(PAUSES)) - 1]
+        return Ended(
+            handle | {"retry": True, "not_before": self.clock() + pause}, message=message, final=final
+        )
+
+
+def _settled(attempt: Attempt, handle: Handle) -> bool:
+    """Whether the steps told all that can come: the gates' no, or a failure since the attempt began."""
+    failed = {name: step for name, step in attempt.steps.items() if step.state == "failed"}
+    return attempt.rejected or _any_since(failed, handle)
+
 
 def _told(attempt: Attempt, handle: Handle) -> bool:
     """Whether a step reported since the attempt began."""
-    times = [datetime.fromisoformat(step.at).timestamp() for step in attempt.steps.values()]
-    return any(time >= handle["begun"] for time in times)
+    return _any_since(attempt.steps, handle)
 
 
-def _end(attempt: Attempt, handle: Handle, run: KubeflowRun) -> Ended:
-    if run.succeeded:
-        return Ended(handle | {"retry": False}, ok=True)
-    words, final = attempt.last_words()
-    if run.terminated:
-        return Ended(handle | {"retry": False}, message="the Kubeflow run was terminated", final=True)
-    where = f" in {', '.join(run.failed_tasks)}" if run.failed_tasks else ""
-    message = words or f"the Kubeflow run failed{where}: {run.error or 'its pods have the reason'}"
-    return Ended(handle | {"retry": True}, message=message, final=final)
+def _any_since(steps: dict[str, StepRead], handle: Handle) -> bool:
+    return any(datetime.fromisoformat(step.at).timestamp() >= handle["begun"] for step in steps.values())

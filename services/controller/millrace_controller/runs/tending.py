@@ -39,15 +39,14 @@ async def _note(services: Services, loop: Loop, run: Run, seen: Handle) -> None:
         services.changes.ring()
 
 
-async def stop(services: Services, loop: Loop, run: Run) -> None:
-    """End a run's pipeline, also one whose start was not written down any more."""
+async def stop(services: Services, loop: Loop, run: Run) -> str | None:
+    """End a run's pipeline, also one whose start was not written down any more; says what still runs of it."""
     if run.state == State.PENDING:
         runner = await services.runners.choose()
         handle = await runner.find(attempts.of(loop, run, run.attempts + 1))
     else:
         handle = run.pipeline
-    if handle is not None:
-        await services.runners[handle["runner"]].stop(handle)
+    return None if handle is None else await services.runners[handle["runner"]].stop(handle)
 
 
 def _handle(run: Run) -> Handle:
@@ -59,6 +58,8 @@ async def _start(services: Services, loop: Loop, run: Run) -> bool:
     runner = await services.runners.choose()
     number = run.attempts + 1
     begun = await runner.start(attempts.of(loop, run, number))
+    if begun is None:
+        return False
     handle = begun.handle if isinstance(begun, Ended) else begun
     async with services.sessions.begin() as session:
         mine = await runs.get(session, loop, run.number)
