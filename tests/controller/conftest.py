@@ -187,6 +187,7 @@ async def in_process(services, loop, run):
         release = {
             "key": f"{loop.name}/run-{number}", "files": result["files"], "signature": result["signature"],
             "task": "regression", "target": "y", "metrics": {}, "golden": result["golden"],
+            **({"front": result["front"]} if "front" in result else {}),
             "lineage": {"loop_run": number, "loop": loop.name, "dataset_version": 1, "trained_through": plan["cut"]},
         }  # fmt: skip
         made = await services.clients.registry.add_version(

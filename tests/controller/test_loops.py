@@ -222,6 +222,28 @@ async def test_code_of_ones_own_is_another_spec_and_must_have_been_uploaded(loop
     assert "training.code.image needs a cluster" in str(await loop.loop())
 
 
+async def test_a_search_for_latency_is_asked_for_and_its_figure_goes_to_serving_to_be_measured_anew(
+    loop, monkeypatch
+):
+    from .fakes import RESULTS
+    from .fronts import FRONT
+
+    trained = RESULTS["train"]
+    monkeypatch.setitem(RESULTS, "train", lambda *order: trained(*order) | {"front": FRONT})
+    search = {"objectives": ["loss", "latency"], "latency": {"under": "2ms", "rows": 8}}
+    changed = document(training={"search": search}, gates={"champion": {"margin": 0.5}})
+    assert (await loop.apply(changed))["generation"] == 2
+    await loop.rest()
+    train = (await loop.call("GET", "/v1/loops/sales/runs/2/plan", 200))["train"]
+    assert train["latency"] == {"under_ms": 2.0, "rows": 8, "margin": 0.5}
+    (made,) = [item for item in loop.world.models["sales"] if item.get("front")]
+    assert made["front"]["chosen"] == "lgb-2"
+    (body,) = [body for body, _ in loop.world.endpoints["sales"]["keys"].values() if body.get("variants")]
+    (base,) = body["variants"]
+    assert (base["target"], base["measured"]["base"][0]["p10"]) == ("ort-cpu-fp32", 0.031)
+    assert base["measured"]["variant"] == []
+
+
 async def test_a_spec_changed_before_the_first_champion_is_one_run(platform):
     await platform.apply(document())
     await platform.apply(document(cooldown="7d"))

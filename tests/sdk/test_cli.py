@@ -500,6 +500,33 @@ def test_a_model_version_shows_its_forms_with_their_numbers(fake, millrace):
     assert [item["target"] for item in whole["version"]["variants"]] == ["ort-cpu-fp32", "ort-cpu-int8"]
 
 
+def test_a_model_version_shows_its_front_and_its_latency_in_the_search_and_where_it_serves(fake, millrace):
+    from tests.controller.fronts import FRONT
+
+    latency = {"batch": 8, "p10": 0.044, "p50": 0.05, "p99": 0.1, "repeats": 9, "calls": 50, "spread": 0.2}
+    form = {
+        "target": "ort-cpu-fp32", "nodes": ["cpu/any/plain/onnxruntime-1"], "reason": "OnlyForm", "message": "",
+        "wants": [], "latency": [latency],
+    }  # fmt: skip
+    model = {"name": "shop", "project": "default", "description": "", "latest": 2, "created_at": examples.NOW}
+    serves = examples.endpoint(revisions=[examples.revision(2, version=2, weight=10000, form=form)])
+    fake.answers |= {
+        "GET /v1/models/shop": (200, model),
+        "GET /v1/models/shop/aliases": (200, b"[]"),
+        "GET /v1/models/shop/versions/2": (200, examples.version() | {"front": FRONT}),
+        "GET /v1/endpoints/shop": (200, serves),
+    }
+    told = millrace("models", "show", "shop", "2").stdout
+    points = [line.split()[0] for line in told.splitlines() if line.startswith("lgb-")]
+    assert points[:2] == ["lgb-2", "lgb-1"], told
+    assert "lgb-2 was taken: the least loss of 3 models under 2 ms." in told
+    (line,) = [line for line in told.splitlines() if line.startswith("8 ")]
+    assert [part for part in line.split() if part in ("0.03", "0.031", "0.044")] == ["0.03", "0.031", "0.044"]
+    del fake.answers["GET /v1/endpoints/shop"]
+    alone = millrace("models", "show", "shop", "2")
+    assert (alone.code, "0.044" in alone.stdout) == (0, False)
+
+
 def test_who_waits_ends_once_this_machines_platform_is_stopped(monkeypatch, tmp_path):
     from millrace.cli import session
     from millrace.transport.errors import NotRunning

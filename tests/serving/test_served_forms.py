@@ -254,3 +254,23 @@ def test_a_form_that_was_measured_elsewhere_only_is_measured_on_this_machine(ser
         ).fetchall()
     assert node_key == HERE.key
     assert [speed["batch"] for speed in json.loads(kept)["speed_up"]] == [1]
+
+
+@pytest.mark.slow
+def test_a_model_that_was_searched_for_by_latency_tells_its_latency_where_it_serves(serving):
+    name, graph = serving.endpoint(), mlp.fp32(seed=14)
+    item = variant("ort-cpu-fp32", graph, ELSEWHERE, name="model.onnx", golden={})
+    item["measured"] |= {"variant": [], "speed_up": []}
+    release = Release(serving, 914, base=graph)
+    release.variants = [item]
+    release.roll_out(name)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline:
+        (told,) = serving.client.get(f"/v1/endpoints/{name}").json()["revisions"]
+        if told["form"]["latency"]:
+            break
+        time.sleep(0.2)
+    (latency,) = told["form"]["latency"]
+    assert (latency["batch"], latency["repeats"], latency["p10"] > 0) == (1, 9, True)
+    assert told["form"]["wants"] == []
+    assert asked(serving, name) == expected(graph)

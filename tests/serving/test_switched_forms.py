@@ -57,6 +57,16 @@ class TestChoice:
         slow = {("ort-cpu-int8", ELSEWHERE.key): Measurement.model_validate(measured(ELSEWHERE, 1.05))}
         assert choose(BASE, forms(variant()), nodes, slow).reason == "NotFaster"
 
+    def test_a_base_form_whose_latency_was_searched_for_is_measured_where_it_serves(self):
+        base = variant("ort-cpu-fp32", mlp.fp32(), name="model.onnx")
+        base["measured"] |= {"variant": [], "speed_up": []}
+        made = choose(BASE, forms(base), [{HERE.key}], {})
+        assert (made.target, made.wants, made.latency) == ("ort-cpu-fp32", ("ort-cpu-fp32",), ())
+        own = {("ort-cpu-fp32", HERE.key): Measurement.model_validate(base["measured"])}
+        told = choose(BASE, forms(base), [{HERE.key}], own)
+        assert (told.wants, [item.batch for item in told.latency]) == ((), [1])
+        assert choose(BASE, forms(base), [], {}).wants == ()
+
     def test_a_refused_form_is_never_chosen_and_one_form_is_no_choice(self):
         refused = variant(state="refused", name=None)
         assert choose(BASE, forms(refused), [{HERE.key}], {}).reason == "OnlyForm"
@@ -165,6 +175,12 @@ class TestMeasuring:
         assert all(item.lower <= item.ratio <= item.upper for item in told.speed_up)
         assert all(item.p10 > 0 and item.repeats == 9 for item in (*told.base, *told.variant))
         assert told.node == HERE
+
+    @pytest.mark.slow
+    async def test_a_base_form_alone_is_told_without_a_ratio(self):
+        environment = ServingSettings().triton_environment
+        told = await measuring.measure(environment, HERE, {"ort-cpu-fp32": mlp.fp32()}, self.COLUMNS, (1, 8))
+        assert ([item.batch for item in told.base], told.variant, told.speed_up) == ([1, 8], [], [])
 
     async def test_what_cannot_run_here_says_why(self):
         environment = ServingSettings().triton_environment

@@ -11,7 +11,7 @@ from millrace_contracts.names import Digest, LoopRunNumber, Mode, Name, VersionN
 from millrace_contracts.parts import Strictly, Zone
 from millrace_contracts.release import BASE
 from millrace_contracts.rollouts import Cause, Key, RolloutRead
-from millrace_contracts.variants import TargetName, variant_of
+from millrace_contracts.variants import Latency, TargetName, variant_of
 from millrace_contracts.waiting import Waiting
 
 Reason = Annotated[str, StringConstraints(max_length=1000, pattern=r"^[^\x00]*$")]
@@ -46,6 +46,9 @@ class ServedForm(Read):
     reason: FormReason
     message: str = Field(description="Why, in a sentence.")
     wants: list[TargetName] = Field(description="Forms that were never measured on this kind of node.")
+    latency: list[Latency] = Field(
+        default=[], description="What serving measured itself of this form on this kind of node."
+    )
 
 
 class RevisionRead(Read):
@@ -82,16 +85,17 @@ class EndpointRead(Read):
 
     def revision_of(self, version: int) -> str | None:
         """Name of the revision of a model version, the newest or the one with the traffic; None if it has none."""
-        revision = self._of(version)
+        revision = self.of_version(version)
         return None if revision is None else revision.name
 
     def variant_of(self, version: int) -> str:
         """The form in which a job answers as that revision does; base for what onnxruntime on a CPU does not run."""
-        revision = self._of(version)
+        revision = self.of_version(version)
         target = None if revision is None or revision.form is None else revision.form.target
         return variant_of(target) if target is not None and target.startswith("ort-cpu") else BASE
 
-    def _of(self, version: int) -> RevisionRead | None:
+    def of_version(self, version: int) -> RevisionRead | None:
+        """The revision of a model version: the one with the traffic, or the newest; None if it has none."""
         mine = [item for item in self.revisions if item.version == version]
         return next((item for item in mine if item.number == self.stable), mine[-1] if mine else None)
 

@@ -10,6 +10,7 @@ from millrace_contracts.models import Golden
 from millrace_contracts.names import BlockUnit, ColumnName, Family, Name, TaskName, VersionNumber
 from millrace_contracts.parts import Zone
 from millrace_contracts.release import Files
+from millrace_contracts.searching import LatencyAim, SearchFront
 from millrace_contracts.signature import Signature
 
 Metrics = dict[str, float | None]
@@ -75,6 +76,9 @@ class TrainSpec(LearningSpec):
         max_length=6,
         description="Kinds of models to search; null: those that suit the data.",
     )
+    latency: LatencyAim | None = Field(
+        default=None, description="Latency is an objective beside the loss; null: the loss alone is."
+    )
     configurations: list[Configuration] | None = None
     seed: int = Field(default=0, ge=0, lt=2**31)
     executor: Literal["inline", "pool", "ray"] = "pool"
@@ -107,6 +111,9 @@ class EvaluateSpec(LearningSpec):
     champion: Contender | None = None
     folds: int | None = Field(default=None, ge=2, le=50)
     slices: list[ColumnName] = []
+    front: SearchFront | None = Field(
+        default=None, description="Of the candidate's search, for the page: it decides nothing here."
+    )
 
 
 class Parity(BaseModel):
@@ -143,6 +150,10 @@ class TrainResult(BaseModel):
     )
     rare_classes: dict[str, int] = Field(
         default={}, description="Rows of each class that has too few to be learnt well, rarest first."
+    )
+    front: SearchFront | None = Field(
+        default=None,
+        description="What its search found of loss and latency; null: it looked at the loss alone.",
     )
     code: CodeMade | None = Field(default=None, description="The code that made it; null: a search did.")
     trained_from: AwareDatetime | None

@@ -31,6 +31,15 @@ from millrace_contracts.parts import (
 )
 from millrace_contracts.placement import Placement
 from millrace_contracts.rollouts import growing
+from millrace_contracts.searching import (
+    LATENCY_IS_NOT_SOUGHT,
+    LOSS_IS_SOUGHT,
+    NO_SEARCH,
+    NO_SIZE,
+    UNSIZED,
+    LatencySpec,
+    Objective,
+)
 from millrace_contracts.sources import Source
 from millrace_contracts.variants import Wishes
 
@@ -101,6 +110,31 @@ class SearchSpec(Part):
         max_length=6,
         description="Kinds of models to search, like mlp, which is a neural net; left out: those that suit the data.",
     )
+    objectives: list[Objective] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=2,
+        description="What is made small: [loss], which is meant where it is left out, or [loss, latency].",
+    )
+    latency: LatencySpec | None = Field(
+        default=None, description="How fast a model has to be; with objectives: [loss, latency]."
+    )
+
+    @model_validator(mode="after")
+    def _both_are_sought(self) -> "SearchSpec":
+        asked = self.objectives or ["loss"]
+        if "loss" not in asked or len(set(asked)) < len(asked):
+            raise ValueError(LOSS_IS_SOUGHT)
+        if self.latency is not None and not self.seeks_latency:
+            raise ValueError(LATENCY_IS_NOT_SOUGHT)
+        if self.seeks_latency and self.families and UNSIZED.issuperset(self.families):
+            raise ValueError(NO_SIZE)
+        return self
+
+    @property
+    def seeks_latency(self) -> bool:
+        """Whether a model's latency is an objective beside its loss."""
+        return "latency" in (self.objectives or [])
 
 
 class Limits(Part):
@@ -144,6 +178,8 @@ class TrainingSpec(Part):
     def _one_way(self) -> "TrainingSpec":
         if self.code is not None and self.executor == "ray":
             raise ValueError(CODE_ON_RAY)
+        if self.code is not None and self.search.seeks_latency:
+            raise ValueError(NO_SEARCH)
         return self
 
 

@@ -8,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerialize
 from millrace_contracts.bodies import Body, Document, Read
 from millrace_contracts.names import Digest, Name, TaskName
 from millrace_contracts.release import Files
+from millrace_contracts.searching import SearchFront
 from millrace_contracts.signature import Signature
 from millrace_contracts.variants import ModelVariants
 
@@ -90,6 +91,10 @@ class ModelVersionWrite(Body):
     variants: ModelVariants = Field(
         default=[], description="The forms of its graph with what was measured; none: the base form alone."
     )
+    front: SearchFront | None = Field(
+        default=None,
+        description="What its search found of loss and latency; null: it looked at the loss alone.",
+    )
 
     @model_validator(mode="after")
     def _variants_are_files(self) -> "ModelVersionWrite":
@@ -121,6 +126,9 @@ class ModelVersionRead(Read):
     golden: Document
     variants: ModelVariants = Field(
         default=[], description="The forms of its graph, if it has more than one."
+    )
+    front: SearchFront | None = Field(
+        default=None, description="What its search found of loss and latency, if it looked at both."
     )
     created_at: datetime
 

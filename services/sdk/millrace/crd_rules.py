@@ -11,7 +11,14 @@ from millrace_contracts.calendars import NO_SCHEDULE, ONE_SCHEDULE, WORDS, Calen
 from millrace_contracts.custom_code import ONE_PLACE, SETTING, CodeSpec
 from millrace_contracts.data import ColumnContract, DataContract
 from millrace_contracts.gates import METRICS, AbsoluteGate
-from millrace_contracts.loop import CODE_ON_RAY, RolloutSpec, Spec, TrainingSpec, Triggers
+from millrace_contracts.loop import CODE_ON_RAY, RolloutSpec, SearchSpec, Spec, TrainingSpec, Triggers
+from millrace_contracts.searching import (
+    LATENCY_IS_NOT_SOUGHT,
+    LOSS_IS_SOUGHT,
+    NO_SEARCH,
+    NO_SIZE,
+    UNSIZED,
+)
 from millrace_contracts.sinks import Sink, TableSink
 from millrace_contracts.sources import (
     HAS_PASSWORD,
@@ -157,7 +164,28 @@ RULES: dict[str, list[Json]] = {
         )
     ],
     Triggers.__name__: [_ONE_SCHEDULE],
+    SearchSpec.__name__: [
+        rule(
+            "!has(self.objectives) || (self.objectives.exists_one(it, it == 'loss') && "
+            "(self.objectives.size() == 1 || 'latency' in self.objectives))",
+            LOSS_IS_SOUGHT,
+        ),
+        rule(
+            "!has(self.latency) || (has(self.objectives) && 'latency' in self.objectives)",
+            LATENCY_IS_NOT_SOUGHT,
+        ),
+        rule(
+            "!has(self.objectives) || !('latency' in self.objectives) || !has(self.families) || "
+            f"!self.families.all(family, family in {sorted(UNSIZED)})",
+            NO_SIZE,
+        ),
+    ],
     TrainingSpec.__name__: [
+        rule(
+            "!has(self.code) || !has(self.search) || !has(self.search.objectives) || "
+            "!('latency' in self.search.objectives)",
+            NO_SEARCH,
+        ),
         rule("!has(self.variants) || !('none' in self.variants) || self.variants.size() == 1", NONE_ALONE),
         rule("!has(self.code) || !has(self.executor) || self.executor != 'ray'", CODE_ON_RAY),
     ],

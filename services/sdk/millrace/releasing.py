@@ -56,4 +56,5 @@ def unit(
         environment={} if trained.code is None else {"code": trained.code.model_dump(mode="json")},
         lineage=lineage,
         variants=[] if compressed is None else compressed.variants,
+        front=trained.front,
     )

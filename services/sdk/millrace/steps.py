@@ -185,7 +185,9 @@ def train(project: str, loop: str, run: int, dataset_version: int) -> str:
         job = step.job(TrainSpec.model_validate(data | step.plan.train))
         trained = TrainResult.model_validate(job.result)
         metrics = json.dumps(trained.metrics.get("holdout", trained.metrics))[:500]
-        return job.id, metrics if trained.code is None else f"{metrics}; {trained.code.told()}"
+        more = [] if trained.code is None else [trained.code.told()]
+        more += [] if trained.front is None else [f"{trained.front.chosen}: {trained.front.reason}"]
+        return job.id, "; ".join([metrics, *more])
 
     return Step(project, loop, run, "train").run(work)
 
@@ -197,6 +199,7 @@ def evaluate(project: str, loop: str, run: int, dataset_version: int, train_job:
         trained = _trained(step, train_job)
         candidate = Contender(files=trained.files, signature=trained.signature)
         data = {"dataset": step.plan.dataset, "dataset_version": dataset_version, "candidate": candidate}
+        data |= {} if trained.front is None else {"front": trained.front}
         job = step.job(EvaluateSpec.model_validate(data | step.plan.evaluate))
         result = EvaluateResult.model_validate(job.result)
         metrics, digest = result.metrics.candidate, result.report

@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from millrace_contracts.endpoints import FormReason
-from millrace_contracts.variants import BASE_TARGET, Measurement, ModelVariant, TargetName
+from millrace_contracts.variants import BASE_TARGET, Latency, Measurement, ModelVariant, TargetName
 
 SPEED_UP = 1.1
 """A form that is less than so many times as fast as the base form is not worth another one's answers."""
@@ -35,7 +35,9 @@ class Choice:
     message: str
     nodes: tuple[str, ...] = ()
     wants: tuple[TargetName, ...] = ()
-    """Forms that were never measured on this kind of node, though they might be faster."""
+    """Forms that were never measured on this kind of node, though they might be faster, or were to be fast."""
+    latency: tuple[Latency, ...] = ()
+    """What was measured here of this form."""
 
 
 def choose(base: str, variants: Sequence[ModelVariant], nodes: Sequence[Node], own: Own) -> Choice:
@@ -45,6 +47,23 @@ def choose(base: str, variants: Sequence[ModelVariant], nodes: Sequence[Node], o
         base: digest of the base form's graph.
         nodes: the kinds of machine that will run it; none: not known.
     """
+    made = _chosen(base, variants, nodes, own)
+    found = next((told for node in nodes for key in sorted(node) if (told := _latency(made, key, own))), ())
+    searched = any(item.target == BASE_TARGET and item.measured is not None for item in variants)
+    known = all(any((BASE_TARGET, key) in own for key in node) for node in nodes)
+    wants = (BASE_TARGET, *made.wants) if searched and not known else made.wants
+    return replace(made, wants=wants, latency=found)
+
+
+def _latency(made: Choice, key: str, own: Own) -> tuple[Latency, ...]:
+    """What serving measured of the chosen form on a kind of node; none if it did not."""
+    measured = own.get((made.target, key))
+    if measured is None:
+        return ()
+    return tuple(measured.base if made.target == BASE_TARGET else measured.variant)
+
+
+def _chosen(base: str, variants: Sequence[ModelVariant], nodes: Sequence[Node], own: Own) -> Choice:
     others = [item for item in variants if item.target != BASE_TARGET and item.state != "refused"]
     offered = [item for item in others if all(_runs(item.target, node) for node in nodes)]
     if not offered:

@@ -6,11 +6,12 @@ import pytest
 from onnx import numpy_helper
 from tests.training.compress.conftest import NUMBERS, rows
 
-from millrace_training.compress import halves, quantise, rules, slot, targets
+from millrace_training.compress import halves, quantise, rules, targets
 from millrace_training.compress.quantise import Style
 from millrace_training.compress.target import Unfit
 from millrace_training.graph.builder import Graph
 from millrace_training.graph.session import open_session
+from millrace_training.runtime import slot
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ from millrace_contracts.loop_runs import RunPlan
 from millrace_contracts.models import ModelVersionRead
 from millrace_contracts.release import Role
 from millrace_contracts.rows import FeedbackSource, IngestSpec
+from millrace_contracts.searching import LatencyAim, LatencySpec
 
 COMPARED: tuple[Role, ...] = ("model", "holdout", "out-of-fold", "baseline")
 """Files of a champion that an evaluation may need."""
@@ -113,6 +114,10 @@ def _train(spec: Spec, configurations: list[Document] | None) -> Document:
         "seed": training.seed,
         "executor": training.executor,
     }
+    if training.search.seeks_latency:
+        wish = training.search.latency or LatencySpec()
+        aim = LatencyAim(under_ms=wish.under_ms(), rows=wish.rows, margin=spec.gates.champion.margin)
+        asked["latency"] = aim.model_dump(mode="json")
     if training.code is not None:
         asked["code"] = training.code.model_dump(mode="json", exclude_none=True)
     return asked

@@ -6,7 +6,7 @@ from millrace_contracts.decisions import Decision, decision
 from millrace_contracts.models import Golden, ModelVersionRead
 from millrace_contracts.placement import ServerPlacement
 from millrace_contracts.rollouts import RolloutPlan, RolloutWrite
-from millrace_contracts.variants import ModelVariant
+from millrace_contracts.variants import BASE_TARGET, Latency, Measurement, ModelVariant
 from millrace_controller.lookup import queries as lookup
 from millrace_controller.runs import queries
 from millrace_controller.runs.states import BUSY, State
@@ -79,8 +79,37 @@ def _order(
         run=run.number,
         cause=registered.id,
         placement=placement,
-        variants=[_short(item) for item in release.variants] or None,
+        variants=_offered(release) or None,
     )
+
+
+def _offered(release: ModelVersionRead) -> list[ModelVariant]:
+    """Its forms; of the base form what its search measured, if it did: serving measures that anew."""
+    forms, front = [_short(item) for item in release.variants], release.front
+    if front is None:
+        return forms
+    file = next(item for item in release.files.base().files if item.role == "model")
+    searched = front.final or front.point(front.chosen).latencies
+    measured = Measurement(
+        node=front.node,
+        threads=1,
+        exclusive=front.exclusive,
+        load=front.load,
+        base=[Latency.model_validate(item.model_dump()) for item in searched],
+        variant=[],
+        speed_up=[],
+    )
+    made = ModelVariant(
+        target=BASE_TARGET,
+        state="kept",
+        reason="the form that training exports",
+        name=file.name,
+        digest=file.digest,
+        how="as exported",
+    )
+    first = next((item for item in forms if item.target == BASE_TARGET), made)
+    others = [item for item in forms if item.target != BASE_TARGET]
+    return [first.model_copy(update={"measured": measured}), *others]
 
 
 def _short(variant: ModelVariant) -> ModelVariant:

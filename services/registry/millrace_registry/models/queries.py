@@ -53,12 +53,14 @@ def told(new: ModelVersionWrite) -> Document:
     spans = {name: value for name, value in body["lineage"].items() if name in new.lineage.model_fields_set}
     if not new.variants:
         del body["variants"]
+    if new.front is None:
+        del body["front"]
     return body | {"lineage": dict.fromkeys(ALWAYS) | spans}
 
 
 def unit_digest(body: Document) -> str:
-    """Identity of a release unit: of everything in it but its key."""
-    content = {name: value for name, value in body.items() if name != "key"}
+    """Identity of a release unit: of everything in it but its key, and what a search measured, which is evidence."""
+    content = {name: value for name, value in body.items() if name not in ("key", "front")}
     return "sha256:" + hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

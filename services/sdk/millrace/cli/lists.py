@@ -11,10 +11,11 @@ from millrace.cli.output import Columns, Format, Output, dump, fields, items, on
 from millrace.cli.session import client
 
 if TYPE_CHECKING:
-    from millrace_contracts.endpoints import EndpointRead, RevisionRead
+    from millrace_contracts.endpoints import EndpointRead, RevisionRead, ServedForm
     from millrace_contracts.loop_runs import LoopRunRead
     from millrace_contracts.loops import LoopRead
     from millrace_contracts.models import ModelRead, ModelVersionRead
+    from millrace_contracts.searching import SearchFront
     from millrace_contracts.variants import ModelVariant
 
 loops = group("loops", "Declared loops and where they stand.")
@@ -133,17 +134,21 @@ def show_model(
     version: Annotated[int | None, typer.Option(help="The same as the number.")] = None,
     output: Output = Format.TABLE,
 ) -> None:
-    """One model version: metrics, signature, lineage, files, and its forms with what was measured of each."""
+    """One model version: metrics, signature, lineage, files, its forms, and the front of loss and latency."""
     registry = client().registry
     model, aliases = registry.model(name), registry.aliases(name)
     chosen = number or version or aliases.get("champion") or model.latest
     release = registry.version(name, chosen) if chosen else None
     shown = {} if release is None else fields(release)
-    if release is None or not release.variants or output != Format.TABLE:
+    if release is None or output != Format.TABLE:
         return one(fields(model) | {"aliases": aliases, "version": shown}, output)
-    told = {key: value for key, value in shown.items() if key != "variants"}
+    told = {key: value for key, value in shown.items() if key not in ("variants", "front")}
     one(fields(model) | {"aliases": aliases, "version": told}, output)
-    return _forms(release.variants)
+    if release.variants:
+        _forms(release.variants)
+    if release.front is not None:
+        _front(release.front, _served(name, release.number))
+    return None
 
 
 def _forms(variants: "list[ModelVariant]") -> None:
@@ -154,6 +159,36 @@ def _forms(variants: "list[ModelVariant]") -> None:
         (heading.upper(), itemgetter(place)) for place, heading in enumerate(HEADER)
     ]
     items(lines(variants), columns, Format.TABLE, "")
+
+
+def _front(front: "SearchFront", served: "ServedForm | None") -> None:
+    """What the search found of loss and latency, and the latency of what was taken, there and where it serves."""
+    from millrace.pages.front import FIGURES, figures, header, lines
+
+    headings = header(front)
+    columns: Columns[tuple[str, ...]] = [
+        (heading.upper(), itemgetter(place)) for place, heading in enumerate(headings)
+    ]
+    items(lines(front), columns, Format.TABLE, "")
+    print(f"{front.chosen} was taken: {front.reason}. Measured on {front.node.key}.")
+    sides: Columns[tuple[str, ...]] = [
+        (heading.upper(), itemgetter(place)) for place, heading in enumerate(FIGURES)
+    ]
+    items(figures(front, None if served is None else served.latency), sides, Format.TABLE, "")
+    if served is not None and served.latency:
+        print(f"It serves as {served.target} on {', '.join(served.nodes)}.")
+
+
+def _served(name: str, number: int) -> "ServedForm | None":
+    """The form in which a version serves; None if it does not, or serving does not answer."""
+    from millrace.client import ApiError
+
+    try:
+        endpoint = client().serving.endpoint(name)
+    except ApiError:
+        return None
+    revision = endpoint.of_version(number)
+    return None if revision is None else revision.form
 
 
 @command(endpoints, "list", "millrace endpoints list")

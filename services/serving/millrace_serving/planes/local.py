@@ -26,7 +26,7 @@ from millrace_serving.triton.repository import Wanted, WrongBytes
 
 BATCHES = (1, 8)
 """Rows in a call, where nobody measured before."""
-RUN_HERE = ("ort-cpu-int8", "openvino-cpu-fp32", "openvino-cpu-int8")
+RUN_HERE = (BASE_TARGET, "ort-cpu-int8", "openvino-cpu-fp32", "openvino-cpu-int8")
 """What the runner of Triton's Python backend can run besides the base form."""
 
 NO_GRPC = (
@@ -156,7 +156,7 @@ class LocalPlane(Plane):
             raise NotMeasured(str(error)) from error
         columns = golden.columns(item.golden.inputs, item.signature)
         measured = variant.measured
-        batches = [one.batch for one in measured.speed_up] if measured else list(BATCHES)
+        batches = [one.batch for one in measured.base] if measured else list(BATCHES)
         return await measuring.measure(environment, kind, graphs, columns, batches)
 
     def packs(self, names: Iterable[str]) -> bool:

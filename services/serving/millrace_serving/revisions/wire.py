@@ -44,7 +44,9 @@ def offered(revision: Revision) -> list[ModelVariant]:
 def told(chosen: Choice) -> Document:
     """Why a form was chosen, as its revision keeps it."""
     why = {"reason": chosen.reason, "message": chosen.message}
-    return why | {"nodes": list(chosen.nodes), "wants": list(chosen.wants)}
+    latency = [item.model_dump(mode="json") for item in chosen.latency]
+    more = {"latency": latency} if latency else {}
+    return why | {"nodes": list(chosen.nodes), "wants": list(chosen.wants)} | more
 
 
 def form(revision: Revision) -> ServedForm:

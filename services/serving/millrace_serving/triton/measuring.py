@@ -54,10 +54,10 @@ async def measure(
     columns: Columns,
     batches: Sequence[int],
 ) -> Measurement:
-    """How fast a form is beside the base form, one thread each.
+    """How fast a form is beside the base form, one thread each; or the base form alone.
 
     Args:
-        graphs: the base form and the other one, by target.
+        graphs: the base form and the other one, if there is one, by target.
         columns: rows to run, as for Triton.
     Raises: NotMeasured; Busy.
     """
@@ -102,12 +102,13 @@ def read(node: NodeKind, answer: Mapping[str, Any]) -> Measurement:
         (int(batch), part["calls"], np.array(part["base"]), np.array(part["variant"]))
         for batch, part in answer["batches"].items()
     ]
+    both = [part for part in parts if len(part[3])]
     return Measurement(
         node=node,
         threads=1,
         exclusive=True,
         load=answer["load"],
         base=[latency(batch, base, calls) for batch, calls, base, _ in parts],
-        variant=[latency(batch, variant, calls) for batch, calls, _, variant in parts],
-        speed_up=[speed_up(batch, base, variant) for batch, _, base, variant in parts],
+        variant=[latency(batch, variant, calls) for batch, calls, _, variant in both],
+        speed_up=[speed_up(batch, base, variant) for batch, _, base, variant in both],
     )

@@ -1,4 +1,4 @@
-"""How long two graphs take, in turn: run by the Python of Triton's environment, with the runner's own sessions.
+"""How long two graphs take in turn, or one alone: run by the Python of Triton's environment, with its own sessions.
 
 Reads a question from standard input and answers on standard output, both in JSON; imports nothing of Millrace.
 """
@@ -53,12 +53,16 @@ def times(session: Any, rows: dict[str, np.ndarray], calls: int) -> list[float]:
 
 
 def measure(forms: list[Any], rows: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Quantiles of the milliseconds in each round, of both forms; who begins changes from round to round."""
+    """Quantiles of the milliseconds in each round, of both forms; who begins changes from round to round.
+
+    Of one form alone the other one's are empty.
+    """
     once = max(max(times(form, rows, WARM_UP)) for form in forms)
     calls = int(np.clip(SECONDS * 1000 / max(once, 1e-6), LEAST, MOST))
     told: list[list[list[float]]] = [[], []]
     for number in range(ROUNDS):
-        for place in (0, 1) if number % 2 == 0 else (1, 0):
+        order = range(len(forms))
+        for place in order if number % 2 == 0 else reversed(order):
             told[place].append([float(q) for q in np.quantile(times(forms[place], rows, calls), SHARES)])
     return {"calls": calls, "base": told[0], "variant": told[1]}
 

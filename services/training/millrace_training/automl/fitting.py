@@ -49,13 +49,14 @@ class Fit(Work):
 
     Attributes:
         predict: name of an index array of rows to predict. signature: of the graph to export; None: neither.
-        scale: unit of the parity gate.
+        scale: unit of the parity gate. proven: whether the graph has to pass it; not where it is only timed.
     """
 
     train: str
     predict: str | None = None
     signature: Signature | None = None
     scale: float = 1.0
+    proven: bool = True
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,12 @@ class CrossValidation(Work):
 
     Attributes:
         folds: name of an array with each row's fold; -1: in none. only: the folds to judge, or all.
+        signature: of the graph to export, of the last fold's model, to be timed; None: none is.
     """
 
     folds: str
     only: tuple[int, ...] | None = None
+    signature: Signature | None = None
 
 
 @dataclass(frozen=True)
@@ -124,9 +127,9 @@ def fit(work: Fit) -> Fitted:
         predictions = _saved(out, fitted.predict(frame.take(place.rows(work.predict))))
     if work.signature is not None:
         graph = fitted.export(work.signature)
-        seen = parity.gate(fitted, graph, frame, work.scale, work.seed).to_dict()
-        model = str(out.with_suffix(".onnx"))
-        Path(model).write_bytes(graph)
+        if work.proven:
+            seen = parity.gate(fitted, graph, frame, work.scale, work.seed).to_dict()
+        model = _written(out, graph)
     return _kept(work, Fitted(time.perf_counter() - began, predictions, model, seen))
 
 
@@ -140,9 +143,11 @@ def cross_validate(work: CrossValidation) -> Fitted:
     predicted = work.aim.task.empty(frame.rows, work.classes)
     for number in work.only or range(int(fold.max()) + 1):
         train, here = np.flatnonzero((fold != number) & (fold >= 0)), np.flatnonzero(fold == number)
-        predicted[here] = _fitted(work, frame, target, train).predict(frame.take(here))
+        fitted = _fitted(work, frame, target, train)
+        predicted[here] = fitted.predict(frame.take(here))
+    model = None if work.signature is None else _written(Path(work.out), fitted.export(work.signature))
     predictions = _saved(Path(work.out), predicted)
-    return _kept(work, Fitted(time.perf_counter() - began, predictions))
+    return _kept(work, Fitted(time.perf_counter() - began, predictions, model))
 
 
 def _fitted(work: Work, frame: Frame, target: np.ndarray, train: np.ndarray) -> pipeline.Pipeline:
@@ -153,6 +158,12 @@ def _fitted(work: Work, frame: Frame, target: np.ndarray, train: np.ndarray) -> 
 def _saved(out: Path, predicted: np.ndarray) -> str:
     np.save(out.with_suffix(".npy"), predicted)
     return str(out.with_suffix(".npy"))
+
+
+def _written(out: Path, graph: bytes) -> str:
+    path = out.with_suffix(".onnx")
+    path.write_bytes(graph)
+    return str(path)
 
 
 def _earlier(work: Work) -> Fitted | None:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from millrace_contracts.learning import Configuration
+from millrace_contracts.learning import Configuration, Params
 from millrace_contracts.names import Family
 
 
@@ -91,6 +91,32 @@ SPACES: Mapping[str, Mapping[str, Range]] = {
     },
 }
 
+SIZES: Mapping[str, Mapping[str, Range]] = {
+    "lightgbm": {
+        "rounds": Range(10, 250, log=True, whole=True),
+        "leaves": Range(4, 63, log=True, whole=True),
+    },
+    "xgboost": {"rounds": Range(10, 200, log=True, whole=True), "depth": Range(2, 8, whole=True)},
+    "histogram": {
+        "rounds": Range(10, 200, log=True, whole=True),
+        "leaves": Range(4, 63, log=True, whole=True),
+    },
+    "extra-trees": {
+        "trees": Range(10, 80, log=True, whole=True),
+        "leaves": Range(16, 768, log=True, whole=True),
+    },
+    "mlp": {"width": Range(8, 256, log=True, whole=True)},
+}
+"""Where the size of a model is drawn from if latency counts: down to what a plain search never looks at."""
+NUMBER_OF = {
+    "lightgbm": "rounds",
+    "xgboost": "rounds",
+    "histogram": "rounds",
+    "extra-trees": "trees",
+    "mlp": "width",
+}
+"""The setting that a model's latency grows with."""
+
 
 PLAIN = frozenset({"number", "boolean", "tensor"})
 BESIDE = 3
@@ -113,6 +139,26 @@ def choices(families: Sequence[Family] | None, kinds: Collection[str]) -> list[C
     if not PLAIN.issuperset(kinds):
         return PORTFOLIO
     return [*PORTFOLIO[:BESIDE], NETS[0], *PORTFOLIO[BESIDE:], *NETS[1:]]
+
+
+def sized(family: str) -> Mapping[str, Range]:
+    """Where a family's settings are drawn from if latency counts."""
+    return {**SPACES[family], **SIZES.get(family, {})}
+
+
+def halved(family: str, params: Params) -> Params:
+    """The same settings with half the trees, or half the width, within the space: what one would try by hand."""
+    name, space = NUMBER_OF[family], sized(family)
+    half = {**params, name: int(params[name]) // 2}
+    return {
+        key: min(max(value, _end(space[key].low, value)), _end(space[key].high, value))
+        for key, value in half.items()
+    }
+
+
+def _end(end: float, value: float) -> float | int:
+    """An end of a range in the type of the value."""
+    return int(end) if isinstance(value, int) else float(end)
 
 
 def start(configurations: list[Configuration], trials: int) -> list[Configuration]:

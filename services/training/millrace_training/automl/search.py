@@ -4,13 +4,15 @@ The budget is a number of trials. A finished trial is kept; a job that was kille
 decides the same, because every trial's seed and key follow from what it is.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from millrace_contracts.learning import Configuration
+from millrace_contracts.bodies import Document
+from millrace_contracts.learning import Configuration, Params
+from millrace_contracts.searching import PointLatency
 from millrace_stats.tasks import Task
 from millrace_training.automl import portfolio
 from millrace_training.automl.fitting import Fitted, Work
@@ -30,11 +32,16 @@ Plan = Callable[[Configuration, str, int], tuple[str, Work]]
 
 @dataclass(frozen=True)
 class Trial:
-    """One judged configuration: its loss and out-of-sample predictions; infinite and none if it failed."""
+    """One judged configuration: its loss and out-of-sample predictions; infinite and none if it failed.
+
+    Where latency is an objective too, how long its graph of *size* bytes takes.
+    """
 
     configuration: Configuration
     loss: float
     predictions: np.ndarray
+    latencies: tuple[PointLatency, ...] = ()
+    size: int = 0
 
     @property
     def failed(self) -> bool:
@@ -48,6 +55,8 @@ class TrialSearch:
     Args:
         task, target: what is learnt, and its truth for the predictions of a trial. plan: how a trial is run.
     """
+
+    objectives = 1
 
     def __init__(
         self,
@@ -86,7 +95,7 @@ class TrialSearch:
             payloads.append(work)
         results = self.context.map(functions.pop(), payloads, self.executor, keep_going=True)
         failure = None
-        for item, key, result in zip(configurations, keys, results, strict=True):
+        for item, key, result in zip(configurations, keys, self._seen(keys, results), strict=True):
             if isinstance(result, TaskFailed):
                 failure = result
                 self._failed(item, key, result)
@@ -100,9 +109,34 @@ class TrialSearch:
         predictions = result.predicted()
         known = self.task.known(predictions)
         loss = float(self.task.losses(self.target[known], predictions[known]).mean())
-        values = {"loss": loss, "seconds": result.seconds}
+        trial = self._trial(item, key, loss, predictions)
+        values = {"loss": loss, "seconds": result.seconds, **self._more(trial)}
         self.context.trials.save(self.study, len(self.trials), item, key, values)
-        self.trials.append(Trial(item, loss, predictions))
+        self.trials.append(trial)
+
+    def _seen(self, keys: list[str], results: Iterator[Fitted | TaskFailed]) -> Iterator[Fitted | TaskFailed]:
+        """The results as they come, before they are told."""
+        return results
+
+    def _trial(self, item: Configuration, key: str, loss: float, predictions: np.ndarray) -> Trial:
+        """What a result comes to."""
+        return Trial(item, loss, predictions)
+
+    def _more(self, trial: Trial) -> Document:
+        """What is kept of a trial beside its loss."""
+        return {}
+
+    def _values(self, trial: Trial) -> list[float]:
+        """What is made small."""
+        return [trial.loss]
+
+    def _space(self, family: str) -> Mapping[str, portfolio.Range]:
+        """Where a family's settings are drawn from."""
+        return SPACES[family]
+
+    def _first(self, family: str) -> Sequence[Params]:
+        """Settings of a family that its study asks before it draws any."""
+        return []
 
     def _failed(self, item: Configuration, key: str, error: TaskFailed) -> None:
         """A trial that fails (out of memory, a singular matrix) is kept as such, and the search goes on."""
@@ -130,14 +164,14 @@ class TrialSearch:
             for place in range(min(BATCH, rest - asked)):
                 family = families[(asked + place) % len(families)]
                 trial = studies[family].ask()
-                params = {name: _suggest(trial, name, space) for name, space in SPACES[family].items()}
+                params = {name: _suggest(trial, name, space) for name, space in self._space(family).items()}
                 number = len(self.trials) + place
                 item: Configuration = {"id": f"{family}-{number}", "family": family, "params": params}
                 batch.append((studies[family], trial, item))
             self._judge([item for _, _, item in batch], budget)
             for (study, trial, _), told in zip(batch, self.trials[-len(batch) :], strict=True):
                 state = optuna.trial.TrialState.FAIL if told.failed else None
-                study.tell(trial, None if told.failed else told.loss, state)
+                study.tell(trial, None if told.failed else self._values(told), state)
             asked += len(batch)
 
     def _best_families(self) -> list[str]:
@@ -152,15 +186,17 @@ class TrialSearch:
     def _study(self, optuna: Any, family: str) -> Any:
         """A TPE study of one family that knows the portfolio's trials of it."""
         sampler = optuna.samplers.TPESampler(seed=seed_of(self.seed, "tpe", family), n_startup_trials=2)
-        study = optuna.create_study(sampler=sampler)
-        spaces = {name: _distribution(optuna, space) for name, space in SPACES[family].items()}
+        study = optuna.create_study(sampler=sampler, directions=["minimize"] * self.objectives)
+        spaces = {name: _distribution(optuna, space) for name, space in self._space(family).items()}
         for trial in self.trials:
             params = trial.configuration["params"]
             fits = trial.configuration["family"] == family and not trial.failed
             if fits and all(spaces[name].low <= params[name] <= spaces[name].high for name in spaces):
                 study.add_trial(
-                    optuna.trial.create_trial(params=params, distributions=spaces, value=trial.loss)
+                    optuna.trial.create_trial(params=params, distributions=spaces, values=self._values(trial))
                 )
+        for params in self._first(family):
+            study.enqueue_trial(params)
         return study
 
 

@@ -7,10 +7,12 @@ import numpy as np
 
 from millrace_contracts.learning import Configuration, Metrics, Parity, TrainResult, TrainSpec
 from millrace_contracts.release import Files
+from millrace_contracts.searching import SearchFront
 from millrace_contracts.training_runs import TrainingRunChange, TrainingRunState, TrainingRunWrite
-from millrace_training.automl import baseline, golden, judging, oof, rare, selecting, splits
+from millrace_training.automl import baseline, front, golden, judging, oof, rare, selecting, splits
 from millrace_training.automl.judging import Final
 from millrace_training.automl.plan import HOLDOUT_DAYS, WHOLE, Plan
+from millrace_training.automl.selecting import Selected
 from millrace_training.automl.table import copies, load, midnight
 from millrace_training.graph import nets
 from millrace_training.rows.records import Records
@@ -38,6 +40,7 @@ class Outcome:
     window: str
     final: Final
     spans: Spans
+    front: SearchFront | None = None
 
 
 def run(spec: TrainSpec, context: Context) -> TrainResult:
@@ -48,7 +51,10 @@ def run(spec: TrainSpec, context: Context) -> TrainResult:
     run_id = opened(context, spec)
     outcome = by_time(plan) if plan.table.days is not None else by_folds(plan)
     files = {name: records.keep(data, media(name)) for name, data in outcome.data.items()}
-    closed(context, run_id, outcome.metrics, files)
+    more = {}
+    if outcome.front is not None:
+        more["front.json"] = records.keep(outcome.front.model_dump_json().encode(), media("front.json"))
+    closed(context, run_id, outcome.metrics, files | more)
     return candidate(plan, outcome, run_id, Files.of(files))
 
 
@@ -57,8 +63,8 @@ def by_time(plan: Plan) -> Outcome:
     table, days, zone = plan.table, plan.table.days, plan.spec.timezone
     assert days is not None
     split = splits.by_time(table, plan.spec.holdout_days or HOLDOUT_DAYS, plan.spec.block)
-    configurations = plan.configurations() or selecting.by_time(plan, split)
-    best = judging.on_holdout(plan, configurations, split)
+    selected = given(plan) or selecting.by_time(plan, split)
+    best = judging.on_holdout(plan, selected.configurations, split)
     final = judging.final(plan, best.configuration, best.window, split.end_day)
     assert final.first_day is not None
     data = {
@@ -70,7 +76,10 @@ def by_time(plan: Plan) -> Outcome:
     end = midnight(split.end_day, zone)
     holdout = midnight(split.first_holdout_day, zone), end
     spans = Spans(midnight(final.first_day, zone), plan.spec.cut or end, *holdout)
-    return Outcome(data, metrics, configurations, best.configuration, best.window, final, spans)
+    found = timed(selected, final, best.configuration)
+    return Outcome(
+        data, metrics, selected.configurations, best.configuration, best.window, final, spans, found
+    )
 
 
 def by_folds(plan: Plan) -> Outcome:
@@ -79,8 +88,8 @@ def by_folds(plan: Plan) -> Outcome:
     fold = splits.folds(table.target, spec.folds, plan.aim.task, spec.seed, copies(table))
     folds = plan.place.keep_rows("folds", fold)
     only = None if table.frame.rows < splits.SMALL else [0]
-    configurations = plan.configurations() or selecting.by_folds(plan, fold, only, None)
-    chosen = configurations[0]
+    selected = given(plan) or selecting.by_folds(plan, fold, only, None)
+    chosen = selected.configurations[0]
     predicted = judging.out_of_fold(plan, chosen, folds)
     final = judging.final(plan, chosen, WHOLE, 0)
     data = {
@@ -91,7 +100,25 @@ def by_folds(plan: Plan) -> Outcome:
     if nets.count(final.graph):
         data["holdout.onnx"] = judging.before_first_fold(plan, chosen, fold)
     metrics = plan.aim.task.metrics(table.target, predicted)
-    return Outcome(data, metrics, configurations, chosen, WHOLE, final, Spans())
+    found = timed(selected, final, chosen)
+    return Outcome(data, metrics, selected.configurations, chosen, WHOLE, final, Spans(), found)
+
+
+def given(plan: Plan) -> Selected | None:
+    """What an earlier search chose, if this is a refit."""
+    configurations = plan.configurations()
+    return Selected(configurations) if configurations else None
+
+
+def timed(selected: Selected, final: Final, chosen: Configuration) -> SearchFront | None:
+    """What the search found of loss and latency, with the latency of the graph that the version has.
+
+    Args:
+        chosen: the configuration that the version has: of two families the holdout may prefer the second.
+    """
+    if selected.front is None or selected.watch is None:
+        return None
+    return front.with_final(selected.front, chosen["id"], final.graph, selected.watch)
 
 
 def candidate(plan: Plan, outcome: Outcome, run_id: str, files: Files) -> TrainResult:
@@ -114,6 +141,7 @@ def candidate(plan: Plan, outcome: Outcome, run_id: str, files: Files) -> TrainR
         golden=golden.make(outcome.final.graph, plan.table.frame),
         layers=nets.count(outcome.final.graph),
         rare_classes=scarce,
+        front=outcome.front,
         trained_from=outcome.spans.trained_from,
         trained_through=outcome.spans.trained_through,
         holdout_from=outcome.spans.holdout_from,

@@ -10,7 +10,7 @@ from millrace_contracts.models import Answer
 from millrace_contracts.release import Files, ReleaseFile
 from millrace_contracts.variants import BASE_TARGET, Measurement, ModelVariant, variant_of
 from millrace_training.automl import golden
-from millrace_training.compress import judging, measure, page, quantise, slot, targets
+from millrace_training.compress import judging, measure, page, quantise, targets
 from millrace_training.compress.judging import Finding, Quality
 from millrace_training.compress.material import Material, gathered
 from millrace_training.compress.target import Recipe, Target, Unfit
@@ -18,6 +18,7 @@ from millrace_training.features.columns import columns_from_signature
 from millrace_training.graph import nets
 from millrace_training.graph.session import open_session, predict
 from millrace_training.rows.records import Records
+from millrace_training.runtime import slot
 from millrace_training.runtime.context import Context
 from millrace_training.runtime.errors import Cancelled
 

@@ -5,23 +5,17 @@ One thread, as serving runs a graph.
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from millrace_contracts.variants import Measurement, NodeKind
-from millrace_stats.timings import SHARES, latency, speed_up
+from millrace_stats.timings import latency, speed_up
 from millrace_training.compress.target import Feeds, Session
+from millrace_training.graph.rounds import ROUNDS, THREADS, Clock, in_turn
 
-ROUNDS = 9
-SECONDS = 0.05
-"""About how long the calls of one form in one round take."""
-LEAST_CALLS, MOST_CALLS = 10, 500
-WARM_UP = 5
-THREADS = 1
-
-Clock = Callable[[], float]
+__all__ = ["ROUNDS", "measure"]
 
 
 @dataclass(frozen=True)
@@ -58,29 +52,5 @@ def measure(
 
 
 def _rounds(base: Session, variant: Session, rows: Feeds, batch: int, clock: Clock) -> Rounds:
-    feeds = first(rows, batch)
-    forms = (base, variant)
-    once = max(max(_times(form, feeds, WARM_UP, clock)) for form in forms)
-    calls = int(np.clip(SECONDS / max(once, 1e-9), LEAST_CALLS, MOST_CALLS))
-    times: tuple[list[list[float]], list[list[float]]] = ([], [])
-    for number in range(ROUNDS):
-        for place in (0, 1) if number % 2 == 0 else (1, 0):
-            times[place].append(_times(forms[place], feeds, calls, clock))
-    base_ms, variant_ms = (np.quantile(np.array(part) * 1000, SHARES, axis=1).T for part in times)
+    calls, (base_ms, variant_ms) = in_turn((base, variant), rows, batch, clock)
     return Rounds(batch, calls, base_ms, variant_ms)
-
-
-def first(rows: Feeds, batch: int) -> Feeds:
-    """So many rows, from the beginning again where there are fewer."""
-    place = np.arange(batch) % len(next(iter(rows.values())))
-    return {name: values[place] for name, values in rows.items()}
-
-
-def _times(form: Session, feeds: Feeds, calls: int, clock: Clock) -> list[float]:
-    """Seconds of each call."""
-    taken = []
-    for _ in range(calls):
-        began = clock()
-        form.run(None, feeds)
-        taken.append(clock() - began)
-    return taken

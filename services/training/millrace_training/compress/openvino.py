@@ -11,8 +11,8 @@ from typing import Any
 
 from millrace_contracts.variants import NodeKind, TargetName
 from millrace_training.compress import quantise
-from millrace_training.compress.ort_cpu import told
 from millrace_training.compress.target import Feeds, Recipe, Session
+from millrace_training.graph.node import told
 from millrace_training.graph.session import open_session
 
 PACKAGE, PLUGIN = "onnxruntime-ep-openvino", "onnxruntime_ep_openvino"

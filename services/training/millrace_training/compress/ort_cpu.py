@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from millrace_contracts.variants import NodeKind, TargetName
 from millrace_training.compress import quantise
-from millrace_training.compress.target import CPUINFO, Feeds, Recipe, Session
+from millrace_training.compress.target import Feeds, Recipe, Session
+from millrace_training.graph.node import cpu
 from millrace_training.graph.session import open_session
 
 
@@ -34,18 +35,3 @@ class OrtCpuInt8:
     def node(self) -> NodeKind:
         """This machine's CPU."""
         return cpu()
-
-
-def cpu() -> NodeKind:
-    """What kind of node this machine is for onnxruntime's own CPU kernels."""
-    import onnxruntime
-
-    return NodeKind.of_cpu(told(), "onnxruntime", onnxruntime.__version__)
-
-
-def told() -> str:
-    """What the machine says of its CPU; nothing where it does not."""
-    try:
-        return CPUINFO.read_text()
-    except OSError:
-        return ""

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,7 +10,6 @@ from millrace_contracts.variants import NodeKind, TargetName
 
 Feeds = dict[str, np.ndarray]
 """Rows for a graph: arrays (rows, …) by input name."""
-CPUINFO = Path("/proc/cpuinfo")
 
 
 class Session(Protocol):

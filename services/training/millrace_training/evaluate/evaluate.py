@@ -59,7 +59,7 @@ def run(spec: EvaluateSpec, context: Context) -> EvaluateResult:
     rows = (_by_time if table.days is not None else _by_folds)(spec, table, judges, context)
     context.report("explain", message="shuffling columns")
     result = compared(spec, rows)
-    page = report.render(_title(spec), result, rows.table, rows.candidate, judges.task)
+    page = report.render(_title(spec), result, rows.table, rows.candidate, judges.task, spec.front)
     result.report = records.keep(page, "text/html")
     return result
 

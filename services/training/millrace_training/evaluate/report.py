@@ -4,8 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from millrace.pages import Html, figures, page, pictures, section, table
+from millrace.pages import Html, figures, front, page, pictures, section, table
 from millrace_contracts.learning import Block, ClassesEvaluation, EvaluateResult, Importance, SliceEvaluation
+from millrace_contracts.searching import SearchFront
 from millrace_stats.tasks import Task
 from millrace_training.automl.table import Table
 
@@ -13,12 +14,20 @@ SHOWN = 20
 """Columns and classes that are shown one by one."""
 
 
-def render(title: str, result: EvaluateResult, rows: Table, predicted: np.ndarray, task: Task) -> bytes:
+def render(
+    title: str,
+    result: EvaluateResult,
+    rows: Table,
+    predicted: np.ndarray,
+    task: Task,
+    found: SearchFront | None = None,
+) -> bytes:
     """The page.
 
     Args:
         result: metrics, blocks, slices, importance and classes of the evaluation.
         predicted: the candidate's answers for *rows*, (rows,) or (rows, classes).
+        found: what the candidate's search found of loss and latency, if it looked at both.
     """
     parts = [
         section("Metrics on rows that no model had seen", _metrics(result)),
@@ -30,6 +39,7 @@ def render(title: str, result: EvaluateResult, rows: Table, predicted: np.ndarra
             section(picture.title, pictures.drawn(picture))
             for picture in task.pictures(rows.target, predicted, rows.classes)
         ),
+        *([] if found is None else [section("Loss against latency in the search", front.shown(found))]),
     ]
     return page(title, *parts, lead=_lead(result.blocks, rows.frame.rows)).encode()
 
