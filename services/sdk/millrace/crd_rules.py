@@ -11,7 +11,7 @@ from millrace_contracts.calendars import NO_SCHEDULE, ONE_SCHEDULE, WORDS, Calen
 from millrace_contracts.custom_code import ONE_PLACE, SETTING, CodeSpec
 from millrace_contracts.data import ColumnContract, DataContract
 from millrace_contracts.gates import METRICS, AbsoluteGate
-from millrace_contracts.loop import CODE_ON_RAY, RolloutSpec, SearchSpec, Spec, TrainingSpec, Triggers
+from millrace_contracts.loop import RolloutSpec, Spec, Triggers
 from millrace_contracts.searching import (
     LATENCY_IS_NOT_SOUGHT,
     LOSS_IS_SOUGHT,
@@ -32,6 +32,7 @@ from millrace_contracts.sources import (
     SqlSource,
     StoreAccess,
 )
+from millrace_contracts.training import CODE_ON_RAY, SearchSpec, TrainingSpec
 from millrace_contracts.variants import NONE_ALONE
 
 Json = dict[str, Any]

@@ -1,0 +1,106 @@
+"""How a loop trains, as it declares it: the search or code of one's own, the rows, the limits, and the other forms."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from millrace_contracts.custom_code import CodeSpec
+from millrace_contracts.names import Family
+from millrace_contracts.parts import DAYS, Int, Lasting, Part, Window, Written
+from millrace_contracts.searching import (
+    LATENCY_IS_NOT_SOUGHT,
+    LOSS_IS_SOUGHT,
+    NO_SEARCH,
+    NO_SIZE,
+    UNSIZED,
+    LatencySpec,
+    Objective,
+)
+from millrace_contracts.variants import Wishes
+
+HoldoutDays = Annotated[Written, Lasting(DAYS, most="3650d")]
+MEMORY = r"^((6[4-9]|[7-9][0-9]|[1-9][0-9]{2,5})Mi|[1-9][0-9]{0,3}Gi)$"
+Memory = Annotated[str, StringConstraints(pattern=MEMORY)]
+CODE_ON_RAY = "executor ray is for trials; code of one's own runs in one process"
+WallTime = Annotated[Written, Lasting(most="30d", least="1s")]
+
+
+class SearchSpec(Part):
+    trials: Int = Field(default=12, ge=1, le=10_000, description="Models tried in a full search.")
+    families: list[Family] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=6,
+        description="Kinds of models to search, like mlp, which is a neural net; left out: those that suit the data.",
+    )
+    objectives: list[Objective] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=2,
+        description="What is made small: [loss], which is meant where it is left out, or [loss, latency].",
+    )
+    latency: LatencySpec | None = Field(
+        default=None, description="How fast a model has to be; with objectives: [loss, latency]."
+    )
+
+    @model_validator(mode="after")
+    def _both_are_sought(self) -> "SearchSpec":
+        asked = self.objectives or ["loss"]
+        if "loss" not in asked or len(set(asked)) < len(asked):
+            raise ValueError(LOSS_IS_SOUGHT)
+        if self.latency is not None and not self.seeks_latency:
+            raise ValueError(LATENCY_IS_NOT_SOUGHT)
+        if self.seeks_latency and self.families and UNSIZED.issuperset(self.families):
+            raise ValueError(NO_SIZE)
+        return self
+
+    @property
+    def seeks_latency(self) -> bool:
+        """Whether a model's latency is an objective beside its loss."""
+        return "latency" in (self.objectives or [])
+
+
+class Limits(Part):
+    memory: Memory = Field(
+        default="3Gi", description="Memory of one job, all its processes together; 64Mi at least."
+    )
+    wall: WallTime = Field(default="30m", description="Time one attempt of a job may take: a safety stop.")
+
+    def megabytes(self) -> int:
+        """Memory in MiB."""
+        return int(self.memory[:-2]) * (1024 if self.memory.endswith("Gi") else 1)
+
+
+class TrainingSpec(Part):
+    search: SearchSpec = SearchSpec()
+    windows: list[Window] = Field(
+        default=["all"],
+        min_length=1,
+        max_length=8,
+        description="Spans of training data to try: all, or like 60d.",
+    )
+    holdout: HoldoutDays = Field(
+        default="28d", description="Last days, kept out of training, on which a model is judged."
+    )
+    folds: Int = Field(
+        default=5, ge=2, le=20, description="Cross-validation folds where data has no time or is small."
+    )
+    seed: Int = Field(default=7, ge=0, lt=2**31, description="Seed of everything random.")
+    executor: Literal["pool", "inline", "ray"] = Field(default="pool", description="Where trials run.")
+    limits: Limits = Limits()
+    variants: Wishes | None = Field(
+        default=None,
+        description="Forms of the model, like INT8, to be made and kept if as good and faster: [auto], which is "
+        "also meant where it is left out, [none], or targets.",
+    )
+    code: CodeSpec | None = Field(
+        default=None, description="Training code of one's own; left out: models are searched for."
+    )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "TrainingSpec":
+        if self.code is not None and self.executor == "ray":
+            raise ValueError(CODE_ON_RAY)
+        if self.code is not None and self.search.seeks_latency:
+            raise ValueError(NO_SEARCH)
+        return self
