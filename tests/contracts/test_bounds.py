@@ -4,6 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from millrace_contracts.loop import ModelLoop, mistakes
+from millrace_contracts.searching import LatencyAim, LatencySpec
 
 
 def loop(**spec):
@@ -97,3 +98,11 @@ def test_a_task_that_there_is_not_is_refused_with_those_that_there_are():
     assert said(task="ranking") == [
         "spec.task: Input should be 'regression', 'binary' or 'multiclass'",
     ]
+
+
+@pytest.mark.parametrize(
+    ("under", "ms"), [("2ms", 2.0), ("0.05ms", 0.05), ("250us", 0.25), ("9999.999s", 9_999_999.0)]
+)
+def test_every_latency_that_a_document_may_say_can_be_asked_for(under, ms):
+    spec = LatencySpec(under=under)
+    assert LatencyAim(under_ms=spec.under_ms()).under_ms == pytest.approx(ms)

@@ -51,6 +51,9 @@ def variant(target="ort-cpu-int8", graph=None, kind=HERE, ratio=3.0, **more):
 class Release:
     """A version of the MLP with forms, in the stand-in of the registry, under a number that no other test has."""
 
+    net = mlp
+    """What its graph is, the signature and golden rows of it."""
+
     def __init__(self, serving, number, *variants, seed=1, base=None):
         self.serving, self.number, self.variants = serving, number, list(variants)
         self.base = mlp.fp32(seed=seed) if base is None else base
@@ -70,7 +73,7 @@ class Release:
         return ModelVersionRead.model_validate({
             "model": "air-time", "number": self.number, "key": f"run-{self.number}",
             "digest": "sha256:" + "0" * 64, "task": "regression", "target": "y", "files": self.files,
-            "signature": mlp.SIGNATURE, "golden": mlp.golden(self.base), "metrics": {}, "baseline": None,
+            "signature": self.net.SIGNATURE, "golden": self.net.golden(self.base), "metrics": {}, "baseline": None,
             "lineage": {}, "environment": {}, "variants": self.variants,
             "created_at": "2013-03-01T00:00:00Z",
         })  # fmt: skip
@@ -87,7 +90,7 @@ class Release:
         """The rollout that the controller would ask for."""
         return {
             "key": f"run-{self.number}", "model": "air-time", "version": self.number,
-            "signature": mlp.SIGNATURE, "files": self.files, "golden": mlp.golden(self.base),
+            "signature": self.net.SIGNATURE, "files": self.files, "golden": self.net.golden(self.base),
             "plan": plan or {"mirror": None, "canary": []}, "event_time": "2013-03-01T00:00:00Z",
             "loop": "flights", "run": self.number, "variants": self.variants,
         }  # fmt: skip

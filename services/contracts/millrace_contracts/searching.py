@@ -13,7 +13,7 @@ from millrace_contracts.parts import Int, Part
 from millrace_contracts.variants import Fixed, Latency, Milliseconds, NodeKind
 
 Objective = Literal["loss", "latency"]
-UNDER = r"^[0-9]{1,4}(\.[0-9]{1,3})?(us|ms|s)$"
+UNDER = r"^([1-9][0-9]{0,3}(\.[0-9]{1,3})?|0\.0{0,2}[1-9][0-9]{0,2})(us|ms|s)$"
 IN_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 UNSIZED: frozenset[Family] = frozenset({"linear"})
 """Families whose size is no choice: as many weights as there are features, whatever the settings."""
@@ -49,7 +49,7 @@ class LatencyAim(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    under_ms: float | None = Field(default=None, gt=0, le=9_999_000)
+    under_ms: float | None = Field(default=None, gt=0, le=10_000_000)
     rows: int = Field(default=1, ge=1, le=4096)
     margin: float = Field(default=0.02, ge=0, le=10)
 

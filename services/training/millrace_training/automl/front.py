@@ -49,7 +49,10 @@ class FrontSearch(TrialSearch):
         self.sizes: dict[str, int] = {}
 
     def _seen(self, keys: list[str], results: Iterator[Fitted | TaskFailed]) -> Iterator[Fitted | TaskFailed]:
-        done = list(results)
+        done = []
+        for result in results:
+            done.append(result)
+            self.context.report("fit", len(done), len(keys), "fitted; all are timed together afterwards")
         pairs = zip(keys, done, strict=True)
         graphs = {
             key: Path(item.model)

@@ -159,7 +159,7 @@ class TrialSearch:
         studies = {family: self._study(optuna, family) for family in self._best_families()}
         families = list(studies)
         asked = 0
-        while asked < rest:
+        while families and asked < rest:
             batch = []
             for place in range(min(BATCH, rest - asked)):
                 family = families[(asked + place) % len(families)]

@@ -50,8 +50,9 @@ def read(content: bytes, columns: Sequence[Column], width: int, task: Task, outp
     _operators(model)
     initial = {item.name for item in model.graph.initializer}
     inputs = [item for item in model.graph.input if item.name not in initial]
+    shapes = {column.tensor: list(column.shape) for column in columns if column.shape}
     for item in inputs:
-        _growing(item)
+        _growing(item, shapes.get(item.name))
     return Exported(model, _taken(inputs, columns, width), _answer(model, task))
 
 
@@ -106,11 +107,17 @@ def _operators(model: onnx.ModelProto) -> None:
     model.ir_version = min(model.ir_version, NEWEST_FORMAT)
 
 
-def _growing(item: onnx.ValueInfoProto) -> None:
-    """Any number of rows may be asked about at once."""
+def _growing(item: onnx.ValueInfoProto, shape: list[int] | None) -> None:
+    """Any number of rows may be asked about at once, of a tensor in the column's *shape*."""
     sizes = item.type.tensor_type.shape.dim
-    if len(sizes) != 2 or sizes[0].HasField("dim_value"):
-        shown = [size.dim_value or size.dim_param or "?" for size in sizes]
+    shown = [size.dim_value or size.dim_param or "?" for size in sizes]
+    if shape is not None and (shown[1:] != shape or sizes[0].HasField("dim_value")):
+        wanted = ", ".join(["N", *map(str, shape)])
+        refuse(
+            f"Its input {item.name!r} has the shape {shown}; the column's cells are {shape}, so it is [{wanted}].",
+            f"Declare it as [{wanted}], and reshape inside the graph (a Conv wants a dimension of channels).",
+        )
+    if shape is None and (len(sizes) != 2 or sizes[0].HasField("dim_value")):
         refuse(
             f"Its input {item.name!r} has the shape {shown}; it must take any number of rows, [N, width].",
             'Export with dynamic_axes={"x": {0: "N"}} (torch), or [None, width] (skl2onnx).',
@@ -132,6 +139,8 @@ def _taken(inputs: list[onnx.ValueInfoProto], columns: Sequence[Column], width: 
     for item in inputs:
         told, wanted = DATATYPES.get(item.type.tensor_type.elem_type), known[item.name].datatype
         wide = item.type.tensor_type.shape.dim[1].dim_value
+        if known[item.name].shape and told == wanted:
+            continue
         if told != wanted or wide > 1:
             mend = f"Declare it as {wanted} [N, 1]."
             refuse(

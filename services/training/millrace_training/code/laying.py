@@ -3,16 +3,19 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from millrace_contracts.custom_code import CodeColumn, CodeOrder
 from millrace_stats.tasks import class_text
+from millrace_table import tensors
 from millrace_training.automl.plan import Plan
 from millrace_training.automl.seeds import seed_of
 from millrace_training.features import encoders
 from millrace_training.features.blocks import FeatureBlock
+from millrace_training.features.columns import Column
 from millrace_training.features.frame import Frame
 from millrace_training.rows.files import to_file
 
@@ -74,13 +77,21 @@ def lay(folder: Path, plan: Plan, rows: np.ndarray, laid: Laid) -> None:
     for number, column in enumerate(laid.frame.columns):
         values = laid.frame.values[column.name]
         np.save(place / f"{number}.npy", values)
-        columns[column.tensor] = laid.frame.texts(column.name) if column.kind == "category" else values
+        columns[column.tensor] = _cells(laid.frame, column)
     columns[TARGET] = _named(plan, target)
     if plan.table.micros is not None:
         columns[TIME] = plan.table.micros[rows] // 1_000_000
         np.save(place / "time.npy", columns[TIME])
     to_file(pa.table(columns), place / "rows.parquet")
     (place / SEEN).touch()
+
+
+def _cells(frame: Frame, column: Column) -> Any:
+    """A column of the Parquet file: texts, numbers, or lists of the tensor's shape."""
+    values = frame.values[column.name]
+    if column.kind == "category":
+        return frame.texts(column.name)
+    return tensors.from_numpy(values, column.shape) if column.shape else values
 
 
 def _target(plan: Plan, rows: np.ndarray) -> np.ndarray:

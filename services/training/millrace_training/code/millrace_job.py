@@ -67,7 +67,8 @@ class Job:
     def rows(self) -> dict[str, object]:
         """The columns as they enter the graph, by name: numbers (NaN is missing), texts ("" is missing), or times.
 
-        Arrays of NumPy where it is installed; times are epoch seconds, the least int64 is missing.
+        Arrays of NumPy where it is installed, of a column of tensors (rows, *shape); times are epoch seconds, the least
+        int64 is missing.
         """
         return {column["name"]: self._column(number) for number, column in enumerate(self._order["columns"])}
 
@@ -142,6 +143,8 @@ def _plain_array(path: str) -> Any:
         magic = file.read(8)
         size = int.from_bytes(file.read(2 if magic[6] == 1 else 4), "little")
         head = ast.literal_eval(file.read(size).decode("latin1"))
+        if len(head["shape"]) > 1:
+            raise ImportError("a column of tensors needs NumPy; install it in the environment of this code")
         values = array.array(KINDS[head["descr"]])
         values.frombytes(file.read())
     return values

@@ -13,7 +13,7 @@ import numpy as np
 from millrace_contracts.compressing import CalibrationRows, CompressSpec
 from millrace_stats import tasks
 from millrace_table import spacing
-from millrace_training.automl import splits
+from millrace_training.automl import oof, splits
 from millrace_training.automl.plan import HOLDOUT_DAYS
 from millrace_training.automl.table import Table, copies, load_for, midnight, row_digests
 from millrace_training.compress.judging import Judged
@@ -57,7 +57,7 @@ def gathered(spec: CompressSpec, records: Records, graph: bytes) -> Material:
     """Read the rows, and draw those to calibrate on. Raises: JobError if there are none."""
     assert spec.candidate.signature is not None
     table = load_for(records, spec, spec.candidate.signature)
-    apart = _by_time(spec, table) if table.days is not None else _by_folds(spec, table)
+    apart = _by_time(spec, table) if table.days is not None else _by_folds(spec, table, records)
     unseen = spec.candidate.files.find("holdout")
     sibling = graph if unseen is None else records.artifact(unseen)
     window, rest = _drawn(apart.before, spec.seed)
@@ -79,7 +79,7 @@ def gathered(spec: CompressSpec, records: Records, graph: bytes) -> Material:
         calibration=in_its_bits(session, table.frame.take(window).feeds()),
         tuning=in_its_bits(session, table.frame.take(rest).feeds()),
         drawn=CalibrationRows(rows=len(window), seed=spec.seed, digest=_digest(table, window)),
-        notes=[] if unseen is not None else [SEEN],
+        notes=[] if unseen is not None or len(apart.held) < table.frame.rows else [SEEN],
     )
 
 
@@ -106,16 +106,30 @@ def _by_time(spec: CompressSpec, table: Table) -> Apart:
     return Apart(before, split.holdout, labels, lambda label: spacing.name(label, unit))
 
 
-def _by_folds(spec: CompressSpec, table: Table) -> Apart:
-    """The first fold is held back, as training dealt it out."""
-    fold = splits.folds(table.target, spec.folds or FOLDS, tasks.of(spec.task), spec.seed, copies(table))
+def _by_folds(spec: CompressSpec, table: Table, records: Records) -> Apart:
+    """The first fold is held back, as training dealt it out; of code of one's own the rows that it was not given."""
     labels = row_digests(table) % blocks.BUCKETS
     if spec.candidate.files.find("holdout") is None:
+        unseen = _left_out(spec, table, records)
         every = np.arange(table.frame.rows)
-        return Apart(every, every, labels, lambda label: f"bucket {label}")
+        held, before = (unseen, np.setdiff1d(every, unseen)) if len(unseen) else (every, every)
+        return Apart(before, held, labels, lambda label: f"bucket {label}")
+    fold = splits.folds(table.target, spec.folds or FOLDS, tasks.of(spec.task), spec.seed, copies(table))
     return Apart(
         np.flatnonzero(fold != 0), np.flatnonzero(fold == 0), labels, lambda label: f"bucket {label}"
     )
+
+
+def _left_out(spec: CompressSpec, table: Table, records: Records) -> np.ndarray:
+    """Rows that the one graph of the candidate was not fitted on: those that it has an answer out of fold for.
+
+    None where every row has one: then no single graph gave them.
+    """
+    stored = spec.candidate.files.find("out-of-fold")
+    if stored is None:
+        return np.empty(0, np.int64)
+    known = tasks.of(spec.task).known(oof.read(records.artifact(stored), table))
+    return np.flatnonzero(known) if not known.all() else np.empty(0, np.int64)
 
 
 def _drawn(rows: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
