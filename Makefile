@@ -46,7 +46,7 @@ coverage: $(STAMP) ## The quick suite, and which lines it runs
 test-slow: $(STAMP) ## The tests that take more than ten seconds each
 	$(SUITE) "slow and not cluster"
 test-torch: $(STAMP) .cache/torch/done ## Run the example of training code in torch (4.3 GB of its own; not in CI)
-	MILLRACE_TORCH=$(CURDIR)/.cache/torch/bin/python $(BIN)/pytest -q -m slow tests/training/code/test_torch.py
+	MILLRACE_TORCH=$(CURDIR)/.cache/torch/bin/python $(BIN)/pytest -q -m slow tests/training/code/test_torch.py tests/training/code/test_torch_workers.py
 test-%: $(STAMP) ## Run one area's tests, like test-registry
 	$(BIN)/pytest -q tests/$*
 check: $(STAMP) ## Style, import law and types

@@ -120,6 +120,20 @@ def test_a_job_with_code_that_may_not_use_the_network_reaches_millrace_alone():
     assert not any(allowed(objects, job, apart, port) for port in PORTS)
 
 
+def test_workers_of_code_meet_one_another_and_a_head_that_scales_asks_the_api_server():
+    objects = case_objects("default")
+    job = everybody(objects)["job"]
+    apart = job.labels | {"millrace.dev/apart": "true"}
+    alone, worker = replace(job, labels=apart), replace(job, labels=apart | {"millrace.dev/crew": "true"})
+    head = replace(job, labels=worker.labels | {"millrace.dev/scales": "true"})
+    assert all(allowed(objects, worker, other, 29500) for other in (worker, head))
+    assert not any(
+        allowed(objects, *pair, 29500) for pair in ((alone, worker), (worker, alone), (job, worker))
+    )
+    assert not any(reaches_outside(objects, worker, port) for port in (443, 5432))
+    assert reaches_outside(objects, head, 443)
+
+
 def test_an_external_database_is_reached_by_those_who_store():
     objects = case_objects("production")
     reach = {name for name, pod in everybody(objects).items() if reaches_outside(objects, pod, 5432)}

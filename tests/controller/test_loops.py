@@ -4,6 +4,7 @@ import pytest
 
 from millrace_controller.clock import queries, worker
 from millrace_controller.lookup import queries as lookup
+from millrace_core import machine
 from millrace_core.errors import Conflict
 
 from .conftest import alarm, champion_everywhere, closed, day, document, promoted_twice
@@ -242,6 +243,21 @@ async def test_a_search_for_latency_is_asked_for_and_its_figure_goes_to_serving_
     (base,) = body["variants"]
     assert (base["target"], base["measured"]["base"][0]["p10"]) == ("ort-cpu-fp32", 0.031)
     assert base["measured"]["variant"] == []
+
+
+async def test_workers_travel_to_training_and_more_than_fit_are_refused_at_once(loop, monkeypatch):
+    monkeypatch.setattr(machine, "cpus", lambda: 4)
+    code = {"digest": f"sha256:{'a' * 64}"}
+    asked = {"code": code, "executor": "ray", "workers": 3, "minWorkers": 1}
+    refused = await loop.apply(document(training=asked | {"resources": {"cpu": 2}}), 422)
+    assert refused["errors"][0]["where"] == "spec.training.workers"
+    assert "workers: 2 fits" in refused["errors"][0]["what"]
+    refused = await loop.apply(document(training=asked | {"resources": {"gpu": 1}}), 422)
+    assert "no GPU" in refused["errors"][0]["what"]
+    await loop.apply(document(training=asked))
+    await loop.rest()
+    train = (await loop.call("GET", "/v1/loops/sales/runs/2/plan", 200))["train"]
+    assert (train["executor"], train["workers"]) == ("ray", {"least": 1, "most": 3, "cpu": 1, "gpu": 0})
 
 
 async def test_a_spec_changed_before_the_first_champion_is_one_run(platform):

@@ -17,11 +17,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.loop, pytest.mark.timeout(500)]
 def folder(tmp_path_factory):
     """The files of the page, and rows of a shop: what it sells depends on the price, the weekday and the region."""
     place = tmp_path_factory.mktemp("own")
-    text = re.search(r"^```yaml\n# demand.yaml\n(.*?)^```", PAGE.read_text(), re.DOTALL | re.MULTILINE).group(
-        1
-    )
-    (place / "demand.yaml").write_text(text)
-    shutil.copytree(PAGE.with_suffix(""), place / "own-training")
+    for name, code in (("demand", "own-training"), ("demand-workers", "own-training-workers")):
+        pattern = rf"^```yaml\n# {name}.yaml\n(.*?)^```"
+        text = re.search(pattern, PAGE.read_text(), re.DOTALL | re.MULTILINE).group(1)
+        (place / f"{name}.yaml").write_text(text)
+        shutil.copytree(PAGE.with_name(code), place / code)
     draw, start = random.Random(3), datetime(2026, 1, 1, tzinfo=UTC)
     with (place / "rows.csv").open("w", newline="") as file:
         rows = csv.writer(file)
@@ -56,3 +56,18 @@ def test_other_code_opens_a_run(millrace, client, folder):
     assert run.cause.kind == "spec"
     job = client.training.job(run.steps["train"].job)
     assert job.result["code"]["digest"] != client.registry.version("demand", 1).lineage.code
+
+
+def test_two_workers_make_a_champion_together_and_more_than_fit_are_refused(millrace, client, folder):
+    page = folder / "demand-workers.yaml"
+    page.with_name("many.yaml").write_text(page.read_text().replace("workers: 2 ", "workers: 400 "))
+    refused = millrace("apply", "-f", page.with_name("many.yaml"), code=1)
+    assert "400 CPUs" in refused
+    assert "fits" in refused
+    millrace("apply", "-f", page)
+    run = client.controller.await_run("demand-workers", 1, timeout=200)
+    assert run.state == "promoted", run
+    assert "by 2 workers" in run.steps["train"].message
+    told = client.registry.version("demand-workers", 1).environment["code"]["workers"]
+    assert (told["least"], told["most"], told["starts"][0]["workers"]) == (1, 2, 2)
+    assert 35 < client.serving.predict("demand-workers", [{"price": 2.0, "region": "N"}]).predictions[0] < 70

@@ -9,6 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from millrace_contracts.names import Digest
 from millrace_contracts.parts import Bool, Float, Part, Strictly
+from millrace_contracts.workers import MOST_WORKERS, CodeWorkers
 
 FILE = "code.tar"
 """What the packed folder is called among the files of a release unit."""
@@ -105,6 +106,9 @@ class CodeExport(Strictly):
     file: FilePart
     answers: list[list[float | None]] = Field(min_length=1, max_length=ANSWERED_ROWS)
     logits: bool = Field(description="Whether the graph answers with logits instead of probabilities.")
+    every: int = Field(
+        default=1, ge=1, le=MOST_WORKERS, description="Each how-many-eth row was answered: those of worker 0."
+    )
 
 
 class CodeFailure(Strictly):
@@ -113,6 +117,8 @@ class CodeFailure(Strictly):
     error: Line
     kind: Annotated[str, StringConstraints(max_length=200)]
     trace: list[Line] = Field(max_length=40)
+    rank: int | None = Field(default=None, ge=0, description="The worker; null: there are none.")
+    at: float = Field(default=0.0, description="Epoch seconds: what follows from a failure comes later.")
 
 
 class CodeEnvironment(Strictly):
@@ -128,6 +134,22 @@ class CodeGuards(Strictly):
     network: Guard = Field(description="That it reaches no other machine.")
     files: Guard = Field(description="That it cannot read what the platform keeps.")
     processes: Guard = Field(description="That it sees no process but its own.")
+
+
+class CodeBegin(Strictly):
+    """begin-N: how process N of the code begins in another container."""
+
+    workers: int | None = Field(
+        default=None, description="So many that talk to one another; null: it is alone."
+    )
+    variables: dict[SettingName, str] = Field(default={}, description="Beside those that it has anyway.")
+
+
+class CodeLost(Strictly):
+    """lost.json: the worker that was lost first in a start."""
+
+    rank: int = Field(ge=0)
+    signal: int | None = Field(default=None, description="Null: it went with its machine.")
 
 
 class CodeEnded(Strictly):
@@ -146,10 +168,12 @@ class CodeMade(Strictly):
     environment: CodeEnvironment | None = None
     guards: CodeGuards | None = None
     resumed: int = Field(default=0, description="How often it went on after it was killed.")
+    workers: CodeWorkers | None = Field(default=None, description="Null: one process trained it.")
 
     def told(self) -> str:
-        """Its digest, and what could not be kept from it on the machine where it ran."""
+        """Its digest, who trained, and what could not be kept from it on the machine where it ran."""
         guards = {} if self.guards is None else self.guards.model_dump()
         missing = ", ".join(name for name, guard in guards.items() if guard == "not enforced")
         lacking = f", not kept apart from it here: {missing}" if missing else ""
-        return f"code {self.digest[:19]}{lacking}"
+        workers = "" if self.workers is None else f" by {self.workers.told()}"
+        return f"code {self.digest[:19]}{workers}{lacking}"

@@ -12,6 +12,7 @@ from millrace_contracts.parts import Zone
 from millrace_contracts.release import Files
 from millrace_contracts.searching import LatencyAim, SearchFront
 from millrace_contracts.signature import Signature
+from millrace_contracts.workers import NEED_NUMBER, NEED_RAY, Workers
 
 Metrics = dict[str, float | None]
 """Numbers by the name of the metric; null: the rows do not say."""
@@ -85,11 +86,18 @@ class TrainSpec(LearningSpec):
     code: CodeSpec | None = Field(
         default=None, description="Trains instead of a search; named by its digest."
     )
+    workers: Workers | None = Field(
+        default=None, description="They train by the code together; null: one process does."
+    )
 
     @model_validator(mode="after")
     def _packed(self) -> "TrainSpec":
         if self.code is not None and self.code.digest is None:
             raise ValueError(CODE_NOT_PACKED)
+        if self.workers is not None and (self.code is None or self.executor != "ray"):
+            raise ValueError(NEED_RAY)
+        if self.workers is None and self.code is not None and self.executor == "ray":
+            raise ValueError(NEED_NUMBER)
         return self
 
 

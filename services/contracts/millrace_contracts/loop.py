@@ -31,6 +31,7 @@ from millrace_contracts.placement import Placement
 from millrace_contracts.rollouts import growing
 from millrace_contracts.sources import Source
 from millrace_contracts.training import TrainingSpec
+from millrace_contracts.workers import TWICE_GPUS, TWICE_WORKERS
 
 LabelDelay = Annotated[Written, Lasting(most="366d")]
 DriftWindow = Annotated[Written, Lasting(DAYS, most="60d")]
@@ -201,11 +202,21 @@ class Spec(Part):
             raise ValueError("windows in days need data.eventTime")
         if self.data.event_time is None and self.triggers.calendar is not None:
             raise ValueError("triggers.calendar needs data.eventTime")
+        self._one_says_how_many()
         self.gates.fit(self.task)
         contract = self.data.contract
         if contract is not None and self.target not in [column.name for column in contract.columns]:
             raise ValueError(f"the contract has no column {self.target!r}, which is the target")
         return self
+
+    def _one_says_how_many(self) -> None:
+        """Raises: ValueError where placement speaks of trials, and there are workers."""
+        if self.training.workers is None or self.placement is None:
+            return
+        if self.placement.workers is not None:
+            raise ValueError(TWICE_WORKERS)
+        if self.placement.gpus:
+            raise ValueError(TWICE_GPUS)
 
     def holdout_days(self) -> int | None:
         """Days kept out of training; None for data without event time."""

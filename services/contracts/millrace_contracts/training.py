@@ -17,11 +17,19 @@ from millrace_contracts.searching import (
     Objective,
 )
 from millrace_contracts.variants import Wishes
+from millrace_contracts.workers import (
+    FEWEST_ABOVE,
+    FEWEST_ALONE,
+    MOST_WORKERS,
+    NEED_NUMBER,
+    NEED_RAY,
+    WorkerResources,
+    Workers,
+)
 
 HoldoutDays = Annotated[Written, Lasting(DAYS, most="3650d")]
 MEMORY = r"^((6[4-9]|[7-9][0-9]|[1-9][0-9]{2,5})Mi|[1-9][0-9]{0,3}Gi)$"
 Memory = Annotated[str, StringConstraints(pattern=MEMORY)]
-CODE_ON_RAY = "executor ray is for trials; code of one's own runs in one process"
 WallTime = Annotated[Written, Lasting(most="30d", least="1s")]
 
 
@@ -86,7 +94,23 @@ class TrainingSpec(Part):
         default=5, ge=2, le=20, description="Cross-validation folds where data has no time or is small."
     )
     seed: Int = Field(default=7, ge=0, lt=2**31, description="Seed of everything random.")
-    executor: Literal["pool", "inline", "ray"] = Field(default="pool", description="Where trials run.")
+    executor: Literal["pool", "inline", "ray"] = Field(
+        default="pool",
+        description="Where trials run; ray is also for workers, which train code of one's own.",
+    )
+    workers: Int | None = Field(
+        default=None,
+        ge=1,
+        le=MOST_WORKERS,
+        description="Workers that train code of one's own together; each gets its share of the rows.",
+    )
+    min_workers: Int | None = Field(
+        default=None,
+        ge=1,
+        le=MOST_WORKERS,
+        description="As few go on when others do not come back; left out: workers, all of them.",
+    )
+    resources: WorkerResources | None = Field(default=None, description="What each worker gets.")
     limits: Limits = Limits()
     variants: Wishes | None = Field(
         default=None,
@@ -99,8 +123,27 @@ class TrainingSpec(Part):
 
     @model_validator(mode="after")
     def _one_way(self) -> "TrainingSpec":
-        if self.code is not None and self.executor == "ray":
-            raise ValueError(CODE_ON_RAY)
         if self.code is not None and self.search.seeks_latency:
             raise ValueError(NO_SEARCH)
         return self
+
+    @model_validator(mode="after")
+    def _who_trains(self) -> "TrainingSpec":
+        if self.workers is None:
+            if self.min_workers is not None or self.resources is not None:
+                raise ValueError(FEWEST_ALONE)
+            if self.code is not None and self.executor == "ray":
+                raise ValueError(NEED_NUMBER)
+            return self
+        if self.code is None or self.executor != "ray":
+            raise ValueError(NEED_RAY)
+        if (self.min_workers or 1) > self.workers:
+            raise ValueError(FEWEST_ABOVE)
+        return self
+
+    def team(self) -> Workers | None:
+        """The workers that are asked for."""
+        if self.workers is None:
+            return None
+        each = self.resources or WorkerResources()
+        return Workers(least=self.min_workers or self.workers, most=self.workers, cpu=each.cpu, gpu=each.gpu)

@@ -5,7 +5,7 @@ tests/contract shows every document of one corpus to both.
 
 from typing import Any
 
-from millrace_contracts import durations, parts
+from millrace_contracts import durations, parts, workers
 from millrace_contracts.batches import NO_RHYTHM, BatchSpec
 from millrace_contracts.calendars import NO_SCHEDULE, ONE_SCHEDULE, WORDS, Calendar
 from millrace_contracts.custom_code import ONE_PLACE, SETTING, CodeSpec
@@ -32,7 +32,7 @@ from millrace_contracts.sources import (
     SqlSource,
     StoreAccess,
 )
-from millrace_contracts.training import CODE_ON_RAY, SearchSpec, TrainingSpec
+from millrace_contracts.training import SearchSpec, TrainingSpec
 from millrace_contracts.variants import NONE_ALONE
 
 Json = dict[str, Any]
@@ -102,6 +102,8 @@ FORMATS: dict[str, list[Json]] = {
 }
 """What the validators behind a format check."""
 
+_ON_RAY = "(has(self.executor) && self.executor == 'ray')"
+_WORKERS_AND = "!has(self.training) || !has(self.training.workers) || !has(self.placement) || "
 _ONE_SCHEDULE = rule("!has(self.schedule) || !has(self.calendar)", ONE_SCHEDULE)
 _DATABASE = [
     rule(_one_of("uri", "connection"), "a database is named by either uri or connection"),
@@ -188,7 +190,13 @@ RULES: dict[str, list[Json]] = {
             NO_SEARCH,
         ),
         rule("!has(self.variants) || !('none' in self.variants) || self.variants.size() == 1", NONE_ALONE),
-        rule("!has(self.code) || !has(self.executor) || self.executor != 'ray'", CODE_ON_RAY),
+        rule("has(self.workers) || (!has(self.minWorkers) && !has(self.resources))", workers.FEWEST_ALONE),
+        rule(f"!has(self.code) || has(self.workers) || !{_ON_RAY}", workers.NEED_NUMBER),
+        rule(f"!has(self.workers) || (has(self.code) && {_ON_RAY})", workers.NEED_RAY),
+        rule(
+            "!has(self.workers) || !has(self.minWorkers) || self.minWorkers <= self.workers",
+            workers.FEWEST_ABOVE,
+        ),
     ],
     CodeSpec.__name__: [
         rule(_one_of("path", "digest"), ONE_PLACE),
@@ -229,6 +237,8 @@ RULES: dict[str, list[Json]] = {
             "self.training.windows.all(window, window == 'all')",
             "windows in days need data.eventTime",
         ),
+        rule(f"{_WORKERS_AND}!has(self.placement.workers)", workers.TWICE_WORKERS),
+        rule(f"{_WORKERS_AND}!has(self.placement.gpus) || self.placement.gpus == 0", workers.TWICE_GPUS),
         *_gates_fit(),
         rule(
             "!has(self.data.contract) || self.data.contract.columns.exists(column, column.name == self.target)",

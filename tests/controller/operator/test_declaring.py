@@ -211,6 +211,22 @@ async def test_options_that_cannot_be_honoured_are_a_condition(platform, operato
     assert "millrace data push sales sales.csv" in ignored["message"]
 
 
+@pytest.mark.parametrize("there", [True, False])
+async def test_workers_without_kuberay_share_a_pod_and_the_loop_says_so(
+    operator, cluster, monkeypatch, there
+):
+    async def serves(group_version, kind):
+        return there and (group_version, kind) == ("ray.io/v1", "RayJob")
+
+    monkeypatch.setattr(cluster, "serves", serves)
+    code = {"digest": f"sha256:{'a' * 64}"}
+    cluster.apply(training={"executor": "ray", "workers": 400, "code": code})
+    await operator.relist()
+    ignored = cluster.condition("OptionsIgnored")
+    assert ignored["status"] == ("False" if there else "True")
+    assert ("share one pod" in ignored["message"]) is not there
+
+
 @pytest.mark.parametrize("version", ["v1beta1", "v1beta2"])
 async def test_a_queue_is_honoured_by_every_kueue_that_capabilities_finds(
     operator, cluster, monkeypatch, version

@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 from tests.training.pods import strict
 
-from millrace_training.launch import limits, manifests
+from millrace_training.launch import limits, manifests, ray_jobs
 from millrace_training.settings import TrainingSettings
 from millrace_training.tables import Job
 
@@ -60,7 +60,7 @@ def test_a_job_is_what_kubernetes_understands(order):
 
 
 def test_a_ray_job_is_what_kuberay_understands(order):
-    made = manifests.ray_job(order(PLACEMENT, ray_worker_tolerations=[{"key": "spot", "operator": "Exists"}]))
+    made = ray_jobs.ray_job(order(PLACEMENT, ray_worker_tolerations=[{"key": "spot", "operator": "Exists"}]))
     strict.check_ray_job(made)
     spec = made["spec"]
     assert (spec["submissionMode"], spec["backoffLimit"]) == ("HTTPMode", 0)
@@ -90,14 +90,14 @@ def test_the_version_of_ray_is_the_one_that_is_installed():
     ],
 )
 def test_a_mistake_in_a_ray_job_would_be_caught(order, spoil):
-    made = copy.deepcopy(manifests.ray_job(order()))
+    made = copy.deepcopy(ray_jobs.ray_job(order()))
     spoil(made["spec"])
     with pytest.raises(jsonschema.ValidationError):
         strict.check_ray_job(made)
 
 
 def test_without_workers_the_head_runs_the_trials(order):
-    made = manifests.ray_job(order({"workers": 0, "gpus": 1}))
+    made = ray_jobs.ray_job(order({"workers": 0, "gpus": 1}))
     strict.check_ray_job(made)
     cluster = made["spec"]["rayClusterSpec"]
     assert cluster["workerGroupSpecs"] == []
@@ -106,7 +106,7 @@ def test_without_workers_the_head_runs_the_trials(order):
 
 
 def test_with_workers_the_gpus_are_theirs(order):
-    made = manifests.ray_job(order({"workers": 3, "gpus": 1}, gpu_resource="nvidia.com/mig-1g.10gb"))
+    made = ray_jobs.ray_job(order({"workers": 3, "gpus": 1}, gpu_resource="nvidia.com/mig-1g.10gb"))
     group = made["spec"]["rayClusterSpec"]["workerGroupSpecs"][0]
     resources = group["template"]["spec"]["containers"][0]["resources"]
     assert (group["replicas"], resources["limits"]["nvidia.com/mig-1g.10gb"]) == (3, "1")
@@ -125,7 +125,7 @@ def test_only_pods_that_train_ask_for_gpus_and_may_be_where_gpus_are(order):
     assert pod_of(manifests.plain_job(order())).get("tolerations", []) == []
 
 
-@pytest.mark.parametrize("make", [manifests.plain_job, manifests.ray_job])
+@pytest.mark.parametrize("make", [manifests.plain_job, ray_jobs.ray_job])
 def test_every_pod_is_restricted_and_its_memory_is_the_jobs(order, make):
     made = make(order(limit={"memory_mb": 512, "wall_seconds": None}))
     pod = pod_of(made)
@@ -152,7 +152,7 @@ def test_a_queue_is_named_only_if_there_is_one(order):
     label = "kueue.x-k8s.io/queue-name"
     assert label not in manifests.plain_job(order())["metadata"]["labels"]
     assert manifests.plain_job(order(job_queue="all"))["metadata"]["labels"][label] == "all"
-    assert manifests.ray_job(order(PLACEMENT, job_queue="all"))["metadata"]["labels"][label] == "team-a"
+    assert ray_jobs.ray_job(order(PLACEMENT, job_queue="all"))["metadata"]["labels"][label] == "team-a"
     assert label not in pod_of(manifests.plain_job(order(PLACEMENT)))
 
 
@@ -252,3 +252,86 @@ class TestCodeOfOnesOwn:
     def test_without_an_image_it_is_the_jobs_own(self, order):
         (code,) = pod_of(self.made(order, image=None, python=None))["initContainers"]
         assert (code["image"], code["command"][0]) == ("docker.io/millrace/training-cpu:dev", "python")
+
+
+TEAM = {"least": 1, "most": 4, "cpu": 4, "gpu": 2}
+SPOT = {"key": "spot", "operator": "Exists", "effect": "NoSchedule"}
+
+
+class TestWorkersOfCodeOfOnesOwn:
+    def made(self, order, make=ray_jobs.ray_job, team=None, **code):
+        asked = order({"nodeSelector": {"pool": "train"}}, ray_worker_tolerations=[SPOT])
+        asked.job.spec = {"code": CODE | code, "executor": "ray", "workers": team or TEAM}
+        return make(asked)
+
+    def groups(self, manifest):
+        cluster = manifest["spec"]["rayClusterSpec"]
+        (group,) = cluster["workerGroupSpecs"]
+        return cluster, group, group["template"]["spec"]
+
+    def test_each_has_a_pod_with_the_container_of_the_code_and_its_gpus(self, order):
+        made = self.made(order)
+        strict.check_ray_job(made)
+        cluster, group, pod = self.groups(made)
+        (ray,), (code,) = pod["containers"], pod["initContainers"]
+        assert (code["image"], code["restartPolicy"]) == (CODE["image"], "Always")
+        assert code["resources"]["limits"] == {"cpu": "4", "memory": "3072Mi", "nvidia.com/gpu": "2"}
+        assert code["resources"]["requests"]["nvidia.com/gpu"] == "2"
+        assert "nvidia.com/gpu" not in ray["resources"]["limits"]
+        assert group["rayStartParams"] == {"num-cpus": "4", "num-gpus": "2"}, "Ray counts the code's GPUs"
+        assert cluster["headGroupSpec"]["rayStartParams"] == {"num-cpus": "0"}, "no worker on the head"
+        assert {"name": "MILLRACE_CODE_FOLDER", "value": "/code"} in ray["env"]
+        assert {"name": "OMP_NUM_THREADS", "value": "4"} in code["env"]
+        assert "/dev/shm" in [mount["mountPath"] for mount in code["volumeMounts"]], (
+            "loaders and NCCL need it"
+        )
+
+    def test_workers_alone_may_be_on_nodes_that_are_taken_away(self, order):
+        cluster, _, pod = self.groups(self.made(order))
+        assert [item["key"] for item in pod["tolerations"]] == ["nvidia.com/gpu", "spot"]
+        assert pod["nodeSelector"] == {"pool": "train"}
+        assert "spot" not in str(cluster["headGroupSpec"]["template"]["spec"].get("tolerations", []))
+
+    def test_the_code_has_no_token_and_its_workers_may_talk(self, order):
+        made = self.made(order)
+        _, group, pod = self.groups(made)
+        (code,) = pod["initContainers"]
+        assert not [item for item in code["env"] if "TOKEN" in item["name"]]
+        assert not [mount for mount in code["volumeMounts"] if "secrets" in mount["mountPath"]]
+        for labels in (made["metadata"]["labels"], group["template"]["metadata"]["labels"]):
+            assert labels["millrace.dev/apart"] == labels["millrace.dev/crew"] == "true"
+
+    def test_a_number_that_may_change_is_the_autoscalers_and_its_token_nobody_elses(self, order):
+        cluster, group, _ = self.groups(self.made(order))
+        assert (group["replicas"], group["minReplicas"], group["maxReplicas"]) == (1, 1, 4)
+        assert cluster["enableInTreeAutoscaling"]
+        head = cluster["headGroupSpec"]["template"]
+        assert head["metadata"]["labels"]["millrace.dev/scales"] == "true"
+        mounted = [mount["name"] for item in head["spec"]["containers"] for mount in item["volumeMounts"]]
+        assert "api" not in mounted
+        assert "api" in [mount["name"] for mount in cluster["autoscalerOptions"]["volumeMounts"]]
+        assert "api" in [volume["name"] for volume in head["spec"]["volumes"]]
+        assert cluster["autoscalerOptions"]["securityContext"]["readOnlyRootFilesystem"]
+
+    def test_a_fixed_number_asks_the_api_server_for_nothing(self, order):
+        made = self.made(order, team={"least": 3, "most": 3, "cpu": 1, "gpu": 0})
+        strict.check_ray_job(made)
+        cluster, group, pod = self.groups(made)
+        assert (group["replicas"], group["minReplicas"], group["maxReplicas"]) == (3, 3, 3)
+        assert "enableInTreeAutoscaling" not in cluster
+        assert "autoscalerOptions" not in cluster
+        assert "millrace.dev/scales" not in str(cluster)
+        assert "nvidia.com/gpu" not in str(pod)
+
+    def test_a_mistake_in_it_would_be_caught(self, order):
+        made = self.made(order)
+        made["spec"]["rayClusterSpec"]["autoscalerOptions"]["idleSeconds"] = 1
+        with pytest.raises(jsonschema.ValidationError):
+            strict.check_ray_job(made)
+
+    def test_without_kuberay_all_share_one_pod_that_is_as_large(self, order):
+        made = self.made(order, manifests.plain_job)
+        strict.check_job(made)
+        (code,) = pod_of(made)["initContainers"]
+        assert code["resources"]["limits"] == {"cpu": "16", "memory": "3072Mi", "nvidia.com/gpu": "8"}
+        assert code["resources"]["requests"]["cpu"] == "16"

@@ -3,11 +3,14 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from millrace_contracts.loop import ModelLoop
 from millrace_contracts.placement import Placement
 from millrace_controller.capabilities.finding import PARTS
 from millrace_controller.services import Services
 from millrace_controller.tables import Loop
-from millrace_core.errors import Unavailable
+from millrace_core import machine
+from millrace_core.errors import BadInput, FieldError, Unavailable
+from millrace_core.settings import WorkloadSettings
 
 if TYPE_CHECKING:
     from millrace_core.kubernetes import Cluster
@@ -15,10 +18,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the environment can honour: whether there is a cluster beneath, and whether Kueue is installed in it."""
+    """What the environment can honour: whether there is a cluster beneath, and what is installed in it."""
 
     cluster: bool
     kueue: bool
+    kuberay: bool = True
 
 
 def ignored(loop: Loop, around: Surroundings) -> list[str]:
@@ -30,7 +34,10 @@ def ignored(loop: Loop, around: Surroundings) -> list[str]:
         told.append(f"placement ({', '.join(placement.chosen())}) needs a cluster; here jobs are processes.")
     if around.cluster and placement.queue and not around.kueue:
         told.append(f"placement.queue: Kueue is not installed, so nothing waits in {placement.queue}.")
-    code = (declared.get("training") or {}).get("code") or {}
+    training = declared.get("training") or {}
+    if around.cluster and training.get("workers") and not around.kuberay:
+        told.append("training.workers: KubeRay is not installed, so all of them share one pod.")
+    code = training.get("code") or {}
     if not around.cluster and code.get("image"):
         told.append(
             "training.code.image needs a cluster; here training.code.python names what runs the code."
@@ -46,13 +53,28 @@ def ignored(loop: Loop, around: Surroundings) -> list[str]:
 async def surroundings(services: Services) -> Surroundings:
     """What `ignored` has to know of the environment."""
     cluster = services.settings.platform == "kubernetes"
-    return Surroundings(cluster=cluster, kueue=services.cluster is None or await _serves(services.cluster))
+    if services.cluster is None:
+        return Surroundings(cluster=cluster, kueue=True)
+    kueue, kuberay = await _serves(services.cluster, "kueue"), await _serves(services.cluster, "kuberay")
+    return Surroundings(cluster=cluster, kueue=kueue, kuberay=kuberay)
 
 
-async def _serves(cluster: "Cluster") -> bool:
-    """Whether Kueue is installed; an API server that does not answer is given the benefit of the doubt."""
+def fit(document: ModelLoop, settings: WorkloadSettings) -> None:
+    """Raises: BadInput for workers that this machine, where jobs are processes of it, has no room for."""
+    team = document.spec.training.team()
+    if settings.platform == "kubernetes" or team is None:
+        return
+    lacking = team.lacking(machine.cpus(), machine.gpus())
+    if lacking is not None:
+        mend = "ask for fewer or smaller workers, or run the loop in a cluster"
+        wrong = FieldError("spec.training.workers", f"ask for {lacking}", mend)
+        raise BadInput(f"{wrong.where} {wrong.what}.", [wrong])
+
+
+async def _serves(cluster: "Cluster", part: str) -> bool:
+    """Whether a part is installed; an API server that does not answer is given the benefit of the doubt."""
     try:
-        versions, kind, _ = PARTS["kueue"]
+        versions, kind, _ = PARTS[part]
         served = [await cluster.serves(version, kind) for version in versions]
         return any(served)
     except Unavailable:

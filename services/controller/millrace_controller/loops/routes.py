@@ -14,7 +14,7 @@ from millrace_contracts.loop_runs import LoopRunRead
 from millrace_contracts.loops import LoopRead, RetrainWrite, RollbackWrite
 from millrace_controller.lookup import queries as lookup
 from millrace_controller.loops import commands, queries
-from millrace_controller.loops.options import surroundings
+from millrace_controller.loops.options import fit, surroundings
 from millrace_controller.runs import opening
 from millrace_controller.runs.queries import in_flight
 from millrace_controller.services import CurrentServices, Services
@@ -61,6 +61,7 @@ async def put_loop(
         ]
         raise BadInput("The document's project is not the one of the request.", errors)
     document = body.model_copy(update={"metadata": body.metadata.model_copy(update={"project": project})})
+    fit(document, services.settings)
     declared = await commands.declare(session, document, f"user:{actor.name}")
     after_commit.add_task(services.changes.tell)
     return await queries.read(session, declared, await surroundings(services))

@@ -120,6 +120,8 @@ def _train(spec: Spec, configurations: list[Document] | None) -> Document:
         asked["latency"] = aim.model_dump(mode="json")
     if training.code is not None:
         asked["code"] = training.code.model_dump(mode="json", exclude_none=True)
+    if (team := training.team()) is not None:
+        asked["workers"] = team.model_dump(mode="json")
     return asked
 
 

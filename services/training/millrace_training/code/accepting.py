@@ -157,11 +157,12 @@ def _softmax(raw: np.ndarray) -> np.ndarray:
 
 def _repeats(core: _Core, told: CodeExport, laid: Laid) -> None:
     """The graph answers the first rows as the trained model did."""
-    rows = min(len(told.answers), laid.frame.rows)
+    first = np.arange(0, laid.frame.rows, told.every)[: len(told.answers)]
+    rows = len(first)
     expected = np.array(
         [[np.nan if cell is None else cell for cell in row] for row in told.answers[:rows]], float
     )
-    raw = core.raw(core.feeds(laid.frame.take(np.arange(rows)), laid.matrix[:rows]))
+    raw = core.raw(core.feeds(laid.frame.take(first), laid.matrix[first]))
     if expected.ndim != 2 or expected.shape[1] != core.wide:
         refuse(
             f"The code handed over {expected.shape[-1]} numbers a row, the graph answers with {core.wide}.",
@@ -172,7 +173,7 @@ def _repeats(core: _Core, told: CodeExport, laid: Laid) -> None:
     bad = np.flatnonzero(~(np.where(np.isnan(raw) & np.isnan(expected), 0, off) <= TOLERANCE).all(axis=1))
     if len(bad):
         shown = "; ".join(
-            f"row {row}: {_some(expected[row])}, the graph {_some(raw[row])}" for row in bad[:SHOWN]
+            f"row {first[row]}: {_some(expected[row])}, the graph {_some(raw[row])}" for row in bad[:SHOWN]
         )
         refuse(
             f"Of {rows} rows that the code handed over, {len(bad)} differ. Its model says for {shown}.",

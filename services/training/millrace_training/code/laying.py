@@ -1,6 +1,5 @@
 """Lays the training rows out for code of a user's own: only those that it may see, in the forms that it can read."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -129,13 +128,3 @@ def order(plan: Plan, laid: Laid) -> CodeOrder:
         params=code.params,
         resume=None,
     )
-
-
-def put(path: Path, content: bytes) -> None:
-    """Write a file at once and as a whole."""
-    staged = path.with_name(f".{path.name}")
-    with staged.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    staged.replace(path)

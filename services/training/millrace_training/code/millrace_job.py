@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import array
 import ast
-import glob
+import ctypes
 import importlib
 import json
 import math
@@ -16,14 +16,13 @@ import os
 import platform
 import random
 import shutil
-import signal
-import subprocess
 import sys
 import time
 import traceback
 from typing import Any
 
-ANSWERED_ROWS, LINE, POLL = 1000, 1000, 0.1
+ANSWERED_ROWS, LINE = 1000, 1000
+DEATH_SIGNAL, KILL = 1, 9
 KINDS = {"<f4": "f", "<f8": "d", "<i8": "q", "<i4": "i"}
 """What Millrace writes, as the standard library's array knows it."""
 
@@ -35,6 +34,8 @@ class Job:
         seed: of everything random. params: the numbers of training.code.params.
         task: regression, binary or multiclass. classes: their names in the order of the outputs, or None.
         columns: names of the graph's inputs, where it takes them one by one. features: names of the matrix's columns.
+        rank, world_size: which worker this is, and of how many, as torch.distributed has them; 0 of 1 without workers.
+            matrix(), target(), time() and rows() are this worker's share: rows rank, rank + world_size, and so on.
     """
 
     def __init__(self, folder: str) -> None:
@@ -44,7 +45,8 @@ class Job:
         self.task, self.target_name, self.classes = order["task"], order["target"], order["classes"]
         self.columns = [column["name"] for column in order["columns"]]
         self.features = order["matrix"]
-        self._order = order
+        self.rank, self.world_size = _rank(), int(os.environ.get("WORLD_SIZE", "1"))
+        self._order, self._silent = order, False
 
     def matrix(self) -> Any:
         """float32 (rows, features): numbers filled and scaled, words and dates made numbers. Needs NumPy.
@@ -53,16 +55,17 @@ class Job:
         """
         import numpy
 
-        return numpy.load(self._rows("matrix.npy"), mmap_mode="c")
+        every = numpy.load(self._rows("matrix.npy"), mmap_mode="c")
+        return every if self.world_size == 1 else numpy.ascontiguousarray(self._mine(every))
 
     def target(self) -> Any:
         """What is to be learnt, (rows,): float32 numbers, or int64 places among the classes."""
-        return _array(self._rows("target.npy"))
+        return self._mine(_array(self._rows("target.npy")))
 
     def time(self) -> Any:
         """Epoch seconds of each row, int64 (rows,); None for rows without event time. Rows are in their order."""
         path = self._rows("time.npy")
-        return _array(path) if os.path.exists(path) else None
+        return self._mine(_array(path)) if os.path.exists(path) else None
 
     def rows(self) -> dict[str, object]:
         """The columns as they enter the graph, by name: numbers (NaN is missing), texts ("" is missing), or times.
@@ -73,18 +76,25 @@ class Job:
         return {column["name"]: self._column(number) for number, column in enumerate(self._order["columns"])}
 
     def parquet(self) -> str:
-        """The same with the columns `__target__` and `__time__`, as the path of a Parquet file."""
+        """All rows with the columns `__target__` and `__time__`, as the path of a Parquet file: nobody's share."""
         return self._rows("rows.parquet")
 
     def report(self, step: int, **metrics: Any) -> None:
-        """Say how far it is, like report(epoch, loss=0.3)."""
+        """Say how far it is, like report(epoch, loss=0.3). Of workers, only the first is heard."""
+        if self._is_another("report"):
+            return
         numbers = {str(name)[:100]: _number(value) for name, value in metrics.items()}
         line = json.dumps({"step": int(step), "metrics": numbers})
         with open(os.path.join(self.folder, "reports.jsonl"), "a") as file:
             file.write(line + "\n")
 
     def checkpoint(self, path: str, step: int | None = None) -> None:
-        """Keep a file, from which `resume` goes on after whatever kills this process. The last one counts."""
+        """Keep a file, from which `resume` goes on after whatever kills this process. The last one counts.
+
+        Of workers, only the first one's is kept, and all go on from it.
+        """
+        if self._is_another("checkpoint"):
+            return
         before = _read(self.folder, "checkpoint.json") or {}
         name = "checkpoint-b" if before.get("file") == "checkpoint-a" else "checkpoint-a"
         _copied(path, os.path.join(self.folder, name))
@@ -96,13 +106,15 @@ class Job:
         return os.path.join(self.folder, kept["file"]) if kept else None
 
     def export(self, path: str, answers: Any, logits: bool = False) -> None:
-        """Hand over the ONNX graph in the file *path*.
+        """Hand over the ONNX graph in the file *path*. Of workers, only the first one's is taken.
 
         Args:
             answers: what the trained model itself answers for the first rows, at most 1,000 are looked at. Millrace
                 runs the graph on these rows, and refuses it if it answers otherwise.
             logits: whether the graph answers with logits, which Millrace makes probabilities of.
         """
+        if self._is_another("export"):
+            return
         beside = path + ".data"
         if os.path.exists(beside):
             raise ValueError(
@@ -110,9 +122,21 @@ class Job:
             )
         _copied(path, os.path.join(self.folder, "exported.onnx"))
         shown = _answers(answers)
-        _write(
-            self.folder, "exported.json", {"file": "exported.onnx", "answers": shown, "logits": bool(logits)}
-        )
+        told = {"file": "exported.onnx", "answers": shown, "logits": bool(logits), "every": self.world_size}
+        _write(self.folder, "exported.json", told)
+
+    def _is_another(self, word: str) -> bool:
+        """Whether this is not the first worker, which is said once."""
+        if self.rank and not self._silent:
+            self._silent = True
+            print(
+                f"worker {self.rank}: {word}() counts from worker 0 alone; here it does nothing",
+                file=sys.stderr,
+            )
+        return self.rank > 0
+
+    def _mine(self, values: Any) -> Any:
+        return values if self.world_size == 1 else values[self.rank :: self.world_size]
 
     def _rows(self, name: str) -> str:
         return os.path.join(self.folder, "rows", name)
@@ -121,7 +145,8 @@ class Job:
         words = self._order["columns"][number]["words"]
         values = _array(self._rows(f"{number}.npy"))
         if words is None:
-            return values
+            return self._mine(values)
+        values = self._mine(values)
         if hasattr(values, "shape"):
             import numpy
 
@@ -211,7 +236,25 @@ def _failed(folder: str, error: Exception) -> None:
         inner = inner.tb_next
     lines = "".join(traceback.format_exception(type(error), error, inner)).splitlines()
     told = {"error": str(error)[:LINE], "kind": type(error).__name__[:200]}
-    _write(folder, "failed.json", dict(told, trace=[line[:LINE] for line in lines[-40:]]))
+    whose = {"rank": _rank(), "at": time.time()} if "RANK" in os.environ else {}
+    name = f"failed-{_rank()}.json" if whose else "failed.json"
+    _write(folder, name, dict(told, **whose, trace=[line[:LINE] for line in lines[-40:]]))
+
+
+def _rank() -> int:
+    return int(os.environ.get("RANK", "0"))
+
+
+def _own_code(folder: str) -> str:
+    """The code's folder; workers of one machine have one each."""
+    place = int(os.environ.get("LOCAL_RANK", "0"))
+    return os.path.join(folder, f"code-{place}" if place else "code")
+
+
+def _ends_with_its_parent() -> None:
+    """A worker is killed when what watches over it is."""
+    if "LOCAL_RANK" in os.environ and sys.platform == "linux":
+        ctypes.CDLL(None).prctl(DEATH_SIGNAL, KILL, 0, 0, 0)
 
 
 def _is_ours(file: str) -> bool:
@@ -220,10 +263,11 @@ def _is_ours(file: str) -> bool:
 
 def run(folder: str) -> int:
     """Run the code in *folder*; returns the exit status."""
-    _environment(folder)
     job = Job(folder)
+    if not job.rank:
+        _environment(folder)
     random.seed(job.seed)
-    sys.path[:0] = [os.path.join(folder, "code")]
+    sys.path[:0] = [_own_code(folder)]
     module, _, name = job._order["entry"].partition(":")
     try:
         getattr(importlib.import_module(module), name)(job)
@@ -234,47 +278,16 @@ def run(folder: str) -> int:
     return 0
 
 
-def serve(root: str) -> None:
-    """Run what is begun in the folders of *root*, for a Millrace in another container of the same pod, until killed."""
-    for folder, number in _begun(root):
-        if os.path.exists(
-            os.path.join(folder, f"started-{number}")
-        ):  # before this container was killed for its memory
-            _write(folder, f"ended-{number}.json", {"code": 137})
-    while True:
-        for folder, number in _begun(root):
-            _write(folder, f"ended-{number}.json", {"code": _ran(folder, number)})
-        time.sleep(POLL)
-
-
-def _begun(root: str) -> list[tuple[str, int]]:
-    """Folders and numbers of what is begun and has not ended."""
-    found = []
-    for path in sorted(glob.glob(os.path.join(root, "*", "begin-*"))):
-        folder, name = os.path.split(path)
-        number = int(name.rpartition("-")[2])
-        if not os.path.exists(os.path.join(folder, f"ended-{number}.json")):
-            found.append((folder, number))
-    return found
-
-
-def _ran(folder: str, number: int) -> int:
-    """The exit status of the code, 128 and the signal if one killed it; it is killed when it is told to stop."""
-    tool = os.path.join(folder, os.path.basename(__file__))
-    open(os.path.join(folder, f"started-{number}"), "w").close()
-    child = subprocess.Popen([sys.executable, "-B", "-u", tool, folder], start_new_session=True)
-    stop = os.path.join(folder, f"stop-{number}")
-    while child.poll() is None:
-        if os.path.exists(stop):
-            os.killpg(child.pid, signal.SIGKILL)
-        time.sleep(POLL)
-    return child.returncode if child.returncode >= 0 else 128 - child.returncode
-
-
 if __name__ == "__main__":
     sys.modules.setdefault("millrace_job", sys.modules["__main__"])
-    if sys.argv[1] == "--serve":
-        serve(sys.argv[2])
-    home = os.path.abspath(sys.argv[1])
-    os.chdir(os.path.join(home, "code"))
+    sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+    home = os.path.abspath(sys.argv[-1])
+    if len(sys.argv) > 2:
+        import millrace_run
+
+        if sys.argv[1] == "--serve":
+            millrace_run.serve(home)
+        sys.exit(millrace_run.workers(home, int(sys.argv[2])))
+    _ends_with_its_parent()
+    os.chdir(_own_code(home))
     sys.exit(run(home))

@@ -17,18 +17,19 @@ from millrace_contracts.custom_code import (
     CodeExport,
     CodeFailure,
     CodeGuards,
+    CodeLost,
     CodeOrder,
     CodeReport,
     CodeSpec,
 )
-from millrace_training.code import millrace_job, place, remedies
-from millrace_training.code.laying import put
+from millrace_contracts.workers import Workers
+from millrace_training.code import choosing, place, remedies
+from millrace_training.code.losses import Losses
+from millrace_training.code.writing import put
 from millrace_training.runtime.context import REPORT_SECONDS, Context
 from millrace_training.runtime.errors import JobError
 
 POLL_SECONDS = 0.1
-STARTS = 3
-"""How often it is started within one attempt of the job, as a trial is."""
 Message = TypeVar("Message", bound=BaseModel)
 
 
@@ -39,7 +40,9 @@ class CodeProcess:
         name: of the training within the job; its newest checkpoint is also kept as a piece of this name.
     """
 
-    def __init__(self, context: Context, name: str, code: CodeSpec, archive: bytes) -> None:
+    def __init__(
+        self, context: Context, name: str, code: CodeSpec, archive: bytes, team: Workers | None = None
+    ) -> None:
         self.context, self.name, self.code = context, name, code
         shared = os.environ.get(place.BESIDE)
         self.folder, self._is_shared = (Path(shared) if shared else context.scratch) / name, bool(shared)
@@ -47,7 +50,8 @@ class CodeProcess:
         self._told, self._said = 0, 0.0
         self._news: CodeReport | None = None
         self._kept: tuple[int, int] | None = None
-        self.resumed = 0
+        self.losses = Losses(team)
+        self._place = choosing.of(self.folder, code, team, context.is_cancelled)
 
     def prepare(self, order: CodeOrder) -> None:
         """Unpack the code, and put back what an earlier attempt, perhaps on another machine, had kept."""
@@ -59,7 +63,8 @@ class CodeProcess:
                 "The training code cannot be unpacked", str(error), "Pack it with 'millrace apply'."
             ) from error
         for folder in (self.folder, self.folder.parent) if self._is_shared else (self.folder,):
-            put(folder / place.TOOL, Path(millrace_job.__file__).read_bytes())
+            for tool, content in place.tools().items():
+                put(folder / tool, content)
         checkpoint = self._piece(".ckpt")
         if checkpoint.exists() and self.message("checkpoint", CodeCheckpoint) is None:
             shutil.copyfile(checkpoint, self.folder / "checkpoint-a")
@@ -74,18 +79,30 @@ class CodeProcess:
         done = self.message("exported", CodeExport)
         if done is not None and (self.folder / "done").exists():
             return done
-        for number in range(STARTS):
-            (self.folder / "failed.json").unlink(missing_ok=True)
-            status = self._watched(place.start(self.folder, self.code, self._next(), seed))
+        while True:
+            before = self._clean()
+            running = self._place.start(self._next(), seed, self.losses.workers)
+            self.losses.begun(running.workers, before.step if before else None)
+            status = self._watched(running)
             if -1 < status < 128:
                 return self._over(status)
-            self.resumed += number < STARTS - 1
-            self.context.log("the training code was killed and goes on", status=status)
-        detail = f"It was killed {STARTS} times, last by signal {status - 128 if status > 0 else -status}."
-        mend = (
-            "Raise training.limits.memory if it needs more, and keep checkpoints with job.checkpoint(path)."
-        )
-        raise JobError("The training code was killed", detail, mend)
+            self._lost(status, before)
+
+    def _clean(self) -> CodeCheckpoint | None:
+        """Leave nothing that an earlier start said of its end; the checkpoint that this one goes on from."""
+        for path in (self.folder / "lost.json", *self.folder.glob("failed*.json")):
+            path.unlink(missing_ok=True)
+        return self.message("checkpoint", CodeCheckpoint)
+
+    def _lost(self, status: int, before: CodeCheckpoint | None) -> None:
+        """What was killed goes on. Raises: JobError when it is given up."""
+        signal = status - 128 if status > 0 else -status
+        lost = self.message("lost", CodeLost) or CodeLost(rank=0, signal=signal)
+        fewer = self.losses.lost(lost, self.message("checkpoint", CodeCheckpoint) != before)
+        words = fewer or "the training code was killed and goes on"
+        self.context.log(words, status=status, worker=lost.rank)
+        if self.losses.team is not None:
+            self.context.report("train", message=f"worker {lost.rank} was lost: {words}")
 
     def _next(self) -> int:
         return sum(1 for _ in self.folder.glob("begin-*"))
@@ -132,6 +149,10 @@ class CodeProcess:
                 "The training code exported no model", f"{path.name} is no file.", "Call job.export."
             )
         return path.read_bytes()
+
+    def close(self) -> None:
+        """Give back what it ran on."""
+        self._place.close()
 
     def environment(self) -> CodeEnvironment | None:
         return self.message("environment", CodeEnvironment)

@@ -4,6 +4,7 @@ It is trained once, and what was judged is what is served: rows of the holdout n
 """
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -79,7 +80,8 @@ def _made(code: CodeSpec, best: Trained) -> CodeMade:
         image=code.image,
         environment=best.process.environment(),
         guards=best.process.guards(),
-        resumed=best.process.resumed,
+        resumed=best.process.losses.count,
+        workers=best.process.losses.told(),
     )
 
 
@@ -150,10 +152,11 @@ def _trained(plan: Plan, window: str, rows: np.ndarray, archive: bytes) -> Train
     assert code is not None
     plan.context.report("train", message=f"{code.entry} on {len(rows)} rows")
     laid = laying.rows_of(plan, ordered)
-    process = CodeProcess(plan.context, f"code-{window}", code, archive)
+    process = CodeProcess(plan.context, f"code-{window}", code, archive, plan.spec.workers)
     laying.lay(process.folder, plan, ordered, laid)
     process.prepare(laying.order(plan, laid))
-    exported = process.run(plan.spec.seed)
+    with closing(process):
+        exported = process.run(plan.spec.seed)
     plan.context.report("accept", message="holding the graph to what the code answered")
     return Trained(window, ordered, accept(process.graph(exported), exported, plan, laid), process)
 

@@ -1,4 +1,4 @@
-"""What a job asks of a cluster: a batch Job, or a RayJob. Pure functions of the job and the settings."""
+"""What a job asks of a cluster: a Job, and the parts of any pod of it. Pure functions of the job and the settings."""
 
 import json
 from dataclasses import dataclass
@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from millrace_contracts.placement import Placement
 from millrace_contracts.sinks import Sink
 from millrace_contracts.sources import RowSource, Secret, Source
+from millrace_contracts.workers import Workers
 from millrace_core import pods
 from millrace_core.pods import Part
 from millrace_training.kinds import KINDS
-from millrace_training.launch import apart
+from millrace_training.launch import apart, crews
 from millrace_training.runtime.assignment import Assignment
 from millrace_training.settings import TrainingSettings
 from millrace_training.tables import Job
@@ -67,6 +68,11 @@ class Order:
         return self.placement.gpus if KINDS[self.job.kind].heavy else 0
 
     @property
+    def team(self) -> Workers | None:
+        """The workers that train code of a user's own."""
+        return crews.team_of(self.job)
+
+    @property
     def memory_mb(self) -> int:
         return self.assignment.memory_bytes >> 20
 
@@ -104,11 +110,12 @@ def labels(order: Order) -> dict[str, str]:
         "millrace.dev/kind": job.kind,
         "millrace.dev/attempt": str(order.attempt),
     }
+    crew = {crews.CREW: "true"} if order.team is not None else {}
     if job.loop is not None:
         values["millrace.dev/loop"] = job.loop
     if job.loop_run is not None:
         values["millrace.dev/run"] = str(job.loop_run)
-    return values | apart.labels(apart.code_of(job))
+    return values | apart.labels(apart.code_of(job)) | crew
 
 
 def _common(settings: TrainingSettings) -> dict[str, str]:
@@ -119,17 +126,21 @@ def plain_job(order: Order) -> Part:
     """A batch/v1 Job of one pod; whether there is another attempt is our decision, not its backoff's."""
     settings = order.settings
     code = apart.code_of(order.job)
-    asked = _resources(order, order.cpu, AGENT_MB, 0 if code else order.gpus)
-    pod = _pod(order, [_container(order, "job", asked) | {"command": _agent(order)}])
+    asked = resources(order, order.cpu, AGENT_MB, 0 if code else order.gpus)
+    pod = pod_of(order, [job_container(order, "job", asked) | {"command": agent(order)}])
     if code is not None:
         threads = dict.fromkeys(ONE_THREAD, str(order.assignment.threads))
-        made = apart.container(code, settings, threads, _resources(order, order.cpu, 0, order.gpus))
+        cpu, gpus = crews.in_one_pod(order.team, order.cpu, order.gpus)
+        asked = resources(order, cpu, 0, gpus)
+        if order.team is not None:
+            asked["limits"]["cpu"] = cpu
+        made = apart.container(code, settings, threads, asked)
         pod = apart.added(pod, made, f"{settings.job_scratch_mb}Mi")
     pod |= {"restartPolicy": "Never", "activeDeadlineSeconds": order.wall}
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": _metadata(order),
+        "metadata": metadata(order),
         "spec": {
             "backoffLimit": 0,
             "activeDeadlineSeconds": order.wall + int(settings.pending_seconds) + START_SLACK,
@@ -140,88 +151,29 @@ def plain_job(order: Order) -> Part:
     }
 
 
-def ray_job(order: Order) -> Part:
-    """A RayJob: the agent runs on the head, trials on the workers (on the head if there are none).
-
-    A head that only leads asks for little CPU, so that a cluster fits where a plain job does.
-    """
-    settings, placement = order.settings, order.placement
-    workers = settings.ray_workers if placement.workers is None else placement.workers
-    head = _ray_pod(
-        order, "ray-head", order.cpu if not workers else settings.light_cpu, 0 if workers else order.gpus
-    )
-    threads = str(order.assignment.threads)
-    group = {
-        "groupName": "workers",
-        "replicas": workers,
-        "minReplicas": workers,
-        "maxReplicas": workers,
-        "rayStartParams": {"num-cpus": threads},
-        "template": _ray_worker(order),
-    }
-    return {
-        "apiVersion": "ray.io/v1",
-        "kind": "RayJob",
-        "metadata": _metadata(order),
-        "spec": {
-            "entrypoint": " ".join(_agent(order)),
-            "jobId": order.name,
-            "submissionMode": "HTTPMode",
-            "shutdownAfterJobFinishes": True,
-            "ttlSecondsAfterFinished": min(60, settings.job_ttl_seconds),
-            "backoffLimit": 0,
-            "preRunningDeadlineSeconds": int(settings.pending_seconds) + START_SLACK,
-            "activeDeadlineSeconds": order.wall + int(settings.pending_seconds) + START_SLACK,
-            "rayClusterSpec": {
-                "rayVersion": RAY_VERSION,
-                "authOptions": {"mode": "token"},
-                "headGroupSpec": {
-                    "rayStartParams": {"num-cpus": "0" if workers else threads},
-                    "template": head,
-                },
-                "workerGroupSpecs": [group] if workers else [],
-            },
-        },
-    }
-
-
-def _metadata(order: Order) -> Part:
+def metadata(order: Order) -> Part:
+    """Name, namespace and labels of the object."""
     queue = order.placement.queue or order.settings.job_queue
     queued = {QUEUE_LABEL: queue} if queue else {}
     return {"name": order.name, "namespace": order.settings.workloads, "labels": labels(order) | queued}
 
 
-def _agent(order: Order) -> list[str]:
+def agent(order: Order) -> list[str]:
+    """The command of the job's container."""
     return ["python", "-m", "millrace_training.pod.agent", order.job.id, str(order.attempt)]
 
 
-def _ray_pod(order: Order, container: str, cpu: str, gpus: int) -> Part:
-    ray = _container(order, container, _resources(order, cpu, AGENT_MB + RAY_MB, gpus))
-    ray["env"] += [{"name": name, "value": "1"} for name in ONE_THREAD]
-    ray["env"] += [{"name": "RAY_USAGE_STATS_ENABLED", "value": "0"}]
-    ray["env"] += [{"name": "MILLRACE_RAY_ADDRESS", "value": "auto"}]
-    ray["volumeMounts"].append(pods.mount("shm", pods.SHARED_MEMORY))
-    pod = _pod(order, [ray]) | {"restartPolicy": "Never"}
-    pod["volumes"].append(pods.shared_memory())
-    return {"metadata": {"labels": labels(order)}, "spec": pod}
+def tolerations_asked(order: Order) -> list[Part]:
+    """Taints that the job itself says its pods put up with."""
+    return [item.model_dump(by_alias=True, exclude_none=True) for item in order.placement.tolerations]
 
 
-def _ray_worker(order: Order) -> Part:
-    """A worker may be on a node that is taken away; Ray tries its trials again elsewhere."""
-    settings = order.settings
-    template = _ray_pod(order, "ray-worker", order.cpu, order.gpus)
-    pod = template["spec"]
-    pod["tolerations"] = [*pod.get("tolerations", []), *settings.ray_worker_tolerations]
-    pod["nodeSelector"] = pod.get("nodeSelector", {}) | settings.ray_worker_node_selector
-    return template
-
-
-def _pod(order: Order, containers: list[Part]) -> Part:
+def pod_of(order: Order, containers: list[Part]) -> Part:
+    """A pod of the job, with these containers."""
     settings, placement = order.settings, order.placement
-    asked = [item.model_dump(by_alias=True, exclude_none=True) for item in placement.tolerations]
     where = pods.Where(
         node_selector=settings.node_selector | placement.node_selector,
-        tolerations=_tolerations(settings, asked, containers),
+        tolerations=tolerated(settings, tolerations_asked(order), containers),
         runtime_class=settings.runtime_class,
         priority_class=placement.priority_class or "",
         pull_secrets=[*settings.image_pull_secrets, *placement.image_pull_secrets],
@@ -231,7 +183,7 @@ def _pod(order: Order, containers: list[Part]) -> Part:
     return pods.hardened(settings.job_service_account, containers, volumes, GRACE_SECONDS, where)
 
 
-def _tolerations(settings: TrainingSettings, asked: list[Part], containers: list[Part]) -> list[Part]:
+def tolerated(settings: TrainingSettings, asked: list[Part], containers: list[Part]) -> list[Part]:
     """What is asked for; a pod with GPUs, and no other by itself, may be on the nodes that are kept for such."""
     kept = [*settings.tolerations, *asked]
     key = "nvidia.com/gpu" if settings.gpu_resource.startswith("nvidia.com/") else settings.gpu_resource
@@ -241,7 +193,7 @@ def _tolerations(settings: TrainingSettings, asked: list[Part], containers: list
     return kept
 
 
-def _container(order: Order, name: str, resources: Part) -> Part:
+def job_container(order: Order, name: str, resources: Part) -> Part:
     """The job's container, without a command: KubeRay writes that of its own."""
     mounts = [pods.mount("job", VOLUME), pods.mount("tmp", pods.SCRATCH), pods.token_mount()]
     made = pods.container(name, order.settings.job_image, _environment(order), resources, mounts)
@@ -281,7 +233,7 @@ def _environment(order: Order) -> dict[str, str]:
     }
 
 
-def _resources(order: Order, cpu: str, beside_mb: int, gpus: int) -> Part:
+def resources(order: Order, cpu: str, beside_mb: int, gpus: int) -> Part:
     """Memory is asked for in full: a job that was admitted is not driven out by its own growth."""
     memory = {"memory": f"{order.memory_mb + beside_mb}Mi"}
     extended = {order.settings.gpu_resource: str(gpus)} if gpus else {}

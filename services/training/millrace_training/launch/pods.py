@@ -19,7 +19,7 @@ from millrace_core.log import log
 from millrace_core.owners import owned
 from millrace_core.pods import Part
 from millrace_core.waiting import PodWaiting, newest
-from millrace_training.launch import limits, manifests
+from millrace_training.launch import limits, manifests, ray_jobs
 from millrace_training.launch.judging import Scene, Verdict, is_over, judge, needs_events
 from millrace_training.process.sight import Sight, outcome
 from millrace_training.runtime.assignment import Assignment, Usage
@@ -88,7 +88,7 @@ class PodLauncher:
     async def start(self, job: Job, assignment: Assignment) -> None:
         order = manifests.Order(job, assignment, self.settings)
         wants_ray = job.spec.get("executor") == "ray" and await self._has_ray()
-        manifest = manifests.ray_job(order) if wants_ray else manifests.plain_job(order)
+        manifest = ray_jobs.ray_job(order) if wants_ray else manifests.plain_job(order)
         manifest = await owned(self.cluster, manifest, self.settings.job_service_account, self.namespace)
         try:
             created = await self.cluster.create(manifest, self.namespace)
