@@ -5,7 +5,6 @@ grow between the least and the most that are asked for.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 from millrace_contracts.custom_code import CodeSpec
 from millrace_contracts.workers import Workers
@@ -61,7 +60,7 @@ def group(team: Workers, template: Part) -> Part:
     }
 
 
-def scaling(team: Workers, small: Part) -> dict[str, Any]:
+def scaling(team: Workers, small: Part) -> Part:
     """Fields of a Ray cluster whose number of workers may change. *small*: resources of what asks for them."""
     if team.least == team.most:
         return {}
