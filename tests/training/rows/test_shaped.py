@@ -106,3 +106,21 @@ def test_data_of_tensors_alone_can_be_trained_on(push, context):
     asked = {"dataset": "windows", "dataset_version": 1, "task": "binary", "target": "fault"}
     told = validate.run(ValidateSpec.model_validate(asked), context())
     assert told.accepted, told.reason
+
+
+def test_labelled_production_rows_join_a_dataset_of_tensors_in_their_shape(client, monitoring, context):
+    """What monitoring hands back of closed days: float32 lists, with a missing cell."""
+    moment = pa.array(np.arange(ROWS) * 3_600_000_000 + 1_704_067_200_000_000, pa.timestamp("us", "UTC"))
+    dated = windows().append_column("at", moment)
+    digest = client.registry.put_artifact(as_parquet(dated))
+    first = {"kind": "artifact", "name": "a", "format": "parquet", "digest": digest}
+    asked = {"dataset": "windows", "target": "fault", "event_time": "at"}
+    assert ingest.run(IngestSpec.model_validate(asked | {"source": first}), context()).accepted
+    later = pa.array(np.arange(ROWS) * 3_600_000_000 + 1_709_251_200_000_000, pa.timestamp("us", "UTC"))
+    monitoring.data = as_parquet(windows(seed=1).append_column("at", later))
+    source = {"kind": "feedback", "endpoint": "windows", "until": "2024-03-10T00:00:00Z"}
+    result = ingest.run(IngestSpec.model_validate(asked | {"source": source}), context())
+    assert (result.accepted, result.new_rows) == (True, ROWS), result.report
+    told = client.registry.dataset_version("windows", 2)
+    (column,) = [item for item in told.data_schema if item.name == "window"]
+    assert (told.rows, column.type, column.shape) == (2 * ROWS, "tensor", [4, 3])
