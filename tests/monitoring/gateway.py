@@ -10,6 +10,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import LogsServiceStub
 
 from millrace.oip import encode
+from millrace_contracts import access
 
 from .sales import START, table_of_day
 
@@ -19,7 +20,7 @@ GATEWAY = (("authorization", "Bearer gateway-token"),)
 def log_record(
     request_id, features, answers, at=START, listener="inference", revision="sales--r1", binary=True, **more
 ):
-    """Attributes as the gateway writes them."""
+    """Fields as the gateway fills them in."""
     columns = {"price": ("FP32", features["price"]), "shop": ("BYTES", features["shop"])}
     if binary:
         body, headers = encode(columns, request_id)
@@ -57,19 +58,33 @@ def log_record(
 
 
 def export(records):
+    """Records as the gateway sends them."""
+    return exported(records, lambda item, fields: setattr(item.body, "string_value", access.written(fields)))
+
+
+def exported_before(records):
+    """Records as the gateway sent them before: an attribute for each field, the request as body."""
+
+    def write(item, fields):
+        item.body.string_value = fields["request"]
+        for key in fields.keys() - {"request"}:
+            item.attributes.add(key=key).value.string_value = fields[key]
+
+    return exported(records, write)
+
+
+def exported(records, write):
     request = ExportLogsServiceRequest()
     logs = request.resource_logs.add().scope_logs.add()
-    for attributes in records:
-        item = logs.log_records.add(time_unix_nano=time.time_ns())
-        for key, value in attributes.items():
-            item.attributes.add(key=key).value.string_value = value
+    for fields in records:
+        write(logs.log_records.add(time_unix_nano=time.time_ns()), fields)
     return request
 
 
-async def send(port, records, metadata=GATEWAY):
+async def send(port, records, metadata=GATEWAY, made=export):
     own = [("grpc.use_local_subchannel_pool", 1)]
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}", options=own) as channel:
-        await LogsServiceStub(channel).Export(export(records), metadata=metadata, timeout=300)
+        await LogsServiceStub(channel).Export(made(records), metadata=metadata, timeout=300)
 
 
 async def day_of_records(number, **more):

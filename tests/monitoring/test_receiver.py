@@ -13,7 +13,7 @@ import grpc
 import numpy as np
 import pytest
 
-from .gateway import counts, day_of_records, log_record, parts, send
+from .gateway import counts, day_of_records, export, exported_before, log_record, parts, send
 from .sales import START, monitor, table_of_day
 
 
@@ -45,6 +45,29 @@ async def test_a_day_on_which_nothing_was_answered_holds_up_neither_its_own_nor_
     await send(service.otlp_port, records)
     await service.labels(3, sold)
     assert (await service.closed(4))[3]["rows"] == 60
+
+
+async def test_a_gateway_of_the_version_before_is_still_understood(service):
+    """Its records have an attribute for each field: in a cluster gateways are renewed one by one."""
+    await service.declare(monitor(service.registry.version(1, 2.0)))
+    records, sold = await day_of_records(0)
+    await send(service.otlp_port, records[:1], made=exported_before)
+    await send(service.otlp_port, records)
+    told = await counts(service)
+    assert (told["offered"], told["duplicates"], told["logged"]) == (4, 1, 60)
+    await service.labels(0, sold)
+    (day,) = await service.closed(1)
+    assert (day["rows"], day["labelled"]) == (60, 60)
+
+
+async def test_a_text_that_is_no_record_takes_no_other_record_with_it(service):
+    await service.declare(monitor(service.registry.version(1, 2.0)))
+    records, _ = await day_of_records(0)
+    sent = export(records)
+    sent.resource_logs[0].scope_logs[0].log_records.add().body.string_value = "no record"
+    await send(service.otlp_port, records, made=lambda _: sent)
+    told = await counts(service)
+    assert (told["offered"], told["logged"], told["faults"]) == (3, 60, 0)
 
 
 STRANGERS = [(), (("authorization", "Bearer nobody"),), (("authorization", "Bearer viewer-token"),)]

@@ -1,12 +1,13 @@
 """Records become tables column by column; no record, however odd, spoils the table of the others."""
 
+import asyncio
 import base64
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from millrace.oip import HEADER_LENGTH, encode
+from millrace.oip import HEADER_LENGTH, encode, pack
 from millrace_monitoring.ingest import segments
 from millrace_monitoring.ingest.counts import Tally
 from millrace_monitoring.ingest.intake import Batch, Intake
@@ -88,3 +89,36 @@ def test_a_tally_counts_by_key():
     other.merge(tally)
     assert dict(other.counts[KEY]) == {"offered": 4, "rows": 6, "faults": 0}
     assert other.as_dropped().counts == {KEY: {"offered": 4, "dropped": 4}}
+
+
+async def test_records_are_collected_longer_while_many_come(monkeypatch):
+    """What is around a micro-batch (a file, a transaction, a pass) is then shared by more of them."""
+    waits, real = [], asyncio.sleep
+
+    async def slept(seconds):
+        waits.append(seconds)
+        await real(0)
+
+    monkeypatch.setattr(asyncio, "sleep", slept)
+    intake = Intake(nowhere, 0.05, 2**24)
+    running = asyncio.create_task(intake.run())
+    for count in (100, 1, 1000, 1):
+        await intake.offer(export([log_record(f"{count}-{n}", features(1), [1.0]) for n in range(count)]))
+    running.cancel()
+    assert waits == pytest.approx([0.05, 0.1, 0.05, 0.2])
+
+
+def numbers_record(name, form, values):
+    body, headers = form({column: ("FP32", np.float32([value])) for column, value in values.items()})
+    more = {"request": base64.b64encode(body).decode(), "request_json_length": headers[HEADER_LENGTH]}
+    return log_record(name, features(1), [1.0], **more)
+
+
+def test_rows_that_lie_side_by_side_are_told_by_their_names_in_whatever_order_they_come():
+    orders = [{"a": 1.0, "b": 2.0, "c": 3.0}, {"c": 30.0, "a": 10.0, "b": 20.0}]
+    packed = [numbers_record(f"{n}", pack, orders[n % 2]) for n in range(4)]
+    for records in (packed, packed[::2], [*packed, numbers_record("4", encode, orders[0])]):
+        (segment,) = prepared(records).segments
+        lines = segment.table.select(["request_id", "number:a", "number:b", "number:c"]).to_pylist()
+        for name, *values in (line.values() for line in lines):
+            assert values == [orders[int(name) % 2][column] for column in "abc"]

@@ -14,6 +14,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import (
     add_LogsServiceServicer_to_server,
 )
 
+from millrace_contracts import access
 from millrace_contracts.closings import ArmsRead
 from millrace_contracts.models import ModelVersionRead
 
@@ -84,7 +85,7 @@ class Neighbours:
 
 
 class LogReceiver(LogsServiceServicer):
-    """Keeps every prediction log record that Envoy sends, as a dict of its attributes."""
+    """Keeps every prediction log record that Envoy sends, as a dict of its fields."""
 
     def __init__(self, token):
         self.records, self.token = [], token
@@ -99,8 +100,9 @@ class LogReceiver(LogsServiceServicer):
         for resource in request.resource_logs:
             for scope in resource.scope_logs:
                 for item in scope.log_records:
-                    record = {pair.key: pair.value.string_value for pair in item.attributes}
-                    self.records.append(record | {"body": item.body.string_value, "at": item.time_unix_nano})
+                    lines = item.body.string_value.split(access.END)
+                    record = dict(zip(access.FIELDS, lines, strict=True))
+                    self.records.append(record | {"at": item.time_unix_nano})
         return ExportLogsServiceResponse()
 
     def of(self, request_id, count=1, seconds=30.0):

@@ -17,6 +17,7 @@ import tritonclient.grpc as triton
 import xxhash
 from tritonclient.grpc import service_pb2 as oip
 
+from millrace_contracts import access
 from millrace_monitoring.ingest import records, tensors
 from millrace_serving.envoy.counters import EnvoyAdmin
 from millrace_serving.envoy.grpc import LONGEST, SERVICE
@@ -92,7 +93,7 @@ def refused(call):
 def told(door, request_id):
     """The log record of a call as monitoring reads it."""
     (logged,) = door.receiver.of(request_id)
-    return records.record(logged | {"request": logged["body"]}, logged["at"])
+    return records.record(access.read(access.written(logged)), logged["at"])
 
 
 @pytest.fixture(scope="module")
@@ -335,7 +336,7 @@ def test_a_copy_reaches_the_candidate_and_both_rows_have_one_request_id(client, 
     finally:
         door.discovery.publish(list(REVISIONS), [split((REVISIONS[0], 9000), (REVISIONS[1], 1000))], ways)
     assert (pair["inference"]["revision"], pair["shadow"]["revision"]) == REVISIONS
-    found = [records.record(item | {"request": item["body"]}, item["at"]) for item in pair.values()]
+    found = [records.record(access.read(access.written(item)), item["at"]) for item in pair.values()]
     assert {item.revision: item.predictions.tolist() for item in found} == {
         REVISIONS[0]: [10.0, 20.0],
         REVISIONS[1]: [20.0, 40.0],

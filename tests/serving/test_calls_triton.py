@@ -15,7 +15,7 @@ import pytest
 import tritonclient.grpc as over_grpc
 import tritonclient.http as over_rest
 
-from millrace_contracts import packing
+from millrace_contracts import access, packing
 from millrace_contracts.models import Golden
 from millrace_contracts.signature import Signature
 from millrace_monitoring.ingest import records
@@ -99,7 +99,7 @@ def asked(kind, values=VALUES):
 
 def logged(door, request_id):
     (record,) = door.receiver.of(request_id)
-    return records.record(record | {"request": record["body"]}, record["at"])
+    return records.record(access.read(access.written(record)), record["at"])
 
 
 def packed():

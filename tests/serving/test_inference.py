@@ -1,7 +1,9 @@
 """A registered graph answers through real Envoy and Triton, JSON and binary, and every request is logged."""
 
 import base64
+import socket
 import time
+from urllib.parse import urlsplit
 
 import httpx
 import numpy as np
@@ -9,9 +11,16 @@ import pytest
 import tritonclient.http as triton
 
 from millrace import oip
+from millrace_contracts import access
 from millrace_monitoring.ingest import bodies, tensors
 
 from . import graphs
+
+ROW = {
+    "distance": ("FP32", np.float32([100])),
+    "origin": ("BYTES", np.array(["JFK"], dtype=object)),
+    "departed": ("INT64", np.int64([1362898800])),
+}
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +49,26 @@ def test_rows_with_nulls_are_predicted_through_the_gateway(serving, endpoint):
     assert record["event_time"].startswith("2013-03-10T07:00:00")
     sent = oip.decode(base64.b64decode(record["response"]), int(record["response_json_length"]))
     assert np.array_equal(sent["prediction"], np.float32([205, np.nan, 14]), equal_nan=True)
-    assert int(record["request_json_length"]) < len(base64.b64decode(record["body"]))
+    assert int(record["request_json_length"]) < len(base64.b64decode(record["request"]))
+
+
+@pytest.mark.parametrize("between", [b"\t", b" ", b"\r\n ", b"\n", b"\r", b"\r\n\t"])
+def test_no_key_of_a_client_holds_the_end_of_a_line(serving, endpoint, between):
+    """A record has a line for each field: Envoy joins folded lines, and refuses the rest."""
+    gateway = urlsplit(serving.gateway()["inference_url"])
+    body, headers = oip.encode(ROW)
+    name = f"line-{between.hex()}-{endpoint}"
+    lines = {**headers, "host": gateway.netloc, "content-length": len(body), "x-request-id": name}
+    head = "".join([f"{key}: {value}\r\n" for key, value in lines.items()]).encode()
+    request = f"POST /v2/models/{endpoint}/infer HTTP/1.1\r\n".encode()
+    with socket.create_connection((gateway.hostname, gateway.port), timeout=10) as line:
+        line.sendall(request + head + b"x-millrace-key: a" + between + b"b\r\n\r\n" + body)
+        status = int(line.recv(4096)[9:12])
+    assert status in (200, 400)
+    if status == 200:
+        (record,) = serving.receiver.of(name)
+        assert access.read(access.written(record))
+        assert record["key"] in ("a\tb", "a b", "ab", "a")
 
 
 def test_an_event_time_without_an_offset_is_in_the_endpoints_zone(serving):
@@ -97,7 +125,7 @@ def test_bodies_over_the_limit_pass_and_are_named_as_not_logged(serving, endpoin
     answer = httpx.post(url, content=body, headers=headers | {"x-request-id": "large"}, timeout=10)
     assert answer.status_code == 200
     record = serving.receiver.of("large")[0]
-    assert (record["request_skipped"], record["body"]) == ("size", "-")
+    assert (record["request_skipped"], record["request"]) == ("size", "-")
     assert record["response"] != "-"
 
 
@@ -267,4 +295,4 @@ def test_a_tensor_in_too_few_bits_is_refused_with_the_datatype(serving, meters):
 def _body(record):
     """What was asked, and the length of its JSON head."""
     length = record["request_json_length"]
-    return base64.b64decode(record["body"]), None if length == "-" else int(length)
+    return base64.b64decode(record["request"]), None if length == "-" else int(length)

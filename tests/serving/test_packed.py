@@ -4,6 +4,7 @@ import base64
 import json
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -39,7 +40,7 @@ def url(serving, name):
 def kept(record):
     """What the prediction log keeps of a request."""
     length = record["request_json_length"]
-    body = base64.b64decode(record["body"])
+    body = base64.b64decode(record["request"])
     came = bodies.columns(body, None if length == "-" else int(length), "inputs")
     return dict(zip(came.names, came.values, strict=True))
 
@@ -56,6 +57,29 @@ def test_packed_rows_are_answered_and_logged_as_columns_are(serving, endpoint):
     assert np.array_equal(told[oip.encode][0], np.float32([205, np.nan, 14]), equal_nan=True)
     assert np.array_equal(told[oip.encode][0], told[oip.pack][0], equal_nan=True)
     assert told[oip.encode][1] == told[oip.pack][1]
+
+
+def test_packed_numbers_of_many_who_ask_at_once_are_not_mixed_up(serving):
+    """Rows of numbers alone are read from buffers that the next call writes again."""
+    name = serving.endpoint()
+    columns = ("meter", "other")
+    inputs = [{"name": one, "datatype": "FP64", "column": one, "kind": "number"} for one in columns]
+    golden = {"inputs": {"meter": [5.0, 1.0], "other": [2.0, 7.0]}, "outputs": {"prediction": [3.0, -6.0]}}
+    candidate = {"signature": {**graphs.SIGNATURE, "inputs": inputs}, "graph": graphs.difference_graph()}
+    assert serving.rollout(name, 41, **candidate, golden=golden)["state"] == "promoted"
+
+    def asked(number):
+        rng = np.random.default_rng(number)
+        values = {one: ("FP64", rng.normal(size=(1, 1, 2, 3, 70)[number % 5])) for one in columns}
+        order = dict(sorted(values.items(), reverse=number % 3 == 0))
+        body, headers = oip.pack(order)
+        answer = httpx.post(url(serving, name), content=body, headers=headers)
+        outputs = oip.decode(answer.content, int(answer.headers[oip.HEADER_LENGTH]))
+        wanted = np.float32(values["meter"][1] - values["other"][1])
+        return np.array_equal(outputs["prediction"].ravel(), wanted)
+
+    with ThreadPoolExecutor(12) as pool:
+        assert all(pool.map(asked, range(240)))
 
 
 def test_an_unchanged_client_may_pack_in_any_order_and_mix_the_forms(serving):
@@ -146,7 +170,7 @@ def test_a_packed_request_that_does_not_fit_is_told_why(serving, endpoint, chang
 def test_rows_of_json_are_sent_packed(serving, endpoint):
     answer = serving.predict(endpoint)
     record = serving.receiver.of(answer.json()["request_id"])[0]
-    head = base64.b64decode(record["body"])[: int(record["request_json_length"])]
+    head = base64.b64decode(record["request"])[: int(record["request_json_length"])]
     assert [item["name"] for item in orjson.loads(head)["inputs"]] == [
         "packed.FP32",
         "packed.BYTES",

@@ -75,7 +75,7 @@ def test_mirror_then_growing_canary_then_champion(serving, endpoint):
         "shadow": f"{endpoint}--r2",
     }
     assert {item["endpoint"] for item in pair} == {endpoint}
-    assert pair[0]["body"] == pair[1]["body"]
+    assert pair[0]["request"] == pair[1]["request"]
 
     serving.neighbours.arms[endpoint] = arms(endpoint)
     early = serving.advance(endpoint, "2013-03-01T12:00:00Z")

@@ -1,5 +1,6 @@
 """Run one service: `python -m millrace_core.serve millrace_registry.main`, or the one of MILLRACE_SERVICE."""
 
+import gc
 import importlib
 import os
 import signal
@@ -25,6 +26,12 @@ def _watch(parent: int) -> None:
     os.kill(os.getpid(), signal.SIGTERM)
 
 
+def _keep_out_of_the_collector() -> None:
+    """What was imported stays to the end: looking it through again and again is a tenth of a busy service's time."""
+    gc.collect()
+    gc.freeze()
+
+
 def main() -> None:
     """Start the module's app with settings from the environment: one worker, on loopback by default."""
     end_with_parent()
@@ -37,6 +44,7 @@ def main() -> None:
     module = importlib.import_module(named)
     app = module.build()
     settings = app.state.services.settings
+    _keep_out_of_the_collector()
     uvicorn.run(
         app,
         host=settings.host,

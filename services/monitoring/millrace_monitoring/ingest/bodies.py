@@ -61,6 +61,9 @@ def cut(layout: Layout, body: bytes, offset: int) -> Columns:
     """The columns that a layout finds in the bytes from *offset* on. Raises Undecodable and FAULTS."""
     if offset + layout.cut.size != len(body):
         raise Undecodable("the tensors do not fill the body")
+    if layout.row:
+        row = tensors.Row(body[offset:], layout.row, layout.cut.size // len(layout.row))
+        return Columns(layout.names, row, layout.rows, layout.answer, layout.width)
     pieces: tuple[Any, ...] = layout.cut.unpack_from(body, offset)
     for place, datatype, rows, count in layout.packed:
         pieces += tuple(tensors.unpacked(datatype, pieces[place], rows, count))

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
+from millrace_contracts import access
+from millrace_contracts.access import Access
 from millrace_core.log import log
 from millrace_monitoring.ingest import segments
 from millrace_monitoring.ingest.counts import Tally
@@ -19,6 +22,12 @@ REMEMBERED = 200_000
 """Rows and requests of which a repeat is noticed at once; an older repeat is found when its day closes."""
 BATCH_BYTES = 16 * 2**20
 """A micro-batch this large is written without waiting for more."""
+CALM = 50
+"""Records in a micro-batch that still cost more than what is around them: a file, a transaction, a pass that wakes."""
+LONGER = 4.0
+"""How many times as long records are collected where many come."""
+NOBODY = ("", "", "", "")
+"""Whose records are counted under no name: what is no record, or names no endpoint."""
 Payload = ExportLogsServiceRequest | Segment
 
 
@@ -33,6 +42,8 @@ class Batch:
     segments: list[Segment] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
     identities: list[int] = field(default_factory=list)
+    records: int = 0
+    """Log records that made it."""
 
 
 @dataclass
@@ -46,7 +57,8 @@ class Intake:
     """Collects payloads and writes them with *write*, which stores segments and counts in one transaction.
 
     Args:
-        seconds: how long records are collected before they are written together.
+        seconds: how long records are collected before they are written together; up to LONGER times as long
+            while more than CALM come in that time.
         limit: bytes that may wait.
     """
 
@@ -57,6 +69,8 @@ class Intake:
         self._wake = asyncio.Event()
         self._recent: OrderedDict[int, None] = OrderedDict()
         self._lost = Tally()
+        self._came = 0
+        """Log records in the batch before this one."""
 
     async def offer(self, payload: Payload) -> None:
         """Returns when the rows are durable. Raises Full; whatever the write raised."""
@@ -79,7 +93,7 @@ class Intake:
         while True:
             await self._wake.wait()
             if self._size < BATCH_BYTES:
-                await asyncio.sleep(self._seconds)
+                await asyncio.sleep(self._seconds * min(max(self._came / CALM, 1.0), LONGER))
             self._wake.clear()
             await self.flush()
 
@@ -89,6 +103,7 @@ class Intake:
         lost, self._lost = self._lost, Tally()
         try:
             batch = await asyncio.to_thread(self._prepare, [item.payload for item in items])
+            self._came = batch.records
             batch.tally.merge(lost)
             await self._write(batch)
         except Exception as error:
@@ -120,16 +135,17 @@ class Intake:
             else:
                 records += self._take_records(payload, batch.tally, fresh)
         batch.segments += segments.of_records(records)
+        batch.records = len(records)
         batch.identities = list(fresh)
         return batch
 
     def _take_records(
         self, export: ExportLogsServiceRequest, tally: Tally, fresh: set[int]
     ) -> Iterator[Record]:
-        for attributes, nano in _log_records(export):
-            one = record(attributes, nano)
+        for said, nano in _log_records(export):
+            one = said and record(said, nano)
             if one is None:
-                tally.add(("", "", "", ""), offered=1, written=1, faults=1)
+                tally.add(NOBODY, offered=1, written=1, faults=1)
                 continue
             key = (one.project, one.endpoint, one.revision, one.listener)
             identity = hash((*key, one.request_id, -1 if one.fault else 0))
@@ -165,14 +181,20 @@ def _settle(done: asyncio.Future[None], error: Exception | None = None) -> None:
         done.set_exception(error)
 
 
-def _log_records(export: ExportLogsServiceRequest) -> Iterator[tuple[dict[str, str], int]]:
-    """Attributes and start time of each record; the body stands in for a missing `request`."""
+def _log_records(export: ExportLogsServiceRequest) -> Iterator[tuple[Access | None, int]]:
+    """The fields and start time of each record; None for what is no record."""
     for resource in export.resource_logs:
         for scope in resource.scope_logs:
             for item in scope.log_records:
-                attributes = {pair.key: pair.value.string_value for pair in item.attributes}
-                attributes.setdefault("request", item.body.string_value)
-                yield attributes, item.time_unix_nano
+                yield _read(item), item.time_unix_nano
+
+
+def _read(item: LogRecord) -> Access | None:
+    """A record of a gateway that runs the version before this one has an attribute for each field."""
+    if not item.attributes:
+        return access.read(item.body.string_value)
+    told = {pair.key: pair.value.string_value for pair in item.attributes}
+    return access.read(access.written({"request": item.body.string_value} | told))
 
 
 def _offered(payload: Payload) -> Tally:
@@ -182,9 +204,9 @@ def _offered(payload: Payload) -> Tally:
         for revision in payload.table["revision"].to_pylist():
             tally.add((payload.project, payload.endpoint, revision, "backfill"), offered=1)
         return tally
-    for attributes, nano in _log_records(payload):
-        one = record(attributes | {"request_skipped": "counted"}, nano)
-        key = (one.project, one.endpoint, one.revision, one.listener) if one else ("", "", "", "")
+    for said, nano in _log_records(payload):
+        one = said and record(said._replace(request="", response=""), nano)
+        key = (one.project, one.endpoint, one.revision, one.listener) if one else NOBODY
         tally.add(key, offered=1)
     return tally
 

@@ -56,6 +56,7 @@ class Layout(NamedTuple):
             the end.
         converted: index, datatype and number of values of the columns that are not kept as they came.
         packed: the binary tensors that hold several columns; those follow the pieces of *cut*, in this order.
+        row: where each column lies in the one row of the one binary tensor; empty where there is more to it.
     """
 
     names: tuple[str, ...]
@@ -67,6 +68,7 @@ class Layout(NamedTuple):
     order: tuple[int, ...]
     converted: tuple[tuple[int, str, int], ...]
     packed: tuple[Packed, ...] = ()
+    row: tuple[int, ...] = ()
 
 
 def remembered(head: bytes, side: str) -> Layout:
@@ -188,7 +190,29 @@ def _layout(drawn: Drawing, answer: str | None) -> Layout:
     if not sizes:
         return Layout(names, rows, index, width, NO_BYTES, inside, order, ())
     cut = struct.Struct("<" + "".join([f"{size}s" for size in sizes]))
-    return Layout(names, rows, index, width, cut, inside, order, _converted(columns), tuple(drawn.packed))
+    packed = tuple(drawn.packed)
+    return Layout(
+        names,
+        rows,
+        index,
+        width,
+        cut,
+        inside,
+        order,
+        _converted(columns),
+        packed,
+        _row(columns, packed, sizes),
+    )
+
+
+def _row(columns: list[Column], packed: tuple[Packed, ...], sizes: list[int]) -> tuple[int, ...]:
+    """Where the columns lie in one row of one packed tensor, if that is all there is; its bytes are kept as sent."""
+    if len(packed) != 1 or len(sizes) != 1:
+        return ()
+    _, datatype, rows, count = packed[0]
+    if rows != 1 or count != len(columns) or datatype not in tensors.AS_SENT:
+        return ()
+    return tuple([place - UNPACKED for *_, place in columns])
 
 
 def _converted(columns: list[Column]) -> tuple[tuple[int, str, int], ...]:

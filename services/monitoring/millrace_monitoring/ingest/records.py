@@ -5,9 +5,12 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
+from millrace_contracts.access import END, SHARED, Access
 from millrace_contracts.logged import FIRST, LAST
 from millrace_monitoring.ingest import bodies, messages
 from millrace_monitoring.ingest.bodies import Columns
@@ -24,6 +27,9 @@ GRPC_STATUS = {
 }  # fmt: skip
 """The HTTP status of each grpc-status, as google.rpc.Code pairs them; 500 of all others."""
 NO_COLUMNS = Columns()
+REMEMBERED, LONGEST = 512, 2048
+"""How many of the texts that records share are remembered, and how long they may be; clients write a part of them."""
+NO_ANSWER = np.empty(0)
 
 
 @dataclass(slots=True)
@@ -47,7 +53,7 @@ class Record:
     duration_ms: float
     fault: str = ""
     features: Columns = NO_COLUMNS
-    predictions: np.ndarray = field(default_factory=lambda: np.empty(0))
+    predictions: np.ndarray = field(default_factory=lambda: NO_ANSWER)
 
     @property
     def rows(self) -> int:
@@ -59,38 +65,74 @@ class Record:
         return self.predictions.shape[1] if self.predictions.ndim == 2 and len(self.predictions) else 1
 
 
-def record(attributes: Mapping[str, str], time_unix_nano: int) -> Record | None:
+class Frame(NamedTuple):
+    """What thousands of records share; *skipped*: a body was too large to log, *called*: the grpc-status of a call."""
+
+    project: str
+    endpoint: str
+    revision: str
+    listener: str
+    status: int
+    called: str
+    skipped: bool
+    request_length: str
+    response_length: str
+
+
+def record(access: Access, time_unix_nano: int) -> Record | None:
     """Read one log record; None when it names no endpoint, so that nobody could ever ask for it."""
-    endpoint = _endpoint(attributes)
-    if endpoint is None:
+    shared = access.shared
+    frame = _remembered(shared) if len(shared) <= LONGEST else _frame(shared)
+    if frame is None:
         return None
     at = _instant(time_unix_nano / NANO) or FIRST
     logged = Record(
-        project=_name(attributes.get("project", "")) or "default",
-        endpoint=endpoint,
-        revision=_text(attributes, "revision", 80),
-        listener="shadow" if attributes.get("listener") == "shadow" else "inference",
-        request_id=attributes.get("request_id", ""),
-        key=_text(attributes, "key", 256),
-        event_time=_event_time(_text(attributes, "event_time", 64)) or at,
-        at=at,
-        status=_status(attributes),
-        duration_ms=_number(attributes.get("duration_ms", ""), 0, 1e9),
+        frame.project,
+        frame.endpoint,
+        frame.revision,
+        frame.listener,
+        access.request_id,
+        _text(access.key, 256),
+        _event_time(_text(access.event_time, 64)) or at,
+        at,
+        frame.status,
+        _number(access.duration_ms, 0, 1e9),
     )
-    logged.fault = _fault(logged, attributes)
+    logged.fault = _fault(logged, frame)
     if not logged.fault:
-        _decode(logged, attributes)
+        _decode(logged, frame, access)
     return logged
 
 
-def _status(attributes: Mapping[str, str]) -> int:
+def _frame(shared: str) -> Frame | None:
+    told = dict(zip(SHARED, shared.split(END), strict=True))
+    endpoint = _endpoint(told)
+    if endpoint is None:
+        return None
+    called = _text(told["grpc_status"], 8)
+    return Frame(
+        project=_name(told["project"]) or "default",
+        endpoint=endpoint,
+        revision=_text(told["revision"], 80),
+        listener="shadow" if told["listener"] == "shadow" else "inference",
+        status=_status(told["status"], called),
+        called=called,
+        skipped=any(_text(told[name], 8) for name in ("request_skipped", "response_skipped")),
+        request_length=told["request_json_length"],
+        response_length=told["response_json_length"],
+    )
+
+
+_remembered = lru_cache(REMEMBERED)(_frame)
+
+
+def _status(text: str, called: str) -> int:
     """The HTTP status; of a call that of its grpc-status, because an error over gRPC is HTTP 200."""
-    status = int(_number(attributes.get("status", ""), 0, 999))
-    called = _called(attributes)
+    status = int(_number(text, 0, 999))
     return GRPC_STATUS.get(called, 500) if called and status == 200 else status
 
 
-def _fault(logged: Record, attributes: Mapping[str, str]) -> str:
+def _fault(logged: Record, frame: Frame) -> str:
     if not SAFE.match(logged.request_id) or logged.request_id == "-":
         logged.request_id = ""
         return "undecodable"
@@ -99,14 +141,13 @@ def _fault(logged: Record, attributes: Mapping[str, str]) -> str:
         return "future"
     if logged.status != 200:
         return "http"
-    skipped = (_text(attributes, "request_skipped", 8), _text(attributes, "response_skipped", 8))
-    return "skipped" if any(skipped) else ""
+    return "skipped" if frame.skipped else ""
 
 
-def _decode(logged: Record, attributes: Mapping[str, str]) -> None:
+def _decode(logged: Record, frame: Frame, access: Access) -> None:
     try:
-        features = _columns(attributes, "request", "inputs")
-        predictions = bodies.answer(_columns(attributes, "response", "outputs"))
+        features = _columns(access.request, frame.request_length, frame.called, "inputs")
+        predictions = bodies.answer(_columns(access.response, frame.response_length, frame.called, "outputs"))
         if features.rows is not None and features.rows != len(predictions):
             raise bodies.Undecodable("the answer has another number of rows than the request")
         logged.features, logged.predictions = features, predictions
@@ -114,40 +155,26 @@ def _decode(logged: Record, attributes: Mapping[str, str]) -> None:
         logged.fault = "undecodable"
 
 
-def _columns(attributes: Mapping[str, str], body: str, side: str) -> Columns:
-    content, length = _body(attributes, body)
-    if _called(attributes):
-        return messages.columns(content, side)
-    return bodies.columns(content, length, side)
-
-
-def _called(attributes: Mapping[str, str]) -> str:
-    """The grpc-status of a call over gRPC; '' of a request over REST."""
-    return _text(attributes, "grpc_status", 8)
-
-
-def _body(attributes: Mapping[str, str], side: str) -> tuple[bytes, int | None]:
-    length = attributes.get(f"{side}_json_length", "")
+def _columns(text: str, length: str, called: str, side: str) -> Columns:
     try:
-        body = binascii.a2b_base64(attributes.get(side, ""), strict_mode=True)
-        return body, int(length) if length.isascii() and length.isdigit() else None
+        content = binascii.a2b_base64(text, strict_mode=True)
+        head = int(length) if length.isascii() and length.isdigit() else None
     except ValueError as error:
         raise bodies.Undecodable("not base64, or a length of thousands of digits") from error
+    return messages.columns(content, side) if called else bodies.columns(content, head, side)
 
 
-def _endpoint(attributes: Mapping[str, str]) -> str | None:
+def _endpoint(told: Mapping[str, str]) -> str | None:
     """The endpoint by its route, else by the revision's name `<endpoint>--r<number>`."""
-    given = _name(attributes.get("endpoint", ""))
-    return given or _name(attributes.get("revision", "").rpartition("--r")[0])
+    return _name(told["endpoint"]) or _name(told["revision"].rpartition("--r")[0])
 
 
 def _name(text: str) -> str | None:
     return text if NAME.match(text) else None
 
 
-def _text(attributes: Mapping[str, str], key: str, limit: int) -> str:
-    """An attribute's text; the gateway writes '-' for none."""
-    value = attributes.get(key, "")
+def _text(value: str, limit: int) -> str:
+    """A field's text; the gateway writes '-' for none."""
     return "" if value == "-" else value[:limit]
 
 

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from millrace_contracts.signature import Input
 from millrace_monitoring.ingest.records import Record
-from millrace_monitoring.ingest.tensors import numbers
+from millrace_monitoring.ingest.tensors import Values, numbers, stacked
 
 TIME = pa.timestamp("us", tz="UTC")
 COLUMNS = pa.schema(
@@ -94,9 +94,19 @@ def _table(records: list[Record], names: tuple[str, ...], width: int) -> pa.Tabl
         data[VECTORS] = lists(answers)
         answers = np.full(len(answers), np.nan)
     data["prediction"] = pa.array(answers, pa.float64(), mask=index < 0)
-    pieces = zip(*(record.features.values for record in records), strict=True) if names else ()
-    data |= {name: _feature(name, values, rows) for name, values in zip(names, pieces, strict=True)}
+    if names:
+        data |= _features(names, [record.features.values for record in records], rows)
     return pa.table(data)
+
+
+def _features(names: tuple[str, ...], held: list[Sequence[Values]], rows: np.ndarray) -> dict[str, pa.Array]:
+    """The columns, from what each record holds of them; *rows* of each record."""
+    kind = names[0].partition(":")[0]
+    columns = stacked(held, kind)
+    if columns is not None:
+        return {name: pa.array(column, TYPES[kind]) for name, column in zip(names, columns, strict=True)}
+    pieces = zip(*held, strict=True)
+    return {name: _feature(name, values, rows) for name, values in zip(names, pieces, strict=True)}
 
 
 def _feature(name: str, pieces: Sequence[Any], rows: np.ndarray) -> pa.Array:

@@ -25,7 +25,7 @@ local function grpc_request(handle)
   local headers = handle:headers()
   local method = called(headers)
   headers:remove("x-millrace-endpoint")
-  note(handle, "grpc", method)
+  mark(handle, "grpc", method)
   if not (GRPC and NAMED[method]) then return end
   local text, status, reason = unframed(handle:body()) -- yields
   local name = text and endpoint_named(text)

@@ -72,7 +72,7 @@ end
 function envoy_on_request(handle)
   local headers = handle:headers()
   if is_grpc(headers) then return grpc_request(handle) end
-  if headers:get(":method") ~= "POST" then return note(handle, "described", "yes") end
+  if headers:get(":method") ~= "POST" then return mark(handle, "described", "yes") end
   note(handle, "json_length", headers:get("inference-header-content-length") or "0")
   local length, pieces = headers:get("content-length"), headers:get("transfer-encoding")
   local untold = length == nil and pieces == nil and handle:streamInfo():protocol() ~= "HTTP/2"
@@ -80,9 +80,9 @@ function envoy_on_request(handle)
   keep(handle, "request")
 end
 function envoy_on_response(handle)
-  local asked = handle:streamInfo():dynamicMetadata():get("millrace")
-  if asked ~= nil and asked["grpc"] ~= nil then return grpc_response(handle, asked["grpc"]) end
-  if asked ~= nil and asked["described"] ~= nil then return describe(handle) end
+  local marked = marks(handle)
+  if marked ~= nil and marked["grpc"] ~= nil then return grpc_response(handle, marked["grpc"]) end
+  if marked ~= nil and marked["described"] ~= nil then return describe(handle) end
   explain(handle)
   keep(handle, "response")
 end
