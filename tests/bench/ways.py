@@ -23,6 +23,10 @@ ROWS = 64
 JSON = {"content-type": "application/json"}
 
 
+class NoAnswer(RuntimeError):
+    """What was started does not answer; the text says what."""
+
+
 @dataclass(frozen=True)
 class Way:
     """Where a row is sent, and as what."""
@@ -139,13 +143,13 @@ def bare_envoy(place: Place, folder: Path) -> Iterator[dict[str, Way]]:
 def running(
     command: list[str], url: str, seconds: float = 60.0, **more: Any
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process of our own until it is no longer needed. Raises: RuntimeError if it does not answer at *url*."""
+    """A process of our own until it is no longer needed. Raises: NoAnswer if there is none at *url*."""
     process = subprocess.Popen(command, cwd=Path(__file__).parents[2], start_new_session=True, **more)
     try:
         deadline = time.monotonic() + seconds
         while not _answers(url):
             if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{command[:4]} does not answer")
+                raise NoAnswer(f"{command[:4]} does not answer")
             time.sleep(0.1)
         yield process
     finally:

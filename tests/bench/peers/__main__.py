@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 from tests.bench import models, spent, ways, wide
 from tests.bench.__main__ import describe
 from tests.bench.peers.graph import ENVIRONMENT
@@ -22,6 +24,8 @@ ROOT = Path(__file__).parents[3]
 LOOP = "bench"
 SECONDS = 300.0
 """Longest time that a peer may take to answer first."""
+SAID = 2000
+"""Characters of a peer's log that are told when it does not answer."""
 OURS = ("Triton, packed", "Millrace, packed", ":predict")
 Started = Iterator[Way]
 Peer = Callable[[Place, Path, int], contextlib.AbstractContextManager[Way]]
@@ -36,18 +40,30 @@ def main() -> int:
         models.trained(platform.client(), LOOP, rows, folder)
         place = models.place(platform.client(), LOOP, rows.drop(columns="target"), folder)
         millrace = ways.of_millrace(platform.client(), place)
-        among = {name: millrace[name] for name in OURS} | stack.enter_context(ways.naive(place, folder))
-        absent = {}
+        among = {name: millrace[name] for name in OURS}
+        processes, absent = spent.parts(platform.processes()), {}
+        with _named("FastAPI, both", processes):
+            among |= stack.enter_context(ways.naive(place, folder))
         for name, peer in PEERS.items():
             try:
-                among[name] = stack.enter_context(peer(place, folder, free_port()))
-            except (RuntimeError, OSError) as error:
+                with _named(name, processes):
+                    among[name] = stack.enter_context(peer(place, folder, free_port()))
+            except (ways.NoAnswer, OSError) as error:
                 absent[name] = str(error)
-        figures = wide.rounds(among, wide.CONNECTIONS, spent.parts(platform.processes()))
+        figures = wide.rounds(among, wide.CONNECTIONS, processes)
     told = {"machine": describe(), "load": os.getloadavg(), "peers": figures, "absent": absent}
     (_out() / "peers.json").write_text(json.dumps(told, indent=2))
     print(json.dumps(told, indent=2))
     return 0
+
+
+@contextlib.contextmanager
+def _named(part: str, processes: dict[int, str]) -> Iterator[None]:
+    """Whatever begins meanwhile is *part* of what is measured."""
+    before = {child.pid for child in psutil.Process().children(recursive=True)}
+    yield
+    begun = {child.pid for child in psutil.Process().children(recursive=True)} - before
+    processes.update(dict.fromkeys(begun, part))
 
 
 def _out() -> Path:
@@ -64,8 +80,12 @@ def _running(
     own = {ENVIRONMENT: str(place.graph), "PATH": f"{binaries}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
     with (folder / f"{peer}.log").open("wb") as log:
         line = [str(binaries / command[0]), *command[1:]]
-        with ways.running(line, url, SECONDS, env=os.environ | own | more, stdout=log, stderr=log):
-            yield
+        try:
+            with ways.running(line, url, SECONDS, env=os.environ | own | more, stdout=log, stderr=log):
+                yield
+        except ways.NoAnswer as error:
+            said = Path(log.name).read_text(errors="replace").strip()[-SAID:]
+            raise ways.NoAnswer(f"{error}; the end of its log: {said}") from error
 
 
 @contextlib.contextmanager
@@ -95,7 +115,7 @@ def _mlflow(place: Place, folder: Path, port: int) -> Started:
     made = [str(python), "-m", "tests.bench.peers.of_mlflow", str(model)]
     own = os.environ | {ENVIRONMENT: str(place.graph)}
     if subprocess.run(made, cwd=ROOT, env=own, capture_output=True).returncode:
-        raise RuntimeError("MLflow does not take the graph as a model")
+        raise ways.NoAnswer("MLflow does not take the graph as a model")
     command = ["mlflow", "models", "serve", "-m", str(model), "--env-manager", "local", "--workers", "1"]
     with _running("mlflow", [*command, "-p", str(port)], place, folder, f"http://127.0.0.1:{port}/ping"):
         bodies = [{"inputs": {name: [[value]] for name, value in row.items()}} for row in _rows(place)]
@@ -116,6 +136,7 @@ def _ray(place: Place, folder: Path, port: int) -> Started:
     command = ["python", "-m", "tests.bench.peers.of_ray", str(port)]
     quiet = {
         "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_AUTH_TOKEN": secrets.token_hex(32),
         "RAY_SERVE_LOG_TO_STDERR": "0",
         "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "240",
     }
