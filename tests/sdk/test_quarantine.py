@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from millrace_contracts.rows import IngestSpec, QuarantinedSource
+
 from . import examples
 
 DATA = b"price,shop\n900,A\n"
@@ -15,6 +17,7 @@ DOCUMENT = {
 }
 LOOP = examples.loop(document=DOCUMENT)
 ENTRY = examples.refused()
+FULL = {"title": "The job failed", "status": 500, "detail": "The disk was full."}
 
 
 def taken(**more):
@@ -104,8 +107,9 @@ def test_taken_after_all_it_says_how_the_contract_changes_and_why(waiting, millr
     assert "9 rows accepted, data version 4" in done.stdout
     assert "price: maximum 9 -> 900" in done.stdout
     (job,) = sent(waiting, "POST /v1/jobs")
-    assert job["spec"]["source"]["entry"] == 3
-    assert job["spec"]["widen"] is True
+    asked = IngestSpec.model_validate(job["spec"])
+    assert asked.source == QuarantinedSource(entry=3)
+    assert asked.widen is True
     (verdict,) = sent(waiting, "POST /v1/quarantine/3:settle")
     assert verdict["reason"] == "a new price list"
     assert verdict["changes"] == ["price: maximum 9 -> 900"]
@@ -141,3 +145,16 @@ def test_without_a_loop_it_cannot_be_held_to_a_contract(waiting, millrace):
     done = millrace("data", "accept", 3)
     assert done.code == 1
     assert "No loop learns from shop" in done.stderr
+
+
+def test_an_attempt_that_failed_is_no_answer_for_the_next(waiting, millrace):
+    failed = examples.job(kind="ingest", state="failed", error=FULL)
+    done = examples.job(kind="ingest", id="b" * 32, result=taken())
+    answers = iter([failed, done])
+    waiting.answers |= {
+        "POST /v1/jobs": (200, lambda body: next(answers)),
+        f"GET /v1/jobs/{done['id']}": (200, done),
+    }
+    assert millrace("data", "accept", 3, "--widen").code == 0
+    keys = [job["key"] for job in sent(waiting, "POST /v1/jobs")]
+    assert keys[1] == f"{keys[0]}/2"

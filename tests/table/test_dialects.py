@@ -76,6 +76,45 @@ def test_encodings_are_found(encoding, letters, found):
     assert loaded.dialect.encoding == found
 
 
+@pytest.mark.parametrize("said", ["utf-16", "utf-16-le", "latin-1", "utf-8"])
+@pytest.mark.parametrize("written", ["utf-16", "utf-16-le", "utf-8", "ascii"])
+def test_a_contracts_encoding_that_the_next_file_does_not_have_is_no_reason_to_fail(said, written):
+    letters = "Koln" if written in ("ascii", "utf-16-le") else "Köln"
+    loaded = load(PLAIN.replace("Mill", letters).encode(written), Dialect(encoding=said))
+    assert loaded.table.column("town").to_pylist()[0] == letters
+
+
+def test_utf16_without_a_mark_is_read_where_it_is_said():
+    loaded = load("名前,値\n東京都,1\n大阪府,2\n".encode("utf-16-le"), Dialect(encoding="utf-16"))
+    assert loaded.table.to_pydict() == {"名前": ["東京都", "大阪府"], "値": ["1", "2"]}
+
+
+@pytest.mark.parametrize(
+    ("begin", "words"),
+    [
+        (b"PAR1\x15\x04", "Parquet"),
+        (b"PK\x03\x04\x14\0", "a ZIP archive or an Excel workbook"),
+        (b"<!DOCTYPE html>\n<html>,", "an HTML or XML document"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n", "a pointer of Git LFS"),
+    ],
+)
+def test_a_file_that_is_no_text_is_refused_by_what_it_is(begin, words):
+    with pytest.raises(Unreadable, match=words) as caught:
+        load(begin + b"a,b\n1,2\n")
+    assert caught.value.check.mend
+
+
+def test_names_in_single_quotes_that_hold_the_delimiter_are_not_cut():
+    loaded = load("'town','area, m2','rent'\n'Den Haag, O''Hara','12','5'\n'Bonn, Mill','7','6'\n")
+    assert loaded.table.column_names == ["town", "area, m2", "rent"]
+    assert loaded.table.column("town").to_pylist() == ["Den Haag, O'Hara", "Bonn, Mill"]
+
+
+def test_a_name_that_begins_with_an_apostrophe_is_no_quote():
+    loaded = load("town,rent\n's-Hertogenbosch,5\n's-Gravenhage,6\n")
+    assert loaded.table.column("town").to_pylist() == ["'s-Hertogenbosch", "'s-Gravenhage"]
+
+
 def test_one_damaged_line_of_a_utf8_file_is_a_reject_and_no_reason_to_read_it_otherwise():
     data = ("a,b\n" + "1,ö\n" * 50).encode() + b"2,\xf6\n" + "3,é\n".encode()
     loaded = load(data)

@@ -2,12 +2,12 @@
 
 import pyarrow as pa
 
-from millrace_table import inference
+from millrace_table import inference, remarks
 
 
 def notes(**columns):
     table = pa.table({"y": [float(n % 7) for n in range(len(next(iter(columns.values()))))]} | columns)
-    return inference.warnings(table, inference.infer(table, "y", None, "UTC"))
+    return remarks.remarks(table, table, inference.infer(table, "y", None, "UTC"))
 
 
 def test_fewer_rows_than_a_dataset_must_have_are_told():

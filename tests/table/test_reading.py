@@ -94,3 +94,16 @@ def test_parquet_comes_in_the_platforms_types():
     assert [str(field.type) for field in read.schema] == ["int64", "string"]
     assert "not a Parquet file" in refused(b"PAR1 no", "parquet").observed
     assert "no rows" in refused(parquet_bytes(table.slice(0, 0)), "parquet").observed
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (b'{\n "data": [\n  {"a": 1},\n  {"a": 2}\n ],\n "count": 2\n}', "whose rows stand in 'data'"),
+        (b'{"count": 2, "items": [{"a": 1}]}', "whose rows stand in 'items'"),
+        (b'{"a": [1, 2, 3], "b": ["x", "y", "z"]}', "one object of columns"),
+        (b'{"a": {"0": 1, "1": 2}, "b": {"0": 3, "1": 4}}', "one object of columns"),
+    ],
+)
+def test_one_object_around_rows_or_columns_is_told_as_that(data, words):
+    assert words in refused(data, "jsonl").observed

@@ -32,6 +32,10 @@ def notes(column: pa.Array, dialect: Dialect | None = None) -> list[str]:
         (["12345678901234567890", "12345678901234567891"] * 3, "they are too long"),
         (["1E5", "2E7"] * 3, "codes like '1E5'"),
         (["12 kg", "7.5 kg"] * 3, "the unit 'kg'"),
+        (["1-Mar-24", "28-Feb-24"] * 3, "years have two digits"),
+        (["3. Mai 2024", "4. Juni 2024"] * 3, "in a form that is not read"),
+        (["Fri May  3 12:00:00 2024", "Sat May  4 12:00:01 2024"] * 3, "in a form that is not read"),
+        (["2024-W01", "2024-W02"] * 3, "weeks like '2024-W01'"),
         (["08:30", "17:05"] * 3, "times of day or durations"),
         (["Yes", "yes", "no"] * 3, "differ in capitals only"),
         (["NA", "DE", "NA"] * 3, "are taken for a word"),
@@ -57,7 +61,6 @@ def test_what_looks_like_something_else_is_named(cells, words):
         list(range(1000)),
         [1_700_000_000 + number for number in range(100)],
         [1e9 + number / 100 for number in range(100)],
-        pa.nulls(3, pa.string()),
     ],
 )
 def test_an_ordinary_column_is_not_named(cells):
@@ -87,3 +90,19 @@ def test_numbers_that_keep_their_differences_less_a_centre_are_no_loss(values):
     assert lost.mended
     centred = np.asarray(values, np.float64) - lost.centre
     assert len(np.unique(centred.astype(np.float32))) >= digits.KEPT * len(values)
+
+
+def test_numbers_and_times_that_are_read_as_text_name_no_rows():
+    cells = [*(f"{number}.25" for number in range(150)), "-"]
+    (note,) = notes(pa.array(cells))
+    assert "--missing" in note
+    contract = inference.infer(pa.table({"c": cells, "y": range(151)}), "y", None, "UTC")
+    assert not contract.column("c").unique
+
+
+def test_a_target_of_numbers_with_a_line_of_units_is_told_as_that():
+    raw = pa.table({"y": ["EUR", *(f"{number}.5" for number in range(99))]})
+    contract = inference.infer(raw, "y", None, "UTC")
+    guess = inference.task(contract.column("y"), raw.column("y"))
+    assert guess.task is None
+    assert "looks like numbers, but 'EUR' is none" in guess.notes[0]

@@ -75,6 +75,25 @@ def test_the_contracts_writing_of_numbers_holds_for_a_file_that_does_not_show_on
         rows.read(path, SIGNATURE)
 
 
+GERMAN = Dialect(decimal=",", thousands=".")
+NUMBERS = Signature(
+    inputs=[Input(name=name, column=name, kind="number", datatype="FP32") for name in ("price", "share")],
+    outputs=[Output(name="prediction", datatype="FP32")],
+)
+
+
+def test_what_the_contract_reads_so_and_the_files_other_numbers_otherwise_is_asked_for(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text('price,share\n"8,114",0.108\n"3,552",0.396\n')
+    with pytest.raises(Unreadable, match="2 cells of 'price' are no number") as caught:
+        rows.read(path, NUMBERS, dialect=GERMAN)
+    assert "--decimal" in caught.value.check.mend
+    said = Dialect(decimal=".", thousands=",")
+    assert rows.read(path, NUMBERS, dialect=said).rows[0] == {"price": 8114.0, "share": 0.108}
+    path.write_text("price;share\n8,114;0,108\n3,552;0,396\n")
+    assert rows.read(path, NUMBERS, dialect=GERMAN).rows[0] == {"price": 8.114, "share": 0.108}
+
+
 def test_parquet_and_json_lines_give_the_same_rows_as_text(tmp_path):
     table = pa.table(
         {

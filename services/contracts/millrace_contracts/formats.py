@@ -21,6 +21,15 @@ PACKED = (".gz", ".zst", ".bz2")
 """Endings of packed files, behind the one that says what is in them."""
 
 
+MENDS = {
+    ".zip": "Unpack the archive: a folder of files can be pushed as it is.",
+    ".xls": "Save the workbook as .xlsx.",
+    ".ods": "Save the sheet as .xlsx or .csv.",
+    ".db": "Rows of a database are fetched by a source, like sqlite:///PATH.",
+}
+"""What to do with files whose endings are known, and not read."""
+
+
 class UnknownFormat(Exception):
     """The file's ending says nothing that is known."""
 
@@ -30,11 +39,11 @@ def format_of(path: Path) -> DataFormat:
     ending = path.suffix.lower()
     if ending in PACKED:
         ending = path.with_suffix("").suffix.lower()
-    try:
-        return FORMATS[ending]
-    except KeyError:
-        endings = ", ".join(FORMATS)
-        raise UnknownFormat(f"{path.name}: the ending must be one of {endings}") from None
+    if ending not in FORMATS:
+        packed = f"one of {', '.join(FORMATS)}, and behind it {' or '.join(PACKED)} if it is packed"
+        mend = MENDS.get(ending, "")
+        raise UnknownFormat(f"{path.name}: the ending must be {packed}. {mend}".strip())
+    return FORMATS[ending]
 
 
 def tables(paths: list[Path]) -> list[Path]:

@@ -198,7 +198,15 @@ class InferResult(BaseModel):
     warnings: list[str]
 
 
-class ArtifactSource(Strictly):
+class OfKind(Strictly):
+    """One of several that are told apart by `kind`, which therefore travels even where it was left to its default."""
+
+    def model_post_init(self, context: object, /) -> None:
+        """Count `kind` among what was set, as clients send nothing else."""
+        self.model_fields_set.add("kind")
+
+
+class ArtifactSource(OfKind):
     """A file that was uploaded to the registry."""
 
     kind: Literal["artifact"] = "artifact"
@@ -211,7 +219,7 @@ class ArtifactSource(Strictly):
     )
 
 
-class FeedbackSource(Strictly):
+class FeedbackSource(OfKind):
     """Labelled production rows of an endpoint, of closed days, from *since* up to before *until*."""
 
     kind: Literal["feedback"] = "feedback"
@@ -220,7 +228,7 @@ class FeedbackSource(Strictly):
     until: AwareDatetime | None = None
 
 
-class QuarantinedSource(Strictly):
+class QuarantinedSource(OfKind):
     """A delivery that was refused before, and is to be taken after all."""
 
     kind: Literal["quarantined"] = "quarantined"

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+from millrace import attempts
 from millrace.client import Millrace
 from millrace_contracts.formats import format_of
 from millrace_contracts.jobs import JobRead, JobState
@@ -34,7 +35,7 @@ def push(
     source = ArtifactSource(kind="artifact", digest=digest, name=path.name, format=format)
     key = f"{client.project}/{loop}/push/{digest[7:39]}/generation-{declared.generation}"
     asked = ingest_spec(spec, source).model_copy(update={"dialect": dialect})
-    job = client.training.submit(asked, _said(key, dialect), loop=loop)
+    job = attempts.submit(client, asked, _said(key, dialect), loop)
     done = client.training.wait(job.id, progress=progress)
     result = IngestResult.model_validate(done.result)
     if result.accepted and job.state == JobState.SUCCEEDED:  # the job of an earlier push of the same file

@@ -68,10 +68,10 @@ def look(
         place = f"column '{error.check.column}': " if error.check.column else ""
         raise NoDraft(f"{path}: {place}{error.check.observed}", error.check.mend) from error
     if guess.task is None:
-        raise NoDraft(f"{path}: {' '.join(guess.notes)}", "Choose another --target.")
+        raise NoDraft(f"{path}: {' '.join(guess.notes)}", guess.mend)
     caution = cautions.look(table, contract, guess.task != "regression")
-    notes += loaded.told() + inference.warnings(table, contract) + guess.notes + caution.notes
-    notes += remarks.remarks(raw, table, contract, loaded.marked)
+    notes += loaded.told() + remarks.remarks(raw, table, contract, loaded.marked)
+    notes += guess.notes + caution.notes
     identifiers = [column.name for column in contract.columns if column.unique]
     identifiers += [name for name in caution.left_out if name not in identifiers]
     found = _spacing(table, time, timezone)

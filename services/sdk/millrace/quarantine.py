@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from millrace import attempts
 from millrace.client import Millrace
 from millrace.delivery import ingest_spec
 from millrace_contracts.datasets import QuarantineRead, QuarantineVerdict
@@ -35,7 +36,7 @@ def accept(
     )
     how = "widen" if widen else "as-it-is"
     key = f"{client.project}/{loop.name}/accept/{entry}/{how}/generation-{loop.generation}"
-    job = client.training.submit(spec.model_copy(update={"widen": widen}), key, loop=loop.name)
+    job = attempts.submit(client, spec.model_copy(update={"widen": widen}), key, loop.name)
     done = client.training.wait(job.id, progress=progress)
     result = IngestResult.model_validate(done.result)
     if result.accepted:

@@ -7,19 +7,18 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from millrace import attempts
 from millrace.client import Millrace
 from millrace_contracts.batches import GatherResult, GatherSpec
 from millrace_contracts.data import DataContract
 from millrace_contracts.endpoints import EndpointRead
 from millrace_contracts.formats import format_of
-from millrace_contracts.jobs import JobRead, JobState
+from millrace_contracts.jobs import JobRead
 from millrace_contracts.names import WrittenFormat
 from millrace_contracts.rows import ArtifactSource
 from millrace_contracts.scoring import LogTo, ScoredFile, ScoreResult, ScoreSpec
 from millrace_contracts.sinks import Sink
 from millrace_contracts.sources import RowSource
-
-IN_VAIN = (JobState.FAILED, JobState.CANCELLED)
 
 
 class NothingServes(Exception):
@@ -119,11 +118,7 @@ def score(
     One that failed or was cancelled is asked again. Raises: ApiError, JobFailed.
     """
     asked = hashlib.sha256(spec.model_dump_json().encode()).hexdigest()[:32]
-    key, attempt = f"{client.project}/{loop}/score/{asked}", 1
-    job = client.training.submit(spec, key, loop=loop)
-    while job.state in IN_VAIN:
-        attempt += 1
-        job = client.training.submit(spec, f"{key}/{attempt}", loop=loop)
+    job = attempts.submit(client, spec, f"{client.project}/{loop}/score/{asked}", loop)
     return ScoreResult.model_validate(client.training.wait(job.id, progress=progress).result)
 
 

@@ -173,8 +173,12 @@ def _trainable(report: DeliveryReport) -> str:
 
 
 def _failed_checks(report: DeliveryReport) -> str:
-    parts = [f"{check.check} {check.column or ''}: {check.observed}".strip() for check in report.failed[:5]]
-    return "; ".join(parts)[:1400] or "the data was refused"
+    """What is wrong with the data, and what to do about it: the run's message is all that many will read."""
+    parts = [
+        f"{check.check} {check.column or ''}".strip() + f": {check.observed.rstrip('.')}. {check.mend}"
+        for check in report.failed[:5]
+    ]
+    return " ".join(parts)[:1400] or "the data was refused"
 
 
 def train(project: str, loop: str, run: int, dataset_version: int) -> str:

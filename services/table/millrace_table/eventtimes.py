@@ -9,6 +9,8 @@ from millrace_table.refusals import Unreadable
 
 EXCEL = (20_000, 80_000)
 """Days since 1900 from 1954 to 2119, as a spreadsheet counts them."""
+FEW = 0.2
+"""Share of different cells up to which they are odd ones among times."""
 ISO = "Write times like 2024-05-03T12:00:00Z or 2024-05-03 12:00."
 
 
@@ -56,6 +58,9 @@ def _check_texts(listed: list[str], name: str, dialect: Dialect | None) -> None:
         raise _refusal(
             seen, "Correct these rows, or leave them out: each must say when it happened.", name, odd
         )
+    if len(odd) <= FEW * len(listed):
+        seen = f"{len(odd)} text{'s' * (len(odd) > 1)} among its times, like {odd[0][:60]!r}"
+        raise _refusal(seen, "Correct these rows, or leave them out, as totals and footnotes.", name, odd)
     raise _refusal(f"texts like {odd[0][:60]!r}, not times", ISO, name, odd)
 
 

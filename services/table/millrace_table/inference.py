@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from millrace_contracts.data import ColumnContract, ColumnType, DataContract, RowsContract
 from millrace_contracts.tables import Dialect
-from millrace_table import columns, eventtimes, spans, tensors
+from millrace_table import columns, eventtimes, looks, tensors
 from millrace_table.refusals import Unreadable, words
 from millrace_table.settling import RawColumns, settled
 
@@ -100,53 +100,6 @@ def duplicates(table: pa.Table) -> int:
     return int(table.num_rows - table.group_by(table.column_names).aggregate([]).num_rows)
 
 
-FEW, NAMING = 20, 0.5
-"""Rows from which on a text is suspected, and the share of different values that makes it a name."""
-EXCLUDE = "exclude it, or give what it stands for as a column of its own"
-
-
-def warnings(table: pa.Table, contract: DataContract) -> list[str]:
-    """What a person should look at before trusting the contract."""
-    time = contract.event_time
-    found = spans.told(table.column(time), time) if time is not None else []
-    found += _few_rows(table.num_rows, contract.rows.minimum)
-    for column in contract.columns:
-        values = table.column(column.name)
-        share = values.null_count / table.num_rows
-        if share == 1:
-            found.append(f"'{column.name}' has no values at all.")
-        elif column.name == contract.target and share > 0:
-            found.append(
-                f"{values.null_count} rows have no '{column.name}', the target: they will be refused. Remove "
-                "them, or raise its missing_at_most to have them left out."
-            )
-        elif column.unique:
-            found.append(f"'{column.name}' looks like an identifier: exclude it from the features.")
-        elif column.type == "tensor":
-            continue
-        elif len(pc.unique(values)) == 1:
-            found.append(f"'{column.name}' has one value only.")
-        elif column.type == "string" and column.name != contract.target:
-            found += _nearly_names(column.name, pc.unique(values.drop_null()).to_pylist(), table.num_rows)
-    return found
-
-
-def _few_rows(rows: int, least: int) -> list[str]:
-    if rows >= least:
-        return []
-    return [
-        f"{rows} rows are fewer than the {least} that a dataset must have: nothing is trained before more are pushed."
-    ]
-
-
-def _nearly_names(name: str, texts: list[str], rows: int) -> list[str]:
-    """A text that is another one in most rows: a model can learn nothing from it that holds for the next row."""
-    if rows < FEW or len(texts) <= NAMING * rows:
-        return []
-    seen = f"'{name}' has {len(texts)} different texts in {rows} rows, like {words(texts, 2)}"
-    return [f"{seen}: it names rows rather than describes them. Better {EXCLUDE}."]
-
-
 TaskName = Literal["regression", "binary", "multiclass"]
 
 
@@ -156,6 +109,7 @@ class Guess:
 
     task: TaskName | None
     notes: list[str]
+    mend: str = "Choose another --target."
 
 
 def task(column: ColumnContract, values: pa.ChunkedArray) -> Guess:
@@ -198,6 +152,10 @@ def _whole_numbers(name: str, present: pa.ChunkedArray, distinct: int) -> Guess:
 
 def _classes(name: str, present: pa.ChunkedArray, distinct: int) -> Guess:
     classes = f"'{name}' has {distinct} classes"
+    if distinct > MOST_CLASSES or 2 * distinct > len(present):
+        seen = looks.look(pc.unique(present).slice(0, looks.LOOKED).cast(pa.string()).to_pylist())
+        if seen is not None and seen.measures:
+            return Guess(None, [f"'{name}' is read as text: {seen.words}"], "Mend the target's cells.")
     if distinct > MOST_CLASSES:
         return Guess(None, [f"{classes}; Millrace tells at most {MOST_CLASSES} apart."])
     if 2 * distinct > len(present):
@@ -262,7 +220,7 @@ def column(
     if type in ("number", "integer") and len(present):
         more |= _range(type, present)
     if type == "string" and len(present):
-        more |= _vocabulary(present)
+        more |= _vocabulary(present, raw, dialect)
     return ColumnContract(**more)
 
 
@@ -283,10 +241,10 @@ def _range(type: str, values: pa.Array) -> dict[str, Any]:
     return {"minimum": low, "maximum": high, "outside_at_most": OUTSIDE}
 
 
-def _vocabulary(values: pa.Array) -> dict[str, Any]:
+def _vocabulary(values: pa.Array, raw: pa.ChunkedArray, dialect: Dialect | None) -> dict[str, Any]:
     known = pc.unique(values)
     if len(known) == len(values) >= 100:
-        return {"unique": True}
+        return {} if looks.measures(raw, dialect) else {"unique": True}
     if len(known) > min(VOCABULARY, 0.05 * len(values)):
         return {}
     return {"allowed": sorted(known.to_pylist()), "unknown_at_most": UNKNOWN}

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from millrace_contracts.tables import KEPT, Reject, Rejects
 from millrace_table import tensors
-from millrace_table.refusals import Unreadable
+from millrace_table.refusals import Unreadable, words
 
 Row: TypeAlias = dict[str, Any]
 
@@ -33,8 +33,35 @@ def read(data: bytes) -> tuple[pa.Table, Rejects]:
         row = seen.row(number, line)
         if row is not None:
             rows.append(row)
+    if len(rows) < 2:
+        _refuse_one_object(data)
     seen.check()
     return _table(rows, seen.schema), seen.rejects
+
+
+def _refuse_one_object(data: bytes) -> None:
+    """Raises: Unreadable for a file that is one object around its rows, or around its columns."""
+    try:
+        whole = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return
+    if not isinstance(whole, dict):
+        return
+    rows = [name for name, value in whole.items() if _are_rows(value)]
+    if rows:
+        seen, mend = f"The file is one object, whose rows stand in {words(rows)}", "Write that list alone"
+    elif whole and all(isinstance(value, list | dict) and len(value) > 1 for value in whole.values()):
+        seen = "The file is one object of columns"
+        mend = "Write it by rows (in pandas: to_json(orient='records'))"
+    else:
+        return
+    raise Unreadable(
+        "file", f"{seen}.", f'{mend}: an array of objects, or a line each, like {{"column": value}}.'
+    )
+
+
+def _are_rows(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
 
 
 def in_pieces(

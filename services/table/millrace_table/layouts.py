@@ -22,6 +22,10 @@ DELIMITERS = (",", ";", "\t", "|")
 LINE = re.compile(r"[^\r\n]*(?:\r\n|\n|\r)|[^\r\n]+\Z")
 SEPARATOR = re.compile(r'^"?sep=(.)"?\s*$', re.IGNORECASE)
 """The line by which Excel is told the delimiter."""
+SINGLE = re.compile(r"(^|[,;\t|])'[^'\r\n]*'([,;\t|]|\s*$)")
+"""A cell in single quotes."""
+CUT = re.compile(r"\s*'[^']*$")
+"""A cell that begins with a single quote and ends without one."""
 MISSING = [*MARKS, "\\N"]
 """What counts as a missing value, where nothing else is said."""
 
@@ -58,10 +62,22 @@ class _Way:
         """Share of the records with the usual number of cells."""
         return sum(len(record.cells) == self.width for record in self.records) / len(self.records)
 
+    @cached_property
+    def torn(self) -> bool:
+        """Whether cells in single quotes were cut, as their delimiters were taken for the file's."""
+        if self.quote == "'":
+            return False
+        cut = sum(any(CUT.match(cell) for cell in record.cells) for record in self.records)
+        return cut > 0.1 * len(self.records)
+
     @property
-    def rank(self) -> tuple[float, bool, int]:
-        first = len(self.records[0].cells) == self.width
-        return (round(self.even, 2) if self.width > 1 else 0.0, first, self.width)
+    def first(self) -> bool:
+        """Whether the first record has the usual number of cells."""
+        return len(self.records[0].cells) == self.width
+
+    @property
+    def rank(self) -> tuple[float, bool, bool, int]:
+        return (round(self.even, 2) if self.width > 1 else 0.0, not self.torn, self.first, self.width)
 
 
 class _Form(csv.Dialect):
@@ -152,18 +168,16 @@ def _way(lines: list[str], path: Path, folder: Path, asked: Dialect, wanted: Col
     quote = '"' if asked.quote is None else asked.quote
     named = [asked.delimiter] if asked.delimiter else sorted(DELIMITERS, key=lambda sign: sign != usual)
     ways = [_split(lines, sign, quote, asked.escape or quote) for sign in named]
-    if ways[0].even == 1 and (ways[0].width > 1 or asked.delimiter):
+    if ways[0].even == 1 and (ways[0].width > 1 or asked.delimiter) and not ways[0].torn:
         return ways[0]
     if asked.escape is None and any("\\" + quote in line for line in lines):
         ways += [_split(lines, sign, quote, "\\") for sign in named]
-    if asked.quote is None and any(
-        re.search(r"(^|[,;\t|])'[^'\r\n]*'([,;\t|]|\s*$)", line) for line in lines
-    ):
+    if asked.quote is None and any(SINGLE.search(line) for line in lines):
         ways += [_split(lines, sign, "'", "'") for sign in named]
     best = max(ways, key=lambda way: way.rank)
     if asked.delimiter is None and best.even < 0.9:
         spaced = _split(lines, " ", quote, quote)
-        nothing_else = best.even < 0.5 and spaced.rank > best.rank and spaced.rank[1]
+        nothing_else = best.even < 0.5 and spaced.rank > best.rank and spaced.first
         if spaced.width > 2 and (spaced.even > 0.9 or nothing_else):
             return spaced
     if asked.delimiter is None and (best.width == 1 or best.even < 0.9):

@@ -28,8 +28,8 @@ YEAR = r"(?P<year>\d{4})"
 WEEKDAY = r"(?:[A-Z][a-z]{2,8},? )?"
 ORDERED = re.compile(rf"(?P<first>\d{{1,2}})(?P<sign>[./-])(?P<other>\d{{1,2}})(?P=sign){YEAR}{CLOCK}{ZONE}")
 """03/04/2024: which number is the day is not said."""
-SHORT = re.compile(rf"\d{{1,2}}([./-])\d{{1,2}}\1\d{{2}}{CLOCK}{ZONE}")
-"""03/04/24: of which century is not said either."""
+SHORT = re.compile(rf"\d{{1,2}}([./ -])(?:\d{{1,2}}|[A-Za-z]{{3}})\1\d{{2}}{CLOCK}{ZONE}")
+"""03/04/24, 03-Apr-24: of which century is not said either."""
 FORMS = [
     re.compile(form + CLOCK + ZONE)
     for form in (

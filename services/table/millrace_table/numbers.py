@@ -31,6 +31,8 @@ INFINITE = re.compile(r"[+-]?(inf|infinity|∞)", re.IGNORECASE)
 GROUPED = re.compile(
     rf"\d{{1,3}}(?:(?P<sign>[.,{SPACES}])\d{{3}})(?:(?P=sign)\d{{3}})*|\d{{1,2}}(?:,\d{{2}})+,\d{{3}}"
 )
+ALIKE = str.maketrans("\u2212\u2013\uff0d\uff0b\uff0e\uff0c\uff05\u066b\u066c\u066a", "--" + "-+.,%.,%")
+"""Signs of other scripts that mean what ASCII has: dashes, full-width signs, and Arabic decimal and thousands signs."""
 PROOF = 10
 """Different cells like `1,234` that prove thousands, where shorter numbers stand beside them without a sign."""
 
@@ -56,7 +58,7 @@ class Parts:
 
 def parts(text: str) -> Parts | None:
     """The parts of what may be a number, or None."""
-    match = WRITTEN.fullmatch(text.replace("\u2212", "-").replace("\u2013", "-"))
+    match = WRITTEN.fullmatch(text.translate(ALIKE))
     if match is None or (match["open"] is None) != (match["close"] is None):
         return None
     signs = [sign for sign in (match["sign"], match["inner"], match["behind"], match["open"]) if sign]
@@ -80,6 +82,17 @@ def value(text: str, style: Style) -> Decimal | None:
     except InvalidOperation:
         return None
     return -number if seen.negative and number else number
+
+
+def is_plain(body: str) -> bool:
+    """Whether what is a decimal sign in a number's digits can be read in one way only, like `0.5` and `1.234,5`."""
+    return bool(_claim(body).decimal)
+
+
+def in_two_ways(text: str) -> bool:
+    """Whether it is a number whose one sign may be decimal as well as for thousands, like `1,234`."""
+    seen = parts(text)
+    return seen is not None and bool(_claim(seen.body).either)
 
 
 def spaced(text: str) -> bool:

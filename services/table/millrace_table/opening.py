@@ -11,6 +11,7 @@ from typing import IO
 import pyarrow as pa
 
 from millrace_contracts.tables import Encoding
+from millrace_table import magic
 from millrace_table.refusals import Unreadable
 
 CHUNK = 1 << 22
@@ -21,6 +22,7 @@ PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2"}
 PACKS = 8
 """So many times larger a packed table is likely to be."""
 MARKS: dict[bytes, Encoding] = {b"\xef\xbb\xbf": "utf-8", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+WIDE = ("utf-16", "utf-16-le", "utf-16-be")
 PYTHON = {"windows-1252": "cp1252", "latin-1": "latin-1"}
 ESCAPED = re.compile("[\udc80-\udcff]")
 CONTROLS = {chr(0xDC00 + byte) for byte in range(0x80, 0xA0)}
@@ -73,9 +75,11 @@ def text(source: Path, folder: Path, encoding: Encoding | None) -> Text:
     with source.open("rb") as file:
         begin = file.read(1 << 16)
     mark = next((mark for mark in MARKS if begin.startswith(mark)), b"")
+    magic.refuse(begin)
     seen = MARKS.get(mark) or _wide(begin) or _by_its_bytes(source)
-    written = _agreed(encoding, seen)
-    note = f"The file is {written}, and not {encoding}." if encoding and written != encoding else ""
+    written = _agreed(encoding, seen, begin)
+    differs = encoding is not None and written != encoding and not {encoding, written} <= set(WIDE)
+    note = f"The file is {written}, and not {encoding}." if differs else ""
     if written == "utf-8" or seen is None:
         _refuse_nulls(source)
         return Text(_without(source, folder / "text", len(mark)) if mark else source, written, note)
@@ -85,8 +89,18 @@ def text(source: Path, folder: Path, encoding: Encoding | None) -> Text:
     return Text(target, written, note)
 
 
-def _agreed(said: Encoding | None, seen: Encoding | None) -> Encoding:
-    """What was said, but for the two mistakes that bytes prove: UTF-8 that is said to be none, and the reverse."""
+def _agreed(said: Encoding | None, seen: Encoding | None, begin: bytes) -> Encoding:
+    """What was said, but where the bytes prove it wrong: UTF-8 that is said to be none, the reverse, and UTF-16.
+
+    Every line end and delimiter of UTF-16 has a null byte, which no other text has. `utf-16` with neither mark nor
+    Latin letters leaves its order open: machines write the low byte first.
+    """
+    if said in WIDE:
+        if seen in WIDE or b"\0" not in begin:
+            return seen or "utf-8"
+        return "utf-16-le" if said == "utf-16" else said
+    if seen in WIDE:
+        return seen
     if seen is None:
         return said or "utf-8"
     mistaken = {said, seen} <= {"utf-8", *PYTHON} and "utf-8" in (said, seen)

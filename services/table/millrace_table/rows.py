@@ -12,7 +12,7 @@ from millrace_contracts.data import ColumnType
 from millrace_contracts.formats import format_of
 from millrace_contracts.signature import Signature
 from millrace_contracts.tables import Dialect
-from millrace_table import columns, reading, tensors
+from millrace_table import columns, numbers, reading, settling, tensors
 from millrace_table.refusals import Unreadable
 
 __all__ = ["Asked", "Unreadable", "plain", "read"]
@@ -51,6 +51,8 @@ def read(
     loaded = reading.load(path, format_of(path), written.over(dialect), wanted)
     reading.refuse_rejects(loaded, 0.0)
     raw = loaded.table
+    numeric = [name for name, item in wanted.items() if item.kind == "number"]
+    written = settling.agreed(raw, written, numeric) or written
     lacking = [name for name in wanted if name not in raw.column_names]
     if lacking:
         mend = f"The model takes: {', '.join(wanted)}"
@@ -98,6 +100,10 @@ def _column(
             shown = tensors.told(raw.column(name), typed.bad, shape)
         seen = f"{len(places)} cells of '{name}' are no {wanted}: {', '.join(shown)}."
         mend = f"Correct them, or leave them empty: the model takes a {wanted} there."
+        if type == "number" and any(
+            numbers.in_two_ways(str(raw.column(name)[place])) for place in places[:5]
+        ):
+            mend = "They can be read in two ways: say --decimal and --thousands."
         raise Unreadable("type", seen, mend, column=name, rows=len(places), examples=shown)
     return typed.values
 

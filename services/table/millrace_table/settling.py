@@ -1,6 +1,6 @@
 """What the cells of a file say about how it is written: decimal sign, thousands, which number is the day."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Protocol
 
 import pyarrow as pa
@@ -57,8 +57,34 @@ def settled(table: RawColumns, dialect: Dialect | None) -> Dialect | None:
     return given.model_copy(update=found)
 
 
-def _texts(table: RawColumns, dialect: Dialect | None) -> Iterator[list[str]]:
-    for name in table.column_names:
+def agreed(table: RawColumns, dialect: Dialect | None, numeric: Collection[str]) -> Dialect | None:
+    """The *dialect* for a table that may be written otherwise: without its decimal sign if a column shows another.
+
+    Then `1,234` beside `0.5` is read neither as 1.234 nor as 1234, unless its own column says which it is.
+
+    Args:
+        numeric: the columns that hold numbers.
+    """
+    if dialect is None or dialect.decimal is None:
+        return dialect
+    names = [name for name in table.column_names if name in numeric]
+    listed = [cells for cells in _texts(table, dialect, names) if _all_numbers(cells)]
+    styles = (numbers.style_of(cells, None) for cells in listed)
+    if all(style is None or style.decimal in (None, dialect.decimal) for style in styles):
+        return dialect
+    return dialect.model_copy(update={"decimal": None, "thousands": None})
+
+
+def _all_numbers(listed: list[str]) -> bool:
+    """Whether a column is one of written numbers, of which one at least shows a sign that is decimal for sure."""
+    seen = [numbers.parts(text) for text in listed]
+    return all(seen) and any(part is not None and numbers.is_plain(part.body) for part in seen)
+
+
+def _texts(
+    table: RawColumns, dialect: Dialect | None, names: Iterable[str] | None = None
+) -> Iterator[list[str]]:
+    for name in table.column_names if names is None else names:
         column = table.column(name)
         if pa.types.is_string(column.type):
             distinct = texts.valued(texts.distinct(column, dialect))

@@ -7,7 +7,8 @@ from pydantic import ValidationError
 from tables import sales, to_csv
 
 from millrace_contracts.data import ColumnContract, DataContract, RowsContract
-from millrace_table import inference, reading
+from millrace_contracts.tables import Dialect
+from millrace_table import inference, reading, remarks
 from millrace_table.refusals import Unreadable
 from millrace_training.rows import checks
 
@@ -79,6 +80,43 @@ def test_a_lacking_column_is_named_and_an_extra_one_is_said_to_be_left_out(contr
     assert line.observed == "lacks 'area'; 'new' left out, as the contract does not name them"
 
 
+def test_a_column_that_the_contract_does_not_name_is_noted_as_left_out(contract):
+    found = checks.check(sales().append_column("new", pa.array(range(400))), contract, "UTC")
+    (line,) = [item for item in found.checks if item.check == "columns"]
+    assert found.passed
+    assert line.verdict == "noted"
+    assert "'new' left out" in line.observed
+
+
+def test_a_class_that_was_never_there_is_told_though_it_is_taken():
+    target = ColumnContract(name="y", type="string", allowed=["a", "b"], unknown_at_most=0.05)
+    contract = DataContract(columns=[target], target="y", duplicates_at_most=1)
+    found = checks.check(pa.table({"y": ["a", "b"] * 50 + ["c"]}), contract, "UTC")
+    (line,) = [item for item in found.checks if item.check == "values"]
+    assert found.passed
+    assert (line.verdict, line.rows) == ("noted", 1)
+    assert "retrain --search" in line.mend
+
+
+@pytest.mark.parametrize(
+    ("type", "cells", "words"),
+    [
+        ("timestamp", ["07/20/2025", "07/21/2025"], "--date-order"),
+        ("number", ["8,114", "3,552"], "--decimal"),
+        ("number", ["12 kg"], "Correct these cells, or change"),
+        ("integer", ["007x"], "Correct these cells, or change"),
+    ],
+)
+def test_cells_that_could_be_read_if_their_writing_were_said_name_the_option(type, cells, words):
+    dialect = Dialect(decimal=",", thousands=".", date_order="dmy")
+    promised = [ColumnContract(name="c", type=type), ColumnContract(name="plain", type="number")]
+    contract = DataContract(columns=promised, dialect=dialect)
+    found = checks.check(pa.table({"c": cells, "plain": ["0.5"] * len(cells)}), contract, "UTC")
+    (line,) = [item for item in found.checks if (item.check, item.column) == ("type", "c")]
+    assert line.verdict == "failed"
+    assert words in line.mend
+
+
 def test_a_target_that_is_missing_is_refused_unless_the_contract_tolerates_it(contract):
     table = replaced(
         sales(), "revenue", pc.if_else(pc.greater(sales()["visitors"], 480), None, sales()["revenue"])
@@ -142,7 +180,7 @@ def test_a_person_is_warned_of_identifiers_constants_and_missing_targets():
         }
     )
     contract = inference.infer(table, "y", None, "UTC")
-    notes = " ".join(inference.warnings(checks.check(table, contract, "UTC").table, contract))
+    notes = " ".join(remarks.remarks(table, checks.check(table, contract, "UTC").table, contract))
     for words in (
         "'id' looks like an identifier",
         "'same' has one value",

@@ -38,7 +38,7 @@ def list_loops(output: Output = Format.TABLE) -> None:
         ("RUN", lambda loop: loop.run and loop.run.number),
         ("RUN STATE", lambda loop: loop.run and loop.run.state),
         ("SETTLED THROUGH", lambda loop: loop.settled_through),
-        ("MESSAGE", lambda loop: loop.message or (loop.run and _waits(loop.run))),
+        ("MESSAGE", _in_the_way),
     )
     items(client().controller.loops(), columns, output, "There are no loops; make one with 'millrace init'.")
 
@@ -202,6 +202,14 @@ def list_endpoints(output: Output = Format.TABLE) -> None:
         ("URL", lambda endpoint: endpoint.url),
     )
     items(client().serving.endpoints(), columns, output, "There are no endpoints yet.")
+
+
+def _in_the_way(loop: "LoopRead") -> str:
+    """What keeps the loop from going on; without a champion also why its newest run brought none."""
+    words = loop.message or (_waits(loop.run) if loop.run else "")
+    if words or loop.champion or not loop.run:
+        return words
+    return loop.run.message or ""
 
 
 def _waits(run: "LoopRunRead") -> str:

@@ -8,11 +8,11 @@ import pyarrow as pa
 
 from millrace_contracts.data import ColumnContract, DataContract
 from millrace_contracts.rows import Check
-from millrace_table import columns, guesses, inference
+from millrace_table import columns, guesses, inference, settling
 from millrace_table.columns import Mask, Typed
 from millrace_table.refusals import words
 from millrace_training.rows import across, pieces, retyping
-from millrace_training.rows.lines import examples, line
+from millrace_training.rows.lines import examples, line, noted
 from millrace_training.rows.pieces import Rows
 from millrace_training.rows.tally import Tally
 
@@ -62,15 +62,15 @@ def check(
     Raises: Unreadable for times in mixed zones.
     """
     checks = [named(raw.column_names, contract, partial)]
+    numeric = [column.name for column in contract.columns if column.type in ("number", "integer")]
+    dialect = settling.agreed(raw, contract.dialect, numeric)
     keep, typed, held = np.ones(raw.num_rows, bool), {}, []
     for promised in contract.columns:
         if promised.name not in raw.column_names:
             typed[promised.name] = pa.nulls(raw.num_rows, columns.arrow(promised.type, promised.shape))
             held.append(promised)
             continue
-        column, cells, notes = retyping.retyped(
-            promised, raw.column(promised.name), timezone, contract.dialect
-        )
+        column, cells, notes = retyping.retyped(promised, raw.column(promised.name), timezone, dialect)
         typed[column.name] = cells.values
         tally = Tally(column, column.name == contract.target, partial)
         keep &= tally.add(raw.column(column.name), cells)
@@ -104,7 +104,9 @@ def named(names: list[str], contract: DataContract, partial: bool) -> Check:
     if extra:
         seen += f"; {words(extra)} left out, as the contract does not name them"
     allowed = words(promised, 8)
-    return line("columns", None, not lacking, seen, allowed, 0, [], f"Add {words(lacking)}.")
+    told = line("columns", None, not lacking, seen, allowed, 0, [], f"Add {words(lacking)}.")
+    unasked = extra and not lacking and not partial
+    return noted(told, "Add them to the contract if models may learn from them.") if unasked else told
 
 
 def _unique(column: ColumnContract, raw: pa.ChunkedArray, cells: Typed) -> list[Check]:

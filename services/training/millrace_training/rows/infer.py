@@ -33,7 +33,7 @@ def run(spec: InferSpec, context: Context) -> InferResult:
                 {"where": refusal.column or refusal.check, "what": refusal.observed, "mend": refusal.mend}
             ],
         ) from error
-    guess, notes = None, loaded.told() + inference.warnings(table, contract)
+    guess, notes = None, loaded.told()
     notes += remarks.remarks(raw, table, contract, loaded.marked)
     if spec.target is not None:
         guessed = inference.task(contract.column(spec.target), table.column(spec.target))

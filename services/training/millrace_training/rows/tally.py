@@ -8,13 +8,17 @@ import pyarrow.compute as pc
 
 from millrace_contracts.data import ColumnContract
 from millrace_contracts.rows import Check
-from millrace_table import guesses, tensors
+from millrace_table import guesses, moments, numbers, tensors
 from millrace_table.columns import Mask, Typed
 from millrace_table.refusals import words
 from millrace_training.rows.lines import Marked, line, noted
 
 REMEMBERED = 1 << 20
 """Different unknown words that are told apart; of more, it is known that they are too many."""
+
+KNOWN = "They are taken; a value that comes again is known from then on."
+ALLOW = "They are taken; add them to `allowed` if they are right."
+LEARNT = "They are taken; no model answers with such a class before a search has learnt it: millrace retrain --search."
 
 
 class Tally:
@@ -90,7 +94,8 @@ class Tally:
         seen = f"{count} cells are no {wanted}" if count else f"all are {wanted}"
         if self._infinite:
             seen += f"; {self._infinite} infinite ones count as missing"
-        mend = f"Correct these cells, or change the column's type from {column.type}."
+        mend = _said(column.type, self.bad.examples)
+        mend = mend or f"Correct these cells, or change the column's type from {column.type}."
         return line("type", column.name, count == 0, seen, wanted, count, self.bad.examples, mend)
 
     @property
@@ -155,6 +160,16 @@ class Tally:
         )
         if why is not None:
             return told.model_copy(update={"observed": f"{told.observed}: {why}"})
-        if good and share > column.unknown_at_most:
-            return noted(told, "They are taken; a value that comes again is known from then on.")
+        if good and count:
+            return noted(told, LEARNT if self._target else KNOWN if column.guessed else ALLOW)
         return told
+
+
+def _said(type: str, shown: list[str]) -> str | None:
+    """How to say what cells of *type* mean, if they could be read when their order or signs were said."""
+    cells = [example.partition(": ")[2].strip("'\"") for example in shown]
+    if type == "timestamp" and any(moments.ORDERED.fullmatch(cell) for cell in cells):
+        return "Say which number is the day: --date-order dmy or mdy; or correct these cells."
+    if type in ("number", "integer") and any(numbers.in_two_ways(cell) for cell in cells):
+        return "Say how the file writes numbers: --decimal and --thousands; or correct these cells."
+    return None

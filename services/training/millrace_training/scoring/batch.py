@@ -2,15 +2,18 @@
 
 import hashlib
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as parquet
 
 from millrace_contracts.models import ModelVersionRead
 from millrace_contracts.names import WrittenFormat
 from millrace_contracts.release import BASE
 from millrace_contracts.scoring import ScoreSpec
-from millrace_contracts.tables import Rejects
+from millrace_contracts.tables import Dialect, Rejects
+from millrace_table import settling
 from millrace_training.scoring import columns, sources
 from millrace_training.scoring.columns import Stamp
 from millrace_training.scoring.part import Work
@@ -57,10 +60,22 @@ class Batch:
         """Lines that could not be read."""
         return sources.rejects([file.name for file in self.spec.files], self.paths)
 
+    def written(self, path: Path) -> Dialect | None:
+        """How the cells of a source are written, as its first rows and the contract agree."""
+        numeric = [item.column for item in self.version.signature.inputs if item.kind == "number"]
+        file = parquet.ParquetFile(path)
+        first = list(islice(file.iter_batches(settling.SAMPLE, columns=numeric), 1))
+        return (
+            settling.agreed(pa.Table.from_batches(first), self.spec.dialect, numeric)
+            if first
+            else self.spec.dialect
+        )
+
     def works(self) -> list[Work]:
         """Every part with what answering it needs."""
         signature = self.version.signature.model_dump_json()
         kept = [self.kept(source) for source in range(len(self.paths))]
+        written = [self.written(path) for path in self.paths]
         timed, sink = self.spec.at is not None, self.spec.sink
         called = [columns.names(self.version.signature, names, timed) for names in kept]
         stamps = [
@@ -74,7 +89,7 @@ class Batch:
                 self.graph,
                 signature,
                 self.spec.timezone,
-                self.spec.dialect,
+                written[p.source],
                 kept[p.source],
                 stamps[p.source],
                 called[p.source],
