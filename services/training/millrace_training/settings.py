@@ -76,6 +76,8 @@ class TrainingSettings(WorkloadSettings):
     """Taints that Ray's workers put up with beside those of the job, like those of spot nodes."""
     ray_worker_node_selector: dict[str, str] = Field(default={})
     """Labels of the nodes for Ray's workers, beside those of the job."""
+    workers_patience: float = Field(default=120, ge=0)
+    """Seconds for which a lost worker of code of one's own may come back before fewer go on."""
     gpu_resource: str = "nvidia.com/gpu"
     """What a GPU is called where the cluster counts them; another name for shared or split ones."""
     runtime_class: str = ""

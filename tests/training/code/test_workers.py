@@ -18,6 +18,8 @@ from millrace_training.code import millrace_job, millrace_run
 from millrace_training.code.losses import IN_VAIN, MOST_LOSSES, Losses
 from millrace_training.runtime.errors import JobError
 
+EXAMPLE = Path(__file__).parents[3] / "docs" / "howto" / "own-training-workers"
+
 
 class Folder:
     """A folder as the job lays it out, with the tools and numbered rows."""
@@ -215,6 +217,14 @@ class TestTheJob:
         assert (third["workers"], third["step"], third["lost"]) == (1, 10, None)
         assert made["code"]["resumed"] == 2
         assert made["parity"]["bad"] == 0
+
+
+@pytest.mark.slow
+def test_the_pages_example_becomes_a_candidate_by_two_workers(together):
+    made = together(EXAMPLE, code={"params": {"epochs": 60}})
+    assert made["code"]["workers"]["starts"][0]["workers"] == 2
+    assert made["metrics"]["holdout"]["r2"] > 0.8
+    assert made["parity"]["bad"] == 0
 
 
 async def test_workers_that_do_not_fit_are_refused_with_what_does(serve):

@@ -6,6 +6,7 @@ import jsonschema
 import pytest
 from tests.training.pods import strict
 
+from millrace_training.code import crew
 from millrace_training.launch import limits, manifests, ray_jobs
 from millrace_training.settings import TrainingSettings
 from millrace_training.tables import Job
@@ -309,6 +310,8 @@ class TestWorkersOfCodeOfOnesOwn:
         assert head["metadata"]["labels"]["millrace.dev/scales"] == "true"
         mounted = [mount["name"] for item in head["spec"]["containers"] for mount in item["volumeMounts"]]
         assert "api" not in mounted
+        patience = {"name": crew.PATIENCE, "value": "120"}
+        assert patience in head["spec"]["containers"][0]["env"]
         assert "api" in [mount["name"] for mount in cluster["autoscalerOptions"]["volumeMounts"]]
         assert "api" in [volume["name"] for volume in head["spec"]["volumes"]]
         assert cluster["autoscalerOptions"]["securityContext"]["readOnlyRootFilesystem"]

@@ -60,6 +60,8 @@ def _of_workers(order: manifests.Order, team: Workers) -> Part:
     settings, code = order.settings, apart.code_of(order.job)
     assert code is not None
     head = crews.scaling_head(team, _ray_pod(order, "ray-head", order.cpu, 0))
+    patience = {"name": "MILLRACE_WORKERS_PATIENCE", "value": f"{settings.workers_patience:g}"}
+    head["spec"]["containers"][0]["env"].append(patience)
     template = _ray_pod(order, "ray-worker", settings.light_cpu, 0)
     threads = dict.fromkeys(manifests.ONE_THREAD, str(team.cpu))
     asked = crews.code_resources(team, order.memory_mb, settings.gpu_resource)
