@@ -69,7 +69,7 @@ class Gang:
         self._ray, self._of, self._resources = ray, of, dict(resources)
         ray.init(address=address, configure_logging=False, log_to_driver=False)
         self._home = ray.get_runtime_context().get_node_id()
-        self._kept: dict[str, Any] = {}
+        self._kept: dict[str, object] = {}
 
     def keep(self, name: str, read: Callable[[], bytes]) -> Any:
         """Bytes under a name, where every machine can fetch them; read and put once."""
