@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from millrace.crd_rules import FORMATS, RULES, bounds, rule
+from millrace.crd_durations import bounds, rule
+from millrace.crd_rules import FORMATS, RULES
 from millrace_contracts.loop import Spec
 from millrace_contracts.names import LoopName
 from millrace_contracts.status import LoopStatus
@@ -25,6 +26,9 @@ HEADER = "# Made by `make crds` from services/contracts/millrace_contracts/loop.
 
 KEYED = {("DataContract", "columns"): ["name"], ("LoopStatus", "conditions"): ["type"]}
 """Lists in which nothing may stand twice, with what tells their items apart."""
+
+SPOKEN = {("TrainingSpec", "variants"): "none"}
+"""Lists that may be written as one bare word, and the word that stands alone in one."""
 
 COLUMNS = (
     ("Ready", "string", '.status.conditions[?(@.type=="Ready")].status', 0),
@@ -78,7 +82,8 @@ def _inside(node: Json, known: dict[str, Json]) -> Json:
             made["additionalProperties"] = structural(value, known)
     if "properties" in node:
         made["properties"] = {
-            name: structural(inner, known) | _keyed(node, name) for name, inner in node["properties"].items()
+            name: _spoken(node, name, structural(inner, known) | _keyed(node, name))
+            for name, inner in node["properties"].items()
         }
     return made
 
@@ -86,6 +91,23 @@ def _inside(node: Json, known: dict[str, Json]) -> Json:
 def _keyed(node: Json, name: str) -> Json:
     keys = KEYED.get((node.get("model", ""), name))
     return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": keys} if keys else {}
+
+
+def _spoken(node: Json, name: str, made: Json) -> Json:
+    """A list that may also be one bare word: nothing of two types has a type, so the values alone say what is meant.
+
+    `minItems` binds lists alone: who breaks it is a list, of so few items.
+    """
+    alone = SPOKEN.get((node.get("model", ""), name))
+    if alone is None:
+        return made
+    words, most = made["items"]["enum"], made.pop("maxItems")
+    del made["type"]
+    least = {"minItems": made.pop("minItems")}
+    others = {"items": {"enum": [word for word in words if word != alone]}}
+    few = [{"not": {"minItems": 2}}, {"not": {"minItems": most + 1}} | others]
+    made["anyOf"] = [{"enum": words}, *(least | one for one in few)]
+    return made | {"x-kubernetes-preserve-unknown-fields": True}
 
 
 def _rules(node: Json) -> Json:

@@ -3,9 +3,8 @@
 tests/contract shows every document of one corpus to both.
 """
 
-from typing import Any
-
-from millrace_contracts import durations, parts, workers
+from millrace.crd_durations import DAYS, WRITTEN, Json, rule
+from millrace_contracts import parts, workers
 from millrace_contracts.batches import NO_RHYTHM, BatchSpec
 from millrace_contracts.calendars import NO_SCHEDULE, ONE_SCHEDULE, WORDS, Calendar
 from millrace_contracts.custom_code import ONE_PLACE, SETTING, CodeSpec
@@ -19,6 +18,7 @@ from millrace_contracts.searching import (
     NO_SIZE,
     UNSIZED,
 )
+from millrace_contracts.shapes import MOST_AXES, MOST_VALUES
 from millrace_contracts.sinks import Sink, TableSink
 from millrace_contracts.sources import (
     HAS_PASSWORD,
@@ -33,21 +33,8 @@ from millrace_contracts.sources import (
     StoreAccess,
 )
 from millrace_contracts.training import SearchSpec, TrainingSpec
-from millrace_contracts.variants import NONE_ALONE
 
-Json = dict[str, Any]
-WRITTEN = "^[0-9]{1,6}[smhdw]$"
-SECONDS = (
-    "int(self.substring(0, self.size() - 1)) * "
-    "{'s': 1, 'm': 60, 'h': 3600, 'd': 86400, 'w': 604800}[self.substring(self.size() - 1)]"
-)
-DAYS = f"(self.matches('{WRITTEN}') && {SECONDS} >= 86400 && ({SECONDS}) % 86400 == 0)"
-
-
-def rule(check: str, message: str, expression: str | None = None) -> Json:
-    """One CEL rule; *expression* makes the message where it names what was written."""
-    written = {"rule": check, "message": message}
-    return written | ({"messageExpression": expression} if expression else {})
+NO_TENSOR = "cannot be a tensor"
 
 
 def _gates_fit() -> list[Json]:
@@ -102,6 +89,8 @@ FORMATS: dict[str, list[Json]] = {
 }
 """What the validators behind a format check."""
 
+_PRODUCT = " * ".join(f"(self.shape.size() > {axis} ? self.shape[{axis}] : 1)" for axis in range(MOST_AXES))
+"""Numbers in a cell; more than 63 bits of them are an error, and so refused."""
 _ON_RAY = "(has(self.executor) && self.executor == 'ray')"
 _WORKERS_AND = "!has(self.training) || !has(self.training.workers) || !has(self.placement) || "
 _ONE_SCHEDULE = rule("!has(self.schedule) || !has(self.calendar)", ONE_SCHEDULE)
@@ -189,7 +178,6 @@ RULES: dict[str, list[Json]] = {
             "!('latency' in self.search.objectives)",
             NO_SEARCH,
         ),
-        rule("!has(self.variants) || !('none' in self.variants) || self.variants.size() == 1", NONE_ALONE),
         rule("has(self.workers) || (!has(self.minWorkers) && !has(self.resources))", workers.FEWEST_ALONE),
         rule(f"!has(self.code) || has(self.workers) || !{_ON_RAY}", workers.NEED_NUMBER),
         rule(f"!has(self.workers) || (has(self.code) && {_ON_RAY})", workers.NEED_RAY),
@@ -248,11 +236,22 @@ RULES: dict[str, list[Json]] = {
     ],
     DataContract.__name__: [
         rule(
-            f"!has(self.{role}) || self.columns.exists(column, column.name == self.{role})",
-            f"{role} is not among the columns",
-            f'"{role} \'" + self.{role} + "\' is not among the columns"',
+            f"!has(self.{role}) || self.columns.exists(column, column.name == self.{role}{kind})",
+            f"{role} {problem}",
+            f'"{role} \'" + self.{role} + "\' {problem}"',
         )
         for role in ("event_time", "target")
+        for kind, problem in (("", "is not among the columns"), (" && column.type != 'tensor'", NO_TENSOR))
+    ]
+    + [
+        rule(
+            "!has(self.key) || self.key.all(name, self.columns.exists(column, column.name == name))",
+            "a column of key is not among the columns",
+        ),
+        rule(
+            "!has(self.key) || !self.columns.exists(column, column.type == 'tensor' && column.name in self.key)",
+            f"a column of key {NO_TENSOR}",
+        ),
     ],
     ColumnContract.__name__: [
         rule(
@@ -267,6 +266,10 @@ RULES: dict[str, list[Json]] = {
         ),
         rule("has(self.shape) == (self.type == 'tensor')", "a tensor, and nothing else, has a shape"),
         rule(
+            f"!has(self.shape) || ({_PRODUCT} > 1 && {_PRODUCT} <= {MOST_VALUES})",
+            f"a cell of such a shape does not have 2 to {MOST_VALUES} numbers",
+        ),
+        rule(
             "!has(self.allowed) || self.type == 'string'",
             "allowed is for strings",
             '"\'" + self.name + "\': allowed is for strings, not for " + self.type',
@@ -274,26 +277,3 @@ RULES: dict[str, list[Json]] = {
     ],
 }
 """What the validators of a model check, by the model's name."""
-
-
-def bounds(node: Json) -> list[Json]:
-    """The longest and the shortest that a duration may be; what is no duration breaks its format's rule alone."""
-    written = f"!self.matches('{WRITTEN}')"
-    made = []
-    if parts.MOST in node:
-        seconds, words = (
-            _seconds(node[parts.MOST]),
-            f"is longer than {node[parts.MOST]}, the most there can be",
-        )
-        made.append(rule(f"{written} || {SECONDS} <= {seconds}", words, f'"\'" + self + "\' {words}"'))
-    if parts.LEAST in node:
-        seconds, words = (
-            _seconds(node[parts.LEAST]),
-            f"is shorter than {node[parts.LEAST]}, the least there can be",
-        )
-        made.append(rule(f"{written} || {SECONDS} >= {seconds}", words, f'"\'" + self + "\' {words}"'))
-    return made
-
-
-def _seconds(text: str) -> int:
-    return int(durations.parse(text).total_seconds())
