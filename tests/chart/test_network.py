@@ -15,7 +15,7 @@ TALK = {
     ("monitoring", "registry", 8080), ("monitoring", "serving", 8080),
     *(("controller", api, 8080) for api in APIS if api != "controller"),
     ("gateway", "serving", 8080), ("gateway", "monitoring", 4317), ("gateway", "triton", 8000),
-    ("triton", "registry", 8080),
+    ("triton", "registry", 8080), ("measure", "registry", 8080), ("measure", "serving", 8080),
     ("job", "registry", 8080), ("job", "training", 8080), ("job", "monitoring", 8080),
     ("job", "job", 6379), ("job", "job", 8265),
     *(("pipeline", api, 8080) for api in APIS),
@@ -27,7 +27,7 @@ DOOR = {("edge", api, 8080) for api in APIS} | {("edge", "gateway", 8000)}
 CALLS = {("gateway", "triton", 8001)}
 """Where inference over gRPC is on."""
 PORTS = (4317, 5432, 6379, 8000, 8001, 8002, 8080, 8265, 8443, 9090, 9901, 9902)
-RUN_TIME = ("triton", "job", "pipeline", "backtest")
+RUN_TIME = ("triton", "measure", "job", "pipeline", "backtest")
 
 
 def everybody(objects):
@@ -118,6 +118,9 @@ def test_a_job_with_code_that_may_not_use_the_network_reaches_millrace_alone():
     assert reached == {(api, 8080) for api in ("registry", "training", "monitoring")}
     assert not any(reaches_outside(objects, apart, port) for port in (443, 5432))
     assert not any(allowed(objects, job, apart, port) for port in PORTS)
+    names = Pod("coredns", "kube-system", {"k8s-app": "kube-dns"}, {})
+    assert allowed(objects, job, names, 53)
+    assert not allowed(objects, apart, names, 53), "a question to DNS can carry anything outside"
 
 
 def test_workers_of_code_meet_one_another_and_a_head_that_scales_asks_the_api_server():

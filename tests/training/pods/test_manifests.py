@@ -1,13 +1,15 @@
 """What a job asks of a cluster is what Kubernetes and KubeRay understand, and no more than it may."""
 
 import copy
+from dataclasses import replace
 
 import jsonschema
 import pytest
 from tests.training.pods import strict
 
+from millrace_core.errors import Unavailable
 from millrace_training.code import crew
-from millrace_training.launch import limits, manifests, ray_jobs
+from millrace_training.launch import limits, manifests, names, ray_jobs
 from millrace_training.settings import TrainingSettings
 from millrace_training.tables import Job
 
@@ -225,7 +227,7 @@ CODE = {
 
 class TestCodeOfOnesOwn:
     def made(self, order, **more):
-        asked = order({"gpus": 1})
+        asked = replace(order({"gpus": 1}), hosts={"10.96.0.7": ["millrace-registry", "millrace-training"]})
         asked.job.spec = {"code": CODE | more}
         manifest = manifests.plain_job(asked)
         strict.check_job(manifest)
@@ -249,6 +251,26 @@ class TestCodeOfOnesOwn:
         assert self.made(order)["spec"]["template"]["metadata"]["labels"]["millrace.dev/apart"] == "true"
         open_ = self.made(order, network=True)["spec"]["template"]["metadata"]["labels"]
         assert "millrace.dev/apart" not in open_
+
+    def test_what_may_not_use_the_network_looks_up_no_name_and_knows_our_services(self, order):
+        pod = pod_of(self.made(order))
+        assert pod["dnsPolicy"] == "None"
+        assert pod["dnsConfig"]["nameservers"] == ["127.0.0.1"]
+        assert pod["hostAliases"] == [
+            {"ip": "10.96.0.7", "hostnames": ["millrace-registry", "millrace-training"]}
+        ]
+        assert {"dnsPolicy", "hostAliases"}.isdisjoint(pod_of(self.made(order, network=True)))
+        assert {"dnsPolicy", "hostAliases"}.isdisjoint(pod_of(manifests.plain_job(order())))
+
+    async def test_services_are_looked_up_when_the_pod_is_made(self, order):
+        settings = order().settings.model_copy(
+            update={"training_url": "http://localhost:8080", "registry_url": "http://127.0.0.9:8080"}
+        )
+        (found,) = (await names.known(settings)).values()
+        assert found == ["localhost"], "an address needs no name"
+        gone = settings.model_copy(update={"registry_url": "http://registry.invalid:8080"})
+        with pytest.raises(Unavailable, match=r"registry\.invalid"):
+            await names.known(gone)
 
     def test_without_an_image_it_is_the_jobs_own(self, order):
         (code,) = pod_of(self.made(order, image=None, python=None))["initContainers"]

@@ -1,6 +1,6 @@
 """The container in which code of a user's own trains: its own image beside the job's, and no token."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from millrace_contracts.custom_code import CodeSpec
 from millrace_core import pods
@@ -11,7 +11,15 @@ from millrace_training.tables import Job
 FOLDER = "/code"
 TOOL = f"{FOLDER}/millrace_job.py"
 APART = f"{pods.PREFIX}/apart"
-"""Label of pods whose code may not use the network: a NetworkPolicy leaves them Millrace's services alone."""
+"""Label of pods whose code may not use the network: a NetworkPolicy leaves them our services alone, and no DNS."""
+NOWHERE: Part = {
+    "dnsPolicy": "None",
+    "dnsConfig": {
+        "nameservers": ["127.0.0.1"],
+        "options": [{"name": "timeout", "value": "1"}, {"name": "attempts", "value": "1"}],
+    },
+}
+"""Of a pod that looks up no name: nobody answers there."""
 WAIT = (
     "import os, runpy, sys, time\n"
     f"while not os.path.exists({TOOL!r}): time.sleep(0.2)\n"
@@ -30,6 +38,16 @@ def code_of(job: Job) -> CodeSpec | None:
 def labels(code: CodeSpec | None) -> dict[str, str]:
     """Labels by which its pod is kept from the network."""
     return {} if code is None or code.network else {APART: "true"}
+
+
+def nameless(pod: Part, hosts: Mapping[str, Sequence[str]]) -> Part:
+    """The pod without DNS, by which data could leave it too: it knows these names alone.
+
+    Args:
+        hosts: names by address.
+    """
+    aliases = [{"ip": address, "hostnames": list(names)} for address, names in sorted(hosts.items())]
+    return pod | NOWHERE | ({"hostAliases": aliases} if aliases else {})
 
 
 def container(

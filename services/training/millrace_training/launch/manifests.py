@@ -1,7 +1,8 @@
 """What a job asks of a cluster: a Job, and the parts of any pod of it. Pure functions of the job and the settings."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from millrace_contracts.placement import Placement
 from millrace_contracts.sinks import Sink
@@ -49,6 +50,8 @@ class Order:
     job: Job
     assignment: Assignment
     settings: TrainingSettings
+    hosts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Names of Millrace's services by address, for a pod that may look up none."""
 
     @property
     def attempt(self) -> int:
@@ -136,6 +139,7 @@ def plain_job(order: Order) -> Part:
             asked["limits"]["cpu"] = cpu
         made = apart.container(code, settings, threads, asked)
         pod = apart.added(pod, made, f"{settings.job_scratch_mb}Mi")
+        pod = pod if code.network else apart.nameless(pod, order.hosts)
     pod |= {"restartPolicy": "Never", "activeDeadlineSeconds": order.wall}
     return {
         "apiVersion": "batch/v1",

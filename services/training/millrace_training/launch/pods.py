@@ -19,7 +19,7 @@ from millrace_core.log import log
 from millrace_core.owners import owned
 from millrace_core.pods import Part
 from millrace_core.waiting import PodWaiting, newest
-from millrace_training.launch import limits, manifests, ray_jobs
+from millrace_training.launch import apart, limits, manifests, names, ray_jobs
 from millrace_training.launch.judging import Scene, Verdict, is_over, judge, needs_events
 from millrace_training.process.sight import Sight, outcome
 from millrace_training.runtime.assignment import Assignment, Usage
@@ -86,7 +86,9 @@ class PodLauncher:
         return self.settings.ray == "auto" and await self.cluster.serves(RAY[1], RAY[0])
 
     async def start(self, job: Job, assignment: Assignment) -> None:
-        order = manifests.Order(job, assignment, self.settings)
+        code = apart.code_of(job)
+        hosts = {} if code is None or code.network else await names.known(self.settings)
+        order = manifests.Order(job, assignment, self.settings, hosts)
         wants_ray = job.spec.get("executor") == "ray" and await self._has_ray()
         manifest = ray_jobs.ray_job(order) if wants_ray else manifests.plain_job(order)
         manifest = await owned(self.cluster, manifest, self.settings.job_service_account, self.namespace)
@@ -139,8 +141,8 @@ class PodLauncher:
         """The newest warning about the pods, or about what should have made them; asked once a survey."""
         own = work["metadata"]["name"]
         if own not in self._warnings:
-            names = [*_makers(work, pods), *(pod["metadata"]["name"] for pod in pods)]
-            self._warnings[own] = newest([event for name in names for event in await self._events(name)])
+            asked = [*_makers(work, pods), *(pod["metadata"]["name"] for pod in pods)]
+            self._warnings[own] = newest([event for name in asked for event in await self._events(name)])
         return self._warnings[own]
 
     async def _events(self, name: str) -> list[Part]:
