@@ -171,15 +171,32 @@ def test_grpc_is_opened_by_one_switch_at_every_place_that_it_needs():
             assert {"name": "MILLRACE_GRPC", "value": switched} in container["env"]
 
 
-def test_serving_may_make_jobs_only_where_engines_are_built():
+def test_serving_may_make_jobs_only_where_engines_are_built_or_forms_are_measured():
     def jobs(*arguments):
         role = one(render(*arguments), "Role", "millrace-serving")
         return [rule["verbs"] for rule in role["rules"] if "jobs" in rule["resources"]]
 
     given = {"claim": "c", "image": "i", "gpu": "g", "driver": "d", "tensorrt": "t"}
-    assert jobs() == []
+    verbs = [["get", "list", "create", "patch", "delete"]]
+    off = ("--set", "triton.measureForms=false")
+    assert jobs() == verbs
+    assert jobs(*off) == []
     told = ",".join(f"triton.engines.{name}={value}" for name, value in given.items())
-    assert jobs("--set", told) == [["get", "list", "create", "patch", "delete"]]
+    assert jobs(*off, "--set", told) == verbs
+
+
+def test_pods_that_measure_have_an_account_whose_role_is_theirs_alone():
+    objects = render()
+    assert one(objects, "ServiceAccount", "millrace-measure")
+    (issuers,) = [
+        item for item in objects if item["kind"] == "ConfigMap" and "issuers.json" in item.get("data", {})
+    ]
+    subject = {"subject": "system:serviceaccount:millrace:millrace-measure", "role": "measure"}
+    assert subject in json.loads(issuers["data"]["issuers.json"])["issuers"][0]["roles"]
+    for switch, value in (("true", "true"), ("false", "false")):
+        made = one(render("--set", f"triton.measureForms={switch}"), "Deployment", "millrace-serving")
+        (container,) = made["spec"]["template"]["spec"]["containers"]
+        assert {"name": "MILLRACE_MEASURE_FORMS", "value": value} in container["env"]
 
 
 def test_the_runtimes_of_the_test_image_are_those_of_its_lock():

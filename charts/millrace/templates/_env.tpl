@@ -70,6 +70,7 @@
 - {name: MILLRACE_TRITON_RUNTIMES, value: {{ toJson .Values.triton.runtimes | squote }}}
 {{- $engines := .Values.triton.engines }}
 - {name: MILLRACE_TRITON_ENGINES, value: {{ empty $engines.claim | ternary "" (toJson $engines) | squote }}}
+- {name: MILLRACE_MEASURE_FORMS, value: {{ .Values.triton.measureForms | quote }}}
 - {name: MILLRACE_TRITON_REPLICAS, value: {{ .Values.triton.replicas | quote }}}
 {{- $scaling := .Values.triton.autoscaling }}
 - {name: MILLRACE_TRITON_AUTOSCALING, value: {{ eq $scaling.kind "none" | ternary "" (toJson $scaling) | squote }}}

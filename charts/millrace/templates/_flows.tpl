@@ -1,7 +1,7 @@
 {{/* Who talks to whom. The table is read twice, for the egress of one side and the ingress of the other. */}}
 
 {{/* Components of which the pods are made at run time, in the namespace of the workloads. */}}
-{{- define "millrace.made" -}}triton job pipeline backtest{{- end -}}
+{{- define "millrace.made" -}}triton measure job pipeline backtest{{- end -}}
 
 {{- define "millrace.namespace.of" -}}
 {{- if has .component (splitList " " (include "millrace.made" .)) -}}{{- include "millrace.workloads" .root -}}{{- else -}}{{- .root.Release.Namespace -}}{{- end -}}
@@ -37,6 +37,8 @@ podSelector:
 - [gateway, monitoring, 4317]
 - [gateway, triton, 8000]
 - [triton, registry, 8080]
+- [measure, registry, 8080]
+- [measure, serving, 8080]
 - [job, registry, 8080]
 - [job, training, 8080]
 - [job, monitoring, 8080]

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from millrace_contracts.names import ColumnName, Digest
+from millrace_contracts.parts import Strictly
 from millrace_contracts.release import BASE, FileName
 
 TargetName = Literal[
@@ -138,6 +139,10 @@ class Measurement(Fixed):
     load: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(
         default=None, description="Load of the machine over the last minute when it began, if it tells."
     )
+    beside: Count | None = Field(
+        default=None,
+        description="Other pods of the platform that ran on the node meanwhile; null: not known.",
+    )
     base: list[Latency] = Field(max_length=20)
     variant: list[Latency] = Field(max_length=20)
     speed_up: list[SpeedUp] = Field(max_length=20)
@@ -212,6 +217,14 @@ class ModelVariant(Fixed):
         if self.state == "kept" and self.target != BASE_TARGET and self.measured is None:
             raise ValueError(f"{self.target} is kept and tells no measurement")
         return self
+
+
+class MeasurementWrite(Strictly):
+    """What a pod tells that measured a form on its node."""
+
+    target: TargetName
+    digest: Digest = Field(description="Of the form's graph.")
+    measurement: Measurement
 
 
 ModelVariants = Annotated[list[ModelVariant], Field(max_length=len(TARGETS))]

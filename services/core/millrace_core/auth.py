@@ -51,6 +51,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     ),
     "controller": ("*",),
     "triton": ("registry.models.read", "registry.artifacts.read"),
+    "measure": ("registry.models.read", "registry.artifacts.read", "serving.measurements.write"),
     "job": (
         "training.workspace.*",
         "training.jobs.read",

@@ -8,12 +8,16 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 
-from millrace_contracts.variants import Measurement, ModelVariant
+from millrace_contracts.variants import Measurement, MeasurementWrite, ModelVariant
 from millrace_core.waiting import PodWaiting
 from millrace_serving.choice import Node
 from millrace_serving.envoy.discovery import Discovery
 from millrace_serving.envoy.publisher import Publisher
 from millrace_serving.triton.repository import Wanted
+
+
+class Unasked(Exception):
+    """A pod tells what it was not asked; the text says so."""
 
 
 class DataPlane(ABC):
@@ -111,6 +115,17 @@ class DataPlane(ABC):
         Raises: Busy for now; NotMeasured if it cannot be.
         """
         return None
+
+    async def reported(self, report: MeasurementWrite, pod: str | None) -> Measurement:
+        """A measurement as it counts.
+
+        Args:
+            pod: the pod that measured and tells it; None: somebody who is believed.
+        Raises: Unasked if that pod was made for another question.
+        """
+        if pod is not None:
+            raise Unasked("No pods measure here.")
+        return report.measurement
 
     def waiting(self, name: str) -> PodWaiting | None:
         """What keeps the pods of a revision from answering, where there are pods."""

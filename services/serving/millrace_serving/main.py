@@ -24,6 +24,7 @@ from millrace_serving.rollouts.controller import Rollouts
 from millrace_serving.services import Services
 from millrace_serving.settings import ServingSettings
 from millrace_serving.tables import Outbox
+from millrace_serving.variants import routes as measurements
 from millrace_serving.variants.controller import Forms
 
 MODELS_SECONDS = 4.0
@@ -45,6 +46,7 @@ def build(settings: ServingSettings | None = None) -> FastAPI:
             gateway.router,
             refusals.router,
             discovery.router,
+            measurements.router,
         ],
         metadata_package="millrace_serving",
         start=[_start],
@@ -118,7 +120,8 @@ async def _counts(services: Services) -> None:
 async def _forms(services: Services) -> None:
     """Serve each version in the form that its nodes run fastest."""
     every = services.settings.form_seconds
-    await run_forever("forms", Forms(services).keep, every=every, backoff_max=60.0)
+    wake = services.measured
+    await run_forever("forms", Forms(services).keep, every=every, wake=wake, backoff_max=60.0)
 
 
 async def _loads(services: Services) -> None:

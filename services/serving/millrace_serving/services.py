@@ -1,5 +1,6 @@
 """What serving has at hand besides core's part: the data plane, a client of its gateway, and what movers share."""
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -25,6 +26,8 @@ class Services(services.Services):
     gateway: Lines
     """Sends requests through the gateway, as clients do."""
     movement: Movement
+    measured: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when a measurement was reported: a form may be faster than the one that serves."""
     seen: Seen = field(default_factory=Seen)
     standings: Standings = field(default_factory=Standings)
 

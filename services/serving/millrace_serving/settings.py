@@ -120,6 +120,12 @@ class ServingSettings(WorkloadSettings):
     """Versions of the runtimes in Triton's image by name, like onnxruntime; without them every node is unknown."""
     triton_engines: Engines | None = None
     """Where TensorRT engines are built and kept (JSON); empty: none are, and forms for TensorRT are not served."""
+    measure_forms: bool = True
+    """In a cluster, measure a form by a Job on a node of a kind where it never was."""
+    measure_seconds: int = Field(default=600, ge=60, le=86400)
+    """Longest time of such a Job, with what its pod waits for."""
+    measure_patience_seconds: float = 300.0
+    """How long such a Job waits for training jobs on its node to end, before it measures beside them."""
     runtime_class: str = ""
     """RuntimeClass of Triton's pods; empty: the node's own."""
     pod_seconds: float = 300.0

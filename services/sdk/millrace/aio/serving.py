@@ -15,6 +15,7 @@ from millrace_contracts.endpoints import (
 )
 from millrace_contracts.predictions import CellValue, PredictionAnswer, PredictionRequest
 from millrace_contracts.rollouts import RolloutAbort, RolloutRead, RolloutWrite
+from millrace_contracts.variants import MeasurementWrite
 
 
 class AsyncServing:
@@ -118,6 +119,10 @@ class AsyncServing:
         return await self.api.answer(
             PredictionAnswer, post(f"{_path(endpoint)}:predict", body, project=project)
         )
+
+    async def report_measurement(self, report: MeasurementWrite, *, project: str | None = None) -> None:
+        """Tell how fast a form is on the node of the pod that measured it."""
+        await self.api.send(post("/v1/measurements", report, project=project))
 
     async def gateway(self) -> GatewayRead:
         """Where inference requests go, and what the gateway has counted."""

@@ -16,6 +16,7 @@ from millrace_contracts.endpoints import (
 )
 from millrace_contracts.predictions import CellValue, PredictionAnswer, PredictionRequest
 from millrace_contracts.rollouts import RolloutAbort, RolloutRead, RolloutWrite
+from millrace_contracts.variants import MeasurementWrite
 
 
 class Serving:
@@ -109,6 +110,10 @@ class Serving:
         body = PredictionRequest(rows=[dict(row) for row in rows], key=key, event_time=event_time)
         body = body.model_copy(update={"warn": True}) if warn else body
         return self.api.answer(PredictionAnswer, post(f"{_path(endpoint)}:predict", body, project=project))
+
+    def report_measurement(self, report: MeasurementWrite, *, project: str | None = None) -> None:
+        """Tell how fast a form is on the node of the pod that measured it."""
+        self.api.send(post("/v1/measurements", report, project=project))
 
     def gateway(self) -> GatewayRead:
         """Where inference requests go, and what the gateway has counted."""

@@ -85,5 +85,6 @@ class Building:
         kept = {engines.job_name(pods.engine_key(asked, item)) for item in items}
         labels = names.common(self.settings) | {"app.kubernetes.io/component": "job"}
         for job in await self.cluster.list("Job", self.settings.workloads, selector(labels), BATCH):
-            if (name := job["metadata"]["name"]) not in kept:
+            name = job["metadata"]["name"]
+            if name.startswith(engines.NAMED) and name not in kept:
                 await self.cluster.delete("Job", name, self.settings.workloads, BATCH)

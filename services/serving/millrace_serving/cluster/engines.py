@@ -39,8 +39,12 @@ def shapes(settings: ServingSettings, item: Wanted) -> dict[str, tuple[int, int,
     return {tensor.name: (1, min(USUAL_ROWS, most), most) for tensor in item.signature.inputs}
 
 
+NAMED = "engine-"
+"""How the names of these Jobs begin."""
+
+
 def job_name(key: EngineKey) -> str:
-    return f"engine-{key.text}"
+    return f"{NAMED}{key.text}"
 
 
 def build_job(settings: ServingSettings, item: Wanted, engines: Engines) -> Part:

@@ -50,6 +50,11 @@ def account(settings: ServingSettings) -> str:
     return settings.triton_service_account or f"{settings.release}-triton"
 
 
+def measuring_account(settings: ServingSettings) -> str:
+    """The account of pods that measure: they read one model and report one measurement."""
+    return f"{settings.release}-measure"
+
+
 def common(settings: ServingSettings) -> dict[str, str]:
     """Labels of all that serving makes."""
     return pods.labels(settings, "triton", MANAGER)

@@ -78,7 +78,7 @@ def template(settings: ServingSettings, item: Wanted) -> Part:
         "labels": names.labels(settings, item),
         "annotations": {f"{PREFIX}/name": item.name, f"{PREFIX}/digest": item.digest},
     }
-    return {"metadata": metadata, "spec": spec(settings, item, [_triton(settings, item)])}
+    return {"metadata": metadata, "spec": spec(settings, item, [triton(settings, item)])}
 
 
 def spec(settings: ServingSettings, item: Wanted, containers: list[Part], graph_only: bool = False) -> Part:
@@ -94,7 +94,7 @@ def spec(settings: ServingSettings, item: Wanted, containers: list[Part], graph_
     if engines is not None:
         made["nodeSelector"] = made.get("nodeSelector", {}) | engine_nodes(engines)
         volumes.append(engine_volume(engines))
-    return made | {"initContainers": [_fetch(settings, item, engines)]}
+    return made | {"initContainers": [fetch(settings, item, engines)]}
 
 
 def _where(settings: ServingSettings, placement: ServerPlacement) -> Where:
@@ -107,7 +107,7 @@ def _where(settings: ServingSettings, placement: ServerPlacement) -> Where:
     )
 
 
-def _fetch(settings: ServingSettings, item: Wanted, engines: Engines | None) -> Part:
+def fetch(settings: ServingSettings, item: Wanted, engines: Engines | None) -> Part:
     """Brings the graph by digest and writes what Triton needs beside it; its last line says why it could not."""
     given = {
         "name": item.name,
@@ -142,7 +142,8 @@ def _fetch(settings: ServingSettings, item: Wanted, engines: Engines | None) -> 
     )  # fmt: skip
 
 
-def _triton(settings: ServingSettings, item: Wanted) -> Part:
+def triton(settings: ServingSettings, item: Wanted) -> Part:
+    """The container that answers, with its probes."""
     uid = {"name": "POD_UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}}
     fixed = {"HOME": SCRATCH, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     mounts = [mount("tmp", SCRATCH), mount("models", MODELS), mount("shm", SHARED_MEMORY)]

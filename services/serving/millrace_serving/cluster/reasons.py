@@ -52,6 +52,18 @@ def ready(pod: Part) -> bool:
     return not pod["metadata"].get("deletionTimestamp") and _condition(pod, "Ready").get("status") == "True"
 
 
+def running(pod: Part) -> bool:
+    """Whether a container of the pod runs."""
+    return bool(pod.get("status", {}).get("phase") == "Running")
+
+
+def ran_since(pod: Part, moment: str) -> bool:
+    """Whether a container of the pod has run at *moment* (RFC 3339, whole seconds) or later."""
+    statuses = pod.get("status", {}).get("containerStatuses") or ()
+    ends = [str((item.get("state", {}).get("terminated") or {}).get("finishedAt", "")) for item in statuses]
+    return running(pod) or any(end and end >= moment for end in ends)
+
+
 def serves(pod: Part, digest: str) -> bool:
     """Whether the pod was made for the graph with *digest*: one of an earlier form is on its way out."""
     return pod["metadata"].get("annotations", {}).get(f"{PREFIX}/digest", digest) == digest
@@ -67,6 +79,12 @@ def node(pod: Part) -> frozenset[str] | None:
             except (ValueError, KeyError, TypeError):
                 return None
     return None
+
+
+def places(pods: Iterable[Part]) -> dict[str, frozenset[str]]:
+    """The kinds of the nodes that pods are on, by the node; of those that have told."""
+    told = {pod.get("spec", {}).get("nodeName") or pod["metadata"]["name"]: node(pod) for pod in pods}
+    return {place: kinds for place, kinds in told.items() if kinds}
 
 
 def _condition(thing: Part, kind: str) -> Part:

@@ -66,17 +66,21 @@ class Revisions:
         self.namespace = settings.workloads
         self.prober = Prober(settings.probe_seconds)
         self.sights: dict[str, Sight] = {}
-        """Of the revisions that should serve, at the last pass."""
+        """Of the revisions that should serve, at the last pass; those of the candidates, at the last look."""
         self.loading: dict[str, Sight] = {}
-        """Of the candidates, at the last look."""
         self.restarts = 0
         """How often containers of the present pods were started again."""
         self.seen = False
         """Whether there has been a whole pass."""
-        self.nodes: dict[str, frozenset[Node]] = {}
-        """The kinds of node on which a revision's pods are, as far as they have told."""
+        self.places: dict[str, dict[str, frozenset[str]]] = {}
+        """The nodes that a revision's pods are on, each with its kinds, as far as they have told."""
         self._applied: dict[tuple[str, str], tuple[str, float]] = {}
         self._deleted: dict[str, float] = {}
+
+    @property
+    def nodes(self) -> dict[str, frozenset[Node]]:
+        """The kinds of node of a revision's pods."""
+        return {name: frozenset(found.values()) for name, found in self.places.items()}
 
     async def keep(self, candidates: Read, wanted: Read, busy: Callable[[], set[str]]) -> None:
         """One pass: make what is missing, end pods that answer wrong, remove what nobody wants.
@@ -89,7 +93,7 @@ class Revisions:
         waiting, serving = await candidates(), await wanted()
         self.loading = {item.name: seen for item in waiting if (seen := self.loading.get(item.name))}
         kept = {names.object_name(i.project, i.endpoint, i.number) for i in (*waiting, *serving)} | busy()
-        account = await self._owner()
+        account = await self.owner()
         built = [item for item in waiting if await self.building.has(item)]
         acts = [self.ensure(item, account, found) for item in (*serving, *built)]
         acts += [self._remove(kind, name) for kind, name in found if name not in kept]
@@ -99,7 +103,7 @@ class Revisions:
         looks = [self._serve(item, found, pods[selector(self._identity(item))]) for item in serving]
         sights = await asyncio.gather(*looks)
         self.sights = dict(zip((item.name for item in serving), sights, strict=True))
-        self.nodes = {item.name: self.nodes.get(item.name, frozenset()) for item in (*serving, *waiting)}
+        self.places = {item.name: self.places.get(item.name, {}) for item in (*serving, *waiting)}
         self.seen = True
         for failed in (item for item in done if isinstance(item, BaseException)):
             raise failed
@@ -137,7 +141,7 @@ class Revisions:
             groups[selector({key: labels.get(key, "") for key in keys})].append(pod)
         return groups
 
-    async def _owner(self) -> Manifest | None:
+    async def owner(self) -> Manifest | None:
         return await owner(self.cluster, names.account(self.settings), self.namespace)
 
     async def ensure(self, item: Wanted, account: Manifest | None, found: Mapping[Any, Part]) -> None:
@@ -191,7 +195,7 @@ class Revisions:
     async def _look(self, item: Wanted, deployment: Part | None, pods: Sequence[Part]) -> Sight:
         pods = [pod for pod in pods if reasons.serves(pod, item.digest)]
         present = [pod for pod in pods if reasons.ready(pod)]
-        self.nodes[item.name] = frozenset(filter(None, map(reasons.node, present)))
+        self.places[item.name] = reasons.places(present)
         records = await asyncio.gather(*(self.prober.ask(item, pod) for pod in present))
         right = sum(self.prober.right(pod) for pod in present)
         wanted = (deployment or {}).get("spec", {}).get("replicas", manifests.replicas(self.settings))
@@ -250,7 +254,7 @@ class Revisions:
             raise NotYet(f"its form for {item.target} cannot be used, the base form is loaded") from error
 
     async def _load(self, item: Wanted) -> None:
-        account = await self._owner()
+        account = await self.owner()
         await self.building.ready(item, account)
         try:
             await self.ensure(item, account, await self._found())

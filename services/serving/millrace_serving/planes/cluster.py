@@ -3,18 +3,24 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
-from millrace_contracts.variants import NodeKind
+from millrace_contracts.variants import Measurement, MeasurementWrite, ModelVariant, NodeKind
 from millrace_core.services import Services
 from millrace_core.waiting import PodWaiting
 from millrace_serving.choice import Node
 from millrace_serving.cluster import names
 from millrace_serving.cluster.gateways import Gateways
+from millrace_serving.cluster.measurements import Question, job_name, questions
+from millrace_serving.cluster.measuring import Measuring, is_of
 from millrace_serving.cluster.revisions import Revisions
+from millrace_serving.dataplane import Unasked
 from millrace_serving.envoy.bootstrap import INFERENCE_PORT
 from millrace_serving.envoy.manifests import Ways
 from millrace_serving.planes.plane import Plane
+from millrace_serving.revisions import queries as endpoints
 from millrace_serving.revisions.wire import parts
 from millrace_serving.settings import ServingSettings
+from millrace_serving.triton.loading import LoadFailed, NotYet
+from millrace_serving.triton.measuring import Busy, NotMeasured
 from millrace_serving.triton.repository import Wanted
 
 if TYPE_CHECKING:
@@ -50,6 +56,7 @@ class ClusterPlane(Plane):
             ),
         )
         self.revisions = Revisions(settings, cluster, self.fell)
+        self.measuring = Measuring(settings, cluster)
         self.gateway_pods = Gateways(settings, cluster)
 
     @property
@@ -90,17 +97,59 @@ class ClusterPlane(Plane):
         return sorted({frozenset(node) | self._gpu() for kinds in mine for node in kinds}, key=min)
 
     def _gpu(self) -> frozenset[str]:
+        made = self._gpu_kind()
+        return frozenset() if made is None else frozenset({made.key})
+
+    def _gpu_kind(self) -> NodeKind | None:
         engines = self.settings.triton_engines
         if engines is None:
-            return frozenset()
-        made = NodeKind(
+            return None
+        return NodeKind(
             device="gpu",
             product=engines.gpu,
             driver=engines.driver,
             runtime="tensorrt",
             runtime_version=engines.tensorrt,
         )
-        return frozenset({made.key})
+
+    async def measure(self, item: Wanted, base: str, variant: ModelVariant) -> Measurement | None:
+        """By a Job on one of the nodes that the endpoint's pods are on; what it finds comes by a route of its own."""
+        if not self.settings.measure_forms:
+            raise NotMeasured("measuring is switched off: the values say triton.measureForms: false")
+        async with self.services.readers() as session:
+            own = await endpoints.measured(session, [variant.digest or ""])
+        gpu = self._gpu_kind()
+        for asked in questions(item, base, variant, self._places(item), gpu):
+            if (asked.target, asked.key) not in own:
+                await self._prepared(asked)
+                await self.measuring.ask(asked)
+        return None
+
+    def _places(self, item: Wanted) -> dict[str, frozenset[str]]:
+        found = [
+            places
+            for name, places in self.revisions.places.items()
+            if parts(name)[:2] == (item.project, item.endpoint)
+        ]
+        return {place: frozenset(kinds) for places in found for place, kinds in places.items()}
+
+    async def _prepared(self, asked: Question) -> None:
+        """Its engine is built, if it needs one. Raises: Busy; NotMeasured."""
+        try:
+            await self.revisions.building.ready(asked.form, await self.revisions.owner())
+        except NotYet as error:
+            raise Busy(f"{asked.target} is measured once {error}") from error
+        except LoadFailed as error:
+            raise NotMeasured(str(error)) from error
+
+    async def reported(self, report: MeasurementWrite, pod: str | None) -> Measurement:
+        if pod is None:
+            return report.measurement
+        job = job_name(report.digest, report.target, report.measurement.node.key)
+        if not is_of(pod, job):
+            where = report.measurement.node.key
+            raise Unasked(f"The pod {pod or 'of this token'} was not asked for {report.target} on {where}.")
+        return await self.measuring.judged(pod, report.measurement)
 
     def packs(self, names: Iterable[str]) -> bool:
         return all(self.revisions.packs(name) for name in names)

@@ -12,6 +12,10 @@ TRACEBACK = "\n\nAt:"
 """Where the traceback of the Python backend, with its file names, begins."""
 
 
+BUSY = ("compute_input", "compute_infer", "compute_output")
+"""What Triton counts of a model's calls while it works on them."""
+
+
 class TritonError(Exception):
     """Triton refused, failed or did not answer in time; the text says which.
 
@@ -36,6 +40,27 @@ class Triton:
             return (await self._client.get("/v2/health/live", timeout=1.0)).is_success
         except httpx.HTTPError:
             return False
+
+    async def ready(self, name: str) -> bool:
+        """Whether one model is loaded."""
+        try:
+            return (await self._client.get(f"/v2/models/{name}/ready", timeout=2.0)).is_success
+        except httpx.HTTPError:
+            return False
+
+    async def busy(self, name: str) -> int:
+        """Nanoseconds that one loaded model has taken for its calls so far, without their wait in its queue.
+
+        Raises: TritonError.
+        """
+        try:
+            answer = await self._client.get(f"/v2/models/{name}/stats", headers=self._admin)
+        except httpx.HTTPError as error:
+            raise TritonError(f"no statistics of {name} ({type(error).__name__})") from error
+        if not answer.is_success:
+            raise TritonError(_reason(answer), answered=True, status=answer.status_code)
+        (told,) = answer.json()["model_stats"]
+        return sum(int(told["inference_stats"][part]["ns"]) for part in BUSY)
 
     async def loaded(self) -> set[str]:
         """Names of the models that Triton calls ready. Raises: TritonError."""

@@ -66,7 +66,7 @@ async def measure(
         told = {name: [kind, values.tolist()] for name, (kind, values) in columns.items()}
         question = {"forms": forms, "columns": told, "batches": list(batches)}
         answer = await _asked(environment, json.dumps(question).encode())
-    return read(node, answer)
+    return read(node, answer, exclusive=True)
 
 
 def _written(folder: Path, graphs: Mapping[TargetName, bytes]) -> list[dict[str, str]]:
@@ -96,8 +96,14 @@ async def _asked(environment: Path, question: bytes) -> Any:
     return json.loads(out)
 
 
-def read(node: NodeKind, answer: Mapping[str, Any]) -> Measurement:
-    """What `timing.py` answered, with error bars over the rounds."""
+def read(node: NodeKind, answer: Mapping[str, Any], exclusive: bool) -> Measurement:
+    """What the rounds came to, with error bars over them.
+
+    Args:
+        answer: *load* before them, and by batch size in *batches* the *calls* of a round and, of *base* and *variant*,
+            the quantiles of milliseconds in each, (rounds, SHARES).
+        exclusive: whether nothing else was measured on the machine meanwhile.
+    """
     parts = [
         (int(batch), part["calls"], np.array(part["base"]), np.array(part["variant"]))
         for batch, part in answer["batches"].items()
@@ -106,7 +112,7 @@ def read(node: NodeKind, answer: Mapping[str, Any]) -> Measurement:
     return Measurement(
         node=node,
         threads=1,
-        exclusive=True,
+        exclusive=exclusive,
         load=answer["load"],
         base=[latency(batch, base, calls) for batch, calls, base, _ in parts],
         variant=[latency(batch, variant, calls) for batch, calls, _, variant in both],

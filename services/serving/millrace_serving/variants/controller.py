@@ -4,8 +4,11 @@ One level-triggered pass over the endpoints. A form is switched by a rollout of 
 was tried once on an endpoint is not tried there again by itself, whoever took it back.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from millrace_contracts.variants import ModelVariant, TargetName
-from millrace_core.errors import MillraceError
+from millrace_core.errors import MillraceError, Unavailable
 from millrace_core.log import log
 from millrace_serving.choice import Choice, choose
 from millrace_serving.dataplane import DataPlane
@@ -25,6 +28,8 @@ class Forms:
         self.services = services
         self.given_up: dict[tuple[str, TargetName], str] = {}
         """Graphs that could not be measured here, and why: not tried again in this process's life."""
+        self.going: dict[tuple[str, TargetName], str] = {}
+        """Graphs that are measured now, or wait for that, and how."""
 
     async def keep(self) -> None:
         """One pass; endpoints whose versions have one form cost one question to the database."""
@@ -41,7 +46,8 @@ class Forms:
             return
         chosen = await self._chosen(plane, endpoint, revision)
         missing = [item for item in offered(revision) if self._missing(item, chosen)]
-        if missing and await self._measure(plane, endpoint, revision, missing[0]):
+        if missing:
+            await self._measure(plane, endpoint, revision, missing[0])
             chosen = await self._chosen(plane, endpoint, revision)
         await self._act(endpoint, revision, chosen)
 
@@ -53,25 +59,37 @@ class Forms:
         async with self.services.readers() as session:
             own = await endpoints.measured(session, [item.digest for item in variants if item.digest])
         nodes = plane.nodes(endpoint.project, endpoint.name)
-        return choose(revision.base or revision.digest, variants, nodes, own)
+        return self._explained(choose(revision.base or revision.digest, variants, nodes, own), variants)
+
+    def _explained(self, chosen: Choice, variants: Sequence[ModelVariant]) -> Choice:
+        """The choice, with what becomes of the measurements that it wants."""
+        keys = [(item.digest or "", item.target) for item in variants if item.target in chosen.wants]
+        told = [f"{key[1]} cannot be measured: {self.given_up[key]}." for key in keys if key in self.given_up]
+        told += [f"{self.going[key]}." for key in keys if key in self.going]
+        return replace(chosen, message=" ".join([chosen.message, *told])[:1000])
 
     async def _measure(
         self, plane: DataPlane, endpoint: Endpoint, revision: Revision, item: ModelVariant
-    ) -> bool:
-        """Whether the form was measured here, now."""
+    ) -> None:
+        """Measure it, have it measured, or note why neither can be."""
+        key = (item.digest or "", item.target)
+        self.going.pop(key, None)
         try:
             measured = await plane.measure(wanted(endpoint, revision), revision.base or revision.digest, item)
-        except Busy:
-            return False
+        except Busy as error:
+            self.going[key] = str(error)
+            return
+        except Unavailable as error:
+            log.warning("a form is measured later", form=item.target, reason=str(error))
+            return
         except (NotMeasured, MillraceError) as error:
-            self.given_up[item.digest or "", item.target] = str(error)
+            self.given_up[key] = str(error)
             log.info("a form cannot be measured", form=item.target, endpoint=endpoint.name, reason=str(error))
-            return False
+            return
         if measured is None:
-            return False
+            return
         async with self.services.sessions.begin() as session:
             await endpoints.keep_measured(session, item.digest or "", item.target, measured)
-        return True
 
     async def _act(self, endpoint: Endpoint, revision: Revision, chosen: Choice) -> None:
         """Say why the form that serves does, and begin a rollout of another where that is better."""
