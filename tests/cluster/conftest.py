@@ -13,6 +13,9 @@ NAMESPACE = "millrace-test"
 ORDER = (
     "test_story",
     "test_many_classes",
+    "test_calls",
+    "test_own_code",
+    "test_forms",
     "test_database",
     "test_backtest",
     "test_definition",

@@ -9,7 +9,8 @@ import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -106,6 +107,22 @@ class Kubernetes:
                     f"{what}: not within {seconds:.0f} s\n{self.words(namespace) if namespace else ''}"
                 )
             time.sleep(0.5)
+
+    @contextmanager
+    def forwarded(self, what: str, namespace: str, port: int) -> Iterator[int]:
+        """A port of this machine's loopback that leads to *port* of a Service or a pod."""
+        command = [str(tools.kubectl()), "port-forward", "-n", namespace, what, f":{port}"]
+        environment = os.environ | {"KUBECONFIG": str(self.config)}
+        process = subprocess.Popen(
+            [*command, "--address=127.0.0.1"], env=environment, stdout=subprocess.PIPE, text=True
+        )
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            yield int(line.partition("127.0.0.1:")[2].partition(" ")[0])
+        finally:
+            process.kill()
+            process.wait()
 
     def words(self, namespace: str) -> str:
         """What the pods and the last events of a namespace say."""

@@ -49,7 +49,7 @@ class Release:
                        *more)  # fmt: skip
         if wait:
             self.kube.until(
-                "all pods Ready", 240, lambda: self.kube.ready(self.namespace, MINE), self.namespace
+                "all pods Ready", 600, lambda: self.kube.ready(self.namespace, MINE), self.namespace
             )
 
     def pods(self, component: str) -> list[dict[str, Any]]:
@@ -78,7 +78,7 @@ class Release:
         self.kube.namespace(namespace, **ENFORCED, **{"millrace.dev/access": "true"})
         self.kube.apply(json.dumps(self._toolbox()), self.namespace)
         self.kube.kubectl(
-            "wait", "--for=condition=Ready", f"pod/{TOOLBOX}", "-n", self.namespace, "--timeout=120s"
+            "wait", "--for=condition=Ready", f"pod/{TOOLBOX}", "-n", self.namespace, "--timeout=300s"
         )
 
     def _toolbox(self) -> dict[str, Any]:
