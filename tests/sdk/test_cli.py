@@ -557,3 +557,11 @@ def test_values_that_training_never_saw_are_told_to_whoever_asks(fake, millrace)
     assert json.loads(fake.seen[-1][2])["warn"] is True
     assert "Warning: rows[0].shop: 'new' was not seen in training" in done.stderr
     assert "and 2 more values" in done.stderr
+
+
+@pytest.mark.parametrize("value", ["1e400", "-Infinity", "NaN"])
+def test_a_row_with_a_number_that_is_not_finite_is_told_by_its_column(fake, millrace, value):
+    told = millrace("predict", "shop", "--row", f'{{"price": {value}}}')
+    assert told.code == 1
+    assert "price is no finite number" in told.stderr
+    assert "null is a missing value" in told.stderr

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Iterator
 from http import HTTPStatus
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -140,6 +141,12 @@ def _row(text: str) -> "dict[str, CellValue]":
         fail(f"--row is not JSON: {error}", 'Write it like --row \'{"shop": 4, "weekday": "Monday"}\'.')
     if not isinstance(row, dict):
         fail("--row is not a JSON object", 'Write it like --row \'{"shop": 4, "weekday": "Monday"}\'.')
+    endless = [name for name, value in row.items() if isinstance(value, float) and not isfinite(value)]
+    if endless:
+        fail(
+            f"--row: {', '.join(endless)} is no finite number",
+            "Send one below 3.4e38; null is a missing value.",
+        )
     return dict(row)
 
 
