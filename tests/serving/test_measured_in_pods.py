@@ -252,6 +252,33 @@ class TestRounds:
         begun = order[2 * rounds.WARM_UP :: calls]
         assert begun[:4] == ["base", "form", "form", "base"], "who begins changes from round to round"
 
+    async def test_a_call_that_triton_counts_late_is_waited_for(self, monkeypatch):
+        monkeypatch.setattr(rounds, "ROUNDS", 2)
+        monkeypatch.setattr(rounds, "MOST", 10)
+
+        class Late:
+            """Counts each call one look too late."""
+
+            def __init__(self):
+                self.told, self.coming = {"base": (0, 0), "form": (0, 0)}, []
+
+            async def ready(self, name):
+                return True
+
+            async def busy(self, name):
+                shown = self.told[name]
+                for one, took in self.coming:
+                    calls, ns = self.told[one]
+                    self.told[one] = (calls + 1, ns + took)
+                self.coming = []
+                return shown
+
+            async def infer(self, name, columns, timeout):
+                self.coming.append((name, {"base": 3_000_000, "form": 1_000_000}[name]))
+
+        told = await rounds.timed(Late(), {}, [1], 1.0)
+        assert measuring.read(HERE, told, exclusive=False).at(1).ratio == pytest.approx(3.0)
+
     def test_rows_are_repeated_where_there_are_fewer(self):
         import numpy as np
 

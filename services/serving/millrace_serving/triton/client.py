@@ -48,10 +48,10 @@ class Triton:
         except httpx.HTTPError:
             return False
 
-    async def busy(self, name: str) -> int:
-        """Nanoseconds that one loaded model has taken for its calls so far, without their wait in its queue.
+    async def busy(self, name: str) -> tuple[int, int]:
+        """How many calls one loaded model has answered so far, and the nanoseconds that it took for them.
 
-        Raises: TritonError.
+        Their wait in its queue is left out. Triton counts a call after it has answered it. Raises: TritonError.
         """
         try:
             answer = await self._client.get(f"/v2/models/{name}/stats", headers=self._admin)
@@ -60,7 +60,8 @@ class Triton:
         if not answer.is_success:
             raise TritonError(_reason(answer), answered=True, status=answer.status_code)
         (told,) = answer.json()["model_stats"]
-        return sum(int(told["inference_stats"][part]["ns"]) for part in BUSY)
+        stats = told["inference_stats"]
+        return int(stats["success"]["count"]), sum(int(stats[part]["ns"]) for part in BUSY)
 
     async def loaded(self) -> set[str]:
         """Names of the models that Triton calls ready. Raises: TritonError."""
