@@ -1,5 +1,7 @@
 """A loop through its days: runs, promotions, cool-downs, pauses, deletion; one champion everywhere."""
 
+from datetime import date, timedelta
+
 import pytest
 
 from millrace_controller.clock import queries, worker
@@ -289,6 +291,27 @@ async def test_production_rows_are_fed_back_once_each(loop):
     plans = [await loop.call("GET", f"/v1/loops/sales/runs/{n}/plan", 200) for n in (2, 3)]
     spans = [(plan["ingest"]["source"]["since"], plan["ingest"]["source"]["until"]) for plan in plans]
     assert spans == [(None, day(30)), (day(30), day(60))]
+
+
+async def test_forms_are_measured_with_the_requests_that_a_champion_answered_lately(loop):
+    first = await loop.call("GET", "/v1/loops/sales/runs/1/plan", 200)
+    assert (first["compress"]["days"], first["compress"]["distil"]) == (None, False)
+    await closed(loop, *range(1, 32))
+    plan = await loop.call("GET", "/v1/loops/sales/runs/2/plan", 200)
+    assert plan["ingest"]["source"]["until"] == day(30)
+    assert plan["compress"]["days"]["until"] == day(30)[:10]
+    since, until = (date.fromisoformat(plan["compress"]["days"][name]) for name in ("since", "until"))
+    assert until - since == timedelta(days=14)
+
+
+@pytest.mark.parametrize("variants", [["auto"], ["none"]])
+async def test_distillation_is_asked_of_training_and_of_the_step_that_makes_forms(platform, variants):
+    await platform.apply(document(training={"distil": True, "variants": variants}))
+    platform.world.add_data("sales", 1000)
+    await platform.rest()
+    plan = await platform.call("GET", "/v1/loops/sales/runs/1/plan", 200)
+    assert plan["train"]["distil"] is True
+    assert (plan["compress"]["distil"], plan["compress"]["targets"]) == (True, variants)
 
 
 async def test_an_alias_moved_by_someone_else_is_said_and_waited_for(loop):

@@ -47,7 +47,7 @@ def in_form(registry, variant, slope):
 
 
 @pytest.mark.parametrize(("variant", "slope", "differs"), [
-    ("ort-cpu-int8", 2.01, 0), ("ort-cpu-int8", 2.0, 60), ("tensorrt-int8", 2.0, 0),
+    ("ort-cpu-int8", 2.01, 0), ("ort-cpu-int8", 2.0, 60), ("ort-cpu-distilled", 2.0, 60), ("tensorrt-int8", 2.0, 0),
 ])  # fmt: skip
 async def test_a_champion_is_scored_in_the_form_that_serves(service, variant, slope, differs):
     """What onnxruntime does not run on a CPU is not held against its graph number by number."""

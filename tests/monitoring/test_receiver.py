@@ -29,6 +29,25 @@ async def test_rows_from_the_gateway_are_logged_joined_and_judged(service):
     assert day["loss"] == pytest.approx(np.mean((2 * features["price"] - sold) ** 2), rel=1e-4)
 
 
+async def test_a_closed_day_tells_how_many_rows_its_requests_had(service):
+    """Mirrored copies, refused requests, and rows that were logged over REST are no requests of that size."""
+    await service.declare(monitor(service.registry.version(1, 2.0)))
+    features, _ = table_of_day(0)
+    some = lambda rows: {name: values[:rows] for name, values in features.items()}  # noqa: E731
+    answers = lambda rows: 2 * features["price"][:rows]  # noqa: E731
+    records = [log_record(f"one-{place}", some(1), answers(1)) for place in range(3)]
+    records += [log_record("many", some(7), answers(7)), log_record("many", some(7), answers(7))]
+    records += [
+        log_record("copy", some(9), answers(9), listener="shadow", revision="sales--r2"),
+        log_record("broken", some(5), answers(5), status="503"),
+    ]
+    await send(service.otlp_port, records)
+    await service.rows(0, features, None)
+    await service.labels(0, np.zeros(60))
+    (day,) = await service.closed(1)
+    assert day["requests"] == {"1": 3, "7": 1}
+
+
 async def test_a_day_on_which_nothing_was_answered_holds_up_neither_its_own_nor_a_later_closing(service):
     old = service.registry.version(1, 2.0, trained_through=START - timedelta(days=40))
     await service.declare(monitor(old))

@@ -64,6 +64,14 @@ def test_a_decision_without_evidence_is_told_all_the_same(kind):
     assert lines[0].startswith(f"{kind} (done): shop, run 3, event time 2026-05-01 04:00")
 
 
+def test_the_forms_of_a_registered_version_are_told():
+    forms = {"ort-cpu-fp32": "kept", "ort-cpu-distilled": "kept", "ort-cpu-int8": "refused"}
+    text = "\n".join(explanation.explain(decision("model.registered", measured={"variants": forms})))
+    assert "form ort-cpu-distilled: kept" in text
+    assert "form ort-cpu-int8: refused" in text
+    assert "ort-cpu-fp32" not in text
+
+
 def test_causes_and_consequences_are_followed():
     alarm = decision("alarm.opened", number=1, subject="shop/performance")
     opened = decision("run.opened", {"cause": "alarm", "alarm": "performance", "evidence": {}}, number=2)

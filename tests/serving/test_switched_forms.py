@@ -33,6 +33,12 @@ class TestChoice:
         made = choose(BASE, forms(variant(), other), [{HERE.key, OPENVINO.key}], {})
         assert (made.target, made.reason, made.wants) == ("openvino-cpu-int8", "Fastest", ())
 
+    def test_a_small_model_that_was_taught_is_a_form_like_any_other(self):
+        taught = variant("ort-cpu-distilled", ratio=3.5)
+        assert choose(BASE, forms(variant(), taught), [{HERE.key}], {}).target == "ort-cpu-distilled"
+        slower = variant("ort-cpu-distilled", ratio=2.0)
+        assert choose(BASE, forms(variant(), slower), [{HERE.key}], {}).target == "ort-cpu-int8"
+
     def test_what_no_runtime_of_the_node_runs_is_neither_chosen_nor_asked_for(self):
         others = variant("openvino-cpu-int8", kind=OPENVINO), variant("tensorrt-int8")
         made = choose(BASE, forms(*others), [{HERE.key}], {})

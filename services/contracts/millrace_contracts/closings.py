@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 
 from millrace_contracts.alarms import AlarmKind
 from millrace_contracts.bodies import Document, Read
+from millrace_contracts.traffic import Sizes
 
 SINGLE_DAYS = 31
 """Days without rows that close one by one; from then on a month's end, or the next row, closes all before it."""
@@ -186,6 +187,10 @@ class ClosingItem(BaseModel):
     drift: DriftStanding
     quality: QualityRead
     slices: SlicesRead = SlicesRead()
+    requests: Sizes = Field(
+        default={},
+        description="How many of the requests through the gateway had so many rows; none in older days.",
+    )
 
 
 class ClosingRead(ClosingItem):

@@ -1,16 +1,14 @@
 """The job kind `compress`: what it is asked, and which forms of a candidate it made, measured and kept."""
 
-from typing import Annotated
-
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from millrace_contracts.learning import Contender, LearningSpec
+from millrace_contracts.learning import Configuration, Contender, LearningSpec
 from millrace_contracts.models import Golden
 from millrace_contracts.names import ColumnName, Digest
 from millrace_contracts.release import Files
+from millrace_contracts.traffic import ClosedDays, RequestSizes, Rows
 from millrace_contracts.variants import ModelVariants, Wishes
 
-Batch = Annotated[int, Field(ge=1, le=4096)]
 BATCHES: list[int] = [1, 8]
 """Rows in a call where nothing tells more of a loop's traffic: one client's row, and what Triton joins under load."""
 
@@ -21,8 +19,15 @@ class CompressPlan(BaseModel):
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
     targets: Wishes = ["auto"]
-    batches: list[Batch] = Field(
+    distil: bool = Field(
+        default=False, description="Whether one small model is taught the answers of an ensemble."
+    )
+    batches: list[Rows] = Field(
         default=BATCHES, min_length=1, max_length=8, description="At each of them a variant has to be faster."
+    )
+    days: ClosedDays | None = Field(
+        default=None,
+        description="Whose requests say with how many rows a call is measured; null: no champion has answered any.",
     )
     margin: float = Field(
         default=0.02, ge=0, le=10, description="Loss that a variant may lose, as a share, on all rows."
@@ -43,6 +48,12 @@ class CompressSpec(LearningSpec, CompressPlan):
     candidate: Contender
     golden: Golden | None = Field(
         default=None, description="Rows that each form is asked; its answers go with it."
+    )
+    traffic: RequestSizes | None = Field(
+        default=None, description="Whose requests `batches` are of; null: of none, they are the usual ones."
+    )
+    configuration: Configuration | None = Field(
+        default=None, description="What it is; the answers of an ensemble can be taught to one small model."
     )
     trained_from: AwareDatetime | None = Field(default=None, description="Its training window begins here.")
 

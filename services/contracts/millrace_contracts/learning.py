@@ -83,6 +83,11 @@ class TrainSpec(LearningSpec):
     configurations: list[Configuration] | None = None
     seed: int = Field(default=0, ge=0, lt=2**31)
     executor: Literal["inline", "pool", "ray"] = "pool"
+    distil: bool = Field(
+        default=False,
+        description="Whether an ensemble is to be taught to a small model: without event time that needs a graph "
+        "which has not seen the first fold.",
+    )
     code: CodeSpec | None = Field(
         default=None, description="Trains instead of a search; named by its digest."
     )

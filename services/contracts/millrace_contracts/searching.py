@@ -8,9 +8,10 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from millrace_contracts.found import Fixed
 from millrace_contracts.names import Family
 from millrace_contracts.parts import Int, Part
-from millrace_contracts.variants import Fixed, Latency, Milliseconds, NodeKind
+from millrace_contracts.variants import Latency, Milliseconds, NodeKind
 
 Objective = Literal["loss", "latency"]
 UNDER = r"^([1-9][0-9]{0,3}(\.[0-9]{1,3})?|0\.0{0,2}[1-9][0-9]{0,2})(us|ms|s)$"

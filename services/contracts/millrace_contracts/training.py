@@ -6,7 +6,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from millrace_contracts.custom_code import CodeSpec
 from millrace_contracts.names import Family
-from millrace_contracts.parts import DAYS, Int, Lasting, Part, Window, Written
+from millrace_contracts.parts import DAYS, Bool, Int, Lasting, Part, Window, Written
 from millrace_contracts.searching import (
     LATENCY_IS_NOT_SOUGHT,
     LOSS_IS_SOUGHT,
@@ -30,6 +30,9 @@ from millrace_contracts.workers import (
 HoldoutDays = Annotated[Written, Lasting(DAYS, most="3650d")]
 MEMORY = r"^((6[4-9]|[7-9][0-9]|[1-9][0-9]{2,5})Mi|[1-9][0-9]{0,3}Gi)$"
 Memory = Annotated[str, StringConstraints(pattern=MEMORY)]
+CODE_DISTILLED = (
+    "distil is for the ensembles of a search; code of one's own hands over the model that it wants served"
+)
 WallTime = Annotated[Written, Lasting(most="30d", least="1s")]
 
 
@@ -117,6 +120,11 @@ class TrainingSpec(Part):
         description="Forms of the model, like INT8, to be made and kept if as good and faster: [auto], which is "
         "also meant where it is left out, [none], or targets.",
     )
+    distil: Bool = Field(
+        default=False,
+        description="Whether one small model is taught the answers of an ensemble, and kept as a form of it if as good "
+        "and faster.",
+    )
     code: CodeSpec | None = Field(
         default=None, description="Training code of one's own; left out: models are searched for."
     )
@@ -125,6 +133,8 @@ class TrainingSpec(Part):
     def _one_way(self) -> "TrainingSpec":
         if self.code is not None and self.search.seeks_latency:
             raise ValueError(NO_SEARCH)
+        if self.code is not None and self.distil:
+            raise ValueError(CODE_DISTILLED)
         return self
 
     @model_validator(mode="after")

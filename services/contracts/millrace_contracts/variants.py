@@ -10,19 +10,20 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     StringConstraints,
     model_validator,
 )
 
+from millrace_contracts.distilling import Distillation
+from millrace_contracts.found import Count, Finite, Fixed
 from millrace_contracts.names import ColumnName, Digest
 from millrace_contracts.parts import Strictly
 from millrace_contracts.release import BASE, FileName
+from millrace_contracts.traffic import RequestSizes
 
-TargetName = Literal[
+GraphTarget = Literal[
     "ort-cpu-fp32",
     "ort-cpu-int8",
     "openvino-cpu-fp32",
@@ -31,10 +32,14 @@ TargetName = Literal[
     "tensorrt-fp16",
     "tensorrt-int8",
 ]
+"""Those that change how a graph is computed."""
+TargetName = Literal[GraphTarget, "ort-cpu-distilled"]
+"""distilled: another, small model that was taught the graph's answers; asked for by `training.distil`."""
 TARGETS: tuple[TargetName, ...] = get_args(TargetName)
 BASE_TARGET: TargetName = "ort-cpu-fp32"
 """The form in which training exports a graph; every kind of node can run it."""
-Wish = Literal["auto", "none", TargetName]
+DISTILLED: TargetName = "ort-cpu-distilled"
+Wish = Literal["auto", "none", GraphTarget]
 """auto: every target that the platform can build and measure."""
 VariantState = Literal["kept", "refused", "unmeasured"]
 """unmeasured: built, and right by every rule that needs no such hardware, which was not at hand."""
@@ -43,23 +48,17 @@ FLAGS = (
     "asimddp", "i8mm", "bf16", "sve",
 )  # fmt: skip
 """Instructions that decide how fast numbers of 8 and 16 bits are multiplied, as Linux names them."""
+SPEED_UP = 1.1
+"""A form that is less than so many times as fast as the base form is not worth another one's answers."""
 MEASURING = "millrace-measuring-{user}.lock"
 """The file in the folder for temporary files that whoever measures on a machine locks, by the user's number."""
 Slug = Annotated[str, StringConstraints(max_length=100, pattern=r"^[A-Za-z0-9._+-]*$")]
 Milliseconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=0, le=2**62)]
 
 
 def variant_of(target: TargetName) -> str:
     """What the files of a release call that target's variant."""
     return BASE if target == BASE_TARGET else target
-
-
-class Fixed(BaseModel):
-    """What was found out and does not change."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class NodeKind(Fixed):
@@ -143,6 +142,10 @@ class Measurement(Fixed):
         default=None,
         description="Other pods of the platform that ran on the node meanwhile; null: not known.",
     )
+    traffic: RequestSizes | None = Field(
+        default=None,
+        description="Whose requests the batch sizes are of; null: of none, they are the usual ones.",
+    )
     base: list[Latency] = Field(max_length=20)
     variant: list[Latency] = Field(max_length=20)
     speed_up: list[SpeedUp] = Field(max_length=20)
@@ -198,6 +201,7 @@ class ModelVariant(Fixed):
     difference: LossDifference | None = None
     slices: list[SliceDifference] = Field(default=[], max_length=1000)
     measured: Measurement | None = Field(default=None, description="null: on no node so far.")
+    taught: Distillation | None = Field(default=None, description="Of a distilled form: by whom, and how.")
     golden: dict[str, list[float | str | list[float]]] = Field(
         default={},
         description="What this form answers to the version's golden rows, by output; none: not told.",

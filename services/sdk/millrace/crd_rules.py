@@ -32,7 +32,7 @@ from millrace_contracts.sources import (
     SqlSource,
     StoreAccess,
 )
-from millrace_contracts.training import SearchSpec, TrainingSpec
+from millrace_contracts.training import CODE_DISTILLED, SearchSpec, TrainingSpec
 
 NO_TENSOR = "cannot be a tensor"
 
@@ -185,6 +185,7 @@ RULES: dict[str, list[Json]] = {
             "!has(self.workers) || !has(self.minWorkers) || self.minWorkers <= self.workers",
             workers.FEWEST_ABOVE,
         ),
+        rule("!has(self.code) || !has(self.distil) || !self.distil", CODE_DISTILLED),
     ],
     CodeSpec.__name__: [
         rule(_one_of("path", "digest"), ONE_PLACE),

@@ -6,6 +6,7 @@ from typing import TypeGuard
 
 from millrace_contracts.bodies import Document
 from millrace_contracts.decisions import DecisionDetail, DecisionRead
+from millrace_contracts.variants import BASE_TARGET
 
 Lines = list[str]
 MEANING = {
@@ -32,7 +33,7 @@ def explain(decision: DecisionRead, others: Iterable[DecisionRead] = ()) -> Line
     by_id = {item.id: item for item in others}
     lines = [_headline(decision), "", f"  {decision.reason}"]
     told = NUMBERS.get(decision.kind)
-    numbers = told(decision.evidence) if told is not None else []
+    numbers = [*(told(decision.evidence) if told is not None else []), *_forms(decision.measured)]
     if numbers:
         lines += ["", "The numbers:", *(f"  {line}" for line in numbers)]
     chain = _chain(decision, by_id)
@@ -42,6 +43,12 @@ def explain(decision: DecisionRead, others: Iterable[DecisionRead] = ()) -> Line
     if followed:
         lines += ["", "What followed:", *(f"  {_brief(item)}" for item in followed)]
     return lines
+
+
+def _forms(measured: Document) -> Lines:
+    """Which forms a registered version has beside the exported one; why stands in `millrace models show`."""
+    forms = measured.get("variants") or {}
+    return [f"form {name}: {state}" for name, state in forms.items() if name != BASE_TARGET]
 
 
 def _headline(decision: DecisionRead) -> str:

@@ -1,22 +1,63 @@
 """What a run registers: the release unit of its candidate, with the other forms of its graph that were kept."""
 
-from millrace_contracts.compressing import CompressResult, CompressSpec
+from millrace_contracts.compressing import CompressPlan, CompressResult, CompressSpec
 from millrace_contracts.learning import Contender, LearningSpec, TrainResult
 from millrace_contracts.loop_runs import RunPlan
 from millrace_contracts.models import Lineage, ModelVersionWrite
 from millrace_contracts.release import Files
+from millrace_contracts.traffic import RequestSizes
 from millrace_contracts.variants import BASE_TARGET
 
+BY_OTHERS = "trees and single sums gain nothing from other precisions"
 
-def forms_of(plan: RunPlan, dataset_version: int, trained: TrainResult) -> CompressSpec:
-    """What the job is asked: the rows of training and evaluation, and the plan's own bounds."""
+
+def pointless(plan: CompressPlan, trained: TrainResult) -> str | None:
+    """Why no form could be made, so that no job is started; None: one might."""
+    ensemble = trained.configuration["family"] == "ensemble"
+    computed = plan.targets != ["none"] and trained.layers != 0
+    if computed or (plan.distil and ensemble):
+        return None
+    told = [] if plan.targets == ["none"] else [BY_OTHERS]
+    if plan.distil:
+        family = trained.configuration["family"]
+        told.append(
+            f"nothing is distilled: the candidate is one {family} model and no ensemble, and small already"
+        )
+    return "; ".join(told)
+
+
+def forms_of(
+    plan: RunPlan, dataset_version: int, trained: TrainResult, sizes: RequestSizes | None = None
+) -> CompressSpec:
+    """What the job is asked: the rows of training and evaluation, and the plan's own bounds.
+
+    Args:
+        sizes: of the requests in the plan's days, if they say enough.
+    """
     shared = {name: value for name, value in plan.evaluate.items() if name in LearningSpec.model_fields}
     data = {"dataset": plan.dataset, "dataset_version": dataset_version}
     candidate = Contender(files=trained.files, signature=trained.signature)
     assert plan.compress is not None
     told = plan.compress.model_dump()
-    asked = {"candidate": candidate, "golden": trained.golden, "trained_from": trained.trained_from}
+    asked = {
+        "candidate": candidate,
+        "golden": trained.golden,
+        "configuration": trained.configuration,
+        "trained_from": trained.trained_from,
+    }
+    if sizes is not None:
+        asked |= {"traffic": sizes, "batches": sizes.batches}
     return CompressSpec.model_validate(shared | data | told | asked)
+
+
+def measured_with(sizes: RequestSizes | None) -> str:
+    """Whose requests said how many rows a call has when it is measured; nothing where none did."""
+    if sizes is None:
+        return ""
+    asked = f"{sizes.requests} requests from {sizes.since} to {sizes.through}"
+    return (
+        f"measured with the rows of {asked} (half have up to {sizes.median}, nine of ten up to {sizes.p90}); "
+    )
 
 
 def kept(result: CompressResult) -> str:

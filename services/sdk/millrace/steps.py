@@ -15,6 +15,7 @@ from typing import Literal, TypeVar
 from millrace import exchange, releasing
 from millrace.client import ApiError, JobFailed, Millrace
 from millrace.client.training import JobSpec
+from millrace_contracts import traffic
 from millrace_contracts.compressing import CompressResult
 from millrace_contracts.jobs import JobRead
 from millrace_contracts.learning import (
@@ -28,6 +29,7 @@ from millrace_contracts.learning import (
 from millrace_contracts.loop_runs import StepName, StepWrite
 from millrace_contracts.models import ModelVersionRead
 from millrace_contracts.rows import DeliveryReport, IngestResult, ValidateResult, ValidateSpec
+from millrace_contracts.traffic import ClosedDays, RequestSizes
 from millrace_contracts.verdicts import GatesVerdict
 
 Result = TypeVar("Result")
@@ -244,18 +246,35 @@ def compress(project: str, loop: str, run: int, dataset_version: int, train_job:
     """
 
     def work(step: Step) -> tuple[str, str]:
-        if step.plan.compress is None:
+        plan = step.plan.compress
+        if plan is None:
             return "", "no other form is wanted"
         trained = _trained(step, train_job)
-        if trained.layers == 0:
-            return "", "trees and single sums gain nothing from other precisions"
+        pointless = releasing.pointless(plan, trained)
+        if pointless is not None:
+            return "", pointless
+        sizes = _sizes(step, plan.days)
         try:
-            job = step.job(releasing.forms_of(step.plan, dataset_version, trained))
+            job = step.job(releasing.forms_of(step.plan, dataset_version, trained, sizes))
         except JobFailed as error:
             return "", f"the base form goes on alone: {error}"[:2000]
-        return job.id, releasing.kept(CompressResult.model_validate(job.result))
+        told = releasing.measured_with(sizes) + releasing.kept(CompressResult.model_validate(job.result))
+        return job.id, told[:2000]
 
     return Step(project, loop, run, "compress").run(work)
+
+
+def _sizes(step: Step, days: ClosedDays | None) -> RequestSizes | None:
+    """How many rows the loop's requests had in these days; None where too few say so. Closed days never change."""
+    if days is None:
+        return None
+    try:
+        closed = step.client.monitoring.closings(step.loop, days.since, days.until)
+    except ApiError as error:
+        if error.status == 404:  # nobody watches the endpoint
+            return None
+        raise
+    return traffic.of_days((day.day, day.requests) for day in closed)
 
 
 def register(

@@ -5,13 +5,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from millrace_contracts.endpoints import FormReason
-from millrace_contracts.variants import BASE_TARGET, Latency, Measurement, ModelVariant, TargetName
+from millrace_contracts.variants import BASE_TARGET, SPEED_UP, Latency, Measurement, ModelVariant, TargetName
 
-SPEED_UP = 1.1
-"""A form that is less than so many times as fast as the base form is not worth another one's answers."""
 NAMED = 3
 RUNS: dict[TargetName, tuple[str, str]] = {
     "ort-cpu-int8": ("cpu/", "/onnxruntime-"),
+    "ort-cpu-distilled": ("cpu/", "/onnxruntime-"),
     "openvino-cpu-fp32": ("cpu/", "/openvino-"),
     "openvino-cpu-int8": ("cpu/", "/openvino-"),
     "ort-cuda-fp16": ("gpu/", "/onnxruntime-"),

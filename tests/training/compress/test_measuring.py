@@ -1,9 +1,12 @@
 """Measurements have error bars, and what they and the losses say is decided by one rule each."""
 
+from datetime import date
+
 import numpy as np
 import pytest
 from tests.training.compress.conftest import FAST, NODE, SLOW
 
+from millrace_contracts import traffic
 from millrace_contracts.compressing import CompressPlan
 from millrace_stats import tasks
 from millrace_training.compress import judging, measure
@@ -43,6 +46,24 @@ def test_rounds_in_turn_give_a_ratio_with_bounds():
     )
     assert eight.p10 == pytest.approx(8.0)
     assert told.base[0].p99 > told.base[0].p10
+
+
+def test_whose_requests_the_batch_sizes_are_of_stands_with_the_measurement():
+    clock = Clock()
+    form = Form(clock, lambda call: 0.001)
+    sizes = traffic.of_days([(date(2024, 3, 1), {"1": 60, "30": 60})])
+    told = measure.measure(form, form, {"x": np.zeros((5, 1))}, sizes.batches, NODE, True, clock, sizes)
+    assert told.traffic == sizes
+    assert [item.batch for item in told.speed_up] == [1, 30]
+
+
+def test_another_model_may_answer_otherwise_as_long_as_its_loss_is_as_good(sharp):
+    base, target = sharp
+    other = base.copy()
+    other[:3] = np.roll(base[:3], 1, axis=1)
+    plan = CompressPlan(margin=0.5)
+    assert judging.quality(judged(base, target), other, plan, 0.0).fault is None
+    assert judging.quality(judged(base, target), other, plan, 0.999).fault is not None
 
 
 def test_a_machine_that_changes_its_mind_leaves_wide_bounds():

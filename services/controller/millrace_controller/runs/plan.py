@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from millrace_contracts import durations
 from millrace_contracts.bodies import Document
@@ -14,6 +15,7 @@ from millrace_contracts.models import ModelVersionRead
 from millrace_contracts.release import Role
 from millrace_contracts.rows import FeedbackSource, IngestSpec
 from millrace_contracts.searching import LatencyAim, LatencySpec
+from millrace_contracts.traffic import ClosedDays
 
 COMPARED: tuple[Role, ...] = ("model", "holdout", "out-of-fold", "baseline")
 """Files of a champion that an evaluation may need."""
@@ -68,7 +70,7 @@ def make(spec: Spec, endpoint: str, number: int, inputs: Inputs) -> RunPlan:
         },
         train=common | _train(spec, inputs.configurations),
         evaluate=common | _evaluate(spec, inputs.champion),
-        compress=_compress(spec),
+        compress=_compress(spec, inputs.until if inputs.champion else None),
         limits=JobLimits(
             memory_mb=spec.training.limits.megabytes(),
             wall_seconds=durations.parse(spec.training.limits.wall).total_seconds(),
@@ -118,6 +120,8 @@ def _train(spec: Spec, configurations: list[Document] | None) -> Document:
         wish = training.search.latency or LatencySpec()
         aim = LatencyAim(under_ms=wish.under_ms(), rows=wish.rows, margin=spec.gates.champion.margin)
         asked["latency"] = aim.model_dump(mode="json")
+    if training.distil:
+        asked["distil"] = True
     if training.code is not None:
         asked["code"] = training.code.model_dump(mode="json", exclude_none=True)
     if (team := training.team()) is not None:
@@ -129,14 +133,20 @@ def _evaluate(spec: Spec, champion: ModelVersionRead | None) -> Document:
     return {"champion": _champion(champion), "slices": spec.gates.slices.columns}
 
 
-def _compress(spec: Spec) -> CompressPlan | None:
-    """What its variants are held to: the gates' own margins. None: none are wanted."""
+def _compress(spec: Spec, until: datetime | None) -> CompressPlan | None:
+    """What its variants are held to: the gates' own margins. None: none are wanted.
+
+    Args:
+        until: end of the days whose requests say with how many rows a call is measured; None: there are none.
+    """
     wanted = spec.training.variants or ["auto"]
-    if wanted == ["none"]:
+    if wanted == ["none"] and not spec.training.distil:
         return None
     champion, slices = spec.gates.champion, spec.gates.slices
     return CompressPlan(
         targets=wanted,
+        distil=spec.training.distil,
+        days=None if until is None else _watched(spec, until),
         margin=champion.margin,
         tolerance=slices.tolerance,
         minimum_blocks=champion.minimum_days,
@@ -145,6 +155,12 @@ def _compress(spec: Spec) -> CompressPlan | None:
         seed=spec.training.seed,
         folds=spec.training.folds,
     )
+
+
+def _watched(spec: Spec, until: datetime) -> ClosedDays:
+    """The window in which drift is looked for, up to *until*: what was asked lately."""
+    day = until.astimezone(ZoneInfo(spec.data.timezone)).date()
+    return ClosedDays(since=day - durations.parse(spec.monitoring.drift.window), until=day)
 
 
 def _champion(champion: ModelVersionRead | None) -> Document | None:

@@ -6,7 +6,7 @@ from millrace_core.database import AsyncSession
 from millrace_monitoring.alarms import opening
 from millrace_monitoring.alarms.findings import Ending
 from millrace_monitoring.alarms.opening import Place
-from millrace_monitoring.closing import queries, states
+from millrace_monitoring.closing import queries, sizes, states
 from millrace_monitoring.closing.day import Given, Judged
 from millrace_monitoring.closing.preparing import Prepared
 from millrace_monitoring.closing.reading import read
@@ -100,6 +100,7 @@ def _item(given: Given, judged: Judged, opened: list[Alarm]) -> ClosingItem:
         drift=judged.drift.told,
         quality=judged.quality,
         slices=judged.slices,
+        requests=sizes.of_day(given.rows.table),
     )
     return ClosingItem.model_validate(rounded(item.model_dump(mode="json", by_alias=True)))
 

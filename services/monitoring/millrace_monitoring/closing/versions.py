@@ -19,7 +19,7 @@ from millrace_monitoring.tables import Lineup
 
 GraphRole = Literal["model", "holdout"]
 """The graph fitted on everything to its cut, and the one before the holdout."""
-SAME_RUNTIME = (BASE, "ort-cpu-int8")
+SAME_RUNTIME = (BASE, "ort-cpu-int8", "ort-cpu-distilled")
 """Forms that onnxruntime runs on a CPU, here as there."""
 STORED: dict[GraphRole, str] = {"model": "model.onnx", "holdout": "holdout.onnx"}
 """How losses name the graph that they are of."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC
+from math import nan
 
 import pyarrow as pa
 
@@ -23,7 +24,7 @@ PLAIN: Mapping[str, str | int | float] = {
     "revision": "",
     "key": "",
     "status": 200,
-    "duration_ms": 0.0,
+    "duration_ms": nan,
     "fault": "",
 }
 """What REST does not tell; the row counts as answered."""

@@ -26,7 +26,7 @@ from millrace_serving.triton.repository import Wanted, WrongBytes
 
 BATCHES = (1, 8)
 """Rows in a call, where nobody measured before."""
-RUN_HERE = (BASE_TARGET, "ort-cpu-int8", "openvino-cpu-fp32", "openvino-cpu-int8")
+RUN_HERE = (BASE_TARGET, "ort-cpu-int8", "ort-cpu-distilled", "openvino-cpu-fp32", "openvino-cpu-int8")
 """What the runner of Triton's Python backend can run besides the base form."""
 
 NO_GRPC = (
@@ -157,7 +157,8 @@ class LocalPlane(Plane):
         columns = golden.columns(item.golden.inputs, item.signature)
         measured = variant.measured
         batches = [one.batch for one in measured.base] if measured else list(BATCHES)
-        return await measuring.measure(environment, kind, graphs, columns, batches)
+        found = await measuring.measure(environment, kind, graphs, columns, batches)
+        return found.model_copy(update={"traffic": measured.traffic if measured else None})
 
     def packs(self, names: Iterable[str]) -> bool:
         return self.models.packing.issuperset(names)

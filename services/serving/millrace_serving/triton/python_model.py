@@ -27,7 +27,7 @@ TYPES = {
 
 
 BASE = "ort-cpu-fp32"
-RUN_BY_ONNXRUNTIME = (BASE, "ort-cpu-int8")
+RUN_BY_ONNXRUNTIME = (BASE, "ort-cpu-int8", "ort-cpu-distilled")
 RUN_BY_OPENVINO = ("openvino-cpu-fp32", "openvino-cpu-int8")
 OPENVINO = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
 """Left to itself it uses all cores, and 16 bits where the CPU has them: other answers than those of its golden rows."""

@@ -92,7 +92,15 @@ def fit(
     return rare.fit(train, params, matrix, target, aim, seed)
 
 
-def _lightgbm(params: Params, matrix: np.ndarray, target: np.ndarray, sought: Sought, seed: int) -> Trees:
+def boosted(
+    params: Params,
+    matrix: np.ndarray,
+    target: np.ndarray,
+    sought: Sought,
+    seed: int,
+    weight: np.ndarray | None = None,
+) -> Trees:
+    """LightGBM's trees; *weight* says how much each row counts, (rows,), all alike if left out."""
     import lightgbm
 
     settings = {
@@ -108,7 +116,7 @@ def _lightgbm(params: Params, matrix: np.ndarray, target: np.ndarray, sought: So
         "force_row_wise": True,
         "verbosity": -1,
     } | ({"num_class": sought.scores} if sought.scores > 1 else {})
-    data = lightgbm.Dataset(matrix, target, params=settings, free_raw_data=True)
+    data = lightgbm.Dataset(matrix, target, weight=weight, params=settings, free_raw_data=True)
     booster = lightgbm.train(settings, data, num_boost_round=params["rounds"])
     return Trees(booster, boosters.from_lightgbm(booster), sought.objectives.link)
 
@@ -213,7 +221,7 @@ def _steps(matrix: np.ndarray, scores: int) -> int:
 
 
 FAMILIES: dict[str, rare.Train] = {
-    "lightgbm": _lightgbm,
+    "lightgbm": boosted,
     "xgboost": _xgboost,
     "histogram": _histogram,
     "extra-trees": _extra_trees,

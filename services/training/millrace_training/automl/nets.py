@@ -53,11 +53,12 @@ def fit(params: Params, matrix: np.ndarray, target: np.ndarray, sought: Sought, 
 
     Args:
         params: layers, width, rate (of the first steps), decay (of the weights).
-        matrix: float32 (rows, width), without gaps and of moderate size. target: float64; places among classes.
+        matrix: float32 (rows, width), without gaps and of moderate size.
+        target: float64 (rows,), places among classes where classes are *sought*; or (rows, scores) of raw scores.
     Raises: FloatingPointError if its loss never was a number.
     """
     held, seen = _parted(len(matrix), seed)
-    mean, spread = (0.0, 1.0) if sought.classifies else (float(target.mean()), float(target.std()) or 1.0)
+    mean, spread = (0.0, 1.0) if sought.classifies else (target.mean(axis=0), _spread(target))
     wanted = target if sought.classifies else (target - mean) / spread
     model = _model(params, len(seen), sought, seed)
     more = {"classes": np.arange(max(sought.scores, 2), dtype=np.float64)} if sought.classifies else {}
@@ -75,6 +76,12 @@ def fit(params: Params, matrix: np.ndarray, target: np.ndarray, sought: Sought, 
     if kept is None:
         raise FloatingPointError("The loss of the net was no number from its first epoch on.")
     return _net(kept, mean, spread, sought)
+
+
+def _spread(target: np.ndarray) -> np.ndarray:
+    """The deviation of each column, 1 where nothing differs."""
+    spread = target.std(axis=0)
+    return np.where(spread > 0, spread, 1.0)
 
 
 def _parted(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -110,7 +117,7 @@ def _loss(model: Any, matrix: np.ndarray, wanted: np.ndarray) -> float:
     return float(-np.log(np.maximum(likely, 1e-9)).mean())
 
 
-def _net(kept: list[np.ndarray], mean: float, spread: float, sought: Sought) -> Net:
+def _net(kept: list[np.ndarray], mean: float | np.ndarray, spread: float | np.ndarray, sought: Sought) -> Net:
     """The net of these weights and biases, answering in the target's own unit."""
     layers = len(kept) // 2
     weights, biases = kept[:layers], kept[layers:]

@@ -97,7 +97,7 @@ def by_folds(plan: Plan) -> Outcome:
         "oof.parquet": oof.write(table, predicted),
         "baseline.json": baseline.make(table, None, predicted, np.arange(table.frame.rows), plan.aim),
     }
-    if nets.count(final.graph):
+    if nets.count(final.graph) or (spec.distil and chosen["family"] == "ensemble"):
         data["holdout.onnx"] = judging.before_first_fold(plan, chosen, fold)
     metrics = plan.aim.task.metrics(table.target, predicted)
     found = timed(selected, final, chosen)

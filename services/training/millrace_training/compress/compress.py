@@ -1,7 +1,7 @@
 """The job kind `compress`: the forms of a candidate for its targets, each judged and measured, kept or refused."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,7 +10,9 @@ from millrace_contracts.models import Answer
 from millrace_contracts.release import Files, ReleaseFile
 from millrace_contracts.variants import BASE_TARGET, Measurement, ModelVariant, variant_of
 from millrace_training.automl import golden
-from millrace_training.compress import judging, measure, page, quantise, targets
+from millrace_training.automl.aims import Aim
+from millrace_training.compress import distilled, judging, lessons, measure, page, quantise, targets
+from millrace_training.compress.distilled import Distilled
 from millrace_training.compress.judging import Finding, Quality
 from millrace_training.compress.material import Material, gathered
 from millrace_training.compress.target import Recipe, Target, Unfit
@@ -52,33 +54,68 @@ def run(spec: CompressSpec, context: Context) -> CompressResult:
     """Make, judge and measure the forms of a candidate."""
     records = Records(context)
     graph = records.artifact(spec.candidate.files.digest("model"))
-    if not nets.count(graph):
-        return CompressResult(variants=[], notes=[NO_NET])
-    wanted, notes = targets.chosen(spec.targets)
-    if not wanted:
-        return CompressResult(variants=[], notes=[*notes, NO_TARGET])
+    of_graph, notes = _of_graph(spec, graph)
+    undistilled = distilled.nothing(spec) if spec.distil else None
+    notes += [undistilled] if undistilled else []
+    taught = spec.distil and not undistilled
+    if not of_graph and not taught:
+        return CompressResult(variants=[], notes=notes)
     context.report("load", message="reading the rows")
     material = gathered(spec, records, graph)
     told = [_base(spec, material)]
+    wanted = [*of_graph, *([_pupils(spec, material)] if taught else [])]
     for place, target in enumerate(wanted):
         context.report("compress", place, len(wanted), target.name)
         best = tried(
             target, material, spec, lambda form, made: _measured(form, made, material, spec, context)
         )
         context.log(f"{target.name} is {best.finding.state}", reason=best.finding.reason)
-        told.append(_variant(target, best, spec, records))
+        told.append(_variant(target, best, spec, material, records))
     return _result(told, material, [*notes, *material.notes], records)
 
 
+def _of_graph(spec: CompressSpec, graph: bytes) -> tuple[list[Target], list[str]]:
+    """The targets that compute the graph otherwise, and why others are not tried."""
+    if spec.targets == ["none"]:
+        return [], []
+    if not nets.count(graph):
+        return [], [NO_NET]
+    wanted, notes = targets.chosen(spec.targets)
+    return wanted, notes if wanted else [*notes, NO_TARGET]
+
+
+def _pupils(spec: CompressSpec, material: Material) -> Target:
+    """Small models that are taught the candidate's answers."""
+    files, signature, table = spec.candidate.files, spec.candidate.signature, material.table
+    assert signature is not None
+    aim = Aim(material.judged.task, tuple(signature.classes or ()))
+    final, before = (
+        lessons.of(graph, table, rows, aim, spec.timezone, spec.seed)
+        for graph, rows in ((material.graph, material.learnt), (material.judged_graph, material.before))
+    )
+    return Distilled(files.digest("model"), final, before, signature)
+
+
 def tried(target: Target, material: Material, spec: CompressSpec, ask: Measure) -> Attempt:
-    """The first recipe that is as good, measured; else the one that came nearest, with why it is refused."""
+    """The first recipe that is as good, measured; else the one that came nearest, with why it is refused.
+
+    What is not as good is measured too, so that it is seen what it would have gained.
+    """
     attempts = []
     for recipe in target.recipes(material.graph, material.tuning):
         attempt = _attempted(target, recipe, material, spec, ask)
         if attempt.good is not None and attempt.good.fault is None:
             return attempt
         attempts.append(attempt)
-    return min(attempts, key=lambda attempt: attempt.rank)
+    nearest = min(attempts, key=lambda attempt: attempt.rank)
+    if (
+        nearest.graph is None
+        or nearest.good is None
+        or nearest.quantised == 0
+        or target.broken(nearest.graph)
+    ):
+        return nearest
+    return nearest if target.lacking() else replace(nearest, measured=ask(target, nearest.graph))
 
 
 def _attempted(
@@ -107,10 +144,11 @@ def _judged(target: Target, recipe: Recipe, made: bytes, material: Material, spe
     """Its loss by the graph that had not seen the rows, given the same form; its answers by the one that serves."""
     served = predict(target.open(made), material.held)
     if material.judged_graph == material.graph:
-        return judging.quality(material.judged, served, spec)
+        return judging.quality(material.judged, served, spec, target.least_alike)
     form = recipe.build(material.judged_graph, material.calibration)
-    good = judging.quality(material.judged, predict(target.open(form), material.held), spec)
-    return judging.also(good, material.served, served, material.judged.task)
+    answers = predict(target.open(form), material.held)
+    good = judging.quality(material.judged, answers, spec, target.least_alike)
+    return judging.also(good, material.served, served, material.judged.task, target.least_alike)
 
 
 def _measured(
@@ -127,6 +165,7 @@ def _measured(
             sorted({*spec.batches, SHOWN_BATCH}),
             target.node(),
             exclusive=slot.alone(),
+            traffic=spec.traffic,
         )
 
 
@@ -151,14 +190,18 @@ def _base(spec: CompressSpec, material: Material) -> ModelVariant:
     )
 
 
-def _variant(target: Target, attempt: Attempt, spec: CompressSpec, records: Records) -> ModelVariant:
+def _variant(
+    target: Target, attempt: Attempt, spec: CompressSpec, material: Material, records: Records
+) -> ModelVariant:
     """What the release unit tells of it; the file of a refused form is not kept."""
     kept = attempt.finding.state != "refused" and attempt.graph is not None
-    good = attempt.good
+    good, taught = attempt.good, None
+    if isinstance(target, Distilled):
+        taught = target.told(attempt.how, material.held, material.judged.target)
     return ModelVariant(
         target=target.name,
         state=attempt.finding.state,
-        reason=attempt.finding.reason[:2000],
+        reason=(attempt.finding.reason + distilled.beside(taught, good))[:2000],
         name=f"model.{target.name}.onnx" if kept else None,
         digest=records.keep(attempt.graph, "application/octet-stream") if kept and attempt.graph else None,
         size=None if attempt.graph is None else len(attempt.graph),
@@ -169,6 +212,7 @@ def _variant(target: Target, attempt: Attempt, spec: CompressSpec, records: Reco
         difference=None if good is None else good.difference,
         slices=[] if good is None else good.slices,
         measured=attempt.measured,
+        taught=taught,
         golden=_golden(target, attempt.graph, spec) if kept and attempt.graph else {},
     )
 

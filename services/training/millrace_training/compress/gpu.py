@@ -8,12 +8,14 @@ from collections.abc import Iterator
 
 from millrace_contracts.variants import NodeKind, TargetName
 from millrace_training.compress import halves, quantise, rules
-from millrace_training.compress.target import Feeds, Recipe, Session
+from millrace_training.compress.target import SAME, Feeds, Recipe, Session
 from millrace_training.graph.session import open_session
 
 
 class Gpu:
     """What the targets on GPUs share: they cannot be measured where jobs run on CPUs."""
+
+    least_alike = SAME
 
     def lacking(self) -> str | None:
         """Always something, so far."""

@@ -7,17 +7,14 @@ import numpy as np
 
 from millrace_contracts.compressing import CompressPlan
 from millrace_contracts.learning import Block
-from millrace_contracts.variants import LossDifference, Measurement, SliceDifference, VariantState
+from millrace_contracts.variants import SPEED_UP, LossDifference, Measurement, SliceDifference, VariantState
 from millrace_stats.paired import Comparison, non_inferior
 from millrace_stats.tasks import Task
+from millrace_training.compress.target import SAME
 from millrace_training.evaluate import blocks
 
-AGREEMENT = 0.99
-"""Least share of rows that a variant answers as the base form does."""
 ALIKE = 0.1
 """Numbers are alike that differ by less than this share of their standard deviation."""
-SPEED_UP = 1.1
-"""How many times faster a variant has to be, by the lower 95 % bound, at every batch size of the loop's traffic."""
 SLICE_BLOCKS = 3
 
 
@@ -52,8 +49,12 @@ class Quality:
     fault: str | None
 
 
-def quality(judged: Judged, answers: np.ndarray, plan: CompressPlan) -> Quality:
-    """Compare a variant's *answers*, shaped as the base form's, with those."""
+def quality(judged: Judged, answers: np.ndarray, plan: CompressPlan, least: float = SAME) -> Quality:
+    """Compare a variant's *answers*, shaped as the base form's, with those.
+
+    Args:
+        least: share of the rows that it has to answer as the base form does.
+    """
     agreement = float(alike(judged.base, answers, judged.task).mean())
     finite = np.isfinite(answers).all()
     losses = judged.task.losses(judged.target, np.where(np.isfinite(answers), answers, 0.0))
@@ -63,14 +64,14 @@ def quality(judged: Judged, answers: np.ndarray, plan: CompressPlan) -> Quality:
     )
     slices = _slices(judged, losses, before, plan)
     told = LossDifference.model_validate(_told(whole))
-    fault = "it answers what is no number" if not finite else _fault(agreement, told, slices)
+    fault = "it answers what is no number" if not finite else _fault(agreement, told, slices, least)
     return Quality(agreement, float(losses.mean()), told, slices, fault)
 
 
-def also(good: Quality, base: np.ndarray, answers: np.ndarray, task: Task) -> Quality:
+def also(good: Quality, base: np.ndarray, answers: np.ndarray, task: Task, least: float) -> Quality:
     """The same with the agreement of the graph that serves, if that is less."""
     agreement = min(good.agreement, float(alike(base, answers, task).mean()))
-    fault = good.fault or _fault(agreement, good.difference, good.slices)
+    fault = good.fault or _fault(agreement, good.difference, good.slices, least)
     return replace(good, agreement=agreement, fault=fault)
 
 
@@ -121,9 +122,11 @@ def _slices(
     return found
 
 
-def _fault(agreement: float, whole: LossDifference, slices: list[SliceDifference]) -> str | None:
-    if agreement < AGREEMENT:
-        return f"it answers {agreement:.2%} of the rows as the base form does, {AGREEMENT:.0%} are wanted"
+def _fault(
+    agreement: float, whole: LossDifference, slices: list[SliceDifference], least: float
+) -> str | None:
+    if agreement < least:
+        return f"it answers {agreement:.2%} of the rows as the base form does, {least:.0%} are wanted"
     if whole.verdict != "passed":
         return whole.reason
     for part in slices:

@@ -4,7 +4,6 @@ A variant of the final graph is what serves; its loss is judged on the graph tha
 same form. Where a candidate has no such graph, both are the final one, and that is told.
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from millrace_table import spacing
 from millrace_training.automl import oof, splits
 from millrace_training.automl.plan import HOLDOUT_DAYS
 from millrace_training.automl.table import Table, copies, load_for, midnight, row_digests
+from millrace_training.compress import lessons
 from millrace_training.compress.judging import Judged
 from millrace_training.compress.target import Feeds
 from millrace_training.evaluate import blocks
@@ -40,6 +40,7 @@ class Material:
             *served* by the one that serves.
         calibration, tuning: rows of the training window, as feeds.
         drawn: which rows the calibration has.
+        table: all labelled rows. learnt, before: of which the graph, and the one before it, was trained on these.
     """
 
     graph: bytes
@@ -50,6 +51,9 @@ class Material:
     calibration: Feeds
     tuning: Feeds
     drawn: CalibrationRows
+    table: Table
+    learnt: np.ndarray
+    before: np.ndarray
     notes: list[str]
 
 
@@ -78,15 +82,20 @@ def gathered(spec: CompressSpec, records: Records, graph: bytes) -> Material:
         served=base if sibling == graph else predict(session, held.frame),
         calibration=in_its_bits(session, table.frame.take(window).feeds()),
         tuning=in_its_bits(session, table.frame.take(rest).feeds()),
-        drawn=CalibrationRows(rows=len(window), seed=spec.seed, digest=_digest(table, window)),
+        drawn=CalibrationRows(rows=len(window), seed=spec.seed, digest=lessons.digest(table, window)),
+        table=table,
+        learnt=apart.learnt,
+        before=apart.before,
         notes=[] if unseen is not None or len(apart.held) < table.frame.rows else [SEEN],
     )
 
 
 @dataclass(frozen=True)
 class Apart:
-    """Indices of the rows a graph was trained on, and of those *held* back; the block of every row, and its name."""
+    """Indices of the rows that a graph and the one *before* it were trained on, and of those *held* back from this one;
+    the block of every row, and its name."""
 
+    learnt: np.ndarray
     before: np.ndarray
     held: np.ndarray
     labels: np.ndarray
@@ -97,27 +106,28 @@ def _by_time(spec: CompressSpec, table: Table) -> Apart:
     """The last days are held back, as in training."""
     assert table.days is not None
     split = splits.by_time(table, spec.holdout_days or HOLDOUT_DAYS, spec.block)
-    before, since = split.before, spec.trained_from
+    before, learnt, since = split.before, np.arange(table.frame.rows), spec.trained_from
     if since is not None:
-        later = np.array([midnight(int(day), spec.timezone) >= since for day in table.days[before]])
-        before = before[later] if later.any() else before
+        begins = {int(day): midnight(int(day), spec.timezone) >= since for day in np.unique(table.days)}
+        later = np.array([begins[int(day)] for day in table.days])
+        before = before[later[before]] if later[before].any() else before
+        learnt = learnt[later] if later.any() else learnt
     unit = spec.block
     labels = spacing.numbers(table.days, unit)
-    return Apart(before, split.holdout, labels, lambda label: spacing.name(label, unit))
+    return Apart(learnt, before, split.holdout, labels, lambda label: spacing.name(label, unit))
 
 
 def _by_folds(spec: CompressSpec, table: Table, records: Records) -> Apart:
     """The first fold is held back, as training dealt it out; of code of one's own the rows that it was not given."""
     labels = row_digests(table) % blocks.BUCKETS
+    every = np.arange(table.frame.rows)
     if spec.candidate.files.find("holdout") is None:
         unseen = _left_out(spec, table, records)
-        every = np.arange(table.frame.rows)
         held, before = (unseen, np.setdiff1d(every, unseen)) if len(unseen) else (every, every)
-        return Apart(before, held, labels, lambda label: f"bucket {label}")
+        return Apart(before, before, held, labels, lambda label: f"bucket {label}")
     fold = splits.folds(table.target, spec.folds or FOLDS, tasks.of(spec.task), spec.seed, copies(table))
-    return Apart(
-        np.flatnonzero(fold != 0), np.flatnonzero(fold == 0), labels, lambda label: f"bucket {label}"
-    )
+    before, held = np.flatnonzero(fold != 0), np.flatnonzero(fold == 0)
+    return Apart(every, before, held, labels, lambda label: f"bucket {label}")
 
 
 def _left_out(spec: CompressSpec, table: Table, records: Records) -> np.ndarray:
@@ -138,11 +148,6 @@ def _drawn(rows: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     most = min(CALIBRATION, max(1, len(order) // 2))
     rest = order[most : most + TUNING]
     return np.sort(order[:most]), np.sort(rest if len(rest) else order[:most])
-
-
-def _digest(table: Table, rows: np.ndarray) -> str:
-    """Of the rows' own digests, so that it can be told whether two calibrations had the same rows."""
-    return "sha256:" + hashlib.sha256(row_digests(table)[rows].astype("<i8").tobytes()).hexdigest()
 
 
 def _texts(frame: Frame, column: Column) -> np.ndarray:

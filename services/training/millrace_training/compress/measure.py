@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from millrace_contracts.traffic import RequestSizes
 from millrace_contracts.variants import Measurement, NodeKind
 from millrace_stats.timings import latency, speed_up
 from millrace_training.compress.target import Feeds, Session
@@ -36,8 +37,13 @@ def measure(
     node: NodeKind,
     exclusive: bool,
     clock: Clock = time.perf_counter,
+    traffic: RequestSizes | None = None,
 ) -> Measurement:
-    """Both forms at each batch size, on rows repeated as often as that needs."""
+    """Both forms at each batch size, on rows repeated as often as that needs.
+
+    Args:
+        traffic: whose requests the batch sizes are of.
+    """
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     rounds = [_rounds(base, variant, rows, batch, clock) for batch in batches]
     return Measurement(
@@ -45,6 +51,7 @@ def measure(
         threads=THREADS,
         exclusive=exclusive,
         load=load,
+        traffic=traffic,
         base=[latency(item.batch, item.base, item.calls) for item in rounds],
         variant=[latency(item.batch, item.variant, item.calls) for item in rounds],
         speed_up=[speed_up(item.batch, item.base, item.variant) for item in rounds],

@@ -11,7 +11,7 @@ from typing import Any
 
 from millrace_contracts.variants import NodeKind, TargetName
 from millrace_training.compress import quantise
-from millrace_training.compress.target import Feeds, Recipe, Session
+from millrace_training.compress.target import SAME, Feeds, Recipe, Session
 from millrace_training.graph.node import told
 from millrace_training.graph.session import open_session
 
@@ -40,6 +40,8 @@ def devices() -> tuple[Any, ...]:
 
 class OpenVino:
     """What FP32 and INT8 share: the device, and what is missing."""
+
+    least_alike = SAME
 
     def lacking(self) -> str | None:
         """Why OpenVINO does not run here."""

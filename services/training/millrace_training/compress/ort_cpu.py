@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from millrace_contracts.variants import NodeKind, TargetName
 from millrace_training.compress import quantise
-from millrace_training.compress.target import Feeds, Recipe, Session
+from millrace_training.compress.target import SAME, Feeds, Recipe, Session
 from millrace_training.graph.node import cpu
 from millrace_training.graph.session import open_session
 
@@ -14,6 +14,7 @@ class OrtCpuInt8:
 
     name: TargetName = "ort-cpu-int8"
     quantises = True
+    least_alike = SAME
 
     def lacking(self) -> str | None:
         """Nothing: this is what runs the base form, too."""

@@ -8,6 +8,8 @@ import numpy as np
 
 from millrace_contracts.variants import NodeKind, TargetName
 
+SAME = 0.99
+"""Share of rows that the same net in other numbers answers as before."""
 Feeds = dict[str, np.ndarray]
 """Rows for a graph: arrays (rows, …) by input name."""
 
@@ -48,6 +50,8 @@ class Target(Protocol):
     name: TargetName
     quantises: bool
     """Whether its forms have to have QuantizeLinear and DequantizeLinear nodes."""
+    least_alike: float
+    """Least share of rows that its forms answer as the base form does."""
 
     def lacking(self) -> str | None:
         """Why it cannot be measured on this machine; None: it can."""

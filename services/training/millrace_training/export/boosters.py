@@ -10,7 +10,9 @@ from millrace_training.export.refusals import NotExportable
 from millrace_training.export.trees import Forest, Tree
 
 OBJECTIVES = [tasks.of(name).objectives for name in tasks.NAMES]
-LIGHTGBM_OBJECTIVES = [item.lightgbm for item in OBJECTIVES]
+SOFT = "cross_entropy"
+"""LightGBM's objective for targets that are probabilities; its raw scores pass through the logistic link, too."""
+LIGHTGBM_OBJECTIVES = [*(item.lightgbm for item in OBJECTIVES), SOFT]
 LIGHTGBM_ZERO = float(np.float32(1e-35))
 """LightGBM reads a number at most this far from 0 as 0 (its kZeroThreshold)."""
 XGBOOST_LINKS = {item.xgboost: item.link for item in OBJECTIVES}
