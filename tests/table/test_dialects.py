@@ -2,6 +2,7 @@
 
 import gzip
 import random
+import re
 import zipfile
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from millrace_contracts.tables import Dialect
-from millrace_table import layouts, reading
+from millrace_table import layouts, reading, sheets, workbooks
 from millrace_table.refusals import Unreadable
 
 ROWS = {"area": ["1.5", "22", "7"], "town": ["Mill", "Old town", None], "rent": ["300", "900", "410"]}
@@ -395,3 +396,54 @@ def test_spaces_are_told_from_the_commas_in_texts_though_most_lines_fit_neither(
     assert loaded.table.column_names == ["id", "place", "note", "mark"]
     assert loaded.table.num_rows == 8
     assert loaded.rejects.count == 12
+
+
+@pytest.mark.parametrize(
+    "numbered", [True, False], ids=["cells that say where they stand", "and that do not"]
+)
+def test_a_large_sheet_that_is_read_in_parts_is_the_same_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, numbered: bool
+):
+    rows = [["Rents of May"], [], ["area", "town", "rent", "", "code"]]
+    rows += [[f"{n}.5", "Mill" if n % 7 else "", str(300 + n), "", "7"] for n in range(400)]
+    rows += [["9", "", "x", "", "8.5"], ["8", "last", "5", "", ""]]
+    path = workbook(tmp_path / "a.xlsx", rows)
+    if not numbered:
+        _without_places(path)
+    whole = reading.load(path, "xlsx")
+    monkeypatch.setattr(sheets, "PART", 3000)
+    monkeypatch.setattr(sheets, "CHUNK", 700)
+    monkeypatch.setattr(workbooks, "PIECE", 90)
+    monkeypatch.setattr(workbooks, "HEAD", 30)
+    parts = reading.to_parquet(path, tmp_path / "rows.parquet", format="xlsx")
+    table = parquet.read_table(tmp_path / "rows.parquet")
+    assert parquet.read_metadata(tmp_path / "rows.parquet").num_row_groups > 3
+    assert table.equals(whole.table)
+    assert (parts.rows, parts.dialect, parts.notes) == (402, whole.dialect, whole.notes)
+    if numbered:
+        assert table.schema.field("rent").type == pa.string()  # of which one cell is no number
+        assert table.schema.field("code").type == pa.float64()
+
+
+def _without_places(path: Path) -> None:
+    """The same workbook as programs write it that say of no cell and no row where it stands; no cell is left out."""
+    with zipfile.ZipFile(path) as file:
+        held = {name: file.read(name).decode() for name in file.namelist()}
+    lines = re.sub(r'(<row) r="\d+"', r"\1", held["xl/s.xml"])
+    held["xl/s.xml"] = re.sub(r'(<c) r="[A-Z]+\d+"', r"\1", lines)
+    with zipfile.ZipFile(path, "w") as file:
+        for name, text in held.items():
+            file.writestr(name, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "cells"),
+    [
+        ('a, b, c\n1, x, \n2, "y, z", 5\n', {"a": ["1", "2"], "b": ["x", "y, z"], "c": [None, "5"]}),
+        ("a; b\n1,5; x\n2,5; y\n", {"a": ["1,5", "2,5"], "b": ["x", "y"]}),
+        ("a, b\n1,x\n2, y\n", {"a": ["1", "2"], "b": ["x", " y"]}),
+    ],
+    ids=["behind each delimiter", "of another sign", "only here and there"],
+)
+def test_a_space_behind_each_delimiter_is_no_part_of_a_cell(text: str, cells: dict[str, list[str | None]]):
+    assert load(text).table.to_pydict() == cells

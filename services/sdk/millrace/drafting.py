@@ -1,26 +1,24 @@
 """Drafts a loop and its data contract from a sample, with a comment on everything a person may want to change."""
 
 import os
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
 import yaml
 
 from millrace import timing
-from millrace_contracts.data import ColumnContract, DataContract
-from millrace_contracts.formats import PACKED, format_of
+from millrace_contracts.data import DataContract
+from millrace_contracts.formats import format_of
 from millrace_contracts.sources import Source
 from millrace_contracts.tables import Dialect
-from millrace_table import cautions, columns, inference, reading, remarks, spacing, spans
+from millrace_table import survey
+from millrace_table.drawn import Roles
 from millrace_table.inference import TaskName
 from millrace_table.refusals import Unreadable
 from millrace_table.spacing import Spacing
-
-SAMPLE_BYTES = 256 * 2**20
-"""Most bytes of a text file that are looked at; the rest is left unread."""
+from millrace_table.survey import Telling
 
 
 class NoDraft(Exception):
@@ -51,76 +49,33 @@ def look(
     timezone: str,
     task: TaskName | None = None,
     dialect: Dialect | None = None,
+    told: Telling = lambda what, rows: None,
 ) -> Sample:
-    """Read a sample and infer contract and task, unless the *task* is given; *dialect*: what is known of its form.
+    """Look at a file of any size and infer contract and task, unless the *task* is given.
 
+    Args:
+        dialect: what is known of its form.
+        told: hears again and again how many rows of a large file are read, and looked at.
     Raises: NoDraft, with what to do; UnknownFormat.
     """
-    format = format_of(path)
+    format, asked = format_of(path), Roles(target, time, timezone)
     try:
-        content, notes = _content(path, format)
-        loaded = reading.load(content, format, dialect, [name for name in (target, time) if name])
-        raw, contract = loaded.table, inference.infer(loaded.table, target, time, timezone, loaded.dialect)
-        reading.refuse_rejects(loaded, contract.rejects_at_most)
-        table = _typed(raw, contract, timezone)
-        guess = _task(task, contract.column(target), table.column(target))
+        path.open("rb").close()
+        with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
+            seen = survey.look(path, format, asked, dialect, Path(folder), told)
+            guess = seen.guess(task)
+    except OSError as error:
+        raise NoDraft(f"{path}: {error.strerror}", "Give the path of a file that can be read.") from error
     except Unreadable as error:
         place = f"column '{error.check.column}': " if error.check.column else ""
         raise NoDraft(f"{path}: {place}{error.check.observed}", error.check.mend) from error
     if guess.task is None:
         raise NoDraft(f"{path}: {' '.join(guess.notes)}", guess.mend)
-    caution = cautions.look(table, contract, guess.task != "regression")
-    notes += loaded.told() + remarks.remarks(raw, table, contract, loaded.marked)
-    notes += guess.notes + caution.notes
-    identifiers = [column.name for column in contract.columns if column.unique]
+    caution = seen.cautions(guess)
+    identifiers = [column.name for column in seen.contract.columns if column.unique]
     identifiers += [name for name in caution.left_out if name not in identifiers]
-    found = _spacing(table, time, timezone)
-    notes += timing.notes(found) if found else []
-    return Sample(table.num_rows, guess.task, contract, identifiers, found, notes)
-
-
-def _task(asked: TaskName | None, column: ColumnContract, values: pa.ChunkedArray) -> inference.Guess:
-    """The task that was asked for, else the one that the target suggests. Raises: Unreadable."""
-    if asked is None:
-        return inference.task(column, values)
-    return inference.Guess(asked, inference.check_task(asked, column, values))
-
-
-def _content(path: Path, format: str) -> tuple[bytes | Path, list[str]]:
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            if format not in ("csv", "jsonl") or path.suffix.lower() in PACKED or size <= SAMPLE_BYTES:
-                return path, []
-            content = file.read(SAMPLE_BYTES)
-    except OSError as error:
-        raise NoDraft(f"{path}: {error.strerror}", "Give the path of a file that can be read.") from error
-    note = f"The contract is inferred from the first {SAMPLE_BYTES >> 20} MiB of {size >> 20} MiB."
-    return content[: content.rindex(b"\n") + 1], [note]
-
-
-def _typed(raw: pa.Table, contract: DataContract, timezone: str) -> pa.Table:
-    names = [column.name for column in contract.columns]
-    return pa.table(
-        {
-            column.name: columns.convert(
-                raw.column(column.name),
-                column.type,
-                timezone,
-                column.name,
-                contract.dialect,
-                shape=column.shape,
-            ).values
-            for column in contract.columns
-        }
-    ).select(names)
-
-
-def _spacing(table: pa.Table, time: str | None, timezone: str) -> Spacing | None:
-    if time is None:
-        return None
-    near = table.column(time).filter(pc.invert(pa.array(spans.far(table.column(time)))))
-    return spacing.of_times(near, timezone)
+    notes = seen.notes([*guess.notes, *caution.notes]) + (timing.notes(seen.spacing) if seen.spacing else [])
+    return Sample(seen.rows, guess.task, seen.contract, identifiers, seen.spacing, notes)
 
 
 def contract_text(sample: Sample, source: str) -> str:

@@ -1,12 +1,14 @@
 """What to tell of a sample before anything learns from it: columns to leave out, and classes out of balance."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from millrace_contracts.data import DataContract
-from millrace_table import personal
+from millrace_table import facts, personal
+from millrace_table.facts import Facts
 
 COMMON = 0.9
 """Share of rows of one class from which the others are told to be rare."""
@@ -22,11 +24,24 @@ class Cautions:
     notes: list[str]
 
 
-def look(table: pa.Table, contract: DataContract, classifies: bool) -> Cautions:
-    """Look at a sample in its types; *classifies*: the target names classes."""
+def look(
+    table: pa.Table, contract: DataContract, classifies: bool, all_rows: Mapping[str, Facts] | None = None
+) -> Cautions:
+    """Look at a sample in its types.
+
+    Args:
+        classifies: the target names classes.
+        all_rows: what is known of all rows, by column, where *table* has some of them only.
+    """
     roles = (contract.target, contract.event_time)
     private = personal.search(table, roles)
-    counters = [name for name in table.column_names if name not in roles and counts_rows(table.column(name))]
+    known = {} if all_rows is None else all_rows
+    whole = [name for name in table.column_names if pa.types.is_integer(table.column(name).type)]
+    counters = [
+        name
+        for name in whole
+        if name not in roles and counts_rows(known.get(name) or facts.of(table.column(name)))
+    ]
     notes = [
         f"{item.words}, which is personal data: it is left out. If models may use it, write it under "
         "data.keepPersonal instead of data.exclude."
@@ -38,12 +53,11 @@ def look(table: pa.Table, contract: DataContract, classifies: bool) -> Cautions:
     return Cautions(list(dict.fromkeys([item.column for item in private] + counters)), notes)
 
 
-def counts_rows(values: pa.ChunkedArray) -> bool:
-    """Whether these are whole numbers that count: each of a range once, or nearly so."""
-    if not pa.types.is_integer(values.type) or len(values) < LEAST_ROWS or values.null_count:
+def counts_rows(seen: Facts) -> bool:
+    """Whether these whole numbers count: each of a range once, or nearly so."""
+    if seen.rows < LEAST_ROWS or seen.missing or seen.low is None or seen.high is None:
         return False
-    ends = pc.min_max(values).as_py()
-    return ends["max"] - ends["min"] + 1 <= GAPS * len(values) and len(pc.unique(values)) == len(values)
+    return seen.each_once and seen.high - seen.low + 1 <= GAPS * seen.rows
 
 
 def imbalance(name: str, values: pa.ChunkedArray) -> list[str]:

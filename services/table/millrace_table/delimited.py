@@ -61,7 +61,10 @@ class Rows:
     @property
     def names(self) -> str:
         """Its columns, by their places."""
-        return ", ".join(f"c{place}" for place in range(len(self.layout.names)))
+        places = (f"c{place}" for place in range(len(self.layout.names)))
+        if self.layout.spaced:
+            return ", ".join(f"ltrim({place}, ' ') AS {place}" for place in places)
+        return ", ".join(places)
 
     @property
     def source(self) -> str:

@@ -4,7 +4,7 @@ The contract keeps broken data out. That the world drifts is the monitor's busin
 stands in `guesses`, and a single odd row is left out instead of refusing all.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -13,9 +13,10 @@ import pyarrow.compute as pc
 
 from millrace_contracts.data import ColumnContract, ColumnType, DataContract, RowsContract
 from millrace_contracts.tables import Dialect
-from millrace_table import columns, eventtimes, looks, tensors
+from millrace_table import columns, eventtimes, facts, looks, tensors
+from millrace_table.facts import Facts, Value
 from millrace_table.refusals import Unreadable, words
-from millrace_table.settling import RawColumns, settled
+from millrace_table.settling import settled
 
 OUTSIDE = 0.01
 UNKNOWN = 0.05
@@ -36,19 +37,27 @@ RARE = 10
 
 
 def infer(
-    table: RawColumns,
+    table: pa.Table,
     target: str | None,
     event_time: str | None,
     timezone: str,
     dialect: Dialect | None = None,
-    repeated: Callable[[], int] | None = None,
 ) -> DataContract:
     """The contract that *table* suggests; what the *dialect* leaves open, the cells settle.
 
-    Args:
-        repeated: says how many rows repeat an earlier one, of columns that are no `pa.Table`.
     Raises: Unreadable if the target or event time is not among the columns, or times cannot be read.
     """
+    dialect, types = typed(table, target, event_time, dialect)
+    made = [
+        column(table.column(name), name, types[name], timezone, dialect, target, event_time) for name in types
+    ]
+    return together(made, target, event_time, dialect, duplicates(table) / max(1, table.num_rows))
+
+
+def typed(
+    table: pa.Table, target: str | None, event_time: str | None, dialect: Dialect | None
+) -> tuple[Dialect | None, dict[str, ColumnType]]:
+    """How raw columns are written, and the type of each. Raises: Unreadable, as `infer` does."""
     check_roles(table.column_names, target, event_time)
     dialect = settled(table, dialect)
     if event_time is not None:
@@ -57,18 +66,25 @@ def infer(
         name: "timestamp" if name == event_time else columns.infer(table.column(name), dialect)
         for name in table.column_names
     }
-    made = [
-        column(table.column(name), name, types[name], timezone, dialect, target, event_time) for name in types
-    ]
-    contract = DataContract(
+    return dialect, types
+
+
+def together(
+    made: list[ColumnContract],
+    target: str | None,
+    event_time: str | None,
+    dialect: Dialect | None,
+    repeated: float,
+) -> DataContract:
+    """The contract of guessed columns; *repeated*: the share of rows that are as an earlier one."""
+    return DataContract(
         columns=made,
         rows=RowsContract(minimum=ROWS),
+        duplicates_at_most=_up(min(1.0, 2 * repeated + DUPLICATE_SLACK)),
         event_time=event_time,
         target=target,
         dialect=dialect,
     )
-    share = (duplicates(table) if repeated is None else repeated()) / max(1, table.num_rows)
-    return contract.model_copy(update={"duplicates_at_most": _up(min(1.0, 2 * share + DUPLICATE_SLACK))})
 
 
 def check_roles(names: list[str], target: str | None, event_time: str | None) -> None:
@@ -112,8 +128,8 @@ class Guess:
     mend: str = "Choose another --target."
 
 
-def task(column: ColumnContract, values: pa.ChunkedArray) -> Guess:
-    """The task that the target's values suggest."""
+def task(column: ColumnContract, values: pa.ChunkedArray, all_rows: Facts | None = None) -> Guess:
+    """The task that the target's values suggest; *all_rows*: what is known of them, where these are some of them."""
     present = values.drop_null()
     distinct = len(pc.unique(present))
     if distinct < 2:
@@ -125,21 +141,26 @@ def task(column: ColumnContract, values: pa.ChunkedArray) -> Guess:
     if column.type == "number":
         return Guess("regression", _few_numbers(column.name, present, distinct))
     if column.type == "integer":
-        return _whole_numbers(column.name, present, distinct)
-    return _classes(column.name, present, distinct)
+        return _whole_numbers(column.name, present, distinct, all_rows)
+    return _classes(column.name, present, distinct, all_rows)
 
 
 def _few_numbers(name: str, present: pa.ChunkedArray, distinct: int) -> list[str]:
     """A note that numbers which come again and again may name classes: 1.0 is a 1 beside missing values."""
-    if distinct > FEW_NUMBERS or distinct * OFTEN > len(present):
+    if not _come_again(distinct, len(present)):
         return []
     seen = f"'{name}' holds only {distinct} different numbers: it is predicted as a number."
     return [f"{seen} If they name classes, choose the task multiclass (--task)."]
 
 
-def _whole_numbers(name: str, present: pa.ChunkedArray, distinct: int) -> Guess:
+def _come_again(distinct: int, rows: int) -> bool:
+    """Whether numbers are few that come again and again, as those do that name classes."""
+    return distinct <= FEW_NUMBERS and distinct * OFTEN <= rows
+
+
+def _whole_numbers(name: str, present: pa.ChunkedArray, distinct: int, all_rows: Facts | None) -> Guess:
     """Few whole numbers that come again and again name classes; many count or measure something."""
-    if distinct > FEW_NUMBERS or distinct * OFTEN > len(present):
+    if not _come_again(distinct, len(present)):
         seen = f"'{name}' holds {distinct} different whole numbers: it is predicted as a number."
         other = (
             " If they name classes, choose the task multiclass (--task)." if distinct <= MOST_CLASSES else ""
@@ -147,10 +168,10 @@ def _whole_numbers(name: str, present: pa.ChunkedArray, distinct: int) -> Guess:
         return Guess("regression", [seen + other])
     seen = f"'{name}' holds only {distinct} different whole numbers: each is predicted as a class."
     other = "If they count or measure something, choose the task regression (--task)."
-    return Guess("multiclass", [f"{seen} {other}", *rare(name, present)])
+    return Guess("multiclass", [f"{seen} {other}", *rare(name, present, all_rows)])
 
 
-def _classes(name: str, present: pa.ChunkedArray, distinct: int) -> Guess:
+def _classes(name: str, present: pa.ChunkedArray, distinct: int, all_rows: Facts | None) -> Guess:
     classes = f"'{name}' has {distinct} classes"
     if distinct > MOST_CLASSES or 2 * distinct > len(present):
         seen = looks.look(pc.unique(present).slice(0, looks.LOOKED).cast(pa.string()).to_pylist())
@@ -162,12 +183,13 @@ def _classes(name: str, present: pa.ChunkedArray, distinct: int) -> Guess:
         return Guess(
             None, [f"{classes} in {len(present)} rows: there is nothing to learn about any of them."]
         )
-    return Guess("multiclass", rare(name, present))
+    return Guess("multiclass", rare(name, present, all_rows))
 
 
-def rare(name: str, present: pa.ChunkedArray) -> list[str]:
+def rare(name: str, present: pa.ChunkedArray, all_rows: Facts | None = None) -> list[str]:
     """A note that names the classes of which there are very few rows."""
-    counts = {item["values"]: item["counts"] for item in pc.value_counts(present).to_pylist()}
+    told = all_rows.counts if all_rows is not None else None
+    counts: Mapping[Value, int] = facts.counted(present) if told is None else told
     few = sorted((count, str(value)) for value, count in counts.items() if count < RARE)
     if not few:
         return []
@@ -179,7 +201,9 @@ def rare(name: str, present: pa.ChunkedArray) -> list[str]:
     ]
 
 
-def check_task(task: TaskName, column: ColumnContract, values: pa.ChunkedArray) -> list[str]:
+def check_task(
+    task: TaskName, column: ColumnContract, values: pa.ChunkedArray, all_rows: Facts | None = None
+) -> list[str]:
     """What a person should know who chose the *task*. Raises: Unreadable if the target cannot be predicted so."""
     present = values.drop_null()
     distinct = len(pc.unique(present))
@@ -189,7 +213,7 @@ def check_task(task: TaskName, column: ColumnContract, values: pa.ChunkedArray) 
     if not fits or not least <= distinct <= most:
         seen = f"It holds {distinct} different values of type {column.type}, which is no {task}."
         raise Unreadable("task", seen, "Choose another --task or --target.", column=column.name)
-    return rare(column.name, present) if task == "multiclass" else []
+    return rare(column.name, present, all_rows) if task == "multiclass" else []
 
 
 def column(
@@ -202,52 +226,69 @@ def column(
     event_time: str | None = None,
 ) -> ColumnContract:
     """What the raw column *name* of a sample suggests, as a guess."""
-    key, shape = name in (target, event_time), tensors.shape_of(raw.type) if type == "tensor" else None
+    shape = tensors.shape_of(raw.type) if type == "tensor" else None
+    values = columns.convert(raw, type, timezone, name, dialect, shape=shape).values
+    seen = facts.of(values)
+    return promise(name, type, shape, seen, lambda: looks.measures(raw, dialect), target, event_time)
+
+
+def promise(
+    name: str,
+    type: ColumnType,
+    shape: list[int] | None,
+    seen: Facts,
+    measures: Callable[[], bool],
+    target: str | None = None,
+    event_time: str | None = None,
+) -> ColumnContract:
+    """What a column suggests of which so much was *seen*, as a guess. Raises: Unreadable for a role of tensors.
+
+    Args:
+        measures: whether texts are likely to be numbers or times, so that they name no rows.
+    """
+    key = name in (target, event_time)
     if shape is not None and key:
         raise Unreadable(
             "type", "It holds lists of numbers.", "Choose a column of plain values.", column=name
         )
-    values = columns.convert(raw, type, timezone, name, dialect, shape=shape).values
-    share = values.null_count / len(values)
+    share = seen.missing / seen.rows
     missing = 0.0 if key else _up(min(1.0, share + max(MISSING_SLACK, 4 * share)))
-    present = values.drop_null()
-    guessed = not (name == target and _names_classes(type, present))
+    guessed = not (name == target and _names_classes(type, seen))
     more: dict[str, Any] = {"name": name, "type": type, "missing_at_most": missing, "guessed": guessed}
     if shape is not None:
         return ColumnContract(**more, shape=shape)
-    if not len(present) and not key:
+    if not seen.present and not key:
         return ColumnContract(**more, **({"allowed": []} if type == "string" else {}))
-    if type in ("number", "integer") and len(present):
-        more |= _range(type, present)
-    if type == "string" and len(present):
-        more |= _vocabulary(present, raw, dialect)
+    if type in ("number", "integer") and seen.present:
+        more |= _range(type, seen)
+    if type == "string" and seen.present:
+        more |= _vocabulary(seen, measures)
     return ColumnContract(**more)
 
 
-def _names_classes(type: str, present: pa.Array) -> bool:
+def _names_classes(type: str, seen: Facts) -> bool:
     """Whether a target's values are classes: their names and number are what a loop is about, and no guess."""
     if type == "integer":
-        return _whole_numbers("", present, len(pc.unique(present))).task != "regression"
+        return _come_again(seen.distinct, seen.present)
     return type in ("string", "boolean")
 
 
-def _range(type: str, values: pa.Array) -> dict[str, Any]:
+def _range(type: str, seen: Facts) -> dict[str, Any]:
     """What was seen; nothing for a number that is counted on with every row, which says how many came so far."""
-    ends = pc.min_max(values).as_py()
-    each_once = len(values) >= SERIAL and len(pc.unique(values)) == len(values)
-    if type == "integer" and each_once and ends["max"] - ends["min"] < 2 * len(values):
+    assert seen.low is not None, "numbers have a least"
+    assert seen.high is not None, "numbers have a greatest"
+    each_once = seen.present >= SERIAL and seen.each_once
+    if type == "integer" and each_once and seen.high - seen.low < 2 * seen.present:
         return {}
-    low, high = float(ends["min"]), float(ends["max"])
-    return {"minimum": low, "maximum": high, "outside_at_most": OUTSIDE}
+    return {"minimum": float(seen.low), "maximum": float(seen.high), "outside_at_most": OUTSIDE}
 
 
-def _vocabulary(values: pa.Array, raw: pa.ChunkedArray, dialect: Dialect | None) -> dict[str, Any]:
-    known = pc.unique(values)
-    if len(known) == len(values) >= 100:
-        return {} if looks.measures(raw, dialect) else {"unique": True}
-    if len(known) > min(VOCABULARY, 0.05 * len(values)):
+def _vocabulary(seen: Facts, measures: Callable[[], bool]) -> dict[str, Any]:
+    if seen.each_once and seen.present >= 100:
+        return {} if measures() else {"unique": True}
+    if seen.counts is None or seen.distinct > min(VOCABULARY, 0.05 * seen.present):
         return {}
-    return {"allowed": sorted(known.to_pylist()), "unknown_at_most": UNKNOWN}
+    return {"allowed": sorted(map(str, seen.counts)), "unknown_at_most": UNKNOWN}
 
 
 def _up(share: float) -> float:

@@ -42,6 +42,8 @@ class Layout:
     begins: int
     lines: int
     notes: list[str] = field(default_factory=list)
+    spaced: bool = False
+    """Whether a space stands behind each delimiter, which is no part of the cell."""
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,18 @@ def find(path: Path, folder: Path, asked: Dialect, wanted: Collection[str]) -> L
         date_order=asked.date_order,
     )
     begins = sum(len(line.encode("utf-8", "surrogateescape")) for line in head[:after])
-    return Layout(dialect, header.names, begins, after, header.notes)
+    return Layout(dialect, header.names, begins, after, header.notes, _is_spaced(kept, way))
+
+
+def _is_spaced(lines: list[str], way: _Way) -> bool:
+    """Whether a space follows every delimiter of the lines, but for those in quotes."""
+    delimiter, quote = re.escape(way.delimiter), re.escape(way.quote)
+    if way.delimiter.isspace() or way.width == 1:
+        return False
+    text = "".join(lines)
+    if way.quote:
+        text = re.sub(f"{quote}[^{quote}]*{quote}", "", text)
+    return re.search(f"{delimiter}(?! )", text) is None
 
 
 def _head(path: Path) -> list[str]:

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -13,6 +14,9 @@ from millrace_table import arrays, cells, delimited, jsonl, opening, streamed, t
 from millrace_table.names import check_names
 from millrace_table.refusals import Unreadable
 from millrace_table.streamed import Streamed, Told
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as parquet
 
 LARGE = 1 << 26
 """Bytes from which a CSV file is read a piece at a time, and its rows are told meanwhile."""
@@ -33,14 +37,6 @@ class Loaded:
     marked: delimited.Marked = field(default_factory=dict)
     """Words of text files that count as missing, by column, and how often each stands there."""
 
-    def told(self) -> list[str]:
-        """What its owner should know of the reading: a sentence each."""
-        lost = self.rejects
-        if not lost.count:
-            return self.notes
-        first = f"the first is line {lost.kept[0].line}: {lost.kept[0].reason}" if lost.kept else ""
-        return [*self.notes, f"{lost.count} lines could not be read and are left out; {first}"]
-
     @property
     def rows(self) -> int:
         """How many could be taken."""
@@ -50,6 +46,15 @@ class Loaded:
     def share(self) -> float:
         """Rejects of all lines."""
         return self.rejects.share(self.rows)
+
+
+def told(loaded: Loaded | Streamed) -> list[str]:
+    """What the owner of a file should know of the reading: a sentence each."""
+    lost = loaded.rejects
+    if not lost.count:
+        return loaded.notes
+    first = f"the first is line {lost.kept[0].line}: {lost.kept[0].reason}" if lost.kept else ""
+    return [*loaded.notes, f"{lost.count} lines could not be read and are left out; {first}"]
 
 
 def read(data: bytes, format: str) -> pa.Table:
@@ -102,7 +107,7 @@ def to_parquet(
     """Write the raw columns of a file, packed or not, into a Parquet file, in bounded memory.
 
     Args:
-        format: csv, whose columns are strings, jsonl, parquet or arrow.
+        format: csv, whose columns are strings, jsonl, parquet, arrow or xlsx.
         told: is called again and again with how many rows are read.
     Raises: Unreadable, as `load` does.
     """
@@ -111,6 +116,8 @@ def to_parquet(
         path, made = _unpacked(source, folder), folder.resolve() / "made.parquet"
         if format in typed.FORMATS:
             done = typed.to_parquet(path, format, made, wanted, told)
+        elif format == "xlsx":
+            done = _sheet_to_parquet(path, folder, made, dialect or Dialect(), wanted, told)
         elif format == "jsonl":
             done = _lines_to_parquet(path, folder, made, dialect or Dialect(), told)
         else:
@@ -123,8 +130,8 @@ def to_parquet(
 
 def is_large(path: Path, format: str) -> bool:
     """Whether the file at *path*, or what is packed in it, is better read by `to_parquet`."""
-    packs = opening.packing(path) or format == "parquet"
-    return format != "xlsx" and path.stat().st_size * (opening.PACKS if packs else 1) >= LARGE
+    packs = opening.packing(path) or format in ("parquet", "xlsx")
+    return path.stat().st_size * (opening.PACKS if packs else 1) >= LARGE
 
 
 def _unpacked(source: Path, folder: Path) -> Path:
@@ -238,10 +245,49 @@ def _arrow(path: Path, folder: Path, dialect: Dialect, wanted: Collection[str]) 
 
 
 def _workbook(path: Path, folder: Path, dialect: Dialect, wanted: Collection[str]) -> Loaded:
-    table, names, found, notes = workbooks.read(path, dialect, wanted)
-    check_names([name or f"c{place}" for place, name in enumerate(names)])
-    table, left_out = delimited.named_table(table, names, wanted)
-    return Loaded(table, found, notes=[*notes, *left_out])
+    table, sheet = workbooks.read(path, dialect, wanted)
+    check_names([name or f"c{place}" for place, name in enumerate(sheet.names)])
+    table, left_out = delimited.named_table(table, sheet.names, wanted)
+    return Loaded(table, sheet.dialect, notes=[*sheet.notes, *left_out])
+
+
+def _sheet_to_parquet(
+    path: Path, folder: Path, target: Path, dialect: Dialect, wanted: Collection[str], told: Told
+) -> Streamed:
+    import pyarrow.parquet as parquet
+
+    by_place = folder / "sheet.parquet"
+    sheet = workbooks.to_parquet(path, by_place, folder, dialect, wanted, told)
+    if sheet is None:
+        loaded = _workbook(path, folder, dialect, wanted)
+        parquet.write_table(loaded.table, target, **streamed.FORM)
+        return Streamed(loaded.rows, loaded.dialect, Rejects(), loaded.notes, {})
+    check_names([name or f"c{place}" for place, name in enumerate(sheet.names)])
+    with parquet.ParquetFile(by_place) as file:
+        kept, left_out = _with_data(file, sheet.names, wanted)
+        schema = pa.schema([(name, file.schema_arrow.field(place).type) for place, name in kept.items()])
+        with parquet.ParquetWriter(target, schema, **streamed.FORM) as writer:
+            for group in range(file.num_row_groups):
+                table = file.read_row_group(group)
+                writer.write_table(pa.table([table.column(place) for place in kept], schema=schema))
+        return Streamed(file.metadata.num_rows, sheet.dialect, Rejects(), [*sheet.notes, *left_out], {})
+
+
+def _with_data(
+    file: "parquet.ParquetFile", names: list[str], wanted: Collection[str]
+) -> tuple[dict[int, str], list[str]]:
+    """The columns of a sheet by their places, without those that hold no data, and why; one is looked at at a time."""
+    kept, notes = dict[int, str](), list[str]()
+    for place, name in enumerate(names):
+        odd = not (name and name in wanted) and (not name or delimited.ROW_NUMBERS.match(name))
+        column = file.read(columns=[f"c{place}"]).column(0) if odd else None
+        note = None if column is None else delimited.no_data(name, column, place, len(names))
+        if note:
+            notes.append(note)
+        else:
+            kept[place] = name
+    check_names(list(kept.values()))
+    return kept, notes
 
 
 def _typed(table: pa.Table, wanted: Collection[str]) -> Loaded:

@@ -38,9 +38,14 @@ class Spacing:
 
 def of_times(times: pa.ChunkedArray, zone: str) -> Spacing | None:
     """The spacing of event times (timestamps in UTC) on the clocks of *zone*; None if there is none."""
-    local = pc.local_timestamp(times.drop_null().cast(pa.timestamp("us", zone)))
-    days = np.asarray(local.cast(pa.int64())) // DAY
+    days = days_of(times, zone)
     return look(days) if len(days) else None
+
+
+def days_of(times: pa.ChunkedArray, zone: str) -> np.ndarray:
+    """The day number since 1970 of event times that are there, on the clocks of *zone*, int64."""
+    local = pc.local_timestamp(times.drop_null().cast(pa.timestamp("us", zone)))
+    return np.asarray(local.cast(pa.int64())) // DAY
 
 
 def look(days: np.ndarray) -> Spacing:
@@ -49,21 +54,28 @@ def look(days: np.ndarray) -> Spacing:
     Args:
         days: day number since 1970 of each row, int64 (rows,); there is one at least.
     """
-    present = np.unique(days)
+    return counted(*np.unique(days, return_counts=True))
+
+
+def counted(present: np.ndarray, rows: np.ndarray) -> Spacing:
+    """The spacing of the days *present*, ascending, of which each has so many *rows*."""
     span = int(present[-1] - present[0]) + 1
     unit: BlockUnit = "day"
     if len(present) >= 3 and len(present) < DENSE * span:
         weeks = np.unique(numbers(present, "week"))
         unit = "week" if len(weeks) >= FILLED * (weeks[-1] - weeks[0] + 1) else "month"
-    return of(days, unit)
+    return _in_blocks(present, rows, unit)
 
 
 def of(days: np.ndarray, unit: BlockUnit) -> Spacing:
     """The spacing of event times in blocks of this *unit*."""
-    present = np.unique(days)
-    _, rows = np.unique(numbers(days, unit), return_counts=True)
+    return _in_blocks(*np.unique(days, return_counts=True), unit)
+
+
+def _in_blocks(present: np.ndarray, rows: np.ndarray, unit: BlockUnit) -> Spacing:
+    blocks, places = np.unique(numbers(present, unit), return_inverse=True)
     span = int(present[-1] - present[0]) + 1
-    return Spacing(unit, len(present), len(rows), span, int(np.median(rows)))
+    return Spacing(unit, len(present), len(blocks), span, int(np.median(np.bincount(places, rows))))
 
 
 def numbers(days: np.ndarray, unit: BlockUnit) -> np.ndarray:

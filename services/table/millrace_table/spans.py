@@ -1,5 +1,6 @@
 """Times that lie far from all others, like one row in 2099: they are named, and nothing follows them."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -53,19 +54,53 @@ def beyond(values: pa.Array | pa.ChunkedArray, ends: tuple[int, int] | None) -> 
 
 def told(times: pa.ChunkedArray, name: str) -> list[str]:
     """Sentences about the times of a column of that *name* that are far from all others, and those yet to come."""
-    away = pa.array(far(times))
-    others = times.filter(pc.invert(away))
-    later = others.filter(pc.greater(others, pa.scalar(datetime.now(UTC) + AHEAD)))
-    return _counted(times.filter(away), name, "lies years from all others", "it will be left out") + _counted(
-        later, name, "is yet to come", "look whether it is when the row happened"
-    )
+    micros, present = _ticks(times)
+    odd = Odd(near(np.sort(micros[present]), None))
+    odd.add(times)
+    return odd.told(name)
 
 
-def _counted(times: pa.ChunkedArray, name: str, what: str, mend: str) -> list[str]:
-    if not len(times):
-        return []
-    rows = "1 row has" if len(times) == 1 else f"{len(times)} rows have"
-    return [f"{rows} a time in '{name}' that {what} ({times[0].as_py().date().isoformat()}): {mend}."]
+class Odd:
+    """Times of a column that are far from all others, and those that are yet to come, some at a time."""
+
+    def __init__(self, ends: tuple[int, int] | None) -> None:
+        """*ends*: the first and last time that is not far, of microseconds since 1970."""
+        self._ends, self._soon = ends, datetime.now(UTC) + AHEAD
+        self._far, self._later = _Some(), _Some()
+
+    def add(self, times: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Count the next times; returns those that are not far."""
+        away = pa.array(beyond(times, self._ends))
+        near = times.filter(pc.invert(away))
+        self._far.add(times.filter(away))
+        self._later.add(near.filter(pc.greater(near, pa.scalar(self._soon))))
+        return near
+
+    def told(self, name: str) -> list[str]:
+        """Sentences about them, of the column called *name*."""
+        return [
+            *self._far.told(name, "lies years from all others", "it will be left out"),
+            *self._later.told(name, "is yet to come", "look whether it is when the row happened"),
+        ]
+
+
+@dataclass
+class _Some:
+    """How many times there are of a kind, and the first one."""
+
+    count: int = 0
+    first: datetime | None = None
+
+    def add(self, times: pa.ChunkedArray) -> None:
+        if len(times) and self.first is None:
+            self.first = times[0].as_py()
+        self.count += len(times)
+
+    def told(self, name: str, what: str, mend: str) -> list[str]:
+        if self.first is None:
+            return []
+        rows = "1 row has" if self.count == 1 else f"{self.count} rows have"
+        return [f"{rows} a time in '{name}' that {what} ({self.first.date().isoformat()}): {mend}."]
 
 
 def _ticks(values: pa.Array | pa.ChunkedArray) -> tuple[np.ndarray, Mask]:

@@ -1,79 +1,211 @@
 """A sheet of an Excel workbook as raw columns, by calamine: what Excel holds as a number or a time comes as one."""
 
 import datetime
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pyarrow as pa
+import pyarrow.parquet as parquet
 
 from millrace_contracts.tables import Dialect
-from millrace_table import headers
+from millrace_table import headers, sheets
 from millrace_table.headers import Record
 from millrace_table.layouts import MISSING
 from millrace_table.refusals import Unreadable, words
+from millrace_table.streamed import CELLS, FORM, PIECE, Told
+
+if TYPE_CHECKING:
+    import python_calamine as calamine
+
+Row: TypeAlias = list[Any]
+HEAD = 1000
+"""Rows of a large sheet among which its header is found."""
 
 
-def read(
-    path: Path, asked: Dialect, wanted: Collection[str]
-) -> tuple[pa.Table, list[str], Dialect, list[str]]:
-    """Columns by place, their names ('' for none), the dialect, and notes.
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet as it is to be read: its columns by their places, '' for one without a name."""
+
+    names: list[str]
+    dialect: Dialect
+    lines: int
+    """Lines before the first row."""
+    notes: list[str]
+
+
+def read(path: Path, asked: Dialect, wanted: Collection[str]) -> tuple[pa.Table, Sheet]:
+    """Columns by place, and what they are.
 
     Raises: Unreadable for a file that is no workbook, lacks the sheet, or has nothing in it.
     """
-    sheet, rows = _rows(path, asked.sheet)
+    name, rows = _rows(path, asked.sheet)
+    sheet = _sheet(name, list(enumerate(rows, 1)), asked, wanted)
+    below = [row for row in rows[sheet.lines :] if any(cell != "" for cell in row)]
+    missing = sheet.dialect.missing or []
+    cells = [
+        _column([row[place] for row in below], _Kind.of((row[place] for row in below), missing))
+        for place in range(len(sheet.names))
+    ]
+    return pa.table(cells, _titles(sheet.names)), sheet
+
+
+def to_parquet(
+    path: Path, target: Path, folder: Path, asked: Dialect, wanted: Collection[str], told: Told
+) -> Sheet | None:
+    """The same of a large sheet, its columns by place written to *target*, a part at a time; None for a small one.
+
+    It is read twice, as what kind a column is its last cell may say.
+    """
+    name = _named(path, asked.sheet)
+    if not sheets.is_large(path, name):
+        return None
+    missing = MISSING if asked.missing is None else asked.missing
+    head, kinds = list[tuple[int, Row]](), list[_Kind]()
+    for number, row in _in_parts(path, name, folder):
+        kinds += [_Kind(missing) for _ in range(len(row) - len(kinds))]
+        if len(head) < HEAD:
+            head.append((number, row))
+        else:
+            for kind, cell in zip(kinds, _filled(row, len(kinds)), strict=True):
+                kind.add(cell)
+    sheet = _sheet(name, [(number, _filled(row, len(kinds))) for number, row in head], asked, wanted)
+    kinds = kinds[: len(sheet.names)]
+    for number, row in head:
+        if number > sheet.lines:
+            for kind, cell in zip(kinds, _filled(row, len(kinds)), strict=True):
+                kind.add(cell)
+    schema, count = pa.schema(zip(_titles(sheet.names), [kind.type for kind in kinds], strict=True)), 0
+    with parquet.ParquetWriter(target, schema, **FORM) as writer:
+        for rows in _pieces(path, name, folder, sheet):
+            cells = [_column([row[place] for row in rows], kind) for place, kind in enumerate(kinds)]
+            writer.write_table(pa.table(cells, schema=schema))
+            count += len(rows)
+            told(count)
+    return sheet
+
+
+def _titles(names: list[str]) -> list[str]:
+    return [f"c{place}" for place in range(len(names))]
+
+
+def _sheet(name: str, rows: list[tuple[int, Row]], asked: Dialect, wanted: Collection[str]) -> Sheet:
+    said = asked.header_line
     records = [
         Record(number, number, [_text(cell) for cell in row])
-        for number, row in enumerate(rows, 1)
-        if any(cell != "" for cell in row)
+        for number, row in rows
+        if any(cell != "" for cell in row) and (not said or number >= said)
     ]
-    said = asked.header_line
-    records = [record for record in records if not said or record.first >= said]
     if not records:
-        raise Unreadable("file", f"The sheet '{sheet}' is empty.", "Choose another by --sheet.")
+        raise Unreadable("file", f"The sheet '{name}' is empty.", "Choose another by --sheet.")
     header = headers.header(records, len(records[0].cells), wanted, said)
-    below = [rows[record.first - 1] for record in records if record.first > header.lines]
     missing = MISSING if asked.missing is None else asked.missing
-    cells = [_column([row[place] for row in below], missing) for place in range(len(header.names))]
-    table = pa.table(cells, [f"c{place}" for place in range(len(cells))])
-    found = asked.model_copy(
-        update={"header_line": header.first_line, "sheet": sheet, "missing": missing, "encoding": None}
-    )
-    return table, header.names, found, header.notes
+    found = {"header_line": header.first_line, "sheet": name, "missing": missing, "encoding": None}
+    return Sheet(header.names, asked.model_copy(update=found), header.lines, header.notes)
 
 
-def _rows(path: Path, sheet: str | None) -> tuple[str, list[list[Any]]]:
+def _in_parts(path: Path, name: str, folder: Path) -> Iterator[tuple[int, Row]]:
+    """The rows of a large sheet that have cells, with their numbers."""
+    first = 1
+    for part in sheets.parts(path, name, folder):
+        with _opened(part) as book:
+            sheet = book.get_sheet_by_name(name)
+            rows, start = sheet.to_python(skip_empty_area=True), sheet.start or (0, 0)
+        number = (
+            start[0] + 1 if start[0] + 1 >= first else start[0] + first
+        )  # cells may not say where they stand
+        for place, row in enumerate(rows, number):
+            first = place + 1
+            if any(cell != "" for cell in row):
+                yield place, [""] * start[1] + row
+
+
+def _pieces(path: Path, name: str, folder: Path, sheet: Sheet) -> Iterator[list[Row]]:
+    """The rows below the header, as wide as it is, some at a time."""
+    width, size = len(sheet.names), max(1, min(PIECE, CELLS // len(sheet.names)))
+    rows = (_filled(row, width) for number, row in _in_parts(path, name, folder) if number > sheet.lines)
+    while held := list(islice(rows, size)):
+        yield held
+
+
+def _filled(row: Row, width: int) -> Row:
+    return row[:width] + [""] * (width - len(row))
+
+
+def _named(path: Path, asked: str | None) -> str:
+    """The sheet that is *asked* for, else the first one. Raises: Unreadable."""
+    with _opened(path) as book:
+        name = asked or book.sheet_names[0]
+        if name not in book.sheet_names:
+            seen = f"There is no sheet '{name}'."
+            raise Unreadable("file", seen, f"Choose one of {words(book.sheet_names)} by --sheet.")
+        return name
+
+
+def _rows(path: Path, asked: str | None) -> tuple[str, list[Row]]:
+    name = _named(path, asked)
+    with _opened(path) as book:
+        return name, book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+
+
+@contextmanager
+def _opened(path: Path) -> "Iterator[calamine.CalamineWorkbook]":
+    """A workbook. Raises: Unreadable for what is none, also while it is read."""
     import python_calamine as calamine
 
     try:
         with calamine.CalamineWorkbook.from_path(str(path)) as book:
-            name = sheet or book.sheet_names[0]
-            if name not in book.sheet_names:
-                seen = f"There is no sheet '{name}'."
-                raise Unreadable("file", seen, f"Choose one of {words(book.sheet_names)} by --sheet.")
-            return name, book.get_sheet_by_name(name).to_python(skip_empty_area=False)
+            yield book
     except (calamine.CalamineError, OSError, IndexError) as error:
         raise Unreadable(
             "file", "This is not an Excel workbook (.xlsx), or it is damaged or locked.", "Save it again."
         ) from error
 
 
-def _column(cells: list[Any], missing: list[str]) -> pa.ChunkedArray:
-    """One kind of values where all cells are of it, else their text."""
-    values = [None if isinstance(cell, str) and cell.strip() in missing else cell for cell in cells]
-    kinds = {type(value) for value in values} - {type(None)}
-    if kinds == {bool}:
-        return pa.chunked_array([pa.array(values, pa.bool_())])
-    if kinds and kinds <= {int, float}:
-        whole = all(value is None or (float(value).is_integer() and abs(value) < 2**53) for value in values)
-        turned = [None if value is None else int(value) if whole else float(value) for value in values]
-        return pa.chunked_array([pa.array(turned, pa.int64() if whole else pa.float64())])
-    if kinds and kinds <= {datetime.datetime, datetime.date}:
-        times = [None if value is None else _moment(value) for value in values]
-        return pa.chunked_array([pa.array(times, pa.timestamp("us"))])
-    return pa.chunked_array(
-        [pa.array([None if value is None else _text(value) for value in values], pa.string())]
-    )
+class _Kind:
+    """What kind of values a column has: one where all cells are of it, else text."""
+
+    def __init__(self, missing: list[str]) -> None:
+        self._missing, self._types, self._whole = missing, set[type](), True
+
+    @classmethod
+    def of(cls, cells: Iterable[Any], missing: list[str]) -> "_Kind":
+        """That of a whole column."""
+        kind = cls(missing)
+        for cell in cells:
+            kind.add(cell)
+        return kind
+
+    def add(self, cell: Any) -> None:
+        """Hear of one more cell."""
+        if self.is_missing(cell):
+            return
+        self._types.add(type(cell))
+        if self._whole and isinstance(cell, int | float):
+            self._whole = float(cell).is_integer() and abs(cell) < 2**53
+
+    def is_missing(self, cell: Any) -> bool:
+        """Whether a cell says that there is no value."""
+        return isinstance(cell, str) and cell.strip() in self._missing
+
+    @property
+    def type(self) -> pa.DataType:
+        """What it is in Arrow."""
+        if self._types == {bool}:
+            return pa.bool_()
+        if self._types and self._types <= {int, float}:
+            return pa.int64() if self._whole else pa.float64()
+        return pa.timestamp("us") if self._types and self._types <= TIMES else pa.string()
+
+
+def _column(cells: list[Any], kind: _Kind) -> pa.ChunkedArray:
+    """Cells of a column of this kind."""
+    turn: Callable[[Any], Any] = TURNS.get(kind.type, _text)
+    turned = [None if kind.is_missing(cell) else turn(cell) for cell in cells]
+    return pa.chunked_array([pa.array(turned, kind.type)])
 
 
 def _moment(value: datetime.date) -> datetime.datetime:
@@ -88,3 +220,12 @@ def _text(cell: Any) -> str:
     if isinstance(cell, datetime.datetime | datetime.date | datetime.time):
         return cell.isoformat()
     return str(cell)
+
+
+TIMES: set[type] = {datetime.datetime, datetime.date}
+TURNS: dict[pa.DataType, Callable[[Any], Any]] = {
+    pa.bool_(): bool,
+    pa.int64(): int,
+    pa.float64(): float,
+    pa.timestamp("us"): _moment,
+}

@@ -79,7 +79,7 @@ def test_large_deliveries_become_the_versions_that_small_ones_do(push, client, m
     told: list[list[dict]] = []
     for dataset, large in (("sales", 1 << 26), ("copy", 1)):
         monkeypatch.setattr(reading, "LARGE", large)
-        monkeypatch.setattr("millrace_training.rows.pieces.PIECE", 60)
+        monkeypatch.setattr("millrace_table.pieces.PIECE", 60)
         asked = contract.model_copy(update={"key": key}).model_dump(mode="json")
         results = [push(data, format, dataset=dataset, contract=asked) for data in deliveries]
         kept = {"decided", "reason", "quarantine"}

@@ -37,7 +37,10 @@ def init(
     name: Annotated[str, typer.Argument(help="Name of the loop, its model and its endpoint.")],
     target: Annotated[str, typer.Option(help="The column to predict.")],
     sample: Annotated[
-        Path | None, typer.Option("--data", help="A CSV, Parquet or JSON lines file of good data.")
+        Path | None,
+        typer.Option(
+            "--data", help="A file of good data, of any size: CSV, Parquet, JSON lines, Excel, Arrow."
+        ),
     ] = None,
     source: Annotated[
         str | None,
@@ -70,6 +73,7 @@ def init(
     No platform is needed for a file. Rows of a source are read by the platform, which has its secrets and may reach it.
     """
     from millrace import drafting, source_drafts
+    from millrace.cli.progress import Now, job_bar
     from millrace.documents import load
 
     if (sample is None) == (source is None):
@@ -86,7 +90,12 @@ def init(
         if source is None:
             assert sample is not None
             data: Path | Source = sample
-            found = drafting.look(sample, target, time, timezone, chosen, dialect)
+            with job_bar(sample.name) as bar:
+
+                def told(what: str, rows: int) -> None:
+                    bar(Now(f"{rows:,} rows {what}"))
+
+                found = drafting.look(sample, target, time, timezone, chosen, dialect, told)
         else:
             named = source_drafts.declared(source, table, query, secret or [], option or [], every, dialect)
             data, found = source_drafts.look(client(), named, target, time, timezone, chosen)

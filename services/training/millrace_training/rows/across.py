@@ -7,11 +7,10 @@ import pyarrow as pa
 
 from millrace_contracts.data import DataContract
 from millrace_contracts.rows import Check
-from millrace_table import spans
+from millrace_table import pieces, spans
 from millrace_table.columns import Mask
-from millrace_training.rows import pieces
+from millrace_table.pieces import Rows
 from millrace_training.rows.lines import SHOWN, Marked, examples_at, line, noted
-from millrace_training.rows.pieces import Rows
 from millrace_training.rows.present import Present
 
 FAR = 0.01

@@ -8,12 +8,12 @@ import pyarrow as pa
 
 from millrace_contracts.data import ColumnContract, DataContract
 from millrace_contracts.rows import Check
-from millrace_table import columns, guesses, inference, settling
+from millrace_table import columns, guesses, inference, pieces, settling
 from millrace_table.columns import Mask, Typed
+from millrace_table.pieces import Rows
 from millrace_table.refusals import words
-from millrace_training.rows import across, pieces, retyping
+from millrace_training.rows import across, retyping
 from millrace_training.rows.lines import examples, line, noted
-from millrace_training.rows.pieces import Rows
 from millrace_training.rows.tally import Tally
 
 

@@ -11,9 +11,8 @@ import pyarrow as pa
 
 from millrace_contracts.bodies import Document
 from millrace_contracts.durations import iso
-from millrace_table import engine, tensors
-from millrace_training.rows import pieces
-from millrace_training.rows.pieces import Filed
+from millrace_table import engine, pieces, tensors
+from millrace_table.pieces import Filed
 
 TOP = 10
 STEP = 1 << 20

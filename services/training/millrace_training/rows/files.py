@@ -6,9 +6,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
-from millrace_table import tensors
-from millrace_training.rows import pieces
-from millrace_training.rows.pieces import Rows
+from millrace_table import pieces, tensors
+from millrace_table.pieces import Rows
 
 ROW_GROUP = 1 << 16
 

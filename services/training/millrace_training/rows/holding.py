@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -14,14 +13,15 @@ from millrace_contracts.datasets import DatasetVersionRead, RowsOrigin
 from millrace_contracts.pulls import PullSpec
 from millrace_contracts.rows import DeliveryReport, IngestSpec
 from millrace_contracts.tables import Dialect
-from millrace_table import inference, reading
+from millrace_table import drawn, inference, pieces, reading
+from millrace_table.drawn import Roles
+from millrace_table.pieces import Filed, Rows
 from millrace_table.reading import Loaded
 from millrace_table.refusals import Unreadable
 from millrace_table.streamed import Streamed
 from millrace_training.rows import across, checks, delivery, piecewise, repeats, sorting, widening
 from millrace_training.rows.checks import Checked
 from millrace_training.rows.delivery import Delivery
-from millrace_training.rows.pieces import Filed, Rows
 from millrace_training.rows.present import Present
 from millrace_training.rows.widening import Widened
 
@@ -198,8 +198,11 @@ def contract_of(
     kept = DataContract.model_validate(parent.contract) if parent and parent.contract else None
     contract = _lived(asked.contract, kept, _declared(parent)) if asked.contract else kept
     if contract is None:
-        repeated = partial(piecewise.repeated, raw) if isinstance(raw, Filed) else None
-        return inference.infer(raw, asked.target, asked.event_time, asked.timezone, dialect, repeated)
+        if isinstance(raw, Filed) and not drawn.fits(raw):
+            asks = Roles(asked.target, asked.event_time, asked.timezone)
+            return drawn.look(raw, asks, dialect).contract
+        rows = pieces.together(raw)
+        return inference.infer(rows, asked.target, asked.event_time, asked.timezone, dialect)
     if dialect is not None and dialect.delimiter is not None and contract.dialect is None:
         contract = contract.model_copy(update={"dialect": dialect})
     roles = {

@@ -16,8 +16,9 @@ import pyarrow.parquet as parquet
 
 from millrace_contracts.data import DataContract
 from millrace_contracts.datasets import IndexPart, RowIndex
-from millrace_training.rows import digests, pieces, profile, repeats
-from millrace_training.rows.pieces import Rows
+from millrace_table import pieces
+from millrace_table.pieces import Rows
+from millrace_training.rows import digests, profile, repeats
 
 MEDIA_TYPE = "application/vnd.apache.parquet"
 LARGEST = 1 << 22

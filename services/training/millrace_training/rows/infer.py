@@ -1,9 +1,9 @@
 """Job `infer`: what contract a good sample suggests."""
 
 from millrace_contracts.rows import InferResult, InferSpec
-from millrace_table import cautions, inference, reading, remarks
+from millrace_table import survey
+from millrace_table.drawn import Roles
 from millrace_table.refusals import Unreadable
-from millrace_training.rows import checks
 from millrace_training.rows.profile import schema
 from millrace_training.rows.records import Records
 from millrace_training.runtime.context import Context
@@ -15,14 +15,16 @@ def run(spec: InferSpec, context: Context) -> InferResult:
 
     Raises: JobError with the reason when the sample cannot be read.
     """
+
+    def told(what: str, rows: int) -> None:
+        context.report("read", message=f"{rows} rows {what}")
+
     context.report("read")
+    asked = Roles(spec.target, spec.event_time, spec.timezone)
+    context.scratch.mkdir(parents=True, exist_ok=True)
     try:
-        wanted = [name for name in (spec.target, spec.event_time) if name]
-        loaded = reading.load(Records(context).artifact(spec.digest), spec.format, spec.dialect, wanted)
-        raw = loaded.table
-        contract = inference.infer(raw, spec.target, spec.event_time, spec.timezone, loaded.dialect)
-        reading.refuse_rejects(loaded, contract.rejects_at_most)
-        table = checks.check(raw, contract, spec.timezone).table
+        path = Records(context).file(spec.digest)
+        seen = survey.look(path, spec.format, asked, spec.dialect, context.scratch, told)
     except Unreadable as error:
         refusal = error.check
         raise JobError(
@@ -33,12 +35,12 @@ def run(spec: InferSpec, context: Context) -> InferResult:
                 {"where": refusal.column or refusal.check, "what": refusal.observed, "mend": refusal.mend}
             ],
         ) from error
-    guess, notes = None, loaded.told()
-    notes += remarks.remarks(raw, table, contract, loaded.marked)
-    if spec.target is not None:
-        guessed = inference.task(contract.column(spec.target), table.column(spec.target))
-        caution = cautions.look(table, contract, guessed.task not in ("regression", None))
-        guess, notes = guessed.task, notes + guessed.notes + caution.notes
+    guess = None if spec.target is None else seen.guess(None)
+    more = [] if guess is None else [*guess.notes, *seen.cautions(guess).notes]
     return InferResult(
-        contract=contract, data_schema=schema(table), rows=raw.num_rows, task_guess=guess, warnings=notes
+        contract=seen.contract,
+        data_schema=schema(seen.table),
+        rows=seen.rows,
+        task_guess=None if guess is None else guess.task,
+        warnings=seen.notes(more),
     )

@@ -6,10 +6,10 @@ from tempfile import TemporaryDirectory
 from millrace.transport.errors import ApiError
 from millrace_contracts.datasets import DataFile, DatasetVersionRead, DatasetVersionWrite
 from millrace_contracts.rows import Check, DeliveryReport, IngestResult, IngestSpec
+from millrace_table.pieces import Filed, Rows
 from millrace_training.rows import delivery, files, holding, present, repeats
 from millrace_training.rows.delivery import Delivery
 from millrace_training.rows.holding import Accepted
-from millrace_training.rows.pieces import Filed, Rows
 from millrace_training.rows.present import Present
 from millrace_training.rows.records import Records
 from millrace_training.runtime.context import Context

@@ -14,13 +14,13 @@ import pyarrow as pa
 
 from millrace_contracts.data import ColumnContract, DataContract
 from millrace_contracts.rows import Check
-from millrace_table import columns, spans
+from millrace_table import columns, pieces, spans
 from millrace_table.columns import Mask
-from millrace_training.rows import across, checks, digests, pieces
+from millrace_table.pieces import Filed
+from millrace_table.spread import Spread
+from millrace_training.rows import across, checks, digests
 from millrace_training.rows.checks import Checked
 from millrace_training.rows.lines import Marked, examples_at
-from millrace_training.rows.pieces import Filed
-from millrace_training.rows.spread import Spread
 from millrace_training.rows.tally import Tally
 from millrace_training.rows.ways import Look, Way, raw_column
 
@@ -59,14 +59,6 @@ def check(
         lines.insert(len(lines) - 1, line)
         keep &= kept
     return Checked(typed, keep, lines, contract).taught([way.column for way in ways.values()])
-
-
-def repeated(raw: Filed) -> int:
-    """How many rows are as an earlier one."""
-    with Spread(raw.folder) as rows:
-        for piece in raw.pieces():
-            rows.add(digests.of(piece, piece.column_names))
-        return rows.repeats()[0]
 
 
 class _Passing:

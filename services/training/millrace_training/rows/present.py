@@ -11,9 +11,9 @@ from millrace_contracts.bodies import Document
 from millrace_contracts.data import DataContract
 from millrace_contracts.datasets import DatasetVersionRead, RowIndex, SchemaColumn
 from millrace_table.columns import Mask
+from millrace_table.pieces import Filed, Rows
 from millrace_training.rows import files, index, profile, repeats
 from millrace_training.rows.index import Shape, There
-from millrace_training.rows.pieces import Filed, Rows
 from millrace_training.rows.profile import schema
 from millrace_training.rows.records import Records
 from millrace_training.rows.repeats import News

@@ -10,9 +10,9 @@ from millrace_contracts.bodies import Document
 from millrace_contracts.data import ColumnType
 from millrace_contracts.datasets import SchemaColumn
 from millrace_contracts.durations import iso
-from millrace_table import tensors
-from millrace_training.rows import figures, pieces
-from millrace_training.rows.pieces import Filed, Rows
+from millrace_table import pieces, tensors
+from millrace_table.pieces import Filed, Rows
+from millrace_training.rows import figures
 
 TYPES: dict[str, ColumnType] = {
     "double": "number",

@@ -6,12 +6,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from millrace_table import tensors
+from millrace_table import pieces, tensors
 from millrace_table.columns import Mask
-from millrace_training.rows import digests, files, pieces
+from millrace_table.pieces import Filed, Rows
+from millrace_table.spread import Spread
+from millrace_training.rows import digests, files
 from millrace_training.rows.digests import mixed
-from millrace_training.rows.pieces import Filed, Rows
-from millrace_training.rows.spread import Spread
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from millrace_table import engine
-from millrace_training.rows import pieces
-from millrace_training.rows.pieces import PIECE, Filed, Rows
+from millrace_table import engine, pieces
+from millrace_table.pieces import PIECE, Filed, Rows
 
 
 def ordered(rows: Rows, event_time: str | None) -> Rows:

@@ -11,9 +11,9 @@ from millrace_contracts.tables import Dialect
 from millrace_table import columns, times
 from millrace_table.columns import Typed
 from millrace_table.hands import Hand
+from millrace_table.pieces import Filed
 from millrace_training.rows import retyping
 from millrace_training.rows.lines import Marked
-from millrace_training.rows.pieces import Filed
 
 
 @dataclass(frozen=True)

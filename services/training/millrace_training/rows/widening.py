@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 
 from millrace_contracts.data import ColumnContract, DataContract
 from millrace_contracts.rows import Check
-from millrace_training.rows.pieces import Rows
+from millrace_table.pieces import Rows
 
 FREE = {"minimum": None, "maximum": None, "outside_at_most": 0.0, "allowed": None, "unknown_at_most": 0.0}
 

@@ -27,6 +27,11 @@ class Filed:
         self._rows = sum(_rows(path) for path in paths) if self._kept is None else int(self._kept.sum())
 
     @property
+    def paths(self) -> list[Path]:
+        """The files, all of whose rows are these if none is filtered."""
+        return self._paths
+
+    @property
     def folder(self) -> Path:
         """Where the rows lie, and what is made of them meanwhile."""
         return self._paths[-1].parent
@@ -55,6 +60,29 @@ class Filed:
                         piece = piece.filter(pa.array(self._kept[first : first + len(batch)]))
                     first += len(batch)
                     yield piece
+
+    def at(self, places: np.ndarray) -> pa.Table:
+        """The rows at *places*, ascending, (n,) int64, of all that the files have."""
+        found, first = [self.schema.empty_table()], 0
+        for path in self._paths:
+            with parquet.ParquetFile(path) as file:
+                for group in range(file.num_row_groups):
+                    last = first + file.metadata.row_group(group).num_rows
+                    wanted = places[np.searchsorted(places, first) : np.searchsorted(places, last)]
+                    if len(wanted):
+                        there = [name for name in self.schema.names if name in file.schema_arrow.names]
+                        rows = file.read_row_group(group, columns=there).take(pa.array(wanted - first))
+                        found.append(_fitted(rows, self.schema))
+                    first = last
+        return pa.concat_tables(found)
+
+    @property
+    def bytes(self) -> int:
+        """How many the files' rows take, unpacked, about."""
+        metadata = [parquet.read_metadata(path) for path in self._paths]
+        return sum(
+            file.row_group(group).total_byte_size for file in metadata for group in range(file.num_row_groups)
+        )
 
     def column(self, name: str) -> pa.ChunkedArray:
         """One column, whole."""
