@@ -4,7 +4,6 @@ import tempfile
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
@@ -14,9 +13,6 @@ from millrace_table import arrays, cells, delimited, jsonl, opening, streamed, t
 from millrace_table.names import check_names
 from millrace_table.refusals import Unreadable
 from millrace_table.streamed import Streamed, Told
-
-if TYPE_CHECKING:
-    import pyarrow.parquet as parquet
 
 LARGE = 1 << 26
 """Bytes from which a CSV file is read a piece at a time, and its rows are told meanwhile."""
@@ -256,38 +252,12 @@ def _sheet_to_parquet(
 ) -> Streamed:
     import pyarrow.parquet as parquet
 
-    by_place = folder / "sheet.parquet"
-    sheet = workbooks.to_parquet(path, by_place, folder, dialect, wanted, told)
-    if sheet is None:
+    done = workbooks.named_parquet(path, target, folder, dialect, wanted, told)
+    if done is None:
         loaded = _workbook(path, folder, dialect, wanted)
         parquet.write_table(loaded.table, target, **streamed.FORM)
         return Streamed(loaded.rows, loaded.dialect, Rejects(), loaded.notes, {})
-    check_names([name or f"c{place}" for place, name in enumerate(sheet.names)])
-    with parquet.ParquetFile(by_place) as file:
-        kept, left_out = _with_data(file, sheet.names, wanted)
-        schema = pa.schema([(name, file.schema_arrow.field(place).type) for place, name in kept.items()])
-        with parquet.ParquetWriter(target, schema, **streamed.FORM) as writer:
-            for group in range(file.num_row_groups):
-                table = file.read_row_group(group)
-                writer.write_table(pa.table([table.column(place) for place in kept], schema=schema))
-        return Streamed(file.metadata.num_rows, sheet.dialect, Rejects(), [*sheet.notes, *left_out], {})
-
-
-def _with_data(
-    file: "parquet.ParquetFile", names: list[str], wanted: Collection[str]
-) -> tuple[dict[int, str], list[str]]:
-    """The columns of a sheet by their places, without those that hold no data, and why; one is looked at at a time."""
-    kept, notes = dict[int, str](), list[str]()
-    for place, name in enumerate(names):
-        odd = not (name and name in wanted) and (not name or delimited.ROW_NUMBERS.match(name))
-        column = file.read(columns=[f"c{place}"]).column(0) if odd else None
-        note = None if column is None else delimited.no_data(name, column, place, len(names))
-        if note:
-            notes.append(note)
-        else:
-            kept[place] = name
-    check_names(list(kept.values()))
-    return kept, notes
+    return done
 
 
 def _typed(table: pa.Table, wanted: Collection[str]) -> Loaded:

@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 
 from millrace_contracts.data import ColumnContract, DataContract
 from millrace_table import columns, digits, looks, spans, texts
+from millrace_table.facts import Facts
 from millrace_table.refusals import words
 
 WORDS = 200
@@ -21,6 +22,8 @@ def remarks(
     table: pa.Table,
     contract: DataContract,
     marked: Mapping[str, Mapping[str, int]] | None = None,
+    all_rows: Mapping[str, Facts] | None = None,
+    odd_times: list[str] | None = None,
 ) -> list[str]:
     """Notes on columns that are read as something else than they look like, or of which a model sees little.
 
@@ -28,8 +31,11 @@ def remarks(
         raw: columns as they came.
         table: the same in the contract's types.
         marked: words that are missing values in *raw* already, by column, and how often each stood there.
+        all_rows: what is known of all rows, by column, where *table* has some of them only.
+        odd_times: what is to be said of all event times, where that is so.
     """
-    notes = _of_values(raw, table, contract)
+    notes = _of_times(table, contract) if odd_times is None else list(odd_times)
+    notes += _of_values(raw, table, contract, {} if all_rows is None else all_rows)
     for column in contract.columns:
         notes += _of(column, raw.column(column.name), table, contract)
         if column.type == "string" and column.name != contract.target:
@@ -99,19 +105,26 @@ def _for_nothing(name: str, mark: str, count: int, means: str) -> str:
     return f"{count} cells of '{name}' are {mark!r} and {means}: `missing` in the contract's dialect says so."
 
 
-def _of_values(raw: pa.Table, table: pa.Table, contract: DataContract) -> list[str]:
-    """What the values show: too few, none, one, or names of rows."""
+def _of_times(table: pa.Table, contract: DataContract) -> list[str]:
     time = contract.event_time
-    found = spans.told(table.column(time), time) if time is not None else []
-    found += _few_rows(table.num_rows, contract.rows.minimum)
+    return spans.told(table.column(time), time) if time is not None else []
+
+
+def _of_values(
+    raw: pa.Table, table: pa.Table, contract: DataContract, known: Mapping[str, Facts]
+) -> list[str]:
+    """What the values show: too few, none, one, or names of rows."""
+    found = _few_rows(table.num_rows, contract.rows.minimum)
     for column in contract.columns:
         values = table.column(column.name)
-        share = values.null_count / table.num_rows
-        if share == 1:
+        rows, missing = len(values), values.null_count
+        if column.name in known:
+            rows, missing = known[column.name].rows, known[column.name].missing
+        if missing == rows:
             found.append(f"'{column.name}' has no values at all.")
-        elif column.name == contract.target and share > 0:
+        elif column.name == contract.target and missing:
             found.append(
-                f"{values.null_count} rows have no '{column.name}', the target: they will be refused. Remove "
+                f"{missing} rows have no '{column.name}', the target: they will be refused. Remove "
                 "them, or raise its missing_at_most to have them left out."
             )
         elif column.unique:

@@ -9,7 +9,17 @@ import pyarrow as pa
 
 from millrace_contracts.data import DataContract
 from millrace_contracts.tables import Dialect
-from millrace_table import cautions, columns, drawn, inference, pieces, reading, remarks, spacing, spans
+from millrace_table import (
+    cautions,
+    columns,
+    drawn,
+    inference,
+    pieces,
+    reading,
+    remarks,
+    spacing,
+    spans,
+)
 from millrace_table.cautions import Cautions
 from millrace_table.drawn import Roles
 from millrace_table.facts import Facts
@@ -53,9 +63,9 @@ class Survey:
     def notes(self, more: list[str]) -> list[str]:
         """What a person should know; *more*: what guess and cautions say of the target and of some columns."""
         drawn = [] if self.rows == self.raw.num_rows else [self._said]
-        told = inference.warnings(self.table, self.contract, self.facts, self.odd_times)
-        odd = remarks.remarks(self.raw, self.table, self.contract, self.reading.marked)
-        return [*drawn, *reading.told(self.reading), *told, *more, *odd]
+        seen = self.reading.marked
+        odd = remarks.remarks(self.raw, self.table, self.contract, seen, self.facts, self.odd_times)
+        return [*drawn, *reading.told(self.reading), *odd, *more]
 
     def cautions(self, guess: Guess) -> Cautions:
         """Columns that no model should use."""

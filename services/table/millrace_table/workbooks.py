@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
-from millrace_contracts.tables import Dialect
-from millrace_table import headers, sheets
+from millrace_contracts.tables import Dialect, Rejects
+from millrace_table import delimited, headers, sheets
 from millrace_table.headers import Record
 from millrace_table.layouts import MISSING
+from millrace_table.names import check_names
 from millrace_table.refusals import Unreadable, words
-from millrace_table.streamed import CELLS, FORM, PIECE, Told
+from millrace_table.streamed import CELLS, FORM, PIECE, Streamed, Told
 
 if TYPE_CHECKING:
     import python_calamine as calamine
@@ -51,6 +52,45 @@ def read(path: Path, asked: Dialect, wanted: Collection[str]) -> tuple[pa.Table,
         for place in range(len(sheet.names))
     ]
     return pa.table(cells, _titles(sheet.names)), sheet
+
+
+def named_parquet(
+    path: Path, target: Path, folder: Path, asked: Dialect, wanted: Collection[str], told: Told
+) -> Streamed | None:
+    """Write the rows of a large sheet to *target*, in bounded memory; None for a small one.
+
+    Raises: Unreadable, as `read` does.
+    """
+    by_place = folder / "sheet.parquet"
+    sheet = to_parquet(path, by_place, folder, asked, wanted, told)
+    if sheet is None:
+        return None
+    check_names([name or f"c{place}" for place, name in enumerate(sheet.names)])
+    with parquet.ParquetFile(by_place) as file:
+        kept, left_out = _with_data(file, sheet.names, wanted)
+        schema = pa.schema([(name, file.schema_arrow.field(place).type) for place, name in kept.items()])
+        with parquet.ParquetWriter(target, schema, **FORM) as writer:
+            for group in range(file.num_row_groups):
+                table = file.read_row_group(group)
+                writer.write_table(pa.table([table.column(place) for place in kept], schema=schema))
+        return Streamed(file.metadata.num_rows, sheet.dialect, Rejects(), [*sheet.notes, *left_out], {})
+
+
+def _with_data(
+    file: parquet.ParquetFile, names: list[str], wanted: Collection[str]
+) -> tuple[dict[int, str], list[str]]:
+    """The columns of a sheet by their places, without those that hold no data, and why; one is looked at at a time."""
+    kept, notes = dict[int, str](), list[str]()
+    for place, name in enumerate(names):
+        odd = not (name and name in wanted) and (not name or delimited.ROW_NUMBERS.match(name))
+        column = file.read(columns=[f"c{place}"]).column(0) if odd else None
+        note = None if column is None else delimited.no_data(name, column, place, len(names))
+        if note:
+            notes.append(note)
+        else:
+            kept[place] = name
+    check_names(list(kept.values()))
+    return kept, notes
 
 
 def to_parquet(
