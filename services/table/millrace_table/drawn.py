@@ -70,10 +70,7 @@ def look(raw: Filed, asked: Roles, dialect: Dialect | None, told: Told = lambda 
     extremes = np.unique([place for column in found.sums.values() for place in column.ends]).astype(np.int64)
     held = pa.concat_tables([found.held, raw.at(extremes)])
     seen = {name: _verified(raw, column) for name, column in found.sums.items()}
-    made = [
-        inference.promise(name, column.way.type, column.way.shape, seen[name], asked.target, asked.event_time)
-        for name, column in found.sums.items()
-    ]
+    made = [_promise(column, seen[name], held, asked) for name, column in found.sums.items()]
     again = _repeats(raw, [_hash(raw.column_names)]) / max(1, raw.num_rows)
     contract = inference.together(made, asked.target, asked.event_time, found.dialect, again)
     odd, apart = (
