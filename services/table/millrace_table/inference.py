@@ -273,7 +273,7 @@ def _names_classes(type: str, seen: Facts) -> bool:
     return type in ("string", "boolean")
 
 
-def _range(type: str, seen: Facts) -> dict[str, Any]:
+def _range(type: str, seen: Facts) -> dict[str, object]:
     """What was seen; nothing for a number that is counted on with every row, which says how many came so far."""
     assert seen.low is not None, "numbers have a least"
     assert seen.high is not None, "numbers have a greatest"
@@ -283,7 +283,7 @@ def _range(type: str, seen: Facts) -> dict[str, Any]:
     return {"minimum": float(seen.low), "maximum": float(seen.high), "outside_at_most": OUTSIDE}
 
 
-def _vocabulary(seen: Facts, measures: Callable[[], bool]) -> dict[str, Any]:
+def _vocabulary(seen: Facts, measures: Callable[[], bool]) -> dict[str, object]:
     if seen.each_once and seen.present >= 100:
         return {} if measures() else {"unique": True}
     if seen.counts is None or seen.distinct > min(VOCABULARY, 0.05 * seen.present):
