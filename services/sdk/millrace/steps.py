@@ -7,7 +7,6 @@ import json
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -15,6 +14,7 @@ from typing import Literal, TypeVar
 from millrace import exchange, releasing
 from millrace.client import ApiError, JobFailed, Millrace
 from millrace.client.training import JobSpec
+from millrace.outcomes import Evaluated, Ingested, Judged, Registered
 from millrace_contracts import traffic
 from millrace_contracts.compressing import CompressResult
 from millrace_contracts.jobs import JobRead
@@ -22,7 +22,6 @@ from millrace_contracts.learning import (
     Contender,
     EvaluateResult,
     EvaluateSpec,
-    RocPoint,
     TrainResult,
     TrainSpec,
 )
@@ -34,41 +33,6 @@ from millrace_contracts.verdicts import GatesVerdict
 
 Result = TypeVar("Result")
 StepState = Literal["running", "succeeded", "failed"]
-
-
-@dataclass(frozen=True)
-class Ingested:
-    """*version* of the dataset to train on, 0 if the rows were refused; *drift*: the monitor's report, HTML."""
-
-    version: int
-    drift: str
-
-
-@dataclass(frozen=True)
-class Evaluated:
-    """The evaluation's *job*; the candidate's *metrics* on rows it had not seen; points of its ROC curve, if binary."""
-
-    job: str
-    metrics: dict[str, float]
-    roc: list[RocPoint]
-    report: str
-
-
-@dataclass(frozen=True)
-class Judged:
-    """The gates' *verdict*, and all gates as a Markdown *table*."""
-
-    verdict: str
-    table: str
-
-
-@dataclass(frozen=True)
-class Registered:
-    """The *version*, its *uri* in the registry, and *facts* about where it comes from."""
-
-    version: int
-    uri: str
-    facts: dict[str, str]
 
 
 def drawn() -> bool:
