@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from millrace_contracts.rows import IngestSpec, QuarantinedSource
+from millrace_contracts.deliveries import QuarantinedSource
+from millrace_contracts.rows import IngestSpec
 
 from . import examples
 

@@ -9,9 +9,9 @@ from millrace_contracts import durations
 from millrace_contracts.bodies import Read
 from millrace_contracts.calendars import Calendar, Timed, text_alone
 from millrace_contracts.datasets import RowsOrigin
+from millrace_contracts.deliveries import ArtifactSource
 from millrace_contracts.names import Digest, Name, PlainText
 from millrace_contracts.parts import LEAST, MOST, RHYTHM, Bool, Column, Lasting, Part, Strictly
-from millrace_contracts.rows import ArtifactSource
 from millrace_contracts.sinks import Sink
 from millrace_contracts.sources import RowSource
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from millrace_contracts.found import Count, Finite, Fixed
+from millrace_contracts.fixed import Count, Finite, Fixed
 from millrace_contracts.names import Digest, Family
 
 Setting = Annotated[str, Field(max_length=50)]

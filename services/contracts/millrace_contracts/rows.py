@@ -18,13 +18,13 @@ from pydantic import (
 
 from millrace_contracts.data import DataContract
 from millrace_contracts.datasets import SchemaColumn
+from millrace_contracts.deliveries import ArtifactSource, FeedbackSource, FileTitle, QuarantinedSource
 from millrace_contracts.names import ColumnName, DataFormat, Digest, Name, TaskName, VersionNumber
 from millrace_contracts.parts import Strictly, Zone
 from millrace_contracts.plain import plain
 from millrace_contracts.shapes import Nested
 from millrace_contracts.tables import Dialect, Rejects
 
-FileTitle = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=r"^[^\x00-\x1f/\\]+$")]
 SentText = Annotated[str, StringConstraints(max_length=100_000)]
 SentCell = StrictBool | StrictInt | StrictFloat | SentText | Nested | None
 
@@ -196,43 +196,6 @@ class InferResult(BaseModel):
     rows: int
     task_guess: TaskName | None
     warnings: list[str]
-
-
-class OfKind(Strictly):
-    """One of several that are told apart by `kind`, which therefore travels even where it was left to its default."""
-
-    def model_post_init(self, context: object, /) -> None:
-        """Count `kind` among what was set, as clients send nothing else."""
-        self.model_fields_set.add("kind")
-
-
-class ArtifactSource(OfKind):
-    """A file that was uploaded to the registry."""
-
-    kind: Literal["artifact"] = "artifact"
-    digest: Digest
-    name: FileTitle
-    format: DataFormat
-    origin: Literal["file", "rows"] = Field(default="file", description="What was sent: a file, or rows.")
-    delivery: FileTitle | None = Field(
-        default=None, description="Names this delivery where the same bytes may come twice, and count twice."
-    )
-
-
-class FeedbackSource(OfKind):
-    """Labelled production rows of an endpoint, of closed days, from *since* up to before *until*."""
-
-    kind: Literal["feedback"] = "feedback"
-    endpoint: Name
-    since: AwareDatetime | None = None
-    until: AwareDatetime | None = None
-
-
-class QuarantinedSource(OfKind):
-    """A delivery that was refused before, and is to be taken after all."""
-
-    kind: Literal["quarantined"] = "quarantined"
-    entry: int = Field(ge=1, lt=2**31)
 
 
 class IngestSpec(Strictly):

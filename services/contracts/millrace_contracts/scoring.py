@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, Field
 
 from millrace_contracts.data import Share
+from millrace_contracts.deliveries import ArtifactSource, FileTitle
 from millrace_contracts.names import (
     ColumnName,
     Digest,
@@ -16,7 +17,6 @@ from millrace_contracts.names import (
 )
 from millrace_contracts.parts import Strictly, Zone
 from millrace_contracts.release import BASE, Variant, is_base
-from millrace_contracts.rows import ArtifactSource, FileTitle
 from millrace_contracts.sinks import Sink
 from millrace_contracts.tables import Dialect, Rejects
 

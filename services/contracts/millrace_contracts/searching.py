@@ -8,7 +8,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from millrace_contracts.found import Fixed
+from millrace_contracts.fixed import Fixed
 from millrace_contracts.names import Family
 from millrace_contracts.parts import Int, Part
 from millrace_contracts.variants import Latency, Milliseconds, NodeKind

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from millrace_contracts.found import Count, Fixed
+from millrace_contracts.fixed import Count, Fixed
 
 LARGEST = 4096
 """Rows in a call with which a form is measured at most."""

@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from millrace_contracts.distilling import Distillation
-from millrace_contracts.found import Count, Finite, Fixed
+from millrace_contracts.fixed import Count, Finite, Fixed
 from millrace_contracts.names import ColumnName, Digest
 from millrace_contracts.parts import Strictly
 from millrace_contracts.release import BASE, FileName

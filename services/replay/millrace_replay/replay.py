@@ -21,11 +21,12 @@ from millrace.delivery import ingest_spec
 from millrace_contracts import durations
 from millrace_contracts.backtests import BacktestOutcome, BacktestProgress
 from millrace_contracts.closings import SINGLE_DAYS
+from millrace_contracts.deliveries import ArtifactSource
 from millrace_contracts.labels import LabelWrite
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.loop_runs import LoopRunState
 from millrace_contracts.loops import LoopRead
-from millrace_contracts.rows import ArtifactSource, IngestResult
+from millrace_contracts.rows import IngestResult
 from millrace_contracts.signature import Signature
 from millrace_contracts.tables import Dialect
 from millrace_core import child

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from millrace import attempts
 from millrace.client import Millrace
+from millrace_contracts.deliveries import ArtifactSource, QuarantinedSource
 from millrace_contracts.formats import format_of
 from millrace_contracts.jobs import JobRead, JobState
 from millrace_contracts.loop import ModelLoop, Spec
-from millrace_contracts.rows import ArtifactSource, IngestResult, IngestSpec, QuarantinedSource
+from millrace_contracts.rows import IngestResult, IngestSpec
 from millrace_contracts.tables import Dialect
 
 

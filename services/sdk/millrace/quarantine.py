@@ -6,10 +6,11 @@ from millrace import attempts
 from millrace.client import Millrace
 from millrace.delivery import ingest_spec
 from millrace_contracts.datasets import QuarantineRead, QuarantineVerdict
+from millrace_contracts.deliveries import QuarantinedSource
 from millrace_contracts.jobs import JobRead
 from millrace_contracts.loop import ModelLoop, Spec
 from millrace_contracts.loops import LoopRead
-from millrace_contracts.rows import IngestResult, QuarantinedSource
+from millrace_contracts.rows import IngestResult
 from millrace_contracts.tables import Dialect
 
 

@@ -11,11 +11,11 @@ from millrace import attempts
 from millrace.client import Millrace
 from millrace_contracts.batches import GatherResult, GatherSpec
 from millrace_contracts.data import DataContract
+from millrace_contracts.deliveries import ArtifactSource
 from millrace_contracts.endpoints import EndpointRead
 from millrace_contracts.formats import format_of
 from millrace_contracts.jobs import JobRead
 from millrace_contracts.names import WrittenFormat
-from millrace_contracts.rows import ArtifactSource
 from millrace_contracts.scoring import LogTo, ScoredFile, ScoreResult, ScoreSpec
 from millrace_contracts.sinks import Sink
 from millrace_contracts.sources import RowSource

@@ -7,13 +7,14 @@ from zoneinfo import ZoneInfo
 from millrace_contracts import durations
 from millrace_contracts.bodies import Document
 from millrace_contracts.compressing import CompressPlan
+from millrace_contracts.deliveries import FeedbackSource
 from millrace_contracts.durations import iso
 from millrace_contracts.jobs import JobLimits
 from millrace_contracts.loop import Spec
 from millrace_contracts.loop_runs import RunPlan
 from millrace_contracts.models import ModelVersionRead
 from millrace_contracts.release import Role
-from millrace_contracts.rows import FeedbackSource, IngestSpec
+from millrace_contracts.rows import IngestSpec
 from millrace_contracts.searching import LatencyAim, LatencySpec
 from millrace_contracts.traffic import ClosedDays
 

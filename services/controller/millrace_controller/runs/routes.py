@@ -3,6 +3,7 @@
 from fastapi import APIRouter, BackgroundTasks
 
 from millrace_contracts.decisions import Decision, decision
+from millrace_contracts.deliveries import FeedbackSource
 from millrace_contracts.loop_runs import (
     GateWrite,
     LoopRunRead,
@@ -13,7 +14,6 @@ from millrace_contracts.loop_runs import (
     StepRead,
     StepWrite,
 )
-from millrace_contracts.rows import FeedbackSource
 from millrace_contracts.verdicts import GatesVerdict
 from millrace_controller.lookup import queries as lookup
 from millrace_controller.runs import judging, plan, queries, rolling_out

@@ -8,8 +8,9 @@ import orjson
 from fastapi import APIRouter, Path, Response
 
 from millrace.transport.errors import ApiError
+from millrace_contracts.deliveries import ArtifactSource
 from millrace_contracts.jobs import JobNew, JobRead
-from millrace_contracts.rows import ArtifactSource, InferSpec, RowsNew
+from millrace_contracts.rows import InferSpec, RowsNew
 from millrace_core.auth import permit
 from millrace_core.errors import Unavailable
 from millrace_core.names import Name, Project

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from millrace_contracts.datasets import RowsOrigin
+from millrace_contracts.deliveries import ArtifactSource, FeedbackSource, QuarantinedSource
 from millrace_contracts.formats import format_of
 from millrace_contracts.names import DataFormat
-from millrace_contracts.rows import ArtifactSource, FeedbackSource, IngestSpec, QuarantinedSource
+from millrace_contracts.rows import IngestSpec
 from millrace_table.pieces import Rows
 from millrace_training.rows import files
 from millrace_training.rows.records import Records

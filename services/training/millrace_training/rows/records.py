@@ -15,7 +15,8 @@ from millrace_contracts.datasets import (
     QuarantineWrite,
     RowsOrigin,
 )
-from millrace_contracts.rows import DeliveryReport, FeedbackSource
+from millrace_contracts.deliveries import FeedbackSource
+from millrace_contracts.rows import DeliveryReport
 from millrace_training.rows import files, repeats
 from millrace_training.runtime.context import Context
 

@@ -8,7 +8,7 @@ from typing import Protocol
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
-from millrace_contracts.rows import ArtifactSource
+from millrace_contracts.deliveries import ArtifactSource
 from millrace_contracts.tables import KEPT, Dialect, Reject, Rejects
 from millrace_table import reading
 from millrace_table.names import check_names

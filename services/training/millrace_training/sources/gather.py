@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from millrace_contracts.batches import GatherResult, GatherSpec, ScoredBefore
 from millrace_contracts.datasets import RowsOrigin
+from millrace_contracts.deliveries import ArtifactSource
 from millrace_contracts.formats import UnknownFormat, format_of
-from millrace_contracts.rows import ArtifactSource
 from millrace_contracts.sources import BucketSource, RowSource, SqlSource
 from millrace_training.rows import files
 from millrace_training.rows.delivery import Delivery

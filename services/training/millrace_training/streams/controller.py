@@ -11,9 +11,10 @@ import httpx
 
 from millrace.delivery import ingest_spec
 from millrace.transport.errors import ApiError
+from millrace_contracts.deliveries import ArtifactSource
 from millrace_contracts.jobs import JobLimits, JobNew
 from millrace_contracts.loop import ModelLoop, Spec
-from millrace_contracts.rows import ArtifactSource, IngestResult
+from millrace_contracts.rows import IngestResult
 from millrace_core.database import utcnow
 from millrace_core.errors import MillraceError
 from millrace_core.log import log
