@@ -118,7 +118,7 @@ def test_one_that_is_no_faster_or_has_wrong_scales_is_refused_with_its_number(
     )
     monkeypatch.setattr(type(targets.ALL["ort-cpu-int8"]), "recipes", statics)
     spoilt = compress.run(asked(candidate), make_context("spoilt")).variants[1]
-    assert (spoilt.state, spoilt.measured, spoilt.name) == ("refused", None, None)
+    assert (spoilt.state, spoilt.measured, spoilt.name) == ("refused", SLOW, None)
     assert "% of the rows as the base form does" in spoilt.reason
 
 
