@@ -1,7 +1,8 @@
 """The one hardened pod: what Millrace runs in a cluster at run time is made here, so its rights are said once. Pure.
 
 A pod runs as nobody in particular, writes only where it is given room, mounts no token of its service account but one
-that Millrace alone accepts, and gets no list of the namespace's services.
+that Millrace alone accepts, and gets no list of the namespace's services. One container of a Ray head, which asks for
+workers, sees the API server's token as well.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,6 +19,7 @@ USER = 65532
 TOKENS = "/var/run/secrets/millrace.dev"
 TOKEN_FILE = f"{TOKENS}/token"
 AUDIENCE, TOKEN_SECONDS = "millrace", 3600
+API_TOKENS = "/var/run/secrets/kubernetes.io/serviceaccount"
 SCRATCH = "/tmp"  # noqa: S108 - a volume of the pod's own
 SHARED_MEMORY = "/dev/shm"  # noqa: S108
 LOCKED: Part = {
@@ -121,6 +123,21 @@ def mount(name: str, path: str, read_only: bool = False) -> Part:
 def token_mount() -> Part:
     """The token, where MILLRACE_TOKEN_FILE says."""
     return mount("token", TOKENS, read_only=True)
+
+
+def api_token() -> Part:
+    """A volume with what opens the API server, for software that is not ours and looks in the usual place."""
+    sources = [
+        {"serviceAccountToken": {"path": "token", "expirationSeconds": TOKEN_SECONDS}},
+        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+        {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]}},
+    ]
+    return {"name": "api", "projected": {"sources": sources}}
+
+
+def api_token_mount() -> Part:
+    """That token, for the one container that asks."""
+    return mount("api", API_TOKENS, read_only=True)
 
 
 def labels(settings: WorkloadSettings, component: str, manager: str) -> dict[str, str]:

@@ -16,7 +16,6 @@ from millrace_training.tables import Job
 
 CREW, SCALES = f"{pods.PREFIX}/crew", f"{pods.PREFIX}/scales"
 """Labels of pods whose workers talk to one another, and of heads that ask the API server for more of them."""
-API_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105 - a path
 IDLE_SECONDS = 300
 """How long the autoscaler leaves a pod without a worker: starts are seconds apart."""
 
@@ -72,7 +71,7 @@ def scaling(team: Workers, small: Part) -> Part:
         "resources": small,
         "securityContext": pods.LOCKED,
         "volumeMounts": [
-            pods.mount("api", API_TOKEN, read_only=True),
+            pods.api_token_mount(),
             pods.mount("tmp", pods.SCRATCH),
         ],
     }
@@ -84,10 +83,5 @@ def scaling_head(team: Workers, template: Part) -> Part:
     if team.least == team.most:
         return template
     template["metadata"]["labels"] = template["metadata"]["labels"] | {SCALES: "true"}
-    sources = [
-        {"serviceAccountToken": {"path": "token", "expirationSeconds": pods.TOKEN_SECONDS}},
-        {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
-        {"downwardAPI": {"items": [{"path": "namespace", "fieldRef": {"fieldPath": "metadata.namespace"}}]}},
-    ]
-    template["spec"]["volumes"].append({"name": "api", "projected": {"sources": sources}})
+    template["spec"]["volumes"].append(pods.api_token())
     return template
