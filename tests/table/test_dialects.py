@@ -425,6 +425,22 @@ def test_a_large_sheet_that_is_read_in_parts_is_the_same_table(
         assert table.schema.field("code").type == pa.float64()
 
 
+def test_a_large_sheet_that_is_damaged_is_refused_as_a_small_one_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = workbook(tmp_path / "a.xlsx", [["area", "rent"], *([f"{n}", "300"] for n in range(400))])
+    held = bytearray(path.read_bytes())
+    last = held.rfind(b"PK\x01\x02")  # of the sheet, in the zip's list: 16 bytes on stands its checksum
+    held[last + 16] ^= 0xFF
+    path.write_bytes(held)
+    monkeypatch.setattr(sheets, "PART", 3000)
+    monkeypatch.setattr(sheets, "CHUNK", 700)
+    with pytest.raises(Unreadable, match="damaged or locked") as seen:
+        reading.to_parquet(path, tmp_path / "rows.parquet", format="xlsx")
+    assert (seen.value.check.check, seen.value.check.mend) == ("file", "Save it again.")
+    assert not (tmp_path / "rows.parquet").exists()
+
+
 def _without_places(path: Path) -> None:
     """The same workbook as programs write it that say of no cell and no row where it stands; no cell is left out."""
     with zipfile.ZipFile(path) as file:

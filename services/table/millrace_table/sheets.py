@@ -5,11 +5,15 @@ workbook says (its words, its forms of dates), so that a cell means the same wha
 """
 
 import zipfile
+import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from posixpath import join, normpath
 from typing import IO
 from xml.etree import ElementTree
+
+from millrace_table.refusals import Unreadable
 
 PART = 24 << 20
 """Bytes of XML that are a part: about 600,000 cells."""
@@ -17,11 +21,32 @@ CHUNK = 1 << 20
 BOOK, RELATED = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
 NEEDED = (".xml", ".rels")
 OPENS, CLOSES = b"<sheetData>", b"</row>"
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+"""What zipfile says of an archive that is damaged, cut off, packed in a way it does not know, or locked."""
+
+
+def damaged() -> Unreadable:
+    """The refusal of a file that cannot be read as a workbook."""
+    seen = "This is not an Excel workbook (.xlsx), or it is damaged or locked."
+    return Unreadable("file", seen, "Save it again.")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """The workbook as the zip that it is. Raises: Unreadable, also while it is read."""
+    try:
+        with zipfile.ZipFile(path) as book:
+            yield book
+    except BROKEN as error:
+        raise damaged() from error
 
 
 def parts(path: Path, sheet: str, folder: Path) -> Iterator[Path]:
-    """Workbooks with some rows each of the *sheet*, in turn, in one file of the *folder*; none if it is not large."""
-    with zipfile.ZipFile(path) as book:
+    """Workbooks with some rows each of the *sheet*, in turn, in one file of the *folder*; none if it is not large.
+
+    Raises: Unreadable for a damaged one.
+    """
+    with _opened(path) as book:
         place = _place(book, sheet)
         if place is None or book.getinfo(place).file_size <= PART:
             return
@@ -36,10 +61,10 @@ def parts(path: Path, sheet: str, folder: Path) -> Iterator[Path]:
 
 
 def is_large(path: Path, sheet: str) -> bool:
-    """Whether `parts` has any, which are to be read instead of the whole."""
+    """Whether `parts` has any, which are to be read instead of the whole. Raises: Unreadable for a damaged one."""
     if not zipfile.is_zipfile(path):
         return False
-    with zipfile.ZipFile(path) as book:
+    with _opened(path) as book:
         place = _place(book, sheet)
         if place is None or book.getinfo(place).file_size <= PART:
             return False

@@ -200,9 +200,7 @@ def _opened(path: Path) -> "Iterator[calamine.CalamineWorkbook]":
         with calamine.CalamineWorkbook.from_path(str(path)) as book:
             yield book
     except (calamine.CalamineError, OSError, IndexError) as error:
-        raise Unreadable(
-            "file", "This is not an Excel workbook (.xlsx), or it is damaged or locked.", "Save it again."
-        ) from error
+        raise sheets.damaged() from error
 
 
 class _Kind:

@@ -210,6 +210,13 @@ def test_of_models_that_are_as_fast_within_their_bounds_the_better_is_taken():
     assert taken([GOOD, NEAR, slower]).trial is slower
 
 
+def test_of_models_that_make_no_mistake_at_all_one_is_taken_and_told():
+    one, other = trial("a", 0.0, 1.005), trial("b", 0.0, 1.0)
+    took = taken([one, other, NEAR])
+    assert took.trial is one
+    assert "loss +0.00%, 1.00 times as fast" in took.reason
+
+
 def test_under_a_latency_the_best_is_taken_and_the_bound_counts():
     noisy = trial("noisy", 0.501, 1.9, wide=0.2)
     took = taken([GOOD, noisy, NEAR, POOR], under_ms=2.0)

@@ -5,6 +5,7 @@ import pytest
 
 from millrace_training.runtime import executors
 from millrace_training.runtime.errors import Cancelled, JobError, TaskFailed
+from millrace_training.runtime.executors.gang import Gone, Seat
 from millrace_training.runtime.executors.pool import Pool
 
 GIB = 2**30
@@ -98,3 +99,28 @@ def test_ray_gives_the_same_on_a_local_cluster_with_token_authentication(monkeyp
         assert list(executor.map("work:fragile", payloads, never)) == [0, 1, 2, 3]
     finally:
         executor.close()
+
+
+def test_a_seat_is_gone_with_its_machine_also_when_only_its_answer_was_there():
+    from ray import exceptions
+
+    class Lost:
+        """Where an answer is what went wrong with it: a large one lies on the machine that gave it."""
+
+        def __init__(self) -> None:
+            self.exceptions = exceptions
+
+        def get(self, asked, timeout):
+            raise asked
+
+    seat = Seat(Lost(), "node", None)
+    for error in (
+        exceptions.ActorDiedError(),
+        exceptions.GetTimeoutError(),
+        exceptions.ObjectLostError("00", None, ""),
+        exceptions.OwnerDiedError("00", None, ""),
+    ):
+        with pytest.raises(Gone):
+            seat.answer(error)
+    with pytest.raises(ZeroDivisionError):
+        seat.answer(ZeroDivisionError())

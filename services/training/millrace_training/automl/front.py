@@ -21,7 +21,7 @@ from millrace_contracts.searching import (
     PointLatency,
     SearchFront,
 )
-from millrace_stats.paired import non_inferior
+from millrace_stats.paired import TINY, non_inferior
 from millrace_stats.tasks import Task
 from millrace_training.automl import portfolio
 from millrace_training.automl.fitting import Fitted
@@ -147,9 +147,10 @@ def take(
     ways = at(best, aim.rows).p10 / max(at(taken, aim.rows).p10, 1e-9)
     if taken is best:
         return Taken(taken, "nothing that is as good by the gate's margin is faster than the best model")
+    worse = (taken.loss - best.loss) / max(best.loss, TINY)
     words = (
         f"the fastest whose loss is not worse than the best one's by {aim.margin:.1%} or more: "
-        f"loss {taken.loss / best.loss - 1:+.2%}, {ways:.2f} times as fast with {aim.rows} rows a call"
+        f"loss {worse:+.2%}, {ways:.2f} times as fast with {aim.rows} rows a call"
     )
     return Taken(taken, words.replace("1 rows", "1 row"))
 

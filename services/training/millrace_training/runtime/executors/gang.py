@@ -41,10 +41,11 @@ class Seat:
         return self._actor.call.remote(method, *given)
 
     def answer(self, asked: Any, timeout: float = ANSWER_SECONDS) -> Any:
-        """Raises: Gone if it was lost, or does not answer within *timeout* seconds."""
+        """Raises: Gone if it was lost, be it with its answer, or does not answer within *timeout* seconds."""
+        told = self._ray.exceptions
         try:
             return self._ray.get(asked, timeout=timeout)
-        except (self._ray.exceptions.RayActorError, self._ray.exceptions.GetTimeoutError) as error:
+        except (told.RayActorError, told.ObjectLostError, told.GetTimeoutError) as error:
             raise Gone(f"{type(error).__name__} on {self.node[:12]}") from error
 
     def ask(self, method: str, *given: Any) -> Any:
