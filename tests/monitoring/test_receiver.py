@@ -13,8 +13,10 @@ import grpc
 import numpy as np
 import pytest
 
-from .gateway import counts, day_of_records, export, exported_before, log_record, parts, send
+from .gateway import GATEWAY, counts, day_of_records, export, exported_before, log_record, parts, send
 from .sales import START, monitor, table_of_day
+
+EXPORT = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
 
 
 async def test_rows_from_the_gateway_are_logged_joined_and_judged(service):
@@ -64,6 +66,22 @@ async def test_a_day_on_which_nothing_was_answered_holds_up_neither_its_own_nor_
     await send(service.otlp_port, records)
     await service.labels(3, sold)
     assert (await service.closed(4))[3]["rows"] == 60
+
+
+async def test_a_client_whose_header_is_no_utf_8_spoils_no_record_of_others(service):
+    """Envoy takes such bytes; protobuf would refuse the whole export for them, and nobody would hear of it."""
+    await service.declare(monitor(service.registry.version(1, 2.0)))
+    records, sold = await day_of_records(0)
+    records[1]["key"] = "spoilt"
+
+    data = export(records).SerializeToString().replace(b"spoilt", b"sp\xff\xfelt")
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{service.otlp_port}") as channel:
+        await channel.unary_unary(EXPORT)(data, metadata=GATEWAY, timeout=300)
+    told = await counts(service)
+    assert (told["offered"], told["faults"], told["logged"]) == (3, 0, 60)
+    await service.labels(0, sold)
+    (day,) = await service.closed(1)
+    assert (day["rows"], day["labelled"]) == (60, 60)
 
 
 async def test_a_gateway_of_the_version_before_is_still_understood(service):

@@ -121,6 +121,21 @@ async def test_a_candidate_waits_for_its_engine_and_then_has_pods_that_take_it(g
     assert gpus.fallen == []
 
 
+async def test_an_engine_that_a_measurement_asks_for_is_not_swept_away_while_it_is_built(gpus, monkeypatch):
+    """No revision has that form yet: its Job would be made and deleted in turns, and the form never measured."""
+    (item,), gpus.candidates = gpus.candidates, []
+    building = gpus.revisions.building
+    for _ in range(2):
+        with pytest.raises(NotYet, match="is built by the Job engine-"):
+            await building.ready(item, None, measured=True)
+        await keep(gpus)
+    assert gpus.cluster.names("Job") == [f"engine-{key_of(item).text}"]
+    assert gpus.cluster.deleted == []
+    monkeypatch.setattr("millrace_serving.cluster.building.ASKED_SECONDS", -1.0)
+    await keep(gpus)
+    assert gpus.cluster.names("Job") == [], "nobody asked for a while"
+
+
 BAD = {
     "fails": (
         lambda job: job.update(

@@ -3,19 +3,16 @@
 import asyncio
 
 import grpc
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
     ExportLogsServiceRequest,
     ExportLogsServiceResponse,
-)
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import (
-    LogsServiceServicer,
-    add_LogsServiceServicer_to_server,
 )
 
 from millrace_core.auth import Tokens
 from millrace_core.errors import Unavailable
 from millrace_core.log import log
-from millrace_monitoring.ingest import queries, segments
+from millrace_monitoring.ingest import exports, queries, segments
 from millrace_monitoring.ingest.intake import REMEMBERED, Batch, Full, Intake
 from millrace_monitoring.ingest.segments import Segment
 from millrace_monitoring.services import Services
@@ -25,14 +22,22 @@ PERMISSION = "monitoring.logs.write"
 MESSAGE_BYTES = 64 * 2**20
 """Largest export; the gateway flushes at 256 KiB, or after a single larger body."""
 
+SERVICE = logs_service_pb2.DESCRIPTOR.services_by_name["LogsService"].full_name
 
-class Receiver(LogsServiceServicer):  # type: ignore[misc]
+
+class Receiver:
     """LogsService.Export behind a bearer token."""
 
     def __init__(self, intake: Intake, tokens: Tokens) -> None:
         self._intake, self._tokens = intake, tokens
 
-    async def Export(
+    def handler(self) -> grpc.GenericRpcHandler:
+        """The service as a server takes it."""
+        answer = ExportLogsServiceResponse.SerializeToString
+        export = grpc.unary_unary_rpc_method_handler(self._export, exports.read, answer)
+        return grpc.method_handlers_generic_handler(SERVICE, {"Export": export})
+
+    async def _export(
         self, request: ExportLogsServiceRequest, context: grpc.aio.ServicerContext
     ) -> ExportLogsServiceResponse:
         """Store the records; an answer means that they are on the disk."""
@@ -69,7 +74,7 @@ async def start(services: Services) -> None:
     server = grpc.aio.server(
         options=[("grpc.max_receive_message_length", MESSAGE_BYTES), ("grpc.so_reuseport", 0)]
     )
-    add_LogsServiceServicer_to_server(Receiver(intake, services.tokens), server)
+    server.add_generic_rpc_handlers([Receiver(intake, services.tokens).handler()])
     port = server.add_insecure_port(f"{settings.otlp_host}:{settings.otlp_port}")
     services.reception.opened = Opened(intake, asyncio.create_task(_run(intake)), server, port)
     await server.start()

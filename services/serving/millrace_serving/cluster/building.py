@@ -1,5 +1,6 @@
 """Brings the TensorRT engines of revisions about: a Job each on the class of node that serves, waited for or left."""
 
+import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from millrace_core.kubernetes import Cluster
 
 BATCH = "batch/v1"
+ASKED_SECONDS = 600.0
+"""How long the Job of an engine stays after a measurement asked for it, of a form that no revision has."""
 
 
 class Building:
@@ -24,10 +27,14 @@ class Building:
 
     def __init__(self, settings: ServingSettings, cluster: "Cluster") -> None:
         self.settings, self.cluster = settings, cluster
+        self._asked: dict[str, float] = {}
+        """When a measurement asked for a Job last, by its name (monotonic)."""
 
-    async def ready(self, item: Wanted, account: Manifest | None) -> None:
+    async def ready(self, item: Wanted, account: Manifest | None, measured: bool = False) -> None:
         """Returns once the engine that a revision needs is built; at once if it needs none.
 
+        Args:
+            measured: it is to be measured, so that no revision needs its engine yet.
         Raises: NotYet while it is built; LoadFailed when it never will be, or was not in time.
         """
         if item.target not in pods.TENSORRT:
@@ -37,6 +44,8 @@ class Building:
         if problem is not None or asked is None:
             raise LoadFailed(problem or "no place for TensorRT engines is named in triton.engines")
         name = engines.job_name(pods.engine_key(asked, item))
+        if measured:
+            self._asked[name] = time.monotonic()
         job = await self.cluster.get("Job", name, self.settings.workloads, BATCH)
         if job is None:
             job = await self._begin(item, asked, account)
@@ -77,12 +86,14 @@ class Building:
         raise NotYet(f"its TensorRT engine is built by the Job {name}")
 
     async def sweep(self, wanted: Iterable[Wanted]) -> None:
-        """Delete the Jobs of engines that no revision needs any more; the engines stay on their volume."""
+        """Delete the Jobs of engines that nobody needs any more; the engines stay on their volume."""
         asked = self.settings.triton_engines
         if asked is None:
             return
         items = [item for item in wanted if item.target in pods.TENSORRT]
-        kept = {engines.job_name(pods.engine_key(asked, item)) for item in items}
+        since = time.monotonic() - ASKED_SECONDS
+        self._asked = {name: at for name, at in self._asked.items() if at >= since}
+        kept = {engines.job_name(pods.engine_key(asked, item)) for item in items} | self._asked.keys()
         labels = names.common(self.settings) | {"app.kubernetes.io/component": "job"}
         for job in await self.cluster.list("Job", self.settings.workloads, selector(labels), BATCH):
             name = job["metadata"]["name"]

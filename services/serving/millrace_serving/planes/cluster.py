@@ -138,7 +138,7 @@ class ClusterPlane(Plane):
     async def _prepared(self, asked: Question) -> None:
         """Its engine is built, if it needs one. Raises: Busy; NotMeasured."""
         try:
-            await self.revisions.building.ready(asked.form, await self.revisions.owner())
+            await self.revisions.building.ready(asked.form, await self.revisions.owner(), measured=True)
         except NotYet as error:
             raise Busy(f"{asked.target} is measured once {error}") from error
         except LoadFailed as error:
