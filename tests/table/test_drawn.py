@@ -70,6 +70,11 @@ TABLES = {
     "infinite": table(price=(623, "inf")),
     "years away": table(at=(623, "2099-01-01T00:00:00")),
     "a truth value that is none": table(open=(623, "maybe")),
+    "a number among truth values": table(open=(623, "1")),
+    "marks and nothing among identifiers": table().set_column(
+        5, "receipt", pa.array([{5: "NA", 500: "NA", 610: "", 700: " "}.get(n, f"r-{n}") for n in range(ROWS)])
+    ),
+    "an identifier that comes twice, with a tab": table(receipt=(899, "\tr-000000")),
     "repeated rows": pa.concat_tables([table(), table().slice(10, 200)]),
     "no values but one": table().set_column(1, "shop", pa.array([None] * 451 + ["x"] + [None] * 448, pa.string())),
     "no values but a number": table().set_column(1, "shop", pa.array([None] * 451 + ["5"] + [None] * 448, pa.string())),

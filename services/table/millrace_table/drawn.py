@@ -28,6 +28,8 @@ BYTES = 48 << 20
 LEAST = 1000
 """Rows that are held of however wide a table."""
 SEED = 7
+WHITE = "".join(sign for sign in map(chr, range(1, 0x3001)) if sign.isspace())
+"""What stands around a text and is no part of it."""
 ROUNDS = 12
 """How often a column is read again at most; each time its type becomes wider."""
 
@@ -165,8 +167,11 @@ def _verified(raw: Filed, column: Sum) -> Facts:
         or not pa.types.is_string(raw.schema.field(column.way.name).type)
     ):
         return seen
-    name = engine.name(column.way.name)
-    again = _repeats(raw, [f"hash(trim({name}))"], f"WHERE {name} IS NOT NULL")
+    text = f"trim({engine.name(column.way.name)}, {engine.literal(WHITE)})"
+    dialect = column.way.dialect
+    marks = {"", *(dialect.missing or [] if dialect is not None else [])}
+    missing = ", ".join(map(engine.literal, sorted(marks)))
+    again = _repeats(raw, [f"hash({text})"], f"WHERE {text} NOT IN ({missing})")
     return (
         seen
         if not again

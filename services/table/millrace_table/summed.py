@@ -104,6 +104,9 @@ class Sum:
         if self.way.type == "string":
             return self._proof(raw) if self._proof is not None else cells.bad
         leans = cells.leans and self.way.hand is None
+        if self.way.type == "boolean":  # 1 is read as true, and makes words of a column of true and false
+            known = np.asarray(cells.values.is_valid(), bool)
+            return np.asarray(cells.bad | (_unplain(raw, self.way.type) & known))
         if self.way.type in ("number", "integer"):  # one odd cell may make all beside it unreadable
             return _unplain(raw, self.way.type) & (cells.bad | leans)
         return cells.bad | _unplain(raw, self.way.type) if leans else cells.bad
@@ -152,6 +155,8 @@ def _unplain(raw: pa.ChunkedArray, type: ColumnType) -> Mask:
     cells = texts.trimmed(raw)
     if type == "timestamp":
         found = pc.match_substring_regex(cells, hands.SLASHED)
+    elif type == "boolean":
+        found = pc.invert(pc.match_substring_regex(cells, texts.BOOLEAN))
     elif type == "integer":
         padded = pc.match_substring_regex(cells, texts.PADDED)
         found = pc.or_(padded, pc.invert(pc.match_substring_regex(cells, texts.SHORT)))
