@@ -1,5 +1,7 @@
 """Types are found in good data, demanded from later data, and times are instants."""
 
+from datetime import UTC, datetime
+
 import pyarrow as pa
 import pytest
 
@@ -81,6 +83,15 @@ def test_times_with_and_without_an_offset_in_one_column_are_refused():
         converted(texts("2024-01-01T00:00:00Z", "2024-01-02T00:00:00"), "timestamp")
     assert caught.value.check.check == "time zones"
     assert len(caught.value.check.examples) == 2
+
+
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_a_time_beyond_the_calendar_is_no_time(zone: str | None):
+    """PostgreSQL's infinity, as programs write it into Parquet."""
+    told = [1_000_000, 9222318015999999999, 316516032000000000, -62145596800000000, None]
+    values, bad = converted(pa.chunked_array([pa.array(told, pa.timestamp("us", zone))]), "timestamp", "UTC")
+    assert values == [datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC), None, None, None, None]
+    assert list(bad) == [False, True, True, True, False]
 
 
 def test_seconds_to_nanoseconds_since_1970_and_naive_arrow_times_are_instants_too():

@@ -174,15 +174,25 @@ def _from_values(raw: pa.ChunkedArray, type: ColumnType, timezone: str) -> pa.Ar
     return raw.cast(ARROW[type], safe=type != "number")
 
 
+def _in_calendar(instants: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Null for those of no year from 1 to 9999, as databases write "infinity"."""
+    first, last = pa.scalar(times.FIRST, times.TYPE), pa.scalar(times.LAST, times.TYPE)
+    known = pc.and_(pc.greater_equal(instants, first), pc.less_equal(instants, last))
+    return pc.if_else(known, instants, None)
+
+
 def _instants(raw: pa.ChunkedArray, timezone: str) -> pa.Array:
     """Instants of timestamps (naive ones are clock times) or of numbers of seconds, … nanoseconds since 1970."""
     kind = raw.type
     if pa.types.is_timestamp(kind) and kind.tz is not None:
-        return raw.cast(times.TYPE)
+        return _in_calendar(raw.cast(times.TYPE))
     if pa.types.is_timestamp(kind):
         local = raw.combine_chunks().cast(pa.int64())
-        utc = times.localize(np.asarray(local.fill_null(0), np.int64), timezone)
-        return pa.array(utc, pa.int64(), mask=np.asarray(local.is_null())).cast(times.TYPE)
+        clock = np.asarray(local.fill_null(0), np.int64)
+        known = (clock >= times.FIRST) & (clock <= times.LAST)
+        utc = times.localize(np.where(known, clock, 0), timezone)
+        none = np.asarray(local.is_null()) | ~known
+        return _in_calendar(pa.array(utc, pa.int64(), mask=none).cast(times.TYPE))
     if pa.types.is_boolean(kind):
         return pa.nulls(len(raw), times.TYPE)
     single = raw.combine_chunks()

@@ -16,6 +16,8 @@ from millrace_table.hands import Hand
 from millrace_table.refusals import Unreadable
 
 EPOCH = datetime(1970, 1, 1)
+FIRST, LAST = ((end - EPOCH) // timedelta(microseconds=1) for end in (datetime.min, datetime.max))
+"""The first and last microsecond of the years 1 to 9999; beyond them databases write what never ends."""
 SLOT = 15 * 60 * 1_000_000
 """Offsets of time zones change on quarters of an hour (microseconds)."""
 TYPE = pa.timestamp("us", "UTC")
