@@ -79,6 +79,8 @@ async def test_a_job_on_that_node_runs_both_forms_in_one_triton_and_is_told_on_t
     told = await until(unmeasured, lambda seen: "is measured now" in message(seen))
     assert f"by the Job {JOB} on {PLACE}" in message(told)
     assert told["revisions"][0]["form"]["wants"] == [TARGET]
+    (rule,) = job(unmeasured)["spec"]["podFailurePolicy"]["rules"]
+    assert rule["action"] == "Ignore", "an eviction says nothing of the form"
     pod = job(unmeasured)["spec"]["template"]["spec"]
     (term,) = pod["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"][
         "nodeSelectorTerms"

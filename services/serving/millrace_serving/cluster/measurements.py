@@ -19,6 +19,10 @@ NODE = f"{PREFIX}/node"
 """Annotation with the node that a Job measures on."""
 KEPT_SECONDS = 3600
 """How long the cluster keeps a Job that has ended, for its log."""
+EVICTED: Part = {
+    "rules": [{"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]
+}
+"""A pod that the cluster takes away says nothing of the form: it is made again."""
 BATCHES = (1, 8)
 """Rows in a call, where nobody measured before."""
 
@@ -115,6 +119,7 @@ def job(settings: ServingSettings, asked: Question) -> Part:
         },
         "spec": {
             "backoffLimit": 0,
+            "podFailurePolicy": EVICTED,
             "activeDeadlineSeconds": settings.measure_seconds,
             "ttlSecondsAfterFinished": KEPT_SECONDS,
             "template": {"metadata": {"labels": marked}, "spec": spec},
