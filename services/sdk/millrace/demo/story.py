@@ -199,7 +199,7 @@ def tell(
         decisions=[_row(item) for item in facts.decisions if item.kind in SHOWN],
         refused=refused.failed,
         thresholds=summary.thresholds,
-        note=f"Seed {summary.seed}, decision digest {summary.decision_digest}. Two runs on one machine print the same digest.",
+        note=f"Seed {summary.seed}, decision digest {summary.decision_digest}; two runs on one machine print the same.",
     )
     page.write(out / "index.html", content)
 
