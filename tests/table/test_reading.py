@@ -77,6 +77,11 @@ def test_json_lines_that_are_no_table_are_refused(data, words):
     assert words in refused(data, "jsonl").observed
 
 
+def test_one_line_of_lists_of_numbers_is_one_row_of_tensors():
+    table = reading.read(b'{"image": [[1, 2], [3, 4]], "window": [0.5, null]}', "jsonl")
+    assert table.num_rows == 1
+
+
 def test_json_of_mixed_types_is_kept_as_text_for_the_checks_to_show():
     table = reading.read(b'{"a": 1, "b": 1}\n{"a": "x"}\n{"a": null, "b": 2.5}\n', "jsonl")
     assert table.to_pydict() == {"a": ["1", "x", None], "b": [1.0, None, 2.5]}

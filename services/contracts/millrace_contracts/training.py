@@ -33,6 +33,10 @@ Memory = Annotated[str, StringConstraints(pattern=MEMORY)]
 CODE_DISTILLED = (
     "distil is for the ensembles of a search; code of one's own hands over the model that it wants served"
 )
+LATENCY_DISTILLED = (
+    "distil is for ensembles, and a search for latency makes none: "
+    "leave distil out, or search for the loss alone"
+)
 WallTime = Annotated[Written, Lasting(most="30d", least="1s")]
 
 
@@ -135,6 +139,8 @@ class TrainingSpec(Part):
             raise ValueError(NO_SEARCH)
         if self.code is not None and self.distil:
             raise ValueError(CODE_DISTILLED)
+        if self.distil and self.search.seeks_latency:
+            raise ValueError(LATENCY_DISTILLED)
         return self
 
     @model_validator(mode="after")

@@ -32,7 +32,7 @@ from millrace_contracts.sources import (
     SqlSource,
     StoreAccess,
 )
-from millrace_contracts.training import CODE_DISTILLED, SearchSpec, TrainingSpec
+from millrace_contracts.training import CODE_DISTILLED, LATENCY_DISTILLED, SearchSpec, TrainingSpec
 
 NO_TENSOR = "cannot be a tensor"
 
@@ -186,6 +186,11 @@ RULES: dict[str, list[Json]] = {
             workers.FEWEST_ABOVE,
         ),
         rule("!has(self.code) || !has(self.distil) || !self.distil", CODE_DISTILLED),
+        rule(
+            "!has(self.distil) || !self.distil || !has(self.search) || !has(self.search.objectives) || "
+            "!('latency' in self.search.objectives)",
+            LATENCY_DISTILLED,
+        ),
     ],
     CodeSpec.__name__: [
         rule(_one_of("path", "digest"), ONE_PLACE),

@@ -50,7 +50,7 @@ def _refuse_one_object(data: bytes) -> None:
     rows = [name for name, value in whole.items() if _are_rows(value)]
     if rows:
         seen, mend = f"The file is one object, whose rows stand in {words(rows)}", "Write that list alone"
-    elif whole and all(isinstance(value, list | dict) and len(value) > 1 for value in whole.values()):
+    elif _are_columns(list(whole.values())):
         seen = "The file is one object of columns"
         mend = "Write it by rows (in pandas: to_json(orient='records'))"
     else:
@@ -58,6 +58,18 @@ def _refuse_one_object(data: bytes) -> None:
     raise Unreadable(
         "file", f"{seen}.", f'{mend}: an array of objects, or a line each, like {{"column": value}}.'
     )
+
+
+def _are_columns(values: list[Any]) -> bool:
+    """Whether they are lists or objects of cells; lists of numbers alone may be one row of tensors."""
+    several = bool(values) and all(isinstance(value, list | dict) and len(value) > 1 for value in values)
+    return several and not all(_are_numbers(value) for value in values)
+
+
+def _are_numbers(value: Any) -> bool:
+    if isinstance(value, list):
+        return all(_are_numbers(item) for item in value)
+    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
 
 
 def _are_rows(value: Any) -> bool:
