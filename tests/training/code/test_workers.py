@@ -183,6 +183,15 @@ class TestLosses:
         with pytest.raises(JobError):
             self.lose(losses, progressed=True)
 
+    def test_each_start_in_vain_waits_longer_than_the_one_before(self):
+        losses = self.made(least=4)
+        pauses = []
+        for progressed in (True, False, True):
+            self.lose(losses, progressed)
+            pauses.append(losses.pause)
+        assert pauses == [2.0, 8.0, 2.0]
+        assert Losses(None).pause == 0.0
+
     def test_the_version_tells_how_many_ended_it(self):
         losses = self.made()
         for _ in range(2):

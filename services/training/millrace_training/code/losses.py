@@ -8,6 +8,9 @@ STARTS = 3
 """How often one process is started within one attempt of the job, as a trial is."""
 IN_VAIN = 3
 """Losses of workers in a row, with no new checkpoint between them, after which they are given up."""
+PAUSE_SECONDS = 2.0
+"""Before workers begin again after a loss, and four times as long after each further one in vain: that a machine is
+lost, or free again, is not known at once."""
 MOST_LOSSES = 20
 """Losses of workers within one attempt of the job, whatever they got done in between."""
 
@@ -31,6 +34,11 @@ class Losses:
     def count(self) -> int:
         """How many starts were lost."""
         return sum(start.lost is not None for start in self.starts)
+
+    @property
+    def pause(self) -> float:
+        """Seconds before the next start; one process alone needs none."""
+        return PAUSE_SECONDS * 4 ** (self._vain - 1) if self.team is not None and self._vain else 0.0
 
     def begun(self, workers: int | None, step: int | None) -> None:
         """So many have begun, from the checkpoint of *step*."""

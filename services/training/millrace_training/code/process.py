@@ -87,6 +87,13 @@ class CodeProcess:
             if -1 < status < 128:
                 return self._over(status)
             self._lost(status, before)
+            self._wait(self.losses.pause)
+
+    def _wait(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            self.context.stop_if_cancelled()
+            time.sleep(POLL_SECONDS)
 
     def _clean(self) -> CodeCheckpoint | None:
         """Leave nothing that an earlier start said of its end; the checkpoint that this one goes on from."""
