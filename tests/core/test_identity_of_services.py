@@ -14,7 +14,6 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
 )
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import (
     LogsServiceStub,
-    add_LogsServiceServicer_to_server,
 )
 
 from millrace.aio.api import AsyncApi
@@ -63,7 +62,9 @@ async def test_the_log_receiver_knows_a_token_in_metadata(issuers):
         taken.append(request)
 
     server = grpc.aio.server()
-    add_LogsServiceServicer_to_server(Receiver(SimpleNamespace(offer=offer), Tokens(None, issuers)), server)
+    server.add_generic_rpc_handlers(
+        (Receiver(SimpleNamespace(offer=offer), Tokens(None, issuers)).handler(),)
+    )
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
