@@ -15,6 +15,7 @@ ORDER = (
     "test_many_classes",
     "test_calls",
     "test_own_code",
+    "test_workers",
     "test_forms",
     "test_database",
     "test_backtest",
