@@ -44,7 +44,8 @@ from millrace_serving.triton.loading import LoadFailed, NotYet
 from millrace_serving.triton.repository import Wanted
 settings = ServingSettings()
 settings.triton_resources["limits"]["nvidia.com/gpu"] = "1"
-numbers = {"inputs": [{"name": "x", "column": "x", "datatype": "FP32"}], "outputs": [{"name": "y", "datatype": "FP32"}]}
+column = {"name": "x", "column": "x", "datatype": "FP32", "kind": "number"}
+numbers = {"inputs": [column], "outputs": [{"name": "y", "datatype": "FP32"}]}
 signature = Signature.model_validate(numbers)
 golden = Golden(inputs={"x": [1.0]}, outputs={"y": [1.0]})
 item = Wanted("e--r1", "e", "default", 1, "sha256:" + "7" * 64, signature, golden, "e", 1, target="tensorrt-int8")
@@ -154,6 +155,20 @@ def test_a_net_that_the_search_found_tells_each_of_its_forms_with_its_numbers(ku
     assert forms["tensorrt-int8"]["state"] in ("unmeasured", "refused")
 
 
+def claim(kube):
+    """The engines' claim, bound at once where a volume lies ready: serving takes the Job away within a second."""
+    volumes = json.loads(kube.kubectl("get", "pv", "-o", "json"))["items"]
+    free = [item for item in volumes if item["status"]["phase"] == "Available"]
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    if free:
+        spec |= {
+            "volumeName": free[0]["metadata"]["name"],
+            "storageClassName": free[0]["spec"]["storageClassName"],
+        }
+    meta = {"name": ENGINES["claim"]}
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": meta, "spec": spec}
+
+
 @pytest.fixture
 def fancy(kube, unheard):
     """A node, of which only the name is real, with a GPU that engines are built for."""
@@ -162,11 +177,7 @@ def fancy(kube, unheard):
     if not names:
         pytest.skip("no nodes with GPUs that run nothing (kwok)")
     kube.kubectl("label", "node", names[0], *(f"{key}={value}" for key, value in GPU.items()), "--overwrite")
-    kube.apply(
-        json.dumps({
-            "apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": ENGINES["claim"]},
-            "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}},
-        }), unheard.namespace)  # fmt: skip
+    kube.apply(json.dumps(claim(kube)), unheard.namespace)
     before = dict(unheard.values)
     taints = [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
     unheard.values |= {"triton.engines": ENGINES, "workloads.tolerations": taints}
