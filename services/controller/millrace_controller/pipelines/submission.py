@@ -132,15 +132,15 @@ class KubeflowRunner:
     def _silent_for(self, handle: Handle) -> float:
         return self.clock() - handle["since"]
 
-    def _given_up(self, attempt: Attempt, handle: Handle, words: str) -> Ended:
+    def _given_up(self, attempt: Attempt, handle: Handle, words: str, final: bool = False) -> Ended:
         """Unless its steps told us all that we wait for: the gates' no is the end of a pipeline."""
-        return Ended(handle | {"retry": False}, ok=attempt.rejected, message=words)
+        return Ended(handle | {"retry": False}, ok=attempt.rejected, message=words, final=final)
 
     def _told_by_steps(self, attempt: Attempt, handle: Handle) -> Ended:
         """The end as the steps told it; what Kubeflow never heard of it cannot be retried in place."""
         words, final = attempt.last_words()
-        message = words or "Kubeflow Pipelines never said that the run ended"
-        return Ended(handle | {"retry": False}, ok=attempt.rejected, message=message, final=final)
+        never = "Kubeflow Pipelines never said that the run ended"
+        return self._given_up(attempt, handle, words or never, final)
 
     def _end(self, attempt: Attempt, handle: Handle, run: KubeflowRun) -> Ended:
         if run.succeeded:

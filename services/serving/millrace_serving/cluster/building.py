@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from millrace_core.log import log
 from millrace_core.owners import Manifest
 from millrace_core.pods import selector
-from millrace_serving.cluster import engines, names, pods
+from millrace_serving.cluster import engines, names, pods, reasons
 from millrace_serving.settings import Engines, ServingSettings
 from millrace_serving.triton import engine
 from millrace_serving.triton.loading import LoadFailed, NotYet
@@ -73,12 +73,9 @@ class Building:
         return await self.cluster.apply(job, self.settings.workloads)
 
     def _judge(self, name: str, job: Mapping[str, Any], asked: Engines) -> None:
-        status = job.get("status", {})
-        if status.get("succeeded"):
+        if job.get("status", {}).get("succeeded"):
             return
-        failed = next((c for c in status.get("conditions") or () if c.get("type") == "Failed"), None)
-        if failed is not None and failed.get("status") == "True":
-            why = f"{failed.get('reason', 'Failed')}: {failed.get('message', '')}"
+        if (why := reasons.of_failed(job)) is not None:
             raise LoadFailed(f"its TensorRT engine could not be built by the Job {name} ({why})"[:400])
         made = datetime.fromisoformat(job["metadata"]["creationTimestamp"].replace("Z", "+00:00"))
         if (datetime.now(UTC) - made).total_seconds() > asked.seconds:

@@ -43,7 +43,7 @@ class Measuring:
         status = job.get("status", {})
         if status.get("succeeded"):
             raise NotMeasured(f"the Job {asked.job} {where} ended and reported nothing")
-        if (failed := _failed(job)) is not None:
+        if (failed := reasons.of_failed(job)) is not None:
             words = await self._last_words(asked.job)
             raise NotMeasured(f"the Job {asked.job} {where} failed ({words or failed})"[:500])
         trouble = reasons.of_pods(await self._pods(asked.job), {})
@@ -138,12 +138,5 @@ def _words(item: Part) -> str:
     return reasons.said(str(ended.get("message", ""))) if ended.get("exitCode") else ""
 
 
-def _failed(job: Part) -> str | None:
-    for item in job.get("status", {}).get("conditions") or ():
-        if item.get("type") == "Failed" and item.get("status") == "True":
-            return f"{item.get('reason', 'Failed')}: {item.get('message', '')}"
-    return None
-
-
 def _over(job: Part) -> bool:
-    return bool(job.get("status", {}).get("succeeded")) or _failed(job) is not None
+    return bool(job.get("status", {}).get("succeeded")) or reasons.of_failed(job) is not None

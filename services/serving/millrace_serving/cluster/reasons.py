@@ -87,9 +87,17 @@ def places(pods: Iterable[Part]) -> dict[str, frozenset[str]]:
     return {place: kinds for place, kinds in told.items() if kinds}
 
 
-def _condition(thing: Part, kind: str) -> Part:
+def _condition(thing: Mapping[str, Any], kind: str) -> Part:
     found = thing.get("status", {}).get("conditions") or ()
     return next((item for item in found if item.get("type") == kind), {})
+
+
+def of_failed(job: Mapping[str, Any]) -> str | None:
+    """Why a Job failed, in the cluster's words; None while it has not."""
+    failed = _condition(job, "Failed")
+    if failed.get("status") != "True":
+        return None
+    return f"{failed.get('reason', 'Failed')}: {failed.get('message', '')}"
 
 
 def of_deployment(deployment: Part | None) -> Trouble | None:

@@ -15,16 +15,15 @@ from millrace_contracts.distilling import Distillation
 from millrace_contracts.learning import Params
 from millrace_contracts.names import Family
 from millrace_contracts.signature import Signature
-from millrace_contracts.variants import DISTILLED, NodeKind, TargetName
+from millrace_contracts.variants import DISTILLED, TargetName
 from millrace_training.automl.portfolio import PLAIN
 from millrace_training.compress.judging import Quality
 from millrace_training.compress.lessons import Lesson
-from millrace_training.compress.target import Feeds, Recipe, Session
+from millrace_training.compress.ort_cpu import OnOrtCpu
+from millrace_training.compress.target import Feeds, Recipe
 from millrace_training.export import parity
 from millrace_training.export.parity import ParityEvidence
 from millrace_training.features.frame import Frame
-from millrace_training.graph.node import cpu
-from millrace_training.graph.session import open_session
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def beside(taught: Distillation | None, good: Quality | None) -> str:
 
 
 @dataclass
-class Distilled:
+class Distilled(OnOrtCpu):
     """The target of small models that are taught by one candidate.
 
     Attributes:
@@ -97,10 +96,6 @@ class Distilled:
     quantises: bool = False
     least_alike: float = 0.0
     """Another model answers otherwise where its teacher is not sure; the loss says whether that is worse."""
-
-    def lacking(self) -> str | None:
-        """Nothing: this is what runs the base form, too."""
-        return None
 
     def recipes(self, graph: bytes, rows: Feeds) -> Iterator[Recipe]:
         """The sizes, the fastest first."""
@@ -123,19 +118,6 @@ class Distilled:
         if lesson is self.final:
             self.proven[size.how] = proven
         return made
-
-    def broken(self, graph: bytes) -> list[str]:
-        """onnxruntime checks a graph when it opens it."""
-        return []
-
-    def open(self, graph: bytes) -> Session:
-        """As serving runs it."""
-        session: Session = open_session(graph)
-        return session
-
-    def node(self) -> NodeKind:
-        """This machine's CPU."""
-        return cpu()
 
     def told(self, how: str, held: Frame, target: np.ndarray) -> Distillation | None:
         """How the small model was made that is called *how*; None if it could not be.

@@ -9,20 +9,12 @@ from millrace_training.graph.node import cpu
 from millrace_training.graph.session import open_session
 
 
-class OrtCpuInt8:
-    """Static Q/DQ, U8 activations and S8 weights per channel; dynamic INT8 where that loses too much."""
-
-    name: TargetName = "ort-cpu-int8"
-    quantises = True
-    least_alike = SAME
+class OnOrtCpu:
+    """What runs where the base form does: there is nothing to lack, and nothing else to open it with."""
 
     def lacking(self) -> str | None:
         """Nothing: this is what runs the base form, too."""
         return None
-
-    def recipes(self, graph: bytes, rows: Feeds) -> Iterator[Recipe]:
-        """Static INT8, with fewer layers from step to step, then dynamic INT8."""
-        return quantise.recipes(graph, rows, quantise.Style())
 
     def broken(self, graph: bytes) -> list[str]:
         """onnxruntime checks a graph when it opens it."""
@@ -36,3 +28,15 @@ class OrtCpuInt8:
     def node(self) -> NodeKind:
         """This machine's CPU."""
         return cpu()
+
+
+class OrtCpuInt8(OnOrtCpu):
+    """Static Q/DQ, U8 activations and S8 weights per channel; dynamic INT8 where that loses too much."""
+
+    name: TargetName = "ort-cpu-int8"
+    quantises = True
+    least_alike = SAME
+
+    def recipes(self, graph: bytes, rows: Feeds) -> Iterator[Recipe]:
+        """Static INT8, with fewer layers from step to step, then dynamic INT8."""
+        return quantise.recipes(graph, rows, quantise.Style())
