@@ -16,22 +16,14 @@ from millrace_stats.profiles import fit_spec, profile
 from millrace_stats.shaped import STATISTICS, summaries
 from millrace_table import tensors
 
+from . import flowers
 from .flowers import KINDS, TASK, flower_record, probabilities
 from .gateway import send
 from .sales import START, labels_of, monitor
 
 SHAPE = [4, 5]
 IMAGE = {"name": "image", "datatype": "FP32", "column": "the image", "kind": "tensor", "shape": SHAPE}
-SIGNATURE = {
-    "inputs": [IMAGE],
-    "outputs": [
-        {"name": "probabilities", "datatype": "FP32", "width": 3},
-        {"name": "class", "datatype": "BYTES"},
-    ],
-    "task": "multiclass",
-    "target": "kind",
-    "classes": KINDS,
-}
+SIGNATURE = flowers.SIGNATURE | {"inputs": [IMAGE]}
 
 
 def graph():

@@ -198,3 +198,18 @@ def make_context(tmp_path: Path, registry: MemoryRegistry) -> Callable[..., Any]
         )
 
     return make
+
+
+@pytest.fixture
+def trained(registry: MemoryRegistry, make_context: Callable[..., Any]) -> Callable[..., dict[str, Any]]:
+    """The train job on a table that is version 1 of a dataset: `trained(dataset, table, spec, key)`."""
+
+    def run(dataset: str, table: Any, spec: dict[str, Any], key: str) -> dict[str, Any]:
+        registry.add(dataset, 1, table)
+        context = make_context(key)
+        try:
+            return run_train(spec, context)
+        finally:
+            context.close()
+
+    return run

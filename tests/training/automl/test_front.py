@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from tests.training.conftest import run_evaluate, run_train
+from tests.training.conftest import run_evaluate
 
 from millrace_contracts.learning import Configuration
 from millrace_contracts.searching import LatencyAim, PointLatency, SearchFront
@@ -52,14 +52,9 @@ def few_rounds(monkeypatch):
 
 
 @pytest.fixture
-def search(registry, make_context):
+def search(trained):
     def run(key: str = "job", **change: Any) -> dict[str, Any]:
-        registry.add("houses", 1, houses())
-        context = make_context(key)
-        try:
-            return run_train(spec(**change), context)
-        finally:
-            context.close()
+        return trained("houses", houses(), spec(**change), key)
 
     return run
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 from sklearn.datasets import load_digits, load_wine
-from tests.training.conftest import run_evaluate, run_train
+from tests.training.conftest import run_evaluate
 
 from millrace_contracts.signature import Signature
 from millrace_stats.profiles import ProfileSpec
@@ -62,14 +62,9 @@ def penguins(rows: int = 330, seed: int = 0) -> pa.Table:
 
 
 @pytest.fixture
-def fit(registry, make_context):
+def fit(trained):
     def run(table: pa.Table, key: str = "job", **change: Any) -> dict[str, Any]:
-        registry.add("rows", 1, table)
-        context = make_context(key)
-        try:
-            return run_train(spec(**change), context)
-        finally:
-            context.close()
+        return trained("rows", table, spec(**change), key)
 
     return run
 

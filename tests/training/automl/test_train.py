@@ -69,14 +69,9 @@ def spec(**change: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def fit(registry, make_context):
+def fit(trained):
     def run(key: str = "job", table: pa.Table | None = None, **change: Any) -> dict[str, Any]:
-        registry.add("flights", 1, flights() if table is None else table)
-        context = make_context(key)
-        try:
-            return run_train(spec(**change), context)
-        finally:
-            context.close()
+        return trained("flights", flights() if table is None else table, spec(**change), key)
 
     return run
 
