@@ -5,6 +5,9 @@ import json
 import pytest
 import yaml
 
+from millrace import label_batches
+from millrace.cli import answers, asking
+
 from . import examples
 
 RUN = examples.run(
@@ -215,6 +218,77 @@ def test_rows_of_a_file_happen_at_the_loops_own_event_time_and_are_written_as_it
     assert [request["event_time"] for request in sent] == ["2024-05-31T22:00:00Z", "2024-06-01T22:00:00Z"]
 
 
+def asked_in_parts(monkeypatch, tmp_path, fake, rows=5):
+    """A file of which two rows are asked for at once, and two are printed at once; an answer is ten prices."""
+    monkeypatch.setattr(asking, "CONTENT", 2)
+    monkeypatch.setattr(answers, "AT_ONCE", 2)
+    prepared(fake)
+    signature = {
+        "inputs": [examples.tensor("price")],
+        "outputs": [{"name": "prediction", "datatype": "FP32"}],
+    }
+    fake.answers["GET /v1/models/shop/versions/2"] = (200, examples.version(signature=signature))
+    fake.answers["POST /v1/endpoints/shop:predict"] = (200, ten_times)
+    path = tmp_path / "rows.csv"
+    path.write_text("price\n" + "".join(f"{row}\n" for row in range(rows)))
+    return path
+
+
+def ten_times(body):
+    prices = [row["price"] for row in json.loads(body)["rows"]]
+    made = {"request_id": f"q{prices[0]:.0f}", "version": 2, "revision": "shop--r2"}
+    return made | {"predictions": [10 * price for price in prices]}
+
+
+def test_answers_are_one_list_however_many_requests_they_take(fake, millrace, tmp_path, monkeypatch):
+    path = asked_in_parts(monkeypatch, tmp_path, fake)
+    told = {
+        form: millrace("predict", "shop", "--rows", path, "-o", form) for form in ("json", "yaml", "table")
+    }
+    listed = json.loads(told["json"].stdout)
+    assert [(row["request_id"], row["index"], row["prediction"]) for row in listed] == [
+        ("q0", 0, 0.0), ("q0", 1, 10.0), ("q2", 0, 20.0), ("q2", 1, 30.0), ("q4", 0, 40.0),
+    ]  # fmt: skip
+    assert told["json"].stdout == json.dumps(listed, indent=2) + "\n"
+    assert yaml.safe_load(told["yaml"].stdout) == listed
+    lines = told["table"].stdout.splitlines()
+    assert lines[0].split() == ["PREDICTION", "VERSION", "REQUEST", "ID", "INDEX"]
+    assert [line.split() for line in lines[1:]] == [
+        [f"{row['prediction']:g}", "2", row["request_id"], str(row["index"])] for row in listed
+    ]
+    assert len({line.index("2  ") for line in lines[1:2] + lines[3:4]}) == 1
+
+
+def test_a_file_of_which_a_request_fails_stops_there_and_says_how_many_rows_were_answered(
+    fake, millrace, tmp_path, monkeypatch
+):
+    def answer(body):
+        if b"3.0" in body:
+            fake.answers["POST /v1/endpoints/shop:predict"] = (
+                422,
+                {"title": "No", "status": 422, "detail": "no"},
+            )
+        return ten_times(body)
+
+    path = asked_in_parts(monkeypatch, tmp_path, fake, rows=7)
+    fake.answers["POST /v1/endpoints/shop:predict"] = (200, answer)
+    done = millrace("predict", "shop", "--rows", path, "-o", "json")
+    assert done.code == 1
+    assert [row["prediction"] for row in json.loads(done.stdout)] == [0, 10, 20, 30]
+    assert "4 of 7 rows were answered; they are printed." in done.stderr
+
+
+def test_no_row_is_asked_for_of_a_file_with_a_cell_that_is_none_at_its_end(
+    fake, millrace, tmp_path, monkeypatch
+):
+    path = asked_in_parts(monkeypatch, tmp_path, fake)
+    path.write_text(path.read_text() + "dear\n")
+    done = millrace("predict", "shop", "--rows", path, "--row", '{"price": 1}')
+    assert (done.code, done.stdout) == (1, "")
+    assert "1 cells of 'price' are no number: row 6: 'dear'." in done.stderr
+    assert not [what for what, _, _ in fake.seen if what.endswith(":predict")]
+
+
 @pytest.mark.parametrize("row", ["{", "[1]", "3"])
 def test_a_row_that_is_no_object_is_refused_before_anything_is_sent(fake, millrace, row):
     done = millrace("predict", "shop", "--row", row)
@@ -263,6 +337,70 @@ def test_refused_labels_are_told_one_by_one_and_the_command_fails(fake, millrace
     assert "request q2, row 1: 'hm' is none of the classes no, yes" in done.stderr
     assert "and 2 more" in done.stderr
     assert done.code == 1
+
+
+def in_batches(monkeypatch, tmp_path, fake, answer):
+    """Five labels in batches of two, which monitoring answers as *answer* says of their request ids."""
+    monkeypatch.setattr(label_batches, "BATCH", 2)
+    path = tmp_path / "labels.csv"
+    path.write_text("request_id,value\n" + "".join(f"q{place},{place}\n" for place in range(5)))
+    fake.answers["POST /v1/monitors/shop/labels"] = (200, answer)
+    return path
+
+
+def counted(body):
+    """What monitoring says of labels: those with an odd value are refused, the others new."""
+    labels = json.loads(body)["labels"]
+    odd = [place for place, label in enumerate(labels) if int(label["value"]) % 2]
+    told = [{"place": place, "value": labels[place]["value"], "reason": "is odd"} for place in odd]
+    good = len(labels) - len(odd)
+    counts = {
+        "new": good,
+        "corrected": 0,
+        "unchanged": 0,
+        "matched": good,
+        "refused": len(odd),
+        "labelled": 9,
+    }
+    return counts | {"refusals": told}
+
+
+def test_labels_in_batches_add_up_and_the_last_one_says_how_far_they_are_complete(
+    fake, millrace, tmp_path, monkeypatch
+):
+    path = in_batches(monkeypatch, tmp_path, fake, counted)
+    done = millrace("labels", "push", "shop", path, "--complete-through", "2026-05-05T00:00:00Z")
+    assert "5 labels: 3 new, 0 corrected, 2 refused; 3 belong to a row that is known so far" in done.stdout
+    assert "request q1, row 0: '1' is odd\n  request q3, row 0: '3' is odd\n" in done.stderr
+    sent = [json.loads(body) for what, _, body in fake.seen if what.endswith("/labels")]
+    assert [len(body["labels"]) for body in sent] == [2, 2, 1]
+    assert [body.get("complete_through") for body in sent] == [None, None, "2026-05-05T00:00:00Z"]
+
+
+def test_nothing_is_sent_of_a_file_with_a_line_that_is_no_label_wherever_it_stands(
+    fake, millrace, tmp_path, monkeypatch
+):
+    path = in_batches(monkeypatch, tmp_path, fake, counted)
+    path.write_text(path.read_text() + "q5,\n")
+    done = millrace("labels", "push", "shop", path)
+    assert (done.code, fake.seen) == (1, [])
+    assert "labels.csv:7: request_id and value are needed" in done.stderr
+
+
+def test_labels_that_were_sent_before_one_could_not_be_are_told(fake, millrace, tmp_path, monkeypatch):
+    def answer(body):
+        if "q2" in body.decode():
+            fake.answers["POST /v1/monitors/shop/labels"] = (
+                409,
+                {"title": "No", "status": 409, "detail": "no"},
+            )
+        return counted(body)
+
+    path = in_batches(monkeypatch, tmp_path, fake, answer)
+    done = millrace("labels", "push", "shop", path)
+    assert done.code == 1
+    assert "4 of 5 labels: 2 new, 0 corrected, 2 refused; 2 belong" in done.stderr
+    assert "Send the file again" in done.stderr
 
 
 def test_a_loop_with_mistakes_is_not_sent(fake, millrace, tmp_path):

@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from millrace.labels import BadLabels, read, spelled
+from millrace import label_batches
+from millrace.label_batches import spelled
+from millrace.labels import BadLabels, opened, read
 from millrace_contracts.tables import Dialect
 
 WRITTEN = 1_777_896_000
@@ -111,5 +113,64 @@ def test_a_packed_file_of_labels_is_read(tmp_path):
 )
 def test_numbers_of_labels_are_read_as_those_of_the_data(tmp_path, values, dialect, told):
     lines = "".join(f'r{place};"{value}"\n' for place, value in enumerate(values))
-    labels = read(written(tmp_path, f"request_id;value\n{lines}"))
-    assert [label.value for label in spelled(labels, dialect)] == told
+    path = written(tmp_path, f"request_id;value\n{lines}")
+    assert [label.value for label in spelled(read(path), looked(path).style(dialect))] == told
+
+
+def looked(path):
+    with opened(path) as file:
+        return label_batches.look(file)
+
+
+def batched(path):
+    """The labels as they are sent, and how many there are at a time."""
+    with opened(path) as file:
+        sent = list(label_batches.batches(file, label_batches.look(file)))
+    return [label for batch in sent for label in batch], [len(batch) for batch in sent]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+def test_a_file_in_batches_has_the_labels_of_the_whole(tmp_path, monkeypatch, size):
+    monkeypatch.setattr(label_batches, "BATCH", size)
+    lines = "".join(f"r{place},{place},x\n" for place in range(7))
+    path = written(tmp_path, f"request_id,index,value\n{lines}")
+    labels, sizes = batched(path)
+    assert labels == read(path)
+    assert max(sizes) == min(size, 7)
+    assert looked(path).count == 7
+
+
+def test_lines_that_contradict_each_other_at_one_time_travel_together_in_their_order(tmp_path, monkeypatch):
+    """Of what comes in one batch the later line holds; of what comes in two, monitoring takes the greater value."""
+    monkeypatch.setattr(label_batches, "BATCH", 2)
+    day, other = "2026-05-04T00:00:00Z", "2026-05-04T02:00:00+02:00"
+    lines = [
+        ("a", 9, day),
+        ("b", 1, day),
+        ("c", 1, day),
+        ("b", 1, day),
+        ("a", 3, other),
+        ("d", 1, day),
+        ("a", 5, ""),
+    ]
+    path = written(
+        tmp_path, "request_id,value,at\n" + "".join(f"{','.join(map(str, line))}\n" for line in lines)
+    )
+    labels, sizes = batched(path)
+    assert [(label.request_id, label.value) for label in labels] == [
+        ("b", "1"), ("c", "1"), ("b", "1"), ("a", "9"), ("a", "3"), ("d", "1"), ("a", "5"),
+    ]  # fmt: skip
+    assert sizes == [2, 3, 2]
+
+
+def test_a_row_of_which_too_many_lines_speak_at_one_time_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(label_batches, "MOST_WORDS", 2)
+    lines = "".join(f"r1,2,{value},2026-05-04T00:00:00Z\n" for value in range(3))
+    with pytest.raises(BadLabels, match="3 lines say different things of request r1, row 2"):
+        batched(written(tmp_path, f"request_id,index,value,at\n{lines}"))
+
+
+def test_a_quote_without_end_is_told_by_its_line(tmp_path):
+    text = 'request_id,value\nr1,"x\n' + "r2,y\n" * 40_000
+    with pytest.raises(BadLabels, match=r"labels\.csv:.*quote"):
+        read(written(tmp_path, text))

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import tempfile
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -202,7 +203,24 @@ def from_file(data: bytes, format: str) -> list[dict]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, f"rows.{format}")
         path.write_bytes(data)
-        return rows.read(path, SIGNATURE, WRITTEN).rows
+        return rows_of(path, SIGNATURE, WRITTEN).rows
+
+
+@dataclass(frozen=True)
+class FileRows:
+    """All rows of a file for predict, when each happened, and what else the file holds."""
+
+    rows: list[dict]
+    times: list[datetime | None]
+    unused: list[str]
+
+
+def rows_of(path: Path, signature: Signature, dialect: Dialect | None = None, event_time: str | None = None):
+    """A file as `millrace predict` reads it, whole."""
+    with rows.opened(path, signature, dialect, event_time) as asked:
+        given = list(asked)
+        assert len(given) == len(asked)
+    return FileRows([row for row, _ in given], [time for _, time in given], asked.unused)
 
 
 MOMENT = datetime(2024, 1, 1, tzinfo=UTC)

@@ -1,14 +1,18 @@
-"""A file for predict is read by the model's signature: the same row gives the same values whatever stands beside it."""
+"""A file for predict is read by the model's signature: the same row gives the same values whatever stands beside it.
+
+Each promise holds for a small file, which is read whole, and for a large one, which is read a piece at a time.
+"""
 
 from datetime import UTC, datetime
 
 import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
+from tests.table.entrances import rows_of
 
 from millrace_contracts.signature import Input, Output, Signature
 from millrace_contracts.tables import Dialect
-from millrace_table import asked, rows
+from millrace_table import asked, pieces, reading, rows, streamed
 from millrace_table.refusals import Unreadable
 
 KINDS = {"release": "category", "flag": "category", "size": "number", "paid": "boolean", "at": "timestamp"}
@@ -24,10 +28,19 @@ SIGNATURE = Signature(
 WHOLE = "release,flag,size,paid,at\nLTS,unknown,3.5,true,2024-05-03 12:00\n1.10,true,2,FALSE,2024-05-04\n1E5,NA,,0,\n"
 
 
+@pytest.fixture(autouse=True, params=["whole", "in pieces"])
+def size(request, monkeypatch):
+    if request.param == "in pieces":
+        monkeypatch.setattr(reading, "LARGE", 1)
+        for room in (streamed, pieces):
+            monkeypatch.setattr(room, "PIECE", 2)
+        monkeypatch.setattr(rows, "AT_ONCE", 1)
+
+
 def read(folder, text, **more):
     path = folder / "rows.csv"
     path.write_text(text)
-    return rows.read(path, SIGNATURE, **more)
+    return rows_of(path, SIGNATURE, **more)
 
 
 def test_each_row_alone_is_read_as_it_is_among_the_others(tmp_path):
@@ -61,7 +74,7 @@ def test_the_column_of_event_times_says_when_rows_happen(tmp_path):
     path.write_text(
         "release,flag,size,paid,at,when,note\nLTS,x,1,1,,2024-06-01,n\nLTS,x,1,1,,2024-06-02 01:00,n\n"
     )
-    file = rows.read(path, SIGNATURE, event_time="when")
+    file = rows_of(path, SIGNATURE, event_time="when")
     assert file.times == [datetime(2024, 5, 31, 22, tzinfo=UTC), datetime(2024, 6, 1, 23, tzinfo=UTC)]
     assert file.unused == ["note"]
 
@@ -69,10 +82,10 @@ def test_the_column_of_event_times_says_when_rows_happen(tmp_path):
 def test_the_contracts_writing_of_numbers_holds_for_a_file_that_does_not_show_one(tmp_path):
     path = tmp_path / "rows.csv"
     path.write_text("release;flag;size;paid;at\nLTS;x;1,234;1;\n")
-    assert rows.read(path, SIGNATURE, Dialect(decimal=",")).rows[0]["size"] == 1.234
-    assert rows.read(path, SIGNATURE, Dialect(decimal=".", thousands=",")).rows[0]["size"] == 1234.0
+    assert rows_of(path, SIGNATURE, Dialect(decimal=",")).rows[0]["size"] == 1.234
+    assert rows_of(path, SIGNATURE, Dialect(decimal=".", thousands=",")).rows[0]["size"] == 1234.0
     with pytest.raises(Unreadable):
-        rows.read(path, SIGNATURE)
+        rows_of(path, SIGNATURE)
 
 
 GERMAN = Dialect(decimal=",", thousands=".")
@@ -86,12 +99,39 @@ def test_what_the_contract_reads_so_and_the_files_other_numbers_otherwise_is_ask
     path = tmp_path / "rows.csv"
     path.write_text('price,share\n"8,114",0.108\n"3,552",0.396\n')
     with pytest.raises(Unreadable, match="2 cells of 'price' are no number") as caught:
-        rows.read(path, NUMBERS, dialect=GERMAN)
+        rows_of(path, NUMBERS, dialect=GERMAN)
     assert "--decimal" in caught.value.check.mend
     said = Dialect(decimal=".", thousands=",")
-    assert rows.read(path, NUMBERS, dialect=said).rows[0] == {"price": 8114.0, "share": 0.108}
+    assert rows_of(path, NUMBERS, dialect=said).rows[0] == {"price": 8114.0, "share": 0.108}
     path.write_text("price;share\n8,114;0,108\n3,552;0,396\n")
-    assert rows.read(path, NUMBERS, dialect=GERMAN).rows[0] == {"price": 8.114, "share": 0.108}
+    assert rows_of(path, NUMBERS, dialect=GERMAN).rows[0] == {"price": 8.114, "share": 0.108}
+
+
+def test_what_a_cell_means_may_be_told_by_one_far_behind_it(tmp_path):
+    """`1,234` may be a thousand or one and a bit, and 03/04 a day in March or April."""
+    path = tmp_path / "rows.csv"
+    lines = "LTS;x;1,234;1;03/04/2024\n" * 5
+    path.write_text(f"release;flag;size;paid;at\n{lines}LTS;x;0,5;1;31/12/2024\n")
+    read = rows_of(path, SIGNATURE).rows
+    assert [row["size"] for row in read] == [1.234] * 5 + [0.5]
+    assert {row["at"] for row in read[:5]} == {"2024-04-02T22:00:00+00:00"}
+    path.write_text(f"release;flag;size;paid;at\n{lines}LTS;x;1.234,5;1;31/12/2024\n")
+    assert rows_of(path, SIGNATURE).rows[0]["size"] == 1.234
+
+
+def test_times_of_which_some_have_an_offset_are_refused_wherever_they_stand(tmp_path):
+    text = WHOLE + "LTS,x,1,1,2024-05-04\n" * 4 + "LTS,x,1,1,2024-05-04T00:00:00Z\n"
+    with pytest.raises(Unreadable, match="Some times have an offset"):
+        read(tmp_path, text)
+
+
+def test_cells_that_are_none_are_counted_over_the_file_and_the_first_five_shown(tmp_path):
+    lines = "LTS,x,1,1,\n" * 3 + "LTS,x,big,1,\n" * 7
+    with pytest.raises(Unreadable) as caught:
+        read(tmp_path, "release,flag,size,paid,at\n" + lines)
+    shown = ", ".join(f"row {number}: 'big'" for number in range(4, 9))
+    assert caught.value.check.observed == f"7 cells of 'size' are no number: {shown}."
+    assert caught.value.check.rows == 7
 
 
 def test_parquet_and_json_lines_give_the_same_rows_as_text(tmp_path):
@@ -110,8 +150,8 @@ def test_parquet_and_json_lines_give_the_same_rows_as_text(tmp_path):
         '{"release": "NA", "flag": "7", "size": null, "paid": null, "at": null}\n'
     )
     text = read(tmp_path, "release,flag,size,paid,at\nLTS, x ,3.5,1,2024-05-03 12:00\nNA,7,,,\n").rows
-    assert rows.read(tmp_path / "rows.parquet", SIGNATURE).rows == text
-    assert rows.read(tmp_path / "rows.jsonl", SIGNATURE).rows == text
+    assert rows_of(tmp_path / "rows.parquet", SIGNATURE).rows == text
+    assert rows_of(tmp_path / "rows.jsonl", SIGNATURE).rows == text
 
 
 @pytest.mark.parametrize(

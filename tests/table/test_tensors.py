@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from tests.table.entrances import rows_of
 
 from millrace_contracts.data import ColumnContract
 from millrace_contracts.signature import Input, Signature
-from millrace_table import asked, cells, columns, inference, reading, rows, tensors
+from millrace_table import asked, cells, columns, inference, reading, tensors
 from millrace_table.refusals import Unreadable
 
 IMAGES = np.arange(24, dtype=np.float32).reshape(4, 2, 3)
@@ -108,10 +109,10 @@ def test_a_cell_of_a_request_is_told_what_is_wrong_with_it(cell, words):
 def test_rows_of_a_file_become_rows_of_a_request(tmp_path):
     path = tmp_path / "asked.jsonl"
     path.write_text("\n".join(json.dumps({"image": cell}) for cell in (NESTED[0], None)))
-    assert rows.read(path, SIGNATURE).rows == [{"image": NESTED[0]}, {"image": None}]
+    assert rows_of(path, SIGNATURE).rows == [{"image": NESTED[0]}, {"image": None}]
     path.write_text(json.dumps({"image": [NESTED[0][0]]}))
     with pytest.raises(Unreadable, match=r"has the shape \[1, 3\], expected \[2, 3\]"):
-        rows.read(path, SIGNATURE)
+        rows_of(path, SIGNATURE)
 
 
 @settings(max_examples=30, deadline=None)

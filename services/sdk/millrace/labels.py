@@ -4,10 +4,11 @@ Values stay as they are written: `01` may be a class, and only the model's signa
 """
 
 import csv
-import io
 import json
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,54 +26,64 @@ class BadLabels(Exception):
     """A line of the file is not a label."""
 
 
-def read(path: Path) -> list[LabelWrite]:
+@dataclass(frozen=True)
+class Label:
+    """A label of a file; *said*: whether its line says when it became known."""
+
+    write: LabelWrite
+    said: bool
+
+
+@dataclass(frozen=True)
+class LabelFile:
+    """A file of labels, which is read a line at a time, as often as it is asked for its labels.
+
+    Attributes:
+        path: as it is told in mistakes. text: the same unpacked and in UTF-8. dialect: None for JSON lines.
+        moment: when the file was written.
+    """
+
+    path: Path
+    text: Path
+    dialect: Dialect | None
+    moment: datetime
+
+    def __iter__(self) -> Iterator[Label]:
+        """Its labels in their order. Raises: BadLabels with file and line."""
+        lines = _jsonl(self) if self.dialect is None else _csv(self, self.dialect)
+        for place, (number, line) in enumerate(lines):
+            yield _label(self.path, number, line, self.moment + timedelta(microseconds=place))
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[LabelFile]:
     """Labels as monitoring takes them, from CSV or JSON lines, however their text is written or packed.
 
     `request_id` and `value` are needed. `index` (the row's place in its request) is 0 when it is left out; `at` is
     then the time at which the file was written, and a microsecond more for each line before: of two words about one
     row the later line holds, and the same file again changes nothing.
-    Raises: BadLabels with file and line.
+    Raises: BadLabels.
     """
     moment = datetime.fromtimestamp(path.stat().st_mtime, UTC)
     with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
-        lines = _lines(path, Path(folder))
-        labels = [
-            _label(path, number, line, moment + timedelta(microseconds=place))
-            for place, (number, line) in enumerate(lines)
-        ]
+        text = _text(path, Path(folder))
+        names = path.suffixes[:-1] if path.suffix.lower() in PACKED else path.suffixes
+        jsonl = bool(names) and FORMATS.get(names[-1].lower()) == "jsonl"
+        yield LabelFile(path, text, None if jsonl else _dialect(text, Path(folder)), moment)
+
+
+def read(path: Path) -> list[LabelWrite]:
+    """All labels of a file. Raises: BadLabels with file and line, also for a file without any."""
+    with opened(path) as file:
+        labels = [label.write for label in file]
     if not labels:
-        raise BadLabels(f"{path}: there are no labels in it")
+        raise no_labels(path)
     return labels
 
 
-def spelled(labels: list[LabelWrite], dialect: Dialect | None) -> list[LabelWrite]:
-    """Labels of a regression whose texts are numbers as programs write them, where they are numbers as people do.
-
-    They are read as a column of the data is: by themselves, then by its *dialect*. What is no number stays as it is.
-    """
-    try:
-        from millrace_table import numbers
-    except ModuleNotFoundError:
-        return labels
-    style = numbers.style_of((label.value for label in labels if isinstance(label.value, str)), dialect)
-    if style is None:
-        return labels
-    read = ((label, numbers.value(str(label.value).strip(), style)) for label in labels)
-    return [
-        label.model_copy(update={"value": str(number)})
-        if isinstance(label.value, str) and number is not None and number.is_finite()
-        else label
-        for label, number in read
-    ]
-
-
-def _lines(path: Path, folder: Path) -> Iterator[tuple[int, Line]]:
-    """Each line with its number; *folder* is for what has to be written meanwhile."""
-    names = path.suffixes[:-1] if path.suffix.lower() in PACKED else path.suffixes
-    if names and FORMATS.get(names[-1].lower()) == "jsonl":
-        return _jsonl(path, _text(path, folder).read_text(encoding="utf-8-sig"))
-    text = _text(path, folder)
-    return _csv(path, text.read_text(encoding="utf-8-sig"), _dialect(path, text, folder))
+def no_labels(path: Path) -> BadLabels:
+    """The refusal of a file that has none."""
+    return BadLabels(f"{path}: there are no labels in it")
 
 
 def _text(path: Path, folder: Path) -> Path:
@@ -88,7 +99,7 @@ def _text(path: Path, folder: Path) -> Path:
         raise BadLabels(f"{path}: {error.check.observed} {error.check.mend}") from error
 
 
-def _dialect(path: Path, text: Path, folder: Path) -> Dialect:
+def _dialect(text: Path, folder: Path) -> Dialect:
     """What separates the cells, and in which line the names are."""
     plain = Dialect(delimiter=",", quote='"', header_line=1)
     try:
@@ -102,38 +113,45 @@ def _dialect(path: Path, text: Path, folder: Path) -> Dialect:
         return plain
 
 
-def _csv(path: Path, text: str, dialect: Dialect) -> Iterator[tuple[int, Line]]:
+def _csv(labels: LabelFile, dialect: Dialect) -> Iterator[tuple[int, Line]]:
     above = max((dialect.header_line or 1) - 1, 0)
-    file = io.StringIO(text, newline="")
-    for _ in range(above):
-        file.readline()
-    lines = csv.DictReader(file, delimiter=(dialect.delimiter or ",")[0], quotechar=dialect.quote or '"')
-    names = lines.fieldnames or []
-    lacking = [name for name in ("request_id", "value") if name not in names]
-    if lacking:
-        raise BadLabels(
-            f"{path}: the column {lacking[0]!r} is missing; the first line must be {','.join(COLUMNS)}"
-        )
-    for line in lines:
-        yield (
-            above + lines.line_num,
-            {name: value for name, value in line.items() if value not in ("", None)},
-        )
+    with labels.text.open(encoding="utf-8-sig") as file:
+        for _ in range(above):
+            file.readline()
+        lines = csv.DictReader(file, delimiter=(dialect.delimiter or ",")[0], quotechar=dialect.quote or '"')
+        try:
+            names = lines.fieldnames or []
+            lacking = [name for name in ("request_id", "value") if name not in names]
+            if lacking:
+                raise BadLabels(
+                    f"{labels.path}: the column {lacking[0]!r} is missing; the first line must be {','.join(COLUMNS)}"
+                )
+            for line in lines:
+                cells = {name: value for name, value in line.items() if value not in ("", None)}
+                yield above + lines.line_num, cells
+        except csv.Error as error:
+            place = f"{labels.path}:{above + lines.line_num}"
+            raise BadLabels(f"{place}: {error}; does a quote before it have no end?") from error
 
 
-def _jsonl(path: Path, text: str) -> Iterator[tuple[int, Line]]:
-    for number, written in enumerate(io.StringIO(text), 1):
-        if written.strip():
-            try:
-                line = json.loads(written)
-            except ValueError as error:
-                raise BadLabels(f"{path}:{number}: is not JSON") from error
-            if not isinstance(line, dict):
-                raise BadLabels(f"{path}:{number}: is not an object with {', '.join(COLUMNS)}")
-            yield number, line
+def _jsonl(labels: LabelFile) -> Iterator[tuple[int, Line]]:
+    with labels.text.open(encoding="utf-8-sig") as file:
+        for number, written in enumerate(file, 1):
+            if written.strip():
+                yield number, _object(f"{labels.path}:{number}", written)
 
 
-def _label(path: Path, number: int, line: Line, moment: datetime) -> LabelWrite:
+def _object(place: str, written: str) -> Line:
+    try:
+        line = json.loads(written)
+    except ValueError as error:
+        raise BadLabels(f"{place}: is not JSON") from error
+    if not isinstance(line, dict):
+        raise BadLabels(f"{place}: is not an object with {', '.join(COLUMNS)}")
+    return line
+
+
+def _label(path: Path, number: int, line: Line, moment: datetime) -> Label:
     place = f"{path}:{number}"
     unknown = sorted(str(name) for name in set(line) - set(COLUMNS))
     if unknown:
@@ -145,7 +163,8 @@ def _label(path: Path, number: int, line: Line, moment: datetime) -> LabelWrite:
     try:
         at = datetime.fromisoformat(str(line["at"])) if "at" in line else moment
         at = at if at.tzinfo else at.replace(tzinfo=UTC)
-        return LabelWrite.model_validate(line | {"request_id": str(line["request_id"]), "at": at})
+        whole = line | {"request_id": str(line["request_id"]), "at": at}
+        return Label(LabelWrite.model_validate(whole), "at" in line)
     except ValidationError as error:
         first = error.errors()[0]
         raise BadLabels(f"{place}: {first['loc'][0]}: {first['msg']}") from error

@@ -1,21 +1,15 @@
-"""Commands that use a loop and steer it: predict, rollback, pause, resume, delete, retrain, backtest, report."""
+"""Commands that use a loop and steer it: rollback, pause, resume, delete, retrain, backtest, report."""
 
-import json
 import time
-from collections.abc import Iterator
-from http import HTTPStatus
-from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from millrace.cli.asking import production, requests
 from millrace.cli.coding import with_code
 from millrace.cli.command import fail
 from millrace.cli.dialects import written
-from millrace.cli.moments import local
-from millrace.cli.output import Columns, Format, Output, dump, fields, items, one
+from millrace.cli.output import Format, Output, dump, fields, one
 from millrace.cli.session import client
 
 if TYPE_CHECKING:
@@ -23,131 +17,9 @@ if TYPE_CHECKING:
 
     from millrace.client import Millrace
     from millrace_contracts.backtests import BacktestRead
-    from millrace_contracts.predictions import CellValue, PredictionAnswer
     from millrace_contracts.tables import Dialect
 
 LoopName = Annotated[str, typer.Argument(help="Name of the loop.")]
-
-
-@written
-def predict(
-    loop: LoopName,
-    row: Annotated[
-        list[str] | None, typer.Option("--row", help="A row as JSON object; may be given several times.")
-    ] = None,
-    file: Annotated[
-        Path | None,
-        typer.Option(
-            "--rows", "--file", help="Rows as CSV, Parquet or JSON lines.", exists=True, dir_okay=False
-        ),
-    ] = None,
-    key: Annotated[str | None, typer.Option(help="Sticky key: the same key meets the same version.")] = None,
-    event_time: Annotated[str | None, typer.Option(help="When the event happens; now if left out.")] = None,
-    warn: Annotated[bool, typer.Option("--warn", help="Tell of values that training never saw.")] = False,
-    output: Output = Format.TABLE,
-    dialect: "Dialect | None" = None,
-) -> None:
-    """Predict rows through the gateway; null is a missing value.
-
-    A file's cells are read by the model's signature. Its rows happen at their event time, if the file has it.
-    """
-    from millrace.client import ApiError
-
-    platform = client()
-    if not row and file is None:
-        fail(
-            "no rows are given",
-            f"Use --row '{{\"column\": 1}}' or --rows rows.csv. {loop} takes: {', '.join(_inputs(platform, loop))}",
-        )
-    rows = [_row(text) for text in row or []]
-    moment = None if event_time is None else local(event_time)
-    asked = [(moment, rows)] if rows else []
-    if file is not None:
-        asked += requests(platform, loop, file, moment, dialect)
-    try:
-        answers = [platform.serving.predict(loop, part, key, when, warn=warn) for when, part in asked]
-    except ApiError as error:
-        if error.status == HTTPStatus.CONFLICT:
-            production(platform, loop)
-        raise
-    _warn(answers, [len(part) for _, part in asked])
-    predicted = [row for answer in answers for row in _predicted(answer)]
-    if output != Format.TABLE:
-        return dump(predicted, output)
-    items(predicted, _columns(answers), output, "")
-    typer.echo(
-        "Later, tell the truth: a CSV with request_id,index,value for 'millrace labels push'.", err=True
-    )
-    return None
-
-
-def _warn(answers: "list[PredictionAnswer]", rows: list[int]) -> None:
-    """What was asked for with --warn, beside the answers; *rows* of each request."""
-    first = 0
-    for answer, count in zip(answers, rows, strict=True):
-        for item in answer.warnings or ():
-            batch = f" (of those from row {first} on)" if first else ""
-            typer.echo(f"Warning: {item.where}{batch}: {item.value!r} {item.what}", err=True)
-        first += count
-    told, unseen = sum(len(answer.warnings or ()) for answer in answers), sum(a.unseen or 0 for a in answers)
-    if unseen > told:
-        typer.echo(f"Warning: and {unseen - told} more values that training never saw", err=True)
-
-
-def _predicted(answer: "PredictionAnswer") -> Iterator[dict[str, object]]:
-    """What was answered for each row: the number, or the class that is named and its probability."""
-    for index, value in enumerate(answer.predictions):
-        named: dict[str, object] = {} if answer.classes is None else {"class": answer.classes[index]}
-        if answer.probabilities is not None:
-            named["probabilities"] = answer.probabilities[index]
-        yield {
-            "request_id": answer.request_id,
-            "index": index,
-            "prediction": value,
-            **named,
-            "version": answer.version,
-            "revision": answer.revision,
-        }
-
-
-def _columns(answers: "list[PredictionAnswer]") -> Columns[dict[str, object]]:
-    """Classes are shown with the probability of the one that is named, numbers as they are."""
-    place: Columns[dict[str, object]] = (
-        ("VERSION", lambda row: row["version"]),
-        ("REQUEST ID", lambda row: row["request_id"]),
-        ("INDEX", lambda row: row["index"]),
-    )
-    if all(answer.classes is None for answer in answers):
-        return (("PREDICTION", lambda row: row["prediction"]), *place)
-    return (("CLASS", lambda row: row.get("class")), ("PROBABILITY", _probability), *place)
-
-
-def _probability(row: dict[str, object]) -> object:
-    """The probability of the class that is named."""
-    probabilities = row.get("probabilities")
-    named = probabilities.get(row.get("class")) if isinstance(probabilities, dict) else None
-    return row["prediction"] if named is None else named
-
-
-def _inputs(platform: "Millrace", loop: str) -> list[str]:
-    """Columns that the version in production takes."""
-    return [tensor.column for tensor in production(platform, loop).signature.inputs]
-
-
-def _row(text: str) -> "dict[str, CellValue]":
-    try:
-        row = json.loads(text)
-    except ValueError as error:
-        fail(f"--row is not JSON: {error}", 'Write it like --row \'{"shop": 4, "weekday": "Monday"}\'.')
-    if not isinstance(row, dict):
-        fail("--row is not a JSON object", 'Write it like --row \'{"shop": 4, "weekday": "Monday"}\'.')
-    endless = [name for name, value in row.items() if isinstance(value, float) and not isfinite(value)]
-    if endless:
-        fail(
-            f"--row: {', '.join(endless)} is no finite number",
-            "Send one below 3.4e38; null is a missing value.",
-        )
-    return dict(row)
 
 
 def rollback(

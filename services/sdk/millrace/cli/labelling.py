@@ -11,8 +11,14 @@ from millrace.cli.output import Format, Output, dump
 from millrace.cli.session import client
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from millrace.cli.progress import Now
     from millrace.client import Millrace
+    from millrace.label_batches import Looked
     from millrace_contracts.labels import LabelsRead, LabelWrite
+    from millrace_table.numbers import Style
 
 labels = group("labels", "Tell the truth about rows that were predicted.")
 LoopName = Annotated[str, typer.Argument(help="Name of the loop.")]
@@ -41,39 +47,94 @@ def push_labels(
     A label that is no number, or names no class, is refused and told; the others are stored. The command then ends
     with 1.
     """
-    from millrace.labels import read
+    from millrace import label_batches
+    from millrace.cli.progress import Now, job_bar
+    from millrace.labels import opened
 
-    platform = client()
-    sent = _plain(platform, loop, read(file))
-    through = None if complete_through is None else instant(complete_through)
-    answer = platform.monitoring.push_labels(loop, sent, through)
+    platform, through = client(), None if complete_through is None else instant(complete_through)
+    with job_bar(file.name) as bar, opened(file) as written:
+        looked = label_batches.look(written, lambda count: bar(Now(f"{count:,} labels read")))
+        style = _style(platform, loop, looked) if looked.worded else None
+        sending = _Sending(platform, loop, style, looked.count, bar)
+        answer = sending.send(label_batches.batches(written, looked), through)
     if output != Format.TABLE:
         dump(answer, output)
     else:
-        typer.echo(f"{len(sent)} labels: {_outcome(answer)}")
+        typer.echo(f"{looked.count} labels: {_outcome(answer)}")
     if answer.refused:
-        fail(f"{answer.refused} labels are refused; the others are stored", *_refusals(answer, sent))
+        fail(f"{answer.refused} labels are refused; the others are stored", *sending.refusals(answer))
 
 
-def _plain(platform: "Millrace", loop: str, sent: "list[LabelWrite]") -> "list[LabelWrite]":
-    """The labels with numbers as programs write them; `812,50 €` is read as it is in the data of the loop."""
+class _Sending:
+    """Labels on their way to a *loop*, *count* in all, their numbers written in a *style*."""
+
+    def __init__(
+        self, platform: "Millrace", loop: str, style: "Style | None", count: int, bar: "Callable[[Now], None]"
+    ) -> None:
+        self._platform, self._loop, self._style, self._count, self._bar = platform, loop, style, count, bar
+        self._answers: list[LabelsRead] = []
+        self._places = [0]
+        self._refused: list[str] = []
+
+    def send(self, batches: "Iterator[list[LabelWrite]]", through: "datetime | None") -> "LabelsRead":
+        """Send all; the last batch says that they are complete *through* an instant.
+
+        Where one cannot be sent, what became of those before is told, and the error goes on.
+        """
+        batch: list[LabelWrite] | None = next(batches)
+        try:
+            while batch is not None:
+                following = next(batches, None)
+                self._send(batch, through if following is None else None)
+                batch = following
+        except Exception:
+            if self._answers:
+                typer.echo(f"{self._places[-1]} of {self._count} labels: {_outcome(self._all())}", err=True)
+                typer.echo("Send the file again: labels that are known change nothing.", err=True)
+            raise
+        return self._all()
+
+    def _send(self, batch: "list[LabelWrite]", through: "datetime | None") -> None:
+        from millrace.cli.progress import Now
+        from millrace.label_batches import spelled
+
+        answer = self._platform.monitoring.push_labels(self._loop, spelled(batch, self._style), through)
+        self._refused += [
+            f"request {batch[item.place].request_id}, row {batch[item.place].index}: {item.value!r} {item.reason}"
+            for item in answer.refusals
+        ]
+        self._answers.append(answer)
+        self._places.append(self._places[-1] + len(batch))
+        self._bar(Now("labels sent", self._places[-1], self._count))
+
+    def _all(self) -> "LabelsRead":
+        from millrace_contracts.labels import together
+
+        return together(self._answers, self._places[:-1])
+
+    def refusals(self, answer: "LabelsRead") -> list[str]:
+        """One line for each refused label that the *answer* to all tells of."""
+        lines = self._refused[: len(answer.refusals)]
+        more = answer.refused - len(lines)
+        return [*lines, f"and {more} more"] if more else lines
+
+
+def _style(platform: "Millrace", loop: str, looked: "Looked") -> "Style | None":
+    """How numbers of a regression are written, `812,50 €` as it is in the data of the loop; None for words."""
     from millrace.client import ApiError
-    from millrace.labels import spelled
     from millrace_contracts.data import DataContract
     from millrace_contracts.loop import ModelLoop
 
-    if all(not isinstance(label.value, str) or label.value.isdigit() for label in sent):
-        return sent
     try:
         spec = ModelLoop.model_validate(platform.controller.loop(loop).document).spec
         if spec.task != "regression":
-            return sent
+            return None
         kept = platform.registry.dataset_version(spec.data.dataset).contract
     except ApiError as error:
         if error.status != 404:
             raise
-        return sent
-    return spelled(sent, DataContract.model_validate(kept).dialect if kept else None)
+        return None
+    return looked.style(DataContract.model_validate(kept).dialect if kept else None)
 
 
 def _outcome(answer: "LabelsRead") -> str:
@@ -87,13 +148,3 @@ def _outcome(answer: "LabelsRead") -> str:
             f", {answer.unmatched} to none (kept: its prediction may come later; is the request id right?)"
         )
     return f"{', '.join(words)}; {known}. {answer.labelled} labels are kept."
-
-
-def _refusals(answer: "LabelsRead", sent: "list[LabelWrite]") -> list[str]:
-    """One line for each refused label that the answer tells of."""
-    lines = [
-        f"request {sent[item.place].request_id}, row {sent[item.place].index}: {item.value!r} {item.reason}"
-        for item in answer.refusals
-    ]
-    more = answer.refused - len(lines)
-    return [*lines, f"and {more} more"] if more else lines

@@ -13,6 +13,7 @@ from millrace.cli import (
     following,
     labelling,
     lists,
+    predicting,
     records,
     refusing,
     running,
@@ -79,7 +80,7 @@ command(
     'millrace predict my-loop --row \'{"shop": 4, "weekday": "Monday"}\'',
     "millrace predict my-loop --rows rows.csv -o json",
     panel=LOOP,
-)(acting.predict)
+)(predicting.predict)
 command(
     app,
     "score",
