@@ -7,6 +7,8 @@ import pytest
 from tests.chart.network import allowed, reaches_outside
 from tests.chart.rendering import CASES, Pod, case_objects, one, pods
 
+from millrace_training.launch import flows
+
 APIS = ("registry", "training", "serving", "monitoring", "controller")
 TALK = {
     ("training", "registry", 8080), ("training", "monitoring", 8080), ("training", "controller", 8080),
@@ -17,7 +19,6 @@ TALK = {
     ("gateway", "serving", 8080), ("gateway", "monitoring", 4317), ("gateway", "triton", 8000),
     ("triton", "registry", 8080), ("measure", "registry", 8080), ("measure", "serving", 8080),
     ("job", "registry", 8080), ("job", "training", 8080), ("job", "monitoring", 8080),
-    ("job", "job", 6379), ("job", "job", 8265),
     *(("pipeline", api, 8080) for api in APIS),
     *(("backtest", api, 8080) for api in APIS),
     *(("test", api, 8080) for api in APIS), ("test", "gateway", 8000),
@@ -55,9 +56,8 @@ def test_the_parts_talk_as_they_must_and_no_other_way(case):
     wanted = TALK | (STORED if "postgres" in found else set()) | (DOOR if "edge" in found else set())
     wanted |= CALLS if case == "production" else set()
     ways = open_ways(objects, found)
-    inside_ray = {(a, b, port) for a, b, port in ways if a == b == "job"}
     to_the_door = {(a, "edge", 8443) for a in found if (a, "edge", 8443) in ways}
-    assert ways - inside_ray - to_the_door == wanted - {way for way in wanted if way[0] == way[1]}
+    assert ways - to_the_door == wanted
 
 
 def test_a_closed_way_is_seen():
@@ -123,12 +123,52 @@ def test_a_job_with_code_that_may_not_use_the_network_reaches_millrace_alone():
     assert not allowed(objects, apart, names, 53), "a question to DNS can carry anything outside"
 
 
+def of_ray_job(objects, project, job, **more):
+    """A pod of a RayJob, and the policy that training makes for that."""
+    found = everybody(objects)["job"]
+    signs = {"project": project, "job": job, "attempt": "1"} | more
+    labels = found.labels | {f"millrace.dev/{name}": value for name, value in signs.items()}
+    meta = {"name": f"train-{job}-1", "namespace": found.namespace, "uid": f"uid-{job}", "labels": labels}
+    work = {"apiVersion": "ray.io/v1", "kind": "RayJob", "metadata": meta}
+    return replace(found, labels=labels), flows.policy(work)
+
+
+def test_pods_of_one_ray_job_meet_and_those_of_others_and_of_other_projects_do_not():
+    objects = case_objects("default")
+    mine, policy = of_ray_job(objects, "team-a", "0a")
+    same, other = of_ray_job(objects, "team-a", "0b")
+    theirs, third = of_ray_job(objects, "team-b", "0c")
+    plain = everybody(objects)["job"]
+    assert not allowed(objects, mine, mine, 6379), "without a policy of its own nobody meets"
+    objects = [*objects, policy, other, third]
+    assert all(allowed(objects, mine, mine, port) for port in (6379, 8265, 29500))
+    strangers = (same, theirs, plain)
+    assert not any(
+        allowed(objects, *pair, port)
+        for pod in strangers
+        for pair in ((mine, pod), (pod, mine))
+        for port in PORTS
+    )
+    registry = everybody(objects)["registry"]
+    assert allowed(objects, mine, registry, 8080), "what a policy adds takes nothing away"
+
+
+def test_training_may_make_such_policies_where_policies_are_on():
+    def rules(case):
+        asked = one(case_objects(case), "Role", "millrace-training")["rules"]
+        return [rule["verbs"] for rule in asked if "networkpolicies" in rule["resources"]]
+
+    assert rules("default") == [["create", "patch"]]
+    assert rules("ephemeral") == []
+
+
 def test_workers_of_code_meet_one_another_and_a_head_that_scales_asks_the_api_server():
     objects = case_objects("default")
     job = everybody(objects)["job"]
-    apart = job.labels | {"millrace.dev/apart": "true"}
-    alone, worker = replace(job, labels=apart), replace(job, labels=apart | {"millrace.dev/crew": "true"})
+    worker, policy = of_ray_job(objects, "team-a", "0a", apart="true", crew="true")
+    alone = replace(job, labels=job.labels | {"millrace.dev/apart": "true"})
     head = replace(job, labels=worker.labels | {"millrace.dev/scales": "true"})
+    objects = [*objects, policy]
     assert all(allowed(objects, worker, other, 29500) for other in (worker, head))
     assert not any(
         allowed(objects, *pair, 29500) for pair in ((alone, worker), (worker, alone), (job, worker))

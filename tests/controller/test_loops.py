@@ -6,7 +6,6 @@ import pytest
 
 from millrace_controller.clock import queries, worker
 from millrace_controller.lookup import queries as lookup
-from millrace_core import machine
 from millrace_core.errors import Conflict
 
 from .conftest import alarm, champion_everywhere, closed, day, document, promoted_twice
@@ -248,7 +247,7 @@ async def test_a_search_for_latency_is_asked_for_and_its_figure_goes_to_serving_
 
 
 async def test_workers_travel_to_training_and_more_than_fit_are_refused_at_once(loop, monkeypatch):
-    monkeypatch.setattr(machine, "cpus", lambda: 4)
+    monkeypatch.setattr(loop.services.settings, "job_threads", 4)
     code = {"digest": f"sha256:{'a' * 64}"}
     asked = {"code": code, "executor": "ray", "workers": 3, "minWorkers": 1}
     refused = await loop.apply(document(training=asked | {"resources": {"cpu": 2}}), 422)

@@ -12,6 +12,10 @@ from datetime import timedelta
 import grpc
 import numpy as np
 import pytest
+from pydantic import ValidationError
+
+from millrace_contracts import access
+from millrace_monitoring.settings import LONGER, MonitoringSettings
 
 from .gateway import GATEWAY, counts, day_of_records, export, exported_before, log_record, parts, send
 from .sales import START, monitor, table_of_day
@@ -207,6 +211,16 @@ async def test_an_answer_of_nan_is_logged_and_named(service):
     (day,) = await service.closed(1)
     assert "quality:answers" in day["standing"]
     assert day["rows"] == 60
+
+
+def test_records_are_never_collected_for_longer_than_a_gateway_waits(tmp_path):
+    longest = max(
+        item.le for item in MonitoringSettings.model_fields["flush_seconds"].metadata if hasattr(item, "le")
+    )
+    assert longest * LONGER < access.EXPORT_SECONDS
+    assert MonitoringSettings(home=tmp_path, flush_seconds=longest).flush_seconds == longest
+    with pytest.raises(ValidationError, match="less than or equal to"):
+        MonitoringSettings(home=tmp_path, flush_seconds=longest + 0.1)
 
 
 async def test_a_full_queue_drops_and_counts(running, settings):

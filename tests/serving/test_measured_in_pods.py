@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from millrace_contracts.traffic import RequestSizes
 from millrace_contracts.variants import ModelVariant, NodeKind
 from millrace_core.auth import Actor, Tokens
 from millrace_serving.cluster import measurements
@@ -13,11 +14,12 @@ from millrace_serving.cluster.measurements import Question, job_name, questions
 from millrace_serving.settings import ServingSettings
 from millrace_serving.triton import measuring, rounds
 from millrace_serving.triton.measuring import NotMeasured
+from millrace_serving.variants import pauses
 
 from . import mlp
 from .test_cluster_plane import world  # noqa: F401
 from .test_pod_manifests import revision
-from .test_served_forms import ELSEWHERE, HERE, digest, measured
+from .test_served_forms import ELSEWHERE, HERE, digest, measured, variant
 from .test_switched_forms import EITHER, roll_out, until
 
 TARGET, PLACE = "ort-cpu-int8", "node-7"
@@ -151,6 +153,87 @@ async def test_a_job_that_fails_says_why_and_is_not_made_again(unmeasured):
     assert unmeasured.cluster.applied.count(f"Job/{JOB}") == made
 
 
+LATE = {
+    "conditions": [
+        {
+            "type": "Failed",
+            "status": "True",
+            "reason": "DeadlineExceeded",
+            "message": "Job was active too long",
+        }
+    ]
+}
+FULL = {
+    "type": "PodScheduled",
+    "status": "False",
+    "reason": "Unschedulable",
+    "message": "0/1 nodes: too little",
+}
+
+
+async def test_a_job_whose_pod_found_no_place_in_its_time_is_made_again_after_a_pause(
+    unmeasured, monkeypatch
+):
+    monkeypatch.setattr(pauses, "FIRST", 0.5)
+    await roll_out(unmeasured, 1, EITHER)
+    put_pod(unmeasured, phase="Pending", conditions=[FULL])
+    await until(unmeasured, lambda seen: "0/1 nodes: too little" in message(seen))
+    first = job(unmeasured)
+    first["status"] = LATE
+    told = await until(unmeasured, lambda seen: "is tried again after" in message(seen))
+    assert "had not begun after 600 s (its pod cannot be scheduled: 0/1 nodes: too little)" in message(told)
+    assert "UTC, 1 without success" in message(told)
+    assert told["revisions"][0]["form"]["wants"] == [TARGET], "it is wanted as before"
+    await until(unmeasured, lambda seen: "is measured now" in message(seen))
+    assert job(unmeasured)["metadata"]["uid"] != first["metadata"]["uid"]
+    assert unmeasured.cluster.deleted.count(f"Job/{JOB}") == 1
+    job(unmeasured)["status"] = LATE
+    await until(unmeasured, lambda seen: "UTC, 2 without success" in message(seen))
+
+
+async def test_a_job_that_began_and_took_too_long_is_not_made_again(unmeasured):
+    await roll_out(unmeasured, 1, EITHER)
+    fetched = {"name": "fetch", "state": {"terminated": {"exitCode": 0}}}
+    stuck = {
+        "name": "triton",
+        "state": {"waiting": {"reason": "CreateContainerError", "message": "no device"}},
+    }
+    put_pod(unmeasured, phase="Pending", initContainerStatuses=[fetched, stuck])
+    await until(unmeasured, lambda seen: "no device" in message(seen))
+    job(unmeasured)["status"] = LATE
+    told = await until(unmeasured, lambda seen: "cannot be measured" in message(seen))
+    assert "DeadlineExceeded" in message(told)
+
+
+BASE, ALONE = "ort-cpu-fp32", job_name(digest(mlp.fp32(seed=1)), "ort-cpu-fp32", ELSEWHERE.key)
+REQUESTS = {"requests": 500, "median": 2, "p90": 30, "since": "2013-03-01", "through": "2013-03-14"}
+
+
+def searched():
+    """A base form whose latency a search promised, measured elsewhere with the sizes of real requests."""
+    alone = measured(HERE) | {"variant": [], "speed_up": [], "traffic": REQUESTS}
+    return variant(BASE, mlp.fp32(seed=1), name="model.onnx", measured=alone, golden={})
+
+
+async def test_a_base_form_whose_latency_was_searched_for_is_timed_alone_by_a_job(unmeasured):
+    await roll_out(unmeasured, 1, searched())
+    await until(unmeasured, lambda seen: "is measured now" in message(seen))
+    pod = job(unmeasured, ALONE)["spec"]["template"]["spec"]
+    fetch, triton = pod["initContainers"]
+    assert f"--digest={digest(mlp.fp32(seed=1))}" in fetch["args"]
+    assert [item for item in triton["args"] if item.startswith("--load-model")] == ["--load-model=base"]
+    put_pod(unmeasured, f"{ALONE}-abcde")
+    told = measured(ELSEWHERE) | {"variant": [], "speed_up": []}
+    what = {"target": BASE, "digest": digest(mlp.fp32(seed=1))}
+    nothing = await report(unmeasured, f"{ALONE}-abcde", measurement=told | {"base": []}, **what)
+    assert (nothing.status_code, "no base" in nothing.text) == (422, True)
+    answer = await report(unmeasured, f"{ALONE}-abcde", measurement=told, **what)
+    assert answer.status_code == 204, answer.text
+    seen = await until(unmeasured, lambda seen: seen["revisions"][0]["form"]["latency"])
+    form = seen["revisions"][0]["form"]
+    assert (form["target"], form["wants"], form["latency"][0]["p10"]) == (BASE, [], 1.0)
+
+
 async def test_a_job_that_ends_without_a_word_is_told(unmeasured):
     await roll_out(unmeasured, 1, EITHER)
     await until(unmeasured, lambda seen: "is measured now" in message(seen))
@@ -234,9 +317,28 @@ class TestQuestions:
         assert one.job == Question(revision(), "base", TARGET, "sha256:1", "k", "b").job
         assert one.job != Question(revision(), "base", TARGET, "sha256:1", "other", "a").job
 
+    def test_whose_requests_the_sizes_are_of_goes_with_the_question_and_its_job(self):
+        both = measured(HERE) | {"traffic": REQUESTS}
+        told = ModelVariant.model_validate(EITHER | {"measured": both})
+        (asked,) = questions(revision(), "sha256:" + "2" * 64, told, {"b": {ELSEWHERE.key}}, None)
+        assert asked.traffic == told.measured.traffic
+        settings = ServingSettings(platform="kubernetes", serving_image="s", triton_image="t")
+        (part,) = measurements.job(settings, asked)["spec"]["template"]["spec"]["containers"]
+        (given,) = [item for item in part["args"] if item.startswith("--traffic=")]
+        assert RequestSizes.model_validate_json(given.removeprefix("--traffic=")) == asked.traffic
+
 
 class TestRounds:
     """Between a stand-in for Triton's clock and the measurement."""
+
+    async def test_the_base_form_alone_is_timed_without_a_ratio(self):
+        async def call(form, columns):
+            assert form == "base"
+            return 3.0
+
+        told = await rounds.rounds(call, {}, (rounds.BASE,))
+        made = measuring.read(HERE, {"load": 0.5, "batches": {"1": told}}, exclusive=False)
+        assert (made.base[0].p10, made.variant, made.speed_up) == (3.0, [], [])
 
     async def test_the_forms_take_turns_and_the_ratio_is_that_of_their_clocks(self):
         order = []

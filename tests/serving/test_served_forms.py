@@ -65,6 +65,7 @@ class Release:
             *(
                 {"role": "model", "variant": v["target"], "name": v["name"], "digest": v["digest"]}
                 for v in self.variants
+                if v["target"] != "ort-cpu-fp32"
             ),
         ]
         serving.neighbours.releases["air-time", number] = self

@@ -59,6 +59,7 @@
 - {name: MILLRACE_JOB_CPU, value: {{ .Values.training.job.cpu | quote }}}
 - {name: MILLRACE_JOB_QUEUE, value: {{ .Values.training.job.queue | quote }}}
 - {name: MILLRACE_RAY, value: {{ .Values.training.job.ray }}}
+- {name: MILLRACE_NETWORK_POLICIES, value: {{ .Values.networkPolicy.enabled | quote }}}
 - {name: MILLRACE_PENDING_SECONDS, value: {{ .Values.training.job.pendingSeconds | quote }}}
 - {name: MILLRACE_RUNTIME_CLASS, value: {{ .Values.workloads.runtimeClassName | quote }}}
 {{ include "millrace.env.placement" . }}

@@ -140,9 +140,6 @@ podSelector:
 {{- end -}}
 {{- if eq .part "job" -}}
 {{- $egress = concat $egress $v.sources -}}
-{{- $cluster := list (dict "podSelector" (dict "matchLabels" (include "millrace.selector" (dict "root" .root "component" "job") | fromYaml))) -}}
-{{- $ingress = append $ingress (dict "from" $cluster) -}}
-{{- $egress = append $egress (dict "to" $cluster) -}}
 {{- $ingress = append $ingress (dict "from" (list (dict "namespaceSelector" dict "podSelector" (dict "matchLabels" (dict "app.kubernetes.io/name" "kuberay-operator")))) "ports" (list (dict "port" 8265))) -}}
 {{- end -}}
 {{- dict "ingress" $ingress "egress" $egress | toYaml -}}

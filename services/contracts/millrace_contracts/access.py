@@ -27,6 +27,8 @@ BODIES = ("request", "response")
 FIELDS = OWN + SHARED + BODIES
 """Fields in the order of their lines."""
 END = "\n"
+EXPORT_SECONDS = 5.0
+"""How long a gateway waits until records that it sent are told to be durable; later they count as lost."""
 
 
 class Access(NamedTuple):

@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from millrace.transport.tokens import TokenFile
 from millrace_contracts.bodies import Document
+from millrace_core import machine
 
 SERVICES = ("registry", "training", "serving", "monitoring", "controller")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -107,6 +108,8 @@ class WorkloadSettings(Settings):
     """Labels of the nodes on which pods made at run time may be."""
     tolerations: list[Document] = Field(default=[])
     """Taints that those pods tolerate, as Kubernetes writes them."""
+    job_threads: int = Field(default_factory=machine.cpus, ge=1)
+    """CPUs granted to a job that trains, and so to all its workers where they are processes of one machine."""
 
     @field_validator("image_pull_secrets", mode="before")
     @classmethod

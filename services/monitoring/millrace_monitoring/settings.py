@@ -2,7 +2,13 @@
 
 from pydantic import Field
 
+from millrace_contracts import access
 from millrace_core.settings import Settings
+
+LONGER = 4.0
+"""How many times as long records are collected where many come."""
+WRITE_SECONDS = 1.0
+"""What is left of a gateway's patience, at least, to write what was collected."""
 
 
 class MonitoringSettings(Settings):
@@ -13,8 +19,8 @@ class MonitoringSettings(Settings):
     """Address of the receiver of the gateway's access log (OTLP over gRPC); a token is always needed."""
     otlp_port: int = 4317
     """Its port; 0 takes a free one."""
-    flush_seconds: float = Field(default=0.05, ge=0, le=10)
-    """How long records are collected before one segment is written."""
+    flush_seconds: float = Field(default=0.05, ge=0, le=(access.EXPORT_SECONDS - WRITE_SECONDS) / LONGER)
+    """How long records are collected before one segment is written; up to LONGER times as long where many come."""
     queue_bytes: int = Field(default=64 * 2**20, ge=1)
     """Bytes of records that may wait to be written; what comes on top is dropped and counted."""
     closing_seconds: float = 1.0

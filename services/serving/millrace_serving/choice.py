@@ -18,6 +18,8 @@ RUNS: dict[TargetName, tuple[str, str]] = {
     "tensorrt-int8": ("gpu/", "/tensorrt-"),
 }
 """How the key of a kind of node begins that runs a form, and the runtime in it."""
+BASE_RUNS = ("cpu/", "/onnxruntime-")
+"""The same of the base form, as far as anybody measures it."""
 Node = Collection[str]
 """One kind of machine: the keys of its kinds of node, one for each runtime that it has."""
 Own = Mapping[tuple[TargetName, str], Measurement]

@@ -1,7 +1,6 @@
 """Settings of the training service."""
 
 import math
-import os
 import re
 from typing import Any, Literal
 
@@ -22,8 +21,6 @@ class TrainingSettings(WorkloadSettings):
     """Jobs that train models, running side by side."""
     light_jobs: int = Field(default=2, ge=1)
     """Jobs that read and check data, running side by side."""
-    job_threads: int = Field(default_factory=lambda: len(os.sched_getaffinity(0)), ge=1)
-    """CPUs granted to a heavy job; a light one gets one."""
     job_memory_mb: int = Field(default=4096, ge=64)
     """MiB that the processes of one job may use together, where the job says nothing else."""
     job_wall_seconds: float = Field(default=86_400, gt=0)
@@ -70,6 +67,8 @@ class TrainingSettings(WorkloadSettings):
     """Seconds in which an image must be pulled or a container made, once that has failed."""
     ray: Literal["auto", "never"] = "auto"
     """Whether jobs whose executor is Ray become RayJobs where KubeRay is installed."""
+    network_policies: bool = False
+    """Whether pods here may talk to nobody without a NetworkPolicy, so that those of a RayJob need one of their own."""
     ray_workers: int = Field(default=1, ge=0)
     """Ray workers of a job that does not say how many."""
     ray_worker_tolerations: list[dict[str, Any]] = Field(default=[])

@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.training.pods import strict
+
 from millrace_core.errors import Conflict, Forbidden, Unavailable
 
 Manifest = dict[str, Any]
@@ -57,6 +59,8 @@ class FakeCluster:
         self.folder, self.environment = folder, environment
         self.objects: dict[str, Running] = {}
         self.created: list[str] = []
+        self.policies: list[Manifest] = []
+        self.asked: list[str] = []
         self.deleted: list[tuple[str, bool]] = []
         self.events: list[Manifest] = []
         self.down = self.ray = False
@@ -81,8 +85,18 @@ class FakeCluster:
         process, log = None, self.folder / f"{name}.log"
         if self.stuck is None and manifest["kind"] == "Job":
             process = self._started(name, manifest["spec"]["template"]["spec"]["containers"][0], log)
+        manifest = manifest | {"metadata": manifest["metadata"] | {"uid": f"uid-of-{name}"}}
         self.objects[name] = Running(manifest, process, log)
         return manifest | {"metadata": manifest["metadata"] | {"creationTimestamp": self.objects[name].began}}
+
+    async def apply(self, manifest: Manifest, namespace: str) -> Manifest:
+        self._answer()
+        assert (manifest["kind"], manifest["metadata"]["namespace"]) == ("NetworkPolicy", namespace)
+        if self.refuse:
+            raise Forbidden(self.refuse)
+        strict.check("V1NetworkPolicy", manifest)
+        self.policies.append(manifest)
+        return manifest
 
     def _started(self, name: str, container: Manifest, log: Path) -> subprocess.Popen:
         place = self.folder / name
@@ -118,6 +132,7 @@ class FakeCluster:
         if kind == "Event":
             wanted = fields.split("involvedObject.name=")[1].split(",")[0]
             return [item for item in self.events if item["involvedObject"]["name"] == wanted]
+        self.asked.append(kind)
         wanted = dict(item.split("=") for item in labels.split(","))
         kept = [
             item

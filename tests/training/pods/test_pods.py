@@ -34,6 +34,34 @@ class TestRunning:
         assert done["error"]["detail"] == "Every row has the same target. Choose another target."
 
 
+class TestMeeting:
+    """Pods of a RayJob, where nobody may talk to anybody without a policy."""
+
+    def test_each_ray_job_gets_one_policy_that_goes_with_it_and_a_plain_job_none(self, start, cluster):
+        cluster.stuck, cluster.ray = ("unschedulable", "no node"), True
+        service = start(network_policies=True)
+        plain, ray = service.submit("count"), service.submit("count", "r", executor="ray")
+        service.until(ray, lambda _: cluster.policies)
+        service.until(plain, lambda job: job["attempts"] == 1)
+        seen = len(cluster.asked)
+        service.until(ray, lambda _: len(cluster.asked) > seen + 4)
+        (policy,) = cluster.policies
+        (owner,) = policy["metadata"]["ownerReferences"]
+        assert (owner["kind"], owner["uid"]) == ("RayJob", f"uid-of-train-{ray}-1")
+        chosen = policy["spec"]["podSelector"]["matchLabels"]
+        assert (chosen["millrace.dev/job"], chosen["millrace.dev/project"]) == (ray, "default")
+        assert policy["spec"]["ingress"] == [{"from": [{"podSelector": {"matchLabels": chosen}}]}]
+
+    def test_without_policies_none_is_made(self, start, cluster):
+        cluster.stuck, cluster.ray = ("unschedulable", "no node"), True
+        service = start()
+        ray = service.submit("count", executor="ray")
+        service.until(ray, lambda job: job["attempts"] == 1)
+        seen = len(cluster.asked)
+        service.until(ray, lambda _: len(cluster.asked) > seen + 4)
+        assert cluster.policies == []
+
+
 class TestLosing:
     def test_a_pod_that_is_killed_is_followed_by_one_that_knows_its_trials(self, start, cluster):
         service = start()

@@ -8,8 +8,8 @@ from millrace_contracts.placement import Placement
 from millrace_controller.capabilities.finding import PARTS
 from millrace_controller.services import Services
 from millrace_controller.tables import Loop
-from millrace_core import machine
-from millrace_core.errors import BadInput, FieldError, Unavailable
+from millrace_core import room
+from millrace_core.errors import Unavailable
 from millrace_core.settings import WorkloadSettings
 
 if TYPE_CHECKING:
@@ -61,14 +61,7 @@ async def surroundings(services: Services) -> Surroundings:
 
 def fit(document: ModelLoop, settings: WorkloadSettings) -> None:
     """Raises: BadInput for workers that this machine, where jobs are processes of it, has no room for."""
-    team = document.spec.training.team()
-    if settings.platform == "kubernetes" or team is None:
-        return
-    lacking = team.lacking(machine.cpus(), machine.gpus())
-    if lacking is not None:
-        mend = "ask for fewer or smaller workers, or run the loop in a cluster"
-        wrong = FieldError("spec.training.workers", f"ask for {lacking}", mend)
-        raise BadInput(f"{wrong.where} {wrong.what}.", [wrong])
+    room.check(document.spec.training.team(), settings, "spec.training.workers")
 
 
 async def _serves(cluster: "Cluster", part: str) -> bool:

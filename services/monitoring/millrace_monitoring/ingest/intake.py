@@ -17,6 +17,7 @@ from millrace_monitoring.ingest import segments
 from millrace_monitoring.ingest.counts import Tally
 from millrace_monitoring.ingest.records import Record, record
 from millrace_monitoring.ingest.segments import Segment
+from millrace_monitoring.settings import LONGER
 
 REMEMBERED = 200_000
 """Rows and requests of which a repeat is noticed at once; an older repeat is found when its day closes."""
@@ -24,8 +25,6 @@ BATCH_BYTES = 16 * 2**20
 """A micro-batch this large is written without waiting for more."""
 CALM = 50
 """Records in a micro-batch that still cost more than what is around them: a file, a transaction, a pass that wakes."""
-LONGER = 4.0
-"""How many times as long records are collected where many come."""
 NOBODY = ("", "", "", "")
 """Whose records are counted under no name: what is no record, or names no endpoint."""
 Payload = ExportLogsServiceRequest | Segment

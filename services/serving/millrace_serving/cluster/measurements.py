@@ -1,13 +1,14 @@
-"""Pure: the Job that measures a form beside the base form on one node, in Triton as it serves there."""
+"""Pure: the Job that measures a form beside the base form, or that one alone, in Triton as it serves on a node."""
 
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from millrace_contracts.traffic import RequestSizes
 from millrace_contracts.variants import BASE_TARGET, ModelVariant, NodeKind, TargetName
 from millrace_core.pods import PREFIX, SCRATCH, TOKEN_FILE, Part, container, mount, token_mount
-from millrace_serving.choice import RUNS, Node
+from millrace_serving.choice import BASE_RUNS, RUNS, Node
 from millrace_serving.cluster import names, pods
 from millrace_serving.settings import ServingSettings
 from millrace_serving.triton import rounds
@@ -29,7 +30,7 @@ BATCHES = (1, 8)
 
 @dataclass(frozen=True)
 class Question:
-    """One form that is to be measured on one node."""
+    """One form that is to be measured on one node, beside the base form or, if it is that, alone."""
 
     item: Wanted
     """The revision that serves the version."""
@@ -42,12 +43,20 @@ class Question:
     place: str = ""
     """The node; empty: any with the labels of the engines' GPU."""
     batches: Sequence[int] = BATCHES
+    traffic: RequestSizes | None = None
+    """Whose requests the batch sizes are of."""
     gpu: NodeKind | None = None
     """The kind of node, where it is known by its labels alone."""
 
     @property
+    def alone(self) -> bool:
+        """Whether it is the base form itself, which nothing is held against."""
+        return self.target == BASE_TARGET
+
+    @property
     def form(self) -> Wanted:
-        return replace(self.item, name=rounds.FORM, digest=self.digest, target=self.target)
+        name = rounds.BASE if self.alone else rounds.FORM
+        return replace(self.item, name=name, digest=self.digest, target=self.target)
 
     @property
     def job(self) -> str:
@@ -60,17 +69,21 @@ def questions(
 ) -> list[Question]:
     """What nobody measured of a form in training: its speed on each kind of node that serves it, or on the GPU.
 
+    Of the base form itself, which training may have timed elsewhere alone: how long it takes where it serves.
+
     Args:
         places: nodes of the endpoint's pods, each with its kinds.
         gpu: the kind of all GPU nodes, which the values name.
     """
     told = variant.measured
-    batches = tuple(one.batch for one in told.speed_up) if told else BATCHES
-    first = Question(item, base, variant.target, variant.digest or "", "", batches=batches)
-    device, runtime = RUNS[variant.target]
+    batches = tuple(one.batch for one in told.base) if told else BATCHES
+    traffic = told.traffic if told else None
+    first = Question(item, base, variant.target, variant.digest or "", "", batches=batches, traffic=traffic)
+    device, runtime = BASE_RUNS if first.alone else RUNS[variant.target]
     if device == GPU:
         return [] if gpu is None or runtime not in gpu.key else [replace(first, key=gpu.key, gpu=gpu)]
-    known = {told.node.key} if told is not None and variant.state == "kept" else set()
+    compared = told is not None and variant.state == "kept" and not first.alone
+    known = {told.node.key} if told is not None and compared else set()
     kinds = {
         key: place
         for place in sorted(places, reverse=True)
@@ -94,8 +107,10 @@ def labels(settings: ServingSettings) -> dict[str, str]:
 def job(settings: ServingSettings, asked: Question) -> Part:
     """A Job of one pod: both graphs by their digests, one Triton with both, and who asks it."""
     spec = pods.spec(settings, asked.form, [_rounds(settings, asked)])
-    base = replace(asked.item, name=rounds.BASE, digest=asked.base, target=BASE_TARGET)
-    fetches = [*spec["initContainers"], pods.fetch(settings, base, None) | {"name": "fetch-base"}]
+    fetches = list(spec["initContainers"])
+    if not asked.alone:
+        base = replace(asked.item, name=rounds.BASE, digest=asked.base, target=BASE_TARGET)
+        fetches.append(pods.fetch(settings, base, None) | {"name": "fetch-base"})
     spec |= {
         "initContainers": [*fetches, _triton(settings, asked)],
         "restartPolicy": "Never",
@@ -136,9 +151,9 @@ def _on(place: str) -> Part:
 
 
 def _triton(settings: ServingSettings, asked: Question) -> Part:
-    """Triton as a revision has it, with both forms; it ends with who asks it, and is waited for by that."""
+    """Triton as a revision has it, with all that is measured; it ends with who asks it, and is waited for by that."""
     made = pods.triton(settings, replace(asked.form, name=rounds.BASE))
-    made["args"].append(f"--load-model={rounds.FORM}")
+    made["args"] += [] if asked.alone else [f"--load-model={rounds.FORM}"]
     for part in ("lifecycle", "startupProbe", "readinessProbe", "livenessProbe"):
         del made[part]
     return made | {"restartPolicy": "Always"}
@@ -156,6 +171,8 @@ def _rounds(settings: ServingSettings, asked: Question) -> Part:
         "runtimes": json.dumps(settings.triton_runtimes),
         "triton": f"http://127.0.0.1:{names.TRITON_PORT}",
     }
+    if asked.traffic is not None:
+        given["traffic"] = asked.traffic.model_dump_json()
     if asked.gpu is not None:
         given["node"] = asked.gpu.model_dump_json()
     variables = {

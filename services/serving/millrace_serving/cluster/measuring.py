@@ -11,13 +11,14 @@ from millrace_core.pods import selector
 from millrace_serving.cluster import measurements, names, reasons
 from millrace_serving.cluster.measurements import COMPONENT, NODE, Question
 from millrace_serving.settings import ServingSettings
-from millrace_serving.triton.measuring import Busy, NotMeasured
+from millrace_serving.triton.measuring import Busy, NotBegun, NotMeasured
 
 if TYPE_CHECKING:
     from millrace_core.kubernetes import Cluster
 
 Part = Mapping[str, Any]
 BATCH = "batch/v1"
+UNTOLD = "why was not seen"
 LOUD = ("job", COMPONENT)
 """Components whose pods use their node as much as they can."""
 
@@ -29,14 +30,21 @@ class Measuring:
         self.settings, self.cluster = settings, cluster
         self._asked: dict[str, float] = {}
         """When a question was first put, by the name of its Job (monotonic)."""
+        self._waits: dict[str, str] = {}
+        """What its pod waited for when it was last looked at, by the name of a Job; empty: it has begun."""
+        self._told: set[str] = set()
+        """Jobs that never began, by uid, of which that was told."""
 
     async def ask(self, asked: Question) -> None:
         """See to it that a form is measured; always ends in one of two ways.
 
-        Raises: Busy while it is measured, or waits for that; NotMeasured if it cannot be.
+        Raises: Busy while it is measured, or waits for that; NotBegun, once for each Job whose pod found no place in
+            its time: asked again, there is another Job; NotMeasured if it cannot be.
         """
         where = f"on {asked.place}" if asked.place else "on a node with its GPU"
         job = await self.cluster.get("Job", asked.job, self.settings.workloads, BATCH)
+        if job is not None:
+            await self._stands(job, asked)
         if job is None:
             await self._turn(asked)
             job = await self._begin(asked)
@@ -44,11 +52,34 @@ class Measuring:
         if status.get("succeeded"):
             raise NotMeasured(f"the Job {asked.job} {where} ended and reported nothing")
         if (failed := reasons.of_failed(job)) is not None:
+            self._never_began(job, asked.job, where)
             words = await self._last_words(asked.job)
             raise NotMeasured(f"the Job {asked.job} {where} failed ({words or failed})"[:500])
-        trouble = reasons.of_pods(await self._pods(asked.job), {})
+        pods = await self._pods(asked.job)
+        trouble = reasons.of_pods(pods, {})
         waits = f", but {trouble.text}" if trouble is not None else ""
+        self._waits[asked.job] = "" if any(map(reasons.begun, pods)) else trouble.text if trouble else UNTOLD
         raise Busy(f"{asked.target} is measured now by the Job {asked.job} {where}{waits}"[:500])
+
+    def _never_began(self, job: Part, name: str, where: str) -> None:
+        """Raises: NotBegun if the Job's time was up before anything of it ran, as far as that was seen."""
+        waited = self._waits.pop(name, UNTOLD)
+        if not reasons.out_of_time(job) or not waited:
+            return
+        self._told.add(job["metadata"].get("uid", ""))
+        self._asked.pop(name, None)
+        seconds = self.settings.measure_seconds
+        raise NotBegun(f"the Job {name} {where} had not begun after {seconds} s ({waited})"[:500])
+
+    async def _stands(self, job: Part, asked: Question) -> None:
+        """A Job that never began makes room for another of its name. Raises: Busy until it is gone."""
+        meta = job["metadata"]
+        if meta.get("uid", "") in self._told:
+            self._told.remove(meta["uid"])
+            await self.cluster.delete("Job", asked.job, self.settings.workloads, BATCH)
+        elif not meta.get("deletionTimestamp"):
+            return
+        raise Busy(f"{asked.target} is measured by a new Job {asked.job} once the one before it is gone")
 
     async def _turn(self, asked: Question) -> None:
         """Raises: Busy while another Job measures there, or, for a while, while one trains there."""

@@ -57,6 +57,14 @@ def running(pod: Part) -> bool:
     return bool(pod.get("status", {}).get("phase") == "Running")
 
 
+def begun(pod: Part) -> bool:
+    """Whether any container of the pod has run, be it one of those that come before the others."""
+    status = pod.get("status", {})
+    items = [*(status.get("initContainerStatuses") or ()), *(status.get("containerStatuses") or ())]
+    states = [part for item in items for part in (item.get("state", {}), item.get("lastState", {}))]
+    return running(pod) or any("running" in state or "terminated" in state for state in states)
+
+
 def ran_since(pod: Part, moment: str) -> bool:
     """Whether a container of the pod has run at *moment* (RFC 3339, whole seconds) or later."""
     statuses = pod.get("status", {}).get("containerStatuses") or ()
@@ -98,6 +106,11 @@ def of_failed(job: Mapping[str, Any]) -> str | None:
     if failed.get("status") != "True":
         return None
     return f"{failed.get('reason', 'Failed')}: {failed.get('message', '')}"
+
+
+def out_of_time(job: Mapping[str, Any]) -> bool:
+    """Whether a Job failed because its time was up."""
+    return _condition(job, "Failed").get("reason") == "DeadlineExceeded"
 
 
 def of_deployment(deployment: Part | None) -> Trouble | None:

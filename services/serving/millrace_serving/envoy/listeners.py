@@ -123,7 +123,10 @@ def _prediction_log(item: Entry) -> Part:
         common_config={
             "log_name": "predictions",
             "transport_api_version": "V3",
-            "grpc_service": {"envoy_grpc": {"cluster_name": "otlp"}, "timeout": "5s"},
+            "grpc_service": {
+                "envoy_grpc": {"cluster_name": "otlp"},
+                "timeout": f"{access.EXPORT_SECONDS:g}s",
+            },
             "buffer_size_bytes": 262144,
             "buffer_flush_interval": f"{item.flush_seconds}s",
         },

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
-from millrace_contracts.variants import BASE_TARGET, Measurement, MeasurementWrite, ModelVariant, NodeKind
+from millrace_contracts.variants import Measurement, MeasurementWrite, ModelVariant, NodeKind
 from millrace_core.services import Services
 from millrace_core.waiting import PodWaiting
 from millrace_serving.choice import Node
@@ -116,8 +116,6 @@ class ClusterPlane(Plane):
         """By a Job on one of the nodes that the endpoint's pods are on; what it finds comes by a route of its own."""
         if not self.settings.measure_forms:
             raise NotMeasured("measuring is switched off: the values say triton.measureForms: false")
-        if variant.target == BASE_TARGET:
-            raise NotMeasured("in a cluster only other forms are measured, beside the base form")
         async with self.services.readers() as session:
             own = await endpoints.measured(session, [variant.digest or ""])
         gpu = self._gpu_kind()

@@ -33,6 +33,10 @@ class Busy(NotMeasured):
     """Another measurement runs on this machine; a later try will do."""
 
 
+class NotBegun(NotMeasured):
+    """Nothing was found out of the form, for want of a place; it is worth another try after a pause."""
+
+
 @contextmanager
 def slot() -> Iterator[None]:
     """This machine's place for one measurement. Raises: Busy."""

@@ -1,7 +1,8 @@
 """Serves each version in the form that its nodes run fastest: measures what never was, and rolls the better form out.
 
 One level-triggered pass over the endpoints. A form is switched by a rollout of its own, which the judge may abort; what
-was tried once on an endpoint is not tried there again by itself, whoever took it back.
+was tried once on an endpoint is not tried there again by itself, whoever took it back. A measurement that found no
+place is tried again, after growing pauses.
 """
 
 from collections.abc import Sequence
@@ -18,7 +19,8 @@ from millrace_serving.rollouts import queries as rollouts
 from millrace_serving.rollouts.starting import start_switch
 from millrace_serving.services import Services
 from millrace_serving.tables import Endpoint, Revision
-from millrace_serving.triton.measuring import Busy, NotMeasured
+from millrace_serving.triton.measuring import Busy, NotBegun, NotMeasured
+from millrace_serving.variants.pauses import Pauses
 
 
 class Forms:
@@ -28,6 +30,8 @@ class Forms:
         self.services = services
         self.given_up: dict[tuple[str, TargetName], str] = {}
         """Graphs that could not be measured here, and why: not tried again in this process's life."""
+        self.pauses = Pauses()
+        """Graphs for which no measurement could begin: tried again after growing pauses."""
         self.going: dict[tuple[str, TargetName], str] = {}
         """Graphs that are measured now, or wait for that, and how."""
 
@@ -52,7 +56,8 @@ class Forms:
         await self._act(endpoint, revision, chosen)
 
     def _missing(self, item: ModelVariant, chosen: Choice) -> bool:
-        return item.target in chosen.wants and (item.digest or "", item.target) not in self.given_up
+        key = (item.digest or "", item.target)
+        return item.target in chosen.wants and key not in self.given_up and not self.pauses.rests(key)
 
     async def _chosen(self, plane: DataPlane, endpoint: Endpoint, revision: Revision) -> Choice:
         variants = offered(revision)
@@ -66,6 +71,7 @@ class Forms:
         keys = [(item.digest or "", item.target) for item in variants if item.target in chosen.wants]
         told = [f"{key[1]} cannot be measured: {self.given_up[key]}." for key in keys if key in self.given_up]
         told += [f"{self.going[key]}." for key in keys if key in self.going]
+        told += [f"{key[1]} {words}." for key in keys if (words := self.pauses.told(key))]
         return replace(chosen, message=" ".join([chosen.message, *told])[:1000])
 
     async def _measure(
@@ -79,11 +85,16 @@ class Forms:
         except Busy as error:
             self.going[key] = str(error)
             return
+        except NotBegun as error:
+            self.pauses.begin(key, str(error))
+            log.warning("a form could not be measured yet", form=item.target, reason=str(error))
+            return
         except Unavailable as error:
             log.warning("a form is measured later", form=item.target, reason=str(error))
             return
         except (NotMeasured, MillraceError) as error:
             self.given_up[key] = str(error)
+            self.pauses.end(key)
             log.info("a form cannot be measured", form=item.target, endpoint=endpoint.name, reason=str(error))
             return
         if measured is None:

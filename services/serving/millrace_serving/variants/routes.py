@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from millrace_contracts.variants import MeasurementWrite
+from millrace_contracts.variants import BASE_TARGET, MeasurementWrite
 from millrace_core.auth import CurrentActor, permit
 from millrace_core.database import AsyncSession
 from millrace_core.errors import BadInput, Forbidden
@@ -25,8 +25,10 @@ async def report(
     async with services.readers() as session:
         if not await _offers(session, project, body):
             raise BadInput(f"No revision of the project {project} has {body.digest} for {body.target}.")
-    if not body.measurement.speed_up:
+    if body.target != BASE_TARGET and not body.measurement.speed_up:
         raise BadInput("The measurement has no speed_up, by which forms are chosen; send one for each batch.")
+    if not body.measurement.base:
+        raise BadInput("The measurement has no base: how long the base form takes; send one for each batch.")
     pod = (actor.pod or "") if actor.role == MEASURED_BY else None
     try:
         measured = await services.running().reported(body, pod)

@@ -6,19 +6,18 @@ from millrace_contracts.jobs import JobNew
 from millrace_contracts.sinks import Sink
 from millrace_contracts.sources import RowSource
 from millrace_contracts.workers import Workers
-from millrace_core import machine
+from millrace_core import room
 from millrace_core.errors import BadInput, FieldError
 from millrace_training.jobs import queries
 from millrace_training.launch import manifests
 from millrace_training.services import Services
-from millrace_training.settings import TrainingSettings
 from millrace_training.tables import Job
 
 
 async def submit(services: Services, response: Response, project: str, new: JobNew) -> Job:
     """The job of this key: 201 when it is new, 200 when it was known. Raises: Conflict; BadInput."""
     _check_placement(services.settings.platform, new)
-    _check_workers(services.settings, new)
+    room.check(_team(new), services.settings, "spec.workers")
     _check_secrets(services.settings.platform, new)
     async with services.sessions.begin() as session:
         job, is_new = await queries.submit(session, project, new)
@@ -39,16 +38,9 @@ def _check_placement(platform: str, new: JobNew) -> None:
     raise BadInput(f"{mistake.where} {mistake.what}. {mend}", [mistake])
 
 
-def _check_workers(settings: TrainingSettings, new: JobNew) -> None:
-    """Workers of one machine have to fit into it."""
+def _team(new: JobNew) -> Workers | None:
     named = new.spec.get("workers") if new.kind == "train" else None
-    if named is None or settings.platform == "kubernetes":
-        return
-    lacking = Workers.model_validate(named).lacking(settings.job_threads, machine.gpus())
-    if lacking is not None:
-        mend = "Ask for fewer or smaller workers, or run the job in a cluster."
-        mistake = FieldError("spec.workers", f"ask for {lacking}", mend)
-        raise BadInput(f"{mistake.where} {mistake.what}. {mend}", [mistake])
+    return None if named is None else Workers.model_validate(named)
 
 
 def _check_secrets(platform: str, new: JobNew) -> None:

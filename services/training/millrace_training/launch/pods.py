@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 from millrace_contracts.jobs import JobProgress
 from millrace_contracts.waiting import Waiting as WaitingRead
 from millrace_core.database import utcnow
-from millrace_core.errors import Conflict, Unavailable
+from millrace_core.errors import Conflict, MillraceError, Unavailable
 from millrace_core.log import log
 from millrace_core.owners import owned
 from millrace_core.pods import Part
 from millrace_core.waiting import PodWaiting, newest
-from millrace_training.launch import apart, limits, manifests, names, ray_jobs
+from millrace_training.launch import apart, flows, limits, manifests, names, ray_jobs
 from millrace_training.launch.judging import Scene, Verdict, is_over, judge, needs_events
 from millrace_training.process.sight import Sight, outcome
 from millrace_training.runtime.assignment import Assignment, Usage
@@ -55,6 +55,10 @@ class PodLauncher:
         self._since = utcnow()
         self._warnings: dict[str, PodWaiting | None] = {}
         self._orphans: dict[str, float] = {}
+        self._meeting: set[str] = set()
+        """RayJobs, by uid, whose pods may talk to one another."""
+        self._apart: set[str] = set()
+        """Those of which it was told that they may not."""
 
     async def survey(self) -> bool:
         if time.monotonic() - self._seen_at < SURVEY_SECONDS:
@@ -70,7 +74,27 @@ class PodLauncher:
         self._work = {attempt_of(item): item for item in work}
         self._warnings = {}
         self._seen_at, self._seen_time, self._clear = time.monotonic(), moment, True
+        await self._introduce()
         return True
+
+    async def _introduce(self) -> None:
+        """Let the pods of each RayJob talk to one another, where nobody may without a policy."""
+        if not self.settings.network_policies:
+            return
+        there = {
+            item["metadata"].get("uid", ""): item for item in self._work.values() if item["kind"] == RAY[0]
+        }
+        self._meeting &= there.keys()
+        self._apart &= there.keys()
+        for uid in there.keys() - self._meeting:
+            try:
+                await self.cluster.apply(flows.policy(there[uid]), self.namespace)
+                self._meeting.add(uid)
+            except MillraceError as error:
+                if uid not in self._apart:
+                    name = there[uid]["metadata"]["name"]
+                    log.warning("the pods of a RayJob cannot meet yet", name=name, error=str(error))
+                self._apart.add(uid)
 
     async def _listed(self) -> tuple[list[Part], list[Part]]:
         labels = manifests.selector(self.settings)
