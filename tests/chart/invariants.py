@@ -107,7 +107,8 @@ def no_docker_links(objects: list[Object]) -> Iterator[str]:
 
 
 def narrow_roles(objects: list[Object]) -> Iterator[str]:
-    """No wildcard, nothing that escalates; Secrets by name only, or to make one; ClusterRoles for ModelLoops only."""
+    """No wildcard, nothing that escalates; Secrets by name only, or to make one; ClusterRoles for ModelLoops only, and
+    to ask who may do what with them."""
     for role in kind(objects, "Role", "ClusterRole"):
         where = f"{role['kind']}/{role['metadata']['name']}"
         for rule in role["rules"]:
@@ -123,7 +124,7 @@ def narrow_roles(objects: list[Object]) -> Iterator[str]:
                 and rule["verbs"] != ["create"]
             ):
                 yield f"{where}: reads Secrets that it cannot name"
-            reach = {"modelloops", "modelloops/status", "events"}
+            reach = {"modelloops", "modelloops/status", "events", "localsubjectaccessreviews"}
             if role["kind"] == "ClusterRole" and not set(rule["resources"]) <= reach:
                 yield f"{where}: reaches {rule['resources']} in every namespace"
 

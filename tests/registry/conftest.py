@@ -22,6 +22,9 @@ from millrace_registry.main import RegistrySettings, build
 
 HERE = Path(__file__).parent
 ROLES = ("admin", "viewer", "gateway", "training", "serving")
+TEAM = "team-a"
+MEMBERS = {"ada": "operator", "bob": "viewer", "eve": "approver"}
+"""Whose roles hold in the project TEAM alone."""
 
 
 def token(role):
@@ -45,6 +48,11 @@ def backend(request, tmp_path_factory):
         entries = [
             {"name": role, "role": role, "sha256": hashlib.sha256(f"token-of-{role}".encode()).hexdigest()}
             for role in ROLES
+        ]
+        entries += [
+            {"name": name, "role": role, "project": TEAM}
+            | {"sha256": hashlib.sha256(f"token-of-{name}".encode()).hexdigest()}
+            for name, role in MEMBERS.items()
         ]
         (home / "run" / "tokens.json").write_text(json.dumps({"tokens": entries}))
         lite = request.param == "sqlite"

@@ -34,6 +34,24 @@
 {{- if and $operator.namespaces $operator.watchAllNamespaces -}}
 {{- fail "controller.operator.namespaces: is not used while controller.operator.watchAllNamespaces is true" -}}
 {{- end -}}
+{{- range $index, $issuer := $v.identity.oidc -}}
+{{- if not (or $issuer.claims $v.identity.projects $issuer.kubernetes) -}}
+{{- fail (printf "identity.oidc[%d]: nobody of this issuer has a role; give claims, identity.projects, or kubernetes" $index) -}}
+{{- end -}}
+{{- if and $issuer.kubernetes (not (include "millrace.rbac" $)) -}}
+{{- fail (printf "identity.oidc[%d].kubernetes: is not used without identity.rbac and controller.operator.enabled" $index) -}}
+{{- end -}}
+{{- end -}}
+{{- $given := $v.identity.roles -}}
+{{- range $v.identity.oidc }}{{ $given = concat $given (.claims | default list) }}{{ end -}}
+{{- range $given -}}
+{{- if and .project (not (has .role (list "viewer" "labeller" "operator" "approver" "admin"))) -}}
+{{- fail (printf "identity: %s is no role of people, so it is not given in the project %s alone" .role .project) -}}
+{{- end -}}
+{{- end -}}
+{{- if and $v.identity.projects (not $v.identity.oidc) -}}
+{{- fail "identity.projects: names groups, but identity.oidc names no issuer that has them" -}}
+{{- end -}}
 {{- include "millrace.checks.claims" . -}}
 {{- if $v.production -}}{{- include "millrace.checks.production" . -}}{{- end -}}
 {{- end -}}

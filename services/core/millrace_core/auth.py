@@ -1,7 +1,8 @@
-"""Who may do what: bearer tokens, roles as data, and a permission on every route.
+"""Who sent a request, and whether they may: bearer tokens, and a permission on every route.
 
-A token's SHA-256 stands in the tokens file: `{"tokens": [{"name": "user", "role": "admin", "sha256": "…"}]}`; tokens
-that others sign are checked by `millrace_core.identity`.
+A token's SHA-256 stands in the tokens file: `{"tokens": [{"name": "user", "role": "admin", "sha256": "…"}]}`, with a
+`project` where the role is given in that one alone; tokens that others sign are checked by `millrace_core.identity`.
+What a role may do stands in `millrace_core.roles`, and how it is found in `millrace_core.rights`.
 A route without a permission stops the service from starting (`check_routes`).
 """
 
@@ -11,9 +12,6 @@ import hmac
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
-from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,90 +20,15 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import BaseRoute
 
-from millrace_core.errors import Forbidden, Unauthorized
+from millrace_core.errors import BadInput, FieldError, Unauthorized
 from millrace_core.identity import Issuers
+from millrace_core.names import project_of_request
+from millrace_core.rights import Actor as Actor
+from millrace_core.rights import Rights
+from millrace_core.roles import PARTS, PEOPLE
 
 PUBLIC = "public"
 """Permission of the few routes that need no token: liveness and readiness."""
-
-ROLES: dict[str, tuple[str, ...]] = {
-    "admin": ("*",),
-    "viewer": ("*.read",),
-    "prometheus": ("metrics.read",),
-    "gateway": ("serving.discovery.read", "serving.refusals.read", "monitoring.logs.write"),
-    "registry": ("registry.*",),
-    "training": (
-        "training.*",
-        "registry.*",
-        "monitoring.*.read",
-        "monitoring.logs.write",
-        "controller.loops.read",
-    ),
-    "serving": ("serving.*", "registry.*.read", "registry.decisions.write", "monitoring.*.read"),
-    "monitoring": (
-        "monitoring.*",
-        "registry.*.read",
-        "registry.artifacts.write",
-        "registry.decisions.write",
-        "serving.*.read",
-    ),
-    "controller": ("*",),
-    "triton": ("registry.models.read", "registry.artifacts.read"),
-    "measure": ("registry.models.read", "registry.artifacts.read", "serving.measurements.write"),
-    "job": (
-        "training.workspace.*",
-        "training.jobs.read",
-        "registry.*",
-        "monitoring.*.read",
-        "monitoring.logs.write",
-    ),
-    "pipeline": (
-        "controller.loops.read",
-        "controller.runs.*",
-        "training.*",
-        "registry.*",
-        "serving.*.read",
-        "monitoring.*.read",
-    ),
-    "backtest": (
-        "controller.loops.*",
-        "controller.runs.read",
-        "controller.backtests.*",
-        "training.jobs.*",
-        "registry.*.read",
-        "registry.artifacts.write",
-        "serving.*.read",
-        "monitoring.*.read",
-        "monitoring.logs.write",
-        "monitoring.labels.write",
-    ),
-}
-"""Role to permission patterns; a permission is `<service>.<noun>.<read|write>`."""
-
-
-@dataclass(frozen=True)
-class Actor:
-    """Who sent the request: the token's name and role.
-
-    *pod*: the pod that a signed token was given to, empty if it was given to none; None for a token of the file.
-    """
-
-    name: str
-    role: str
-    pod: str | None = field(default=None, compare=False)
-
-    def may(self, permission: str) -> bool:
-        return _may(self.role, permission)
-
-
-@lru_cache(4096)
-def _may(role: str, permission: str) -> bool:
-    return any(fnmatchcase(permission, pattern) for pattern in ROLES.get(role, ()))
-
-
-SERVICES = ("registry", "training", "serving", "monitoring", "controller", "gateway")
-"""Roles of Millrace's own parts: in decisions they go by these names wherever they run."""
-
 
 class Tokens:
     """The tokens file, read again when it changes, and the tokens of other issuers."""
@@ -113,6 +36,7 @@ class Tokens:
     def __init__(self, path: Path | None, issuers: Path | None = None) -> None:
         self.path = path
         self.issuers = Issuers(issuers)
+        self.rights = Rights(lambda: self.issuers.spaces)
         self._stamp: tuple[int, int] | None = None
         self._actors: dict[str, Actor] = {}
 
@@ -120,8 +44,8 @@ class Tokens:
         """Whose *token* this is, or None. Raises: Unavailable while its issuer cannot be asked; may wait for it."""
         identity = self.issuers.identity(token)
         if identity is not None:
-            name = identity.role if identity.role in SERVICES else identity.name
-            return Actor(name, identity.role, identity.pod)
+            name = identity.role if identity.role in PARTS else identity.name
+            return Actor(name, identity.role, identity.pod, identity.given, identity.subject)
         self._refresh()
         digest = hashlib.sha256(token.encode()).hexdigest()
         return next(
@@ -142,8 +66,16 @@ class Tokens:
             return
         if self._stamp != (stat.st_mtime_ns, stat.st_size):
             entries = json.loads(Path(self.path or "").read_text())["tokens"]
-            self._actors = {item["sha256"]: Actor(item["name"], item["role"]) for item in entries}
+            self._actors = {item["sha256"]: _entry(item) for item in entries}
             self._stamp = (stat.st_mtime_ns, stat.st_size)
+
+
+def _entry(item: dict[str, str]) -> Actor:
+    """Whose token an entry of the tokens file is."""
+    project = item.get("project")
+    if project is None:
+        return Actor(item["name"], item["role"])
+    return Actor(item["name"], "", given=((project, item["role"]),) if item["role"] in PEOPLE else ())
 
 
 async def _actor(request: Request) -> Actor:
@@ -158,11 +90,20 @@ async def _actor(request: Request) -> Actor:
     return actor
 
 
-CurrentActor = Annotated[Actor, Depends(_actor)]
+async def _acting(request: Request) -> Actor:
+    """Who asks, in the role in which the route's permission was given."""
+    found = getattr(request.state, "actor", None)
+    return found if isinstance(found, Actor) else await _actor(request)
+
+
+CurrentActor = Annotated[Actor, Depends(_acting)]
 
 
 class Permit:
-    """Dependency that lets only actors with *permission* pass; the route walk reads it."""
+    """Dependency that lets only actors with *permission* pass; the route walk reads it.
+
+    On a route that takes `Project` a role in that project is enough; on all others the role has to hold everywhere.
+    """
 
     def __init__(self, permission: str) -> None:
         self.permission = permission
@@ -170,11 +111,19 @@ class Permit:
     async def __call__(self, request: Request) -> None:
         if self.permission == PUBLIC:
             return
-        actor = await _actor(request)
-        if not actor.may(self.permission):
-            raise Forbidden(
-                f"The token '{actor.name}' (role {actor.role}) lacks the permission {self.permission}."
-            )
+        actor, tokens = await _actor(request), request.app.state.services.tokens
+        project = _project(request)
+        request.state.actor = await tokens.rights.acting(actor, self.permission, project)
+
+
+def _project(request: Request) -> str | None:
+    """The project that a request is about; None for a route that is about none. Raises: BadInput if it names two."""
+    if request.scope["endpoint"] not in request.app.state.of_projects:
+        return None
+    named = request.query_params.getlist("project")
+    if len(named) > 1:
+        raise BadInput("The request names more than one project.", [FieldError("query.project", "twice", "name one")])
+    return named[0] if named else "default"
 
 
 def permit(permission: str) -> Any:
@@ -187,11 +136,19 @@ def permission_of(route: BaseRoute) -> str | None:
     return next(_permissions(route.dependant), None) if isinstance(route, APIRoute) else None
 
 
+def is_of_a_project(route: BaseRoute) -> bool:
+    """Whether a route is about the project that `?project=` names."""
+    return isinstance(route, APIRoute) and project_of_request in _calls(route.dependant)
+
+
 def _permissions(dependant: Dependant) -> Iterator[str]:
-    if isinstance(dependant.call, Permit):
-        yield dependant.call.permission
+    yield from (call.permission for call in _calls(dependant) if isinstance(call, Permit))
+
+
+def _calls(dependant: Dependant) -> Iterator[object]:
+    yield dependant.call
     for child in dependant.dependencies:
-        yield from _permissions(child)
+        yield from _calls(child)
 
 
 def routes(app: FastAPI) -> Iterator[tuple[str, BaseRoute]]:
@@ -201,7 +158,9 @@ def routes(app: FastAPI) -> Iterator[tuple[str, BaseRoute]]:
 
 
 def check_routes(app: FastAPI) -> None:
-    """Refuse to start with a route that nobody guards (RuntimeError names them)."""
+    """Refuse to start with a route that nobody guards (RuntimeError names them); note which are about a project."""
     open_routes = [path for path, route in routes(app) if permission_of(route) is None]
     if open_routes:
         raise RuntimeError(f"routes without a permission: {', '.join(sorted(open_routes))}")
+    known = [route for _, route in routes(app) if isinstance(route, APIRoute)]
+    app.state.of_projects = frozenset(route.endpoint for route in known if is_of_a_project(route))

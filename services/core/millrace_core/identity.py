@@ -1,8 +1,13 @@
 """Tokens of other issuers: a cluster's service accounts, and people's OpenID Connect; checked against published keys.
 
 The issuers file: `{"issuers": [{"issuer", "audience", "jwks_url"?, "ca_file"?, "bearer_file"?, "roles": […]}]}`. A role
-is given by subject (`{"subject", "role"}`) or by claim (`{"claim", "value", "role"}`); the first that fits counts. The
-issuer `kubernetes` is this cluster's: its name and its keys are asked of the API server, with the pod's own token.
+is given by subject (`{"subject", "role"}`) or by claim (`{"claim", "value", "role"}`); the first that fits counts. With
+a `project` it is given in that one alone, and all that fit count. The issuer `kubernetes` is this cluster's: its name and
+its keys are asked of the API server, with the pod's own token.
+
+An entry with `known_as` names those whom the API server knows too (`millrace_core.reviews`): `{}` for the cluster's own
+tokens, else `{"username", "username_prefix", "groups", "groups_prefix"}` as the API server is configured. `"spaces":
+{"watched": […], "projects": {namespace: project}}` beside the issuers tells which namespace is which project.
 """
 
 import json
@@ -17,22 +22,31 @@ import jwt
 from millrace_contracts.bodies import Document
 from millrace_core.identity_keys import ALGORITHMS, Keys
 from millrace_core.log import log
+from millrace_core.reviews import Spaces, Subject
+from millrace_core.roles import PEOPLE
 
 REQUIRED = ["exp", "iat", "iss", "aud", "sub"]
 LEEWAY = 10
 """Seconds by which clocks may differ."""
 READ_SECONDS = 1.0
 """Least time between two looks at a file that could not be used."""
+SYSTEM = "system:"
 ACCOUNT = "system:serviceaccount:"
+EVERYBODY = "system:authenticated"
 
 
 @dataclass(frozen=True)
 class Identity:
-    """Whom a token names, and the role that its issuer's entry gives them; *pod*: the one that it was given to."""
+    """Whom a token names, and the roles that its issuer's entry gives them; *pod*: the one that it was given to.
+
+    *role* holds everywhere, and is empty if there is none; *given* are roles in projects, as (project, role).
+    """
 
     name: str
     role: str
     pod: str = ""
+    given: tuple[tuple[str, str], ...] = ()
+    subject: Subject | None = None
 
 
 class Issuer:
@@ -43,8 +57,9 @@ class Issuer:
         if not entry.get("audience") or not isinstance(entry.get("roles"), list):
             raise ValueError("an issuer needs an audience and roles")
         if not all(_complete(given) for given in entry["roles"]):
-            raise ValueError("a role is given by 'subject', or by 'claim' and 'value'")
+            raise ValueError("a role is given by 'subject', or by 'claim' and 'value'; in a project: one of people's")
         self.audience, self.roles = str(entry["audience"]), entry["roles"]
+        self.known_as = entry.get("known_as")
         self.keys = Keys(entry)
 
     def identity(self, token: str) -> Identity | None:
@@ -62,8 +77,13 @@ class Issuer:
             token, key.key, algorithms=[header["alg"]], audience=self.audience, issuer=self.keys.issuer,
             leeway=LEEWAY, options={"require": REQUIRED},
         )  # fmt: skip
-        role = next((given["role"] for given in self.roles if _fits(given, claims)), None)
-        return None if role is None else Identity(_name(claims), role, _pod(claims))
+        fitting = [given for given in self.roles if _fits(given, claims)]
+        role = next((given["role"] for given in fitting if "project" not in given), "")
+        given = tuple((item["project"], item["role"]) for item in fitting if "project" in item)
+        subject = None if role and role not in PEOPLE else _subject(self.known_as, claims)
+        if not role and not given and subject is None:
+            return None
+        return Identity(_name(claims), role, _pod(claims), given, subject)
 
 
 class Issuers:
@@ -74,6 +94,7 @@ class Issuers:
         self.path = path
         self._stamp: tuple[int, int] | None = None
         self._known: list[Issuer] = []
+        self._spaces = Spaces()
         self._tried = -1e9
         self._lock = threading.Lock()
         if self.present:
@@ -82,6 +103,11 @@ class Issuers:
     @property
     def present(self) -> bool:
         return self.path is not None and self.path.exists()
+
+    @property
+    def spaces(self) -> Spaces:
+        """Which namespace is which project, as last read."""
+        return self._spaces
 
     def may_know(self, token: str) -> bool:
         """Whether *token* looks like one that an issuer signed, and there are issuers."""
@@ -126,7 +152,10 @@ class Issuers:
         assert self.path is not None
         stat = self.path.stat()
         try:
-            issuers = [Issuer(entry) for entry in json.loads(self.path.read_text())["issuers"]]
+            document = json.loads(self.path.read_text())
+            issuers = [Issuer(entry) for entry in document["issuers"]]
+            spaces = document.get("spaces") or {}
+            self._spaces = Spaces(tuple(spaces.get("watched") or ()), dict(spaces.get("projects") or {}))
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{self.path} does not list issuers") from error
         self._stamp = (stat.st_mtime_ns, stat.st_ino)
@@ -134,7 +163,8 @@ class Issuers:
 
 
 def _complete(given: Document) -> bool:
-    return "role" in given and ("subject" in given or {"claim", "value"} <= given.keys())
+    named = "subject" in given or {"claim", "value"} <= given.keys()
+    return named and "role" in given and ("project" not in given or given["role"] in PEOPLE)
 
 
 def _fits(given: dict[str, str], claims: Document) -> bool:
@@ -158,3 +188,28 @@ def _name(claims: Document) -> str:
         return subject.removeprefix(ACCOUNT).replace(":", "/")
     name = str(claims.get("email") or claims.get("preferred_username") or subject)
     return name if "@" in name else f"{name}@{urlsplit(str(claims['iss'])).hostname}"
+
+
+def _subject(known_as: Document | None, claims: Document) -> Subject | None:
+    """Who that is for the API server; None where it does not know the issuer, or would not take the name.
+
+    No provider of people can make somebody one of the cluster's own, whatever its claims say.
+    """
+    if known_as is None:
+        return None
+    subject = str(claims["sub"])
+    if subject.startswith(ACCOUNT) and not known_as:
+        space = subject.removeprefix(ACCOUNT).partition(":")[0]
+        return Subject(subject, (f"{ACCOUNT[:-1]}s", f"{ACCOUNT[:-1]}s:{space}", EVERYBODY))
+    if not known_as:
+        return None
+    claim = known_as.get("username") or "sub"
+    user = claims.get(claim)
+    if not isinstance(user, str) or not user or (claim == "email" and claims.get("email_verified") is False):
+        return None
+    user = f"{known_as.get('username_prefix', '')}{user}"
+    listed = claims.get(known_as.get("groups") or "", ())
+    listed = [listed] if isinstance(listed, str) else listed if isinstance(listed, list) else []
+    groups = [f"{known_as.get('groups_prefix', '')}{group}" for group in listed if isinstance(group, str)]
+    kept = sorted(group for group in groups if not group.startswith(SYSTEM))
+    return None if user.startswith(SYSTEM) else Subject(user, (*kept, EVERYBODY))

@@ -17,9 +17,12 @@ def shortened(text: str, longest: int) -> str:
     return text[: longest - 9] + "~" + hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
-async def _project(project: Annotated[Name, Query(description="The project (tenant).")] = "default") -> str:
+async def project_of_request(
+    project: Annotated[Name, Query(description="The project (tenant).")] = "default",
+) -> str:
+    """What `?project=` says; the guard of a route that takes it looks at roles in that project."""
     return project
 
 
-Project = Annotated[str, Depends(_project)]
+Project = Annotated[str, Depends(project_of_request)]
 """The project of the request: `?project=`, `default` when it is left out."""

@@ -12,4 +12,4 @@ EndpointName = Annotated[Name, Path(description="Name of the endpoint.")]
 
 def author(actor: Actor) -> str:
     """How the actor is named in a decision."""
-    return actor.name if actor.role not in ("admin", "viewer") else f"user:{actor.name}"
+    return actor.author

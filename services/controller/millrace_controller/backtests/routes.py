@@ -18,6 +18,8 @@ from millrace_core.pages import Cursor, Limit, Page, decode, paginate
 
 router = APIRouter(prefix="/v1/backtests", tags=["backtests"])
 READ, WRITE = permit("controller.backtests.read"), permit("controller.backtests.write")
+TELL = permit("controller.replays.write")
+"""A replay tells of itself; a person does not."""
 Id = Annotated[str, Path(pattern=r"^[0-9a-f]{12}$")]
 
 
@@ -72,13 +74,13 @@ async def get_backtest(id: Id, project: Project, services: CurrentServices, wait
     return await services.changes.until(look, lambda backtest: backtest.ended_at is not None, wait)
 
 
-@router.put("/{id}/progress", status_code=204, response_class=Response, dependencies=[WRITE])
+@router.put("/{id}/progress", status_code=204, response_class=Response, dependencies=[TELL])
 async def put_progress(id: Id, body: BacktestProgress, project: Project, services: CurrentServices) -> None:
     """How far its replay is, as the replay says; 409 once it has ended."""
     await _told(services, project, id, progress=body.model_dump())
 
 
-@router.put("/{id}/result", status_code=204, response_class=Response, dependencies=[WRITE])
+@router.put("/{id}/result", status_code=204, response_class=Response, dependencies=[TELL])
 async def put_result(id: Id, body: BacktestOutcome, project: Project, services: CurrentServices) -> None:
     """What its replay found; it counts when the replay has ended well."""
     await _told(services, project, id, result=body.result)

@@ -62,7 +62,7 @@ async def put_loop(
         raise BadInput("The document's project is not the one of the request.", errors)
     document = body.model_copy(update={"metadata": body.metadata.model_copy(update={"project": project})})
     fit(document, services.settings)
-    declared = await commands.declare(session, document, f"user:{actor.name}")
+    declared = await commands.declare(session, document, actor.author)
     after_commit.add_task(services.changes.tell)
     return await queries.read(session, declared, await surroundings(services))
 
@@ -113,7 +113,7 @@ async def delete_loop(
         raise Conflict(
             f"{loop} is declared by {commands.told(declared.owner)}; delete that, and it goes too."
         )
-    await commands.end(session, declared, f"user:{actor.name}")
+    await commands.end(session, declared, actor.author)
     after_commit.add_task(services.changes.tell)
     return await queries.read(session, declared, await surroundings(services))
 
@@ -137,7 +137,7 @@ async def pause_loop(
 ) -> LoopRead:
     """Open no more runs and do not go back by itself; a run in flight goes on."""
     after_commit.add_task(services.changes.tell)
-    return await _move(services, session, project, loop, "paused", actor.name)
+    return await _move(services, session, project, loop, "paused", actor.author)
 
 
 @router.post("/{loop}:resume", response_model=LoopRead, dependencies=[WRITE])
@@ -151,14 +151,14 @@ async def resume_loop(
 ) -> LoopRead:
     """Go on after a pause."""
     after_commit.add_task(services.changes.tell)
-    return await _move(services, session, project, loop, "active", actor.name)
+    return await _move(services, session, project, loop, "active", actor.author)
 
 
 async def _move(
-    services: Services, session: AsyncSession, project: str, name: str, state: str, actor: str
+    services: Services, session: AsyncSession, project: str, name: str, state: str, author: str
 ) -> LoopRead:
     declared = await lookup.get(session, project, name)
-    await commands.move(session, declared, state, f"user:{actor}")
+    await commands.move(session, declared, state, author)
     return await queries.read(session, declared, await surroundings(services))
 
 
@@ -172,7 +172,7 @@ async def retrain(
         flight = await in_flight(session, declared.id)
     window = body.key or f"after-run-{declared.runs if flight is None else declared.runs - 1}"
     asked = Retrain("hand", window, f"{actor.name} asked for it", full_search=body.search)
-    return await opening.by_hand(services, project, loop, asked, f"user:{actor.name}")
+    return await opening.by_hand(services, project, loop, asked, actor.author)
 
 
 @router.post("/{loop}:rollback", response_model=LoopRead, dependencies=[WRITE])
@@ -183,7 +183,7 @@ async def roll_back(
 
     The same key again is the same rollback: it ends as it ended, or as it is about to.
     """
-    await by_hand.roll_back(services, project, loop, body, f"user:{actor.name}")
+    await by_hand.roll_back(services, project, loop, body, actor.author)
     services.changes.tell()
     return await _read(services, project, loop)
 

@@ -64,5 +64,5 @@ async def score_now(
         )
     if owner.batch is None or owner.batch.declared != batches.digest(batch):
         owner.batch = batches.begun(batch, owner.batch, utcnow())
-    made = await queries.add(session, owner, batch, key, f"user:{actor.name}"[:100], None)
+    made = await queries.add(session, owner, batch, key, actor.author, None)
     return asking.shown(owner, made)

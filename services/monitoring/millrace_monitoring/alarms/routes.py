@@ -52,7 +52,7 @@ async def acknowledge(id: Id, project: Project, session: Session, actor: Current
 
 @router.put(
     "/standing/{endpoint}",
-    dependencies=[permit("monitoring.alarms.write")],
+    dependencies=[permit("monitoring.standing.write")],
     response_model=list[AlarmRead],
 )
 async def hold(endpoint: Name, body: StandingWrite, project: Project, session: Session) -> list[Alarm]:

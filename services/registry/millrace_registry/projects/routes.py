@@ -1,20 +1,29 @@
-"""Projects over HTTP."""
+"""Projects over HTTP, and what the caller is in them."""
 
-from fastapi import APIRouter
+import asyncio
+from collections.abc import Iterable
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from millrace_contracts.artifacts import ProjectRead, ProjectWrite
-from millrace_core.auth import permit
+from millrace_contracts.people import ProjectRolesRead, WhoRead
+from millrace_core.auth import Actor, CurrentActor, permit
 from millrace_core.database import Session
 from millrace_core.names import Name
+from millrace_core.names import Project as Asked
 from millrace_core.pages import Cursor, Limit, Page, page
 from millrace_registry.cursors import after_name
 from millrace_registry.projects import queries
+from millrace_registry.services import CurrentServices, Services
 from millrace_registry.tables import Project
 
-router = APIRouter(prefix="/v1/projects", tags=["projects"])
+router = APIRouter(prefix="/v1", tags=["projects"])
+MOST = 1000
+"""Projects that are gone through for one person."""
 
 
-@router.put("/{name}", response_model=ProjectRead, dependencies=[permit("registry.projects.write")])
+@router.put("/projects/{name}", response_model=ProjectRead, dependencies=[permit("registry.projects.write")])
 async def put_project(name: Name, body: ProjectWrite, session: Session) -> Project:
     """Make a project, or change its description."""
     project = await queries.ensure(session, name, body.description)
@@ -22,8 +31,42 @@ async def put_project(name: Name, body: ProjectWrite, session: Session) -> Proje
     return project
 
 
-@router.get("", response_model=Page[ProjectRead], dependencies=[permit("registry.projects.read")])
-async def list_projects(session: Session, limit: Limit = 100, cursor: Cursor = None) -> Page[ProjectRead]:
-    """All projects by name."""
+@router.get(
+    "/projects", response_model=Page[ProjectRead], dependencies=[permit("registry.projects.read")]
+)
+async def list_projects(
+    session: Session, services: CurrentServices, actor: CurrentActor, limit: Limit = 100, cursor: Cursor = None
+) -> Page[ProjectRead]:
+    """The projects in which the caller has a role, by name; a page may hold fewer than asked for."""
     rows = await queries.page(session, after_name(cursor), limit)
-    return page(rows, limit, lambda row: (row.name,), ProjectRead.model_validate)
+    found = page(rows, limit, lambda row: (row.name,), ProjectRead.model_validate)
+    mine = {item.project for item in await _roles(services, actor, [item.name for item in found.items])}
+    return found.model_copy(update={"items": [item for item in found.items if item.name in mine]})
+
+
+@router.get("/whoami", response_model=WhoRead, dependencies=[permit("registry.whoami.read")])
+async def whoami(
+    session: Session,
+    services: CurrentServices,
+    actor: CurrentActor,
+    project: Asked,
+    namespace: Annotated[Name | None, Query(description="In place of a project, the namespace of one.")] = None,
+) -> WhoRead:
+    """Whom the token names, and their roles by project: of those that are known, and of the one that is asked about."""
+    asked = services.tokens.issuers.spaces.project(namespace) if namespace else project
+    known = [row.name for row in await queries.page(session, None, MOST)]
+    named = sorted({*known, asked, *(where for where, _ in actor.given)})
+    mine = await _roles(services, actor, named)
+    return WhoRead(name=actor.name, role=actor.role or None, project=asked, projects=mine)
+
+
+async def _roles(services: Services, actor: Actor, names: Iterable[str]) -> list[ProjectRolesRead]:
+    """What *actor* is in each of these projects; those in which they are nothing are left out.
+
+    A part of Millrace, whose role is no person's, is shown them all.
+    """
+    rights = services.tokens.rights
+    found = await asyncio.gather(*(rights.roles(actor, name) for name in names))
+    shown = [ProjectRolesRead.model_validate({"project": name, "roles": roles})
+             for name, roles in zip(names, found, strict=True)]  # fmt: skip
+    return [item for item in shown if item.roles or actor.is_a_part]

@@ -13,6 +13,7 @@ from millrace_registry.quarantine import queries
 
 router = APIRouter(tags=["datasets"])
 READ, WRITE = permit("registry.datasets.read"), permit("registry.datasets.write")
+SETTLE = permit("registry.quarantine.write")
 
 
 @router.post(
@@ -52,9 +53,9 @@ async def get_refused(entry: int, session: Session, project: Project) -> Quarant
     return queries.read(*await queries.entry(session, project, entry))
 
 
-@router.post("/v1/quarantine/{entry}:settle", response_model=QuarantineRead, dependencies=[WRITE])
+@router.post("/v1/quarantine/{entry}:settle", response_model=QuarantineRead, dependencies=[SETTLE])
 async def settle_refused(
     entry: int, body: QuarantineVerdict, session: Session, project: Project, actor: CurrentActor
 ) -> QuarantineRead:
     """Take a refused delivery after all, or drop it; a decision with its author is recorded."""
-    return await queries.settle(session, project, entry, body, f"user:{actor.name}")
+    return await queries.settle(session, project, entry, body, actor.author)

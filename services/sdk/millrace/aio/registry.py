@@ -41,6 +41,7 @@ from millrace_contracts.models import (
     ModelVersionWrite,
     ModelWrite,
 )
+from millrace_contracts.people import WhoRead
 from millrace_contracts.training_runs import TrainingRunChange, TrainingRunRead, TrainingRunWrite
 
 LONG = 600.0
@@ -94,8 +95,12 @@ class AsyncRegistry:
         body = ProjectWrite(description=description)
         return await self.api.answer(ProjectRead, put(f"/v1/projects/{part(name)}", body))
 
+    async def whoami(self, *, namespace: str | None = None, project: str | None = None) -> WhoRead:
+        """Whom the token names, and their roles by project; also in *project*, or that of *namespace*."""
+        return await self.api.answer(WhoRead, get("/v1/whoami", project=project, namespace=namespace))
+
     async def projects(self) -> list[ProjectRead]:
-        """All projects by name."""
+        """The projects in which the caller has a role, by name."""
         return await self.api.every(ProjectRead, get("/v1/projects"))
 
     async def put_dataset(

@@ -18,6 +18,7 @@ from millrace.cli import (
     refusing,
     running,
     scoring,
+    signing,
     sources,
     streaming,
 )
@@ -136,6 +137,7 @@ command(app, "doctor", "millrace doctor", "millrace doctor -o json", panel=RUN)(
 command(app, "capabilities", "millrace capabilities", "millrace capabilities -o json", panel=RUN)(
     running.capabilities
 )
+command(app, "whoami", "millrace whoami", "millrace whoami -o json", panel=LOOK)(signing.whoami)
 command(app, "down", "millrace down", panel=RUN)(running.down)
 command(app, "version", "millrace version", panel=RUN)(running.version)
 

@@ -42,6 +42,7 @@ from millrace_contracts.models import (
     ModelVersionWrite,
     ModelWrite,
 )
+from millrace_contracts.people import WhoRead
 from millrace_contracts.training_runs import TrainingRunChange, TrainingRunRead, TrainingRunWrite
 
 LONG = 600.0
@@ -93,8 +94,12 @@ class Registry:
         body = ProjectWrite(description=description)
         return self.api.answer(ProjectRead, put(f"/v1/projects/{part(name)}", body))
 
+    def whoami(self, *, namespace: str | None = None, project: str | None = None) -> WhoRead:
+        """Whom the token names, and their roles by project; also in *project*, or that of *namespace*."""
+        return self.api.answer(WhoRead, get("/v1/whoami", project=project, namespace=namespace))
+
     def projects(self) -> list[ProjectRead]:
-        """All projects by name."""
+        """The projects in which the caller has a role, by name."""
         return self.api.every(ProjectRead, get("/v1/projects"))
 
     def put_dataset(self, dataset: str, description: str = "", *, project: str | None = None) -> DatasetRead:

@@ -1,0 +1,26 @@
+"""An API server that answers what its RBAC says: who may do what with the ModelLoops of a namespace."""
+
+from tests.core.fake_kubernetes import KINDS, ApiServer
+
+KINDS |= {
+    "/apis/authorization.k8s.io/v1": {"LocalSubjectAccessReview": ("localsubjectaccessreviews", True)}
+}
+
+
+class Rbac(ApiServer):
+    """`rules` are (user or group, namespace, verb) that are allowed; `reviewed` is every question."""
+
+    def __init__(self):
+        super().__init__()
+        self.rules, self.reviewed = set(), []
+
+    def _do(self, method, path, query, sent):
+        if method != "POST" or not path.endswith("/localsubjectaccessreviews"):
+            return super()._do(method, path, query, sent)
+        spec, asked = sent["spec"], sent["spec"]["resourceAttributes"]
+        assert f"/namespaces/{asked['namespace']}/" in path
+        assert (asked["group"], asked["resource"]) == ("millrace.dev", "modelloops")
+        self.reviewed.append((spec["user"], tuple(spec["groups"]), asked["namespace"], asked["verb"]))
+        names = {spec["user"], *spec["groups"]}
+        allowed = any((name, asked["namespace"], asked["verb"]) in self.rules for name in names)
+        return 201, sent | {"status": {"allowed": allowed}}
