@@ -14,6 +14,7 @@ WORDS = {
     "AsyncIterator": "Iterator",
     "AsyncMillrace": "Millrace",
     "AsyncMonitoring": "Monitoring",
+    "AsyncProjects": "Projects",
     "AsyncRegistry": "Registry",
     "AsyncServing": "Serving",
     "AsyncTraining": "Training",

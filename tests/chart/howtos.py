@@ -18,7 +18,7 @@ import yaml
 from tests.chart.rendering import ROOT
 
 HOWTO = ROOT / "docs" / "howto"
-PAGES = ("production", "gpu", "kubeflow", "kuberay", "grpc", "gitops", "upgrade", "backup")
+PAGES = ("production", "gpu", "kubeflow", "kuberay", "grpc", "gitops", "upgrade", "backup", "team")
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r"^(?:#|--) ([\w./-]+\.\w+)$")
 STOOD_IN = ("kubectl", "helm", "millrace", "pg_dump", "pg_restore", "python")

@@ -109,6 +109,8 @@ PLANTED = [
     ("gitops", "schedule: 14d", "schedules: 14d", "schedules"),
     ("gitops", "target: {kind: Job}\n    patch", "targets: {kind: Job}\n    patch", "targets"),
     ("grpc", "  grpc: {enabled: true}", "  gRPC: {enabled: true}", "gRPC"),
+    ("team", "--clusterrole=millrace-modelloops-edit", "--clusterroles=millrace-modelloops-edit", "--clusterroles"),
+    ("team", "labeller: [team-a-labellers]", "labeler: [team-a-labellers]", "labeler"),
     ("backup", "claimName: millrace-training", "claim: millrace-training", "claim"),
     ("backup", "statefulset/millrace-postgres -- \\\n    sh -c 'PGPASSWORD=$POSTGRES_PASSWORD exec pg_dump",
      "statefulset/millrace-postgresql -- \\\n    sh -c 'PGPASSWORD=$POSTGRES_PASSWORD exec pg_dump", "no statefulset"),

@@ -346,3 +346,80 @@ def test_the_crds_chart_keeps_the_resource():
     objects = render(chart=ROOT / "charts" / "millrace-crds")
     (crd,) = kind(objects, "CustomResourceDefinition")
     assert crd["metadata"]["annotations"]["helm.sh/resource-policy"] == "keep"
+
+
+def issuers(objects):
+    return json.loads(one(objects, "ConfigMap", "millrace-issuers")["data"]["issuers.json"])
+
+
+GROUPS = ("identity.oidc[0].issuer=https://login.example,identity.oidc[0].audience=millrace,"
+          "identity.projects.team-a.operator={engineers},identity.projects.team-b.viewer={engineers}")  # fmt: skip
+
+
+def test_groups_get_roles_by_project_as_the_services_read_them(tmp_path):
+    from millrace_core.identity import Issuers
+
+    found = issuers(render("--set", GROUPS))
+    (_, people) = found["issuers"]
+    assert people["roles"] == [
+        {"claim": "groups", "value": "engineers", "role": "operator", "project": "team-a"},
+        {"claim": "groups", "value": "engineers", "role": "viewer", "project": "team-b"},
+    ]
+    assert "known_as" not in people, "the API server is not asked for whom it does not know"
+    path = tmp_path / "issuers.json"
+    path.write_text(json.dumps(issuers(case_objects("production"))))
+    assert Issuers(path).present, "a service starts with it"
+    assert issuers(case_objects("production"))["issuers"][1]["known_as"] == {
+        "username": "email", "username_prefix": "oidc:", "groups": "groups", "groups_prefix": "oidc:",
+    }  # fmt: skip
+
+
+def test_services_may_ask_who_may_do_what_and_only_where_modelloops_are_taken():
+    every = one(render(), "ClusterRole", "millrace-millrace-access")
+    assert every["rules"] == [
+        {
+            "apiGroups": ["authorization.k8s.io"],
+            "resources": ["localsubjectaccessreviews"],
+            "verbs": ["create"],
+        }
+    ]
+    named = case_objects("namespaces")
+    roles = [item for item in kind(named, "Role") if item["metadata"]["name"] == "millrace-access"]
+    assert [item["metadata"]["namespace"] for item in roles] == ["team-a", "team-b"]
+    assert all(item["rules"] == every["rules"] for item in roles)
+    assert not [item for item in kind(named, "ClusterRole") if "access" in item["metadata"]["name"]]
+    assert issuers(named)["spaces"] == {"watched": ["team-a", "team-b"], "projects": {"team-a": "flights"}}
+    bound = one(render(), "ClusterRoleBinding", "millrace-millrace-access")["subjects"]
+    assert {item["name"].removeprefix("millrace-") for item in bound} == {
+        "registry", "training", "serving", "monitoring", "controller",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("off", ["identity.rbac=false", "controller.operator.enabled=false"])
+def test_without_rbac_nobody_is_asked(off):
+    objects = render("--set", off)
+    assert not [item for item in objects if item["metadata"]["name"].endswith("-access")]
+    assert "known_as" not in issuers(objects)["issuers"][0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("identity.projects.team-a.operator={x}", "identity.projects:"),
+        ("identity.projects.team-a.boss={x}", "boss"),
+        ("identity.projects.Team.viewer={x}", "Team"),
+        ("identity.oidc[0].issuer=https://x,identity.oidc[0].audience=m", "identity.oidc[0]:"),
+        (
+            "identity.roles[0].subject=x,identity.roles[0].role=job,identity.roles[0].project=a",
+            "no role of people",
+        ),
+        (
+            "identity.rbac=false,identity.oidc[0].issuer=https://x,identity.oidc[0].audience=m,"
+            "identity.oidc[0].kubernetes.usernameClaim=sub",
+            "identity.oidc[0].kubernetes:",
+        ),
+    ],
+)
+def test_rights_that_would_do_nothing_are_refused(arguments, said):
+    with pytest.raises(Refused, match=re.escape(said)):
+        render("--set", arguments)

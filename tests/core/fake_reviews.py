@@ -2,9 +2,7 @@
 
 from tests.core.fake_kubernetes import KINDS, ApiServer
 
-KINDS |= {
-    "/apis/authorization.k8s.io/v1": {"LocalSubjectAccessReview": ("localsubjectaccessreviews", True)}
-}
+KINDS |= {"/apis/authorization.k8s.io/v1": {"LocalSubjectAccessReview": ("localsubjectaccessreviews", True)}}
 
 
 class Rbac(ApiServer):

@@ -1,4 +1,4 @@
-"""What somebody may do in a project: by a role given there, or by Kubernetes' RBAC of its namespace, and nowhere else."""
+"""What somebody may do in a project: by a role given there or Kubernetes' RBAC of its namespace, and nowhere else."""
 
 import asyncio
 
@@ -57,7 +57,11 @@ async def acts(rights, actor, permission, project):
 async def test_who_may_edit_modelloops_feeds_and_runs_the_namespaces_project_and_who_may_get_them_looks(
     rights, server
 ):
-    server.rules = {("oidc:ada", "team-a", "get"), ("oidc:ada", "team-a", "update"), ("lookers", "team-a", "get")}
+    server.rules = {
+        ("oidc:ada", "team-a", "get"),
+        ("oidc:ada", "team-a", "update"),
+        ("lookers", "team-a", "get"),
+    }
     assert await acts(rights, person(), READ, "flights") == "viewer"
     assert await acts(rights, person(), FEED, "flights") == "operator"
     assert await acts(rights, person(), "registry.models.write", "flights") == 403
@@ -72,7 +76,9 @@ async def test_without_a_role_a_project_is_not_there_whether_it_exists_or_not(ri
     assert await acts(rights, person(), READ, "team-a") == 404, "the namespace stands for another project"
     assert await acts(rights, person(), FEED, "nowhere") == 404
     assert await acts(rights, person("eve"), READ, "flights") == 404
-    assert await acts(rights, person("eve"), READ, None) == 403, "what is of no project takes a role everywhere"
+    assert await acts(rights, person("eve"), READ, None) == 403, (
+        "what is of no project takes a role everywhere"
+    )
 
 
 async def test_only_watched_namespaces_count(server):
@@ -175,7 +181,9 @@ def test_groups_of_the_issuer_give_roles_in_projects_and_everywhere(tokens):
 
 def test_a_role_of_a_part_is_never_given_in_a_project(tmp_path):
     with pytest.raises(ValueError, match="one of people's"):
-        Tokens(None, issuers_file(tmp_path, {"roles": [{"subject": "x", "role": "controller", "project": "a"}]}))
+        Tokens(
+            None, issuers_file(tmp_path, {"roles": [{"subject": "x", "role": "controller", "project": "a"}]})
+        )
 
 
 def test_the_cluster_knows_a_service_account_by_its_own_groups(tokens):
@@ -190,14 +198,21 @@ def test_the_cluster_knows_a_service_account_by_its_own_groups(tokens):
 
 def test_a_provider_names_people_as_the_api_server_does_and_nobody_of_the_clusters_own(tokens):
     known = tokens(
-        known_as={"username": "email", "username_prefix": "oidc:", "groups": "groups", "groups_prefix": "oidc:"}
+        known_as={
+            "username": "email",
+            "username_prefix": "oidc:",
+            "groups": "groups",
+            "groups_prefix": "oidc:",
+        }
     )
     found = known.actor(token(sub="42", email="ada@example.org", groups=["others"]))
     assert found.subject == Subject("oidc:ada@example.org", ("oidc:others", EVERYBODY))
     assert known.actor(token(sub="42", email="ada@example.org", email_verified=False)) is None
     bare = tokens(known_as={"username": "sub", "groups": "groups"})
     assert bare.actor(token(sub="system:serviceaccount:kube-system:root")) is None
-    assert bare.actor(token(sub="ada", groups=["system:masters", "b"])).subject == Subject("ada", ("b", EVERYBODY))
+    assert bare.actor(token(sub="ada", groups=["system:masters", "b"])).subject == Subject(
+        "ada", ("b", EVERYBODY)
+    )
 
 
 def test_the_file_tells_which_namespace_is_which_project(tmp_path):
@@ -205,4 +220,8 @@ def test_the_file_tells_which_namespace_is_which_project(tmp_path):
     path.write_text(path.read_text()[:-1] + ', "spaces": {"watched": [], "projects": {"team-a": "flights"}}}')
     known = Tokens(None, path).issuers.spaces
     assert (known.project("team-a"), known.project("team-b")) == ("flights", "team-b")
-    assert (known.of("flights"), known.of("team-a"), known.of("team-b")) == (["flights", "team-a"], [], ["team-b"])
+    assert (known.of("flights"), known.of("team-a"), known.of("team-b")) == (
+        ["flights", "team-a"],
+        [],
+        ["team-b"],
+    )

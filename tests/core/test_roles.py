@@ -1,4 +1,4 @@
-"""Role × route × project: every route of every service is called in every role, and the answers are those of the docs."""
+"""Role × route × project: every route of every service is called in every role; the answers are those of the docs."""
 
 import asyncio
 import hashlib
@@ -30,7 +30,9 @@ class Passed(MillraceError):
 def table(heading):
     """Rows of the table below a heading, cell by cell."""
     part = PAGE.partition(f"## {heading}\n")[2].partition("\n## ")[0]
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in part.splitlines() if line[:1] == "|"]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in part.splitlines() if line[:1] == "|"
+    ]
     return rows[0], rows[2:]
 
 
@@ -38,7 +40,8 @@ def documented():
     """Permissions by role in a project, and (permission, who) of what is of none."""
     head, rows = table("In a project")
     there = {
-        role: {row[0].strip("`") for row in rows if row[number + 1] == "yes"} for number, role in enumerate(head[1:])
+        role: {row[0].strip("`") for row in rows if row[number + 1] == "yes"}
+        for number, role in enumerate(head[1:])
     }
     return there, {row[0].strip("`"): row[2] for row in table("Of no single project")[1]}
 
@@ -88,7 +91,9 @@ async def statuses(apps, who, project):
     for name, app in apps.items():
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         headers = {"authorization": f"Bearer {who}"} if who else {}
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers) as caller:
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://localhost", headers=headers
+        ) as caller:
             for service, method, path, route in every_route({name: app}):
                 if permission_of(route) != PUBLIC:
                     answer = await caller.request(method, path, params={"project": project})
@@ -131,7 +136,9 @@ async def test_a_role_in_one_project_may_there_what_the_page_says_and_nothing_el
 
 
 @pytest.mark.parametrize("role", PEOPLE)
-async def test_a_role_everywhere_is_the_same_in_every_project_and_reaches_what_is_of_none(apps, guarded, role):
+async def test_a_role_everywhere_is_the_same_in_every_project_and_reaches_what_is_of_none(
+    apps, guarded, role
+):
     known = guards(apps)
     one, other = await asyncio.gather(*(statuses(apps, f"{role}@all", project) for project in (MINE, OTHER)))
     assert one == other

@@ -30,6 +30,7 @@ from millrace_core.roles import PARTS, PEOPLE
 PUBLIC = "public"
 """Permission of the few routes that need no token: liveness and readiness."""
 
+
 class Tokens:
     """The tokens file, read again when it changes, and the tokens of other issuers."""
 
@@ -122,7 +123,9 @@ def _project(request: Request) -> str | None:
         return None
     named = request.query_params.getlist("project")
     if len(named) > 1:
-        raise BadInput("The request names more than one project.", [FieldError("query.project", "twice", "name one")])
+        raise BadInput(
+            "The request names more than one project.", [FieldError("query.project", "twice", "name one")]
+        )
     return named[0] if named else "default"
 
 

@@ -1,9 +1,9 @@
 """Tokens of other issuers: a cluster's service accounts, and people's OpenID Connect; checked against published keys.
 
 The issuers file: `{"issuers": [{"issuer", "audience", "jwks_url"?, "ca_file"?, "bearer_file"?, "roles": […]}]}`. A role
-is given by subject (`{"subject", "role"}`) or by claim (`{"claim", "value", "role"}`); the first that fits counts. With
-a `project` it is given in that one alone, and all that fit count. The issuer `kubernetes` is this cluster's: its name and
-its keys are asked of the API server, with the pod's own token.
+is given by subject (`{"subject", "role"}`) or by claim (`{"claim", "value", "role"}`); the first that fits counts.
+With a `project` it is given in that one alone, and all that fit count. The issuer `kubernetes` is this cluster's: its
+name and its keys are asked of the API server, with the pod's own token.
 
 An entry with `known_as` names those whom the API server knows too (`millrace_core.reviews`): `{}` for the cluster's own
 tokens, else `{"username", "username_prefix", "groups", "groups_prefix"}` as the API server is configured. `"spaces":
@@ -57,7 +57,9 @@ class Issuer:
         if not entry.get("audience") or not isinstance(entry.get("roles"), list):
             raise ValueError("an issuer needs an audience and roles")
         if not all(_complete(given) for given in entry["roles"]):
-            raise ValueError("a role is given by 'subject', or by 'claim' and 'value'; in a project: one of people's")
+            raise ValueError(
+                "a role is given by 'subject', or by 'claim' and 'value'; in a project: one of people's"
+            )
         self.audience, self.roles = str(entry["audience"]), entry["roles"]
         self.known_as = entry.get("known_as")
         self.keys = Keys(entry)

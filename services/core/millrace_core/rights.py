@@ -1,4 +1,4 @@
-"""What somebody may do: everywhere by the role of their token, in a project by roles given there, or by Kubernetes' RBAC.
+"""What somebody may do: everywhere by their token's role, in a project by roles given there, or by Kubernetes' RBAC.
 
 One rule for what is refused: who has no role in a project is told 404, whether or not there is such a project; who has
 one that does not go so far is told 403, with the permission that is missing and who has it.

@@ -33,7 +33,13 @@ ADMIN = (
 )
 """What Millrace's parts tell of themselves (decisions, verdicts, measurements) is not for a team's admin to write."""
 
-IN_A_PROJECT = {"viewer": VIEWER, "labeller": LABELLER, "operator": OPERATOR, "approver": APPROVER, "admin": ADMIN}
+IN_A_PROJECT = {
+    "viewer": VIEWER,
+    "labeller": LABELLER,
+    "operator": OPERATOR,
+    "approver": APPROVER,
+    "admin": ADMIN,
+}
 """What a role of people may do that is given in one project."""
 
 PEOPLE = tuple(IN_A_PROJECT)

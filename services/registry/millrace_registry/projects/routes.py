@@ -31,11 +31,13 @@ async def put_project(name: Name, body: ProjectWrite, session: Session) -> Proje
     return project
 
 
-@router.get(
-    "/projects", response_model=Page[ProjectRead], dependencies=[permit("registry.projects.read")]
-)
+@router.get("/projects", response_model=Page[ProjectRead], dependencies=[permit("registry.projects.read")])
 async def list_projects(
-    session: Session, services: CurrentServices, actor: CurrentActor, limit: Limit = 100, cursor: Cursor = None
+    session: Session,
+    services: CurrentServices,
+    actor: CurrentActor,
+    limit: Limit = 100,
+    cursor: Cursor = None,
 ) -> Page[ProjectRead]:
     """The projects in which the caller has a role, by name; a page may hold fewer than asked for."""
     rows = await queries.page(session, after_name(cursor), limit)
@@ -50,7 +52,9 @@ async def whoami(
     services: CurrentServices,
     actor: CurrentActor,
     project: Asked,
-    namespace: Annotated[Name | None, Query(description="In place of a project, the namespace of one.")] = None,
+    namespace: Annotated[
+        Name | None, Query(description="In place of a project, the namespace of one.")
+    ] = None,
 ) -> WhoRead:
     """Whom the token names, and their roles by project: of those that are known, and of the one that is asked about."""
     asked = services.tokens.issuers.spaces.project(namespace) if namespace else project

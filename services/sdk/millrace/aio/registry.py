@@ -5,12 +5,11 @@ from datetime import datetime
 from pathlib import Path
 
 from millrace.aio.api import AsyncApi
+from millrace.aio.projects import AsyncProjects
 from millrace.transport.files import AsyncFileBody
 from millrace.transport.requests import Call, get, part, patch, post, put
 from millrace_contracts.artifacts import (
     ArtifactRead,
-    ProjectRead,
-    ProjectWrite,
     RetentionRead,
     RetentionWrite,
 )
@@ -41,14 +40,13 @@ from millrace_contracts.models import (
     ModelVersionWrite,
     ModelWrite,
 )
-from millrace_contracts.people import WhoRead
 from millrace_contracts.training_runs import TrainingRunChange, TrainingRunRead, TrainingRunWrite
 
 LONG = 600.0
 """Seconds that the bytes of an artifact may take."""
 
 
-class AsyncRegistry:
+class AsyncRegistry(AsyncProjects):
     """Datasets, runs, models, aliases, decisions and artifacts.
 
     Every method raises ApiError when the registry refuses. *project* of a call overrides the client's own.
@@ -89,19 +87,6 @@ class AsyncRegistry:
     async def check_artifact(self, digest: str, *, project: str | None = None) -> None:
         """See to it that an artifact is there and whole. Raises: ApiError 404 if it is not."""
         await self.api.send(Call("HEAD", f"/v1/artifacts/{part(digest)}", project=project, timeout=LONG))
-
-    async def put_project(self, name: str, description: str = "") -> ProjectRead:
-        """Make a project, or change its description."""
-        body = ProjectWrite(description=description)
-        return await self.api.answer(ProjectRead, put(f"/v1/projects/{part(name)}", body))
-
-    async def whoami(self, *, namespace: str | None = None, project: str | None = None) -> WhoRead:
-        """Whom the token names, and their roles by project; also in *project*, or that of *namespace*."""
-        return await self.api.answer(WhoRead, get("/v1/whoami", project=project, namespace=namespace))
-
-    async def projects(self) -> list[ProjectRead]:
-        """The projects in which the caller has a role, by name."""
-        return await self.api.every(ProjectRead, get("/v1/projects"))
 
     async def put_dataset(
         self, dataset: str, description: str = "", *, project: str | None = None

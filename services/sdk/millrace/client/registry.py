@@ -6,12 +6,11 @@ from datetime import datetime
 from pathlib import Path
 
 from millrace.client.api import Api
+from millrace.client.projects import Projects
 from millrace.transport.files import FileBody
 from millrace.transport.requests import Call, get, part, patch, post, put
 from millrace_contracts.artifacts import (
     ArtifactRead,
-    ProjectRead,
-    ProjectWrite,
     RetentionRead,
     RetentionWrite,
 )
@@ -42,14 +41,13 @@ from millrace_contracts.models import (
     ModelVersionWrite,
     ModelWrite,
 )
-from millrace_contracts.people import WhoRead
 from millrace_contracts.training_runs import TrainingRunChange, TrainingRunRead, TrainingRunWrite
 
 LONG = 600.0
 """Seconds that the bytes of an artifact may take."""
 
 
-class Registry:
+class Registry(Projects):
     """Datasets, runs, models, aliases, decisions and artifacts.
 
     Every method raises ApiError when the registry refuses. *project* of a call overrides the client's own.
@@ -88,19 +86,6 @@ class Registry:
     def check_artifact(self, digest: str, *, project: str | None = None) -> None:
         """See to it that an artifact is there and whole. Raises: ApiError 404 if it is not."""
         self.api.send(Call("HEAD", f"/v1/artifacts/{part(digest)}", project=project, timeout=LONG))
-
-    def put_project(self, name: str, description: str = "") -> ProjectRead:
-        """Make a project, or change its description."""
-        body = ProjectWrite(description=description)
-        return self.api.answer(ProjectRead, put(f"/v1/projects/{part(name)}", body))
-
-    def whoami(self, *, namespace: str | None = None, project: str | None = None) -> WhoRead:
-        """Whom the token names, and their roles by project; also in *project*, or that of *namespace*."""
-        return self.api.answer(WhoRead, get("/v1/whoami", project=project, namespace=namespace))
-
-    def projects(self) -> list[ProjectRead]:
-        """The projects in which the caller has a role, by name."""
-        return self.api.every(ProjectRead, get("/v1/projects"))
 
     def put_dataset(self, dataset: str, description: str = "", *, project: str | None = None) -> DatasetRead:
         """Make a dataset, or change its description."""
