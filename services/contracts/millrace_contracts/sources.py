@@ -5,10 +5,12 @@ A document names a secret, it never holds one: what it says is shown in the log,
 
 import hashlib
 import re
+from datetime import timedelta
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
+from millrace_contracts import durations
 from millrace_contracts.names import DataFormat
 from millrace_contracts.parts import Column, Duration, Int, Lasting, Part, Written
 from millrace_contracts.tables import Dialect
@@ -117,6 +119,10 @@ class SqlSource(DatabaseAccess):
         if (self.query is None) == (self.table is None):
             raise ValueError("rows come from either query or table")
         return self
+
+    def looks_back(self) -> bool:
+        """Whether rows before the cursor are read again."""
+        return self.look_back_steps > 0 or durations.parse(self.look_back) > timedelta(0)
 
     def identity(self) -> tuple[str, ...]:
         """What makes its rows other rows when it is changed."""

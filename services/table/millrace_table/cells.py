@@ -9,6 +9,8 @@ import pyarrow.compute as pc
 
 from millrace_table import tensors
 
+FIRST, LAST = pa.scalar(-100_000_000, pa.int32()), pa.scalar(100_000_000, pa.int32())
+"""Days from 1970 that microseconds of 64 bits can count, 273,000 years."""
 SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
@@ -35,6 +37,19 @@ def written(value: Any) -> str:
     return orjson.dumps(value, default=_json, option=orjson.OPT_NON_STR_KEYS).decode()
 
 
+def shown(column: pa.ChunkedArray, place: int, longest: int = 60) -> str:
+    """A cell as an example quotes it."""
+    return repr(text_of(column, place)[:longest])
+
+
+def text_of(column: pa.ChunkedArray, place: int) -> str:
+    """A cell in words; a time of no year from 1 to 9999 as Arrow writes it."""
+    try:
+        return str(column[place].as_py())
+    except (ValueError, OverflowError):
+        return str(column.slice(place, 1).cast(pa.string())[0].as_py())
+
+
 def is_nested(kind: pa.DataType) -> bool:
     """Whether values are lists or objects."""
     return bool(pa.types.is_nested(kind))
@@ -57,6 +72,14 @@ def _integer(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _decimal(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return _integer(column) if column.type.scale <= 0 else column.cast(pa.float64())
+
+
+def _date(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Midnight; a day of no year from 1 to 9999, as databases write "infinity", stays one."""
+    if pa.types.is_date32(column.type):
+        days = pc.min_element_wise(pc.max_element_wise(column.cast(pa.int32()), FIRST), LAST)
+        column = days.cast(pa.date32())
+    return column.cast(pa.timestamp("us"), safe=False)
 
 
 def _timestamp(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -112,7 +135,7 @@ RULES: tuple[tuple[Callable[[Any], bool], Callable[[pa.ChunkedArray], pa.Chunked
     (pa.types.is_floating, _float),
     (pa.types.is_integer, _integer),
     (pa.types.is_decimal, _decimal),
-    (pa.types.is_date, lambda column: column.cast(pa.timestamp("us"))),
+    (pa.types.is_date, _date),
     (pa.types.is_timestamp, _timestamp),
     (lambda kind: pa.types.is_duration(kind) or pa.types.is_time(kind), _seconds),
     (_is_bytes, _hexadecimal),

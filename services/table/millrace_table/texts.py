@@ -186,7 +186,7 @@ def of_numbers(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Numbers and truth values as the texts that JSON has for them; whole floats without a fraction."""
     if pa.types.is_floating(column.type):
         return _each(
-            column, lambda number: str(int(number)) if number == int(number) else repr(number), pa.string()
+            column, lambda number: str(int(number)) if number.is_integer() else repr(number), pa.string()
         )
     return column.cast(pa.string())
 

@@ -8,7 +8,7 @@ from millrace_training.runtime.errors import JobError
 from millrace_training.sources import gather
 
 TABLE = "CREATE TABLE sales (id bigint, at timestamptz, shop text)"
-ROWS = """INSERT INTO sales SELECT g, timestamptz '2030-01-01Z' + g * interval '1 minute', 's'
+ROWS = """INSERT INTO sales SELECT g, timestamptz '2020-01-01Z' + g * interval '1 minute', 's'
     FROM generate_series({}, {}) g"""
 
 
@@ -36,9 +36,9 @@ def test_behind_a_cursor_each_row_comes_once_also_beside_one_of_the_same_value(d
     asked = sql(database)
     assert gathered(asked) == [[1, 2, 3, 4, 5]]
     assert gathered(asked) == []
-    database("INSERT INTO sales VALUES (50, timestamptz '2030-01-01 00:05Z', 's')", ROWS.format(6, 7))
+    database("INSERT INTO sales VALUES (50, timestamptz '2020-01-01 00:05Z', 's')", ROWS.format(6, 7))
     assert gathered(asked) == [[50, 6, 7]]
-    database("INSERT INTO sales VALUES (9, timestamptz '2030-01-01 00:01Z', 'too late')")
+    database("INSERT INTO sales VALUES (9, timestamptz '2020-01-01 00:01Z', 'too late')")
     assert gathered(asked) == []
 
 
@@ -46,7 +46,7 @@ def test_late_rows_come_by_the_look_back_and_nothing_comes_twice(database, gathe
     database(TABLE, ROWS.format(1, 9))
     asked = sql(database, lookBack="5m", batchRows=4)
     assert gathered(asked) == [[1, 2, 3, 4], [5, 6, 7, 8], [9]]
-    database("INSERT INTO sales VALUES (50, timestamptz '2030-01-01 00:04Z', 'late')")
+    database("INSERT INTO sales VALUES (50, timestamptz '2020-01-01 00:04Z', 'late')")
     assert gathered(asked) == [[50]]
     database("UPDATE sales SET shop = 'other' WHERE id = 8")
     assert gathered(asked) == [[8]]

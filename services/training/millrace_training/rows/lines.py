@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from millrace_contracts.rows import Check
+from millrace_table import cells
 from millrace_table.columns import Mask
 
 SHOWN = 5
@@ -63,5 +64,5 @@ class Marked:
         """Count those that *mask* marks of a piece behind *first* rows; shown are cells as written, or rows alone."""
         self.count += int(mask.sum())
         for place in np.flatnonzero(mask)[: SHOWN - len(self.examples)] if len(self.examples) < SHOWN else ():
-            cell = "" if raw is None else f": {str(raw[int(place)].as_py())[:60]!r}"
+            cell = "" if raw is None else f": {cells.shown(raw, int(place))}"
             self.examples.append(f"row {first + place + 1}{cell}")

@@ -150,7 +150,7 @@ def _note(unread: dict[str, Unanswered], name: str, column: pa.ChunkedArray, cel
         ]
         return
     for place in np.flatnonzero(wrong)[: MOST_EXAMPLES - len(known.examples)]:
-        known.examples.append(f"row {first + int(place) + 1}: {str(column[int(place)].as_py())[:80]!r}")
+        known.examples.append(f"row {first + int(place) + 1}: {cells.shown(column, int(place), 80)}")
 
 
 def _without(said: stats.Answers, bad: Mask) -> stats.Answers:

@@ -3,6 +3,8 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from millrace_table import texts
+
 
 def plain(table: pa.Table) -> pa.Table:
     """The table without types of one database only: NUMERIC becomes numbers, UUID and JSON text."""
@@ -24,7 +26,11 @@ def _plain(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return stored
 
 
-def _numbers(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Whole numbers where all are, so that identifiers keep every digit; else floats."""
-    whole = pc.all(pc.match_substring_regex(texts, r"^-?\d{1,18}$"), min_count=0).as_py()
-    return texts.cast(pa.int64() if whole else pa.float64())
+def _numbers(digits: pa.ChunkedArray) -> pa.ChunkedArray:
+    """As a decimal of Parquet: whole numbers where all are, text where one is beyond 64 bits, else floats."""
+    if not pc.all(pc.match_substring_regex(digits, texts.INTEGER), min_count=0).as_py():
+        return digits.cast(pa.float64())
+    try:
+        return digits.cast(pa.int64())
+    except pa.ArrowInvalid:
+        return digits

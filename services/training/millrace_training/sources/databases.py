@@ -2,7 +2,8 @@
 
 import importlib
 import re
-from dataclasses import dataclass
+import sqlite3
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote, urlsplit, urlunsplit
@@ -12,19 +13,25 @@ from adbc_driver_manager import Error
 
 from millrace_contracts.sources import SqlSource
 from millrace_training.runtime.errors import JobError
+from millrace_training.sources import selection
+from millrace_training.sources.asking import Asking
 from millrace_training.sources.kit import Kit
 from millrace_training.sources.marks import Mark
+from millrace_training.sources.postgresql import Postgresql
 from millrace_training.sources.retries import Passing
+from millrace_training.sources.selection import ROWS, Selection
 
 
 @dataclass(frozen=True)
 class Driver:
-    """An ADBC driver: its package, how it writes parameters and names, and what makes a session read only."""
+    """An ADBC driver: its package, how it writes names and is asked for columns, what makes a session read only, and
+    the module that reads, where that is another one."""
 
     package: str
-    parameter: str = "?"
     quote: str = '"'
     begin: str = ""
+    asking: Asking = field(default_factory=Asking)
+    reader: str | None = None
 
     @property
     def module(self) -> str:
@@ -32,12 +39,14 @@ class Driver:
 
 
 POSTGRESQL = Driver(
-    "adbc-driver-postgresql", parameter="$", begin="SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"
+    "adbc-driver-postgresql",
+    begin="SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+    asking=Postgresql(),
 )
 DRIVERS = {
     "postgresql": POSTGRESQL,
     "postgres": POSTGRESQL,
-    "sqlite": Driver("adbc-driver-sqlite"),
+    "sqlite": Driver("adbc-driver-sqlite", reader="millrace_training.sources.sqlite"),
     "grpc": Driver("adbc-driver-flightsql"),
     "grpc+tls": Driver("adbc-driver-flightsql"),
     "snowflake": Driver("adbc-driver-snowflake"),
@@ -45,6 +54,16 @@ DRIVERS = {
 }
 PASSING = ("08", "40", "53", "57")
 """Classes of SQLSTATE that pass: connections, serialization, resources, an operator at work."""
+LOST = (
+    "server closed the connection",
+    "terminating connection",
+    "connection to server",
+    "no connection",
+    "is locked",
+)
+"""What is said, without a SQLSTATE, while rows are on their way."""
+FAULTS = (Error, sqlite3.Error, OSError, pa.ArrowException)
+"""What a driver raises: of rows that are on their way Arrow tells, in the database's words."""
 LASTING = (
     "authentication failed",
     "does not exist",
@@ -74,10 +93,11 @@ class Database:
             )
         self._driver, self._uri = DRIVERS[scheme], _readable(scheme, uri)
         self._connection: Any = None
+        self._selections: dict[str, Selection] = {}
 
     def __enter__(self) -> Self:
         try:
-            module = importlib.import_module(self._driver.module)
+            module = importlib.import_module(self._driver.reader or self._driver.module)
         except ImportError:
             package = self._driver.package
             raise JobError(
@@ -88,7 +108,7 @@ class Database:
             if self._driver.begin:
                 with self._connection.cursor() as cursor:
                     cursor.execute(self._driver.begin)
-        except Error as error:
+        except FAULTS as error:
             raise self._unreachable(error) from None
         return self
 
@@ -103,9 +123,40 @@ class Database:
         sign = self._driver.quote
         return ".".join(f"{sign}{name.replace(sign, sign * 2)}{sign}" for name in names)
 
-    def parameter(self, number: int) -> str:
-        """The number-th parameter, from 1."""
-        return f"${number}" if self._driver.parameter == "$" else "?"
+    def column(self, name: str) -> str:
+        """A column of what is asked, as a statement calls it."""
+        return f"{ROWS}.{self.quoted(name)}"
+
+    def has_value(self, inner: str, name: str) -> str:
+        """The condition that a cursor has a value."""
+        return self._driver.asking.has_value(self._field(inner, name), self.column(name))
+
+    def parameter(self, inner: str, name: str, number: int, mark: Mark) -> str:
+        """The number-th parameter, from 1, with which a column is compared."""
+        return self._driver.asking.parameter(number, self._field(inner, name), isinstance(mark.value, str))
+
+    def selection(self, inner: str) -> Selection:
+        """What is to be selected of a table or query. Raises: JobError, also for two columns of one name."""
+        if inner not in self._selections:
+            schema = self.ask(f"SELECT * FROM {inner} AS {ROWS} LIMIT 0", []).schema  # noqa: S608
+            self._selections[inner] = selection.of(schema, self._driver.asking, self.quoted)
+        return self._selections[inner]
+
+    def select(self, inner: str, tail: str, marked: list[Mark]) -> pa.Table:
+        """The rows of a table or query, as *tail* chooses and sorts them, read as they come."""
+        chosen = self.selection(inner)
+        statement = f"SELECT {chosen.columns} FROM {inner} AS {ROWS}{tail}"  # noqa: S608
+        return chosen.whole(self.ask(statement, marked))
+
+    def _field(self, inner: str, name: str) -> pa.Field:
+        """What the driver says of a column. Raises: JobError where there is none."""
+        schema = self.selection(inner).schema
+        if name not in schema.names:
+            seen = f"There is no {name!r} among: {', '.join(schema.names[:20])}."
+            raise JobError(
+                "The cursor is no column", seen, "Name it as the table or the query's result has it."
+            )
+        return schema.field(name)
 
     def ask(self, statement: str, marked: list[Mark]) -> pa.Table:
         """All rows of a statement, read as they come."""
@@ -118,7 +169,7 @@ class Database:
             with self._connection.cursor() as cursor:
                 cursor.execute(statement, values)
                 return self._fetched(cursor.fetch_record_batch())
-        except Error as error:
+        except FAULTS as error:
             raise self._failed(error) from None
 
     def _fetched(self, reader: pa.RecordBatchReader) -> pa.Table:
@@ -129,7 +180,7 @@ class Database:
             self._kit.context.report("read", message=f"{rows} rows")
         return pa.Table.from_batches(batches, reader.schema)
 
-    def _unreachable(self, error: Error) -> JobError | Passing:
+    def _unreachable(self, error: Exception) -> JobError | Passing:
         """A driver that cannot read a URI repeats pieces of it, so then its own words are not told."""
         words = str(error)
         reached = "connection to server" in words or "unable to open" in words or "failed to open" in words
@@ -145,14 +196,15 @@ class Database:
         )
         return told if any(sign in words for sign in LASTING) else Passing(told)
 
-    def _failed(self, error: Error) -> JobError | Passing:
-        state = error.sqlstate or ""
+    def _failed(self, error: Exception) -> JobError | Passing:
+        state, words = getattr(error, "sqlstate", None) or "", str(error)
         told = self._kit.secrets.problem(
             "The database did not answer the query",
-            _own_words(str(error)),
+            _own_words(words),
             "Try it with 'millrace sources test'.",
         )
-        return Passing(told) if state.startswith(PASSING) else told
+        passes = state.startswith(PASSING) or (not state and any(sign in words for sign in LOST))
+        return Passing(told) if passes else told
 
 
 def _own_words(text: str) -> str:

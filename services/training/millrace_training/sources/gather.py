@@ -4,6 +4,7 @@ What was read is fixed by that: whatever is killed afterwards, the same rows are
 """
 
 import hashlib
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow.compute as pc
@@ -113,9 +114,10 @@ def _after(scored: ScoredBefore, source: RowSource, came: Delivery, records: Rec
 
 def _window(scored: ScoredBefore, asked: SqlSource, came: Delivery, records: Records) -> str | None:
     """Of what was scored, the rows from the look-back before the cursor on, which the next reading brings again."""
-    if asked.cursor is None or came.source.cursor is None:
+    reached = marks.reached(came.source, datetime.now(UTC))
+    if asked.cursor is None or reached is None:
         return None
-    low = marks.parse(came.source.cursor).back(asked)
+    low = reached.back(asked)
     known = [] if scored.window is None else [records.artifact(scored.window)]
     rows = files.from_parquet([*known, came.data])
     column = rows.column(asked.cursor)

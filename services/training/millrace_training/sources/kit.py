@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from millrace_contracts.names import DataFormat
@@ -16,6 +17,7 @@ class Kit:
 
     artifact: the bytes of one, by its digest. dialect: how files are written, if it was said. kept: what a reader
     remembers within one job. notes: what it has to say beside the rows. first: the file whose first rows were shown.
+    now: when the job began.
     """
 
     context: Context
@@ -25,3 +27,9 @@ class Kit:
     kept: dict[str, Any] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     first: tuple[bytes, DataFormat, str] | None = None
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def note(self, text: str) -> None:
+        """Say something once."""
+        if text not in self.notes:
+            self.notes.append(text)

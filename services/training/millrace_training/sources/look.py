@@ -19,7 +19,8 @@ def run(spec: LookSpec, context: Context) -> LookResult:
     kit = Kit(context, Secrets(spec.source), Records(context).artifact, spec.source.dialect)
     table = reader(spec.source).sample(spec.source, kit, max(spec.rows, spec.sample_rows))
     columns = [SourceColumn(name=field.name, type=str(field.type)) for field in table.schema]
-    rows = [[_shown(cell) for cell in row.values()] for row in table.slice(0, spec.rows).to_pylist()]
+    first = table.slice(0, spec.rows)
+    rows = [list(row) for row in zip(*(_shown(column) for column in first.columns), strict=True)]
     sample = _kept(Records(context), kit, table) if spec.sample_rows else None
     return LookResult(columns=columns, rows=rows, notes=kit.notes, sample=sample)
 
@@ -30,5 +31,10 @@ def _kept(records: Records, kit: Kit, table: pa.Table) -> KeptSample:
     return KeptSample(digest=records.keep(data, "application/octet-stream"), format=format, name=name)
 
 
-def _shown(cell: object) -> str | None:
-    return None if cell is None else str(cell)[:LONGEST]
+def _shown(column: pa.ChunkedArray) -> list[str | None]:
+    """The cells as texts; a time of no year from 1 to 9999 as Arrow writes it."""
+    try:
+        cells = column.to_pylist()
+    except (ValueError, OverflowError):
+        cells = column.cast(pa.string()).to_pylist()
+    return [None if cell is None else str(cell)[:LONGEST] for cell in cells]

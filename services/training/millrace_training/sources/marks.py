@@ -1,15 +1,21 @@
 """How far a cursor has come: one value with its type, as a text that the registry keeps."""
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 import pyarrow as pa
 
 from millrace_contracts import durations
+from millrace_contracts.datasets import RowsOrigin
 from millrace_contracts.sources import SqlSource
 from millrace_training.runtime.errors import JobError
 
 Value = int | str | date | datetime
+AHEAD, BEHIND = timedelta(hours=14), timedelta(hours=12)
+"""How far clocks without a zone may be from UTC."""
+WRITTEN = r"^\d{4}-\d\d-\d\d(?!\d)"
+"""How a text begins that is a time."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +58,24 @@ class Mark:
             "Name another cursor, or cast it in the query; what is in the dataset already counts once.",
         )
 
+    def is_to_come(self, now: datetime) -> bool:
+        """Whether it is a time later than *now*, whatever the zone that it does not say."""
+        value = _moment(self.value) if isinstance(self.value, str) else self.value
+        if isinstance(value, datetime):
+            return value > now if value.tzinfo else value > now.replace(tzinfo=None) + AHEAD
+        return isinstance(value, date) and value > (now + AHEAD).date()
+
+    def by(self, now: datetime) -> "Mark":
+        """The mark; one that is to come as *now* in its form, or some hours before where no zone is said."""
+        if not self.is_to_come(now):
+            return self
+        clock = now.replace(tzinfo=None, microsecond=0) - BEHIND
+        if isinstance(self.value, str):
+            return Mark(_as_written(clock, self.value))
+        if isinstance(self.value, datetime):
+            return Mark(now if self.value.tzinfo else clock)
+        return Mark(clock.date())
+
     def back(self, source: SqlSource) -> "Mark":
         """The mark from which rows are read again. Raises: JobError where the cursor's type has no such step."""
         lasts = durations.parse(source.look_back)
@@ -68,13 +92,25 @@ class Mark:
 def _earlier(source: SqlSource, value: str | date | datetime, lasts: timedelta) -> Value:
     if not isinstance(value, str):
         return value - lasts
+    moment = _moment(value)
+    if moment is None:
+        raise _no_step(source, "a text that is no time", "no lookBack")
+    return _as_written(moment - lasts, value)
+
+
+def _moment(text: str) -> datetime | None:
+    """The time that a text is, if it is written so that texts sort like times."""
     try:
-        moment = datetime.fromisoformat(value)
+        return datetime.fromisoformat(text) if re.match(WRITTEN, text) else None
     except ValueError:
-        raise _no_step(source, "a text that is no time", "no lookBack") from None
-    if len(value) == len("2026-11-29"):
-        return (moment - lasts).date().isoformat()
-    return (moment - lasts).isoformat(sep=value[10] if len(value) > 10 else "T")
+        return None
+
+
+def _as_written(moment: datetime, like: str) -> str:
+    """A time in the form of another one."""
+    if len(like) == len("2026-11-29"):
+        return moment.date().isoformat()
+    return moment.isoformat(sep=like[10] if len(like) > 10 else "T")
 
 
 def _no_step(source: SqlSource, what: str, mend: str) -> JobError:
@@ -91,9 +127,25 @@ def parse(text: str) -> Mark:
     return Mark(datetime.fromisoformat(value)) if kind == "time" else Mark(value)
 
 
+def reached(origin: RowsOrigin | None, now: datetime) -> Mark | None:
+    """From where a source is read on behind a delivery; None: from its beginning.
+
+    The cursor of a row of a time to come would hide all rows that come until then. So it counts as the moment at
+    which it was read, or, of an older delivery, as *now*.
+    """
+    if origin is None or not origin.cursor:
+        return None
+    return parse(origin.cursor).by(origin.until or now)
+
+
 def last(column: pa.ChunkedArray, name: str) -> Mark:
     """Of the last row. Raises: JobError for a type in which nothing is before or behind something."""
-    value = column[-1].as_py()
+    try:
+        value = column[-1].as_py()
+    except (ValueError, OverflowError):
+        seen = f"{name} holds a time of no year from 1 to 9999."
+        mend = "Leave such rows out by a query, or name another cursor."
+        raise JobError("A cursor cannot be used", seen, mend) from None
     if isinstance(value, bool) or not isinstance(value, int | str | date | datetime):
         raise JobError(
             "A cursor cannot be used",

@@ -10,16 +10,15 @@ from millrace_contracts.datasets import RowsOrigin
 from millrace_contracts.sources import RowSource, SqlSource
 from millrace_training.rows import files, repeats
 from millrace_training.rows.delivery import Delivery
-from millrace_training.runtime.errors import JobError
 from millrace_training.sources import cells, marks
 from millrace_training.sources.databases import Database
 from millrace_training.sources.kit import Kit
 from millrace_training.sources.marks import Mark
 from millrace_training.sources.past import Past
 from millrace_training.sources.retries import patiently
+from millrace_training.sources.selection import ROWS
 
 REACHED = "reached"
-MEND = "Name it as the query's result has it."
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ def read(source: RowSource, before: Past, kit: Kit) -> Delivery | None:
     if asked.cursor is None:
         return _whole(asked, before, patiently(_rows, asked, before, kit))
     while (table := patiently(_rows, asked, before, kit)).num_rows:
-        origin = _origin(asked, before, table)
+        origin = _origin(asked, before, table, kit)
         kit.kept[REACHED] = marks.last(table.column(asked.cursor), asked.cursor)
         fresh = _unrefused(table, _refused(asked, before, kit, table.schema))
         if fresh.num_rows:
@@ -52,13 +51,17 @@ def _unrefused(table: pa.Table, refused: pa.Table) -> pa.Table:
     return table.filter(pa.array(repeats.news(refused, table, []).fresh))
 
 
-def _origin(asked: SqlSource, before: Past, table: pa.Table) -> RowsOrigin:
+def _origin(asked: SqlSource, before: Past, table: pa.Table, kit: Kit) -> RowsOrigin:
     """Of rows in the order of the cursor; it never goes back, whatever late rows come."""
     assert asked.cursor is not None
     end = marks.last(table.column(asked.cursor), asked.cursor)
     reached = before.last.cursor if before.last and before.last.cursor else ""
-    if reached and not end.is_behind(marks.parse(reached)):
+    if reached and _is_late(asked, end, marks.parse(reached)):
         end = marks.parse(reached)
+    to_come = end.is_to_come(kit.now)
+    if to_come:
+        told = f"{asked.cursor} goes to {end.value}, which is later than now"
+        kit.note(f"{told}; rows behind {kit.now:%Y-%m-%d %H:%M} UTC are read again at each look.")
     return RowsOrigin(
         kind="source",
         name=f"{_name(asked)} up to {end.text().partition(':')[2]}"[:500],
@@ -68,7 +71,14 @@ def _origin(asked: SqlSource, before: Past, table: pa.Table) -> RowsOrigin:
         format="parquet",
         source=before.identity,
         cursor=end.text(),
+        until=kit.now if to_come else None,
     )
+
+
+def _is_late(asked: SqlSource, end: Mark, reached: Mark) -> bool:
+    """Whether rows end before what was reached. Without a look-back none do, however a database sorts its texts."""
+    behind = end.is_behind(reached)
+    return not behind and (asked.looks_back() or not isinstance(end.value, str))
 
 
 def _refused(asked: SqlSource, before: Past, kit: Kit, schema: pa.Schema) -> pa.Table:
@@ -87,23 +97,27 @@ def sample(source: RowSource, kit: Kit, rows: int) -> pa.Table:
     """The first rows of the query; rows without a cursor value are never read, so it says how many there are."""
     asked = source.sql
     assert asked is not None
-    table = patiently(_first, asked, kit, rows)
-    if asked.cursor is not None:
-        marks.last(table.column(asked.cursor), asked.cursor) if table.num_rows else None
-    return table
+    return patiently(_first, asked, kit, rows)
 
 
 def _first(asked: SqlSource, kit: Kit, rows: int) -> pa.Table:
+    """With a cursor it is asked as at a later look too, so that what fails there is known here."""
     with Database(asked, kit) as database:
-        if asked.cursor is not None:
-            _note_without(asked, database, kit)
-        return cells.plain(_ask(asked, database, Span(limit=rows)))
+        if asked.cursor is None:
+            return _ask(asked, database, Span(limit=rows))
+        _note_without(asked, database, kit)
+        table = _ask(asked, database, Span(limit=rows))
+        if table.num_rows:
+            low = marks.last(table.column(asked.cursor), asked.cursor).back(asked)
+            _ask(asked, database, Span(low=low, limit=1))
+        return table
 
 
 def _note_without(asked: SqlSource, database: Database, kit: Kit) -> None:
     assert asked.cursor is not None
     inner = _inner(asked, database)
-    statement = f"SELECT COUNT(*) FROM {inner} AS source_rows WHERE {database.quoted(asked.cursor)} IS NULL"  # noqa: S608
+    given = f"COALESCE({database.has_value(inner, asked.cursor)}, 1=0)"
+    statement = f"SELECT COUNT(*) FROM {inner} AS {ROWS} WHERE NOT {given}"  # noqa: S608 - the loop's own query
     count = database.ask(statement, []).column(0)[0].as_py()
     if count:
         kit.notes.append(f"{count} rows have no value of the cursor {asked.cursor}; they are not read.")
@@ -129,15 +143,15 @@ def _name(asked: SqlSource) -> str:
 def _rows(asked: SqlSource, before: Past, kit: Kit) -> pa.Table:
     with Database(asked, kit) as database:
         if asked.cursor is None:
-            return cells.plain(_ask(asked, database, Span()))
-        return cells.plain(_batch(asked, database, _low(asked, before, kit)))
+            return _ask(asked, database, Span())
+        return _batch(asked, database, _low(asked, before, kit))
 
 
 def _low(asked: SqlSource, before: Past, kit: Kit) -> Span:
     """Where reading begins: behind what this job has read, else the look-back before the cursor."""
-    if before.last is None or before.last.cursor is None:
+    reached = marks.reached(before.last, kit.now)
+    if reached is None:
         return Span()
-    reached = marks.parse(before.last.cursor)
     if not before.strict:
         return Span(reached.back(asked))
     return Span(kit.kept.get(REACHED, reached), behind=True)
@@ -149,37 +163,35 @@ def _batch(asked: SqlSource, database: Database, span: Span) -> pa.Table:
     if table.num_rows <= asked.batch_rows:
         return table
     assert asked.cursor is not None
-    end = marks.last(table.column(asked.cursor), asked.cursor)
     values = table.column(asked.cursor)
+    end = marks.last(values, asked.cursor)
     whole = table.filter(pc.not_equal(values, values[-1]))
     return whole if whole.num_rows else _ask(asked, database, Span(low=end, high=end))
 
 
 def _ask(asked: SqlSource, database: Database, span: Span) -> pa.Table:
-    statement, marked = _statement(asked, database, span)
-    table = database.ask(statement, marked)
-    if asked.cursor is not None and asked.cursor not in table.column_names:
-        there = ", ".join(table.column_names[:20])
-        raise JobError("The cursor is no column", f"There is no {asked.cursor!r} among: {there}.", MEND)
-    return table
+    tail, marked = _tail(asked, database, span)
+    return cells.plain(database.select(_inner(asked, database), tail, marked))
 
 
-def _statement(asked: SqlSource, database: Database, span: Span) -> tuple[str, list[Mark]]:
-    """One SELECT around the query, with its parameters."""
-    statement = f"SELECT * FROM {_inner(asked, database)} AS source_rows"  # noqa: S608 - the loop's own query is what is asked for
+def _tail(asked: SqlSource, database: Database, span: Span) -> tuple[str, list[Mark]]:
+    """Which rows of the table or query, in which order, with the parameters."""
     if asked.cursor is None:
-        return statement + _limit(span), []
-    column, marked = database.quoted(asked.cursor), []
-    terms = [f"{column} IS NOT NULL"]
+        return _limit(span), []
+    inner, name = _inner(asked, database), asked.cursor
+    column, marked, terms = database.column(name), list[Mark](), [database.has_value(inner, name)]
     for mark, sign in ((span.low, ">" if span.behind else ">="), (span.high, "<=")):
         if mark is not None:
             marked.append(mark)
-            terms.append(f"{column} {sign} {database.parameter(len(marked))}")
-    return f"{statement} WHERE {' AND '.join(terms)} ORDER BY {column}{_limit(span)}", marked
+            terms.append(f"{column} {sign} {database.parameter(inner, name, len(marked), mark)}")
+    return f" WHERE {' AND '.join(terms)} ORDER BY {column}{_limit(span)}", marked
 
 
 def _inner(asked: SqlSource, database: Database) -> str:
-    return f"({asked.query})" if asked.query else database.quoted(*(asked.table or "").split("."))
+    """The query in brackets, of which a comment at its end may be no part."""
+    if asked.query is None:
+        return database.quoted(*(asked.table or "").split("."))
+    return f"({asked.query.strip().rstrip(';')}\n)"
 
 
 def _limit(span: Span) -> str:
