@@ -19,7 +19,8 @@ from millrace_contracts.data import ColumnType
 from millrace_contracts.formats import format_of
 from millrace_contracts.signature import Signature
 from millrace_contracts.tables import Dialect
-from millrace_table import cells, columns, numbers, pieces, reading, settling, tensors, times
+from millrace_table import columns, numbers, pieces, reading, settling, tensors, times
+from millrace_table.cells import text_of
 from millrace_table.columns import Typed
 from millrace_table.pieces import Filed, Rows
 from millrace_table.refusals import Unreadable
@@ -148,7 +149,7 @@ class _Seen:
         if self.way.shape is not None:
             return [(text, "") for text in tensors.told(raw, cells.bad, self.way.shape, self.rows)]
         places = np.flatnonzero(cells.bad)[:SHOWN].tolist()
-        found = [(self.rows + place + 1, cells.text_of(raw, place)) for place in places]
+        found = [(self.rows + place + 1, text_of(raw, place)) for place in places]
         return [(f"row {number}: {text[:60]!r}", text) for number, text in found]
 
     def check(self) -> None:
