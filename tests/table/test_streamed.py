@@ -11,7 +11,7 @@ import pyarrow.parquet as parquet
 import pytest
 
 from millrace_contracts.tables import Dialect
-from millrace_table import reading, streamed, typed
+from millrace_table import jsonl, reading, streamed, typed
 from millrace_table.refusals import Unreadable
 
 PLAIN = "id,shop,x\n" + "".join(f"{row},north,{row / 4}\n" for row in range(9))
@@ -158,6 +158,11 @@ LINES = {
     "none at all": "1\n2\n3\n4\n",
     "nested": '{"a": 1, "b": 1}\n' * 4 + '{"a": 1, "b": [1]}\n{"a": {}}\n',
     "old ends": '{"a": 1}\r{"a": 2}\r{"a": 3}\r{"a": 4}\r{}\r{"a": null}',
+    "ends of two kinds": '{"a": 1}\r\n{"a": 2}\n\r\n{"a": 3}\r\r{"a": \n{"a": 4}\r\n',
+    "one row": '{"a": [1, 2]}',
+    "an object of columns": '{"a": [1, 2, 3], "b": ["x", "y", "z"]}',
+    "an object around its rows": '{\n"count": 2, "of": "a\\"b", "rows": [\n{"a": 1}, {"a": 2}]}',
+    "an object of numbers by row": '{"a": {"0": 1, "1": 2}, "b": {"0": "x", "1": "y"}}',
 }
 
 ARRAYS = {
@@ -175,8 +180,10 @@ ARRAYS = {
 }
 
 
+@pytest.mark.parametrize("chunk", [1, 1 << 20])
 @pytest.mark.parametrize("text", [*LINES.values(), *ARRAYS.values()], ids=[*LINES, *ARRAYS])
-def test_json_lines_come_out_the_same(tmp_path: Path, text: str):
+def test_json_lines_come_out_the_same(tmp_path: Path, text: str, chunk: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(jsonl, "CHUNK", chunk if len(text) < 1000 else 1 << 20)
     path = tmp_path / "a.jsonl"
     path.write_text(text, newline="")
     try:
@@ -191,6 +198,43 @@ def test_json_lines_come_out_the_same(tmp_path: Path, text: str):
     except Unreadable as error:
         parts = error.check
     assert parts == whole
+
+
+def test_a_line_that_is_longer_than_any_row_is_a_reject_and_is_not_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(jsonl, "CHUNK", 8)
+    monkeypatch.setattr(jsonl, "LINE", 32)
+    path, long = tmp_path / "a.jsonl", '{"a": "' + "x" * 90 + '"}'
+    path.write_text("\n".join(['{"a": "1"}', long, '{"a": "2"}', "", long, long, '{"a": "3"}', long]))
+    done = reading.to_parquet(path, tmp_path / "out.parquet", format="jsonl")
+    assert parquet.read_table(tmp_path / "out.parquet")["a"].to_pylist() == ["1", "2", "3"]
+    assert [(line.line, line.reason) for line in done.rejects.kept] == [
+        (number, "It is not a row: it has more than 0 MiB.") for number in (2, 5, 6, 8)
+    ]
+    assert done.rejects.kept[0].text == long[:33]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('{"a": [1, 2, 3], "b": ["x", "y"]}', "The file is one object of columns."),
+        (
+            '{"n": -1.5, "w": "a, \\"b", "rows": [ {"a": 1}]}',
+            "The file is one object, whose rows stand in 'rows'.",
+        ),
+        ('{"n": null,\n"a":\n{"0": 1}}', "The file is one object of columns."),
+        ("[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14]", "Line 1 is not a row: it has more than 0 MiB."),
+    ],
+)
+def test_a_large_file_of_one_object_is_named_by_how_it_begins(
+    tmp_path: Path, text: str, told: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(jsonl, "LINE", 16)
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(Unreadable) as caught:
+        reading.to_parquet(tmp_path / "a.json", tmp_path / "out.parquet", format="jsonl")
+    assert caught.value.check.observed == told
 
 
 def test_a_damaged_file_of_types_is_refused_in_the_same_words(tmp_path: Path):

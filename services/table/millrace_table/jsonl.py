@@ -3,6 +3,7 @@
 DuckDB's reader of JSON is not used: it keeps no rejects, and guesses the types that a contract is to decide.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -16,6 +17,13 @@ from millrace_table import tensors
 from millrace_table.refusals import Unreadable, words
 
 Row: TypeAlias = dict[str, Any]
+CHUNK = 1 << 20
+LINE = 1 << 26
+"""Bytes of a line from which it is no row, so that a file without line ends is not held."""
+MEMBER = re.compile(rb'\s*("(?:[^"\\]|\\.)*")\s*:\s*')
+SCALAR = re.compile(rb'("(?:[^"\\]|\\.)*"|[-+.\w]+)\s*,')
+ROWS = re.compile(rb"\[\s*\{")
+OF_COLUMNS = "The file is one object of columns", "Write it by rows (in pandas: to_json(orient='records'))"
 
 
 class NoRow(Exception):
@@ -49,15 +57,38 @@ def _refuse_one_object(data: bytes) -> None:
         return
     rows = [name for name, value in whole.items() if _are_rows(value)]
     if rows:
-        seen, mend = f"The file is one object, whose rows stand in {words(rows)}", "Write that list alone"
-    elif _are_columns(list(whole.values())):
-        seen = "The file is one object of columns"
-        mend = "Write it by rows (in pandas: to_json(orient='records'))"
-    else:
-        return
-    raise Unreadable(
+        raise _one_object(
+            f"The file is one object, whose rows stand in {words(rows)}", "Write that list alone"
+        )
+    if _are_columns(list(whole.values())):
+        raise _one_object(*OF_COLUMNS)
+
+
+def _one_object(seen: str, mend: str) -> Unreadable:
+    return Unreadable(
         "file", f"{seen}.", f'{mend}: an array of objects, or a line each, like {{"column": value}}.'
     )
+
+
+def _refuse_one_large_object(path: Path) -> None:
+    """The same of a file that is too large to be held, by how it begins: its first member that is no plain value."""
+    with path.open("rb") as file:
+        begin = file.read(CHUNK).lstrip()
+    if not begin.startswith(b"{"):
+        return
+    place = 1
+    while member := MEMBER.match(begin, place):
+        plain = SCALAR.match(begin, member.end())
+        if plain is None:
+            if ROWS.match(begin, member.end()):
+                name = orjson.loads(member[1])
+                raise _one_object(
+                    f"The file is one object, whose rows stand in {words([name])}", "Write that list alone"
+                )
+            if begin[member.end() : member.end() + 1] in (b"[", b"{"):
+                raise _one_object(*OF_COLUMNS)
+            return
+        place = plain.end()
 
 
 def _are_columns(values: list[Any]) -> bool:
@@ -88,6 +119,11 @@ def in_pieces(
         rows += seen.row(number, line) is not None
         if rows % size == 0:
             told(rows)
+    if rows < 2:
+        if path.stat().st_size <= LINE:
+            _refuse_one_object(path.read_bytes())
+        else:
+            _refuse_one_large_object(path)
     seen.check()
     return seen.schema, _pieces(path, seen.schema, size), seen.rejects
 
@@ -95,7 +131,10 @@ def in_pieces(
 def is_array(path: Path) -> bool:
     """Whether the file may be one array of objects."""
     with path.open("rb") as file:
-        return next((line for line in file if line.strip()), b"").lstrip()[:1] == b"["
+        while piece := file.read(CHUNK):
+            if begin := piece.lstrip():
+                return begin.startswith(b"[")
+    return False
 
 
 def _pieces(path: Path, schema: pa.Schema, size: int) -> Iterator[pa.Table]:
@@ -203,12 +242,31 @@ def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def _lines_of(path: Path) -> Iterator[tuple[int, bytes]]:
+    yield from ((number, line) for number, line in enumerate(_split(path), 1) if line.strip())
+
+
+def _split(path: Path) -> Iterator[bytes]:
+    """The lines of a file; of one that is longer than any row its begin."""
+    held, cut = b"", False
     with path.open("rb") as file:
-        lines = (line for part in file for line in part.splitlines())
-        yield from ((number, line) for number, line in enumerate(lines, 1) if line.strip())
+        while chunk := file.read(CHUNK):
+            *lines, held = (held + chunk).splitlines(keepends=True)
+            for line in lines:
+                if not cut:
+                    yield line.rstrip(b"\r\n")
+                cut = False
+            if len(held) > LINE and not cut:
+                yield held[: LINE + 1]
+                cut = True
+            if cut:
+                held = held[-1:]
+    if held and not cut:
+        yield held.rstrip(b"\r\n")
 
 
 def _row(line: bytes) -> Row:
+    if len(line) > LINE:
+        raise NoRow(f"It is not a row: it has more than {LINE >> 20} MiB.")
     try:
         row = orjson.loads(line)
     except orjson.JSONDecodeError as error:
