@@ -4,6 +4,7 @@ from datetime import date, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as parquet
 import pytest
 
 from millrace_contracts.loop import ModelLoop
@@ -12,6 +13,7 @@ from millrace_contracts.signature import Signature
 from millrace_replay import outcome, replay
 from millrace_replay.history import History, NoBacktest
 from millrace_stats import tasks
+from millrace_table import pieces, reading, streamed
 
 SIGNATURE = Signature(
     inputs=[{"name": "x", "datatype": "FP32", "column": "x", "kind": "number"}],
@@ -36,19 +38,45 @@ def spec(**data):
     return ModelLoop.model_validate(declared).spec
 
 
-def history(days=12, first=date(2024, 3, 25), every=6, **more):
-    moments = [
-        f"{first + timedelta(days=day)}T{hour:02d}:30:00"
-        for day in range(days)
-        for hour in range(0, 24, every)
-    ]
-    lines = [f"{moment},{number},{number * 2}" for number, moment in enumerate(moments)]
-    return History("\n".join(["at,x,y", *reversed(lines)]).encode(), "csv", spec(**more))
+@pytest.fixture(autouse=True, params=["whole", "in pieces"])
+def size(request, monkeypatch):
+    """Each promise holds for a file that is held and for a larger one, whose rows stay on disk."""
+    if request.param == "in pieces":
+        monkeypatch.setattr(reading, "LARGE", 1)
+        for room in (streamed, pieces):
+            monkeypatch.setattr(room, "PIECE", 3)
 
 
-def test_rows_are_put_in_order_and_days_are_those_of_the_time_zone():
+@pytest.fixture
+def history_of(tmp_path):
+    """A history from lines of CSV."""
+
+    def made(lines, **data):
+        (tmp_path / "history").write_text("\n".join(lines))
+        return History(tmp_path / "history", "csv", spec(**data), tmp_path)
+
+    return made
+
+
+@pytest.fixture
+def history(history_of):
+    """A history of some days, its rows in the wrong order."""
+
+    def made(days=12, first=date(2024, 3, 25), every=6, **data):
+        moments = [
+            f"{first + timedelta(days=day)}T{hour:02d}:30:00"
+            for day in range(days)
+            for hour in range(0, 24, every)
+        ]
+        lines = [f"{moment},{number},{number * 2}" for number, moment in enumerate(moments)]
+        return history_of(["at,x,y", *reversed(lines)], **data)
+
+    return made
+
+
+def test_rows_are_put_in_order_and_days_are_those_of_the_time_zone(history):
     made = history(timezone="Europe/Berlin")
-    assert made.labels == [number * 2 for number in range(48)]
+    assert made.labels.to_pylist() == [number * 2 for number in range(48)]
     days = made.days()
     assert [len(day.rows) for day in days] == [4] * 12
     summer = next(day for day in days if day.date == date(2024, 3, 31))
@@ -56,17 +84,34 @@ def test_rows_are_put_in_order_and_days_are_those_of_the_time_zone():
     assert [day.end for day in days[:-1]] == [day.begin for day in days[1:]]
 
 
-def test_rows_without_time_or_label_are_left_out_and_days_without_rows_stay():
+def test_rows_without_time_or_label_are_left_out_and_days_without_rows_stay(history_of):
     lines = ["at,x,y", "2024-01-01,1,1", "2024-01-03,2,", ",3,3", "2024-01-05,4,4"]
-    made = History("\n".join(lines).encode(), "csv", spec())
-    assert made.labels == [1, 4]
+    made = history_of(lines)
+    assert made.labels.to_pylist() == [1, 4]
     assert [len(day.rows) for day in made.days()] == [1, 0, 0, 0, 1]
 
 
-def test_no_day_is_waited_for_that_closes_only_with_the_rows_behind_it():
+def test_rows_of_one_instant_stay_as_they_came_and_a_time_far_from_all_others_is_left_out(history_of):
+    lines = ["at,x,y", *[f"2024-01-0{5 - number // 2},{number},{number}" for number in range(8)]]
+    made = history_of([*lines, "2399-01-01,9,9"])
+    assert made.labels.to_pylist() == [6, 7, 4, 5, 2, 3, 0, 1]
+    rows = made.typed({"x": "integer", "at": "timestamp"}, "UTC")
+    assert pieces.together(rows)["x"].to_pylist() == made.labels.to_pylist()
+    assert pa.concat_tables(outcome.between(rows, 2, 7))["x"].to_pylist() == [4, 5, 2, 3, 0]
+
+
+def test_what_a_number_or_a_day_means_may_be_told_by_rows_far_behind_it(history_of):
+    lines = ["at;x;y", *[f"0{number}/04/2024;1,234;{number}" for number in range(1, 8)], "31/12/2024;0,5;9"]
+    made = history_of(lines)
+    assert [str(day.date) for day in made.days()][:2] == ["2024-04-01", "2024-04-02"]
+    rows = pieces.together(made.typed({"x": "number"}, "UTC"))
+    assert rows["x"].to_pylist() == [1.234] * 7 + [0.5]
+
+
+def test_no_day_is_waited_for_that_closes_only_with_the_rows_behind_it(history_of):
     """In a long stretch without rows days close together, and before the first rows there is nothing to close."""
     lines = ["at,x,y", "2024-01-01,1,1", "2024-01-05,4,4", "2024-03-01,5,5", "2024-03-03,6,6"]
-    made = History("\n".join(lines).encode(), "csv", spec())
+    made = history_of(lines)
     told = list(replay.turns(made.days()[1:]))
     waited = [str(turn.day.date) for turn in told if turn.closes]
     after = [str(date(2024, 1, 5) + timedelta(days=number)) for number in range(32)]
@@ -106,27 +151,31 @@ def replayed(loop, days):
     return [moment.isoformat() for moment in loop.waited]
 
 
-def test_days_without_rows_close_together_where_nothing_can_happen_on_them():
+def test_days_without_rows_close_together_where_nothing_can_happen_on_them(history_of):
     lines = ["at,x,y", "2024-01-01,1,1", "2024-01-02,2,2", "2024-01-09,4,4", "2024-01-11,5,5"]
-    days = History("\n".join(lines).encode(), "csv", spec())
+    days = history_of(lines)
     every = [f"2024-01-{number:02d}" for number in range(3, 13)]
     assert replayed(Loop(), days) == ["2024-01-03", "2024-01-09", "2024-01-10", "2024-01-11", "2024-01-12"]
     assert replayed(Loop(alarm=True), days) == every
     assert replayed(Loop(phase="rolling-out"), days) == every
 
 
-def test_the_first_model_learns_from_twice_the_holdout_or_from_what_was_said():
+def test_the_first_model_learns_from_twice_the_holdout_or_from_what_was_said(history):
     made = history()
     assert made.first_day(spec(), None) == 4
     assert made.first_day(spec(), date(2024, 4, 1)) == 7
     for start in (date(2024, 3, 26), date(2024, 4, 30), date(2020, 1, 1)):
         with pytest.raises(NoBacktest, match="12 days"):
             made.first_day(spec(), start)
-    before = pa.parquet.read_table(pa.BufferReader(made.parquet(made.days()[4].begin)))
-    assert len(before) == 16
+    before = parquet.read_table(made.parquet(made.days()[4].begin))
+    assert before.to_pydict() == {
+        "at": [f"2024-03-{25 + day}T{hour:02d}:30:00" for day in range(4) for hour in range(0, 24, 6)],
+        "x": [str(number) for number in range(16)],
+        "y": [str(number * 2) for number in range(16)],
+    }
 
 
-def test_features_travel_without_labels_and_under_their_tensor_names():
+def test_features_travel_without_labels_and_under_their_tensor_names(history):
     made = history()
     table = made.typed({"x": "number", "y": "number", "at": "timestamp"}, "UTC")
     sent = pa.ipc.open_stream(replay.rows_of(made.days()[1], table, SIGNATURE, made.times)).read_all()
@@ -142,13 +191,13 @@ def move(event_time, version):
     )  # fmt: skip
 
 
-def test_a_day_is_served_by_what_was_decided_when_its_traffic_came():
+def test_a_day_is_served_by_what_was_decided_when_its_traffic_came(history):
     days = history().days()
     moves = [move(days[0].begin, 1), move(days[5].begin, 2)]
     assert outcome.served(days, moves, timedelta(days=1)) == [1] * 6 + [2] * 6
 
 
-def test_hindsight_chooses_only_among_versions_that_existed():
+def test_hindsight_chooses_only_among_versions_that_existed(history):
     days = history(first=date(2024, 3, 28)).days()
     losses = {1: np.full(48, 4.0), 2: np.full(48, 1.0)}
     born = {1: None, 2: days[6].begin}
@@ -160,7 +209,7 @@ def test_hindsight_chooses_only_among_versions_that_existed():
     assert found["overall"] == pytest.approx(2.5**0.5, rel=1e-5)
 
 
-def test_log_loss_is_that_of_the_true_class():
+def test_log_loss_is_that_of_the_true_class(history):
     binary = spec().model_copy(update={"task": "binary"})
     days = history().days()
     assert outcome.by_month(binary, days, 0, [1] * 12, {1: np.full(48, 0.3)})["overall"] == 0.3

@@ -1,6 +1,6 @@
 """What a backtest found: the loop's own loss by month beside "never retrained" and "best in hindsight"."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,17 +15,18 @@ from millrace_contracts.loop import Spec
 from millrace_contracts.loop_runs import LoopRunRead
 from millrace_contracts.models import AliasMoveRead, ModelVersionRead
 from millrace_contracts.signature import Signature
-from millrace_replay.history import Day, History
+from millrace_replay.history import Day, History, between
 from millrace_stats import tasks
 from millrace_stats.tasks import Value
 from millrace_stats.tasks.labels import index, ordered
+from millrace_table.pieces import Rows
 
 ROWS = 20_000
 Losses = dict[int, np.ndarray]
 
 
 def summary(
-    client: Millrace, loop: str, spec: Spec, days: list[Day], table: pa.Table, history: History
+    client: Millrace, loop: str, spec: Spec, days: list[Day], table: Rows, history: History
 ) -> dict[str, Any]:
     """Everything a user needs to trust the loop, or not.
 
@@ -35,11 +36,14 @@ def summary(
     versions = client.registry.versions(loop)
     moves = client.registry.alias_history(loop, "champion")
     first, last = int(days[0].rows[0] if len(days[0].rows) else _next(days)), len(history.times)
-    part, labels = table.slice(first, last - first), history.labels[first:last]
-    task, classes = tasks.of(spec.task), union(versions, labels)
-    target = task.encode(labels, classes)
-    answers = {item.number: _answers(client, item, task, classes, part) for item in versions}
-    losses = {number: task.losses(target, answered) for number, answered in answers.items()}
+    labels = history.labels.slice(first, last - first)
+    distinct = [] if spec.task == "regression" else labels.unique().to_pylist()
+    task, classes = tasks.of(spec.task), union(versions, distinct)
+    target = np.concatenate([task.encode(part, classes) for part in _lists(labels)])
+    losses = {
+        item.number: task.losses(target, _answers(client, item, task, classes, between(table, first, last)))
+        for item in versions
+    }
     delay = durations.parse(spec.data.label_delay)
     serving = served(days, moves, delay)
     born = {item.number: item.lineage.trained_through for item in versions}
@@ -76,14 +80,23 @@ def union(versions: Sequence[ModelVersionRead], labels: Sequence[Value]) -> tupl
 
 
 def _answers(
-    client: Millrace, version: ModelVersionRead, task: tasks.Task, classes: tuple[Value, ...], part: pa.Table
+    client: Millrace,
+    version: ModelVersionRead,
+    task: tasks.Task,
+    classes: tuple[Value, ...],
+    rows: Iterable[pa.Table],
 ) -> np.ndarray:
     """Answers of a version for each replayed row, as if it knew all *classes*: those it lacks get nothing."""
     graph, signature = client.registry.get_artifact(version.files.digest("model")), version.signature
-    return task.aligned(score(graph, signature, part), signature.classes or (), classes)
+    return task.aligned(score(graph, signature, rows), signature.classes or (), classes)
 
 
-def score(graph: bytes, signature: Signature, part: pa.Table) -> np.ndarray:
+def _lists(labels: pa.ChunkedArray) -> Iterator[list[Value]]:
+    for begin in range(0, len(labels), ROWS):
+        yield labels.slice(begin, ROWS).to_pylist()
+
+
+def score(graph: bytes, signature: Signature, rows: Iterable[pa.Table]) -> np.ndarray:
     """Answers of an ONNX graph for each row, shape (rows,), or (rows, classes)."""
     import onnxruntime
 
@@ -91,6 +104,7 @@ def score(graph: bytes, signature: Signature, part: pa.Table) -> np.ndarray:
     output = signature.outputs[0]
     answers = [
         session.run([output.name], feed(part.slice(begin, ROWS), signature))[0]
+        for part in rows
         for begin in range(0, len(part), ROWS)
     ]
     joined = np.concatenate(answers).astype(float)

@@ -7,6 +7,7 @@ it is and what it found. Everything is idempotent, so a replay that was killed i
 import io
 import json
 import sys
+import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -30,8 +31,9 @@ from millrace_contracts.rows import IngestResult
 from millrace_contracts.signature import Signature
 from millrace_contracts.tables import Dialect
 from millrace_core import child
-from millrace_replay.history import Day, History, NoBacktest
+from millrace_replay.history import Day, History, NoBacktest, at
 from millrace_replay.outcome import summary
+from millrace_table.pieces import Rows
 from millrace_table.refusals import Unreadable
 
 RUN_SECONDS = 4 * 3600
@@ -85,12 +87,13 @@ def _values(dialect: Dialect | None) -> Dialect | None:
 class Replay:
     """One history going through one hidden loop."""
 
-    def __init__(self, client: Millrace, request: dict[str, Any]) -> None:
+    def __init__(self, client: Millrace, request: dict[str, Any], folder: Path) -> None:
         self.client, self.loop, self.id = client, request["loop"], request["id"]
         self.spec = ModelLoop.model_validate(client.controller.loop(self.loop).document).spec
         self.tell("reading", 0, None)
-        data = client.registry.get_artifact(request["digest"])
-        self.history = History(data, request["format"], self.spec, _dialect(request.get("dialect")))
+        path = _fetched(client, request["digest"], folder)
+        said = _dialect(request.get("dialect"))
+        self.history = History(path, request["format"], self.spec, folder, said, self._reads)
         start = None if request["start"] is None else date.fromisoformat(request["start"])
         days = self.history.days()
         place_of_first = self.history.first_day(self.spec, start)
@@ -100,6 +103,9 @@ class Replay:
         """Say how far it is; `done` and `total` are event days."""
         progress = BacktestProgress(step=step, done=done, total=total, message=message)
         self.client.controller.backtest_progress(self.id, progress)
+
+    def _reads(self, rows: int) -> None:
+        self.tell("reading", 0, None, f"{rows:,} rows")
 
     def run(self) -> None:
         """Learn, replay, and tell what happened."""
@@ -113,7 +119,7 @@ class Replay:
         found = summary(self.client, self.loop, self.spec, self.days, table, self.history)
         self.client.controller.backtest_result(self.id, BacktestOutcome(result=found))
 
-    def through_days(self, table: pa.Table, signature: Signature, settled: datetime | None) -> None:
+    def through_days(self, table: Rows, signature: Signature, settled: datetime | None) -> None:
         """Replay what is not *settled* yet; days without rows close together where they can change nothing."""
         idle = False
         for number, turn in enumerate(turns(self.days)):
@@ -146,7 +152,7 @@ class Replay:
         """Whether an alarm is open: it ends with the champion, so its days are told one by one."""
         return bool(self.client.monitoring.alarms(self.loop, "open"))
 
-    def _replay(self, turn: Turn, table: pa.Table, signature: Signature) -> LoopRead:
+    def _replay(self, turn: Turn, table: Rows, signature: Signature) -> LoopRead:
         """A day's rows without their labels, then the labels, then the loop's decisions on it."""
         day = turn.day
         if len(day.rows):
@@ -155,8 +161,10 @@ class Replay:
             self._settle(day.begin, [])
         known = day.end + durations.parse(self.spec.data.label_delay)
         labels = [
-            LabelWrite(request_id=f"row-{place}", index=0, value=self.history.labels[place], at=known)
-            for place in day.rows.tolist()
+            LabelWrite(request_id=f"row-{place}", index=0, value=value, at=known)
+            for place, value in zip(
+                day.rows.tolist(), self.history.labels.take(pa.array(day.rows)).to_pylist(), strict=True
+            )
         ]
         return self._settle(day.end, labels)
 
@@ -166,9 +174,18 @@ class Replay:
         return self.client.controller.settle(self.loop, through, timeout=RUN_SECONDS)
 
 
-def rows_of(day: Day, table: pa.Table, signature: Signature, times: np.ndarray) -> bytes:
+def _fetched(client: Millrace, digest: str, folder: Path) -> Path:
+    """The file of the history, fetched in pieces."""
+    path = folder / "history"
+    with path.open("wb") as out:
+        for chunk in client.registry.artifact_chunks(digest):
+            out.write(chunk)
+    return path
+
+
+def rows_of(day: Day, table: Rows, signature: Signature, times: np.ndarray) -> bytes:
     """The features of a day's rows as an Arrow IPC stream, by tensor name."""
-    part = table.slice(int(day.rows[0]), len(day.rows))
+    part = at(table, day.rows)
     moments = pa.array(times[day.rows], pa.int64()).cast(pa.timestamp("us", "UTC"))
     data = {
         "request_id": pa.array([f"row-{place}" for place in day.rows.tolist()]),
@@ -187,7 +204,8 @@ def main() -> int:
     request, place = json.loads(sys.argv[1]), Path(sys.argv[2])
     with child.begin(place):
         try:
-            Replay(Millrace.from_environment(request["project"]), request).run()
+            with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
+                Replay(Millrace.from_environment(request["project"]), request, Path(folder)).run()
         except (ApiError, JobFailed, Unreadable, NoBacktest, TimeoutError) as error:
             print(error, file=sys.stderr)
             return child.tell(

@@ -20,7 +20,8 @@ from millrace_table.pieces import Filed
 from millrace_table.spacing import Spacing
 from millrace_table.spread import Spread
 from millrace_table.streamed import Told
-from millrace_table.summed import Sum, Way
+from millrace_table.summed import Sum
+from millrace_table.ways import Way
 
 CELLS = 3_000_000
 BYTES = 48 << 20

@@ -7,7 +7,7 @@ take refuses the file, wherever it stands.
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,13 @@ from millrace_contracts.data import ColumnType
 from millrace_contracts.formats import format_of
 from millrace_contracts.signature import Signature
 from millrace_contracts.tables import Dialect
-from millrace_table import columns, numbers, pieces, reading, settling, tensors, times
+from millrace_table import numbers, pieces, reading, settling, tensors, times
 from millrace_table.cells import text_of
 from millrace_table.columns import Typed
 from millrace_table.pieces import Filed, Rows
 from millrace_table.refusals import Unreadable
 from millrace_table.streamed import Told
-from millrace_table.summed import Way
+from millrace_table.ways import Look, Way, looked
 
 __all__ = ["Asked", "Unreadable", "opened", "plain"]
 
@@ -123,24 +123,16 @@ def _load(path: Path, folder: Path, dialect: Dialect, wanted: list[str], told: T
 
 
 @dataclass
-class _Seen:
-    """What the cells of a column are, some of them at a time; *examples*: the first that are no value of it."""
+class _Seen(Look):
+    """What the cells of a column are; *examples*: the first that are no value of it."""
 
-    way: Way
-    rows: int = 0
     bad: int = 0
-    leans: bool = False
-    zones: times.Zones = field(default_factory=times.Zones)
     examples: list[tuple[str, str]] = field(default_factory=list)
 
-    def add(self, raw: pa.ChunkedArray) -> None:
-        """Read the next cells."""
-        cells = self.way.read(raw)
-        self.leans = self.leans or cells.leans
-        self.zones = self.zones.beside(cells.zones)
+    def note(self, raw: pa.ChunkedArray, cells: Typed) -> None:
+        """Count those that are none."""
         self.bad += int(cells.bad.sum())
         self.examples += self._shown(raw, cells)[: SHOWN - len(self.examples)]
-        self.rows += len(raw)
 
     def _shown(self, raw: pa.ChunkedArray, cells: Typed) -> list[tuple[str, str]]:
         """Cells that are none: in words, and as they stand there."""
@@ -169,28 +161,10 @@ class _Seen:
 
 def _settled(raw: Rows, ways: list[Way]) -> list[Way]:
     """The ways that are right for whole columns, of which every cell was read so. Raises: Unreadable."""
-    seen = [_Seen(way) for way in ways]
-    _add(raw, seen)
-    if isinstance(raw, Filed):
-        leaning = [place for place, column in enumerate(seen) if column.leans]
-        for place in leaning:
-            seen[place] = _Seen(_with_hand(raw, seen[place].way))
-        _add(raw, [seen[place] for place in leaning])
+    seen = looked(raw, [_Seen(way) for way in ways])
     for column in seen:
         column.check()
     return [column.way for column in seen]
-
-
-def _add(raw: Rows, seen: list[_Seen]) -> None:
-    for piece in pieces.of(raw, list(dict.fromkeys(column.way.name for column in seen))) if seen else ():
-        for column in seen:
-            column.add(piece.column(column.way.name))
-
-
-def _with_hand(raw: Filed, way: Way) -> Way:
-    """The way for a column of which a cell may mean what only others tell."""
-    cells = (piece.column(0) for piece in raw.pieces([way.name]))
-    return replace(way, hand=columns.hand(cells, way.type, way.dialect))
 
 
 def said(signature: Signature, dialect: Dialect | None) -> Dialect:

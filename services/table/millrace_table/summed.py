@@ -12,26 +12,10 @@ from millrace_contracts.tables import Dialect
 from millrace_table import columns, facts, hands, numbers, proofs, tensors, texts, times
 from millrace_table.columns import Mask, Typed
 from millrace_table.facts import MOST_VALUES, Facts, Value
-from millrace_table.hands import Hand
+from millrace_table.ways import Way
 
 ODD = 20
 """Rows of a column, of those that are not as the sample has them, that are added to it when it is read."""
-
-
-@dataclass(frozen=True)
-class Way:
-    """How a column is read, as some of its rows suggest; *hand*: None where it is so plain that none is needed."""
-
-    name: str
-    type: ColumnType
-    shape: list[int] | None
-    timezone: str
-    dialect: Dialect | None
-    hand: Hand | None
-
-    def read(self, raw: pa.ChunkedArray) -> Typed:
-        """A piece in its type. Raises: Unreadable for times in mixed zones."""
-        return columns.convert(raw, self.type, self.timezone, self.name, self.dialect, self.hand, self.shape)
 
 
 def way(raw: pa.ChunkedArray, name: str, type: ColumnType, timezone: str, dialect: Dialect | None) -> Way:

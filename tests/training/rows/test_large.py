@@ -12,10 +12,10 @@ from tables import sales, to_csv
 
 from millrace_contracts.data import DataContract
 from millrace_contracts.rows import IngestSpec
-from millrace_table import drawn, inference, pieces, reading, times
+from millrace_table import drawn, inference, ordering, pieces, reading, times
 from millrace_table.pieces import Filed
 from millrace_table.refusals import Unreadable
-from millrace_training.rows import checks, files, holding, piecewise, profile, repeats, sorting
+from millrace_training.rows import checks, files, holding, piecewise, profile, repeats
 
 BASE = inference.infer(reading.read(to_csv(sales()), "csv"), "revenue", "sold_at", "Europe/Berlin")
 
@@ -100,7 +100,7 @@ def test_each_kind_of_delivery_gets_the_same_report(
     assert (parts.keep == whole.keep).all()
     assert pieces.together(parts.table).to_pydict() == whole.table.to_pydict()
     assert told[-1] == raw.num_rows
-    rows, inorder = sorting.ordered(parts.kept, "sold_at"), sorting.ordered(whole.kept, "sold_at")
+    rows, inorder = ordering.ordered(parts.kept, "sold_at"), ordering.ordered(whole.kept, "sold_at")
     assert pieces.together(rows).to_pydict() == inorder.to_pydict()
     assert files.to_file(rows, tmp_path / "kept.parquet").read_bytes() == files.to_parquet(inorder)
     assert profile.profile(rows) == profile.profile(inorder)

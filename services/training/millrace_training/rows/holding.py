@@ -13,13 +13,13 @@ from millrace_contracts.datasets import DatasetVersionRead, RowsOrigin
 from millrace_contracts.pulls import PullSpec
 from millrace_contracts.rows import DeliveryReport, IngestSpec
 from millrace_contracts.tables import Dialect
-from millrace_table import drawn, inference, pieces, reading
+from millrace_table import drawn, inference, ordering, pieces, reading
 from millrace_table.drawn import Roles
 from millrace_table.pieces import Filed, Rows
 from millrace_table.reading import Loaded
 from millrace_table.refusals import Unreadable
 from millrace_table.streamed import Streamed
-from millrace_training.rows import across, checks, delivery, piecewise, repeats, sorting, widening
+from millrace_training.rows import across, checks, delivery, piecewise, repeats, widening
 from millrace_training.rows.checks import Checked
 from millrace_training.rows.delivery import Delivery
 from millrace_training.rows.present import Present
@@ -128,7 +128,7 @@ class _Holding:
         """Hold it to a contract, its new rows to the dataset. Raises: Unreadable for times in mixed zones."""
         contract, loaded = asked.contract, self.raw.reading
         checked = self._checked(_read_as(contract, loaded.dialect or self.spec.dialect))
-        rows = sorting.ordered(checked.kept, contract.event_time)
+        rows = ordering.ordered(checked.kept, contract.event_time)
         report = DeliveryReport(
             rows=self.raw.rows.num_rows,
             checks=checked.checks,
