@@ -425,6 +425,32 @@ def test_a_large_sheet_that_is_read_in_parts_is_the_same_table(
         assert table.schema.field("code").type == pa.float64()
 
 
+@pytest.mark.parametrize("empty", ['<row r="{}" ht="15" customHeight="1"/>', '<row r="{}"></row>'])
+def test_a_sheet_of_formatted_rows_and_much_behind_them_is_never_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, empty: str
+):
+    """Excel keeps a height for each row that somebody has formatted, with no cell in it, and links behind the rows."""
+    path = workbook(tmp_path / "a.xlsx", [["area", "rent"], *([f"{n}", "300"] for n in range(20))])
+    with zipfile.ZipFile(path) as file:
+        held = {name: file.read(name).decode() for name in file.namelist()}
+    rows = "".join(empty.format(number) for number in range(22, 900))
+    last = '<row r="900"><c r="A900"><v>7</v></c></row>'
+    links = "<hyperlinks>" + '<hyperlink ref="A1" display="x"/>' * 400 + "</hyperlinks>"
+    held["xl/s.xml"] = held["xl/s.xml"].replace("</sheetData>", f"{rows}{last}</sheetData>{links}")
+    with zipfile.ZipFile(path, "w") as file:
+        for name, text in held.items():
+            file.writestr(name, text)
+    whole = reading.load(path, "xlsx").table
+    monkeypatch.setattr(sheets, "PART", 3000)
+    monkeypatch.setattr(sheets, "CHUNK", 700)
+    with zipfile.ZipFile(path) as file, file.open("xl/s.xml") as sheet:
+        cut = list(sheets._cut(sheet))
+    assert max(map(len, cut)) < 3000 + 2 * 700
+    parts = reading.to_parquet(path, tmp_path / "rows.parquet", format="xlsx")
+    assert parts.rows == 21
+    assert parquet.read_table(tmp_path / "rows.parquet").equals(whole)
+
+
 def test_a_large_sheet_that_is_damaged_is_refused_as_a_small_one_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -105,6 +105,21 @@ def test_a_sample_and_a_look_at_all_rows_give_the_contract_of_the_whole(
     assert found.contract == whole
 
 
+def test_rows_that_are_left_out_of_a_file_say_nothing(tmp_path: Path):
+    """Among them are a value that is no number, a class of its own, and rows that come again."""
+    rows = table(shop=(899, "nowhere"))
+    odd = rows.slice(0, 40).set_column(0, rows.column_names[0], pa.array(["none"] * 40))
+    both, mask = pa.concat_tables([odd, rows]), np.arange(len(odd) + len(rows)) >= len(odd)
+    mask[-1] = False
+    kept, alone = filed(both, tmp_path).filter(pa.array(mask)), tmp_path / "alone"
+    alone.mkdir()
+    places = np.array([0, 7, 400, 898])
+    expected = filed(both.filter(pa.array(mask)), alone)
+    assert kept.at(places).to_pydict() == expected.at(places).to_pydict()
+    roles = Roles("shop", None, "UTC")
+    assert drawn.look(kept, roles, None).contract == drawn.look(expected, roles, None).contract
+
+
 def test_the_sample_is_the_same_each_time_and_comes_from_all_parts_of_the_file(tmp_path: Path):
     raw = filed(table(), tmp_path)
     first, second = (drawn.look(raw, Roles("y", None, "UTC"), None).raw for _ in range(2))

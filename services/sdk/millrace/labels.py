@@ -19,6 +19,7 @@ from millrace_contracts.labels import LabelWrite
 from millrace_contracts.tables import Dialect
 
 COLUMNS = ("request_id", "index", "value", "at")
+KNOWN = frozenset(COLUMNS)
 Line = dict[str, object]
 
 
@@ -153,8 +154,8 @@ def _object(place: str, written: str) -> Line:
 
 def _label(path: Path, number: int, line: Line, moment: datetime) -> Label:
     place = f"{path}:{number}"
-    unknown = sorted(str(name) for name in set(line) - set(COLUMNS))
-    if unknown:
+    if not line.keys() <= KNOWN:
+        unknown = sorted(str(name) for name in line.keys() - KNOWN)
         raise BadLabels(f"{place}: {', '.join(unknown)} is no part of a label; use {', '.join(COLUMNS)}")
     if "request_id" not in line or "value" not in line:
         raise BadLabels(f"{place}: request_id and value are needed")

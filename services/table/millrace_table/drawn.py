@@ -68,6 +68,8 @@ def look(raw: Filed, asked: Roles, dialect: Dialect | None, told: Told = lambda 
 
     Raises: Unreadable, as `inference.infer` does.
     """
+    if raw.filtered:  # DuckDB reads the files themselves
+        raw = pieces.write(raw.pieces(), raw.folder / "kept.parquet", raw.schema)
     found = _Looking(raw, asked, dialect, told)
     found.settle()
     extremes = np.unique([place for column in found.sums.values() for place in column.ends]).astype(np.int64)

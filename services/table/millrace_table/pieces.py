@@ -32,6 +32,11 @@ class Filed:
         return self._paths
 
     @property
+    def filtered(self) -> bool:
+        """Whether the files have other rows, too."""
+        return self._kept is not None
+
+    @property
     def folder(self) -> Path:
         """Where the rows lie, and what is made of them meanwhile."""
         return self._paths[-1].parent
@@ -62,7 +67,9 @@ class Filed:
                     yield piece
 
     def at(self, places: np.ndarray) -> pa.Table:
-        """The rows at *places*, ascending, (n,) int64, of all that the files have."""
+        """The rows at *places*, ascending, (n,) int64, counted among these rows."""
+        if self._kept is not None:
+            places = np.flatnonzero(self._kept)[places]
         found, first = [self.schema.empty_table()], 0
         for path in self._paths:
             with parquet.ParquetFile(path) as file:

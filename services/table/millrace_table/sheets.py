@@ -20,7 +20,8 @@ PART = 24 << 20
 CHUNK = 1 << 20
 BOOK, RELATED = "xl/workbook.xml", "xl/_rels/workbook.xml.rels"
 NEEDED = (".xml", ".rels")
-OPENS, CLOSES = b"<sheetData>", b"</row>"
+OPENS, CLOSES, ROW = b"<sheetData>", b"</sheetData>", (b"<row ", b"<row>", b"<row/")
+END = CLOSES + b"</worksheet>"
 BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 """What zipfile says of an archive that is damaged, cut off, packed in a way it does not know, or locked."""
 
@@ -105,17 +106,23 @@ def _plain(book: zipfile.ZipFile, name: str) -> ElementTree.Element | None:
 
 
 def _cut(file: IO[bytes]) -> Iterator[bytes]:
-    """The XML of a sheet, some rows at a time, each with what stands before the first and behind the last one."""
+    """The XML of a sheet, some rows at a time, each with what stands before the first row.
+
+    It is cut before a row, which may have cells or be empty. What stands behind the rows (links, rules of colours) says
+    nothing of cells: it is read, as the zip has its checksum at its end, and not held.
+    """
     held = file.read(CHUNK)
     head = held[: held.index(OPENS) + len(OPENS)]
     held = held[len(head) :]
-    while chunk := file.read(CHUNK):
+    while CLOSES not in held[-len(CLOSES) - CHUNK :] and (chunk := file.read(CHUNK)):
         held += chunk
-        end = held.rfind(CLOSES) + len(CLOSES) if len(held) >= PART else 0
-        if end >= len(CLOSES):
-            yield head + held[:end] + b"</sheetData></worksheet>"
+        end = max(map(held.rfind, ROW)) if len(held) >= PART else 0
+        if end > 0:
+            yield head + held[:end] + END
             held = held[end:]
-    yield head + held
+    yield head + held.partition(CLOSES)[0] + END
+    while file.read(CHUNK):
+        pass
 
 
 def _made(book: zipfile.ZipFile, others: list[str], place: str, rows: bytes, target: Path) -> Path:

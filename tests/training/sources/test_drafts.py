@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from millrace import source_drafts
-from millrace.cli import declaring
+from millrace.cli import drafting
 from millrace.cli.main import app
 from millrace.documents import load
 from millrace.drafting import NoDraft
@@ -23,7 +23,7 @@ def init(client, context, tmp_path, monkeypatch):
         return SimpleNamespace(result=look.run(spec, context()).model_dump(mode="json"))
 
     platform = SimpleNamespace(training=SimpleNamespace(run=run), registry=client.registry)
-    monkeypatch.setattr(declaring, "client", lambda: platform)
+    monkeypatch.setattr(drafting, "client", lambda: platform)
 
     def call(*options):
         done = CliRunner().invoke(app, ["init", "shop", "--into", str(tmp_path), *options])

@@ -1,6 +1,5 @@
-"""Commands that declare a loop and bring it data: init, apply, data push."""
+"""Commands that declare a loop and bring it data: apply, data push."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,125 +14,11 @@ from millrace.cli.session import client
 
 if TYPE_CHECKING:
     from millrace.client import Millrace
-    from millrace_contracts.names import TaskName
     from millrace_contracts.rows import IngestResult
-    from millrace_contracts.sources import Source
     from millrace_contracts.tables import Dialect
 
 data = group("data", "Bring rows into a loop's dataset.")
 LoopName = Annotated[str, typer.Argument(help="Name of the loop.")]
-
-
-class Task(StrEnum):
-    """Kinds of answers."""
-
-    REGRESSION = "regression"
-    BINARY = "binary"
-    MULTICLASS = "multiclass"
-
-
-@written
-def init(
-    name: Annotated[str, typer.Argument(help="Name of the loop, its model and its endpoint.")],
-    target: Annotated[str, typer.Option(help="The column to predict.")],
-    sample: Annotated[
-        Path | None,
-        typer.Option(
-            "--data", help="A file of good data, of any size: CSV, Parquet, JSON lines, Excel, Arrow."
-        ),
-    ] = None,
-    source: Annotated[
-        str | None,
-        typer.Option(
-            help="Where the rows are instead: postgresql://…, sqlite:///…, s3://…, https://…, or env:VARIABLE that "
-            "keeps a database's URI; the platform reads them."
-        ),
-    ] = None,
-    table: Annotated[str | None, typer.Option(help="Of a database: the table.")] = None,
-    query: Annotated[str | None, typer.Option(help="Of a database: one SELECT instead.")] = None,
-    secret: Annotated[
-        list[str] | None,
-        typer.Option(help="Where a secret is kept: password=env:SHOP_PASSWORD, bearer=file:/PATH, …"),
-    ] = None,
-    option: Annotated[
-        list[str] | None, typer.Option(help="What a bucket needs: region=eu-central-1; pattern='*.csv'.")
-    ] = None,
-    every: Annotated[str | None, typer.Option(help="How often the source is looked at, like 15m.")] = None,
-    time: Annotated[str | None, typer.Option(help="The column that says when a row happened.")] = None,
-    timezone: Annotated[str, typer.Option(help="Time zone in which days begin.")] = "UTC",
-    task: Annotated[
-        Task | None, typer.Option(help="What to predict; left out, the target's values decide.")
-    ] = None,
-    folder: Annotated[Path, typer.Option("--into", help="Where the two files are written.")] = Path(),
-    force: Annotated[bool, typer.Option("--force", help="Write over files that exist.")] = False,
-    dialect: "Dialect | None" = None,
-) -> None:
-    """Write a commented loop and an inferred data contract for a table.
-
-    No platform is needed for a file. Rows of a source are read by the platform, which has its secrets and may reach it.
-    """
-    from millrace import drafting, source_drafts
-    from millrace.cli.progress import Now, job_bar
-    from millrace.documents import load
-
-    if (sample is None) == (source is None):
-        fail("say where the data is", "Use --data FILE, or --source ADDRESS.")
-
-    _check_name(name)
-    _check_zone(timezone)
-    loop_file, contract_file = folder / f"{name}.yaml", folder / f"{name}.contract.yaml"
-    there = [path for path in (loop_file, contract_file) if path.exists() and not force]
-    if there:
-        fail(f"{there[0]} exists already", "Use --force to write over it, or --into another folder.")
-    chosen: TaskName | None = None if task is None else task.value
-    try:
-        if source is None:
-            assert sample is not None
-            data: Path | Source = sample
-            with job_bar(sample.name) as bar:
-
-                def told(what: str, rows: int) -> None:
-                    bar(Now(f"{rows:,} rows {what}"))
-
-                found = drafting.look(sample, target, time, timezone, chosen, dialect, told)
-        else:
-            named = source_drafts.declared(source, table, query, secret or [], option or [], every, dialect)
-            data, found = source_drafts.look(client(), named, target, time, timezone, chosen)
-    except drafting.NoDraft as error:
-        fail(str(error), error.mend)
-    title = data.name if isinstance(data, Path) else source or ""
-    folder.mkdir(parents=True, exist_ok=True)
-    contract_file.write_text(drafting.contract_text(found, title), encoding="utf-8")
-    loop_file.write_text(
-        drafting.loop_text(name, found, data, contract_file, folder, timezone), encoding="utf-8"
-    )
-    load(loop_file)
-    typer.echo(f"{found.rows} rows, {len(found.contract.columns)} columns: {found.task} of '{target}'.")
-    if found.contract.dialect is not None and found.contract.dialect.delimiter:
-        typer.echo(f"Written with {found.contract.dialect.words}.")
-    for note in found.notes:
-        typer.echo(f"Note: {note}")
-    typer.echo(
-        f"Wrote {loop_file} (the loop) and {contract_file} (what its data must fulfil). Look at both, then:"
-    )
-    typer.echo(f"  millrace apply -f {loop_file}")
-    return
-
-
-def _check_name(name: str) -> None:
-    import re
-
-    if not re.fullmatch(r"[a-z0-9][a-z0-9-]{0,62}", name):
-        fail(f"{name!r} cannot be a name", "Use small letters, digits and hyphens, 63 at most.")
-
-
-def _check_zone(timezone: str) -> None:
-    from millrace_contracts import zones
-
-    try:
-        zones.check(timezone)
-    except ValueError as error:
-        fail(f"--timezone: {error}", "The names are those of the IANA time zone database.")
 
 
 def apply(

@@ -10,6 +10,7 @@ from millrace.cli import (
     acting,
     coding,
     declaring,
+    drafting,
     following,
     labelling,
     lists,
@@ -63,7 +64,7 @@ command(
     "millrace init shop --source postgresql://reader@db/shop --table sales --secret password=env:SHOP_PASSWORD "
     "--target revenue --time sold_at --every 15m",
     panel=LOOP,
-)(declaring.init)
+)(drafting.init)
 command(app, "apply", "millrace apply -f my-loop.yaml", "millrace apply -f my-loop.yaml -o json", panel=LOOP)(
     declaring.apply
 )

@@ -84,36 +84,12 @@ def picture(front: SearchFront) -> Html:
     """Loss against latency: the front as a line, other trials beside it, error bars, and the budget."""
 
     def paint(axes: Any) -> None:
-        line = [point for point in front.points if point.on_front]
+        best = [point for point in front.points if point.on_front]
         rest = [point for point in front.points if not point.on_front]
-        for points, colour, name in ((rest, GREY, "other trials"), (line, BLUE, "front")):
-            at = [point.at(front.rows) for point in points]
-            errors = [
-                [took.p10 - took.lower for took in at],
-                [took.upper - took.p10 for took in at],
-            ]
-            if points:
-                axes.errorbar(
-                    [took.p10 for took in at], [point.loss for point in points], xerr=errors, fmt="o", ms=4,
-                    color=colour, label=name, elinewidth=0.8,
-                )  # fmt: skip
-        ordered = sorted(line, key=lambda point: point.at(front.rows).p10)
-        axes.plot(
-            [point.at(front.rows).p10 for point in ordered],
-            [point.loss for point in ordered],
-            "-",
-            color=BLUE,
-            lw=0.8,
-        )
-        taken = front.point(front.chosen)
-        axes.plot([taken.at(front.rows).p10], [taken.loss], "o", ms=11, mfc="none", color=RED, label="taken")
-        axes.annotate(
-            taken.id,
-            (taken.at(front.rows).p10, taken.loss),
-            textcoords="offset points",
-            xytext=(8, 8),
-            fontsize=8,
-        )
+        _paint_points(axes, front, rest, GREY, "other trials")
+        _paint_points(axes, front, best, BLUE, "front")
+        _paint_line(axes, front, best)
+        _paint_taken(axes, front)
         if front.under_ms is not None:
             axes.axvline(front.under_ms, color=INK, lw=0.8, ls="--", label=f"{front.under_ms:g} ms")
         axes.set_xscale("log")
@@ -122,3 +98,29 @@ def picture(front: SearchFront) -> Html:
         axes.legend(frameon=False, fontsize=8)
 
     return draw(paint, 3.4)
+
+
+def _paint_points(axes: Any, front: SearchFront, points: list[FrontPoint], colour: str, name: str) -> None:
+    """Points, each with the bounds of its latency."""
+    if not points:
+        return
+    took = [point.at(front.rows) for point in points]
+    bars = [[item.p10 - item.lower for item in took], [item.upper - item.p10 for item in took]]
+    axes.errorbar(
+        [item.p10 for item in took], [point.loss for point in points], xerr=bars, fmt="o", ms=4,
+        color=colour, label=name, elinewidth=0.8,
+    )  # fmt: skip
+
+
+def _paint_line(axes: Any, front: SearchFront, points: list[FrontPoint]) -> None:
+    """The front, from the fastest to the slowest."""
+    places = sorted(((point.at(front.rows).p10, point.loss) for point in points), key=lambda place: place[0])
+    axes.plot([place[0] for place in places], [place[1] for place in places], "-", color=BLUE, lw=0.8)
+
+
+def _paint_taken(axes: Any, front: SearchFront) -> None:
+    """A ring around what was taken, and its name."""
+    taken = front.point(front.chosen)
+    place = taken.at(front.rows).p10, taken.loss
+    axes.plot(*([value] for value in place), "o", ms=11, mfc="none", color=RED, label="taken")
+    axes.annotate(taken.id, place, textcoords="offset points", xytext=(8, 8), fontsize=8)
