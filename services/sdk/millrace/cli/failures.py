@@ -12,6 +12,7 @@ from millrace.laptop import AlreadyRunning, StartFailed
 from millrace.quarantine import NoLoop
 from millrace.scoring import Damaged
 from millrace.transport.errors import ApiError, JobFailed, NotRunning
+from millrace.transport.kube import KubeError
 from millrace_contracts.formats import UnknownFormat
 from millrace_contracts.loop import mistakes
 
@@ -19,7 +20,7 @@ MOST = 10
 """Mistakes that are told at once."""
 STATUS = {
     401: "The token is not accepted: unset MILLRACE_TOKEN, or use the one that 'millrace up' names.",
-    403: "The token may not do this: use the user's token.",
+    403: "The token may not do this: 'millrace whoami' shows what it may.",
     404: "'millrace loops list', 'models list', 'decisions list' show what there is.",
     413: "Send it in smaller parts.",
     503: "A service is starting or waits for another: 'millrace doctor' tells which. Try again.",
@@ -36,6 +37,8 @@ def words(error: Exception) -> list[str] | None:
     if isinstance(error, JobFailed):
         problem = None if error.job.error is None else error.job.error.model_extra
         return [str(error), *_fields(problem or {}), f"'millrace jobs show {error.job.id}' has all of it."]
+    if isinstance(error, KubeError):
+        return [str(error), "Log in anew with 'millrace login --kube', or go back with 'millrace logout'."]
     if isinstance(error, NotRunning):
         text = str(error)
         return (
@@ -66,7 +69,7 @@ def words(error: Exception) -> list[str] | None:
 
 def code(error: Exception) -> int:
     """The exit code."""
-    return UNREACHABLE if isinstance(error, NotRunning | httpx.TransportError) else REFUSED
+    return UNREACHABLE if isinstance(error, NotRunning | KubeError | httpx.TransportError) else REFUSED
 
 
 def _refused(error: ApiError) -> list[str]:

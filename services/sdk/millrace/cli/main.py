@@ -138,6 +138,15 @@ command(app, "doctor", "millrace doctor", "millrace doctor -o json", panel=RUN)(
 command(app, "capabilities", "millrace capabilities", "millrace capabilities -o json", panel=RUN)(
     running.capabilities
 )
+command(
+    app,
+    "login",
+    "millrace login --kube",
+    "millrace login --kube --context production --account team-a/millrace",
+    "millrace login --kube --url https://models.example",
+    panel=RUN,
+)(signing.login)
+command(app, "logout", "millrace logout", panel=RUN)(signing.logout)
 command(app, "whoami", "millrace whoami", "millrace whoami -o json", panel=LOOK)(signing.whoami)
 command(app, "down", "millrace down", panel=RUN)(running.down)
 command(app, "version", "millrace version", panel=RUN)(running.version)

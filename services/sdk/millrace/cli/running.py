@@ -55,7 +55,18 @@ def _told(platform: "Platform") -> None:
     typer.echo(f"  {'gateway':<12} {platform.gateway}  (inference: Open Inference Protocol v2)")
     typer.echo(f"  {'token':<12} {platform.run / 'platform.json'}  (field 'token'; readable by you alone)")
     typer.echo(f"  {'logs':<12} {platform.home / 'logs'}")
+    _led_elsewhere()
     typer.echo("Leave this running. In another terminal:  millrace init --help    End it with Ctrl-C.")
+
+
+def _led_elsewhere() -> None:
+    from millrace.transport import login
+
+    led = login.known()
+    if led is not None:
+        typer.echo(
+            f"Commands go to the cluster of {led.context}, not here, until 'millrace logout'.", err=True
+        )
 
 
 def _stay(platform: "Platform") -> None:

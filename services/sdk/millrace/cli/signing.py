@@ -1,14 +1,18 @@
-"""Commands about who you are to the platform."""
+"""Commands about who you are to the platform, and which platform it is."""
 
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from millrace.cli.command import fail
 from millrace.cli.output import Columns, Format, Output, dump, items
 from millrace.cli.session import client
 
 if TYPE_CHECKING:
-    from millrace_contracts.people import ProjectRolesRead
+    from millrace.transport.kube import Kube
+    from millrace.transport.login import Login
+    from millrace_contracts.people import ProjectRolesRead, WhoRead
 
 
 def whoami(output: Output = Format.TABLE) -> None:
@@ -24,3 +28,121 @@ def whoami(output: Output = Format.TABLE) -> None:
     )
     items(who.projects, columns, output, "You have no role in any project that there is.")
     return None
+
+
+def login(
+    kube: Annotated[
+        bool, typer.Option("--kube", help="Find the platform in your Kubernetes cluster.")
+    ] = False,
+    context: Annotated[str | None, typer.Option(help="Context of the kubeconfig; its current one.")] = None,
+    platform: Annotated[
+        str | None, typer.Option(help="Namespace of the release, if there are several.")
+    ] = None,
+    url: Annotated[
+        str | None,
+        typer.Option(help="Where its door answers; an Ingress that leads there, else port-forward."),
+    ] = None,
+    account: Annotated[
+        str | None,
+        typer.Option(
+            help="Service account to go by, NAMESPACE/NAME; 'millrace' of your namespace, else the admin's."
+        ),
+    ] = None,
+    own_token: Annotated[
+        bool,
+        typer.Option(
+            "--own-token", help="Show the platform the token that your kubeconfig has for the cluster."
+        ),
+    ] = False,
+) -> None:
+    """Lead this machine's commands to a platform in Kubernetes; your context's namespace is the project.
+
+    Nothing is left running, and no token is kept: each command makes its own. 'millrace logout' ends it.
+    """
+    from millrace.transport import login as logins
+    from millrace.transport.kube import Kube, KubeError
+    from millrace.transport.release import NotFound
+
+    if not kube:
+        fail("say where to log in", "In your Kubernetes cluster:  millrace login --kube")
+    if account is not None and account.count("/") != 1:
+        fail(f"--account {account}: it is NAMESPACE/NAME", "Like --account team-a/millrace.")
+    try:
+        cluster = Kube(context, os.environ.get("KUBECONFIG"))
+        chosen = "" if own_token else account
+        led = _led(cluster, platform, url, chosen)
+        who = _who(cluster, led)
+    except NotFound as error:
+        fail(str(error), *error.mend)
+    except KubeError as error:
+        fail(str(error), "See whether this works:  kubectl get namespaces")
+    project = os.environ.get("MILLRACE_PROJECT") or who.project
+    logins.save(led.model_copy(update={"project": project}))
+    _told(cluster, led, who, project)
+
+
+def _led(kube: "Kube", platform: str | None, url: str | None, account: str | None) -> "Login":
+    from millrace.transport import release as releases
+    from millrace.transport.login import Login
+    from millrace.transport.release import Release
+
+    usual = platform or releases.USUAL
+    found: Release = (
+        Release(usual, usual, releases.USUAL)
+        if url and not _visible(kube, platform)
+        else releases.find(kube, platform)
+    )
+    return Login(
+        context=kube.context,
+        file=kube.file,
+        platform=found.namespace,
+        name=found.name,
+        instance=found.instance,
+        project=kube.namespace,
+        account=releases.account(kube, found) if account is None else account,
+        door=(url or releases.door(kube, found)).rstrip("/"),
+    )
+
+
+def _visible(kube: "Kube", platform: str | None) -> bool:
+    """Whether the release can be looked for; whoever knows its door need not."""
+    from millrace.transport import release as releases
+
+    try:
+        releases.find(kube, platform)
+    except releases.NotFound:
+        return False
+    return True
+
+
+def _who(kube: "Kube", led: "Login") -> "WhoRead":
+    """Whom the platform takes this person for. Raises: ApiError, KubeError."""
+    from millrace.client import Millrace
+
+    with Millrace(led.urls(kube), led.token(kube), led.project) as platform:
+        return platform.registry.whoami(namespace=kube.namespace)
+
+
+def _told(kube: "Kube", led: "Login", who: "WhoRead", project: str) -> None:
+    from millrace.transport.release import rights
+
+    way = f"at {led.door}" if led.door else "by port-forward, a new one for each command"
+    roles = next((item.roles for item in who.projects if item.project == project), [])
+    typer.echo(f"Millrace is in the namespace {led.platform} of {kube.context}; it is reached {way}.")
+    typer.echo(
+        f"You are {who.name} in the project {project}: {', '.join(roles) or who.role or 'without a role'}."
+    )
+    if not roles and not who.role:
+        typer.echo(
+            "You can do nothing there yet. Somebody who administers the namespace gives the rights:", err=True
+        )
+        for line in rights(kube.namespace, led.account.replace("/", ":")) if led.account else ():
+            typer.echo(f"  {line}", err=True)
+    typer.echo("Next:  millrace whoami    Back to this machine's platform:  millrace logout")
+
+
+def logout() -> None:
+    """Lead commands to the platform on this machine again."""
+    from millrace.transport import login as logins
+
+    typer.echo("Logged out." if logins.forget() else "You were not logged in.")

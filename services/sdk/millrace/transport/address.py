@@ -1,4 +1,4 @@
-"""Where a platform answers: named in the environment, or the one that runs on this machine."""
+"""Where a platform answers: named in the environment, logged in to, or the one that runs on this machine."""
 
 import json
 import os
@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from millrace.transport import login
 from millrace.transport.errors import NotRunning
+from millrace.transport.kube import Kube
 from millrace.transport.tokens import TokenFile, shown_token
 
 SERVICES = ("registry", "training", "serving", "monitoring", "controller")
@@ -29,8 +31,8 @@ class Address:
 
 
 def is_named() -> bool:
-    """Whether the environment names a platform; else the one on this machine is meant."""
-    return any(_named().values())
+    """Whether the environment or a login names a platform; else the one on this machine is meant."""
+    return any(_named().values()) or login.path().exists()
 
 
 def _named() -> dict[str, str]:
@@ -38,14 +40,18 @@ def _named() -> dict[str, str]:
 
 
 def from_environment(project: str | None = None) -> Address:
-    """From MILLRACE_<SERVICE>_URL and MILLRACE_TOKEN(_FILE), else the platform running on this machine.
+    """From MILLRACE_<SERVICE>_URL and MILLRACE_TOKEN(_FILE), else where `millrace login` led, else from this machine.
 
-    Raises: NotRunning when neither is there.
+    Raises: NotRunning when none is there; KubeError if a cluster was logged in to that cannot be asked.
     """
-    project = project or os.environ.get("MILLRACE_PROJECT", "default")
-    urls = _named()
+    named, urls = project or os.environ.get("MILLRACE_PROJECT"), _named()
+    project = named or "default"
     if any(urls.values()):
         return Address(urls, shown_token(), project)
+    led = login.known()
+    if led is not None:
+        kube = Kube(led.context, led.file)
+        return Address(led.urls(kube), led.token(kube), named or led.project)
     home = Path(os.environ.get("MILLRACE_HOME") or Path.home() / ".millrace")
     try:
         record = json.loads((home / "run" / "platform.json").read_text())
