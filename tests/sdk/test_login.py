@@ -1,4 +1,4 @@
-"""`millrace login --kube` finds the platform by the kubeconfig, takes the project from the namespace, keeps no token."""
+"""`millrace login --kube` finds the platform by the kubeconfig, takes the namespace as project, and keeps no token."""
 
 import json
 

@@ -4,6 +4,7 @@ from millrace.transport.errors import ApiError
 from millrace_contracts.alarms import FindingWrite, StandingWrite
 from millrace_contracts.datasets import QuarantineRead
 from millrace_contracts.rows import DeliveryReport
+from millrace_controller.hints import line
 from millrace_controller.lookup.queries import DELETED
 from millrace_controller.loops.status import QUARANTINED
 from millrace_controller.services import Services
@@ -25,7 +26,7 @@ async def told(services: Services, loop_id: int) -> str:
         return ""
     waiting = await _waiting(services, loop)
     await _raise(services, loop, waiting)
-    return _sentence(waiting) if waiting else ""
+    return _sentence(loop.project, waiting) if waiting else ""
 
 
 async def over(services: Services, loop: Loop) -> None:
@@ -69,12 +70,12 @@ async def _raise(services: Services, loop: Loop, waiting: list[QuarantineRead]) 
 
 
 def _standing(loop: Loop, waiting: list[QuarantineRead]) -> StandingWrite:
-    findings = [_finding(item) for item in waiting[-MOST_ALARMS:]]
+    findings = [_finding(loop.project, item) for item in waiting[-MOST_ALARMS:]]
     return StandingWrite(loop=loop.name, kind="quarantine", at=utcnow(), findings=findings)
 
 
-def _finding(item: QuarantineRead) -> FindingWrite:
-    reason = f"{_name(item)}, a delivery to {item.dataset}, lies in quarantine: {_why(item)}. {_mend(item)}"
+def _finding(project: str, item: QuarantineRead) -> FindingWrite:
+    reason = f"{_name(item)}, a delivery to {item.dataset}, lies in quarantine: {_why(item)}. {_mend(project, item)}"
     evidence = {"quarantine": item.id, "dataset": item.dataset, "delivery": _name(item)}
     return FindingWrite(cause=f"quarantine:{item.id}", reason=reason[:2000], evidence=evidence)
 
@@ -87,11 +88,13 @@ def _why(item: QuarantineRead) -> str:
     return "; ".join(line.observed for line in DeliveryReport.model_validate(item.report).failed[:2])
 
 
-def _mend(item: QuarantineRead) -> str:
-    return f"See 'millrace data quarantine show {item.id}'; then accept or drop it."
+def _mend(project: str, item: QuarantineRead) -> str:
+    todo = (f"quarantine show {item.id}", f"accept {item.id} --widen", f"drop {item.id}")
+    show, accept, drop = (line(project, f"data {command}") for command in todo)
+    return f"See {show}; then {accept} or {drop}."
 
 
-def _sentence(waiting: list[QuarantineRead]) -> str:
+def _sentence(project: str, waiting: list[QuarantineRead]) -> str:
     newest = waiting[-1]
     count = "1 delivery" if len(waiting) == 1 else f"{len(waiting)} deliveries"
-    return f"{QUARANTINED}: {count}, the newest {_name(newest)} ({_why(newest)}). {_mend(newest)}"
+    return f"{QUARANTINED}: {count}, the newest {_name(newest)} ({_why(newest)}). {_mend(project, newest)}"

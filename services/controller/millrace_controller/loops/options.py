@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.placement import Placement
 from millrace_controller.capabilities.finding import PARTS
+from millrace_controller.hints import line
 from millrace_controller.services import Services
 from millrace_controller.tables import Loop
 from millrace_core import room
@@ -43,9 +44,10 @@ def ignored(loop: Loop, around: Surroundings) -> list[str]:
             "training.code.image needs a cluster; here training.code.python names what runs the code."
         )
     if loop.owner is not None and source is not None and source.get("path"):
+        push = f"data push {loop.name} {source['path']}"
         told.append(
-            "data.source: only 'millrace apply' can upload a file beside the document; "
-            f"push it with 'millrace data push {loop.name} {source['path']}'."
+            "data.source: no file beside a document comes with kubectl; "
+            f"push it with {line(loop.project, push)}."
         )
     return told
 

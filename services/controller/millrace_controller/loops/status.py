@@ -5,6 +5,7 @@ from millrace_contracts.loop_runs import StepRead
 from millrace_contracts.status import Condition, Gate, LoopStatus, Member, Phase, RunStatus
 from millrace_contracts.verdicts import GateResult
 from millrace_controller import batches, polls
+from millrace_controller.hints import line
 from millrace_controller.loops.texts import REASON, chosen, cut
 from millrace_controller.runs.states import BUSY, State
 from millrace_controller.tables import Loop, Run
@@ -113,8 +114,8 @@ def _champion(loop: Loop, digest: str | None, candidate: Member | None) -> Membe
 
 def _whole(loop: Loop, newest: Run | None) -> str:
     """Where people read what a status has no room for."""
-    run = f"'millrace runs show {loop.name} {newest.number}'" if newest else f"'millrace watch {loop.name}'"
-    return f"cut; see {run}, 'millrace data quarantine list'"
+    run = line(loop.project, f"runs show {loop.name} {newest.number}" if newest else f"watch {loop.name}")
+    return f"cut; see {run}, {line(loop.project, 'data quarantine list')}"
 
 
 def _run(newest: Run, whole: str) -> RunStatus:
@@ -149,7 +150,8 @@ def _ready(loop: Loop, newest: Run | None) -> Condition:
         words = f"Version {loop.champion} answers."
         return Condition(type="Ready", status="True", reason="Serving", message=words)
     if newest is None:
-        words = loop.message or f"It waits for data; push some with 'millrace data push {loop.name} FILE'."
+        push = f"data push {loop.name} FILE"
+        words = loop.message or f"It waits for data; push some with {line(loop.project, push)}."
         return Condition(type="Ready", status="False", reason="NoData", message=words)
     words = f"Run {newest.number} is {newest.state}" + (f": {newest.message}" if newest.message else "")
     return Condition(type="Ready", status="False", reason="NoChampion", message=words)

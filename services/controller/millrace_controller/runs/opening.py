@@ -8,6 +8,7 @@ from millrace_contracts.datasets import DatasetVersionRead
 from millrace_contracts.decisions import Decision, decision
 from millrace_contracts.loop_runs import RunCause
 from millrace_contracts.models import ModelVersionRead
+from millrace_controller.hints import line
 from millrace_controller.lookup import queries as lookup
 from millrace_controller.runs import plan, queries
 from millrace_controller.services import Services
@@ -127,10 +128,13 @@ async def by_hand(services: Services, project: str, name: str, trigger: Retrain,
     if flight is not None:
         raise Conflict(f"{name} has run {flight.number} in flight ({flight.state}); wait for it.")
     if loop.state == "paused":
-        raise Conflict(f"{name} is paused: no run is opened; end that with 'millrace resume {name}'.")
+        raise Conflict(
+            f"{name} is paused: no run is opened; end that with {line(project, f'resume {name}')}."
+        )
     known = await facts(services, loop)
     if known is None:
-        raise Conflict(f"{name} has no data yet; push some with 'millrace data push {name} FILE'.")
+        push = line(project, f"data push {name} FILE")
+        raise Conflict(f"{name} has no data yet; push some with {push}.")
     async with services.sessions.begin() as session:
         loop = await lookup.get(session, project, name)
         run = await open_run(session, loop, trigger, known, clock(loop), author)

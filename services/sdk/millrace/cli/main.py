@@ -11,6 +11,7 @@ from millrace.cli import (
     coding,
     declaring,
     drafting,
+    exporting,
     following,
     labelling,
     lists,
@@ -68,6 +69,13 @@ command(
 command(app, "apply", "millrace apply -f my-loop.yaml", "millrace apply -f my-loop.yaml -o json", panel=LOOP)(
     declaring.apply
 )
+command(
+    app,
+    "export",
+    "millrace export -f my-loop.yaml | kubectl apply -n team-a -f -",
+    "millrace export -f my-loop.yaml --out loops/my-loop.yaml",
+    panel=LOOP,
+)(exporting.export)
 command(
     app,
     "watch",
