@@ -53,6 +53,8 @@
 {{- fail "identity.projects: names groups, but identity.oidc names no issuer that has them" -}}
 {{- end -}}
 {{- include "millrace.checks.claims" . -}}
+{{- include "millrace.checks.parts" . -}}
+{{- include "millrace.checks.neighbours" . -}}
 {{- if $v.production -}}{{- include "millrace.checks.production" . -}}{{- end -}}
 {{- end -}}
 

@@ -15,18 +15,18 @@
 {{- $name := printf "%s-%s" (include "millrace.fullname" $root) $component -}}
 {{- with $used -}}
 {{- with lookup "v1" "PersistentVolumeClaim" $root.Release.Namespace $name -}}
-{{- include "millrace.checks.claim" (dict "key" $key "name" $name "wanted" $values.persistence.size "class" $root.Values.persistence.storageClass "claim" .) -}}
+{{- include "millrace.checks.claim" (dict "key" $key "name" $name "wanted" $values.persistence.size "class" ($values.persistence.storageClass | default $root.Values.persistence.storageClass) "said" (empty $values.persistence.storageClass | ternary "persistence" (print $key ".persistence")) "claim" .) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
 
-{{/* dict key name wanted class claim */}}
+{{/* dict key name wanted class said claim */}}
 {{- define "millrace.checks.claim" -}}
 {{- $has := .claim.spec.resources.requests.storage -}}
 {{- $class := .claim.spec.storageClassName | default "" -}}
 {{- if and .class (ne .class $class) -}}
-{{- fail (printf "persistence.storageClass: the volume %s is of the class %q, which cannot be changed; keep it, or copy the data onto a new claim and name it in %s.persistence.existingClaim (docs/howto/upgrade.md)" .name $class .key) -}}
+{{- fail (printf "%s.storageClass: the volume %s is of the class %q, which cannot be changed; keep it, or copy the data onto a new claim and name it in %s.persistence.existingClaim (docs/howto/upgrade.md)" .said .name $class .key) -}}
 {{- end -}}
 {{- $now := float64 (include "millrace.mebibytes" $has) -}}
 {{- $then := float64 (include "millrace.mebibytes" .wanted) -}}

@@ -55,13 +55,14 @@
 
 {{- define "millrace.env.training" -}}
 - {name: MILLRACE_JOB_IMAGE, value: {{ include "millrace.image" (dict "root" . "image" .Values.training.job.image) }}}
-- {name: MILLRACE_JOB_SERVICE_ACCOUNT, value: {{ include "millrace.fullname" . }}-job}
+- {name: MILLRACE_JOB_SERVICE_ACCOUNT, value: {{ include "millrace.accountname" (dict "root" . "component" "job") }}}
 - {name: MILLRACE_JOB_CPU, value: {{ .Values.training.job.cpu | quote }}}
 - {name: MILLRACE_JOB_QUEUE, value: {{ .Values.training.job.queue | quote }}}
 - {name: MILLRACE_RAY, value: {{ .Values.training.job.ray }}}
 - {name: MILLRACE_NETWORK_POLICIES, value: {{ .Values.networkPolicy.enabled | quote }}}
 - {name: MILLRACE_PENDING_SECONDS, value: {{ .Values.training.job.pendingSeconds | quote }}}
 - {name: MILLRACE_RUNTIME_CLASS, value: {{ .Values.workloads.runtimeClassName | quote }}}
+- {name: MILLRACE_POD_SHAPES, value: {{ include "millrace.shapes" (dict "root" . "components" (list "job")) | quote }}}
 {{ include "millrace.env.placement" . }}
 {{- end -}}
 
@@ -76,13 +77,14 @@
 {{- $scaling := .Values.triton.autoscaling }}
 - {name: MILLRACE_TRITON_AUTOSCALING, value: {{ eq $scaling.kind "none" | ternary "" (toJson $scaling) | squote }}}
 - {name: MILLRACE_TRITON_RESOURCES, value: {{ toJson .Values.triton.resources | squote }}}
-- {name: MILLRACE_TRITON_SERVICE_ACCOUNT, value: {{ include "millrace.fullname" . }}-triton}
+- {name: MILLRACE_TRITON_SERVICE_ACCOUNT, value: {{ include "millrace.accountname" (dict "root" . "component" "triton") }}}
 - {name: MILLRACE_SERVING_IMAGE, value: {{ include "millrace.image" (dict "root" . "image" .Values.serving.image) }}}
 - {name: MILLRACE_GATEWAY_SERVICE, value: {{ include "millrace.fullname" . }}-gateway-pods}
 - {name: MILLRACE_GRPC, value: {{ .Values.gateway.grpc.enabled | quote }}}
 - {name: MILLRACE_PUBLIC_URL, value: {{ .Values.gateway.publicUrl | quote }}}
 - {name: MILLRACE_POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
 - {name: MILLRACE_RUNTIME_CLASS, value: {{ .Values.workloads.runtimeClassName | quote }}}
+- {name: MILLRACE_POD_SHAPES, value: {{ include "millrace.shapes" (dict "root" . "components" (list "triton" "measure")) | quote }}}
 {{ include "millrace.env.placement" . }}
 {{- end -}}
 
@@ -101,9 +103,10 @@
 - {name: MILLRACE_KFP_NAMESPACE, value: {{ .Values.controller.kfp.namespace }}}
 - {name: MILLRACE_KFP_SERVICE_ACCOUNT, value: {{ .Values.controller.kfp.serviceAccount }}}
 - {name: MILLRACE_RUNNER_IMAGE, value: {{ include "millrace.image" (dict "root" . "image" .Values.controller.runner.image) }}}
-- {name: MILLRACE_RUNNER_SERVICE_ACCOUNT, value: {{ include "millrace.fullname" . }}-pipeline}
+- {name: MILLRACE_RUNNER_SERVICE_ACCOUNT, value: {{ include "millrace.accountname" (dict "root" . "component" "pipeline") }}}
 - {name: MILLRACE_BACKTEST_IMAGE, value: {{ include "millrace.image" (dict "root" . "image" .Values.training.job.image) }}}
-- {name: MILLRACE_BACKTEST_SERVICE_ACCOUNT, value: {{ include "millrace.fullname" . }}-backtest}
+- {name: MILLRACE_BACKTEST_SERVICE_ACCOUNT, value: {{ include "millrace.accountname" (dict "root" . "component" "backtest") }}}
 - {name: MILLRACE_BACKTEST_RESOURCES, value: {{ toJson .Values.controller.backtest.resources | squote }}}
+- {name: MILLRACE_POD_SHAPES, value: {{ include "millrace.shapes" (dict "root" . "components" (list "pipeline" "backtest")) | quote }}}
 {{ include "millrace.env.placement" . }}
 {{- end -}}

@@ -69,7 +69,7 @@ podSelector:
 - [controller, postgres, 5432]
 - [migrate, postgres, 5432]
 {{- end }}
-{{- if $v.tls.existingSecret }}
+{{- if include "millrace.edge" . }}
 - [edge, registry, 8080]
 - [edge, training, 8080]
 - [edge, serving, 8080]
@@ -84,7 +84,7 @@ podSelector:
 {{- $table := fromYamlArray (include "millrace.flows.table" .) -}}
 {{- $parts := concat (list "registry" "training" "serving" "monitoring" "controller" "gateway") (splitList " " (include "millrace.made" .)) (list "migrate" "test") -}}
 {{- if .Values.embeddedPostgres.enabled }}{{ $parts = concat $parts (list "postgres" "secrets") }}{{ end -}}
-{{- if .Values.tls.existingSecret }}{{ $parts = append $parts "edge" }}{{ end -}}
+{{- if include "millrace.edge" . }}{{ $parts = append $parts "edge" }}{{ end -}}
 {{- $flows := dict -}}
 {{- range $part := $parts -}}
 {{- $ingress := list -}}
@@ -120,8 +120,13 @@ podSelector:
 {{- if and (hasKey $metrics .part) $v.prometheus -}}
 {{- $ingress = append $ingress (dict "from" $v.prometheus "ports" (list (dict "port" (index $metrics .part)))) -}}
 {{- end -}}
-{{- if eq .part "edge" -}}
+{{- if and (eq .part "edge") .root.Values.tls.existingSecret -}}
 {{- $ingress = append $ingress (dict "ports" (list (dict "port" 8443))) -}}
+{{- end -}}
+{{- if and (eq .part "edge") (include "millrace.edge.plain" .root) -}}
+{{- $plain := dict "ports" (list (dict "port" 8080)) -}}
+{{- with $v.ingress }}{{ $plain = set $plain "from" . }}{{ end -}}
+{{- $ingress = append $ingress $plain -}}
 {{- end -}}
 {{- if has .part (append $services "secrets") -}}
 {{- $egress = append $egress (include "millrace.flows.to" $v.apiServer | fromYaml) -}}

@@ -1,12 +1,11 @@
 {{/* Whose tokens are believed, and the role of each service account. */}}
 {{- define "millrace.issuers" -}}
-{{- $name := include "millrace.fullname" . -}}
 {{- $roles := list -}}
 {{- range list "registry" "training" "serving" "monitoring" "controller" "gateway" "admin" "viewer" -}}
-{{- $roles = append $roles (dict "subject" (printf "system:serviceaccount:%s:%s-%s" $.Release.Namespace $name .) "role" .) -}}
+{{- $roles = append $roles (dict "subject" (printf "system:serviceaccount:%s:%s" $.Release.Namespace (include "millrace.accountname" (dict "root" $ "component" .))) "role" .) -}}
 {{- end -}}
 {{- range splitList " " (include "millrace.made" .) -}}
-{{- $roles = append $roles (dict "subject" (printf "system:serviceaccount:%s:%s-%s" (include "millrace.workloads" $) $name .) "role" .) -}}
+{{- $roles = append $roles (dict "subject" (printf "system:serviceaccount:%s:%s" (include "millrace.workloads" $) (include "millrace.accountname" (dict "root" $ "component" .))) "role" .) -}}
 {{- end -}}
 {{- with .Values.controller.kfp }}
 {{- if .url }}{{ $roles = append $roles (dict "subject" (printf "system:serviceaccount:%s:%s" .namespace .serviceAccount) "role" "pipeline") }}{{ end -}}

@@ -1,6 +1,8 @@
 {{/* What every pod and container has in common: restricted security, placement, probes. */}}
 
+{{/* dict root component : the pod's own part; what values say of it stands in `_shape.tpl` */}}
 {{- define "millrace.pod" -}}
+{{- $shape := fromYaml (include "millrace.shape" .) -}}
 automountServiceAccountToken: false
 enableServiceLinks: false
 securityContext:
@@ -10,31 +12,25 @@ securityContext:
   fsGroup: 65532
   fsGroupChangePolicy: OnRootMismatch
   seccompProfile: {type: RuntimeDefault}
-{{- with .Values.global.imagePullSecrets }}
+{{- with .root.Values.global.imagePullSecrets }}
 imagePullSecrets: {{ toJson . }}
 {{- end }}
-{{- with .Values.pods.nodeSelector }}
-nodeSelector: {{ toJson . }}
+{{- range $field := list "nodeSelector" "tolerations" "affinity" "priorityClassName" }}
+{{- with get $shape $field }}
+{{ $field }}: {{ toJson . }}
 {{- end }}
-{{- with .Values.pods.tolerations }}
-tolerations: {{ toJson . }}
-{{- end }}
-{{- with .Values.pods.affinity }}
-affinity: {{ toJson . }}
-{{- end }}
-{{- with .Values.pods.priorityClassName }}
-priorityClassName: {{ . }}
 {{- end }}
 {{- end -}}
 
 {{/* dict root component annotations? : labels and annotations of a pod */}}
 {{- define "millrace.podmeta" -}}
+{{- $shape := fromYaml (include "millrace.shape" .) -}}
 labels:
   {{- include "millrace.labels" . | nindent 2 }}
-  {{- with .root.Values.pods.labels }}
+  {{- with $shape.labels }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
-{{- with merge (.annotations | default dict) .root.Values.pods.annotations }}
+{{- with merge (dict) (.annotations | default dict) ($shape.annotations | default dict) }}
 annotations: {{ toJson . }}
 {{- end }}
 {{- end -}}

@@ -14,5 +14,5 @@ metadata:
   {{- include "millrace.metadata" (dict "root" .root "component" .component "namespace" .namespace "name" $name) | nindent 2 }}
 roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: {{ $name }}}
 subjects:
-  - {kind: ServiceAccount, name: {{ include "millrace.fullname" .root }}-{{ .component }}, namespace: {{ .root.Release.Namespace }}}
+  - {kind: ServiceAccount, name: {{ include "millrace.accountname" . }}, namespace: {{ .root.Release.Namespace }}}
 {{- end -}}

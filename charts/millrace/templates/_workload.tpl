@@ -10,13 +10,7 @@ metadata:
 spec:
   replicas: {{ $replicas }}
   revisionHistoryLimit: 3
-  strategy:
-    {{- if .recreate }}
-    type: Recreate
-    {{- else }}
-    type: RollingUpdate
-    rollingUpdate: {maxUnavailable: 0, maxSurge: 1}
-    {{- end }}
+  strategy: {{ include "millrace.strategy" . }}
   selector:
     matchLabels:
       {{- include "millrace.selector" . | nindent 6 }}
@@ -24,29 +18,30 @@ spec:
     metadata:
       {{- include "millrace.podmeta" . | nindent 6 }}
     spec:
-      serviceAccountName: {{ include "millrace.fullname" .root }}-{{ .component }}
+      serviceAccountName: {{ include "millrace.accountname" . }}
       terminationGracePeriodSeconds: {{ .grace | default 30 }}
-      {{- include "millrace.pod" .root | nindent 6 }}
-      {{- if gt $replicas 1 }}
-      topologySpreadConstraints:
-        {{- range list "kubernetes.io/hostname" "topology.kubernetes.io/zone" }}
-        - maxSkew: 1
-          topologyKey: {{ . }}
-          whenUnsatisfiable: ScheduleAnyway
-          labelSelector:
-            matchLabels:
-              {{- include "millrace.selector" $ | nindent 14 }}
-        {{- end }}
+      {{- include "millrace.pod" . | nindent 6 }}
+      {{- with include "millrace.spread" . }}
+      {{- . | nindent 6 }}
       {{- end }}
-      {{- with .initContainers }}
+      {{- with include "millrace.inits" . }}
       initContainers:
         {{- . | nindent 8 }}
       {{- end }}
       containers:
-        {{- .containers | nindent 8 }}
+        {{- include "millrace.filled" . | nindent 8 }}
       volumes:
         - {name: tmp, emptyDir: {}}
         {{- .volumes | nindent 8 }}
+        {{- with include "millrace.extravolumes" . }}
+        {{- . | nindent 8 }}
+        {{- end }}
+{{- end -}}
+
+{{/* dict root component recreate : how its pods are replaced */}}
+{{- define "millrace.strategy" -}}
+{{- $default := ternary (dict "type" "Recreate") (dict "type" "RollingUpdate" "rollingUpdate" (dict "maxUnavailable" 0 "maxSurge" 1)) (empty .recreate | not) -}}
+{{- (fromYaml (include "millrace.values" .)).updateStrategy | default $default | toJson -}}
 {{- end -}}
 
 {{/* dict root component replicas? recreate claim? : a Python service with its database, identity and volume */}}
@@ -73,9 +68,6 @@ spec:
     {{- include "millrace.env" . | nindent 4 }}
     {{- with include (print "millrace.env." .component) .root }}
     {{- . | nindent 4 }}
-    {{- end }}
-    {{- with .values.extraEnv }}
-    {{- toYaml . | nindent 4 }}
     {{- end }}
   {{- with (.values.storage | default dict).existingSecret }}
   envFrom:
@@ -141,10 +133,10 @@ apiVersion: v1
 kind: PersistentVolumeClaim
 metadata:
   {{- include "millrace.metadata" . | nindent 2 }}
-  annotations: {{ merge (dict "helm.sh/resource-policy" "keep") .root.Values.persistence.annotations | toJson }}
+  annotations: {{ merge (dict "helm.sh/resource-policy" "keep") $values.persistence.annotations .root.Values.persistence.annotations | toJson }}
 spec:
   accessModes: [ReadWriteOnce]
-  {{- with .root.Values.persistence.storageClass }}
+  {{- with $values.persistence.storageClass | default .root.Values.persistence.storageClass }}
   storageClassName: {{ . }}
   {{- end }}
   resources: {requests: {storage: {{ $values.persistence.size }}}}
@@ -153,33 +145,62 @@ spec:
 
 {{/* dict root component : the Service of a Python service */}}
 {{- define "millrace.clusterip" -}}
+{{- include "millrace.exposed" (dict "root" .root "component" .component "ports" (include "millrace.clusterip.ports" .)) -}}
+{{- end -}}
+
+{{- define "millrace.clusterip.ports" -}}
+- {name: http, port: 8080, targetPort: http}
+- {name: metrics, port: 9090, targetPort: metrics}
+{{- if eq .component "monitoring" }}
+- {name: otlp, port: 4317, targetPort: otlp, appProtocol: kubernetes.io/h2c}
+{{- end }}
+{{- end -}}
+
+{{/* dict root component ports : a Service, as its values want it; a node's port is that of the first port */}}
+{{- define "millrace.exposed" -}}
+{{- $service := (fromYaml (include "millrace.values" .)).service | default dict -}}
 apiVersion: v1
 kind: Service
 metadata:
   {{- include "millrace.metadata" . | nindent 2 }}
+    {{- with $service.labels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- with $service.annotations }}
+  annotations: {{ toJson . }}
+  {{- end }}
 spec:
+  type: {{ $service.type | default "ClusterIP" }}
+  {{- range $field := list "loadBalancerClass" "loadBalancerSourceRanges" "externalTrafficPolicy" }}
+  {{- with get $service $field }}
+  {{ $field }}: {{ toJson . }}
+  {{- end }}
+  {{- end }}
   selector:
     {{- include "millrace.selector" . | nindent 4 }}
   ports:
-    - {name: http, port: 8080, targetPort: http}
-    - {name: metrics, port: 9090, targetPort: metrics}
-    {{- if eq .component "monitoring" }}
-    - {name: otlp, port: 4317, targetPort: otlp, appProtocol: kubernetes.io/h2c}
+    {{- range $place, $port := fromYamlArray .ports }}
+    {{- $node := ternary $service.nodePort nil (eq $place 0) }}
+    {{- if eq $port.name "grpc" }}{{ $node = $service.grpcNodePort }}{{ end }}
+    - {{ toJson (empty $node | ternary $port (set (deepCopy $port) "nodePort" $node)) }}
     {{- end }}
 {{- end -}}
 
-{{/* dict root component namespace? annotations? */}}
+{{/* dict root component namespace? : its service account, unless values name one that is there already */}}
 {{- define "millrace.account" -}}
+{{- $own := (fromYaml (include "millrace.values" .)).serviceAccount | default dict -}}
+{{- if dig "create" true $own }}
 apiVersion: v1
 kind: ServiceAccount
 metadata:
-  {{- include "millrace.metadata" . | nindent 2 }}
-  {{- with .annotations }}
+  {{- include "millrace.metadata" (merge (dict "name" (include "millrace.accountname" .)) .) | nindent 2 }}
+  {{- with $own.annotations }}
   annotations: {{ toJson . }}
   {{- end }}
 automountServiceAccountToken: false
 {{- with .root.Values.global.imagePullSecrets }}
 imagePullSecrets: {{ toJson . }}
+{{- end }}
 {{- end }}
 {{- end -}}
 

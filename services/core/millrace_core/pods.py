@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from millrace_core.settings import WorkloadSettings
+from millrace_core.shapes import Shape
 
 Part = dict[str, Any]
 """A piece of an object as Kubernetes writes it."""
@@ -22,6 +23,8 @@ AUDIENCE, TOKEN_SECONDS = "millrace", 3600
 API_TOKENS = "/var/run/secrets/kubernetes.io/serviceaccount"
 SCRATCH = "/tmp"  # noqa: S108 - a volume of the pod's own
 SHARED_MEMORY = "/dev/shm"  # noqa: S108
+SELECTED = tuple(f"app.kubernetes.io/{name}" for name in ("name", "instance", "component"))
+"""Labels by which pods of one kind are chosen."""
 LOCKED: Part = {
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,
@@ -75,6 +78,56 @@ def hardened(account: str, containers: list[Part], volumes: list[Part], grace: i
         "volumes": volumes,
         **where.part(),
     }
+
+
+def shaped(template: Part, shape: Shape) -> Part:
+    """A pod's template with what the installation gives this kind of pod.
+
+    What Millrace or a loop says of the pod goes before it. Environment and mounts reach the pod's main containers
+    alone: those that run code of a user's own stand among the init containers, and get nothing.
+    """
+    meta, spec = template.get("metadata", {}), template["spec"]
+    marks = {
+        "labels": shape.labels | meta.get("labels", {}),
+        "annotations": shape.annotations | meta.get("annotations", {}),
+    }
+    own: Part = {
+        "nodeSelector": shape.node_selector | spec.get("nodeSelector", {}),
+        "tolerations": [*shape.tolerations, *spec.get("tolerations", [])],
+        "affinity": spec.get("affinity") or shape.affinity,
+        "topologySpreadConstraints": _spread(shape, marks["labels"]) or spec.get("topologySpreadConstraints"),
+        "priorityClassName": spec.get("priorityClassName") or shape.priority_class_name,
+        "runtimeClassName": spec.get("runtimeClassName") or shape.runtime_class_name,
+        "volumes": [*spec.get("volumes", []), *shape.extra_volumes],
+        "initContainers": [*_first(shape), *spec.get("initContainers", [])],
+        "containers": [_filled(item, shape) for item in spec["containers"]],
+    }
+    return {
+        "metadata": meta | {name: value for name, value in marks.items() if value},
+        "spec": spec | {name: value for name, value in own.items() if value},
+    }
+
+
+def _spread(shape: Shape, marks: Mapping[str, str]) -> list[Part]:
+    """A constraint without a selector means pods of the same installation and component."""
+    chosen = {key: value for key, value in marks.items() if key in SELECTED}
+    default = {"labelSelector": {"matchLabels": chosen}}
+    return [default | item for item in shape.topology_spread_constraints]
+
+
+def _first(shape: Shape) -> list[Part]:
+    return [{"securityContext": LOCKED} | item for item in shape.init_containers]
+
+
+def _filled(made: Part, shape: Shape) -> Part:
+    more = {
+        "env": [*made.get("env", []), *shape.extra_env],
+        "envFrom": [*made.get("envFrom", []), *shape.extra_env_from],
+        "volumeMounts": [*made.get("volumeMounts", []), *shape.extra_volume_mounts],
+    }
+    probes = {f"{name}Probe": times for name, times in shape.probes.items() if f"{name}Probe" in made}
+    timed = {name: made[name] | times for name, times in probes.items()}
+    return made | {name: value for name, value in more.items() if value} | timed
 
 
 def container(

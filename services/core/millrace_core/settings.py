@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from millrace.transport.tokens import TokenFile
 from millrace_contracts.bodies import Document
 from millrace_core import machine
+from millrace_core.shapes import Shape
 
 SERVICES = ("registry", "training", "serving", "monitoring", "controller")
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -108,6 +109,8 @@ class WorkloadSettings(Settings):
     """Labels of the nodes on which pods made at run time may be."""
     tolerations: list[Document] = Field(default=[])
     """Taints that those pods tolerate, as Kubernetes writes them."""
+    pod_shapes: dict[str, Shape] = Field(default={})
+    """What the installation gives pods made at run time, by their component, like `{"triton": {"labels": {…}}}`."""
     job_threads: int = Field(default_factory=machine.cpus, ge=1)
     """CPUs granted to a job that trains, and so to all its workers where they are processes of one machine."""
 
@@ -120,3 +123,7 @@ class WorkloadSettings(Settings):
     def workloads(self) -> str:
         """The namespace of pods made at run time."""
         return self.workloads_namespace or self.namespace
+
+    def shape(self, component: str) -> Shape:
+        """What the installation gives that kind of pod."""
+        return self.pod_shapes.get(component, Shape())

@@ -5,10 +5,12 @@ admin:
   address: {socket_address: {address: 127.0.0.1, port_value: 9901}}
 static_resources:
   listeners:
-    - name: https
-      address: {socket_address: {address: 0.0.0.0, port_value: 8443}}
+    {{- range $name, $port := fromYaml (include "millrace.edge.listeners" .) }}
+    - name: {{ $name }}
+      address: {socket_address: {address: 0.0.0.0, port_value: {{ $port }}}}
       filter_chains:
-        - transport_socket:
+        - {{- if eq $name "https" }}
+          transport_socket:
             name: envoy.transport_sockets.tls
             typed_config:
               "@type": type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext
@@ -18,11 +20,12 @@ static_resources:
                 tls_certificate_sds_secret_configs:
                   - name: certificate
                     sds_config: {path_config_source: {path: /etc/envoy/certificate.yaml}}
+          {{- end }}
           filters:
             - name: envoy.filters.network.http_connection_manager
               typed_config:
                 "@type": type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager
-                stat_prefix: edge
+                stat_prefix: {{ eq $name "https" | ternary "edge" "plain" }}
                 normalize_path: true
                 merge_slashes: true
                 path_with_escaped_slashes_action: REJECT_REQUEST
@@ -41,12 +44,13 @@ static_resources:
                         - match: {prefix: /{{ . }}/}
                           route: {cluster: {{ . }}, prefix_rewrite: /, host_rewrite_literal: {{ include "millrace.fullname" $ }}-{{ . }}, timeout: 900s}
                         {{- end }}
-                        {{- if .Values.gateway.grpc.enabled }}
+                        {{- if $.Values.gateway.grpc.enabled }}
                         - match: {prefix: /inference.GRPCInferenceService/, grpc: {}}
                           route: {cluster: gateway-grpc, host_rewrite_literal: {{ include "millrace.fullname" $ }}-gateway, timeout: 60s}
                         {{- end }}
                         - match: {prefix: /}
                           route: {cluster: gateway, host_rewrite_literal: {{ include "millrace.fullname" $ }}-gateway, timeout: 60s}
+    {{- end }}
     - name: metrics
       address: {socket_address: {address: 0.0.0.0, port_value: 9902}}
       filter_chains:
@@ -97,4 +101,23 @@ static_resources:
         cluster_name: gateway-grpc
         endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: {{ include "millrace.address" (dict "root" $ "component" "gateway") }}.{{ $.Values.clusterDomain }}, port_value: 8000}}}}]}]
     {{- end }}
+{{- end -}}
+
+{{/* "yes" if there is a door: for TLS of its own, or behind an ingress controller or a Gateway */}}
+{{- define "millrace.edge" -}}
+{{- if or .Values.tls.existingSecret (include "millrace.edge.plain" .) -}}yes{{- end -}}
+{{- end -}}
+
+{{/* "yes" if somebody else ends TLS, who then speaks plainly to the door */}}
+{{- define "millrace.edge.plain" -}}
+{{- if or .Values.ingress.enabled .Values.httpRoute.enabled -}}yes{{- end -}}
+{{- end -}}
+
+{{- define "millrace.edge.listeners" -}}
+{{- if .Values.tls.existingSecret }}
+https: 8443
+{{- end }}
+{{- if include "millrace.edge.plain" . }}
+http: 8080
+{{- end }}
 {{- end -}}

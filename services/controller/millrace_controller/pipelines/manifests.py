@@ -32,7 +32,9 @@ def job(settings: PipelineSettings, work: Work) -> pods.Part:
             "backoffLimit": 0,
             "activeDeadlineSeconds": int(work.deadline + settings.pending_seconds),
             "ttlSecondsAfterFinished": KEEP_SECONDS,
-            "template": {"metadata": {"labels": marks}, "spec": _pod(settings, work)},
+            "template": pods.shaped(
+                {"metadata": {"labels": marks}, "spec": _pod(settings, work)}, settings.shape(work.kind)
+            ),
         },
     }
 

@@ -6,7 +6,7 @@ was at hand.
 
 import hashlib
 
-from millrace_core.pods import PREFIX, SCRATCH, Part, container, mount
+from millrace_core.pods import PREFIX, SCRATCH, Part, container, mount, shaped
 from millrace_serving.cluster import names, pods
 from millrace_serving.settings import Engines, ServingSettings
 from millrace_serving.triton import engine
@@ -70,7 +70,7 @@ def build_job(settings: ServingSettings, item: Wanted, engines: Engines) -> Part
         "spec": {
             "backoffLimit": 1,
             "activeDeadlineSeconds": engines.seconds,
-            "template": {"metadata": {"labels": labels}, "spec": spec},
+            "template": shaped({"metadata": {"labels": labels}, "spec": spec}, settings.shape("triton")),
         },
     }
 

@@ -71,7 +71,7 @@ def deployment(settings: ServingSettings, item: Wanted) -> Part:
     }
     if settings.triton_autoscaling is not None:
         del spec["replicas"]
-    if replicas(settings) > 1:
+    if replicas(settings) > 1 and not settings.shape("triton").topology_spread_constraints:
         spec["template"]["spec"]["topologySpreadConstraints"] = [_apart(settings, item)]
     return {
         "apiVersion": "apps/v1",

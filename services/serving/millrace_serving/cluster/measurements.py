@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from millrace_contracts.traffic import RequestSizes
 from millrace_contracts.variants import BASE_TARGET, ModelVariant, NodeKind, TargetName
-from millrace_core.pods import PREFIX, SCRATCH, TOKEN_FILE, Part, container, mount, token_mount
+from millrace_core.pods import PREFIX, SCRATCH, TOKEN_FILE, Part, container, mount, shaped, token_mount
 from millrace_serving.choice import BASE_RUNS, RUNS, Node
 from millrace_serving.cluster import names, pods
 from millrace_serving.settings import ServingSettings
@@ -137,7 +137,7 @@ def job(settings: ServingSettings, asked: Question) -> Part:
             "podFailurePolicy": EVICTED,
             "activeDeadlineSeconds": settings.measure_seconds,
             "ttlSecondsAfterFinished": KEPT_SECONDS,
-            "template": {"metadata": {"labels": marked}, "spec": spec},
+            "template": shaped({"metadata": {"labels": marked}, "spec": spec}, settings.shape(COMPONENT)),
         },
     }
 

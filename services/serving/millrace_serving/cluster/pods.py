@@ -15,6 +15,7 @@ from millrace_core.pods import (
     hardened,
     mount,
     room,
+    shaped,
     shared_memory,
     token,
     token_mount,
@@ -78,7 +79,8 @@ def template(settings: ServingSettings, item: Wanted) -> Part:
         "labels": names.labels(settings, item),
         "annotations": {f"{PREFIX}/name": item.name, f"{PREFIX}/digest": item.digest},
     }
-    return {"metadata": metadata, "spec": spec(settings, item, [triton(settings, item)])}
+    made = {"metadata": metadata, "spec": spec(settings, item, [triton(settings, item)])}
+    return shaped(made, settings.shape("triton"))
 
 
 def spec(settings: ServingSettings, item: Wanted, containers: list[Part], graph_only: bool = False) -> Part:

@@ -18,6 +18,7 @@ from millrace_training.tables import Job
 
 RAY_VERSION = "2.60.0"
 MANAGER = "millrace-training"
+COMPONENT = "job"
 VOLUME = "/job"
 FOLDER = "/job/work"
 """The job's folder lies within its volume, whose root belongs to another user."""
@@ -122,7 +123,7 @@ def labels(order: Order) -> dict[str, str]:
 
 
 def _common(settings: TrainingSettings) -> dict[str, str]:
-    return pods.labels(settings, "job", MANAGER)
+    return pods.labels(settings, COMPONENT, MANAGER)
 
 
 def plain_job(order: Order) -> Part:
@@ -150,9 +151,14 @@ def plain_job(order: Order) -> Part:
             "activeDeadlineSeconds": order.wall + int(settings.pending_seconds) + START_SLACK,
             "ttlSecondsAfterFinished": settings.job_ttl_seconds,
             "podFailurePolicy": {"rules": DISRUPTED},
-            "template": {"metadata": {"labels": labels(order)}, "spec": pod},
+            "template": shaped(order, {"metadata": {"labels": labels(order)}, "spec": pod}),
         },
     }
+
+
+def shaped(order: Order, template: Part) -> Part:
+    """The template of a pod of the job, with what the installation gives jobs."""
+    return pods.shaped(template, order.settings.shape(COMPONENT))
 
 
 def metadata(order: Order) -> Part:

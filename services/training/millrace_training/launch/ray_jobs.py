@@ -27,10 +27,17 @@ def ray_job(order: manifests.Order) -> Part:
             "rayClusterSpec": {
                 "rayVersion": manifests.RAY_VERSION,
                 "authOptions": {"mode": "token"},
-                **(_of_trials(order) if order.team is None else _of_workers(order, order.team)),
+                **_shaped(order, _of_trials(order) if order.team is None else _of_workers(order, order.team)),
             },
         },
     }
+
+
+def _shaped(order: manifests.Order, cluster: Part) -> Part:
+    """The cluster, each pod of it with what the installation gives jobs."""
+    for group in (cluster["headGroupSpec"], *cluster["workerGroupSpecs"]):
+        group["template"] = manifests.shaped(order, group["template"])
+    return cluster
 
 
 def _of_trials(order: manifests.Order) -> Part:
