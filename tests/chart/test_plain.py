@@ -16,7 +16,13 @@ from millrace_serving.settings import ServingSettings
 from millrace_training.settings import TrainingSettings
 
 K8S = ROOT / "k8s"
-EXAMPLES = ("rbac/team.yaml", "quota/workloads.yaml", "kubeflow/account.yaml", "kubeflow/controller.yaml")
+EXAMPLES = (
+    "client.yaml",
+    "rbac/team.yaml",
+    "quota/workloads.yaml",
+    "kubeflow/account.yaml",
+    "kubeflow/controller.yaml",
+)
 
 
 def built(folder):

@@ -1,8 +1,6 @@
 """An API server that answers what its RBAC says: who may do what with the ModelLoops of a namespace."""
 
-from tests.core.fake_kubernetes import KINDS, ApiServer
-
-KINDS |= {"/apis/authorization.k8s.io/v1": {"LocalSubjectAccessReview": ("localsubjectaccessreviews", True)}}
+from tests.core.fake_kubernetes import ApiServer
 
 
 class Rbac(ApiServer):
@@ -10,7 +8,11 @@ class Rbac(ApiServer):
 
     def __init__(self):
         super().__init__()
-        self.rules, self.reviewed = set(), []
+        self.rules, self.reviewed, self.callers = set(), [], set()
+
+    def answer(self, method, target, body, headers):
+        self.callers.add(headers.get("authorization"))
+        return super().answer(method, target, body, headers)
 
     def _do(self, method, path, query, sent):
         if method != "POST" or not path.endswith("/localsubjectaccessreviews"):

@@ -3,12 +3,10 @@
 import asyncio
 
 import pytest
-from kubernetes import client
 
 from millrace_core import reviews
 from millrace_core.auth import Tokens
 from millrace_core.errors import Forbidden, NotFound, Unavailable
-from millrace_core.kubernetes import Cluster
 from millrace_core.reviews import Reviews, Spaces, Subject
 from millrace_core.rights import Actor, Rights
 
@@ -29,17 +27,22 @@ def server():
         made.close()
 
 
-def cluster_at(url):
-    made = client.Configuration()
-    made.host, made.retries = url, False
-    return Cluster(client.ApiClient(made))
+@pytest.fixture
+def asking(server, tmp_path, monkeypatch):
+    """The reviews of a pod whose account is in a folder."""
+    account = tmp_path / "account"
+    account.mkdir()
+    (account / "token").write_text("of the pod\n")
+    (account / "ca.crt").write_text("")
+    monkeypatch.setattr(reviews.ssl, "create_default_context", lambda cafile: True)
+    return lambda: Reviews(reviews.ApiServer(server.url, account))
 
 
 @pytest.fixture
-def rights(server):
+def rights(asking):
     """Rights by RBAC, with the namespace team-a as the project flights."""
     spaces = Spaces(projects={"team-a": "flights"})
-    return Rights(lambda: spaces, Reviews(lambda: cluster_at(server.url)))
+    return Rights(lambda: spaces, asking())
 
 
 def person(name="ada", *groups):
@@ -68,6 +71,7 @@ async def test_who_may_edit_modelloops_feeds_and_runs_the_namespaces_project_and
     assert await acts(rights, person("bob", "lookers"), READ, "flights") == "viewer"
     assert await acts(rights, person("bob", "lookers"), FEED, "flights") == 403
     assert await rights.roles(person(), "flights") == ["viewer", "operator"]
+    assert server.callers == {"Bearer of the pod"}, "it is asked by the service's own account"
 
 
 async def test_without_a_role_a_project_is_not_there_whether_it_exists_or_not(rights, server):
@@ -81,10 +85,10 @@ async def test_without_a_role_a_project_is_not_there_whether_it_exists_or_not(ri
     )
 
 
-async def test_only_watched_namespaces_count(server):
+async def test_only_watched_namespaces_count(server, asking):
     server.rules = {("oidc:ada", "team-b", "get"), ("oidc:ada", "team-c", "get")}
     spaces = Spaces(watched=("team-b",))
-    rights = Rights(lambda: spaces, Reviews(lambda: cluster_at(server.url)))
+    rights = Rights(lambda: spaces, asking())
     assert [await acts(rights, person(), READ, name) for name in ("team-b", "team-c")] == ["viewer", 404]
     assert await acts(rights, person(), READ, "team-b-") == 404, "no name of a namespace"
 
