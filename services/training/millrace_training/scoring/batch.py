@@ -16,6 +16,7 @@ from millrace_contracts.tables import Dialect, Rejects
 from millrace_table import settling
 from millrace_training.scoring import columns, sources
 from millrace_training.scoring.columns import Stamp
+from millrace_training.scoring.keeping import Output
 from millrace_training.scoring.part import Work
 from millrace_training.scoring.sources import Stretch
 
@@ -82,7 +83,7 @@ class Batch:
             Stamp(self.version.number, _request(item.digest, self.digest), self.spec.at)
             for item in self.spec.files
         ]
-        any_type = self.output == "parquet" and (sink is None or sink.sql is None)
+        output: Output = self.output if sink is None or sink.sql is None else "table"
         return [
             Work(
                 p,
@@ -93,7 +94,7 @@ class Batch:
                 kept[p.source],
                 stamps[p.source],
                 called[p.source],
-                any_type,
+                output,
             )
             for p in self.parts
         ]

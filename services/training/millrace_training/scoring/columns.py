@@ -9,7 +9,6 @@ import pyarrow as pa
 from millrace_contracts.signature import Signature
 from millrace_stats import tasks
 from millrace_stats.answers import Answers
-from millrace_table.cells import raw
 
 MOST_CLASSES = 50
 """Classes up to which each has a column of its own; of more the named one's probability stands alone."""
@@ -28,7 +27,7 @@ class Stamp:
 
 
 def names(signature: Signature, inputs: list[str], timed: bool = False) -> dict[str, str]:
-    """How our columns are called, by what they hold: a set of names that no input column has.
+    """How our columns are called, by what they hold: a set of names that no input column has, whatever its capitals.
 
     *timed*: the moment stands there too.
     """
@@ -37,36 +36,11 @@ def names(signature: Signature, inputs: list[str], timed: bool = False) -> dict[
         classes = tasks.of(signature.task or "binary").names(signature.classes or [])
         plain += ["class", *(f"probability_{name}" for name in classes if len(classes) <= MOST_CLASSES)]
     plain += ["version", "request_id", "index", *(["scored_at"] if timed else [])]
-    taken = set(inputs)
+    taken = {name.casefold() for name in inputs}
     prefix = ""
-    while any(prefix + name in taken for name in plain):
+    while any((prefix + name).casefold() in taken for name in plain):
         prefix += OURS
     return {name: prefix + name for name in plain}
-
-
-def kept(came: pa.Table, wanted: list[str], any_type: bool) -> pa.Table:
-    """The input columns that stand beside the answers, as they came; what no text file has is written as text."""
-    columns = {name: came.column(name) for name in wanted}
-    return pa.table(
-        {
-            name: column if any_type or _is_plain(column.type) else raw(column)
-            for name, column in columns.items()
-        }
-    )
-
-
-def _is_plain(kind: pa.DataType) -> bool:
-    return any(
-        is_one(kind)
-        for is_one in (
-            pa.types.is_string,
-            pa.types.is_integer,
-            pa.types.is_floating,
-            pa.types.is_boolean,
-            pa.types.is_timestamp,
-            pa.types.is_date,
-        )
-    )
 
 
 def beside(inputs: pa.Table, answers: Answers, stamp: Stamp, first: int, called: dict[str, str]) -> pa.Table:

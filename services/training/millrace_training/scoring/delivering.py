@@ -62,17 +62,30 @@ def deliver(batch: Batch, context: Context, done: list[Done]) -> Delivered:
 
 def _files(batch: Batch, context: Context, done: list[Done]) -> list[ScoredFile]:
     """Keep the answers in the registry: one file of all, or one for each source."""
-    spec, written = batch.spec, []
-    groups = _groups(batch)
+    written, groups = [], _groups(batch)
+    names = _names(batch, groups)
     for place, members in enumerate(groups):
         context.report("write", place, len(groups))
         path = _staged(batch, context, place, members)
         digest = context.client.registry.put_artifact(path, writing.MEDIA_TYPES[batch.output])
         rows = sum(done[item.number].rows for item in batch.parts if item.source in members)
-        name = f"{Path(spec.files[members[0]].name).stem}.{batch.output}"
-        written.append(ScoredFile(name=name, digest=digest, rows=rows, size=path.stat().st_size))
+        written.append(ScoredFile(name=names[place], digest=digest, rows=rows, size=path.stat().st_size))
         path.unlink()
     return written
+
+
+def _names(batch: Batch, groups: list[list[int]]) -> list[str]:
+    """Of files that go into one folder, none twice; `rejects.csv` there is that of the lines that were not read."""
+    taken, names = {REJECTED.removeprefix(".")}, []
+    for members in groups:
+        stem, number = Path(batch.spec.files[members[0]].name).stem, 1
+        name = f"{stem}.{batch.output}"
+        while name.casefold() in taken:
+            number += 1
+            name = f"{stem}-{number}.{batch.output}"
+        taken.add(name.casefold())
+        names.append(name)
+    return names
 
 
 def _to_place(batch: Batch, sink: Sink, context: Context, rejected: bytes | None) -> list[str]:

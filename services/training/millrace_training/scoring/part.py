@@ -21,8 +21,9 @@ from millrace_table.columns import Typed, convert
 from millrace_training.features.columns import columns_from_signature
 from millrace_training.features.frame import Frame, from_arrow
 from millrace_training.graph.session import answers, open_session
-from millrace_training.scoring import columns
+from millrace_training.scoring import columns, keeping
 from millrace_training.scoring.columns import Stamp
+from millrace_training.scoring.keeping import Output
 from millrace_training.scoring.sources import Stretch
 
 BATCH = 16_384
@@ -32,8 +33,7 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Work:
-    """One part with all that answering it needs; *kept*: input columns that stand beside the answers, of any type
-    or of those alone that a text file has."""
+    """One part with all that answering it needs; *kept*: input columns that stand beside the answers in an *output*."""
 
     part: Stretch
     graph: Path
@@ -43,7 +43,7 @@ class Work:
     kept: list[str]
     stamp: Stamp
     called: dict[str, str]
-    any_type: bool
+    output: Output
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def run(work: Work) -> int:
         frame, bad = _frame(came, signature, work, first, unread)
         said = _without(stats.read(answers(session, frame), signature), bad)
         table = columns.beside(
-            columns.kept(came, work.kept, work.any_type), said, work.stamp, first, work.called
+            keeping.kept(came, work.kept, work.output), said, work.stamp, first, work.called
         )
         writer = writer or parquet.ParquetWriter(staged, table.schema, compression="lz4")
         writer.write_table(table)

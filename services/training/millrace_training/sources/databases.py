@@ -19,6 +19,7 @@ from millrace_training.sources.kit import Kit
 from millrace_training.sources.marks import Mark
 from millrace_training.sources.postgresql import Postgresql
 from millrace_training.sources.retries import Passing
+from millrace_training.sources.secrets import Secrets
 from millrace_training.sources.selection import ROWS, Selection
 
 
@@ -109,7 +110,7 @@ class Database:
                 with self._connection.cursor() as cursor:
                     cursor.execute(self._driver.begin)
         except FAULTS as error:
-            raise self._unreachable(error) from None
+            raise unreachable(self._kit.secrets, error) from None
         return self
 
     def __exit__(
@@ -180,34 +181,32 @@ class Database:
             self._kit.context.report("read", message=f"{rows} rows")
         return pa.Table.from_batches(batches, reader.schema)
 
-    def _unreachable(self, error: Exception) -> JobError | Passing:
-        """A driver that cannot read a URI repeats pieces of it, so then its own words are not told."""
-        words = str(error)
-        reached = "connection to server" in words or "unable to open" in words or "failed to open" in words
-        if not reached and any(sign in words for sign in NOT_A_URI):
-            mend = (
-                "Write it like postgresql://user@host:5432/database; signs like @ and spaces as %40 and %20."
-            )
-            return JobError("The database cannot be reached", "Its URI cannot be read.", mend)
-        told = self._kit.secrets.problem(
-            "The database cannot be reached",
-            _own_words(words),
-            "Look at its host, database, user and password.",
-        )
-        return told if any(sign in words for sign in LASTING) else Passing(told)
-
     def _failed(self, error: Exception) -> JobError | Passing:
         state, words = getattr(error, "sqlstate", None) or "", str(error)
         told = self._kit.secrets.problem(
             "The database did not answer the query",
-            _own_words(words),
+            own_words(words),
             "Try it with 'millrace sources test'.",
         )
         passes = state.startswith(PASSING) or (not state and any(sign in words for sign in LOST))
         return Passing(told) if passes else told
 
 
-def _own_words(text: str) -> str:
+def unreachable(secrets: Secrets, error: Exception) -> JobError | Passing:
+    """Why there is no connection; a driver that cannot read a URI repeats pieces of it, so then its own words are not
+    told."""
+    words, title = str(error), "The database cannot be reached"
+    reached = "connection to server" in words or "unable to open" in words or "failed to open" in words
+    if not reached and any(sign in words for sign in NOT_A_URI):
+        mend = "Write it like postgresql://user@host:5432/database; signs like @ and spaces as %40 and %20."
+        return JobError(title, "Its URI cannot be read.", mend)
+    if "translate host name" in words and secrets.get("sql.connection"):
+        return Passing(JobError(title, "Its host has no address.", "Look at the host in its URI."))
+    told = secrets.problem(title, own_words(words), "Look at its host, database, user and password.")
+    return told if any(sign in words for sign in LASTING) else Passing(told)
+
+
+def own_words(text: str) -> str:
     """What the database said, without the query in which it was asked."""
     said = re.search(r"(ERROR|FATAL): +(.*?)(?=\n|$)", text)
     return said[0] if said else text.partition("Query was:")[0].removeprefix("IO: ")[:1000]
