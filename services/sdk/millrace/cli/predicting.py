@@ -78,13 +78,12 @@ def _ask(
     """Ask request by request, and print what is answered; where it stops, what came until then is printed and told."""
     warnings = _Warnings()
     try:
-        with job_bar(loop) as bar:
+        with job_bar(loop, shown=not sys.stdout.isatty()) as bar:
             for when, rows in asked.parts:
                 answer = _answer(platform, loop, rows, when, key, warn)
                 warnings.tell(answer, printed.rows)
                 printed.add(answer)
-                if not sys.stdout.isatty():
-                    bar(Now("rows answered", printed.rows, asked.rows))
+                bar(Now("rows answered", printed.rows, asked.rows))
     except (Exception, KeyboardInterrupt):
         printed.end()
         if printed.rows:

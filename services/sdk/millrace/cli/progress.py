@@ -29,8 +29,8 @@ class Now:
 
 
 @contextmanager
-def job_bar(what: str) -> Iterator[Callable[[Now], None]]:
-    """A bar that is told again and again how far it is."""
+def job_bar(what: str, shown: bool = True) -> Iterator[Callable[[Now], None]]:
+    """A bar that is told again and again how far it is; it is not *shown* where answers come on the same screen."""
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     screen = console(stderr=True)
@@ -41,7 +41,9 @@ def job_bar(what: str) -> Iterator[Callable[[Now], None]]:
         TextColumn("{task.fields[note]}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=screen, transient=True, disable=not screen.is_terminal) as bar:
+    with Progress(
+        *columns, console=screen, transient=True, disable=not (shown and screen.is_terminal)
+    ) as bar:
         task = bar.add_task(what, total=None, note="")
 
         def told(now: Now) -> None:
