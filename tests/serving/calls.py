@@ -18,7 +18,7 @@ from tritonclient.grpc import service_pb2 as oip
 from tritonclient.grpc import service_pb2_grpc
 
 from millrace_contracts.signature import Signature
-from millrace_serving.envoy import manifests
+from millrace_serving.envoy import callers, manifests
 from millrace_serving.envoy.bootstrap import Gateway, bootstrap
 from millrace_serving.processes.ports import free_port
 from millrace_serving.refusals import messages as refusals
@@ -113,10 +113,12 @@ class Discovery(ThreadingHTTPServer):
         self.resources, self.version, self.taken, self.explained = {}, "0", {}, 0
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
-    def publish(self, revisions, splits, ways):
-        tables = manifests.route_tables(splits, ways)
+    def publish(self, revisions, splits, ways, asking=None):
+        tables = manifests.route_tables(splits, ways, asking)
+        filters = {} if asking is None else callers.extensions(asking)
         self.resources = {"clusters": manifests.clusters(revisions, ways), "inference": [tables[0]]}
-        self.resources["shadow"], self.version = [tables[1]], str(int(self.version) + 1)
+        self.resources |= {"shadow": [tables[1]]} | {name: [made] for name, made in filters.items()}
+        self.version = str(int(self.version) + 1)
         deadline = time.monotonic() + 20
         while any(self.taken.get(name) != self.version for name in self.resources):
             assert time.monotonic() < deadline, "Envoy does not take the configuration"
@@ -167,7 +169,7 @@ class _Discovering(BaseHTTPRequestHandler):
 class Door:
     """An Envoy as a gateway pod runs it, and what it logs."""
 
-    def __init__(self, folder, grpc=True):
+    def __init__(self, folder, grpc=True, protected=False, flags=()):
         self.receiver = LogReceiver("gateway-token")
         ports = {
             name: free_port() for name in ("inference_port", "shadow_port", "admin_port", "discovery_port")
@@ -175,13 +177,13 @@ class Door:
         self.discovery = Discovery(ports["discovery_port"])
         gateway = Gateway(
             **ports, otlp_port=self.receiver.port, token="gateway-token", flush_seconds=0.05, request_seconds=30,
-            grpc=grpc,
+            grpc=grpc, protected=protected,
         )  # fmt: skip
         self.address = f"127.0.0.1:{ports['inference_port']}"
         self.admin = f"http://127.0.0.1:{ports['admin_port']}"
         boot, self.log = folder / "boot.json", folder / "envoy.log"
         boot.write_text(json.dumps(bootstrap(gateway)))
-        command = [ENVOY, "-c", boot, "--concurrency", "1", "--disable-hot-restart"]
+        command = [ENVOY, "-c", boot, "--concurrency", "1", "--disable-hot-restart", *flags]
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [*command, "--reject-unknown-dynamic-fields", "--log-level", "warn"], stdout=log, stderr=log

@@ -34,8 +34,8 @@ def write_tokens(home):
 class Serving:
     """The service as a process, and short words for what tests do with it."""
 
-    def __init__(self, home):
-        self.home = home
+    def __init__(self, home, public=True):
+        self.home, self.public = home, public
         write_tokens(home)
         self.neighbours = Neighbours()
         self.receiver = LogReceiver("gateway-token")
@@ -54,6 +54,7 @@ class Serving:
             "MILLRACE_PORT": str(self.port),
             "MILLRACE_TOKEN": "own-token",
             "MILLRACE_GATEWAY_TOKEN": "gateway-token",
+            "MILLRACE_GATEWAY_PUBLIC": str(self.public),
             "MILLRACE_REGISTRY_URL": self.neighbours.url,
             "MILLRACE_MONITORING_URL": self.neighbours.url,
             "MILLRACE_OTLP_PORT": str(self.receiver.port),

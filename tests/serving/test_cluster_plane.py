@@ -11,6 +11,7 @@ import pytest
 from millrace_serving import main
 from millrace_serving.cluster import names
 from millrace_serving.envoy.discovery import Discovery
+from millrace_serving.envoy.publisher import EXTENSIONS, TABLES
 from millrace_serving.planes.cluster import ClusterPlane
 from millrace_serving.settings import ServingSettings
 
@@ -77,7 +78,7 @@ async def accept(discovery: Discovery):
         while True:
             await discovery.poll("gateway-a", name, discovery.versions.get(name, ""), hold=0.02)
 
-    await asyncio.gather(*(follow(name) for name in ("clusters", "inference", "shadow")))
+    await asyncio.gather(*(follow(name) for name in ("clusters", *TABLES, *EXTENSIONS)))
 
 
 async def rollout(world, version=1, **more):

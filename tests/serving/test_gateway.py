@@ -18,7 +18,7 @@ from millrace_serving.envoy import manifests
 from millrace_serving.envoy.bootstrap import Gateway, bootstrap
 from millrace_serving.envoy.discovery import Discovery
 from millrace_serving.envoy.manifests import Split
-from millrace_serving.envoy.publisher import Publisher
+from millrace_serving.envoy.publisher import Publisher, Traffic
 from millrace_serving.gateway import discovery as routes
 from millrace_serving.movement import Movement
 from millrace_serving.processes.ports import free_port
@@ -78,9 +78,9 @@ async def plane(tmp_path):
     await task
 
 
-async def publish(plane, *splits):
+async def publish(plane, *splits, asking=None):
     async def read():
-        return list(splits), []
+        return Traffic(splits, [], asking)
 
     return await plane.publisher.publish(read)
 

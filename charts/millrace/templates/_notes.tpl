@@ -27,6 +27,10 @@ WARNING: Triton is the test image (24.10, Python backend). It is not for product
 
 WARNING: gateway.grpc.enabled with the test image of Triton: its gRPC server may crash when a client goes away.
 {{- end }}
+{{- if .Values.gateway.public }}
+
+WARNING: gateway.public is true. ANYONE WHO REACHES THE GATEWAY MAY ASK EVERY MODEL of every project, without a key{{ if or .Values.tls.existingSecret (ne .Values.gateway.service.type "ClusterIP") }}, also from outside the cluster{{ end }}. Set gateway.public to false unless that is what you want.
+{{- end }}
 {{- if not .Values.networkPolicy.enabled }}
 
 WARNING: networkPolicy.enabled is false. Any pod of the cluster may talk to these.

@@ -30,6 +30,9 @@ Kind = Literal[
     "alarm.closed",
     "alias.moved",
     "predictions.written",
+    "key.made",
+    "key.expiry",
+    "key.revoked",
 ]
 
 

@@ -59,6 +59,11 @@ class Tokens:
             return await asyncio.to_thread(self.actor, token)
         return self.actor(token)
 
+    def stored(self) -> dict[str, Actor]:
+        """Who has a token of the file, by its SHA-256."""
+        self._refresh()
+        return dict(self._actors)
+
     def _refresh(self) -> None:
         try:
             stat = os.stat(self.path or "")

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import jwt
 
 from millrace_contracts.bodies import Document
-from millrace_core.identity_keys import ALGORITHMS, Keys
+from millrace_core.identity_keys import ALGORITHMS, KUBERNETES, Keys
 from millrace_core.log import log
 from millrace_core.reviews import Spaces, Subject
 from millrace_core.roles import PEOPLE
@@ -63,6 +63,8 @@ class Issuer:
         self.audience, self.roles = str(entry["audience"]), entry["roles"]
         self.known_as = entry.get("known_as")
         self.keys = Keys(entry)
+        self.cluster = entry.get("issuer") == KUBERNETES
+        """Whether its subjects are service accounts of this cluster."""
 
     def identity(self, token: str) -> Identity | None:
         """Whom *token* names; None unless it is ours in every respect and has a role here.
@@ -129,6 +131,10 @@ class Issuers:
             return None if issuer is None else issuer.identity(token)
         except (jwt.PyJWTError, ValueError, TypeError):
             return None
+
+    def all(self) -> list[Issuer]:
+        """Every known issuer, whether it has told its keys or not."""
+        return list(self._issuers()) if self.present else []
 
     def _named(self, issuer: str | None) -> Issuer | None:
         """Those with a known name first: only for a token of none of them is the cluster asked for its own."""

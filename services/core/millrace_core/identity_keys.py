@@ -39,6 +39,8 @@ class Keys:
         """The name in its tokens; None until this cluster has told its own."""
         _check(self._url or self.issuer or API_SERVER)
         self._keys: Document = {}
+        self.published: list[Document] = []
+        """The keys as they were published: those that may have signed a token of ours."""
         self._seen = self._tried = -1e9
         self._lock = threading.Lock()
 
@@ -60,6 +62,12 @@ class Keys:
                 raise Unavailable("The issuer of this token does not answer; try again.")
         return key
 
+    def seen(self, seconds: float) -> bool:
+        """Whether there are keys; those older than *seconds* are fetched anew, and stay if nobody answers."""
+        if time.monotonic() > self._seen + seconds:
+            self._look()
+        return bool(self.published)
+
     def _look(self, wait: bool = True) -> None:
         """Fetch the keys unless that was tried a moment ago; who knows a key already does not wait for others."""
         if not self._lock.acquire(blocking=wait):
@@ -76,12 +84,14 @@ class Keys:
         try:
             if self.issuer is None or not self._url:
                 self._discover()
-            published = jwt.PyJWKSet.from_dict(self._get(self._url)).keys
+            answer = self._get(self._url)
+            published = jwt.PyJWKSet.from_dict(answer).keys
         except (OSError, ValueError, KeyError, TypeError, AttributeError, jwt.PyJWTError) as error:
             log.error("an issuer's keys cannot be had", issuer=self.issuer, error=type(error).__name__)
             return
         signing = [key for key in published if key.public_key_use in (None, "sig")]
         self._keys = {str(key.key_id): key for key in signing if key.algorithm_name in ALGORITHMS}
+        self.published = [item for item in answer["keys"] if str(item.get("kid")) in self._keys]
         self._seen = time.monotonic()
 
     def _discover(self) -> None:

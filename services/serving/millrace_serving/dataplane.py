@@ -87,6 +87,10 @@ class DataPlane(ABC):
         """Tell Envoy what the database says; True once it does so."""
 
     @abstractmethod
+    async def know_issuers(self) -> None:
+        """One pass over those whose signed tokens the gateway believes: which keys do they publish now?"""
+
+    @abstractmethod
     async def totals(self) -> dict[str, int]:
         """The gateways' counters over all their lives, fresh; stored when they changed."""
 

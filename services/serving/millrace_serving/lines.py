@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,12 +28,14 @@ class Answer:
 class Lines:
     """Connections to one place that speaks HTTP/1.1; as many as there are requests under way, kept for the next."""
 
-    def __init__(self, url: str, seconds: float) -> None:
-        """*seconds*: longest time for one answer, the connection included."""
+    def __init__(self, url: str, seconds: float, credential: str | Callable[[], str] = "") -> None:
+        """*seconds*: longest time for one answer, the connection included. *credential*: what is shown unless a request
+        shows another; called for it where somebody renews it."""
         parts = urlsplit(url)
         self._host, self._port = parts.hostname or "", parts.port or 80
         self._named = f"host: {parts.netloc}\r\n".encode()
         self._seconds = seconds
+        self._credential = credential
         self._idle: deque[_Line] = deque()
 
     async def post(self, path: str, body: bytes, headers: dict[str, str]) -> Answer:
@@ -40,6 +43,8 @@ class Lines:
 
         A connection that the other side closed while it was idle is replaced by a new one, once.
         """
+        if "authorization" not in headers and (shown := self._shown()):
+            headers["authorization"] = f"Bearer {shown}"
         lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         head = f"POST {path} HTTP/1.1\r\ncontent-length: {len(body)}\r\n{lines}".encode("latin-1")
         request = head + self._named + b"\r\n" + body
@@ -53,6 +58,9 @@ class Lines:
                 return await self._ask(await self._opened(), request)
         except (TimeoutError, OSError) as error:
             raise NoAnswer(type(error).__name__) from error
+
+    def _shown(self) -> str:
+        return self._credential if isinstance(self._credential, str) else self._credential()
 
     async def _opened(self) -> "_Line":
         loop = asyncio.get_running_loop()

@@ -13,6 +13,7 @@ from millrace_core.services import Services as CoreServices
 from millrace_serving.dataplane import DataPlane
 from millrace_serving.endpoints import routes as endpoints
 from millrace_serving.gateway import discovery
+from millrace_serving.gateway import keys as gateway_keys
 from millrace_serving.gateway import routes as gateway
 from millrace_serving.lines import Lines
 from millrace_serving.movement import Movement
@@ -30,6 +31,7 @@ from millrace_serving.variants.controller import Forms
 MODELS_SECONDS = 4.0
 PUBLISH_SECONDS = 5.0
 COUNT_SECONDS = 2.0
+ISSUERS_SECONDS = 15.0
 
 
 def build(settings: ServingSettings | None = None) -> FastAPI:
@@ -44,6 +46,7 @@ def build(settings: ServingSettings | None = None) -> FastAPI:
             rollouts.router,
             endpoints.router,
             gateway.router,
+            gateway_keys.router,
             refusals.router,
             discovery.router,
             measurements.router,
@@ -54,7 +57,7 @@ def build(settings: ServingSettings | None = None) -> FastAPI:
         background=[
             deliver_forever(Outbox),
             _loads,
-            *([_processes, _models, _routes, _counts, _safety, _forms] if live else []),
+            *([_processes, _models, _routes, _issuers, _counts, _safety, _forms] if live else []),
         ],
         ready={"data plane": _ready} if live else None,
         make=_make,
@@ -65,7 +68,8 @@ def _make(core: CoreServices) -> Services:
     """Serving's own object out of core's part."""
     settings = cast(ServingSettings, core.settings)
     plane = _plane(core) if settings.data_plane else None
-    gateway = Lines(NOWHERE if plane is None else plane.gateway_url, settings.inference_seconds + 5)
+    url = NOWHERE if plane is None else plane.gateway_url
+    gateway = Lines(url, settings.inference_seconds + 5, settings.credential)
     return Services(**vars(core), plane=plane, gateway=gateway, movement=Movement())
 
 
@@ -110,6 +114,12 @@ async def _models(services: Services) -> None:
 async def _routes(services: Services) -> None:
     """Keep trying to bring what is published to Envoy."""
     await run_forever("routes", services.running().publish, every=PUBLISH_SECONDS, backoff_max=5.0)
+
+
+async def _issuers(services: Services) -> None:
+    """Keep knowing the keys of those whose tokens the gateway believes."""
+    await asyncio.sleep(ISSUERS_SECONDS)
+    await run_forever("issuers", services.running().know_issuers, every=ISSUERS_SECONDS, backoff_max=60.0)
 
 
 async def _counts(services: Services) -> None:

@@ -1,4 +1,4 @@
-"""Serving's tables: endpoints, revisions, rollouts, changes of the stable revision, gateway counts, outbox."""
+"""Serving's tables: endpoints, revisions, rollouts, changes of the stable revision, keys, gateway counts, outbox."""
 
 from datetime import datetime
 
@@ -154,6 +154,24 @@ class Measured(Table):
     node: Mapped[str] = mapped_column(String(400), primary_key=True)
     measurement: Mapped[Document] = mapped_column(JSON)
     measured_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Key(Table):
+    """A key for inference; of the key only its SHA-256. A revoked one keeps its row, so that its name stays its own."""
+
+    __tablename__ = "keys"
+
+    project: Mapped[str] = mapped_column(String(63), primary_key=True)
+    name: Mapped[str] = mapped_column(String(63), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    endpoints: Mapped[list[str]] = mapped_column(JSON)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    requests_per_second: Mapped[int | None] = mapped_column(Integer)
+    max_body_bytes: Mapped[int | None] = mapped_column(Integer)
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    made_by: Mapped[str] = mapped_column(String(100))
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_by: Mapped[str | None] = mapped_column(String(100))
 
 
 class Outbox(OutboxMixin, Table):

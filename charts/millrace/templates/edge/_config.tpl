@@ -46,10 +46,10 @@ static_resources:
                         {{- end }}
                         {{- if $.Values.gateway.grpc.enabled }}
                         - match: {prefix: /inference.GRPCInferenceService/, grpc: {}}
-                          route: {cluster: gateway-grpc, host_rewrite_literal: {{ include "millrace.fullname" $ }}-gateway, timeout: 60s}
+                          route: {cluster: gateway-grpc, host_rewrite_literal: {{ include "millrace.fullname" $ }}-gateway, timeout: 60s, retry_policy: {retry_on: "connect-failure,refused-stream,reset-before-request", num_retries: 2}}
                         {{- end }}
                         - match: {prefix: /}
-                          route: {cluster: gateway, host_rewrite_literal: {{ include "millrace.fullname" $ }}-gateway, timeout: 60s}
+                          route: {cluster: gateway, host_rewrite_literal: {{ include "millrace.fullname" $ }}-gateway, timeout: 60s, retry_policy: {retry_on: "connect-failure,refused-stream,reset-before-request", num_retries: 2}}
     {{- end }}
     - name: metrics
       address: {socket_address: {address: 0.0.0.0, port_value: 9902}}

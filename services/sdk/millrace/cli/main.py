@@ -13,6 +13,7 @@ from millrace.cli import (
     drafting,
     exporting,
     following,
+    keys,
     labelling,
     lists,
     predicting,
@@ -56,7 +57,14 @@ def settings(
         os.environ["MILLRACE_HOME"] = str(home.absolute())
 
 
-command(app, "up", "millrace up", "millrace --home /data/millrace up", panel=RUN)(running.up)
+command(
+    app,
+    "up",
+    "millrace up",
+    "millrace --home /data/millrace up",
+    "millrace up --protect    # inference asks for keys, as in a cluster",
+    panel=RUN,
+)(running.up)
 command(
     app,
     "init",
@@ -140,7 +148,7 @@ command(declaring.data, "streams", "millrace data streams", "millrace data strea
     streaming.streams
 )
 OF_LOOPS = (declaring.data, coding.code, labelling.labels, sources.sources)
-for group in (*OF_LOOPS, *lists.GROUPS, *records.GROUPS):
+for group in (*OF_LOOPS, *lists.GROUPS, *records.GROUPS, keys.keys):
     app.add_typer(group, rich_help_panel=LOOP if group in OF_LOOPS else LOOK)
 command(app, "doctor", "millrace doctor", "millrace doctor -o json", panel=RUN)(running.doctor)
 command(app, "capabilities", "millrace capabilities", "millrace capabilities -o json", panel=RUN)(

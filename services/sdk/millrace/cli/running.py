@@ -5,7 +5,7 @@ import signal
 import threading
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from millrace.laptop import Platform
 
 
-def up() -> None:
+def up(
+    protect: Annotated[
+        bool, typer.Option("--protect", help="Inference asks for a key or a token, as in a cluster.")
+    ] = False,
+) -> None:
     """Start the platform and keep it running until Ctrl-C; after kill -9 the next start continues."""
     from stamina.instrumentation import set_on_retry_hooks
 
@@ -32,7 +36,7 @@ def up() -> None:
             raise KeyboardInterrupt
 
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    platform = Platform()
+    platform = Platform(protect=protect)
     typer.echo(f"Starting in {platform.home} …")
     try:
         platform.start()
@@ -53,6 +57,8 @@ def _told(platform: "Platform") -> None:
     for name, url in platform.urls.items():
         typer.echo(f"  {name:<12} {url}")
     typer.echo(f"  {'gateway':<12} {platform.gateway}  (inference: Open Inference Protocol v2)")
+    if platform.protect:
+        typer.echo(f"  {'':<12} It asks for a key:  millrace keys create NAME --endpoint ENDPOINT")
     typer.echo(f"  {'token':<12} {platform.run / 'platform.json'}  (field 'token'; readable by you alone)")
     typer.echo(f"  {'logs':<12} {platform.home / 'logs'}")
     _led_elsewhere()

@@ -14,6 +14,7 @@ from millrace_contracts.endpoints import (
     GatewayRead,
     Retain,
 )
+from millrace_contracts.keys import KeyExpiry, KeyMade, KeyRead, KeyWrite
 from millrace_contracts.predictions import CellValue, PredictionAnswer, PredictionRequest
 from millrace_contracts.rollouts import RolloutAbort, RolloutRead, RolloutWrite
 from millrace_contracts.variants import MeasurementWrite
@@ -114,6 +115,27 @@ class Serving:
     def report_measurement(self, report: MeasurementWrite, *, project: str | None = None) -> None:
         """Tell how fast a form is on the node of the pod that measured it."""
         self.api.send(post("/v1/measurements", report, project=project))
+
+    def make_key(self, key: KeyWrite, *, project: str | None = None) -> KeyMade:
+        """Make a key for inference; the answer is the only place where it can be read, so it is not asked for twice."""
+        return self.api.answer(KeyMade, post("/v1/keys", key, project=project, retry=False))
+
+    def keys(self, *, project: str | None = None) -> list[KeyRead]:
+        """The project's keys by name, also those that have ended."""
+        return self.api.every(KeyRead, get("/v1/keys", project=project))
+
+    def key(self, name: str, *, project: str | None = None) -> KeyRead:
+        """One key; never what opens the door."""
+        return self.api.answer(KeyRead, get(f"/v1/keys/{part(name)}", project=project))
+
+    def expire_key(self, name: str, at: datetime, *, project: str | None = None) -> KeyRead:
+        """Set when a key ends."""
+        call = post(f"/v1/keys/{part(name)}:expire", KeyExpiry(at=at), project=project)
+        return self.api.answer(KeyRead, call)
+
+    def revoke_key(self, name: str, *, project: str | None = None) -> KeyRead:
+        """Let a key in no more; when this returns, every gateway that is up refuses it."""
+        return self.api.answer(KeyRead, post(f"/v1/keys/{part(name)}:revoke", project=project))
 
     def gateway(self) -> GatewayRead:
         """Where inference requests go, and what the gateway has counted."""

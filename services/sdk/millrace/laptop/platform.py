@@ -39,10 +39,13 @@ def default_home() -> Path:
 class Platform:
     """All services of one home folder: `with Platform(home) as platform: platform.client()`.
 
+    Args:
+        protect: whether inference asks for a key or a token, as in a cluster; else it is open on loopback.
     Raises (on start): AlreadyRunning, StartFailed.
     """
 
-    def __init__(self, home: Path | None = None) -> None:
+    def __init__(self, home: Path | None = None, protect: bool = False) -> None:
+        self.protect = protect
         self.home = (home or default_home()).absolute()
         self.run = self.home / "run"
         self.services: dict[str, Service] = {}
@@ -162,6 +165,7 @@ class Platform:
         }
         if name == "serving":
             environment["MILLRACE_GATEWAY_TOKEN"] = self.secrets["gateway"]
+            environment["MILLRACE_GATEWAY_PUBLIC"] = str(not self.protect).lower()
             for port in ("gateway", "shadow", "envoy_admin", "triton", "triton_metrics"):
                 environment[f"MILLRACE_{port.upper()}_PORT"] = str(self.ports[port])
         return Service(name, self.home, self.urls[name], environment)

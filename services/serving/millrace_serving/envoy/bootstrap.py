@@ -55,6 +55,8 @@ class Gateway:
     connections: int = 1024
     grpc: bool = False
     """Whether inference requests are also taken over gRPC."""
+    protected: bool = False
+    """Whether who asks has to show a key or a token."""
 
 
 def bootstrap(gateway: Gateway) -> Part:
@@ -118,7 +120,13 @@ def _listeners(gateway: Gateway) -> list[Part]:
         "shadow", gateway.shadow_port, _rest(gateway), gateway.request_seconds, gateway.flush_seconds,
         grpc=gateway.grpc,
     )  # fmt: skip
-    public = replace(shadow, name="inference", port=gateway.inference_port, host=gateway.host)
+    public = replace(
+        shadow,
+        name="inference",
+        port=gateway.inference_port,
+        host=gateway.host,
+        protected=gateway.protected,
+    )
     stats = [listeners.stats(gateway.stats_port)] if gateway.stats_port else []
     return [listeners.entry(public), listeners.entry(shadow), *stats]
 
@@ -141,6 +149,7 @@ def of_pod(settings: ServingSettings, folder: Path) -> Gateway:
         node=settings.pod_name or NODE,
         host=ANYWHERE,
         grpc=settings.grpc,
+        protected=not settings.gateway_public,
     )
 
 

@@ -13,10 +13,13 @@ from pathlib import Path
 
 import orjson
 
+from millrace_serving.envoy.callers import EXTENSION, LIMITED, VERIFIED
 from millrace_serving.envoy.upstreams import Part
 
 CLUSTER_URL = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
 ROUTE_URL = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
+KINDS = {"clusters": CLUSTER_URL, VERIFIED: EXTENSION, LIMITED: EXTENSION}
+"""Types of the resources that are no route tables."""
 HOLD = 2.0
 """Seconds that a poll without news is held."""
 TRIES = 3
@@ -99,7 +102,7 @@ class Discovery:
         return state.offered != version or state.tries < TRIES
 
     def _answer(self, name: str, version: str) -> bytes:
-        kind = CLUSTER_URL if name == "clusters" else ROUTE_URL
+        kind = KINDS.get(name, ROUTE_URL)
         return orjson.dumps({"version_info": version, "type_url": kind, "resources": self.resources[name]})
 
     def refused(self, name: str) -> list[str]:

@@ -21,6 +21,15 @@ local function endpoint_named(text)
   end)
   return whole and name or nil
 end
+-- Only now is it known which endpoint is asked; nil if the caller may.
+local function grpc_refused(handle, length)
+  local caller = handle:streamInfo():dynamicMetadata():get(CALLER)
+  if caller.longest ~= nil and length > caller.longest then return "8", too_long(caller.name, caller.longest) end
+  local route = route_of(handle)
+  if route:get("endpoint") == nil and not route:get("message") then return "14", "Which endpoint is asked could not be told." end
+  local why = refused(handle, caller.name, caller.scope)
+  if why ~= nil then return "7", why end
+end
 local function grpc_request(handle)
   local headers = handle:headers()
   local method = called(headers)
@@ -35,6 +44,10 @@ local function grpc_request(handle)
     handle:headers():replace("x-millrace-endpoint", name)
   end
   handle:clearRouteCache()
+  if PROTECTED then
+    local code, why = grpc_refused(handle, #text)
+    if code ~= nil then return refuse(handle, code, why) end
+  end
   if method ~= "ModelInfer" then return end
   if #text > LIMIT then return note(handle, "request_skipped", "size") end
   note(handle, "request", handle:base64Escape(text))

@@ -1,8 +1,9 @@
 """Pure functions: how calls over gRPC reach a revision, by routes that read the endpoint from the message."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from millrace_serving.envoy import callers
 from millrace_serving.envoy.upstreams import HTTP_OPTIONS, Part, cluster, codec, typed
 
 FOLDER = Path(__file__).parent
@@ -132,8 +133,11 @@ def failures(listener: str) -> Part:
     }
 
 
-def limits() -> Part:
+def limits(more: Sequence[Part] = ()) -> Part:
     """How much of a message is taken, and what a call is told whose message is longer: Envoy refuses it by itself.
+
+    Args:
+        more: what is told for other answers that Envoy gives by itself.
 
     The buffer of a request is as long as its window, however short that of its connection is.
     """
@@ -150,7 +154,7 @@ def limits() -> Part:
         "body": {"inline_string": TOO_LARGE},
         "headers_to_add": told,
     }
-    return {"http2_protocol_options": window, "local_reply_config": {"mappers": [mapper]}}
+    return {"http2_protocol_options": window, "local_reply_config": {"mappers": [mapper, *more]}}
 
 
 def _header(key: str, value: str) -> Part:
@@ -172,6 +176,7 @@ def alive() -> list[Part]:
     return [
         {
             "match": {"path": SERVICE + method},
+            "metadata": callers.metadata(callers.OPEN),
             "route": {"cluster": "shadow-hop", "timeout": "5s"},
             "typed_per_filter_config": {BRIDGE: bridged},
         }
@@ -192,7 +197,8 @@ def alive_answers() -> list[Part]:
 
 def refusals() -> list[Part]:
     """What answers calls that no route of an endpoint takes; the last one takes all."""
-    named = [_refused({"path": SERVICE + method}, NOT_FOUND, UNKNOWN) for method in NAMED]
+    later = {"metadata": callers.metadata(callers.BY_MESSAGE)}
+    named = [_refused({"path": SERVICE + method}, NOT_FOUND, UNKNOWN) | later for method in NAMED]
     stream = _refused({"path": f"{SERVICE}ModelStreamInfer"}, UNIMPLEMENTED, STREAM)
     return [*named, stream, closed(OTHER)]
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from millrace_contracts import access
-from millrace_serving.envoy import grpc
+from millrace_serving.envoy import callers, grpc
 from millrace_serving.envoy.upstreams import LOOPBACK, Part, address, typed
 
-PIECES = ("notes", "grpc_message", "grpc", "prediction_log")
+PIECES = ("notes", "admission", "grpc_message", "grpc", "prediction_log")
 LUA = "".join((Path(__file__).parent / f"{name}.lua").read_text() for name in PIECES)
 MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 OTEL = "envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig"
@@ -50,6 +50,8 @@ class Entry:
     host: str = LOOPBACK
     grpc: bool = False
     """Whether calls over gRPC are taken."""
+    protected: bool = False
+    """Whether who asks has to show a key or a token."""
 
     @property
     def public(self) -> bool:
@@ -78,7 +80,7 @@ def _router() -> Part:
 
 
 def _inference(item: Entry) -> Part:
-    source = f"local GRPC = {str(item.grpc).lower()}\n{LUA}"
+    source = f"local GRPC, PROTECTED = {str(item.grpc).lower()}, {str(item.protected).lower()}\n{LUA}"
     lua = typed(grpc.LUA, default_source_code={"inline_string": source})
     return typed(
         MANAGER,
@@ -99,13 +101,23 @@ def _inference(item: Entry) -> Part:
             "headers_with_underscores_action": "REJECT_REQUEST",
         },
         access_log=[_prediction_log(item), *([grpc.failures(item.name)] if item.grpc else [])],
-        **(grpc.limits() if item.grpc else {}),
+        **_replies(item),
         http_filters=[
-            {"name": "envoy.filters.http.lua", "typed_config": lua},
+            *(callers.door(item.routes) if item.protected else []),
+            {"name": callers.SCRIPT, "typed_config": lua},
+            *([callers.bolt()] if item.protected else []),
             *([grpc.bridge()] if item.grpc else []),
             _router(),
         ],
     )
+
+
+def _replies(item: Entry) -> Part:
+    """What Envoy says by itself."""
+    mappers = callers.mappers(grpc.CALLED) if item.protected else []
+    if item.grpc:
+        return grpc.limits(mappers)
+    return {"local_reply_config": {"mappers": mappers}} if mappers else {}
 
 
 def _request_ids() -> Part:
@@ -135,8 +147,9 @@ def _prediction_log(item: Entry) -> Part:
         body={"string_value": access.written(LOGGED | {"listener": item.name})},
     )
     post = {"header_filter": {"header": {"name": ":method", "string_match": {"exact": "POST"}}}}
-    asked = {"and_filter": {"filters": [post, grpc.predicts()]}} if item.grpc else post
-    return {"name": "envoy.access_loggers.open_telemetry", "filter": asked, "typed_config": config}
+    asked = [post, *([grpc.predicts()] if item.grpc else []), *(callers.admitted() if item.protected else [])]
+    only = {"and_filter": {"filters": asked}} if len(asked) > 1 else post
+    return {"name": "envoy.access_loggers.open_telemetry", "filter": only, "typed_config": config}
 
 
 def stats(port: int) -> Part:

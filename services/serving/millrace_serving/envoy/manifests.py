@@ -3,7 +3,8 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from millrace_serving.envoy import grpc
+from millrace_serving.envoy import callers, grpc
+from millrace_serving.envoy.callers import Callers
 from millrace_serving.envoy.upstreams import Part, cluster, typed
 
 TOTAL = 10_000
@@ -64,8 +65,12 @@ def clusters(revisions: Collection[str], ways: Ways) -> list[Part]:
     return [{"@type": CLUSTER, **item} for item in made]
 
 
-def route_tables(splits: Sequence[Split], ways: Ways) -> list[Part]:
-    """The tables `inference` (public paths, split and mirror) and `shadow` (mirrored requests)."""
+def route_tables(splits: Sequence[Split], ways: Ways, asking: Callers | None = None) -> list[Part]:
+    """The tables `inference` (public paths, split and mirror) and `shadow` (mirrored requests).
+
+    Args:
+        asking: who is let in; None: a gateway that asks nobody.
+    """
     ordered = sorted(splits, key=lambda split: split.wire)
     public = [route for split in ordered for route in _public(split, ways)]
     mirrored = [route for split in ordered if split.mirror for route in _mirrored(split, ways)]
@@ -73,27 +78,37 @@ def route_tables(splits: Sequence[Split], ways: Ways) -> list[Part]:
     if ways.grpc:
         calls, answers = [*grpc.alive(), *grpc.refusals()], grpc.alive_answers()
     return [
-        _table("inference", list(ways.hosts), [*_health(), *public, *calls]),
+        _table("inference", list(ways.hosts), [*_health(), *public, *calls], asking),
         _table("shadow", ["*"], [*mirrored, *answers]),
     ]
 
 
-def _table(name: str, domains: list[str], routes: list[Part]) -> Part:
-    """Answers are asked for uncompressed, whatever the client accepts: the log cannot read them otherwise."""
+def _table(name: str, domains: list[str], routes: list[Part], asking: Callers | None = None) -> Part:
+    """Answers are asked for uncompressed, whatever the client accepts: the log cannot read them otherwise.
+
+    What opens the gateway goes no further, whether it is asked for or not.
+    """
     told = {"header": {"key": "x-millrace-revision", "value": "%UPSTREAM_CLUSTER%"}}
     return {
         "@type": ROUTES,
         "name": name,
         "validate_clusters": True,
-        "request_headers_to_remove": ["accept-encoding", "grpc-accept-encoding"],
+        "request_headers_to_remove": ["accept-encoding", "grpc-accept-encoding", *callers.HEADERS],
         "response_headers_to_add": [told | {"append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}],
-        "virtual_hosts": [{"name": "all", "domains": domains, "routes": routes}],
+        "virtual_hosts": [{"name": "all", "domains": domains, "routes": routes} | _known(asking)],
     }
+
+
+def _known(asking: Callers | None) -> Part:
+    if asking is None:
+        return {}
+    return {"metadata": {"filter_metadata": {callers.ENTRANCE: callers.known(asking)}}}
 
 
 def _health() -> list[Part]:
     paths = ("/v2/health/live", "/v2/health/ready")
-    return [{"match": {"path": path}, "direct_response": {"status": 200}} for path in paths]
+    told = callers.metadata(callers.OPEN)
+    return [{"match": {"path": path}, "direct_response": {"status": 200}, "metadata": told} for path in paths]
 
 
 def _public(split: Split, ways: Ways) -> list[Part]:
@@ -117,7 +132,8 @@ def _route(split: Split, path: str, method: str, action: Part) -> Part:
 
 
 def _metadata(split: Split) -> Part:
-    return {"filter_metadata": {"millrace": {"project": split.project, "endpoint": split.endpoint}}}
+    told = {"project": split.project, "endpoint": split.endpoint}
+    return {"filter_metadata": {"millrace": told} | callers.metadata(told)["filter_metadata"]}
 
 
 def _infer(split: Split, ways: Ways) -> Part:

@@ -2,15 +2,31 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 from millrace_core.log import log
-from millrace_serving.envoy import grpc, manifests
+from millrace_serving.envoy import callers, grpc, manifests
+from millrace_serving.envoy.callers import LIMITED, VERIFIED, Callers
 from millrace_serving.envoy.discovery import Discovery
 from millrace_serving.envoy.manifests import Split, Ways
 from millrace_serving.envoy.upstreams import Part
 
-Read = Callable[[], Awaitable[tuple[Sequence[Split], Sequence[str]]]]
 TABLES = ("inference", "shadow")
+EXTENSIONS = (VERIFIED, LIMITED)
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """What Envoy should do."""
+
+    splits: Sequence[Split]
+    loaded: Sequence[str]
+    """Revisions that get a cluster, so that going back to them is only a change of routes."""
+    asking: Callers | None = None
+    """Who is let in; None: the gateway asks nobody."""
+
+
+Read = Callable[[], Awaitable[Traffic]]
 
 
 class Publisher:
@@ -21,22 +37,26 @@ class Publisher:
         self.ways = ways
         self.patience = patience
         self.problem: str | None = None
+        self._names: tuple[str, ...] = ("clusters", *TABLES)
+        """What every gateway has to accept."""
         self._lock = asyncio.Lock()
 
     async def publish(self, read: Read) -> bool:
         """Make what *read* tells what Envoy does; True once every gateway has accepted it.
 
         Args:
-            read: tells the splits, and the revisions that get a cluster so that going back to them is only a change
-                of routes. It is called when it is this call's turn: a late caller must not bring back an old state.
+            read: tells what is wanted. It is called when it is this call's turn: a late caller must not bring back an
+                old state.
         """
         async with self._lock:
-            splits, loaded = await read()
-            wanted = set(loaded) | {name for split in splits for name in split.revisions}
-            tables = manifests.route_tables(splits, self.ways)
+            traffic = await read()
+            wanted = set(traffic.loaded) | {name for split in traffic.splits for name in split.revisions}
+            tables = manifests.route_tables(traffic.splits, self.ways, traffic.asking)
+            filters = {} if traffic.asking is None else callers.extensions(traffic.asking)
+            self._names = ("clusters", *TABLES, *filters)
             before = grpc.revisions(self.discovery.resources.get("clusters", []))
             done = await self._offer({"clusters": manifests.clusters(wanted | before, self.ways)})
-            done = await self._offer(dict(zip(TABLES, tables, strict=True))) and done
+            done = await self._offer(dict(zip(TABLES, tables, strict=True)) | filters) and done
             done = await self._offer({"clusters": manifests.clusters(wanted, self.ways)}) and done
             self._note(done)
             return done
@@ -52,7 +72,7 @@ class Publisher:
         return all(await asyncio.gather(*waits))
 
     def _note(self, done: bool) -> None:
-        refused = [name for name in ("clusters", *TABLES) if self.discovery.refused(name)]
+        refused = [name for name in self._names if self.discovery.refused(name)]
         problem = None
         if refused:
             problem = f"the gateway refuses {', '.join(refused)} and goes on with what it had"
@@ -64,4 +84,4 @@ class Publisher:
 
     def settled(self) -> bool:
         """Whether every gateway runs exactly what is published."""
-        return all(self.discovery.accepted(name) for name in ("clusters", *TABLES))
+        return all(self.discovery.accepted(name) for name in self._names)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from millrace_contracts.bodies import Document
 from millrace_core.auth import CurrentActor, permit
 from millrace_core.errors import BadInput, Forbidden
+from millrace_serving.envoy.publisher import EXTENSIONS, TABLES
 from millrace_serving.services import CurrentServices, Services
 
 router = APIRouter(tags=["discovery"], include_in_schema=False)
@@ -43,10 +44,22 @@ async def clusters(request: Request, services: CurrentServices) -> Response:
 @router.post("/v3/discovery:routes", dependencies=GUARD)
 async def routes(request: Request, services: CurrentServices) -> Response:
     """One route table; 304 when nothing is new."""
-    names = request.state.discovery.get("resource_names")
-    if not (isinstance(names, list) and len(names) == 1 and names[0] in ("inference", "shadow")):
-        raise BadInput("Ask for one route table: inference or shadow.")
-    return await _answer(services, request.state.discovery, names[0])
+    name = _named(request.state.discovery, TABLES)
+    return await _answer(services, request.state.discovery, name)
+
+
+@router.post("/v3/discovery:extension_configs", dependencies=GUARD)
+async def extensions(request: Request, services: CurrentServices) -> Response:
+    """The configuration of one filter; 304 when nothing is new."""
+    name = _named(request.state.discovery, EXTENSIONS)
+    return await _answer(services, request.state.discovery, name)
+
+
+def _named(asked: Document, known: tuple[str, ...]) -> str:
+    names = asked.get("resource_names")
+    if not (isinstance(names, list) and len(names) == 1 and names[0] in known):
+        raise BadInput(f"Ask for one of {', '.join(known)}.")
+    return str(names[0])
 
 
 async def _answer(services: Services, body: Document, name: str) -> Response:

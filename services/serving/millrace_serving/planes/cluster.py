@@ -68,7 +68,11 @@ class ClusterPlane(Plane):
         return f"http://{self.settings.release}-gateway.{self.settings.namespace}.svc:{INFERENCE_PORT}"
 
     async def start(self) -> None:
-        """Nothing has to be started: what is stored on disk is offered, and the passes see the rest."""
+        """Nothing has to be started: what is stored on disk is offered, and the passes see the rest.
+
+        Whose tokens are believed is known first: a table without them would turn them away.
+        """
+        await self.know_issuers()
 
     async def stop(self) -> None:
         await self.gateway_pods.close()

@@ -103,6 +103,7 @@ class LocalPlane(Plane):
             token=self.settings.gateway_token.get_secret_value(),
             flush_seconds=self.settings.log_flush_seconds,
             request_seconds=30.0,
+            protected=not self.settings.gateway_public,
         )
 
     async def _fetch(self, item: Wanted) -> bytes:
@@ -113,6 +114,7 @@ class LocalPlane(Plane):
     async def start(self) -> None:
         """Adopt what runs; what does not is started by the first pass."""
         await asyncio.gather(self.triton_process.adopt(), self.envoy_process.adopt())
+        await self.know_issuers()
         await self.publish()
 
     async def supervise(self) -> None:

@@ -1,5 +1,6 @@
 """What both data planes read from the database: which revisions are wanted, and where the traffic goes."""
 
+import asyncio
 from typing import cast
 
 from millrace_contracts.rollouts import RolloutState
@@ -9,9 +10,13 @@ from millrace_core.log import log
 from millrace_core.services import Services
 from millrace_serving.dataplane import DataPlane
 from millrace_serving.envoy import counters
+from millrace_serving.envoy.callers import Callers, Issuer
 from millrace_serving.envoy.discovery import Discovery
 from millrace_serving.envoy.manifests import Split, Ways
-from millrace_serving.envoy.publisher import Publisher
+from millrace_serving.envoy.publisher import Publisher, Traffic
+from millrace_serving.keys import queries as keys
+from millrace_serving.keys.keys import of_key
+from millrace_serving.planes import callers
 from millrace_serving.revisions import queries as endpoints
 from millrace_serving.revisions.wire import wanted
 from millrace_serving.rollouts import queries as rollouts
@@ -30,6 +35,8 @@ class Plane(DataPlane):
         discovery = Discovery(self.settings.folder / "discovery.json")
         discovery.restore()
         super().__init__(discovery, Publisher(discovery, ways, self.settings.accept_seconds))
+        self.issuers: tuple[Issuer, ...] = ()
+        """Those whose tokens the gateway believes, with the keys that they published last."""
 
     async def read_wanted(self) -> list[Wanted]:
         """Every ready revision of every live endpoint, the stable ones first."""
@@ -74,11 +81,30 @@ class Plane(DataPlane):
 
     async def publish(self) -> bool:
         """Tell Envoy what the database says; True once it does so."""
-        return await self.publisher.publish(self._read_splits)
+        return await self.publisher.publish(self._read_traffic)
 
-    async def _read_splits(self) -> tuple[list[Split], list[str]]:
+    async def _read_traffic(self) -> Traffic:
         async with self.services.readers() as session:
-            return await self._splits(session), [item.name for item in await self._wanted(session)]
+            loaded = [item.name for item in await self._wanted(session)]
+            return Traffic(await self._splits(session), loaded, await self._asking(session))
+
+    async def _asking(self, session: AsyncSession) -> Callers | None:
+        """Who is let in; None where nobody is asked."""
+        if self.settings.gateway_public:
+            return None
+        stored = [of_key(key) for key in await keys.valid(session)]
+        return Callers((*stored, *callers.of_tokens(self.services.tokens)), self.issuers)
+
+    async def know_issuers(self) -> None:
+        """See which keys the issuers publish now, and tell the gateway what is new."""
+        if self.settings.gateway_public:
+            return
+        found = await asyncio.to_thread(
+            callers.issuers, self.services.tokens.issuers, self.settings.namespace_projects
+        )
+        if found != self.issuers:
+            self.issuers = found
+            await self.publish()
 
     async def _splits(self, session: AsyncSession) -> list[Split]:
         flying = {(item.project, item.endpoint): item for item in await rollouts.all_in_flight(session)}

@@ -7,12 +7,13 @@ import orjson
 
 from millrace import oip
 from millrace_contracts.predictions import PredictionRequest
-from millrace_core.errors import BadInput, MillraceError, TooLarge, Unavailable
+from millrace_core.errors import BadInput, Forbidden, MillraceError, TooLarge, TooMany, Unavailable
 from millrace_core.log import new_request_id, request_id
 from millrace_serving.lines import Answer, Lines, NoAnswer
 from millrace_serving.predictions.packing import Packed
 from millrace_serving.triton.tensors import Columns
 
+REFUSALS: dict[int, type[MillraceError]] = {403: Forbidden, 413: TooLarge, 429: TooMany}
 Outputs = dict[str, np.ndarray]
 
 
@@ -30,18 +31,30 @@ def columns(asked: Packed) -> Columns:
 
 
 async def ask(
-    gateway: Lines, path: str, sent: tuple[bytes, dict[str, str]], frame: PredictionRequest, moment: datetime
+    gateway: Lines,
+    path: str,
+    sent: tuple[bytes, dict[str, str]],
+    frame: PredictionRequest,
+    moment: datetime,
+    key: str = "",
 ) -> Answer:
-    """Raises: BadInput, TooLarge in the gateway's own words; Unavailable."""
+    """*key*: what whoever asks has shown, so that its limits hold; empty: serving asks in its own name.
+
+    Raises: BadInput, TooLarge, TooMany, Forbidden in the gateway's own words; Unavailable.
+    """
     content, headers = sent
     headers["x-request-id"] = request_id() or new_request_id()
     headers["x-millrace-event-time"] = moment.isoformat()
+    if key:
+        headers["authorization"] = f"Bearer {key}"
     if frame.key is not None:
         headers["x-millrace-key"] = frame.key
     try:
         answer = await gateway.post(path, content, headers)
     except NoAnswer as error:
         raise Unavailable(f"The gateway does not answer ({error}).") from error
+    if answer.status == 401:
+        raise Unavailable("The gateway does not know this caller yet, or no more; try again.")
     if 400 <= answer.status < 500:
         raise _refusal(answer)
     if not 200 <= answer.status < 300:
@@ -55,7 +68,7 @@ def _refusal(answer: Answer) -> MillraceError:
         words = str(orjson.loads(answer.content)["error"])[:1000]
     except (ValueError, TypeError, KeyError):
         words = "The model refuses these rows."
-    return TooLarge(words) if answer.status == 413 else BadInput(words)
+    return REFUSALS.get(answer.status, BadInput)(words)
 
 
 def outputs(answer: Answer) -> Outputs:

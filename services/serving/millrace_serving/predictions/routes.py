@@ -8,27 +8,27 @@ from typing import cast
 from zoneinfo import ZoneInfo
 
 import orjson
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.routing import APIRoute
 from starlette.types import Receive, Scope, Send
 
 from millrace import oip
 from millrace_contracts.names import PATTERN
 from millrace_contracts.predictions import PredictionAnswer, PredictionRequest, PredictionWarning
-from millrace_core.auth import permit
 from millrace_core.database import utcnow
 from millrace_core.errors import MillraceError, TooLarge
 from millrace_core.names import Project
 from millrace_serving.callers import EndpointName
 from millrace_serving.lines import Answer
 from millrace_serving.predictions import answers, asking, requests, rows, unseen
+from millrace_serving.predictions.admission import KeyOrPermit, shown_key
 from millrace_serving.predictions.packing import Packed, Packer
 from millrace_serving.predictions.requests import Asked
 from millrace_serving.revisions.standing import Answering, Standing
 from millrace_serving.services import CurrentServices, Services
 from millrace_serving.triton.tensors import Columns
 
-MAY = permit("serving.predictions.write")
+MAY = KeyOrPermit("serving.predictions.write")
 PLAIN = re.compile(PATTERN).fullmatch
 
 
@@ -44,7 +44,7 @@ class Direct(APIRoute):
             project = request.query_params.get("project", project)
         if scope["method"] != "POST" or not (PLAIN(endpoint) and PLAIN(project)):
             return await super().handle(scope, receive, send)
-        await MAY.dependency(request)
+        await MAY(request)
         answer = await predict(endpoint, request, project, cast(Services, request.app.state.services))
         await answer(scope, receive, send)
 
@@ -56,7 +56,7 @@ Warned = tuple[int | None, list[PredictionWarning] | None]
 
 @router.post(
     "/{endpoint}:predict",
-    dependencies=[MAY],
+    dependencies=[Depends(MAY)],
     response_model=PredictionAnswer,
     openapi_extra={"requestBody": {"required": True, "content": JSON}},
 )
@@ -69,7 +69,8 @@ async def predict(
     standing = await services.standings.of(services.readers, project, endpoint)
     sent, warned = await _typed(services, standing, asked)
     moment = _moment(asked.frame.event_time, standing.timezone)
-    answer = await asking.ask(services.gateway, standing.path, sent, asked.frame, moment)
+    key = shown_key(request)
+    answer = await asking.ask(services.gateway, standing.path, sent, asked.frame, moment, key)
     name = answer.headers.get("x-millrace-revision", "")
     if name not in standing.revisions:
         with suppress(MillraceError):

@@ -1,0 +1,226 @@
+"""Pure functions: whom the gateway lets in, as Envoy is told: in the route table, and in two filters of their own."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+
+from millrace_serving.envoy.upstreams import Part, typed
+
+FOLDER = Path(__file__).parent
+LUA = "envoy.extensions.filters.http.lua.v3.Lua"
+DOOR = "".join((FOLDER / f"{name}.lua").read_text() for name in ("sha256", "admission", "door"))
+ENTRANCE, SCRIPT = "millrace.door", "envoy.filters.http.lua"
+"""Names of the filters in Lua, the door and the one that reads messages; each reads metadata under its own name."""
+CALLER, ADMITTED = "millrace.caller", "millrace.admitted"
+"""Metadata of a request: who asks, and that they may."""
+CLAIMS = "claims"
+VERIFIED, LIMITED = "callers", "limits"
+"""Resources of discovery: the filter that verifies signed tokens, and the one that counts requests."""
+EXTENSION = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"
+JWT = "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication"
+LIMIT = "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit"
+RBAC = "envoy.extensions.filters.http.rbac.v3.RBAC"
+HEADERS = ("authorization", "x-api-key")
+"""Where a key or a token is shown."""
+LEEWAY = 10
+"""Seconds by which clocks may differ, as in the services."""
+REMEMBERED = 1000
+"""Verified tokens that are not verified again; their times are."""
+EVERYTHING = "*"
+OPEN: Part = {"open": True}
+"""Metadata of a route that asks nobody who they are."""
+BY_MESSAGE: Part = {"message": True}
+"""Metadata of a route that stands in only until the message is read."""
+Scope = tuple[str, ...]
+"""What somebody may ask: `*`, `<project>/*`, `<project>/<endpoint>`."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """Somebody with a key, or with a token of the tokens file: both are known by their SHA-256."""
+
+    sha256: str
+    name: str
+    scope: Scope
+    expires: int = 0
+    """Seconds since 1970; 0: never."""
+    per_second: int = 0
+    """Requests; 0: no limit."""
+    longest: int = 0
+    """Bytes of a request; 0: no limit."""
+
+
+@dataclass(frozen=True)
+class Issuer:
+    """Somebody whose signed tokens are believed."""
+
+    name: str
+    audience: str
+    keys: str
+    """Its published keys, a JWKS."""
+    subjects: Mapping[str, Scope] = field(default_factory=dict)
+    claims: tuple[tuple[str, str, Scope], ...] = ()
+    """Claim, value, and what who has both may ask."""
+    projects: Mapping[str, str] | None = None
+    """Of a cluster: the projects of namespaces that are not their own; its service accounts may ask their project."""
+
+
+@dataclass(frozen=True)
+class Callers:
+    """Everybody who is let in."""
+
+    keys: tuple[Key, ...] = ()
+    issuers: tuple[Issuer, ...] = ()
+
+
+def known(callers: Callers) -> Part:
+    """Metadata of the route table, one entry for each key and each subject: the door looks up one or two of them."""
+    told: Part = {f"key:{key.sha256}": _of_key(key) for key in callers.keys}
+    for issuer in callers.issuers:
+        told |= {f"sub:{issuer.name}\n{name}": list(scope) for name, scope in issuer.subjects.items()}
+        entry = told.setdefault(f"iss:{issuer.name}", {"claims": []})
+        entry["claims"] += [
+            {"claim": claim, "value": value, "scope": list(scope)} for claim, value, scope in issuer.claims
+        ]
+        if issuer.projects is not None:
+            entry["projects"] = dict(issuer.projects)
+    return told
+
+
+def _of_key(key: Key) -> Part:
+    told: Part = {"name": key.name, "scope": list(key.scope)}
+    limits = {"expires": key.expires, "longest": key.longest}
+    return told | {name: value for name, value in limits.items() if value}
+
+
+def metadata(told: Part) -> Part:
+    """What the filters read of a route."""
+    return {"filter_metadata": {ENTRANCE: told, SCRIPT: told}}
+
+
+def extensions(callers: Callers) -> dict[str, Part]:
+    """The configurations of the two filters that change while a gateway runs, by the names of their resources."""
+    return {VERIFIED: _extension(VERIFIED, _jwt(callers)), LIMITED: _extension(LIMITED, _limits(callers))}
+
+
+def _extension(name: str, config: Part) -> Part:
+    return {"@type": EXTENSION, "name": name, "typed_config": config}
+
+
+def _jwt(callers: Callers) -> Part:
+    """A token that nobody can verify passes without claims: the door refuses it, and says why."""
+    providers = {str(place): _provider(issuer) for place, issuer in enumerate(callers.issuers)}
+    if not providers:
+        return typed(JWT)
+    one_of = [*({"provider_name": name} for name in providers), {"allow_missing_or_failed": {}}]
+    rule = {"match": {"prefix": "/"}, "requires": {"requires_any": {"requirements": one_of}}}
+    return typed(JWT, providers=providers, rules=[rule])
+
+
+def _provider(issuer: Issuer) -> Part:
+    return {
+        "issuer": issuer.name,
+        "audiences": [issuer.audience],
+        "local_jwks": {"inline_string": issuer.keys},
+        "from_headers": [{"name": "authorization", "value_prefix": "Bearer "}],
+        "payload_in_metadata": CLAIMS,
+        "require_expiration": True,
+        "clock_skew_seconds": LEEWAY,
+        "forward": True,
+        "jwt_cache_config": {"jwt_cache_size": REMEMBERED},
+    }
+
+
+def _limits(callers: Callers) -> Part:
+    """One bucket for each key with a limit, as large as what it may send in a second; others are not counted."""
+    asked = {"key": CALLER, "path": [{"key": "name"}]}
+    action = {"metadata": {"descriptor_key": "caller", "metadata_key": asked, "source": "DYNAMIC"}}
+    always = {"default_value": {"numerator": 100, "denominator": "HUNDRED"}}
+    again = {"header": {"key": "retry-after", "value": "1"}, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}
+    return typed(
+        LIMIT,
+        stat_prefix="limits",
+        filter_enabled=always,
+        filter_enforced=always,
+        token_bucket={"max_tokens": 4294967295, "tokens_per_fill": 4294967295, "fill_interval": "1s"},
+        descriptors=[_bucket(key) for key in callers.keys if key.per_second],
+        rate_limits=[{"actions": [action]}],
+        response_headers_to_add=[again],
+        rate_limited_as_resource_exhausted=True,
+    )
+
+
+def _bucket(key: Key) -> Part:
+    bucket = {"max_tokens": key.per_second, "tokens_per_fill": key.per_second, "fill_interval": "1s"}
+    return {"entries": [{"key": "caller", "value": key.name}], "token_bucket": bucket}
+
+
+def door(discovery: Part) -> list[Part]:
+    """The filters before all others: who asks, may they, and not too often. Without configuration nobody is served.
+
+    Args:
+        discovery: where the configurations come from.
+    """
+    lua = {"name": ENTRANCE, "typed_config": typed(LUA, default_source_code={"inline_string": DOOR})}
+    return [_discovered(VERIFIED, discovery, JWT), lua, _discovered(LIMITED, discovery, LIMIT)]
+
+
+def _discovered(name: str, discovery: Part, kind: str) -> Part:
+    source = {"config_source": discovery, "type_urls": [f"type.googleapis.com/{kind}"]}
+    return {"name": name, "config_discovery": source}
+
+
+def bolt() -> Part:
+    """The last filter before the router: whom the door has not let in goes no further, also if a script failed."""
+    shown = {"filter": ADMITTED, "path": [{"key": "yes"}], "value": {"string_match": {"exact": "yes"}}}
+    principal = {"sourced_metadata": {"metadata_matcher": shown, "metadata_source": "DYNAMIC"}}
+    policies = {"admitted": {"permissions": [{"any": True}], "principals": [principal]}}
+    rules = {"action": "ALLOW", "policies": policies}
+    return {"name": "envoy.filters.http.rbac", "typed_config": typed(RBAC, rules=rules)}
+
+
+def admitted() -> list[Part]:
+    """Filters of the access log: no line for those who were not let in, and none for those who ask too often."""
+    shown = {"filter": ADMITTED, "path": [{"key": "yes"}], "value": {"string_match": {"exact": "yes"}}}
+    often = {"value": {"default_value": 429, "runtime_key": "millrace.none"}, "op": "NE"}
+    return [
+        {"metadata_filter": {"matcher": shown, "match_if_key_not_found": False}},
+        {"status_code_filter": {"comparison": often}},
+    ]
+
+
+TOO_OFTEN = (
+    "This key may ask no more often: wait a second and send again, or ask for one with a larger limit (millrace keys "
+    "create NAME --per-second N)."
+)
+
+
+def mappers(called: Part) -> list[Part]:
+    """What is told to those who ask too often; the filter itself has no words.
+
+    Args:
+        called: the filter of the access log for calls over gRPC.
+    """
+    status = {"value": {"default_value": 429, "runtime_key": "millrace.none"}, "op": "EQ"}
+    often = {"status_code_filter": {"comparison": status}}
+    problem = {
+        "type": "about:blank",
+        "title": "Too many requests",
+        "status": 429,
+        "detail": TOO_OFTEN,
+        "error": TOO_OFTEN,
+        "instance": "%REQ(x-request-id)%",
+    }
+    form = {"json_format": problem, "content_type": "application/problem+json"}
+    return [
+        {"filter": {"and_filter": {"filters": [often, called]}}, "body": {"inline_string": TOO_OFTEN}},
+        {"filter": often, "body_format_override": form},
+    ]
+
+
+def jwks(published: Sequence[Part]) -> str:
+    """A JWKS as text, the same for the same keys in any order."""
+    ordered = sorted(published, key=lambda item: str(item.get("kid")))
+    return orjson.dumps({"keys": ordered}, option=orjson.OPT_SORT_KEYS).decode()

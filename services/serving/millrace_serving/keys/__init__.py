@@ -1,0 +1,1 @@
+"""Keys for inference, as they are stored, told and recognised."""
