@@ -14,7 +14,7 @@ import tritonclient.grpc as triton
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from millrace_serving.envoy import callers
-from millrace_serving.envoy.callers import Callers, Issuer, Key, jwks
+from millrace_serving.envoy.callers import Callers, Given, Issuer, Key, jwks
 from millrace_serving.envoy.manifests import Split, Ways
 
 from .calls import Door, StandIn
@@ -38,10 +38,17 @@ def published(name):
     return jwks([made | {"kid": name, "use": "sig", "alg": "RS256"}])
 
 
-LOGIN = Issuer(
-    ISSUER, "millrace", published("login"), claims=(("groups", "viewers", ()), ("groups", "ml", ("*",)))
+PEOPLE = (
+    Given((), claim="groups", value="viewers"),
+    Given(("*",), claim="groups", value="ml"),
+    Given(("team/*",), claim="groups", value="team", everywhere=False),
+    Given(("default/*",), claim="groups", value="shop", everywhere=False),
 )
-KUBERNETES = Issuer(CLUSTER, "millrace", published("cluster"), {ADMIN: ("*",)}, projects={"team-a": "team"})
+LOGIN = Issuer(ISSUER, "millrace", published("login"), PEOPLE)
+WATCHED = ("team-a", "default")
+KUBERNETES = Issuer(
+    CLUSTER, "millrace", published("cluster"), (Given(("*",), ADMIN),), {"team-a": "team"}, WATCHED
+)
 KEYS = (
     key("fraud-only", "team/fraud"),
     key("team-wide", "team/*"),
@@ -218,6 +225,9 @@ class TestTokens:
             ({"groups": "ml"}, 200),
             ({"groups": ["others"]}, 403),
             ({"groups": ["viewers", "ml"]}, 403),
+            ({"groups": ["team", "shop"]}, 200),
+            ({"groups": ["viewers", "shop"]}, 200),
+            ({"groups": ["team"]}, 403),
             ({}, 403),
             ({"groups": ["ml"], "exp": int(time.time()) - 60}, 401),
             ({"groups": ["ml"], "exp": None}, 401),
@@ -241,6 +251,7 @@ class TestTokens:
             ("system:serviceaccount:team-a:ci", "fraud", 403),
             ("system:serviceaccount:default:web", "fraud", 200),
             ("system:serviceaccount:default:web", "team.fraud", 403),
+            ("system:serviceaccount:fraud:web", "fraud", 403),
             ("system:node:worker", "fraud", 403),
         ],
     )
@@ -371,7 +382,7 @@ class TestChanges:
         door.publish(EVERYBODY)
 
     def test_a_new_key_of_an_issuer_is_believed_and_an_old_one_no_more(self, rest, door):
-        rolled = Issuer(ISSUER, "millrace", published("cluster"), claims=LOGIN.claims)
+        rolled = Issuer(ISSUER, "millrace", published("cluster"), given=PEOPLE)
         old, new = token(groups=["ml"]), token(groups=["ml"], sign="cluster")
         assert (infer(rest, old, "fraud").status_code, infer(rest, new, "fraud").status_code) == (200, 401)
         door.publish(Callers(KEYS, (rolled, KUBERNETES)))

@@ -82,7 +82,6 @@
 - {name: MILLRACE_GATEWAY_SERVICE, value: {{ include "millrace.fullname" . }}-gateway-pods}
 - {name: MILLRACE_GRPC, value: {{ .Values.gateway.grpc.enabled | quote }}}
 - {name: MILLRACE_GATEWAY_PUBLIC, value: {{ .Values.gateway.public | quote }}}
-- {name: MILLRACE_NAMESPACE_PROJECTS, value: {{ toJson .Values.controller.operator.projects | squote }}}
 - {name: MILLRACE_PUBLIC_URL, value: {{ .Values.gateway.publicUrl | quote }}}
 - {name: MILLRACE_POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
 - {name: MILLRACE_RUNTIME_CLASS, value: {{ .Values.workloads.runtimeClassName | quote }}}

@@ -28,6 +28,7 @@ ADMIN = (
     "registry.runs.write",
     "serving.endpoints.write",
     "serving.rollouts.write",
+    "serving.keys.write",
     "monitoring.monitors.write",
     "monitoring.logs.write",
 )

@@ -72,8 +72,6 @@ class ServingSettings(WorkloadSettings):
     """Longest time that Envoy keeps a prediction log record before it sends it."""
     gateway_public: bool = False
     """Answer inference requests of anybody who reaches the gateway, without a key."""
-    namespace_projects: dict[str, str] = Field(default_factory=dict)
-    """Projects of the namespaces that are not their own (JSON): a service account may ask the models of its project."""
     grpc: bool = False
     """Take the Open Inference Protocol over gRPC too, in a cluster; a laptop refuses it and says why."""
     triton_threads: int = 4

@@ -1,7 +1,7 @@
 """Pure functions: whom the gateway lets in, as Envoy is told: in the route table, and in two filters of their own."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
@@ -53,6 +53,18 @@ class Key:
 
 
 @dataclass(frozen=True)
+class Given:
+    """What somebody may ask whom an issuer names by subject, or by a claim and its value."""
+
+    scope: Scope
+    subject: str = ""
+    claim: str = ""
+    value: str = ""
+    everywhere: bool = True
+    """Of several that hold everywhere the first that fits counts; of the others all."""
+
+
+@dataclass(frozen=True)
 class Issuer:
     """Somebody whose signed tokens are believed."""
 
@@ -60,11 +72,11 @@ class Issuer:
     audience: str
     keys: str
     """Its published keys, a JWKS."""
-    subjects: Mapping[str, Scope] = field(default_factory=dict)
-    claims: tuple[tuple[str, str, Scope], ...] = ()
-    """Claim, value, and what who has both may ask."""
+    given: tuple[Given, ...] = ()
     projects: Mapping[str, str] | None = None
-    """Of a cluster: the projects of namespaces that are not their own; its service accounts may ask their project."""
+    """Projects of namespaces that are not their own: a service account may ask its namespace's. None: it may not."""
+    watched: tuple[str, ...] = ()
+    """The namespaces that are projects at all; none named: all."""
 
 
 @dataclass(frozen=True)
@@ -79,14 +91,22 @@ def known(callers: Callers) -> Part:
     """Metadata of the route table, one entry for each key and each subject: the door looks up one or two of them."""
     told: Part = {f"key:{key.sha256}": _of_key(key) for key in callers.keys}
     for issuer in callers.issuers:
-        told |= {f"sub:{issuer.name}\n{name}": list(scope) for name, scope in issuer.subjects.items()}
         entry = told.setdefault(f"iss:{issuer.name}", {"claims": []})
-        entry["claims"] += [
-            {"claim": claim, "value": value, "scope": list(scope)} for claim, value, scope in issuer.claims
-        ]
+        for place, given in enumerate(issuer.given):
+            named = (
+                told.setdefault(f"sub:{issuer.name}\n{given.subject}", [])
+                if given.subject
+                else entry["claims"]
+            )
+            named.append(_of_given(given, place))
         if issuer.projects is not None:
-            entry["projects"] = dict(issuer.projects)
+            entry |= {"projects": dict(issuer.projects), "watched": list(issuer.watched)}
     return told
+
+
+def _of_given(given: Given, place: int) -> Part:
+    told: Part = {"scope": list(given.scope), "place": place, "everywhere": given.everywhere}
+    return told | ({"claim": given.claim, "value": given.value} if given.claim else {})
 
 
 def _of_key(key: Key) -> Part:

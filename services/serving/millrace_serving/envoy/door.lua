@@ -52,22 +52,33 @@ end
 local function extend(scope, more)
   for _, item in ipairs(more or {}) do scope[#scope + 1] = item end
 end
--- By subject, by the first claim that fits, and for a service account the project of its namespace.
+local function holds_one(list, wanted)
+  for _, item in ipairs(list or {}) do
+    if item == wanted then return true end
+  end
+  return list == nil or #list == 0
+end
+-- Of what is given everywhere the first that fits, all that is given in projects, and the project of a namespace.
 local function by_token(handle, known)
   local verified = handle:streamInfo():dynamicMetadata():get("envoy.filters.http.jwt_authn")
   local claims = verified and verified["claims"]
   if claims == nil then return nil, UNVERIFIED end
   local issuer, subject = tostring(claims.iss), tostring(claims.sub)
   local scope, entry = {}, known:get("iss:" .. issuer) or {}
-  extend(scope, known:get("sub:" .. issuer .. "\n" .. subject))
-  for _, wanted in ipairs(entry.claims or {}) do
-    if holds(claims, wanted) then
-      extend(scope, wanted.scope)
-      break
-    end
+  local first = nil
+  local function give(item)
+    if not item.everywhere then return extend(scope, item.scope) end
+    if first == nil or item.place < first.place then first = item end
   end
+  for _, item in ipairs(known:get("sub:" .. issuer .. "\n" .. subject) or {}) do give(item) end
+  for _, item in ipairs(entry.claims or {}) do
+    if holds(claims, item) then give(item) end
+  end
+  extend(scope, first and first.scope)
   local namespace = entry.projects and subject:match("^system:serviceaccount:([^:]+):")
-  if namespace then scope[#scope + 1] = (entry.projects[namespace] or namespace) .. "/*" end
+  if namespace and holds_one(entry.watched, namespace) then
+    scope[#scope + 1] = (entry.projects[namespace] or namespace) .. "/*"
+  end
   return {name = "token:" .. subject, scope = scope}
 end
 local function caller_of(handle)

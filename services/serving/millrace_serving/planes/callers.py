@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from millrace_core.auth import Actor, Tokens
 from millrace_core.identity import Issuer as Known
 from millrace_core.identity import Issuers
+from millrace_core.reviews import Spaces
+from millrace_core.roles import allows, allows_there
 from millrace_serving.envoy import callers
-from millrace_serving.envoy.callers import EVERYTHING, Issuer, Key, Scope
+from millrace_serving.envoy.callers import EVERYTHING, Given, Issuer, Key, Scope
 
 MAY = "serving.predictions.write"
 """Who may ask `:predict` may ask the gateway."""
@@ -17,32 +19,44 @@ FRESH_SECONDS = 30.0
 def of_tokens(tokens: Tokens) -> list[Key]:
     """Those with a token of the tokens file, services and people alike; some may ask nothing."""
     stored = sorted(tokens.stored().items())
-    return [Key(digest, f"token:{actor.name}", _scope(actor.role)) for digest, actor in stored]
+    return [Key(digest, f"token:{actor.name}", _of(actor)) for digest, actor in stored]
 
 
-def issuers(known: Issuers, projects: Mapping[str, str]) -> tuple[Issuer, ...]:
-    """Those whose keys are known; fetches them, so it may take a few seconds.
-
-    Args:
-        projects: projects of a cluster's namespaces that are not their own.
-    """
-    return tuple(
-        _issuer(item, projects) for item in known.all() if item.keys.seen(FRESH_SECONDS) and item.keys.issuer
-    )
+def _of(actor: Actor) -> Scope:
+    if actor.may(MAY):
+        return (EVERYTHING,)
+    return tuple(f"{project}/{EVERYTHING}" for project, role in actor.given if allows_there(role, MAY))
 
 
-def _issuer(item: Known, projects: Mapping[str, str]) -> Issuer:
-    subjects = {str(role["subject"]): _scope(role["role"]) for role in item.roles if "subject" in role}
-    claims = ((role["claim"], role["value"], _scope(role["role"])) for role in item.roles if "claim" in role)
+def issuers(known: Issuers) -> tuple[Issuer, ...]:
+    """Those whose keys are known; fetches them, so it may take a few seconds."""
+    found = [item for item in known.all() if item.keys.seen(FRESH_SECONDS) and item.keys.issuer]
+    return tuple(_issuer(item, known.spaces) for item in found)
+
+
+def _issuer(item: Known, spaces: Spaces) -> Issuer:
+    """A service account may ask its namespace's project where the rights of a namespace are those of a project."""
+    namespaces = item.cluster and item.known_as is not None
     return Issuer(
         name=str(item.keys.issuer),
         audience=item.audience,
         keys=callers.jwks(item.keys.published),
-        subjects={name: scope for name, scope in subjects.items() if scope},
-        claims=tuple(claims),
-        projects=projects if item.cluster else None,
+        given=tuple(_given(role) for role in item.roles),
+        projects=dict(spaces.projects) if namespaces else None,
+        watched=spaces.watched if namespaces else (),
     )
 
 
-def _scope(role: str) -> Scope:
-    return (EVERYTHING,) if Actor("", role).may(MAY) else ()
+def _given(role: Mapping[str, str]) -> Given:
+    project = role.get("project")
+    if project is None:
+        scope: Scope = (EVERYTHING,) if allows(role["role"], MAY) else ()
+    else:
+        scope = (f"{project}/{EVERYTHING}",) if allows_there(role["role"], MAY) else ()
+    return Given(
+        scope,
+        subject=role.get("subject", ""),
+        claim=role.get("claim", ""),
+        value=role.get("value", ""),
+        everywhere=project is None,
+    )

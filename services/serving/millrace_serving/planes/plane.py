@@ -99,9 +99,7 @@ class Plane(DataPlane):
         """See which keys the issuers publish now, and tell the gateway what is new."""
         if self.settings.gateway_public:
             return
-        found = await asyncio.to_thread(
-            callers.issuers, self.services.tokens.issuers, self.settings.namespace_projects
-        )
+        found = await asyncio.to_thread(callers.issuers, self.services.tokens.issuers)
         if found != self.issuers:
             self.issuers = found
             await self.publish()
