@@ -28,6 +28,13 @@ client, at = Millrace.from_environment({TEAM!r}), datetime(2026, 3, 10, 12, tzin
 truths = [LabelWrite(request_id=name, index=0, value=1, at=at) for name in sys.argv[1:]]
 print(client.monitoring.push_labels({LOOP!r}, truths, at + timedelta(days=3)).model_dump_json())
 """
+KEY = f"""
+import json, secrets
+from millrace.client import Millrace
+from millrace_contracts.keys import KeyWrite
+wanted = KeyWrite(name="calls-" + secrets.token_hex(3), endpoints=[{LOOP!r}])
+print(json.dumps(Millrace.from_environment({TEAM!r}).serving.make_key(wanted).key))
+"""
 REST = f"""
 import json, sys
 from millrace.client import Millrace
@@ -61,13 +68,34 @@ def canary(kube):
     return ((story.loop(kube, LOOP).get("status") or {}).get("candidate") or {}).get("weight") == 30
 
 
+class Shown(triton.InferenceServerClientPlugin):
+    """Shows a key with every call."""
+
+    def __init__(self, key):
+        self.key = key
+
+    def __call__(self, request):
+        request.headers["authorization"] = f"Bearer {self.key}"
+
+
 @pytest.fixture(scope="module")
 def client(kube, opened):
     with (
         kube.forwarded("service/millrace-gateway", opened.namespace, 8001) as port,
         triton.InferenceServerClient(f"127.0.0.1:{port}") as made,
     ):
+        made.register_plugin(Shown(opened.python(KEY)))
         yield made
+
+
+def test_a_call_without_a_key_is_unauthenticated(client, kube, opened):
+    with (
+        kube.forwarded("service/millrace-gateway", opened.namespace, 8001) as port,
+        triton.InferenceServerClient(f"127.0.0.1:{port}") as bare,
+    ):
+        status, words = refused(lambda: bare.infer(NAME, row()))
+        assert (status, "millrace keys create" in words) == ("UNAUTHENTICATED", True)
+    assert refused(lambda: client.infer("nobody", row()))[0] == "NOT_FOUND"
 
 
 def row(size=22.0, texture=19.0, kind="a"):

@@ -240,7 +240,8 @@ def test_a_header_of_the_client_chooses_no_endpoint(client):
     assert refused(lambda: client.infer("nobody", inputs(), headers=headers))[0] == "NOT_FOUND"
 
 
-def test_the_how_to_says_what_is_so(door, ways, stand_in, capsys):
+def test_the_how_to_says_what_is_so(door, ways, stand_in, capsys, monkeypatch):
+    monkeypatch.setenv("KEY", "any")
     (code,) = re.findall(r"```python\n(.*?)```", HOWTO.read_text(), re.DOTALL)
     stand_in.models["flights--r1"] = 2.0
     flights = Split("default", "flights", "flights", (("flights--r1", 10_000),), "flights/1")

@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from millrace_core import errors
+from millrace_core.auth import check_routes
 from millrace_core.services import new
 from millrace_serving.envoy import manifests
 from millrace_serving.envoy.bootstrap import Gateway, bootstrap
@@ -49,6 +50,7 @@ async def plane(tmp_path):
     app = FastAPI()
     errors.install(app)
     app.include_router(routes.router)
+    check_routes(app)
     discovery = Discovery(tmp_path / "discovery.json")
     core = vars(new(ServingSettings(home=tmp_path), {}, {}))
     plane = SimpleNamespace(discovery=discovery)

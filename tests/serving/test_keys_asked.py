@@ -251,7 +251,7 @@ class TestTokens:
             ("system:serviceaccount:team-a:ci", "fraud", 403),
             ("system:serviceaccount:default:web", "fraud", 200),
             ("system:serviceaccount:default:web", "team.fraud", 403),
-            ("system:serviceaccount:fraud:web", "fraud", 403),
+            ("system:serviceaccount:team:web", "team.fraud", 403),
             ("system:node:worker", "fraud", 403),
         ],
     )

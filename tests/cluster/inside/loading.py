@@ -12,6 +12,7 @@ from urllib.parse import ParseResult, urlparse
 
 from millrace.client import Millrace
 from millrace.oip import columns_from_rows, encode
+from millrace.transport.tokens import shown_token
 from millrace_contracts.endpoints import GatewayRead
 from millrace_contracts.signature import Signature
 
@@ -35,10 +36,12 @@ def settled(client: Millrace) -> GatewayRead:
 
 def requests(url: ParseResult, rows: list[dict[str, Any]], signature: Signature) -> list[bytes]:
     """One request for each row."""
-    made = []
+    made, shown = [], shown_token()
+    token = shown if isinstance(shown, str) else shown()
     for number, row in enumerate(rows):
         body, headers = encode(columns_from_rows({name: [value] for name, value in row.items()}, signature))
-        made.append(request(url.path, url.netloc, body, headers | {"x-millrace-key": f"user-{number}"}))
+        more = {"x-millrace-key": f"user-{number}", "authorization": f"Bearer {token}"}
+        made.append(request(url.path, url.netloc, body, headers | more))
     return made
 
 

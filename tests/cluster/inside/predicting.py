@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 
 from millrace.client import Millrace
+from millrace.transport.tokens import shown_token
 
 BODY = {
     "inputs": [
@@ -19,6 +20,11 @@ BODY = {
         {"name": "kind", "datatype": "BYTES", "shape": [1, 1], "data": ["a"]},
     ]
 }
+
+
+def token() -> str:
+    shown = shown_token()
+    return shown if isinstance(shown, str) else shown()
 
 
 def main(project: str, endpoint: str, name: str, every: str) -> None:
@@ -30,7 +36,7 @@ def main(project: str, endpoint: str, name: str, every: str) -> None:
             began = time.time()
             found["sent"] += 1
             try:
-                answer = http.post(url, json=BODY)
+                answer = http.post(url, json=BODY, headers={"authorization": f"Bearer {token()}"})
                 said = str(answer.status_code) if answer.status_code != 200 else ""
                 revision = answer.headers.get("x-millrace-revision", "unknown")
             except httpx.HTTPError as error:
