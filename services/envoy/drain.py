@@ -1,9 +1,9 @@
 """Before a pod with Envoy ends: its clients are told to go elsewhere, and what is under way is answered.
 
-The preStop of gateway and edge runs `python drain.py inference` (the name of the listener's counters), and Envoy is
-ended when it returns. Envoy is started with `--drain-strategy immediate`: from the first moment on every answer says
-`Connection: close`, and every connection of HTTP/2 gets a GOAWAY. New connections are still taken, because for a moment
-addresses still lead here; each is served and closed in the same way.
+The preStop of the gateway runs `python drain.py inference`, that of the edge `drain.py edge,plain` (the names of the
+listeners' counters), and Envoy is ended when it returns. Envoy is started with `--drain-strategy immediate`: from the
+first moment on every answer says `Connection: close`, and every connection of HTTP/2 gets a GOAWAY. New connections are
+still taken, because for a moment addresses still lead here; each is served and closed in the same way.
 """
 
 import json
@@ -22,26 +22,24 @@ LONGEST_SECONDS = 45.0
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def main(listener: str, admin: str = ADMIN) -> None:
+def main(listeners: str, admin: str = ADMIN) -> None:
     """Drain, and return when nothing is lost any more by ending Envoy, or after LONGEST_SECONDS."""
     began = time.monotonic()
     _ask(f"{admin}/drain_listeners?graceful&skip_exit", "POST")
-    while not _empty(listener, admin, time.monotonic() - began):
+    while not _empty(listeners.split(","), admin, time.monotonic() - began):
         time.sleep(0.25)
 
 
-def _empty(listener: str, admin: str, waited: float) -> bool:
+def _empty(listeners: list[str], admin: str, waited: float) -> bool:
     """Whether Envoy may end: all have left, or those who are left say nothing."""
     if waited >= LONGEST_SECONDS:
         return True
     if waited < LEFT_SECONDS:
         return False
-    prefix = f"http.{listener}.downstream"
-    text = _ask(f"{admin}/stats?format=json&filter=^http.{listener}.downstream_(cx|rq)_active$", "GET")
+    text = _ask(f"{admin}/stats?format=json&filter=downstream_(cx|rq)_active$", "GET")
     counts = {item["name"]: item["value"] for item in json.loads(text)["stats"] if "name" in item}
-    if waited < PATIENCE_SECONDS:
-        return counts.get(f"{prefix}_cx_active", 0) == 0
-    return counts.get(f"{prefix}_rq_active", 0) == 0
+    what = "cx" if waited < PATIENCE_SECONDS else "rq"
+    return not any(counts.get(f"http.{name}.downstream_{what}_active", 0) for name in listeners)
 
 
 def _ask(url: str, method: str) -> bytes:

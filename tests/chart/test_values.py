@@ -317,6 +317,12 @@ def test_the_notes_say_loudly_what_is_not_for_production():
     assert "EVERYTHING IS LOST" in notes("--set", "persistence.enabled=false")
     assert "gRPC" not in said
     assert "WARNING: gateway.grpc.enabled with the test image" in notes("--set", "gateway.grpc.enabled=true")
+    assert "Inference asks for a key" in said
+    public = notes("--set", "gateway.public=true")
+    assert "ANYONE WHO REACHES THE GATEWAY MAY ASK EVERY MODEL" in public
+    assert "Inference asks for a key" not in public
+    assert "also from outside the cluster" not in public
+    assert "also from outside" in notes("--set", "gateway.public=true", "--set", "tls.existingSecret=door")
     production = notes(*values("production"))
     assert "WARNING" not in production
     assert "The same over gRPC: millrace-gateway.millrace.svc:8001" in production

@@ -47,7 +47,7 @@ async def plane(tmp_path):
     """Discovery on a real port, and an Envoy that polls it."""
     write_tokens(tmp_path)
     settings = gateway()
-    app = FastAPI()
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     errors.install(app)
     app.include_router(routes.router)
     check_routes(app)

@@ -29,7 +29,7 @@ WARNING: gateway.grpc.enabled with the test image of Triton: its gRPC server may
 {{- end }}
 {{- if .Values.gateway.public }}
 
-WARNING: gateway.public is true. ANYONE WHO REACHES THE GATEWAY MAY ASK EVERY MODEL of every project, without a key{{ if or .Values.tls.existingSecret (ne .Values.gateway.service.type "ClusterIP") }}, also from outside the cluster{{ end }}. Set gateway.public to false unless that is what you want.
+WARNING: gateway.public is true. ANYONE WHO REACHES THE GATEWAY MAY ASK EVERY MODEL of every project, without a key{{ if or .Values.tls.existingSecret .Values.ingress.enabled .Values.httpRoute.enabled (ne .Values.gateway.service.type "ClusterIP") }}, also from outside the cluster{{ end }}. Set gateway.public to false unless that is what you want.
 {{- end }}
 {{- if not .Values.networkPolicy.enabled }}
 
