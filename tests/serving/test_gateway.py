@@ -19,7 +19,7 @@ from millrace_serving.envoy import manifests
 from millrace_serving.envoy.bootstrap import Gateway, bootstrap
 from millrace_serving.envoy.discovery import Discovery
 from millrace_serving.envoy.manifests import Split
-from millrace_serving.envoy.publisher import Publisher, Traffic
+from millrace_serving.envoy.publisher import Desired, Publisher
 from millrace_serving.gateway import discovery as routes
 from millrace_serving.movement import Movement
 from millrace_serving.processes.ports import free_port
@@ -82,7 +82,7 @@ async def plane(tmp_path):
 
 async def publish(plane, *splits, asking=None):
     async def read():
-        return Traffic(splits, [], asking)
+        return Desired(splits, [], asking)
 
     return await plane.publisher.publish(read)
 

@@ -16,7 +16,7 @@ EXTENSIONS = (VERIFIED, LIMITED)
 
 
 @dataclass(frozen=True)
-class Traffic:
+class Desired:
     """What Envoy should do."""
 
     splits: Sequence[Split]
@@ -26,7 +26,7 @@ class Traffic:
     """Who is let in; None: the gateway asks nobody."""
 
 
-Read = Callable[[], Awaitable[Traffic]]
+Read = Callable[[], Awaitable[Desired]]
 
 
 class Publisher:

@@ -13,7 +13,7 @@ from millrace_serving.envoy import counters
 from millrace_serving.envoy.callers import Callers, Issuer
 from millrace_serving.envoy.discovery import Discovery
 from millrace_serving.envoy.manifests import Split, Ways
-from millrace_serving.envoy.publisher import Publisher, Traffic
+from millrace_serving.envoy.publisher import Desired, Publisher
 from millrace_serving.keys import queries as keys
 from millrace_serving.keys.keys import of_key
 from millrace_serving.planes import callers
@@ -83,10 +83,10 @@ class Plane(DataPlane):
         """Tell Envoy what the database says; True once it does so."""
         return await self.publisher.publish(self._read_traffic)
 
-    async def _read_traffic(self) -> Traffic:
+    async def _read_traffic(self) -> Desired:
         async with self.services.readers() as session:
             loaded = [item.name for item in await self._wanted(session)]
-            return Traffic(await self._splits(session), loaded, await self._asking(session))
+            return Desired(await self._splits(session), loaded, await self._asking(session))
 
     async def _asking(self, session: AsyncSession) -> Callers | None:
         """Who is let in; None where nobody is asked."""
