@@ -87,7 +87,7 @@ class _Sending:
                 following = next(batches, None)
                 self._send(batch, through if following is None else None)
                 batch = following
-        except Exception:
+        except (Exception, KeyboardInterrupt):
             if self._answers:
                 typer.echo(f"{self._places[-1]} of {self._count} labels: {_outcome(self._all())}", err=True)
                 typer.echo("Send the file again: labels that are known change nothing.", err=True)
