@@ -1,10 +1,11 @@
 """One way to make a service: the same guards, errors, logs, metrics, health and database in each."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.telemetry import TelemetryConfig
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp
 
 from millrace_core import database, errors, health, metrics, services
 from millrace_core.auth import PUBLIC, check_routes, permit
@@ -15,6 +16,9 @@ from millrace_core.settings import LOOPBACK, Settings
 
 UNTOLD: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 """FastAPI's own telemetry is not used: to see whether somebody set it up costs each request more than its token."""
+
+Around = Callable[[ASGIApp], ASGIApp]
+"""Wraps an application in another."""
 
 
 def _as_it_is(core: Services) -> Services:
@@ -33,6 +37,7 @@ def create_app(
     start: Sequence[Hook] = (),
     stop: Sequence[Hook] = (),
     large_paths: tuple[str, ...] = (),
+    around: Sequence[Around] = (),
     make: Make = _as_it_is,
 ) -> FastAPI:
     """Build a service.
@@ -44,6 +49,7 @@ def create_app(
         alive: checks for /healthz; each returns None, or what is stuck so that only a new process helps.
         start, stop: run in order before the first and after the last request.
         large_paths: path prefixes whose bodies may be as large as `max_large_body_bytes`.
+        around: what stands around everything but the request's id and log line: a dialect of its own, for example.
         make: makes the service's `Services` out of core's part; hooks and checks get it.
     Raises: RuntimeError if a route has no permission, or to listen beyond loopback without tokens.
     """
@@ -73,6 +79,8 @@ def create_app(
     )
     app.add_middleware(Begun)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts)
+    for wrapper in around:
+        app.add_middleware(wrapper)
     app.add_middleware(RequestContext)
     check_routes(app)
     return app

@@ -8,6 +8,9 @@ from millrace_registry.artifacts import routes as artifacts
 from millrace_registry.datasets.routes import router as datasets
 from millrace_registry.decisions.routes import router as decisions
 from millrace_registry.lineage.routes import router as lineage
+from millrace_registry.mlflow import api as mlflow
+from millrace_registry.mlflow.dialect import MlflowDialect
+from millrace_registry.mlflow.following.controller import keep_following
 from millrace_registry.models.routes import router as models
 from millrace_registry.projects.routes import router as projects
 from millrace_registry.quarantine.routes import router as quarantine
@@ -28,6 +31,7 @@ ROUTERS = (
     decisions,
     lineage,
     retention,
+    *mlflow.ROUTERS,
 )
 
 
@@ -38,8 +42,9 @@ def build(settings: RegistrySettings | None = None) -> FastAPI:
         title="registry",
         routers=ROUTERS,
         metadata_package="millrace_registry",
-        background=[keep_applying],
-        large_paths=(artifacts.PATH,),
+        background=[keep_applying, keep_following],
+        large_paths=(artifacts.PATH, *mlflow.LARGE),
+        around=(MlflowDialect,),
         make=make,
     )
 

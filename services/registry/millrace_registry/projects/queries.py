@@ -19,3 +19,8 @@ async def page(session: AsyncSession, after: str | None, limit: int) -> list[Pro
     if after is not None:
         statement = statement.where(Project.name > after)
     return list((await session.scalars(statement)).all())
+
+
+async def find(session: AsyncSession, name: str) -> Project | None:
+    """The project, if there is one of this name."""
+    return await session.get(Project, name)

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_registry.artifacts.queries import hold
+from millrace_registry.mlflow.tables import MlflowFile
 from millrace_registry.tables import Artifact, DatasetVersion, DecisionRow, ModelVersion, Quarantined, Run
 
 DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -21,6 +22,7 @@ MENTIONING = (
     Quarantined.report,
     Quarantined.artifact,
     DecisionRow.body,
+    MlflowFile.digest,
 )
 
 

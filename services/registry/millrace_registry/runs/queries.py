@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from millrace_contracts.training_runs import TrainingRunChange, TrainingRunState, TrainingRunWrite
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, NotFound
+from millrace_registry.mlflow.following.queries import follow
 from millrace_registry.projects.queries import ensure
 from millrace_registry.runs.states import check
 from millrace_registry.tables import Run, insert_new
@@ -29,6 +30,7 @@ async def open_run(session: AsyncSession, project: str, new: TrainingRunWrite) -
     row = (await session.scalars(statement)).one()
     if not made and row.params != body["params"]:
         raise Conflict(f"The run {new.key} was made with other params.")
+    await follow(session, row)
     return row
 
 
@@ -51,6 +53,7 @@ async def change(session: AsyncSession, project: str, run: str, new: TrainingRun
     row.message = row.message if new.message is None else new.message
     row.updated_at = utcnow()
     await session.flush()
+    await follow(session, row)
     return row
 
 

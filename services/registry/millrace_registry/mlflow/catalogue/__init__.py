@@ -1,0 +1,1 @@
+"""Registered models over HTTP: users' own, and beside them those of loops, which are read-only."""

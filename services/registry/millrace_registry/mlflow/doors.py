@@ -1,0 +1,24 @@
+"""Where MLflow's paths stand, and who may use them."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter
+
+from millrace_core.auth import permit
+
+API = "/api/2.0/mlflow"
+API_3 = "/api/3.0/mlflow"
+READ, WRITE = permit("registry.runs.read"), permit("registry.runs.write")
+READ_MODELS, WRITE_MODELS = permit("registry.models.read"), permit("registry.models.write")
+READ_FILES, WRITE_FILES = permit("registry.artifacts.read"), permit("registry.artifacts.write")
+
+
+class Doors(APIRouter):
+    """The routes of one room; answers leave out what is absent, as MLflow's do."""
+
+    def __init__(self, prefix: str = API) -> None:
+        super().__init__(prefix=prefix, tags=["mlflow"])
+
+    def add_api_route(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        super().add_api_route(path, endpoint, **(options | {"response_model_exclude_none": True}))

@@ -1,0 +1,1 @@
+"""Experiments: folders of runs."""

@@ -1,0 +1,1 @@
+"""Files as clients call them; the store chooses every key."""

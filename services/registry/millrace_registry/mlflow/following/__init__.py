@@ -1,0 +1,1 @@
+"""Loops' runs, copied to where MLflow's clients search."""

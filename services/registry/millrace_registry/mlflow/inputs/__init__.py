@@ -1,0 +1,1 @@
+"""What runs read and made."""

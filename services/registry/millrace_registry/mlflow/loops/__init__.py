@@ -1,0 +1,1 @@
+"""What loops own, as MLflow's clients see it."""

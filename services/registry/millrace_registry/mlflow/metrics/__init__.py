@@ -1,0 +1,1 @@
+"""Measured values and their history."""

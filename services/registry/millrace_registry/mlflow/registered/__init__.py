@@ -1,0 +1,1 @@
+"""Registered models of users, with their versions and aliases."""

@@ -1,0 +1,1 @@
+"""Searches: conditions and sort keys as SQL."""

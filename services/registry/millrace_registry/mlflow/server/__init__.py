@@ -1,0 +1,1 @@
+"""What MLflow's clients ask of a server before anything else."""
