@@ -47,6 +47,8 @@ test-slow: $(STAMP) ## The tests that take more than ten seconds each
 	$(SUITE) "slow and not cluster"
 test-torch: $(STAMP) .cache/torch/done ## Run the example of training code in torch (4.3 GB of its own; not in CI)
 	MILLRACE_TORCH=$(CURDIR)/.cache/torch/bin/python $(BIN)/pytest -q -m slow tests/training/code/test_torch.py tests/training/code/test_torch_workers.py
+test-mlflow: $(STAMP) .cache/mlflow/done ## Run MLflow's own server and its clients, of today and a year ago, beside the registry
+	$(BIN)/pytest -q tests/registry/mlflow
 test-%: $(STAMP) ## Run one area's tests, like test-registry
 	$(BIN)/pytest -q tests/$*
 check: $(STAMP) ## Style, import law and types
@@ -99,6 +101,7 @@ locks: ## Resolve requirements/*.in into the locks (needs uv); images take their
 	cd requirements && for name in triton openvino; do $(LOCK) --universal --no-deps $$name.in -o $$name.lock; done
 	cd requirements && $(LOCK) --python-platform x86_64-manylinux_2_36 training-gpu.in -o training-gpu.lock
 	cd requirements && $(LOCK) --python-platform x86_64-manylinux_2_36 --override torch.without torch.in -o torch.lock
+	cd requirements && for name in mlflow-client mlflow-client-old; do $(LOCK) --python-platform x86_64-manylinux_2_36 $$name.in -o $$name.lock; done
 	cd requirements && for name in $(PEERS); do $(LOCK) --python-platform x86_64-manylinux_2_36 peers-$$name.in -o peers-$$name.lock; done
 clients: $(STAMP) ## Write the blocking client from the asynchronous one
 	$(BIN)/python services/sdk/blocking.py
@@ -108,6 +111,10 @@ clean: ## Remove what was built; out/ and .venv too
 .PRECIOUS: .cache/wheels/%.done
 .cache/wheels/%.done: requirements/images/%.in requirements/images/core.in requirements/images/sdk.in requirements/images/locked.py $(wildcard requirements/*.lock) $(STAMP)
 	requirements/images/fetch $*
+.cache/mlflow/done: requirements/mlflow-client.lock requirements/mlflow-client-old.lock requirements/peers-mlflow.lock $(STAMP)
+	for name in mlflow/client mlflow/client-old peers/mlflow; do $(BIN)/uv venv -q --clear --python $(BIN)/python .cache/$$name; \
+	  $(BIN)/uv pip install -q --python .cache/$$name/bin/python --require-hashes -r requirements/$$(case $$name in mlflow/*) echo mlflow-$${name#*/};; *) echo peers-mlflow;; esac).lock; done
+	touch $@
 .cache/torch/done: requirements/torch.lock $(STAMP)
 	$(BIN)/uv venv -q --clear --python $(BIN)/python .cache/torch
 	$(BIN)/uv pip install -q --python .cache/torch/bin/python --no-deps --require-hashes -r requirements/torch.lock
@@ -116,4 +123,4 @@ clean: ## Remove what was built; out/ and .venv too
 $(STAMP): requirements/platform.lock requirements/dev.lock requirements/triton.lock requirements/install
 	PYTHON=$(PYTHON) bash requirements/install
 	touch $@
-.PHONY: help setup demo demo-short openvino up test coverage test-slow check simulate bench bench-peers bench-rodents test-cluster test-cluster-short test-torch bench-cluster format pipelines crds clients chart-test k8s-render locks clean
+.PHONY: help setup demo demo-short openvino up test coverage test-slow check simulate bench bench-peers bench-rodents test-cluster test-cluster-short test-torch test-mlflow bench-cluster format pipelines crds clients chart-test k8s-render locks clean

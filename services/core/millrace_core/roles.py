@@ -11,6 +11,7 @@ LABELLER = (*VIEWER, "monitoring.labels.write")
 OPERATOR = (
     *LABELLER,
     "registry.artifacts.write",
+    "registry.mlflow.write",
     "registry.quarantine.write",
     "training.data.write",
     "training.jobs.write",

@@ -42,7 +42,7 @@ async def list_projects(
     """The projects in which the caller has a role, by name; a page may hold fewer than asked for."""
     rows = await queries.page(session, after_name(cursor), limit)
     found = page(rows, limit, lambda row: (row.name,), ProjectRead.model_validate)
-    mine = {item.project for item in await _roles(services, actor, [item.name for item in found.items])}
+    mine = {item.project for item in await roles(services, actor, [item.name for item in found.items])}
     return found.model_copy(update={"items": [item for item in found.items if item.name in mine]})
 
 
@@ -60,11 +60,11 @@ async def whoami(
     asked = services.tokens.issuers.spaces.project(namespace) if namespace else project
     known = [row.name for row in await queries.page(session, None, MOST)]
     named = sorted({*known, asked, *(where for where, _ in actor.given)})
-    mine = await _roles(services, actor, named)
+    mine = await roles(services, actor, named)
     return WhoRead(name=actor.name, role=actor.role or None, project=asked, projects=mine)
 
 
-async def _roles(services: Services, actor: Actor, names: Iterable[str]) -> list[ProjectRolesRead]:
+async def roles(services: Services, actor: Actor, names: Iterable[str]) -> list[ProjectRolesRead]:
     """What *actor* is in each of these projects; those in which they are nothing are left out.
 
     A part of Millrace, whose role is no person's, is shown them all.

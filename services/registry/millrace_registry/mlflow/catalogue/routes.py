@@ -7,7 +7,7 @@ from fastapi import Query
 from millrace_core.database import Session
 from millrace_core.names import Project
 from millrace_registry.mlflow.answers import Nothing, following, place
-from millrace_registry.mlflow.doors import READ_MODELS, WRITE_MODELS, Doors
+from millrace_registry.mlflow.doors import READ, WRITE, Doors
 from millrace_registry.mlflow.found import queries as found
 from millrace_registry.mlflow.registered import queries
 from millrace_registry.mlflow.registered.schemas import (
@@ -30,14 +30,14 @@ from millrace_registry.mlflow.registered.schemas import (
 router = Doors()
 
 
-@router.post("/registered-models/create", dependencies=[WRITE_MODELS])
+@router.post("/registered-models/create", dependencies=[WRITE])
 async def create_registered_model(body: ModelNew, session: Session, project: Project) -> RegisteredAnswer:
     """Make a registered model."""
     await queries.create(session, project, body)
     return RegisteredAnswer(registered_model=await found.registered(session, project, body.name))
 
 
-@router.get("/registered-models/get", dependencies=[READ_MODELS])
+@router.get("/registered-models/get", dependencies=[READ])
 async def get_registered_model(
     asked: Annotated[ModelAsked, Query()], session: Session, project: Project
 ) -> RegisteredAnswer:
@@ -45,28 +45,28 @@ async def get_registered_model(
     return RegisteredAnswer(registered_model=await found.registered(session, project, asked.name))
 
 
-@router.post("/registered-models/rename", dependencies=[WRITE_MODELS])
+@router.post("/registered-models/rename", dependencies=[WRITE])
 async def rename_registered_model(body: ModelRenamed, session: Session, project: Project) -> RegisteredAnswer:
     """Give a registered model another name."""
     await queries.rename(session, project, body.name, body.new_name)
     return RegisteredAnswer(registered_model=await found.registered(session, project, body.new_name))
 
 
-@router.patch("/registered-models/update", dependencies=[WRITE_MODELS])
+@router.patch("/registered-models/update", dependencies=[WRITE])
 async def change_registered_model(body: ModelChange, session: Session, project: Project) -> RegisteredAnswer:
     """Describe a registered model anew."""
     await queries.describe(session, project, body.name, body.description)
     return RegisteredAnswer(registered_model=await found.registered(session, project, body.name))
 
 
-@router.delete("/registered-models/delete", dependencies=[WRITE_MODELS])
+@router.delete("/registered-models/delete", dependencies=[WRITE])
 async def delete_registered_model(body: ModelAsked, session: Session, project: Project) -> Nothing:
     """Remove a registered model with its versions."""
     await queries.remove(session, project, body.name)
     return Nothing()
 
 
-@router.get("/registered-models/search", dependencies=[READ_MODELS])
+@router.get("/registered-models/search", dependencies=[READ])
 async def search_registered_models(
     asked: Annotated[CatalogueSearch, Query()], session: Session, project: Project
 ) -> RegisteredFound:
@@ -76,7 +76,7 @@ async def search_registered_models(
     return RegisteredFound(registered_models=rows[: asked.max_results] or None, next_page_token=token)
 
 
-@router.post("/registered-models/set-tag", dependencies=[WRITE_MODELS])
+@router.post("/registered-models/set-tag", dependencies=[WRITE])
 async def set_model_tag(body: ModelTag, session: Session, project: Project) -> Nothing:
     """Set a tag of a registered model."""
     model = await queries.get(session, project, body.name)
@@ -84,7 +84,7 @@ async def set_model_tag(body: ModelTag, session: Session, project: Project) -> N
     return Nothing()
 
 
-@router.delete("/registered-models/delete-tag", dependencies=[WRITE_MODELS])
+@router.delete("/registered-models/delete-tag", dependencies=[WRITE])
 async def delete_model_tag(body: ModelTagGone, session: Session, project: Project) -> Nothing:
     """Remove a tag of a registered model."""
     model = await queries.get(session, project, body.name)
@@ -92,7 +92,7 @@ async def delete_model_tag(body: ModelTagGone, session: Session, project: Projec
     return Nothing()
 
 
-@router.post("/registered-models/alias", dependencies=[WRITE_MODELS])
+@router.post("/registered-models/alias", dependencies=[WRITE])
 async def set_alias(body: AliasNew, session: Session, project: Project) -> Nothing:
     """Point an alias at a version."""
     model = await queries.get(session, project, body.name)
@@ -100,14 +100,14 @@ async def set_alias(body: AliasNew, session: Session, project: Project) -> Nothi
     return Nothing()
 
 
-@router.delete("/registered-models/alias", dependencies=[WRITE_MODELS])
+@router.delete("/registered-models/alias", dependencies=[WRITE])
 async def delete_alias(body: AliasAsked, session: Session, project: Project) -> Nothing:
     """Remove an alias."""
     await queries.unpoint(session, await queries.get(session, project, body.name), body.alias)
     return Nothing()
 
 
-@router.get("/registered-models/alias", dependencies=[READ_MODELS])
+@router.get("/registered-models/alias", dependencies=[READ])
 async def get_by_alias(
     asked: Annotated[AliasAsked, Query()], session: Session, project: Project
 ) -> VersionAnswer:
@@ -115,7 +115,7 @@ async def get_by_alias(
     return VersionAnswer(model_version=await found.by_alias(session, project, asked.name, asked.alias))
 
 
-@router.get("/registered-models/get-latest-versions", dependencies=[READ_MODELS])
+@router.get("/registered-models/get-latest-versions", dependencies=[READ])
 async def list_latest(
     asked: Annotated[LatestAsked, Query()], session: Session, project: Project
 ) -> VersionsFound:
@@ -123,7 +123,7 @@ async def list_latest(
     return await _latest(asked, session, project)
 
 
-@router.post("/registered-models/get-latest-versions", dependencies=[READ_MODELS])
+@router.post("/registered-models/get-latest-versions", dependencies=[READ])
 async def find_latest(body: LatestAsked, session: Session, project: Project) -> VersionsFound:
     """The newest version of each stage."""
     return await _latest(body, session, project)

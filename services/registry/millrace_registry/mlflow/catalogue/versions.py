@@ -8,7 +8,7 @@ from millrace_core.auth import CurrentActor
 from millrace_core.database import Session
 from millrace_core.names import Project
 from millrace_registry.mlflow.answers import Nothing, following, place
-from millrace_registry.mlflow.doors import READ_MODELS, WRITE_MODELS, Doors
+from millrace_registry.mlflow.doors import READ, WRITE, Doors
 from millrace_registry.mlflow.found import queries as found
 from millrace_registry.mlflow.logged import queries as logged
 from millrace_registry.mlflow.registered import queries
@@ -28,7 +28,7 @@ from millrace_registry.mlflow.registered.schemas import (
 router = Doors()
 
 
-@router.post("/model-versions/create", dependencies=[WRITE_MODELS])
+@router.post("/model-versions/create", dependencies=[WRITE])
 async def create_version(
     body: VersionNew, session: Session, project: Project, actor: CurrentActor
 ) -> VersionAnswer:
@@ -37,7 +37,7 @@ async def create_version(
     return VersionAnswer(model_version=await found.told(session, model, row, {}))
 
 
-@router.get("/model-versions/get", dependencies=[READ_MODELS])
+@router.get("/model-versions/get", dependencies=[READ])
 async def get_version(
     asked: Annotated[VersionAsked, Query()], session: Session, project: Project
 ) -> VersionAnswer:
@@ -45,7 +45,7 @@ async def get_version(
     return VersionAnswer(model_version=await found.version(session, project, asked.name, asked.number))
 
 
-@router.get("/model-versions/search", dependencies=[READ_MODELS])
+@router.get("/model-versions/search", dependencies=[READ])
 async def search_versions(
     asked: Annotated[CatalogueSearch, Query()], session: Session, project: Project
 ) -> VersionsFound:
@@ -55,7 +55,7 @@ async def search_versions(
     return VersionsFound(model_versions=rows[: asked.max_results] or None, next_page_token=token)
 
 
-@router.get("/model-versions/get-download-uri", dependencies=[READ_MODELS])
+@router.get("/model-versions/get-download-uri", dependencies=[READ])
 async def get_download_uri(
     asked: Annotated[VersionAsked, Query()], session: Session, project: Project
 ) -> DownloadAnswer:
@@ -69,7 +69,7 @@ async def get_download_uri(
     return DownloadAnswer(artifact_uri=source)
 
 
-@router.patch("/model-versions/update", dependencies=[WRITE_MODELS])
+@router.patch("/model-versions/update", dependencies=[WRITE])
 async def change_version(body: VersionChange, session: Session, project: Project) -> VersionAnswer:
     """Describe a version anew."""
     model = await queries.get(session, project, body.name)
@@ -77,7 +77,7 @@ async def change_version(body: VersionChange, session: Session, project: Project
     return VersionAnswer(model_version=await found.version(session, project, body.name, body.number))
 
 
-@router.post("/model-versions/transition-stage", dependencies=[WRITE_MODELS])
+@router.post("/model-versions/transition-stage", dependencies=[WRITE])
 async def move_version(body: StageMove, session: Session, project: Project) -> VersionAnswer:
     """Move a version to a stage."""
     model = await queries.get(session, project, body.name, lock=True)
@@ -85,7 +85,7 @@ async def move_version(body: StageMove, session: Session, project: Project) -> V
     return VersionAnswer(model_version=await found.version(session, project, body.name, body.number))
 
 
-@router.delete("/model-versions/delete", dependencies=[WRITE_MODELS])
+@router.delete("/model-versions/delete", dependencies=[WRITE])
 async def delete_version(body: VersionAsked, session: Session, project: Project) -> Nothing:
     """Remove a version; its number is not given again."""
     model = await queries.get(session, project, body.name, lock=True)
@@ -93,7 +93,7 @@ async def delete_version(body: VersionAsked, session: Session, project: Project)
     return Nothing()
 
 
-@router.post("/model-versions/set-tag", dependencies=[WRITE_MODELS])
+@router.post("/model-versions/set-tag", dependencies=[WRITE])
 async def set_version_tag(body: VersionTag, session: Session, project: Project) -> Nothing:
     """Set a tag of a version."""
     model = await queries.get(session, project, body.name)
@@ -101,7 +101,7 @@ async def set_version_tag(body: VersionTag, session: Session, project: Project) 
     return Nothing()
 
 
-@router.delete("/model-versions/delete-tag", dependencies=[WRITE_MODELS])
+@router.delete("/model-versions/delete-tag", dependencies=[WRITE])
 async def delete_version_tag(body: VersionTagGone, session: Session, project: Project) -> Nothing:
     """Remove a tag of a version."""
     model = await queries.get(session, project, body.name)

@@ -6,10 +6,12 @@ from sqlalchemy import delete, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from millrace_contracts.models import ModelVersionRead
 from millrace_core.errors import NotFound
 from millrace_registry.artifacts.queries import get as artifact
 from millrace_registry.artifacts.queries import hold
 from millrace_registry.mlflow.answers import of_loop
+from millrace_registry.mlflow.files import mlmodel
 from millrace_registry.mlflow.files.paths import Place
 from millrace_registry.mlflow.files.schemas import FileTold
 from millrace_registry.mlflow.runs import queries as runs
@@ -67,9 +69,21 @@ async def _of_loop_run(session: AsyncSession, project: str, place: Place) -> Map
 
 
 async def _of_version(session: AsyncSession, project: str, place: Place) -> Mapping[str, tuple[str, int]]:
+    version = await _version(session, project, place)
+    files, written = await _sizes(session, project, version.files.by_name()), mlmodel.text(version)
+    return files if written is None else {**files, mlmodel.NAME: ("", len(written))}
+
+
+async def _version(session: AsyncSession, project: str, place: Place) -> ModelVersionRead:
     model = await models.get(session, project, place.owner)
-    version = models.read(model, await models.version(session, model, place.number))
-    return await _sizes(session, project, version.files.by_name())
+    return models.read(model, await models.version(session, model, place.number))
+
+
+async def written(session: AsyncSession, project: str, place: Place) -> bytes | None:
+    """A file that is stored nowhere and written when it is asked for: MLmodel of a loop's version; else None."""
+    if place.kind != "loop" or place.path != mlmodel.NAME:
+        return None
+    return mlmodel.text(await _version(session, project, place))
 
 
 async def _sizes(

@@ -11,7 +11,7 @@ from millrace_core.errors import MillraceError, Unavailable
 from millrace_core.names import Project
 from millrace_registry.artifacts import queries as artifacts
 from millrace_registry.mlflow.answers import Nothing, Sent, invalid
-from millrace_registry.mlflow.doors import API, READ_FILES, WRITE_FILES, Doors
+from millrace_registry.mlflow.doors import API, READ, WRITE, Doors
 from millrace_registry.mlflow.files import queries
 from millrace_registry.mlflow.files.paths import Place, label, parse
 from millrace_registry.mlflow.files.schemas import FilesFound, FilesOfRun, FileTold
@@ -36,7 +36,7 @@ class FolderAsked(Sent):
     path: str = ""
 
 
-@router.get("/artifacts/list", dependencies=[READ_FILES])
+@router.get("/artifacts/list", dependencies=[READ])
 async def list_files(asked: Annotated[FilesOfRun, Query()], session: Session, project: Project) -> FilesFound:
     """What lies in a folder of a run."""
     run = await runs.get(session, project, asked.run_id or asked.run_uuid)
@@ -53,7 +53,7 @@ async def _folder(session: Session, project: str, place: Place) -> list[FileTold
     return [] if place.path in files else queries.folder(files, place.path)
 
 
-@proxied.get("/artifacts", dependencies=[READ_FILES])
+@proxied.get("/artifacts", dependencies=[READ])
 async def list_proxied(
     asked: Annotated[FolderAsked, Query()], session: Session, project: Project
 ) -> FilesFound:
@@ -64,7 +64,7 @@ async def list_proxied(
     return FilesFound(files=named or None)
 
 
-@proxied.put("/artifacts/{path:path}", dependencies=[WRITE_FILES])
+@proxied.put("/artifacts/{path:path}", dependencies=[WRITE])
 async def store_file(path: str, request: Request, services: CurrentServices, project: Project) -> Nothing:
     """Keep the body's bytes under a label of a run or a logged model."""
     place = parse(path)
@@ -84,10 +84,13 @@ async def store_file(path: str, request: Request, services: CurrentServices, pro
     return Nothing()
 
 
-@proxied.get("/artifacts/{path:path}", dependencies=[READ_FILES], response_class=Response)
+@proxied.get("/artifacts/{path:path}", dependencies=[READ], response_class=Response)
 async def read_file(path: str, services: CurrentServices, session: Session, project: Project) -> Response:
     """A file's bytes."""
     place = parse(path)
+    written = await queries.written(session, project, place)
+    if written is not None:
+        return Response(written, media_type="application/octet-stream")
     digest, size = await queries.one(session, project, place)
     name = quote(place.path.rpartition("/")[2])
     headers = {
@@ -104,7 +107,7 @@ async def read_file(path: str, services: CurrentServices, session: Session, proj
     )
 
 
-@proxied.delete("/artifacts/{path:path}", dependencies=[WRITE_FILES])
+@proxied.delete("/artifacts/{path:path}", dependencies=[WRITE])
 async def delete_file(path: str, session: Session, project: Project) -> Nothing:
     """Take a file or a folder away from its run or logged model."""
     place = parse(path)
@@ -113,7 +116,7 @@ async def delete_file(path: str, session: Session, project: Project) -> Nothing:
     return Nothing()
 
 
-@proxied.post("/mpu/{step}/{path:path}", dependencies=[WRITE_FILES])
+@proxied.post("/mpu/{step}/{path:path}", dependencies=[WRITE])
 async def upload_in_parts(step: str, path: str, project: Project) -> Nothing:
     """Files come whole: clients send them so when they hear this."""
     raise NotHere(
@@ -121,7 +124,7 @@ async def upload_in_parts(step: str, path: str, project: Project) -> Nothing:
     )
 
 
-@proxied.get("/presigned/{path:path}", dependencies=[READ_FILES])
+@proxied.get("/presigned/{path:path}", dependencies=[READ])
 async def presigned(path: str, project: Project) -> Nothing:
     """Files are read through here: there is no other address of them."""
     raise NotHere("Files are read here and nowhere else: unset MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD.")

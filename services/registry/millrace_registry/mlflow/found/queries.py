@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_registry.mlflow.answers import invalid, pairs, place
 from millrace_registry.mlflow.experiments.queries import LOOPS
-from millrace_registry.mlflow.filters import conditions, orders
+from millrace_registry.mlflow.filters import Condition, conditions, orders
 from millrace_registry.mlflow.loops import queries as loops
 from millrace_registry.mlflow.registered import queries
 from millrace_registry.mlflow.registered.queries import millis
@@ -26,6 +26,8 @@ from millrace_registry.mlflow.texts import queries as texts
 from millrace_registry.tables import Model, ModelVersion
 
 NOTHING = literal("", String)
+PROMPT = "mlflow.prompt.is_prompt"
+NO_PROMPT = (("!=", "true"), ("=", "false"))
 TIMES = frozenset({"timestamp", "creation_timestamp", "last_updated_timestamp"})
 
 
@@ -104,6 +106,13 @@ async def versions(session: AsyncSession, project: str, asked: CatalogueSearch) 
     return [item.model_copy(update={"aliases": None}) for item in shown]
 
 
+def _no_prompt(asked: Condition) -> Condition:
+    """Clients ask for what is no prompt by a tag that other models do not have: who has none is meant too."""
+    if asked.entity == "tag" and asked.key == PROMPT and (asked.operator, asked.value) in NO_PROMPT:
+        return Condition("tag", PROMPT, "IS NULL", None)
+    return asked
+
+
 async def _page(
     session: AsyncSession,
     space: Space,
@@ -111,7 +120,8 @@ async def _page(
     asked: CatalogueSearch,
     usual: Sequence[Column],
 ) -> Sequence[Row[Any]]:
-    statement = statement.where(*clauses(space, conditions(asked.filter), is_lite(session)))
+    found = [_no_prompt(condition) for condition in conditions(asked.filter)]
+    statement = statement.where(*clauses(space, found, is_lite(session)))
     keys = ordered(space, orders(asked.order_by))
     paged = statement.order_by(*keys, *usual).offset(place(asked.page_token)).limit(asked.max_results + 1)
     return (await session.execute(paged)).all()

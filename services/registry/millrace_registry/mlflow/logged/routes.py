@@ -7,7 +7,7 @@ from fastapi import Query
 from millrace_core.database import Session
 from millrace_core.names import Project
 from millrace_registry.mlflow.answers import Nothing, following, now, place
-from millrace_registry.mlflow.doors import READ_MODELS, WRITE_MODELS, Doors
+from millrace_registry.mlflow.doors import READ, WRITE, Doors
 from millrace_registry.mlflow.files import queries as files
 from millrace_registry.mlflow.files.paths import Place, label
 from millrace_registry.mlflow.files.schemas import FilesFound
@@ -28,14 +28,14 @@ from millrace_registry.services import CurrentServices
 router = Doors()
 
 
-@router.post("/logged-models", dependencies=[WRITE_MODELS])
+@router.post("/logged-models", dependencies=[WRITE])
 async def create_logged_model(body: LoggedNew, session: Session, project: Project) -> LoggedAnswer:
     """Make a logged model; its files come next."""
     row = await queries.create(session, project, body)
     return LoggedAnswer(model=(await queries.whole(session, [row]))[0])
 
 
-@router.post("/logged-models/search", dependencies=[READ_MODELS])
+@router.post("/logged-models/search", dependencies=[READ])
 async def search_logged_models(
     body: LoggedSearch, services: CurrentServices, project: Project
 ) -> LoggedFound:
@@ -47,7 +47,7 @@ async def search_logged_models(
     return LoggedFound(models=found or None, next_page_token=token)
 
 
-@router.get("/logged-models/{model_id}", dependencies=[READ_MODELS])
+@router.get("/logged-models/{model_id}", dependencies=[READ])
 async def get_logged_model(
     model_id: str, asked: Annotated[LoggedAsked, Query()], session: Session, project: Project
 ) -> LoggedAnswer:
@@ -56,7 +56,7 @@ async def get_logged_model(
     return LoggedAnswer(model=(await queries.whole(session, [row]))[0])
 
 
-@router.patch("/logged-models/{model_id}", dependencies=[WRITE_MODELS])
+@router.patch("/logged-models/{model_id}", dependencies=[WRITE])
 async def finish_logged_model(
     model_id: str, body: LoggedEnd, session: Session, project: Project
 ) -> LoggedAnswer:
@@ -66,7 +66,7 @@ async def finish_logged_model(
     return LoggedAnswer(model=(await queries.whole(session, [row]))[0])
 
 
-@router.delete("/logged-models/{model_id}", dependencies=[WRITE_MODELS])
+@router.delete("/logged-models/{model_id}", dependencies=[WRITE])
 async def delete_logged_model(model_id: str, session: Session, project: Project) -> Nothing:
     """Delete a logged model."""
     row = await queries.get(session, project, model_id)
@@ -74,7 +74,7 @@ async def delete_logged_model(model_id: str, session: Session, project: Project)
     return Nothing()
 
 
-@router.patch("/logged-models/{model_id}/tags", dependencies=[WRITE_MODELS])
+@router.patch("/logged-models/{model_id}/tags", dependencies=[WRITE])
 async def tag_logged_model(model_id: str, body: LoggedTags, session: Session, project: Project) -> Nothing:
     """Set tags."""
     row = await queries.get(session, project, model_id)
@@ -82,14 +82,14 @@ async def tag_logged_model(model_id: str, body: LoggedTags, session: Session, pr
     return Nothing()
 
 
-@router.delete("/logged-models/{model_id}/tags/{key:path}", dependencies=[WRITE_MODELS])
+@router.delete("/logged-models/{model_id}/tags/{key:path}", dependencies=[WRITE])
 async def untag_logged_model(model_id: str, key: str, session: Session, project: Project) -> Nothing:
     """Remove a tag."""
     await queries.untag(session, await queries.get(session, project, model_id), key)
     return Nothing()
 
 
-@router.post("/logged-models/{model_id}/params", dependencies=[WRITE_MODELS])
+@router.post("/logged-models/{model_id}/params", dependencies=[WRITE])
 async def add_params(model_id: str, body: LoggedParams, session: Session, project: Project) -> Nothing:
     """Add parameters."""
     row = await queries.get(session, project, model_id)
@@ -97,7 +97,7 @@ async def add_params(model_id: str, body: LoggedParams, session: Session, projec
     return Nothing()
 
 
-@router.get("/logged-models/{model_id}/artifacts/directories", dependencies=[READ_MODELS])
+@router.get("/logged-models/{model_id}/artifacts/directories", dependencies=[READ])
 async def list_folder(
     model_id: str, asked: Annotated[LoggedFolder, Query()], session: Session, project: Project
 ) -> FilesFound:

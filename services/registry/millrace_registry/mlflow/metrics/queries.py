@@ -4,7 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -80,8 +80,14 @@ def told(row: Row, of_model: bool = False) -> MetricTold:
 
 
 async def history(session: AsyncSession, run: str, asked: History) -> list[MlflowMetric]:
-    """Values of one metric in the order of time, one more than a page; all of them if no size is asked for."""
-    statement = select(MlflowMetric).where(MlflowMetric.run_id == run, MlflowMetric.key == asked.metric_key)
+    """Values of one metric in the order of time, one more than a page; all of them if no size is asked for.
+
+    A value that was told of a logged model too is one value of the run.
+    """
+    mine = (MlflowMetric.run_id == run, MlflowMetric.key == asked.metric_key)
+    once = (MlflowMetric.step, MlflowMetric.at, MlflowMetric.value, MlflowMetric.is_nan)
+    first = select(func.min(MlflowMetric.id)).where(*mine).group_by(*once)
+    statement = select(MlflowMetric).where(MlflowMetric.id.in_(first))
     statement = statement.order_by(MlflowMetric.at, MlflowMetric.step, MlflowMetric.value, MlflowMetric.id)
     if asked.max_results is not None:
         statement = statement.offset(place(asked.page_token)).limit(asked.max_results + 1)

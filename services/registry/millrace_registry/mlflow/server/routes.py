@@ -4,17 +4,21 @@ from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse
 from pydantic import Field
 
-from millrace_core.auth import permit
+from millrace_core.auth import CurrentActor, permit
 from millrace_core.database import Session
 from millrace_core.errors import Conflict, Forbidden, NotFound
 from millrace_core.names import Name
 from millrace_registry.mlflow.answers import Sent, Told
-from millrace_registry.mlflow.doors import API_3, READ, Doors
+from millrace_registry.mlflow.doors import API_3, Doors
 from millrace_registry.projects import queries as projects
+from millrace_registry.projects.routes import roles
+from millrace_registry.services import CurrentServices
 
 VERSION = "3.17.2"
 """The version of MLflow whose API this is, as clients compare it."""
 MOST = 1000
+KNOWN = permit("registry.whoami.read")
+"""Everybody whose token is believed may ask what stands here."""
 router = Doors(API_3)
 plain = APIRouter(tags=["mlflow"])
 ROUTERS = (router, plain)
@@ -65,32 +69,36 @@ class WorkspacesFound(Told):
     workspaces: list[Workspace] | None = None
 
 
-@router.get("/server-info", dependencies=[READ])
+@router.get("/server-info", dependencies=[KNOWN])
 async def server_info() -> ServerInfo:
     """What this server can."""
     return ServerInfo()
 
 
-@plain.get("/version", dependencies=[READ], response_class=PlainTextResponse)
+@plain.get("/version", dependencies=[KNOWN], response_class=PlainTextResponse)
 async def version() -> PlainTextResponse:
     """The version of MLflow whose API this is."""
     return PlainTextResponse(VERSION)
 
 
 @router.get("/workspaces", dependencies=[permit("registry.projects.read")])
-async def list_workspaces(session: Session) -> WorkspacesFound:
-    """All projects."""
+async def list_workspaces(
+    session: Session, services: CurrentServices, actor: CurrentActor
+) -> WorkspacesFound:
+    """The projects in which the caller has a role."""
     rows = await projects.page(session, None, MOST)
-    return WorkspacesFound(
-        workspaces=[Workspace(name=row.name, description=row.description) for row in rows] or None
-    )
+    mine = {item.project for item in await roles(services, actor, [row.name for row in rows])}
+    shown = [Workspace(name=row.name, description=row.description) for row in rows if row.name in mine]
+    return WorkspacesFound(workspaces=shown or None)
 
 
 @router.get("/workspaces/{name}", dependencies=[permit("registry.projects.read")])
-async def get_workspace(name: Name, session: Session) -> WorkspaceAnswer:
-    """One project."""
+async def get_workspace(
+    name: Name, session: Session, services: CurrentServices, actor: CurrentActor
+) -> WorkspaceAnswer:
+    """One project in which the caller has a role."""
     row = await projects.find(session, name)
-    if row is None:
+    if row is None or not await roles(services, actor, [name]):
         raise NotFound(f"Workspace '{name}' not found.")
     return WorkspaceAnswer(workspace=Workspace(name=row.name, description=row.description))
 

@@ -116,7 +116,8 @@ def experiments(s: Session) -> None:
     s.post("/experiments/update", {"experiment_id": "{exp2}", "new_name": "first"})
     for filter_ in (
         "name = 'first'", "name LIKE 'sec%'", "name ILIKE 'SEC%'", "tags.team = 'ops'", "tags.`no te` = 'it''s'",
-        "name != 'first'", "attribute.name = 'first'", "tags.team = 'ops' AND name = 'second again'", "creation_time > 0",
+        "name != 'first'", "attribute.name = 'first'", "tags.team = 'ops' AND name = 'second again'",
+        "creation_time > 0",
         "name =", "nonsense.x = 'a'", "name > 'a'",
     ):  # fmt: skip
         s.post("/experiments/search", {"max_results": 50, "filter": filter_})
@@ -224,10 +225,13 @@ def searches(s: Session) -> None:
         "params.depth = '1'", "params.depth != '1'", 'params."Model Kind" = \'Tree\'', "param.`Model Kind` LIKE 'T%'",
         "params.`Model Kind` ILIKE 't%'", "params.`Model Kind` LIKE 't%'", "tags.kind = 'forest'", "tags.kind IS NULL",
         "tags.kind IS NOT NULL", "params.empty IS NOT NULL", "attributes.status = 'RUNNING'", "status != 'RUNNING'",
-        "attributes.start_time > 3000", "start_time <= 3001 AND user_id = 'bob'", "run_name = 'two'", "run_name LIKE '%o'",
-        "run_id IN ('{run}', '{runtwo}')", "run_id NOT IN ('{run}')", "tags.mlflow.runName = 'two'", "dataset.name = 'flights'",
+        "attributes.start_time > 3000", "start_time <= 3001 AND user_id = 'bob'", "run_name = 'two'",
+        "run_name LIKE '%o'",
+        "run_id IN ('{run}', '{runtwo}')", "run_id NOT IN ('{run}')", "tags.mlflow.runName = 'two'",
+        "dataset.name = 'flights'",
         "datasets.digest LIKE 'abc%'", "dataset.context = 'training'", "end_time > 100", "attr.user_id = 'ann'",
-        "metrics.rmse < 'a'", "params.depth = 1", "params.depth > '1'", "metrics.rmse LIKE 'a'", "foo", "metrics.rmse < 1 OR 1 = 1",
+        "metrics.rmse < 'a'", "params.depth = 1", "params.depth > '1'", "metrics.rmse LIKE 'a'", "foo",
+        "metrics.rmse < 1 OR 1 = 1",
         "metrics.rmse < 1 AND", "attributes.nothing = 'a'", "run_id = 'x'; DROP TABLE runs", "tags.`a` = 'it''s'",
         "status = RUNNING",
     ):  # fmt: skip
@@ -310,6 +314,8 @@ def logged_models(s: Session) -> None:
     s.post("/runs/log-inputs", {"run_id": "{runtwo}", "models": [{"model_id": "{model}"}]})
     of = {"run_id": "{run}", "key": "acc", "value": 0.5, "timestamp": 7, "step": 2, "model_id": "{model}"}
     s.post("/runs/log-metric", of | {"dataset_name": "flights", "dataset_digest": "abc123"})
+    s.post("/runs/log-metric", of | {"key": "loss", "timestamp": 300, "step": 0, "value": 1.0})
+    s.get("/metrics/get-history", {"run_id": "{run}", "metric_key": "loss"})
     s.get("/logged-models/{model}")
     s.get("/runs/get", {"run_id": "{run}"})
     s.get("/runs/get", {"run_id": "{runtwo}"})
@@ -405,6 +411,12 @@ def registry(s: Session) -> None:
         s.get(
             "/model-versions/search", {"filter": filter_, "max_results": 10, "order_by": "version_number ASC"}
         )
+    prompt = "tag.`mlflow.prompt.is_prompt` != 'true'"
+    s.get("/registered-models/search", {"filter": prompt, "max_results": 10})
+    s.get("/registered-models/search", {"filter": f"name LIKE 'my%' AND {prompt}", "max_results": 10})
+    s.get(
+        "/registered-models/search", {"filter": "tag.`mlflow.prompt.is_prompt` = 'true'", "max_results": 10}
+    )
     s.call("DELETE", "/model-versions/delete", {"name": name, "version": "2"})
     s.get("/model-versions/get", {"name": name, "version": "2"})
     s.get("/registered-models/alias", {"name": name, "alias": "best"})

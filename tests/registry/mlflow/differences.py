@@ -43,11 +43,12 @@ class Argued:
 ARGUED = (
     Argued(
         r"experiments/update", r"^\.error_code$",
-        "Renaming to a name that is taken is RESOURCE_ALREADY_EXISTS (MLflow: BAD_REQUEST); the status, 400, is the same.",
+        "Renaming to a name that is taken is RESOURCE_ALREADY_EXISTS (MLflow: BAD_REQUEST), with the same status 400.",
     ),
     Argued(
         r"experiments/search", r"^\.experiments$",
-        "In a filter '' within a text is one quotation mark; MLflow's parser leaves two and finds nothing.", sent="it''s",
+        "In a filter '' within a text is one quotation mark; MLflow's parser leaves two and finds nothing.",
+        sent="it''s",
     ),
     Argued(
         r"metrics/get-history", r"^status$",
