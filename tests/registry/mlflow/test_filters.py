@@ -5,22 +5,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from millrace_core.errors import BadInput
-from millrace_registry.mlflow.filters import Condition, conditions, orders
+from millrace_registry.mlflow.filters import Comparison, conditions, orders
 
 
 @pytest.mark.parametrize(
     ("text", "meant"),
     [
-        ("metrics.rmse < 1", Condition("metric", "rmse", "<", 1.0)),
-        ("metric.`a b` >= -1.5e3", Condition("metric", "a b", ">=", -1500.0)),
-        ("params.model = 'tree'", Condition("param", "model", "=", "tree")),
-        ("tags.\"my tag\" LIKE '%x%'", Condition("tag", "my tag", "LIKE", "%x%")),
-        ("tags.mlflow.runName ilike 'a'", Condition("tag", "mlflow.runName", "ILIKE", "a")),
-        ("name = 'it''s'", Condition("attribute", "name", "=", "it's")),
-        ("attributes.run_id IN ('a', 'b')", Condition("attribute", "run_id", "IN", ("a", "b"))),
-        ("run_id not in ('a')", Condition("attribute", "run_id", "NOT IN", ("a",))),
-        ("tags.a is not null", Condition("tag", "a", "IS NOT NULL", None)),
-        ("status <> 'RUNNING'", Condition("attribute", "status", "!=", "RUNNING")),
+        ("metrics.rmse < 1", Comparison("metric", "rmse", "<", 1.0)),
+        ("metric.`a b` >= -1.5e3", Comparison("metric", "a b", ">=", -1500.0)),
+        ("params.model = 'tree'", Comparison("param", "model", "=", "tree")),
+        ("tags.\"my tag\" LIKE '%x%'", Comparison("tag", "my tag", "LIKE", "%x%")),
+        ("tags.mlflow.runName ilike 'a'", Comparison("tag", "mlflow.runName", "ILIKE", "a")),
+        ("name = 'it''s'", Comparison("attribute", "name", "=", "it's")),
+        ("attributes.run_id IN ('a', 'b')", Comparison("attribute", "run_id", "IN", ("a", "b"))),
+        ("run_id not in ('a')", Comparison("attribute", "run_id", "NOT IN", ("a",))),
+        ("tags.a is not null", Comparison("tag", "a", "IS NOT NULL", None)),
+        ("status <> 'RUNNING'", Comparison("attribute", "status", "!=", "RUNNING")),
     ],
 )
 def test_a_comparison_is_read_as_it_is_written(text, meant):

@@ -28,7 +28,7 @@ Value = str | float | tuple[str, ...] | None
 
 
 @dataclass(frozen=True)
-class Condition:
+class Comparison:
     """One comparison: `entity.key operator value`."""
 
     entity: str
@@ -52,7 +52,7 @@ class _Token:
     text: str
 
 
-def conditions(text: str | None) -> list[Condition]:
+def conditions(text: str | None) -> list[Comparison]:
     """The conditions of a filter, all of which must hold. Raises: BadInput."""
     if not text or not text.strip():
         return []
@@ -122,10 +122,10 @@ class _Reader:
             raise self.refused()
         return token.text
 
-    def condition(self) -> Condition:
+    def condition(self) -> Comparison:
         entity, key = self.identifier()
         operator = self._operator()
-        return Condition(entity, key, operator, self._value(operator))
+        return Comparison(entity, key, operator, self._value(operator))
 
     def _operator(self) -> str:
         token = self.take()

@@ -24,6 +24,7 @@ from millrace.cli import (
     signing,
     sources,
     streaming,
+    tracking,
 )
 from millrace.cli.command import command
 
@@ -164,6 +165,9 @@ command(
 )(signing.login)
 command(app, "logout", "millrace logout", panel=RUN)(signing.logout)
 command(app, "whoami", "millrace whoami", "millrace whoami -o json", panel=LOOK)(signing.whoami)
+command(app, "mlflow", 'eval "$(millrace mlflow)"', "millrace --project team-a mlflow", panel=RUN)(
+    tracking.mlflow
+)
 command(app, "down", "millrace down", panel=RUN)(running.down)
 command(app, "version", "millrace version", panel=RUN)(running.version)
 

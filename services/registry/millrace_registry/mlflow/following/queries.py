@@ -12,10 +12,11 @@ from millrace_registry.datasets import queries as datasets
 from millrace_registry.mlflow.answers import KeyValue
 from millrace_registry.mlflow.experiments import queries as experiments
 from millrace_registry.mlflow.inputs import queries as inputs
+from millrace_registry.mlflow.inputs.schemas import DatasetInput
 from millrace_registry.mlflow.metrics import queries as metrics
 from millrace_registry.mlflow.registered.queries import millis
 from millrace_registry.mlflow.runs.queries import NAME, USER
-from millrace_registry.mlflow.runs.schemas import DatasetInput, MetricSent
+from millrace_registry.mlflow.runs.schemas import MetricSent
 from millrace_registry.mlflow.tables import MlflowRun
 from millrace_registry.mlflow.texts import queries as texts
 from millrace_registry.tables import DatasetVersion, Run

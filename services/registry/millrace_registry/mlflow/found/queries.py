@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_registry.mlflow.answers import invalid, pairs, place
 from millrace_registry.mlflow.experiments.queries import LOOPS
-from millrace_registry.mlflow.filters import Condition, conditions, orders
+from millrace_registry.mlflow.filters import Comparison, conditions, orders
 from millrace_registry.mlflow.loops import queries as loops
 from millrace_registry.mlflow.registered import queries
 from millrace_registry.mlflow.registered.queries import millis
@@ -106,10 +106,10 @@ async def versions(session: AsyncSession, project: str, asked: CatalogueSearch) 
     return [item.model_copy(update={"aliases": None}) for item in shown]
 
 
-def _no_prompt(asked: Condition) -> Condition:
+def _no_prompt(asked: Comparison) -> Comparison:
     """Clients ask for what is no prompt by a tag that other models do not have: who has none is meant too."""
     if asked.entity == "tag" and asked.key == PROMPT and (asked.operator, asked.value) in NO_PROMPT:
-        return Condition("tag", PROMPT, "IS NULL", None)
+        return Comparison("tag", PROMPT, "IS NULL", None)
     return asked
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_core.errors import NotFound
 from millrace_registry.mlflow.answers import Pair
-from millrace_registry.mlflow.runs.schemas import (
+from millrace_registry.mlflow.inputs.schemas import (
     DatasetInput,
     DatasetInputTold,
     DatasetSummary,

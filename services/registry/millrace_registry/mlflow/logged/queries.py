@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from millrace_core.errors import NotFound
 from millrace_registry.mlflow.answers import KeyValue, invalid, now, pairs, place
 from millrace_registry.mlflow.experiments import queries as experiments
-from millrace_registry.mlflow.filters import Condition, Order, conditions
+from millrace_registry.mlflow.filters import Comparison, Order, conditions
 from millrace_registry.mlflow.logged.schemas import (
     LoggedData,
     LoggedDataset,
@@ -146,7 +146,7 @@ def space(datasets: list[LoggedDataset]) -> Space:
     def by_metric(key: str) -> list[Column]:
         return [select(func.max(MlflowMetric.value)).where(*mine(key)).scalar_subquery()]
 
-    def metric(asked: Condition, lite: bool) -> Clause:
+    def metric(asked: Comparison, lite: bool) -> Clause:
         return exists().where(*mine(asked.key), number(MlflowMetric.value, asked, asked.value))
 
     return Space(
@@ -171,9 +171,11 @@ async def search(session: AsyncSession, project: str, asked: LoggedSearch) -> li
     return list((await session.scalars(page)).all())
 
 
-def _status(asked: Condition) -> Condition:
+def _status(asked: Comparison) -> Comparison:
     if asked.entity == "attribute" and asked.key == "status" and isinstance(asked.value, str):
-        return Condition(asked.entity, asked.key, asked.operator, SHORT.get(asked.value.upper(), asked.value))
+        return Comparison(
+            asked.entity, asked.key, asked.operator, SHORT.get(asked.value.upper(), asked.value)
+        )
     return asked
 
 

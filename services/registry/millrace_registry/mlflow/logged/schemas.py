@@ -83,13 +83,6 @@ class LoggedAsked(Sent):
     allow_deleted: bool = False
 
 
-class Registration(Told):
-    """Which registered version a logged model became."""
-
-    name: str
-    version: str
-
-
 class LoggedInfo(Told):
     """A logged model's head."""
 

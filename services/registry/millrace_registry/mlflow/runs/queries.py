@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from millrace_core.errors import NotFound
 from millrace_registry.mlflow.answers import KeyValue, invalid, now, of_loop, place
 from millrace_registry.mlflow.experiments import queries as experiments
-from millrace_registry.mlflow.filters import Condition, conditions, orders
+from millrace_registry.mlflow.filters import Comparison, conditions, orders
 from millrace_registry.mlflow.runs.schemas import ParamValue, RunChange, RunNew, RunSearch, TagValue
 from millrace_registry.mlflow.searching.queries import (
     Clause,
@@ -128,7 +128,7 @@ async def log_params(session: AsyncSession, run: MlflowRun, params: list[ParamVa
     )
 
 
-def _metric(asked: Condition, lite: bool) -> Clause:
+def _metric(asked: Comparison, lite: bool) -> Clause:
     mine = (
         MlflowLatest.run_id == MlflowRun.id,
         MlflowLatest.key == asked.key,
@@ -144,7 +144,7 @@ def _by_metric(key: str) -> list[Column]:
     return [select(value).where(mine).scalar_subquery()]
 
 
-def _dataset(asked: Condition, lite: bool) -> Clause:
+def _dataset(asked: Comparison, lite: bool) -> Clause:
     columns = {"name": MlflowDataset.name, "digest": MlflowDataset.digest, "context": MlflowInput.context}
     if asked.key not in columns:
         raise invalid(f"Invalid dataset key '{asked.key}'. Valid ones: {', '.join(sorted(columns))}.")

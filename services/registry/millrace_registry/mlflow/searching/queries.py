@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, SQLColumnExpression, and_, case, exists, f
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_registry.mlflow.answers import invalid
-from millrace_registry.mlflow.filters import SIGNS, Condition, Order
+from millrace_registry.mlflow.filters import SIGNS, Comparison, Order
 from millrace_registry.mlflow.tables import MlflowText
 
 Clause = ColumnElement[bool]
@@ -27,7 +27,7 @@ class Space:
     owner: Column
     numbers: frozenset[str] = frozenset()
     texts: Mapping[str, str] = field(default_factory=dict)
-    others: Mapping[str, "Callable[[Condition, bool], Clause]"] = field(default_factory=dict)
+    others: Mapping[str, "Callable[[Comparison, bool], Clause]"] = field(default_factory=dict)
     sorted: Mapping[str, "Callable[[str], list[Column]]"] = field(default_factory=dict)
     value: Callable[[str, object], object] = lambda _, value: value
 
@@ -37,12 +37,12 @@ def is_lite(session: AsyncSession) -> bool:
     return session.get_bind().dialect.name == "sqlite"
 
 
-def clauses(space: Space, found: Sequence[Condition], lite: bool) -> list[Clause]:
+def clauses(space: Space, found: Sequence[Comparison], lite: bool) -> list[Clause]:
     """All of which must hold. Raises: BadInput for an attribute, operator or value that does not fit."""
     return [_clause(space, condition, lite) for condition in found]
 
 
-def _clause(space: Space, asked: Condition, lite: bool) -> Clause:
+def _clause(space: Space, asked: Comparison, lite: bool) -> Clause:
     if asked.entity == "attribute":
         column = _attribute(space, asked.key)
         if asked.key in space.numbers:
@@ -61,7 +61,7 @@ def _attribute(space: Space, key: str) -> Column:
     return space.attributes[key]
 
 
-def _text_of(space: Space, asked: Condition, lite: bool) -> Clause:
+def _text_of(space: Space, asked: Comparison, lite: bool) -> Clause:
     there = [
         MlflowText.kind == space.texts[asked.entity],
         MlflowText.owner == space.owner,
@@ -73,7 +73,7 @@ def _text_of(space: Space, asked: Condition, lite: bool) -> Clause:
     return exists().where(*there, text(MlflowText.value, asked, lite))
 
 
-def number(column: Column, asked: Condition, value: object) -> Clause:
+def number(column: Column, asked: Comparison, value: object) -> Clause:
     """A comparison of numbers. Raises: BadInput."""
     if isinstance(asked.value, str | tuple) or asked.value is None:
         raise invalid(f"Expected numeric value type for {asked.entity} '{asked.key}'. Found '{asked.value}'.")
@@ -82,7 +82,7 @@ def number(column: Column, asked: Condition, value: object) -> Clause:
     return _compared(column, asked.operator, value)
 
 
-def text(column: Column, asked: Condition, lite: bool) -> Clause:
+def text(column: Column, asked: Comparison, lite: bool) -> Clause:
     """A comparison of texts. Raises: BadInput."""
     operator, value = asked.operator, asked.value
     if operator in ("IN", "NOT IN") and isinstance(value, tuple):

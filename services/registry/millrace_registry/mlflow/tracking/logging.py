@@ -5,18 +5,10 @@ from millrace_core.names import Project
 from millrace_registry.mlflow.answers import Nothing
 from millrace_registry.mlflow.doors import WRITE, Doors
 from millrace_registry.mlflow.inputs import queries as inputs
+from millrace_registry.mlflow.inputs.schemas import InputsOf, OutputsOf
 from millrace_registry.mlflow.metrics import queries as metrics
 from millrace_registry.mlflow.runs import queries
-from millrace_registry.mlflow.runs.schemas import (
-    Batch,
-    InputsOf,
-    MetricOf,
-    MlflowModelLogged,
-    OutputsOf,
-    ParamOf,
-    TagGone,
-    TagOf,
-)
+from millrace_registry.mlflow.runs.schemas import Batch, MetricOf, MlflowModelLogged, ParamOf, TagGone, TagOf
 
 router = Doors()
 

@@ -10,22 +10,12 @@ from millrace_registry.mlflow.answers import Nothing, following, place
 from millrace_registry.mlflow.doors import READ, WRITE, Doors
 from millrace_registry.mlflow.experiments import queries as experiments
 from millrace_registry.mlflow.inputs import queries as inputs
+from millrace_registry.mlflow.inputs.schemas import DatasetSearch, DatasetsFound
 from millrace_registry.mlflow.metrics import queries as metrics
 from millrace_registry.mlflow.runs import queries
-from millrace_registry.mlflow.runs.schemas import (
-    DatasetSearch,
-    DatasetsFound,
-    History,
-    MetricsFound,
-    RunAnswer,
-    RunAsked,
-    RunChange,
-    RunInfoAnswer,
-    RunNew,
-    RunSearch,
-    RunsFound,
-)
+from millrace_registry.mlflow.runs.schemas import History, RunAsked, RunChange, RunNew, RunSearch
 from millrace_registry.mlflow.tracking import telling
+from millrace_registry.mlflow.tracking.schemas import MetricsFound, RunAnswer, RunInfoAnswer, RunsFound
 from millrace_registry.services import CurrentServices
 
 router = Doors()

@@ -7,9 +7,10 @@ from millrace_registry.mlflow.answers import pairs
 from millrace_registry.mlflow.inputs import queries as inputs
 from millrace_registry.mlflow.metrics import queries as metrics
 from millrace_registry.mlflow.runs import queries
-from millrace_registry.mlflow.runs.schemas import RunData, RunInfo, RunTold
+from millrace_registry.mlflow.runs.schemas import RunData, RunInfo
 from millrace_registry.mlflow.tables import MlflowRun
 from millrace_registry.mlflow.texts import queries as texts
+from millrace_registry.mlflow.tracking.schemas import RunTold
 
 
 def root(experiment: str, run: str) -> str:
