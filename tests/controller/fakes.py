@@ -16,6 +16,7 @@ from millrace_contracts.datasets import DatasetWrite
 from millrace_contracts.jobs import JobNew
 from millrace_contracts.models import AliasWrite, ModelVersionWrite
 from millrace_contracts.monitors import MonitorWrite
+from millrace_contracts.room import RoomWrite
 
 from . import fake_serving
 from .strict import digest, exactly, instant
@@ -46,6 +47,7 @@ class World:
         self.endpoints, self.jobs, self.monitors, self.closings = {}, {}, {}, []
         self.faulty_versions, self.unloaded, self.broken_kinds = set(), set(), set()
         self.rows, self.labels, self.artifacts, self.pending = {}, {}, {}, {}
+        self.fits, self.at_work = 9, []
         self.losses = lambda number, run: (10.0, 10.0)
         self.metrics, self.quarantine, self.standing = {}, {}, {}
         self.app = FastAPI()
@@ -240,6 +242,18 @@ def _training(app, world):
         body = await request.json()
         exactly(body, JobNew)
         return JOB | world.jobs[run_job(world, **body)]
+
+    @app.post("/v1/room")
+    async def room(request: Request):
+        body = await request.json()
+        exactly(body, RoomWrite)
+        told = {
+            "kind": "cpu",
+            "needs": "one place",
+            "fits": world.fits,
+            "lacks": "" if world.fits else "no place",
+        }
+        return {"sizes": [told for _ in body["sizes"]], "at_work": world.at_work}
 
     @app.get("/v1/jobs")
     def jobs(loop: str, state: str, limit: int):

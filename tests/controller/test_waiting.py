@@ -94,11 +94,30 @@ async def test_a_run_whose_pipeline_has_no_pod_tells_why_while_it_waits_and_when
     run = await platform.call("GET", RUN, 200)
     assert (run["state"], run["waiting"]) == ("running", {"reason": reason, "message": words})
     platform.clock.now += 601
+    if reason != "ImagePullBackOff":
+        return await waits_for_room(platform, cluster, f"did not start within 600 s: {reason}: {words}")
     assert (await shown(platform, cluster))[0] == "Failed"
     run = await platform.call("GET", RUN, 200)
     assert (run["state"], run["waiting"]) == ("failed", None)
     assert f"did not start within 600 s: {reason}: {words}" in run["message"]
     assert cluster.condition("Stalled")["reason"] == "RunFailed"
+
+
+async def waits_for_room(platform, cluster, words):
+    """A shortage is no failure: the run is back in the queue, says why, and starts when it is tried again."""
+    reason, message = await shown(platform, cluster)
+    assert (reason, words in message, "tried again at" in message) == ("Queued", True, True), message
+    assert cluster.condition("Stalled")["status"] == "True", "people should know"
+    run = await platform.call("GET", RUN, 200)
+    assert (run["state"], run["queue"]["position"], run["queue"]["length"]) == ("pending", 1, 1)
+    async with platform.services.sessions.begin() as session:
+        loop = await session.get(tending.Loop, 1)
+        (await tending.runs.get(session, loop, 1)).next_at = None
+    platform.services.memory.line.forget()
+    cluster.pods, cluster.events = [pod()], []
+    await platform.rest()
+    run = await platform.call("GET", RUN, 200)
+    assert (run["state"], run["attempts"], run["queue"], run["waiting"]) == ("running", 2, None, None)
 
 
 async def test_a_run_whose_pod_starts_after_all_waits_for_nothing_more(platform, cluster):

@@ -61,6 +61,7 @@
 - {name: MILLRACE_RAY, value: {{ .Values.training.job.ray }}}
 - {name: MILLRACE_NETWORK_POLICIES, value: {{ .Values.networkPolicy.enabled | quote }}}
 - {name: MILLRACE_PENDING_SECONDS, value: {{ .Values.training.job.pendingSeconds | quote }}}
+- {name: MILLRACE_SHORTAGE_SECONDS, value: {{ .Values.training.job.shortageSeconds | int | quote }}}
 - {name: MILLRACE_RUNTIME_CLASS, value: {{ .Values.workloads.runtimeClassName | quote }}}
 - {name: MILLRACE_POD_SHAPES, value: {{ include "millrace.shapes" (dict "root" . "components" (list "job")) | quote }}}
 {{ include "millrace.env.placement" . }}
@@ -105,6 +106,7 @@
 - {name: MILLRACE_KFP_SERVICE_ACCOUNT, value: {{ .Values.controller.kfp.serviceAccount }}}
 - {name: MILLRACE_RUNNER_IMAGE, value: {{ include "millrace.image" (dict "root" . "image" .Values.controller.runner.image) }}}
 - {name: MILLRACE_RUNNER_SERVICE_ACCOUNT, value: {{ include "millrace.accountname" (dict "root" . "component" "pipeline") }}}
+- {name: MILLRACE_SHORTAGE_SECONDS, value: {{ .Values.training.job.shortageSeconds | int | quote }}}
 - {name: MILLRACE_BACKTEST_IMAGE, value: {{ include "millrace.image" (dict "root" . "image" .Values.training.job.image) }}}
 - {name: MILLRACE_BACKTEST_SERVICE_ACCOUNT, value: {{ include "millrace.accountname" (dict "root" . "component" "backtest") }}}
 - {name: MILLRACE_BACKTEST_RESOURCES, value: {{ toJson .Values.controller.backtest.resources | squote }}}

@@ -11,6 +11,7 @@ from millrace_contracts.compressing import CompressPlan
 from millrace_contracts.jobs import JobLimits
 from millrace_contracts.names import PlainText
 from millrace_contracts.parts import Strictly
+from millrace_contracts.room import QueuePlace
 from millrace_contracts.rows import IngestSpec
 from millrace_contracts.verdicts import GatesVerdict
 from millrace_contracts.waiting import Waiting
@@ -74,7 +75,11 @@ class LoopRunRead(Read):
     rollout: int | None
     decision: str = Field(description="Id of the decision that opened it.")
     message: str
-    waiting: Waiting | None = Field(description="What a pod of it waits for that will not pass by itself.")
+    waiting: Waiting | None = Field(description="What it waits for: its turn, or room for a pod of it.")
+    queue: QueuePlace | None = Field(
+        default=None,
+        description="Its place among the runs that wait to be started; null: it waits for no turn.",
+    )
     pipeline: Document | None = Field(
         description="Where its pipeline runs or ran: the runner, and its id and link, if any."
     )

@@ -1,5 +1,6 @@
 """What the controller has at hand besides core's part: its leadership, its caches, and where pipelines run."""
 
+import asyncio
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
@@ -35,6 +36,23 @@ class Operating:
 
 
 @dataclass
+class Line:
+    """The last look at the queue of runs."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    looked: float = float("-inf")
+    seen: set[tuple[int, int]] = field(default_factory=set)
+
+    def knows(self, run: tuple[int, int], seconds: float) -> bool:
+        """Whether the last look is so new, and had this run (loop and number) in it."""
+        return run in self.seen and time.monotonic() - self.looked < seconds
+
+    def forget(self) -> None:
+        """What it found is no longer so."""
+        self.seen = set()
+
+
+@dataclass
 class Memory:
     """What need not be asked twice: it never changes, or was done by this process already."""
 
@@ -48,6 +66,8 @@ class Memory:
     """Revision and form of the champion of which monitoring was told, by loop."""
     refused: dict[int, tuple[int, ...]] = field(default_factory=dict)
     """Entries in quarantine of which monitoring was told, by loop."""
+    line: Line = field(default_factory=Line)
+    """The last look at the queue of runs."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,6 +23,7 @@ from millrace_contracts.closings import ClosedDay, OpenedAlarm
 from millrace_contracts.loop import ModelLoop, Spec, mistakes
 from millrace_contracts.loop_runs import RunCause, RunPlan, StepRead, Traffic
 from millrace_contracts.loops import LoopOwner
+from millrace_contracts.room import QueuePlace
 from millrace_contracts.scoring import ScoreResult, ScoreSpec
 from millrace_contracts.verdicts import GatesVerdict
 from millrace_contracts.waiting import Waiting
@@ -128,6 +129,10 @@ class Run(Table):
     rollout: Mapped[int | None] = mapped_column(Integer)
     traffic: Mapped[Traffic | None] = mapped_column(Typed(Traffic))
     waiting: Mapped[Waiting | None] = mapped_column(Typed(Waiting))
+    queue: Mapped[QueuePlace | None] = mapped_column("queue_place", Typed(QueuePlace))
+    admitted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    shortages: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     decision: Mapped[str] = mapped_column(String(36))
     message: Mapped[str] = mapped_column(Text, default="")
     attempts: Mapped[int] = mapped_column(Integer, default=0)

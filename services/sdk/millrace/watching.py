@@ -74,7 +74,8 @@ class News:
         """Whether a pod of the run waits for something that was not told yet; what is over may be told again."""
         if run.waiting is None:
             self._told.pop("waiting", None)
-        return self.changed("waiting", run.waiting and run.waiting.reason)
+        place = run.queue and run.queue.position
+        return self.changed("waiting", run.waiting and (run.waiting.reason, place))
 
     def of_job(self, event: str, data: Document) -> list[str]:
         """Lines for one event of the running job."""

@@ -33,7 +33,7 @@ class Kind:
     Attributes:
         run: does it: `run(spec: SomeSpec, context: Context) -> SomeResult`.
         heavy: takes all granted CPUs, and few run side by side.
-        first: goes before the others that it shares the machine with: it is soon over, and a loop waits for it.
+        first: goes before the others that it shares the machine with: it is soon over, and somebody waits for it.
     """
 
     run: Callable[[Any, Context], BaseModel]
@@ -133,11 +133,11 @@ def score(spec: ScoreSpec, context: Context) -> ScoreResult:
 
 
 KINDS: dict[str, Kind] = {
-    "infer": Kind(infer),
-    "ingest": Kind(ingest),
+    "infer": Kind(infer, first=True),
+    "ingest": Kind(ingest, first=True),
     "pull": Kind(pull),
     "look": Kind(look),
-    "validate": Kind(validate),
+    "validate": Kind(validate, first=True),
     "train": Kind(train, heavy=True),
     "evaluate": Kind(evaluate, heavy=True, first=True),
     "compress": Kind(compress, heavy=True, first=True),

@@ -7,6 +7,7 @@ from millrace_core.outbox import deliver_forever
 from millrace_core.reconcile import run_forever
 from millrace_training.deliveries.routes import router as deliveries
 from millrace_training.jobs.controller import JobController
+from millrace_training.jobs.room import router as room
 from millrace_training.jobs.routes import router as jobs
 from millrace_training.services import Services, make
 from millrace_training.settings import TrainingSettings
@@ -23,7 +24,7 @@ def build(settings: TrainingSettings | None = None) -> FastAPI:
     return create_app(
         settings or TrainingSettings(),
         "training",
-        routers=[jobs, deliveries, streams, workspace],
+        routers=[jobs, room, deliveries, streams, workspace],
         metadata_package="millrace_training",
         background=[reconcile, sweep, keep_streams, sweep_streams, deliver_forever(Outbox)],
         stop=[release],

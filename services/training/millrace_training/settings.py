@@ -63,6 +63,10 @@ class TrainingSettings(WorkloadSettings):
     """Seconds for which the cluster keeps the pods of ended jobs, for their logs."""
     pending_seconds: float = Field(default=600, gt=0)
     """Seconds a pod has to start, where it needs a node that is not there yet."""
+    shortage_seconds: float = Field(default=21_600, gt=0)
+    """Seconds for which a job whose pod finds no room is tried again; after that it ends."""
+    shortage_pause: float = Field(default=30, gt=0)
+    """Seconds before it is tried again the first time; twice as many each time, at most a quarter of an hour."""
     image_seconds: float = Field(default=120, gt=0)
     """Seconds in which an image must be pulled or a container made, once that has failed."""
     ray: Literal["auto", "never"] = "auto"

@@ -109,7 +109,7 @@ def test_jobs_that_read_do_not_wait_for_jobs_that_train(machine):
     machine.submit("a", "train", 60)
     machine.submit("b", "train", 60)
     machine.submit("c", "ingest", 1)
-    assert [job.loop for job in machine.begin()] == ["a", "c"]
+    assert [job.loop for job in machine.begin()] == ["c", "a"]
 
 
 def test_an_attempt_that_was_interrupted_goes_on_before_another_training_begins(machine):

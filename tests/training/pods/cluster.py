@@ -67,6 +67,7 @@ class FakeCluster:
         self.refuse = ""
         self.unanswered = 0
         self.stuck: tuple[str, ...] | None = None
+        self.quotas: list[Manifest] = []
 
     async def create(self, manifest: Manifest, namespace: str) -> Manifest:
         self._answer()
@@ -126,9 +127,19 @@ class FakeCluster:
         return {"metadata": {"name": name, "uid": f"uid-of-{name}"}}
 
     async def list(
-        self, kind: str, namespace: str | None, labels: str = "", api_version: str = "v1", fields: str = ""
+        self,
+        kind: str,
+        namespace: str | None,
+        labels: str = "",
+        api_version: str = "v1",
+        fields: str = "",
+        keep: Any = lambda item: item,
     ) -> list[Manifest]:
         self._answer()
+        if kind == "ResourceQuota":
+            return [keep(item) for item in self.quotas]
+        if kind == "Node" or namespace is None:
+            raise Forbidden("nodes is forbidden")
         if kind == "Event":
             wanted = fields.split("involvedObject.name=")[1].split(",")[0]
             return [item for item in self.events if item["involvedObject"]["name"] == wanted]

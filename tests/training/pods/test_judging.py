@@ -43,10 +43,10 @@ def ended(reason, code=1, message=""):
 
 @pytest.fixture
 def verdict(tmp_path):
-    settings = TrainingSettings(home=tmp_path, pending_seconds=600, image_seconds=120)
+    settings = TrainingSettings(home=tmp_path, pending_seconds=600, image_seconds=120, shortage_seconds=3600)
 
-    def of(work, *pods, waited=1.0, warning=None):
-        return judge(Scene(work, list(pods), 512, waited, warning), settings)
+    def of(work, *pods, waited=1.0, warning=None, **more):
+        return judge(Scene(work, list(pods), 512, waited, warning, **more), settings)
 
     return of
 
@@ -61,6 +61,8 @@ def test_a_pod_that_has_not_started_waits_for_so_long_and_no_longer(verdict):
     early = verdict(job(), UNSCHEDULABLE, waited=599)
     assert early.waiting == PodWaiting("Unschedulable", "0/1 nodes: Insufficient memory")
     late = verdict(job(), UNSCHEDULABLE, waited=601)
+    assert (late.alive, late.short, late.refusal) == (False, True, None), "it is tried again"
+    late = verdict(job(), UNSCHEDULABLE, waited=601, short_for=3601)
     assert (late.alive, late.refusal.title) == (False, "No node for the job")
     assert "Unschedulable: 0/1 nodes: Insufficient memory. Free" in late.refusal.detail
     assert "MILLRACE_PENDING_SECONDS" in late.refusal.detail

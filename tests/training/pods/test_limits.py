@@ -75,13 +75,16 @@ class TestWaiting:
         assert cluster.objects == {}
 
     def test_a_pod_without_a_node_fails_the_job_with_the_schedulers_words(self, start, cluster):
-        service = start(pending_seconds=1.5)
+        service = start(pending_seconds=1, shortage_seconds=3, shortage_pause=0.2)
         words = "0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
         cluster.stuck = ("unschedulable", words)
         id = service.submit("count", trials=1, limits={"placement": {"gpus": 9}})
         seen = service.until(id, lambda job: job["waiting"])
         assert (seen["state"], seen["waiting"]) == ("running", {"reason": "Unschedulable", "message": words})
+        again = service.until(id, lambda job: job["attempts"] == 2 or job["state"] == "queued")
+        assert again["error"] is None, "it is tried again, and has not failed"
         done = service.ended(id)
+        assert done["attempts"] >= 3
         assert done["error"]["reason"] == "Unschedulable"
         assert (done["state"], done["error"]["title"]) == ("failed", "No node for the job")
         assert "Insufficient nvidia.com/gpu" in done["error"]["detail"]
@@ -106,7 +109,7 @@ class TestWaiting:
     def test_a_quota_that_lets_no_pod_be_made_is_told_while_the_job_waits_and_when_it_fails(
         self, start, cluster
     ):
-        service = start(pending_seconds=2)
+        service = start(pending_seconds=2, shortage_seconds=1)
         cluster.stuck = ("unmade",)
         id = service.submit("count", trials=1)
         words = 'Error creating: pods "x" is forbidden: exceeded quota: team-a, requested: cpu=1'
@@ -130,10 +133,36 @@ class TestWaiting:
 
     def test_what_the_cluster_refuses_fails_at_once_with_its_reason(self, start, cluster):
         service = start()
-        cluster.refuse = 'jobs.batch is forbidden: exceeded quota: "team-a"'
+        cluster.refuse = "jobs.batch is forbidden: the account may not make any"
         done = service.ended(service.submit("count", trials=1))
         assert (done["state"], done["error"]["title"]) == ("failed", "The cluster refused the job")
-        assert "exceeded quota" in done["error"]["detail"]
+        assert "may not make any" in done["error"]["detail"]
+
+    def test_a_quota_of_jobs_that_is_used_up_is_asked_again_until_it_has_room(self, start, cluster):
+        service = start(shortage_pause=0.2)
+        cluster.refuse = 'jobs.batch is forbidden: exceeded quota: "team-a"'
+        id = service.submit("count", trials=1)
+        seen = service.until(id, lambda job: job["state"] == "queued" and job["waiting"])
+        assert "exceeded quota" in seen["waiting"]["message"] or "tried again" in seen["waiting"]["message"]
+        cluster.refuse = ""
+        assert service.ended(id)["state"] == "succeeded"
+
+    def test_a_job_that_the_quota_has_no_room_for_is_not_started_before_it_has(self, start, cluster):
+        service = start()
+        cluster.quotas = [
+            {
+                "metadata": {"name": "small"},
+                "spec": {},
+                "status": {"hard": {"requests.cpu": "2"}, "used": {"requests.cpu": "1900m"}},
+            }
+        ]
+        id = service.submit("count", trials=1)
+        seen = service.until(id, lambda job: job["waiting"])
+        assert (seen["state"], seen["attempts"], seen["waiting"]["reason"]) == ("queued", 0, "Queued")
+        assert "the quota small leaves 0.1 of requests.cpu" in seen["waiting"]["message"]
+        assert cluster.created == []
+        cluster.quotas[0]["status"]["used"] = {"requests.cpu": "1"}
+        assert service.ended(id)["state"] == "succeeded"
 
 
 class TestRestarting:

@@ -79,6 +79,7 @@ class Ended:
         ok: all its steps succeeded. final: another attempt would end the same.
         handle: what is kept of it; the next attempt sees it as `before`.
         reason: a CamelCase word for what the cluster did to it, if that is known.
+        short: there was no room for it; it does not count as an attempt.
     """
 
     handle: Handle
@@ -86,6 +87,7 @@ class Ended:
     message: str = ""
     final: bool = False
     reason: str = ""
+    short: bool = False
 
 
 class Runner(Protocol):

@@ -14,7 +14,7 @@ from millrace_controller.pipelines.work import Work
 from millrace_core.errors import Conflict, Unavailable
 from millrace_core.owners import owned
 from millrace_core.pods import Part
-from millrace_core.waiting import OUT_OF_MEMORY, PodWaiting, newest, of_pod
+from millrace_core.waiting import OUT_OF_MEMORY, QUOTA, UNSCHEDULABLE, PodWaiting, newest, of_pod
 
 if TYPE_CHECKING:
     from millrace_core.kubernetes import Cluster
@@ -60,7 +60,8 @@ class JobRunner:
     async def _given_up(self, work: Work, handle: Handle, waiting: PodWaiting) -> Ended:
         await self._delete(handle["id"])
         words = f"the {work.kind}'s pod did not start within {self.settings.pending_seconds:.0f} s: {waiting}"
-        return Ended(handle, message=words, final=True, reason=waiting.reason)
+        short = waiting.reason in (UNSCHEDULABLE, QUOTA)
+        return Ended(handle, message=words, final=not short, reason=waiting.reason, short=short)
 
     async def stop(self, handle: Handle) -> None:
         await self._delete(handle["id"])

@@ -30,7 +30,9 @@ def job(settings: PipelineSettings, work: Work) -> pods.Part:
         },
         "spec": {
             "backoffLimit": 0,
-            "activeDeadlineSeconds": int(work.deadline + settings.pending_seconds),
+            "activeDeadlineSeconds": int(
+                work.deadline + settings.pending_seconds + settings.shortage_seconds
+            ),
             "ttlSecondsAfterFinished": KEEP_SECONDS,
             "template": pods.shaped(
                 {"metadata": {"labels": marks}, "spec": _pod(settings, work)}, settings.shape(work.kind)

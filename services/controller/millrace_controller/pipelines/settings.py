@@ -28,6 +28,8 @@ class PipelineSettings(WorkloadSettings):
     """The compiled pipeline of a loop run, as this process sees it."""
     pending_seconds: float = Field(default=600, gt=0)
     """Seconds that a pipeline's pod may take to start, and that a Kubeflow run may stay PENDING."""
+    shortage_seconds: float = Field(default=21_600, gt=0)
+    """Seconds for which training's jobs wait for room; a pipeline that waits for one is not cut off before."""
     runner_image: str = ""
     """Image that runs a pipeline or one step of it: kfp, the SDK and the compiled pipelines."""
     runner_pipeline: str = "/opt/millrace/pipelines/compiled/loop-run.yaml"
@@ -35,9 +37,9 @@ class PipelineSettings(WorkloadSettings):
     runner_service_account: str = "millrace-pipeline"
     """Service account of runner pods; it may nothing in the cluster, its token opens the platform."""
     runner_resources: dict[str, Any] = Field(
-        default={"requests": {"cpu": "100m", "memory": "256Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}}
+        default={"requests": {"cpu": "10m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}}
     )
-    """What a runner's pod asks for, as in a container; its work is waiting for the services."""
+    """What a runner's pod asks for, as in a container: next to nothing, since its work is waiting for the services."""
     backtest_image: str = ""
     """Image that replays a history: the SDK, Arrow and onnxruntime."""
     backtest_service_account: str = "millrace-backtest"

@@ -1,6 +1,9 @@
 """Brings a loop run's pipeline to its end, wherever it runs: started, looked at, tried again, or closed."""
 
+from datetime import timedelta
+
 from millrace_contracts.waiting import Waiting
+from millrace_controller.admission import queue
 from millrace_controller.lookup import queries as lookup
 from millrace_controller.pipelines import attempts
 from millrace_controller.pipelines.attempts import Ended, Handle
@@ -10,10 +13,13 @@ from millrace_controller.runs.ending import closed
 from millrace_controller.runs.states import State
 from millrace_controller.services import Services
 from millrace_controller.tables import Loop, Outbox, Run
+from millrace_core.database import utcnow
 from millrace_core.log import log
 from millrace_core.outbox import decide
 
 ATTEMPTS = 3
+PAUSE, LONGEST_PAUSE = 30.0, 900.0
+"""Seconds before a pipeline for which there was no room is tried again: at first, and at most."""
 
 
 async def tend(services: Services, loop: Loop, run: Run) -> bool:
@@ -55,6 +61,8 @@ def _handle(run: Run) -> Handle:
 
 
 async def _start(services: Services, loop: Loop, run: Run) -> bool:
+    if not await queue.its_turn(services, run):
+        return False
     runner = await services.runners.choose()
     number = run.attempts + 1
     begun = await runner.start(attempts.of(loop, run, number))
@@ -82,9 +90,20 @@ async def _ended(services: Services, loop: Loop, run: Run, end: Ended) -> None:
         state, message = _verdict(mine, end)
         again = state == State.PENDING and end.reason
         waits = Waiting(reason=end.reason, message=message[:1000]) if again else None
-        await runs.move(session, mine, state, message=message[:4000], pipeline=end.handle, waiting=waits)
+        back = _back_in_line(mine) if state == State.PENDING and end.short else {"queue": None}
+        await runs.move(
+            session, mine, state, message=message[:4000], pipeline=end.handle, waiting=waits, **back
+        )
         if state != State.PENDING:
             await decide(session, Outbox, closed(kept, mine, message[:1500], mine.opened_at))
+    services.memory.line.forget()
+    services.changes.work.set()
+
+
+def _back_in_line(run: Run) -> dict[str, object]:
+    """There was no room for its pipeline: it waits for its turn again, each time longer before it tries."""
+    pause = timedelta(seconds=min(PAUSE * 2.0 ** min(run.shortages, 20), LONGEST_PAUSE))
+    return {"admitted_at": None, "shortages": run.shortages + 1, "next_at": utcnow() + pause}
 
 
 def _verdict(run: Run, end: Ended) -> tuple[State, str]:
@@ -92,6 +111,8 @@ def _verdict(run: Run, end: Ended) -> tuple[State, str]:
     if verdict is not None and verdict.verdict != "passed" and end.ok:
         return State.REJECTED, f"the gates say {verdict.verdict}: {verdict.reason}"
     what = end.message or "the pipeline ended early"
-    if run.attempts < ATTEMPTS and not end.final:
+    if end.short:
+        return State.PENDING, f"{what}; it waits for room"
+    if run.attempts - run.shortages < ATTEMPTS and not end.final:
         return State.PENDING, f"{what}; trying again"
     return State.FAILED, what

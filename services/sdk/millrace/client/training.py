@@ -16,6 +16,7 @@ from millrace_contracts.compressing import CompressSpec
 from millrace_contracts.jobs import JobKind, JobLimits, JobNew, JobRead, JobState, TrialRead
 from millrace_contracts.learning import EvaluateSpec, TrainSpec
 from millrace_contracts.pulls import LookSpec, PullSpec
+from millrace_contracts.room import RoomRead, RoomWrite, RunSize
 from millrace_contracts.rows import InferSpec, IngestSpec, RowsNew, SentCell, ValidateSpec
 from millrace_contracts.scoring import ScoreSpec
 from millrace_contracts.streams import StreamedBatch, StreamRead
@@ -145,6 +146,10 @@ class Training:
     def cancel(self, id: str, *, project: str | None = None) -> JobRead:
         """Stop a job; one that has ended stays as it is."""
         return self.api.answer(JobRead, post(f"/v1/jobs/{part(id)}:cancel", project=project))
+
+    def room(self, sizes: Sequence[RunSize]) -> RoomRead:
+        """What fits now of each of the *sizes*, in all projects together."""
+        return self.api.answer(RoomRead, post("/v1/room", RoomWrite(sizes=list(sizes))))
 
     def trials(self, id: str, *, project: str | None = None) -> list[TrialRead]:
         """Every trial of the job's searches, by study and number, whether finished or running."""

@@ -8,14 +8,17 @@ from typing import Any
 from pydantic import BaseModel
 
 from millrace_contracts.bodies import Document
+from millrace_contracts.waiting import Waiting
 from millrace_core import outbox
 from millrace_core.database import utcnow
 from millrace_core.errors import BadInput, Conflict, Forbidden, NotFound
 from millrace_core.log import log
-from millrace_training.jobs import ending, queries, turns
+from millrace_core.waiting import QUOTA
+from millrace_training.jobs import ending, metrics, queries, turns
 from millrace_training.jobs.states import State
+from millrace_training.jobs.turns import Floor
 from millrace_training.launch import limits
-from millrace_training.process.sight import Sight
+from millrace_training.process.sight import Outcome, Sight
 from millrace_training.runtime.assignment import Assignment
 from millrace_training.services import Services
 from millrace_training.tables import Job, Outbox
@@ -24,6 +27,7 @@ REST_SECONDS = 5.0
 """Without jobs, seconds until the next look, unless someone submits one."""
 STARTS = 200
 """How far back it is looked whose jobs were started, where some have to wait."""
+QUOTA_IS_USED = "exceeded quota"
 REFUSED = (BadInput, Conflict, Forbidden, NotFound)
 """What a cluster answers to a job that it will not take later either."""
 
@@ -43,6 +47,7 @@ class JobController:
         jobs = await self._active()
         await self.launcher.tidy(jobs)
         if not jobs:
+            metrics.seen([], utcnow())
             self.services.wakeup.rest(REST_SECONDS)
             return
         for job in [item for item in jobs if item.state == State.RUNNING]:
@@ -51,11 +56,25 @@ class JobController:
             await self._guarded(self._start, job)
 
     async def _startable(self) -> list[Job]:
+        """Whose turn it is; the others are told what they wait for."""
         jobs = await self._active()
-        if not turns.crowded(jobs, self.settings):
-            return turns.startable(jobs, self.settings)
+        waiting = [job for job in jobs if job.state == State.QUEUED]
+        metrics.seen(jobs, utcnow())
+        if not waiting:
+            return []
         async with self.services.readers() as session:
-            return turns.startable(jobs, self.settings, await queries.starts(session, STARTS))
+            past = await queries.starts(session, STARTS) if len(jobs) > 1 else []
+        sizes = {job.id: await self.launcher.size(job) for job in waiting}
+        turn = turns.decide(jobs, self.settings, past, Floor(await self.launcher.room(jobs), sizes))
+        await self._told({job.id: job for job in waiting}, turn.waits)
+        return turn.start
+
+    async def _told(self, waiting: dict[str, Job], waits: dict[str, Waiting]) -> None:
+        news = {id: told for id, told in waits.items() if waiting[id].waiting != told.model_dump()}
+        if news:
+            async with self.services.sessions.begin() as session:
+                await queries.tell_waiting(session, news)
+            self.changes.tell()
 
     async def _active(self) -> list[Job]:
         async with self.services.readers() as session:
@@ -90,9 +109,17 @@ class JobController:
         try:
             await self.launcher.start(job, assignment)
         except REFUSED as error:
+            if isinstance(error, Forbidden) and QUOTA_IS_USED in error.detail:
+                return await self._refused_for_now(job, error.detail)
             async with self.services.readers() as session:
                 started = await queries.get(session, job.project, job.id)
             await self._end(started, ending.refused(error.detail), started.peak_rss_bytes)
+
+    async def _refused_for_now(self, job: Job, why: str) -> None:
+        async with self.services.readers() as session:
+            started = await queries.get(session, job.project, job.id)
+        waiting = Waiting(reason=QUOTA, message=why[:500])
+        await self._postponed(started, Sight(Outcome(), alive=False, rss=0, short=True, waiting=waiting))
 
     async def _look(self, job: Job) -> None:
         sight = await self.launcher.look(job)
@@ -102,6 +129,8 @@ class JobController:
             await self._end(job, end, peak, handed_in=sight.outcome.is_handed_in)
         elif job.cancel_at is not None:
             self.services.folder(job.id).cancel.touch()
+        elif sight.short:
+            await self._postponed(job, sight)
         elif not sight.alive:
             await self._lost(job, ending.excused(job, sight, self.settings))
         else:
@@ -128,6 +157,15 @@ class JobController:
         async with self.services.sessions.begin() as session:
             await queries.move(session, job, State.QUEUED, excused=job.excused + excused, waiting=None)
         log.warning("job lost its process", job=job.id, kind=job.kind, attempt=job.attempts, excused=excused)
+        self.changes.tell()
+
+    async def _postponed(self, job: Job, sight: Sight) -> None:
+        """There was no room for its pod: it is taken back, and tried again after a pause that grows."""
+        await self.launcher.stop(job, finished=False)
+        later = ending.no_room(job, sight, self.settings)
+        async with self.services.sessions.begin() as session:
+            await queries.move(session, job, State.QUEUED, **later)
+        log.warning("no room for a job", job=job.id, kind=job.kind, times=later["shortages"])
         self.changes.tell()
 
     async def _note(self, job: Job, sight: Sight, peak: int) -> None:

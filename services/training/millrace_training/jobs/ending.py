@@ -1,20 +1,25 @@
 """Whether and how a running job ends, from what can be seen of it; and the decision that an ending is."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from millrace_contracts.bodies import Document
 from millrace_contracts.decisions import Decision, decision
 from millrace_contracts.jobs import Problem
 from millrace_contracts.pulls import Pulled, PullResult, PullSpec
 from millrace_contracts.rows import IngestResult, IngestSpec
+from millrace_contracts.waiting import Waiting
 from millrace_core.database import utcnow
+from millrace_core.waiting import QUEUED
 from millrace_training.jobs.states import State
 from millrace_training.launch import limits
 from millrace_training.process.sight import Sight
 from millrace_training.runtime.errors import JobError
 from millrace_training.settings import TrainingSettings
 from millrace_training.tables import Job
+
+LONGEST_PAUSE = 900.0
+"""Seconds after which a job for which there is no room is tried again at the latest."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,8 @@ def of(job: Job, sight: Sight, peak: int, settings: TrainingSettings) -> Ending 
         return Ending(State.SUCCEEDED, result=sight.outcome.result)
     if sight.outcome.error is not None:
         return Ending(State.FAILED, error=sight.outcome.error)
+    if sight.short and job.cancel_at is None:
+        return None
     if job.cancel_at is not None:
         late = (utcnow() - job.cancel_at).total_seconds() > settings.cancel_seconds
         return Ending(State.CANCELLED) if late or not sight.alive else None
@@ -46,6 +53,21 @@ def of(job: Job, sight: Sight, peak: int, settings: TrainingSettings) -> Ending 
 def excused(job: Job, sight: Sight, settings: TrainingSettings) -> bool:
     """Whether a lost attempt does not count; not for ever, as a job may be what drives it from its node."""
     return sight.excused and job.excused < settings.job_excused
+
+
+def no_room(job: Job, sight: Sight, settings: TrainingSettings) -> dict[str, object]:
+    """What is remembered of a job that goes back to its queue: since when, and when it is tried again."""
+    now, pause = utcnow(), min(settings.shortage_pause * 2.0 ** min(job.shortages, 20), LONGEST_PAUSE)
+    why = f": {sight.waiting.message}" if sight.waiting else ""
+    words = f"there was no room for it{why}; it is tried again in {pause:.0f} s"
+    return {
+        "shortages": job.shortages + 1,
+        "short_since": job.short_since or job.attempt_at,
+        "next_at": now + timedelta(seconds=pause),
+        "waiting": Waiting(
+            reason=sight.waiting.reason if sight.waiting else QUEUED, message=words[:500]
+        ).model_dump(),
+    }
 
 
 def refused(why: str) -> Ending:
@@ -71,7 +93,7 @@ def _over_limit(job: Job, sight: Sight, peak: int, settings: TrainingSettings) -
             f"The job ran for {wall:g} s, the most it may.",
             "Raise limits.wall, or ask for fewer trials.",
         )
-    counted = job.attempts - job.excused
+    counted = job.attempts - job.excused - job.shortages
     if not sight.alive and counted >= settings.job_attempts and not excused(job, sight, settings):
         return _given_up(job, sight)
     return None

@@ -1,6 +1,7 @@
 """All SQL about jobs; a move names the state and attempt it starts from, so that only one wins."""
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_contracts.bodies import Document
 from millrace_contracts.jobs import JobNew, Problem
+from millrace_contracts.waiting import Waiting
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, NotFound
 from millrace_core.pages import decode
@@ -133,10 +135,17 @@ async def note(session: AsyncSession, job: Job, **values: Any) -> None:
     await session.execute(update(Job).where(Job.id == job.id, Job.state == State.RUNNING).values(**values))
 
 
+async def tell_waiting(session: AsyncSession, waits: Mapping[str, Waiting]) -> None:
+    """Record what waiting jobs wait for."""
+    for id, waiting in waits.items():
+        mine = update(Job).where(Job.id == id, Job.state == State.QUEUED)
+        await session.execute(mine.values(waiting=waiting.model_dump()))
+
+
 async def cancel(session: AsyncSession, job: Job, now: datetime) -> None:
     """A waiting job is over at once; a running one is asked to stop; an ended one stays as it is."""
     waiting = update(Job).where(Job.id == job.id, Job.state == State.QUEUED)
-    await session.execute(waiting.values(state=State.CANCELLED, cancel_at=now, ended_at=now))
+    await session.execute(waiting.values(state=State.CANCELLED, cancel_at=now, ended_at=now, waiting=None))
     running = update(Job).where(Job.id == job.id, Job.state == State.RUNNING, Job.cancel_at.is_(None))
     await session.execute(running.values(cancel_at=now))
 

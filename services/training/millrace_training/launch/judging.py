@@ -45,17 +45,24 @@ class Verdict:
     refusal: Problem | None = None
     setback: Problem | None = None
     excused: bool = False
+    short: bool = False
 
 
 @dataclass(frozen=True)
 class Scene:
-    """All that is known of one attempt. *warning*: what the last warning event says about what does not start."""
+    """All that is known of one attempt.
+
+    *warning*: what the last warning event says about what does not start. *short_for*: seconds for which there was no
+    room for the job before this attempt. *never*: it is known that no node could hold it.
+    """
 
     work: Part
     pods: list[Part]
     memory_mb: int
     waited: float
     warning: PodWaiting | None = None
+    short_for: float = 0.0
+    never: bool = False
 
 
 def judge(scene: Scene, settings: TrainingSettings) -> Verdict:
@@ -64,7 +71,7 @@ def judge(scene: Scene, settings: TrainingSettings) -> Verdict:
     if fatal is not None:
         return Verdict(alive=False, refusal=fatal.problem())
     if is_over(scene.work):
-        return _over(scene)
+        return _over(scene, settings)
     began = min(filter(None, map(_began, scene.pods)), default=None)
     if began is not None and _main_runs(scene):
         return Verdict(alive=True, began=began)
@@ -106,11 +113,13 @@ def _out_of_time(text: str) -> JobError:
     return JobError("Out of time", text, "Raise limits.wall, or ask for fewer trials.")
 
 
-def _over(scene: Scene) -> Verdict:
+def _over(scene: Scene, settings: TrainingSettings) -> Verdict:
     reason, text = _failure(scene.work)
     if reason == "PodFailurePolicy" or any(map(_driven_out, scene.pods)):
         return Verdict(alive=False, excused=True, setback=_setback("The job's pod was driven out", text))
     ray, text_of_ray = _ray_failure(scene.work)
+    if ray == "PreRunningDeadlineExceeded" and _is_short(scene, settings):
+        return Verdict(alive=False, short=True, waiting=_shortage(scene))
     if ray in ("PreRunningDeadlineExceeded", "ValidationFailed"):
         return Verdict(alive=False, refusal=_not_started(scene, text_of_ray).problem())
     last = next((words for pod in scene.pods if (words := _last_words(pod))), "")
@@ -129,12 +138,26 @@ def _waiting(scene: Scene, settings: TrainingSettings) -> Verdict:
     stuck = _first(of_containers, scene)
     patience = min(settings.image_seconds, settings.pending_seconds) if stuck else settings.pending_seconds
     reason = stuck or _first(of_scheduling, scene) or scene.warning
+    if scene.waited > patience and _is_short(scene, settings):
+        return Verdict(alive=False, short=True, waiting=_shortage(scene))
     if scene.waited > patience:
         return Verdict(alive=False, refusal=_not_started(scene).problem())
     mend = _secret(reason, scene) if reason else ""
     if reason and mend:
         reason = replace(reason, message=f"{reason.message}. {mend}")
     return Verdict(alive=True, waiting=reason)
+
+
+def _is_short(scene: Scene, settings: TrainingSettings) -> bool:
+    """Whether there is only no room for it at present, and that not for too long."""
+    there = _shortage(scene) is not None and _first(of_containers, scene) is None and not scene.never
+    return there and max(scene.short_for, scene.waited) < settings.shortage_seconds
+
+
+def _shortage(scene: Scene) -> PodWaiting | None:
+    """No node that is free, or a quota that is used up."""
+    full = scene.warning if scene.warning is not None and scene.warning.reason == QUOTA else None
+    return _first(of_scheduling, scene) or full
 
 
 def _first(of: Callable[[Part], PodWaiting | None], scene: Scene) -> PodWaiting | None:

@@ -4,6 +4,9 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+from millrace_contracts.room import RunSize
+from millrace_training.launch.room import Room
+from millrace_training.launch.sizes import Size
 from millrace_training.process.sight import Sight
 from millrace_training.runtime.assignment import Assignment
 from millrace_training.runtime.folder import JobFolder
@@ -16,6 +19,15 @@ class Launcher(Protocol):
 
     async def survey(self) -> bool:
         """Take the look at everything that `look` will answer from; whether jobs can be started now."""
+
+    async def room(self, jobs: list[Job]) -> Room:
+        """What room there is for jobs that wait, beside the running among the active *jobs*."""
+
+    async def size(self, job: Job) -> Size:
+        """How large a job is."""
+
+    async def run_size(self, asked: RunSize) -> Size:
+        """How large the training of a run will be."""
 
     async def start(self, job: Job, assignment: Assignment) -> None:
         """Start the attempt that *assignment* names; starting it twice is starting it once. Raises: MillraceError."""

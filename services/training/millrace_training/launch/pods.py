@@ -7,20 +7,26 @@ speaks through its workspace, so results do not wait for the cluster, nor for it
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from millrace_contracts.jobs import JobProgress
+from millrace_contracts.jobs import JobState as State
+from millrace_contracts.room import RunSize
 from millrace_contracts.waiting import Waiting as WaitingRead
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, MillraceError, Unavailable
 from millrace_core.log import log
 from millrace_core.owners import owned
 from millrace_core.pods import Part
-from millrace_core.waiting import PodWaiting, newest
-from millrace_training.launch import apart, flows, limits, manifests, names, ray_jobs
+from millrace_core.waiting import PodWaiting, newest, of_scheduling
+from millrace_training.launch import apart, flows, limits, manifests, names, ray_jobs, sizes
+from millrace_training.launch.census import Census, attempt_of
 from millrace_training.launch.judging import Scene, Verdict, is_over, judge, needs_events
+from millrace_training.launch.room import Room, Unbound
+from millrace_training.launch.sizes import Size
 from millrace_training.process.sight import Sight, outcome
 from millrace_training.runtime.assignment import Assignment, Usage
 from millrace_training.runtime.folder import JobFolder
@@ -59,6 +65,8 @@ class PodLauncher:
         """RayJobs, by uid, whose pods may talk to one another."""
         self._apart: set[str] = set()
         """Those of which it was told that they may not."""
+        self.census = Census(cluster, settings)
+        self._sizes: dict[str, Size] = {}
 
     async def survey(self) -> bool:
         if time.monotonic() - self._seen_at < SURVEY_SECONDS:
@@ -123,6 +131,36 @@ class PodLauncher:
         else:
             self._work[job.id, order.attempt] = manifest | created
 
+    async def room(self, jobs: list[Job]) -> Room:
+        running = [job for job in jobs if job.state == State.RUNNING]
+        kept = {job.id for job in jobs}
+        self._sizes = {id: size for id, size in self._sizes.items() if id in kept}
+        started = [((job.id, job.attempts), await self.size(job)) for job in running]
+        pods = {attempt_of(pod): pod for pod in self._pods}
+        unbound, bound = [], 0
+        for job, (attempt, size) in zip(running, started, strict=True):
+            pod = pods.get(attempt, {})
+            if pod.get("spec", {}).get("nodeName"):
+                bound += 1
+            elif not size.queued and (work := self._work.get(attempt)) and not is_over(work):
+                assert job.attempt_at is not None
+                unbound.append(Unbound(size, job.attempt_at, of_scheduling(pod)))
+        return await self.census.room(started, unbound, bound)
+
+    async def size(self, job: Job) -> Size:
+        if job.id not in self._sizes:
+            self._sizes[job.id] = sizes.of(job, self.settings, await self._knows_ray())
+        return self._sizes[job.id]
+
+    async def run_size(self, asked: RunSize) -> Size:
+        return sizes.of_run(asked, self.settings, await self._knows_ray())
+
+    async def _knows_ray(self) -> bool:
+        """Whether KubeRay is there, as far as the cluster answers."""
+        with suppress(Unavailable):
+            return await self._has_ray()
+        return False
+
     async def look(self, job: Job) -> Sight:
         folder = self._folder(job.id)
         said = await asyncio.to_thread(outcome, folder)
@@ -137,12 +175,13 @@ class PodLauncher:
         return Sight(
             said,
             alive=verdict.alive,
+            short=verdict.short,
             rss=usage.rss if usage and verdict.alive else 0,
             refusal=verdict.refusal,
             excused=verdict.excused,
             began=verdict.began,
             waits=waits,
-            waiting=WaitingRead.model_validate(verdict.waiting) if waits and verdict.waiting else None,
+            waiting=WaitingRead.model_validate(verdict.waiting) if verdict.waiting else None,
         )
 
     async def _verdict(self, job: Job) -> Verdict:
@@ -156,9 +195,11 @@ class PodLauncher:
         pods = [pod for pod in self._pods if attempt_of(pod) == (job.id, job.attempts)]
         waited = (utcnow() - job.attempt_at).total_seconds()
         memory = limits.memory_bytes(job, self.settings) >> 20
-        scene = Scene(work, pods, memory, waited)
+        short = 0.0 if job.short_since is None else (utcnow() - job.short_since).total_seconds()
+        never = self.census.never(await self.size(job))
+        scene = Scene(work, pods, memory, waited, short_for=short, never=never)
         if waited > EVENTS_AFTER_SECONDS and needs_events(scene):
-            scene = Scene(work, pods, memory, waited, await self._warning(work, pods))
+            scene = replace(scene, warning=await self._warning(work, pods))
         return judge(scene, self.settings)
 
     async def _warning(self, work: Part, pods: list[Part]) -> PodWaiting | None:
@@ -211,12 +252,6 @@ class PodLauncher:
         for name, work in strays.items():
             if attempt_of(work)[0] in current or now - self._orphans[name] > ORPHAN_SECONDS:
                 await self._delete(work)
-
-
-def attempt_of(item: Part) -> tuple[str, int]:
-    """Which attempt of which job an object of the cluster belongs to."""
-    labels = item["metadata"].get("labels") or {}
-    return labels.get("millrace.dev/job", ""), int(labels.get("millrace.dev/attempt") or 0)
 
 
 def _makers(work: Part, pods: list[Part]) -> list[str]:

@@ -38,6 +38,7 @@ class Sight:
         excused: the attempt ended through no fault of the job (evicted, preempted, its node lost).
         began: when its code began to run; None: with the attempt.
         waits: it has not begun yet.
+        short: the attempt ended since there was no room for its pod; another may find some.
         waiting: what keeps it from beginning that will not pass by itself.
     """
 
@@ -48,6 +49,7 @@ class Sight:
     excused: bool = False
     began: datetime | None = None
     waits: bool = False
+    short: bool = False
     waiting: Waiting | None = None
 
     @property

@@ -1,0 +1,101 @@
+"""One look at the queue: who is open, what room there is, whose turn it is; the others are told where they stand."""
+
+import time
+
+from millrace_contracts.loop_runs import LoopRunState as State
+from millrace_contracts.room import AtWork, RoomRead, RunSize
+from millrace_contracts.workers import Workers
+from millrace_controller.admission import metrics, queries, rules
+from millrace_controller.admission.rules import Answer, Standing
+from millrace_controller.services import Services
+from millrace_controller.tables import Loop, Run
+from millrace_core.database import utcnow
+from millrace_core.log import log
+
+LOOK_SECONDS = 1.0
+"""A look is believed for so long by those that were in it."""
+TRAINED = ("register", "roll-out")
+"""Steps after which a run asks for no more room to train."""
+
+
+async def its_turn(services: Services, run: Run) -> bool:
+    """Whether a run that waits may be started now. Raises: ApiError if training cannot be asked."""
+    if run.admitted_at is not None:
+        return True
+    line, id = services.memory.line, (run.loop_id, run.number)
+    async with line.lock:
+        if not line.knows(id, LOOK_SECONDS):
+            await _look(services)
+    async with services.readers() as session:
+        now = await session.get(Run, id)
+        return now is not None and now.admitted_at is not None
+
+
+async def _look(services: Services) -> None:
+    async with services.readers() as session:
+        found, served = await queries.busy(session), await queries.served(session)
+    sizes = [_size(run) for _, run in found]
+    distinct = list({size.model_dump_json(): size for size in sizes}.values())
+    room = await services.clients.training.room(distinct)
+    runs = _standing(found, sizes, distinct, room)
+    now = utcnow()
+    answer = rules.decide(runs, served, now)
+    await _write(services, found, answer)
+    metrics.seen(runs, answer.admitted, now)
+    line = services.memory.line
+    line.looked, line.seen = time.monotonic(), {run.id for run in runs}
+
+
+def _standing(
+    found: list[tuple[Loop, Run]], sizes: list[RunSize], distinct: list[RunSize], room: RoomRead
+) -> list[Standing]:
+    of = {size.model_dump_json(): told for size, told in zip(distinct, room.sizes, strict=True)}
+    work = {_key(item) for item in room.at_work}
+    return [
+        Standing(
+            id=(run.loop_id, run.number),
+            project=loop.project,
+            loop=loop.name,
+            since=run.created_at,
+            is_open=run.state == State.RUNNING or run.admitted_at is not None,
+            room=of[size.model_dump_json()],
+            at_work=(loop.project, loop.name, run.number) in work,
+            trained=any(step in run.steps for step in TRAINED),
+            has_champion=loop.champion is not None,
+            next_at=run.next_at,
+            short=run.message[:400] if run.shortages else "",
+        )
+        for (loop, run), size in zip(found, sizes, strict=True)
+    ]
+
+
+def _key(item: AtWork) -> tuple[str, str, int]:
+    return item.project, item.loop, item.run
+
+
+def _size(run: Run) -> RunSize:
+    train = run.plan.train
+    team = train.get("workers")
+    return RunSize(
+        limits=run.plan.limits,
+        executor=train.get("executor", "pool"),
+        workers=None if team is None else Workers.model_validate(team),
+    )
+
+
+async def _write(services: Services, found: list[tuple[Loop, Run]], answer: Answer) -> None:
+    """Write down what is new; those whose turn it is are looked after at once."""
+    known = {(run.loop_id, run.number): run.queue for _, run in found}
+    moved = {id: place for id, place in answer.places.items() if known[id] != place}
+    if not answer.admitted and not moved:
+        return
+    now = utcnow()
+    async with services.sessions.begin() as session:
+        for id in answer.admitted:
+            await queries.admit(session, id, now)
+        for id, place in moved.items():
+            await queries.place(session, id, place)
+    if answer.admitted:
+        log.info("runs are let in", runs=len(answer.admitted), waiting=len(answer.places))
+        services.changes.work.set()
+    services.changes.ring()
