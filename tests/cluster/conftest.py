@@ -22,6 +22,7 @@ ORDER = (
     "test_definition",
     "test_volumes",
     "test_waiting",
+    "test_fifty",
     "test_surroundings",
     "test_gpu",
     "test_faults",

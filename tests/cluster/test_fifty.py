@@ -1,0 +1,142 @@
+"""Fifty loops of five teams on one small node: every one reaches a champion, none fails, deliveries go between them.
+
+`MILLRACE_FIFTY` loops instead of fifty where time is short. What was seen is written to `out/fifty.json` and drawn in
+`out/fifty.svg`.
+"""
+
+import json
+import os
+import time
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from tests.cluster.release import ENFORCED
+from tests.controller.crowd import unfair
+
+LOOPS = int(os.environ.get("MILLRACE_FIFTY", "50"))
+MINUTES = 25
+TEAMS = tuple(f"fifty-{name}" for name in "abcde")
+OUT = Path(__file__).parents[2] / "out"
+pytestmark = pytest.mark.timeout(60 * MINUTES + 900)
+SMALL = {"requests": {"cpu": "5m", "memory": "64Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}}
+"""Fifty models that nobody asks much: what each of their Tritons reserves."""
+LOOP = """
+apiVersion: millrace.dev/v1alpha1
+kind: ModelLoop
+metadata: {{name: tiny-{number}, namespace: {team}}}
+spec:
+  task: binary
+  target: target
+  data: {{dataset: tiny}}
+  training: {{search: {{trials: 1, families: [linear]}}, folds: 3, variants: [none], limits: {{memory: 512Mi}}}}
+  gates: {{champion: {{margin: 0.5, minimumDays: 2}}}}
+"""
+PUSH = """
+import csv, json, random, sys, time
+from pathlib import Path
+from millrace.client import Millrace
+from millrace.delivery import push
+team, loop, rows, seed = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
+draw, began = random.Random(seed), time.monotonic()
+path = Path(f"/tmp/{team}-{seed}.csv")
+with path.open("w", newline="") as file:
+    writer = csv.writer(file)
+    writer.writerow(["size", "texture", "target"])
+    for _ in range(rows):
+        size = draw.gauss(14, 4)
+        writer.writerow([size, draw.gauss(19, 4), int(size + draw.gauss(0, 2) > 14)])
+accepted = push(Millrace.from_environment(team), loop, path).accepted
+print(json.dumps([accepted, time.monotonic() - began]))
+"""
+
+
+@pytest.fixture(scope="module")
+def roomy(kube, release):
+    """A release whose Tritons ask for little, and five teams."""
+    before = dict(release.values)
+    release.values["triton.resources"] = SMALL
+    release.upgrade()
+    for team in TEAMS:
+        kube.namespace(team, **ENFORCED, **{"millrace.dev/access": "true"})
+    yield release
+    for team in TEAMS:
+        kube.kubectl("delete", "modelloop", "--all", "-n", team, "--wait=false")
+    release.values = before
+
+
+def test_fifty_loops_of_five_teams_reach_a_champion_on_two_cores(kube, roomy):
+    numbers = range(LOOPS)
+    kube.apply("---".join(LOOP.format(number=number, team=TEAMS[number % 5]) for number in numbers))
+    pushed = [roomy.python(PUSH, team, f"tiny-{place}", "120", "7") for place, team in enumerate(TEAMS)]
+    assert all(accepted for accepted, _ in pushed)
+    seen = Seen(time.monotonic())
+    later = iter(enumerate(TEAMS))
+    while len(seen.champions) < LOOPS and seen.seconds() < 60 * MINUTES:
+        seen.look(kube)
+        assert not seen.failed, seen.failed
+        if seen.seconds() > 120 * (len(seen.deliveries) + 1) and (turn := next(later, None)):
+            seen.deliveries.append(roomy.python(PUSH, turn[1], f"tiny-{turn[0]}", "20", str(turn[0])))
+        time.sleep(3)
+    seen.write()
+    assert len(seen.champions) == LOOPS, f"{len(seen.champions)} of {LOOPS} in {seen.seconds():.0f} s"
+    assert all(accepted for accepted, _ in seen.deliveries)
+    assert seen.most_waiting > LOOPS // 2, "there was a queue, and it was shown"
+    order = [team for team, _, _ in seen.champions]
+    assert unfair(order, dict(Counter(order)), slack=3) == []
+
+
+class Seen:
+    """What `kubectl get modelloops` showed, and when."""
+
+    def __init__(self, began: float) -> None:
+        self.began, self.most_waiting = began, 0
+        self.champions: list[tuple[str, str, float]] = []
+        self.deliveries: list[tuple[bool, float]] = []
+        self.failed: list[str] = []
+        self.said: list[str] = []
+
+    def seconds(self) -> float:
+        return time.monotonic() - self.began
+
+    def look(self, kube) -> None:
+        known = {(team, name) for team, name, _ in self.champions}
+        listed = json.loads(kube.kubectl("get", "modelloops", "-A", "-o", "json"))["items"]
+        mine = [item for item in listed if item["metadata"]["namespace"] in TEAMS]
+        waiting = 0
+        for item in mine:
+            key, status = (item["metadata"]["namespace"], item["metadata"]["name"]), item.get("status") or {}
+            if status.get("phase") in ("Failed", "Rejected"):
+                self.failed.append(f"{key}: {(status.get('run') or {}).get('message')}")
+            if key not in known and (status.get("champion") or {}).get("version"):
+                self.champions.append((*key, self.seconds()))
+            progressing = next((it for it in status.get("conditions", []) if it["type"] == "Progressing"), {})
+            if progressing.get("reason") == "Queued" and "in the queue" in progressing["message"]:
+                waiting += 1
+                self.said = [*self.said[-5:], f"{key}: {progressing['message']}"]
+        self.most_waiting = max(self.most_waiting, waiting)
+
+    def write(self) -> None:
+        """Figures and picture, in `out/`."""
+        OUT.mkdir(exist_ok=True)
+        told = vars(self) | {"loops": LOOPS, "at": datetime.now().isoformat(), "load": os.getloadavg()}
+        (OUT / "fifty.json").write_text(json.dumps(told, indent=1))
+        draw(self.champions, OUT / "fifty.svg")
+
+
+def draw(champions: list[tuple[str, str, float]], path: Path) -> None:
+    """Time to the first champion by rank, a colour for each team."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(7, 4))
+    for team in TEAMS:
+        found = [(rank, at / 60) for rank, (owner, _, at) in enumerate(champions, 1) if owner == team]
+        axes.plot([rank for rank, _ in found], [at for _, at in found], "o", label=team, markersize=4)
+    axes.set(xlabel="loops with a champion", ylabel="minutes since the data came")
+    axes.legend(title="team")
+    figure.tight_layout()
+    figure.savefig(path)
