@@ -209,7 +209,8 @@ async def test_a_pod_that_does_not_start_is_said_at_once_and_given_up_in_time(
     assert seen["waiting"] == {"reason": reason, "message": words}
     clock.now += 601
     end = await looked(runner, seen)
-    assert end.final
+    assert end.final is (reason == "ImagePullBackOff"), "a shortage is none of its faults"
+    assert end.short is not end.final
     assert end.reason == reason
     assert f"within 600 s: {reason}: {words}" in end.message
     assert cluster.jobs == {}
