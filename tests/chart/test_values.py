@@ -435,3 +435,13 @@ def test_without_rbac_nobody_is_asked(off):
 def test_rights_that_would_do_nothing_are_refused(arguments, said):
     with pytest.raises(Refused, match=re.escape(said)):
         render("--set", arguments)
+
+
+def test_nodes_are_seen_only_where_that_is_asked_for_and_no_more_than_seen():
+    def reach(*arguments):
+        roles = [item for item in render(*arguments) if item["kind"] == "ClusterRole"]
+        return [rule for role in roles for rule in role["rules"] if "nodes" in rule["resources"]]
+
+    assert reach() == []
+    (rule,) = reach("--set", "training.job.seeNodes=true")
+    assert rule == {"apiGroups": [""], "resources": ["nodes", "pods"], "verbs": ["list"]}

@@ -5,8 +5,6 @@ from datetime import datetime
 
 from prometheus_client import Gauge, Histogram
 
-from millrace_controller.admission.rules import Id, Standing
-
 WAITING = Gauge("millrace_queue_runs", "Loop runs that wait for their turn.", ["project"])
 OLDEST = Gauge("millrace_queue_oldest_seconds", "Seconds for which the oldest of them waits.", ["project"])
 OPEN = Gauge("millrace_runs_open", "Loop runs whose pipeline is open.", ["project"])
@@ -16,22 +14,24 @@ WAITED = Histogram(
 )  # fmt: skip
 
 
-def seen(runs: Sequence[Standing], admitted: Sequence[Id], now: datetime) -> None:
-    """What a look at the queue found; a project that has nothing there any more stands at 0."""
-    _known.update(run.project for run in runs)
+def seen(runs: Sequence[tuple[str, datetime, bool]], now: datetime) -> None:
+    """What stands in the queue; a project that has nothing there any more stands at 0.
+
+    Args:
+        runs: of each that is open or waits its project, since when it is there, and whether it waits.
+    """
+    _known.update(project for project, _, _ in runs)
     for project in _known:
-        own = [run for run in runs if run.project == project]
-        waits = [_seconds(run, now) for run in own if not run.is_open and run.id not in admitted]
-        WAITING.labels(project).set(len(waits))
-        OLDEST.labels(project).set(max(waits, default=0.0))
-        OPEN.labels(project).set(len(own) - len(waits))
-    for run in runs:
-        if run.id in admitted:
-            WAITED.labels(run.project).observe(_seconds(run, now))
+        own = [(since, waits) for owner, since, waits in runs if owner == project]
+        waited = [max(0.0, (now - since).total_seconds()) for since, waits in own if waits]
+        WAITING.labels(project).set(len(waited))
+        OLDEST.labels(project).set(max(waited, default=0.0))
+        OPEN.labels(project).set(len(own) - len(waited))
 
 
-def _seconds(run: Standing, now: datetime) -> float:
-    return max(0.0, (now - run.since).total_seconds())
+def admitted(project: str, seconds: float) -> None:
+    """It was the turn of a run that had waited so long."""
+    WAITED.labels(project).observe(max(0.0, seconds))
 
 
 _known: set[str] = set()

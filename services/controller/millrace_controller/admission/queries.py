@@ -22,6 +22,14 @@ async def busy(session: AsyncSession) -> list[tuple[Loop, Run]]:
     return [(loop, run) for loop, run in rows]
 
 
+async def standing(session: AsyncSession) -> list[tuple[str, datetime, bool]]:
+    """Of every run that is open or waits its project, since when it is there, and whether it waits."""
+    waits = (Run.state == State.PENDING) & Run.admitted_at.is_(None)
+    query = select(Loop.project, Run.created_at, waits).join(Run, Run.loop_id == Loop.id)
+    rows = await session.execute(query.where(Run.state.in_(BUSY)))
+    return [(project, since, bool(waiting)) for project, since, waiting in rows]
+
+
 async def served(session: AsyncSession) -> dict[str, datetime]:
     """When a run of each project was last let in."""
     query = select(Loop.project, func.max(Run.admitted_at)).join(Run, Run.loop_id == Loop.id)

@@ -31,6 +31,12 @@ async def its_turn(services: Services, run: Run) -> bool:
         return now is not None and now.admitted_at is not None
 
 
+async def count(services: Services) -> None:
+    """Tell Prometheus who waits and who is open."""
+    async with services.readers() as session:
+        metrics.seen(await queries.standing(session), utcnow())
+
+
 async def _look(services: Services) -> None:
     async with services.readers() as session:
         found, served = await queries.busy(session), await queries.served(session)
@@ -41,7 +47,9 @@ async def _look(services: Services) -> None:
     now = utcnow()
     answer = rules.decide(runs, served, now)
     await _write(services, found, answer)
-    metrics.seen(runs, answer.admitted, now)
+    for run in runs:
+        if run.id in answer.admitted:
+            metrics.admitted(run.project, (now - run.since).total_seconds())
     line = services.memory.line
     line.looked, line.seen = time.monotonic(), {run.id for run in runs}
 

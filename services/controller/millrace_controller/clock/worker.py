@@ -5,6 +5,7 @@ import asyncio
 from millrace.transport.errors import ApiError
 from millrace_contracts.endpoints import EndpointRead
 from millrace_contracts.loop_runs import Traffic
+from millrace_controller.admission import queue
 from millrace_controller.clock import day, queries, refused
 from millrace_controller.clock.turns import Turns
 from millrace_controller.leases import tenure
@@ -52,6 +53,7 @@ class Keeper:
     async def once(self) -> None:
         async with self.services.readers() as session:
             urgencies = await queries.urgencies(session)
+        await queue.count(self.services)
         for loop_id in self.turns.take(urgencies):
             if loop_id in self.tasks:
                 self.again.add(loop_id)
