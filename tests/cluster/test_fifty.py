@@ -1,7 +1,7 @@
 """Fifty loops of five teams on one small node: every one reaches a champion, none fails, deliveries go between them.
 
-`MILLRACE_FIFTY` loops instead of fifty where time is short. What was seen is written to `out/fifty.json` and drawn in
-`out/fifty.svg`.
+`MILLRACE_FIFTY` loops instead of fifty, or `MILLRACE_FIFTY_MINUTES` instead of 25, where a machine is another. What was
+seen is written to `out/fifty.json` and drawn in `out/fifty.svg`.
 """
 
 import json
@@ -16,7 +16,7 @@ from tests.cluster.release import ENFORCED
 from tests.controller.crowd import unfair
 
 LOOPS = int(os.environ.get("MILLRACE_FIFTY", "50"))
-MINUTES = 25
+MINUTES = int(os.environ.get("MILLRACE_FIFTY_MINUTES", "25"))
 TEAMS = tuple(f"fifty-{name}" for name in "abcde")
 OUT = Path(__file__).parents[2] / "out"
 pytestmark = pytest.mark.timeout(60 * MINUTES + 900)
@@ -68,7 +68,11 @@ def roomy(kube, release):
 
 def test_fifty_loops_of_five_teams_reach_a_champion_on_two_cores(kube, roomy):
     numbers = range(LOOPS)
-    kube.apply("---".join(LOOP.format(number=number, team=TEAMS[number % 5]) for number in numbers))
+    for place, team in enumerate(TEAMS):
+        kube.apply(
+            "---".join(LOOP.format(number=number, team=team) for number in numbers if number % 5 == place),
+            team,
+        )
     pushed = [roomy.python(PUSH, team, f"tiny-{place}", "120", "7") for place, team in enumerate(TEAMS)]
     assert all(accepted for accepted, _ in pushed)
     seen = Seen(time.monotonic())
