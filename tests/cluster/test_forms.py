@@ -11,7 +11,7 @@ from tests.cluster import test_own_code as own
 from tests.cluster import test_story as story
 
 pytestmark = pytest.mark.timeout(1800)
-TEAM, NETS, FORMS = story.TEAM, "nets", "forms"
+TEAM, NETS, FORMS, TIMED = story.TEAM, "nets", "forms", "timed"
 UNHEARD = {"onnxruntime": "0.0.1"}
 """A runtime by whose version no node is of a kind that training measured."""
 SOON = [
@@ -66,7 +66,7 @@ def unheard(kube, release):
     release.values |= {"triton.runtimes": UNHEARD, "serving.extraEnv": SOON}
     release.upgrade()
     yield release
-    for name in (NETS, FORMS):
+    for name in (NETS, FORMS, TIMED):
         kube.kubectl("delete", "modelloop", name, "-n", TEAM, "--ignore-not-found", timeout=10)
     release.values = before
     release.upgrade()
@@ -121,6 +121,29 @@ def other(release):
 def advanced(release):
     """The endpoint after as many days as its steps take."""
     return release.python(ADVANCE)
+
+
+def test_a_base_form_whose_latency_was_searched_for_is_timed_by_a_job_where_it_serves(kube, unheard):
+    search = {"trials": 2, "families": ["linear", "lightgbm"], "objectives": ["loss", "latency"]}
+    spec = {
+        "task": "regression",
+        "target": "wave",
+        "data": {"dataset": own.DATASET},
+        "training": {"search": search, "folds": 2, "variants": ["none"]},
+    }
+    head = {"apiVersion": "millrace.dev/v1alpha1", "kind": "ModelLoop", "metadata": {"name": TIMED}}
+    kube.apply(yaml.safe_dump(head | {"spec": spec}), TEAM)
+    kube.until("a champion", 600, lambda: story.champion(kube, TIMED), unheard.namespace)
+    form = kube.until("it is timed", 600, lambda: timed(unheard), unheard.namespace)
+    assert (form["target"], form["wants"]) == ("ort-cpu-fp32", [])
+    assert all(item["p10"] > 0 for item in form["latency"])
+
+
+def timed(release):
+    """The form of the loop that a search for latency made, once serving knows how long it takes there."""
+    form = release.call(f"client.serving.endpoint({TIMED!r}).revisions[-1]", TEAM)["form"]
+    assert "cannot be measured" not in form["message"], form["message"]
+    return form if form["latency"] else None
 
 
 def test_a_net_that_the_search_found_tells_each_of_its_forms_with_its_numbers(kube, unheard):

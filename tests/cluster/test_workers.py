@@ -49,9 +49,22 @@ def test_a_worker_in_a_pod_of_a_ray_job_brings_a_champion(kube, roomy, packed):
     kube.apply(declared(packed, roomy.tag), TEAM)
     kube.until("the loop is taken up", 90, lambda: (story.loop(kube, LOOP).get("status") or {}).get("phase"))
     assert roomy.python(own.PUSH, LOOP) is True
-    kube.until("its RayJob", 300, lambda: kube.get("rayjobs.ray.io", roomy.namespace), roomy.namespace)
+    (ray, *_) = kube.until(
+        "its RayJob", 300, lambda: kube.get("rayjobs.ray.io", roomy.namespace), roomy.namespace
+    )
+    name = ray["metadata"]["name"]
+    policy = kube.until("its pods may meet", 60, lambda: policy_of(kube, roomy, name), roomy.namespace)
+    (owner,) = policy["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["uid"]) == ("RayJob", ray["metadata"]["uid"])
+    assert policy["spec"]["podSelector"]["matchLabels"]["millrace.dev/project"] == TEAM
     kube.until("a champion", 900, lambda: story.champion(kube, LOOP), roomy.namespace)
     version = roomy.call(f"client.registry.version({LOOP!r}, 1)", TEAM)
     code = version["environment"]["code"]
     assert code["digest"] == packed
     assert [start["workers"] for start in code["workers"]["starts"]] == [1]
+
+
+def policy_of(kube, release, name):
+    """The NetworkPolicy that training made for a RayJob."""
+    found = kube.get("networkpolicies", release.namespace)
+    return next((item for item in found if item["metadata"]["name"] == name), None)
