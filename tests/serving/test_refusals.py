@@ -52,10 +52,29 @@ WRONG = [
     ({}, "inputs", "is missing or empty"),
     ([], "body", "is no object"),
     ({"inputs": [{"datatype": "FP32"}]}, "inputs", "has an item without a name"),
+    (body() | {"parameters": []}, "parameters", "is no object"),
+    (body() | {"parameters": {"a": {"b": 1}}}, "parameters.a", "is no number, text or truth value"),
+    (body() | {"parameters": {"timeout": -1}}, "parameters.timeout", "is no whole number"),
+    (
+        body() | {"parameters": {"binary_data_output": "yes"}},
+        "parameters.binary_data_output",
+        "no truth value",
+    ),
+    (body() | {"outputs": "prediction"}, "outputs", "is no list"),
+    (body() | {"outputs": [{}]}, "outputs[0]", "has no name"),
+    (
+        body() | {"outputs": [{"name": "prediction", "parameters": {"classification": -5}}]},
+        "outputs[0].parameters.classification",
+        "is no whole number",
+    ),
+    (body() | {"id": 5}, "id", "is no text"),
+    (body(tensor("origin", "BYTES", "\ud800")), "inputs.origin.data[0]", 'is "?"'),
+    (body(tensor("distance", "FP32", 1.0) | {"shape": [True, 1]}), "inputs.distance", "has the shape"),
 ]
 TEXTS = [
     (b"", "body", "is empty"),
     (b"{", "body", "is not JSON"),
+    ("{}".encode("utf-16"), "body", "is not JSON"),
 ]
 
 
@@ -150,6 +169,57 @@ def test_the_gateway_answers_4xx_with_the_column_and_the_remedy(asked, content, 
     )
     assert told["error"] == told["detail"]
     assert asked(body()).status_code == 200
+
+
+def binary(texts):
+    """A good binary request of one row, with these bytes for its text."""
+    columns = {"distance": ("FP32", np.ones(1, np.float32)), "departed": ("INT64", np.zeros(1, np.int64))}
+    content, headers = oip.encode(columns | {"origin": ("BYTES", np.array(["x" * (len(texts) - 4)]))})
+    place = content.rindex(b"x" * (len(texts) - 4)) - 4
+    return content[:place] + texts + content[place + len(texts) :], headers
+
+
+@pytest.mark.parametrize(
+    ("texts", "where", "what"),
+    [
+        (b"\1\0\0\0\xff", "inputs.origin.data[0]", "is no UTF-8"),
+        (b"\xff\xff\xff\x7fx", "inputs.origin", "ends in the middle of text 0"),
+        (b"\0\0\0\0x", "inputs.origin", "ends in the middle of text 1"),
+    ],
+)
+def test_bytes_that_are_no_texts_are_400(asked, texts, where, what):
+    content, headers = binary(texts)
+    answer = asked(content, **headers)
+    assert answer.status_code == 400, answer.text
+    (error,) = answer.json()["errors"]
+    assert error["where"] == where
+    assert what in error["what"]
+
+
+def test_no_header_of_a_client_is_the_revisions_fault(asked):
+    assert asked(body(), **{"x-millrace-key": "k" * 256}).status_code == 200
+    long = asked(body(), **{"x-millrace-key": "k" * 257})
+    assert (long.status_code, long.json()["error"]) == (
+        400,
+        "x-millrace-key has 257 signs; send 256 at most.",
+    )
+    assert asked(body(), cookie="k" * 7000).status_code == 200
+    assert asked(body(), cookie="k" * 12_000).status_code == 431
+    assert asked(body(), **{"content-encoding": "br"}).status_code == 415
+
+
+def test_a_body_in_pieces_is_answered_and_named_as_not_logged(asked, serving):
+    text = json.dumps(body()).encode()
+    url = f"{serving.gateway()['inference_url']}/v2/models/{asked.name}/infer"
+
+    def send(*pieces, **headers):
+        return httpx.post(url, content=iter(pieces), headers=headers, timeout=20)
+
+    assert send(text[:20], text[20:], **{"x-request-id": "in-pieces"}).status_code == 200
+    record = serving.receiver.of("in-pieces")[0]
+    assert (record["request_skipped"], record["request"]) == ("size", "-")
+    assert send(text.replace(b"10.0", b"null")).json()["error"].startswith("Unable to parse 'data'")
+    assert send().status_code == 400
 
 
 def test_a_batch_over_the_limit_is_413_with_the_limit(asked, serving):

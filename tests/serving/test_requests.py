@@ -47,6 +47,8 @@ async def test_a_cell_is_what_json_says(text):
         (b'{"rows": [{}], "colour": 1}', "application/json", "Extra inputs"),
         (b'{"rows": [{}], "key": "with space"}', "application/json", "match pattern"),
         (b'{"rows": [{}], "event_time": "soon"}', "application/json", "valid datetime"),
+        (b'{"rows": [{}], "event_time": "0001-01-01T00:00:00+14:00"}', "application/json", "1970 to 2199"),
+        (b'{"rows": [{}], "event_time": "9999-12-31T23:59:59"}', "application/json", "1970 to 2199"),
     ],
 )
 async def test_a_wrong_frame_is_told(body, kind, words):
@@ -60,7 +62,16 @@ async def test_what_is_wrong_with_a_cell_is_told_when_it_is_asked_for():
     came = await read(b'{"rows": [{"a": {"b": 1}}]}')
     with pytest.raises(requests.RequestValidationError) as caught:
         came.checked()
-    assert caught.value.errors()[0]["loc"][:4] == ("body", "rows", 0, "a")
+    (told,) = caught.value.errors()
+    assert told["loc"] == ("body", "rows", 0, "a")
+    assert told["msg"] == "is no number, text, truth value or list of numbers; send null if it is not known"
+
+
+async def test_a_number_that_is_none_in_json_is_told_once_with_a_remedy():
+    came = await read(b'{"rows": [{"a": NaN, "b": Infinity}]}')
+    with pytest.raises(requests.RequestValidationError) as caught:
+        came.checked()
+    assert [told["msg"] for told in caught.value.errors()] == [requests.NOT_FINITE] * 2
 
 
 def test_an_answer_is_written_as_its_type_says():

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
+from millrace_contracts.instants import Instant
 from millrace_contracts.names import RequestId
 from millrace_contracts.parts import Strictly
 
@@ -20,14 +21,14 @@ class LabelWrite(Strictly):
     request_id: RequestId = Field(description="As it came back with the answer.")
     index: int = Field(default=0, ge=0, le=2**31 - 1, description="The row's place in its request.")
     value: LabelValue = Field(description="The number, or the class as the training data has it.")
-    at: AwareDatetime = Field(description="When it became known; a later one corrects an earlier one.")
+    at: Instant = Field(description="When it became known; a later one corrects an earlier one.")
 
 
 class LabelsWrite(Strictly):
     """Labels, and how far they are complete."""
 
     labels: list[LabelWrite] = Field(default=[], max_length=100_000)
-    complete_through: AwareDatetime | None = Field(
+    complete_through: Instant | None = Field(
         default=None,
         description="Every event before this instant has arrived and is labelled as far as it ever will be.",
     )

@@ -1,16 +1,15 @@
 """Rows that were predicted elsewhere, or are to be scored when their day closes."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, Field, field_validator
+from pydantic import BaseModel, Field
 
+from millrace_contracts.instants import Instant
 from millrace_contracts.names import RequestId, RevisionName
 from millrace_contracts.parts import Strictly
 from millrace_contracts.shapes import Nested
 from millrace_contracts.signature import MOST_CLASSES
 
-FIRST, LAST = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 FeatureValue = bool | int | float | Annotated[str, Field(max_length=10_000)] | Nested | None
 
 PredictedValue = float | Annotated[list[float], Field(max_length=MOST_CLASSES)] | dict[str, float]
@@ -22,7 +21,7 @@ class LoggedRow(Strictly):
 
     request_id: RequestId
     index: int = Field(default=0, ge=0, le=2**31 - 1)
-    event_time: AwareDatetime
+    event_time: Instant
     features: dict[str, FeatureValue] = Field(
         description="By data column or tensor name; null or left out: missing."
     )
@@ -32,13 +31,6 @@ class LoggedRow(Strictly):
         "classes or as an object by class. Null: scored in batch with the champion's graph.",
     )
     revision: RevisionName | None = None
-
-    @field_validator("event_time")
-    @classmethod
-    def _in_range(cls, moment: datetime) -> datetime:
-        if not FIRST <= moment < LAST:
-            raise ValueError("is not in 1970 to 2199")
-        return moment
 
 
 class LoggedRows(Strictly):

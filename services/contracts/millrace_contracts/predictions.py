@@ -1,10 +1,10 @@
 """Predictions for people and low traffic: rows by column in, numbers and named classes out."""
 
-from datetime import datetime
 from typing import Annotated
 
 from pydantic import BaseModel, Field, StringConstraints
 
+from millrace_contracts.instants import Clock
 from millrace_contracts.parts import Strictly
 from millrace_contracts.shapes import Nested
 
@@ -27,7 +27,7 @@ class PredictionRequest(Strictly):
     key: Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,256}$")] | None = Field(
         default=None, description="Sticky key: the same key always meets the same revision."
     )
-    event_time: datetime | None = Field(
+    event_time: Clock | None = Field(
         default=None,
         description="When the event happens; now if absent. Without an offset, in the time zone of the endpoint.",
     )

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from millrace_contracts.access import END, SHARED, Access
-from millrace_contracts.logged import FIRST, LAST
+from millrace_contracts.instants import FIRST, LAST
 from millrace_monitoring.ingest import bodies, messages
 from millrace_monitoring.ingest.bodies import Columns
 

@@ -12,6 +12,8 @@ LUA = "".join((Path(__file__).parent / f"{name}.lua").read_text() for name in PI
 MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 OTEL = "envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig"
 HEADER_LENGTH = "inference-header-content-length"
+HEADERS_KB = 8
+"""Headers of a request: with more Triton ends the connection, which would be the revision's fault."""
 ADMIN = "admin"
 """Name of the cluster that is Envoy's own admin page."""
 
@@ -96,6 +98,7 @@ def _inference(item: Entry) -> Part:
         request_id_extension={"typed_config": _request_ids()},
         request_timeout=f"{item.request_seconds}s",
         request_headers_timeout="5s",
+        max_request_headers_kb=HEADERS_KB if item.public else 2 * HEADERS_KB,
         common_http_protocol_options={
             "idle_timeout": "300s",
             "headers_with_underscores_action": "REJECT_REQUEST",

@@ -4,6 +4,7 @@
 -- When Triton refuses a request, serving is asked whether the request fits the model: if not, its words (which column,
 -- and how to mend it) are the answer, with a status of 4xx, so that a client's fault is never the revision's.
 local PROBLEM = "application/problem+json"
+local LONGEST_KEY = 256
 local function keep(handle, name)
   local headers = handle:headers()
   if headers:get("content-encoding") ~= nil then return note(handle, name .. "_skipped", "encoding") end
@@ -21,17 +22,19 @@ local function replace(handle, status, text, kind)
   if kind then headers:replace("content-type", kind) end
 end
 -- Without serving's words, or where the request was too long to be kept: what Triton says when a client is at fault.
+local CLIENTS = { "Unable to parse", "Unable to set", "failed to parse", "failed to get request params" }
 local function restate(handle, status)
   local body = handle:body() -- yields
   local text = body and body:getBytes(0, body:length()) or ""
-  if text:find("batch%-size must be <=") then
-    replace(handle, "413", text)
-  elseif status == "500" and (text:find("Unable to parse") or text:find("failed to parse")) then
-    replace(handle, "400", text)
+  if text:find("batch%-size must be <=") then return replace(handle, "413", text) end
+  if status == "501" then return text:find("compression") and replace(handle, "415", text) end
+  for _, words in ipairs(CLIENTS) do
+    if status == "500" and text:find(words, 1, true) then return replace(handle, "400", text) end
   end
 end
 local function explain(handle)
   local status = handle:headers():get(":status")
+  if status == "501" then return restate(handle, status) end
   if status ~= "400" and status ~= "500" then return end
   local asked = handle:streamInfo():dynamicMetadata():get("millrace")
   local revision = handle:headers():get("x-millrace-revision")
@@ -51,7 +54,6 @@ local function explain(handle)
     if (told == "400" or told == "413") and kind:find(PROBLEM, 1, true) then
       return replace(handle, told, text, PROBLEM)
     end
-    if told == "204" then return end
   end
   restate(handle, status)
 end
@@ -73,11 +75,18 @@ function envoy_on_request(handle)
   local headers = handle:headers()
   if is_grpc(headers) then return grpc_request(handle) end
   if headers:get(":method") ~= "POST" then return mark(handle, "described", "yes") end
+  local key = headers:get("x-millrace-key")
+  if key ~= nil and #key > LONGEST_KEY then
+    local words = '{"error":"x-millrace-key has ' .. #key .. " signs; send " .. LONGEST_KEY .. ' at most."}'
+    return handle:respond({ [":status"] = "400", ["content-type"] = "application/json" }, words)
+  end
   note(handle, "json_length", headers:get("inference-header-content-length") or "0")
-  local length, pieces = headers:get("content-length"), headers:get("transfer-encoding")
-  local untold = length == nil and pieces == nil and handle:streamInfo():protocol() ~= "HTTP/2"
-  if length == "0" or untold then return note(handle, "request", "") end
-  keep(handle, "request")
+  local length = headers:get("content-length")
+  if length == "0" then return note(handle, "request", "") end
+  if length ~= nil or handle:streamInfo():protocol() == "HTTP/2" then return keep(handle, "request") end
+  -- Of a body in pieces Envoy has taken the header away: there is none only if no piece comes.
+  for _ in handle:bodyChunks() do return note(handle, "request_skipped", "size") end -- yields
+  note(handle, "request", "")
 end
 function envoy_on_response(handle)
   local marked = marks(handle)

@@ -9,6 +9,7 @@ import orjson
 from fastapi import HTTPException, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from starlette.requests import ClientDisconnect
 
 from millrace_contracts.bodies import Document
@@ -20,6 +21,10 @@ LONG = re.compile(rb"\d{19}")
 """Whole numbers that may not fit 64 bits."""
 STAND_IN: list[Document] = [{}]
 """One row of no columns, in the place of those that are not looked at yet."""
+CELL = 3
+"""Steps to a cell: the rows, its row, its column."""
+NO_CELL = "is no number, text, truth value or list of numbers; send null if it is not known"
+NOT_FINITE = "is no finite number; send null if it is not known"
 OBJECT = "Input should be a valid dictionary or object to extract fields from"
 
 
@@ -44,6 +49,7 @@ class Asked:
 
 async def read(request: Request) -> Asked:
     """Raises: RequestValidationError for what is no JSON object, or for a wrong frame; HTTPException for no text."""
+    _check_encoding(request)
     body = await _body(request)
     came = _parsed(body) if _is_json(request) else body
     if not body or came is None:
@@ -51,6 +57,14 @@ async def read(request: Request) -> Asked:
     if not isinstance(came, dict):
         raise _wrong("model_attributes_type", OBJECT)
     return Asked(came)
+
+
+def _check_encoding(request: Request) -> None:
+    given = request.headers.get("content-encoding", "identity").strip().lower()
+    if given != "identity":
+        raise HTTPException(
+            415, f"A body in the encoding {given[:40]} is not read here; send it as plain JSON."
+        )
 
 
 async def _body(request: Request) -> bytes:
@@ -81,7 +95,8 @@ def _parsed(body: bytes) -> object:
     except json.JSONDecodeError as error:
         raise _wrong("json_invalid", "JSON decode error", error.pos) from error
     except (ValueError, RecursionError) as error:
-        raise HTTPException(400, "There was an error parsing the body") from error
+        words = 'The body is no UTF-8, or is nested too deeply; send JSON like {"rows": [{"column": 1}]}.'
+        raise HTTPException(400, words) from error
 
 
 def _wrong(kind: str, words: str, *place: int) -> RequestValidationError:
@@ -92,8 +107,25 @@ def _validated(came: Document) -> PredictionRequest:
     try:
         return PredictionRequest.model_validate(came)
     except ValidationError as error:
-        told = error.errors(include_url=False, include_context=False)
+        told = _cells(error.errors(include_url=False, include_context=False))
         raise RequestValidationError([{**item, "loc": ("body", *item["loc"])} for item in told]) from error
+
+
+def _cells(told: list[ErrorDetails]) -> list[ErrorDetails]:
+    """One mistake for each cell, not one for each type that it might have been."""
+    kept: dict[object, ErrorDetails] = {}
+    for number, item in enumerate(told):
+        loc = item["loc"]
+        is_cell = len(loc) > CELL and loc[0] == "rows"
+        place = loc[:CELL] if is_cell else number
+        if is_cell and item["type"] == "string_too_long":
+            kept[place] = {**item, "loc": loc[:CELL]}
+        elif is_cell:
+            words = NOT_FINITE if isinstance(item["input"], float) else NO_CELL
+            kept.setdefault(place, {**item, "loc": loc[:CELL], "type": "cell", "msg": words})
+        else:
+            kept[place] = item
+    return list(kept.values())
 
 
 BARE = _validated({"rows": STAND_IN})

@@ -14,6 +14,7 @@ from millrace_contracts import packing
 from millrace_contracts.bodies import Document
 from millrace_contracts.signature import Input, Signature
 from millrace_core.errors import FieldError
+from millrace_serving.refusals import frames
 from millrace_serving.triton.tensors import MISSING_TIMESTAMP
 
 MOST = 20
@@ -71,6 +72,8 @@ def of_request(
     head = _head(body[:json_length] if json_length else body)
     if isinstance(head, FieldError):
         return [head]
+    if wrong := list(frames.wrong(head)):
+        return wrong[:MOST]
     asked = head.get("inputs")
     if not isinstance(asked, list) or not asked:
         return [FieldError("inputs", "is missing or empty", f"send {_names(signature)}")]
@@ -87,6 +90,9 @@ def of_request(
         errors += list(_tensor(slot, item, rows))[: MOST - len(errors)]
     if json_length and not errors:
         errors += _left_over(tensors, len(body) - json_length)
+    if json_length and not errors:
+        binary = [item for item in tensors if "data" not in item]
+        errors += frames.texts_wrong(binary, body[json_length:])
     return errors[:MOST]
 
 
@@ -94,7 +100,7 @@ def _head(text: bytes) -> Document | FieldError:
     if not text.strip():
         return FieldError("body", "is empty", 'send JSON: {"inputs": [...]}')
     try:
-        head = json.loads(text)
+        head = json.loads(text.decode())
     except ValueError as error:
         return FieldError("body", f"is not JSON ({str(error)[:100]})", 'send {"inputs": [...]}')
     except RecursionError:
@@ -161,7 +167,7 @@ def _rows(known: list[Document], limit: int) -> int | None:
     """Rows of the first tensor that says how many. Raises: TooManyRows."""
     for item in known:
         shape = item.get("shape")
-        if isinstance(shape, list) and shape and isinstance(shape[0], int):
+        if isinstance(shape, list) and shape and type(shape[0]) is int:
             if shape[0] > limit:
                 raise TooManyRows(shape[0], limit)
             return shape[0]
@@ -173,7 +179,7 @@ def _tensor(slot: Slot, item: Document, rows: int | None) -> Iterator[FieldError
     if datatype != slot.datatype:
         yield FieldError(where, f"has the datatype {str(datatype)[:20]}", f"send {slot.datatype}")
         return
-    if not (isinstance(shape, list) and shape[1:] == slot.dims and isinstance(shape[0], int)):
+    if not (isinstance(shape, list) and shape[1:] == slot.dims and type(shape[0]) is int):
         yield FieldError(
             where, f"has the shape {str(shape)[:40]}, expected {slot.shape}", f"send {slot.shape}"
         )
@@ -204,7 +210,7 @@ def _values(tensor: Slot, data: Any, rows: int) -> Iterator[FieldError]:
 
 
 def _shown(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)[:60]
+    return json.dumps(value, ensure_ascii=False)[:60].encode(errors="replace").decode()
 
 
 def _flat(data: list[Any]) -> Iterator[Any]:
@@ -217,7 +223,7 @@ def _flat(data: list[Any]) -> Iterator[Any]:
 
 def _fits(value: Any, datatype: str) -> bool:
     if datatype == "BYTES":
-        return isinstance(value, str)
+        return isinstance(value, str) and not frames.is_torn(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     if datatype == "INT64":
@@ -228,7 +234,7 @@ def _fits(value: Any, datatype: str) -> bool:
 def _binary(tensor: Slot, parameters: Any, rows: int) -> Iterator[FieldError]:
     size = parameters.get("binary_data_size") if isinstance(parameters, dict) else None
     where, right = tensor.where, rows * tensor.width * BYTES_EACH.get(tensor.datatype, 0)
-    if not isinstance(size, int):
+    if type(size) is not int:
         yield FieldError(where, "has no data", "send `data`, or binary_data_size and the bytes")
     elif right and size != right:
         yield FieldError(where, f"has {size} bytes for {rows} rows", f"send {right} bytes")
