@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tests.bench import load, models, spent, ways
+from tests.bench import asking, load, models, spent, ways
 from tests.bench.load import Load
 from tests.bench.ways import Place, Way
 
@@ -39,9 +39,13 @@ class Run:
 
 def measure(client: Millrace, place: Place, pids: list[int], folder: Path) -> dict[str, Any]:
     """Requests a second, latency and processor time by way and number of connections; rounds interleaved, medians."""
-    with ways.bare_envoy(place, folder) as envoy, ways.naive(place, folder) as naive:
-        among = ways.of_millrace(client, place) | envoy | naive
-        return rounds(among, CONNECTIONS, spent.parts(pids))
+    with (
+        ways.bare_envoy(place, folder) as envoy,
+        ways.naive(place, folder) as naive,
+        asking.beside(place, folder) as (keyed, process),
+    ):
+        among = ways.of_millrace(client, place) | keyed | envoy | naive
+        return rounds(among, CONNECTIONS, spent.parts([*pids, process]))
 
 
 def widths(client: Millrace, pids: list[int], folder: Path) -> dict[int, dict[str, Any]]:

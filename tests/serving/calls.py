@@ -114,7 +114,7 @@ class Discovery(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
     def publish(self, revisions, splits, ways, asking=None):
-        tables = manifests.route_tables(splits, ways, asking)
+        tables = manifests.route_tables(splits, ways)
         filters = {} if asking is None else callers.extensions(asking)
         self.resources = {"clusters": manifests.clusters(revisions, ways), "inference": [tables[0]]}
         self.resources |= {"shadow": [tables[1]]} | {name: [made] for name, made in filters.items()}

@@ -17,9 +17,10 @@ from millrace_core.auth import check_routes
 from millrace_core.services import new
 from millrace_serving.envoy import manifests
 from millrace_serving.envoy.bootstrap import Gateway, bootstrap
+from millrace_serving.envoy.callers import ENTRANCE, Callers, Key
 from millrace_serving.envoy.discovery import Discovery
 from millrace_serving.envoy.manifests import Split
-from millrace_serving.envoy.publisher import Desired, Publisher
+from millrace_serving.envoy.publisher import EXTENSIONS, Desired, Publisher
 from millrace_serving.gateway import discovery as routes
 from millrace_serving.movement import Movement
 from millrace_serving.processes.ports import free_port
@@ -43,10 +44,10 @@ def one_split(*arms, mirror=None):
 
 
 @pytest.fixture
-async def plane(tmp_path):
+async def plane(tmp_path, request):
     """Discovery on a real port, and an Envoy that polls it."""
     write_tokens(tmp_path)
-    settings = gateway()
+    settings = gateway(protected=getattr(request, "param", False))
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     errors.install(app)
     app.include_router(routes.router)
@@ -121,6 +122,28 @@ async def test_a_route_to_an_unknown_cluster_is_refused_instead_of_503(plane):
     ahead = manifests.route_tables([one_split(("fraud--r9", 10_000))], WAYS)[0]
     await plane.discovery.publish("inference", [ahead])
     assert not await plane.discovery.wait_accepted("inference", 8)
+
+
+@pytest.mark.parametrize("plane", [True], indirect=True)
+async def test_a_filter_that_envoy_refuses_is_never_taken_for_accepted(plane):
+    """Envoy takes what it has just refused for known when it is offered again, and says that it has it."""
+    await present(plane)
+    asking = Callers((Key("a" * 64, "one", ("*",)),))
+    assert await publish(plane, one_split(("fraud--r1", 10_000)), asking=asking)
+    assert plane.publisher.settled()
+    for name in EXTENSIONS:
+        (good,) = plane.discovery.resources[name]
+        bad = json.loads(json.dumps(good))
+        config = bad["typed_config"]
+        if name == ENTRANCE:
+            config["default_source_code"]["inline_string"] += "this is no Lua"
+        else:
+            config["misspelt"] = True
+        await plane.discovery.publish(name, [bad])
+        assert not await plane.discovery.wait_accepted(name, 8), name
+        assert plane.discovery.refused(name) == ["gateway-0"]
+        await plane.discovery.publish(name, [good])
+        assert await plane.discovery.wait_accepted(name, 8)
 
 
 def test_envoy_itself_finds_the_start_up_configuration_valid(tmp_path):

@@ -1,7 +1,7 @@
 -- Who asks, and whether they may: kept in dynamic metadata, which no client can write. What a route is of stands in its
 -- own metadata, so whoever passes was held against the very route that is taken.
 local CALLER, ADMITTED = "millrace.caller", "millrace.admitted"
--- `handle:route()` would still say none after a route was chosen anew.
+-- `handle:route()` would still say none after a route was chosen anew. What is read so is copied whole: keep it small.
 local function route_of(handle) return handle:metadata() end
 local function admit(handle) handle:streamInfo():dynamicMetadata():set(ADMITTED, "yes", "yes") end
 local function covers(scope, project, endpoint)

@@ -1,4 +1,4 @@
-"""Pure functions: whom the gateway lets in, as Envoy is told: in the route table, and in two filters of their own."""
+"""Pure functions: whom the gateway lets in, as Envoy is told: in three filters of their own."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,18 +6,20 @@ from pathlib import Path
 
 import orjson
 
+from millrace_serving.envoy import lua
 from millrace_serving.envoy.upstreams import Part, typed
 
 FOLDER = Path(__file__).parent
 LUA = "envoy.extensions.filters.http.lua.v3.Lua"
 DOOR = "".join((FOLDER / f"{name}.lua").read_text() for name in ("sha256", "admission", "door"))
-ENTRANCE, SCRIPT = "millrace.door", "envoy.filters.http.lua"
-"""Names of the filters in Lua, the door and the one that reads messages; each reads metadata under its own name."""
+"""The script of the door; who is known stands before it."""
+SCRIPT = "envoy.filters.http.lua"
+"""Name of the filter in Lua that reads messages; it and the door read metadata of routes under this name."""
 CALLER, ADMITTED = "millrace.caller", "millrace.admitted"
 """Metadata of a request: who asks, and that they may."""
 CLAIMS = "claims"
-VERIFIED, LIMITED = "callers", "limits"
-"""Resources of discovery: the filter that verifies signed tokens, and the one that counts requests."""
+VERIFIED, ENTRANCE, LIMITED = "callers", "millrace.door", "limits"
+"""Resources of discovery, a filter each: it verifies signed tokens; knows who may ask what; counts requests."""
 EXTENSION = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"
 JWT = "envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication"
 LIMIT = "envoy.extensions.filters.http.local_ratelimit.v3.LocalRateLimit"
@@ -87,21 +89,19 @@ class Callers:
     issuers: tuple[Issuer, ...] = ()
 
 
-def known(callers: Callers) -> Part:
-    """Metadata of the route table, one entry for each key and each subject: the door looks up one or two of them."""
-    told: Part = {f"key:{key.sha256}": _of_key(key) for key in callers.keys}
+def known(callers: Callers) -> str:
+    """Everybody as the door's script reads them: metadata of a table would be copied whole for each request."""
+    keys = [f"K[{lua.literal(key.sha256)}] = {lua.literal(_of_key(key))}" for key in callers.keys]
+    issuers: dict[str, Part] = {}
     for issuer in callers.issuers:
-        entry = told.setdefault(f"iss:{issuer.name}", {"claims": []})
+        entry = issuers.setdefault(issuer.name, {"claims": [], "subjects": {}})
         for place, given in enumerate(issuer.given):
-            named = (
-                told.setdefault(f"sub:{issuer.name}\n{given.subject}", [])
-                if given.subject
-                else entry["claims"]
-            )
+            subjects = entry["subjects"]
+            named = subjects.setdefault(given.subject, []) if given.subject else entry["claims"]
             named.append(_of_given(given, place))
         if issuer.projects is not None:
             entry |= {"projects": dict(issuer.projects), "watched": list(issuer.watched)}
-    return told
+    return f"local KEYS, ISSUERS = {{}}, {lua.literal(issuers)}\n{lua.filled('KEYS', keys)}"
 
 
 def _of_given(given: Given, place: int) -> Part:
@@ -117,12 +117,18 @@ def _of_key(key: Key) -> Part:
 
 def metadata(told: Part) -> Part:
     """What the filters read of a route."""
-    return {"filter_metadata": {ENTRANCE: told, SCRIPT: told}}
+    return {"filter_metadata": {SCRIPT: told}}
 
 
 def extensions(callers: Callers) -> dict[str, Part]:
-    """The configurations of the two filters that change while a gateway runs, by the names of their resources."""
-    return {VERIFIED: _extension(VERIFIED, _jwt(callers)), LIMITED: _extension(LIMITED, _limits(callers))}
+    """The configurations of the filters that change while a gateway runs, by the names of their resources."""
+    script = {"inline_string": f"{known(callers)}{DOOR}"}
+    made = {
+        VERIFIED: _jwt(callers),
+        ENTRANCE: typed(LUA, default_source_code=script),
+        LIMITED: _limits(callers),
+    }
+    return {name: _extension(name, config) for name, config in made.items()}
 
 
 def _extension(name: str, config: Part) -> Part:
@@ -177,14 +183,29 @@ def _bucket(key: Key) -> Part:
     return {"entries": [{"key": "caller", "value": key.name}], "token_bucket": bucket}
 
 
+def another(extension: Part, tries: int) -> Part:
+    """The same at the first try, and no two alike after it.
+
+    Envoy 1.40 remembers a filter's configuration before it looks whether it can be used. Offered the same once more, it
+    finds nothing new, and says that it has it.
+    """
+    config = dict(extension["typed_config"])
+    if tries > 1 and "default_source_code" in config:
+        text = config["default_source_code"]["inline_string"]
+        config["default_source_code"] = {"inline_string": f"{text}\n-- {tries}"}
+    elif tries > 1:
+        config["stat_prefix"] = f"{config.get('stat_prefix', '')}{tries}"
+    return extension | {"typed_config": config}
+
+
 def door(discovery: Part) -> list[Part]:
     """The filters before all others: who asks, may they, and not too often. Without configuration nobody is served.
 
     Args:
         discovery: where the configurations come from.
     """
-    lua = {"name": ENTRANCE, "typed_config": typed(LUA, default_source_code={"inline_string": DOOR})}
-    return [_discovered(VERIFIED, discovery, JWT), lua, _discovered(LIMITED, discovery, LIMIT)]
+    kinds = ((VERIFIED, JWT), (ENTRANCE, LUA), (LIMITED, LIMIT))
+    return [_discovered(name, discovery, kind) for name, kind in kinds]
 
 
 def _discovered(name: str, discovery: Part, kind: str) -> Part:

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import orjson
 
-from millrace_serving.envoy.callers import EXTENSION, LIMITED, VERIFIED
+from millrace_serving.envoy.callers import ENTRANCE, EXTENSION, LIMITED, VERIFIED, another
 from millrace_serving.envoy.upstreams import Part
 
 CLUSTER_URL = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
 ROUTE_URL = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
-KINDS = {"clusters": CLUSTER_URL, VERIFIED: EXTENSION, LIMITED: EXTENSION}
+KINDS = {"clusters": CLUSTER_URL} | dict.fromkeys((VERIFIED, ENTRANCE, LIMITED), EXTENSION)
 """Types of the resources that are no route tables."""
 HOLD = 2.0
 """Seconds that a poll without news is held."""
@@ -93,7 +93,7 @@ class Discovery:
                 return None
             state.tries = state.tries + 1 if state.offered == version else 1
             state.offered = version
-            return self._answer(name, version)
+            return self._answer(name, version, state.tries)
 
     def _has_news(self, name: str, state: Subscription) -> bool:
         version = self.versions.get(name)
@@ -101,9 +101,11 @@ class Discovery:
             return False
         return state.offered != version or state.tries < TRIES
 
-    def _answer(self, name: str, version: str) -> bytes:
-        kind = KINDS.get(name, ROUTE_URL)
-        return orjson.dumps({"version_info": version, "type_url": kind, "resources": self.resources[name]})
+    def _answer(self, name: str, version: str, tries: int) -> bytes:
+        kind, resources = KINDS.get(name, ROUTE_URL), self.resources[name]
+        if kind == EXTENSION:
+            resources = [another(item, tries) for item in resources]
+        return orjson.dumps({"version_info": version, "type_url": kind, "resources": resources})
 
     def refused(self, name: str) -> list[str]:
         """Gateways that were offered the present version of *name* repeatedly and did not take it."""

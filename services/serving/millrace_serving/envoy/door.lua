@@ -1,5 +1,5 @@
--- The first filter of a gateway that asks for keys. A key is known by its SHA-256 in the metadata of the route table, a
--- signed token by the claims that the filter before this one has verified. Neither goes any further than here.
+-- The first filter of a gateway that asks for keys. A key is known by its SHA-256 in the table KEYS, which stands before
+-- this, a signed token by the claims that the filter before this one has verified. Neither goes any further than here.
 local LONGEST_KEY = 512
 local CALL = "millrace keys create NAME --endpoint ENDPOINT"
 local UNSHOWN = "Only who shows a key is answered here: send 'Authorization: Bearer <key>'. Who may make keys makes one: "
@@ -32,8 +32,8 @@ local function shown(headers)
   headers:remove("x-api-key")
   return text
 end
-local function by_key(known, text)
-  local entry = #text <= LONGEST_KEY and known:get("key:" .. sha256(text)) or nil
+local function by_key(text)
+  local entry = #text <= LONGEST_KEY and KEYS[sha256(text)] or nil
   if entry == nil then return nil, UNKNOWN end
   if entry.expires ~= nil and entry.expires <= os.time() then
     local moment = os.date("!%Y-%m-%dT%H:%M:%SZ", entry.expires)
@@ -59,18 +59,18 @@ local function holds_one(list, wanted)
   return list == nil or #list == 0
 end
 -- Of what is given everywhere the first that fits, all that is given in projects, and the project of a namespace.
-local function by_token(handle, known)
+local function by_token(handle)
   local verified = handle:streamInfo():dynamicMetadata():get("envoy.filters.http.jwt_authn")
   local claims = verified and verified["claims"]
   if claims == nil then return nil, UNVERIFIED end
   local issuer, subject = tostring(claims.iss), tostring(claims.sub)
-  local scope, entry = {}, known:get("iss:" .. issuer) or {}
+  local scope, entry = {}, ISSUERS[issuer] or {subjects = {}}
   local first = nil
   local function give(item)
     if not item.everywhere then return extend(scope, item.scope) end
     if first == nil or item.place < first.place then first = item end
   end
-  for _, item in ipairs(known:get("sub:" .. issuer .. "\n" .. subject) or {}) do give(item) end
+  for _, item in ipairs(entry.subjects[subject] or {}) do give(item) end
   for _, item in ipairs(entry.claims or {}) do
     if holds(claims, item) then give(item) end
   end
@@ -82,10 +82,10 @@ local function by_token(handle, known)
   return {name = "token:" .. subject, scope = scope}
 end
 local function caller_of(handle)
-  local text, known = shown(handle:headers()), handle:virtualHost():metadata()
+  local text = shown(handle:headers())
   if text == nil then return nil, UNSHOWN end
-  if text:find("^[^.]+%.[^.]+%.[^.]+$") then return by_token(handle, known) end
-  return by_key(known, text)
+  if text:find("^[^.]+%.[^.]+%.[^.]+$") then return by_token(handle) end
+  return by_key(text)
 end
 local function sent(handle)
   local length = tonumber(handle:headers():get("content-length") or "")

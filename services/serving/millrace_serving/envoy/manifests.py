@@ -4,7 +4,6 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from millrace_serving.envoy import callers, grpc
-from millrace_serving.envoy.callers import Callers
 from millrace_serving.envoy.upstreams import Part, cluster, typed
 
 TOTAL = 10_000
@@ -65,12 +64,8 @@ def clusters(revisions: Collection[str], ways: Ways) -> list[Part]:
     return [{"@type": CLUSTER, **item} for item in made]
 
 
-def route_tables(splits: Sequence[Split], ways: Ways, asking: Callers | None = None) -> list[Part]:
-    """The tables `inference` (public paths, split and mirror) and `shadow` (mirrored requests).
-
-    Args:
-        asking: who is let in; None: a gateway that asks nobody.
-    """
+def route_tables(splits: Sequence[Split], ways: Ways) -> list[Part]:
+    """The tables `inference` (public paths, split and mirror) and `shadow` (mirrored requests)."""
     ordered = sorted(splits, key=lambda split: split.wire)
     public = [route for split in ordered for route in _public(split, ways)]
     mirrored = [route for split in ordered if split.mirror for route in _mirrored(split, ways)]
@@ -78,12 +73,12 @@ def route_tables(splits: Sequence[Split], ways: Ways, asking: Callers | None = N
     if ways.grpc:
         calls, answers = [*grpc.alive(), *grpc.refusals()], grpc.alive_answers()
     return [
-        _table("inference", list(ways.hosts), [*_health(), *public, *calls], asking),
+        _table("inference", list(ways.hosts), [*_health(), *public, *calls]),
         _table("shadow", ["*"], [*mirrored, *answers]),
     ]
 
 
-def _table(name: str, domains: list[str], routes: list[Part], asking: Callers | None = None) -> Part:
+def _table(name: str, domains: list[str], routes: list[Part]) -> Part:
     """Answers are asked for uncompressed, whatever the client accepts: the log cannot read them otherwise.
 
     What opens the gateway goes no further, whether it is asked for or not.
@@ -95,14 +90,8 @@ def _table(name: str, domains: list[str], routes: list[Part], asking: Callers | 
         "validate_clusters": True,
         "request_headers_to_remove": ["accept-encoding", "grpc-accept-encoding", *callers.HEADERS],
         "response_headers_to_add": [told | {"append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}],
-        "virtual_hosts": [{"name": "all", "domains": domains, "routes": routes} | _known(asking)],
+        "virtual_hosts": [{"name": "all", "domains": domains, "routes": routes}],
     }
-
-
-def _known(asking: Callers | None) -> Part:
-    if asking is None:
-        return {}
-    return {"metadata": {"filter_metadata": {callers.ENTRANCE: callers.known(asking)}}}
 
 
 def _health() -> list[Part]:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from millrace_core.log import log
 from millrace_serving.envoy import callers, grpc, manifests
-from millrace_serving.envoy.callers import LIMITED, VERIFIED, Callers
+from millrace_serving.envoy.callers import ENTRANCE, LIMITED, VERIFIED, Callers
 from millrace_serving.envoy.discovery import Discovery
 from millrace_serving.envoy.manifests import Split, Ways
 from millrace_serving.envoy.upstreams import Part
 
 TABLES = ("inference", "shadow")
-EXTENSIONS = (VERIFIED, LIMITED)
+EXTENSIONS = (VERIFIED, ENTRANCE, LIMITED)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Publisher:
         async with self._lock:
             traffic = await read()
             wanted = set(traffic.loaded) | {name for split in traffic.splits for name in split.revisions}
-            tables = manifests.route_tables(traffic.splits, self.ways, traffic.asking)
+            tables = manifests.route_tables(traffic.splits, self.ways)
             filters = {} if traffic.asking is None else callers.extensions(traffic.asking)
             self._names = ("clusters", *TABLES, *filters)
             before = grpc.revisions(self.discovery.resources.get("clusters", []))
