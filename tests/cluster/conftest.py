@@ -12,6 +12,8 @@ NAMESPACE = "millrace-test"
 
 ORDER = (
     "test_story",
+    "test_team",
+    "test_readme",
     "test_many_classes",
     "test_calls",
     "test_own_code",

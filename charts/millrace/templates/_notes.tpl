@@ -1,8 +1,4 @@
 {{/* Sentences that NOTES.txt says loudly. */}}
-{{- define "millrace.notes.port" -}}
-{{- get (dict "registry" "8081" "training" "8082" "serving" "8083" "monitoring" "8084" "controller" "8085") . -}}
-{{- end -}}
-
 {{- define "millrace.notes.warnings" -}}
 {{- if .Values.embeddedPostgres.enabled }}
 
