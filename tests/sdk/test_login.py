@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import yaml
 from tests.sdk.fake_cluster import Cluster, service
 
 from millrace.cli.main import main
@@ -158,8 +159,20 @@ def test_a_cluster_that_does_not_answer_and_a_kubeconfig_that_is_not_there_are_t
     assert "no kubeconfig" in capsys.readouterr().err
 
 
-def test_the_environment_goes_before_a_login(cluster, monkeypatch):
+def test_a_kubeconfig_of_several_files_is_read_whole(cluster, monkeypatch, tmp_path):
+    (tmp_path / "other").write_text(yaml.safe_dump({"apiVersion": "v1", "kind": "Config", "contexts": []}))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KUBECONFIG", "kubeconfig:other")
     assert main(["login", "--kube"]) == 0
+    assert kept(tmp_path)["file"] == f"{tmp_path}/kubeconfig:{tmp_path}/other"
+    monkeypatch.chdir("/")
+    assert main(["whoami"]) == 0
+
+
+def test_the_environment_goes_before_a_login_and_that_is_said(cluster, monkeypatch, capsys):
+    monkeypatch.setenv("MILLRACE_SERVING_URL", "http://serving:8080")
+    assert main(["login", "--kube"]) == 0
+    assert "MILLRACE_SERVING_URL is set and goes before this login" in capsys.readouterr().err
     monkeypatch.setenv("MILLRACE_REGISTRY_URL", "http://registry:8080")
     monkeypatch.setenv("MILLRACE_TOKEN", "mine")
     platform = Millrace.from_environment()

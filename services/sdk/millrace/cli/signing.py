@@ -138,6 +138,8 @@ def _told(kube: "Kube", led: "Login", who: "WhoRead", project: str) -> None:
         )
         for line in rights(kube.namespace, led.account.replace("/", ":")) if led.account else ():
             typer.echo(f"  {line}", err=True)
+    for name in sorted(name for name in os.environ if name.startswith("MILLRACE_") and name.endswith("_URL")):
+        typer.echo(f"{name} is set and goes before this login; unset it.", err=True)
     typer.echo("Next:  millrace whoami    Back to this machine's platform:  millrace logout")
 
 

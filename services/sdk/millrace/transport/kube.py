@@ -4,6 +4,7 @@ What is asked: which Services, Ingresses and pods there are, a token of a servic
 """
 
 import json
+import os
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -49,7 +50,7 @@ class Kube:
         self._api.configuration.retries = False
         self.context: str = chosen["name"]
         self.namespace: str = chosen["context"].get("namespace") or "default"
-        self.file = None if file is None else str(Path(file).absolute())
+        self.file = file and os.pathsep.join(str(Path(part).absolute()) for part in file.split(os.pathsep))
 
     def services(self, labels: str, namespace: str | None = None) -> list[Manifest]:
         """Services by label, of all namespaces without *namespace*."""
