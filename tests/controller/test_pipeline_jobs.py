@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from millrace_controller.backtests.replaying import Replaying
 from millrace_controller.main import ControllerSettings
 from millrace_controller.pipelines import job as module
 from millrace_controller.pipelines.attempts import Attempt, Ended
@@ -147,6 +148,15 @@ async def test_the_pod_is_restricted_and_has_a_token_for_millrace_alone(runner, 
     assert spec["tolerations"] == [{"key": "spot", "operator": "Exists"}]
     assert cluster.only["spec"]["activeDeadlineSeconds"] > 4 * 3600
     assert cluster.only["spec"]["template"]["metadata"]["labels"]["millrace.dev/loop"] == "flights"
+
+
+async def test_a_replays_pod_has_room_for_a_history_and_knows_how_much(runner, cluster):
+    """A pod that fills more of its disk than it may is evicted, so the replay refuses before."""
+    await runner.start(Replaying("b1", "default", "shop-b1", {"digest": "sha256:a", "format": "csv"}, 1))
+    spec = cluster.only["spec"]["template"]["spec"]
+    assert spec["volumes"][0] == {"name": "tmp", "emptyDir": {"sizeLimit": "20480Mi"}}
+    environment = {item["name"]: item.get("value") for item in spec["containers"][0]["env"]}
+    assert environment["MILLRACE_SCRATCH_MB"] == "20480"
 
 
 async def test_the_result_is_the_pods_last_message(runner, cluster):

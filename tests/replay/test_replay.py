@@ -1,5 +1,6 @@
 """A replay cuts history into honest days: late labels, and no version judged on what it has seen."""
 
+import gzip
 from datetime import date, timedelta
 
 import numpy as np
@@ -257,3 +258,33 @@ def test_a_version_that_lacks_a_class_gives_its_rows_no_probability():
     target = task.encode(["d"], classes)
     assert task.losses(target, answered)[0] == pytest.approx(-np.log(1e-7))
     assert outcome.union([version(None)], [1.5, 2.5]) == ()
+
+
+class Shelf:
+    """A registry with one file of some size."""
+
+    def __init__(self, data):
+        self.registry, self.data, self.size = self, data, len(data)
+
+    def artifact(self, digest):
+        return self
+
+    def artifact_chunks(self, digest):
+        return iter([self.data[:3], self.data[3:]])
+
+
+def test_a_history_that_finds_no_room_on_the_disk_is_refused_with_a_remedy(tmp_path, monkeypatch):
+    """What it needs is told by its size, before it is fetched or once it is seen to be packed."""
+    plain, packed = b"at,x,y\n" * 100_000, gzip.compress(b"at,x,y\n" * 100_000, 0)
+    assert replay.fetched(Shelf(plain), "d", "csv", tmp_path).read_bytes() == plain
+    monkeypatch.setenv("MILLRACE_SCRATCH_MB", "4")
+    replay.fetched(Shelf(plain), "d", "csv", tmp_path)
+    for data in (packed, plain * 2):
+        with pytest.raises(NoBacktest, match=r"of disk, and there are 0\.0.*MILLRACE_BACKTEST_SCRATCH_MB"):
+            replay.fetched(Shelf(data), "d", "csv", tmp_path)
+
+
+def test_what_puts_a_large_history_in_order_is_not_kept(tmp_path, history, size):
+    made = history()
+    made.typed({"x": "number"}, "UTC")
+    assert sum(path.suffix == ".parquet" for path in tmp_path.iterdir()) <= 2

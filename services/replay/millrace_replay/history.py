@@ -194,9 +194,18 @@ def _in_order(raw: Rows, known: np.ndarray, times: pa.ChunkedArray, folder: Path
         return timed.drop_columns([INSTANT])
     schema = raw.schema.append(pa.field(INSTANT, times.type))
     kept = pieces.write(_kept(raw, known, times), folder / "kept.parquet", schema)
+    _forget(raw)
     ordered = ordering.ordered(kept, INSTANT)
     assert isinstance(ordered, Filed)
+    if ordered.paths != kept.paths:
+        _forget(kept)
     return Filed(ordered.paths, raw.schema)
+
+
+def _forget(rows: Filed) -> None:
+    """Give back the room of rows that lie in order elsewhere."""
+    for path in rows.paths:
+        path.unlink()
 
 
 def _kept(raw: Filed, known: np.ndarray, times: pa.ChunkedArray) -> Iterator[pa.Table]:

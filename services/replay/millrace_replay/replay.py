@@ -6,6 +6,8 @@ it is and what it found. Everything is idempotent, so a replay that was killed i
 
 import io
 import json
+import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -33,10 +35,13 @@ from millrace_contracts.tables import Dialect
 from millrace_core import child
 from millrace_replay.history import Day, History, NoBacktest, at
 from millrace_replay.outcome import summary
+from millrace_table import reading
 from millrace_table.pieces import Rows
 from millrace_table.refusals import Unreadable
 
 RUN_SECONDS = 4 * 3600
+TIMES = 4
+"""So many times the size of a history its rows take on the disk while they are put in order."""
 
 
 @dataclass(frozen=True)
@@ -91,9 +96,10 @@ class Replay:
         self.client, self.loop, self.id = client, request["loop"], request["id"]
         self.spec = ModelLoop.model_validate(client.controller.loop(self.loop).document).spec
         self.tell("reading", 0, None)
-        path = _fetched(client, request["digest"], folder)
+        path = fetched(client, request["digest"], request["format"], folder)
         said = _dialect(request.get("dialect"))
         self.history = History(path, request["format"], self.spec, folder, said, self._reads)
+        path.unlink()
         start = None if request["start"] is None else date.fromisoformat(request["start"])
         days = self.history.days()
         place_of_first = self.history.first_day(self.spec, start)
@@ -174,13 +180,28 @@ class Replay:
         return self.client.controller.settle(self.loop, through, timeout=RUN_SECONDS)
 
 
-def _fetched(client: Millrace, digest: str, folder: Path) -> Path:
-    """The file of the history, fetched in pieces."""
-    path = folder / "history"
+def fetched(client: Millrace, digest: str, format: str, folder: Path) -> Path:
+    """The file of the history, fetched in pieces. Raises: NoBacktest if its rows will not find room on the disk."""
+    path, size = folder / "history", client.registry.artifact(digest).size
+    check_room(size, size, folder)
     with path.open("wb") as out:
         for chunk in client.registry.artifact_chunks(digest):
             out.write(chunk)
+    check_room(size, TIMES * reading.likely_bytes(path, format), folder)
     return path
+
+
+def check_room(size: int, needed: int, folder: Path) -> None:
+    """Raises: NoBacktest if less than *needed* bytes are left for a history of *size* bytes."""
+    left = shutil.disk_usage(folder).free
+    if given := os.environ.get("MILLRACE_SCRATCH_MB"):
+        left = min(left, int(given) << 20)
+    if needed > left:
+        raise NoBacktest(
+            f"The history has {size / 1e9:.1f} GB; to put its rows in order takes {needed / 1e9:.1f} GB of disk, "
+            f"and there are {left / 1e9:.1f}. Send less of the past, or give more: TMPDIR on a larger disk, in a "
+            "cluster MILLRACE_BACKTEST_SCRATCH_MB of the controller."
+        )
 
 
 def rows_of(day: Day, table: Rows, signature: Signature, times: np.ndarray) -> bytes:

@@ -126,8 +126,13 @@ def to_parquet(
 
 def is_large(path: Path, format: str) -> bool:
     """Whether the file at *path*, or what is packed in it, is better read by `to_parquet`."""
+    return likely_bytes(path, format) >= LARGE
+
+
+def likely_bytes(path: Path, format: str) -> int:
+    """How many the rows of a file are likely to take as text."""
     packs = opening.packing(path) or format in ("parquet", "xlsx")
-    return path.stat().st_size * (opening.PACKS if packs else 1) >= LARGE
+    return path.stat().st_size * (opening.PACKS if packs else 1)
 
 
 def _unpacked(source: Path, folder: Path) -> Path:

@@ -43,20 +43,21 @@ def job(settings: PipelineSettings, work: Work) -> pods.Part:
 
 def _pod(settings: PipelineSettings, work: Work) -> pods.Part:
     where = pods.Where(settings.node_selector, settings.tolerations, pull_secrets=settings.image_pull_secrets)
-    volumes = [pods.room("tmp", "1Gi"), pods.token()]
-    account = settings.pod(work.kind).service_account
-    spec = pods.hardened(account, [_container(settings, work)], volumes, GRACE_SECONDS, where)
+    pod = settings.pod(work.kind)
+    volumes = [pods.room("tmp", f"{pod.scratch_mb}Mi"), pods.token()]
+    spec = pods.hardened(pod.service_account, [_container(settings, work)], volumes, GRACE_SECONDS, where)
     return spec | {"restartPolicy": "Never"}
 
 
 def _container(settings: PipelineSettings, work: Work) -> pods.Part:
+    pod = settings.pod(work.kind)
     environment = settings.addresses | {
         "HOME": pods.SCRATCH,
         "OMP_NUM_THREADS": "1",
         "MILLRACE_RESULT": RESULT,
         "MILLRACE_TOKEN_FILE": pods.TOKEN_FILE,
+        "MILLRACE_SCRATCH_MB": str(pod.scratch_mb),
     }
-    pod = settings.pod(work.kind)
     return pods.container(
         work.kind, pod.image, environment, pod.resources,
         [pods.mount("tmp", pods.SCRATCH), pods.token_mount()],

@@ -10,15 +10,18 @@ from millrace_controller.pipelines.work import Kind
 from millrace_core.settings import WorkloadSettings
 
 PIPELINE = Path(__file__).parents[4] / "pipelines" / "compiled" / "loop-run.yaml"
+RUNNER_MB = 1024
+"""MiB of its node's disk that a runner's pod may use."""
 
 
 @dataclass(frozen=True)
 class Pod:
-    """What a pod of one kind of work is made of; *resources* as in a container."""
+    """What a pod of one kind of work is made of; *resources* as in a container, *scratch_mb* of its node's disk."""
 
     image: str
     service_account: str
     resources: dict[str, Any]
+    scratch_mb: int
 
 
 class PipelineSettings(WorkloadSettings):
@@ -47,7 +50,9 @@ class PipelineSettings(WorkloadSettings):
     backtest_resources: dict[str, Any] = Field(
         default={"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"cpu": "1", "memory": "4Gi"}}
     )
-    """What its pod asks for, as in a container; the history is held in memory."""
+    """What its pod asks for, as in a container; of a large history instants, labels and losses are in memory."""
+    backtest_scratch_mb: int = Field(default=20_480, ge=64)
+    """MiB of its node's disk that its pod may use: about four times a history's size; a larger one is refused."""
     kfp_url: str = ""
     """Kubeflow Pipelines' API, like http://ml-pipeline.kubeflow.svc:8888; `auto`: there, if it is; empty: without."""
     kfp_ui_url: str = ""
@@ -60,5 +65,10 @@ class PipelineSettings(WorkloadSettings):
     def pod(self, kind: Kind) -> Pod:
         """How the pod of one kind of work is made."""
         if kind == "backtest":
-            return Pod(self.backtest_image, self.backtest_service_account, self.backtest_resources)
-        return Pod(self.runner_image, self.runner_service_account, self.runner_resources)
+            return Pod(
+                self.backtest_image,
+                self.backtest_service_account,
+                self.backtest_resources,
+                self.backtest_scratch_mb,
+            )
+        return Pod(self.runner_image, self.runner_service_account, self.runner_resources, RUNNER_MB)
