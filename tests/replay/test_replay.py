@@ -288,3 +288,12 @@ def test_what_puts_a_large_history_in_order_is_not_kept(tmp_path, history, size)
     made = history()
     made.typed({"x": "number"}, "UTC")
     assert sum(path.suffix == ".parquet" for path in tmp_path.iterdir()) <= 2
+
+
+def test_rows_that_a_killed_replay_left_are_gone_with_the_next(tmp_path):
+    (tmp_path / "rows").mkdir()
+    (tmp_path / "rows" / "typed.parquet").write_text("much")
+    with replay.room(tmp_path) as folder:
+        assert list(folder.iterdir()) == []
+        (folder / "raw.parquet").write_text("much")
+    assert list(tmp_path.iterdir()) == []

@@ -9,8 +9,8 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -199,8 +199,8 @@ def check_room(size: int, needed: int, folder: Path) -> None:
     if needed > left:
         raise NoBacktest(
             f"The history has {size / 1e9:.1f} GB; to put its rows in order takes {needed / 1e9:.1f} GB of disk, "
-            f"and there are {left / 1e9:.1f}. Send less of the past, or give more: TMPDIR on a larger disk, in a "
-            "cluster MILLRACE_BACKTEST_SCRATCH_MB of the controller."
+            f"and there are {left / 1e9:.1f}. Send less of the past, or give more: MILLRACE_HOME on a larger disk, in "
+            "a cluster MILLRACE_BACKTEST_SCRATCH_MB of the controller."
         )
 
 
@@ -220,13 +220,25 @@ def rows_of(day: Day, table: Rows, signature: Signature, times: np.ndarray) -> b
     return sink.getvalue()
 
 
+@contextmanager
+def room(place: Path) -> Iterator[Path]:
+    """A folder for the rows of the history, without those of a replay that was killed; it goes when the replay ends."""
+    folder = place / "rows"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def main() -> int:
     """Replay what the arguments name; 0 if it could be replayed to its end."""
     request, place = json.loads(sys.argv[1]), Path(sys.argv[2])
     with child.begin(place):
         try:
-            with tempfile.TemporaryDirectory(prefix="millrace-") as folder:
-                Replay(Millrace.from_environment(request["project"]), request, Path(folder)).run()
+            with room(place) as folder:
+                Replay(Millrace.from_environment(request["project"]), request, folder).run()
         except (ApiError, JobFailed, Unreadable, NoBacktest, TimeoutError) as error:
             print(error, file=sys.stderr)
             return child.tell(
