@@ -16,6 +16,7 @@ ORDER = (
     "test_readme",
     "test_many_classes",
     "test_calls",
+    "test_keys",
     "test_own_code",
     "test_workers",
     "test_forms",
