@@ -72,7 +72,7 @@ class ClusterPlane(Plane):
 
         Whose tokens are believed is known first: a table without them would turn them away.
         """
-        await self.know_issuers()
+        await self.look_at_issuers()
 
     async def stop(self) -> None:
         await self.gateway_pods.close()

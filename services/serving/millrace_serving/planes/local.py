@@ -114,7 +114,7 @@ class LocalPlane(Plane):
     async def start(self) -> None:
         """Adopt what runs; what does not is started by the first pass."""
         await asyncio.gather(self.triton_process.adopt(), self.envoy_process.adopt())
-        await self.know_issuers()
+        await self.look_at_issuers()
         await self.publish()
 
     async def supervise(self) -> None:

@@ -97,12 +97,15 @@ class Plane(DataPlane):
 
     async def know_issuers(self) -> None:
         """See which keys the issuers publish now, and tell the gateway what is new."""
-        if self.settings.gateway_public:
-            return
-        found = await asyncio.to_thread(callers.issuers, self.services.tokens.issuers)
-        if found != self.issuers:
-            self.issuers = found
+        before = self.issuers
+        await self.look_at_issuers()
+        if before != self.issuers:
             await self.publish()
+
+    async def look_at_issuers(self) -> None:
+        """The same without telling anybody: the database may not be there yet."""
+        if not self.settings.gateway_public:
+            self.issuers = await asyncio.to_thread(callers.issuers, self.services.tokens.issuers)
 
     async def _splits(self, session: AsyncSession) -> list[Split]:
         flying = {(item.project, item.endpoint): item for item in await rollouts.all_in_flight(session)}
