@@ -2,6 +2,7 @@
 
 import time
 
+from millrace.transport.errors import ApiError
 from millrace_contracts.loop_runs import LoopRunState as State
 from millrace_contracts.room import AtWork, RoomRead, RunSize
 from millrace_contracts.workers import Workers
@@ -31,10 +32,20 @@ async def its_turn(services: Services, run: Run) -> bool:
         return now is not None and now.admitted_at is not None
 
 
-async def count(services: Services) -> None:
-    """Tell Prometheus who waits and who is open."""
+async def serve(services: Services) -> None:
+    """Let in whose turn it is, and tell Prometheus who waits: once for all loops, however many wait."""
     async with services.readers() as session:
-        metrics.seen(await queries.standing(session), utcnow())
+        standing = await queries.standing(session)
+    metrics.seen(standing, utcnow())
+    line = services.memory.line
+    fresh = bool(line.seen) and time.monotonic() - line.looked < LOOK_SECONDS
+    if fresh or not any(waits for _, _, waits in standing):
+        return
+    try:
+        async with line.lock:
+            await _look(services)
+    except ApiError as error:
+        log.warning("the queue waits for training", error=str(error)[:300])
 
 
 async def _look(services: Services) -> None:

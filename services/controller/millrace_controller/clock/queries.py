@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_contracts.closings import ClosedDay, ClosingRead
 from millrace_controller.lookup.queries import DELETED
-from millrace_controller.runs.states import IN_FLIGHT
+from millrace_controller.runs.states import IN_FLIGHT, State
 from millrace_controller.tables import Feed, Inbox, Loop, Run
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict
@@ -32,8 +32,9 @@ class Urgency:
 
 
 async def urgencies(session: AsyncSession) -> list[Urgency]:
-    """The urgency of every loop that is not deleted."""
-    flight = exists().where(Run.loop_id == Loop.id, Run.state.in_(IN_FLIGHT))
+    """The urgency of every loop that is not deleted. One whose run waits for its turn has nothing to do until then."""
+    queued = (Run.state == State.PENDING) & Run.admitted_at.is_(None)
+    flight = exists().where(Run.loop_id == Loop.id, Run.state.in_(IN_FLIGHT), ~queued)
     waiting = exists().where(Inbox.loop_id == Loop.id, Inbox.done.is_(False))
     busy = or_(flight, waiting, Loop.route_intent.is_not(None), Loop.state == "deleting")
     statement = select(Loop.id, busy, Loop.updated_at, Loop.woken_at).where(Loop.state != DELETED)

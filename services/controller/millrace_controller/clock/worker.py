@@ -24,6 +24,8 @@ from millrace_core.reconcile import run_forever
 
 EVERY = 5.0
 WAIT = 20
+AT_A_TIME = 8
+"""Loops that are looked after side by side: each look asks the database, which has few connections to give."""
 
 
 async def read_feed(services: Services) -> None:
@@ -49,11 +51,12 @@ class Keeper:
         self.tasks: dict[int, asyncio.Task[None]] = {}
         self.again: set[int] = set()
         self.turns = Turns()
+        self.places = asyncio.Semaphore(AT_A_TIME)
 
     async def once(self) -> None:
+        await queue.serve(self.services)
         async with self.services.readers() as session:
             urgencies = await queries.urgencies(session)
-        await queue.count(self.services)
         for loop_id in self.turns.take(urgencies):
             if loop_id in self.tasks:
                 self.again.add(loop_id)
@@ -64,7 +67,8 @@ class Keeper:
         try:
             while True:
                 self.again.discard(loop_id)
-                await one_pass(self.services, loop_id)
+                async with self.places:
+                    await one_pass(self.services, loop_id)
                 if loop_id not in self.again:
                     return
         finally:
