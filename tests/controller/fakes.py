@@ -49,7 +49,7 @@ class World:
         self.rows, self.labels, self.artifacts, self.pending = {}, {}, {}, {}
         self.fits, self.at_work = 9, []
         self.losses = lambda number, run: (10.0, 10.0)
-        self.metrics, self.quarantine, self.standing = {}, {}, {}
+        self.metrics, self.quarantine, self.standing, self.adoptable = {}, {}, {}, {}
         self.app = FastAPI()
         for install in (_registry, fake_serving.install, _training, _monitoring):
             install(self.app, self)
@@ -140,6 +140,15 @@ def named(name, latest):
 
 
 def _registry(app, world):
+    @app.get("/v1/adoptable")
+    async def adoptable(model: str, version: int):
+        status, body = world.adoptable.get((model, version), (404, {"detail": "There is no such version."}))
+        return Response(
+            json.dumps(body),
+            status,
+            media_type="application/json" if status == 200 else "application/problem+json",
+        )
+
     @app.get("/v1/datasets/{name}")
     def dataset(name: str):
         if name not in world.datasets:
@@ -310,12 +319,13 @@ def _signature(task):
 
 
 def _trained(world, spec, loop, run):
-    assert (spec["search"] == "full") == (spec["configurations"] is None)
+    assert "adopt" in spec or (spec["search"] == "full") == (spec["configurations"] is None)
+    made = RIDGE if spec.get("adopt") is None else {"id": "prices/3", "family": "adopted", "params": {}}
     return {
         "run": "r1", "files": {name: digest((loop, run, name)) for name in FILES},
         "signature": _signature(spec["task"]),
         "metrics": {"holdout": {"rmse": 3.0}}, "baseline": digest((loop, run, "baseline.json")), "golden": GOLDEN,
-        "configurations": [RIDGE], "configuration": RIDGE, "window": "all", "rows": 1000, "parity": None, "layers": 0,
+        "configurations": [made], "configuration": made, "window": "all", "rows": 1000, "parity": None, "layers": 0,
         "trained_from": None, "trained_through": spec["cut"], "holdout_from": None, "holdout_through": None,
     }  # fmt: skip
 

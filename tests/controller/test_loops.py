@@ -194,6 +194,53 @@ async def test_retraining_by_hand_ignores_the_cool_down_and_its_key_is_one_run(l
     await loop.call("POST", "/v1/loops/sales:retrain", 409, json={"key": "other"})
 
 
+ADOPTED = {"model": "prices", "version": 3, "path": "model.onnx", "digest": "sha256:" + "a" * 64, "size": 9}
+ASKED = {"model": "prices", "version": 3, "trained_through": "2024-01-01T00:00:00Z"}
+
+
+async def test_a_model_that_mlflow_registered_is_a_candidate_of_one_run_and_the_next_run_trains_again(loop):
+    await closed(loop, 2)
+    loop.world.adoptable["prices", 3] = (200, ADOPTED)
+    made = await loop.call("POST", "/v1/loops/sales:adopt", 201, json=ASKED)
+    assert (
+        (await loop.call("POST", "/v1/loops/sales:adopt", 201, json=ASKED))["number"] == made["number"] == 2
+    )
+    assert made["cause"]["kind"] == "hand"
+    assert "version 3 of prices" in made["cause"]["reason"]
+    assert made["cause"]["evidence"]["adopted"]["digest"] == ADOPTED["digest"]
+    async with loop.services.readers() as session:
+        declared = await lookup.get(session, "default", "sales")
+        before = declared.configurations
+    plan = await loop.call("GET", "/v1/loops/sales/runs/2/plan", 200)
+    assert plan["train"]["adopt"] == {
+        "model": "prices",
+        "version": 3,
+        "digest": ADOPTED["digest"],
+        "trained_through": "2024-01-01T00:00:00Z",
+    }
+    assert "search" not in plan["train"]
+    await loop.rest()
+    (run,) = [item for item in await loop.runs() if item["number"] == 2]
+    assert run["verdict"]["gates"], "it met the loop's gates"
+    async with loop.services.readers() as session:
+        assert (await lookup.get(session, "default", "sales")).configurations == before
+    await loop.call("POST", "/v1/loops/sales:retrain", 409, json={"key": "while it rolls out"})
+
+
+async def test_what_cannot_be_adopted_or_judged_is_refused_with_the_remedy(loop, platform):
+    await closed(loop, 2)
+    told = {
+        "detail": "It is no ONNX model.",
+        "errors": [{"where": "version", "what": "w", "mend": "log it as ONNX"}],
+    }
+    loop.world.adoptable["prices", 3] = (422, told)
+    said = await loop.call("POST", "/v1/loops/sales:adopt", 422, json=ASKED)
+    assert (said["detail"], said["errors"][0]["mend"]) == (told["detail"], "log it as ONNX")
+    await loop.call("POST", "/v1/loops/sales:adopt", 404, json=ASKED | {"version": 4})
+    await loop.call("POST", "/v1/loops/sales:adopt", 422, json=ASKED | {"trained_through": "2024-01-01"})
+    assert len(await loop.runs()) == 1
+
+
 async def test_a_new_spec_searches_again_and_monitoring_learns_the_policy_at_once(loop):
     await closed(loop, 2)
     changed = document(gates={"champion": {"margin": 0.5}}, monitoring={"drift": {"psi": 0.3}})

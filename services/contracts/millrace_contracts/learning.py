@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Required
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import TypedDict
 
+from millrace_contracts.adopting import AdoptSpec
 from millrace_contracts.custom_code import CodeMade, CodeSpec
 from millrace_contracts.models import Golden
 from millrace_contracts.names import BlockUnit, ColumnName, Family, Name, TaskName, VersionNumber
@@ -91,6 +92,9 @@ class TrainSpec(LearningSpec):
     code: CodeSpec | None = Field(
         default=None, description="Trains instead of a search; named by its digest."
     )
+    adopt: AdoptSpec | None = Field(
+        default=None, description="A graph made elsewhere stands in place of one that is trained; null: none."
+    )
     workers: Workers | None = Field(
         default=None, description="They train by the code together; null: one process does."
     )
@@ -99,6 +103,8 @@ class TrainSpec(LearningSpec):
     def _packed(self) -> "TrainSpec":
         if self.code is not None and self.code.digest is None:
             raise ValueError(CODE_NOT_PACKED)
+        if self.adopt is not None and self.code is not None:
+            raise ValueError("a run adopts a graph or trains by code, not both")
         if self.workers is not None and (self.code is None or self.executor != "ray"):
             raise ValueError(NEED_RAY)
         if self.workers is None and self.code is not None and self.executor == "ray":

@@ -94,11 +94,15 @@ def validate(spec: ValidateSpec, context: Context) -> ValidateResult:
 
 
 def train(spec: TrainSpec, context: Context) -> TrainResult:
-    """Search for a model, fit configurations of an earlier search again, or run training code of a user's own."""
+    """Search for a model, fit the best of an earlier search again, run a user's own code, or take a graph as it is."""
     if spec.code is not None:
         from millrace_training.code import train as own
 
         return own.run(spec, context)
+    if spec.adopt is not None:
+        from millrace_training.code import adopting
+
+        return adopting.run(spec, context)
     from millrace_training.automl import train
 
     return train.run(spec, context)

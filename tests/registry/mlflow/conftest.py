@@ -19,7 +19,6 @@ def ask(client, project):
             if content is not None
             else {"json": body or {}}
         )
-        client.params = {}
         answer = await client.request(
             method, where, headers={"x-mlflow-workspace": workspace} | headers, **sent
         )

@@ -9,11 +9,12 @@ from fastapi import APIRouter, BackgroundTasks, Request, Response
 from pydantic import AwareDatetime
 from sse_starlette.sse import EventSourceResponse
 
+from millrace_contracts.adopting import AdoptWrite
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.loop_runs import LoopRunRead
 from millrace_contracts.loops import LoopRead, RetrainWrite, RollbackWrite
 from millrace_controller.lookup import queries as lookup
-from millrace_controller.loops import commands, queries
+from millrace_controller.loops import adopting, commands, queries
 from millrace_controller.loops.options import fit, surroundings
 from millrace_controller.runs import opening
 from millrace_controller.runs.queries import in_flight
@@ -173,6 +174,18 @@ async def retrain(
     window = body.key or f"after-run-{declared.runs if flight is None else declared.runs - 1}"
     asked = Retrain("hand", window, f"{actor.name} asked for it", full_search=body.search)
     return await opening.by_hand(services, project, loop, asked, actor.author)
+
+
+@router.post("/{loop}:adopt", response_model=LoopRunRead, status_code=201, dependencies=[WRITE])
+async def adopt(
+    loop: Name, body: AdoptWrite, services: CurrentServices, project: Project, actor: CurrentActor
+) -> Run:
+    """Open a run whose candidate is an ONNX model that MLflow's client registered; it meets the loop's gates."""
+    async with services.readers() as session:
+        declared = await lookup.get(session, project, loop)
+    return await opening.by_hand(
+        services, project, loop, await adopting.asked(services, declared, body, actor.name), actor.author
+    )
 
 
 @router.post("/{loop}:rollback", response_model=LoopRead, dependencies=[WRITE])

@@ -45,7 +45,8 @@ async def pass_gates(
         if run.verdict is not None:
             return run.verdict
         run.verdict = verdict
-        if run.plan.train["search"] == "full" and run.plan.train.get("code") is None:
+        asked = run.plan.train
+        if asked.get("search") == "full" and asked.get("code") is None:
             loop.configurations = trained.get("configurations")
         await decide(session, Outbox, _decision(loop, run, verdict, evaluation))
     return verdict

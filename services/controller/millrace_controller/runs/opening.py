@@ -89,6 +89,7 @@ async def open_run(
         until=until if loop.champion else None,
         configurations=None if trigger.full_search else loop.configurations,
         champion=known.champion,
+        adopt=trigger.adopt,
     )
     made = plan.make(loop.spec, loop.name, number, inputs)
     at = through or known.dataset.last_event

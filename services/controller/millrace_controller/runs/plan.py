@@ -5,6 +5,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from millrace_contracts import durations
+from millrace_contracts.adopting import AdoptSpec
 from millrace_contracts.bodies import Document
 from millrace_contracts.compressing import CompressPlan
 from millrace_contracts.deliveries import FeedbackSource
@@ -28,7 +29,7 @@ class Inputs:
 
     cut: only rows before it are used; None: all rows. since, until: span of labelled production rows to add first; no
     `until` means none are added. configurations: the best of the last full search; None: search in full. champion: the
-    version in production.
+    version in production. adopt: the graph that stands as the candidate; None: one is trained.
     """
 
     cut: datetime | None
@@ -36,6 +37,7 @@ class Inputs:
     until: datetime | None
     configurations: list[Document] | None
     champion: ModelVersionRead | None
+    adopt: AdoptSpec | None = None
 
 
 def make(spec: Spec, endpoint: str, number: int, inputs: Inputs) -> RunPlan:
@@ -69,7 +71,8 @@ def make(spec: Spec, endpoint: str, number: int, inputs: Inputs) -> RunPlan:
             "keep_personal": spec.data.keep_personal or [],
             "protected": spec.data.protected or [],
         },
-        train=common | _train(spec, inputs.configurations),
+        train=common
+        | (_train(spec, inputs.configurations) if inputs.adopt is None else _adopt(spec, inputs.adopt)),
         evaluate=common | _evaluate(spec, inputs.champion),
         compress=_compress(spec, inputs.until if inputs.champion else None),
         limits=JobLimits(
@@ -128,6 +131,16 @@ def _train(spec: Spec, configurations: list[Document] | None) -> Document:
     if (team := training.team()) is not None:
         asked["workers"] = team.model_dump(mode="json")
     return asked
+
+
+def _adopt(spec: Spec, graph: AdoptSpec) -> Document:
+    """In place of training: what stands in the data is looked at as always, and the graph is held to it."""
+    return {
+        "exclude": [*spec.data.exclude, *(spec.data.protected or [])],
+        "keep_personal": spec.data.keep_personal or [],
+        "seed": spec.training.seed,
+        "adopt": graph.model_dump(mode="json"),
+    }
 
 
 def _evaluate(spec: Spec, champion: ModelVersionRead | None) -> Document:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from millrace_contracts import durations
+from millrace_contracts.adopting import AdoptSpec
 from millrace_contracts.bodies import Document
 from millrace_contracts.closings import ClosedDay, OpenedAlarm
 from millrace_contracts.loop import Spec
@@ -42,6 +43,8 @@ class Retrain:
     reason: str
     evidence: Document = field(default_factory=dict)
     full_search: bool = False
+    adopt: AdoptSpec | None = None
+    """The graph that stands as the candidate; None: one is trained."""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 
+from millrace_registry.mlflow.adopting import routes as adopting
 from millrace_registry.mlflow.catalogue import routes as catalogue
 from millrace_registry.mlflow.catalogue import versions
 from millrace_registry.mlflow.experiments import routes as experiments
@@ -22,4 +23,5 @@ ROUTERS: tuple[APIRouter, ...] = (
     logged.router,
     catalogue.router,
     versions.router,
+    adopting.router,
 )

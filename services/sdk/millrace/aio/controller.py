@@ -9,6 +9,7 @@ from datetime import datetime
 from millrace.aio.api import AsyncApi
 from millrace.transport.answers import read
 from millrace.transport.requests import Call, delete, get, part, post, put
+from millrace_contracts.adopting import AdoptWrite
 from millrace_contracts.backtests import (
     BacktestOutcome,
     BacktestProgress,
@@ -113,6 +114,25 @@ class AsyncController:
         """
         body = RetrainWrite(key=key, search=search)
         return await self.api.answer(LoopRunRead, post(f"{_path(loop)}:retrain", body, project=project))
+
+    async def adopt(
+        self,
+        loop: str,
+        model: str,
+        version: int,
+        trained_through: datetime,
+        key: str | None = None,
+        *,
+        project: str | None = None,
+    ) -> LoopRunRead:
+        """Open a run whose candidate is an ONNX model that MLflow's client registered; it meets the same gates.
+
+        Args:
+            trained_through: the model has seen no event from here on; aware.
+            key: the same key again is the same run.
+        """
+        body = AdoptWrite(model=model, version=version, trained_through=trained_through, key=key)
+        return await self.api.answer(LoopRunRead, post(f"{_path(loop)}:adopt", body, project=project))
 
     async def rollback(
         self,

@@ -8,6 +8,7 @@ from millrace.aio.api import AsyncApi
 from millrace.aio.projects import AsyncProjects
 from millrace.transport.files import AsyncFileBody
 from millrace.transport.requests import Call, get, part, patch, post, put
+from millrace_contracts.adopting import AdoptableRead
 from millrace_contracts.artifacts import (
     ArtifactRead,
     RetentionRead,
@@ -276,6 +277,11 @@ class AsyncRegistry(AsyncProjects):
         """Remove old artifacts that nothing mentions; in a dry run only say which."""
         body = RetentionWrite(older_than_seconds=older_than_seconds, dry_run=dry_run)
         return await self.api.answer(RetentionRead, post("/v1/retention:apply", body))
+
+    async def adoptable(self, model: str, version: int, *, project: str | None = None) -> AdoptableRead:
+        """The ONNX file of a version that MLflow's client registered. Raises: ApiError 422 for any other model."""
+        call = get("/v1/adoptable", project=project, model=model, version=version)
+        return await self.api.answer(AdoptableRead, call)
 
 
 def _dataset(dataset: str) -> str:

@@ -9,6 +9,7 @@ import typer
 from millrace.cli.coding import with_code
 from millrace.cli.command import fail
 from millrace.cli.dialects import written
+from millrace.cli.moments import instant
 from millrace.cli.output import Format, Output, dump, fields, one
 from millrace.cli.session import client
 
@@ -54,6 +55,21 @@ def retrain(
 ) -> None:
     """Open a run now, on all the data there is."""
     run = client().controller.retrain(loop, key, search)
+    _stands(run, output, f"Run {run.number} is opened. Watch it:  millrace watch {loop}")
+
+
+def adopt(
+    loop: LoopName,
+    model: Annotated[str, typer.Option(help="Name of the model that MLflow's client registered.")],
+    version: Annotated[int, typer.Option(min=1, help="Its version.")],
+    trained_through: Annotated[
+        str, typer.Option(help="It has seen no event from then on: rows before do not judge it.")
+    ],
+    key: Annotated[str | None, typer.Option(help="The same key again is the same run.")] = None,
+    output: Output = Format.TABLE,
+) -> None:
+    """Let an ONNX model that MLflow's client registered stand as a candidate: it meets the loop's own gates."""
+    run = client().controller.adopt(loop, model, version, instant(trained_through), key)
     _stands(run, output, f"Run {run.number} is opened. Watch it:  millrace watch {loop}")
 
 

@@ -128,6 +128,12 @@ command(
 command(app, "retrain", "millrace retrain my-loop", "millrace retrain my-loop --search", panel=LOOP)(
     acting.retrain
 )
+command(
+    app,
+    "adopt",
+    "millrace adopt my-loop --model prices --version 3 --trained-through 2026-05-01",
+    panel=LOOP,
+)(acting.adopt)
 command(app, "pause", "millrace pause my-loop", panel=LOOP)(acting.pause)
 command(app, "resume", "millrace resume my-loop", panel=LOOP)(acting.resume)
 command(app, "delete", "millrace delete my-loop", "millrace delete my-loop --yes", panel=LOOP)(acting.delete)

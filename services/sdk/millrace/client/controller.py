@@ -10,6 +10,7 @@ from time import sleep
 from millrace.client.api import Api
 from millrace.transport.answers import read
 from millrace.transport.requests import Call, delete, get, part, post, put
+from millrace_contracts.adopting import AdoptWrite
 from millrace_contracts.backtests import (
     BacktestOutcome,
     BacktestProgress,
@@ -112,6 +113,25 @@ class Controller:
         """
         body = RetrainWrite(key=key, search=search)
         return self.api.answer(LoopRunRead, post(f"{_path(loop)}:retrain", body, project=project))
+
+    def adopt(
+        self,
+        loop: str,
+        model: str,
+        version: int,
+        trained_through: datetime,
+        key: str | None = None,
+        *,
+        project: str | None = None,
+    ) -> LoopRunRead:
+        """Open a run whose candidate is an ONNX model that MLflow's client registered; it meets the same gates.
+
+        Args:
+            trained_through: the model has seen no event from here on; aware.
+            key: the same key again is the same run.
+        """
+        body = AdoptWrite(model=model, version=version, trained_through=trained_through, key=key)
+        return self.api.answer(LoopRunRead, post(f"{_path(loop)}:adopt", body, project=project))
 
     def rollback(
         self,

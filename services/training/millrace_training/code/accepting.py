@@ -45,6 +45,28 @@ def accept(content: bytes, told: CodeExport, plan: Plan, laid: Laid) -> Accepted
     core.block = None if exported.columns is not None else laid.block
     _answers_rows(core, frame)
     _repeats(core, told, laid)
+    return _held(core, columns, frame, plan)
+
+
+def adopted(content: bytes, plan: Plan) -> Accepted:
+    """A graph that was trained elsewhere, as it will be served; it takes columns by name. Raises: JobError."""
+    task, width = plan.aim.task, plan.aim.width
+    exported = graphs.read(content, plan.table.frame.columns, len(plan.table.frame.columns), task, width)
+    if exported.columns is None:
+        names = ", ".join(column.tensor for column in plan.table.frame.columns[:10])
+        refuse(
+            "It takes one matrix, and nobody says which of its columns are which of the data's.",
+            f"Export it with an input of the shape [N, 1] for each column, named like it ({names}).",
+        )
+    core = _Core(exported, _opened(content), plan, logits=False)
+    frame = narrowed(plan.table.frame, exported.columns)
+    _answers_rows(core, frame)
+    return _held(core, exported.columns, frame, plan)
+
+
+def _held(core: "_Core", columns: list[Column], frame: Frame, plan: Plan) -> Accepted:
+    """The whole graph, held against its core on real and hostile rows. Raises: JobError."""
+    task, exported = plan.aim.task, core.exported
     graph = core.whole(of_columns(plan, columns).signature)
     scale, hostile = task.scale(plan.table.target), exported.columns is None
     seen = parity.compare(core, graph, frame, scale, plan.spec.seed, hostile)

@@ -1,0 +1,1 @@
+"""What a loop may adopt of what MLflow's clients registered."""

@@ -1,0 +1,21 @@
+"""SQL of what may be adopted: the files of a version, where its run or logged model keeps them."""
+
+from dataclasses import replace
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from millrace_registry.mlflow.files import queries as files
+from millrace_registry.mlflow.files.paths import Place
+from millrace_registry.mlflow.registered import queries
+
+
+async def place(session: AsyncSession, project: str, name: str, number: int) -> Place:
+    """Where a user's version keeps its files. Raises: NotFound; Forbidden for one of a loop."""
+    model = await queries.get(session, project, name)
+    return queries.source((await queries.version(session, model, number)).source)
+
+
+async def file(session: AsyncSession, project: str, root: Place, path: str) -> tuple[str, int] | None:
+    """Digest and size of a file below *root*; None if there is none."""
+    inside = f"{root.path}/{path}" if root.path else path
+    return (await files.everything(session, project, replace(root, path=""))).get(inside)
