@@ -64,6 +64,6 @@ def test_kubectl_shows_where_a_loop_stands(namespace):
     )
     _, said = kubectl("get", "ml", "shown", "-n", namespace, expect=0)
     heads, row = (line.split() for line in said.strip().splitlines())
-    assert heads == ["NAME", "READY", "PHASE", "CHAMPION", "CANDIDATE", "CANARY%", "REASON", "AGE"]
+    assert heads == ["NAME", "READY", "PHASE", "CHAMPION", "CANDIDATE", "CANARY%", "REASON", "DATA", "AGE"]
     assert row[:7] == ["shown", "True", "Canary", "3", "4", "5.5", "CanaryStep"]
     assert "modelloop.millrace.dev/shown" in kubectl("get", "millrace", "-n", namespace, "-o", "name")[1]

@@ -2,6 +2,7 @@
 
 from datetime import date, timedelta
 
+import httpx
 import pytest
 
 from millrace_controller.clock import queries, worker
@@ -495,3 +496,29 @@ async def test_a_loop_that_is_deleted_takes_its_alarm_of_refused_data_with_it(pl
     await platform.call("DELETE", "/v1/loops/sales", 202)
     await worker.one_pass(platform.services, 1)
     assert platform.world.standing["sales"] == {}
+
+
+async def test_what_was_refused_stays_said_while_another_service_is_away(platform, monkeypatch):
+    platform.world.datasets["sales"] = []
+    platform.world.quarantine["sales"] = [REFUSED]
+    await platform.apply(document())
+    await worker.one_pass(platform.services, 1)
+
+    async def away(*_):
+        raise httpx.ConnectError("Connection refused", request=httpx.Request("GET", "http://monitoring/v1/x"))
+
+    monkeypatch.setattr(worker, "step", away)
+    await worker.one_pass(platform.services, 1)
+    await worker.one_pass(platform.services, 1)
+    told = {item["type"]: item for item in (await platform.loop())["conditions"]}
+    assert (told["DataValid"]["status"], told["DataValid"]["reason"]) == ("False", "Quarantined")
+    assert told["DataValid"]["message"].startswith("Data lies in quarantine: 1 delivery")
+    assert told["DataValid"]["message"].count("quarantine show 3") == 1
+    assert (told["Stalled"]["status"], told["Stalled"]["reason"]) == ("True", "Blocked")
+    assert "does not answer (Connection refused)" in told["Stalled"]["message"]
+    assert told["Ready"]["reason"] == "DataRefused"
+    monkeypatch.undo()
+    platform.world.quarantine["sales"] = []
+    await worker.one_pass(platform.services, 1)
+    told = {item["type"]: item for item in (await platform.loop())["conditions"]}
+    assert (told["DataValid"]["status"], told["Stalled"]["status"]) == ("Unknown", "False")

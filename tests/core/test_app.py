@@ -9,10 +9,12 @@ import httpx
 import pytest
 from fastapi import APIRouter, Request
 from fastapi.testclient import TestClient
+from starlette.responses import PlainTextResponse
 
 from millrace_core.app import create_app
 from millrace_core.auth import PUBLIC, Actor, permission_of, permit, routes
 from millrace_core.errors import BadInput, FieldError
+from millrace_core.hosts import KnownHosts
 from millrace_core.settings import Settings
 
 TOKENS = {"admin-token": "admin", "viewer-token": "viewer", "gateway-token": "gateway"}
@@ -139,8 +141,32 @@ def test_a_new_token_works_without_a_restart_and_a_removed_one_stops(client, set
 
 
 def test_a_foreign_host_is_refused(client):
-    headers = bearer("admin-token") | {"host": "evil.example"}
-    assert client.get("/v1/things", headers=headers).status_code == 400
+    headers = bearer("admin-token") | {"host": "evil.example:8080"}
+    answer = client.get("/v1/things", headers=headers)
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+    detail = answer.json()["detail"]
+    assert all(word in detail for word in ("'evil.example'", "gateway.hosts", "MILLRACE_ALLOWED_HOSTS"))
+    assert "localhost" not in detail, "who calls by a foreign name is not told the others"
+
+
+@pytest.mark.parametrize(
+    ("allowed", "host", "status"),
+    [
+        (["a.example"], "a.example:1", 200),
+        (["a.example"], "b.a.example", 400),
+        (["*.example"], "b.example", 200),
+        (["*.example"], "example", 400),
+        (["a.example"], "", 400),
+        (["*"], "any", 200),
+    ],
+)
+async def test_a_name_is_known_as_it_is_or_by_its_ending(allowed, host, status):
+    async def beneath(scope, receive, send):
+        await PlainTextResponse("")(scope, receive, send)
+
+    transport = httpx.ASGITransport(app=KnownHosts(beneath, allowed))
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as caller:
+        assert (await caller.get("/", headers={"host": host})).status_code == status
 
 
 def test_a_body_over_the_limit_is_413_also_when_it_does_not_say_its_length(client):

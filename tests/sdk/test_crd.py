@@ -95,7 +95,7 @@ def test_every_check_of_the_sdk_is_said_in_cel_too():
 def test_what_kubectl_shows():
     (version,) = crd.definition()["spec"]["versions"]
     shown = [column["name"] for column in version["additionalPrinterColumns"] if "priority" not in column]
-    assert shown == ["Ready", "Phase", "Champion", "Candidate", "Canary%", "Reason", "Age"]
+    assert shown == ["Ready", "Phase", "Champion", "Candidate", "Canary%", "Reason", "Data", "Age"]
     names = crd.definition()["spec"]["names"]
     assert (names["shortNames"], names["categories"]) == (["ml"], ["millrace"])
 

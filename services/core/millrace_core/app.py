@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.telemetry import TelemetryConfig
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp
 
 from millrace_core import database, errors, health, metrics, services
 from millrace_core.auth import PUBLIC, check_routes, permit
+from millrace_core.hosts import KnownHosts
 from millrace_core.http import BodyLimits, RequestContext
 from millrace_core.lifespan import Begun, Hook, Make, Plan, lifespan
 from millrace_core.services import Services
@@ -78,7 +78,7 @@ def create_app(
         seconds=settings.body_seconds,
     )
     app.add_middleware(Begun)
-    app.add_middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts)
+    app.add_middleware(KnownHosts, allowed=settings.allowed_hosts)
     for wrapper in around:
         app.add_middleware(wrapper)
     app.add_middleware(RequestContext)

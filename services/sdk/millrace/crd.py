@@ -37,6 +37,7 @@ COLUMNS = (
     ("Candidate", "integer", ".status.candidate.version", 0),
     ("Canary%", "number", ".status.candidate.weight", 0),
     ("Reason", "string", '.status.conditions[?(@.type=="Progressing")].reason', 0),
+    ("Data", "string", '.status.conditions[?(@.type=="DataValid")].status', 0),
     ("Age", "date", ".metadata.creationTimestamp", 0),
     ("Run", "integer", ".status.run.number", 1),
     ("Drift", "string", '.status.conditions[?(@.type=="DriftDetected")].status', 1),

@@ -8,13 +8,14 @@ import pytest
 from sqlalchemy import select
 
 from millrace_contracts.status import LoopStatus
-from millrace_controller.clock import queries
+from millrace_controller.clock import queries, worker
 from millrace_controller.operator import manifests
 from millrace_controller.operator.controller import Operator
 from millrace_controller.tables import Run
 
 from ..conftest import alarm, day
 from ..fake_resources import merged
+from ..test_loops import REFUSED
 from .conftest import settled
 
 
@@ -223,3 +224,49 @@ async def test_a_document_with_many_mistakes_is_told_of_the_first(platform, oper
     message = cluster.condition("Stalled")["message"]
     assert len(message.encode()) <= 1000
     assert message.endswith("(cut; mend these, and the next apply names the others)")
+
+
+async def looked(platform, operator):
+    """The same, with the look at what lies in quarantine that ends each pass."""
+    await platform.rest()
+    await worker.one_pass(platform.services, 1)
+    await settled(platform, operator)
+
+
+async def test_refused_data_is_told_by_condition_and_event_at_first_and_later_until_it_is_mended(
+    platform, operator, cluster, world
+):
+    world.datasets["sales"], world.quarantine["sales"] = [], [REFUSED]
+    cluster.apply(triggers={"schedule": "30d"})
+    await operator.relist()
+    await looked(platform, operator)
+    told = {kind: cluster.condition(kind) for kind in ("DataValid", "Ready")}
+    assert (told["DataValid"]["status"], told["DataValid"]["reason"]) == ("False", "Quarantined")
+    assert (told["Ready"]["status"], told["Ready"]["reason"]) == ("False", "DataRefused")
+    assert "9 rows are outside" in told["Ready"]["message"]
+    assert cluster.reasons().count("Quarantined") == 1
+    world.quarantine["sales"] = []
+    world.add_data("sales", 1000)
+    await looked(platform, operator)
+    assert cluster.condition("DataValid")["status"] == "True"
+    assert cluster.condition("Ready")["message"] == "Version 1 answers."
+    later = [
+        REFUSED
+        | {"id": 7, "source": {"kind": "file", "name": "june.csv"}, "created_at": "2030-01-01T00:00:00Z"}
+    ]
+    world.quarantine["sales"] = later
+    await looked(platform, operator)
+    assert cluster.condition("DataValid")["status"] == "False"
+    assert "june.csv" in cluster.condition("DataValid")["message"]
+    assert cluster.condition("Ready")["message"] == "Version 1 answers, without the data that was refused."
+    assert cluster.condition("Ready")["status"] == "True"
+    assert cluster.reasons().count("Quarantined") == 2
+    world.quarantine["sales"] = [*later, later[0] | {"id": 8, "source": {"kind": "file", "name": "july.csv"}}]
+    await looked(platform, operator)
+    assert cluster.reasons().count("Quarantined") == 3, "another refused delivery is another event"
+    await looked(platform, operator)
+    assert cluster.reasons().count("Quarantined") == 3, "told once"
+    world.quarantine["sales"] = []
+    await looked(platform, operator)
+    assert cluster.condition("DataValid")["status"] == "True"
+    assert cluster.condition("Ready")["message"] == "Version 1 answers."

@@ -6,7 +6,7 @@ from millrace_contracts.datasets import QuarantineRead
 from millrace_contracts.rows import DeliveryReport
 from millrace_controller.hints import line
 from millrace_controller.lookup.queries import DELETED
-from millrace_controller.loops.status import QUARANTINED
+from millrace_controller.loops.status import QUARANTINED, quarantined
 from millrace_controller.services import Services
 from millrace_controller.tables import Loop
 from millrace_core.database import utcnow
@@ -31,7 +31,7 @@ async def told(services: Services, loop_id: int) -> str:
 
 async def over(services: Services, loop: Loop) -> None:
     """End the alarms of a loop that goes away."""
-    if services.memory.refused.pop(loop.id, ()) or loop.message.startswith(QUARANTINED):
+    if services.memory.refused.pop(loop.id, ()) or quarantined(loop.message):
         await services.clients.monitoring.hold_alarms(loop.name, _standing(loop, []), project=loop.project)
 
 

@@ -2,14 +2,17 @@
 
 import asyncio
 
-from millrace.transport.errors import ApiError
+import httpx
+
+from millrace.transport.errors import ApiError, Busy
 from millrace_contracts.endpoints import EndpointRead
 from millrace_contracts.loop_runs import Traffic
 from millrace_controller.admission import queue
-from millrace_controller.clock import day, queries, refused
+from millrace_controller.clock import day, queries, refused, unreachable
 from millrace_controller.clock.turns import Turns
 from millrace_controller.leases import tenure
 from millrace_controller.lookup.queries import DELETED
+from millrace_controller.loops.status import with_quarantined
 from millrace_controller.production import champion, places
 from millrace_controller.runs import ending, tending, waiting
 from millrace_controller.runs import queries as runs
@@ -92,16 +95,19 @@ async def keep_loops(services: Services) -> None:
 
 async def one_pass(services: Services, loop_id: int) -> None:
     """Do everything that can be done for one loop now; what is in the way is said in its message."""
-    message = ""
+    message, kept = "", False
     try:
         while await step(services, loop_id):
             services.changes.ring()
-        message = await refused.told(services, loop_id)
+        message, kept = await refused.told(services, loop_id), True
     except tenure.Deposed as over:
         log.warning("a loop is left to the new leader", loop=loop_id, reason=str(over))
         return
     except ApiError as error:
         message = f"{error.url.split('?')[0].rpartition('/v1')[2]}: {error}"
+        log.warning("a loop cannot go on", loop=loop_id, error=message)
+    except (httpx.TransportError, Busy) as error:
+        message = unreachable.words(error, services.settings)
         log.warning("a loop cannot go on", loop=loop_id, error=message)
     except MillraceError as error:
         message = error.detail
@@ -109,13 +115,17 @@ async def one_pass(services: Services, loop_id: int) -> None:
     except Exception as error:
         message = f"{type(error).__name__}; the controller's log has the details"
         log.exception("a loop cannot go on", loop=loop_id)
-    await _tell(services, loop_id, message[:1000])
+    await _tell(services, loop_id, message, kept)
     services.changes.ring()
 
 
-async def _tell(services: Services, loop_id: int, message: str) -> None:
+async def _tell(services: Services, loop_id: int, message: str, looked: bool) -> None:
+    """Say what is in the way; data that was refused stays said until it was *looked* at again."""
     async with services.readers() as session:
         known = await session.get(Loop, loop_id)
+    if known is not None and not looked:
+        message = with_quarantined(message, known.message)
+    message = message[:1000]
     if known is not None and known.message != message:
         async with services.sessions.begin() as session:
             await queries.set_message(session, loop_id, message)

@@ -19,7 +19,9 @@ STEPS: dict[str, Phase] = {
 """The phase that each step of a run belongs to."""
 MIRRORING = "mirroring"
 QUARANTINED = "Data lies in quarantine"
-"""How the message of a loop begins whose data was refused and waits for a person."""
+"""How the part of a loop's message begins that tells of refused data which waits for a person."""
+ROOM = 600
+"""Signs of another message that may stand before it."""
 
 
 def of(loop: Loop, newest: Run | None, digest: str | None, ignored: list[str], generation: int) -> LoopStatus:
@@ -58,6 +60,17 @@ def of(loop: Loop, newest: Run | None, digest: str | None, ignored: list[str], g
         gates=_gates(newest),
         conditions=told,
     )
+
+
+def quarantined(message: str) -> str:
+    """The part of a loop's message that tells of refused data; empty if none waits."""
+    return message[place:] if (place := message.find(QUARANTINED)) >= 0 else ""
+
+
+def with_quarantined(message: str, known: str) -> str:
+    """What is in the way now, and of the message *known* so far what it says of refused data: that is still there."""
+    kept = quarantined(known)
+    return f"{message[:ROOM]} {kept}" if kept else message
 
 
 def phase(loop: Loop, newest: Run | None) -> Phase:
@@ -147,8 +160,11 @@ def _gate(gate: GateResult) -> Gate:
 
 def _ready(loop: Loop, newest: Run | None) -> Condition:
     if loop.champion is not None:
-        words = f"Version {loop.champion} answers."
+        refused = _data_valid(loop, newest).status == "False"
+        words = f"Version {loop.champion} answers{', without the data that was refused' * refused}."
         return Condition(type="Ready", status="True", reason="Serving", message=words)
+    if quarantined(loop.message):
+        return Condition(type="Ready", status="False", reason="DataRefused", message=loop.message)
     if newest is None:
         push = f"data push {loop.name} FILE"
         words = loop.message or f"It waits for data; push some with {line(loop.project, push)}."
@@ -211,8 +227,8 @@ def _step_of(newest: Run | None, step: str) -> StepRead | None:
 
 
 def _data_valid(loop: Loop, newest: Run | None) -> Condition:
-    if loop.message.startswith(QUARANTINED):
-        return Condition(type="DataValid", status="False", reason="Quarantined", message=loop.message)
+    if refused := quarantined(loop.message):
+        return Condition(type="DataValid", status="False", reason="Quarantined", message=refused)
     if newest is not None and newest.state == State.REFUSED:
         return Condition(type="DataValid", status="False", reason="Refused", message=newest.message)
     step = _step_of(newest, "validate")

@@ -8,8 +8,10 @@ from millrace_contracts.status import Condition, LoopStatus
 Status = dict[str, Any]
 TOLD = ("Stalled", "DriftDetected", "OptionsIgnored")
 """Conditions whose becoming true is an event of its own; people are warned."""
-BROKEN = ("SourceReady",)
+BROKEN = ("SourceReady", "DataValid")
 """Conditions whose becoming false is one."""
+EACH = ("DataValid",)
+"""Of these, every other message is news: another delivery was refused."""
 BAD = ("Rejected", "Failed")
 
 
@@ -72,7 +74,8 @@ def news(before: Status, after: Status) -> list[News]:
     for condition in after.get("conditions", []):
         old = known.get(condition["type"], {})
         bad = {"True": TOLD, "False": BROKEN}.get(condition["status"], ())
-        if condition["type"] in bad and condition["status"] != old.get("status"):
+        other = condition["type"] in EACH and condition.get("message") != old.get("message")
+        if condition["type"] in bad and (condition["status"] != old.get("status") or other):
             told.append(News(condition["reason"], condition["message"], warning=True))
     return told
 
