@@ -9,7 +9,7 @@ from tests.chart.rendering import Object, Pod, kind, pods
 
 Invariant = Callable[[list[Object]], Iterator[str]]
 KEEPS_RUNNING = ("Deployment", "StatefulSet")
-NEEDS_THE_API = {"registry", "training", "serving", "monitoring", "controller", "secrets"}
+NEEDS_THE_API = {"registry", "training", "serving", "monitoring", "controller", "secrets", "farewell"}
 """Components whose pods hold a token of the API server: to act, or to read the keys that check tokens."""
 NEEDS_A_NAME = {"registry", "training", "serving", "monitoring", "controller", "gateway", "test"}
 """Components whose pods show a token of Millrace's audience."""

@@ -7,7 +7,7 @@ import re
 import pytest
 from charts import dashboards
 from prometheus_client import REGISTRY
-from tests.chart.rendering import case_objects, one
+from tests.chart.rendering import case_objects, one, render
 
 from millrace_monitoring import metrics
 from millrace_serving.envoy import counters
@@ -26,7 +26,7 @@ TRITON = {
 SCRAPED = {"up": set()}
 TARGET = {"namespace", "pod", "component", "le"}
 """Labels that the PodMonitors add, and a histogram's own."""
-WORDS = {"sum", "rate", "increase", "histogram_quantile", "by", "and", "on"}
+WORDS = {"sum", "rate", "increase", "histogram_quantile", "by", "and", "or", "on", "absent"}
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +77,29 @@ def test_a_panel_asks_for_metrics_that_exist(where, query, known):
 def test_an_alert_asks_for_metrics_that_exist(known):
     assert len(alerts()) >= 8
     assert {where: unknown(query, known) for where, query in alerts() if unknown(query, known)} == {}
+
+
+def test_every_metric_that_an_alert_asks_for_is_asked_of_one_namespace():
+    """Two releases in one cluster each speak of themselves."""
+    for where, query in alerts():
+        chosen = re.findall(r"([a-zA-Z_:][\w:]*)\{([^}]*)\}", query)
+        assert {name for name, _ in chosen} == names(query), where
+        assert all(re.search(r'namespace="[a-z-]+"', inside) for _, inside in chosen), where
+
+
+@pytest.mark.parametrize("part", [*SERVICES, "gateway", "edge"])
+def test_a_part_that_no_longer_exists_is_an_alert_too(part):
+    queries = dict(alerts())
+    assert f'absent(up{{namespace="millrace", component="{part}"}})' in queries["MillracePartAbsent"]
+    assert part in queries["MillracePartDown"]
+
+
+def test_triton_is_asked_where_it_runs():
+    objects = render("--set", "prometheus.rules=true,workloads.namespace=elsewhere")
+    (group,) = one(objects, "PrometheusRule", "millrace-rules")["spec"]["groups"]
+    queries = {rule["alert"]: rule["expr"] for rule in group["rules"]}
+    assert 'nv_inference_queue_duration_us{namespace="elsewhere"}' in queries["MillraceTritonQueues"]
+    assert 'up{namespace="elsewhere", component="triton"} == 0' in queries["MillracePartDown"]
 
 
 def unknown(query, known):

@@ -21,7 +21,13 @@ ENTRIES = {
     "training": (*COMMON, "millrace_training.main"),
     "serving": (*COMMON, "millrace_serving.main", "millrace_serving.envoy.bootstrap"),
     "monitoring": (*COMMON, "millrace_monitoring.main"),
-    "controller": (*COMMON, "millrace_controller.main", "millrace_core.secret", "millrace.selftest"),
+    "controller": (
+        *COMMON,
+        "millrace_controller.main",
+        "millrace_controller.operator.farewell",
+        "millrace_core.secret",
+        "millrace.selftest",
+    ),
     "pipeline-runner": ("millrace.steps", "millrace_controller.pipelines.local"),
     "training-cpu": (
         "millrace_training.process.child",

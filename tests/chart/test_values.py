@@ -262,7 +262,9 @@ def test_a_claim_keeps_its_annotation_beside_yours_and_outlives_the_release():
 
 
 def test_a_cloud_identity_is_given_to_the_accounts_that_reach_the_object_store():
-    objects = render("--set", "registry.serviceAccount.annotations.example\\.org/identity=bucket")
+    objects = render(
+        "--no-hooks", "--set", "registry.serviceAccount.annotations.example\\.org/identity=bucket"
+    )
     found = {
         item["metadata"]["name"]: item["metadata"].get("annotations")
         for item in kind(objects, "ServiceAccount")
@@ -279,12 +281,11 @@ def test_the_release_name_leads_every_name():
 
 def test_jobs_are_renamed_when_what_they_run_changes():
     """A Job cannot be changed: with one name for two contents an upgrade would fail."""
-    first = {found["metadata"]["name"] for found in kind(render(), "Job")}
-    same = {found["metadata"]["name"] for found in kind(render(), "Job")}
-    other = {
-        found["metadata"]["name"]
-        for found in kind(render("--set", "global.imageRegistry=mirror.example"), "Job")
-    }
+    mirror = ("--set", "global.imageRegistry=mirror.example")
+    first, same, other = (
+        {found["metadata"]["name"] for found in kind(render("--no-hooks", *given), "Job")}
+        for given in ((), (), mirror)
+    )
     assert first == same
     assert not first & other
 
@@ -326,6 +327,22 @@ def test_the_notes_say_loudly_what_is_not_for_production():
     production = notes(*values("production"))
     assert "WARNING" not in production
     assert "The same over gRPC: millrace-gateway.millrace.svc:8001" in production
+
+
+@pytest.mark.parametrize(
+    ("ray", "said"),
+    [
+        ("auto", "a loop that says `training.executor: ray` trains as a RayJob"),
+        ("never", "all jobs are plain Jobs"),
+    ],
+)
+def test_the_notes_say_when_training_really_is_a_ray_job(ray, said):
+    """A dry run of an install knows no resources of a cluster, so the sentence is rendered by itself."""
+    told = '{{ include "millrace.notes.ray" . | quote }}'
+    asked = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: said}}\ndata: {{said: {told}}}"
+    given = ("--set-json", f"extraObjects={json.dumps([asked])}", "--set", f"training.job.ray={ray}")
+    assert one(render(*given), "ConfigMap", "said")["data"]["said"].strip() == ""
+    assert said in one(render(*given, "--api-versions", "ray.io/v1"), "ConfigMap", "said")["data"]["said"]
 
 
 def notes(*arguments):

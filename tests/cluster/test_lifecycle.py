@@ -45,10 +45,20 @@ def test_uninstalled_and_installed_again_on_its_volumes_it_goes_on_where_it_was(
     claims = kube.get("persistentvolumeclaims", release.namespace)
     assert {claim["status"]["phase"] for claim in claims} == {"Bound"}
     assert story.loop(kube)["status"]["champion"]["version"] == loop["champion"]["version"]
+    ready = kube.until("it is not called ready", 60, lambda: uninstalled(kube), release.namespace)
+    assert ready["status"] == "False"
+    assert not kube.get("jobs", release.namespace, "app.kubernetes.io/component=farewell")
     release.install()
     kube.until("it predicts", 120, lambda: answers(release, before), release.namespace)
+    kube.until("it is ready again", 60, lambda: uninstalled(kube) is None, release.namespace)
     assert release.call(DECISIONS, TEAM) == told
     assert release.call("client.registry.verify_decisions()", TEAM)["ok"]
+
+
+def uninstalled(kube):
+    """The condition Ready, once it says that the release is uninstalled."""
+    told = {item["type"]: item for item in story.loop(kube)["status"]["conditions"]}
+    return told["Ready"] if told["Ready"]["reason"] == "Uninstalled" else None
 
 
 def answers(release, before):

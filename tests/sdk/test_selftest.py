@@ -2,10 +2,13 @@
 
 import csv
 
+import httpx
 import pytest
 
 from millrace import selftest
 from millrace.client import ApiError
+from millrace_contracts.bodies import Page
+from millrace_contracts.jobs import JobRead
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.loop_runs import LoopRunRead
 from millrace_contracts.loops import LoopRead
@@ -56,14 +59,12 @@ class Platform:
         self.deleted.append(loop)
 
 
-def pushed(client, name, path):
-    return IngestResult(accepted=path.stat().st_size > 0, reason="")
-
-
 @pytest.fixture(autouse=True)
 def _fast(monkeypatch):
     monkeypatch.setattr(
-        selftest, "push", lambda client, name, path: IngestResult(accepted=path.stat().st_size > 0, reason="")
+        selftest,
+        "push",
+        lambda client, name, path, progress: IngestResult(accepted=path.stat().st_size > 0, reason=""),
     )
     monkeypatch.setattr(selftest.time, "sleep", lambda _: None)
 
@@ -103,3 +104,67 @@ def test_the_rows_are_the_same_every_time_and_can_be_learned(tmp_path):
     rows = list(csv.DictReader(first.open()))
     right = sum((float(row["a"]) + float(row["b"]) > 0) == (row["label"] == "1") for row in rows)
     assert right / len(rows) > 0.85
+
+
+NO_ROOM = {"reason": "Unschedulable", "message": "0/1 nodes are available: 1 Insufficient cpu."}
+
+
+class Full(Platform):
+    """A platform whose jobs find no room; `late` says who gives up."""
+
+    def __init__(self, monkeypatch, at):
+        super().__init__()
+        self.training, self.at, self.clock = self, at, 0.0
+        monkeypatch.setattr(selftest.time, "monotonic", lambda: self.clock)
+        monkeypatch.setattr(selftest, "push", self.push)
+
+    def push(self, client, name, path, progress):
+        if self.at != "push":
+            return IngestResult(accepted=True, reason="")
+        for _ in range(100):
+            self.clock += 30
+            progress(self.jobs(name).items[0])
+        raise AssertionError("it would wait for longer than Helm does")
+
+    def await_run(self, loop, number, timeout):
+        assert timeout <= selftest.PATIENCE
+        raise TimeoutError(f"run 1 of {loop} has not ended after {timeout:.0f} s")
+
+    def jobs(self, loop):
+        waiting = JobRead.model_validate(examples.job(kind="ingest", state="queued", waiting=NO_ROOM))
+        return Page[JobRead](items=[waiting], next=None)
+
+    def loop(self, name):
+        stalled = examples.condition(
+            "Stalled", "True", "Run 1, train: 0/1 nodes are available: 1 Insufficient cpu."
+        )
+        return LoopRead.model_validate(examples.loop(conditions=[stalled]))
+
+
+@pytest.mark.parametrize("at", ["push", "run"])
+def test_a_platform_without_room_is_told_with_the_job_the_missing_cpu_and_the_mend_before_helm_gives_up(
+    monkeypatch, at
+):
+    platform = Full(monkeypatch, at)
+    with pytest.raises(selftest.Failed) as failed:
+        selftest.run(platform, silent)
+    said = str(failed.value)
+    assert "Job ingest is queued: Unschedulable, 0/1 nodes are available: 1 Insufficient cpu" in said
+    assert "Stalled: Because, Run 1, train" in said
+    assert "training.job.cpu" in said
+    assert platform.clock < 300, "Helm's own patience"
+    assert platform.deleted[-1] == platform.declared[-1]
+
+
+def test_a_part_that_does_not_answer_is_named_with_what_to_look_at(monkeypatch):
+    def away(_):
+        raise httpx.ConnectError(
+            "refused", request=httpx.Request("PUT", "http://millrace-registry:8080/v1/x")
+        )
+
+    monkeypatch.setattr(selftest, "run", away)
+    monkeypatch.setattr(selftest.Millrace, "from_environment", lambda: None)
+    with pytest.raises(SystemExit) as ended:
+        selftest.main()
+    assert "http://millrace-registry:8080/v1/x does not answer (refused)" in str(ended.value)
+    assert "NetworkPolicy" in str(ended.value)

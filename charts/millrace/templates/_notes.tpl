@@ -1,4 +1,13 @@
 {{/* Sentences that NOTES.txt says loudly. */}}
+{{/* When training is a RayJob: what the cluster has, and what the values allow. */}}
+{{- define "millrace.notes.ray" -}}
+{{- if and (.Capabilities.APIVersions.Has "ray.io/v1") (eq .Values.training.job.ray "auto") }}
+KubeRay is installed: a loop that says `training.executor: ray` trains as a RayJob; every other job is a plain Job.
+{{- else if .Capabilities.APIVersions.Has "ray.io/v1" }}
+KubeRay is installed, but training.job.ray is never: all jobs are plain Jobs, also of loops that say `training.executor: ray`.
+{{- end }}
+{{- end -}}
+
 {{- define "millrace.notes.warnings" -}}
 {{- if .Values.embeddedPostgres.enabled }}
 
@@ -8,7 +17,10 @@ WARNING: the embedded PostgreSQL has no backup and no second pod. It is not for 
 
 WARNING: persistence.enabled is false. EVERYTHING IS LOST when a pod ends: models, data, decisions, prediction logs.
 {{- end }}
-{{- if not .Values.tls.existingSecret }}
+{{- if and (not .Values.tls.existingSecret) (include "millrace.edge" .) }}
+
+Note: TLS ends, if it is spoken, at your Ingress or Gateway; from there on everything is plaintext, behind network policies.
+{{- else if not .Values.tls.existingSecret }}
 
 WARNING: no TLS. Everything, tokens included, crosses the network in plaintext; set tls.existingSecret.
 {{- else }}

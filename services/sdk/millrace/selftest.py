@@ -1,7 +1,7 @@
 """A tiny real loop from rows to a prediction, which tells whether an installation works: `python -m millrace.selftest`.
 
-It runs what `helm test` runs. The loop, its endpoint and its pods are removed afterwards; data and decisions stay,
-as they always do.
+It runs what `helm test` runs, and gives up before Helm does (five minutes), so that its last words say what is in the
+way. The loop, its endpoint and its pods are removed afterwards; data and decisions stay, as they always do.
 """
 
 import contextlib
@@ -12,18 +12,33 @@ import secrets
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from millrace.client import ApiError, Millrace
+import httpx
+
+from millrace.client import ApiError, JobFailed, Millrace
 from millrace.delivery import push
+from millrace.transport.errors import Busy
+from millrace_contracts.jobs import JobRead
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.loop_runs import LoopRunState
 
 PREFIX = "selftest-"
+TELLING = ("Progressing", "Stalled")
+"""Conditions of a loop that say what it does, and what is in its way."""
 ROWS = 400
-PATIENCE = float(os.environ.get("MILLRACE_SELFTEST_SECONDS", "300"))
-"""Seconds that the run may take: a cluster that pulls images first needs more than the work itself."""
+PATIENCE = float(os.environ.get("MILLRACE_SELFTEST_SECONDS", "240"))
+"""Seconds that all of it may take: a cluster that pulls images first needs more than the work itself."""
+SCARCE = (
+    "Give the cluster room, or ask for less: training.job.cpu is what one job asks for, triton.resources what one "
+    "model does. To wait longer: selfTest.seconds in the values, and 'helm test --timeout'."
+)
+AWAY = (
+    "See 'kubectl get pods -l app.kubernetes.io/name=millrace': a part that is not ready says what it waits for "
+    "in 'kubectl logs'. If all are ready, a NetworkPolicy keeps this pod from them."
+)
 
 
 class Failed(Exception):
@@ -98,11 +113,11 @@ def run(client: Millrace, say: Say = print) -> None:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "rows.csv"
             rows = write_rows(path)
-            result = push(client, name, path)
+            result = push(client, name, path, progress=_in_time(began + PATIENCE))
         if not result.accepted:
             raise Failed(f"the rows were refused: {result.report}")
         tell("the rows are accepted")
-        ended = client.controller.await_run(name, 1, timeout=PATIENCE)
+        ended = client.controller.await_run(name, 1, timeout=began + PATIENCE - time.monotonic())
         if ended.state != LoopRunState.PROMOTED:
             raise Failed(f"the run ended {ended.state}: {ended.message}")
         tell("a model is trained, gated and rolled out")
@@ -111,10 +126,43 @@ def run(client: Millrace, say: Say = print) -> None:
         if not high > 0.5 > low:
             raise Failed(f"the predictions make no sense: {high} and {low}, learned from {len(rows)} rows")
         tell(f"it predicts: {high:.3f} and {low:.3f}")
+    except (TimeoutError, JobFailed) as error:
+        raise Failed(f"{error}. {what_waits(client, name)}") from error
     finally:
         with contextlib.suppress(ApiError):
             client.controller.delete(name)
     tell("done; the loop is deleted")
+
+
+def _in_time(deadline: float) -> Callable[[JobRead], None]:
+    """What is called while a job is waited for. Raises: TimeoutError when it is too late."""
+
+    def look(job: JobRead) -> None:
+        if not job.state.ended and time.monotonic() > deadline:
+            raise TimeoutError(f"job {job.kind} {job.id} is still {job.state} after {PATIENCE:.0f} s")
+
+    return look
+
+
+def what_waits(client: Millrace, name: str) -> str:
+    """What the platform knows of a loop that does not come on: its jobs that wait, what is in its way, the mend."""
+    told: list[str] = []
+    with contextlib.suppress(ApiError, httpx.TransportError):
+        told += [
+            f"Job {job.kind} is {job.state}: {job.waiting.reason}, {job.waiting.message}"
+            for job in client.training.jobs(loop=name).items
+            if job.waiting is not None and not job.state.ended
+        ]
+        found = client.controller.loop(name)
+        told += [
+            f"{condition.type}: {condition.reason}, {condition.message}"
+            for condition in found.conditions
+            if condition.type in TELLING and condition.status == "True" and condition.message
+        ]
+    lines = list(dict.fromkeys(line.rstrip(".") for line in told)) or [
+        "The platform names nothing that is in the way"
+    ]
+    return ". ".join([*lines, SCARCE if "nsufficient" in " ".join(lines) else "See 'kubectl get events'."])
 
 
 def sweep(client: Millrace) -> None:
@@ -129,8 +177,21 @@ def main() -> None:
     """Run it; exit 1 with one sentence if something does not work."""
     try:
         run(Millrace.from_environment())
-    except (ApiError, TimeoutError, Failed) as error:
+    except httpx.TransportError as error:
+        sys.exit(
+            f"The self-test failed: {_asked(error)} does not answer ({error or type(error).__name__}). {AWAY}"
+        )
+    except Busy as error:
+        sys.exit(f"The self-test failed: {error.error.url} is not ready ({error}). {AWAY}")
+    except (ApiError, Failed) as error:
         sys.exit(f"The self-test failed: {error}")
+
+
+def _asked(error: httpx.TransportError) -> str:
+    try:
+        return str(error.request.url)
+    except RuntimeError:
+        return "the platform"
 
 
 if __name__ == "__main__":
