@@ -42,7 +42,8 @@ async def say(cluster: Cluster, release: str, namespaces: list[str]) -> int:
     """Tell it of every loop that has a status; how many had to be told. Raises: MillraceError."""
     now = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     count = 0
-    for space in namespaces or [None]:
+    spaces: list[str | None] = [*namespaces] or [None]
+    for space in spaces:
         found = await cluster.list(KIND, space, api_version=API_VERSION, keep=slim, page=PAGE)
         for resource in found:
             count += await _one(cluster, resource, release, now)
