@@ -6,7 +6,7 @@ from millrace_contracts.datasets import QuarantineRead
 from millrace_contracts.rows import DeliveryReport
 from millrace_controller.hints import line
 from millrace_controller.lookup.queries import DELETED
-from millrace_controller.loops.status import QUARANTINED, quarantined
+from millrace_controller.loops.quarantine import QUARANTINED, quarantined
 from millrace_controller.services import Services
 from millrace_controller.tables import Loop
 from millrace_core.database import utcnow

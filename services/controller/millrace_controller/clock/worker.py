@@ -12,7 +12,7 @@ from millrace_controller.clock import day, queries, refused, unreachable
 from millrace_controller.clock.turns import Turns
 from millrace_controller.leases import tenure
 from millrace_controller.lookup.queries import DELETED
-from millrace_controller.loops.status import with_quarantined
+from millrace_controller.loops.quarantine import with_quarantined
 from millrace_controller.production import champion, places
 from millrace_controller.runs import ending, tending, waiting
 from millrace_controller.runs import queries as runs

@@ -6,6 +6,7 @@ from millrace_contracts.status import Condition, Gate, LoopStatus, Member, Phase
 from millrace_contracts.verdicts import GateResult
 from millrace_controller import batches, polls
 from millrace_controller.hints import line
+from millrace_controller.loops.quarantine import QUARANTINED, quarantined
 from millrace_controller.loops.texts import REASON, chosen, cut
 from millrace_controller.runs.states import BUSY, State
 from millrace_controller.tables import Loop, Run
@@ -18,10 +19,6 @@ STEPS: dict[str, Phase] = {
 }
 """The phase that each step of a run belongs to."""
 MIRRORING = "mirroring"
-QUARANTINED = "Data lies in quarantine"
-"""How the part of a loop's message begins that tells of refused data which waits for a person."""
-ROOM = 600
-"""Signs of another message that may stand before it."""
 
 
 def of(loop: Loop, newest: Run | None, digest: str | None, ignored: list[str], generation: int) -> LoopStatus:
@@ -60,17 +57,6 @@ def of(loop: Loop, newest: Run | None, digest: str | None, ignored: list[str], g
         gates=_gates(newest),
         conditions=told,
     )
-
-
-def quarantined(message: str) -> str:
-    """The part of a loop's message that tells of refused data; empty if none waits."""
-    return message[place:] if (place := message.find(QUARANTINED)) >= 0 else ""
-
-
-def with_quarantined(message: str, known: str) -> str:
-    """What is in the way now, and of the message *known* so far what it says of refused data: that is still there."""
-    kept = quarantined(known)
-    return f"{message[:ROOM]} {kept}" if kept else message
 
 
 def phase(loop: Loop, newest: Run | None) -> Phase:
