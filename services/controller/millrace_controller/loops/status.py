@@ -146,17 +146,17 @@ def _gate(gate: GateResult) -> Gate:
 
 def _ready(loop: Loop, newest: Run | None) -> Condition:
     if loop.champion is not None:
-        refused = _data_valid(loop, newest).status == "False"
-        words = f"Version {loop.champion} answers{', without the data that was refused' * refused}."
+        without = ", without the data that was refused" * (_data_valid(loop, newest).status == "False")
+        words = f"Version {loop.champion} answers{without}."
         return Condition(type="Ready", status="True", reason="Serving", message=words)
-    if quarantined(loop.message):
-        return Condition(type="Ready", status="False", reason="DataRefused", message=loop.message)
     if newest is None:
         push = f"data push {loop.name} FILE"
         words = loop.message or f"It waits for data; push some with {line(loop.project, push)}."
-        return Condition(type="Ready", status="False", reason="NoData", message=words)
-    words = f"Run {newest.number} is {newest.state}" + (f": {newest.message}" if newest.message else "")
-    return Condition(type="Ready", status="False", reason="NoChampion", message=words)
+        reason = "DataRefused" if quarantined(loop.message) else "NoData"
+    else:
+        words = f"Run {newest.number} is {newest.state}" + (f": {newest.message}" if newest.message else "")
+        reason = "DataRefused" if newest.state == State.REFUSED else "NoChampion"
+    return Condition(type="Ready", status="False", reason=reason, message=words)
 
 
 def _progressing(loop: Loop, flight: Run | None, newest: Run | None) -> Condition:
@@ -262,12 +262,9 @@ def _drift(loop: Loop) -> Condition:
     if causes:
         words = f"Found as of {loop.settled_through:%Y-%m-%d}: {', '.join(causes)}"
         return Condition(type="DriftDetected", status="True", reason="Drift", message=words)
-    known = loop.settled_through is not None
-    return Condition(
-        type="DriftDetected",
-        status="False" if known else "Unknown",
-        reason="NoDrift" if known else "NotWatched",
-    )
+    if loop.settled_through is None:
+        return Condition(type="DriftDetected", status="Unknown", reason="NotWatched")
+    return Condition(type="DriftDetected", status="False", reason="NoDrift")
 
 
 def _stalled(loop: Loop, newest: Run | None) -> Condition:
