@@ -23,6 +23,7 @@ LINE = 1 << 26
 MEMBER = re.compile(rb'\s*("(?:[^"\\]|\\.)*")\s*:\s*')
 SCALAR = re.compile(rb'("(?:[^"\\]|\\.)*"|[-+.\w]+)\s*,')
 ROWS = re.compile(rb"\[\s*\{")
+PLAIN = "Write plain values, or lists of numbers of one shape; spread an object over several columns."
 OF_COLUMNS = "The file is one object of columns", "Write it by rows (in pandas: to_json(orient='records'))"
 
 
@@ -45,6 +46,11 @@ def read(data: bytes) -> tuple[pa.Table, Rejects]:
         _refuse_one_object(data)
     seen.check()
     return _table(rows, seen.schema), seen.rejects
+
+
+def odd_name(row: Row) -> str | None:
+    """A name whose cell no column could hold: one of an object, or an empty one; None where all may be one."""
+    return next((name for name, value in row.items() if not name or type(value) is dict), None)
 
 
 def _refuse_one_object(data: bytes) -> None:
@@ -152,12 +158,14 @@ class Seen:
         self._nested: dict[str, str] = {}
         self._shapes: dict[str, list[int] | None] = {}
         self._wide: set[str] = set()
-        self._rows, self.rejects = 0, Rejects()
+        self._objects: dict[str, str] = {}
+        self._rows, self._odd, self.rejects = 0, 0, Rejects()
 
     def row(self, number: int, line: bytes) -> Row | None:
         """The row in a line; None for one that is none, which is kept as a reject."""
         try:
             row = _row(line)
+            self._check_plain(row)
         except NoRow as error:
             if self.rejects.count < KEPT:
                 text = line[:1000].decode(errors="replace")
@@ -169,6 +177,17 @@ class Seen:
             self._note(name, value)
         return row
 
+    def _check_plain(self, row: Row) -> None:
+        """Raises: NoRow for a row with a cell that no column could hold; where most are so, the file is refused."""
+        odd = odd_name(row)
+        if odd is None:
+            return
+        self._odd += 1
+        if not odd:
+            raise NoRow("One of its names is empty.")
+        self._objects.setdefault(odd, f"Row {self._rows + self._odd} holds an object.")
+        raise NoRow(f"'{odd[:100]}' holds an object.")
+
     def _note(self, name: str, value: Any) -> None:
         kinds, kind = self._kinds.setdefault(name, set()), type(value)
         if value is None:
@@ -178,8 +197,6 @@ class Seen:
             self._wide.add(name)
         elif kind is list:
             self._note_list(name, value)
-        elif kind is dict:
-            self._nested.setdefault(name, f"Row {self._rows} holds an object.")
 
     def _note_list(self, name: str, value: list[Any]) -> None:
         """Lists of numbers are tensors, all of one shape."""
@@ -193,6 +210,8 @@ class Seen:
 
     def check(self) -> None:
         """Raises: Unreadable if no line is an object, or a cell is none."""
+        if self._odd > self._rows:
+            raise self._oddly()
         if not self._rows:
             kept = self.rejects.kept
             raise Unreadable(
@@ -207,10 +226,12 @@ class Seen:
         self._nested |= dict.fromkeys(mixed, "Some rows hold a list, and others do not.")
         nested = next((name for name in self._kinds if name in self._nested), None)
         if nested is not None:
-            mend = (
-                "Write plain values, or lists of numbers of one shape; spread an object over several columns."
-            )
-            raise Unreadable("type", self._nested[nested], mend, column=nested)
+            raise Unreadable("type", self._nested[nested], PLAIN, column=nested)
+
+    def _oddly(self) -> Unreadable:
+        for name, told in self._objects.items():
+            return Unreadable("type", told, PLAIN, column=name)
+        return Unreadable("columns", "A column has no name.", "Give every column a name.")
 
     @property
     def schema(self) -> pa.Schema:

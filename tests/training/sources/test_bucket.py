@@ -5,7 +5,7 @@ from obstore.store import MemoryStore
 
 from millrace_contracts.pulls import LookSpec
 from millrace_training.runtime.errors import JobError
-from millrace_training.sources import look, stores
+from millrace_training.sources import look, stores, unfinished
 
 
 def sheet(first, last):
@@ -118,3 +118,22 @@ def test_how_its_files_are_written_may_be_said(tmp_path, pulled, rows, context):
     assert rows().column("price").to_pylist()[:2] == [1011.5, 1012.5]
     shown = look.run(LookSpec.model_validate({"source": told}), context())
     assert [column.name for column in shown.columns] == ["id", "shop", "price"]
+
+
+def test_a_file_that_is_being_written_waits_for_its_last_line(folder, pulled, rows, monkeypatch):
+    whole = sheet(201, 240)
+    (folder / "02.csv").write_text(whole[:-3])  # the last price is 1 so far
+    monkeypatch.setattr(unfinished.time, "sleep", lambda seconds: (folder / "02.csv").write_text(whole))
+    first = pulled(source(folder))
+    assert (first.new_rows, "02.csv is being written; the next look takes it" in first.reason) == (200, True)
+    assert pulled(source(folder)).new_rows == 40
+    assert ids(rows) == list(range(1, 241))
+
+
+def test_a_file_without_a_last_line_end_is_taken_once_it_has_settled(folder, pulled, rows, monkeypatch):
+    slept = []
+    monkeypatch.setattr(unfinished.time, "sleep", slept.append)
+    (folder / "02.csv").write_text(sheet(201, 240).rstrip("\n"))
+    assert pulled(source(folder)).new_rows == 240
+    assert len(slept) == 1
+    assert slept[0] <= 2

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import httpx
 import pytest
 
+from millrace_table import reading
 from millrace_training.jobs import queries as jobs
 from millrace_training.jobs.states import State
 from millrace_training.rows import ingest
@@ -16,7 +17,7 @@ from millrace_training.runtime.assignment import JobIdentity
 from millrace_training.runtime.context import Context
 from millrace_training.runtime.trials import TrialStore
 from millrace_training.spool import Spool
-from millrace_training.streams import controller, queries
+from millrace_training.streams import batches, controller, queries
 
 PATH = "/v1/streams/shops"
 
@@ -285,3 +286,15 @@ async def _until_done(act, app, dying, begun):
             return await act()
         except Killed:
             continue
+
+
+def test_one_bad_line_changes_no_row_beside_it(lines):
+    """The next reader sees all batches as one file: bytes that are no UTF-8 would make it another encoding's."""
+    good, bad = lines(1, 300), b'{"n": "\xff"}\n{"n": {"deep": 1}, "y": 1}\n{"": 1, "y": 1}\n'
+    whole, spoilt = batches.read(good), batches.read(bad)
+    assert (whole.unreadable, spoilt.rows, spoilt.unreadable) == (0, 3, 3)
+    read = reading.load(whole.data + spoilt.data, "jsonl", None)
+    assert (read.table.num_rows, read.rejects.count) == (300, 3)
+    assert read.table.column("shop").to_pylist() == ["nord" if n % 2 else "süd" for n in range(1, 301)]
+    reasons = [reject.reason for reject in read.rejects.kept]
+    assert reasons[1:] == ["'n' holds an object.", "One of its names is empty."]

@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import obstore
 import pyarrow as pa
 
 from millrace_contracts.datasets import RowsOrigin
@@ -16,10 +18,11 @@ from millrace_table import reading
 from millrace_table.refusals import Unreadable
 from millrace_training.rows.delivery import Delivery
 from millrace_training.runtime.errors import JobError
-from millrace_training.sources import stores
+from millrace_training.sources import stores, unfinished
 from millrace_training.sources.kit import Kit
 from millrace_training.sources.past import Past
 from millrace_training.sources.retries import Passing, patiently
+from millrace_training.sources.unfinished import State
 
 LISTED, STORE = "listed", "store"
 
@@ -44,6 +47,9 @@ def read(source: RowSource, before: Past, kit: Kit) -> Delivery | None:
         key = before.key("file", lying.name, lying.version)
         if key not in before.digests:
             data = patiently(_content, asked, kit, lying)
+            if not unfinished.is_done(data, lying.format, partial(_state, asked, kit, lying.name)):
+                kit.note(f"{lying.name} is being written; the next look takes it.")
+                continue
             origin = RowsOrigin(
                 kind="source",
                 name=lying.name[:500],
@@ -103,9 +109,8 @@ def _listed(asked: BucketSource, kit: Kit) -> list[Lying]:
                 found.append(Lying(name, kind, str(version), int(item["size"])))
     except stores.FAULTS as error:
         raise _failed(asked, kit, error) from None
-    note = f"{len(other)} files with other endings are left aside, like {other[0]}." if other else ""
-    if note and note not in kit.notes:
-        kit.notes.append(note)
+    if other:
+        kit.note(f"{len(other)} files with other endings are left aside, like {other[0]}.")
     return sorted(found, key=lambda item: item.name)
 
 
@@ -129,6 +134,17 @@ def _content(asked: BucketSource, kit: Kit, lying: Lying) -> bytes:
         return stores.content(_store(asked, kit), lying.name)
     except stores.FAULTS as error:
         raise _failed(asked, kit, error) from None
+
+
+def _state(asked: BucketSource, kit: Kit, name: str) -> State | None:
+    """Of a file of a folder as it is now; None for an object, which is there as a whole or not at all."""
+    if not asked.url.startswith("file:"):
+        return None
+    try:
+        about = obstore.head(_store(asked, kit), name)
+    except stores.FAULTS as error:
+        raise _failed(asked, kit, error) from None
+    return State(about["last_modified"], about["size"])
 
 
 def _store(asked: BucketSource, kit: Kit) -> Any:

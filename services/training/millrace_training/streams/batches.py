@@ -8,6 +8,7 @@ import orjson
 
 from millrace_contracts.streams import BATCH_ROWS
 from millrace_core.errors import BadInput, FieldError, TooLarge
+from millrace_table.jsonl import odd_name
 
 MARK = b"\xef\xbb\xbf"
 LIKE = 'Send a row a line, in UTF-8, like {"column": value}.'
@@ -17,7 +18,7 @@ LIKE = 'Send a row a line, in UTF-8, like {"column": value}.'
 class Batch:
     """Lines as one packed piece; several pieces, one behind the other, are a packed file.
 
-    unreadable: lines that are no JSON object. digest: of the lines.
+    unreadable: lines that are no JSON object of plain values. digest: of the lines as they came.
     """
 
     data: bytes
@@ -37,12 +38,22 @@ def read(body: bytes) -> Batch:
     if len(lines) > BATCH_ROWS:
         raise TooLarge(f"The batch has {len(lines)} rows; {BATCH_ROWS} are the most. Send several batches.")
     whole = b"\n".join(lines) + b"\n"
-    unreadable = sum(not _is_row(line) for line in lines)
-    return Batch(gzip.compress(whole, 1, mtime=0), len(lines), unreadable, hashlib.sha256(whole).hexdigest())
+    digest, odd = hashlib.sha256(whole).hexdigest(), [n for n, line in enumerate(lines) if not _is_row(line)]
+    if any(not lines[n].isascii() for n in odd):
+        for n in odd:
+            lines[n] = _told(lines[n])
+        whole = b"\n".join(lines) + b"\n"
+    return Batch(gzip.compress(whole, 1, mtime=0), len(lines), len(odd), digest)
 
 
 def _is_row(line: bytes) -> bool:
     try:
-        return isinstance(orjson.loads(line), dict)
+        row = orjson.loads(line)
     except orjson.JSONDecodeError:
         return False
+    return isinstance(row, dict) and odd_name(row) is None
+
+
+def _told(line: bytes) -> bytes:
+    """A line that is no row, in UTF-8: one that is none would make all rows beside it look like another encoding."""
+    return line.decode(errors="backslashreplace").encode()
