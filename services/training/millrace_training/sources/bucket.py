@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import obstore
 import pyarrow as pa
 
 from millrace_contracts.datasets import RowsOrigin
@@ -141,10 +140,9 @@ def _state(asked: BucketSource, kit: Kit, name: str) -> State | None:
     if not asked.url.startswith("file:"):
         return None
     try:
-        about = obstore.head(_store(asked, kit), name)
+        return State(*stores.state(_store(asked, kit), name))
     except stores.FAULTS as error:
         raise _failed(asked, kit, error) from None
-    return State(about["last_modified"], about["size"])
 
 
 def _store(asked: BucketSource, kit: Kit) -> Any:

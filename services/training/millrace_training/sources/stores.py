@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,12 @@ def listed(store: Any) -> Iterator[Any]:
 def content(store: Any, name: str) -> bytes:
     """The bytes of an object. Raises: one of FAULTS."""
     return bytes(obstore.get(store, name).bytes())
+
+
+def state(store: Any, name: str) -> tuple[datetime, int]:
+    """When an object was last changed, and its bytes. Raises: one of FAULTS."""
+    about = obstore.head(store, name)
+    return about["last_modified"], about["size"]
 
 
 def put(store: Any, name: str, file: Path) -> None:
