@@ -1,0 +1,158 @@
+"""What fits: sizes read from manifests, nodes, quotas, and what can be known without rights to read either."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from millrace_contracts.room import RunSize
+from millrace_core.errors import Forbidden
+from millrace_core.waiting import PodWaiting
+from millrace_training.jobs.room import fitting
+from millrace_training.launch import amounts, sizes
+from millrace_training.launch.amounts import Amounts
+from millrace_training.launch.census import Census
+from millrace_training.launch.room import Node, Nodes, Probes, Quota, Unbound
+from millrace_training.launch.sizes import PodSize, Size
+from millrace_training.settings import TrainingSettings
+
+GIB = 2.0**30
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+GPU_TAINT = {"key": "nvidia.com/gpu", "value": "present", "effect": "NoSchedule"}
+
+
+def size(cpu=0.5, gib=1.0, gpus=0, selector=None, tolerations=(), pods=1, queued=False):
+    one = PodSize(Amounts(cpu, gib * GIB, gpus), selector or {}, tuple(tolerations))
+    return Size((one,) * pods, queued)
+
+
+def node(name="n", cpu=2.0, gib=8.0, free=None, gpus=0, **more):
+    whole = Amounts(cpu, gib * GIB, gpus)
+    return Node(name, whole, whole if free is None else free, **more)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("100m", 0.1), ("1", 1), ("0.5", 0.5), ("1Gi", 2**30), ("4224Mi", 4224 * 2**20), ("1e3", 1000), ("2k", 2000),
+     ("500u", 5e-4), ("what", 0)],
+)  # fmt: skip
+def test_quantities_are_read_as_kubernetes_means_them(text, value):
+    assert amounts.number(text) == pytest.approx(value)
+
+
+def test_a_pod_asks_for_its_containers_and_sidecars_together_or_for_its_largest_first_step():
+    def asks(cpu, **more):
+        return {"resources": {"requests": {"cpu": cpu, "memory": "1Gi"}}} | more
+
+    spec = {
+        "initContainers": [asks("1"), asks("250m", restartPolicy="Always")],
+        "containers": [asks("500m"), {"resources": {"limits": {"nvidia.com/gpu": "2"}}}],
+    }
+    found = amounts.of_pod(spec, "nvidia.com/gpu")
+    assert (found.cpu, found.memory, found.gpus) == (1, 2 * GIB, 2)
+
+
+def test_the_size_of_a_run_is_known_before_it_is_opened(tmp_path):
+    settings = TrainingSettings(home=tmp_path, platform="kubernetes", namespace="m", job_cpu="1500m")
+    asked = RunSize.model_validate({"limits": {"memory_mb": 1000, "placement": {"gpus": 1}}})
+    found = sizes.of_run(asked, settings, ray=False)
+    assert (found.total.cpu, found.total.memory / 2**20, found.total.gpus) == (1.5, 1128, 1)
+    assert found.kind.startswith("gpu")
+    workers = RunSize.model_validate({"executor": "ray", "workers": {"least": 2, "most": 4, "cpu": 3}})
+    assert sizes.of_run(workers, settings, ray=True).total.cpu > 6
+    queued = RunSize.model_validate({"limits": {"placement": {"queue": "team"}}})
+    assert sizes.of_run(queued, settings, ray=False).queued, "Kueue decides"
+
+
+def test_nodes_take_what_is_allocatable_less_what_their_pods_ask_for():
+    room = Nodes([node(free=Amounts(0.9, 4 * GIB)), node("m", free=Amounts(0.3, 8 * GIB))])
+    assert fitting(room, size(), 10) == (
+        1,
+        "it needs 0.5 CPU and 1024 MiB; the roomiest of 2 nodes has 0.4 CPU and 3072 MiB free",
+    )
+    assert room.lacks(size(cpu=0.3)) == ""
+    assert room.lacks(size(cpu=0.3, pods=3)) != "", "there is room for two of its three pods"
+
+
+def test_labels_taints_and_what_no_node_could_hold():
+    tolerates = {"key": "nvidia.com/gpu", "operator": "Exists"}
+    room = Nodes([node(), node("g", 64, 512, gpus=8, taints=[GPU_TAINT], labels={"kind": "gpu"})])
+    assert room.lacks(size(gpus=1)) != ""
+    assert room.lacks(size(gpus=1, tolerations=[tolerates])) == ""
+    assert "no node has the labels" in room.lacks(size(selector={"disk": "ssd"}))
+    assert room.never(size(gib=500))
+    assert not room.never(size(gib=500, tolerations=[tolerates]))
+
+
+def test_a_quota_names_what_it_leaves():
+    quota = Quota("small", {"requests.cpu": 1.0, "pods": 5.0})
+    assert fitting(quota, size(), 10) == (
+        2,
+        "it needs 0.5 CPU and 1024 MiB; the quota small leaves 0 of requests.cpu",
+    )
+
+
+def test_without_rights_to_read_nodes_nothing_starts_behind_a_pod_that_lacks_what_it_wants():
+    full = PodWaiting("Unschedulable", "0/3 nodes are available: 3 Insufficient cpu.")
+    room = Probes([Unbound(size(cpu=0.5), NOW, full)], bound=4)
+    assert "no node yet: 0/3 nodes" in room.lacks(size(cpu=0.5))
+    assert room.lacks(size(cpu=0.25)) == "", "smaller things may fit"
+    assert room.lacks(size(cpu=8, gpus=1)) == "", "it wants other nodes"
+    assert room.lacks(size(queued=True)) == ""
+
+
+def test_without_rights_as_many_are_on_their_way_as_run_already():
+    assert fitting(Probes([], bound=0), size(), 50)[0] == 1
+    assert fitting(Probes([], bound=6), size(), 50)[0] == 6
+
+
+class Cluster:
+    """An API server that may be read as far as the test says."""
+
+    def __init__(self, may=("ResourceQuota", "Node", "Pod"), **objects):
+        self.may, self.objects, self.asked = may, objects, []
+
+    async def list(self, kind, namespace=None, labels="", api_version="v1", fields="", keep=None):
+        self.asked.append(kind)
+        if kind not in self.may:
+            raise Forbidden(f"{kind} is forbidden")
+        return [keep(item) for item in self.objects.get(kind, ())]
+
+
+NODE = {
+    "metadata": {"name": "n"},
+    "spec": {},
+    "status": {
+        "allocatable": {"cpu": "2", "memory": "8Gi", "pods": "110"},
+        "conditions": [{"type": "Ready", "status": "True"}],
+    },
+}
+
+
+def running(name, cpu, **labels):
+    container = {"resources": {"requests": {"cpu": cpu, "memory": "128Mi"}}}
+    return {
+        "metadata": {"name": name, "labels": labels},
+        "spec": {"nodeName": "n", "containers": [container]},
+    }
+
+
+async def test_a_census_counts_pods_of_all_namespaces_and_what_was_started_since(tmp_path):
+    settings = TrainingSettings(home=tmp_path, platform="kubernetes", namespace="m")
+    seen = running("job", "500m", **{"millrace.dev/job": "x", "millrace.dev/attempt": "1"})
+    cluster = Cluster(Node=[NODE], Pod=[running("elsewhere", "900m"), seen])
+    census = Census(cluster, settings)
+    room = await census.room([(("x", 1), size())], [], 1)
+    assert fitting(room, size(cpu=0.1), 50)[0] == 6, "2 - 0.9 - 0.5; what was seen is not counted twice"
+    room = await census.room([(("x", 1), size()), (("y", 1), size())], [], 1)
+    assert fitting(room, size(cpu=0.1), 50)[0] == 1, "y was started after the look"
+    assert census.never(size(cpu=3))
+    assert cluster.asked == ["ResourceQuota", "Node", "Pod"], "one look serves both"
+
+
+async def test_who_may_read_no_nodes_asks_the_scheduler_and_holds_to_quotas(tmp_path):
+    settings = TrainingSettings(home=tmp_path, platform="kubernetes", namespace="m")
+    quota = {"metadata": {"name": "q"}, "spec": {}, "status": {"hard": {"pods": "3"}, "used": {"pods": "1"}}}
+    census = Census(Cluster(may=("ResourceQuota",), ResourceQuota=[quota]), settings)
+    room = await census.room([], [], 9)
+    assert fitting(room, size(), 50) == (2, "it needs 0.5 CPU and 1024 MiB; the quota q leaves 0 of pods")
+    assert not census.never(size(cpu=1000)), "nobody knows"
