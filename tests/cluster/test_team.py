@@ -16,7 +16,7 @@ client = Millrace.from_environment(project)
 calls = {
     "look": lambda: [item.name for item in client.controller.loops()],
     "data": lambda: [item.name for item in client.registry.datasets()],
-    "jobs": lambda: len(client.training.jobs()),
+    "jobs": lambda: len(client.training.jobs().items),
     "endpoints": lambda: len(client.serving.endpoints()),
     "monitors": lambda: len(client.monitoring.monitors()),
     "feed": lambda: client.registry.put_artifact(b"rows of a team"),
