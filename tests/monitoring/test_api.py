@@ -125,7 +125,8 @@ async def test_rows_come_as_an_arrow_stream_too_and_a_broken_one_is_422(service)
     headers = {"content-type": "application/vnd.apache.arrow.stream"}
     path = "/v1/monitors/sales/predictions"
     assert (await service.call("POST", path, content=stream(table), headers=headers))["rows"] == 60
-    for broken in (b"", b"ARROW1", stream(table)[:200], stream(table.drop(["index"])), stream(wrong(table))):
+    wrongs = (wrong(table), far(table, 2**62), far(table, -(2**62)), table.drop(["index"]))
+    for broken in (b"", b"ARROW1", stream(table)[:200], *map(stream, wrongs)):
         await service.call("POST", path, expect=422, content=broken, headers=headers)
     await service.labels(0, sold)
     (day,) = await service.closed(1)
@@ -134,6 +135,12 @@ async def test_rows_come_as_an_arrow_stream_too_and_a_broken_one_is_422(service)
 
 def wrong(table):
     return table.set_column(2, "event_time", pa.array(["soon"] * len(table)))
+
+
+def far(table, micros):
+    """With a moment that no calendar has, as databases write "infinity"."""
+    times = pa.array([micros] * len(table), pa.int64()).cast(pa.timestamp("us", "UTC"))
+    return table.set_column(2, "event_time", times)
 
 
 def stream(table):

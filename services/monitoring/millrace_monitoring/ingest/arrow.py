@@ -116,6 +116,6 @@ def _check(data: dict[str, pa.Array]) -> None:
         )
     if len(data["index"]) and pc.min(data["index"]).as_py() < 0:
         raise BadInput("An index is negative.", [FieldError("index", "is negative", "count from 0")])
-    times = pc.min_max(data["event_time"])
-    if len(data["event_time"]) and not (times["min"].as_py() >= FIRST and times["max"].as_py() < LAST):
+    times, first, last = data["event_time"], pa.scalar(FIRST, TIME), pa.scalar(LAST, TIME)
+    if pc.any(pc.or_(pc.less(times, first), pc.greater_equal(times, last))).as_py():
         raise BadInput("An event time is out of range.", [FieldError("event_time", "is not in 1970 to 2199")])

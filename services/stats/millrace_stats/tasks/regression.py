@@ -46,7 +46,7 @@ class Regression(Task):
             return Refusal("is no number")
         if isinstance(value, str):
             value = float(value)
-        if not math.isfinite(value) or abs(value) > LARGEST:
+        if abs(value) > LARGEST or not math.isfinite(value):
             return Refusal("is not a finite number")
         return float(value)
 
