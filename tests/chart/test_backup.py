@@ -1,8 +1,12 @@
 """The dump and the restore of docs/howto/backup.md, and the SQL of production.md, on a real PostgreSQL."""
 
 import os
+import re
+import shutil
 import subprocess
+import tempfile
 import uuid
+from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
@@ -85,6 +89,74 @@ def test_what_was_dumped_is_there_after_the_restore_and_nothing_else(bash, socke
     assert [ask(bash, name, "SELECT name FROM kept") for name in SERVICES] == ["before"] * 5
     assert [shape(bash, name) for name in SERVICES] == before
     assert int(before[0][1]) > 20
+
+
+ME = 65532
+"""Whom the pod runs as."""
+
+
+def lines_with(block_text, word):
+    """The command of a block, over its lines, that holds a word; without kubectl, as the pod runs it."""
+    joined = re.findall(
+        r"^kubectl exec [^\n]*millrace-backup -- (.*?)(?: [<>] blobs\.tar)$", block_text, re.M | re.S
+    )
+    (found,) = [item for item in joined if word in item]
+    return found
+
+
+def volumes(place):
+    """Three volumes as a storage makes them: their roots are another user's, and a group may write."""
+    for name in ("registry", "monitoring", "training"):
+        folder = place / "data" / name
+        folder.mkdir(parents=True)
+        os.chown(folder, 0, ME)
+        folder.chmod(0o2775)
+    lost = place / "data" / "registry" / "lost+found"
+    lost.mkdir(mode=0o700)
+    return place / "data"
+
+
+def as_the_pod(command, data, **streams):
+    here = command.replace("/data", str(data))
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", here],
+        user=ME,
+        group=ME,
+        extra_groups=[],
+        stderr=subprocess.PIPE,
+        **streams,
+    )
+    return done.returncode, done.stderr.decode()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can make folders of another user")
+def test_the_volumes_come_back_whole_by_a_pod_that_may_not_change_their_roots():
+    place = Path(tempfile.mkdtemp(prefix="backup-"))
+    try:
+        place.chmod(0o755)
+        before, after = volumes(place / "a"), volumes(place / "b")
+        make = "cd /data; mkdir -p registry/blobs/ab monitoring/log; echo one > registry/blobs/ab/x; "
+        make += "echo two > 'monitoring/log/a b'; chmod 400 registry/blobs/ab/x; touch training/.t"
+        assert as_the_pod(make, before) == (0, "")
+        copy = lines_with(block("backup", "pg_dump", "kubectl exec"), "find")
+        with (place / "blobs.tar").open("wb") as file:
+            assert as_the_pod(copy, before, stdout=file) == (0, "")
+        restore = lines_with(block("backup", "pg_restore"), "-xf")
+        assert as_the_pod("mkdir -p /data/registry/blobs", after) == (0, ""), "a fresh installation has begun"
+        with (place / "blobs.tar").open("rb") as file:
+            assert as_the_pod(restore, after, stdin=file) == (0, "")
+        assert (after / "registry/blobs/ab/x").read_text() == "one\n"
+        assert (after / "monitoring/log/a b").read_text() == "two\n"
+        assert (after / "training/.t").exists()
+        assert (after / "registry/blobs/ab/x").stat().st_uid == ME
+        whole = subprocess.run(["tar", "-cf", place / "whole.tar", "-C", before, "registry"], check=True)
+        assert whole.returncode == 0
+        with (place / "whole.tar").open("rb") as file:
+            status, said = as_the_pod(restore, volumes(place / "c"), stdin=file)
+        assert status != 0
+        assert "registry" in said, "a copy with the roots in it is what went wrong"
+    finally:
+        shutil.rmtree(place)
 
 
 def test_the_dump_of_an_external_database_takes_the_registrys_last(bash, socket, tmp_path):

@@ -30,6 +30,7 @@ ORDER = (
     "test_gpu",
     "test_faults",
     "test_lifecycle",
+    "test_restore",
 )
 """What works comes before what breaks it."""
 
