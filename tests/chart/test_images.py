@@ -38,6 +38,7 @@ ENTRIES = {
 """What is started in each image."""
 JOBS = (
     "millrace_training.automl.train",
+    "millrace_training.code.adopting",
     "millrace_training.code.train",
     "millrace_training.rows.infer",
     "millrace_training.rows.ingest",
