@@ -1,5 +1,6 @@
 """Rows that come as a stream: what became of a batch, and how a loop's stream stands."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated
 
@@ -10,6 +11,11 @@ from millrace_contracts.bodies import Read
 BatchKey = Annotated[str, StringConstraints(pattern=r"^[\x21-\x7e]{1,200}$")]
 BATCH_ROWS = 50_000
 """Most rows of one batch."""
+
+
+def odd_name(row: Mapping[str, object]) -> str | None:
+    """A name whose cell no column could hold: one of an object, or an empty one; None where all may be one."""
+    return next((name for name, value in row.items() if not name or type(value) is dict), None)
 
 
 class StreamedBatch(Read):

@@ -3,7 +3,6 @@
 DuckDB's reader of JSON is not used: it keeps no rejects, and guesses the types that a contract is to decide.
 """
 
-import re
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -12,19 +11,16 @@ from typing import Any, TypeAlias
 import orjson
 import pyarrow as pa
 
+from millrace_contracts.streams import odd_name
 from millrace_contracts.tables import KEPT, Reject, Rejects
-from millrace_table import tensors
-from millrace_table.refusals import Unreadable, words
+from millrace_table import one_object, tensors
+from millrace_table.refusals import Unreadable
 
 Row: TypeAlias = dict[str, Any]
 CHUNK = 1 << 20
 LINE = 1 << 26
 """Bytes of a line from which it is no row, so that a file without line ends is not held."""
-MEMBER = re.compile(rb'\s*("(?:[^"\\]|\\.)*")\s*:\s*')
-SCALAR = re.compile(rb'("(?:[^"\\]|\\.)*"|[-+.\w]+)\s*,')
-ROWS = re.compile(rb"\[\s*\{")
 PLAIN = "Write plain values, or lists of numbers of one shape; spread an object over several columns."
-OF_COLUMNS = "The file is one object of columns", "Write it by rows (in pandas: to_json(orient='records'))"
 
 
 class NoRow(Exception):
@@ -43,74 +39,9 @@ def read(data: bytes) -> tuple[pa.Table, Rejects]:
         if row is not None:
             rows.append(row)
     if len(rows) < 2:
-        _refuse_one_object(data)
+        one_object.refuse(data)
     seen.check()
     return _table(rows, seen.schema), seen.rejects
-
-
-def odd_name(row: Row) -> str | None:
-    """A name whose cell no column could hold: one of an object, or an empty one; None where all may be one."""
-    return next((name for name, value in row.items() if not name or type(value) is dict), None)
-
-
-def _refuse_one_object(data: bytes) -> None:
-    """Raises: Unreadable for a file that is one object around its rows, or around its columns."""
-    try:
-        whole = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return
-    if not isinstance(whole, dict):
-        return
-    rows = [name for name, value in whole.items() if _are_rows(value)]
-    if rows:
-        raise _one_object(
-            f"The file is one object, whose rows stand in {words(rows)}", "Write that list alone"
-        )
-    if _are_columns(list(whole.values())):
-        raise _one_object(*OF_COLUMNS)
-
-
-def _one_object(seen: str, mend: str) -> Unreadable:
-    return Unreadable(
-        "file", f"{seen}.", f'{mend}: an array of objects, or a line each, like {{"column": value}}.'
-    )
-
-
-def _refuse_one_large_object(path: Path) -> None:
-    """The same of a file that is too large to be held, by how it begins: its first member that is no plain value."""
-    with path.open("rb") as file:
-        begin = file.read(CHUNK).lstrip()
-    if not begin.startswith(b"{"):
-        return
-    place = 1
-    while member := MEMBER.match(begin, place):
-        plain = SCALAR.match(begin, member.end())
-        if plain is None:
-            if ROWS.match(begin, member.end()):
-                name = orjson.loads(member[1])
-                raise _one_object(
-                    f"The file is one object, whose rows stand in {words([name])}", "Write that list alone"
-                )
-            if begin[member.end() : member.end() + 1] in (b"[", b"{"):
-                raise _one_object(*OF_COLUMNS)
-            return
-        place = plain.end()
-
-
-def _are_columns(values: list[Any]) -> bool:
-    """Whether they are lists or objects of cells; lists of numbers alone may be one row of tensors."""
-    several = bool(values) and all(isinstance(value, list | dict) and len(value) > 1 for value in values)
-    return several and not all(_are_numbers(value) for value in values)
-
-
-def _are_numbers(value: Any) -> bool:
-    if isinstance(value, list):
-        return all(_are_numbers(item) for item in value)
-    return value is None or (isinstance(value, int | float) and not isinstance(value, bool))
-
-
-def _are_rows(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
 
 
 def in_pieces(
@@ -127,9 +58,9 @@ def in_pieces(
             told(rows)
     if rows < 2:
         if path.stat().st_size <= LINE:
-            _refuse_one_object(path.read_bytes())
+            one_object.refuse(path.read_bytes())
         else:
-            _refuse_one_large_object(path)
+            one_object.refuse_large(path)
     seen.check()
     return seen.schema, _pieces(path, seen.schema, size), seen.rejects
 

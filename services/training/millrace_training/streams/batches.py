@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import orjson
 
-from millrace_contracts.streams import BATCH_ROWS
+from millrace_contracts.streams import BATCH_ROWS, odd_name
 from millrace_core.errors import BadInput, FieldError, TooLarge
-from millrace_table.jsonl import odd_name
 
 MARK = b"\xef\xbb\xbf"
 LIKE = 'Send a row a line, in UTF-8, like {"column": value}.'
