@@ -1,8 +1,12 @@
 """Runs that wait for their turn: who is let in, what the others are told, and that waiting costs nothing."""
 
+import asyncio
+
+import httpx
 import pytest
 from prometheus_client import REGISTRY
 
+from millrace_controller.admission import queries as admission
 from millrace_controller.admission import queue
 from millrace_controller.clock import queries as clock
 from millrace_controller.clock import worker
@@ -112,3 +116,36 @@ async def test_the_queue_is_in_the_metrics(platform, world):
         ("runs_open", "alpha"): 2,
         ("runs_open", "beta"): 0,
     }
+
+
+async def test_loops_are_looked_after_while_training_does_not_answer_the_queue(platform, monkeypatch):
+    looked = []
+
+    async def away(sizes):
+        looked.append("asked")
+        raise httpx.ConnectError("All connection attempts failed")
+
+    async def hangs(sizes):
+        looked.append("asked")
+        await asyncio.sleep(60)
+
+    async def one_pass(services, loop_id):
+        looked.append(loop_id)
+
+    monkeypatch.setattr(worker, "one_pass", one_pass)
+    for answer in (away, hangs):
+        monkeypatch.setattr(platform.services.clients.training, "room", answer)
+        keeper = worker.Keeper(platform.services)
+        looked.clear()
+        await keeper.once()
+        await asyncio.sleep(0)
+        assert "asked" in looked
+        assert {1, 2} <= set(looked), "loops that are open are looked after"
+        await keeper.stop()
+
+
+async def test_a_run_does_not_stand_behind_a_look_that_lasts(platform):
+    async with platform.services.readers() as session:
+        waiting = next(run for _, run in await admission.busy(session) if run.admitted_at is None)
+    async with platform.services.memory.line.lock:
+        assert await asyncio.wait_for(queue.its_turn(platform.services, waiting), 5) is False

@@ -1,6 +1,6 @@
 """What fits: sizes read from manifests, nodes, quotas, and what can be known without rights to read either."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -8,12 +8,15 @@ from millrace_contracts.room import RunSize
 from millrace_core.errors import Forbidden
 from millrace_core.waiting import PodWaiting
 from millrace_training.jobs.room import fitting
+from millrace_training.jobs.states import State
+from millrace_training.jobs.turns import Floor, Start, decide
 from millrace_training.launch import amounts, sizes
 from millrace_training.launch.amounts import Amounts
 from millrace_training.launch.census import Census
-from millrace_training.launch.room import Node, Nodes, Probes, Quota, Unbound
+from millrace_training.launch.room import Node, Nodes, Probes, Quota, Together, Unbound
 from millrace_training.launch.sizes import PodSize, Size
 from millrace_training.settings import TrainingSettings
+from millrace_training.tables import Job
 
 GIB = 2.0**30
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -156,3 +159,53 @@ async def test_who_may_read_no_nodes_asks_the_scheduler_and_holds_to_quotas(tmp_
     room = await census.room([], [], 9)
     assert fitting(room, size(), 50) == (2, "it needs 0.5 CPU and 1024 MiB; the quota q leaves 0 of pods")
     assert not census.never(size(cpu=1000)), "nobody knows"
+
+
+def waits(number, kind="train"):
+    at = NOW + timedelta(seconds=number)
+    own = {"number": number, "id": str(number), "loop": str(number), "created_at": at}
+    return Job(**own, project="p", kind=kind, state=State.QUEUED)
+
+
+@pytest.mark.parametrize(
+    "full",
+    [
+        Nodes([node()]),
+        Together([Quota("q", {"requests.cpu": 1.0}, hard={"requests.cpu": 2.0})]),
+    ],
+    ids=["nodes", "quota"],
+)
+def test_what_could_never_fit_is_started_to_be_refused_and_keeps_no_room_from_others(tmp_path, full):
+    settings = TrainingSettings(home=tmp_path, platform="kubernetes", namespace="m")
+    jobs = [waits(1), waits(2), waits(3)]
+    wants = {"1": size(cpu=64), "2": size(cpu=1), "3": size(cpu=1.5)}
+    starts = [Start(NOW + timedelta(hours=1, seconds=n), ("p", "other"), "train") for n in range(20)]
+    turn = decide(jobs, settings, starts, Floor(full, wants, NOW + timedelta(hours=2)))
+    assert [job.id for job in turn.start] == ["1", "2"]
+    assert set(turn.waits) == {"3"}, "it fits, but not now"
+
+
+async def test_more_than_a_quota_allows_is_known_never_to_fit(tmp_path):
+    settings = TrainingSettings(home=tmp_path, platform="kubernetes", namespace="m")
+    quota = {
+        "metadata": {"name": "q"},
+        "spec": {},
+        "status": {"hard": {"requests.memory": "2Gi"}, "used": {}},
+    }
+    census = Census(Cluster(may=("ResourceQuota",), ResourceQuota=[quota]), settings)
+    await census.room([], [], 0)
+    assert census.never(size(gib=3))
+    assert not census.never(size(gib=2))
+
+
+def test_a_pod_without_a_node_of_which_the_scheduler_has_spoken_keeps_smaller_ones_from_nothing():
+    full = PodWaiting("Unschedulable", "0/3 nodes are available: 3 Insufficient cpu.")
+    assert Probes([Unbound(size(cpu=64), NOW, full)], bound=0).lacks(size(cpu=0.5)) == ""
+
+
+def test_a_pause_that_a_clock_set_back_made_long_does_not_hold(tmp_path):
+    settings = TrainingSettings(home=tmp_path, platform="kubernetes", namespace="m")
+    short, long = waits(1), waits(2)
+    short.next_at, long.next_at = NOW + timedelta(seconds=60), NOW + timedelta(days=300)
+    turn = decide([short, long], settings, [], Floor(Nodes([node()]), {}, NOW))
+    assert [job.id for job in turn.start] == ["2"]

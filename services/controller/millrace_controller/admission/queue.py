@@ -2,7 +2,9 @@
 
 import time
 
-from millrace.transport.errors import ApiError
+import httpx
+
+from millrace.transport.errors import ApiError, Busy
 from millrace_contracts.loop_runs import LoopRunState as State
 from millrace_contracts.room import AtWork, RoomRead, RunSize
 from millrace_contracts.workers import Workers
@@ -20,13 +22,17 @@ TRAINED = ("register", "roll-out")
 
 
 async def its_turn(services: Services, run: Run) -> bool:
-    """Whether a run that waits may be started now. Raises: ApiError if training cannot be asked."""
+    """Whether a run that waits may be started now. Nobody stands behind a look that lasts: it lets in whom it finds.
+
+    Raises: ApiError, Busy, httpx.TransportError of training.
+    """
     if run.admitted_at is not None:
         return True
     line, id = services.memory.line, (run.loop_id, run.number)
-    async with line.lock:
-        if not line.knows(id, LOOK_SECONDS):
-            await _look(services)
+    if not line.lock.locked():
+        async with line.lock:
+            if not line.knows(id, LOOK_SECONDS):
+                await _look(services)
     async with services.readers() as session:
         now = await session.get(Run, id)
         return now is not None and now.admitted_at is not None
@@ -44,8 +50,10 @@ async def serve(services: Services) -> None:
     try:
         async with line.lock:
             await _look(services)
-    except ApiError as error:
-        log.warning("the queue waits for training", error=str(error)[:300])
+    except (ApiError, Busy, httpx.TransportError) as error:
+        log.warning("the queue waits for training", error=(str(error) or type(error).__name__)[:300])
+    except Exception as error:
+        log.exception("the queue is not served", error=type(error).__name__)
 
 
 async def _look(services: Services) -> None:

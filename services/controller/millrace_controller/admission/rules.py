@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from millrace_contracts.room import QueuePlace, SizeRoom
+from millrace_core import pauses
 from millrace_core.shares import Shares
 from millrace_core.shares import Turn as ShareTurn
 
@@ -67,7 +68,7 @@ def decide(runs: Sequence[Standing], served: Mapping[str, datetime], now: dateti
         run = min(waiting, key=lambda item: _turn(item, shares))
         waiting.remove(run)
         kind = run.room.kind
-        if run.next_at is not None and run.next_at > now:
+        if run.next_at is not None and pauses.rests(run.next_at, now):
             why = f"{run.short or 'it waits for room'}; it is tried again at {run.next_at:%H:%M:%S} UTC"
         elif coming[kind] < run.room.fits + AHEAD:
             admitted.append(run.id)

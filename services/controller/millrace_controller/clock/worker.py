@@ -27,6 +27,8 @@ from millrace_core.reconcile import run_forever
 
 EVERY = 5.0
 WAIT = 20
+LINE_SECONDS = 1.0
+"""The loops wait so long for a look at the queue."""
 AT_A_TIME = 8
 """Loops that are looked after side by side: each look asks the database, which has few connections to give."""
 
@@ -55,9 +57,10 @@ class Keeper:
         self.again: set[int] = set()
         self.turns = Turns()
         self.places = asyncio.Semaphore(AT_A_TIME)
+        self.line: asyncio.Task[None] | None = None
 
     async def once(self) -> None:
-        await queue.serve(self.services)
+        await self._serve()
         async with self.services.readers() as session:
             urgencies = await queries.urgencies(session)
         for loop_id in self.turns.take(urgencies):
@@ -65,6 +68,12 @@ class Keeper:
                 self.again.add(loop_id)
             else:
                 self.tasks[loop_id] = asyncio.create_task(self._keep(loop_id))
+
+    async def _serve(self) -> None:
+        """Look at the queue; while training keeps it waiting, loops are looked after all the same."""
+        if self.line is None or self.line.done():
+            self.line = asyncio.create_task(queue.serve(self.services))
+        await asyncio.wait({self.line}, timeout=LINE_SECONDS)
 
     async def _keep(self, loop_id: int) -> None:
         try:
@@ -78,7 +87,7 @@ class Keeper:
             del self.tasks[loop_id]
 
     async def stop(self) -> None:
-        tasks = list(self.tasks.values())
+        tasks = [*self.tasks.values(), *([self.line] if self.line else [])]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -13,13 +13,14 @@ from millrace_controller.runs.ending import closed
 from millrace_controller.runs.states import State
 from millrace_controller.services import Services
 from millrace_controller.tables import Loop, Outbox, Run
+from millrace_core import pauses
 from millrace_core.database import utcnow
 from millrace_core.log import log
 from millrace_core.outbox import decide
 
 ATTEMPTS = 3
-PAUSE, LONGEST_PAUSE = 30.0, 900.0
-"""Seconds before a pipeline for which there was no room is tried again: at first, and at most."""
+PAUSE = 30.0
+"""Seconds before a pipeline for which there was no room is tried again the first time."""
 
 
 async def tend(services: Services, loop: Loop, run: Run) -> bool:
@@ -102,7 +103,7 @@ async def _ended(services: Services, loop: Loop, run: Run, end: Ended) -> None:
 
 def _back_in_line(run: Run) -> dict[str, object]:
     """There was no room for its pipeline: it waits for its turn again, each time longer before it tries."""
-    pause = timedelta(seconds=min(PAUSE * 2.0 ** min(run.shortages, 20), LONGEST_PAUSE))
+    pause = timedelta(seconds=pauses.seconds(PAUSE, run.shortages))
     return {"admitted_at": None, "shortages": run.shortages + 1, "next_at": utcnow() + pause}
 
 

@@ -155,7 +155,8 @@ class JobController:
         """The process is gone and left no result: what it finished is kept, another attempt goes on."""
         await self.launcher.stop(job, finished=False)
         async with self.services.sessions.begin() as session:
-            await queries.move(session, job, State.QUEUED, excused=job.excused + excused, waiting=None)
+            more = {"excused": job.excused + excused, "waiting": None, "short_since": None}
+            await queries.move(session, job, State.QUEUED, **more)
         log.warning("job lost its process", job=job.id, kind=job.kind, attempt=job.attempts, excused=excused)
         self.changes.tell()
 

@@ -9,6 +9,7 @@ from millrace_contracts.jobs import Problem
 from millrace_contracts.pulls import Pulled, PullResult, PullSpec
 from millrace_contracts.rows import IngestResult, IngestSpec
 from millrace_contracts.waiting import Waiting
+from millrace_core import pauses
 from millrace_core.database import utcnow
 from millrace_core.waiting import QUEUED
 from millrace_training.jobs.states import State
@@ -17,9 +18,6 @@ from millrace_training.process.sight import Sight
 from millrace_training.runtime.errors import JobError
 from millrace_training.settings import TrainingSettings
 from millrace_training.tables import Job
-
-LONGEST_PAUSE = 900.0
-"""Seconds after which a job for which there is no room is tried again at the latest."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,7 @@ def excused(job: Job, sight: Sight, settings: TrainingSettings) -> bool:
 
 def no_room(job: Job, sight: Sight, settings: TrainingSettings) -> dict[str, object]:
     """What is remembered of a job that goes back to its queue: since when, and when it is tried again."""
-    now, pause = utcnow(), min(settings.shortage_pause * 2.0 ** min(job.shortages, 20), LONGEST_PAUSE)
+    now, pause = utcnow(), pauses.seconds(settings.shortage_pause, job.shortages)
     why = f": {sight.waiting.message}" if sight.waiting else ""
     words = f"there was no room for it{why}; it is tried again in {pause:.0f} s"
     return {

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from millrace_contracts.waiting import Waiting
+from millrace_core import pauses
 from millrace_core.database import utcnow
 from millrace_core.shares import Shares
 from millrace_core.shares import Turn as ShareTurn
@@ -50,20 +51,22 @@ class Floor:
 
     def lacks(self, job: Job) -> str:
         """Why the job cannot start now, in words; empty if it can."""
-        if job.next_at is not None and job.next_at > self.now:
+        if job.next_at is not None and pauses.rests(job.next_at, self.now):
             return f"there was no room for it; it is tried again at {job.next_at:%H:%M:%S} UTC"
         size = self.sizes.get(job.id, ONE)
         if size.kind in self.kept and not size.queued:
             return f"it needs {size.told()}, and the room is kept for a job that has waited longer"
-        return self.room.lacks(size)
+        return "" if self.room.never(size) else self.room.lacks(size)
 
     def take(self, job: Job) -> None:
-        """The job starts."""
-        self.room.take(self.sizes.get(job.id, ONE))
+        """The job starts. What could never fit takes nothing: the cluster says so, which ends it, and nobody waits."""
+        size = self.sizes.get(job.id, ONE)
+        if not self.room.never(size):
+            self.room.take(size)
 
     def keep(self, job: Job) -> None:
         """What becomes free is for this job."""
-        if job.next_at is None or job.next_at <= self.now:
+        if not pauses.rests(job.next_at, self.now):
             self.kept.add(self.sizes.get(job.id, ONE).kind)
 
 

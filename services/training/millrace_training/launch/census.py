@@ -55,10 +55,10 @@ class Census:
         return Together([*rooms, nodes])
 
     def never(self, size: Size) -> bool:
-        """Whether it is known that no node could hold it, were all empty."""
-        if self._nodes is None or size.queued:
-            return False
-        return Nodes(_counted(self._nodes, [], self.settings.gpu_resource)).never(size)
+        """Whether it is known that no node could hold it, were all empty, or that it is more than a quota allows."""
+        nodes = _counted(self._nodes or [], [], self.settings.gpu_resource)
+        rooms: list[Room] = [*self._left(), *([] if self._nodes is None else [Nodes(nodes)])]
+        return Together(rooms).never(size)
 
     async def _look(self) -> None:
         if time.monotonic() < self._until:
@@ -92,10 +92,9 @@ class Census:
                 continue
             status = item.get("status") or {}
             hard, used = status.get("hard") or {}, status.get("used") or {}
-            left = {
-                name: amounts.number(most) - amounts.number(used.get(name, 0)) for name, most in hard.items()
-            }
-            found.append(Quota(item["metadata"]["name"], left, self.settings.gpu_resource))
+            most = {name: amounts.number(many) for name, many in hard.items()}
+            left = {name: many - amounts.number(used.get(name, 0)) for name, many in most.items()}
+            found.append(Quota(item["metadata"]["name"], left, self.settings.gpu_resource, most))
         return found
 
 

@@ -3,13 +3,14 @@
 All answer the same two questions, so the same rules decide everywhere. Pure.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 from millrace_core.waiting import PodWaiting
-from millrace_training.launch.amounts import Amounts
+from millrace_training.launch.amounts import DUST, Amounts
 from millrace_training.launch.sizes import PodSize, Size
 
 
@@ -22,6 +23,9 @@ class Room(Protocol):
     def take(self, size: Size) -> None:
         """A job of this size begins."""
 
+    def never(self, size: Size) -> bool:
+        """Whether it is known that it would not fit either if nothing else were there."""
+
 
 class Anywhere:
     """Nothing is known to be short: on one machine only places are counted."""
@@ -31,6 +35,9 @@ class Anywhere:
 
     def take(self, size: Size) -> None:
         """Nothing is counted."""
+
+    def never(self, size: Size) -> bool:
+        return False
 
 
 @dataclass
@@ -82,8 +89,7 @@ class Nodes:
             node.free, node.pods = node.free - size.pods[place].amounts, node.pods - 1
 
     def never(self, size: Size) -> bool:
-        """Whether no node could hold it, were all empty."""
-        return any(
+        return not size.queued and any(
             not any(node.admits(pod) and pod.amounts.within(node.whole) for node in self.nodes)
             for pod in size.pods
         )
@@ -106,15 +112,16 @@ class Nodes:
 
 @dataclass
 class Quota:
-    """What the quotas of the jobs' namespace leave, by their name; a resource that none names is not short."""
+    """What one of the quotas of the jobs' namespace leaves, of *hard*; what it does not name is not short."""
 
     name: str
     left: dict[str, float]
     gpu: str = "nvidia.com/gpu"
+    hard: Mapping[str, float] = field(default_factory=dict)
 
     def lacks(self, size: Size) -> str:
         for resource, wanted in self._wanted(size).items():
-            if resource in self.left and wanted > self.left[resource] + 1e-9:
+            if resource in self.left and wanted > self.left[resource] + DUST:
                 left = (
                     Amounts(memory=self.left[resource]).told().split(" and ")[1]
                     if "memory" in resource
@@ -128,6 +135,12 @@ class Quota:
         for resource, wanted in self._wanted(size).items():
             if resource in self.left:
                 self.left[resource] -= wanted
+
+    def never(self, size: Size) -> bool:
+        return any(
+            wanted > self.hard.get(resource, math.inf) + DUST
+            for resource, wanted in self._wanted(size).items()
+        )
 
     def _wanted(self, size: Size) -> dict[str, float]:
         total, many = size.total, float(len(size.pods))
@@ -167,7 +180,7 @@ class Probes:
                 return (
                     f"it needs {size.told()}; a job that asked earlier has no node yet: {other.why.message}"
                 )
-        mine = sum(other.size.kind == size.kind for other in self.unbound)
+        mine = sum(other.why is None and other.size.kind == size.kind for other in self.unbound)
         return (
             "" if mine < self.most else f"it needs {size.told()}; {mine} that asked earlier have no node yet"
         )
@@ -175,6 +188,9 @@ class Probes:
     def take(self, size: Size) -> None:
         if not size.queued:
             self.unbound.append(Unbound(size, datetime.min))
+
+    def never(self, size: Size) -> bool:
+        return False
 
 
 def _wants(size: Size, other: Unbound) -> bool:
@@ -198,3 +214,6 @@ class Together:
     def take(self, size: Size) -> None:
         for room in self.rooms:
             room.take(size)
+
+    def never(self, size: Size) -> bool:
+        return any(room.never(size) for room in self.rooms)
