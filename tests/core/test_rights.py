@@ -118,6 +118,22 @@ async def test_many_requests_at_once_are_one_question(rights, server):
     assert len(server.reviewed) == 2, "one for each namespace of the project"
 
 
+async def test_a_list_of_many_projects_asks_about_few_at_once(monkeypatch):
+    under_way, most = 0, 0
+
+    async def ask(path, review):
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0)
+        under_way -= 1
+        return {"status": {"allowed": False}}
+
+    rights = Rights(reviews=Reviews(ask))
+    assert not any(await asyncio.gather(*(rights.roles(person(), f"p-{number}") for number in range(300))))
+    assert most == reviews.TOGETHER
+
+
 async def test_nothing_is_allowed_while_the_api_server_is_away_and_that_is_said(rights, server, monkeypatch):
     server.rules = {("oidc:ada", "team-a", "get")}
     server.close()
@@ -211,7 +227,8 @@ def test_a_provider_names_people_as_the_api_server_does_and_nobody_of_the_cluste
     )
     found = known.actor(token(sub="42", email="ada@example.org", groups=["others"]))
     assert found.subject == Subject("oidc:ada@example.org", ("oidc:others", EVERYBODY))
-    assert known.actor(token(sub="42", email="ada@example.org", email_verified=False)) is None
+    for said in (False, "false", None):
+        assert known.actor(token(sub="42", email="ada@example.org", email_verified=said)) is None
     bare = tokens(known_as={"username": "sub", "groups": "groups"})
     assert bare.actor(token(sub="system:serviceaccount:kube-system:root")) is None
     assert bare.actor(token(sub="ada", groups=["system:masters", "b"])).subject == Subject(

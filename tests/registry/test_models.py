@@ -217,6 +217,18 @@ async def test_lineage_leads_from_a_version_to_its_sources_and_decisions(client,
     assert (await client.get("/v1/lineage", params={"model": "sales", "version": 2})).status_code == 404
 
 
+async def test_lineage_tells_nothing_of_a_run_of_another_project(client, put, project):
+    other = {"project": f"{project}-b"}
+    run = (await client.post("/v1/runs", params=other, json={"key": "k", "params": {"secret": 3}})).json()[
+        "id"
+    ]
+    await client.put("/v1/models/sales", json={})
+    await register(client, version({"weights.bin": await put(b"w")}, lineage={"run": run}))
+    found = await client.get("/v1/lineage", params={"model": "sales", "version": 1})
+    assert "secret" not in found.text
+    assert found.json()["run"] is None
+
+
 SPREAD = {
     "inputs": [{"name": "x", "datatype": "FP32", "column": "x", "kind": "number"}],
     "outputs": [{"name": "prediction", "datatype": "FP32", "width": 3}],

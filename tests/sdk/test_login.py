@@ -81,6 +81,8 @@ def test_an_ingress_that_leads_to_the_door_is_used(cluster):
     kube = Kube(file=str(cluster.config))
     found = releases.find(kube)
     assert releases.door(kube, found) == "https://models.example/ml"
+    cluster.ingresses[0]["spec"]["tls"] = [{"hosts": ["other.example"]}]
+    assert releases.door(kube, found) == "", "no token is sent in plain text"
     rule["http"]["paths"][0]["backend"] = {"service": {"name": "another"}}
     assert releases.door(kube, found) == "", "another Ingress of the namespace is not the door"
 

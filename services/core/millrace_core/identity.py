@@ -194,7 +194,8 @@ def _name(claims: Document) -> str:
     subject = str(claims["sub"])
     if subject.startswith(ACCOUNT):
         return subject.removeprefix(ACCOUNT).replace(":", "/")
-    name = str(claims.get("email") or claims.get("preferred_username") or subject)
+    email = claims.get("email") if claims.get("email_verified", True) is True else None
+    name = str(email or claims.get("preferred_username") or subject)
     return name if "@" in name else f"{name}@{urlsplit(str(claims['iss'])).hostname}"
 
 
@@ -213,7 +214,11 @@ def _subject(known_as: Document | None, claims: Document) -> Subject | None:
         return None
     claim = known_as.get("username") or "sub"
     user = claims.get(claim)
-    if not isinstance(user, str) or not user or (claim == "email" and claims.get("email_verified") is False):
+    if (
+        not isinstance(user, str)
+        or not user
+        or (claim == "email" and claims.get("email_verified", True) is not True)
+    ):
         return None
     user = f"{known_as.get('username_prefix', '')}{user}"
     listed = claims.get(known_as.get("groups") or "", ())

@@ -31,6 +31,8 @@ ALLOWED_SECONDS, DENIED_SECONDS = 10.0, 3.0
 AWAY_SECONDS = 2.0
 """How long nobody is made to wait for an API server that has just not answered."""
 ANSWER_SECONDS = 5.0
+TOGETHER = 20
+"""Questions under way at once: a list of all projects asks about each, and the API server has others to serve."""
 MOST = 10_000
 """Answers that are kept."""
 SPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?").fullmatch
@@ -101,6 +103,7 @@ class Reviews:
         self._send = ask or ApiServer()
         self._answers: dict[Key, tuple[float, bool]] = {}
         self._asked: dict[Key, asyncio.Task[bool]] = {}
+        self._turns = asyncio.Semaphore(TOGETHER)
         self._away = -1e9
 
     async def has(self, subject: Subject, role: str, spaces: list[str]) -> bool:
@@ -135,6 +138,12 @@ class Reviews:
             done.exception()
 
     async def _ask(self, key: Key) -> bool:
+        async with self._turns:
+            if time.monotonic() < self._away + AWAY_SECONDS:
+                raise _unknown(key[2])
+            return await self._answer(key)
+
+    async def _answer(self, key: Key) -> bool:
         subject, verb, space = key
         try:
             async with asyncio.timeout(ANSWER_SECONDS):

@@ -1,5 +1,6 @@
 """Who comes in, to which project, and what a refusal looks like; what a client calls a file leads nowhere else."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -104,3 +105,34 @@ async def test_the_same_value_twice_is_one_and_the_last_step_counts(ask, run):
     assert [item["value"] for item in history] == [9.0, 3.0, 4.0]
     shown = (await ask("GET", "runs/get", {"run_id": found}))["run"]["data"]["metrics"]
     assert [(item["value"], item["step"]) for item in shown] == [(4.0, 2)]
+
+
+async def test_a_run_measures_no_logged_model_of_another_project(ask, run, project):
+    found, other = run[0], f"{project}-b"
+    new = await ask("POST", "logged-models", {"experiment_id": "0", "name": "theirs"}, workspace=other)
+    theirs = new["model"]["info"]["model_id"]
+    said = {"key": "accuracy", "value": 1, "timestamp": 1, "model_id": theirs}
+    await ask("POST", "runs/log-metric", said | {"run_id": found}, status=404)
+    await ask("POST", "runs/log-batch", {"run_id": found, "metrics": [said]}, status=404)
+    shown = await ask("GET", f"logged-models/{theirs}", workspace=other)
+    assert "metrics" not in shown["model"]["data"]
+
+
+@pytest.mark.parametrize("history", ["x", "5", "[" * 100_000])
+async def test_a_tag_that_is_no_history_is_said_when_a_model_is_logged(ask, run, history):
+    found = run[0]
+    tag = {"key": "mlflow.log-model.history", "value": history[:5000]}
+    await ask("POST", "runs/set-tag", tag | {"run_id": found})
+    logged = {"run_id": found, "artifact_path": "a", "flavors": {}}
+    body = {"run_id": found, "model_json": json.dumps(logged)}
+    said = await ask("POST", "runs/log-model", body, status=400)
+    assert "remove the tag" in said["message"]
+    await ask("POST", "runs/log-model", body | {"model_json": history}, status=400)
+
+
+async def test_a_name_of_nothing_is_4xx_whatever_signs_it_has(ask):
+    await ask("GET", "logged-models/a%00b", status=404)
+    new = await ask("POST", "logged-models", {"experiment_id": "0"})
+    await ask("DELETE", f"logged-models/{new['model']['info']['model_id']}/tags/a%00b", status=404)
+    await ask("POST", "registered-models/create", {"name": "mine"})
+    await ask("POST", "model-versions/create", {"name": "mine", "source": "runs://[x"}, status=400)

@@ -1,5 +1,7 @@
 """The language of searches: what is written is what is meant, and whatever else is written is refused, not run."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,6 +51,17 @@ def test_any_text_is_read_or_refused(text):
         assert all(item.entity for item in conditions(text))
     except BadInput:
         return
+
+
+@pytest.mark.parametrize("text", ["1" * 9_990 + "a", "1" * 4_990 + "." + "1" * 4_990 + "a", "'" * 9_991])
+def test_no_text_takes_long_to_be_read_or_refused(text):
+    began = time.process_time()
+    for read in (conditions, lambda text: orders([text])):
+        try:
+            read(text)
+        except BadInput:
+            continue
+    assert time.process_time() - began < 0.2, "signs times signs would be seconds"
 
 
 def test_sort_keys_are_ascending_unless_they_say_otherwise():

@@ -18,6 +18,7 @@ async def trace(session: AsyncSession, project: str, model: str, number: int) ->
     version = models.read(named, await models.version(session, named, number))
     facts = version.lineage
     run = await session.get(Run, facts.run) if facts.run else None
+    run = run if run is not None and run.project == project else None
     related = await decisions.page(session, project, 0, 999, loop=facts.loop, run=facts.loop_run)
     moves = await aliases.history(session, named, "champion")
     return LineageRead(

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from millrace_registry.mlflow.answers import invalid
 
 TOKEN = re.compile(
-    r"""\s*(?:(?P<text>'(?:[^']|'')*')|(?P<quoted>"[^"]*"|`[^`]*`)|(?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w.]))"""
+    r"""\s*(?:(?P<text>'(?:[^']|'')*')|(?P<quoted>"[^"]*"|`[^`]*`)|(?P<number>[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?(?![\w.]))"""
     r"""|(?P<sign><=|>=|!=|<>|=|<|>|\(|\)|,)|(?P<dot>\.)|(?P<word>[\w\-/:]+))""",
 )
 SIGNS = ("=", "!=", "<", "<=", ">", ">=")

@@ -85,19 +85,24 @@ def door(kube: Kube, release: Release) -> str:
 
 
 def doors(ingresses: Iterable[Manifest], release: Release) -> list[str]:
-    """URLs of the Ingresses that lead to the release's door, which knows the way to every service."""
+    """URLs of the Ingresses that lead to the release's door, which knows the way to every service.
+
+    Of those that speak TLS: a token is not sent in plain text over a network unless somebody names the URL.
+    """
     return [
-        f"{_scheme(ingress, rule['host'])}://{rule['host']}{way.get('path', '').rstrip('/')}"
+        f"https://{rule['host']}{way.get('path', '').rstrip('/')}"
         for ingress in ingresses
         for rule in ingress["spec"].get("rules") or []
         for way in (rule.get("http") or {}).get("paths") or []
-        if rule.get("host") and way["backend"].get("service", {}).get("name") == f"{release.name}-edge"
+        if rule.get("host")
+        and _is_secured(ingress, rule["host"])
+        and way["backend"].get("service", {}).get("name") == f"{release.name}-edge"
     ]
 
 
-def _scheme(ingress: Manifest, host: str) -> str:
+def _is_secured(ingress: Manifest, host: str) -> bool:
     secured = [name for item in ingress["spec"].get("tls") or [] for name in item.get("hosts") or [host]]
-    return "https" if host in secured else "http"
+    return host in secured
 
 
 def account(kube: Kube, release: Release) -> str:

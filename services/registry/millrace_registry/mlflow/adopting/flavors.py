@@ -4,12 +4,19 @@ import yaml
 
 from millrace_core.errors import BadInput, FieldError
 
-MOST = 2**20
+MOST = 2**18
 """Bytes of a file MLmodel."""
 MEND = (
     "log the model as ONNX: mlflow.onnx.log_model(graph, name=…, save_as_external_data=False), the graph from "
     "skl2onnx.to_onnx or torch.onnx.export, each input named like a column of the loop's data"
 )
+
+
+class _Plain(yaml.SafeLoader):
+    """Reads values alone. Merging mappings is not among them: a few lines of it grow without bounds."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Leave the key `<<` as it is, for which there is no value then (ConstructorError)."""
 
 
 def refused(what: str) -> BadInput:
@@ -23,7 +30,7 @@ def refused(what: str) -> BadInput:
 def graph(mlmodel: bytes) -> str:
     """The path of the graph, as the file MLmodel tells. Raises: BadInput."""
     try:
-        told = yaml.safe_load(mlmodel)
+        told = yaml.load(mlmodel, _Plain)  # noqa: S506 - a SafeLoader that does less
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise refused("Its file MLmodel cannot be read.") from error
     flavors = told.get("flavors") if isinstance(told, dict) else None

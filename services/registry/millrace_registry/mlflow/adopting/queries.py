@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from millrace_registry.mlflow.answers import of_loop
 from millrace_registry.mlflow.files import queries as files
 from millrace_registry.mlflow.files.paths import Place
 from millrace_registry.mlflow.registered import queries
@@ -12,7 +13,10 @@ from millrace_registry.mlflow.registered import queries
 async def place(session: AsyncSession, project: str, name: str, number: int) -> Place:
     """Where a user's version keeps its files. Raises: NotFound; Forbidden for one of a loop."""
     model = await queries.get(session, project, name)
-    return queries.source((await queries.version(session, model, number)).source)
+    found = queries.source((await queries.version(session, model, number)).source)
+    if found.kind == "loop":
+        raise of_loop(f"What version {number} of {name} is of", found.owner)
+    return found
 
 
 async def file(session: AsyncSession, project: str, root: Place, path: str) -> tuple[str, int] | None:

@@ -1,10 +1,11 @@
 """What a loop may adopt, over HTTP: asked by the controller before it opens the run."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from millrace_contracts.adopting import AdoptableRead
+from millrace_contracts.adopting import AdoptableRead, RegisteredName
 from millrace_core.auth import permit
 from millrace_core.names import Project
 from millrace_registry.mlflow.adopting import flavors, queries
@@ -17,7 +18,7 @@ READ = permit("registry.mlflow.read")
 
 @router.get("/adoptable", response_model=AdoptableRead, dependencies=[READ])
 async def adoptable(
-    model: Annotated[str, Query(min_length=1, max_length=256)],
+    model: RegisteredName,
     version: Annotated[int, Query(ge=1, le=2**31 - 1)],
     services: CurrentServices,
     project: Project,
@@ -31,7 +32,8 @@ async def adoptable(
         head = await queries.file(session, project, root, "MLmodel")
     if head is None or head[1] > flavors.MOST:
         raise flavors.refused("It has no file MLmodel of a usual size.")
-    path = flavors.graph(await services.store.read(head[0]))
+    async with services.inspecting:
+        path = await asyncio.to_thread(flavors.graph, await services.store.read(head[0]))
     async with services.readers() as session:
         found = await queries.file(session, project, root, path)
     if found is None:

@@ -28,6 +28,7 @@ async def check(session: AsyncSession, project: str, place: Place, write: bool =
     if place.kind == "loop":
         if write:
             raise of_loop(f"The version {place.number} of {place.owner}", place.owner)
+        await _version(session, project, place)
     elif place.kind == "run":
         await (runs.own if write else runs.get)(session, project, place.owner)
     else:
@@ -97,7 +98,7 @@ async def _sizes(
 
 async def one(session: AsyncSession, project: str, place: Place) -> tuple[str, int]:
     """Digest and size of one file. Raises NotFound."""
-    if place.kind == "loop" or place.kind == "run":
+    if place.kind == "loop" or (place.kind == "run" and (await runs.get(session, project, place.owner)).loop):
         found = (await everything(session, project, place)).get(place.path)
     else:
         row = await session.get(MlflowFile, (place.key, place.path))

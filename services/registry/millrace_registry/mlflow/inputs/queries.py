@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -55,14 +55,20 @@ async def _dataset(session: AsyncSession, experiment: int, item: DatasetInput) -
     return (await session.scalars(select(MlflowDataset.id).filter_by(**key))).one()
 
 
+async def check(session: AsyncSession, project: str, models: Set[str]) -> None:
+    """That these logged models are of the project: what a run says of one is shown with it. Raises NotFound."""
+    mine = (MlflowLoggedModel.project == project, MlflowLoggedModel.id.in_(models))
+    known = set((await session.scalars(select(MlflowLoggedModel.id).where(*mine))).all()) if models else set()
+    for model in sorted(models - known):
+        raise NotFound(f"Logged model with ID '{model}' not found in the project {project}.")
+
+
 async def link(
     session: AsyncSession, project: str, run: MlflowRun, models: Sequence[tuple[str, int]], side: str
 ) -> None:
     """Keep that a run read or made logged models (their ids and the step). Raises NotFound."""
+    await check(session, project, {model for model, _ in models})
     for model, step in models:
-        found = await session.get(MlflowLoggedModel, model)
-        if found is None or found.project != project:
-            raise NotFound(f"Logged model with ID '{model}' not found in the project {project}.")
         await insert_new(session, MlflowRunModel, run_id=run.id, model_id=model, side=side, step=step)
 
 

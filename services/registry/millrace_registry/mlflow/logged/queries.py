@@ -1,5 +1,6 @@
 """SQL of logged models."""
 
+import re
 import uuid
 from collections.abc import Sequence
 
@@ -35,6 +36,7 @@ from millrace_registry.mlflow.tables import MlflowExperiment, MlflowLoggedModel,
 from millrace_registry.mlflow.texts import queries as texts
 
 ROW = MlflowLoggedModel
+ID = re.compile(r"m-[0-9a-f]{32}").fullmatch
 ATTRIBUTES = {
     "name": ROW.name,
     "model_id": ROW.id,
@@ -56,7 +58,7 @@ SHORT = {
 
 async def get(session: AsyncSession, project: str, model: str, deleted: bool = False) -> MlflowLoggedModel:
     """One logged model. Raises NotFound, also for a deleted one unless it is asked for."""
-    found = await session.get(ROW, model) if len(model) <= 36 else None
+    found = await session.get(ROW, model) if ID(model) else None
     if found is None or found.project != project or (found.stage != "active" and not deleted):
         raise NotFound(f"Logged model with ID '{model}' not found in the project {project}.")
     return found
@@ -94,7 +96,7 @@ async def tag(session: AsyncSession, model: MlflowLoggedModel, tags: list[KeyVal
 
 async def untag(session: AsyncSession, model: MlflowLoggedModel, key: str) -> None:
     """Remove a tag. Raises NotFound."""
-    if not await texts.remove(session, texts.LOGGED, model.id, key):
+    if "\0" in key or not await texts.remove(session, texts.LOGGED, model.id, key):
         raise NotFound(f"No tag with key '{key}' on the logged model {model.id}.")
 
 

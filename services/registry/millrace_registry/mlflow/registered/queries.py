@@ -129,7 +129,10 @@ async def _source(session: AsyncSession, project: str, new: VersionNew) -> Place
 
 def source(told: str) -> Place:
     """The place that a source names. Raises: NotFound; BadInput for one that is not here."""
-    scheme, _, path, _, _ = urlsplit(told)
+    try:
+        scheme, _, path, _, _ = urlsplit(told)
+    except ValueError:
+        scheme = path = ""
     cut = path.strip("/")
     if scheme == "mlflow-artifacts":
         return parse(cut)

@@ -204,11 +204,22 @@ async def add_model(session: AsyncSession, run: MlflowRun, told: str) -> None:
     """Add a model's MLmodel, as JSON, to the tag in which older clients look for it. Raises: BadInput."""
     try:
         model = json.loads(told)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise invalid("The model's description is no JSON.") from error
     if not isinstance(model, dict) or not {"run_id", "artifact_path", "flavors"} <= set(model):
         raise invalid("A model's description has at least run_id, artifact_path and flavors.")
     kept = {name: value for name, value in model.items() if name != "signature"}
     tags = await texts.of(session, texts.RUN, run.id)
-    history = [*json.loads(tags.get(HISTORY, "[]")), kept]
+    history = [*_history(tags.get(HISTORY, "[]")), kept]
     await texts.put(session, texts.RUN, run.id, [KeyValue(key=HISTORY, value=json.dumps(history))])
+
+
+def _history(told: str) -> list[object]:
+    """The models that were logged before. Raises: BadInput if somebody has set the tag to something else."""
+    try:
+        known = json.loads(told)
+    except (ValueError, RecursionError):
+        known = None
+    if not isinstance(known, list):
+        raise invalid(f"The tag {HISTORY} is no list in JSON, so no model can be added: remove the tag.")
+    return known

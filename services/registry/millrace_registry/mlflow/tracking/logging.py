@@ -17,6 +17,7 @@ router = Doors()
 async def log_metric(body: MetricOf, session: Session, project: Project) -> Nothing:
     """Keep one value."""
     run = await queries.own(session, project, body.id)
+    await inputs.check(session, project, {body.model_id} - {""})
     await metrics.log(session, run.id, [body])
     return Nothing()
 
@@ -49,6 +50,7 @@ async def delete_tag(body: TagGone, session: Session, project: Project) -> Nothi
 async def log_batch(body: Batch, session: Session, project: Project) -> Nothing:
     """Keep much at once: all of it, or nothing."""
     run = await queries.own(session, project, body.id)
+    await inputs.check(session, project, {item.model_id for item in body.metrics} - {""})
     await queries.log_params(session, run, body.params)
     await metrics.log(session, run.id, body.metrics)
     await queries.tag(session, run, body.tags)
