@@ -185,6 +185,28 @@ def test_what_could_never_fit_is_started_to_be_refused_and_keeps_no_room_from_ot
     assert set(turn.waits) == {"3"}, "it fits, but not now"
 
 
+async def test_what_was_started_since_the_look_is_taken_from_the_quotas_too(tmp_path):
+    settings = TrainingSettings(home=tmp_path, platform="kubernetes", namespace="m")
+    quota = {"metadata": {"name": "q"}, "spec": {}, "status": {"hard": {"pods": "4"}, "used": {"pods": "1"}}}
+    census = Census(Cluster(may=("ResourceQuota",), ResourceQuota=[quota]), settings)
+    known = (("x", 1), size())
+    assert fitting(await census.room([known], [], 9), size(), 50)[0] == 3
+    room = await census.room([known, (("y", 1), size()), (("z", 1), size())], [], 9)
+    assert fitting(room, size(), 50)[0] == 1, "y and z have no pod yet that counts"
+
+
+async def test_a_node_that_is_drained_has_no_room_and_is_no_reason_to_give_a_job_up(tmp_path):
+    settings = TrainingSettings(home=tmp_path, platform="kubernetes", namespace="m")
+    taint = {"key": "node.kubernetes.io/unschedulable", "effect": "NoSchedule"}
+    drained = NODE | {"spec": {"unschedulable": True, "taints": [taint]}}
+    census = Census(Cluster(Node=[drained]), settings)
+    room = await census.room([], [], 0)
+    assert room.lacks(size()) != ""
+    assert not census.never(size())
+    assert not room.never(size())
+    assert census.never(size(cpu=3))
+
+
 async def test_more_than_a_quota_allows_is_known_never_to_fit(tmp_path):
     settings = TrainingSettings(home=tmp_path, platform="kubernetes", namespace="m")
     quota = {

@@ -13,6 +13,7 @@ import pytest
 from tests.training.scoring.examples import Registry, table
 
 from millrace_training.runtime.errors import JobError
+from millrace_training.scoring.targets import Target
 
 LONG = Decimal("12345678901234567890.12")
 BERLIN = datetime.datetime(2024, 5, 3, 9, 53, 20, tzinfo=datetime.UTC)
@@ -154,3 +155,13 @@ def test_files_of_one_name_do_not_write_over_each_other(score):
     names = ["jan.parquet", "Jan.parquet", "rejects.parquet"]
     spec = asked(registry, rows) | {"files": [sent(registry, rows, name) for name in names]}
     assert [file.name for file in score(registry, spec).files] == ["jan.csv", "Jan-2.csv", "rejects-2.csv"]
+
+
+def test_a_number_beyond_a_column_of_small_floats_is_refused_and_not_written_as_infinity():
+    target = Target({"x": "real"}, {"x": "real"}, "UTC")
+    assert target.fitted(pa.table({"x": [1.5, float("inf"), None]})).column("x").to_pylist()[:2] == [
+        1.5,
+        float("inf"),
+    ]
+    with pytest.raises(JobError, match=r"column x of the table holds real.*1e\+300"):
+        target.fitted(pa.table({"x": [1.5, 1e300]}))

@@ -33,6 +33,8 @@ class Census:
         self._nodes: list[Part] | None = None
         self._pods: list[Part] = []
         self._quotas: list[Part] = []
+        self._used: set[Attempt] = set()
+        """Attempts that were there already when the quotas were read."""
 
     async def room(
         self, started: Sequence[tuple[Attempt, Size]], unbound: Sequence[Unbound], bound: int
@@ -43,8 +45,12 @@ class Census:
             started: every attempt that was started and is not over; those that the last look did not see count too.
             unbound: those that have no node. bound: how many have one.
         """
-        await self._look()
+        if await self._look():
+            self._used = {attempt for attempt, _ in started}
         rooms: list[Room] = [*self._left()]
+        for attempt, size in started:
+            if attempt not in self._used:
+                Together(rooms).take(size)
         if self._nodes is None:
             return Together([*rooms, Probes(unbound, bound)])
         nodes = Nodes(_counted(self._nodes, self._pods, self.settings.gpu_resource))
@@ -60,9 +66,10 @@ class Census:
         rooms: list[Room] = [*self._left(), *([] if self._nodes is None else [Nodes(nodes)])]
         return Together(rooms).never(size)
 
-    async def _look(self) -> None:
+    async def _look(self) -> bool:
+        """Whether it was looked anew."""
         if time.monotonic() < self._until:
-            return
+            return False
         began = time.monotonic()
         quotas = await self._list("ResourceQuota", self.settings.workloads)
         nodes = await self._list("Node", None)
@@ -70,6 +77,7 @@ class Census:
         self._quotas, self._pods = quotas or [], pods or []
         self._nodes = None if pods is None else nodes
         self._until = time.monotonic() + max(LOOK_SECONDS, COST * (time.monotonic() - began))
+        return True
 
     async def _list(self, kind: str, namespace: str | None) -> list[Part] | None:
         """None: it may not be read, or nobody answers."""
@@ -120,15 +128,15 @@ def _kept(item: Part) -> Part:
 
 
 def _counted(nodes: Sequence[Part], pods: Sequence[Part], gpu: str) -> list[Node]:
-    """Every node that is ready for pods."""
+    """Every node, also one that takes no pods now: drained for an hour, it is no reason to give a job up."""
     found = {}
     for item in nodes:
-        if not item["spec"].get("unschedulable") and _ready(item):
-            most = item.get("status", {}).get("allocatable") or {}
-            whole, name = amounts.asked(most, gpu), item["metadata"]["name"]
-            taints = item["spec"].get("taints") or ()
-            room = amounts.number(most.get("pods", 110))
-            found[name] = Node(name, whole, whole, room, item["metadata"]["labels"], taints)
+        most = item.get("status", {}).get("allocatable") or {}
+        whole, name = amounts.asked(most, gpu), item["metadata"]["name"]
+        taints = item["spec"].get("taints") or ()
+        room = amounts.number(most.get("pods", 110))
+        ready = not item["spec"].get("unschedulable") and _ready(item)
+        found[name] = Node(name, whole, whole, room, item["metadata"]["labels"], taints, ready)
     for pod in pods:
         node = found.get(pod["spec"].get("nodeName", ""))
         if node is not None:

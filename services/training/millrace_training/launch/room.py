@@ -13,6 +13,9 @@ from millrace_core.waiting import PodWaiting
 from millrace_training.launch.amounts import DUST, Amounts
 from millrace_training.launch.sizes import PodSize, Size
 
+PASSING = "node.kubernetes.io/"
+"""How taints begin that Kubernetes itself sets while a node is drained, starts or is not heard of."""
+
 
 class Room(Protocol):
     """Room that is taken job by job."""
@@ -42,7 +45,7 @@ class Anywhere:
 
 @dataclass
 class Node:
-    """*free*: what is allocatable, less what its pods ask for. *pods*: how many more it takes."""
+    """*free*: what is allocatable, less what its pods ask for. *pods*: how many more it takes, if *ready*."""
 
     name: str
     whole: Amounts
@@ -50,11 +53,13 @@ class Node:
     pods: float = 110
     labels: Mapping[str, str] = field(default_factory=dict)
     taints: Sequence[Mapping[str, Any]] = ()
+    ready: bool = True
 
-    def admits(self, pod: PodSize) -> bool:
-        """Whether labels and taints let the pod in."""
+    def admits(self, pod: PodSize, passing: bool = True) -> bool:
+        """Whether labels and taints let the pod in; *passing*: also those taints that a node has while it is away."""
         labelled = all(self.labels.get(key) == value for key, value in pod.selector.items())
-        return labelled and all(_tolerated(taint, pod.tolerations) for taint in self.taints)
+        taints = [taint for taint in self.taints if passing or not str(taint.get("key")).startswith(PASSING)]
+        return labelled and all(_tolerated(taint, pod.tolerations) for taint in taints)
 
 
 def _tolerated(taint: Mapping[str, Any], tolerations: Sequence[Mapping[str, Any]]) -> bool:
@@ -72,7 +77,8 @@ class Nodes:
     """Nodes of which everything is known."""
 
     def __init__(self, nodes: Sequence[Node]) -> None:
-        self.nodes = list(nodes)
+        self.every = list(nodes)
+        self.nodes = [node for node in nodes if node.ready]
 
     def lacks(self, size: Size) -> str:
         if size.queued or self._placed(size) is not None:
@@ -89,8 +95,10 @@ class Nodes:
             node.free, node.pods = node.free - size.pods[place].amounts, node.pods - 1
 
     def never(self, size: Size) -> bool:
-        return not size.queued and any(
-            not any(node.admits(pod) and pod.amounts.within(node.whole) for node in self.nodes)
+        if size.queued or not self.every:
+            return False
+        return any(
+            not any(node.admits(pod, passing=False) and pod.amounts.within(node.whole) for node in self.every)
             for pod in size.pods
         )
 

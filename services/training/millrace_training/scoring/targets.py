@@ -75,9 +75,14 @@ class Target:
         ):
             column = cells.raw(column)
         try:
-            return column if column.type == wanted else column.cast(wanted)
+            cast = column if column.type == wanted else column.cast(wanted)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             raise self._unfit(name, str(column.type)) from None
+        if pa.types.is_float32(wanted) and pa.types.is_float64(column.type):
+            lost = np.asarray(pc.and_(pc.is_finite(column), pc.is_inf(cast)).fill_null(False))
+            if lost.any():
+                raise self._unfit(name, cells.shown(column, int(np.flatnonzero(lost)[0])))
+        return cast
 
     def _timed(self, column: pa.ChunkedArray, name: str, there: str) -> pa.ChunkedArray:
         """A time without a zone is a clock time in the loop's zone, in a row and in a column alike."""
