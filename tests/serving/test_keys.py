@@ -117,6 +117,7 @@ def test_a_key_ends_when_it_was_said_to(serving, endpoint, make):
         ({"name": "Bad Name"}, "name"), ({"name": "a", "endpoints": ["No"]}, "endpoints"),
         ({"name": "a", "expires_at": "2001-01-01T00:00:00Z"}, "expires_at"),
         ({"name": "a", "expires_at": "2100-01-01T00:00:00"}, "expires_at"),
+        ({"name": "a", "expires_at": "9999-12-31T23:59:59-12:00"}, "expires_at"),
         ({"name": "a", "requests_per_second": 0}, "requests_per_second"),
         ({"name": "a", "max_body_bytes": -1}, "max_body_bytes"), ({"name": "a", "colour": "red"}, "colour"),
     ],

@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from millrace_contracts.bodies import Read
+from millrace_contracts.instants import Instant
 from millrace_contracts.names import Digest, PlainText, VersionNumber
 
 RegisteredName = Annotated[str, Field(min_length=1, max_length=256, pattern=PlainText)]
@@ -18,7 +19,7 @@ class AdoptSpec(BaseModel):
     model: RegisteredName
     version: VersionNumber
     digest: Digest = Field(description="Of the ONNX file.")
-    trained_through: AwareDatetime = Field(description="It has seen no event from here on.")
+    trained_through: Instant = Field(description="It has seen no event from here on.")
 
 
 class AdoptWrite(BaseModel):
@@ -28,7 +29,7 @@ class AdoptWrite(BaseModel):
 
     model: RegisteredName
     version: VersionNumber
-    trained_through: AwareDatetime = Field(
+    trained_through: Instant = Field(
         description="It has seen no event from here on: rows before it do not judge it."
     )
     key: str | None = Field(

@@ -4,9 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from millrace_contracts.bodies import Read
+from millrace_contracts.instants import Instant
 from millrace_contracts.names import Name
 from millrace_contracts.parts import Strictly
 
@@ -36,7 +37,7 @@ class KeyWrite(Strictly):
         max_length=MOST_ENDPOINTS,
         description="What it may ask, also endpoints that are not there yet; empty: every endpoint of the project.",
     )
-    expires_at: AwareDatetime | None = Field(
+    expires_at: Instant | None = Field(
         default=None, description="When it is no longer let in; null: when it is revoked."
     )
     requests_per_second: PerSecond | None = Field(
@@ -50,7 +51,7 @@ class KeyWrite(Strictly):
 class KeyExpiry(Strictly):
     """When a key ends."""
 
-    at: AwareDatetime
+    at: Instant
 
 
 class KeyRead(Read):

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from millrace_core.storage import digest_of
+from millrace_registry.mlflow import answers
 from millrace_registry.retention.controller import apply
 
 from ..conftest import token
@@ -116,6 +117,19 @@ async def test_a_run_measures_no_logged_model_of_another_project(ask, run, proje
     await ask("POST", "runs/log-batch", {"run_id": found, "metrics": [said]}, status=404)
     shown = await ask("GET", f"logged-models/{theirs}", workspace=other)
     assert "metrics" not in shown["model"]["data"]
+
+
+async def test_a_page_is_never_longer_than_a_database_takes(ask, run, monkeypatch):
+    for path, name in (("runs/search", "runs"), ("experiments/search", "experiments")):
+        await ask("POST", path, {"experiment_ids": [run[1]], "max_results": 50_001}, status=400)
+        monkeypatch.setattr(answers, "PAGE", 1)
+        await ask("POST", "runs/create", {"experiment_id": run[1]})
+        first = await ask("POST", path, {"experiment_ids": [run[1]], "max_results": 50_000})
+        more = {"experiment_ids": [run[1]], "max_results": 50_000, "page_token": first["next_page_token"]}
+        second = await ask("POST", path, more)
+        assert len(first[name]) == len(second[name]) == 1
+        assert first[name] != second[name]
+        monkeypatch.undo()
 
 
 @pytest.mark.parametrize("history", ["x", "5", "[" * 100_000])

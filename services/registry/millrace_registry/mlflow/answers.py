@@ -4,7 +4,15 @@ import math
 import time
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from millrace_core.errors import BadInput, Conflict, Forbidden
 from millrace_core.pages import decode, encode
@@ -12,6 +20,11 @@ from millrace_core.pages import decode, encode
 Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 Instant = Annotated[int, Field(ge=0, lt=2**63, description="Milliseconds since 1970.")]
 Key = Annotated[str, StringConstraints(min_length=1, max_length=250)]
+PAGE, DEAR_PAGE = 10_000, 1000
+"""Most that one page holds, however much is asked for: PostgreSQL takes 32,767 parameters. *DEAR_PAGE*: of what takes
+several queries each. Clients go on by the token."""
+Most = Annotated[int, Field(ge=1, le=50_000), AfterValidator(lambda asked: min(asked, PAGE))]
+MostDear = Annotated[int, Field(ge=1, le=200_000), AfterValidator(lambda asked: min(asked, DEAR_PAGE))]
 LARGEST = 1.7976931348623157e308
 
 

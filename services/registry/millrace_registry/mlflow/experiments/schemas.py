@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from millrace_registry.mlflow.answers import KeyValue, Pair, Sent, Told
+from millrace_registry.mlflow.answers import KeyValue, Most, Pair, Sent, Told
 
 ExperimentName = Annotated[str, Field(min_length=1, max_length=500)]
 View = Literal["ACTIVE_ONLY", "DELETED_ONLY", "ALL"]
@@ -52,7 +52,7 @@ class ExperimentTagGone(ExperimentAsked):
 class ExperimentSearch(Sent):
     """A search for experiments."""
 
-    max_results: int = Field(default=1000, ge=1, le=50_000)
+    max_results: Most = 1000
     page_token: str = Field(default="", max_length=512)
     filter: str = ""
     order_by: list[str] = Field(default=[], max_length=20)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from millrace_registry.mlflow.answers import KeyValue, Pair, Sent, Told
+from millrace_registry.mlflow.answers import KeyValue, MostDear, Pair, Sent, Told
 
 NAME = r"^[^/:\x00-\x1f]*[^/:\s][^/:\x00-\x1f]*$"
 """Not empty, and no sign that ends a name in `models:/name/version`."""
@@ -125,7 +125,7 @@ class CatalogueSearch(Sent):
     """A search for registered models or versions."""
 
     filter: str = ""
-    max_results: int = Field(default=100, ge=1, le=200_000)
+    max_results: MostDear = 100
     order_by: list[str] = Field(default=[], max_length=20)
     page_token: str = Field(default="", max_length=512)
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from millrace_registry.mlflow.answers import Instant, Int64, Key, KeyValue, Number, Pair, Sent, Told
+from millrace_registry.mlflow.answers import Instant, Int64, Key, KeyValue, Most, Number, Pair, Sent, Told
 
 Status = Literal["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"]
 View = Literal["ACTIVE_ONLY", "DELETED_ONLY", "ALL"]
@@ -117,7 +117,7 @@ class RunSearch(Sent):
     experiment_ids: list[str] = Field(default=[], max_length=10_000)
     filter: str = ""
     run_view_type: View = "ACTIVE_ONLY"
-    max_results: int = Field(default=1000, ge=1, le=50_000)
+    max_results: Most = 1000
     order_by: list[str] = Field(default=[], max_length=20)
     page_token: str = Field(default="", max_length=512)
 
