@@ -185,6 +185,23 @@ def test_what_could_never_fit_is_started_to_be_refused_and_keeps_no_room_from_ot
     assert set(turn.waits) == {"3"}, "it fits, but not now"
 
 
+def test_nobody_waits_for_a_job_whose_room_others_have_for_good(tmp_path):
+    settings = TrainingSettings(home=tmp_path, platform="kubernetes", namespace="m")
+    jobs, wants = [waits(1), waits(2)], {"1": size(cpu=6), "2": size(cpu=1), "3": size(cpu=1)}
+    starts = [Start(NOW + timedelta(hours=1, seconds=n), ("p", "other"), "train") for n in range(20)]
+
+    def now(*jobs):
+        there = Nodes([node(cpu=8, free=Amounts(4, 8 * GIB))])
+        return decide(jobs, settings, starts, Floor(there, wants, NOW + timedelta(hours=2)))
+
+    runs = waits(3)
+    runs.state = State.RUNNING
+    assert now(*jobs, runs).start == [], "what runs makes room; it is kept"
+    assert [job.id for job in now(*jobs).start] == ["1", "2"], (
+        "nothing will: the cluster is asked, and it has an end"
+    )
+
+
 async def test_what_was_started_since_the_look_is_taken_from_the_quotas_too(tmp_path):
     settings = TrainingSettings(home=tmp_path, platform="kubernetes", namespace="m")
     quota = {"metadata": {"name": "q"}, "spec": {}, "status": {"hard": {"pods": "4"}, "used": {"pods": "1"}}}

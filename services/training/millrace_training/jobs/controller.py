@@ -64,7 +64,7 @@ class JobController:
             return []
         async with self.services.readers() as session:
             past = await queries.starts(session, STARTS) if len(jobs) > 1 else []
-        sizes = {job.id: await self.launcher.size(job) for job in waiting}
+        sizes = {job.id: await self.launcher.size(job) for job in jobs}
         turn = turns.decide(jobs, self.settings, past, Floor(await self.launcher.room(jobs), sizes))
         await self._told({job.id: job for job in waiting}, turn.waits)
         return turn.start

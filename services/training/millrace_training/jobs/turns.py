@@ -67,7 +67,19 @@ class Floor:
     def keep(self, job: Job) -> None:
         """What becomes free is for this job."""
         if not pauses.rests(job.next_at, self.now):
-            self.kept.add(self.sizes.get(job.id, ONE).kind)
+            self.kept.add(self.kind(job))
+
+    def kind(self, job: Job) -> str:
+        """Jobs of one kind want the same places."""
+        return self.sizes.get(job.id, ONE).kind
+
+    def tries(self, job: Job, going: Counter[str]) -> bool:
+        """Whether a job is started although it lacks room: of those *going*, by kind, none will make any.
+
+        What others have for good is not waited for: the cluster is asked, and a shortage has an end.
+        """
+        kind = self.kind(job)
+        return not going[kind] and kind not in self.kept and not pauses.rests(job.next_at, self.now)
 
 
 @dataclass
@@ -126,7 +138,7 @@ class _Lane:
 
     def __init__(self, jobs: Sequence[Job], starts: Sequence[Start], heavy: bool, places: int) -> None:
         own = [job for job in jobs if KINDS[job.kind].heavy == heavy]
-        running = [job for job in own if job.state == State.RUNNING]
+        self.running = running = [job for job in own if job.state == State.RUNNING]
         self.places, self.heavy, self.left = places, heavy, places - len(running)
         self.waiting = [job for job in own if job.state == State.QUEUED]
         self.past = [item for item in starts if KINDS[item.kind].heavy == heavy]
@@ -141,17 +153,19 @@ class _Lane:
 
     def fill(self, turn: Turn, floor: Floor) -> None:
         """Start whom it is the turn of, as far as there are places and room; the others learn why they wait."""
-        number = 0
+        number, going = 0, Counter(floor.kind(job) for job in self.running)
         while self.waiting and self.left > 0:
             chosen = min(self.waiting, key=self._turn)
             self.waiting.remove(chosen)
-            if lacks := floor.lacks(chosen):
+            lacks, late = floor.lacks(chosen), self._passed(chosen) >= PATIENCE
+            if lacks and not (late and floor.tries(chosen, going)):
                 number += 1
                 turn.waits[chosen.id] = self._told(number, lacks)
-                if self._passed(chosen) >= PATIENCE:
+                if late:
                     floor.keep(chosen)
                 continue
             floor.take(chosen)
+            going[floor.kind(chosen)] += 1
             self._began(chosen, floor.now)
             turn.start.append(chosen)
         places = "the place is taken" if self.places == 1 else f"all {self.places} places are taken"
