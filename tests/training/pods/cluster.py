@@ -229,7 +229,9 @@ class FakeCluster:
             or item.manifest["spec"]["rayClusterSpec"]["headGroupSpec"]["template"]
         )
         meta = {"name": f"{item.name}-abcde", "labels": template["metadata"]["labels"]}
-        return {"metadata": meta, "spec": template["spec"], "status": self._status(item)}
+        placed = item.process is not None or (self.stuck is not None and self.stuck[0] == "waiting")
+        spec = template["spec"] | ({"nodeName": "node"} if placed else {})
+        return {"metadata": meta, "spec": spec, "status": self._status(item)}
 
     def _status(self, item: Running) -> Manifest:
         if item.process is None:
