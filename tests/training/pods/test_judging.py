@@ -126,7 +126,7 @@ def test_a_job_without_pods_is_explained_by_its_events(verdict):
     assert not needs_events(Scene(job(), [UNSCHEDULABLE], 512, 10))
     full = PodWaiting("QuotaExceeded", "exceeded quota: team-a")
     assert verdict(job(), warning=full).waiting == full
-    late = verdict(job(), waited=700, warning=full).refusal
+    late = verdict(job(), waited=700, warning=full, short_for=3601).refusal
     assert (late.title, late.reason) == ("No room in the namespace's quota", "QuotaExceeded")
     assert "QuotaExceeded: exceeded quota: team-a. Raise the quota" in late.detail
 
@@ -206,7 +206,7 @@ class TestRay:
         found = verdict(ray("Initializing"), RUNNING, UNSCHEDULABLE, waited=30)
         assert (found.alive, found.began, found.waiting.reason) == (True, None, "Unschedulable")
         assert needs_events(Scene(ray("Initializing"), [RUNNING], 512, 30)), "no worker is made at all"
-        late = verdict(ray("Initializing"), RUNNING, UNSCHEDULABLE, waited=700)
+        late = verdict(ray("Initializing"), RUNNING, UNSCHEDULABLE, waited=700, short_for=3601)
         assert late.refusal.title == "No node for the job"
 
     def test_a_cluster_that_never_starts_is_a_refusal_with_what_the_pods_say(self, verdict):

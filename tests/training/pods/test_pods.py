@@ -38,7 +38,7 @@ class TestMeeting:
     """Pods of a RayJob, where nobody may talk to anybody without a policy."""
 
     def test_each_ray_job_gets_one_policy_that_goes_with_it_and_a_plain_job_none(self, start, cluster):
-        cluster.stuck, cluster.ray = ("unschedulable", "no node"), True
+        cluster.stuck, cluster.ray = ("waiting", "ContainerCreating", ""), True
         service = start(network_policies=True)
         plain, ray = service.submit("count"), service.submit("count", "r", executor="ray")
         service.until(ray, lambda _: cluster.policies)
@@ -53,7 +53,7 @@ class TestMeeting:
         assert policy["spec"]["ingress"] == [{"from": [{"podSelector": {"matchLabels": chosen}}]}]
 
     def test_without_policies_none_is_made(self, start, cluster):
-        cluster.stuck, cluster.ray = ("unschedulable", "no node"), True
+        cluster.stuck, cluster.ray = ("waiting", "ContainerCreating", ""), True
         service = start()
         ray = service.submit("count", executor="ray")
         service.until(ray, lambda job: job["attempts"] == 1)
