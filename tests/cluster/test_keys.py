@@ -41,17 +41,23 @@ def asking(kube, release):
 
 @pytest.fixture(scope="module")
 def outside(kube, asking):
-    """Someone beside the cluster, at the gateway's Service."""
-    with (
-        kube.forwarded(f"service/{NAME}-gateway", asking.namespace, 8000) as port,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=20, trust_env=False) as client,
-    ):
-        yield client
+    """Someone beside the cluster, at the gateway's Service: `ask(headers)`.
+
+    Each call has a way of its own: Envoy ends the connection of a call that it refuses, and kubectl then its forward.
+    """
+
+    def ask(headers):
+        url = f"/v2/models/{TEAM}.{LOOP}/infer"
+        with kube.forwarded(f"service/{NAME}-gateway", asking.namespace, 8000) as port:
+            return httpx.post(
+                f"http://127.0.0.1:{port}{url}", json=BODY, headers=headers, timeout=20, trust_env=False
+            )
+
+    return ask
 
 
-def asked(client, shown=None):
-    headers = {} if shown is None else {"authorization": f"Bearer {shown}"}
-    return client.post(f"/v2/models/{TEAM}.{LOOP}/infer", json=BODY, headers=headers)
+def asked(ask, shown=None):
+    return ask({} if shown is None else {"authorization": f"Bearer {shown}"})
 
 
 def token(kube, account, namespace):
