@@ -16,7 +16,7 @@ LOCK := uv pip compile -q --no-header --no-emit-index-url --generate-hashes --py
 BASE_IMAGE ?= docker.io/library/python:3.11-slim-bookworm
 BUILDER ?= $(shell if docker info >/dev/null 2>&1; then echo docker build; elif command -v buildah >/dev/null; then echo buildah bud --layers; fi)
 SUITE = $(BIN)/pytest -n $(WORKERS) --dist loadscope --no-loadscope-reorder -q tests -m
-QUICK = $(SUITE) "not slow and not cluster"
+QUICK = $(SUITE) "not slow and not cluster and not soak"
 WORKERS ?= 3
 ON_CLUSTER = config=$$($(BIN)/python -m tests.cluster.kube) && export KUBECONFIG=$$config && $(MAKE) images-local
 export BUILDAH_ISOLATION ?= chroot
@@ -44,7 +44,9 @@ test: $(STAMP) ## The quick suite
 coverage: $(STAMP) ## The quick suite, and which lines it runs
 	$(QUICK) --cov --cov-report=term:skip-covered
 test-slow: $(STAMP) ## The tests that take more than ten seconds each
-	$(SUITE) "slow and not cluster"
+	$(SUITE) "slow and not cluster and not soak"
+test-soak: $(STAMP) ## The tests that take many minutes and want the machine to themselves (not in CI)
+	$(BIN)/pytest -q -s tests -m soak
 test-torch: $(STAMP) .cache/torch/done ## Run the example of training code in torch (4.3 GB of its own; not in CI)
 	MILLRACE_TORCH=$(CURDIR)/.cache/torch/bin/python $(BIN)/pytest -q -m slow tests/training/code/test_torch.py tests/training/code/test_torch_workers.py
 test-mlflow: $(STAMP) .cache/mlflow/done ## Run MLflow's own server and its clients, of today and a year ago, beside the registry
@@ -123,4 +125,4 @@ clean: ## Remove what was built; out/ and .venv too
 $(STAMP): requirements/platform.lock requirements/dev.lock requirements/triton.lock requirements/install
 	PYTHON=$(PYTHON) bash requirements/install
 	touch $@
-.PHONY: help setup demo demo-short openvino up test coverage test-slow check simulate bench bench-peers bench-rodents test-cluster test-cluster-short test-torch test-mlflow bench-cluster format pipelines crds clients chart-test k8s-render locks clean
+.PHONY: help setup demo demo-short openvino up test coverage test-slow test-soak check simulate bench bench-peers bench-rodents test-cluster test-cluster-short test-torch test-mlflow bench-cluster format pipelines crds clients chart-test k8s-render locks clean

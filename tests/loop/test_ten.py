@@ -11,7 +11,7 @@ from tests.controller.crowd import unfair
 from millrace.delivery import push
 from millrace_contracts.loop import ModelLoop
 
-pytestmark = [pytest.mark.loop, pytest.mark.slow, pytest.mark.timeout(1500)]
+pytestmark = [pytest.mark.loop, pytest.mark.soak, pytest.mark.timeout(1500)]
 PROJECTS = ("ten-a", "ten-b")
 MINUTES = 20
 
