@@ -28,6 +28,8 @@ import json, os, sys
 name = os.path.basename(sys.argv[0])
 with open(os.environ["CALLS"], "a") as calls:
     calls.write(json.dumps([name, *sys.argv[1:]]) + "\\n")
+if "-" in sys.argv:
+    sys.stdin.read()
 replies = json.loads(os.environ["REPLIES"])
 print(next((said for words, said in replies if set(words.split()) <= set(sys.argv)), ""))
 """

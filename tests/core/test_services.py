@@ -60,9 +60,10 @@ def test_hooks_checks_and_routes_get_the_one_object(app):
     assert app.state.services.words == ["started", "stuck", "stopped"]
 
 
-def test_it_is_the_only_thing_that_the_application_keeps_and_nobody_changes_it(app):
+def test_the_application_keeps_it_and_which_routes_are_of_a_project_and_nobody_changes_either(app):
     with TestClient(app, base_url="http://localhost"):
-        assert set(vars(app.state)["_state"]) == {"services"}
+        assert set(vars(app.state)["_state"]) == {"services", "of_projects"}
+        assert isinstance(app.state.of_projects, frozenset)
         with pytest.raises(FrozenInstanceError):
             app.state.services.words = []
 

@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 
 from millrace_table import tensors
 
-FIRST, LAST = pa.scalar(-100_000_000, pa.int32()), pa.scalar(100_000_000, pa.int32())
-"""Days from 1970 that microseconds of 64 bits can count, 273,000 years."""
+FARTHEST = 100_000_000
+"""Days from 1970, back and on, that microseconds of 64 bits can count: 273,000 years."""
 SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
@@ -77,7 +77,8 @@ def _decimal(column: pa.ChunkedArray) -> pa.ChunkedArray:
 def _date(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Midnight; a day of no year from 1 to 9999, as databases write "infinity", stays one."""
     if pa.types.is_date32(column.type):
-        days = pc.min_element_wise(pc.max_element_wise(column.cast(pa.int32()), FIRST), LAST)
+        first, last = pa.scalar(-FARTHEST, pa.int32()), pa.scalar(FARTHEST, pa.int32())
+        days = pc.min_element_wise(pc.max_element_wise(column.cast(pa.int32()), first), last)
         column = days.cast(pa.date32())
     return column.cast(pa.timestamp("us"), safe=False)
 
