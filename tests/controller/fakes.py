@@ -231,6 +231,11 @@ def _registry(app, world):
             raise HTTPException(404)
         return Response(world.artifacts[name], media_type="application/octet-stream")
 
+    @app.get("/v1/artifacts/{name}/facts")
+    def facts(name: str):
+        size, kind = len(artifact(name).body), "application/octet-stream"
+        return {"digest": name, "size": size, "media_type": kind, "created_at": NOW}
+
     @app.post("/v1/decisions", status_code=201)
     async def decide(request: Request, after_cause: bool = False):
         body = await request.json()
