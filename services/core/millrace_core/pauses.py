@@ -1,4 +1,4 @@
-"""Growing pauses before what found no room is tried again, for runs and for jobs alike. Pure."""
+"""Growing pauses before what failed for now, or found no room, is tried again: the one rule of all services. Pure."""
 
 from datetime import datetime, timedelta
 
@@ -6,9 +6,9 @@ LONGEST = 900.0
 """Seconds after which it is tried again at the latest."""
 
 
-def seconds(first: float, times: int) -> float:
-    """How long to wait after so many pauses: *first*, then twice as long each time."""
-    return min(first * 2.0 ** min(times, 20), LONGEST)
+def seconds(first: float, times: int, longest: float = LONGEST) -> float:
+    """How long to wait after so many pauses: *first*, then twice as long each time, *longest* at most."""
+    return min(first * 2.0 ** min(times, 20), longest)
 
 
 def rests(until: datetime | None, now: datetime) -> bool:

@@ -7,6 +7,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_contracts.decisions import decision_id
+from millrace_core import pauses
 from millrace_core.database import utcnow
 from millrace_core.errors import NotFound
 from millrace_monitoring.tables import Delivery, Webhook
@@ -76,7 +77,7 @@ async def due(session: AsyncSession, now: datetime) -> list[tuple[Delivery, Webh
 async def tried(session: AsyncSession, delivery: Delivery, error: str | None) -> None:
     """Record the outcome of one try; after too many failures the message is given up."""
     attempts = delivery.attempts + 1
-    wait = timedelta(seconds=min(2**attempts, 900))
+    wait = timedelta(seconds=pauses.seconds(1, attempts))
     values = {
         "attempts": attempts,
         "done": error is None or attempts >= ATTEMPTS,

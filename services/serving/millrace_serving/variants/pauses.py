@@ -5,6 +5,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from millrace_core import pauses
 from millrace_core.database import utcnow
 
 FIRST, LONGEST = 60.0, 3600.0
@@ -24,7 +25,7 @@ class Pauses:
     def begin(self, key: Hashable, why: str) -> None:
         """It failed once more."""
         tries = self._tries.get(key, 0)
-        seconds = min(FIRST * 2**tries, LONGEST)
+        seconds = pauses.seconds(FIRST, tries, LONGEST)
         self._tries[key] = tries + 1
         self._until[key] = self.clock() + seconds
         again = self.now() + timedelta(seconds=seconds)

@@ -15,6 +15,7 @@ from millrace_contracts.deliveries import ArtifactSource
 from millrace_contracts.jobs import JobLimits, JobNew
 from millrace_contracts.loop import ModelLoop, Spec
 from millrace_contracts.rows import IngestResult
+from millrace_core import pauses
 from millrace_core.database import utcnow
 from millrace_core.errors import MillraceError
 from millrace_core.log import log
@@ -27,8 +28,8 @@ from millrace_training.streams import queries
 from millrace_training.tables import Job, Stream
 
 EVERY, SWEEP_SECONDS = 1.0, 3600.0
-FIRST, LONGEST = timedelta(seconds=5), timedelta(minutes=30)
-"""Time after the first delivery that did not come through, and the most there is after many."""
+FIRST, LONGEST = 5.0, 1800.0
+"""Seconds after the first delivery that did not come through, and the most there are after many."""
 GZIP = "application/gzip"
 TOLD = 1000
 
@@ -160,6 +161,6 @@ async def _fail(services: Services, stream: Stream, why: str) -> None:
     """Try again, later each time; the rows stay, and when there are too many, senders wait."""
     if stream.chosen_number is None:
         return
-    retry_at = utcnow() + min(FIRST * 2 ** min(stream.failures, 20), LONGEST)
+    retry_at = utcnow() + timedelta(seconds=pauses.seconds(FIRST, stream.failures, LONGEST))
     async with services.sessions.begin() as session:
         await queries.fail(session, stream, retry_at, why[:TOLD])
