@@ -18,11 +18,7 @@ DECISIONS = "[item.id for item in client.registry.decisions(loop='tumours')]"
 @pytest.fixture(scope="module")
 def loop(kube, release):
     """A loop with a champion."""
-    kube.apply(story.LOOP, TEAM)
-    kube.until("the loop is taken up", 30, lambda: (story.loop(kube).get("status") or {}).get("phase"))
-    if not release.call(story.ROWS, TEAM):
-        assert release.python(story.PUSH) is True
-    return kube.until("a champion", 240, lambda: story.champion(kube), release.namespace)
+    return story.with_champion(kube, release)
 
 
 def left(kube, namespace):

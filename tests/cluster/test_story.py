@@ -71,6 +71,15 @@ def champion(kube, name="tumours"):
     return status if ready and (status.get("champion") or {}).get("version") else None
 
 
+def with_champion(kube, release):
+    """The status of the story's loop once it has a champion; it is declared and fed where it is not."""
+    kube.apply(LOOP, TEAM)
+    kube.until("the loop is taken up", 30, lambda: (loop(kube).get("status") or {}).get("phase"))
+    if not release.call(ROWS, TEAM):
+        assert release.python(PUSH) is True
+    return kube.until("a champion", 240, lambda: champion(kube), release.namespace)
+
+
 def test_kubectl_shows_what_a_person_needs(kube, release):
     shown = kube.kubectl("get", "modelloops", "-n", TEAM)
     header, row = (line.split() for line in shown.splitlines()[:2])
