@@ -3,7 +3,6 @@
 import itertools
 import json
 import re
-import subprocess
 
 import kubernetes_validate
 import pytest
@@ -20,7 +19,6 @@ from tests.chart.rendering import (
     pods,
     render,
     text,
-    values,
 )
 from tests.chart.tools import Unavailable, helm
 
@@ -309,55 +307,6 @@ def test_no_template_is_random():
     assert not re.search(
         r"\b(rand(Alpha|Numeric|Ascii|Bytes)|genSelfSigned|genCA|uuidv4|now|lookup)\b", templates
     )
-
-
-def test_the_notes_say_loudly_what_is_not_for_production():
-    said = notes()
-    for warning in ("the embedded PostgreSQL", "no TLS", "Triton is the test image"):
-        assert f"WARNING: {warning}" in said
-    assert "EVERYTHING IS LOST" in notes("--set", "persistence.enabled=false")
-    assert "gRPC" not in said
-    assert "WARNING: gateway.grpc.enabled with the test image" in notes("--set", "gateway.grpc.enabled=true")
-    assert "Inference asks for a key" in said
-    public = notes("--set", "gateway.public=true")
-    assert "ANYONE WHO REACHES THE GATEWAY MAY ASK EVERY MODEL" in public
-    assert "Inference asks for a key" not in public
-    assert "also from outside the cluster" not in public
-    assert "also from outside" in notes("--set", "gateway.public=true", "--set", "tls.existingSecret=door")
-    production = notes(*values("production"))
-    assert "WARNING" not in production
-    assert "The same over gRPC: millrace-gateway.millrace.svc:8001" in production
-
-
-@pytest.mark.parametrize(
-    ("ray", "said"),
-    [
-        ("auto", "a loop that says `training.executor: ray` trains as a RayJob"),
-        ("never", "all jobs are plain Jobs"),
-    ],
-)
-def test_the_notes_say_when_training_really_is_a_ray_job(ray, said):
-    """A dry run of an install knows no resources of a cluster, so the sentence is rendered by itself."""
-    told = '{{ include "millrace.notes.ray" . | quote }}'
-    asked = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: said}}\ndata: {{said: {told}}}"
-    given = ("--set-json", f"extraObjects={json.dumps([asked])}", "--set", f"training.job.ray={ray}")
-    assert one(render(*given), "ConfigMap", "said")["data"]["said"].strip() == ""
-    assert said in one(render(*given, "--api-versions", "ray.io/v1"), "ConfigMap", "said")["data"]["said"]
-
-
-def notes(*arguments):
-    """NOTES.txt, which only an install prints; a dry run of one."""
-    command = [
-        helm(),
-        "install",
-        "millrace",
-        str(CHART),
-        "--namespace",
-        "millrace",
-        "--dry-run=client",
-        *arguments,
-    ]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split("NOTES:", 1)[1]
 
 
 def test_an_upgrade_changes_no_immutable_field():

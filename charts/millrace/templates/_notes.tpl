@@ -8,6 +8,60 @@ KubeRay is installed, but training.job.ray is never: all jobs are plain Jobs, al
 {{- end }}
 {{- end -}}
 
+{{/* How a person logs in: an Ingress with TLS is found by itself, a route or a door of its own is not. */}}
+{{- define "millrace.notes.login" -}}
+{{- $urls := fromYamlArray (include "millrace.notes.urls" .) -}}
+millrace login --kube
+{{- if and $urls (not .Values.ingress.enabled) }} --url {{ first $urls }}{{ end -}}
+{{- end -}}
+
+{{/* URLs of the door outside, as a list: those of the Ingress, of the HTTPRoute, or what people are shown. */}}
+{{- define "millrace.notes.urls" -}}
+{{- $urls := list -}}
+{{- if .Values.ingress.enabled -}}
+{{- $secured := list -}}
+{{- range .Values.ingress.tls }}{{ $secured = concat $secured .hosts }}{{ end -}}
+{{- range .Values.ingress.hosts -}}
+{{- $wild := printf "*.%s" (. | splitList "." | rest | join ".") -}}
+{{- $urls = append $urls (printf "%s://%s" (or (has . $secured) (has $wild $secured) | ternary "https" "http") .) -}}
+{{- end -}}
+{{- end -}}
+{{- if .Values.httpRoute.enabled }}{{ range .Values.httpRoute.hostnames }}{{ $urls = append $urls (print "https://" .) }}{{ end }}{{ end -}}
+{{- if and (not $urls) (include "millrace.edge" .) .Values.gateway.publicUrl }}{{ $urls = append $urls .Values.gateway.publicUrl }}{{ end -}}
+{{- toYaml (uniq $urls) -}}
+{{- end -}}
+
+{{/* Where the platform is reached from outside: host and TLS of the Ingress or the route, else the door's Service, else a port-forward. */}}
+{{- define "millrace.notes.reached" -}}
+{{- $door := printf "%s-edge" (include "millrace.fullname" .) -}}
+{{- $space := .Release.Namespace -}}
+{{- if include "millrace.edge" . }}
+
+From outside; /registry/, /training/, … lead to the services, all else is inference{{ if .Values.gateway.grpc.enabled }}, over gRPC too{{ end }}:
+{{- range fromYamlArray (include "millrace.notes.urls" .) }}
+  {{ . }}
+{{- end }}
+{{- if .Values.ingress.enabled }}
+The Ingress {{ $door }}{{ with .Values.ingress.className }} of the class {{ . }}{{ end }}{{ if not .Values.ingress.hosts }} takes every host name{{ end }}; where its controller answers:
+  kubectl -n {{ $space }} get ingress {{ $door }}
+{{- end }}
+{{- if .Values.httpRoute.enabled }}
+The HTTPRoute {{ $door }} of {{ range $place, $parent := .Values.httpRoute.parentRefs }}{{ if $place }}, {{ end }}the Gateway {{ with .namespace }}{{ . }}/{{ end }}{{ .name }}{{ end }}, whose listener decides on TLS{{ if not .Values.httpRoute.hostnames }} and the host names{{ end }}; whether it was taken:
+  kubectl -n {{ $space }} get httproute {{ $door }} -o jsonpath='{.status.parents[*].conditions}'
+{{- end }}
+{{- with .Values.tls.existingSecret }}
+{{- $type := $.Values.tls.service.type }}
+Https on the Service {{ $door }} ({{ $type }}), port 443, with the certificate in {{ . }}{{ if eq $type "ClusterIP" }}: inside the cluster, and wherever you lead it from there{{ end }}.
+  kubectl -n {{ $space }} get service {{ $door }}
+{{- end }}
+{{- else }}
+
+From this machine `millrace` goes by port-forward, a new one for each command. For another program:
+  kubectl -n {{ $space }} port-forward service/{{ include "millrace.fullname" . }}-gateway 8000:8000
+An Ingress, an HTTPRoute or a door with TLS: ingress.enabled, httpRoute.enabled, tls.existingSecret.
+{{- end }}
+{{- end -}}
+
 {{- define "millrace.notes.warnings" -}}
 {{- if .Values.embeddedPostgres.enabled }}
 
@@ -20,6 +74,12 @@ WARNING: persistence.enabled is false. EVERYTHING IS LOST when a pod ends: model
 {{- if and (not .Values.tls.existingSecret) (include "millrace.edge" .) }}
 
 Note: TLS ends, if it is spoken, at your Ingress or Gateway; from there on everything is plaintext, behind network policies.
+{{- range fromYamlArray (include "millrace.notes.urls" .) }}
+{{- if hasPrefix "http://" . }}
+
+WARNING: {{ . }} speaks no TLS. Tokens and keys cross the network in plaintext; name the host in ingress.tls.
+{{- end }}
+{{- end }}
 {{- else if not .Values.tls.existingSecret }}
 
 WARNING: no TLS. Everything, tokens included, crosses the network in plaintext; set tls.existingSecret.
