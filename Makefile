@@ -94,8 +94,9 @@ pipelines: $(STAMP) ## Compile the Kubeflow pipelines into pipelines/compiled
 	$(BIN)/python -m pipelines.compile
 crds: $(STAMP) ## Write the ModelLoop resource definition into charts/ and k8s/
 	$(BIN)/python -m millrace.crd charts/millrace-crds/templates/modelloops.yaml k8s/crds.yaml
-k8s-render: $(STAMP) ## Write the dashboards, the page of values, and k8s/base from the chart
+k8s-render: $(STAMP) ## Write the dashboards, the schema's shapes, the page of values, and k8s/base from the chart
 	$(BIN)/python -m charts.dashboards
+	$(BIN)/python -m charts.shapes
 	$(BIN)/python -m charts.reference
 	$(BIN)/python -m k8s.render "$$($(BIN)/python -m tests.chart.tools helm4)"
 locks: ## Resolve requirements/*.in into the locks (needs uv); images take theirs out of these

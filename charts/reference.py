@@ -1,4 +1,4 @@
-"""Writes docs/reference/chart.md from values.yaml and its schema, so that the page says what the chart takes.
+"""Writes docs/reference/chart.md and the chart's own README from values.yaml and its schema: what the chart takes.
 
 `python -m charts.reference`; `make k8s-render` calls it.
 """
@@ -15,6 +15,7 @@ import yaml
 ROOT = Path(__file__).parents[1]
 CHART = ROOT / "charts" / "millrace"
 PAGE = ROOT / "docs" / "reference" / "chart.md"
+README = CHART / "README.md"
 BESIDE = ("updateStrategy", "serviceAccount", "service", "runtimeClassName")
 """Fields that parts take and `pods` has not."""
 LINE = re.compile(r"^(?P<indent> *)(?P<key>[a-zA-Z]+):(?P<rest>.*)$")
@@ -23,6 +24,30 @@ HEAD = """\
 
 Written from `charts/millrace/values.yaml` and `values.schema.json` by `make k8s-render`; a test keeps it fresh. What
 does not stand here is refused with its path.
+"""
+PACKED = """\
+# millrace
+
+One resource, `ModelLoop`, is the whole life of a model: data, training, gates, serving, monitoring and retraining. This
+chart installs the platform that keeps it true. Kubernetes from 1.30, Helm 3 or 4; no webhook, no cert-manager, no
+subchart.
+
+```
+helm install millrace-crds charts/millrace-crds -n default     # the definition; it outlives every uninstall
+helm install millrace charts/millrace -n millrace --create-namespace
+helm test millrace -n millrace --logs                          # a tiny loop, from rows to a prediction
+```
+
+Without values it is for trying out: an embedded PostgreSQL, volumes, no TLS. `values-production.yaml`, which lies in
+the chart, turns that round, and `production: true` in it refuses what is only for trying out; what only you know is
+asked for by name. Two releases that would follow the same ModelLoops are refused. An uninstall leaves volumes, the
+definition and the loops.
+
+Upgrade the definition first, then the platform, with the same files of values. Longer, with two teams, from nothing to
+an uninstall: `docs/howto/platform.md` in the repository.
+
+Everything below is written from `values.yaml` and `values.schema.json`. What does not stand here is refused with its
+path.
 """
 FIELDS = """
 ## Fields that every part takes
@@ -61,11 +86,11 @@ def values(text: str) -> Iterator[Value]:
             said = []
 
 
-def page() -> str:
-    """The page, as it should be."""
+def page(head: str = HEAD) -> str:
+    """The page below *head*, as it should be."""
     schema = json.loads((CHART / "values.schema.json").read_text())
     text = (CHART / "values.yaml").read_text()
-    parts = [HEAD, FIELDS, *_fields(schema, text)]
+    parts = [head, FIELDS, *_fields(schema, text)]
     for value in values(text):
         if len(value.path) == 1 and value.default is None:
             parts.append(f"\n## {value.path[0]}\n")
@@ -123,8 +148,9 @@ def _words(schema: dict[str, Any], field: str) -> str:
 
 
 def main() -> None:
-    """Write the page."""
+    """Write both."""
     PAGE.write_text(page())
+    README.write_text(page(PACKED))
 
 
 if __name__ == "__main__":
