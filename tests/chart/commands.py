@@ -1,6 +1,7 @@
 """Holds one call of kubectl, helm or millrace to what the real tool knows, without a cluster."""
 
 import ast
+import contextlib
 import functools
 import itertools
 import json
@@ -137,11 +138,18 @@ def _names(call: Call) -> None:
 
 def _helm(call: Call, folder: Path) -> None:
     _refuse_unknown(call, _known(str(tools.helm()), *words(call)[:1]))
+    shown = [value for option, value in itertools.pairwise(call) if option == "--show-only"]
+    if lost := [path for path in shown if not (CHART / path).exists()]:
+        raise Mistake(f"{' '.join(call)}: the chart has no {', '.join(lost)}")
     if call[1] in ("install", "upgrade", "template"):
         chart = folder / next(word for word in call if word.startswith("charts/"))
-        resources.check_rendered(
-            render(*given(call, folder), chart=chart, release=_positional(call)), CHART.samefile(chart)
-        )
+        _rendered(chart.resolve(), _positional(call), tuple(given(call, folder)))
+
+
+@functools.cache
+def _rendered(chart: Path, release: str, arguments: tuple[str, ...]) -> None:
+    """Once for each way in which a page renders a chart."""
+    resources.check_rendered(render(*arguments, chart=chart, release=release), CHART.samefile(chart))
 
 
 def _positional(call: Call) -> str:
@@ -164,12 +172,15 @@ def _millrace(call: Call, folder: Path) -> None:
     from millrace.cli.main import app
 
     command, rest = get_command(app), call[1:]
+    while rest and rest[0] in ("--project", "--home"):
+        rest = rest[2:]
     context = command.make_context("millrace", list(rest), resilient_parsing=True)
     while hasattr(command, "commands"):
         if not rest or rest[0] not in command.commands:
             raise Mistake(f"{' '.join(call)}: there is no such command")
         command, rest = command.commands[rest[0]], rest[1:]
-    command.make_context(call[-1], list(rest), parent=context)
+    with contextlib.chdir(folder):
+        command.make_context(call[-1], list(rest), parent=context)
 
 
 def _python(call: Call, folder: Path) -> None:
@@ -185,6 +196,11 @@ def _python(call: Call, folder: Path) -> None:
             raise Mistake(f"{' '.join(call)}: there is no {node.attr}")
 
 
+def _curl(call: Call, folder: Path) -> None:
+    done = subprocess.run(["curl", "--help", "all"], capture_output=True, text=True, check=True)
+    _refuse_unknown(call, frozenset(FLAG.findall(done.stdout)))
+
+
 def _postgresql(call: Call, folder: Path) -> None:
     """Run for real by tests/chart/test_backup.py where the server is ours; here its flags."""
     _refuse_unknown(call, _known(str(resources.postgresql() / call[0])))
@@ -192,5 +208,5 @@ def _postgresql(call: Call, folder: Path) -> None:
 
 CHECKS: dict[str, Callable[[Call, Path], None]] = {
     "kubectl": _kubectl, "helm": _helm, "millrace": _millrace, "python": _python, "pg_dump": _postgresql,
-    "pg_restore": _postgresql,
+    "pg_restore": _postgresql, "curl": _curl,
 }  # fmt: skip

@@ -7,6 +7,7 @@ by bash, among those files, with stand-ins for whatever needs a cluster: they wr
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -18,10 +19,21 @@ import yaml
 from tests.chart.rendering import ROOT
 
 HOWTO = ROOT / "docs" / "howto"
-PAGES = ("production", "gpu", "kubeflow", "kuberay", "grpc", "gitops", "upgrade", "backup", "team")
+PAGES = (
+    "platform",
+    "production",
+    "gpu",
+    "kubeflow",
+    "kuberay",
+    "grpc",
+    "gitops",
+    "upgrade",
+    "backup",
+    "team",
+)
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r"^(?:#|--) ([\w./-]+\.\w+)$")
-STOOD_IN = ("kubectl", "helm", "millrace", "pg_dump", "pg_restore", "python")
+STOOD_IN = ("kubectl", "helm", "millrace", "pg_dump", "pg_restore", "python", "curl")
 ORDINARY = ("bash", "sh", "sed", "rm", "cat", "tar", "env")
 STAND_IN = """#!{python}
 import json, os, sys
@@ -56,7 +68,12 @@ REPLIES = (
     ("get modelloops yaml", LISTED),
     ("create token", "a-token"),
     ("jsonpath={.spec.volumeName}", "pvc-1"),
+    ("jsonpath={.items[0].spec.nodeName}", "node-1"),
+    ("keys create", "mlr_a-key"),
+    ("quarantine list json", '[\n  {\n    "id": 3,\n    "dataset": "penguins"\n  }\n]'),
 )
+BESIDE = ("charts", "k8s", "tests")
+"""Folders of the repository that commands name."""
 Document = dict[str, Any]
 
 
@@ -91,7 +108,7 @@ def blocks(text: str) -> list[Block]:
 
 def lay_out(text: str, folder: Path) -> list[Path]:
     """Write the files of a page into *folder*, beside the repository's own charts and manifests."""
-    for name in ("charts", "k8s"):
+    for name in BESIDE:
         (folder / name).symlink_to(ROOT / name)
     made = []
     for block in blocks(text):
@@ -101,6 +118,16 @@ def lay_out(text: str, folder: Path) -> list[Path]:
             path.write_text(block.text)
             made.append(path)
     return made
+
+
+def script(text: str) -> str:
+    """All that the page's shell blocks say, as one script; a line that begins with `!` ends it if it succeeds."""
+    lines = "".join(block.text for block in blocks(text) if not block.language).splitlines(keepends=True)
+    return "".join(_refusing(line[2:].rstrip()) if line.startswith("! ") else line for line in lines)
+
+
+def _refusing(command: str) -> str:
+    return f"if {command}; then echo {shlex.quote('not refused: ' + command)}; exit 9; fi\n"
 
 
 def documents(path: Path) -> list[Document]:

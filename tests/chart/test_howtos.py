@@ -1,11 +1,12 @@
 """The how-tos for Kubernetes say what is so: their files are valid, their values render, their commands exist."""
 
 import re
+import subprocess
 
 import pytest
 import yaml
 from tests.chart import commands, resources
-from tests.chart.howtos import PAGES, Mistake, calls, documents, lay_out, page
+from tests.chart.howtos import BESIDE, PAGES, Mistake, calls, documents, lay_out, page, script
 from tests.chart.rendering import CHART, ROOT, Refused, pods, render
 from tests.chart.test_edge import certificate
 from tests.chart.test_environment import SETTINGS, settings
@@ -33,7 +34,7 @@ def examine(text, folder):
 
 def lay_out_again(text, folder):
     """A page may remove what it wrote, like a file with passwords."""
-    for name in ("charts", "k8s"):
+    for name in BESIDE:
         (folder / name).unlink()
     lay_out(text, folder)
 
@@ -86,6 +87,16 @@ def test_a_how_to_says_what_is_so(name, tmp_path):
 
 
 PLANTED = [
+    ("platform", "shortageSeconds: 7200", "shortageSecond: 7200", "shortageSecond"),
+    ("platform", "  className: nginx", "  clasName: nginx", "clasName"),
+    ("platform", "requests.memory: 64Gi", "requests.memory: [64Gi]", "requests.memory"),
+    ("platform", "margin: 0.5, minimumDays", "margins: 0.5, minimumDays", "margins"),
+    ("platform", "--pod-selector=", "--pod-selectors=", "--pod-selectors"),
+    ("platform", "--expires 30d", "--expire 30d", "--expire"),
+    ("platform", "--write-out", "--writeout", "--writeout"),
+    ("platform", "observe/rules.yaml", "observe/rule.yaml", "rule.yaml"),
+    ("platform", "data quarantine show", "data quarantines show", "no such command"),
+    ("platform", "service/millrace-gateway", "service/millrace-gate", "no service"),
     ("production", "existingSecret: millrace-databases", "existingSecrets: millrace-databases", "existingSecrets"),
     ("production", "  publicUrl: https://", "  publicURL: https://", "publicURL"),
     ("production", "controller=postgresql", "controler=postgresql", "lacks ['controller']"),
@@ -130,6 +141,12 @@ def test_a_planted_mistake_is_told(name, right, wrong, says, tmp_path):
 
 def test_every_page_has_caught_something():
     assert {name for name, *_ in PLANTED} == set(PAGES)
+
+
+def test_a_script_of_a_page_ends_where_something_was_not_refused():
+    told = script("```\n! false\necho 1\n! true\necho 2\n```\n")
+    done = subprocess.run(["bash", "-euc", told], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (9, "1\nnot refused: true\n")
 
 
 def test_a_block_that_names_no_file_is_a_mistake(tmp_path):

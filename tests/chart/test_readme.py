@@ -15,8 +15,7 @@ from millrace_contracts.predictions import PredictionAnswer
 def made(tmp_path, monkeypatch):
     """Every call of the block, by bash, with stand-ins for what needs a cluster."""
     monkeypatch.setattr(howtos, "STOOD_IN", (*howtos.STOOD_IN, "make", "pip"))
-    monkeypatch.chdir(ROOT)
-    for name in ("charts", "k8s"):
+    for name in howtos.BESIDE:
         (tmp_path / name).symlink_to(ROOT / name)
     found = calls(f"```\n{steps()}```\n", tmp_path)
     return [call for call in found if call[0] not in ("make", "pip")], tmp_path

@@ -31,6 +31,7 @@ ORDER = (
     "test_faults",
     "test_lifecycle",
     "test_restore",
+    "test_tour",
 )
 """What works comes before what breaks it."""
 
