@@ -6,6 +6,7 @@ import pytest
 from millrace_serving.cluster import engines, manifests, names, pods
 from millrace_serving.cluster.engines import EngineKey
 from millrace_serving.settings import ServingSettings
+from millrace_training.launch import amounts
 
 from .test_revisions import revision
 
@@ -103,6 +104,12 @@ def test_pods_are_as_restricted_as_kubernetes_can_demand():
         assert context["allowPrivilegeEscalation"] is False
         assert context["capabilities"] == {"drop": ["ALL"]}
         assert {"requests", "limits"} <= container["resources"].keys()
+
+
+def test_a_pod_reserves_what_triton_asks_for_and_no_more_for_what_comes_before():
+    small = {"requests": {"cpu": "5m", "memory": "64Mi"}, "limits": {"cpu": "2", "memory": "1Gi"}}
+    reserved = amounts.of_pod(pod(triton_resources=small), "nvidia.com/gpu")
+    assert (reserved.cpu, reserved.memory) == (0.005, 64 * 2**20)
 
 
 def test_only_the_container_that_fetches_has_a_token():

@@ -88,7 +88,7 @@ def _builder(settings: ServingSettings, item: Wanted, key: EngineKey, image: str
 def _sealer(settings: ServingSettings, key: EngineKey) -> Part:
     """Says of the engine what it is bound to, once it is whole."""
     return container(
-        "seal", settings.serving_image, {"HOME": SCRATCH}, pods.FETCH_RESOURCES,
+        "seal", settings.serving_image, {"HOME": SCRATCH}, pods.ALONE_RESOURCES,
         [mount("tmp", SCRATCH), mount("engines", pods.ENGINES)],
         command=["python", "-m", engine.__name__],
         args=[f"--folder={pods.ENGINES}", f"--key={key.model_dump_json()}"],

@@ -185,7 +185,7 @@ def _rounds(settings: ServingSettings, asked: Question) -> Part:
         "OMP_NUM_THREADS": "1",
     }
     made = container(
-        "rounds", settings.serving_image, variables, pods.FETCH_RESOURCES,
+        "rounds", settings.serving_image, variables, pods.ALONE_RESOURCES,
         [mount("tmp", SCRATCH), token_mount()],
         command=["python", "-m", rounds.__name__],
         args=[f"--{key}={value}" for key, value in given.items()],

@@ -32,10 +32,17 @@ GPU_LABEL, DRIVER_LABEL = "nvidia.com/gpu.product", "nvidia.com/cuda.driver-vers
 TENSORRT = ("tensorrt-fp16", "tensorrt-int8")
 END_SECONDS = 45
 """Time that Triton has for what is under way, after the pause before it is told to end."""
-FETCH_RESOURCES = {
+ALONE_RESOURCES = {
     "requests": {"cpu": "50m", "memory": "128Mi"},
     "limits": {"cpu": "1", "memory": "512Mi"},
 }
+"""Of a container of ours that stands alone in its pod."""
+FIRST_RESOURCES = {
+    "requests": {"cpu": "1m", "memory": "1Mi"},
+    "limits": ALONE_RESOURCES["limits"],
+}
+"""Of what comes before Triton in its pod. A pod reserves the larger of its first steps and what stays, as long as it
+lives: what Triton asks for is there meanwhile, and must not become more by this."""
 
 
 def resources(settings: ServingSettings, item: Wanted) -> Part:
@@ -137,7 +144,7 @@ def fetch(settings: ServingSettings, item: Wanted, engines: Engines | None) -> P
         "MILLRACE_INFERENCE_SECONDS": str(settings.inference_seconds),
     }
     return container(
-        "fetch", settings.serving_image, variables, FETCH_RESOURCES,
+        "fetch", settings.serving_image, variables, FIRST_RESOURCES,
         mounts,
         command=["python", "-m", "millrace_serving.triton.fetch"],
         args=[f"--{key}={value}" for key, value in given.items()],
