@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).parent / "millrace"
 SOURCE, TARGET = PACKAGE / "aio", PACKAGE / "client"
 WORDS = {
     "AsyncApi": "Api",
+    "AsyncApprovals": "Approvals",
     "AsyncController": "Controller",
     "AsyncFileBody": "FileBody",
     "AsyncIterator": "Iterator",

@@ -14,7 +14,7 @@ from fastapi import FastAPI, HTTPException, Query, Request, Response
 from millrace_contracts.alarms import StandingWrite
 from millrace_contracts.datasets import DatasetWrite
 from millrace_contracts.jobs import JobNew
-from millrace_contracts.models import AliasWrite, ModelVersionWrite
+from millrace_contracts.models import AliasWrite, ModelVersionWrite, ModelWrite
 from millrace_contracts.monitors import MonitorWrite
 from millrace_contracts.room import RoomWrite
 
@@ -188,7 +188,7 @@ def _registry(app, world):
 
     @app.put("/v1/models/{name}")
     async def put_model(name: str, request: Request):
-        exactly(await request.json(), DatasetWrite)
+        exactly(await request.json(), ModelWrite)
         world.models.setdefault(name, [])
         return named(name, len(world.models[name]))
 

@@ -25,6 +25,15 @@ def whole_days(text: str) -> int:
     return int(seconds // 86_400)
 
 
+def words(span: timedelta) -> str:
+    """The duration as it is said: `7 days`, `1 hour`; in the largest unit that is whole."""
+    seconds = round(span.total_seconds())
+    for unit, length in (("day", 86_400), ("hour", 3600), ("minute", 60), ("second", 1)):
+        if seconds and seconds % length == 0:
+            return f"{seconds // length} {unit}" + "s" * (seconds != length)
+    return "0 seconds"
+
+
 def lasted(span: timedelta, since: datetime, until: datetime, zone: str) -> bool:
     """Whether *until* is *span* after *since*: whole days by the clocks of *zone*, where a day may have 23 hours."""
     if span % DAY:

@@ -32,6 +32,11 @@ class EndpointWrite(Strictly):
     model: Name = Field(description="The model whose versions it serves; it cannot be changed.")
     mode: Mode = Field(default="live", description="`backtest`: no traffic, only the states of its rollouts.")
     timezone: Zone = Field(default="UTC", description="IANA name; it cuts the days.")
+    guarded: bool | None = Field(
+        default=None,
+        description="Whether nothing but its loop may roll out, as people have to approve; null: as it is. "
+        "The controller alone says so.",
+    )
 
 
 FormReason = Literal["OnlyForm", "Fastest", "NotFaster", "NeverMeasured", "FellBack"]

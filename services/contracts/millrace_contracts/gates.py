@@ -1,11 +1,11 @@
 """The gates between a candidate and production, as a loop declares them."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from millrace_contracts.names import BlockUnit, TaskName
-from millrace_contracts.parts import Column, Float, Int, Part
+from millrace_contracts.parts import Column, Float, Int, Lasting, Part, Written
 
 Metric = Literal["rmse", "mae", "log_loss", "auc", "accuracy", "brier", "macro_f1"]
 METRICS: dict[TaskName, tuple[Metric, ...]] = {
@@ -48,10 +48,43 @@ class SliceGate(Part):
     minimum_rows: Int = Field(default=500, ge=10)
 
 
+APPROVER = "approver"
+"""In `by`: everybody who has that role."""
+MORE_THAN_NAMED = "of asks for more people than by names"
+NAMED_TWICE = "by names somebody twice"
+Within = Annotated[Written, Lasting(least="1m", most="366d")]
+Who = Annotated[str, StringConstraints(min_length=1, max_length=253)]
+
+
+class ApprovalGate(Part):
+    by: list[Who] = Field(
+        default=[APPROVER],
+        min_length=1,
+        max_length=20,
+        description="approver: whoever has that role; or people and service accounts by name, who need it too.",
+    )
+    of: Int = Field(default=1, ge=1, le=20, description="How many of them have to approve.")
+    within: Within = Field(
+        default="7d", description="Time on the clock in which they may; afterwards the candidate is rejected."
+    )
+
+    @model_validator(mode="after")
+    def _can_be_met(self) -> "ApprovalGate":
+        if len(set(self.by)) < len(self.by):
+            raise ValueError(NAMED_TWICE)
+        if APPROVER not in self.by and self.of > len(self.by):
+            raise ValueError(MORE_THAN_NAMED)
+        return self
+
+
 class Gates(Part):
     champion: ChampionGate = ChampionGate()
     absolute: list[AbsoluteGate] = Field(default=[], max_length=20)
     slices: SliceGate = SliceGate()
+    approval: ApprovalGate | None = Field(
+        default=None,
+        description="People who have to approve a candidate that passed; left out: nobody has to.",
+    )
 
     def fit(self, task: TaskName) -> None:
         """Raises: ValueError if a gate asks for a metric that models of this *task* do not have."""

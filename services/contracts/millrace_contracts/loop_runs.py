@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from millrace_contracts.approvals import ApprovalAsked
 from millrace_contracts.bodies import Document, Read
 from millrace_contracts.compressing import CompressPlan
 from millrace_contracts.jobs import JobLimits
@@ -25,6 +26,7 @@ class LoopRunState(StrEnum):
 
     PENDING = "pending"
     RUNNING = "running"
+    AWAITING_APPROVAL = "awaiting-approval"
     ROLLING_OUT = "rolling-out"
     REFUSED = "refused"
     REJECTED = "rejected"
@@ -73,6 +75,9 @@ class LoopRunRead(Read):
     verdict: GatesVerdict | None = Field(description="The gates' verdict, once they have spoken.")
     version: int | None = Field(description="Model version it registered.")
     rollout: int | None
+    approval: ApprovalAsked | None = Field(
+        default=None, description="What people were asked to approve, and how far that is; null: nobody was."
+    )
     decision: str = Field(description="Id of the decision that opened it.")
     message: str
     waiting: Waiting | None = Field(description="What it waits for: its turn, or room for a pod of it.")

@@ -48,7 +48,9 @@ class LoopOutline(Read):
     mode: str = Field(description="live, or backtest.")
     state: str = Field(description="active, paused or deleting.")
     generation: int = Field(description="Grows by one whenever the spec changes.")
-    phase: str = Field(description="In one word: waiting, running, rolling-out, watching, paused, deleting.")
+    phase: str = Field(
+        description="In one word: waiting, running, awaiting-approval, rolling-out, watching, paused, deleting."
+    )
     champion: int | None = Field(description="Model version in production.")
     candidate: CandidateRead | None = Field(description="The version that is being rolled out.")
     conditions: list[ConditionRead] = Field(description="What is so, what is not, and why.")

@@ -44,6 +44,11 @@ class ModelWrite(Body):
     """A model as asked for."""
 
     description: str = Field(default="", max_length=2000)
+    guarded: bool | None = Field(
+        default=None,
+        description="Whether nothing but its loop may move the champion, as people have to approve; null: as it is. "
+        "The controller alone says so.",
+    )
 
 
 class ModelRead(Read):

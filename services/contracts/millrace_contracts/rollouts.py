@@ -19,6 +19,10 @@ Key = Annotated[str, StringConstraints(min_length=1, max_length=150, pattern=r"^
 Cause = Annotated[str, StringConstraints(max_length=36)]
 
 
+NOBODY = 0
+"""In place of a version: no version answers."""
+
+
 class RolloutState(StrEnum):
     """Where a rollout stands."""
 
@@ -71,6 +75,12 @@ class RolloutWrite(Strictly):
     run: LoopRunNumber | None = None
     cause: Cause | None = None
     placement: ServerPlacement | None = None
+    expected_stable: int | None = Field(
+        default=None,
+        ge=NOBODY,
+        lt=2**31,
+        description="Version that has to answer now, 0: none may; else nothing begins. null: whichever.",
+    )
     variants: ModelVariants | None = Field(
         default=None, description="Forms of the version, of which the fastest on its kind of node is served."
     )

@@ -6,12 +6,12 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 Phase = Literal[
-    "Pending", "Validating", "Training", "Gating", "Shadow", "Canary", "Serving", "Rejected", "Suspended",
-    "Failed",
+    "Pending", "Validating", "Training", "Gating", "AwaitingApproval", "Shadow", "Canary", "Serving", "Rejected",
+    "Suspended", "Failed",
 ]  # fmt: skip
 ConditionType = Literal[
     "Ready", "Progressing", "DataValid", "Trained", "GatesPassed", "RolledOut", "DriftDetected", "Stalled",
-    "OptionsIgnored", "SourceReady", "Scored",
+    "OptionsIgnored", "SourceReady", "Scored", "Approved",
 ]  # fmt: skip
 
 

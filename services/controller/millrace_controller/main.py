@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from millrace_controller import services
+from millrace_controller.approvals.routes import router as approvals
 from millrace_controller.backtests.controller import keep_backtests
 from millrace_controller.backtests.routes import router as backtests
 from millrace_controller.capabilities.routes import router as capabilities
@@ -31,7 +32,7 @@ def build(settings: ControllerSettings | None = None) -> FastAPI:
     return create_app(
         settings or ControllerSettings(),
         title="controller",
-        routers=[loops, runs, sources, scores, backtests, capabilities],
+        routers=[loops, runs, approvals, sources, scores, backtests, capabilities],
         metadata_package="millrace_controller",
         make=services.make,
         stop=[_end],

@@ -15,5 +15,7 @@ class ControllerSettings(PipelineSettings):
     """Whether ModelLoops are also taken from the Kubernetes API."""
     watch_namespaces: list[str] = Field(default_factory=list)
     """Namespaces whose ModelLoops are taken; none named: all."""
+    approval_policy: bool = False
+    """Whether the API server lets approvers alone ask for less approval: the policy of millrace-crds is there."""
     namespace_projects: dict[str, str] = Field(default_factory=dict)
     """Project that a namespace stands for, where it is not the namespace's own name."""

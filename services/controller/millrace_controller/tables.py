@@ -9,6 +9,7 @@ from sqlalchemy import (
     BigInteger,
     Double,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     String,
@@ -18,6 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from millrace_contracts.approvals import ApprovalAsked, JudgedEvidence
 from millrace_contracts.batches import BatchSpec, ScoredBefore, ScoringState
 from millrace_contracts.closings import ClosedDay, OpenedAlarm
 from millrace_contracts.loop import ModelLoop, Spec, mistakes
@@ -37,6 +39,7 @@ from millrace_core.outbox import OutboxMixin
 Json = dict[str, Any]
 """A document whose parts only its readers know."""
 IN_FLIGHT = text("state IN ('pending', 'running', 'rolling-out')")
+ONE_AT_A_TIME = text("state IN ('pending', 'running', 'awaiting-approval', 'rolling-out')")
 GOING_ON = text("ended_at IS NULL")
 
 
@@ -73,6 +76,8 @@ class Loop(Table):
     runs: Mapped[int] = mapped_column(Integer, default=0)
     message: Mapped[str] = mapped_column(Text, default="")
     owner: Mapped[LoopOwner | None] = mapped_column(Typed(LoopOwner))
+    declared_by: Mapped[str | None] = mapped_column(String(253))
+    """Who declared this generation; None: a resource of the cluster did, or an earlier version did not say."""
     causes: Mapped[list[str]] = mapped_column("standing", JSON, default=list)
     woken_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     poll: Mapped[Poll | None] = mapped_column(Typed(Poll))
@@ -126,6 +131,14 @@ class Run(Table):
     verdict: Mapped[GatesVerdict | None] = mapped_column(Typed(GatesVerdict))
     version: Mapped[int | None] = mapped_column(Integer)
     digest: Mapped[str | None] = mapped_column(String(71))
+    asked_by: Mapped[str | None] = mapped_column(String(253))
+    declared_by: Mapped[str | None] = mapped_column(String(253))
+    judged: Mapped[JudgedEvidence | None] = mapped_column(Typed(JudgedEvidence))
+    approval: Mapped[ApprovalAsked | None] = mapped_column(Typed(ApprovalAsked))
+    approval_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    approvals: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    approvals_needed: Mapped[int | None] = mapped_column(Integer)
+    approval_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     rollout: Mapped[int | None] = mapped_column(Integer)
     traffic: Mapped[Traffic | None] = mapped_column(Typed(Traffic))
     waiting: Mapped[Waiting | None] = mapped_column(Typed(Waiting))
@@ -144,7 +157,31 @@ class Run(Table):
         Index(
             "one_run_in_flight", "loop_id", unique=True, sqlite_where=IN_FLIGHT, postgresql_where=IN_FLIGHT
         ),
+        Index(
+            "one_run_at_a_time",
+            "loop_id",
+            unique=True,
+            sqlite_where=ONE_AT_A_TIME,
+            postgresql_where=ONE_AT_A_TIME,
+        ),
     )
+
+
+class Approval(Table):
+    """What one person said of a run that waits for approval: nobody says the same twice."""
+
+    __tablename__ = "approvals"
+    loop_id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    run: Mapped[int] = mapped_column(Integer, primary_key=True)
+    key: Mapped[str] = mapped_column(String(253), primary_key=True)
+    """The person in small letters: ada and Ada are one."""
+    verdict: Mapped[str] = mapped_column(String(10), primary_key=True)
+    person: Mapped[str] = mapped_column(String(253))
+    author: Mapped[str] = mapped_column(String(100))
+    reason: Mapped[str] = mapped_column(Text)
+    digest: Mapped[str] = mapped_column(String(71))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    __table_args__ = (ForeignKeyConstraint(["loop_id", "run"], ["loop_runs.loop_id", "loop_runs.number"]),)
 
 
 class Scoring(Table):

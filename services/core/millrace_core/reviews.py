@@ -24,8 +24,10 @@ ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where a pod finds its own token, and the authority by which it knows the API server."""
 REVIEW = {"apiVersion": "authorization.k8s.io/v1", "kind": "LocalSubjectAccessReview"}
 PATH = "/apis/authorization.k8s.io/v1/namespaces/{}/localsubjectaccessreviews"
-VERBS = {"viewer": "get", "operator": "update"}
+VERBS = {"viewer": "get", "operator": "update", "approver": "approve"}
 """What of the ModelLoops somebody may do in the namespace who has this role in its project."""
+SUBRESOURCES = {"approve": "approval"}
+"""A verb that is about a part: who may do everything with ModelLoops may not therefore approve."""
 ALLOWED_SECONDS, DENIED_SECONDS = 10.0, 3.0
 """How long an answer is believed: a right that is given is wanted at once."""
 AWAY_SECONDS = 2.0
@@ -169,6 +171,8 @@ class Reviews:
 
 def _question(subject: Subject, verb: str, space: str) -> Document:
     asked = {"namespace": space, "verb": verb, "group": GROUP, "resource": PLURAL}
+    if verb in SUBRESOURCES:
+        asked["subresource"] = SUBRESOURCES[verb]
     spec = {"user": subject.user, "groups": list(subject.groups), "resourceAttributes": asked}
     return REVIEW | {"metadata": {"namespace": space}, "spec": spec}
 

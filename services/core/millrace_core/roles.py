@@ -21,7 +21,7 @@ OPERATOR = (
     "monitoring.alarms.write",
     "monitoring.webhooks.write",
 )
-APPROVER = (*VIEWER, "registry.quarantine.write")
+APPROVER = (*VIEWER, "registry.quarantine.write", "controller.approvals.write")
 ADMIN = (
     *OPERATOR,
     "registry.datasets.write",

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, Integer, String, Text, UniqueConstraint, false
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -106,6 +106,8 @@ class Model(Table):
     description: Mapped[str] = mapped_column(Text, default="")
     latest: Mapped[int] = mapped_column(Integer, default=0)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    guarded: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether its loop alone may move the champion: people have to approve."""
     __table_args__ = (UniqueConstraint("project", "name"),)
 
 

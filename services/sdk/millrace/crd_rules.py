@@ -4,12 +4,12 @@ tests/contract shows every document of one corpus to both.
 """
 
 from millrace.crd_durations import DAYS, WRITTEN, Json, rule
-from millrace_contracts import parts, workers
+from millrace_contracts import gates, parts, workers
 from millrace_contracts.batches import NO_RHYTHM, BatchSpec
 from millrace_contracts.calendars import NO_SCHEDULE, ONE_SCHEDULE, WORDS, Calendar
 from millrace_contracts.custom_code import ONE_PLACE, SETTING, CodeSpec
 from millrace_contracts.data import ColumnContract, DataContract
-from millrace_contracts.gates import METRICS, AbsoluteGate
+from millrace_contracts.gates import METRICS, AbsoluteGate, ApprovalGate
 from millrace_contracts.loop import RolloutSpec, Spec, Triggers
 from millrace_contracts.searching import (
     LATENCY_IS_NOT_SOUGHT,
@@ -124,6 +124,13 @@ RULES: dict[str, list[Json]] = {
             "the gate needs either atMost or atLeast",
             "'the gate on ' + self.metric + ' needs either atMost or atLeast'",
         )
+    ],
+    ApprovalGate.__name__: [
+        rule("!has(self.by) || self.by.all(name, self.by.exists_one(it, it == name))", gates.NAMED_TWICE),
+        rule(
+            f"!has(self.by) || !has(self.of) || '{gates.APPROVER}' in self.by || self.of <= self.by.size()",
+            gates.MORE_THAN_NAMED,
+        ),
     ],
     Secret.__name__: [
         rule(_one_of("env", "file", "secretRef"), "a secret is kept in one place: env, file or secretRef")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TypeGuard
 
+from millrace.approved import told as approved
 from millrace_contracts.bodies import Document
 from millrace_contracts.decisions import DecisionDetail, DecisionRead
 from millrace_contracts.variants import BASE_TARGET
@@ -258,6 +259,7 @@ NUMBERS: dict[str, Callable[[Document], Lines]] = {
     "run.opened": _run_opened,
     "run.closed": _closed,
     "gate.verdict": _gates,
+    **dict.fromkeys(("approval.asked", "approval.given", "approval.ended"), approved),
     "alarm.opened": _alarm,
     "alarm.closed": _alarm,
     "switch-back": _switch,

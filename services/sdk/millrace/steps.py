@@ -25,7 +25,7 @@ from millrace_contracts.learning import (
     TrainResult,
     TrainSpec,
 )
-from millrace_contracts.loop_runs import StepName, StepWrite
+from millrace_contracts.loop_runs import LoopRunState, StepName, StepWrite
 from millrace_contracts.models import ModelVersionRead
 from millrace_contracts.rows import DeliveryReport, IngestResult, ValidateResult, ValidateSpec
 from millrace_contracts.traffic import ClosedDays, RequestSizes
@@ -270,10 +270,11 @@ def _registered(step: Step, dataset_version: int, version: ModelVersionRead) -> 
 
 
 def roll_out(project: str, loop: str, run: int, version: int) -> None:
-    """Ask the controller to begin the rollout."""
+    """Ask the controller to begin the rollout. Where people have to approve it, the step ends and no pod waits."""
 
     def work(step: Step) -> tuple[None, str]:
-        step.client.controller.roll_out(loop, run, version)
-        return None, f"version {version}"
+        asked = step.client.controller.roll_out(loop, run, version)
+        waits = " waits for approval" if asked.state == LoopRunState.AWAITING_APPROVAL else ""
+        return None, f"version {version}{waits}"
 
     Step(project, loop, run, "roll-out").run(work)

@@ -24,7 +24,7 @@ SEARCHED = (
     "    (a trial's loss is on the search's validation rows; train and evaluate judge on rows no trial saw)"
 )
 """Said once, before the first trial: the two losses differ, and neither is wrong."""
-ENDED_WELL = ("promoted", "rejected")
+ENDED_WELL = ("promoted", "rejected", "awaiting-approval")
 
 
 class News:
@@ -66,9 +66,19 @@ class News:
                 lines.append(f"  {name}: {step.state}" + (f": {shown}" if shown else ""))
         if run.verdict is not None and self.changed(f"verdict {number}", run.verdict.verdict):
             lines += [f"    {gate.verdict:<12} {gate.name}: {gate.reason}" for gate in run.verdict.gates]
+        lines += self._approval(run)
         if self.changed(f"state {number}", run.state) and run.ended_at is not None:
             lines.append(f"run {number} ends {run.state}" + (f": {run.message}" if run.message else ""))
         return lines
+
+    def _approval(self, run: LoopRunRead) -> list[str]:
+        """What people have said so far, and what is still to be said."""
+        asked = run.approval
+        if asked is None or not self.changed(f"approval {run.number}", (asked.state, len(asked.given))):
+            return []
+        given = f" ({', '.join(asked.given)})" if asked.given else ""
+        until = f", until {asked.until:%Y-%m-%d %H:%M} UTC" if asked.state == "waiting" else ""
+        return [f"  approval: {asked.state}: {len(asked.given)} of {asked.of}{given}{until}"]
 
     def _waits(self, run: LoopRunRead) -> bool:
         """Whether a pod of the run waits for something that was not told yet; what is over may be told again."""

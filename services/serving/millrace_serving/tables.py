@@ -11,6 +11,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -44,6 +45,8 @@ class Endpoint(Table):
     event_time: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    guarded: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether its loop alone may roll out: people have to approve."""
 
 
 class Revision(Table):

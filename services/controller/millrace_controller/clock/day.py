@@ -8,6 +8,7 @@ from millrace_controller.runs import opening
 from millrace_controller.runs import queries as runs
 from millrace_controller.runs.ending import finish
 from millrace_controller.runs.opening import Facts
+from millrace_controller.runs.states import State
 from millrace_controller.services import Services
 from millrace_controller.tables import Inbox, Loop, Run
 from millrace_controller.triggers import rules
@@ -79,6 +80,7 @@ def _facts(loop: Loop, flight: Run | None, known: Facts | None, pushed: int) -> 
         opened_at=loop.opened_at,
         rest_until=loop.rest_until,
         busy=flight is not None or loop.route_intent is not None,
+        waits=flight is not None and flight.state == State.AWAITING_APPROVAL and loop.route_intent is None,
         new_rows=pushed,
         unanswered=loop.unanswered,
         active=loop.state == "active",

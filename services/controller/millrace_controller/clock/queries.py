@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import delete, exists, or_, select, update
+from sqlalchemy import ColumnElement, delete, exists, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_contracts.closings import ClosedDay, ClosingRead
@@ -32,14 +32,23 @@ class Urgency:
 
 
 async def urgencies(session: AsyncSession) -> list[Urgency]:
-    """The urgency of every loop that is not deleted. One whose run waits for its turn has nothing to do until then."""
+    """The urgency of every loop that is not deleted.
+
+    One whose run waits for its turn, or for people, has nothing to do until then.
+    """
     queued = (Run.state == State.PENDING) & Run.admitted_at.is_(None)
-    flight = exists().where(Run.loop_id == Loop.id, Run.state.in_(IN_FLIGHT), ~queued)
+    waits = (Run.state == State.AWAITING_APPROVAL) & ~_may_go_on()
+    flight = exists().where(Run.loop_id == Loop.id, Run.state.in_(IN_FLIGHT), ~queued, ~waits)
     waiting = exists().where(Inbox.loop_id == Loop.id, Inbox.done.is_(False))
     busy = or_(flight, waiting, Loop.route_intent.is_not(None), Loop.state == "deleting")
     statement = select(Loop.id, busy, Loop.updated_at, Loop.woken_at).where(Loop.state != DELETED)
     rows = (await session.execute(statement.order_by(Loop.id))).all()
     return [Urgency(row[0], row[1], (row[2], row[3])) for row in rows]
+
+
+def _may_go_on() -> ColumnElement[bool]:
+    """Whether a run that waits for people is approved, or its time is over."""
+    return or_(Run.approvals >= Run.approvals_needed, Run.approval_until <= utcnow())
 
 
 async def set_message(session: AsyncSession, loop_id: int, message: str) -> None:

@@ -8,18 +8,22 @@ from millrace.transport.errors import ApiError, Busy
 from millrace_contracts.endpoints import EndpointRead
 from millrace_contracts.loop_runs import Traffic
 from millrace_controller.admission import queue
+from millrace_controller.approvals import controller as approvals
+from millrace_controller.approvals import metrics
+from millrace_controller.approvals import queries as approval_queries
 from millrace_controller.clock import day, queries, refused, unreachable
 from millrace_controller.clock.turns import Turns
 from millrace_controller.leases import tenure
 from millrace_controller.lookup.queries import DELETED
 from millrace_controller.loops.quarantine import with_quarantined
 from millrace_controller.production import champion, places
-from millrace_controller.runs import ending, tending, waiting
+from millrace_controller.runs import approval, ending, tending, waiting
 from millrace_controller.runs import queries as runs
 from millrace_controller.runs.states import BUSY, State
 from millrace_controller.services import Services
 from millrace_controller.tables import Loop, Outbox, Run
 from millrace_controller.wayback import route
+from millrace_core.database import utcnow
 from millrace_core.errors import MillraceError
 from millrace_core.log import log
 from millrace_core.outbox import decide
@@ -63,6 +67,8 @@ class Keeper:
         await self._serve()
         async with self.services.readers() as session:
             urgencies = await queries.urgencies(session)
+            waits = await approval_queries.since(session)
+        metrics.seen(waits, utcnow())
         for loop_id in self.turns.take(urgencies):
             if loop_id in self.tasks:
                 self.again.add(loop_id)
@@ -157,7 +163,7 @@ async def step(services: Services, loop_id: int) -> bool:
         return True
     if flight is not None and flight.state in BUSY:
         return await tending.tend(services, loop, flight)
-    if flight is not None and await _ended_early(services, loop, flight):
+    if flight is not None and await _past_clock(services, loop, flight):
         return True
     if closing is not None:
         await day.take(services, loop, flight, closing)
@@ -175,6 +181,13 @@ async def _prepared(services: Services, loop: Loop, flight: Run | None) -> None:
     if watched not in known and loop.champion is not None and loop.route_intent is None and flight is None:
         await champion.watch(services, loop, loop.champion, loop.archive, loop.champion_since)
         known.add(watched)
+
+
+async def _past_clock(services: Services, loop: Loop, flight: Run) -> bool:
+    """Whether a run went on that the clock does not wait for."""
+    if flight.state == State.AWAITING_APPROVAL:
+        return await approvals.tend(services, loop, flight)
+    return await _ended_early(services, loop, flight)
 
 
 async def _ended_early(services: Services, loop: Loop, flight: Run) -> bool:
@@ -211,7 +224,7 @@ async def _delete(services: Services, loop: Loop, flight: Run | None) -> bool:
     async with services.sessions.begin() as session:
         mine = await runs.in_flight(session, loop.id)
         if mine is not None:
-            await runs.move(session, mine, State.FAILED, message=words)
+            await runs.move(session, mine, State.FAILED, message=words, **approval.withdrawn(mine))
             await decide(session, Outbox, ending.closed(loop, mine, words, mine.opened_at))
         await queries.remove(session, loop.id)
     services.memory.prepared -= {item for item in services.memory.prepared if item[1] == loop.id}

@@ -8,6 +8,7 @@ from millrace_contracts.loop import ModelLoop
 from millrace_contracts.loops import LoopOwner
 from millrace_controller.lookup import queries as lookup
 from millrace_controller.loops import queries
+from millrace_controller.loops.weakening import weakens
 from millrace_controller.runs import queries as runs
 from millrace_controller.tables import Loop, Outbox
 from millrace_core.database import AsyncSession, utcnow
@@ -16,12 +17,20 @@ from millrace_core.outbox import decide
 
 
 async def declare(
-    session: AsyncSession, document: ModelLoop, author: str, owner: LoopOwner | None = None
+    session: AsyncSession,
+    document: ModelLoop,
+    author: str,
+    owner: LoopOwner | None = None,
+    *,
+    declared_by: str | None = None,
+    guarded: bool = False,
 ) -> Loop:
     """Store what was declared; the same document again changes nothing, another spec is a new generation.
 
     Args:
         owner: kind, namespace, name and uid of the resource that declares it; None: a person does.
+        declared_by: that person, who approves nothing that this document lets pass.
+        guarded: whether the API server lets approvers alone ask for less approval in a resource that is there.
     Raises: Conflict if it belongs to another resource, is being deleted, or has models of another task; BadInput if it
     names code that nobody uploaded.
     """
@@ -29,6 +38,8 @@ async def declare(
     name, project = document.metadata.name, document.metadata.project
     before = await lookup.find(session, project, name)
     live = before is not None and before.state != lookup.DELETED
+    if owner is not None:
+        _keeps_approval(before, document, live and guarded)
     was_suspended = live and bool(before.document["spec"].get("suspend"))  # type: ignore[union-attr]
     if live and before is not None:
         _may_declare(before, document, owner)
@@ -37,6 +48,7 @@ async def declare(
     if owner is not None and loop.owner != owner:
         loop.owner = owner
     if new:
+        loop.declared_by = declared_by
         reason = f"Generation {loop.generation} of {name} is declared."
         await decide(session, Outbox, _by(loop, "loop.applied", "applied", author, reason))
     if document.spec.suspend != was_suspended:
@@ -60,6 +72,16 @@ def _may_declare(loop: Loop, document: ModelLoop, owner: LoopOwner | None) -> No
     same = owner is not None and told(owner) == told(loop.owner)
     if not same and (owner is not None or not queries.same_spec(loop, document)):
         raise Conflict(f"{loop.name} is declared by {told(loop.owner)}; change it there.")
+
+
+def _keeps_approval(before: Loop | None, document: ModelLoop, guarded: bool) -> None:
+    """Nobody knows who applied a resource. Raises: Conflict for one that asks for less approval than was declared."""
+    why = None if guarded else weakens(before, document)
+    if why is not None:
+        raise Conflict(
+            f"{why}: an approver has to declare that, and a resource does not say who applied it. Leave it as it was; "
+            "docs/howto/approvals.md says how the API server can be told to look."
+        )
 
 
 async def _keeps_task(session: AsyncSession, loop: Loop, document: ModelLoop) -> None:

@@ -149,5 +149,6 @@ def _phase(loop: Loop, state: str | None) -> str:
     if loop.state != "active":
         return loop.state
     if state is not None:
-        return "rolling-out" if state == LoopRunState.ROLLING_OUT else "running"
+        later = (LoopRunState.ROLLING_OUT, LoopRunState.AWAITING_APPROVAL)
+        return state if state in later else "running"
     return "waiting" if loop.champion is None else "watching"

@@ -16,6 +16,7 @@ from millrace_contracts.loops import LoopRead, RetrainWrite, RollbackWrite
 from millrace_controller.lookup import queries as lookup
 from millrace_controller.loops import adopting, commands, queries
 from millrace_controller.loops.options import fit, surroundings
+from millrace_controller.loops.weakening import weakens
 from millrace_controller.runs import opening
 from millrace_controller.runs.queries import in_flight
 from millrace_controller.services import CurrentServices, Services
@@ -23,13 +24,14 @@ from millrace_controller.tables import Run
 from millrace_controller.triggers.rules import Retrain
 from millrace_controller.waits import Wait
 from millrace_controller.wayback import by_hand
-from millrace_core.auth import CurrentActor, permit
+from millrace_core.auth import Actor, CurrentActor, permit
 from millrace_core.database import AsyncSession, Session, utcnow
-from millrace_core.errors import BadInput, Conflict, FieldError
+from millrace_core.errors import BadInput, Conflict, FieldError, Forbidden
 from millrace_core.names import Name, Project
 from millrace_core.pages import Cursor, Limit, Page, decode, paginate
 
 router = APIRouter(prefix="/v1/loops", tags=["loops"])
+APPROVE = "controller.approvals.write"
 READ, WRITE = permit("controller.loops.read"), permit("controller.loops.write")
 
 
@@ -63,9 +65,22 @@ async def put_loop(
         raise BadInput("The document's project is not the one of the request.", errors)
     document = body.model_copy(update={"metadata": body.metadata.model_copy(update={"project": project})})
     fit(document, services.settings)
-    declared = await commands.declare(session, document, actor.author)
+    await _may_weaken(services, session, document, actor)
+    declared = await commands.declare(session, document, actor.author, declared_by=actor.name)
     after_commit.add_task(services.changes.tell)
     return await queries.read(session, declared, await surroundings(services))
+
+
+async def _may_weaken(services: Services, session: AsyncSession, document: ModelLoop, actor: Actor) -> None:
+    """Raises: Forbidden for a document that asks for less approval, unless an approver declares it."""
+    project, name = document.metadata.project, document.metadata.name
+    why = weakens(await lookup.find(session, project, name), document)
+    if why is None:
+        return
+    try:
+        await services.tokens.rights.acting(actor, APPROVE, project)
+    except Forbidden as error:
+        raise Forbidden(f"{why}: an approver has to declare that. {error.detail}") from error
 
 
 @router.get("", response_model=Page[LoopRead], dependencies=[READ])
@@ -173,7 +188,7 @@ async def retrain(
         flight = await in_flight(session, declared.id)
     window = body.key or f"after-run-{declared.runs if flight is None else declared.runs - 1}"
     asked = Retrain("hand", window, f"{actor.name} asked for it", full_search=body.search)
-    return await opening.by_hand(services, project, loop, asked, actor.author)
+    return await opening.by_hand(services, project, loop, asked, actor)
 
 
 @router.post("/{loop}:adopt", response_model=LoopRunRead, status_code=201, dependencies=[WRITE])
@@ -184,7 +199,7 @@ async def adopt(
     async with services.readers() as session:
         declared = await lookup.get(session, project, loop)
     return await opening.by_hand(
-        services, project, loop, await adopting.asked(services, declared, body, actor.name), actor.author
+        services, project, loop, await adopting.asked(services, declared, body, actor.name), actor
     )
 
 

@@ -4,11 +4,11 @@ from millrace.watching import plain
 from millrace_contracts.loop_runs import StepRead
 from millrace_contracts.status import Condition, Gate, LoopStatus, Member, Phase, RunStatus
 from millrace_contracts.verdicts import GateResult
-from millrace_controller import batches, polls
 from millrace_controller.hints import line
+from millrace_controller.loops import approving, timed
 from millrace_controller.loops.quarantine import QUARANTINED, quarantined
 from millrace_controller.loops.texts import REASON, chosen, cut
-from millrace_controller.runs.states import BUSY, State
+from millrace_controller.runs.states import BUSY, IN_FLIGHT, State
 from millrace_controller.tables import Loop, Run
 from millrace_core.waiting import QUEUED
 
@@ -42,7 +42,8 @@ def of(loop: Loop, newest: Run | None, digest: str | None, ignored: list[str], g
         _drift(loop),
         _stalled(loop, newest),
         _options(ignored),
-        *_by_the_clock(loop),
+        *timed.conditions(loop),
+        *approving.conditions(loop, newest),
     ]
     for condition in told:
         condition.observed_generation = generation
@@ -78,6 +79,8 @@ def phase(loop: Loop, newest: Run | None) -> Phase:
 
 
 def _phase_of(flight: Run) -> Phase:
+    if flight.state == State.AWAITING_APPROVAL:
+        return "AwaitingApproval"
     if flight.state == State.ROLLING_OUT:
         return "Shadow" if flight.traffic is not None and flight.traffic.state == MIRRORING else "Canary"
     step = _step(flight)
@@ -85,7 +88,7 @@ def _phase_of(flight: Run) -> Phase:
 
 
 def _flight(newest: Run | None) -> Run | None:
-    known = newest is not None and newest.state in (*BUSY, State.ROLLING_OUT)
+    known = newest is not None and newest.state in IN_FLIGHT
     return newest if known else None
 
 
@@ -180,6 +183,8 @@ def _waits(run: Run) -> tuple[str, str] | None:
 
 
 def _going(flight: Run) -> tuple[str, str]:
+    if flight.state == State.AWAITING_APPROVAL:
+        return "AwaitingApproval", f"Run {flight.number}: {approving.told(flight)}"
     if flight.state == State.ROLLING_OUT:
         return _rolling(flight)
     step = _step(flight)
@@ -286,13 +291,3 @@ def _options(ignored: list[str]) -> Condition:
             type="OptionsIgnored", status="True", reason="NotHonouredHere", message=" ".join(ignored)
         )
     return Condition(type="OptionsIgnored", status="False", reason="AllHonoured")
-
-
-def _by_the_clock(loop: Loop) -> list[Condition]:
-    """How the source stands, and the rows that are scored by themselves, if there are any."""
-    spec, told = loop.document["spec"], []
-    if loop.poll is not None and "source" in spec["data"]:
-        told.append(polls.condition(loop.poll))
-    if loop.batch is not None and "batch" in (spec.get("predict") or {}):
-        told.append(batches.condition(loop.batch, loop.champion))
-    return told

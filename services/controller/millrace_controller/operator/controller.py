@@ -147,7 +147,8 @@ class Operator:
             document = documents.read(resource, self._project(resource))
             async with self.services.sessions.begin() as session:
                 author, owner = documents.author(resource), documents.owner(resource)
-                loop = await commands.declare(session, document, author, owner)
+                guarded = self.settings.approval_policy
+                loop = await commands.declare(session, document, author, owner, guarded=guarded)
             self.warm.add(loop.id)
             self.refused.pop(uid, None)
         except Unreadable as error:

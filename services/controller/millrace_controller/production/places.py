@@ -25,11 +25,11 @@ async def prepare(services: Services, loop: Loop) -> None:
         if error.status != 404:
             raise
         await registry.put_dataset(data.dataset, f"data of {name}", project=project)
-    await registry.put_model(name, f"model of the loop {name}", project=project)
+    guarded = loop.mode == "live" and loop.spec.gates.approval is not None
+    await registry.put_model(name, f"model of the loop {name}", guarded, project=project)
     mode = "backtest" if loop.mode == "backtest" else "live"
-    await serving.put_endpoint(
-        name, EndpointWrite(model=name, mode=mode, timezone=data.timezone), project=project
-    )
+    wanted = EndpointWrite(model=name, mode=mode, timezone=data.timezone, guarded=guarded)
+    await serving.put_endpoint(name, wanted, project=project)
 
 
 async def cancel_jobs(services: Services, loop: Loop) -> None:

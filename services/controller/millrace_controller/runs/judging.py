@@ -11,7 +11,7 @@ from millrace_contracts.loop_runs import GateWrite
 from millrace_contracts.verdicts import GatesVerdict
 from millrace_controller.gates.judge import judge
 from millrace_controller.lookup import queries as lookup
-from millrace_controller.runs import queries
+from millrace_controller.runs import binding, queries
 from millrace_controller.runs.states import BUSY
 from millrace_controller.services import Services
 from millrace_controller.tables import Loop, Outbox, Run
@@ -44,7 +44,7 @@ async def pass_gates(
             raise Conflict(f"Run {number} is {run.state}; its gates are closed.")
         if run.verdict is not None:
             return run.verdict
-        run.verdict = verdict
+        run.verdict, run.judged = verdict, binding.judged(loop, verdict, evaluation)
         asked = run.plan.train
         if asked.get("search") == "full" and asked.get("code") is None:
             loop.configurations = trained.get("configurations")
@@ -74,5 +74,6 @@ def _decision(loop: Loop, run: Run, verdict: GatesVerdict, evaluation: EvaluateR
         outcome=verdict.verdict, event_time=run.opened_at, author="controller",
         reason=f"The gates of run {run.number} say {verdict.verdict}: {verdict.reason}."[:2000],
         run=run.number, evidence={"gates": told["gates"], "metrics": evaluation.metrics.model_dump()},
+        measured={"evidence": run.judged.evidence if run.judged else None},
         cause=run.decision,
     )  # fmt: skip

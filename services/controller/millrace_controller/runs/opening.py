@@ -15,6 +15,7 @@ from millrace_controller.services import Services
 from millrace_controller.tables import Loop, Run
 from millrace_controller.triggers.rules import Retrain
 from millrace_controller.triggers.rules import key as key_of
+from millrace_core.auth import Actor
 from millrace_core.database import AsyncSession
 from millrace_core.errors import Conflict
 
@@ -71,11 +72,13 @@ async def open_run(
     known: Facts,
     through: datetime | None,
     author: str = CONTROLLER,
+    asked_by: str | None = None,
 ) -> Run:
     """Open the run of *trigger* within the caller's transaction, or return the one that it already opened.
 
     Args:
         through: event time of the trigger; rows before it are used. None: all rows there are.
+        asked_by: the person who asks for it by hand.
     Raises: Conflict if another run is in flight.
     """
     key = key_of(loop.project, loop.name, loop.generation, trigger.cause, trigger.window)
@@ -97,7 +100,7 @@ async def open_run(
     cause = RunCause(kind=trigger.cause, reason=trigger.reason, evidence=trigger.evidence)
     loop.seen_version, loop.seen_rows = known.dataset.number, known.dataset.rows
     loop.opened_generation, loop.unanswered = loop.generation, None
-    return await queries.add(session, loop, key, cause, made, at, opened)
+    return await queries.add(session, loop, key, cause, made, at, opened, asked_by)
 
 
 def _opened(
@@ -117,7 +120,7 @@ def _opened(
     )
 
 
-async def by_hand(services: Services, project: str, name: str, trigger: Retrain, author: str) -> Run:
+async def by_hand(services: Services, project: str, name: str, trigger: Retrain, actor: Actor) -> Run:
     """Open a run for a person. Raises: NotFound, Conflict if one is in flight, it is paused or there is no data."""
     async with services.readers() as session:
         loop = await lookup.get(session, project, name)
@@ -138,7 +141,7 @@ async def by_hand(services: Services, project: str, name: str, trigger: Retrain,
         raise Conflict(f"{name} has no data yet; push some with {push}.")
     async with services.sessions.begin() as session:
         loop = await lookup.get(session, project, name)
-        run = await open_run(session, loop, trigger, known, clock(loop), author)
+        run = await open_run(session, loop, trigger, known, clock(loop), actor.author, actor.name)
     services.changes.work.set()
     return run
 

@@ -11,6 +11,7 @@ from millrace_contracts.bodies import Document
 from millrace_contracts.decisions import Decision
 from millrace_contracts.loop_runs import RunCause, RunPlan, StepRead, Traffic
 from millrace_contracts.waiting import Waiting
+from millrace_controller.lookup.queries import DELETED
 from millrace_controller.runs import states
 from millrace_controller.runs.states import IN_FLIGHT, State
 from millrace_controller.tables import Loop, Outbox, Run
@@ -19,12 +20,44 @@ from millrace_core.errors import Conflict, NotFound
 from millrace_core.outbox import decide
 
 
+def no_run(loop: str, number: int) -> NotFound:
+    """What is told of a run that is not there."""
+    return NotFound(f"{loop} has no run {number}.")
+
+
 async def get(session: AsyncSession, loop: Loop, number: int) -> Run:
     """One run. Raises NotFound."""
     run = await session.get(Run, (loop.id, number)) if 0 < number < 2**31 else None
     if run is None:
-        raise NotFound(f"{loop.name} has no run {number}.")
+        raise no_run(loop.name, number)
     return run
+
+
+async def locked(session: AsyncSession, project: str, name: str, number: int) -> tuple[Loop, Run]:
+    """A loop and its run, which nobody else changes until the transaction ends. Raises: NotFound."""
+    mine = select(Loop).where(Loop.project == project, Loop.name == name).with_for_update()
+    loop = (await session.scalars(mine)).one_or_none()
+    if loop is None or loop.state == DELETED:
+        raise no_run(name, number)
+    run = await get(session, loop, number)
+    await session.refresh(run, with_for_update=True)
+    return loop, run
+
+
+async def use(session: AsyncSession, run: Run) -> None:
+    """Use what was approved, once. Raises: Conflict if it is not approved, or was used."""
+    mine = (
+        Run.loop_id == run.loop_id,
+        Run.number == run.number,
+        Run.state == State.AWAITING_APPROVAL,
+        Run.approvals >= Run.approvals_needed,
+        Run.approval_used_at.is_(None),
+    )
+    change = update(Run).where(*mine).values(approval_used_at=utcnow())
+    result = await session.execute(change.execution_options(synchronize_session=False))
+    if result.rowcount == 0:  # type: ignore[attr-defined]
+        raise Conflict(f"Run {run.number} is not approved, or its approval was used.")
+    await session.refresh(run)
 
 
 async def page(session: AsyncSession, loop: Loop, after: int, limit: int) -> list[Run]:
@@ -67,11 +100,13 @@ async def add(
     plan: RunPlan,
     opened_at: datetime | None,
     opened: Decision,
+    asked_by: str | None = None,
 ) -> Run:
     """Open a run with its decision. Raises: Conflict if one is in flight."""
     made = Run(
         loop_id=loop.id, number=loop.runs + 1, key=key, state=State.PENDING, cause=cause, plan=plan,
-        opened_at=opened_at, decision=opened.id, steps={}, created_at=utcnow(),
+        opened_at=opened_at, decision=opened.id, steps={}, created_at=utcnow(), asked_by=asked_by,
+        declared_by=loop.declared_by,
     )  # fmt: skip
     session.add(made)
     loop.runs += 1

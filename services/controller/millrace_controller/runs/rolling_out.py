@@ -1,14 +1,14 @@
-"""The beginning of a rollout: the version that a run registered is handed to serving, once its gates have passed."""
+"""The beginning of a rollout: the version that a run registered goes to serving, once its gates and people let it."""
 
 from millrace.transport.errors import ApiError
 from millrace_contracts.bodies import Document
 from millrace_contracts.decisions import Decision, decision
 from millrace_contracts.models import Golden, ModelVersionRead
 from millrace_contracts.placement import ServerPlacement
-from millrace_contracts.rollouts import RolloutPlan, RolloutWrite
+from millrace_contracts.rollouts import NOBODY, RolloutPlan, RolloutWrite
 from millrace_contracts.variants import BASE_TARGET, Latency, Measurement, ModelVariant
 from millrace_controller.lookup import queries as lookup
-from millrace_controller.runs import queries
+from millrace_controller.runs import approval, binding, queries
 from millrace_controller.runs.states import BUSY, State
 from millrace_controller.services import Services
 from millrace_controller.tables import Loop, Outbox, Run
@@ -20,14 +20,15 @@ LOAD_SECONDS = 30
 
 
 async def begin(services: Services, project: str, name: str, number: int, version: int) -> Run:
-    """Begin the rollout; the same version again is the same rollout.
+    """Begin the rollout, or let the run wait for people who have to approve it; the same version again is the same.
 
     Raises: NotFound; Conflict if the gates have not passed, or the loop goes away; BadInput if there is no *version*.
     """
     async with services.readers() as session:
         loop = await lookup.get(session, project, name)
         run = await queries.get(session, loop, number)
-    if run.rollout is not None and run.version == version:
+    begun = run.rollout is not None or run.state == State.AWAITING_APPROVAL
+    if begun and run.version == version:
         return run
     if run.verdict is None or run.verdict.verdict != "passed" or run.state not in BUSY:
         raise Conflict(f"Run {number} has not passed its gates, or is over ({run.state}).")
@@ -35,13 +36,70 @@ async def begin(services: Services, project: str, name: str, number: int, versio
         raise Conflict(f"{name} is being deleted; nothing of it is rolled out any more.")
     release = await _release(services, loop, version, number)
     registered = _registered(loop, run, release)
+    rival = await _rival(services, loop, run)
     async with services.sessions.begin() as session:
         await decide(session, Outbox, registered)
-    rollout = await _started(services, loop, _order(services, loop, run, release, registered))
+        loop, run = await queries.locked(session, project, name, number)
+        if approval.demanded(loop, run):
+            await approval.ask(session, loop, run, release, rival)
+            return run
+    return await _roll_out(services, loop, run, release, registered, None)
+
+
+async def begin_approved(services: Services, loop: Loop, run: Run) -> Run:
+    """Begin the rollout for which people's approval was used; safe to repeat.
+
+    Raises: Changed if the registered version is not the approved one, or another version answers by now.
+    """
+    assert run.approval is not None
+    bound = run.approval.bound
+    release = await _release(services, loop, bound.version, run.number)
+    if release.digest != bound.digest:
+        raise Changed(f"version {bound.version} is {release.digest}, and {bound.digest} was approved")
+    stable = bound.champion or NOBODY
+    try:
+        return await _roll_out(services, loop, run, release, _registered(loop, run, release), stable)
+    except ApiError as error:
+        if error.status != 409 or (now := await _answers(services, loop)) == stable:
+            raise
+        raise Changed(f"version {now or 'none'} answers now, and it was judged against another") from error
+
+
+class Changed(Exception):
+    """What was approved is not what would be rolled out; the text says why."""
+
+
+async def _answers(services: Services, loop: Loop) -> int:
+    endpoint = await services.clients.serving.endpoint(loop.name, project=loop.project)
+    return endpoint.stable_version or NOBODY
+
+
+async def _rival(services: Services, loop: Loop, run: Run) -> ModelVersionRead | None:
+    """The champion that the run was judged against, if somebody has to approve that."""
+    number = binding.rival(run)
+    if number is None or not approval.demanded(loop, run):
+        return None
+    return await services.clients.registry.version(loop.name, number, project=loop.project)
+
+
+async def _roll_out(
+    services: Services,
+    loop: Loop,
+    run: Run,
+    release: ModelVersionRead,
+    registered: Decision,
+    stable: int | None,
+) -> Run:
+    """Start it at serving, then say so here. *stable*: the version that has to answer meanwhile; None: whichever."""
+    order = _order(services, loop, run, release, registered)
+    order = order.model_copy(update={"expected_stable": stable})
+    rollout = await _started(services, loop, order)
     async with services.sessions.begin() as session:
-        loop = await lookup.get(session, project, name)
-        run = await queries.get(session, loop, number)
-        values = {"version": version, "digest": release.digest, "rollout": rollout}
+        loop = await lookup.get(session, loop.project, loop.name)
+        run = await queries.get(session, loop, run.number)
+        values = {"version": release.number, "digest": release.digest, "rollout": rollout}
+        if run.approval is not None:
+            values["approval"] = run.approval.model_copy(update={"state": "used"})
         await queries.move(session, run, State.ROLLING_OUT, **values)
     return run
 

@@ -7,7 +7,17 @@ __all__ = ["ALLOWED", "BUSY", "IN_FLIGHT", "State", "check"]
 
 ALLOWED: dict[State, frozenset[State]] = {
     State.PENDING: frozenset({State.RUNNING, State.FAILED}),
-    State.RUNNING: frozenset({State.PENDING, State.ROLLING_OUT, State.REFUSED, State.REJECTED, State.FAILED}),
+    State.RUNNING: frozenset(
+        {
+            State.PENDING,
+            State.AWAITING_APPROVAL,
+            State.ROLLING_OUT,
+            State.REFUSED,
+            State.REJECTED,
+            State.FAILED,
+        }
+    ),
+    State.AWAITING_APPROVAL: frozenset({State.ROLLING_OUT, State.REJECTED, State.FAILED}),
     State.ROLLING_OUT: frozenset({State.PROMOTED, State.ABORTED, State.FAILED}),
     State.REFUSED: frozenset(),
     State.REJECTED: frozenset(),
@@ -19,7 +29,7 @@ ALLOWED: dict[State, frozenset[State]] = {
 
 BUSY = (State.PENDING, State.RUNNING)
 """The loop's clock waits for these."""
-IN_FLIGHT = (*BUSY, State.ROLLING_OUT)
+IN_FLIGHT = (*BUSY, State.AWAITING_APPROVAL, State.ROLLING_OUT)
 
 
 def check(old: State, new: State) -> None:

@@ -18,9 +18,10 @@ Cause = Literal["data", "spec", "alarm", "schedule", "hand"]
 class LoopFacts:
     """What the rules know of a loop.
 
-    busy: a run is in flight, or the route is on its way back. unanswered: an alarm that came at a time when no run
-    could be opened. active: not paused by a person. changed: the generation of a spec for which no run was opened yet,
-    if there is one. data: number of the newest dataset version; 0 while there is none.
+    busy: a run is in flight, or the route is on its way back. waits: that run waits for people alone, so the way back
+    is open. unanswered: an alarm that came at a time when no run could be opened. active: not paused by a person.
+    changed: the generation of a spec for which no run was opened yet, if there is one. data: number of the newest
+    dataset version; 0 while there is none.
     """
 
     champion: int | None
@@ -30,6 +31,7 @@ class LoopFacts:
     new_rows: int
     unanswered: OpenedAlarm | None = None
     active: bool = True
+    waits: bool = False
     changed: int | None = None
     data: int = 0
 
@@ -68,11 +70,14 @@ def decide(spec: Spec, loop: LoopFacts, day: ClosedDay | None) -> Action:
     """The one action that is called for: by a closed day, or without one (None) by first data, a spec, or new rows.
 
     Going back comes before retraining. While a run is in flight nothing else begins; after an opening the cool-down
-    has to pass, after a switch the rest; both in event time. An alarm that comes meanwhile is remembered
+    has to pass, after a switch the rest; both in event time. A run that waits for people keeps no version from coming
+    back. An alarm that comes meanwhile is remembered
     (`unanswered`) and opens its run afterwards if it still stands.
     """
-    if loop.busy or not loop.active:
+    if not loop.active or (loop.busy and not loop.waits):
         return None
+    if loop.busy:
+        return None if day is None or loop.champion is None else _go_back(spec, loop, day)
     if day is None:
         return _without_day(spec, loop)
     if loop.champion is None:

@@ -10,6 +10,7 @@ from millrace_core.auth import CurrentActor, permit
 from millrace_core.database import Session
 from millrace_core.names import Name, Project
 from millrace_registry.aliases import queries
+from millrace_registry.models import guard
 from millrace_registry.models.queries import get
 from millrace_registry.tables import Alias, AliasMove
 
@@ -22,7 +23,9 @@ async def move_alias(
     model: Name, alias: Name, body: AliasWrite, session: Session, project: Project, actor: CurrentActor
 ) -> Alias:
     """Move an alias by compare-and-set: 409 with the current version if it is not where the caller believes."""
-    return await queries.move(session, await get(session, project, model), alias, body, actor.name)
+    stored = await get(session, project, model)
+    guard.check(stored, alias, actor)
+    return await queries.move(session, stored, alias, body, actor.name)
 
 
 @router.get("", response_model=list[AliasRead], dependencies=[READ])

@@ -3,12 +3,12 @@
 from fastapi import APIRouter, Response
 
 from millrace_contracts.models import ModelRead, ModelVersionRead, ModelVersionWrite, ModelWrite
-from millrace_core.auth import permit
+from millrace_core.auth import CurrentActor, permit
 from millrace_core.database import Session
 from millrace_core.names import Name, Project
 from millrace_core.pages import Cursor, Limit, Page, page
 from millrace_registry.cursors import after_name, after_number
-from millrace_registry.models import queries, release
+from millrace_registry.models import guard, queries, release
 from millrace_registry.services import CurrentServices
 from millrace_registry.tables import Model
 
@@ -17,9 +17,14 @@ READ, WRITE = permit("registry.models.read"), permit("registry.models.write")
 
 
 @router.put("/{model}", response_model=ModelRead, dependencies=[WRITE])
-async def put_model(model: Name, body: ModelWrite, session: Session, project: Project) -> Model:
+async def put_model(
+    model: Name, body: ModelWrite, session: Session, project: Project, actor: CurrentActor
+) -> Model:
     """Make a model, or change its description."""
-    return await queries.put(session, project, model, body.description)
+    stored = await queries.put(session, project, model, body.description)
+    guard.may_say(actor, body.guarded, bool(stored.guarded))
+    stored.guarded = stored.guarded if body.guarded is None else body.guarded
+    return stored
 
 
 @router.get("", response_model=Page[ModelRead], dependencies=[READ])

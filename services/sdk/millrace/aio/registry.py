@@ -165,9 +165,11 @@ class AsyncRegistry(AsyncProjects):
         """Training runs, of one loop or of all."""
         return await self.api.every(TrainingRunRead, get("/v1/runs", project=project, loop=loop))
 
-    async def put_model(self, model: str, description: str = "", *, project: str | None = None) -> ModelRead:
+    async def put_model(
+        self, model: str, description: str = "", guarded: bool | None = None, *, project: str | None = None
+    ) -> ModelRead:
         """Make a model, or change its description."""
-        body = ModelWrite(description=description)
+        body = ModelWrite(description=description, guarded=guarded)
         return await self.api.answer(ModelRead, put(_model(model), body, project=project))
 
     async def models(self, *, project: str | None = None) -> list[ModelRead]:

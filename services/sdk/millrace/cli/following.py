@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from millrace.watching import Follower
     from millrace_contracts.loops import LoopOutline
 
+WAITS = "awaiting-approval"
 LoopName = Annotated[str, typer.Argument(help="Name of the loop.")]
 
 
@@ -24,7 +25,7 @@ def watch(
     follow: Annotated[bool, typer.Option("--follow", help="Go on after the run has ended.")] = False,
     run: Annotated[int, typer.Option(help="Wait for the end of this run or a later one.")] = 1,
 ) -> None:
-    """Follow a loop live, until its newest run has ended: steps, trials, gates, rollout, drift.
+    """Follow a loop live, until its newest run has ended or waits for people: steps, trials, gates, rollout, drift.
 
     Exit code 1 if the run failed, was refused or was aborted.
     """
@@ -55,7 +56,7 @@ def _well(state: str) -> bool:
 
 def _over(loop: "LoopOutline | None", number: int) -> bool:
     run = None if loop is None else loop.run
-    return run is not None and run.number >= number and run.ended_at is not None
+    return run is not None and run.number >= number and (run.ended_at is not None or run.state == WAITS)
 
 
 def _status(follower: "Follower") -> "Spinner":

@@ -8,6 +8,7 @@ import typer
 
 from millrace.cli import (
     acting,
+    approving,
     coding,
     declaring,
     drafting,
@@ -16,6 +17,7 @@ from millrace.cli import (
     keys,
     labelling,
     lists,
+    people,
     predicting,
     records,
     refusing,
@@ -154,8 +156,8 @@ command(
 command(declaring.data, "streams", "millrace data streams", "millrace data streams -o json")(
     streaming.streams
 )
-OF_LOOPS = (declaring.data, coding.code, labelling.labels, sources.sources)
-for group in (*OF_LOOPS, *lists.GROUPS, *records.GROUPS, keys.keys):
+OF_LOOPS = (approving.approvals, declaring.data, coding.code, labelling.labels, sources.sources)
+for group in (*OF_LOOPS, *lists.GROUPS, *records.GROUPS, keys.keys, people.tokens):
     app.add_typer(group, rich_help_panel=LOOP if group in OF_LOOPS else LOOK)
 command(app, "doctor", "millrace doctor", "millrace doctor -o json", panel=RUN)(running.doctor)
 command(app, "capabilities", "millrace capabilities", "millrace capabilities -o json", panel=RUN)(

@@ -8,6 +8,7 @@ from datetime import datetime
 from time import sleep
 
 from millrace.client.api import Api
+from millrace.client.approvals import Approvals
 from millrace.transport.answers import read
 from millrace.transport.requests import Call, delete, get, part, post, put
 from millrace_contracts.adopting import AdoptWrite
@@ -38,7 +39,7 @@ LONGEST_WAIT = 25.0
 LOOK_SECONDS = 0.2
 
 
-class Controller:
+class Controller(Approvals):
     """Loops, their runs, and backtests.
 
     Every method raises ApiError when the controller refuses. *project* of a call overrides the client's own.

@@ -162,9 +162,11 @@ class Registry(Projects):
         """Training runs, of one loop or of all."""
         return self.api.every(TrainingRunRead, get("/v1/runs", project=project, loop=loop))
 
-    def put_model(self, model: str, description: str = "", *, project: str | None = None) -> ModelRead:
+    def put_model(
+        self, model: str, description: str = "", guarded: bool | None = None, *, project: str | None = None
+    ) -> ModelRead:
         """Make a model, or change its description."""
-        body = ModelWrite(description=description)
+        body = ModelWrite(description=description, guarded=guarded)
         return self.api.answer(ModelRead, put(_model(model), body, project=project))
 
     def models(self, *, project: str | None = None) -> list[ModelRead]:

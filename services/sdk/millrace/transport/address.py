@@ -42,6 +42,8 @@ def _named() -> dict[str, str]:
 def from_environment(project: str | None = None) -> Address:
     """From MILLRACE_<SERVICE>_URL and MILLRACE_TOKEN(_FILE), else where `millrace login` led, else from this machine.
 
+    On this machine MILLRACE_TOKEN says as whom, where that is not the machine's own user.
+
     Raises: NotRunning when none is there; KubeError if a cluster was logged in to that cannot be asked.
     """
     named, urls = project or os.environ.get("MILLRACE_PROJECT"), _named()
@@ -59,7 +61,7 @@ def from_environment(project: str | None = None) -> Address:
         record = {}
     if not alive(record.get("pid")):
         raise NotRunning(f"no platform is running in {home}; start it with 'millrace up'")
-    return Address(record["urls"], record["token"], project)
+    return Address(record["urls"], shown_token() or record["token"], project)
 
 
 def alive(pid: int | None) -> bool:

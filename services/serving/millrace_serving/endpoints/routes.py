@@ -8,6 +8,7 @@ from millrace_core.database import Session
 from millrace_core.errors import Conflict
 from millrace_core.names import Project
 from millrace_core.pages import Cursor, Limit, Page, decode, encode
+from millrace_serving import guard
 from millrace_serving.callers import EndpointName, author
 from millrace_serving.endpoints import changes, commands
 from millrace_serving.endpoints.view import view
@@ -21,13 +22,20 @@ READ, WRITE = [permit("serving.endpoints.read")], [permit("serving.endpoints.wri
 
 @router.put("/{endpoint}", dependencies=WRITE, response_model=EndpointRead)
 async def put_endpoint(
-    endpoint: EndpointName, body: EndpointWrite, project: Project, session: Session, services: CurrentServices
+    endpoint: EndpointName,
+    body: EndpointWrite,
+    project: Project,
+    session: Session,
+    services: CurrentServices,
+    actor: CurrentActor,
 ) -> EndpointRead:
     """Create an endpoint, or change its time zone."""
     changes.check_name(endpoint)
     if body.mode == "live" and services.plane is None:
         raise Conflict("This serving process runs without a data plane; only backtests are possible.")
     stored = await queries.put(session, project, endpoint, body.model, body.mode, body.timezone)
+    guard.may_say(actor, body.guarded, bool(stored.guarded))
+    stored.guarded = stored.guarded if body.guarded is None else body.guarded
     return await view(session, services.plane, stored)
 
 
@@ -54,6 +62,8 @@ async def delete_endpoint(
     endpoint: EndpointName, project: Project, services: CurrentServices, actor: CurrentActor
 ) -> Response:
     """Stop serving: the rollout in flight is aborted and every revision is retired."""
+    async with services.readers() as session:
+        guard.check(await queries.get(session, project, endpoint), actor, "delete")
     await commands.delete(Rollouts(services), project, endpoint, author(actor))
     return Response(status_code=204)
 
@@ -76,6 +86,8 @@ async def rollback(
     actor: CurrentActor,
 ) -> EndpointRead:
     """Send all traffic to a revision that is loaded: a change of routes, never a load."""
+    async with services.readers() as session:
+        guard.check(await queries.get(session, project, endpoint), actor, "change the route of")
     await commands.rollback(Rollouts(services), project, endpoint, body, author(actor))
     return await _read(services, project, endpoint)
 

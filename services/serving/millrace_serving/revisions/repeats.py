@@ -12,7 +12,7 @@ def digest_of(body: BaseModel) -> str:
     A field that came later counts only if it is given, so that a repetition may outlast an upgrade.
     """
     told = body.model_dump(mode="json")
-    for late in ("placement", "variants"):
+    for late in ("placement", "variants", "expected_stable"):
         if told.get(late, ...) is None:
             del told[late]
     text = orjson.dumps(told, option=orjson.OPT_SORT_KEYS)

@@ -11,6 +11,7 @@ from millrace_core.auth import CurrentActor, permit
 from millrace_core.database import Session
 from millrace_core.names import Project
 from millrace_core.pages import Cursor, Limit, Page, decode, encode
+from millrace_serving import guard
 from millrace_serving.callers import EndpointName, author
 from millrace_serving.revisions import queries as endpoints
 from millrace_serving.rollouts import commands, queries
@@ -37,6 +38,7 @@ async def start(
     """Record a candidate and its plan; it is loaded, checked and given traffic in the background."""
     async with services.sessions.begin() as session:
         stored = await endpoints.get(session, project, endpoint)
+        guard.check(stored, actor, "start a rollout on")
         nodes = services.plane.nodes(project, endpoint) if services.plane is not None else ()
         rollout, new = await start_rollout(session, stored, body, author(actor), nodes)
         answer = read(rollout)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from millrace_contracts.endpoints import RevisionState
-from millrace_contracts.rollouts import RolloutPlan, RolloutState, RolloutWrite, TrafficStep
+from millrace_contracts.rollouts import NOBODY, RolloutPlan, RolloutState, RolloutWrite, TrafficStep
 from millrace_core.database import AsyncSession, utcnow
 from millrace_core.errors import Conflict
 from millrace_serving.choice import Choice, Node, choose
@@ -73,6 +73,7 @@ async def start_rollout(
         await abort_within(session, endpoint, flying.number, words, None, Findings(), AUTHOR)
     if body.model != endpoint.model:
         raise Conflict(f"The endpoint {endpoint.name} serves the model {endpoint.model}, not {body.model}.")
+    await _expects(session, endpoint, body.expected_stable)
     revision = await _revision(session, endpoint, body, nodes)
     made = _begun(
         endpoint,
@@ -107,6 +108,17 @@ def _begun(endpoint: Endpoint, revision: Revision, **intent: object) -> Rollout:
         created_at=utcnow(),
         **intent,
     )
+
+
+async def _expects(session: AsyncSession, endpoint: Endpoint, version: int | None) -> None:
+    """Raises: Conflict if another version answers than the one that the caller believes."""
+    if version is None:
+        return
+    stable = None if endpoint.stable is None else await endpoints.revision(session, endpoint, endpoint.stable)
+    now = NOBODY if stable is None else stable.version
+    if now != version:
+        told = f"version {now}" if now else "no version"
+        raise Conflict(f"Behind {endpoint.name} {told} answers, not version {version}; nothing was begun.")
 
 
 async def _revision(

@@ -1,0 +1,1 @@
+"""People approve or reject what the gates let pass; what is approved is rolled out, once."""
