@@ -70,6 +70,10 @@ def install(app, world):
             return told(found, rollout)
         if any(item["state"] in ("mirroring", "canary") for item in found["rollouts"]):
             raise HTTPException(409, "a rollout is in flight")
+        expected = body.get("expected_stable")
+        if expected is not None and expected != (found["stable_version"] or 0):
+            raise HTTPException(409, f"version {found['stable_version']} answers")
+        world.started(name, body)
         number = len(found["revisions"]) + 1
         revision = {
             "number": number,

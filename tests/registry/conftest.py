@@ -21,7 +21,7 @@ from millrace_contracts.decisions import decision
 from millrace_registry.main import RegistrySettings, build
 
 HERE = Path(__file__).parent
-ROLES = ("admin", "viewer", "gateway", "training", "serving")
+ROLES = ("admin", "viewer", "gateway", "training", "serving", "controller")
 TEAM = "team-a"
 MEMBERS = {"ada": "operator", "bob": "viewer", "eve": "approver"}
 """Whose roles hold in the project TEAM alone."""

@@ -19,7 +19,13 @@ from millrace_serving.processes.ports import free_port
 from . import graphs
 from .neighbours import LogReceiver, Neighbours
 
-TOKENS = {"user-token": "admin", "viewer-token": "viewer", "gateway-token": "gateway", "own-token": "serving"}
+TOKENS = {
+    "user-token": "admin",
+    "viewer-token": "viewer",
+    "gateway-token": "gateway",
+    "own-token": "serving",
+    "controller-token": "controller",
+}
 
 
 def write_tokens(home):
