@@ -411,3 +411,20 @@ def test_nodes_are_seen_only_where_that_is_asked_for_and_no_more_than_seen():
     assert reach() == []
     (rule,) = reach("--set", "training.job.seeNodes=true")
     assert rule == {"apiGroups": [""], "resources": ["nodes", "pods"], "verbs": ["list"]}
+    objects = render("--set", "training.job.seeNodes=true", release="loops")
+    bound = one(objects, "ClusterRoleBinding", "millrace-loops-millrace-training-room")
+    assert bound["subjects"] == [
+        {"kind": "ServiceAccount", "name": "loops-millrace-training", "namespace": "millrace"}
+    ]
+
+
+def test_the_queue_of_kueue_reaches_training_by_the_setting_that_it_reads():
+    from millrace_training.settings import TrainingSettings
+
+    made = one(render("--set", "training.job.queue=all"), "Deployment", "millrace-training")
+    (container,) = made["spec"]["template"]["spec"]["containers"]
+    assert {"name": "MILLRACE_JOB_QUEUE", "value": "all"} in container["env"]
+    assert "job_queue" in TrainingSettings.model_fields
+    assert not any("kueue" in json.dumps(item) for item in render()), (
+        "it is used where it is, and never installed"
+    )

@@ -131,8 +131,10 @@ def test_a_job_without_pods_is_explained_by_its_events(verdict):
     assert "QuotaExceeded: exceeded quota: team-a. Raise the quota" in late.detail
 
 
-def test_a_queued_job_waits_for_ever(verdict):
-    queued = {"kind": "Job", "spec": {"suspend": True}, "status": {}}
+@pytest.mark.parametrize("kind", ["Job", "RayJob"])
+def test_a_queued_job_waits_for_ever(verdict, kind):
+    """Kueue holds a job by its `suspend`, before there is any pod."""
+    queued = {"kind": kind, "spec": {"suspend": True}, "status": {}}
     found = verdict(queued, waited=1e6)
     assert (found.alive, found.waiting.reason) == (True, "Queued")
 
