@@ -208,11 +208,20 @@ def test_the_overlay_lets_jobs_be_replaced_and_volumes_be_kept(tmp_path):
     assert any(found["kind"] == "CustomResourceDefinition" for found in built)
 
 
+def anchors(text):
+    """What a link can name behind `#`: the page's headings, as they are shown by those who host pages."""
+    titles = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
 def test_the_readme_leads_to_every_page_and_every_link_leads_somewhere():
     readme = (ROOT / "README.md").read_text()
     for name in PAGES:
         assert f"(docs/howto/{name}.md)" in readme, name
-        for link in re.findall(r"\]\(([^)#:]+)\)", page(name)):
-            assert (ROOT / "docs" / "howto" / link).exists(), f"{name}: {link}"
+        for link in re.findall(r"\]\(([^):]+)\)", page(name)):
+            path, _, place = link.partition("#")
+            file = ROOT / "docs" / "howto" / (path or f"{name}.md")
+            assert file.exists(), f"{name}: {link}"
+            assert not place or place in anchors(file.read_text()), f"{name}: {link}"
         for path in re.findall(r"`((?:k8s|charts|tests|services)/[\w./-]+)`", page(name)):
             assert (ROOT / path).exists(), f"{name}: {path}"
