@@ -9,13 +9,13 @@ import kubernetes_validate
 import pytest
 import yaml
 from jsonschema import Draft7Validator
-from tests.chart import invariants
+from tests.chart import foreign, invariants
 from tests.chart.howtos import Document, Mistake
 from tests.chart.rendering import ROOT
 
 from millrace_contracts.loop import ModelLoop
 
-FOREIGN = ("PodMonitor", "PrometheusRule", "CustomResourceDefinition")
+UNCHECKED = ("CustomResourceDefinition",)
 """Rendered objects for which there is no schema at hand."""
 SOURCE = {"kind": str, "name": str}
 CHART = {"chart": str, "reconcileStrategy": str, "sourceRef": SOURCE, "valuesFiles": [str]}
@@ -58,7 +58,10 @@ def check(found: Document) -> None:
             check({key: value for key, value in item.items() if key != "status"})
     elif sort in KNOWN:
         _fields(found["spec"], KNOWN[sort], sort)
-    elif found["kind"] not in FOREIGN:
+    elif foreign.known(found):
+        if wrong := foreign.problems(found):
+            raise Mistake(f"{sort}: {'; '.join(wrong)}")
+    elif found["kind"] not in UNCHECKED:
         _valid(json.dumps(found))
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import kubernetes_validate
 import pytest
 import yaml
+from tests.chart import foreign
 from tests.chart.rendering import Refused, kind, one, pods, render
 
 APIS = ("registry", "training", "serving", "monitoring", "controller")
@@ -280,6 +281,7 @@ def test_an_ingress_and_a_route_lead_to_the_door_which_then_listens_plainly():
     ports = {port["name"]: port["port"] for port in service["spec"]["ports"]}
     (path,) = ingress["spec"]["rules"][0]["http"]["paths"]
     assert path["backend"]["service"] == {"name": "millrace-edge", "port": {"name": "http"}}
+    assert foreign.problems(one(objects, "HTTPRoute", "millrace-edge")) == []
     route = one(objects, "HTTPRoute", "millrace-edge")["spec"]
     assert route["parentRefs"] == values["httpRoute"]["parentRefs"]
     assert route["hostnames"] == ["millrace.example"]

@@ -8,7 +8,7 @@ import kubernetes_validate
 import pytest
 import yaml
 from k8s.render import TARGET, rendered
-from tests.chart import invariants
+from tests.chart import foreign, invariants
 from tests.chart.rendering import ROOT, one, render
 from tests.chart.tools import helm, kubectl
 
@@ -73,6 +73,7 @@ def test_an_example_is_valid(example):
 
 def test_the_queue_is_the_one_that_jobs_are_given():
     objects = list(yaml.safe_load_all((K8S / "kueue" / "queues.yaml").read_text()))
+    assert [foreign.problems(found) for found in objects] == [[]] * 3, "as Kueue's own definitions have it"
     kinds = {found["kind"]: found for found in objects}
     assert kinds["LocalQueue"]["spec"]["clusterQueue"] == kinds["ClusterQueue"]["metadata"]["name"]
     flavors = kinds["ClusterQueue"]["spec"]["resourceGroups"][0]["flavors"]

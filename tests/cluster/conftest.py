@@ -27,6 +27,7 @@ ORDER = (
     "test_waiting",
     "test_fifty",
     "test_surroundings",
+    "test_neighbours",
     "test_gpu",
     "test_faults",
     "test_lifecycle",
