@@ -1,4 +1,4 @@
-"""Beside other projects: their resources are taken by a real API server, and a second release is refused by a real Helm.
+"""Beside other projects: a real API server takes what is made for them, and a real Helm refuses a second release.
 
 No controller of theirs is there: nothing routes by the Ingress or the HTTPRoute, and no Prometheus reads the rules.
 """
