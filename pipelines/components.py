@@ -1,7 +1,9 @@
-"""The steps of a loop run. Each calls one service through the SDK, waits, passes on an id, and draws what was made.
+"""The steps of a loop run. Each calls services through the SDK, waits, passes on an id, and draws what was made.
 
-Addresses and identity come from the environment of the step, never from parameters. Every call is idempotent by a
-key, so a pipeline that was killed may simply be run again. What they draw is for Kubeflow Pipelines' console.
+They are as coarse as what people want to see apart: in Kubeflow Pipelines each costs two pods. Millrace is told of
+their parts (ingest, validate, train, …) one by one. Addresses and identity come from the environment of the step, never
+from parameters. Every call is idempotent by a key, so a pipeline that was killed may simply be run again. What they
+draw is for Kubeflow Pipelines' console.
 """
 
 from kfp import dsl
@@ -12,22 +14,15 @@ step = dsl.component(base_image=IMAGE, install_kfp_package=False)
 
 
 @step
-def ingest(project: str, loop: str, run: int, drift: dsl.Output[dsl.HTML]) -> int:
-    """Add labelled production rows to the dataset; 0 if they were refused."""
+def data(project: str, loop: str, run: int, drift: dsl.Output[dsl.HTML]) -> int:
+    """Add labelled production rows to the dataset and look whether it may be trained on; its version, 0 if not."""
     from millrace import steps
 
     made = steps.ingest(project, loop, run)
     with open(drift.path, "w") as page:
         page.write(made.drift)
-    return made.version
-
-
-@step
-def validate(project: str, loop: str, run: int, dataset_version: int) -> bool:
-    """Whether the dataset version may be trained on."""
-    from millrace import steps
-
-    return steps.validate(project, loop, run, dataset_version)
+    usable = made.version > 0 and steps.validate(project, loop, run, made.version)
+    return made.version if usable else 0
 
 
 @step
@@ -48,8 +43,9 @@ def evaluate(
     holdout: dsl.Output[dsl.Metrics],
     roc: dsl.Output[dsl.ClassificationMetrics],
     report: dsl.Output[dsl.HTML],
+    gates: dsl.Output[dsl.Markdown],
 ) -> str:
-    """Score candidate and champion on the same rows; the id of the evaluation job."""
+    """Score candidate and champion on the same rows, and judge them; passed, failed or inconclusive."""
     from millrace import steps
 
     made = steps.evaluate(project, loop, run, dataset_version, train_job)
@@ -59,52 +55,21 @@ def evaluate(
         roc.log_roc_data_point(point.fpr, point.tpr, point.threshold)
     with open(report.path, "w") as page:
         page.write(made.report)
-    return made.job
-
-
-@step
-def gate(
-    project: str, loop: str, run: int, train_job: str, evaluate_job: str, gates: dsl.Output[dsl.Markdown]
-) -> str:
-    """The verdict: passed, failed or inconclusive."""
-    from millrace import steps
-
-    made = steps.gate(project, loop, run, train_job, evaluate_job)
+    judged = steps.gate(project, loop, run, train_job, made.job)
     with open(gates.path, "w") as page:
-        page.write(made.table)
-    return made.verdict
+        page.write(judged.table)
+    return judged.verdict
 
 
 @step
-def compress(project: str, loop: str, run: int, dataset_version: int, train_job: str) -> str:
-    """Make other forms of the model, like INT8; the id of the job, or nothing where none was needed."""
+def release(  # type: ignore[no-untyped-def]
+    project: str, loop: str, run: int, dataset_version: int, train_job: str, model: dsl.Output[dsl.Model]
+):
+    """Make other forms of the model, register the release unit and begin its rollout; the loop's clock goes on."""
     from millrace import steps
 
-    return steps.compress(project, loop, run, dataset_version, train_job)
-
-
-@step
-def register(
-    project: str,
-    loop: str,
-    run: int,
-    dataset_version: int,
-    train_job: str,
-    compress_job: str,
-    model: dsl.Output[dsl.Model],
-) -> int:
-    """Register the release unit; its version."""
-    from millrace import steps
-
-    made = steps.register(project, loop, run, dataset_version, train_job, compress_job)
+    forms = steps.compress(project, loop, run, dataset_version, train_job)
+    made = steps.register(project, loop, run, dataset_version, train_job, forms)
     model.uri = made.uri
     model.metadata.update(made.facts)
-    return made.version
-
-
-@step
-def roll_out(project: str, loop: str, run: int, version: int):  # type: ignore[no-untyped-def]
-    """Begin the rollout; the loop's clock goes on from here."""
-    from millrace import steps
-
-    steps.roll_out(project, loop, run, version)
+    steps.roll_out(project, loop, run, made.version)

@@ -1,4 +1,4 @@
-"""One pass of a loop: ingest, validate, train, evaluate, gate, compress, register, roll out."""
+"""One pass of a loop: data, train, evaluate, release."""
 
 from kfp import dsl
 
@@ -15,23 +15,11 @@ def loop_run(project: str, loop: str, run: int) -> None:
     keys what was done.
     """
     here = {"project": project, "loop": loop, "run": run}
-    data = components.ingest(**here).set_caching_options(False)
+    data = components.data(**here).set_caching_options(False)
     number = data.outputs["Output"]
     with dsl.If(number > 0, name="data-accepted"):
-        valid = components.validate(**here, dataset_version=number).set_caching_options(False)
-        with dsl.If(valid.output == True, name="data-valid"):  # noqa: E712
-            trained = components.train(**here, dataset_version=number).set_caching_options(False)
-            judged = components.evaluate(
-                **here, dataset_version=number, train_job=trained.output
-            ).set_caching_options(False)
-            verdict = components.gate(
-                **here, train_job=trained.output, evaluate_job=judged.outputs["Output"]
-            ).set_caching_options(False)
-            with dsl.If(verdict.outputs["Output"] == "passed", name="gates-passed"):
-                forms = components.compress(
-                    **here, dataset_version=number, train_job=trained.output
-                ).set_caching_options(False)
-                registered = components.register(
-                    **here, dataset_version=number, train_job=trained.output, compress_job=forms.output
-                ).set_caching_options(False)
-                components.roll_out(**here, version=registered.outputs["Output"]).set_caching_options(False)
+        trained = components.train(**here, dataset_version=number).set_caching_options(False)
+        work = {"dataset_version": number, "train_job": trained.output}
+        verdict = components.evaluate(**here, **work).set_caching_options(False)
+        with dsl.If(verdict.outputs["Output"] == "passed", name="gates-passed"):
+            components.release(**here, **work).set_caching_options(False)

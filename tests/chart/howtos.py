@@ -24,6 +24,7 @@ PAGES = (
     "production",
     "gpu",
     "kubeflow",
+    "openlineage",
     "kuberay",
     "grpc",
     "gitops",

@@ -72,7 +72,12 @@ def everything():
         "name": "more",
         "projected": {"sources": [{"serviceAccountToken": {"path": "token", "audience": "x"}}]},
     }
-    values["networkPolicy"] = {"clients": [peer], "webhooks": [rule], "sources": [rule]}
+    values["networkPolicy"] = {
+        "clients": [peer],
+        "webhooks": [rule],
+        "sources": [rule],
+        "openlineage": [rule],
+    }
     values["workloads"] = {"initContainers": [first | {"securityContext": confined}], "extraEnv": [secret],
                            "extraVolumes": [more]}  # fmt: skip
     return values

@@ -1,14 +1,19 @@
 """Loop runs through Kubeflow Pipelines: found again after a crash, given up in time, retried, terminated, shown."""
 
+import json
 import time
+from datetime import UTC, datetime
 
 import httpx
 import pytest
-from tests.contract.kfp.backend import Backend, Died
+import yaml
+from pipelines.compile import COMPILED
+from tests.contract.kfp.backend import LONGEST, Backend, Died
 
 from millrace_contracts.verdicts import GatesVerdict
 from millrace_controller.pipelines import runners, submission
-from millrace_controller.pipelines.kubeflow import KubeflowPipelines, Refused
+from millrace_controller.pipelines.attempts import Attempt
+from millrace_controller.pipelines.kubeflow import STEPS, KubeflowPipelines, Refused
 from millrace_controller.runs import queries as runs
 from millrace_controller.runs import tending
 from millrace_core.errors import Unavailable
@@ -17,6 +22,12 @@ from .conftest import document, in_process, made_home, running
 from .fakes import World
 
 TEND = tending.tend
+RESOURCES = json.dumps(
+    {
+        "requests": {"cpu": "20m", "memory": "128Mi"},
+        "limits": {"cpu": "1", "memory": "1Gi", "ephemeral-storage": "1Gi"},
+    }
+)
 IMAGE = "registry.example/millrace/pipeline-runner@sha256:" + "0" * 64
 
 
@@ -47,6 +58,7 @@ def backend(monkeypatch, still):
     monkeypatch.setenv("MILLRACE_KFP_URL", "http://ml-pipeline.test")
     monkeypatch.setenv("MILLRACE_KFP_UI_URL", "https://pipelines.example/")
     monkeypatch.setenv("MILLRACE_RUNNER_IMAGE", IMAGE)
+    monkeypatch.setenv("MILLRACE_RUNNER_RESOURCES", RESOURCES)
     monkeypatch.setenv("MILLRACE_REGISTRY_URL", "http://millrace-registry.millrace.svc:8080")
     return made
 
@@ -89,12 +101,34 @@ async def test_a_run_goes_through_kubeflow_and_its_link_is_on_the_run_and_its_de
     }  # fmt: skip
     assert made["runtime_config"] == {"parameters": {"project": "default", "loop": "sales", "run": 1}}
     assert made["service_account"] == "millrace-pipeline"
-    backend.move(made, "RUNNING", {"ingest": "RUNNING"})
+    backend.move(made, "RUNNING", {"data": "RUNNING"})
     await do_steps(waiting)
     assert (await the_run(waiting))["state"] == "promoted"
     (closed,) = waiting.world.of_kind("run.closed")
     assert closed["measured"]["pipeline"]["link"] == link
     assert "pipeline" not in closed["evidence"]
+    (judged,) = waiting.world.of_kind("gate.verdict")
+    assert judged["measured"]["pipeline"]["link"] == link
+    assert "pipeline" not in judged["evidence"]
+
+
+async def test_the_run_in_kubeflow_says_whose_it_is_and_how_to_ask_why(waiting, backend):
+    decision = (await the_run(waiting))["decision"]
+    words = f"Run 1 of the loop sales of Millrace, attempt 1. Why: 'millrace explain {decision}'"
+    assert backend.only_run()["description"] == words
+
+
+def test_the_longest_names_leave_a_description_that_kubeflow_can_keep():
+    longest = Attempt(
+        project="p" * 63, loop="l" * 63, run=2**31, number=99, opened=datetime.now(UTC), steps={}, rejected=False,
+        wall_seconds=1, before=None, decision="d" * 36,
+    )  # fmt: skip
+    assert len(submission.described(longest)) <= LONGEST
+
+
+def test_the_steps_that_failures_are_named_by_are_those_of_the_pipeline():
+    spec = yaml.safe_load((COMPILED / "loop-run.yaml").read_text())
+    assert {name.removeprefix("exec-") for name in spec["deploymentSpec"]["executors"]} == set(STEPS)
 
 
 async def test_the_uploaded_pipeline_has_the_installations_image_and_addresses_and_is_uploaded_once(
@@ -106,6 +140,10 @@ async def test_the_uploaded_pipeline_has_the_installations_image_and_addresses_a
         assert executor["container"]["image"] == IMAGE
         assert environment["MILLRACE_REGISTRY_URL"] == "http://millrace-registry.millrace.svc:8080"
         assert not any("TOKEN" in name and name != "MILLRACE_TOKEN_AUDIENCE" for name in environment)
+        assert executor["container"]["resources"] == {
+            "resourceCpuRequest": "20m", "resourceMemoryRequest": "128Mi",
+            "resourceCpuLimit": "1", "resourceMemoryLimit": "1Gi",
+        }  # fmt: skip
     backend.move(backend.only_run(), "FAILED")
     await waiting.rest()
     assert len(backend.versions) == len(backend.pipelines) == len(backend.experiments) == 1
@@ -195,7 +233,7 @@ async def test_a_run_whose_steps_report_is_not_given_up_though_kubeflow_says_pen
 
 
 async def test_a_refused_candidate_needs_no_word_of_kubeflow(waiting, backend):
-    backend.move(backend.only_run(), "RUNNING", {"gate": "SUCCEEDED"})
+    backend.move(backend.only_run(), "RUNNING", {"evaluate": "SUCCEEDED"})
     await waiting.rest()
     async with waiting.services.sessions.begin() as session:
         run = await runs.get(session, await session.get(runs.Loop, 1), 1)
@@ -234,12 +272,12 @@ async def test_attempts_in_which_no_step_could_speak_are_made_ever_further_apart
     for number, pause in ((1, 30), (2, 120)):
         for run in backend.runs.values():
             if run["state"] != "FAILED":
-                backend.move(run, "FAILED", {"ingest": "FAILED"})
+                backend.move(run, "FAILED", {"data": "FAILED"})
         await waiting.rest()
         await later(waiting, pause - 1)
         shown = await the_run(waiting)
         assert (shown["state"], shown["attempts"]) == ("pending", number)
-        assert shown["message"].startswith("the Kubeflow run failed in ingest: ")
+        assert shown["message"].startswith("the Kubeflow run failed in data: ")
         await later(waiting, 2)
         assert (await the_run(waiting))["attempts"] == number + 1
 
@@ -267,7 +305,7 @@ async def test_a_failed_run_is_retried_in_place_and_a_final_failure_is_not(waiti
     made = backend.only_run()
     body = {"state": "failed", "message": "the registry did not answer"}
     await waiting.call("PUT", "/v1/loops/sales/runs/1/steps/train", 200, json=body)
-    backend.move(made, "FAILED", {"ingest": "SUCCEEDED", "train": "FAILED"})
+    backend.move(made, "FAILED", {"data": "SUCCEEDED", "train": "FAILED"})
     await waiting.rest()
     shown = await the_run(waiting)
     assert (shown["state"], shown["attempts"], shown["pipeline"]["id"]) == ("running", 2, made["run_id"])

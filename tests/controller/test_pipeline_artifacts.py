@@ -6,7 +6,7 @@ import pytest
 from tests.contract.kfp.backend import Backend
 from tests.contract.kfp.execution import Executor
 
-from millrace import exchange, steps
+from millrace import drawing, exchange
 from millrace.client import Millrace
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.verdicts import GatesVerdict
@@ -73,15 +73,34 @@ def test_a_loop_runs_through_kubeflow_and_its_console_has_something_to_draw(tmp_
         "gates": "passed",
     }
     with open(artifacts["gates"][0]) as table:
-        assert "| useful | passed |" in table.read()
+        text = table.read()
+    assert "| useful | passed |" in text
+    assert f"`millrace explain {run.decision}`" in text
+    assert f"explain {run.decision}" in made["description"]
     with open(artifacts["drift"][0]) as page:
-        assert "There is no page" in page.read()
+        assert "Nothing is served yet" in page.read()
 
 
 def test_the_gate_table_keeps_its_columns_whatever_a_reason_says():
-    gate = {"name": "g", "verdict": "failed", "reason": "a|b"}
+    gate = {"name": "g", "verdict": "failed", "reason": "a|b\nc"}
     verdict = GatesVerdict(verdict="failed", reason="a|b", gates=[gate])
-    assert steps.gate_table(verdict).splitlines()[-1] == r"| g | failed | a\|b |"
+    assert drawing.gate_table(verdict).splitlines()[-1] == r"| g | failed | a\|b c |"
+
+
+def test_nothing_that_data_says_becomes_markup_or_a_link_in_the_gate_table():
+    """A slice is named by a value of somebody's table, and the console draws Markdown in a browser."""
+    evil = "<img src=x onerror=alert(1)> [more](javascript:alert(1)) `x` **y**"
+    gate = {"name": "slices", "verdict": "failed", "reason": evil}
+    table = drawing.gate_table(GatesVerdict(verdict="failed", reason=evil, gates=[gate]))
+    assert "<" not in table
+    assert "[more]" not in table.replace(r"\[more\]", "")
+    assert r"\`x\`" in table
+
+
+def test_the_page_of_a_first_run_is_self_contained():
+    page = drawing.nothing_served()
+    assert "Nothing is served yet" in page
+    assert not any(sign in page for sign in ("<script", "http", "src=", "href="))
 
 
 class Answer:

@@ -47,6 +47,7 @@ async def still(tmp_path):
         sessions=database.sessions(engine),
         readers=database.sessions(engine, read_only=True),
         settings=SimpleNamespace(decision_seconds=600.0),
+        known={},
         clients=SimpleNamespace(registry=Registry()),
     )
     yield services

@@ -88,3 +88,13 @@ def test_a_circle_of_causes_ends():
     first, second = decision("rollback", number=1), decision("alias.moved", number=2)
     first.cause, second.cause = second.id, first.id
     assert len(explanation.explain(first, [first, second])) < 20
+
+
+def test_every_decision_of_a_run_has_the_link_that_one_of_them_knows():
+    link = "https://pipelines.example/#/runs/details/7"
+    opened = decision("run.opened", run=3)
+    judged = decision("gate.verdict", number=2, run=3, measured={"pipeline": {"id": "7", "link": link}})
+    other = decision("run.opened", number=4, run=4)
+    told = [explanation.explain(item, [opened, judged, other])[-1] for item in (opened, judged)]
+    assert told == [f"Its pipeline, drawn step by step: {link}"] * 2
+    assert not any(link in line for line in explanation.explain(other, [opened, judged, other]))

@@ -51,6 +51,15 @@
 - {name: MILLRACE_TOLERATIONS, value: {{ toJson .Values.workloads.tolerations | squote }}}
 {{- end -}}
 
+{{/* where training and the controller tell what ran */}}
+{{- define "millrace.env.openlineage" -}}
+- {name: MILLRACE_OPENLINEAGE_URL, value: {{ .Values.openlineage.url | quote }}}
+- {name: MILLRACE_OPENLINEAGE_NAMESPACE, value: {{ .Values.openlineage.namespace | quote }}}
+{{- with .Values.openlineage.existingSecret }}
+- {name: MILLRACE_OPENLINEAGE_KEY, valueFrom: {secretKeyRef: {name: {{ . }}, key: apiKey}}}
+{{- end }}
+{{- end -}}
+
 {{- define "millrace.env.registry" -}}{{- end -}}
 
 {{- define "millrace.env.training" -}}
@@ -64,6 +73,7 @@
 - {name: MILLRACE_SHORTAGE_SECONDS, value: {{ .Values.training.job.shortageSeconds | int | quote }}}
 - {name: MILLRACE_RUNTIME_CLASS, value: {{ .Values.workloads.runtimeClassName | quote }}}
 - {name: MILLRACE_POD_SHAPES, value: {{ include "millrace.shapes" (dict "root" . "components" (list "job")) | quote }}}
+{{ include "millrace.env.openlineage" . }}
 {{ include "millrace.env.placement" . }}
 {{- end -}}
 
@@ -106,10 +116,12 @@
 - {name: MILLRACE_KFP_SERVICE_ACCOUNT, value: {{ .Values.controller.kfp.serviceAccount }}}
 - {name: MILLRACE_RUNNER_IMAGE, value: {{ include "millrace.image" (dict "root" . "image" .Values.controller.runner.image) }}}
 - {name: MILLRACE_RUNNER_SERVICE_ACCOUNT, value: {{ include "millrace.accountname" (dict "root" . "component" "pipeline") }}}
+- {name: MILLRACE_RUNNER_RESOURCES, value: {{ toJson .Values.controller.runner.resources | squote }}}
 - {name: MILLRACE_SHORTAGE_SECONDS, value: {{ .Values.training.job.shortageSeconds | int | quote }}}
 - {name: MILLRACE_BACKTEST_IMAGE, value: {{ include "millrace.image" (dict "root" . "image" .Values.training.job.image) }}}
 - {name: MILLRACE_BACKTEST_SERVICE_ACCOUNT, value: {{ include "millrace.accountname" (dict "root" . "component" "backtest") }}}
 - {name: MILLRACE_BACKTEST_RESOURCES, value: {{ toJson .Values.controller.backtest.resources | squote }}}
 - {name: MILLRACE_POD_SHAPES, value: {{ include "millrace.shapes" (dict "root" . "components" (list "pipeline" "backtest")) | quote }}}
+{{ include "millrace.env.openlineage" . }}
 {{ include "millrace.env.placement" . }}
 {{- end -}}

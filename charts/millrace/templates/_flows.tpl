@@ -143,6 +143,9 @@ podSelector:
 {{- if eq .part "monitoring" -}}
 {{- $egress = concat $egress $v.webhooks -}}
 {{- end -}}
+{{- if has .part (list "training" "controller") -}}
+{{- $egress = concat $egress $v.openlineage -}}
+{{- end -}}
 {{- if eq .part "job" -}}
 {{- $egress = concat $egress $v.sources -}}
 {{- $ingress = append $ingress (dict "from" (list (dict "namespaceSelector" dict "podSelector" (dict "matchLabels" (dict "app.kubernetes.io/name" "kuberay-operator")))) "ports" (list (dict "port" 8265))) -}}

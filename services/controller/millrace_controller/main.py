@@ -18,8 +18,9 @@ from millrace_controller.services import Services
 from millrace_controller.settings import ControllerSettings
 from millrace_controller.sources.controller import keep_sources
 from millrace_controller.sources.routes import router as sources
-from millrace_controller.tables import Outbox
+from millrace_controller.tables import LineageEvent, Outbox
 from millrace_core.app import create_app
+from millrace_core.openlineage.outbox import begin, send_forever
 from millrace_core.outbox import deliver_forever
 
 
@@ -35,6 +36,7 @@ def build(settings: ControllerSettings | None = None) -> FastAPI:
         routers=[loops, runs, approvals, sources, scores, backtests, capabilities],
         metadata_package="millrace_controller",
         make=services.make,
+        start=[begin],
         stop=[_end],
         background=[
             leading(
@@ -45,6 +47,7 @@ def build(settings: ControllerSettings | None = None) -> FastAPI:
                     keep_scores,
                     keep_backtests,
                     deliver_forever(Outbox),
+                    send_forever(LineageEvent),
                     operate,
                 ]
             )

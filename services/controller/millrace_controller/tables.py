@@ -34,6 +34,7 @@ from millrace_controller.intents import RouteIntent
 from millrace_controller.polls import Poll
 from millrace_core.database import Typed, UtcDateTime, metadata
 from millrace_core.errors import Conflict
+from millrace_core.openlineage.tables import LineageMixin
 from millrace_core.outbox import OutboxMixin
 
 Json = dict[str, Any]
@@ -49,6 +50,10 @@ class Table(DeclarativeBase):
 
 class Outbox(OutboxMixin, Table):
     """Decisions on their way to the registry."""
+
+
+class LineageEvent(LineageMixin, Table):
+    """OpenLineage events of loop runs, until they are sent."""
 
 
 class Loop(Table):

@@ -134,7 +134,8 @@ def deliver_forever(table: Any) -> Any:
             if patience.waiting:
                 asyncio.get_running_loop().call_later(HELD_SECONDS, wake.set)
 
-        services.sessions.configure(info={WAKE: wake})
+        services.known[WAKE] = wake
+        services.sessions.configure(info=services.known)
         await run_forever("outbox", once, every=every, wake=wake)
 
     return task

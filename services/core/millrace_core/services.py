@@ -48,6 +48,8 @@ class Services:
     """Transactions that write."""
     readers: database.Sessions = database.UNBOUND
     """Transactions that only read."""
+    known: dict[str, object] = field(default_factory=dict)
+    """What every session knows of its service (its `info`), like whom to wake when a decision is committed."""
     direct: database.Direct = field(default_factory=database.Direct)
     """Transactions that write, each in one piece."""
 

@@ -12,6 +12,8 @@ from millrace_core import machine
 from millrace_core.shapes import Shape
 
 SERVICES = ("registry", "training", "serving", "monitoring", "controller")
+RECEIVER = r"^(https?://[^\s/?#@]+(/[^\s?#]*)?|file:///[^\s?#]+)?$"
+"""A receiver of events; no password stands in it."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -59,6 +61,14 @@ class Settings(BaseSettings):
     """Seconds a client may take to send its body."""
     decision_seconds: float = 5.0
     """Seconds between two looks at decisions not yet delivered to the registry; fresh ones are sent at once."""
+
+    openlineage_url: str = Field(default="", pattern=RECEIVER)
+    """Where OpenLineage events are sent: http(s)://host (a path other than /api/v1/lineage stands behind it), or
+    file:///path of a file to which they are added; empty: nowhere."""
+    openlineage_key: SecretStr = SecretStr("")
+    """API key that is shown to that receiver, if it asks for one."""
+    openlineage_namespace: str = "millrace"
+    """What stands before the project in the names of jobs and data, so that several installations are told apart."""
 
     @model_validator(mode="after")
     def _fill(self) -> "Settings":

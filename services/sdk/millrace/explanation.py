@@ -37,6 +37,9 @@ def explain(decision: DecisionRead, others: Iterable[DecisionRead] = ()) -> Line
     numbers = [*(told(decision.evidence) if told is not None else []), *_forms(decision.measured)]
     if numbers:
         lines += ["", "The numbers:", *(f"  {line}" for line in numbers)]
+    pipeline = _pipeline(decision, by_id)
+    if pipeline:
+        lines += ["", f"Its pipeline, drawn step by step: {pipeline}"]
     chain = _chain(decision, by_id)
     if chain:
         lines += ["", "It came from:", *(f"  {_brief(item)}" for item in chain)]
@@ -50,6 +53,15 @@ def _forms(measured: Document) -> Lines:
     """Which forms a registered version has beside the exported one; why stands in `millrace models show`."""
     forms = measured.get("variants") or {}
     return [f"form {name}: {state}" for name, state in forms.items() if name != BASE_TARGET]
+
+
+def _pipeline(decision: DecisionRead, by_id: dict[str, DecisionRead]) -> str:
+    """Link to the pipeline of the run that it belongs to, as it or another decision of the run tells it."""
+    if decision.run is None:
+        return ""
+    same = [item for item in by_id.values() if (item.loop, item.run) == (decision.loop, decision.run)]
+    links = [(item.measured.get("pipeline") or {}).get("link") for item in (decision, *same)]
+    return next((str(link) for link in links if link), "")
 
 
 def _headline(decision: DecisionRead) -> str:

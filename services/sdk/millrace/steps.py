@@ -7,11 +7,10 @@ import json
 import math
 import os
 from collections.abc import Callable
-from html import escape
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from millrace import exchange, releasing
+from millrace import drawing, exchange, releasing
 from millrace.client import ApiError, JobFailed, Millrace
 from millrace.client.training import JobSpec
 from millrace.outcomes import Evaluated, Ingested, Judged, Registered
@@ -29,25 +28,9 @@ from millrace_contracts.loop_runs import LoopRunState, StepName, StepWrite
 from millrace_contracts.models import ModelVersionRead
 from millrace_contracts.rows import DeliveryReport, IngestResult, ValidateResult, ValidateSpec
 from millrace_contracts.traffic import ClosedDays, RequestSizes
-from millrace_contracts.verdicts import GatesVerdict
 
 Result = TypeVar("Result")
 StepState = Literal["running", "succeeded", "failed"]
-
-
-def drawn() -> bool:
-    """Whether somebody looks at what steps draw (MILLRACE_DRAW)."""
-    return os.environ.get("MILLRACE_DRAW") == "true"
-
-
-def _page(fetch: Callable[[], str]) -> str:
-    """A page for people; a step does not fail for want of it."""
-    if not drawn():
-        return ""
-    try:
-        return fetch()
-    except ApiError as error:
-        return f"<p>There is no page: {escape(str(error))}</p>"
 
 
 class Step:
@@ -104,7 +87,7 @@ def ingest(project: str, loop: str, run: int) -> Ingested:
     """Add labelled production rows to the dataset."""
 
     def work(step: Step) -> tuple[Ingested, str]:
-        drift = _page(lambda: step.client.monitoring.report(loop))
+        drift = drawing.page(lambda: _drift(step))
         newest = step.client.registry.dataset_version(step.plan.dataset)
         if step.plan.ingest is None:
             return Ingested(newest.number, drift), f"data version {newest.number}, {newest.rows} rows"
@@ -116,6 +99,13 @@ def ingest(project: str, loop: str, run: int) -> Ingested:
         return Ingested(number, drift), f"data version {number}, {result.new_rows} new rows"
 
     return Step(project, loop, run, "ingest").run(work)
+
+
+def _drift(step: Step) -> str:
+    """The monitor's report on what serves; on a first run nothing does."""
+    if step.plan.evaluate.get("champion") is None:
+        return drawing.nothing_served()
+    return step.client.monitoring.report(step.loop)
 
 
 def validate(project: str, loop: str, run: int, dataset_version: int) -> bool:
@@ -173,7 +163,7 @@ def evaluate(project: str, loop: str, run: int, dataset_version: int, train_job:
         job = step.job(EvaluateSpec.model_validate(data | step.plan.evaluate))
         result = EvaluateResult.model_validate(job.result)
         metrics, digest = result.metrics.candidate, result.report
-        report = _page(lambda: step.client.registry.get_artifact(digest).decode()) if digest else ""
+        report = drawing.page(lambda: step.client.registry.get_artifact(digest).decode()) if digest else ""
         finite = {
             name: value for name, value in metrics.items() if value is not None and math.isfinite(value)
         }
@@ -191,16 +181,15 @@ def gate(project: str, loop: str, run: int, train_job: str, evaluate_job: str) -
 
     def work(step: Step) -> tuple[Judged, str]:
         verdict = step.client.controller.gate(loop, run, train_job, evaluate_job)
-        return Judged(verdict.verdict, gate_table(verdict)), f"{verdict.verdict}: {verdict.reason}"[:2000]
+        table = drawing.gate_table(verdict, drawing.page(lambda: _origin(step)))
+        return Judged(verdict.verdict, table), f"{verdict.verdict}: {verdict.reason}"[:2000]
 
     return Step(project, loop, run, "gate").run(work)
 
 
-def gate_table(verdict: GatesVerdict) -> str:
-    """All gates of a verdict as Markdown."""
-    rows = [(gate.name, gate.verdict, gate.reason) for gate in verdict.gates]
-    lines = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
-    return "\n".join([f"**{verdict.verdict}**", "", "| gate | verdict | why |", "|---|---|---|", *lines, ""])
+def _origin(step: Step) -> str:
+    decision = step.client.controller.run(step.loop, step.number).decision
+    return drawing.origin(step.client.project, step.loop, step.number, decision)
 
 
 def compress(project: str, loop: str, run: int, dataset_version: int, train_job: str) -> str:

@@ -3,6 +3,7 @@
 from fastapi import FastAPI
 
 from millrace_core.app import create_app
+from millrace_core.openlineage.outbox import begin, send_forever
 from millrace_core.outbox import deliver_forever
 from millrace_core.reconcile import run_forever
 from millrace_training.deliveries.routes import router as deliveries
@@ -13,7 +14,7 @@ from millrace_training.services import Services, make
 from millrace_training.settings import TrainingSettings
 from millrace_training.streams.controller import keep_streams, sweep_streams
 from millrace_training.streams.routes import router as streams
-from millrace_training.tables import Outbox
+from millrace_training.tables import LineageEvent, Outbox
 from millrace_training.workspace.routes import router as workspace
 
 SWEEP_SECONDS = 3600.0
@@ -26,7 +27,15 @@ def build(settings: TrainingSettings | None = None) -> FastAPI:
         "training",
         routers=[jobs, room, deliveries, streams, workspace],
         metadata_package="millrace_training",
-        background=[reconcile, sweep, keep_streams, sweep_streams, deliver_forever(Outbox)],
+        background=[
+            reconcile,
+            sweep,
+            keep_streams,
+            sweep_streams,
+            deliver_forever(Outbox),
+            send_forever(LineageEvent),
+        ],
+        start=[begin],
         stop=[release],
         large_paths=("/v1/jobs/",),
         make=make,

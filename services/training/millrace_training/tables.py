@@ -7,6 +7,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from millrace_contracts.bodies import Document
 from millrace_core.database import UtcDateTime, metadata
+from millrace_core.openlineage.tables import LineageMixin
 from millrace_core.outbox import OutboxMixin
 
 
@@ -16,6 +17,10 @@ class Table(DeclarativeBase):
 
 class Outbox(OutboxMixin, Table):
     """Decisions about data, made in the transaction that ends an ingest job."""
+
+
+class LineageEvent(LineageMixin, Table):
+    """OpenLineage events of jobs, until they are sent."""
 
 
 class Job(Table):

@@ -16,6 +16,8 @@ from tests.contract.kfp.spelling import Wrong
 API = "/apis/v2beta1"
 LIVE = ("PENDING", "RUNNING", "CANCELING", "PAUSED")
 START = datetime(2026, 1, 1, tzinfo=UTC)
+LONGEST = 255
+"""Characters of a run's name and description that its database takes."""
 INVALID, NOT_FOUND, EXISTS, ABORTED, INTERNAL = 3, 5, 6, 10, 13
 
 
@@ -157,6 +159,8 @@ def _runs(app, backend):
     async def create(request: Request):
         body = spelling.body(await request.body(), spelling.RUN)
         name = spelling.display_name(body, "run")
+        if max(len(name), len(body.get("description", ""))) > LONGEST:
+            raise Wrong(500, INTERNAL, "Failed to store run: Error 1406: Data too long for column")
         if body.get("experiment_id", "") not in backend.experiments:
             raise Wrong(404, NOT_FOUND, f"Experiment {body.get('experiment_id')} not found")
         spec = body.get("pipeline_spec")

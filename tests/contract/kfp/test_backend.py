@@ -62,6 +62,12 @@ async def test_a_pipeline_that_is_missing_or_wrong_is_a_500_of_code_13(call, exp
     assert (status, error["code"]) == (500, 13)
 
 
+async def test_a_description_that_its_database_cannot_keep_is_a_500_of_code_13(call, experiment):
+    assert (await call("POST", "/runs", json=order(experiment, description="x" * 255)))[0] == 200
+    status, error = await call("POST", "/runs", json=order(experiment, description="x" * 256))
+    assert (status, error["code"]) == (500, 13)
+
+
 @pytest.mark.parametrize(
     ("more", "named"),
     [

@@ -20,7 +20,7 @@ SLACK_SECONDS = 1800.0
 
 @dataclass(frozen=True)
 class Attempt:
-    """One try at the pipeline of one run."""
+    """One try at the pipeline of one run; *decision*: the one that opened the run."""
 
     project: str
     loop: str
@@ -31,6 +31,7 @@ class Attempt:
     rejected: bool
     wall_seconds: float
     before: Handle | None
+    decision: str = ""
     kind: Kind = "pipeline"
 
     @property
@@ -126,4 +127,5 @@ def of(loop: Loop, run: Run, number: int) -> Attempt:
         rejected=run.verdict is not None and run.verdict.verdict != "passed",
         wall_seconds=run.plan.limits.wall_seconds or 0.0,
         before=run.pipeline,
+        decision=run.decision,
     )

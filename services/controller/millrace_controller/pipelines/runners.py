@@ -8,6 +8,7 @@ from millrace_controller.pipelines.attempts import Runner
 from millrace_controller.pipelines.detection import Detection, address
 from millrace_controller.pipelines.job import JobRunner
 from millrace_controller.pipelines.kubeflow import KubeflowPipelines
+from millrace_controller.pipelines.kubeflow_pods import RunPods
 from millrace_controller.pipelines.process import ProcessRunner
 from millrace_controller.pipelines.settings import PipelineSettings
 from millrace_controller.pipelines.submission import KubeflowRunner
@@ -25,7 +26,9 @@ class Runners:
         self.client = KubeflowPipelines(address(settings))
         self.detection = Detection(settings, cluster, self.client)
         self.process = ProcessRunner(settings, changes)
-        self.kubeflow = KubeflowRunner(settings, self.client)
+        self.kubeflow = KubeflowRunner(
+            settings, self.client, None if cluster is None else RunPods(cluster, settings.kfp_namespace)
+        )
 
     @cached_property
     def job(self) -> JobRunner:

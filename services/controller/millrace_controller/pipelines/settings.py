@@ -42,7 +42,8 @@ class PipelineSettings(WorkloadSettings):
     runner_resources: dict[str, Any] = Field(
         default={"requests": {"cpu": "10m", "memory": "128Mi"}, "limits": {"cpu": "1", "memory": "1Gi"}}
     )
-    """What a runner's pod asks for, as in a container: next to nothing, since its work is waiting for the services."""
+    """What a runner's pod asks for, as in a container: next to nothing, since its work is waiting for the services. The
+    pod of a Kubeflow step asks for the same cpu and memory."""
     backtest_image: str = ""
     """Image that replays a history: the SDK, Arrow and onnxruntime."""
     backtest_service_account: str = "millrace-backtest"

@@ -7,11 +7,14 @@ from datetime import datetime
 from pathlib import Path
 
 from millrace_contracts.loop_runs import StepRead
+from millrace_controller import hints
 from millrace_controller.pipelines.attempts import Attempt, Ended, Handle
 from millrace_controller.pipelines.document import Document, prepared
 from millrace_controller.pipelines.kubeflow import KubeflowPipelines, KubeflowRun, Refused
+from millrace_controller.pipelines.kubeflow_pods import RunPods
 from millrace_controller.pipelines.settings import PipelineSettings
 from millrace_core.errors import Unavailable
+from millrace_core.waiting import QUOTA, UNSCHEDULABLE, PodWaiting
 
 STOP_LOOKS, STOP_LOOK = 120, 0.5
 """How often, and how many seconds apart, a terminated run is looked at before it is left to end by itself."""
@@ -26,9 +29,13 @@ class KubeflowRunner:
     """Pipelines as Kubeflow runs; the attempt's name finds again what was created and not written down."""
 
     def __init__(
-        self, settings: PipelineSettings, client: KubeflowPipelines, clock: Callable[[], float] = time.time
+        self,
+        settings: PipelineSettings,
+        client: KubeflowPipelines,
+        pods: RunPods | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self.settings, self.client, self.clock = settings, client, clock
+        self.settings, self.client, self.pods, self.clock = settings, client, pods, clock
 
     async def start(self, attempt: Attempt) -> Handle | Ended | None:
         if self.clock() < (attempt.before or {}).get("not_before", 0.0):
@@ -86,8 +93,8 @@ class KubeflowRunner:
             document = await asyncio.to_thread(self._document)
             version = await self.client.version(document.pipeline, document.version, document.text)
             parameters = {"project": attempt.project, "loop": attempt.loop, "run": attempt.run}
-            account = self.settings.kfp_service_account
-            run = await self.client.create_run(experiment, attempt.name, version, parameters, account)
+            account, about = self.settings.kfp_service_account, described(attempt)
+            run = await self.client.create_run(experiment, attempt.name, version, parameters, account, about)
         return self._handle(run)
 
     async def _experiment(self, attempt: Attempt) -> str:
@@ -97,7 +104,7 @@ class KubeflowRunner:
         settings = self.settings
         more = {"MILLRACE_TOKEN_AUDIENCE": "millrace", "MILLRACE_DRAW": "true", "OMP_NUM_THREADS": "1"}
         text = Path(settings.pipeline).read_text()
-        return prepared(text, settings.runner_image, settings.addresses | more)
+        return prepared(text, settings.runner_image, settings.addresses | more, settings.runner_resources)
 
     def _handle(self, run: KubeflowRun) -> Handle:
         ui = self.settings.kfp_ui_url or f"http://ml-pipeline-ui.{self.settings.kfp_namespace}.svc"
@@ -121,13 +128,29 @@ class KubeflowRunner:
         unbegun = run.waiting and not _told(attempt, handle)
         waited = self.clock() - handle["begun"] if unbegun else self._silent_for(handle)
         limit = self.settings.pending_seconds if unbegun else attempt.silence
+        waiting = await self._waiting(attempt, run)
         if waited <= limit:
-            return handle
+            return handle if waiting is None else handle | {"waiting": waiting.json()}
         await self.client.terminate(run.id)
-        state = run.state or "PENDING"
-        words = f"the Kubeflow run stayed {state} for {limit:.0f} s without a sign of progress"
-        hint = "; do its workflow controller and persistence agent run?" if unbegun else ""
-        return self._given_up(attempt, handle, words + hint)
+        words = (
+            f"the Kubeflow run stayed {run.state or 'PENDING'} for {limit:.0f} s without a sign of progress"
+        )
+        if unbegun and waiting is not None and waiting.reason in (UNSCHEDULABLE, QUOTA):
+            return Ended(
+                handle | {"retry": False}, message=f"{words}: {waiting}", reason=waiting.reason, short=True
+            )
+        why = f": {waiting}" if waiting is not None else self._unknown() if unbegun else ""
+        return self._given_up(attempt, handle, words + why)
+
+    async def _waiting(self, attempt: Attempt, run: KubeflowRun) -> PodWaiting | None:
+        """What a pod of the run waits for, while no step is at work."""
+        at_work = any(step.state == "running" for step in attempt.steps.values())
+        return None if self.pods is None or at_work else await self.pods.waiting(run.id)
+
+    def _unknown(self) -> str:
+        blind = "" if self.pods is None else self.pods.blind
+        more = f" (its pods cannot be seen: {blind.rstrip('.')}; apply k8s/kubeflow)" if blind else ""
+        return f"; do its workflow controller and persistence agent run?{more}"
 
     def _silent_for(self, handle: Handle) -> float:
         return self.clock() - handle["since"]
@@ -154,6 +177,12 @@ class KubeflowRunner:
         return Ended(
             handle | {"retry": True, "not_before": self.clock() + pause}, message=message, final=final
         )
+
+
+def described(attempt: Attempt) -> str:
+    """Whose a run is, and the way back to why it is there; Kubeflow keeps 255 characters at most."""
+    why = hints.line(attempt.project, f"explain {attempt.decision}")
+    return f"Run {attempt.run} of the loop {attempt.loop} of Millrace, attempt {attempt.number}. Why: {why}"
 
 
 def _settled(attempt: Attempt, handle: Handle) -> bool:

@@ -85,12 +85,12 @@ def closed(loop: Loop, run: Run, message: str, at: datetime | None, cause: str |
         reason=f"Run {run.number} ends {run.state}: {message}."[:2000],
         run=run.number,
         evidence={"version": run.version, "champion": loop.champion},
-        measured=_pipeline(run),
+        measured=place(run),
         cause=cause or run.decision,
     )
 
 
-def _pipeline(run: Run) -> Document:
-    """Where the run's pipeline can be looked at; a replay has another."""
-    place = {name: value for name, value in (run.pipeline or {}).items() if name in ("runner", "id", "link")}
-    return {"pipeline": place} if "id" in place else {}
+def place(run: Run) -> Document:
+    """Where the run's pipeline can be looked at, as its decisions tell it; a replay has another."""
+    kept = {name: value for name, value in (run.pipeline or {}).items() if name in ("runner", "id", "link")}
+    return {"pipeline": kept} if "id" in kept else {}

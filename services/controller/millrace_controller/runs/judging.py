@@ -12,6 +12,7 @@ from millrace_contracts.verdicts import GatesVerdict
 from millrace_controller.gates.judge import judge
 from millrace_controller.lookup import queries as lookup
 from millrace_controller.runs import binding, queries
+from millrace_controller.runs.ending import place
 from millrace_controller.runs.states import BUSY
 from millrace_controller.services import Services
 from millrace_controller.tables import Loop, Outbox, Run
@@ -74,6 +75,6 @@ def _decision(loop: Loop, run: Run, verdict: GatesVerdict, evaluation: EvaluateR
         outcome=verdict.verdict, event_time=run.opened_at, author="controller",
         reason=f"The gates of run {run.number} say {verdict.verdict}: {verdict.reason}."[:2000],
         run=run.number, evidence={"gates": told["gates"], "metrics": evaluation.metrics.model_dump()},
-        measured={"evidence": run.judged.evidence if run.judged else None},
+        measured={"evidence": run.judged.evidence if run.judged else None} | place(run),
         cause=run.decision,
     )  # fmt: skip

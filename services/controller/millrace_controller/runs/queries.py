@@ -12,11 +12,12 @@ from millrace_contracts.decisions import Decision
 from millrace_contracts.loop_runs import RunCause, RunPlan, StepRead, Traffic
 from millrace_contracts.waiting import Waiting
 from millrace_controller.lookup.queries import DELETED
-from millrace_controller.runs import states
+from millrace_controller.runs import lineage, states
 from millrace_controller.runs.states import IN_FLIGHT, State
-from millrace_controller.tables import Loop, Outbox, Run
+from millrace_controller.tables import LineageEvent, Loop, Outbox, Run
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, NotFound
+from millrace_core.openlineage import queries as openlineage
 from millrace_core.outbox import decide
 
 
@@ -116,12 +117,14 @@ async def add(
     except IntegrityError as error:
         raise Conflict(f"{loop.name} has a run in flight; wait for it, or pause the loop.") from error
     await decide(session, Outbox, opened)
+    await openlineage.note(session, LineageEvent, *lineage.opened(loop, made))
     return made
 
 
 async def move(session: AsyncSession, run: Run, new: State, **values: Any) -> None:
     """Move a run, unless someone else moved it since it was read; what it waited for is over. Raises: Conflict."""
-    states.check(State(run.state), new)
+    old = State(run.state)
+    states.check(old, new)
     ended = {} if new in IN_FLIGHT else {"ended_at": utcnow()}
     mine = (Run.loop_id == run.loop_id, Run.number == run.number, Run.state == run.state)
     change = update(Run).where(*mine).values({"waiting": None} | values | ended | {"state": new})
@@ -129,12 +132,19 @@ async def move(session: AsyncSession, run: Run, new: State, **values: Any) -> No
     if result.rowcount == 0:  # type: ignore[attr-defined]
         raise Conflict(f"Run {run.number} was moved by someone else.")
     await session.refresh(run)
+    if openlineage.wanted(session):
+        loop = await session.get_one(Loop, run.loop_id)
+        await openlineage.note(session, LineageEvent, *lineage.moved(loop, run, old, new))
 
 
 async def note_step(session: AsyncSession, run: Run, step: str, told: StepRead) -> None:
     """Remember how far a step is."""
+    before = run.steps.get(step)
     run.steps = run.steps | {step: told}
     await session.flush()
+    if openlineage.wanted(session):
+        loop = await session.get_one(Loop, run.loop_id)
+        await openlineage.note(session, LineageEvent, *lineage.stepped(loop, run, step, before, told))
 
 
 async def note_pipeline(session: AsyncSession, run: Run, handle: Document, waiting: Waiting | None) -> None:

@@ -17,7 +17,7 @@ from millrace_contracts.loop_runs import (
 from millrace_contracts.verdicts import GatesVerdict
 from millrace_controller.lookup import queries as lookup
 from millrace_controller.runs import judging, plan, queries, rolling_out
-from millrace_controller.runs.ending import closed
+from millrace_controller.runs.ending import closed, place
 from millrace_controller.runs.states import State
 from millrace_controller.services import CurrentServices
 from millrace_controller.tables import Loop, Outbox, Run
@@ -122,7 +122,8 @@ def _refused(loop: Loop, run: Run, reason: str) -> Decision:
     return decision(
         project=loop.project, loop=loop.name, kind="data.refused", subject=f"run {run.number}", outcome="refused",
         event_time=run.opened_at, author="controller",
-        reason=f"The data of run {run.number} is refused: {reason}."[:2000], run=run.number, cause=run.decision,
+        reason=f"The data of run {run.number} is refused: {reason}."[:2000], run=run.number,
+        measured=place(run), cause=run.decision,
     )  # fmt: skip
 
 

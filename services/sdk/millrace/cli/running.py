@@ -20,6 +20,15 @@ def up(
     protect: Annotated[
         bool, typer.Option("--protect", help="Inference asks for a key or a token, as in a cluster.")
     ] = False,
+    openlineage: Annotated[
+        str,
+        typer.Option(
+            "--openlineage",
+            metavar="URL",
+            help="Tell every run to this receiver of OpenLineage events: http(s)://host, or file:///path. "
+            "MILLRACE_OPENLINEAGE_KEY has its API key, if it asks for one.",
+        ),
+    ] = "",
 ) -> None:
     """Start the platform and keep it running until Ctrl-C; after kill -9 the next start continues."""
     from stamina.instrumentation import set_on_retry_hooks
@@ -36,7 +45,7 @@ def up(
             raise KeyboardInterrupt
 
     before = {number: signal.signal(number, end) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    platform = Platform(protect=protect)
+    platform = Platform(protect=protect, openlineage=openlineage)
     typer.echo(f"Starting in {platform.home} …")
     try:
         platform.start()

@@ -41,11 +41,12 @@ class Platform:
 
     Args:
         protect: whether inference asks for a key or a token, as in a cluster; else it is open on loopback.
+        openlineage: URL of a receiver of OpenLineage events; empty: as the environment says, else none.
     Raises (on start): AlreadyRunning, StartFailed.
     """
 
-    def __init__(self, home: Path | None = None, protect: bool = False) -> None:
-        self.protect = protect
+    def __init__(self, home: Path | None = None, protect: bool = False, openlineage: str = "") -> None:
+        self.protect, self.openlineage = protect, openlineage
         self.home = (home or default_home()).absolute()
         self.run = self.home / "run"
         self.services: dict[str, Service] = {}
@@ -163,6 +164,8 @@ class Platform:
             "MILLRACE_OTLP_PORT": str(self.ports["otlp"]),
             **{f"MILLRACE_{other.upper()}_URL": url for other, url in self.urls.items()},
         }
+        if self.openlineage:
+            environment["MILLRACE_OPENLINEAGE_URL"] = self.openlineage
         if name == "serving":
             environment["MILLRACE_GATEWAY_TOKEN"] = self.secrets["gateway"]
             environment["MILLRACE_GATEWAY_PUBLIC"] = str(not self.protect).lower()

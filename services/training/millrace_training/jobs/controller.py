@@ -10,18 +10,20 @@ from pydantic import BaseModel
 from millrace_contracts.bodies import Document
 from millrace_contracts.waiting import Waiting
 from millrace_core import outbox
-from millrace_core.database import utcnow
+from millrace_core.database import AsyncSession, utcnow
 from millrace_core.errors import BadInput, Conflict, Forbidden, NotFound
 from millrace_core.log import log
+from millrace_core.openlineage import queries as openlineage
+from millrace_core.openlineage.events import Happened
 from millrace_core.waiting import QUOTA
-from millrace_training.jobs import ending, metrics, queries, turns
+from millrace_training.jobs import ending, lineage, metrics, queries, turns
 from millrace_training.jobs.states import State
 from millrace_training.jobs.turns import Floor
 from millrace_training.launch import limits
 from millrace_training.process.sight import Outcome, Sight
 from millrace_training.runtime.assignment import Assignment
 from millrace_training.services import Services
-from millrace_training.tables import Job, Outbox
+from millrace_training.tables import Job, LineageEvent, Outbox
 
 REST_SECONDS = 5.0
 """Without jobs, seconds until the next look, unless someone submits one."""
@@ -97,6 +99,8 @@ class JobController:
         }
         async with self.services.sessions.begin() as session:
             won = await queries.move(session, job, State.RUNNING, **values)
+            if won and job.started_at is None:
+                await _tell_lineage(session, lambda: lineage.started(job))
         if not won:
             return
         await self._launched(job, limits.granted(job, self.settings, job.attempts + 1))
@@ -142,6 +146,8 @@ class JobController:
         async with self.services.sessions.begin() as session:
             if await queries.end(session, job, end.state, end.result, end.error, peak):
                 await self._tell_decision(session, job, end)
+                if job.started_at is not None:
+                    await _tell_lineage(session, lambda: lineage.ended(job, end))
         await asyncio.to_thread(self.services.folder(job.id).empty_scratch)
         log.info("job ended", job=job.id, kind=job.kind, state=end.state, peak_mb=peak >> 20)
         self.changes.tell()
@@ -192,6 +198,18 @@ class JobController:
             old = await queries.ended_before(session, before)
         for id in old:
             await asyncio.to_thread(self.services.folder(id).remove)
+
+
+async def _tell_lineage(session: AsyncSession, events: Callable[[], list[Happened]]) -> None:
+    """Tell of a beginning or an end, if somebody wants to know; a job that cannot be told goes on untold."""
+    if not openlineage.wanted(session):
+        return
+    try:
+        told = events()
+    except Exception as error:
+        log.exception("a job cannot be told as OpenLineage", error=type(error).__name__)
+        return
+    await openlineage.note(session, LineageEvent, *told)
 
 
 def _json(value: BaseModel | None) -> Document | None:
