@@ -31,6 +31,7 @@ PAGES = (
     "upgrade",
     "backup",
     "team",
+    "approvals",
 )
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r"^(?:#|--) ([\w./-]+\.\w+)$")

@@ -96,3 +96,22 @@ def test_teams_get_loops_by_the_roles_kubernetes_has():
     edit = one(objects, "ClusterRole", "millrace-modelloops-edit")
     assert edit["metadata"]["labels"]["rbac.authorization.k8s.io/aggregate-to-edit"] == "true"
     assert edit["rules"][0]["resources"] == ["modelloops"]
+
+
+def test_who_asks_for_less_approval_in_a_loop_is_one_who_may_approve():
+    objects = render(chart=ROOT / "charts" / "millrace-crds")
+    policy = one(objects, "ValidatingAdmissionPolicy", "millrace-approvals")
+    binding = one(objects, "ValidatingAdmissionPolicyBinding", "millrace-approvals")
+    for found in (policy, binding):
+        kubernetes_validate.validate(found, "1.34", strict=True)
+    assert binding["spec"]["policyName"] == "millrace-approvals"
+    assert policy["spec"]["failurePolicy"] == "Fail"
+    (rule,) = policy["spec"]["matchConstraints"]["resourceRules"]
+    assert (rule["operations"], rule["resources"]) == (["UPDATE"], ["modelloops"])
+    asked = policy["spec"]["validations"][0]["expression"]
+    assert ".subresource('approval') .namespace(request.namespace).check('approve').allowed()" in asked
+    may = one(objects, "ClusterRole", "millrace-modelloops-approve")
+    assert may["rules"][1] == {
+        "apiGroups": ["millrace.dev"], "resources": ["modelloops/approval"], "verbs": ["approve"]
+    }  # fmt: skip
+    assert "labels" not in may["metadata"]

@@ -5,7 +5,7 @@ import pytest
 from millrace_controller.clock import worker
 from millrace_controller.main import ControllerSettings, build
 from millrace_controller.runs.states import ALLOWED, IN_FLIGHT, State
-from millrace_core.auth import PUBLIC, permission_of, routes
+from millrace_core.auth import PUBLIC, Actor, permission_of, routes
 
 from .conftest import closed, day, document
 from .fakes import digest, run_job
@@ -93,7 +93,8 @@ async def opened(platform):
     from millrace_controller.runs import opening
     from millrace_controller.triggers.rules import Retrain
 
-    await opening.by_hand(platform.services, "default", "sales", Retrain("hand", "k", "asked"), "user:ada")
+    asked = Retrain("hand", "k", "asked")
+    await opening.by_hand(platform.services, "default", "sales", asked, Actor("ada", "operator"))
     return "/v1/loops/sales/runs/1"
 
 

@@ -109,6 +109,7 @@
 - {name: MILLRACE_OPERATOR, value: {{ .Values.controller.operator.enabled | quote }}}
 - {name: MILLRACE_WATCH_NAMESPACES, value: {{ toJson (.Values.controller.operator.watchAllNamespaces | ternary list .Values.controller.operator.namespaces) | squote }}}
 - {name: MILLRACE_NAMESPACE_PROJECTS, value: {{ toJson .Values.controller.operator.projects | squote }}}
+- {name: MILLRACE_APPROVAL_POLICY, value: {{ .Values.controller.operator.approvalPolicy | quote }}}
 - {name: MILLRACE_POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
 - {name: MILLRACE_KFP_URL, value: {{ .Values.controller.kfp.url | quote }}}
 - {name: MILLRACE_KFP_UI_URL, value: {{ .Values.controller.kfp.uiUrl | quote }}}

@@ -238,3 +238,55 @@ async def test_a_queue_is_honoured_by_every_kueue_that_capabilities_finds(
     cluster.apply(placement={"queue": "team-a"})
     await operator.relist()
     assert cluster.condition("OptionsIgnored")["status"] == "False"
+
+
+ASKS = {"approval": {"by": ["ada", "bob"], "of": 2}}
+
+
+async def test_a_resource_cannot_ask_for_less_approval_as_nobody_knows_who_applied_it(
+    platform, operator, cluster
+):
+    cluster.apply(gates=ASKS)
+    await operator.relist()
+    for weaker in ({}, {"approval": {"by": ["ada", "bob"], "of": 1}}):
+        await operator.hear([cluster.apply(gates=weaker)])
+        assert (await loop(platform))["document"]["spec"]["gates"]["approval"]["of"] == 2
+        assert "an approver has to declare that" in cluster.condition("Stalled")["message"]
+    await operator.hear([cluster.apply(gates={"approval": {"by": ["ada"], "of": 1}})])
+    await operator.hear([cluster.apply(gates=ASKS)])
+    assert cluster.condition("Stalled")["status"] == "False"
+
+
+async def test_nor_can_another_resource_of_its_name(platform, operator, cluster):
+    platform.services.settings.approval_policy = True
+    cluster.apply(gates=ASKS)
+    await operator.relist()
+    await settled(platform, operator)
+    cluster.delete()
+    for _ in range(2):
+        await operator.relist()
+    await platform.rest()
+    cluster.apply()
+    await operator.relist()
+    assert "an approver has to declare that" in cluster.condition("Stalled")["message"]
+    await loop(platform, expect=404)
+
+
+async def test_where_the_api_server_looks_at_who_applies_it_may(platform, operator, cluster):
+    platform.services.settings.approval_policy = True
+    cluster.apply(gates=ASKS)
+    await operator.relist()
+    await operator.hear([cluster.apply(gates={})])
+    assert "approval" not in (await loop(platform))["document"]["spec"]["gates"]
+
+
+async def test_a_candidate_of_a_resource_waits_and_its_status_says_so(platform, operator, cluster, world):
+    world.add_data("sales", 1000)
+    cluster.apply(gates=ASKS)
+    await operator.relist()
+    await settled(platform, operator)
+    status = cluster.status()
+    assert (status["phase"], status["run"]["state"]) == ("AwaitingApproval", "awaiting-approval")
+    assert cluster.condition("Approved")["reason"] == "Waiting"
+    assert "0 of 2 approvals" in cluster.condition("Approved")["message"]
+    assert "'millrace approvals show sales'" in cluster.condition("Approved")["message"]

@@ -39,7 +39,7 @@ async def declare(
     before = await lookup.find(session, project, name)
     live = before is not None and before.state != lookup.DELETED
     if owner is not None:
-        _keeps_approval(before, document, live and guarded)
+        _keeps_approval(before, document, guarded and _updates(before, owner))
     was_suspended = live and bool(before.document["spec"].get("suspend"))  # type: ignore[union-attr]
     if live and before is not None:
         _may_declare(before, document, owner)
@@ -72,6 +72,12 @@ def _may_declare(loop: Loop, document: ModelLoop, owner: LoopOwner | None) -> No
     same = owner is not None and told(owner) == told(loop.owner)
     if not same and (owner is not None or not queries.same_spec(loop, document)):
         raise Conflict(f"{loop.name} is declared by {told(loop.owner)}; change it there.")
+
+
+def _updates(before: Loop | None, owner: LoopOwner) -> bool:
+    """Whether the resource is the one that declared the loop: a new one, the API server compares with nothing."""
+    known = before is not None and before.state != lookup.DELETED and before.owner is not None
+    return known and before is not None and before.owner is not None and before.owner.uid == owner.uid
 
 
 def _keeps_approval(before: Loop | None, document: ModelLoop, guarded: bool) -> None:
