@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from tests.chart.network import allowed, reaches_outside
-from tests.chart.rendering import CASES, Pod, case_objects, one, pods
+from tests.chart.rendering import CASES, Pod, case_objects, one, pods, render
 
 from millrace_training.launch import flows
 
@@ -47,6 +47,11 @@ def open_ways(objects, found):
     return {
         (a, b, port) for (a, source), (b, target), port in several if allowed(objects, source, target, port)
     }
+
+
+def test_the_loader_of_a_shared_pod_asks_serving_and_only_where_there_is_one():
+    objects = render("--set", "triton.standby.kind=shared")
+    assert open_ways(objects, everybody(objects)) == TALK | STORED | {("triton", "serving", 8080)}
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case != "ephemeral"])

@@ -19,6 +19,7 @@ ORDER = (
     "test_keys",
     "test_own_code",
     "test_workers",
+    "test_standby",
     "test_forms",
     "test_database",
     "test_backtest",

@@ -131,10 +131,14 @@ def now():
 
 
 class FakeTriton:
-    """The Triton of one pod: answers every inference with *outputs*, or is dead behind a healthy front."""
+    """The Triton of one pod: answers every inference with *outputs*, or is dead behind a healthy front.
+
+    What a model answers by itself stands in *models*; where *loaded* is a set, it knows no others.
+    """
 
     def __init__(self, address, port, outputs):
         self.outputs, self.dead, self.asked = outputs, False, []
+        self.models, self.loaded = {}, None
         triton = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -143,7 +147,7 @@ class FakeTriton:
             def do_POST(self):
                 self.rfile.read(int(self.headers["content-length"]))
                 triton.asked.append(self.path)
-                self._send(*triton.answer())
+                self._send(*triton.answer(self.path.split("/")[3]))
 
             def _send(self, status, body):
                 text = json.dumps(body).encode()
@@ -159,12 +163,14 @@ class FakeTriton:
         self.port = self.server.server_address[1]
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
-    def answer(self):
+    def answer(self, model):
         if self.dead:
             return 500, {"error": "the stub process is not healthy"}
+        if self.loaded is not None and model not in self.loaded:
+            return 400, {"error": f"Request for unknown model: '{model}' is not found"}
         shaped = [
             {"name": name, "datatype": "FP32", "shape": [len(values), 1], "data": values}
-            for name, values in self.outputs.items()
+            for name, values in self.models.get(model, self.outputs).items()
         ]
         return 200, {"outputs": shaped}
 

@@ -84,7 +84,7 @@ async def accept(discovery: Discovery):
 async def rollout(world, version=1, **more):
     await world.client.put("/v1/endpoints/flights", json={"model": "air-time"})
     digest = world.neighbours.register("air-time", version, graphs.graph(float(version)))
-    world.triton.outputs = graphs.golden(float(version))["outputs"]
+    world.triton.models[f"flights--r{version}"] = graphs.golden(float(version))["outputs"]
     body = {
         "key": f"run-{version}",
         "model": "air-time",

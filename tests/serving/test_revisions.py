@@ -216,7 +216,7 @@ async def test_pods_that_take_packed_tensors_are_known(world):
 def later(first, second):
     """Answers like *first* once, then *second*."""
     answers = iter([first])
-    return lambda: next(answers, lambda: second)()
+    return lambda model: next(answers, lambda _: second)(model)
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,9 @@
 {{- if gt (int $v.triton.autoscaling.minReplicas) (int $v.triton.autoscaling.maxReplicas) -}}
 {{- fail "triton.autoscaling.minReplicas: is larger than triton.autoscaling.maxReplicas" -}}
 {{- end -}}
+{{- if and $v.triton.standby.idleMinutes (ne $v.triton.standby.kind "shared") -}}
+{{- fail "triton.standby.idleMinutes: needs triton.standby.kind: shared, where an idle version goes on answering" -}}
+{{- end -}}
 {{- range $name := list "image" "gpu" "driver" "tensorrt" -}}
 {{- if and $v.triton.engines.claim (not (get $v.triton.engines $name)) -}}
 {{- fail (printf "triton.engines.%s: an engine fits one GPU, driver and TensorRT; say which" $name) -}}

@@ -87,6 +87,7 @@
 - {name: MILLRACE_TRITON_REPLICAS, value: {{ .Values.triton.replicas | quote }}}
 {{- $scaling := .Values.triton.autoscaling }}
 - {name: MILLRACE_TRITON_AUTOSCALING, value: {{ eq $scaling.kind "none" | ternary "" (toJson $scaling) | squote }}}
+- {name: MILLRACE_TRITON_STANDBY, value: {{ eq .Values.triton.standby.kind "own" | ternary "" (toJson .Values.triton.standby) | squote }}}
 - {name: MILLRACE_TRITON_RESOURCES, value: {{ toJson .Values.triton.resources | squote }}}
 - {name: MILLRACE_TRITON_SERVICE_ACCOUNT, value: {{ include "millrace.accountname" (dict "root" . "component" "triton") }}}
 - {name: MILLRACE_SERVING_IMAGE, value: {{ include "millrace.image" (dict "root" . "image" .Values.serving.image) }}}

@@ -37,6 +37,9 @@ podSelector:
 - [gateway, monitoring, 4317]
 - [gateway, triton, 8000]
 - [triton, registry, 8080]
+{{- if eq $v.triton.standby.kind "shared" }}
+- [triton, serving, 8080]
+{{- end }}
 - [measure, registry, 8080]
 - [measure, serving, 8080]
 - [job, registry, 8080]

@@ -56,6 +56,16 @@ class ServedForm(Read):
     )
 
 
+class RevisionPods(Read):
+    """In whose pods a revision sits, in a cluster."""
+
+    kind: Literal["own", "shared", "unloaded"] = Field(
+        description="own: pods of its own; shared: the pod of its project for versions without traffic; unloaded: in "
+        "none, it is loaded when somebody goes back to it."
+    )
+    names: list[str] = Field(description="The pods that answer for it now.")
+
+
 class RevisionRead(Read):
     """One loaded model version."""
 
@@ -68,6 +78,7 @@ class RevisionRead(Read):
     reason: str = Field(description="Why it failed; empty otherwise.")
     waiting: Waiting | None = Field(description="What its pods wait for, if they do not answer.")
     weight: int = Field(description="Its share of the traffic, of 10,000.")
+    pods: RevisionPods | None = Field(default=None, description="null: it has none, as on a laptop.")
 
 
 class EndpointRead(Read):

@@ -72,7 +72,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "serving.*.read",
     ),
     "controller": ("*",),
-    "triton": ("registry.models.read", "registry.artifacts.read"),
+    "triton": ("registry.models.read", "registry.artifacts.read", "serving.standby.read"),
     "measure": ("registry.models.read", "registry.artifacts.read", "serving.measurements.write"),
     "job": (
         "training.workspace.*",

@@ -8,6 +8,7 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 
+from millrace_contracts.endpoints import RevisionPods
 from millrace_contracts.variants import Measurement, MeasurementWrite, ModelVariant
 from millrace_core.waiting import PodWaiting
 from millrace_serving.choice import Node
@@ -65,6 +66,21 @@ class DataPlane(ABC):
 
         Raises: LoadFailed if it can never work; NotYet while it is on its way; another error: worth another try.
         """
+
+    async def warm(self, item: Wanted) -> None:
+        """Returns once a revision that may get traffic answers. Raises: NotYet.
+
+        Where all that is ready is loaded, there is nothing to wait for.
+        """
+        return
+
+    def held(self, project: str) -> Sequence[Wanted] | None:
+        """What the shared pod of a project has to have loaded; None: not known yet."""
+        return ()
+
+    def pods(self, name: str) -> RevisionPods | None:
+        """In whose pods a revision sits, where there are pods."""
+        return None
 
     @abstractmethod
     async def counts(self) -> dict[str, dict[str, int]]:

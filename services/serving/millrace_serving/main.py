@@ -24,6 +24,7 @@ from millrace_serving.rollouts import routes as rollouts
 from millrace_serving.rollouts.controller import Rollouts
 from millrace_serving.services import Services
 from millrace_serving.settings import ServingSettings
+from millrace_serving.standby import routes as standby
 from millrace_serving.tables import Outbox
 from millrace_serving.variants import routes as measurements
 from millrace_serving.variants.controller import Forms
@@ -50,6 +51,7 @@ def build(settings: ServingSettings | None = None) -> FastAPI:
             refusals.router,
             discovery.router,
             measurements.router,
+            standby.router,
         ],
         metadata_package="millrace_serving",
         start=[_start],

@@ -22,6 +22,20 @@ class Scaling(BaseModel):
     """Average time in Triton's queue that is aimed at."""
 
 
+class Standby(BaseModel):
+    """The pod in which a project's versions without traffic sit together."""
+
+    model_config = ConfigDict(extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+    kind: Literal["shared"] = "shared"
+    versions: int = Field(default=64, ge=1, le=1024)
+    """Most versions of a project that are loaded in it; the others are loaded when somebody goes back to them."""
+    mebibytes: int = Field(default=96, ge=16, le=65536)
+    """Memory that a loaded version asks for, in MiB; it may take twice that."""
+    idle_minutes: float = Field(default=0, ge=0)
+    """A version that serves moves there too, once nobody asked it for so long; 0: never."""
+
+
 class Engines(BaseModel):
     """Where TensorRT engines are built and kept, and for which nodes; they fit no others."""
 
@@ -118,6 +132,8 @@ class ServingSettings(WorkloadSettings):
     """ServiceAccount of the Triton pods, which also owns them; empty: <release>-triton."""
     triton_autoscaling: Scaling | None = None
     """How many pods a revision has by its load (JSON); empty: always *triton_replicas*."""
+    triton_standby: Standby | None = None
+    """Where versions without traffic sit together (JSON); empty: each keeps a pod of its own."""
     triton_runtimes: dict[str, str] = Field(default_factory=dict)
     """Versions of the runtimes in Triton's image by name, like onnxruntime; without them every node is unknown."""
     triton_engines: Engines | None = None
@@ -135,7 +151,7 @@ class ServingSettings(WorkloadSettings):
     drain_seconds: int = Field(default=15, ge=0, le=600)
     """Seconds that a Triton pod goes on after it is told to end, until every gateway has left it."""
 
-    @field_validator("triton_autoscaling", "triton_engines", mode="before")
+    @field_validator("triton_autoscaling", "triton_engines", "triton_standby", mode="before")
     @classmethod
     def _nothing(cls, value: Any) -> Any:
         return None if value == "" else value

@@ -17,6 +17,7 @@ from millrace_contracts.endpoints import (
 from millrace_contracts.keys import KeyExpiry, KeyMade, KeyRead, KeyWrite
 from millrace_contracts.predictions import CellValue, PredictionAnswer, PredictionRequest
 from millrace_contracts.rollouts import RolloutAbort, RolloutRead, RolloutWrite
+from millrace_contracts.standby import StandbyRead
 from millrace_contracts.variants import MeasurementWrite
 
 
@@ -89,6 +90,10 @@ class Serving:
         """Keep these versions loaded, unload the others that do not serve."""
         body = Retain(versions=list(versions))
         return self.api.answer(EndpointRead, post(f"{_path(endpoint)}:retain", body, project=project))
+
+    def standby(self, *, project: str | None = None) -> StandbyRead:
+        """What the pod that a project's versions without traffic share has to have loaded."""
+        return self.api.answer(StandbyRead, get("/v1/standby", project=project))
 
     def predict(
         self,

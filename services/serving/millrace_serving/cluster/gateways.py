@@ -74,6 +74,12 @@ class Gateways:
         answers = await asyncio.gather(*(self._admin(pod.address).counts() for pod in asked))
         return {pod.life: counts for pod, counts in zip(asked, answers, strict=True) if counts is not None}
 
+    async def asked(self) -> dict[str, dict[str, int]]:
+        """Requests that each Envoy that answers sent to each revision in its present life."""
+        present = [pod for pod in self.pods if pod.address]
+        answers = await asyncio.gather(*(self._admin(pod.address).asked() for pod in present))
+        return {pod.life: found for pod, found in zip(present, answers, strict=True) if found is not None}
+
     def _admin(self, address: str) -> EnvoyAdmin:
         if address not in self._admins:
             host = f"[{address}]" if ":" in address else address

@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 
 from millrace_core.pods import PREFIX, Part
 from millrace_serving.cluster import names, pods
+from millrace_serving.cluster.placing import OWN, Home, Place
 from millrace_serving.settings import Scaling, ServingSettings
 from millrace_serving.triton.repository import Wanted
 
@@ -16,19 +18,23 @@ KINDS = (("Service", "v1"), ("Deployment", "apps/v1"), ("HorizontalPodAutoscaler
 """What a revision may consist of, in the order in which it is made."""
 
 
-def objects(settings: ServingSettings, item: Wanted, owner: Part | None) -> list[Part]:
+def objects(settings: ServingSettings, item: Wanted, owner: Part | None, place: Place = OWN) -> list[Part]:
     """Everything of one revision. *owner*: the object with which all of it goes, when an installation is removed."""
     scaling = settings.triton_autoscaling
-    made = [service(settings, item), deployment(settings, item)]
-    made += [autoscaler(settings, item, scaling)] if scaling else []
-    return [_sealed(manifest, owner) for manifest in made]
+    made = [service(settings, item, place.at)]
+    if place.deployment:
+        made.append(deployment(settings, item))
+        made += [autoscaler(settings, item, scaling)] if scaling else []
+    return [sealed(manifest, owner) for manifest in made]
 
 
-def _sealed(manifest: Part, owner: Part | None) -> Part:
+def sealed(manifest: Part, owner: Part | None, notes: Mapping[str, str] | None = None) -> Part:
+    """*manifest* with its owner, the digest of what it says, and *notes* as annotations."""
     if owner is not None:
         manifest["metadata"]["ownerReferences"] = [owner]
     text = json.dumps(manifest, sort_keys=True)
-    manifest["metadata"]["annotations"] = {SPEC: hashlib.sha256(text.encode()).hexdigest()[:16]}
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    manifest["metadata"]["annotations"] = {SPEC: digest} | dict(notes or {})
     return manifest
 
 
@@ -42,20 +48,24 @@ def _metadata(settings: ServingSettings, item: Wanted) -> Part:
     }
 
 
-def service(settings: ServingSettings, item: Wanted) -> Part:
+def service(settings: ServingSettings, item: Wanted, at: Home = "own") -> Part:
     """Headless: the gateway sees each pod, and leaves one that ends within seconds."""
     ports = [
         {"name": "http", "port": names.TRITON_PORT, "targetPort": "http"},
         *([{"name": "grpc", "port": names.GRPC_PORT, "targetPort": "grpc"}] if settings.grpc else []),
         {"name": "metrics", "port": names.METRICS_PORT, "targetPort": "metrics"},
     ]
-    selected = names.identity(settings, item)
     return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": _metadata(settings, item),
-        "spec": {"clusterIP": "None", "selector": selected, "ports": ports},
+        "spec": {"clusterIP": "None", "selector": selected(settings, item, at), "ports": ports},
     }
+
+
+def selected(settings: ServingSettings, item: Wanted, at: Home) -> dict[str, str]:
+    """Labels of the pods in which a revision sits."""
+    return names.shared(settings, item.project) if at == "shared" else names.identity(settings, item)
 
 
 def deployment(settings: ServingSettings, item: Wanted) -> Part:

@@ -41,6 +41,15 @@ def host(revision: str, namespace: str) -> str:
     return f"{object_name(*parts(revision))}.{namespace}.svc"
 
 
+def shared_name(settings: ServingSettings, project: str) -> str:
+    """Name of the Deployment that a project's versions without traffic share; no revision's name ends so."""
+    text, tail = f"{settings.release}-{project}", "-standby"
+    if len(text + tail) <= LONGEST:
+        return text + tail
+    mark = f"-{_mark(text)}"
+    return text[: LONGEST - len(mark) - len(tail)].rstrip("-") + mark + tail
+
+
 def label(text: str) -> str:
     """*text* as the value of a label: a name may end with a hyphen, a label may not."""
     return text if not text or text[-1].isalnum() else f"{text.rstrip('-')[:54]}.{_mark(text)}"
@@ -66,6 +75,14 @@ def identity(settings: ServingSettings, item: Wanted) -> dict[str, str]:
         f"{pods.PREFIX}/project": label(item.project),
         f"{pods.PREFIX}/endpoint": label(item.endpoint),
         f"{pods.PREFIX}/revision": str(item.number),
+    }
+
+
+def shared(settings: ServingSettings, project: str) -> dict[str, str]:
+    """Labels that only the shared pods of a project have; they never change."""
+    return common(settings) | {
+        f"{pods.PREFIX}/project": label(project),
+        f"{pods.PREFIX}/standby": "shared",
     }
 
 

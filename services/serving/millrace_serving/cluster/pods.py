@@ -153,18 +153,26 @@ def fetch(settings: ServingSettings, item: Wanted, engines: Engines | None) -> P
 
 def triton(settings: ServingSettings, item: Wanted) -> Part:
     """The container that answers, with its probes."""
+    mounts = [mount("tmp", SCRATCH), mount("models", MODELS), mount("shm", SHARED_MEMORY)]
+    asked, gpu = resources(settings, item), has_gpu(settings, item)
+    return triton_container(settings, item.name, asked, mounts, gpu) | _probes(settings, item)
+
+
+def triton_container(
+    settings: ServingSettings, name: str, asked: Part, mounts: list[Part], gpu: bool
+) -> Part:
+    """Triton without its probes. *name*: the revision that it must have; empty: none at first."""
     uid = {"name": "POD_UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}}
     fixed = {"HOME": SCRATCH, "OMP_NUM_THREADS": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    mounts = [mount("tmp", SCRATCH), mount("models", MODELS), mount("shm", SHARED_MEMORY)]
     made = container(
-        "triton", settings.triton_image, fixed, resources(settings, item), mounts,
+        "triton", settings.triton_image, fixed, asked, mounts,
         args=[
             "tritonserver",
             *pod_arguments(
-                item.name, MODELS, names.TRITON_PORT, names.METRICS_PORT, settings.triton_threads,
+                name, MODELS, names.TRITON_PORT, names.METRICS_PORT, settings.triton_threads,
                 names.GRPC_PORT if settings.grpc else 0,
             ),
-            f"--allow-gpu-metrics={str(has_gpu(settings, item)).lower()}",
+            f"--allow-gpu-metrics={str(gpu).lower()}",
         ],
         ports=[
             {"name": "http", "containerPort": names.TRITON_PORT},
@@ -173,7 +181,7 @@ def triton(settings: ServingSettings, item: Wanted) -> Part:
         ],
         lifecycle={"preStop": {"exec": {"command": ["sleep", str(settings.drain_seconds)]}}},
     )  # fmt: skip
-    return made | {"env": [uid, *made["env"]]} | _probes(settings, item)
+    return made | {"env": [uid, *made["env"]]}
 
 
 def _probes(settings: ServingSettings, item: Wanted) -> Part:

@@ -38,25 +38,27 @@ class Prober:
 
     seconds: float
     """Pause between two tries of a pod that answers rightly."""
-    records: dict[str, Record] = field(default_factory=dict)
+    records: dict[tuple[str, str], Record] = field(default_factory=dict)
 
-    def record(self, pod: Part) -> Record:
-        return self.records.setdefault(pod["metadata"]["uid"], Record())
+    def record(self, pod: Part, name: str) -> Record:
+        """What is known of a pod as that of the revision *name*."""
+        return self.records.setdefault((pod["metadata"]["uid"], name), Record())
 
-    def right(self, pod: Part) -> bool:
-        """Whether the pod answered its golden rows when it was last asked."""
-        record = self.record(pod)
+    def right(self, pod: Part, name: str) -> bool:
+        """Whether the pod answered the golden rows of a revision when it was last asked."""
+        record = self.record(pod, name)
         return bool(record.right_at) and not record.wrong
 
     def forget(self, pods: Iterable[Part]) -> None:
         """Keep only what is known of *pods*, which are all that there are."""
         there = {pod["metadata"]["uid"] for pod in pods}
-        self.records = {uid: record for uid, record in self.records.items() if uid in there}
+        self.records = {key: record for key, record in self.records.items() if key[0] in there}
 
-    async def ask(self, item: Wanted, pod: Part) -> Record:
-        """Try the golden rows, unless the pod answered them rightly a moment ago."""
-        record = self.record(pod)
-        if not record.wrong and time.monotonic() - record.right_at < self.seconds:
+    async def ask(self, item: Wanted, pod: Part, pause: float | None = None) -> Record:
+        """Try the golden rows, unless the pod answered them rightly a moment ago, or no longer than *pause* ago."""
+        record = self.record(pod, item.name)
+        since = time.monotonic() - record.right_at
+        if not record.wrong and record.right_at and since < (self.seconds if pause is None else pause):
             return record
         try:
             record.packs = await self._try(item, pod, record)

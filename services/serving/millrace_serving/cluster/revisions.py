@@ -4,21 +4,24 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from millrace_contracts.endpoints import RevisionPods
 from millrace_core.errors import BadInput
 from millrace_core.log import log
 from millrace_core.owners import Manifest, owner
 from millrace_core.pods import PREFIX, selector
 from millrace_core.waiting import PodWaiting
 from millrace_serving.choice import Node
-from millrace_serving.cluster import manifests, names, reasons
+from millrace_serving.cluster import manifests, names
 from millrace_serving.cluster.building import Building
+from millrace_serving.cluster.looking import Looks
 from millrace_serving.cluster.manifests import KINDS, SPEC
+from millrace_serving.cluster.placing import OWN, Place
 from millrace_serving.cluster.probing import Prober
-from millrace_serving.cluster.reasons import Trouble
+from millrace_serving.cluster.shared import Shared
+from millrace_serving.cluster.sights import Sight
 from millrace_serving.settings import ServingSettings
 from millrace_serving.triton.loading import Fell, LoadFailed, NotYet
 from millrace_serving.triton.repository import Wanted
@@ -30,30 +33,8 @@ Part = Mapping[str, Any]
 Read = Callable[[], Awaitable[Sequence[Wanted]]]
 APPLY_SECONDS = 60.0
 """Pause between two applications of what has not changed: it mends what somebody else changed."""
-DELETE_SECONDS = 10.0
-"""Shortest time between two deletions of pods of one revision."""
 WAIT_SECONDS, LOOK_SECONDS = 20.0, 0.5
 """How long one call of `load` waits for the pods, and how often it looks."""
-
-
-@dataclass(frozen=True)
-class Sight:
-    """How one revision stands."""
-
-    right: int
-    """Pods that are Ready and answered their golden rows."""
-    complete: bool
-    """All the pods that it should have are such pods."""
-    wrong: str = ""
-    """What a Ready pod answered wrong."""
-    trouble: Trouble | None = None
-    packs: bool = False
-    """Every Ready pod takes packed tensors."""
-
-    @property
-    def unusable(self) -> str:
-        """Why what it serves cannot be used; empty if nothing says so."""
-        return self.wrong or (self.trouble.text if self.trouble and self.trouble.hopeless else "")
 
 
 class Revisions:
@@ -65,6 +46,10 @@ class Revisions:
         self.building = Building(settings, cluster)
         self.namespace = settings.workloads
         self.prober = Prober(settings.probe_seconds)
+        self.looks = Looks(settings, cluster, self.prober, fell)
+        self.shared = Shared(settings, self.prober)
+        self.own: dict[str, Sight] = {}
+        """Of the revisions with pods of their own, at the last pass, as those stand."""
         self.sights: dict[str, Sight] = {}
         """Of the revisions that should serve, at the last pass; those of the candidates, at the last look."""
         self.loading: dict[str, Sight] = {}
@@ -72,10 +57,12 @@ class Revisions:
         """How often containers of the present pods were started again."""
         self.seen = False
         """Whether there has been a whole pass."""
-        self.places: dict[str, dict[str, frozenset[str]]] = {}
-        """The nodes that a revision's pods are on, each with its kinds, as far as they have told."""
         self._applied: dict[tuple[str, str], tuple[str, float]] = {}
-        self._deleted: dict[str, float] = {}
+
+    @property
+    def places(self) -> Mapping[str, Mapping[str, frozenset[str]]]:
+        """The nodes that a revision's pods are on, each with its kinds, as far as they have told."""
+        return self.looks.places
 
     @property
     def nodes(self) -> dict[str, frozenset[Node]]:
@@ -93,20 +80,54 @@ class Revisions:
         waiting, serving = await candidates(), await wanted()
         self.loading = {item.name: seen for item in waiting if (seen := self.loading.get(item.name))}
         kept = {names.object_name(i.project, i.endpoint, i.number) for i in (*waiting, *serving)} | busy()
+        self.shared.plan(serving, found, self.own)
         account = await self.owner()
         built = [item for item in waiting if await self.building.has(item)]
-        acts = [self.ensure(item, account, found) for item in (*serving, *built)]
-        acts += [self._remove(kind, name) for kind, name in found if name not in kept]
+        acts = [
+            self.ensure(item, account, found, self.shared.place(item.name)) for item in (*serving, *built)
+        ]
+        acts += [self._share(made, found) for made in self.shared.objects(account)]
+        kept |= self.shared.kept
+        left = self._left(serving)
+        acts += [self._remove(kind, name) for kind, name in found if name not in kept or (kind, name) in left]
         acts.append(self.building.sweep([*waiting, *serving]))
         done = await asyncio.gather(*acts, return_exceptions=True)
-        pods = self._grouped(await self._pods(names.common(self.settings)))
-        looks = [self._serve(item, found, pods[selector(self._identity(item))]) for item in serving]
+        pods = await self._pods(names.common(self.settings))
+        groups = self._grouped(pods)
+        staying = [item for item in serving if self.shared.place(item.name).deployment]
+        looks = [
+            self.looks.serve(item, self._deployment(item, found), groups[selector(self._identity(item))])
+            for item in staying
+        ]
         sights = await asyncio.gather(*looks)
-        self.sights = dict(zip((item.name for item in serving), sights, strict=True))
-        self.places = {item.name: self.places.get(item.name, {}) for item in (*serving, *waiting)}
+        await self.shared.look(pods)
+        self.own = dict(zip((item.name for item in staying), sights, strict=True))
+        self.sights = {item.name: self._sight(item.name) for item in serving}
+        self.looks.forget({item.name for item in (*serving, *waiting)})
         self.seen = True
         for failed in (item for item in done if isinstance(item, BaseException)):
             raise failed
+
+    def _left(self, serving: Sequence[Wanted]) -> set[tuple[str, str]]:
+        """What belonged to pods of their own of revisions that have none any more."""
+        gone = [item for item in serving if not self.shared.place(item.name).deployment]
+        return {
+            (kind, names.object_name(item.project, item.endpoint, item.number))
+            for item in gone
+            for kind, _ in KINDS[1:]
+        }
+
+    def _sight(self, name: str) -> Sight:
+        """How a revision stands in the pods to which its Service points."""
+        if self.shared.place(name).at == "own" and name in self.own:
+            return self.own[name]
+        return self.shared.sight(name, self.sights.get(name))
+
+    async def _share(self, made: Manifest, found: Mapping[Any, Part]) -> None:
+        """Apply a shared pod's Deployment. Raises: LoadFailed."""
+        old = found.get(_key(made)) or await self._get(made)
+        self._check_ours(made["spec"]["selector"]["matchLabels"], [old])
+        await self._apply(made, old)
 
     def _identity(self, item: Wanted) -> dict[str, str]:
         return names.identity(self.settings, item)
@@ -144,11 +165,13 @@ class Revisions:
     async def owner(self) -> Manifest | None:
         return await owner(self.cluster, names.account(self.settings), self.namespace)
 
-    async def ensure(self, item: Wanted, account: Manifest | None, found: Mapping[Any, Part]) -> None:
+    async def ensure(
+        self, item: Wanted, account: Manifest | None, found: Mapping[Any, Part], place: Place = OWN
+    ) -> None:
         """Apply the objects of a revision where they are not as they should be. Raises: LoadFailed."""
-        made = manifests.objects(self.settings, item, account)
+        made = manifests.objects(self.settings, item, account, place)
         present = [found.get(_key(manifest)) or await self._get(manifest) for manifest in made]
-        self._check_ours(item, present)
+        self._check_ours(self._identity(item), present)
         for manifest, old in zip(made, present, strict=True):
             await self._apply(manifest, old)
 
@@ -156,12 +179,12 @@ class Revisions:
         kind, name = _key(manifest)
         return await self.cluster.get(kind, name, self.namespace, manifest["apiVersion"])
 
-    def _check_ours(self, item: Wanted, present: Sequence[Part | None]) -> None:
+    @staticmethod
+    def _check_ours(ours: Mapping[str, str], present: Sequence[Part | None]) -> None:
         """Two endpoints, or two installations, never share an object. Raises: LoadFailed."""
-        ours = self._identity(item).items()
         for old in filter(None, present):
             labels = old["metadata"].get("labels", {})
-            if any(labels.get(key) != value for key, value in ours):
+            if any(labels.get(key) != value for key, value in ours.items()):
                 raise LoadFailed(f"the name {old['metadata']['name']} belongs to something else")
 
     async def _apply(self, manifest: Manifest, old: Part | None) -> None:
@@ -180,53 +203,22 @@ class Revisions:
         self._applied.pop((kind, name), None)
         await self.cluster.delete(kind, name, self.namespace, dict(KINDS)[kind])
 
-    async def _serve(self, item: Wanted, found: Mapping[Any, Part], pods: Sequence[Part]) -> Sight:
-        """Look at a revision that should serve, and end the pods that answer wrong."""
-        sight = await self._look(item, self._deployment(item, found), pods)
-        if sight.unusable and await self.fell(item, sight.unusable) is not None:
-            return sight
-        if sight.wrong:
-            await self._end_wrong(item, pods)
-        return sight
-
-    def _deployment(self, item: Wanted, found: Mapping[Any, Part]) -> Part | None:
+    @staticmethod
+    def _deployment(item: Wanted, found: Mapping[Any, Part]) -> Part | None:
         return found.get(("Deployment", names.object_name(item.project, item.endpoint, item.number)))
 
-    async def _look(self, item: Wanted, deployment: Part | None, pods: Sequence[Part]) -> Sight:
-        pods = [pod for pod in pods if reasons.serves(pod, item.digest)]
-        present = [pod for pod in pods if reasons.ready(pod)]
-        self.places[item.name] = reasons.places(present)
-        records = await asyncio.gather(*(self.prober.ask(item, pod) for pod in present))
-        right = sum(self.prober.right(pod) for pod in present)
-        wanted = (deployment or {}).get("spec", {}).get("replicas", manifests.replicas(self.settings))
-        trouble = reasons.of_deployment(deployment)
-        if trouble is None and right < wanted:
-            trouble = reasons.of_pods(pods, await self._events(pods))
-        wrong = next((record.wrong for record in records if record.wrong), "")
-        packs = bool(records) and all(record.packs for record in records)
-        return Sight(right, right == len(present) >= max(1, wanted), wrong, trouble, packs)
+    def answers(self, name: str) -> bool:
+        """Whether pods answered for the revision *name* when it was looked at last."""
+        sight = self.sights.get(name)
+        return sight is not None and sight.right > 0
 
-    async def _events(self, pods: Sequence[Part]) -> dict[str, list[Manifest]]:
-        """Events of the pods that have not begun, where nothing else tells why."""
-        silent = [pod for pod in pods if pod.get("status", {}).get("phase") == "Pending"]
-        uids = [pod["metadata"]["uid"] for pod in silent]
-        lists = await asyncio.gather(
-            *(self.cluster.list("Event", self.namespace, fields=f"involvedObject.uid={uid}") for uid in uids)
-        )
-        return dict(zip(uids, lists, strict=True))
-
-    async def _end_wrong(self, item: Wanted, pods: Sequence[Part]) -> None:
-        """Delete one pod that answers wrong; the others follow once its successor is there."""
-        if time.monotonic() - self._deleted.get(item.name, -DELETE_SECONDS) < DELETE_SECONDS:
-            return
-        pod = next(pod for pod in pods if self.prober.record(pod).wrong)
-        why = self.prober.record(pod).wrong
-        name = pod["metadata"]["name"]
-        log.warning("ending a pod that answers wrong", revision=item.name, pod=name, problem=why)
-        self._deleted[item.name] = time.monotonic()
-        words = f"{item.name} does not answer its golden rows ({why}); the pod is replaced."
-        await self.cluster.event(dict(pod), "WrongAnswer", words, warning=True)
-        await self.cluster.delete("Pod", name, self.namespace)
+    def pods(self, name: str) -> RevisionPods | None:
+        """In whose pods the revision *name* sits; None while nobody has looked."""
+        sight = self.sights.get(name) or self.loading.get(name)
+        if sight is None:
+            return None
+        kind = "unloaded" if self.shared.unloaded(name) else self.shared.place(name).at
+        return RevisionPods(kind=kind, names=list(sight.pods))
 
     def packs(self, name: str) -> bool:
         """Whether the pods of the revision *name* took packed tensors when they were looked at last."""
@@ -268,7 +260,7 @@ class Revisions:
                 self.namespace,
                 "apps/v1",
             )
-            sight = await self._look(item, deployment, await self._pods(self._identity(item)))
+            sight = await self.looks.look(item, deployment, await self._pods(self._identity(item)))
             self.loading[item.name] = sight
             if sight.complete:
                 return

@@ -51,6 +51,15 @@ async def rollback(
     return None if flying is None else flying.number
 
 
+async def goes_to(session: AsyncSession, endpoint: Endpoint, body: EndpointRollback) -> Revision | None:
+    """The revision to which *body* would send the traffic; None if it would change nothing, or is refused."""
+    if endpoint.stable is None or await queries.change_by_key(session, endpoint, f"rollback {body.key}"):
+        return None
+    if (await queries.revision(session, endpoint, endpoint.stable)).version == body.version:
+        return None
+    return await _target(session, endpoint, body.version)
+
+
 async def _target(session: AsyncSession, endpoint: Endpoint, version: int | None) -> Revision:
     """The loaded revision to go back to."""
     loaded = {

@@ -65,4 +65,5 @@ def _revision(plane: DataPlane | None, item: Revision, weight: int) -> RevisionR
         reason=item.reason,
         waiting=None if waits is None else Waiting(reason=waits.reason, message=waits.message),
         weight=weight,
+        pods=plane.pods(name) if plane is not None and item.state in WANTED else None,
     )

@@ -1,5 +1,6 @@
 """What Envoy has counted: requests answered, prediction logs written and dropped, over all its lives."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -28,6 +29,9 @@ STATS = {
 """Our names for Envoy's counters."""
 CALLS_FAILED = "inference.calls.failed"
 """Calls over gRPC that failed are HTTP 200: they add to `failed`, where they are taken at all."""
+SENT = ".upstream_rq_total"
+ASKED = rf"^cluster\..*--r[0-9]+{re.escape(SENT)}$"
+"""Requests that went to a revision, over REST and gRPC alike."""
 FILTER = "^(" + "|".join(name.replace(".", "\\.") for name in (*STATS.values(), CALLS_FAILED)) + ")$"
 
 
@@ -47,6 +51,16 @@ class EnvoyAdmin:
             return None
         counted = {ours: int(found.get(theirs, 0)) for ours, theirs in STATS.items()}
         return counted | {"failed": counted["failed"] + int(found.get(CALLS_FAILED, 0))}
+
+    async def asked(self) -> dict[str, int] | None:
+        """Requests that went to each revision in this life of Envoy; None if it does not answer."""
+        try:
+            answer = await self._client.get("/stats", params={"filter": ASKED, "format": "json"})
+            answer.raise_for_status()
+            found = [(item["name"], item["value"]) for item in answer.json()["stats"] if "name" in item]
+        except (httpx.HTTPError, ValueError, KeyError):
+            return None
+        return {name.removeprefix("cluster.").removesuffix(SENT): int(value) for name, value in found}
 
     async def ready(self) -> bool:
         """Whether Envoy has its first configuration."""

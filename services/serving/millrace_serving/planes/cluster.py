@@ -1,8 +1,11 @@
 """The data plane of a cluster: pods of Triton for each revision, and the gateway pods that the chart runs."""
 
+import asyncio
+import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
+from millrace_contracts.endpoints import RevisionPods
 from millrace_contracts.variants import Measurement, MeasurementWrite, ModelVariant, NodeKind
 from millrace_core.services import Services
 from millrace_core.waiting import PodWaiting
@@ -26,6 +29,8 @@ from millrace_serving.triton.repository import Wanted
 if TYPE_CHECKING:
     from millrace_core.kubernetes import Cluster
 
+WARM_SECONDS, LOOK_SECONDS = 20.0, 0.25
+"""How long one asks for a version that has to answer, and how often one looks."""
 OFF = (
     "Inference over gRPC is switched off in this installation: its values say gateway.grpc.enabled: false. Send the "
     "Open Inference Protocol over REST instead: tritonclient.http takes the same tensors."
@@ -80,6 +85,9 @@ class ClusterPlane(Plane):
     async def supervise(self) -> None:
         await self.gateway_pods.look()
         await self.discovery.expect(self.gateway_pods.up, self.gateway_pods.known)
+        quiet = self.revisions.shared.quiet
+        if quiet.seconds and quiet.note(await self.gateway_pods.asked()):
+            self.wake.set()
 
     async def keep_models(self) -> None:
         await self.revisions.keep(self.read_candidates, self.read_wanted, self._busy)
@@ -92,6 +100,23 @@ class ClusterPlane(Plane):
 
     def waiting(self, name: str) -> PodWaiting | None:
         return self.revisions.waiting(name)
+
+    async def warm(self, item: Wanted) -> None:
+        """A version that is not loaded is loaded first; what answers now costs no wait."""
+        deadline = time.monotonic() + WARM_SECONDS
+        while not self.revisions.answers(item.name):
+            self.revisions.shared.ask(item.name)
+            if time.monotonic() >= deadline:
+                why = self.waiting(item.name)
+                raise NotYet(why.message if why else "its pod is loading it")
+            self.wake.set()
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def held(self, project: str) -> Sequence[Wanted] | None:
+        return self.revisions.shared.items.get(project, []) if self.revisions.seen else None
+
+    def pods(self, name: str) -> RevisionPods | None:
+        return self.revisions.pods(name)
 
     def nodes(self, project: str, endpoint: str) -> Sequence[Node]:
         """Where the endpoint's pods are now; a GPU is what the values say of all GPU nodes."""
@@ -173,7 +198,8 @@ class ClusterPlane(Plane):
             return "no gateway is ready"
         if self.publisher.problem:
             return self.publisher.problem
-        dead = {name: sight for name, sight in self.revisions.sights.items() if not sight.right}
+        sights, unloaded = self.revisions.sights, self.revisions.shared.unloaded
+        dead = {name: sight for name, sight in sights.items() if not (sight.right or unloaded(name))}
         told = (
             f"{name}: {s.wrong or (s.trouble.text if s.trouble else 'starting')}" for name, s in dead.items()
         )

@@ -1,6 +1,7 @@
 """What both data planes read from the database: which revisions are wanted, and where the traffic goes."""
 
 import asyncio
+from dataclasses import replace
 from typing import cast
 
 from millrace_contracts.rollouts import RolloutState
@@ -52,7 +53,12 @@ class Plane(DataPlane):
             for endpoint, revision in pairs
             if endpoint.stable != revision.number
         ]
-        return [*(wanted(endpoint, revision) for endpoint, revision in stable), *others]
+        moving = {(project, endpoint) for project, endpoint, _ in rising}
+        serving = [
+            replace(wanted(endpoint, revision), settled=(endpoint.project, endpoint.name) not in moving)
+            for endpoint, revision in stable
+        ]
+        return [*serving, *others]
 
     async def read_candidates(self) -> list[Wanted]:
         """The revisions that rollouts in flight wait for."""

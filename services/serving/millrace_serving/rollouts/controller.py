@@ -51,8 +51,9 @@ class Rollouts(Transitions):
             if endpoint.stable is not None:
                 stable = await endpoints.revision(session, endpoint, endpoint.stable)
         problem = same_tensors(signature(stable), signature(revision))
-        if problem is None and endpoint.mode == "live" and revision.state != RevisionState.READY:
-            problem = await self._into_triton(endpoint, rollout)
+        if problem is None and endpoint.mode == "live":
+            loaded = revision.state == RevisionState.READY
+            problem = await (self._warm if loaded else self._into_triton)(endpoint, rollout)
         if problem is not None:
             words = f"Version {rollout.version} was refused: {problem}."
             await self.withdraw(endpoint, rollout, words, None, Findings())
@@ -79,6 +80,15 @@ class Rollouts(Transitions):
             return self._again((endpoint.project, endpoint.name, rollout.number), error)
         finally:
             plane.busy.discard(item.name)
+
+    async def _warm(self, endpoint: Endpoint, rollout: Rollout) -> None:
+        """Returns once a version that was loaded before answers, wherever it sits now. Raises: Unavailable."""
+        async with self.read() as session:
+            item = wanted(endpoint, await endpoints.revision(session, endpoint, rollout.revision))
+        try:
+            await self.services.running().warm(item)
+        except NotYet as error:
+            raise Unavailable(f"The candidate does not answer yet: {error}.") from error
 
     def _again(self, counted: tuple[str, str, int], error: Exception) -> str:
         """Why the candidate is given up, after ATTEMPTS. Raises: Unavailable while it is worth another try."""

@@ -125,15 +125,16 @@ def arguments(
 def pod_arguments(
     name: str, repository: str, port: int, metrics_port: int, threads: int, grpc_port: int = 0
 ) -> list[str]:
-    """Triton's options in a pod: one revision, which it must have; the admin APIs behind the pod's own uid.
+    """Triton's options in a pod; the admin APIs behind the pod's own uid.
 
     Args:
+        name: the revision that it must have, alone; empty: it has what it is told to load, and none at first.
         grpc_port: where calls over gRPC are taken; 0: nowhere.
     """
     return [
         f"--model-repository={repository}",
         "--model-control-mode=explicit",
-        f"--load-model={name}",
+        *([f"--load-model={name}"] if name else []),
         "--strict-readiness=true",
         "--disable-auto-complete-config",
         "--exit-timeout-secs=30",

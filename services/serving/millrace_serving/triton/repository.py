@@ -38,6 +38,8 @@ class Wanted:
     """Where its pods should run."""
     standby: bool = False
     """Loaded only so that one can go back to it at once: it gets no traffic, so one pod will do."""
+    settled: bool = False
+    """It serves, and no rollout is in flight: if nobody asks it, it may sit in a pod that others use too."""
     target: TargetName = BASE_TARGET
     """The form of the version that it serves; *digest* is that of its graph."""
     exact: bool = True
@@ -91,6 +93,7 @@ def _config(settings: ServingSettings, wanted: Wanted) -> str:
         wanted.digest,
         settings.max_batch_rows,
         settings.triton_instances,
+        settings.triton_backend,
         target=wanted.target,
     )
 

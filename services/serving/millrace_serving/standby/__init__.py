@@ -1,0 +1,1 @@
+"""What the shared pods of projects hold."""
