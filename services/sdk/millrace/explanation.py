@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TypeGuard
 
+from millrace import surroundings
 from millrace.approved import told as approved
 from millrace_contracts.bodies import Document
-from millrace_contracts.decisions import DecisionDetail, DecisionRead
+from millrace_contracts.decisions import DecisionRead
 from millrace_contracts.variants import BASE_TARGET
 
 Lines = list[str]
@@ -37,13 +38,13 @@ def explain(decision: DecisionRead, others: Iterable[DecisionRead] = ()) -> Line
     numbers = [*(told(decision.evidence) if told is not None else []), *_forms(decision.measured)]
     if numbers:
         lines += ["", "The numbers:", *(f"  {line}" for line in numbers)]
-    pipeline = _pipeline(decision, by_id)
+    pipeline = surroundings.pipeline(decision, by_id)
     if pipeline:
         lines += ["", f"Its pipeline, drawn step by step: {pipeline}"]
-    chain = _chain(decision, by_id)
+    chain = surroundings.chain(decision, by_id)
     if chain:
         lines += ["", "It came from:", *(f"  {_brief(item)}" for item in chain)]
-    followed = _followed(decision, by_id)
+    followed = surroundings.followed(decision, by_id)
     if followed:
         lines += ["", "What followed:", *(f"  {_brief(item)}" for item in followed)]
     return lines
@@ -53,15 +54,6 @@ def _forms(measured: Document) -> Lines:
     """Which forms a registered version has beside the exported one; why stands in `millrace models show`."""
     forms = measured.get("variants") or {}
     return [f"form {name}: {state}" for name, state in forms.items() if name != BASE_TARGET]
-
-
-def _pipeline(decision: DecisionRead, by_id: dict[str, DecisionRead]) -> str:
-    """Link to the pipeline of the run that it belongs to, as it or another decision of the run tells it."""
-    if decision.run is None:
-        return ""
-    same = [item for item in by_id.values() if (item.loop, item.run) == (decision.loop, decision.run)]
-    links = [(item.measured.get("pipeline") or {}).get("link") for item in (decision, *same)]
-    return next((str(link) for link in links if link), "")
 
 
 def _headline(decision: DecisionRead) -> str:
@@ -78,50 +70,6 @@ def _brief(decision: DecisionRead) -> str:
 
 def _time(moment: datetime | None) -> str:
     return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
-
-
-def _when(decision: DecisionRead) -> float:
-    """For sorting by event time; what has none comes first."""
-    return float("-inf") if decision.event_time is None else decision.event_time.timestamp()
-
-
-def _chain(decision: DecisionRead, by_id: dict[str, DecisionRead]) -> list[DecisionRead]:
-    """Causes, nearest first: the recorded ones, then the alarm that opened the run."""
-    chain: list[DecisionRead] = []
-    here = decision
-    while here.cause in by_id and by_id[here.cause] not in chain:
-        here = by_id[here.cause]
-        chain.append(here)
-    alarm = _alarm_of(here, by_id)
-    return chain if alarm is None else [*chain, alarm]
-
-
-def _alarm_of(opened: DecisionRead, by_id: dict[str, DecisionRead]) -> DecisionRead | None:
-    """The newest alarm.opened that a run.opened speaks of."""
-    cause = opened.evidence.get("alarm") if opened.kind == "run.opened" else None
-    if cause is None:
-        return None
-    alarms = [
-        item
-        for item in by_id.values()
-        if item.kind == "alarm.opened"
-        and item.subject.endswith(f"/{cause}")
-        and (item.event_time is None or opened.event_time is None or item.event_time <= opened.event_time)
-    ]
-    return max(alarms, key=_when, default=None)
-
-
-def _followed(decision: DecisionRead, by_id: dict[str, DecisionRead]) -> list[DecisionRead]:
-    direct = {
-        item.id: item for item in (decision.followed_by if isinstance(decision, DecisionDetail) else [])
-    }
-    direct |= {item.id: item for item in by_id.values() if item.cause == decision.id}
-    if decision.kind == "alarm.opened":
-        direct |= {
-            item.id: item for item in by_id.values() if _alarm_of(item, by_id) is by_id.get(decision.id)
-        }
-    direct.pop(decision.id, None)
-    return sorted(direct.values(), key=lambda item: (_when(item), item.number))
 
 
 def _run_opened(evidence: Document) -> Lines:

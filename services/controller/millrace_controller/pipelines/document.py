@@ -1,10 +1,13 @@
 """The compiled pipeline as this installation submits it: its image, and where its steps find the services."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
 
 import yaml
+
+Resources = Mapping[str, Mapping[str, object]]
+"""Requests and limits, as a container has them."""
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,7 @@ class Document:
     text: str
 
 
-def prepared(compiled: str, image: str, environment: dict[str, str], resources: dict[str, Any]) -> Document:
+def prepared(compiled: str, image: str, environment: dict[str, str], resources: Resources) -> Document:
     """Set image, environment and resources of every step of a compiled pipeline.
 
     Args:
@@ -36,7 +39,7 @@ def prepared(compiled: str, image: str, environment: dict[str, str], resources: 
     return Document(f"millrace-{name}", f"{name}-{digest[:12]}", text)
 
 
-def _resources(asked: dict[str, Any]) -> dict[str, str]:
+def _resources(asked: Resources) -> dict[str, str]:
     """As Kubeflow writes them: resourceCpuRequest, resourceMemoryLimit, …"""
     return {
         f"resource{what.title()}{kind.title().rstrip('s')}": str(values[what])

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from millrace_core.openlineage.events import ERROR_LENGTH, Happened, Place
 from millrace_core.settings import Settings
+
+if TYPE_CHECKING:
+    from openlineage.client.generated.base import DatasetFacet, OutputDatasetFacet, RunFacet
 
 PRODUCER = "https://millrace.dev/openlineage/v1"
 ENDPOINT = "api/v1/lineage"
@@ -42,7 +45,7 @@ def _transport(settings: Settings) -> Any:
     from openlineage.client.transport.http import HttpConfig, HttpTransport
 
     place = urlsplit(url)
-    config: dict[str, Any] = {
+    config: dict[str, object] = {
         "url": f"{place.scheme}://{place.netloc}",
         "endpoint": place.path.lstrip("/") or ENDPOINT,
         "timeout": SECONDS,
@@ -96,10 +99,10 @@ def event_of(happened: Happened, namespace: str) -> Any:
     )
 
 
-def _run_facets(happened: Happened, where: str) -> dict[str, Any]:
+def _run_facets(happened: Happened, where: str) -> "dict[str, RunFacet]":
     from openlineage.client.generated import error_message_run, nominal_time_run, parent_run
 
-    facets: dict[str, Any] = {}
+    facets: dict[str, RunFacet] = {}
     if happened.parent is not None:
         facets["parent"] = parent_run.ParentRunFacet(
             run=parent_run.Run(runId=str(happened.parent.run)),
@@ -117,7 +120,7 @@ def _run_facets(happened: Happened, where: str) -> dict[str, Any]:
     return facets
 
 
-def _facets(item: Place) -> dict[str, Any]:
+def _facets(item: Place) -> "dict[str, DatasetFacet]":
     from openlineage.client.generated import dataset_version_dataset
 
     if item.version is None:
@@ -128,7 +131,7 @@ def _facets(item: Place) -> dict[str, Any]:
     return {"version": version}
 
 
-def _written(item: Place) -> dict[str, Any]:
+def _written(item: Place) -> "dict[str, OutputDatasetFacet]":
     from openlineage.client.generated import output_statistics_output_dataset as statistics
 
     if item.rows is None:
