@@ -78,3 +78,15 @@ def test_rights_come_and_go_with_bindings_and_reach_no_other_project(kube, relea
     began = time.monotonic()
     kube.until("it may nothing any more", 30, is_answered("look", 404), release.namespace)
     print(f"\na right that was taken was gone after {time.monotonic() - began:.0f} s")
+
+
+def test_who_may_approve_a_part_of_modelloops_is_an_approver(kube, release, team):
+    bind(kube, "approve")
+
+    def roles():
+        who = told(release, team, TEAM, "who")
+        return who.get("projects") == [{"project": TEAM, "roles": ["viewer", "approver"]}]
+
+    kube.until("it may look and approve, and nothing else", 30, roles, release.namespace)
+    assert status(told(release, team, TEAM, "feed")) == 403
+    kube.kubectl("delete", "rolebinding", "approve", "-n", TEAM)

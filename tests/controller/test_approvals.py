@@ -4,10 +4,14 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from prometheus_client import REGISTRY
 
+from millrace_controller.approvals import metrics, queries
+from millrace_controller.clock.queries import urgencies
 from millrace_core import database
 
-from .conftest import champion_everywhere, closed, document, running
+from .conftest import champion_everywhere, closed, document, made_home, running
+from .fakes import World
 from .people import People, approved, introduce
 
 WEEK = timedelta(days=7)
@@ -310,3 +314,77 @@ class TestWeakening:
         await people.apply("admin", document())
         await people.platform.rest()
         assert (await people.platform.runs())[run - 1]["state"] == "rejected"
+
+
+class TestMeanwhile:
+    async def test_a_better_archived_version_comes_back_and_makes_it_stale(self, people):
+        await people.approve("ada", await second(people))
+        await closed(people.platform, 1, 2, 3)
+        await champion_everywhere(people.platform, 2)
+        await people.call("eve", "POST", "/v1/loops/sales:retrain", 201, json={})
+        await people.platform.rest()
+        await people.waits()
+        await closed(people.platform, 4, switch_back={"version": 1, "evidence": {"gain": 0.05, "days": 9}})
+        await champion_everywhere(people.platform, 1)
+        ended = await people.newest()
+        assert ended["state"] == "rejected"
+        assert "version 1 answers now" in ended["message"]
+
+    async def test_it_is_looked_at_again_only_when_something_can_come_of_it(self, people, clock):
+        async def busy():
+            async with people.platform.services.readers() as session:
+                return [item.busy for item in await urgencies(session)]
+
+        run = await second(people)
+        assert await busy() == [False]
+        clock.move(days=7)
+        assert await busy() == [True]
+        clock.move(days=-7)
+        await people.approve("ada", run)
+        assert await busy() == [True]
+
+    async def test_how_many_wait_and_how_long_is_a_metric_by_project(self, people, clock):
+        run = await first(people)
+        async with people.platform.services.readers() as session:
+            metrics.seen(await queries.since(session), clock.now + timedelta(hours=2))
+        assert REGISTRY.get_sample_value("millrace_approvals_waiting", {"project": "default"}) == 1
+        assert REGISTRY.get_sample_value("millrace_approvals_oldest_seconds", {"project": "default"}) == 7200
+        await people.reject("ada", run)
+        async with people.platform.services.readers() as session:
+            metrics.seen(await queries.since(session), clock.now)
+        assert REGISTRY.get_sample_value("millrace_approvals_waiting", {"project": "default"}) == 0
+
+    async def test_a_controller_that_dies_between_use_and_rollout_begins_it_once(self, people):
+        run = await first(people)
+        await people.approve("ada", run)
+        world = people.platform.world
+        start = world.started
+        world.started = lambda endpoint, body: (_ for _ in ()).throw(RuntimeError("it died"))
+        with pytest.raises(Exception, match="it died"):
+            await people.platform.rest()
+        world.started = start
+        assert (await people.newest())["state"] == "awaiting-approval"
+        await people.reject("bob", run, expect=409)
+        await people.platform.rest()
+        await champion_everywhere(people.platform, 1)
+        assert len(world.endpoints["sales"]["rollouts"]) == 1
+
+
+class TestOnPostgresql:
+    async def test_approvals_at_one_time_are_counted_one_after_the_other(
+        self, tmp_path, migrated, still, clock, url
+    ):
+        home, world = made_home(tmp_path / "home", migrated), World()
+        introduce(home)
+        world.add_data("sales", 1000)
+        async with running(home, world) as platform:
+            people = People(platform)
+            run = await first(people, approved(of=3))
+            digest = (await people.asked(run))["digest"]
+            said = ("ada", "ada", "bob", "cyd", "ada", "bob")
+            answers = await asyncio.gather(*(people.approve(who, run, None, digest=digest) for who in said))
+            assert sum("given" in answer for answer in answers) == 3, answers
+            assert sorted((await people.asked(run))["given"]) == ["ada", "bob", "cyd"]
+            await platform.rest()
+            await champion_everywhere(platform, 1)
+            assert (await people.asked(run))["state"] == "used"

@@ -20,6 +20,7 @@ class Rbac(ApiServer):
         spec, asked = sent["spec"], sent["spec"]["resourceAttributes"]
         assert f"/namespaces/{asked['namespace']}/" in path
         assert (asked["group"], asked["resource"]) == ("millrace.dev", "modelloops")
+        assert asked.get("subresource") == ("approval" if asked["verb"] == "approve" else None)
         self.reviewed.append((spec["user"], tuple(spec["groups"]), asked["namespace"], asked["verb"]))
         names = {spec["user"], *spec["groups"]}
         allowed = any((name, asked["namespace"], asked["verb"]) in self.rules for name in names)

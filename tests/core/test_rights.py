@@ -74,6 +74,17 @@ async def test_who_may_edit_modelloops_feeds_and_runs_the_namespaces_project_and
     assert server.callers == {"Bearer of the pod"}, "it is asked by the service's own account"
 
 
+async def test_who_may_approve_a_part_of_modelloops_approves_and_who_may_edit_them_does_not(rights, server):
+    approve = "controller.approvals.write"
+    server.rules = {("oidc:ada", "team-a", "approve"), ("oidc:bob", "team-a", "update")}
+    assert await acts(rights, person(), approve, "flights") == "approver"
+    assert await acts(rights, person(), READ, "flights") == "approver"
+    assert await acts(rights, person(), "controller.loops.write", "flights") == 403
+    assert await acts(rights, person("bob"), approve, "flights") == 403
+    assert await acts(rights, person(), approve, "team-b") == 404
+    assert await rights.roles(person(), "flights") == ["approver"]
+
+
 async def test_without_a_role_a_project_is_not_there_whether_it_exists_or_not(rights, server):
     server.rules = {("oidc:ada", "team-b", "get"), ("oidc:ada", "team-a", "get")}
     assert await acts(rights, person(), READ, "team-b") == "viewer"

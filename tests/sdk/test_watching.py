@@ -118,3 +118,20 @@ def test_options_that_are_not_honoured_are_told_once():
     standing = loop(None, conditions=[other, ignored])
     assert news.of_loop(standing) == ["not honoured here: placement (gpus) needs a cluster."]
     assert news.of_loop(standing) == []
+
+
+def test_who_has_approved_is_told_once_and_until_when_others_may() -> None:
+    asked = {
+        "state": "waiting", "digest": examples.DIGEST, "by": ["approver"], "of": 2, "given": [], "requesters": ["eve"],
+        "asked_at": examples.NOW, "until": "2026-05-11T00:00:00Z",
+        "bound": {
+            "version": 2, "digest": examples.DIGEST, "champion": None, "champion_digest": None,
+            "evidence": examples.DIGEST, "document": examples.DIGEST,
+        },
+    }  # fmt: skip
+    news = News()
+    waits = run(state="awaiting-approval", approval=asked)
+    assert "  approval: waiting: 0 of 2, until 2026-05-11 00:00 UTC" in news.of_loop(loop(waits))
+    assert news.of_loop(loop(waits)) == []
+    one = run(state="awaiting-approval", approval=asked | {"given": ["ada"]})
+    assert news.of_loop(loop(one)) == ["  approval: waiting: 1 of 2 (ada), until 2026-05-11 00:00 UTC"]
