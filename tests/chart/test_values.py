@@ -391,6 +391,10 @@ def test_without_rbac_nobody_is_asked(off):
         ("identity.projects.Team.viewer={x}", "Team"),
         ("identity.oidc[0].issuer=https://x,identity.oidc[0].audience=m", "identity.oidc[0]:"),
         (
+            f"{GROUPS},identity.oidc[1].issuer=https://login.example,identity.oidc[1].audience=millrace",
+            "identity.oidc[1]: https://login.example stands there twice for the audience millrace",
+        ),
+        (
             "identity.roles[0].subject=x,identity.roles[0].role=job,identity.roles[0].project=a",
             "no role of people",
         ),

@@ -49,6 +49,23 @@ def test_a_signed_token_tells_the_pod_that_it_was_given_to(tokens):
     assert tokens.actor(token()).pod == ""
 
 
+def test_an_issuer_for_two_audiences_gives_each_its_own(known, server):
+    partner = {"audience": "partner", "roles": [{"subject": SUBJECT, "role": "viewer"}]}
+    tokens = known({"jwks_url": server.url}, {"jwks_url": server.url} | partner)
+    assert tokens.actor(token()).role == "serving"
+    assert tokens.actor(token(aud="partner")).role == "viewer"
+    assert tokens.actor(token(aud=["partner", "millrace"])).role == "serving", (
+        "the first that it is valid for"
+    )
+    assert tokens.actor(token(aud="partner", groups=["ml-admins"], sub="x")) is None
+    assert tokens.actor(token(aud="kubernetes")) is None
+
+
+def test_an_issuer_that_stands_twice_for_one_audience_is_refused(known, server):
+    with pytest.raises(ValueError, match="stands twice for the audience millrace: put the roles"):
+        known({"jwks_url": server.url}, {"jwks_url": server.url, "roles": []})
+
+
 def public():
     return (
         KEYS["one"]

@@ -260,6 +260,22 @@ class TestTokens:
         answer = infer(rest, token(CLUSTER, "cluster", sub=subject), wire)
         assert answer.status_code == status, answer.text
 
+    @pytest.mark.parametrize(
+        ("audience", "wire", "status"),
+        [
+            ("millrace", "fraud", 200), ("millrace", "team.fraud", 403), ("partner", "team.fraud", 200),
+            ("partner", "fraud", 403), (["partner", "millrace"], "fraud", 200),
+            (["partner", "millrace"], "team.fraud", 403), ("somebody", "fraud", 401),
+        ],
+    )  # fmt: skip
+    def test_an_issuer_for_two_audiences_gives_each_its_own(self, rest, door, audience, wire, status):
+        ours, partners = Given(("default/*",), claim="groups", value="ml"), Given(("team/*",), "ada")
+        entries = (replace(LOGIN, given=(ours,)), replace(LOGIN, audience="partner", given=(partners,)))
+        door.publish(Callers(KEYS, (*entries, KUBERNETES)))
+        answer = infer(rest, token(aud=audience, groups=["ml"]), wire)
+        assert answer.status_code == status, answer.text
+        door.publish(EVERYBODY)
+
     def test_a_token_that_is_no_token_is_401_and_not_an_error(self, rest):
         for shown in ("a.b.c", "..", "a.b", token() + "x", token(alg="none")):
             assert infer(rest, shown).status_code in (401, 403)

@@ -37,7 +37,13 @@
 {{- if and $operator.namespaces $operator.watchAllNamespaces -}}
 {{- fail "controller.operator.namespaces: is not used while controller.operator.watchAllNamespaces is true" -}}
 {{- end -}}
+{{- $places := list -}}
 {{- range $index, $issuer := $v.identity.oidc -}}
+{{- $place := list $issuer.issuer $issuer.audience -}}
+{{- if has $place $places -}}
+{{- fail (printf "identity.oidc[%d]: %s stands there twice for the audience %s; put the claims of both into one entry" $index $issuer.issuer $issuer.audience) -}}
+{{- end -}}
+{{- $places = append $places $place -}}
 {{- if not (or $issuer.claims $v.identity.projects $issuer.kubernetes) -}}
 {{- fail (printf "identity.oidc[%d]: nobody of this issuer has a role; give claims, identity.projects, or kubernetes" $index) -}}
 {{- end -}}

@@ -2,7 +2,8 @@
 
 The issuers file: `{"issuers": [{"issuer", "audience", "jwks_url"?, "ca_file"?, "bearer_file"?, "roles": […]}]}`. A role
 is given by subject (`{"subject", "role"}`) or by claim (`{"claim", "value", "role"}`); the first that fits counts.
-With a `project` it is given in that one alone, and all that fit count. The issuer `kubernetes` is this cluster's: its
+With a `project` it is given in that one alone, and all that fit count. An issuer may stand there once for each of its
+audiences: the first entry that finds a token valid says what it gives. The issuer `kubernetes` is this cluster's: its
 name and its keys are asked of the API server, with the pod's own token.
 
 An entry with `known_as` names those whom the API server knows too (`millrace_core.reviews`): `{}` for the cluster's own
@@ -13,6 +14,7 @@ tokens, else `{"username", "username_prefix", "groups", "groups_prefix"}` as the
 import json
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,6 +22,7 @@ from urllib.parse import urlsplit
 import jwt
 
 from millrace_contracts.bodies import Document
+from millrace_core.errors import Unavailable
 from millrace_core.identity_keys import ALGORITHMS, KUBERNETES, Keys
 from millrace_core.log import log
 from millrace_core.reviews import Spaces, Subject
@@ -66,21 +69,25 @@ class Issuer:
         self.cluster = entry.get("issuer") == KUBERNETES
         """Whether its subjects are service accounts of this cluster."""
 
-    def identity(self, token: str) -> Identity | None:
-        """Whom *token* names; None unless it is ours in every respect and has a role here.
+    def claims(self, token: str) -> Document:
+        """What *token* says.
 
-        Raises: Unavailable while the issuer's keys cannot be had; jwt.PyJWTError for a token that is not valid.
+        Raises: Unavailable while the issuer's keys cannot be had; jwt.PyJWTError unless it is ours in every respect.
         """
         header = jwt.get_unverified_header(token)
         if "crit" in header or header.get("alg") not in ALGORITHMS:
-            return None
+            raise jwt.InvalidAlgorithmError("not a way of signing that is believed")
         key = self.keys.find(str(header.get("kid", "")))
         if key is None or key.algorithm_name != header["alg"]:
-            return None
-        claims = jwt.decode(
+            raise jwt.InvalidKeyError("not signed by a published key")
+        claims: Document = jwt.decode(
             token, key.key, algorithms=[header["alg"]], audience=self.audience, issuer=self.keys.issuer,
             leeway=LEEWAY, options={"require": REQUIRED},
         )  # fmt: skip
+        return claims
+
+    def identity(self, claims: Document) -> Identity | None:
+        """Whom the *claims* of a valid token name; None if they have no role here."""
         fitting = [given for given in self.roles if _fits(given, claims)]
         role = next((given["role"] for given in fitting if "project" not in given), "")
         given = tuple((item["project"], item["role"]) for item in fitting if "project" in item)
@@ -127,8 +134,7 @@ class Issuers:
             return None
         try:
             claimed = jwt.decode(token, options={"verify_signature": False}).get("iss")
-            issuer = self._named(claimed)
-            return None if issuer is None else issuer.identity(token)
+            return _first(self._named(claimed), token)
         except (jwt.PyJWTError, ValueError, TypeError):
             return None
 
@@ -136,10 +142,12 @@ class Issuers:
         """Every known issuer, whether it has told its keys or not."""
         return list(self._issuers()) if self.present else []
 
-    def _named(self, issuer: str | None) -> Issuer | None:
+    def _named(self, issuer: str | None) -> list[Issuer]:
         """Those with a known name first: only for a token of none of them is the cluster asked for its own."""
-        issuers = sorted(self._issuers(), key=lambda item: item.keys.issuer is None)
-        return next((item for item in issuers if item.keys.name() == issuer), None)
+        issuers = self._issuers()
+        known = [item for item in issuers if item.keys.issuer == issuer is not None]
+        unknown = (item for item in issuers if item.keys.issuer is None)
+        return known or [item for item in unknown if item.keys.name() == issuer]
 
     def _issuers(self) -> list[Issuer]:
         with self._lock:
@@ -162,12 +170,41 @@ class Issuers:
         try:
             document = json.loads(self.path.read_text())
             issuers = [Issuer(entry) for entry in document["issuers"]]
+            _check_twice(document["issuers"])
             spaces = document.get("spaces") or {}
             self._spaces = Spaces(tuple(spaces.get("watched") or ()), dict(spaces.get("projects") or {}))
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"{self.path} does not list issuers") from error
         self._stamp = (stat.st_mtime_ns, stat.st_ino)
         return issuers
+
+
+def _first(issuers: Sequence[Issuer], token: str) -> Identity | None:
+    """Whom *token* names by the first entry that finds it valid: one for another audience says nothing about it.
+
+    Raises: Unavailable if none does, and one cannot be asked.
+    """
+    away: Unavailable | None = None
+    for issuer in issuers:
+        try:
+            return issuer.identity(issuer.claims(token))
+        except jwt.PyJWTError:
+            continue
+        except Unavailable as error:
+            away = error
+    if away is not None:
+        raise away
+    return None
+
+
+def _check_twice(entries: Sequence[Document]) -> None:
+    """Raises: ValueError for an entry that nobody would ever come to, because another takes all its tokens."""
+    places = [(entry["issuer"], entry["audience"]) for entry in entries]
+    for issuer, audience in places:
+        if places.count((issuer, audience)) > 1:
+            raise ValueError(
+                f"{issuer} stands twice for the audience {audience}: put the roles of both into one entry"
+            )
 
 
 def _complete(given: Document) -> bool:

@@ -17,7 +17,6 @@ SCRIPT = "envoy.filters.http.lua"
 """Name of the filter in Lua that reads messages; it and the door read metadata of routes under this name."""
 CALLER, ADMITTED = "millrace.caller", "millrace.admitted"
 """Metadata of a request: who asks, and that they may."""
-CLAIMS = "claims"
 VERIFIED, ENTRANCE, LIMITED = "callers", "millrace.door", "limits"
 """Resources of discovery, a filter each: it verifies signed tokens; knows who may ask what; counts requests."""
 EXTENSION = "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig"
@@ -92,16 +91,26 @@ class Callers:
 def known(callers: Callers) -> str:
     """Everybody as the door's script reads them: metadata of a table would be copied whole for each request."""
     keys = [f"K[{lua.literal(key.sha256)}] = {lua.literal(_of_key(key))}" for key in callers.keys]
-    issuers: dict[str, Part] = {}
-    for issuer in callers.issuers:
-        entry = issuers.setdefault(issuer.name, {"claims": [], "subjects": {}})
-        for place, given in enumerate(issuer.given):
-            subjects = entry["subjects"]
-            named = subjects.setdefault(given.subject, []) if given.subject else entry["claims"]
-            named.append(_of_given(given, place))
-        if issuer.projects is not None:
-            entry |= {"projects": dict(issuer.projects), "watched": list(issuer.watched)}
+    issuers = {_place(issuer): _of_issuer(issuer) for issuer in callers.issuers}
     return f"local KEYS, ISSUERS = {{}}, {lua.literal(issuers)}\n{lua.filled('KEYS', keys)}"
+
+
+def _place(issuer: Issuer) -> str:
+    """Where the claims of a token stand that this issuer signed for this audience.
+
+    No number: filters are not replaced at one moment, and what one calls the first would be another's second.
+    """
+    return orjson.dumps([issuer.name, issuer.audience]).decode()
+
+
+def _of_issuer(issuer: Issuer) -> Part:
+    told: Part = {"claims": [], "subjects": {}}
+    for place, given in enumerate(issuer.given):
+        named = told["subjects"].setdefault(given.subject, []) if given.subject else told["claims"]
+        named.append(_of_given(given, place))
+    if issuer.projects is not None:
+        told |= {"projects": dict(issuer.projects), "watched": list(issuer.watched)}
+    return told
 
 
 def _of_given(given: Given, place: int) -> Part:
@@ -151,7 +160,7 @@ def _provider(issuer: Issuer) -> Part:
         "audiences": [issuer.audience],
         "local_jwks": {"inline_string": issuer.keys},
         "from_headers": [{"name": "authorization", "value_prefix": "Bearer "}],
-        "payload_in_metadata": CLAIMS,
+        "payload_in_metadata": _place(issuer),
         "require_expiration": True,
         "clock_skew_seconds": LEEWAY,
         "forward": True,

@@ -58,14 +58,14 @@ local function holds_one(list, wanted)
   end
   return list == nil or #list == 0
 end
+-- The entry of the issuers that found the token valid says what it gives: another one is for another audience.
 -- Of what is given everywhere the first that fits, all that is given in projects, and the project of a namespace.
 local function by_token(handle)
   local verified = handle:streamInfo():dynamicMetadata():get("envoy.filters.http.jwt_authn")
-  local claims = verified and verified["claims"]
-  if claims == nil then return nil, UNVERIFIED end
-  local issuer, subject = tostring(claims.iss), tostring(claims.sub)
-  local scope, entry = {}, ISSUERS[issuer] or {subjects = {}}
-  local first = nil
+  local place, claims = next(verified or {})
+  local entry = ISSUERS[place]
+  if entry == nil then return nil, UNVERIFIED end
+  local scope, subject, first = {}, tostring(claims.sub), nil
   local function give(item)
     if not item.everywhere then return extend(scope, item.scope) end
     if first == nil or item.place < first.place then first = item end
