@@ -35,14 +35,17 @@ class Keys:
         """Raises: ValueError if *entry* names no issuer, or one that is not to be asked over https."""
         self._url = str(entry.get("jwks_url") or "")
         self._ca_file, self._bearer_file = entry.get("ca_file") or None, entry.get("bearer_file") or None
-        self.issuer: str | None = None if entry.get("issuer") == KUBERNETES else str(entry["issuer"])
+        self._cluster = entry.get("issuer") == KUBERNETES
+        self.issuer: str | None = None if self._cluster else str(entry["issuer"])
         """The name in its tokens; None until this cluster has told its own."""
         _check(self._url or self.issuer or API_SERVER)
+        self.place = (str(entry["issuer"]), self._url)
+        """Issuer and address as they were given: keys that were kept of another place are not this one's."""
         self._keys: Document = {}
         self.published: list[Document] = []
         """The keys as they were published: those that may have signed a token of ours."""
         self._seen = self._tried = -1e9
-        self._lock = threading.Lock()
+        self._lock, self._taking = threading.Lock(), threading.Lock()
 
     def name(self) -> str:
         """The name in its tokens. Raises: Unavailable while the cluster does not tell it."""
@@ -68,6 +71,17 @@ class Keys:
             self._look()
         return bool(self.published)
 
+    def recall(self, name: str, published: list[Document]) -> None:
+        """Believe keys that were seen before this process began, until the issuer tells its own."""
+        with self._taking:
+            if not self.published:
+                self.issuer = self.issuer or name
+                self._take(published)
+
+    def age(self) -> float:
+        """Seconds since the keys were seen at the issuer; more than a life of this process if they never were."""
+        return time.monotonic() - self._seen
+
     def _look(self, wait: bool = True) -> None:
         """Fetch the keys unless that was tried a moment ago; who knows a key already does not wait for others."""
         if not self._lock.acquire(blocking=wait):
@@ -85,22 +99,26 @@ class Keys:
             if self.issuer is None or not self._url:
                 self._discover()
             answer = self._get(self._url)
-            published = jwt.PyJWKSet.from_dict(answer).keys
+            with self._taking:
+                self._take(answer["keys"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError, jwt.PyJWTError) as error:
             log.error("an issuer's keys cannot be had", issuer=self.issuer, error=type(error).__name__)
             return
-        signing = [key for key in published if key.public_key_use in (None, "sig")]
-        self._keys = {str(key.key_id): key for key in signing if key.algorithm_name in ALGORITHMS}
-        self.published = [item for item in answer["keys"] if str(item.get("kid")) in self._keys]
         self._seen = time.monotonic()
+
+    def _take(self, published: list[Document]) -> None:
+        """Raises: what a set of keys that cannot be read raises; the known ones stay then."""
+        keys = jwt.PyJWKSet.from_dict({"keys": published}).keys
+        signing = [key for key in keys if key.public_key_use in (None, "sig")]
+        self._keys = {str(key.key_id): key for key in signing if key.algorithm_name in ALGORITHMS}
+        self.published = [item for item in published if str(item.get("kid")) in self._keys]
 
     def _discover(self) -> None:
         """Ask an issuer where its keys are; ask the cluster for its name (its own address for the keys is not ours)."""
-        document = self._get((self.issuer or API_SERVER).rstrip("/") + DISCOVERY)
-        self._url = self._url or (
-            f"{API_SERVER}/openid/v1/jwks" if self.issuer is None else document["jwks_uri"]
-        )
-        self.issuer = self.issuer or str(document["issuer"])
+        root = API_SERVER if self._cluster else str(self.issuer)
+        document = self._get(root.rstrip("/") + DISCOVERY)
+        self._url = self._url or (f"{API_SERVER}/openid/v1/jwks" if self._cluster else document["jwks_uri"])
+        self.issuer = str(document["issuer"]) if self._cluster else self.issuer
 
     def _get(self, url: str) -> Any:
         _check(url)

@@ -177,5 +177,20 @@ class Key(Table):
     revoked_by: Mapped[str | None] = mapped_column(String(100))
 
 
+class IssuerKeys(Table):
+    """What an issuer of tokens published when it was last seen, for a start at which it does not answer."""
+
+    __tablename__ = "issuer_keys"
+
+    issuer: Mapped[str] = mapped_column(String(500), primary_key=True)
+    """As the issuers file names it."""
+    jwks_url: Mapped[str] = mapped_column(String(500), primary_key=True)
+    """Where its keys are, if the issuers file says so; else empty."""
+    name: Mapped[str] = mapped_column(Text)
+    """Its name in tokens."""
+    keys: Mapped[list[Document]] = mapped_column(JSON)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class Outbox(OutboxMixin, Table):
     """Decisions on their way to the registry."""

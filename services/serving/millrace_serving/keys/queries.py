@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from millrace_contracts.keys import KeyWrite
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, NotFound
-from millrace_serving.tables import Key
+from millrace_serving.tables import IssuerKeys, Key
 
 
 async def get(session: AsyncSession, project: str, name: str) -> Key:
@@ -60,6 +60,11 @@ async def by_digest(session: AsyncSession, digest: str) -> Key | None:
     """The key of that SHA-256 that nobody has revoked."""
     chosen = select(Key).where(Key.sha256 == digest, Key.revoked_at.is_(None))
     return (await session.scalars(chosen)).one_or_none()
+
+
+async def of_issuers(session: AsyncSession) -> Sequence[IssuerKeys]:
+    """What issuers of tokens published when they were last seen."""
+    return (await session.scalars(select(IssuerKeys))).all()
 
 
 async def expire(session: AsyncSession, key: Key, at: datetime) -> None:

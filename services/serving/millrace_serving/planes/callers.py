@@ -28,9 +28,15 @@ def _of(actor: Actor) -> Scope:
     return tuple(f"{project}/{EVERYTHING}" for project, role in actor.given if allows_there(role, MAY))
 
 
+def look(known: Issuers) -> None:
+    """Fetch the keys of those whose keys are old; that may take a few seconds."""
+    for item in known.all():
+        item.keys.seen(FRESH_SECONDS)
+
+
 def issuers(known: Issuers) -> tuple[Issuer, ...]:
-    """Those whose keys are known; fetches them, so it may take a few seconds."""
-    found = [item for item in known.all() if item.keys.seen(FRESH_SECONDS) and item.keys.issuer]
+    """Those whose keys are known."""
+    found = [item for item in known.all() if item.keys.published and item.keys.issuer]
     return tuple(_issuer(item, known.spaces) for item in found)
 
 

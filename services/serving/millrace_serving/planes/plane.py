@@ -11,10 +11,11 @@ from millrace_core.log import log
 from millrace_core.services import Services
 from millrace_serving.dataplane import DataPlane
 from millrace_serving.envoy import counters
-from millrace_serving.envoy.callers import Callers, Issuer
+from millrace_serving.envoy.callers import Callers
 from millrace_serving.envoy.discovery import Discovery
 from millrace_serving.envoy.manifests import Split, Ways
 from millrace_serving.envoy.publisher import Desired, Publisher
+from millrace_serving.keys import issuers
 from millrace_serving.keys import queries as keys
 from millrace_serving.keys.keys import of_key
 from millrace_serving.planes import callers
@@ -36,8 +37,6 @@ class Plane(DataPlane):
         discovery = Discovery(self.settings.folder / "discovery.json")
         discovery.restore()
         super().__init__(discovery, Publisher(discovery, ways, self.settings.accept_seconds))
-        self.issuers: tuple[Issuer, ...] = ()
-        """Those whose tokens the gateway believes, with the keys that they published last."""
 
     async def read_wanted(self) -> list[Wanted]:
         """Every ready revision of every live endpoint, the stable ones first."""
@@ -99,19 +98,26 @@ class Plane(DataPlane):
         if self.settings.gateway_public:
             return None
         stored = [of_key(key) for key in await keys.valid(session)]
-        return Callers((*stored, *callers.of_tokens(self.services.tokens)), self.issuers)
+        known = self.services.tokens.issuers
+        await issuers.recall(session, [item.keys for item in known.all()])
+        return Callers((*stored, *callers.of_tokens(self.services.tokens)), callers.issuers(known))
 
     async def know_issuers(self) -> None:
-        """See which keys the issuers publish now, and tell the gateway what is new."""
-        before = self.issuers
+        """See which keys the issuers publish now, keep them, and tell the gateway what is new."""
+        if self.settings.gateway_public:
+            return
+        known = self.services.tokens.issuers
+        before = callers.issuers(known)
         await self.look_at_issuers()
-        if before != self.issuers:
+        async with self.services.sessions.begin() as session:
+            await issuers.keep(session, [item.keys for item in known.all()])
+        if before != callers.issuers(known):
             await self.publish()
 
     async def look_at_issuers(self) -> None:
         """The same without telling anybody: the database may not be there yet."""
         if not self.settings.gateway_public:
-            self.issuers = await asyncio.to_thread(callers.issuers, self.services.tokens.issuers)
+            await asyncio.to_thread(callers.look, self.services.tokens.issuers)
 
     async def _splits(self, session: AsyncSession) -> list[Split]:
         flying = {(item.project, item.endpoint): item for item in await rollouts.all_in_flight(session)}
