@@ -10,7 +10,7 @@ from millrace_controller.main import ControllerSettings
 from millrace_controller.pipelines import job as module
 from millrace_controller.pipelines.attempts import Attempt, Ended
 from millrace_controller.pipelines.job import JobRunner
-from millrace_core.errors import Conflict, Unavailable
+from millrace_core.errors import Conflict, Forbidden, Unavailable
 
 ATTEMPT = Attempt(
     project="team-a",
@@ -30,9 +30,12 @@ class Cluster:
 
     def __init__(self):
         self.jobs, self.pods, self.events, self.said, self.deleted = {}, [], [], "", []
+        self.refuse = ""
 
     async def create(self, manifest, namespace):
         name = manifest["metadata"]["name"]
+        if self.refuse:
+            raise Forbidden(self.refuse)
         if name in self.jobs:
             raise Conflict(f"jobs {name} already exists")
         self.jobs[name] = manifest | {"status": {}}
@@ -224,6 +227,17 @@ async def test_a_pod_that_does_not_start_is_said_at_once_and_given_up_in_time(
     assert end.reason == reason
     assert f"within 600 s: {reason}: {words}" in end.message
     assert cluster.jobs == {}
+
+
+@pytest.mark.parametrize(
+    ("why", "short"),
+    [('jobs.batch is forbidden: exceeded quota: "q"', True), ("the account may not make any", False)],
+)
+async def test_a_job_that_may_not_be_made_waits_for_a_quota_alone(runner, cluster, why, short):
+    cluster.refuse = why
+    end = await runner.start(ATTEMPT)
+    assert (end.short, end.final, end.reason) == (short, not short, "QuotaExceeded" if short else "")
+    assert end.message == f"the pipeline's Job may not be made: {why}"
 
 
 async def test_a_pod_that_is_being_made_needs_no_words(runner, cluster):

@@ -1,9 +1,12 @@
 """A run that waits for a pod says so where people look: in its conditions, by REST, and in its last words."""
 
+from datetime import timedelta
+
 import pytest
 
 from millrace_controller.operator.controller import Operator
 from millrace_controller.runs import tending
+from millrace_core.database import utcnow
 
 from .conftest import in_cluster, in_process
 from .fake_resources import Resources
@@ -118,6 +121,35 @@ async def waits_for_room(platform, cluster, words):
     await platform.rest()
     run = await platform.call("GET", RUN, 200)
     assert (run["state"], run["attempts"], run["queue"], run["waiting"]) == ("running", 2, None, None)
+
+
+@pytest.mark.parametrize("how", ["no node", "no Job"])
+async def test_a_run_for_which_there_is_never_room_is_given_up_and_says_what_mends_it(
+    platform, cluster, how, monkeypatch
+):
+    if how == "no node":
+        cluster.pods = [pod("Pending", [FULL])]
+        await platform.rest()
+    for hours in (0, 6.1):
+        async with platform.services.sessions.begin() as session:
+            run = await tending.runs.get(session, await session.get(tending.Loop, 1), 1)
+            if how == "no Job" and not hours:
+                cluster.refuse, run.state, run.attempts, run.pipeline = REFUSED["message"], "pending", 0, None
+            run.next_at = None
+            run.short_since = run.short_since and utcnow() - timedelta(hours=hours)
+        platform.services.memory.line.forget()
+        await platform.rest()
+        platform.clock.now += 601
+        await platform.rest()
+        run = await platform.call("GET", RUN, 200)
+        if not hours:
+            assert run["state"] == "pending"
+            assert "it waits for room, and is given up at " in run["message"]
+    assert (run["state"], run["waiting"], run["queue"]) == ("failed", None, None)
+    told = "0/1 nodes: no cpu" if how == "no node" else "may not be made: pods"
+    assert told in run["message"]
+    assert "no room for it for 21600 s: free or add nodes, raise the namespace's quota" in run["message"]
+    assert (await shown(platform, cluster))[0] == "Failed"
 
 
 async def test_a_run_whose_pod_starts_after_all_waits_for_nothing_more(platform, cluster):

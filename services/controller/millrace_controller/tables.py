@@ -151,6 +151,7 @@ class Run(Table):
     admitted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     shortages: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    short_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     decision: Mapped[str] = mapped_column(String(36))
     message: Mapped[str] = mapped_column(Text, default="")
     attempts: Mapped[int] = mapped_column(Integer, default=0)

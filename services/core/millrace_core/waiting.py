@@ -16,6 +16,10 @@ NO_CONTAINER = ("CreateContainerConfigError", "CreateContainerError", "RunContai
 SAME = {"ErrImagePull": "ImagePullBackOff", "OOMKilled": "OutOfMemory"}
 """Words of a kubelet that take turns with others, or that not everybody knows, and what is said instead."""
 UNSCHEDULABLE, QUOTA, OUT_OF_MEMORY, QUEUED = "Unschedulable", "QuotaExceeded", "OutOfMemory", "Queued"
+QUOTA_IS_USED = "exceeded quota"
+"""How a cluster says that a quota lets nothing more in."""
+MORE_QUOTA = "Raise the quota, ask for less, or wait for others to end."
+"""What mends a quota that lets nothing more in."""
 SEEN_BEFORE = ("FailedScheduling",)
 """Events that the pod's own status tells as well, and takes back when it is over."""
 LONGEST = 500
@@ -70,7 +74,7 @@ def of_event(event: Part) -> PodWaiting:
 
 def told(reason: str, message: str) -> PodWaiting:
     """The same from the words alone."""
-    return waiting(QUOTA if "exceeded quota" in message else reason, message)
+    return waiting(QUOTA if QUOTA_IS_USED in message else reason, message)
 
 
 def newest(events: Iterable[Part]) -> PodWaiting | None:

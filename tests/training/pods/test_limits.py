@@ -143,9 +143,30 @@ class TestWaiting:
         cluster.refuse = 'jobs.batch is forbidden: exceeded quota: "team-a"'
         id = service.submit("count", trials=1)
         seen = service.until(id, lambda job: job["state"] == "queued" and job["waiting"])
-        assert "exceeded quota" in seen["waiting"]["message"] or "tried again" in seen["waiting"]["message"]
+        assert seen["waiting"]["reason"] == "QuotaExceeded"
+        for words in ('exceeded quota: "team-a"', "tried again at", "given up at"):
+            assert words in seen["waiting"]["message"]
         cluster.refuse = ""
         assert service.ended(id)["state"] == "succeeded"
+
+    def test_a_quota_of_jobs_that_never_has_room_fails_the_job_in_time_with_what_mends_it(
+        self, start, cluster
+    ):
+        service = start(shortage_pause=0.2, shortage_seconds=1)
+        cluster.refuse = 'jobs.batch is forbidden: exceeded quota: "team-a"'
+        done = service.ended(service.submit("count", trials=1))
+        assert (done["state"], done["error"]["title"]) == ("failed", "No room in the namespace's quota")
+        assert 'exceeded quota: "team-a". Raise the quota' in done["error"]["detail"]
+        assert (done["error"]["reason"], done["attempts"] >= 2) == ("QuotaExceeded", True)
+
+    def test_a_quota_that_is_known_to_let_in_no_job_at_all_fails_it_at_once(self, start, cluster):
+        service = start()
+        cluster.refuse = 'jobs.batch is forbidden: exceeded quota: "none"'
+        cluster.quotas = [
+            {"metadata": {"name": "none"}, "spec": {}, "status": {"hard": {"count/jobs.batch": "0"}}}
+        ]
+        done = service.ended(service.submit("count", trials=1))
+        assert (done["attempts"], done["error"]["title"]) == (1, "No room in the namespace's quota")
 
     def test_a_job_that_the_quota_has_no_room_for_is_not_started_before_it_has(self, start, cluster):
         service = start()

@@ -45,8 +45,13 @@ async def tend(services: Services) -> bool:
 
 async def _start(services: Services, backtest: Backtest) -> None:
     number = backtest.attempts + 1
-    handle = await services.runners.beside().start(replaying.of(backtest, number))
+    begun = await services.runners.beside().start(replaying.of(backtest, number))
+    handle = begun.handle if isinstance(begun, Ended) else begun
     await _note(services, backtest, number, handle)
+    if isinstance(begun, Ended):
+        async with services.readers() as session:
+            backtest = await queries.get(session, backtest.project, backtest.id)
+        return await _ended(services, backtest, begun)
     log.info("backtest started", backtest=backtest.id, attempt=number, runner=handle["runner"])
 
 

@@ -4,17 +4,25 @@ import asyncio
 import json
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from millrace_controller.pipelines import manifests
 from millrace_controller.pipelines.attempts import Ended, Handle
 from millrace_controller.pipelines.settings import PipelineSettings
 from millrace_controller.pipelines.work import Work
-from millrace_core.errors import Conflict, Unavailable
+from millrace_core.errors import Conflict, Forbidden, Unavailable
+from millrace_core.log import log
 from millrace_core.owners import owned
 from millrace_core.pods import Part
-from millrace_core.waiting import OUT_OF_MEMORY, QUOTA, UNSCHEDULABLE, PodWaiting, newest, of_pod
+from millrace_core.waiting import (
+    OUT_OF_MEMORY,
+    QUOTA,
+    QUOTA_IS_USED,
+    UNSCHEDULABLE,
+    PodWaiting,
+    newest,
+    of_pod,
+)
 
 if TYPE_CHECKING:
     from millrace_core.kubernetes import Cluster
@@ -33,12 +41,24 @@ class JobRunner:
         self.settings, self.cluster, self.clock = settings, cluster, clock
         self.namespace = settings.workloads
 
-    async def start(self, work: Work) -> Handle:
+    async def start(self, work: Work) -> Handle | Ended:
+        """Make its Job; its end if the namespace does not let it in: a quota perhaps later, anything else never."""
         made = manifests.job(self.settings, work)
         made = await owned(self.cluster, made, self.settings.pod(work.kind).service_account, self.namespace)
-        with suppress(Conflict):  # made before, and not written down
+        try:
             await self.cluster.create(made, self.namespace)
+        except Conflict:
+            log.info("it was made before, and not written down", name=work.name)
+        except Forbidden as error:
+            return self._let_in_by_nobody(work, error.detail)
         return self._handle(work)
+
+    def _let_in_by_nobody(self, work: Work, why: str) -> Ended:
+        short = QUOTA_IS_USED in why
+        words = f"the {work.kind}'s Job may not be made: {why}"
+        return Ended(
+            self._handle(work), message=words, final=not short, reason=QUOTA if short else "", short=short
+        )
 
     async def find(self, work: Work) -> Handle | None:
         return self._handle(work) if await self._job(work.name) is not None else None

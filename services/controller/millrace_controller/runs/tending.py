@@ -1,6 +1,6 @@
 """Brings a loop run's pipeline to its end, wherever it runs: started, looked at, tried again, or closed."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from millrace_contracts.waiting import Waiting
 from millrace_controller.admission import queue
@@ -21,6 +21,12 @@ from millrace_core.outbox import decide
 ATTEMPTS = 3
 PAUSE = 30.0
 """Seconds before a pipeline for which there was no room is tried again the first time."""
+CALLED: dict[str, object] = {"queue": None, "short_since": None}
+"""What is remembered of a run's place in the queue once its pipeline has begun: nothing."""
+MORE_ROOM = (
+    "free or add nodes, raise the namespace's quota, or let it wait longer (training.job.shortageSeconds, "
+    "MILLRACE_SHORTAGE_SECONDS); then `millrace retrain LOOP` opens another run."
+)
 
 
 async def tend(services: Services, loop: Loop, run: Run) -> bool:
@@ -88,10 +94,10 @@ async def _ended(services: Services, loop: Loop, run: Run, end: Ended) -> None:
         mine = await runs.get(session, kept, run.number)
         if mine.state != State.RUNNING:
             return
-        state, message = _verdict(mine, end)
+        state, message = _verdict(mine, end, services.settings.shortage_seconds)
         again = state == State.PENDING and end.reason
         waits = Waiting(reason=end.reason, message=message[:1000]) if again else None
-        back = _back_in_line(mine) if state == State.PENDING and end.short else {"queue": None}
+        back = _back_in_line(mine) if state == State.PENDING and end.short else CALLED
         await runs.move(
             session, mine, state, message=message[:4000], pipeline=end.handle, waiting=waits, **back
         )
@@ -104,16 +110,29 @@ async def _ended(services: Services, loop: Loop, run: Run, end: Ended) -> None:
 def _back_in_line(run: Run) -> dict[str, object]:
     """There was no room for its pipeline: it waits for its turn again, each time longer before it tries."""
     pause = timedelta(seconds=pauses.seconds(PAUSE, run.shortages))
-    return {"admitted_at": None, "shortages": run.shortages + 1, "next_at": utcnow() + pause}
+    since = {"short_since": _short_since(run), "shortages": run.shortages + 1}
+    return since | {"admitted_at": None, "next_at": utcnow() + pause}
 
 
-def _verdict(run: Run, end: Ended) -> tuple[State, str]:
+def _short_since(run: Run) -> datetime:
+    return run.short_since or run.admitted_at or utcnow()
+
+
+def _short(run: Run, what: str, seconds: float) -> tuple[State, str]:
+    """There is no room for the pipeline: it waits for some, but not for ever."""
+    given_up = _short_since(run) + timedelta(seconds=seconds)
+    if utcnow() < given_up:
+        return State.PENDING, f"{what}; it waits for room, and is given up at {given_up:%Y-%m-%d %H:%M} UTC"
+    return State.FAILED, f"{what}; there was no room for it for {seconds:.0f} s: {MORE_ROOM}"
+
+
+def _verdict(run: Run, end: Ended, shortage_seconds: float) -> tuple[State, str]:
     verdict = run.verdict
     if verdict is not None and verdict.verdict != "passed" and end.ok:
         return State.REJECTED, f"the gates say {verdict.verdict}: {verdict.reason}"
     what = end.message or "the pipeline ended early"
     if end.short:
-        return State.PENDING, f"{what}; it waits for room"
+        return _short(run, what, shortage_seconds)
     if run.attempts - run.shortages < ATTEMPTS and not end.final:
         return State.PENDING, f"{what}; trying again"
     return State.FAILED, what

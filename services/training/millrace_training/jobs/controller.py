@@ -15,7 +15,7 @@ from millrace_core.errors import BadInput, Conflict, Forbidden, NotFound
 from millrace_core.log import log
 from millrace_core.openlineage import queries as openlineage
 from millrace_core.openlineage.events import Happened
-from millrace_core.waiting import QUOTA
+from millrace_core.waiting import QUOTA, QUOTA_IS_USED
 from millrace_training.jobs import ending, lineage, metrics, queries, turns
 from millrace_training.jobs.states import State
 from millrace_training.jobs.turns import Floor
@@ -29,7 +29,6 @@ REST_SECONDS = 5.0
 """Without jobs, seconds until the next look, unless someone submits one."""
 STARTS = 200
 """How far back it is looked whose jobs were started, where some have to wait."""
-QUOTA_IS_USED = "exceeded quota"
 REFUSED = (BadInput, Conflict, Forbidden, NotFound)
 """What a cluster answers to a job that it will not take later either."""
 
@@ -122,6 +121,10 @@ class JobController:
     async def _refused_for_now(self, job: Job, why: str) -> None:
         async with self.services.readers() as session:
             started = await queries.get(session, job.project, job.id)
+        room = await self.launcher.room(await self._active())
+        never = room.never(await self.launcher.size(started))
+        if never or ending.given_up_at(started, self.settings) <= utcnow():
+            return await self._end(started, ending.no_quota(started, why), started.peak_rss_bytes)
         waiting = Waiting(reason=QUOTA, message=why[:500])
         await self._postponed(started, Sight(Outcome(), alive=False, rss=0, short=True, waiting=waiting))
 

@@ -11,7 +11,7 @@ from millrace_contracts.rows import IngestResult, IngestSpec
 from millrace_contracts.waiting import Waiting
 from millrace_core import pauses
 from millrace_core.database import utcnow
-from millrace_core.waiting import QUEUED
+from millrace_core.waiting import MORE_QUOTA, QUEUED, QUOTA
 from millrace_training.jobs.states import State
 from millrace_training.launch import limits
 from millrace_training.process.sight import Sight
@@ -55,17 +55,34 @@ def excused(job: Job, sight: Sight, settings: TrainingSettings) -> bool:
 
 def no_room(job: Job, sight: Sight, settings: TrainingSettings) -> dict[str, object]:
     """What is remembered of a job that goes back to its queue: since when, and when it is tried again."""
-    now, pause = utcnow(), pauses.seconds(settings.shortage_pause, job.shortages)
-    why = f": {sight.waiting.message}" if sight.waiting else ""
-    words = f"there was no room for it{why}; it is tried again in {pause:.0f} s"
+    next_at = utcnow() + timedelta(seconds=pauses.seconds(settings.shortage_pause, job.shortages))
+    why = f": {sight.waiting.message[:350]}" if sight.waiting else ""
+    end = f"{given_up_at(job, settings):%Y-%m-%d %H:%M} UTC"
+    words = (
+        f"there was no room for it{why}; it is tried again at {next_at:%H:%M:%S} UTC, and given up at {end}"
+    )
     return {
         "shortages": job.shortages + 1,
         "short_since": job.short_since or job.attempt_at,
-        "next_at": now + timedelta(seconds=pause),
+        "next_at": next_at,
         "waiting": Waiting(
             reason=sight.waiting.reason if sight.waiting else QUEUED, message=words[:500]
         ).model_dump(),
     }
+
+
+def given_up_at(job: Job, settings: TrainingSettings) -> datetime:
+    """When a job for which there is no room is not tried again any more."""
+    since = job.short_since or job.attempt_at or utcnow()
+    return since + timedelta(seconds=settings.shortage_seconds)
+
+
+def no_quota(job: Job, why: str) -> Ending:
+    """The end of a job that a quota of the namespace does not let in, and will not."""
+    since = job.short_since or job.attempt_at or utcnow()
+    waited = max(0.0, (utcnow() - since).total_seconds())
+    detail = f"Not started after {waited:.0f} s: {QUOTA}: {why.rstrip('.')}."
+    return _failed("No room in the namespace's quota", detail, MORE_QUOTA, reason=QUOTA)
 
 
 def refused(why: str) -> Ending:
@@ -107,7 +124,7 @@ def _given_up(job: Job, sight: Sight) -> Ending:
     )
 
 
-def _failed(title: str, detail: str, mend: str, **extra: int) -> Ending:
+def _failed(title: str, detail: str, mend: str, **extra: int | str) -> Ending:
     return Ending(State.FAILED, error=JobError(title, detail, mend, **extra).problem())
 
 

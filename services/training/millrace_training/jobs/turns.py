@@ -49,9 +49,13 @@ class Floor:
     now: datetime = field(default_factory=utcnow)
     kept: set[str] = field(default_factory=set)
 
+    def rests(self, job: Job) -> bool:
+        """Whether it is too early to try again; why, and until when, was told as it went back to its queue."""
+        return pauses.rests(job.next_at, self.now)
+
     def lacks(self, job: Job) -> str:
         """Why the job cannot start now, in words; empty if it can."""
-        if job.next_at is not None and pauses.rests(job.next_at, self.now):
+        if job.next_at is not None and self.rests(job):
             return f"there was no room for it; it is tried again at {job.next_at:%H:%M:%S} UTC"
         size = self.sizes.get(job.id, ONE)
         if size.kind in self.kept and not size.queued:
@@ -66,7 +70,7 @@ class Floor:
 
     def keep(self, job: Job) -> None:
         """What becomes free is for this job."""
-        if not pauses.rests(job.next_at, self.now):
+        if not self.rests(job):
             self.kept.add(self.kind(job))
 
     def kind(self, job: Job) -> str:
@@ -79,7 +83,7 @@ class Floor:
         What others have for good is not waited for: the cluster is asked, and a shortage has an end.
         """
         kind = self.kind(job)
-        return not going[kind] and kind not in self.kept and not pauses.rests(job.next_at, self.now)
+        return not going[kind] and kind not in self.kept and not self.rests(job)
 
 
 @dataclass
@@ -160,7 +164,8 @@ class _Lane:
             lacks, late = floor.lacks(chosen), self._passed(chosen) >= PATIENCE
             if lacks and not (late and floor.tries(chosen, going)):
                 number += 1
-                turn.waits[chosen.id] = self._told(number, lacks)
+                if not floor.rests(chosen):
+                    turn.waits[chosen.id] = self._told(number, lacks)
                 if late:
                     floor.keep(chosen)
                 continue
@@ -171,7 +176,8 @@ class _Lane:
         places = "the place is taken" if self.places == 1 else f"all {self.places} places are taken"
         for job in sorted(self.waiting, key=self._turn):
             number += 1
-            turn.waits[job.id] = self._told(number, places)
+            if not floor.rests(job):
+                turn.waits[job.id] = self._told(number, places)
 
     def _began(self, job: Job, now: datetime) -> None:
         self.left -= 1

@@ -8,6 +8,7 @@ from datetime import datetime
 from millrace_contracts.jobs import Problem
 from millrace_core.pods import Part
 from millrace_core.waiting import (
+    MORE_QUOTA,
     NO_CONTAINER,
     NO_IMAGE,
     OUT_OF_MEMORY,
@@ -186,7 +187,7 @@ def _explained(cause: PodWaiting | None, scene: Scene) -> tuple[str, str]:
         mend = "Free or add nodes, change the placement, ask for less, or raise MILLRACE_PENDING_SECONDS."
         return "No node for the job", mend
     if cause is not None and cause.reason == QUOTA:
-        return "No room in the namespace's quota", "Raise the quota, ask for less, or wait for others to end."
+        return "No room in the namespace's quota", MORE_QUOTA
     return "The job's pod did not start", "Look at the events of the jobs' namespace."
 
 
