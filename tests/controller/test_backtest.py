@@ -74,6 +74,22 @@ async def test_what_would_fail_again_is_not_tried_again(queued):
     )
 
 
+async def test_a_backtest_whose_job_may_not_be_made_says_so_and_keeps_nobody_waiting(queued, monkeypatch):
+    refused = Ended({"runner": "process"}, message="the backtest's Job may not be made: no", final=True)
+
+    async def start(work):
+        queued.beside.started.append(work)
+        return refused
+
+    monkeypatch.setattr(queued.beside, "start", start)
+    first, second = await begun(queued), await begun(queued, "other.csv")
+    for _ in range(2):
+        await keeper.tend(queued.services)
+    for id in (first, second):
+        found = await now(queued, id)
+        assert (found["state"], found["message"]) == ("failed", "the backtest's Job may not be made: no")
+
+
 async def test_a_replay_that_ends_well_without_a_result_has_failed(queued):
     id = await begun(queued)
     await keeper.tend(queued.services)

@@ -223,6 +223,15 @@ def test_numbers_among_texts_of_sqlite_keep_their_digits(lite):
     assert lite([]) == []
 
 
+@pytest.mark.parametrize("more", [1, 70_000])
+def test_long_whole_numbers_of_sqlite_keep_their_digits_beside_fractions(lite, more):
+    exact, long = 2**53, 2**53 + 1
+    assert lite([long] * more + [1.5, 2.0, None]) == [str(long)] * more + ["1.5", "2", None]
+    assert lite([1.5, 2] * more + [-long]) == ["1.5", "2"] * more + [str(-long)]
+    assert lite([1.5] * more + [exact, -exact]) == [1.5] * more + [float(exact), float(-exact)]
+    assert lite([long] * more) == [long] * more
+
+
 def test_text_of_sqlite_that_is_no_utf_8_is_told(tmp_path, asked):
     sqlite3.connect(tmp_path / "lite.db").close()
     with pytest.raises(JobError, match="UTF-8"):

@@ -23,6 +23,8 @@ KINDS: dict[type, pa.DataType] = {
     bytes: pa.binary(),
 }
 """What a cell can be, beside NULL."""
+EXACT = 2**53
+"""The largest whole number up to which a float64 has them all."""
 
 
 class Cursor:
@@ -45,7 +47,7 @@ class Cursor:
         self._cursor.execute(statement, given)
 
     def fetch_record_batch(self) -> pa.RecordBatchReader:
-        """All rows; a column is numbers if all of its values are, bytes likewise, else text."""
+        """All rows; a column is numbers if all its values are, and keep their digits, bytes likewise, else text."""
         names = [item[0] for item in self._cursor.description]
         chunks: list[list[pa.Array]] = [[] for _ in names]
         while rows := self._cursor.fetchmany(ROWS):
@@ -76,7 +78,7 @@ def connect(uri: str, autocommit: bool = True) -> Any:
 def together(chunks: list[pa.Array]) -> pa.ChunkedArray:
     """One column of chunks whose types may differ: anything among texts is one."""
     kinds = {chunk.type for chunk in chunks if not pa.types.is_null(chunk.type)}
-    wanted = _widest(kinds)
+    wanted = _widest(kinds, any(map(_is_long, chunks)))
     return pa.chunked_array([_as(chunk, wanted) for chunk in chunks], wanted)
 
 
@@ -85,7 +87,8 @@ def _array(values: list[Any]) -> pa.Array:
     kinds = {type(value) for value in values} - {type(None)}
     if len(kinds) <= 1:
         return pa.array(values, KINDS[kinds.pop()] if kinds else pa.null())
-    wanted = _widest({KINDS[kind] for kind in kinds})
+    long = any(type(value) is int and abs(value) > EXACT for value in values)
+    wanted = _widest({KINDS[kind] for kind in kinds}, long)
     parts = [
         _as(pa.array([value if type(value) is kind else None for value in values], KINDS[kind]), wanted)
         for kind in kinds
@@ -93,12 +96,21 @@ def _array(values: list[Any]) -> pa.Array:
     return pc.coalesce(*parts)
 
 
-def _widest(kinds: set[pa.DataType]) -> pa.DataType:
+def _is_long(chunk: pa.Array) -> bool:
+    """Whether it has whole numbers with more digits than a float64 keeps."""
+    if not pa.types.is_integer(chunk.type) or chunk.null_count == len(chunk):
+        return False
+    bounds = pc.min_max(chunk).as_py()
+    return bool(bounds["min"] < -EXACT or bounds["max"] > EXACT)
+
+
+def _widest(kinds: set[pa.DataType], long: bool) -> pa.DataType:
+    """What takes all of these kinds; *long* whole numbers keep their digits beside fractions as text, as in a CSV."""
     if not kinds:
         return pa.string()
     if len(kinds) == 1:
         return next(iter(kinds))
-    return pa.float64() if kinds <= {pa.int64(), pa.float64()} else pa.string()
+    return pa.float64() if kinds <= {pa.int64(), pa.float64()} and not long else pa.string()
 
 
 def _as(chunk: pa.Array, wanted: pa.DataType) -> pa.Array:
