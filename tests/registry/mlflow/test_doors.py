@@ -4,9 +4,12 @@ import json
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import insert
 
 from millrace_core.storage import digest_of
 from millrace_registry.mlflow import answers
+from millrace_registry.mlflow.files import queries as files
+from millrace_registry.mlflow.tables import MlflowFile
 from millrace_registry.retention.controller import apply
 
 from ..conftest import token
@@ -117,6 +120,28 @@ async def test_a_run_measures_no_logged_model_of_another_project(ask, run, proje
     await ask("POST", "runs/log-batch", {"run_id": found, "metrics": [said]}, status=404)
     shown = await ask("GET", f"logged-models/{theirs}", workspace=other)
     assert "metrics" not in shown["model"]["data"]
+
+
+async def test_a_listing_is_whole_however_many_files_a_run_has_and_one_too_long_is_refused(
+    ask, run, project, app, monkeypatch
+):
+    found, experiment = run
+    names = [f"images/{number:05}.png" for number in range(10_050)] + ["last/of/all.txt"]
+    rows = [
+        {"owner": f"run:{found}", "path": name, "project": project, "digest": "sha256:0", "size": 3}
+        for name in names
+    ]
+    async with app.state.services.sessions.begin() as session:
+        await session.execute(insert(MlflowFile), rows)
+    listed = await ask("GET", "artifacts/list", {"run_id": found})
+    assert [(item["path"], item["is_dir"]) for item in listed["files"]] == [("images", True), ("last", True)]
+    inside = (await ask("GET", "artifacts/list", {"run_id": found, "path": "images"}))["files"]
+    assert [item["path"] for item in inside] == names[:-1]
+    assert "files" not in await ask("GET", "artifacts/list", {"run_id": found, "path": "images/10049.png"})
+    monkeypatch.setattr(files, "MOST", 10_049)
+    said = await ask("GET", "artifacts/list", {"run_id": found, "path": "images"}, status=400)
+    assert "holds more than 10,049 files and folders" in said["message"]
+    assert "files" in await ask("GET", FILES, {"path": f"{experiment}/{found}/artifacts/last"})
 
 
 async def test_a_page_is_never_longer_than_a_database_takes(ask, run, monkeypatch):

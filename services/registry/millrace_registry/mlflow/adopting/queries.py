@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from millrace_core.errors import NotFound
 from millrace_registry.mlflow.answers import of_loop
 from millrace_registry.mlflow.files import queries as files
 from millrace_registry.mlflow.files.paths import Place
@@ -22,4 +23,7 @@ async def place(session: AsyncSession, project: str, name: str, number: int) -> 
 async def file(session: AsyncSession, project: str, root: Place, path: str) -> tuple[str, int] | None:
     """Digest and size of a file below *root*; None if there is none."""
     inside = f"{root.path}/{path}" if root.path else path
-    return (await files.everything(session, project, replace(root, path=""))).get(inside)
+    try:
+        return await files.one(session, project, replace(root, path=inside))
+    except NotFound:
+        return None

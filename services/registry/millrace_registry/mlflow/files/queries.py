@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_contracts.models import ModelVersionRead
-from millrace_core.errors import NotFound
+from millrace_core.errors import BadInput, NotFound
 from millrace_registry.artifacts.queries import get as artifact
 from millrace_registry.artifacts.queries import hold
 from millrace_registry.mlflow.answers import of_loop
@@ -19,8 +19,10 @@ from millrace_registry.mlflow.tables import MlflowFile, MlflowLoggedModel
 from millrace_registry.models import queries as models
 from millrace_registry.tables import Run
 
-MOST = 10_000
-"""Files of one owner; a folder of more is not a model."""
+MOST = 100_000
+"""What one folder may hold directly so that it is listed: MLflow's clients know no pages of a listing."""
+AT_ONCE = 5000
+"""Rows of a listing that are held at a time."""
 
 
 async def check(session: AsyncSession, project: str, place: Place, write: bool = False) -> None:
@@ -49,19 +51,39 @@ async def put(session: AsyncSession, project: str, place: Place, digest: str, si
     )
 
 
-async def everything(session: AsyncSession, project: str, place: Place) -> Mapping[str, tuple[str, int]]:
-    """Digest and size by label, of all files of an owner."""
+async def listed(session: AsyncSession, project: str, place: Place) -> list[FileTold]:
+    """What lies directly in a folder, by name; a file that is asked for itself is the only one.
+
+    Raises: BadInput for a folder with more in it than one answer holds.
+    """
+    known, folder = await _of_loops(session, project, place), Folder(place.path)
+    if known is not None:
+        for path, (_, size) in known.items():
+            folder.add(path, size)
+        return folder.told()
+    inside = MlflowFile.path.startswith(folder.begin, autoescape=True)
+    named = or_(MlflowFile.path == place.path, inside) if place.path else MlflowFile.path != ""
+    mine = (MlflowFile.owner == place.key, MlflowFile.project == project, named)
+    rows = await session.stream(
+        select(MlflowFile.path, MlflowFile.size).where(*mine), execution_options={"yield_per": AT_ONCE}
+    )
+    async for path, size in rows:
+        folder.add(path, size)
+        if len(folder.found) > MOST:
+            words = f"The folder '{place.path[:300]}' holds more than {MOST:,} files and folders, and is not listed."
+            raise BadInput(f"{words} List a folder inside it, or read a file by its path.")
+    return folder.told()
+
+
+async def _of_loops(
+    session: AsyncSession, project: str, place: Place
+) -> Mapping[str, tuple[str, int]] | None:
+    """Digest and size by label, of what a loop made; None for what a user did."""
     if place.kind == "loop":
         return await _of_version(session, project, place)
-    if place.kind == "run":
-        run = await runs.get(session, project, place.owner)
-        if run.loop:
-            return await _of_loop_run(session, project, place)
-    mine = (MlflowFile.owner == place.key, MlflowFile.project == project)
-    rows = (
-        await session.scalars(select(MlflowFile).where(*mine).order_by(MlflowFile.path).limit(MOST))
-    ).all()
-    return {row.path: (row.digest, row.size) for row in rows}
+    if place.kind == "run" and (await runs.get(session, project, place.owner)).loop:
+        return await _of_loop_run(session, project, place)
+    return None
 
 
 async def _of_loop_run(session: AsyncSession, project: str, place: Place) -> Mapping[str, tuple[str, int]]:
@@ -98,8 +120,9 @@ async def _sizes(
 
 async def one(session: AsyncSession, project: str, place: Place) -> tuple[str, int]:
     """Digest and size of one file. Raises NotFound."""
-    if place.kind == "loop" or (place.kind == "run" and (await runs.get(session, project, place.owner)).loop):
-        found = (await everything(session, project, place)).get(place.path)
+    known = await _of_loops(session, project, place)
+    if known is not None:
+        found = known.get(place.path)
     else:
         row = await session.get(MlflowFile, (place.key, place.path))
         found = None if row is None or row.project != project else (row.digest, row.size)
@@ -116,15 +139,23 @@ async def remove(session: AsyncSession, project: str, place: Place) -> None:
     await session.execute(delete(MlflowFile).where(*mine))
 
 
-def folder(files: Mapping[str, tuple[str, int]], path: str) -> list[FileTold]:
-    """What lies directly in a folder, by name; a file that is asked for itself is the only one."""
-    if path in files:
-        return [FileTold(path=path, is_dir=False, file_size=files[path][1])]
-    begin = f"{path}/" if path else ""
-    found: dict[str, FileTold] = {}
-    for name, (_, size) in files.items():
-        if name.startswith(begin):
-            first, _, rest = name[len(begin) :].partition("/")
-            here = begin + first
-            found[here] = FileTold(path=here, is_dir=bool(rest), file_size=None if rest else size)
-    return [found[name] for name in sorted(found)]
+class Folder:
+    """What lies directly in a folder, gathered from the labels of all files below it."""
+
+    def __init__(self, path: str) -> None:
+        self.path, self.begin = path, f"{path}/" if path else ""
+        self.found: dict[str, FileTold] = {}
+
+    def add(self, name: str, size: int) -> None:
+        """A file, wherever it lies; the folder may be the file itself, which then is the only one."""
+        if name == self.path:
+            self.found[name] = FileTold(path=name, is_dir=False, file_size=size)
+        elif name.startswith(self.begin):
+            first, _, rest = name[len(self.begin) :].partition("/")
+            here = self.begin + first
+            self.found[here] = FileTold(path=here, is_dir=bool(rest), file_size=None if rest else size)
+
+    def told(self) -> list[FileTold]:
+        if self.path in self.found:
+            return [self.found[self.path]]
+        return [self.found[name] for name in sorted(self.found)]

@@ -49,8 +49,7 @@ async def list_files(asked: Annotated[FilesOfRun, Query()], session: Session, pr
 
 async def _folder(session: Session, project: str, place: Place) -> list[FileTold]:
     """What lies directly in a folder; nothing in a file."""
-    files = await queries.everything(session, project, place)
-    return [] if place.path in files else queries.folder(files, place.path)
+    return [item for item in await queries.listed(session, project, place) if item.path != place.path]
 
 
 @proxied.get("/artifacts", dependencies=[READ])

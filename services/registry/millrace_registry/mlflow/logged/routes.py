@@ -104,6 +104,6 @@ async def list_folder(
     """What lies in a folder of its files."""
     row = await queries.get(session, project, model_id)
     path = label(asked.artifact_directory_path)
-    kept = await files.everything(session, project, Place("model", row.id, path))
+    found = await files.listed(session, project, Place("model", row.id, path))
     root = (await queries.whole(session, [row]))[0].info.artifact_uri
-    return FilesFound(root_uri=root, files=files.folder(kept, path) or None)
+    return FilesFound(root_uri=root, files=found or None)
