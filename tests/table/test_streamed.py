@@ -1,6 +1,7 @@
 """A file that goes to Parquet a piece at a time gives the rows, rejects, notes and refusals of the whole."""
 
 import gzip
+import json
 import random
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -153,6 +154,7 @@ def test_typed_columns_come_out_the_same(tmp_path: Path, format: str, monkeypatc
 LINES = {
     "plain": '{"a": 1, "b": "x"}\n{"a": 2}\n\n{"b": "y", "c": true}\n{"c": false}\n',
     "mixed late": '{"a": 1, "b": 1, "c": true}\n' * 4 + '{"a": 1.5, "b": "x", "c": 1}\n',
+    "long beside fractions": '{"a": 1.5, "b": 9007199254740993}\n' * 4 + '{"a": 9007199254740993, "b": 2}\n',
     "wide": '{"a": 1}\n' * 4 + '{"a": 9223372036854775809}\n',
     "no objects": '{"a": 1}\n' * 4 + '{"a": \n[1]\n{"a": 2}\n',
     "none at all": "1\n2\n3\n4\n",
@@ -178,6 +180,21 @@ ARRAYS = {
     "objects in objects": '[{"a": {"b": 1}}]',
     "many": "[" + ",".join(f'{{"a": {n}, "b": "w{n % 7}"}}' for n in range(20_000)) + "]",
 }
+
+
+@pytest.mark.parametrize(
+    ("values", "kept"),
+    [
+        ([2**53 + 1, 1.5, None], ["9007199254740993", "1.5", None]),
+        ([1.5, -(2**53) - 1], ["1.5", "-9007199254740993"]),
+        ([2**64 - 1, 1], ["18446744073709551615", "1"]),
+        ([2**53, 1.5], [float(2**53), 1.5]),
+        ([2**53 + 1, 1], [2**53 + 1, 1]),
+    ],
+)
+def test_long_whole_numbers_of_json_keep_their_digits(values, kept):
+    text = "\n".join(json.dumps({"a": value}) for value in values)
+    assert reading.load(text.encode(), "jsonl").table["a"].to_pylist() == kept
 
 
 @pytest.mark.parametrize("chunk", [1, 1 << 20])

@@ -20,6 +20,8 @@ Row: TypeAlias = dict[str, Any]
 CHUNK = 1 << 20
 LINE = 1 << 26
 """Bytes of a line from which it is no row, so that a file without line ends is not held."""
+EXACT = 2**53
+"""The largest whole number up to which a float64 has them all; longer ones beside fractions are kept as text."""
 PLAIN = "Write plain values, or lists of numbers of one shape; spread an object over several columns."
 
 
@@ -89,6 +91,7 @@ class Seen:
         self._nested: dict[str, str] = {}
         self._shapes: dict[str, list[int] | None] = {}
         self._wide: set[str] = set()
+        self._long: set[str] = set()
         self._objects: dict[str, str] = {}
         self._rows, self._odd, self.rejects = 0, 0, Rejects()
 
@@ -124,10 +127,17 @@ class Seen:
         if value is None:
             return
         kinds.add(kind)
-        if kind is int and not -(2**63) <= value < 2**63:
-            self._wide.add(name)
+        if kind is int:
+            self._note_long(name, value)
         elif kind is list:
             self._note_list(name, value)
+
+    def _note_long(self, name: str, value: int) -> None:
+        """Whole numbers that fractions, or the integers of a table, do not keep."""
+        if abs(value) > EXACT:
+            self._long.add(name)
+            if not -(2**63) <= value < 2**63:
+                self._wide.add(name)
 
     def _note_list(self, name: str, value: list[Any]) -> None:
         """Lists of numbers are tensors, all of one shape."""
@@ -177,7 +187,8 @@ class Seen:
             return pa.bool_()
         if kinds == {int} and name not in self._wide:
             return pa.int64()
-        return pa.float64() if kinds and kinds <= {int, float} else pa.string()
+        long = name in self._wide or (float in kinds and name in self._long)
+        return pa.float64() if kinds and kinds <= {int, float} and not long else pa.string()
 
 
 def _lines(data: bytes) -> Iterator[tuple[int, bytes]]:
