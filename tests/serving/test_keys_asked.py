@@ -276,6 +276,14 @@ class TestTokens:
         assert answer.status_code == status, answer.text
         door.publish(EVERYBODY)
 
+    def test_a_token_with_very_many_groups_is_let_in_and_other_headers_stay_short(self, rest, upstream):
+        many = token(groups=[f"department-{number:04}-of-the-company" for number in range(1000)] + ["ml"])
+        assert 40_000 < len(many) < 60_000
+        assert infer(rest, many, "fraud", cookie="k" * 7000).status_code == 200
+        assert len(str(upstream.seen[-1])) < 9000, "it goes no further"
+        assert "8 KiB beside the key or token" in problem(infer(rest, many, "fraud", cookie="k" * 9000), 431)
+        assert infer(rest, many + "x" * 20_000, "fraud").status_code == 431
+
     def test_a_token_that_is_no_token_is_401_and_not_an_error(self, rest):
         for shown in ("a.b.c", "..", "a.b", token() + "x", token(alg="none")):
             assert infer(rest, shown).status_code in (401, 403)

@@ -6,6 +6,9 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 
 from millrace_contracts.plain import plain
 
+HEAD_BYTES = 60 * 1024
+"""Bytes of a request's line and headers, at services as at the gateway (Envoy's own default). A token that names a
+thousand groups fits, and nobody's memory is filled by a head without an end."""
 COLUMNS = 1
 """Levels whose texts are columns of their own, where PostgreSQL takes no null character; deeper is JSON."""
 

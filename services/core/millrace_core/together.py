@@ -3,7 +3,7 @@
 import asyncio
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from millrace_core.heads import BoundedHeads
 
 
 class Together:
@@ -33,8 +33,8 @@ class Together:
         return getattr(self._transport, name)
 
 
-class Protocol(HttpToolsProtocol):
-    """uvicorn's HTTP on such a connection."""
+class Protocol(BoundedHeads):
+    """HTTP on such a connection."""
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(Together(transport))  # type: ignore[arg-type]

@@ -8,9 +8,13 @@ local UNKNOWN = "The key is not valid here: it was revoked, or it is not written
   .. "another: " .. CALL
 local UNVERIFIED = "The token is not valid here: it is signed by nobody who is believed, has ended, or is for another "
   .. "audience. In a cluster: kubectl create token ACCOUNT --audience millrace. Elsewhere, send a key: " .. CALL
-local GRPC_STATUS = {["401"] = "16", ["403"] = "7", ["413"] = "8", ["503"] = "14"}
+-- More Triton does not take; the key or token itself, which may be longer, goes no further than here. To count costs 4 µs.
+local MOST_HEADERS = 8192
+local TOO_MANY = "The headers of the request have more than 8 KiB beside the key or token: send fewer, or shorter ones."
+local GRPC_STATUS = {["401"] = "16", ["403"] = "7", ["413"] = "8", ["431"] = "8", ["503"] = "14"}
 local TITLES = {
-  ["401"] = "No valid key", ["403"] = "Not permitted", ["413"] = "Too large", ["503"] = "Not available now",
+  ["401"] = "No valid key", ["403"] = "Not permitted", ["413"] = "Too large", ["431"] = "Headers too large",
+  ["503"] = "Not available now",
 }
 local function quoted(text) return '"' .. text:gsub('[%c"\\]', " ") .. '"' end
 local function deny(handle, status, words)
@@ -81,8 +85,12 @@ local function by_token(handle)
   end
   return {name = "token:" .. subject, scope = scope}
 end
-local function caller_of(handle)
-  local text = shown(handle:headers())
+local function has_too_many(headers)
+  local length = 0
+  for name, value in pairs(headers) do length = length + #name + #value end
+  return length > MOST_HEADERS
+end
+local function caller_of(handle, text)
   if text == nil then return nil, UNSHOWN end
   if text:find("^[^.]+%.[^.]+%.[^.]+$") then return by_token(handle) end
   return by_key(text)
@@ -99,9 +107,11 @@ local function enter(handle)
     headers:remove("x-millrace-endpoint")
     handle:clearRouteCache()
   end
+  local text = shown(headers)
+  if has_too_many(headers) then return deny(handle, "431", TOO_MANY) end
   local route = route_of(handle)
   if route:get("open") then return admit(handle) end
-  local caller, why = caller_of(handle)
+  local caller, why = caller_of(handle, text)
   if caller == nil then return deny(handle, "401", why) end
   local metadata = handle:streamInfo():dynamicMetadata()
   metadata:set(CALLER, "name", caller.name)

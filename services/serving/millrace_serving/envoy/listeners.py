@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from millrace_contracts import access
+from millrace_contracts.bodies import HEAD_BYTES
 from millrace_serving.envoy import callers, grpc
 from millrace_serving.envoy.upstreams import LOOPBACK, Part, address, typed
 
@@ -14,6 +15,9 @@ OTEL = "envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLog
 HEADER_LENGTH = "inference-header-content-length"
 HEADERS_KB = 8
 """Headers of a request: with more Triton ends the connection, which would be the revision's fault."""
+SHOWN_KB = HEAD_BYTES // 1024
+"""The same where keys and tokens are shown, which go no further: one with many groups is long. The door holds the rest
+against HEADERS_KB."""
 ADMIN = "admin"
 """Name of the cluster that is Envoy's own admin page."""
 
@@ -98,7 +102,7 @@ def _inference(item: Entry) -> Part:
         request_id_extension={"typed_config": _request_ids()},
         request_timeout=f"{item.request_seconds}s",
         request_headers_timeout="5s",
-        max_request_headers_kb=HEADERS_KB if item.public else 2 * HEADERS_KB,
+        max_request_headers_kb=_headers_kb(item),
         common_http_protocol_options={
             "idle_timeout": "300s",
             "headers_with_underscores_action": "REJECT_REQUEST",
@@ -113,6 +117,12 @@ def _inference(item: Entry) -> Part:
             _router(),
         ],
     )
+
+
+def _headers_kb(item: Entry) -> int:
+    if not item.public:
+        return 2 * HEADERS_KB
+    return SHOWN_KB if item.protected else HEADERS_KB
 
 
 def _replies(item: Entry) -> Part:
