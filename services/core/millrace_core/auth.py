@@ -117,6 +117,7 @@ class Permit:
     async def __call__(self, request: Request) -> None:
         if self.permission == PUBLIC:
             return
+        request.state.permit = self
         actor, tokens = await _actor(request), request.app.state.services.tokens
         project = _project(request)
         request.state.actor = await tokens.rights.acting(actor, self.permission, project)

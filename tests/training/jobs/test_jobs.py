@@ -8,6 +8,7 @@ import signal
 
 import pytest
 
+from millrace_core import held
 from millrace_training.jobs.states import ALLOWED, TERMINAL, State
 from millrace_training.process import control
 
@@ -52,6 +53,23 @@ def go_on(client, id: str) -> None:
 
 
 class TestSubmitting:
+    async def test_a_stream_of_events_ends_when_its_readers_token_is_taken_away(self, serve, monkeypatch):
+        monkeypatch.setattr(held, "EVERY", 0.1)
+        async with serve() as client:
+            made = await submit(client, job("waits"))
+            await running(client, made["id"])
+            following = asyncio.create_task(self.events(client, made["id"]))
+            await asyncio.sleep(0.3)
+            assert not following.done(), "who may read goes on reading"
+            tokens = client.app.state.services.tokens.path
+            before = tokens.read_text()
+            tokens.write_text('{"tokens": []}')
+            last = (await asyncio.wait_for(following, 5))[-1]
+            assert (last["event"], json.loads(last["data"])["status"]) == ("error", 401)
+            tokens.write_text(before)
+            go_on(client, made["id"])
+            assert (await ended(client, made["id"]))["state"] == "succeeded"
+
     async def test_a_job_runs_and_its_result_progress_events_and_trials_can_be_read(self, serve):
         async with serve(job_threads=2) as client:
             made = await submit(client, job("count", trials=3) | {"loop": "flights", "loop_run": 2})

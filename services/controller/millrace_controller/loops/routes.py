@@ -1,7 +1,7 @@
 """Loops over HTTP."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from datetime import datetime
 
 import orjson
@@ -27,6 +27,7 @@ from millrace_controller.wayback import by_hand
 from millrace_core.auth import Actor, CurrentActor, permit
 from millrace_core.database import AsyncSession, Session, utcnow
 from millrace_core.errors import BadInput, Conflict, FieldError, Forbidden
+from millrace_core.held import held
 from millrace_core.names import Name, Project
 from millrace_core.pages import Cursor, Limit, Page, decode, paginate
 
@@ -220,14 +221,17 @@ async def roll_back(
 async def follow(
     loop: Name, request: Request, services: CurrentServices, project: Project
 ) -> EventSourceResponse:
-    """The loop as it changes, as server-sent events `loop`; the stream ends when the caller leaves."""
+    """The loop as it changes, as server-sent events `loop`; the stream ends when the caller leaves.
+
+    Who loses the right to read it hears `error` within five seconds, and no more.
+    """
     await _read(services, project, loop)
-    return EventSourceResponse(_changes(request, services, project, loop))
+    return EventSourceResponse(held(request, _changes(request, services, project, loop)))
 
 
 async def _changes(
     request: Request, services: Services, project: str, loop: str
-) -> AsyncIterator[dict[str, str]]:
+) -> AsyncGenerator[dict[str, str], None]:
     last = b""
     while not await request.is_disconnected():
         change = services.changes.listen()

@@ -69,7 +69,10 @@ class AsyncApi:
                 yield chunk
 
     async def events(self, call: Call) -> AsyncIterator[answers.Event]:
-        """Server-sent events, until the server ends the stream."""
+        """Server-sent events, until the server ends the stream.
+
+        Raises: ApiError also later, when the caller may not read it any more.
+        """
         prepared = call.prepared(self.token, self.project, self.timeout)
         patient = {**prepared, "timeout": httpx.Timeout(SECONDS, read=None)}
         async with httpx_sse.aconnect_sse(self._client, call.method, call.path, **patient) as source:
@@ -79,7 +82,7 @@ class AsyncApi:
                     answers.checked(source.response)
             async for event in source.aiter_sse():
                 if event.data:
-                    yield answers.Event(name=event.event, data=event.data)
+                    yield answers.told(event.event, event.data, str(source.response.request.url))
 
     async def close(self) -> None:
         """Close its connections."""

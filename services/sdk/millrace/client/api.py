@@ -69,7 +69,10 @@ class Api:
             yield from response.iter_bytes()
 
     def events(self, call: Call) -> Iterator[answers.Event]:
-        """Server-sent events, until the server ends the stream."""
+        """Server-sent events, until the server ends the stream.
+
+        Raises: ApiError also later, when the caller may not read it any more.
+        """
         prepared = call.prepared(self.token, self.project, self.timeout)
         patient = {**prepared, "timeout": httpx.Timeout(SECONDS, read=None)}
         with httpx_sse.connect_sse(self._client, call.method, call.path, **patient) as source:
@@ -79,7 +82,7 @@ class Api:
                     answers.checked(source.response)
             for event in source.iter_sse():
                 if event.data:
-                    yield answers.Event(name=event.event, data=event.data)
+                    yield answers.told(event.event, event.data, str(source.response.request.url))
 
     def close(self) -> None:
         """Close its connections."""

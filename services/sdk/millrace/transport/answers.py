@@ -37,6 +37,14 @@ def checked(response: httpx.Response) -> httpx.Response:
     raise error
 
 
+def told(name: str, data: str, url: str) -> Event:
+    """An event of a stream. Raises: ApiError for the one by which a service says why it ends the stream."""
+    if name == "error":
+        problem = TypeAdapter(dict[str, Any]).validate_json(data)
+        raise ApiError(int(problem.get("status", 500)), problem, url)
+    return Event(name=name, data=data)
+
+
 def _seconds(response: httpx.Response) -> float:
     """How long the service asks to wait; a date, which none of ours sends, is one second."""
     asked = response.headers.get("retry-after", "")

@@ -4,13 +4,14 @@ import asyncio
 import time
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from sse_starlette import EventSourceResponse
 
 from millrace_contracts.jobs import JobNew, JobRead, TrialRead
 from millrace_core.auth import permit
 from millrace_core.database import Session, utcnow
 from millrace_core.errors import BadInput, FieldError
+from millrace_core.held import held
 from millrace_core.names import Name, Project
 from millrace_core.pages import Cursor, Limit, Page, decode, paginate
 from millrace_training.jobs import queries, specs, watching
@@ -64,13 +65,17 @@ async def job(services: CurrentServices, project: Project, id: JobId, wait: Wait
 
 @router.get("/{id}/events", response_class=EventSourceResponse, dependencies=[READ])
 async def events(
+    request: Request,
     services: CurrentServices,
     project: Project,
     id: JobId,
     session: Session,
     last_event_id: Annotated[int, Header(ge=0, lt=2**63)] = 0,
 ) -> EventSourceResponse:
-    """Server-sent events: progress, trial, log, and end with the job; Last-Event-ID takes a stream up again."""
+    """Server-sent events: progress, trial, log, and end with the job; Last-Event-ID takes a stream up again.
+
+    Who loses the right to read it hears `error` within five seconds, and no more.
+    """
     await queries.get(session, project, id)
     folder = services.folder(id)
     if not await asyncio.to_thread(starts_line, folder.events, last_event_id):
@@ -79,7 +84,7 @@ async def events(
         )
         raise BadInput("The stream cannot be taken up there.", [mend])
     stream = watching.stream(services, project, id, last_event_id)
-    return EventSourceResponse(stream, ping=15)
+    return EventSourceResponse(held(request, stream), ping=15)
 
 
 @router.get("/{id}/trials", response_model=Page[TrialRead], dependencies=[READ])

@@ -1,7 +1,7 @@
 """A job's events as they happen, read from its file, so that any number may watch and resume."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 import orjson
 
@@ -19,7 +19,7 @@ async def stream(
     project: str,
     id: str,
     position: int,
-) -> AsyncIterator[dict[str, str]]:
+) -> AsyncGenerator[dict[str, str], None]:
     """Events behind the byte *position*; the last is `end`, with the job."""
     path = services.folder(id).events
     while True:
