@@ -208,6 +208,29 @@ class TestRest:
         assert refused[0].headers["retry-after"] == "1"
         assert infer(rest, "team-wide").status_code == 200
 
+    def test_a_tensor_that_declares_more_values_than_a_request_can_hold_never_comes_to_triton(
+        self, rest, upstream
+    ):
+        def asked(shape, data="[1.0]", head="", **headers):
+            tensor = '{"inputs":[{"name":"x","datatype":"FP32","shape": ' + shape + ',"data":' + data + "}]}"
+            return infer(rest, "fraud-only", content=(head + tensor).encode(), **headers)
+
+        before = len(upstream.seen)
+        for shape in ("[1073741824, 1]", "[1024,65536,\n 9]", "[ 99999999999999999999999999 ]"):
+            answer = asked(shape)
+            assert (answer.status_code, "its shape is [rows, ...]" in answer.json()["error"]) == (
+                400,
+                True,
+            ), shape
+        assert len(upstream.seen) == before
+        row = "[" + ",".join("1" * 4000) + "]"
+        for shape, data in (("[1,1]", "[1]"), ("[4000]", row), ("[4, 1000]", row), ("[0, 1073741824]", "[]")):
+            assert asked(shape, data).status_code == 200, shape
+        assert asked("[1,1]", '["\\"shape\\":[1073741824]"]').status_code == 200, "a text is no shape"
+        head = '{"inputs":[]}'
+        told = {"inference-header-content-length": str(len(head))}
+        assert asked("[1073741824]", head=head, **told).status_code == 200, "nor are bytes of a binary tensor"
+
     def test_a_path_that_is_written_otherwise_opens_nothing(self, rest):
         for path in (
             "/v2/models/team.fraud/../fraud/infer",

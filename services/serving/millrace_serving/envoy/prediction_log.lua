@@ -11,7 +11,24 @@ local function keep(handle, name)
   local length = tonumber(headers:get("content-length") or "")
   if length == nil or length > LIMIT then return note(handle, name .. "_skipped", "size") end
   local body = handle:body() -- yields
-  if body then note(handle, name, handle:base64Escape(body:getBytes(0, body:length()))) end
+  local text = body and body:getBytes(0, body:length())
+  if text then note(handle, name, handle:base64Escape(text)) end
+  return text
+end
+-- The first shape in the JSON of a request that declares more values than the request has bytes. Triton would make room
+-- for all of them before it looks at what there is: seconds, and gigabytes.
+-- It costs 0.2 µs a tensor, and up to 3 µs a KiB among texts: a letter is met less often there than a quotation mark.
+local SHAPE, QUOTE = 'shape"', 34
+local function overstated(text, json_length)
+  local last = json_length > 0 and json_length or #text
+  local first, place = text:find(SHAPE, 1, true)
+  while place ~= nil and place < last do
+    local shape = text:byte(first - 1) == QUOTE and text:match("^%s*:%s*%[([%d%s,]*)%]", place + 1) or ""
+    local values = 1
+    for size in shape:gmatch("%d+") do values = values * tonumber(size) end
+    if values > #text then return shape end
+    first, place = text:find(SHAPE, place + 1, true)
+  end
 end
 local function replace(handle, status, text, kind)
   local length = handle:body(true):setBytes(text) -- yields
@@ -71,6 +88,13 @@ local function describe(handle)
   end
   if found > 0 then replace(handle, "200", text, kind) end
 end
+local function check(handle, text)
+  local shape = text and overstated(text, tonumber(handle:headers():get("inference-header-content-length") or "") or 0)
+  if shape == nil then return end
+  local words = '{"error":"A tensor of the shape [' .. shape:gsub("%s+", " "):sub(1, 200) .. "] has more values than the "
+    .. #text .. ' bytes of the request: its shape is [rows, ...] of what its data holds."}'
+  handle:respond({ [":status"] = "400", ["content-type"] = "application/json" }, words)
+end
 function envoy_on_request(handle)
   local headers = handle:headers()
   if is_grpc(headers) then return grpc_request(handle) end
@@ -83,7 +107,7 @@ function envoy_on_request(handle)
   note(handle, "json_length", headers:get("inference-header-content-length") or "0")
   local length = headers:get("content-length")
   if length == "0" then return note(handle, "request", "") end
-  if length ~= nil or handle:streamInfo():protocol() == "HTTP/2" then return keep(handle, "request") end
+  if length ~= nil or handle:streamInfo():protocol() == "HTTP/2" then return check(handle, keep(handle, "request")) end
   -- Of a body in pieces Envoy has taken the header away: there is none only if no piece comes.
   for _ in handle:bodyChunks() do return note(handle, "request_skipped", "size") end -- yields
   note(handle, "request", "")
