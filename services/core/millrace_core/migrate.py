@@ -33,8 +33,8 @@ THERE_ALREADY = ("42P04", "23505")
 """SQLSTATE of a database that somebody else has just made."""
 
 
-def upgrade(package: str, url: str) -> None:
-    """Bring the database at *url* to the newest schema of *package* (blocking; run it in a thread)."""
+def upgrade(package: str, url: str, revision: str = "head") -> None:
+    """Bring the database at *url* to a schema of *package*, the newest (blocking; run it in a thread)."""
     config = Config()
     config.set_main_option("script_location", str(_folder(package)))
     config.set_main_option("path_separator", "os")
@@ -42,7 +42,7 @@ def upgrade(package: str, url: str) -> None:
     config.attributes["package"] = package
     if make_url(url).get_backend_name() == "sqlite":
         Path(str(make_url(url).database)).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    command.upgrade(config, "head")
+    command.upgrade(config, revision)
 
 
 @dataclass(frozen=True)
