@@ -221,3 +221,13 @@ async def test_the_last_word_wins_by_its_own_time_and_at_one_time_by_its_line(de
         "unmatched": 3,
     }
     assert await stored(declared, 1) == [2.0]
+
+
+async def test_of_two_requests_that_tell_of_one_time_the_later_holds_whichever_value_is_greater(declared):
+    assert await said(declared, (5.0, 1)) == {"new": 1, "unmatched": 1}
+    for value in (3.0, 8.0, -1.0):
+        assert await said(declared, (value, 1)) == {"corrected": 1, "unmatched": 1}
+        assert await stored(declared, 1) == [value]
+    assert await said(declared, (-1.0, 1)) == {"repeated": 1, "unmatched": 1}
+    assert await said(declared, (9.0, 0)) == {"contradicted": 1, "unmatched": 1}
+    assert await stored(declared, 1) == [-1.0]

@@ -21,7 +21,9 @@ class LabelWrite(Strictly):
     request_id: RequestId = Field(description="As it came back with the answer.")
     index: int = Field(default=0, ge=0, le=2**31 - 1, description="The row's place in its request.")
     value: LabelValue = Field(description="The number, or the class as the training data has it.")
-    at: Instant = Field(description="When it became known; a later one corrects an earlier one.")
+    at: Instant = Field(
+        description="When it became known; a later one corrects an earlier one, and of equals the last to come."
+    )
 
 
 class LabelsWrite(Strictly):
@@ -46,7 +48,9 @@ class LabelsRead(BaseModel):
     """What became of them."""
 
     new: int = Field(description="Rows that had no label before.")
-    corrected: int = Field(description="Labels that say otherwise than the one before, and came later.")
+    corrected: int = Field(
+        description="Labels that say otherwise than the one before, and became known or came later."
+    )
     repeated: int = Field(default=0, description="Labels that say again what is known.")
     contradicted: int = Field(
         default=0,

@@ -1,4 +1,4 @@
-"""SQL of labels: the newest wins, whatever order they come in."""
+"""SQL of labels: the one that became known last holds, and of equals the one that came last."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -23,10 +23,9 @@ class Truth:
     value: float
     at: datetime
 
-    @property
-    def rank(self) -> tuple[datetime, float]:
-        """The higher one holds; two that are equally late are ranked by value, so that order never matters."""
-        return self.at, self.value
+    def corrects(self, other: "Truth") -> bool:
+        """Whether it takes the place of one that came before it, which it does too when both are equally late."""
+        return self.at > other.at or (self.at == other.at and self.value != other.value)
 
 
 @dataclass(frozen=True)
@@ -40,14 +39,14 @@ class Stored:
 
 
 async def put(session: AsyncSession, project: str, endpoint: str, given: Sequence[Truth]) -> Stored:
-    """Store labels. The latest holds; of those that are equally late and come together, the last one."""
+    """Store labels. The latest holds; of those that are equally late, the last to come."""
     best: dict[tuple[str, int], Truth] = {}
     for truth in given:
         key = (truth.request_id, truth.index)
         if key not in best or truth.at >= best[key].at:
             best[key] = truth
     stored = await _stored(session, project, endpoint, {key[0] for key in best})
-    kept = {key: truth for key, truth in best.items() if key not in stored or truth.rank > stored[key].rank}
+    kept = {key: truth for key, truth in best.items() if key not in stored or truth.corrects(stored[key])}
     for chunk in _chunks([*kept.values()]):
         rows = [vars(truth) | {"project": project, "endpoint": endpoint} for truth in chunk]
         await session.execute(_upsert(session), rows)
