@@ -97,6 +97,7 @@ REGISTRY: Rows = {
         | {"message": "", "created_at": AT, "updated_at": AT}
     ],
 }
+PROGRESS = {"step": "train", "done": 3, "total": 3, "message": "", "numbers": {}}
 TRAINING: Rows = {
     "jobs": [
         MINE
@@ -127,7 +128,7 @@ TRAINING: Rows = {
                 {
                     "state": "succeeded",
                     "result": {"best": 0.5},
-                    "progress": {"step": "train", "done": 3, "total": 3},
+                    "progress": PROGRESS,
                 },
             ),
             (
