@@ -216,6 +216,19 @@ async def test_failed_calls_and_no_others_are_among_the_gateways_failures(client
     assert after["failed"] - before["failed"] == 2
 
 
+async def test_requests_are_counted_by_the_revision_to_which_they_went(client, door):
+    admin = EnvoyAdmin(door.admin)
+    before = await admin.asked()
+    for _ in range(3):
+        client.infer("team.fraud", inputs())
+    async with asyncio.timeout(10):
+        while sum((after := await admin.asked()).values()) - sum(before.values()) < 3:
+            await asyncio.sleep(0.05)
+    await admin.close()
+    assert set(after) <= {*REVISIONS, "team.fraud--r9"}
+    assert sum(after.values()) - sum(before.values()) == 3
+
+
 def test_a_revision_that_is_not_there_is_a_failure(client, door, ways):
     gone = Ways(ways.triton, ways.hosts, 1.0, retries=0, grpc=lambda _: ("127.0.0.1", 1))
     door.discovery.publish(["team.fraud--r9", *REVISIONS], [split(("team.fraud--r9", 10_000))], gone)

@@ -7,13 +7,14 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 
 from millrace_serving import main
 from millrace_serving.cluster import names
 from millrace_serving.envoy.discovery import Discovery
 from millrace_serving.envoy.publisher import EXTENSIONS, TABLES
 from millrace_serving.planes.cluster import ClusterPlane
-from millrace_serving.settings import ServingSettings
+from millrace_serving.settings import ServingSettings, Standby
 
 from . import graphs
 from .conftest import write_tokens
@@ -194,6 +195,54 @@ async def test_a_revision_that_only_stands_by_has_one_pod_until_one_goes_back_to
     )
     assert answer.status_code == 200, answer.text
     await become([2, 1])
+
+
+async def test_where_each_version_sits_is_told_by_the_endpoint_and_counted(world):
+    world.settings.triton_standby = Standby()
+    await rollout(world, 1)
+    await rollout(world, 2)
+
+    async def told():
+        revisions = (await world.client.get("/v1/endpoints/flights")).json()["revisions"]
+        return {item["version"]: item["pods"] for item in revisions}
+
+    async with asyncio.timeout(20):
+        while (await told())[1]["kind"] != "shared" or "flights-r1" in world.cluster.names("Deployment"):
+            await asyncio.sleep(0.1)
+    assert (await told())[1]["names"] == ["millrace-default-standby-0"]
+    assert (await told())[2] == {"kind": "own", "names": ["flights-r2-0"]}
+    assert REGISTRY.get_sample_value("millrace_serving_revisions", {"pods": "shared"}) == 1
+    held = (await world.client.get("/v1/standby")).json()["items"]
+    assert [(item["name"], item["version"], item["target"]) for item in held] == [
+        ("flights--r1", 1, "ort-cpu-fp32")
+    ]
+    body = {"version": 1, "reason": "it is better", "loop": "flights", "key": "back"}
+    assert (await world.client.post("/v1/endpoints/flights:rollback", json=body)).status_code == 200
+
+
+async def test_a_way_back_to_a_version_that_does_not_answer_is_refused_for_now_and_what_serves_goes_on(
+    world, monkeypatch
+):
+    monkeypatch.setattr("millrace_serving.planes.cluster.WARM_SECONDS", 0.3)
+    world.settings.triton_standby = Standby()
+    await rollout(world, 1)
+    await rollout(world, 2)
+    world.triton.loaded = {"flights--r2"}
+    async with asyncio.timeout(20):
+        while world.triton.asked.count("/v2/models/flights--r1/infer") < 3:
+            await asyncio.sleep(0.1)
+    await asyncio.sleep(0.5)
+    body = {"version": 1, "reason": "it is better", "loop": "flights", "key": "back"}
+    answer = await world.client.post("/v1/endpoints/flights:rollback", json=body)
+    assert answer.status_code == 503, answer.text
+    assert "Version 1 does not answer yet" in answer.json()["detail"]
+    assert answer.headers["retry-after"]
+    assert (await world.client.get("/v1/endpoints/flights")).json()["stable_version"] == 2
+    world.triton.loaded = None
+    async with asyncio.timeout(20):
+        while (await world.client.post("/v1/endpoints/flights:rollback", json=body)).status_code == 503:
+            await asyncio.sleep(0.1)
+    assert (await world.client.get("/v1/endpoints/flights")).json()["stable_version"] == 1
 
 
 async def test_a_gateway_without_gateways_is_a_problem_that_is_told(world):

@@ -211,3 +211,17 @@ async def test_serving_that_begins_again_moves_nothing(pool):
     assert pool.cluster.deleted == deleted
     assert place(pool, "flights-r1") == "shared"
     assert listed(pool) == ["flights--r1"]
+
+
+async def test_values_that_take_the_shared_pod_away_give_each_its_own_first(pool):
+    await archived(pool)
+    pool.settings.triton_standby = None
+    pool.cluster.born = lambda pod: pod.update(status={"phase": "Pending"})
+    await passes(pool, 2)
+    assert pool.cluster.names("Deployment") == ["flights-r1", "flights-r2", POOL]
+    assert place(pool, "flights-r1") == "shared"
+    ready = {"conditions": [{"type": "Ready", "status": "True"}], "podIP": "127.0.0.4", "phase": "Running"}
+    pool.cluster.objects["Pod", "work", "flights-r1-0"]["status"] = ready
+    await passes(pool)
+    assert pool.cluster.names("Deployment") == ["flights-r1", "flights-r2"]
+    assert place(pool, "flights-r1") == "own"

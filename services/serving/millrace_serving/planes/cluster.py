@@ -10,7 +10,7 @@ from millrace_contracts.variants import Measurement, MeasurementWrite, ModelVari
 from millrace_core.services import Services
 from millrace_core.waiting import PodWaiting
 from millrace_serving.choice import Node
-from millrace_serving.cluster import names
+from millrace_serving.cluster import metrics, names
 from millrace_serving.cluster.gateways import Gateways
 from millrace_serving.cluster.measurements import Question, job_name, questions
 from millrace_serving.cluster.measuring import Measuring, is_of
@@ -91,6 +91,8 @@ class ClusterPlane(Plane):
 
     async def keep_models(self) -> None:
         await self.revisions.keep(self.read_candidates, self.read_wanted, self._busy)
+        sat = [self.revisions.pods(name) for name in self.revisions.sights]
+        metrics.seen(told.kind for told in sat if told is not None)
 
     def _busy(self) -> set[str]:
         return {names.object_name(*names.parts(name)) for name in self.busy}
