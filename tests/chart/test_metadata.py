@@ -8,7 +8,8 @@ import pytest
 import yaml
 from charts import reference
 from tests.chart import resources
-from tests.chart.rendering import CHART, ROOT, Refused, text
+from tests.chart.rendering import CASES, CHART, HELMS, ROOT, Refused, text, values
+from tests.chart.test_values import helm_or_skip
 from tests.chart.tools import helm
 
 META = yaml.safe_load((CHART / "Chart.yaml").read_text())
@@ -30,12 +31,18 @@ def test_changes_are_as_a_hub_reads_them():
     assert f"## {META['version']}" in (ROOT / "CHANGELOG.md").read_text()
 
 
-def test_helm_finds_nothing_wrong_with_the_chart():
-    done = subprocess.run(
-        [helm(), "lint", str(CHART), "--strict"], capture_output=True, text=True, check=False
-    )
+@pytest.mark.parametrize("which", HELMS)
+@pytest.mark.parametrize(
+    "given",
+    [(CHART,), (CRDS,), *((CHART, *values(case)) for case in CASES)],
+    ids=["chart", "definition", *CASES],
+)
+def test_helm_finds_nothing_wrong_with_the_charts(given, which):
+    helm_or_skip(which)
+    command = [helm(HELMS[which]), "lint", *map(str, given), "--strict"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
-    assert "icon" not in done.stdout, done.stdout
+    assert "[" not in done.stdout, done.stdout
 
 
 def test_the_pages_of_values_are_fresh():
