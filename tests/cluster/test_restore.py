@@ -12,6 +12,7 @@ from tests.chart.howtos import blocks, page
 from tests.cluster import test_story as story
 from tests.cluster.release import NAME
 from tests.cluster.test_lifecycle import DECISIONS, answers, left
+from tests.cluster.test_tour import ours
 
 pytestmark = pytest.mark.timeout(1200)
 TEAM = story.TEAM
@@ -26,10 +27,7 @@ def loop(kube, release):
 def written(release, *words):
     """The one block of the page with all these words, in the namespace and with the images of the tests."""
     (text,) = [item.text for item in blocks(page("backup")) if all(word in item.text for word in words)]
-    text = text.replace("-n millrace ", f"-n {release.namespace} ").replace(
-        "namespace: millrace}", f"namespace: {release.namespace}}}"
-    )
-    return text.replace("controller:0.1.0", f"controller:{release.tag}")
+    return ours(text, release)
 
 
 @pytest.fixture
