@@ -13,7 +13,7 @@ from millrace_core.errors import problem
 from millrace_core.log import new_request_id, request_line
 
 SAFE_ID = re.compile(r"^[A-Za-z0-9._:-]{1,128}$")
-QUIET = ("/healthz", "/readyz", "/metrics", "/v3/")
+QUIET = ("/healthz", "/readyz", "/metrics", "/v3/", "/v1/standby")
 
 
 class RequestContext:

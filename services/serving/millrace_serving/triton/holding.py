@@ -64,6 +64,8 @@ class Holder:
         self.whole = Path(WHOLE)
         self._said: list[StandbyVersion] | None = None
         """What is to be held; None: nobody has said."""
+        self._alone = False
+        """Whether serving does not answer."""
         self._seen: dict[str, float] = {}
         """When each was last asked for (monotonic): requests under way still find it a while later."""
         self._failed: dict[str, float] = {}
@@ -90,10 +92,13 @@ class Holder:
         try:
             told = await self.listed()
         except (ApiError, httpx.HTTPError, OSError) as error:
-            log.warning("serving does not say what to hold", error=type(error).__name__)
+            if not self._alone:
+                log.warning("serving does not say what to hold", error=type(error).__name__)
+            self._alone = True
             if self._said is None and kept.exists():
                 self._said = StandbyRead.model_validate_json(kept.read_text()).items
             return
+        self._alone = False
         if self._said != told.items:
             staged = kept.with_suffix(".new")
             staged.write_text(told.model_dump_json())
