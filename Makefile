@@ -6,9 +6,9 @@ PYTHON ?= $(shell command -v python3.12 >/dev/null 2>&1 && python3.12 -c '' 2>/d
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-SERVICES := contracts table core stats sdk replay registry training serving monitoring controller
+SERVICES := contracts table core stats sdk replay registry training serving monitoring controller console
 PEERS := mlserver mlflow bentoml ray
-SERVICE_IMAGES := registry training serving monitoring controller
+SERVICE_IMAGES := registry training serving monitoring controller console
 IMAGES ?= $(SERVICE_IMAGES) pipeline-runner training-cpu triton-test envoy postgres
 IMAGE_PREFIX ?= docker.io/millrace
 TAG ?= dev
@@ -49,6 +49,8 @@ test-soak: $(STAMP) ## The tests that take many minutes and want the machine to 
 	$(BIN)/pytest -q -s tests -m soak
 test-torch: $(STAMP) .cache/torch/done ## Run the example of training code in torch (4.3 GB of its own; not in CI)
 	MILLRACE_TORCH=$(CURDIR)/.cache/torch/bin/python $(BIN)/pytest -q -m slow tests/training/code/test_torch.py tests/training/code/test_torch_workers.py
+test-browser: $(STAMP) .cache/browser/done ## Open every page of the console in Chromium (Debian's), with axe-core
+	$(BIN)/pytest -q tests/loop/test_console.py
 test-mlflow: $(STAMP) .cache/mlflow/done ## Run MLflow's own server and its clients, of today and a year ago, beside the registry
 	$(BIN)/pytest -q tests/registry/mlflow
 test-%: $(STAMP) ## Run one area's tests, like test-registry
@@ -100,7 +102,7 @@ k8s-render: $(STAMP) ## Write the dashboards, the schema's shapes, the page of v
 	$(BIN)/python -m charts.reference
 	$(BIN)/python -m k8s.render "$$($(BIN)/python -m tests.chart.tools helm4)"
 locks: ## Resolve requirements/*.in into the locks (needs uv); images take theirs out of these
-	cd requirements && for name in platform dev bench; do $(LOCK) --universal $$name.in -o $$name.lock; done
+	cd requirements && for name in platform dev bench browser; do $(LOCK) --universal $$name.in -o $$name.lock; done
 	cd requirements && for name in triton openvino; do $(LOCK) --universal --no-deps $$name.in -o $$name.lock; done
 	cd requirements && $(LOCK) --python-platform x86_64-manylinux_2_36 training-gpu.in -o training-gpu.lock
 	cd requirements && $(LOCK) --python-platform x86_64-manylinux_2_36 --override torch.without torch.in -o torch.lock
@@ -118,6 +120,10 @@ clean: ## Remove what was built; out/ and .venv too
 	for name in mlflow/client mlflow/client-old peers/mlflow; do $(BIN)/uv venv -q --clear --python $(BIN)/python .cache/$$name; \
 	  $(BIN)/uv pip install -q --python .cache/$$name/bin/python --require-hashes -r requirements/$$(case $$name in mlflow/*) echo mlflow-$${name#*/};; *) echo peers-mlflow;; esac).lock; done
 	touch $@
+.cache/browser/done: requirements/browser.lock $(STAMP)
+	$(BIN)/uv venv -q --clear --python $(BIN)/python .cache/browser/env
+	$(BIN)/uv pip install -q --python .cache/browser/env/bin/python --require-hashes -r requirements/browser.lock
+	touch $@
 .cache/torch/done: requirements/torch.lock $(STAMP)
 	$(BIN)/uv venv -q --clear --python $(BIN)/python .cache/torch
 	$(BIN)/uv pip install -q --python .cache/torch/bin/python --no-deps --require-hashes -r requirements/torch.lock
@@ -126,4 +132,4 @@ clean: ## Remove what was built; out/ and .venv too
 $(STAMP): requirements/platform.lock requirements/dev.lock requirements/triton.lock requirements/install
 	PYTHON=$(PYTHON) bash requirements/install
 	touch $@
-.PHONY: help setup demo demo-short openvino up test coverage test-slow test-soak check simulate bench bench-peers bench-rodents test-cluster test-cluster-short test-torch test-mlflow bench-cluster format pipelines crds clients chart-test k8s-render locks clean
+.PHONY: help setup demo demo-short openvino up test coverage test-slow test-soak check simulate bench bench-peers bench-rodents test-cluster test-cluster-short test-torch test-browser test-mlflow bench-cluster format pipelines crds clients chart-test k8s-render locks clean

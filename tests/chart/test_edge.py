@@ -25,7 +25,7 @@ from millrace.client.api import Api
 from millrace.transport.requests import Call, get
 
 ENVOY = Path(sys.prefix) / "bin" / "envoy"
-SERVICES = ("registry", "training", "serving", "monitoring", "controller", "gateway")
+SERVICES = ("registry", "training", "serving", "monitoring", "controller", "gateway", "console")
 
 
 class Echo(BaseHTTPRequestHandler):
@@ -154,6 +154,15 @@ def test_everything_else_is_inference(door):
     url, _, trust = door
     answer = httpx.get(f"{url}/v2/models/m/infer", verify=trust, trust_env=False)
     assert answer.text == "gateway millrace-gateway /v2/models/m/infer"
+
+
+def test_the_console_has_a_host_of_its_own_and_is_told_by_which_it_was_called(door):
+    """Its forms compare the page's origin with the host that they came to."""
+    url, _, trust = door
+    for host in ("console.example", "console.example:8443"):
+        for path in ("/", "/p/default/loops", "/registry/v1/x"):
+            answer = httpx.get(f"{url}{path}", verify=trust, trust_env=False, headers={"host": host})
+            assert answer.text == f"console {host} {path}"
 
 
 def test_the_clients_of_people_come_through_it_where_its_authority_is_their_companys(

@@ -5,6 +5,8 @@ import importlib
 import pytest
 from tests.chart.rendering import CASES, case_objects, pods
 
+from millrace_console.settings import ConsoleSettings
+
 SETTINGS = {
     "registry": "millrace_registry.main:RegistrySettings",
     "training": "millrace_training.settings:TrainingSettings",
@@ -43,3 +45,16 @@ def test_every_variable_is_a_setting_of_its_service(case, service, monkeypatch):
     assert read.port == 8080
     assert read.home.as_posix() == "/var/lib/millrace"
     assert read.database_url.startswith("postgresql+asyncpg://")
+
+
+def test_the_console_is_told_where_the_services_are_and_has_no_database_and_no_token(monkeypatch):
+    given = environment("production", "console")
+    known = {f"MILLRACE_{name.upper()}" for name in ConsoleSettings.model_fields}
+    assert set(given) - known - BESIDE == set()
+    assert not {"MILLRACE_DATABASE_URL", "MILLRACE_TOKEN_FILE"} & set(given)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    read = ConsoleSettings()
+    assert read.https_only
+    assert "console.example" in read.allowed_hosts
+    assert all(getattr(read, f"{name}_url").startswith("http://millrace-") for name in SETTINGS)

@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from tests.chart.reach import IMAGES, LOCKED, ROOT, distributions, normal, pinned, reach
 
 DOCKERFILE = (ROOT / "services" / "Dockerfile").read_text()
-SERVICES = ("registry", "training", "serving", "monitoring", "controller")
+SERVICES = ("registry", "training", "serving", "monitoring", "controller", "console")
 COMMON = ("millrace_core.serve", "millrace_core.migrate")
 ENTRIES = {
     "registry": (*COMMON, "millrace_registry.main"),
@@ -28,6 +28,7 @@ ENTRIES = {
         "millrace_core.secret",
         "millrace.selftest",
     ),
+    "console": ("millrace_core.serve", "millrace_console.main"),
     "pipeline-runner": ("millrace.steps", "millrace_controller.pipelines.local"),
     "training-cpu": (
         "millrace_training.process.child",
@@ -283,7 +284,7 @@ def test_only_the_runner_holds_kfp_and_only_training_on_gpus_torch():
 
 
 @pytest.mark.parametrize(
-    "folder", ["core", "sdk", "stats", "replay", "registry", "serving", "monitoring", "controller"]
+    "folder", ["core", "sdk", "stats", "replay", "registry", "serving", "monitoring", "controller", "console"]
 )
 def test_services_use_no_part_of_scipy_that_their_images_lack(folder):
     """Images without scikit-learn keep scipy.special alone."""

@@ -25,6 +25,8 @@ TALK = {
 }  # fmt: skip
 STORED = {(part, "postgres", 5432) for part in (*APIS, "migrate")}
 DOOR = {("edge", api, 8080) for api in APIS} | {("edge", "gateway", 8000)}
+PAGES = {("console", api, 8080) for api in APIS} | {("edge", "console", 8080)}
+"""Where there is a console."""
 CALLS = {("gateway", "triton", 8001)}
 """Where inference over gRPC is on."""
 PORTS = (4317, 5432, 6379, 8000, 8001, 8002, 8080, 8265, 8443, 9090, 9901, 9902)
@@ -59,7 +61,7 @@ def test_the_parts_talk_as_they_must_and_no_other_way(case):
     objects = case_objects(case)
     found = everybody(objects)
     wanted = TALK | (STORED if "postgres" in found else set()) | (DOOR if "edge" in found else set())
-    wanted |= CALLS if case == "production" else set()
+    wanted |= CALLS | PAGES if case == "production" else set()
     ways = open_ways(objects, found)
     to_the_door = {(a, "edge", 8443) for a in found if (a, "edge", 8443) in ways}
     assert ways - to_the_door == wanted

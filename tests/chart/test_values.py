@@ -435,3 +435,33 @@ def test_the_queue_of_kueue_reaches_training_by_the_setting_that_it_reads():
     assert not any("kueue" in json.dumps(item) for item in render()), (
         "it is used where it is, and never installed"
     )
+
+
+def test_the_console_is_made_only_where_it_is_wanted():
+    assert not [item for item in render() if item["metadata"]["name"] == "millrace-console"]
+    objects = render("--set", "console.enabled=true")
+    made = {item["kind"] for item in objects if item["metadata"]["name"] == "millrace-console"}
+    assert made == {"Deployment", "Service", "ServiceAccount", "NetworkPolicy"}
+    (pod,) = [pod for pod in pods(objects) if pod.component == "console"]
+    assert {item["name"] for item in pod.spec["volumes"]} == {"tmp", "home", "issuers"}, "no token is mounted"
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ("console.hosts={console.example}", "console.hosts: is not used while console.enabled is false"),
+        ("console.enabled=true,console.hosts={console.example}", "console.hosts: are answered by the door"),
+        ("console.enabled=true,console.updateStrategy.type=RollingUpdate", "console.updateStrategy.type:"),
+    ],
+)
+def test_values_of_the_console_that_contradict_each_other_are_refused(values, said):
+    with pytest.raises(Refused, match=re.escape(said)):
+        render("--set", values)
+
+
+def test_an_ingress_takes_the_hosts_of_the_console_too():
+    values = (
+        "console.enabled=true,console.hosts={console.example},ingress.enabled=true,ingress.hosts={m.example}"
+    )
+    rules = one(render("--set", values), "Ingress", "millrace-edge")["spec"]["rules"]
+    assert [rule["host"] for rule in rules] == ["m.example", "console.example"]

@@ -188,3 +188,14 @@ async def test_the_database_itself_refuses_to_rewrite_what_is_recorded(
         with pytest.raises(DBAPIError, match="never changed or removed"):
             await session.execute(text(statement.format(table, column=column)))
         await session.rollback()
+
+
+async def test_the_newest_decision_of_each_of_many_loops_is_one_call(client, told):
+    for number, loop in enumerate(("a", "b", "a", "c", "b")):
+        await client.post("/v1/decisions", json=told(number, loop=loop))
+    answer = await client.get("/v1/decisions:latest", params={"loops": "a,b,none"})
+    assert [(item["loop"], item["reason"]) for item in answer.json()] == [
+        ("a", "decision 2"),
+        ("b", "decision 4"),
+    ]
+    assert (await client.get("/v1/decisions:latest", params={"loops": "A b"})).status_code == 422

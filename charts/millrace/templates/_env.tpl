@@ -1,6 +1,6 @@
 {{/* The environment of the Python services; each service documents its settings in its settings module. */}}
 
-{{/* dict root component : what all five have */}}
+{{/* dict root component : what all of them have; the console has no database and no token of its own */}}
 {{- define "millrace.env" -}}
 - {name: HOME, value: /tmp}
 - {name: MILLRACE_SERVICE, value: {{ .component }}}
@@ -9,10 +9,13 @@
 - {name: MILLRACE_METRICS_PORT, value: "9090"}
 - {name: MILLRACE_HOME, value: /var/lib/millrace}
 - {name: MILLRACE_MIGRATE, value: never}
-- {name: MILLRACE_ALLOWED_HOSTS, value: {{ include "millrace.hosts" (dict "root" .root "components" (eq .component "serving" | ternary (list "serving" "gateway") (list .component)) "more" .root.Values.gateway.hosts) | squote }}}
+- {name: MILLRACE_ALLOWED_HOSTS, value: {{ include "millrace.hosts" (dict "root" .root "components" (eq .component "serving" | ternary (list "serving" "gateway") (list .component)) "more" (eq .component "console" | ternary .root.Values.console.hosts .root.Values.gateway.hosts)) | squote }}}
 - {name: MILLRACE_ISSUERS_FILE, value: /etc/millrace/issuers.json}
-{{- include "millrace.env.client" .root }}
+{{- include "millrace.env.urls" .root }}
+{{- if ne .component "console" }}
+{{ include "millrace.env.token" . }}
 {{ include "millrace.env.database" . }}
+{{- end }}
 {{- with include "millrace.trust.env" .root }}{{ . | nindent 0 }}{{ end }}
 {{- with (.values.storage | default dict).url }}
 - {name: MILLRACE_STORAGE_URL, value: {{ . | quote }}}
@@ -21,10 +24,22 @@
 
 {{/* where the services are, and the token that is shown to them */}}
 {{- define "millrace.env.client" -}}
+{{- include "millrace.env.urls" . }}
+{{ include "millrace.env.token" . }}
+{{- end -}}
+
+{{- define "millrace.env.urls" -}}
 {{- range list "registry" "training" "serving" "monitoring" "controller" }}
 - {name: MILLRACE_{{ upper . }}_URL, value: "http://{{ include "millrace.address" (dict "root" $ "component" .) }}:8080"}
 {{- end }}
+{{- end -}}
+
+{{- define "millrace.env.token" -}}
 - {name: MILLRACE_TOKEN_FILE, value: /var/run/secrets/millrace.dev/token}
+{{- end -}}
+
+{{- define "millrace.env.console" -}}
+- {name: MILLRACE_HTTPS_ONLY, value: {{ .Values.console.httpsOnly | quote }}}
 {{- end -}}
 
 {{/* dict root component : one database for each service */}}

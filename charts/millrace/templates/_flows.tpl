@@ -55,6 +55,14 @@ podSelector:
 - [backtest, serving, 8080]
 - [backtest, monitoring, 8080]
 - [backtest, controller, 8080]
+{{- if .Values.console.enabled }}
+{{- range list "registry" "training" "serving" "monitoring" "controller" }}
+- [console, {{ . }}, 8080]
+{{- end }}
+{{- if include "millrace.edge" . }}
+- [edge, console, 8080]
+{{- end }}
+{{- end }}
 - [test, registry, 8080]
 - [test, training, 8080]
 - [test, serving, 8080]
@@ -88,6 +96,7 @@ podSelector:
 {{- $parts := concat (list "registry" "training" "serving" "monitoring" "controller" "gateway") (splitList " " (include "millrace.made" .)) (list "migrate" "test") -}}
 {{- if .Values.embeddedPostgres.enabled }}{{ $parts = concat $parts (list "postgres" "secrets") }}{{ end -}}
 {{- if include "millrace.edge" . }}{{ $parts = append $parts "edge" }}{{ end -}}
+{{- if .Values.console.enabled }}{{ $parts = append $parts "console" }}{{ end -}}
 {{- $flows := dict -}}
 {{- range $part := $parts -}}
 {{- $ingress := list -}}
@@ -112,14 +121,14 @@ podSelector:
 {{- $services := list "registry" "training" "serving" "monitoring" "controller" -}}
 {{- $ingress := list -}}
 {{- $egress := list -}}
-{{- if and (has .part (append $services "gateway")) $v.clients -}}
+{{- if and (has .part (concat $services (list "gateway" "console"))) $v.clients -}}
 {{- $ingress = append $ingress (dict "from" $v.clients "ports" (list (dict "port" (eq .part "gateway" | ternary 8000 8080)))) -}}
 {{- end -}}
 {{- if and (has .part $services) .root.Values.controller.kfp.url -}}
 {{- $ingress = append $ingress (dict "from" (list (dict "namespaceSelector" (dict "matchLabels" (dict "kubernetes.io/metadata.name" .root.Values.controller.kfp.namespace)))) "ports" (list (dict "port" 8080))) -}}
 {{- end -}}
 {{- $metrics := dict "gateway" 9902 "edge" 9902 "triton" 8002 -}}
-{{- range $services }}{{ $metrics = set $metrics . 9090 }}{{ end -}}
+{{- range append $services "console" }}{{ $metrics = set $metrics . 9090 }}{{ end -}}
 {{- if and (hasKey $metrics .part) $v.prometheus -}}
 {{- $ingress = append $ingress (dict "from" $v.prometheus "ports" (list (dict "port" (index $metrics .part)))) -}}
 {{- end -}}

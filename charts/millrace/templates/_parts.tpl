@@ -3,7 +3,7 @@
 {{- $root := . -}}
 {{- $paths := dict "edge" "tls" "postgres" "embeddedPostgres" "migrate" "migrations" "job" "training.job" "pipeline" "controller.runner" "backtest" "controller.backtest" -}}
 {{- $seen := dict -}}
-{{- range $part := list "registry" "training" "serving" "monitoring" "controller" "gateway" "edge" "postgres" "migrate" "triton" "job" "pipeline" "backtest" -}}
+{{- range $part := list "registry" "training" "serving" "monitoring" "controller" "console" "gateway" "edge" "postgres" "migrate" "triton" "job" "pipeline" "backtest" -}}
 {{- $path := get $paths $part | default $part -}}
 {{- $this := dict "root" $root "component" $part -}}
 {{- $values := fromYaml (include "millrace.values" $this) -}}
@@ -18,11 +18,17 @@
 {{- $seen = set $seen $name $path -}}
 {{- include "millrace.checks.service" (dict "path" $path "service" ($values.service | default dict)) -}}
 {{- end -}}
-{{- range $part := list "registry" "training" "serving" "monitoring" -}}
+{{- range $part := list "registry" "training" "serving" "monitoring" "console" -}}
 {{- $alone := or (ne $part "registry") (not $root.Values.registry.storage.url) -}}
 {{- if and $alone (eq (dig "updateStrategy" "type" "" (index $root.Values $part)) "RollingUpdate") -}}
 {{- fail (printf "%s.updateStrategy.type: there is one pod of it, and two for a moment would write over one another; leave it at Recreate" $part) -}}
 {{- end -}}
+{{- end -}}
+{{- if and .Values.console.hosts (not .Values.console.enabled) -}}
+{{- fail "console.hosts: is not used while console.enabled is false" -}}
+{{- end -}}
+{{- if and .Values.console.hosts (not (include "millrace.edge" .)) -}}
+{{- fail "console.hosts: are answered by the door; set tls.existingSecret, ingress.enabled or httpRoute.enabled" -}}
 {{- end -}}
 {{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) -}}
 {{- fail "httpRoute.parentRefs: name the Gateway that the route belongs to" -}}

@@ -4,7 +4,7 @@
 {{- define "millrace.values" -}}
 {{- $v := .root.Values -}}
 {{- $placed := dict "edge" $v.tls "postgres" $v.embeddedPostgres "migrate" $v.migrations "job" $v.training.job "pipeline" $v.controller.runner "backtest" $v.controller.backtest "measure" (omit $v.triton "serviceAccount") -}}
-{{- range list "registry" "training" "serving" "monitoring" "controller" "gateway" "triton" }}{{ $placed = set $placed . (index $v .) }}{{ end -}}
+{{- range list "registry" "training" "serving" "monitoring" "controller" "console" "gateway" "triton" }}{{ $placed = set $placed . (index $v .) }}{{ end -}}
 {{- toYaml (get $placed .component | default dict) -}}
 {{- end -}}
 

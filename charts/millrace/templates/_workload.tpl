@@ -99,16 +99,21 @@ spec:
     - {name: home, mountPath: /var/lib/millrace}
     - {name: issuers, mountPath: /etc/millrace, readOnly: true}
     {{- with include "millrace.trust.mount" .root }}{{ . | nindent 4 }}{{ end }}
+    {{- if ne .component "console" }}
     {{- include "millrace.token.mount" . | nindent 4 }}
     {{- include "millrace.kubernetes.mount" . | nindent 4 }}
+    {{- end }}
 {{- end -}}
 
 {{- define "millrace.service.volumes" -}}
 {{- include "millrace.home" . }}
 - {name: issuers, configMap: {name: {{ include "millrace.fullname" .root }}-issuers}}
 {{- with include "millrace.trust.volume" .root }}{{ . | nindent 0 }}{{ end }}
+{{- /* The console shows the tokens of people, and has none of its own. */}}
+{{- if ne .component "console" }}
 {{ include "millrace.token.volume" .root }}
 {{ include "millrace.kubernetes.volume" .root }}
+{{- end }}
 {{- end -}}
 
 {{/* The volume of a service: a claim where it keeps data on one, else a folder that ends with the pod. */}}

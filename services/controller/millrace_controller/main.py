@@ -11,6 +11,7 @@ from millrace_controller.clock.worker import keep_loops, read_feed
 from millrace_controller.leases.leader import leading
 from millrace_controller.loops.routes import router as loops
 from millrace_controller.operator.task import operate, stuck
+from millrace_controller.overview.routes import router as overview
 from millrace_controller.runs.routes import router as runs
 from millrace_controller.scores.controller import keep_scores
 from millrace_controller.scores.routes import router as scores
@@ -33,7 +34,7 @@ def build(settings: ControllerSettings | None = None) -> FastAPI:
     return create_app(
         settings or ControllerSettings(),
         title="controller",
-        routers=[loops, runs, approvals, sources, scores, backtests, capabilities],
+        routers=[overview, loops, runs, approvals, sources, scores, backtests, capabilities],
         metadata_package="millrace_controller",
         make=services.make,
         start=[begin],

@@ -23,7 +23,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="MILLRACE_", extra="ignore")
 
     service: str = "service"
-    """Which service this process is: registry, training, serving, monitoring or controller."""
+    """Which service this process is: registry, training, serving, monitoring, controller or console."""
     home: Path = Field(default_factory=lambda: Path.home() / ".millrace")
     """Folder for everything this installation writes."""
     host: str = "127.0.0.1"

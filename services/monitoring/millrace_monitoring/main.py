@@ -9,6 +9,7 @@ from millrace_monitoring.arms import routes as comparisons
 from millrace_monitoring.closing import routes as closing
 from millrace_monitoring.closing.controller import close_forever
 from millrace_monitoring.feedback import routes as feedback
+from millrace_monitoring.glances import routes as glances
 from millrace_monitoring.ingest import receiver
 from millrace_monitoring.ingest import routes as ingest
 from millrace_monitoring.ingest.merging import merge_forever
@@ -22,7 +23,7 @@ from millrace_monitoring.tables import Outbox
 from millrace_monitoring.webhooks import routes as webhooks
 from millrace_monitoring.webhooks.controller import deliver_forever as post_forever
 
-ROUTERS = (monitors, ingest, labels, closing, comparisons, alarms, feedback, reports, webhooks)
+ROUTERS = (glances, monitors, ingest, labels, closing, comparisons, alarms, feedback, reports, webhooks)
 
 
 def build(settings: MonitoringSettings | None = None) -> FastAPI:

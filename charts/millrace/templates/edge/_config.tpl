@@ -37,6 +37,13 @@ static_resources:
                     typed_config: {"@type": type.googleapis.com/envoy.extensions.filters.http.router.v3.Router}
                 route_config:
                   virtual_hosts:
+                    {{- with $.Values.console.hosts }}
+                    - name: console
+                      domains: {{ include "millrace.edge.domains" . }}
+                      routes:
+                        - match: {prefix: /}
+                          route: {cluster: console, timeout: 120s}
+                    {{- end }}
                     - name: all
                       domains: ["*"]
                       routes:
@@ -77,7 +84,9 @@ static_resources:
       load_assignment:
         cluster_name: admin
         endpoints: [{lb_endpoints: [{endpoint: {address: {socket_address: {address: 127.0.0.1, port_value: 9901}}}}]}]
-    {{- range list "registry" "training" "serving" "monitoring" "controller" "gateway" }}
+    {{- $behind := list "registry" "training" "serving" "monitoring" "controller" "gateway" }}
+    {{- if .Values.console.hosts }}{{ $behind = append $behind "console" }}{{ end }}
+    {{- range $behind }}
     - name: {{ . }}
       type: STRICT_DNS
       dns_lookup_family: V4_PREFERRED
@@ -111,6 +120,13 @@ static_resources:
 {{/* "yes" if somebody else ends TLS, who then speaks plainly to the door */}}
 {{- define "millrace.edge.plain" -}}
 {{- if or .Values.ingress.enabled .Values.httpRoute.enabled -}}yes{{- end -}}
+{{- end -}}
+
+{{/* host names as Envoy compares them: with any port */}}
+{{- define "millrace.edge.domains" -}}
+{{- $domains := list -}}
+{{- range . }}{{ $domains = concat $domains (list . (print . ":*")) }}{{ end -}}
+{{- toJson $domains -}}
 {{- end -}}
 
 {{- define "millrace.edge.listeners" -}}

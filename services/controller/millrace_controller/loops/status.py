@@ -35,12 +35,12 @@ def of(loop: Loop, newest: Run | None, digest: str | None, ignored: list[str], g
     told = [
         _ready(loop, newest),
         _progressing(loop, flight, newest),
-        _data_valid(loop, newest),
+        data_valid(loop, newest),
         _trained(newest),
         _gates_passed(newest),
         _rolled_out(newest),
         _drift(loop),
-        _stalled(loop, newest),
+        stalled(loop, newest),
         _options(ignored),
         *timed.conditions(loop),
         *approving.conditions(loop, newest),
@@ -83,7 +83,7 @@ def _phase_of(flight: Run) -> Phase:
         return "AwaitingApproval"
     if flight.state == State.ROLLING_OUT:
         return "Shadow" if flight.traffic is not None and flight.traffic.state == MIRRORING else "Canary"
-    step = _step(flight)
+    step = step_of(flight)
     return "Pending" if step is None else STEPS.get(step, "Gating")
 
 
@@ -92,7 +92,7 @@ def _flight(newest: Run | None) -> Run | None:
     return newest if known else None
 
 
-def _step(run: Run) -> str | None:
+def step_of(run: Run) -> str | None:
     """The step that a run is at, or was at when it ended."""
     running = [name for name, step in run.steps.items() if step.state != "succeeded"]
     return running[-1] if running else next(reversed(run.steps), None)
@@ -125,7 +125,7 @@ def _run(newest: Run, whole: str) -> RunStatus:
     return RunStatus(
         number=newest.number,
         state=newest.state,
-        step=_step(newest),
+        step=step_of(newest),
         cause=cut(cause, whole),
         message=cut(newest.message, whole) or None,
     )
@@ -149,7 +149,7 @@ def _gate(gate: GateResult) -> Gate:
 
 def _ready(loop: Loop, newest: Run | None) -> Condition:
     if loop.champion is not None:
-        without = ", without the data that was refused" * (_data_valid(loop, newest).status == "False")
+        without = ", without the data that was refused" * (data_valid(loop, newest).status == "False")
         words = f"Version {loop.champion} answers{without}."
         return Condition(type="Ready", status="True", reason="Serving", message=words)
     if newest is None:
@@ -178,7 +178,7 @@ def _waits(run: Run) -> tuple[str, str] | None:
     """Why a pod of the run does not do its work, in the cluster's words."""
     if run.waiting is None:
         return None
-    step = "roll-out" if run.state == State.ROLLING_OUT else _step(run) or "its pipeline"
+    step = "roll-out" if run.state == State.ROLLING_OUT else step_of(run) or "its pipeline"
     return run.waiting.reason, f"Run {run.number}, {step}: {run.waiting.message}"
 
 
@@ -187,7 +187,7 @@ def _going(flight: Run) -> tuple[str, str]:
         return "AwaitingApproval", f"Run {flight.number}: {approving.told(flight)}"
     if flight.state == State.ROLLING_OUT:
         return _rolling(flight)
-    step = _step(flight)
+    step = step_of(flight)
     if step is None:
         return "Pending", f"Run {flight.number} is opened: {flight.cause.reason}"
     message = flight.message or plain(flight.steps[step].message or "is going on")
@@ -213,23 +213,23 @@ def _resting(loop: Loop, newest: Run | None) -> tuple[str, str]:
     return newest.state.title().replace("-", ""), words
 
 
-def _step_of(newest: Run | None, step: str) -> StepRead | None:
+def _named_step(newest: Run | None, step: str) -> StepRead | None:
     return None if newest is None else newest.steps.get(step)
 
 
-def _data_valid(loop: Loop, newest: Run | None) -> Condition:
+def data_valid(loop: Loop, newest: Run | None) -> Condition:
     if refused := quarantined(loop.message):
         return Condition(type="DataValid", status="False", reason="Quarantined", message=refused)
     if newest is not None and newest.state == State.REFUSED:
         return Condition(type="DataValid", status="False", reason="Refused", message=newest.message)
-    step = _step_of(newest, "validate")
+    step = _named_step(newest, "validate")
     if step is not None and step.state == "succeeded":
         return Condition(type="DataValid", status="True", reason="Accepted")
     return Condition(type="DataValid", status="Unknown", reason="NotChecked")
 
 
 def _trained(newest: Run | None) -> Condition:
-    step = _step_of(newest, "train")
+    step = _named_step(newest, "train")
     state, message = (None, "") if step is None else (step.state, plain(step.message))
     if state == "succeeded":
         return Condition(type="Trained", status="True", reason="Trained", message=message)
@@ -272,7 +272,7 @@ def _drift(loop: Loop) -> Condition:
     return Condition(type="DriftDetected", status="False", reason="NoDrift")
 
 
-def _stalled(loop: Loop, newest: Run | None) -> Condition:
+def stalled(loop: Loop, newest: Run | None) -> Condition:
     waits = None if newest is None else _waits(newest)
     if waits is not None and waits[0] != QUEUED:
         return Condition(type="Stalled", status="True", reason=waits[0], message=waits[1])

@@ -1,9 +1,10 @@
 """SQL of decisions: appended under one lock, and never changed."""
 
 import asyncio
+from collections.abc import Collection
 
 import orjson
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_contracts.decisions import ChainVerification, Decision, DecisionDigest, DecisionRead
@@ -98,6 +99,14 @@ async def page(
         if value is not None:
             statement = statement.where(getattr(DecisionRow, column) == value)
     return list((await session.scalars(statement.order_by(order).limit(limit + 1))).all())
+
+
+async def latest(session: AsyncSession, project: str, loops: Collection[str]) -> list[DecisionRow]:
+    """The newest decision of each of these loops that has one, by loop."""
+    mine = (DecisionRow.project == project, DecisionRow.loop.in_(loops))
+    newest = select(func.max(DecisionRow.number)).where(*mine).group_by(DecisionRow.loop)
+    statement = select(DecisionRow).where(DecisionRow.number.in_(newest)).order_by(DecisionRow.loop)
+    return list((await session.scalars(statement)).all())
 
 
 async def verify(session: AsyncSession, earlier: Head | None = None) -> ChainVerification:

@@ -17,6 +17,7 @@ from millrace.cli import (
     keys,
     labelling,
     lists,
+    looking,
     people,
     predicting,
     records,
@@ -68,6 +69,7 @@ command(
     "millrace up --protect    # inference asks for keys, as in a cluster",
     panel=RUN,
 )(running.up)
+command(app, "console", "millrace console", "millrace console --open", panel=RUN)(looking.console)
 command(
     app,
     "init",

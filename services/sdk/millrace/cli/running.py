@@ -64,7 +64,8 @@ def up(
 def _told(platform: "Platform") -> None:
     typer.echo(f"Ready in {platform.ready_seconds:.1f} s.")
     for name, url in platform.urls.items():
-        typer.echo(f"  {name:<12} {url}")
+        more = "  (a page over all of it; 'millrace console' signs you in)" if name == "console" else ""
+        typer.echo(f"  {name:<12} {url}{more}")
     typer.echo(f"  {'gateway':<12} {platform.gateway}  (inference: Open Inference Protocol v2)")
     if platform.protect:
         typer.echo(f"  {'':<12} It asks for a key:  millrace keys create NAME --endpoint ENDPOINT")

@@ -25,6 +25,7 @@ from millrace_contracts.closings import (
 from millrace_contracts.labels import LabelsRead, LabelsWrite, LabelWrite, together
 from millrace_contracts.logged import LoggedRow, LoggedRows, LoggedRowsRead
 from millrace_contracts.monitors import MonitorRead, MonitorWrite
+from millrace_contracts.overviews import DayPoint, EndpointGlance
 
 STREAM = "application/vnd.apache.arrow.stream"
 BATCH = 20_000
@@ -118,6 +119,25 @@ class Monitoring:
         """Closed days of one endpoint, in order: from *since* up to before *until*."""
         call = get(f"{_path(endpoint)}/days", project=project, since=since, until=until)
         return self.api.answer(list[ClosingRead], call)
+
+    def course(
+        self,
+        endpoint: str,
+        since: date | None = None,
+        until: date | None = None,
+        *,
+        project: str | None = None,
+    ) -> list[DayPoint]:
+        """Closed days of one endpoint, in order, of each only the few numbers that a picture shows."""
+        call = get(f"{_path(endpoint)}/course", project=project, since=since, until=until)
+        return self.api.answer(list[DayPoint], call)
+
+    def glance(
+        self, endpoints: Sequence[str], days: int = 28, *, project: str | None = None
+    ) -> list[EndpointGlance]:
+        """How up to 200 endpoints do, each with its last days; those that nobody watches are left out."""
+        call = get("/v1/monitors:glance", project=project, endpoints=",".join(endpoints), days=days)
+        return self.api.answer(list[EndpointGlance], call)
 
     def drift(
         self,

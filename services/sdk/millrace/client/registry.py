@@ -1,11 +1,12 @@
 # Written from millrace/aio/registry.py: change that, then `make clients`.
 """The registry: projects, datasets, runs, models, aliases, decisions, lineage and artifacts; one method a route."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 from millrace.client.api import Api
+from millrace.client.decisions import Decisions
 from millrace.client.projects import Projects
 from millrace.transport.files import FileBody
 from millrace.transport.requests import Call, get, part, patch, post, put
@@ -25,13 +26,6 @@ from millrace_contracts.datasets import (
     QuarantineVerdict,
     QuarantineWrite,
 )
-from millrace_contracts.decisions import (
-    ChainVerification,
-    Decision,
-    DecisionDetail,
-    DecisionDigest,
-    DecisionRead,
-)
 from millrace_contracts.lineage import LineageRead
 from millrace_contracts.models import (
     AliasMoveRead,
@@ -48,7 +42,7 @@ LONG = 600.0
 """Seconds that the bytes of an artifact may take."""
 
 
-class Registry(Projects):
+class Registry(Projects, Decisions):
     """Datasets, runs, models, aliases, decisions and artifacts.
 
     Every method raises ApiError when the registry refuses. *project* of a call overrides the client's own.
@@ -222,48 +216,6 @@ class Registry(Projects):
         """Every move of an alias, oldest first."""
         call = get(f"{_model(model)}/aliases/{part(alias)}/history", project=project)
         return self.api.answer(list[AliasMoveRead], call)
-
-    def record(self, decision: Decision, *, project: str | None = None) -> DecisionRead:
-        """Append a decision to the chain; the same one again answers with the one that is there."""
-        return self.api.answer(DecisionRead, post("/v1/decisions", decision, project=project))
-
-    def record_as_written(
-        self, written: Mapping[str, object], after_cause: bool = False, *, project: str | None = None
-    ) -> None:
-        """Append a decision that was written down as JSON, perhaps by another version of Millrace, as it stands.
-
-        Raises: ApiError 424 while its cause is not in the chain, if it is to come *after_cause*; 409 or 422 for one
-        that never will be taken.
-        """
-        params = {"after_cause": True} if after_cause else {}
-        self.api.send(Call("POST", "/v1/decisions", json=written, params=params, project=project))
-
-    def decisions(
-        self,
-        loop: str | None = None,
-        kind: str | None = None,
-        run: int | None = None,
-        newest: int | None = None,
-        *,
-        project: str | None = None,
-    ) -> list[DecisionRead]:
-        """Decisions as they were recorded, of a loop, kind or run or of all; *newest*: so many, the newest first."""
-        call = get("/v1/decisions", project=project, loop=loop, kind=kind, run=run, order=newest and "newest")
-        return self.api.every(DecisionRead, call, newest)
-
-    def decision(self, decision: str, *, project: str | None = None) -> DecisionDetail:
-        """One decision with what followed from it."""
-        return self.api.answer(DecisionDetail, get(f"/v1/decisions/{part(decision)}", project=project))
-
-    def verify_decisions(self, earlier: ChainVerification | None = None) -> ChainVerification:
-        """Recompute the chain; with an *earlier* answer, also whether its end was cut off since."""
-        count, head = (None, None) if earlier is None else (earlier.count, earlier.head)
-        call = get("/v1/decisions:verify", timeout=300, count=count, head=head)
-        return self.api.answer(ChainVerification, call)
-
-    def decision_digest(self, loop: str | None = None, *, project: str | None = None) -> DecisionDigest:
-        """One digest of everything that a replay of the same data with the same seed reproduces."""
-        return self.api.answer(DecisionDigest, get("/v1/decisions:digest", project=project, loop=loop))
 
     def lineage(self, model: str, version: int, *, project: str | None = None) -> LineageRead:
         """Which data made a model: its run, dataset versions and raw sources, and the decisions about it."""

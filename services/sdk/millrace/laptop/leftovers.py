@@ -23,6 +23,7 @@ def end_recorded(run: Path) -> list[str]:
     """
     ended = []
     for name in (
+        "service-console",
         "service-controller",
         "service-training",
         "service-serving",

@@ -15,7 +15,7 @@ from millrace.client import Millrace
 from millrace.laptop import leftovers, ports, tokens
 from millrace.laptop.service import Service
 
-ORDER = ("registry", "monitoring", "serving", "training", "controller")
+ORDER = ("registry", "monitoring", "serving", "training", "controller", "console")
 """The order of starting; stopping is the other way round."""
 READY_SECONDS = 90.0
 LOOK_SECONDS = 0.2
@@ -160,7 +160,7 @@ class Platform:
             "MILLRACE_SERVICE": name,
             "MILLRACE_PORT": str(self.ports[name]),
             "MILLRACE_TOKENS_FILE": str(self.run / "tokens.json"),
-            "MILLRACE_TOKEN": self.secrets[name],
+            "MILLRACE_TOKEN": self.secrets.get(name, ""),
             "MILLRACE_OTLP_PORT": str(self.ports["otlp"]),
             **{f"MILLRACE_{other.upper()}_URL": url for other, url in self.urls.items()},
         }

@@ -8,6 +8,7 @@ NAMES = (
     "serving",
     "monitoring",
     "controller",
+    "console",
     "otlp",
     "gateway",
     "shadow",

@@ -1,0 +1,1 @@
+"""What a person changes from a page: asked twice, against forgery, with their own rights."""

@@ -1,0 +1,1 @@
+"""What monitors found, and who has seen it."""

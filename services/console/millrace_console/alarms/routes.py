@@ -1,0 +1,50 @@
+"""The page of alarms: grouped by what it is about, open ones first."""
+
+import asyncio
+from itertools import groupby
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from millrace_console.asking import Asked
+from millrace_console.people.permits import CurrentPerson, look
+from millrace_console.places import ProjectIn, frame
+from millrace_console.rendering import page
+from millrace_console.services import CurrentServices
+from millrace_contracts.alarms import AlarmRead, AlarmState
+from millrace_contracts.names import PATTERN
+
+router = APIRouter(include_in_schema=False, dependencies=[look()])
+MOST = 500
+Shown = Literal["standing", "all"]
+
+
+@router.get("/p/{project}/alarms")
+async def every(
+    request: Request,
+    project: ProjectIn,
+    person: CurrentPerson,
+    services: CurrentServices,
+    loop: Annotated[str, Query(pattern=f"{PATTERN}|^$")] = "",
+    show: Shown = "standing",
+) -> Response:
+    """Alarms of the project, or of one loop; those that are over too, if asked for."""
+    asked = Asked(services.settings.answer_seconds)
+    states: tuple[AlarmState | None, ...] = ("open", "acknowledged") if show == "standing" else (None,)
+    questions = [
+        asked.must("monitoring", person.clients.monitoring.alarms(loop or None, state, project=project))
+        for state in states
+    ]
+    around = await frame(person, asked, project, "alarms", loop)
+    found = [item for part in await asyncio.gather(*questions) for item in part]
+    kept = sorted(found, key=lambda item: (item.state == "closed", item.endpoint, item.kind))[:MOST]
+    shown = {"groups": _grouped(kept), "asked": {"loop": loop, "show": show}, "more": len(found) - len(kept)}
+    return page(request, "alarms.html", around | shown)
+
+
+def _grouped(alarms: list[AlarmRead]) -> list[tuple[str, list[AlarmRead]]]:
+    """By loop, those with something open first."""
+    ordered = sorted(alarms, key=lambda item: item.endpoint)
+    groups = [(name, list(mine)) for name, mine in groupby(ordered, key=lambda item: item.endpoint)]
+    return sorted(groups, key=lambda group: all(item.state == "closed" for item in group[1]))

@@ -1,0 +1,134 @@
+"""The page of a loop's data, and refused deliveries as they came."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from fastapi import APIRouter, Request
+from fastapi.responses import Response, StreamingResponse
+
+from millrace.aio import AsyncMillrace
+from millrace.quarantine import dataset_of
+from millrace_console.asking import Asked
+from millrace_console.people.permits import CurrentPerson, look
+from millrace_console.places import EntryIn, LoopIn, ProjectIn, frame
+from millrace_console.refusals import report
+from millrace_console.rendering import page
+from millrace_console.services import CurrentServices
+from millrace_contracts.bodies import Document
+from millrace_contracts.datasets import DatasetRead, DatasetVersionRead, QuarantineRead
+
+router = APIRouter(include_in_schema=False, dependencies=[look()])
+VERSIONS, ENTRIES = 12, 50
+
+
+@router.get("/p/{project}/loops/{loop}/data")
+async def data(
+    request: Request, project: ProjectIn, loop: LoopIn, person: CurrentPerson, services: CurrentServices
+) -> Response:
+    """Contract, versions and quarantine of the dataset that a loop learns from."""
+    asked = Asked(services.settings.answer_seconds)
+    registry = person.clients.registry
+    found = await asked.must("controller", person.clients.controller.loop(loop, project=project))
+    name = dataset_of(found)
+    dataset, refused, around = await asyncio.gather(
+        asked.of("registry", _dataset(person.clients, project, name), None),
+        asked.of("registry", registry.quarantined(name, project=project), list[QuarantineRead]()),
+        frame(person, asked, project, "loops", loop),
+    )
+    versions = await _versions(asked, person.clients, project, dataset)
+    newest = versions[0] if versions else None
+    waiting = [item for item in refused if item.state == "waiting"]
+    settled = [item for item in reversed(refused) if item.state != "waiting"][:ENTRIES]
+    shown = {
+        "it": found,
+        "dataset": name,
+        "versions": versions,
+        "newest": newest,
+        "columns": columns(newest),
+        "waiting": [(item, report(item).explained()) for item in waiting[:ENTRIES]],
+        "settled": settled,
+        "source": found.source,
+    }
+    return page(request, "data.html", around | shown)
+
+
+async def _dataset(clients: AsyncMillrace, project: str, name: str) -> DatasetRead | None:
+    return await clients.registry.dataset(name, project=project)
+
+
+async def _versions(
+    asked: Asked, clients: AsyncMillrace, project: str, dataset: DatasetRead | None
+) -> list[DatasetVersionRead]:
+    """The newest versions of a dataset, the newest first."""
+    if dataset is None or not dataset.latest:
+        return []
+    numbers = range(dataset.latest, max(0, dataset.latest - VERSIONS), -1)
+    found = await asyncio.gather(
+        *(asked.of("registry", _version(clients, project, dataset.name, number), None) for number in numbers)
+    )
+    return [item for item in found if item is not None]
+
+
+async def _version(
+    clients: AsyncMillrace, project: str, dataset: str, number: int
+) -> DatasetVersionRead | None:
+    return await clients.registry.dataset_version(dataset, number, project=project)
+
+
+def columns(version: DatasetVersionRead | None) -> list[dict[str, object]]:
+    """Each column with its type, what the contract says of it, and whether a person said so or it was guessed."""
+    if version is None:
+        return []
+    grown, said = _by_name(version.contract), _by_name(version.declared)
+    return [
+        {
+            "name": item.name,
+            "type": item.type,
+            "nullable": item.nullable,
+            "rules": _rules(grown.get(item.name, {})),
+            "said": _rules(said.get(item.name, {})),
+        }
+        for item in version.data_schema
+    ]
+
+
+def _by_name(contract: Document | None) -> dict[str, Document]:
+    told = (contract or {}).get("columns")
+    if isinstance(told, dict):
+        return {str(name): rules for name, rules in told.items() if isinstance(rules, dict)}
+    listed = told if isinstance(told, list) else []
+    return {str(item.get("name")): item for item in listed if isinstance(item, dict)}
+
+
+def _rules(rules: Document) -> str:
+    kept = {
+        name: value for name, value in rules.items() if name not in ("name", "type") and value is not None
+    }
+    return ", ".join(f"{name} {_short(value)}" for name, value in kept.items())
+
+
+def _short(value: object) -> str:
+    text = str(value)
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
+@router.get("/p/{project}/quarantine/{entry}/file")
+async def download(
+    project: ProjectIn, entry: EntryIn, person: CurrentPerson, services: CurrentServices
+) -> Response:
+    """A refused delivery as it came: a file to keep, never a page to show."""
+    asked = Asked(services.settings.answer_seconds)
+    registry = person.clients.registry
+    found = await asked.must("registry", registry.refused(entry, project=project))
+    await asked.must("registry", registry.check_artifact(found.artifact, project=project))
+    named = f'attachment; filename="refused-{entry}.bin"'
+    return StreamingResponse(
+        _bytes(person.clients, project, found.artifact),
+        media_type="application/octet-stream",
+        headers={"content-disposition": named},
+    )
+
+
+async def _bytes(clients: AsyncMillrace, project: str, digest: str) -> AsyncIterator[bytes]:
+    async for piece in clients.registry.artifact_chunks(digest, project=project):
+        yield piece

@@ -1,0 +1,74 @@
+"""What the services know of one loop, asked at once."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from millrace.aio import AsyncMillrace
+from millrace_console.asking import Asked
+from millrace_contracts.alarms import AlarmRead
+from millrace_contracts.closings import DriftRead
+from millrace_contracts.decisions import DecisionRead, Kind
+from millrace_contracts.endpoints import EndpointRead
+from millrace_contracts.loop_runs import LoopRunRead
+from millrace_contracts.overviews import DayPoint
+
+KINDS: tuple[Kind, ...] = (
+    "gate.verdict", "rollout.started", "rollout.step", "rollout.promoted", "rollout.aborted", "switch-back", "rollback",
+)  # fmt: skip
+NEWEST = 300
+"""Decisions of a kind that are looked at."""
+DRIFT_DAYS, FEATURES = 3, 8
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Decisions of the kinds above, alarms, closed days, runs, the endpoint and the drift of a loop."""
+
+    decisions: list[DecisionRead]
+    alarms: list[AlarmRead]
+    days: list[DayPoint]
+    runs: list[LoopRunRead]
+    endpoint: EndpointRead | None
+    drift: list[DriftRead]
+
+    def worst(self) -> list[tuple[str, float]]:
+        """The features that have moved most, as of the last closed day with rows."""
+        last = next((item for item in reversed(self.drift) if item.psi), None)
+        return sorted(last.psi.items(), key=lambda item: -item[1])[:FEATURES] if last else []
+
+
+async def gather(
+    asked: Asked, clients: AsyncMillrace, project: str, loop: str, settled: datetime | None, span: int | None
+) -> Facts:
+    """Ask for all of it; *span*: of so many days up to *settled*, None: of all."""
+    since = None if span is None or settled is None else (settled - timedelta(days=span)).date()
+    lately = None if settled is None else (settled - timedelta(days=DRIFT_DAYS)).date()
+    monitoring = clients.monitoring
+    decided, alarms, days, runs, endpoint, drift = await asyncio.gather(
+        _decisions(asked, clients, project, loop),
+        asked.of("monitoring", monitoring.alarms(loop, project=project), list[AlarmRead]()),
+        asked.of("monitoring", monitoring.course(loop, since, project=project), list[DayPoint]()),
+        asked.of("controller", clients.controller.runs(loop, project=project), list[LoopRunRead]()),
+        asked.of("serving", _endpoint(clients, project, loop), None),
+        asked.of("monitoring", monitoring.drift(loop, lately, project=project), list[DriftRead]()),
+    )
+    return Facts(decided, alarms, days, runs, endpoint, drift)
+
+
+async def _decisions(asked: Asked, clients: AsyncMillrace, project: str, loop: str) -> list[DecisionRead]:
+    """The newest decisions of each kind that is drawn."""
+    questions = [
+        asked.of(
+            "registry",
+            clients.registry.decisions(loop, kind, newest=NEWEST, project=project),
+            list[DecisionRead](),
+        )
+        for kind in KINDS
+    ]
+    return [item for kind in await asyncio.gather(*questions) for item in kind]
+
+
+async def _endpoint(clients: AsyncMillrace, project: str, loop: str) -> EndpointRead | None:
+    """None is what a page does without; the endpoint of a loop is called as the loop is."""
+    return await clients.serving.endpoint(loop, project=project)

@@ -1,0 +1,74 @@
+"""The page of one loop."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from millrace_console.asking import Asked
+from millrace_console.drawing.intervals import intervals
+from millrace_console.drawing.shares import shares
+from millrace_console.drawing.story import NAMES, sign, story
+from millrace_console.loops import told
+from millrace_console.loops.coming import coming, spec_of
+from millrace_console.loops.facts import gather
+from millrace_console.people.permits import CurrentPerson, look
+from millrace_console.places import LoopIn, ProjectIn, frame
+from millrace_console.rendering import page
+from millrace_console.services import CurrentServices
+from millrace_contracts.durations import begin
+
+router = APIRouter(include_in_schema=False, dependencies=[look()])
+ERRORS = {
+    "regression": "mean squared error a day, and over 7 days",
+    "binary": "mean log loss a day, and over 7 days",
+    "multiclass": "mean log loss a day, and over 7 days",
+}
+SPANS = {"all": None, "year": 366, "quarter": 92, "month": 31}
+RUNS, LISTED = 30, 100
+
+
+@router.get("/p/{project}/loops/{loop}")
+async def one(
+    request: Request,
+    project: ProjectIn,
+    loop: LoopIn,
+    person: CurrentPerson,
+    services: CurrentServices,
+    span: Annotated[str, Query(pattern="^(all|year|quarter|month)$")] = "year",
+) -> Response:
+    """Its story, its gates, its traffic, its runs, and what comes next."""
+    asked = Asked(services.settings.answer_seconds)
+    found = await asked.must("controller", person.clients.controller.loop(loop, project=project))
+    around, facts = await asyncio.gather(
+        frame(person, asked, project, "loops", loop),
+        gather(asked, person.clients, project, loop, found.settled_through, SPANS[span]),
+    )
+    spec = spec_of(found)
+    zone = ZoneInfo(spec.data.timezone if spec else "UTC")
+    base, days, task = f"/p/{project}", facts.days, spec.task if spec else ""
+    marks = told.marks(facts.decisions, facts.alarms, zone, base)
+    seen = [mark for mark in marks if not days or mark.day >= days[0].day - timedelta(days=1)]
+    end = found.settled_through or (begin(days[-1].day, zone.key) if days else datetime.now(zone))
+    shown = {
+        "it": found,
+        "spec": spec,
+        "coming": coming(found),
+        "picture": story(days, seen, ERRORS.get(task, "mean loss a day")),
+        "marks": seen[::-1][:LISTED],
+        "names": NAMES,
+        "sign": sign,
+        "gates": intervals(told.intervals(facts.decisions, zone, base)),
+        "traffic": shares(told.shares(facts.decisions), end),
+        "runs": facts.runs[::-1][:RUNS],
+        "endpoint": facts.endpoint,
+        "days": days,
+        "drift": facts.worst(),
+        "alarms": [item for item in facts.alarms if item.state != "closed"],
+        "span": span,
+        "spans": SPANS,
+    }
+    return page(request, "loop.html", around | shown)

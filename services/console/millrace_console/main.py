@@ -1,0 +1,38 @@
+"""The console service: pages for people, made on the server of what the other services answer."""
+
+from fastapi import FastAPI
+
+from millrace_console import refusing, services
+from millrace_console.acting.routes import router as acting
+from millrace_console.alarms.routes import router as alarms
+from millrace_console.data.routes import router as data
+from millrace_console.headers import Headers
+from millrace_console.history.routes import router as history
+from millrace_console.loops.routes import router as loops
+from millrace_console.overview.routes import router as overview
+from millrace_console.people.routes import router as people
+from millrace_console.services import Services
+from millrace_console.settings import ConsoleSettings
+from millrace_console.static.routes import router as static
+from millrace_core.app import create_app
+
+
+async def _end(given: Services) -> None:
+    await given.people.close()
+
+
+def build(settings: ConsoleSettings | None = None) -> FastAPI:
+    """The application, with settings from the environment if none are given."""
+    app = create_app(
+        settings or ConsoleSettings(),
+        title="console",
+        routers=[people, static, overview, loops, history, data, alarms, acting],
+        make=services.make,
+        stop=[_end],
+        around=[Headers],
+    )
+    refusing.install(app)
+    return app
+
+
+__all__ = ["ConsoleSettings", "build"]

@@ -1,0 +1,1 @@
+"""All loops of a project on one page."""

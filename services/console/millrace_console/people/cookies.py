@@ -1,0 +1,32 @@
+"""The session's cookie: unreadable for scripts, not sent along from other sites, over TLS alone where there is any."""
+
+from fastapi import Request, Response
+
+from millrace_console.settings import ConsoleSettings
+
+PLAIN, GUARDED = "millrace_session", "__Host-millrace_session"
+"""A name with __Host- is taken by browsers from TLS alone, and from no other host of the domain."""
+
+
+def name(settings: ConsoleSettings) -> str:
+    """What the cookie is called here."""
+    return GUARDED if settings.https_only else PLAIN
+
+
+def read(request: Request, settings: ConsoleSettings) -> str:
+    """The session's name, or an empty text."""
+    return request.cookies.get(name(settings), "")
+
+
+def give(response: Response, key: str, settings: ConsoleSettings) -> None:
+    """Give the browser a session's name, until the browser ends."""
+    response.set_cookie(
+        name(settings), key, httponly=True, samesite="lax", secure=settings.https_only, path="/"
+    )
+
+
+def take(response: Response, settings: ConsoleSettings) -> None:
+    """Take it away again."""
+    response.delete_cookie(
+        name(settings), httponly=True, samesite="lax", secure=settings.https_only, path="/"
+    )

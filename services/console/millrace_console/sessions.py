@@ -1,0 +1,122 @@
+"""Sessions, kept in this process alone: the browser holds a random name, the token never leaves the server.
+
+They end with the process, after some hours, after some hours of silence, or when somebody signs out; whether the token
+still holds is for the services to say, at every call.
+"""
+
+import hashlib
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from millrace.aio import AsyncMillrace
+from millrace_console.settings import ConsoleSettings
+
+MOST = 2000
+"""Sessions at one time; the one that was silent longest makes room."""
+HOUR = 3600.0
+
+
+@dataclass
+class Person:
+    """Somebody who is signed in: their name, their own clients, and what their forms carry against forgery."""
+
+    name: str
+    clients: AsyncMillrace
+    ends: float
+    seen: float
+    csrf: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    projects: tuple[str, ...] = ()
+    """Those that they may see, as last asked."""
+    asked: float = float("-inf")
+    """When that was."""
+
+
+@dataclass(frozen=True)
+class _Link:
+    token: str
+    ends: float
+
+
+class Sessions:
+    """Everybody who is signed in.
+
+    Args:
+        urls: base URL of each service by name.
+        now: seconds of a clock that only goes forward.
+    """
+
+    def __init__(
+        self, settings: ConsoleSettings, urls: Mapping[str, str], now: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._settings, self._urls, self._now = settings, urls, now
+        self._people: OrderedDict[str, Person] = OrderedDict()
+        self._links: dict[str, _Link] = {}
+        self._leaving: list[AsyncMillrace] = []
+
+    def clients(self, token: str) -> AsyncMillrace:
+        """The services as who has *token* sees them; whoever takes it closes it."""
+        return AsyncMillrace(self._urls, token)
+
+    def begin(self, name: str, clients: AsyncMillrace) -> str:
+        """Sign somebody in; returns the name of the session, which is shown once and kept as its digest."""
+        self._forget()
+        now, key = self._now(), secrets.token_urlsafe(32)
+        ends = now + self._settings.session_hours * HOUR
+        self._people[_digest(key)] = Person(name, clients, ends, now)
+        while len(self._people) > MOST:
+            self._leaving.append(self._people.popitem(last=False)[1].clients)
+        return key
+
+    def find(self, key: str) -> Person | None:
+        """Whose session this is, if it goes on."""
+        self._forget()
+        person = self._people.get(_digest(key))
+        if person is not None:
+            person.seen = self._now()
+            self._people.move_to_end(_digest(key))
+        return person
+
+    async def end(self, key: str) -> None:
+        """Sign somebody out; closes what has ended meanwhile, too."""
+        person = self._people.pop(_digest(key), None)
+        if person is not None:
+            self._leaving.append(person.clients)
+        await self.close_ended()
+
+    async def close_ended(self) -> None:
+        """Close the connections of sessions that are over."""
+        while self._leaving:
+            await self._leaving.pop().close()
+
+    async def close(self) -> None:
+        """End them all."""
+        self._leaving += [person.clients for person in self._people.values()]
+        self._people.clear()
+        await self.close_ended()
+
+    def offer(self, token: str) -> str:
+        """A word that signs in whoever has *token*, once and soon."""
+        self._forget()
+        word = secrets.token_urlsafe(32)
+        self._links[_digest(word)] = _Link(token, self._now() + self._settings.link_seconds)
+        return word
+
+    def redeem(self, word: str) -> str | None:
+        """The token behind a word that `offer` gave; None if it was used, is too old, or is none."""
+        self._forget()
+        link = self._links.pop(_digest(word), None)
+        return None if link is None else link.token
+
+    def _forget(self) -> None:
+        """Sessions and links that are over."""
+        now, silent = self._now(), self._settings.idle_hours * HOUR
+        over = [key for key, item in self._people.items() if item.ends <= now or item.seen + silent <= now]
+        self._leaving += [self._people.pop(key).clients for key in over]
+        self._links = {word: link for word, link in self._links.items() if link.ends > now}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,1 @@
+"""All loops of a project at a glance."""

@@ -1,0 +1,1 @@
+"""Many endpoints at a glance, and one endpoint's days in short."""

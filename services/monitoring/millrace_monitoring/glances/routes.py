@@ -1,0 +1,71 @@
+"""Glances over HTTP: many endpoints in one call, and the course of one endpoint day by day."""
+
+from datetime import date
+from itertools import groupby
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from millrace_contracts.overviews import DayPoint, EndpointGlance, Names
+from millrace_core.auth import permit
+from millrace_core.database import Session
+from millrace_core.names import Name, Project
+from millrace_monitoring.glances import queries
+from millrace_monitoring.monitors import queries as monitors
+
+router = APIRouter(prefix="/v1", tags=["monitors"])
+WEEK = 7
+READ = permit("monitoring.monitors.read")
+
+
+@router.get("/monitors:glance", dependencies=[READ])
+async def glance(
+    session: Session,
+    project: Project,
+    endpoints: Annotated[Names, Query(description="Up to 200 names with commas between them.")],
+    days: Annotated[int, Query(ge=1, le=92)] = 28,
+) -> list[EndpointGlance]:
+    """How these endpoints do, each in one line with its last days; those that nobody watches are left out."""
+    watched = await queries.watched(session, project, set(endpoints.split(",")))
+    lines = await queries.recent(session, project, await queries.last_days(session, project, watched), days)
+    points = {name: [point(line) for line in mine] for name, mine in groupby(lines, key=lambda line: line[0])}
+    alarms = await queries.alarms(session, project, watched)
+    logged = await queries.logged(session, project, watched)
+    return [_glance(name, points.get(name, []), alarms.get(name, 0), logged.get(name, 0)) for name in watched]
+
+
+@router.get("/monitors/{endpoint}/course", dependencies=[permit("monitoring.closings.read")])
+async def course(
+    endpoint: Name,
+    project: Project,
+    session: Session,
+    since: Annotated[date | None, Query(description="First day.")] = None,
+    until: Annotated[date | None, Query(description="Day after the last.")] = None,
+) -> list[DayPoint]:
+    """Closed days in order, of each only the few numbers that a picture shows."""
+    await monitors.get(session, project, endpoint)
+    return [point(line) for line in await queries.course(session, project, endpoint, since, until)]
+
+
+def point(line: queries.Line) -> DayPoint:
+    """A line of the database as JSON shows it."""
+    _, day, rows, labelled, champion, loss, reference, value, level = line
+    share = None if value is None or not level else max(0.0, value / level)
+    return DayPoint(
+        day=day, rows=rows, labelled=labelled, loss=loss, baseline=reference, champion=champion, level=share
+    )
+
+
+def _glance(endpoint: str, points: list[DayPoint], alarms: int, logged: int) -> EndpointGlance:
+    week = points[-WEEK:]
+    told = [(item.loss, item.labelled) for item in week if item.loss is not None and item.labelled]
+    rows = sum(count for _, count in told)
+    return EndpointGlance(
+        endpoint=endpoint,
+        days=points,
+        rows=sum(item.rows for item in week),
+        loss=sum(loss * count for loss, count in told) / rows if rows else None,
+        baseline=next((item.baseline for item in reversed(points) if item.baseline is not None), None),
+        alarms=alarms,
+        logged=logged,
+    )

@@ -1,0 +1,69 @@
+"""What a browser test needs, fetched once: playwright in an environment of its own, axe-core from npm by digest."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+PLACE = ROOT / ".cache" / "browser"
+PYTHON = PLACE / "env" / "bin" / "python"
+AXE, AXE_SHA256 = "axe-core@4.14.1", "e6b0ce02b84d892e2e33e403485e7f3d6c29e2be6df65daf44d89ba564139745"
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+
+
+def missing() -> str | None:
+    """What this machine lacks, and how to get it; None: nothing."""
+    if chromium() is None:
+        return "no Chromium here: apt-get install chromium"
+    if not PYTHON.exists():
+        return "playwright is not there: make test-browser fetches it"
+    return (
+        None
+        if shutil.which("npm") or axe_file().exists()
+        else "axe-core comes from npm, which is not installed"
+    )
+
+
+def chromium() -> str | None:
+    """Where Chromium is."""
+    return next((path for name in CHROMIUM if (path := shutil.which(name))), None)
+
+
+def axe_file() -> Path:
+    """Where axe-core is, or will be."""
+    return PLACE / f"axe-{AXE_SHA256[:12]}.js"
+
+
+def axe() -> Path:
+    """axe-core's one file, out of a package with the known bytes."""
+    path = axe_file()
+    if not path.exists():
+        PLACE.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["npm", "pack", "--silent", AXE], cwd=PLACE, check=True, capture_output=True)
+        package = next(PLACE.glob("axe-core-*.tgz"))
+        assert hashlib.sha256(package.read_bytes()).hexdigest() == AXE_SHA256, (
+            "not the bytes that were reviewed"
+        )
+        with tarfile.open(package) as archive:
+            file = archive.extractfile("package/axe.min.js")
+            assert file is not None
+            path.write_bytes(file.read())
+    return path
+
+
+def walked(base: str, cookie: tuple[str, str], pages: dict[str, str], out: Path) -> list[str]:
+    """What is wrong with these pages of the console at *base*; pictures of them lie in *out* afterwards."""
+    asked = {
+        "cookie": {"name": cookie[0], "value": cookie[1], "url": base},
+        "pages": {name: base + path for name, path in pages.items()},
+        "axe": str(axe()), "out": str(out), "chromium": chromium(),
+    }  # fmt: skip
+    walk = Path(__file__).parent / "walk.py"
+    done = subprocess.run(
+        [PYTHON, walk], input=json.dumps(asked), capture_output=True, text=True, timeout=600, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads(done.stdout)
