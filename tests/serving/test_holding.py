@@ -1,7 +1,10 @@
 """The loader of a shared pod beside a real Triton: it loads, lets go late, heals, and goes on alone."""
 
+import asyncio
 import subprocess
+import sys
 import time
+from functools import reduce
 from types import SimpleNamespace
 
 import httpx
@@ -10,8 +13,9 @@ import pytest
 from millrace.transport.errors import ApiError
 from millrace_contracts.standby import StandbyRead, StandbyVersion
 from millrace_core.services import clients
+from millrace_serving.cluster import standby
 from millrace_serving.processes.ports import free_port
-from millrace_serving.settings import ServingSettings
+from millrace_serving.settings import ServingSettings, Standby
 from millrace_serving.triton import holding, installation, source
 from millrace_serving.triton.client import Triton, TritonError
 from millrace_serving.triton.holding import Holder
@@ -225,6 +229,44 @@ async def test_a_version_that_cannot_be_loaded_keeps_no_other_from_being_ready(w
     assert world.whole.exists()
     assert answers(world, "flights--r3")
     assert not answers(world, "flights--r1")
+
+
+async def test_the_process_as_its_pod_starts_it_loads_what_serving_lists(world, tmp_path):
+    """The container's own command, arguments and environment, with places of this machine."""
+    held = version(world, 1)
+    world.neighbours.server.config.app.get("/v1/standby")(lambda: StandbyRead(items=[held]))
+    settings = ServingSettings(
+        home=tmp_path,
+        serving_image="x",
+        triton_image="x",
+        registry_url=world.neighbours.url,
+        serving_url=world.neighbours.url,
+    )
+    template = standby.deployment(settings, Standby(), "default", 4, None)["spec"]["template"]
+    (made,) = [item for item in template["spec"]["containers"] if item["name"] == "loader"]
+    (tmp_path / "token").write_text("a-token")
+    moved = {
+        "/models": str(world.server.models),
+        "http://127.0.0.1:8000": f"http://127.0.0.1:{world.server.http}",
+    }
+    arguments = [reduce(lambda text, pair: text.replace(*pair), moved.items(), item) for item in made["args"]]
+    told = {item["name"]: item["value"] for item in made["env"] if "value" in item} | {
+        "POD_UID": "uid",
+        "MILLRACE_HOME": str(tmp_path / "loader"),
+        "MILLRACE_TOKEN_FILE": str(tmp_path / "token"),
+    }
+    process = subprocess.Popen(
+        [sys.executable, *made["command"][1:], *arguments, f"--whole={world.whole}"], env={"PATH": ""} | told
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not (world.whole.exists() and answers(world, "flights--r1")):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            await asyncio.sleep(0.2)
+    finally:
+        process.terminate()
+        process.wait(20)
 
 
 async def test_a_graph_that_is_too_large_for_a_shared_pod_is_not_taken(world, monkeypatch):

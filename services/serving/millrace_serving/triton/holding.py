@@ -211,6 +211,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--project", required=True)
     parser.add_argument("--models", type=Path, required=True, help="Triton's model repository")
     parser.add_argument("--triton", required=True)
+    parser.add_argument(
+        "--whole", type=Path, default=Path(WHOLE), help="the file that says that all was tried"
+    )
     return parser.parse_args()
 
 
@@ -236,6 +239,7 @@ async def run(settings: ServingSettings, given: argparse.Namespace) -> None:
             lambda: platform.serving.standby(project=given.project),
             release,
         )
+        holder.whole = given.whole
         await run_forever("holding", holder.once, every=EVERY_SECONDS, backoff_max=5.0)
 
 
