@@ -29,7 +29,7 @@ def guarded(app):
     for path, route in routes(app):
         if permission_of(route) in (PUBLIC, "metrics.read"):
             continue
-        what = "accept" if "quarantine" in path else "pause"
+        what = "accept" if "quarantine" in path else "approve" if "/runs/" in path else "pause"
         yield from ((method, address(path, what)) for method in route.methods - {"HEAD"})
 
 

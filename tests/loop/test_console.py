@@ -138,7 +138,7 @@ def test_refused_data_is_looked_at_and_dropped_and_odd_names_break_nothing(brows
     assert done.status_code == 200
     assert "It is dropped" in done.text
     settled = client.registry.refused(entry.id)
-    assert (settled.state, settled.settled_by) == ("dropped", "user")
+    assert (settled.state, settled.settled_by) == ("dropped", "user:user")
     log = seen(browser, f"/p/default/decisions?loop={name}")
     assert "<script>alert" not in log
     seen(browser, f"/p/default/loops/{name}")

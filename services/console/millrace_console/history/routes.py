@@ -54,7 +54,7 @@ async def run(
         "leaders": runs.leaders(work),
         "jobs": work.jobs,
         "decisions": decisions[::-1],
-        "live": found.ended_at is None,
+        "live": found.ended_at is None and found.state != "awaiting-approval",
         "link": _web((found.pipeline or {}).get("link")),
     }
     return page(request, "run.html", around | shown)
