@@ -6,9 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from prometheus_client import REGISTRY
 
+from millrace_contracts.release import Files
 from millrace_controller.approvals import metrics, queries
 from millrace_controller.clock.queries import urgencies
+from millrace_controller.runs import approval
+from millrace_controller.runs import queries as runs
 from millrace_core import database
+from millrace_core.errors import Conflict
 
 from .conftest import champion_everywhere, closed, document, made_home, running
 from .fakes import World
@@ -205,6 +209,17 @@ class TestApproving:
         assert sorted("state" in answer for answer in answers) == [False, False, False, True]
         await people.platform.rest()
         assert (await people.waits())["number"] == run
+
+    async def test_a_version_with_other_files_than_were_judged_is_not_even_asked_about(self, people):
+        run = await first(people)
+        services = people.platform.services
+        release = await services.clients.registry.version("sales", 1)
+        files = [item.model_copy(update={"digest": "sha256:" + "e" * 64}) for item in release.files.files]
+        other = release.model_copy(update={"files": Files(files=files)})
+        async with services.sessions.begin() as session:
+            loop, waits = await runs.locked(session, "default", "sales", run)
+            with pytest.raises(Conflict, match="other files"):
+                await approval.ask(session, loop, waits, other, None)
 
 
 class TestEnding:

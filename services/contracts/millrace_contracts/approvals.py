@@ -24,6 +24,10 @@ class JudgedEvidence(Read):
     )
     evidence: Digest = Field(description="Digest of the gates' verdict and of all metrics.")
     metrics: Document = Field(description="Metrics of candidate and champion.")
+    files: dict[str, Digest] = Field(
+        default={},
+        description="Digests of the candidate's files by name; none: an earlier version did not keep them.",
+    )
     demanded: bool = Field(description="Whether the document asked for people's approval then.")
 
 

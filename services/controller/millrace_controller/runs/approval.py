@@ -24,9 +24,14 @@ def demanded(loop: Loop, run: Run) -> bool:
 async def ask(
     session: AsyncSession, loop: Loop, run: Run, release: ModelVersionRead, champion: ModelVersionRead | None
 ) -> None:
-    """Let the run wait for people, who are asked to approve exactly this."""
+    """Let the run wait for people, who are asked to approve exactly this.
+
+    Raises: Conflict if that is not what the gates judged.
+    """
     if run.judged is None:
         raise Conflict(f"Run {run.number} was judged before approvals were asked for; retrain {loop.name}.")
+    if binding.other_files(run.judged, release):
+        raise Conflict(f"Version {release.number} has other files than the candidate that the gates judged.")
     now, gate = utcnow(), loop.spec.gates.approval or ApprovalGate()
     bound = binding.bound(run, run.judged, release, champion)
     asked = ApprovalAsked(

@@ -7,6 +7,7 @@ from millrace_contracts.approvals import ApprovalBound, JudgedEvidence
 from millrace_contracts.bodies import Document
 from millrace_contracts.learning import EvaluateResult
 from millrace_contracts.models import ModelVersionRead
+from millrace_contracts.release import Files
 from millrace_contracts.verdicts import GatesVerdict
 from millrace_controller.tables import Loop, Run
 
@@ -36,15 +37,21 @@ def demanded(loop: Loop) -> bool:
     return loop.mode == "live" and (loop.document["spec"].get("gates") or {}).get("approval") is not None
 
 
-def judged(loop: Loop, verdict: GatesVerdict, evaluation: EvaluateResult) -> JudgedEvidence:
-    """What is kept of the moment at which the gates spoke."""
+def judged(loop: Loop, verdict: GatesVerdict, evaluation: EvaluateResult, files: Files) -> JudgedEvidence:
+    """What is kept of the moment at which the gates spoke; *files*: those of the candidate that was evaluated."""
     metrics = evaluation.metrics.model_dump(mode="json")
     return JudgedEvidence(
         document=of_document(loop),
         evidence=of_evidence(verdict, metrics),
         metrics=metrics,
+        files=files.base().by_name(),
         demanded=demanded(loop),
     )
+
+
+def other_files(judged: JudgedEvidence, release: ModelVersionRead) -> bool:
+    """Whether a release unit has other files than the candidate that was judged."""
+    return bool(judged.files) and judged.files != release.files.base().by_name()
 
 
 def bound(

@@ -8,6 +8,7 @@ from millrace_contracts.decisions import Decision, decision
 from millrace_contracts.jobs import JobKind
 from millrace_contracts.learning import EvaluateResult
 from millrace_contracts.loop_runs import GateWrite
+from millrace_contracts.release import Files
 from millrace_contracts.verdicts import GatesVerdict
 from millrace_controller.gates.judge import judge
 from millrace_controller.lookup import queries as lookup
@@ -33,6 +34,7 @@ async def pass_gates(
     if run.verdict is not None:
         return run.verdict
     trained = await _result(services, loop, number, "train", jobs.train_job)
+    files = Files.model_validate(trained["files"])
     evaluation = EvaluateResult.model_validate(
         await _result(services, loop, number, "evaluate", jobs.evaluate_job)
     )
@@ -45,7 +47,7 @@ async def pass_gates(
             raise Conflict(f"Run {number} is {run.state}; its gates are closed.")
         if run.verdict is not None:
             return run.verdict
-        run.verdict, run.judged = verdict, binding.judged(loop, verdict, evaluation)
+        run.verdict, run.judged = verdict, binding.judged(loop, verdict, evaluation, files)
         asked = run.plan.train
         if asked.get("search") == "full" and asked.get("code") is None:
             loop.configurations = trained.get("configurations")
