@@ -13,15 +13,20 @@ from .conftest import document
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "approvals.md"
 pytestmark = [pytest.mark.slow, pytest.mark.loop, pytest.mark.timeout(400)]
-FENCE = re.compile(r"^```bash( fails)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+HERE, CLUSTER = "## On this machine", "## In a cluster"
 
 
 def script():
-    """The page's blocks; one that has to fail says so if it does not."""
-    parts = ["set -eu"]
-    for fails, block in FENCE.findall(PAGE.read_text()):
-        parts.append(f"if {block.strip()}; then echo it did not fail; exit 9; fi" if fails else block)
-    return "\n".join(parts)
+    """The page's commands for this machine; one that is refused says so if it is not."""
+    page = PAGE.read_text()
+    here = page[page.index(HERE) : page.index(CLUSTER)]
+    lines = "".join(block for language, block in FENCE.findall(here) if not language).splitlines()
+    assert len(lines) > 10
+    refused = re.compile(r"^(.*?) +# refused$")
+    made = [refused.sub(r"if \1; then echo it was not refused; exit 9; fi", line) for line in lines]
+    assert sum(line.startswith("if ") for line in made) == 1
+    return "\n".join(["set -eu", *made])
 
 
 def test_the_commands_of_the_page_run_to_its_end(platform, client, table, tmp_path):
