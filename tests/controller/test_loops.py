@@ -5,9 +5,12 @@ from datetime import date, timedelta
 import httpx
 import pytest
 
+from millrace_contracts.rows import DeliveryReport
 from millrace_controller.clock import queries, worker
 from millrace_controller.lookup import queries as lookup
 from millrace_core.errors import Conflict
+from millrace_table import reading
+from millrace_table.refusals import Unreadable
 
 from .conftest import alarm, champion_everywhere, closed, day, document, promoted_twice
 
@@ -485,6 +488,37 @@ async def test_a_refused_file_is_no_alarm_any_more_when_a_good_one_of_its_name_h
     assert list(platform.world.standing["sales"]) == ["quarantine:3"], "another file replaces nothing"
     platform.world.datasets["sales"][0]["source"] |= {"name": "may.csv"}
     await worker.one_pass(platform.services, 1)
+    assert platform.world.standing["sales"] == {}
+
+
+async def test_a_file_of_a_source_that_cannot_be_read_at_all_is_said_until_a_good_one_of_its_name_has_come(
+    platform,
+):
+    with pytest.raises(Unreadable) as error:
+        reading.load(b"PAR1 nothing of the kind PAR1", "parquet")
+    report = DeliveryReport(checks=[error.value.check]).model_dump(mode="json")
+    came = {"kind": "source", "name": "may.parquet", "source": "of-the-bucket"}
+    platform.world.datasets["sales"] = []
+    platform.world.quarantine["sales"] = [REFUSED | {"source": came, "report": report}]
+    await platform.apply(document())
+
+    async def valid():
+        await worker.one_pass(platform.services, 1)
+        told = {item["type"]: item for item in (await platform.loop())["conditions"]}
+        return told["DataValid"]["status"], told["DataValid"]["message"]
+
+    status, message = await valid()
+    assert status == "False"
+    assert f"may.parquet ({error.value.check.observed})" in message
+    platform.world.add_data("sales", 100)
+    newest = platform.world.datasets["sales"][0]
+    newest |= {
+        "created_at": "2024-05-02T00:00:00Z",
+        "source": newest["source"] | came | {"source": "another"},
+    }
+    assert (await valid())[0] == "False", "what another source has under that name mends nothing"
+    newest["source"] |= {"source": "of-the-bucket"}
+    assert (await valid())[0] != "False"
     assert platform.world.standing["sales"] == {}
 
 

@@ -13,6 +13,8 @@ from millrace_core.database import utcnow
 from millrace_core.log import log
 
 MOST_ALARMS = 100
+MENDED = ("file", "source")
+"""Kinds of deliveries that are mended where they come from, and then come again under their name."""
 
 
 async def told(services: Services, loop_id: int) -> str:
@@ -43,16 +45,22 @@ async def _waiting(services: Services, loop: Loop) -> list[QuarantineRead]:
         if error.status != 404:
             raise
         return []
-    since = min((item.created_at for item in refused if item.source.get("kind") == "file"), default=None)
+    since = min((item.created_at for item in refused if _place(item) is not None), default=None)
     if since is None:
         return refused
     taken = await registry.dataset_versions(dataset, since=since, project=loop.project)
-    files = [(one.source.name, one.created_at) for one in taken if one.source.kind == "file"]
+    good = [((one.source.kind, one.source.source, one.source.name), one.created_at) for one in taken]
     return [
         item
         for item in refused
-        if not any(name == item.source.get("name") != "" and at > item.created_at for name, at in files)
+        if not any(place == _place(item) and at > item.created_at for place, at in good)
     ]
+
+
+def _place(item: QuarantineRead) -> tuple[str, str | None, str] | None:
+    """What a good delivery of the same name takes the place of: a file, or what a source has under that name."""
+    kind, name = str(item.source.get("kind")), str(item.source.get("name") or "")
+    return (kind, item.source.get("source"), name) if kind in MENDED and name else None
 
 
 async def _raise(services: Services, loop: Loop, waiting: list[QuarantineRead]) -> None:
