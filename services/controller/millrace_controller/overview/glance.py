@@ -1,5 +1,8 @@
 """A loop in one line, and how well it is; pure functions of what is stored."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from millrace_contracts.loop_runs import LoopRunState as State
 from millrace_contracts.loops import LoopOwner
 from millrace_contracts.overviews import HEALTHS, Health, LoopGlance, LoopSort, RunGlance
@@ -77,16 +80,30 @@ def in_the_way(loop: Loop, newest: Run | None) -> str:
     return "Found: " + ", ".join(loop.causes) if loop.causes else ""
 
 
-def ordered(lines: list[LoopGlance], by: LoopSort, down: bool) -> list[LoopGlance]:
-    """Lines in that order, those that are equal in it by name."""
-    named = sorted(lines, key=lambda line: line.name)
-    keys = {
-        "health": lambda line: HEALTHS.index(line.health),
-        "name": lambda line: line.name,
-        "champion": lambda line: line.champion or 0,
-        "run": lambda line: (
-            NEVER if line.run is None or line.run.opened_at is None else str(line.run.opened_at)
+@dataclass(frozen=True)
+class Found:
+    """A loop as the database has it, and how well it is; only those that are shown become lines."""
+
+    loop: Loop
+    run: Run | None
+    task: str
+    health: Health
+
+    def line(self) -> LoopGlance:
+        """The loop in one line."""
+        return of(self.loop, self.run, self.task)
+
+
+def ordered(found: list[Found], by: LoopSort, down: bool) -> list[Found]:
+    """Loops in that order, those that are equal in it by name."""
+    named = sorted(found, key=lambda item: item.loop.name)
+    keys: dict[LoopSort, Callable[[Found], int | str]] = {
+        "health": lambda item: HEALTHS.index(item.health),
+        "name": lambda item: item.loop.name,
+        "champion": lambda item: item.loop.champion or 0,
+        "run": lambda item: (
+            NEVER if item.run is None or item.run.opened_at is None else str(item.run.opened_at)
         ),
-        "changed": lambda line: str(line.updated_at),
+        "changed": lambda item: str(item.loop.updated_at),
     }
     return sorted(named, key=keys[by], reverse=down)

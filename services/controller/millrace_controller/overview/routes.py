@@ -27,10 +27,11 @@ async def overview(
     size: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> LoopsOverview:
     """One page of the project's loops in one line each, and how many there are of each health."""
-    lines = [glance.of(*found) for found in await queries.every(session, project, search)]
-    counts: dict[Health, int] = {name: sum(line.health == name for line in lines) for name in HEALTHS}
-    asked = [line for line in lines if health in (None, line.health)]
+    rows = await queries.every(session, project, search)
+    found = [glance.Found(loop, run, task, glance.health(loop, run)) for loop, run, task in rows]
+    counts: dict[Health, int] = {name: sum(item.health == name for item in found) for name in HEALTHS}
+    asked = [item for item in found if health in (None, item.health)]
     pages = max(1, -(-len(asked) // size))
     here = min(page, pages)
-    shown = glance.ordered(asked, sort, down)[(here - 1) * size : here * size]
+    shown = [item.line() for item in glance.ordered(asked, sort, down)[(here - 1) * size : here * size]]
     return LoopsOverview(items=shown, total=len(asked), page=here, pages=pages, counts=counts)
