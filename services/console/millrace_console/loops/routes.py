@@ -51,14 +51,15 @@ async def one(
     zone = ZoneInfo(spec.data.timezone if spec else "UTC")
     base, days, task = f"/p/{project}", facts.days, spec.task if spec else ""
     marks = told.marks(facts.decisions, facts.alarms, zone, base)
-    seen = [mark for mark in marks if not days or mark.day >= days[0].day - timedelta(days=1)]
+    near = timedelta(days=7)
+    seen = [mark for mark in marks if days and days[0].day - near <= mark.day <= days[-1].day + near]
     end = found.settled_through or (begin(days[-1].day, zone.key) if days else datetime.now(zone))
     shown = {
         "it": found,
         "spec": spec,
         "coming": coming(found),
         "picture": story(days, seen, ERRORS.get(task, "mean loss a day")),
-        "marks": seen[::-1][:LISTED],
+        "marks": marks[::-1][:LISTED],
         "names": NAMES,
         "sign": sign,
         "gates": intervals(told.intervals(facts.decisions, zone, base)),
