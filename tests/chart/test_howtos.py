@@ -122,6 +122,8 @@ PLANTED = [
     ("grpc", "  grpc: {enabled: true}", "  gRPC: {enabled: true}", "gRPC"),
     ("team", "--clusterrole=millrace-modelloops-edit", "--clusterroles=millrace-modelloops-edit", "--clusterroles"),
     ("team", "labeller: [team-a-labellers]", "labeler: [team-a-labellers]", "labeler"),
+    ("openlineage", "  existingSecret: marquez", "  existingSecrets: marquez", "existingSecrets"),
+    ("approvals", "--role approver", "--roles approver", "--roles"),
     ("backup", "claimName: millrace-training", "claim: millrace-training", "claim"),
     ("backup", "statefulset/millrace-postgres -- \\\n    sh -c 'PGPASSWORD=$POSTGRES_PASSWORD exec pg_dump",
      "statefulset/millrace-postgresql -- \\\n    sh -c 'PGPASSWORD=$POSTGRES_PASSWORD exec pg_dump", "no statefulset"),
