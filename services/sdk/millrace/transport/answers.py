@@ -40,8 +40,8 @@ def checked(response: httpx.Response) -> httpx.Response:
 def told(name: str, data: str, url: str) -> Event:
     """An event of a stream. Raises: ApiError for the one by which a service says why it ends the stream."""
     if name == "error":
-        problem = TypeAdapter(dict[str, Any]).validate_json(data)
-        raise ApiError(int(problem.get("status", 500)), problem, url)
+        problem = TypeAdapter(dict[str, object]).validate_json(data)
+        raise ApiError(int(str(problem.get("status", 500))), problem, url)
     return Event(name=name, data=data)
 
 
