@@ -53,6 +53,21 @@ async def test_a_loops_run_is_an_mlflow_run_with_what_it_saw_and_measured(ask, l
     ]
 
 
+async def test_a_null_character_in_a_runs_json_is_shown_as_an_unknown_one(client, ask):
+    """JSON may have one, and a column of PostgreSQL may not: the run is taken, and is MLflow's too."""
+    params = {"a\0b": "x\0y", "deep": {"\0": 1}, "list": ["\0"]}
+    body = {"key": "nulls", "loop": LOOP, "params": params}
+    made = await client.post("/v1/runs", json=body)
+    assert made.status_code == 201, made.text
+    changed = await client.patch(f"/v1/runs/{made.json()['id']}", json={"metrics": {"m\0": 1.0}})
+    assert changed.status_code == 200, changed.text
+    assert changed.json()["params"] == params
+    (run,) = await found(ask)
+    told = {item["key"]: item["value"] for item in run["data"]["params"]}
+    assert told == {"a\ufffdb": "x\ufffdy", "deep.\ufffd": "1", "list": '["\\u0000"]'}
+    assert {item["key"]: item["value"] for item in run["data"]["metrics"]} == {"m\ufffd": 1.0}
+
+
 async def test_nobody_writes_a_loops_run_and_the_refusal_says_why(ask, loop_run):
     experiment = (await found(ask))[0]["info"]["experiment_id"]
     of = {"run_id": loop_run}

@@ -30,6 +30,8 @@ STATUS = {
 LONGEST = 6000
 DEEPEST = 8
 BATCH = 50
+UNKNOWN = "\N{REPLACEMENT CHARACTER}"
+"""Stands for a null character, which JSON may have and a column of PostgreSQL may not."""
 
 
 async def follow(session: AsyncSession, run: Run) -> None:
@@ -53,7 +55,11 @@ async def follow(session: AsyncSession, run: Run) -> None:
 
 
 async def _facts(session: AsyncSession, run: Run, row: MlflowRun) -> None:
-    params = [KeyValue(key=key[:250], value=value[:LONGEST]) for key, value in _flat(run.params) if key]
+    params = [
+        KeyValue(key=_column(key)[:250], value=_column(value)[:LONGEST])
+        for key, value in _flat(run.params)
+        if key
+    ]
     await texts.put(session, texts.PARAM, row.id, params)
     tags = {
         NAME: row.name, USER: row.user, "mlflow.source.name": "millrace", "millrace.loop": run.loop,
@@ -63,10 +69,19 @@ async def _facts(session: AsyncSession, run: Run, row: MlflowRun) -> None:
         session, texts.RUN, row.id, [KeyValue(key=key, value=tags[key]) for key in tags if tags[key]]
     )
     known = {item.key: item.value for item in (await metrics.latest(session, [row.id])).get(row.id, [])}
-    new = {key: value for key, value in run.metrics.items() if value is not None and known.get(key) != value}
+    told = {_column(key)[:250]: value for key, value in run.metrics.items() if key and value is not None}
     at = millis(run.updated_at)
-    said = [MetricSent(key=key[:250], value=value, timestamp=at) for key, value in new.items() if key]
+    said = [
+        MetricSent(key=key, value=value, timestamp=at)
+        for key, value in told.items()
+        if known.get(key) != value
+    ]
     await metrics.log(session, row.id, said)
+
+
+def _column(text: str) -> str:
+    """A text of JSON as a column keeps it."""
+    return text.replace("\0", UNKNOWN)
 
 
 def _flat(document: Document, before: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
