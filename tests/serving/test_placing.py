@@ -137,6 +137,13 @@ def test_what_is_not_held_is_loaded_nowhere_until_somebody_goes_back_to_it():
     )
 
 
+def test_what_has_to_answer_and_finds_no_room_gets_pods_of_its_own():
+    unloaded = Seen(at="shared")
+    assert place("shared", unloaded, held=False, must=True) == Place("shared", True, False)
+    ready = Seen(at="shared", own=True, deployment=True)
+    assert place("shared", ready, held=False, must=True) == Place("own", True, False)
+
+
 def archive(loops, versions):
     return [
         revision(number, f"loop-{loop}", standby=True)

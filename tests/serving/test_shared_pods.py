@@ -111,6 +111,20 @@ async def test_what_finds_no_room_is_loaded_when_one_goes_back_to_it(pool):
     assert pool.revisions.answers("flights--r1")
 
 
+async def test_one_goes_back_also_where_idle_versions_take_all_the_room(pool, clock):
+    pool.settings.triton_standby, pool.revisions.shared.quiet = Standby(versions=1), Quiet(10)
+    clock.now += 601
+    pool.wanted = [revision(1, "boats", settled=True), revision(2), revision(1, standby=True)]
+    await passes(pool)
+    assert listed(pool) == ["boats--r1"]
+    assert pool.revisions.pods("flights--r1").kind == "unloaded"
+    pool.revisions.shared.ask("flights--r1")
+    await passes(pool)
+    assert pool.revisions.answers("flights--r1")
+    assert pool.revisions.pods("flights--r1").kind == "own"
+    assert listed(pool) == ["boats--r1"], "what answers there stays"
+
+
 async def test_what_has_to_answer_gets_pods_of_its_own_where_the_shared_pod_stays_away(pool, monkeypatch):
     await archived(pool)
     pool.revisions.shared.quiet = Quiet(1)

@@ -58,7 +58,7 @@ def place(wants: Home, seen: Seen, held: bool = True, must: bool = False) -> Pla
 
     Args:
         wants: where it should be in the end.
-        held: whether the shared pod has room for it.
+        held: whether the shared pod has room for it; what has to answer and finds none gets pods of its own.
         must: whether it has to answer: it has traffic, or somebody goes back to it.
     """
     if wants == "own":
@@ -67,7 +67,8 @@ def place(wants: Home, seen: Seen, held: bool = True, must: bool = False) -> Pla
         return Place("shared", deployment=False, held=False)
     at: Home = "shared" if seen.shared else "own" if seen.own else seen.at or "shared"
     moved = seen.shared and seen.at == "shared"
-    return Place(at, (seen.deployment and not moved) or (must and not moved and seen.lost), held)
+    alone = must and (seen.lost or not held)
+    return Place(at, (seen.deployment or alone) and not moved, held)
 
 
 def _to_own(seen: Seen) -> Place:
