@@ -233,6 +233,21 @@ async def test_a_version_that_cannot_be_loaded_keeps_no_other_from_being_ready(w
     assert not answers(world, "flights--r1")
 
 
+async def test_a_graph_that_the_registry_has_lost_keeps_no_other_from_being_ready(world):
+    lost, good = version(world, 1), version(world, 2, 3.0)
+    bring = world.holder._bring
+
+    async def fetch(item):
+        if item.digest == lost.digest:
+            raise ApiError(404, {"title": "Not found"}, "http://registry")
+        return await bring(item)
+
+    world.holder._bring = fetch
+    world.items = [lost, good]
+    await world.holder.once()
+    assert world.whole.exists()
+
+
 async def test_the_process_as_its_pod_starts_it_loads_what_serving_lists(world, tmp_path):
     """The container's own command, arguments and environment, with places of this machine."""
     held = version(world, 1)

@@ -40,6 +40,8 @@ AGAIN_SECONDS = 30.0
 """Pause before what could not be loaded is tried again."""
 LARGEST = 128 * 2**20
 """Bytes of the largest graph that is taken in a pod that others use too."""
+GONE = (404, 410)
+"""Answers of a registry that has no such graph: waiting for it would keep the others of the pod from being ready."""
 Listed = Callable[[], Awaitable[StandbyRead]]
 Release = Callable[[StandbyVersion], Awaitable[ModelVersionRead]]
 
@@ -145,7 +147,9 @@ class Holder:
     async def _fetch(self, item: Wanted) -> bytes:
         try:
             return await self._bring(item)
-        except (ApiError, httpx.HTTPError):
+        except (ApiError, httpx.HTTPError) as error:
+            if isinstance(error, ApiError) and error.status in GONE:
+                raise LoadFailed("the registry has no bytes of its graph") from error
             self._away.add(item.name)
             raise
 
