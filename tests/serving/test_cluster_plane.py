@@ -245,6 +245,21 @@ async def test_a_way_back_to_a_version_that_does_not_answer_is_refused_for_now_a
     assert (await world.client.get("/v1/endpoints/flights")).json()["stable_version"] == 1
 
 
+async def test_a_rollout_to_an_archived_version_that_never_answers_ends_with_the_reason(world, monkeypatch):
+    """It waited without end: only what was loaded for the first time could be given up."""
+    monkeypatch.setattr("millrace_serving.planes.cluster.WARM_SECONDS", 0.3)
+    await rollout(world, 1)
+    await rollout(world, 2)
+    world.triton.loaded = {"flights--r2"}
+    async with asyncio.timeout(20):
+        while not (await gateway(world))["problem"]:
+            await asyncio.sleep(0.1)
+    done = await rollout(world, 1, key="again")
+    assert done["state"] == "aborted", done
+    assert "Version 1 was refused" in done["reason"]
+    assert (await world.client.get("/v1/endpoints/flights")).json()["stable_version"] == 2
+
+
 async def test_a_gateway_without_gateways_is_a_problem_that_is_told(world):
     del world.cluster.objects["Pod", "work", "gateway-a"]
     async with asyncio.timeout(5):

@@ -81,14 +81,15 @@ class Rollouts(Transitions):
         finally:
             plane.busy.discard(item.name)
 
-    async def _warm(self, endpoint: Endpoint, rollout: Rollout) -> None:
-        """Returns once a version that was loaded before answers, wherever it sits now. Raises: Unavailable."""
+    async def _warm(self, endpoint: Endpoint, rollout: Rollout) -> str | None:
+        """Wait for a version that was loaded before, wherever it sits now; one that does not answer is loaded anew."""
         async with self.read() as session:
             item = wanted(endpoint, await endpoints.revision(session, endpoint, rollout.revision))
         try:
             await self.services.running().warm(item)
-        except NotYet as error:
-            raise Unavailable(f"The candidate does not answer yet: {error}.") from error
+        except NotYet:
+            return await self._into_triton(endpoint, rollout)
+        return None
 
     def _again(self, counted: tuple[str, str, int], error: Exception) -> str:
         """Why the candidate is given up, after ATTEMPTS. Raises: Unavailable while it is worth another try."""
