@@ -178,6 +178,16 @@ async def test_a_receiver_that_is_away_loses_nothing_and_one_that_refuses_holds_
     assert receiver.told() == [("sales.train", "START")]
 
 
+async def test_an_event_that_cannot_be_read_any_more_holds_up_nothing(services, receiver):
+    """Another version of the service wrote it; tried for ever, it would keep back all that come after it."""
+    async with services.sessions.begin() as session:
+        session.add(LineageEvent(body={"move": "RESUME"}, recorded_at=AT))
+    await tell(services, happened("START"))
+    assert await send(services) == 2
+    assert receiver.told() == [("sales.train", "START")]
+    assert await left(services) == 0
+
+
 async def test_while_nobody_listens_only_the_newest_are_kept(services, receiver, monkeypatch):
     monkeypatch.setattr(outbox, "KEPT", 3)
     receiver.close()

@@ -44,12 +44,23 @@ async def send(services: Services, table: Any, emit: Send) -> int:
         except Refused as error:
             EVENTS.labels("refused").inc()
             log.warning("the receiver of OpenLineage events refuses one", error=str(error)[:500])
-        except Exception:
-            await _keep_the_newest(services, table)
-            raise
+        except Exception as error:
+            if not _never(error):
+                await _keep_the_newest(services, table)
+                raise
+            EVENTS.labels("refused").inc()
+            log.exception("an OpenLineage event cannot be written", error=type(error).__name__)
         async with services.sessions.begin() as session:
             await queries.remove(session, table, row.number)
     return len(rows)
+
+
+def _never(error: Exception) -> bool:
+    """Whether it is the event that cannot be written: tried again, it would keep back all that come after it.
+
+    What the network, a file or a receiver does is an OSError, also where it is another error too.
+    """
+    return isinstance(error, ValueError | TypeError) and not isinstance(error, OSError)
 
 
 async def _keep_the_newest(services: Services, table: Any) -> None:
