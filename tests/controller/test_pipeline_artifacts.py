@@ -89,12 +89,13 @@ def test_the_gate_table_keeps_its_columns_whatever_a_reason_says():
 
 def test_nothing_that_data_says_becomes_markup_or_a_link_in_the_gate_table():
     """A slice is named by a value of somebody's table, and the console draws Markdown in a browser."""
-    evil = "<img src=x onerror=alert(1)> [more](javascript:alert(1)) `x` **y**"
+    evil = "<img src=x onerror=alert(1)> [more](javascript:alert(1)) `x` **y** https://evil.example"
     gate = {"name": "slices", "verdict": "failed", "reason": evil}
     table = drawing.gate_table(GatesVerdict(verdict="failed", reason=evil, gates=[gate]))
     assert "<" not in table
     assert "[more]" not in table.replace(r"\[more\]", "")
     assert r"\`x\`" in table
+    assert "https:" not in table, "a bare address is a link too"
 
 
 def test_the_page_of_a_first_run_is_self_contained():

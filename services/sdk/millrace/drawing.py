@@ -12,7 +12,8 @@ from millrace.client import ApiError
 from millrace_contracts.verdicts import GatesVerdict
 
 NOTHING_SERVED = "Nothing is served yet: drift is watched from the first version on that answers requests."
-MARKUP = str.maketrans({sign: f"\\{sign}" for sign in r"\`*_[]|~"})
+MARKUP = str.maketrans({sign: f"\\{sign}" for sign in r"\`*_[]|~:"})
+"""Signs that make markup; a colon makes a link of a bare address."""
 
 
 def drawn() -> bool:
