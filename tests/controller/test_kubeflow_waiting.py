@@ -3,6 +3,8 @@
 import pytest
 
 from millrace_controller.pipelines.kubeflow_pods import RunPods
+from millrace_controller.runs import queries as runs
+from millrace_controller.tables import Loop
 from millrace_core.errors import Forbidden, NotFound
 
 from .test_kubeflow_pipelines import backend, later, the_run, waiting  # noqa: F401
@@ -57,6 +59,21 @@ async def test_a_run_tells_why_its_pod_does_not_start(waiting, namespace, pods, 
     assert (await the_run(waiting))["waiting"] is None
 
 
+async def test_a_step_of_a_lost_attempt_hides_no_reason_of_the_next(waiting, namespace):  # noqa: F811
+    """Its node is gone: the step never told its end, and for the next attempt there is no room."""
+    body = {"state": "running", "message": "at work"}
+    await waiting.call("PUT", "/v1/loops/sales/runs/1/steps/train", 200, json=body)
+    waiting.clock.now += 100
+    async with waiting.services.sessions.begin() as session:
+        run = await runs.get(session, await session.get(Loop, 1), 1)
+        run.pipeline = run.pipeline | {"begun": waiting.clock.now}
+    namespace.pods = [pod("Pending", conditions=[FULL])]
+    await later(waiting, 10)
+    assert (await the_run(waiting))["waiting"]["reason"] == "Unschedulable"
+    await later(waiting, 600)
+    assert "it waits for room" in (await the_run(waiting))["message"]
+
+
 async def test_a_quota_that_lets_no_pod_be_made_is_told_and_waited_for(waiting, backend, namespace):  # noqa: F811
     namespace.nodes = {
         "a": {"phase": "Running", "message": ""},
@@ -70,7 +87,7 @@ async def test_a_quota_that_lets_no_pod_be_made_is_told_and_waited_for(waiting, 
     shown = await the_run(waiting)
     assert (shown["state"], shown["waiting"]["reason"]) == ("pending", "Queued")
     assert "QuotaExceeded" in shown["message"]
-    assert shown["message"].endswith("it waits for room")
+    assert "; it waits for room, and is given up at " in shown["message"]
     assert backend.only_run()["state"] == "CANCELING"
 
 

@@ -128,7 +128,7 @@ class KubeflowRunner:
         unbegun = run.waiting and not _told(attempt, handle)
         waited = self.clock() - handle["begun"] if unbegun else self._silent_for(handle)
         limit = self.settings.pending_seconds if unbegun else attempt.silence
-        waiting = await self._waiting(attempt, run)
+        waiting = await self._waiting(attempt, handle, run)
         if waited <= limit:
             return handle if waiting is None else handle | {"waiting": waiting.json()}
         await self.client.terminate(run.id)
@@ -142,9 +142,10 @@ class KubeflowRunner:
         why = f": {waiting}" if waiting is not None else self._unknown() if unbegun else ""
         return self._given_up(attempt, handle, words + why)
 
-    async def _waiting(self, attempt: Attempt, run: KubeflowRun) -> PodWaiting | None:
-        """What a pod of the run waits for, while no step is at work."""
-        at_work = any(step.state == "running" for step in attempt.steps.values())
+    async def _waiting(self, attempt: Attempt, handle: Handle, run: KubeflowRun) -> PodWaiting | None:
+        """What a pod of the run waits for, while no step of this attempt is at work."""
+        running = {name: step for name, step in attempt.steps.items() if step.state == "running"}
+        at_work = _any_since(running, handle)
         return None if self.pods is None or at_work else await self.pods.waiting(run.id)
 
     def _unknown(self) -> str:
