@@ -178,7 +178,8 @@ async def test_serving_that_begins_again_wakes_nothing_that_sits_idle(pool, cloc
     await passes(pool)
     pool.revisions = type(pool.revisions)(pool.settings, pool.cluster, pool.revisions.looks.fell)
     quiet = pool.revisions.shared.quiet = Quiet(10)
-    quiet.note({"gateway": {"flights--r1": 7}})
+    assert not quiet.note({}), "no gateway answers yet"
+    assert not quiet.note({"gateway": {"flights--r1": 7}})
     await passes(pool)
     assert pool.cluster.names("Deployment") == [POOL]
     quiet.note({"gateway": {"flights--r1": 7}, "a-new-gateway": {"flights--r1": 1}})

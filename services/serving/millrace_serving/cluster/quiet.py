@@ -19,8 +19,10 @@ class Quiet:
     def note(self, counts: Counts) -> bool:
         """Compare with what was counted before; whether anybody was asked that rested.
 
-        What a gateway had counted when this process began says nothing of when it was.
+        What a gateway had counted when this process first heard of any says nothing of when it was.
         """
+        if not counts:
+            return False
         now, woken = time.monotonic(), False
         for life, found in counts.items():
             before = found if self._before is None else self._before.get(life, {})
