@@ -199,6 +199,16 @@ async def test_while_nobody_listens_only_the_newest_are_kept(services, receiver,
     assert [row.body["job"] for row in kept] == ["sales.2", "sales.3", "sales.4"]
 
 
+async def test_a_receiver_that_is_too_slow_fills_no_database(services, receiver, monkeypatch):
+    monkeypatch.setattr(outbox, "KEPT", 3)
+    monkeypatch.setattr(outbox, "BATCH", 2)
+    await tell(services, *(happened(job=f"sales.{number}") for number in range(10)))
+    assert await send(services) == 2
+    assert await left(services) == 3
+    assert await send(services) == 2
+    assert [name for name, _ in receiver.told()] == ["sales.0", "sales.1", "sales.7", "sales.8"]
+
+
 async def test_without_a_receiver_nothing_is_written(services, tmp_path):
     services.settings, services.known = settings(tmp_path, ""), {}
     services.sessions.configure(info={})

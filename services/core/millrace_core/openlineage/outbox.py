@@ -1,7 +1,7 @@
 """Events wait in the database of the service in which they happened, and are sent by a task of their own.
 
 Whatever the receiver does, nothing else waits for it: an event that it refuses is counted and left out, and while it
-does not answer only so many are kept, the newest.
+does not answer, or answers too slowly, only so many are kept, the newest.
 """
 
 import asyncio
@@ -52,6 +52,8 @@ async def send(services: Services, table: Any, emit: Send) -> int:
             log.exception("an OpenLineage event cannot be written", error=type(error).__name__)
         async with services.sessions.begin() as session:
             await queries.remove(session, table, row.number)
+    if len(rows) == BATCH:
+        await _keep_the_newest(services, table)
     return len(rows)
 
 
@@ -68,7 +70,9 @@ async def _keep_the_newest(services: Services, table: Any) -> None:
         dropped = await queries.keep_newest(session, table, KEPT)
     if dropped:
         EVENTS.labels("dropped").inc(dropped)
-        log.warning("OpenLineage events are dropped: their receiver was away for too long", events=dropped)
+        log.warning(
+            "OpenLineage events are dropped: their receiver was away or slow for too long", events=dropped
+        )
 
 
 def send_forever(table: Any) -> Any:
