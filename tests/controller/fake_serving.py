@@ -106,6 +106,11 @@ def install(app, world):
             found["stable_version"] = body["version"]
         return told(found, made)
 
+    @app.get("/v1/endpoints/{name}/rollouts")
+    def rollouts(name: str):
+        found = get(name)
+        return {"items": [told(found, item) for item in reversed(found["rollouts"])], "next": None}
+
     @app.get("/v1/endpoints/{name}/rollouts/{number}")
     async def rollout(name: str, number: int, wait: float = 0) -> dict:
         return told(get(name), get(name)["rollouts"][number - 1])

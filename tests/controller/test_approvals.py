@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import httpx
 import pytest
 from prometheus_client import REGISTRY
 
@@ -102,6 +103,11 @@ class TestWaiting:
         await champion_everywhere(people.platform, 1)
         await people.call("vic", "GET", "/v1/loops/sales/runs/1/approval", 404)
         assert (await people.call("vic", "GET", "/v1/approvals", 200))["items"] == []
+
+    async def test_many_people_with_long_names_are_asked_like_few(self, people):
+        names = [f"{number:03}-{'long' * 50}@login.example" for number in range(20)]
+        run = await first(people, approved(by=names, of=2))
+        assert (await people.asked(run))["by"] == names
 
     async def test_days_close_while_it_waits_and_no_second_run_opens(self, people):
         run = await second(people)
@@ -383,6 +389,51 @@ class TestMeanwhile:
         await people.platform.rest()
         await champion_everywhere(people.platform, 1)
         assert len(world.endpoints["sales"]["rollouts"]) == 1
+
+
+class TestWhileServingIsAway:
+    """The approval is used, and then the call to serving gets no answer."""
+
+    def away(self, people, monkeypatch, method):
+        """Serving loses the connection in this call, until `monkeypatch.undo` brings it back."""
+
+        async def lost(*_, **__):
+            raise httpx.ConnectError("away")
+
+        monkeypatch.setattr(people.platform.services.clients.serving, method, lost)
+
+    async def declared_otherwise(self, people):
+        body = approved()
+        body["spec"]["rollout"] = {"canary": [{"percent": 90, "for": "1d"}]}
+        await people.apply("eve", body)
+
+    async def test_nothing_begins_by_a_plan_that_nobody_approved(self, people):
+        run = await second(people)
+        await people.approve("ada", run)
+        with pytest.MonkeyPatch.context() as patch:
+            self.away(people, patch, "start_rollout")
+            with pytest.raises(httpx.ConnectError):
+                await people.platform.rest()
+        await self.declared_otherwise(people)
+        await people.platform.rest()
+        one = next(item for item in await people.platform.runs() if item["number"] == run)
+        assert one["state"] == "rejected"
+        assert "declared otherwise" in one["message"]
+        assert len(people.platform.world.endpoints["sales"]["rollouts"]) == 1
+
+    async def test_what_has_begun_goes_on_by_the_approved_plan(self, people):
+        run = await second(people)
+        await people.approve("ada", run)
+        with pytest.MonkeyPatch.context() as patch:
+            self.away(people, patch, "rollout")
+            with pytest.raises(httpx.ConnectError):
+                await people.platform.rest()
+        await self.declared_otherwise(people)
+        await people.platform.rest()
+        assert (await people.newest())["state"] == "rolling-out"
+        assert (await people.asked(run))["state"] == "used"
+        await closed(people.platform, 1, 2, 3)
+        await champion_everywhere(people.platform, 2)
 
 
 class TestOnPostgresql:

@@ -91,11 +91,11 @@ def expired(run: Run, now: datetime) -> bool:
 
 def _asked(loop: Loop, run: Run, asked: ApprovalAsked) -> Decision:
     who = ", ".join(asked.by)
+    why = f"Version {asked.bound.version} passed its gates and waits for {asked.of} to approve (by: {who})."
     return decision(
         project=loop.project, loop=loop.name, kind="approval.asked", subject=f"run {run.number}", outcome="waiting",
         event_time=run.opened_at, author="controller",
-        reason=f"Version {asked.bound.version} passed its gates and waits for {asked.of} to approve (by: {who}).",
-        run=run.number, evidence=_evidence(asked.digest, asked.bound),
+        reason=why[:2000], run=run.number, evidence=_evidence(asked.digest, asked.bound),
         measured={"until": durations.iso(asked.until), "requesters": asked.requesters}, cause=run.decision,
     )  # fmt: skip
 

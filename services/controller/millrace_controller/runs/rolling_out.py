@@ -49,13 +49,21 @@ async def begin(services: Services, project: str, name: str, number: int, versio
 async def begin_approved(services: Services, loop: Loop, run: Run) -> Run:
     """Begin the rollout for which people's approval was used; safe to repeat.
 
-    Raises: Changed if the registered version is not the approved one, or another version answers by now.
+    What serving has begun already goes on, whatever was declared since: another order for it would be refused for ever.
+
+    Raises: Changed if the registered version is not the approved one, another version answers by now, or nothing has
+    begun and what was judged is not so any more.
     """
     assert run.approval is not None
     bound = run.approval.bound
     release = await _release(services, loop, bound.version, run.number)
     if release.digest != bound.digest:
         raise Changed(f"version {bound.version} is {release.digest}, and {bound.digest} was approved")
+    begun = await _begun(services, loop, bound.version)
+    if begun is not None:
+        return await _note(services, loop, run, release, begun)
+    if (why := binding.stale(loop, run)) is not None:
+        raise Changed(why)
     stable = bound.champion or NOBODY
     try:
         return await _roll_out(services, loop, run, release, _registered(loop, run, release), stable)
@@ -63,6 +71,12 @@ async def begin_approved(services: Services, loop: Loop, run: Run) -> Run:
         if error.status != 409 or (now := await _answers(services, loop)) == stable:
             raise
         raise Changed(f"version {now or 'none'} answers now, and it was judged against another") from error
+
+
+async def _begun(services: Services, loop: Loop, version: int) -> int | None:
+    """The rollout that serving began of a version before this controller could write it down; None: there is none."""
+    rollouts = await services.clients.serving.rollouts(loop.name, project=loop.project)
+    return min((item.id for item in rollouts if item.version == version), default=None)
 
 
 class Changed(Exception):
@@ -93,7 +107,11 @@ async def _roll_out(
     """Start it at serving, then say so here. *stable*: the version that has to answer meanwhile; None: whichever."""
     order = _order(services, loop, run, release, registered)
     order = order.model_copy(update={"expected_stable": stable})
-    rollout = await _started(services, loop, order)
+    return await _note(services, loop, run, release, await _started(services, loop, order))
+
+
+async def _note(services: Services, loop: Loop, run: Run, release: ModelVersionRead, rollout: int) -> Run:
+    """Write down that the run is being rolled out, and that its approval, if it needed one, is used."""
     async with services.sessions.begin() as session:
         loop = await lookup.get(session, loop.project, loop.name)
         run = await queries.get(session, loop, run.number)
