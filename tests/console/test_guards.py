@@ -158,5 +158,42 @@ async def test_programs_get_problem_json(client):
         assert json.loads(answer.text)["status"] == 401
 
 
+async def test_what_no_header_can_carry_is_no_token(client):
+    for token in (b"\xe9", b"x" * 9000, b"a\tb"):
+        answer = await client.post("/v1/links", headers=[(b"authorization", b"Bearer " + token)])
+        assert answer.status_code == 401
+        assert "no token" in answer.json()["detail"]
+
+
+async def test_a_long_address_leads_to_the_form_as_every_other(client):
+    for letters in (490, 3000, 9000):
+        led = await client.get("/p/default/decisions?before=" + "x" * letters)
+        answer = await client.get(led.headers["location"])
+        assert answer.status_code == 200
+        assert ("x" * letters in answer.text) == (letters < 4000)
+
+
+async def test_browsers_tell_the_origin_of_our_own_forms_also_without_tls(signed, person):
+    """Without TLS there is no sec-fetch-site; and under no-referrer the origin of every form would be null."""
+    form = await signed.get("/login")
+    assert form.headers["referrer-policy"] == "same-origin"
+    own = await signed.post("/logout", data={"csrf": person.csrf}, headers={"origin": "http://localhost"})
+    assert own.status_code == 303
+    assert (await signed.post("/login", data={"token": "x"}, headers={"origin": "null"})).status_code == 403
+
+
+async def test_a_connection_that_is_lost_while_a_delivery_is_taken_is_no_bug_of_ours(
+    signed, person, monkeypatch
+):
+    def lost(*_, **__):
+        raise httpx.ReadTimeout("lost")
+
+    monkeypatch.setattr("millrace.quarantine.accept", lost)
+    body = {"csrf": person.csrf, "reason": "ours"}
+    answer = await signed.post("/p/default/quarantine/1/do/accept", data=body)
+    assert answer.status_code == 503
+    assert "look whether it was taken" in answer.text
+
+
 async def test_a_foreign_host_is_refused(client):
     assert (await client.get("/login", headers={"host": "evil.example"})).status_code == 400

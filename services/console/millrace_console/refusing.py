@@ -11,6 +11,7 @@ from millrace.transport.errors import ApiError
 from millrace_console.asking import Away
 from millrace_console.people import cookies
 from millrace_console.people.permits import NotSignedIn
+from millrace_console.people.routes import LONGEST_WAY
 from millrace_console.rendering import page
 from millrace_console.services import Services
 from millrace_core.errors import MillraceError, problem
@@ -39,7 +40,8 @@ async def _signed_out(request: Request, _: Exception) -> Response:
     services: Services = request.app.state.services
     had = bool(cookies.read(request, services.settings))
     to = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    query = urlencode({"to": to if request.method == "GET" else "/"} | ({"over": "true"} if had else {}))
+    back = request.method == "GET" and len(to) <= LONGEST_WAY
+    query = urlencode({"to": to if back else "/"} | ({"over": "true"} if had else {}))
     answer: Response = RedirectResponse(f"/login?{query}", 303)
     if request.headers.get("hx-request"):
         answer = Response(status_code=204, headers={"hx-redirect": f"/login?{query}"})

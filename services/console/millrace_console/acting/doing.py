@@ -5,9 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import httpx
+
 from millrace import quarantine
 from millrace.aio import AsyncMillrace
 from millrace.client import JobFailed, Millrace
+from millrace_console.asking import Away
 from millrace_contracts.datasets import QuarantineVerdict
 from millrace_contracts.jobs import JobRead
 from millrace_contracts.rows import IngestResult
@@ -115,6 +118,8 @@ def _accept(clients: AsyncMillrace, project: str, entry: int, reason: str, widen
         raise Conflict(str(error)) from error
     except JobFailed as error:
         raise Conflict(f"The job that checks it failed: {error}.") from error
+    except httpx.HTTPError as error:
+        raise Away("the platform", f"{type(error).__name__}; look whether it was taken") from error
     finally:
         blocking.close()
 

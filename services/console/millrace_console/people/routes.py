@@ -20,6 +20,8 @@ from millrace_core.errors import Unauthorized
 router = APIRouter(include_in_schema=False)
 LONGEST = 8000
 """Characters of a token."""
+LONGEST_WAY = 4000
+"""Characters of the address to which signing in leads back."""
 
 
 class LinkRead(BaseModel):
@@ -35,7 +37,7 @@ class Refused(Exception):
 
 @router.get("/login", dependencies=[permit(PUBLIC)])
 async def ask(
-    request: Request, to: Annotated[str, Query(max_length=500)] = "/", over: bool = False
+    request: Request, to: Annotated[str, Query(max_length=LONGEST_WAY)] = "/", over: bool = False
 ) -> Response:
     """The form for a token."""
     words = "Your session is over, or your token no longer holds. Sign in again." if over else ""
@@ -76,13 +78,14 @@ async def offer(request: Request, services: CurrentServices) -> LinkRead:
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthorized("Send 'Authorization: Bearer <token>'; 'millrace console' does.")
-    clients = services.people.clients(token.strip())
     try:
-        await _name(services, clients)
+        clients = _clients(services, token.strip())
+        try:
+            await _name(services, clients)
+        finally:
+            await clients.close()
     except Refused as refusal:
         raise Unauthorized(str(refusal)) from refusal
-    finally:
-        await clients.close()
     word = services.people.offer(token.strip())
     return LinkRead(path=f"/link?word={word}", seconds=services.settings.link_seconds)
 
@@ -98,9 +101,7 @@ async def sign_out(request: Request, services: CurrentServices) -> Response:
 
 async def _begun(services: Services, token: str, to: str) -> Response:
     """A session for who has *token*, and the way to the page *to*. Raises: Refused."""
-    if not token or len(token) > LONGEST or not token.isascii() or not token.isprintable():
-        raise Refused("That is no token. On a laptop 'millrace console' signs you in.")
-    clients = services.people.clients(token)
+    clients = _clients(services, token)
     try:
         name = await _name(services, clients)
     except Refused:
@@ -111,6 +112,13 @@ async def _begun(services: Services, token: str, to: str) -> Response:
     answer = RedirectResponse(to, 303)
     cookies.give(answer, key, services.settings)
     return answer
+
+
+def _clients(services: Services, token: str) -> AsyncMillrace:
+    """The services as who has *token* sees them. Raises: Refused for what no header can carry."""
+    if not token or len(token) > LONGEST or not token.isascii() or not token.isprintable():
+        raise Refused("That is no token. On a laptop 'millrace console' signs you in.")
+    return services.people.clients(token)
 
 
 async def _name(services: Services, clients: AsyncMillrace) -> str:
