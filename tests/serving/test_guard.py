@@ -51,10 +51,12 @@ def test_nobody_but_the_controller_changes_what_answers(client, what):
 
 @pytest.mark.parametrize("what", WAYS)
 def test_and_without_the_guard_each_of_them_does(client, what, monkeypatch):
-    assert begin(client, 1).status_code == 201
+    if what != "a rollout":  # one that is open refuses the next by itself
+        assert begin(client, 1).status_code == 201
     monkeypatch.setattr(guard, "check", lambda *_: None)
     monkeypatch.setattr(guard, "may_say", lambda *_: None)
-    assert WAYS[what](client).status_code < 300
+    answer = WAYS[what](client)
+    assert answer.status_code < 300, answer.text
 
 
 def test_who_changes_the_time_zone_leaves_the_guard(client):
