@@ -195,5 +195,15 @@ async def test_a_connection_that_is_lost_while_a_delivery_is_taken_is_no_bug_of_
     assert "look whether it was taken" in answer.text
 
 
+@pytest.mark.parametrize("what", ["loops/sales/runs/1/reject", "loops/sales/runs/1/approve", "quarantine/1/do/drop",
+                                  "loops/sales/do/rollback"])  # fmt: skip
+@pytest.mark.parametrize(
+    "fields", [{}, {"reason": " ", "digest": "none"}, {"reason": "a\x00b", "digest": "x"}]
+)
+async def test_a_form_that_does_not_fit_is_a_persons_mistake(signed, person, what, fields):
+    answer = await signed.post(f"/p/default/{what}", data={"csrf": person.csrf} | fields)
+    assert answer.status_code in (422, 503), answer.text
+
+
 async def test_a_foreign_host_is_refused(client):
     assert (await client.get("/login", headers={"host": "evil.example"})).status_code == 400

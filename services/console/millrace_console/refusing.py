@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse, Response
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
 from millrace.transport.errors import ApiError
@@ -17,6 +18,8 @@ from millrace_console.services import Services
 from millrace_core.errors import MillraceError, problem
 from millrace_core.log import request_id
 
+ASKED = ("Write", "Verdict")
+"""How the names of what is asked of services end; those of answers end otherwise."""
 TITLES = {
     403: "You may not do this",
     404: "There is no such page",
@@ -33,6 +36,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(MillraceError, _known)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(ValidationError, _unfit)
 
 
 async def _signed_out(request: Request, _: Exception) -> Response:
@@ -94,6 +98,15 @@ async def _invalid(request: Request, error: Exception) -> Response:
     places = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()[:20]]
     missing = any(item["loc"][0] == "path" for item in error.errors())
     return _page(request, 404 if missing else 422, "The address is not one of this console.", places)
+
+
+async def _unfit(request: Request, error: Exception) -> Response:
+    """What a form says does not fit what is asked by it; an answer that cannot be read is a bug."""
+    assert isinstance(error, ValidationError)
+    if not error.title.endswith(ASKED):
+        raise error
+    places = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()[:20]]
+    return _page(request, 422, "Something in the form does not fit; go back, and mend it.", places)
 
 
 def _page(request: Request, status: int, words: str, places: list[str] | None = None) -> Response:
