@@ -109,6 +109,10 @@ class TestWaiting:
         run = await first(people, approved(by=names, of=2))
         assert (await people.asked(run))["by"] == names
 
+    async def test_one_person_written_in_two_ways_is_named_twice(self, people):
+        refused = await people.apply("eve", approved(by=["ada", "Ada"], of=2), 422)
+        assert "by names somebody twice" in str(refused)
+
     async def test_days_close_while_it_waits_and_no_second_run_opens(self, people):
         run = await second(people)
         await closed(people.platform, *range(1, 41))
@@ -454,3 +458,19 @@ class TestOnPostgresql:
             await platform.rest()
             await champion_everywhere(platform, 1)
             assert (await people.asked(run))["state"] == "used"
+
+    async def test_people_with_longer_names_than_records_hold_declare_approve_and_are_told_apart(
+        self, tmp_path, migrated, still, clock, url
+    ):
+        eve, ada, bob = (f"system:serviceaccount:{'long' * 80}:{who}" for who in ("eve", "ada", "bob"))
+        home, world = made_home(tmp_path / "home", migrated), World()
+        introduce(home, **{eve: "admin", ada: "approver", bob: "approver"})
+        world.add_data("sales", 1000)
+        async with running(home, world) as platform:
+            people = People(platform)
+            await people.apply(eve, approved(of=2))
+            await platform.rest()
+            run = (await people.waits())["number"]
+            assert "declared the loop" in (await people.approve(eve, run, 403))["detail"]
+            await people.approve(ada, run)
+            assert (await people.approve(bob, run))["state"] == "approved"

@@ -53,7 +53,7 @@ APPROVER = "approver"
 MORE_THAN_NAMED = "of asks for more people than by names"
 NAMED_TWICE = "by names somebody twice"
 Within = Annotated[Written, Lasting(least="1m", most="366d")]
-Who = Annotated[str, StringConstraints(min_length=1, max_length=253)]
+Who = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[^\x00-\x1f]+$")]
 
 
 class ApprovalGate(Part):
@@ -70,7 +70,7 @@ class ApprovalGate(Part):
 
     @model_validator(mode="after")
     def _can_be_met(self) -> "ApprovalGate":
-        if len(set(self.by)) < len(self.by):
+        if len({name.casefold() for name in self.by}) < len(self.by):
             raise ValueError(NAMED_TWICE)
         if APPROVER not in self.by and self.of > len(self.by):
             raise ValueError(MORE_THAN_NAMED)

@@ -14,6 +14,8 @@ from millrace_core.roles import KNOWN, PEOPLE, allows, allows_there, those_with
 
 LONGEST = 100
 """Characters of an author in a decision."""
+LONGEST_PERSON = 253
+"""Characters of who asked, declared or approved."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,11 @@ class Actor:
         """Roles given in *project*, the least first."""
         mine = {role for where, role in self.given if where == project}
         return [role for role in PEOPLE if role in mine]
+
+    @property
+    def person(self) -> str:
+        """The name as records keep it and compare it; a service account's may be longer than their place."""
+        return shortened(self.name, LONGEST_PERSON)
 
     @property
     def author(self) -> str:

@@ -44,7 +44,7 @@ async def approve(services: Services, saying: Saying) -> Run:
         row = await _write(session, run, saying, "approved")
         enough = run.approvals >= asked.of
         run.approval = asked.model_copy(
-            update={"given": [*asked.given, saying.actor.name], "state": "approved" if enough else "waiting"}
+            update={"given": [*asked.given, saying.actor.person], "state": "approved" if enough else "waiting"}
         )
         loop.updated_at = utcnow()
         await session.flush()
@@ -67,7 +67,7 @@ async def reject(services: Services, saying: Saying) -> Run:
         row = await _write(session, run, saying, "rejected")
         await decide(session, Outbox, _given(loop, run, asked, row))
         await approval.end(
-            session, loop, run, "rejected", f"not approved: {saying.actor.name} says: {saying.reason}"
+            session, loop, run, "rejected", f"not approved: {saying.actor.person} says: {saying.reason}"
         )
     services.changes.tell()
     return run
@@ -89,9 +89,9 @@ def _waits(run: Run, saying: Saying) -> ApprovalAsked:
 
 def _may_approve(asked: ApprovalAsked, actor: Actor) -> None:
     _is_asked(asked, actor)
-    if queries.key(actor.name) in {queries.key(name) for name in asked.requesters}:
+    if queries.key(actor.person) in {queries.key(name) for name in asked.requesters}:
         raise Forbidden(
-            f"{actor.name} asked for this run, or declared the loop by which it was judged; "
+            f"{actor.person} asked for this run, or declared the loop by which it was judged; "
             "somebody else has to approve."
         )
 
@@ -100,8 +100,8 @@ def _is_asked(asked: ApprovalAsked, actor: Actor) -> None:
     if actor.is_a_part:
         raise Forbidden("People approve; no part of Millrace does.")
     named = {queries.key(name) for name in asked.by}
-    if APPROVER not in asked.by and queries.key(actor.name) not in named:
-        raise Forbidden(f"{actor.name} is not among those who may: {', '.join(asked.by)}.")
+    if APPROVER not in asked.by and queries.key(actor.person) not in named:
+        raise Forbidden(f"{actor.person} is not among those who may: {', '.join(asked.by)}.")
 
 
 def _still_so(loop: Loop, run: Run) -> None:
@@ -114,7 +114,7 @@ def _still_so(loop: Loop, run: Run) -> None:
 
 async def _write(session: AsyncSession, run: Run, saying: Saying, verdict: ApprovalVerdict) -> Approval:
     actor = saying.actor
-    return await queries.add(session, run, actor.name, actor.author, verdict, saying.digest, saying.reason)
+    return await queries.add(session, run, actor.person, actor.author, verdict, saying.digest, saying.reason)
 
 
 def _given(loop: Loop, run: Run, asked: ApprovalAsked, row: Approval) -> Decision:

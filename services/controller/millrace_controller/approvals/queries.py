@@ -12,8 +12,7 @@ from millrace_controller.runs.states import State
 from millrace_controller.tables import Approval, Loop, Run
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict
-
-LONGEST = 253
+from millrace_core.rights import LONGEST_PERSON
 
 
 async def waiting(
@@ -78,7 +77,7 @@ async def add(
         run=number,
         key=key(person),
         verdict=verdict,
-        person=person[:LONGEST],
+        person=person,
         author=author,
         reason=reason,
         digest=digest,
@@ -94,4 +93,4 @@ async def add(
 
 def key(person: str) -> str:
     """Under what a person is known: however it is written, it is the same one."""
-    return person.casefold()[:LONGEST]
+    return person.casefold()[:LONGEST_PERSON]

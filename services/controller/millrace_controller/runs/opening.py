@@ -141,7 +141,7 @@ async def by_hand(services: Services, project: str, name: str, trigger: Retrain,
         raise Conflict(f"{name} has no data yet; push some with {push}.")
     async with services.sessions.begin() as session:
         loop = await lookup.get(session, project, name)
-        run = await open_run(session, loop, trigger, known, clock(loop), actor.author, actor.name)
+        run = await open_run(session, loop, trigger, known, clock(loop), actor.author, actor.person)
     services.changes.work.set()
     return run
 
