@@ -44,7 +44,10 @@ async def approve(services: Services, saying: Saying) -> Run:
         row = await _write(session, run, saying, "approved")
         enough = run.approvals >= asked.of
         run.approval = asked.model_copy(
-            update={"given": [*asked.given, saying.actor.person], "state": "approved" if enough else "waiting"}
+            update={
+                "given": [*asked.given, saying.actor.person],
+                "state": "approved" if enough else "waiting",
+            }
         )
         loop.updated_at = utcnow()
         await session.flush()
