@@ -36,7 +36,7 @@ PAGES = (
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r"^(?:#|--) ([\w./-]+\.\w+)$")
 STOOD_IN = ("kubectl", "helm", "millrace", "pg_dump", "pg_restore", "python", "curl")
-ORDINARY = ("bash", "sh", "sed", "rm", "cat", "tar", "env")
+ORDINARY = ("bash", "sh", "sed", "rm", "cat", "tar", "env", "grep", "sleep")
 STAND_IN = """#!{python}
 import json, os, sys
 name = os.path.basename(sys.argv[0])
@@ -72,6 +72,7 @@ REPLIES = (
     ("jsonpath={.spec.volumeName}", "pvc-1"),
     ("jsonpath={.items[0].spec.nodeName}", "node-1"),
     ("keys create", "mlr_a-key"),
+    ("port-forward", "Forwarding from 127.0.0.1:40000 -> 8000"),
     ("quarantine list json", '[\n  {\n    "id": 3,\n    "dataset": "penguins"\n  }\n]'),
 )
 BESIDE = ("charts", "k8s", "tests")
