@@ -14,5 +14,9 @@ def lines(context, value):
 
 
 counted = pytest.mark.parametrize(
-    "count", [pytest.param(4, id="few"), pytest.param(60, id="many", marks=pytest.mark.slow)]
+    "count",
+    [
+        pytest.param(4, id="few"),
+        pytest.param(60, id="many", marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
+    ],
 )
