@@ -15,6 +15,7 @@ from millrace_console.places import EntryIn, LoopIn, NumberIn, ProjectIn, frame
 from millrace_console.refusals import report
 from millrace_console.rendering import page
 from millrace_console.services import CurrentServices
+from millrace_contracts.datasets import QuarantineRead
 from millrace_contracts.loops import LoopRead
 from millrace_core.errors import Conflict
 
@@ -85,8 +86,7 @@ async def ask_settle(
         asked.must("registry", person.clients.registry.refused(entry, project=project)),
         frame(person, asked, project, "loops"),
     )
-    shown = {"it": refused, "what": what, "why": report(refused).explained(), "done": None}
-    return page(request, "settle.html", around | shown)
+    return page(request, "settle.html", around | _shown(refused, what))
 
 
 @router.post("/p/{project}/quarantine/{entry}/do/{what}", dependencies=[act()])
@@ -101,7 +101,7 @@ async def settle(
 ) -> Response:
     """Take a refused delivery after all, with a contract that is widened for it, or drop it."""
     asked = Asked(services.settings.answer_seconds)
-    reason = fields.get("reason", "").strip()[:500]
+    reason = _reason(fields)
     if what == "drop":
         await asked.must("registry", doing.drop(person.clients, project, entry, reason))
         done = ["It is dropped; its bytes stay until retention takes them."]
@@ -109,8 +109,16 @@ async def settle(
         done = await doing.accept(person.clients, project, entry, reason, fields.get("widen") == "yes")
     refused = await asked.must("registry", person.clients.registry.refused(entry, project=project))
     around = await frame(person, asked, project, "loops")
-    shown = {"it": refused, "what": what, "why": report(refused).explained(), "done": done}
-    return page(request, "settle.html", around | shown)
+    return page(request, "settle.html", around | _shown(refused, what, done))
+
+
+def _shown(refused: QuarantineRead, what: Settle, done: list[str] | None = None) -> dict[str, object]:
+    """What the page says of a refused delivery, and of what was *done* with it."""
+    return {"it": refused, "what": what, "why": report(refused).explained(), "done": done}
+
+
+def _reason(fields: Fields) -> str:
+    return fields.get("reason", "").strip()[:500]
 
 
 @router.post("/p/{project}/loops/{loop}/runs/{number}/{what}", dependencies=[act()])
@@ -125,7 +133,7 @@ async def vote(
 ) -> Response:
     """Approve or reject what the page showed: the form carries the digest of exactly that."""
     asked, controller = Asked(doing.PATIENCE), person.clients.controller
-    digest, reason = fields.get("digest", "")[:80], fields.get("reason", "").strip()[:500]
+    digest, reason = fields.get("digest", "")[:80], _reason(fields)
     if what == "approve":
         question = controller.approve(loop, number, digest, reason, project=project)
     else:
