@@ -98,6 +98,19 @@ def test_what_a_pod_waits_for_is_in_every_list_and_view(fake, millrace):
     assert "waits: QuotaExceeded: exceeded quota: team-a" in told
 
 
+def test_an_alarm_is_silenced_for_a_while_with_a_reason(fake, millrace):
+    fake.answers[f"POST /v1/alarms/{ALARM['id']}:silence"] = (
+        200,
+        ALARM | {"silenced_until": "2026-05-07T00:00:00Z"},
+    )
+    prepared(fake)
+    asked = ("alarms", "silence", "1f0c6a52", "--reason", "rebuilding")
+    assert "Nobody is told of performance of shop" in millrace(*asked, "--for", "3d").stdout
+    assert "Until when?" in millrace(*asked).stderr
+    assert "Until when?" in millrace(*asked, "--for", "3d", "--until", "2026-05-07").stderr
+    assert "Write it like 12h or 3d" in millrace(*asked, "--for", "soon").stderr
+
+
 def test_an_alarm_is_found_by_the_beginning_of_its_id(fake, millrace):
     second = ALARM | {"id": "1f0c6a53-0000-0000-0000-000000000000"}
     fake.answers["GET /v1/alarms"] = (200, [ALARM, second])

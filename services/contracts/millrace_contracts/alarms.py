@@ -31,6 +31,23 @@ class AlarmRead(Read):
     reason: str
     evidence: Document
     acknowledged_by: str | None
+    silenced_until: AwareDatetime | None = Field(
+        default=None,
+        description="People are not told of it before then; null: they are. Loops act all the same.",
+    )
+    silenced_by: str | None = None
+    silence_reason: str | None = None
+
+
+SILENCE_DAYS = 90
+"""The longest silence."""
+
+
+class SilenceWrite(Strictly):
+    """Tell people nothing of an alarm for a while; it opens runs and is recorded as every other."""
+
+    until: AwareDatetime = Field(description="When people are told again; at most 90 days from now.")
+    reason: str = Field(min_length=1, max_length=500, description="Why; it is recorded.")
 
 
 class FindingWrite(Strictly):

@@ -31,6 +31,8 @@ Kind = Literal[
     "switch-back",
     "alarm.opened",
     "alarm.closed",
+    "alarm.acknowledged",
+    "alarm.silenced",
     "alias.moved",
     "predictions.written",
     "key.made",

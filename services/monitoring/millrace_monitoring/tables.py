@@ -202,6 +202,9 @@ class Alarm(Table):
     reason: Mapped[str] = mapped_column(Text)
     evidence: Mapped[Document] = mapped_column(JSON)
     acknowledged_by: Mapped[str | None] = mapped_column(String(100))
+    silenced_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    silenced_by: Mapped[str | None] = mapped_column(String(100))
+    silence_reason: Mapped[str | None] = mapped_column(Text)
 
 
 class Webhook(Table):

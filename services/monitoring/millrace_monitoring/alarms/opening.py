@@ -8,7 +8,7 @@ from typing import Any
 from millrace_contracts.alarms import AlarmKind
 from millrace_contracts.closings import OpenedAlarm
 from millrace_contracts.decisions import Decision, decision, decision_id, rounded
-from millrace_core.database import AsyncSession
+from millrace_core.database import AsyncSession, utcnow
 from millrace_core.names import shortened
 from millrace_core.outbox import decide
 from millrace_monitoring.alarms import queries
@@ -103,12 +103,21 @@ async def _open(session: AsyncSession, place: Place, finding: AlarmFinding) -> A
         reason=finding.reason,
         evidence=rounded(finding.evidence),
     )
+    await _keep_silent(session, alarm)
     session.add(alarm)
     await decide(session, Outbox, _decision(place, alarm, "alarm.opened", AlarmPhase.OPEN, finding.reason))
     await announce(
         session, place.project, "alarm.opened", alarm.id, {"alarm": told(alarm).model_dump(mode="json")}
     )
     return alarm
+
+
+async def _keep_silent(session: AsyncSession, alarm: Alarm) -> None:
+    """A silence holds on for an alarm that is over and comes back within it."""
+    before = await queries.silenced(session, alarm.project, alarm.endpoint, alarm.cause, utcnow())
+    if before is not None:
+        alarm.silenced_until, alarm.silenced_by = before.silenced_until, before.silenced_by
+        alarm.silence_reason = before.silence_reason
 
 
 async def _close(session: AsyncSession, place: Place, alarm: Alarm) -> None:

@@ -1,7 +1,7 @@
 """SQL of alarms: the database keeps one open alarm for each (endpoint, cause)."""
 
 from collections.abc import Collection, Sequence
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -52,13 +52,27 @@ async def page(
     return (await session.scalars(statement.limit(limit + 1))).all()
 
 
-async def acknowledge(session: AsyncSession, alarm: Alarm, who: str) -> None:
-    """Say that a person has seen it (Conflict when it is closed); the first one stays."""
+async def silenced(
+    session: AsyncSession, project: str, endpoint: str, cause: str, now: datetime
+) -> Alarm | None:
+    """The alarm of the same cause, over meanwhile, whose silence goes on."""
+    where = (
+        Alarm.project == project,
+        Alarm.endpoint == endpoint,
+        Alarm.cause == cause,
+        Alarm.silenced_until > now,
+    )
+    return await session.scalar(select(Alarm).where(*where).order_by(Alarm.silenced_until.desc()).limit(1))
+
+
+async def acknowledge(session: AsyncSession, alarm: Alarm, who: str) -> bool:
+    """Say that a person has seen it (Conflict when it is closed); the first stays. Returns whether it is this one."""
     if AlarmPhase(alarm.state) is AlarmPhase.ACKNOWLEDGED:
-        return
+        return False
     allowed = [state for state, targets in ALLOWED.items() if AlarmPhase.ACKNOWLEDGED in targets]
     change = update(Alarm).where(Alarm.id == alarm.id, Alarm.state.in_(allowed))
     done = await session.execute(change.values(state=AlarmPhase.ACKNOWLEDGED, acknowledged_by=who))
     if done.rowcount == 0:  # type: ignore[attr-defined]
         raise Conflict("The alarm is closed.")
     await session.refresh(alarm)
+    return True

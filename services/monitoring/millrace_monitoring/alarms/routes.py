@@ -5,13 +5,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from millrace_contracts.alarms import AlarmRead, StandingWrite
+from millrace_contracts.alarms import AlarmRead, SilenceWrite, StandingWrite
 from millrace_core.auth import CurrentActor, permit
 from millrace_core.database import Session
 from millrace_core.errors import BadInput
 from millrace_core.names import Name, Project
 from millrace_core.pages import Cursor, Limit, Page, decode, paginate
-from millrace_monitoring.alarms import opening, queries
+from millrace_monitoring.alarms import opening, queries, silencing
 from millrace_monitoring.alarms.findings import AlarmFinding
 from millrace_monitoring.alarms.opening import Place
 from millrace_monitoring.alarms.states import AlarmPhase
@@ -46,7 +46,25 @@ async def one(id: Id, project: Project, session: Session) -> Alarm:
 async def acknowledge(id: Id, project: Project, session: Session, actor: CurrentActor) -> Alarm:
     """Say that you have seen it; repeating it changes nothing."""
     alarm = await queries.get(session, project, id)
-    await queries.acknowledge(session, alarm, actor.name)
+    await silencing.acknowledge(session, alarm, actor)
+    return alarm
+
+
+@router.post("/{id}:silence", dependencies=[permit("monitoring.alarms.write")], response_model=AlarmRead)
+async def silence(
+    id: Id, body: SilenceWrite, project: Project, session: Session, actor: CurrentActor
+) -> Alarm:
+    """Tell people nothing of it until then; it opens runs and is recorded as every other."""
+    alarm = await queries.get(session, project, id)
+    await silencing.silence(session, alarm, body, actor)
+    return alarm
+
+
+@router.post("/{id}:unsilence", dependencies=[permit("monitoring.alarms.write")], response_model=AlarmRead)
+async def unsilence(id: Id, project: Project, session: Session, actor: CurrentActor) -> Alarm:
+    """Tell people of it again; repeating it changes nothing."""
+    alarm = await queries.get(session, project, id)
+    await silencing.unsilence(session, alarm, actor)
     return alarm
 
 

@@ -8,6 +8,7 @@ from millrace.transport.requests import Call, delete, get, part, post, put
 from millrace_contracts.alarms import (
     AlarmRead,
     AlarmState,
+    SilenceWrite,
     StandingWrite,
     WebhookEvent,
     WebhookRead,
@@ -210,6 +211,17 @@ class AsyncMonitoring:
     async def acknowledge(self, id: str, *, project: str | None = None) -> AlarmRead:
         """Say that you have seen an alarm; repeating it changes nothing."""
         return await self.api.answer(AlarmRead, post(f"/v1/alarms/{part(id)}:acknowledge", project=project))
+
+    async def silence(
+        self, id: str, until: datetime, reason: str, *, project: str | None = None
+    ) -> AlarmRead:
+        """Tell people nothing of an alarm before *until* (at most 90 days off); its loop acts all the same."""
+        body = SilenceWrite(until=until, reason=reason)
+        return await self.api.answer(AlarmRead, post(f"/v1/alarms/{part(id)}:silence", body, project=project))
+
+    async def unsilence(self, id: str, *, project: str | None = None) -> AlarmRead:
+        """Tell people of an alarm again; repeating it changes nothing."""
+        return await self.api.answer(AlarmRead, post(f"/v1/alarms/{part(id)}:unsilence", project=project))
 
     async def hold_alarms(
         self, endpoint: str, standing: StandingWrite, *, project: str | None = None

@@ -8,6 +8,7 @@ import typer
 
 from millrace.cli import (
     acting,
+    alarming,
     approving,
     coding,
     declaring,
@@ -159,7 +160,7 @@ command(declaring.data, "streams", "millrace data streams", "millrace data strea
     streaming.streams
 )
 OF_LOOPS = (approving.approvals, declaring.data, coding.code, labelling.labels, sources.sources)
-for group in (*OF_LOOPS, *lists.GROUPS, *records.GROUPS, keys.keys, people.tokens):
+for group in (*OF_LOOPS, *lists.GROUPS, alarming.alarms, *records.GROUPS, keys.keys, people.tokens):
     app.add_typer(group, rich_help_panel=LOOP if group in OF_LOOPS else LOOK)
 command(app, "doctor", "millrace doctor", "millrace doctor -o json", panel=RUN)(running.doctor)
 command(app, "capabilities", "millrace capabilities", "millrace capabilities -o json", panel=RUN)(

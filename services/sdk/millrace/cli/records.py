@@ -1,4 +1,4 @@
-"""`list` and `show` of what was recorded: alarms, decisions, datasets, jobs."""
+"""`list` and `show` of what was recorded: decisions, datasets, jobs."""
 
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -9,56 +9,19 @@ from millrace.cli.output import Columns, Format, Output, fields, items, one
 from millrace.cli.session import client
 
 if TYPE_CHECKING:
-    from millrace_contracts.alarms import AlarmRead, AlarmState
     from millrace_contracts.batches import ScoringRead
     from millrace_contracts.datasets import DatasetRead, DatasetVersionRead, QuarantineRead
     from millrace_contracts.decisions import DecisionRead
     from millrace_contracts.jobs import JobRead, JobState
 
-alarms = group("alarms", "What the monitors found.")
 decisions = group("decisions", "Everything that was decided, by whom, and why.")
 datasets = group("datasets", "Datasets, their versions and their quarantine.")
 jobs = group("jobs", "Jobs that check data, train and evaluate.")
 scores = group("scores", "What was scored by itself: rows, rejects and cost.")
-GROUPS = (alarms, decisions, datasets, jobs, scores)
+GROUPS = (decisions, datasets, jobs, scores)
 
 LoopFilter = Annotated[str | None, typer.Option("--loop", help="Only of this loop.")]
 Name = Annotated[str, typer.Argument(help="Its name.")]
-
-
-@command(alarms, "list", "millrace alarms list", "millrace alarms list --loop my-loop --state open")
-def list_alarms(
-    loop: LoopFilter = None,
-    state: Annotated[str | None, typer.Option(help="open, acknowledged or closed.")] = None,
-    output: Output = Format.TABLE,
-) -> None:
-    """Alarms, the newest first."""
-    columns: Columns[AlarmRead] = (
-        ("ID", lambda alarm: alarm.id[:8]),
-        ("ENDPOINT", lambda alarm: alarm.endpoint),
-        ("KIND", lambda alarm: alarm.kind),
-        ("STATE", lambda alarm: alarm.state),
-        ("OPENED", lambda alarm: alarm.opened_day),
-        ("DAYS", lambda alarm: alarm.count),
-        ("REASON", lambda alarm: alarm.reason),
-    )
-    items(
-        client().monitoring.alarms(endpoint=loop, state=cast("AlarmState | None", state)),
-        columns,
-        output,
-        "There are no alarms.",
-    )
-
-
-@command(alarms, "show", "millrace alarms show 1f0c6a52")
-def show_alarm(
-    id: Annotated[str, typer.Argument(help="Its id, or the first characters.")], output: Output = Format.TABLE
-) -> None:
-    """One alarm with its evidence."""
-    from millrace.cli.choosing import by_prefix
-
-    monitoring = client().monitoring
-    one(by_prefix(id, monitoring.alarms(), "alarm"), output)
 
 
 @command(

@@ -1,0 +1,70 @@
+"""What people say of an alarm: that they have seen it, and until when nobody is told of it. Loops act all the same."""
+
+from datetime import datetime, timedelta
+
+from millrace_contracts.alarms import SILENCE_DAYS, SilenceWrite
+from millrace_contracts.decisions import Kind, decision
+from millrace_core.auth import Actor
+from millrace_core.database import AsyncSession, utcnow
+from millrace_core.errors import BadInput, Conflict, FieldError
+from millrace_core.names import shortened
+from millrace_core.outbox import decide
+from millrace_monitoring.alarms import queries
+from millrace_monitoring.alarms.opening import SUBJECT
+from millrace_monitoring.alarms.states import AlarmPhase
+from millrace_monitoring.tables import Alarm, Outbox
+
+
+async def acknowledge(session: AsyncSession, alarm: Alarm, who: Actor) -> None:
+    """Say that a person has seen it; the first one stays. Raises: Conflict when it is closed."""
+    if await queries.acknowledge(session, alarm, who.person):
+        words = f"{alarm.cause} was seen by {who.person}."
+        await _tell(session, alarm, "alarm.acknowledged", "acknowledged", who, words)
+
+
+async def silence(session: AsyncSession, alarm: Alarm, asked: SilenceWrite, who: Actor) -> None:
+    """Tell people nothing of it until then; asked again, the newest word holds.
+
+    Raises: Conflict when it is closed; BadInput for a moment that has passed or is too far off.
+    """
+    _open(alarm)
+    now = utcnow()
+    if not now < asked.until <= now + timedelta(days=SILENCE_DAYS):
+        what = f"{asked.until.isoformat()} is not within the next {SILENCE_DAYS} days"
+        raise BadInput(
+            f"The silence ends at a wrong time: {what}.", [FieldError("until", what, "name a moment in it")]
+        )
+    alarm.silenced_until, alarm.silenced_by, alarm.silence_reason = asked.until, who.person, asked.reason
+    words = f"Nobody is told of {alarm.cause} until {asked.until:%Y-%m-%d %H:%M %Z}: {asked.reason}"
+    await _tell(session, alarm, "alarm.silenced", "silenced", who, words)
+
+
+async def unsilence(session: AsyncSession, alarm: Alarm, who: Actor) -> None:
+    """Tell people of it again. Raises: Conflict when it is closed."""
+    _open(alarm)
+    if alarm.silenced_until is None:
+        return
+    alarm.silenced_until = alarm.silenced_by = alarm.silence_reason = None
+    await _tell(session, alarm, "alarm.silenced", "ended", who, f"People are told of {alarm.cause} again.")
+
+
+def _open(alarm: Alarm) -> None:
+    if alarm.state == AlarmPhase.CLOSED:
+        raise Conflict("The alarm is closed; when its cause comes back, it is another.")
+
+
+async def _tell(
+    session: AsyncSession, alarm: Alarm, kind: Kind, outcome: str, who: Actor, reason: str
+) -> None:
+    now = utcnow()
+    made = decision(
+        project=alarm.project, loop=alarm.endpoint, kind=kind,
+        subject=shortened(f"{alarm.endpoint}/{alarm.cause}", SUBJECT), outcome=outcome, event_time=None, at=now,
+        author=who.author, reason=reason[:2000], measured={"alarm": alarm.id, "until": _iso(alarm.silenced_until)},
+    )  # fmt: skip
+    await session.flush()
+    await decide(session, Outbox, made)
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
