@@ -19,19 +19,19 @@ async def test_a_glance_and_a_course_say_what_the_closed_days_say(service):
     assert await service.call("GET", f"/v1/monitors/sales/course?since={days[7]['day']}") == course[7:]
 
     (glance,) = await service.call("GET", "/v1/monitors:glance?endpoints=sales,nobody")
-    assert glance["days"] == course
+    assert glance["losses"] == [item["loss"] for item in course]
     week = days[-7:]
     assert glance["rows"] == sum(day["rows"] for day in week)
     wanted = sum(day["loss"] * day["labelled"] for day in week) / sum(day["labelled"] for day in week)
     assert glance["loss"] == pytest.approx(wanted)
     assert (glance["alarms"], glance["logged"]) == (0, 9 * 60)
     (short,) = await service.call("GET", "/v1/monitors:glance?endpoints=sales&days=3")
-    assert short["days"] == course[-3:]
+    assert short["losses"] == glance["losses"][-3:]
 
 
 async def test_an_endpoint_without_a_day_is_watched_all_the_same_and_strange_names_are_refused(service):
     await service.declare(monitor(service.registry.version(1, 2.0)))
     (glance,) = await service.call("GET", "/v1/monitors:glance?endpoints=sales")
-    assert (glance["days"], glance["loss"], glance["rows"]) == ([], None, 0)
+    assert (glance["losses"], glance["loss"], glance["rows"]) == ([], None, 0)
     for names in ("", "A", "a,,b", "a%27--", ",".join(["a"] * 201)):
         await service.call("GET", f"/v1/monitors:glance?endpoints={names}", expect=422)

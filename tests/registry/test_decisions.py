@@ -194,8 +194,10 @@ async def test_the_newest_decision_of_each_of_many_loops_is_one_call(client, tol
     for number, loop in enumerate(("a", "b", "a", "c", "b")):
         await client.post("/v1/decisions", json=told(number, loop=loop))
     answer = await client.get("/v1/decisions:latest", params={"loops": "a,b,none"})
-    assert [(item["loop"], item["reason"]) for item in answer.json()] == [
-        ("a", "decision 2"),
-        ("b", "decision 4"),
+    (a, b) = answer.json()
+    assert [(item["loop"], item["kind"], item["outcome"]) for item in (a, b)] == [
+        (name, told(0)["kind"], told(0)["outcome"]) for name in ("a", "b")
     ]
+    assert (a["id"], b["id"]) == (told(2, loop="a")["id"], told(4, loop="b")["id"])
+    assert "evidence" not in a, "a line says no more than it shows"
     assert (await client.get("/v1/decisions:latest", params={"loops": "A b"})).status_code == 422

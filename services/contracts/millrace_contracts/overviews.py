@@ -82,9 +82,22 @@ class EndpointGlance(Read):
     """How an endpoint does, in one line."""
 
     endpoint: str
-    days: list[DayPoint] = Field(description="The last closed days, oldest first.")
+    losses: list[float | None] = Field(
+        description="The champion's mean loss on the last closed days, oldest first; null without labels."
+    )
     rows: int = Field(description="Answered rows of the last seven of these days.")
     loss: float | None = Field(description="Mean loss over the labelled rows of the last seven days.")
     baseline: float | None
     alarms: int = Field(description="Alarms that are open or acknowledged.")
     logged: int = Field(description="Rows of answers so far, of closed days and of open ones.")
+
+
+class DecisionGlance(Read):
+    """A decision in one line; its evidence stands where the decision does."""
+
+    id: str
+    loop: str
+    kind: str
+    outcome: str
+    event_time: datetime | None
+    recorded_at: datetime

@@ -5,19 +5,17 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from millrace_console.drawing.scale import Scale, line, rule, svg
-from millrace_contracts.overviews import DayPoint
 
 WIDTH, HEIGHT, EDGE = 132.0, 30.0, 3.0
 
 
-def sparkline(days: Sequence[DayPoint], baseline: float | None) -> Markup | None:
+def sparkline(losses: Sequence[float | None], baseline: float | None) -> Markup | None:
     """The picture; None without two days that have a loss."""
-    losses = [item.loss for item in days]
     known = [loss for loss in losses if loss is not None]
     if len(known) < 2:
         return None
     top = max([*known, baseline or 0.0]) * 1.05 or 1.0
-    across = Scale(0, len(days) - 1, EDGE, WIDTH - EDGE)
+    across = Scale(0, len(losses) - 1, EDGE, WIDTH - EDGE)
     up = Scale(0, top, HEIGHT - EDGE, EDGE)
     points = [None if loss is None else (across.at(place), up.at(loss)) for place, loss in enumerate(losses)]
     parts = []

@@ -12,9 +12,8 @@ from millrace_console.people.permits import CurrentPerson, look
 from millrace_console.places import ProjectIn, frame, projects
 from millrace_console.rendering import page
 from millrace_console.services import CurrentServices
-from millrace_contracts.decisions import DecisionRead
 from millrace_contracts.names import PlainText
-from millrace_contracts.overviews import HEALTHS, EndpointGlance, Health, LoopSort
+from millrace_contracts.overviews import HEALTHS, DecisionGlance, EndpointGlance, Health, LoopSort
 
 router = APIRouter(include_in_schema=False, dependencies=[look()])
 SIZE = 50
@@ -70,7 +69,7 @@ async def overview(
     names = [item.name for item in found.items]
     endpoints, decisions = await _beside(asked, person, project, names)
     glances = {item.endpoint: item for item in endpoints}
-    pictures = {name: sparkline(item.days, item.baseline) for name, item in glances.items()}
+    pictures = {name: sparkline(item.losses, item.baseline) for name, item in glances.items()}
     shown = {
         "found": found, "glances": glances, "pictures": pictures, "last": {item.loop: item for item in decisions},
         "columns": COLUMNS, "healths": HEALTHS, "words": WORDS,
@@ -81,12 +80,12 @@ async def overview(
 
 async def _beside(
     asked: Asked, person: CurrentPerson, project: str, names: list[str]
-) -> tuple[list[EndpointGlance], list[DecisionRead]]:
+) -> tuple[list[EndpointGlance], list[DecisionGlance]]:
     """What monitoring and the registry know of these loops."""
     if not names:
         return [], []
     watched: list[EndpointGlance] = []
-    decided: list[DecisionRead] = []
+    decided: list[DecisionGlance] = []
     return await asyncio.gather(
         asked.of("monitoring", person.clients.monitoring.glance(names, project=project), watched),
         asked.of("registry", person.clients.registry.latest_decisions(names, project=project), decided),

@@ -1,7 +1,8 @@
 """A loop in one line, and how well it is; pure functions of what is stored."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 from millrace_contracts.loop_runs import LoopRunState as State
 from millrace_contracts.loops import LoopOwner
@@ -11,18 +12,41 @@ from millrace_controller.runs.states import BUSY, IN_FLIGHT
 from millrace_controller.tables import Loop, Run
 from millrace_core.waiting import QUEUED
 
-NEVER = "0000"
+NEVER = datetime.min.replace(tzinfo=UTC)
 """Sorts before every time."""
+Line = tuple[Loop, Run | None, str]
+"""A loop, its newest run and its task."""
 
 
-def of(loop: Loop, newest: Run | None, task: str) -> LoopGlance:
-    """One line of *loop*; *newest*: its newest run, in flight or not."""
+class Standing(NamedTuple):
+    """What decides how well a loop is and where it stands in a list: short columns, read of every loop."""
+
+    id: int
+    name: str
+    state: str
+    message: str
+    champion: int | None
+    found: bool
+    """Whether a monitor found something."""
+    updated_at: datetime
+    run: str | None
+    """State of its newest run."""
+    told: str | None
+    """That run's message."""
+    waits: str | None
+    """Why a pod of that run does not do its work."""
+    opened_at: datetime | None
+
+
+def of(it: Standing, line: Line) -> LoopGlance:
+    """One line of a loop; its newest run may be in flight or not."""
+    loop, newest, task = line
     flight = newest if newest is not None and newest.state in IN_FLIGHT else None
     rolls = flight is not None and flight.state == State.ROLLING_OUT and flight.traffic is not None
     way = in_the_way(loop, newest)
     return LoopGlance(
         name=loop.name,
-        health=health(loop, newest),
+        health=health(it),
         phase=status.phase(loop, newest),
         state=loop.state,
         task=task,
@@ -49,19 +73,21 @@ def _run(newest: Run) -> RunGlance:
     )
 
 
-def health(loop: Loop, newest: Run | None) -> Health:
+def health(it: Standing) -> Health:
     """How much a loop wants a person."""
-    if loop.state == "paused":
+    if it.state == "paused":
         return "paused"
-    if newest is not None and newest.state == State.AWAITING_APPROVAL:
+    if it.run == State.AWAITING_APPROVAL:
         return "blocked"
-    if status.stalled(loop, newest).status == "True" or status.data_valid(loop, newest).status == "False":
+    if status.stalls(it.message, it.champion, it.run, it.told, it.waits) or status.refused(
+        it.message, it.run
+    ):
         return "blocked"
-    if loop.causes:
+    if it.found:
         return "alarm"
-    if newest is not None and newest.state in IN_FLIGHT:
+    if it.run in IN_FLIGHT:
         return "working"
-    return "waiting" if loop.champion is None else "good"
+    return "waiting" if it.champion is None else "good"
 
 
 def in_the_way(loop: Loop, newest: Run | None) -> str:
@@ -80,30 +106,14 @@ def in_the_way(loop: Loop, newest: Run | None) -> str:
     return "Found: " + ", ".join(loop.causes) if loop.causes else ""
 
 
-@dataclass(frozen=True)
-class Found:
-    """A loop as the database has it, and how well it is; only those that are shown become lines."""
-
-    loop: Loop
-    run: Run | None
-    task: str
-    health: Health
-
-    def line(self) -> LoopGlance:
-        """The loop in one line."""
-        return of(self.loop, self.run, self.task)
-
-
-def ordered(found: list[Found], by: LoopSort, down: bool) -> list[Found]:
+def ordered(found: list[Standing], by: LoopSort, down: bool) -> list[Standing]:
     """Loops in that order, those that are equal in it by name."""
-    named = sorted(found, key=lambda item: item.loop.name)
-    keys: dict[LoopSort, Callable[[Found], int | str]] = {
-        "health": lambda item: HEALTHS.index(item.health),
-        "name": lambda item: item.loop.name,
-        "champion": lambda item: item.loop.champion or 0,
-        "run": lambda item: (
-            NEVER if item.run is None or item.run.opened_at is None else str(item.run.opened_at)
-        ),
-        "changed": lambda item: str(item.loop.updated_at),
+    named = sorted(found, key=lambda item: item.name)
+    keys: dict[LoopSort, Callable[[Standing], int | str | datetime]] = {
+        "health": lambda item: HEALTHS.index(health(item)),
+        "name": lambda item: item.name,
+        "champion": lambda item: item.champion or 0,
+        "run": lambda item: item.opened_at or NEVER,
+        "changed": lambda item: item.updated_at,
     }
     return sorted(named, key=keys[by], reverse=down)

@@ -1,5 +1,6 @@
 """The overview over HTTP: one call for a page of a thousand loops."""
 
+from collections import Counter
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -27,11 +28,14 @@ async def overview(
     size: Annotated[int, Query(ge=1, le=200)] = 50,
 ) -> LoopsOverview:
     """One page of the project's loops in one line each, and how many there are of each health."""
-    rows = await queries.every(session, project, search)
-    found = [glance.Found(loop, run, task, glance.health(loop, run)) for loop, run, task in rows]
-    counts: dict[Health, int] = {name: sum(item.health == name for item in found) for name in HEALTHS}
-    asked = [item for item in found if health in (None, item.health)]
+    found = await queries.standings(session, project, search)
+    healths = Counter(map(glance.health, found))
+    asked = [item for item in found if health in (None, glance.health(item))]
     pages = max(1, -(-len(asked) // size))
     here = min(page, pages)
-    shown = [item.line() for item in glance.ordered(asked, sort, down)[(here - 1) * size : here * size]]
-    return LoopsOverview(items=shown, total=len(asked), page=here, pages=pages, counts=counts)
+    shown = glance.ordered(asked, sort, down)[(here - 1) * size : here * size]
+    lines = await queries.lines(session, shown)
+    return LoopsOverview(
+        items=[glance.of(item, lines[item.id]) for item in shown if item.id in lines],
+        total=len(asked), page=here, pages=pages, counts={name: healths[name] for name in HEALTHS},
+    )  # fmt: skip

@@ -12,6 +12,8 @@ from millrace_monitoring.tables import Alarm, Closing, Count, Monitor
 ITEM = type_coerce(Closing.item, JSON)
 Line = Row[str, date, int, int, int | None, float | None, float | None, float | None, float | None]
 """Endpoint, day, rows, labelled, champion, loss, reference, evidence, level."""
+Short = Row[str, int, int, float | None, float | None]
+"""Endpoint, rows, labelled, loss, reference."""
 
 
 def _lines() -> Select[
@@ -39,15 +41,17 @@ async def last_days(session: AsyncSession, project: str, endpoints: Collection[s
     return dict(found.tuples().all())
 
 
-async def recent(session: AsyncSession, project: str, last: Mapping[str, date], days: int) -> list[Line]:
-    """The lines of so many days up to each endpoint's last one, in order."""
+async def recent(session: AsyncSession, project: str, last: Mapping[str, date], days: int) -> list[Short]:
+    """Of each endpoint so many days up to its last one, in order, and of a day only what a glance adds up."""
     if not last:
         return []
     spans = [
         and_(Closing.endpoint == endpoint, Closing.day > day - timedelta(days=days))
         for endpoint, day in last.items()
     ]
-    statement = _lines().where(Closing.project == project, or_(*spans))
+    loss, reference = ITEM["loss"].as_float(), ITEM[("performance", "reference_mean")].as_float()
+    statement = select(Closing.endpoint, Closing.rows, Closing.labelled, loss, reference)
+    statement = statement.where(Closing.project == project, or_(*spans))
     return list((await session.execute(statement.order_by(Closing.endpoint, Closing.day))).all())
 
 

@@ -28,10 +28,10 @@ async def glance(
     """How these endpoints do, each in one line with its last days; those that nobody watches are left out."""
     watched = await queries.watched(session, project, set(endpoints.split(",")))
     lines = await queries.recent(session, project, await queries.last_days(session, project, watched), days)
-    points = {name: [point(line) for line in mine] for name, mine in groupby(lines, key=lambda line: line[0])}
+    days = {name: list(mine) for name, mine in groupby(lines, key=lambda line: line[0])}
     alarms = await queries.alarms(session, project, watched)
     logged = await queries.logged(session, project, watched)
-    return [_glance(name, points.get(name, []), alarms.get(name, 0), logged.get(name, 0)) for name in watched]
+    return [_glance(name, days.get(name, []), alarms.get(name, 0), logged.get(name, 0)) for name in watched]
 
 
 @router.get("/monitors/{endpoint}/course", dependencies=[permit("monitoring.closings.read")])
@@ -56,16 +56,16 @@ def point(line: queries.Line) -> DayPoint:
     )
 
 
-def _glance(endpoint: str, points: list[DayPoint], alarms: int, logged: int) -> EndpointGlance:
-    week = points[-WEEK:]
-    told = [(item.loss, item.labelled) for item in week if item.loss is not None and item.labelled]
-    rows = sum(count for _, count in told)
+def _glance(endpoint: str, days: list[queries.Short], alarms: int, logged: int) -> EndpointGlance:
+    week = days[-WEEK:]
+    told = [(loss, labelled) for _, _, labelled, loss, _ in week if loss is not None and labelled]
+    labelled = sum(count for _, count in told)
     return EndpointGlance(
         endpoint=endpoint,
-        days=points,
-        rows=sum(item.rows for item in week),
-        loss=sum(loss * count for loss, count in told) / rows if rows else None,
-        baseline=next((item.baseline for item in reversed(points) if item.baseline is not None), None),
+        losses=[loss for _, _, _, loss, _ in days],
+        rows=sum(rows for _, rows, _, _, _ in week),
+        loss=sum(loss * count for loss, count in told) / labelled if labelled else None,
+        baseline=next((normal for _, _, _, _, normal in reversed(days) if normal is not None), None),
         alarms=alarms,
         logged=logged,
     )

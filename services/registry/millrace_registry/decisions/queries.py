@@ -8,6 +8,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_contracts.decisions import ChainVerification, Decision, DecisionDigest, DecisionRead
+from millrace_contracts.overviews import DecisionGlance
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, MillraceError, NotFound
 from millrace_registry.decisions.chain import SEARCHED, Head, canonical, follow, link, replayed, sha256
@@ -16,6 +17,10 @@ from millrace_registry.tables import DecisionRow
 LOCK = 7_236_518_202
 """PostgreSQL advisory lock under which decisions get their place in the chain."""
 BATCH = 1000
+OF_LINE = (
+    DecisionRow.id, DecisionRow.loop, DecisionRow.kind, DecisionRow.body, DecisionRow.event_time,
+    DecisionRow.recorded_at,
+)  # fmt: skip
 
 
 class CauseMissing(MillraceError):
@@ -101,12 +106,22 @@ async def page(
     return list((await session.scalars(statement.order_by(order).limit(limit + 1))).all())
 
 
-async def latest(session: AsyncSession, project: str, loops: Collection[str]) -> list[DecisionRow]:
+async def latest(session: AsyncSession, project: str, loops: Collection[str]) -> list[DecisionGlance]:
     """The newest decision of each of these loops that has one, by loop."""
     mine = (DecisionRow.project == project, DecisionRow.loop.in_(loops))
     newest = select(func.max(DecisionRow.number)).where(*mine).group_by(DecisionRow.loop)
-    statement = select(DecisionRow).where(DecisionRow.number.in_(newest)).order_by(DecisionRow.loop)
-    return list((await session.scalars(statement)).all())
+    statement = select(*OF_LINE).where(DecisionRow.number.in_(newest)).order_by(DecisionRow.loop)
+    return [
+        DecisionGlance(
+            id=id,
+            loop=loop,
+            kind=kind,
+            outcome=orjson.loads(body)["outcome"],
+            event_time=at,
+            recorded_at=recorded,
+        )
+        for id, loop, kind, body, at, recorded in (await session.execute(statement)).tuples()
+    ]
 
 
 async def verify(session: AsyncSession, earlier: Head | None = None) -> ChainVerification:

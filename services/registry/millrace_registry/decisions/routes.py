@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query, Response
 
 from millrace_contracts.decisions import ChainVerification, DecisionDetail, DecisionDigest, DecisionRead, Kind
-from millrace_contracts.overviews import Names
+from millrace_contracts.overviews import DecisionGlance, Names
 from millrace_core.auth import CurrentActor, permit
 from millrace_core.database import Session
 from millrace_core.errors import BadInput
@@ -61,14 +61,14 @@ async def list_decisions(
     return page(rows, limit, lambda row: (row.number,), queries.read)
 
 
-@router.get("/decisions:latest", response_model=list[DecisionRead], dependencies=[READ])
+@router.get("/decisions:latest", response_model=list[DecisionGlance], dependencies=[READ])
 async def latest_decisions(
     session: Session,
     project: Project,
     loops: Annotated[Names, Query(description="Up to 200 names with commas between them.")],
-) -> list[DecisionRead]:
+) -> list[DecisionGlance]:
     """The newest decision of each of these loops, by loop; a loop without one is left out."""
-    return [queries.read(row) for row in await queries.latest(session, project, set(loops.split(",")))]
+    return await queries.latest(session, project, set(loops.split(",")))
 
 
 @router.get("/decisions:verify", response_model=ChainVerification, dependencies=[READ])

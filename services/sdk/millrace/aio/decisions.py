@@ -12,6 +12,7 @@ from millrace_contracts.decisions import (
     DecisionDigest,
     DecisionRead,
 )
+from millrace_contracts.overviews import DecisionGlance
 
 
 class AsyncDecisions:
@@ -64,10 +65,10 @@ class AsyncDecisions:
 
     async def latest_decisions(
         self, loops: Sequence[str], *, project: str | None = None
-    ) -> list[DecisionRead]:
+    ) -> list[DecisionGlance]:
         """The newest decision of each of up to 200 loops; a loop without one is left out."""
         call = get("/v1/decisions:latest", project=project, loops=",".join(loops))
-        return await self.api.answer(list[DecisionRead], call)
+        return await self.api.answer(list[DecisionGlance], call)
 
     async def decision(self, decision: str, *, project: str | None = None) -> DecisionDetail:
         """One decision with what followed from it."""

@@ -13,6 +13,7 @@ from millrace_contracts.decisions import (
     DecisionDigest,
     DecisionRead,
 )
+from millrace_contracts.overviews import DecisionGlance
 
 
 class Decisions:
@@ -63,10 +64,10 @@ class Decisions:
         )
         return self.api.answer(Page[DecisionRead], call)
 
-    def latest_decisions(self, loops: Sequence[str], *, project: str | None = None) -> list[DecisionRead]:
+    def latest_decisions(self, loops: Sequence[str], *, project: str | None = None) -> list[DecisionGlance]:
         """The newest decision of each of up to 200 loops; a loop without one is left out."""
         call = get("/v1/decisions:latest", project=project, loops=",".join(loops))
-        return self.api.answer(list[DecisionRead], call)
+        return self.api.answer(list[DecisionGlance], call)
 
     def decision(self, decision: str, *, project: str | None = None) -> DecisionDetail:
         """One decision with what followed from it."""
