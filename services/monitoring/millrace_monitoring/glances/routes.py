@@ -28,10 +28,10 @@ async def glance(
     """How these endpoints do, each in one line with its last days; those that nobody watches are left out."""
     watched = await queries.watched(session, project, set(endpoints.split(",")))
     lines = await queries.recent(session, project, await queries.last_days(session, project, watched), days)
-    days = {name: list(mine) for name, mine in groupby(lines, key=lambda line: line[0])}
+    closed = {name: list(mine) for name, mine in groupby(lines, key=lambda line: line[0])}
     alarms = await queries.alarms(session, project, watched)
     logged = await queries.logged(session, project, watched)
-    return [_glance(name, days.get(name, []), alarms.get(name, 0), logged.get(name, 0)) for name in watched]
+    return [_glance(name, closed.get(name, []), alarms.get(name, 0), logged.get(name, 0)) for name in watched]
 
 
 @router.get("/monitors/{endpoint}/course", dependencies=[permit("monitoring.closings.read")])
