@@ -46,7 +46,7 @@ coverage: $(STAMP) ## The quick suite, and which lines it runs
 test-slow: $(STAMP) ## The tests that take more than ten seconds each
 	$(SUITE) "slow and not cluster and not soak"
 test-soak: $(STAMP) ## The tests that take many minutes and want the machine to themselves (not in CI)
-	$(BIN)/pytest -q -s tests -m soak
+	$(BIN)/pytest -q -s tests -m "soak and not cluster"
 test-torch: $(STAMP) .cache/torch/done ## Run the example of training code in torch (4.3 GB of its own; not in CI)
 	MILLRACE_TORCH=$(CURDIR)/.cache/torch/bin/python $(BIN)/pytest -q -m slow tests/training/code/test_torch.py tests/training/code/test_torch_workers.py
 test-browser: $(STAMP) .cache/browser/done ## Open every page of the console in Chromium (Debian's), with axe-core
@@ -80,7 +80,9 @@ images-local: images ## ... and load them into the cluster, with the command in 
 	  printf '%s\n' "Built, but not loaded: say how in MILLRACE_IMAGE_LOAD. It is called with the images' names:" \
 	    "  kind: MILLRACE_IMAGE_LOAD='kind load docker-image'    k3d: MILLRACE_IMAGE_LOAD='k3d image import'"; fi
 test-cluster: $(STAMP) ## Run Millrace on the cluster of KUBECONFIG, or of the one that MILLRACE_CLUSTER_UP starts
-	$(ON_CLUSTER) && $(BIN)/pytest -q --durations=15 tests/cluster tests/contract -m cluster
+	$(ON_CLUSTER) && $(BIN)/pytest -q --durations=40 tests/cluster tests/contract -m "cluster and not soak"
+test-fifty: $(STAMP) ## ... fifty loops of five teams at once, on a cluster that does nothing else
+	$(ON_CLUSTER) && $(BIN)/pytest -q -s tests/cluster/test_fifty.py -m cluster
 test-cluster-short: $(STAMP) ## ... two loops from kubectl apply to rollback, and the documents of the contract
 	$(ON_CLUSTER) && $(BIN)/pytest -q --durations=15 tests/cluster/test_story.py tests/cluster/test_many_classes.py tests/contract -m cluster
 bench-cluster: $(STAMP) ## Measure times, sizes and costs on the same cluster; writes out/cluster.json
@@ -132,4 +134,4 @@ clean: ## Remove what was built; out/ and .venv too
 $(STAMP): requirements/platform.lock requirements/dev.lock requirements/triton.lock requirements/install
 	PYTHON=$(PYTHON) bash requirements/install
 	touch $@
-.PHONY: help setup demo demo-short openvino up test coverage test-slow test-soak check simulate bench bench-peers bench-rodents test-cluster test-cluster-short test-torch test-browser test-mlflow bench-cluster format pipelines crds clients chart-test k8s-render locks clean
+.PHONY: help setup demo demo-short openvino up test coverage test-slow test-soak check simulate bench bench-peers bench-rodents test-cluster test-cluster-short test-fifty test-torch test-browser test-mlflow bench-cluster format pipelines crds clients chart-test k8s-render locks clean

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 from tests.cluster.kube import Kubernetes, NoCluster, find
 from tests.cluster.release import Release
+from tests.cluster.shop import EGRESS
 
 NAMESPACE = "millrace-test"
-
+VALUES = {"gateway.grpc.enabled": True, "networkPolicy.sources": EGRESS}
+"""Of the release, for all tests; a module's own VALUES are laid over them."""
 
 ORDER = (
     "test_story",
@@ -16,26 +18,27 @@ ORDER = (
     "test_readme",
     "test_many_classes",
     "test_calls",
-    "test_keys",
     "test_own_code",
-    "test_workers",
-    "test_standby",
-    "test_forms",
     "test_database",
     "test_backtest",
     "test_definition",
     "test_volumes",
     "test_waiting",
-    "test_fifty",
-    "test_surroundings",
-    "test_neighbours",
     "test_gpu",
+    "test_surroundings",
+    "test_workers",
+    "test_forms",
+    "test_standby",
+    "test_console",
+    "test_neighbours",
+    "test_keys",
     "test_faults",
     "test_lifecycle",
     "test_restore",
     "test_tour",
+    "test_fifty",
 )
-"""What works comes before what breaks it."""
+"""What works comes before what breaks it, and modules that want the same values of the release stand together."""
 
 
 def pytest_collection_modifyitems(items):
@@ -59,10 +62,19 @@ def kube() -> Kubernetes:
 @pytest.fixture(scope="session")
 def release(kube) -> Release:
     """Millrace, installed once for all tests, with a toolbox beside it."""
-    made = Release(kube, NAMESPACE, os.environ.get("MILLRACE_IMAGE_TAG", "dev"))
+    made = Release(kube, NAMESPACE, os.environ.get("MILLRACE_IMAGE_TAG", "dev"), dict(VALUES))
     made.install()
     made.toolbox("team-a")
     yield made
     if not os.environ.get("MILLRACE_CLUSTER_KEEP"):
         made.uninstall()
         kube.kubectl("delete", "namespace", NAMESPACE, "team-a", "--ignore-not-found", "--wait=false")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def as_the_module_wants(request):
+    """The release has the values of the module's tests. Modules with the same ones stand together in ORDER."""
+    if "release" in request.fixturenames:
+        release = request.getfixturevalue("release")
+        release.values = VALUES | getattr(request.module, "VALUES", {})
+        release.upgrade()

@@ -10,7 +10,7 @@ NAME = "millrace"
 TOOLBOX = "toolbox"
 SERVICES = ("registry", "training", "serving", "monitoring", "controller")
 IMAGES = ("registry", "training", "training.job", "serving", "monitoring", "controller", "controller.runner",
-          "gateway", "triton", "embeddedPostgres")  # fmt: skip
+          "console", "gateway", "triton", "embeddedPostgres")  # fmt: skip
 RESTRICTED = {
     "allowPrivilegeEscalation": False,
     "readOnlyRootFilesystem": True,
@@ -28,6 +28,8 @@ class Release:
     namespace: str
     tag: str
     values: dict[str, Any] = field(default_factory=dict)
+    deployed: dict[str, Any] | None = None
+    """The values that it runs with; None if nobody knows."""
 
     def install(self, *more: str) -> None:
         """`helm upgrade --install` of both charts into a namespace that enforces restricted pods; every pod Ready."""
@@ -35,10 +37,14 @@ class Release:
         self.kube.helm(
             "upgrade", "--install", "millrace-crds", str(CHARTS / "millrace-crds"), "-n", "default"
         )
+        self.deployed = None
         self.upgrade(*more)
 
     def upgrade(self, *more: str, wait: bool = True) -> None:
-        """Install or upgrade the release with its values and *more* flags."""
+        """Install or upgrade the release with its values and *more* flags, unless it runs so already."""
+        if not more and self.values == self.deployed:
+            return
+        self.deployed = None
         tags = [part for image in IMAGES for part in ("--set", f"{image}.image.tag={self.tag}")]
         given = [
             part
@@ -51,6 +57,7 @@ class Release:
             self.kube.until(
                 "all pods Ready", 600, lambda: self.kube.ready(self.namespace, MINE), self.namespace
             )
+        self.deployed = None if more else dict(self.values)
 
     def pods(self, component: str) -> list[dict[str, Any]]:
         """The pods of one component that are not being deleted, by name; also those made at run time."""
@@ -71,6 +78,7 @@ class Release:
         return self.kube.ready(self.namespace)
 
     def uninstall(self) -> None:
+        self.deployed = None
         self.kube.helm("uninstall", NAME, "-n", self.namespace)
 
     def toolbox(self, namespace: str) -> None:
@@ -137,4 +145,6 @@ class Release:
         return self.python(source)
 
 
+PAIRS = {"gateway.replicas": 2, "triton.replicas": 2, "controller.replicas": 2}
+"""Values for two of each pod on the way of a prediction, and two controllers."""
 MINE = f"app.kubernetes.io/name=millrace,app.kubernetes.io/instance={NAME}"

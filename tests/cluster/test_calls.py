@@ -46,10 +46,7 @@ print(json.dumps([client.serving.predict({LOOP!r}, [row], key=key).model_dump(mo
 
 @pytest.fixture(scope="module")
 def opened(kube, release):
-    """The release with gRPC on, and an endpoint with a champion and a canary of 30 %."""
-    before = dict(release.values)
-    release.values["gateway.grpc.enabled"] = True
-    release.upgrade()
+    """An endpoint with a champion and a canary of 30 %."""
     kube.apply(loop(LOOP, "{search: {trials: 2}, folds: 3}") + CANARY, TEAM)
     kube.until("the loop is taken up", 90, lambda: (story.loop(kube, LOOP).get("status") or {}).get("phase"))
     if not release.call(story.ROWS, TEAM):
@@ -59,8 +56,6 @@ def opened(kube, release):
     kube.until("a canary", 600, lambda: canary(kube), release.namespace)
     yield release
     kube.kubectl("delete", "modelloop", LOOP, "-n", TEAM, "--ignore-not-found", timeout=10)
-    release.values = before
-    release.upgrade()
 
 
 def canary(kube):

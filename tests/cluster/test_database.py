@@ -69,9 +69,6 @@ print(scoring.score(client, LOOP, scoring.spec_of(client, LOOP, [path], sink=sin
 @pytest.fixture(scope="module")
 def shop(kube, release):
     """The shop's database with 600 sales, which the release's jobs may reach."""
-    before = dict(release.values)
-    release.values["networkPolicy.sources"] = shops.EGRESS
-    release.upgrade()
     made = Shop(kube, release.tag)
     made.install()
     made.ask(shops.TABLE)
@@ -80,8 +77,6 @@ def shop(kube, release):
     kube.kubectl("delete", "modelloop", LOOP, "-n", TEAM, "--ignore-not-found", timeout=10)
     kube.kubectl("delete", "secret", SECRET, "-n", release.namespace, "--ignore-not-found")
     made.remove()
-    release.values = before
-    release.upgrade()
 
 
 def ready(kube, *words):

@@ -3,6 +3,7 @@
 Two gateways, two pods of each model revision and two controllers; everything else once.
 """
 
+import contextlib
 import json
 import os
 import shlex
@@ -12,11 +13,12 @@ import time
 import pytest
 from tests.cluster import test_story as story
 from tests.cluster.kube import condition
-from tests.cluster.release import MINE, NAME
+from tests.cluster.release import MINE, NAME, PAIRS
 from tests.cluster.work import predicting, writing
 
 pytestmark = pytest.mark.timeout(1200)
 TEAM, LOOP = story.TEAM, "tumours"
+VALUES = PAIRS
 HELM = "app.kubernetes.io/managed-by=Helm"
 ANSWERED = 0.999
 """Share of inference that is answered while every pod dies once, with two of each on its way."""
@@ -26,19 +28,9 @@ PODS = ("training", "registry", "controller", "monitoring", "serving", "gateway"
 @pytest.fixture(scope="module")
 def pairs(kube, release):
     """Two of each pod on the way of a prediction, two controllers, and a loop with a champion."""
-    before = dict(release.values)
-    release.values |= {"gateway.replicas": 2, "triton.replicas": 2, "controller.replicas": 2}
-    release.upgrade()
-    kube.apply(story.LOOP, TEAM)
-    kube.until("the loop is taken up", 30, lambda: phase(kube, LOOP), release.namespace)
-    if not release.call(story.ROWS, TEAM):
-        assert release.python(story.PUSH) is True
-    kube.until("a champion", 240, lambda: story.champion(kube), release.namespace)
+    story.with_champion(kube, release)
     kube.until("all pods Ready", 120, lambda: len(release.pods("triton")) >= 2 and release.ready())
-    yield release
-    kube.kubectl("delete", "modelloop", "--all", "-n", TEAM)
-    release.values = before
-    release.upgrade()
+    return release
 
 
 def phase(kube, name):
@@ -126,13 +118,20 @@ def evicted(kube, namespace, pod, allowed=True):
     return kube.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(body), check=allowed)
 
 
-def test_an_upgrade_that_replaces_every_pod_fails_no_request(kube, pairs):
+def test_an_upgrade_that_replaces_every_pod_fails_no_request_of_clients_that_keep_their_connections(
+    kube, pairs
+):
     before = pods(kube, pairs)
-    with predicting(pairs, TEAM, LOOP, every=0.02) as asked:
+    with contextlib.ExitStack() as several:
+        work = [several.enter_context(predicting(pairs, TEAM, LOOP, every)) for every in (0.02, 0.05, 1.0)]
         pairs.upgrade("--set", "pods.annotations.round=two")
-    assert before & pods(kube, pairs) == set()
-    assert asked["sent"] > 100
-    assert asked["failures"] == []
+
+        def gone():
+            return before.isdisjoint(pod["metadata"]["uid"] for pod in kube.get("pods", pairs.namespace))
+
+        kube.until("the old pods have ended", 240, gone, pairs.namespace)
+    assert sum(item["sent"] for item in work) > 300
+    assert [item["failures"] for item in work] == [[], [], []]
 
 
 def pods(kube, release):
@@ -179,7 +178,7 @@ def test_without_an_operator_a_resource_is_deleted_at_once_and_its_loop_is_close
         "the controllers", 120, lambda: len(pairs.pods("controller")) == 2 and pairs.ready(), pairs.namespace
     )
     names = "[loop.name for loop in client.controller.loops()]"
-    kube.until("the loop is closed", 120, lambda: pairs.call(names, TEAM) == [LOOP], pairs.namespace)
+    kube.until("the loop is closed", 120, lambda: "idle" not in pairs.call(names, TEAM), pairs.namespace)
 
 
 @pytest.mark.skipif(

@@ -18,6 +18,7 @@ SOON = [
     {"name": "MILLRACE_FORM_SECONDS", "value": "3"},
     {"name": "MILLRACE_MEASURE_PATIENCE_SECONDS", "value": "20"},
 ]
+VALUES = {"triton.runtimes": UNHEARD, "serving.extraEnv": SOON}
 ROW = {f"x{number}": 0.5 for number in range(12)}
 ADVANCE = f"""
 import json
@@ -62,14 +63,9 @@ print(json.dumps(asyncio.run(main())))
 @pytest.fixture(scope="module")
 def unheard(kube, release):
     """A release whose Triton has a runtime that nobody measured, and that looks often whether a form is better."""
-    before = dict(release.values)
-    release.values |= {"triton.runtimes": UNHEARD, "serving.extraEnv": SOON}
-    release.upgrade()
     yield release
     for name in (NETS, FORMS, TIMED):
         kube.kubectl("delete", "modelloop", name, "-n", TEAM, "--ignore-not-found", timeout=10)
-    release.values = before
-    release.upgrade()
 
 
 def served(release, number=-1):

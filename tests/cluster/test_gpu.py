@@ -7,11 +7,11 @@ import json
 
 import pytest
 from tests.cluster import test_story as story
-from tests.cluster.test_waiting import loop, patient, says
+from tests.cluster.test_waiting import VALUES, loop, patient, says
 
 pytestmark = pytest.mark.timeout(600)
 TEAM = story.TEAM
-__all__ = ["patient"]
+__all__ = ["VALUES", "patient"]
 GPUS = 8
 """Of one such node."""
 

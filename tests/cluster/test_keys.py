@@ -7,11 +7,12 @@ import httpx
 import pytest
 from tests.cluster import test_story as story
 from tests.cluster.inside.predicting import BODY
-from tests.cluster.release import NAME
+from tests.cluster.release import NAME, PAIRS
 from tests.cluster.work import predicting
 
 pytestmark = pytest.mark.timeout(1200)
 TEAM, LOOP = story.TEAM, "tumours"
+VALUES = PAIRS
 MAKE = f"""
 import json, secrets, sys
 from millrace.client import Millrace
@@ -25,18 +26,8 @@ print(json.dumps([made.name, made.key]))
 @pytest.fixture(scope="module")
 def asking(kube, release):
     """A release with two gateways and a loop that has a champion."""
-    before = dict(release.values)
-    release.values |= {"gateway.replicas": 2}
-    release.upgrade()
-    kube.apply(story.LOOP, TEAM)
-    kube.until("the loop is taken up", 60, lambda: (story.loop(kube, LOOP).get("status") or {}).get("phase"))
-    if not release.call(story.ROWS, TEAM):
-        assert release.python(story.PUSH) is True
-    kube.until("a champion", 300, lambda: story.champion(kube), release.namespace)
-    yield release
-    kube.kubectl("delete", "modelloop", "--all", "-n", TEAM)
-    release.values = before
-    release.upgrade()
+    story.with_champion(kube, release)
+    return release
 
 
 @pytest.fixture(scope="module")
@@ -93,7 +84,7 @@ def test_a_service_account_may_ask_the_models_of_its_own_namespace(kube, asking,
     kube.kubectl("delete", "namespace", "elsewhere", "--wait=false")
 
 
-@pytest.mark.parametrize("how", ["rollout restart", "pod delete", "helm upgrade"])
+@pytest.mark.parametrize("how", ["rollout restart", "pod delete"])
 def test_a_gateway_that_is_replaced_loses_no_request_of_clients_that_keep_their_connections(
     kube, asking, how
 ):
@@ -105,12 +96,10 @@ def test_a_gateway_that_is_replaced_loses_no_request_of_clients_that_keep_their_
         time.sleep(2.0)
         if how == "rollout restart":
             kube.kubectl("rollout", "restart", f"deployment/{NAME}-gateway", "-n", asking.namespace)
-        elif how == "pod delete":
+        else:
             for pod in asking.names("gateway"):
                 kube.kubectl("delete", "pod", pod, "-n", asking.namespace, "--wait=false")
                 kube.until("it is back", 120, lambda: asking.ready() and len(asking.pods("gateway")) == 2)
-        else:
-            asking.upgrade("--set", "pods.annotations.drained=yes")
 
         def gone():
             return before.isdisjoint(pod["metadata"]["uid"] for pod in kube.get("pods", asking.namespace))

@@ -14,7 +14,7 @@ from tests.cluster.release import NAME
 pytestmark = pytest.mark.timeout(900)
 HOST = "models.example"
 NEEDED = ("HTTPRoute", "PodMonitor", "PrometheusRule")
-VALUES = {
+EDGE = {
     "prometheus.monitors": True,
     "prometheus.rules": True,
     "ingress": {"enabled": True, "hosts": [HOST], "tls": [{"secretName": "web", "hosts": [HOST]}]},
@@ -31,11 +31,10 @@ def surrounded(kube, release):
     absent = [name for name in names if not kube.one("crd", name.partition("/")[2], "default")]
     kube.apply(json.dumps({"apiVersion": "v1", "kind": "List", "items": crds}))
     kube.kubectl("wait", *names, "--for=condition=Established", "--timeout=60s")
-    before = dict(release.values)
-    release.values |= VALUES
+    release.values |= EDGE
     release.upgrade()
     yield release
-    release.values = before
+    release.values = {name: value for name, value in release.values.items() if name not in EDGE}
     release.upgrade()
     if absent:
         kube.kubectl("delete", *absent, "--timeout=60s")
@@ -44,7 +43,7 @@ def surrounded(kube, release):
 def test_an_api_server_takes_what_the_chart_makes_for_others_and_the_door_answers_plainly(kube, surrounded):
     space = surrounded.namespace
     ingress = kube.one("ingress", f"{NAME}-edge", space)
-    assert ingress["spec"]["tls"] == VALUES["ingress"]["tls"]
+    assert ingress["spec"]["tls"] == EDGE["ingress"]["tls"]
     route = kube.one("httproute", f"{NAME}-edge", space)
     assert route["spec"]["hostnames"] == [HOST]
     assert len(kube.get("podmonitors", space)) == 3

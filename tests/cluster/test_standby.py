@@ -10,6 +10,7 @@ from tests.cluster.work import predicting
 pytestmark = pytest.mark.timeout(1200)
 TEAM, LOOP = story.TEAM, "tumours"
 POOL = f"millrace-{TEAM}-standby"
+VALUES = {"triton.standby": {"kind": "shared", "idleMinutes": 1}}
 TRITON = "app.kubernetes.io/component=triton"
 FIRST = """
 import json, time
@@ -28,17 +29,12 @@ print(json.dumps([answer.version, round(first * 1000), round((time.monotonic() -
 @pytest.fixture(scope="module")
 def sharing(kube, release):
     """A loop with two versions; archived ones share a pod, and one that nobody asks for a minute joins them."""
-    before = dict(release.values)
-    release.values |= {"triton.standby": {"kind": "shared", "idleMinutes": 1}}
-    release.upgrade()
     story.with_champion(kube, release)
     if len(ready(release)) < 2:
         release.call(f"client.controller.retrain({LOOP!r})", TEAM)
         kube.until("two versions", 300, lambda: len(ready(release)) >= 2, release.namespace)
     yield release
     kube.kubectl("delete", "modelloop", LOOP, "-n", TEAM, "--ignore-not-found", timeout=10)
-    release.values = before
-    release.upgrade()
 
 
 def ready(release):

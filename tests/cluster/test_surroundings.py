@@ -6,6 +6,7 @@ import pytest
 from tests.cluster import test_story as story
 from tests.cluster.release import MINE, SERVICES
 from tests.cluster.test_waiting import PENDING, loop, patient, says
+from tests.cluster.test_waiting import VALUES as PATIENT
 
 pytestmark = pytest.mark.timeout(900)
 __all__ = ["patient"]
@@ -17,19 +18,17 @@ ENDED = "app.kubernetes.io/component in (job,pipeline)"
 PROXIES = [
     {"name": name, "value": NOWHERE} for name in ("HTTPS_PROXY", "HTTP_PROXY", "https_proxy", "http_proxy")
 ]
+VALUES = PATIENT | {
+    "global.imagePullSecrets": [{"name": "mirror"}],
+    **{f"{name}.extraEnv": PROXIES for name in SERVICES},
+}
+"""A pull secret for every pod, and a proxy in every service's environment."""
 
 
 @pytest.fixture(scope="module")
 def surrounded(kube, patient):
-    """The release with a pull secret for every pod, and a proxy in every service's environment."""
-    before = dict(patient.values)
-    patient.values["global.imagePullSecrets"] = [{"name": "mirror"}]
-    patient.values |= {f"{name}.extraEnv": PROXIES for name in SERVICES}
-    patient.upgrade()
     yield patient
     kube.kubectl("delete", "modelloop", LOOP, "-n", TEAM, "--ignore-not-found", timeout=10)
-    patient.values = before
-    patient.upgrade()
 
 
 def secrets(pod):

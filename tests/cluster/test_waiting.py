@@ -1,15 +1,18 @@
 """Pods that cannot do their work: the resource says why while they wait, and the run ends with the reason in time."""
 
+import json
 import re
 
 import pytest
 from tests.cluster import test_story as story
 from tests.cluster.kube import condition
+from tests.cluster.release import NAME, RESTRICTED
 
 pytestmark = pytest.mark.timeout(900)
 TEAM = story.TEAM
 PENDING = 45
 """Seconds after which a job whose pod does not start is called failed."""
+VALUES = {"training.job.pendingSeconds": PENDING, "training.job.shortageSeconds": PENDING}
 
 
 def loop(name, training):
@@ -21,10 +24,6 @@ def loop(name, training):
 @pytest.fixture(scope="module")
 def patient(kube, release):
     """A release that waits less long than usual; the data set is registered."""
-    before = dict(release.values)
-    release.values["training.job.pendingSeconds"] = PENDING
-    release.values["training.job.shortageSeconds"] = PENDING
-    release.upgrade()
     if not release.call(story.ROWS, TEAM):
         kube.apply(story.LOOP, TEAM)
         kube.until("the loop is taken up", 30, lambda: (story.loop(kube).get("status") or {}).get("phase"))
@@ -32,7 +31,6 @@ def patient(kube, release):
         kube.until("a champion", 240, lambda: story.champion(kube), release.namespace)
     yield release
     kube.kubectl("delete", "modelloop", "--all", "-n", TEAM)
-    release.values = before
 
 
 def says(kube, name, kind, reason):
@@ -73,6 +71,40 @@ def test_training_that_is_killed_for_its_memory_ends_the_run_with_that_reason(ku
         lambda: condition(story.loop(kube, "starved"), "Stalled").get("status") == "True",
         patient.namespace,
     )
+
+
+@pytest.fixture
+def full(kube, patient):
+    """The node has room for the pod of Helm's test and for no job: a pod that does nothing has reserved the rest."""
+    described = kube.kubectl("describe", "nodes", "-l", "type!=kwok")
+    allowed = re.search(r"Allocatable:\n\s+cpu:\s+(\d+)\n", described)
+    taken = re.search(r"Allocated resources:[\s\S]*?\n\s+cpu\s+(\d+)m", described)
+    free = 1000 * int(allowed[1]) - int(taken[1])
+    kube.apply(json.dumps(idle(patient.tag, f"{free - 80}m")), TEAM)
+    kube.kubectl("wait", "--for=condition=Ready", "pod/idle", "-n", TEAM, "--timeout=60s")
+    yield patient
+    kube.kubectl("delete", "pod", "idle", "-n", TEAM, "--grace-period=1")
+
+
+def idle(tag, cpu):
+    """A pod that reserves so much."""
+    container = {
+        "name": "main",
+        "image": f"docker.io/millrace/controller:{tag}",
+        "command": ["sleep", "10000"],
+        "resources": {"requests": {"cpu": cpu}},
+        "securityContext": RESTRICTED | {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+    }
+    spec = {"containers": [container], "automountServiceAccountToken": False}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "idle"}, "spec": spec}
+
+
+def test_helms_test_says_what_waits_for_which_room_where_no_processor_is_free(kube, full):
+    with pytest.raises(AssertionError) as failed:
+        kube.helm("test", NAME, "-n", full.namespace, "--logs", "--timeout", "280s")
+    said = str(failed.value)
+    assert "Insufficient cpu" in said
+    assert "training.job.cpu is what one job asks for" in said
 
 
 def test_an_image_that_cannot_be_pulled_is_told_while_it_waits(kube, patient):

@@ -8,6 +8,7 @@ import uuid
 from contextlib import contextmanager
 
 import pytest
+from kubernetes import client, config
 
 from millrace import crd
 
@@ -28,6 +29,22 @@ def kubectl(*arguments, document=None, expect=None):
     said = done.stdout + done.stderr
     assert expect is None or done.returncode == expect, said
     return done.returncode, said
+
+
+def verdict(api, document, namespace):
+    """(whether the API server would take it, its words): `kubectl create --dry-run=server` in a tenth of its time."""
+    try:
+        api.create_namespaced_custom_object(
+            crd.GROUP, crd.VERSION, namespace, crd.PLURAL, document, dry_run="All", field_validation="Strict"
+        )
+        return True, ""
+    except client.ApiException as refused:
+        return False, json.loads(refused.body)["message"]
+
+
+def server():
+    """The API server of KUBECONFIG, for what is asked hundreds of times."""
+    return client.CustomObjectsApi(config.new_client_from_config())
 
 
 def installed():
