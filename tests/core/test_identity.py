@@ -43,6 +43,18 @@ def test_a_service_goes_by_its_roles_name_and_a_person_by_their_address(tokens):
     assert tokens.actor(person) == Actor("ada@example.org", "admin")
 
 
+def test_a_person_is_known_by_issuer_and_subject_whatever_they_are_called(tokens):
+    one = tokens.actor(token(sub="42", groups=["ml-admins"], email="ada@example.org"))
+    two = tokens.actor(token(sub="42", groups=["ml-admins"], email="ada.king@example.org"))
+    other = tokens.actor(token(sub="43", groups=["ml-admins"], email="bob@example.org"))
+    assert one.identifier == two.identifier == one.known.key == f"{ISSUER}#42"
+    assert two.person == "ada.king@example.org", "the name of now is shown"
+    assert one.known.is_one_of(["somebody else"], [two.identifier])
+    assert not one.known.is_one_of([other.name], [other.identifier])
+    account = tokens.actor(token(sub="system:serviceaccount:team-a:ci"))
+    assert (account.identifier, account.known.key) == ("", "team-a/ci")
+
+
 def test_a_signed_token_tells_the_pod_that_it_was_given_to(tokens):
     bound = {"kubernetes.io": {"namespace": "millrace", "pod": {"name": "serving-x", "uid": "1"}}}
     assert tokens.actor(token(**bound)).pod == "serving-x"

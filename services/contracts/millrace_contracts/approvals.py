@@ -52,6 +52,10 @@ class ApprovalAsked(Read):
     of: int = Field(description="How many have to.")
     given: list[str] = Field(description="Who has approved.")
     requesters: list[str] = Field(description="Who asked for the run or declared its loop: they may not.")
+    requester_ids: list[str] = Field(
+        default=[],
+        description="By what those are known whose name may change; none: an earlier version did not keep it.",
+    )
     asked_at: datetime
     until: datetime = Field(description="When it expires, on the clock.")
 

@@ -20,6 +20,10 @@ class WhoRead(Read):
     """Whom a token names."""
 
     name: str = Field(description="As decisions name them.")
+    identifier: str | None = Field(
+        default=None,
+        description="Issuer and subject of the token, by which a person is known if the name changes; null: the name.",
+    )
     role: str | None = Field(description="The role that holds in every project and beyond; null: none does.")
     project: str = Field(description="The project that was asked about, by its name or by its namespace's.")
     projects: list[ProjectRolesRead] = Field(description="Projects in which they have a role, by name.")

@@ -83,6 +83,8 @@ class Loop(Table):
     owner: Mapped[LoopOwner | None] = mapped_column(Typed(LoopOwner))
     declared_by: Mapped[str | None] = mapped_column(String(253))
     """Who declared this generation; None: a resource of the cluster did, or an earlier version did not say."""
+    declared_by_id: Mapped[str | None] = mapped_column(String(253))
+    """By what they are known; None: by their name."""
     causes: Mapped[list[str]] = mapped_column("standing", JSON, default=list)
     woken_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     poll: Mapped[Poll | None] = mapped_column(Typed(Poll))
@@ -137,7 +139,9 @@ class Run(Table):
     version: Mapped[int | None] = mapped_column(Integer)
     digest: Mapped[str | None] = mapped_column(String(71))
     asked_by: Mapped[str | None] = mapped_column(String(253))
+    asked_by_id: Mapped[str | None] = mapped_column(String(253))
     declared_by: Mapped[str | None] = mapped_column(String(253))
+    declared_by_id: Mapped[str | None] = mapped_column(String(253))
     judged: Mapped[JudgedEvidence | None] = mapped_column(Typed(JudgedEvidence))
     approval: Mapped[ApprovalAsked | None] = mapped_column(Typed(ApprovalAsked))
     approval_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -180,7 +184,7 @@ class Approval(Table):
     loop_id: Mapped[int] = mapped_column(Integer, primary_key=True)
     run: Mapped[int] = mapped_column(Integer, primary_key=True)
     key: Mapped[str] = mapped_column(String(253), primary_key=True)
-    """The person in small letters: ada and Ada are one."""
+    """By what the person is known: issuer and subject, or the name in small letters (ada and Ada are one)."""
     verdict: Mapped[str] = mapped_column(String(10), primary_key=True)
     person: Mapped[str] = mapped_column(String(253))
     author: Mapped[str] = mapped_column(String(100))

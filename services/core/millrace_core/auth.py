@@ -46,7 +46,8 @@ class Tokens:
         identity = self.issuers.identity(token)
         if identity is not None:
             name = identity.role if identity.role in PARTS else identity.name
-            return Actor(name, identity.role, identity.pod, identity.given, identity.subject)
+            given, subject = identity.given, identity.subject
+            return Actor(name, identity.role, identity.pod, given, subject, identity.identifier)
         self._refresh()
         digest = hashlib.sha256(token.encode()).hexdigest()
         return next(

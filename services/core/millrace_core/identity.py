@@ -43,6 +43,7 @@ class Identity:
     """Whom a token names, and the roles that its issuer's entry gives them; *pod*: the one that it was given to.
 
     *role* holds everywhere, and is empty if there is none; *given* are roles in projects, as (project, role).
+    *identifier*: issuer and subject, by which a person is known; *name* is what is shown, and may change.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Identity:
     pod: str = ""
     given: tuple[tuple[str, str], ...] = ()
     subject: Subject | None = None
+    identifier: str = ""
 
 
 class Issuer:
@@ -94,7 +96,7 @@ class Issuer:
         subject = None if role and role not in PEOPLE else _subject(self.known_as, claims)
         if not role and not given and subject is None:
             return None
-        return Identity(_name(claims), role, _pod(claims), given, subject)
+        return Identity(_name(claims), role, _pod(claims), given, subject, _identifier(claims))
 
 
 class Issuers:
@@ -234,6 +236,12 @@ def _name(claims: Document) -> str:
     email = claims.get("email") if claims.get("email_verified", True) is True else None
     name = str(email or claims.get("preferred_username") or subject)
     return name if "@" in name else f"{name}@{urlsplit(str(claims['iss'])).hostname}"
+
+
+def _identifier(claims: Document) -> str:
+    """Issuer and subject, the only claims that OpenID Connect Core 5.7 lets one rely on; an account is its name."""
+    subject = str(claims["sub"])
+    return "" if subject.startswith(ACCOUNT) else f"{claims['iss']}#{subject}"
 
 
 def _subject(known_as: Document | None, claims: Document) -> Subject | None:

@@ -9,13 +9,12 @@ from dataclasses import dataclass, field, replace
 
 from millrace_core.errors import Forbidden, NotFound
 from millrace_core.names import shortened
+from millrace_core.persons import Person, person
 from millrace_core.reviews import VERBS, Reviews, Spaces, Subject
 from millrace_core.roles import KNOWN, PEOPLE, allows, allows_there, those_with
 
 LONGEST = 100
 """Characters of an author in a decision."""
-LONGEST_PERSON = 253
-"""Characters of who asked, declared or approved."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +23,7 @@ class Actor:
 
     *pod*: the pod that a signed token was given to, empty if it was given to none; None for a token of the file.
     *given*: roles in single projects, as (project, role). *subject*: who that is for Kubernetes, if it is asked.
+    *identifier*: issuer and subject of a person's token, by which they are known whatever their name is now.
     """
 
     name: str
@@ -31,6 +31,7 @@ class Actor:
     pod: str | None = field(default=None, compare=False)
     given: tuple[tuple[str, str], ...] = ()
     subject: Subject | None = field(default=None, compare=False)
+    identifier: str = field(default="", compare=False)
 
     def may(self, permission: str) -> bool:
         """Whether the role that holds everywhere has *permission*."""
@@ -48,8 +49,13 @@ class Actor:
 
     @property
     def person(self) -> str:
-        """The name as records keep it and compare it; a service account's may be longer than their place."""
-        return shortened(self.name, LONGEST_PERSON)
+        """The name as records show it; a service account's may be longer than their place."""
+        return self.known.name
+
+    @property
+    def known(self) -> Person:
+        """Who that is to the records, which compare people."""
+        return person(self.name, self.identifier)
 
     @property
     def author(self) -> str:

@@ -92,7 +92,7 @@ def _waits(run: Run, saying: Saying) -> ApprovalAsked:
 
 def _may_approve(asked: ApprovalAsked, actor: Actor) -> None:
     _is_asked(asked, actor)
-    if queries.key(actor.person) in {queries.key(name) for name in asked.requesters}:
+    if actor.known.is_one_of(asked.requesters, asked.requester_ids):
         raise Forbidden(
             f"{actor.person} asked for this run, or declared the loop by which it was judged; "
             "somebody else has to approve."
@@ -102,8 +102,7 @@ def _may_approve(asked: ApprovalAsked, actor: Actor) -> None:
 def _is_asked(asked: ApprovalAsked, actor: Actor) -> None:
     if actor.is_a_part:
         raise Forbidden("People approve; no part of Millrace does.")
-    named = {queries.key(name) for name in asked.by}
-    if APPROVER not in asked.by and queries.key(actor.person) not in named:
+    if APPROVER not in asked.by and not actor.known.is_named(asked.by):
         raise Forbidden(f"{actor.person} is not among those who may: {', '.join(asked.by)}.")
 
 
@@ -117,7 +116,7 @@ def _still_so(loop: Loop, run: Run) -> None:
 
 async def _write(session: AsyncSession, run: Run, saying: Saying, verdict: ApprovalVerdict) -> Approval:
     actor = saying.actor
-    return await queries.add(session, run, actor.person, actor.author, verdict, saying.digest, saying.reason)
+    return await queries.add(session, run, actor.known, actor.author, verdict, saying.digest, saying.reason)
 
 
 def _given(loop: Loop, run: Run, asked: ApprovalAsked, row: Approval) -> Decision:

@@ -12,7 +12,7 @@ from millrace_controller.runs.states import State
 from millrace_controller.tables import Approval, Loop, Run
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict
-from millrace_core.rights import LONGEST_PERSON
+from millrace_core.persons import Person
 
 
 async def waiting(
@@ -64,20 +64,26 @@ async def count(session: AsyncSession, run: Run, digest: str, now: datetime) -> 
 async def add(
     session: AsyncSession,
     run: Run,
-    person: str,
+    person: Person,
     author: str,
     verdict: ApprovalVerdict,
     digest: str,
     reason: str,
 ) -> Approval:
-    """Write down what somebody said. Raises: Conflict if they said it before."""
-    number = run.number
+    """Write down what somebody said. Raises: Conflict if they said it before, under this name or another."""
+    number, refused = (
+        run.number,
+        f"{person.name} has {verdict} run {run.number} already; somebody else has to.",
+    )
+    for earlier in await said(session, run):
+        if earlier.verdict == verdict and person.is_one_of([earlier.person], [earlier.key]):
+            raise Conflict(refused)
     row = Approval(
         loop_id=run.loop_id,
         run=number,
-        key=key(person),
+        key=person.key,
         verdict=verdict,
-        person=person,
+        person=person.name,
         author=author,
         reason=reason,
         digest=digest,
@@ -87,10 +93,5 @@ async def add(
     try:
         await session.flush()
     except IntegrityError as error:
-        raise Conflict(f"{person} has {verdict} run {number} already; somebody else has to.") from error
+        raise Conflict(refused) from error
     return row
-
-
-def key(person: str) -> str:
-    """Under what a person is known: however it is written, it is the same one."""
-    return person.casefold()[:LONGEST_PERSON]

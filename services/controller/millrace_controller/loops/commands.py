@@ -14,6 +14,7 @@ from millrace_controller.tables import Loop, Outbox
 from millrace_core.database import AsyncSession, utcnow
 from millrace_core.errors import BadInput, Conflict, FieldError
 from millrace_core.outbox import decide
+from millrace_core.persons import Person
 
 
 async def declare(
@@ -22,7 +23,7 @@ async def declare(
     author: str,
     owner: LoopOwner | None = None,
     *,
-    declared_by: str | None = None,
+    declared_by: Person | None = None,
     guarded: bool = False,
 ) -> Loop:
     """Store what was declared; the same document again changes nothing, another spec is a new generation.
@@ -48,7 +49,8 @@ async def declare(
     if owner is not None and loop.owner != owner:
         loop.owner = owner
     if new:
-        loop.declared_by = declared_by
+        loop.declared_by = None if declared_by is None else declared_by.name
+        loop.declared_by_id = None if declared_by is None else declared_by.identifier or None
         reason = f"Generation {loop.generation} of {name} is declared."
         await decide(session, Outbox, _by(loop, "loop.applied", "applied", author, reason))
     if document.spec.suspend != was_suspended:

@@ -67,7 +67,7 @@ async def put_loop(
     document = body.model_copy(update={"metadata": body.metadata.model_copy(update={"project": project})})
     fit(document, services.settings)
     await _may_weaken(services, session, document, actor)
-    declared = await commands.declare(session, document, actor.author, declared_by=actor.person)
+    declared = await commands.declare(session, document, actor.author, declared_by=actor.known)
     after_commit.add_task(services.changes.tell)
     return await queries.read(session, declared, await surroundings(services))
 

@@ -41,7 +41,8 @@ async def ask(
         by=gate.by,
         of=gate.of,
         given=[],
-        requesters=requesters(loop, run),
+        requesters=_told(run.asked_by, run.declared_by, loop.declared_by),
+        requester_ids=_told(run.asked_by_id, run.declared_by_id, loop.declared_by_id),
         asked_at=now,
         until=now + durations.parse(gate.within),
     )
@@ -59,9 +60,8 @@ async def ask(
     await decide(session, Outbox, _asked(loop, run, asked))
 
 
-def requesters(loop: Loop, run: Run) -> list[str]:
+def _told(*known: str | None) -> list[str]:
     """Who may not approve: who asked for the run, and who declared the loop as it was opened and as it is."""
-    known = (run.asked_by, run.declared_by, loop.declared_by)
     return list(dict.fromkeys(name for name in known if name))
 
 

@@ -18,6 +18,7 @@ from millrace_controller.triggers.rules import key as key_of
 from millrace_core.auth import Actor
 from millrace_core.database import AsyncSession
 from millrace_core.errors import Conflict
+from millrace_core.persons import Person
 
 CONTROLLER = "controller"
 
@@ -72,7 +73,7 @@ async def open_run(
     known: Facts,
     through: datetime | None,
     author: str = CONTROLLER,
-    asked_by: str | None = None,
+    asked_by: Person | None = None,
 ) -> Run:
     """Open the run of *trigger* within the caller's transaction, or return the one that it already opened.
 
@@ -141,7 +142,7 @@ async def by_hand(services: Services, project: str, name: str, trigger: Retrain,
         raise Conflict(f"{name} has no data yet; push some with {push}.")
     async with services.sessions.begin() as session:
         loop = await lookup.get(session, project, name)
-        run = await open_run(session, loop, trigger, known, clock(loop), actor.author, actor.person)
+        run = await open_run(session, loop, trigger, known, clock(loop), actor.author, actor.known)
     services.changes.work.set()
     return run
 

@@ -19,6 +19,7 @@ from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, NotFound
 from millrace_core.openlineage import queries as openlineage
 from millrace_core.outbox import decide
+from millrace_core.persons import Person
 
 
 def no_run(loop: str, number: int) -> NotFound:
@@ -101,13 +102,14 @@ async def add(
     plan: RunPlan,
     opened_at: datetime | None,
     opened: Decision,
-    asked_by: str | None = None,
+    asked_by: Person | None = None,
 ) -> Run:
     """Open a run with its decision. Raises: Conflict if one is in flight."""
     made = Run(
         loop_id=loop.id, number=loop.runs + 1, key=key, state=State.PENDING, cause=cause, plan=plan,
-        opened_at=opened_at, decision=opened.id, steps={}, created_at=utcnow(), asked_by=asked_by,
-        declared_by=loop.declared_by,
+        opened_at=opened_at, decision=opened.id, steps={}, created_at=utcnow(),
+        asked_by=asked_by and asked_by.name, asked_by_id=(asked_by and asked_by.identifier) or None,
+        declared_by=loop.declared_by, declared_by_id=loop.declared_by_id,
     )  # fmt: skip
     session.add(made)
     loop.runs += 1

@@ -61,7 +61,13 @@ async def whoami(
     known = [row.name for row in await queries.page(session, None, MOST)]
     named = sorted({*known, asked, *(where for where, _ in actor.given)})
     mine = await roles(services, actor, named)
-    return WhoRead(name=actor.name, role=actor.role or None, project=asked, projects=mine)
+    return WhoRead(
+        name=actor.name,
+        identifier=actor.identifier or None,
+        role=actor.role or None,
+        project=asked,
+        projects=mine,
+    )
 
 
 async def roles(services: Services, actor: Actor, names: Iterable[str]) -> list[ProjectRolesRead]:

@@ -22,6 +22,8 @@ def whoami(output: Output = Format.TABLE) -> None:
         return dump(who, output)
     everywhere = f"{who.role} in every project" if who.role else "no role that holds everywhere"
     typer.echo(f"{who.name}: {everywhere}; this command line is in the project {who.project}.")
+    if who.identifier:
+        typer.echo(f"Known as {who.identifier}, whatever the name is.")
     columns: Columns[ProjectRolesRead] = (
         ("PROJECT", lambda item: item.project),
         ("ROLES", lambda item: ", ".join(item.roles)),
