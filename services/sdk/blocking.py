@@ -19,6 +19,7 @@ WORDS = {
     "AsyncOverview": "Overview",
     "AsyncProjects": "Projects",
     "AsyncRegistry": "Registry",
+    "AsyncReviews": "Reviews",
     "AsyncServing": "Serving",
     "AsyncTraining": "Training",
     "AsyncClient": "Client",

@@ -7,6 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 
 from millrace_contracts.alarms import AlarmKind
 from millrace_contracts.bodies import Document, Read
+from millrace_contracts.parts import unsaid
+from millrace_contracts.reviews import ReviewedDay
 from millrace_contracts.traffic import Sizes
 
 SINGLE_DAYS = 31
@@ -173,9 +175,7 @@ class ClosingItem(BaseModel):
         default=1, description="More than 1: as many days without rows, of which this is the last."
     )
     champion: int | None
-    loss: float | None = Field(
-        description="The champion's mean loss over all labelled rows; null without labels."
-    )
+    loss: float | None = Field(description="The champion's mean loss over labelled rows; null without any.")
     served: MeanLoss | None = Field(description="What callers were given, by whichever revision.")
     versions: dict[str, MeanLoss] = Field(description="Mean loss of each version over the same rows.")
     unscored: dict[str, str] = Field(description="Versions that cannot be scored, and why.")
@@ -188,9 +188,9 @@ class ClosingItem(BaseModel):
     quality: QualityRead
     slices: SlicesRead = SlicesRead()
     requests: Sizes = Field(
-        default={},
-        description="How many of the requests through the gateway had so many rows; none in older days.",
+        default={}, description="How many requests through the gateway had so many rows; none in older days."
     )
+    reviewed: ReviewedDay | None = Field(default=None, exclude_if=unsaid, description="What people said.")
 
 
 class ClosingRead(ClosingItem):

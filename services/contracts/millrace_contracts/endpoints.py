@@ -10,6 +10,7 @@ from millrace_contracts.bodies import Read
 from millrace_contracts.names import Digest, LoopRunNumber, Mode, Name, VersionNumber
 from millrace_contracts.parts import Strictly, Zone
 from millrace_contracts.release import BASE
+from millrace_contracts.reviews import ReviewSpec
 from millrace_contracts.rollouts import Cause, Key, RolloutRead
 from millrace_contracts.variants import Latency, TargetName, variant_of
 from millrace_contracts.waiting import Waiting
@@ -36,6 +37,9 @@ class EndpointWrite(Strictly):
         default=None,
         description="Whether nothing but its loop may roll out, as people have to approve; null: as it is. "
         "The controller alone says so.",
+    )
+    review: ReviewSpec | None = Field(
+        default=None, description="Which answers of :predict are flagged, and withheld; null: none."
     )
 
 

@@ -28,6 +28,7 @@ from millrace_contracts.parts import (
     Zone,
 )
 from millrace_contracts.placement import Placement
+from millrace_contracts.reviews import NO_CONFIDENCE, ReviewSpec
 from millrace_contracts.rollouts import growing
 from millrace_contracts.sources import Source
 from millrace_contracts.training import TrainingSpec
@@ -179,6 +180,9 @@ class Spec(Part):
     predict: Predict | None = Field(
         default=None, description="What is predicted beside what is asked online."
     )
+    review: ReviewSpec | None = Field(
+        default=None, description="Predictions that people look at and label; left out: none."
+    )
     cooldown: Duration = Field(
         default="14d", description="Event time between the openings of two triggered runs."
     )
@@ -204,6 +208,8 @@ class Spec(Part):
             raise ValueError("triggers.calendar needs data.eventTime")
         self._one_says_how_many()
         self.gates.fit(self.task)
+        if self.review is not None and self.review.below is not None and self.task == "regression":
+            raise ValueError(NO_CONFIDENCE)
         contract = self.data.contract
         if contract is not None and self.target not in [column.name for column in contract.columns]:
             raise ValueError(f"the contract has no column {self.target!r}, which is the target")

@@ -7,6 +7,7 @@ from pydantic import AwareDatetime, BaseModel, Field, model_validator
 from millrace_contracts.names import Mode, Name, RevisionName, ShortText, TaskName, VersionNumber
 from millrace_contracts.parts import Strictly, Zone, unsaid
 from millrace_contracts.release import BASE, Files, Variant, is_base
+from millrace_contracts.reviews import ReviewSpec
 from millrace_contracts.signature import Classes, Signature
 
 
@@ -110,6 +111,9 @@ class MonitorWrite(Strictly):
         description="Data columns whose values are watched on their own: error and quality.",
     )
     policy: MonitorPolicy = MonitorPolicy()
+    review: ReviewSpec | None = Field(
+        default=None, exclude_if=unsaid, description="Predictions that people look at and label."
+    )
 
     @model_validator(mode="after")
     def _named(self) -> "MonitorWrite":

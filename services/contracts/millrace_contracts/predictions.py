@@ -61,6 +61,15 @@ class PredictionAnswer(BaseModel):
     probabilities: list[dict[str, float] | None] | None = Field(
         default=None, description="One per row: the probability of each class, by its text."
     )
+    needs_review: list[bool] | None = Field(
+        default=None,
+        description="One per row: whether its class is less probable than the loop's review.below, or there is no "
+        "answer; null where the loop says nothing of the kind.",
+    )
+    withheld: int = Field(
+        default=0,
+        description="Rows whose answer is left out (null), as the loop's review.withhold says; they need review.",
+    )
     unseen: int | None = Field(
         default=None, description="Values that training never saw; null where nobody asked to be warned."
     )

@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 
 VIEWER = ("*.read",)
-LABELLER = (*VIEWER, "monitoring.labels.write")
+LABELLER = (*VIEWER, "monitoring.labels.write", "monitoring.reviews.write")
 OPERATOR = (
     *LABELLER,
     "registry.artifacts.write",

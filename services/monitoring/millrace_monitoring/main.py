@@ -17,13 +17,26 @@ from millrace_monitoring.labels import routes as labels
 from millrace_monitoring.monitors import routes as monitors
 from millrace_monitoring.reports import routes as reports
 from millrace_monitoring.retention.controller import retain_forever
+from millrace_monitoring.reviews import routes as reviews
 from millrace_monitoring.services import make
 from millrace_monitoring.settings import MonitoringSettings
 from millrace_monitoring.tables import Outbox
 from millrace_monitoring.webhooks import routes as webhooks
 from millrace_monitoring.webhooks.controller import deliver_forever as post_forever
 
-ROUTERS = (glances, monitors, ingest, labels, closing, comparisons, alarms, feedback, reports, webhooks)
+ROUTERS = (
+    glances,
+    monitors,
+    ingest,
+    labels,
+    closing,
+    comparisons,
+    alarms,
+    feedback,
+    reports,
+    webhooks,
+    reviews,
+)
 
 
 def build(settings: MonitoringSettings | None = None) -> FastAPI:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from fastapi import Depends
 
+from millrace_contracts.monitors import MonitorWrite
 from millrace_core import services
 from millrace_core.storage import Store
 from millrace_monitoring.graphs.baselines import Baselines
@@ -30,6 +31,8 @@ class Services(services.Services):
     recounts: Recounts
     reception: Reception
     """Where rows come in, once the receiver is open."""
+    watched: dict[tuple[str, str], tuple[float, MonitorWrite | None]]
+    """What monitors ask of rows that come, by project and endpoint, and until when that is believed."""
     segments_lock: asyncio.Lock
     """Held while a day closes or segments are merged, so that neither changes what the other reads."""
 
@@ -47,6 +50,7 @@ def make(core: services.Services) -> Services:
         wakeups=Wakeups(),
         recounts=Recounts(),
         reception=Reception(),
+        watched={},
         segments_lock=asyncio.Lock(),
     )
 

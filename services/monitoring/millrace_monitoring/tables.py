@@ -5,14 +5,29 @@ from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter
-from sqlalchemy import JSON, BigInteger, Boolean, Date, Float, Index, Integer, LargeBinary, String, Text, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Date,
+    Float,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    false,
+    text,
+)
 from sqlalchemy.engine import Dialect
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 from millrace_contracts.bodies import Document
 from millrace_contracts.closings import ClosingItem
+from millrace_contracts.labels import LabelValue
 from millrace_contracts.monitors import ArchivedVersion, ChampionVersion, MonitorWrite
+from millrace_contracts.reviews import Chance
 from millrace_core.database import UtcDateTime, metadata
 from millrace_core.outbox import OutboxMixin
 
@@ -110,7 +125,7 @@ class Count(Table):
 
 
 class Label(Table):
-    """The truth about one row; a later `at` corrects."""
+    """The truth about one row; a later `at` corrects. *said_at*: on the clock. *reviewed*: people alone said it."""
 
     __tablename__ = "labels"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -120,6 +135,52 @@ class Label(Table):
     request_id: Mapped[str] = mapped_column(String(128), primary_key=True)
     index: Mapped[int] = mapped_column(Integer, primary_key=True)
     value: Mapped[float] = mapped_column(Float(53))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    author: Mapped[str | None] = mapped_column(String(200))
+    said_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    reviewed: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+
+
+class Review(Table):
+    """One prediction that people are to look at, by rank and, in one rank, by its *turn*, which chance gives."""
+
+    __tablename__ = "reviews"
+    __table_args__ = (
+        Index("uq_reviews_row", "project", "endpoint", "request_id", "index", unique=True),
+        Index("ix_reviews_turn", "project", "endpoint", "state", "rank", "turn"),
+        Index("ix_reviews_time", "project", "endpoint", "event_time"),
+    )
+
+    number: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=True)
+    project: Mapped[str] = mapped_column(String(63))
+    endpoint: Mapped[str] = mapped_column(String(63))
+    request_id: Mapped[str] = mapped_column(String(128))
+    index: Mapped[int] = mapped_column(Integer)
+    event_time: Mapped[datetime] = mapped_column(UtcDateTime)
+    revision: Mapped[str] = mapped_column(String(80))
+    reason: Mapped[str] = mapped_column(String(10))
+    rank: Mapped[int] = mapped_column(Integer)
+    turn: Mapped[int] = mapped_column(BigInteger)
+    state: Mapped[str] = mapped_column(String(10))
+    chance: Mapped[Chance] = mapped_column(Typed(Chance))
+    confidence: Mapped[float | None] = mapped_column(Float(53))
+    usefulness: Mapped[float] = mapped_column(Float(53))
+    answer: Mapped[Document] = mapped_column(JSON)
+    features: Mapped[Document] = mapped_column(JSON)
+    label: Mapped[LabelValue | None] = mapped_column(JSON(none_as_null=True))
+
+
+class Vote(Table):
+    """What one person said of an entry; they may say otherwise later, and the last holds."""
+
+    __tablename__ = "review_votes"
+
+    review: Mapped[int] = mapped_column(Id, primary_key=True)
+    author: Mapped[str] = mapped_column(String(253), primary_key=True)
+    project: Mapped[str] = mapped_column(String(63))
+    endpoint: Mapped[str] = mapped_column(String(63))
+    value: Mapped[LabelValue | None] = mapped_column(JSON(none_as_null=True))
+    note: Mapped[str] = mapped_column(String(500))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

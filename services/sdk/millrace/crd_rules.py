@@ -11,6 +11,7 @@ from millrace_contracts.custom_code import ONE_PLACE, SETTING, CodeSpec
 from millrace_contracts.data import ColumnContract, DataContract
 from millrace_contracts.gates import METRICS, AbsoluteGate, ApprovalGate
 from millrace_contracts.loop import RolloutSpec, Spec, Triggers
+from millrace_contracts.reviews import NO_CONFIDENCE, NOTHING_CHOSEN, NOTHING_WITHHELD, ReviewSpec
 from millrace_contracts.searching import (
     LATENCY_IS_NOT_SOUGHT,
     LOSS_IS_SOUGHT,
@@ -132,6 +133,12 @@ RULES: dict[str, list[Json]] = {
             gates.MORE_THAN_NAMED,
         ),
     ],
+    ReviewSpec.__name__: [
+        rule(
+            "has(self.below) || has(self.sample) || (has(self.uncertain) && self.uncertain)", NOTHING_CHOSEN
+        ),
+        rule("!has(self.withhold) || !self.withhold || has(self.below)", NOTHING_WITHHELD),
+    ],
     Secret.__name__: [
         rule(_one_of("env", "file", "secretRef"), "a secret is kept in one place: env, file or secretRef")
     ],
@@ -238,6 +245,7 @@ RULES: dict[str, list[Json]] = {
             "self.training.windows.all(window, window == 'all')",
             "windows in days need data.eventTime",
         ),
+        rule("!has(self.review) || !has(self.review.below) || self.task != 'regression'", NO_CONFIDENCE),
         rule(f"{_WORKERS_AND}!has(self.placement.workers)", workers.TWICE_WORKERS),
         rule(f"{_WORKERS_AND}!has(self.placement.gpus) || self.placement.gpus == 0", workers.TWICE_GPUS),
         *_gates_fit(),

@@ -17,8 +17,9 @@ from sqlalchemy import (
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from millrace_contracts.bodies import Document
+from millrace_contracts.reviews import ReviewSpec
 from millrace_contracts.variants import BASE_TARGET
-from millrace_core.database import UtcDateTime, metadata
+from millrace_core.database import Typed, UtcDateTime, metadata
 from millrace_core.outbox import OutboxMixin
 
 IN_FLIGHT = "state IN ('loading', 'mirroring', 'canary')"
@@ -47,6 +48,8 @@ class Endpoint(Table):
     deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     guarded: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Whether its loop alone may roll out: people have to approve."""
+    review: Mapped[ReviewSpec | None] = mapped_column(Typed(ReviewSpec))
+    """Which answers are flagged, and withheld."""
 
 
 class Revision(Table):

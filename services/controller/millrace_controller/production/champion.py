@@ -78,6 +78,7 @@ async def watch(
         archived=[_archived(await version(services, loop, n), loaded.get(n)) for n in archive],
         slices=spec.monitoring.slices,
         policy=policy(spec),
+        review=spec.review,
     )
     await services.clients.monitoring.put_monitor(loop.name, monitor, project=loop.project)
     services.memory.served[loop.id] = _served(answers)

@@ -28,7 +28,8 @@ async def prepare(services: Services, loop: Loop) -> None:
     guarded = loop.mode == "live" and loop.spec.gates.approval is not None
     await registry.put_model(name, f"model of the loop {name}", guarded, project=project)
     mode = "backtest" if loop.mode == "backtest" else "live"
-    wanted = EndpointWrite(model=name, mode=mode, timezone=data.timezone, guarded=guarded)
+    review = loop.spec.review
+    wanted = EndpointWrite(model=name, mode=mode, timezone=data.timezone, guarded=guarded, review=review)
     await serving.put_endpoint(name, wanted, project=project)
 
 

@@ -31,6 +31,7 @@ from millrace_monitoring.labels import queries as labels
 from millrace_monitoring.monitors import queries as monitors
 from millrace_monitoring.monitors.stream import FEW
 from millrace_monitoring.monitors.watermark import Day, day_of, is_due, watermark
+from millrace_monitoring.reviews import queries as reviews
 from millrace_monitoring.services import Services
 from millrace_monitoring.tables import Monitor, Segment
 
@@ -180,8 +181,9 @@ async def _rows(services: Services, opened: Open) -> Rows:
     requests = {name for table in times for name in table["request_id"].to_pylist() if name}
     async with services.readers() as session:
         truths = await labels.of(session, monitor.project, monitor.endpoint, requests)
+        drawn = await reviews.drawn(session, monitor, opened.day.begin, opened.day.end)
     answers = Answers.of(spec.task, spec.signature)
-    work = (times, opened.day, spec.signature.inputs, answers, opened.revision, truths)
+    work = (times, opened.day, spec.signature.inputs, answers, opened.revision, truths, drawn)
     return await asyncio.to_thread(of_day, *work)
 
 

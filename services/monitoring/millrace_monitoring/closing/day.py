@@ -8,6 +8,7 @@ import numpy as np
 
 from millrace_contracts.closings import PairingRead, PerformanceRead, QualityRead, SliceRead, SlicesRead
 from millrace_contracts.monitors import MonitorWrite
+from millrace_contracts.reviews import ReviewedDay
 from millrace_monitoring.alarms.findings import AlarmFinding, Ending
 from millrace_monitoring.closing.rows import Rows
 from millrace_monitoring.closing.states import States
@@ -60,6 +61,7 @@ class Judged:
     profile: Profile | None = None
     losses: Mapping[int, DayLoss] = field(default_factory=dict)
     served: DayLoss | None = None
+    reviewed: ReviewedDay | None = None
     pairings: Sequence[PairingRead] = ()
     alarms: Sequence[AlarmFinding] = ()
     endings: frozenset[Ending] = frozenset()
@@ -87,7 +89,8 @@ def close(given: Given, graphs: Graphs) -> Judged:
         day = JudgedDay(given.day.date, given.spec.policy, facts=_facts(given.rows))
         return _fold(day, given.states)
     scored = _score(given, graphs)
-    means = {number: losses.of_day(rows) for number, rows in scored.losses.items()}
+    weights = given.rows.weights
+    means = {number: losses.of_day(rows, weights) for number, rows in scored.losses.items()}
     day = _day(given, scored, {number: loss for number, loss in means.items() if loss is not None})
     judged = _fold(day, given.states)
     return replace(
@@ -95,10 +98,17 @@ def close(given: Given, graphs: Graphs) -> Judged:
         labelled=int(np.isfinite(given.rows.labels).sum()),
         profile=day.profile,
         losses=day.losses,
-        served=losses.of_day(scored.served),
+        served=losses.of_day(scored.served, weights),
+        reviewed=_reviewed(given, scored),
         pairings=mirror.compare(given.answers, given.rows.table),
         slices=judged.slices.model_copy(update={"left_out": list(given.plan.left_out)}),
     )
+
+
+def _reviewed(given: Given, scored: Scored) -> ReviewedDay | None:
+    """What people's labels say of the champion."""
+    found = given.rows.reviewed
+    return None if found is None else found.told(scored.losses[given.versions[0].number])
 
 
 def _fold(day: JudgedDay, states: States) -> Judged:
@@ -201,7 +211,8 @@ def _day(given: Given, scored: Scored, means: Mapping[int, DayLoss]) -> JudgedDa
     parts = []
     for part in given.plan.slices:
         here = part.of(columns)
-        loss = losses.of_day(scored.losses[champion.number][here])
+        weights = None if given.rows.weights is None else given.rows.weights[here]
+        loss = losses.of_day(scored.losses[champion.number][here], weights)
         parts.append(SliceDay(part.name, int(here.sum()), daily.of_rows(spec, columns, here), loss))
     return JudgedDay(
         date=given.day.date,

@@ -11,7 +11,7 @@ import numpy as np
 from millrace_contracts.monitors import MonitorWrite
 from millrace_monitoring.closing.files import classes_of, table_of
 from millrace_monitoring.closing.loading import why_not
-from millrace_monitoring.closing.rows import of_file
+from millrace_monitoring.closing.rows import of_file, weights_of
 from millrace_monitoring.closing.versions import STORED, GraphRole, Version
 from millrace_monitoring.detectors.performance import SLICE_LABELS
 from millrace_monitoring.graphs.running import Graphs
@@ -108,31 +108,35 @@ class EarlierDays:
 
 def _scored(
     graphs: Graphs, spec: MonitorWrite, data: bytes, version: Version, graph: GraphRole
-) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
-    """Features by tensor name, answers and losses of the day's sample."""
+) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray, np.ndarray | None]:
+    """Features by tensor name, answers, losses and weights of the day's sample."""
     answers = Answers.of(spec.task, spec.signature)
     table = table_of(data)
     columns, labels = of_file(table, spec.signature.inputs)
     labels = recoded(labels, classes_of(table, answers.classes), answers.classes)
     predictions = version.score(graphs, graph, columns, len(labels), answers)
-    return columns, predictions, answers.task.losses(labels, predictions)
+    return columns, predictions, answers.task.losses(labels, predictions), weights_of(table)
 
 
 def _mean_loss(
     graphs: Graphs, spec: MonitorWrite, data: bytes, version: Version, graph: GraphRole
 ) -> DayLoss | None:
-    return losses.of_day(_scored(graphs, spec, data, version, graph)[2])
+    return losses.of_day(*_scored(graphs, spec, data, version, graph)[2:])
 
 
 def _slice_losses(
     graphs: Graphs, spec: MonitorWrite, data: bytes, version: Version, graph: GraphRole, plan: Plan
 ) -> dict[str, float]:
     """Mean loss of each slice that has enough labels that day."""
-    features, predictions, rows = _scored(graphs, spec, data, version, graph)
+    features, predictions, rows, weights = _scored(graphs, spec, data, version, graph)
     named = features | {
         item.column: features[item.name] for item in spec.signature.inputs if item.name in features
     }
     answers = Answers.of(spec.task, spec.signature)
     columns = daily.columns_of(version.baseline.spec, named, answers.reduced(predictions), len(rows))
-    means = {part.name: losses.of_day(rows[part.of(columns)]) for part in plan.slices}
+    here = {part.name: part.of(columns) for part in plan.slices}
+    means = {
+        name: losses.of_day(rows[lines], None if weights is None else weights[lines])
+        for name, lines in here.items()
+    }
     return {name: mean.loss for name, mean in means.items() if mean is not None and mean.n >= SLICE_LABELS}

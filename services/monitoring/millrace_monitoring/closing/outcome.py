@@ -101,6 +101,7 @@ def _item(given: Given, judged: Judged, opened: list[Alarm]) -> ClosingItem:
         quality=judged.quality,
         slices=judged.slices,
         requests=sizes.of_day(given.rows.table),
+        reviewed=judged.reviewed,
     )
     return ClosingItem.model_validate(rounded(item.model_dump(mode="json", by_alias=True)))
 

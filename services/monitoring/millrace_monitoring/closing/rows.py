@@ -12,8 +12,11 @@ from millrace_monitoring.ingest import segments
 from millrace_monitoring.ingest.answers import Answers
 from millrace_monitoring.labels.queries import Truth
 from millrace_monitoring.monitors.watermark import Day
+from millrace_monitoring.reviews import weighing
+from millrace_monitoring.reviews.weighing import Drawn, Reviewed
 
 MISSING_INTEGER = np.iinfo(np.int64).min
+WEIGHT = "weight"
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,8 @@ class Rows:
     by_champion: which of them the champion's revision answered.
     labels: NaN where unknown.
     repeated: rows that came more than once.
+    weights: how many rows each labelled one speaks for, (n,); None where each speaks for itself.
+    reviewed: what people's looks at entries of the queue come to; None where there are none.
     """
 
     table: pa.Table
@@ -37,6 +42,8 @@ class Rows:
     by_champion: np.ndarray
     labels: np.ndarray
     repeated: int
+    weights: np.ndarray | None = None
+    reviewed: Reviewed | None = None
 
     def __len__(self) -> int:
         return len(self.place)
@@ -48,7 +55,8 @@ def of_day(
     inputs: Sequence[Input],
     answers: Answers,
     revision: str | None,
-    truths: Iterable[Truth],
+    truths: Sequence[Truth],
+    drawn: Sequence[Drawn] = (),
 ) -> Rows:
     """Bring a day's segments and labels together.
 
@@ -56,13 +64,17 @@ def of_day(
         inputs: of the monitor's signature; answers: what kind of answer it gives.
         revision: the champion's; a row that several revisions answered counts with its answer. None: it is known
             by elimination when one revision has answered everything.
+        drawn: the entries of the queue of reviews that are rows of this day.
     """
     offered = segments.between(segments.joined(tables), day.begin, day.end)
     table = segments.unique(offered)
     revision = revision or _only(table)
     place = sample(table, revision)
-    labels = _labels(table, place, truths)
-    table = _marked(table, place, labels)
+    keys = _keys(table, place)
+    labels = _labels(keys, truths)
+    reviewed = weighing.of_day(keys, truths, drawn)
+    weights = None if reviewed is None else reviewed.weights
+    table = _marked(table, place, labels, weights)
     chosen = table.take(pa.array(place))
     return Rows(
         table=table,
@@ -73,6 +85,8 @@ def of_day(
         by_champion=np.array([name == revision for name in chosen["revision"].to_pylist()], dtype=bool),
         labels=labels,
         repeated=len(offered) - len(table),
+        weights=weights,
+        reviewed=reviewed,
     )
 
 
@@ -97,21 +111,29 @@ def sample(table: pa.Table, revision: str | None) -> np.ndarray:
     return np.array(sorted(line for _, line in best.values()), dtype=np.int64)
 
 
-def _labels(table: pa.Table, place: np.ndarray, truths: Iterable[Truth]) -> np.ndarray:
-    known = {(truth.request_id, truth.index): truth.value for truth in truths}
+def _keys(table: pa.Table, place: np.ndarray) -> list[tuple[str, int]]:
     chosen = table.select(["request_id", "index"]).take(pa.array(place))
-    keys = zip(chosen["request_id"].to_pylist(), chosen["index"].to_pylist(), strict=True)
+    return list(zip(chosen["request_id"].to_pylist(), chosen["index"].to_pylist(), strict=True))
+
+
+def _labels(keys: Iterable[tuple[str, int]], truths: Iterable[Truth]) -> np.ndarray:
+    known = {(truth.request_id, truth.index): truth.value for truth in truths}
     return np.array([known.get(key, np.nan) for key in keys], dtype=np.float64)
 
 
-def _marked(table: pa.Table, place: np.ndarray, labels: np.ndarray) -> pa.Table:
-    """The table with `sample` and, on its lines, `label`."""
+def _marked(table: pa.Table, place: np.ndarray, labels: np.ndarray, weights: np.ndarray | None) -> pa.Table:
+    """The table with `sample` and, on its lines, `label`; and `weight` where rows do not all count alike."""
     chosen = np.zeros(len(table), dtype=bool)
     chosen[place] = True
     values = np.full(len(table), np.nan)
     values[place] = labels
     table = table.append_column("sample", pa.array(chosen))
-    return table.append_column("label", pa.array(values, mask=~np.isfinite(values)))
+    table = table.append_column("label", pa.array(values, mask=~np.isfinite(values)))
+    if weights is None:
+        return table
+    counts = np.full(len(table), np.nan)
+    counts[place] = weights
+    return table.append_column(WEIGHT, pa.array(counts, mask=~np.isfinite(counts)))
 
 
 def features(table: pa.Table, inputs: Sequence[Input]) -> dict[str, np.ndarray]:
@@ -140,3 +162,10 @@ def of_file(table: pa.Table, inputs: Sequence[Input]) -> tuple[dict[str, np.ndar
     """Features and labels of a closed day's sample, from its file."""
     chosen = table.filter(table["sample"])
     return features(chosen, inputs), chosen["label"].to_numpy().astype(np.float64)
+
+
+def weights_of(table: pa.Table) -> np.ndarray | None:
+    """How many rows each one of a closed day's sample speaks for, from its file; None where each for itself."""
+    if WEIGHT not in table.column_names:
+        return None
+    return table.filter(table["sample"])[WEIGHT].to_numpy().astype(np.float64)

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
@@ -15,7 +16,7 @@ from millrace_core.storage import Blob
 from millrace_monitoring.ingest.counts import FIELDS, Key, Tally
 from millrace_monitoring.ingest.segments import Segment as Rows
 from millrace_monitoring.monitors import stream
-from millrace_monitoring.tables import Count, Monitor, Segment
+from millrace_monitoring.tables import Count, Monitor, Review, Segment
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,17 @@ async def add(session: AsyncSession, stored: Sequence[Stored], tally: Tally) -> 
         await _advance(session, item.rows, tally)
     for key, counted in tally.counts.items():
         await _count(session, key, counted)
+
+
+async def add_reviews(session: AsyncSession, entries: Sequence[Review]) -> None:
+    """Put entries into the queue of reviews; a row that is there already stays as it is."""
+    if not entries:
+        return
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    names = [column.key for column in Review.__table__.columns if column.key != "number"]
+    rows = [{name: getattr(entry, name) for name in names} for entry in entries]
+    row = [Review.project, Review.endpoint, Review.request_id, Review.index]
+    await session.execute(dialect.insert(Review).on_conflict_do_nothing(index_elements=row), rows)
 
 
 def put(session: AsyncSession, item: Stored) -> None:

@@ -12,7 +12,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
 from millrace_core.auth import Tokens
 from millrace_core.errors import Unavailable
 from millrace_core.log import log
-from millrace_monitoring.ingest import exports, queries, segments
+from millrace_monitoring.ingest import exports, queries, segments, watched
 from millrace_monitoring.ingest.intake import REMEMBERED, Batch, Full, Intake
 from millrace_monitoring.ingest.segments import Segment
 from millrace_monitoring.services import Services
@@ -109,9 +109,11 @@ async def _write(services: Services, batch: Batch) -> None:
     for segment in batch.segments:
         data = await asyncio.to_thread(segments.dump, segment.table)
         stored.append(queries.Stored(segment, await services.store.put(data)))
+    entries = await watched.chosen(services, batch.segments)
     if stored or batch.tally.counts:
         async with services.sessions.begin() as session:
             await queries.add(session, stored, batch.tally)
+            await watched.store(session, entries)
     await services.wakeups.wake()
 
 

@@ -1,7 +1,7 @@
 """SQL of labels: the one that became known last holds, and of equals the one that came last."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -16,12 +16,18 @@ CHUNK = 500
 
 @dataclass(frozen=True)
 class Truth:
-    """One label: a number, known at *at*."""
+    """One label: a number, known at *at*, which *author* said at *said_at* on the clock.
+
+    reviewed: whether it came of an entry in the queue of reviews, and from nowhere else.
+    """
 
     request_id: str
     index: int
     value: float
     at: datetime
+    author: str | None = field(default=None, compare=False)
+    said_at: datetime | None = field(default=None, compare=False)
+    reviewed: bool = field(default=False, compare=False)
 
     def corrects(self, other: "Truth") -> bool:
         """Whether it takes the place of one that came before it, which it does too when both are equally late."""
@@ -61,7 +67,8 @@ def _upsert(session: AsyncSession) -> Any:
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     statement = dialect.insert(Label)
     key = [Label.project, Label.endpoint, Label.request_id, Label.index]
-    new = {"value": statement.excluded.value, "at": statement.excluded.at}
+    new = {name: statement.excluded[name] for name in ("value", "at", "author", "said_at")}
+    new["reviewed"] = Label.reviewed & statement.excluded.reviewed
     return statement.on_conflict_do_update(
         index_elements=key, set_=new, where=Label.at <= statement.excluded.at
     )
@@ -78,7 +85,9 @@ async def _stored(
 async def of(session: AsyncSession, project: str, endpoint: str, requests: Iterable[str]) -> list[Truth]:
     """The labels of some requests."""
     truths: list[Truth] = []
-    columns = select(Label.request_id, Label.index, Label.value, Label.at)
+    columns = select(
+        Label.request_id, Label.index, Label.value, Label.at, Label.author, Label.said_at, Label.reviewed
+    )
     for chunk in _chunks(sorted(set(requests))):
         where = (Label.project == project, Label.endpoint == endpoint, Label.request_id.in_(chunk))
         truths += [Truth(*row) for row in await session.execute(columns.where(*where))]

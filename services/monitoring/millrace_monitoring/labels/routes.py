@@ -3,8 +3,9 @@
 from fastapi import APIRouter, BackgroundTasks
 
 from millrace_contracts.labels import LabelsRead, LabelsWrite
-from millrace_core.auth import permit
-from millrace_core.names import Name, Project
+from millrace_core.auth import CurrentActor, permit
+from millrace_core.database import utcnow
+from millrace_core.names import Name, Project, shortened
 from millrace_monitoring.ingest.answers import Answers
 from millrace_monitoring.labels import matching, queries, sorting
 from millrace_monitoring.monitors import queries as monitors
@@ -20,6 +21,7 @@ async def push(
     body: LabelsWrite,
     project: Project,
     services: CurrentServices,
+    actor: CurrentActor,
     after_commit: BackgroundTasks,
 ) -> LabelsRead:
     """Store labels, and move the watermark when `complete_through` says how far they are complete.
@@ -31,7 +33,8 @@ async def push(
     async with services.sessions.begin() as session:
         monitor = await monitors.get(session, project, endpoint, lock=True)
         spec = monitor.declared
-        given = sorting.sort(body.labels, Answers.of(spec.task, spec.signature))
+        kind = Answers.of(spec.task, spec.signature)
+        given = sorting.sort(body.labels, kind, shortened(actor.person, 200), utcnow())
         stored = await queries.put(session, project, endpoint, given.truths)
         monitor.labelled += stored.new
         _move(monitor, body)

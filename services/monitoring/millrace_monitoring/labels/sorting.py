@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from prometheus_client import Counter
 
@@ -26,7 +27,9 @@ class Sorted:
     refusals: list[LabelRefusal]
 
 
-def sort(labels: Sequence[LabelWrite], kind: Answers) -> Sorted:
+def sort(
+    labels: Sequence[LabelWrite], kind: Answers, author: str | None = None, said_at: datetime | None = None
+) -> Sorted:
     """Read every label; one that is no number or names no class costs no other."""
     parse = kind.task.parser(kind.classes)
     truths: list[Truth] = []
@@ -34,7 +37,7 @@ def sort(labels: Sequence[LabelWrite], kind: Answers) -> Sorted:
     for place, label in enumerate(labels):
         number = parse(label.value)
         if not isinstance(number, Refusal):
-            truths.append(Truth(label.request_id, label.index, number, label.at))
+            truths.append(Truth(label.request_id, label.index, number, label.at, author, said_at))
         elif len(refusals) < MOST_REFUSALS:
             shown = class_text(label.value)[:SHOWN]
             refusals.append(LabelRefusal(place=place, value=shown, reason=number.words))

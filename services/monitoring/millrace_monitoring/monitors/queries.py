@@ -18,7 +18,9 @@ from millrace_monitoring.tables import (
     Lineup,
     Loss,
     Monitor,
+    Review,
     Segment,
+    Vote,
 )
 
 
@@ -114,7 +116,7 @@ async def remove(session: AsyncSession, project: str, endpoint: str) -> list[str
     for table in (Segment, Closing):
         mine = select(table.digest).where(table.project == project, table.endpoint == endpoint)
         digests += [digest for digest in (await session.scalars(mine)).all() if digest is not None]
-    for kept in (Segment, Closing, Count, Label, Loss, Comparison, Alarm, Lineup, Monitor):
+    for kept in (Segment, Closing, Count, Label, Review, Vote, Loss, Comparison, Alarm, Lineup, Monitor):
         await session.execute(delete(kept).where(kept.project == project, kept.endpoint == endpoint))
     return digests
 

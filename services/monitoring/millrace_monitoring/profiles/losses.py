@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from millrace_stats import weighted
+
 
 @dataclass(frozen=True)
 class DayLoss:
@@ -13,7 +15,10 @@ class DayLoss:
     loss: float
 
 
-def of_day(losses: np.ndarray) -> DayLoss | None:
-    """The mean, or None when no row has a loss."""
+def of_day(losses: np.ndarray, weights: np.ndarray | None = None) -> DayLoss | None:
+    """The mean, by *weights* of shape (rows,) if there are any, or None when no row has a loss."""
+    if weights is not None:
+        found = weighted.mean(losses, weights)
+        return None if found is None else DayLoss(found.rows, found.mean)
     known = losses[np.isfinite(losses)]
     return DayLoss(len(known), float(np.mean(known))) if len(known) else None

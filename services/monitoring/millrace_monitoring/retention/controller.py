@@ -49,5 +49,6 @@ async def _expire(services: Services, monitor: Monitor) -> set[str]:
         newest = await queries.newest_lineup(session, monitor)
         await queries.expire_lineups(session, monitor, newest)
         await labels.remove_before(session, monitor.project, monitor.endpoint, before)
+        await queries.expire_reviews(session, monitor, before)
         rows = await queries.expire_days(session, monitor, before)
         return {*rows, *await queries.expire_segments(session, monitor, before)}

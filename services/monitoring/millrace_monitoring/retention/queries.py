@@ -6,7 +6,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_core.database import utcnow
-from millrace_monitoring.tables import Closing, Delivery, Lineup, Monitor, Outbox, Segment
+from millrace_monitoring.tables import Closing, Delivery, Lineup, Monitor, Outbox, Review, Segment, Vote
 
 
 async def expire_days(session: AsyncSession, monitor: Monitor, before: datetime) -> list[str]:
@@ -28,6 +28,17 @@ async def expire_segments(session: AsyncSession, monitor: Monitor, before: datet
     digests = list((await session.scalars(select(Segment.digest).where(*mine))).all())
     await session.execute(delete(Segment).where(*mine))
     return digests
+
+
+async def expire_reviews(session: AsyncSession, monitor: Monitor, before: datetime) -> None:
+    """Forget entries of the queue whose rows happened before *before*, with what people said of them."""
+    mine = (
+        Review.project == monitor.project,
+        Review.endpoint == monitor.endpoint,
+        Review.event_time < before,
+    )
+    await session.execute(delete(Vote).where(Vote.review.in_(select(Review.number).where(*mine))))
+    await session.execute(delete(Review).where(*mine))
 
 
 async def expire_messages(session: AsyncSession, before: datetime) -> None:

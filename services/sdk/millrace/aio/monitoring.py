@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from millrace.aio.api import AsyncApi
+from millrace.aio.reviews import AsyncReviews
 from millrace.transport.requests import Call, delete, get, part, post, put
 from millrace_contracts.alarms import (
     AlarmRead,
@@ -34,7 +35,7 @@ LONG = 300.0
 """Seconds that many rows may take."""
 
 
-class AsyncMonitoring:
+class AsyncMonitoring(AsyncReviews):
     """Monitors, rows, labels, closed days, alarms and webhooks.
 
     Every method raises ApiError when monitoring refuses. *project* of a call overrides the client's own.

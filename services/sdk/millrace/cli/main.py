@@ -23,6 +23,7 @@ from millrace.cli import (
     predicting,
     records,
     refusing,
+    reviewing,
     running,
     scoring,
     signing,
@@ -159,7 +160,14 @@ command(
 command(declaring.data, "streams", "millrace data streams", "millrace data streams -o json")(
     streaming.streams
 )
-OF_LOOPS = (approving.approvals, declaring.data, coding.code, labelling.labels, sources.sources)
+OF_LOOPS = (
+    approving.approvals,
+    declaring.data,
+    coding.code,
+    labelling.labels,
+    reviewing.review,
+    sources.sources,
+)
 for group in (*OF_LOOPS, *lists.GROUPS, alarming.alarms, *records.GROUPS, keys.keys, people.tokens):
     app.add_typer(group, rich_help_panel=LOOP if group in OF_LOOPS else LOOK)
 command(app, "doctor", "millrace doctor", "millrace doctor -o json", panel=RUN)(running.doctor)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from millrace.client.api import Api
+from millrace.client.reviews import Reviews
 from millrace.transport.requests import Call, delete, get, part, post, put
 from millrace_contracts.alarms import (
     AlarmRead,
@@ -35,7 +36,7 @@ LONG = 300.0
 """Seconds that many rows may take."""
 
 
-class Monitoring:
+class Monitoring(Reviews):
     """Monitors, rows, labels, closed days, alarms and webhooks.
 
     Every method raises ApiError when monitoring refuses. *project* of a call overrides the client's own.

@@ -36,6 +36,7 @@ async def put_endpoint(
     stored = await queries.put(session, project, endpoint, body.model, body.mode, body.timezone)
     guard.may_say(actor, body.guarded, bool(stored.guarded))
     stored.guarded = stored.guarded if body.guarded is None else body.guarded
+    stored.review = body.review
     return await view(session, services.plane, stored)
 
 

@@ -26,6 +26,8 @@ class Split:
     """Goes before the sticky key, so that the same users are not the canary of every rollout."""
     mirror: tuple[str, float] | None = None
     """Revision that gets a copy, and the percentage of requests that are copied."""
+    below: float | None = None
+    """Answers whose class is less probable are for people to look at; every answer's headers say so."""
 
     @property
     def revisions(self) -> set[str]:
@@ -106,7 +108,7 @@ def _public(split: Split, ways: Ways) -> list[Part]:
     infer, metadata = _infer(split, ways), _metadata(split)
     calls = grpc.routes(split.wire, infer, described, metadata) if ways.grpc else []
     return [
-        _route(split, f"{path}/infer", "POST", infer),
+        _route(split, f"{path}/infer", "POST", infer) | _told(split),
         _route(split, path, "GET", described | {"path_rewrite": "/v2/models/%UPSTREAM_CLUSTER%"}),
         _route(
             split, f"{path}/ready", "GET", described | {"path_rewrite": "/v2/models/%UPSTREAM_CLUSTER%/ready"}
@@ -118,6 +120,14 @@ def _public(split: Split, ways: Ways) -> list[Part]:
 def _route(split: Split, path: str, method: str, action: Part) -> Part:
     match = {"path": path, "headers": [{"name": ":method", "string_match": {"exact": method}}]}
     return {"name": split.wire, "match": match, "route": action, "metadata": _metadata(split)}
+
+
+def _told(split: Split) -> Part:
+    """A constant header: to look into each answer for its probabilities would cost every request."""
+    if split.below is None:
+        return {}
+    header = {"key": "x-millrace-review-below", "value": f"{split.below:g}"}
+    return {"response_headers_to_add": [{"header": header, "append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}]}
 
 
 def _metadata(split: Split) -> Part:

@@ -125,7 +125,8 @@ def _moment(given: datetime | None, timezone: str) -> datetime:
 def _told(answer: Answer, name: str, standing: Standing, warned: Warned) -> dict[str, object]:
     """The fields of a PredictionAnswer."""
     answering = standing.revisions.get(name)
-    answered = answers.read(asking.outputs(answer), (answering or standing.stable).signature)
+    signature = (answering or standing.stable).signature
+    answered = answers.read(asking.outputs(answer), signature, standing.review)
     return {
         "request_id": answer.headers.get("x-request-id", ""),
         "revision": name,
@@ -133,6 +134,8 @@ def _told(answer: Answer, name: str, standing: Standing, warned: Warned) -> dict
         "predictions": answered.predictions,
         "classes": answered.classes,
         "probabilities": answered.probabilities,
+        "needs_review": answered.needs_review,
+        "withheld": answered.withheld,
         "unseen": warned[0],
         "warnings": warned[1] and [warning.model_dump() for warning in warned[1]],
     }

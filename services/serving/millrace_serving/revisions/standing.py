@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from millrace_contracts.endpoints import RevisionState
+from millrace_contracts.reviews import ReviewSpec
 from millrace_contracts.signature import Signature
 from millrace_core import database
 from millrace_core.errors import Conflict
@@ -41,6 +42,8 @@ class Standing:
     revisions: Mapping[str, Answering]
     loaded: frozenset[str]
     """Names of those that may be asked."""
+    review: ReviewSpec | None = None
+    """Which answers are flagged, and withheld."""
 
 
 class Remembered(Generic[Item]):
@@ -122,6 +125,7 @@ class Standings:
                 for item in revisions
                 if item.state == RevisionState.READY
             ),
+            review=stored.review,
         )
 
     def _answering(self, revision: Revision) -> Answering:

@@ -23,7 +23,8 @@ def split(endpoint: Endpoint, rollout: Rollout | None) -> Split:
             share = weights(percent)
             arms = ((stable, share[0]), (candidate, share[1]))
     wire = wire_name(endpoint.project, endpoint.name)
-    return Split(endpoint.project, endpoint.name, wire, arms, f"{wire}/{number}", mirror)
+    below = None if endpoint.review is None else endpoint.review.below
+    return Split(endpoint.project, endpoint.name, wire, arms, f"{wire}/{number}", mirror, below)
 
 
 def shares(endpoint: Endpoint, rollout: Rollout | None) -> dict[int, int]:

@@ -1,0 +1,75 @@
+# Written from millrace/aio/reviews.py: change that, then `make clients`.
+"""Monitoring's reviews: the queue of predictions that people look at, and what they say; a part of its client."""
+
+from datetime import datetime
+
+from millrace.client.api import Api
+from millrace.transport.requests import get, part, post
+from millrace_contracts.labels import LabelValue
+from millrace_contracts.reviews import (
+    ReviewLabel,
+    ReviewNext,
+    ReviewRead,
+    ReviewReason,
+    ReviewSkip,
+    ReviewState,
+    ReviewSummary,
+)
+
+
+class Reviews:
+    """Every method raises ApiError when monitoring refuses. *project* of a call overrides the client's own."""
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+
+    def reviews(
+        self,
+        endpoint: str,
+        state: ReviewState | None = None,
+        reason: ReviewReason | None = None,
+        most: int = 100,
+        *,
+        project: str | None = None,
+    ) -> list[ReviewRead]:
+        """The newest entries of the queue, at most *most*."""
+        call = get(f"{_queue(endpoint)}", project=project, state=state, reason=reason)
+        return self.api.every(ReviewRead, call, most)
+
+    def next_review(self, endpoint: str, *, project: str | None = None) -> ReviewNext:
+        """What to look at next."""
+        return self.api.answer(ReviewNext, get(f"{_queue(endpoint)}:next", project=project))
+
+    def review(self, endpoint: str, number: int, *, project: str | None = None) -> ReviewRead:
+        """One entry with what people said of it."""
+        return self.api.answer(ReviewRead, get(f"{_queue(endpoint)}/{number}", project=project))
+
+    def label_review(
+        self,
+        endpoint: str,
+        number: int,
+        value: LabelValue,
+        note: str = "",
+        at: datetime | None = None,
+        *,
+        project: str | None = None,
+    ) -> ReviewRead:
+        """Say what an entry is; *at*: when it became known, now if left out."""
+        body = ReviewLabel(value=value, note=note, at=at)
+        call = post(f"{_queue(endpoint)}/{number}:label", body, project=project)
+        return self.api.answer(ReviewRead, call)
+
+    def skip_review(
+        self, endpoint: str, number: int, note: str = "", *, project: str | None = None
+    ) -> ReviewRead:
+        """Say that you cannot tell."""
+        call = post(f"{_queue(endpoint)}/{number}:skip", ReviewSkip(note=note), project=project)
+        return self.api.answer(ReviewRead, call)
+
+    def review_summary(self, endpoint: str, *, project: str | None = None) -> ReviewSummary:
+        """How the queue stands, what each person did, and how far they agree."""
+        return self.api.answer(ReviewSummary, get(f"{_queue(endpoint)}:summary", project=project))
+
+
+def _queue(endpoint: str) -> str:
+    return f"/v1/monitors/{part(endpoint)}/reviews"
