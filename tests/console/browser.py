@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tarfile
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 PLACE = ROOT / ".cache" / "browser"
@@ -61,9 +62,23 @@ def walked(base: str, cookie: tuple[str, str], pages: dict[str, str], out: Path)
         "pages": {name: base + path for name, path in pages.items()},
         "axe": str(axe()), "out": str(out), "chromium": chromium(),
     }  # fmt: skip
-    walk = Path(__file__).parent / "walk.py"
+    return _played("walk.py", asked)
+
+
+def toured(link: str, file: Path, more: Path, out: Path) -> dict[str, Any]:
+    """What a small firm saw on its tour that begins at *link*; pictures lie in *out* afterwards.
+
+    Args:
+        file: the table it begins with. more: rows that come later.
+    """
+    asked = {"link": link, "file": str(file), "more": str(more), "out": str(out), "chromium": chromium()}
+    return _played("tour.py", asked)
+
+
+def _played(name: str, asked: dict[str, Any]) -> Any:
+    script = Path(__file__).parent / name
     done = subprocess.run(
-        [PYTHON, walk], input=json.dumps(asked), capture_output=True, text=True, timeout=600, check=False
+        [PYTHON, script], input=json.dumps(asked), capture_output=True, text=True, timeout=800, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return json.loads(done.stdout)

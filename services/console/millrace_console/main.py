@@ -5,12 +5,16 @@ from fastapi import FastAPI
 from millrace_console import refusing, services
 from millrace_console.acting.routes import router as acting
 from millrace_console.alarms.routes import router as alarms
+from millrace_console.bringing.routes import PREFIX as UPLOAD
+from millrace_console.bringing.routes import router as bringing
 from millrace_console.data.routes import router as data
+from millrace_console.declaring.routes import router as declaring
 from millrace_console.headers import Headers
 from millrace_console.history.routes import router as history
 from millrace_console.loops.routes import router as loops
 from millrace_console.overview.routes import router as overview
 from millrace_console.people.routes import router as people
+from millrace_console.predicting.routes import router as predicting
 from millrace_console.services import Services
 from millrace_console.settings import ConsoleSettings
 from millrace_console.static.routes import router as static
@@ -26,10 +30,23 @@ def build(settings: ConsoleSettings | None = None) -> FastAPI:
     app = create_app(
         settings or ConsoleSettings(),
         title="console",
-        routers=[people, static, overview, loops, history, data, alarms, acting],
+        routers=[
+            people,
+            static,
+            overview,
+            bringing,
+            declaring,
+            predicting,
+            loops,
+            history,
+            data,
+            alarms,
+            acting,
+        ],
         make=services.make,
         stop=[_end],
         around=[Headers],
+        large_paths=(UPLOAD,),
     )
     refusing.install(app)
     return app

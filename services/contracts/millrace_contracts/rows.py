@@ -183,6 +183,10 @@ class InferSpec(Strictly):
     target: ColumnName | None = None
     event_time: ColumnName | None = None
     timezone: Zone = "UTC"
+    task: TaskName | None = Field(default=None, description="What is to be predicted; left out: a guess.")
+    loop: Name | None = Field(
+        default=None, description="Also draft a loop of this name; there has to be a target then."
+    )
     dialect: Dialect | None = Field(default=None, description="What is known of how the sample is written.")
 
 
@@ -196,6 +200,13 @@ class InferResult(BaseModel):
     rows: int
     task_guess: TaskName | None
     warnings: list[str]
+    loop_draft: str = Field(
+        default="", description="The drafted loop as commented YAML; empty: none was asked for."
+    )
+    contract_draft: str = Field(default="", description="Its contract, likewise.")
+    mend: str = Field(
+        default="", description="What to do where no loop could be drafted; `warnings` say why."
+    )
 
 
 class IngestSpec(Strictly):

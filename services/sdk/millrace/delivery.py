@@ -10,6 +10,7 @@ from millrace_contracts.deliveries import ArtifactSource, QuarantinedSource
 from millrace_contracts.formats import format_of
 from millrace_contracts.jobs import JobRead, JobState
 from millrace_contracts.loop import ModelLoop, Spec
+from millrace_contracts.loops import LoopRead
 from millrace_contracts.rows import IngestResult, IngestSpec
 from millrace_contracts.tables import Dialect
 
@@ -34,7 +35,7 @@ def push(
     format = format_of(path)
     digest = client.registry.put_artifact(path)
     source = ArtifactSource(kind="artifact", digest=digest, name=path.name, format=format)
-    key = f"{client.project}/{loop}/push/{digest[7:39]}/generation-{declared.generation}"
+    key = key_of(client.project, declared, digest)
     asked = ingest_spec(spec, source).model_copy(update={"dialect": dialect})
     job = attempts.submit(client, asked, _said(key, dialect), loop)
     done = client.training.wait(job.id, progress=progress)
@@ -43,6 +44,11 @@ def push(
         result = result.model_copy(update={"unchanged": True, "new_rows": 0})
     client.controller.wake(loop)
     return result
+
+
+def key_of(project: str, loop: LoopRead, digest: str) -> str:
+    """By what a push of the same file to the same declaration is known."""
+    return f"{project}/{loop.name}/push/{digest[7:39]}/generation-{loop.generation}"
 
 
 def _said(key: str, dialect: Dialect | None) -> str:

@@ -45,8 +45,25 @@ def load(path: Path) -> ModelLoop:
     named = data.get("contract") if isinstance(data, dict) else None
     if isinstance(named, str):
         data["contract"] = load_contract(path.parent / named).model_dump(mode="json")
-    loop: ModelLoop = _validate(ModelLoop, raw, path, tree)
+    loop: ModelLoop = _validate(ModelLoop, raw, tree, path)
     return _placed(loop, path)
+
+
+def read(text: str, contract: str, name: str) -> ModelLoop:
+    """The loop that a *text* declares, with the text of its contract (empty: as the document says); no file is read.
+
+    Raises: BadDocument, which names them *name*.yaml and *name*.contract.yaml.
+    """
+    path = Path(f"{name}.yaml")
+    raw, tree = _parsed(text, path)
+    spec = raw.get("spec")
+    data = spec.get("data") if isinstance(spec, dict) else None
+    if contract.strip() and isinstance(data, dict):
+        beside = Path(f"{name}.contract.yaml")
+        found: DataContract = _validate(DataContract, *_parsed(contract, beside), beside)
+        data["contract"] = found.model_dump(mode="json")
+    loop: ModelLoop = _validate(ModelLoop, raw, tree, path)
+    return loop
 
 
 def _placed(loop: ModelLoop, beside: Path) -> ModelLoop:
@@ -64,25 +81,30 @@ def _placed(loop: ModelLoop, beside: Path) -> ModelLoop:
 def load_source(path: Path) -> RowSource:
     """The source that stands in a file by itself, as below `source`. Raises: BadDocument."""
     raw, tree = _parse(path)
-    source: RowSource = _validate(RowSource, raw, path, tree)
+    source: RowSource = _validate(RowSource, raw, tree, path)
     return source
 
 
 def load_contract(path: Path) -> DataContract:
     """The contract in *path*. Raises: BadDocument."""
     raw, tree = _parse(path)
-    contract: DataContract = _validate(DataContract, raw, path, tree)
+    contract: DataContract = _validate(DataContract, raw, tree, path)
     return contract
 
 
 def _parse(path: Path) -> tuple[dict[str, Any], yaml.Node | None]:
     try:
         text = path.read_text(encoding="utf-8")
-        raw, tree = yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
     except FileNotFoundError as error:
         raise BadDocument([Mistake(str(path), 0, "", "there is no such file")]) from error
     except (OSError, UnicodeDecodeError) as error:
         raise BadDocument([Mistake(str(path), 0, "", "cannot be read as UTF-8 text")]) from error
+    return _parsed(text, path)
+
+
+def _parsed(text: str, path: Path) -> tuple[dict[str, Any], yaml.Node | None]:
+    try:
+        raw, tree = yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         what = f"is not YAML: {getattr(error, 'problem', None) or 'it cannot be parsed'}"
@@ -92,7 +114,7 @@ def _parse(path: Path) -> tuple[dict[str, Any], yaml.Node | None]:
     return raw, tree
 
 
-def _validate(model: type[BaseModel], raw: dict[str, Any], path: Path, tree: yaml.Node | None) -> Any:
+def _validate(model: type[BaseModel], raw: dict[str, Any], tree: yaml.Node | None, path: Path) -> Any:
     try:
         return model.model_validate(raw)
     except ValidationError as error:

@@ -15,7 +15,7 @@ from millrace_contracts.sources import Source
 from millrace_contracts.tables import Dialect
 from millrace_table import survey
 from millrace_table.drawn import Roles
-from millrace_table.inference import TaskName
+from millrace_table.inference import Guess, TaskName
 from millrace_table.refusals import Unreadable
 from millrace_table.spacing import Spacing
 from millrace_table.survey import Telling
@@ -71,11 +71,16 @@ def look(
         raise NoDraft(f"{path}: {place}{error.check.observed}", error.check.mend) from error
     if guess.task is None:
         raise NoDraft(f"{path}: {' '.join(guess.notes)}", guess.mend)
+    return sampled(seen, guess, guess.task)
+
+
+def sampled(seen: survey.Survey, guess: Guess, task: TaskName) -> Sample:
+    """What a look at the rows told, for a document of that *task*."""
     caution = seen.cautions(guess)
     identifiers = [column.name for column in seen.contract.columns if column.unique]
     identifiers += [name for name in caution.left_out if name not in identifiers]
     notes = seen.notes([*guess.notes, *caution.notes]) + (timing.notes(seen.spacing) if seen.spacing else [])
-    return Sample(seen.rows, guess.task, seen.contract, identifiers, seen.spacing, notes)
+    return Sample(seen.rows, task, seen.contract, identifiers, seen.spacing, notes)
 
 
 def contract_text(sample: Sample, source: str) -> str:
@@ -125,9 +130,12 @@ def _flow(value: Any) -> str:
 
 
 def loop_text(
-    name: str, sample: Sample, data: Path | Source, contract: Path, folder: Path, timezone: str
+    name: str, sample: Sample, data: Path | Source | None, contract: Path, folder: Path, timezone: str
 ) -> str:
-    """The commented loop document; a file of *data*, and *contract*, are written relative to *folder*."""
+    """The commented loop document; a file of *data*, and *contract*, are written relative to *folder*.
+
+    *data* None: the rows come by themselves or are pushed.
+    """
     return LOOP.format(
         name=name,
         task=sample.task,
@@ -141,7 +149,9 @@ def loop_text(
     )
 
 
-def _source(name: str, data: Path | Source, folder: Path) -> str:
+def _source(name: str, data: Path | Source | None, folder: Path) -> str:
+    if data is None:
+        return f"null                 # rows are uploaded, or pushed with `millrace data push {name} FILE`"
     if isinstance(data, Path):
         path = _flow(os.path.relpath(data, folder))
         return f"{{path: {path}}}   # uploaded by `millrace apply`; push more with `millrace data push {name} FILE`"

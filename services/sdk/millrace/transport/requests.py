@@ -4,7 +4,7 @@ Every POST of Millrace is idempotent by a key, so connection errors are retried 
 time that the service asks for.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TypedDict
@@ -31,7 +31,7 @@ PATIENCE = 45.0
 SECONDS = 30.0
 """What an answer may take unless the call says otherwise."""
 Query = str | int | float | bool | date | None
-Content = bytes | FileBody | AsyncFileBody
+Content = bytes | FileBody | AsyncFileBody | AsyncIterable[bytes]
 
 
 class Retrying(TypedDict):

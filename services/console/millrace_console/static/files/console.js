@@ -9,3 +9,23 @@ document.addEventListener("htmx:before:request", (event) => {
   const polled = event.target.closest && event.target.closest("[hx-trigger]");
   if (polled && document.hidden) event.preventDefault();
 });
+// A file is sent as it is, so that a large one lies in nobody's memory; what came of it stands on the page it leads to.
+document.addEventListener("submit", async (event) => {
+  const form = event.target, field = form.querySelector("input[type=file]");
+  if (!form.dataset.upload || !field.files.length) return;
+  event.preventDefault();
+  const button = form.querySelector("button"), bar = form.querySelector("progress");
+  const told = form.querySelector("[role=alert]"), file = field.files[0];
+  const join = form.dataset.upload.includes("?") ? "&" : "?";
+  button.disabled = true; bar.hidden = false; told.hidden = true;
+  try {
+    const answer = await fetch(form.dataset.upload + join + "name=" + encodeURIComponent(file.name),
+      { method: "POST", body: file, headers: { "x-csrf": form.dataset.csrf, "content-type": "application/octet-stream" } });
+    if (answer.redirected) { location.assign(answer.url); return; }
+    if (answer.ok) { location.assign((await answer.json()).to); return; }
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const words = page.querySelector("[role=alert]");
+    told.textContent = words ? words.textContent : "It was refused: " + answer.status;
+  } catch (error) { told.textContent = "The connection was lost; send it again."; }
+  button.disabled = false; bar.hidden = true; told.hidden = false;
+});

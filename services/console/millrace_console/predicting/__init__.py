@@ -1,0 +1,1 @@
+"""A row that is predicted in a form."""

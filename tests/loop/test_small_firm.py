@@ -1,0 +1,42 @@
+"""A small firm's tour, without a terminal after `millrace up`: upload, contract, champion, predict a row, retrain."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.console import browser as walking
+
+pytestmark = [pytest.mark.loop, pytest.mark.slow, pytest.mark.timeout(900)]
+PENGUINS = Path(__file__).parent / "penguins.csv"
+LOOP = "palmer-penguins"
+"""As the file is called."""
+HELD_BACK = 40
+"""Rows of the file that come later."""
+
+
+def test_a_small_firm_goes_from_a_file_to_a_retrained_model_in_the_browser(
+    platform, client, millrace, tmp_path
+):
+    if lacks := walking.missing():
+        pytest.skip(lacks)
+    lines = PENGUINS.read_text().splitlines(keepends=True)
+    file, more = tmp_path / f"{LOOP}.csv", tmp_path / "penguins-may.csv"
+    file.write_text("".join(lines[:1] + lines[1 + HELD_BACK :]))
+    more.write_text("".join(lines[: 1 + HELD_BACK]))
+    link = millrace("console", "-o", "json")["url"]
+    seen = walking.toured(link, file, more, tmp_path)
+    assert seen["strange"] == [], "no request elsewhere, no error in the page"
+    assert "species: Gentoo" in seen["answer"]
+    assert f"{LOOP}.yaml:" in seen["refused"], "a mistake is told with its line"
+    assert "bill_length_mm is no number: 'long'" in seen["unread"]
+    assert "guessed" in seen["contract"]
+    assert f"{HELD_BACK} rows are new" in seen["more"]
+    assert len(seen["pictures"]) >= 7
+    loop = client.controller.loop(LOOP)
+    assert loop.champion is not None
+    assert [run.cause.kind for run in client.controller.runs(LOOP)][-1] == "hand"
+    applied = client.registry.decisions(LOOP, kind="loop.applied")
+    assert [item.author for item in applied] == ["user:user"], "declared once, under the person's name"
+    (version, *_) = client.registry.dataset_versions(LOOP)
+    assert version.source.name == f"{LOOP}.csv"
