@@ -80,7 +80,9 @@ images-local: images ## ... and load them into the cluster, with the command in 
 	  printf '%s\n' "Built, but not loaded: say how in MILLRACE_IMAGE_LOAD. It is called with the images' names:" \
 	    "  kind: MILLRACE_IMAGE_LOAD='kind load docker-image'    k3d: MILLRACE_IMAGE_LOAD='k3d image import'"; fi
 test-cluster: $(STAMP) ## Run Millrace on the cluster of KUBECONFIG, or of the one that MILLRACE_CLUSTER_UP starts
-	$(ON_CLUSTER) && $(BIN)/pytest -q --durations=40 tests/cluster tests/contract -m "cluster and not soak"
+	$(ON_CLUSTER) && $(BIN)/pytest -q --durations=40 tests/cluster tests/contract -m "cluster and not more and not soak"
+test-cluster-more: $(STAMP) ## ... kinds of training, forms and scoring, shared pods, and everything broken once
+	$(ON_CLUSTER) && $(BIN)/pytest -q --durations=40 tests/cluster -m "more and not soak"
 test-fifty: $(STAMP) ## ... fifty loops of five teams at once, on a cluster that does nothing else
 	$(ON_CLUSTER) && $(BIN)/pytest -q -s tests/cluster/test_fifty.py -m cluster
 test-cluster-short: $(STAMP) ## ... two loops from kubectl apply to rollback, and the documents of the contract
@@ -134,4 +136,4 @@ clean: ## Remove what was built; out/ and .venv too
 $(STAMP): requirements/platform.lock requirements/dev.lock requirements/triton.lock requirements/install
 	PYTHON=$(PYTHON) bash requirements/install
 	touch $@
-.PHONY: help setup demo demo-short openvino up test coverage test-slow test-soak check simulate bench bench-peers bench-rodents test-cluster test-cluster-short test-fifty test-torch test-browser test-mlflow bench-cluster format pipelines crds clients chart-test k8s-render locks clean
+.PHONY: help setup demo demo-short openvino up test coverage test-slow test-soak check simulate bench bench-peers bench-rodents test-cluster test-cluster-more test-cluster-short test-fifty test-torch test-browser test-mlflow bench-cluster format pipelines crds clients chart-test k8s-render locks clean

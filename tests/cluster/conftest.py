@@ -12,32 +12,38 @@ NAMESPACE = "millrace-test"
 VALUES = {"gateway.grpc.enabled": True, "networkPolicy.sources": EGRESS}
 """Of the release, for all tests; a module's own VALUES are laid over them."""
 
-ORDER = (
+FIRST = (
     "test_story",
     "test_team",
     "test_readme",
-    "test_many_classes",
     "test_calls",
-    "test_own_code",
-    "test_database",
-    "test_backtest",
     "test_definition",
     "test_volumes",
     "test_waiting",
-    "test_gpu",
     "test_surroundings",
-    "test_workers",
-    "test_forms",
-    "test_standby",
+    "test_autoscaling",
     "test_console",
     "test_neighbours",
     "test_keys",
-    "test_faults",
     "test_lifecycle",
     "test_restore",
     "test_tour",
-    "test_fifty",
 )
+"""What people, teams and platform engineers meet: `make test-cluster`."""
+MORE = (
+    "test_many_classes",
+    "test_own_code",
+    "test_database",
+    "test_backtest",
+    "test_gpu",
+    "test_admission",
+    "test_workers",
+    "test_forms",
+    "test_standby",
+    "test_faults",
+)
+"""Kinds of training, of forms and of scoring, shared pods, and everything broken once: `make test-cluster-more`."""
+ORDER = (*FIRST, *MORE)
 """What works comes before what breaks it, and modules that want the same values of the release stand together."""
 
 
@@ -49,6 +55,8 @@ def pytest_collection_modifyitems(items):
         if Path(__file__).parent in Path(item.fspath).parents:
             item.add_marker(pytest.mark.cluster)
             item.add_marker(pytest.mark.slow)
+            if item.path.stem in MORE:
+                item.add_marker(pytest.mark.more)
 
 
 @pytest.fixture(scope="session")

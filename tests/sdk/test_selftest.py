@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from millrace import selftest
-from millrace.client import ApiError
+from millrace.client import ApiError, JobFailed
 from millrace_contracts.bodies import Page
 from millrace_contracts.jobs import JobRead
 from millrace_contracts.loop import ModelLoop
@@ -154,6 +154,22 @@ def test_a_platform_without_room_is_told_with_the_job_the_missing_cpu_and_the_me
     assert "training.job.cpu" in said
     assert platform.clock < 300, "Helm's own patience"
     assert platform.deleted[-1] == platform.declared[-1]
+
+
+def test_a_job_that_was_given_up_for_want_of_room_is_told_with_the_mend(monkeypatch):
+    """The platform was less patient than the test: no job waits any more, and what ended it says why."""
+    platform = Full(monkeypatch, "push")
+    error = {"title": "No room", "status": 422, "detail": "0/1 nodes are available: 1 Insufficient cpu."}
+    given_up = JobRead.model_validate(examples.job(kind="ingest", state="failed", error=error))
+
+    def push(client, name, path, progress):
+        raise JobFailed(given_up)
+
+    monkeypatch.setattr(selftest, "push", push)
+    with pytest.raises(selftest.Failed) as failed:
+        selftest.run(platform, silent)
+    assert "1 Insufficient cpu. Give the cluster room" in str(failed.value)
+    assert "names nothing" not in str(failed.value)
 
 
 def test_a_part_that_does_not_answer_is_named_with_what_to_look_at(monkeypatch):

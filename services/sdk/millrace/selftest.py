@@ -126,8 +126,10 @@ def run(client: Millrace, say: Say = print) -> None:
         if not high > 0.5 > low:
             raise Failed(f"the predictions make no sense: {high} and {low}, learned from {len(rows)} rows")
         tell(f"it predicts: {high:.3f} and {low:.3f}")
-    except (TimeoutError, JobFailed) as error:
+    except TimeoutError as error:
         raise Failed(f"{error}. {what_waits(client, name)}") from error
+    except JobFailed as error:
+        raise Failed(f"{str(error).rstrip('.')}. {mend(str(error))}") from error
     finally:
         with contextlib.suppress(ApiError):
             client.controller.delete(name)
@@ -162,7 +164,12 @@ def what_waits(client: Millrace, name: str) -> str:
     lines = list(dict.fromkeys(line.rstrip(".") for line in told)) or [
         "The platform names nothing that is in the way"
     ]
-    return ". ".join([*lines, SCARCE if "nsufficient" in " ".join(lines) else "See 'kubectl get events'."])
+    return ". ".join([*lines, mend(" ".join(lines))])
+
+
+def mend(why: str) -> str:
+    """What to do about it: room where that is short, else a look at what Kubernetes says."""
+    return SCARCE if "nsufficient" in why else "See 'kubectl get events'."
 
 
 def sweep(client: Millrace) -> None:
