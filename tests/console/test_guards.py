@@ -13,7 +13,8 @@ OPEN = {
     "/healthz", "/readyz", "/openapi.json", "/login", "/link", "/v1/links", "/static/{digest}/{name}", "/favicon.ico",
 }  # fmt: skip
 FILLED = {
-    "project": "default", "loop": "sales", "number": "1", "decision": "0" * 36, "entry": "1", "alarm": "a-1", "job": "0" * 32,
+    "project": "default", "loop": "sales", "number": "1", "decision": "0" * 36, "entry": "1", "alarm": "a-1",
+    "job": "0" * 32,
 }  # fmt: skip
 
 
@@ -60,7 +61,9 @@ async def test_a_form_of_another_site_is_refused_even_with_the_right_word(signed
 
 
 async def test_a_service_that_is_away_gives_a_page_that_says_so(app, signed):
-    gets = [path for method, path in guarded(app) if method == "GET" and path not in ("/", "/p", "/p/default/new")]
+    gets = [
+        path for method, path in guarded(app) if method == "GET" and path not in ("/", "/p", "/p/default/new")
+    ]
     assert len(gets) >= 10
     for path in gets:
         answer = await signed.get(path)

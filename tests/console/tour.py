@@ -55,7 +55,9 @@ def main() -> None:
         )
         page = browser.new_page(viewport={"width": 1100, "height": 760}, reduced_motion="reduce")
         home = urlsplit(asked["link"]).netloc
-        page.on("request", lambda sent: strange.append(sent.url) if urlsplit(sent.url).netloc != home else None)
+        page.on(
+            "request", lambda sent: strange.append(sent.url) if urlsplit(sent.url).netloc != home else None
+        )
         page.on("pageerror", lambda error: strange.append(str(error)))
         page.on("console", lambda said: strange.append(said.text) if strange_words(said) else None)
         tour = Tour(page, asked["out"])

@@ -1,7 +1,5 @@
 """A small firm's tour, without a terminal after `millrace up`: upload, contract, champion, predict a row, retrain."""
 
-import json
-import subprocess
 from pathlib import Path
 
 import pytest

@@ -5,6 +5,8 @@ import asyncio
 import pytest
 from tables import sales, to_csv
 
+from millrace import documents
+
 
 async def ended(client, job: dict) -> dict:
     found = (await client.get(f"/v1/jobs/{job['id']}", params={"wait": 30})).json()
@@ -44,6 +46,30 @@ async def test_a_contract_is_inferred_through_the_service(serve, urls, client):
         assert made.status_code == 201, made.text
         assert (await ended(http, made.json()))["task_guess"] == "regression"
         assert (await http.post("/v1/contracts:infer", json=body)).status_code == 200
+
+
+async def test_a_loop_is_drafted_through_the_service_as_init_drafts_it(serve, urls, client):
+    """The texts parse into a loop that the controller would take; what cannot be drafted says what to do."""
+    digest = client.registry.put_artifact(to_csv(sales()))
+    asked = {"digest": digest, "format": "csv", "name": "shop.csv", "loop": "shop"}
+    timed = asked | {"target": "revenue", "event_time": "sold_at", "timezone": "Europe/Berlin"}
+    async with serve(**urls) as http:
+        result = await ended(http, (await http.post("/v1/contracts:infer", json=timed)).json())
+        loop = documents.read(result["loop_draft"], result["contract_draft"], "shop")
+        assert (loop.metadata.name, loop.spec.task, loop.spec.data.event_time) == (
+            "shop",
+            "regression",
+            "sold_at",
+        )
+        assert loop.spec.data.contract is not None
+        assert loop.spec.data.contract.target == "revenue"
+        assert loop.spec.data.source is None
+        assert "inferred from shop.csv" in result["contract_draft"]
+        one = client.registry.put_artifact(b"a,same\n1,x\n2,x\n3,x\n")
+        alike = asked | {"digest": one, "target": "same"}
+        result = await ended(http, (await http.post("/v1/contracts:infer", json=alike)).json())
+        assert (result["loop_draft"], result["task_guess"]) == ("", None)
+        assert result["mend"]
 
 
 async def test_a_refusal_in_a_loop_is_a_decision_that_reaches_the_registry(serve, urls, client):
