@@ -10,6 +10,7 @@ from millrace_contracts.loop_runs import RunCause, RunPlan, StepRead
 from millrace_contracts.loops import LoopOwner
 from millrace_contracts.waiting import Waiting
 from millrace_controller.loops import status
+from millrace_controller.overview import glance
 from millrace_controller.tables import Loop, Run
 from millrace_core.database import utcnow
 
@@ -150,10 +151,10 @@ def test_a_line_calls_what_is_in_the_way_by_the_rules_of_the_conditions(state):
         newest = None if state is None else Run(**run(1, state, message=told, waiting=why))
         reason = None if why is None or newest is None else why.reason
         conditions = (status.stalled(whole, newest), status.data_valid(whole, newest))
-        assert status.stalls(message, champion, state, newest and told, reason) == (
+        assert glance.stalls(message, champion, state, newest and told, reason) == (
             conditions[0].status == "True"
         )
-        assert status.refused(message, state) == (conditions[1].status == "False")
+        assert glance.refused(message, state) == (conditions[1].status == "False")
 
 
 async def test_nonsense_is_refused(many):

@@ -12,6 +12,9 @@ from millrace_contracts.data import DataContract
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.sources import RowSource
 
+Parsed = tuple[dict[str, Any], yaml.Node | None]
+"""A document, and where its parts stand in the text."""
+
 
 @dataclass(frozen=True)
 class Mistake:
@@ -92,7 +95,7 @@ def load_contract(path: Path) -> DataContract:
     return contract
 
 
-def _parse(path: Path) -> tuple[dict[str, Any], yaml.Node | None]:
+def _parse(path: Path) -> Parsed:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
@@ -102,7 +105,7 @@ def _parse(path: Path) -> tuple[dict[str, Any], yaml.Node | None]:
     return _parsed(text, path)
 
 
-def _parsed(text: str, path: Path) -> tuple[dict[str, Any], yaml.Node | None]:
+def _parsed(text: str, path: Path) -> Parsed:
     try:
         raw, tree = yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:

@@ -217,11 +217,6 @@ def _named_step(newest: Run | None, step: str) -> StepRead | None:
     return None if newest is None else newest.steps.get(step)
 
 
-def refused(message: str, run: str | None) -> bool:
-    """Whether data of a loop was refused; *message*: the loop's; *run*: the state of its newest run."""
-    return bool(quarantined(message)) or run == State.REFUSED
-
-
 def data_valid(loop: Loop, newest: Run | None) -> Condition:
     if refused := quarantined(loop.message):
         return Condition(type="DataValid", status="False", reason="Quarantined", message=refused)
@@ -275,20 +270,6 @@ def _drift(loop: Loop) -> Condition:
     if loop.settled_through is None:
         return Condition(type="DriftDetected", status="Unknown", reason="NotWatched")
     return Condition(type="DriftDetected", status="False", reason="NoDrift")
-
-
-def stalls(message: str, champion: int | None, run: str | None, told: str | None, waits: str | None) -> bool:
-    """Whether `stalled` says so of a loop, known by a few columns.
-
-    Args:
-        message: the loop's.
-        run, told, waits: of its newest run the state, the message, and why its pod does not do its work.
-    """
-    if waits not in (None, QUEUED) or run == State.FAILED:
-        return True
-    if message and not (champion and message.startswith(QUARANTINED)):
-        return True
-    return run in BUSY and bool(told)
 
 
 def stalled(loop: Loop, newest: Run | None) -> Condition:

@@ -8,6 +8,7 @@ from millrace_contracts.loop_runs import LoopRunState as State
 from millrace_contracts.loops import LoopOwner
 from millrace_contracts.overviews import HEALTHS, Health, LoopGlance, LoopSort, RunGlance
 from millrace_controller.loops import approving, status
+from millrace_controller.loops.quarantine import QUARANTINED, quarantined
 from millrace_controller.runs.states import BUSY, IN_FLIGHT
 from millrace_controller.tables import Loop, Run
 from millrace_core.waiting import QUEUED
@@ -79,15 +80,32 @@ def health(it: Standing) -> Health:
         return "paused"
     if it.run == State.AWAITING_APPROVAL:
         return "blocked"
-    if status.stalls(it.message, it.champion, it.run, it.told, it.waits) or status.refused(
-        it.message, it.run
-    ):
+    if stalls(it.message, it.champion, it.run, it.told, it.waits) or refused(it.message, it.run):
         return "blocked"
     if it.found:
         return "alarm"
     if it.run in IN_FLIGHT:
         return "working"
     return "waiting" if it.champion is None else "good"
+
+
+def stalls(message: str, champion: int | None, run: str | None, told: str | None, waits: str | None) -> bool:
+    """Whether the condition `Stalled` says so of a loop, known by a few columns.
+
+    Args:
+        message: the loop's.
+        run, told, waits: of its newest run the state, the message, and why its pod does not do its work.
+    """
+    if waits not in (None, QUEUED) or run == State.FAILED:
+        return True
+    if message and not (champion and message.startswith(QUARANTINED)):
+        return True
+    return run in BUSY and bool(told)
+
+
+def refused(message: str, run: str | None) -> bool:
+    """Whether data of a loop was refused; *message*: the loop's; *run*: the state of its newest run."""
+    return bool(quarantined(message)) or run == State.REFUSED
 
 
 def in_the_way(loop: Loop, newest: Run | None) -> str:
