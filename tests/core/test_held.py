@@ -100,6 +100,46 @@ async def test_what_fails_in_the_stream_is_not_hidden(quick):
         [item async for item in held.held(asked(None), broken())]
 
 
+async def test_an_answer_that_is_held_back_comes_when_it_is_there(quick):
+    async def slow():
+        await asyncio.sleep(0.15)
+        return "there"
+
+    assert await held.answered(asked(None), slow()) == "there"
+
+
+async def test_who_lost_the_right_while_an_answer_is_held_back_hears_what_a_new_request_would(quick):
+    left = asyncio.Event()
+
+    async def never():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            left.set()
+
+    with pytest.raises(Forbidden, match="no role"):
+        await asyncio.wait_for(held.answered(asked(None, Forbidden("no role")), never()), 2)
+    assert left.is_set(), "nothing goes on waiting for nobody"
+
+
+async def test_what_fails_in_an_answer_that_is_held_back_is_told(quick):
+    async def broken():
+        raise NotFound("no such run")
+
+    with pytest.raises(NotFound, match="no such run"):
+        await held.answered(asked(None), broken())
+
+
+def test_no_route_holds_an_answer_back_for_who_lost_the_right():
+    made = {}
+    for path in SERVICES.rglob("routes.py"):
+        for function in re.split(r"\n(?=@router)", path.read_text()):
+            if re.search(r"\bwait: (Wait|Annotated|float)\b", function):
+                made[f"{path}: {function[:60]}"] = re.search(r"await answered\(\s*request,", function)
+    assert len(made) >= 7
+    assert [place for place, fine in made.items() if not fine] == []
+
+
 def test_no_service_streams_events_that_are_not_held():
     made = {}
     for path in SERVICES.rglob("*.py"):

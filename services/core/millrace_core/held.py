@@ -1,10 +1,11 @@
-"""Streams that stay open for hours: they end when whoever reads them may not any more."""
+"""Streams that stay open for hours, and answers that `?wait=` holds back: they end when the right to read them does."""
 
 import asyncio
 import contextlib
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from typing import Any, TypeVar
 
 from fastapi import Request
 
@@ -14,6 +15,24 @@ from millrace_core.errors import MillraceError
 EVERY = 2.5
 """Seconds between two looks at the caller's rights: what is taken away is gone within five."""
 Event = dict[str, str]
+Answer = TypeVar("Answer")
+
+
+async def answered(request: Request, answer: Coroutine[Any, Any, Answer]) -> Answer:
+    """The *answer*, waited for as long as the caller has what the route asks for.
+
+    Args:
+        request: the one that was let in; its route's permission is looked at again, with the same token.
+    Raises: what a new request would hear of whoever has lost it: Unauthorized, Forbidden, NotFound, Unavailable; and
+    what the answer raises.
+    """
+    coming = asyncio.ensure_future(answer)
+    try:
+        while not (await asyncio.wait({coming}, timeout=EVERY))[0]:
+            await _permit(request)
+        return coming.result()
+    finally:
+        await _over(coming)
 
 
 async def held(request: Request, events: AsyncGenerator[Event, None]) -> AsyncIterator[Event]:
@@ -43,20 +62,29 @@ async def held(request: Request, events: AsyncGenerator[Event, None]) -> AsyncIt
                 coming = _next(events)
                 yield event
     finally:
-        coming.cancel()
-        with contextlib.suppress(BaseException):
-            await coming
+        await _over(coming)
         await events.aclose()
+
+
+async def _over(coming: asyncio.Future[Any]) -> None:
+    """Nobody waits for it any more."""
+    coming.cancel()
+    with contextlib.suppress(BaseException):
+        await coming
 
 
 def _next(events: AsyncGenerator[Event, None]) -> asyncio.Future[Event]:
     return asyncio.ensure_future(events.__anext__())
 
 
-async def _refusal(request: Request) -> Event | None:
+async def _permit(request: Request) -> None:
     permit: Permit = request.state.permit
+    await permit(request)
+
+
+async def _refusal(request: Request) -> Event | None:
     try:
-        await permit(request)
+        await _permit(request)
     except MillraceError as error:
         told = {"title": error.title, "status": error.status, "detail": error.detail}
         return {"event": "error", "data": json.dumps(told)}

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, BackgroundTasks, Path, Response
+from fastapi import APIRouter, BackgroundTasks, Path, Request, Response
 
 from millrace.transport.errors import ApiError
 from millrace_contracts.backtests import BacktestOutcome, BacktestProgress, BacktestRead, BacktestWrite
@@ -13,6 +13,7 @@ from millrace_controller.waits import Wait
 from millrace_core.auth import permit
 from millrace_core.database import Session
 from millrace_core.errors import BadInput, FieldError
+from millrace_core.held import answered
 from millrace_core.names import Project
 from millrace_core.pages import Cursor, Limit, Page, decode, paginate
 
@@ -64,14 +65,18 @@ async def list_backtests(
 
 
 @router.get("/{id}", response_model=BacktestRead, dependencies=[READ])
-async def get_backtest(id: Id, project: Project, services: CurrentServices, wait: Wait = 0) -> Backtest:
+async def get_backtest(
+    id: Id, request: Request, project: Project, services: CurrentServices, wait: Wait = 0
+) -> Backtest:
     """One backtest; with `wait`, as soon as it has ended or the time is up."""
 
     async def look() -> Backtest:
         async with services.readers() as session:
             return await queries.get(session, project, id)
 
-    return await services.changes.until(look, lambda backtest: backtest.ended_at is not None, wait)
+    return await answered(
+        request, services.changes.until(look, lambda backtest: backtest.ended_at is not None, wait)
+    )
 
 
 @router.put("/{id}/progress", status_code=204, response_class=Response, dependencies=[TELL])

@@ -27,7 +27,7 @@ from millrace_controller.wayback import by_hand
 from millrace_core.auth import Actor, CurrentActor, permit
 from millrace_core.database import AsyncSession, Session, utcnow
 from millrace_core.errors import BadInput, Conflict, FieldError, Forbidden
-from millrace_core.held import held
+from millrace_core.held import answered, held
 from millrace_core.names import Name, Project
 from millrace_core.pages import Cursor, Limit, Page, decode, paginate
 
@@ -98,6 +98,7 @@ async def list_loops(
 @router.get("/{loop}", response_model=LoopRead, dependencies=[READ])
 async def get_loop(
     loop: Name,
+    request: Request,
     services: CurrentServices,
     project: Project,
     settled_through: AwareDatetime | None = None,
@@ -108,7 +109,7 @@ async def get_loop(
     def done(declared: LoopRead) -> bool:
         return settled_through is None or _at_rest(declared, settled_through)
 
-    return await services.changes.until(lambda: _read(services, project, loop), done, wait)
+    return await answered(request, services.changes.until(lambda: _read(services, project, loop), done, wait))
 
 
 def _at_rest(loop: LoopRead, through: datetime) -> bool:

@@ -1,6 +1,6 @@
 """Loop runs over HTTP: read by people, told by pipeline steps."""
 
-from fastapi import APIRouter, BackgroundTasks
+from fastapi import APIRouter, BackgroundTasks, Request
 
 from millrace_contracts.decisions import Decision, decision
 from millrace_contracts.deliveries import FeedbackSource
@@ -24,6 +24,7 @@ from millrace_controller.tables import Loop, Outbox, Run
 from millrace_controller.waits import Wait
 from millrace_core.auth import permit
 from millrace_core.database import Session, utcnow
+from millrace_core.held import answered
 from millrace_core.names import Name, Project
 from millrace_core.outbox import decide
 from millrace_core.pages import Cursor, Limit, Page, decode, paginate
@@ -45,7 +46,7 @@ async def list_runs(
 
 @router.get("/{number}", response_model=LoopRunRead, dependencies=[READ])
 async def get_run(
-    loop: Name, number: int, services: CurrentServices, project: Project, wait: Wait = 0
+    loop: Name, number: int, request: Request, services: CurrentServices, project: Project, wait: Wait = 0
 ) -> Run:
     """One run; with `wait`, as soon as it has ended."""
 
@@ -53,7 +54,7 @@ async def get_run(
         async with services.readers() as session:
             return await queries.get(session, await lookup.get(session, project, loop), number)
 
-    return await services.changes.until(look, lambda run: run.ended_at is not None, wait)
+    return await answered(request, services.changes.until(look, lambda run: run.ended_at is not None, wait))
 
 
 @router.get("/{number}/plan", response_model=RunPlan, response_model_exclude_unset=True, dependencies=[READ])

@@ -1,6 +1,6 @@
 """Scorings over HTTP: the declared one now, and what each of them came to."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from millrace_contracts.batches import ScoringRead, ScoringWrite
 from millrace_controller import batches
@@ -11,6 +11,7 @@ from millrace_controller.waits import Wait
 from millrace_core.auth import CurrentActor, permit
 from millrace_core.database import Session, utcnow
 from millrace_core.errors import Conflict, NotFound
+from millrace_core.held import answered
 from millrace_core.names import Name, Project
 from millrace_core.pages import Cursor, Limit, Page, decode, page
 
@@ -30,7 +31,7 @@ async def list_scores(
 
 @router.get("/{loop}/scores/{number}", response_model=ScoringRead, dependencies=[READ])
 async def get_score(
-    loop: Name, number: int, services: CurrentServices, project: Project, wait: Wait = 0
+    loop: Name, number: int, request: Request, services: CurrentServices, project: Project, wait: Wait = 0
 ) -> ScoringRead:
     """One scoring; with `wait`, as soon as it has ended or failed."""
 
@@ -39,7 +40,8 @@ async def get_score(
             owner = await lookup.get(session, project, loop)
             return asking.shown(owner, await queries.get(session, owner, number))
 
-    return await services.changes.until(look, lambda seen: seen.state in ("succeeded", "failed"), wait)
+    ended = services.changes.until(look, lambda seen: seen.state in ("succeeded", "failed"), wait)
+    return await answered(request, ended)
 
 
 @router.post("/{loop}:score", response_model=ScoringRead, status_code=202, dependencies=[WRITE])

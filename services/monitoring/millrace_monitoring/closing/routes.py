@@ -9,11 +9,12 @@ from fastapi import APIRouter, Query, Request
 from millrace_contracts.closings import ClosingFeed, ClosingRead, DriftRead, LossRead
 from millrace_core.auth import permit
 from millrace_core.database import Session
+from millrace_core.held import answered
 from millrace_core.names import Name, Project
 from millrace_monitoring.closing import queries
 from millrace_monitoring.closing.reading import read
 from millrace_monitoring.monitors import queries as monitors
-from millrace_monitoring.services import CurrentServices
+from millrace_monitoring.services import CurrentServices, Services
 from millrace_monitoring.tables import Closing, Loss
 from millrace_monitoring.wakeups import wait_for
 
@@ -32,6 +33,10 @@ async def feed(
     wait: Wait = 0,
 ) -> ClosingFeed:
     """Closed days of all endpoints of all projects behind `after`; waits until there is one."""
+    return await answered(request, _behind(request, services, after, wait))
+
+
+async def _behind(request: Request, services: Services, after: int, wait: float) -> ClosingFeed:
     deadline = time.monotonic() + wait
     while True:
         closed = services.wakeups.closed

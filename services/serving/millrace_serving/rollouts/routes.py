@@ -4,11 +4,12 @@ import asyncio
 import time
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from millrace_contracts.rollouts import RolloutAbort, RolloutRead, RolloutState, RolloutWrite
 from millrace_core.auth import CurrentActor, permit
 from millrace_core.database import Session
+from millrace_core.held import answered
 from millrace_core.names import Project
 from millrace_core.pages import Cursor, Limit, Page, decode, encode
 from millrace_serving import guard
@@ -18,7 +19,7 @@ from millrace_serving.rollouts import commands, queries
 from millrace_serving.rollouts.controller import Rollouts
 from millrace_serving.rollouts.starting import start_rollout
 from millrace_serving.rollouts.view import read
-from millrace_serving.services import CurrentServices
+from millrace_serving.services import CurrentServices, Services
 
 router = APIRouter(prefix="/v1/endpoints/{endpoint}/rollouts", tags=["rollouts"])
 READ, WRITE = [permit("serving.rollouts.read")], [permit("serving.rollouts.write")]
@@ -61,9 +62,18 @@ async def list_rollouts(
 
 @router.get("/{number}", dependencies=READ, response_model=RolloutRead)
 async def get_rollout(
-    endpoint: EndpointName, number: Number, project: Project, services: CurrentServices, wait: Wait = 0
+    endpoint: EndpointName,
+    number: Number,
+    request: Request,
+    project: Project,
+    services: CurrentServices,
+    wait: Wait = 0,
 ) -> RolloutRead:
     """One rollout; with `wait`, once its candidate is loaded or refused and the gateway has heard of it."""
+    return await answered(request, _loaded(services, project, endpoint, number, wait))
+
+
+async def _loaded(services: Services, project: str, endpoint: str, number: int, wait: float) -> RolloutRead:
     deadline = time.monotonic() + wait
     while True:
         async with services.readers() as session:

@@ -11,7 +11,7 @@ from millrace_contracts.jobs import JobNew, JobRead, TrialRead
 from millrace_core.auth import permit
 from millrace_core.database import Session, utcnow
 from millrace_core.errors import BadInput, FieldError
-from millrace_core.held import held
+from millrace_core.held import answered, held
 from millrace_core.names import Name, Project
 from millrace_core.pages import Cursor, Limit, Page, decode, paginate
 from millrace_training.jobs import queries, specs, watching
@@ -20,7 +20,7 @@ from millrace_training.jobs.states import TERMINAL, State
 from millrace_training.jobs.submitting import submit
 from millrace_training.runtime import trials
 from millrace_training.runtime.events import starts_line
-from millrace_training.services import CurrentServices
+from millrace_training.services import CurrentServices, Services
 from millrace_training.tables import Job
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -51,8 +51,14 @@ async def jobs(
 
 
 @router.get("/{id}", response_model=JobRead, dependencies=[READ])
-async def job(services: CurrentServices, project: Project, id: JobId, wait: Wait = 0) -> Job:
+async def job(
+    request: Request, services: CurrentServices, project: Project, id: JobId, wait: Wait = 0
+) -> Job:
     """One job; with `wait`, as soon as it is over or the time is up."""
+    return await answered(request, _ended(services, project, id, wait))
+
+
+async def _ended(services: Services, project: str, id: str, wait: float) -> Job:
     deadline = time.monotonic() + wait
     while True:
         async with services.readers() as session:
