@@ -4,7 +4,6 @@ import time
 import uuid
 from asyncio import sleep
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
 from datetime import datetime
 
 from millrace.aio.api import AsyncApi
@@ -37,8 +36,6 @@ from millrace_contracts.rows import DeliveryReport
 from millrace_contracts.verdicts import GatesVerdict
 
 LONGEST_WAIT = 25.0
-HELD_PATIENCE = 180.0
-"""Seconds for which a held answer is asked for again: a controller that restarts may have held it each time."""
 LOOK_SECONDS = 0.2
 
 
@@ -199,8 +196,7 @@ class AsyncController(AsyncApprovals, AsyncOverview):
         Raises: TimeoutError.
         """
         deadline = time.monotonic() + timeout
-        asked = get(_path(loop), project=project, settled_through=through, wait=LONGEST_WAIT)
-        call = replace(asked, patience=HELD_PATIENCE)
+        call = get(_path(loop), project=project, settled_through=through, wait=LONGEST_WAIT)
         while time.monotonic() < deadline:
             now = await self.api.answer(LoopRead, call)
             if now.settled and now.settled_through is not None and now.settled_through >= through:

@@ -4,7 +4,6 @@
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import datetime
 from time import sleep
 
@@ -38,8 +37,6 @@ from millrace_contracts.rows import DeliveryReport
 from millrace_contracts.verdicts import GatesVerdict
 
 LONGEST_WAIT = 25.0
-HELD_PATIENCE = 180.0
-"""Seconds for which a held answer is asked for again: a controller that restarts may have held it each time."""
 LOOK_SECONDS = 0.2
 
 
@@ -196,8 +193,7 @@ class Controller(Approvals, Overview):
         Raises: TimeoutError.
         """
         deadline = time.monotonic() + timeout
-        asked = get(_path(loop), project=project, settled_through=through, wait=LONGEST_WAIT)
-        call = replace(asked, patience=HELD_PATIENCE)
+        call = get(_path(loop), project=project, settled_through=through, wait=LONGEST_WAIT)
         while time.monotonic() < deadline:
             now = self.api.answer(LoopRead, call)
             if now.settled and now.settled_through is not None and now.settled_through >= through:

@@ -1,7 +1,8 @@
 """A call as data: method, path, query, body and patience; the same for both clients.
 
 Every POST of Millrace is idempotent by a key, so connection errors are retried with back-off, and 503 and 429 after the
-time that the service asks for.
+time that the service asks for. An answer that is held back (`wait`) is asked for again for longer: each attempt may
+have taken all of `wait` before the service that held it went away.
 """
 
 from collections.abc import AsyncIterable, Callable, Mapping
@@ -28,6 +29,8 @@ RETRIED = (
 )
 PATIENCE = 45.0
 """Seconds for which a call is tried again."""
+HELD = 6
+"""How often a service that restarts may have held an answer back for all of `wait`, before that patience begins."""
 SECONDS = 30.0
 """What an answer may take unless the call says otherwise."""
 Query = str | int | float | bool | date | None
@@ -84,7 +87,7 @@ class Call:
         return {
             "on": _again,
             "attempts": None if self.retry else 1,
-            "timeout": self.patience,
+            "timeout": self.patience + HELD * self._wait(),
             "wait_initial": 0.1,
             "wait_max": 5.0,
         }
@@ -96,8 +99,13 @@ class Call:
 
     def _patience(self, timeout: float) -> float:
         """Seconds for an answer that the service itself may hold back for `wait` seconds."""
+        wait = self._wait()
+        return max(timeout, wait + 15) if wait else timeout
+
+    def _wait(self) -> float:
+        """Seconds for which the service may hold the answer back."""
         wait = self.params.get("wait")
-        return max(timeout, float(wait) + 15) if isinstance(wait, int | float) else timeout
+        return float(wait) if isinstance(wait, int | float) else 0.0
 
 
 def _again(error: Exception) -> bool | float:
