@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import serialization
 
 from millrace_core import identity_keys
 from millrace_core.auth import Actor, Tokens
-from millrace_core.errors import Unavailable
+from millrace_core.errors import Unauthorized, Unavailable
 
 from .fake_issuer import ISSUER, KEYS, SUBJECT, KeyServer, issuers_file, token
 
@@ -146,6 +146,31 @@ def test_known_keys_stay_when_the_issuer_does_not_answer(tokens, server, monkeyp
     assert tokens.actor(token()) is not None
     server.failing = True
     monkeypatch.setattr(identity_keys, "KEYS_SECONDS", -1.0)
+    assert tokens.actor(token()) is not None
+
+
+def test_an_issuer_that_withdraws_all_its_keys_is_not_away_and_says_why_its_tokens_are_refused(
+    tokens, server, monkeypatch
+):
+    assert tokens.actor(token()) is not None
+    monkeypatch.setattr(identity_keys, "KEYS_SECONDS", -1.0)
+    monkeypatch.setattr(identity_keys, "REFETCH_SECONDS", 0.0)
+    server.published = []
+    with pytest.raises(Unauthorized, match="publishes no key for RS256 or ES256"):
+        tokens.actor(token())
+    server.failing = True
+    with pytest.raises(Unavailable):
+        tokens.actor(token())
+    server.failing, server.published = False, ["one"]
+    assert tokens.actor(token()) == Actor("serving", "serving")
+
+
+@pytest.mark.parametrize("wrong", [{}, {"keys": "none"}, {"keys": None}, []])
+def test_an_answer_that_is_no_set_of_keys_takes_none_away(tokens, server, monkeypatch, wrong):
+    assert tokens.actor(token()) is not None
+    monkeypatch.setattr(identity_keys, "KEYS_SECONDS", -1.0)
+    monkeypatch.setattr(identity_keys, "REFETCH_SECONDS", 0.0)
+    server.document = lambda path: wrong
     assert tokens.actor(token()) is not None
 
 

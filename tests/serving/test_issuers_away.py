@@ -74,6 +74,21 @@ async def test_the_last_keys_of_an_issuer_outlive_a_restart_while_it_is_away(ser
         assert await published(services) == {ISSUER: ["two"]}
 
 
+async def test_an_issuer_that_withdraws_all_its_keys_keeps_none_also_over_a_restart(
+    serving, issuer, monkeypatch
+):
+    monkeypatch.setattr("millrace_serving.planes.callers.FRESH_SECONDS", 0.0)
+    async with serving() as services:
+        await services.plane.know_issuers()
+        issuer.published = []
+        await services.plane.know_issuers()
+        assert await published(services) == {}
+    issuer.failing = True
+    async with serving() as services:
+        await services.plane.know_issuers()
+        assert await published(services) == {}
+
+
 async def test_kept_keys_are_believed_for_a_day_and_not_from_another_address(serving, issuer):
     async with serving() as services:
         await services.plane.know_issuers()

@@ -23,7 +23,7 @@ import jwt
 
 from millrace_contracts.bodies import Document
 from millrace_core.errors import Unavailable
-from millrace_core.identity_keys import ALGORITHMS, KUBERNETES, Keys
+from millrace_core.identity_keys import ALGORITHMS, KUBERNETES, Keys, NoKeys
 from millrace_core.log import log
 from millrace_core.reviews import Spaces, Subject
 from millrace_core.roles import PEOPLE
@@ -74,7 +74,8 @@ class Issuer:
     def claims(self, token: str) -> Document:
         """What *token* says.
 
-        Raises: Unavailable while the issuer's keys cannot be had; jwt.PyJWTError unless it is ours in every respect.
+        Raises: Unavailable while the issuer's keys cannot be had; NoKeys if it has none; jwt.PyJWTError unless it is
+        ours in every respect.
         """
         header = jwt.get_unverified_header(token)
         if "crit" in header or header.get("alg") not in ALGORITHMS:
@@ -129,8 +130,8 @@ class Issuers:
     def identity(self, token: str) -> Identity | None:
         """Whom *token* names; None for anything that is not a valid token of a known issuer.
 
-        Raises: Unavailable while an issuer that may know it cannot be asked. May wait for the network: not for the
-        event loop.
+        Raises: Unavailable while an issuer that may know it cannot be asked; NoKeys if that publishes none. May wait
+        for the network: not for the event loop.
         """
         if not self.may_know(token):
             return None
@@ -184,15 +185,15 @@ class Issuers:
 def _first(issuers: Sequence[Issuer], token: str) -> Identity | None:
     """Whom *token* names by the first entry that finds it valid: one for another audience says nothing about it.
 
-    Raises: Unavailable if none does, and one cannot be asked.
+    Raises: Unavailable or NoKeys if none does, and one cannot be asked, or has no keys.
     """
-    away: Unavailable | None = None
+    away: Unavailable | NoKeys | None = None
     for issuer in issuers:
         try:
             return issuer.identity(issuer.claims(token))
         except jwt.PyJWTError:
             continue
-        except Unavailable as error:
+        except (Unavailable, NoKeys) as error:
             away = error
     if away is not None:
         raise away

@@ -1,4 +1,7 @@
-"""The published keys of an issuer: fetched when an unknown one is shown, kept while the issuer does not answer."""
+"""The published keys of an issuer: fetched when an unknown one is shown, kept while the issuer does not answer.
+
+An issuer that answers with an empty set has withdrawn them all, and is not away: none of its tokens is believed.
+"""
 
 import json
 import ssl
@@ -12,7 +15,7 @@ from urllib.parse import urlsplit
 import jwt
 
 from millrace_contracts.bodies import Document
-from millrace_core.errors import Unavailable
+from millrace_core.errors import Unauthorized, Unavailable
 from millrace_core.log import log
 
 ALGORITHMS = ("RS256", "ES256")
@@ -22,10 +25,15 @@ REFETCH_SECONDS = 10.0
 KEYS_SECONDS = 3600.0
 """How long fetched keys are believed without another look."""
 FETCH_SECONDS = 5.0
+NEVER = -1e9
 MOST_BYTES = 1 << 20
 KUBERNETES = "kubernetes"
 API_SERVER = "https://kubernetes.default.svc"
 DISCOVERY = "/.well-known/openid-configuration"
+
+
+class NoKeys(Unauthorized):
+    """The issuer publishes no key that could have signed a token."""
 
 
 class Keys:
@@ -44,7 +52,7 @@ class Keys:
         self._keys: Document = {}
         self.published: list[Document] = []
         """The keys as they were published: those that may have signed a token of ours."""
-        self._seen = self._tried = -1e9
+        self._seen = self._tried = NEVER
         self._lock, self._taking = threading.Lock(), threading.Lock()
 
     def name(self) -> str:
@@ -56,25 +64,37 @@ class Keys:
         return self.issuer
 
     def find(self, kid: str) -> Any:
-        """The key of that id, or None. Raises: Unavailable if it is unknown, and the issuer does not answer."""
+        """The key of that id, or None.
+
+        Raises: Unavailable if it is unknown, and the issuer does not answer; NoKeys if the issuer has none.
+        """
         key = self._keys.get(kid)
         if key is None or time.monotonic() > self._seen + KEYS_SECONDS:
             self._look(wait=key is None)
             key = self._keys.get(kid)
             if key is None and self._seen < self._tried:
                 raise Unavailable("The issuer of this token does not answer; try again.")
+            if not self._keys:
+                raise NoKeys(
+                    f"The issuer of this token, {self.issuer}, publishes no key for {' or '.join(ALGORITHMS)}: none of "
+                    "its tokens is believed until it does."
+                )
         return key
 
-    def seen(self, seconds: float) -> bool:
-        """Whether there are keys; those older than *seconds* are fetched anew, and stay if nobody answers."""
+    def see(self, seconds: float) -> None:
+        """Fetch keys that are older than *seconds* anew; they stay if nobody answers."""
         if time.monotonic() > self._seen + seconds:
             self._look()
-        return bool(self.published)
+
+    @property
+    def told(self) -> bool:
+        """Whether the issuer has answered since this process began, be it that it has no keys."""
+        return self._seen > NEVER
 
     def recall(self, name: str, published: list[Document]) -> None:
         """Believe keys that were seen before this process began, until the issuer tells its own."""
         with self._taking:
-            if not self.published:
+            if not self.told and not self.published:
                 self.issuer = self.issuer or name
                 self._take(published)
 
@@ -108,7 +128,7 @@ class Keys:
 
     def _take(self, published: list[Document]) -> None:
         """Raises: what a set of keys that cannot be read raises; the known ones stay then."""
-        keys = jwt.PyJWKSet.from_dict({"keys": published}).keys
+        keys = _usable(published)
         signing = [key for key in keys if key.public_key_use in (None, "sig")]
         self._keys = {str(key.key_id): key for key in signing if key.algorithm_name in ALGORITHMS}
         self.published = [item for item in published if str(item.get("kid")) in self._keys]
@@ -130,6 +150,16 @@ class Keys:
         request = urllib.request.Request(url, headers=headers)  # noqa: S310 - the scheme is checked above
         with opener.open(request, timeout=FETCH_SECONDS) as answer:
             return json.loads(answer.read(MOST_BYTES))
+
+
+def _usable(published: list[Document]) -> list[jwt.PyJWK]:
+    """Those that can be read, maybe none. Raises: ValueError for what is no list of keys."""
+    if not isinstance(published, list):
+        raise ValueError("not a set of keys")
+    try:
+        return jwt.PyJWKSet.from_dict({"keys": published}).keys
+    except jwt.PyJWKSetError:
+        return []
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -17,7 +17,7 @@ NOTED = timedelta(minutes=5)
 
 async def recall(session: AsyncSession, known: Sequence[Keys]) -> None:
     """Give those that have told no keys since this process began the ones that they published before."""
-    silent = [keys for keys in known if not keys.published]
+    silent = [keys for keys in known if not keys.told and not keys.published]
     if not silent:
         return
     kept = {(row.issuer, row.jwks_url): row for row in await queries.of_issuers(session)}

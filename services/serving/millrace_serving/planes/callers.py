@@ -31,11 +31,11 @@ def _of(actor: Actor) -> Scope:
 def look(known: Issuers) -> None:
     """Fetch the keys of those whose keys are old; that may take a few seconds."""
     for item in known.all():
-        item.keys.seen(FRESH_SECONDS)
+        item.keys.see(FRESH_SECONDS)
 
 
 def issuers(known: Issuers) -> tuple[Issuer, ...]:
-    """Those whose keys are known."""
+    """Those whose keys are known; the tokens of one that publishes none are refused."""
     found = [item for item in known.all() if item.keys.published and item.keys.issuer]
     return tuple(_issuer(item, known.spaces) for item in found)
 
