@@ -16,6 +16,7 @@ WORDS = {
     "AsyncIterator": "Iterator",
     "AsyncMillrace": "Millrace",
     "AsyncMonitoring": "Monitoring",
+    "AsyncNotices": "Notices",
     "AsyncOverview": "Overview",
     "AsyncProjects": "Projects",
     "AsyncRegistry": "Registry",

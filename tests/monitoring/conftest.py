@@ -15,6 +15,7 @@ from millrace_monitoring.main import build
 from millrace_monitoring.settings import MonitoringSettings
 
 from .sales import START, baseline, digest, graph, labels_of, rows_of
+from .telling import clock, desk  # noqa: F401
 
 TOKENS = {"admin-token": "admin", "viewer-token": "viewer", "gateway-token": "gateway"}
 ADMIN = {"authorization": "Bearer admin-token"}
@@ -40,8 +41,21 @@ class Registry:
         @self.app.post("/v1/decisions")
         async def decide(request: Request):
             body = await request.json()
-            self.decisions[body["id"]] = body
+            self.record(body)
             return body
+
+        @self.app.get("/v1/decisions:feed")
+        def feed(after: int | None = None, limit: int = 200):
+            chain = [self.chained(number, body) for number, body in enumerate(self.decisions.values(), 1)]
+            items = [] if after is None else chain[after : after + limit]
+            return {"items": items, "last": len(chain) if after is None else after + len(items)}
+
+    def record(self, body):
+        """Put a decision behind the others."""
+        self.decisions.setdefault(body["id"], body)
+
+    def chained(self, number, body):
+        return body | {"number": number, "recorded_at": "2026-01-05T12:00:00Z", "hash": "", "previous": ""}
 
     def put(self, data):
         self.files[digest(data)] = data

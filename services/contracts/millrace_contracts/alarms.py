@@ -1,4 +1,4 @@
-"""Alarms, and the webhooks that are told of them."""
+"""Alarms: what a monitor found, and what somebody else holds to stand."""
 
 from datetime import date
 from typing import Literal
@@ -9,11 +9,10 @@ from millrace_contracts.bodies import Document, Read
 from millrace_contracts.names import LoopName
 from millrace_contracts.parts import Strictly
 
-AlarmKind = Literal["performance", "drift", "quality", "quarantine"]
-HeldKind = Literal["quarantine"]
+AlarmKind = Literal["performance", "drift", "quality", "quarantine", "blocked"]
+HeldKind = Literal["quarantine", "blocked"]
 """Kinds that no closed day finds: somebody says which of them stand."""
 AlarmState = Literal["open", "acknowledged", "closed"]
-WebhookEvent = Literal["alarm.opened", "alarm.closed", "switch-back"]
 
 
 class AlarmRead(Read):
@@ -76,20 +75,3 @@ class StandingWrite(Strictly):
             twice = next(cause for cause in causes if causes.count(cause) > 1)
             raise ValueError(f"{twice!r} is found twice; say each cause once")
         return self
-
-
-class WebhookWrite(Strictly):
-    """Where to post, and what."""
-
-    url: str = Field(
-        min_length=1, max_length=2000, description="http(s)://…; its host must be allowed by the operator."
-    )
-    events: list[WebhookEvent] = Field(default=["alarm.opened", "switch-back"], min_length=1, max_length=3)
-
-
-class WebhookRead(Read):
-    """A webhook."""
-
-    name: str
-    url: str
-    events: list[WebhookEvent]

@@ -133,6 +133,13 @@ class DecisionDetail(DecisionRead):
     followed_by: list[DecisionRead] = Field(description="Decisions that this one led to.")
 
 
+class DecisionFeed(BaseModel):
+    """The next decisions of all projects."""
+
+    items: list[DecisionRead]
+    last: int = Field(description="Number to ask behind next.")
+
+
 class ChainVerification(BaseModel):
     """Whether the chain of decisions is whole."""
 

@@ -14,6 +14,7 @@ from millrace_contracts.calendars import Calendar, Schedule, Timed
 from millrace_contracts.data import DataContract
 from millrace_contracts.gates import Gates
 from millrace_contracts.names import LoopName, Name, TaskName
+from millrace_contracts.notices import Notify
 from millrace_contracts.parts import (
     DAYS,
     Bool,
@@ -187,6 +188,7 @@ class Spec(Part):
         default="14d", description="Event time between the openings of two triggered runs."
     )
     switch_back: SwitchBackSpec = SwitchBackSpec()
+    notify: Notify | None = Field(default=None, description="Who is told of it, by which channels.")
     placement: Placement | None = Field(
         default=None, description="Where in a cluster its pods run; a laptop says that it cannot honour it."
     )

@@ -15,14 +15,14 @@ from millrace_monitoring.ingest import routes as ingest
 from millrace_monitoring.ingest.merging import merge_forever
 from millrace_monitoring.labels import routes as labels
 from millrace_monitoring.monitors import routes as monitors
+from millrace_monitoring.notices import routes as notices
+from millrace_monitoring.notices.controller import tell_forever
 from millrace_monitoring.reports import routes as reports
 from millrace_monitoring.retention.controller import retain_forever
 from millrace_monitoring.reviews import routes as reviews
 from millrace_monitoring.services import make
 from millrace_monitoring.settings import MonitoringSettings
 from millrace_monitoring.tables import Outbox
-from millrace_monitoring.webhooks import routes as webhooks
-from millrace_monitoring.webhooks.controller import deliver_forever as post_forever
 
 ROUTERS = (
     glances,
@@ -34,7 +34,7 @@ ROUTERS = (
     alarms,
     feedback,
     reports,
-    webhooks,
+    notices,
     reviews,
 )
 
@@ -46,7 +46,7 @@ def build(settings: MonitoringSettings | None = None) -> FastAPI:
         "monitoring",
         [module.router for module in ROUTERS],
         metadata_package="millrace_monitoring",
-        background=[close_forever, merge_forever, retain_forever, post_forever, deliver_forever(Outbox)],
+        background=[close_forever, merge_forever, retain_forever, tell_forever, deliver_forever(Outbox)],
         ready={"receiver": receiver.ready},
         start=[receiver.start],
         stop=[receiver.stop],

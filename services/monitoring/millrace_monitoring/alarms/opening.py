@@ -15,7 +15,6 @@ from millrace_monitoring.alarms import queries
 from millrace_monitoring.alarms.findings import AlarmFinding, Ending
 from millrace_monitoring.alarms.states import AlarmPhase
 from millrace_monitoring.tables import Alarm, Outbox
-from millrace_monitoring.webhooks.queries import announce
 
 SUBJECT = 200
 """Characters of what a decision is about."""
@@ -37,7 +36,7 @@ class Place:
 async def apply(
     session: AsyncSession, place: Place, findings: Sequence[AlarmFinding], endings: Collection[Ending]
 ) -> list[Alarm]:
-    """Open, count and close alarms in this transaction, with their decisions and messages.
+    """Open, count and close alarms in this transaction, with their decisions.
 
     Args:
         endings: what ends today unless a finding repeats its cause.
@@ -106,9 +105,6 @@ async def _open(session: AsyncSession, place: Place, finding: AlarmFinding) -> A
     await _keep_silent(session, alarm)
     session.add(alarm)
     await decide(session, Outbox, _decision(place, alarm, "alarm.opened", AlarmPhase.OPEN, finding.reason))
-    await announce(
-        session, place.project, "alarm.opened", alarm.id, {"alarm": told(alarm).model_dump(mode="json")}
-    )
     return alarm
 
 
@@ -124,9 +120,6 @@ async def _close(session: AsyncSession, place: Place, alarm: Alarm) -> None:
     alarm.state, alarm.closed_day = AlarmPhase.CLOSED, place.day
     reason = f"{alarm.cause} is over; it was found on {alarm.count} day(s), last on {alarm.last_day}"
     await decide(session, Outbox, _decision(place, alarm, "alarm.closed", AlarmPhase.CLOSED, reason))
-    await announce(
-        session, place.project, "alarm.closed", alarm.id, {"alarm": told(alarm).model_dump(mode="json")}
-    )
 
 
 def _decision(place: Place, alarm: Alarm, kind: Any, outcome: str, reason: str) -> Decision:
@@ -147,7 +140,7 @@ def _decision(place: Place, alarm: Alarm, kind: Any, outcome: str, reason: str) 
 
 
 def told(alarm: Alarm) -> OpenedAlarm:
-    """The alarm for the feed and for webhooks."""
+    """The alarm for the feed."""
     return OpenedAlarm(
         id=alarm.id,
         endpoint=alarm.endpoint,

@@ -17,7 +17,6 @@ from millrace_monitoring.monitors import queries as monitors
 from millrace_monitoring.profiles import daily
 from millrace_monitoring.services import Services
 from millrace_monitoring.tables import Alarm, Closing, Comparison, Loss, Monitor, Segment
-from millrace_monitoring.webhooks.queries import announce
 
 AFRESH = frozenset({Ending("performance"), Ending("drift")})
 """What ends when a new champion answers: its predecessor's alarms."""
@@ -43,13 +42,6 @@ async def write(
         await queries.add(session, closing, monitor.closed_through, states.dump(judged.states))
         await queries.add_losses(session, _losses(monitor, given, judged, prepared))
         await queries.add_comparisons(session, _comparisons(monitor, given, judged))
-        if judged.switchback.proposal is not None:
-            body = {
-                "endpoint": monitor.endpoint,
-                "day": day.date.isoformat(),
-                "switch_back": rounded(judged.switchback.proposal.model_dump()),
-            }
-            await announce(session, monitor.project, "switch-back", day.date.isoformat(), body)
         await ingest.remove(session, [segment.number for segment in spent])
         unneeded = await _unneeded(session, spent)
     for blob in unneeded:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
@@ -18,6 +18,12 @@ Days = Sequence[ClosingRead]
 
 def losses(days: Days) -> Html | None:
     """Daily mean loss of the champion, with its reference band and the alarms; None without a loss."""
+    paint = loss_painter(days)
+    return None if paint is None else figures.draw(paint)
+
+
+def loss_painter(days: Days) -> Callable[[Any], None] | None:
+    """What paints the daily mean loss onto axes; None without a loss."""
     labelled = [item for item in days if item.loss is not None]
     if not labelled:
         return None
@@ -31,7 +37,7 @@ def losses(days: Days) -> Html | None:
         _champions(axes, days)
         axes.set_ylabel("mean loss", fontsize=8)
 
-    return figures.draw(paint)
+    return paint
 
 
 def _band(axes: Any, days: Days) -> None:

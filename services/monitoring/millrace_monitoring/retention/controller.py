@@ -1,4 +1,4 @@
-"""One pass that deletes what no policy keeps: old rows, late rows, old messages, and graphs nobody scores.
+"""One pass that deletes what no policy keeps: old rows, late rows, old decisions, and graphs nobody scores.
 
 Age is event time for rows and labels; what was found on a day (its profile, losses, alarms) always stays.
 """
@@ -14,7 +14,7 @@ from millrace_monitoring.retention import queries
 from millrace_monitoring.services import Services
 from millrace_monitoring.tables import Monitor
 
-MESSAGE_DAYS = 30
+TOLD_DAYS = 30
 
 
 async def retain_forever(services: Services) -> None:
@@ -30,7 +30,7 @@ async def apply(services: Services) -> int:
     for monitor in watched:
         digests |= await _expire(services, monitor)
     async with services.sessions.begin() as session:
-        await queries.expire_messages(session, utcnow() - timedelta(days=MESSAGE_DAYS))
+        await queries.expire_decisions(session, utcnow() - timedelta(days=TOLD_DAYS))
         unneeded = digests - await monitors.referred(session, sorted(digests))
     for digest in sorted(unneeded):
         await services.store.delete(digest)

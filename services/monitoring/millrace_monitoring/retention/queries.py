@@ -5,8 +5,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from millrace_core.database import utcnow
-from millrace_monitoring.tables import Closing, Delivery, Lineup, Monitor, Outbox, Review, Segment, Vote
+from millrace_monitoring.tables import Closing, Lineup, Monitor, Outbox, Review, Segment, Vote
 
 
 async def expire_days(session: AsyncSession, monitor: Monitor, before: datetime) -> list[str]:
@@ -41,12 +40,9 @@ async def expire_reviews(session: AsyncSession, monitor: Monitor, before: dateti
     await session.execute(delete(Review).where(*mine))
 
 
-async def expire_messages(session: AsyncSession, before: datetime) -> None:
-    """Forget decisions and messages that were delivered long ago."""
+async def expire_decisions(session: AsyncSession, before: datetime) -> None:
+    """Forget decisions that were delivered long ago."""
     await session.execute(delete(Outbox).where(Outbox.delivered_at < before))
-    await session.execute(
-        delete(Delivery).where(Delivery.done.is_(True), Delivery.next_at < min(before, utcnow()))
-    )
 
 
 async def newest_lineup(session: AsyncSession, monitor: Monitor) -> int:

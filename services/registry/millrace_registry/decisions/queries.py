@@ -106,6 +106,18 @@ async def page(
     return list((await session.scalars(statement.order_by(order).limit(limit + 1))).all())
 
 
+async def feed(session: AsyncSession, after: int | None, limit: int) -> tuple[list[DecisionRow], int]:
+    """Decisions of all projects behind *after* in the order of the chain, and the number to go on behind.
+
+    None: no decision, and the number of the last one there is.
+    """
+    if after is None:
+        return [], (await _head(session)).number
+    behind = select(DecisionRow).where(DecisionRow.number > after).order_by(DecisionRow.number).limit(limit)
+    rows = list((await session.scalars(behind)).all())
+    return rows, rows[-1].number if rows else after
+
+
 async def latest(session: AsyncSession, project: str, loops: Collection[str]) -> list[DecisionGlance]:
     """The newest decision of each of these loops that has one, by loop."""
     mine = (DecisionRow.project == project, DecisionRow.loop.in_(loops))

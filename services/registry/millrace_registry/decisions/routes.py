@@ -4,7 +4,14 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
 
-from millrace_contracts.decisions import ChainVerification, DecisionDetail, DecisionDigest, DecisionRead, Kind
+from millrace_contracts.decisions import (
+    ChainVerification,
+    DecisionDetail,
+    DecisionDigest,
+    DecisionFeed,
+    DecisionRead,
+    Kind,
+)
 from millrace_contracts.overviews import DecisionGlance, Names
 from millrace_core.auth import CurrentActor, permit
 from millrace_core.database import Session
@@ -69,6 +76,19 @@ async def latest_decisions(
 ) -> list[DecisionGlance]:
     """The newest decision of each of these loops, by loop; a loop without one is left out."""
     return await queries.latest(session, project, set(loops.split(",")))
+
+
+@router.get("/decisions:feed", response_model=DecisionFeed, dependencies=[READ])
+async def feed_decisions(
+    session: Session,
+    after: Annotated[
+        int | None, Query(ge=0, le=2**31 - 1, description="`last` of the page before; left out: begin now.")
+    ] = None,
+    limit: Limit = 200,
+) -> DecisionFeed:
+    """Decisions of all projects in the order in which they were recorded, for whoever follows them."""
+    rows, last = await queries.feed(session, after, limit)
+    return DecisionFeed(items=[queries.read(row) for row in rows], last=last)
 
 
 @router.get("/decisions:verify", response_model=ChainVerification, dependencies=[READ])

@@ -1,9 +1,10 @@
-"""Monitoring: monitors, rows, labels, closed days, alarms and webhooks; one method a route."""
+"""Monitoring: monitors, rows, labels, closed days and alarms; one method a route."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
 
 from millrace.aio.api import AsyncApi
+from millrace.aio.notices import AsyncNotices
 from millrace.aio.reviews import AsyncReviews
 from millrace.transport.requests import Call, delete, get, part, post, put
 from millrace_contracts.alarms import (
@@ -11,9 +12,6 @@ from millrace_contracts.alarms import (
     AlarmState,
     SilenceWrite,
     StandingWrite,
-    WebhookEvent,
-    WebhookRead,
-    WebhookWrite,
 )
 from millrace_contracts.closings import (
     ArmsRead,
@@ -35,8 +33,8 @@ LONG = 300.0
 """Seconds that many rows may take."""
 
 
-class AsyncMonitoring(AsyncReviews):
-    """Monitors, rows, labels, closed days, alarms and webhooks.
+class AsyncMonitoring(AsyncNotices, AsyncReviews):
+    """Monitors, rows, labels, closed days, alarms, and who is told.
 
     Every method raises ApiError when monitoring refuses. *project* of a call overrides the client's own.
     """
@@ -230,21 +228,6 @@ class AsyncMonitoring(AsyncReviews):
         """Say which alarms of a kind stand that no closed day finds, like data in quarantine; others are over."""
         call = put(f"/v1/alarms/standing/{part(endpoint)}", standing, project=project)
         return await self.api.answer(list[AlarmRead], call)
-
-    async def put_webhook(
-        self, name: str, url: str, events: Sequence[WebhookEvent], *, project: str | None = None
-    ) -> WebhookRead:
-        """Post *events* to *url*; its host must be on the operator's list."""
-        body = WebhookWrite(url=url, events=list(events))
-        return await self.api.answer(WebhookRead, put(f"/v1/webhooks/{part(name)}", body, project=project))
-
-    async def webhooks(self, *, project: str | None = None) -> list[WebhookRead]:
-        """The project's webhooks."""
-        return await self.api.answer(list[WebhookRead], get("/v1/webhooks", project=project))
-
-    async def delete_webhook(self, name: str, *, project: str | None = None) -> None:
-        """Stop posting there."""
-        await self.api.send(delete(f"/v1/webhooks/{part(name)}", project=project))
 
 
 def _path(endpoint: str) -> str:

@@ -11,6 +11,7 @@ from millrace_contracts.decisions import (
     Decision,
     DecisionDetail,
     DecisionDigest,
+    DecisionFeed,
     DecisionRead,
 )
 from millrace_contracts.overviews import DecisionGlance
@@ -48,6 +49,10 @@ class Decisions:
         """Decisions as they were recorded, of a loop, kind or run or of all; *newest*: so many, the newest first."""
         call = get("/v1/decisions", project=project, loop=loop, kind=kind, run=run, order=newest and "newest")
         return self.api.every(DecisionRead, call, newest)
+
+    def decision_feed(self, after: int | None = None, limit: int = 200) -> DecisionFeed:
+        """Decisions of all projects behind number *after*, in order; None: none of them, and where to go on."""
+        return self.api.answer(DecisionFeed, get("/v1/decisions:feed", after=after, limit=limit))
 
     def decisions_page(
         self,

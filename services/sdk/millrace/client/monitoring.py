@@ -1,10 +1,11 @@
 # Written from millrace/aio/monitoring.py: change that, then `make clients`.
-"""Monitoring: monitors, rows, labels, closed days, alarms and webhooks; one method a route."""
+"""Monitoring: monitors, rows, labels, closed days and alarms; one method a route."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
 
 from millrace.client.api import Api
+from millrace.client.notices import Notices
 from millrace.client.reviews import Reviews
 from millrace.transport.requests import Call, delete, get, part, post, put
 from millrace_contracts.alarms import (
@@ -12,9 +13,6 @@ from millrace_contracts.alarms import (
     AlarmState,
     SilenceWrite,
     StandingWrite,
-    WebhookEvent,
-    WebhookRead,
-    WebhookWrite,
 )
 from millrace_contracts.closings import (
     ArmsRead,
@@ -36,8 +34,8 @@ LONG = 300.0
 """Seconds that many rows may take."""
 
 
-class Monitoring(Reviews):
-    """Monitors, rows, labels, closed days, alarms and webhooks.
+class Monitoring(Notices, Reviews):
+    """Monitors, rows, labels, closed days, alarms, and who is told.
 
     Every method raises ApiError when monitoring refuses. *project* of a call overrides the client's own.
     """
@@ -225,21 +223,6 @@ class Monitoring(Reviews):
         """Say which alarms of a kind stand that no closed day finds, like data in quarantine; others are over."""
         call = put(f"/v1/alarms/standing/{part(endpoint)}", standing, project=project)
         return self.api.answer(list[AlarmRead], call)
-
-    def put_webhook(
-        self, name: str, url: str, events: Sequence[WebhookEvent], *, project: str | None = None
-    ) -> WebhookRead:
-        """Post *events* to *url*; its host must be on the operator's list."""
-        body = WebhookWrite(url=url, events=list(events))
-        return self.api.answer(WebhookRead, put(f"/v1/webhooks/{part(name)}", body, project=project))
-
-    def webhooks(self, *, project: str | None = None) -> list[WebhookRead]:
-        """The project's webhooks."""
-        return self.api.answer(list[WebhookRead], get("/v1/webhooks", project=project))
-
-    def delete_webhook(self, name: str, *, project: str | None = None) -> None:
-        """Stop posting there."""
-        self.api.send(delete(f"/v1/webhooks/{part(name)}", project=project))
 
 
 def _path(endpoint: str) -> str:

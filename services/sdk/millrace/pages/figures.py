@@ -46,6 +46,18 @@ def svg(figure: Figure) -> Html:
     return Html(text[text.index("<svg") :])
 
 
+def png(paint: Callable[[Axes], None], height: float = 2.6, width: float = WIDTH, dpi: int = 120) -> bytes:
+    """One axes painted by *paint*, as a PNG for where no SVG is shown, like e-mail; inches."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure, axes = new(height, width)
+    paint(axes)
+    figure.set_dpi(dpi)
+    sink = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(sink, metadata={"Software": None})
+    return sink.getvalue()
+
+
 def height_of(rows: int, least: float = 1.0) -> float:
     """Inches that so many labelled rows of a bar chart or a map need."""
     return least + 0.22 * rows

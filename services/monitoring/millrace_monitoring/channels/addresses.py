@@ -1,4 +1,4 @@
-"""Where a webhook may go: a host the operator listed, at an address that is not our own network."""
+"""Where a message may be posted: a host the operator listed, at an address that is not our own network."""
 
 import asyncio
 import ipaddress
@@ -41,10 +41,16 @@ def parse(url: str, hosts: Sequence[str]) -> Target:
         raise Refused("is no plain http or https URL")
     if not url.isascii() or any(ord(sign) <= 32 or sign == "\\" for sign in url):
         raise Refused("has signs that no URL has")
-    if host not in hosts and f"{host}:{port}" not in hosts:
-        raise Refused("has a host that the operator has not allowed (MILLRACE_WEBHOOK_HOSTS)")
+    if not _listed(host, port, hosts):
+        raise Refused(f"has the host {host}, which the operator has not allowed (MILLRACE_WEBHOOK_HOSTS)")
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return Target(parts.scheme, host, port, path)
+
+
+def _listed(host: str, port: int, hosts: Sequence[str]) -> bool:
+    """Whether the operator allows the host: by its name, with its port, or as one below `*.name`."""
+    below = any(item.startswith("*.") and host.endswith(item[1:]) for item in hosts)
+    return below or host in hosts or f"{host}:{port}" in hosts
 
 
 async def resolve(target: Target, private: bool) -> Target:

@@ -1,0 +1,16 @@
+"""The picture of a message: the champion's error by day, with its alarms, as the report draws it."""
+
+from collections.abc import Sequence
+
+from millrace.pages import figures
+from millrace_contracts.closings import ClosingRead
+from millrace_monitoring.reports import plots
+
+DAYS = 60
+"""Closed days that are drawn, the newest."""
+
+
+def draw(days: Sequence[ClosingRead]) -> bytes | None:
+    """A PNG; None where no day has an error that is known."""
+    paint = plots.loss_painter(days)
+    return None if paint is None else figures.png(paint)

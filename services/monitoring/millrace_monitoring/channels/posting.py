@@ -1,0 +1,59 @@
+"""One HTTP POST to somebody else's server: its address is checked, nothing is followed, little is read."""
+
+from collections.abc import Mapping
+
+import httpx
+
+from millrace.transport.trust import trusted
+from millrace_contracts.bodies import Document
+from millrace_core.database import utcnow
+from millrace_monitoring.channels import addresses
+from millrace_monitoring.channels.outcome import Outcome, answered
+from millrace_monitoring.settings import MonitoringSettings
+
+SECONDS = 10.0
+READ_BYTES = 2048
+"""How much of an answer is read: what went wrong stands in its first line."""
+
+
+async def post(settings: MonitoringSettings, url: str, body: Document, headers: Mapping[str, str]) -> Outcome:
+    """Post *body* as JSON, once."""
+    try:
+        target = await addresses.resolve(
+            addresses.parse(url, settings.webhook_hosts), settings.webhook_private
+        )
+        async with httpx.AsyncClient(
+            trust_env=False, follow_redirects=False, timeout=SECONDS, verify=trusted()
+        ) as client:
+            answer = await client.send(_request(client, target, body, headers), stream=True)
+            words = await _first(answer)
+            await answer.aclose()
+    except addresses.Refused as error:
+        return Outcome(False, f"refused: the address {error}")
+    except (httpx.HTTPError, OSError) as error:
+        return Outcome(False, f"no answer: {type(error).__name__}")
+    return answered(answer.status_code, words, answer.headers.get("retry-after", ""), utcnow())
+
+
+async def _first(answer: httpx.Response) -> str:
+    read = b""
+    async for part in answer.aiter_raw():
+        read += part
+        if len(read) >= READ_BYTES:
+            break
+    return read[:READ_BYTES].decode(errors="replace")
+
+
+def _request(
+    client: httpx.AsyncClient, target: addresses.Target, body: Document, headers: Mapping[str, str]
+) -> httpx.Request:
+    """To the checked address, asking for the host by name (also in TLS)."""
+    address = f"[{target.address}]" if ":" in target.address else target.address
+    own = {"host": f"{target.host}:{target.port}", "user-agent": "millrace"}
+    return client.build_request(
+        "POST",
+        f"{target.scheme}://{address}:{target.port}{target.path}",
+        json=body,
+        headers=own | dict(headers),
+        extensions={"sni_hostname": target.host},
+    )

@@ -1,0 +1,81 @@
+"""Sends one message by one channel, once; what is secret stands in no answer."""
+
+from collections.abc import Callable
+
+from millrace_contracts.bodies import Document
+from millrace_contracts.notices import Channel, NoticeSecret, Scope
+from millrace_monitoring.channels import addresses, mail, pagerduty, posting, secrets, slack, teams, webhook
+from millrace_monitoring.channels.letter import Letter
+from millrace_monitoring.channels.outcome import Outcome
+from millrace_monitoring.settings import MonitoringSettings
+
+Reading = Callable[[NoticeSecret], str]
+HIDDEN = "***"
+LEAST = 4
+"""Characters of a secret that are looked for in an answer."""
+
+
+async def send(
+    settings: MonitoringSettings, channel: Channel, scope: Scope, letter: Letter, picture: bytes | None
+) -> Outcome:
+    """Send *letter* by *channel*; never raises for what the other side, or a document, does wrong."""
+    if channel.email is not None:
+        outcome = await mail.send(settings, letter, channel.email.to, picture)
+        return _silent(outcome, [settings.smtp_password.get_secret_value()])
+    if channel.pagerduty is not None and not letter.test and letter.items[0].over is not None:
+        return Outcome(True, "was over before it was told, so nobody was called")
+    known: list[str] = []
+
+    def kept(secret: NoticeSecret) -> str:
+        known.append(secrets.read(secret, letter.project, scope, settings))
+        return known[-1]
+
+    try:
+        url, body, headers = _request(channel, letter, kept)
+    except secrets.Missing as error:
+        return Outcome(False, str(error))
+    return _silent(await posting.post(settings, url, body, headers), known)
+
+
+def _request(channel: Channel, letter: Letter, kept: Reading) -> tuple[str, Document, dict[str, str]]:
+    """Where to, what, and with which headers. Raises: Missing."""
+    if channel.slack is not None:
+        return kept(channel.slack.webhook), slack.message(letter), {}
+    if channel.teams is not None:
+        return kept(channel.teams.webhook), teams.message(letter), {}
+    if channel.pagerduty is not None:
+        return channel.pagerduty.url, pagerduty.event(letter, kept(channel.pagerduty.routing_key)), {}
+    assert channel.webhook is not None
+    headers = {"idempotency-key": letter.id}
+    if channel.webhook.bearer is not None:
+        headers["authorization"] = f"Bearer {kept(channel.webhook.bearer)}"
+    return channel.webhook.url, webhook.body(letter), headers
+
+
+def problem(channel: Channel, scope: Scope, project: str, settings: MonitoringSettings) -> str | None:
+    """Why nothing can be told by it here, as far as that is known without asking the other side; None: nothing."""
+    if channel.email is not None:
+        return mail.unfit(settings, channel.email.to)
+    try:
+        read = [secrets.read(secret, project, scope, settings) for secret in channel.secrets()]
+        url = _address(channel, read)
+        addresses.parse(url, settings.webhook_hosts)
+    except secrets.Missing as error:
+        return str(error)
+    except addresses.Refused as error:
+        return f"the address {error}"
+    return None
+
+
+def _address(channel: Channel, read: list[str]) -> str:
+    if channel.webhook is not None:
+        return channel.webhook.url
+    return channel.pagerduty.url if channel.pagerduty is not None else read[0]
+
+
+def _silent(outcome: Outcome, known: list[str]) -> Outcome:
+    answer = outcome.answer
+    for secret in known:
+        if len(secret) >= LEAST:
+            answer = answer.replace(secret, HIDDEN)
+    return Outcome(outcome.delivered, answer, outcome.again, outcome.after)

@@ -1,0 +1,66 @@
+"""A message for Microsoft Teams' Workflows ("when a Teams webhook request is received"): an adaptive card.
+
+https://learn.microsoft.com/power-automate/teams/send-a-message-in-teams and https://adaptivecards.io/explorer.
+"""
+
+from millrace_contracts.bodies import Document
+from millrace_contracts.notices import NoticeItem
+from millrace_monitoring.channels.letter import TEST, Letter, body, heading, when
+
+VERSION = "1.4"
+"""Of adaptive cards; Teams knows up to 1.5."""
+CARD = "application/vnd.microsoft.card.adaptive"
+MOST_BYTES = 28_000
+"""What Teams takes, less than its 28 KiB."""
+WORDS, ITEMS = 1500, 10
+"""Characters of one thing, and things that are told in full; ten in full fit into what Teams takes."""
+
+
+def message(letter: Letter) -> Document:
+    """The JSON that is posted."""
+    shown = letter.items[:ITEMS]
+    told = [_text(TEST)] if letter.test else [block for item in shown for block in _entry(item)]
+    if len(shown) < len(letter.items):
+        told.append(_text(f"and {len(letter.items) - len(shown)} more"))
+    card = {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": VERSION,
+        "body": [
+            _text(letter.title[:300], size="Large", weight="Bolder"),
+            *told,
+            _text(letter.command, fontType="Monospace"),
+        ],
+        "actions": _actions(letter),
+    }
+    return {
+        "type": "message",
+        "attachments": [{"contentType": CARD, "contentUrl": None, "content": card}],
+    }
+
+
+def _entry(item: NoticeItem) -> list[Document]:
+    return [
+        _text(heading(item), weight="Bolder"),
+        _text(body(item)[:WORDS]),
+        _text(when(item), isSubtle=True, size="Small"),
+    ]
+
+
+def _text(words: str, **more: object) -> Document:
+    return {"type": "TextBlock", "text": _plain(words), "wrap": True, **more}
+
+
+def _plain(words: str) -> str:
+    """Teams reads a little Markdown in text: what begins a link or stresses stays a sign."""
+    for sign in ("\\", "[", "]", "*", "_"):
+        words = words.replace(sign, f"\\{sign}")
+    return words.replace("\n", "\n\n")
+
+
+def _actions(letter: Letter) -> list[Document]:
+    return (
+        [{"type": "Action.OpenUrl", "title": "Open in the console", "url": letter.link}]
+        if letter.link
+        else []
+    )

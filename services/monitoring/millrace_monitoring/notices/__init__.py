@@ -1,0 +1,1 @@
+"""What people are told of loops: read from the decisions, gathered into messages, sent until they arrive."""

@@ -1,0 +1,263 @@
+"""SQL of what people are told: who hears of a loop, what stands, and the messages on their way."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from millrace_contracts import durations
+from millrace_contracts.notices import Channel, NoticeItem, Notify, Topic
+from millrace_core.database import utcnow
+from millrace_core.errors import Conflict, NotFound
+from millrace_monitoring.tables import (
+    Alarm,
+    Followed,
+    Incident,
+    Message,
+    ProjectChannel,
+    Subscription,
+    Telling,
+)
+
+CHAIN = "decisions"
+MOST_ITEMS = 50
+"""Things in one message; what is more goes into the next."""
+REMEMBERED = timedelta(days=30)
+"""How long a message that ended is shown."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """One loop and one channel that tells of it."""
+
+    project: str
+    loop: str
+    channel: str
+
+    def columns(self) -> dict[str, str]:
+        """As the tables name it."""
+        return {"project": self.project, "loop": self.loop, "channel": self.channel}
+
+
+async def through(session: AsyncSession) -> int | None:
+    """Number of the decision that was read last; None before the first look."""
+    found = await session.get(Followed, CHAIN)
+    return None if found is None else found.through
+
+
+async def move_on(session: AsyncSession, number: int) -> None:
+    """What follows *number* is to be read next."""
+    await session.merge(Followed(name=CHAIN, through=number))
+
+
+async def subscribe(session: AsyncSession, project: str, loop: str, notify: Notify) -> None:
+    await session.merge(Subscription(project=project, loop=loop, notify=notify))
+
+
+async def unsubscribe(session: AsyncSession, project: str, loop: str) -> None:
+    """Nobody is told of the loop any more; what is on its way goes on. Repeating it changes nothing."""
+    for table in (Subscription, Incident):
+        await session.execute(delete(table).where(table.project == project, table.loop == loop))
+
+
+async def subscription(session: AsyncSession, project: str, loop: str) -> Subscription | None:
+    return await session.get(Subscription, (project, loop))
+
+
+async def subscriptions(session: AsyncSession, project: str | None = None) -> list[Subscription]:
+    """Those of a project, or all, by project and loop."""
+    statement = select(Subscription).order_by(Subscription.project, Subscription.loop)
+    if project is not None:
+        statement = statement.where(Subscription.project == project)
+    return list((await session.scalars(statement)).all())
+
+
+async def put_channel(session: AsyncSession, project: str, name: str, channel: Channel) -> None:
+    await session.merge(ProjectChannel(project=project, name=name, channel=channel))
+
+
+async def channels(session: AsyncSession, project: str | None = None) -> list[ProjectChannel]:
+    """Those of a project, or of all, by name."""
+    statement = select(ProjectChannel).order_by(ProjectChannel.project, ProjectChannel.name)
+    if project is not None:
+        statement = statement.where(ProjectChannel.project == project)
+    return list((await session.scalars(statement)).all())
+
+
+async def remove_channel(session: AsyncSession, project: str, name: str) -> None:
+    """Raises: NotFound."""
+    found = await session.get(ProjectChannel, (project, name))
+    if found is None:
+        raise NotFound(f"The project {project} has no channel '{name}'.")
+    await session.delete(found)
+
+
+async def standing(session: AsyncSession, project: str, loop: str, topic: Topic) -> list[Incident]:
+    """Incidents of a topic that have begun and not ended."""
+    mine = (Incident.project == project, Incident.loop == loop, Incident.topic == topic)
+    statement = select(Incident).where(*mine, Incident.ended.is_(False)).order_by(Incident.key)
+    return list((await session.scalars(statement)).all())
+
+
+async def incident(session: AsyncSession, project: str, loop: str, key: str) -> Incident | None:
+    return await session.get(Incident, (project, loop, key))
+
+
+async def silent(session: AsyncSession, alarm: str, now: datetime) -> bool:
+    """Whether a person has said that nobody is to be told of the alarm for a while."""
+    known = select(Alarm.id).where(Alarm.id == alarm, Alarm.silenced_until > now)
+    return await session.scalar(known) is not None
+
+
+async def told(
+    session: AsyncSession, place: Place, key: str, moment: str
+) -> tuple[Telling, Message | None] | None:
+    """Where a channel was told something, if it was; a message of long ago is forgotten."""
+    mine = [getattr(Telling, name) == value for name, value in place.columns().items()]
+    statement = select(Telling, Message).outerjoin(Message, Message.id == Telling.message)
+    row = (
+        await session.execute(statement.where(*mine, Telling.key == key, Telling.moment == moment))
+    ).first()
+    return None if row is None else (row[0], row[1])
+
+
+async def untried(session: AsyncSession, message: Message) -> bool:
+    """Whether the message still takes something; if so, it is not sent before this transaction ends."""
+    mine = (Message.id == message.id, Message.state == "waiting", Message.attempts == 0)
+    return await session.scalar(select(Message.number).where(*mine).with_for_update()) is not None
+
+
+async def open_message(session: AsyncSession, place: Place, due: datetime, alone: bool) -> Message:
+    """The message that still takes more, or a new one that is due then; *alone*: always a new one."""
+    if not alone:
+        mine = [getattr(Message, name) == value for name, value in place.columns().items()]
+        untried = (Message.state == "waiting", Message.attempts == 0)
+        newest = (
+            select(Message).where(*mine, *untried).order_by(Message.number.desc()).limit(1).with_for_update()
+        )
+        found = (await session.scalars(newest)).one_or_none()
+        if found is not None and await _count(session, found) < MOST_ITEMS:
+            return found
+    made = Message(
+        id=str(uuid.uuid4()), **place.columns(), state="waiting", urgent=False, created_at=utcnow(),
+        next_at=due, attempts=0,
+    )  # fmt: skip
+    session.add(made)
+    await session.flush()
+    return made
+
+
+async def _count(session: AsyncSession, message: Message) -> int:
+    statement = select(func.count()).select_from(Telling).where(Telling.message == message.id)
+    return await session.scalar(statement) or 0
+
+
+async def add(session: AsyncSession, place: Place, message: Message, item: NoticeItem) -> None:
+    """Put one thing into a message; the database refuses the same thing for the same channel twice."""
+    telling = Telling(message=message.id, **place.columns(), key=item.key, moment=item.moment, item=item)
+    session.add(telling)
+    await session.flush()
+
+
+async def items(session: AsyncSession, messages: Sequence[str]) -> dict[str, list[NoticeItem]]:
+    """What stands in these messages, in the order in which it happened."""
+    found: dict[str, list[NoticeItem]] = {id: [] for id in messages}
+    statement = select(Telling).where(Telling.message.in_(messages)).order_by(Telling.number)
+    for telling in (await session.scalars(statement)).all():
+        found[telling.message].append(telling.item)
+    return found
+
+
+async def waiting(session: AsyncSession) -> list[Message]:
+    """Messages on their way, in the order in which they were begun."""
+    statement = select(Message).where(Message.state == "waiting").order_by(Message.number).limit(1000)
+    return list((await session.scalars(statement)).all())
+
+
+async def sent(session: AsyncSession, project: str, channel: str, since: datetime) -> list[datetime]:
+    """When the channel delivered messages after *since*, oldest first."""
+    mine = (Message.project == project, Message.channel == channel, Message.state == "sent")
+    statement = select(Message.done_at).where(*mine, Message.done_at > since).order_by(Message.done_at)
+    return [at for at in (await session.scalars(statement)).all() if at is not None]
+
+
+async def change(session: AsyncSession, message: Message, **values: object) -> None:
+    await session.execute(update(Message).where(Message.id == message.id).values(**values))
+
+
+async def page(
+    session: AsyncSession, project: str, loop: str | None, state: str | None, before: int | None, limit: int
+) -> list[Message]:
+    """Up to limit + 1 messages, the newest first."""
+    statement = select(Message).where(Message.project == project).order_by(Message.number.desc())
+    for column, value in ((Message.loop, loop), (Message.state, state)):
+        if value is not None:
+            statement = statement.where(column == value)
+    if before is not None:
+        statement = statement.where(Message.number < before)
+    return list((await session.scalars(statement.limit(limit + 1))).all())
+
+
+async def again(session: AsyncSession, project: str, id: str) -> Message:
+    """Let a message that was given up be tried again, now. Raises: NotFound, Conflict for one that was not."""
+    message = await session.scalar(select(Message).where(Message.project == project, Message.id == id))
+    if message is None:
+        raise NotFound(f"There is no message {id}.")
+    if message.state != "given-up":
+        raise Conflict(f"The message {id} is {message.state}; only one that was given up can be sent again.")
+    message.state, message.next_at, message.done_at = "waiting", utcnow(), None
+    message.attempts = 1
+    await session.flush()
+    return message
+
+
+@dataclass(frozen=True)
+class Load:
+    """How a channel does with the messages of one loop."""
+
+    waiting: int = 0
+    tried: int = 0
+    undelivered: int = 0
+    answer: str = ""
+
+
+async def loads(session: AsyncSession, now: datetime) -> dict[tuple[str, str, str], Load]:
+    """How the channels do that have something under way, or gave something up; by project, loop and channel."""
+    recent = (Message.state == "given-up") & (Message.done_at > now - REMEMBERED)
+    statement = select(Message).where((Message.state == "waiting") | recent).order_by(Message.number)
+    found: dict[tuple[str, str, str], Load] = {}
+    for message in (await session.scalars(statement)).all():
+        place = (message.project, message.loop, message.channel)
+        old, on_its_way = found.get(place, Load()), message.state == "waiting"
+        tried = on_its_way and message.attempts > 0
+        found[place] = Load(
+            old.waiting + on_its_way,
+            old.tried + tried,
+            old.undelivered + (not on_its_way),
+            (message.answer or old.answer) if tried or not on_its_way else old.answer,
+        )
+    return found
+
+
+def due(notify: Notify, now: datetime) -> datetime:
+    """When what is told now is sent, together with what comes until then."""
+    return now + durations.parse(notify.group)
+
+
+async def forget(session: AsyncSession, now: datetime) -> None:
+    """Messages that ended long ago are no longer shown; of what goes on, it stays known who was told."""
+    old = (Message.state != "waiting") & (Message.done_at < now - REMEMBERED)
+    await session.execute(delete(Message).where(old))
+    same = (Incident.project == Telling.project, Incident.loop == Telling.loop, Incident.key == Telling.key)
+    goes_on = select(Incident.key).where(*same, Incident.ended.is_(False)).exists()
+    shown = select(Message.id).where(Message.id == Telling.message).exists()
+    await session.execute(delete(Telling).where(~shown, ~goes_on))
+    await session.execute(delete(Incident).where(Incident.ended.is_(True), ~_shown_incident()))
+
+
+def _shown_incident() -> ColumnElement[bool]:
+    same = (Telling.project == Incident.project, Telling.loop == Incident.loop, Telling.key == Incident.key)
+    return select(Telling.number).where(*same).exists()

@@ -1,1 +1,0 @@
-"""Alarms on their way to people's own systems."""
