@@ -242,6 +242,7 @@ def still(monkeypatch):
     monkeypatch.setattr("millrace_controller.main.keep_sources", nothing)
     monkeypatch.setattr("millrace_controller.main.keep_scores", nothing)
     monkeypatch.setattr("millrace_controller.main.keep_backtests", nothing)
+    monkeypatch.setattr("millrace_controller.main.keep_notices", nothing)
     monkeypatch.setattr("millrace_controller.main.deliver_forever", lambda table: nothing)
     monkeypatch.setattr("millrace_controller.main.send_forever", lambda table: nothing)
     monkeypatch.setattr(tending, "tend", in_process)

@@ -11,14 +11,13 @@ from datetime import timedelta
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 
-from millrace_contracts.alarms import StandingWrite
 from millrace_contracts.datasets import DatasetWrite
 from millrace_contracts.jobs import JobNew
 from millrace_contracts.models import AliasWrite, ModelVersionWrite, ModelWrite
 from millrace_contracts.monitors import MonitorWrite
 from millrace_contracts.room import RoomWrite
 
-from . import fake_serving
+from . import fake_serving, fake_telling
 from .strict import digest, exactly, instant
 
 SIGNATURE = {
@@ -50,9 +49,9 @@ class World:
         self.fits, self.at_work = 9, []
         self.losses = lambda number, run: (10.0, 10.0)
         self.started = lambda endpoint, body: None
-        self.metrics, self.quarantine, self.standing, self.adoptable = {}, {}, {}, {}
+        self.metrics, self.quarantine, self.adoptable = {}, {}, {}
         self.app = FastAPI()
-        for install in (_registry, fake_serving.install, _training, _monitoring):
+        for install in (_registry, fake_serving.install, _training, _monitoring, fake_telling.install):
             install(self.app, self)
 
     async def __call__(self, scope, receive, send):
@@ -173,13 +172,6 @@ def _registry(app, world):
     @app.get("/v1/datasets/{name}/versions")
     def versions(name: str):
         return {"items": world.datasets.get(name) or [], "next": None}
-
-    @app.put("/v1/alarms/standing/{name}")
-    async def hold(name: str, request: Request):
-        body = await request.json()
-        exactly(body, StandingWrite)
-        world.standing[name] = {item["cause"]: item["reason"] for item in body["findings"]}
-        return []
 
     @app.get("/v1/datasets/{name}/quarantine")
     def quarantine(name: str):

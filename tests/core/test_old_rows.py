@@ -154,7 +154,7 @@ def test_serving_reads_what_its_first_version_wrote(told):
 
 
 def test_monitoring_reads_what_its_first_version_wrote(told):
-    alarm, webhook = told("monitoring", old_rows.MONITORING, f"/v1/alarms/{ALARM}", "/v1/webhooks/ops")
+    alarm, webhook = told("monitoring", old_rows.MONITORING, f"/v1/alarms/{ALARM}", "/v1/channels/ops")
     has(
         alarm,
         endpoint="sales",
@@ -165,7 +165,7 @@ def test_monitoring_reads_what_its_first_version_wrote(told):
         count=2,
     )
     has(alarm, closed_day=None, reason="x has moved", evidence={"psi": 0.3}, acknowledged_by=None)
-    has(webhook, name="ops", url="https://hooks.example/1", events=["alarm.opened"])
+    has(webhook, name="ops", kind="webhook", to="https://hooks.example/1", tell=["alarms", "refused-data"])
 
 
 def test_the_controller_reads_what_its_first_version_wrote(told):

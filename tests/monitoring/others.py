@@ -72,7 +72,7 @@ class Mailbox:
         self.tries += 1
         if self.answers:
             return self.answers.pop(0)
-        tls = session.ssl is not None
+        tls = server.transport.get_extra_info("ssl_object") is not None
         self.got.append((message_from_bytes(envelope.content, policy=policy.default), envelope.rcpt_tos, tls))
         return "250 taken"
 

@@ -11,7 +11,7 @@ Phase = Literal[
 ]  # fmt: skip
 ConditionType = Literal[
     "Ready", "Progressing", "DataValid", "Trained", "GatesPassed", "RolledOut", "DriftDetected", "Stalled",
-    "OptionsIgnored", "SourceReady", "Scored", "Approved",
+    "OptionsIgnored", "SourceReady", "Scored", "Approved", "Notified",
 ]  # fmt: skip
 
 

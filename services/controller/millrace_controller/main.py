@@ -10,6 +10,7 @@ from millrace_controller.capabilities.routes import router as capabilities
 from millrace_controller.clock.worker import keep_loops, read_feed
 from millrace_controller.leases.leader import leading
 from millrace_controller.loops.routes import router as loops
+from millrace_controller.notices.controller import keep_notices
 from millrace_controller.operator.task import operate, stuck
 from millrace_controller.overview.routes import router as overview
 from millrace_controller.runs.routes import router as runs
@@ -47,6 +48,7 @@ def build(settings: ControllerSettings | None = None) -> FastAPI:
                     keep_sources,
                     keep_scores,
                     keep_backtests,
+                    keep_notices,
                     deliver_forever(Outbox),
                     send_forever(LineageEvent),
                     operate,

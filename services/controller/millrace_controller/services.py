@@ -53,6 +53,14 @@ class Line:
 
 
 @dataclass
+class Blocked:
+    """A loop that cannot go on: since when (monotonic), and whether people are told."""
+
+    since: float
+    told: bool = False
+
+
+@dataclass
 class Memory:
     """What need not be asked twice: it never changes, or was done by this process already."""
 
@@ -66,6 +74,8 @@ class Memory:
     """Revision and form of the champion of which monitoring was told, by loop."""
     refused: dict[int, tuple[int, ...]] = field(default_factory=dict)
     """Entries in quarantine of which monitoring was told, by loop."""
+    blocked: dict[int, Blocked] = field(default_factory=dict)
+    """Loops that cannot go on."""
     line: Line = field(default_factory=Line)
     """The last look at the queue of runs."""
 

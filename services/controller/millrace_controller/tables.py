@@ -25,6 +25,7 @@ from millrace_contracts.closings import ClosedDay, OpenedAlarm
 from millrace_contracts.loop import ModelLoop, Spec, mistakes
 from millrace_contracts.loop_runs import RunCause, RunPlan, StepRead, Traffic
 from millrace_contracts.loops import LoopOwner
+from millrace_contracts.messages import SubscriptionStanding
 from millrace_contracts.room import QueuePlace
 from millrace_contracts.scoring import ScoreResult, ScoreSpec
 from millrace_contracts.verdicts import GatesVerdict
@@ -89,6 +90,7 @@ class Loop(Table):
     woken_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     poll: Mapped[Poll | None] = mapped_column(Typed(Poll))
     batch: Mapped[Standing | None] = mapped_column(Typed(Standing))
+    notices: Mapped[SubscriptionStanding | None] = mapped_column(Typed(SubscriptionStanding))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
     __table_args__ = (UniqueConstraint("project", "name"),)

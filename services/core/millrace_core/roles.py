@@ -19,7 +19,7 @@ OPERATOR = (
     "controller.backtests.write",
     "serving.predictions.write",
     "monitoring.alarms.write",
-    "monitoring.webhooks.write",
+    "monitoring.channels.write",
 )
 APPROVER = (*VIEWER, "registry.quarantine.write", "controller.approvals.write")
 ADMIN = (

@@ -1,4 +1,4 @@
-"""A rule as an API server takes it, and durations in CEL: how they are written, how long they are, their bounds."""
+"""A rule as an API server takes it, what several rules say, and durations in CEL: how they are written and how long."""
 
 from typing import Any
 
@@ -17,6 +17,11 @@ def rule(check: str, message: str, expression: str | None = None) -> Json:
     """One CEL rule; *expression* makes the message where it names what was written."""
     written = {"rule": check, "message": message}
     return written | ({"messageExpression": expression} if expression else {})
+
+
+def one_of(*names: str) -> str:
+    """Exactly one of these fields is there."""
+    return f"[{', '.join(f'has(self.{name})' for name in names)}].exists_one(there, there)"
 
 
 def bounds(node: Json) -> list[Json]:

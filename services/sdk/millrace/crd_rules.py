@@ -3,7 +3,8 @@
 tests/contract shows every document of one corpus to both.
 """
 
-from millrace.crd_durations import DAYS, WRITTEN, Json, rule
+from millrace import crd_notices
+from millrace.crd_durations import DAYS, WRITTEN, Json, one_of, rule
 from millrace_contracts import gates, parts, workers
 from millrace_contracts.batches import NO_RHYTHM, BatchSpec
 from millrace_contracts.calendars import NO_SCHEDULE, ONE_SCHEDULE, WORDS, Calendar
@@ -56,11 +57,6 @@ def _gates_fit() -> list[Json]:
     ]
 
 
-def _one_of(*names: str) -> str:
-    """Exactly one of these fields is there."""
-    return f"[{', '.join(f'has(self.{name})' for name in names)}].exists_one(there, there)"
-
-
 FORMATS: dict[str, list[Json]] = {
     parts.DURATION: [
         rule(f"self.matches('{WRITTEN}')", "a duration is written like 30m, 12h or 14d"),
@@ -96,7 +92,7 @@ _ON_RAY = "(has(self.executor) && self.executor == 'ray')"
 _WORKERS_AND = "!has(self.training) || !has(self.training.workers) || !has(self.placement) || "
 _ONE_SCHEDULE = rule("!has(self.schedule) || !has(self.calendar)", ONE_SCHEDULE)
 _DATABASE = [
-    rule(_one_of("uri", "connection"), "a database is named by either uri or connection"),
+    rule(one_of("uri", "connection"), "a database is named by either uri or connection"),
     rule(
         f"!has(self.uri) || !self.uri.matches('{HAS_PASSWORD}')",
         "no password belongs in uri; name it with password, or use connection",
@@ -116,7 +112,7 @@ _STORE = [
         "an option that is a secret is named below secrets",
     ),
 ]
-_SOURCE = rule(_one_of("path", "sql", "bucket", "http"), "a source is one of path, sql, bucket and http")
+_SOURCE = rule(one_of("path", "sql", "bucket", "http"), "a source is one of path, sql, bucket and http")
 
 RULES: dict[str, list[Json]] = {
     AbsoluteGate.__name__: [
@@ -140,9 +136,10 @@ RULES: dict[str, list[Json]] = {
         rule("!has(self.withhold) || !self.withhold || has(self.below)", NOTHING_WITHHELD),
     ],
     Secret.__name__: [
-        rule(_one_of("env", "file", "secretRef"), "a secret is kept in one place: env, file or secretRef")
+        rule(one_of("env", "file", "secretRef"), "a secret is kept in one place: env, file or secretRef")
     ],
-    SqlSource.__name__: [*_DATABASE, rule(_one_of("query", "table"), "rows come from either query or table")],
+    **crd_notices.RULES,
+    SqlSource.__name__: [*_DATABASE, rule(one_of("query", "table"), "rows come from either query or table")],
     TableSink.__name__: _DATABASE,
     BucketSource.__name__: _STORE,
     StoreAccess.__name__: _STORE,
@@ -151,7 +148,7 @@ RULES: dict[str, list[Json]] = {
     ],
     RowSource.__name__: [_SOURCE],
     Sink.__name__: [
-        rule(_one_of("path", "bucket", "sql"), "a sink is one of path, bucket and sql"),
+        rule(one_of("path", "bucket", "sql"), "a sink is one of path, bucket and sql"),
         rule("!has(self.format) || !has(self.sql)", "format is for files; a table has none"),
     ],
     BatchSpec.__name__: [_ONE_SCHEDULE],
@@ -207,7 +204,7 @@ RULES: dict[str, list[Json]] = {
         ),
     ],
     CodeSpec.__name__: [
-        rule(_one_of("path", "digest"), ONE_PLACE),
+        rule(one_of("path", "digest"), ONE_PLACE),
         rule(
             f"!has(self.params) || self.params.all(name, name.size() <= 100 && name.matches('{SETTING}'))",
             f"String should match pattern '{SETTING}'",

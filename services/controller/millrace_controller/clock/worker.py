@@ -15,7 +15,8 @@ from millrace_controller.clock import day, queries, refused, unreachable
 from millrace_controller.clock.turns import Turns
 from millrace_controller.leases import tenure
 from millrace_controller.lookup.queries import DELETED
-from millrace_controller.loops.quarantine import with_quarantined
+from millrace_controller.loops.quarantine import quarantined, with_quarantined
+from millrace_controller.notices import announcing, blocked
 from millrace_controller.production import champion, places
 from millrace_controller.runs import approval, ending, tending, waiting
 from millrace_controller.runs import queries as runs
@@ -138,6 +139,9 @@ async def _tell(services: Services, loop_id: int, message: str, looked: bool) ->
     """Say what is in the way; data that was refused stays said until it was *looked* at again."""
     async with services.readers() as session:
         known = await session.get(Loop, loop_id)
+    if known is not None:
+        before = known.message.replace(quarantined(known.message), "")
+        await blocked.told(services, loop_id, "" if looked else message, before)
     if known is not None and not looked:
         message = with_quarantined(message, known.message)
     message = message[:1000]
@@ -174,6 +178,9 @@ async def step(services: Services, loop_id: int) -> bool:
 async def _prepared(services: Services, loop: Loop, flight: Run | None) -> None:
     """What a generation needs of the other services; a champion's monitor learns a new policy at once."""
     known = services.memory.prepared
+    told = ("told", loop.id, loop.generation)
+    if told not in known and await announcing.announce(services, loop):
+        known.add(told)
     made, watched = ("made", loop.id, loop.generation), ("watched", loop.id, loop.generation)
     if made not in known:
         await places.prepare(services, loop)
@@ -220,6 +227,7 @@ async def _delete(services: Services, loop: Loop, flight: Run | None) -> bool:
     words = f"the loop is deleted; {runs_on}" if runs_on else "the loop is deleted"
     await places.cancel_jobs(services, loop)
     await refused.over(services, loop)
+    await blocked.over(services, loop)
     await places.leave(services, loop)
     async with services.sessions.begin() as session:
         mine = await runs.in_flight(session, loop.id)

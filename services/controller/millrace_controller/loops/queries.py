@@ -61,9 +61,10 @@ def same_spec(loop: Loop, document: ModelLoop) -> bool:
 
 
 def _trains_alike(loop: Loop, document: Document) -> bool:
-    """Whether nothing but what is scored by itself is another: that is no reason for a run."""
+    """Whether nothing but what is scored by itself, or who is told, is another: that is no reason for a run."""
     stored, asked = loop.document["spec"], document["spec"]
-    return {**stored, "predict": None} == {**asked, "predict": None}
+    aside = {"predict": None, "notify": None}
+    return {**stored, **aside} == {**asked, **aside}
 
 
 def _begin_again(loop: Loop) -> None:
@@ -78,6 +79,7 @@ def _begin_again(loop: Loop) -> None:
         "unanswered",
         "configurations",
         "poll",
+        "notices",
     ):
         setattr(loop, name, None)
     for name in ("fed_through", "opened_at", "rest_until", "settled_through"):

@@ -5,7 +5,7 @@ from millrace_contracts.loop_runs import StepRead
 from millrace_contracts.status import Condition, Gate, LoopStatus, Member, Phase, RunStatus
 from millrace_contracts.verdicts import GateResult
 from millrace_controller.hints import line
-from millrace_controller.loops import approving, timed
+from millrace_controller.loops import approving, notified, timed
 from millrace_controller.loops.quarantine import QUARANTINED, quarantined
 from millrace_controller.loops.texts import REASON, chosen, cut
 from millrace_controller.runs.states import BUSY, IN_FLIGHT, State
@@ -44,6 +44,7 @@ def of(loop: Loop, newest: Run | None, digest: str | None, ignored: list[str], g
         _options(ignored),
         *timed.conditions(loop),
         *approving.conditions(loop, newest),
+        *notified.conditions(loop),
     ]
     for condition in told:
         condition.observed_generation = generation

@@ -48,6 +48,7 @@ async def leave(services: Services, loop: Loop) -> None:
     nowhere = AliasWrite(
         version=None, expected=loop.champion, event_time=loop.settled_through, reason="deleted"
     )
+    await clients.monitoring.unsubscribe(name, project=project)
     await _gone(clients.serving.delete_endpoint(name, project=project))
     await _gone(clients.monitoring.delete_monitor(name, project=project))
     await _gone(clients.registry.move_alias(name, CHAMPION, nowhere, project=project))

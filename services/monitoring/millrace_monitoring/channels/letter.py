@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote
 
-from millrace_contracts.notices import NoticeItem, Topic
+from millrace_contracts.messages import NoticeItem
+from millrace_contracts.notices import Topic
 
 TEST = "This is a test. Nothing happened, and nothing is to be done."
 PLACES: dict[Topic, str] = {

@@ -35,7 +35,9 @@ def message(letter: Letter, to: list[str], sender: str, picture: bytes | None) -
     if picture is not None:
         page = made.get_body(("html",))
         assert page is not None
-        page.add_related(picture, "image", "png", cid=f"<{PICTURE}>", filename="error.png")
+        page.add_related(
+            picture, "image", "png", cid=f"<{PICTURE}>", filename="error.png", disposition="inline"
+        )
     return made
 
 

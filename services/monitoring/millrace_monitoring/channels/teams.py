@@ -4,7 +4,7 @@ https://learn.microsoft.com/power-automate/teams/send-a-message-in-teams and htt
 """
 
 from millrace_contracts.bodies import Document
-from millrace_contracts.notices import NoticeItem
+from millrace_contracts.messages import NoticeItem
 from millrace_monitoring.channels.letter import TEST, Letter, body, heading, when
 
 VERSION = "1.4"

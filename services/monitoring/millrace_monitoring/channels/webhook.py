@@ -1,7 +1,7 @@
 """A message as JSON for a web server of somebody's own."""
 
 from millrace_contracts.bodies import Document
-from millrace_contracts.notices import PostedNotice
+from millrace_contracts.messages import PostedNotice
 from millrace_monitoring.channels.letter import Letter
 
 

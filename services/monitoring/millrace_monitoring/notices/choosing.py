@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from millrace_contracts.notices import Channel, NamedChannel, Scope
 from millrace_core.database import AsyncSession
 from millrace_monitoring.notices import queries
+from millrace_monitoring.notices.tables import ProjectChannel, Subscription
 from millrace_monitoring.settings import MonitoringSettings
-from millrace_monitoring.tables import ProjectChannel, Subscription
 
 Shared = dict[str, list[ProjectChannel]]
 

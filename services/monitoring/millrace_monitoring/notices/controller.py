@@ -7,7 +7,7 @@ sends it again, under the same id. So every message arrives at least once, and r
 import asyncio
 from datetime import datetime, timedelta
 
-from millrace_contracts.notices import NoticeItem
+from millrace_contracts.messages import NoticeItem
 from millrace_core import pauses
 from millrace_core.database import utcnow
 from millrace_core.log import log
@@ -20,8 +20,8 @@ from millrace_monitoring.closing import queries as closings
 from millrace_monitoring.closing.reading import read as read_day
 from millrace_monitoring.notices import choosing, queries, quiet, reading
 from millrace_monitoring.notices.choosing import Chosen
+from millrace_monitoring.notices.tables import Message
 from millrace_monitoring.services import Services
-from millrace_monitoring.tables import Message
 
 ATTEMPTS = 100
 """Tries before a message is given up: with doubling waits of a quarter of an hour at most, about a day."""

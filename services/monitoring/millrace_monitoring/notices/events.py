@@ -4,7 +4,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from millrace_contracts.decisions import DecisionRead
-from millrace_contracts.notices import Moment, Topic
+from millrace_contracts.messages import Moment
+from millrace_contracts.notices import Topic
 
 ALARMS: dict[str, str] = {
     "performance": "the error has grown",

@@ -9,11 +9,11 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_contracts import durations
-from millrace_contracts.notices import Channel, NoticeItem, Notify, Topic
+from millrace_contracts.messages import NoticeItem
+from millrace_contracts.notices import Channel, Notify, Topic
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, NotFound
-from millrace_monitoring.tables import (
-    Alarm,
+from millrace_monitoring.notices.tables import (
     Followed,
     Incident,
     Message,
@@ -21,6 +21,7 @@ from millrace_monitoring.tables import (
     Subscription,
     Telling,
 )
+from millrace_monitoring.tables import Alarm
 
 CHAIN = "decisions"
 MOST_ITEMS = 50

@@ -6,15 +6,15 @@ How far it has read is committed with the messages: whatever dies in between, no
 from datetime import datetime
 
 from millrace_contracts.decisions import DecisionRead
-from millrace_contracts.notices import NoticeItem
+from millrace_contracts.messages import NoticeItem
 from millrace_core.database import AsyncSession, utcnow
 from millrace_core.log import log
 from millrace_monitoring.notices import choosing, events, queries
 from millrace_monitoring.notices.choosing import Chosen
 from millrace_monitoring.notices.events import Event
 from millrace_monitoring.notices.queries import Place
+from millrace_monitoring.notices.tables import Incident, Subscription
 from millrace_monitoring.services import Services
-from millrace_monitoring.tables import Incident, Subscription
 
 PAGE = 200
 

@@ -6,17 +6,15 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
-from millrace_contracts.notices import (
-    MOST_CHANNELS,
-    Channel,
+from millrace_contracts.messages import (
     ChannelRead,
     MessageRead,
     MessageState,
     NoticeItem,
     SubscriptionStanding,
-    SubscriptionWrite,
     TestAnswer,
 )
+from millrace_contracts.notices import MOST_CHANNELS, Channel, SubscriptionWrite
 from millrace_core.auth import permit
 from millrace_core.database import AsyncSession, Session, utcnow
 from millrace_core.errors import BadInput, Conflict, NotFound
@@ -28,8 +26,8 @@ from millrace_monitoring.channels.letter import Letter
 from millrace_monitoring.notices import choosing, controller, queries
 from millrace_monitoring.notices.choosing import Chosen
 from millrace_monitoring.notices.queries import Load
+from millrace_monitoring.notices.tables import Message, Subscription
 from millrace_monitoring.services import CurrentServices, Services
-from millrace_monitoring.tables import Message, Subscription
 
 router = APIRouter(prefix="/v1", tags=["notices"])
 READ, WRITE = permit("monitoring.channels.read"), permit("monitoring.channels.write")

@@ -3,16 +3,14 @@
 
 from millrace.client.api import Api
 from millrace.transport.requests import Call, delete, get, part, post, put
-from millrace_contracts.notices import (
-    Channel,
+from millrace_contracts.messages import (
     ChannelRead,
     MessageRead,
     MessageState,
-    Notify,
     SubscriptionStanding,
-    SubscriptionWrite,
     TestAnswer,
 )
+from millrace_contracts.notices import Channel, Notify, SubscriptionWrite
 
 LONG = 120.0
 """Seconds that the other sides of a test may take together."""

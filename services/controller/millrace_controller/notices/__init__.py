@@ -1,0 +1,1 @@
+"""Lets monitoring tell people of loops, says itself what cannot go on, and shows how the telling goes."""
