@@ -10,6 +10,8 @@ SOURCE, TARGET = PACKAGE / "aio", PACKAGE / "client"
 WORDS = {
     "AsyncApi": "Api",
     "AsyncApprovals": "Approvals",
+    "AsyncAudited": "Audited",
+    "AsyncAuditing": "Auditing",
     "AsyncController": "Controller",
     "AsyncDecisions": "Decisions",
     "AsyncFileBody": "FileBody",

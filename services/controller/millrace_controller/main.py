@@ -20,8 +20,10 @@ from millrace_controller.services import Services
 from millrace_controller.settings import ControllerSettings
 from millrace_controller.sources.controller import keep_sources
 from millrace_controller.sources.routes import router as sources
-from millrace_controller.tables import LineageEvent, Outbox
+from millrace_controller.tables import LedgerRow, LineageEvent, Outbox
 from millrace_core.app import create_app
+from millrace_core.ledger import routes as ledger
+from millrace_core.ledger.telling import tell_forever
 from millrace_core.openlineage.outbox import begin, send_forever
 from millrace_core.outbox import deliver_forever
 
@@ -35,10 +37,20 @@ def build(settings: ControllerSettings | None = None) -> FastAPI:
     return create_app(
         settings or ControllerSettings(),
         title="controller",
-        routers=[overview, loops, runs, approvals, sources, scores, backtests, capabilities],
+        routers=[
+            overview,
+            loops,
+            runs,
+            approvals,
+            sources,
+            scores,
+            backtests,
+            capabilities,
+            ledger.router(LedgerRow),
+        ],
         metadata_package="millrace_controller",
         make=services.make,
-        start=[begin],
+        start=[ledger.begin(LedgerRow), begin],
         stop=[_end],
         background=[
             leading(
@@ -50,6 +62,7 @@ def build(settings: ControllerSettings | None = None) -> FastAPI:
                     keep_backtests,
                     keep_notices,
                     deliver_forever(Outbox),
+                    tell_forever(LedgerRow),
                     send_forever(LineageEvent),
                     operate,
                 ]

@@ -35,6 +35,7 @@ from millrace_controller.intents import RouteIntent
 from millrace_controller.polls import Poll
 from millrace_core.database import Typed, UtcDateTime, metadata
 from millrace_core.errors import Conflict
+from millrace_core.ledger.tables import LedgerMixin, cover
 from millrace_core.openlineage.tables import LineageMixin
 from millrace_core.outbox import OutboxMixin
 
@@ -277,3 +278,13 @@ class Backtest(Table):
         """What its pod waits for, if that will not pass by itself."""
         told = (self.handle or {}).get("waiting")
         return None if told is None else Waiting.model_validate(told)
+
+
+class LedgerRow(LedgerMixin, Table):
+    """The digest of every covered row, as it was written."""
+
+    service = "controller"
+
+
+cover(LedgerRow, Loop, "loop", "project", "name", "generation", "document", "declared_by")
+cover(LedgerRow, Approval, "approval")

@@ -24,7 +24,7 @@ from millrace_core.errors import BadInput, FieldError, Unauthorized
 from millrace_core.identity import Issuers
 from millrace_core.names import project_of_request
 from millrace_core.rights import Actor as Actor
-from millrace_core.rights import Rights
+from millrace_core.rights import Rights, acting
 from millrace_core.roles import PARTS, PEOPLE
 
 PUBLIC = "public"
@@ -122,6 +122,7 @@ class Permit:
         actor, tokens = await _actor(request), request.app.state.services.tokens
         project = _project(request)
         request.state.actor = await tokens.rights.acting(actor, self.permission, project)
+        acting.set(request.state.actor.author)
 
 
 def _project(request: Request) -> str | None:

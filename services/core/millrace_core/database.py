@@ -180,7 +180,7 @@ class Direct:
             async with self._opened.begin() as connection:
                 return await connection.run_sync(act)
         finally:
-            _Writing.commits += 1
+            Writing.commits += 1
 
     @staticmethod
     def _at_once(twin: Engine, act: Callable[[Connection], Answer]) -> Answer:
@@ -199,26 +199,26 @@ UNBOUND = Sessions()
 """The sessions of a service without a database: using one fails."""
 
 
-class _Writing(orm.Session):
-    """What a session that may write works with: its commits are counted."""
+class Writing(orm.Session):
+    """What a session that may write works with: its commits are counted, and its ledger is kept."""
 
     commits = 0
 
 
-@event.listens_for(_Writing, "after_commit")
+@event.listens_for(Writing, "after_commit")
 def _counted(_: orm.Session) -> None:
-    _Writing.commits += 1
+    Writing.commits += 1
 
 
 def commits() -> int:
     """How many transactions this process has committed: what was read since the last one is still so, as far as
     this process changes it."""
-    return _Writing.commits
+    return Writing.commits
 
 
 def sessions(opened: AsyncEngine, read_only: bool = False) -> Sessions:
     """A maker of sessions; readers do not take SQLite's write lock."""
-    kind = orm.Session if read_only else _Writing
+    kind = orm.Session if read_only else Writing
     bound = opened.execution_options(read_only=read_only)
     return async_sessionmaker(bound, expire_on_commit=False, sync_session_class=kind)
 

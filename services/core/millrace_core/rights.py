@@ -5,6 +5,7 @@ one that does not go so far is told 403, with the permission that is missing and
 """
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 
 from millrace_core.errors import Forbidden, NotFound
@@ -15,6 +16,8 @@ from millrace_core.roles import KNOWN, PEOPLE, allows, allows_there, those_with
 
 LONGEST = 100
 """Characters of an author in a decision."""
+acting: ContextVar[str] = ContextVar("acting", default="")
+"""Who asked for what is being done now, as a decision names them; empty: the service itself does it."""
 
 
 @dataclass(frozen=True)

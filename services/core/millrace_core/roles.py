@@ -10,6 +10,7 @@ VIEWER = ("*.read",)
 LABELLER = (*VIEWER, "monitoring.labels.write", "monitoring.reviews.write")
 OPERATOR = (
     *LABELLER,
+    "registry.archives.write",
     "registry.artifacts.write",
     "registry.mlflow.write",
     "registry.quarantine.write",
@@ -21,7 +22,7 @@ OPERATOR = (
     "monitoring.alarms.write",
     "monitoring.channels.write",
 )
-APPROVER = (*VIEWER, "registry.quarantine.write", "controller.approvals.write")
+APPROVER = (*VIEWER, "registry.archives.write", "registry.quarantine.write", "controller.approvals.write")
 ADMIN = (
     *OPERATOR,
     "registry.datasets.write",
@@ -69,6 +70,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "registry.*.read",
         "registry.artifacts.write",
         "registry.decisions.write",
+        "registry.heads.write",
         "serving.*.read",
     ),
     "controller": ("*",),

@@ -1,6 +1,7 @@
 """Blobs by digest: the store chooses every key, and a blob is checked whenever it is read."""
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 from urllib.parse import urlparse
 
 import obstore
+import obstore.exceptions
 from obstore.store import from_url
 
 from millrace_core.errors import BadInput, MillraceError, NotFound
@@ -124,6 +126,12 @@ class Store:
             await obstore.delete_async(self._store, _key(digest))
         except FileNotFoundError:
             return
+
+
+async def put_once(url: str, name: str, data: bytes) -> None:
+    """Write *data* under *name* into the bucket at *url*, where nothing is ever overwritten; once more does no harm."""
+    with contextlib.suppress(obstore.exceptions.AlreadyExistsError):
+        await obstore.put_async(from_url(url), name, data, mode="create")
 
 
 async def _chunks(data: bytes | Path | AsyncIterator[bytes]) -> AsyncIterator[bytes]:

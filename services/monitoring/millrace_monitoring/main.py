@@ -3,6 +3,8 @@
 from fastapi import FastAPI
 
 from millrace_core.app import create_app
+from millrace_core.ledger import routes as ledger
+from millrace_core.ledger.telling import tell_forever as tell_head_forever
 from millrace_core.outbox import deliver_forever
 from millrace_monitoring.alarms import routes as alarms
 from millrace_monitoring.arms import routes as comparisons
@@ -17,7 +19,11 @@ from millrace_monitoring.labels import routes as labels
 from millrace_monitoring.monitors import routes as monitors
 from millrace_monitoring.notices import routes as notices
 from millrace_monitoring.notices.controller import tell_forever
+from millrace_monitoring.pushes.checks import STAGES
+from millrace_monitoring.pushes.starting import take_over
+from millrace_monitoring.pushes.tables import LedgerRow
 from millrace_monitoring.reports import routes as reports
+from millrace_monitoring.requests import routes as requests
 from millrace_monitoring.retention.controller import retain_forever
 from millrace_monitoring.reviews import routes as reviews
 from millrace_monitoring.services import make
@@ -35,6 +41,7 @@ ROUTERS = (
     feedback,
     reports,
     notices,
+    requests,
     reviews,
 )
 
@@ -44,11 +51,18 @@ def build(settings: MonitoringSettings | None = None) -> FastAPI:
     return create_app(
         settings or MonitoringSettings(),
         "monitoring",
-        [module.router for module in ROUTERS],
+        [*(module.router for module in ROUTERS), ledger.router(LedgerRow, STAGES)],
         metadata_package="millrace_monitoring",
-        background=[close_forever, merge_forever, retain_forever, tell_forever, deliver_forever(Outbox)],
+        background=[
+            close_forever,
+            merge_forever,
+            retain_forever,
+            tell_forever,
+            deliver_forever(Outbox),
+            tell_head_forever(LedgerRow),
+        ],
         ready={"receiver": receiver.ready},
-        start=[receiver.start],
+        start=[ledger.begin(LedgerRow), take_over, receiver.start],
         stop=[receiver.stop],
         make=make,
     )

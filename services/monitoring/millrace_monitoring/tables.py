@@ -139,6 +139,7 @@ class Label(Table):
     author: Mapped[str | None] = mapped_column(String(200))
     said_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     reviewed: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    push: Mapped[int | None] = mapped_column(BigInteger, index=True)
 
 
 class Review(Table):

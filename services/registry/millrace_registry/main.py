@@ -3,8 +3,12 @@
 from fastapi import FastAPI
 
 from millrace_core.app import create_app
+from millrace_core.ledger import routes as ledger
 from millrace_registry.aliases.routes import router as aliases
 from millrace_registry.artifacts import routes as artifacts
+from millrace_registry.audit.checks import STAGES
+from millrace_registry.audit.controller import keep_signing
+from millrace_registry.audit.routes import router as audit
 from millrace_registry.datasets.routes import router as datasets
 from millrace_registry.decisions.routes import router as decisions
 from millrace_registry.lineage.routes import router as lineage
@@ -19,6 +23,7 @@ from millrace_registry.retention.routes import router as retention
 from millrace_registry.runs.routes import router as runs
 from millrace_registry.services import make
 from millrace_registry.settings import RegistrySettings
+from millrace_registry.tables import LedgerRow
 
 ROUTERS = (
     artifacts.router,
@@ -31,6 +36,8 @@ ROUTERS = (
     decisions,
     lineage,
     retention,
+    audit,
+    ledger.router(LedgerRow, STAGES),
     *mlflow.ROUTERS,
 )
 
@@ -42,7 +49,8 @@ def build(settings: RegistrySettings | None = None) -> FastAPI:
         title="registry",
         routers=ROUTERS,
         metadata_package="millrace_registry",
-        background=[keep_applying, keep_following],
+        start=[ledger.begin(LedgerRow)],
+        background=[keep_applying, keep_following, keep_signing],
         large_paths=(artifacts.PATH, *mlflow.LARGE),
         around=(MlflowDialect,),
         make=make,

@@ -10,6 +10,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from millrace_contracts.bodies import Document
 from millrace_core.database import UtcDateTime, metadata
+from millrace_core.ledger.tables import LedgerMixin, cover
 
 
 class Table(DeclarativeBase):
@@ -168,3 +169,29 @@ class DecisionRow(Table):
     previous: Mapped[str] = mapped_column(String(71))
     hash: Mapped[str] = mapped_column(String(71))
     __table_args__ = (Index("ix_decisions_loop", "project", "loop", "number"),)
+
+
+class LedgerRow(LedgerMixin, Table):
+    """The digest of every covered row, as it was written."""
+
+    service = "registry"
+
+
+class SignedHeadRow(Table):
+    """A signed statement of how far all chains went, until it has reached every place outside."""
+
+    __tablename__ = "audit_heads"
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    statement: Mapped[str] = mapped_column(Text)
+    signature: Mapped[str] = mapped_column(String(100))
+    public_key: Mapped[str] = mapped_column(String(100))
+    exported_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+cover(LedgerRow, ModelVersion, "model-version")
+cover(LedgerRow, AliasMove, "alias-move")
+cover(LedgerRow, Alias, "alias")
+cover(LedgerRow, Model, "model", "project", "name", "guarded", "created_at")
+cover(LedgerRow, DatasetVersion, "dataset-version")
+cover(LedgerRow, Quarantined, "refused-delivery")
+cover(LedgerRow, Run, "training-run")

@@ -9,6 +9,8 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from millrace_monitoring.pushes import queries as pushes
+from millrace_monitoring.pushes.bodies import SAID, Pushed
 from millrace_monitoring.tables import Closing, Label
 
 CHUNK = 500
@@ -53,8 +55,10 @@ async def put(session: AsyncSession, project: str, endpoint: str, given: Sequenc
             best[key] = truth
     stored = await _stored(session, project, endpoint, {key[0] for key in best})
     kept = {key: truth for key, truth in best.items() if key not in stored or truth.corrects(stored[key])}
+    brought = [Pushed(*(getattr(truth, name) for name in SAID)) for truth in kept.values()]
+    push = await pushes.keep(session, project, endpoint, brought) if brought else None
     for chunk in _chunks([*kept.values()]):
-        rows = [vars(truth) | {"project": project, "endpoint": endpoint} for truth in chunk]
+        rows = [vars(truth) | {"project": project, "endpoint": endpoint, "push": push} for truth in chunk]
         await session.execute(_upsert(session), rows)
     new = sum(key not in stored for key in kept)
     corrected = sum(key in stored and truth.value != stored[key].value for key, truth in kept.items())
@@ -67,7 +71,7 @@ def _upsert(session: AsyncSession) -> Any:
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     statement = dialect.insert(Label)
     key = [Label.project, Label.endpoint, Label.request_id, Label.index]
-    new = {name: statement.excluded[name] for name in ("value", "at", "author", "said_at")}
+    new = {name: statement.excluded[name] for name in ("value", "at", "author", "said_at", "push")}
     new["reviewed"] = Label.reviewed & statement.excluded.reviewed
     return statement.on_conflict_do_update(
         index_elements=key, set_=new, where=Label.at <= statement.excluded.at
@@ -112,7 +116,10 @@ async def files_of_days(session: AsyncSession, project: str, endpoint: str) -> l
 async def remove_before(session: AsyncSession, project: str, endpoint: str, at: datetime) -> int:
     """Forget labels that became known before *at*; those of closed days lie with their rows."""
     where = (Label.project == project, Label.endpoint == endpoint, Label.at < at)
-    return (await session.execute(delete(Label).where(*where))).rowcount  # type: ignore[attr-defined]
+    removed: int = (await session.execute(delete(Label).where(*where))).rowcount  # type: ignore[attr-defined]
+    if removed:
+        pushes.forgotten(session, project, endpoint, at)
+    return removed
 
 
 def _chunks(items: list[Any]) -> Iterator[list[Any]]:

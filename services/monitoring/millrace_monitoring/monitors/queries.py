@@ -9,6 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from millrace_contracts.monitors import MonitorWrite
 from millrace_core.errors import NotFound
 from millrace_monitoring.monitors.classes import moved
+from millrace_monitoring.pushes import queries as pushes
+from millrace_monitoring.pushes.tables import LabelPush
 from millrace_monitoring.tables import (
     Alarm,
     Closing,
@@ -94,6 +96,8 @@ async def _recode(session: AsyncSession, monitor: Monitor, declared: MonitorWrit
     if kept:
         value = case(kept, value=Label.value)
         await session.execute(update(Label).where(*mine, Label.value.in_(kept)).values(value=value))
+    if changes:
+        await pushes.restate(session, monitor.project, monitor.endpoint)
 
 
 async def lineup(
@@ -116,7 +120,22 @@ async def remove(session: AsyncSession, project: str, endpoint: str) -> list[str
     for table in (Segment, Closing):
         mine = select(table.digest).where(table.project == project, table.endpoint == endpoint)
         digests += [digest for digest in (await session.scalars(mine)).all() if digest is not None]
-    for kept in (Segment, Closing, Count, Label, Review, Vote, Loss, Comparison, Alarm, Lineup, Monitor):
+    for covered in (Closing, LabelPush):
+        await pushes.forget(session, project, endpoint, covered)
+    for kept in (
+        LabelPush,
+        Segment,
+        Closing,
+        Count,
+        Label,
+        Review,
+        Vote,
+        Loss,
+        Comparison,
+        Alarm,
+        Lineup,
+        Monitor,
+    ):
         await session.execute(delete(kept).where(kept.project == project, kept.endpoint == endpoint))
     return digests
 

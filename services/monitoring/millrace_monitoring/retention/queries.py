@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from millrace_core.ledger.queries import touch
 from millrace_monitoring.tables import Closing, Lineup, Monitor, Outbox, Review, Segment, Vote
 
 
@@ -12,9 +13,11 @@ async def expire_days(session: AsyncSession, monitor: Monitor, before: datetime)
     """Forget the rows of days that ended by *before*; what was found on them stays. Returns their digests."""
     mine = (Closing.project == monitor.project, Closing.endpoint == monitor.endpoint)
     old = (*mine, Closing.through <= before, Closing.digest.is_not(None))
-    digests = list((await session.scalars(select(Closing.digest).where(*old))).all())
+    found = (await session.execute(select(Closing.seq, Closing.digest).where(*old))).all()
     await session.execute(update(Closing).where(*old).values(digest=None))
-    return [digest for digest in digests if digest is not None]
+    for seq, _ in found:
+        touch(session, Closing, seq)
+    return [digest for _, digest in found if digest is not None]
 
 
 async def expire_segments(session: AsyncSession, monitor: Monitor, before: datetime) -> list[str]:

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from millrace_contracts.models import AliasWrite
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, NotFound
+from millrace_core.ledger.queries import touch
 from millrace_registry.models.queries import version
 from millrace_registry.tables import Alias, AliasMove, Model, insert_new
 
@@ -20,13 +21,15 @@ async def move(session: AsyncSession, model: Model, name: str, new: AliasWrite, 
     """
     if new.version is not None:
         await version(session, model, new.version)
-    await insert_new(session, Alias, model_id=model.id, name=name, version=None, moves=0)
+    if await insert_new(session, Alias, model_id=model.id, name=name, version=None, moves=0):
+        touch(session, Alias, model.id, name)
     moves = await _compare_and_set(session, model, name, new)
     alias = await session.get_one(Alias, (model.id, name), populate_existing=True)
     if moves is not None:
         facts = new.model_dump(include={"version", "event_time", "decision", "reason"})
         place = {"model_id": model.id, "name": name, "number": moves, "previous": new.expected}
         session.add(AliasMove(**place, actor=actor, recorded_at=utcnow(), **facts))
+        touch(session, Alias, model.id, name)
         await session.flush()
     elif alias.version != new.version:
         said = f"points at {_shown(alias.version)}, not {_shown(new.expected)}"

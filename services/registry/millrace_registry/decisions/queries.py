@@ -11,12 +11,16 @@ from millrace_contracts.decisions import ChainVerification, Decision, DecisionDi
 from millrace_contracts.overviews import DecisionGlance
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, MillraceError, NotFound
-from millrace_registry.decisions.chain import SEARCHED, Head, canonical, follow, link, replayed, sha256
+from millrace_core.ledger.chain import Head, moment
+from millrace_core.ledger.queries import raw
+from millrace_registry.decisions.chain import SEARCHED, Stored, canonical, follow, link, replayed, sha256
 from millrace_registry.tables import DecisionRow
 
 LOCK = 7_236_518_202
 """PostgreSQL advisory lock under which decisions get their place in the chain."""
 BATCH = 1000
+VERIFIED = 5000
+"""Decisions that are looked over at once."""
 OF_LINE = (
     DecisionRow.id, DecisionRow.loop, DecisionRow.kind, DecisionRow.body, DecisionRow.event_time,
     DecisionRow.recorded_at,
@@ -142,8 +146,7 @@ async def verify(session: AsyncSession, earlier: Head | None = None) -> ChainVer
     Returns: whether it holds, the last link that fits, and the first that does not.
     """
     head, bad, passed = Head(), None, earlier in (None, Head())
-    links = select(DecisionRow).order_by(DecisionRow.number).execution_options(yield_per=BATCH)
-    async for rows in (await session.stream_scalars(links)).partitions():
+    while rows := await stored(session, head.number if head.number else None, VERIFIED):
         until = [row for row in rows if earlier is not None and row.number <= earlier.number]
         head, bad = await asyncio.to_thread(follow, until, head)
         passed = passed or head == earlier
@@ -154,6 +157,19 @@ async def verify(session: AsyncSession, earlier: Head | None = None) -> ChainVer
     if bad is None and not passed:
         bad = earlier.number if earlier and earlier.number <= head.number else head.number + 1
     return ChainVerification(ok=bad is None, count=head.number, head=head.hash, first_bad=bad)
+
+
+async def stored(session: AsyncSession, after: int | None, limit: int) -> list[Stored]:
+    """Decisions behind the number *after* (None: from the first) as the database holds them."""
+    names = ("number", "recorded_at", "author_service", "body", "previous", "hash", *SEARCHED)
+    statement = raw(getattr(DecisionRow, name) for name in names).order_by(DecisionRow.number).limit(limit)
+    if after is not None:
+        statement = statement.where(DecisionRow.number > after)
+    rows = await session.execute(statement)
+    return [
+        Stored(number, moment(at), author, body, previous, hash_, tuple(searched))
+        for number, at, author, body, previous, hash_, *searched in rows
+    ]
 
 
 async def digest(session: AsyncSession, project: str, loop: str | None) -> DecisionDigest:

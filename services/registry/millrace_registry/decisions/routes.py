@@ -16,11 +16,11 @@ from millrace_contracts.overviews import DecisionGlance, Names
 from millrace_core.auth import CurrentActor, permit
 from millrace_core.database import Session
 from millrace_core.errors import BadInput
+from millrace_core.ledger.chain import Head
 from millrace_core.names import Digest, Name, Project
 from millrace_core.pages import Cursor, Limit, Page, page
 from millrace_registry.cursors import after_number
 from millrace_registry.decisions import queries
-from millrace_registry.decisions.chain import Head
 from millrace_registry.decisions.schemas import DecisionWrite
 from millrace_registry.projects.queries import ensure
 

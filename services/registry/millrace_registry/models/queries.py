@@ -11,6 +11,7 @@ from millrace_contracts.bodies import Document
 from millrace_contracts.models import ModelVersionRead, ModelVersionWrite
 from millrace_core.database import utcnow
 from millrace_core.errors import BadInput, Conflict, NotFound
+from millrace_core.ledger.queries import touch
 from millrace_registry.artifacts.queries import require
 from millrace_registry.projects.queries import ensure
 from millrace_registry.tables import Model, ModelVersion, insert_new
@@ -34,8 +35,10 @@ async def put(session: AsyncSession, project: str, name: str, description: str) 
     """The model with this description, made now if it is new."""
     await ensure(session, project)
     row = {"project": project, "name": name, "description": description, "latest": 0, "created_at": utcnow()}
-    await insert_new(session, Model, **row)
+    made = await insert_new(session, Model, **row)
     found = await get(session, project, name)
+    if made:
+        touch(session, Model, found.id)
     found.description = description
     return found
 

@@ -9,6 +9,7 @@ from millrace_contracts.datasets import QuarantineRead, QuarantineState, Quarant
 from millrace_contracts.decisions import Decision, decision
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, NotFound
+from millrace_core.ledger.queries import touch
 from millrace_registry.artifacts.queries import require
 from millrace_registry.datasets.queries import get
 from millrace_registry.decisions import queries as decisions
@@ -27,7 +28,9 @@ async def add(session: AsyncSession, project: str, name: str, new: QuarantineWri
     same = (Quarantined.dataset_id == dataset.id, Quarantined.artifact == new.artifact)
     again = update(Quarantined).where(*same, Quarantined.state == "dropped")
     await session.execute(again.values(state="waiting", settled_by="", report=row["report"]))
-    return read((await session.scalars(select(Quarantined).where(*same))).one(), name)
+    kept = (await session.scalars(select(Quarantined).where(*same))).one()
+    touch(session, Quarantined, kept.id)
+    return read(kept, name)
 
 
 async def page(
@@ -65,6 +68,7 @@ async def settle(
     change = update(Quarantined).where(*waits).values(state=verdict.state, settled_by=author)
     if (await session.execute(change)).rowcount == 0:  # type: ignore[attr-defined]
         raise Conflict(f"Quarantine entry {number} of {dataset} was {found.state} by {found.settled_by}.")
+    touch(session, Quarantined, number)
     await session.refresh(found)
     await decisions.append(session, _decision(project, dataset, found, verdict, author), "registry")
     return read(found, dataset)

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from millrace_contracts.training_runs import TrainingRunChange, TrainingRunState, TrainingRunWrite
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, NotFound
+from millrace_core.ledger.queries import touch
 from millrace_registry.mlflow.following.queries import follow
 from millrace_registry.projects.queries import ensure
 from millrace_registry.runs.states import check
@@ -28,6 +29,8 @@ async def open_run(session: AsyncSession, project: str, new: TrainingRunWrite) -
     }
     made = await insert_new(session, Run, project=project, created_at=now, updated_at=now, **fresh, **body)
     row = (await session.scalars(statement)).one()
+    if made:
+        touch(session, Run, row.id)
     if not made and row.params != body["params"]:
         raise Conflict(f"The run {new.key} was made with other params.")
     await follow(session, row)

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from millrace.aio.api import AsyncApi
 from millrace.aio.approvals import AsyncApprovals
+from millrace.aio.audit import AsyncAudited
 from millrace.aio.overview import AsyncOverview
 from millrace.transport.answers import read
 from millrace.transport.requests import Call, delete, get, part, post, put
@@ -39,7 +40,7 @@ LONGEST_WAIT = 25.0
 LOOK_SECONDS = 0.2
 
 
-class AsyncController(AsyncApprovals, AsyncOverview):
+class AsyncController(AsyncApprovals, AsyncOverview, AsyncAudited):
     """Loops, their runs, and backtests.
 
     Every method raises ApiError when the controller refuses. *project* of a call overrides the client's own.

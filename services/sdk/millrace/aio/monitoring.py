@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from millrace.aio.api import AsyncApi
+from millrace.aio.audit import AsyncAudited
 from millrace.aio.notices import AsyncNotices
 from millrace.aio.reviews import AsyncReviews
 from millrace.transport.requests import Call, delete, get, part, post, put
@@ -13,6 +14,7 @@ from millrace_contracts.alarms import (
     SilenceWrite,
     StandingWrite,
 )
+from millrace_contracts.audit import AuditedRequest
 from millrace_contracts.closings import (
     ArmsRead,
     ClosingFeed,
@@ -33,7 +35,7 @@ LONG = 300.0
 """Seconds that many rows may take."""
 
 
-class AsyncMonitoring(AsyncNotices, AsyncReviews):
+class AsyncMonitoring(AsyncNotices, AsyncReviews, AsyncAudited):
     """Monitors, rows, labels, closed days, alarms, and who is told.
 
     Every method raises ApiError when monitoring refuses. *project* of a call overrides the client's own.
@@ -59,6 +61,11 @@ class AsyncMonitoring(AsyncNotices, AsyncReviews):
     async def delete_monitor(self, endpoint: str, *, project: str | None = None) -> None:
         """Watch no longer, and forget the rows, days and alarms; the registry keeps the decisions."""
         await self.api.send(delete(_path(endpoint), project=project))
+
+    async def request(self, endpoint: str, request_id: str, *, project: str | None = None) -> AuditedRequest:
+        """Everything that is kept of one request. Raises: ApiError 404 if no row of it is."""
+        call = get(f"/v1/monitors/{part(endpoint)}/requests/{part(request_id)}", project=project, timeout=120)
+        return await self.api.answer(AuditedRequest, call)
 
     async def push_rows(
         self, endpoint: str, rows: Sequence[LoggedRow] | bytes, *, project: str | None = None

@@ -5,6 +5,7 @@ from datetime import datetime
 from pathlib import Path
 
 from millrace.aio.api import AsyncApi
+from millrace.aio.audit import AsyncAuditing
 from millrace.aio.decisions import AsyncDecisions
 from millrace.aio.projects import AsyncProjects
 from millrace.transport.files import AsyncFileBody
@@ -41,7 +42,7 @@ LONG = 600.0
 """Seconds that the bytes of an artifact may take."""
 
 
-class AsyncRegistry(AsyncProjects, AsyncDecisions):
+class AsyncRegistry(AsyncProjects, AsyncDecisions, AsyncAuditing):
     """Datasets, runs, models, aliases, decisions and artifacts.
 
     Every method raises ApiError when the registry refuses. *project* of a call overrides the client's own.

@@ -10,6 +10,7 @@ from millrace.cli import (
     acting,
     alarming,
     approving,
+    archiving,
     coding,
     declaring,
     drafting,
@@ -168,7 +169,15 @@ OF_LOOPS = (
     reviewing.review,
     sources.sources,
 )
-for group in (*OF_LOOPS, *lists.GROUPS, alarming.alarms, *records.GROUPS, keys.keys, people.tokens):
+for group in (
+    *OF_LOOPS,
+    *lists.GROUPS,
+    alarming.alarms,
+    *records.GROUPS,
+    keys.keys,
+    people.tokens,
+    archiving.audit,
+):
     app.add_typer(group, rich_help_panel=LOOP if group in OF_LOOPS else LOOK)
 command(app, "doctor", "millrace doctor", "millrace doctor -o json", panel=RUN)(running.doctor)
 command(app, "capabilities", "millrace capabilities", "millrace capabilities -o json", panel=RUN)(

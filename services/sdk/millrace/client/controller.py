@@ -9,6 +9,7 @@ from time import sleep
 
 from millrace.client.api import Api
 from millrace.client.approvals import Approvals
+from millrace.client.audit import Audited
 from millrace.client.overview import Overview
 from millrace.transport.answers import read
 from millrace.transport.requests import Call, delete, get, part, post, put
@@ -40,7 +41,7 @@ LONGEST_WAIT = 25.0
 LOOK_SECONDS = 0.2
 
 
-class Controller(Approvals, Overview):
+class Controller(Approvals, Overview, Audited):
     """Loops, their runs, and backtests.
 
     Every method raises ApiError when the controller refuses. *project* of a call overrides the client's own.

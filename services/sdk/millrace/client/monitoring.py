@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 
 from millrace.client.api import Api
+from millrace.client.audit import Audited
 from millrace.client.notices import Notices
 from millrace.client.reviews import Reviews
 from millrace.transport.requests import Call, delete, get, part, post, put
@@ -14,6 +15,7 @@ from millrace_contracts.alarms import (
     SilenceWrite,
     StandingWrite,
 )
+from millrace_contracts.audit import AuditedRequest
 from millrace_contracts.closings import (
     ArmsRead,
     ClosingFeed,
@@ -34,7 +36,7 @@ LONG = 300.0
 """Seconds that many rows may take."""
 
 
-class Monitoring(Notices, Reviews):
+class Monitoring(Notices, Reviews, Audited):
     """Monitors, rows, labels, closed days, alarms, and who is told.
 
     Every method raises ApiError when monitoring refuses. *project* of a call overrides the client's own.
@@ -58,6 +60,11 @@ class Monitoring(Notices, Reviews):
     def delete_monitor(self, endpoint: str, *, project: str | None = None) -> None:
         """Watch no longer, and forget the rows, days and alarms; the registry keeps the decisions."""
         self.api.send(delete(_path(endpoint), project=project))
+
+    def request(self, endpoint: str, request_id: str, *, project: str | None = None) -> AuditedRequest:
+        """Everything that is kept of one request. Raises: ApiError 404 if no row of it is."""
+        call = get(f"/v1/monitors/{part(endpoint)}/requests/{part(request_id)}", project=project, timeout=120)
+        return self.api.answer(AuditedRequest, call)
 
     def push_rows(
         self, endpoint: str, rows: Sequence[LoggedRow] | bytes, *, project: str | None = None

@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from millrace.client.api import Api
+from millrace.client.audit import Auditing
 from millrace.client.decisions import Decisions
 from millrace.client.projects import Projects
 from millrace.transport.files import FileBody
@@ -42,7 +43,7 @@ LONG = 600.0
 """Seconds that the bytes of an artifact may take."""
 
 
-class Registry(Projects, Decisions):
+class Registry(Projects, Decisions, Auditing):
     """Datasets, runs, models, aliases, decisions and artifacts.
 
     Every method raises ApiError when the registry refuses. *project* of a call overrides the client's own.

@@ -1,0 +1,109 @@
+"""The ledger's hashes, as pure functions: what is hashed of a row, and how one entry follows the other."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+
+GENESIS = "sha256:" + "0" * 64
+REMOVED = "removed"
+"""Stands in place of a digest where a row was removed by the service itself."""
+TAKEN_OVER = "taken-over"
+"""Kind of the entry that says from when on a kind of rows is covered, and that what came before is as it was then."""
+
+
+@dataclass(frozen=True)
+class Head:
+    """The last entry: how many there are up to it, and its hash."""
+
+    number: int = 0
+    hash: str = GENESIS
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What is said of one row: its kind, project and key, the digest of what stands in it, and who wrote it when."""
+
+    kind: str
+    project: str
+    key: str
+    digest: str
+    actor: str
+    recorded_at: str
+
+
+@dataclass(frozen=True)
+class Linked:
+    """An entry as it stands in the database: with its number, its hash and the hash before it."""
+
+    number: int
+    entry: Entry
+    previous: str
+    hash: str
+
+
+def sha256(text: str | bytes) -> str:
+    return "sha256:" + hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()
+
+
+def link(head: Head, entry: Entry) -> Head:
+    """The next link: its hash is of everything in the entry and of the link before it."""
+    number = head.number + 1
+    said = (
+        head.hash, number, entry.recorded_at, entry.actor, entry.kind, entry.project, entry.key, entry.digest
+    )  # fmt: skip
+    return Head(number, sha256(json.dumps(said)))
+
+
+def digest_of(row: Mapping[str, Any]) -> str:
+    """SHA-256 of a row's columns by name; an empty column is left out, so that a later version may add one."""
+    return sha256(
+        json.dumps({name: value for name, value in row.items() if value is not None}, sort_keys=True)
+    )
+
+
+def key_of(values: Sequence[Any]) -> str:
+    """A row's primary key as text."""
+    return json.dumps(list(values), default=str)
+
+
+def follow(rows: Iterable[Linked], head: Head) -> tuple[Head, list[tuple[int, str]]]:
+    """The last of *rows*, which come behind *head*, and what does not fit: number and words.
+
+    The walk goes on behind a fault from what stands there, so that each fault is named and not all that follows it.
+    """
+    faults: list[tuple[int, str]] = []
+    for row in rows:
+        should = link(Head(row.number - 1, row.previous), row.entry)
+        if row.number != head.number + 1:
+            faults.append((row.number, f"it follows entry {head.number}: entries between them are gone"))
+        elif row.previous != head.hash:
+            faults.append((row.number, f"it does not follow entry {head.number} as that stands"))
+        if row.hash != should.hash:
+            faults.append((row.number, "its hash is not that of what it says"))
+        head = Head(row.number, row.hash)
+    return head, faults
+
+
+def moment(value: Any) -> str:
+    """An instant, of either database, in UTC; what is none is told as it stands."""
+    try:
+        found = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return f"unreadable: {value!r}"
+    return (found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)).isoformat()
+
+
+def day(value: Any) -> str:
+    """A day, of either database."""
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def document(value: Any) -> Any:
+    """A JSON column as it is stored; what is no JSON is told as it stands."""
+    try:
+        return json.loads(value) if isinstance(value, str | bytes) else value
+    except ValueError:
+        return f"unreadable: {value!r}"

@@ -1,0 +1,254 @@
+"""SQL of the ledger: entries are added in the transaction of what they cover, as the last thing before its commit.
+
+Adding them last means that nothing is waited for while the ledger is held: no two transactions can block each other.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import event, func, insert, select, text, tuple_, type_coerce
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Session, object_session
+from sqlalchemy.orm.attributes import get_history
+from sqlalchemy.types import NullType
+
+from millrace_contracts.bodies import Document
+from millrace_core.database import Writing, utcnow
+from millrace_core.ledger import chain
+from millrace_core.ledger.chain import REMOVED, TAKEN_OVER, Entry, Head, Linked
+from millrace_core.ledger.tables import COVERED, Cover, covers
+from millrace_core.rights import acting
+
+LOCK = 7_236_518_213
+"""PostgreSQL advisory lock under which entries get their place."""
+PENDING, SAID = "ledger", "ledger-said"
+PAGE = 500
+FIELDS = ("number", "kind", "project", "key", "digest", "actor", "recorded_at", "previous", "hash")
+
+
+def raw(columns: Iterable[Any]) -> Any:
+    """Select columns as the database holds them, read by no type, so that nothing malformed can raise."""
+    plain = [column.property.columns[0] for column in columns]
+    return select(*(type_coerce(item, NullType()).label(f"c{place}") for place, item in enumerate(plain)))
+
+
+def touch(session: AsyncSession | Session, table: Any, *key: Any) -> None:
+    """Say that a covered row was written by a statement that the session does not see."""
+    _pending(session)[(table, key)] = None
+
+
+def gone(session: AsyncSession | Session, table: Any, project: str, keys: Iterable[Sequence[Any]]) -> None:
+    """Say that covered rows are removed by a statement that the session does not see."""
+    for key in keys:
+        _pending(session)[(table, tuple(key))] = project
+
+
+def _pending(session: AsyncSession | Session) -> dict[tuple[Any, tuple[Any, ...]], str | None]:
+    found: dict[tuple[Any, tuple[Any, ...]], str | None] = session.info.setdefault(PENDING, {})
+    return found
+
+
+@event.listens_for(Writing, "after_flush")
+def _seen(session: Session, _: Any) -> None:
+    for row in (*session.new, *session.dirty):
+        found = COVERED.get(type(row))
+        if found and (row in session.new or _changed(found, row)):
+            touch(session, found.table, *(getattr(row, name) for name in found.keys))
+    for row in session.deleted:
+        found = COVERED.get(type(row))
+        if found:
+            keys = [tuple(getattr(row, name) for name in found.keys)]
+            gone(session, found.table, getattr(row, "project", ""), keys)
+
+
+def _changed(found: Cover, row: Any) -> bool:
+    return object_session(row) is not None and any(
+        get_history(row, name).has_changes() for name in found.columns
+    )
+
+
+@event.listens_for(Writing, "after_rollback")
+def _forgotten(session: Session) -> None:
+    session.info.pop(PENDING, None)
+    session.info.pop(SAID, None)
+
+
+@event.listens_for(Writing, "before_commit")
+def _entered(session: Session) -> None:
+    """Add an entry for each covered row that this transaction wrote."""
+    session.flush()
+    pending, said = session.info.pop(PENDING, {}), session.info.pop(SAID, [])
+    if not pending and not said:
+        return
+    ledger = said[0][0] if said else COVERED[next(iter(pending))[0]].ledger
+    now, actor = chain.moment(utcnow()), acting.get() or ledger.service
+    entries = [entry for _, entry in said]
+    for (table, key), removed in pending.items():
+        found = COVERED[table]
+        row = None if removed is not None else session.execute(_of(found, [key])).one_or_none()
+        project, digest = (removed or "", REMOVED) if row is None else _said(found, row)
+        entries.append(Entry(found.kind, project, chain.key_of(key), digest, actor, now))
+    _append(session, ledger, entries)
+
+
+def _append(session: Session, ledger: Any, entries: Sequence[Entry]) -> None:
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
+    newest = session.execute(select(ledger.number, ledger.hash).order_by(ledger.number.desc()).limit(1))
+    found = newest.one_or_none()
+    head, rows = Head(*found) if found else Head(), []
+    for entry in entries:
+        following = chain.link(head, entry)
+        rows.append(_row(entry, following, head))
+        head = following
+    session.execute(insert(ledger), rows)
+
+
+def _row(entry: Entry, following: Head, head: Head) -> Document:
+    place = {"number": following.number, "hash": following.hash, "previous": head.hash}
+    return vars(entry) | place | {"recorded_at": datetime.fromisoformat(entry.recorded_at)}
+
+
+def _of(found: Cover, keys: Sequence[Sequence[Any]]) -> Any:
+    where = tuple_(*_keys(found)).in_([tuple(key) for key in keys])
+    return _columns(found).where(where)
+
+
+def _keys(found: Cover) -> list[Any]:
+    return [getattr(found.table, name) for name in found.keys]
+
+
+def _columns(found: Cover) -> Any:
+    """A row: its key, then the covered columns."""
+    return raw([*_keys(found), *(getattr(found.table, name) for name in found.columns)])
+
+
+def _said(found: Cover, row: Sequence[Any]) -> tuple[str, str]:
+    """The project of a row, and the digest of what stands in it."""
+    values = {
+        name: read(value)
+        for name, read, value in zip(found.columns, found.readers, row[len(found.keys) :], strict=True)
+    }
+    return str(values.get("project") or ""), chain.digest_of(values)
+
+
+def keys(table: Any) -> list[Any]:
+    """The columns by which a covered table's rows are known."""
+    return _keys(COVERED[table])
+
+
+async def head(session: AsyncSession, ledger: Any) -> Head:
+    """The last entry."""
+    newest = select(ledger.number, ledger.hash).order_by(ledger.number.desc()).limit(1)
+    found = (await session.execute(newest)).one_or_none()
+    return Head(*found) if found else Head()
+
+
+async def hashes(session: AsyncSession, ledger: Any, numbers: Sequence[int]) -> dict[int, str]:
+    """The hashes of some entries; those that are not there are left out."""
+    found = await session.execute(raw((ledger.number, ledger.hash)).where(ledger.number.in_(numbers)))
+    return {int(number): str(value) for number, value in found}
+
+
+def enter(session: AsyncSession, ledger: Any, kind: str, project: str, key: str, digest: str) -> None:
+    """Add an entry that is about no row, with this transaction."""
+    entry = Entry(kind, project, key, digest, acting.get() or ledger.service, chain.moment(utcnow()))
+    session.info.setdefault(SAID, []).append((ledger, entry))
+
+
+async def latest(session: AsyncSession, ledger: Any, kind: str) -> dict[str, tuple[str, str]]:
+    """The last entry of each key of a kind: digest, and when it was written."""
+    newest = select(func.max(ledger.number)).where(ledger.kind == kind).group_by(ledger.key)
+    columns = (ledger.key, ledger.digest, ledger.recorded_at)
+    rows = await session.execute(raw(columns).where(ledger.number.in_(newest)))
+    return {str(key): (str(digest), chain.moment(at)) for key, digest, at in rows}
+
+
+async def links(session: AsyncSession, ledger: Any, after: int, limit: int) -> list[Linked]:
+    """Entries behind the number *after*, as they stand."""
+    columns = raw(getattr(ledger, name) for name in FIELDS)
+    rows = await session.execute(columns.where(ledger.number > after).order_by(ledger.number).limit(limit))
+    return [
+        Linked(number, Entry(kind, project, key, digest, actor, chain.moment(at)), previous, hash_)
+        for number, kind, project, key, digest, actor, at, previous, hash_ in rows
+    ]
+
+
+async def rows(
+    session: AsyncSession, found: Cover, after: Sequence[Any] | None
+) -> list[tuple[tuple[Any, ...], str, str | None]]:
+    """A page of a table: key, digest of what stands there, and the digest that the ledger has last of it."""
+    keys = _keys(found)
+    statement = _columns(found).order_by(*keys).limit(PAGE)
+    if after is not None:
+        statement = statement.where(tuple_(*keys) > tuple_(*after))
+    seen = [(tuple(row[: len(keys)]), _said(found, row)[1]) for row in await session.execute(statement)]
+    said = await _last(session, found, [chain.key_of(key) for key, _ in seen])
+    return [(key, digest, said.get(chain.key_of(key))) for key, digest in seen]
+
+
+async def _last(session: AsyncSession, found: Cover, keys: Sequence[str]) -> dict[str, str]:
+    ledger = found.ledger
+    mine = (ledger.kind == found.kind, ledger.key.in_(keys))
+    newest = select(func.max(ledger.number)).where(*mine).group_by(ledger.key)
+    answer = await session.execute(raw((ledger.key, ledger.digest)).where(ledger.number.in_(newest)))
+    return {str(key): str(digest) for key, digest in answer}
+
+
+async def entered(session: AsyncSession, found: Cover, after: str) -> list[tuple[str, bool]]:
+    """A page of the keys that the ledger has of a table behind *after*: whether their row is there, or removed."""
+    ledger = found.ledger
+    mine = (ledger.kind == found.kind, ledger.key > after)
+    keys = select(ledger.key, func.max(ledger.number)).where(*mine).group_by(ledger.key)
+    page = [
+        (str(key), number) for key, number in await session.execute(keys.order_by(ledger.key).limit(PAGE))
+    ]
+    numbers = [number for _, number in page]
+    answer = await session.execute(raw((ledger.key, ledger.digest)).where(ledger.number.in_(numbers)))
+    removed = {str(key) for key, digest in answer if digest == REMOVED}
+    wanted = [tuple(json.loads(key)) for key, _ in page if key not in removed]
+    there: set[str] = set()
+    if wanted:
+        columns = _keys(found)
+        rows = await session.execute(raw(columns).where(tuple_(*columns).in_(wanted)))
+        there = {chain.key_of(row) for row in rows}
+    return [(key, key in there or key in removed) for key, _ in page]
+
+
+async def take_over(session: AsyncSession, ledger: Any) -> dict[str, int]:
+    """Bring in what was there before the ledger covered it; marked, because it is only as good as that day.
+
+    Returns: how many rows of each kind that was brought in now.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        await session.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
+    known = await latest(session, ledger, TAKEN_OVER)
+    taken = {}
+    for found in covers(ledger):
+        if found.kind not in known:
+            taken[found.kind] = await _take(session, found)
+            mark = chain.sha256(f"{taken[found.kind]} rows")
+            enter(session, ledger, TAKEN_OVER, "", found.kind, mark)
+    return taken
+
+
+async def _take(session: AsyncSession, found: Cover) -> int:
+    count, after, now = 0, None, chain.moment(utcnow())
+    while True:
+        keys = _keys(found)
+        statement = _columns(found).order_by(*keys).limit(PAGE)
+        if after is not None:
+            statement = statement.where(tuple_(*keys) > tuple_(*after))
+        page = (await session.execute(statement)).all()
+        if not page:
+            return count
+        entries = [Entry(found.kind, *_order(found, row), actor=TAKEN_OVER, recorded_at=now) for row in page]
+        await session.run_sync(lambda sync, new=entries: _append(sync, found.ledger, new))  # type: ignore[misc]
+        count, after = count + len(page), tuple(page[-1][: len(keys)])
+
+
+def _order(found: Cover, row: Sequence[Any]) -> tuple[str, str, str]:
+    project, digest = _said(found, row)
+    return project, chain.key_of(row[: len(found.keys)]), digest

@@ -1,0 +1,1 @@
+"""One request, as an auditor asks for it: its rows, answers and labels."""

@@ -1,0 +1,93 @@
+"""The rows of one request, among the open segments and in closed days."""
+
+import asyncio
+import math
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from millrace_contracts.audit import AuditedRequest, AuditedRow, RowLabel
+from millrace_contracts.bodies import Document
+from millrace_contracts.signature import Signature
+from millrace_core.errors import NotFound
+from millrace_monitoring.ingest import queries as ingest
+from millrace_monitoring.ingest import segments
+from millrace_monitoring.ingest.records import FIRST, LAST
+from millrace_monitoring.monitors import queries as monitors
+from millrace_monitoring.pushes import queries as pushes
+from millrace_monitoring.requests import queries
+from millrace_monitoring.services import Services
+
+TOLD = ("index", "event_time", "at", "listener", "revision", "key", "status", "fault")
+FEATURE = ("number:", "exact:", "integer:", "text:", "tensor:")
+
+
+async def find(services: Services, project: str, endpoint: str, request: str) -> AuditedRequest:
+    """Everything that is kept of *request*. Raises: NotFound if no row of it is."""
+    async with services.readers() as session:
+        monitor = await monitors.get(session, project, endpoint)
+        opened = [item.digest for item in await ingest.spanning(session, project, endpoint, FIRST, LAST)]
+        closed = await queries.days(session, project, endpoint)
+        labels = await _labels(session, project, endpoint, request, monitor.declared.signature)
+    places = [*((digest, None) for digest in opened[::-1]), *closed]
+    for digest, day in places:
+        data = await services.store.read(digest)
+        found = await asyncio.to_thread(_rows, data, day is None, request)
+        if found:
+            rows = [_read(row, digest, day, labels.get(row["index"])) for row in found]
+            classes = monitor.declared.signature.classes
+            return AuditedRequest(
+                endpoint=endpoint,
+                request_id=request,
+                classes=None if classes is None else list(classes),
+                rows=rows,
+            )
+    raise NotFound(
+        f"No row of the request {request} to {endpoint} is kept: it never came, or is older than the policy keeps rows."
+    )
+
+
+def _rows(data: bytes, is_open: bool, request: str) -> list[Document]:
+    table = segments.load(data) if is_open else pq.read_table(pa.BufferReader(data))
+    mine = table.filter(pc.equal(table["request_id"], request))
+    return sorted(mine.to_pylist(), key=lambda row: (row["index"], row["listener"]))
+
+
+def _read(row: Document, digest: str, day: str | None, label: RowLabel | None) -> AuditedRow:
+    facts = {name: row.get(name) for name in TOLD}
+    facts |= {
+        "listener": row.get("listener") or "",
+        "key": row.get("key") or "",
+        "status": row.get("status") or 0,
+    }
+    features = {
+        name.partition(":")[2]: value
+        for name, value in row.items()
+        if name.startswith(FEATURE) and value is not None
+    }
+    return AuditedRow.model_validate(
+        facts
+        | {"features": features, "answer": _answer(row), "label": label, "kept_in": digest, "closed_day": day}
+    )
+
+
+def _answer(row: Document) -> Any:
+    vector = row.get(segments.VECTORS)
+    number = row.get("prediction")
+    return vector if vector else None if number is None or math.isnan(number) else number
+
+
+async def _labels(
+    session: Any, project: str, endpoint: str, request: str, signature: Signature
+) -> dict[int, RowLabel]:
+    found = await pushes.pushed_with(session, project, endpoint, request)
+    who = await pushes.who(session, sorted({push for *_, push in found if push is not None}))
+    classes = signature.classes
+    told = {}
+    for index, value, at, push in found:
+        by, when = who.get(push or 0, (None, None))
+        shown = classes[int(value)] if classes else value
+        told[index] = RowLabel(value=shown, at=at, pushed_by=by, pushed_at=when)
+    return told

@@ -1,0 +1,40 @@
+"""The ledger: every covered row leaves its digest there, and how far it is gets signed."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from millrace_core.database import UtcDateTime
+
+revision = "0006"
+down_revision = "0005"
+
+
+def upgrade() -> None:
+    op.create_table(
+        "ledger",
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("kind", sa.String(length=40), nullable=False),
+        sa.Column("project", sa.String(length=63), nullable=False),
+        sa.Column("key", sa.String(length=400), nullable=False),
+        sa.Column("digest", sa.String(length=71), nullable=False),
+        sa.Column("actor", sa.String(length=253), nullable=False),
+        sa.Column("recorded_at", UtcDateTime(timezone=True), nullable=False),
+        sa.Column("previous", sa.String(length=71), nullable=False),
+        sa.Column("hash", sa.String(length=71), nullable=False),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_ledger")),
+    )
+    op.create_index("ix_ledger_key", "ledger", ["kind", "key", "number"], unique=False)
+    op.create_table(
+        "audit_heads",
+        sa.Column("number", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("statement", sa.Text(), nullable=False),
+        sa.Column("signature", sa.String(length=100), nullable=False),
+        sa.Column("public_key", sa.String(length=100), nullable=False),
+        sa.Column("exported_at", UtcDateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("number", name=op.f("pk_audit_heads")),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("audit_heads")
+    op.drop_table("ledger")

@@ -1,0 +1,163 @@
+"""Verifies a platform from outside: every service's ledger and rows, and heads that were signed and kept elsewhere."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from millrace_contracts.audit import AuditFinding, AuditReport, AuditStatement, SignedHead, fingerprint
+
+if TYPE_CHECKING:
+    from millrace.client import Millrace
+    from millrace.client.audit import Audited
+
+SERVICES = ("registry", "controller", "monitoring")
+AT_ONCE = 200
+Tell = Callable[[str, int], None]
+"""Is told what is looked over, and how many of it so far."""
+
+
+class NotSigned(Exception):
+    """A file of heads cannot be believed; the text says which line, and why."""
+
+
+@dataclass
+class Heads:
+    """Signed heads that were checked: every signature, and that each follows the one before it."""
+
+    statements: list[AuditStatement] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+
+
+def read(path: Path) -> list[SignedHead]:
+    """Heads of an exported file: one JSON a line, or a single one. Raises: NotSigned for a line that is none."""
+    heads = []
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        if line.strip():
+            try:
+                heads.append(SignedHead.model_validate_json(line))
+            except ValueError as error:
+                raise NotSigned(f"{path}, line {number}: it is no signed head") from error
+    return heads
+
+
+def check(heads: Sequence[SignedHead], known: str | None = None) -> Heads:
+    """Check signatures and order. *known*: the fingerprint that has to have signed. Raises: NotSigned."""
+    found, before = Heads(), None
+    for head in heads:
+        public = public_of(head)
+        statement = AuditStatement.model_validate_json(head.statement)
+        _follows(statement, before)
+        name = fingerprint(public)
+        if statement.key != name or known not in (None, name):
+            raise NotSigned(f"head {statement.number} is signed by {name}, not by {known or statement.key}")
+        if name not in found.keys:
+            found.keys.append(name)
+        if before is None or statement.number != before[0]:
+            found.statements.append(statement)
+        before = (statement.number, "sha256:" + hashlib.sha256(head.statement.encode()).hexdigest())
+    return found
+
+
+def public_of(signed: SignedHead) -> bytes:
+    """The 32 bytes of the key that signed. Raises: NotSigned if the signature does not hold."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    try:
+        public = base64.b64decode(signed.public_key)
+        key = Ed25519PublicKey.from_public_bytes(public)
+        key.verify(base64.b64decode(signed.signature), signed.statement.encode())
+    except (InvalidSignature, ValueError) as error:
+        raise NotSigned(f"the signature of this does not hold: {signed.statement[:120]}") from error
+    return public
+
+
+def _follows(statement: AuditStatement, before: tuple[int, str] | None) -> None:
+    if before is None or statement.number == before[0]:
+        return
+    if statement.number != before[0] + 1 or statement.previous != before[1]:
+        raise NotSigned(
+            f"head {statement.number} does not follow head {before[0]}: heads between them are missing"
+        )
+
+
+def verify(
+    platform: "Millrace", heads: Heads, source: str, tell: Tell = lambda stage, count: None
+) -> AuditReport:
+    """Look over everything; what is not as it was entered, or was signed and is gone, is named."""
+    checked: dict[str, int] = {}
+    findings: list[AuditFinding] = []
+    for name in SERVICES:
+        for stage, count, found in _parts(_service(platform, name)):
+            place = f"{name}: {stage}"
+            checked[place] = checked.get(place, 0) + count
+            findings += found
+            tell(place, checked[place])
+    findings += _signed(platform, heads)
+    return AuditReport(
+        ok=not findings,
+        checked=checked,
+        findings=findings,
+        heads=len(heads.statements),
+        heads_through=heads.statements[-1].at if heads.statements else None,
+        heads_from=source,
+        keys=heads.keys,
+    )
+
+
+def _service(platform: "Millrace", name: str) -> "Audited":
+    service: Audited = getattr(platform, name)
+    return service
+
+
+def _parts(service: "Audited") -> Iterator[tuple[str, int, list[AuditFinding]]]:
+    cursor = None
+    while True:
+        part = service.verify_ledger(cursor)
+        yield part.stage, part.checked, part.findings
+        if part.next is None:
+            return
+        cursor = part.next
+
+
+def _signed(platform: "Millrace", heads: Heads) -> list[AuditFinding]:
+    """Every entry that was signed has to be there still, as it was."""
+    chains = sorted({name for statement in heads.statements for name in statement.heads})
+    return [finding for name in chains for finding in _of_chain(platform, name, heads.statements)]
+
+
+def _of_chain(
+    platform: "Millrace", name: str, statements: Sequence[AuditStatement]
+) -> Iterator[AuditFinding]:
+    told = {
+        head.count: (head.head, statement.at)
+        for statement in statements
+        if (head := statement.heads.get(name)) and head.count
+    }
+    numbers = sorted(told)
+    service = "registry" if name == "decisions" else name
+    row = "decisions number" if name == "decisions" else "ledger entry"
+    for begin in range(0, len(numbers), AT_ONCE):
+        asked = numbers[begin : begin + AT_ONCE]
+        stands = (
+            platform.registry.decision_hashes(asked)
+            if name == "decisions"
+            else _service(platform, name).ledger_hashes(asked)
+        )
+        for number in asked:
+            signed, at = told[number]
+            if stands.get(str(number)) != signed:
+                words = "is not what it was" if str(number) in stands else "is gone: the end was cut off"
+                problem = f"it {words}; it was signed on {at:%Y-%m-%d %H:%M:%S} UTC"
+                yield AuditFinding(
+                    service=service, row=f"{row} {number}".replace("number ", "number="), problem=problem
+                )
+
+
+def canonical(document: object) -> bytes:
+    """JSON as it is hashed in an archive."""
+    return json.dumps(document, sort_keys=True, ensure_ascii=False, indent=1).encode()

@@ -1,0 +1,107 @@
+"""Labels and closed days cannot be rewritten unseen, and one request tells everything that is kept of it."""
+
+import numpy as np
+import pytest
+from sqlalchemy import text
+
+from millrace_core.ledger import checking
+from millrace_monitoring.labels import queries as labels
+from millrace_monitoring.pushes import bodies
+from millrace_monitoring.pushes.checks import STAGES
+from millrace_monitoring.pushes.tables import LedgerRow
+
+from .sales import START, monitor, rows_of, table_of_day
+
+ROW = "labels project=default, endpoint=sales, request_id={}, index=0"
+
+
+async def audit(services, session):
+    """Everything that a whole verification finds, as (row, problem)."""
+    plan, cursor, found = checking.stages(LedgerRow, STAGES), None, []
+    while True:
+        part = await checking.part(services, session, "monitoring", plan, cursor)
+        found += [(item.row, item.problem) for item in part.findings]
+        if part.next is None:
+            return found
+        cursor = part.next
+
+
+@pytest.fixture
+async def labelled(service):
+    """Two days of rows and labels; the first is closed, and one of its labels was corrected."""
+    await service.declare(monitor(service.registry.version(1, 2.0)))
+    for number in (0, 1):
+        features, sold = table_of_day(number)
+        await service.rows(number, features, sold)
+        await service.labels(number, sold)
+    first = rows_of(0, features, sold, START, "sales--r1", 20)[0]["request_id"]
+    later = {"request_id": first, "index": 0, "value": 7.0, "at": "2024-04-01T00:00:00Z"}
+    await service.call("POST", "/v1/monitors/sales/labels", json={"labels": [later]})
+    await service.closed(1)
+    return service, first
+
+
+TAMPERED = {
+    "a label's value": ("UPDATE labels SET value = 99 WHERE request_id = :id AND \"index\" = 0", ROW),
+    "a label's time": ("UPDATE labels SET at = '2024-03-09 00:00:00' WHERE request_id = :id AND \"index\" = 0", ROW),
+    "a label's author": ("UPDATE labels SET author = 'eve' WHERE request_id = :id AND \"index\" = 0", ROW),
+    "a label removed": ("DELETE FROM labels WHERE request_id = :id AND \"index\" = 0", ROW),
+    "a correction taken back": (
+        "UPDATE labels SET value = {first}, at = '{at}', push = 1 "
+        "WHERE request_id = :id AND \"index\" = 0",
+        ROW,
+    ),
+    "a label forged in": (
+        "INSERT INTO labels (project, endpoint, request_id, \"index\", value, at, push) "
+        "SELECT project, endpoint, 'forged', 0, value, at, push FROM labels WHERE request_id = :id AND \"index\" = 0",
+        ROW.replace("{}", "forged"),
+    ),
+    "a label of no push": (
+        "INSERT INTO labels (project, endpoint, request_id, \"index\", value, at) "
+        "SELECT project, endpoint, 'forged', 0, value, at FROM labels WHERE request_id = :id AND \"index\" = 0",
+        ROW.replace("{}", "forged"),
+    ),
+    "a push": ("UPDATE label_pushes SET body = x'00' WHERE number = 1", "label_pushes number=1"),
+    "a push removed": ("DELETE FROM label_pushes WHERE number = 2", "label_pushes number=2"),
+    "a closed day": ("UPDATE closings SET labelled = labelled + 1", "closings seq=1"),
+    "the rows of a closed day": ("UPDATE closings SET digest = 'sha256:' || digest", "closings seq=1"),
+}  # fmt: skip
+
+
+async def test_every_kind_of_tampering_with_labels_and_days_is_found_and_its_row_named(labelled):
+    """Each in a transaction that is rolled back."""
+    service, first = labelled
+    services = service.app.state.services
+    async with services.sessions() as session:
+        assert await audit(services, session) == []
+        body = (await session.execute(text("SELECT body FROM label_pushes WHERE number = 1"))).scalar_one()
+        value, at, _ = bodies.load(body)[first, 0]
+        await session.rollback()
+    for harm, (statement, row) in TAMPERED.items():
+        async with services.sessions() as session:
+            done = statement.format(first=value, at=f"{at:%Y-%m-%d %H:%M:%S.%f}")
+            await session.execute(text(done), {"id": first} if ":id" in done else {})
+            found = await audit(services, session)
+            assert row.format(first) in [name for name, _ in found], (harm, found)
+            await session.rollback()
+
+
+async def test_labels_that_the_policy_removes_are_missed_by_nobody(labelled):
+    service, _ = labelled
+    services = service.app.state.services
+    async with services.sessions.begin() as session:
+        assert await labels.remove_before(session, "default", "sales", START.replace(month=4, day=2)) > 100
+    async with services.readers() as session:
+        assert await audit(services, session) == []
+
+
+async def test_a_request_tells_its_rows_answers_labels_and_who_pushed_them(labelled):
+    service, first = labelled
+    found = await service.call("GET", f"/v1/monitors/sales/requests/{first}")
+    row = found["rows"][0]
+    assert (row["revision"], row["index"], row["closed_day"]) == ("sales--r1", 0, "2024-03-01")
+    assert set(row["features"]) == {"price", "shop"}
+    assert np.isfinite(row["answer"])
+    assert (row["label"]["value"], row["label"]["pushed_by"]) == (7.0, "user:admin")
+    assert len(found["rows"]) == 20
+    await service.call("GET", "/v1/monitors/sales/requests/nobody", 404)

@@ -1,0 +1,226 @@
+"""What is served and said cannot be rewritten unseen: each kind of tampering, by SQL, is found and its row named."""
+
+import json
+
+import pytest
+import pytest_asyncio
+from sqlalchemy import text
+
+from millrace import auditing
+from millrace_contracts.audit import SignedHead
+from millrace_core.ledger import checking, queries
+from millrace_core.ledger.chain import REMOVED
+from millrace_registry.audit import controller
+from millrace_registry.audit import queries as heads_of
+from millrace_registry.audit.checks import STAGES
+from millrace_registry.tables import LedgerRow
+
+from .conftest import caller, dataset_version, started, version
+from .test_decisions import unguard
+
+
+async def audit(services, session):
+    """Everything that a whole verification finds, as (row, problem)."""
+    plan, cursor, found = checking.stages(LedgerRow, STAGES), None, []
+    while True:
+        part = await checking.part(services, session, "registry", plan, cursor)
+        found += [(item.row, item.problem) for item in part.findings]
+        if part.next is None:
+            return found
+        cursor = part.next
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def filled(backend, told):
+    """A service of its own with one of everything."""
+    async with started(await backend()) as app, caller(app, project="p") as client:
+
+        async def done(method, path, **more):
+            answer = await client.request(method, path, **more)
+            assert answer.status_code in (200, 201), answer.text
+            return answer.json()
+
+        digest = (await done("POST", "/v1/artifacts", content=b"weights"))["digest"]
+        await done("PUT", "/v1/models/sales", json={})
+        for number in (1, 2):
+            body = version({"weights.bin": digest}, f"run-{number}", metrics={"rmse": 1.5})
+            await done("POST", "/v1/models/sales/versions", json=body)
+        for number in (1, 2):
+            move = {
+                "version": number,
+                "expected": number - 1 or None,
+                "event_time": f"2026-11-2{number}T00:00:00Z",
+            }
+            await done("PUT", "/v1/models/sales/aliases/champion", json=move)
+        await done("PUT", "/v1/datasets/sales", json={})
+        await done("POST", "/v1/datasets/sales/versions", json=dataset_version(digest))
+        for number in range(5):
+            await done("POST", "/v1/decisions", json=told(number, "p"))
+        yield app
+
+
+TAMPERED = {
+    "metrics": (
+        "UPDATE model_versions SET body = replace(CAST(body AS TEXT), '1.5', '0.5'){json} WHERE number = 2",
+        "model_versions model_id=1, number=2",
+    ),
+    "a version's digest": (
+        "UPDATE model_versions SET digest = 'sha256:x' WHERE number = 1",
+        "model_versions model_id=1, number=1",
+    ),
+    "an alias's time": (
+        "UPDATE alias_moves SET event_time = '2026-11-01 00:00:00' WHERE number = 2",
+        "alias_moves id=2",
+    ),
+    "the time at which an alias's move was recorded": (
+        "UPDATE alias_moves SET recorded_at = '2026-11-01 00:00:00' WHERE number = 2",
+        "alias_moves id=2",
+    ),
+    "an alias's actor": ("UPDATE alias_moves SET actor = 'eve' WHERE number = 1", "alias_moves id=1"),
+    "a move of an alias removed": ("DELETE FROM alias_moves WHERE number = 2", "alias_moves id=2"),
+    "an alias pointed elsewhere": ("UPDATE aliases SET version = 1", "aliases model_id=1, name=champion"),
+    "a delivery": (
+        "UPDATE dataset_versions SET source_digest = 'sha256:x'",
+        "dataset_versions dataset_id=1, number=1",
+    ),
+    "a version forged in": (
+        "INSERT INTO model_versions (model_id, number, key, digest, body, created_at) "
+        "SELECT model_id, 9, 'k', digest, body, created_at FROM model_versions WHERE number = 1",
+        "model_versions model_id=1, number=9",
+    ),
+    "a decision in the middle removed": ("DELETE FROM decisions WHERE number = 3", "decisions number=4"),
+    "decisions exchanged": (
+        "UPDATE decisions SET number = CASE number WHEN 2 THEN -3 ELSE -2 END WHERE number IN (2, 3)",
+        "decisions number=-3",
+    ),
+    "a decision that is no JSON": (
+        "UPDATE decisions SET body = 'no json' WHERE number = 3",
+        "decisions number=3",
+    ),
+    "an entry of the ledger": ("UPDATE ledger SET actor = 'eve' WHERE number = 3", "ledger entry 3"),
+    "the end of the ledger": (
+        "DELETE FROM ledger WHERE number > (SELECT max(number) - 1 FROM ledger)",
+        "dataset_versions dataset_id=1, number=1",
+    ),
+}
+SQLITE_ALONE = {
+    "a time that is none": (
+        "UPDATE alias_moves SET recorded_at = 'noon' WHERE number = 2",
+        "alias_moves id=2",
+    ),
+    "a body that is no JSON": (
+        "UPDATE model_versions SET body = '{' WHERE number = 2",
+        "model_versions model_id=1, number=2",
+    ),
+    "a decision's time that is none": (
+        "UPDATE decisions SET recorded_at = 'noon' WHERE number = 3",
+        "decisions number=3",
+    ),
+}
+
+
+async def test_every_kind_of_tampering_is_found_and_its_row_named(filled):
+    """Each in a transaction that is rolled back; what is whole is found whole before and after."""
+    services = filled.state.services
+    async with services.sessions() as session:
+        assert await audit(services, session) == []
+        lite = session.get_bind().dialect.name == "sqlite"
+        await session.rollback()
+    for harm, (statement, row) in (TAMPERED | (SQLITE_ALONE if lite else {})).items():
+        async with services.sessions() as session:
+            await unguard(session)
+            await session.execute(text(statement.replace("{json}", "" if lite else "::json")))
+            found = await audit(services, session)
+            assert row in [name for name, _ in found], (harm, found)
+            await session.rollback()
+
+
+async def test_a_checker_with_a_hole_is_noticed(filled, monkeypatch):
+    """The plant: with the comparison of rows left out, the same tampering passes, so the test above can fail."""
+    services = filled.state.services
+
+    async def blind(session, found, after):
+        return []
+
+    monkeypatch.setattr(queries, "rows", blind)
+    async with services.sessions() as session:
+        await unguard(session)
+        await session.execute(text("UPDATE alias_moves SET actor = 'eve' WHERE number = 1"))
+        assert await audit(services, session) == []
+        await session.rollback()
+
+
+async def test_stored_bytes_that_changed_are_found(filled):
+    services = filled.state.services
+    async with services.readers() as session:
+        digest = (
+            json.loads((await session.execute(text("SELECT body FROM dataset_versions"))).scalar_one())[
+                "files"
+            ][0]["digest"]
+            if session.get_bind().dialect.name == "sqlite"
+            else (
+                await session.execute(text("SELECT body->'files'->0->>'digest' FROM dataset_versions"))
+            ).scalar_one()
+        )
+        path = services.store.path(digest)
+        whole = path.read_bytes()
+        path.write_bytes(b"WEIGHTS")
+        found = await audit(services, session)
+        path.write_bytes(whole)
+    rows = [row for row, words in found if "changed" in words]
+    assert rows == [
+        "model_versions model_id=1, number=1",
+        "model_versions model_id=1, number=2",
+        "dataset_versions dataset_id=1, number=1",
+    ]
+
+
+async def test_who_asked_stands_with_every_entry(filled):
+    async with filled.state.services.readers() as session:
+        links = await queries.links(session, LedgerRow, 0, 1000)
+    assert {link.entry.actor for link in links if link.entry.kind == "alias-move"} == {"user:admin"}
+    assert {link.entry.actor for link in links if link.entry.kind == "taken-over"} == {"registry"}
+    assert REMOVED not in {link.entry.digest for link in links}
+
+
+async def test_the_end_cut_off_is_found_by_a_head_that_was_signed_and_kept_elsewhere(filled):
+    """With the rows gone too nothing inside the database tells of it; the exported file does."""
+    services = filled.state.services
+    signed = await controller.sign(services)
+    await controller.export(services)
+    lines = (services.settings.home / "audit" / "heads.jsonl").read_text().splitlines()
+    assert [json.loads(line)["statement"] for line in lines][-1] == signed.statement
+    heads = auditing.check([SignedHead.model_validate_json(line) for line in lines])
+    chains = heads.statements[-1].heads
+    assert {"decisions", "registry"} <= chains.keys()
+    async with services.sessions() as session:
+        await unguard(session)
+        await session.execute(text("DELETE FROM dataset_versions"))
+        last = chains["registry"].count
+        await session.execute(text(f"DELETE FROM ledger WHERE number = {last}"))
+        await session.execute(text("DELETE FROM decisions WHERE number = 5"))
+        assert await audit(services, session) == []
+        assert await queries.hashes(session, LedgerRow, [last]) == {}
+        stands = await heads_of.decision_hashes(session, [chains["decisions"].count])
+        assert stands == {}
+        await session.rollback()
+
+
+async def test_a_head_that_was_changed_or_left_out_is_refused(filled, told):
+    services = filled.state.services
+    async with caller(filled, project="p") as client:
+        for number in (90, 91, 92):
+            await client.post("/v1/decisions", json=told(number, "p"))
+            await client.post("/v1/audit/heads:sign")
+        heads = [SignedHead.model_validate(item) for item in (await client.get("/v1/audit/heads")).json()]
+        again = await client.post("/v1/audit/heads:sign")
+    assert again.json()["statement"] == heads[-1].statement
+    found = auditing.check(heads)
+    assert [statement.number for statement in found.statements] == list(range(1, len(heads) + 1))
+    assert oct((services.settings.home / "run" / "audit-key.pem").stat().st_mode & 0o777) == "0o600"
+    forged = heads[-1].model_copy(update={"statement": heads[-1].statement.replace("decisions", "decision5")})
+    for wrong, words in (([forged], "signature"), ([heads[0], *heads[2:]], "follow")):
+        with pytest.raises(auditing.NotSigned, match=words):
+            auditing.check(wrong)
+    with pytest.raises(auditing.NotSigned, match="is signed by"):
+        auditing.check(heads, known="ed25519:" + "0" * 32)
