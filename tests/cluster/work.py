@@ -65,6 +65,16 @@ def predicting(release: Release, project: str, endpoint: str, every: float = 0.0
 
 
 @contextmanager
+def crowding(
+    release: Release, project: str, endpoint: str, clients: int, pause: float = 0.0
+) -> Iterator[Work]:
+    """So many clients that ask *endpoint* again as soon as they have an answer, and never ask twice."""
+    name = f"crowd-{secrets.token_hex(3)}"
+    with _going_on(release, "crowd.py", name, project, endpoint, name, str(clients), str(pause)) as work:
+        yield work
+
+
+@contextmanager
 def writing(release: Release, project: str) -> Iterator[Work]:
     """One client that writes datasets and artifacts, and afterwards looks for all that was acknowledged."""
     name = f"writing-{secrets.token_hex(3)}"

@@ -22,6 +22,9 @@
 {{- if gt (int $v.triton.autoscaling.minReplicas) (int $v.triton.autoscaling.maxReplicas) -}}
 {{- fail "triton.autoscaling.minReplicas: is larger than triton.autoscaling.maxReplicas" -}}
 {{- end -}}
+{{- if and $v.autoscaling.enabled (ne $v.triton.autoscaling.kind "none") -}}
+{{- fail "autoscaling.enabled: triton.autoscaling.kind hpa asks another adapter of custom.metrics.k8s.io, and an API server has one; set that to none and declare spec.serving.autoscaling in the loops" -}}
+{{- end -}}
 {{- if and $v.triton.standby.idleMinutes (ne $v.triton.standby.kind "shared") -}}
 {{- fail "triton.standby.idleMinutes: needs triton.standby.kind: shared, where an idle version goes on answering" -}}
 {{- end -}}
@@ -64,6 +67,7 @@
 {{- include "millrace.checks.claims" . -}}
 {{- include "millrace.checks.parts" . -}}
 {{- include "millrace.checks.neighbours" . -}}
+{{- include "millrace.checks.adapters" . -}}
 {{- if $v.production -}}{{- include "millrace.checks.production" . -}}{{- end -}}
 {{- end -}}
 

@@ -102,6 +102,8 @@
 - {name: MILLRACE_TRITON_REPLICAS, value: {{ .Values.triton.replicas | quote }}}
 {{- $scaling := .Values.triton.autoscaling }}
 - {name: MILLRACE_TRITON_AUTOSCALING, value: {{ eq $scaling.kind "none" | ternary "" (toJson $scaling) | squote }}}
+- {name: MILLRACE_AUTOSCALER, value: {{ .Values.autoscaling.enabled | quote }}}
+- {name: MILLRACE_SCALE_DOWN_SECONDS, value: {{ .Values.autoscaling.scaleDownSeconds | int | quote }}}
 - {name: MILLRACE_TRITON_STANDBY, value: {{ eq .Values.triton.standby.kind "own" | ternary "" (toJson .Values.triton.standby) | squote }}}
 - {name: MILLRACE_TRITON_RESOURCES, value: {{ toJson .Values.triton.resources | squote }}}
 - {name: MILLRACE_TRITON_SERVICE_ACCOUNT, value: {{ include "millrace.accountname" (dict "root" . "component" "triton") }}}
@@ -125,6 +127,8 @@
 - {name: MILLRACE_OPERATOR, value: {{ .Values.controller.operator.enabled | quote }}}
 - {name: MILLRACE_WATCH_NAMESPACES, value: {{ toJson (.Values.controller.operator.watchAllNamespaces | ternary list .Values.controller.operator.namespaces) | squote }}}
 - {name: MILLRACE_NAMESPACE_PROJECTS, value: {{ toJson .Values.controller.operator.projects | squote }}}
+- {name: MILLRACE_AUTOSCALER, value: {{ .Values.autoscaling.enabled | quote }}}
+- {name: MILLRACE_SHARED_STANDBY, value: {{ eq .Values.triton.standby.kind "shared" | quote }}}
 - {name: MILLRACE_APPROVAL_POLICY, value: {{ .Values.controller.operator.approvalPolicy | quote }}}
 - {name: MILLRACE_POD_NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}
 - {name: MILLRACE_KFP_URL, value: {{ .Values.controller.kfp.url | quote }}}

@@ -40,6 +40,9 @@ podSelector:
 {{- if eq $v.triton.standby.kind "shared" }}
 - [triton, serving, 8080]
 {{- end }}
+{{- if $v.autoscaling.enabled }}
+- [autoscaler, gateway, 9902]
+{{- end }}
 - [measure, registry, 8080]
 - [measure, serving, 8080]
 - [job, registry, 8080]
@@ -97,6 +100,7 @@ podSelector:
 {{- if .Values.embeddedPostgres.enabled }}{{ $parts = concat $parts (list "postgres" "secrets") }}{{ end -}}
 {{- if include "millrace.edge" . }}{{ $parts = append $parts "edge" }}{{ end -}}
 {{- if .Values.console.enabled }}{{ $parts = append $parts "console" }}{{ end -}}
+{{- if .Values.autoscaling.enabled }}{{ $parts = append $parts "autoscaler" }}{{ end -}}
 {{- $flows := dict -}}
 {{- range $part := $parts -}}
 {{- $ingress := list -}}
@@ -128,7 +132,7 @@ podSelector:
 {{- $ingress = append $ingress (dict "from" (list (dict "namespaceSelector" (dict "matchLabels" (dict "kubernetes.io/metadata.name" .root.Values.controller.kfp.namespace)))) "ports" (list (dict "port" 8080))) -}}
 {{- end -}}
 {{- $metrics := dict "gateway" 9902 "edge" 9902 "triton" 8002 -}}
-{{- range append $services "console" }}{{ $metrics = set $metrics . 9090 }}{{ end -}}
+{{- range concat $services (list "console" "autoscaler") }}{{ $metrics = set $metrics . 9090 }}{{ end -}}
 {{- if and (hasKey $metrics .part) $v.prometheus -}}
 {{- $ingress = append $ingress (dict "from" $v.prometheus "ports" (list (dict "port" (index $metrics .part)))) -}}
 {{- end -}}
@@ -140,7 +144,11 @@ podSelector:
 {{- with $v.ingress }}{{ $plain = set $plain "from" . }}{{ end -}}
 {{- $ingress = append $ingress $plain -}}
 {{- end -}}
-{{- if has .part (append $services "secrets") -}}
+{{- /* The API server comes from nodes or from outside; TLS lets in nobody else. */}}
+{{- if eq .part "autoscaler" -}}
+{{- $ingress = append $ingress (dict "ports" (list (dict "port" 8443))) -}}
+{{- end -}}
+{{- if has .part (concat $services (list "secrets" "autoscaler")) -}}
 {{- $egress = append $egress (include "millrace.flows.to" $v.apiServer | fromYaml) -}}
 {{- end -}}
 {{- if has .part (list "registry" "training" "serving" "monitoring" "controller" "job") -}}

@@ -13,6 +13,22 @@
 {{- end -}}
 {{- end -}}
 
+{{/* An API server asks one adapter for the metrics of a group. */}}
+{{- define "millrace.checks.adapters" -}}
+{{- if .Values.autoscaling.enabled -}}
+{{- range $version := list "v1beta1" "v1beta2" -}}
+{{- $found := lookup "apiregistration.k8s.io/v1" "APIService" "" (print $version ".custom.metrics.k8s.io") -}}
+{{- if $found -}}
+{{- $marks := $found.metadata.annotations | default dict -}}
+{{- $ours := and (eq (get $marks "meta.helm.sh/release-name") $.Release.Name) (eq (get $marks "meta.helm.sh/release-namespace") $.Release.Namespace) -}}
+{{- if not $ours -}}
+{{- fail (printf "autoscaling.enabled: the APIService %s is there already (%s): another adapter serves this group, and an API server asks one alone. Use that one, with triton.autoscaling.kind: hpa, or take it away" $found.metadata.name (dig "spec" "service" "name" "of no service" $found)) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
 {{/* dict role release path : refuses if the role is that of another release's operator */}}
 {{- define "millrace.checks.neighbour" -}}
 {{- $meta := .role.metadata -}}

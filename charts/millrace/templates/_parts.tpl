@@ -1,9 +1,9 @@
 {{/* What contradicts itself in the values of one part: its service account, its Service, the way its pods are replaced. */}}
 {{- define "millrace.checks.parts" -}}
 {{- $root := . -}}
-{{- $paths := dict "edge" "tls" "postgres" "embeddedPostgres" "migrate" "migrations" "job" "training.job" "pipeline" "controller.runner" "backtest" "controller.backtest" -}}
+{{- $paths := dict "edge" "tls" "postgres" "embeddedPostgres" "migrate" "migrations" "job" "training.job" "pipeline" "controller.runner" "backtest" "controller.backtest" "autoscaler" "autoscaling" -}}
 {{- $seen := dict -}}
-{{- range $part := list "registry" "training" "serving" "monitoring" "controller" "console" "gateway" "edge" "postgres" "migrate" "triton" "job" "pipeline" "backtest" -}}
+{{- range $part := list "registry" "training" "serving" "monitoring" "controller" "console" "gateway" "edge" "postgres" "migrate" "triton" "autoscaler" "job" "pipeline" "backtest" -}}
 {{- $path := get $paths $part | default $part -}}
 {{- $this := dict "root" $root "component" $part -}}
 {{- $values := fromYaml (include "millrace.values" $this) -}}

@@ -3,7 +3,7 @@
 {{/* dict root component : the values of a component; those that have none of their own get the common ones */}}
 {{- define "millrace.values" -}}
 {{- $v := .root.Values -}}
-{{- $placed := dict "edge" $v.tls "postgres" $v.embeddedPostgres "migrate" $v.migrations "job" $v.training.job "pipeline" $v.controller.runner "backtest" $v.controller.backtest "measure" (omit $v.triton "serviceAccount") -}}
+{{- $placed := dict "edge" $v.tls "postgres" $v.embeddedPostgres "migrate" $v.migrations "job" $v.training.job "pipeline" $v.controller.runner "backtest" $v.controller.backtest "measure" (omit $v.triton "serviceAccount") "autoscaler" $v.autoscaling -}}
 {{- range list "registry" "training" "serving" "monitoring" "controller" "console" "gateway" "triton" }}{{ $placed = set $placed . (index $v .) }}{{ end -}}
 {{- toYaml (get $placed .component | default dict) -}}
 {{- end -}}

@@ -12,6 +12,7 @@ from millrace_contracts.parts import Strictly, Zone
 from millrace_contracts.release import BASE
 from millrace_contracts.reviews import ReviewSpec
 from millrace_contracts.rollouts import Cause, Key, RolloutRead
+from millrace_contracts.serving import Replicas, ServingSpec
 from millrace_contracts.variants import Latency, TargetName, variant_of
 from millrace_contracts.waiting import Waiting
 
@@ -41,6 +42,9 @@ class EndpointWrite(Strictly):
     review: ReviewSpec | None = Field(
         default=None, description="Which answers of :predict are flagged, and withheld; null: none."
     )
+    serving: ServingSpec | None = Field(
+        default=None, description="How many pods answer, and when they are given up; null: as it is."
+    )
 
 
 FormReason = Literal["OnlyForm", "Fastest", "NotFaster", "NeverMeasured", "FellBack"]
@@ -68,6 +72,10 @@ class RevisionPods(Read):
         "none, it is loaded when somebody goes back to it."
     )
     names: list[str] = Field(description="The pods that answer for it now.")
+    replicas: Replicas | None = Field(default=None, description="null: its load does not decide how many.")
+    why: str = Field(
+        default="", description="Why it is in pods of its own though it could share; empty otherwise."
+    )
 
 
 class RevisionRead(Read):

@@ -31,6 +31,7 @@ from millrace_contracts.parts import (
 from millrace_contracts.placement import Placement
 from millrace_contracts.reviews import NO_CONFIDENCE, ReviewSpec
 from millrace_contracts.rollouts import growing
+from millrace_contracts.serving import ServingSpec
 from millrace_contracts.sources import Source
 from millrace_contracts.training import TrainingSpec
 from millrace_contracts.workers import TWICE_GPUS, TWICE_WORKERS
@@ -191,6 +192,9 @@ class Spec(Part):
     notify: Notify | None = Field(default=None, description="Who is told of it, by which channels.")
     placement: Placement | None = Field(
         default=None, description="Where in a cluster its pods run; a laptop says that it cannot honour it."
+    )
+    serving: ServingSpec | None = Field(
+        default=None, description="How many pods answer, and when they are given up; a laptop has none."
     )
     suspend: Bool = Field(
         default=False, description="Open no more runs and do not go back by itself; what serves goes on."

@@ -5,13 +5,15 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from millrace_contracts.serving import Replicas
+
 Phase = Literal[
     "Pending", "Validating", "Training", "Gating", "AwaitingApproval", "Shadow", "Canary", "Serving", "Rejected",
     "Suspended", "Failed",
 ]  # fmt: skip
 ConditionType = Literal[
     "Ready", "Progressing", "DataValid", "Trained", "GatesPassed", "RolledOut", "DriftDetected", "Stalled",
-    "OptionsIgnored", "SourceReady", "Scored", "Approved", "Notified",
+    "OptionsIgnored", "SourceReady", "Scored", "Approved", "Notified", "Scaled",
 ]  # fmt: skip
 
 
@@ -42,6 +44,9 @@ class Member(Shown):
     weight: float | None = Field(default=None, description="Its share of the answers, in percent.")
     run: int | None = Field(default=None, description="The run that made it.")
     since: str | None = Field(default=None, description="Event time since which it stands there.")
+    replicas: Replicas | None = Field(
+        default=None, description="How many pods it has and should have; null: its load does not decide that."
+    )
 
 
 class RunStatus(Shown):

@@ -15,6 +15,10 @@ class ControllerSettings(PipelineSettings):
     """Whether ModelLoops are also taken from the Kubernetes API."""
     watch_namespaces: list[str] = Field(default_factory=list)
     """Namespaces whose ModelLoops are taken; none named: all."""
+    autoscaler: bool = False
+    """Whether the installation scales loops that ask for it by their load."""
+    shared_standby: bool = False
+    """Whether versions that nobody asks may answer from a pod that a project shares."""
     approval_policy: bool = False
     """Whether the API server lets approvers alone ask for less approval: the policy of millrace-crds is there."""
     namespace_projects: dict[str, str] = Field(default_factory=dict)

@@ -28,6 +28,7 @@ from millrace_contracts.loops import LoopOwner
 from millrace_contracts.messages import SubscriptionStanding
 from millrace_contracts.room import QueuePlace
 from millrace_contracts.scoring import ScoreResult, ScoreSpec
+from millrace_contracts.serving import Replicas
 from millrace_contracts.verdicts import GatesVerdict
 from millrace_contracts.waiting import Waiting
 from millrace_controller.batches import Standing
@@ -92,6 +93,8 @@ class Loop(Table):
     poll: Mapped[Poll | None] = mapped_column(Typed(Poll))
     batch: Mapped[Standing | None] = mapped_column(Typed(Standing))
     notices: Mapped[SubscriptionStanding | None] = mapped_column(Typed(SubscriptionStanding))
+    replicas: Mapped[Replicas | None] = mapped_column(Typed(Replicas))
+    """How many pods answer for the champion, where its load decides that."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
     __table_args__ = (UniqueConstraint("project", "name"),)

@@ -66,12 +66,14 @@ class Cluster:
         """Whether this process is told of a cluster: by a mounted token, or by KUBECONFIG."""
         return ACCOUNT.exists() or bool(os.environ.get("KUBECONFIG"))
 
-    async def apply(self, manifest: Manifest, namespace: str | None = None) -> Manifest:
-        """Server-side apply as the field manager `millrace`, also over fields of others."""
+    async def apply(
+        self, manifest: Manifest, namespace: str | None = None, manager: str = MANAGER
+    ) -> Manifest:
+        """Server-side apply as the field manager *manager*, also over fields of others."""
         path = await self._path(
             manifest["apiVersion"], manifest["kind"], namespace, manifest["metadata"]["name"]
         )
-        query = {"fieldManager": MANAGER, "force": "true"}
+        query = {"fieldManager": manager, "force": "true"}
         return await self._call("PATCH", path, query, manifest, APPLY)
 
     async def create(self, manifest: Manifest, namespace: str | None = None) -> Manifest:

@@ -20,6 +20,7 @@ from millrace_contracts.searching import (
     NO_SIZE,
     UNSIZED,
 )
+from millrace_contracts.serving import FEWER_THAN_LEAST, Autoscaling
 from millrace_contracts.shapes import MOST_AXES, MOST_VALUES
 from millrace_contracts.sinks import Sink, TableSink
 from millrace_contracts.sources import (
@@ -167,6 +168,12 @@ RULES: dict[str, list[Json]] = {
         )
     ],
     Triggers.__name__: [_ONE_SCHEDULE],
+    Autoscaling.__name__: [
+        rule(
+            "(has(self.max) ? self.max : 4) >= (has(self.min) ? self.min : 1)",
+            FEWER_THAN_LEAST,
+        )
+    ],
     SearchSpec.__name__: [
         rule(
             "!has(self.objectives) || (self.objectives.exists_one(it, it == 'loss') && "

@@ -132,6 +132,10 @@ class ServingSettings(WorkloadSettings):
     """ServiceAccount of the Triton pods, which also owns them; empty: <release>-triton."""
     triton_autoscaling: Scaling | None = None
     """How many pods a revision has by its load (JSON); empty: always *triton_replicas*."""
+    autoscaler: bool = False
+    """Whether an adapter of this installation tells the API server requests in flight: loops may be scaled by them."""
+    scale_down_seconds: int = Field(default=300, ge=0, le=3600)
+    """For how long less load must call for fewer pods before pods go."""
     triton_standby: Standby | None = None
     """Where versions without traffic sit together (JSON); empty: each keeps a pod of its own."""
     triton_runtimes: dict[str, str] = Field(default_factory=dict)

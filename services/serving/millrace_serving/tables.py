@@ -50,6 +50,8 @@ class Endpoint(Table):
     """Whether its loop alone may roll out: people have to approve."""
     review: Mapped[ReviewSpec | None] = mapped_column(Typed(ReviewSpec))
     """Which answers are flagged, and withheld."""
+    serving: Mapped[Document] = mapped_column(JSON, default=dict, server_default="{}")
+    """How many pods answer, and when they are given up, as the loop declares it."""
 
 
 class Revision(Table):

@@ -17,7 +17,7 @@ from millrace_controller.leases import tenure
 from millrace_controller.lookup.queries import DELETED
 from millrace_controller.loops.quarantine import quarantined, with_quarantined
 from millrace_controller.notices import announcing, blocked
-from millrace_controller.production import champion, places
+from millrace_controller.production import champion, places, replicas
 from millrace_controller.runs import approval, ending, tending, waiting
 from millrace_controller.runs import queries as runs
 from millrace_controller.runs.states import BUSY, State
@@ -115,6 +115,7 @@ async def one_pass(services: Services, loop_id: int) -> None:
     try:
         while await step(services, loop_id):
             services.changes.ring()
+        await replicas.note(services, loop_id)
         message, kept = await refused.told(services, loop_id), True
     except tenure.Deposed as over:
         log.warning("a loop is left to the new leader", loop=loop_id, reason=str(over))

@@ -1,5 +1,6 @@
 """Options that a loop declares and that the present environment cannot honour: said, never silently left out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,10 @@ class Surroundings:
     cluster: bool
     kueue: bool
     kuberay: bool = True
+    scales: bool = True
+    """Pods are scaled by load."""
+    shares: bool = True
+    """Versions that nobody asks may share a pod."""
 
 
 def ignored(loop: Loop, around: Surroundings) -> list[str]:
@@ -35,6 +40,7 @@ def ignored(loop: Loop, around: Surroundings) -> list[str]:
         told.append(f"placement ({', '.join(placement.chosen())}) needs a cluster; here jobs are processes.")
     if around.cluster and placement.queue and not around.kueue:
         told.append(f"placement.queue: Kueue is not installed, so nothing waits in {placement.queue}.")
+    told += _serving(declared.get("serving") or {}, around)
     training = declared.get("training") or {}
     if around.cluster and training.get("workers") and not around.kuberay:
         told.append("training.workers: KubeRay is not installed, so all of them share one pod.")
@@ -52,13 +58,33 @@ def ignored(loop: Loop, around: Surroundings) -> list[str]:
     return told
 
 
+def _serving(declared: Mapping[str, object], around: Surroundings) -> list[str]:
+    told = []
+    if declared.get("autoscaling"):
+        if not around.cluster:
+            told.append("serving.autoscaling needs a cluster; here one Triton answers for all.")
+        elif not around.scales:
+            told.append(
+                "serving.autoscaling: no adapter is installed; the chart's value is autoscaling.enabled."
+            )
+    if declared.get("idleMinutes"):
+        if not around.cluster:
+            told.append("serving.idleMinutes needs a cluster; here nothing is given up.")
+        elif not around.shares:
+            told.append(
+                "serving.idleMinutes: no pod is shared; the chart's value is triton.standby.kind: shared."
+            )
+    return told
+
+
 async def surroundings(services: Services) -> Surroundings:
     """What `ignored` has to know of the environment."""
     cluster = services.settings.platform == "kubernetes"
+    scales, shares = services.settings.autoscaler, services.settings.shared_standby
     if services.cluster is None:
-        return Surroundings(cluster=cluster, kueue=True)
+        return Surroundings(cluster=cluster, kueue=True, scales=scales, shares=shares)
     kueue, kuberay = await _serves(services.cluster, "kueue"), await _serves(services.cluster, "kuberay")
-    return Surroundings(cluster=cluster, kueue=kueue, kuberay=kuberay)
+    return Surroundings(cluster=cluster, kueue=kueue, kuberay=kuberay, scales=scales, shares=shares)
 
 
 def fit(document: ModelLoop, settings: WorkloadSettings) -> None:

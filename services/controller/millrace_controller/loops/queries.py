@@ -61,9 +61,9 @@ def same_spec(loop: Loop, document: ModelLoop) -> bool:
 
 
 def _trains_alike(loop: Loop, document: Document) -> bool:
-    """Whether nothing but what is scored by itself, or who is told, is another: that is no reason for a run."""
+    """Whether only what is scored by itself, who is told, or how many pods answer, is another: no reason for a run."""
     stored, asked = loop.document["spec"], document["spec"]
-    aside = {"predict": None, "notify": None}
+    aside = {"predict": None, "notify": None, "serving": None}
     return {**stored, **aside} == {**asked, **aside}
 
 
@@ -80,6 +80,7 @@ def _begin_again(loop: Loop) -> None:
         "configurations",
         "poll",
         "notices",
+        "replicas",
     ):
         setattr(loop, name, None)
     for name in ("fed_through", "opened_at", "rest_until", "settled_through"):

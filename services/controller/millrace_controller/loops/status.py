@@ -5,7 +5,7 @@ from millrace_contracts.loop_runs import StepRead
 from millrace_contracts.status import Condition, Gate, LoopStatus, Member, Phase, RunStatus
 from millrace_contracts.verdicts import GateResult
 from millrace_controller.hints import line
-from millrace_controller.loops import approving, notified, timed
+from millrace_controller.loops import approving, notified, scaled, timed
 from millrace_controller.loops.quarantine import QUARANTINED, quarantined
 from millrace_controller.loops.texts import REASON, chosen, cut
 from millrace_controller.runs.states import BUSY, IN_FLIGHT, State
@@ -45,6 +45,7 @@ def of(loop: Loop, newest: Run | None, digest: str | None, ignored: list[str], g
         *timed.conditions(loop),
         *approving.conditions(loop, newest),
         *notified.conditions(loop),
+        *scaled.conditions(loop),
     ]
     for condition in told:
         condition.observed_generation = generation
@@ -112,7 +113,8 @@ def _champion(loop: Loop, digest: str | None, candidate: Member | None) -> Membe
         return None
     weight = 100.0 - (0.0 if candidate is None else candidate.weight or 0.0)
     since = None if loop.champion_since is None else loop.champion_since.isoformat()
-    return Member(version=loop.champion, digest=digest, weight=weight, since=since)
+    pods = loop.replicas if scaled.scales(loop) else None
+    return Member(version=loop.champion, digest=digest, weight=weight, since=since, replicas=pods)
 
 
 def _whole(loop: Loop, newest: Run | None) -> str:

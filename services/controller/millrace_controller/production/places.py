@@ -6,6 +6,7 @@ from millrace.transport.errors import ApiError
 from millrace_contracts.endpoints import EndpointWrite
 from millrace_contracts.jobs import JobState
 from millrace_contracts.models import AliasWrite
+from millrace_contracts.serving import ServingSpec
 from millrace_controller.production.champion import CHAMPION
 from millrace_controller.services import Services
 from millrace_controller.tables import Loop
@@ -17,7 +18,7 @@ JOBS = 100
 
 async def prepare(services: Services, loop: Loop) -> None:
     """Make the dataset, the model and the endpoint that a loop needs."""
-    registry, serving = services.clients.registry, services.clients.serving
+    registry = services.clients.registry
     data, name, project = loop.spec.data, loop.name, loop.project
     try:
         await registry.dataset(data.dataset, project=project)
@@ -28,9 +29,16 @@ async def prepare(services: Services, loop: Loop) -> None:
     guarded = loop.mode == "live" and loop.spec.gates.approval is not None
     await registry.put_model(name, f"model of the loop {name}", guarded, project=project)
     mode = "backtest" if loop.mode == "backtest" else "live"
-    review = loop.spec.review
-    wanted = EndpointWrite(model=name, mode=mode, timezone=data.timezone, guarded=guarded, review=review)
-    await serving.put_endpoint(name, wanted, project=project)
+    serving = loop.spec.serving or ServingSpec()
+    wanted = EndpointWrite(
+        model=name,
+        mode=mode,
+        timezone=data.timezone,
+        guarded=guarded,
+        review=loop.spec.review,
+        serving=serving,
+    )
+    await services.clients.serving.put_endpoint(name, wanted, project=project)
 
 
 async def cancel_jobs(services: Services, loop: Loop) -> None:

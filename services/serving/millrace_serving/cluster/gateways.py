@@ -80,6 +80,13 @@ class Gateways:
         answers = await asyncio.gather(*(self._admin(pod.address).asked() for pod in present))
         return {pod.life: found for pod, found in zip(present, answers, strict=True) if found is not None}
 
+    async def in_flight(self) -> list[dict[str, int]] | None:
+        """Requests to each revision that each gateway has not answered now; None if one that is up does not say."""
+        present = [pod for pod in self.pods if pod.address]
+        answers = await asyncio.gather(*(self._admin(pod.address).in_flight() for pod in present))
+        silent = [pod for pod, found in zip(present, answers, strict=True) if found is None and pod.ready]
+        return None if silent or not present else [found for found in answers if found is not None]
+
     def _admin(self, address: str) -> EnvoyAdmin:
         if address not in self._admins:
             host = f"[{address}]" if ":" in address else address

@@ -5,26 +5,26 @@ import json
 from collections.abc import Mapping
 
 from millrace_core.pods import PREFIX, Part
-from millrace_serving.cluster import names, pods
+from millrace_serving.cluster import names, pods, scaling
 from millrace_serving.cluster.placing import OWN, Home, Place
-from millrace_serving.settings import Scaling, ServingSettings
+from millrace_serving.settings import ServingSettings
 from millrace_serving.triton.repository import Wanted
 
 SPEC = f"{PREFIX}/spec"
 """Annotation with the digest of what was applied."""
 STEADY_SECONDS = 6
 """Time that a new pod must be ready before an old one may go: long enough for serving to try its golden rows."""
-KINDS = (("Service", "v1"), ("Deployment", "apps/v1"), ("HorizontalPodAutoscaler", "autoscaling/v2"))
+KINDS = (("Service", "v1"), ("Deployment", "apps/v1"), (scaling.KIND, scaling.VERSION))
 """What a revision may consist of, in the order in which it is made."""
 
 
 def objects(settings: ServingSettings, item: Wanted, owner: Part | None, place: Place = OWN) -> list[Part]:
     """Everything of one revision. *owner*: the object with which all of it goes, when an installation is removed."""
-    scaling = settings.triton_autoscaling
     made = [service(settings, item, place.at)]
     if place.deployment:
         made.append(deployment(settings, item))
-        made += [autoscaler(settings, item, scaling)] if scaling else []
+        scaled = scaling.autoscaler(settings, item, _metadata(settings, item))
+        made += [scaled] if scaled else []
     return [sealed(manifest, owner) for manifest in made]
 
 
@@ -79,9 +79,9 @@ def deployment(settings: ServingSettings, item: Wanted) -> Part:
         "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
         "template": pods.template(settings, item),
     }
-    if settings.triton_autoscaling is not None:
+    if scaling.bounds(settings, item) is not None:
         del spec["replicas"]
-    if replicas(settings) > 1 and not settings.shape("triton").topology_spread_constraints:
+    if _several(settings, item) and not settings.shape("triton").topology_spread_constraints:
         spec["template"]["spec"]["topologySpreadConstraints"] = [_apart(settings, item)]
     return {
         "apiVersion": "apps/v1",
@@ -93,8 +93,13 @@ def deployment(settings: ServingSettings, item: Wanted) -> Part:
 
 def replicas(settings: ServingSettings, standby: bool = False) -> int:
     """Fewest pods that a revision has; one that only stands by has one."""
-    scaling = settings.triton_autoscaling
-    return 1 if standby else scaling.min_replicas if scaling else settings.triton_replicas
+    everybody = settings.triton_autoscaling
+    return 1 if standby else everybody.min_replicas if everybody else settings.triton_replicas
+
+
+def _several(settings: ServingSettings, item: Wanted) -> bool:
+    between = scaling.bounds(settings, item)
+    return replicas(settings) > 1 or (between is not None and between[1] > 1)
 
 
 def _apart(settings: ServingSettings, item: Wanted) -> Part:
@@ -103,25 +108,4 @@ def _apart(settings: ServingSettings, item: Wanted) -> Part:
         "topologyKey": "kubernetes.io/hostname",
         "whenUnsatisfiable": "ScheduleAnyway",
         "labelSelector": {"matchLabels": names.identity(settings, item)},
-    }
-
-
-def autoscaler(settings: ServingSettings, item: Wanted, scaling: Scaling) -> Part:
-    """Scales on the mean time in Triton's queue, a metric that an adapter must offer for pods."""
-    metadata = _metadata(settings, item)
-    metric = {
-        "metric": {"name": "millrace_triton_queue_milliseconds"},
-        "target": {"type": "AverageValue", "averageValue": f"{round(scaling.queue_milliseconds * 1000)}m"},
-    }
-    return {
-        "apiVersion": "autoscaling/v2",
-        "kind": "HorizontalPodAutoscaler",
-        "metadata": metadata,
-        "spec": {
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": metadata["name"]},
-            "minReplicas": replicas(settings, item.standby),
-            "maxReplicas": max(scaling.min_replicas, scaling.max_replicas),
-            "metrics": [{"type": "Pods", "pods": metric}],
-            "behavior": {"scaleDown": {"stabilizationWindowSeconds": 300}},
-        },
     }

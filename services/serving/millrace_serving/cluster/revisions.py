@@ -8,13 +8,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from millrace_contracts.endpoints import RevisionPods
+from millrace_contracts.serving import Replicas
 from millrace_core.errors import BadInput
 from millrace_core.log import log
 from millrace_core.owners import Manifest, owner
 from millrace_core.pods import PREFIX, selector
 from millrace_core.waiting import PodWaiting
 from millrace_serving.choice import Node
-from millrace_serving.cluster import manifests, names
+from millrace_serving.cluster import manifests, names, scaling
 from millrace_serving.cluster.building import Building
 from millrace_serving.cluster.looking import Looks
 from millrace_serving.cluster.manifests import KINDS, SPEC
@@ -52,6 +53,8 @@ class Revisions:
         """Of the revisions with pods of their own, at the last pass, as those stand."""
         self.sights: dict[str, Sight] = {}
         """Of the revisions that should serve, at the last pass; those of the candidates, at the last look."""
+        self.scaled: dict[str, Replicas] = {}
+        """Of the revisions that are scaled by load, what their autoscalers said at the last pass, by object name."""
         self.loading: dict[str, Sight] = {}
         self.restarts = 0
         """How often containers of the present pods were started again."""
@@ -77,6 +80,9 @@ class Revisions:
         What cannot be applied keeps nothing else from being done; it is raised at the end.
         """
         found = await self._found()
+        self.scaled = {
+            name: scaling.replicas(seen) for (kind, name), seen in found.items() if kind == scaling.KIND
+        }
         waiting, serving = await candidates(), await wanted()
         self.loading = {item.name: seen for item in waiting if (seen := self.loading.get(item.name))}
         kept = {names.object_name(i.project, i.endpoint, i.number) for i in (*waiting, *serving)} | busy()
@@ -88,7 +94,7 @@ class Revisions:
         ]
         acts += [self._share(made, found) for made in self.shared.objects(account)]
         kept |= self.shared.kept
-        left = self._left(serving)
+        left = self._left(serving) | self._fixed([*serving, *waiting])
         acts += [self._remove(kind, name) for kind, name in found if name not in kept or (kind, name) in left]
         acts.append(self.building.sweep([*waiting, *serving]))
         done = await asyncio.gather(*acts, return_exceptions=True)
@@ -117,6 +123,11 @@ class Revisions:
             for kind, _ in KINDS[1:]
         }
 
+    def _fixed(self, items: Sequence[Wanted]) -> set[tuple[str, str]]:
+        """The autoscalers of revisions whose number of pods is fixed now."""
+        fixed = [item for item in items if scaling.bounds(self.settings, item) is None]
+        return {(scaling.KIND, names.object_name(item.project, item.endpoint, item.number)) for item in fixed}
+
     def _sight(self, name: str) -> Sight:
         """How a revision stands in the pods to which its Service points."""
         if self.shared.place(name).at == "own" and name in self.own:
@@ -135,13 +146,12 @@ class Revisions:
     async def _found(self) -> dict[tuple[str, str], Part]:
         """Every object of ours by kind and name."""
         chosen = selector(names.common(self.settings))
-        kinds = KINDS if self.settings.triton_autoscaling else KINDS[:2]
         lists = await asyncio.gather(
-            *(self.cluster.list(kind, self.namespace, chosen, api_version) for kind, api_version in kinds)
+            *(self.cluster.list(kind, self.namespace, chosen, api_version) for kind, api_version in KINDS)
         )
         return {
             (kind, item["metadata"]["name"]): item
-            for (kind, _), items in zip(kinds, lists, strict=True)
+            for (kind, _), items in zip(KINDS, lists, strict=True)
             for item in items
         }
 
@@ -169,7 +179,7 @@ class Revisions:
         self, item: Wanted, account: Manifest | None, found: Mapping[Any, Part], place: Place = OWN
     ) -> None:
         """Apply the objects of a revision where they are not as they should be. Raises: LoadFailed."""
-        made = manifests.objects(self.settings, item, account, place)
+        made = manifests.objects(self.settings, scaling.grown(item, found), account, place)
         present = [found.get(_key(manifest)) or await self._get(manifest) for manifest in made]
         self._check_ours(self._identity(item), present)
         for manifest, old in zip(made, present, strict=True):
@@ -193,6 +203,8 @@ class Revisions:
         last, when = self._applied.get(key, ("", 0.0))
         if same and last == wanted and time.monotonic() - when < APPLY_SECONDS:
             return
+        if old is not None and scaling.hands_over(manifest, old):
+            await self.cluster.apply(scaling.handed_over(old), self.namespace, scaling.HANDED)
         await self.cluster.apply(manifest, self.namespace)
         self._applied[key] = (wanted, time.monotonic())
         if not same:
@@ -218,7 +230,8 @@ class Revisions:
         if sight is None:
             return None
         kind = "unloaded" if self.shared.unloaded(name) else self.shared.place(name).at
-        return RevisionPods(kind=kind, names=list(sight.pods))
+        scaled = self.scaled.get(names.object_name(*names.parts(name)))
+        return RevisionPods(kind=kind, names=list(sight.pods), replicas=scaled)
 
     def packs(self, name: str) -> bool:
         """Whether the pods of the revision *name* took packed tensors when they were looked at last."""

@@ -29,7 +29,7 @@ async def put_endpoint(
     services: CurrentServices,
     actor: CurrentActor,
 ) -> EndpointRead:
-    """Create an endpoint, or change its time zone."""
+    """Create an endpoint, or change its time zone and how it is served."""
     changes.check_name(endpoint)
     if body.mode == "live" and services.plane is None:
         raise Conflict("This serving process runs without a data plane; only backtests are possible.")
@@ -37,6 +37,8 @@ async def put_endpoint(
     guard.may_say(actor, body.guarded, bool(stored.guarded))
     stored.guarded = stored.guarded if body.guarded is None else body.guarded
     stored.review = body.review
+    if body.serving is not None:
+        stored.serving = body.serving.model_dump(mode="json", by_alias=True, exclude_none=True)
     return await view(session, services.plane, stored)
 
 

@@ -27,6 +27,9 @@ STATS = {
     "refused_configurations": "cluster_manager.cds.update_rejected",
 }
 """Our names for Envoy's counters."""
+WAITING = r"\.upstream_rq_(pending_)?active$"
+IN_FLIGHT = rf"^cluster\..*--r[0-9]+{WAITING}"
+"""Requests that went to a revision, or wait for a connection to it, and are not answered yet."""
 CALLS_FAILED = "inference.calls.failed"
 """Calls over gRPC that failed are HTTP 200: they add to `failed`, where they are taken at all."""
 SENT = ".upstream_rq_total"
@@ -61,6 +64,20 @@ class EnvoyAdmin:
         except (httpx.HTTPError, ValueError, KeyError):
             return None
         return {name.removeprefix("cluster.").removesuffix(SENT): int(value) for name, value in found}
+
+    async def in_flight(self) -> dict[str, int] | None:
+        """Requests to each revision that are not answered now; None if it does not answer."""
+        try:
+            answer = await self._client.get("/stats", params={"filter": IN_FLIGHT, "format": "json"})
+            answer.raise_for_status()
+            found = [(item["name"], int(item["value"])) for item in answer.json()["stats"] if "name" in item]
+        except (httpx.HTTPError, ValueError, KeyError):
+            return None
+        summed: dict[str, int] = {}
+        for name, value in found:
+            revision = re.sub(WAITING, "", name).removeprefix("cluster.")
+            summed[revision] = summed.get(revision, 0) + value
+        return summed
 
     async def ready(self) -> bool:
         """Whether Envoy has its first configuration."""

@@ -48,9 +48,10 @@ class Plane(DataPlane):
         stable = [pair for pair in pairs if pair[0].stable == pair[1].number]
         rising = {(one.project, one.endpoint, one.revision) for one in await rollouts.all_in_flight(session)}
         others = [
-            wanted(endpoint, revision, (endpoint.project, endpoint.name, revision.number) not in rising)
+            replace(wanted(endpoint, revision, standby=not rises), rising=rises)
             for endpoint, revision in pairs
             if endpoint.stable != revision.number
+            for rises in [(endpoint.project, endpoint.name, revision.number) in rising]
         ]
         moving = {(project, endpoint) for project, endpoint, _ in rising}
         serving = [
@@ -67,7 +68,7 @@ class Plane(DataPlane):
                 endpoint = await endpoints.get(session, rollout.project, rollout.endpoint)
                 if rollout.state == RolloutState.LOADING and endpoint.mode == "live":
                     revision = await endpoints.revision(session, endpoint, rollout.revision)
-                    found.append(wanted(endpoint, revision))
+                    found.append(replace(wanted(endpoint, revision), rising=True))
             return found
 
     async def fell(self, item: Wanted, why: str) -> Wanted | None:

@@ -6,6 +6,7 @@ from millrace_contracts.bodies import Document
 from millrace_contracts.endpoints import ServedForm
 from millrace_contracts.models import Golden
 from millrace_contracts.placement import ServerPlacement
+from millrace_contracts.serving import ServingSpec
 from millrace_contracts.signature import Signature
 from millrace_contracts.variants import BASE_TARGET, ModelVariant, TargetName
 from millrace_serving.choice import Choice
@@ -80,6 +81,7 @@ def wanted(endpoint: Endpoint, revision: Revision, standby: bool = False) -> Wan
         loop=revision.loop,
         run=revision.run,
         placement=ServerPlacement.model_validate(revision.placement),
+        serving=ServingSpec.model_validate(endpoint.serving or {}),
         standby=standby,
         target=cast(TargetName, revision.target),
         exact=exact,

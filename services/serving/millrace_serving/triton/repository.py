@@ -8,6 +8,7 @@ from pathlib import Path
 
 from millrace_contracts.models import Golden
 from millrace_contracts.placement import ServerPlacement
+from millrace_contracts.serving import ServingSpec
 from millrace_contracts.signature import Signature
 from millrace_contracts.variants import BASE_TARGET, TargetName
 from millrace_serving.settings import ServingSettings
@@ -38,10 +39,14 @@ class Wanted:
     """Where its pods should run."""
     standby: bool = False
     """Loaded only so that one can go back to it at once: it gets no traffic, so one pod will do."""
+    rising: bool = False
+    """A rollout in flight brings it."""
     settled: bool = False
     """It serves, and no rollout is in flight: if nobody asks it, it may sit in a pod that others use too."""
     target: TargetName = BASE_TARGET
     """The form of the version that it serves; *digest* is that of its graph."""
+    serving: ServingSpec = field(default_factory=ServingSpec)
+    """How many pods its loop wants by load, and when it gives them up."""
     exact: bool = True
     """Whether *golden* is what this very form answered when it was made, not what the base form did."""
 
