@@ -9,7 +9,16 @@ from tests.chart.rendering import Object, Pod, kind, pods
 
 Invariant = Callable[[list[Object]], Iterator[str]]
 KEEPS_RUNNING = ("Deployment", "StatefulSet")
-NEEDS_THE_API = {"registry", "training", "serving", "monitoring", "controller", "secrets", "farewell"}
+NEEDS_THE_API = {
+    "registry",
+    "training",
+    "serving",
+    "monitoring",
+    "controller",
+    "secrets",
+    "farewell",
+    "autoscaler",
+}
 """Components whose pods hold a token of the API server: to act, or to read the keys that check tokens."""
 NEEDS_A_NAME = {"registry", "training", "serving", "monitoring", "controller", "gateway", "test"}
 """Components whose pods show a token of Millrace's audience."""
@@ -107,8 +116,8 @@ def no_docker_links(objects: list[Object]) -> Iterator[str]:
 
 
 def narrow_roles(objects: list[Object]) -> Iterator[str]:
-    """No wildcard, nothing that escalates; Secrets by name only, or to make one; ClusterRoles for ModelLoops only, and
-    to ask who may do what with them."""
+    """No wildcard, nothing that escalates; Secrets by name only, or to make one; ClusterRoles for ModelLoops only, to
+    ask who may do what with them, and for an APIService by its name."""
     for role in kind(objects, "Role", "ClusterRole"):
         where = f"{role['kind']}/{role['metadata']['name']}"
         for rule in role["rules"]:
@@ -124,6 +133,12 @@ def narrow_roles(objects: list[Object]) -> Iterator[str]:
                 and rule["verbs"] != ["create"]
             ):
                 yield f"{where}: reads Secrets that it cannot name"
+            if (
+                rule["resources"] == ["apiservices"]
+                and rule.get("resourceNames")
+                and rule["verbs"] == ["get", "patch"]
+            ):
+                continue
             reach = {"modelloops", "modelloops/status", "events", "localsubjectaccessreviews"}
             if role["kind"] == "ClusterRole" and not set(rule["resources"]) <= reach:
                 yield f"{where}: reaches {rule['resources']} in every namespace"
@@ -217,7 +232,7 @@ def labelled(objects: list[Object]) -> Iterator[str]:
         if key in seen:
             yield f"{where}: stands twice"
         seen.add(key)
-        if not found["kind"].startswith("Cluster") and "namespace" not in meta:
+        if not found["kind"].startswith(("Cluster", "APIService")) and "namespace" not in meta:
             yield f"{where}: names no namespace"
         wanted = {
             f"app.kubernetes.io/{name}" for name in ("name", "instance", "component", "version", "managed-by")

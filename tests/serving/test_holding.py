@@ -286,11 +286,31 @@ async def test_the_process_as_its_pod_starts_it_loads_what_serving_lists(world, 
         process.wait(20)
 
 
-async def test_a_graph_that_is_too_large_for_a_shared_pod_is_not_taken(world, monkeypatch):
-    monkeypatch.setattr(holding, "LARGEST", 10)
-    world.items = [version(world, 1)]
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_graph_that_is_larger_than_there_is_memory_for_is_not_taken(world, monkeypatch, known):
+    monkeypatch.setattr(holding, "LARGEST", 10**9 if known else 10)
+    world.items = [version(world, 1).model_copy(update={"size": 10 if known else None, "answers": True})]
     await world.holder.once()
     assert world.whole.exists()
     assert not answers(world, "flights--r1")
     with pytest.raises(LoadFailed, match="larger than"):
         await world.holder._fetch(await world.holder._wanted(world.items[0]))
+
+
+async def test_a_fresh_pod_takes_requests_once_what_has_traffic_is_loaded_and_the_rest_follows(
+    world, monkeypatch
+):
+    """What only stands by may take its time: nobody asks it."""
+    serves = version(world, 3).model_copy(update={"answers": True})
+    world.items = [serves, version(world, 1), version(world, 2)]
+    seen, usual = [], world.holder._restore
+
+    async def restore(due):
+        await usual(due)
+        seen.append(([item.name for item in due], world.whole.exists()))
+
+    monkeypatch.setattr(world.holder, "_restore", restore)
+    await world.holder.once()
+    assert [names for names, _ in seen] == [["flights--r3"], ["flights--r3", "flights--r1", "flights--r2"]]
+    assert seen[1][1], "it took requests while the others were loaded"
+    assert answers(world, "flights--r1")

@@ -7,7 +7,7 @@ import pytest
 from millrace_serving.cluster import placing
 from millrace_serving.cluster.placing import Place, Seen, place
 from millrace_serving.cluster.standby import mebibytes
-from millrace_serving.settings import ServingSettings
+from millrace_serving.settings import ServingSettings, Standby
 
 from .test_revisions import revision
 
@@ -153,22 +153,48 @@ def archive(loops, versions):
 
 
 def test_of_every_loop_the_newest_archived_version_is_held_before_the_second_of_any():
-    held = placing.chosen(archive(3, 4), (), 5)
+    held = placing.chosen(archive(3, 4), (), Standby(versions=5))
     assert {f"loop-{loop}--r4" for loop in range(3)} < held
     assert held - {f"loop-{loop}--r4" for loop in range(3)} == {"loop-0--r3", "loop-1--r3"}
 
 
 def test_what_has_to_answer_and_what_one_goes_back_to_are_held_before_all_others():
     idle = revision(9, "quiet", settled=True)
-    assert placing.chosen([*archive(3, 4), idle], {"loop-2--r1"}, 2) == {"quiet--r9", "loop-2--r1"}
+    standby = Standby(versions=2)
+    assert placing.chosen([*archive(3, 4), idle], {"loop-2--r1"}, standby) == {"quiet--r9", "loop-2--r1"}
+
+
+def test_memory_is_counted_by_the_size_of_graphs_and_what_does_not_fit_leaves_its_place_to_smaller_ones():
+    standby = Standby(mebibytes=100, most_mebibytes=1000)
+    large, small = revision(1, "large", size=200 * 2**20), revision(1, "small", size=2**20)
+    assert [placing.needs(standby, item) for item in (large, small)] == [700, 103]
+    assert placing.needs(standby, revision(1)) == 100, "nobody knows its size yet"
+    held = placing.chosen([large, replace(large, name="more--r1", endpoint="more"), small], (), standby)
+    assert held == {"large--r1", "small--r1"}
+
+
+def test_a_graph_that_asks_for_more_than_a_shared_pod_has_says_so_and_keeps_its_own(tmp_path):
+    settings = ServingSettings(home=tmp_path, triton_standby=Standby(most_mebibytes=1000))
+    assert placing.why_not(settings, revision(size=200 * 2**20)) is None
+    told = placing.why_not(settings, revision(size=400 * 2**20))
+    assert "400 MiB asks for 1296 MiB, and a shared pod has 1000" in told
 
 
 @pytest.mark.parametrize(
-    ("versions", "now", "size"),
-    [(1, 0, 4), (5, 0, 8), (5, 4, 8), (8, 8, 8), (5, 16, 16), (4, 16, 4), (33, 32, 64)],
+    ("asked", "now", "size"),
+    [
+        (1, 0, 40),
+        (50, 0, 80),
+        (50, 40, 80),
+        (80, 80, 80),
+        (50, 160, 160),
+        (40, 160, 40),
+        (330, 320, 500),
+        (510, 0, 510),
+    ],
 )
-def test_room_doubles_and_is_given_back_late(versions, now, size):
-    assert placing.room(versions, now) == size
+def test_room_doubles_and_is_given_back_late(asked, now, size):
+    assert placing.room(asked, Standby.model_construct(mebibytes=10, most_mebibytes=500), now) == size
 
 
 @pytest.mark.parametrize(
@@ -182,8 +208,8 @@ def test_room_doubles_and_is_given_back_late(versions, now, size):
 )
 def test_only_what_has_no_wishes_for_its_pod_shares_one(tmp_path, more, shares):
     settings = ServingSettings(home=tmp_path, triton_standby={"kind": "shared"})
-    assert placing.may_share(settings, revision(**more)) is shares
-    assert not placing.may_share(ServingSettings(home=tmp_path), revision(**more))
+    assert (placing.why_not(settings, revision(**more)) is None) is shares
+    assert placing.why_not(ServingSettings(home=tmp_path), revision(**more))
 
 
 @pytest.mark.parametrize(

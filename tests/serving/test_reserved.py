@@ -85,9 +85,10 @@ def asked(container):
     [
         (None, False, (280, 28.0, 70.0)),
         (Standby(), False, (41, 4.15, 16.4)),
-        (Standby(idle_minutes=10), True, (1, 0.15, 6.4)),
+        (Standby(idle_minutes=10), True, (2, 0.3, 12.8)),
+        (Standby(idle_minutes=10, replicas=1), True, (1, 0.15, 6.4)),
     ],
-    ids=["each its own", "shared", "shared, and nobody asks"],
+    ids=["each its own", "shared", "shared, and nobody asks", "the same, in one pod"],
 )
 def test_forty_loops_with_six_archived_versions_each_reserve(tmp_path, monkeypatch, standby, idle, told):
     monkeypatch.setattr("millrace_serving.cluster.quiet.Quiet.idle", lambda *_, **__: idle)

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from millrace_contracts.serving import ServingSpec
 from millrace_serving.cluster import shared
 from millrace_serving.cluster.quiet import Quiet
 from millrace_serving.settings import Standby
@@ -240,3 +241,43 @@ async def test_values_that_take_the_shared_pod_away_give_each_its_own_first(pool
     await passes(pool)
     assert pool.cluster.names("Deployment") == ["flights-r1", "flights-r2"]
     assert place(pool, "flights-r1") == "own"
+
+
+async def test_a_loop_says_for_itself_after_how_long_it_is_idle(pool, clock):
+    pool.revisions.shared.quiet = quiet = Quiet(0)
+    patient, never = ServingSpec(idle_minutes=30), ServingSpec(idle_minutes=0)
+    pool.wanted = [
+        revision(1, settled=True, serving=patient),
+        revision(1, "boats", settled=True, serving=never),
+    ]
+    await keep(pool)
+    assert quiet.watches
+    clock.now += 29 * 60
+    await passes(pool)
+    assert listed(pool) == []
+    clock.now += 2 * 60
+    await passes(pool)
+    assert listed(pool) == ["flights--r1"]
+
+
+async def test_a_shared_pod_from_which_something_serves_is_two_and_one_of_archived_versions_one(pool, clock):
+    await archived(pool)
+    assert pool.cluster.objects["Deployment", "work", POOL]["spec"]["replicas"] == 1
+    pool.revisions.shared.quiet = Quiet(10)
+    clock.now += 601
+    pool.wanted = [revision(2, settled=True), revision(1, standby=True)]
+    await passes(pool)
+    assert set(listed(pool)) == {"flights--r1", "flights--r2"}
+    assert listed(pool)[0] == "flights--r2", "what has traffic is loaded first"
+    assert pool.cluster.objects["Deployment", "work", POOL]["spec"]["replicas"] == 2
+
+
+async def test_what_does_not_fit_keeps_its_pods_and_says_why(pool):
+    pool.settings.triton_standby = Standby(mebibytes=100, most_mebibytes=150)
+    pool.wanted = [revision(3), revision(2, standby=True, size=2**30), revision(1, standby=True)]
+    for _ in range(4):
+        await keep(pool)
+    large, small = pool.revisions.pods("flights--r2"), pool.revisions.pods("flights--r1")
+    assert (large.kind, small.kind) == ("own", "shared")
+    assert "a shared pod has 150" in large.why
+    assert small.why == ""

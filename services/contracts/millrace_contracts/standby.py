@@ -15,6 +15,11 @@ class StandbyVersion(Read):
     version: VersionNumber
     digest: Digest = Field(description="Digest of the graph of the form that it serves.")
     target: TargetName
+    size: int | None = Field(default=None, description="Bytes of that graph; null: not known yet.")
+    answers: bool = Field(
+        default=False,
+        description="It has traffic: the pod takes none before it is loaded, and loads it first.",
+    )
 
 
 class StandbyRead(Read):

@@ -31,9 +31,13 @@ class Standby(BaseModel):
     versions: int = Field(default=64, ge=1, le=1024)
     """Most versions of a project that are loaded in it; the others are loaded when somebody goes back to them."""
     mebibytes: int = Field(default=96, ge=16, le=65536)
-    """Memory that a loaded version asks for, in MiB; it may take twice that."""
+    """Memory that a loaded version asks for beside that for its graph, in MiB; it may take twice all of that."""
+    most_mebibytes: int = Field(default=8192, ge=64, le=1048576)
+    """Most memory, in MiB, that the versions in one shared pod ask for together."""
+    replicas: int = Field(default=2, ge=1, le=10)
+    """Pods of a shared pod from which a version that serves answers; where only archived ones sit, there is one."""
     idle_minutes: float = Field(default=0, ge=0)
-    """A version that serves moves there too, once nobody asked it for so long; 0: never."""
+    """A version that serves moves there too, once nobody asked it for so long; 0: never, unless its loop says so."""
 
 
 class Engines(BaseModel):

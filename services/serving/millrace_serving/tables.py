@@ -79,6 +79,8 @@ class Revision(Table):
     """Why it serves the form that it serves: nodes, reason, message, wants."""
     loop: Mapped[str] = mapped_column(String(63), default="", server_default="")
     run: Mapped[int | None] = mapped_column(Integer)
+    size: Mapped[int | None] = mapped_column(BigInteger)
+    """Bytes of its graph; None: nobody has asked yet."""
 
 
 class Rollout(Table):

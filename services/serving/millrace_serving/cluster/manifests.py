@@ -82,7 +82,7 @@ def deployment(settings: ServingSettings, item: Wanted) -> Part:
     if scaling.bounds(settings, item) is not None:
         del spec["replicas"]
     if _several(settings, item) and not settings.shape("triton").topology_spread_constraints:
-        spec["template"]["spec"]["topologySpreadConstraints"] = [_apart(settings, item)]
+        spec["template"]["spec"]["topologySpreadConstraints"] = [apart(names.identity(settings, item))]
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -102,10 +102,11 @@ def _several(settings: ServingSettings, item: Wanted) -> bool:
     return replicas(settings) > 1 or (between is not None and between[1] > 1)
 
 
-def _apart(settings: ServingSettings, item: Wanted) -> Part:
+def apart(labels: Mapping[str, str]) -> Part:
+    """Pods with *labels* are on several nodes, where there are several."""
     return {
         "maxSkew": 1,
         "topologyKey": "kubernetes.io/hostname",
         "whenUnsatisfiable": "ScheduleAnyway",
-        "labelSelector": {"matchLabels": names.identity(settings, item)},
+        "labelSelector": {"matchLabels": dict(labels)},
     }

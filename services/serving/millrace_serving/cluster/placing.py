@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from typing import Literal
 
 from millrace_serving.cluster.pods import TENSORRT, has_gpu
-from millrace_serving.settings import ServingSettings
+from millrace_serving.settings import ServingSettings, Standby
 from millrace_serving.triton.repository import Wanted
 
 Home = Literal["own", "shared"]
+PER_BYTE = 3
+"""Memory that Triton takes for each byte of a graph, beside what every loaded version takes: measured, rounded up."""
+MEBI = 2**20
 LEAST = 4
-"""Fewest versions that a shared pod has room for."""
+"""A shared pod has at least room for so many versions of small graphs."""
 SHRINK = 4
 """A shared pod loses room when no more than this part of it is used: each change of its size is a new pod."""
 
@@ -76,42 +79,62 @@ def _to_own(seen: Seen) -> Place:
     return Place(at, deployment=True, held="shared" in (at, seen.at))
 
 
-def may_share(settings: ServingSettings, item: Wanted) -> bool:
-    """Whether a pod that others use too can run it: no GPU, no engine, and no wishes of its own for its pod."""
-    wishes = item.placement.model_dump(exclude_defaults=True, exclude_none=True)
-    return settings.triton_standby is not None and not (
-        wishes or item.target in TENSORRT or has_gpu(settings, item)
-    )
+def needs(standby: Standby, item: Wanted) -> int:
+    """Memory that a version asks for in a shared pod, in MiB. Of a graph whose size is not known, it is the least."""
+    return standby.mebibytes - (-(item.size or 0) * PER_BYTE // MEBI)
 
 
-def chosen(items: Iterable[Wanted], asked: Container[str], most: int) -> set[str]:
-    """Names of the *items* of one project that its shared pod holds, at most so many.
+def why_not(settings: ServingSettings, item: Wanted) -> str | None:
+    """Why a pod that others use too cannot run it, for people; None if it can."""
+    standby = settings.triton_standby
+    if standby is None:
+        return "no pod is shared here (triton.standby.kind)"
+    if item.placement.model_dump(exclude_defaults=True, exclude_none=True):
+        return "its placement asks for pods of its own"
+    if item.target in TENSORRT or has_gpu(settings, item):
+        return "it runs on a GPU"
+    asked = needs(standby, item)
+    if asked > standby.most_mebibytes:
+        return (
+            f"its graph of {(item.size or 0) / MEBI:.0f} MiB asks for {asked} MiB, and a shared pod has "
+            f"{standby.most_mebibytes} (triton.standby.mostMebibytes)"
+        )
+    return None
+
+
+def chosen(items: Iterable[Wanted], asked: Container[str], standby: Standby) -> set[str]:
+    """Names of the *items* of one project that its shared pod holds: so many as it may, and as its memory has room for.
 
     First those that have to answer, then of each endpoint the newest that stands by, to which one goes back first,
-    then the one before it, and so on.
+    then the one before it, and so on. One that does not fit any more leaves its place to smaller ones behind it.
     """
     endpoints: dict[str, list[Wanted]] = defaultdict(list)
-    first: list[str] = []
+    first: list[Wanted] = []
     for item in sorted(items, key=lambda item: (item.endpoint, -item.number)):
         if not item.standby or item.name in asked:
-            first.append(item.name)
+            first.append(item)
         else:
             endpoints[item.endpoint].append(item)
-    ranked = [(rank, item.name) for others in endpoints.values() for rank, item in enumerate(others)]
-    return set([*first, *(name for _, name in sorted(ranked))][:most])
+    ranked = [(rank, item.name, item) for others in endpoints.values() for rank, item in enumerate(others)]
+    held, left = set[str](), standby.most_mebibytes
+    for item in [*first, *(item for _, _, item in sorted(ranked, key=lambda one: one[:2]))]:
+        if len(held) < standby.versions and needs(standby, item) <= left:
+            held.add(item.name)
+            left -= needs(standby, item)
+    return held
 
 
-def room(versions: int, now: int = 0) -> int:
-    """For how many versions a shared pod has room that holds so many; *now*: for how many it has.
+def room(asked: int, standby: Standby, now: int = 0) -> int:
+    """Memory in MiB of a shared pod whose versions ask for so much; *now*: what it has.
 
     Doubles as it has to, so that a pod is replaced a few times in a project's life.
     """
-    if now // SHRINK < versions <= now:
+    if now // SHRINK < asked <= now <= standby.most_mebibytes:
         return now
-    made = LEAST
-    while made < versions:
+    made = LEAST * standby.mebibytes
+    while made < asked:
         made *= 2
-    return made
+    return max(asked, min(made, standby.most_mebibytes))
 
 
 def of_project(items: Sequence[Wanted]) -> dict[str, list[Wanted]]:

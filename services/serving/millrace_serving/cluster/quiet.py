@@ -11,10 +11,18 @@ class Quiet:
     """When each revision was last asked, as far as this process has seen."""
 
     def __init__(self, minutes: float) -> None:
-        self.seconds = minutes * 60
+        self.minutes = minutes
+        """Of every revision whose loop says nothing else; 0: never idle."""
+        self.own: dict[str, float] = {}
+        """Minutes of those whose loop does."""
         self._since = time.monotonic()
         self._before: dict[str, Mapping[str, int]] | None = None
         self._asked: dict[str, float] = {}
+
+    @property
+    def watches(self) -> bool:
+        """Whether anything may become idle."""
+        return bool(self.minutes or any(self.own.values()))
 
     def note(self, counts: Counts) -> bool:
         """Compare with what was counted before; whether anybody was asked that rested.
@@ -39,9 +47,10 @@ class Quiet:
         Args:
             resting: it sits in a shared pod already: then it was idle before this process began.
         """
-        if not self.seconds:
+        seconds = 60 * self.own.get(name, self.minutes)
+        if not seconds:
             return False
         last = self._asked.get(name)
         if last is None and resting:
             return True
-        return time.monotonic() - (self._since if last is None else last) >= self.seconds
+        return time.monotonic() - (self._since if last is None else last) >= seconds

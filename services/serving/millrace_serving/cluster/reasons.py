@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from millrace_core.pods import PREFIX
@@ -191,3 +192,15 @@ def said(log: str) -> str:
 
 def _line(text: str) -> str:
     return " ".join(text.split())[:LONGEST]
+
+
+def age(thing: Part) -> float:
+    """Seconds since the API server made an object."""
+    made = datetime.fromisoformat(thing["metadata"]["creationTimestamp"].replace("Z", "+00:00"))
+    return (datetime.now(UTC) - made).total_seconds()
+
+
+def restarts(pod: Part) -> int:
+    """How often its containers were started again."""
+    statuses = pod.get("status", {}).get("containerStatuses") or ()
+    return sum(int(item.get("restartCount", 0)) for item in statuses)

@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from millrace_contracts.endpoints import RevisionPods
@@ -15,7 +14,7 @@ from millrace_core.owners import Manifest, owner
 from millrace_core.pods import PREFIX, selector
 from millrace_core.waiting import PodWaiting
 from millrace_serving.choice import Node
-from millrace_serving.cluster import manifests, names, scaling
+from millrace_serving.cluster import manifests, names, reasons, scaling
 from millrace_serving.cluster.building import Building
 from millrace_serving.cluster.looking import Looks
 from millrace_serving.cluster.manifests import KINDS, SPEC
@@ -94,7 +93,7 @@ class Revisions:
         ]
         acts += [self._share(made, found) for made in self.shared.objects(account)]
         kept |= self.shared.kept
-        left = self._left(serving) | self._fixed([*serving, *waiting])
+        left = self._left(serving) | scaling.fixed(self.settings, [*serving, *waiting])
         acts += [self._remove(kind, name) for kind, name in found if name not in kept or (kind, name) in left]
         acts.append(self.building.sweep([*waiting, *serving]))
         done = await asyncio.gather(*acts, return_exceptions=True)
@@ -122,11 +121,6 @@ class Revisions:
             for item in gone
             for kind, _ in KINDS[1:]
         }
-
-    def _fixed(self, items: Sequence[Wanted]) -> set[tuple[str, str]]:
-        """The autoscalers of revisions whose number of pods is fixed now."""
-        fixed = [item for item in items if scaling.bounds(self.settings, item) is None]
-        return {(scaling.KIND, names.object_name(item.project, item.endpoint, item.number)) for item in fixed}
 
     def _sight(self, name: str) -> Sight:
         """How a revision stands in the pods to which its Service points."""
@@ -161,7 +155,7 @@ class Revisions:
     def _grouped(self, pods: Sequence[Manifest]) -> dict[str, list[Manifest]]:
         """Pods by the selector of their revision; what is known of others is forgotten."""
         self.prober.forget(pods)
-        self.restarts = sum(_restarts(pod) for pod in pods)
+        self.restarts = sum(reasons.restarts(pod) for pod in pods)
         groups: dict[str, list[Manifest]] = defaultdict(list)
         keys = (
             *names.common(self.settings),
@@ -231,7 +225,8 @@ class Revisions:
             return None
         kind = "unloaded" if self.shared.unloaded(name) else self.shared.place(name).at
         scaled = self.scaled.get(names.object_name(*names.parts(name)))
-        return RevisionPods(kind=kind, names=list(sight.pods), replicas=scaled)
+        why = "" if kind == "shared" else self.shared.why(name)
+        return RevisionPods(kind=kind, names=list(sight.pods), replicas=scaled, why=why)
 
     def packs(self, name: str) -> bool:
         """Whether the pods of the revision *name* took packed tensors when they were looked at last."""
@@ -286,20 +281,10 @@ class Revisions:
         """Raises: LoadFailed when there is nothing to wait for."""
         if sight.unusable:
             raise LoadFailed(sight.unusable)
-        if deployment is not None and _age(deployment) > self.settings.pod_seconds:
+        if deployment is not None and reasons.age(deployment) > self.settings.pod_seconds:
             why = sight.trouble.told if sight.trouble else "its pods do not become ready"
             raise LoadFailed(f"not every pod answered within {self.settings.pod_seconds:.0f} s: {why}")
 
 
 def _key(manifest: Part) -> tuple[str, str]:
     return manifest["kind"], manifest["metadata"]["name"]
-
-
-def _age(thing: Part) -> float:
-    made = datetime.fromisoformat(thing["metadata"]["creationTimestamp"].replace("Z", "+00:00"))
-    return (datetime.now(UTC) - made).total_seconds()
-
-
-def _restarts(pod: Part) -> int:
-    statuses = pod.get("status", {}).get("containerStatuses") or ()
-    return sum(int(item.get("restartCount", 0)) for item in statuses)

@@ -4,7 +4,7 @@ A loop that declares `serving.autoscaling` is scaled by the requests in flight f
 installation's own adapter serves; all others as the installation says.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -38,6 +38,12 @@ def bounds(settings: ServingSettings, item: Wanted) -> tuple[int, int] | None:
     if everybody is None:
         return None
     return everybody.min_replicas, max(everybody.min_replicas, everybody.max_replicas)
+
+
+def fixed(settings: ServingSettings, items: Iterable[Wanted]) -> set[tuple[str, str]]:
+    """The autoscalers, by kind and name, that revisions have no more: their number of pods is fixed."""
+    alone = [item for item in items if bounds(settings, item) is None]
+    return {(KIND, names.object_name(item.project, item.endpoint, item.number)) for item in alone}
 
 
 def autoscaler(settings: ServingSettings, item: Wanted, metadata: Part) -> Part | None:

@@ -13,12 +13,13 @@ from millrace_serving.cluster.placing import OWN, Place, Seen
 from millrace_serving.cluster.probing import Prober
 from millrace_serving.cluster.quiet import Quiet
 from millrace_serving.cluster.sights import NOTHING, Sight
-from millrace_serving.settings import ServingSettings
+from millrace_serving.settings import ServingSettings, Standby
 from millrace_serving.triton.holding import PROBE_SECONDS
 from millrace_serving.triton.repository import Wanted
 
 Part = Mapping[str, Any]
 Found = Mapping[tuple[str, str], Part]
+FULL = "the shared pod is full (triton.standby.versions, triton.standby.mostMebibytes)"
 LOST_SECONDS = 20.0
 """How long the shared pod may leave a version that has to answer, before that gets pods of its own."""
 ASKED_SECONDS = 600.0
@@ -38,6 +39,9 @@ class Shared:
         self.items: dict[str, list[Wanted]] = {}
         """What each project's pod has to hold."""
         self._rooms: dict[str, int] = {}
+        """Memory in MiB that each project's pod has for them."""
+        self._whys: dict[str, str] = {}
+        """Why each that could be in a shared pod otherwise has pods of its own, or is not loaded."""
         self._answered: dict[str, float] = {}
         """When the shared pod answered for a version last, or was first asked to (monotonic)."""
         self._asked: dict[str, float] = {}
@@ -51,30 +55,58 @@ class Shared:
 
     def plan(self, serving: Sequence[Wanted], found: Found, own: Mapping[str, Sight]) -> None:
         """Decide where each revision has to be, from what was seen. *own*: how they stand in pods of their own."""
-        now = time.monotonic()
+        now, wanted = time.monotonic(), self.settings.triton_standby
+        said = {item.name: item.serving.idle_minutes for item in serving}
+        self.quiet.own = {name: minutes for name, minutes in said.items() if minutes is not None}
         self._asked = {name: at for name, at in self._asked.items() if now - at < ASKED_SECONDS}
         seen = {item.name: self._seen(item, found, own, now) for item in serving}
         sharing = [item for item in serving if self._may_leave(item, seen[item.name])]
-        most = 0 if self.settings.triton_standby is None else self.settings.triton_standby.versions
         held: set[str] = set()
-        for items in placing.of_project(sharing).values():
-            held |= placing.chosen(items, self._asked, most)
+        if wanted is not None:
+            for items in placing.of_project(sharing).values():
+                held |= placing.chosen(items, self._asked, wanted)
         leaving = {item.name for item in sharing if item.standby or item.name in held}
         self._answered = {name: self._answered.get(name, now) for name in held}
         self.places = {
             item.name: self._placed(item, item.name in leaving, item.name in held, seen[item.name])
             for item in serving
         }
-        self.items = placing.of_project([item for item in serving if self.places[item.name].held])
+        kept = sorted(
+            (item for item in serving if self.places[item.name].held), key=lambda item: item.standby
+        )
+        self.items = placing.of_project(kept)
         self._rooms = {
-            project: placing.room(len(items), standby.has_room(found.get(("Deployment", self.name(project)))))
+            project: self._room(wanted, items, found.get(("Deployment", self.name(project))))
             for project, items in self.items.items()
+            if wanted
         }
+        full = {item.name: FULL for item in sharing if item.name not in held}
+        self._whys = self._apart(serving) | full
+
+    @staticmethod
+    def _room(wanted: Standby, items: Sequence[Wanted], present: Part | None) -> int:
+        asked = sum(placing.needs(wanted, item) for item in items)
+        return placing.room(asked, wanted, standby.has_room(present))
+
+    def _apart(self, serving: Sequence[Wanted]) -> dict[str, str]:
+        """What a shared pod cannot run, of what nobody asks."""
+        if self.settings.triton_standby is None:
+            return {}
+        told = {
+            item.name: placing.why_not(self.settings, item) for item in serving if self._rests(item, False)
+        }
+        return {name: why for name, why in told.items() if why}
+
+    def why(self, name: str) -> str:
+        """Why it is in no shared pod though nobody asks it, for people; empty if nothing is in the way."""
+        return self._whys.get(name, "")
 
     def _may_leave(self, item: Wanted, seen: Seen) -> bool:
         """Whether it may sit in a pod that it shares."""
-        idle = item.settled and self.quiet.idle(item.name, resting=seen.at == "shared")
-        return (item.standby or idle) and placing.may_share(self.settings, item)
+        return self._rests(item, seen.at == "shared") and placing.why_not(self.settings, item) is None
+
+    def _rests(self, item: Wanted, resting: bool) -> bool:
+        return item.standby or (item.settled and self.quiet.idle(item.name, resting))
 
     def _placed(self, item: Wanted, leaves: bool, held: bool, seen: Seen) -> Place:
         must = not item.standby or item.name in self._asked
@@ -107,14 +139,18 @@ class Shared:
         if wanted is None:
             return []
         return [
-            standby.deployment(self.settings, wanted, project, size, account)
+            standby.deployment(self.settings, wanted, project, size, account, self._answering(project))
             for project, size in sorted(self._rooms.items())
         ]
+
+    def _answering(self, project: str) -> bool:
+        """Whether a version that serves answers from the project's shared pod: then one pod's end must be no gap."""
+        return any(not item.standby for item in self.items.get(project, ()))
 
     @property
     def kept(self) -> set[str]:
         """Names of those Deployments."""
-        return {self.name(project) for project in self._rooms}
+        return {self.name(project) for project in self.items}
 
     async def look(self, pods: Sequence[Part]) -> None:
         """See which of the held versions the shared pods answer. *pods*: all of this installation's."""

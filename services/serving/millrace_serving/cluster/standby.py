@@ -22,13 +22,13 @@ from millrace_core.pods import (
     token_mount,
 )
 from millrace_serving.cluster import names
-from millrace_serving.cluster.manifests import STEADY_SECONDS, replicas, sealed
+from millrace_serving.cluster.manifests import STEADY_SECONDS, apart, sealed
 from millrace_serving.cluster.pods import END_SECONDS, MODELS, triton_container
 from millrace_serving.settings import ServingSettings, Standby
 from millrace_serving.triton import holding
 
-ROOM = f"{PREFIX}/room"
-"""Annotation of the Deployment: for how many versions its pods have memory."""
+ROOM = f"{PREFIX}/room-mebibytes"
+"""Annotation of the Deployment: how much memory its pods have for versions."""
 LOADER_RESOURCES = {
     "requests": {"cpu": "50m", "memory": "128Mi"},
     "limits": {"cpu": "1", "memory": "1Gi"},
@@ -49,10 +49,24 @@ UNITS = {
 
 
 def deployment(
-    settings: ServingSettings, standby: Standby, project: str, size: int, owner: Part | None
+    settings: ServingSettings,
+    standby: Standby,
+    project: str,
+    size: int,
+    owner: Part | None,
+    answering: bool = False,
 ) -> Part:
-    """The shared pod of a project, with memory for *size* versions. *owner*: goes with it when that goes."""
+    """The shared pod of a project.
+
+    Args:
+        size: MiB of memory for versions.
+        owner: goes with it when that goes.
+        answering: a version that serves answers from it, so that there are several pods.
+    """
     labels = names.shared(settings, project)
+    template = _template(settings, project, size, labels)
+    if not settings.shape("triton").topology_spread_constraints:
+        template["spec"]["topologySpreadConstraints"] = [apart(labels)]
     made = {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -62,26 +76,24 @@ def deployment(
             "labels": labels,
         },
         "spec": {
-            "replicas": replicas(settings, standby=not standby.idle_minutes),
+            "replicas": standby.replicas if answering else 1,
             "minReadySeconds": STEADY_SECONDS,
             "revisionHistoryLimit": 1,
             "progressDeadlineSeconds": max(60, int(settings.pod_seconds)),
             "selector": {"matchLabels": labels},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}},
-            "template": _template(settings, standby, project, size, labels),
+            "template": template,
         },
     }
     return sealed(made, owner, {ROOM: str(size)})
 
 
 def has_room(found: Mapping[str, Any] | None) -> int:
-    """For how many versions a shared pod's Deployment has room; 0 if there is none."""
+    """How much memory for versions the pods of a shared pod's Deployment have, in MiB; 0 if there is none."""
     return int(((found or {}).get("metadata", {}).get("annotations") or {}).get(ROOM, 0))
 
 
-def _template(
-    settings: ServingSettings, standby: Standby, project: str, size: int, labels: dict[str, str]
-) -> Part:
+def _template(settings: ServingSettings, project: str, size: int, labels: dict[str, str]) -> Part:
     volumes = [room("models"), room("tmp"), shared_memory(), token()]
     where = Where(
         node_selector=settings.node_selector,
@@ -89,15 +101,15 @@ def _template(
         runtime_class=settings.runtime_class,
         pull_secrets=settings.image_pull_secrets,
     )
-    containers = [_triton(settings, standby, size), _loader(settings, project)]
+    containers = [_triton(settings, size), _loader(settings, project)]
     spec = hardened(names.account(settings), containers, volumes, settings.drain_seconds + END_SECONDS, where)
     return shaped({"metadata": {"labels": labels}, "spec": spec}, settings.shape("triton"))
 
 
-def resources(settings: ServingSettings, standby: Standby, size: int) -> Part:
-    """What the installation's pods ask for and may take, and the memory of *size* versions on top."""
+def resources(settings: ServingSettings, size: int) -> Part:
+    """What the installation's pods ask for and may take, and *size* MiB for versions on top; twice that at most."""
     made: Part = copy.deepcopy(dict(settings.triton_resources))
-    for kind, each in (("requests", standby.mebibytes), ("limits", 2 * standby.mebibytes)):
+    for kind, each in (("requests", 1), ("limits", 2)):
         if "memory" in made.get(kind, {}):
             made[kind]["memory"] = f"{mebibytes(made[kind]['memory']) + size * each}Mi"
     return made
@@ -109,14 +121,14 @@ def mebibytes(quantity: str | float) -> int:
     return -int(-float(number) * UNITS[unit] // 2**20)
 
 
-def _triton(settings: ServingSettings, standby: Standby, size: int) -> Part:
+def _triton(settings: ServingSettings, size: int) -> Part:
     """Triton with nothing loaded at first; that it is up is asked here, that it has everything of the loader."""
 
     def get(path: str) -> Part:
         return {"httpGet": {"path": path, "port": "http"}, "timeoutSeconds": 2}
 
     mounts = [mount("tmp", SCRATCH), mount("models", MODELS), mount("shm", SHARED_MEMORY)]
-    made = triton_container(settings, "", resources(settings, standby, size), mounts, gpu=False)
+    made = triton_container(settings, "", resources(settings, size), mounts, gpu=False)
     start = {"periodSeconds": 1, "failureThreshold": max(10, int(settings.pod_seconds))}
     return made | {
         "startupProbe": get("/v2/health/live") | start | {"initialDelaySeconds": NOTICE_SECONDS},

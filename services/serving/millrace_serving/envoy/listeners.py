@@ -18,6 +18,10 @@ HEADERS_KB = 8
 SHOWN_KB = HEAD_BYTES // 1024
 """The same where keys and tokens are shown, which go no further: one with many groups is long. The door holds the rest
 against HEADERS_KB."""
+AGAIN_SECONDS = 5
+NOBODY = (
+    "No pod of this version answers now: one is starting, or is being replaced. Ask again in a few seconds."
+)
 ADMIN = "admin"
 """Name of the cluster that is Envoy's own admin page."""
 
@@ -127,10 +131,34 @@ def _headers_kb(item: Entry) -> int:
 
 def _replies(item: Entry) -> Part:
     """What Envoy says by itself."""
-    mappers = callers.mappers(grpc.CALLED) if item.protected else []
-    if item.grpc:
-        return grpc.limits(mappers)
-    return {"local_reply_config": {"mappers": mappers}} if mappers else {}
+    mappers = [*(callers.mappers(grpc.CALLED) if item.protected else []), *_nobody()]
+    return grpc.limits(mappers) if item.grpc else {"local_reply_config": {"mappers": mappers}}
+
+
+def _nobody() -> list[Part]:
+    """What is told to who asks a version of which no pod is there now: when to ask again."""
+    status = {"value": {"default_value": 503, "runtime_key": "millrace.none"}, "op": "EQ"}
+    unheard = [
+        {"status_code_filter": {"comparison": status}},
+        {"response_flag_filter": {"flags": ["UH", "UF"]}},
+    ]
+    problem = {
+        "type": "about:blank",
+        "title": "Nobody answers",
+        "status": 503,
+        "detail": NOBODY,
+        "error": NOBODY,
+        "instance": "%REQ(x-request-id)%",
+    }
+    again = {"header": {"key": "retry-after", "value": str(AGAIN_SECONDS)}}
+    told = {"headers_to_add": [again | {"append_action": "OVERWRITE_IF_EXISTS_OR_ADD"}]}
+    form = {"json_format": problem, "content_type": "application/problem+json"}
+    called = {
+        "filter": {"and_filter": {"filters": [*unheard, grpc.CALLED]}},
+        "body": {"inline_string": NOBODY},
+    }
+    plain = {"filter": {"and_filter": {"filters": unheard}}, "body_format_override": form}
+    return [called | told, plain | told]
 
 
 def _request_ids() -> Part:

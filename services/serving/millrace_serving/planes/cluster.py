@@ -5,8 +5,12 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
+import httpx
+
+from millrace.transport import errors
 from millrace_contracts.endpoints import RevisionPods
 from millrace_contracts.variants import Measurement, MeasurementWrite, ModelVariant, NodeKind
+from millrace_core.log import log
 from millrace_core.services import Services
 from millrace_core.waiting import PodWaiting
 from millrace_serving.choice import Node
@@ -86,10 +90,28 @@ class ClusterPlane(Plane):
         await self.gateway_pods.look()
         await self.discovery.expect(self.gateway_pods.up, self.gateway_pods.known)
         quiet = self.revisions.shared.quiet
-        if quiet.seconds and quiet.note(await self.gateway_pods.asked()):
+        if quiet.watches and quiet.note(await self.gateway_pods.asked()):
             self.wake.set()
 
+    async def _sizes(self) -> None:
+        """Ask the registry how large graphs are that are new here; what it does not say now is asked again."""
+        if self.settings.triton_standby is None:
+            return
+        async with self.services.readers() as session:
+            asked = {(item.project, item.digest) for item in await endpoints.unsized(session)}
+        for project, digest in sorted(asked):
+            try:
+                size = (await self.services.clients.registry.artifact(digest, project=project)).size
+            except (errors.ApiError, errors.Busy, httpx.HTTPError) as error:
+                log.warning(
+                    "the registry does not say how large a graph is", digest=digest, error=str(error)[:200]
+                )
+                continue
+            async with self.services.sessions.begin() as session:
+                await endpoints.set_size(session, project, digest, size)
+
     async def keep_models(self) -> None:
+        await self._sizes()
         await self.revisions.keep(self.read_candidates, self.read_wanted, self._busy)
         sat = [self.revisions.pods(name) for name in self.revisions.sights]
         metrics.seen(told.kind for told in sat if told is not None)

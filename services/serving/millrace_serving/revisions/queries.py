@@ -142,9 +142,21 @@ async def set_loaded(session: AsyncSession, found: Revision, state: RevisionStat
 
 async def fall_back(session: AsyncSession, found: Revision, message: str) -> None:
     """From now on the revision serves its version's base form; *message* says why."""
-    found.target, found.digest = BASE_TARGET, found.base or found.digest
+    found.target, found.digest, found.size = BASE_TARGET, found.base or found.digest, None
     found.form = dict(found.form) | {"reason": "FellBack", "message": message}
     await session.flush()
+
+
+async def unsized(session: AsyncSession) -> list[Revision]:
+    """Loaded revisions of which nobody knows how large their graph is."""
+    where = (Revision.size.is_(None), Revision.state.in_((RevisionState.READY, RevisionState.LOADING)))
+    return list((await session.scalars(select(Revision).where(*where).limit(20))).all())
+
+
+async def set_size(session: AsyncSession, project: str, digest: str, size: int) -> None:
+    """Remember how large a graph is, wherever it is served."""
+    where = (Revision.project == project, Revision.digest == digest)
+    await session.execute(update(Revision).where(*where).values(size=size))
 
 
 async def measured(

@@ -85,4 +85,5 @@ def wanted(endpoint: Endpoint, revision: Revision, standby: bool = False) -> Wan
         standby=standby,
         target=cast(TargetName, revision.target),
         exact=exact,
+        size=revision.size,
     )

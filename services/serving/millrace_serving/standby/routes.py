@@ -19,7 +19,13 @@ async def read_standby(project: Project, services: CurrentServices) -> StandbyRe
         raise Unavailable("Serving has not seen its pods yet; ask again.")
     items = [
         StandbyVersion(
-            name=item.name, model=item.model, version=item.version, digest=item.digest, target=item.target
+            name=item.name,
+            model=item.model,
+            version=item.version,
+            digest=item.digest,
+            target=item.target,
+            size=item.size,
+            answers=not item.standby,
         )
         for item in found
     ]

@@ -1,7 +1,8 @@
 """Run beside the Triton of a shared pod: keeps in it what serving says, and goes on with that while serving is away.
 
-The pod counts as ready once all of that has been tried since this Triton began; what cannot be loaded is left to
-serving, which sees that it does not answer and leaves it in pods of its own.
+The pod counts as ready once everything with traffic has been tried since this Triton began, which comes first; what
+only stands by follows. What cannot be loaded is left to serving, which sees that it does not answer and leaves it in
+pods of its own.
 """
 
 import argparse
@@ -30,7 +31,7 @@ from millrace_serving.triton.loading import LoadFailed
 from millrace_serving.triton.repository import Wanted, WrongBytes
 
 WHOLE = "/tmp/whole"  # noqa: S108 - a volume of the pod's own
-"""The file whose presence says that all has been tried."""
+"""The file whose presence says that all that has traffic has been tried."""
 LISTED = "listed.json"
 """What serving said last, beside what is loaded: it outlives this process."""
 EVERY_SECONDS = 1.0
@@ -39,7 +40,7 @@ PROBE_SECONDS = 15.0
 AGAIN_SECONDS = 30.0
 """Pause before what could not be loaded is tried again."""
 LARGEST = 128 * 2**20
-"""Bytes of the largest graph that is taken in a pod that others use too."""
+"""Bytes of the largest graph that is taken while serving does not know its size, and reserves no memory for it."""
 GONE = (404, 410)
 """Answers of a registry that has no such graph: waiting for it would keep the others of the pod from being ready."""
 Listed = Callable[[], Awaitable[StandbyRead]]
@@ -112,6 +113,18 @@ class Holder:
         present = await self.triton.loaded()
         self._note(names, present, now)
         due = [item for item in said if self._due(item.name, now)]
+        answering = {item.name for item in said if item.answers}
+        if not self.whole.exists():
+            await self._restore([item for item in due if item.answers])
+            self._judge(answering, now)
+            self._tried(answering)
+        await self._restore(due)
+        self._judge(names, now)
+        self._failed = {name: at for name, at in self._failed.items() if name in names}
+        self._tried(answering)
+
+    async def _restore(self, due: Sequence[StandbyVersion]) -> None:
+        """Load these and try them again; what else is there stays, but for what nobody asks for any more."""
         items = [found for item in due if (found := await self._wanted(item)) is not None]
         untouched = self._seen.keys() - {item.name for item in items}
 
@@ -119,13 +132,18 @@ class Holder:
             return items
 
         await self.models.keep(wanted, lambda: untouched)
+
+    def _judge(self, names: set[str], now: float) -> None:
+        """Note which of *names* were of no use here; those that the registry could not give have not been tried."""
         for name in names - self.models.healthy.keys() - self._away:
             self._failed.setdefault(name, now)
-        self._failed = {
-            name: at for name, at in self._failed.items() if name in names - self.models.healthy.keys()
-        }
+        for name in names & self.models.healthy.keys():
+            self._failed.pop(name, None)
         self._away.clear()
-        if names <= self.models.healthy.keys() | self._failed.keys():
+
+    def _tried(self, answering: set[str]) -> None:
+        """Take requests once everything with traffic was tried."""
+        if answering <= self.models.healthy.keys() | self._failed.keys():
             self.whole.touch()
 
     def _note(self, names: set[str], present: set[str], now: float) -> None:
@@ -186,6 +204,7 @@ def revision(item: StandbyVersion, project: str, version: ModelVersionRead) -> W
         golden=golden,
         target=item.target,
         exact=exact,
+        size=item.size,
     )
 
 
@@ -195,16 +214,14 @@ async def _nothing_else(item: Wanted, why: str) -> Wanted | None:
 
 
 def bounded(platform: AsyncMillrace, project: str) -> Callable[[Wanted], Awaitable[bytes]]:
-    """Brings graphs that are small enough for a pod that others use too."""
+    """Brings graphs that are no larger than what the pod has memory for."""
 
     async def fetch(item: Wanted) -> bytes:
-        found = bytearray()
+        found, most = bytearray(), LARGEST if item.size is None else item.size
         async for chunk in source.chunks(platform, project, item.digest):
             found += chunk
-            if len(found) > LARGEST:
-                raise LoadFailed(
-                    f"its graph is larger than {LARGEST // 2**20} MiB, so it keeps pods of its own"
-                )
+            if len(found) > most:
+                raise LoadFailed(f"its graph is larger than the {most} bytes for which there is memory")
         return bytes(found)
 
     return fetch

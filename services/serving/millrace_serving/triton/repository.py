@@ -45,6 +45,8 @@ class Wanted:
     """It serves, and no rollout is in flight: if nobody asks it, it may sit in a pod that others use too."""
     target: TargetName = BASE_TARGET
     """The form of the version that it serves; *digest* is that of its graph."""
+    size: int | None = None
+    """Bytes of its graph; None: not known yet."""
     serving: ServingSpec = field(default_factory=ServingSpec)
     """How many pods its loop wants by load, and when it gives them up."""
     exact: bool = True
