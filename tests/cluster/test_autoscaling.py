@@ -11,6 +11,7 @@ from tests.cluster.work import crowding, predicting
 
 pytestmark = pytest.mark.timeout(1500)
 TEAM, LOOP = story.TEAM, "tumours"
+VALUES = {"autoscaling": {"enabled": True, "scaleDownSeconds": 30}}
 MOST, AIM, CLIENTS = 3, 0.25, 8
 """Pods at most, requests in flight for each, and clients of the load step: much more than the aim, on two cores."""
 METRIC = "millrace_requests_in_flight"
@@ -30,16 +31,18 @@ else:
 """
 
 
-@pytest.fixture(scope="module")
-def scaling(kube, release):
-    """The story's loop, which asks to be scaled, in an installation with the adapter."""
+@pytest.fixture(scope="session", autouse=True)
+def aggregated(kube):
+    """Before the release gets the adapter, which is not Ready where nobody could ask it."""
     try:
         aggregation.ensure(kube)
     except aggregation.NoAggregation as missing:
         pytest.skip(str(missing))
-    before = dict(release.values)
-    release.values |= {"autoscaling": {"enabled": True, "scaleDownSeconds": 30}}
-    release.upgrade()
+
+
+@pytest.fixture(scope="module")
+def scaling(kube, release):
+    """The story's loop, which asks to be scaled, in an installation with the adapter."""
     story.with_champion(kube, release)
     runs = story.loop(kube)["status"]["run"]["number"]
     declare(kube, {"autoscaling": {"min": 1, "max": MOST, "inFlight": AIM}})
@@ -49,8 +52,6 @@ def scaling(kube, release):
     assert story.loop(kube)["status"]["run"]["number"] == runs, (
         "how many pods there are is no reason to train"
     )
-    release.values = before
-    release.upgrade()
 
 
 def declare(kube, serving):

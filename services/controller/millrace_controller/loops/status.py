@@ -2,12 +2,11 @@
 
 from millrace.watching import plain
 from millrace_contracts.loop_runs import StepRead
-from millrace_contracts.status import Condition, Gate, LoopStatus, Member, Phase, RunStatus
-from millrace_contracts.verdicts import GateResult
+from millrace_contracts.status import Condition, LoopStatus, Member, Phase, RunStatus
 from millrace_controller.hints import line
-from millrace_controller.loops import approving, notified, scaled, timed
+from millrace_controller.loops import approving, judged, notified, scaled, timed
 from millrace_controller.loops.quarantine import QUARANTINED, quarantined
-from millrace_controller.loops.texts import REASON, chosen, cut
+from millrace_controller.loops.texts import cut
 from millrace_controller.runs.states import BUSY, IN_FLIGHT, State
 from millrace_controller.tables import Loop, Run
 from millrace_core.waiting import QUEUED
@@ -37,7 +36,7 @@ def of(loop: Loop, newest: Run | None, digest: str | None, ignored: list[str], g
         _progressing(loop, flight, newest),
         data_valid(loop, newest),
         _trained(newest),
-        _gates_passed(newest),
+        judged.passed(newest),
         _rolled_out(newest),
         _drift(loop),
         stalled(loop, newest),
@@ -57,7 +56,7 @@ def of(loop: Loop, newest: Run | None, digest: str | None, ignored: list[str], g
         champion=_champion(loop, digest, candidate),
         candidate=candidate,
         run=None if newest is None else _run(newest, _whole(loop, newest)),
-        gates=_gates(newest),
+        gates=judged.gates(newest),
         conditions=told,
     )
 
@@ -131,22 +130,6 @@ def _run(newest: Run, whole: str) -> RunStatus:
         step=step_of(newest),
         cause=cut(cause, whole),
         message=cut(newest.message, whole) or None,
-    )
-
-
-def _gates(newest: Run | None) -> list[Gate] | None:
-    verdict = None if newest is None else newest.verdict
-    return None if verdict is None else [_gate(gate) for gate in chosen(verdict.gates)]
-
-
-def _gate(gate: GateResult) -> Gate:
-    ci = [bound for bound in (gate.number("lower"), gate.number("upper")) if bound is not None]
-    return Gate(
-        name=gate.name,
-        verdict=gate.verdict,
-        reason=cut(gate.reason, "cut", REASON),
-        value=gate.number("value", "difference"),
-        ci=ci if len(ci) == 2 else None,
     )
 
 
@@ -240,16 +223,6 @@ def _trained(newest: Run | None) -> Condition:
         return Condition(type="Trained", status="False", reason="Failed", message=message)
     return Condition(
         type="Trained", status="Unknown", reason="Running" if state else "NotTrained", message=message
-    )
-
-
-def _gates_passed(newest: Run | None) -> Condition:
-    verdict = None if newest is None else newest.verdict
-    if verdict is None:
-        return Condition(type="GatesPassed", status="Unknown", reason="NotJudged")
-    status = "True" if verdict.verdict == "passed" else "False"
-    return Condition(
-        type="GatesPassed", status=status, reason=verdict.verdict.title(), message=verdict.reason
     )
 
 
