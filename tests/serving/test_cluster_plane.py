@@ -126,7 +126,7 @@ async def test_a_repetition_without_a_placement_is_the_same_request(world):
 
 
 async def test_an_image_that_cannot_be_pulled_aborts_the_rollout_with_that_reason(world, monkeypatch):
-    monkeypatch.setattr("millrace_serving.cluster.revisions._age", lambda thing: 61.0)
+    monkeypatch.setattr("millrace_serving.cluster.reasons.age", lambda thing: 61.0)
     waiting = {"reason": "ErrImagePull", "message": "not found"}
     status = {"name": "triton", "image": "example/triton:1", "ready": False, "state": {"waiting": waiting}}
     world.cluster.born = lambda pod: pod.update(status={"phase": "Pending", "containerStatuses": [status]})
@@ -210,7 +210,8 @@ async def test_where_each_version_sits_is_told_by_the_endpoint_and_counted(world
         while (await told())[1]["kind"] != "shared" or "flights-r1" in world.cluster.names("Deployment"):
             await asyncio.sleep(0.1)
     assert (await told())[1]["names"] == ["millrace-default-standby-0"]
-    assert (await told())[2] == {"kind": "own", "names": ["flights-r2-0"]}
+    own = {"kind": "own", "names": ["flights-r2-0"], "replicas": None, "why": ""}
+    assert (await told())[2] == own
     assert REGISTRY.get_sample_value("millrace_serving_revisions", {"pods": "shared"}) == 1
     held = (await world.client.get("/v1/standby")).json()["items"]
     assert [(item["name"], item["version"], item["target"]) for item in held] == [

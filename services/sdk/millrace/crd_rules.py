@@ -168,12 +168,7 @@ RULES: dict[str, list[Json]] = {
         )
     ],
     Triggers.__name__: [_ONE_SCHEDULE],
-    Autoscaling.__name__: [
-        rule(
-            "(has(self.max) ? self.max : 4) >= (has(self.min) ? self.min : 1)",
-            FEWER_THAN_LEAST,
-        )
-    ],
+    Autoscaling.__name__: [rule("self.max >= self.min", FEWER_THAN_LEAST)],
     SearchSpec.__name__: [
         rule(
             "!has(self.objectives) || (self.objectives.exists_one(it, it == 'loss') && "

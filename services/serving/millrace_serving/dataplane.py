@@ -106,6 +106,10 @@ class DataPlane(ABC):
     async def know_issuers(self) -> None:
         """One pass over those whose signed tokens the gateway believes: which keys do they publish now?"""
 
+    async def know_sizes(self) -> None:
+        """One pass over the graphs of which nobody knows how large they are, where that decides where they sit."""
+        return
+
     @abstractmethod
     async def totals(self) -> dict[str, int]:
         """The gateways' counters over all their lives, fresh; stored when they changed."""

@@ -33,6 +33,7 @@ MODELS_SECONDS = 4.0
 PUBLISH_SECONDS = 5.0
 COUNT_SECONDS = 2.0
 ISSUERS_SECONDS = 15.0
+SIZES_SECONDS = 3.0
 
 
 def build(settings: ServingSettings | None = None) -> FastAPI:
@@ -59,7 +60,7 @@ def build(settings: ServingSettings | None = None) -> FastAPI:
         background=[
             deliver_forever(Outbox),
             _loads,
-            *([_processes, _models, _routes, _issuers, _counts, _safety, _forms] if live else []),
+            *([_processes, _models, _routes, _issuers, _counts, _safety, _forms, _sizes] if live else []),
         ],
         ready={"data plane": _ready} if live else None,
         make=_make,
@@ -134,6 +135,11 @@ async def _forms(services: Services) -> None:
     every = services.settings.form_seconds
     wake = services.measured
     await run_forever("forms", Forms(services).keep, every=every, wake=wake, backoff_max=60.0)
+
+
+async def _sizes(services: Services) -> None:
+    """Ask how large graphs are that are new here."""
+    await run_forever("sizes", services.running().know_sizes, every=SIZES_SECONDS, backoff_max=60.0)
 
 
 async def _loads(services: Services) -> None:

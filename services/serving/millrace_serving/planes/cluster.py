@@ -5,8 +5,6 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
-import httpx
-
 from millrace.transport import errors
 from millrace_contracts.endpoints import RevisionPods
 from millrace_contracts.variants import Measurement, MeasurementWrite, ModelVariant, NodeKind
@@ -35,6 +33,8 @@ if TYPE_CHECKING:
 
 WARM_SECONDS, LOOK_SECONDS = 20.0, 0.25
 """How long one asks for a version that has to answer, and how often one looks."""
+GONE = (404, 410)
+"""Answers of a registry that has no such graph."""
 OFF = (
     "Inference over gRPC is switched off in this installation: its values say gateway.grpc.enabled: false. Send the "
     "Open Inference Protocol over REST instead: tritonclient.http takes the same tensors."
@@ -67,6 +67,8 @@ class ClusterPlane(Plane):
         self.revisions = Revisions(settings, cluster, self.fell)
         self.measuring = Measuring(settings, cluster)
         self.gateway_pods = Gateways(settings, cluster)
+        self._unsized: set[tuple[str, str]] = set()
+        """Graphs that the registry has not, by project and digest: it is not asked again."""
 
     @property
     def inference_url(self) -> str:
@@ -93,25 +95,23 @@ class ClusterPlane(Plane):
         if quiet.watches and quiet.note(await self.gateway_pods.asked()):
             self.wake.set()
 
-    async def _sizes(self) -> None:
-        """Ask the registry how large graphs are that are new here; what it does not say now is asked again."""
+    async def know_sizes(self) -> None:
         if self.settings.triton_standby is None:
             return
         async with self.services.readers() as session:
             asked = {(item.project, item.digest) for item in await endpoints.unsized(session)}
-        for project, digest in sorted(asked):
+        for project, digest in sorted(asked - self._unsized):
             try:
                 size = (await self.services.clients.registry.artifact(digest, project=project)).size
-            except (errors.ApiError, errors.Busy, httpx.HTTPError) as error:
-                log.warning(
-                    "the registry does not say how large a graph is", digest=digest, error=str(error)[:200]
-                )
+            except errors.ApiError as error:
+                if error.status in GONE:
+                    self._unsized.add((project, digest))
+                log.warning("the registry does not say how large a graph is", digest=digest, error=str(error))
                 continue
             async with self.services.sessions.begin() as session:
                 await endpoints.set_size(session, project, digest, size)
 
     async def keep_models(self) -> None:
-        await self._sizes()
         await self.revisions.keep(self.read_candidates, self.read_wanted, self._busy)
         sat = [self.revisions.pods(name) for name in self.revisions.sights]
         metrics.seen(told.kind for told in sat if told is not None)

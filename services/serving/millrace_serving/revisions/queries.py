@@ -150,7 +150,7 @@ async def fall_back(session: AsyncSession, found: Revision, message: str) -> Non
 async def unsized(session: AsyncSession) -> list[Revision]:
     """Loaded revisions of which nobody knows how large their graph is."""
     where = (Revision.size.is_(None), Revision.state.in_((RevisionState.READY, RevisionState.LOADING)))
-    return list((await session.scalars(select(Revision).where(*where).limit(20))).all())
+    return list((await session.scalars(select(Revision).where(*where))).all())
 
 
 async def set_size(session: AsyncSession, project: str, digest: str, size: int) -> None:
