@@ -40,7 +40,6 @@ MORE = (
     "test_workers",
     "test_forms",
     "test_standby",
-    "test_autoscaling",
     "test_faults",
 )
 """Kinds of training, of forms and of scoring, shared pods, and everything broken once: `make test-cluster-more`."""

@@ -5,7 +5,7 @@ tests/contract shows every document of one corpus to both.
 
 from millrace import crd_notices
 from millrace.crd_durations import DAYS, WRITTEN, Json, one_of, rule
-from millrace_contracts import gates, parts, workers
+from millrace_contracts import gates, parts, serving, workers
 from millrace_contracts.batches import NO_RHYTHM, BatchSpec
 from millrace_contracts.calendars import NO_SCHEDULE, ONE_SCHEDULE, WORDS, Calendar
 from millrace_contracts.custom_code import ONE_PLACE, SETTING, CodeSpec
@@ -20,7 +20,6 @@ from millrace_contracts.searching import (
     NO_SIZE,
     UNSIZED,
 )
-from millrace_contracts.serving import FEWER_THAN_LEAST, Autoscaling
 from millrace_contracts.shapes import MOST_AXES, MOST_VALUES
 from millrace_contracts.sinks import Sink, TableSink
 from millrace_contracts.sources import (
@@ -168,7 +167,7 @@ RULES: dict[str, list[Json]] = {
         )
     ],
     Triggers.__name__: [_ONE_SCHEDULE],
-    Autoscaling.__name__: [rule("self.max >= self.min", FEWER_THAN_LEAST)],
+    serving.Autoscaling.__name__: [rule("self.max >= self.min", serving.FEWER_THAN_LEAST)],
     SearchSpec.__name__: [
         rule(
             "!has(self.objectives) || (self.objectives.exists_one(it, it == 'loss') && "
