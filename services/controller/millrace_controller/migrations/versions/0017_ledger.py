@@ -5,8 +5,8 @@ from alembic import op
 
 from millrace_core.database import UtcDateTime
 
-revision = "0015"
-down_revision = "0014"
+revision = "0017"
+down_revision = "0016"
 
 
 def upgrade() -> None:
