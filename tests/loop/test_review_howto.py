@@ -1,5 +1,6 @@
 """docs/howto/review.md: its commands run as they stand, in one shell, against a running platform."""
 
+import math
 import os
 import re
 import subprocess
@@ -32,6 +33,7 @@ def script():
 def test_the_commands_of_the_page_run_to_its_end(platform, client, table, tmp_path):
     table.to_csv(tmp_path / "tumours.csv", index=False)
     table.drop(columns="target").head(60).to_csv(tmp_path / "rows.csv", index=False)
+    table.drop(columns="target").head(1).to_csv(tmp_path / "one.csv", index=False)
     loop = document("reviewed", review={"below": 0.9, "sample": "20%", "uncertain": True})
     loop["spec"]["data"]["source"] = {"path": "tumours.csv"}
     (tmp_path / "reviewed.yaml").write_text(yaml.safe_dump(loop))
@@ -50,4 +52,11 @@ def test_the_commands_of_the_page_run_to_its_end(platform, client, table, tmp_pa
     (vote,) = entry.votes
     assert (vote.author, vote.value) == ("eve", 1)
     answer = client.serving.predict("reviewed", [table.drop(columns="target").iloc[0].to_dict()])
+    assert answer.explanations is None
+    assert "Row 0: log-odds of " in said
+    told = client.serving.predict("reviewed", [table.drop(columns="target").iloc[0].to_dict()], explain=True)
+    (why,) = told.explanations
+    assert why.base + sum(item.contribution for item in why.contributions) == pytest.approx(why.answer)
+    likely = told.probabilities[0][why.of]
+    assert why.answer == pytest.approx(math.log(likely / (1 - likely)), rel=0.01, abs=0.01)
     assert answer.needs_review == [max(answer.probabilities[0].values()) < 0.9]

@@ -15,6 +15,7 @@ from millrace_console.loops.routes import router as loops
 from millrace_console.overview.routes import router as overview
 from millrace_console.people.routes import router as people
 from millrace_console.predicting.routes import router as predicting
+from millrace_console.reviews.routes import router as reviews
 from millrace_console.services import Services
 from millrace_console.settings import ConsoleSettings
 from millrace_console.static.routes import router as static
@@ -41,6 +42,7 @@ def build(settings: ConsoleSettings | None = None) -> FastAPI:
             history,
             data,
             alarms,
+            reviews,
             acting,
         ],
         make=services.make,

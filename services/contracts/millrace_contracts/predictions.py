@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, StringConstraints
 
+from millrace_contracts.explanations import RowExplanation
 from millrace_contracts.instants import Clock
 from millrace_contracts.parts import Strictly
 from millrace_contracts.shapes import Nested
@@ -69,6 +70,14 @@ class PredictionAnswer(BaseModel):
     withheld: int = Field(
         default=0,
         description="Rows whose answer is left out (null), as the loop's review.withhold says; they need review.",
+    )
+    explanations: list[RowExplanation | None] | None = Field(
+        default=None,
+        description="With ?explain=true one per row: what each input contributes, which adds up to the answer; null "
+        "for a row whose answer is withheld.",
+    )
+    not_explained: str | None = Field(
+        default=None, description="Why there are no explanations though they were asked for."
     )
     unseen: int | None = Field(
         default=None, description="Values that training never saw; null where nobody asked to be warned."

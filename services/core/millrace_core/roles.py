@@ -19,6 +19,7 @@ OPERATOR = (
     "controller.loops.write",
     "controller.backtests.write",
     "serving.predictions.write",
+    "monitoring.explanations.write",
     "monitoring.alarms.write",
     "monitoring.channels.write",
 )
@@ -64,7 +65,13 @@ ROLES: dict[str, tuple[str, ...]] = {
         "monitoring.logs.write",
         "controller.loops.read",
     ),
-    "serving": ("serving.*", "registry.*.read", "registry.decisions.write", "monitoring.*.read"),
+    "serving": (
+        "serving.*",
+        "registry.*.read",
+        "registry.decisions.write",
+        "monitoring.*.read",
+        "monitoring.explanations.write",
+    ),
     "monitoring": (
         "monitoring.*",
         "registry.*.read",

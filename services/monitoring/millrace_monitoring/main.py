@@ -10,6 +10,7 @@ from millrace_monitoring.alarms import routes as alarms
 from millrace_monitoring.arms import routes as comparisons
 from millrace_monitoring.closing import routes as closing
 from millrace_monitoring.closing.controller import close_forever
+from millrace_monitoring.explanations import routes as explanations
 from millrace_monitoring.feedback import routes as feedback
 from millrace_monitoring.glances import routes as glances
 from millrace_monitoring.ingest import receiver
@@ -43,6 +44,7 @@ ROUTERS = (
     notices,
     requests,
     reviews,
+    explanations,
 )
 
 

@@ -10,6 +10,7 @@ from millrace_contracts.monitors import MonitorWrite
 from millrace_core import services
 from millrace_core.storage import Store
 from millrace_monitoring.graphs.baselines import Baselines
+from millrace_monitoring.graphs.explainers import Explainers
 from millrace_monitoring.graphs.files import FetchedFiles
 from millrace_monitoring.graphs.running import Graphs
 from millrace_monitoring.settings import MonitoringSettings
@@ -27,6 +28,7 @@ class Services(services.Services):
     """Of model versions, from the registry."""
     graphs: Graphs
     baselines: Baselines
+    explainers: Explainers
     wakeups: Wakeups
     recounts: Recounts
     reception: Reception
@@ -40,6 +42,7 @@ class Services(services.Services):
 def make(core: services.Services) -> Services:
     """Monitoring's own object out of core's part."""
     settings = core.settings
+    assert isinstance(settings, MonitoringSettings)
     files = FetchedFiles(Store(f"file://{settings.folder / 'models'}"), core.clients.registry)
     return Services(
         **vars(core),
@@ -47,6 +50,7 @@ def make(core: services.Services) -> Services:
         files=files,
         graphs=Graphs(files),
         baselines=Baselines(files),
+        explainers=Explainers(files, core.clients.registry, settings.explain_seconds),
         wakeups=Wakeups(),
         recounts=Recounts(),
         reception=Reception(),

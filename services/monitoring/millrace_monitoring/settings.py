@@ -31,6 +31,8 @@ class MonitoringSettings(Settings):
     """Seconds between two looks for days to close, when nothing wakes the pass sooner."""
     retention_seconds: float = 3600.0
     """Seconds between two passes that delete what no policy keeps."""
+    explain_seconds: float = Field(default=2.0, gt=0, le=60)
+    """Seconds that the explanation of a request may wait for its turn, and then take."""
     webhook_hosts: list[str] = Field(default=[])
     """Hosts (`name`, `name:port`, or `*.name` for all below it) to which messages may be posted; none by default."""
     webhook_private: bool = False

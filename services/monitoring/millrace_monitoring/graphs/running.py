@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from math import prod
 from typing import Any
 
@@ -59,9 +60,24 @@ class Graphs:
         shape = (rows,) if width == 1 else (rows, width)
         if rows == 0:
             return np.empty(shape)
-        session = self._sessions[digest]
-        feeds = {item.name: _feed(item, columns, rows) for item in session.get_inputs()}
+        return self.answers(self._sessions[digest], columns, rows, width)
+
+    @staticmethod
+    def session(data: bytes) -> Any:
+        """A graph ready to run in one thread. Raises: ValueError if it is none."""
+        return _session(data)
+
+    @staticmethod
+    def feeds(session: Any, columns: Mapping[str, np.ndarray], rows: int) -> dict[str, np.ndarray]:
+        """What a session takes for so many rows; a tensor that is not there is missing in every row."""
+        return {item.name: _feed(item, columns, rows) for item in session.get_inputs()}
+
+    @staticmethod
+    def answers(session: Any, columns: Mapping[str, np.ndarray], rows: int, width: int) -> np.ndarray:
+        """The first output of a session for a batch, in the shape that `score` says."""
+        shape = (rows,) if width == 1 else (rows, width)
         first = session.get_outputs()[0].name
+        feeds = Graphs.feeds(session, columns, rows)
         answer = np.asarray(session.run([first], feeds)[0], dtype=np.float64).reshape(rows, -1)
         if width == 1:
             return np.asarray(answer[:, -1])
@@ -80,7 +96,7 @@ def _session(data: bytes) -> Any:
         raise ValueError(f"not a graph that can run ({type(error).__name__})") from error
 
 
-def _feed(item: Any, columns: dict[str, np.ndarray], rows: int) -> np.ndarray:
+def _feed(item: Any, columns: Mapping[str, np.ndarray], rows: int) -> np.ndarray:
     values = columns.get(item.name)
     dims = [length if isinstance(length, int) else 1 for length in item.shape[1:]] or [1]
     if values is None or values.size != rows * prod(dims):

@@ -1,10 +1,13 @@
 """Monitoring's reviews: the queue of predictions that people look at, and what they say; a part of its client."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from millrace.aio.api import AsyncApi
 from millrace.transport.requests import get, part, post
+from millrace_contracts.explanations import ExplainWrite, Explanations
 from millrace_contracts.labels import LabelValue
+from millrace_contracts.logged import FeatureValue
 from millrace_contracts.reviews import (
     ReviewLabel,
     ReviewNext,
@@ -64,6 +67,26 @@ class AsyncReviews:
         """Say that you cannot tell."""
         call = post(f"{_queue(endpoint)}/{number}:skip", ReviewSkip(note=note), project=project)
         return await self.api.answer(ReviewRead, call)
+
+    async def explain(
+        self,
+        endpoint: str,
+        version: int,
+        rows: Sequence[dict[str, FeatureValue]],
+        *,
+        project: str | None = None,
+    ) -> Explanations:
+        """What each input contributes to a version's answers to rows, ten at most."""
+        body = ExplainWrite(version=version, rows=list(rows))
+        call = post(f"/v1/monitors/{part(endpoint)}/explanations", body, project=project)
+        return await self.api.answer(Explanations, call)
+
+    async def review_explanation(
+        self, endpoint: str, number: int, *, project: str | None = None
+    ) -> Explanations:
+        """Why an entry was answered as it was."""
+        call = get(f"{_queue(endpoint)}/{number}/explanation", project=project)
+        return await self.api.answer(Explanations, call)
 
     async def review_summary(self, endpoint: str, *, project: str | None = None) -> ReviewSummary:
         """How the queue stands, what each person did, and how far they agree."""

@@ -1,6 +1,7 @@
 """Serving: endpoints, rollouts, rollback and predictions; one method a route."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from millrace.aio.api import AsyncApi
@@ -110,6 +111,7 @@ class AsyncServing:
         event_time: datetime | None = None,
         *,
         warn: bool = False,
+        explain: bool = False,
         project: str | None = None,
     ) -> PredictionAnswer:
         """Predict rows given by column; None is a missing value.
@@ -119,11 +121,13 @@ class AsyncServing:
             key: sticky key: the same key always meets the same revision.
             event_time: when the event happens; now if left out.
             warn: whether to be told of values that training never saw.
+            explain: whether to be told what each input contributes; ten rows at most.
         """
         body = PredictionRequest(rows=[dict(row) for row in rows], key=key, event_time=event_time)
         body = body.model_copy(update={"warn": True}) if warn else body
+        call = post(f"{_path(endpoint)}:predict", body, project=project)
         return await self.api.answer(
-            PredictionAnswer, post(f"{_path(endpoint)}:predict", body, project=project)
+            PredictionAnswer, replace(call, params={"explain": "true"}) if explain else call
         )
 
     async def report_measurement(self, report: MeasurementWrite, *, project: str | None = None) -> None:

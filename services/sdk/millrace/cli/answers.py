@@ -87,6 +87,10 @@ def _predicted(answer: "PredictionAnswer") -> Iterator[dict[str, object]]:
         named: dict[str, object] = {} if answer.classes is None else {"class": answer.classes[index]}
         if answer.probabilities is not None:
             named["probabilities"] = answer.probabilities[index]
+        if answer.needs_review is not None:
+            named["needs_review"] = answer.needs_review[index]
+        if answer.explanations is not None:
+            named["explanation"] = answer.explanations[index]
         yield {
             "request_id": answer.request_id,
             "index": index,

@@ -3,6 +3,7 @@
 import json
 import sys
 from contextlib import ExitStack
+from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from itertools import chain
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from millrace_contracts.predictions import CellValue, PredictionAnswer
     from millrace_contracts.tables import Dialect
 
+SHOWN = 6
+"""Contributions of a row that are told in a line."""
 LoopName = Annotated[str, typer.Argument(help="Name of the loop.")]
 
 
@@ -44,6 +47,9 @@ def predict(
     key: Annotated[str | None, typer.Option(help="Sticky key: the same key meets the same version.")] = None,
     event_time: Annotated[str | None, typer.Option(help="When the event happens; now if left out.")] = None,
     warn: Annotated[bool, typer.Option("--warn", help="Tell of values that training never saw.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Tell what each input contributes; of ten rows at most.")
+    ] = False,
     output: Output = Format.TABLE,
     dialect: "Dialect | None" = None,
 ) -> None:
@@ -65,23 +71,31 @@ def predict(
             from_file = open.enter_context(requests(platform, loop, file, moment, dialect))
             asked = Requests(asked.rows + from_file.rows, chain(asked.parts, from_file.parts))
         printed = Answers(output)
-        _ask(platform, loop, asked, printed, key, warn)
+        _ask(platform, loop, asked, printed, Wished(key, warn, explain))
     if output == Format.TABLE:
         typer.echo(
             "Later, tell the truth: a CSV with request_id,index,value for 'millrace labels push'.", err=True
         )
 
 
-def _ask(
-    platform: "Millrace", loop: str, asked: Requests, printed: Answers, key: str | None, warn: bool
-) -> None:
+@dataclass(frozen=True)
+class Wished:
+    """What is asked for beside the rows."""
+
+    key: str | None
+    warn: bool
+    explain: bool
+
+
+def _ask(platform: "Millrace", loop: str, asked: Requests, printed: Answers, wished: Wished) -> None:
     """Ask request by request, and print what is answered; where it stops, what came until then is printed and told."""
     warnings = _Warnings()
     try:
         with job_bar(loop, shown=not sys.stdout.isatty()) as bar:
             for when, rows in asked.parts:
-                answer = _answer(platform, loop, rows, when, key, warn)
+                answer = _answer(platform, loop, rows, when, wished)
                 warnings.tell(answer, printed.rows)
+                _explained(answer, printed.rows)
                 printed.add(answer)
                 bar(Now("rows answered", printed.rows, asked.rows))
     except (Exception, KeyboardInterrupt):
@@ -98,17 +112,36 @@ def _answer(
     loop: str,
     rows: "list[dict[str, CellValue]]",
     when: datetime | None,
-    key: str | None,
-    warn: bool,
+    wished: Wished,
 ) -> "PredictionAnswer":
     from millrace.client import ApiError
 
     try:
-        return platform.serving.predict(loop, rows, key, when, warn=warn)
+        return platform.serving.predict(
+            loop, rows, wished.key, when, warn=wished.warn, explain=wished.explain
+        )
     except ApiError as error:
         if error.status == HTTPStatus.CONFLICT:
             production(platform, loop)
         raise
+
+
+def _explained(answer: "PredictionAnswer", first: int) -> None:
+    """What was asked for with --explain, a line a row: the largest contributions, and what they add up to."""
+    if answer.not_explained:
+        typer.echo(f"Not explained: {answer.not_explained}", err=True)
+    for place, item in enumerate(answer.explanations or ()):
+        if item is None:
+            continue
+        named = f"{item.unit} of {item.of}" if item.of is not None else "answer"
+        shown = [f"{one.column} {one.contribution:+.4g}" for one in item.contributions[:SHOWN]]
+        left = sum(one.contribution for one in item.contributions[SHOWN:])
+        rest = [f"others {left:+.4g}"] if item.contributions[SHOWN:] else []
+        sure = "" if item.method != "permutations" else " (estimated)"
+        words = ", ".join([*shown, *rest])
+        typer.echo(
+            f"Row {first + place}: {named} {item.answer:.4g} = {item.base:.4g}, {words}{sure}", err=True
+        )
 
 
 class _Warnings:

@@ -20,7 +20,7 @@ from millrace_core.errors import MillraceError, TooLarge
 from millrace_core.names import Project
 from millrace_serving.callers import EndpointName
 from millrace_serving.lines import Answer
-from millrace_serving.predictions import answers, asking, requests, rows, unseen
+from millrace_serving.predictions import answers, asking, explaining, requests, rows, unseen
 from millrace_serving.predictions.admission import KeyOrPermit, shown_key
 from millrace_serving.predictions.packing import Packed, Packer
 from millrace_serving.predictions.requests import Asked
@@ -51,6 +51,13 @@ class Direct(APIRoute):
 
 router = APIRouter(prefix="/v1/endpoints", tags=["predictions"], route_class=Direct)
 JSON = {"application/json": {"schema": PredictionRequest.model_json_schema()}}
+EXPLAIN = {
+    "name": "explain",
+    "in": "query",
+    "required": False,
+    "schema": {"type": "boolean", "default": False},
+    "description": "Whether to tell what each input contributes, of ten rows at most.",
+}
 Warned = tuple[int | None, list[PredictionWarning] | None]
 
 
@@ -58,7 +65,7 @@ Warned = tuple[int | None, list[PredictionWarning] | None]
     "/{endpoint}:predict",
     dependencies=[Depends(MAY)],
     response_model=PredictionAnswer,
-    openapi_extra={"requestBody": {"required": True, "content": JSON}},
+    openapi_extra={"requestBody": {"required": True, "content": JSON}, "parameters": [EXPLAIN]},
 )
 async def predict(
     endpoint: EndpointName, request: Request, project: Project, services: CurrentServices
@@ -66,6 +73,9 @@ async def predict(
     """Predict rows with the revision that the split chooses; it is its signature that says what was answered."""
     asked = await requests.read(request)
     _check_size(len(asked.rows), services.settings.max_batch_rows)
+    explain = bool(request.scope["query_string"]) and explaining.is_asked(
+        request.query_params.get("explain"), len(asked.rows)
+    )
     standing = await services.standings.of(services.readers, project, endpoint)
     sent, warned = await _typed(services, standing, asked)
     moment = _moment(asked.frame.event_time, standing.timezone)
@@ -75,7 +85,18 @@ async def predict(
     if name not in standing.revisions:
         with suppress(MillraceError):
             standing = await services.standings.anew(services.readers, project, endpoint)
-    return Response(orjson.dumps(_told(answer, name, standing, warned)), media_type="application/json")
+    told = _told(answer, name, standing, warned)
+    if explain:
+        version, shown = standing.revisions.get(name), cast(list[float | None], told["predictions"])
+        told["explanations"], told["not_explained"] = await explaining.explained(
+            services.clients,
+            project,
+            endpoint,
+            None if version is None else version.version,
+            asked.rows,
+            [value is not None for value in shown],
+        )
+    return Response(orjson.dumps(told), media_type="application/json")
 
 
 def _check_size(rows: int, limit: int) -> None:
@@ -136,6 +157,8 @@ def _told(answer: Answer, name: str, standing: Standing, warned: Warned) -> dict
         "probabilities": answered.probabilities,
         "needs_review": answered.needs_review,
         "withheld": answered.withheld,
+        "explanations": None,
+        "not_explained": None,
         "unseen": warned[0],
         "warnings": warned[1] and [warning.model_dump() for warning in warned[1]],
     }

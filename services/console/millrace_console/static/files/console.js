@@ -9,6 +9,7 @@ document.addEventListener("htmx:before:request", (event) => {
   const polled = event.target.closest && event.target.closest("[hx-trigger]");
   if (polled && document.hidden) event.preventDefault();
 });
+<<<<<<< HEAD
 // A file is sent as it is, so that a large one lies in nobody's memory; what came of it stands on the page it leads to.
 document.addEventListener("submit", async (event) => {
   const form = event.target, field = form.querySelector("input[type=file]");
@@ -29,3 +30,12 @@ document.addEventListener("submit", async (event) => {
   } catch (error) { told.textContent = "The connection was lost; send it again."; }
   button.disabled = false; bar.hidden = true; told.hidden = false;
 });
+=======
+// Buttons that have a key are pressed by it, while nobody writes into a field.
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
+  const button = document.querySelector(`button[data-key="${CSS.escape(event.key)}"]`);
+  if (button) { event.preventDefault(); button.click(); }
+});
+document.querySelector("[data-focus]")?.focus();
+>>>>>>> b6c94873 (wip)

@@ -1,0 +1,1 @@
+"""The page of reviews: predictions that wait for people."""

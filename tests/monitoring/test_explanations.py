@@ -1,0 +1,103 @@
+"""Explanations over HTTP: of rows that are sent, of entries that people look at, and refusals in words."""
+
+import numpy as np
+import pytest
+from fastapi import HTTPException
+
+from .flowers import KINDS, SIGNATURE, flower_monitor, probabilities, version
+from .test_reviews import QUEUE, pushed
+
+PATH = "/v1/monitors/sales/explanations"
+PRICES = [6.0, 9.0, 10.0, 11.0, 14.0]
+
+
+@pytest.fixture
+def registry(registry):
+    """It knows version 1 with its golden rows, and version 2 without any."""
+
+    @registry.app.get("/v1/models/sales/versions/{number}")
+    def told(number: int):
+        if number not in (1, 2):
+            raise HTTPException(404)
+        golden = {
+            "inputs": {"price": PRICES, "shop_name": ["north"] * 5},
+            "outputs": {"probabilities": probabilities(PRICES).tolist()},
+        }
+        return {
+            "model": "sales", "number": number, "key": "k", "digest": "sha256:" + "0" * 64, "task": "multiclass",
+            "target": "kind", "files": version(registry, number)["files"], "signature": SIGNATURE,
+            "golden": golden if number == 1 else {}, "metrics": {}, "baseline": None, "lineage": {},
+            "environment": {}, "created_at": "2024-03-01T00:00:00Z",
+        }  # fmt: skip
+
+    return registry
+
+
+async def explained(service, *rows, version=1, expect=200, **more):
+    body = {"version": version, "rows": list(rows)}
+    return await service.call("POST", PATH, expect, json=body, **more)
+
+
+def log_odds(price, kind):
+    likely = probabilities([price])[0, KINDS.index(kind)]
+    return np.log(likely / (1 - likely))
+
+
+async def test_contributions_add_up_to_the_log_odds_of_the_class_that_is_named(service):
+    told = await explained(
+        service, {"price": 7.0, "shop_name": "north"}, {"price": 13.0, "shop_name": "south"}
+    )
+    assert (told["version"], told["background"]) == (1, 5)
+    for item, price, kind in zip(told["rows"], (7.0, 13.0), ("iris", "tulip"), strict=True):
+        assert (item["unit"], item["of"]) == ("log-odds", kind)
+        assert item["answer"] == pytest.approx(log_odds(price, kind), rel=1e-3)
+        assert item["base"] == pytest.approx(np.mean([log_odds(one, kind) for one in PRICES]), rel=1e-3)
+        given = {one["column"]: one["contribution"] for one in item["contributions"]}
+        assert given["shop_name"] == 0  # the model looks at the price alone
+        assert item["base"] + sum(given.values()) == pytest.approx(item["answer"])
+
+
+async def test_an_entry_is_explained_by_the_version_that_answered_it(service):
+    await service.declare(flower_monitor(version(service.registry, 1), review={"below": 0.9}))
+    await pushed(service)
+    entry = (await service.call("GET", QUEUE))["items"][0]
+    told = await service.call("GET", f"{QUEUE}/{entry['number']}/explanation")
+    (item,) = told["rows"]
+    assert item["of"] == entry["answer"]["class"]
+    sure = entry["confidence"]
+    assert item["answer"] == pytest.approx(np.log(sure / (1 - sure)), rel=1e-3, abs=1e-3)
+    await service.declare(flower_monitor(version(service.registry, 2), review={"below": 0.9}))
+    refused = await service.call("GET", f"{QUEUE}/{entry['number']}/explanation", 409)
+    assert "sales--r1" in refused.text
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ({"price": 7.0}, "rows[0].shop_name is missing"),
+        ({"price": "cheap", "shop_name": "north"}, "rows[0].price is text"),
+        ({"price": 7.0, "shop_name": "north", "weight": 1}, "rows[0].weight is not an input of the model"),
+    ],
+)
+async def test_a_wrong_row_is_refused_by_its_place(service, row, words):
+    assert words in (await explained(service, row, expect=422)).text
+
+
+async def test_what_cannot_be_explained_says_why(service):
+    row = {"price": 7.0, "shop_name": "north"}
+    assert "no version 9" in (await explained(service, row, version=9, expect=409)).text
+    assert "no golden rows" in (await explained(service, row, version=2, expect=409)).text
+    await explained(service, *[row] * 11, expect=422)
+
+
+async def test_who_may_not_ask_a_model_may_not_ask_it_to_explain(service):
+    """Base and contributions tell the answer."""
+    row = {"price": 7.0, "shop_name": "north"}
+    await explained(service, row, expect=403, headers={"authorization": "Bearer viewer-token"})
+
+
+async def test_an_explanation_has_its_time_and_no_more(running, settings):
+    async with running(settings.model_copy(update={"explain_seconds": 1e-6})) as service:
+        row = {"price": 7.0, "shop_name": "north"}
+        answer = await explained(service, row, expect=503)
+        assert "longer than 1e-06 s" in answer.text
