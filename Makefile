@@ -81,7 +81,7 @@ images-local: images ## ... and load them into the cluster, with the command in 
 	    "  kind: MILLRACE_IMAGE_LOAD='kind load docker-image'    k3d: MILLRACE_IMAGE_LOAD='k3d image import'"; fi
 test-cluster: $(STAMP) ## Run Millrace on the cluster of KUBECONFIG, or of the one that MILLRACE_CLUSTER_UP starts
 	$(ON_CLUSTER) && $(BIN)/pytest -q --durations=40 tests/cluster tests/contract -m "cluster and not more and not soak"
-test-cluster-more: $(STAMP) ## ... kinds of training, forms and scoring, shared pods, and everything broken once
+test-cluster-more: $(STAMP) ## ... kinds of training, forms and scoring, shared pods, and what is broken or taken away
 	$(ON_CLUSTER) && $(BIN)/pytest -q --durations=40 tests/cluster -m "more and not soak"
 test-fifty: $(STAMP) ## ... fifty loops of five teams at once, on a cluster that does nothing else
 	$(ON_CLUSTER) && $(BIN)/pytest -q -s tests/cluster/test_fifty.py -m cluster

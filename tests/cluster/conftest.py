@@ -25,7 +25,6 @@ FIRST = (
     "test_console",
     "test_neighbours",
     "test_keys",
-    "test_lifecycle",
     "test_restore",
     "test_tour",
 )
@@ -41,8 +40,9 @@ MORE = (
     "test_forms",
     "test_standby",
     "test_faults",
+    "test_lifecycle",
 )
-"""Kinds of training, of forms and of scoring, shared pods, and everything broken once: `make test-cluster-more`."""
+"""Kinds of training, forms and scoring, shared pods, and what is broken or taken away: `make test-cluster-more`."""
 ORDER = (*FIRST, *MORE)
 """What works comes before what breaks it, and modules that want the same values of the release stand together."""
 

@@ -84,6 +84,7 @@ def full(kube, patient):
     kube.kubectl("wait", "--for=condition=Ready", "pod/idle", "-n", TEAM, "--timeout=60s")
     yield patient
     kube.kubectl("delete", "pod", "idle", "-n", TEAM, "--grace-period=1")
+    kube.kubectl("delete", "pod", f"{NAME}-test", "-n", patient.namespace, "--ignore-not-found")
 
 
 def idle(tag, cpu):
