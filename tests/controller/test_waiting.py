@@ -248,3 +248,25 @@ async def test_while_the_rollout_begins_its_step_tells_of_the_candidate_already(
     }
     await at_step(platform, "roll-out")
     assert await shown(platform, cluster) == (NO_GPU["reason"], f"Run 1, roll-out: {NO_GPU['message']}")
+
+
+async def test_the_time_in_line_is_no_time_without_room(platform, cluster):
+    """Refused twice, with a night in line between: the deadline counts what it had no room for, and nothing else."""
+    cluster.pods = [pod("Pending", [FULL])]
+    await platform.rest()
+    platform.clock.now += 601
+    await platform.rest()
+    night = timedelta(hours=9)
+    async with platform.services.sessions.begin() as session:
+        run = await tending.runs.get(session, await session.get(tending.Loop, 1), 1)
+        run.next_at, run.short_since = utcnow() - night, utcnow() - night - timedelta(minutes=11)
+    platform.services.memory.line.forget()
+    await platform.rest()
+    platform.clock.now += 601
+    await platform.rest()
+    run = await platform.call("GET", RUN, 200)
+    assert (run["state"], run["attempts"]) == ("pending", 2), run["message"]
+    assert "or later by the time that it stands in line" in run["message"]
+    async with platform.services.readers() as session:
+        kept = await tending.runs.get(session, await session.get(tending.Loop, 1), 1)
+        assert timedelta(minutes=10) < utcnow() - kept.short_since < timedelta(minutes=12)

@@ -1,10 +1,16 @@
 """From what a cluster shows of an attempt to what it means."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
+from millrace_core.database import utcnow
 from millrace_core.waiting import PodWaiting
-from millrace_training.launch.judging import Scene, judge, needs_events
+from millrace_training.jobs import ending
+from millrace_training.launch.judging import Scene, judge, needs_events, queued_for
+from millrace_training.process.sight import Outcome, Sight
 from millrace_training.settings import TrainingSettings
+from millrace_training.tables import Job
 
 BEGAN = "2026-11-21T08:00:00Z"
 
@@ -137,6 +143,23 @@ def test_a_queued_job_waits_for_ever(verdict, kind):
     queued = {"kind": kind, "spec": {"suspend": True}, "status": {}}
     found = verdict(queued, waited=1e6)
     assert (found.alive, found.waiting.reason) == (True, "Queued")
+
+
+def test_the_time_in_kueues_queue_is_none_in_which_the_pod_did_not_start():
+    asked = datetime(2026, 11, 21, 5, tzinfo=UTC)
+    assert queued_for(job(startTime=BEGAN), asked) == 3 * 3600
+    assert queued_for(job(startTime="2026-11-21T04:59:59Z"), asked) == 0, "clocks differ by a second"
+    assert queued_for({"kind": "Job"}, asked) == 0
+
+
+def test_a_job_without_room_counts_the_shortage_and_no_queue(tmp_path):
+    settings = TrainingSettings(home=tmp_path, shortage_seconds=3600)
+    asked = utcnow() - timedelta(hours=3)
+    full = Sight(Outcome(), alive=False, rss=0, short=True, queued=2.9 * 3600)
+    later = ending.no_room(Job(attempt_at=asked, shortages=0), full, settings)
+    assert later["short_since"] == asked + timedelta(hours=2.9)
+    again = Job(attempt_at=utcnow(), short_since=asked, shortages=3)
+    assert ending.no_room(again, full, settings)["short_since"] == asked + timedelta(hours=2.9)
 
 
 def test_a_pod_at_its_memory_limit_is_a_refusal_that_names_it(verdict):

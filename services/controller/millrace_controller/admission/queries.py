@@ -10,6 +10,7 @@ from millrace_contracts.room import QueuePlace
 from millrace_contracts.waiting import Waiting
 from millrace_controller.admission.rules import Id
 from millrace_controller.tables import Loop, Run
+from millrace_core import pauses
 from millrace_core.waiting import QUEUED
 
 BUSY = (State.PENDING, State.RUNNING)
@@ -37,9 +38,11 @@ async def served(session: AsyncSession) -> dict[str, datetime]:
     return {project: moment for project, moment in rows if moment is not None}
 
 
-async def admit(session: AsyncSession, id: Id, at: datetime) -> None:
-    """It is the run's turn."""
-    await session.execute(_waiting(id).values(admitted_at=at, queue=None, waiting=None))
+async def admit(session: AsyncSession, run: Run, at: datetime) -> None:
+    """It is the run's turn; the time for which it stood in line is none in which there was no room for it."""
+    short = pauses.without_line(run.short_since, run.next_at, at)
+    change = _waiting((run.loop_id, run.number))
+    await session.execute(change.values(admitted_at=at, queue=None, waiting=None, short_since=short))
 
 
 async def place(session: AsyncSession, id: Id, place: QueuePlace) -> None:

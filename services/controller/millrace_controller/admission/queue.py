@@ -112,14 +112,14 @@ def _size(run: Run) -> RunSize:
 
 async def _write(services: Services, found: list[tuple[Loop, Run]], answer: Answer) -> None:
     """Write down what is new; those whose turn it is are looked after at once."""
-    known = {(run.loop_id, run.number): run.queue for _, run in found}
-    moved = {id: place for id, place in answer.places.items() if known[id] != place}
+    known = {(run.loop_id, run.number): run for _, run in found}
+    moved = {id: place for id, place in answer.places.items() if known[id].queue != place}
     if not answer.admitted and not moved:
         return
     now = utcnow()
     async with services.sessions.begin() as session:
         for id in answer.admitted:
-            await queries.admit(session, id, now)
+            await queries.admit(session, known[id], now)
         for id, place in moved.items():
             await queries.place(session, id, place)
     if answer.admitted:

@@ -122,7 +122,8 @@ def _short(run: Run, what: str, seconds: float) -> tuple[State, str]:
     """There is no room for the pipeline: it waits for some, but not for ever."""
     given_up = _short_since(run) + timedelta(seconds=seconds)
     if utcnow() < given_up:
-        return State.PENDING, f"{what}; it waits for room, and is given up at {given_up:%Y-%m-%d %H:%M} UTC"
+        when = f"is given up at {given_up:%Y-%m-%d %H:%M} UTC, or later by the time that it stands in line"
+        return State.PENDING, f"{what}; it waits for room, and {when}"
     return State.FAILED, f"{what}; there was no room for it for {seconds:.0f} s: {MORE_ROOM}"
 
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from millrace_contracts.bodies import Document
 from millrace_contracts.waiting import Waiting
-from millrace_core import outbox
+from millrace_core import outbox, pauses
 from millrace_core.database import AsyncSession, utcnow
 from millrace_core.errors import BadInput, Conflict, Forbidden, NotFound
 from millrace_core.log import log
@@ -92,6 +92,7 @@ class JobController:
         values = {
             "attempts": job.attempts + 1,
             "attempt_at": now,
+            "short_since": pauses.without_line(job.short_since, job.next_at, now),
             "started_at": job.started_at or now,
             "progress": None,
             "waiting": None,

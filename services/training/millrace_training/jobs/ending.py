@@ -54,16 +54,19 @@ def excused(job: Job, sight: Sight, settings: TrainingSettings) -> bool:
 
 
 def no_room(job: Job, sight: Sight, settings: TrainingSettings) -> dict[str, object]:
-    """What is remembered of a job that goes back to its queue: since when, and when it is tried again."""
+    """What is remembered of a job that goes back to its queue: since when it is short, and when it is tried again."""
     next_at = utcnow() + timedelta(seconds=pauses.seconds(settings.shortage_pause, job.shortages))
+    since = _short_since(job) + timedelta(seconds=sight.queued)
+    given_up = since + timedelta(seconds=settings.shortage_seconds)
     why = f": {sight.waiting.message[:350]}" if sight.waiting else ""
-    end = f"{given_up_at(job, settings):%Y-%m-%d %H:%M} UTC"
+    end = f"{given_up:%Y-%m-%d %H:%M} UTC"
     words = (
-        f"there was no room for it{why}; it is tried again at {next_at:%H:%M:%S} UTC, and given up at {end}"
+        f"there was no room for it{why}; it is tried again at {next_at:%H:%M:%S} UTC, and given up at {end}, or later "
+        "by the time that it stands in line"
     )
     return {
         "shortages": job.shortages + 1,
-        "short_since": job.short_since or job.attempt_at,
+        "short_since": since,
         "next_at": next_at,
         "waiting": Waiting(
             reason=sight.waiting.reason if sight.waiting else QUEUED, message=words[:500]
@@ -73,13 +76,16 @@ def no_room(job: Job, sight: Sight, settings: TrainingSettings) -> dict[str, obj
 
 def given_up_at(job: Job, settings: TrainingSettings) -> datetime:
     """When a job for which there is no room is not tried again any more."""
-    since = job.short_since or job.attempt_at or utcnow()
-    return since + timedelta(seconds=settings.shortage_seconds)
+    return _short_since(job) + timedelta(seconds=settings.shortage_seconds)
+
+
+def _short_since(job: Job) -> datetime:
+    return job.short_since or job.attempt_at or utcnow()
 
 
 def no_quota(job: Job, why: str) -> Ending:
     """The end of a job that a quota of the namespace does not let in, and will not."""
-    since = job.short_since or job.attempt_at or utcnow()
+    since = _short_since(job)
     waited = max(0.0, (utcnow() - since).total_seconds())
     detail = f"Not started after {waited:.0f} s: {QUOTA}: {why.rstrip('.')}."
     return _failed("No room in the namespace's quota", detail, MORE_QUOTA, reason=QUOTA)

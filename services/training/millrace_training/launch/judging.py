@@ -53,8 +53,9 @@ class Verdict:
 class Scene:
     """All that is known of one attempt.
 
-    *warning*: what the last warning event says about what does not start. *short_for*: seconds for which there was no
-    room for the job before this attempt. *never*: it is known that no node could hold it.
+    *waited*: seconds for which it could have begun, those in Kueue's queue left out. *warning*: what the last warning
+    event says about what does not start. *short_for*: seconds for which there was no room for the job, those of earlier
+    attempts among them. *never*: it is known that no node could hold it.
     """
 
     work: Part
@@ -66,8 +67,14 @@ class Scene:
     never: bool = False
 
 
+def queued_for(work: Part, asked: datetime) -> float:
+    """Seconds for which Kueue kept the attempt in its queue: a Job's start time is set when it is let go on."""
+    begun = (work.get("status") or {}).get("startTime")
+    return 0.0 if begun is None else max(0.0, (datetime.fromisoformat(begun) - asked).total_seconds())
+
+
 def judge(scene: Scene, settings: TrainingSettings) -> Verdict:
-    """The verdict on one attempt; *scene.waited* is how many seconds ago it was asked for."""
+    """The verdict on one attempt."""
     fatal = _killed(scene, settings)
     if fatal is not None:
         return Verdict(alive=False, refusal=fatal.problem())

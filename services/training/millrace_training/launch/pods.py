@@ -24,7 +24,7 @@ from millrace_core.pods import Part
 from millrace_core.waiting import PodWaiting, newest, of_scheduling
 from millrace_training.launch import apart, flows, limits, manifests, names, ray_jobs, sizes
 from millrace_training.launch.census import Census, attempt_of
-from millrace_training.launch.judging import Scene, Verdict, is_over, judge, needs_events
+from millrace_training.launch.judging import Scene, Verdict, is_over, judge, needs_events, queued_for
 from millrace_training.launch.room import Room, Unbound
 from millrace_training.launch.sizes import Size
 from millrace_training.process.sight import Sight, outcome
@@ -176,6 +176,7 @@ class PodLauncher:
             said,
             alive=verdict.alive,
             short=verdict.short,
+            queued=self._queued(job),
             rss=usage.rss if usage and verdict.alive else 0,
             refusal=verdict.refusal,
             excused=verdict.excused,
@@ -193,14 +194,19 @@ class PodLauncher:
             gone = self._seen_time > job.attempt_at
             return Verdict(alive=not gone, excused=gone)
         pods = [pod for pod in self._pods if attempt_of(pod) == (job.id, job.attempts)]
-        waited = (utcnow() - job.attempt_at).total_seconds()
+        queued = queued_for(work, job.attempt_at)
+        waited = (utcnow() - job.attempt_at).total_seconds() - queued
         memory = limits.memory_bytes(job, self.settings) >> 20
-        short = 0.0 if job.short_since is None else (utcnow() - job.short_since).total_seconds()
+        short = 0.0 if job.short_since is None else (utcnow() - job.short_since).total_seconds() - queued
         never = self.census.never(await self.size(job))
         scene = Scene(work, pods, memory, waited, short_for=short, never=never)
         if waited > EVENTS_AFTER_SECONDS and needs_events(scene):
             scene = replace(scene, warning=await self._warning(work, pods))
         return judge(scene, self.settings)
+
+    def _queued(self, job: Job) -> float:
+        work = self._work.get((job.id, job.attempts))
+        return 0.0 if work is None or job.attempt_at is None else queued_for(work, job.attempt_at)
 
     async def _warning(self, work: Part, pods: list[Part]) -> PodWaiting | None:
         """The newest warning about the pods, or about what should have made them; asked once a survey."""

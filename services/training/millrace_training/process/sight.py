@@ -39,6 +39,7 @@ class Sight:
         began: when its code began to run; None: with the attempt.
         waits: it has not begun yet.
         short: the attempt ended since there was no room for its pod; another may find some.
+        queued: seconds of the attempt in which another's queue held it back.
         waiting: what keeps it from beginning that will not pass by itself.
     """
 
@@ -50,6 +51,7 @@ class Sight:
     began: datetime | None = None
     waits: bool = False
     short: bool = False
+    queued: float = 0.0
     waiting: Waiting | None = None
 
     @property
