@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -10,6 +11,7 @@ from tests.console import browser as walking
 from tests.loop.conftest import document
 
 from millrace.delivery import push
+from millrace_contracts.alarms import FindingWrite, StandingWrite
 from millrace_contracts.loop import ModelLoop
 
 pytestmark = [pytest.mark.loop, pytest.mark.timeout(400)]
@@ -64,6 +66,41 @@ def test_a_run_shows_its_steps_trials_and_gates(browser, loop):
     for word in ("validate", "train", "evaluate", "roll-out", "Best trials", "champion", "promoted", "MiB"):
         assert word in page, word
     assert seen(browser, f"/p/default/loops/{loop}/runs/999", 404)
+
+
+def test_a_run_is_heard_as_a_stream_and_its_jobs_say_what_they_did(browser, client, loop):
+    heard = browser.get(f"/p/default/loops/{loop}/runs/2/events")
+    assert heard.headers["content-type"].startswith("text/event-stream")
+    text = heard.text
+    assert text.rstrip().splitlines()[-2:] == ["event: over", 'data: {"state":"promoted"}']
+    job = client.controller.run(loop, 2).steps["train"].job
+    page = seen(browser, f"/p/default/loops/{loop}/runs/2")
+    assert f"/p/default/jobs/{job}" in page
+    told = seen(browser, f"/p/default/jobs/{job}")
+    assert "trial 0 (" in told
+    assert "train: succeeded" in told
+    file = browser.get(f"/p/default/jobs/{job}/log")
+    assert file.headers["content-disposition"].startswith("attachment")
+    assert seen(browser, "/p/default/jobs/" + "0" * 32, 404)
+
+
+def test_an_alarm_is_silenced_with_a_reason_and_told_again(browser, client, loop):
+    finding = FindingWrite(cause="quarantine:99", reason="may.csv lies in quarantine")
+    standing = StandingWrite(loop=loop, kind="quarantine", at=datetime.now(UTC), findings=[finding])
+    (alarm,) = client.monitoring.hold_alarms(loop, standing)
+    form = seen(browser, f"/p/default/alarms/{alarm.id}/silence")
+    address = f"/p/default/alarms/{alarm.id}"
+    csrf = {"csrf": CSRF.search(form)[1]}
+    for wrong in ({"for": "soon", "reason": "x"}, {"for": "1d", "reason": ""}):
+        assert browser.post(f"{address}/silence", data=csrf | wrong).status_code == 422
+    done = browser.post(f"{address}/silence", data=csrf | {"for": "3d", "reason": "the file comes again"})
+    assert done.status_code == 303
+    page = seen(browser, f"/p/default/alarms?loop={loop}")
+    assert "the file comes again" in page
+    assert client.monitoring.alarm(alarm.id).silenced_until > datetime.now(UTC)
+    assert browser.post(f"{address}/unsilence", data=csrf).status_code == 303
+    assert client.monitoring.alarm(alarm.id).silenced_until is None
+    client.monitoring.hold_alarms(loop, standing.model_copy(update={"findings": []}))
 
 
 def test_versions_show_metrics_data_and_when_they_were_champion(browser, client, loop):
@@ -189,6 +226,8 @@ def test_every_page_in_both_themes_and_on_a_narrow_screen_has_no_serious_fault(
     pages = {
         "login": "/login", "overview": "/p/default/loops", "loop": base, "run": f"{base}/runs/2",
         "versions": f"{base}/versions", "version": f"{base}/versions/2", "data": f"{base}/data",
+        "new": "/p/default/new",
+        "predict": f"{base}/predict", "job": f"/p/default/jobs/{client.controller.run(loop, 2).steps['train'].job}",
         "decisions": "/p/default/decisions", "decision": f"/p/default/decisions/{verdict.id}",
         "alarms": "/p/default/alarms?show=all", "confirm": f"{base}/do/rollback",
     }  # fmt: skip

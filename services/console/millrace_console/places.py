@@ -14,6 +14,7 @@ ProjectIn = Annotated[str, Path(pattern=PATTERN, description="The project.")]
 LoopIn = Annotated[str, Path(pattern=PATTERN, description="The loop.")]
 NumberIn = Annotated[int, Path(ge=1, lt=2**31)]
 EntryIn = Annotated[int, Path(ge=1, lt=2**31, description="The number of a refused delivery.")]
+AlarmIn = Annotated[str, Path(pattern=r"^[0-9A-Za-z-]{1,36}$", description="An alarm.")]
 JobIn = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="A job.")]
 FRESH = 30.0
 """Seconds for which the list of projects is not asked again."""

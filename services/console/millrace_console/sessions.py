@@ -79,6 +79,11 @@ class Sessions:
             self._people.move_to_end(_digest(key))
         return person
 
+    def holds(self, person: Person) -> bool:
+        """Whether their session goes on; asking is no sign of life."""
+        self._forget()
+        return any(known is person for known in self._people.values())
+
     async def end(self, key: str) -> None:
         """Sign somebody out; closes what has ended meanwhile, too."""
         person = self._people.pop(_digest(key), None)

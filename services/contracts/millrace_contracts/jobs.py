@@ -116,3 +116,12 @@ class TrialRead(Read):
     key: str
     params: Document
     values: Document | None = Field(description="null: handed out, not finished.")
+
+
+class LogPiece(Read):
+    """A piece of what a job's process, or its pod, printed."""
+
+    text: str = Field(description="As UTF-8; what is none is replaced by U+FFFD.")
+    start: int = Field(description="The byte at which it begins.")
+    next: int = Field(description="The byte behind it: `after` of the next piece.")
+    size: int = Field(description="Bytes that were printed so far.")

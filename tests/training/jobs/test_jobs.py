@@ -106,6 +106,27 @@ class TestSubmitting:
             refused = await client.get(f"/v1/jobs/{made['id']}/events", headers={"last-event-id": "3"})
             assert refused.status_code == 422
 
+    async def test_what_a_job_printed_is_read_in_pieces_and_no_letter_is_cut(self, serve):
+        async with serve() as client:
+            made = await submit(client, job("count", trials=1))
+            await ended(client, made["id"])
+            log = client.app.state.services.folder(made["id"]).log
+            text = "first line\n" + "größer ✓ " * 50 + "\nlast line\n"
+            log.write_text(text)
+            address, found, after = f"/v1/jobs/{made['id']}/log", "", 0
+            while piece := (await client.get(address, params={"after": after, "most": 7})).json()["text"]:
+                found, after = found + piece, after + len(piece.encode())
+            assert found == text
+            tail = (await client.get(address, params={"most": 30})).json()
+            assert (tail["text"], tail["next"], tail["size"]) == (
+                "last line\n",
+                len(text.encode()),
+                len(text.encode()),
+            )
+            log.unlink()
+            assert (await client.get(address)).json() == {"text": "", "start": 0, "next": 0, "size": 0}
+            assert (await client.get("/v1/jobs/" + "0" * 32 + "/log")).status_code == 404
+
     async def test_the_same_key_twice_is_one_job_and_another_body_is_409(self, serve):
         async with serve() as client:
             first = await submit(client, job("count", trials=1))

@@ -2,22 +2,24 @@
 
 import asyncio
 import secrets
-from typing import Annotated, Literal
+from datetime import UTC, datetime
+from typing import Literal
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from millrace_console.acting import doing
 from millrace_console.acting.doing import ACTIONS, Act
 from millrace_console.asking import Asked
 from millrace_console.people.permits import CurrentPerson, Fields, act, look
-from millrace_console.places import EntryIn, LoopIn, NumberIn, ProjectIn, frame
+from millrace_console.places import AlarmIn, EntryIn, LoopIn, NumberIn, ProjectIn, frame
 from millrace_console.refusals import report
 from millrace_console.rendering import page
 from millrace_console.services import CurrentServices
+from millrace_contracts import durations
 from millrace_contracts.datasets import QuarantineRead
 from millrace_contracts.loops import LoopRead
-from millrace_core.errors import Conflict
+from millrace_core.errors import BadInput, Conflict
 
 router = APIRouter(include_in_schema=False)
 OWNED: tuple[Act, ...] = ("pause", "resume")
@@ -145,11 +147,36 @@ async def vote(
 @router.post("/p/{project}/alarms/{alarm}/acknowledge", dependencies=[act()])
 async def acknowledge(
     project: ProjectIn,
-    alarm: Annotated[str, Path(pattern=r"^[0-9A-Za-z-]{1,36}$")],
+    alarm: AlarmIn,
     person: CurrentPerson,
     services: CurrentServices,
 ) -> Response:
     """Say that an alarm was seen."""
     asked = Asked(services.settings.answer_seconds)
     await asked.must("monitoring", person.clients.monitoring.acknowledge(alarm, project=project))
+    return RedirectResponse(f"/p/{project}/alarms#{alarm}", 303)
+
+
+@router.post("/p/{project}/alarms/{alarm}/silence", dependencies=[act()])
+async def silence(
+    project: ProjectIn, alarm: AlarmIn, person: CurrentPerson, services: CurrentServices, fields: Fields
+) -> Response:
+    """Tell people nothing of an alarm for a while; its loop acts all the same."""
+    asked = Asked(services.settings.answer_seconds)
+    try:
+        until = datetime.now(UTC) + durations.parse(fields.get("for", ""))
+    except ValueError as error:
+        raise BadInput(f"How long? {error}. Go back, and choose one of the list.") from error
+    question = person.clients.monitoring.silence(alarm, until, _reason(fields), project=project)
+    await asked.must("monitoring", question)
+    return RedirectResponse(f"/p/{project}/alarms#{alarm}", 303)
+
+
+@router.post("/p/{project}/alarms/{alarm}/unsilence", dependencies=[act()])
+async def unsilence(
+    project: ProjectIn, alarm: AlarmIn, person: CurrentPerson, services: CurrentServices
+) -> Response:
+    """Tell people of it again."""
+    asked = Asked(services.settings.answer_seconds)
+    await asked.must("monitoring", person.clients.monitoring.unsilence(alarm, project=project))
     return RedirectResponse(f"/p/{project}/alarms#{alarm}", 303)

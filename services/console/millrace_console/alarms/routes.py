@@ -1,6 +1,7 @@
 """The page of alarms: grouped by what it is about, open ones first."""
 
 import asyncio
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Annotated, Literal
 
@@ -9,7 +10,7 @@ from fastapi.responses import Response
 
 from millrace_console.asking import Asked
 from millrace_console.people.permits import CurrentPerson, look
-from millrace_console.places import ProjectIn, frame
+from millrace_console.places import AlarmIn, ProjectIn, frame
 from millrace_console.rendering import page
 from millrace_console.services import CurrentServices
 from millrace_contracts.alarms import AlarmRead, AlarmState
@@ -17,6 +18,8 @@ from millrace_contracts.names import PATTERN
 
 router = APIRouter(include_in_schema=False, dependencies=[look()])
 MOST = 500
+SPANS = {"4h": "4 hours", "1d": "a day", "3d": "3 days", "7d": "a week", "30d": "30 days", "90d": "90 days"}
+"""How long a silence may be chosen to last."""
 Shown = Literal["standing", "all"]
 
 
@@ -40,7 +43,22 @@ async def every(
     found = [item for part in await asyncio.gather(*questions) for item in part]
     kept = sorted(found, key=lambda item: (item.state == "closed", item.endpoint, item.kind))[:MOST]
     shown = {"groups": _grouped(kept), "asked": {"loop": loop, "show": show}, "more": len(found) - len(kept)}
+    now = datetime.now(UTC)
+    shown["silent"] = lambda item: item.silenced_until is not None and item.silenced_until > now
     return page(request, "alarms.html", around | shown)
+
+
+@router.get("/p/{project}/alarms/{alarm}/silence")
+async def ask_silence(
+    request: Request, project: ProjectIn, alarm: AlarmIn, person: CurrentPerson, services: CurrentServices
+) -> Response:
+    """Ask until when nobody is told of an alarm, and why."""
+    asked = Asked(services.settings.answer_seconds)
+    found, around = await asyncio.gather(
+        asked.must("monitoring", person.clients.monitoring.alarm(alarm, project=project)),
+        frame(person, asked, project, "alarms"),
+    )
+    return page(request, "silence.html", around | {"it": found, "spans": SPANS})
 
 
 def _grouped(alarms: list[AlarmRead]) -> list[tuple[str, list[AlarmRead]]]:

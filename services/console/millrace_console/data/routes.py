@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
 from millrace.aio import AsyncMillrace
@@ -14,39 +15,55 @@ from millrace_console.places import EntryIn, LoopIn, ProjectIn, frame
 from millrace_console.refusals import report
 from millrace_console.rendering import page
 from millrace_console.services import CurrentServices
-from millrace_contracts.bodies import Document
-from millrace_contracts.datasets import DatasetRead, DatasetVersionRead, QuarantineRead
+from millrace_contracts.bodies import Document, Page
+from millrace_contracts.datasets import DatasetRead, DatasetVersionRead, QuarantineRead, QuarantineState
 
 router = APIRouter(include_in_schema=False, dependencies=[look()])
-VERSIONS, ENTRIES = 12, 50
+VERSIONS, ENTRIES = 12, 20
+STATES: dict[QuarantineState, str] = {
+    "waiting": "waiting for a person",
+    "accepted": "accepted",
+    "dropped": "dropped",
+}
 
 
 @router.get("/p/{project}/loops/{loop}/data")
 async def data(
-    request: Request, project: ProjectIn, loop: LoopIn, person: CurrentPerson, services: CurrentServices
+    request: Request,
+    project: ProjectIn,
+    loop: LoopIn,
+    person: CurrentPerson,
+    services: CurrentServices,
+    show: QuarantineState = "waiting",
+    before: Annotated[str, Query(max_length=512)] = "",
 ) -> Response:
-    """Contract, versions and quarantine of the dataset that a loop learns from."""
+    """Contract, versions and quarantine of the dataset that a loop learns from; of refused deliveries one page."""
     asked = Asked(services.settings.answer_seconds)
     registry = person.clients.registry
     found = await asked.must("controller", person.clients.controller.loop(loop, project=project))
     name = dataset_of(found)
     dataset, refused, around = await asyncio.gather(
         asked.of("registry", _dataset(person.clients, project, name), None),
-        asked.of("registry", registry.quarantined(name, project=project), list[QuarantineRead]()),
+        asked.of(
+            "registry",
+            registry.quarantine_page(name, show, before or None, ENTRIES, project=project),
+            Page[QuarantineRead](items=[], next=None),
+        ),
         frame(person, asked, project, "loops", loop),
     )
     versions = await _versions(asked, person.clients, project, dataset)
     newest = versions[0] if versions else None
-    waiting = [item for item in refused if item.state == "waiting"]
-    settled = [item for item in reversed(refused) if item.state != "waiting"][:ENTRIES]
     shown = {
         "it": found,
         "dataset": name,
         "versions": versions,
         "newest": newest,
         "columns": columns(newest),
-        "waiting": [(item, report(item).explained()) for item in waiting[:ENTRIES]],
-        "settled": settled,
+        "refused": [(item, report(item).explained()) for item in refused.items],
+        "next": refused.next,
+        "before": before,
+        "show": show,
+        "states": STATES,
         "source": found.source,
     }
     return page(request, "data.html", around | shown)

@@ -34,13 +34,22 @@ async def add(session: AsyncSession, project: str, name: str, new: QuarantineWri
 
 
 async def page(
-    session: AsyncSession, dataset: Dataset, state: QuarantineState | None, after: int, limit: int
+    session: AsyncSession,
+    dataset: Dataset,
+    state: QuarantineState | None,
+    after: int,
+    limit: int,
+    newest: bool = False,
 ) -> Sequence[Quarantined]:
-    """Refused deliveries of a dataset, oldest first."""
-    statement = select(Quarantined).where(Quarantined.dataset_id == dataset.id, Quarantined.id > after)
+    """Refused deliveries of a dataset behind *after*, oldest first, or the *newest* first (0: from the end)."""
+    number = Quarantined.id
+    behind, order = (number < after, number.desc()) if newest else (number > after, number.asc())
+    statement = select(Quarantined).where(Quarantined.dataset_id == dataset.id)
+    if after:
+        statement = statement.where(behind)
     if state is not None:
         statement = statement.where(Quarantined.state == state)
-    return (await session.scalars(statement.order_by(Quarantined.id).limit(limit + 1))).all()
+    return (await session.scalars(statement.order_by(order).limit(limit + 1))).all()
 
 
 async def entry(session: AsyncSession, project: str, number: int, dataset: str | None = None) -> Entry:

@@ -1,5 +1,7 @@
 """Refused deliveries over HTTP: kept, looked at, and taken after all or dropped."""
 
+from typing import Literal
+
 from fastapi import APIRouter
 
 from millrace_contracts.datasets import QuarantineRead, QuarantineState, QuarantineVerdict, QuarantineWrite
@@ -32,12 +34,13 @@ async def list_quarantine(
     session: Session,
     project: Project,
     state: QuarantineState | None = None,
+    order: Literal["oldest", "newest"] = "oldest",
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Page[QuarantineRead]:
-    """Refused data, oldest first."""
+    """Refused data, oldest first or newest first."""
     named = await get(session, project, dataset)
-    rows = await queries.page(session, named, state, after_number(cursor), limit)
+    rows = await queries.page(session, named, state, after_number(cursor), limit, order == "newest")
     return page(rows, limit, lambda row: (row.id,), lambda row: queries.read(row, dataset))
 
 

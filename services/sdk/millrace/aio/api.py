@@ -82,7 +82,7 @@ class AsyncApi:
                     answers.checked(source.response)
             async for event in source.aiter_sse():
                 if event.data:
-                    yield answers.told(event.event, event.data, str(source.response.request.url))
+                    yield answers.told(event.event, event.data, str(source.response.request.url), event.id)
 
     async def close(self) -> None:
         """Close its connections."""

@@ -16,6 +16,7 @@ from millrace_contracts.artifacts import (
     RetentionRead,
     RetentionWrite,
 )
+from millrace_contracts.bodies import Page
 from millrace_contracts.datasets import (
     DatasetRead,
     DatasetVersionRead,
@@ -133,6 +134,26 @@ class AsyncRegistry(AsyncProjects, AsyncDecisions, AsyncAuditing):
         """Refused data of a dataset, oldest first: all of it, or only what *waits* for a person."""
         path = f"{_dataset(dataset)}/quarantine"
         return await self.api.every(QuarantineRead, get(path, project=project, state=state))
+
+    async def quarantine_page(
+        self,
+        dataset: str,
+        state: QuarantineState | None = None,
+        cursor: str | None = None,
+        limit: int = 20,
+        *,
+        project: str | None = None,
+    ) -> Page[QuarantineRead]:
+        """A page of a dataset's refused data, the newest first; *cursor*: `next` of the page before."""
+        call = get(
+            f"{_dataset(dataset)}/quarantine",
+            project=project,
+            state=state,
+            order="newest",
+            limit=limit,
+            cursor=cursor,
+        )
+        return await self.api.answer(Page[QuarantineRead], call)
 
     async def refused(self, entry: int, *, project: str | None = None) -> QuarantineRead:
         """One refused delivery with its report, whatever its dataset."""

@@ -12,7 +12,7 @@ from millrace.transport.requests import Call, get, part, post
 from millrace_contracts.batches import GatherSpec
 from millrace_contracts.bodies import Page
 from millrace_contracts.compressing import CompressSpec
-from millrace_contracts.jobs import JobKind, JobLimits, JobNew, JobRead, JobState, TrialRead
+from millrace_contracts.jobs import JobKind, JobLimits, JobNew, JobRead, JobState, LogPiece, TrialRead
 from millrace_contracts.learning import EvaluateSpec, TrainSpec
 from millrace_contracts.pulls import LookSpec, PullSpec
 from millrace_contracts.room import RoomRead, RoomWrite, RunSize
@@ -142,6 +142,13 @@ class AsyncTraining:
         )
         async for event in self.api.events(call):
             yield event
+
+    async def log(
+        self, id: str, after: int | None = None, most: int = 2**16, *, project: str | None = None
+    ) -> LogPiece:
+        """What the job's process or pod printed: *most* bytes behind the byte *after*, or the last ones."""
+        call = get(f"/v1/jobs/{part(id)}/log", project=project, after=after, most=most)
+        return await self.api.answer(LogPiece, call)
 
     async def cancel(self, id: str, *, project: str | None = None) -> JobRead:
         """Stop a job; one that has ended stays as it is."""

@@ -82,7 +82,7 @@ class Api:
                     answers.checked(source.response)
             for event in source.iter_sse():
                 if event.data:
-                    yield answers.told(event.event, event.data, str(source.response.request.url))
+                    yield answers.told(event.event, event.data, str(source.response.request.url), event.id)
 
     def close(self) -> None:
         """Close its connections."""

@@ -17,10 +17,11 @@ LONGEST = 60.0
 
 
 class Event(BaseModel):
-    """One server-sent event: its name, and its data as JSON text."""
+    """One server-sent event: its name, its data as JSON text, and its id, by which a stream is taken up behind it."""
 
     name: str
     data: str
+    id: str = ""
 
 
 def checked(response: httpx.Response) -> httpx.Response:
@@ -37,12 +38,12 @@ def checked(response: httpx.Response) -> httpx.Response:
     raise error
 
 
-def told(name: str, data: str, url: str) -> Event:
+def told(name: str, data: str, url: str, id: str = "") -> Event:
     """An event of a stream. Raises: ApiError for the one by which a service says why it ends the stream."""
     if name == "error":
         problem = TypeAdapter(dict[str, object]).validate_json(data)
         raise ApiError(int(str(problem.get("status", 500))), problem, url)
-    return Event(name=name, data=data)
+    return Event(name=name, data=data, id=id)
 
 
 def _seconds(response: httpx.Response) -> float:

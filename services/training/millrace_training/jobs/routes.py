@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 from sse_starlette import EventSourceResponse
 
-from millrace_contracts.jobs import JobNew, JobRead, TrialRead
+from millrace_contracts.jobs import JobNew, JobRead, LogPiece, TrialRead
 from millrace_core.auth import permit
 from millrace_core.database import Session, utcnow
 from millrace_core.errors import BadInput, FieldError
@@ -18,7 +18,7 @@ from millrace_training.jobs import queries, specs, watching
 from millrace_training.jobs.schemas import JobId
 from millrace_training.jobs.states import TERMINAL, State
 from millrace_training.jobs.submitting import submit
-from millrace_training.runtime import trials
+from millrace_training.runtime import printed, trials
 from millrace_training.runtime.events import starts_line
 from millrace_training.services import CurrentServices, Services
 from millrace_training.tables import Job
@@ -91,6 +91,20 @@ async def events(
         raise BadInput("The stream cannot be taken up there.", [mend])
     stream = watching.stream(services, project, id, last_event_id)
     return EventSourceResponse(held(request, stream), ping=15)
+
+
+@router.get("/{id}/log", response_model=LogPiece, dependencies=[READ])
+async def log(
+    services: CurrentServices,
+    project: Project,
+    id: JobId,
+    session: Session,
+    after: Annotated[int | None, Query(ge=0, lt=2**63, description="A byte; left out: the end.")] = None,
+    most: Annotated[int, Query(ge=1, le=2**20, description="Bytes of the piece.")] = 2**16,
+) -> LogPiece:
+    """What the job's process printed, or its pod in a cluster: a piece behind a byte, or the last one."""
+    await queries.get(session, project, id)
+    return await asyncio.to_thread(printed.piece, services.folder(id).log, after, most)
 
 
 @router.get("/{id}/trials", response_model=Page[TrialRead], dependencies=[READ])

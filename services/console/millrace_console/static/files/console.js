@@ -9,7 +9,6 @@ document.addEventListener("htmx:before:request", (event) => {
   const polled = event.target.closest && event.target.closest("[hx-trigger]");
   if (polled && document.hidden) event.preventDefault();
 });
-<<<<<<< HEAD
 // A file is sent as it is, so that a large one lies in nobody's memory; what came of it stands on the page it leads to.
 document.addEventListener("submit", async (event) => {
   const form = event.target, field = form.querySelector("input[type=file]");
@@ -30,7 +29,6 @@ document.addEventListener("submit", async (event) => {
   } catch (error) { told.textContent = "The connection was lost; send it again."; }
   button.disabled = false; bar.hidden = true; told.hidden = false;
 });
-=======
 // Buttons that have a key are pressed by it, while nobody writes into a field.
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea")) return;
@@ -38,4 +36,18 @@ document.addEventListener("keydown", (event) => {
   if (button) { event.preventDefault(); button.click(); }
 });
 document.querySelector("[data-focus]")?.focus();
->>>>>>> b6c94873 (wip)
+// A run tells its news by itself; ids let the browser take the stream up where it was, so that no line comes twice.
+const live = document.querySelector("[data-stream]");
+if (live && window.EventSource) {
+  const source = new EventSource(live.dataset.stream), place = document.querySelector("[data-heard]");
+  const news = () => { const now = document.getElementById("live"); if (now) now.dispatchEvent(new Event("news")); };
+  source.addEventListener("run", news);
+  source.addEventListener("said", (event) => {
+    const log = place.querySelector("pre"), end = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+    log.append(JSON.parse(event.data).text + "\n");
+    while (log.childNodes.length > 500) log.firstChild.remove();
+    place.hidden = false;
+    if (end) log.scrollTop = log.scrollHeight;
+  });
+  source.addEventListener("over", () => { source.close(); news(); });
+}
