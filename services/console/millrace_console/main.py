@@ -11,6 +11,7 @@ from millrace_console.data.routes import router as data
 from millrace_console.declaring.routes import router as declaring
 from millrace_console.headers import Headers
 from millrace_console.history.routes import router as history
+from millrace_console.jobs.routes import router as jobs
 from millrace_console.loops.routes import router as loops
 from millrace_console.overview.routes import router as overview
 from millrace_console.people.routes import router as people
@@ -22,6 +23,12 @@ from millrace_console.static.routes import router as static
 from millrace_core.app import create_app
 
 
+PAGES = (
+    people, static, overview, bringing, declaring, predicting, loops, jobs, history, data, alarms, reviews,
+    acting,
+)  # fmt: skip
+
+
 async def _end(given: Services) -> None:
     await given.people.close()
 
@@ -31,20 +38,7 @@ def build(settings: ConsoleSettings | None = None) -> FastAPI:
     app = create_app(
         settings or ConsoleSettings(),
         title="console",
-        routers=[
-            people,
-            static,
-            overview,
-            bringing,
-            declaring,
-            predicting,
-            loops,
-            history,
-            data,
-            alarms,
-            reviews,
-            acting,
-        ],
+        routers=PAGES,
         make=services.make,
         stop=[_end],
         around=[Headers],
