@@ -22,7 +22,6 @@ from millrace_console.settings import ConsoleSettings
 from millrace_console.static.routes import router as static
 from millrace_core.app import create_app
 
-
 PAGES = (
     people, static, overview, bringing, declaring, predicting, loops, jobs, history, data, alarms, reviews,
     acting,
