@@ -139,7 +139,8 @@ def start(home: Path) -> dict[str, Service]:
         started[name].start()
     for service in started.values():
         while (reason := service.waits_for()) is not None:
-            assert service.process is not None and service.process.poll() is None, service.last_words()
+            assert service.process is not None
+            assert service.process.poll() is None, service.last_words()
             print(f"waits for {service.name}: {reason}", file=sys.stderr)
             time.sleep(0.5)
     return started
@@ -155,7 +156,8 @@ def ask(started: dict[str, Service], home: Path) -> tuple[list[float], dict[str,
         browser.post("/link", data={"word": path.partition("word=")[2]})
         for _ in range(5):
             page = browser.get("/p/default/loops")
-            assert page.status_code == 200 and "does not answer" not in page.text, page.text[:500]
+            assert page.status_code == 200, page.text[:500]
+            assert "does not answer" not in page.text, page.text[:500]
         before, took = spent(started), []
         for _ in range(TRIES):
             began = time.perf_counter()

@@ -30,3 +30,10 @@ def test_pages_hold_no_script_no_style_and_no_address_of_elsewhere():
 
 def test_styles_load_nothing():
     assert "url(" not in stamps.known()["console.css"].decode()
+
+
+def test_every_template_is_one_and_no_file_has_the_marks_of_a_merge():
+    for path in rendering.TEMPLATES.glob("*.html"):
+        rendering.environment().get_template(path.name)
+    for path in (*rendering.TEMPLATES.glob("*.html"), *stamps.FILES.iterdir()):
+        assert not re.search(r"^(<{7}|={7}|>{7})", path.read_text(), re.M), path.name
