@@ -6,6 +6,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 from typing_extensions import TypedDict
 
 from millrace_contracts.adopting import AdoptSpec
+from millrace_contracts.building import BuiltWith
 from millrace_contracts.custom_code import CodeMade, CodeSpec
 from millrace_contracts.models import Golden
 from millrace_contracts.names import BlockUnit, ColumnName, Family, Name, TaskName, VersionNumber
@@ -175,6 +176,9 @@ class TrainResult(BaseModel):
         description="What its search found of loss and latency; null: it looked at the loss alone.",
     )
     code: CodeMade | None = Field(default=None, description="The code that made it; null: a search did.")
+    built: BuiltWith | None = Field(
+        default=None, description="What the job ran in; null: an earlier version made it."
+    )
     trained_from: AwareDatetime | None
     trained_through: AwareDatetime | None
     holdout_from: AwareDatetime | None

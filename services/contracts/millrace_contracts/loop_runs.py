@@ -140,3 +140,7 @@ class RunPlan(Read):
         default=None, description="What a compress job is told beside what evaluate is; null: none is made."
     )
     limits: JobLimits
+    document: str | None = Field(
+        default=None,
+        description="SHA-256 of the spec by which it was opened; null: an earlier version opened it.",
+    )

@@ -1,5 +1,6 @@
 """What a run registers: the release unit of its candidate, with the other forms of its graph that were kept."""
 
+from millrace_contracts.bodies import Document
 from millrace_contracts.compressing import CompressPlan, CompressResult, CompressSpec
 from millrace_contracts.learning import Contender, LearningSpec, TrainResult
 from millrace_contracts.loop_runs import RunPlan
@@ -94,8 +95,16 @@ def unit(
         metrics=trained.metrics,
         baseline=trained.baseline,
         golden=trained.golden.model_dump(mode="json"),
-        environment={} if trained.code is None else {"code": trained.code.model_dump(mode="json")},
+        environment=_environment(plan, trained),
         lineage=lineage,
         variants=[] if compressed is None else compressed.variants,
         front=trained.front,
     )
+
+
+def _environment(plan: RunPlan, trained: TrainResult) -> Document:
+    """The user's own code, if any, and what the job ran in, with the document by which it was asked for."""
+    told: Document = {} if trained.code is None else {"code": trained.code.model_dump(mode="json")}
+    if trained.built is None:
+        return told
+    return told | {"built": trained.built.model_dump(mode="json") | {"document": plan.document}}

@@ -95,6 +95,14 @@ def validate(spec: ValidateSpec, context: Context) -> ValidateResult:
 
 def train(spec: TrainSpec, context: Context) -> TrainResult:
     """Search for a model, fit the best of an earlier search again, run a user's own code, or take a graph as it is."""
+    from millrace_training.runtime.surroundings import built
+
+    made = _trained(spec, context)
+    code = None if made.code is None else made.code.digest
+    return made.model_copy(update={"built": built(spec.seed, code)})
+
+
+def _trained(spec: TrainSpec, context: Context) -> TrainResult:
     if spec.code is not None:
         from millrace_training.code import train as own
 

@@ -18,6 +18,7 @@ from millrace_contracts.release import Role
 from millrace_contracts.rows import IngestSpec
 from millrace_contracts.searching import LatencyAim, LatencySpec
 from millrace_contracts.traffic import ClosedDays
+from millrace_controller.runs.binding import digest
 
 COMPARED: tuple[Role, ...] = ("model", "holdout", "out-of-fold", "baseline")
 """Files of a champion that an evaluation may need."""
@@ -54,6 +55,7 @@ def make(spec: Spec, endpoint: str, number: int, inputs: Inputs) -> RunPlan:
     if spec.gates.champion.block is not None:
         common["block"] = spec.gates.champion.block
     return RunPlan(
+        document=digest(spec.model_dump(mode="json", by_alias=True)),
         loop=endpoint,
         run=number,
         model=endpoint,

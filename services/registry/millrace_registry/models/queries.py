@@ -62,8 +62,13 @@ def told(new: ModelVersionWrite) -> Document:
 
 
 def unit_digest(body: Document) -> str:
-    """Identity of a release unit: of everything in it but its key, and what a search measured, which is evidence."""
+    """Identity of a release unit: of everything in it but its key, and what a search measured or a job ran in.
+
+    Those are evidence; the ledger covers them with the rest of the row.
+    """
     content = {name: value for name, value in body.items() if name not in ("key", "front")}
+    if isinstance(content.get("environment"), dict):
+        content["environment"] = {name: it for name, it in content["environment"].items() if name != "built"}
     return "sha256:" + hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
