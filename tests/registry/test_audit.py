@@ -13,6 +13,7 @@ from millrace_core.ledger.chain import REMOVED
 from millrace_registry.audit import controller
 from millrace_registry.audit import queries as heads_of
 from millrace_registry.audit.checks import STAGES
+from millrace_registry.models.queries import unit_digest
 from millrace_registry.tables import LedgerRow
 
 from .conftest import caller, dataset_version, started, version
@@ -224,3 +225,10 @@ async def test_a_head_that_was_changed_or_left_out_is_refused(filled, told):
             auditing.check(wrong)
     with pytest.raises(auditing.NotSigned, match="is signed by"):
         auditing.check(heads, known="ed25519:" + "0" * 32)
+
+
+def test_what_a_job_ran_in_is_no_part_of_a_versions_digest_and_code_is():
+    body = {"key": "a", "files": {}, "environment": {"code": {"digest": "x"}}}
+    known = unit_digest(body)
+    assert unit_digest(body | {"environment": body["environment"] | {"built": {"seed": 7}}}) == known
+    assert unit_digest(body | {"environment": {"code": {"digest": "y"}}}) != known

@@ -1,5 +1,6 @@
 """Looks over a ledger and what it covers, a part at a time: nothing is kept in memory between two parts."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
@@ -36,7 +37,7 @@ def stages(ledger: Any, more: Sequence[Stage] = ()) -> list[Stage]:
     async def links(_: Any, session: AsyncSession, at: Any) -> Looked:
         head = Head(*at) if at else Head()
         found = await queries.links(session, ledger, head.number, LINKS)
-        after, faults = follow(found, head)
+        after, faults = await asyncio.to_thread(follow, found, head)
         named = [(f"ledger entry {number}", words) for number, words in faults]
         return Looked(len(found), named, [after.number, after.hash] if len(found) == LINKS else None)
 

@@ -1,5 +1,6 @@
 """What is looked over besides the ledger: the chain of decisions, and versions from their very bytes."""
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Iterable
@@ -23,7 +24,7 @@ async def chain(services: Services, session: AsyncSession, at: Any) -> Looked:
     """Every link of the chain of decisions."""
     head = Head(*at) if at else Head()
     rows = await decisions.stored(session, head.number if at else None, LINKS)
-    after, found = faults(rows, head)
+    after, found = await asyncio.to_thread(faults, rows, head)
     named = [(f"decisions number={number}", words) for number, words in found]
     return Looked(len(rows), named, [after.number, after.hash] if len(rows) == LINKS else None)
 

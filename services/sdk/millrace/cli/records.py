@@ -39,6 +39,7 @@ def list_decisions(
         ("NO", lambda decision: decision.number),
         ("ID", lambda decision: decision.id[:8]),
         ("EVENT TIME", lambda decision: decision.event_time),
+        ("RECORDED", lambda decision: decision.recorded_at),
         ("LOOP", lambda decision: decision.loop),
         ("RUN", lambda decision: decision.run),
         ("KIND", lambda decision: decision.kind),

@@ -1,0 +1,67 @@
+"""docs/howto/audit.md: its commands run as they stand, against a running platform; then a row is rewritten."""
+
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from .conftest import predict
+
+PAGE = Path(__file__).parents[2] / "docs" / "howto" / "audit.md"
+pytestmark = [pytest.mark.slow, pytest.mark.loop, pytest.mark.timeout(600)]
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def shell(platform, folder, script, **more):
+    environment = os.environ | {
+        "MILLRACE_HOME": str(platform.home),
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    }
+    return subprocess.run(
+        ["bash", "-c", script],
+        cwd=folder,
+        env=environment | more,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def test_the_commands_of_the_page_run_to_their_end_and_a_rewritten_row_is_named(
+    platform, client, table, loop, tmp_path
+):
+    request = predict(client, table).request_id
+    lines = "".join(block for language, block in FENCE.findall(PAGE.read_text()) if not language)
+    assert len(lines.splitlines()) == 9
+    done = shell(platform, tmp_path, f"set -eu\n{lines}", REQUEST=request)
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, said
+    assert said.count("Everything holds.") == 2
+    assert "signed by ed25519:" in said
+    assert "lightgbm" in said
+    assert re.search(r"moved_by +controller", said)
+    built = client.registry.version(loop, 2).environment["built"]
+    assert built["seed"] is not None
+    assert built["document"].startswith("sha256:")
+    database = sqlite3.connect(platform.home / "registry" / "state.db", timeout=30)
+    with database:
+        triggers = "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'alias_moves'"
+        kept = database.execute(triggers).fetchall()
+        for name, _ in kept:
+            database.execute(f"DROP TRIGGER {name}")
+        (row,) = database.execute("SELECT id, actor FROM alias_moves ORDER BY id DESC LIMIT 1").fetchall()
+        database.execute("UPDATE alias_moves SET actor = 'eve' WHERE id = ?", row[:1])
+    done = shell(platform, tmp_path, "millrace audit verify -o json")
+    with database:
+        database.execute("UPDATE alias_moves SET actor = ? WHERE id = ?", row[::-1])
+        for _, statement in kept:
+            database.execute(statement)
+    database.close()
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["ok"]) == (1, False)
+    assert [item["row"] for item in found["findings"]] == [f"alias_moves id={row[0]}"]
