@@ -20,10 +20,10 @@ def made(kind, subject, outcome, reason="because", loop="sales", project="defaul
     ).model_dump(mode="json")  # fmt: skip
 
 
-def alarm(cause, opened=True, name=None, **more):
+def alarm(cause, opened=True, name=None, words=None, **more):
     """An alarm of the loop `sales` that is raised, or over."""
     kind, outcome = ("alarm.opened", "open") if opened else ("alarm.closed", "closed")
-    words = f"{cause} was found" if opened else f"{cause} is over"
+    words = words or (f"{cause} was found" if opened else f"{cause} is over")
     evidence = {"alarm": name or f"id-of-{cause}"}
     return made(kind, f"sales/{cause}", outcome, words, evidence=evidence, **more)
 

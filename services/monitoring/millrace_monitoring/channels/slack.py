@@ -4,28 +4,40 @@ https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks and /r
 """
 
 from millrace_contracts.bodies import Document
+from millrace_contracts.messages import NoticeItem
 from millrace_monitoring.channels.letter import TEST, Letter, body, heading, when
 
-HEADER, SECTION, BLOCKS, TEXT = 150, 3000, 50, 40_000
-"""Slack's own limits: characters of a header and of a section, blocks of a message, characters of its text."""
+HEADER, SECTION, BLOCKS, TEXT = 150, 3000, 50, 12_000
+"""Slack's own limits: characters of a header and of a section, blocks of a message, characters of all."""
+WORDS = (2800, 900, 240)
+"""Characters of one thing: as many as leave room for all of them."""
 
 
 def message(letter: Letter) -> Document:
     """The JSON that is posted."""
-    told = [TEST] if letter.test else [_entry(letter, place) for place in range(len(letter.items))]
-    kept = told[: BLOCKS - 3]
-    if len(kept) < len(told):
-        kept[-1] = f"and {len(told) - len(kept) + 1} more"
     header = {"type": "header", "text": {"type": "plain_text", "text": _cut(letter.title, HEADER)}}
+    told = next((told for told in (_told(letter, most) for most in WORDS) if sum(map(len, told)) <= TEXT), [])
     return {
-        "text": _cut(_plain(letter.title), TEXT),
-        "blocks": [header, *(_section(text) for text in kept), _section(_way(letter))],
+        "text": _cut(_plain(letter.title), SECTION),
+        "blocks": [
+            header,
+            *(_section(text) for text in told or _told(letter, WORDS[-1])),
+            _section(_way(letter)),
+        ],
         "unfurl_links": False,
     }
 
 
-def _entry(letter: Letter, place: int) -> str:
-    item = letter.items[place]
+def _told(letter: Letter, most: int) -> list[str]:
+    """The things that are told, in so many characters each; what has no block is counted."""
+    if letter.test:
+        return [TEST]
+    told = [_cut(_entry(item), most) for item in letter.items]
+    kept = told[: BLOCKS - 3]
+    return [*kept, f"and {len(told) - len(kept)} more"] if len(kept) < len(told) else kept
+
+
+def _entry(item: NoticeItem) -> str:
     return f"*{_plain(heading(item))}*\n{_plain(body(item))}\n_{_plain(when(item))}_"
 
 

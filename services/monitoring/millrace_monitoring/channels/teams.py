@@ -3,6 +3,8 @@
 https://learn.microsoft.com/power-automate/teams/send-a-message-in-teams and https://adaptivecards.io/explorer.
 """
 
+import orjson
+
 from millrace_contracts.bodies import Document
 from millrace_contracts.messages import NoticeItem
 from millrace_monitoring.channels.letter import TEST, Letter, body, heading, when
@@ -12,14 +14,22 @@ VERSION = "1.4"
 CARD = "application/vnd.microsoft.card.adaptive"
 MOST_BYTES = 28_000
 """What Teams takes, less than its 28 KiB."""
-WORDS, ITEMS = 1500, 10
-"""Characters of one thing, and things that are told in full; ten in full fit into what Teams takes."""
+WORDS, ITEMS = (1500, 500, 150), 10
+"""Characters of one thing, as many as leave room for all of them; and how many things are told."""
 
 
 def message(letter: Letter) -> Document:
     """The JSON that is posted."""
+    for most in WORDS:
+        made = _message(letter, most)
+        if len(orjson.dumps(made)) <= MOST_BYTES:
+            break
+    return made
+
+
+def _message(letter: Letter, most: int) -> Document:
     shown = letter.items[:ITEMS]
-    told = [_text(TEST)] if letter.test else [block for item in shown for block in _entry(item)]
+    told = [_text(TEST)] if letter.test else [block for item in shown for block in _entry(item, most)]
     if len(shown) < len(letter.items):
         told.append(_text(f"and {len(letter.items) - len(shown)} more"))
     card = {
@@ -39,10 +49,10 @@ def message(letter: Letter) -> Document:
     }
 
 
-def _entry(item: NoticeItem) -> list[Document]:
+def _entry(item: NoticeItem, most: int) -> list[Document]:
     return [
-        _text(heading(item), weight="Bolder"),
-        _text(body(item)[:WORDS]),
+        _text(heading(item)[:most], weight="Bolder"),
+        _text(body(item)[:most]),
         _text(when(item), isSubtle=True, size="Small"),
     ]
 

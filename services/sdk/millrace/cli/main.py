@@ -20,6 +20,7 @@ from millrace.cli import (
     labelling,
     lists,
     looking,
+    notifying,
     people,
     predicting,
     records,
@@ -163,6 +164,7 @@ command(declaring.data, "streams", "millrace data streams", "millrace data strea
 )
 OF_LOOPS = (
     approving.approvals,
+    notifying.notify,
     declaring.data,
     coding.code,
     labelling.labels,
