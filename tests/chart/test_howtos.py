@@ -102,7 +102,7 @@ PLANTED = [
     ("production", "controller=postgresql", "controler=postgresql", "lacks ['controller']"),
     ("production", "--from-file=ca.crt", "--from-file=company.crt", "company.crt"),
     ("production", "--audience millrace", "--audiences millrace", "--audiences"),
-    ("production", "MILLRACE_WEBHOOK_HOSTS", "MILLRACE_WEBHOOKS", "MILLRACE_WEBHOOKS"),
+    ("production", "existingSecret: millrace-smtp", "existingSecrets: millrace-smtp", "existingSecrets"),
     ("production", "charts/millrace-crds", "charts/millrace-crd", "millrace-crd"),
     ("production", "millrace capabilities", "millrace capability", "no such command"),
     ("upgrade", "--force-conflicts", "--force-conflict", "--force-conflict"),

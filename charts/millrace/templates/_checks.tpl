@@ -7,6 +7,9 @@
 {{- if and $v.embeddedPostgres.enabled $v.externalDatabase.existingSecret -}}
 {{- fail "externalDatabase.existingSecret: is not used while embeddedPostgres.enabled is true" -}}
 {{- end -}}
+{{- if and $v.notify.smtp.existingSecret (eq $v.notify.smtp.security "none") -}}
+{{- fail "notify.smtp.security: none would send the password of notify.smtp.existingSecret unprotected; set starttls or tls" -}}
+{{- end -}}
 {{- if and (gt (int $v.registry.replicas) 1) (not $v.registry.storage.url) -}}
 {{- fail "registry.replicas: more than one needs registry.storage.url on an object store" -}}
 {{- end -}}

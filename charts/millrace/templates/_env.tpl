@@ -121,6 +121,7 @@
 {{- define "millrace.env.monitoring" -}}
 - {name: MILLRACE_OTLP_HOST, value: 0.0.0.0}
 - {name: MILLRACE_OTLP_PORT, value: "4317"}
+{{ include "millrace.notify.env" . }}
 {{- end -}}
 
 {{- define "millrace.env.controller" -}}

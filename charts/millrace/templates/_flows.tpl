@@ -162,6 +162,9 @@ podSelector:
 {{- end -}}
 {{- if eq .part "monitoring" -}}
 {{- $egress = concat $egress $v.webhooks -}}
+{{- with .root.Values.notify.smtp -}}
+{{- if .host }}{{ $egress = append $egress (include "millrace.flows.to" (dict "cidr" $v.outside.cidr "ports" (list .port)) | fromYaml) }}{{ end -}}
+{{- end -}}
 {{- end -}}
 {{- if has .part (list "training" "controller") -}}
 {{- $egress = concat $egress $v.openlineage -}}
