@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import time
 
 import pytest
@@ -18,11 +19,24 @@ from millrace_contracts.loop import ModelLoop
 NAME = "tumours"
 
 
+def _free_port():
+    with socket.socket() as opened:
+        opened.bind(("127.0.0.1", 0))
+        return opened.getsockname()[1]
+
+
+MAIL = _free_port()
+"""Where the platform looks for a mail server; a test that needs one begins it there."""
+
+
 @pytest.fixture(scope="package")
 def platform(tmp_path_factory):
     """Its jobs may reach servers of this machine, as those that stand for a bucket."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("MILLRACE_SOURCE_HOSTS", '["127.0.0.1"]')
+        mail = {"HOST": "localhost", "PORT": str(MAIL), "SECURITY": "none", "FROM": "millrace@shop.example"}
+        for name, value in mail.items():
+            patched.setenv(f"MILLRACE_SMTP_{name}", value)
         with Platform(tmp_path_factory.mktemp("platform") / "home") as platform:
             yield platform
 

@@ -13,6 +13,7 @@ from tests.loop.conftest import document
 from millrace.delivery import push
 from millrace_contracts.alarms import FindingWrite, StandingWrite
 from millrace_contracts.loop import ModelLoop
+from millrace_contracts.notices import Channel
 
 pytestmark = [pytest.mark.loop, pytest.mark.timeout(400)]
 CSRF = re.compile(r'name="csrf" value="([^"]+)"')
@@ -234,3 +235,13 @@ def test_every_page_in_both_themes_and_on_a_narrow_screen_has_no_serious_fault(
     cookie = ("millrace_session", browser.cookies["millrace_session"])
     assert walking.walked(platform.urls["console"], cookie, pages, tmp_path) == []
     assert len(list(tmp_path.glob("*.png"))) == 4 * len(pages)
+
+
+def test_the_page_of_alarms_shows_who_is_told_and_what_is_wrong_with_a_channel(browser, client):
+    chat = Channel.model_validate({"slack": {"webhook": {"env": "NO_SUCH_VARIABLE"}}, "tell": ["alarms"]})
+    client.monitoring.put_channel("chat", chat)
+    page = seen(browser, "/p/default/alarms")
+    client.monitoring.delete_channel("chat")
+    for word in ("Who is told", "chat", "slack", "there is nothing in env NO_SUCH_VARIABLE"):
+        assert word in page, word
+    assert "Who is told" not in seen(browser, "/p/default/alarms")

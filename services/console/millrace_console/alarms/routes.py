@@ -14,6 +14,7 @@ from millrace_console.places import AlarmIn, ProjectIn, frame
 from millrace_console.rendering import page
 from millrace_console.services import CurrentServices
 from millrace_contracts.alarms import AlarmRead, AlarmState
+from millrace_contracts.messages import ChannelRead
 from millrace_contracts.names import PATTERN
 
 router = APIRouter(include_in_schema=False, dependencies=[look()])
@@ -39,12 +40,22 @@ async def every(
         asked.must("monitoring", person.clients.monitoring.alarms(loop or None, state, project=project))
         for state in states
     ]
+    nobody: list[ChannelRead] = []
+    telling = asked.of(
+        "monitoring", person.clients.monitoring.channels(loop or None, project=project), nobody
+    )
     around = await frame(person, asked, project, "alarms", loop)
-    found = [item for part in await asyncio.gather(*questions) for item in part]
+    parts, channels = await asyncio.gather(asyncio.gather(*questions), telling)
+    found = [item for part in parts for item in part]
     kept = sorted(found, key=lambda item: (item.state == "closed", item.endpoint, item.kind))[:MOST]
-    shown = {"groups": _grouped(kept), "asked": {"loop": loop, "show": show}, "more": len(found) - len(kept)}
     now = datetime.now(UTC)
-    shown["silent"] = lambda item: item.silenced_until is not None and item.silenced_until > now
+    shown = {
+        "groups": _grouped(kept),
+        "asked": {"loop": loop, "show": show},
+        "more": len(found) - len(kept),
+        "channels": channels,
+        "silent": lambda item: item.silenced_until is not None and item.silenced_until > now,
+    }
     return page(request, "alarms.html", around | shown)
 
 

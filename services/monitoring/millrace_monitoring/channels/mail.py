@@ -98,7 +98,7 @@ async def send(settings: MonitoringSettings, letter: Letter, to: list[str], pict
     except (aiosmtplib.SMTPException, OSError) as error:
         return Outcome(False, _line(f"no mail server: {type(error).__name__}: {error}"))
     told = "".join(f"; not for {name}: {answer.code} {answer.message}" for name, answer in refused.items())
-    return Outcome(True, _line(f"{said}{told}"))
+    return Outcome(True, _line(f"250 {said}{told}"))
 
 
 def unfit(settings: MonitoringSettings, to: list[str]) -> str | None:
