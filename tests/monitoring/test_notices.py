@@ -1,10 +1,11 @@
 """People are told once when something begins and once when it ends, gathered, held back, and tried again."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from millrace_contracts.notices import NamedChannel
+from millrace_monitoring.notices import queries
 
 from .others import listening
 from .telling import NOON, Desk, alarm, closed, made
@@ -324,3 +325,51 @@ async def test_who_may_only_look_cannot_change_or_send_anything(desk):
             await told.service.call(method, path, expect=403, json=body, headers=seen)
         for path in ("/v1/channels", "/v1/messages"):
             await told.service.call("GET", path, headers=seen)
+
+
+async def test_a_silenced_alarm_is_told_when_somebody_ends_the_silence_and_not_before(desk, clock):
+    cause = {"cause": "quarantine:3", "reason": "may.csv lies in quarantine."}
+    standing = {"loop": "sales", "kind": "quarantine", "at": "2026-01-05T10:00:00Z", "findings": [cause]}
+    async with listening() as ops, desk() as told:
+        await told.subscribe(hook(ops))
+        (found,) = await told.service.call("PUT", "/v1/alarms/standing/sales", json=standing)
+        until = (datetime.now(UTC) + timedelta(days=3)).isoformat()
+        path = f"/v1/alarms/{found['id']}"
+        await told.service.call("POST", f"{path}:silence", json={"until": until, "reason": "we know"})
+        opened = alarm("quarantine:3", name=found["id"])
+        await told.tell(opened)
+        assert ops.bodies == []
+        await told.service.call("POST", f"{path}:unsilence")
+        again = made("alarm.silenced", "sales/quarantine:3", "ended", measured={"alarm": found["id"]})
+        await told.tell(again)
+        await told.tell(alarm("quarantine:3", opened=False, name=found["id"]))
+    assert [said(body)[0][:2] for body in ops.bodies] == [
+        ("refused-data", "begins"),
+        ("refused-data", "ends"),
+    ]
+
+
+async def test_messages_of_long_ago_are_forgotten_and_what_goes_on_still_ends(desk, clock):
+    async with listening() as ops, desk() as told:
+        await told.subscribe(hook(ops))
+        await told.tell(alarm("drift:a"), closed(1, "failed"))
+        await told.tell(alarm("drift:a", opened=False))
+        clock.pass_by(days=31)
+        async with told.services.sessions.begin() as session:
+            await queries.forget(session, clock())
+        assert await told.messages() == []
+        await told.tell(closed(2, "promoted"), alarm("drift:a", opened=False, name="id-of-drift:a"))
+    assert said(ops.bodies[-1]) == [("failed-runs", "ends", "run 2 did not fail")]
+    assert len(ops.bodies) == 3
+
+
+async def test_decisions_that_are_read_again_are_told_once(desk):
+    """As after a database that was taken back to a copy of yesterday, of which the registry knows nothing."""
+    async with listening() as ops, desk() as told:
+        await told.subscribe(hook(ops))
+        await told.tell(alarm("drift:a"), closed(1, "failed"))
+        async with told.services.sessions.begin() as session:
+            await queries.move_on(session, 0)
+        await told.tell()
+        await told.send()
+    assert len(ops.bodies) == 1
