@@ -42,6 +42,24 @@ async def test_decisions_told_at_once_are_one_unbroken_chain(client, told):
     assert (await client.get(VERIFY, params=remembered)).json()["ok"]
 
 
+async def test_who_follows_begins_now_and_gets_each_decision_of_every_project_once(client, told):
+    await client.post("/v1/decisions", json=told(0))
+    begun = (await client.get("/v1/decisions:feed")).json()
+    assert begun["items"] == []
+    for number in range(1, 6):
+        params = {"project": "another"} if number % 2 else {}
+        body = {name: value for name, value in told(number).items() if name != "project"}
+        assert (await client.post("/v1/decisions", json=body, params=params)).status_code == 201
+    seen, after = [], begun["last"]
+    for expected in (2, 2, 1, 0):
+        part = (await client.get("/v1/decisions:feed", params={"after": after, "limit": 2})).json()
+        assert len(part["items"]) == expected
+        seen += part["items"]
+        after = part["last"]
+    assert [item["reason"] for item in seen] == [f"decision {number}" for number in range(1, 6)]
+    assert {item["project"] for item in seen} == {"default", "another"}
+
+
 async def test_the_newest_come_first_if_that_is_asked_for_page_by_page(client, told):
     for number in range(5):
         await client.post("/v1/decisions", json=told(number))
