@@ -10,7 +10,8 @@ from millrace_console.people.routes import safe
 from millrace_core.auth import PUBLIC, permission_of, routes
 
 OPEN = {
-    "/healthz", "/readyz", "/openapi.json", "/login", "/link", "/v1/links", "/static/{digest}/{name}", "/favicon.ico",
+    "/healthz", "/readyz", "/openapi.json", "/login", "/link", "/v1/links", "/v1/sessions",
+    "/v1/sessions/mine", "/oidc/start", "/oidc/callback", "/oidc/out", "/static/{digest}/{name}", "/favicon.ico",
 }  # fmt: skip
 FILLED = {
     "project": "default", "loop": "sales", "number": "1", "decision": "0" * 36, "entry": "1", "alarm": "a-1",
@@ -62,7 +63,9 @@ async def test_a_form_of_another_site_is_refused_even_with_the_right_word(signed
 
 async def test_a_service_that_is_away_gives_a_page_that_says_so(app, signed):
     gets = [
-        path for method, path in guarded(app) if method == "GET" and path not in ("/", "/p", "/p/default/new")
+        path
+        for method, path in guarded(app)
+        if method == "GET" and path not in ("/", "/p", "/you", "/p/default/new")
     ]
     assert len(gets) >= 10
     for path in gets:

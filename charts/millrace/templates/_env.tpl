@@ -40,6 +40,19 @@
 
 {{- define "millrace.env.console" -}}
 - {name: MILLRACE_HTTPS_ONLY, value: {{ .Values.console.httpsOnly | quote }}}
+{{- with .Values.console.publicUrl }}
+- {name: MILLRACE_CONSOLE_PUBLIC_URL, value: {{ . | quote }}}
+{{- end }}
+{{- with .Values.console.oidc }}{{ if .issuer }}
+- {name: MILLRACE_OIDC_ISSUER, value: {{ .issuer | quote }}}
+- {name: MILLRACE_OIDC_CLIENT_ID, value: {{ .clientId | quote }}}
+- {name: MILLRACE_OIDC_SCOPES, value: {{ .scopes | quote }}}
+- {name: MILLRACE_OIDC_TOKEN, value: {{ .token | quote }}}
+- {name: MILLRACE_OIDC_NAME, value: {{ .name | quote }}}
+{{- with .existingSecret }}
+- {name: MILLRACE_OIDC_CLIENT_SECRET, valueFrom: {secretKeyRef: {name: {{ . }}, key: clientSecret}}}
+{{- end }}
+{{- end }}{{ end }}
 {{- end -}}
 
 {{/* dict root component : one database for each service */}}

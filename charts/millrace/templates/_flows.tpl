@@ -154,6 +154,9 @@ podSelector:
 {{- if has .part (list "registry" "training" "serving" "monitoring" "controller" "job") -}}
 {{- $egress = append $egress (include "millrace.flows.to" $v.outside | fromYaml) -}}
 {{- end -}}
+{{- if and (eq .part "console") .root.Values.console.oidc.issuer -}}
+{{- $egress = append $egress (include "millrace.flows.to" $v.outside | fromYaml) -}}
+{{- end -}}
 {{- if and (has .part (append $services "migrate")) (not .root.Values.embeddedPostgres.enabled) -}}
 {{- $egress = append $egress (include "millrace.flows.to" (dict "cidr" $v.database.cidr "ports" (list .root.Values.externalDatabase.port)) | fromYaml) -}}
 {{- end -}}

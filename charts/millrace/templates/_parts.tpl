@@ -30,6 +30,7 @@
 {{- if and .Values.console.hosts (not (include "millrace.edge" .)) -}}
 {{- fail "console.hosts: are answered by the door; set tls.existingSecret, ingress.enabled or httpRoute.enabled" -}}
 {{- end -}}
+{{- with .Values.console.oidc }}{{ if .issuer }}{{ include "millrace.checks.signin" (dict "root" $root "oidc" .) }}{{ end }}{{ end -}}
 {{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) -}}
 {{- fail "httpRoute.parentRefs: name the Gateway that the route belongs to" -}}
 {{- end -}}
@@ -47,5 +48,24 @@
 {{- if and (get $.service $field) (ne $type "LoadBalancer") -}}
 {{- fail (printf "%s.service.%s: needs %s.service.type LoadBalancer" $.path $field $.path) -}}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{/* dict root oidc : people sign in at a provider whose tokens the services take */}}
+{{- define "millrace.checks.signin" -}}
+{{- $oidc := .oidc -}}
+{{- if not .root.Values.console.enabled -}}
+{{- fail "console.oidc: is not used while console.enabled is false" -}}
+{{- end -}}
+{{- if not $oidc.clientId -}}
+{{- fail "console.oidc.clientId: name the console's client at the provider" -}}
+{{- end -}}
+{{- $audiences := list -}}
+{{- range .root.Values.identity.oidc }}{{ if eq .issuer $oidc.issuer }}{{ $audiences = append $audiences .audience }}{{ end }}{{ end -}}
+{{- if not $audiences -}}
+{{- fail (printf "console.oidc.issuer: no entry of identity.oidc is about %s, so no service would take its tokens" $oidc.issuer) -}}
+{{- end -}}
+{{- if and (eq $oidc.token "id") (not (has $oidc.clientId $audiences)) -}}
+{{- fail (printf "console.oidc.clientId: the audience of ID tokens is %s, and identity.oidc takes only %s; name the client there too, or set console.oidc.token to access" $oidc.clientId (join ", " $audiences)) -}}
 {{- end -}}
 {{- end -}}

@@ -14,7 +14,10 @@ from millrace_console.history.routes import router as history
 from millrace_console.jobs.routes import router as jobs
 from millrace_console.loops.routes import router as loops
 from millrace_console.overview.routes import router as overview
+from millrace_console.people.programs import router as programs
+from millrace_console.people.provider_routes import router as provider
 from millrace_console.people.routes import router as people
+from millrace_console.people.you import router as you
 from millrace_console.predicting.routes import router as predicting
 from millrace_console.reviews.routes import router as reviews
 from millrace_console.services import Services
@@ -23,9 +26,13 @@ from millrace_console.static.routes import router as static
 from millrace_core.app import create_app
 
 PAGES = (
-    people, static, overview, bringing, declaring, predicting, loops, jobs, history, data, alarms, reviews,
-    acting,
+    people, provider, programs, you, static, overview, bringing, declaring, predicting, loops, jobs, history,
+    data, alarms, reviews, acting,
 )  # fmt: skip
+
+
+async def _begin(given: Services) -> None:
+    await given.accounts.forget_browsers()
 
 
 async def _end(given: Services) -> None:
@@ -39,6 +46,7 @@ def build(settings: ConsoleSettings | None = None) -> FastAPI:
         title="console",
         routers=PAGES,
         make=services.make,
+        start=[_begin],
         stop=[_end],
         around=[Headers],
         large_paths=(UPLOAD,),

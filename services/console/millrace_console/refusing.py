@@ -82,7 +82,7 @@ async def _away(request: Request, error: Exception) -> Response:
 
 async def _known(request: Request, error: Exception) -> Response:
     assert isinstance(error, MillraceError)
-    if request.url.path.startswith(("/v1/", "/metrics")):
+    if _is_a_program(request):
         return problem(error.status, error.title, error.detail, error.retry_after)
     return _page(request, error.status, error.detail)
 
@@ -90,12 +90,16 @@ async def _known(request: Request, error: Exception) -> Response:
 async def _http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     words = {404: "Nothing stands at this address.", 405: "This address does not take that."}
+    if _is_a_program(request):
+        return problem(error.status_code, "Request refused", words.get(error.status_code, str(error.detail)))
     return _page(request, error.status_code, words.get(error.status_code, str(error.detail)))
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     places = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()[:20]]
+    if _is_a_program(request):
+        return problem(422, "Bad input", "; ".join(places))
     missing = any(item["loc"][0] == "path" for item in error.errors())
     return _page(request, 404 if missing else 422, "The address is not one of this console.", places)
 
@@ -107,6 +111,11 @@ async def _unfit(request: Request, error: Exception) -> Response:
         raise error
     places = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()[:20]]
     return _page(request, 422, "Something in the form does not fit; go back, and mend it.", places)
+
+
+def _is_a_program(request: Request) -> bool:
+    """Whether whoever asks reads JSON: everything under /v1 does, also where there is nothing."""
+    return request.url.path in ("/v1", "/metrics") or request.url.path.startswith("/v1/")
 
 
 def _page(request: Request, status: int, words: str, places: list[str] | None = None) -> Response:

@@ -5,8 +5,10 @@ from typing import Annotated
 
 from fastapi import Depends
 
-from millrace_console.sessions import Sessions
+from millrace_console.sessions import Person, Sessions
 from millrace_console.settings import ConsoleSettings
+from millrace_console.signin.accounts import LocalAccounts
+from millrace_console.signin.provider import Provider
 from millrace_core import services
 
 
@@ -16,13 +18,27 @@ class Services(services.Services):
 
     settings: ConsoleSettings
     people: Sessions
+    accounts: LocalAccounts
+    provider: Provider | None = None
 
 
 def make(core: services.Services) -> Services:
     """The console's own object out of core's part."""
     settings = core.settings
     assert isinstance(settings, ConsoleSettings)
-    return Services(**vars(core) | {"people": Sessions(settings, core.clients.urls)})
+    accounts = LocalAccounts(settings)
+    provider = Provider(settings) if settings.oidc_issuer else None
+
+    def stands(word: str) -> bool:
+        return core.tokens.actor(word) is not None
+
+    async def leave(person: Person) -> None:
+        await accounts.end_word(person.entry.word)
+        if provider is not None and person.entry.renewal is not None:
+            await provider.forget(person.entry.renewal)
+
+    people = Sessions(settings, core.clients.urls, stands=stands, leave=leave)
+    return Services(**vars(core) | {"people": people, "accounts": accounts, "provider": provider})
 
 
 CurrentServices = Annotated[Services, Depends(services.provider(Services))]

@@ -1,7 +1,8 @@
 """Who sent a request, and whether they may: bearer tokens, and a permission on every route.
 
 A token's SHA-256 stands in the tokens file: `{"tokens": [{"name": "user", "role": "admin", "sha256": "…"}]}`, with a
-`project` where the role is given in that one alone; tokens that others sign are checked by `millrace_core.identity`.
+`project` where the role is given in that one alone; tokens that others sign are checked by `millrace_core.identity`,
+sessions and tokens of accounts by `millrace_core.accounts`.
 What a role may do stands in `millrace_core.roles`, and how it is found in `millrace_core.rights`.
 A route without a permission stops the service from starting (`check_routes`).
 """
@@ -20,6 +21,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import BaseRoute
 
+from millrace_core.accounts import Accounts
 from millrace_core.errors import BadInput, FieldError, Unauthorized
 from millrace_core.identity import Issuers
 from millrace_core.names import project_of_request
@@ -32,10 +34,11 @@ PUBLIC = "public"
 
 
 class Tokens:
-    """The tokens file, read again when it changes, and the tokens of other issuers."""
+    """The tokens file, read again when it changes, the accounts file, and the tokens of other issuers."""
 
-    def __init__(self, path: Path | None, issuers: Path | None = None) -> None:
+    def __init__(self, path: Path | None, issuers: Path | None = None, accounts: Path | None = None) -> None:
         self.path = path
+        self._accounts = Accounts(accounts)
         self.issuers = Issuers(issuers)
         self.rights = Rights(lambda: self.issuers.spaces)
         self._stamp: tuple[int, int] | None = None
@@ -50,9 +53,10 @@ class Tokens:
             return Actor(name, identity.role, identity.pod, given, subject, identity.identifier)
         self._refresh()
         digest = hashlib.sha256(token.encode()).hexdigest()
-        return next(
+        found = next(
             (actor for taken, actor in self._actors.items() if hmac.compare_digest(taken, digest)), None
         )
+        return found or self._accounts.actor(digest)
 
     async def find(self, token: str) -> Actor | None:
         """The same for the event loop: only a token that an issuer may know is worth a thread."""
@@ -61,9 +65,9 @@ class Tokens:
         return self.actor(token)
 
     def stored(self) -> dict[str, Actor]:
-        """Who has a token of the file, by its SHA-256."""
+        """Who has a token of the files, by its SHA-256."""
         self._refresh()
-        return dict(self._actors)
+        return self._accounts.stored() | self._actors
 
     def _refresh(self) -> None:
         try:

@@ -46,7 +46,7 @@ class Keys:
         self._cluster = entry.get("issuer") == KUBERNETES
         self.issuer: str | None = None if self._cluster else str(entry["issuer"])
         """The name in its tokens; None until this cluster has told its own."""
-        _check(self._url or self.issuer or API_SERVER)
+        check_address(self._url or self.issuer or API_SERVER)
         self.place = (str(entry["issuer"]), self._url)
         """Issuer and address as they were given: keys that were kept of another place are not this one's."""
         self._keys: Document = {}
@@ -141,7 +141,7 @@ class Keys:
         self.issuer = str(document["issuer"]) if self._cluster else self.issuer
 
     def _get(self, url: str) -> Any:
-        _check(url)
+        check_address(url)
         headers = {}
         if self._bearer_file:
             headers["authorization"] = f"Bearer {Path(self._bearer_file).read_text().strip()}"
@@ -169,7 +169,8 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _check(url: str) -> None:
+def check_address(url: str) -> None:
+    """Raises: ValueError for an address that an issuer is not asked at: keys and tokens come over https only."""
     parts = urlsplit(url)
     if parts.scheme != "https" and (parts.scheme, parts.hostname) != ("http", "127.0.0.1"):
         raise ValueError(f"{url} is not asked for keys: they come over https only")

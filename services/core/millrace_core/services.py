@@ -83,7 +83,7 @@ def new(settings: Settings, ready: Mapping[str, Check], alive: Mapping[str, Puls
     begun.set()
     return Services(
         settings=settings,
-        tokens=Tokens(settings.tokens_file, settings.issuers_file),
+        tokens=Tokens(settings.tokens_file, settings.issuers_file, settings.accounts_file),
         clients=clients(settings),
         begun=begun,
         ready=ready,

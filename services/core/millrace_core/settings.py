@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     """Where blobs are kept: file:///…, s3://…; empty means home/<service>/blobs."""
     tokens_file: Path | None = None
     """JSON file with the SHA-256 of every token that is let in (see `millrace_core.auth`)."""
+    accounts_file: Path | None = None
+    """JSON file with people's accounts on this machine (see `millrace_core.accounts`); home/run/accounts.json."""
     token: SecretStr = SecretStr("")
     """The bearer token with which this service calls the others."""
     token_file: Path | None = None
@@ -79,6 +81,8 @@ class Settings(BaseSettings):
             self.storage_url = f"file://{folder / 'blobs'}"
         if self.tokens_file is None:
             self.tokens_file = self.home / "run" / "tokens.json"
+        if self.accounts_file is None:
+            self.accounts_file = self.home / "run" / "accounts.json"
         return self
 
     @property

@@ -30,3 +30,32 @@ def take(response: Response, settings: ConsoleSettings) -> None:
     response.delete_cookie(
         name(settings), httponly=True, samesite="lax", secure=settings.https_only, path="/"
     )
+
+
+def _begun(settings: ConsoleSettings) -> str:
+    return "__Host-millrace_begun" if settings.https_only else "millrace_begun"
+
+
+def read_begun(request: Request, settings: ConsoleSettings) -> str:
+    """The word of a sign-in that this browser has begun at a provider, or an empty text."""
+    return request.cookies.get(_begun(settings), "")
+
+
+def give_begun(response: Response, word: str, settings: ConsoleSettings) -> None:
+    """Let the browser keep it until it is back."""
+    response.set_cookie(
+        _begun(settings),
+        word,
+        max_age=600,
+        httponly=True,
+        samesite="lax",
+        secure=settings.https_only,
+        path="/",
+    )
+
+
+def take_begun(response: Response, settings: ConsoleSettings) -> None:
+    """Take it away again."""
+    response.delete_cookie(
+        _begun(settings), httponly=True, samesite="lax", secure=settings.https_only, path="/"
+    )

@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from millrace_console.people import cookies
 from millrace_console.services import Services
 from millrace_console.sessions import Person
+from millrace_console.signin.provider import Over
 from millrace_core.auth import PUBLIC, Permit
 from millrace_core.errors import BadInput, Forbidden
 
@@ -31,7 +32,7 @@ class Signed(Permit):
     """Lets whoever is signed in pass."""
 
     async def __call__(self, request: Request) -> None:
-        request.state.person = person_of(request)
+        request.state.person = await _kept(request)
 
 
 class Form(Permit):
@@ -42,7 +43,7 @@ class Form(Permit):
         request.state.form = await _form(request)
         if self.permission == PUBLIC:
             return
-        request.state.person = person_of(request)
+        request.state.person = await _kept(request)
         _ours(str(request.state.form.get("csrf", "")), request.state.person)
 
 
@@ -51,7 +52,7 @@ class Sent(Permit):
 
     async def __call__(self, request: Request) -> None:
         same_origin(request)
-        request.state.person = person_of(request)
+        request.state.person = await _kept(request)
         _ours(request.headers.get("x-csrf", ""), request.state.person)
 
 
@@ -67,6 +68,18 @@ def person_of(request: Request) -> Person:
     person = services.people.find(cookies.read(request, services.settings))
     if person is None:
         raise NotSignedIn
+    return person
+
+
+async def _kept(request: Request) -> Person:
+    """Who is signed in, with a token that holds. Raises: NotSignedIn; Unavailable while none can be renewed."""
+    person, services = person_of(request), request.app.state.services
+    if person.entry.renewal is not None and services.provider is not None:
+        try:
+            await services.provider.keep(person.entry.renewal)
+        except Over:
+            await services.people.end(cookies.read(request, services.settings))
+            raise NotSignedIn from None
     return person
 
 

@@ -1,6 +1,7 @@
-"""Signing in and out: with a token in a form, or with a link that `millrace console` makes and that works once."""
+"""Signing in and out: with a password, a token, or a link that `millrace console` makes and that works once."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Annotated
 
 import httpx
@@ -14,12 +15,15 @@ from millrace_console.people import cookies
 from millrace_console.people.permits import Fields, Form, act
 from millrace_console.rendering import page
 from millrace_console.services import CurrentServices, Services
+from millrace_console.sessions import Entry
+from millrace_contracts.accounts import LONGEST_PASSWORD
 from millrace_core.auth import PUBLIC, permit
-from millrace_core.errors import Unauthorized
+from millrace_core.errors import TooMany, Unauthorized, Unavailable
 
 router = APIRouter(include_in_schema=False)
 LONGEST = 8000
 """Characters of a token."""
+LONGEST_NAME = 100
 LONGEST_WAY = 4000
 """Characters of the address to which signing in leads back."""
 
@@ -37,21 +41,33 @@ class Refused(Exception):
 
 @router.get("/login", dependencies=[permit(PUBLIC)])
 async def ask(
-    request: Request, to: Annotated[str, Query(max_length=LONGEST_WAY)] = "/", over: bool = False
+    request: Request,
+    services: CurrentServices,
+    to: Annotated[str, Query(max_length=LONGEST_WAY)] = "/",
+    over: bool = False,
+    changed: bool = False,
+    out: bool = False,
 ) -> Response:
-    """The form for a token."""
+    """The ways in."""
     words = "Your session is over, or your token no longer holds. Sign in again." if over else ""
-    return page(request, "login.html", {"to": safe(to), "words": words})
+    words = "Your password is changed. Sign in with the new one." if changed else words
+    return form(request, services, to, words, out=out)
 
 
 @router.post("/login", dependencies=[Depends(Form(PUBLIC))])
 async def sign_in(request: Request, services: CurrentServices, fields: Fields) -> Response:
-    """Sign in with a token."""
+    """Sign in with a name and a password, or with a token."""
     to = safe(fields.get("to", "/"))
     try:
-        return await _begun(services, fields.get("token", "").strip(), to)
+        if "name" in fields:
+            return await _with_password(request, services, fields, to)
+        return await _begun(request, services, fields.get("token", "").strip(), to)
     except Refused as refusal:
-        return page(request, "login.html", {"to": to, "words": str(refusal)}, 401)
+        return form(request, services, to, str(refusal), 401)
+    except TooMany as refusal:
+        answer = form(request, services, to, refusal.detail, 429)
+        answer.headers["retry-after"] = str(refusal.retry_after)
+        return answer
 
 
 @router.get("/link", dependencies=[permit(PUBLIC)])
@@ -67,9 +83,9 @@ async def use(request: Request, services: CurrentServices, fields: Fields) -> Re
     try:
         if token is None:
             raise Refused("This link was used already, or is too old. Make another with 'millrace console'.")
-        return await _begun(services, token, "/")
+        return await _begun(request, services, token, "/")
     except Refused as refusal:
-        return page(request, "login.html", {"to": "/", "words": str(refusal)}, 401)
+        return form(request, services, "/", str(refusal), 401)
 
 
 @router.post("/v1/links", dependencies=[permit(PUBLIC)])
@@ -93,13 +109,30 @@ async def offer(request: Request, services: CurrentServices) -> LinkRead:
 @router.post("/logout", dependencies=[act()])
 async def sign_out(request: Request, services: CurrentServices) -> Response:
     """End the session."""
+    way = request.state.person.entry.way
     await services.people.end(cookies.read(request, services.settings))
-    answer = RedirectResponse("/login", 303)
+    answer = RedirectResponse("/login?out=true" if way == "provider" else "/login", 303)
     cookies.take(answer, services.settings)
     return answer
 
 
-async def _begun(services: Services, token: str, to: str) -> Response:
+async def _with_password(
+    request: Request, services: Services, fields: Mapping[str, str], to: str
+) -> Response:
+    """A session for who has this name and password. Raises: Refused, TooMany."""
+    name, password = fields.get("name", "").strip(), fields.get("password", "")
+    if not 0 < len(name) <= LONGEST_NAME or not 0 < len(password) <= LONGEST_PASSWORD:
+        raise Refused("Give a name and its password.")
+    address, browser = client_address(request), browser_of(request)
+    try:
+        word, made = await services.accounts.sign_in(name, password, address, "browser", browser)
+    except (Unauthorized, Unavailable) as error:
+        raise Refused(error.detail) from error
+    entry = Entry("password", word, browser=browser)
+    return await signed_in(request, services, made.account, services.people.clients(word), entry, to)
+
+
+async def _begun(request: Request, services: Services, token: str, to: str) -> Response:
     """A session for who has *token*, and the way to the page *to*. Raises: Refused."""
     clients = _clients(services, token)
     try:
@@ -107,11 +140,45 @@ async def _begun(services: Services, token: str, to: str) -> Response:
     except Refused:
         await clients.close()
         raise
-    key = services.people.begin(name, clients)
+    return await signed_in(request, services, name, clients, Entry(browser=browser_of(request)), to)
+
+
+async def signed_in(
+    request: Request, services: Services, name: str, clients: AsyncMillrace, entry: Entry, to: str
+) -> Response:
+    """A new session under a new name; the one that this browser had before is over."""
+    await services.people.end(cookies.read(request, services.settings))
+    key = services.people.begin(name, clients, entry)
     await services.people.close_ended()
     answer = RedirectResponse(to, 303)
     cookies.give(answer, key, services.settings)
     return answer
+
+
+def form(
+    request: Request, services: Services, to: str, words: str, status: int = 200, out: bool = False
+) -> Response:
+    """The ways in that there are here, with *words* about what went wrong; *out*: who left came from a provider."""
+    provider = services.provider
+    told = {
+        "to": safe(to),
+        "words": words,
+        "passwords": services.accounts.present,
+        "provider": "" if provider is None else provider.label,
+        "out": out,
+    }
+    return page(request, "login.html", told, status)
+
+
+def client_address(request: Request) -> str:
+    """Where a request comes from, as far as this process sees it."""
+    return request.client.host if request.client else ""
+
+
+def browser_of(request: Request) -> str:
+    """How a browser calls itself, cut short."""
+    told = request.headers.get("user-agent", "")
+    return "".join(letter for letter in told if letter.isprintable())[:LONGEST_NAME] or "a browser"
 
 
 def _clients(services: Services, token: str) -> AsyncMillrace:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import httpx
 from pydantic import ValidationError
 
+from millrace.accounts import Refused, Unfit
 from millrace.cli.exits import REFUSED, UNREACHABLE
 from millrace.documents import BadDocument
 from millrace.labels import BadLabels
@@ -63,7 +64,7 @@ def words(error: Exception) -> list[str] | None:
         return ["the file is not UTF-8 text", "Save it as UTF-8."]
     if isinstance(error, ModuleNotFoundError) and error.name in TABLES:
         return [f"this needs {error.name}, which the client alone does not bring.", TABLES_REMEDY]
-    known = (UnknownFormat, BadLabels, Damaged, AlreadyRunning, StartFailed, TimeoutError)
+    known = (UnknownFormat, BadLabels, Damaged, AlreadyRunning, StartFailed, Refused, Unfit, TimeoutError)
     return [str(error)] if isinstance(error, known) else None
 
 

@@ -1,11 +1,11 @@
 """Commands for keys: who may ask a model from outside, until when, and how much."""
 
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from millrace.cli.command import command, fail, group
+from millrace.cli.command import command, group
+from millrace.cli.moments import UNTIL, ahead
 from millrace.cli.output import Columns, Format, Output, dump, items
 from millrace.cli.session import client
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
 keys = group("keys", "Keys for inference: who may ask which endpoints, until when, and how much.")
 Name = Annotated[str, typer.Argument(help="Name of the key.")]
-UNITS = {"h": "hours", "d": "days", "w": "weeks"}
-UNTIL = "30d, 12h, 4w, or a time like 2027-01-31T00:00:00Z."
 
 
 @command(
@@ -44,7 +42,7 @@ def create_key(
     wanted = KeyWrite(
         name=name,
         endpoints=endpoint or [],
-        expires_at=None if expires is None else _moment(expires),
+        expires_at=None if expires is None else ahead(expires),
         requests_per_second=per_second,
         max_body_bytes=max_body_bytes,
     )
@@ -92,7 +90,7 @@ def expire_key(
     output: Output = Format.TABLE,
 ) -> None:
     """Set when a key ends, as before another takes its place."""
-    changed = client().serving.expire_key(name, _moment(at))
+    changed = client().serving.expire_key(name, ahead(at))
     if output != Format.TABLE:
         return dump(changed, output)
     return typer.echo(f"The key {name} ends on {changed.expires_at:%Y-%m-%d %H:%M} UTC.")
@@ -105,15 +103,3 @@ def revoke_key(name: Name, output: Output = Format.TABLE) -> None:
     if output != Format.TABLE:
         return dump(changed, output)
     return typer.echo(f"The key {name} is let in no more.")
-
-
-def _moment(text: str) -> datetime:
-    """A time, or one so long from now. Exits with what to write instead."""
-    number, unit = text[:-1], UNITS.get(text[-1:])
-    if unit and number.isascii() and number.isdigit() and len(number) < 6:
-        return datetime.now(UTC) + timedelta(**{unit: int(number)})
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        fail(f"{text!r} is no time", f"Write it like {UNTIL}")
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

@@ -177,6 +177,7 @@ for group in (
     alarming.alarms,
     *records.GROUPS,
     keys.keys,
+    people.users,
     people.tokens,
     archiving.audit,
 ):
@@ -191,6 +192,7 @@ command(
     "millrace login --kube",
     "millrace login --kube --context production --account team-a/millrace",
     "millrace login --kube --url https://models.example",
+    "millrace login --user ada",
     panel=RUN,
 )(signing.login)
 command(app, "logout", "millrace logout", panel=RUN)(signing.logout)

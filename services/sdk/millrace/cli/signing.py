@@ -1,6 +1,7 @@
 """Commands about who you are to the platform, and which platform it is."""
 
 import os
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,6 +37,14 @@ def login(
     kube: Annotated[
         bool, typer.Option("--kube", help="Find the platform in your Kubernetes cluster.")
     ] = False,
+    user: Annotated[
+        str | None,
+        typer.Option("--user", help="Sign in with the password of this account, on a machine's platform."),
+    ] = None,
+    password_stdin: Annotated[
+        bool,
+        typer.Option("--password-stdin", help="Read the password from the first line of standard input."),
+    ] = False,
     context: Annotated[str | None, typer.Option(help="Context of the kubeconfig; its current one.")] = None,
     platform: Annotated[
         str | None, typer.Option(help="Namespace of the release, if there are several.")
@@ -57,16 +66,22 @@ def login(
         ),
     ] = False,
 ) -> None:
-    """Lead this machine's commands to a platform in Kubernetes; your context's namespace is the project.
+    """Lead this machine's commands to a platform in Kubernetes, whose namespace is the project; or act as an account.
 
-    Nothing is left running, and no token is kept: each command makes its own. 'millrace logout' ends it.
+    With --kube nothing is left running, and no token is kept: each command makes its own. 'millrace logout' ends it.
     """
     from millrace.transport import login as logins
     from millrace.transport.kube import Kube, KubeError
     from millrace.transport.release import NotFound
 
-    if not kube:
-        fail("say where to log in", "In your Kubernetes cluster:  millrace login --kube")
+    if user is not None and not kube:
+        return _sign_in(user, url, password_stdin)
+    if not kube or user is not None:
+        fail(
+            "say where to log in",
+            "In your Kubernetes cluster:  millrace login --kube",
+            "On a machine's platform, as somebody with an account:  millrace login --user NAME",
+        )
     if account is not None and account.count("/") != 1:
         fail(f"--account {account}: it is NAMESPACE/NAME", "Like --account team-a/millrace.")
     try:
@@ -81,6 +96,47 @@ def login(
     project = os.environ.get("MILLRACE_PROJECT") or who.project
     logins.save(led.model_copy(update={"project": project}))
     _told(cluster, led, who, project)
+    return None
+
+
+def _sign_in(user: str, url: str | None, from_stdin: bool) -> None:
+    """A session for somebody with an account."""
+    from pydantic import SecretStr
+
+    from millrace.transport import local_session
+
+    if not sys.stdin.isatty() and not from_stdin:
+        fail("nobody is here to type a password", "Give it on standard input, with --password-stdin.")
+    console = url or _console_here()
+    typed = (
+        sys.stdin.readline().rstrip("\r\n")
+        if from_stdin
+        else typer.prompt("Password", hide_input=True, err=True)
+    )
+    if not typed:
+        fail("there is no password", "Type it, or give it on standard input with --password-stdin.")
+    made = local_session.begin(console, user, SecretStr(typed), elsewhere=url is not None)
+    typer.echo(f"Commands act as {made.name} until {made.ends_at:%Y-%m-%d %H:%M} UTC, or 'millrace logout'.")
+    for name in sorted(name for name in os.environ if name in ("MILLRACE_TOKEN", "MILLRACE_TOKEN_FILE")):
+        typer.echo(f"{name} is set and goes before this login; unset it.", err=True)
+
+
+def _console_here() -> str:
+    """Where this machine's console answers. Raises: NotRunning."""
+    import json
+    from pathlib import Path
+
+    from millrace.transport import address
+    from millrace.transport.errors import NotRunning
+
+    home = Path(os.environ.get("MILLRACE_HOME") or Path.home() / ".millrace")
+    try:
+        record = json.loads((home / "run" / "platform.json").read_text())
+    except FileNotFoundError:
+        record = {}
+    if not address.alive(record.get("pid")):
+        raise NotRunning(f"no platform is running in {home}; start it with 'millrace up', or say --url")
+    return str(record["urls"]["console"])
 
 
 def _led(kube: "Kube", platform: str | None, url: str | None, account: str | None) -> "Login":
@@ -146,7 +202,9 @@ def _told(kube: "Kube", led: "Login", who: "WhoRead", project: str) -> None:
 
 
 def logout() -> None:
-    """Lead commands to the platform on this machine again."""
+    """Lead commands to the platform on this machine again, as its own user; a session with a password ends."""
+    from millrace.transport import local_session
     from millrace.transport import login as logins
 
-    typer.echo("Logged out." if logins.forget() else "You were not logged in.")
+    ended = [logins.forget(), local_session.end()]
+    typer.echo("Logged out." if any(ended) else "You were not logged in.")

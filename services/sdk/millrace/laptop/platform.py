@@ -11,6 +11,7 @@ from types import TracebackType
 
 import psutil
 
+from millrace.accounts import Accounts
 from millrace.client import Millrace
 from millrace.laptop import leftovers, ports, tokens
 from millrace.laptop.service import Service
@@ -86,6 +87,7 @@ class Platform:
         self._take_lock()
         try:
             leftovers.end_recorded(self.run)
+            Accounts(self.run).take_over(tokens.people(self.run))
             self.secrets = tokens.ensure(self.run)
             self.ports = ports.choose(self._remembered())
             self.services = {name: self._service(name) for name in ORDER}

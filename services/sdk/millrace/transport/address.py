@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from millrace.transport import login
+from millrace.transport import local_session, login
 from millrace.transport.errors import NotRunning
 from millrace.transport.kube import Kube
 from millrace.transport.tokens import TokenFile, shown_token
@@ -32,7 +32,8 @@ class Address:
 
 def is_named() -> bool:
     """Whether the environment or a login names a platform; else the one on this machine is meant."""
-    return any(_named().values()) or login.path().exists()
+    session = local_session.known()
+    return any(_named().values()) or login.path().exists() or bool(session and session.urls)
 
 
 def _named() -> dict[str, str]:
@@ -42,7 +43,7 @@ def _named() -> dict[str, str]:
 def from_environment(project: str | None = None) -> Address:
     """From MILLRACE_<SERVICE>_URL and MILLRACE_TOKEN(_FILE), else where `millrace login` led, else from this machine.
 
-    On this machine MILLRACE_TOKEN says as whom, where that is not the machine's own user.
+    On this machine MILLRACE_TOKEN says as whom, or `millrace login --user` did; else it is the machine's own user.
 
     Raises: NotRunning when none is there; KubeError if a cluster was logged in to that cannot be asked.
     """
@@ -54,6 +55,9 @@ def from_environment(project: str | None = None) -> Address:
     if led is not None:
         kube = Kube(led.context, led.file)
         return Address(led.urls(kube), led.token(kube), named or led.project)
+    session = local_session.known()
+    if session is not None and session.urls:
+        return Address(session.urls, shown_token() or session.token, project)
     home = Path(os.environ.get("MILLRACE_HOME") or Path.home() / ".millrace")
     try:
         record = json.loads((home / "run" / "platform.json").read_text())
@@ -61,7 +65,8 @@ def from_environment(project: str | None = None) -> Address:
         record = {}
     if not alive(record.get("pid")):
         raise NotRunning(f"no platform is running in {home}; start it with 'millrace up'")
-    return Address(record["urls"], shown_token() or record["token"], project)
+    own = record["token"] if session is None else session.token
+    return Address(record["urls"], shown_token() or own, project)
 
 
 def alive(pid: int | None) -> bool:
