@@ -194,6 +194,19 @@ def test_the_mean_is_over_what_was_seen_and_nothing_is_said_of_long_ago():
     assert demand.mean("flights--r1") is None
 
 
+def test_a_step_is_seen_whole_in_seconds_and_a_short_gap_is_none():
+    clock = Clock()
+    demand = Demand(clock)
+    for number in [0] * 10 + [20] * 5:
+        clock.now += 1
+        demand.note({"flights--r1": number})
+    assert demand.mean("flights--r1") == 20
+    for _ in range(5):
+        clock.now += 1
+        demand.note({"flights--r1": 0})
+    assert demand.mean("flights--r1") == pytest.approx(100 / 16)
+
+
 def test_an_old_burst_is_forgotten():
     clock = Clock()
     demand = Demand(clock)

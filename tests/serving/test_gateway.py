@@ -19,6 +19,7 @@ from millrace_serving.envoy import manifests
 from millrace_serving.envoy.bootstrap import Gateway, bootstrap
 from millrace_serving.envoy.callers import ENTRANCE, Callers, Key
 from millrace_serving.envoy.discovery import Discovery
+from millrace_serving.envoy.listeners import AGAIN_SECONDS
 from millrace_serving.envoy.manifests import Split
 from millrace_serving.envoy.publisher import EXTENSIONS, Desired, Publisher
 from millrace_serving.gateway import discovery as routes
@@ -122,6 +123,17 @@ async def test_a_route_to_an_unknown_cluster_is_refused_instead_of_503(plane):
     ahead = manifests.route_tables([one_split(("fraud--r9", 10_000))], WAYS)[0]
     await plane.discovery.publish("inference", [ahead])
     assert not await plane.discovery.wait_accepted("inference", 8)
+
+
+async def test_who_asks_a_version_of_which_no_pod_is_there_is_told_when_to_ask_again(plane):
+    """Behind WAYS nobody listens."""
+    await present(plane)
+    assert await publish(plane, one_split(("fraud--r1", 10_000)))
+    async with httpx.AsyncClient(trust_env=False) as client:
+        answer = await client.post(f"{plane.url}/v2/models/fraud/infer", json={"inputs": []})
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"] == str(AGAIN_SECONDS)
+    assert "Ask again" in answer.json()["error"]
 
 
 @pytest.mark.parametrize("plane", [True], indirect=True)

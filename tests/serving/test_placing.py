@@ -166,8 +166,8 @@ def test_what_has_to_answer_and_what_one_goes_back_to_are_held_before_all_others
 
 def test_memory_is_counted_by_the_size_of_graphs_and_what_does_not_fit_leaves_its_place_to_smaller_ones():
     standby = Standby(mebibytes=100, most_mebibytes=1000)
-    large, small = revision(1, "large", size=200 * 2**20), revision(1, "small", size=2**20)
-    assert [placing.needs(standby, item) for item in (large, small)] == [700, 103]
+    large, small = revision(1, "large", size=100 * 2**20), revision(1, "small", size=2**20)
+    assert [placing.needs(standby, item) for item in (large, small)] == [700, 106]
     assert placing.needs(standby, revision(1)) == 100, "nobody knows its size yet"
     held = placing.chosen([large, replace(large, name="more--r1", endpoint="more"), small], (), standby)
     assert held == {"large--r1", "small--r1"}
@@ -175,9 +175,9 @@ def test_memory_is_counted_by_the_size_of_graphs_and_what_does_not_fit_leaves_it
 
 def test_a_graph_that_asks_for_more_than_a_shared_pod_has_says_so_and_keeps_its_own(tmp_path):
     settings = ServingSettings(home=tmp_path, triton_standby=Standby(most_mebibytes=1000))
-    assert placing.why_not(settings, revision(size=200 * 2**20)) is None
-    told = placing.why_not(settings, revision(size=400 * 2**20))
-    assert "400 MiB asks for 1296 MiB, and a shared pod has 1000" in told
+    assert placing.why_not(settings, revision(size=100 * 2**20)) is None
+    told = placing.why_not(settings, revision(size=200 * 2**20))
+    assert "200 MiB asks for 1296 MiB, and a shared pod has 1000" in told
 
 
 @pytest.mark.parametrize(
