@@ -89,7 +89,11 @@ def _told(report: "AuditReport") -> None:
         typer.echo(
             "They come from what is looked at: keep heads elsewhere, and give them with --head.", err=True
         )
-    typer.echo("Everything holds." if report.ok else f"{len(report.findings)} things do not hold.")
+    typer.echo(
+        "Everything holds."
+        if report.ok
+        else f"{len(report.findings)} {'finding' if len(report.findings) == 1 else 'findings'}."
+    )
 
 
 @command(audit, "sign", "millrace audit sign")
