@@ -5,23 +5,25 @@ from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Path, Query, Request
-from fastapi.responses import Response
+from fastapi.responses import Response, StreamingResponse
 
 from millrace import explanation
 from millrace_console.asking import Asked
+from millrace_console.drawing.bars import bars
 from millrace_console.drawing.front import front
-from millrace_console.history import runs, versions
+from millrace_console.history import evaluations, runs, versions
 from millrace_console.people.permits import CurrentPerson, look
 from millrace_console.places import LoopIn, NumberIn, ProjectIn, frame
 from millrace_console.rendering import page
 from millrace_console.services import CurrentServices
 from millrace_contracts.decisions import DecisionRead, Kind
 from millrace_contracts.names import PATTERN
-from millrace_core.errors import BadInput
+from millrace_core.errors import BadInput, NotFound
 
 router = APIRouter(include_in_schema=False, dependencies=[look()])
 LISTED, OTHERS = 50, 500
 """Decisions on a page, and those of a loop among which causes and what followed are looked for."""
+LOOKS = "loss that is added when a column is shuffled"
 KINDS = tuple(Kind.__args__)  # type: ignore[attr-defined]
 LoopAsked = Annotated[str, Query(pattern=f"{PATTERN}|^$")]
 
@@ -89,6 +91,7 @@ async def model_version(
         asked.must("registry", clients.registry.lineage(loop, number, project=project)),
         frame(person, asked, project, "loops", loop),
     )
+    judged = await evaluations.of(asked, clients, project, found)
     shown = {
         "it": found,
         "lineage": lineage,
@@ -96,8 +99,31 @@ async def model_version(
         "environment": versions.flat(found.environment),
         "params": versions.flat(lineage.run.params if lineage.run else {}),
         "front": front(found.front),
+        "judged": judged,
+        "looks": bars([(item.column, item.loss_added) for item in judged.importance], LOOKS)
+        if judged
+        else None,
     }
     return page(request, "version.html", around | shown)
+
+
+@router.get("/p/{project}/loops/{loop}/versions/{number}/report")
+async def report(
+    project: ProjectIn, loop: LoopIn, number: NumberIn, person: CurrentPerson, services: CurrentServices
+) -> Response:
+    """The page of a version's evaluation, with its pictures: a file to keep, never shown as a page of this console."""
+    asked, registry = Asked(services.settings.answer_seconds), person.clients.registry
+    found = await asked.must("registry", registry.version(loop, number, project=project))
+    judged = await evaluations.of(asked, person.clients, project, found)
+    if judged is None or judged.report is None:
+        raise NotFound(f"There is no report of version {number} of {loop}.")
+    await asked.must("registry", registry.check_artifact(judged.report, project=project))
+    named = f'attachment; filename="{loop}-{number}-evaluation.html"'
+    return StreamingResponse(
+        registry.artifact_chunks(judged.report, project=project),
+        media_type="application/octet-stream",
+        headers={"content-disposition": named},
+    )
 
 
 @router.get("/p/{project}/decisions")

@@ -2,12 +2,12 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from millrace.aio import AsyncMillrace
 from millrace_console.asking import Asked
 from millrace_contracts.alarms import AlarmRead
-from millrace_contracts.closings import DriftRead
+from millrace_contracts.closings import ClosingRead, DriftRead
 from millrace_contracts.decisions import DecisionRead, Kind
 from millrace_contracts.endpoints import EndpointRead
 from millrace_contracts.loop_runs import LoopRunRead
@@ -18,12 +18,13 @@ KINDS: tuple[Kind, ...] = (
 )  # fmt: skip
 NEWEST = 300
 """Decisions of a kind that are looked at."""
-DRIFT_DAYS, FEATURES = 3, 8
+DRIFT_DAYS, LATELY, FEATURES = 371, 3, 8
+"""Days of drift that are drawn at most; days among which the last closed one is looked for."""
 
 
 @dataclass(frozen=True)
 class Facts:
-    """Decisions of the kinds above, alarms, closed days, runs, the endpoint and the drift of a loop."""
+    """Decisions of the kinds above, alarms, days in short, runs, the endpoint, drift, and the last days in full."""
 
     decisions: list[DecisionRead]
     alarms: list[AlarmRead]
@@ -31,6 +32,11 @@ class Facts:
     runs: list[LoopRunRead]
     endpoint: EndpointRead | None
     drift: list[DriftRead]
+    closed: list[ClosingRead]
+
+    def last(self) -> ClosingRead | None:
+        """The last closed day that has rows, of the last few."""
+        return next((item for item in reversed(self.closed) if item.rows), None)
 
     def worst(self) -> list[tuple[str, float]]:
         """The features that have moved most, as of the last closed day with rows."""
@@ -43,17 +49,28 @@ async def gather(
 ) -> Facts:
     """Ask for all of it; *span*: of so many days up to *settled*, None: of all."""
     since = None if span is None or settled is None else (settled - timedelta(days=span)).date()
-    lately = None if settled is None else (settled - timedelta(days=DRIFT_DAYS)).date()
-    monitoring = clients.monitoring
-    decided, alarms, days, runs, endpoint, drift = await asyncio.gather(
-        _decisions(asked, clients, project, loop),
-        asked.of("monitoring", monitoring.alarms(loop, project=project), list[AlarmRead]()),
-        asked.of("monitoring", monitoring.course(loop, since, project=project), list[DayPoint]()),
-        asked.of("controller", clients.controller.runs(loop, project=project), list[LoopRunRead]()),
-        asked.of("serving", _endpoint(clients, project, loop), None),
-        asked.of("monitoring", monitoring.drift(loop, lately, project=project), list[DriftRead]()),
+    drawn = (
+        None if settled is None else (settled - timedelta(days=min(span or DRIFT_DAYS, DRIFT_DAYS))).date()
     )
-    return Facts(decided, alarms, days, runs, endpoint, drift)
+    lately = None if settled is None else (settled - timedelta(days=LATELY)).date()
+    monitoring = clients.monitoring
+    (decided, alarms, days, runs, endpoint, drift), closed = await asyncio.gather(
+        asyncio.gather(
+            _decisions(asked, clients, project, loop),
+            asked.of("monitoring", monitoring.alarms(loop, project=project), list[AlarmRead]()),
+            asked.of("monitoring", monitoring.course(loop, since, project=project), list[DayPoint]()),
+            asked.of("controller", clients.controller.runs(loop, project=project), list[LoopRunRead]()),
+            asked.of("serving", _endpoint(clients, project, loop), None),
+            asked.of("monitoring", monitoring.drift(loop, drawn, project=project), list[DriftRead]()),
+        ),
+        asked.of("monitoring", _closed(clients, project, loop, lately), list[ClosingRead]()),
+    )
+    return Facts(decided, alarms, days, runs, endpoint, drift, closed)
+
+
+async def _closed(clients: AsyncMillrace, project: str, loop: str, since: date | None) -> list[ClosingRead]:
+    """The last days in full; none before one has closed."""
+    return [] if since is None else await clients.monitoring.closings(loop, since, project=project)
 
 
 async def _decisions(asked: Asked, clients: AsyncMillrace, project: str, loop: str) -> list[DecisionRead]:

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from millrace_console.asking import Asked
+from millrace_console.drawing.heat import heat, weeks
 from millrace_console.drawing.intervals import intervals
 from millrace_console.drawing.shares import shares
 from millrace_console.drawing.story import NAMES, sign, story
@@ -68,6 +69,9 @@ async def one(
         "endpoint": facts.endpoint,
         "days": days,
         "drift": facts.worst(),
+        "heat": heat(weeks(facts.drift)),
+        "quality": told.quality(facts.last()),
+        "slices": told.slices(facts.last()),
         "alarms": [item for item in facts.alarms if item.state != "closed"],
         "span": span,
         "spans": SPANS,

@@ -1,6 +1,7 @@
 """What the decisions of a loop come to: marks on its curve, gates as intervals, and who had how much of the traffic."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -9,6 +10,7 @@ from millrace_console.drawing.shares import Shares
 from millrace_console.drawing.story import Mark, What
 from millrace_contracts.alarms import AlarmRead
 from millrace_contracts.bodies import Document
+from millrace_contracts.closings import ClosingRead, SliceRead
 from millrace_contracts.decisions import DecisionRead
 
 MARKED: dict[str, What] = {
@@ -19,6 +21,8 @@ MARKED: dict[str, What] = {
 }
 INTERVALS = 12
 """Gates that are drawn, the newest."""
+LISTED = 12
+"""Columns and slices that are listed, the worst."""
 NUMBERS = ("lower", "difference", "upper", "margin")
 
 
@@ -108,3 +112,32 @@ def _part(plan: Document, step: int) -> float:
     place = step - (1 if plan.get("mirror") else 0)
     canary = plan.get("canary") or []
     return float(canary[place]["percent"]) / 100 if 0 <= place < len(canary) else 0.0
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What the last closed day's data were like."""
+
+    day: date
+    rows: int
+    labelled: int
+    faults: list[str]
+    columns: list[tuple[str, float, float]]
+    """Name, share that is missing, share that training never saw; those with most of either."""
+
+
+def quality(last: ClosingRead | None) -> Quality | None:
+    """None before a day with rows has closed."""
+    if last is None:
+        return None
+    missing, outside = last.quality.missing or {}, last.quality.outside or {}
+    found = [(name, missing.get(name, 0.0), outside.get(name, 0.0)) for name in {*missing, *outside}]
+    worst = sorted(found, key=lambda item: (-max(item[1], item[2]), item[0]))
+    shown = [item for item in worst if item[1] or item[2]][:LISTED]
+    return Quality(last.day, last.rows, last.labelled, last.quality.faults or [], shown)
+
+
+def slices(last: ClosingRead | None) -> list[tuple[str, SliceRead]]:
+    """The slices that are watched as of the last closed day, the worst first."""
+    parts = {} if last is None else last.slices.parts
+    return sorted(parts.items(), key=lambda item: -(item[1].loss or 0.0))[:LISTED]

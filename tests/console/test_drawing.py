@@ -1,0 +1,50 @@
+"""Pictures say in words what they show, hide nothing behind a colour, and escape every name."""
+
+from datetime import date, timedelta
+
+from millrace_console.drawing.bars import bars
+from millrace_console.drawing.heat import heat, weeks
+from millrace_contracts.closings import DriftRead
+
+FIRST = date(2026, 5, 4)
+ODD = '<b>"x"</b> & co'
+
+
+def day(number, **psi):
+    at = FIRST + timedelta(days=number)
+    return DriftRead(day=at, champion=1, days=7, psi=psi, window=None)
+
+
+def test_a_week_has_the_most_that_a_feature_moved_on_its_days():
+    found = weeks([day(0, a=0.01), day(6, a=0.3, b=0.02), day(7, a=0.02), day(20)])
+    assert [(week.monday, week.psi) for week in found] == [
+        (FIRST, {"a": 0.3, "b": 0.02}), (FIRST + timedelta(days=7), {"a": 0.02}),
+    ]  # fmt: skip
+
+
+def test_drift_is_shaded_by_its_steps_and_told_in_words():
+    picture = heat(weeks([day(0, a=0.04, b=0.06), day(7, a=0.12, b=0.5), day(14, a=0.01)]))
+    assert [picture.count(f'class="cell h{step}"') for step in range(4)] == [2, 1, 1, 1]
+    assert picture.count('class="cell none"') == 1, (
+        "a week without rows of a feature is no week without drift"
+    )
+    assert "week of 2026-05-11: PSI 0.12" in picture
+    assert picture.index(">b</text>") < picture.index(">a</text>"), "what moved most is on top"
+    assert heat(weeks([day(0, a=0.1), day(1, a=0.2)])) is None, "one week is no course"
+
+
+def test_names_are_cut_and_escaped():
+    for picture in (
+        bars([(ODD, 0.5), ("y" * 90, 0.1)], "loss"),
+        heat(weeks([day(0, **{ODD: 0.1}), day(7, **{ODD: 0.1})])),
+    ):
+        assert "<b>" not in picture
+        assert "&lt;b&gt;" in picture
+
+
+def test_bars_are_in_order_and_what_does_harm_has_no_length_but_its_number():
+    picture = bars([("little", 0.1), ("much", 0.9), ("harmful", -0.2)], "loss that is added")
+    assert picture.index("much") < picture.index("little") < picture.index("harmful")
+    assert "harmful: -0.2" in picture
+    assert 'width="0.6"' in picture
+    assert bars([], "loss") is None
