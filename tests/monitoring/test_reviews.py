@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from millrace_monitoring.closing.files import table_of
@@ -283,8 +285,9 @@ async def test_labellers_label_and_viewers_look(service):
 
 async def test_a_closed_day_is_judged_by_weights_and_its_file_keeps_them(service):
     """People look at every low one and at a tenth of the rest; the day's loss is near that of all rows."""
-    await declared(service, below=0.55, sample="20%")
-    _, kinds, answers = await pushed(service, rows=1500)
+    review = {"below": 0.55, "sample": "20%"}
+    await service.declare(flower_monitor(version(service.registry, 1), review=review, weight="counts"))
+    _, kinds, answers = await pushed(service, rows=600)
     for item in await queue(service):
         line = int(item["request_id"].split("-")[1])
         at = (START + timedelta(hours=12)).isoformat()
@@ -292,15 +295,26 @@ async def test_a_closed_day_is_judged_by_weights_and_its_file_keeps_them(service
     through = (START + timedelta(days=1)).isoformat()
     await service.call("POST", "/v1/monitors/sales/labels", json={"complete_through": through})
     (day,) = await service.closed(1)
-    true = -np.log(answers[np.arange(1500), [KINDS.index(kind) for kind in kinds]]).mean()
+    true = -np.log(answers[np.arange(600), [KINDS.index(kind) for kind in kinds]]).mean()
     told = day["reviewed"]
     assert told["labelled"] == day["labelled"] == told["chosen"]
     assert day["loss"] == pytest.approx(told["weighted"])
     assert abs(told["weighted"] - true) < 3 * told["error"]
-    assert told["naive"] > true + 3 * told["error"]
-    assert np.nansum(await kept_weights(service)) == pytest.approx(1500)
+    assert told["naive"] > told["weighted"] + told["error"]
+    assert np.nansum(await kept_weights(service)) == pytest.approx(600)
     left = (await following(service))["left"]
     assert left == 0  # its day has closed
+    rows = await taught(service)
+    assert rows.column_names[-1] == "counts"
+    assert sum(rows["counts"].to_pylist()) == pytest.approx(600)
+    assert len(rows) == told["labelled"]
+
+
+async def taught(service):
+    """What the next version learns from."""
+    answer = await service.http.get("/v1/monitors/sales/feedback")
+    assert answer.status_code == 200
+    return pq.read_table(pa.BufferReader(answer.content))
 
 
 async def kept_weights(service):

@@ -66,6 +66,7 @@ class TrainSpec(LearningSpec):
     """Search for a model, or fit configurations of an earlier search again."""
 
     exclude: list[ColumnName] = []
+    weight: ColumnName | None = Field(default=None, description="Column that says how much each row counts.")
     keep_personal: list[ColumnName] = []
     windows: list[str] = ["all"]
     folds: int = Field(default=5, ge=2, le=50)

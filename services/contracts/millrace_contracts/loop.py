@@ -36,6 +36,7 @@ from millrace_contracts.sources import Source
 from millrace_contracts.training import TrainingSpec
 from millrace_contracts.workers import TWICE_GPUS, TWICE_WORKERS
 
+NO_WEIGHT = "the weight can be neither the target nor the event time"
 LabelDelay = Annotated[Written, Lasting(most="366d")]
 DriftWindow = Annotated[Written, Lasting(DAYS, most="60d")]
 StepDuration = Annotated[Written, Lasting(most="11574d")]
@@ -82,12 +83,22 @@ class Data(Part):
         max_length=20,
         description="Columns that no model may use, like sex; columns that stand in for them are named.",
     )
+    weight: Column | None = Field(
+        default=None,
+        description="Column that says how much a row counts in training; no model input, 1 if null.",
+    )
     feedback: Bool = Field(
         default=True, description="Whether labelled production rows join the training data."
     )
     contract: DataContract | None = Field(
         default=None, description="What data must fulfil; inferred when left out."
     )
+
+    @model_validator(mode="after")
+    def _other_weight(self) -> "Data":
+        if self.weight is not None and self.weight == self.event_time:
+            raise ValueError(NO_WEIGHT)
+        return self
 
 
 class StepSpec(Part):
@@ -206,6 +217,8 @@ class Spec(Part):
             raise ValueError("the target cannot be the event time")
         if self.target in self.data.exclude:
             raise ValueError("the target cannot be excluded")
+        if self.data.weight == self.target:
+            raise ValueError(NO_WEIGHT)
         if self.target in (self.data.protected or []):
             raise ValueError("the target cannot be protected")
         if self.data.event_time is None and any(window != "all" for window in self.training.windows):

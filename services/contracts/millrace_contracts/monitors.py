@@ -111,6 +111,9 @@ class MonitorWrite(Strictly):
         description="Data columns whose values are watched on their own: error and quality.",
     )
     policy: MonitorPolicy = MonitorPolicy()
+    weight: ShortText | None = Field(
+        default=None, exclude_if=unsaid, description="Column of feedback that says how much each row counts."
+    )
     review: ReviewSpec | None = Field(
         default=None, exclude_if=unsaid, description="Predictions that people look at and label."
     )

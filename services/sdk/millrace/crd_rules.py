@@ -1,18 +1,14 @@
-"""What the validators of a loop's document say, again in CEL and in the same words, for API servers.
-
-tests/contract shows every document of one corpus to both.
-"""
+"""What validators of a loop's document say, in CEL, for API servers; tests/contract shows one corpus to both."""
 
 from millrace import crd_notices
 from millrace.crd_durations import DAYS, WRITTEN, Json, one_of, rule
-from millrace_contracts import gates, parts, serving, workers
+from millrace_contracts import gates, parts, reviews, serving, workers
 from millrace_contracts.batches import NO_RHYTHM, BatchSpec
 from millrace_contracts.calendars import NO_SCHEDULE, ONE_SCHEDULE, WORDS, Calendar
 from millrace_contracts.custom_code import ONE_PLACE, SETTING, CodeSpec
 from millrace_contracts.data import ColumnContract, DataContract
 from millrace_contracts.gates import METRICS, AbsoluteGate, ApprovalGate
-from millrace_contracts.loop import RolloutSpec, Spec, Triggers
-from millrace_contracts.reviews import NO_CONFIDENCE, NOTHING_CHOSEN, NOTHING_WITHHELD, ReviewSpec
+from millrace_contracts.loop import NO_WEIGHT, Data, RolloutSpec, Spec, Triggers
 from millrace_contracts.searching import (
     LATENCY_IS_NOT_SOUGHT,
     LOSS_IS_SOUGHT,
@@ -90,6 +86,8 @@ _PRODUCT = " * ".join(f"(self.shape.size() > {axis} ? self.shape[{axis}] : 1)" f
 """Numbers in a cell; more than 63 bits of them are an error, and so refused."""
 _ON_RAY = "(has(self.executor) && self.executor == 'ray')"
 _WORKERS_AND = "!has(self.training) || !has(self.training.workers) || !has(self.placement) || "
+_OTHER_WEIGHT = "!has(self.weight) || !has(self.eventTime) || self.weight != self.eventTime"
+_UNCERTAIN = "(has(self.uncertain) && self.uncertain)"
 _ONE_SCHEDULE = rule("!has(self.schedule) || !has(self.calendar)", ONE_SCHEDULE)
 _DATABASE = [
     rule(one_of("uri", "connection"), "a database is named by either uri or connection"),
@@ -129,16 +127,15 @@ RULES: dict[str, list[Json]] = {
             gates.MORE_THAN_NAMED,
         ),
     ],
-    ReviewSpec.__name__: [
-        rule(
-            "has(self.below) || has(self.sample) || (has(self.uncertain) && self.uncertain)", NOTHING_CHOSEN
-        ),
-        rule("!has(self.withhold) || !self.withhold || has(self.below)", NOTHING_WITHHELD),
+    reviews.ReviewSpec.__name__: [
+        rule(f"has(self.below) || has(self.sample) || {_UNCERTAIN}", reviews.NOTHING_CHOSEN),
+        rule("!has(self.withhold) || !self.withhold || has(self.below)", reviews.NOTHING_WITHHELD),
     ],
     Secret.__name__: [
         rule(one_of("env", "file", "secretRef"), "a secret is kept in one place: env, file or secretRef")
     ],
     **crd_notices.RULES,
+    Data.__name__: [rule(_OTHER_WEIGHT, NO_WEIGHT)],
     SqlSource.__name__: [*_DATABASE, rule(one_of("query", "table"), "rows come from either query or table")],
     TableSink.__name__: _DATABASE,
     BucketSource.__name__: _STORE,
@@ -234,6 +231,7 @@ RULES: dict[str, list[Json]] = {
         rule(
             "!has(self.data.exclude) || !(self.target in self.data.exclude)", "the target cannot be excluded"
         ),
+        rule("!has(self.data.weight) || self.data.weight != self.target", NO_WEIGHT),
         rule(
             "!has(self.data.protected) || !(self.target in self.data.protected)",
             "the target cannot be protected",
@@ -243,7 +241,9 @@ RULES: dict[str, list[Json]] = {
             "self.training.windows.all(window, window == 'all')",
             "windows in days need data.eventTime",
         ),
-        rule("!has(self.review) || !has(self.review.below) || self.task != 'regression'", NO_CONFIDENCE),
+        rule(
+            "!has(self.review) || !has(self.review.below) || self.task != 'regression'", reviews.NO_CONFIDENCE
+        ),
         rule(f"{_WORKERS_AND}!has(self.placement.workers)", workers.TWICE_WORKERS),
         rule(f"{_WORKERS_AND}!has(self.placement.gpus) || self.placement.gpus == 0", workers.TWICE_GPUS),
         *_gates_fit(),

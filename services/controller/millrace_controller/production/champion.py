@@ -79,6 +79,7 @@ async def watch(
         slices=spec.monitoring.slices,
         policy=policy(spec),
         review=spec.review,
+        weight=spec.data.weight,
     )
     await services.clients.monitoring.put_monitor(loop.name, monitor, project=loop.project)
     services.memory.served[loop.id] = _served(answers)

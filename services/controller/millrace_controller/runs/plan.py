@@ -69,7 +69,7 @@ def make(spec: Spec, endpoint: str, number: int, inputs: Inputs) -> RunPlan:
             "timezone": spec.data.timezone,
             "cut": common["cut"],
             "holdout_days": spec.holdout_days(),
-            "exclude": spec.data.exclude,
+            "exclude": _unused(spec),
             "keep_personal": spec.data.keep_personal or [],
             "protected": spec.data.protected or [],
         },
@@ -107,11 +107,17 @@ def _ingest(spec: Spec, endpoint: str, inputs: Inputs) -> IngestSpec | None:
     )
 
 
+def _unused(spec: Spec) -> list[str]:
+    """Columns that are no input: those that are excluded, and the one of weights."""
+    return [*spec.data.exclude, *([] if spec.data.weight is None else [spec.data.weight])]
+
+
 def _train(spec: Spec, configurations: list[Document] | None) -> Document:
     training = spec.training
     searched = configurations if training.code is None else None
     asked: Document = {
-        "exclude": [*spec.data.exclude, *(spec.data.protected or [])],
+        "exclude": [*_unused(spec), *(spec.data.protected or [])],
+        **({} if spec.data.weight is None else {"weight": spec.data.weight}),
         "keep_personal": spec.data.keep_personal or [],
         "windows": training.windows,
         "folds": training.folds,
@@ -138,7 +144,7 @@ def _train(spec: Spec, configurations: list[Document] | None) -> Document:
 def _adopt(spec: Spec, graph: AdoptSpec) -> Document:
     """In place of training: what stands in the data is looked at as always, and the graph is held to it."""
     return {
-        "exclude": [*spec.data.exclude, *(spec.data.protected or [])],
+        "exclude": [*_unused(spec), *(spec.data.protected or [])],
         "keep_personal": spec.data.keep_personal or [],
         "seed": spec.training.seed,
         "adopt": graph.model_dump(mode="json"),

@@ -7,7 +7,7 @@ import pyarrow.compute as pc
 from millrace_contracts.monitors import MonitorWrite
 from millrace_contracts.signature import Input
 from millrace_monitoring.closing.files import classes_of, parquet, table_of
-from millrace_monitoring.closing.rows import MISSING_INTEGER
+from millrace_monitoring.closing.rows import MISSING_INTEGER, WEIGHT
 from millrace_monitoring.ingest import segments
 from millrace_monitoring.ingest.answers import Answers
 from millrace_monitoring.ingest.segments import TIME
@@ -38,7 +38,17 @@ def _day(table: pa.Table | None, spec: MonitorWrite) -> pa.Table:
         if item.column not in data:
             data[item.column] = _column(chosen, item)
     data[spec.target] = _target(chosen, spec)
+    if spec.weight:
+        data[spec.weight] = _weights(chosen)
     return pa.table(data)
+
+
+def _weights(table: pa.Table | None) -> pa.Array:
+    """How many rows each labelled one speaks for; 1 where each speaks for itself, or nothing is known of others."""
+    if table is None or WEIGHT not in table.column_names:
+        return pa.array([1.0] * (0 if table is None else len(table)), pa.float64())
+    counts = table[WEIGHT].to_numpy(zero_copy_only=False)
+    return pa.array(np.where(counts > 0, counts, 1.0), pa.float64())
 
 
 def _target(table: pa.Table | None, spec: MonitorWrite) -> pa.Array:

@@ -25,6 +25,8 @@ STEPS, LEAST_STEPS = 300, 30
 WORK = 40_000_000_000
 """Multiplications that a linear model of many classes may cost."""
 
+Weight = np.ndarray | None
+"""How much each row counts, (rows,), 1 in the mean; None: all alike."""
 ROWS_A_TREE = 20_000
 """Most rows that one extra tree is grown on: more cost time and hardly change a mean of many trees."""
 
@@ -78,18 +80,26 @@ class Linear:
 
 
 def fit(
-    family: str, params: Params, matrix: np.ndarray, target: np.ndarray, aim: Aim, seed: int
+    family: str,
+    params: Params,
+    matrix: np.ndarray,
+    target: np.ndarray,
+    aim: Aim,
+    seed: int,
+    weight: np.ndarray | None = None,
 ) -> Estimator:
     """Train one *family* with one thread.
 
     Args:
         matrix: float32 (rows, width) in the family's style. target: float64; places among the classes, if there are.
+        weight: how much each row counts, (rows,), brought to a mean of 1; None: all alike.
     Raises: NotExportable; KeyError for a family that is not known.
     """
     train = FAMILIES[family]
+    counts = None if weight is None else weight / (weight.mean() or 1.0)
     if aim.width == 1:
-        return rare.only_class(target, aim) or train(params, matrix, target, aim.scored(1), seed)
-    return rare.fit(train, params, matrix, target, aim, seed)
+        return rare.only_class(target, aim) or train(params, matrix, target, aim.scored(1), seed, counts)
+    return rare.fit(train, params, matrix, target, aim, seed, counts)
 
 
 def boosted(
@@ -98,7 +108,7 @@ def boosted(
     target: np.ndarray,
     sought: Sought,
     seed: int,
-    weight: np.ndarray | None = None,
+    weight: Weight = None,
 ) -> Trees:
     """LightGBM's trees; *weight* says how much each row counts, (rows,), all alike if left out."""
     import lightgbm
@@ -121,7 +131,9 @@ def boosted(
     return Trees(booster, boosters.from_lightgbm(booster), sought.objectives.link)
 
 
-def _xgboost(params: Params, matrix: np.ndarray, target: np.ndarray, sought: Sought, seed: int) -> Trees:
+def _xgboost(
+    params: Params, matrix: np.ndarray, target: np.ndarray, sought: Sought, seed: int, weight: Weight = None
+) -> Trees:
     import xgboost
 
     settings = {
@@ -135,7 +147,7 @@ def _xgboost(params: Params, matrix: np.ndarray, target: np.ndarray, sought: Sou
         "seed": seed,
         "nthread": 1,
     } | ({"num_class": sought.scores} if sought.scores > 1 else {})
-    data = xgboost.QuantileDMatrix(_finite(matrix), target, nthread=1)
+    data = xgboost.QuantileDMatrix(_finite(matrix), target, weight=weight, nthread=1)
     booster = xgboost.train(settings, data, num_boost_round=params["rounds"])
     return Trees(booster, boosters.from_xgboost(booster), sought.objectives.link)
 
@@ -146,7 +158,9 @@ def _finite(matrix: np.ndarray) -> np.ndarray:
     return matrix if np.isfinite(matrix).all() else np.clip(matrix, -largest, largest)
 
 
-def _histogram(params: Params, matrix: np.ndarray, target: np.ndarray, sought: Sought, seed: int) -> Trees:
+def _histogram(
+    params: Params, matrix: np.ndarray, target: np.ndarray, sought: Sought, seed: int, weight: Weight = None
+) -> Trees:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     model = (HistGradientBoostingClassifier if sought.classifies else HistGradientBoostingRegressor)(
@@ -159,11 +173,13 @@ def _histogram(params: Params, matrix: np.ndarray, target: np.ndarray, sought: S
         random_state=seed,
     )
     refusals.check(model)
-    model.fit(matrix, target)
+    model.fit(matrix, target, sample_weight=weight)
     return Trees(model, boosters.from_histogram(model), sought.link)
 
 
-def _extra_trees(params: Params, matrix: np.ndarray, target: np.ndarray, sought: Sought, seed: int) -> Trees:
+def _extra_trees(
+    params: Params, matrix: np.ndarray, target: np.ndarray, sought: Sought, seed: int, weight: Weight = None
+) -> Trees:
     from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
     part = {"bootstrap": True, "max_samples": ROWS_A_TREE} if len(matrix) > ROWS_A_TREE else {}
@@ -177,38 +193,45 @@ def _extra_trees(params: Params, matrix: np.ndarray, target: np.ndarray, sought:
         **part,
     )
     refusals.check(model)
-    model.fit(matrix, target)
+    model.fit(matrix, target, sample_weight=weight)
     link: Link = "shares" if sought.scores > 1 else "identity"
     return Trees(model, boosters.from_extra_trees(model, sought.scores), link)
 
 
-def _linear(params: Params, matrix: np.ndarray, target: np.ndarray, sought: Sought, seed: int) -> Linear:
+def _linear(
+    params: Params, matrix: np.ndarray, target: np.ndarray, sought: Sought, seed: int, weight: Weight = None
+) -> Linear:
     if sought.classifies:
-        return _logistic(matrix, target, params["alpha"], sought)
-    return _ridge(matrix, target, params["alpha"])
+        return _logistic(matrix, target, params["alpha"], sought, weight)
+    return _ridge(matrix, target, params["alpha"], weight)
 
 
-def _ridge(matrix: np.ndarray, target: np.ndarray, alpha: float, chunk: int = 20_000) -> Linear:
+def _ridge(
+    matrix: np.ndarray, target: np.ndarray, alpha: float, weight: Weight = None, chunk: int = 20_000
+) -> Linear:
     """Ridge regression by the normal equations, summed in chunks so that no float64 copy is made."""
-    width, mean = matrix.shape[1], float(target.mean())
+    width, mean = matrix.shape[1], float(np.average(target, weights=weight))
     gram, moment, total = np.zeros((width, width)), np.zeros(width), np.zeros(width)
     for begin in range(0, len(matrix), chunk):
         part = matrix[begin : begin + chunk].astype(np.float64)
-        gram += part.T @ part
-        moment += part.T @ (target[begin : begin + chunk] - mean)
-        total += part.sum(axis=0)
+        counted = part if weight is None else part * weight[begin : begin + chunk, None]
+        gram += counted.T @ part
+        moment += counted.T @ (target[begin : begin + chunk] - mean)
+        total += counted.sum(axis=0)
     centre = total / len(matrix)
     gram -= len(matrix) * np.outer(centre, centre)
     weights = np.linalg.solve(gram + alpha * np.eye(width), moment)
     return Linear(weights, mean - float(centre @ weights), "identity")
 
 
-def _logistic(matrix: np.ndarray, target: np.ndarray, alpha: float, sought: Sought) -> Linear:
+def _logistic(
+    matrix: np.ndarray, target: np.ndarray, alpha: float, sought: Sought, weight: Weight = None
+) -> Linear:
     from sklearn.linear_model import LogisticRegression
 
     model = LogisticRegression(C=1 / alpha, max_iter=_steps(matrix, sought.scores), tol=1e-5)
     refusals.check(model)
-    model.fit(matrix, target)
+    model.fit(matrix, target, sample_weight=weight)
     weights, base = model.coef_.astype(np.float64), model.intercept_.astype(np.float64)
     if len(weights) == 1:
         return Linear(weights[0], float(base[0]), sought.link)

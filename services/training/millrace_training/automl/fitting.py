@@ -94,10 +94,12 @@ class Workplace:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def keep(self, frame: Frame, target: np.ndarray) -> None:
-        """Write the frame and the target."""
+    def keep(self, frame: Frame, target: np.ndarray, weight: np.ndarray | None = None) -> None:
+        """Write the frame, the target, and how much each row counts, if not all count alike."""
         frame.save(self.folder / "frame")
         np.save(self.folder / "target.npy", target)
+        if weight is not None:
+            np.save(self.folder / "weight.npy", weight)
 
     def keep_rows(self, name: str, rows: np.ndarray) -> str:
         """Write an index array; returns its name."""
@@ -113,6 +115,11 @@ class Workplace:
     def target(self) -> np.ndarray:
         return np.asarray(np.load(self.folder / "target.npy"))
 
+    def weight(self) -> np.ndarray | None:
+        """How much each row counts; None where all count alike."""
+        path = self.folder / "weight.npy"
+        return np.asarray(np.load(path)) if path.exists() else None
+
 
 def fit(work: Fit) -> Fitted:
     """Fit on rows, predict rows, and export if asked. Raises: JobError if the graph is not the model."""
@@ -121,7 +128,7 @@ def fit(work: Fit) -> Fitted:
         return earlier
     began, out, place = time.perf_counter(), Path(work.out), Workplace(Path(work.folder))
     frame = place.frame()
-    fitted = _fitted(work, frame, place.target(), place.rows(work.train))
+    fitted = _fitted(work, frame, place, place.rows(work.train))
     predictions = model = seen = None
     if work.predict is not None:
         predictions = _saved(out, fitted.predict(frame.take(place.rows(work.predict))))
@@ -139,20 +146,21 @@ def cross_validate(work: CrossValidation) -> Fitted:
     if earlier is not None:
         return earlier
     began, place = time.perf_counter(), Workplace(Path(work.folder))
-    frame, target, fold = place.frame(), place.target(), place.rows(work.folds)
+    frame, fold = place.frame(), place.rows(work.folds)
     predicted = work.aim.task.empty(frame.rows, work.classes)
     for number in work.only or range(int(fold.max()) + 1):
         train, here = np.flatnonzero((fold != number) & (fold >= 0)), np.flatnonzero(fold == number)
-        fitted = _fitted(work, frame, target, train)
+        fitted = _fitted(work, frame, place, train)
         predicted[here] = fitted.predict(frame.take(here))
     model = None if work.signature is None else _written(Path(work.out), fitted.export(work.signature))
     predictions = _saved(Path(work.out), predicted)
     return _kept(work, Fitted(time.perf_counter() - began, predictions, model))
 
 
-def _fitted(work: Work, frame: Frame, target: np.ndarray, train: np.ndarray) -> pipeline.Pipeline:
-    rows = frame.take(train)
-    return pipeline.fit(work.configuration, rows, target[train], work.aim, work.zone, work.seed)
+def _fitted(work: Work, frame: Frame, place: Workplace, train: np.ndarray) -> pipeline.Pipeline:
+    rows, target, weight = frame.take(train), place.target()[train], place.weight()
+    counts = None if weight is None else weight[train]
+    return pipeline.fit(work.configuration, rows, target, work.aim, work.zone, work.seed, counts)
 
 
 def _saved(out: Path, predicted: np.ndarray) -> str:

@@ -48,13 +48,21 @@ class Net:
         return links.emit(graph, matrix, self.link)
 
 
-def fit(params: Params, matrix: np.ndarray, target: np.ndarray, sought: Sought, seed: int) -> Net:
+def fit(
+    params: Params,
+    matrix: np.ndarray,
+    target: np.ndarray,
+    sought: Sought,
+    seed: int,
+    weight: np.ndarray | None = None,
+) -> Net:
     """Train a net of `layers` layers of `width` sums each.
 
     Args:
         params: layers, width, rate (of the first steps), decay (of the weights).
         matrix: float32 (rows, width), without gaps and of moderate size.
         target: float64 (rows,), places among classes where classes are *sought*; or (rows, scores) of raw scores.
+        weight: how much each row counts, (rows,), 1 in the mean; None: all alike.
     Raises: FloatingPointError if its loss never was a number.
     """
     held, seen = _parted(len(matrix), seed)
@@ -63,11 +71,13 @@ def fit(params: Params, matrix: np.ndarray, target: np.ndarray, sought: Sought, 
     model = _model(params, len(seen), sought, seed)
     more = {"classes": np.arange(max(sought.scores, 2), dtype=np.float64)} if sought.classifies else {}
     epochs = int(np.clip(STEPS * model.batch_size // len(seen), LEAST_EPOCHS, EPOCHS))
+    more |= {} if weight is None else {"sample_weight": weight[seen]}
+    judged = None if weight is None else weight[held]
     best, at, kept = np.inf, 0, None
     for epoch in range(epochs):
         _slow_down(model, params["rate"], epoch / epochs)
         model.partial_fit(matrix[seen], wanted[seen], **more)
-        loss = _loss(model, matrix[held], wanted[held]) if len(held) else -epoch
+        loss = _loss(model, matrix[held], wanted[held], judged) if len(held) else -epoch
         if loss < best:
             best, at = loss, epoch
             kept = [np.array(part) for part in (*model.coefs_, *model.intercepts_)]
@@ -110,11 +120,12 @@ def _slow_down(model: Any, rate: float, share: float) -> None:
         model._optimizer.learning_rate_init = rate * 0.5 * (1 + np.cos(np.pi * share))
 
 
-def _loss(model: Any, matrix: np.ndarray, wanted: np.ndarray) -> float:
+def _loss(model: Any, matrix: np.ndarray, wanted: np.ndarray, weight: np.ndarray | None) -> float:
     if not hasattr(model, "predict_proba"):
-        return float(np.square(model.predict(matrix) - wanted).mean())
+        each = np.square(model.predict(matrix) - wanted)
+        return float(np.average(each if each.ndim == 1 else each.mean(axis=1), weights=weight))
     likely = model.predict_proba(matrix)[np.arange(len(wanted)), wanted.astype(np.int64)]
-    return float(-np.log(np.maximum(likely, 1e-9)).mean())
+    return float(-np.average(np.log(np.maximum(likely, 1e-9)), weights=weight))
 
 
 def _net(kept: list[np.ndarray], mean: float | np.ndarray, spread: float | np.ndarray, sought: Sought) -> Net:

@@ -89,13 +89,20 @@ def _inner(estimator: Any) -> Any:
 
 
 def fit(
-    configuration: Configuration, frame: Frame, target: np.ndarray, aim: Aim, zone: str, seed: int
+    configuration: Configuration,
+    frame: Frame,
+    target: np.ndarray,
+    aim: Aim,
+    zone: str,
+    seed: int,
+    weight: np.ndarray | None = None,
 ) -> Pipeline:
     """Train *configuration* on all rows of *frame*; encoders are fitted on these rows alone.
 
     Args:
         target: float64 (rows,); places among the classes, if there are.
         zone: whose clocks date parts are read from.
+        weight: how much each row counts, float64 (rows,); None: all alike.
     """
     parts: list[Configuration] = configuration.get("members") or [{**configuration, "weight": 1.0}]
     members, encoded = [], {}
@@ -106,7 +113,7 @@ def fit(
             encoded[style] = encoders.fit(style, frame, encodings, zone, seed_of(seed, "encoder", style))
         model_seed = seed_of(seed, part["family"], part["params"])
         estimator = estimators.fit(
-            part["family"], part["params"], encoded[style].matrix, target, aim, model_seed
+            part["family"], part["params"], encoded[style].matrix, target, aim, model_seed, weight
         )
         members.append(EnsembleMember(float(part["weight"]), encoded[style].block, estimator))
     return Pipeline(members, aim)

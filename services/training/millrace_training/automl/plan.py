@@ -39,7 +39,7 @@ class Plan:
     def of(cls, spec: TrainSpec, context: Context, table: Table) -> "Plan":
         """Lay out the rows for workers."""
         place = Workplace(Path(context.scratch))
-        place.keep(table.frame, table.target)
+        place.keep(table.frame, table.target, table.weight)
         return cls(spec, context, table, Aim(tasks.of(spec.task), table.classes), place)
 
     @property

@@ -30,7 +30,7 @@ CELLS = 1_000_000
 """Most numbers that the leaves of an averaged forest hold."""
 LEAST_TREES, WORDS_A_LEAF = 20, 32
 
-Train = Callable[[Params, np.ndarray, np.ndarray, Sought, int], Any]
+Train = Callable[[Params, np.ndarray, np.ndarray, Sought, int, np.ndarray | None], Any]
 
 
 @dataclass(frozen=True)
@@ -79,13 +79,21 @@ class Spread:
         return graph.add("Gather", [graph.concat([shared, column]), graph.constant(places)], axis=1)
 
 
-def fit(train: Train, params: Params, matrix: np.ndarray, target: np.ndarray, aim: Aim, seed: int) -> Any:
+def fit(
+    train: Train,
+    params: Params,
+    matrix: np.ndarray,
+    target: np.ndarray,
+    aim: Aim,
+    seed: int,
+    weight: np.ndarray | None = None,
+) -> Any:
     """An estimator of all classes of *aim*, by *train* on those that the rows have."""
     present, codes = np.unique(target.astype(np.int64), return_inverse=True)
     if len(present) == 1:
         return Spread(Constant(1.0, wide=True), present, aim.width)
     sought = aim.scored(len(present))
-    inner = train(bounded(params, len(present)), matrix, codes.astype(np.float64), sought, seed)
+    inner = train(bounded(params, len(present)), matrix, codes.astype(np.float64), sought, seed, weight)
     return inner if len(present) == aim.width else Spread(inner, present, aim.width)
 
 

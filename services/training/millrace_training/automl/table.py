@@ -44,6 +44,7 @@ class Table:
         days: int64 (rows,): day number since 1970 in the loop's time zone, or None without event time.
         micros: int64 (rows,): event time in microseconds since 1970 UTC, or None.
         left_out: columns that were left out by themselves: they name rows and describe nothing.
+        weight: float64 (rows,): how much each row counts, or None where all count alike.
         dialect: what the data's contract says of cells: their marks for missing, and which number is the day.
     """
 
@@ -54,12 +55,14 @@ class Table:
     micros: np.ndarray | None
     left_out: list[str] = field(default_factory=list)
     dialect: Dialect = field(default_factory=Dialect)
+    weight: np.ndarray | None = None
 
     def take(self, rows: np.ndarray) -> "Table":
         """The rows at these indices."""
         days = None if self.days is None else self.days[rows]
         micros = None if self.micros is None else self.micros[rows]
-        return Table(self.frame.take(rows), self.target[rows], self.classes, days, micros)
+        weight = None if self.weight is None else self.weight[rows]
+        return Table(self.frame.take(rows), self.target[rows], self.classes, days, micros, weight=weight)
 
 
 def load(records: Records, spec: LearningSpec, columns: list[Column] | None = None) -> Table:
@@ -83,7 +86,8 @@ def load(records: Records, spec: LearningSpec, columns: list[Column] | None = No
     columns = marked(columns, [mark for mark in dialect.missing or [] if mark])
     columns = exact.learnt(rows, columns, _chosen(spec))
     target, classes = targets.learnt(rows.column(spec.target), tasks.of(spec.task))
-    return replace(_table(rows, columns, target, classes, spec, left_out), dialect=dialect)
+    made = _table(rows, columns, target, classes, spec, left_out)
+    return replace(made, dialect=dialect, weight=targets.weights(rows, spec))
 
 
 def load_for(records: Records, spec: LearningSpec, signature: Signature) -> Table:

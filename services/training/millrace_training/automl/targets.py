@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
+from millrace_contracts.learning import LearningSpec, TrainSpec
 from millrace_stats.tasks import Refusal, Task, Value
 from millrace_training.features.frame import numbers
 from millrace_training.runtime.errors import JobError
@@ -32,6 +33,27 @@ def read(column: pa.ChunkedArray, task: Task, classes: tuple[Value, ...]) -> np.
     if pa.types.is_string(column.type) or pa.types.is_timestamp(column.type):
         raise JobError(TITLE, f"The target of a {task.name} must be a number.", MEND)
     return numbers(column)
+
+
+def weights(rows: pa.Table, spec: LearningSpec) -> np.ndarray | None:
+    """How much each row counts, float64 (rows,), 1 where nothing is said; None where no column says it.
+
+    Raises: JobError for a column that is not there, or a weight that is negative, or none.
+    """
+    name = spec.weight if isinstance(spec, TrainSpec) else None
+    if name is None:
+        return None
+    title, mend = "The weights do not fit", "Correct data.weight of the loop, or the column."
+    if name not in rows.column_names:
+        raise JobError(title, f"The data has no column {name!r}.", mend)
+    column = rows.column(name)
+    if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
+        raise JobError(title, f"{name!r} holds {column.type}, and weights are numbers.", mend)
+    found = numbers(column)
+    found = np.where(np.isnan(found), 1.0, found)
+    if not np.isfinite(found).all() or (found < 0).any() or not found.any():
+        raise JobError(title, f"{name!r} has a negative or endless weight, or none above 0.", mend)
+    return found
 
 
 def _may_be_classes(kind: pa.DataType) -> bool:
