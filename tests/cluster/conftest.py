@@ -14,6 +14,7 @@ VALUES = {"gateway.grpc.enabled": True, "networkPolicy.sources": EGRESS}
 
 FIRST = (
     "test_story",
+    "test_autoscaling",
     "test_team",
     "test_readme",
     "test_calls",
@@ -21,7 +22,6 @@ FIRST = (
     "test_volumes",
     "test_waiting",
     "test_surroundings",
-    "test_autoscaling",
     "test_console",
     "test_neighbours",
     "test_keys",

@@ -178,7 +178,9 @@ class Channel(Part):
 class NamedChannel(Channel):
     """A channel with its name."""
 
-    name: Name = Field(description="Its name; the same as one of the project's: it goes before that.")
+    name: Name = Field(
+        max_length=63, description="Its name; the same as one of the project's: it goes before that."
+    )
 
 
 class Notify(Part):
