@@ -301,8 +301,8 @@ async def test_a_fresh_pod_takes_requests_once_what_has_traffic_is_loaded_and_th
     world, monkeypatch
 ):
     """What only stands by may take its time: nobody asks it."""
-    serves = version(world, 3).model_copy(update={"answers": True})
-    world.items = [serves, version(world, 1), version(world, 2)]
+    rests = [version(world, number).model_copy(update={"answers": False}) for number in (1, 2)]
+    world.items = [version(world, 3), *rests]
     seen, usual = [], world.holder._restore
 
     async def restore(due):

@@ -17,7 +17,7 @@ class StandbyVersion(Read):
     target: TargetName
     size: int | None = Field(default=None, description="Bytes of that graph; null: not known yet.")
     answers: bool = Field(
-        default=False,
+        default=True,
         description="It has traffic: the pod takes none before it is loaded, and loads it first.",
     )
 
