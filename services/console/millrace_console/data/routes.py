@@ -20,6 +20,8 @@ from millrace_contracts.datasets import DatasetRead, DatasetVersionRead, Quarant
 
 router = APIRouter(include_in_schema=False, dependencies=[look()])
 VERSIONS, ENTRIES = 12, 20
+USUAL = {"required": True, "unique": False, "trusted": False, "missing_at_most": 1.0}
+SHARES = {"outside_at_most": "minimum", "unknown_at_most": "allowed"}
 STATES: dict[QuarantineState, str] = {
     "waiting": "waiting for a person",
     "accepted": "accepted",
@@ -103,7 +105,8 @@ def columns(version: DatasetVersionRead | None) -> list[dict[str, object]]:
             "type": item.type,
             "nullable": item.nullable,
             "rules": _rules(grown.get(item.name, {})),
-            "said": _rules(said.get(item.name, {})),
+            "said": "" if said.get(item.name, {}).get("guessed") else _rules(said.get(item.name, {})),
+            "guessed": bool(grown.get(item.name, {}).get("guessed", item.name not in said)),
         }
         for item in version.data_schema
     ]
@@ -118,8 +121,14 @@ def _by_name(contract: Document | None) -> dict[str, Document]:
 
 
 def _rules(rules: Document) -> str:
+    """What is not as it is by itself, and no share of what is not bounded."""
+    hidden = {"name", "type", "guessed"} | {
+        share for share, needs in SHARES.items() if rules.get(needs) is None
+    }
     kept = {
-        name: value for name, value in rules.items() if name not in ("name", "type") and value is not None
+        name: value
+        for name, value in rules.items()
+        if name not in hidden and value is not None and USUAL.get(name) != value
     }
     return ", ".join(f"{name} {_short(value)}" for name, value in kept.items())
 
