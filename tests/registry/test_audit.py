@@ -10,7 +10,7 @@ from millrace import auditing
 from millrace_contracts.audit import SignedHead
 from millrace_core.ledger import checking, queries
 from millrace_core.ledger.chain import REMOVED
-from millrace_registry.audit import controller
+from millrace_registry.audit import checks, controller
 from millrace_registry.audit import queries as heads_of
 from millrace_registry.audit.checks import STAGES
 from millrace_registry.models.queries import unit_digest
@@ -232,3 +232,42 @@ def test_what_a_job_ran_in_is_no_part_of_a_versions_digest_and_code_is():
     known = unit_digest(body)
     assert unit_digest(body | {"environment": body["environment"] | {"built": {"seed": 7}}}) == known
     assert unit_digest(body | {"environment": {"code": {"digest": "y"}}}) != known
+
+
+async def test_a_verification_in_many_small_parts_finds_the_same(filled, monkeypatch):
+    for room, name in ((queries, "PAGE"), (heads_of, "VERSIONS"), (checks, "LINKS"), (checking, "LINKS")):
+        monkeypatch.setattr(room, name, 1)
+    services = filled.state.services
+    async with services.sessions() as session:
+        assert await audit(services, session) == []
+        await unguard(session)
+        await session.execute(text("UPDATE alias_moves SET actor = 'eve' WHERE number = 2"))
+        await session.execute(text("DELETE FROM decisions WHERE number = 3"))
+        assert [row for row, _ in await audit(services, session)] == [
+            "alias_moves id=2",
+            "decisions number=4",
+        ]
+        await session.rollback()
+
+
+async def test_a_place_outside_that_is_away_is_tried_again_and_no_head_is_left_out(filled, told, monkeypatch):
+    services, sent = filled.state.services, []
+
+    async def away(place, number, head):
+        raise OSError("away")
+
+    async def there(place, number, head):
+        sent.append(number)
+
+    monkeypatch.setattr(controller.places, "send", away)
+    async with caller(filled, project="p") as client:
+        for number in (190, 191):
+            await client.post("/v1/decisions", json=told(number, "p"))
+            await controller.sign(services)
+    with pytest.raises(OSError, match="away"):
+        await controller.export(services)
+    monkeypatch.setattr(controller.places, "send", there)
+    await controller.export(services)
+    assert len(sent) >= 2
+    assert sent == sorted(sent)
+    assert await controller.export(services) == 0
