@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from millrace_contracts.models import ModelVersionWrite
+from millrace_controller.clock import quarantines, worker
 from millrace_controller.clock import queries as clock
-from millrace_controller.clock import worker
 from millrace_controller.lookup import queries as lookup
 from millrace_controller.main import ControllerSettings, build
 from millrace_controller.runs import ending, tending
@@ -90,6 +90,14 @@ def made_home(path, migrated):
     ]
     (path / "run" / "tokens.json").write_text(json.dumps({"tokens": entries}))
     return path
+
+
+@pytest.fixture(autouse=True)
+def looks_anew():
+    """Every pass sees what lies in quarantine now, also when a test has undone its own changes."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quarantines, "LOOK_SECONDS", 0.0)
+        yield
 
 
 class Platform:

@@ -179,6 +179,15 @@ def _registry(app, world):
             raise HTTPException(404)
         return {"items": world.quarantine.get(name, []), "next": None}
 
+    @app.get("/v1/quarantine")
+    def standing():
+        items = [
+            {"project": "default", "dataset": name, "waiting": len(found), "newest": found[-1]["id"],
+             "latest": len(world.datasets.get(name) or [])}
+            for name, found in world.quarantine.items() if found
+        ]  # fmt: skip
+        return {"items": items, "next": None}
+
     @app.put("/v1/models/{name}")
     async def put_model(name: str, request: Request):
         exactly(await request.json(), ModelWrite)

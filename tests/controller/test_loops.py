@@ -486,7 +486,9 @@ async def test_a_refused_file_is_no_alarm_any_more_when_a_good_one_of_its_name_h
     platform.world.datasets["sales"][0] |= {"created_at": "2024-05-02T00:00:00Z"}
     await worker.one_pass(platform.services, 1)
     assert list(platform.world.standing["sales"]) == ["quarantine:3"], "another file replaces nothing"
-    platform.world.datasets["sales"][0]["source"] |= {"name": "may.csv"}
+    platform.world.add_data("sales", 100)
+    platform.world.datasets["sales"][1] |= {"created_at": "2024-05-02T00:00:00Z"}
+    platform.world.datasets["sales"][1]["source"] |= {"name": "may.csv"}
     await worker.one_pass(platform.services, 1)
     assert platform.world.standing["sales"] == {}
 
@@ -510,14 +512,18 @@ async def test_a_file_of_a_source_that_cannot_be_read_at_all_is_said_until_a_goo
     status, message = await valid()
     assert status == "False"
     assert f"may.parquet ({error.value.check.observed})" in message
-    platform.world.add_data("sales", 100)
-    newest = platform.world.datasets["sales"][0]
-    newest |= {
-        "created_at": "2024-05-02T00:00:00Z",
-        "source": newest["source"] | came | {"source": "another"},
-    }
+
+    def comes(source):
+        platform.world.add_data("sales", 100)
+        newest = platform.world.datasets["sales"][-1]
+        newest |= {
+            "created_at": "2024-05-02T00:00:00Z",
+            "source": newest["source"] | came | {"source": source},
+        }
+
+    comes("another")
     assert (await valid())[0] == "False", "what another source has under that name mends nothing"
-    newest["source"] |= {"source": "of-the-bucket"}
+    comes("of-the-bucket")
     assert (await valid())[0] != "False"
     assert platform.world.standing["sales"] == {}
 

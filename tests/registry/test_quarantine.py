@@ -34,6 +34,26 @@ async def test_it_waits_until_it_is_settled_and_the_decision_names_the_changes_a
     assert told["evidence"]["dataset_version"] == 2
 
 
+async def test_the_datasets_of_which_something_waits_are_told_in_one_answer_with_what_changes(
+    client, entry, put
+):
+    project = client.params["project"]
+
+    async def told():
+        items = (await client.get("/v1/quarantine", params={"limit": 500})).json()["items"]
+        return [item for item in items if item["project"] == project]
+
+    first = {"project": project, "dataset": "sales", "waiting": 1, "newest": entry["id"], "latest": 0}
+    assert await told() == [first]
+    body = entry["body"] | {"artifact": await put(b"worse")}
+    other = (await client.post("/v1/datasets/sales/quarantine", json=body)).json()["id"]
+    assert await told() == [first | {"waiting": 2, "newest": other}]
+    await client.post(f"/v1/quarantine/{other}:settle", json={"state": "dropped"})
+    assert await told() == [first]
+    await client.post(f"/v1/quarantine/{entry['id']}:settle", json={"state": "dropped"})
+    assert await told() == []
+
+
 async def test_the_same_verdict_again_changes_nothing_and_another_one_is_409(client, entry):
     path = f"/v1/quarantine/{entry['id']}:settle"
     for _ in range(2):

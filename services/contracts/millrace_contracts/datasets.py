@@ -158,6 +158,18 @@ class QuarantineRead(Read):
     created_at: datetime
 
 
+class QuarantineStanding(Read):
+    """A dataset of which refused deliveries wait; each of the numbers changes with what waits, or takes its place."""
+
+    project: str
+    dataset: str
+    waiting: int = Field(description="How many wait.")
+    newest: int = Field(description="Number of the newest entry that waits.")
+    latest: int = Field(
+        description="The dataset's newest version: a good file may have come after a refused one."
+    )
+
+
 class QuarantineVerdict(Body):
     """What a person decides about a refused delivery."""
 

@@ -3,11 +3,12 @@
 import asyncio
 import time
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 from fastapi import Depends
 
-from millrace_contracts.datasets import DatasetVersionRead
+from millrace_contracts.datasets import DatasetVersionRead, QuarantineRead
 from millrace_contracts.models import ModelVersionRead
 from millrace_controller.changes import Changes
 from millrace_controller.leases.leader import Leadership
@@ -61,6 +62,15 @@ class Blocked:
 
 
 @dataclass
+class Marks:
+    """The last look at all quarantines: when, and what tells whether one of them has changed."""
+
+    looked: datetime | None = None
+    of: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+@dataclass
 class Memory:
     """What need not be asked twice: it never changes, or was done by this process already."""
 
@@ -72,6 +82,10 @@ class Memory:
     """What was made for which generation of a loop: what, loop, generation."""
     served: dict[int, tuple[str, str]] = field(default_factory=dict)
     """Revision and form of the champion of which monitoring was told, by loop."""
+    marks: Marks = field(default_factory=Marks)
+    """Where refused data waits."""
+    waiting: dict[tuple[str, str], tuple[tuple[int, ...], list[QuarantineRead]]] = field(default_factory=dict)
+    """What waits, by project and dataset, and under which mark it was asked."""
     refused: dict[int, tuple[int, ...]] = field(default_factory=dict)
     """Entries in quarantine of which monitoring was told, by loop."""
     blocked: dict[int, Blocked] = field(default_factory=dict)

@@ -4,6 +4,7 @@ from millrace.transport.errors import ApiError
 from millrace_contracts.alarms import FindingWrite, StandingWrite
 from millrace_contracts.datasets import QuarantineRead
 from millrace_contracts.rows import DeliveryReport
+from millrace_controller.clock import quarantines
 from millrace_controller.hints import line
 from millrace_controller.lookup.queries import DELETED
 from millrace_controller.loops.quarantine import QUARANTINED, quarantined
@@ -13,8 +14,6 @@ from millrace_core.database import utcnow
 from millrace_core.log import log
 
 MOST_ALARMS = 100
-MENDED = ("file", "source")
-"""Kinds of deliveries that are mended where they come from, and then come again under their name."""
 
 
 async def told(services: Services, loop_id: int) -> str:
@@ -26,7 +25,7 @@ async def told(services: Services, loop_id: int) -> str:
         loop = await session.get(Loop, loop_id)
     if loop is None or loop.state in (DELETED, "deleting"):
         return ""
-    waiting = await _waiting(services, loop)
+    waiting = await quarantines.waiting(services, loop)
     await _raise(services, loop, waiting)
     return _sentence(loop.project, waiting) if waiting else ""
 
@@ -35,32 +34,6 @@ async def over(services: Services, loop: Loop) -> None:
     """End the alarms of a loop that goes away."""
     if services.memory.refused.pop(loop.id, ()) or quarantined(loop.message):
         await services.clients.monitoring.hold_alarms(loop.name, _standing(loop, []), project=loop.project)
-
-
-async def _waiting(services: Services, loop: Loop) -> list[QuarantineRead]:
-    registry, dataset = services.clients.registry, loop.spec.data.dataset
-    try:
-        refused = await registry.quarantined(dataset, state="waiting", project=loop.project)
-    except ApiError as error:
-        if error.status != 404:
-            raise
-        return []
-    since = min((item.created_at for item in refused if _place(item) is not None), default=None)
-    if since is None:
-        return refused
-    taken = await registry.dataset_versions(dataset, since=since, project=loop.project)
-    good = [((one.source.kind, one.source.source, one.source.name), one.created_at) for one in taken]
-    return [
-        item
-        for item in refused
-        if not any(place == _place(item) and at > item.created_at for place, at in good)
-    ]
-
-
-def _place(item: QuarantineRead) -> tuple[str, str | None, str] | None:
-    """What a good delivery of the same name takes the place of: a file, or what a source has under that name."""
-    kind, name = str(item.source.get("kind")), str(item.source.get("name") or "")
-    return (kind, item.source.get("source"), name) if kind in MENDED and name else None
 
 
 async def _raise(services: Services, loop: Loop, waiting: list[QuarantineRead]) -> None:

@@ -2,10 +2,16 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from millrace_contracts.datasets import QuarantineRead, QuarantineState, QuarantineVerdict, QuarantineWrite
+from millrace_contracts.datasets import (
+    QuarantineRead,
+    QuarantineStanding,
+    QuarantineState,
+    QuarantineVerdict,
+    QuarantineWrite,
+)
 from millrace_contracts.decisions import Decision, decision
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, NotFound
@@ -50,6 +56,21 @@ async def page(
     if state is not None:
         statement = statement.where(Quarantined.state == state)
     return (await session.scalars(statement.order_by(order).limit(limit + 1))).all()
+
+
+async def standing(session: AsyncSession, after: int, limit: int) -> list[tuple[int, QuarantineStanding]]:
+    """Datasets of all projects of which something waits, each with its number, and one more than *limit*."""
+    waits = (Quarantined.state == "waiting", Dataset.id > after)
+    numbers = (func.count(Quarantined.id), func.max(Quarantined.id))
+    query = select(Dataset.id, Dataset.project, Dataset.name, Dataset.latest, *numbers)
+    query = query.join(Quarantined, Quarantined.dataset_id == Dataset.id).where(*waits)
+    query = query.group_by(Dataset.id, Dataset.project, Dataset.name, Dataset.latest)
+    return [
+        (id, QuarantineStanding(project=project, dataset=name, waiting=waiting, newest=newest, latest=latest))
+        for id, project, name, latest, waiting, newest in await session.execute(
+            query.order_by(Dataset.id).limit(limit + 1)
+        )
+    ]
 
 
 async def entry(session: AsyncSession, project: str, number: int, dataset: str | None = None) -> Entry:

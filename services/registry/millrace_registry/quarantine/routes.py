@@ -4,7 +4,13 @@ from typing import Literal
 
 from fastapi import APIRouter
 
-from millrace_contracts.datasets import QuarantineRead, QuarantineState, QuarantineVerdict, QuarantineWrite
+from millrace_contracts.datasets import (
+    QuarantineRead,
+    QuarantineStanding,
+    QuarantineState,
+    QuarantineVerdict,
+    QuarantineWrite,
+)
 from millrace_core.auth import CurrentActor, permit
 from millrace_core.database import Session
 from millrace_core.names import Name, Project
@@ -48,6 +54,15 @@ async def list_quarantine(
 async def get_quarantine(dataset: Name, entry: int, session: Session, project: Project) -> QuarantineRead:
     """One refusal with its report."""
     return queries.read(*await queries.entry(session, project, entry, dataset))
+
+
+@router.get("/v1/quarantine", response_model=Page[QuarantineStanding], dependencies=[READ])
+async def list_standing(
+    session: Session, limit: Limit = 100, cursor: Cursor = None
+) -> Page[QuarantineStanding]:
+    """Datasets of all projects of which refused deliveries wait: asked again and again, one call for all of them."""
+    rows = await queries.standing(session, after_number(cursor), limit)
+    return page(rows, limit, lambda row: (row[0],), lambda row: row[1])
 
 
 @router.get("/v1/quarantine/{entry}", response_model=QuarantineRead, dependencies=[READ])

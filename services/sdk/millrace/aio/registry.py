@@ -23,6 +23,7 @@ from millrace_contracts.datasets import (
     DatasetVersionWrite,
     DatasetWrite,
     QuarantineRead,
+    QuarantineStanding,
     QuarantineState,
     QuarantineVerdict,
     QuarantineWrite,
@@ -154,6 +155,10 @@ class AsyncRegistry(AsyncProjects, AsyncDecisions, AsyncAuditing):
             cursor=cursor,
         )
         return await self.api.answer(Page[QuarantineRead], call)
+
+    async def standing_quarantines(self) -> list[QuarantineStanding]:
+        """The datasets of all projects of which refused deliveries wait."""
+        return await self.api.every(QuarantineStanding, get("/v1/quarantine"))
 
     async def refused(self, entry: int, *, project: str | None = None) -> QuarantineRead:
         """One refused delivery with its report, whatever its dataset."""

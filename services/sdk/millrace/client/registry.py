@@ -24,6 +24,7 @@ from millrace_contracts.datasets import (
     DatasetVersionWrite,
     DatasetWrite,
     QuarantineRead,
+    QuarantineStanding,
     QuarantineState,
     QuarantineVerdict,
     QuarantineWrite,
@@ -151,6 +152,10 @@ class Registry(Projects, Decisions, Auditing):
             cursor=cursor,
         )
         return self.api.answer(Page[QuarantineRead], call)
+
+    def standing_quarantines(self) -> list[QuarantineStanding]:
+        """The datasets of all projects of which refused deliveries wait."""
+        return self.api.every(QuarantineStanding, get("/v1/quarantine"))
 
     def refused(self, entry: int, *, project: str | None = None) -> QuarantineRead:
         """One refused delivery with its report, whatever its dataset."""
