@@ -4,15 +4,17 @@ import json
 
 import pytest
 import pytest_asyncio
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 
 from millrace import auditing
-from millrace_contracts.audit import SignedHead
+from millrace_contracts.audit import AuditHead, AuditStatement, SignedHead
 from millrace_core.ledger import checking, queries
-from millrace_core.ledger.chain import REMOVED
-from millrace_registry.audit import checks, controller
+from millrace_core.ledger.chain import REMOVED, sha256
+from millrace_registry.audit import checks, controller, places
 from millrace_registry.audit import queries as heads_of
 from millrace_registry.audit.checks import STAGES
+from millrace_registry.audit.signing import Signer
 from millrace_registry.models.queries import unit_digest
 from millrace_registry.tables import LedgerRow
 
@@ -271,3 +273,63 @@ async def test_a_place_outside_that_is_away_is_tried_again_and_no_head_is_left_o
     assert len(sent) >= 2
     assert sent == sorted(sent)
     assert await controller.export(services) == 0
+
+
+def signed_heads(*heads):
+    """Statements of one key that follow each other, each of how far the registry's ledger is: count and hash."""
+    signer, made = Signer(Ed25519PrivateKey.generate()), []
+    for number, (count, word) in enumerate(heads, 1):
+        statement = AuditStatement(
+            number=number, at="2026-11-21T12:00:00Z", key=signer.fingerprint,
+            heads={"registry": AuditHead(count=count, head=sha256(word))},
+            previous=sha256(made[-1].statement) if made else None,
+        )  # fmt: skip
+        made.append(signer.sign(statement.model_dump_json()))
+    return made
+
+
+class Stands:
+    """A platform whose registry's ledger has these hashes."""
+
+    def __init__(self, **hashes):
+        self.registry, self._hashes = self, {name[1:]: sha256(word) for name, word in hashes.items()}
+
+    def ledger_hashes(self, numbers):
+        return {number: word for number, word in self._hashes.items() if int(number) in numbers}
+
+
+def test_an_end_that_was_rewritten_and_signed_again_is_found_by_the_head_before():
+    """Two heads of one length differ; the newer one is true of what stands, and must not hide the older."""
+    heads = auditing.check(signed_heads((4, "four"), (7, "seven"), (7, "forged"), (9, "nine")))
+    found = auditing._signed(Stands(n4="four", n7="forged", n9="nine"), heads)
+    assert [(item.row, item.problem[:22]) for item in found] == [("ledger entry 7", "it is not what it was;")]
+
+
+def test_a_head_that_arrived_twice_counts_once_and_two_of_one_number_are_refused():
+    """A place may be told again: of two exports beside each other, or after a crash behind the first."""
+    heads = signed_heads((4, "four"), (7, "seven"), (9, "nine"))
+    found = auditing.check([heads[0], heads[1], heads[0], heads[1], heads[2], heads[2]])
+    assert [statement.number for statement in found.statements] == [1, 2, 3]
+    with pytest.raises(auditing.NotSigned, match="two different heads"):
+        auditing.check([heads[0], signed_heads((4, "other"))[0]])
+    with pytest.raises(auditing.NotSigned, match="does not follow"):
+        auditing.check([heads[1], heads[0]])
+
+
+def test_a_line_that_broke_off_harms_no_other_and_a_changed_one_is_refused(tmp_path):
+    """The disk was full in the middle of a line: the same head comes again, whole."""
+    path, (one, two) = tmp_path / "heads.jsonl", signed_heads((4, "four"), (7, "seven"))
+    line = two.model_dump_json(exclude={"exported_at"})
+    places._append(path, one.model_dump_json(exclude={"exported_at"}))
+    path.write_text(path.read_text() + line[: len(line) // 2])
+    places._append(path, line)
+    assert [item.statement for item in auditing.read(path)] == [one.statement, two.statement]
+    path.write_text(path.read_text().replace(line, line[:-1] + "]"))
+    with pytest.raises(auditing.NotSigned, match="line 3"):
+        auditing.read(path)
+
+
+def test_what_was_signed_of_something_else_is_no_head():
+    signer = Signer(Ed25519PrivateKey.generate())
+    with pytest.raises(auditing.NotSigned, match="says nothing of chains"):
+        auditing.check([signer.sign('{"format": "millrace-audit-archive/1", "loop": "sales"}')])

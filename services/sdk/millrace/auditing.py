@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,10 +34,13 @@ class Heads:
 
 
 def read(path: Path) -> list[SignedHead]:
-    """Heads of an exported file: one JSON a line, or a single one. Raises: NotSigned for a line that is none."""
-    heads = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        if line.strip():
+    """Heads of an exported file: one JSON a line, or a single one. Raises: NotSigned for a line that is none.
+
+    A line that broke off while it was written is passed over where the whole of it comes next.
+    """
+    heads, lines = [], path.read_text(errors="replace").splitlines()
+    for number, (line, following) in enumerate(zip(lines, [*lines[1:], ""], strict=True), 1):
+        if line.strip() and not (line != following and following.startswith(line)):
             try:
                 heads.append(SignedHead.model_validate_json(line))
             except ValueError as error:
@@ -45,20 +49,30 @@ def read(path: Path) -> list[SignedHead]:
 
 
 def check(heads: Sequence[SignedHead], known: str | None = None) -> Heads:
-    """Check signatures and order. *known*: the fingerprint that has to have signed. Raises: NotSigned."""
-    found, before = Heads(), None
+    """Check signatures and order; one that came twice counts once.
+
+    Args:
+        known: the fingerprint that has to have signed.
+    Raises: NotSigned.
+    """
+    found, seen, before = Heads(), dict[int, str](), None
     for head in heads:
         public = public_of(head)
-        statement = AuditStatement.model_validate_json(head.statement)
-        _follows(statement, before)
+        statement = _statement(head)
+        digest = "sha256:" + hashlib.sha256(head.statement.encode()).hexdigest()
+        again = seen.get(statement.number)
+        if again not in (None, digest):
+            raise NotSigned(f"two different heads say that they are the head {statement.number}")
         name = fingerprint(public)
         if statement.key != name or known not in (None, name):
             raise NotSigned(f"head {statement.number} is signed by {name}, not by {known or statement.key}")
         if name not in found.keys:
             found.keys.append(name)
-        if before is None or statement.number != before[0]:
+        if again is None:
+            _follows(statement, before)
             found.statements.append(statement)
-        before = (statement.number, "sha256:" + hashlib.sha256(head.statement.encode()).hexdigest())
+            before = (statement.number, digest)
+            seen[statement.number] = digest
     return found
 
 
@@ -76,8 +90,16 @@ def public_of(signed: SignedHead) -> bytes:
     return public
 
 
+def _statement(head: SignedHead) -> AuditStatement:
+    """Raises: NotSigned for something else that was signed, like an archive."""
+    try:
+        return AuditStatement.model_validate_json(head.statement)
+    except ValueError as error:
+        raise NotSigned(f"this is signed, and says nothing of chains: {head.statement[:120]}") from error
+
+
 def _follows(statement: AuditStatement, before: tuple[int, str] | None) -> None:
-    if before is None or statement.number == before[0]:
+    if before is None:
         return
     if statement.number != before[0] + 1 or statement.previous != before[1]:
         raise NotSigned(
@@ -133,11 +155,11 @@ def _signed(platform: "Millrace", heads: Heads) -> list[AuditFinding]:
 def _of_chain(
     platform: "Millrace", name: str, statements: Sequence[AuditStatement]
 ) -> Iterator[AuditFinding]:
-    told = {
-        head.count: (head.head, statement.at)
-        for statement in statements
-        if (head := statement.heads.get(name)) and head.count
-    }
+    told: dict[int, dict[str, datetime]] = {}
+    for statement in statements:
+        head = statement.heads.get(name)
+        if head is not None and head.count:
+            told.setdefault(head.count, {}).setdefault(head.head, statement.at)
     numbers = sorted(told)
     service = "registry" if name == "decisions" else name
     row = "decisions number" if name == "decisions" else "ledger entry"
@@ -149,8 +171,8 @@ def _of_chain(
             else _service(platform, name).ledger_hashes(asked)
         )
         for number in asked:
-            signed, at = told[number]
-            if stands.get(str(number)) != signed:
+            others = {signed: at for signed, at in told[number].items() if stands.get(str(number)) != signed}
+            for at in others.values():
                 words = "is not what it was" if str(number) in stands else "is gone: the end was cut off"
                 problem = f"it {words}; it was signed on {at:%Y-%m-%d %H:%M:%S} UTC"
                 yield AuditFinding(

@@ -28,10 +28,12 @@ async def send(place: str, number: int, head: SignedHead) -> None:
 
 
 def _append(path: Path, line: str) -> None:
-    """Add a line, synced before this returns."""
+    """Add a line, synced before this returns; behind one that broke off, on a line of its own."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    with os.fdopen(descriptor, "a") as file:
-        file.write(line + "\n")
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(descriptor, "r+") as file:
+        end = os.fstat(descriptor).st_size
+        whole = end == 0 or os.pread(descriptor, 1, end - 1) == b"\n"
+        file.write(("" if whole else "\n") + line + "\n")
         file.flush()
         os.fsync(file.fileno())
