@@ -7,11 +7,19 @@ import asyncio
 import sys
 from pathlib import Path
 
+from sqlalchemy import select
+
 from millrace_core.database import utcnow
 from millrace_monitoring.channels import sending
 from millrace_monitoring.main import build
 from millrace_monitoring.notices import choosing, controller, queries
+from millrace_monitoring.notices.tables import Message
 from millrace_monitoring.settings import MonitoringSettings
+
+
+async def waiting(session):
+    """Messages on their way."""
+    return (await session.scalars(select(Message).where(Message.state == "waiting"))).all()
 
 
 def ends_before_sending(services):
@@ -20,7 +28,7 @@ def ends_before_sending(services):
 
     async def wrong(settings, channel, scope, letter, picture):
         async with services().sessions.begin() as session:
-            for message in await queries.waiting(session):
+            for message in await waiting(session):
                 if message.id == letter.id:
                     await queries.change(session, message, state="sent", done_at=utcnow())
         return await send(settings, channel, scope, letter, picture)
@@ -34,7 +42,7 @@ def sends_before_committing(services):
 
     async def wrong(session, number):
         await move_on(session, number)
-        for message in await queries.waiting(session):
+        for message in await waiting(session):
             if message.attempts == 0:
                 known = await choosing.of_loop(session, services().settings, message.project, message.loop)
                 items = tuple((await queries.items(session, [message.id]))[message.id])

@@ -30,6 +30,8 @@ async def post(settings: MonitoringSettings, url: str, body: Document, headers: 
             await answer.aclose()
     except addresses.Refused as error:
         return Outcome(False, f"refused: the address {error}")
+    except (httpx.InvalidURL, UnicodeError):
+        return Outcome(False, "refused: the address or the token has signs that cannot be sent")
     except (httpx.HTTPError, OSError) as error:
         return Outcome(False, f"no answer: {type(error).__name__}")
     return answered(answer.status_code, words, answer.headers.get("retry-after", ""), utcnow())

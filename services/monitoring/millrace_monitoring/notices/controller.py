@@ -51,19 +51,18 @@ async def _forget(services: Services) -> None:
 
 
 async def deliver(services: Services) -> None:
-    """Send what is due, once; of one loop and channel only the first that waits, so that nothing overtakes."""
-    async with services.readers() as session:
-        waiting = await queries.waiting(session)
-    first: dict[tuple[str, str, str], Message] = {}
-    for message in waiting:
-        first.setdefault((message.project, message.loop, message.channel), message)
+    """Send what is due, once; it ends with the last try, also where one raises: nothing is tried twice at once."""
     now = utcnow()
-    due = [message for message in first.values() if message.next_at is None or message.next_at <= now]
+    async with services.readers() as session:
+        due = await queries.due_now(session, now)
     by_channel: dict[tuple[str, str], list[Message]] = {}
     for message in due:
         by_channel.setdefault((message.project, message.channel), []).append(message)
     places = asyncio.Semaphore(AT_A_TIME)
-    await asyncio.gather(*(_in_turn(services, places, mine, now) for mine in by_channel.values()))
+    turns = (_in_turn(services, places, mine, now) for mine in by_channel.values())
+    failed = [error for error in await asyncio.gather(*turns, return_exceptions=True) if error is not None]
+    if failed:
+        raise failed[0]
 
 
 async def _in_turn(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, String, cast, delete, func, literal, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_contracts import durations
@@ -26,6 +26,8 @@ from millrace_monitoring.tables import Alarm
 CHAIN = "decisions"
 MOST_ITEMS = 50
 """Things in one message; what is more goes into the next."""
+MOST_DUE = 1000
+"""Messages that are sent in one pass; those that wait longest go first."""
 REMEMBERED = timedelta(days=30)
 """How long a message that ended is shown."""
 
@@ -59,9 +61,16 @@ async def subscribe(session: AsyncSession, project: str, loop: str, notify: Noti
 
 
 async def unsubscribe(session: AsyncSession, project: str, loop: str) -> None:
-    """Nobody is told of the loop any more; what is on its way goes on. Repeating it changes nothing."""
+    """Nobody is told of the loop any more; what is on its way goes on. Repeating it changes nothing.
+
+    Another loop of its name counts its runs from one again: what this one told does not count as told of that.
+    """
     for table in (Subscription, Incident):
         await session.execute(delete(table).where(table.project == project, table.loop == loop))
+    mine = (Telling.project == project, Telling.loop == loop)
+    await session.execute(
+        update(Telling).where(*mine).values(key=literal("gone ") + cast(Telling.number, String))
+    )
 
 
 async def subscription(session: AsyncSession, project: str, loop: str) -> Subscription | None:
@@ -172,10 +181,19 @@ async def items(session: AsyncSession, messages: Sequence[str]) -> dict[str, lis
     return found
 
 
-async def waiting(session: AsyncSession) -> list[Message]:
-    """Messages on their way, in the order in which they were begun."""
-    statement = select(Message).where(Message.state == "waiting").order_by(Message.number).limit(1000)
-    return list((await session.scalars(statement)).all())
+async def due_now(session: AsyncSession, now: datetime) -> list[Message]:
+    """Up to MOST_DUE messages to be sent: of one loop and channel the first that waits, so that nothing overtakes.
+
+    What is held back lets others pass, of which each is asked for itself: what is urgent waits for no end of a night.
+    """
+    held = Message.held.is_not(None) & (Message.next_at > now)
+    place = (Message.project, Message.loop, Message.channel)
+    first = select(func.min(Message.number)).where(Message.state == "waiting", ~held).group_by(*place)
+    due = Message.next_at.is_(None) | (Message.next_at <= now)
+    statement = (
+        select(Message).where(Message.number.in_(first), due).order_by(Message.next_at, Message.number)
+    )
+    return list((await session.scalars(statement.limit(MOST_DUE))).all())
 
 
 async def sent(session: AsyncSession, project: str, channel: str, since: datetime) -> list[datetime]:
