@@ -14,6 +14,7 @@ spec:
   data:
     dataset: shop
 """
+BILLIONS = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]\n" for n in range(1, 40))
 
 
 def mistakes(tmp_path, text):
@@ -43,6 +44,11 @@ def test_a_good_document_is_read(tmp_path):
         (GOOD + "    contract: other.yaml\n", "there is no such file"),
         ("spec: [", "is not YAML"),
         ("- a", "is not a mapping"),
+        (GOOD.replace("shop", "2024-02-30"), "has a number or a date that is none"),
+        (GOOD.replace("shop", "9" * 5000), "has a number or a date that is none"),
+        ("spec: " + "[" * 3000 + "]" * 3000, "is nested too deeply"),
+        ("spec: &all {of: *all}", "is too large, with its anchors written out"),
+        (BILLIONS, "is too large, with its anchors written out"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_with_its_place(tmp_path, text, told):

@@ -12,6 +12,8 @@ from millrace_contracts.data import DataContract
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.sources import RowSource
 
+MOST_NODES = 200_000
+"""Values of a document, each alias counted as all that it stands for."""
 Parsed = tuple[dict[str, Any], yaml.Node | None]
 """A document, and where its parts stand in the text."""
 
@@ -107,7 +109,15 @@ def _parse(path: Path) -> Parsed:
 
 def _parsed(text: str, path: Path) -> Parsed:
     try:
-        raw, tree = yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        if _written_out(tree, {}) > MOST_NODES:
+            raise BadDocument([Mistake(str(path), 0, "", "is too large, with its anchors written out")])
+        raw = yaml.safe_load(text)
+    except RecursionError as error:
+        raise BadDocument([Mistake(str(path), 0, "", "is nested too deeply")]) from error
+    except ValueError as error:
+        what = f"has a number or a date that is none ({str(error)[:80]}); put it into quotes if it is text"
+        raise BadDocument([Mistake(str(path), 0, "", what)]) from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         what = f"is not YAML: {getattr(error, 'problem', None) or 'it cannot be parsed'}"
@@ -115,6 +125,16 @@ def _parsed(text: str, path: Path) -> Parsed:
     if not isinstance(raw, dict):
         raise BadDocument([Mistake(str(path), 1, "", "is not a mapping of names to values")])
     return raw, tree
+
+
+def _written_out(node: yaml.Node | None, known: dict[int, int]) -> int:
+    """Nodes of a document in which every anchor is written out where it is named: a few lines can mean billions."""
+    if id(node) not in known:
+        known[id(node)] = MOST_NODES
+        below = [node.value] if isinstance(node, yaml.SequenceNode) else []
+        below = node.value if isinstance(node, yaml.MappingNode) else below
+        known[id(node)] = 1 + sum(_written_out(one, known) for several in below for one in several)
+    return known[id(node)]
 
 
 def _validate(model: type[BaseModel], raw: dict[str, Any], tree: yaml.Node | None, path: Path) -> Any:
