@@ -4,8 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from millrace_contracts.alarms import SilenceWrite
+from millrace_core.rights import Actor
 from millrace_monitoring.alarms import opening, silencing
-from millrace_monitoring.tables import Outbox
+from millrace_monitoring.tables import Alarm, Outbox
 
 from .sales import monitor
 from .test_closing import play
@@ -86,3 +88,14 @@ async def test_a_silenced_alarm_stands_in_the_feed_that_loops_act_upon(service):
     feed = await service.call("GET", "/v1/closings")
     assert any(item["id"] == alarm["id"] for day in feed["items"] for item in day["alarms"])
     assert (await alarms(service, state="open"))[0]["id"] == alarm["id"]
+
+
+async def test_a_person_of_a_long_name_fits_where_an_alarm_keeps_it(service):
+    """SQLite would take any; PostgreSQL refuses what is longer than its column."""
+    (alarm,) = await hold(service, MAY)
+    who = Actor("a" * 200, "operator")
+    async with service.app.state.services.sessions.begin() as session:
+        found = await session.get(Alarm, alarm["id"])
+        await silencing.silence(session, found, SilenceWrite(until=UNTIL, reason="why"), who)
+        await silencing.acknowledge(session, found, who)
+        assert len(found.silenced_by) == len(found.acknowledged_by) == 100

@@ -18,7 +18,7 @@ from millrace_console.services import Services
 from millrace_core.errors import MillraceError, problem
 from millrace_core.log import request_id
 
-ASKED = ("Write", "Verdict", "InferSpec", "IngestSpec", "PredictionRequest")
+ASKED = ("Write", "Verdict", "InferSpec", "IngestSpec", "PredictionRequest", "ReviewLabel", "ReviewSkip")
 """How the names of what is asked of services end; those of answers end otherwise."""
 TITLES = {
     403: "You may not do this",

@@ -1,5 +1,6 @@
 """The cells of a form: what a model takes, how each is asked for, and what a text means by the model's signature."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -82,5 +83,8 @@ def _value(cell: Cell, text: str) -> CellValue:
     if not text:
         return None
     if cell.kind == "number":
-        return float(text)
+        number = float(text)
+        if not math.isfinite(number):
+            raise ValueError(text)
+        return number
     return WORDS[text] if cell.kind == "boolean" and text in WORDS else text

@@ -14,10 +14,13 @@ from millrace_monitoring.alarms.opening import SUBJECT
 from millrace_monitoring.alarms.states import AlarmPhase
 from millrace_monitoring.tables import Alarm, Outbox
 
+WHO = 100
+"""Characters of a person's name that an alarm has room for: a provider's people may have longer ones."""
+
 
 async def acknowledge(session: AsyncSession, alarm: Alarm, who: Actor) -> None:
     """Say that a person has seen it; the first one stays. Raises: Conflict when it is closed."""
-    if await queries.acknowledge(session, alarm, who.person):
+    if await queries.acknowledge(session, alarm, shortened(who.person, WHO)):
         words = f"{alarm.cause} was seen by {who.person}."
         await _tell(session, alarm, "alarm.acknowledged", "acknowledged", who, words)
 
@@ -34,7 +37,11 @@ async def silence(session: AsyncSession, alarm: Alarm, asked: SilenceWrite, who:
         raise BadInput(
             f"The silence ends at a wrong time: {what}.", [FieldError("until", what, "name a moment in it")]
         )
-    alarm.silenced_until, alarm.silenced_by, alarm.silence_reason = asked.until, who.person, asked.reason
+    alarm.silenced_until, alarm.silenced_by, alarm.silence_reason = (
+        asked.until,
+        shortened(who.person, WHO),
+        asked.reason,
+    )
     words = f"Nobody is told of {alarm.cause} until {asked.until:%Y-%m-%d %H:%M %Z}: {asked.reason}"
     await _tell(session, alarm, "alarm.silenced", "silenced", who, words)
 
