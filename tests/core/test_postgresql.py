@@ -262,7 +262,7 @@ def test_a_migration_only_adds(name):
         if int(script.name[:4]) > FIRST_IN_A_CLUSTER[name]:
             up = script.read_text().partition("def upgrade")[2].partition("def downgrade")[0]
             assert not SUBTRACTS.search(up), f"{script.name}: the version before could not go on"
-            columns = re.findall(r"add_column\((?:\s*\"\w+\",)?\s*(sa\.Column\(.*)", up)
+            columns = re.findall(r"add_column\((?:\s*\"?\w+\"?,)?\s*(sa\.Column\(.*)", up)
             assert len(columns) == up.count("add_column("), script.name
             for column in columns:
                 assert "nullable=True" in column or "server_default" in column, f"{script.name}: {column}"
