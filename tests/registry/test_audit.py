@@ -101,6 +101,11 @@ TAMPERED = {
         "decisions number=3",
     ),
     "an entry of the ledger": ("UPDATE ledger SET actor = 'eve' WHERE number = 3", "ledger entry 3"),
+    "the key of an entry": ("UPDATE ledger SET key = 'x' WHERE number = 3", "ledger entry 3"),
+    "the key of an entry, of another kind": (
+        "UPDATE ledger SET key = '[\"x\"]' WHERE kind = 'alias-move'",
+        "alias_moves id=2",
+    ),
     "the end of the ledger": (
         "DELETE FROM ledger WHERE number > (SELECT max(number) - 1 FROM ledger)",
         "dataset_versions dataset_id=1, number=1",
@@ -111,6 +116,11 @@ SQLITE_ALONE = {
         "UPDATE alias_moves SET recorded_at = 'noon' WHERE number = 2",
         "alias_moves id=2",
     ),
+    "bytes in place of a name": (
+        "UPDATE alias_moves SET actor = x'00ff' WHERE number = 1",
+        "alias_moves id=1",
+    ),
+    "bytes in place of an entry": ("UPDATE ledger SET actor = x'00ff' WHERE number = 3", "ledger entry 3"),
     "a body that is no JSON": (
         "UPDATE model_versions SET body = '{' WHERE number = 2",
         "model_versions model_id=1, number=2",
@@ -136,6 +146,77 @@ async def test_every_kind_of_tampering_is_found_and_its_row_named(filled):
             found = await audit(services, session)
             assert row in [name for name, _ in found], (harm, found)
             await session.rollback()
+
+
+async def test_what_cannot_be_looked_at_is_told_and_hides_nothing_else(filled, monkeypatch):
+    services = filled.state.services
+
+    async def stumbles(session, found, after):
+        raise ValueError("not what we wrote")
+
+    async with services.sessions() as session:
+        await unguard(session)
+        await session.execute(text("UPDATE ledger SET actor = 'eve' WHERE number = 3"))
+        monkeypatch.setattr(queries, "rows", stumbles)
+        found = await audit(services, session)
+        await session.rollback()
+    assert ("alias_moves", "what stands here cannot be read (ValueError)") in found
+    assert "ledger entry 3" in [row for row, _ in found]
+
+
+async def test_what_is_written_during_a_verification_is_no_finding(filled, told, monkeypatch):
+    """Rows and their entries are read one after the other; the move between the two is of another moment."""
+    last, moved = queries._last, []
+
+    async with caller(filled, project="p") as client:
+
+        async def late(session, found, keys):
+            if found.name == "aliases" and not moved:
+                move = {"version": 1, "expected": 2, "event_time": "2026-11-23T00:00:00Z"}
+                moved.append(await client.put("/v1/models/sales/aliases/champion", json=move))
+            return await last(session, found, keys)
+
+        monkeypatch.setattr(queries, "_last", late)
+        cursor, found = {}, []
+        while True:
+            answer = await client.get("/v1/ledger:verify", params=cursor)
+            found += answer.json()["findings"]
+            if answer.json()["next"] is None:
+                break
+            cursor = {"cursor": answer.json()["next"]}
+        monkeypatch.undo()
+        move = {"version": 2, "expected": 1, "event_time": "2026-11-24T00:00:00Z"}
+        back = await client.put("/v1/models/sales/aliases/champion", json=move)
+    assert [answer.status_code for answer in (*moved, back)] == [200, 200]
+    assert found == []
+
+
+@pytest.mark.parametrize(
+    "cursor", ["x", "[0.5, null]", "[true, null]", "[99, null]", "{}", "[" * 1500, "[1]", "[0, [1]]", "[1, 5]",
+               '[1, ["rows", ["x", "y"]]]', '[1, ["rows", [{"a": 1}, 2]]]', '[2, ["rows", "x"]]', '[1, ["x"]]'],
+)  # fmt: skip
+async def test_no_cursor_of_ones_own_making_is_a_fault_of_the_service(filled, cursor):
+    async with caller(filled) as client:
+        answer = await client.get("/v1/ledger:verify", params={"cursor": cursor})
+        assert answer.status_code < 500, answer.text
+        assert (await client.get("/v1/ledger:verify")).json()["findings"] == []
+
+
+async def test_a_place_that_is_away_is_named_without_its_secrets(filled, told, monkeypatch):
+    services = filled.state.services
+    monkeypatch.setattr(services.settings, "audit_exports", ["http://user:hidden@127.0.0.1:9/x?token=hidden"])
+    async with caller(filled, project="p") as client:
+        await client.post("/v1/decisions", json=told(290, "p"))
+        answer = await client.post("/v1/audit/heads:sign")
+    assert answer.status_code == 503
+    assert "http://127.0.0.1 did not take it" in answer.json()["detail"]
+    assert "hidden" not in answer.text
+
+
+def test_a_head_behind_a_restored_backup_stands_beside_the_one_of_its_number():
+    one, other = signed_heads((4, "four"))[0], signed_heads((4, "restored"))[0]
+    assert places.name_of(1, one) != places.name_of(1, other)
+    assert places.name_of(1, one).startswith("head-00000001-")
 
 
 async def test_a_checker_with_a_hole_is_noticed(filled, monkeypatch):

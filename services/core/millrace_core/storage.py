@@ -1,7 +1,6 @@
 """Blobs by digest: the store chooses every key, and a blob is checked whenever it is read."""
 
 import asyncio
-import contextlib
 import hashlib
 import os
 import tempfile
@@ -14,7 +13,7 @@ import obstore
 import obstore.exceptions
 from obstore.store import from_url
 
-from millrace_core.errors import BadInput, MillraceError, NotFound
+from millrace_core.errors import BadInput, MillraceError, NotFound, Unavailable
 
 CHUNK = 1 << 20
 
@@ -129,9 +128,16 @@ class Store:
 
 
 async def put_once(url: str, name: str, data: bytes) -> None:
-    """Write *data* under *name* into the bucket at *url*, where nothing is ever overwritten; once more does no harm."""
-    with contextlib.suppress(obstore.exceptions.AlreadyExistsError):
+    """Write *data* under *name* into the bucket at *url*, where nothing is ever overwritten; once more does no harm.
+
+    Raises: Unavailable if the bucket cannot be had, or does not take it.
+    """
+    try:
         await obstore.put_async(from_url(url), name, data, mode="create")
+    except obstore.exceptions.AlreadyExistsError:
+        return
+    except (obstore.exceptions.BaseError, OSError) as error:
+        raise Unavailable(f"A bucket does not take what is written ({type(error).__name__}).") from error
 
 
 async def _chunks(data: bytes | Path | AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -54,14 +54,16 @@ def link(head: Head, entry: Entry) -> Head:
     said = (
         head.hash, number, entry.recorded_at, entry.actor, entry.kind, entry.project, entry.key, entry.digest
     )  # fmt: skip
-    return Head(number, sha256(json.dumps(said)))
+    return Head(number, sha256(json.dumps(said, default=repr)))
 
 
 def digest_of(row: Mapping[str, Any]) -> str:
-    """SHA-256 of a row's columns by name; an empty column is left out, so that a later version may add one."""
-    return sha256(
-        json.dumps({name: value for name, value in row.items() if value is not None}, sort_keys=True)
-    )
+    """SHA-256 of a row's columns by name; an empty column is left out, so that a later version may add one.
+
+    What is no text, number or JSON, as somebody may have put there, is told as it stands.
+    """
+    kept = {name: value for name, value in row.items() if value is not None}
+    return sha256(json.dumps(kept, sort_keys=True, default=repr))
 
 
 def key_of(values: Sequence[Any]) -> str:

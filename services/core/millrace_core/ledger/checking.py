@@ -6,13 +6,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sqlalchemy.exc import DBAPIError
+
 from millrace_contracts.audit import AuditFinding, AuditPart
-from millrace_core.database import AsyncSession
+from millrace_core.database import AsyncSession, is_away
 from millrace_core.errors import BadInput
 from millrace_core.ledger import queries
 from millrace_core.ledger.chain import Head, follow
 from millrace_core.ledger.tables import Cover, covers
+from millrace_core.log import log
 
+UNREADABLE = (TypeError, ValueError, LookupError, ArithmeticError, AttributeError)
+"""What looking at something raises that was never written by us."""
 LINKS = 20_000
 """Entries of a chain that one part looks over."""
 
@@ -66,9 +71,7 @@ async def _rows(session: AsyncSession, cover: Cover, after: Any) -> Looked:
 
 async def _entries(session: AsyncSession, cover: Cover, after: str) -> Looked:
     found = await queries.entered(session, cover, after)
-    faults = [
-        (_named(cover, json.loads(key)), "it was entered, and is gone") for key, there in found if not there
-    ]
+    faults = [(_named_by(cover, key), "it was entered, and is gone") for key, there in found if not there]
     return Looked(0, faults, ["entries", found[-1][0]] if len(found) == queries.PAGE else None)
 
 
@@ -77,13 +80,30 @@ def _named(cover: Cover, key: Sequence[Any]) -> str:
     return f"{cover.name} {places}"
 
 
+def _named_by(cover: Cover, key: str) -> str:
+    """The same by what stands in the ledger, whatever stands there."""
+    try:
+        return _named(cover, json.loads(key))
+    except (ValueError, TypeError):
+        return f"{cover.name} {key[:100]}"
+
+
 async def part(
     services: Any, session: AsyncSession, service: str, plan: Sequence[Stage], cursor: str | None
 ) -> AuditPart:
-    """The next part, and the cursor of the one behind it. Raises: BadInput for a cursor that is none of these."""
+    """The next part, and the cursor of the one behind it. Raises: BadInput for a cursor that is none of these.
+
+    What stands in a database may have been made so that looking at it fails: that is found too, and the rest looked at.
+    """
     place, at = _cursor(cursor, len(plan))
     name, look = plan[place]
-    looked = await look(services, session, at)
+    try:
+        looked = await look(services, session, at)
+    except (*UNREADABLE, DBAPIError) as error:
+        if isinstance(error, DBAPIError) and is_away(error):
+            raise
+        log.exception("what an audit looks over cannot be read", stage=name)
+        looked = Looked(0, [(name, f"what stands here cannot be read ({type(error).__name__})")])
     following = (place, looked.at) if looked.at is not None else (place + 1, None)
     return AuditPart(
         stage=name,
@@ -98,8 +118,8 @@ def _cursor(cursor: str | None, count: int) -> tuple[int, Any]:
         return 0, None
     try:
         place, at = json.loads(cursor)
-        if not 0 <= place < count:
+        if type(place) is not int or not 0 <= place < count:
             raise ValueError
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise BadInput("The cursor is not one that a verification gave.") from error
     return place, at

@@ -208,13 +208,30 @@ async def entered(session: AsyncSession, found: Cover, after: str) -> list[tuple
     numbers = [number for _, number in page]
     answer = await session.execute(raw((ledger.key, ledger.digest)).where(ledger.number.in_(numbers)))
     removed = {str(key) for key, digest in answer if digest == REMOVED}
-    wanted = [tuple(json.loads(key)) for key, _ in page if key not in removed]
+    columns = _keys(found)
+    wanted = [row for key, _ in page if key not in removed and (row := _row_of(columns, key))]
     there: set[str] = set()
     if wanted:
-        columns = _keys(found)
         rows = await session.execute(raw(columns).where(tuple_(*columns).in_(wanted)))
         there = {chain.key_of(row) for row in rows}
     return [(key, key in there or key in removed) for key, _ in page]
+
+
+def _row_of(columns: Sequence[Any], key: str) -> tuple[Any, ...] | None:
+    """The primary key that *key* says; None for what cannot be one, as somebody may have put there."""
+    try:
+        row = json.loads(key)
+    except ValueError:
+        return None
+    kinds = [column.type.python_type for column in columns]
+    fits = isinstance(row, list) and [type(value) for value in row] == kinds
+    return tuple(row) if fits else None
+
+
+async def still(session: AsyncSession) -> None:
+    """All that this transaction reads is of one moment: what is written meanwhile is no fault. Call it first."""
+    if session.get_bind().dialect.name == "postgresql":
+        await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
 
 
 async def take_over(session: AsyncSession, ledger: Any) -> dict[str, int]:

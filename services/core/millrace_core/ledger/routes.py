@@ -35,6 +35,7 @@ def router(ledger: Any, more: Sequence[Stage] = ()) -> APIRouter:
     @made.get("/v1/ledger:verify", response_model=AuditPart, dependencies=[read])
     async def verify_ledger(request: Request, session: Session, cursor: Cursor = None) -> AuditPart:
         """Recompute the next part of the chain and of the rows that it covers; each row that does not hold is named."""
+        await queries.still(session)
         return await checking.part(request.app.state.services, session, ledger.service, plan, cursor)
 
     @made.get("/v1/ledger:head", response_model=AuditHead, dependencies=[read])

@@ -84,7 +84,7 @@ async def _heads(session: AsyncSession) -> dict[str, AuditHead]:
 async def export(services: Services) -> int:
     """Bring what is signed to every place outside, in order; returns how many arrived everywhere.
 
-    Raises: what a place raises that cannot be reached; it is tried again.
+    Raises: Unavailable if a place cannot be reached; it is tried again.
     """
     async with services.readers() as session:
         rows = await queries.waiting(session)
