@@ -6,10 +6,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy.exc import DBAPIError
-
 from millrace_contracts.audit import AuditFinding, AuditPart
-from millrace_core.database import AsyncSession, is_away
+from millrace_core.database import FAILURES, AsyncSession, is_away
 from millrace_core.errors import BadInput
 from millrace_core.ledger import queries
 from millrace_core.ledger.chain import Head, follow
@@ -99,8 +97,8 @@ async def part(
     name, look = plan[place]
     try:
         looked = await look(services, session, at)
-    except (*UNREADABLE, DBAPIError) as error:
-        if isinstance(error, DBAPIError) and is_away(error):
+    except (*UNREADABLE, *FAILURES) as error:
+        if isinstance(error, FAILURES) and is_away(error):
             raise
         log.exception("what an audit looks over cannot be read", stage=name)
         looked = Looked(0, [(name, f"what stands here cannot be read ({type(error).__name__})")])
