@@ -26,6 +26,8 @@ class PlainText(Exactly):
 class Markdown(Exactly):
     type: Literal["mrkdwn"]
     text: text(3000)
+    verbatim: Literal[True]
+    """Nothing that stands in the words by itself becomes a link: they may come from data."""
 
 
 class Header(Exactly):

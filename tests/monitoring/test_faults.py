@@ -104,3 +104,20 @@ async def test_however_much_waits_for_one_channel_the_others_are_told(desk, monk
         told.clock.pass_by(seconds=1)
         await told.send()
     assert [body["loop"] for body in ops.bodies] == ["sales"]
+
+
+async def test_pieces_of_a_secret_address_are_said_nowhere_also_where_an_answer_is_cut_short(
+    desk, monkeypatch
+):
+    key = "T0123/B4567/abcdefghijklmnop"
+    told_back = (f"no {key.rpartition('/')[2]} here", f"/services/{key} is gone", "x" * 290 + key)
+    for number, words in enumerate(told_back):
+        async with listening((404, words, {})) as there, desk() as told:
+            monkeypatch.setenv("CHAT_URL", there.url.replace("/in", f"/services/{key}"))
+            await told.subscribe({"name": "chat", "slack": {"webhook": {"env": "CHAT_URL"}}}, loop="other")
+            await told.tell(
+                alarm("drift:price", loop="other", name=f"id-{number}", at=DAY + timedelta(days=number))
+            )
+            said = str(await told.messages())
+        assert "404" in said
+        assert "abcde" not in said

@@ -1,6 +1,6 @@
 """One HTTP POST to somebody else's server: its address is checked, nothing is followed, little is read."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import httpx
 
@@ -16,8 +16,14 @@ READ_BYTES = 2048
 """How much of an answer is read: what went wrong stands in its first line."""
 
 
-async def post(settings: MonitoringSettings, url: str, body: Document, headers: Mapping[str, str]) -> Outcome:
-    """Post *body* as JSON, once."""
+async def post(
+    settings: MonitoringSettings,
+    url: str,
+    body: Document,
+    headers: Mapping[str, str],
+    hidden: Callable[[str], str],
+) -> Outcome:
+    """Post *body* as JSON, once. *hidden*: a text without what is secret, before it is cut short."""
     try:
         target = await addresses.resolve(
             addresses.parse(url, settings.webhook_hosts), settings.webhook_private
@@ -26,7 +32,7 @@ async def post(settings: MonitoringSettings, url: str, body: Document, headers: 
             trust_env=False, follow_redirects=False, timeout=SECONDS, verify=trusted()
         ) as client:
             answer = await client.send(_request(client, target, body, headers), stream=True)
-            words = await _first(answer)
+            words = hidden(await _first(answer))
             await answer.aclose()
     except addresses.Refused as error:
         return Outcome(False, f"refused: the address {error}")

@@ -1,6 +1,7 @@
 """Sends one message by one channel, once; what is secret stands in no answer."""
 
 from collections.abc import Callable
+from urllib.parse import parse_qsl, urlsplit
 
 from millrace_contracts.bodies import Document
 from millrace_contracts.notices import Channel, NoticeSecret, Scope
@@ -11,8 +12,8 @@ from millrace_monitoring.settings import MonitoringSettings
 
 Reading = Callable[[NoticeSecret], str]
 HIDDEN = "***"
-LEAST = 4
-"""Characters of a secret that are looked for in an answer."""
+LEAST, LONG = 4, 8
+"""Characters of a secret, and of a piece of a secret address, that are looked for in an answer."""
 
 
 async def send(
@@ -21,7 +22,8 @@ async def send(
     """Send *letter* by *channel*; never raises for what the other side, or a document, does wrong."""
     if channel.email is not None:
         outcome = await mail.send(settings, letter, channel.email.to, picture)
-        return _silent(outcome, [settings.smtp_password.get_secret_value()])
+        password = settings.smtp_password.get_secret_value()
+        return Outcome(outcome.delivered, _hidden(outcome.answer, [password]), outcome.again, outcome.after)
     if channel.pagerduty is not None and not letter.test and letter.items[0].over is not None:
         return Outcome(True, "was over before it was told, so nobody was called")
     known: list[str] = []
@@ -34,7 +36,7 @@ async def send(
         url, body, headers = _request(channel, letter, kept)
     except secrets.Missing as error:
         return Outcome(False, str(error))
-    return _silent(await posting.post(settings, url, body, headers), known)
+    return await posting.post(settings, url, body, headers, lambda words: _hidden(words, known))
 
 
 def _request(channel: Channel, letter: Letter, kept: Reading) -> tuple[str, Document, dict[str, str]]:
@@ -73,9 +75,21 @@ def _address(channel: Channel, read: list[str]) -> str:
     return channel.pagerduty.url if channel.pagerduty is not None else read[0]
 
 
-def _silent(outcome: Outcome, known: list[str]) -> Outcome:
-    answer = outcome.answer
-    for secret in known:
-        if len(secret) >= LEAST:
-            answer = answer.replace(secret, HIDDEN)
-    return Outcome(outcome.delivered, answer, outcome.again, outcome.after)
+def _hidden(words: str, known: list[str]) -> str:
+    """The words without any secret, and of an address that is one without its path and what it says there."""
+    pieces = {piece for secret in known for piece in (secret, *_parts(secret)) if len(piece) >= LEAST}
+    for piece in sorted(pieces, key=len, reverse=True):
+        words = words.replace(piece, HIDDEN)
+    return words
+
+
+def _parts(secret: str) -> list[str]:
+    """Pieces of a secret address by which it could be made again; none of a token."""
+    try:
+        address = urlsplit(secret)
+    except ValueError:
+        return []
+    if address.scheme not in ("http", "https"):
+        return []
+    said = [*address.path.split("/"), *(value for _, value in parse_qsl(address.query))]
+    return [address.path, address.query, *(piece for piece in said if len(piece) >= LONG)]

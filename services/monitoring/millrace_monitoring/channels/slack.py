@@ -42,7 +42,8 @@ def _entry(item: NoticeItem) -> str:
 
 
 def _section(text: str) -> Document:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": _cut(text, SECTION)}}
+    """verbatim: Slack makes no link of an address or a name in words that may come from data."""
+    return {"type": "section", "text": {"type": "mrkdwn", "text": _cut(text, SECTION), "verbatim": True}}
 
 
 def _way(letter: Letter) -> str:

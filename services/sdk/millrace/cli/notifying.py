@@ -140,5 +140,5 @@ def _read(file: Path) -> "Channel":
         return Channel.model_validate(yaml.safe_load(file.read_text()))
     except ValidationError as error:
         fail(f"{file} is no channel", *mistakes(error))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, ValueError, yaml.YAMLError) as error:
         fail(f"{file} cannot be read: {error}")
