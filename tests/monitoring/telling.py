@@ -1,5 +1,6 @@
 """What tests of messages share: decisions as services tell them, a clock, and the two passes by hand."""
 
+import asyncio
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -64,6 +65,20 @@ class Desk:
         for item in decisions:
             self.service.registry.record(item)
         await reading.read(self.services)
+
+    async def read_by_two(self, *feeds):
+        """Two readers look at the same time, and the registry answers each with one of *feeds*; how many each took."""
+        registry, both = self.services.clients.registry, asyncio.Barrier(2)
+
+        async def feed(after, limit, answers=iter(feeds)):
+            await both.wait()
+            return next(answers)
+
+        usual, registry.decision_feed = registry.decision_feed, feed
+        try:
+            return sorted(await asyncio.gather(reading.read(self.services), reading.read(self.services)))
+        finally:
+            registry.decision_feed = usual
 
     async def send(self):
         await controller.deliver(self.services)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from millrace_core.database import utcnow
 from millrace_monitoring.channels import sending
 from millrace_monitoring.main import build
-from millrace_monitoring.notices import choosing, controller, queries
+from millrace_monitoring.notices import choosing, controller, queries, reading
 from millrace_monitoring.notices.tables import Message
 from millrace_monitoring.settings import MonitoringSettings
 
@@ -38,10 +38,10 @@ def ends_before_sending(services):
 
 def sends_before_committing(services):
     """The planted bug: what was decided is sent, and then put into the outbox."""
-    move_on = queries.move_on
+    take = reading._take
 
-    async def wrong(session, number):
-        await move_on(session, number)
+    async def wrong(session, services_of_it, decision):
+        await take(session, services_of_it, decision)
         for message in await waiting(session):
             if message.attempts == 0:
                 known = await choosing.of_loop(session, services().settings, message.project, message.loop)
@@ -51,7 +51,7 @@ def sends_before_committing(services):
                 await sending.send(services().settings, chosen.channel, chosen.scope, letter, None)
                 message.state = "sent"
 
-    queries.move_on = wrong
+    reading._take = wrong
 
 
 BUGS = {

@@ -369,7 +369,7 @@ async def test_decisions_that_are_read_again_are_told_once(desk):
         await told.subscribe(hook(ops))
         await told.tell(alarm("drift:a"), closed(1, "failed"))
         async with told.services.sessions.begin() as session:
-            await queries.move_on(session, 0)
+            assert await queries.move_on(session, 2, 0)
         await told.tell()
         await told.send()
     assert len(ops.bodies) == 1

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, String, cast, delete, func, literal, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_contracts import durations
@@ -51,9 +52,19 @@ async def through(session: AsyncSession) -> int | None:
     return None if found is None else found.through
 
 
-async def move_on(session: AsyncSession, number: int) -> None:
-    """What follows *number* is to be read next."""
-    await session.merge(Followed(name=CHAIN, through=number))
+async def move_on(session: AsyncSession, after: int | None, number: int) -> bool:
+    """What follows *number* is to be read next; False if another reader was first, who may have read more or less.
+
+    Others wait for the row until this transaction ends: what is written in it is written by one reader.
+    """
+    if after is None:
+        dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+        first = dialect.insert(Followed).values(name=CHAIN, through=number).on_conflict_do_nothing()
+        done = await session.execute(first)
+    else:
+        mine = (Followed.name == CHAIN, Followed.through == after)
+        done = await session.execute(update(Followed).where(*mine).values(through=number))
+    return done.rowcount == 1  # type: ignore[attr-defined]
 
 
 async def subscribe(session: AsyncSession, project: str, loop: str, notify: Notify) -> None:

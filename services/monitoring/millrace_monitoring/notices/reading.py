@@ -20,15 +20,19 @@ PAGE = 200
 
 
 async def read(services: Services) -> int:
-    """Take the next decisions; returns how many there were. At the very first look, what was before is left alone."""
+    """Take the next decisions; returns how many there were. At the very first look, what was before is left alone.
+
+    Of two readers of the same decisions one takes them, and the other none.
+    """
     async with services.readers() as session:
         after = await queries.through(session)
     feed = await services.clients.registry.decision_feed(after, PAGE)
     if after is None or feed.items:
         async with services.sessions.begin() as session:
+            if not await queries.move_on(session, after, feed.last):
+                return 0
             for decision in feed.items:
                 await _take(session, services, decision)
-            await queries.move_on(session, feed.last)
     return len(feed.items)
 
 
