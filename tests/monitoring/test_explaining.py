@@ -7,6 +7,7 @@ import pytest
 
 from millrace_contracts.models import Golden
 from millrace_contracts.signature import Signature
+from millrace_monitoring.graphs import explainer as explaining
 from millrace_monitoring.graphs import explainers
 from millrace_monitoring.graphs.explainer import Explainer
 from millrace_stats import tasks
@@ -125,3 +126,24 @@ def test_a_row_is_explained_in_milliseconds(data):
     for _ in range(5):
         explainer.explain(row, LATER)
     assert (time.process_time() - began) / 5 < 0.25
+
+
+def test_a_forest_that_is_too_large_to_hold_is_asked_instead(data, monkeypatch):
+    monkeypatch.setattr(explaining, "MOST_STEPS", 100)
+    explainer = made(PORTFOLIO[0], "regression", data)
+    told = explainer.explain(explainers.row(ROW, SIGNATURES["regression"], 0), LATER)
+    assert told.method == "coalitions"
+
+
+async def test_explainers_of_large_graphs_make_room_for_each_other(monkeypatch):
+    class Large:
+        size = explainers.KEPT_BYTES // 2
+
+    async def made(project, model, version):
+        return Large(), None
+
+    kept = explainers.Explainers(None, None, 1.0)
+    monkeypatch.setattr(kept, "_made", made)
+    for version in (1, 2, 3):
+        await kept._of("default", "sales", version)
+    assert [version for _, _, version in kept._kept] == [2, 3]

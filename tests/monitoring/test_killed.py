@@ -15,6 +15,7 @@ import uvicorn
 from .conftest import HANGS
 from .telling import Clock, Desk, alarm
 
+pytestmark = pytest.mark.timeout(900)
 ROUNDS = 6
 TREE = Path(__file__).parents[2]
 

@@ -1,5 +1,7 @@
 """Agreement is what the papers say it is."""
 
+import time
+
 import pytest
 
 from millrace_stats import agreement
@@ -43,3 +45,12 @@ def test_what_cannot_be_told_is_not_told():
     assert agreement.alpha([["a", "a"], ["a", "a"]]) is None
     assert agreement.same([["a"]]) is None
     assert agreement.cohen(["a"], ["a"]) is None
+
+
+@pytest.mark.parametrize("scale", ["nominal", "interval"])
+def test_fifty_thousand_different_numbers_take_no_more_than_a_moment(scale):
+    """A page asks for it at each label, in the service that takes the log of predictions."""
+    began = time.process_time()
+    found = agreement.alpha([[number, number + 1] for number in range(0, 50_000, 2)], scale)
+    assert time.process_time() - began < 5
+    assert found == pytest.approx(0.0 if scale == "nominal" else 1.0, abs=1e-4)

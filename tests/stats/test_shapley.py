@@ -160,3 +160,8 @@ def test_a_forest_of_leaves_alone_moves_nothing():
     found = Trees(splits, [0, 1, 2, 3, 4]).shares(np.zeros(5, np.float32), np.ones((3, 5), np.float32), 5)
     assert not found.contributions.any()
     assert found.answer == pytest.approx(splits.value.sum())
+
+
+def test_what_trees_have_to_hold_is_known_before_it_is_held():
+    splits = forest(np.random.default_rng(5), trees=20, depth=6)
+    assert shapley.steps(splits) == len(Trees(splits, range(5))._node)

@@ -5,9 +5,11 @@ alpha-reliability (2011).
 """
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Hashable, Sequence
 from itertools import combinations
 from typing import Literal
+
+import numpy as np
 
 Looks = Sequence[Sequence[Hashable]]
 """What was said of each thing, one item a look; things with a single look say nothing of agreement."""
@@ -35,30 +37,29 @@ def alpha(looks: Looks, scale: Literal["nominal", "interval"] = "nominal") -> fl
     Args:
         scale: interval, for numbers, weighs a difference by its square.
     """
-    distance = _SCALES[scale]
+    between = _SCALES[scale]
     kept = [said for said in looks if len(said) > 1]
     values = [value for said in kept for value in said]
-    counted = Counter(values)
-    expected = _between(counted, distance) / (len(values) - 1) if values else 0.0
+    expected = between(Counter(values)) / (len(values) - 1) if values else 0.0
     if not expected:
         return None
-    observed = sum(_between(Counter(said), distance) / (len(said) - 1) for said in kept)
+    observed = sum(between(Counter(said)) / (len(said) - 1) for said in kept)
     return 1 - observed / expected
 
 
-def _between(counted: Mapping[Hashable, int], distance: Callable[[Hashable, Hashable], float]) -> float:
-    """Distances of all ordered pairs of different values, together."""
-    return sum(
-        2 * counted[one] * counted[other] * distance(one, other) for one, other in combinations(counted, 2)
-    )
+def _nominal(counted: Counter[Hashable]) -> float:
+    """Ordered pairs that differ, together."""
+    return float(counted.total() ** 2 - sum(count**2 for count in counted.values()))
 
 
-def _nominal(first: Hashable, second: Hashable) -> float:
-    return float(first != second)
-
-
-def _interval(first: Hashable, second: Hashable) -> float:
-    return (float(first) - float(second)) ** 2  # type: ignore[arg-type]
+def _interval(counted: Counter[Hashable]) -> float:
+    """Squared differences of all ordered pairs, together: twice their number times what they differ from their mean."""
+    if len(counted) < 2:
+        return 0.0
+    values = np.array([*counted], np.float64)
+    counts = np.array([*counted.values()], np.float64)
+    middle = float(values @ counts) / counted.total()
+    return 2 * counted.total() * float(counts @ (values - middle) ** 2)
 
 
 _SCALES = {"nominal": _nominal, "interval": _interval}

@@ -194,6 +194,16 @@ class Trees:
         return Shares(base, base + float(made.sum()), made, "trees")
 
 
+def steps(splits: Splits) -> int:
+    """Splits on the paths to all leaves, together: what `Trees` has to hold, counted without holding it."""
+    at, depth, found = splits.roots, 0, 0
+    while len(at):
+        inner = at[splits.left[at] >= 0]
+        found += depth * (len(at) - len(inner))
+        at, depth = np.concatenate([splits.left[inner], splits.right[inner]]), depth + 1
+    return found
+
+
 def _weight(others: int, opposed: int) -> float:
     """The chance that, of a leaf's inputs, *others* are in before one joins, and none of *opposed* is."""
     return factorial(others) * factorial(opposed) / factorial(others + opposed + 1)

@@ -14,15 +14,18 @@ import onnx
 from millrace_contracts.explanations import Contribution, RowExplanation
 from millrace_contracts.signature import Signature
 from millrace_monitoring.graphs.running import Graphs
-from millrace_monitoring.graphs.trees import Reader, Term, splits
+from millrace_monitoring.graphs.trees import Reader, splits
 from millrace_stats import shapley, tasks
-from millrace_stats.shapley import Shares, Trees
+from millrace_stats.shapley import Shares, Splits, Trees
 
 Columns = Mapping[str, np.ndarray]
 """Values of rows by tensor name, of shape (rows,) or (rows, *shape)."""
 CHUNK = 4096
 EDGE = 1e-7
 """Probabilities nearer to 0 or 1 than this have the log-odds of this."""
+MOST_BYTES, MOST_STEPS = 2**26, 2**23
+"""Bytes of a graph in which trees are looked for, and splits on the paths to their leaves times background rows: deep
+forests have hundreds of times as many, which no service holds in memory beside its work. They are asked instead."""
 SAME = 1e-3
 """How far the sum of the trees may be from the graph's own answer (relative, absolute below 1)."""
 
@@ -41,6 +44,7 @@ class Explainer:
         self.columns = list(dict.fromkeys(item.column for item in signature.inputs))
         self._player = {item.name: self.columns.index(item.column) for item in signature.inputs}
         self.rows = len(next(iter(background.values())))
+        self.size = len(data)
         self._session = Graphs.session(data)
         self._trees: Trees | None = None
         self._base = 0.0
@@ -48,7 +52,9 @@ class Explainer:
         self._find_trees(data)
 
     def _find_trees(self, data: bytes) -> None:
-        """Keep the sum of trees, if the graph is one, with its own session that gives the matrices out."""
+        """Keep the sum of trees, if the graph is one and not too large, with a session that gives the matrices out."""
+        if len(data) > MOST_BYTES:
+            return
         model = onnx.load_from_string(data)
         reader = Reader(model)
         if self._task.width(self._classes) > 1:
@@ -73,13 +79,16 @@ class Explainer:
         begins = dict(
             zip(matrices, np.cumsum([0, *(widths[name] for name in matrices)]).tolist(), strict=False)
         )
-        self._keep_trees(model, found.terms, begins, [self._player[name] for each in known for name in each])
+        forest = splits(found.terms, [begins[term.matrix] for term in found.terms])
+        if shapley.steps(forest) * self.rows > MOST_STEPS:
+            return
+        self._keep_trees(model, forest, begins, [self._player[name] for each in known for name in each])
         self._base, self._matrices = found.base, matrices
 
     def _keep_trees(
-        self, model: onnx.ModelProto, terms: Sequence[Term], begins: Mapping[str, int], owner: Sequence[int]
+        self, model: onnx.ModelProto, forest: Splits, begins: Mapping[str, int], owner: Sequence[int]
     ) -> None:
-        self._trees = Trees(splits(terms, [begins[term.matrix] for term in terms]), owner)
+        self._trees = Trees(forest, owner)
         inputs = {item.name for item in model.graph.input}
         self._shown = _with_outputs(model, [name for name in begins if name not in inputs])
 

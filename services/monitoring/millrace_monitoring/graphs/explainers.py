@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from millrace_monitoring.graphs.explainer import Explainer
 
 MISSING_INTEGER = int(np.iinfo(np.int64).min)
-KEPT = 16
-"""Explainers in memory; the least used one goes first."""
+KEPT, KEPT_BYTES = 16, 2**27
+"""Explainers in memory, and bytes of their graphs; the least used one goes first, the last one stays."""
 DTYPES = {"FP32": np.float32, "FP64": np.float64}
 Key = tuple[str, str, int]
 
@@ -71,10 +71,13 @@ class Explainers:
         key = (project, model, version)
         if key not in self._kept:
             self._kept[key] = await self._made(project, model, version)
-            while len(self._kept) > KEPT:
+            while len(self._kept) > 1 and (len(self._kept) > KEPT or self._bytes() > KEPT_BYTES):
                 self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return self._kept[key]
+
+    def _bytes(self) -> int:
+        return sum(explainer.size for explainer, _ in self._kept.values())
 
     async def _made(self, project: str, model: str, number: int) -> "tuple[Explainer, Signature]":
         try:

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import Select, delete, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from millrace_contracts.labels import LabelValue
 from millrace_contracts.reviews import ReviewReason, ReviewState
 from millrace_core.errors import NotFound
 from millrace_monitoring.reviews.weighing import Drawn
@@ -17,6 +19,14 @@ NEAR = 16
 """So many of the next entries are taken into account, so that people who work at once meet different ones."""
 LOOKED = 50_000
 """Votes that agreement is measured by, the newest."""
+
+
+class Look(NamedTuple):
+    """What one person said of one entry; None: they skipped it."""
+
+    review: int
+    author: str
+    value: LabelValue | None
 
 
 async def get(session: AsyncSession, monitor: Monitor, number: int, lock: bool = False) -> Review:
@@ -110,11 +120,12 @@ async def missed(session: AsyncSession, monitor: Monitor) -> int:
     return await session.scalar(late.with_only_columns(func.count())) or 0
 
 
-async def looks(session: AsyncSession, monitor: Monitor) -> Sequence[Vote]:
+async def looks(session: AsyncSession, monitor: Monitor) -> list[Look]:
     """The newest votes of a queue, by entry."""
     mine = (Vote.project == monitor.project, Vote.endpoint == monitor.endpoint)
-    newest = select(Vote).where(*mine).order_by(Vote.review.desc(), Vote.author).limit(LOOKED)
-    return (await session.scalars(newest)).all()
+    newest = select(Vote.review, Vote.author, Vote.value).where(*mine)
+    rows = await session.execute(newest.order_by(Vote.review.desc(), Vote.author).limit(LOOKED))
+    return [Look(*row) for row in rows]
 
 
 async def drawn(session: AsyncSession, monitor: Monitor, begin: datetime, end: datetime) -> list[Drawn]:

@@ -16,6 +16,7 @@ from millrace_core.database import AsyncSession
 from millrace_monitoring.ingest.answers import Answers
 from millrace_monitoring.reviews import queries
 from millrace_monitoring.reviews.labelling import needed
+from millrace_monitoring.reviews.queries import Look
 from millrace_monitoring.tables import Monitor, Review, Vote
 from millrace_stats import agreement
 
@@ -62,7 +63,7 @@ async def summary(session: AsyncSession, monitor: Monitor) -> ReviewSummary:
     )
 
 
-def _agreement(looks: Sequence[Vote], numbers: bool) -> Agreement:
+def _agreement(looks: Sequence[Look], numbers: bool) -> Agreement:
     told = [vote for vote in looks if vote.value is not None]
     each = [list(votes) for _, votes in groupby(told, lambda vote: vote.review)]
     pairs = [votes for votes in each if len(votes) > 1]
