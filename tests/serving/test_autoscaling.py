@@ -171,6 +171,25 @@ def test_how_many_pods_and_why_is_said_in_a_sentence():
     assert (fresh.current, fresh.wanted, fresh.why) == (0, 0, "the autoscaler has not looked yet")
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"), [("1k", "1000"), ("2500m", "2.5"), ("12", "12"), ("1500", "1500")]
+)
+def test_what_is_aimed_at_is_read_however_the_api_server_writes_it(written, meant):
+    """It writes 1000000m as 1k; one loop's large number must not keep all others from being served."""
+    asks = made(scaled())["HorizontalPodAutoscaler"]
+    asks["spec"]["metrics"][0]["object"]["target"]["averageValue"] = written
+    now = {"type": "Object", "object": {"current": {"averageValue": "2k"}}}
+    found = scaling.replicas(asks | {"status": STATUS | {"currentMetrics": [now]}})
+    assert found.why.startswith(f"2000 requests in flight for each pod, {meant} aimed at")
+
+
+def test_an_autoscaler_that_somebody_else_changed_stops_no_pass():
+    """What is found is looked at before it is mended."""
+    other = {"type": "Resource", "resource": {"name": "cpu", "target": {"averageUtilization": 80}}}
+    for spec in ({}, {"minReplicas": None, "metrics": []}, {"maxReplicas": 4, "metrics": [other]}):
+        assert scaling.replicas({"spec": spec, "status": STATUS}).why == "the autoscaler has not looked yet"
+
+
 # --- what is measured -------------------------------------------------------------------------------------------------
 
 

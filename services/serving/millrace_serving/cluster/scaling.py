@@ -10,6 +10,7 @@ from typing import Any
 
 from millrace_contracts.serving import Autoscaling, Replicas
 from millrace_core.pods import PREFIX, Part
+from millrace_core.quantities import number
 from millrace_serving.cluster import names
 from millrace_serving.settings import Scaling, ServingSettings
 from millrace_serving.triton.repository import Wanted
@@ -134,8 +135,8 @@ def replicas(seen: Seen) -> Replicas:
     return Replicas(
         current=current,
         wanted=int(status.get("desiredReplicas") or current),
-        least=int(spec.get("minReplicas", 1)),
-        most=int(spec["maxReplicas"]),
+        least=int(spec.get("minReplicas") or 1),
+        most=int(spec.get("maxReplicas") or current),
         why=_why(spec, status),
     )
 
@@ -145,10 +146,10 @@ def _why(spec: Seen, status: Seen) -> str:
     for kind, words in (("AbleToScale", "cannot be scaled"), ("ScalingActive", "its load is not known")):
         if told.get(kind, {}).get("status") == "False":
             return f"{words}: {told[kind].get('message') or told[kind].get('reason')}"[:400]
-    load = _load((status.get("currentMetrics") or [{}])[0])
-    if load is None:
+    load, aimed = _load((status.get("currentMetrics") or [{}])[0]), _aimed((spec.get("metrics") or [{}])[0])
+    if load is None or aimed is None:
         return "the autoscaler has not looked yet"
-    unit, aim = _aimed(spec["metrics"][0])
+    unit, aim = aimed
     limited = told.get("ScalingLimited", {})
     ends = {"TooManyReplicas": "; there are the most there may be", "TooFewReplicas": ""}
     return f"{load:g} {unit}, {aim:g} aimed at" + (
@@ -156,17 +157,15 @@ def _why(spec: Seen, status: Seen) -> str:
     )
 
 
-def _aimed(metric: Seen) -> tuple[str, float]:
-    unit = "requests in flight for each pod" if metric["type"] == "Object" else "ms in Triton's queue"
-    return unit, amount(metric[metric["type"].lower()]["target"]["averageValue"])
+def _aimed(metric: Seen) -> tuple[str, float] | None:
+    """What is measured, and the aim; None for a metric that is none of ours, as somebody may have put there."""
+    kind = metric.get("type")
+    aim = metric.get(str(kind).lower(), {}).get("target", {}).get("averageValue")
+    if aim is None or kind not in ("Object", "Pods"):
+        return None
+    return "requests in flight for each pod" if kind == "Object" else "ms in Triton's queue", number(aim)
 
 
 def _load(metric: Seen) -> float | None:
     known = metric.get(str(metric.get("type", "")).lower(), {}).get("current", {}).get("averageValue")
-    return None if known is None else amount(known)
-
-
-def amount(quantity: str) -> float:
-    """A small number as Kubernetes writes it, like 1500m."""
-    text = str(quantity)
-    return float(text[:-1]) / 1000 if text.endswith("m") else float(text)
+    return None if known is None else number(known)

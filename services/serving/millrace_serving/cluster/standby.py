@@ -1,7 +1,6 @@
 """Pure: the pod that a project's versions without traffic share, with the loader that keeps them in its Triton."""
 
 import copy
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +20,7 @@ from millrace_core.pods import (
     token,
     token_mount,
 )
+from millrace_core.quantities import number
 from millrace_serving.cluster import names
 from millrace_serving.cluster.manifests import STEADY_SECONDS, apart, sealed
 from millrace_serving.cluster.pods import END_SECONDS, MODELS, triton_container
@@ -35,17 +35,6 @@ LOADER_RESOURCES = {
 }
 NOTICE_SECONDS = 3
 """Time in which the loader sees that Triton began again, before anybody may call the pod ready."""
-UNITS = {
-    "": 1,
-    "Ki": 2**10,
-    "Mi": 2**20,
-    "Gi": 2**30,
-    "Ti": 2**40,
-    "k": 10**3,
-    "M": 10**6,
-    "G": 10**9,
-    "T": 10**12,
-}
 
 
 def deployment(
@@ -117,8 +106,7 @@ def resources(settings: ServingSettings, size: int) -> Part:
 
 def mebibytes(quantity: str | float) -> int:
     """A quantity of memory as Kubernetes writes it, in whole MiB, rounded up."""
-    number, unit = re.fullmatch(r"([0-9.]+)([A-Za-z]*)", str(quantity)).groups()  # type: ignore[union-attr]
-    return -int(-float(number) * UNITS[unit] // 2**20)
+    return -int(-number(quantity) // 2**20)
 
 
 def _triton(settings: ServingSettings, size: int) -> Part:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from millrace_core.errors import Forbidden, MillraceError, NotFound
 from millrace_core.log import log
 from millrace_core.pods import Part
+from millrace_core.quantities import number
 from millrace_training.launch import amounts
 from millrace_training.launch.room import Node, Nodes, Probes, Quota, Room, Together, Unbound
 from millrace_training.launch.sizes import Size
@@ -100,7 +101,7 @@ class Census:
                 continue
             status = item.get("status") or {}
             hard, used = status.get("hard") or {}, status.get("used") or {}
-            most = {name: amounts.number(many) for name, many in hard.items()}
+            most = {name: number(many) for name, many in hard.items()}
             left = {name: many - amounts.number(used.get(name, 0)) for name, many in most.items()}
             found.append(Quota(item["metadata"]["name"], left, self.settings.gpu_resource, most))
         return found
