@@ -14,6 +14,7 @@ TAMPERED = {
         "loops id=1",
     ),
     "who declared it": ("UPDATE loops SET declared_by = 'bob'", "loops id=1"),
+    "by what they are known": ("UPDATE loops SET declared_by_id = 'https://id.example#7'", "loops id=1"),
     "an approval's person": (
         "UPDATE approvals SET person = 'bob'",
         "approvals loop_id=1, run=1, key=ada, verdict=approved",

@@ -215,6 +215,15 @@ def test_a_person_cannot_go_by_the_name_of_a_service(tokens, claims):
     assert actor.name.endswith("@issuer.example")
 
 
+def test_an_address_that_was_not_verified_is_nobodys_name_under_any_claim(tokens):
+    """Approvals name people: whoever registers as ada@example.com must not be taken for her."""
+    said = {"sub": "42", "groups": ["ml-admins"], "email": "ada@example.com", "email_verified": False}
+    assert tokens.actor(token(**said)).name == "42@issuer.example"
+    assert tokens.actor(token(**said, preferred_username="ada@example.com")).name == "42@issuer.example"
+    assert tokens.actor(token(**said, preferred_username="ada")).name == "ada@issuer.example"
+    assert tokens.actor(token(**said | {"email_verified": True})).name == "ada@example.com"
+
+
 def test_the_keys_are_not_followed_elsewhere(tokens, server):
     other = KeyServer()
     server.elsewhere = other.url

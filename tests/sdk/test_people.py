@@ -62,6 +62,20 @@ def services(accounts):
     return Tokens(accounts.folder / "tokens.json", None, accounts.path)
 
 
+def test_a_file_that_could_not_be_read_once_lets_people_in_again(accounts, ada, monkeypatch):
+    """A service that had no file descriptor left for a moment must not lock everybody out until the next change."""
+    word, _ = accounts.begin(ada, "session", "console", HOUR)
+    known, whole = services(accounts), Path.read_bytes
+
+    def none_left(path):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(Path, "read_bytes", none_left)
+    assert known.actor(word) is None
+    monkeypatch.setattr(Path, "read_bytes", whole)
+    assert known.actor(word).name == "ada"
+
+
 def test_nothing_that_opens_stands_in_the_file(accounts, ada):
     word, _ = accounts.begin(ada, "session", "console", HOUR)
     kept = accounts.path.read_text()

@@ -289,5 +289,5 @@ class LedgerRow(LedgerMixin, Table):
     service = "controller"
 
 
-cover(LedgerRow, Loop, "loop", "project", "name", "generation", "document", "declared_by")
+cover(LedgerRow, Loop, "loop", "project", "name", "generation", "document", "declared_by", "declared_by_id")
 cover(LedgerRow, Approval, "approval")

@@ -13,7 +13,7 @@ from millrace_core.rights import Actor
 
 
 class Accounts:
-    """The accounts file, read again when it changes; one that cannot be read lets nobody in."""
+    """The accounts file, read again when it changes; one that cannot be read lets nobody in until it can."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -40,17 +40,22 @@ class Accounts:
         except OSError:
             self._known, self._stamp = {}, None
             return
-        if self._stamp != (stat.st_mtime_ns, stat.st_ino, stat.st_size):
-            self._stamp = (stat.st_mtime_ns, stat.st_ino, stat.st_size)
-            self._known = self._read()
+        stamp = (stat.st_mtime_ns, stat.st_ino, stat.st_size)
+        if self._stamp != stamp:
+            try:
+                self._known, self._stamp = self._read(), stamp
+            except (OSError, ValueError) as error:
+                if not isinstance(error, OSError):
+                    self._stamp = stamp
+                self._known = {}
+                log.error(
+                    "the accounts file cannot be used; nobody of it is let in", error=type(error).__name__
+                )
 
     def _read(self) -> dict[str, tuple[Credential, Actor]]:
+        """Raises: OSError; ValueError for a file that is none."""
         assert self._path is not None
-        try:
-            people = People.model_validate_json(self._path.read_bytes())
-        except (OSError, ValueError) as error:
-            log.error("the accounts file cannot be used; nobody of it is let in", error=type(error).__name__)
-            return {}
+        people = People.model_validate_json(self._path.read_bytes())
         actors = {account.name: _actor(account) for account in people.accounts if not account.disabled}
         return {
             item.sha256: (item, actors[item.account]) for item in people.credentials if item.account in actors

@@ -230,12 +230,19 @@ def _pod(claims: Document) -> str:
 
 
 def _name(claims: Document) -> str:
-    """A service account as `namespace/name`; a person always with an @, so that nobody goes by a service's name."""
+    """A service account as `namespace/name`; a person always with an @, so that nobody goes by a service's name.
+
+    An address that the provider says it has not verified is no name, nor is it as a user name: where people register
+    with an address of their choice, the two are the same.
+    """
     subject = str(claims["sub"])
     if subject.startswith(ACCOUNT):
         return subject.removeprefix(ACCOUNT).replace(":", "/")
-    email = claims.get("email") if claims.get("email_verified", True) is True else None
-    name = str(email or claims.get("preferred_username") or subject)
+    verified = claims.get("email_verified", True) is True
+    called = str(claims.get("preferred_username") or "")
+    name = str(
+        (verified and claims.get("email")) or (called if verified or "@" not in called else "") or subject
+    )
     return name if "@" in name else f"{name}@{urlsplit(str(claims['iss'])).hostname}"
 
 
