@@ -101,8 +101,13 @@ def clock(monkeypatch):
 
 
 @pytest.fixture
-def desk(running, settings, clock):
-    """Starts a desk with settings of its own; its background passes have looked once, and wait."""
+def desk(running, settings, clock, monkeypatch):
+    """Starts a desk with settings of its own; nothing looks or sends in the background."""
+
+    async def never(*_, **__):
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(controller, "run_forever", never)
 
     @asynccontextmanager
     async def start(**own):

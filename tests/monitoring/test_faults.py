@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from millrace_monitoring.notices import queries
+from millrace_monitoring.notices import controller, queries
 
 from .others import listening
 from .telling import DAY, NOON, alarm, closed, made
@@ -18,13 +18,16 @@ def bearer(listener, **kept):
     return {"name": "ops", "webhook": {"url": listener.url, "bearer": kept}}
 
 
-async def test_a_loop_that_is_made_again_is_told_of_anew_though_its_runs_count_from_one(desk):
+@pytest.mark.parametrize("where", ["sqlite", "postgresql"])
+async def test_a_loop_that_is_made_again_is_told_of_anew_though_its_runs_count_from_one(desk, request, where):
+    kept = {} if where == "sqlite" else {"database_url": request.getfixturevalue("database")}
+
     def asked(version):
         facts = {"version": version}
         when = DAY + timedelta(days=version)
         return made("approval.asked", "run 3", "waiting", "It waits.", run=3, evidence=facts, at=when)
 
-    async with listening() as ops, desk() as told:
+    async with listening() as ops, desk(**kept) as told:
         await told.subscribe(hook(ops))
         await told.tell(asked(4))
         await told.service.call("DELETE", "/v1/subscriptions/sales", expect=204)
@@ -121,3 +124,16 @@ async def test_pieces_of_a_secret_address_are_said_nowhere_also_where_an_answer_
             said = str(await told.messages())
         assert "404" in said
         assert "abcde" not in said
+
+
+async def test_of_two_that_send_at_once_one_takes_a_try(desk):
+    async with listening() as ops, desk() as told:
+        await told.subscribe(hook(ops))
+        await told.happens(alarm("drift:price"))
+        async with told.services.readers() as session:
+            both = [(await queries.due_now(session, NOON))[0]]
+        async with told.services.readers() as session:
+            both += await queries.due_now(session, NOON)
+        for message in both:
+            await controller._one(told.services, message, NOON)
+    assert len(ops.bodies) == 1

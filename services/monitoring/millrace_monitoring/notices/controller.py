@@ -83,18 +83,24 @@ async def _one(services: Services, message: Message, now: datetime) -> None:
     if await _held(services, message, chosen, now):
         return None
     items = await _frozen(services, message)
+    if items is None:
+        return None
     letter = write(services, message, items)
     drawn = await draw(services, letter) if chosen.channel.email is not None else None
     outcome = await sending.send(services.settings, chosen.channel, chosen.scope, letter, drawn)
     return await _end(services, message, outcome)
 
 
-async def _frozen(services: Services, message: Message) -> tuple[NoticeItem, ...]:
-    """Count the try, so that nothing joins the message any more, and then read what stands in it."""
-    message.attempts += 1
-    wait = timedelta(seconds=pauses.seconds(1, message.attempts - 1))
+async def _frozen(services: Services, message: Message) -> tuple[NoticeItem, ...] | None:
+    """Count the try, so that nothing joins the message any more, and then read what stands in it.
+
+    None: another process has taken this try, as while one pod follows another.
+    """
+    wait = timedelta(seconds=pauses.seconds(1, message.attempts))
     async with services.sessions.begin() as session:
-        await queries.change(session, message, attempts=message.attempts, next_at=utcnow() + wait, held=None)
+        if not await queries.claim(session, message, utcnow() + wait):
+            return None
+    message.attempts += 1
     async with services.readers() as session:
         return tuple((await queries.items(session, [message.id]))[message.id])
 

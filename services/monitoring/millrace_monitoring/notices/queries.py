@@ -218,6 +218,13 @@ async def change(session: AsyncSession, message: Message, **values: object) -> N
     await session.execute(update(Message).where(Message.id == message.id).values(**values))
 
 
+async def claim(session: AsyncSession, message: Message, next_at: datetime) -> bool:
+    """Count a try of a message as it was read; not if somebody else has tried it since, or let it be tried again."""
+    mine = (Message.id == message.id, Message.state == "waiting", Message.attempts == message.attempts)
+    change = update(Message).where(*mine).values(attempts=message.attempts + 1, next_at=next_at, held=None)
+    return (await session.execute(change)).rowcount == 1  # type: ignore[attr-defined, no-any-return]
+
+
 async def page(
     session: AsyncSession, project: str, loop: str | None, state: str | None, before: int | None, limit: int
 ) -> list[Message]:
