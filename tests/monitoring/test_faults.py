@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from millrace_monitoring.channels import addresses
 from millrace_monitoring.notices import controller, queries
 
 from .others import listening
@@ -137,3 +138,15 @@ async def test_of_two_that_send_at_once_one_takes_a_try(desk):
         for message in both:
             await controller._one(told.services, message, NOON)
     assert len(ops.bodies) == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "found"),
+    [
+        ("93.184.215.14", True), ("2606:2800:21f:cb07:6820:80da:af6b:8b2c", True), ("64:ff9b::5db8:d70e", True),
+        ("10.0.0.1", False), ("224.0.0.1", False), ("ff02::1", False), ("::ffff:127.0.0.1", False),
+        ("::127.0.0.1", False), ("64:ff9b::7f00:1", False), ("64:ff9b::a9fe:a9fe", False), ("2002:a00:1::", False),
+    ],
+)  # fmt: skip
+def test_an_address_that_wraps_a_private_one_is_private(address, found):
+    assert addresses.public(address) is found

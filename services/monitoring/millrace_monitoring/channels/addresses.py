@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+WRAPPING = tuple(ipaddress.IPv6Network(text) for text in ("64:ff9b::/96", "::/96"))
+"""Addresses that end in one of IPv4, which a network may lead to (RFC 6052; RFC 4291 §2.5.5.1)."""
+
 
 class Refused(ValueError):
     """The URL is not one to which messages may be posted."""
@@ -61,6 +64,19 @@ async def resolve(target: Target, private: bool) -> Target:
     """
     entries = await asyncio.get_running_loop().getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM)
     addresses = sorted({str(entry[4][0]) for entry in entries})
-    if not private and not all(ipaddress.ip_address(item.partition("%")[0]).is_global for item in addresses):
+    if not private and not all(public(item.partition("%")[0]) for item in addresses):
         raise Refused("has a host whose address is not public")
     return Target(target.scheme, target.host, target.port, target.path, addresses[0])
+
+
+def public(address: str) -> bool:
+    """Whether an address is one of the open internet; of one that wraps an address of IPv4, that one, too."""
+    found = ipaddress.ip_address(address)
+    if not found.is_global or found.is_multicast:
+        return False
+    if not isinstance(found, ipaddress.IPv6Address):
+        return True
+    wrapped = found.ipv4_mapped or found.sixtofour
+    if wrapped is None and any(found in network for network in WRAPPING):
+        wrapped = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+    return wrapped is None or public(str(wrapped))
