@@ -164,6 +164,26 @@ async def test_what_cannot_be_looked_at_is_told_and_hides_nothing_else(filled, m
     assert "ledger entry 3" in [row for row, _ in found]
 
 
+async def test_what_was_there_before_the_ledger_is_brought_in_once_and_told_with_its_day(filled, monkeypatch):
+    """As a database of the version before is: rows, and no ledger. In pages, and not a second time."""
+    services = filled.state.services
+    monkeypatch.setattr(queries, "PAGE", 1)
+    async with services.sessions() as session:
+        await unguard(session)
+        await session.execute(text("DELETE FROM ledger"))
+        assert len(await audit(services, session)) >= 6, "without it nothing was ever entered"
+        taken = await queries.take_over(session, LedgerRow)
+        await session.commit()
+    assert (taken["model-version"], taken["alias-move"], taken["training-run"]) == (2, 2, 0)
+    async with services.sessions.begin() as session:
+        assert await queries.take_over(session, LedgerRow) == {}
+    async with caller(filled) as client:
+        part = (await client.get("/v1/ledger:verify")).json()
+    async with services.readers() as session:
+        assert await audit(services, session) == []
+    assert {"model-version", "alias", "alias-move", "dataset-version", "model"} == set(part["taken_over"])
+
+
 async def test_what_is_written_during_a_verification_is_no_finding(filled, told, monkeypatch):
     """Rows and their entries are read one after the other; the move between the two is of another moment."""
     last, moved = queries._last, []

@@ -31,6 +31,10 @@ class AuditPart(BaseModel):
     checked: int = Field(description="How many links or rows.")
     findings: list[AuditFinding]
     next: str | None = Field(description="Cursor of the next part; null: that was all.")
+    taken_over: dict[str, datetime] = Field(
+        default={},
+        description="With the first part: kinds whose rows were there before they were covered, and since when.",
+    )
 
 
 class AuditHead(BaseModel):

@@ -9,7 +9,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from millrace_contracts.audit import AuditFinding, AuditReport, AuditStatement, SignedHead, fingerprint
+from millrace_contracts.audit import (
+    AuditFinding,
+    AuditPart,
+    AuditReport,
+    AuditStatement,
+    SignedHead,
+    fingerprint,
+)
 
 if TYPE_CHECKING:
     from millrace.client import Millrace
@@ -112,12 +119,14 @@ def verify(
 ) -> AuditReport:
     """Look over everything; what is not as it was entered, or was signed and is gone, is named."""
     checked: dict[str, int] = {}
+    taken_over: dict[str, datetime] = {}
     findings: list[AuditFinding] = []
     for name in SERVICES:
-        for stage, count, found in _parts(_service(platform, name)):
-            place = f"{name}: {stage}"
-            checked[place] = checked.get(place, 0) + count
-            findings += found
+        for part in _parts(_service(platform, name)):
+            place = f"{name}: {part.stage}"
+            checked[place] = checked.get(place, 0) + part.checked
+            findings += part.findings
+            taken_over |= {f"{name}: {kind}": at for kind, at in part.taken_over.items()}
             tell(place, checked[place])
     findings += _signed(platform, heads)
     return AuditReport(
@@ -128,6 +137,7 @@ def verify(
         heads_through=heads.statements[-1].at if heads.statements else None,
         heads_from=source,
         keys=heads.keys,
+        taken_over=taken_over,
     )
 
 
@@ -136,11 +146,11 @@ def _service(platform: "Millrace", name: str) -> "Audited":
     return service
 
 
-def _parts(service: "Audited") -> Iterator[tuple[str, int, list[AuditFinding]]]:
+def _parts(service: "Audited") -> Iterator[AuditPart]:
     cursor = None
     while True:
         part = service.verify_ledger(cursor)
-        yield part.stage, part.checked, part.findings
+        yield part
         if part.next is None:
             return
         cursor = part.next

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from millrace_contracts.audit import AuditFinding, AuditPart
@@ -27,6 +28,7 @@ class Looked:
     checked: int
     faults: list[tuple[str, str]] = field(default_factory=list)
     at: Any = None
+    taken_over: dict[str, datetime] = field(default_factory=dict)
 
 
 Look = Callable[[Any, AsyncSession, Any], Awaitable[Looked]]
@@ -42,7 +44,8 @@ def stages(ledger: Any, more: Sequence[Stage] = ()) -> list[Stage]:
         found = await queries.links(session, ledger, head.number, LINKS)
         after, faults = await asyncio.to_thread(follow, found, head)
         named = [(f"ledger entry {number}", words) for number, words in faults]
-        return Looked(len(found), named, [after.number, after.hash] if len(found) == LINKS else None)
+        further = [after.number, after.hash] if len(found) == LINKS else None
+        return Looked(len(found), named, further, {} if at else await queries.taken_over(session, ledger))
 
     return [("ledger", links), *((item.name, _rows_of(item)) for item in covers(ledger)), *more]
 
@@ -108,6 +111,7 @@ async def part(
         checked=looked.checked,
         findings=[AuditFinding(service=service, row=row, problem=words) for row, words in looked.faults],
         next=json.dumps(following) if following[0] < len(plan) else None,
+        taken_over=looked.taken_over,
     )
 
 

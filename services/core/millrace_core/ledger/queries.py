@@ -246,9 +246,22 @@ async def take_over(session: AsyncSession, ledger: Any) -> dict[str, int]:
     for found in covers(ledger):
         if found.kind not in known:
             taken[found.kind] = await _take(session, found)
-            mark = chain.sha256(f"{taken[found.kind]} rows")
-            enter(session, ledger, TAKEN_OVER, "", found.kind, mark)
+            mark(session, ledger, found.kind, taken[found.kind])
     return taken
+
+
+def mark(session: AsyncSession, ledger: Any, kind: str, rows: int) -> None:
+    """Write down that *rows* of a kind were there before it was covered, and are brought in now."""
+    enter(session, ledger, TAKEN_OVER, "", kind, chain.sha256(f"{rows} rows"))
+
+
+async def taken_over(session: AsyncSession, ledger: Any) -> dict[str, datetime]:
+    """Kinds of which rows were there before they were covered, and when those were brought in.
+
+    Raises: ValueError for a time that is none.
+    """
+    known, nothing = await latest(session, ledger, TAKEN_OVER), chain.sha256("0 rows")
+    return {kind: datetime.fromisoformat(at) for kind, (said, at) in sorted(known.items()) if said != nothing}
 
 
 async def _take(session: AsyncSession, found: Cover) -> int:

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_core.database import utcnow
 from millrace_core.ledger import queries as ledger
-from millrace_core.ledger.chain import TAKEN_OVER, key_of, sha256
+from millrace_core.ledger.chain import TAKEN_OVER, key_of
 from millrace_core.ledger.queries import raw
 from millrace_monitoring.pushes.bodies import SAID, Pushed, dump
 from millrace_monitoring.pushes.tables import LabelPush, LedgerRow
@@ -36,15 +36,19 @@ def forgotten(session: AsyncSession, project: str, endpoint: str, before: dateti
     ledger.enter(session, LedgerRow, FORGOTTEN, project, key_of((project, endpoint)), before.isoformat())
 
 
-async def restate(session: AsyncSession, project: str, endpoint: str) -> None:
-    """Keep the labels of an endpoint as pushes of their own, as they stand now: their classes were named anew."""
-    first, after = None, ("", -1)
+async def restate(session: AsyncSession, project: str, endpoint: str) -> int:
+    """Keep the labels of an endpoint as pushes of their own, as they stand now: their classes were named anew.
+
+    Returns: how many those are.
+    """
+    count, first, after = 0, None, ("", -1)
     while True:
         page = await _page(session, project, endpoint, after)
         if not page:
             break
         number = await keep(session, project, endpoint, page)
         first = number if first is None else first
+        count += len(page)
         for begin in range(0, len(page), CHUNK):
             rows = [(project, endpoint, row.request_id, row.index) for row in page[begin : begin + CHUNK]]
             change = update(Label).where(tuple_(*KEY).in_(rows)).values(push=number)
@@ -52,6 +56,7 @@ async def restate(session: AsyncSession, project: str, endpoint: str) -> None:
         after = (page[-1].request_id, page[-1].index)
     newest = first or (await session.scalar(select(func.max(LabelPush.number))) or 0) + 1
     ledger.enter(session, LedgerRow, RESTATED, project, key_of((project, endpoint)), str(newest))
+    return count
 
 
 async def _page(session: AsyncSession, project: str, endpoint: str, after: tuple[str, int]) -> list[Pushed]:
@@ -67,9 +72,10 @@ async def take_over(session: AsyncSession) -> None:
     if "label-rows" in await ledger.latest(session, LedgerRow, TAKEN_OVER):
         return
     owners = select(Label.project, Label.endpoint).where(Label.push.is_(None)).distinct()
+    count = 0
     for project, endpoint in (await session.execute(owners)).all():
-        await restate(session, project, endpoint)
-    ledger.enter(session, LedgerRow, TAKEN_OVER, "", "label-rows", sha256("labels"))
+        count += await restate(session, project, endpoint)
+    ledger.mark(session, LedgerRow, "label-rows", count)
 
 
 async def forget(session: AsyncSession, project: str, endpoint: str, table: Any) -> None:

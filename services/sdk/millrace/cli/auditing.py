@@ -83,6 +83,8 @@ def _told(report: "AuditReport") -> None:
     )
     if report.findings:
         items(report.findings, found, Format.TABLE, "")
+    for kind, at in report.taken_over.items():
+        typer.echo(f"{kind}: what was there before {at:%Y-%m-%d %H:%M} UTC is as good as it was then.")
     when = f", the last of {report.heads_through:%Y-%m-%d %H:%M:%S} UTC" if report.heads_through else ""
     typer.echo(f"{report.heads} signed heads were compared, from {report.heads_from}{when}.")
     if report.heads_from == "the service itself":
