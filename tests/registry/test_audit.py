@@ -10,7 +10,7 @@ from sqlalchemy import text
 from millrace import auditing
 from millrace_contracts.audit import AuditHead, AuditStatement, SignedHead
 from millrace_core.ledger import checking, queries
-from millrace_core.ledger.chain import REMOVED, sha256
+from millrace_core.ledger.chain import REMOVED, key_of, sha256
 from millrace_registry.audit import checks, controller, places
 from millrace_registry.audit import queries as heads_of
 from millrace_registry.audit.checks import STAGES
@@ -428,6 +428,11 @@ def test_a_line_that_broke_off_harms_no_other_and_a_changed_one_is_refused(tmp_p
     path.write_text(path.read_text().replace(line, line[:-1] + "]"))
     with pytest.raises(auditing.NotSigned, match="line 3"):
         auditing.read(path)
+
+
+def test_the_longest_name_in_any_script_fits_into_the_key_of_an_entry():
+    """An approval bears who gave it; written in escapes, 60 letters of Cyrillic were too many for PostgreSQL."""
+    assert len(key_of((2**31, 2**31, "Ж" * 253, "approved"))) <= LedgerRow.key.type.length
 
 
 def test_what_was_signed_of_something_else_is_no_head():

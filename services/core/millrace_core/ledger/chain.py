@@ -67,8 +67,8 @@ def digest_of(row: Mapping[str, Any]) -> str:
 
 
 def key_of(values: Sequence[Any]) -> str:
-    """A row's primary key as text."""
-    return json.dumps(list(values), default=str)
+    """A row's primary key as text; letters of every script stand as they are, so that it fits where it is kept."""
+    return json.dumps(list(values), default=str, ensure_ascii=False)
 
 
 def follow(rows: Iterable[Linked], head: Head) -> tuple[Head, list[tuple[int, str]]]:
