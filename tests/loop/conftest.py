@@ -17,6 +17,14 @@ from millrace.laptop import Platform
 from millrace_contracts.loop import ModelLoop
 
 NAME = "tumours"
+PATIENCE = 900
+"""Seconds for one run of the loop; a machine that does much else beside it needs minutes."""
+
+
+def pytest_itemcollected(item):
+    """A test's timeout is its own: starting the platform and two trainings, which the first one pays, have theirs."""
+    mark = item.get_closest_marker("timeout")
+    item.add_marker(pytest.mark.timeout(mark.args[0] if mark else 180, func_only=True), append=False)
 
 
 def _free_port():
@@ -88,10 +96,10 @@ def loop(client, table, tmp_path_factory):
     table.to_csv(path, index=False)
     client.controller.apply(ModelLoop.model_validate(document()))
     assert push(client, NAME, path).accepted
-    first = client.controller.await_run(NAME, 1, timeout=170)
+    first = client.controller.await_run(NAME, 1, timeout=PATIENCE)
     assert first.state == "promoted", first
     client.controller.retrain(NAME, search=True)
-    second = client.controller.await_run(NAME, 2, timeout=170)
+    second = client.controller.await_run(NAME, 2, timeout=PATIENCE)
     assert second.state == "promoted", second
     return NAME
 

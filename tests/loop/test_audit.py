@@ -17,19 +17,19 @@ SIGNATURE = {
 
 @pytest.fixture(scope="module")
 def audited(client):
-    """A model with two versions, each of which was champion."""
+    """A model with two versions, each of which was champion, beside another."""
     registry = client.registry
-    registry.put_model("audited")
     digest = registry.put_artifact(b"weights")
-    for number in (1, 2):
+    for name, number in (("beside-it", 1), ("audited", 1), ("audited", 2)):
+        registry.put_model(name)
         unit = {
             "key": f"run-{number}", "files": {"weights.bin": digest}, "signature": SIGNATURE, "task": "regression",
             "target": "y", "metrics": {"holdout": {"rmse": 1.5}}, "environment": {"built": {"seed": 7}},
         }  # fmt: skip
-        registry.add_version("audited", ModelVersionWrite.model_validate(unit))
+        registry.add_version(name, ModelVersionWrite.model_validate(unit))
         at = datetime(2026, 11, 20 + number, tzinfo=UTC)
         move = AliasWrite(version=number, expected=number - 1 or None, event_time=at, reason="better")
-        registry.move_alias("audited", "champion", move)
+        registry.move_alias(name, "champion", move)
     return "audited"
 
 
@@ -53,14 +53,18 @@ def test_everything_holds_who_was_champion_is_told_and_what_was_rewritten_is_nam
         kept_triggers = database.execute(triggers).fetchall()
         for name, _ in kept_triggers:
             database.execute(f"DROP TRIGGER {name}")
-        database.execute("UPDATE alias_moves SET actor = 'eve' WHERE number = 1")
+        mine = (
+            "SELECT alias_moves.id FROM alias_moves JOIN models ON models.id = model_id WHERE models.name = ?"
+        )
+        (row, _) = database.execute(f"{mine} ORDER BY number", [audited]).fetchall()
+        database.execute("UPDATE alias_moves SET actor = 'eve' WHERE id = ?", row)
     said = millrace("audit", "verify", code=1)
     with sqlite3.connect(platform.home / "registry" / "state.db", timeout=30) as database:
-        database.execute("UPDATE alias_moves SET actor = 'user' WHERE number = 1")
+        database.execute("UPDATE alias_moves SET actor = 'user' WHERE id = ?", row)
         for _, statement in kept_triggers:
             database.execute(statement)
     database.close()
-    assert "alias_moves id=" in said
+    assert f"alias_moves id={row[0]}" in said
     assert "1 finding." in said
     assert "Everything holds." in millrace("audit", "verify", "--head", kept)
 
