@@ -20,7 +20,7 @@ def bearer(listener, **kept):
 
 
 @pytest.mark.parametrize("where", ["sqlite", "postgresql"])
-async def test_a_loop_that_is_made_again_is_told_of_anew_though_its_runs_count_from_one(desk, request, where):
+async def test_who_is_told_again_of_a_loop_is_told_anew_and_nothing_stands_still(desk, request, where):
     kept = {} if where == "sqlite" else {"database_url": request.getfixturevalue("database")}
 
     def asked(version):

@@ -74,7 +74,7 @@ async def subscribe(session: AsyncSession, project: str, loop: str, notify: Noti
 async def unsubscribe(session: AsyncSession, project: str, loop: str) -> None:
     """Nobody is told of the loop any more; what is on its way goes on. Repeating it changes nothing.
 
-    Another loop of its name counts its runs from one again: what this one told does not count as told of that.
+    What was told until then does not count as told to who is told later: the same key would stop all reading.
     """
     for table in (Subscription, Incident):
         await session.execute(delete(table).where(table.project == project, table.loop == loop))
