@@ -5,8 +5,10 @@ import pytest
 from sqlalchemy import text
 
 from millrace_core.ledger import checking
+from millrace_core.ledger import routes as ledger
+from millrace_core.ledger.queries import taken_over
 from millrace_monitoring.labels import queries as labels
-from millrace_monitoring.pushes import bodies
+from millrace_monitoring.pushes import bodies, queries, starting
 from millrace_monitoring.pushes.checks import STAGES
 from millrace_monitoring.pushes.tables import LedgerRow
 
@@ -84,6 +86,30 @@ async def test_every_kind_of_tampering_with_labels_and_days_is_found_and_its_row
             found = await audit(services, session)
             assert row.format(first) in [name for name, _ in found], (harm, found)
             await session.rollback()
+
+
+async def test_labels_of_a_version_before_are_brought_in_and_what_is_stays_if_the_process_ends(
+    labelled, monkeypatch
+):
+    """An upgrade with millions of labels takes longer than a pod is given to start: the next one goes on."""
+    service, _ = labelled
+    services = service.app.state.services
+    monkeypatch.setattr(queries, "MANY", 15)
+    async with services.sessions.begin() as session:
+        for statement in ("UPDATE labels SET push = NULL", "DELETE FROM label_pushes", "DELETE FROM ledger"):
+            await session.execute(text(statement))
+        every = (await session.execute(text("SELECT count(*) FROM labels"))).scalar_one()
+    async with services.sessions.begin() as session:
+        assert await queries.take_over(session) is False
+    async with services.readers() as session:
+        left = (await session.execute(text("SELECT count(*) FROM labels WHERE push IS NULL"))).scalar_one()
+        assert left == every - 15
+    await ledger.begin(LedgerRow)(services)
+    await starting.take_over(services)
+    async with services.readers() as session:
+        assert await audit(services, session) == []
+        assert (await session.execute(text("SELECT sum(rows) FROM label_pushes"))).scalar_one() == every
+        assert "label-rows" in await taken_over(session, LedgerRow)
 
 
 async def test_labels_that_the_policy_removes_are_missed_by_nobody(labelled):

@@ -17,6 +17,8 @@ from millrace_monitoring.tables import Closing, Label
 
 FORGOTTEN, RESTATED = "labels-forgotten", "labels-restated"
 """Kinds of the ledger: labels older than that were removed by the policy; all before that push were written anew."""
+LABELS = "label-rows"
+"""As what labels stand among the kinds that were there before."""
 MANY = 50_000
 """Labels of one push when they are written anew."""
 CHUNK = 500
@@ -36,46 +38,59 @@ def forgotten(session: AsyncSession, project: str, endpoint: str, before: dateti
     ledger.enter(session, LedgerRow, FORGOTTEN, project, key_of((project, endpoint)), before.isoformat())
 
 
-async def restate(session: AsyncSession, project: str, endpoint: str) -> int:
-    """Keep the labels of an endpoint as pushes of their own, as they stand now: their classes were named anew.
-
-    Returns: how many those are.
-    """
-    count, first, after = 0, None, ("", -1)
+async def restate(session: AsyncSession, project: str, endpoint: str) -> None:
+    """Keep the labels of an endpoint as pushes of their own, as they stand now: their classes were named anew."""
+    first, after = None, ("", -1)
     while True:
         page = await _page(session, project, endpoint, after)
         if not page:
             break
-        number = await keep(session, project, endpoint, page)
+        number = await _keep_as_they_stand(session, project, endpoint, page)
         first = number if first is None else first
-        count += len(page)
-        for begin in range(0, len(page), CHUNK):
-            rows = [(project, endpoint, row.request_id, row.index) for row in page[begin : begin + CHUNK]]
-            change = update(Label).where(tuple_(*KEY).in_(rows)).values(push=number)
-            await session.execute(change.execution_options(synchronize_session=False))
         after = (page[-1].request_id, page[-1].index)
     newest = first or (await session.scalar(select(func.max(LabelPush.number))) or 0) + 1
     ledger.enter(session, LedgerRow, RESTATED, project, key_of((project, endpoint)), str(newest))
-    return count
 
 
-async def _page(session: AsyncSession, project: str, endpoint: str, after: tuple[str, int]) -> list[Pushed]:
-    mine = (Label.project == project, Label.endpoint == endpoint)
+async def _keep_as_they_stand(
+    session: AsyncSession, project: str, endpoint: str, page: Sequence[Pushed]
+) -> int:
+    """Keep labels that stand already as a push, whose number they bear from then on."""
+    number = await keep(session, project, endpoint, page)
+    for begin in range(0, len(page), CHUNK):
+        rows = [(project, endpoint, row.request_id, row.index) for row in page[begin : begin + CHUNK]]
+        change = update(Label).where(tuple_(*KEY).in_(rows)).values(push=number)
+        await session.execute(change.execution_options(synchronize_session=False))
+    return number
+
+
+async def _page(
+    session: AsyncSession, project: str, endpoint: str, after: tuple[str, int], *more: Any
+) -> list[Pushed]:
+    mine = (Label.project == project, Label.endpoint == endpoint, *more)
     place = tuple_(Label.request_id, Label.index)
     columns = select(*(getattr(Label, name) for name in SAID))
     ordered = columns.where(*mine, place > tuple_(*after)).order_by(Label.request_id, Label.index)
     return [Pushed(*row) for row in await session.execute(ordered.limit(MANY))]
 
 
-async def take_over(session: AsyncSession) -> None:
-    """Bring in, once, the labels that came before pushes were kept."""
-    if "label-rows" in await ledger.latest(session, LedgerRow, TAKEN_OVER):
-        return
-    owners = select(Label.project, Label.endpoint).where(Label.push.is_(None)).distinct()
-    count = 0
-    for project, endpoint in (await session.execute(owners)).all():
-        count += await restate(session, project, endpoint)
-    ledger.mark(session, LedgerRow, "label-rows", count)
+async def take_over(session: AsyncSession) -> bool:
+    """Bring in, once, labels that came before pushes were kept: some of them in each transaction.
+
+    Returns: whether that were all. What is brought in stays so if this process ends before the rest is.
+    """
+    if LABELS in await ledger.latest(session, LedgerRow, TAKEN_OVER):
+        return True
+    owner = select(Label.project, Label.endpoint).where(Label.push.is_(None)).limit(1)
+    found = (await session.execute(owner)).one_or_none()
+    if found is None:
+        count = await session.scalar(select(func.sum(LabelPush.rows)))
+        ledger.mark(session, LedgerRow, LABELS, count or 0)
+        return True
+    project, endpoint = found
+    page = await _page(session, project, endpoint, ("", -1), Label.push.is_(None))
+    await _keep_as_they_stand(session, project, endpoint, page)
+    return False
 
 
 async def forget(session: AsyncSession, project: str, endpoint: str, table: Any) -> None:

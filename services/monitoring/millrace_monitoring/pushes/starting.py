@@ -10,7 +10,9 @@ async def take_over(services: Services) -> None:
     """A start hook."""
     said = acting.set(TAKEN_OVER)
     try:
-        async with services.sessions.begin() as session:
-            await queries.take_over(session)
+        done = False
+        while not done:
+            async with services.sessions.begin() as session:
+                done = await queries.take_over(session)
     finally:
         acting.reset(said)
