@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-from pathlib import Path
 
 import kubernetes_validate
 import pytest
@@ -81,11 +80,11 @@ def test_the_queue_is_the_one_that_jobs_are_given():
 
 
 def test_the_adapter_offers_the_metric_that_the_autoscaler_asks_for():
-    from millrace_serving.cluster import manifests
+    from millrace_serving.cluster import scaling
 
     values = yaml.safe_load((K8S / "monitoring" / "prometheus-adapter-values.yaml").read_text())
     name = values["rules"]["custom"][0]["name"]["as"]
-    assert name in Path(manifests.__file__).read_text()
+    assert name == scaling.QUEUE_METRIC
 
 
 def test_teams_get_loops_by_the_roles_kubernetes_has():

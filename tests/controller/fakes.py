@@ -55,8 +55,11 @@ class World:
             install(self.app, self)
 
     async def __call__(self, scope, receive, send):
-        """ASGI, with the planned crash before or after the call's effect."""
-        if scope["type"] != "http":
+        """ASGI, with the planned crash before or after the call's effect.
+
+        How far the ledger is goes beside the loops, whenever it likes: it is no call of theirs.
+        """
+        if scope["type"] != "http" or scope["path"].startswith("/v1/audit/"):
             return await self.app(scope, receive, send)
         here = len(self.calls)
         self.calls.append(f"{scope['method']} {scope['path']}")

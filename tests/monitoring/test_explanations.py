@@ -1,8 +1,14 @@
 """Explanations over HTTP: of rows that are sent, of entries that people look at, and refusals in words."""
 
+import asyncio
+
+import httpx
 import numpy as np
 import pytest
 from fastapi import HTTPException
+
+from millrace.aio.registry import AsyncRegistry
+from millrace_monitoring.graphs import explainers
 
 from .flowers import KINDS, SIGNATURE, flower_monitor, probabilities, version
 from .test_reviews import QUEUE, pushed
@@ -101,3 +107,20 @@ async def test_an_explanation_has_its_time_and_no_more(running, settings):
         row = {"price": 7.0, "shop_name": "north"}
         answer = await explained(service, row, expect=503)
         assert "longer than 1e-06 s" in answer.text
+
+
+async def away(*_, **__):
+    raise httpx.ConnectError("All connection attempts failed")
+
+
+async def hangs(*_, **__):
+    await asyncio.sleep(60)
+
+
+@pytest.mark.parametrize(("registry_is", "words"), [(away, "is away"), (hangs, "did not give version 1")])
+async def test_a_registry_that_does_not_answer_is_a_503_soon(service, monkeypatch, registry_is, words):
+    monkeypatch.setattr(AsyncRegistry, "version", registry_is)
+    monkeypatch.setattr(explainers, "READING_SECONDS", 0.05)
+    answer = await explained(service, {"price": 7.0, "shop_name": "north"}, expect=503)
+    assert words in answer.json()["detail"]
+    assert answer.headers["retry-after"] == "1"

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import httpx
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
@@ -111,6 +112,12 @@ async def _away(error: Exception) -> JSONResponse:
     return problem(503, "Not available now", "The database is busy or away; try again.")
 
 
+async def _elsewhere(_: Request, error: Exception) -> JSONResponse:
+    """Another service that could not be reached, after all tries: it may be back at the next request."""
+    log.warning("another service did not answer", error=type(error).__name__)
+    return problem(503, "Not available now", "A service that is needed for this is away; try again.")
+
+
 async def _bug(request: Request, error: Exception) -> JSONResponse:
     log.exception("unexpected error", path=request.url.path, error=type(error).__name__)
     return problem(
@@ -123,10 +130,14 @@ def install(
     failures: tuple[type[Exception], ...] = (),
     is_away: Callable[[Exception], bool] = lambda _: True,
 ) -> None:
-    """Make *app* answer every error as problem+json; a failure of the database that `is_away` tells as 503."""
+    """Make *app* answer every error as problem+json.
+
+    A failure of the database that `is_away` tells, and a service behind it that is away, are 503.
+    """
     app.add_exception_handler(MillraceError, _known)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(RequestValidationError, _validation)
+    app.add_exception_handler(httpx.TransportError, _elsewhere)
 
     async def failed(request: Request, error: Exception) -> JSONResponse:
         return await _away(error) if is_away(error) else await _bug(request, error)

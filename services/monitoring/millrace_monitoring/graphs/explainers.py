@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 MISSING_INTEGER = int(np.iinfo(np.int64).min)
 KEPT, KEPT_BYTES = 16, 2**27
 """Explainers in memory, and bytes of their graphs; the least used one goes first, the last one stays."""
+READING_SECONDS = 15.0
+"""For which a version is read from the registry; whoever asks for another one waits behind."""
 DTYPES = {"FP32": np.float32, "FP64": np.float64}
 Key = tuple[str, str, int]
 
@@ -57,12 +59,17 @@ class Explainers:
         except TimeoutError as error:
             raise late from error
         try:
-            explainer, signature = await self._of(project, model, version)
+            async with asyncio.timeout(READING_SECONDS):
+                explainer, signature = await self._of(project, model, version)
             until = time.monotonic() + self._seconds
             asked_for = [row(given, signature, place) for place, given in enumerate(rows)]
             told = await asyncio.to_thread(_explained, explainer, asked_for, until)
         except OutOfTime as error:
             raise late from error
+        except TimeoutError as error:
+            raise Unavailable(
+                f"The registry did not give version {version} of {model}; ask again."
+            ) from error
         finally:
             self._turn.release()
         return Explanations(version=version, background=explainer.rows, rows=told)
