@@ -53,18 +53,25 @@ def fill(path, count):
     opened.close()
 
 
+def queued():
+    """Seconds that this process's threads were ready to run and had no processor (proc(5), schedstat)."""
+    waits = [int(file.read_text().split()[1]) for file in Path("/proc/self/task").glob("*/schedstat")]
+    return sum(waits) / 1e9
+
+
 async def ours(path):
-    """Seconds, of them of processor time, how many links, and how many faults."""
+    """Seconds, of them of processor time and in line for a processor, how many links, and how many faults."""
     engine = database.engine(f"sqlite+aiosqlite:///{path}")
     readers, at, count, faults = database.sessions(engine, read_only=True), None, 0, 0
-    began, spent = time.perf_counter(), time.process_time()
+    began, spent, stood = time.perf_counter(), time.process_time(), queued()
     while True:
         async with readers.begin() as session:
             looked: checking.Looked = await chain(None, session, at)
         count, faults, at = count + looked.checked, faults + len(looked.faults), looked.at
         if at is None:
+            took = time.perf_counter() - began, time.process_time() - spent, queued() - stood
             await engine.dispose()
-            return time.perf_counter() - began, time.process_time() - spent, count, faults
+            return *took, count, faults
 
 
 def naive(path):
@@ -110,12 +117,12 @@ def main():
         path = Path(folder) / "state.db"
         fill(path, count)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        seconds, spent, checked, faults = asyncio.run(ours(path))
+        seconds, spent, stood, checked, faults = asyncio.run(ours(path))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         plain, plain_spent = naive(path)
         kept = pushing_both(Path(folder))
     told = {
-        "decisions": checked, "faults": faults, "seconds": seconds, "cpu_seconds": spent,
+        "decisions": checked, "faults": faults, "seconds": seconds, "cpu_seconds": spent, "in_line_seconds": stood,
         "naive_seconds": plain, "naive_cpu_seconds": plain_spent, "load": os.getloadavg(),
         "peak_mib": peak / 1024, "grown_mib": (peak - before) / 1024, "labels": PUSH, **kept,
     }  # fmt: skip
