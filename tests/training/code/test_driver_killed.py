@@ -89,7 +89,7 @@ async def test_a_killed_driver_takes_the_code_along_and_the_next_attempt_goes_on
 
 def registered(client, asked, trained, digest):
     """The registry takes the release as a run's step makes it, looks into its graph, and tells of its code."""
-    plan = SimpleNamespace(dataset="demand", train=asked, loop="demand", run=1, model="demand")
+    plan = SimpleNamespace(dataset="demand", train=asked, loop="demand", run=1, model="demand", document="")
     unit = releasing.unit(plan, 1, trained)
     admin = Millrace(client.urls, "token-of-user")
     admin.registry.put_model("demand")
