@@ -1,44 +1,24 @@
 """docs/howto/audit.md: its commands run as they stand, against a running platform; then a row is rewritten."""
 
 import json
-import os
 import re
 import sqlite3
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from .conftest import predict
+from .pages import HOWTO, lines_of, shell
 
-PAGE = Path(__file__).parents[2] / "docs" / "howto" / "audit.md"
 pytestmark = [pytest.mark.slow, pytest.mark.loop, pytest.mark.timeout(600)]
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-def shell(platform, folder, script, **more):
-    environment = os.environ | {
-        "MILLRACE_HOME": str(platform.home),
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-    }
-    return subprocess.run(
-        ["bash", "-c", script],
-        cwd=folder,
-        env=environment | more,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
 
 
 def test_the_commands_of_the_page_run_to_their_end_and_a_rewritten_row_is_named(
     platform, client, table, loop, tmp_path
 ):
     request = predict(client, table).request_id
-    lines = "".join(block for language, block in FENCE.findall(PAGE.read_text()) if not language)
-    assert len(lines.splitlines()) == 9
-    done = shell(platform, tmp_path, f"set -eu\n{lines}", REQUEST=request)
+    lines = lines_of((HOWTO / "audit.md").read_text())
+    assert len(lines) == 9
+    done = shell(platform, tmp_path, "\n".join(["set -eu", *lines]), 300, REQUEST=request)
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
     assert said.count("Everything holds.") == 2
@@ -56,7 +36,7 @@ def test_the_commands_of_the_page_run_to_their_end_and_a_rewritten_row_is_named(
             database.execute(f"DROP TRIGGER {name}")
         (row,) = database.execute("SELECT id, actor FROM alias_moves ORDER BY id DESC LIMIT 1").fetchall()
         database.execute("UPDATE alias_moves SET actor = 'eve' WHERE id = ?", row[:1])
-    done = shell(platform, tmp_path, "millrace audit verify -o json")
+    done = shell(platform, tmp_path, "millrace audit verify -o json", 300)
     with database:
         database.execute("UPDATE alias_moves SET actor = ? WHERE id = ?", row[::-1])
         for _, statement in kept:

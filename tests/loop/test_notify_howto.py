@@ -1,23 +1,16 @@
 """docs/howto/notify.md: its commands run as they stand, on a running platform beside a real mail server."""
 
-import os
-import re
-import subprocess
-import sys
 import time
 from email import message_from_bytes, policy
-from pathlib import Path
 
 import pytest
 import yaml
 from aiosmtpd.controller import Controller
 
 from .conftest import MAIL, document
+from .pages import script, shell
 
-PAGE = Path(__file__).parents[2] / "docs" / "howto" / "notify.md"
 pytestmark = [pytest.mark.slow, pytest.mark.loop, pytest.mark.timeout(400)]
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-HERE, NEXT = "## On this machine", "## When it does not arrive"
 
 
 class Mailbox:
@@ -38,18 +31,6 @@ def mailbox():
     controller.stop()
 
 
-def script():
-    """The page's commands; one that is refused says so if it is not."""
-    page = PAGE.read_text()
-    here = page[page.index(HERE) : page.index(NEXT)]
-    lines = "".join(block for language, block in FENCE.findall(here) if not language).splitlines()
-    assert len(lines) > 10
-    refused = re.compile(r"^(.*?) +# refused$")
-    made = [refused.sub(r"if \1; then echo it was not refused; exit 9; fi", line) for line in lines]
-    assert sum(line.startswith("if ") for line in made) == 1
-    return "\n".join(["set -eu", *made])
-
-
 def test_the_commands_of_the_page_run_and_a_champion_is_told_by_e_mail(
     platform, client, table, mailbox, tmp_path
 ):
@@ -58,13 +39,7 @@ def test_the_commands_of_the_page_run_and_a_champion_is_told_by_e_mail(
     loop = document("told", notify={"channels": [team], "group": "0s"})
     loop["spec"]["data"]["source"] = {"path": "tumours.csv"}
     (tmp_path / "told.yaml").write_text(yaml.safe_dump(loop))
-    environment = os.environ | {
-        "MILLRACE_HOME": str(platform.home),
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-    }
-    done = subprocess.run(
-        ["bash", "-c", script()], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=380
-    )
+    done = shell(platform, tmp_path, script("notify.md", until="## When it does not arrive"))
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
     assert "250 taken" in said

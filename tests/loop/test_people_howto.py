@@ -1,44 +1,21 @@
 """docs/howto/people.md: its commands run as they stand; then the same approval by a second person in the console."""
 
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import httpx
 import pytest
 import yaml
 
 from .conftest import document
+from .pages import script, shell
 
-PAGE = Path(__file__).parents[2] / "docs" / "howto" / "people.md"
 pytestmark = [pytest.mark.slow, pytest.mark.loop, pytest.mark.timeout(1500)]
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FORM = re.compile(r'name="(\w+)" value="([^"]*)"')
 PASSWORD = "barley goes to the mill"
 
 
-def script():
-    """The page's commands; one that is refused says so if it is not."""
-    page = PAGE.read_text()
-    here = page[page.index("## On this machine") : page.index("## In a cluster")]
-    lines = "".join(block for language, block in FENCE.findall(here) if not language).splitlines()
-    assert len(lines) > 20
-    refused = re.compile(r"^(.*?) +# refused$")
-    made = [refused.sub(r"if \1; then echo it was not refused; exit 9; fi", line) for line in lines]
-    assert sum(line.startswith("if ") for line in made) == 2
-    return "\n".join(["set -eu", *made])
-
-
 def run(platform, folder, text):
-    environment = os.environ | {
-        "MILLRACE_HOME": str(platform.home),
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-    }
-    done = subprocess.run(
-        ["bash", "-c", text], cwd=folder, env=environment, capture_output=True, text=True, timeout=900
-    )
+    done = shell(platform, folder, text, timeout=900)
     return done.returncode, done.stdout + done.stderr
 
 
@@ -50,7 +27,7 @@ def test_two_people_with_passwords_decide_by_the_commands_and_in_the_console(
     loop["spec"]["data"]["source"] = {"path": "tumours.csv"}
     loop["spec"]["gates"]["approval"] = {"of": 1}
     (tmp_path / "two-people.yaml").write_text(yaml.safe_dump(loop))
-    code, said = run(platform, tmp_path, script())
+    code, said = run(platform, tmp_path, script("people.md", until="## In a cluster", at_least=20, refused=2))
     assert code == 0, said
     assert "ines: approver in every project" in said
     (given,) = client.registry.decisions(loop="two-people", kind="approval.given")

@@ -1,33 +1,14 @@
 """docs/howto/review.md: its commands run as they stand, in one shell, against a running platform."""
 
 import math
-import os
-import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import yaml
 
 from .conftest import document
+from .pages import script, shell
 
-PAGE = Path(__file__).parents[2] / "docs" / "howto" / "review.md"
 pytestmark = [pytest.mark.slow, pytest.mark.loop, pytest.mark.timeout(400)]
-FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-HERE, NEXT = "## On this machine", "## What becomes of a label"
-
-
-def script():
-    """The page's commands; one that is refused says so if it is not."""
-    page = PAGE.read_text()
-    here = page[page.index(HERE) : page.index(NEXT)]
-    lines = "".join(block for language, block in FENCE.findall(here) if not language).splitlines()
-    assert len(lines) > 10
-    refused = re.compile(r"^(.*?) +# refused$")
-    made = [refused.sub(r"if \1; then echo it was not refused; exit 9; fi", line) for line in lines]
-    assert sum(line.startswith("if ") for line in made) == 1
-    return "\n".join(["set -eu", *made])
 
 
 def test_the_commands_of_the_page_run_to_its_end(platform, client, table, tmp_path):
@@ -37,13 +18,7 @@ def test_the_commands_of_the_page_run_to_its_end(platform, client, table, tmp_pa
     loop = document("reviewed", review={"below": 0.9, "sample": "20%", "uncertain": True})
     loop["spec"]["data"]["source"] = {"path": "tumours.csv"}
     (tmp_path / "reviewed.yaml").write_text(yaml.safe_dump(loop))
-    environment = os.environ | {
-        "MILLRACE_HOME": str(platform.home),
-        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-    }
-    done = subprocess.run(
-        ["bash", "-c", script()], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=380
-    )
+    done = shell(platform, tmp_path, script("review.md", until="## What becomes of a label"))
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
     assert "'perhaps' is none of the classes 0, 1" in said
