@@ -4,8 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
+from millrace_contracts.fairness import FairnessGate
 from millrace_contracts.names import BlockUnit, TaskName
-from millrace_contracts.parts import Column, Float, Int, Lasting, Part, Written
+from millrace_contracts.parts import Column, Float, Int, Lasting, Part, Written, unsaid
 
 Metric = Literal["rmse", "mae", "log_loss", "auc", "accuracy", "brier", "macro_f1"]
 METRICS: dict[TaskName, tuple[Metric, ...]] = {
@@ -81,6 +82,12 @@ class Gates(Part):
     champion: ChampionGate = ChampionGate()
     absolute: list[AbsoluteGate] = Field(default=[], max_length=20)
     slices: SliceGate = SliceGate()
+    fairness: list[FairnessGate] | None = Field(
+        default=None,
+        max_length=10,
+        exclude_if=unsaid,
+        description="How far groups of spec.fairness may lie apart; left out: they are told, and decide nothing.",
+    )
     approval: ApprovalGate | None = Field(
         default=None,
         description="People who have to approve a candidate that passed; left out: nobody has to.",

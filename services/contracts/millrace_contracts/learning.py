@@ -8,6 +8,7 @@ from typing_extensions import TypedDict
 from millrace_contracts.adopting import AdoptSpec
 from millrace_contracts.building import BuiltWith
 from millrace_contracts.custom_code import CodeMade, CodeSpec
+from millrace_contracts.fairness import FairnessEvaluation, FairnessSpec
 from millrace_contracts.models import Golden
 from millrace_contracts.names import BlockUnit, ColumnName, Family, Name, TaskName, VersionNumber
 from millrace_contracts.parts import Zone
@@ -132,6 +133,9 @@ class EvaluateSpec(LearningSpec):
     champion: Contender | None = None
     folds: int | None = Field(default=None, ge=2, le=50)
     slices: list[ColumnName] = []
+    fairness: FairnessSpec | None = Field(
+        default=None, description="Protected attributes whose groups are compared; null: none."
+    )
     front: SearchFront | None = Field(
         default=None, description="Of the candidate's search, for the page: it decides nothing here."
     )
@@ -283,6 +287,9 @@ class EvaluateResult(BaseModel):
     blocks: list[Block]
     spacing: BlockSpacing | None = Field(default=None, description="Null without event time.")
     slices: list[SliceEvaluation] = []
+    fairness: FairnessEvaluation | None = Field(
+        default=None, description="Groups of protected attributes; null: none are declared."
+    )
     importance: list[Importance] = []
     roc: list[RocPoint] = []
     classes: ClassesEvaluation | None = Field(

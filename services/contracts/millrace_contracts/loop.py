@@ -12,6 +12,7 @@ from millrace_contracts import durations
 from millrace_contracts.batches import Predict
 from millrace_contracts.calendars import Calendar, Schedule, Timed
 from millrace_contracts.data import DataContract
+from millrace_contracts.fairness import FairnessSpec, comparable
 from millrace_contracts.gates import Gates
 from millrace_contracts.names import LoopName, Name, TaskName
 from millrace_contracts.notices import Notify
@@ -27,6 +28,7 @@ from millrace_contracts.parts import (
     Part,
     Written,
     Zone,
+    unsaid,
 )
 from millrace_contracts.placement import Placement
 from millrace_contracts.reviews import NO_CONFIDENCE, ReviewSpec
@@ -200,6 +202,11 @@ class Spec(Part):
         default="14d", description="Event time between the openings of two triggered runs."
     )
     switch_back: SwitchBackSpec = SwitchBackSpec()
+    fairness: FairnessSpec | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="Protected attributes whose groups are compared in each evaluation and day; left out: none.",
+    )
     notify: Notify | None = Field(default=None, description="Who is told of it, by which channels.")
     placement: Placement | None = Field(
         default=None, description="Where in a cluster its pods run; a laptop says that it cannot honour it."
@@ -227,6 +234,7 @@ class Spec(Part):
             raise ValueError("triggers.calendar needs data.eventTime")
         self._one_says_how_many()
         self.gates.fit(self.task)
+        comparable(self.task, self.fairness, self.gates.fairness or [], self.target)
         if self.review is not None and self.review.below is not None and self.task == "regression":
             raise ValueError(NO_CONFIDENCE)
         contract = self.data.contract

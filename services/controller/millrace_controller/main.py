@@ -7,6 +7,7 @@ from millrace_controller.approvals.routes import router as approvals
 from millrace_controller.backtests.controller import keep_backtests
 from millrace_controller.backtests.routes import router as backtests
 from millrace_controller.capabilities.routes import router as capabilities
+from millrace_controller.cards.routes import router as cards
 from millrace_controller.clock.worker import keep_loops, read_feed
 from millrace_controller.leases.leader import leading
 from millrace_controller.loops.routes import router as loops
@@ -42,6 +43,7 @@ def build(settings: ControllerSettings | None = None) -> FastAPI:
             loops,
             runs,
             approvals,
+            cards,
             sources,
             scores,
             backtests,

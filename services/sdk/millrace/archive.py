@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from millrace.auditing import NotSigned, canonical, check, public_of
-from millrace_contracts.audit import ArchiveStatement, ArchiveWrite, AuditReport, SignedHead, fingerprint
+from millrace.auditing import NotSigned, canonical, check, signed_by
+from millrace.evidence import pack
+from millrace_contracts.audit import ArchiveStatement, ArchiveWrite, AuditReport, SignedHead
+from millrace_contracts.loop import ModelLoop
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -63,15 +65,54 @@ def watched(platform: "Millrace", loop: str) -> Iterator[File]:
     yield "heads.jsonl", _lines(platform.registry.signed_heads(limit=1000))
 
 
-PARTS: list[Part] = [declared, decided, made, watched]
+def carded(platform: "Millrace", loop: str) -> Iterator[File]:
+    """The card of each version, to read and to keep."""
+    from millrace import cards
+    from millrace.client.cards import gather
+
+    registry = platform.registry
+    newest = registry.model(loop).latest if loop in {model.name for model in registry.models()} else 0
+    for number in range(1, newest + 1):
+        told = gather(platform, loop, number)
+        yield f"cards/{number}.md", cards.markdown(told).encode()
+        yield f"cards/{number}.html", cards.html(told).encode()
+
+
+def fed(platform: "Millrace", loop: str) -> Iterator[File]:
+    """The dataset versions it learnt from, with their contracts, and deliveries that were refused."""
+    document = ModelLoop.model_validate(platform.controller.loop(loop).document)
+    dataset = document.spec.data.dataset
+    known = {item.name for item in platform.registry.datasets()}
+    yield "data.jsonl", _lines(platform.registry.dataset_versions(dataset) if dataset in known else [])
+    yield "quarantine.jsonl", _lines(platform.registry.quarantined(dataset) if dataset in known else [])
+
+
+def observed(platform: "Millrace", loop: str) -> Iterator[File]:
+    """What is watched by which rule, every closed day, and the report."""
+    if loop not in {monitor.endpoint for monitor in platform.monitoring.monitors()}:
+        return
+    yield "monitor.json", _json(platform.monitoring.monitor(loop))
+    yield "days.jsonl", _lines(platform.monitoring.closings(loop))
+    yield "report.html", platform.monitoring.report(loop).encode()
+
+
+PARTS: list[Part] = [declared, decided, made, watched, carded, fed, observed]
 
 
 def write(
-    platform: "Millrace", loop: str, verified: AuditReport, target: Path, sign: bool = True
+    platform: "Millrace",
+    loop: str,
+    verified: AuditReport,
+    target: Path,
+    sign: bool = True,
+    frameworks: Sequence[str] = (),
 ) -> ArchiveStatement | None:
-    """Write the archive; returns what was signed, None for one that is not."""
+    """Write the archive, read against *frameworks*; returns what was signed, None for one that is not."""
     files = dict(file for part in PARTS for file in part(platform, loop))
     files["verification.json"] = _json(verified)
+    if frameworks:
+        spec = ModelLoop.model_validate(json.loads(files["loop.json"])["document"]).spec
+        files |= pack.files([*frameworks], loop, spec, files)
     files["index.html"] = page(loop, files, verified)
     listed = {name: _digest(data) for name, data in sorted(files.items())}
     manifest = canonical({"project": platform.project, "loop": loop, "files": listed})
@@ -98,18 +139,16 @@ def read(path: Path) -> Opened:
     wrong = sorted(name for name in {*listed, *files} if _digest(files.get(name, b"")) != listed.get(name))
     if wrong:
         raise NotSigned(f"{path} was changed: {', '.join(wrong)}")
+    if lost := pack.broken(files):
+        raise NotSigned(f"{path}: {'; '.join(lost[:3])}")
     if signature is None:
         return Opened(listed, None, None)
-    statement, key = _signed(SignedHead.model_validate_json(signature))
+    statement, key = signed_by(SignedHead.model_validate_json(signature))
     if statement.digest != _digest(manifest):
         raise NotSigned(f"{path} was changed: {MANIFEST} is not the one that was signed")
     heads = files.get("heads.jsonl", b"").decode().splitlines()
     check([SignedHead.model_validate_json(line) for line in heads])
     return Opened(listed, statement, key)
-
-
-def _signed(signed: SignedHead) -> tuple[ArchiveStatement, str]:
-    return ArchiveStatement.model_validate_json(signed.statement), fingerprint(public_of(signed))
 
 
 def page(loop: str, files: dict[str, bytes], verified: AuditReport) -> bytes:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from millrace_contracts.audit import (
+    ArchiveStatement,
     AuditFinding,
     AuditPart,
     AuditReport,
@@ -95,6 +96,11 @@ def public_of(signed: SignedHead) -> bytes:
     except (InvalidSignature, ValueError) as error:
         raise NotSigned(f"the signature of this does not hold: {signed.statement[:120]}") from error
     return public
+
+
+def signed_by(signed: SignedHead) -> tuple[ArchiveStatement, str]:
+    """What was signed of an archive or a card, and the key's fingerprint. Raises: NotSigned, ValueError."""
+    return ArchiveStatement.model_validate_json(signed.statement), fingerprint(public_of(signed))
 
 
 def _statement(head: SignedHead) -> AuditStatement:

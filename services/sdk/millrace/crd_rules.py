@@ -1,6 +1,6 @@
 """What validators of a loop's document say, in CEL, for API servers; tests/contract shows one corpus to both."""
 
-from millrace import crd_notices
+from millrace import crd_fairness, crd_notices
 from millrace.crd_durations import DAYS, WRITTEN, Json, one_of, rule
 from millrace_contracts import gates, parts, reviews, serving, workers
 from millrace_contracts.batches import NO_RHYTHM, BatchSpec
@@ -134,6 +134,7 @@ RULES: dict[str, list[Json]] = {
     Secret.__name__: [
         rule(one_of("env", "file", "secretRef"), "a secret is kept in one place: env, file or secretRef")
     ],
+    **crd_fairness.RULES,
     **crd_notices.RULES,
     Data.__name__: [rule(_OTHER_WEIGHT, NO_WEIGHT)],
     SqlSource.__name__: [*_DATABASE, rule(one_of("query", "table"), "rows come from either query or table")],
@@ -247,6 +248,7 @@ RULES: dict[str, list[Json]] = {
         rule(f"{_WORKERS_AND}!has(self.placement.workers)", workers.TWICE_WORKERS),
         rule(f"{_WORKERS_AND}!has(self.placement.gpus) || self.placement.gpus == 0", workers.TWICE_GPUS),
         *_gates_fit(),
+        *crd_fairness.fits(),
         rule(
             "!has(self.data.contract) || self.data.contract.columns.exists(column, column.name == self.target)",
             "the contract has no column that is the target",

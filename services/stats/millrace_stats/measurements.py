@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from millrace_stats import canary, drift, paired, performance, screenings, sparse, worlds
+from millrace_stats import canary, comparing, drift, paired, performance, screenings, sparse, worlds
 from millrace_stats.measuring import SEED, Result, measure
 
 YEAR = 365
@@ -227,6 +227,7 @@ GROUPS = {
     "canary": canaries,
     "leakage": screenings.leakages,
     "proxies": screenings.stand_ins,
+    "protected": comparing.protected,
     **sparse.GROUPS,
 }
 

@@ -9,6 +9,7 @@ from sklearn.datasets import load_breast_cancer
 from tests.training.conftest import run_evaluate, run_train
 
 from millrace_training.automl.portfolio import PORTFOLIO
+from millrace_training.runtime.errors import JobError
 
 START, DAY = 1_372_636_800_000_000, 86_400_000_000  # 2013-07-01 UTC
 DAYS, A_DAY = 60, 40
@@ -143,6 +144,55 @@ class TestByTime:
         candidate, champion = trained("new", None), trained("old", "2013-08-10T00:00:00Z")
         first = run_evaluate(asked(candidate, champion), make_context("a"))
         assert first == run_evaluate(asked(candidate, champion), make_context("b"))
+
+
+class TestGroups:
+    """A model of features alone; the column of groups is none of them."""
+
+    @pytest.fixture
+    def lent(self, registry, make_context) -> dict[str, Any]:
+        draw = np.random.default_rng(8)
+        rows = DAYS * A_DAY
+        income = draw.normal(size=rows)
+        sex = np.where(draw.random(rows) < 0.7, "m", "f")
+        sex[:20], sex[-20:] = "x", "x"
+        data = {
+            "at": pa.array(START + np.arange(rows) * (DAY // A_DAY), pa.timestamp("us", "UTC")),
+            "income": income - (sex == "f"),
+            "sex": pa.array(sex.tolist()),
+            "repaid": pa.array(np.where(income + draw.normal(size=rows) > 0, "yes", "no").tolist()),
+        }
+        registry.add("loans", 1, pa.table(data))
+        common = COMMON | {"dataset": "loans", "task": "binary", "target": "repaid", "cut": None}
+        change = REFIT | {"configurations": [PORTFOLIO[0]], "exclude": ["sex"]}
+        made = run_train(common | change, make_context("new"))
+        return common | {"candidate": {"files": made["files"], "signature": made["signature"]}}
+
+    def test_groups_of_a_column_that_is_no_feature_are_compared(self, lent, make_context, registry):
+        assert [item["column"] for item in lent["candidate"]["signature"]["inputs"]] == ["income"]
+        asked_for = {"attributes": [{"column": "sex"}, {"column": "faith"}], "minimumRows": 50}
+        made = run_evaluate(lent | {"fairness": asked_for}, make_context("evaluate"))
+        told = made["fairness"]
+        assert told["favourable"] == "yes"
+        assert told["left_out"] == ["faith: the data has no such column"]
+        assert [(one["group"], one["reference"]) for one in told["groups"]] == [
+            ("m", True), ("f", False), ("x", False)
+        ]  # fmt: skip
+        rates = {one["group"]: one["metrics"] for one in told["groups"]}
+        (selected,) = [item for item in rates["f"] if item["metric"] == "selection_rate"]
+        assert selected["gap"]["upper"] < -0.1
+        (small,) = [item for item in rates["x"] if item["metric"] == "selection_rate"]
+        assert small["small"]
+        assert small["gap"] is None
+        page = registry.store[made["report"]].decode()
+        assert "Groups of protected attributes" in page
+        assert "too few rows to be compared" in page
+        assert "no finding of discrimination" in page
+
+    def test_a_favourable_class_that_the_data_lacks_is_refused_with_its_remedy(self, lent, make_context):
+        asked_for = {"attributes": [{"column": "sex"}], "favourable": "maybe"}
+        with pytest.raises(JobError, match="'maybe' is none of no, yes"):
+            run_evaluate(lent | {"fairness": asked_for}, make_context("evaluate"))
 
 
 class TestByFolds:

@@ -7,7 +7,8 @@ import orjson
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
-from millrace import explanation
+from millrace import cards, explanation
+from millrace.aio.cards import gather
 from millrace_console.asking import Asked
 from millrace_console.drawing.bars import bars
 from millrace_console.drawing.front import front
@@ -105,6 +106,18 @@ async def model_version(
         else None,
     }
     return page(request, "version.html", around | shown)
+
+
+@router.get("/p/{project}/loops/{loop}/versions/{number}/card")
+async def card(
+    project: ProjectIn, loop: LoopIn, number: NumberIn, person: CurrentPerson, services: CurrentServices
+) -> Response:
+    """The model card of a version: a file to keep, never shown as a page of this console."""
+    asked = Asked(services.settings.answer_seconds)
+    told = await asked.must("registry", gather(person.clients, loop, number, project=project))
+    text = await asyncio.to_thread(cards.html, told)
+    named = f'attachment; filename="{loop}-{number}-card.html"'
+    return Response(text, media_type="application/octet-stream", headers={"content-disposition": named})
 
 
 @router.get("/p/{project}/loops/{loop}/versions/{number}/report")

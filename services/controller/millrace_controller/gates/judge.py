@@ -9,7 +9,7 @@ from millrace_contracts.gates import AbsoluteGate
 from millrace_contracts.learning import Block, EvaluateResult
 from millrace_contracts.loop import Spec
 from millrace_contracts.verdicts import GateResult, GatesVerdict, Verdict
-from millrace_controller.gates import few
+from millrace_controller.gates import fairness, few
 from millrace_stats import tasks
 from millrace_stats.paired import non_inferior, slices
 
@@ -30,6 +30,7 @@ def judge(spec: Spec, evaluation: EvaluateResult, champion: bool | None = None) 
         gates += [_champion(spec, evaluation), *_slices(spec, evaluation)]
     else:
         gates = [_useful(spec, evaluation), *gates]
+    gates += fairness.judge(spec.gates.fairness or [], evaluation)
     verdict = min((gate.verdict for gate in gates), key=ORDER.index)
     deciding = [gate for gate in gates if gate.verdict == verdict]
     if verdict == "passed":

@@ -75,7 +75,7 @@ def make(spec: Spec, endpoint: str, number: int, inputs: Inputs) -> RunPlan:
         },
         train=common
         | (_train(spec, inputs.configurations) if inputs.adopt is None else _adopt(spec, inputs.adopt)),
-        evaluate=common | _evaluate(spec, inputs.champion),
+        evaluate=common | _evaluate(spec, inputs.champion) | _compared(spec),
         compress=_compress(spec, inputs.until if inputs.champion else None),
         limits=JobLimits(
             memory_mb=spec.training.limits.megabytes(),
@@ -153,6 +153,11 @@ def _adopt(spec: Spec, graph: AdoptSpec) -> Document:
 
 def _evaluate(spec: Spec, champion: ModelVersionRead | None) -> Document:
     return {"champion": _champion(champion), "slices": spec.gates.slices.columns}
+
+
+def _compared(spec: Spec) -> Document:
+    """The protected attributes whose groups are compared, as the loop writes them."""
+    return {} if spec.fairness is None else {"fairness": spec.fairness.model_dump(mode="json", by_alias=True)}
 
 
 def _compress(spec: Spec, until: datetime | None) -> CompressPlan | None:

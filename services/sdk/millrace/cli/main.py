@@ -11,6 +11,7 @@ from millrace.cli import (
     alarming,
     approving,
     archiving,
+    carding,
     coding,
     declaring,
     drafting,
@@ -149,6 +150,14 @@ command(app, "backtest", "millrace backtest -f my-loop.yaml --data history.csv",
 command(
     app, "report", "millrace report my-loop --open", "millrace report my-loop --out report.html", panel=LOOK
 )(acting.report)
+command(
+    app,
+    "card",
+    "millrace card my-loop",
+    "millrace card my-loop 3 --out cards/my-loop-3",
+    "millrace card my-loop --show",
+    panel=LOOK,
+)(carding.card)
 command(declaring.data, "accept", "millrace data accept 3 --widen")(refusing.accept)
 command(declaring.data, "drop", "millrace data drop 3")(refusing.drop)
 declaring.data.add_typer(refusing.quarantine)

@@ -10,10 +10,10 @@ import xxhash
 
 from millrace_contracts.data import DataContract
 from millrace_contracts.datasets import DatasetVersionRead, SchemaColumn
-from millrace_contracts.learning import LearningSpec, TrainSpec
+from millrace_contracts.learning import EvaluateSpec, LearningSpec, TrainSpec
 from millrace_contracts.signature import Signature
 from millrace_contracts.tables import Dialect
-from millrace_stats import tasks
+from millrace_stats import groups, tasks
 from millrace_stats.tasks import Value
 from millrace_table import personal
 from millrace_training.automl import targets
@@ -45,6 +45,7 @@ class Table:
         micros: int64 (rows,): event time in microseconds since 1970 UTC, or None.
         left_out: columns that were left out by themselves: they name rows and describe nothing.
         weight: float64 (rows,): how much each row counts, or None where all count alike.
+        groups: object (rows,) by column: the group of each row by each protected attribute; none in training.
         dialect: what the data's contract says of cells: their marks for missing, and which number is the day.
     """
 
@@ -56,13 +57,17 @@ class Table:
     left_out: list[str] = field(default_factory=list)
     dialect: Dialect = field(default_factory=Dialect)
     weight: np.ndarray | None = None
+    groups: dict[str, np.ndarray] = field(default_factory=dict)
 
     def take(self, rows: np.ndarray) -> "Table":
         """The rows at these indices."""
         days = None if self.days is None else self.days[rows]
         micros = None if self.micros is None else self.micros[rows]
         weight = None if self.weight is None else self.weight[rows]
-        return Table(self.frame.take(rows), self.target[rows], self.classes, days, micros, weight=weight)
+        groups = {name: values[rows] for name, values in self.groups.items()}
+        return Table(
+            self.frame.take(rows), self.target[rows], self.classes, days, micros, weight=weight, groups=groups
+        )
 
 
 def load(records: Records, spec: LearningSpec, columns: list[Column] | None = None) -> Table:
@@ -102,8 +107,20 @@ def load_for(records: Records, spec: LearningSpec, signature: Signature) -> Tabl
     if not labelled.any():
         detail = "No labelled row has one of the model's classes."
         raise JobError("Nothing to judge by", detail, "Add labelled data.")
-    columns = columns_from_signature(signature)
-    return _table(rows.filter(pa.array(labelled)), columns, target[labelled], classes, spec, [])
+    columns, rows = columns_from_signature(signature), rows.filter(pa.array(labelled))
+    made = _table(rows, columns, target[labelled], classes, spec, [])
+    return replace(made, groups=_groups(rows, spec))
+
+
+def _groups(rows: pa.Table, spec: LearningSpec) -> dict[str, np.ndarray]:
+    """The group of each row by each declared attribute that the data has; an evaluation says which it has not."""
+    if not isinstance(spec, EvaluateSpec) or spec.fairness is None:
+        return {}
+    return {
+        item.column: groups.named(rows.column(item.column).to_pylist(), item.edges)
+        for item in spec.fairness.attributes
+        if item.column in rows.column_names
+    }
 
 
 def _dialect(version: DatasetVersionRead) -> Dialect:

@@ -20,7 +20,7 @@ from millrace_table import spacing
 from millrace_training.automl import splits
 from millrace_training.automl.plan import HOLDOUT_DAYS
 from millrace_training.automl.table import Table, copies, load_for, row_digests
-from millrace_training.evaluate import blocks, importance, report
+from millrace_training.evaluate import blocks, fairness, importance, report
 from millrace_training.evaluate.contenders import Judges
 from millrace_training.graph.session import predict
 from millrace_training.rows.records import Records
@@ -81,6 +81,9 @@ def compared(spec: EvaluateSpec, rows: Rows) -> EvaluateResult:
         blocks=blocks.of_rows(rows.labels, rows.name, loss, other),
         spacing=rows.spacing,
         slices=blocks.of_slices(_texts(spec, table), rows.labels, rows.name, loss, other),
+        fairness=None
+        if spec.fairness is None
+        else fairness.of_rows(spec.fairness, task, table, rows.candidate, rows.labels),
         importance=importance.permutation(rows.session, task, table.frame, target, SEED),
         roc=[RocPoint.model_validate(point) for point in task.roc(target, rows.candidate)],
         classes=None if classes is None else ClassesEvaluation.model_validate(classes),

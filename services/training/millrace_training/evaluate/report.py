@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from millrace.pages import Html, figures, front, page, pictures, section, table
+from millrace.pages import Html, figures, front, groups, page, pictures, section, table
 from millrace_contracts.learning import Block, ClassesEvaluation, EvaluateResult, Importance, SliceEvaluation
 from millrace_contracts.searching import SearchFront
 from millrace_stats.tasks import Task
@@ -32,6 +32,7 @@ def render(
     parts = [
         section("Metrics on rows that no model had seen", _metrics(result)),
         *([section("Parts of the data", _slices(result.slices))] if result.slices else []),
+        *([] if result.fairness is None else [groups.shown(result.fairness)]),
         *_classes(result.classes),
         section("Loss by block", _blocks(result.blocks)),
         section("What it looks at: loss added when a column is shuffled", _importance(result.importance)),

@@ -1,0 +1,231 @@
+"""Groups of people side by side: a rate or a mean of each, with bounds that know rows of one day to be alike.
+
+A metric of a group is a ratio of sums over blocks (days, or buckets of rows), so what stands in a database is a sum a
+day. Nothing here is a verdict on people: it says how far groups lie apart and how sure that is.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from millrace_stats.series import autocorrelation, inflation
+from millrace_stats.tasks import Task, Value
+
+CONFIDENCE = 0.95
+LEAST_BLOCKS = 3
+"""Blocks with rows of a group, below which its spread cannot be told."""
+MOST_GROUPS = 20
+MISSING, OTHERS = "(missing)", "(others)"
+RATES = frozenset({"selection_rate", "false_positive_rate", "false_negative_rate", "error_rate"})
+"""Metrics that are shares of rows."""
+Sums = tuple[np.ndarray, np.ndarray]
+"""Numerators and denominators by block, each (blocks,)."""
+Measures = dict[str, Sums]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A rate or mean with its 95 % bounds; None where no row, or too few blocks, say."""
+
+    value: float | None
+    lower: float | None
+    upper: float | None
+    rows: int
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A group less its reference: the mean, its standard error, and the degrees of freedom of its t bounds."""
+
+    difference: float
+    error: float
+    freedom: int
+
+    def half(self, confidence: float) -> float:
+        """Half the width of a one-sided bound of this *confidence*."""
+        from scipy import special  # here: an idle service has no use for it
+
+        return float(special.stdtrit(self.freedom, confidence)) * self.error
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a gate says of one group: `passed` within the bound, `failed` beyond it, else `inconclusive`."""
+
+    group: str
+    verdict: str
+    lower: float
+    upper: float
+
+
+def of_rows(
+    task: Task, target: np.ndarray, predicted: np.ndarray, classes: Sequence[Value], favourable: str | None
+) -> Measures:
+    """What each row adds to each metric: numerators and denominators, (rows,) each.
+
+    Args:
+        target: labels as numbers; NaN where there is none: such a row says only whether it was selected.
+        predicted: answers, (rows,) or (rows, classes); a row without one says nothing.
+        favourable: the class, as text, that counts as selected; None where none does.
+    Source: the group metrics of Hardt, Price and Srebro (2016) and Barocas, Hardt and Narayanan (2023).
+    """
+    answered = task.known(predicted)
+    labelled = answered & np.isfinite(target)
+    measures: Measures = {"loss": (_where(labelled, task.losses(target, predicted)), labelled * 1.0)}
+    chosen = task.chosen(predicted, classes)
+    if chosen is None:
+        return measures | {"mean_error": (_where(labelled, predicted - target), labelled * 1.0)}
+    names = np.array([*task.names(classes), ""], dtype=object)
+    truth = names[np.where(labelled, np.nan_to_num(target), len(names) - 1).astype(int)]
+    measures["error_rate"] = (labelled * (chosen != truth) * 1.0, labelled * 1.0)
+    if favourable is None:
+        return measures
+    selected, deserving = answered & (chosen == favourable), labelled & (truth == favourable)
+    spread = task.spread(predicted, classes)
+    assert spread is not None, "a task that chooses says how probable each class is"
+    probability = spread[:, [*names].index(favourable)]
+    others = labelled & ~deserving
+    return measures | {
+        "selection_rate": (selected * 1.0, answered * 1.0),
+        "false_positive_rate": (selected * others * 1.0, others * 1.0),
+        "false_negative_rate": (~selected * deserving * 1.0, deserving * 1.0),
+        "calibration": (_where(labelled, probability - deserving), labelled * 1.0),
+    }
+
+
+def summed(measures: Measures, here: np.ndarray, blocks: np.ndarray, count: int) -> Measures:
+    """The same by block, for the rows of one group.
+
+    Args:
+        here: bool (rows,). blocks: place of each row's block, int (rows,), below *count*.
+    """
+    return {
+        name: (
+            np.bincount(blocks[here], top[here], count),
+            np.bincount(blocks[here], rows[here], count),
+        )
+        for name, (top, rows) in measures.items()
+    }
+
+
+def estimate(sums: Sums, rate: bool, ordered: bool) -> Estimate:
+    """A group's rate or mean.
+
+    The bounds are t bounds of the ratio, linearised over blocks and widened for dependence of neighbours. A rate's
+    stand around Agresti and Coull's estimate and are never narrower than independent rows would make them, so that a
+    group without a single error is not said to be without doubt.
+
+    Args:
+        ordered: blocks follow each other in time.
+    """
+    rows = int(sums[1].sum())
+    if rows == 0:
+        return Estimate(None, None, None, 0)
+    value = float(sums[0].sum()) / rows
+    freedom = int((sums[1] > 0).sum()) - 1
+    if freedom < LEAST_BLOCKS - 1:
+        return Estimate(value, None, None, rows)
+    middle, error = value, _error(_influence(sums), ordered)
+    if rate:
+        middle = (float(sums[0].sum()) + 2) / (rows + 4)
+        error = max(error, float(np.sqrt(middle * (1 - middle) / (rows + 4))))
+    half = Gap(middle, error, freedom).half((1 + CONFIDENCE) / 2)
+    low, high = middle - half, middle + half
+    return Estimate(value, *((max(low, 0.0), min(high, 1.0)) if rate else (low, high)), rows)
+
+
+def gap(sums: Sums, reference: Sums, rate: bool, ordered: bool) -> Gap | None:
+    """How far a group lies from its reference; None where one of them has too few blocks or no rows.
+
+    The error is that of the difference, so that a day that is bad for all counts for none. For rates the centre is
+    Agresti and Caffo's, and the error never smaller than theirs.
+    """
+    freedom = min(int((rows > 0).sum()) for _, rows in (sums, reference)) - 1
+    if freedom < LEAST_BLOCKS - 1:
+        return None
+    error = _error(_influence(sums) - _influence(reference), ordered)
+    if not rate:
+        difference = sums[0].sum() / sums[1].sum() - reference[0].sum() / reference[1].sum()
+        return Gap(float(difference), error, freedom)
+    shares = [((top.sum() + 1) / (rows.sum() + 2), rows.sum() + 2) for top, rows in (sums, reference)]
+    least = float(np.sqrt(sum(share * (1 - share) / count for share, count in shares)))
+    return Gap(float(shares[0][0] - shares[1][0]), max(error, least), freedom)
+
+
+def judge(gaps: Mapping[str, Gap], at_most: float) -> list[Judgement]:
+    """Whether each group lies within *at_most* of its reference.
+
+    All groups together fail by mistake in at most 5 % (Bonferroni); that a group passes by mistake which lies at the
+    bound has a chance of at most 5 %, and so has that all of them do (intersection-union).
+    """
+    strict = 1 - (1 - CONFIDENCE) / max(len(gaps), 1)
+    found = []
+    for name, item in gaps.items():
+        away, half = abs(item.difference), item.half(CONFIDENCE)
+        verdict = "passed" if away + half < at_most else "inconclusive"
+        if away - item.half(strict) > at_most:
+            verdict = "failed"
+        found.append(Judgement(name, verdict, item.difference - half, item.difference + half))
+    return found
+
+
+def named(values: Sequence[Any], edges: Sequence[float] | None) -> np.ndarray:
+    """The group of each value as text, object (rows,): a span where there are *edges*, else the value itself.
+
+    Only the commonest MOST_GROUPS values are groups of their own; a missing value is one too.
+    """
+    if edges is not None:
+        return _spans(values, edges)
+    texts = np.array([_text(value) for value in values], dtype=object)
+    words, counts = np.unique(texts.astype(str), return_counts=True)
+    if len(words) > MOST_GROUPS:
+        order = np.lexsort((words, -counts))[: MOST_GROUPS - 1]
+        kept = set(words[order].tolist())
+        texts = np.array([text if text in kept else OTHERS for text in texts], dtype=object)
+    return texts
+
+
+def _spans(values: Sequence[Any], edges: Sequence[float]) -> np.ndarray:
+    numbers = np.array([_number(value) for value in values], np.float64)
+    names = [f"below {edges[0]:g}"]
+    names += [f"{low:g} to below {high:g}" for low, high in pairwise(edges)]
+    names += [f"{edges[-1]:g} and more", MISSING]
+    places = np.searchsorted(np.asarray(edges, np.float64), numbers, side="right")
+    places[np.isnan(numbers)] = len(names) - 1
+    return np.array(names, dtype=object)[places]
+
+
+def _number(value: Any) -> float:
+    try:
+        return float("nan") if value is None else float(value)
+    except (TypeError, ValueError):
+        return float("nan")
+
+
+def _text(value: Any) -> str:
+    if value is None or value == "" or (isinstance(value, float) and np.isnan(value)):
+        return MISSING
+    if isinstance(value, bool | np.bool_):
+        return "true" if value else "false"
+    if isinstance(value, float | np.floating):
+        return f"{value:g}" if value.is_integer() else repr(float(value))
+    return str(value)[:200]
+
+
+def _where(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
+    return np.asarray(np.where(rows, values, 0.0), np.float64)
+
+
+def _influence(sums: Sums) -> np.ndarray:
+    """What each block adds to the error of the ratio, (blocks,); its mean is 0."""
+    top, rows = sums
+    return np.asarray((top - top.sum() / rows.sum() * rows) / rows.mean(), np.float64)
+
+
+def _error(influence: np.ndarray, ordered: bool) -> float:
+    count = len(influence)
+    r = autocorrelation(influence) if ordered and count > 2 and influence.any() else 0.0
+    return float(np.std(influence, ddof=1) * inflation(r) / np.sqrt(count))
