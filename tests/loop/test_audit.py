@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from millrace.laptop import tokens
 from millrace_contracts.models import AliasWrite, ModelVersionWrite
 
 pytestmark = [pytest.mark.slow, pytest.mark.loop, pytest.mark.timeout(300)]
@@ -36,13 +37,14 @@ def audited(client):
 def test_everything_holds_who_was_champion_is_told_and_what_was_rewritten_is_named(
     platform, millrace, audited, tmp_path
 ):
+    owner = tokens.owner(platform.home / "run")
     millrace("audit", "sign")
     kept = platform.home / "audit" / "heads.jsonl"
     found = millrace("audit", "verify", "-o", "json")
     assert (found["ok"], found["heads_from"]) == (True, str(kept))
     assert found["heads"] >= 1
     then = millrace("audit", "champion", audited, "--at", "2026-11-21", "-o", "json")
-    assert (then["version"], then["moved_by"]) == (1, "user")
+    assert (then["version"], then["moved_by"]) == (1, owner)
     tomorrow = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     assert millrace("audit", "champion", audited, "--at", tomorrow, "-o", "json")["version"] == 2
     assert "had no champion then" in millrace("audit", "champion", audited, "--at", "2026-11-01", code=1)
@@ -60,7 +62,7 @@ def test_everything_holds_who_was_champion_is_told_and_what_was_rewritten_is_nam
         database.execute("UPDATE alias_moves SET actor = 'eve' WHERE id = ?", row)
     said = millrace("audit", "verify", code=1)
     with sqlite3.connect(platform.home / "registry" / "state.db", timeout=30) as database:
-        database.execute("UPDATE alias_moves SET actor = 'user' WHERE id = ?", row)
+        database.execute("UPDATE alias_moves SET actor = ? WHERE id = ?", (owner, *row))
         for _, statement in kept_triggers:
             database.execute(statement)
     database.close()
@@ -70,7 +72,7 @@ def test_everything_holds_who_was_champion_is_told_and_what_was_rewritten_is_nam
 
 
 def test_an_archive_is_signed_and_one_that_was_changed_is_refused(
-    client, millrace, audited, tmp_path, monkeypatch
+    platform, client, millrace, audited, tmp_path, monkeypatch
 ):
     from millrace import archive, auditing
 
@@ -81,7 +83,7 @@ def test_an_archive_is_signed_and_one_that_was_changed_is_refused(
     archive.write(client, audited, report, target)
     opened = millrace("audit", "check", target, "-o", "json")
     assert opened["key"].startswith("ed25519:")
-    assert opened["signed"]["made_by"] == "user:user"
+    assert opened["signed"]["made_by"] == f"user:{tokens.owner(platform.home / 'run')}"
     changed = tmp_path / "changed.zip"
     with zipfile.ZipFile(target) as good, zipfile.ZipFile(changed, "w") as bad:
         for name in good.namelist():

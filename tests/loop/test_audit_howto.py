@@ -3,6 +3,7 @@
 import json
 import re
 import sqlite3
+import zipfile
 
 import pytest
 
@@ -17,13 +18,21 @@ def test_the_commands_of_the_page_run_to_their_end_and_a_rewritten_row_is_named(
 ):
     request = predict(client, table).request_id
     lines = lines_of((HOWTO / "audit.md").read_text())
-    assert len(lines) == 9
+    assert len(lines) == 12
     done = shell(platform, tmp_path, "\n".join(["set -eu", *lines]), 300, REQUEST=request)
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
     assert said.count("Everything holds.") == 2
     assert "signed by ed25519:" in said
     assert "lightgbm" in said
+    text = (tmp_path / "tumours-2-card.md").read_text()
+    assert "judged on" in text
+    assert "Decisions, and who made them" in text
+    with zipfile.ZipFile(tmp_path / "pack.zip") as pack:
+        for framework in ("eu-ai-act", "nist-ai-rmf", "iso-42001"):
+            told = json.loads(pack.read(f"compliance/{framework}.json"))
+            linked = {name for item in told["clauses"] for name in item["files"]}
+            assert {"cards/2.html", "decisions.jsonl", "days.jsonl"} <= linked <= set(pack.namelist())
     assert re.search(r"moved_by +controller", said)
     built = client.registry.version(loop, 2).environment["built"]
     assert built["seed"] is not None

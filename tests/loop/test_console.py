@@ -11,6 +11,7 @@ from tests.console import browser as walking
 from tests.loop.conftest import document
 
 from millrace.delivery import push
+from millrace.laptop import tokens
 from millrace_contracts.alarms import FindingWrite, StandingWrite
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.notices import Channel
@@ -151,7 +152,9 @@ def test_a_loop_is_paused_and_resumed_under_the_persons_name(browser, client, lo
     assert "<h1>" in refused.text
 
 
-def test_refused_data_is_looked_at_and_dropped_and_odd_names_break_nothing(browser, client, table, tmp_path):
+def test_refused_data_is_looked_at_and_dropped_and_odd_names_break_nothing(
+    platform, browser, client, table, tmp_path
+):
     name = "odd-data"
     path = tmp_path / "good.csv"
     table.to_csv(path, index=False)
@@ -175,8 +178,8 @@ def test_refused_data_is_looked_at_and_dropped_and_odd_names_break_nothing(brows
     )
     assert done.status_code == 200
     assert "It is dropped" in done.text
-    settled = client.registry.refused(entry.id)
-    assert (settled.state, settled.settled_by) == ("dropped", "user:user")
+    settled, owner = client.registry.refused(entry.id), tokens.owner(platform.home / "run")
+    assert (settled.state, settled.settled_by) == ("dropped", f"user:{owner}")
     log = seen(browser, f"/p/default/decisions?loop={name}")
     assert "<script>alert" not in log
     seen(browser, f"/p/default/loops/{name}")

@@ -7,6 +7,7 @@ import pytest
 from tests.console import browser as walking
 from tests.loop.test_console import CSRF, ODD, browser, seen
 
+from millrace.laptop import tokens
 from millrace_contracts.logged import LoggedRow
 from millrace_contracts.monitors import MonitorWrite
 
@@ -62,7 +63,7 @@ def entry_of(page):
     return int(number)
 
 
-def test_one_entry_after_the_other_is_labelled_and_can_be_said_otherwise(browser, client, looked):
+def test_one_entry_after_the_other_is_labelled_and_can_be_said_otherwise(platform, browser, client, looked):
     base = BASE.format(looked)
     page = seen(browser, base)
     number = entry_of(page)
@@ -82,7 +83,7 @@ def test_one_entry_after_the_other_is_labelled_and_can_be_said_otherwise(browser
     assert f"Entry {number} is recorded" in after
     assert entry_of(after) != number
     (vote,) = client.monitoring.review(looked, number).votes
-    assert (vote.author, vote.value) == ("user", "yes")
+    assert (vote.author, vote.value) == (tokens.owner(platform.home / "run"), "yes")
     assert "<script>alert(1)" not in seen(browser, f"{base}/{number}")
     browser.post(f"{base}/{number}/label", data={"csrf": csrf, "value": "no"})
     (vote,) = client.monitoring.review(looked, number).votes

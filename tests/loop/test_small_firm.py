@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from tests.console import browser as walking
 
+from millrace.laptop import tokens
 from millrace_console.rendering import END, ISOLATE
 
 pytestmark = [pytest.mark.loop, pytest.mark.slow, pytest.mark.timeout(900)]
@@ -42,6 +43,7 @@ def test_a_small_firm_goes_from_a_file_to_a_retrained_model_in_the_browser(
     assert loop.champion is not None
     assert [run.cause.kind for run in client.controller.runs(LOOP)][-1] == "hand"
     applied = client.registry.decisions(LOOP, kind="loop.applied")
-    assert [item.author for item in applied] == ["user:user"], "declared once, under the person's name"
+    owner = tokens.owner(platform.home / "run")
+    assert [item.author for item in applied] == [f"user:{owner}"], "declared once, under the person's name"
     (version, *_) = client.registry.dataset_versions(LOOP)
     assert version.source.name == f"{LOOP}.csv"

@@ -183,12 +183,19 @@ async def test_an_alarm_is_acknowledged_once_and_not_when_it_is_closed(service):
     await service.declare(monitor(service.registry.version(1, 2.0)))
     await play(service, range(1), model=2.1)
     (alarm,) = await alarms(service, state="open")
+    clocks = set()
     for _ in range(2):
         seen = await service.call("POST", f"/v1/alarms/{alarm['id']}:acknowledge")
         assert (seen["state"], seen["acknowledged_by"]) == ("acknowledged", "admin")
+        clocks.add((seen["opened_at"], seen["acknowledged_at"], seen["closed_at"]))
+    ((opened, acknowledged, over),) = clocks
+    assert opened <= acknowledged
+    assert over is None, "the first who saw it stays, and so does when"
     features, sold = table_of_day(1)
     await service.rows(1, features, 2 * features["price"])
     await service.labels(1, sold)
     await service.closed(2)
     await service.call("POST", f"/v1/alarms/{alarm['id']}:acknowledge", expect=409)
-    assert (await service.call("GET", f"/v1/alarms/{alarm['id']}"))["state"] == "closed"
+    ended = await service.call("GET", f"/v1/alarms/{alarm['id']}")
+    assert ended["state"] == "closed"
+    assert acknowledged <= ended["closed_at"]

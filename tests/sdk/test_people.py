@@ -5,6 +5,7 @@ import json
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -219,6 +220,46 @@ def test_a_file_that_cannot_be_read_lets_nobody_in_and_is_not_written_over(accou
     with pytest.raises(Refused, match="cannot be read"):
         accounts.disable("ada")
     assert accounts.path.read_text() == "{ broken"
+
+
+class TestOwner:
+    """What is done with the owner's token is done by a person, and records name them."""
+
+    def names(self, folder):
+        return [item["name"] for item in json.loads((folder / "tokens.json").read_text())["tokens"]]
+
+    def as_user(self, monkeypatch, name):
+        monkeypatch.setattr(tokens.pwd, "getpwuid", lambda uid: SimpleNamespace(pw_name=name))
+
+    def test_it_names_who_made_the_token_also_when_somebody_else_starts_it_later(self, tmp_path, monkeypatch):
+        self.as_user(monkeypatch, "grace")
+        made = tokens.ensure(tmp_path)["user"]
+        self.as_user(monkeypatch, "ada")
+        assert tokens.ensure(tmp_path)["user"] == made
+        assert self.names(tmp_path)[0] == tokens.owner(tmp_path) == "grace"
+        assert tokens.people(tmp_path) == [], "the owner's entry is no account to be taken over"
+        assert Tokens(tmp_path / "tokens.json").actor(made).author == "user:grace"
+
+    def test_a_home_of_an_earlier_version_gets_the_name_of_who_starts_it(self, tmp_path, monkeypatch):
+        self.as_user(monkeypatch, "user")
+        made = tokens.ensure(tmp_path)
+        self.as_user(monkeypatch, "grace")
+        assert tokens.ensure(tmp_path) == made
+        assert self.names(tmp_path)[0] == "grace"
+
+    @pytest.mark.parametrize("name", ["controller", "Grace Hopper", "", "x" * 65])
+    def test_a_name_that_is_a_parts_or_can_not_be_shown_is_not_taken(self, tmp_path, monkeypatch, name):
+        self.as_user(monkeypatch, name)
+        tokens.ensure(tmp_path)
+        assert self.names(tmp_path)[0] == "user"
+
+    def test_a_machine_that_knows_no_name_says_user(self, tmp_path, monkeypatch):
+        def nobody(uid):
+            raise KeyError(uid)
+
+        monkeypatch.setattr(tokens.pwd, "getpwuid", nobody)
+        tokens.ensure(tmp_path)
+        assert self.names(tmp_path)[0] == "user"
 
 
 def test_people_of_an_older_version_keep_their_tokens(tmp_path):

@@ -36,6 +36,16 @@ class AlarmRead(Read):
     )
     silenced_by: str | None = None
     silence_reason: str | None = None
+    opened_at: AwareDatetime | None = Field(
+        default=None,
+        description="When it was opened, on the clock; null: an earlier version did not keep it.",
+    )
+    acknowledged_at: AwareDatetime | None = Field(
+        default=None, description="When somebody said that they saw it, on the clock."
+    )
+    closed_at: AwareDatetime | None = Field(
+        default=None, description="When it was found to be over, on the clock."
+    )
 
 
 SILENCE_DAYS = 90

@@ -267,6 +267,10 @@ class Alarm(Table):
     silenced_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     silenced_by: Mapped[str | None] = mapped_column(String(100))
     silence_reason: Mapped[str | None] = mapped_column(Text)
+    opened_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    acknowledged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    closed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """On the clock; None: not yet, or an earlier version did not keep it."""
 
 
 class Outbox(OutboxMixin, Table):

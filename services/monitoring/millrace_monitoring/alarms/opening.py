@@ -101,6 +101,7 @@ async def _open(session: AsyncSession, place: Place, finding: AlarmFinding) -> A
         count=1,
         reason=finding.reason,
         evidence=rounded(finding.evidence),
+        opened_at=utcnow(),
     )
     await _keep_silent(session, alarm)
     session.add(alarm)
@@ -117,7 +118,7 @@ async def _keep_silent(session: AsyncSession, alarm: Alarm) -> None:
 
 
 async def _close(session: AsyncSession, place: Place, alarm: Alarm) -> None:
-    alarm.state, alarm.closed_day = AlarmPhase.CLOSED, place.day
+    alarm.state, alarm.closed_day, alarm.closed_at = AlarmPhase.CLOSED, place.day, utcnow()
     reason = f"{alarm.cause} is over; it was found on {alarm.count} day(s), last on {alarm.last_day}"
     await decide(session, Outbox, _decision(place, alarm, "alarm.closed", AlarmPhase.CLOSED, reason))
 

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, NotFound
 from millrace_monitoring.alarms.states import ALLOWED, AlarmPhase
 from millrace_monitoring.tables import Alarm
@@ -71,7 +72,8 @@ async def acknowledge(session: AsyncSession, alarm: Alarm, who: str) -> bool:
         return False
     allowed = [state for state, targets in ALLOWED.items() if AlarmPhase.ACKNOWLEDGED in targets]
     change = update(Alarm).where(Alarm.id == alarm.id, Alarm.state.in_(allowed))
-    done = await session.execute(change.values(state=AlarmPhase.ACKNOWLEDGED, acknowledged_by=who))
+    seen = {"acknowledged_by": who, "acknowledged_at": utcnow()}
+    done = await session.execute(change.values(state=AlarmPhase.ACKNOWLEDGED, **seen))
     if done.rowcount == 0:  # type: ignore[attr-defined]
         raise Conflict("The alarm is closed.")
     await session.refresh(alarm)

@@ -31,7 +31,10 @@ def list_alarms(
         ("KIND", lambda alarm: alarm.kind),
         ("STATE", lambda alarm: alarm.state),
         ("OPENED", lambda alarm: alarm.opened_day),
+        ("ON THE CLOCK", lambda alarm: alarm.opened_at),
         ("DAYS", lambda alarm: alarm.count),
+        ("SEEN BY", lambda alarm: alarm.acknowledged_by),
+        ("SEEN", lambda alarm: alarm.acknowledged_at),
         ("SILENT UNTIL", lambda alarm: alarm.silenced_until),
         ("REASON", lambda alarm: alarm.reason),
     )

@@ -231,6 +231,7 @@ def request(
             ("BY", lambda row: row.revision),
             ("ANSWER", lambda row: row.answer),
             ("LABEL", lambda row: row.label and row.label.value),
+            ("KNOWN AT", lambda row: row.label and row.label.at),
             ("LABELLED BY", lambda row: row.label and row.label.pushed_by),
             ("LABELLED", lambda row: row.label and row.label.pushed_at),
             ("FEATURES", lambda row: ", ".join(f"{key}={value}" for key, value in row.features.items())),

@@ -93,6 +93,8 @@ def list_reviews(
         ("STATE", lambda item: "late" if item.late and item.state in ("open", "disputed") else item.state),
         ("LOOKS", lambda item: f"{len(item.votes)} of {item.needed}"),
         ("LABEL", lambda item: item.label),
+        ("BY", lambda item: ", ".join(vote.author for vote in item.votes)),
+        ("ON THE CLOCK", lambda item: item.votes[-1].at if item.votes else None),
     )
     found = client().monitoring.reviews(loop, _state(state), _reason(reason), most)
     items(found, columns, output, f"The queue of {loop} is empty; spec.review says what comes into it.")

@@ -2,14 +2,20 @@
 
 import hashlib
 import json
+import os
+import pwd
+import re
 import secrets
 from pathlib import Path
 from typing import Any
 
 from millrace.private_files import write as write
 
+OWNER = "user"
+"""The token of whoever runs the platform, in `secrets.json`; records name the person."""
+NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 ROLES = {
-    "user": "admin",
+    OWNER: "admin",
     "registry": "registry",
     "training": "training",
     "serving": "serving",
@@ -30,18 +36,43 @@ def ensure(folder: Path) -> dict[str, str]:
     known = _read(path)
     made = {name: known.get(name) or f"mlr_{secrets.token_urlsafe(32)}" for name in ROLES}
     write(path, made)
+    named = {OWNER: owner(folder)}
     entries = [
-        {"name": name, "role": role, "sha256": hashlib.sha256(made[name].encode()).hexdigest()}
+        {"name": named.get(name, name), "role": role, "sha256": _digest(made[name])}
         for name, role in ROLES.items()
     ]
     write(folder / "tokens.json", {"tokens": entries})
     return made
 
 
+def owner(folder: Path) -> str:
+    """Whom records name for what is done with the owner's token: who made it, else the machine's user who asks now.
+
+    `user` where the machine knows no name, or one that a part of Millrace has.
+    """
+    kept = _read(folder / "secrets.json").get(OWNER)
+    entries: list[dict[str, str]] = _read(folder / "tokens.json").get("tokens", [])
+    made = next((item["name"] for item in entries if kept and item["sha256"] == _digest(kept)), OWNER)
+    return _machine_user() if made == OWNER else made
+
+
+def _machine_user() -> str:
+    try:
+        name = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return OWNER
+    return name if NAME.fullmatch(name) and name not in ROLES else OWNER
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
 def people(folder: Path) -> list[dict[str, str]]:
     """Entries that an older version made for people: name, role, sha256, and project where the role holds in one."""
     entries: list[dict[str, str]] = _read(folder / "tokens.json").get("tokens", [])
-    return [entry for entry in entries if entry["name"] not in ROLES]
+    own = {_digest(token) for token in _read(folder / "secrets.json").values()}
+    return [entry for entry in entries if entry["name"] not in ROLES and entry["sha256"] not in own]
 
 
 def _read(path: Path) -> dict[str, Any]:
