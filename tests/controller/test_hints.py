@@ -2,10 +2,12 @@
 
 import re
 import shlex
+from typing import ClassVar
 
 import pytest
 from tests.chart.commands import check
 
+from millrace_contracts.rows import UNREAD, Check, DeliveryReport
 from millrace_controller.clock import refused
 from millrace_controller.hints import line
 from millrace_controller.loops import options, status
@@ -58,14 +60,17 @@ def test_a_loop_without_data_names_the_line_that_pushes_some(project, tmp_path):
 
 
 @pytest.mark.parametrize("project", ["default", "team-a"])
-def test_refused_data_names_the_lines_that_show_take_and_drop_it(project, tmp_path):
+@pytest.mark.parametrize(("check", "widen"), [("range", ["--widen"]), (UNREAD, [])])
+def test_refused_data_names_the_lines_that_show_take_and_drop_it(project, check, widen, tmp_path):
     class Entry:
         id = 3
+        report: ClassVar = DeliveryReport(checks=[Check.failed(check, "x", "", "y")]).model_dump()
 
     calls = hints(refused._mend(project, Entry))
-    assert [call[-2:] if "--widen" not in call else call[-3:] for call in calls] == [
-        ["show", "3"], ["accept", "3", "--widen"], ["drop", "3"],
-    ]  # fmt: skip
+    told = [["show", "3"], ["accept", "3", *widen], ["drop", "3"]]
+    assert [
+        call[call.index("data") + 1 :][-len(what) :] for call, what in zip(calls, told, strict=True)
+    ] == told
     for call in calls:
         typed(call, tmp_path, project)
 

@@ -63,6 +63,13 @@ async def test_the_same_verdict_again_changes_nothing_and_another_one_is_409(cli
     assert (answer.status_code, "dropped by user:admin" in answer.text) == (409, True)
 
 
+async def test_what_waits_and_comes_again_says_what_is_wrong_now(client, entry):
+    report = {"checks": [{"check": "range"}]}
+    again = await client.post("/v1/datasets/sales/quarantine", json=entry["body"] | {"report": report})
+    assert (again.json()["id"], again.json()["report"]) == (entry["id"], report)
+    assert [item["report"] for item in await waiting(client)] == [report]
+
+
 async def test_what_was_dropped_and_comes_again_waits_again(client, entry):
     await client.post(f"/v1/quarantine/{entry['id']}:settle", json={"state": "dropped"})
     again = await client.post("/v1/datasets/sales/quarantine", json=entry["body"])

@@ -14,7 +14,7 @@ import pytest
 import tritonclient.grpc as triton
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from millrace_serving.envoy import callers
+from millrace_serving.envoy import callers, requests
 from millrace_serving.envoy.callers import Callers, Given, Issuer, Key, jwks
 from millrace_serving.envoy.manifests import Split, Ways
 
@@ -68,13 +68,16 @@ def token(issuer=ISSUER, sign="login", **claims):
     return jwt.encode(body, SIGNS[sign], "RS256", headers={"kid": sign if sign != "thief" else "login"})
 
 
+HUGE_SHAPED = b'{"inputs":[{"name":"x","datatype":"FP32","shape":[%s,1],"data":%s}]}'
+
+
 class Upstream(BaseHTTPRequestHandler):
     """A Triton that says nothing but what it was asked."""
 
     protocol_version = "HTTP/1.1"
 
     def do_POST(self):
-        self.rfile.read(int(self.headers.get("content-length") or 0))
+        self.server.bodies.append(hashlib.sha256(self.read()).hexdigest())
         self.server.seen.append(dict(self.headers) | {"path": self.path})
         body = b'{"outputs": []}'
         self.send_response(200)
@@ -84,6 +87,17 @@ class Upstream(BaseHTTPRequestHandler):
 
     do_GET = do_POST
 
+    def read(self):
+        """The body, also one that comes in pieces."""
+        if self.headers.get("transfer-encoding") != "chunked":
+            return self.rfile.read(int(self.headers.get("content-length") or 0))
+        pieces = []
+        while size := int(self.rfile.readline(), 16):
+            pieces.append(self.rfile.read(size))
+            self.rfile.readline()
+        self.rfile.readline()
+        return b"".join(pieces)
+
     def log_message(self, *_):
         pass
 
@@ -91,7 +105,7 @@ class Upstream(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def upstream():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Upstream)
-    server.seen = []
+    server.seen, server.bodies = [], []
     threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     yield server
     server.shutdown()
@@ -230,6 +244,58 @@ class TestRest:
         head = '{"inputs":[]}'
         told = {"inference-header-content-length": str(len(head))}
         assert asked("[1073741824]", head=head, **told).status_code == 200, "nor are bytes of a binary tensor"
+
+    HUGE = b'{"inputs":[{"name":"x","datatype":"FP32","shape":[1073741824,1],"data":[1.0]}]}'
+    ROOM = b" " * 300_000
+
+    @pytest.mark.parametrize(
+        ("content", "headers"),
+        [
+            (HUGE.replace(b"shape", rb"sh\u0061pe"), {}),
+            (HUGE.replace(b"shape", rb"\u0073\u0068\u0061\u0070\u0065"), {}),
+            (HUGE.replace(b"shape", "é".encode() + rb'":0,"\\u0061":0,"s\u0068ape'), {}),
+            (HUGE, {"content-encoding": "identity"}),
+            (HUGE + b" " * 921, {"inference-header-content-length": "1000e-3"}),
+            (HUGE, {"inference-header-content-length": "0x8"}),
+            (ROOM + HUGE, {}),
+            (b" " * (262_144 - 35) + HUGE, {}),
+            (b" " * (262_144 - 42) + HUGE.replace(b"shape", rb"\u0073h\u0061pe"), {}),
+            (b" " * (262_144 - 52) + HUGE, {}),
+            (HUGE.replace(b"[1073741824", b" [" + b" " * 3000 + b"1073741824") + ROOM, {}),
+            (HUGE.replace(b"[1073741824", ROOM + b"[" + b" " * 5000 + b"1073741824"), {}),
+            (HUGE.replace(b"1073741824", b"18446744073709551615") + b" " * 9_000_000, {}),
+            (ROOM + HUGE + b"\0" * 300_000, {"inference-header-content-length": str(300_000 + len(HUGE))}),
+            (iter([HUGE[:40], HUGE[40:]]), {}),
+            (iter([HUGE, ROOM, ROOM]), {}),
+        ],
+    )
+    def test_no_way_of_writing_it_brings_such_a_tensor_to_triton(self, rest, upstream, content, headers):
+        before = len(upstream.seen)
+        told = problem(infer(rest, "fraud-only", content=content, **headers), 400)
+        assert "its shape is [rows, ...]" in told
+        assert len(upstream.seen) == before
+
+    def test_what_the_gateway_cannot_read_is_refused_with_what_to_send(self, rest, upstream, door):
+        before = len(upstream.seen)
+        for kind in ("gzip", "deflate", "br", "Identity, gzip"):
+            refused = infer(
+                rest, "fraud-only", **{"content-encoding": kind, "x-request-id": f"packed-{kind[0]}"}
+            )
+            assert "send it without content-encoding" in problem(refused, 415)
+        assert door.receiver.of("packed-g")[0]["request_skipped"] == "encoding"
+        long = b" " * (requests.MOST_BYTES + 1)
+        pieces = iter([long[: 2**20]] * 17)
+        for content in (long, pieces):
+            assert str(requests.MOST_BYTES) in problem(infer(rest, "fraud-only", content=content), 413)
+        assert len(upstream.seen) == before
+
+    def test_a_long_request_goes_on_as_it_came(self, rest, upstream):
+        values = b"[" + b"1.5," * 400_000 + b"1]"
+        whole = HUGE_SHAPED % (b"400001", values)
+        for content in (whole, iter([whole[:700_000], whole[700_000:]]), whole + b" " * 14_000_000):
+            sent = content if isinstance(content, bytes) else whole
+            assert infer(rest, "fraud-only", content=content).status_code == 200
+            assert upstream.bodies[-1] == hashlib.sha256(sent).hexdigest()
 
     def test_a_path_that_is_written_otherwise_opens_nothing(self, rest):
         for path in (

@@ -1,10 +1,12 @@
 """A request that does not fit is answered 4xx with the column and the remedy, at the Open Inference paths too."""
 
 import base64
+import gzip
 import json
 
 import httpx
 import numpy as np
+import psutil
 import pytest
 from tritonclient.grpc import service_pb2 as pb
 
@@ -149,7 +151,7 @@ def asked(serving):
     assert serving.rollout(name, 2)["state"] == "promoted"
 
     def ask(content, name=name, **headers):
-        content = content if isinstance(content, bytes) else json.dumps(content).encode()
+        content = json.dumps(content).encode() if isinstance(content, dict | list) else content
         url = f"{serving.gateway()['inference_url']}/v2/models/{name}/infer"
         headers = {"content-type": "application/json"} | headers
         return httpx.post(url, content=content, headers=headers, timeout=20)
@@ -208,7 +210,7 @@ def test_no_header_of_a_client_is_the_revisions_fault(asked):
     assert asked(body(), **{"content-encoding": "br"}).status_code == 415
 
 
-def test_a_body_in_pieces_is_answered_and_named_as_not_logged(asked, serving):
+def test_a_body_in_pieces_is_answered_logged_and_explained_as_any_other(asked, serving):
     text = json.dumps(body()).encode()
     url = f"{serving.gateway()['inference_url']}/v2/models/{asked.name}/infer"
 
@@ -217,9 +219,37 @@ def test_a_body_in_pieces_is_answered_and_named_as_not_logged(asked, serving):
 
     assert send(text[:20], text[20:], **{"x-request-id": "in-pieces"}).status_code == 200
     record = serving.receiver.of("in-pieces")[0]
-    assert (record["request_skipped"], record["request"]) == ("size", "-")
-    assert send(text.replace(b"10.0", b"null")).json()["error"].startswith("Unable to parse 'data'")
+    assert base64.b64decode(record["request"]) == text
+    assert send(text.replace(b"10.0", b"null")).json()["errors"][0]["where"] == "inputs.distance.data[0]"
     assert send().status_code == 400
+
+
+def tritons(serving):
+    """Process ids of the service's Triton."""
+    children = psutil.Process(serving.process.pid).children(recursive=True)
+    (found,) = [child.pid for child in children if "tritonserver" in child.name()]
+    return found
+
+
+def test_no_tensor_that_declares_what_it_does_not_hold_ends_triton(asked, serving):
+    """Each of these ended a Triton that it came to (24.10: std::length_error, bad_alloc)."""
+    before = tritons(serving)
+    for size in (2**64 - 1, 2**62):
+        hostile = json.dumps(body(tensor("distance", "FP32", 1.0, rows=size))).encode()
+        for content in (
+            hostile,
+            hostile.replace(b"shape", rb"sh\u0061pe"),
+            b" " * 300_000 + hostile,
+            iter([hostile]),
+        ):
+            told = asked(content)
+            assert (told.status_code in (400, 413), f"{size}" in told.json()["error"]) == (True, True), (
+                told.text
+            )
+    packed = asked(gzip.compress(hostile), **{"content-encoding": "gzip"})
+    assert packed.status_code == 415
+    assert asked(body()).status_code == 200
+    assert tritons(serving) == before
 
 
 def test_a_batch_over_the_limit_is_413_with_the_limit(asked, serving):

@@ -1,5 +1,6 @@
 """Datasets, their immutable versions, and deliveries that were refused."""
 
+import hashlib
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -7,6 +8,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from millrace_contracts.bodies import Body, Document, Read
 from millrace_contracts.data import ColumnType
+from millrace_contracts.deliveries import ArtifactSource
 from millrace_contracts.names import ColumnName, DataFormat, Digest
 from millrace_contracts.parts import unsaid
 from millrace_contracts.shapes import Shape
@@ -88,6 +90,15 @@ class RowsOrigin(BaseModel):
     format: DataFormat | None = Field(default=None, description="Of a file, as it came.")
     since: AwareDatetime | None = None
     until: AwareDatetime | None = None
+
+    @classmethod
+    def of_artifact(cls, source: ArtifactSource) -> "RowsOrigin":
+        """Of an uploaded file; one that names its delivery may come again with the same bytes, and counts again."""
+        digest = source.digest
+        if source.delivery is not None:
+            named = f"{source.delivery} {source.digest}".encode()
+            digest = f"sha256:{hashlib.sha256(named).hexdigest()}"
+        return cls(kind=source.origin, name=source.name, format=source.format, digest=digest)
 
 
 class DatasetVersionWrite(Body):

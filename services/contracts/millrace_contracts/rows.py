@@ -32,6 +32,10 @@ EXAMPLES = 5
 """So many are kept of the cells that break a promise."""
 
 
+UNREAD = "ingest"
+"""The check of a delivery that was never read to its end: its job failed."""
+
+
 class Check(BaseModel):
     """One promise of the contract, held against the data."""
 

@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints, model_validator
 from millrace_contracts.custom_code import CodeSpec
 from millrace_contracts.names import Family
 from millrace_contracts.parts import DAYS, Bool, Int, Lasting, Part, Window, Written
+from millrace_contracts.quantities import number
 from millrace_contracts.searching import (
     LATENCY_IS_NOT_SOUGHT,
     LOSS_IS_SOUGHT,
@@ -83,7 +84,7 @@ class Limits(Part):
 
     def megabytes(self) -> int:
         """Memory in MiB."""
-        return int(self.memory[:-2]) * (1024 if self.memory.endswith("Gi") else 1)
+        return int(number(self.memory) // 2**20)
 
 
 class TrainingSpec(Part):

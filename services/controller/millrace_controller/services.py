@@ -70,6 +70,15 @@ class Marks:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """What waits of one dataset: under which mark it was asked, and when."""
+
+    mark: tuple[int, ...]
+    at: datetime
+    refused: list[QuarantineRead]
+
+
 @dataclass
 class Memory:
     """What need not be asked twice: it never changes, or was done by this process already."""
@@ -84,10 +93,10 @@ class Memory:
     """Revision and form of the champion of which monitoring was told, by loop."""
     marks: Marks = field(default_factory=Marks)
     """Where refused data waits."""
-    waiting: dict[tuple[str, str], tuple[tuple[int, ...], list[QuarantineRead]]] = field(default_factory=dict)
-    """What waits, by project and dataset, and under which mark it was asked."""
-    refused: dict[int, tuple[int, ...]] = field(default_factory=dict)
-    """Entries in quarantine of which monitoring was told, by loop."""
+    waiting: dict[tuple[str, str], Waiting] = field(default_factory=dict)
+    """What waits, by project and dataset."""
+    refused: dict[int, tuple[tuple[int, str], ...]] = field(default_factory=dict)
+    """Entries in quarantine and their reasons of which monitoring was told, by loop."""
     blocked: dict[int, Blocked] = field(default_factory=dict)
     """Loops that cannot go on."""
     line: Line = field(default_factory=Line)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from millrace import attempts
-from millrace.client import Millrace
+from millrace.client import JobFailed, Millrace
 from millrace_contracts.deliveries import ArtifactSource, QuarantinedSource
 from millrace_contracts.formats import format_of
 from millrace_contracts.jobs import JobRead, JobState
@@ -38,7 +38,11 @@ def push(
     key = key_of(client.project, declared, digest)
     asked = ingest_spec(spec, source).model_copy(update={"dialect": dialect})
     job = attempts.submit(client, asked, _said(key, dialect), loop)
-    done = client.training.wait(job.id, progress=progress)
+    try:
+        done = client.training.wait(job.id, progress=progress)
+    except JobFailed:
+        client.controller.wake(loop)  # which tells of the file that is kept in quarantine
+        raise
     result = IngestResult.model_validate(done.result)
     if result.accepted and job.state == JobState.SUCCEEDED:  # the job of an earlier push of the same file
         result = result.model_copy(update={"unchanged": True, "new_rows": 0})

@@ -8,6 +8,7 @@ from millrace_core.outbox import deliver_forever
 from millrace_core.reconcile import run_forever
 from millrace_training.deliveries.routes import router as deliveries
 from millrace_training.jobs.controller import JobController
+from millrace_training.jobs.failed import keep_failed
 from millrace_training.jobs.room import router as room
 from millrace_training.jobs.routes import router as jobs
 from millrace_training.services import Services, make
@@ -30,6 +31,7 @@ def build(settings: TrainingSettings | None = None) -> FastAPI:
         background=[
             reconcile,
             sweep,
+            keep_failed,
             keep_streams,
             sweep_streams,
             deliver_forever(Outbox),

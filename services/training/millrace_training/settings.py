@@ -1,11 +1,11 @@
 """Settings of the training service."""
 
 import math
-import re
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from millrace_contracts.quantities import number
 from millrace_core.settings import WorkloadSettings
 from millrace_training.runtime.folder import JobFolder
 
@@ -104,6 +104,5 @@ class TrainingSettings(WorkloadSettings):
 
 
 def cpus(quantity: str) -> int:
-    """Whole CPUs in a Kubernetes quantity, rounded up: 1500m is 2."""
-    number = float(re.sub(r"m$", "", quantity))
-    return max(1, math.ceil(number / 1000 if quantity.endswith("m") else number))
+    """Whole CPUs in a Kubernetes quantity, rounded up: 1500m is 2; one at least."""
+    return max(1, math.ceil(number(quantity)))

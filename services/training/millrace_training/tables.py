@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import JSON, BigInteger, Index, Integer, LargeBinary, String, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Boolean, Index, Integer, LargeBinary, String, UniqueConstraint, false
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from millrace_contracts.bodies import Document
@@ -54,6 +54,7 @@ class Job(Table):
     attempt_at: Mapped[datetime | None] = mapped_column(UtcDateTime, index=True)
     cancel_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    quarantine_due: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false(), index=True)
 
 
 class Stream(Table):

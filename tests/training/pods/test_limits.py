@@ -275,7 +275,10 @@ def test_placement_is_refused_where_there_is_no_cluster(home, background):
     assert "gpus" in answer.json()["detail"]
 
 
-@pytest.mark.parametrize(("quantity", "whole"), [("1", 1), ("500m", 1), ("1500m", 2), ("2", 2), ("0.5", 1)])
+@pytest.mark.parametrize(
+    ("quantity", "whole"),
+    [("1", 1), ("500m", 1), ("1500m", 2), ("2", 2), ("0.5", 1), ("2k", 2000), ("what", 1)],
+)
 def test_threads_are_the_cpus_of_a_pod_rounded_up(quantity, whole):
     from millrace_training.settings import cpus
 

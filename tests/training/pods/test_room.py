@@ -33,15 +33,6 @@ def node(name="n", cpu=2.0, gib=8.0, free=None, gpus=0, **more):
     return Node(name, whole, whole if free is None else free, **more)
 
 
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [("100m", 0.1), ("1", 1), ("0.5", 0.5), ("1Gi", 2**30), ("4224Mi", 4224 * 2**20), ("1e3", 1000), ("2k", 2000),
-     ("500u", 5e-4), ("what", 0)],
-)  # fmt: skip
-def test_quantities_are_read_as_kubernetes_means_them(text, value):
-    assert amounts.number(text) == pytest.approx(value)
-
-
 def test_a_pod_asks_for_its_containers_and_sidecars_together_or_for_its_largest_first_step():
     def asks(cpu, **more):
         return {"resources": {"requests": {"cpu": cpu, "memory": "1Gi"}}} | more

@@ -3,7 +3,7 @@
 from millrace.transport.errors import ApiError
 from millrace_contracts.alarms import FindingWrite, StandingWrite
 from millrace_contracts.datasets import QuarantineRead
-from millrace_contracts.rows import DeliveryReport
+from millrace_contracts.rows import UNREAD, DeliveryReport
 from millrace_controller.clock import quarantines
 from millrace_controller.hints import line
 from millrace_controller.lookup.queries import DELETED
@@ -38,7 +38,7 @@ async def over(services: Services, loop: Loop) -> None:
 
 async def _raise(services: Services, loop: Loop, waiting: list[QuarantineRead]) -> None:
     """Tell monitoring when what lies there has changed, or this process has not told it yet."""
-    entries = tuple(item.id for item in waiting)
+    entries = tuple((item.id, _why(item)) for item in waiting)
     if loop.mode != "live" or services.memory.refused.get(loop.id) == entries:
         return
     try:
@@ -69,8 +69,14 @@ def _why(item: QuarantineRead) -> str:
     return "; ".join(line.observed for line in DeliveryReport.model_validate(item.report).failed[:2])
 
 
+def _is_unread(item: QuarantineRead) -> bool:
+    """Whether nothing is known against the data: its job failed, and may be tried again."""
+    return all(line.check == UNREAD for line in DeliveryReport.model_validate(item.report).failed)
+
+
 def _mend(project: str, item: QuarantineRead) -> str:
-    todo = (f"quarantine show {item.id}", f"accept {item.id} --widen", f"drop {item.id}")
+    accept = f"accept {item.id}" if _is_unread(item) else f"accept {item.id} --widen"
+    todo = (f"quarantine show {item.id}", accept, f"drop {item.id}")
     show, accept, drop = (line(project, f"data {command}") for command in todo)
     return f"See {show}; then {accept} or {drop}."
 

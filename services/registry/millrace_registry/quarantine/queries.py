@@ -26,13 +26,13 @@ Entry = tuple[Quarantined, str]
 
 
 async def add(session: AsyncSession, project: str, name: str, new: QuarantineWrite) -> QuarantineRead:
-    """Keep refused data with its report; the same bytes again are the same entry, and wait again if dropped."""
+    """Keep refused data with its report; the same bytes again are the same entry, with what is wrong now."""
     dataset = await get(session, project, name)
     await require(session, project, [new.artifact])
     row = new.model_dump(mode="json") | {"dataset_id": dataset.id, "created_at": utcnow()}
     await insert_new(session, Quarantined, **row)
     same = (Quarantined.dataset_id == dataset.id, Quarantined.artifact == new.artifact)
-    again = update(Quarantined).where(*same, Quarantined.state == "dropped")
+    again = update(Quarantined).where(*same, Quarantined.state != "accepted")
     await session.execute(again.values(state="waiting", settled_by="", report=row["report"]))
     kept = (await session.scalars(select(Quarantined).where(*same))).one()
     touch(session, Quarantined, kept.id)

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from millrace_contracts.quantities import number
 from millrace_contracts.serving import Autoscaling, Replicas
 from millrace_core.pods import PREFIX, Part
-from millrace_core.quantities import number
 from millrace_serving.cluster import names
 from millrace_serving.settings import Scaling, ServingSettings
 from millrace_serving.triton.repository import Wanted

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
+from millrace_contracts.quantities import number
 from millrace_core.pods import (
     PREFIX,
     SCRATCH,
@@ -20,7 +21,6 @@ from millrace_core.pods import (
     token,
     token_mount,
 )
-from millrace_core.quantities import number
 from millrace_serving.cluster import names
 from millrace_serving.cluster.manifests import STEADY_SECONDS, apart, sealed
 from millrace_serving.cluster.pods import END_SECONDS, MODELS, triton_container

@@ -5,13 +5,15 @@ from pathlib import Path
 
 from millrace_contracts import access
 from millrace_contracts.bodies import HEAD_BYTES
-from millrace_serving.envoy import callers, grpc
+from millrace_serving.envoy import callers, grpc, requests
+from millrace_serving.envoy.lua import Value, literal
 from millrace_serving.envoy.upstreams import LOOPBACK, Part, address, typed
 
-PIECES = ("notes", "admission", "grpc_message", "grpc", "prediction_log")
+PIECES = ("notes", "shapes", "admission", "grpc_message", "grpc", "prediction_log")
 LUA = "".join((Path(__file__).parent / f"{name}.lua").read_text() for name in PIECES)
 MANAGER = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
 OTEL = "envoy.extensions.access_loggers.open_telemetry.v3.OpenTelemetryAccessLogConfig"
+CEL = "envoy.extensions.access_loggers.filters.cel.v3.ExpressionFilter"
 HEADER_LENGTH = "inference-header-content-length"
 HEADERS_KB = 8
 """Headers of a request: with more Triton ends the connection, which would be the revision's fault."""
@@ -90,7 +92,8 @@ def _router() -> Part:
 
 
 def _inference(item: Entry) -> Part:
-    source = f"local GRPC, PROTECTED = {str(item.grpc).lower()}, {str(item.protected).lower()}\n{LUA}"
+    told: list[Value] = [item.grpc, item.protected, requests.MOST_BYTES, requests.TOO_LARGE]
+    source = f"local GRPC, PROTECTED, MOST, TOO_LARGE = {', '.join(map(literal, told))}\n{LUA}"
     lua = typed(grpc.LUA, default_source_code={"inline_string": source})
     return typed(
         MANAGER,
@@ -131,7 +134,7 @@ def _headers_kb(item: Entry) -> int:
 
 def _replies(item: Entry) -> Part:
     """What Envoy says by itself."""
-    mappers = [*(callers.mappers(grpc.CALLED) if item.protected else []), *_nobody()]
+    mappers = [*(callers.mappers(grpc.CALLED) if item.protected else []), *_nobody(), _too_large()]
     return grpc.limits(mappers) if item.grpc else {"local_reply_config": {"mappers": mappers}}
 
 
@@ -159,6 +162,26 @@ def _nobody() -> list[Part]:
     }
     plain = {"filter": {"and_filter": {"filters": unheard}}, "body_format_override": form}
     return [called | told, plain | told]
+
+
+def _too_large() -> Part:
+    """What is told where only its end shows that a request is too long: it came in pieces, without a length."""
+    status = {"value": {"default_value": 413, "runtime_key": "millrace.none"}, "op": "EQ"}
+    problem = {
+        "type": "about:blank",
+        "title": "Too large",
+        "status": 413,
+        "detail": requests.TOO_LARGE,
+        "error": requests.TOO_LARGE,
+        "instance": "%REQ(x-request-id)%",
+    }
+    form = {"json_format": problem, "content_type": "application/problem+json"}
+    by_envoy = typed(CEL, expression='response.code_details == "request_payload_too_large"')
+    wanted = [
+        {"status_code_filter": {"comparison": status}},
+        {"extension_filter": {"name": "by_envoy", "typed_config": by_envoy}},
+    ]
+    return {"filter": {"and_filter": {"filters": wanted}}, "body_format_override": form}
 
 
 def _request_ids() -> Part:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from millrace_serving.envoy import callers, grpc
+from millrace_serving.envoy import callers, grpc, requests
 from millrace_serving.envoy.upstreams import Part, cluster, typed
 
 TOTAL = 10_000
@@ -11,6 +11,8 @@ TOTAL = 10_000
 CLUSTER = "type.googleapis.com/envoy.config.cluster.v3.Cluster"
 PREVIOUS_HOSTS = "envoy.extensions.retry.host.previous_hosts.v3.PreviousHostsPredicate"
 ROUTES = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
+HELD: Part = {"request_body_buffer_limit": requests.MOST_BYTES}
+"""Of a route on which requests are read as a whole before they go on."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,7 @@ def _public(split: Split, ways: Ways) -> list[Part]:
     infer, metadata = _infer(split, ways), _metadata(split)
     calls = grpc.routes(split.wire, infer, described, metadata) if ways.grpc else []
     return [
-        _route(split, f"{path}/infer", "POST", infer) | _told(split),
+        _route(split, f"{path}/infer", "POST", infer) | HELD | _told(split),
         _route(split, path, "GET", described | {"path_rewrite": "/v2/models/%UPSTREAM_CLUSTER%"}),
         _route(
             split, f"{path}/ready", "GET", described | {"path_rewrite": "/v2/models/%UPSTREAM_CLUSTER%/ready"}
@@ -180,7 +182,7 @@ def _mirrored(split: Split, ways: Ways) -> list[Part]:
     }
     match, metadata = {"prefix": f"/v2/models/{split.wire}--"}, _metadata(split)
     calls = [grpc.mirrored(split.wire, action, metadata)] if ways.grpc else []
-    return [{"name": split.wire, "match": match, "route": action, "metadata": metadata}, *calls]
+    return [{"name": split.wire, "match": match, "route": action, "metadata": metadata} | HELD, *calls]
 
 
 def weights(percent: float) -> tuple[int, int]:

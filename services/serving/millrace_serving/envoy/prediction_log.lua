@@ -1,5 +1,5 @@
--- Puts both bodies, base64, into dynamic metadata for the access log. Longer bodies are named, not kept:
--- over the buffer limit a request would get 413, and an answer would become 500.
+-- Puts both bodies, base64, into dynamic metadata for the access log. Longer bodies are named, not kept: an answer over
+-- the buffer limit would become 500. A request is held back until it was read; one of more than MOST bytes gets 413.
 -- Whatever was fetched before a call that yields is dead after it, so it is fetched anew each time.
 -- When Triton refuses a request, serving is asked whether the request fits the model: if not, its words (which column,
 -- and how to mend it) are the answer, with a status of 4xx, so that a client's fault is never the revision's.
@@ -14,21 +14,6 @@ local function keep(handle, name)
   local text = body and body:getBytes(0, body:length())
   if text then note(handle, name, handle:base64Escape(text)) end
   return text
-end
--- The first shape in the JSON of a request that declares more values than the request has bytes. Triton would make room
--- for all of them before it looks at what there is: seconds, and gigabytes.
--- It costs 0.2 µs a tensor, and up to 3 µs a KiB among texts: a letter is met less often there than a quotation mark.
-local SHAPE, QUOTE = 'shape"', 34
-local function overstated(text, json_length)
-  local last = json_length > 0 and json_length or #text
-  local first, place = text:find(SHAPE, 1, true)
-  while place ~= nil and place < last do
-    local shape = text:byte(first - 1) == QUOTE and text:match("^%s*:%s*%[([%d%s,]*)%]", place + 1) or ""
-    local values = 1
-    for size in shape:gmatch("%d+") do values = values * tonumber(size) end
-    if values > #text then return shape end
-    first, place = text:find(SHAPE, place + 1, true)
-  end
 end
 local function replace(handle, status, text, kind)
   local length = handle:body(true):setBytes(text) -- yields
@@ -88,12 +73,43 @@ local function describe(handle)
   end
   if found > 0 then replace(handle, "200", text, kind) end
 end
-local function check(handle, text)
-  local shape = text and overstated(text, tonumber(handle:headers():get("inference-header-content-length") or "") or 0)
-  if shape == nil then return end
-  local words = '{"error":"A tensor of the shape [' .. shape:gsub("%s+", " "):sub(1, 200) .. "] has more values than the "
-    .. #text .. ' bytes of the request: its shape is [rows, ...] of what its data holds."}'
-  handle:respond({ [":status"] = "400", ["content-type"] = "application/json" }, words)
+local TITLES = { ["400"] = "Not a valid request", ["413"] = "Too large", ["415"] = "Not readable" }
+local function refuse_rest(handle, status, words)
+  local id = (handle:headers():get("x-request-id") or ""):sub(1, 128):gsub('[%c"\\]', " ")
+  local told = '{"type":"about:blank","title":"' .. TITLES[status] .. '","status":' .. status .. ',"detail":"' .. words
+    .. '","error":"' .. words .. '","instance":"' .. id .. '"}'
+  handle:respond({ [":status"] = status, ["content-type"] = PROBLEM }, told)
+end
+local COMPRESSED = "The request is compressed, which the gateway cannot read: send it without content-encoding."
+local function overstates(shape, bytes)
+  return "A tensor of the shape [" .. shape:gsub("%s+", " "):sub(1, 200) .. "] has more values than the " .. bytes
+    .. " bytes of the request: its shape is [rows, ...] of what its data holds."
+end
+-- Keeps a request for the log, if it is short enough, and reads it whole: what cannot be read is refused here.
+local function take(handle)
+  local headers = handle:headers()
+  local encoding, length = headers:get("content-encoding"), tonumber(headers:get("content-length") or "")
+  if encoding ~= nil and encoding:lower() ~= "identity" then
+    note(handle, "request_skipped", "encoding")
+    return refuse_rest(handle, "415", COMPRESSED)
+  end
+  if length == 0 then return note(handle, "request", "") end
+  if length ~= nil and length > MOST then
+    note(handle, "request_skipped", "size")
+    return refuse_rest(handle, "413", TOO_LARGE)
+  end
+  local body = handle:body() -- yields
+  local bytes = body and body:length() or 0
+  local json, shape = json_bytes(handle:headers(), bytes), nil
+  if bytes > LIMIT then
+    note(handle, "request_skipped", "size")
+    shape = declared_long(body, json, bytes)
+  else
+    local text = bytes > 0 and body:getBytes(0, bytes) or ""
+    note(handle, "request", handle:base64Escape(text))
+    shape = declared(lettered(json < bytes and text:sub(1, json) or text), bytes)
+  end
+  if shape ~= nil then refuse_rest(handle, "400", overstates(shape, bytes)) end
 end
 function envoy_on_request(handle)
   local headers = handle:headers()
@@ -101,16 +117,10 @@ function envoy_on_request(handle)
   if headers:get(":method") ~= "POST" then return mark(handle, "described", "yes") end
   local key = headers:get("x-millrace-key")
   if key ~= nil and #key > LONGEST_KEY then
-    local words = '{"error":"x-millrace-key has ' .. #key .. " signs; send " .. LONGEST_KEY .. ' at most."}'
-    return handle:respond({ [":status"] = "400", ["content-type"] = "application/json" }, words)
+    return refuse_rest(handle, "400", "x-millrace-key has " .. #key .. " signs; send " .. LONGEST_KEY .. " at most.")
   end
   note(handle, "json_length", headers:get("inference-header-content-length") or "0")
-  local length = headers:get("content-length")
-  if length == "0" then return note(handle, "request", "") end
-  if length ~= nil or handle:streamInfo():protocol() == "HTTP/2" then return check(handle, keep(handle, "request")) end
-  -- Of a body in pieces Envoy has taken the header away: there is none only if no piece comes.
-  for _ in handle:bodyChunks() do return note(handle, "request_skipped", "size") end -- yields
-  note(handle, "request", "")
+  take(handle)
 end
 function envoy_on_response(handle)
   local marked = marks(handle)

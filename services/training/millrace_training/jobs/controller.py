@@ -16,7 +16,7 @@ from millrace_core.log import log
 from millrace_core.openlineage import queries as openlineage
 from millrace_core.openlineage.events import Happened
 from millrace_core.waiting import QUOTA, QUOTA_IS_USED
-from millrace_training.jobs import ending, lineage, metrics, queries, turns
+from millrace_training.jobs import ending, failed, lineage, metrics, queries, turns
 from millrace_training.jobs.states import State
 from millrace_training.jobs.turns import Floor
 from millrace_training.launch import limits
@@ -147,8 +147,9 @@ class JobController:
     async def _end(self, job: Job, end: ending.Ending, peak: int, handed_in: bool = False) -> None:
         """Stop what is left of the job, then say how it ended: nothing runs for a job that is over."""
         await self.launcher.stop(job, finished=handed_in)
+        due = failed.is_due(job, end.state)
         async with self.services.sessions.begin() as session:
-            if await queries.end(session, job, end.state, end.result, end.error, peak):
+            if await queries.end(session, job, end.state, end.result, end.error, peak, due):
                 await self._tell_decision(session, job, end)
                 if job.started_at is not None:
                     await _tell_lineage(session, lambda: lineage.ended(job, end))

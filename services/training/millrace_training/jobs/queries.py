@@ -122,12 +122,32 @@ async def move(session: AsyncSession, job: Job, new: State, **values: Any) -> bo
 
 
 async def end(
-    session: AsyncSession, job: Job, state: State, result: Document | None, error: Problem | None, peak: int
+    session: AsyncSession,
+    job: Job,
+    state: State,
+    result: Document | None,
+    error: Problem | None,
+    peak: int,
+    quarantine: bool = False,
 ) -> bool:
-    """The job is over, unless it was moved since *job* was read (False)."""
+    """The job is over, unless it was moved since *job* was read (False).
+
+    *quarantine*: its delivery is still to be kept.
+    """
     shown = None if error is None else error.model_dump(mode="json")
-    more = {"peak_rss_bytes": peak, "ended_at": utcnow(), "waiting": None}
+    more = {"peak_rss_bytes": peak, "ended_at": utcnow(), "waiting": None, "quarantine_due": quarantine}
     return await move(session, job, state, result=result, error=shown, **more)
+
+
+async def quarantine_due(session: AsyncSession) -> list[Job]:
+    """Failed deliveries that are not in quarantine yet, oldest first."""
+    query = select(Job).where(Job.quarantine_due.is_(True)).order_by(Job.number).limit(100)
+    return list((await session.scalars(query)).all())
+
+
+async def quarantined(session: AsyncSession, job: Job) -> None:
+    """The delivery of a failed job is kept, or cannot be."""
+    await session.execute(update(Job).where(Job.id == job.id).values(quarantine_due=False))
 
 
 async def note(session: AsyncSession, job: Job, **values: Any) -> None:

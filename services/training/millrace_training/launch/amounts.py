@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
+from millrace_contracts.quantities import number
 from millrace_core.pods import Part
-from millrace_core.quantities import number
 
 DUST = 1e-9
 """CPUs that come of adding decimal fractions."""

@@ -4,10 +4,10 @@ import time
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+from millrace_contracts.quantities import number
 from millrace_core.errors import Forbidden, MillraceError, NotFound
 from millrace_core.log import log
 from millrace_core.pods import Part
-from millrace_core.quantities import number
 from millrace_training.launch import amounts
 from millrace_training.launch.room import Node, Nodes, Probes, Quota, Room, Together, Unbound
 from millrace_training.launch.sizes import Size

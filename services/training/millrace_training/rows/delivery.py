@@ -50,10 +50,7 @@ def fetch(spec: IngestSpec, records: Records, told: Callable[[int], None]) -> De
 
 
 def _artifact(source: ArtifactSource, records: Records, told: Callable[[int], None]) -> Delivery:
-    named = {"format": source.format, "digest": source.digest}
-    if source.delivery is not None:
-        named["digest"] = _digest(f"{source.delivery} {source.digest}".encode())
-    about = RowsOrigin(kind=source.origin, name=source.name, **named)
+    about = RowsOrigin.of_artifact(source)
     kept = about.digest == source.digest
     return Delivery(records.file(source.digest, told), source.format, about, kept=kept)
 
