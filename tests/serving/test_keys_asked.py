@@ -126,7 +126,10 @@ def door(tmp_path_factory, upstream, stand_in):
         lambda _: ("127.0.0.1", upstream.server_port), ("*",), 5.0,
         grpc=lambda _: ("127.0.0.1", stand_in.port),
     )  # fmt: skip
-    splits = [Split(*where, ((f"{where[2]}--r1", 10_000),), "salt") for where in ENDPOINTS]
+    splits = [
+        Split(*where, ((f"{where[2]}--r1", 10_000),), "salt", below=0.75 if where[1] == "fraud" else None)
+        for where in ENDPOINTS
+    ]
     made.publish = lambda asking: made.discovery.publish(NAMES, splits, ways, asking)
     made.publish(EVERYBODY)
     made.wait()
@@ -288,6 +291,10 @@ class TestRest:
         for content in (long, pieces):
             assert str(requests.MOST_BYTES) in problem(infer(rest, "fraud-only", content=content), 413)
         assert len(upstream.seen) == before
+
+    def test_answers_of_a_loop_with_reviews_say_below_what_they_are_looked_at(self, rest):
+        assert infer(rest, "fraud-only").headers["x-millrace-review-below"] == "0.75"
+        assert "x-millrace-review-below" not in infer(rest, "team-wide", "team.other").headers
 
     def test_a_long_request_goes_on_as_it_came(self, rest, upstream):
         values = b"[" + b"1.5," * 400_000 + b"1]"
