@@ -2,7 +2,9 @@
 
 from types import SimpleNamespace
 
+from millrace_console.data import profiles
 from millrace_console.data.routes import columns
+from millrace_contracts.datasets import DatasetVersionRead
 
 GUESSED = {
     "name": "price", "type": "number", "required": True, "minimum": 1.0, "maximum": 2.0, "outside_at_most": 0.01,
@@ -23,3 +25,18 @@ def test_a_guess_and_what_a_person_says_are_told_apart():
     assert "minimum" not in kind["rules"]
     (learned, _) = columns(SimpleNamespace(contract=contract, declared=None, data_schema=schema))
     assert learned["guessed"], "nobody has said anything"
+
+
+def test_a_profile_tells_extents_and_the_commonest_and_what_is_no_profile_tells_nothing():
+    told = {"rows": 200, "columns": {
+        "price": {"type": "double", "missing": 10, "distinct": 40, "minimum": 1.0, "maximum": 9.5, "mean": 4.25,
+                  "deviation": 1.0, "quartiles": [2.0, 4.0, 6.0]},
+        "shop": {"type": "string", "missing": 0, "distinct": 2, "top": [["north", 150], ["south", 50]]},
+        "odd": {"missing": "many", "top": [1, [2]]}, "odder": 5,
+    }}  # fmt: skip
+    price, shop, odd = profiles.columns(DatasetVersionRead.model_construct(profile=told))
+    assert (price.missing, price.distinct) == (0.05, 40)
+    assert price.told == "1 to 9.5, half of them 2 to 6, mean 4.25"
+    assert shop.told == "north 75 %, south 25 %"
+    assert (odd.missing, odd.distinct, odd.told) == (None, None, "")
+    assert profiles.columns(None) == profiles.columns(DatasetVersionRead.model_construct(profile={})) == []

@@ -2,9 +2,11 @@
 
 from datetime import date, timedelta
 
+from millrace_console.drawing import fit
 from millrace_console.drawing.bars import bars
 from millrace_console.drawing.heat import heat, weeks
 from millrace_contracts.closings import DriftRead
+from millrace_contracts.fits import CalibrationCurve, CalibrationPoint, ErrorSpan
 
 FIRST = date(2026, 5, 4)
 ODD = '<b>"x"</b> & co'
@@ -48,3 +50,30 @@ def test_bars_are_in_order_and_what_does_harm_has_no_length_but_its_number():
     assert "harmful: -0.2" in picture
     assert 'width="0.6"' in picture
     assert bars([], "loss") is None
+
+
+def curve(*points):
+    return CalibrationCurve(
+        title=ODD, what=ODD, points=[CalibrationPoint(predicted=x, observed=y) for x, y in points]
+    )
+
+
+def test_a_calibration_says_how_far_it_is_off_and_escapes_what_it_is_called():
+    picture = fit.calibration(curve((0.1, 0.12), (0.9, 0.6)))
+    assert picture.count('class="dot"') == 2
+    assert "at most 30 points from what was predicted" in picture
+    assert "<b>" not in picture
+    assert fit.calibration(curve()) is None
+
+
+def test_errors_say_where_the_answers_lean_and_one_span_alone_is_drawn():
+    def span(lowest, middle):
+        return ErrorSpan(
+            rows=5, lowest=lowest, highest=lowest + 1, p10=middle - 1, p50=middle, p90=middle + 1
+        )
+
+    picture = fit.errors([span(0, 0.1), span(10, -3.0)])
+    assert "the median is at most 3, for answers from 10" in picture
+    assert picture.count("interval") == 2
+    assert "nan" not in fit.errors([span(0, 0.0)])
+    assert fit.errors([]) is None

@@ -23,8 +23,17 @@ from millrace_core.roles import KNOWN, PEOPLE
 ROW = re.compile(r"^\| `(GET|POST) (/\S*)` \| (.*) \|$", re.MULTILINE)
 FILLED = {
     "loop": "sales", "number": "1", "decision": "0" * 36, "entry": "1", "alarm": "a-1", "job": "0" * 32,
+    "name": "verification",
 }  # fmt: skip
-FORM = {"reason": "tried", "digest": "sha256:" + "0" * 64, "which": "others", "key": "a" * 32}
+QUERY = {"audit": {"loop": "sales", "version": "1", "id": "r-1"}}
+"""What the pages of a section ask for besides their address."""
+FORM = {
+    "loop": "sales",
+    "reason": "tried",
+    "digest": "sha256:" + "0" * 64,
+    "which": "others",
+    "key": "a" * 32,
+}
 
 
 def documented():
@@ -150,7 +159,10 @@ async def walk(app, behind, role, project):
             browser.cookies.set("millrace_session", key)
             headers = {"x-csrf": form["csrf"]}
             data = form if method == "POST" else None
-            answer = await browser.request(method, address(path, project), data=data, headers=headers)
+            query = next((given for part, given in QUERY.items() if f"/{part}/" in path), None)
+            answer = await browser.request(
+                method, address(path, project), params=query, data=data, headers=headers
+            )
         calls = [call for service in behind.values() for call in service.calls]
         found[method, path] = (answer.status_code, calls)
     return found

@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from millrace_console import refusing, services
 from millrace_console.acting.routes import router as acting
 from millrace_console.alarms.routes import router as alarms
+from millrace_console.auditing.routes import router as auditing
 from millrace_console.bringing.routes import PREFIX as UPLOAD
 from millrace_console.bringing.routes import router as bringing
 from millrace_console.data.routes import router as data
@@ -27,7 +28,7 @@ from millrace_core.app import create_app
 
 PAGES = (
     people, provider, programs, you, static, overview, bringing, declaring, predicting, loops, jobs, history,
-    data, alarms, reviews, acting,
+    data, alarms, auditing, reviews, acting,
 )  # fmt: skip
 
 
@@ -36,6 +37,7 @@ async def _begin(given: Services) -> None:
 
 
 async def _end(given: Services) -> None:
+    given.works.close()
     await given.people.close()
 
 

@@ -16,7 +16,7 @@ from millrace_console.people.routes import LONGEST_WAY
 from millrace_console.rendering import page
 from millrace_console.services import Services
 from millrace_core.errors import MillraceError, problem
-from millrace_core.log import request_id
+from millrace_core.log import log, request_id
 
 ASKED = ("Write", "Verdict", "InferSpec", "IngestSpec", "PredictionRequest", "ReviewLabel", "ReviewSkip")
 """How the names of what is asked of services end; those of answers end otherwise."""
@@ -26,6 +26,7 @@ TITLES = {
     409: "That does not go now",
     422: "That does not fit",
 }
+AWAY = {502: "An answer cannot be read"}
 
 
 def install(app: FastAPI) -> None:
@@ -105,11 +106,13 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 
 async def _unfit(request: Request, error: Exception) -> Response:
-    """What a form says does not fit what is asked by it; an answer that cannot be read is a bug."""
+    """What a form says does not fit what is asked by it; an answer of a service that cannot be read is named."""
     assert isinstance(error, ValidationError)
-    if not error.title.endswith(ASKED):
-        raise error
     places = [f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']}" for item in error.errors()[:20]]
+    if not error.title.endswith(ASKED):
+        log.error("an answer cannot be read", kind=error.title, places=places, path=request.url.path)
+        words = f"A service answered something that cannot be read as {error.title}; it may be of another version."
+        return _page(request, 502, words, places)
     return _page(request, 422, "Something in the form does not fit; go back, and mend it.", places)
 
 
@@ -119,6 +122,10 @@ def _is_a_program(request: Request) -> bool:
 
 
 def _page(request: Request, status: int, words: str, places: list[str] | None = None) -> Response:
-    title = "A service does not answer" if status >= 500 else TITLES.get(status, "That was refused")
+    title = (
+        AWAY.get(status, "A service does not answer")
+        if status >= 500
+        else TITLES.get(status, "That was refused")
+    )
     told = {"title": title, "words": words, "places": places or [], "request_id": request_id()}
     return page(request, "refused.html", told, status)

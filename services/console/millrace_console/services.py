@@ -9,6 +9,7 @@ from millrace_console.sessions import Person, Sessions
 from millrace_console.settings import ConsoleSettings
 from millrace_console.signin.accounts import LocalAccounts
 from millrace_console.signin.provider import Provider
+from millrace_console.works import Works
 from millrace_core import services
 
 
@@ -19,6 +20,7 @@ class Services(services.Services):
     settings: ConsoleSettings
     people: Sessions
     accounts: LocalAccounts
+    works: Works
     provider: Provider | None = None
 
 
@@ -26,19 +28,21 @@ def make(core: services.Services) -> Services:
     """The console's own object out of core's part."""
     settings = core.settings
     assert isinstance(settings, ConsoleSettings)
-    accounts = LocalAccounts(settings)
+    accounts, works = LocalAccounts(settings), Works()
     provider = Provider(settings) if settings.oidc_issuer else None
 
     def stands(word: str) -> bool:
         return core.tokens.actor(word) is not None
 
     async def leave(person: Person) -> None:
+        works.stop(person.csrf)
         await accounts.end_word(person.entry.word)
         if provider is not None and person.entry.renewal is not None:
             await provider.forget(person.entry.renewal)
 
     people = Sessions(settings, core.clients.urls, stands=stands, leave=leave)
-    return Services(**vars(core) | {"people": people, "accounts": accounts, "provider": provider})
+    own = {"people": people, "accounts": accounts, "works": works, "provider": provider}
+    return Services(**vars(core) | own)
 
 
 CurrentServices = Annotated[Services, Depends(services.provider(Services))]

@@ -9,6 +9,7 @@ from millrace_contracts.adopting import AdoptSpec
 from millrace_contracts.building import BuiltWith
 from millrace_contracts.custom_code import CodeMade, CodeSpec
 from millrace_contracts.fairness import FairnessEvaluation, FairnessSpec
+from millrace_contracts.fits import FitEvaluation
 from millrace_contracts.models import Golden
 from millrace_contracts.names import BlockUnit, ColumnName, Family, Name, TaskName, VersionNumber
 from millrace_contracts.parts import Zone
@@ -294,5 +295,8 @@ class EvaluateResult(BaseModel):
     roc: list[RocPoint] = []
     classes: ClassesEvaluation | None = Field(
         default=None, description="The candidate's; null for a regression."
+    )
+    fit: FitEvaluation = Field(
+        default=FitEvaluation(), description="How its answers lie beside the truth; empty: not told."
     )
     report: Annotated[str, Field(description="Digest of the page for people.")] | None = None

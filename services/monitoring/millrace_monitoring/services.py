@@ -14,6 +14,7 @@ from millrace_monitoring.graphs.explainers import Explainers
 from millrace_monitoring.graphs.files import FetchedFiles
 from millrace_monitoring.graphs.running import Graphs
 from millrace_monitoring.settings import MonitoringSettings
+from millrace_monitoring.short_days import KeptDays
 from millrace_monitoring.wakeups import Reception, Recounts, Wakeups
 
 
@@ -35,6 +36,8 @@ class Services(services.Services):
     """Where rows come in, once the receiver is open."""
     watched: dict[tuple[str, str], tuple[float, MonitorWrite | None]]
     """What monitors ask of rows that come, by project and endpoint, and until when that is believed."""
+    glances: KeptDays
+    """Closed days in short."""
     segments_lock: asyncio.Lock
     """Held while a day closes or segments are merged, so that neither changes what the other reads."""
 
@@ -55,6 +58,7 @@ def make(core: services.Services) -> Services:
         recounts=Recounts(),
         reception=Reception(),
         watched={},
+        glances=KeptDays(),
         segments_lock=asyncio.Lock(),
     )
 

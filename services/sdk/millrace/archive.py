@@ -11,7 +11,7 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from millrace.auditing import NotSigned, canonical, check, signed_by
 from millrace.evidence import pack
@@ -103,11 +103,11 @@ def write(
     platform: "Millrace",
     loop: str,
     verified: AuditReport,
-    target: Path,
+    target: Path | IO[bytes],
     sign: bool = True,
     frameworks: Sequence[str] = (),
 ) -> ArchiveStatement | None:
-    """Write the archive, read against *frameworks*; returns what was signed, None for one that is not."""
+    """Write the archive to a file, open or not, read against *frameworks*; returns what was signed, None if nothing."""
     files = dict(file for part in PARTS for file in part(platform, loop))
     files["verification.json"] = _json(verified)
     if frameworks:

@@ -46,13 +46,18 @@ def read(path: Path) -> list[SignedHead]:
 
     A line that broke off while it was written is passed over where the whole of it comes next.
     """
-    heads, lines = [], path.read_text(errors="replace").splitlines()
+    return parsed(path.read_text(errors="replace"), str(path))
+
+
+def parsed(text: str, name: str) -> list[SignedHead]:
+    """Heads out of the text of such a file. Raises: NotSigned, which says the line of *name*."""
+    heads, lines = [], text.splitlines()
     for number, (line, following) in enumerate(zip(lines, [*lines[1:], ""], strict=True), 1):
         if line.strip() and not (line != following and following.startswith(line)):
             try:
                 heads.append(SignedHead.model_validate_json(line))
             except ValueError as error:
-                raise NotSigned(f"{path}, line {number}: it is no signed head") from error
+                raise NotSigned(f"{name}, line {number}: it is no signed head") from error
     return heads
 
 

@@ -216,6 +216,7 @@ spec:
     newData: {{rows: {rows}}}        # this many new rows were pushed
   cooldown: {cooldown}                  # least event time between two triggered runs
   switchBack: {{enabled: true, margin: 0.02, minimumDays: 7, rest: 14d}}   # back to an archived version that got better
+  # review: {{sample: 1%}}         # people label that share of its answers, in the console or by `millrace review`
 """
 TIME = """\
     eventTime: {column}   # when a row happened; days and the order of time come from it

@@ -10,6 +10,7 @@ from fastapi.responses import Response, StreamingResponse
 from millrace.aio import AsyncMillrace
 from millrace.quarantine import dataset_of
 from millrace_console.asking import Asked
+from millrace_console.data import profiles
 from millrace_console.people.permits import CurrentPerson, look
 from millrace_console.places import EntryIn, LoopIn, ProjectIn, frame
 from millrace_console.refusals import report
@@ -20,6 +21,8 @@ from millrace_contracts.datasets import DatasetRead, DatasetVersionRead, Quarant
 
 router = APIRouter(include_in_schema=False, dependencies=[look()])
 VERSIONS, ENTRIES = 12, 20
+SHOWN = 300
+"""Columns whose profile is shown."""
 USUAL = {"required": True, "unique": False, "trusted": False, "missing_at_most": 1.0}
 SHARES = {"outside_at_most": "minimum", "unknown_at_most": "allowed"}
 STATES: dict[QuarantineState, str] = {
@@ -61,6 +64,8 @@ async def data(
         "versions": versions,
         "newest": newest,
         "columns": columns(newest),
+        "profile": profiles.columns(newest)[:SHOWN],
+        "profiled": profiles.rows_of(newest),
         "refused": [(item, report(item).explained()) for item in refused.items],
         "next": refused.next,
         "before": before,

@@ -10,9 +10,11 @@ from fastapi.responses import Response, StreamingResponse
 from millrace import cards, explanation
 from millrace.aio.cards import gather
 from millrace_console.asking import Asked
+from millrace_console.drawing import fit
 from millrace_console.drawing.bars import bars
 from millrace_console.drawing.front import front
 from millrace_console.history import evaluations, runs, versions
+from millrace_console.nested import flat
 from millrace_console.people.permits import CurrentPerson, look
 from millrace_console.places import LoopIn, NumberIn, ProjectIn, frame
 from millrace_console.rendering import page
@@ -92,13 +94,18 @@ async def model_version(
         asked.must("registry", clients.registry.lineage(loop, number, project=project)),
         frame(person, asked, project, "loops", loop),
     )
-    judged = await evaluations.of(asked, clients, project, found)
+    judged, serving = await asyncio.gather(
+        evaluations.of(asked, clients, project, found), versions.serving(asked, clients, project, found)
+    )
     shown = {
         "it": found,
+        "serving": serving,
+        "curves": [(item.title, fit.calibration(item)) for item in judged.fit.calibration] if judged else [],
+        "errors": fit.errors(judged.fit.errors) if judged else None,
         "lineage": lineage,
-        "metrics": versions.flat(found.metrics),
-        "environment": versions.flat(found.environment),
-        "params": versions.flat(lineage.run.params if lineage.run else {}),
+        "metrics": flat(found.metrics),
+        "environment": flat(found.environment),
+        "params": flat(lineage.run.params if lineage.run else {}),
         "front": front(found.front),
         "judged": judged,
         "looks": bars([(item.column, item.loss_added) for item in judged.importance], LOOKS)

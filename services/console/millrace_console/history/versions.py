@@ -1,14 +1,13 @@
 """What pages show of a model's versions: one line each, and nested documents as lines of names and values."""
 
 import asyncio
-from collections.abc import Iterator
 
 from millrace.aio import AsyncMillrace
 from millrace_console.asking import Asked
+from millrace_console.nested import flat
+from millrace_contracts.endpoints import EndpointRead, RevisionRead
 from millrace_contracts.models import AliasMoveRead, ModelVersionRead
 
-LINES = 300
-"""Lines of one document that are shown."""
 LEADING = ("rmse", "mae", "r2", "log_loss", "auc", "brier", "accuracy", "skill", "macro_f1")
 
 
@@ -33,6 +32,18 @@ async def every(asked: Asked, clients: AsyncMillrace, project: str, loop: str) -
     }
 
 
+async def serving(
+    asked: Asked, clients: AsyncMillrace, project: str, version: ModelVersionRead
+) -> list[RevisionRead]:
+    """Where a version answers: the revisions of its loop's endpoint that serve it, or did."""
+    endpoint = await asked.of("serving", _endpoint(clients, project, version.model), None)
+    return [item for item in endpoint.revisions if item.version == version.number] if endpoint else []
+
+
+async def _endpoint(clients: AsyncMillrace, project: str, name: str) -> EndpointRead | None:
+    return await clients.serving.endpoint(name, project=project)
+
+
 def figures(version: ModelVersionRead) -> list[tuple[str, float]]:
     """The few numbers by which a version is known."""
     numbers = {
@@ -41,31 +52,3 @@ def figures(version: ModelVersionRead) -> list[tuple[str, float]]:
         if isinstance(value, int | float) and not isinstance(value, bool)
     }
     return [(name, float(numbers[name])) for name in LEADING if name in numbers][:3]
-
-
-def flat(document: object) -> list[tuple[str, object]]:
-    """A nested document as lines: `slices.region=south.rmse` and its value."""
-    lines: list[tuple[str, object]] = []
-    for line in _flat(document, ""):
-        if len(lines) == LINES:
-            lines.append(("…", "more is not shown"))
-            break
-        lines.append(line)
-    return lines
-
-
-def _flat(value: object, name: str) -> Iterator[tuple[str, object]]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _flat(item, f"{name}.{key}" if name else str(key))
-    elif isinstance(value, list) and any(isinstance(item, dict | list) for item in value):
-        for place, item in enumerate(value):
-            yield from _flat(item, f"{name}[{place}]")
-    elif isinstance(value, list):
-        yield name, ", ".join(map(_told, value))
-    else:
-        yield name, value
-
-
-def _told(value: object) -> str:
-    return f"{value:.5g}" if isinstance(value, float) else str(value)

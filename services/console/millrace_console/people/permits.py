@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from fastapi import Depends, Request
 
+from millrace_console import multipart
 from millrace_console.people import cookies
 from millrace_console.services import Services
 from millrace_console.sessions import Person
@@ -48,12 +49,20 @@ class Form(Permit):
 
 
 class Sent(Permit):
-    """Lets a file pass that a script of our own sends: from this origin, with the word of the session in a header."""
+    """Lets a file of our own pages pass: from this origin, with the word of the session.
+
+    A script sends the file as it is and the word in a header; without one the word stands in the form before the file.
+    """
 
     async def __call__(self, request: Request) -> None:
         same_origin(request)
         request.state.person = await _kept(request)
-        _ours(request.headers.get("x-csrf", ""), request.state.person)
+        shown, request.state.parts = request.headers.get("x-csrf", ""), None
+        if multipart.is_one(request):
+            parts = request.state.parts = multipart.Parts(request)
+            await parts.begin()
+            shown = parts.fields.get("csrf", "")
+        _ours(shown, request.state.person)
 
 
 def _ours(shown: str, person: Person) -> None:
@@ -117,6 +126,11 @@ def send() -> Any:
     return Depends(Sent(ACT))
 
 
+async def _parts(request: Request) -> multipart.Parts | None:
+    parts: multipart.Parts | None = request.state.parts
+    return parts
+
+
 async def _person(request: Request) -> Person:
     person = request.state.person
     assert isinstance(person, Person)
@@ -129,3 +143,4 @@ async def _fields(request: Request) -> dict[str, str]:
 
 CurrentPerson = Annotated[Person, Depends(_person)]
 Fields = Annotated[dict[str, str], Depends(_fields)]
+CurrentParts = Annotated[multipart.Parts | None, Depends(_parts)]

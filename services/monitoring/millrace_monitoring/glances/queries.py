@@ -3,17 +3,16 @@
 from collections.abc import Collection, Mapping
 from datetime import date, timedelta
 
-from sqlalchemy import JSON, Row, Select, and_, func, or_, select, type_coerce
+from sqlalchemy import JSON, ColumnElement, Row, Select, and_, func, or_, select, type_coerce
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_monitoring.alarms.states import AlarmPhase
+from millrace_monitoring.short_days import Short
 from millrace_monitoring.tables import Alarm, Closing, Count, Monitor
 
 ITEM = type_coerce(Closing.item, JSON)
 Line = Row[str, date, int, int, int | None, float | None, float | None, float | None, float | None]
 """Endpoint, day, rows, labelled, champion, loss, reference, evidence, level."""
-Short = Row[str, int, int, float | None, float | None]
-"""Endpoint, rows, labelled, loss, reference."""
 
 
 def _lines() -> Select[
@@ -41,18 +40,37 @@ async def last_days(session: AsyncSession, project: str, endpoints: Collection[s
     return dict(found.tuples().all())
 
 
-async def recent(session: AsyncSession, project: str, last: Mapping[str, date], days: int) -> list[Short]:
-    """Of each endpoint so many days up to its last one, in order, and of a day only what a glance adds up."""
+async def places(
+    session: AsyncSession, project: str, last: Mapping[str, date], days: int
+) -> dict[str, list[int]]:
+    """Of each endpoint the numbers of so many days up to its last one, in the order of the days."""
     if not last:
-        return []
+        return {}
+    statement = select(Closing.endpoint, Closing.seq).where(*_spans(project, last, days))
+    found: dict[str, list[int]] = {}
+    for endpoint, seq in await session.execute(statement.order_by(Closing.endpoint, Closing.day)):
+        found.setdefault(endpoint, []).append(seq)
+    return found
+
+
+async def recent(
+    session: AsyncSession, project: str, last: Mapping[str, date], days: int
+) -> dict[int, Short]:
+    """By its number each of so many days up to the last one of an endpoint, and of it only what a glance adds up."""
+    if not last:
+        return {}
+    loss, reference = ITEM["loss"].as_float(), ITEM[("performance", "reference_mean")].as_float()
+    statement = select(Closing.seq, Closing.rows, Closing.labelled, loss, reference)
+    found = await session.execute(statement.where(*_spans(project, last, days)))
+    return {seq: Short(*rest) for seq, *rest in found.all()}
+
+
+def _spans(project: str, last: Mapping[str, date], days: int) -> list[ColumnElement[bool]]:
     spans = [
         and_(Closing.endpoint == endpoint, Closing.day > day - timedelta(days=days))
         for endpoint, day in last.items()
     ]
-    loss, reference = ITEM["loss"].as_float(), ITEM[("performance", "reference_mean")].as_float()
-    statement = select(Closing.endpoint, Closing.rows, Closing.labelled, loss, reference)
-    statement = statement.where(Closing.project == project, or_(*spans))
-    return list((await session.execute(statement.order_by(Closing.endpoint, Closing.day))).all())
+    return [Closing.project == project, or_(*spans)]
 
 
 async def course(

@@ -1,7 +1,6 @@
 """Glances over HTTP: many endpoints in one call, and the course of one endpoint day by day."""
 
 from datetime import date
-from itertools import groupby
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -12,6 +11,8 @@ from millrace_core.database import Session
 from millrace_core.names import Name, Project
 from millrace_monitoring.glances import queries
 from millrace_monitoring.monitors import queries as monitors
+from millrace_monitoring.services import CurrentServices
+from millrace_monitoring.short_days import KeptDays, Short
 
 router = APIRouter(prefix="/v1", tags=["monitors"])
 WEEK = 7
@@ -21,17 +22,31 @@ READ = permit("monitoring.monitors.read")
 @router.get("/monitors:glance", dependencies=[READ])
 async def glance(
     session: Session,
+    services: CurrentServices,
     project: Project,
     endpoints: Annotated[Names, Query(description="Up to 200 names with commas between them.")],
     days: Annotated[int, Query(ge=1, le=92)] = 28,
 ) -> list[EndpointGlance]:
     """How these endpoints do, each in one line with its last days; those that nobody watches are left out."""
     watched = await queries.watched(session, project, set(endpoints.split(",")))
-    lines = await queries.recent(session, project, await queries.last_days(session, project, watched), days)
-    closed = {name: list(mine) for name, mine in groupby(lines, key=lambda line: line[0])}
+    closed = await _closed(services.glances, session, project, watched, days)
     alarms = await queries.alarms(session, project, watched)
     logged = await queries.logged(session, project, watched)
     return [_glance(name, closed.get(name, []), alarms.get(name, 0), logged.get(name, 0)) for name in watched]
+
+
+async def _closed(
+    kept: KeptDays, session: Session, project: str, watched: list[str], days: int
+) -> dict[str, list[Short]]:
+    """The last days of each endpoint, in order; only what nobody asked for before is read out of its document."""
+    last = await queries.last_days(session, project, watched)
+    places = await queries.places(session, project, last, days)
+    known = kept.of(seq for mine in places.values() for seq in mine)
+    lacking = {name: last[name] for name, mine in places.items() if any(seq not in known for seq in mine)}
+    fresh = await queries.recent(session, project, lacking, days)
+    kept.add(fresh)
+    known |= fresh
+    return {name: [known[seq] for seq in mine if seq in known] for name, mine in places.items()}
 
 
 @router.get("/monitors/{endpoint}/course", dependencies=[permit("monitoring.closings.read")])
@@ -56,16 +71,16 @@ def point(line: queries.Line) -> DayPoint:
     )
 
 
-def _glance(endpoint: str, days: list[queries.Short], alarms: int, logged: int) -> EndpointGlance:
+def _glance(endpoint: str, days: list[Short], alarms: int, logged: int) -> EndpointGlance:
     week = days[-WEEK:]
-    told = [(loss, labelled) for _, _, labelled, loss, _ in week if loss is not None and labelled]
+    told = [(day.loss, day.labelled) for day in week if day.loss is not None and day.labelled]
     labelled = sum(count for _, count in told)
     return EndpointGlance(
         endpoint=endpoint,
-        losses=[loss for _, _, _, loss, _ in days],
-        rows=sum(rows for _, rows, _, _, _ in week),
+        losses=[day.loss for day in days],
+        rows=sum(day.rows for day in week),
         loss=sum(loss * count for loss, count in told) / labelled if labelled else None,
-        baseline=next((normal for _, _, _, _, normal in reversed(days) if normal is not None), None),
+        baseline=next((day.reference for day in reversed(days) if day.reference is not None), None),
         alarms=alarms,
         logged=logged,
     )

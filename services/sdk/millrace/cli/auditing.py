@@ -1,6 +1,6 @@
 """Commands for an auditor: verify everything, and ask what was champion, what made it, and what became of a request."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from millrace.client import Millrace
     from millrace_contracts.audit import AuditedRow, AuditFinding, AuditReport
     from millrace_contracts.decisions import DecisionRead
-    from millrace_contracts.models import AliasMoveRead
 
 audit = group("audit", "Prove what was served and said: nothing rewritten, nothing cut off, nothing lost.")
 Loop = Annotated[str, typer.Argument(help="Name of the loop.")]
@@ -122,9 +121,11 @@ def champion(
     output: Output = Format.TABLE,
 ) -> None:
     """Which version was champion at an instant, since when, who moved it there, and why."""
+    from millrace.champions import holding
+
     registry = client().registry
     moves = registry.alias_history(loop, "champion")
-    move = _holding(moves, _instant(at), _instant(known))
+    move = holding(moves, _instant(at), _instant(known))
     if move is None:
         fail(f"{loop} had no champion then", f"See its moves:  millrace models show {loop}")
     version = None if move.version is None else registry.version(loop, move.version)
@@ -143,21 +144,14 @@ def champion(
     one(facts, output)
 
 
-def _holding(moves: "list[AliasMoveRead]", at: datetime, known: datetime) -> "AliasMoveRead | None":
-    """Of the moves that hold at the instant the one that was recorded last."""
-    holding = [
-        move for move in moves if (move.event_time or move.recorded_at) <= at and move.recorded_at <= known
-    ]
-    return holding[-1] if holding else None
-
-
 def _instant(text: str | None) -> datetime:
+    from millrace import champions
     from millrace.cli.moments import instant
 
-    if text is None:
-        return datetime.max.replace(tzinfo=UTC)
-    found = instant(text)
-    return found + timedelta(days=1, microseconds=-1) if len(text) == len("2026-11-21") else found
+    try:
+        return champions.instant(text)
+    except ValueError:
+        return instant(text or "")
 
 
 @command(audit, "lineage", "millrace audit lineage my-loop@3", "millrace audit lineage my-loop@3 -o json")

@@ -44,7 +44,10 @@ def main() -> int:
     began = time.perf_counter()
     with Memory() as memory, Platform(options.out / "home") as platform:
         say(f"platform up in {time.perf_counter() - began:.1f} s")
-        say(f"look at it while it runs: .venv/bin/millrace --home {options.out / 'home'} console --open")
+        say(
+            f"look at it while it runs: {platform.urls['console']}/p/default/loops/{load(LOOP).metadata.name}"
+        )
+        say(f"    which signs you in: .venv/bin/millrace --home {options.out / 'home'} console --open")
         summary = run(platform.client(), options, memory, began)
     return report(summary, options.out)
 

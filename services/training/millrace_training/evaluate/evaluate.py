@@ -20,7 +20,7 @@ from millrace_table import spacing
 from millrace_training.automl import splits
 from millrace_training.automl.plan import HOLDOUT_DAYS
 from millrace_training.automl.table import Table, copies, load_for, row_digests
-from millrace_training.evaluate import blocks, fairness, importance, report
+from millrace_training.evaluate import blocks, fairness, fit, importance, report
 from millrace_training.evaluate.contenders import Judges
 from millrace_training.graph.session import predict
 from millrace_training.rows.records import Records
@@ -87,6 +87,7 @@ def compared(spec: EvaluateSpec, rows: Rows) -> EvaluateResult:
         importance=importance.permutation(rows.session, task, table.frame, target, SEED),
         roc=[RocPoint.model_validate(point) for point in task.roc(target, rows.candidate)],
         classes=None if classes is None else ClassesEvaluation.model_validate(classes),
+        fit=fit.of_rows(task, target, rows.candidate, table.classes),
     )
 
 

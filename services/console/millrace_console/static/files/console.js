@@ -51,3 +51,8 @@ if (live && window.EventSource) {
   });
   source.addEventListener("over", () => { source.close(); news(); });
 }
+// A small text file is read into the field that it may also be written into.
+document.addEventListener("change", async (event) => {
+  const field = event.target.dataset.into && document.getElementById(event.target.dataset.into);
+  if (field && event.target.files.length) field.value = await event.target.files[0].text();
+});
