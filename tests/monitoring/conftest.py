@@ -14,7 +14,7 @@ from millrace_monitoring.ingest import merging
 from millrace_monitoring.main import build
 from millrace_monitoring.settings import MonitoringSettings
 
-from .sales import START, baseline, digest, graph, labels_of, rows_of
+from .sales import SIGNATURE, START, baseline, digest, graph, labels_of, rows_of
 from .telling import clock, desk  # noqa: F401
 
 TOKENS = {"admin-token": "admin", "viewer-token": "viewer", "gateway-token": "gateway"}
@@ -28,7 +28,7 @@ class Registry:
 
     def __init__(self):
         self.project = "default"
-        self.files, self.decisions, self.asked = {}, {}, []
+        self.files, self.decisions, self.asked, self.judged = {}, {}, [], {}
         self.app = FastAPI()
 
         @self.app.get("/v1/artifacts/{name}")
@@ -37,6 +37,40 @@ class Registry:
             if name not in self.files or project != self.project:
                 raise HTTPException(404)
             return Response(self.files[name], media_type="application/octet-stream")
+
+        @self.app.get("/v1/models/{name}/versions/{number}")
+        def release(name: str, number: int):
+            if number not in self.judged:
+                raise HTTPException(404)
+            about = {
+                "model": name,
+                "number": number,
+                "key": "k",
+                "digest": "d",
+                "files": {},
+                "task": "regression",
+            }
+            about |= {"files": {"model.onnx": digest(b"model")}}
+            about |= {"signature": SIGNATURE, "target": "sold", "metrics": {}, "baseline": None, "golden": {}}
+            return about | {
+                "environment": {},
+                "lineage": {"loop_run": number},
+                "created_at": "2026-01-05T12:00:00Z",
+            }
+
+        @self.app.get("/v1/decisions")
+        def decisions(kind: str, run: int = 0, loop: str = ""):
+            items = []
+            if kind == "gate.verdict" and run in self.judged:
+                body = {"id": "0" * 8 + "-0000-0000-0000-" + "0" * 12, "loop": loop, "run": run, "kind": kind}
+                body |= {
+                    "subject": f"run {run}",
+                    "outcome": "passed",
+                    "event_time": None,
+                    "author": "controller",
+                }
+                items = [self.chained(1, body | {"reason": "better", "evidence": self.judged[run]})]
+            return {"items": items, "next": None}
 
         @self.app.post("/v1/decisions")
         async def decide(request: Request):
@@ -49,6 +83,10 @@ class Registry:
             chain = [self.chained(number, body) for number, body in enumerate(self.decisions.values(), 1)]
             items = [] if after is None else chain[after : after + limit]
             return {"items": items, "last": len(chain) if after is None else after + len(items)}
+
+    def judge(self, number, metrics, importance):
+        """A version that passed its gates with these figures, in the run of its number."""
+        self.judged[number] = {"metrics": {"candidate": metrics, "champion": None}, "importance": importance}
 
     def record(self, body):
         """Put a decision behind the others."""

@@ -10,7 +10,7 @@ from millrace_contracts.decisions import DecisionRead
 from millrace_contracts.monitors import MonitorWrite
 from millrace_monitoring.closing.files import parquet
 from millrace_monitoring.ingest import segments
-from millrace_monitoring.reports import page, predictions
+from millrace_monitoring.reports import known, page, predictions
 
 from .sales import SIGNATURE, START, monitor, table_of_day
 
@@ -145,3 +145,34 @@ async def test_the_report_is_one_page_that_needs_no_network(service):
     assert "<script" not in page
     assert "http-equiv" not in page
     assert 'src="http' not in page
+
+
+async def test_a_loop_without_event_time_shows_what_is_known_before_any_label(service):
+    version = service.registry.version(1, 2.0)
+    service.registry.judge(1, {"rmse": 1.25}, {"price": 3.5, "shop_name": 0.25})
+    await service.declare(monitor(version, event_time=None))
+    features, _ = table_of_day(0)
+    await service.rows(0, features, 2 * features["price"])
+    told = (await service.call("GET", "/v1/monitors/sales/report")).text
+    for words in (
+        "How the champion was judged",
+        "1.25",
+        "What it looks at",
+        "60",
+        "60 answers",
+        "shop_name",
+        "0.0%",
+    ):
+        assert words in told
+    assert told.count("<svg") == 2, "importance, and the distribution of answers"
+    assert "It was not recorded" not in told
+    assert known.NOTHING not in told
+
+
+async def test_what_is_not_known_is_said_in_words(service):
+    await service.declare(monitor(service.registry.version(1, 2.0), event_time=None))
+    told = (await service.call("GET", "/v1/monitors/sales/report")).text
+    assert known.NOTHING in told
+    assert "No row waits for its day to close." in told
+    assert "which columns matter" in told
+    assert "<svg" not in told

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 
 from millrace_contracts.alarms import AlarmKind
 from millrace_contracts.bodies import Document, Read
+from millrace_contracts.fairness import FairnessDay
 from millrace_contracts.parts import unsaid
 from millrace_contracts.reviews import ReviewedDay
 from millrace_contracts.traffic import Sizes
@@ -79,9 +80,7 @@ class PerformanceRead(Sparse):
     reference_days: int | None = Field(default=None, description="Days of the reference, so far or frozen.")
     reference: str | None = Field(default=None, description="Where the reference comes from.")
     log_value: float | None = None
-    log_level: float | None = Field(
-        default=None, description="It calls for action where the value reaches it."
-    )
+    log_level: float | None = Field(default=None, description="A value that reaches it calls for action.")
     days: int | None = Field(default=None, description="Days since the detector began.")
     watch: bool | None = Field(default=None, description="Whether this one day stands out; never an action.")
     gathered: Gathered | None = Field(
@@ -187,10 +186,9 @@ class ClosingItem(BaseModel):
     drift: DriftStanding
     quality: QualityRead
     slices: SlicesRead = SlicesRead()
-    requests: Sizes = Field(
-        default={}, description="How many requests through the gateway had so many rows; none in older days."
-    )
+    requests: Sizes = Field(default={}, description="Requests by their rows; none in older days.")
     reviewed: ReviewedDay | None = Field(default=None, exclude_if=unsaid, description="What people said.")
+    fairness: FairnessDay | None = Field(default=None, exclude_if=unsaid, description="Sums by group.")
 
 
 class ClosingRead(ClosingItem):

@@ -134,9 +134,7 @@ class EvaluateSpec(LearningSpec):
     champion: Contender | None = None
     folds: int | None = Field(default=None, ge=2, le=50)
     slices: list[ColumnName] = []
-    fairness: FairnessSpec | None = Field(
-        default=None, description="Protected attributes whose groups are compared; null: none."
-    )
+    fairness: FairnessSpec | None = Field(default=None, description="Groups to compare; null: none.")
     front: SearchFront | None = Field(
         default=None, description="Of the candidate's search, for the page: it decides nothing here."
     )
@@ -288,9 +286,7 @@ class EvaluateResult(BaseModel):
     blocks: list[Block]
     spacing: BlockSpacing | None = Field(default=None, description="Null without event time.")
     slices: list[SliceEvaluation] = []
-    fairness: FairnessEvaluation | None = Field(
-        default=None, description="Groups of protected attributes; null: none are declared."
-    )
+    fairness: FairnessEvaluation | None = Field(default=None, description="Null: no groups are declared.")
     importance: list[Importance] = []
     roc: list[RocPoint] = []
     classes: ClassesEvaluation | None = Field(

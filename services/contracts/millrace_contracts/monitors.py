@@ -4,6 +4,7 @@ from datetime import datetime
 
 from pydantic import AwareDatetime, BaseModel, Field, model_validator
 
+from millrace_contracts.fairness import FairnessSpec
 from millrace_contracts.names import Mode, Name, RevisionName, ShortText, TaskName, VersionNumber
 from millrace_contracts.parts import Strictly, Zone, unsaid
 from millrace_contracts.release import BASE, Files, Variant, is_base
@@ -116,6 +117,11 @@ class MonitorWrite(Strictly):
     )
     review: ReviewSpec | None = Field(
         default=None, exclude_if=unsaid, description="Predictions that people look at and label."
+    )
+    fairness: FairnessSpec | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="Protected attributes whose groups are summed up each day.",
     )
 
     @model_validator(mode="after")

@@ -211,7 +211,7 @@ def _text(value: Any) -> str:
     if isinstance(value, bool | np.bool_):
         return "true" if value else "false"
     if isinstance(value, float | np.floating):
-        return f"{value:g}" if value.is_integer() else repr(float(value))
+        return f"{value:.0f}" if value.is_integer() else str(value)
     return str(value)[:200]
 
 

@@ -77,6 +77,7 @@ async def watch(
         ),
         archived=[_archived(await version(services, loop, n), loaded.get(n)) for n in archive],
         slices=spec.monitoring.slices,
+        fairness=spec.fairness,
         policy=policy(spec),
         review=spec.review,
         weight=spec.data.weight,

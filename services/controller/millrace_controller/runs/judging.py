@@ -20,6 +20,9 @@ from millrace_controller.tables import Loop, Outbox, Run
 from millrace_core.errors import BadInput, Conflict
 from millrace_core.outbox import decide
 
+TOLD = 20
+"""Columns whose importance a decision tells."""
+
 
 async def pass_gates(
     services: Services, project: str, name: str, number: int, jobs: GateWrite
@@ -70,13 +73,23 @@ async def _result(services: Services, loop: Loop, number: int, kind: JobKind, id
     return job.result
 
 
+def _evidence(verdict: GatesVerdict, evaluation: EvaluateResult) -> Document:
+    """What stays when the jobs are forgotten: gates, metrics, and which columns matter most."""
+    found: Document = {
+        "gates": verdict.model_dump(mode="json")["gates"],
+        "metrics": evaluation.metrics.model_dump(),
+    }
+    if evaluation.importance:
+        found["importance"] = {item.column: item.loss_added for item in evaluation.importance[:TOLD]}
+    return found
+
+
 def _decision(loop: Loop, run: Run, verdict: GatesVerdict, evaluation: EvaluateResult) -> Decision:
-    told = verdict.model_dump(mode="json")
     return decision(
         project=loop.project, loop=loop.name, kind="gate.verdict", subject=f"run {run.number}",
         outcome=verdict.verdict, event_time=run.opened_at, author="controller",
         reason=f"The gates of run {run.number} say {verdict.verdict}: {verdict.reason}."[:2000],
-        run=run.number, evidence={"gates": told["gates"], "metrics": evaluation.metrics.model_dump()},
+        run=run.number, evidence=_evidence(verdict, evaluation),
         measured={"evidence": run.judged.evidence if run.judged else None} | place(run),
         cause=run.decision,
     )  # fmt: skip

@@ -7,6 +7,7 @@ from datetime import date
 import numpy as np
 
 from millrace_contracts.closings import PairingRead, PerformanceRead, QualityRead, SliceRead, SlicesRead
+from millrace_contracts.fairness import FairnessDay
 from millrace_contracts.monitors import MonitorWrite
 from millrace_contracts.reviews import ReviewedDay
 from millrace_monitoring.alarms.findings import AlarmFinding, Ending
@@ -21,7 +22,7 @@ from millrace_monitoring.detectors.switchback import SwitchBackFinding as Switch
 from millrace_monitoring.graphs.running import Graphs
 from millrace_monitoring.ingest.answers import Answers
 from millrace_monitoring.monitors.watermark import Day
-from millrace_monitoring.profiles import daily, losses
+from millrace_monitoring.profiles import daily, losses, protected
 from millrace_monitoring.profiles.losses import DayLoss
 from millrace_monitoring.profiles.slices import Plan
 from millrace_stats import shaped
@@ -62,6 +63,7 @@ class Judged:
     losses: Mapping[int, DayLoss] = field(default_factory=dict)
     served: DayLoss | None = None
     reviewed: ReviewedDay | None = None
+    fairness: FairnessDay | None = None
     pairings: Sequence[PairingRead] = ()
     alarms: Sequence[AlarmFinding] = ()
     endings: frozenset[Ending] = frozenset()
@@ -100,6 +102,7 @@ def close(given: Given, graphs: Graphs) -> Judged:
         losses=day.losses,
         served=losses.of_day(scored.served, weights),
         reviewed=_reviewed(given, scored),
+        fairness=_fairness(given, scored),
         pairings=mirror.compare(given.answers, given.rows.table),
         slices=judged.slices.model_copy(update={"left_out": list(given.plan.left_out)}),
     )
@@ -109,6 +112,16 @@ def _reviewed(given: Given, scored: Scored) -> ReviewedDay | None:
     """What people's labels say of the champion."""
     found = given.rows.reviewed
     return None if found is None else found.told(scored.losses[given.versions[0].number])
+
+
+def _fairness(given: Given, scored: Scored) -> FairnessDay | None:
+    """Sums of the champion's answers by group, where attributes are declared."""
+    spec, rows, answers = given.spec, given.rows, given.answers
+    if spec.fairness is None:
+        return None
+    inputs, drawn = spec.signature.inputs, rows.weights is not None
+    about = (answers.task, answers.classes, inputs, rows.columns, scored.champion, rows.labels, drawn)
+    return protected.of_day(spec.fairness, *about)
 
 
 def _fold(day: JudgedDay, states: States) -> Judged:

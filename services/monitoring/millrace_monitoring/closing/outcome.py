@@ -94,6 +94,7 @@ def _item(given: Given, judged: Judged, opened: list[Alarm]) -> ClosingItem:
         slices=judged.slices,
         requests=sizes.of_day(given.rows.table),
         reviewed=judged.reviewed,
+        fairness=judged.fairness,
     )
     return ClosingItem.model_validate(rounded(item.model_dump(mode="json", by_alias=True)))
 

@@ -1,14 +1,18 @@
 """Glances over HTTP: many endpoints in one call, and the course of one endpoint day by day."""
 
+import asyncio
 from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from millrace_contracts.fairness import FairnessWindow
 from millrace_contracts.overviews import DayPoint, EndpointGlance, Names
 from millrace_core.auth import permit
 from millrace_core.database import Session
 from millrace_core.names import Name, Project
+from millrace_monitoring.closing import groups
+from millrace_monitoring.closing import queries as closings
 from millrace_monitoring.glances import queries
 from millrace_monitoring.monitors import queries as monitors
 from millrace_monitoring.services import CurrentServices
@@ -60,6 +64,20 @@ async def course(
     """Closed days in order, of each only the few numbers that a picture shows."""
     await monitors.get(session, project, endpoint)
     return [point(line) for line in await queries.course(session, project, endpoint, since, until)]
+
+
+@router.get("/monitors/{endpoint}/fairness", dependencies=[permit("monitoring.closings.read")])
+async def fairness(
+    endpoint: Name,
+    project: Project,
+    session: Session,
+    since: Annotated[date | None, Query(description="First day.")] = None,
+    until: Annotated[date | None, Query(description="Day after the last.")] = None,
+) -> FairnessWindow:
+    """Groups of protected attributes over closed days, with bounds that take each day for one block."""
+    monitor = await monitors.get(session, project, endpoint)
+    closed = await closings.days(session, project, endpoint, since, until)
+    return await asyncio.to_thread(groups.over, monitor.declared, closed)
 
 
 def point(line: queries.Line) -> DayPoint:

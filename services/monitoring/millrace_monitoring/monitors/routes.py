@@ -2,12 +2,13 @@
 
 from fastapi import APIRouter, BackgroundTasks, Response
 
-from millrace_contracts.monitors import MonitorCounts, MonitorRead, MonitorWrite, RevisionCounts
+from millrace_contracts.monitors import MonitorRead, MonitorWrite, RevisionCounts
 from millrace_core.auth import permit
 from millrace_core.database import Session
 from millrace_core.names import Name, Project
 from millrace_core.pages import Cursor, Limit, Page, decode, paginate
 from millrace_monitoring.monitors import queries
+from millrace_monitoring.monitors.counting import totals
 from millrace_monitoring.monitors.watermark import watermark
 from millrace_monitoring.services import CurrentServices
 from millrace_monitoring.tables import Count, Monitor
@@ -78,24 +79,8 @@ def _read(monitor: Monitor, counted: list[Count]) -> MonitorRead:
         event_time_max=monitor.event_time_max,
         watermark=watermark(monitor),
         closed_through=monitor.closed_through,
-        counts=_totals(monitor, counted),
+        counts=totals(monitor, counted),
         revisions=[_line(count) for count in counted],
-    )
-
-
-def _totals(monitor: Monitor, counted: list[Count]) -> MonitorCounts:
-    answers = [count for count in counted if count.listener != "shadow"]
-    summed = {
-        name: sum(getattr(count, name) for count in counted)
-        for name in ("offered", "written", "dropped", "duplicates", "faults", "late")
-    }
-    return MonitorCounts(
-        logged=sum(count.rows for count in answers),
-        mirrored=sum(count.rows for count in counted if count.listener == "shadow"),
-        requests=sum(count.written for count in answers),
-        labelled=monitor.labelled,
-        late_labels=monitor.late_labels,
-        **summed,
     )
 
 

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 from millrace import pages
 from millrace.pages import Html
+from millrace.pages.groups import shown
 from millrace_contracts.alarms import AlarmRead
 from millrace_contracts.closings import ClosingRead
 from millrace_contracts.decisions import DecisionRead
+from millrace_contracts.fairness import FairnessWindow
 from millrace_contracts.monitors import MonitorWrite
 from millrace_monitoring.reports import plots, predictions, scored
 from millrace_monitoring.reports.predictions import Logged
@@ -27,6 +29,8 @@ def page(
     logged: Logged,
     alarms: Sequence[AlarmRead],
     scorings: Sequence[DecisionRead] | None = (),
+    known: Sequence[Html] = (),
+    groups: FairnessWindow | None = None,
 ) -> str:
     """The whole page.
 
@@ -35,12 +39,17 @@ def page(
         logged: answers and labels of the last of them.
         alarms: the newest first.
         scorings: what was scored by itself, the newest first; None: that is not known now.
+        known: sections on what is known whatever days say; none for a loop whose days tell it all.
+        groups: those of protected attributes over these days.
     """
     about = [f"Days are cut in {spec.timezone}; loss is the {tasks.of(spec.task).measure}."]
     if spec.event_time is None:
         about.append(NO_TIME)
     parts = [pages.quiet(" ".join(about))]
+    parts += known
     parts += _closed(days, logged) if days else [pages.paragraph(NOT_YET)]
+    if groups is not None and groups.fairness is not None and groups.days:
+        parts.append(shown(groups.fairness))
     parts.append(pages.section("Alarms", _alarms(alarms)))
     parts += scored.sections(scorings)
     if days:

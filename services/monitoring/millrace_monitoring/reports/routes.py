@@ -2,26 +2,33 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 
+import pyarrow as pa
 from fastapi import APIRouter
 from fastapi.responses import HTMLResponse
 
 from millrace_contracts.alarms import AlarmRead
 from millrace_contracts.closings import ClosingRead
 from millrace_contracts.decisions import DecisionRead
-from millrace_contracts.monitors import MonitorWrite
+from millrace_contracts.fairness import FairnessWindow
+from millrace_contracts.monitors import MonitorCounts, MonitorWrite
 from millrace_core.auth import permit
 from millrace_core.names import Name, Project
 from millrace_monitoring.alarms import queries as alarms
-from millrace_monitoring.closing import queries
+from millrace_monitoring.closing import groups, queries
 from millrace_monitoring.closing.reading import read
 from millrace_monitoring.closing.routes import Since, Until
+from millrace_monitoring.ingest import queries as ingest
+from millrace_monitoring.ingest import segments
+from millrace_monitoring.ingest.records import FIRST, LAST
+from millrace_monitoring.monitors import counting
 from millrace_monitoring.monitors import queries as monitors
-from millrace_monitoring.reports import predictions, scored
+from millrace_monitoring.reports import known, predictions, scored
 from millrace_monitoring.reports.page import page
-from millrace_monitoring.services import CurrentServices
-from millrace_monitoring.tables import Closing
+from millrace_monitoring.services import CurrentServices, Services
+from millrace_monitoring.tables import Closing, Monitor, Segment
 
 router = APIRouter(prefix="/v1/monitors", tags=["reports"])
 ALARMS = 200
@@ -38,12 +45,56 @@ async def report(
         monitor = await monitors.get(session, project, endpoint)
         closed = await queries.days(session, project, endpoint, since, until)
         raised = await alarms.page(session, project, endpoint, None, None, ALARMS)
+        counted = counting.totals(monitor, await monitors.counts(session, project, endpoint))
+        waiting = await ingest.spanning(session, project, endpoint, FIRST, LAST)
     files = [(day, await services.store.read(digest)) for day, digest in _last(closed)]
+    told = None
+    if monitor.declared.event_time is None or not closed:
+        told = await _known(services, monitor, project, counted, waiting)
     listed = [AlarmRead.model_validate(alarm) for alarm in raised]
     days = [read(item) for item in closed]
     scorings = await scored.read(services.clients, endpoint, project)
-    text = await asyncio.to_thread(_page, endpoint, monitor.declared, days, files, listed, scorings)
+    work = (
+        endpoint,
+        monitor.declared,
+        days,
+        files,
+        listed,
+        scorings,
+        told,
+        groups.over(monitor.declared, closed),
+    )
+    text = await asyncio.to_thread(_page, *work)
     return HTMLResponse(text)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What there is to say of an endpoint whose days say little."""
+
+    judged: known.Judged | None
+    counts: MonitorCounts
+    tables: Sequence[pa.Table]
+
+
+async def _known(
+    services: Services, monitor: Monitor, project: str, counts: MonitorCounts, waiting: Sequence[Segment]
+) -> Known:
+    judged = await known.judged(services.clients, monitor.declared, project)
+    return Known(
+        judged, counts, [segments.load(await services.store.read(item.digest)) for item in _newest(waiting)]
+    )
+
+
+def _newest(waiting: Sequence[Segment]) -> list[Segment]:
+    """The last segments, in order; only so many rows."""
+    kept, rows = list[Segment](), known.ROWS
+    for item in reversed(waiting):
+        rows -= item.rows
+        if rows < 0 and kept:
+            break
+        kept.append(item)
+    return kept[::-1]
 
 
 def _last(closed: Sequence[Closing]) -> list[tuple[date, str]]:
@@ -64,5 +115,11 @@ def _page(
     files: list[tuple[date, bytes]],
     listed: list[AlarmRead],
     scorings: list[DecisionRead] | None,
+    told: Known | None,
+    window: FairnessWindow,
 ) -> str:
-    return page(endpoint, spec, days, predictions.read(spec, files), listed, scorings)
+    logged = predictions.read(spec, files)
+    more = []
+    if told is not None:
+        more = known.sections(told.judged, told.counts, logged, known.asked(spec, told.tables))
+    return page(endpoint, spec, days, logged, listed, scorings, more, window)

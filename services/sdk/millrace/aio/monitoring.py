@@ -23,6 +23,7 @@ from millrace_contracts.closings import (
     DriftRead,
     LossRead,
 )
+from millrace_contracts.fairness import FairnessWindow
 from millrace_contracts.labels import LabelsRead, LabelsWrite, LabelWrite, together
 from millrace_contracts.logged import LoggedRow, LoggedRows, LoggedRowsRead
 from millrace_contracts.monitors import MonitorRead, MonitorWrite
@@ -197,6 +198,18 @@ class AsyncMonitoring(AsyncNotices, AsyncReviews, AsyncAudited):
         """Labelled rows of closed days as Parquet."""
         call = get(f"{_path(endpoint)}/feedback", project=project, since=since, until=until, timeout=LONG)
         return (await self.api.send(call)).content
+
+    async def fairness(
+        self,
+        endpoint: str,
+        since: date | None = None,
+        until: date | None = None,
+        *,
+        project: str | None = None,
+    ) -> FairnessWindow:
+        """Groups of protected attributes over closed days: from *since* up to before *until*."""
+        call = get(f"{_path(endpoint)}/fairness", project=project, since=since, until=until)
+        return await self.api.answer(FairnessWindow, call)
 
     async def report(self, endpoint: str, *, project: str | None = None) -> str:
         """The report as one HTML page."""

@@ -7,6 +7,7 @@ from millrace.client.platform import Millrace
 from millrace.transport.errors import ApiError
 from millrace_contracts.bodies import Document
 from millrace_contracts.cards import ModelCard
+from millrace_contracts.fairness import FairnessWindow
 from millrace_contracts.jobs import JobState
 from millrace_contracts.learning import EvaluateResult
 from millrace_contracts.loop_runs import LoopRunRead
@@ -61,6 +62,7 @@ def of(
         run=run,
         evaluation=_evaluation(platform, run, project, unknown),
         moves=[move for move in moves if number in (move.version, move.previous)],
+        live=_live(platform, declared, loop, project),
         unknown=unknown,
     )
 
@@ -105,3 +107,18 @@ def _evaluation(
         unknown.append("How it was judged: the evaluation's job is not kept any more.")
         return None
     return EvaluateResult.model_validate(job.result) if job.state == JobState.SUCCEEDED else None
+
+
+def _live(
+    platform: Millrace, declared: Document | None, loop: str, project: str | None
+) -> FairnessWindow | None:
+    """Groups over closed days; None where the loop declares none, or nobody watches it."""
+    if not ((declared or {}).get("spec") or {}).get("fairness"):
+        return None
+    try:
+        found = platform.monitoring.fairness(loop, project=project)
+    except ApiError as error:
+        if error.status != GONE:
+            raise
+        return None
+    return found if found.days else None

@@ -24,6 +24,7 @@ from millrace_contracts.closings import (
     DriftRead,
     LossRead,
 )
+from millrace_contracts.fairness import FairnessWindow
 from millrace_contracts.labels import LabelsRead, LabelsWrite, LabelWrite, together
 from millrace_contracts.logged import LoggedRow, LoggedRows, LoggedRowsRead
 from millrace_contracts.monitors import MonitorRead, MonitorWrite
@@ -196,6 +197,18 @@ class Monitoring(Notices, Reviews, Audited):
         """Labelled rows of closed days as Parquet."""
         call = get(f"{_path(endpoint)}/feedback", project=project, since=since, until=until, timeout=LONG)
         return (self.api.send(call)).content
+
+    def fairness(
+        self,
+        endpoint: str,
+        since: date | None = None,
+        until: date | None = None,
+        *,
+        project: str | None = None,
+    ) -> FairnessWindow:
+        """Groups of protected attributes over closed days: from *since* up to before *until*."""
+        call = get(f"{_path(endpoint)}/fairness", project=project, since=since, until=until)
+        return self.api.answer(FairnessWindow, call)
 
     def report(self, endpoint: str, *, project: str | None = None) -> str:
         """The report as one HTML page."""
