@@ -51,6 +51,9 @@ test-torch: $(STAMP) .cache/torch/done ## Run the example of training code in to
 	MILLRACE_TORCH=$(CURDIR)/.cache/torch/bin/python $(BIN)/pytest -q -m slow tests/training/code/test_torch.py tests/training/code/test_torch_workers.py
 test-browser: $(STAMP) .cache/browser/done ## Open every page of the console in Chromium (Debian's), with axe-core
 	$(BIN)/pytest -q tests/loop/test_console.py tests/loop/test_console_audit.py tests/loop/test_console_review.py tests/loop/test_small_firm.py
+test-oidc: $(STAMP) ## Sign in at a provider of OpenID Connect, npm's oidc-provider (needs Node and npm)
+	@command -v node >/dev/null && command -v npm >/dev/null || { echo "Node and npm are not here: apt-get install nodejs npm" >&2; exit 2; }
+	$(BIN)/pytest -q tests/console/test_oidc.py
 test-mlflow: $(STAMP) .cache/mlflow/done ## Run MLflow's own server and its clients, of today and a year ago, beside the registry
 	$(BIN)/pytest -q tests/registry/mlflow
 test-%: $(STAMP) ## Run one area's tests, like test-registry
@@ -136,4 +139,4 @@ clean: ## Remove what was built; out/ and .venv too
 $(STAMP): requirements/platform.lock requirements/dev.lock requirements/triton.lock requirements/install
 	PYTHON=$(PYTHON) bash requirements/install
 	touch $@
-.PHONY: help setup demo demo-short openvino up test coverage test-slow test-soak check simulate bench bench-peers bench-rodents test-cluster test-cluster-more test-cluster-short test-fifty test-torch test-browser test-mlflow bench-cluster format pipelines crds clients chart-test k8s-render locks clean
+.PHONY: help setup demo demo-short openvino up test coverage test-slow test-soak check simulate bench bench-peers bench-rodents test-cluster test-cluster-more test-cluster-short test-fifty test-torch test-browser test-oidc test-mlflow bench-cluster format pipelines crds clients chart-test k8s-render locks clean

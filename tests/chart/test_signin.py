@@ -62,7 +62,7 @@ def test_the_console_alone_is_told_with_its_secret_by_reference(given):
         "MILLRACE_CONSOLE_PUBLIC_URL": "https://console.example",
         "MILLRACE_OIDC_ISSUER": ISSUER,
         "MILLRACE_OIDC_CLIENT_ID": "millrace",
-        "MILLRACE_OIDC_SCOPES": "openid email profile groups",
+        "MILLRACE_OIDC_SCOPES": "",
         "MILLRACE_OIDC_TOKEN": "id",
         "MILLRACE_OIDC_NAME": "",
         "MILLRACE_OIDC_CLIENT_SECRET": {"secretKeyRef": {"name": "console-client", "key": "clientSecret"}},

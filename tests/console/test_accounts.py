@@ -221,6 +221,18 @@ async def test_a_token_is_shown_once_and_revoked_by_its_owner_alone(accounts, cl
     assert not accounts.stands(word)
 
 
+async def test_a_token_of_a_program_outlives_signing_out_and_ends_when_it_is_revoked(accounts, client, known):
+    word, kept = accounts.begin(accounts.find("ada"), "token", "nightly push", timedelta(days=30))
+    shown = {"authorization": f"Bearer {word}"}
+    refused = await client.delete("/v1/sessions/mine", headers=shown)
+    assert refused.status_code == 409
+    assert "millrace tokens revoke" in refused.json()["detail"]
+    assert known.tokens.actor(word).name == "ada"
+    accounts.end(lambda item: item.id == kept.id)
+    assert known.tokens.actor(word) is None
+    assert (await client.delete("/v1/sessions/mine", headers=shown)).status_code == 401
+
+
 async def test_programs_sign_in_and_out_and_are_told_in_json(accounts, client, known):
     made = await client.post("/v1/sessions", json={"name": "ada", "password": GOOD})
     assert made.status_code == 201

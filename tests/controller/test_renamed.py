@@ -14,7 +14,7 @@ ROLES = [{"claim": "groups", "value": "approvers", "role": "admin"}]
 
 def signed(subject, name):
     """The header of somebody who signed in."""
-    made = token(sub=subject, email=f"{name}@login.example", groups=["approvers"])
+    made = token(sub=subject, email=f"{name}@login.example", email_verified=True, groups=["approvers"])
     return {"authorization": f"Bearer {made}"}
 
 

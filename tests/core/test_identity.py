@@ -39,14 +39,16 @@ def tokens(server, known):
 def test_a_service_goes_by_its_roles_name_and_a_person_by_their_address(tokens):
     assert tokens.actor(token()) == Actor("serving", "serving")
     assert tokens.actor(token(sub="system:serviceaccount:team-a:ci")) == Actor("team-a/ci", "viewer")
-    person = token(sub="42", groups=["ml-admins"], email="ada@example.org")
+    person = token(sub="42", groups=["ml-admins"], email="ada@example.org", email_verified=True)
     assert tokens.actor(person) == Actor("ada@example.org", "admin")
 
 
 def test_a_person_is_known_by_issuer_and_subject_whatever_they_are_called(tokens):
-    one = tokens.actor(token(sub="42", groups=["ml-admins"], email="ada@example.org"))
-    two = tokens.actor(token(sub="42", groups=["ml-admins"], email="ada.king@example.org"))
-    other = tokens.actor(token(sub="43", groups=["ml-admins"], email="bob@example.org"))
+    one = tokens.actor(token(sub="42", groups=["ml-admins"], email="ada@example.org", email_verified=True))
+    two = tokens.actor(
+        token(sub="42", groups=["ml-admins"], email="ada.king@example.org", email_verified=True)
+    )
+    other = tokens.actor(token(sub="43", groups=["ml-admins"], email="bob@example.org", email_verified=True))
     assert one.identifier == two.identifier == one.known.key == f"{ISSUER}#42"
     assert two.person == "ada.king@example.org", "the name of now is shown"
     assert one.known.is_one_of(["somebody else"], [two.identifier])
@@ -222,6 +224,17 @@ def test_an_address_that_was_not_verified_is_nobodys_name_under_any_claim(tokens
     assert tokens.actor(token(**said, preferred_username="ada@example.com")).name == "42@issuer.example"
     assert tokens.actor(token(**said, preferred_username="ada")).name == "ada@issuer.example"
     assert tokens.actor(token(**said | {"email_verified": True})).name == "ada@example.com"
+
+
+def test_an_address_of_which_it_is_not_said_that_it_was_verified_is_nobodys_name(tokens, known, server):
+    """OpenID Connect leaves the claim to the provider: one that says nothing has promised nothing."""
+    said = {"sub": "42", "groups": ["ml-admins"], "email": "ada@example.com"}
+    assert tokens.actor(token(**said)).name == "42@issuer.example"
+    assert tokens.actor(token(**said, preferred_username="ada@example.com")).name == "42@issuer.example"
+    trusting = known({"jwks_url": server.url, "trust_email": True})
+    assert trusting.actor(token(**said)).name == "ada@example.com"
+    assert trusting.actor(token(**said, email_verified=False)).name == "42@issuer.example"
+    assert trusting.actor(token(**said, email_verified="true")).name == "42@issuer.example"
 
 
 def test_the_keys_are_not_followed_elsewhere(tokens, server):

@@ -204,7 +204,9 @@ def tokens(tmp_path):
 
 
 def test_groups_of_the_issuer_give_roles_in_projects_and_everywhere(tokens):
-    found = tokens().actor(token(sub="42", email="ada@example.org", groups=["a-team", "all"]))
+    found = tokens().actor(
+        token(sub="42", email="ada@example.org", email_verified=True, groups=["a-team", "all"])
+    )
     assert (found.name, found.role) == ("ada@example.org", "viewer")
     assert found.given == (("team-a", "operator"), ("team-b", "viewer"))
     assert tokens().actor(token(sub="42", groups=["others"])) is None

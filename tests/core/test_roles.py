@@ -5,14 +5,17 @@ import hashlib
 import importlib
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
 import pytest
 
+from millrace_contracts.people import PERSONAL, TokenGrant, TokenStanding
 from millrace_core import auth
 from millrace_core.auth import PUBLIC, is_of_a_project, permission_of, routes
 from millrace_core.errors import MillraceError
+from millrace_core.personal import Personal
 from millrace_core.roles import KNOWN, PEOPLE
 
 SERVICES = ("registry", "training", "serving", "monitoring", "controller")
@@ -62,7 +65,21 @@ def apps(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MILLRACE_HOME", str(home))
         patch.setenv("MILLRACE_DATA_PLANE", "false")
-        yield {name: importlib.import_module(f"millrace_{name}.main").build() for name in SERVICES}
+        found = {name: importlib.import_module(f"millrace_{name}.main").build() for name in SERVICES}
+        for app in found.values():
+            app.state.services.tokens.personal = Personal(kept_by_the_registry)
+        yield found
+
+
+async def kept_by_the_registry(sha256):
+    """A token of somebody's for each role in the project team-a, as the registry tells services of it."""
+    names = {hashlib.sha256(f"{PERSONAL}{role}@a".encode()).hexdigest(): role for role in PEOPLE}
+    if sha256 not in names:
+        return None
+    grants = [TokenGrant(role=names[sha256], project=MINE)]
+    until = datetime.now(UTC) + timedelta(days=1)
+    who = {"name": "ada@login.example", "identifier": "https://login.example#1"}
+    return TokenStanding(id="00000001", **who, grants=grants, ends_at=until)
 
 
 @pytest.fixture
@@ -121,12 +138,16 @@ def expected(role, permission, about, mine):
     return PASSED if permission in THERE[role] else 403
 
 
+@pytest.mark.parametrize("by", ["the file", "a personal token"])
 @pytest.mark.parametrize("role", PEOPLE)
-async def test_a_role_in_one_project_may_there_what_the_page_says_and_nothing_elsewhere(apps, guarded, role):
+async def test_a_role_in_one_project_may_there_what_the_page_says_and_nothing_elsewhere(
+    apps, guarded, role, by
+):
     known = guards(apps)
     assert len(known) > 100
+    who = f"{role}@a" if by == "the file" else f"{PERSONAL}{role}@a"
     for project in (MINE, OTHER, "default"):
-        found = await statuses(apps, f"{role}@a", project)
+        found = await statuses(apps, who, project)
         wrong = {
             route: (found[route], permission)
             for route, (permission, about) in known.items()
@@ -153,7 +174,7 @@ async def test_a_role_everywhere_is_the_same_in_every_project_and_reaches_what_i
 
 
 async def test_without_a_token_no_route_but_the_public_ones_answers(apps, guarded):
-    for who in ("", "nobody"):
+    for who in ("", "nobody", f"{PERSONAL}nobody@a"):
         assert set((await statuses(apps, who, MINE)).values()) == {401}
 
 

@@ -42,6 +42,7 @@ def platform(tmp_path_factory):
     """Its jobs may reach servers of this machine, as those that stand for a bucket."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("MILLRACE_SOURCE_HOSTS", '["127.0.0.1"]')
+        patched.setenv("MILLRACE_SECRET_FOLDERS", json.dumps([str(tmp_path_factory.getbasetemp())]))
         mail = {"HOST": "localhost", "PORT": str(MAIL), "SECURITY": "none", "FROM": "millrace@shop.example"}
         for name, value in mail.items():
             patched.setenv(f"MILLRACE_SMTP_{name}", value)

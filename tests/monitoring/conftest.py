@@ -28,7 +28,7 @@ class Registry:
 
     def __init__(self):
         self.project = "default"
-        self.files, self.decisions, self.asked, self.judged = {}, {}, [], {}
+        self.files, self.decisions, self.asked, self.judged, self.fails = {}, {}, [], {}, False
         self.app = FastAPI()
 
         @self.app.get("/v1/artifacts/{name}")
@@ -59,7 +59,13 @@ class Registry:
             }
 
         @self.app.get("/v1/decisions")
-        def decisions(kind: str, run: int = 0, loop: str = ""):
+        def decisions(
+            kind: str = "", run: int = 0, loop: str = "", project: str = "default", limit: int = 100
+        ):
+            if not kind:
+                chain = [self.chained(number, body) for number, body in enumerate(self.decisions.values(), 1)]
+                mine = [item for item in chain if (item["loop"], item["project"]) == (loop, project)]
+                return {"items": mine[::-1][:limit], "next": None}
             items = []
             if kind == "gate.verdict" and run in self.judged:
                 body = {"id": "0" * 8 + "-0000-0000-0000-" + "0" * 12, "loop": loop, "run": run, "kind": kind}
@@ -80,6 +86,8 @@ class Registry:
 
         @self.app.get("/v1/decisions:feed")
         def feed(after: int | None = None, limit: int = 200):
+            if self.fails:
+                raise HTTPException(500)
             chain = [self.chained(number, body) for number, body in enumerate(self.decisions.values(), 1)]
             items = [] if after is None else chain[after : after + limit]
             return {"items": items, "last": len(chain) if after is None else after + len(items)}

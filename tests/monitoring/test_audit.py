@@ -8,9 +8,11 @@ from millrace_core.ledger import checking
 from millrace_core.ledger import routes as ledger
 from millrace_core.ledger.queries import taken_over
 from millrace_monitoring.labels import queries as labels
+from millrace_monitoring.monitors import queries as monitors
 from millrace_monitoring.pushes import bodies, queries, starting
 from millrace_monitoring.pushes.checks import STAGES
 from millrace_monitoring.pushes.tables import LedgerRow
+from millrace_monitoring.retention import controller as retention
 
 from .sales import START, monitor, rows_of, table_of_day
 
@@ -119,6 +121,30 @@ async def test_labels_that_the_policy_removes_are_missed_by_nobody(labelled):
         assert await labels.remove_before(session, "default", "sales", START.replace(month=4, day=2)) > 100
     async with services.readers() as session:
         assert await audit(services, session) == []
+
+
+async def test_pushes_go_with_the_last_of_their_labels_and_no_verification_misses_them(labelled, monkeypatch):
+    """The first push of the first day had a label corrected by a later one, which is younger: that one stays."""
+    service, _ = labelled
+    services = service.app.state.services
+    monkeypatch.setattr(queries, "TRIMMED", 1)
+    count = text("SELECT number FROM label_pushes ORDER BY number")
+    async with services.readers() as session:
+        (monitored,) = await monitors.every(session)
+        before = list((await session.execute(count)).scalars())
+    horizon = START.replace(month=4, day=1)
+    async with services.sessions.begin() as session:
+        await labels.remove_before(session, "default", "sales", horizon)
+    await retention._trim(services, monitored, horizon)
+    async with services.readers() as session:
+        assert list((await session.execute(count)).scalars()) == before[-1:]
+        assert await audit(services, session) == []
+    async with services.sessions() as session:
+        await session.execute(text("DELETE FROM label_pushes"))
+        assert any("label_pushes" in row for row, _ in await audit(services, session)), (
+            "no policy removed that one"
+        )
+        await session.rollback()
 
 
 async def test_a_request_tells_its_rows_answers_labels_and_who_pushed_them(labelled):

@@ -36,9 +36,11 @@ async def test_who_is_told_again_of_a_loop_is_told_anew_and_nothing_stands_still
         await told.tell(asked(9))
         await told.tell(made("approval.ended", "run 3", "expired", run=3, evidence={"version": 9}))
         shown = await told.messages()
-    assert [body["items"][0]["title"] for body in ops.bodies] == [
-        "version 4 waits for approval", "version 9 waits for approval", "version 9 is not approved: expired",
-    ]  # fmt: skip
+    assert [[item["title"] for item in body["items"]] for body in ops.bodies] == [
+        ["version 4 waits for approval"],
+        ["it is over: the loop is deleted", "version 9 waits for approval"],
+        ["version 9 is not approved: expired"],
+    ]
     assert ops.bodies[2]["items"][0]["answers"] == ops.bodies[1]["id"]
     assert len(shown[-1]["items"]) == 1, "what was told before is still shown"
 
@@ -70,13 +72,13 @@ async def test_what_belongs_to_the_platform_is_sent_by_no_loops_channel(desk, mo
         kept = told.services.settings.home / "run" / "token"
         kept.parent.mkdir(exist_ok=True)
         kept.write_text("of-its-owner")
-        for secret in (
-            {"env": "MILLRACE_SMTP_PASSWORD"},
-            {"file": str(kept.parent / ".." / "run" / "token")},
+        for secret, why in (
+            ({"env": "MILLRACE_SMTP_PASSWORD"}, "belongs to the platform"),
+            ({"file": str(kept.parent / ".." / "run" / "token")}, "does not lie where secrets do"),
         ):
             await told.subscribe(bearer(ops, **secret))
             (shown,) = await told.service.call("GET", "/v1/channels")
-            assert "belongs to the platform" in shown["problem"]
+            assert why in shown["problem"]
         await told.tell(alarm("drift:price"))
     assert ops.seen == []
 

@@ -165,7 +165,11 @@ async def test_nobody_is_told_of_a_loop_that_is_not_subscribed_or_of_another_pro
         )
         await told.service.call("DELETE", "/v1/subscriptions/sales", expect=204)
         await told.tell(alarm("drift:d"))
-    assert [body["items"][0]["words"] for body in ops.bodies] == ["drift:c was found"]
+    assert [said(body)[0][1:] for body in ops.bodies] == [
+        ("begins", "drift alarm: the data has moved"),
+        ("ends", "it is over: the loop is deleted"),
+    ]
+    assert ops.bodies[0]["items"][0]["words"] == "drift:c was found"
 
 
 async def test_the_nearest_channel_of_a_name_tells_and_a_loop_can_leave_the_others_out(desk):

@@ -70,11 +70,28 @@ async def test_a_listed_host_with_a_private_address_is_not_called(desk):
     assert message["answer"] == "refused: the address has a host whose address is not public"
 
 
+async def test_a_file_that_is_no_secret_of_its_owner_is_sent_to_nobody(desk, tmp_path):
+    places = tmp_path / "secrets"
+    places.mkdir()
+    (tmp_path / "id_ed25519").write_text("the owner's own key")
+    (places / "link").symlink_to(tmp_path / "id_ed25519")
+    async with listening() as ops, desk(secret_folders=[places]) as told:
+        for path in (tmp_path / "id_ed25519", places / ".." / "id_ed25519", places / "link", "secrets/x"):
+            channel = {"webhook": {"url": ops.url, "bearer": {"file": str(path)}}}
+            await told.subscribe({"name": "ops"} | channel)
+            shown = await told.service.call("PUT", "/v1/channels/team", json=channel)
+            assert "does not lie where secrets do" in shown["problem"]
+            assert "MILLRACE_SECRET_FOLDERS" in shown["problem"]
+            (answer, *_) = await told.service.call("POST", "/v1/channels:test", params={"loop": "sales"})
+            assert not answer["delivered"]
+    assert ops.seen == []
+
+
 async def test_a_secret_is_read_where_it_is_kept_each_time_and_said_nowhere(desk, tmp_path, capfd):
     kept = tmp_path / "token"
     kept.write_text("first-token-of-all\n")
     answers = [(500, "your token first-token-of-all is odd", {}), (204, "", {})]
-    async with listening(*answers) as ops, desk() as told:
+    async with listening(*answers) as ops, desk(secret_folders=[tmp_path]) as told:
         await told.subscribe({"name": "ops", "webhook": {"url": ops.url, "bearer": {"file": str(kept)}}})
         await told.tell(alarm("drift:a"))
         (message,) = await told.messages()

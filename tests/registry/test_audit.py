@@ -1,6 +1,9 @@
 """What is served and said cannot be rewritten unseen: each kind of tampering, by SQL, is found and its row named."""
 
+import asyncio
 import json
+import signal
+import sys
 
 import pytest
 import pytest_asyncio
@@ -9,8 +12,9 @@ from sqlalchemy import text
 
 from millrace import auditing
 from millrace_contracts.audit import AuditHead, AuditStatement, SignedHead
-from millrace_core.ledger import checking, queries
+from millrace_core.ledger import checking, queries, taking
 from millrace_core.ledger.chain import REMOVED, key_of, sha256
+from millrace_core.ledger.tables import covers
 from millrace_registry.audit import checks, controller, places
 from millrace_registry.audit import queries as heads_of
 from millrace_registry.audit.checks import STAGES
@@ -172,16 +176,77 @@ async def test_what_was_there_before_the_ledger_is_brought_in_once_and_told_with
         await unguard(session)
         await session.execute(text("DELETE FROM ledger"))
         assert len(await audit(services, session)) >= 6, "without it nothing was ever entered"
-        taken = await queries.take_over(session, LedgerRow)
         await session.commit()
+    taken = await taking.take_over(services.sessions, LedgerRow)
     assert (taken["model-version"], taken["alias-move"], taken["training-run"]) == (2, 2, 0)
-    async with services.sessions.begin() as session:
-        assert await queries.take_over(session, LedgerRow) == {}
+    assert await taking.take_over(services.sessions, LedgerRow) == {}
     async with caller(filled) as client:
         part = (await client.get("/v1/ledger:verify")).json()
     async with services.readers() as session:
         assert await audit(services, session) == []
     assert {"model-version", "alias", "alias-move", "dataset-version", "model"} == set(part["taken_over"])
+
+
+DIES = """
+import asyncio, os, signal, sys
+from millrace_core import database
+from millrace_core.ledger import queries, taking
+from millrace_registry.tables import LedgerRow
+usual, pages = queries.take, []
+async def take(session, found, after):
+    page = await usual(session, found, after)
+    pages.append(page)
+    if len([page for page in pages if page]) == 4:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return page
+queries.take, queries.PAGE, taking.PAGES = take, 1, 1
+asyncio.run(taking.take_over(database.sessions(database.engine(sys.argv[1])), LedgerRow))
+"""
+
+
+async def test_a_process_that_is_killed_while_it_brings_rows_in_is_followed_by_one_that_goes_on(
+    filled, monkeypatch
+):
+    """Within its fourth page: the three before it stay, and each row is in once in the end."""
+    services = filled.state.services
+    async with services.sessions.begin() as session:
+        await unguard(session)
+        await session.execute(text("DELETE FROM ledger"))
+    url = str(services.settings.database_url)
+    killed = await asyncio.create_subprocess_exec(sys.executable, "-c", DIES, url)
+    assert await killed.wait() == -signal.SIGKILL
+    async with services.readers() as session:
+        assert (
+            len((await session.execute(text("SELECT number FROM ledger WHERE actor = 'taken-over'"))).all())
+            >= 3
+        )
+        assert await audit(services, session) != []
+    await taking.take_over(services.sessions, LedgerRow)
+    async with services.readers() as session:
+        assert await audit(services, session) == []
+        twice = "SELECT kind, key FROM ledger GROUP BY kind, key HAVING count(*) > 1"
+        assert (await session.execute(text(twice))).all() == []
+
+
+async def test_two_processes_that_bring_rows_in_bring_each_in_once(filled, monkeypatch):
+    """As while one pod follows another: whichever comes second goes on where the first is, not where it was itself."""
+    services = filled.state.services
+    monkeypatch.setattr(queries, "PAGE", 1)
+    monkeypatch.setattr(taking, "PAGES", 1)
+    async with services.sessions.begin() as session:
+        await unguard(session)
+        await session.execute(text("DELETE FROM ledger"))
+    versions = next(item for item in covers(LedgerRow) if item.kind == "model-version")
+    async with services.sessions.begin() as session:
+        stale = await taking._some(session, versions, None)
+    assert not stale.done
+    await taking.take_over(services.sessions, LedgerRow)
+    async with services.sessions.begin() as session:
+        assert (await taking._some(session, versions, stale)).done
+    async with services.readers() as session:
+        assert await audit(services, session) == []
+        twice = "SELECT kind, key FROM ledger GROUP BY kind, key HAVING count(*) > 1"
+        assert (await session.execute(text(twice))).all() == []
 
 
 async def test_what_is_written_during_a_verification_is_no_finding(filled, told, monkeypatch):
@@ -327,7 +392,7 @@ async def test_a_head_that_was_changed_or_left_out_is_refused(filled, told):
         with pytest.raises(auditing.NotSigned, match=words):
             auditing.check(wrong)
     with pytest.raises(auditing.NotSigned, match="is signed by"):
-        auditing.check(heads, known="ed25519:" + "0" * 32)
+        auditing.check(heads, known=["ed25519:" + "0" * 32])
 
 
 def test_what_a_job_ran_in_is_no_part_of_a_versions_digest_and_code_is():

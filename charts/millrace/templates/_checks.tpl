@@ -10,6 +10,9 @@
 {{- if and $v.notify.smtp.existingSecret (eq $v.notify.smtp.security "none") -}}
 {{- fail "notify.smtp.security: none would send the password of notify.smtp.existingSecret unprotected; set starttls or tls" -}}
 {{- end -}}
+{{- if and $v.audit.exports (not $v.audit.existingSecret) -}}
+{{- fail "audit.existingSecret: heads that go to audit.exports are worth nothing when their key goes with the registry's pod; name a Secret with it (docs/howto/audit.md)" -}}
+{{- end -}}
 {{- if and (gt (int $v.registry.replicas) 1) (not $v.registry.storage.url) -}}
 {{- fail "registry.replicas: more than one needs registry.storage.url on an object store" -}}
 {{- end -}}

@@ -88,7 +88,10 @@
 {{- end }}
 {{- end -}}
 
-{{- define "millrace.env.registry" -}}{{- end -}}
+{{- define "millrace.env.registry" -}}
+- {name: MILLRACE_PERSONAL_TOKEN_DAYS, value: {{ .Values.identity.tokenDays | int | quote }}}
+{{ include "millrace.audit.env" . }}
+{{- end -}}
 
 {{- define "millrace.env.training" -}}
 - {name: MILLRACE_JOB_IMAGE, value: {{ include "millrace.image" (dict "root" . "image" .Values.training.job.image) }}}

@@ -22,6 +22,7 @@
 {{- $k := .kubernetes -}}
 {{- $issuer = set $issuer "known_as" (dict "username" ($k.usernameClaim | default "sub") "username_prefix" ($k.usernamePrefix | default "") "groups" ($k.groupsClaim | default "") "groups_prefix" ($k.groupsPrefix | default "")) -}}
 {{- end -}}
+{{- if .trustEmail }}{{ $issuer = set $issuer "trust_email" true }}{{ end -}}
 {{- with .jwksUrl }}{{ $issuer = set $issuer "jwks_url" . }}{{ end -}}
 {{- $issuers = append $issuers $issuer -}}
 {{- end -}}

@@ -99,6 +99,7 @@ spec:
     - {name: home, mountPath: /var/lib/millrace}
     - {name: issuers, mountPath: /etc/millrace, readOnly: true}
     {{- with include "millrace.trust.mount" .root }}{{ . | nindent 4 }}{{ end }}
+    {{- if eq .component "registry" }}{{ with include "millrace.audit.mounts" .root }}{{ . | nindent 4 }}{{ end }}{{ end }}
     {{- if eq .component "monitoring" }}{{ with include "millrace.notify.mounts" .root }}{{ . | nindent 4 }}{{ end }}{{ end }}
     {{- if ne .component "console" }}
     {{- include "millrace.token.mount" . | nindent 4 }}
@@ -110,6 +111,7 @@ spec:
 {{- include "millrace.home" . }}
 - {name: issuers, configMap: {name: {{ include "millrace.fullname" .root }}-issuers}}
 {{- with include "millrace.trust.volume" .root }}{{ . | nindent 0 }}{{ end }}
+{{- if eq .component "registry" }}{{ with include "millrace.audit.volumes" .root }}{{ . | nindent 0 }}{{ end }}{{ end }}
 {{- if eq .component "monitoring" }}{{ with include "millrace.notify.volumes" .root }}{{ . | nindent 0 }}{{ end }}{{ end }}
 {{- /* The console shows the tokens of people, and has none of its own. */}}
 {{- if ne .component "console" }}

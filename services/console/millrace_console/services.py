@@ -36,7 +36,7 @@ def make(core: services.Services) -> Services:
 
     async def leave(person: Person) -> None:
         works.stop(person.csrf)
-        await accounts.end_word(person.entry.word)
+        await accounts.end_session(person.entry.word)
         if provider is not None and person.entry.renewal is not None:
             await provider.forget(person.entry.renewal)
 

@@ -29,8 +29,9 @@ class ConsoleSettings(Settings):
     """This console's client there."""
     oidc_client_secret: SecretStr = SecretStr("")
     """Its secret; empty for a public client."""
-    oidc_scopes: str = "openid email profile"
-    """What is asked for; with `offline_access` most providers give something to renew sessions with."""
+    oidc_scopes: str = ""
+    """What is asked for; empty: what the provider knows of USUAL_SCOPES, and openid. With `offline_access` beside them
+    most providers give something to renew sessions with."""
     oidc_token: Literal["id", "access"] = "id"  # noqa: S105 - a kind, no token
     """Which token the services are shown: its audience is the one that they take."""
     oidc_name: str = ""

@@ -15,7 +15,7 @@ from millrace_contracts.data import DataContract
 from millrace_contracts.fairness import FairnessSpec, comparable
 from millrace_contracts.gates import Gates
 from millrace_contracts.names import LoopName, Name, TaskName
-from millrace_contracts.notices import Notify
+from millrace_contracts.notices import Notify, undeliverable
 from millrace_contracts.parts import (
     DAYS,
     Bool,
@@ -268,6 +268,13 @@ class ModelLoop(Part):
     kind: Literal["ModelLoop"]
     metadata: Metadata
     spec: Spec
+
+    @model_validator(mode="after")
+    def _mail_can_go(self) -> "ModelLoop":
+        nowhere = undeliverable([] if self.spec.notify is None else self.spec.notify.channels)
+        if nowhere:
+            raise ValueError(f"spec.notify: no mail can go to {nowhere[0]}")
+        return self
 
     def document(self) -> dict[str, Any]:
         """As YAML and REST show it; a loop that is not suspended does not say so."""

@@ -87,9 +87,20 @@ class SubscriptionStanding(Read):
     channels: int = Field(description="Channels that tell of it.")
     waiting: int = Field(description="Messages that were tried and wait to be tried again.")
     undelivered: int = Field(description="Messages that were given up in the last 30 days.")
+    set_aside: int = Field(default=0, description="Its decisions that could be told to nobody.")
     words: str = Field(
         description="What is wrong with the first channel that has something wrong; empty: nothing."
     )
+
+
+class SetAsideRead(Read):
+    """A decision of which nobody could be told."""
+
+    number: int = Field(description="Its number in the chain of decisions, where it stays.")
+    project: str = Field(description="Empty where the decision itself cannot be read.")
+    loop: str = Field(description="Empty where the decision itself cannot be read.")
+    why: str = Field(description="What went wrong.")
+    at: AwareDatetime = Field(description="When it was last tried.")
 
 
 class PostedNotice(Read):

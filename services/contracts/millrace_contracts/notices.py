@@ -5,6 +5,7 @@ that before one of the installation.
 """
 
 import re
+from collections.abc import Iterable
 from datetime import time
 from typing import Annotated, Final, Literal
 
@@ -27,13 +28,23 @@ PAGED: Final[tuple[Topic, ...]] = ("alarms", "refused-data", "failed-runs", "blo
 """What wakes somebody who is on call, unless a channel says otherwise."""
 URGENT: Final[tuple[Topic, ...]] = ("failed-runs", "blocked")
 ADDRESS: Final = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?$"
+DELIVERABLE: Final = (
+    r"^[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
+    r"@([A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)*[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$"
+)
+"""An address to which mail can go (RFC 5321 4.1.2): dots stand between something. ADDRESS is what older versions took
+in: what they stored can still be read, and what is declared anew has to be deliverable."""
 ONE_WAY: Final = "a channel is one of email, slack, teams, webhook and pagerduty"
 NO_END: Final = (
     "pagerduty opens incidents: tell it of alarms, refused-data, failed-runs, blocked and approvals alone"
 )
 TWICE: Final = "two channels have the same name"
 SAME_TIME: Final = "quiet hours end at another time than they begin"
-Address = Annotated[str, StringConstraints(max_length=254, pattern=ADDRESS)]
+Address = Annotated[
+    str,
+    StringConstraints(max_length=254, pattern=ADDRESS),
+    Field(json_schema_extra={"pattern": DELIVERABLE}),
+]
 ClockTime = Annotated[str, StringConstraints(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 Topics = Annotated[list[Topic], Field(max_length=8)]
 Url = Annotated[str, StringConstraints(max_length=2000, pattern=WEB)]
@@ -202,6 +213,12 @@ class Notify(Part):
         if len(set(names)) < len(names):
             raise ValueError(TWICE)
         return self
+
+
+def undeliverable(channels: Iterable[Channel]) -> list[str]:
+    """Addresses of these channels to which no mail can go."""
+    told = (address for one in channels if one.email is not None for address in one.email.to)
+    return [address for address in told if not re.fullmatch(DELIVERABLE, address)]
 
 
 class SubscriptionWrite(Strictly):

@@ -1,10 +1,11 @@
 """Who somebody is to the platform, and what they may do where."""
 
-from typing import Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field, StringConstraints
 
-from millrace_contracts.bodies import Read
+from millrace_contracts.bodies import Body, Read
+from millrace_contracts.names import ProjectName
 
 PersonRole = Literal["viewer", "labeller", "operator", "approver", "admin"]
 
@@ -27,3 +28,63 @@ class WhoRead(Read):
     role: str | None = Field(description="The role that holds in every project and beyond; null: none does.")
     project: str = Field(description="The project that was asked about, by its name or by its namespace's.")
     projects: list[ProjectRolesRead] = Field(description="Projects in which they have a role, by name.")
+
+
+PERSONAL: Final = "mlp_"
+"""Begins the tokens of people that the registry keeps."""
+LONGEST_TOKEN_DAYS: Final = 366
+MOST_GRANTS: Final = 50
+TokenLabel = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+
+
+class TokenGrant(Body):
+    """What a token may: a role in one project, or in all."""
+
+    role: PersonRole
+    project: ProjectName | None = Field(default=None, description="Null: in every project and beyond.")
+
+
+class TokenWrite(Body):
+    """A token for a program of one's own."""
+
+    label: TokenLabel = Field(description="What it is for.")
+    days: int = Field(ge=1, le=LONGEST_TOKEN_DAYS, description="For how long it opens something.")
+    grants: list[TokenGrant] = Field(
+        min_length=1, max_length=MOST_GRANTS, description="What it may; nothing that one may not oneself."
+    )
+
+
+class TokenRead(Read):
+    """A token of somebody's; never the token itself."""
+
+    id: str
+    name: str = Field(description="Whose, as decisions name them.")
+    identifier: str = Field(description="Issuer and subject, by which they are known.")
+    label: str
+    grants: list[TokenGrant]
+    made_at: AwareDatetime
+    ends_at: AwareDatetime
+    revoked_at: AwareDatetime | None
+    revoked_by: str | None
+
+
+class TokenMade(TokenRead):
+    """A token that is new; *token* is shown this once."""
+
+    token: str
+
+
+class TokenAsk(Body):
+    """Which token is asked about."""
+
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class TokenStanding(Read):
+    """What a token opens now."""
+
+    id: str
+    name: str
+    identifier: str
+    grants: list[TokenGrant]
+    ends_at: AwareDatetime

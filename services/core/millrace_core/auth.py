@@ -2,7 +2,8 @@
 
 A token's SHA-256 stands in the tokens file: `{"tokens": [{"name": "user", "role": "admin", "sha256": "…"}]}`, with a
 `project` where the role is given in that one alone; tokens that others sign are checked by `millrace_core.identity`,
-sessions and tokens of accounts by `millrace_core.accounts`.
+sessions and tokens of accounts by `millrace_core.accounts`, those that people made for programs by
+`millrace_core.personal`.
 What a role may do stands in `millrace_core.roles`, and how it is found in `millrace_core.rights`.
 A route without a permission stops the service from starting (`check_routes`).
 """
@@ -25,6 +26,7 @@ from millrace_core.accounts import Accounts
 from millrace_core.errors import BadInput, FieldError, Unauthorized
 from millrace_core.identity import Issuers
 from millrace_core.names import project_of_request
+from millrace_core.personal import Personal
 from millrace_core.rights import Actor as Actor
 from millrace_core.rights import Rights, acting
 from millrace_core.roles import PARTS, PEOPLE
@@ -41,6 +43,8 @@ class Tokens:
         self._accounts = Accounts(accounts)
         self.issuers = Issuers(issuers)
         self.rights = Rights(lambda: self.issuers.spaces)
+        self.personal: Personal | None = None
+        """Tokens that the registry keeps; None where nobody can be asked for them."""
         self._stamp: tuple[int, int] | None = None
         self._actors: dict[str, Actor] = {}
 
@@ -62,7 +66,8 @@ class Tokens:
         """The same for the event loop: only a token that an issuer may know is worth a thread."""
         if self.issuers.may_know(token):
             return await asyncio.to_thread(self.actor, token)
-        return self.actor(token)
+        found = self.actor(token)
+        return found if found or self.personal is None else await self.personal.actor(token)
 
     def stored(self) -> dict[str, Actor]:
         """Who has a token of the files, by its SHA-256."""

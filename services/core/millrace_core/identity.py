@@ -6,6 +6,9 @@ With a `project` it is given in that one alone, and all that fit count. An issue
 audiences: the first entry that finds a token valid says what it gives. The issuer `kubernetes` is this cluster's: its
 name and its keys are asked of the API server, with the pod's own token.
 
+An address counts as somebody's name only where the token says that it was verified. An entry with `"trust_email": true`
+is of a provider that gives its people their addresses itself, and says nothing of it.
+
 An entry with `known_as` names those whom the API server knows too (`millrace_core.reviews`): `{}` for the cluster's own
 tokens, else `{"username", "username_prefix", "groups", "groups_prefix"}` as the API server is configured. `"spaces":
 {"watched": […], "projects": {namespace: project}}` beside the issuers tells which namespace is which project.
@@ -67,6 +70,7 @@ class Issuer:
             )
         self.audience, self.roles = str(entry["audience"]), entry["roles"]
         self.known_as = entry.get("known_as")
+        self.trusts_email = entry.get("trust_email") is True
         self.keys = Keys(entry)
         self.cluster = entry.get("issuer") == KUBERNETES
         """Whether its subjects are service accounts of this cluster."""
@@ -97,7 +101,9 @@ class Issuer:
         subject = None if role and role not in PEOPLE else _subject(self.known_as, claims)
         if not role and not given and subject is None:
             return None
-        return Identity(_name(claims), role, _pod(claims), given, subject, _identifier(claims))
+        return Identity(
+            _name(claims, self.trusts_email), role, _pod(claims), given, subject, _identifier(claims)
+        )
 
 
 class Issuers:
@@ -229,16 +235,19 @@ def _pod(claims: Document) -> str:
     return str(pod.get("name") or "") if isinstance(pod, dict) else ""
 
 
-def _name(claims: Document) -> str:
+def _name(claims: Document, trusts_email: bool) -> str:
     """A service account as `namespace/name`; a person always with an @, so that nobody goes by a service's name.
 
-    An address that the provider says it has not verified is no name, nor is it as a user name: where people register
-    with an address of their choice, the two are the same.
+    An address that the provider does not say it has verified is no name, nor is it as a user name: where people
+    register with an address of their choice, the two are the same.
+
+    Args:
+        trusts_email: a provider that says nothing of it is taken at its word.
     """
     subject = str(claims["sub"])
     if subject.startswith(ACCOUNT):
         return subject.removeprefix(ACCOUNT).replace(":", "/")
-    verified = claims.get("email_verified", True) is True
+    verified = claims.get("email_verified", trusts_email) is True
     called = str(claims.get("preferred_username") or "")
     name = str(
         (verified and claims.get("email")) or (called if verified or "@" not in called else "") or subject
@@ -254,6 +263,8 @@ def _identifier(claims: Document) -> str:
 
 def _subject(known_as: Document | None, claims: Document) -> Subject | None:
     """Who that is for the API server; None where it does not know the issuer, or would not take the name.
+
+    An address whose verification is not told is taken here, as the API server takes it: it decides what the name may.
 
     No provider of people can make somebody one of the cluster's own, whatever its claims say.
     """

@@ -35,6 +35,8 @@ class Actor:
     given: tuple[tuple[str, str], ...] = ()
     subject: Subject | None = field(default=None, compare=False)
     identifier: str = field(default="", compare=False)
+    token: str = field(default="", compare=False)
+    """Id of the personal token that was shown; empty: they came themselves, or by something else."""
 
     def may(self, permission: str) -> bool:
         """Whether the role that holds everywhere has *permission*."""

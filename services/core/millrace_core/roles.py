@@ -3,6 +3,7 @@
 A permission is `<service>.<noun>.<read|write>`; every route names one. docs/reference/roles.md shows the outcome.
 """
 
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from functools import lru_cache
 
@@ -68,6 +69,7 @@ ROLES: dict[str, tuple[str, ...]] = {
     "serving": (
         "serving.*",
         "registry.*.read",
+        "registry.credentials.write",
         "registry.decisions.write",
         "monitoring.*.read",
         "monitoring.explanations.write",
@@ -76,6 +78,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "monitoring.*",
         "registry.*.read",
         "registry.artifacts.write",
+        "registry.credentials.write",
         "registry.decisions.write",
         "registry.heads.write",
         "serving.*.read",
@@ -114,8 +117,11 @@ ROLES: dict[str, tuple[str, ...]] = {
 }
 """What a role may do that holds everywhere; that of the parts of Millrace always does."""
 
-KNOWN = frozenset({"registry.whoami.read", "registry.projects.read", "controller.capabilities.read"})
-"""What everybody may whose token is believed; of projects they are shown those in which they have a role."""
+KNOWN = frozenset({
+    "registry.whoami.read", "registry.projects.read", "controller.capabilities.read", "registry.tokens.read",
+    "registry.tokens.write",
+})  # fmt: skip
+"""What everybody may whose token is believed; of projects and tokens they are shown their own."""
 
 PARTS = ("registry", "training", "serving", "monitoring", "controller", "gateway")
 """Roles of Millrace's own parts: in decisions they go by these names wherever they run."""
@@ -131,6 +137,14 @@ def allows(role: str, permission: str) -> bool:
 def allows_there(role: str, permission: str) -> bool:
     """Whether *role* has *permission* in the project in which it was given."""
     return any(fnmatchcase(permission, pattern) for pattern in IN_A_PROJECT.get(role, ()))
+
+
+def covers(mine: Iterable[str], role: str, everywhere: bool) -> bool:
+    """Whether the roles *mine* may at least what *role* may: everywhere, or in the project in which both are given."""
+    if everywhere and "admin" in mine:
+        return True
+    known = ROLES if everywhere else IN_A_PROJECT
+    return set(known[role]) <= {permission for one in mine for permission in known[one]}
 
 
 def those_with(permission: str, in_a_project: bool) -> list[str]:

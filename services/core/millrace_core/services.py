@@ -16,6 +16,7 @@ from millrace.aio import AsyncMillrace
 from millrace_core import database
 from millrace_core.auth import Tokens
 from millrace_core.migrate import Schema
+from millrace_core.personal import Personal
 from millrace_core.settings import SERVICES, Settings
 
 NOWHERE = "http://127.0.0.1:1"
@@ -81,10 +82,13 @@ def new(settings: Settings, ready: Mapping[str, Check], alive: Mapping[str, Puls
     """Core's part before the service's start: no database yet."""
     begun = asyncio.Event()
     begun.set()
+    others = clients(settings)
+    tokens = Tokens(settings.tokens_file, settings.issuers_file, settings.accounts_file)
+    tokens.personal = Personal(others.registry.standing_token)
     return Services(
         settings=settings,
-        tokens=Tokens(settings.tokens_file, settings.issuers_file, settings.accounts_file),
-        clients=clients(settings),
+        tokens=tokens,
+        clients=others,
         begun=begun,
         ready=ready,
         alive=alive,

@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     decision_seconds: float = 5.0
     """Seconds between two looks at decisions not yet delivered to the registry; fresh ones are sent at once."""
 
+    secret_folders: list[Path] = Field(default=[])
+    """Folders of this machine in whose files loops and projects may keep secrets, besides home/secrets."""
+
     openlineage_url: str = Field(default="", pattern=RECEIVER)
     """Where OpenLineage events are sent: http(s)://host (a path other than /api/v1/lineage stands behind it), or
     file:///path of a file to which they are added; empty: nowhere."""
@@ -84,6 +87,11 @@ class Settings(BaseSettings):
         if self.accounts_file is None:
             self.accounts_file = self.home / "run" / "accounts.json"
         return self
+
+    @property
+    def secret_places(self) -> list[Path]:
+        """Where the secrets of loops and projects may lie as files."""
+        return [self.home / "secrets", *self.secret_folders]
 
     @property
     def credential(self) -> str | TokenFile:

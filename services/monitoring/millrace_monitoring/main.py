@@ -7,7 +7,10 @@ from millrace_core.ledger import routes as ledger
 from millrace_core.ledger.telling import tell_forever as tell_head_forever
 from millrace_core.outbox import deliver_forever
 from millrace_monitoring.alarms import routes as alarms
+from millrace_monitoring.alarms.silencing import run_out_forever
 from millrace_monitoring.arms import routes as comparisons
+from millrace_monitoring.aside import rereading
+from millrace_monitoring.aside import routes as aside
 from millrace_monitoring.closing import routes as closing
 from millrace_monitoring.closing.controller import close_forever
 from millrace_monitoring.explanations import routes as explanations
@@ -42,6 +45,7 @@ ROUTERS = (
     feedback,
     reports,
     notices,
+    aside,
     requests,
     reviews,
     explanations,
@@ -60,6 +64,8 @@ def build(settings: MonitoringSettings | None = None) -> FastAPI:
             merge_forever,
             retain_forever,
             tell_forever,
+            rereading.read_forever,
+            run_out_forever,
             deliver_forever(Outbox),
             tell_head_forever(LedgerRow),
         ],

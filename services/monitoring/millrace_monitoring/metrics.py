@@ -26,6 +26,7 @@ DELTA = Gauge(
     "millrace_challenger_loss_delta", "Champion's mean loss less the archived one's.", ["endpoint", "version"]
 )
 ALARMS = Counter("millrace_alarms_total", "Alarms opened.", ["endpoint", "kind"])
+SET_ASIDE = Gauge("millrace_notices_set_aside", "Decisions of which nobody could be told.")
 CLOSED = Counter("millrace_days_closed_total", "Days closed.", ["endpoint"])
 
 

@@ -24,10 +24,12 @@ from millrace_registry.runs.routes import router as runs
 from millrace_registry.services import make
 from millrace_registry.settings import RegistrySettings
 from millrace_registry.tables import LedgerRow
+from millrace_registry.tokens.routes import router as tokens
 
 ROUTERS = (
     artifacts.router,
     projects,
+    tokens,
     datasets,
     quarantine,
     runs,

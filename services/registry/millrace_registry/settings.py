@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import Field
 
+from millrace_contracts.people import LONGEST_TOKEN_DAYS
 from millrace_core.settings import Settings
 
 
@@ -21,6 +22,9 @@ class RegistrySettings(Settings):
     """Where signed heads go: file:///path, s3://bucket/prefix, https://…; empty: a file under home/audit."""
     audit_seconds: float = 300
     """Seconds between two looks at whether a chain has moved, and so between two signed heads at most."""
+
+    personal_token_days: int = Field(default=90, ge=0, le=LONGEST_TOKEN_DAYS)
+    """Days that a token lasts at most that people make for themselves; 0: they make none."""
 
     @property
     def audit_key(self) -> Path | None:

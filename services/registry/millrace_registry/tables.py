@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from millrace_contracts.bodies import Document
-from millrace_core.database import UtcDateTime, metadata
+from millrace_contracts.people import TokenGrant
+from millrace_core.database import Typed, UtcDateTime, metadata
 from millrace_core.ledger.tables import LedgerMixin, cover
 
 
@@ -188,6 +189,22 @@ class SignedHeadRow(Table):
     exported_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+class PersonalToken(Table):
+    """A token of somebody's for a program: what it may, until when, and whether it was revoked."""
+
+    __tablename__ = "personal_tokens"
+    id: Mapped[str] = mapped_column(String(8), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64), unique=True)
+    name: Mapped[str] = mapped_column(String(253))
+    identifier: Mapped[str] = mapped_column(String(253), index=True)
+    label: Mapped[str] = mapped_column(String(100))
+    grants: Mapped[list[TokenGrant]] = mapped_column(Typed(list[TokenGrant]))
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    revoked_by: Mapped[str | None] = mapped_column(String(253))
+
+
 cover(LedgerRow, ModelVersion, "model-version")
 cover(LedgerRow, AliasMove, "alias-move")
 cover(LedgerRow, Alias, "alias")
@@ -195,3 +212,4 @@ cover(LedgerRow, Model, "model", "project", "name", "guarded", "created_at")
 cover(LedgerRow, DatasetVersion, "dataset-version")
 cover(LedgerRow, Quarantined, "refused-delivery")
 cover(LedgerRow, Run, "training-run")
+cover(LedgerRow, PersonalToken, "personal-token")

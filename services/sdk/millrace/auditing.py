@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -42,10 +42,14 @@ class Heads:
 
 
 def read(path: Path) -> list[SignedHead]:
-    """Heads of an exported file: one JSON a line, or a single one. Raises: NotSigned for a line that is none.
+    """Heads of an exported file: one JSON a line, or a single one; of a folder, as a bucket had them: all of them.
+
+    Raises: NotSigned for a line that is none; FileNotFoundError.
 
     A line that broke off while it was written is passed over where the whole of it comes next.
     """
+    if path.is_dir():
+        return [head for file in sorted(path.rglob("head-*.json")) for head in read(file)]
     return parsed(path.read_text(errors="replace"), str(path))
 
 
@@ -61,11 +65,11 @@ def parsed(text: str, name: str) -> list[SignedHead]:
     return heads
 
 
-def check(heads: Sequence[SignedHead], known: str | None = None) -> Heads:
+def check(heads: Sequence[SignedHead], known: Collection[str] = ()) -> Heads:
     """Check signatures and order; one that came twice counts once.
 
     Args:
-        known: the fingerprint that has to have signed.
+        known: fingerprints one of which has to have signed each, as of a key and of the one before it; empty: any.
     Raises: NotSigned.
     """
     found, seen, before = Heads(), dict[int, str](), None
@@ -77,8 +81,9 @@ def check(heads: Sequence[SignedHead], known: str | None = None) -> Heads:
         if again not in (None, digest):
             raise NotSigned(f"two different heads say that they are the head {statement.number}")
         name = fingerprint(public)
-        if statement.key != name or known not in (None, name):
-            raise NotSigned(f"head {statement.number} is signed by {name}, not by {known or statement.key}")
+        if statement.key != name or (known and name not in known):
+            named = " or ".join(known) or statement.key
+            raise NotSigned(f"head {statement.number} is signed by {name}, not by {named}")
         if name not in found.keys:
             found.keys.append(name)
         if again is None:

@@ -1,6 +1,7 @@
 """Secrets are named, found where they are named, and told to nobody."""
 
 import traceback
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from millrace_training.jobs.submitting import _check_secrets
 from millrace_training.runtime.errors import JobError
 from millrace_training.sources.secrets import Secrets
 
+PLACES = [Path("/var/run/secrets/millrace.dev")]
 TIGER = "t!ger 4711/%lily"
 
 
@@ -70,9 +72,9 @@ def test_a_file_is_read_without_its_line_end(tmp_path):
 def test_what_is_not_there_is_refused_when_it_is_asked_for(platform, source):
     new = JobNew(key="k", kind="look", spec={"source": source})
     with pytest.raises(BadInput):
-        _check_secrets(platform, new)
+        _check_secrets(platform, new, PLACES)
     other = "laptop" if platform == "kubernetes" else "kubernetes"
-    _check_secrets(other, new)
+    _check_secrets(other, new, PLACES)
 
 
 @pytest.mark.parametrize(
@@ -88,5 +90,29 @@ def test_what_is_not_there_is_refused_when_it_is_asked_for(platform, source):
 def test_a_pod_scores_nothing_of_one_machine(kind, spec):
     new = JobNew(key="k", kind=kind, spec=spec)
     with pytest.raises(BadInput):
-        _check_secrets("kubernetes", new)
-    _check_secrets("laptop", new)
+        _check_secrets("kubernetes", new, PLACES)
+    _check_secrets("laptop", new, PLACES)
+
+
+def test_on_one_machine_a_file_is_sent_as_a_secret_only_from_where_its_owner_keeps_secrets(tmp_path):
+    places = [tmp_path / "secrets", tmp_path / "more"]
+    for folder in (*places, tmp_path / "home"):
+        folder.mkdir()
+    (tmp_path / "home" / "id_ed25519").write_text("the owner's own key")
+    (places[0] / "link").symlink_to(tmp_path / "home" / "id_ed25519")
+    outside = (
+        tmp_path / "home" / "id_ed25519", places[0] / ".." / "home" / "id_ed25519", places[0] / "link",
+        "secrets/uri",
+    )  # fmt: skip
+    for path in outside:
+        for kind, spec in (
+            ("look", {"source": connection(file=str(path))}),
+            ("score", {"sink": {"sql": {"connection": {"file": str(path)}, "table": "scored"}}}),
+        ):
+            with pytest.raises(BadInput, match="does not lie where secrets do") as refusal:
+                _check_secrets("laptop", JobNew(key="k", kind=kind, spec=spec), places)
+            assert str(places[0]) in refusal.value.errors[0].mend
+    for folder in places:
+        (folder / "uri").write_text(TIGER)
+        new = JobNew(key="k", kind="look", spec={"source": connection(file=str(folder / "uri"))})
+        _check_secrets("laptop", new, places)

@@ -6,7 +6,7 @@ from millrace_console.people.routes import browser_of, client_address
 from millrace_console.services import CurrentServices
 from millrace_contracts.accounts import SessionRead, SignInWrite
 from millrace_core.auth import PUBLIC, permit
-from millrace_core.errors import Unauthorized
+from millrace_core.errors import Conflict, Unauthorized
 
 router = APIRouter(include_in_schema=False)
 
@@ -27,8 +27,14 @@ async def sign_in(request: Request, wanted: SignInWrite, services: CurrentServic
 
 @router.delete("/v1/sessions/mine", dependencies=[permit(PUBLIC)], status_code=204)
 async def sign_out(request: Request, services: CurrentServices) -> Response:
-    """End the session whose token is shown."""
+    """End the session whose token is shown; 409 for a program's token, which ends by its date or by being revoked."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not await services.accounts.end_word(token.strip()):
-        raise Unauthorized("This token opens nothing, so there is nothing to end.")
-    return Response(status_code=204)
+    word = token.strip() if scheme.lower() == "bearer" else ""
+    if await services.accounts.end_session(word):
+        return Response(status_code=204)
+    if await services.accounts.stands(word):
+        raise Conflict(
+            "This is a token for programs, and no session: it goes on until its date. Revoke it on the console's page "
+            "'you', or with 'millrace tokens revoke'."
+        )
+    raise Unauthorized("This token opens nothing, so there is nothing to end.")

@@ -8,7 +8,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.types import StringConstraints
 
 from millrace.accounts import LONGEST_DAYS
-from millrace_console.people import cookies
+from millrace_console.people import cookies, provided
 from millrace_console.people.permits import CurrentPerson, Fields, act, look
 from millrace_console.people.routes import client_address
 from millrace_console.rendering import page
@@ -23,7 +23,7 @@ Label = TypeAdapter(Annotated[str, StringConstraints(strip_whitespace=True, min_
 
 @router.get("/you", dependencies=[look()])
 async def you(request: Request, services: CurrentServices, person: CurrentPerson) -> Response:
-    """Who is signed in, where else, and with what."""
+    """Who is signed in, where else, with what, and which tokens their programs have."""
     return await _shown(request, services, person)
 
 
@@ -69,6 +69,8 @@ async def make_token(
     request: Request, services: CurrentServices, person: CurrentPerson, fields: Fields
 ) -> Response:
     """A token for a program, shown on this page once."""
+    if provided.has_tokens(person):
+        return await _provided(request, services, person, fields)
     _account(person)
     try:
         label, days = Label.validate_python(fields.get("label", "")), int(fields.get("days", ""))
@@ -86,10 +88,22 @@ async def make_token(
 @router.post("/you/tokens/revoke", dependencies=[act()])
 async def revoke_token(services: CurrentServices, person: CurrentPerson, fields: Fields) -> Response:
     """End one of one's tokens."""
+    if provided.has_tokens(person):
+        await provided.revoke(person, fields.get("which", ""))
+        return RedirectResponse("/you", 303)
     _account(person)
     if not await services.accounts.end(person.name, fields.get("which", "")):
         raise NotFound("This token has ended already, or is none of yours.")
     return RedirectResponse("/you", 303)
+
+
+async def _provided(request: Request, services: Services, person: Person, fields: Fields) -> Response:
+    """A token of who signed in at a provider; the registry keeps it."""
+    try:
+        made = await provided.make(person, fields)
+    except MillraceError as refusal:
+        return await _shown(request, services, person, refusal)
+    return await _shown(request, services, person, made=made)
 
 
 async def _shown(
@@ -101,6 +115,7 @@ async def _shown(
         "programs": await services.accounts.sessions(person.name) if has else [],
         "tokens": await services.accounts.tokens(person.name) if has else [],
         "account": has,
+        "provided": await provided.standing(person) if provided.has_tokens(person) else None,
         "days": TOKEN_DAYS,
         "longest": LONGEST_DAYS,
         "words": "" if refusal is None else refusal.detail,

@@ -93,9 +93,13 @@ class LocalAccounts:
         """End all their sessions of command lines."""
         await asyncio.to_thread(self._kept.end, lambda item: (item.account, item.kind) == (name, "session"))
 
-    async def end_word(self, word: str) -> bool:
-        """End what *word* opens; whether it opened something."""
-        return bool(word) and self.present and await asyncio.to_thread(self._kept.end_word, word)
+    async def end_session(self, word: str) -> bool:
+        """End the session that *word* opens; whether there was one."""
+        return bool(word) and self.present and await asyncio.to_thread(self._kept.end_session, word)
+
+    async def stands(self, word: str) -> bool:
+        """Whether *word* opens something."""
+        return bool(word) and self.present and await asyncio.to_thread(self._kept.stands, word)
 
     async def forget_browsers(self) -> None:
         """End the sessions of browsers that an earlier process knew: their cookies open nothing any more."""

@@ -17,6 +17,9 @@ KNOWN_SECONDS = 3600.0
 """How long what a provider says of itself is believed."""
 ANSWER_SECONDS = 10.0
 MOST_BYTES = 1 << 20
+STANDARD = ("email", "profile")
+USUAL_SCOPES = (*STANDARD, "groups")
+"""Whoever somebody is, and which groups they are in."""
 
 
 class Refused(Exception):
@@ -33,6 +36,15 @@ class Discovered(BaseModel):
     revocation_endpoint: str = ""
     token_endpoint_auth_methods_supported: list[str] = ["client_secret_basic"]
     authorization_response_iss_parameter_supported: bool = False
+    scopes_supported: list[str] | None = None
+
+    def usual_scopes(self) -> str:
+        """What is asked for unless the operator says otherwise: nothing that it does not know, which some refuse.
+
+        One that does not tell is asked for those that OpenID Connect Core 5.4 defines.
+        """
+        told = STANDARD if self.scopes_supported is None else self.scopes_supported
+        return " ".join(["openid", *(scope for scope in USUAL_SCOPES if scope in told)])
 
 
 class Granted(BaseModel):

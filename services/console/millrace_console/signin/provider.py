@@ -92,7 +92,7 @@ class Provider:
             self._begun.popitem(last=False)
         url = prepare_grant_uri(
             known.authorization_endpoint, self._settings.oidc_client_id, "code", redirect,
-            self._settings.oidc_scopes, begun.state, nonce=begun.nonce,
+            self._settings.oidc_scopes or known.usual_scopes(), begun.state, nonce=begun.nonce,
             code_challenge=create_s256_code_challenge(begun.verifier), code_challenge_method="S256",
         )  # fmt: skip
         return str(url), word

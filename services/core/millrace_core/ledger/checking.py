@@ -60,6 +60,8 @@ def _rows_of(cover: Cover) -> Look:
 
 
 async def _rows(session: AsyncSession, cover: Cover, after: Any) -> Looked:
+    if after is not None and not (isinstance(after, list) and len(after) == len(cover.keys)):
+        raise BadInput("The cursor is not one that a verification gave.")
     found = await queries.rows(session, cover, after)
     faults = [
         (_named(cover, key), "it was never entered" if said is None else "it is not as it was entered")

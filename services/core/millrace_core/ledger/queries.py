@@ -18,7 +18,7 @@ from millrace_contracts.bodies import Document
 from millrace_core.database import Writing, utcnow
 from millrace_core.ledger import chain
 from millrace_core.ledger.chain import REMOVED, TAKEN_OVER, Entry, Head, Linked
-from millrace_core.ledger.tables import COVERED, Cover, covers
+from millrace_core.ledger.tables import COVERED, Cover
 from millrace_core.rights import acting
 
 LOCK = 7_236_518_213
@@ -234,20 +234,15 @@ async def still(session: AsyncSession) -> None:
         await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
 
 
-async def take_over(session: AsyncSession, ledger: Any) -> dict[str, int]:
-    """Bring in what was there before the ledger covered it; marked, because it is only as good as that day.
-
-    Returns: how many rows of each kind that was brought in now.
-    """
+async def turn(session: AsyncSession) -> None:
+    """From here to the end of this transaction nobody else adds to a ledger of this database."""
     if session.get_bind().dialect.name == "postgresql":
         await session.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
-    known = await latest(session, ledger, TAKEN_OVER)
-    taken = {}
-    for found in covers(ledger):
-        if found.kind not in known:
-            taken[found.kind] = await _take(session, found)
-            mark(session, ledger, found.kind, taken[found.kind])
-    return taken
+
+
+async def is_taken_over(session: AsyncSession, found: Cover) -> bool:
+    """Whether what was there of a table before it was covered has been brought in, all of it."""
+    return found.kind in await latest(session, found.ledger, TAKEN_OVER)
 
 
 def mark(session: AsyncSession, ledger: Any, kind: str, rows: int) -> None:
@@ -264,19 +259,34 @@ async def taken_over(session: AsyncSession, ledger: Any) -> dict[str, datetime]:
     return {kind: datetime.fromisoformat(at) for kind, (said, at) in sorted(known.items()) if said != nothing}
 
 
-async def _take(session: AsyncSession, found: Cover) -> int:
-    count, after, now = 0, None, chain.moment(utcnow())
-    while True:
-        keys = _keys(found)
-        statement = _columns(found).order_by(*keys).limit(PAGE)
-        if after is not None:
-            statement = statement.where(tuple_(*keys) > tuple_(*after))
-        page = (await session.execute(statement)).all()
-        if not page:
-            return count
-        entries = [Entry(found.kind, *_order(found, row), actor=TAKEN_OVER, recorded_at=now) for row in page]
-        await session.run_sync(lambda sync, new=entries: _append(sync, found.ledger, new))  # type: ignore[misc]
-        count, after = count + len(page), tuple(page[-1][: len(keys)])
+async def reached(session: AsyncSession, found: Cover) -> tuple[Any, ...] | None:
+    """The key of the row that was brought in last, behind which it goes on; None: none was."""
+    ledger = found.ledger
+    mine = (ledger.kind == found.kind, ledger.actor == TAKEN_OVER)
+    last = select(ledger.key).where(*mine).order_by(ledger.number.desc()).limit(1)
+    key = await session.scalar(last)
+    return None if key is None else _row_of(_keys(found), str(key))
+
+
+async def brought_in(session: AsyncSession, found: Cover) -> int:
+    """How many rows of a table are in the ledger because they were there before it."""
+    ledger = found.ledger
+    mine = (ledger.kind == found.kind, ledger.actor == TAKEN_OVER)
+    keys = select(func.count(func.distinct(ledger.key))).where(*mine)
+    return await session.scalar(keys) or 0
+
+
+async def take(session: AsyncSession, found: Cover, after: tuple[Any, ...] | None) -> list[tuple[Any, ...]]:
+    """Bring in the next page of rows behind the key *after*; returns their keys, in order."""
+    keys, now = _keys(found), chain.moment(utcnow())
+    statement = _columns(found).order_by(*keys).limit(PAGE)
+    if after is not None:
+        statement = statement.where(tuple_(*keys) > tuple_(*after))
+    page = (await session.execute(statement)).all()
+    entries = [Entry(found.kind, *_order(found, row), actor=TAKEN_OVER, recorded_at=now) for row in page]
+    if entries:
+        await session.run_sync(lambda sync: _append(sync, found.ledger, entries))
+    return [tuple(row[: len(keys)]) for row in page]
 
 
 def _order(found: Cover, row: Sequence[Any]) -> tuple[str, str, str]:

@@ -9,7 +9,7 @@ from millrace_contracts.audit import AuditHead, AuditPart
 from millrace_core.auth import permit
 from millrace_core.database import Session
 from millrace_core.errors import BadInput
-from millrace_core.ledger import checking, queries
+from millrace_core.ledger import checking, queries, taking
 from millrace_core.ledger.checking import Stage
 
 Cursor = Annotated[str | None, Query(max_length=2000, description="`next` of the part before.")]
@@ -57,7 +57,6 @@ def begin(ledger: Any) -> Any:
     """A start hook: what was there before the ledger is brought in, and marked."""
 
     async def take_over(services: Any) -> None:
-        async with services.sessions.begin() as session:
-            await queries.take_over(session, ledger)
+        await taking.take_over(services.sessions, ledger)
 
     return take_over

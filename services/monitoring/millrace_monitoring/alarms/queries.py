@@ -53,6 +53,13 @@ async def page(
     return (await session.scalars(statement.limit(limit + 1))).all()
 
 
+async def run_out(session: AsyncSession, now: datetime) -> list[Alarm]:
+    """Alarms that stand, and whose silence is over; another process waits for them, and then has none of them."""
+    over = (Alarm.state != AlarmPhase.CLOSED, Alarm.silenced_until <= now)
+    statement = select(Alarm).where(*over).order_by(Alarm.id).with_for_update()
+    return list((await session.scalars(statement)).all())
+
+
 async def silenced(
     session: AsyncSession, project: str, endpoint: str, cause: str, now: datetime
 ) -> Alarm | None:

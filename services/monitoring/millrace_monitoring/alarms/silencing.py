@@ -9,11 +9,15 @@ from millrace_core.database import AsyncSession, utcnow
 from millrace_core.errors import BadInput, Conflict, FieldError
 from millrace_core.names import shortened
 from millrace_core.outbox import decide
+from millrace_core.reconcile import run_forever
 from millrace_monitoring.alarms import queries
 from millrace_monitoring.alarms.opening import SUBJECT
 from millrace_monitoring.alarms.states import AlarmPhase
+from millrace_monitoring.services import Services
 from millrace_monitoring.tables import Alarm, Outbox
 
+OURS, SECONDS = "monitoring", 15.0
+"""Who ends a silence that runs out, and seconds between two looks for one."""
 WHO = 100
 """Characters of a person's name that an alarm has room for: a provider's people may have longer ones."""
 
@@ -22,7 +26,7 @@ async def acknowledge(session: AsyncSession, alarm: Alarm, who: Actor) -> None:
     """Say that a person has seen it; the first one stays. Raises: Conflict when it is closed."""
     if await queries.acknowledge(session, alarm, shortened(who.person, WHO)):
         words = f"{alarm.cause} was seen by {who.person}."
-        await _tell(session, alarm, "alarm.acknowledged", "acknowledged", who, words)
+        await _tell(session, alarm, "alarm.acknowledged", "acknowledged", who.author, words)
 
 
 async def silence(session: AsyncSession, alarm: Alarm, asked: SilenceWrite, who: Actor) -> None:
@@ -43,7 +47,7 @@ async def silence(session: AsyncSession, alarm: Alarm, asked: SilenceWrite, who:
         asked.reason,
     )
     words = f"Nobody is told of {alarm.cause} until {asked.until:%Y-%m-%d %H:%M %Z}: {asked.reason}"
-    await _tell(session, alarm, "alarm.silenced", "silenced", who, words)
+    await _tell(session, alarm, "alarm.silenced", "silenced", who.author, words)
 
 
 async def unsilence(session: AsyncSession, alarm: Alarm, who: Actor) -> None:
@@ -52,7 +56,22 @@ async def unsilence(session: AsyncSession, alarm: Alarm, who: Actor) -> None:
     if alarm.silenced_until is None:
         return
     alarm.silenced_until = alarm.silenced_by = alarm.silence_reason = None
-    await _tell(session, alarm, "alarm.silenced", "ended", who, f"People are told of {alarm.cause} again.")
+    words = f"People are told of {alarm.cause} again: {alarm.reason}"
+    await _tell(session, alarm, "alarm.silenced", "ended", who.author, words)
+
+
+async def run_out_forever(services: Services) -> None:
+    """Background task."""
+    await run_forever("silences", lambda: run_out(services), every=SECONDS)
+
+
+async def run_out(services: Services) -> None:
+    """End the silences whose time is over: of an alarm that still stands people are told from then on."""
+    async with services.sessions.begin() as session:
+        for alarm in await queries.run_out(session, utcnow()):
+            words = f"The silence of {alarm.cause} has run out, and it still stands: {alarm.reason}"
+            alarm.silenced_until = alarm.silenced_by = alarm.silence_reason = None
+            await _tell(session, alarm, "alarm.silenced", "ended", OURS, words)
 
 
 def _open(alarm: Alarm) -> None:
@@ -61,13 +80,13 @@ def _open(alarm: Alarm) -> None:
 
 
 async def _tell(
-    session: AsyncSession, alarm: Alarm, kind: Kind, outcome: str, who: Actor, reason: str
+    session: AsyncSession, alarm: Alarm, kind: Kind, outcome: str, author: str, reason: str
 ) -> None:
     now = utcnow()
     made = decision(
         project=alarm.project, loop=alarm.endpoint, kind=kind,
         subject=shortened(f"{alarm.endpoint}/{alarm.cause}", SUBJECT), outcome=outcome, event_time=None, at=now,
-        author=who.author, reason=reason[:2000], measured={"alarm": alarm.id, "until": _iso(alarm.silenced_until)},
+        author=author, reason=reason[:2000], measured={"alarm": alarm.id, "until": _iso(alarm.silenced_until)},
     )  # fmt: skip
     await session.flush()
     await decide(session, Outbox, made)

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from millrace_contracts.notices import NoticeSecret, Scope
+from millrace_core import secret_files
 from millrace_monitoring.settings import MonitoringSettings
 
 MOST_BYTES = 64 * 1024
@@ -21,21 +22,25 @@ def read(secret: NoticeSecret, project: str, scope: Scope, settings: MonitoringS
         return _of_cluster(secret, project, scope, settings)
     if settings.notify_secrets is not None and scope != "installation":
         raise Missing(f"{secret.told()} is of a machine; in a cluster, name a Secret with secretRef")
-    if scope != "installation" and _is_ours(secret, settings):
-        raise Missing(
-            f"{secret.told()} belongs to the platform; keep the channel's secret in a variable or a file of its own"
-        )
+    if scope != "installation":
+        _check_place(secret, settings)
     found = os.environ.get(secret.env, "") if secret.env else _file(Path(secret.file or ""))
     if not found:
         raise Missing(f"there is nothing in {secret.told()}, as the monitoring service sees it")
     return found
 
 
-def _is_ours(secret: NoticeSecret, settings: MonitoringSettings) -> bool:
-    """Whether it is a variable of the platform, or a file beside its owner's token."""
+def _check_place(secret: NoticeSecret, settings: MonitoringSettings) -> None:
+    """Raises: Missing for a variable of the platform, and for a file that its owner did not put where secrets lie."""
     if secret.env:
-        return secret.env.startswith(OURS)
-    return Path(secret.file or "").resolve().is_relative_to((settings.home / "run").resolve())
+        if secret.env.startswith(OURS):
+            raise Missing(
+                f"{secret.told()} belongs to the platform; keep the channel's secret in one of its own"
+            )
+    elif not secret_files.lies_within(Path(secret.file or ""), settings.secret_places):
+        raise Missing(
+            f"{secret.told()} does not lie where secrets do. {secret_files.mend(settings.secret_places)}"
+        )
 
 
 def _of_cluster(secret: NoticeSecret, project: str, scope: Scope, settings: MonitoringSettings) -> str:

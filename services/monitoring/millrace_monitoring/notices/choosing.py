@@ -24,8 +24,11 @@ class Chosen:
 async def of_loop(
     session: AsyncSession, settings: MonitoringSettings, project: str, loop: str
 ) -> dict[str, Chosen]:
-    """The channels of a loop by name; of one that nobody may be told of: its project's."""
-    found = await queries.subscription(session, project, loop)
+    """The channels of a loop by name; of one that nobody may be told of: its project's.
+
+    A loop that is gone keeps its own as long as messages of it are on their way.
+    """
+    found = await queries.last_subscription(session, project, loop)
     shared = await queries.channels(session, project)
     return chosen(settings, shared, found)
 

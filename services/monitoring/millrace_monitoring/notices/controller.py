@@ -41,7 +41,7 @@ async def tell_forever(services: Services) -> None:
 
 
 async def _read_all(services: Services) -> None:
-    while await reading.read(services) == reading.PAGE:
+    while await reading.read(services):
         pass
 
 

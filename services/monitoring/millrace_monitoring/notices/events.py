@@ -1,7 +1,8 @@
 """What a decision means to people: what begins, ends or happened, in their words. Pure."""
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from datetime import datetime
+from typing import Literal, Protocol, cast
 
 from millrace_contracts.decisions import DecisionRead
 from millrace_contracts.messages import Moment
@@ -23,6 +24,27 @@ ENDS: dict[str, tuple[Topic, str]] = {
 SPEAKS_AGAIN = ("alarm.silenced", "ended")
 """Kind and outcome of the end of a silence: what nobody was told of yet begins for people."""
 Step = Moment | Literal["notes", "over"]
+BEGINS: tuple[Step, ...] = ("begins", "once")
+
+
+class Recorded(Protocol):
+    """What is behind something that is told: a decision, and both times of it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def recorded_at(self) -> datetime: ...
+    @property
+    def event_time(self) -> datetime | None: ...
+
+
+@dataclass(frozen=True)
+class Left:
+    """A loop that went away, which no decision of the chain tells of here."""
+
+    recorded_at: datetime
+    id: str = ""
+    event_time: None = None
 
 
 @dataclass(frozen=True)
@@ -49,11 +71,25 @@ def of(decision: DecisionRead) -> list[Event]:
         return _run(decision)
     if kind in ("approval.asked", "approval.given", "approval.ended", "rollout.started"):
         return [_approval(decision)]
-    if kind in ("switch-back", "rollback") and "from" in decision.evidence:
-        facts = decision.evidence
-        title = f"it went back from version {facts['from']} to version {facts.get('to')}"
-        return [Event("rollbacks", "once", f"back {decision.id}", title, decision.reason)]
-    return []
+    return _back(decision)
+
+
+def loop_of(decision: DecisionRead) -> str:
+    """Whose people are told; what is done to an endpoint itself is told as its loop's, whose name it bears."""
+    if not decision.loop and decision.kind == "rollback":
+        return decision.subject.partition(" ")[0]
+    return decision.loop
+
+
+def _back(decision: DecisionRead) -> list[Event]:
+    """A way back: the loop's own, or one that somebody took at the endpoint; what the loop orders there is its own."""
+    facts = decision.evidence
+    direct = decision.kind == "rollback" and decision.cause is None and "left" in facts
+    if decision.kind not in ("switch-back", "rollback") or not (direct or "from" in facts):
+        return []
+    before, now = (facts["left"], facts["version"]) if direct else (facts["from"], facts.get("to"))
+    title = f"it went back from version {before} to version {now}"
+    return [Event("rollbacks", "once", f"back {decision.id}", title, decision.reason)]
 
 
 def _alarm(decision: DecisionRead) -> Event:
@@ -112,6 +148,12 @@ def alarm_of(event: Event) -> str | None:
     """Id of the alarm that begins; None for anything else."""
     kind, _, id = event.key.partition(" ")
     return id if kind == "alarm" and event.step == "begins" else None
+
+
+def with_its_loop(topic: str, key: str, loop: str) -> Event:
+    """The end of an incident whose loop goes away."""
+    words = f"{loop} was deleted: nobody watches it any more, and nothing more is told of it."
+    return Event(cast(Topic, topic), "ends", key, "it is over: the loop is deleted", words)
 
 
 def after(event: Event, note: str) -> Event:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, String, cast, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, String, case, cast, delete, func, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -68,16 +68,17 @@ async def move_on(session: AsyncSession, after: int | None, number: int) -> bool
 
 
 async def subscribe(session: AsyncSession, project: str, loop: str, notify: Notify) -> None:
-    await session.merge(Subscription(project=project, loop=loop, notify=notify))
+    await session.merge(Subscription(project=project, loop=loop, notify=notify, gone=False))
 
 
 async def unsubscribe(session: AsyncSession, project: str, loop: str) -> None:
-    """Nobody is told of the loop any more; what is on its way goes on. Repeating it changes nothing.
+    """Nobody is told of the loop any more; what is on its way goes on, by its channels. Repeating changes nothing.
 
     What was told until then does not count as told to who is told later: the same key would stop all reading.
     """
-    for table in (Subscription, Incident):
-        await session.execute(delete(table).where(table.project == project, table.loop == loop))
+    whose = (Subscription.project == project, Subscription.loop == loop)
+    await session.execute(update(Subscription).where(*whose).values(gone=True))
+    await session.execute(delete(Incident).where(Incident.project == project, Incident.loop == loop))
     mine = (Telling.project == project, Telling.loop == loop)
     await session.execute(
         update(Telling).where(*mine).values(key=literal("gone ") + cast(Telling.number, String))
@@ -85,12 +86,20 @@ async def unsubscribe(session: AsyncSession, project: str, loop: str) -> None:
 
 
 async def subscription(session: AsyncSession, project: str, loop: str) -> Subscription | None:
+    """Who is told of a loop that is there."""
+    kept = await last_subscription(session, project, loop)
+    return None if kept is None or kept.gone else kept
+
+
+async def last_subscription(session: AsyncSession, project: str, loop: str) -> Subscription | None:
+    """Who is told of a loop, or was when it went away and messages of it are still on their way."""
     return await session.get(Subscription, (project, loop))
 
 
 async def subscriptions(session: AsyncSession, project: str | None = None) -> list[Subscription]:
     """Those of a project, or all, by project and loop."""
     statement = select(Subscription).order_by(Subscription.project, Subscription.loop)
+    statement = statement.where(Subscription.gone.is_(False))
     if project is not None:
         statement = statement.where(Subscription.project == project)
     return list((await session.scalars(statement)).all())
@@ -116,10 +125,14 @@ async def remove_channel(session: AsyncSession, project: str, name: str) -> None
     await session.delete(found)
 
 
-async def standing(session: AsyncSession, project: str, loop: str, topic: Topic) -> list[Incident]:
-    """Incidents of a topic that have begun and not ended."""
-    mine = (Incident.project == project, Incident.loop == loop, Incident.topic == topic)
+async def standing(
+    session: AsyncSession, project: str, loop: str, topic: Topic | None = None
+) -> list[Incident]:
+    """Incidents of a topic, or of all, that have begun and not ended."""
+    mine = (Incident.project == project, Incident.loop == loop)
     statement = select(Incident).where(*mine, Incident.ended.is_(False)).order_by(Incident.key)
+    if topic is not None:
+        statement = statement.where(Incident.topic == topic)
     return list((await session.scalars(statement)).all())
 
 
@@ -261,22 +274,36 @@ class Load:
     answer: str = ""
 
 
-async def loads(session: AsyncSession, now: datetime) -> dict[tuple[str, str, str], Load]:
-    """How the channels do that have something under way, or gave something up; by project, loop and channel."""
+async def loads(
+    session: AsyncSession, now: datetime, project: str | None = None
+) -> dict[tuple[str, str, str], Load]:
+    """How the channels do that have something under way, or gave something up; by project, loop and channel.
+
+    The database counts: however many messages wait, a row for each channel comes back, and its last answer.
+    """
+    waits = Message.state == "waiting"
+    tried = waits & (Message.attempts > 0)
     recent = (Message.state == "given-up") & (Message.done_at > now - REMEMBERED)
-    statement = select(Message).where((Message.state == "waiting") | recent).order_by(Message.number)
-    found: dict[tuple[str, str, str], Load] = {}
-    for message in (await session.scalars(statement)).all():
-        place = (message.project, message.loop, message.channel)
-        old, on_its_way = found.get(place, Load()), message.state == "waiting"
-        tried = on_its_way and message.attempts > 0
-        found[place] = Load(
-            old.waiting + on_its_way,
-            old.tried + tried,
-            old.undelivered + (not on_its_way),
-            (message.answer or old.answer) if tried or not on_its_way else old.answer,
-        )
-    return found
+    answered = (tried | recent) & Message.answer.is_not(None)
+    place = (Message.project, Message.loop, Message.channel)
+    counts = [func.count(case((which, 1))) for which in (waits, tried, recent)]
+    last = func.max(case((answered, Message.number)))
+    grouped = select(*place, *counts, last).where(waits | recent).group_by(*place)
+    if project is not None:
+        grouped = grouped.where(Message.project == project)
+    rows = (await session.execute(grouped)).all()
+    newest = [row[-1] for row in rows if row[-1] is not None]
+    answers = await _answers(session, newest)
+    return {(row[0], row[1], row[2]): Load(*row[3:6], answers.get(row[6], "")) for row in rows}
+
+
+async def _answers(session: AsyncSession, numbers: Sequence[int]) -> dict[int, str]:
+    kept: dict[int, str] = {}
+    for begin in range(0, len(numbers), MOST_DUE):
+        some = Message.number.in_(numbers[begin : begin + MOST_DUE])
+        rows = await session.execute(select(Message.number, Message.answer).where(some))
+        kept |= {number: answer or "" for number, answer in rows}
+    return kept
 
 
 def due(notify: Notify, now: datetime) -> datetime:
@@ -288,6 +315,9 @@ async def forget(session: AsyncSession, now: datetime) -> None:
     """Messages that ended long ago are no longer shown; of what goes on, it stays known who was told."""
     old = (Message.state != "waiting") & (Message.done_at < now - REMEMBERED)
     await session.execute(delete(Message).where(old))
+    mine = (Message.project == Subscription.project, Message.loop == Subscription.loop)
+    on_its_way = select(Message.number).where(*mine, Message.state == "waiting").exists()
+    await session.execute(delete(Subscription).where(Subscription.gone.is_(True), ~on_its_way))
     same = (Incident.project == Telling.project, Incident.loop == Telling.loop, Incident.key == Telling.key)
     goes_on = select(Incident.key).where(*same, Incident.ended.is_(False)).exists()
     shown = select(Message.id).where(Message.id == Telling.message).exists()

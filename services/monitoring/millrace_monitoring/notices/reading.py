@@ -9,9 +9,13 @@ from millrace_contracts.decisions import DecisionRead
 from millrace_contracts.messages import NoticeItem
 from millrace_core.database import AsyncSession, utcnow
 from millrace_core.log import log
+from millrace_monitoring.aside import feed
+from millrace_monitoring.aside import queries as aside
+from millrace_monitoring.aside.queries import Broken
+from millrace_monitoring.metrics import SET_ASIDE
 from millrace_monitoring.notices import choosing, events, queries
 from millrace_monitoring.notices.choosing import Chosen
-from millrace_monitoring.notices.events import Event
+from millrace_monitoring.notices.events import BEGINS, Event, Recorded
 from millrace_monitoring.notices.queries import Place
 from millrace_monitoring.notices.tables import Incident, Subscription
 from millrace_monitoring.services import Services
@@ -22,25 +26,57 @@ PAGE = 200
 async def read(services: Services) -> int:
     """Take the next decisions; returns how many there were. At the very first look, what was before is left alone.
 
-    Of two readers of the same decisions one takes them, and the other none.
+    Of two readers of the same decisions one takes them, and the other none. One that cannot be read or told is set
+    aside, and keeps none of the others back.
     """
     async with services.readers() as session:
         after = await queries.through(session)
-    feed = await services.clients.registry.decision_feed(after, PAGE)
-    if after is None or feed.items:
+    broken, page = await feed.behind(services, after, PAGE)
+    if after is None or page.items or broken:
         async with services.sessions.begin() as session:
-            if not await queries.move_on(session, after, feed.last):
+            if not await queries.move_on(session, after, page.last):
                 return 0
-            for decision in feed.items:
-                await _take(session, services, decision)
-    return len(feed.items)
+            await set_aside(session, broken)
+            for decision in page.items:
+                await take(session, services, decision)
+    return len(page.items) + len(broken)
 
 
-async def _take(session: AsyncSession, services: Services, decision: DecisionRead) -> None:
-    found = events.of(decision)
-    if not found or not decision.loop:
+async def take(
+    session: AsyncSession, services: Services, decision: DecisionRead, ends_only: bool = False
+) -> bool:
+    """Put into the outbox what *decision* means to people, or set it aside; whether it was the former.
+
+    ends_only: what begins or happened has been told, and only what has ended since is.
+    """
+    try:
+        async with session.begin_nested():
+            await _told(session, services, decision, ends_only)
+    except Exception as error:
+        if aside.may_pass(error):
+            raise
+        await set_aside(session, [Broken(decision.number, feed.why(error), decision.project, decision.loop)])
+        return False
+    return True
+
+
+async def set_aside(session: AsyncSession, broken: list[Broken]) -> None:
+    """Keep what cannot be told where people find it."""
+    await aside.put(session, broken)
+    for one in broken:
+        log.error(
+            "a decision is told to nobody", number=one.number, of=one.loop, project=one.project, why=one.why
+        )
+    if broken:
+        SET_ASIDE.set(len(await aside.waiting(session)))
+
+
+async def _told(session: AsyncSession, services: Services, decision: DecisionRead, ends_only: bool) -> None:
+    found = [event for event in events.of(decision) if not ends_only or event.step not in BEGINS]
+    loop = events.loop_of(decision)
+    if not found or not loop:
         return
-    subscription = await queries.subscription(session, decision.project, decision.loop)
+    subscription = await queries.subscription(session, decision.project, loop)
     if subscription is None:
         return
     shared = await queries.channels(session, decision.project)
@@ -57,7 +93,7 @@ async def _happened(
     subscription: Subscription,
     channels: list[Chosen],
     event: Event,
-    decision: DecisionRead,
+    decision: Recorded,
 ) -> None:
     """Keep what stands, and tell the channels that want to know."""
     project, loop = subscription.project, subscription.loop
@@ -83,7 +119,7 @@ async def _goes_on(
     subscription: Subscription,
     channels: list[Chosen],
     event: Event,
-    decision: DecisionRead,
+    decision: Recorded,
 ) -> None:
     """Something of incidents that have begun: a note, or their end."""
     project, loop = subscription.project, subscription.loop
@@ -102,12 +138,23 @@ async def _goes_on(
         await _tell_all(session, subscription, channels, end, decision)
 
 
+async def leave(session: AsyncSession, services: Services, project: str, loop: str) -> None:
+    """The loop is there no more: what stands of it ends, and who was told of its beginning is told so."""
+    subscription = await queries.subscription(session, project, loop)
+    if subscription is not None:
+        channels = choosing.chosen(services.settings, await queries.channels(session, project), subscription)
+        for incident in await queries.standing(session, project, loop):
+            event = events.with_its_loop(incident.topic, incident.key, loop)
+            await _tell_all(session, subscription, list(channels.values()), event, events.Left(utcnow()))
+    await queries.unsubscribe(session, project, loop)
+
+
 async def _tell_all(
     session: AsyncSession,
     subscription: Subscription,
     channels: list[Chosen],
     event: Event,
-    decision: DecisionRead,
+    decision: Recorded,
 ) -> None:
     due = queries.due(subscription.notify, utcnow())
     for chosen in channels:
@@ -121,10 +168,12 @@ async def _tell(
     place: Place,
     chosen: Chosen,
     event: Event,
-    decision: DecisionRead,
+    decision: Recorded,
     due: datetime,
 ) -> None:
     item, paged = _item(event, decision), chosen.channel.kind() == "pagerduty"
+    if await queries.told(session, place, item.key, item.moment) is not None:
+        return
     if item.moment == "ends":
         begun = await queries.told(session, place, item.key, "begins")
         if begun is None:
@@ -139,7 +188,9 @@ async def _tell(
                 "an end is not told: nobody was told of its beginning", **place.columns(), key=item.key
             )
             return
-        item = item.model_copy(update={"answers": telling.message})
+        item = item.model_copy(
+            update={"answers": telling.message, "decision": item.decision or telling.item.decision}
+        )
     message = await queries.open_message(session, place, due, alone=paged)
     quiet = chosen.channel.quiet_hours
     if quiet is None or item.topic in quiet.urgent:
@@ -149,7 +200,7 @@ async def _tell(
     await queries.add(session, place, message, item)
 
 
-def _item(event: Event, decision: DecisionRead) -> NoticeItem:
+def _item(event: Event, decision: Recorded) -> NoticeItem:
     assert event.step in ("begins", "ends", "once")
     return NoticeItem(
         topic=event.topic,

@@ -1,6 +1,7 @@
 """Channels, who is told of a loop, and messages, over HTTP."""
 
 import uuid
+from collections import Counter
 from collections.abc import Iterable
 from typing import Annotated
 
@@ -14,16 +15,17 @@ from millrace_contracts.messages import (
     SubscriptionStanding,
     TestAnswer,
 )
-from millrace_contracts.notices import MOST_CHANNELS, Channel, SubscriptionWrite
+from millrace_contracts.notices import MOST_CHANNELS, Channel, SubscriptionWrite, undeliverable
 from millrace_core.auth import permit
 from millrace_core.database import AsyncSession, Session, utcnow
-from millrace_core.errors import BadInput, Conflict, NotFound
+from millrace_core.errors import BadInput, Conflict, FieldError, NotFound
 from millrace_core.names import Name, Project
 from millrace_core.pages import Cursor, Limit, Page, decode, paginate
+from millrace_monitoring.aside import queries as set_aside
 from millrace_monitoring.channels import letter as letters
 from millrace_monitoring.channels import sending
 from millrace_monitoring.channels.letter import Letter
-from millrace_monitoring.notices import choosing, controller, queries
+from millrace_monitoring.notices import choosing, controller, queries, reading
 from millrace_monitoring.notices.choosing import Chosen
 from millrace_monitoring.notices.queries import Load
 from millrace_monitoring.notices.tables import Message, Subscription
@@ -42,6 +44,12 @@ async def put_channel(
     name: Name, body: Channel, project: Project, session: Session, services: CurrentServices
 ) -> ChannelRead:
     """Tell people of every loop of the project by this channel; what it lacks here is said as its problem."""
+    nowhere = undeliverable([body])
+    if nowhere:
+        mistake = FieldError(
+            "email.to", f"no mail can go to {nowhere[0]}", "name an address like team@example.org"
+        )
+        raise BadInput(f"{mistake.where}: {mistake.what}.", [mistake])
     known = {item.name for item in await queries.channels(session, project)}
     if name not in known and len(known) >= MOST_CHANNELS:
         raise Conflict(f"The project {project} has {MOST_CHANNELS} channels already; delete one first.")
@@ -49,7 +57,7 @@ async def put_channel(
     if problem is not None and body.webhook is not None and problem.startswith("the address"):
         raise BadInput(f"The URL: {problem}.")
     await queries.put_channel(session, project, name, body)
-    loads = await queries.loads(session, utcnow())
+    loads = await queries.loads(session, utcnow(), project)
     return _shown(services, project, Chosen(name, "project", body), None, loads)
 
 
@@ -58,7 +66,7 @@ async def list_channels(
     project: Project, session: Session, services: CurrentServices, loop: LoopIn = None
 ) -> list[ChannelRead]:
     """Channels of the project, of its loops and of the installation; of one loop: those that tell of it."""
-    loads = await queries.loads(session, utcnow())
+    loads = await queries.loads(session, utcnow(), project)
     if loop is not None:
         known = await choosing.of_loop(session, services.settings, project, loop)
         return [_shown(services, project, item, loop, loads) for item in known.values()]
@@ -80,7 +88,7 @@ async def get_channel(
     known = await choosing.of_project(session, services.settings, project)
     if name not in known:
         raise NotFound(f"The project {project} has no channel '{name}'.")
-    return _shown(services, project, known[name], None, await queries.loads(session, utcnow()))
+    return _shown(services, project, known[name], None, await queries.loads(session, utcnow(), project))
 
 
 @router.delete("/channels/{name}", status_code=204, response_class=Response, dependencies=[WRITE])
@@ -156,15 +164,16 @@ async def subscribe(loop: Name, body: SubscriptionWrite, project: Project, sessi
 
 
 @router.delete("/subscriptions/{loop}", status_code=204, response_class=Response, dependencies=[TOLD])
-async def unsubscribe(loop: Name, project: Project, session: Session) -> None:
-    """Tell nobody of it any more; what is on its way still goes, by channels that are left."""
-    await queries.unsubscribe(session, project, loop)
+async def unsubscribe(loop: Name, project: Project, session: Session, services: CurrentServices) -> None:
+    """Tell nobody of it any more: what stands ends with it, and what is on its way still goes by its channels."""
+    await reading.leave(session, services, project, loop)
 
 
 @router.get("/subscriptions:standing", dependencies=[READ], response_model=list[SubscriptionStanding])
 async def standing(session: Session, services: CurrentServices) -> list[SubscriptionStanding]:
     """How telling goes for every loop of every project that somebody is told of."""
     loads, shared = await queries.loads(session, utcnow()), await queries.channels(session)
+    aside = Counter((item.project, item.loop) for item in await set_aside.waiting(session))
     found = [
         (
             item,
@@ -172,21 +181,28 @@ async def standing(session: Session, services: CurrentServices) -> list[Subscrip
         )
         for item in await queries.subscriptions(session)
     ]
-    return [_standing(services, item, known.values(), loads) for item, known in found if known]
+    return [
+        _standing(services, item, known.values(), loads, aside[item.project, item.loop])
+        for item, known in found
+        if known
+    ]
 
 
 def _standing(
-    services: Services, item: Subscription, known: Iterable[Chosen], loads: Loads
+    services: Services, item: Subscription, known: Iterable[Chosen], loads: Loads, aside: int
 ) -> SubscriptionStanding:
     shown = [_shown(services, item.project, one, item.loop, loads) for one in known]
     mine = [(one, loads.get((item.project, item.loop, one.name), Load())) for one in shown]
     wrong = [f"{one.name} ({one.kind}): {_wrong(one, load)}" for one, load in mine if _wrong(one, load)]
+    if aside:
+        wrong.insert(0, f"{aside} of its decisions could be told to nobody (millrace notify aside)")
     return SubscriptionStanding(
         project=item.project,
         loop=item.loop,
         channels=len(shown),
         waiting=sum(load.tried for _, load in mine),
         undelivered=sum(load.undelivered for _, load in mine),
+        set_aside=aside,
         words=(wrong[0] if wrong else "")[:500],
     )
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Boolean, Index, Integer, String, Text
+from sqlalchemy import BigInteger, Boolean, Index, Integer, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from millrace_contracts.messages import NoticeItem
@@ -29,6 +29,8 @@ class Subscription(Table):
     project: Mapped[str] = mapped_column(String(63), primary_key=True)
     loop: Mapped[str] = mapped_column(String(63), primary_key=True)
     notify: Mapped[Notify] = mapped_column("spec", Typed(Notify))
+    gone: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """Its loop is there no more, and the ends of its incidents are still on their way by its channels."""
 
 
 class Incident(Table):

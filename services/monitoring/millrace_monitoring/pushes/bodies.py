@@ -51,3 +51,11 @@ def load(data: bytes) -> dict[Row, Said]:
     columns = [table[name].to_pylist() for name in SCHEMA.names]
     rows = zip(*columns, strict=True)
     return {(request, index): (value, at, author) for request, index, value, at, author in rows}
+
+
+def is_before(data: bytes, moment: datetime) -> bool:
+    """Whether all labels of a push became known before then; not of bytes that are none of ours."""
+    try:
+        return all(at < moment for _, at, _ in load(data).values())
+    except (pa.ArrowInvalid, TypeError, OSError):
+        return False

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select, tuple_, update
+from sqlalchemy import delete, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_core.database import utcnow
 from millrace_core.ledger import queries as ledger
 from millrace_core.ledger.chain import TAKEN_OVER, key_of
 from millrace_core.ledger.queries import raw
-from millrace_monitoring.pushes.bodies import SAID, Pushed, dump
+from millrace_monitoring.pushes.bodies import SAID, Pushed, dump, is_before
 from millrace_monitoring.pushes.tables import LabelPush, LedgerRow
 from millrace_monitoring.tables import Closing, Label
 
@@ -22,6 +22,8 @@ LABELS = "label-rows"
 MANY = 50_000
 """Labels of one push when they are written anew."""
 CHUNK = 500
+TRIMMED = 50
+"""Pushes that are looked at together when old ones go."""
 KEY = (Label.project, Label.endpoint, Label.request_id, Label.index)
 
 
@@ -36,6 +38,26 @@ async def keep(session: AsyncSession, project: str, endpoint: str, rows: Sequenc
 def forgotten(session: AsyncSession, project: str, endpoint: str, before: datetime) -> None:
     """Write down that labels that became known before then are kept no more."""
     ledger.enter(session, LedgerRow, FORGOTTEN, project, key_of((project, endpoint)), before.isoformat())
+
+
+async def trim(
+    session: AsyncSession, project: str, endpoint: str, before: datetime, after: int
+) -> tuple[int, int | None]:
+    """Forget pushes all of whose labels became known before then, and of which none stands any more.
+
+    What was removed from the labels does not live on among the pushes. One that cannot be read stays, and is told by
+    the next verification; one with a younger label stays whole, as it came.
+
+    Returns: how many went, and behind which number to go on; None: that were all.
+    """
+    standing = select(Label.request_id).where(Label.push == LabelPush.number).exists()
+    mine = (LabelPush.project == project, LabelPush.endpoint == endpoint, LabelPush.number > after)
+    page = select(LabelPush.number, LabelPush.body).where(*mine, ~standing).order_by(LabelPush.number)
+    found = (await session.execute(page.limit(TRIMMED))).all()
+    gone = [number for number, body in found if is_before(body, before)]
+    ledger.gone(session, LabelPush, project, [(number,) for number in gone])
+    await session.execute(delete(LabelPush).where(LabelPush.number.in_(gone)))
+    return len(gone), found[-1][0] if len(found) == TRIMMED else None
 
 
 async def restate(session: AsyncSession, project: str, endpoint: str) -> None:

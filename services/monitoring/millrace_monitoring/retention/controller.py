@@ -3,13 +3,14 @@
 Age is event time for rows and labels; what was found on a day (its profile, losses, alarms) always stays.
 """
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from millrace_core.database import utcnow
 from millrace_core.log import log
 from millrace_core.reconcile import run_forever
 from millrace_monitoring.labels import queries as labels
 from millrace_monitoring.monitors import queries as monitors
+from millrace_monitoring.pushes import queries as pushes
 from millrace_monitoring.retention import queries
 from millrace_monitoring.services import Services
 from millrace_monitoring.tables import Monitor
@@ -51,4 +52,18 @@ async def _expire(services: Services, monitor: Monitor) -> set[str]:
         await labels.remove_before(session, monitor.project, monitor.endpoint, before)
         await queries.expire_reviews(session, monitor, before)
         rows = await queries.expire_days(session, monitor, before)
-        return {*rows, *await queries.expire_segments(session, monitor, before)}
+        files = {*rows, *await queries.expire_segments(session, monitor, before)}
+    await _trim(services, monitor, before)
+    return files
+
+
+async def _trim(services: Services, monitor: Monitor, before: datetime) -> None:
+    """Pushes of labels that are gone, some in each transaction."""
+    after: int | None = 0
+    went = 0
+    while after is not None:
+        async with services.sessions.begin() as session:
+            count, after = await pushes.trim(session, monitor.project, monitor.endpoint, before, after)
+        went += count
+    if went:
+        log.info("old pushes of labels deleted", endpoint=monitor.endpoint, pushes=went)

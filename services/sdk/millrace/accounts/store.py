@@ -190,10 +190,10 @@ class Accounts:
         """End the sessions and tokens that *which* says; how many those were."""
         return self._change(lambda people: _end(people, which))
 
-    def end_word(self, word: str) -> bool:
-        """End what *word* opens; whether it opened something."""
+    def end_session(self, word: str) -> bool:
+        """End the session that *word* opens; whether there was one. A token is none: it goes on until it is revoked."""
         digest = _digest(word)
-        return self.end(lambda item: item.sha256 == digest) > 0
+        return self.end(lambda item: item.sha256 == digest and item.kind != "token") > 0
 
     def take_over(self, entries: list[dict[str, str]]) -> None:
         """Accounts for people whom an older version knew by a token alone; those open for another year."""

@@ -6,6 +6,7 @@ from millrace_contracts.messages import (
     ChannelRead,
     MessageRead,
     MessageState,
+    SetAsideRead,
     SubscriptionStanding,
     TestAnswer,
 )
@@ -59,6 +60,14 @@ class AsyncNotices:
     async def resend(self, id: str, *, project: str | None = None) -> MessageRead:
         """Try a message again that was given up."""
         return await self.api.answer(MessageRead, post(f"/v1/messages/{part(id)}:resend", project=project))
+
+    async def set_aside(self) -> list[SetAsideRead]:
+        """Decisions of all projects that could be told to nobody, and why."""
+        return await self.api.answer(list[SetAsideRead], get("/v1/set-aside"))
+
+    async def read_set_aside(self) -> list[SetAsideRead]:
+        """Read them again, and tell what can be told; what stays set aside."""
+        return await self.api.answer(list[SetAsideRead], post("/v1/set-aside:again"))
 
     async def subscribe(self, loop: str, notify: Notify, *, project: str | None = None) -> None:
         """Let people be told of a loop."""

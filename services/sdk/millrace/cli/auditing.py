@@ -26,7 +26,11 @@ Head = Annotated[
     ),
 ]
 Key = Annotated[
-    str | None, typer.Option(help="Fingerprint that has to have signed, like ed25519:0f3a…; left out: any.")
+    list[str] | None,
+    typer.Option(
+        help="Fingerprint that has to have signed, like ed25519:0f3a…; give it once for each key that ever did. "
+        "Left out: any."
+    ),
 ]
 
 
@@ -35,6 +39,7 @@ Key = Annotated[
     "verify",
     "millrace audit verify",
     "millrace audit verify --head /mnt/worm/heads.jsonl",
+    "millrace audit verify --head heads-of-the-bucket/ --key ed25519:5c1e0f... --key ed25519:77d0a2...",
     "millrace audit verify --head heads.jsonl --key ed25519:5c1e0f... -o json",
 )
 def verify(head: Head = None, key: Key = None, output: Output = Format.TABLE) -> None:
@@ -52,7 +57,7 @@ def verify(head: Head = None, key: Key = None, output: Output = Format.TABLE) ->
         raise typer.Exit(REFUSED)
 
 
-def heads_of(platform: "Millrace", path: Path | None, key: str | None) -> "tuple[Heads, str]":
+def heads_of(platform: "Millrace", path: Path | None, keys: list[str] | None) -> "tuple[Heads, str]":
     """Signed heads, and where they were found. Exits if they cannot be believed."""
     from millrace import auditing
     from millrace.laptop.platform import default_home
@@ -61,8 +66,8 @@ def heads_of(platform: "Millrace", path: Path | None, key: str | None) -> "tuple
     chosen = path or (own if own.exists() else None)
     try:
         if chosen is not None:
-            return auditing.check(auditing.read(chosen), key), str(chosen)
-        return auditing.check(platform.registry.signed_heads(limit=1000), key), "the service itself"
+            return auditing.check(auditing.read(chosen), keys or ()), str(chosen)
+        return auditing.check(platform.registry.signed_heads(limit=1000), keys or ()), "the service itself"
     except FileNotFoundError:
         fail(f"there is no {chosen}", "Heads are exported where the registry's MILLRACE_AUDIT_EXPORTS says.")
     except auditing.NotSigned as error:

@@ -11,7 +11,7 @@ from millrace.cli.output import Columns, Format, Output, dump, items
 from millrace.cli.session import client
 
 if TYPE_CHECKING:
-    from millrace_contracts.messages import ChannelRead, MessageRead, TestAnswer
+    from millrace_contracts.messages import ChannelRead, MessageRead, SetAsideRead, TestAnswer
     from millrace_contracts.notices import Channel
 
 notify = group("notify", "Who is told what happens: channels, a test of them, messages.")
@@ -104,6 +104,26 @@ def resend(
     if output != Format.TABLE:
         return dump(found, output)
     return typer.echo(f"It is tried again: {found.title}")
+
+
+@command(notify, "aside", "millrace notify aside", "millrace notify aside --again")
+def list_set_aside(
+    again: Annotated[
+        bool, typer.Option("--again", help="Read them again now, and tell what can be told.")
+    ] = False,
+    output: Output = Format.TABLE,
+) -> None:
+    """Decisions of all projects that could be told to nobody, and why."""
+    columns: Columns[SetAsideRead] = (
+        ("DECISION", lambda item: item.number),
+        ("PROJECT", lambda item: item.project),
+        ("LOOP", lambda item: item.loop),
+        ("TRIED", lambda item: item.at),
+        ("WHY", lambda item: item.why),
+    )
+    told = client().monitoring
+    found = told.read_set_aside() if again else told.set_aside()
+    items(found, columns, output, "Everything that happened could be told.")
 
 
 @command(notify, "put", "millrace notify put team -f team.yaml")

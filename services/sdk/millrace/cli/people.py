@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from millrace.cli import own_tokens
 from millrace.cli.command import command, fail, group
 from millrace.cli.moments import UNTIL, ahead
 from millrace.cli.output import Columns, Format, Output, items
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from millrace_contracts.accounts import Account, Credential, Grant
 
 users = group("users", "People who share this machine's platform. A cluster has your provider's.")
-tokens = group("tokens", "Tokens of people on this machine, for programs: they end, and can be revoked.")
+tokens = group("tokens", "Tokens of people for their programs: they end, and can be revoked.")
 ROLES = ("viewer", "labeller", "operator", "approver", "admin")
 Name = Annotated[str, typer.Argument(help="How decisions name them.")]
 Role = Annotated[str, typer.Option(help=f"What they may: {', '.join(ROLES)}.")]
@@ -142,17 +143,23 @@ def sessions(
     "ADA=$(millrace tokens create ada --role approver)",
     "millrace tokens create bob --expires 30d --label 'nightly push' > bob.token",
     "MILLRACE_TOKEN_FILE=bob.token millrace whoami",
+    "millrace tokens create --role operator --only shop --label 'nightly push'    # one's own, in a cluster",
 )
 def create_token(
-    name: Name,
+    name: Annotated[
+        str | None, typer.Argument(help="Whose, on this machine; left out in a cluster: one's own.")
+    ] = None,
     role: Annotated[
-        str | None, typer.Option(help=f"For somebody who is new here: {', '.join(ROLES)}.")
+        str | None,
+        typer.Option(help=f"What it may, or, on this machine, for somebody who is new: {', '.join(ROLES)}."),
     ] = None,
     only: Only = None,
     expires: Annotated[str, typer.Option(help=f"When it ends: {UNTIL}")] = DAYS,
     label: Annotated[str, typer.Option(help="What it is for.")] = "command line",
 ) -> None:
-    """Make a token for somebody, with their roles. It is shown once; MILLRACE_TOKEN says as whom one acts."""
+    """Make a token for a program. It is shown once; MILLRACE_TOKEN says as whom one acts."""
+    if name is None:
+        return own_tokens.create(role, only, expires, label)
     accounts = _accounts()
     account = accounts.find(name)
     if account is not None and role is not None:
@@ -169,16 +176,24 @@ def create_token(
     typer.echo(
         f"It is {account.name}'s, as {_roles(account)}, until {made.ends_at:%Y-%m-%d %H:%M} UTC.", err=True
     )
+    return None
 
 
 @command(tokens, "list", "millrace tokens list", "millrace tokens list ada -o json")
 def list_tokens(
-    name: Annotated[str | None, typer.Argument(help="Whose; everybody's if left out.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Whose, on this machine; everybody's if left out.")
+    ] = None,
+    everybodys: Annotated[
+        bool, typer.Option("--everybodys", help="In a cluster: not one's own alone, for an admin.")
+    ] = False,
     output: Output = Format.TABLE,
 ) -> None:
-    """Who has a token here, and until when; never the token itself."""
+    """Who has a token, and until when; never the token itself. In a cluster: one's own."""
+    if own_tokens.elsewhere():
+        return own_tokens.show(everybodys, output)
     accounts = _accounts()
-    items(
+    return items(
         accounts.tokens(name),
         _columns(accounts),
         output,
@@ -190,7 +205,9 @@ def list_tokens(
 def revoke_token(
     which: Annotated[str, typer.Argument(help="A token's id, or a name: all of theirs.")],
 ) -> None:
-    """Let a token in no more, from the next request on."""
+    """Let a token in no more: on this machine from the next request on, in a cluster within three seconds."""
+    if own_tokens.elsewhere():
+        return own_tokens.revoke(which)
     gone = _accounts().end(lambda item: item.kind == "token" and which in (item.id, item.account))
     if not gone:
         fail(
@@ -198,6 +215,7 @@ def revoke_token(
             "See them with: millrace tokens list",
         )
     typer.echo(f"Revoked: {gone}. They open nothing any more.")
+    return None
 
 
 def _accounts() -> "Accounts":

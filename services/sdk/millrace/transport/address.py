@@ -33,10 +33,11 @@ class Address:
 def is_named() -> bool:
     """Whether the environment or a login names a platform; else the one on this machine is meant."""
     session = local_session.known()
-    return any(_named().values()) or login.path().exists() or bool(session and session.urls)
+    return any(named().values()) or login.path().exists() or bool(session and session.urls)
 
 
-def _named() -> dict[str, str]:
+def named() -> dict[str, str]:
+    """The base URLs that the environment names, by service; empty ones for the others."""
     return {name: os.environ.get(f"MILLRACE_{name.upper()}_URL", "") for name in SERVICES}
 
 
@@ -47,14 +48,14 @@ def from_environment(project: str | None = None) -> Address:
 
     Raises: NotRunning when none is there; KubeError if a cluster was logged in to that cannot be asked.
     """
-    named, urls = project or os.environ.get("MILLRACE_PROJECT"), _named()
-    project = named or "default"
+    chosen, urls = project or os.environ.get("MILLRACE_PROJECT"), named()
+    project = chosen or "default"
     if any(urls.values()):
         return Address(urls, shown_token(), project)
     led = login.known()
     if led is not None:
         kube = Kube(led.context, led.file)
-        return Address(led.urls(kube), led.token(kube), named or led.project)
+        return Address(led.urls(kube), led.token(kube), chosen or led.project)
     session = local_session.known()
     if session is not None and session.urls:
         return Address(session.urls, shown_token() or session.token, project)

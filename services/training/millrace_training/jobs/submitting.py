@@ -1,12 +1,15 @@
 """Take a job in: stored first, then the controller is told, so that it finds what it is told of."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 from fastapi import Response
 
 from millrace_contracts.jobs import JobNew
 from millrace_contracts.sinks import Sink
 from millrace_contracts.sources import RowSource
 from millrace_contracts.workers import Workers
-from millrace_core import room
+from millrace_core import room, secret_files
 from millrace_core.errors import BadInput, FieldError
 from millrace_training.jobs import queries
 from millrace_training.launch import manifests
@@ -18,7 +21,7 @@ async def submit(services: Services, response: Response, project: str, new: JobN
     """The job of this key: 201 when it is new, 200 when it was known. Raises: Conflict; BadInput."""
     _check_placement(services.settings.platform, new)
     room.check(_team(new), services.settings, "spec.workers")
-    _check_secrets(services.settings.platform, new)
+    _check_secrets(services.settings.platform, new, services.settings.secret_places)
     async with services.sessions.begin() as session:
         job, is_new = await queries.submit(session, project, new)
     response.status_code = 201 if is_new else 200
@@ -43,7 +46,7 @@ def _team(new: JobNew) -> Workers | None:
     return None if named is None else Workers.model_validate(named)
 
 
-def _check_secrets(platform: str, new: JobNew) -> None:
+def _check_secrets(platform: str, new: JobNew, places: Sequence[Path]) -> None:
     """A job's pod has no variables and files of a person, and what it has are the platform's own."""
     field, kind = manifests.PLACES.get(new.kind, ("", Sink))
     if new.spec.get(field) is None:
@@ -56,10 +59,22 @@ def _check_secrets(platform: str, new: JobNew) -> None:
         for place, secret in there.secrets().items()
         if (secret.secret_ref is None) == cluster
     ]
-    if cluster:
-        mistakes += _of_one_machine(field, there)
+    mistakes += _of_one_machine(field, there) if cluster else _elsewhere(field, there, places)
     if mistakes:
         raise BadInput(f"{mistakes[0].where}: {mistakes[0].what}. {mistakes[0].mend}", mistakes)
+
+
+def _elsewhere(field: str, there: RowSource | Sink, places: Sequence[Path]) -> list[FieldError]:
+    """Files that are named as secrets, and that the machine's owner did not put where secrets lie."""
+    return [
+        FieldError(
+            f"spec.{field}.{place}",
+            f"{secret.told()} does not lie where secrets do",
+            secret_files.mend(places),
+        )
+        for place, secret in there.secrets().items()
+        if secret.file and not secret_files.lies_within(Path(secret.file), places)
+    ]
 
 
 def _of_one_machine(field: str, there: RowSource | Sink) -> list[FieldError]:

@@ -1,0 +1,61 @@
+"""Who may make which token: people themselves, for no more than was given to them."""
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from millrace_contracts.people import PERSONAL, TokenGrant, TokenWrite
+from millrace_core.auth import Actor
+from millrace_core.database import utcnow
+from millrace_core.errors import BadInput, FieldError, Forbidden
+from millrace_core.roles import covers
+from millrace_registry.tables import PersonalToken
+
+
+def check(actor: Actor, wanted: TokenWrite, longest: int) -> None:
+    """Raises: Forbidden for who makes none, or wants more than they may; BadInput for one that lasts too long."""
+    if actor.token:
+        raise Forbidden("A token makes no other token. Sign in yourself.")
+    if not actor.known.identifier:
+        raise Forbidden(
+            f"{actor.name} did not sign in at a provider, and only who does has tokens here. For a service account "
+            "make one with 'kubectl create token'; on one machine with 'millrace tokens create NAME'."
+        )
+    if wanted.days > longest:
+        what = f"{wanted.days} days are more than the {longest} that the operator lets a token last"
+        raise BadInput(f"{what}.", [FieldError("days", what, f"ask for {longest} at most")])
+    lacking = [grant for grant in wanted.grants if not _has(actor, grant)]
+    if lacking:
+        raise Forbidden(
+            f"{actor.name} cannot give a token the role {told(lacking[0])}, which was not given to {actor.name}. "
+            "'millrace whoami' shows your roles; those of Kubernetes' RBAC are looked up anew each time, and stand in "
+            "no token."
+        )
+
+
+def make(actor: Actor, wanted: TokenWrite) -> tuple[str, PersonalToken]:
+    """The token, which is shown this once, and what is kept of it."""
+    word, now = f"{PERSONAL}{secrets.token_urlsafe(32)}", utcnow()
+    kept = PersonalToken(
+        id=secrets.token_hex(4),
+        sha256=hashlib.sha256(word.encode()).hexdigest(),
+        name=actor.person,
+        identifier=actor.known.identifier,
+        label=wanted.label,
+        grants=wanted.grants,
+        made_at=now,
+        ends_at=now + timedelta(days=wanted.days),
+    )
+    return word, kept
+
+
+def told(grant: TokenGrant) -> str:
+    """A grant in words."""
+    return f"{grant.role} in {grant.project}" if grant.project else f"{grant.role} everywhere"
+
+
+def _has(actor: Actor, grant: TokenGrant) -> bool:
+    everywhere = [actor.role] if actor.role else []
+    if grant.project is None:
+        return covers(everywhere, grant.role, everywhere=True)
+    return covers(everywhere, grant.role, True) or covers(actor.given_in(grant.project), grant.role, False)

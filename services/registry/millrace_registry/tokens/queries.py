@@ -1,0 +1,56 @@
+"""SQL of people's tokens: rows are made and revoked, never removed; only a token's SHA-256 is kept."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from millrace_core.errors import Conflict, NotFound
+from millrace_registry.tables import PersonalToken
+
+MOST = 100
+"""Tokens of one person that open something at a time."""
+SHOWN = 1000
+
+
+async def add(session: AsyncSession, made: PersonalToken, now: datetime) -> None:
+    """Keep a new one. Raises: Conflict if its owner has too many."""
+    mine = (PersonalToken.identifier == made.identifier, *_open(now))
+    held = await session.scalar(select(func.count()).select_from(PersonalToken).where(*mine)) or 0
+    if held >= MOST:
+        raise Conflict(f"{made.name} has {held} tokens; revoke some first: millrace tokens list")
+    session.add(made)
+    await session.flush()
+
+
+async def listed(session: AsyncSession, identifier: str | None) -> Sequence[PersonalToken]:
+    """Those of one person, or of everybody, the newest first."""
+    statement = select(PersonalToken).order_by(PersonalToken.made_at.desc(), PersonalToken.id)
+    if identifier is not None:
+        statement = statement.where(PersonalToken.identifier == identifier)
+    return (await session.scalars(statement.limit(SHOWN))).all()
+
+
+async def standing(session: AsyncSession, sha256: str, now: datetime) -> PersonalToken:
+    """The token with this SHA-256, if it opens something. Raises: NotFound."""
+    found = await session.scalar(select(PersonalToken).where(PersonalToken.sha256 == sha256, *_open(now)))
+    if found is None:
+        raise NotFound("There is no such token, or it has ended.")
+    return found
+
+
+async def revoke(session: AsyncSession, id: str, identifier: str | None, by: str, now: datetime) -> None:
+    """End one of somebody's, or of anybody's. Raises: NotFound; repeating it changes nothing."""
+    statement = select(PersonalToken).where(PersonalToken.id == id).with_for_update()
+    found = await session.scalar(statement)
+    if found is None or identifier not in (None, found.identifier):
+        raise NotFound(
+            f"There is no token {id}, or it is none of yours. See yours with: millrace tokens list"
+        )
+    if found.revoked_at is None:
+        found.revoked_at, found.revoked_by = now, by
+
+
+def _open(now: datetime) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return PersonalToken.revoked_at.is_(None), PersonalToken.ends_at > now

@@ -1,0 +1,198 @@
+"""People make tokens for their programs: no more than they may, with an end, and revoked within seconds everywhere."""
+
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import pytest
+import pytest_asyncio
+from tests.core.fake_issuer import ISSUER, KeyServer, issuers_file, token
+
+from millrace.aio import AsyncMillrace
+from millrace_core.errors import Unavailable
+from millrace_core.personal import SECONDS, Personal
+
+from .conftest import started
+
+ROLES = [
+    {"claim": "groups", "value": "engineers", "role": "operator", "project": "shop"},
+    {"claim": "groups", "value": "engineers", "role": "viewer", "project": "depot"},
+    {"claim": "groups", "value": "risk", "role": "approver", "project": "shop"},
+    {"claim": "groups", "value": "owners", "role": "admin"},
+]
+PART = {"authorization": "Bearer of-serving"}
+
+
+def of(sub, *groups):
+    mail = {"email": f"{sub}@firm.example", "email_verified": True}
+    return {"authorization": f"Bearer {token(sub=sub, groups=list(groups), **mail)}"}
+
+
+ADA, EVE, ROOT = of("ada", "engineers"), of("eve", "risk"), of("root", "owners")
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def registry(backend, tmp_path):
+    """A registry that believes an issuer, and a service that asks it; made anew for each test."""
+    server = KeyServer()
+    tokens = tmp_path / "tokens.json"
+    digest = hashlib.sha256(b"of-serving").hexdigest()
+    tokens.write_text(json.dumps({"tokens": [{"name": "serving", "role": "serving", "sha256": digest}]}))
+    file = issuers_file(tmp_path, {"jwks_url": server.url, "roles": ROLES})
+    async with started(await backend(issuers_file=file, tokens_file=tokens)) as app:
+        http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")
+        async with http:
+            http.app = app
+            yield http
+    server.server.shutdown()
+
+
+async def made(registry, who, *grants, days=30, expect=201):
+    body = {"label": "nightly push", "days": days, "grants": list(grants)}
+    answer = await registry.post("/v1/tokens", json=body, headers=who)
+    assert answer.status_code == expect, answer.text
+    return answer.json()
+
+
+def shown(word):
+    return {"authorization": f"Bearer {word}"}
+
+
+SHOP = {"role": "operator", "project": "shop"}
+
+
+async def test_a_token_acts_as_its_owner_with_the_roles_that_it_was_given_and_no_others(registry):
+    kept = await made(registry, ADA, SHOP)
+    who = (await registry.get("/v1/whoami?project=shop", headers=shown(kept["token"]))).json()
+    assert (who["name"], who["identifier"]) == ("ada@firm.example", f"{ISSUER}#ada")
+    assert who["projects"] == [{"project": "shop", "roles": ["operator"]}]
+    assert who["role"] is None
+    assert (await registry.get("/v1/models?project=shop", headers=shown(kept["token"]))).status_code == 200
+    assert (await registry.get("/v1/models?project=depot", headers=shown(kept["token"]))).status_code == 404
+    listed = (await registry.get("/v1/tokens", headers=ADA)).json()
+    assert [(item["id"], item["label"], item["revoked_at"]) for item in listed] == [
+        (kept["id"], "nightly push", None)
+    ]
+    assert "token" not in listed[0]
+    assert (await registry.get("/v1/tokens", headers=EVE)).json() == []
+
+
+@pytest.mark.parametrize(
+    ("who", "grant"),
+    [
+        (ADA, {"role": "admin", "project": "shop"}),
+        (ADA, {"role": "approver", "project": "shop"}),
+        (ADA, {"role": "operator", "project": "depot"}),
+        (ADA, {"role": "viewer", "project": "elsewhere"}),
+        (ADA, {"role": "viewer"}),
+        (EVE, {"role": "operator", "project": "shop"}),
+    ],
+)
+async def test_nobody_gives_a_token_what_was_not_given_to_them(registry, who, grant):
+    refused = await made(registry, who, grant, expect=403)
+    assert grant["role"] in refused["detail"]
+    assert (await registry.get("/v1/tokens", headers=who)).json() == []
+
+
+async def test_a_role_may_be_handed_on_in_part(registry):
+    for who, grant in (
+        (ADA, {"role": "viewer", "project": "shop"}),
+        (ADA, {"role": "labeller", "project": "shop"}),
+        (ROOT, {"role": "approver"}),
+        (ROOT, {"role": "admin", "project": "shop"}),
+    ):
+        assert (await made(registry, who, grant))["grants"] == [{"project": None} | grant]
+
+
+async def test_neither_a_token_nor_a_part_nor_a_service_account_makes_a_token(registry):
+    word = (await made(registry, ADA, SHOP))["token"]
+    refused = await made(registry, shown(word), SHOP, expect=403)
+    assert "Sign in yourself" in refused["detail"]
+    assert "kubectl create token" in (await made(registry, PART, SHOP, expect=403))["detail"]
+    too_long = await made(registry, ADA, SHOP, days=91, expect=422)
+    assert "90" in too_long["detail"]
+
+
+async def test_one_revokes_ones_own_and_an_admin_anybodys(registry):
+    one, two = [await made(registry, ADA, SHOP) for _ in range(2)]
+    assert (await registry.delete(f"/v1/tokens/{one['id']}", headers=EVE)).status_code == 404
+    assert (await registry.delete(f"/v1/tokens/{one['id']}", headers=ADA)).status_code == 204
+    assert (await registry.delete(f"/v1/tokens/{one['id']}", headers=ADA)).status_code == 204
+    assert (await registry.get("/v1/tokens?everybodys=true", headers=ADA)).status_code == 403
+    every = (await registry.get("/v1/tokens?everybodys=true", headers=ROOT)).json()
+    assert {item["id"] for item in every} == {one["id"], two["id"]}
+    assert (await registry.delete(f"/v1/tokens/{two['id']}", headers=ROOT)).status_code == 204
+    ended = (await registry.get("/v1/tokens", headers=ADA)).json()
+    assert {item["id"]: item["revoked_by"] for item in ended} == {
+        one["id"]: "ada@firm.example", two["id"]: "root@firm.example",
+    }  # fmt: skip
+    for item in (one, two):
+        assert (await registry.get("/v1/whoami", headers=shown(item["token"]))).status_code == 401
+
+
+class Clock:
+    def __init__(self):
+        self.seconds, self.at = 0.0, datetime.now(UTC)
+
+    def __call__(self):
+        return self.seconds
+
+    def now(self):
+        return self.at + timedelta(seconds=self.seconds)
+
+
+@pytest.fixture
+def service(registry):
+    """How any other service looks at a token: by asking the registry with its own, and believing it for a while."""
+    clock = Clock()
+    clients = AsyncMillrace({"registry": "http://localhost"}, "of-serving")
+    clients.registry.api._client = httpx.AsyncClient(
+        transport=httpx.ASGITransport(registry.app), base_url="http://localhost"
+    )
+    found = Personal(clients.registry.standing_token, clock=clock, now=clock.now)
+    found.clock, found.clients = clock, clients
+    return found
+
+
+async def test_what_is_revoked_opens_nothing_in_any_service_within_five_seconds(registry, service):
+    kept = await made(registry, ADA, SHOP)
+    assert (await service.actor(kept["token"])).given == (("shop", "operator"),)
+    assert (await service.actor(kept["token"])).known.key == f"{ISSUER}#ada"
+    assert (await registry.delete(f"/v1/tokens/{kept['id']}", headers=ADA)).status_code == 204
+    service.clock.seconds += SECONDS
+    assert SECONDS < 5
+    assert await service.actor(kept["token"]) is None
+
+
+async def test_a_token_ends_by_itself_to_the_second_and_one_that_nobody_made_opens_nothing(registry, service):
+    kept = await made(registry, ADA, SHOP, days=1)
+    service.clock.at = datetime.fromisoformat(kept["made_at"])
+    service.clock.seconds = 86_399
+    assert await service.actor(kept["token"]) is not None
+    service.clock.seconds = 86_400
+    assert await service.actor(kept["token"]) is None
+    assert await service.actor("mlp_nobodys") is None
+    assert await service.actor("another") is None
+
+
+async def test_while_the_registry_is_away_nobody_is_let_in_on_an_old_answer(registry, service):
+    kept = await made(registry, ADA, SHOP)
+    assert await service.actor(kept["token"]) is not None
+
+    async def away(request):
+        raise httpx.ConnectError("gone")
+
+    service.clients.registry.api._client = httpx.AsyncClient(
+        transport=httpx.MockTransport(away), base_url="http://localhost"
+    )
+    assert await service.actor(kept["token"]) is not None, "for the seconds that an answer holds"
+    service.clock.seconds += SECONDS
+    with pytest.raises(Unavailable):
+        await service.actor(kept["token"])
+
+
+async def test_a_viewer_cannot_ask_what_tokens_open(registry):
+    ask = {"sha256": "0" * 64}
+    assert (await registry.post("/v1/tokens:standing", json=ask, headers=ADA)).status_code == 403
+    assert (await registry.post("/v1/tokens:standing", json=ask, headers=PART)).status_code == 404
