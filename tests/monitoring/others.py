@@ -27,8 +27,10 @@ class Listener:
             name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:] if line)
         }
         body = await reader.readexactly(int(headers["content-length"]))
-        self.seen.append((lines[0], headers, json.loads(body)))
+        is_json = headers.get("content-type", "").startswith("application/json")
+        self.seen.append((lines[0], headers, json.loads(body) if is_json else body))
         status, words, more = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        words = words.replace("{port}", str(self.port))
         told = "".join(f"{name}: {value}\r\n" for name, value in more.items())
         head = f"HTTP/1.1 {status} Told\r\nContent-Length: {len(words)}\r\nConnection: close\r\n{told}\r\n"
         writer.write((head + ("" if status == 204 else words)).encode())

@@ -1,7 +1,8 @@
 """What Slack, Microsoft Teams and PagerDuty take, as their documentation says it, closed: anything else is refused.
 
 Slack: reference/block-kit/blocks (header, section) and messaging/sending-messages-using-incoming-webhooks.
-Teams: the Adaptive Cards schema 1.4 for TextBlock and Action.OpenUrl, in the envelope that Workflows takes.
+Teams: the Adaptive Cards schema 1.4 for TextBlock, Image (whose url may be a data URI) and Action.OpenUrl, in the
+envelope that Workflows takes.
 PagerDuty: Events API v2, Send an Alert Event.
 """
 
@@ -58,6 +59,12 @@ class TextBlock(Exactly):
     fontType: Literal["Default", "Monospace"] = "Default"
 
 
+class Image(Exactly):
+    type: Literal["Image"]
+    url: Annotated[str, StringConstraints(pattern="^data:image/png;base64,[A-Za-z0-9+/]+=*$")]
+    altText: text(200)
+
+
 class OpenUrl(Exactly):
     type: Literal["Action.OpenUrl"]
     title: text(200)
@@ -67,7 +74,7 @@ class OpenUrl(Exactly):
 class Card(Exactly):
     type: Literal["AdaptiveCard"]
     version: Literal["1.0", "1.1", "1.2", "1.3", "1.4", "1.5"]
-    body: list[TextBlock] = Field(min_length=1)
+    body: list[Annotated[TextBlock | Image, Field(discriminator="type")]] = Field(min_length=1)
     actions: list[OpenUrl] = Field(max_length=6)
     schema_: Literal["http://adaptivecards.io/schemas/adaptive-card.json"] = Field(alias="$schema")
 

@@ -51,6 +51,9 @@ Url = Annotated[str, StringConstraints(max_length=2000, pattern=WEB)]
 Period = Annotated[Written, Lasting(most="7d", least="1m")]
 Group = Annotated[Written, Lasting(most="1d")]
 EVENTS: Final = "https://events.pagerduty.com/v2/enqueue"
+SLACK: Final = "https://slack.com/api"
+SLACK_WAY: Final = "slack is told by webhook, or by token and channel"
+SlackChannel = Annotated[str, StringConstraints(pattern=r"^[CGD][A-Z0-9]{5,30}$")]
 Kind = Literal["email", "slack", "teams", "webhook", "pagerduty"]
 Scope = Literal["loop", "project", "installation"]
 MOST_CHANNELS: Final = 10
@@ -73,9 +76,27 @@ class Email(Part):
 
 
 class Slack(Part):
-    """A channel of Slack, by an incoming webhook."""
+    """A channel of Slack, by an incoming webhook, or by an app whose messages have the picture."""
 
-    webhook: NoticeSecret = Field(description="The webhook's whole address, which is a secret.")
+    webhook: NoticeSecret | None = Field(
+        default=None,
+        description="The webhook's whole address, which is a secret. Its messages have no picture.",
+    )
+    token: NoticeSecret | None = Field(
+        default=None,
+        description="Bot token of an app that may chat:write and files:write, in place of webhook.",
+    )
+    channel: SlackChannel | None = Field(
+        default=None, description="Id of the channel that the app is in, beside token."
+    )
+    url: Url = Field(default=SLACK, description="Where Slack's methods are called with token.")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Slack":
+        app = self.token is not None and self.channel is not None
+        if (self.token is None) != (self.channel is None) or app == (self.webhook is not None):
+            raise ValueError(SLACK_WAY)
+        return self
 
 
 class Teams(Part):
@@ -171,6 +192,7 @@ class Channel(Part):
         """What it needs that a document does not hold."""
         named = (
             None if self.slack is None else self.slack.webhook,
+            None if self.slack is None else self.slack.token,
             None if self.teams is None else self.teams.webhook,
             None if self.webhook is None else self.webhook.bearer,
             None if self.pagerduty is None else self.pagerduty.routing_key,
@@ -183,6 +205,8 @@ class Channel(Part):
             return ", ".join(self.email.to)
         if self.webhook is not None:
             return self.webhook.url
+        if self.slack is not None and self.slack.channel is not None:
+            return f"{self.slack.channel} of {self.slack.url}"
         return self.secrets()[0].told()
 
 

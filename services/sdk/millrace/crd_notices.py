@@ -6,11 +6,13 @@ from millrace_contracts.notices import (
     NO_END,
     ONE_WAY,
     SAME_TIME,
+    SLACK_WAY,
     TWICE,
     NamedChannel,
     NoticeSecret,
     Notify,
     QuietHours,
+    Slack,
     Webhook,
 )
 from millrace_contracts.sources import HAS_PASSWORD
@@ -25,6 +27,9 @@ RULES: dict[str, list[Json]] = {
             f"!has(self.pagerduty) || !has(self.tell) || self.tell.all(topic, topic in {list(LASTING)})",
             NO_END,
         ),
+    ],
+    Slack.__name__: [
+        rule("has(self.token) == has(self.channel) && has(self.webhook) != has(self.token)", SLACK_WAY)
     ],
     Webhook.__name__: [
         rule(f"!self.url.matches('{HAS_PASSWORD}')", "no password belongs in url; name it with bearer")

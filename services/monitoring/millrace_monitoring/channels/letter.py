@@ -9,6 +9,8 @@ from millrace_contracts.messages import NoticeItem
 from millrace_contracts.notices import Topic
 
 TEST = "This is a test. Nothing happened, and nothing is to be done."
+ALT = "Error by day, with alarms"
+"""What a picture shows, for who does not see it."""
 PLACES: dict[Topic, str] = {
     "alarms": "/p/{project}/alarms?loop={loop}",
     "blocked": "/p/{project}/alarms?loop={loop}",

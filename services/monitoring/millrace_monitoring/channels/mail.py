@@ -9,7 +9,7 @@ import aiosmtplib
 
 from millrace.transport.trust import trusted
 from millrace_core.database import utcnow
-from millrace_monitoring.channels.letter import TEST, Letter, body, heading, when
+from millrace_monitoring.channels.letter import ALT, TEST, Letter, body, heading, when
 from millrace_monitoring.channels.outcome import WORDS, Outcome
 from millrace_monitoring.settings import MonitoringSettings
 
@@ -55,9 +55,7 @@ def _page(letter: Letter, picture: bool) -> str:
             for item in letter.items
         ]
     )
-    drawn = (
-        [f'<p><img src="cid:{PICTURE}" alt="Error by day, with alarms" width="640"></p>'] if picture else []
-    )
+    drawn = [f'<p><img src="cid:{PICTURE}" alt="{ALT}" width="640"></p>'] if picture else []
     link = [f'<p><a href="{html.escape(letter.link)}">Open in the console</a></p>'] if letter.link else []
     way = f"<p><code>{_plain(letter.command)}</code></p>"
     return f'<html><body style="{STYLE}">{"".join([*told, *drawn, *link, way])}</body></html>'

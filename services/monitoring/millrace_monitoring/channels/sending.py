@@ -5,7 +5,18 @@ from urllib.parse import parse_qsl, urlsplit
 
 from millrace_contracts.bodies import Document
 from millrace_contracts.notices import Channel, NoticeSecret, Scope
-from millrace_monitoring.channels import addresses, mail, pagerduty, posting, secrets, slack, teams, webhook
+from millrace_monitoring.channels import (
+    addresses,
+    mail,
+    pagerduty,
+    posting,
+    secrets,
+    slack,
+    slack_app,
+    teams,
+    webhook,
+)
+from millrace_monitoring.channels import picture as picture_of
 from millrace_monitoring.channels.letter import Letter
 from millrace_monitoring.channels.outcome import Outcome
 from millrace_monitoring.settings import MonitoringSettings
@@ -33,18 +44,32 @@ async def send(
         return known[-1]
 
     try:
-        url, body, headers = _request(channel, letter, kept)
+        if channel.slack is not None and channel.slack.token is not None:
+            word = kept(channel.slack.token)
+            return await slack_app.send(
+                settings, channel.slack, word, letter, picture, lambda words: _hidden(words, known)
+            )
+        url, body, headers = _request(channel, letter, picture, kept)
     except secrets.Missing as error:
         return Outcome(False, str(error))
     return await posting.post(settings, url, body, headers, lambda words: _hidden(words, known))
 
 
-def _request(channel: Channel, letter: Letter, kept: Reading) -> tuple[str, Document, dict[str, str]]:
+def dots(channel: Channel) -> int | None:
+    """Of an inch of the picture that a channel shows; None: it shows none."""
+    if channel.email is not None or (channel.slack is not None and channel.slack.token is not None):
+        return picture_of.DOTS
+    return None if channel.teams is None else picture_of.FEW_DOTS
+
+
+def _request(
+    channel: Channel, letter: Letter, picture: bytes | None, kept: Reading
+) -> tuple[str, Document, dict[str, str]]:
     """Where to, what, and with which headers. Raises: Missing."""
-    if channel.slack is not None:
+    if channel.slack is not None and channel.slack.webhook is not None:
         return kept(channel.slack.webhook), slack.message(letter), {}
     if channel.teams is not None:
-        return kept(channel.teams.webhook), teams.message(letter), {}
+        return kept(channel.teams.webhook), teams.message(letter, picture), {}
     if channel.pagerduty is not None:
         return channel.pagerduty.url, pagerduty.event(letter, kept(channel.pagerduty.routing_key)), {}
     assert channel.webhook is not None
@@ -72,6 +97,8 @@ def problem(channel: Channel, scope: Scope, project: str, settings: MonitoringSe
 def _address(channel: Channel, read: list[str]) -> str:
     if channel.webhook is not None:
         return channel.webhook.url
+    if channel.slack is not None and channel.slack.token is not None:
+        return channel.slack.url
     return channel.pagerduty.url if channel.pagerduty is not None else read[0]
 
 

@@ -8,6 +8,7 @@ import asyncio
 from datetime import datetime, timedelta
 
 from millrace_contracts.messages import NoticeItem
+from millrace_contracts.notices import Channel
 from millrace_core import pauses
 from millrace_core.database import utcnow
 from millrace_core.log import log
@@ -86,7 +87,7 @@ async def _one(services: Services, message: Message, now: datetime) -> None:
     if items is None:
         return None
     letter = write(services, message, items)
-    drawn = await draw(services, letter) if chosen.channel.email is not None else None
+    drawn = await draw(services, letter, chosen.channel)
     outcome = await sending.send(services.settings, chosen.channel, chosen.scope, letter, drawn)
     return await _end(services, message, outcome)
 
@@ -154,12 +155,15 @@ def write(services: Services, message: Message, items: tuple[NoticeItem, ...]) -
     )
 
 
-async def draw(services: Services, letter: Letter) -> bytes | None:
-    """The picture of a loop's error by day; a message without one goes all the same."""
+async def draw(services: Services, letter: Letter, channel: Channel) -> bytes | None:
+    """The picture of a loop's error by day, as the channel takes it; a message without one goes all the same."""
+    dots = sending.dots(channel)
+    if dots is None:
+        return None
     try:
         async with services.readers() as session:
             days = await closings.days(session, letter.project, letter.loop, limit=picture.DAYS)
-        return await asyncio.to_thread(picture.draw, [read_day(day) for day in days])
+        return await asyncio.to_thread(picture.draw, [read_day(day) for day in days], dots)
     except Exception as error:
         log.exception("no picture for a message", message=letter.id, error=type(error).__name__)
         return None

@@ -127,7 +127,7 @@ async def _tested(services: Services, project: str, loop: str, chosen: Chosen) -
         id=str(uuid.uuid4()), project=project, loop=loop, channel=chosen.name, items=(), test=True,
         link=letters.link(settings.console_url, project, loop, ()), command=letters.command(project, loop, ()),
     )  # fmt: skip
-    drawn = await controller.draw(services, letter) if chosen.channel.email is not None else None
+    drawn = await controller.draw(services, letter, chosen.channel)
     outcome = await sending.send(settings, chosen.channel, chosen.scope, letter, drawn)
     return TestAnswer(
         channel=chosen.name, scope=chosen.scope, kind=chosen.channel.kind(), delivered=outcome.delivered,
