@@ -8,8 +8,7 @@ from sqlalchemy import event, select
 
 from millrace.transport.errors import ApiError
 from millrace_monitoring.alarms import silencing
-from millrace_monitoring.aside import rereading
-from millrace_monitoring.notices import events, reading
+from millrace_monitoring.notices import choosing, events, reading, rereading
 from millrace_monitoring.tables import Outbox
 
 from .others import listening
@@ -209,3 +208,27 @@ async def test_how_channels_do_is_counted_by_the_database(desk):
     told_of = [text for text in seen if "FROM messages" in text]
     assert told_of
     assert all("count(" in text or "messages.number, messages.answer" in text for text in told_of)
+
+
+async def test_a_message_that_cannot_be_sent_keeps_no_other_of_its_channel_back(desk, clock, monkeypatch):
+    """As where what is kept of one loop is not what this version reads."""
+    usual = choosing.of_loop
+
+    async def of_loop(session, settings, project, loop):
+        if loop == "bad":
+            raise ValueError("not what we wrote")
+        return await usual(session, settings, project, loop)
+
+    async with listening() as ops, desk() as told:
+        await told.service.call("PUT", "/v1/channels/team", json={"webhook": {"url": ops.url}})
+        await told.subscribe(loop="bad")
+        await told.subscribe(loop="sales")
+        monkeypatch.setattr(choosing, "of_loop", of_loop)
+        await told.tell(alarm("drift:a", loop="bad"), alarm("drift:b"))
+        (kept,) = [item for item in await told.messages() if item["loop"] == "bad"]
+        assert (kept["state"], kept["attempts"]) == ("waiting", 1)
+        assert "not sent: ValueError" in kept["answer"]
+        monkeypatch.setattr(choosing, "of_loop", usual)
+        clock.pass_by(minutes=1)
+        await told.send()
+    assert [body["items"][0]["words"] for body in ops.bodies] == ["drift:b was found", "drift:a was found"]

@@ -116,6 +116,12 @@ async def happened(registry, told, *numbers):
     return await controller.sign(registry.state.services)
 
 
+def in_a_row(statements):
+    """Whether none is missing; the service itself may have signed one before."""
+    numbers = [head.number for head in statements]
+    return numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+
+
 def parsed(lines):
     return [SignedHead.model_validate_json(line) for line in lines]
 
@@ -135,7 +141,7 @@ async def test_a_key_that_is_changed_signs_the_next_head_and_both_are_verified(r
     one, two = found.keys
     assert one != two
     assert auditing.check(heads, known=[one, two]).keys == [one, two]
-    assert [head.number for head in found.statements] == list(range(1, len(heads) + 1))
+    assert in_a_row(found.statements)
     for trusted in ([one], [two]):
         with pytest.raises(auditing.NotSigned, match="is signed by"):
             auditing.check(heads, known=trusted)
@@ -160,8 +166,9 @@ async def test_a_place_that_is_away_gets_every_head_later_in_order(registry, tol
     receiver.away = False
     assert await controller.export(services) >= 3
     assert await controller.export(services) == 0
-    numbers = [head.number for head in auditing.check(parsed(receiver.bodies)).statements]
-    assert numbers == list(range(1, len(receiver.bodies) + 1))
+    statements = auditing.check(parsed(receiver.bodies)).statements
+    assert len(statements) >= 3
+    assert in_a_row(statements)
 
 
 async def test_a_bucket_has_each_head_once_and_a_folder_of_them_is_verified(

@@ -9,8 +9,6 @@ from millrace_core.outbox import deliver_forever
 from millrace_monitoring.alarms import routes as alarms
 from millrace_monitoring.alarms.silencing import run_out_forever
 from millrace_monitoring.arms import routes as comparisons
-from millrace_monitoring.aside import rereading
-from millrace_monitoring.aside import routes as aside
 from millrace_monitoring.closing import routes as closing
 from millrace_monitoring.closing.controller import close_forever
 from millrace_monitoring.explanations import routes as explanations
@@ -21,6 +19,7 @@ from millrace_monitoring.ingest import routes as ingest
 from millrace_monitoring.ingest.merging import merge_forever
 from millrace_monitoring.labels import routes as labels
 from millrace_monitoring.monitors import routes as monitors
+from millrace_monitoring.notices import rereading
 from millrace_monitoring.notices import routes as notices
 from millrace_monitoring.notices.controller import tell_forever
 from millrace_monitoring.pushes.checks import STAGES
@@ -45,7 +44,6 @@ ROUTERS = (
     feedback,
     reports,
     notices,
-    aside,
     requests,
     reviews,
     explanations,

@@ -24,6 +24,7 @@ from millrace_registry.runs.routes import router as runs
 from millrace_registry.services import make
 from millrace_registry.settings import RegistrySettings
 from millrace_registry.tables import LedgerRow
+from millrace_registry.tokens import asking
 from millrace_registry.tokens.routes import router as tokens
 
 ROUTERS = (
@@ -51,7 +52,7 @@ def build(settings: RegistrySettings | None = None) -> FastAPI:
         title="registry",
         routers=ROUTERS,
         metadata_package="millrace_registry",
-        start=[ledger.begin(LedgerRow)],
+        start=[ledger.begin(LedgerRow), asking.begin],
         background=[keep_applying, keep_following, keep_signing],
         large_paths=(artifacts.PATH, *mlflow.LARGE),
         around=(MlflowDialect,),

@@ -13,6 +13,7 @@ from millrace_core import pauses
 from millrace_core.database import utcnow
 from millrace_core.log import log
 from millrace_core.reconcile import run_forever
+from millrace_monitoring.aside import queries as aside
 from millrace_monitoring.channels import letter as letters
 from millrace_monitoring.channels import picture, sending
 from millrace_monitoring.channels.letter import Letter
@@ -69,10 +70,27 @@ async def deliver(services: Services) -> None:
 async def _in_turn(
     services: Services, places: asyncio.Semaphore, messages: list[Message], now: datetime
 ) -> None:
-    """One channel's messages, one after another: its rate counts each."""
+    """One channel's messages, one after another: its rate counts each. One that cannot be sent stops no other."""
     async with places:
         for message in messages:
-            await _one(services, message, now)
+            try:
+                await _one(services, message, now)
+            except Exception as error:
+                if aside.may_pass(error):
+                    raise
+                log.exception("a message could not be sent", message=message.id, of=message.loop)
+                await _stumbled(services, message, error)
+
+
+async def _stumbled(services: Services, message: Message, error: Exception) -> None:
+    """Count the try, so that it is shown, waits longer each time, and is given up in the end."""
+    wait = timedelta(seconds=pauses.seconds(1, message.attempts))
+    async with services.sessions.begin() as session:
+        counted = await queries.claim(session, message, utcnow() + wait)
+    message.attempts += counted
+    await _end(
+        services, message, Outcome(False, f"not sent: {type(error).__name__} here; see monitoring's log")
+    )
 
 
 async def _one(services: Services, message: Message, now: datetime) -> None:

@@ -12,6 +12,7 @@ from millrace_contracts.messages import (
     MessageRead,
     MessageState,
     NoticeItem,
+    SetAsideRead,
     SubscriptionStanding,
     TestAnswer,
 )
@@ -22,10 +23,11 @@ from millrace_core.errors import BadInput, Conflict, FieldError, NotFound
 from millrace_core.names import Name, Project
 from millrace_core.pages import Cursor, Limit, Page, decode, paginate
 from millrace_monitoring.aside import queries as set_aside
+from millrace_monitoring.aside.tables import SetAside
 from millrace_monitoring.channels import letter as letters
 from millrace_monitoring.channels import sending
 from millrace_monitoring.channels.letter import Letter
-from millrace_monitoring.notices import choosing, controller, queries, reading
+from millrace_monitoring.notices import choosing, controller, queries, reading, rereading
 from millrace_monitoring.notices.choosing import Chosen
 from millrace_monitoring.notices.queries import Load
 from millrace_monitoring.notices.tables import Message, Subscription
@@ -186,6 +188,22 @@ async def standing(session: Session, services: CurrentServices) -> list[Subscrip
         for item, known in found
         if known
     ]
+
+
+@router.get("/set-aside", dependencies=[READ], response_model=list[SetAsideRead])
+async def list_set_aside(session: Session) -> list[SetAside]:
+    """Decisions of all projects of which nobody could be told, and why; they are read again every hour."""
+    return await set_aside.waiting(session)
+
+
+@router.post(
+    "/set-aside:again", dependencies=[permit("monitoring.reading.write")], response_model=list[SetAsideRead]
+)
+async def read_set_aside(services: CurrentServices) -> list[SetAside]:
+    """Read them again now, and tell what can be told; answers what stays set aside."""
+    await rereading.read_again(services)
+    async with services.readers() as session:
+        return await set_aside.waiting(session)
 
 
 def _standing(

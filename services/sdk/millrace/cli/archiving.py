@@ -77,7 +77,7 @@ def check_archive(
         fail(str(error), "It is not what was exported.")
     except zipfile.BadZipFile:
         fail(f"{path} is no archive, and has no signature beside it", "Keep a card with its .signature.json.")
-    if key is not None and opened.key != key:
-        fail(f"{path} is signed by {opened.key or 'nobody'}, not by {key}")
+    if key and opened.key not in key:
+        fail(f"{path} is signed by {opened.key or 'nobody'}, not by {' or '.join(key)}")
     facts = {"files": len(opened.files), "signed": opened.statement, "key": opened.key}
     one(facts, output)
