@@ -16,6 +16,7 @@ import httpx
 import pytest
 import uvicorn
 
+from millrace.transport.errors import ApiError
 from millrace_console.main import ConsoleSettings, build
 from millrace_registry.main import RegistrySettings
 from millrace_registry.main import build as build_registry
@@ -283,3 +284,31 @@ async def test_a_provider_that_is_away_is_said_to_be(console, browser):
     page = await browser.go("/oidc/start")
     assert page.status_code == 503
     assert "does not answer" in page.text
+
+
+async def test_who_signed_in_there_makes_a_token_for_a_program_and_ends_it(console, browser):
+    """On the page about oneself; the registry keeps it, and the program acts in their name with the role they chose."""
+    page = await browser.at_the_provider("ada-1")
+    assert '<option value="approver shop">' in page.text
+    person = browser.person(console)
+    form = {"csrf": person.csrf, "label": "nightly report", "days": "30"}
+    made = await browser.go("/you/tokens", data=form | {"grant": "approver shop"})
+    word = re.search(r"<pre>(mlp_[A-Za-z0-9_-]+)</pre>", made.text)[1]
+    assert "nightly report" in made.text
+    assert word not in (await browser.go("/you")).text
+    program = console.state.services.people.clients(word)
+    try:
+        who = await program.registry.whoami(project="shop")
+        assert (who.name, who.identifier) == ("ada@firm.example", person.of)
+        assert [item.roles for item in who.projects] == [["approver"]]
+        refused = await browser.go("/you/tokens", data=form | {"grant": "admin shop"})
+        assert refused.status_code == 403
+        assert "admin in shop" in refused.text
+        (kept,) = await person.clients.registry.tokens()
+        assert (
+            await browser.go("/you/tokens/revoke", data={"csrf": person.csrf, "which": kept.id})
+        ).status_code == 200
+        with pytest.raises(ApiError, match="401"):
+            await program.registry.whoami()
+    finally:
+        await program.close()
