@@ -23,7 +23,7 @@ async def prepared(
 
     Args:
         text: signed heads that were kept elsewhere, one a line; empty: those that the registry has.
-        key: fingerprint that has to have signed; empty: any.
+        key: fingerprints with white space between them, one of which has to have signed each; empty: any.
     Raises: ApiError for who may not, BadInput for heads that cannot be believed, Away.
     """
     registry, controller, monitoring = clients.registry, clients.controller, clients.monitoring
@@ -36,7 +36,7 @@ async def prepared(
         await asked.must("controller", controller.loop(loop, project=project))
     heads = lines(text) if text.strip() else await asked.must("registry", registry.signed_heads(MOST_HEADS))
     try:
-        checked = await asyncio.to_thread(auditing.check, heads, key.strip() or None)
+        checked = await asyncio.to_thread(auditing.check, heads, key.split())
     except auditing.NotSigned as error:
         raise BadInput(f"The signed heads cannot be believed: {error}.") from error
     source = "the file that you gave" if text.strip() else ITSELF
