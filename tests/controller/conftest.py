@@ -180,7 +180,7 @@ async def in_process(services, loop, run):
             await job("ingest", plan["ingest"])
         await job("validate", plan["validate"])
         train = await job("train", plan["train"])
-        data = {"dataset": plan["dataset"]}
+        data = {"dataset": plan["dataset"], "dataset_version": len(world.datasets[plan["dataset"]])}
         evaluate = await job("evaluate", plan["evaluate"] | data)
         verdict = await tell("POST", "/gates", {"train_job": train, "evaluate_job": evaluate})
         if verdict["verdict"] != "passed":

@@ -301,7 +301,7 @@ def run_job(world, key, kind, spec, loop=None, loop_run=None, limits=None):
     if name not in world.jobs:
         broken, told = kind in world.broken_kinds, kind in TOLD
         world.jobs[name] = {
-            "id": name, "key": key, "kind": kind, "loop": loop, "loop_run": loop_run, "progress": None,
+            "id": name, "key": key, "kind": kind, "loop": loop, "loop_run": loop_run, "progress": None, "spec": spec,
             "state": "failed" if broken else "succeeded",
             "result": None if broken or told else RESULTS[kind](world, spec, loop, loop_run),
             "error": {"title": "Out of memory", "status": 500, "detail": "it was stopped"} if broken else None,

@@ -134,16 +134,16 @@ async def test_the_schedule_counts_event_days(loop):
     assert (await loop.runs())[1]["cause"]["kind"] == "schedule"
 
 
-async def test_an_alarm_in_the_cool_down_is_answered_after_it_if_it_still_stands(loop):
-    await closed(loop, 3, alarms=[alarm(3)], standing=["performance"])
-    await closed(loop, *range(4, 14), standing=["performance"])
+async def test_an_alarm_in_the_cool_down_is_answered_after_it_if_it_is_still_open(loop):
+    await closed(loop, 3, alarms=[alarm(3)], open=[alarm(3)], standing=["performance"])
+    await closed(loop, *range(4, 14), open=[alarm(3)])
     assert len(await loop.runs()) == 1
-    await closed(loop, 14, standing=["performance"])
+    await closed(loop, 14, open=[alarm(3)])
     assert (await loop.runs())[1]["opened_at"] == day(14)
 
 
 async def test_an_alarm_that_passed_within_the_cool_down_is_forgotten(loop):
-    await closed(loop, 3, alarms=[alarm(3)], standing=["performance"])
+    await closed(loop, 3, alarms=[alarm(3)], open=[alarm(3)], standing=["performance"])
     await closed(loop, *range(4, 20))
     assert len(await loop.runs()) == 1
 

@@ -10,7 +10,7 @@ from millrace_contracts.closings import ClosedDay
 from millrace_contracts.loop import ModelLoop
 from millrace_controller.runs import states
 from millrace_controller.runs.states import ALLOWED, State
-from millrace_controller.triggers.rules import GoBack, LoopFacts, Retrain, key
+from millrace_controller.triggers.rules import GoBack, LoopFacts, Retrain, Wait, key
 from millrace_controller.triggers.rules import decide as decided
 from millrace_core.errors import Conflict
 
@@ -72,7 +72,7 @@ def test_an_alarm_of_a_kind_that_is_not_a_trigger_does_not():
 @pytest.mark.parametrize(("days", "opens"), [(13, False), (14, True)])
 def test_the_cool_down_is_counted_in_event_time(days, opens):
     action = decide(spec(), facts(opened_at=NOW - timedelta(days=days)), {"alarms": [ALARM]}, NOW)
-    assert (action is not None) == opens
+    assert isinstance(action, Retrain if opens else Wait)
 
 
 @pytest.mark.parametrize(("days", "opens"), [(29, False), (30, True), (31, True)])
@@ -88,7 +88,7 @@ def test_pushed_rows_open_a_run(rows, opens):
 
 def test_rest_after_a_switch_holds_back_retraining_but_not_another_switch():
     resting = facts(rest_until=NOW + timedelta(days=1), opened_at=NOW - timedelta(days=90))
-    assert decide(spec(), resting, {"alarms": [ALARM]}, NOW) is None
+    assert not isinstance(decide(spec(), resting, {"alarms": [ALARM]}, NOW), Retrain)
     assert isinstance(decide(spec(), resting, {"switch_back": BACK}, NOW), GoBack)
 
 
@@ -179,13 +179,73 @@ def test_a_monday_on_which_no_run_could_open_is_made_up_for_once():
     assert [(day.month, day.day) for day in made] == [(1, 10), (1, 15), (1, 22)]
 
 
-def test_an_alarm_that_stands_on_opens_one_run_and_not_one_each_cool_down():
-    through, opened_at, unanswered, runs = NOW, NOW - timedelta(days=60), None, 0
-    declared = spec(triggers={"alarms": ["performance"]})
-    for number in range(120):
-        closing = {"standing": ["performance"], "alarms": [ALARM] if number == 0 else []}
-        loop = facts(opened_at=opened_at, unanswered=unanswered)
-        if decide(declared, loop, closing, through) is not None:
-            runs, opened_at, unanswered = runs + 1, through, None
-        through += timedelta(days=1)
-    assert runs == 1
+def replayed(raised, days, closes=None, cooldown="14d", found_again=()):
+    """Days after the last opening on which runs are opened, and what is said to wait by day.
+
+    Args:
+        raised: the day on which a performance alarm is opened; it stays open until *closes*, found again or not.
+    """
+    declared = spec(triggers={"alarms": ["performance"]}, cooldown=cooldown)
+    raising = ALARM | {"opened_day": (NOW + timedelta(days=raised - 1)).date().isoformat()}
+    opened_at, runs, waits = NOW, [], {}
+    for number in range(1, days + 1):
+        through = NOW + timedelta(days=number)
+        still = raised <= number and (closes is None or number < closes)
+        closing = {
+            "alarms": [raising] if number == raised else [],
+            "open": [raising] if still else [],
+            "standing": ["performance"] if number == raised or number in found_again else [],
+        }
+        action = decide(declared, facts(opened_at=opened_at), closing, through)
+        if isinstance(action, Wait):
+            waits[number] = action
+        if isinstance(action, Retrain):
+            runs.append((number, action.cause))
+            opened_at = through
+    return runs, waits
+
+
+@pytest.mark.parametrize("raised", range(1, 20))
+def test_an_alarm_at_any_offset_opens_its_run_when_the_cool_down_ends(raised):
+    runs, waits = replayed(raised, 60)
+    assert runs == [(max(raised, 14), "alarm")]
+    assert sorted(waits) == list(range(raised, 14))
+    for wait in waits.values():
+        assert (wait.why, wait.until) == ("cool-down", NOW + timedelta(days=14))
+        assert "waiting for the cool-down, until 2013-06-15" in wait.reason
+        assert "the loss has risen" in wait.reason
+
+
+@pytest.mark.parametrize("found_again", [(), range(1, 60)])
+def test_an_alarm_that_stands_on_opens_one_run_and_not_one_each_cool_down(found_again):
+    runs, _ = replayed(3, 60, found_again=found_again)
+    assert len(runs) == 1
+
+
+@pytest.mark.parametrize(("closes", "opens"), [(9, False), (14, False), (15, True)])
+def test_an_alarm_that_is_over_before_the_cool_down_ends_opens_no_run(closes, opens):
+    runs, waits = replayed(5, 60, closes=closes)
+    assert bool(runs) == opens
+    assert max(waits) == min(closes, 14) - 1
+
+
+def test_an_alarm_waits_for_the_rest_after_a_way_back_too():
+    resting = facts(rest_until=NOW + timedelta(days=4), opened_at=NOW - timedelta(days=90))
+    action = decide(spec(), resting, {"alarms": [ALARM], "open": [ALARM]}, NOW)
+    assert (action.why, action.until) == ("rest", NOW + timedelta(days=4))
+
+
+def test_a_run_that_would_tell_nothing_new_is_not_opened_and_says_of_which_run():
+    idle = facts(same_as=7, opened_at=NOW - timedelta(days=30))
+    action = decide(spec(), idle, {}, NOW)
+    assert isinstance(action, Wait)
+    assert action.why == "nothing-new"
+    assert "those of run 7" in action.reason
+    passed = facts(same_as=7, opened_at=NOW - timedelta(days=40), passed_at=NOW - timedelta(days=10))
+    assert decide(spec(), passed, {}, NOW) is None, "the schedule has had its turn"
+    assert decide(spec(), passed, {}, NOW + timedelta(days=20)).why == "nothing-new"
+    alarmed = decide(spec(), idle, {"alarms": [ALARM]}, NOW)
+    assert (alarmed.why, alarmed.trigger.cause) == ("nothing-new", "alarm")
+    assert isinstance(decide(spec(), facts(same_as=None, changed=None), {"alarms": [ALARM]}, NOW), Retrain)
+    changed = facts(same_as=7, data=2, changed=4)
+    assert isinstance(decided(spec(), changed, None), Retrain), "who changes the spec gets a run"

@@ -33,6 +33,9 @@ async def test_a_risen_error_opens_one_alarm_with_evidence_and_one_decision(serv
     assert (listed["state"], listed["cause"], listed["id"]) == ("open", "performance", alarm["id"])
     assert listed["count"] > 1
     assert listed["last_day"] > listed["opened_day"] == day
+    quiet = [later for later in days if later["day"] > day and "performance" not in later["standing"]]
+    assert quiet, "the detector has started afresh"
+    assert all([told["id"] for told in later["open"]] == [alarm["id"]] for later in quiet)
     await until(lambda: service.registry.decisions)
     told = [item for item in service.registry.decisions.values() if item["kind"] == "alarm.opened"]
     assert [item["evidence"]["alarm"] for item in told] == [alarm["id"]]
@@ -47,6 +50,8 @@ async def test_the_detector_starts_afresh_when_the_champion_changes_and_its_alar
     days = await play(service, range(14, 16), slope=2.4, revision="sales--r2", model=2.4)
     assert days[14]["performance"]["days"] == 1
     assert [alarm["state"] for alarm in await alarms(service)] == ["closed"]
+    assert days[13]["open"]
+    assert "open" not in days[14], "its predecessor's alarm is over"
     await until(lambda: len(service.registry.decisions) >= 2)
     kinds = [item["kind"] for item in service.registry.decisions.values()]
     assert sorted(kinds) == ["alarm.closed", "alarm.opened"]

@@ -24,6 +24,9 @@ class JudgedEvidence(Read):
     )
     evidence: Digest = Field(description="Digest of the gates' verdict and of all metrics.")
     metrics: Document = Field(description="Metrics of candidate and champion.")
+    dataset_version: int | None = Field(
+        default=None, description="The data that it was judged on; null: an earlier version did not keep it."
+    )
     files: dict[str, Digest] = Field(
         default={},
         description="Digests of the candidate's files by name; none: an earlier version did not keep them.",

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 from millrace_contracts.alarms import AlarmKind
 from millrace_contracts.bodies import Document, Read
 from millrace_contracts.fairness import FairnessDay
-from millrace_contracts.parts import unsaid
+from millrace_contracts.parts import nothing_in, unsaid
 from millrace_contracts.reviews import ReviewedDay
 from millrace_contracts.traffic import Sizes
 
@@ -47,6 +47,12 @@ class ClosedDay(Read):
 
     through: datetime = Field(description="The day's end.")
     alarms: list[OpenedAlarm] = Field(default=[])
+    open: list[OpenedAlarm] = Field(
+        default=[], description="Of each kind the newest alarm that is open at the day's end."
+    )
+    labelled: int | None = Field(
+        default=None, description="Rows of the day with a label; null: an earlier version did not tell it."
+    )
     standing: list[str] = Field(
         default=[], description="Causes found today, whether their alarm is new or was open."
     )
@@ -181,6 +187,11 @@ class ClosingItem(BaseModel):
     performance: PerformanceRead = Field(description="Where the performance detector stands.")
     pairs: dict[str, PairRead] = Field(description="Where each archived version stands against the champion.")
     alarms: list[OpenedAlarm] = Field(description="Alarms that this day opened.")
+    open: list[OpenedAlarm] = Field(
+        default=[],
+        exclude_if=nothing_in,
+        description="Of each kind the newest alarm that is open at the day's end, whether or not it was found today.",
+    )
     standing: list[str] = Field(description="Causes found today, whether their alarm is new or was open.")
     switch_back: SwitchBackProposal | None
     drift: DriftStanding

@@ -17,6 +17,7 @@ Kind = Literal[
     "data.refused",
     "run.opened",
     "run.closed",
+    "run.waits",
     "gate.verdict",
     "approval.asked",
     "approval.given",

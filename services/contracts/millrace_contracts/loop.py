@@ -260,6 +260,11 @@ class Spec(Part):
         spans = (durations.parse(self.cooldown), durations.parse(self.data.label_delay))
         return all(durations.lasted(span, since, until, self.data.timezone) for span in spans)
 
+    def cools_until(self, since: datetime) -> datetime:
+        """When the cool-down that began at *since* is over, in UTC."""
+        spans = (durations.parse(self.cooldown), durations.parse(self.data.label_delay))
+        return max(durations.after(since, span, self.data.timezone) for span in spans)
+
 
 class ModelLoop(Part):
     """A whole document."""

@@ -21,6 +21,11 @@ JOB_ID = r"^[0-9a-f]{32}$"
 StepName = Literal["ingest", "validate", "train", "evaluate", "gate", "compress", "register", "roll-out"]
 
 
+WaitReason = Literal["cool-down", "rest", "nothing-new"]
+"""Why a run that is called for is not opened: the last one was opened too short a time ago, the loop has gone back to
+an archived version, or the run would have the data and the document of the last one."""
+
+
 class LoopRunState(StrEnum):
     """Where a loop run stands."""
 
@@ -43,6 +48,17 @@ class RunCause(BaseModel):
     kind: str
     reason: str = ""
     evidence: Document = {}
+
+
+class RunWait(Read):
+    """A run that is called for and not opened: what called for it, and why it waits."""
+
+    cause: str = Field(description="What calls for it: alarm, data or schedule.")
+    window: str = Field(description="What makes the same trigger the same run.")
+    why: WaitReason = Field(description="What it waits for.")
+    since: datetime = Field(description="Event time from which on it waits.")
+    until: datetime | None = Field(description="Event time of its end; null: nobody knows.")
+    reason: str = Field(description="All of it in a sentence.")
 
 
 class StepRead(Read):

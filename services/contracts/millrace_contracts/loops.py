@@ -6,7 +6,7 @@ from pydantic import Field
 
 from millrace_contracts.batches import BatchRead
 from millrace_contracts.bodies import Document, Read
-from millrace_contracts.loop_runs import LoopRunRead
+from millrace_contracts.loop_runs import LoopRunRead, RunWait
 from millrace_contracts.names import PlainText
 from millrace_contracts.parts import Strictly
 from millrace_contracts.pulls import SourceRead
@@ -64,6 +64,10 @@ class LoopOutline(Read):
     )
     archive: list[int] = Field(description="Versions that may come back, oldest first.")
     run: LoopRunRead | None = Field(description="The newest run.")
+    waits: RunWait | None = Field(
+        default=None,
+        description="The run that is called for and not opened yet, and why; null: there is none.",
+    )
     settled_through: datetime | None = Field(
         description="Event time through which everything has been decided."
     )

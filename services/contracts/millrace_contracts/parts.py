@@ -3,6 +3,7 @@
 Numbers and truth values are strict (`"12"` is no number), as they are for an API server.
 """
 
+from collections.abc import Sized
 from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal
 
@@ -43,6 +44,11 @@ LEAST, MOST = "x-least", "x-most"
 def unsaid(value: object) -> bool:
     """What is not said is left out of the JSON, not null."""
     return value is None
+
+
+def nothing_in(value: Sized) -> bool:
+    """What is empty is left out of the JSON."""
+    return len(value) == 0
 
 
 @dataclass(frozen=True)

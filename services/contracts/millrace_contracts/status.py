@@ -14,6 +14,7 @@ Phase = Literal[
 ConditionType = Literal[
     "Ready", "Progressing", "DataValid", "Trained", "GatesPassed", "RolledOut", "DriftDetected", "Stalled",
     "OptionsIgnored", "SourceReady", "Scored", "Approved", "Notified", "Scaled",
+    "RunWaits",
 ]  # fmt: skip
 
 

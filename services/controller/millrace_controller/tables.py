@@ -23,7 +23,7 @@ from millrace_contracts.approvals import ApprovalAsked, JudgedEvidence
 from millrace_contracts.batches import BatchSpec, ScoredBefore, ScoringState
 from millrace_contracts.closings import ClosedDay, OpenedAlarm
 from millrace_contracts.loop import ModelLoop, Spec, mistakes
-from millrace_contracts.loop_runs import RunCause, RunPlan, StepRead, Traffic
+from millrace_contracts.loop_runs import RunCause, RunPlan, RunWait, StepRead, Traffic
 from millrace_contracts.loops import LoopOwner
 from millrace_contracts.messages import SubscriptionStanding
 from millrace_contracts.room import QueuePlace
@@ -73,6 +73,12 @@ class Loop(Table):
     champion_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     route_intent: Mapped[RouteIntent | None] = mapped_column("heading", Typed(RouteIntent))
     unanswered: Mapped[OpenedAlarm | None] = mapped_column(Typed(OpenedAlarm))
+    """Read by the version before alone: which alarms wait for a run, each closing tells."""
+    waits: Mapped[RunWait | None] = mapped_column(Typed(RunWait))
+    fresh_rows: Mapped[int | None] = mapped_column(BigInteger)
+    """Labelled rows of the days that closed since the last run was opened; None: not known."""
+    passed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    """The last turn of the schedule, since the last run, at which there was nothing new."""
     archive: Mapped[list[int]] = mapped_column(JSON, default=list)
     configurations: Mapped[list[Json] | None] = mapped_column(JSON)
     seen_version: Mapped[int] = mapped_column(Integer, default=0)

@@ -87,6 +87,16 @@ def _run_opened(evidence: Document) -> Lines:
     return lines
 
 
+def _run_waits(evidence: Document) -> Lines:
+    lines = [f"what calls for a run: {CAUSES.get(evidence.get('cause', ''), 'unknown')}"]
+    if evidence.get("until"):
+        lines.append(f"it waits until {evidence['until'][:16].replace('T', ' ')} UTC, in event time")
+    if "alarm" in evidence:
+        lines.append(f"alarm: {evidence['alarm']}; it opens its run then if it is still open")
+        lines += NUMBERS["alarm.opened"](evidence.get("evidence", {}))
+    return lines
+
+
 def _independent(gate: Document) -> str:
     rows = gate.get("independent_rows")
     return f", of {rows:.0f} independent rows" if isinstance(rows, int | float) else ""
@@ -217,6 +227,7 @@ def _closed(evidence: Document) -> Lines:
 
 NUMBERS: dict[str, Callable[[Document], Lines]] = {
     "run.opened": _run_opened,
+    "run.waits": _run_waits,
     "run.closed": _closed,
     "gate.verdict": _gates,
     **dict.fromkeys(("approval.asked", "approval.given", "approval.ended"), approved),

@@ -20,8 +20,8 @@ def chain(decision: DecisionRead, by_id: dict[str, DecisionRead]) -> list[Decisi
 
 
 def _alarm_of(opened: DecisionRead, by_id: dict[str, DecisionRead]) -> DecisionRead | None:
-    """The newest alarm.opened that a run.opened speaks of."""
-    cause = opened.evidence.get("alarm") if opened.kind == "run.opened" else None
+    """The newest alarm.opened that a run.opened or a run.waits speaks of."""
+    cause = opened.evidence.get("alarm") if opened.kind in ("run.opened", "run.waits") else None
     if cause is None:
         return None
     alarms = [

@@ -18,7 +18,7 @@ from millrace_contracts.loop_runs import LoopRunRead
 from millrace_contracts.loops import LoopOutline
 
 LOOK_SECONDS = 3.0
-TOLD = {"OptionsIgnored": "not honoured here", "DriftDetected": "drift"}
+TOLD = {"OptionsIgnored": "not honoured here", "RunWaits": "a run waits", "DriftDetected": "drift"}
 """Conditions that are told when they come true; runs, gates and rollouts have lines of their own."""
 SEARCHED = (
     "    (a trial's loss is on the search's validation rows; train and evaluate judge on rows no trial saw)"

@@ -1,10 +1,10 @@
 """What the triggers call for, once: by a closed day, to which the rollout is brought first, or without one."""
 
 from millrace_contracts.closings import ClosedDay
-from millrace_controller.clock import queries
+from millrace_controller.clock import queries, waiting
 from millrace_controller.lookup import queries as lookup
 from millrace_controller.production import champion
-from millrace_controller.runs import opening
+from millrace_controller.runs import news, opening
 from millrace_controller.runs import queries as runs
 from millrace_controller.runs.ending import finish
 from millrace_controller.runs.opening import Facts
@@ -32,7 +32,9 @@ async def take(services: Services, loop: Loop, flight: Run | None, closing: Inbo
     pushed = await _pushed(services, loop, known, day)
     async with services.sessions.begin() as session:
         loop = await lookup.get(session, loop.project, loop.name)
-        facts = _facts(loop, await runs.in_flight(session, loop.id), known, pushed)
+        news.count(loop, day)
+        last = await runs.newest(session, loop)
+        facts = _facts(loop, await runs.in_flight(session, loop.id), known, pushed, last)
         if known is not None:
             await _act(session, loop, facts, known, closing)
         await queries.done(session, closing)
@@ -43,7 +45,7 @@ async def take(services: Services, loop: Loop, flight: Run | None, closing: Inbo
 async def _act(session: AsyncSession, loop: Loop, facts: LoopFacts, known: Facts, closing: Inbox) -> None:
     spec, day, through = loop.spec, closing.item, closing.through
     action = rules.decide(spec, facts, day)
-    loop.unanswered = rules.unanswered(spec, facts, day)
+    await waiting.note(session, loop, facts, action, through)
     if isinstance(action, GoBack):
         key = f"{loop.name}/closing-{closing.seq}"
         await route.intend(session, loop, action, "switch-back", opening.CONTROLLER, through, key)
@@ -56,7 +58,7 @@ async def without_day(services: Services, loop: Loop) -> bool:
     known = await opening.facts(services, loop) if loop.state == "active" else None
     if known is None:
         return False
-    facts = _facts(loop, None, known, await _pushed(services, loop, known, None))
+    facts = _facts(loop, None, known, await _pushed(services, loop, known, None), None)
     action = rules.decide(loop.spec, facts, None)
     if not isinstance(action, Retrain):
         return False
@@ -74,7 +76,7 @@ async def _pushed(services: Services, loop: Loop, known: Facts | None, day: Clos
     return await opening.pushed_rows(services, loop, known.dataset)
 
 
-def _facts(loop: Loop, flight: Run | None, known: Facts | None, pushed: int) -> LoopFacts:
+def _facts(loop: Loop, flight: Run | None, known: Facts | None, pushed: int, last: Run | None) -> LoopFacts:
     return LoopFacts(
         champion=loop.champion,
         opened_at=loop.opened_at,
@@ -82,8 +84,9 @@ def _facts(loop: Loop, flight: Run | None, known: Facts | None, pushed: int) -> 
         busy=flight is not None or loop.route_intent is not None,
         waits=flight is not None and flight.state == State.AWAITING_APPROVAL and loop.route_intent is None,
         new_rows=pushed,
-        unanswered=loop.unanswered,
         active=loop.state == "active",
         changed=loop.generation if loop.generation > loop.opened_generation else None,
         data=0 if known is None else known.dataset.number,
+        same_as=None if known is None else news.same_as(loop, last, known.dataset),
+        passed_at=loop.passed_at,
     )

@@ -20,7 +20,7 @@ from millrace_core.database import utcnow
 from millrace_core.errors import Conflict
 
 SHOWN = (
-    "name", "project", "mode", "state", "generation", "champion", "archive", "settled_through", "rest_until",
+    "name", "project", "mode", "state", "generation", "champion", "archive", "settled_through", "rest_until", "waits",
     "message", "owner", "document", "created_at", "updated_at",
 )  # fmt: skip
 
@@ -77,13 +77,15 @@ def _begin_again(loop: Loop) -> None:
         "champion_since",
         "route_intent",
         "unanswered",
+        "waits",
+        "fresh_rows",
         "configurations",
         "poll",
         "notices",
         "replicas",
     ):
         setattr(loop, name, None)
-    for name in ("fed_through", "opened_at", "rest_until", "settled_through"):
+    for name in ("fed_through", "opened_at", "passed_at", "rest_until", "settled_through"):
         setattr(loop, name, None)
 
 

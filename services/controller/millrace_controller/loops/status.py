@@ -4,7 +4,7 @@ from millrace.watching import plain
 from millrace_contracts.loop_runs import StepRead
 from millrace_contracts.status import Condition, LoopStatus, Member, Phase, RunStatus
 from millrace_controller.hints import line
-from millrace_controller.loops import approving, judged, notified, scaled, timed
+from millrace_controller.loops import approving, held, judged, notified, scaled, timed
 from millrace_controller.loops.quarantine import QUARANTINED, quarantined
 from millrace_controller.loops.texts import cut
 from millrace_controller.runs.states import BUSY, IN_FLIGHT, State
@@ -41,6 +41,7 @@ def of(loop: Loop, newest: Run | None, digest: str | None, ignored: list[str], g
         _drift(loop),
         stalled(loop, newest),
         _options(ignored),
+        *held.conditions(loop),
         *timed.conditions(loop),
         *approving.conditions(loop, newest),
         *notified.conditions(loop),

@@ -37,13 +37,16 @@ def demanded(loop: Loop) -> bool:
     return loop.mode == "live" and (loop.document["spec"].get("gates") or {}).get("approval") is not None
 
 
-def judged(loop: Loop, verdict: GatesVerdict, evaluation: EvaluateResult, files: Files) -> JudgedEvidence:
+def judged(
+    loop: Loop, verdict: GatesVerdict, evaluation: EvaluateResult, files: Files, dataset_version: int | None
+) -> JudgedEvidence:
     """What is kept of the moment at which the gates spoke; *files*: those of the candidate that was evaluated."""
     metrics = evaluation.metrics.model_dump(mode="json")
     return JudgedEvidence(
         document=of_document(loop),
         evidence=of_evidence(verdict, metrics),
         metrics=metrics,
+        dataset_version=dataset_version,
         files=files.base().by_name(),
         demanded=demanded(loop),
     )

@@ -36,11 +36,10 @@ async def pass_gates(
         run = await queries.get(session, loop, number)
     if run.verdict is not None:
         return run.verdict
-    trained = await _result(services, loop, number, "train", jobs.train_job)
+    trained, _ = await _result(services, loop, number, "train", jobs.train_job)
     files = Files.model_validate(trained["files"])
-    evaluation = EvaluateResult.model_validate(
-        await _result(services, loop, number, "evaluate", jobs.evaluate_job)
-    )
+    told, data = await _result(services, loop, number, "evaluate", jobs.evaluate_job)
+    evaluation = EvaluateResult.model_validate(told)
     rival = run.plan.evaluate["champion"] is not None
     verdict = await asyncio.to_thread(judge, loop.spec, evaluation, rival)
     async with services.sessions.begin() as session:
@@ -50,7 +49,7 @@ async def pass_gates(
             raise Conflict(f"Run {number} is {run.state}; its gates are closed.")
         if run.verdict is not None:
             return run.verdict
-        run.verdict, run.judged = verdict, binding.judged(loop, verdict, evaluation, files)
+        run.verdict, run.judged = verdict, binding.judged(loop, verdict, evaluation, files, data)
         asked = run.plan.train
         if asked.get("search") == "full" and asked.get("code") is None:
             loop.configurations = trained.get("configurations")
@@ -58,8 +57,13 @@ async def pass_gates(
     return verdict
 
 
-async def _result(services: Services, loop: Loop, number: int, kind: JobKind, id: str) -> Document:
-    """The result of the run's own job. Raises: BadInput for any other job, Conflict if it has no result."""
+async def _result(
+    services: Services, loop: Loop, number: int, kind: JobKind, id: str
+) -> tuple[Document, int | None]:
+    """The result of the run's own job, and the version of the data that it was about.
+
+    Raises: BadInput for any other job, Conflict if it has no result.
+    """
     try:
         job = await services.clients.training.job(id, project=loop.project)
     except ApiError as error:
@@ -70,7 +74,7 @@ async def _result(services: Services, loop: Loop, number: int, kind: JobKind, id
         raise BadInput(f"The job {id} is not the {kind} job of run {number} of {loop.name}.")
     if job.result is None:
         raise Conflict(f"The job {id} is {job.state}; it has no result.")
-    return job.result
+    return job.result, job.spec.get("dataset_version")
 
 
 def _evidence(verdict: GatesVerdict, evaluation: EvaluateResult) -> Document:

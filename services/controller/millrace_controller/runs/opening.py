@@ -101,6 +101,7 @@ async def open_run(
     cause = RunCause(kind=trigger.cause, reason=trigger.reason, evidence=trigger.evidence)
     loop.seen_version, loop.seen_rows = known.dataset.number, known.dataset.rows
     loop.opened_generation, loop.unanswered = loop.generation, None
+    loop.waits, loop.fresh_rows, loop.passed_at = None, 0, None
     return await queries.add(session, loop, key, cause, made, at, opened, asked_by)
 
 

@@ -76,6 +76,11 @@ async def in_flight(session: AsyncSession, loop_id: int) -> Run | None:
     return (await session.scalars(statement)).one_or_none()
 
 
+async def newest(session: AsyncSession, loop: Loop) -> Run | None:
+    """The run that was opened last, in flight or not."""
+    return await get(session, loop, loop.runs) if loop.runs else None
+
+
 async def by_key(session: AsyncSession, loop_id: int, key: str) -> Run | None:
     return (await session.scalars(select(Run).where(Run.loop_id == loop_id, Run.key == key))).one_or_none()
 
@@ -113,7 +118,7 @@ async def add(
     )  # fmt: skip
     session.add(made)
     loop.runs += 1
-    loop.opened_at = opened_at or loop.opened_at
+    loop.opened_at = opened_at or loop.settled_through or loop.opened_at
     try:
         await session.flush()
     except IntegrityError as error:

@@ -1,4 +1,5 @@
-"""What a closed day calls for: nothing, a run, or the way back; a pure function, so a backtest decides the same."""
+"""What a closed day calls for: nothing, a run now or later, or the way back; a pure function, so a backtest decides
+the same."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from millrace_contracts.adopting import AdoptSpec
 from millrace_contracts.bodies import Document
 from millrace_contracts.closings import ClosedDay, OpenedAlarm
 from millrace_contracts.loop import Spec
+from millrace_contracts.loop_runs import WaitReason
 
 Cause = Literal["data", "spec", "alarm", "schedule", "hand"]
 
@@ -19,9 +21,9 @@ class LoopFacts:
     """What the rules know of a loop.
 
     busy: a run is in flight, or the route is on its way back. waits: that run waits for people alone, so the way back
-    is open. unanswered: an alarm that came at a time when no run could be opened. active: not paused by a person.
-    changed: the generation of a spec for which no run was opened yet, if there is one. data: number of the newest
-    dataset version; 0 while there is none.
+    is open. active: not paused by a person. changed: the generation of a spec for which no run was opened yet, if there
+    is one. data: number of the newest dataset version; 0 while there is none. same_as: the last run, if one that is
+    opened now would have its data and its document. passed_at: the schedule's last turn that found nothing new.
     """
 
     champion: int | None
@@ -29,11 +31,12 @@ class LoopFacts:
     rest_until: datetime | None
     busy: bool
     new_rows: int
-    unanswered: OpenedAlarm | None = None
     active: bool = True
     waits: bool = False
     changed: int | None = None
     data: int = 0
+    same_as: int | None = None
+    passed_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,17 @@ class GoBack:
     evidence: Document
 
 
-Action = Retrain | GoBack | None
+@dataclass(frozen=True)
+class Wait:
+    """Open no run for *trigger* today; *until*: event time of its end, None: nobody knows."""
+
+    trigger: Retrain
+    why: WaitReason
+    until: datetime | None
+    reason: str
+
+
+Action = Retrain | GoBack | Wait | None
 
 
 def counts_rows(spec: Spec, day: ClosedDay | None) -> bool:
@@ -71,8 +84,8 @@ def decide(spec: Spec, loop: LoopFacts, day: ClosedDay | None) -> Action:
 
     Going back comes before retraining. While a run is in flight nothing else begins; after an opening the cool-down
     has to pass, after a switch the rest; both in event time. A run that waits for people keeps no version from coming
-    back. An alarm that comes meanwhile is remembered
-    (`unanswered`) and opens its run afterwards if it still stands.
+    back. An alarm that comes meanwhile waits, and opens its run afterwards if it is still open, whether or not that day
+    finds it again. A run that would have the data and the document of the last one is not opened.
     """
     if not loop.active or (loop.busy and not loop.waits):
         return None
@@ -114,30 +127,56 @@ def _go_back(spec: Spec, loop: LoopFacts, day: ClosedDay) -> GoBack | None:
     return GoBack(proposal.version, reason, evidence)
 
 
-def _retrain(spec: Spec, loop: LoopFacts, day: ClosedDay) -> Retrain | None:
-    if loop.rest_until is not None and day.through < loop.rest_until:
-        return None
-    if loop.opened_at is not None and not spec.cooled_down(loop.opened_at, day.through):
-        return None
-    return (
-        _alarm(spec, loop, day)
-        or _data(spec, loop)
-        or _schedule(spec, loop, day.through)
-        or _calendar(spec, loop, day.through)
+def _retrain(spec: Spec, loop: LoopFacts, day: ClosedDay) -> Retrain | Wait | None:
+    alarm = _alarm(spec, loop, day)
+    pause = _pause(spec, loop, day.through)
+    if pause is not None:
+        return alarm and _paused(alarm, *pause, spec.data.timezone)
+    trigger = (
+        alarm or _data(spec, loop) or _schedule(spec, loop, day.through) or _calendar(spec, loop, day.through)
     )
+    if trigger is None or loop.same_as is None:
+        return trigger
+    reason = (
+        f"no run is opened, since it would tell nothing new: data and document are those of run {loop.same_as}"
+        f" ({trigger.reason})"
+    )
+    return Wait(trigger, "nothing-new", None, reason)
 
 
-def unanswered(spec: Spec, loop: LoopFacts, day: ClosedDay) -> OpenedAlarm | None:
-    """The alarm that calls for a run as of this day: a new one, or an earlier one that still stands."""
-    for alarm in day.alarms:
-        if alarm.kind in spec.triggers.alarms:
-            return alarm
-    earlier = loop.unanswered
-    return earlier if earlier is not None and earlier.cause in day.standing else None
+def _pause(spec: Spec, loop: LoopFacts, through: datetime) -> tuple[WaitReason, datetime] | None:
+    """What keeps any run from being opened on this day, and until when."""
+    if loop.rest_until is not None and through < loop.rest_until:
+        return "rest", loop.rest_until
+    if loop.opened_at is not None and not spec.cooled_down(loop.opened_at, through):
+        return "cool-down", spec.cools_until(loop.opened_at)
+    return None
+
+
+def _paused(alarm: Retrain, why: WaitReason, until: datetime, zone: str) -> Wait:
+    what = {"rest": "the rest after the way back"}.get(why, "the cool-down")
+    end = f"{durations.local(until, zone):%Y-%m-%d %H:%M}".removesuffix(" 00:00")
+    return Wait(alarm, why, until, f"waiting for {what}, until {end}: {alarm.reason}")
+
+
+def calling(spec: Spec, loop: LoopFacts, day: ClosedDay) -> OpenedAlarm | None:
+    """The alarm that calls for a run as of this day: a new one, or an open one that no run has answered."""
+    wanted = [alarm for alarm in (*day.alarms, *day.open) if alarm.kind in spec.triggers.alarms]
+    new = [alarm for alarm in wanted if alarm in day.alarms]
+    return next((alarm for alarm in new or wanted if not _answered(spec, loop, alarm, day)), None)
+
+
+def _answered(spec: Spec, loop: LoopFacts, alarm: OpenedAlarm, day: ClosedDay) -> bool:
+    """Whether a run was opened since the alarm was; an alarm has one run, which knows all that had raised it."""
+    if alarm in day.alarms or loop.opened_at is None:
+        return False
+    if alarm.opened_day is None:
+        return True
+    return durations.begin(alarm.opened_day + durations.DAY, spec.data.timezone) <= loop.opened_at
 
 
 def _alarm(spec: Spec, loop: LoopFacts, day: ClosedDay) -> Retrain | None:
-    alarm = unanswered(spec, loop, day)
+    alarm = calling(spec, loop, day)
     if alarm is None:
         return None
     evidence: Document = {"alarm": alarm.cause, "kind": alarm.kind, "evidence": alarm.evidence}
@@ -158,7 +197,8 @@ def _schedule(spec: Spec, loop: LoopFacts, through: datetime) -> Retrain | None:
     since, zone = loop.opened_at, spec.data.timezone
     if spec.triggers.schedule is None or since is None:
         return None
-    if not durations.lasted(durations.parse(spec.triggers.schedule), since, through, zone):
+    turn = since if loop.passed_at is None else max(since, loop.passed_at)
+    if not durations.lasted(durations.parse(spec.triggers.schedule), turn, through, zone):
         return None
     days = (durations.local(through, zone) - durations.local(since, zone)) / durations.DAY
     evidence: Document = {"days": days, "schedule": spec.triggers.schedule}
@@ -171,7 +211,7 @@ def _calendar(spec: Spec, loop: LoopFacts, through: datetime) -> Retrain | None:
     if spec.triggers.calendar is None or loop.opened_at is None:
         return None
     began = spec.triggers.calendar.latest(through, spec.data.timezone)
-    if began <= loop.opened_at:
+    if began <= loop.opened_at or (loop.passed_at is not None and began <= loop.passed_at):
         return None
     evidence: Document = {"calendar": spec.triggers.calendar.words(), "day": began.isoformat()}
     reason = f"{spec.triggers.calendar.words()}: {durations.local(began, spec.data.timezone):%A, %d %B %Y}"

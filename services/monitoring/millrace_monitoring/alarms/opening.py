@@ -20,6 +20,24 @@ SUBJECT = 200
 """Characters of what a decision is about."""
 
 
+ACTED_ON: tuple[AlarmKind, ...] = ("performance", "drift", "quality")
+"""Kinds that closed days find, and loops may open runs for."""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """The alarms that a day opened, and all that are open at its end."""
+
+    opened: list[Alarm]
+    open: list[Alarm]
+
+    def newest(self) -> list[Alarm]:
+        """Of each kind that closed days find, the open alarm that was opened last; the first by cause of several."""
+        by_age = sorted(self.open, key=lambda alarm: (-alarm.opened_day.toordinal(), alarm.cause))
+        first = (next((alarm for alarm in by_age if alarm.kind == kind), None) for kind in ACTED_ON)
+        return [alarm for alarm in first if alarm is not None]
+
+
 @dataclass(frozen=True)
 class Place:
     """Whose alarms, and when."""
@@ -35,12 +53,11 @@ class Place:
 
 async def apply(
     session: AsyncSession, place: Place, findings: Sequence[AlarmFinding], endings: Collection[Ending]
-) -> list[Alarm]:
+) -> Applied:
     """Open, count and close alarms in this transaction, with their decisions.
 
     Args:
         endings: what ends today unless a finding repeats its cause.
-    Returns: the alarms that were opened.
     """
     open_ones = {
         alarm.cause: alarm for alarm in await queries.unclosed(session, place.project, place.endpoint)
@@ -57,7 +74,8 @@ async def apply(
         else:
             opened.append(await _open(session, place, finding))
     await session.flush()
-    return opened
+    still = [alarm for alarm in open_ones.values() if alarm.state != AlarmPhase.CLOSED]
+    return Applied(opened, still + opened)
 
 
 async def hold(

@@ -5,7 +5,7 @@ from millrace_contracts.decisions import rounded
 from millrace_core.database import AsyncSession
 from millrace_monitoring.alarms import opening
 from millrace_monitoring.alarms.findings import Ending
-from millrace_monitoring.alarms.opening import Place
+from millrace_monitoring.alarms.opening import Applied, Place
 from millrace_monitoring.closing import queries, sizes, states
 from millrace_monitoring.closing.day import Given, Judged
 from millrace_monitoring.closing.preparing import Prepared
@@ -16,7 +16,7 @@ from millrace_monitoring.metrics import export
 from millrace_monitoring.monitors import queries as monitors
 from millrace_monitoring.profiles import daily
 from millrace_monitoring.services import Services
-from millrace_monitoring.tables import Alarm, Closing, Comparison, Loss, Monitor, Segment
+from millrace_monitoring.tables import Closing, Comparison, Loss, Monitor, Segment
 
 AFRESH = frozenset({Ending("performance"), Ending("drift")})
 """What ends when a new champion answers: its predecessor's alarms."""
@@ -37,8 +37,8 @@ async def write(
     day = given.day
     place = Place(monitor.project, monitor.endpoint, monitor.declared.loop, day.date, day.end)
     async with services.sessions.begin() as session:
-        opened = await opening.apply(session, place, judged.alarms, endings)
-        closing = _closing(monitor, given, judged, _item(given, judged, opened), digest)
+        alarms = await opening.apply(session, place, judged.alarms, endings)
+        closing = _closing(monitor, given, judged, _item(given, judged, alarms), digest)
         await queries.add(session, closing, monitor.closed_through, states.dump(judged.states))
         await queries.add_losses(session, _losses(monitor, given, judged, prepared))
         await queries.add_comparisons(session, _comparisons(monitor, given, judged))
@@ -72,7 +72,7 @@ def _closing(
     )
 
 
-def _item(given: Given, judged: Judged, opened: list[Alarm]) -> ClosingItem:
+def _item(given: Given, judged: Judged, alarms: Applied) -> ClosingItem:
     """What the feed tells of the day; nothing in it depends on when it was closed."""
     champion = given.versions[0].number if given.versions else None
     loss = judged.losses.get(champion) if champion is not None else None
@@ -86,7 +86,8 @@ def _item(given: Given, judged: Judged, opened: list[Alarm]) -> ClosingItem:
         unscored={str(one.number): one.broken for one in given.versions if one.broken},
         performance=judged.performance,
         pairs=dict(judged.switchback.told),
-        alarms=[opening.told(alarm) for alarm in opened],
+        alarms=[opening.told(alarm) for alarm in alarms.opened],
+        open=[opening.told(alarm) for alarm in alarms.newest()],
         standing=sorted({finding.cause for finding in judged.alarms} | judged.standing),
         switch_back=judged.switchback.proposal,
         drift=judged.drift.told,

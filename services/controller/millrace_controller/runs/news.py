@@ -1,0 +1,38 @@
+"""Whether a run that is opened now would have anything that the last one had not: data, or another document."""
+
+from millrace_contracts.closings import ClosedDay
+from millrace_contracts.datasets import DatasetVersionRead
+from millrace_controller.runs import binding
+from millrace_controller.tables import Loop, Run
+
+
+def count(loop: Loop, day: ClosedDay) -> None:
+    """Take in the labelled rows of a closed day."""
+    known = loop.fresh_rows is not None and day.labelled is not None
+    loop.fresh_rows = (loop.fresh_rows or 0) + (day.labelled or 0) if known else None
+
+
+def same_as(loop: Loop, last: Run | None, dataset: DatasetVersionRead) -> int | None:
+    """Number of the *last* run, if its gates have spoken on just the data and the document that one would have now.
+
+    Args:
+        dataset: the newest version.
+    """
+    if last is None or last.verdict is None or last.judged is None:
+        return None
+    if last.judged.dataset_version != dataset.number or _fed(loop) or _within(last, dataset):
+        return None
+    same = last.plan.document == binding.digest(loop.spec.model_dump(mode="json", by_alias=True))
+    return last.number if same else None
+
+
+def _fed(loop: Loop) -> bool:
+    """Whether labelled production rows would join the data; where nobody knows, they may."""
+    return loop.spec.data.feedback and loop.fresh_rows != 0
+
+
+def _within(last: Run, dataset: DatasetVersionRead) -> bool:
+    """Whether the last run may have left out rows that lay behind its own day."""
+    if last.plan.cut is None:
+        return False
+    return dataset.last_event is None or dataset.last_event >= last.plan.cut

@@ -1,0 +1,108 @@
+"""Alarms are answered, and a run that tells nothing new is not opened: said where people look, and recorded."""
+
+from millrace_contracts.closings import ClosedDay
+from millrace_controller.runs import news
+from millrace_controller.tables import Loop
+
+from .conftest import alarm, closed, document
+
+ANSWERED = {"cooldown": "5d", "triggers": {"alarms": ["performance"]}}
+MONTHLY = {"cooldown": "2d", "triggers": {"schedule": "10d"}}
+
+
+async def started(platform, **spec):
+    platform.world.add_data("sales", 1000)
+    await platform.apply(document(**spec))
+    await platform.rest()
+    return platform
+
+
+def condition(loop):
+    return next((item for item in loop["conditions"] if item["type"] == "RunWaits"), None)
+
+
+async def test_an_alarm_at_every_offset_inside_the_cool_down_opens_one_run_at_its_end(platform):
+    loop, now = await started(platform, **ANSWERED), 5
+    await closed(loop, now, alarms=[alarm(now)], open=[alarm(now)])
+    assert len(await loop.runs()) == 2
+    for offset in range(1, 6):
+        before = len(await loop.runs())
+        raised = alarm(now + offset)
+        for number in range(1, 6):
+            here = [raised] if number >= offset else []
+            new = [raised] if number == offset else []
+            await closed(loop, now + number, alarms=new, open=here)
+            runs = await loop.runs()
+            assert len(runs) == before + (number == 5), f"offset {offset}, day {number}"
+            waits = (await loop.loop())["waits"]
+            assert (waits is not None) == (offset <= number < 5)
+        assert runs[-1]["cause"]["kind"] == "alarm"
+        now += 5
+    told = [item for item in loop.world.of_kind("run.waits") if item["outcome"] == "cool-down"]
+    assert len(told) == 4, "once for each alarm that waited, not once a day"
+
+
+async def test_while_an_alarm_waits_the_loop_says_until_when(platform):
+    loop = await started(platform, **ANSWERED)
+    await closed(loop, 2, alarms=[alarm(2)], open=[alarm(2)])
+    stands = await loop.loop()
+    assert stands["waits"]["until"] == "2024-02-05T23:00:00Z"
+    assert condition(stands)["reason"] == "WaitingForCoolDown"
+    assert (
+        "aiting for the cool-down, until 2024-02-05 23:00: alarm performance: loss is up"
+        in condition(stands)["message"]
+    )
+    await closed(loop, 3, open=[])
+    assert condition(await loop.loop()) is None, "the alarm is over"
+
+
+async def test_a_schedule_opens_no_run_on_the_data_of_the_last_one_and_goes_on_when_rows_come(platform):
+    loop = await started(platform, **MONTHLY)
+    await closed(loop, *range(1, 11))
+    before = len(await loop.runs())
+    await closed(loop, *range(11, 51), rows=0, labelled=0)
+    assert len(await loop.runs()) == before, "four turns of the schedule, and nothing new"
+    stands = await loop.loop()
+    assert condition(stands)["reason"] == "NothingNew"
+    assert f"those of run {before}" in condition(stands)["message"]
+    assert "millrace retrain sales" in condition(stands)["message"]
+    told = loop.world.of_kind("run.waits")
+    assert [item["outcome"] for item in told] == ["nothing-new"] * len(told)
+    assert len(told) == 4
+    await closed(loop, *range(51, 56))
+    assert condition(await loop.loop()) is None
+    assert len(await loop.runs()) == before, "rows are there, and the next turn is not"
+    await closed(loop, *range(56, 61))
+    assert len(await loop.runs()) == before + 1
+
+
+async def test_who_asks_for_a_run_by_hand_gets_one_on_the_same_data(platform):
+    loop = await started(platform, **MONTHLY)
+    await closed(loop, *range(1, 11))
+    await closed(loop, *range(11, 31), rows=0, labelled=0)
+    before = len(await loop.runs())
+    await loop.call("POST", "/v1/loops/sales:retrain", json={})
+    await loop.rest()
+    assert len(await loop.runs()) == before + 1
+
+
+async def test_pushed_rows_and_another_document_are_news(platform):
+    loop = await started(platform, **MONTHLY)
+    await closed(loop, *range(1, 11))
+    await closed(loop, *range(11, 31), rows=0, labelled=0)
+    before = len(await loop.runs())
+    loop.world.add_data("sales", 10, kind="file")
+    await closed(loop, *range(31, 41), rows=0, labelled=0)
+    assert len(await loop.runs()) == before + 1
+    await closed(loop, *range(41, 51), rows=0, labelled=0)
+    assert len(await loop.runs()) == before + 1
+    await loop.apply(document(**MONTHLY | {"training": {"seed": 3}}))
+    await loop.rest()
+    assert len(await loop.runs()) == before + 2
+
+
+def test_what_an_earlier_version_did_not_count_may_be_news():
+    loop = Loop(fresh_rows=0)
+    for labelled, known in ((0, 0), (3, 3), (None, None), (0, None)):
+        news.count(loop, ClosedDay(through="2024-02-02T00:00:00Z", labelled=labelled))
+        assert loop.fresh_rows == known
