@@ -153,3 +153,18 @@ async def test_nobody_tells_of_a_backtest_that_is_not_there(queued):
     await queued.call("PUT", "/v1/backtests/0123456789ab/result", 404, json={"result": {}})
     progress = {"step": "replay", "done": 1, "total": 9}
     await queued.call("PUT", "/v1/backtests/0123456789ab/progress", 404, json=progress)
+
+
+async def test_a_hidden_loop_stands_beside_nothing_that_its_user_has(queued):
+    id = await begun(queued)
+    await queued.rest()
+    hidden = (await now(queued, id))["loop"]
+    world = queued.world
+    assert hidden not in world.endpoints
+    assert hidden not in world.datasets
+    assert (await queued.call("GET", "/v1/loops", 200))["items"] == []
+    await keeper.tend(queued.services)
+    queued.beside.now = Ended({"runner": "process"}, message="no", final=True)
+    await keeper.tend(queued.services)
+    await queued.rest()
+    await queued.call("GET", f"/v1/loops/{hidden}", 404)

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from enum import StrEnum
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from millrace_contracts.bodies import Document, Read
 from millrace_contracts.loop import ModelLoop
@@ -48,6 +48,69 @@ class BacktestProgress(Strictly):
     done: int = Field(ge=0, le=10**6)
     total: int | None = Field(ge=0, le=10**6)
     message: str = Field(default="", max_length=1000)
+
+
+class PolicyLoss(BaseModel):
+    """Loss if one way of choosing versions had answered; months as `2013-03`, null: without a labelled row."""
+
+    overall: float | None
+    by_month: dict[str, float | None]
+
+    def worst(self) -> str | None:
+        """The month with the most loss."""
+        known = {month: value for month, value in self.by_month.items() if value is not None}
+        return max(known, key=lambda month: known[month]) if known else None
+
+
+class ReplayedRun(BaseModel):
+    """A run of a replay."""
+
+    model_config = ConfigDict(extra="allow")
+
+    number: int
+    state: str
+    opened_at: str | None = None
+    version: int | None = None
+    verdict: str | None = Field(default=None, description="What its gates said; null: it came to none.")
+    seconds: float | None = Field(default=None, description="Wall time on the machine that replayed it.")
+
+
+class ReplayedAlarm(BaseModel):
+    """An alarm of a replay."""
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: str
+    cause: str
+    opened_day: str
+
+
+class ReplayedDecision(BaseModel):
+    """A decision of a replay, without its evidence."""
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: str
+    event_time: str | None
+    outcome: str
+    reason: str
+
+
+class BacktestFound(BaseModel):
+    """What a replay found, as who compares several reads it."""
+
+    model_config = ConfigDict(extra="allow", populate_by_name=True)
+
+    metric: str
+    from_: str = Field(alias="from")
+    through: str
+    rows: int
+    static: PolicyLoss = Field(description="The first model for ever.")
+    loop: PolicyLoss
+    hindsight: PolicyLoss
+    runs: list[ReplayedRun]
+    alarms: list[ReplayedAlarm]
+    decisions: list[ReplayedDecision]
 
 
 class BacktestOutcome(Strictly):

@@ -35,8 +35,9 @@ async def _end(services: Services) -> None:
 
 def build(settings: ControllerSettings | None = None) -> FastAPI:
     """The application, with settings from the environment if none are given."""
+    settings = settings or ControllerSettings()
     return create_app(
-        settings or ControllerSettings(),
+        settings,
         title="controller",
         routers=[
             overview,
@@ -61,7 +62,7 @@ def build(settings: ControllerSettings | None = None) -> FastAPI:
                     keep_loops,
                     keep_sources,
                     keep_scores,
-                    keep_backtests,
+                    *([] if settings.inside else [keep_backtests]),
                     keep_notices,
                     deliver_forever(Outbox),
                     tell_forever(LedgerRow),

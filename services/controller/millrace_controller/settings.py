@@ -23,3 +23,8 @@ class ControllerSettings(PipelineSettings):
     """Whether the API server lets approvers alone ask for less approval: the policy of millrace-crds is there."""
     namespace_projects: dict[str, str] = Field(default_factory=dict)
     """Project that a namespace stands for, where it is not the namespace's own name."""
+
+    @property
+    def replays_apart(self) -> bool:
+        """Whether a backtest has a platform of its own, in its own process: on a laptop, where all of it is there."""
+        return self.platform == "laptop" and not self.inside

@@ -104,14 +104,14 @@ def utcnow() -> datetime:
     return datetime.now(UTC)
 
 
-def engine(url: str) -> AsyncEngine:
-    """Open a database so that an acknowledged write is on the disk.
+def engine(url: str, lasting: bool = True) -> AsyncEngine:
+    """Open a database so that an acknowledged write is on the disk; one that is not *lasting* waits for no disk.
 
     SQLite: WAL, synchronous=FULL, foreign keys, BEGIN IMMEDIATE for writers (an engine option
     `read_only=True` begins without the lock). PostgreSQL: lock, statement and idle timeouts.
     """
     if make_url(url).get_backend_name() == "sqlite":
-        return _sqlite(url)
+        return _sqlite(url, lasting)
     limits = {"server_settings": TIMEOUTS, "timeout": CONNECT_SECONDS}
     opened = create_async_engine(
         url, pool_size=5, max_overflow=5, pool_timeout=10, pool_pre_ping=True, connect_args=limits
@@ -127,23 +127,29 @@ def engine(url: str) -> AsyncEngine:
     return opened
 
 
-def _sqlite(url: str) -> AsyncEngine:
+def _sqlite(url: str, lasting: bool) -> AsyncEngine:
     database = make_url(url).database
     if database and database != ":memory:":
         Path(database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     opened = create_async_engine(url, pool_size=4, max_overflow=4, connect_args={"timeout": 30})
-    _prepare(opened.sync_engine)
+    _prepare(opened.sync_engine, lasting)
     return opened
 
 
-def _prepare(opened: Engine) -> None:
+def _prepare(opened: Engine, lasting: bool = True) -> None:
     """Every connection of SQLite keeps the promises of `engine`."""
+    synchronous = "FULL" if lasting else "OFF"
 
     @event.listens_for(opened, "connect")
     def _connect(connection: Any, _: Any) -> None:
         connection.isolation_level = None
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=30000"):
+        for pragma in (
+            "journal_mode=WAL",
+            f"synchronous={synchronous}",
+            "foreign_keys=ON",
+            "busy_timeout=30000",
+        ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
@@ -165,11 +171,11 @@ class Direct:
     the whole transaction is one piece of work in one thread.
     """
 
-    def __init__(self, opened: AsyncEngine | None = None) -> None:
+    def __init__(self, opened: AsyncEngine | None = None, lasting: bool = True) -> None:
         self._opened, self._twin = opened, None
         if opened is not None and opened.dialect.name == "sqlite":
             self._twin = create_engine(opened.url.set(drivername="sqlite"), connect_args={"timeout": 30})
-            _prepare(self._twin)
+            _prepare(self._twin, lasting)
 
     async def run(self, act: Callable[[Connection], Answer]) -> Answer:
         """What *act* answers, committed then; nothing of it is kept when it raises. Raises: what *act* raises."""

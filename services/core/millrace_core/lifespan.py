@@ -95,7 +95,7 @@ def lifespan(plan: Plan) -> Callable[[FastAPI], AbstractAsyncContextManager[None
         settings = of(app).settings
         log.configure(settings.service)
         schema = await _migrated(plan.package, settings.database_url, settings.migrate == "start")
-        engine = None if schema is None else database.engine(settings.database_url)
+        engine = None if schema is None else database.engine(settings.database_url, settings.lasting)
         services = app.state.services = plan.make(started(of(app), schema, engine))
         life = Life(services, plan)
         exposed = metrics.expose(settings)

@@ -101,5 +101,5 @@ def started(services: Services, schema: Schema | None, engine: database.AsyncEng
     if engine is None:
         return opened
     readers = database.sessions(engine, read_only=True)
-    direct = database.Direct(engine)
+    direct = database.Direct(engine, services.settings.lasting)
     return replace(opened, sessions=database.sessions(engine), readers=readers, direct=direct)

@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     """JSON file with the issuers whose tokens are let in too (see `millrace_core.identity`)."""
     metrics_port: int = 0
     """Port on which /metrics is served without a token, for Prometheus; 0: only with one, on `port`."""
+    lasting: bool = True
+    """Whether what was written is on the disk when it is acknowledged; without, SQLite leaves that to the system."""
     migrate: Literal["start", "never"] = "start"
     """Bring the database to the newest schema at the start, or wait unready until something else has."""
     registry_url: str = ""
@@ -117,6 +119,8 @@ class WorkloadSettings(Settings):
 
     platform: Literal["laptop", "kubernetes"] = "laptop"
     """What stands beneath: processes of this service, or pods of a cluster."""
+    inside: bool = False
+    """Work is done by threads of this process, in which the other services are too: a replay of history."""
     namespace: str = "default"
     """Kubernetes namespace of this pod."""
     workloads_namespace: str = ""

@@ -182,7 +182,11 @@ def _shown(spec: Spec, values: np.ndarray) -> float | None:
 
 def _run(run: LoopRunRead) -> dict[str, Any]:
     facts = run.model_dump(mode="json", include={"number", "state", "opened_at", "version", "message"})
-    return facts | {"cause": run.cause.kind, "reason": run.cause.reason}
+    took = None if run.ended_at is None else round((run.ended_at - run.created_at).total_seconds(), 1)
+    verdict = None if run.verdict is None else run.verdict.verdict
+    return facts | {
+        "cause": run.cause.kind, "reason": run.cause.reason, "verdict": verdict, "seconds": took,
+    }  # fmt: skip
 
 
 def _move(move: AliasMoveRead) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """The process of one backtest: it learns from the first days, then replays the others through the real services.
 
+On a laptop these are a platform of its own in this very process (`millrace_replay.inside`), in a cluster the user's.
+
 `python -m millrace_replay.replay <arguments as JSON> <folder>`; it tells the controller over REST how far
 it is and what it found. Everything is idempotent, so a replay that was killed is simply run again.
 """
@@ -33,6 +35,7 @@ from millrace_contracts.rows import IngestResult
 from millrace_contracts.signature import Signature
 from millrace_contracts.tables import Dialect
 from millrace_core import child
+from millrace_replay import inside
 from millrace_replay.history import Day, History, NoBacktest, at
 from millrace_replay.outcome import summary
 from millrace_table import reading
@@ -90,13 +93,20 @@ def _values(dialect: Dialect | None) -> Dialect | None:
 
 
 class Replay:
-    """One history going through one hidden loop."""
+    """One history going through one hidden loop.
 
-    def __init__(self, client: Millrace, request: dict[str, Any], folder: Path) -> None:
-        self.client, self.loop, self.id = client, request["loop"], request["id"]
-        self.spec = ModelLoop.model_validate(client.controller.loop(self.loop).document).spec
+    Args:
+        user: the platform of who asked; it has the history, and is told how far the replay is and what it found.
+        client: the platform on which the hidden loop lives, and its name there.
+    """
+
+    def __init__(
+        self, user: Millrace, client: Millrace, loop: str, request: dict[str, Any], folder: Path
+    ) -> None:
+        self.user, self.client, self.loop, self.id = user, client, loop, request["id"]
+        self.spec = ModelLoop.model_validate(client.controller.loop(loop).document).spec
         self.tell("reading", 0, None)
-        path = fetched(client, request["digest"], request["format"], folder)
+        path = fetched(user, request["digest"], request["format"], folder)
         said = _dialect(request.get("dialect"))
         self.history = History(path, request["format"], self.spec, folder, said, self._reads)
         path.unlink()
@@ -108,7 +118,7 @@ class Replay:
     def tell(self, step: str, done: int, total: int | None, message: str = "") -> None:
         """Say how far it is; `done` and `total` are event days."""
         progress = BacktestProgress(step=step, done=done, total=total, message=message)
-        self.client.controller.backtest_progress(self.id, progress)
+        self.user.controller.backtest_progress(self.id, progress)
 
     def _reads(self, rows: int) -> None:
         self.tell("reading", 0, None, f"{rows:,} rows")
@@ -123,7 +133,7 @@ class Replay:
         self.through_days(table, signature, settled)
         self.tell("summing up", len(self.days), len(self.days))
         found = summary(self.client, self.loop, self.spec, self.days, table, self.history)
-        self.client.controller.backtest_result(self.id, BacktestOutcome(result=found))
+        self.user.controller.backtest_result(self.id, BacktestOutcome(result=found))
 
     def through_days(self, table: Rows, signature: Signature, settled: datetime | None) -> None:
         """Replay what is not *settled* yet; days without rows close together where they can change nothing."""
@@ -178,6 +188,19 @@ class Replay:
         """All labels of the days before *through* are there: wait until the loop has decided on them."""
         self.client.monitoring.push_labels(self.loop, labels, complete_through=through)
         return self.client.controller.settle(self.loop, through, timeout=RUN_SECONDS)
+
+
+@contextmanager
+def beside(user: Millrace, request: dict[str, Any], place: Path) -> Iterator[tuple[Millrace, str]]:
+    """Where the hidden loop lives, and its name there: on a platform of its own in this process, or on the user's."""
+    if not inside.possible():
+        yield user, request["loop"]
+        return
+    document = ModelLoop.model_validate(user.controller.loop(request["loop"]).document)
+    home = place / "platform"
+    with inside.platform(home, user.project) as client:
+        yield client, inside.declared(user, client, document, request)
+    shutil.rmtree(home, ignore_errors=True)
 
 
 def fetched(client: Millrace, digest: str, format: str, folder: Path) -> Path:
@@ -237,8 +260,9 @@ def main() -> int:
     request, place = json.loads(sys.argv[1]), Path(sys.argv[2])
     with child.begin(place):
         try:
-            with room(place) as folder:
-                Replay(Millrace.from_environment(request["project"]), request, folder).run()
+            user = Millrace.from_environment(request["project"])
+            with room(place) as folder, beside(user, request, place) as (client, loop):
+                Replay(user, client, loop, request, folder).run()
         except (ApiError, JobFailed, Unreadable, NoBacktest, TimeoutError) as error:
             print(error, file=sys.stderr)
             return child.tell(

@@ -160,6 +160,8 @@ async def step(services: Services, loop_id: int) -> bool:
             return False
         flight = await runs.in_flight(session, loop_id)
         closing = await queries.next_closing(session, loop_id)
+    if loop.mode == "backtest" and services.settings.replays_apart:
+        return await _forget(services, loop)
     if loop.state == "deleting":
         return await _delete(services, loop, flight)
     await _prepared(services, loop, flight)
@@ -220,6 +222,14 @@ async def _note(services: Services, flight: Run, endpoint: EndpointRead) -> None
     if (traffic, waits) != (flight.traffic, flight.waiting):
         async with services.sessions.begin() as session:
             await runs.note_rollout(session, flight, traffic, waits)
+
+
+async def _forget(services: Services, loop: Loop) -> bool:
+    """A hidden loop lives on its replay's own platform: here it is a document, and has nothing at other services."""
+    if loop.state == "deleting":
+        async with services.sessions.begin() as session:
+            await queries.remove(session, loop.id)
+    return False
 
 
 async def _delete(services: Services, loop: Loop, flight: Run | None) -> bool:

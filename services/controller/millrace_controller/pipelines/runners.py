@@ -15,20 +15,28 @@ from millrace_controller.pipelines.submission import KubeflowRunner
 from millrace_core.errors import Unavailable
 
 if TYPE_CHECKING:
+    from millrace_controller.pipelines.inside import InsideRunner
     from millrace_core.kubernetes import Cluster
 
 
 class Runners:
-    """By name, as handles remember them: process, job, kubeflow."""
+    """By name, as handles remember them: process, job, kubeflow, inside."""
 
     def __init__(self, settings: PipelineSettings, cluster: "Cluster | None", changes: Changes) -> None:
-        self.settings, self.cluster = settings, cluster
+        self.settings, self.cluster, self.changes = settings, cluster, changes
         self.client = KubeflowPipelines(address(settings))
         self.detection = Detection(settings, cluster, self.client)
         self.process = ProcessRunner(settings, changes)
         self.kubeflow = KubeflowRunner(
             settings, self.client, None if cluster is None else RunPods(cluster, settings.kfp_namespace)
         )
+
+    @cached_property
+    def inside(self) -> "InsideRunner":
+        """The one of a replay, whose services are all in this process."""
+        from millrace_controller.pipelines.inside import InsideRunner
+
+        return InsideRunner(self.changes)
 
     @cached_property
     def job(self) -> JobRunner:
@@ -42,6 +50,8 @@ class Runners:
 
     async def choose(self) -> Runner:
         """Where a new attempt runs. Raises: Unavailable if the Kubeflow Pipelines that were asked for are not there."""
+        if self.settings.inside:
+            return self.inside
         found = await self.detection.finding()
         if found.usable:
             return self.kubeflow

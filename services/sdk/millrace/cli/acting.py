@@ -1,24 +1,17 @@
-"""Commands that use a loop and steer it: rollback, pause, resume, delete, retrain, backtest, report."""
+"""Commands that use a loop and steer it: rollback, pause, resume, delete, retrain, report."""
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from millrace.cli.coding import with_code
-from millrace.cli.command import fail
-from millrace.cli.dialects import written
 from millrace.cli.moments import instant
-from millrace.cli.output import Format, Output, dump, fields, one
+from millrace.cli.output import Format, Output, dump
 from millrace.cli.session import client
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from millrace.client import Millrace
-    from millrace_contracts.backtests import BacktestRead
-    from millrace_contracts.tables import Dialect
 
 LoopName = Annotated[str, typer.Argument(help="Name of the loop.")]
 
@@ -108,55 +101,3 @@ def report(
     typer.echo(f"Wrote {path}")
     if show:
         typer.launch(path.absolute().as_uri())
-
-
-@written
-def backtest(
-    file: Annotated[Path, typer.Option("--file", "-f", help="The loop's YAML document.")],
-    history: Annotated[
-        Path,
-        typer.Option(
-            "--data", help="Labelled rows of the past, with event times.", exists=True, dir_okay=False
-        ),
-    ],
-    timeout: Annotated[float, typer.Option(help="Seconds to wait for the end.")] = 7200,
-    output: Output = Format.TABLE,
-    dialect: "Dialect | None" = None,
-) -> None:
-    """Replay history through a loop's rules: what would have happened; no endpoint is touched."""
-    from millrace.documents import load
-    from millrace_contracts.backtests import BacktestWrite
-    from millrace_contracts.formats import format_of
-
-    loop, form = load(file), format_of(history)
-    if loop.spec.data.event_time is None:
-        fail(f"{file}: spec.data.eventTime is missing", "A backtest replays days, so rows need event times.")
-    platform = client()
-    loop, digest = with_code(platform, loop, file), platform.registry.put_artifact(history)
-    asked = BacktestWrite(loop=loop, digest=digest, format=form, name=history.name, dialect=dialect)
-    ended = _backtested(platform, platform.controller.backtest(asked).id, timeout)
-    if output != Format.TABLE:
-        return dump(ended, output)
-    one({name: value for name, value in fields(ended).items() if name not in ("document", "loop")}, output)
-    if ended.state == "failed":
-        raise typer.Exit(1)
-    return None
-
-
-def _backtested(platform: "Millrace", id: str, timeout: float) -> "BacktestRead":
-    """Wait for the end of a backtest. Raises: TimeoutError."""
-    from millrace.cli.progress import Now, job_bar
-
-    deadline = time.monotonic() + timeout
-    with job_bar("backtest") as told:
-        while time.monotonic() < deadline:
-            backtest = platform.controller.backtest_state(id, wait=5)
-            now, words = (
-                backtest.progress,
-                backtest.state if backtest.waiting is None else backtest.waiting.message,
-            )
-            note = " ".join(filter(None, (now.get("step"), now.get("message")))) or words
-            told(Now(note, now.get("done"), now.get("total")))
-            if backtest.state in ("succeeded", "failed"):
-                return backtest
-    raise TimeoutError(f"the backtest {id} has not ended after {timeout:.0f} s; it goes on")

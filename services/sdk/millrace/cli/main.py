@@ -11,6 +11,7 @@ from millrace.cli import (
     alarming,
     approving,
     archiving,
+    backtesting,
     carding,
     coding,
     declaring,
@@ -146,7 +147,13 @@ command(
 command(app, "pause", "millrace pause my-loop", panel=LOOP)(acting.pause)
 command(app, "resume", "millrace resume my-loop", panel=LOOP)(acting.resume)
 command(app, "delete", "millrace delete my-loop", "millrace delete my-loop --yes", panel=LOOP)(acting.delete)
-command(app, "backtest", "millrace backtest -f my-loop.yaml --data history.csv", panel=LOOP)(acting.backtest)
+command(
+    app,
+    "backtest",
+    "millrace backtest -f my-loop.yaml --data history.csv",
+    "millrace backtest -f my-loop.yaml --data history.csv --out backtest --compare schedule=7d,30d",
+    panel=LOOP,
+)(backtesting.backtest)
 command(
     app, "report", "millrace report my-loop --open", "millrace report my-loop --out report.html", panel=LOOK
 )(acting.report)

@@ -52,6 +52,10 @@ def make(settings: TrainingSettings, folder: Callable[[str], JobFolder], wake: a
         from millrace_training.launch.pods import PodLauncher
 
         return PodLauncher(Cluster.here(), folder, settings)
+    if settings.inside:
+        from millrace_training.launch.inside import InsideLauncher
+
+        return InsideLauncher(folder, wake)
     from millrace_training.launch.processes import ProcessLauncher
 
     return ProcessLauncher(folder, settings, wake)

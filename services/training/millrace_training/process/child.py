@@ -45,7 +45,7 @@ def main(path: str) -> int:
     os.nice(NICE)
     _warm_up(assignment)
     signal.alarm(int(assignment.wall_seconds) + ALARM_SECONDS)
-    return _run(folder, assignment)
+    return work(folder, assignment)
 
 
 def _warm_up(assignment: "Assignment") -> None:
@@ -70,7 +70,8 @@ def _hold(lock: Path) -> bool:
     return False
 
 
-def _run(folder: "JobFolder", assignment: "Assignment") -> int:
+def work(folder: "JobFolder", assignment: "Assignment") -> int:
+    """Do the job and leave what comes of it in its folder; returns the exit status."""
     from millrace_training.runtime.assignment import Usage
     from millrace_training.runtime.errors import Cancelled, JobError, TaskFailed
 

@@ -1,0 +1,124 @@
+"""A platform of its own for one replay: the services' own applications in this process, on a folder of its own.
+
+Nothing of it is a server: calls cross no socket, no write waits for the disk, steps and jobs are threads. What decides
+is what decides in production, and nothing that the replay makes stands beside what its user has.
+"""
+
+import asyncio
+import importlib
+import importlib.util
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import AsyncExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from millrace.client import Millrace
+from millrace.laptop import tokens
+from millrace.transport import inside
+from millrace_contracts.backtests import BacktestWrite
+from millrace_contracts.loop import ModelLoop
+
+ORDER = ("registry", "monitoring", "serving", "training", "controller")
+URLS = {name: f"http://localhost:{place}" for place, name in enumerate(ORDER, 2)}
+"""Under which the services know each other; nothing listens there."""
+MORE: dict[str, dict[str, Any]] = {
+    "monitoring": {"otlp_port": 0},
+    "serving": {"data_plane": False},
+    "training": {"inside": True},
+    "controller": {"inside": True},
+}
+START_SECONDS, END_SECONDS = 300.0, 30.0
+
+
+def possible() -> bool:
+    """Whether all services are installed here, as on a laptop; in the image of a cluster's jobs they are not."""
+    return all(importlib.util.find_spec(f"millrace_{name}") for name in ORDER)
+
+
+@contextmanager
+def platform(home: Path, project: str) -> Iterator[Millrace]:
+    """A client of the platform in *home*, which is made if it is new, and goes on with what it holds if it is not."""
+    (home / "run").mkdir(parents=True, exist_ok=True, mode=0o700)
+    secrets = tokens.ensure(home / "run")
+    os.environ |= {f"MILLRACE_{name.upper()}_URL": url for name, url in URLS.items()}
+    os.environ |= {
+        "MILLRACE_TOKEN": secrets["controller"],
+        "MILLRACE_TOKENS_FILE": str(home / "run" / "tokens.json"),
+    }
+    services = Services(home, secrets)
+    services.start()
+    try:
+        with Millrace(URLS, secrets["controller"], project) as client:
+            yield client
+    finally:
+        services.stop()
+
+
+def declared(user: Millrace, client: Millrace, loop: ModelLoop, request: dict[str, Any]) -> str:
+    """The name of the hidden loop on the replay's own platform; said again, it is the same one.
+
+    The history stays with the *user*; the loop's own code, if it has any, comes along.
+    """
+    code = loop.spec.training.code
+    if code is not None and code.digest is not None:
+        client.registry.put_artifact(user.registry.get_artifact(code.digest))
+    mark = client.registry.put_artifact(request["digest"].encode())
+    asked = BacktestWrite(loop=loop, digest=mark, format=request["format"])
+    return client.controller.backtest(asked).loop
+
+
+class Services:
+    """The applications, in an event loop that has a thread of its own."""
+
+    def __init__(self, home: Path, secrets: dict[str, str]) -> None:
+        self._home, self._secrets = home, secrets
+        self._loop = asyncio.new_event_loop()
+        self._begun: Future[None] = Future()
+        self._over = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name="services", daemon=True)
+
+    def start(self) -> None:
+        """Return when all of them are ready to be called. Raises: what keeps one from its start."""
+        self._thread.start()
+        self._begun.result(START_SECONDS)
+
+    def stop(self) -> None:
+        """End their background tasks, and the loop."""
+        self._loop.call_soon_threadsafe(self._over.set)
+        self._thread.join(END_SECONDS)
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_until_complete(self._live())
+        except BaseException as error:
+            if self._begun.done():
+                raise
+            self._begun.set_exception(error)
+
+    async def _live(self) -> None:
+        """All apps are known before the first begins: they call each other."""
+        apps = {name: self._built(name) for name in ORDER}
+        for name, app in apps.items():
+            inside.offer(URLS[name], app, self._loop)
+        async with AsyncExitStack() as life:
+            for app in apps.values():
+                await life.enter_async_context(app.router.lifespan_context(app))
+            self._begun.set_result(None)
+            await self._over.wait()
+
+    def _built(self, name: str) -> Any:
+        """One application on the folder."""
+        module = importlib.import_module(f"millrace_{name}.main")
+        known = {f"{other}_url": url for other, url in URLS.items()}
+        settings = {
+            "home": self._home,
+            "service": name,
+            "lasting": False,
+            "token": self._secrets[name],
+        } | known
+        kind = importlib.import_module(f"millrace_{name}.settings")
+        made = getattr(kind, f"{name.title()}Settings")
+        return module.build(made(**settings, **MORE.get(name, {})))
