@@ -11,17 +11,18 @@ import pytest
 
 from millrace_contracts.backtests import BacktestWrite
 from millrace_contracts.loop import ModelLoop
+from millrace_replay import replay
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(420)]
 DAYS, A_DAY, CHANGE = 75, 60, 45
 
 
-def history(path):
-    """The price of a thing by size and place; from day CHANGE on, size counts twice as much."""
+def history(path, change=CHANGE):
+    """The price of a thing by size and place; from day *change* on, size counts twice as much."""
     draw = np.random.default_rng(5)
     day = np.repeat(np.arange(DAYS), A_DAY)
     size, place = draw.normal(3, 1, len(day)), draw.choice(["north", "south"], len(day))
-    price = size * np.where(day >= CHANGE, 4.0, 2.0) + (place == "south") + draw.normal(0, 0.2, len(day))
+    price = size * np.where(day >= change, 4.0, 2.0) + (place == "south") + draw.normal(0, 0.2, len(day))
     moments = pd.Timestamp("2024-01-01T06:00:00Z") + pd.to_timedelta(day, "D")
     table = pd.DataFrame(
         {"at": moments.strftime("%Y-%m-%dT%H:%M:%SZ"), "size": size, "place": place, "price": price}
@@ -96,3 +97,60 @@ def test_a_change_is_found_in_the_past_although_the_replay_is_killed_on_its_way(
     assert result["loop"]["by_month"][last] < 0.7 * result["static"]["by_month"][last]
     assert any(alarm["kind"] == "performance" for alarm in result["alarms"])
     assert [item.name for item in client.controller.loops() if item.name.startswith("backtest-")] == []
+    assert found.loop not in [item.name for item in client.registry.models()], (
+        "nothing of it is among the user's"
+    )
+    assert found.loop not in [item.name for item in client.serving.endpoints()]
+
+
+class Told:
+    """A platform that keeps the result of a replay for the test, and passes on everything else."""
+
+    def __init__(self, client):
+        self.client, self.result = client, None
+        self.controller = self
+
+    def __getattr__(self, name):
+        return getattr(self.client, name)
+
+    def backtest_progress(self, id, progress):
+        """Nobody looks."""
+
+    def backtest_result(self, id, outcome):
+        self.result = outcome.result
+
+
+def rows(result):
+    """What was decided, in order, with all figures; the loop's name, which differs, is left out."""
+    kinds = ("alarm", "run", "gate", "rollout", "switch-back", "model")
+    return [
+        (item["event_time"], item["kind"], item["outcome"], item["reason"].replace(name, "LOOP"))
+        for name in [result["name"]]
+        for item in result["decisions"]
+        if item["kind"].startswith(kinds)
+    ]
+
+
+@pytest.mark.timeout(1500)
+def test_a_live_loop_and_a_backtest_decide_the_same_row_by_row(client, tmp_path):
+    """Over HTTP, with processes, pipelines and Triton, and in one process without any of them."""
+    path, start = tmp_path / "history.csv", "2024-02-25"
+    history(path, change=60)
+    digest, name = client.registry.put_artifact(path), "prices-live"
+    document_ = document() | {"metadata": {"name": name}}
+    document_["spec"]["data"]["dataset"] = name
+    client.controller.apply(ModelLoop.model_validate(document_))
+    request = {"id": "0" * 12, "digest": digest, "format": "csv", "start": start, "dialect": None}
+    told = Told(client)
+    with replay.room(tmp_path) as folder:
+        replay.Replay(told, client, name, request, folder).run()
+    loop = ModelLoop.model_validate(document())
+    asked = BacktestWrite(loop=loop, digest=digest, format="csv", name="same.csv", start=start)
+    found = ended(client, client.controller.backtest(asked).id, lambda _: None)
+    assert found.state == "succeeded", found.message
+    live, replayed = told.result | {"name": name}, found.result | {"name": found.result["loop_name"]}
+    assert {"alarm.opened", "run.opened", "gate.verdict", "run.closed"} <= {row[1] for row in rows(live)}
+    assert rows(live) == rows(replayed)
+    assert live["promotions"] == replayed["promotions"]
+    assert live["loop"] == replayed["loop"]
+    client.controller.delete(name)

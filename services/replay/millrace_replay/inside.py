@@ -22,6 +22,15 @@ from millrace_contracts.backtests import BacktestWrite
 from millrace_contracts.loop import ModelLoop
 
 ORDER = ("registry", "monitoring", "serving", "training", "controller")
+OWN: dict[str, Any] = {
+    "lasting": False,
+    "database_url": "",
+    "storage_url": "",
+    "openlineage_url": "",
+    "metrics_port": 0,
+    "port": 0,
+}
+"""What the environment may say of the user's services and does not hold for these."""
 URLS = {name: f"http://localhost:{place}" for place, name in enumerate(ORDER, 2)}
 """Under which the services know each other; nothing listens there."""
 MORE: dict[str, dict[str, Any]] = {
@@ -113,12 +122,7 @@ class Services:
         """One application on the folder."""
         module = importlib.import_module(f"millrace_{name}.main")
         known = {f"{other}_url": url for other, url in URLS.items()}
-        settings = {
-            "home": self._home,
-            "service": name,
-            "lasting": False,
-            "token": self._secrets[name],
-        } | known
+        settings = OWN | {"home": self._home, "service": name, "token": self._secrets[name]} | known
         kind = importlib.import_module(f"millrace_{name}.settings")
         made = getattr(kind, f"{name.title()}Settings")
         return module.build(made(**settings, **MORE.get(name, {})))

@@ -50,6 +50,7 @@ def summary(
     decisions = client.registry.decisions(loop=loop)
     return {
         "metric": task.metric,
+        "loop_name": loop,
         "from": str(days[0].date),
         "through": str(days[-1].date),
         "rows": last - first,
