@@ -146,7 +146,8 @@ class Loop:
 
 def replayed(loop, days):
     made = object.__new__(replay.Replay)
-    made.client, made.loop, made.id, made.spec = loop, "sales", "b", spec()
+    made.user = made.client = loop
+    made.loop, made.id, made.spec = "sales", "b", spec()
     made.history, made.days = days, days.days()[1:]
     made.through_days(days.typed({"x": "number", "y": "number", "at": "timestamp"}, "UTC"), SIGNATURE, None)
     return [moment.isoformat() for moment in loop.waited]
