@@ -29,7 +29,8 @@ from millrace_monitoring.channels import sending
 from millrace_monitoring.channels.letter import Letter
 from millrace_monitoring.notices import choosing, controller, queries, reading, rereading
 from millrace_monitoring.notices.choosing import Chosen
-from millrace_monitoring.notices.queries import Load
+from millrace_monitoring.notices.loads import queries as channel_loads
+from millrace_monitoring.notices.loads.queries import Load
 from millrace_monitoring.notices.tables import Message, Subscription
 from millrace_monitoring.services import CurrentServices, Services
 
@@ -59,7 +60,7 @@ async def put_channel(
     if problem is not None and body.webhook is not None and problem.startswith("the address"):
         raise BadInput(f"The URL: {problem}.")
     await queries.put_channel(session, project, name, body)
-    loads = await queries.loads(session, utcnow(), project)
+    loads = await channel_loads.loads(session, utcnow(), project)
     return _shown(services, project, Chosen(name, "project", body), None, loads)
 
 
@@ -68,7 +69,7 @@ async def list_channels(
     project: Project, session: Session, services: CurrentServices, loop: LoopIn = None
 ) -> list[ChannelRead]:
     """Channels of the project, of its loops and of the installation; of one loop: those that tell of it."""
-    loads = await queries.loads(session, utcnow(), project)
+    loads = await channel_loads.loads(session, utcnow(), project)
     if loop is not None:
         known = await choosing.of_loop(session, services.settings, project, loop)
         return [_shown(services, project, item, loop, loads) for item in known.values()]
@@ -90,7 +91,7 @@ async def get_channel(
     known = await choosing.of_project(session, services.settings, project)
     if name not in known:
         raise NotFound(f"The project {project} has no channel '{name}'.")
-    return _shown(services, project, known[name], None, await queries.loads(session, utcnow(), project))
+    return _shown(services, project, known[name], None, await channel_loads.loads(session, utcnow(), project))
 
 
 @router.delete("/channels/{name}", status_code=204, response_class=Response, dependencies=[WRITE])
@@ -174,7 +175,7 @@ async def unsubscribe(loop: Name, project: Project, session: Session, services: 
 @router.get("/subscriptions:standing", dependencies=[READ], response_model=list[SubscriptionStanding])
 async def standing(session: Session, services: CurrentServices) -> list[SubscriptionStanding]:
     """How telling goes for every loop of every project that somebody is told of."""
-    loads, shared = await queries.loads(session, utcnow()), await queries.channels(session)
+    loads, shared = await channel_loads.loads(session, utcnow()), await queries.channels(session)
     aside = Counter((item.project, item.loop) for item in await set_aside.waiting(session))
     found = [
         (

@@ -237,10 +237,7 @@ def _grant(role: str, only: str | None) -> "Grant":
     from millrace_contracts.accounts import Grant
 
     if role not in ROLES:
-        fail(
-            f"{role!r} is no role",
-            f"Say one of {', '.join(ROLES)}; docs/reference/roles.md tells what each may.",
-        )
+        fail(f"{role!r} is no role", f"Say one of {', '.join(ROLES)}; docs/reference/roles.md tells more.")
     try:
         return Grant.model_validate({"role": role, "project": only})
     except ValidationError:

@@ -1,0 +1,1 @@
+"""How the channels do: what they have under way, and what they gave up."""
