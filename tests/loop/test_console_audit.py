@@ -57,7 +57,7 @@ def test_heads_that_were_kept_elsewhere_are_compared_and_another_key_is_refused(
 
 
 def test_an_archive_is_made_and_holds_without_a_platform(browser, loop, tmp_path):
-    page = looked(browser, "export", loop=loop)
+    page = looked(browser, "export", loop=loop, **{"for-eu-ai-act": "yes"})
     assert "signed by ed25519:" in page
     file = browser.get(f"{PAGE}/files/archive")
     assert file.headers["content-disposition"] == f'attachment; filename="{loop}-audit.zip"'
@@ -66,6 +66,9 @@ def test_an_archive_is_made_and_holds_without_a_platform(browser, loop, tmp_path
     opened = archive.read(path)
     assert opened.statement.loop == loop
     assert {"decisions.jsonl", "verification.json", "versions/2.json"} <= set(opened.files)
+    laws = [name for name in opened.files if name.startswith("compliance/")]
+    assert any("eu-ai-act" in name for name in laws)
+    assert not any("iso-42001" in name for name in laws)
 
 
 def test_the_champion_of_an_instant_is_named_with_who_moved_it_and_before_the_first_there_was_none(

@@ -28,13 +28,15 @@ class Stopped(Exception):
 class Work:
     """One look: how far it is, and what came of it.
 
-    *loop*: whose archive is made besides; empty for none. *entries*: links of all chains when it began.
+    *loop*: whose archive is made besides; empty for none. *frameworks*: laws and standards against which it is read.
+    *entries*: links of all chains when it began.
     """
 
     project: str
     heads: Heads
     source: str
     loop: str = ""
+    frameworks: tuple[str, ...] = ()
     entries: int = 0
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
     ended: datetime | None = None

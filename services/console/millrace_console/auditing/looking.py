@@ -17,7 +17,13 @@ ITSELF = "the service itself"
 
 
 async def prepared(
-    asked: Asked, clients: AsyncMillrace, project: str, text: str, key: str, loop: str = ""
+    asked: Asked,
+    clients: AsyncMillrace,
+    project: str,
+    text: str,
+    key: str,
+    loop: str = "",
+    frameworks: tuple[str, ...] = (),
 ) -> Work:
     """A look that can begin: who asks may look at every chain, and the heads can be believed.
 
@@ -40,7 +46,7 @@ async def prepared(
     except auditing.NotSigned as error:
         raise BadInput(f"The signed heads cannot be believed: {error}.") from error
     source = "the file that you gave" if text.strip() else ITSELF
-    return Work(project, checked, source, loop, entries=sum(chain.count for chain in chains))
+    return Work(project, checked, source, loop, frameworks, entries=sum(chain.count for chain in chains))
 
 
 def lines(text: str) -> list[SignedHead]:
@@ -63,13 +69,15 @@ def _archived(platform: Millrace, work: Work) -> None:
     assert work.report is not None
     target = io.BytesIO()
     try:
-        statement = archive.write(platform, work.loop, work.report, target)
+        statement = archive.write(platform, work.loop, work.report, target, frameworks=work.frameworks)
     except ApiError as error:
         if error.status not in (403, 409):
             raise
         work.signed = f"not signed: {error}"
         target = io.BytesIO()
-        statement = archive.write(platform, work.loop, work.report, target, sign=False)
+        statement = archive.write(
+            platform, work.loop, work.report, target, sign=False, frameworks=work.frameworks
+        )
     work.archive = target.getvalue()
     if statement is not None:
         work.signed = f"signed by {statement.key}"

@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
+from millrace.evidence import FRAMEWORKS
 from millrace_console.asking import Asked
 from millrace_console.auditing import answers, looking
 from millrace_console.nested import flat
@@ -152,6 +153,7 @@ async def _around(asked: Asked, services: Services, person: Person, project: str
     """What every page of the audit shows: how the look stands; no answer yet."""
     around = await frame(person, asked, project, "audit")
     work = services.works.of(person.csrf)
+    around |= {"frameworks": FRAMEWORKS.values()}
     nothing: dict[str, object] = {
         "champion": None,
         "lineage": None,
@@ -164,8 +166,9 @@ async def _around(asked: Asked, services: Services, person: Person, project: str
 
 async def _begun(services: Services, person: Person, project: str, fields: Fields, loop: str) -> Response:
     asked, clients = Asked(services.settings.answer_seconds), person.clients
+    chosen = tuple(name for name in FRAMEWORKS if loop and fields.get(f"for-{name}"))
     work = await looking.prepared(
-        asked, clients, project, fields.get("heads", ""), fields.get("key", ""), loop
+        asked, clients, project, fields.get("heads", ""), fields.get("key", ""), loop, chosen
     )
 
     def do(mine: Work) -> None:
