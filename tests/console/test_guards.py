@@ -1,6 +1,7 @@
 """Nobody sees a page without signing in, nothing changes without a form of the session, nothing is let in besides."""
 
 import json
+import re
 
 import httpx
 import pytest
@@ -216,3 +217,10 @@ async def test_a_form_that_does_not_fit_is_a_persons_mistake(signed, person, wha
 
 async def test_a_foreign_host_is_refused(client):
     assert (await client.get("/login", headers={"host": "evil.example"})).status_code == 400
+
+
+async def test_a_refusal_never_takes_the_place_of_a_page_that_looks_for_news(signed):
+    """htmx puts answers of any status into the page unless it is told not to; its look for news ended with that."""
+    text = (await signed.get("/p/default/audit")).text
+    told = re.search(r"name=\"htmx-config\" content='([^']+)'", text)[1]
+    assert {"4xx", "5xx"} <= set(json.loads(told)["noSwap"])
