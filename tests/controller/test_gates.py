@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from tests.controller.test_rules import spec
 
-from millrace_contracts.learning import EvaluateResult
+from millrace_contracts.learning import Block, EvaluateResult
 from millrace_controller.gates import judge as gates_of
+from millrace_controller.gates.past import Past
+from millrace_stats.stakes import Prices
 
 
 def judge(spec, evaluation, champion=None):
@@ -177,3 +179,91 @@ def test_months_that_the_champion_has_seen_come_back_with_newer_rows():
 def test_four_months_decide_where_four_are_asked_for():
     gates = {"champion": {"minimumDays": 4, "block": "month"}}
     assert judge(spec(gates=gates), monthly(4, 60))["verdict"] == "passed"
+
+
+STRICT = {"gates": {"policy": "strict"}}
+
+
+def blocks(difference, noise, month, seed=1, days=28):
+    """Blocks whose differences have exactly this mean and spread."""
+    draw = np.random.default_rng(seed).normal(size=days)
+    shares = 1 + difference + noise * (draw - draw.mean()) / draw.std()
+    return [
+        {"block": f"2013-{month:02d}-{day:02d}", "n": 900, "candidate": 100.0 * share, "champion": 100.0}
+        for day, share in enumerate(shares, start=1)
+    ]
+
+
+def past(*earlier, prices=None, told="by the loop's own history"):
+    return Past(tuple(map(Block.model_validate, earlier)), prices or Prices(30.0, 30.0), told)
+
+
+def of(difference, noise, before=None, month=6, **more):
+    found = evaluation() | {"blocks": blocks(difference, noise, month)}
+    return gates_of.judge(spec(**more), EvaluateResult.model_validate(found), True, before)
+
+
+class TestPolicy:
+    def test_what_is_not_proven_but_looks_better_passes_by_what_is_at_stake(self):
+        found = of(-0.05, 0.3)
+        assert found.verdict == "passed"
+        assert "not proven, so what is at stake decides" in found.reason
+        gate = found.gates[0]
+        assert gate.number("promoting_costs") < gate.number("keeping_costs")
+
+    def test_the_strict_policy_asks_for_proof(self):
+        found = of(-0.05, 0.3, **STRICT)
+        assert found.verdict == "inconclusive"
+        assert "at stake" not in found.reason
+
+    def test_what_looks_worse_is_kept_back_by_both(self):
+        assert of(0.05, 0.3).verdict == of(0.05, 0.3, **STRICT).verdict == "inconclusive"
+
+    def test_what_is_proven_worse_fails_however_cheap_a_wrong_promotion_is(self):
+        assert of(0.1, 0.02, past(prices=Prices(1.0, 2.0))).verdict == "failed"
+
+    def test_a_price_decides_between_two_ways_that_are_nearly_even(self):
+        dear, cheap = past(prices=Prices(60.0, 30.0)), past(prices=Prices(30.0, 60.0))
+        assert of(-0.01, 0.3, dear).verdict == "inconclusive"
+        assert of(0.005, 0.3, cheap).verdict == "passed"
+
+    def test_one_catastrophic_day_keeps_it_back(self):
+        found = evaluation() | {"blocks": blocks(-0.1, 0.05, 6)}
+        found["blocks"][5] = found["blocks"][5] | {"candidate": 900.0}
+        assert judge(spec(), found)["verdict"] == "inconclusive"
+
+    def test_too_few_blocks_decide_nothing_by_stakes_either(self):
+        assert judge(spec(), evaluation(-0.05, 5, noise=0.3))["verdict"] == "inconclusive"
+
+    @pytest.mark.parametrize(
+        "more",
+        [
+            {"data": {"dataset": "d"}, "triggers": {}},
+            {"switchBack": {"enabled": False}},
+            {"switchBack": {"candidates": 0}},
+            {"monitoring": {"retention": {"archived": 0}}},
+        ],
+    )
+    def test_without_a_way_back_proof_is_asked_for_and_balanced_is_refused(self, more):
+        assert spec().gate_policy() == "balanced"
+        assert spec(**more).gate_policy() == "strict"
+        with pytest.raises(ValueError, match="a wrong promotion is not undone"):
+            spec(**more, gates={"policy": "balanced"})
+
+
+class TestEvidenceOfEarlierRuns:
+    EARLIER = (*blocks(-0.05, 0.12, 4, seed=2), *blocks(-0.05, 0.12, 5, seed=3))
+
+    def test_it_decides_where_the_new_blocks_alone_do_not(self):
+        assert of(-0.01, 0.12, **STRICT).verdict == "inconclusive"
+        found = of(-0.01, 0.12, past(*self.EARLIER), **STRICT)
+        assert found.verdict == "passed"
+        assert "with 56 blocks of earlier runs against the same champion" in found.reason
+        assert found.gates[0].number("carried_blocks") == 56
+
+    def test_new_blocks_that_are_against_it_outweigh_it(self):
+        assert of(0.03, 0.12, past(*self.EARLIER), **STRICT).verdict == "inconclusive"
+
+    def test_a_day_that_is_judged_anew_counts_once(self):
+        again = past(*blocks(-0.5, 0.01, 6, seed=4))
+        assert of(-0.01, 0.12, again, **STRICT).reason == of(-0.01, 0.12, **STRICT).reason

@@ -104,3 +104,28 @@ def test_every_decision_of_a_run_has_the_link_that_one_of_them_knows():
     told = [explanation.explain(item, [opened, judged, other])[-1] for item in (opened, judged)]
     assert told == [f"Its pipeline, drawn step by step: {link}"] * 2
     assert not any(link in line for line in explanation.explain(other, [opened, judged, other]))
+
+
+def test_a_verdict_by_stakes_says_what_each_error_would_cost_and_how_to_ask_for_proof():
+    gate = {"name": "champion", "verdict": "passed", "reason": "not proven", "blocks": 28, "policy": "balanced",
+            "promoting_costs": 0.41, "keeping_costs": 1.7, "wrong_promotion_days": 30.0, "kept_model_days": 60.0,
+            "carried_blocks": 56.0}  # fmt: skip
+    text = "\n".join(explanation.explain(decision("gate.verdict", evidence={"gates": [gate]})))
+    assert "56 days or blocks of earlier runs against the same champion were counted too" in text
+    assert "promoting, if that is wrong, loses 0.41 days of the champion's loss" in text
+    assert "taken to last 30 days" in text
+    assert "stay 60 days; so promoting loses less" in text
+    assert "policy: strict asks for proof alone" in text
+
+
+def test_a_verdict_by_proof_says_nothing_of_stakes():
+    gate = {
+        "name": "champion",
+        "verdict": "passed",
+        "reason": "below the margin",
+        "blocks": 28,
+        "policy": "balanced",
+    }
+    assert "balanced" not in "\n".join(
+        explanation.explain(decision("gate.verdict", evidence={"gates": [gate]}))
+    )

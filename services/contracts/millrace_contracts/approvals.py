@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from millrace_contracts.bodies import Document, Read
+from millrace_contracts.learning import Block
 from millrace_contracts.names import Digest, PlainText
 from millrace_contracts.parts import Strictly
 from millrace_contracts.verdicts import GatesVerdict
@@ -30,6 +31,10 @@ class JudgedEvidence(Read):
     files: dict[str, Digest] = Field(
         default={},
         description="Digests of the candidate's files by name; none: an earlier version did not keep them.",
+    )
+    blocks: list[Block] = Field(
+        default=[],
+        description="Losses by block, which a later run against the same champion counts too; none: not kept.",
     )
     demanded: bool = Field(description="Whether the document asked for people's approval then.")
 

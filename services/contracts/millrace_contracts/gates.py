@@ -78,7 +78,38 @@ class ApprovalGate(Part):
         return self
 
 
+GatePolicy = Literal["strict", "balanced"]
+NO_WAY_BACK = (
+    "gates.policy balanced needs data.eventTime and switchBack: else a wrong promotion is not undone"
+)
+Lasts = Annotated[Written, Lasting(least="1d", most="3650d")]
+
+
+class GatePrices(Part):
+    """What each error costs: its difference in loss, for so long."""
+
+    wrong_promotion: Lasts = Field(description="Event time until a wrong promotion is undone.")
+    kept_model: Lasts = Field(
+        description="Event time for which a model stays that should have been replaced."
+    )
+
+    def lasting(self) -> tuple[str, str]:
+        """Of a wrong promotion, and of a model that is kept wrongly."""
+        return self.wrong_promotion, self.kept_model
+
+
 class Gates(Part):
+    policy: GatePolicy | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="strict: proof that it is no worse; balanced: also what costs less to promote than to keep, by the "
+        "expected loss of both errors. Left out: balanced where a wrong promotion is undone by itself, else strict.",
+    )
+    prices: GatePrices | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="Of both errors, for the balanced policy; left out: measured from the loop's own history.",
+    )
     champion: ChampionGate = ChampionGate()
     absolute: list[AbsoluteGate] = Field(default=[], max_length=20)
     slices: SliceGate = SliceGate()

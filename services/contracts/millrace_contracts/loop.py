@@ -13,7 +13,7 @@ from millrace_contracts.batches import Predict
 from millrace_contracts.calendars import Calendar, Schedule, Timed
 from millrace_contracts.data import DataContract
 from millrace_contracts.fairness import FairnessSpec, comparable
-from millrace_contracts.gates import Gates
+from millrace_contracts.gates import NO_WAY_BACK, GatePolicy, Gates
 from millrace_contracts.names import LoopName, Name, TaskName
 from millrace_contracts.notices import Notify, undeliverable
 from millrace_contracts.parts import (
@@ -235,12 +235,23 @@ class Spec(Part):
         self._one_says_how_many()
         self.gates.fit(self.task)
         comparable(self.task, self.fairness, self.gates.fairness or [], self.target)
+        if self.gates.policy == "balanced" and not self.comes_back():
+            raise ValueError(NO_WAY_BACK)
         if self.review is not None and self.review.below is not None and self.task == "regression":
             raise ValueError(NO_CONFIDENCE)
         contract = self.data.contract
         if contract is not None and self.target not in [column.name for column in contract.columns]:
             raise ValueError(f"the contract has no column {self.target!r}, which is the target")
         return self
+
+    def comes_back(self) -> bool:
+        """Whether the loop goes back by itself to an archived version that has become the better one."""
+        kept = min(self.switch_back.candidates, self.monitoring.retention.archived)
+        return self.data.event_time is not None and self.switch_back.enabled and kept > 0
+
+    def gate_policy(self) -> GatePolicy:
+        """How much proof a candidate needs: what is declared, else as much as its way back allows."""
+        return self.gates.policy or ("balanced" if self.comes_back() else "strict")
 
     def _one_says_how_many(self) -> None:
         """Raises: ValueError where placement speaks of trials, and there are workers."""

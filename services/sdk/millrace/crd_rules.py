@@ -250,6 +250,14 @@ RULES: dict[str, list[Json]] = {
         *_gates_fit(),
         *crd_fairness.fits(),
         rule(
+            "!has(self.gates) || !has(self.gates.policy) || self.gates.policy != 'balanced' || "
+            "(has(self.data.eventTime) && (!has(self.switchBack) || ((!has(self.switchBack.enabled) || "
+            "self.switchBack.enabled) && (!has(self.switchBack.candidates) || self.switchBack.candidates > 0))) && "
+            "(!has(self.monitoring) || !has(self.monitoring.retention) || !has(self.monitoring.retention.archived) || "
+            "self.monitoring.retention.archived > 0))",
+            gates.NO_WAY_BACK,
+        ),
+        rule(
             "!has(self.data.contract) || self.data.contract.columns.exists(column, column.name == self.target)",
             "the contract has no column that is the target",
             '"the contract has no column \'" + self.target + "\', which is the target"',

@@ -102,6 +102,28 @@ def _independent(gate: Document) -> str:
     return f", of {rows:.0f} independent rows" if isinstance(rows, int | float) else ""
 
 
+def _stakes(gate: Document) -> Lines:
+    """By which policy the champion's gate decided, and what it thought that each error would cost."""
+    lines = []
+    if (carried := gate.get("carried_blocks")) is not None:
+        lines.append(
+            f"  ({_number(carried)} days or blocks of earlier runs against the same champion were counted too)"
+        )
+    if gate.get("promoting_costs") is None:
+        return lines
+    promoting, keeping = gate["promoting_costs"], gate["keeping_costs"]
+    less = "promoting" if promoting < keeping else "keeping"
+    return [
+        *lines,
+        "  policy balanced: where proof is lacking, the way that is expected to lose less is taken",
+        f"  promoting, if that is wrong, loses {_number(promoting)} days of the champion's loss: a wrong promotion is "
+        f"taken to last {_number(gate['wrong_promotion_days'])} days",
+        f"  keeping, if that is wrong, loses {_number(keeping)}: a champion that should have gone is taken to stay "
+        f"{_number(gate['kept_model_days'])} days; so {less} loses less (gates.prices sets both, policy: strict asks "
+        "for proof alone)",
+    ]
+
+
 def _gates(evidence: Document) -> Lines:
     lines = []
     for gate in evidence.get("gates", []):
@@ -112,6 +134,7 @@ def _gates(evidence: Document) -> Lines:
                 f"  ({meaning}; each day or block of rows is one sample, {gate.get('blocks', 0)} in all"
                 f"{_independent(gate)})"
             )
+            lines += _stakes(gate)
     metrics = evidence.get("metrics", {})
     for who in ("candidate", "champion"):
         values = metrics.get(who) or {}

@@ -12,7 +12,18 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from millrace_stats import canary, comparing, drift, paired, performance, screenings, sparse, worlds
+from millrace_stats import (
+    canary,
+    comparing,
+    drift,
+    paired,
+    performance,
+    power,
+    regret,
+    screenings,
+    sparse,
+    worlds,
+)
 from millrace_stats.measuring import SEED, Result, measure
 
 YEAR = 365
@@ -218,11 +229,14 @@ def canaries(scale: float) -> Iterator[Result]:
         yield measure(name, int(300 * scale), aborted, rate, wrong, 0.001, unit="s")
 
 
-GROUPS = {
+GROUPS: dict[str, Callable[[float], Iterator[Result] | Iterator[power.Line]]] = {
     "drift": drifts,
     "performance": detectors,
     "slices": slices,
     "gate": gates,
+    "power": power.curves,
+    "carried": power.carried,
+    "regret": regret.policies,
     "switch-back": switches,
     "canary": canaries,
     "leakage": screenings.leakages,
@@ -230,6 +244,10 @@ GROUPS = {
     "protected": comparing.protected,
     **sparse.GROUPS,
 }
+
+
+HEADS = {"power": power.HEAD, "carried": power.CARRIED, "regret": regret.HEAD}
+"""Of tables that have columns of their own."""
 
 
 def main() -> None:
@@ -242,9 +260,10 @@ def main() -> None:
     print(f"seed {SEED}, numpy {np.__version__}, Python {platform.python_version()}, {where}", flush=True)
     for group in given.groups or GROUPS:
         started = time.process_time()
-        print(
-            f"\n## {group}\n\n| what | share ± standard error | median delay | repeats |\n|---|---|---|---|"
+        head = HEADS.get(
+            group, "| what | share ± standard error | median delay | repeats |\n|---|---|---|---|"
         )
+        print(f"\n## {group}\n\n{head}")
         for result in GROUPS[group](given.scale):
             print(result.row(), flush=True)
         print(f"\n{time.process_time() - started:.0f} CPU-seconds")

@@ -5,20 +5,22 @@ Both work on blocks (days, or groups of rows where there is no time): a block's 
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from millrace_stats import discoveries
+from millrace_stats.pairs import TINY, Pair, Verdict
 from millrace_stats.performance import Detector, Reference
 from millrace_stats.series import autocorrelation, inflation
 
-Verdict = Literal["passed", "failed", "inconclusive"]
-CONFIDENCE = 0.95
+ERROR = 0.05
+CARRIED_ERROR = 0.03
+"""Of each of two looks, where earlier runs have something to say: at the new blocks alone, and at all of them."""
+LEANING = 0.25
+"""New blocks are against it if what earlier ones say would be as surprising as this; then those do not count."""
 SWITCH_LEVEL = 36_500.0
 SCALE_DAYS = 28
-TINY = 1e-100
-"""Stands in for a champion's loss of 0, to which every loss is infinitely worse."""
 EFFECT_DAYS = 2 * SCALE_DAYS
 """Closed days over which the size of an effect is measured."""
 
@@ -48,19 +50,21 @@ def non_inferior(
     margin: float,
     minimum_blocks: int = 14,
     ordered: bool = True,
+    error: float = ERROR,
 ) -> Comparison:
     """Is the candidate not worse than the champion by more than *margin*?
 
-    `passed` if the upper 95 % bound of the relative difference is below the margin, `failed` if the lower one is
-    above it, else `inconclusive`; also with fewer than *minimum_blocks*.
+    `passed` if the upper bound of the relative difference of the mean losses is below the margin, `failed` if the
+    lower one is above it, else `inconclusive`; also with fewer than *minimum_blocks*.
 
     Args:
         candidate, champion: mean loss of each block on the same rows, shape (blocks,).
         rows: rows in each block, shape (blocks,); used for the report, every block counts once.
         margin: as a share of the champion's mean loss, like 0.02.
         ordered: blocks follow each other in time, so neighbours may resemble each other.
+        error: probability of a wrong `passed` at the margin, and of a wrong `failed`.
     Raises: ValueError for different shapes or values that are not finite.
-    Source: t bound of the mean with the standard error widened for AR(1) dependence.
+    Source: `pairs` says what is estimated, `evidence` what is done about dependence and tails.
     """
     candidate, champion = np.asarray(candidate, float), np.asarray(champion, float)
     if candidate.shape != champion.shape or candidate.shape != np.shape(rows):
@@ -71,20 +75,14 @@ def non_inferior(
     if count < max(minimum_blocks, 3):
         reason = f"{count} blocks are too few, {max(minimum_blocks, 3)} are needed"
         return Comparison("inconclusive", np.nan, np.nan, np.nan, margin, count, total, 0.0, reason)
-    loss = max(float(np.mean(champion)), TINY)
-    share = (candidate - champion) / loss
-    r = autocorrelation(share) if ordered else 0.0
-    from scipy import special  # here: an idle service has no use for it
-
-    half = special.stdtrit(count - 1, CONFIDENCE) * np.std(share, ddof=1) * inflation(r) / np.sqrt(count)
-    middle = float(np.mean(share))
-    lower, upper = middle - float(half), middle + float(half)
-    verdict: Verdict = "passed" if upper < margin else "failed" if lower > margin else "inconclusive"
+    pair = Pair.of(candidate, champion, ordered)
+    verdict, middle, (lower, upper) = pair.verdict(margin, error), float(pair.difference), pair.bounds(error)
     where = {"passed": "below", "failed": "above", "inconclusive": "around"}[verdict]
     reason = (
-        f"the candidate's loss differs by {middle:+.1%} (95 % bounds {lower:+.1%} to {upper:+.1%}), "
-        f"{where} the margin of {margin:+.1%}, on {count} blocks and {total} rows"
+        f"the candidate's loss differs by {middle:+.1%} ({100 - 100 * error:.0f} % bounds {lower:+.1%} to "
+        f"{upper:+.1%}), {where} the margin of {margin:+.1%}, on {count} blocks and {total} rows"
     )
+    r = float(pair.better.autocorrelation)
     return Comparison(verdict, middle, lower, upper, margin, count, total, r, reason)
 
 

@@ -1,5 +1,7 @@
 """Made-up worlds whose truth is known, in which the rules that decide are tried."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 ROW_BINS = 20
@@ -73,3 +75,42 @@ def failures(
     keys = np.stack([draw.poisson(rate * share, seconds), draw.poisson(rate * (1 - share), seconds)], axis=1)
     failed = np.stack([draw.binomial(keys[:, 0], canary), draw.binomial(keys[:, 1], stable)], axis=1)
     return np.concatenate([keys, failed], axis=1).cumsum(0)
+
+
+def blocks(
+    draw: np.random.Generator, kind: str, series: int, length: int, r: float, spread: float, gap: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean losses of champion and candidate by block, each of shape (series, length).
+
+    The mean loss of the candidate is 1 + *gap* times the champion's in every kind of world; *spread* is the standard
+    deviation of what a block adds to that, as a share of the champion's mean loss:
+    even - normal; tailed - Student's t with three degrees of freedom; harm, gain - lognormal, rare blocks on which
+    the candidate is much worse (better) than it usually is; proportional - the champion's loss is lognormal (0.8) and
+    the candidate's is a share of it that moves from block to block.
+    """
+    level, moves = days(draw, series, length, r), days(draw, series, length, r)
+    if kind == "proportional":
+        champion = np.exp(0.8 * level - 0.32)
+        return champion, champion * (1 + gap) * np.exp(spread * moves - spread**2 / 2)
+    champion = 1 + 0.2 * level
+    return champion, champion * (1 + gap) + spread * SHAPES[kind](moves)
+
+
+def _tailed(normal: np.ndarray) -> np.ndarray:
+    from scipy import special
+
+    return np.asarray(special.stdtrit(3, special.ndtr(normal)) / np.sqrt(3))
+
+
+def _skewed(normal: np.ndarray) -> np.ndarray:
+    return np.asarray((np.exp(normal) - np.exp(0.5)) / np.sqrt((np.e - 1) * np.e))
+
+
+SHAPES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "even": lambda normal: normal,
+    "tailed": _tailed,
+    "harm": _skewed,
+    "gain": lambda normal: -_skewed(normal),
+}
+"""From a normal series to one of variance 1 with other tails, block by block."""
+KINDS = ("even", "tailed", "proportional", "gain", "harm")

@@ -1,33 +1,34 @@
 """The gates between a candidate and production; three verdicts, each with its numbers."""
 
 import math
-from collections.abc import Sequence
-
-import numpy as np
 
 from millrace_contracts.gates import AbsoluteGate
-from millrace_contracts.learning import Block, EvaluateResult
+from millrace_contracts.learning import EvaluateResult
 from millrace_contracts.loop import Spec
 from millrace_contracts.verdicts import GateResult, GatesVerdict, Verdict
+from millrace_controller.gates import champion as rival
 from millrace_controller.gates import fairness, few
+from millrace_controller.gates.past import Past
 from millrace_stats import tasks
-from millrace_stats.paired import non_inferior, slices
+from millrace_stats.paired import slices
 
 ORDER: tuple[Verdict, ...] = ("failed", "inconclusive", "passed")
-Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-def judge(spec: Spec, evaluation: EvaluateResult, champion: bool | None = None) -> GatesVerdict:
+def judge(
+    spec: Spec, evaluation: EvaluateResult, champion: bool | None = None, past: Past | None = None
+) -> GatesVerdict:
     """All gates of a loop over one evaluation: failed if any gate failed, else inconclusive if any is, else passed.
 
     Args:
         evaluation: metrics of candidate and champion, blocks of mean losses on the same rows, slices.
         champion: whether there is one to be compared with, also if no row could be; None: if the evaluation has one.
+        past: what earlier runs of the loop have to say; None: nothing.
     """
     compared = champion if champion is not None else evaluation.metrics.champion is not None
     gates = [_absolute(gate, evaluation) for gate in spec.gates.absolute]
     if compared:
-        gates += [_champion(spec, evaluation), *_slices(spec, evaluation)]
+        gates += [_champion(spec, evaluation, past or Past()), *_slices(spec, evaluation)]
     else:
         gates = [_useful(spec, evaluation), *gates]
     gates += fairness.judge(spec.gates.fairness or [], evaluation)
@@ -78,11 +79,9 @@ def _absolute(gate: AbsoluteGate, evaluation: EvaluateResult) -> GateResult:
     )
 
 
-def _champion(spec: Spec, evaluation: EvaluateResult) -> GateResult:
-    gate, ordered = spec.gates.champion, spec.data.event_time is not None
-    arrays = _arrays(evaluation.blocks)
-    result = non_inferior(*arrays, margin=gate.margin, minimum_blocks=gate.minimum_days, ordered=ordered)
-    verdict, reason = result.verdict, result.reason
+def _champion(spec: Spec, evaluation: EvaluateResult, past: Past) -> GateResult:
+    judged = rival.judge(spec, evaluation.blocks, past)
+    result, verdict, reason = judged.comparison, judged.verdict, judged.reason
     if result.blocks < few.needed(spec):
         reason = few.told(spec, evaluation, result.blocks) or reason
     if _one_class(spec, evaluation):
@@ -91,8 +90,8 @@ def _champion(spec: Spec, evaluation: EvaluateResult) -> GateResult:
         name: value if math.isfinite(value) else None
         for name, value in result.to_dict().items()
         if name not in ("verdict", "reason")
-    } | _seen(evaluation)
-    return _gate("champion", verdict, reason, **numbers)
+    }
+    return _gate("champion", verdict, reason, **numbers, **judged.numbers, **_seen(evaluation))
 
 
 def _seen(evaluation: EvaluateResult) -> dict[str, float | None]:
@@ -112,7 +111,7 @@ def _slices(spec: Spec, evaluation: EvaluateResult) -> list[GateResult]:
     parts = {
         f"{item.column}={item.value}": arrays
         for item in evaluation.slices
-        if item.column in gate.columns and len((arrays := _arrays(item.blocks))[0])
+        if item.column in gate.columns and len((arrays := rival.arrays(item.blocks))[0])
     }
     results = []
     for finding in slices(parts, gate.tolerance, gate.minimum_rows):
@@ -131,13 +130,5 @@ def _metric(evaluation: EvaluateResult, name: str) -> float | None:
     return value if value is not None and math.isfinite(value) else None
 
 
-def _arrays(blocks: Sequence[Block]) -> Arrays:
-    """Losses of candidate and champion and rows of the blocks that have both, each (blocks,)."""
-    paired = [block for block in blocks if block.champion is not None]
-    columns = ([getattr(block, name) for block in paired] for name in ("candidate", "champion", "n"))
-    candidate, champion, rows = (np.array(column, float) for column in columns)
-    return candidate, champion, rows
-
-
-def _gate(name: str, verdict: Verdict, reason: str, **numbers: float | None) -> GateResult:
+def _gate(name: str, verdict: Verdict, reason: str, **numbers: rival.Number) -> GateResult:
     return GateResult.model_validate({"name": name, "verdict": verdict, "reason": reason, **numbers})

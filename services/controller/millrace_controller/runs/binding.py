@@ -48,6 +48,7 @@ def judged(
         metrics=metrics,
         dataset_version=dataset_version,
         files=files.base().by_name(),
+        blocks=[block for block in evaluation.blocks if block.champion is not None],
         demanded=demanded(loop),
     )
 

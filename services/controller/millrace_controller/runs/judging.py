@@ -12,7 +12,7 @@ from millrace_contracts.release import Files
 from millrace_contracts.verdicts import GatesVerdict
 from millrace_controller.gates.judge import judge
 from millrace_controller.lookup import queries as lookup
-from millrace_controller.runs import binding, queries
+from millrace_controller.runs import binding, history, queries
 from millrace_controller.runs.ending import place
 from millrace_controller.runs.states import BUSY
 from millrace_controller.services import Services
@@ -34,6 +34,7 @@ async def pass_gates(
     async with services.readers() as session:
         loop = await lookup.get(session, project, name)
         run = await queries.get(session, loop, number)
+        before = await queries.before(session, run)
     if run.verdict is not None:
         return run.verdict
     trained, _ = await _result(services, loop, number, "train", jobs.train_job)
@@ -41,7 +42,7 @@ async def pass_gates(
     told, data = await _result(services, loop, number, "evaluate", jobs.evaluate_job)
     evaluation = EvaluateResult.model_validate(told)
     rival = run.plan.evaluate["champion"] is not None
-    verdict = await asyncio.to_thread(judge, loop.spec, evaluation, rival)
+    verdict = await asyncio.to_thread(judge, loop.spec, evaluation, rival, history.of(loop, run, before))
     async with services.sessions.begin() as session:
         loop = await lookup.get(session, project, name)
         run = await queries.get(session, loop, number)

@@ -70,6 +70,13 @@ async def page(session: AsyncSession, loop: Loop, after: int, limit: int) -> lis
     return list((await session.scalars(statement)).all())
 
 
+async def before(session: AsyncSession, run: Run, most: int = 100) -> list[Run]:
+    """The newest runs of the loop that were opened before this one, oldest first."""
+    mine = (Run.loop_id == run.loop_id, Run.number < run.number)
+    newest = select(Run).where(*mine).order_by(Run.number.desc()).limit(most)
+    return list(reversed((await session.scalars(newest)).all()))
+
+
 async def in_flight(session: AsyncSession, loop_id: int) -> Run | None:
     """The run in flight, if any."""
     statement = select(Run).where(Run.loop_id == loop_id, Run.state.in_(IN_FLIGHT))

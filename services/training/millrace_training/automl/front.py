@@ -21,7 +21,8 @@ from millrace_contracts.searching import (
     PointLatency,
     SearchFront,
 )
-from millrace_stats.paired import TINY, non_inferior
+from millrace_stats.paired import non_inferior
+from millrace_stats.pairs import TINY
 from millrace_stats.tasks import Task
 from millrace_training.automl import portfolio
 from millrace_training.automl.fitting import Fitted
