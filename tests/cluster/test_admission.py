@@ -1,6 +1,7 @@
 """When a job begins: by what is free on the nodes, where training may see them, or by the quota of Kueue's queue."""
 
 import json
+from pathlib import Path
 
 import pytest
 from tests.cluster import test_story as story
@@ -9,6 +10,7 @@ from tests.cluster.kube import condition
 pytestmark = pytest.mark.timeout(900)
 TEAM, LOOP, QUEUE = story.TEAM, "queued", "test-queue"
 VALUES = {"training.job.seeNodes": True}
+PAGE = Path(__file__).parents[2] / "k8s" / "kueue" / "queues.yaml"
 ROOM = """
 import json
 from millrace.client import Millrace
@@ -39,10 +41,15 @@ def quota(cpu):
 
 
 @pytest.fixture
-def queue(kube, release):
-    """A queue without any quota yet."""
+def kueue(kube):
+    """Kueue, where the cluster has it."""
     if not kube.kubectl("get", "crd", "clusterqueues.kueue.x-k8s.io", "--ignore-not-found"):
         pytest.skip("no Kueue")
+
+
+@pytest.fixture
+def queue(kube, release, kueue):
+    """A queue without any quota yet."""
     kube.apply(json.dumps({"apiVersion": "v1", "kind": "List", "items": quota("0")}), release.namespace)
     yield QUEUE
     kube.kubectl("delete", "modelloop", LOOP, "-n", TEAM, "--ignore-not-found", timeout=10)
@@ -72,3 +79,18 @@ def test_a_job_with_a_queues_name_waits_until_kueue_admits_it(kube, release, que
 def waits(kube):
     """Whether the resource says that its job stands in Kueue's queue."""
     return "It waits in its queue" in condition(story.loop(kube, LOOP), "Progressing").get("message", "")
+
+
+@pytest.fixture
+def page(kube, kueue):
+    """The queues of `k8s/kueue`, in the namespace that they name."""
+    kube.namespace("millrace-workloads")
+    kube.kubectl("apply", "-f", str(PAGE))
+    yield
+    kube.kubectl("delete", "-f", str(PAGE), "--ignore-not-found", "--wait=false")
+    kube.kubectl("delete", "namespace", "millrace-workloads", "--wait=false")
+
+
+def test_the_queues_of_the_page_about_gpus_are_ones_that_kueue_admits_to(kube, page):
+    for kind, place in (("clusterqueue", ()), ("localqueue", ("-n", "millrace-workloads"))):
+        kube.kubectl("wait", "--for=condition=Active", f"{kind}/training", *place, "--timeout=30s")
