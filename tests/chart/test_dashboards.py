@@ -94,6 +94,20 @@ def test_a_part_that_no_longer_exists_is_an_alert_too(part):
     assert part in queries["MillracePartDown"]
 
 
+@pytest.mark.parametrize("part", ["console", "autoscaler"])
+def test_a_part_that_is_only_there_where_it_is_wanted_is_looked_for_only_there(part):
+    values = {"console": "console.enabled=true", "autoscaler": "autoscaling.enabled=true"}
+    for wanted in (True, False):
+        switched = values[part] if wanted else values[part].replace("true", "false")
+        objects = render("--set", f"prometheus.rules=true,prometheus.monitors=true,{switched}")
+        (group,) = one(objects, "PrometheusRule", "millrace-rules")["spec"]["groups"]
+        queries = {rule["alert"]: rule["expr"] for rule in group["rules"]}
+        absent = f'absent(up{{namespace="millrace", component="{part}"}})'
+        assert (absent in queries["MillracePartAbsent"]) is (part in queries["MillracePartDown"]) is wanted
+        (chosen,) = one(objects, "PodMonitor", "millrace-services")["spec"]["selector"]["matchExpressions"]
+        assert part in chosen["values"]
+
+
 def test_triton_is_asked_where_it_runs():
     objects = render("--set", "prometheus.rules=true,workloads.namespace=elsewhere")
     (group,) = one(objects, "PrometheusRule", "millrace-rules")["spec"]["groups"]

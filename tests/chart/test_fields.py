@@ -15,6 +15,8 @@ APIS = ("registry", "training", "serving", "monitoring", "controller")
 PLACES = {
     **{api: (api,) for api in APIS},
     "gateway": ("gateway",),
+    "console": ("console",),
+    "autoscaler": ("autoscaling",),
     "edge": ("tls",),
     "postgres": ("embeddedPostgres",),
     "migrate": ("migrations",),
@@ -24,10 +26,10 @@ RUN_TIME = {
     "triton": ("triton",), "job": ("training", "job"), "pipeline": ("controller", "runner"),
     "backtest": ("controller", "backtest"),
 }  # fmt: skip
-SERVED = (*APIS, "gateway", "edge")
-REPLACED = ("controller", "gateway", "edge")
+SERVED = (*APIS, "gateway", "console", "edge")
+REPLACED = ("controller", "gateway", "edge", "autoscaler")
 """Parts of which several pods may run at once."""
-ALONE = {"registry", "training", "serving", "monitoring"}
+ALONE = {"registry", "training", "serving", "monitoring", "console"}
 TIMES = {"periodSeconds": 17, "failureThreshold": 9}
 
 
@@ -100,7 +102,8 @@ def rendered(values):
 @functools.cache
 def everything():
     """The release with every field of every part set, rendered once."""
-    values = {"tls": {"existingSecret": "cert"}}
+    on = {"enabled": True}
+    values = {"tls": {"existingSecret": "cert"}, "console": on, "autoscaling": on}
     for part, path in PLACES.items():
         values = merged(values, placed(path, given(part)))
     return tuple(rendered(values))

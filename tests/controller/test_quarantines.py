@@ -1,10 +1,12 @@
 """What a pass over many loops asks of the registry: once for all of them, and more only of what has changed."""
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 
 from millrace_controller.clock import quarantines, worker
+from millrace_controller.loops import status
 from millrace_core.database import utcnow
 
 from .conftest import document
@@ -61,3 +63,14 @@ async def test_a_loop_that_was_woken_looks_at_once(many):
     await many.call("POST", "/v1/loops/loop-03:wake", 204)
     await look(many)
     assert "may.csv" in (await many.loop("loop-03"))["message"]
+
+
+@pytest.mark.parametrize("step", ["ingest", "validate"])
+def test_a_run_whose_data_was_never_read_says_so_and_not_that_it_is_bad(step):
+    lost = SimpleNamespace(
+        state="failed", message="The job's process died: it disappeared without a result 3 times."
+    )
+    run = SimpleNamespace(state="failed", steps={step: lost}, message="")
+    told = status.data_valid(SimpleNamespace(message=""), run)
+    assert (told.status, told.reason) == ("Unknown", "NotRead")
+    assert told.message.startswith(f"{step} failed: The job's process died")

@@ -212,7 +212,15 @@ def data_valid(loop: Loop, newest: Run | None) -> Condition:
     step = _named_step(newest, "validate")
     if step is not None and step.state == "succeeded":
         return Condition(type="DataValid", status="True", reason="Accepted")
+    if broken := next(filter(None, (_broken(newest, name) for name in ("ingest", "validate"))), None):
+        return Condition(type="DataValid", status="Unknown", reason="NotRead", message=broken)
     return Condition(type="DataValid", status="Unknown", reason="NotChecked")
+
+
+def _broken(newest: Run | None, name: str) -> str | None:
+    """Why the data of the newest run was not read to its end, if that step failed: nothing is known of the data."""
+    step = _named_step(newest, name)
+    return f"{name} failed: {plain(step.message)}" if step is not None and step.state == "failed" else None
 
 
 def _trained(newest: Run | None) -> Condition:
