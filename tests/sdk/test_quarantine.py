@@ -4,7 +4,10 @@ import json
 
 import pytest
 
+from millrace.cli import failures
+from millrace.client import JobFailed
 from millrace_contracts.deliveries import QuarantinedSource
+from millrace_contracts.jobs import JobRead
 from millrace_contracts.rows import IngestSpec
 
 from . import examples
@@ -159,3 +162,26 @@ def test_an_attempt_that_failed_is_no_answer_for_the_next(waiting, millrace):
     assert millrace("data", "accept", 3, "--widen").code == 0
     keys = [job["key"] for job in sent(waiting, "POST /v1/jobs")]
     assert keys[1] == f"{keys[0]}/2"
+
+
+@pytest.mark.parametrize(
+    ("changed", "kept"),
+    [
+        ({}, True),
+        ({"kind": "train"}, False),
+        ({"state": "cancelled"}, False),
+        ({"loop_run": 4}, False),
+        ({"spec": {"dataset": "sales", "source": {"kind": "quarantined", "entry": 3}}}, False),
+    ],
+)
+def test_a_delivery_whose_job_failed_is_told_where_its_file_is(changed, kept):
+    error = {"title": "Out of memory", "status": 422, "detail": "It used 300 MiB."}
+    spec = {"dataset": "sales", "source": {"kind": "artifact", "name": "may.csv"}}
+    job = JobRead.model_validate(
+        examples.job(
+            **{"kind": "ingest", "state": "failed", "loop_run": None, "error": error, "spec": spec} | changed
+        )
+    )
+    told = failures.words(JobFailed(job))
+    assert "Out of memory" in told[0]
+    assert any("'millrace data quarantine list sales'" in line for line in told) is kept

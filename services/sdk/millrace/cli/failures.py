@@ -15,6 +15,7 @@ from millrace.scoring import Damaged
 from millrace.transport.errors import ApiError, JobFailed, NotRunning
 from millrace.transport.kube import KubeError
 from millrace_contracts.formats import UnknownFormat
+from millrace_contracts.jobs import JobRead, JobState
 from millrace_contracts.loop import mistakes
 
 MOST = 10
@@ -37,7 +38,8 @@ def words(error: Exception) -> list[str] | None:
         return _refused(error)
     if isinstance(error, JobFailed):
         problem = None if error.job.error is None else error.job.error.model_extra
-        return [str(error), *_fields(problem or {}), f"'millrace jobs show {error.job.id}' has all of it."]
+        more = [*_kept(error.job), f"'millrace jobs show {error.job.id}' has all of it."]
+        return [str(error), *_fields(problem or {}), *more]
     if isinstance(error, KubeError):
         return [str(error), "Log in anew with 'millrace login --kube', or go back with 'millrace logout'."]
     if isinstance(error, NotRunning):
@@ -71,6 +73,17 @@ def words(error: Exception) -> list[str] | None:
 def code(error: Exception) -> int:
     """The exit code."""
     return UNREACHABLE if isinstance(error, NotRunning | KubeError | httpx.TransportError) else REFUSED
+
+
+def _kept(job: JobRead) -> list[str]:
+    """Where the file of a failed delivery is: nobody has to bring it again."""
+    source = job.spec.get("source")
+    if job.kind != "ingest" or job.state != JobState.FAILED or job.loop_run is not None:
+        return []
+    if not isinstance(source, dict) or source.get("kind") != "artifact":
+        return []
+    seen = f"'millrace data quarantine list {job.spec.get('dataset')}'"
+    return [f"The file is kept: {seen} shows it in a moment, 'millrace data accept ID' tries it again."]
 
 
 def _refused(error: ApiError) -> list[str]:
