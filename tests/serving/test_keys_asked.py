@@ -278,6 +278,37 @@ class TestRest:
         assert "its shape is [rows, ...]" in told
         assert len(upstream.seen) == before
 
+    @pytest.mark.parametrize(
+        ("content", "words"),
+        [
+            (b"[" * 20_000, "64 deep"),
+            (b'{"a":' * 20_000, "64 deep"),
+            (b'{"inputs":' + b"[" * 400_000, "262144 lists"),
+            (b'["]]]]",' * 20_000 + b"]" * 20_000, "64 deep"),
+            (rb'["\"]",' * 20_000, "64 deep"),
+            (b'{"x":"' + b"a" * 262_137 + rb'\"[",' + b'"y":' + b"[" * 20_000, "64 deep"),
+            (b"[1]," * 300_000, "262144 lists"),
+        ],
+    )
+    def test_no_lists_in_one_another_come_to_triton_deeper_than_it_can_read(
+        self, rest, upstream, content, words
+    ):
+        before = len(upstream.seen)
+        assert words in problem(infer(rest, "fraud-only", content=content), 400)
+        assert len(upstream.seen) == before
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"[" * 16_384,
+            b"[" + b"[1]," * 60_000 + b"1]",
+            b'["[[[[[[",1],' * 20_000,
+            b'{"x":"' + b"a" * 262_137 + rb"\"" + b"[" * 20_000 + b'"}',
+        ],
+    )
+    def test_lists_that_are_not_deep_go_on_however_many(self, rest, content):
+        assert infer(rest, "fraud-only", content=content).status_code == 200
+
     def test_what_the_gateway_cannot_read_is_refused_with_what_to_send(self, rest, upstream, door):
         before = len(upstream.seen)
         for kind in ("gzip", "deflate", "br", "Identity, gzip"):

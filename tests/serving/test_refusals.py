@@ -232,7 +232,7 @@ def tritons(serving):
 
 
 def test_no_tensor_that_declares_what_it_does_not_hold_ends_triton(asked, serving):
-    """Each of these ended a Triton that it came to (24.10: std::length_error, bad_alloc)."""
+    """Each of these ended a Triton that it came to (24.10: std::length_error, bad_alloc, a stack at its end)."""
     before = tritons(serving)
     for size in (2**64 - 1, 2**62):
         hostile = json.dumps(body(tensor("distance", "FP32", 1.0, rows=size))).encode()
@@ -246,6 +246,8 @@ def test_no_tensor_that_declares_what_it_does_not_hold_ends_triton(asked, servin
             assert (told.status_code in (400, 413), f"{size}" in told.json()["error"]) == (True, True), (
                 told.text
             )
+    deep = b'{"inputs":' + b"[" * 200_000 + b"]" * 200_000 + b"}"
+    assert "64 deep" in asked(deep).json()["error"]
     packed = asked(gzip.compress(hostile), **{"content-encoding": "gzip"})
     assert packed.status_code == 415
     assert asked(body()).status_code == 200

@@ -100,16 +100,13 @@ local function take(handle)
   end
   local body = handle:body() -- yields
   local bytes = body and body:length() or 0
-  local json, shape = json_bytes(handle:headers(), bytes), nil
-  if bytes > LIMIT then
-    note(handle, "request_skipped", "size")
-    shape = declared_long(body, json, bytes)
-  else
-    local text = bytes > 0 and body:getBytes(0, bytes) or ""
-    note(handle, "request", handle:base64Escape(text))
-    shape = declared(lettered(json < bytes and text:sub(1, json) or text), bytes)
-  end
-  if shape ~= nil then refuse_rest(handle, "400", overstates(shape, bytes)) end
+  if bytes == 0 then return note(handle, "request", "") end
+  local json = json_bytes(handle:headers(), bytes)
+  if bytes > LIMIT then note(handle, "request_skipped", "size")
+  else note(handle, "request", handle:base64Escape(body:getBytes(0, bytes))) end
+  local shape = declared_anywhere(body, json, bytes)
+  local why = shape and overstates(shape, bytes) or nested(body, json)
+  if why ~= nil then refuse_rest(handle, "400", why) end
 end
 function envoy_on_request(handle)
   local headers = handle:headers()
