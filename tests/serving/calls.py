@@ -169,7 +169,7 @@ class _Discovering(BaseHTTPRequestHandler):
 class Door:
     """An Envoy as a gateway pod runs it, and what it logs."""
 
-    def __init__(self, folder, grpc=True, protected=False, flags=()):
+    def __init__(self, folder, grpc=True, protected=False, flags=(), **more):
         self.receiver = LogReceiver("gateway-token")
         ports = {
             name: free_port() for name in ("inference_port", "shadow_port", "admin_port", "discovery_port")
@@ -177,7 +177,7 @@ class Door:
         self.discovery = Discovery(ports["discovery_port"])
         gateway = Gateway(
             **ports, otlp_port=self.receiver.port, token="gateway-token", flush_seconds=0.05, request_seconds=30,
-            grpc=grpc, protected=protected,
+            grpc=grpc, protected=protected, **more,
         )  # fmt: skip
         self.address = f"127.0.0.1:{ports['inference_port']}"
         self.admin = f"http://127.0.0.1:{ports['admin_port']}"

@@ -88,6 +88,8 @@ class ServingSettings(WorkloadSettings):
     """Envoy's own bearer token (role `gateway`): it reads discovery and writes prediction logs with it."""
     log_flush_seconds: float = 0.1
     """Longest time that Envoy keeps a prediction log record before it sends it."""
+    gateway_memory: int = 2**30
+    """Bytes of memory that the gateway may take."""
     gateway_public: bool = False
     """Answer inference requests of anybody who reaches the gateway, without a key."""
     grpc: bool = False

@@ -17,6 +17,10 @@ from millrace_serving.envoy.upstreams import LOOPBACK, Part, address, cluster, s
 from millrace_serving.settings import ServingSettings
 
 CONNECTIONS = "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
+HEAP = "envoy.resource_monitors.fixed_heap"
+HEAPS = "envoy.extensions.resource_monitors.fixed_heap.v3"
+TRACKED = 20
+"""Requests that hold 2 to the power of this, 1 MiB, may be ended to free memory; shorter ones never are."""
 NODE = "gateway-0"
 SERVING = "localhost"
 """Name of the cluster that is serving: Envoy sends it as the Host of its polls, and serving checks hosts."""
@@ -57,6 +61,8 @@ class Gateway:
     """Whether inference requests are also taken over gRPC."""
     protected: bool = False
     """Whether who asks has to show a key or a token."""
+    memory_bytes: int = 2**30
+    """What Envoy may take: near it the requests that hold most are ended, and nearer no more are taken."""
 
 
 def bootstrap(gateway: Gateway) -> Part:
@@ -65,13 +71,33 @@ def bootstrap(gateway: Gateway) -> Part:
     return {
         "node": {"id": gateway.node, "cluster": "millrace-gateway"},
         "admin": {"address": address(gateway.admin_port)},
-        "overload_manager": {"resource_monitors": [_connections(gateway)]},
+        "overload_manager": _overload(gateway),
         "dynamic_resources": {"cds_config": _rest(gateway)},
         "static_resources": {
             "secrets": inline,
             "clusters": _clusters(gateway),
             "listeners": _listeners(gateway),
         },
+    }
+
+
+def _overload(gateway: Gateway) -> Part:
+    """Requests are held until they are whole, so many long and slow ones may not take the memory of all others."""
+    heap = {
+        "name": HEAP,
+        "typed_config": typed(f"{HEAPS}.FixedHeapConfig", max_heap_size_bytes=gateway.memory_bytes),
+    }
+    ending = {"scaled": {"scaling_threshold": 0.6, "saturation_threshold": 0.8}}
+    full = {"threshold": {"value": 0.85}}
+    actions = (("reset_high_memory_stream", ending), ("stop_accepting_requests", full))
+    return {
+        "refresh_interval": "0.1s",
+        "buffer_factory_config": {"minimum_account_to_track_power_of_two": TRACKED},
+        "resource_monitors": [_connections(gateway), heap],
+        "actions": [
+            {"name": f"envoy.overload_actions.{name}", "triggers": [{"name": HEAP, **when}]}
+            for name, when in actions
+        ],
     }
 
 
@@ -150,6 +176,7 @@ def of_pod(settings: ServingSettings, folder: Path) -> Gateway:
         host=ANYWHERE,
         grpc=settings.grpc,
         protected=not settings.gateway_public,
+        memory_bytes=settings.gateway_memory,
     )
 
 
