@@ -17,7 +17,8 @@ TALK = {
     ("monitoring", "registry", 8080), ("monitoring", "serving", 8080),
     *(("controller", api, 8080) for api in APIS if api != "controller"),
     ("gateway", "serving", 8080), ("gateway", "monitoring", 4317), ("gateway", "triton", 8000),
-    ("triton", "registry", 8080), ("measure", "registry", 8080), ("measure", "serving", 8080),
+    ("triton", "registry", 8080), ("triton", "serving", 8080),
+    ("measure", "registry", 8080), ("measure", "serving", 8080),
     ("job", "registry", 8080), ("job", "training", 8080), ("job", "monitoring", 8080),
     *(("pipeline", api, 8080) for api in APIS),
     *(("backtest", api, 8080) for api in APIS),
@@ -52,8 +53,8 @@ def open_ways(objects, found):
 
 
 def test_the_loader_of_a_shared_pod_asks_serving_and_only_where_there_is_one():
-    objects = render("--set", "triton.standby.kind=shared")
-    assert open_ways(objects, everybody(objects)) == TALK | STORED | {("triton", "serving", 8080)}
+    objects = render("--set", "triton.standby.kind=own")
+    assert open_ways(objects, everybody(objects)) == (TALK | STORED) - {("triton", "serving", 8080)}
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case != "ephemeral"])

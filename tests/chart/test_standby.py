@@ -7,7 +7,7 @@ from tests.chart.rendering import kind, render
 @pytest.mark.parametrize(
     ("values", "names"),
     [
-        (["triton.standby.kind=shared"], ["millrace-standby"]),
+        ([], ["millrace-standby"]),
         (["triton.standby.kind=shared", "triton.standby.replicas=1"], []),
         (["triton.standby.kind=shared", "triton.replicas=2"], ["millrace-triton"]),
         (["triton.standby.kind=own"], []),

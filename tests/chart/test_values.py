@@ -97,7 +97,7 @@ def test_a_wrong_value_is_refused_with_its_path(which, value, path):
             "registry.persistence.existingClaim:",
         ),
         ("triton.autoscaling.minReplicas=9", "triton.autoscaling.minReplicas:"),
-        ("triton.standby.idleMinutes=10", "triton.standby.idleMinutes:"),
+        ("triton.standby.kind=own,triton.standby.idleMinutes=10", "triton.standby.idleMinutes:"),
         (
             "triton.engines.claim=engines,triton.engines.image=x,triton.engines.gpu=y",
             "triton.engines.driver:",
