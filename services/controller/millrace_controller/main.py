@@ -1,5 +1,7 @@
 """The controller service."""
 
+from typing import Any
+
 from fastapi import FastAPI
 
 from millrace_controller import services
@@ -33,6 +35,15 @@ async def _end(services: Services) -> None:
     await services.runners.close()
 
 
+def _tasks(inside: bool) -> list[Any]:
+    """Background tasks; a replay's loop has no source, scores nothing by itself, and nobody is told of it."""
+    replayed = [read_feed, keep_loops, deliver_forever(Outbox)]
+    if inside:
+        return replayed
+    others = [keep_sources, keep_scores, keep_backtests, keep_notices, operate]
+    return [*replayed, *others, tell_forever(LedgerRow), send_forever(LineageEvent)]
+
+
 def build(settings: ControllerSettings | None = None) -> FastAPI:
     """The application, with settings from the environment if none are given."""
     settings = settings or ControllerSettings()
@@ -55,22 +66,7 @@ def build(settings: ControllerSettings | None = None) -> FastAPI:
         make=services.make,
         start=[ledger.begin(LedgerRow), begin],
         stop=[_end],
-        background=[
-            leading(
-                [
-                    read_feed,
-                    keep_loops,
-                    keep_sources,
-                    keep_scores,
-                    *([] if settings.inside else [keep_backtests]),
-                    keep_notices,
-                    deliver_forever(Outbox),
-                    tell_forever(LedgerRow),
-                    send_forever(LineageEvent),
-                    operate,
-                ]
-            )
-        ],
+        background=[leading(_tasks(settings.inside))],
         alive={"operator": stuck},
     )
 

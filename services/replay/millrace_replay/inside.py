@@ -79,6 +79,15 @@ def declared(user: Millrace, client: Millrace, loop: ModelLoop, request: dict[st
     return client.controller.backtest(asked).loop
 
 
+def _late(apps: dict[str, Any], name: str) -> Any:
+    """The application of that *name*, once it is built."""
+
+    async def call(scope: Any, receive: Any, send: Any) -> None:
+        await apps[name](scope, receive, send)
+
+    return call
+
+
 class Services:
     """The applications, in an event loop that has a thread of its own."""
 
@@ -108,10 +117,12 @@ class Services:
             self._begun.set_exception(error)
 
     async def _live(self) -> None:
-        """All apps are known before the first begins: they call each other."""
-        apps = {name: self._built(name) for name in ORDER}
-        for name, app in apps.items():
-            inside.offer(URLS[name], app, self._loop)
+        """All URLs are known before the first app is built: its clients are made for whom they know."""
+        apps: dict[str, Any] = {}
+        for name in ORDER:
+            inside.offer(URLS[name], _late(apps, name), self._loop)
+        for name in ORDER:
+            apps[name] = self._built(name)
         async with AsyncExitStack() as life:
             for app in apps.values():
                 await life.enter_async_context(app.router.lifespan_context(app))

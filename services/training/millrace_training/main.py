@@ -1,5 +1,7 @@
 """The training service: jobs that check data, train models and evaluate them."""
 
+from typing import Any
+
 from fastapi import FastAPI
 
 from millrace_core.app import create_app
@@ -21,22 +23,23 @@ from millrace_training.workspace.routes import router as workspace
 SWEEP_SECONDS = 3600.0
 
 
+def _tasks(inside: bool) -> list[Any]:
+    """Background tasks; in a replay nothing is streamed, and what failed is told by its run."""
+    replayed = [reconcile, deliver_forever(Outbox)]
+    if inside:
+        return replayed
+    return [*replayed, sweep, keep_failed, keep_streams, sweep_streams, send_forever(LineageEvent)]
+
+
 def build(settings: TrainingSettings | None = None) -> FastAPI:
     """The service with *settings*, or with those of the environment."""
+    settings = settings or TrainingSettings()
     return create_app(
-        settings or TrainingSettings(),
+        settings,
         "training",
         routers=[jobs, room, deliveries, streams, workspace],
         metadata_package="millrace_training",
-        background=[
-            reconcile,
-            sweep,
-            keep_failed,
-            keep_streams,
-            sweep_streams,
-            deliver_forever(Outbox),
-            send_forever(LineageEvent),
-        ],
+        background=_tasks(settings.inside),
         start=[begin],
         stop=[release],
         large_paths=("/v1/jobs/",),
