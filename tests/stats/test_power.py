@@ -125,3 +125,10 @@ def test_the_estimate_is_the_ratio_of_the_means():
     champion, candidate = worlds.blocks(draw, "proportional", 5, 28, 0.2, 0.2, -0.1)
     found = Pair.of(candidate, champion).difference
     assert found == pytest.approx(candidate.mean(1) / champion.mean(1) - 1)
+
+
+def test_a_few_blocks_that_are_alike_are_worth_one_at_least():
+    """However much they resemble each other, their mean is as sure as one of them."""
+    found = evidence.of(np.array([0.0, 0.1, 0.2, 0.3]))
+    assert found.autocorrelation > 0.6
+    assert found.error == pytest.approx(np.std([0.0, 0.1, 0.2, 0.3], ddof=1))

@@ -63,7 +63,7 @@ def of(values: npt.ArrayLike, equality: npt.ArrayLike = 1.0, ordered: bool = Tru
     size = np.median(np.abs(every - middle), axis=-1, keepdims=True)
     every = np.maximum(every, middle - CAP * np.where(size > 0, size, np.inf))
     r = dependence(every) if ordered else np.zeros(every.shape[:-1])
-    worth = blocks * (1 - r) / (1 + r)
+    worth = np.maximum(blocks * (1 - r) / (1 + r), 1.0)
     scale = np.maximum(every.std(axis=-1, ddof=1), 1e-12)
     freedom = np.clip(worth * equality - 1, min(LEAST_FREEDOM, blocks - 1), blocks - 1)
     return Evidence(every.mean(axis=-1), scale / np.sqrt(worth), freedom, r)
