@@ -71,7 +71,7 @@ class Marks:
 
 
 @dataclass(frozen=True)
-class Waiting:
+class QuarantineListing:
     """What waits of one dataset: under which mark it was asked, and when."""
 
     mark: tuple[int, ...]
@@ -93,7 +93,7 @@ class Memory:
     """Revision and form of the champion of which monitoring was told, by loop."""
     marks: Marks = field(default_factory=Marks)
     """Where refused data waits."""
-    waiting: dict[tuple[str, str], Waiting] = field(default_factory=dict)
+    waiting: dict[tuple[str, str], QuarantineListing] = field(default_factory=dict)
     """What waits, by project and dataset."""
     refused: dict[int, tuple[tuple[int, str], ...]] = field(default_factory=dict)
     """Entries in quarantine and their reasons of which monitoring was told, by loop."""

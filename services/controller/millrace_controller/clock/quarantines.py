@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from millrace.transport.errors import ApiError
 from millrace_contracts.datasets import QuarantineRead
-from millrace_controller.services import Services, Waiting
+from millrace_controller.services import QuarantineListing, Services
 from millrace_controller.tables import Loop
 from millrace_core.database import utcnow
 
@@ -26,7 +26,7 @@ async def waiting(services: Services, loop: Loop) -> list[QuarantineRead]:
         place
     )  # a push wakes the loop: what it brought may lie there already, with another report
     if told is None or told.mark != mark or (loop.woken_at is not None and loop.woken_at >= told.at):
-        told = known[place] = Waiting(mark, utcnow(), await _waiting(services, loop))
+        told = known[place] = QuarantineListing(mark, utcnow(), await _waiting(services, loop))
     return told.refused
 
 
