@@ -15,7 +15,7 @@ ROOM = """
 import json
 from millrace.client import Millrace
 from millrace_contracts.room import RunSize
-small, huge = ({"limits": {"memory": size}} for size in ("1Gi", "500Gi"))
+small, huge = ({"limits": {"memory_mb": size}} for size in (1024, 512000))
 found = Millrace.from_environment("team-a").training.room([RunSize.model_validate(it) for it in (small, huge)])
 print(found.model_dump_json())
 """
