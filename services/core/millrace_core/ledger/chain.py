@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
@@ -10,6 +11,9 @@ from typing import Any
 GENESIS = "sha256:" + "0" * 64
 REMOVED = "removed"
 """Stands in place of a digest where a row was removed by the service itself."""
+WRITTEN = re.compile(r"(\d{4}-\d\d-\d\d)(?: (?=.*\.)|T(?=.*Z))(\d\d:\d\d:\d\d)(\.\d{6})?Z?", re.ASCII)
+"""An instant in UTC as SQLite keeps it (a space, always a fraction) or as JSON has it (T and Z)."""
+NO_FRACTION = (None, ".000000")
 TAKEN_OVER = "taken-over"
 """Kind of the entry that says from when on a kind of rows is covered, and that what came before is as it was then."""
 
@@ -90,7 +94,14 @@ def follow(rows: Iterable[Linked], head: Head) -> tuple[Head, list[tuple[int, st
 
 
 def moment(value: Any) -> str:
-    """An instant, of either database, in UTC; what is none is told as it stands."""
+    """An instant, of either database, in UTC; what is none is told as it stands.
+
+    A million rows have millions of them, nearly all in the two forms that SQLite and JSON write, which need no parsing:
+    the text says the same, and one that is no date says otherwise than what was entered, too.
+    """
+    if isinstance(value, str) and (written := WRITTEN.fullmatch(value)):
+        day, clock, fraction = written.groups()
+        return f"{day}T{clock}{'' if fraction in NO_FRACTION else fraction}+00:00"
     try:
         found = value if isinstance(value, datetime) else datetime.fromisoformat(value)
     except (TypeError, ValueError):

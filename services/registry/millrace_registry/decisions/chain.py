@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 
@@ -30,12 +30,14 @@ def canonical(decision: Decision) -> str:
 
 def link(head: Head, recorded_at: str, author: str, body: str) -> Head:
     """The next link: its hash is of everything in the row and of the link before it."""
-    number = head.number + 1
-    return Head(number, sha256("\n".join((head.hash, str(number), recorded_at, author, body))))
+    return Head(head.number + 1, _hash(head, recorded_at, author, body))
 
 
-@dataclass(frozen=True)
-class Stored:
+def _hash(head: Head, recorded_at: str, author: str, body: str) -> str:
+    return sha256("\n".join((head.hash, str(head.number + 1), recorded_at, author, body)))
+
+
+class Stored(NamedTuple):
     """A decision as the database holds it, read by no type, so that whatever stands there can be looked at."""
 
     number: int
@@ -73,7 +75,7 @@ def _fault(row: Stored, head: Head) -> str | None:
         return f"it stands behind decision {head.number}: what was between them is gone"
     if row.previous != head.hash:
         return f"it does not follow decision {head.number} as that stands"
-    if row.hash != link(head, row.recorded_at, str(row.author_service), str(row.body)).hash:
+    if row.hash != _hash(head, row.recorded_at, str(row.author_service), str(row.body)):
         return "its hash is not that of what it says"
     return None if _agrees(row) else "its columns do not say what its text says"
 
