@@ -38,7 +38,8 @@ def test_days_add_up_to_a_comparison_in_which_each_day_is_one_block():
         "minimumRows": 50,
     }
     days = [day(draw, spec) for _ in range(14)]
-    lines = protected.together(FairnessSpec.model_validate(spec), days)
+    lines, left_out = protected.together(FairnessSpec.model_validate(spec), days)
+    assert left_out == []
     by_name = {(line.attribute, line.group): line for line in lines}
     assert {group for attribute, group in by_name if attribute == "old"} == {"true", "false"}
     assert {group for attribute, group in by_name if attribute == "age"} == {"below 50", "50 and more"}
@@ -51,6 +52,16 @@ def test_days_add_up_to_a_comparison_in_which_each_day_is_one_block():
     assert metrics["loss"].rows < metrics["selection_rate"].rows, (
         "a row without a label says whether it was selected"
     )
+
+
+def test_what_days_cannot_compare_together_is_named():
+    draw = np.random.default_rng(7)
+    spec = {"attributes": [{"column": "sex", "reference": "d"}, {"column": "age"}], "minimumRows": 10}
+    days = [day(draw, spec) for _ in range(4)]
+    lines, left_out = protected.together(FairnessSpec.model_validate(spec), days)
+    assert {line.attribute for line in lines} == {"age"}
+    assert "no row of the reference group 'd'" in left_out[0]
+    assert "age: of days on which it had more than 20 values" in left_out[1]
 
 
 def test_a_day_whose_labels_were_drawn_for_people_says_only_who_was_selected():

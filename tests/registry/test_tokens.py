@@ -105,6 +105,12 @@ async def test_a_role_may_be_handed_on_in_part(registry):
         assert (await made(registry, who, grant))["grants"] == [{"project": None} | grant]
 
 
+async def test_of_two_roles_everywhere_none_is_lost_in_silence(registry):
+    refused = await made(registry, ROOT, {"role": "viewer"}, {"role": "approver"}, expect=422)
+    assert "one role at most holds everywhere" in json.dumps(refused)
+    assert (await made(registry, ROOT, {"role": "viewer"}, {"role": "approver", "project": "shop"}))["token"]
+
+
 async def test_neither_a_token_nor_a_part_nor_a_service_account_makes_a_token(registry):
     word = (await made(registry, ADA, SHOP))["token"]
     refused = await made(registry, shown(word), SHOP, expect=403)

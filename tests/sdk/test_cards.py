@@ -144,6 +144,17 @@ def test_a_card_is_written_signed_and_one_changed_letter_is_found(known, millrac
     assert "no signature beside it" in alone.stderr
 
 
+def test_a_page_with_the_signature_of_another_card_beside_it_was_not_signed(known, millrace, tmp_path):
+    assert millrace("card", "shop", "--out", tmp_path / "shop-2").code == 0
+    (tmp_path / "better.html").write_text("<h1>It is never wrong</h1>")
+    signature = (tmp_path / "shop-2.signature.json").read_text()
+    (tmp_path / "better.signature.json").write_text(signature)
+    checked = millrace("audit", "check", tmp_path / "better.html")
+    assert checked.code == 1
+    assert "better.html was not signed" in checked.stderr
+    assert millrace("audit", "check", tmp_path / "shop-2.signature.json").code == 0
+
+
 def test_a_card_that_nobody_may_sign_is_written_and_says_so(known, millrace, tmp_path):
     (tmp_path / "old.signature.json").write_text("{}")
     known.answers["POST /v1/audit/archives"] = (409, {"title": "No key", "status": 409, "detail": "no key"})

@@ -36,7 +36,7 @@ async def deliver(clients: AsyncMillrace, project: str, loop: LoopRead, digest: 
 
     Raises: ApiError; BadInput for an ending that is not known.
     """
-    spec = ModelLoop.model_validate(loop.document).spec
+    spec = ModelLoop.stored(loop.document).spec
     source = ArtifactSource(kind="artifact", digest=digest, name=name, format=format_named(name))
     asked, key = ingest_spec(spec, source), key_of(project, loop, digest)
     job = await clients.training.submit(asked, key, loop=loop.name, project=project)

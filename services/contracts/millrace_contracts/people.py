@@ -2,7 +2,7 @@
 
 from typing import Annotated, Final, Literal
 
-from pydantic import AwareDatetime, Field, StringConstraints
+from pydantic import AwareDatetime, Field, StringConstraints, model_validator
 
 from millrace_contracts.bodies import Body, Read
 from millrace_contracts.names import ProjectName
@@ -34,6 +34,7 @@ PERSONAL: Final = "mlp_"
 """Begins the tokens of people that the registry keeps."""
 LONGEST_TOKEN_DAYS: Final = 366
 MOST_GRANTS: Final = 50
+TWICE_EVERYWHERE: Final = "one role at most holds everywhere; give others in projects, or make two tokens"
 TokenLabel = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 
 
@@ -52,6 +53,12 @@ class TokenWrite(Body):
     grants: list[TokenGrant] = Field(
         min_length=1, max_length=MOST_GRANTS, description="What it may; nothing that one may not oneself."
     )
+
+    @model_validator(mode="after")
+    def _one_everywhere(self) -> "TokenWrite":
+        if sum(grant.project is None for grant in self.grants) > 1:
+            raise ValueError(TWICE_EVERYWHERE)
+        return self
 
 
 class TokenRead(Read):

@@ -115,7 +115,7 @@ class Loop(Table):
         known: tuple[Json, Spec] | None = self.__dict__.get("_spec")
         if known is None or known[0] is not document:
             try:
-                known = (document, ModelLoop.model_validate(document).spec)
+                known = (document, ModelLoop.stored(document).spec)
             except ValidationError as error:
                 wrong = "; ".join(mistakes(error)[:5])
                 words = f"An earlier version took the loop {self.name} as it is declared, this one cannot: {wrong}. "

@@ -104,7 +104,7 @@ class Replay:
         self, user: Millrace, client: Millrace, loop: str, request: dict[str, Any], folder: Path
     ) -> None:
         self.user, self.client, self.loop, self.id = user, client, loop, request["id"]
-        self.spec = ModelLoop.model_validate(client.controller.loop(loop).document).spec
+        self.spec = ModelLoop.stored(client.controller.loop(loop).document).spec
         self.tell("reading", 0, None)
         path = fetched(user, request["digest"], request["format"], folder)
         said = _dialect(request.get("dialect"))
@@ -196,7 +196,7 @@ def beside(user: Millrace, request: dict[str, Any], place: Path) -> Iterator[tup
     if not inside.possible():
         yield user, request["loop"]
         return
-    document = ModelLoop.model_validate(user.controller.loop(request["loop"]).document)
+    document = ModelLoop.stored(user.controller.loop(request["loop"]).document)
     home = place / "platform"
     with inside.platform(home, user.project) as client:
         yield client, inside.declared(user, client, document, request)

@@ -80,7 +80,7 @@ def carded(platform: "Millrace", loop: str) -> Iterator[File]:
 
 def fed(platform: "Millrace", loop: str) -> Iterator[File]:
     """The dataset versions it learnt from, with their contracts, and deliveries that were refused."""
-    document = ModelLoop.model_validate(platform.controller.loop(loop).document)
+    document = ModelLoop.stored(platform.controller.loop(loop).document)
     dataset = document.spec.data.dataset
     known = {item.name for item in platform.registry.datasets()}
     yield "data.jsonl", _lines(platform.registry.dataset_versions(dataset) if dataset in known else [])
@@ -111,7 +111,7 @@ def write(
     files = dict(file for part in PARTS for file in part(platform, loop))
     files["verification.json"] = _json(verified)
     if frameworks:
-        spec = ModelLoop.model_validate(json.loads(files["loop.json"])["document"]).spec
+        spec = ModelLoop.stored(json.loads(files["loop.json"])["document"]).spec
         files |= pack.files([*frameworks], loop, spec, files)
     files["index.html"] = page(loop, files, verified)
     listed = {name: _digest(data) for name, data in sorted(files.items())}

@@ -31,7 +31,7 @@ def push(
     Raises: ApiError, JobFailed, UnknownFormat.
     """
     declared = client.controller.loop(loop)
-    spec = ModelLoop.model_validate(declared.document).spec
+    spec = ModelLoop.stored(declared.document).spec
     format = format_of(path)
     digest = client.registry.put_artifact(path)
     source = ArtifactSource(kind="artifact", digest=digest, name=path.name, format=format)

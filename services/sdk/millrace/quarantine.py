@@ -31,7 +31,7 @@ def accept(
     """
     refused = client.registry.refused(entry)
     loop = _loop(client, refused.dataset)
-    declared = ModelLoop.model_validate(loop.document).spec
+    declared = ModelLoop.stored(loop.document).spec
     spec = ingest_spec(declared, QuarantinedSource(entry=entry)).model_copy(
         update={"dialect": _dialect(declared, refused)}
     )

@@ -15,7 +15,7 @@ IN_FLIGHT = ("pending", "running", "awaiting-approval", "rolling-out")
 def spec_of(loop: LoopRead) -> Spec | None:
     """What is declared; None for a document that only an earlier version took."""
     try:
-        return ModelLoop.model_validate(loop.document).spec
+        return ModelLoop.stored(loop.document).spec
     except ValidationError:
         return None
 

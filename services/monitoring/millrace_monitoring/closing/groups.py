@@ -28,8 +28,11 @@ def _told(spec: MonitorWrite, days: Sequence[FairnessDay]) -> FairnessEvaluation
         selected = groupwise.favourable(kind.task, kind.classes, spec.fairness.favourable)
     except ValueError as error:
         selected, left_out = None, [str(error), *left_out]
-    lines = protected.together(spec.fairness, days)
+    lines, lacking = protected.together(spec.fairness, days)
     groups = [GroupEvaluation.model_validate(line) for line in lines]
     return FairnessEvaluation(
-        favourable=selected, minimum_rows=spec.fairness.minimum_rows, groups=groups, left_out=left_out
+        favourable=selected,
+        minimum_rows=spec.fairness.minimum_rows,
+        groups=groups,
+        left_out=left_out + lacking,
     )

@@ -16,6 +16,7 @@ from millrace_stats.tasks import Task, Value
 REVIEWED = (
     "rates that need labels: of a day's labels some were drawn for people to look at, which are not all alike"
 )
+RARE = "{}: of days on which it had more than {} values, rows of the rare ones, which stand in {}"
 UNNAMED = "the favourable class {!r} is none of the model's"
 
 
@@ -76,14 +77,19 @@ def _sums(measures: groups.Measures, names: np.ndarray) -> dict[str, GroupSums]:
     return parts
 
 
-def together(spec: FairnessSpec, days: Sequence[FairnessDay]) -> list[groupwise.GroupLine]:
-    """Every group over *days*, each of which is one block, in the order of time."""
-    lines: list[groupwise.GroupLine] = []
+def together(spec: FairnessSpec, days: Sequence[FairnessDay]) -> tuple[list[groupwise.GroupLine], list[str]]:
+    """Every group over *days*, each of which is one block, in the order of time; and what could not be compared."""
+    lines, left_out = list[groupwise.GroupLine](), list[str]()
     for attribute in spec.attributes:
         parts = _parts([day.groups.get(attribute.column, {}) for day in days])
-        told, _ = groupwise.compare(parts, attribute.column, attribute.reference, spec.minimum_rows, True)
+        if not parts:
+            continue
+        told, why = groupwise.compare(parts, attribute.column, attribute.reference, spec.minimum_rows, True)
         lines += told
-    return lines
+        left_out += [] if why is None else [why]
+        if groups.OTHERS in parts:
+            left_out.append(RARE.format(attribute.column, groups.MOST_GROUPS, groups.OTHERS))
+    return lines, left_out
 
 
 def _parts(days: Sequence[Mapping[str, GroupSums]]) -> dict[str, groupwise.GroupShare]:

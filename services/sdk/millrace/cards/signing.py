@@ -50,10 +50,13 @@ def signature_of(path: Path) -> Path | None:
     return beside if path.suffix in (".md", ".html") and beside.exists() else None
 
 
-def check(beside: Path) -> tuple[dict[str, str], ArchiveStatement, str]:
+def check(beside: Path, document: Path) -> tuple[dict[str, str], ArchiveStatement, str]:
     """Check every document that a signature speaks of; returns their digests, the statement and the key's fingerprint.
 
-    Raises: NotSigned for one that was changed or is not there. ValueError for a file that is no signature.
+    Args:
+        document: what was asked about: one of them, or the file *beside* them with the signature.
+    Raises: NotSigned for one that was changed or is not there, and for a *document* that was never signed. ValueError
+    for a file that is no signature.
     """
     kept = SignedCard.model_validate_json(beside.read_text())
     statement, key = signed_by(kept.signed)
@@ -61,6 +64,8 @@ def check(beside: Path) -> tuple[dict[str, str], ArchiveStatement, str]:
     if statement.digest != _digest(manifest):
         raise NotSigned(f"{beside} was changed: its manifest is not the one that was signed")
     listed: dict[str, str] = json.loads(manifest)["files"]
+    if document.name not in (beside.name, *listed):
+        raise NotSigned(f"{document} was not signed: {beside.name} speaks of {', '.join(listed)}")
     for name, digest in listed.items():
         path = beside.with_name(Path(name).name)
         if not path.exists():

@@ -70,7 +70,7 @@ def check_archive(
 
     beside = signing.signature_of(path)
     try:
-        opened = archive.read(path) if beside is None else archive.Opened(*signing.check(beside))
+        opened = archive.read(path) if beside is None else archive.Opened(*signing.check(beside, path))
     except FileNotFoundError:
         fail(f"there is no {path}", "millrace audit export LOOP makes one.")
     except (auditing.NotSigned, ValueError) as error:

@@ -126,7 +126,7 @@ def _style(platform: "Millrace", loop: str, looked: "Looked") -> "Style | None":
     from millrace_contracts.loop import ModelLoop
 
     try:
-        spec = ModelLoop.model_validate(platform.controller.loop(loop).document).spec
+        spec = ModelLoop.stored(platform.controller.loop(loop).document).spec
         if spec.task != "regression":
             return None
         kept = platform.registry.dataset_version(spec.data.dataset).contract

@@ -112,7 +112,7 @@ async def _begin(services: Services, stream: Stream) -> bool:
 
 async def _spec(services: Services, stream: Stream) -> Spec:
     declared = await services.clients.controller.loop(stream.loop, project=stream.project)
-    return ModelLoop.model_validate(declared.document).spec
+    return ModelLoop.stored(declared.document).spec
 
 
 def _job(stream: Stream, spec: Spec, digest: str) -> JobNew:
