@@ -19,13 +19,13 @@ def loop(**more):
     return SimpleNamespace(spec=declared, document={"spec": declared.model_dump(mode="json", by_alias=True)})
 
 
-def run(days, champion, state=State.REJECTED, of=None, blocks=(), judged=True):
+def run(days, champion, state=State.REJECTED, of=None, blocks=(), judged=True, **train):
     """A run that was opened so many days after the start, judged against *champion*."""
     rows = [Block(block=name, n=9, candidate=loss, champion=1.0) for name, loss in blocks]
     kept = SimpleNamespace(document=binding.of_document(of or loop()), blocks=rows)
     return SimpleNamespace(
         opened_at=START + timedelta(days=days),
-        plan=SimpleNamespace(evaluate={"champion": champion and {"version": champion}}),
+        plan=SimpleNamespace(evaluate={"champion": champion and {"version": champion}}, train=train),
         state=state,
         judged=kept if judged else None,
     )
@@ -60,6 +60,11 @@ class TestEvidence:
     def test_a_run_that_was_never_judged_is_passed_over(self):
         before = run(30, 1, blocks=[("d1", 1.0)]), run(60, 1, judged=False, state=State.FAILED)
         assert self.carried(*before) == [("d1", 1.0)]
+
+    def test_a_graph_from_elsewhere_lends_no_evidence_to_what_is_trained_and_borrows_none(self):
+        before = run(30, 1, blocks=[("d1", 1.0)]), run(60, 1, blocks=[("d2", 2.0)], adopt={"model": "prices"})
+        assert self.carried(*before) == [("d1", 1.0)]
+        assert self.carried(*before, now=run(99, 1, adopt={"model": "prices"})) == []
 
 
 class TestPrices:

@@ -1,10 +1,14 @@
 """Alarms are answered, and a run that tells nothing new is not opened: said where people look, and recorded."""
 
 from millrace_contracts.closings import ClosedDay
+from millrace_controller.lookup import queries as lookup
 from millrace_controller.runs import news
+from millrace_controller.runs import queries as runs
+from millrace_controller.runs.states import State
 from millrace_controller.tables import Loop
 
 from .conftest import alarm, closed, document
+from .test_loops import ADOPTED, ASKED
 
 ANSWERED = {"cooldown": "5d", "triggers": {"alarms": ["performance"]}}
 MONTHLY = {"cooldown": "2d", "triggers": {"schedule": "10d"}}
@@ -99,6 +103,38 @@ async def test_pushed_rows_and_another_document_are_news(platform):
     await loop.apply(document(**MONTHLY | {"training": {"seed": 3}}))
     await loop.rest()
     assert len(await loop.runs()) == before + 2
+
+
+async def test_a_run_that_failed_behind_its_gates_is_no_reason_to_open_none(platform):
+    loop = await started(platform, **MONTHLY)
+    await closed(loop, *range(1, 11))
+    before = await loop.runs()
+    async with loop.services.sessions.begin() as session:
+        known = await lookup.get(session, "default", "sales")
+        run = await runs.get(session, known, before[-1]["number"])
+        assert run.verdict is not None
+        run.state = State.FAILED
+    await closed(loop, *range(11, 21), rows=0, labelled=0)
+    assert len(await loop.runs()) == len(before) + 1
+
+
+async def test_after_a_graph_from_elsewhere_a_schedule_trains_on_the_same_data(platform):
+    loop = await started(platform, **MONTHLY)
+    await closed(loop, 1, 2)
+    loop.world.adoptable["prices", 3] = (200, ADOPTED)
+    await loop.call("POST", "/v1/loops/sales:adopt", 201, json=ASKED)
+    await loop.rest()
+    before = len(await loop.runs())
+    await closed(loop, *range(3, 14), rows=0, labelled=0)
+    assert len(await loop.runs()) == before + 1, "what was judged last was not trained"
+
+
+async def test_an_alarm_that_is_over_waits_for_nothing_new_no_longer(platform):
+    loop = await started(platform, cooldown="2d", triggers={"alarms": ["performance"]})
+    await closed(loop, 5, rows=0, labelled=0, alarms=[alarm(5)], open=[alarm(5)])
+    assert condition(await loop.loop())["reason"] == "NothingNew"
+    await closed(loop, 6, rows=0, labelled=0, open=[])
+    assert condition(await loop.loop()) is None
 
 
 def test_what_an_earlier_version_did_not_count_may_be_news():

@@ -309,6 +309,11 @@ class TestRest:
     def test_lists_that_are_not_deep_go_on_however_many(self, rest, content):
         assert infer(rest, "fraud-only", content=content).status_code == 200
 
+    def test_the_values_of_an_only_input_are_no_json(self, rest):
+        told = {"inference-header-content-length": "0"}
+        for content in (b"[" * 20_000, b"{" * 300_000, self.HUGE):
+            assert infer(rest, "fraud-only", content=content, **told).status_code == 200
+
     def test_what_the_gateway_cannot_read_is_refused_with_what_to_send(self, rest, upstream, door):
         before = len(upstream.seen)
         for kind in ("gzip", "deflate", "br", "Identity, gzip"):

@@ -19,8 +19,7 @@ async def note(
     """Keep that a run waits, or that none does any more, within the caller's transaction."""
     before = loop.waits
     if not isinstance(action, Wait):
-        stays = action is None and before is not None and before.why == "nothing-new" and facts.same_as
-        loop.waits = before if stays else None
+        loop.waits = before if action is None and _stays(before, facts) else None
         return
     trigger = action.trigger
     if action.why == "nothing-new" and trigger.cause == "schedule":
@@ -36,6 +35,12 @@ async def note(
         reason=action.reason[:1500],
     )
     await decide(session, Outbox, _decision(loop, action, through))
+
+
+def _stays(before: RunWait | None, facts: LoopFacts) -> bool:
+    """Whether there is still nothing new for a schedule that had its turn; an alarm calls anew while it is open."""
+    passed = before is not None and before.why == "nothing-new" and before.cause == "schedule"
+    return passed and facts.same_as is not None
 
 
 def _decision(loop: Loop, wait: Wait, through: datetime) -> Decision:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from millrace_contracts import durations
 from millrace_contracts.learning import Block
 from millrace_controller.gates.past import Past
-from millrace_controller.runs import binding
+from millrace_controller.runs import binding, plan
 from millrace_controller.runs.states import State
 from millrace_controller.tables import Loop, Run
 from millrace_stats.stakes import Prices
@@ -30,12 +30,17 @@ def of(loop: Loop, run: Run, before: Sequence[Run]) -> Past:
 
 
 def _carried(loop: Loop, run: Run, before: Sequence[Run]) -> tuple[Block, ...]:
-    """Blocks of the newest runs in a row that were judged like this one; a block that two have is the newer one's."""
+    """Blocks of the newest runs in a row that were judged like this one; a block that two have is the newer one's.
+
+    What was said of a graph from elsewhere says nothing of what is trained, nor the other way round.
+    """
+    if plan.adopts(run.plan):
+        return ()
     document, champion = binding.of_document(loop), binding.rival(run)
     newest: dict[str, Block] = {}
     taken = 0
     for earlier in reversed(before):
-        if earlier.judged is None:
+        if earlier.judged is None or plan.adopts(earlier.plan):
             continue
         if (binding.rival(earlier), earlier.judged.document) != (champion, document) or taken == CARRIED_RUNS:
             break

@@ -2,7 +2,8 @@
 
 from millrace_contracts.closings import ClosedDay
 from millrace_contracts.datasets import DatasetVersionRead
-from millrace_controller.runs import binding
+from millrace_controller.runs import binding, plan
+from millrace_controller.runs.states import State
 from millrace_controller.tables import Loop, Run
 
 
@@ -18,12 +19,17 @@ def same_as(loop: Loop, last: Run | None, dataset: DatasetVersionRead) -> int | 
     Args:
         dataset: the newest version.
     """
-    if last is None or last.verdict is None or last.judged is None:
+    if last is None or last.verdict is None or last.judged is None or not _ended_by_what_it_was(last):
         return None
     if last.judged.dataset_version != dataset.number or _fed(loop) or _within(last, dataset):
         return None
     same = last.plan.document == binding.digest(loop.spec.model_dump(mode="json", by_alias=True))
     return last.number if same else None
+
+
+def _ended_by_what_it_was(last: Run) -> bool:
+    """Whether a candidate was trained, and no failure behind its gates kept it from what they said."""
+    return last.state != State.FAILED and not plan.adopts(last.plan)
 
 
 def _fed(loop: Loop) -> bool:

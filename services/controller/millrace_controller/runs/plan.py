@@ -85,6 +85,11 @@ def make(spec: Spec, endpoint: str, number: int, inputs: Inputs) -> RunPlan:
     )
 
 
+def adopts(plan: RunPlan) -> bool:
+    """Whether the candidate is a graph from elsewhere: nothing that another run trains is that one again."""
+    return "adopt" in plan.train
+
+
 def honoured(plan: RunPlan, cluster: bool) -> RunPlan:
     """The plan as steps carry it out; without a *cluster* there is no place to choose (a condition says so)."""
     limits, placement = plan.limits, plan.limits.placement if cluster else None

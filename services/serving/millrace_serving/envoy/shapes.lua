@@ -96,9 +96,9 @@ local function nested(body, json)
   if lists > MOST_LISTS then return MANY end
   if lists > SHALLOW and is_deep(body, json) then return DEEP end
 end
--- How many bytes are JSON. What is no plain number Triton may read as one: then all of them are looked at.
+-- How many bytes are JSON: none where 0 are told, for then all are the values of a model's only input. What is no plain
+-- number Triton may read as one: then all of them are looked at.
 local function json_bytes(headers, bytes)
   local told = headers:get("inference-header-content-length") or ""
-  local json = told:find("^%d+$") and tonumber(told) or 0
-  return json > 0 and math.min(json, bytes) or bytes
+  return told:find("^%d+$") and math.min(tonumber(told), bytes) or bytes
 end
