@@ -48,8 +48,8 @@ async def registry(backend, tmp_path):
     server.server.shutdown()
 
 
-async def made(registry, who, *grants, days=30, expect=201):
-    body = {"label": "nightly push", "days": days, "grants": list(grants)}
+async def made(registry, who, *grants, days=30, expect=201, **more):
+    body = {"label": "nightly push", "days": days, "grants": list(grants)} | more
     answer = await registry.post("/v1/tokens", json=body, headers=who)
     assert answer.status_code == expect, answer.text
     return answer.json()
@@ -180,6 +180,18 @@ async def test_a_token_ends_by_itself_to_the_second_and_one_that_nobody_made_ope
     assert await service.actor(kept["token"]) is None
     assert await service.actor("mlp_nobodys") is None
     assert await service.actor("another") is None
+
+
+async def test_a_token_for_some_hours_does_not_last_the_day(registry):
+    soon = datetime.now(UTC) + timedelta(hours=2)
+    assert (
+        datetime.fromisoformat((await made(registry, ADA, SHOP, until=soon.isoformat()))["ends_at"]) == soon
+    )
+    late = datetime.now(UTC) + timedelta(days=80)
+    kept = await made(registry, ADA, SHOP, until=late.isoformat())
+    assert datetime.fromisoformat(kept["ends_at"]) < late - timedelta(days=49), "days bound it, too"
+    over = await made(registry, ADA, SHOP, until="2026-01-05T12:00:00Z", expect=422)
+    assert "is over" in over["detail"]
 
 
 async def test_while_the_registry_is_away_nobody_is_let_in_on_an_old_answer(registry, service):

@@ -1,6 +1,7 @@
 """`millrace tokens` of a cluster: one's own, kept by the registry; and decisions that nobody could be told."""
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -33,7 +34,10 @@ def test_a_token_is_made_with_a_role_and_shown_alone_on_standard_output(millrace
     assert "ada@firm.example's, as operator in shop, viewer everywhere" in done.stderr
     assert "millrace tokens revoke 4be1c2d0" in done.stderr
     (body,) = [body for line, _, body in fake.seen if line == "POST /v1/tokens"]
-    assert json.loads(body) == {
+    asked = json.loads(body)
+    left = datetime.fromisoformat(asked.pop("until")) - datetime.now(UTC)
+    assert timedelta(days=29, hours=23) < left < timedelta(days=30), "to the hour, and not to the day"
+    assert asked == {
         "label": "nightly push",
         "days": 30,
         "grants": [{"role": "operator", "project": "shop"}],

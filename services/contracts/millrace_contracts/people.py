@@ -50,6 +50,9 @@ class TokenWrite(Body):
 
     label: TokenLabel = Field(description="What it is for.")
     days: int = Field(ge=1, le=LONGEST_TOKEN_DAYS, description="For how long it opens something.")
+    until: AwareDatetime | None = Field(
+        default=None, description="Its end, where that is sooner than *days* say; null: it is not."
+    )
     grants: list[TokenGrant] = Field(
         min_length=1, max_length=MOST_GRANTS, description="What it may; nothing that one may not oneself."
     )

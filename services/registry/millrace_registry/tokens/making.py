@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from datetime import timedelta
+from datetime import UTC, timedelta
 
 from millrace_contracts.people import PERSONAL, TokenGrant, TokenWrite
 from millrace_core.auth import Actor
@@ -13,7 +13,7 @@ from millrace_registry.tables import PersonalToken
 
 
 def check(actor: Actor, wanted: TokenWrite, longest: int) -> None:
-    """Raises: Forbidden for who makes none, or wants more than they may; BadInput for one that lasts too long."""
+    """Raises: Forbidden for who makes none, or wants more than they may; BadInput for one with no such end."""
     if actor.token:
         raise Forbidden("A token makes no other token. Sign in yourself.")
     if not actor.known.identifier:
@@ -24,6 +24,11 @@ def check(actor: Actor, wanted: TokenWrite, longest: int) -> None:
     if wanted.days > longest:
         what = f"{wanted.days} days are more than the {longest} that the operator lets a token last"
         raise BadInput(f"{what}.", [FieldError("days", what, f"ask for {longest} at most")])
+    if wanted.until is not None and wanted.until <= utcnow():
+        what = f"{wanted.until:%Y-%m-%d %H:%M %Z} is over"
+        raise BadInput(
+            f"{what}.", [FieldError("until", what, "name a time that is to come, or leave it out")]
+        )
     lacking = [grant for grant in wanted.grants if not _has(actor, grant)]
     if lacking:
         raise Forbidden(
@@ -36,6 +41,7 @@ def check(actor: Actor, wanted: TokenWrite, longest: int) -> None:
 def make(actor: Actor, wanted: TokenWrite) -> tuple[str, PersonalToken]:
     """The token, which is shown this once, and what is kept of it."""
     word, now = f"{PERSONAL}{secrets.token_urlsafe(32)}", utcnow()
+    ends = now + timedelta(days=wanted.days)
     kept = PersonalToken(
         id=secrets.token_hex(4),
         sha256=hashlib.sha256(word.encode()).hexdigest(),
@@ -44,7 +50,7 @@ def make(actor: Actor, wanted: TokenWrite) -> tuple[str, PersonalToken]:
         label=wanted.label,
         grants=wanted.grants,
         made_at=now,
-        ends_at=now + timedelta(days=wanted.days),
+        ends_at=ends if wanted.until is None else min(ends, wanted.until.astimezone(UTC)),
     )
     return word, kept
 

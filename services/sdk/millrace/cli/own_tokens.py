@@ -33,8 +33,9 @@ def create(role: str | None, only: str | None, expires: str, label: str) -> None
             "a token needs a role",
             "Say what it may: --role operator --only shop; 'millrace whoami' shows yours.",
         )
-    days = math.ceil((ahead(expires) - datetime.now(UTC)).total_seconds() / 86_400)
-    asked = {"label": label, "days": days, "grants": [{"role": role, "project": only}]}
+    end = ahead(expires)
+    days = math.ceil((end - datetime.now(UTC)).total_seconds() / 86_400)
+    asked = {"label": label, "days": days, "until": end, "grants": [{"role": role, "project": only}]}
     try:
         wanted = TokenWrite.model_validate(asked)
     except ValidationError as error:
