@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import (
 )
 
 from millrace_contracts import access
-from millrace_contracts.closings import ArmsRead
+from millrace_contracts.arms import ArmsRead
 from millrace_contracts.models import ModelVersionRead
 
 from . import graphs

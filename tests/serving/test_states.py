@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from millrace_contracts.closings import ArmsRead
+from millrace_contracts.arms import ArmsRead
 from millrace_contracts.rollouts import RolloutState as State
 from millrace_contracts.signature import Signature
 from millrace_core.errors import Conflict

@@ -41,6 +41,18 @@ class BacktestWrite(Strictly):
     )
 
 
+class ReplayOrder(Strictly):
+    """What the process that replays a history is told."""
+
+    id: str
+    project: str
+    loop: str = Field(description="The hidden loop.")
+    digest: Digest
+    format: DataFormat
+    start: date | None = None
+    dialect: Dialect | None = None
+
+
 class BacktestProgress(Strictly):
     """How far a replay is; `done` and `total` are event days."""
 

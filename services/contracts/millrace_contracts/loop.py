@@ -32,7 +32,7 @@ from millrace_contracts.parts import (
 )
 from millrace_contracts.placement import Placement
 from millrace_contracts.reviews import NO_CONFIDENCE, ReviewSpec
-from millrace_contracts.rollouts import growing
+from millrace_contracts.rollout_spec import RolloutSpec
 from millrace_contracts.serving import ServingSpec
 from millrace_contracts.sources import Source
 from millrace_contracts.training import TrainingSpec
@@ -43,8 +43,6 @@ TAKEN_IN = "taken in"
 NO_WEIGHT = "the weight can be neither the target nor the event time"
 LabelDelay = Annotated[Written, Lasting(most="366d")]
 DriftWindow = Annotated[Written, Lasting(DAYS, most="60d")]
-StepDuration = Annotated[Written, Lasting(most="11574d")]
-"""A billion seconds and a little less: the longest step that a rollout can have."""
 
 
 class Metadata(Part):
@@ -103,36 +101,6 @@ class Data(Part):
         if self.weight is not None and self.weight == self.event_time:
             raise ValueError(NO_WEIGHT)
         return self
-
-
-class StepSpec(Part):
-    percent: Float = Field(gt=0, le=100)
-    for_: StepDuration = Field(default="1d", alias="for", description="How long, in event time.")
-
-    def seconds(self) -> float:
-        return durations.parse(self.for_).total_seconds()
-
-
-class RolloutSpec(Part):
-    mirror: StepSpec | None = Field(
-        default=None, description="Requests copied to the candidate; nobody sees its answers."
-    )
-    canary: list[StepSpec] = Field(default=[], max_length=20, description="Growing shares of real traffic.")
-
-    @model_validator(mode="after")
-    def _growing(self) -> "RolloutSpec":
-        growing([step.percent for step in self.canary])
-        return self
-
-    def plan(self) -> dict[str, Any]:
-        """As serving takes it."""
-        mirror = (
-            None
-            if self.mirror is None
-            else {"percent": self.mirror.percent, "seconds": self.mirror.seconds()}
-        )
-        canary = [{"percent": step.percent, "seconds": step.seconds()} for step in self.canary]
-        return {"mirror": mirror, "canary": canary}
 
 
 class Performance(Part):

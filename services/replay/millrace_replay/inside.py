@@ -15,14 +15,16 @@ from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from fastapi import FastAPI
+
 from millrace.client import Millrace
 from millrace.laptop import tokens
 from millrace.transport import inside
-from millrace_contracts.backtests import BacktestWrite
+from millrace_contracts.backtests import BacktestWrite, ReplayOrder
 from millrace_contracts.loop import ModelLoop
 
 ORDER = ("registry", "monitoring", "serving", "training", "controller")
-OWN: dict[str, Any] = {
+OWN: dict[str, str | int | bool] = {
     "lasting": False,
     "database_url": "",
     "storage_url": "",
@@ -33,7 +35,7 @@ OWN: dict[str, Any] = {
 """What the environment may say of the user's services and does not hold for these."""
 URLS = {name: f"http://localhost:{place}" for place, name in enumerate(ORDER, 2)}
 """Under which the services know each other; nothing listens there."""
-MORE: dict[str, dict[str, Any]] = {
+MORE: dict[str, dict[str, int | bool]] = {
     "monitoring": {"otlp_port": 0},
     "serving": {"data_plane": False},
     "training": {"inside": True},
@@ -66,7 +68,7 @@ def platform(home: Path, project: str) -> Iterator[Millrace]:
         services.stop()
 
 
-def declared(user: Millrace, client: Millrace, loop: ModelLoop, request: dict[str, Any]) -> str:
+def declared(user: Millrace, client: Millrace, loop: ModelLoop, order: ReplayOrder) -> str:
     """The name of the hidden loop on the replay's own platform; said again, it is the same one.
 
     The history stays with the *user*; the loop's own code, if it has any, comes along.
@@ -74,12 +76,12 @@ def declared(user: Millrace, client: Millrace, loop: ModelLoop, request: dict[st
     code = loop.spec.training.code
     if code is not None and code.digest is not None:
         client.registry.put_artifact(user.registry.get_artifact(code.digest))
-    mark = client.registry.put_artifact(request["digest"].encode())
-    asked = BacktestWrite(loop=loop, digest=mark, format=request["format"])
+    mark = client.registry.put_artifact(order.digest.encode())
+    asked = BacktestWrite(loop=loop, digest=mark, format=order.format)
     return client.controller.backtest(asked).loop
 
 
-def _late(apps: dict[str, Any], name: str) -> Any:
+def _late(apps: dict[str, FastAPI], name: str) -> Any:
     """The application of that *name*, once it is built."""
 
     async def call(scope: Any, receive: Any, send: Any) -> None:
@@ -118,7 +120,7 @@ class Services:
 
     async def _live(self) -> None:
         """All URLs are known before the first app is built: its clients are made for whom they know."""
-        apps: dict[str, Any] = {}
+        apps: dict[str, FastAPI] = {}
         for name in ORDER:
             inside.offer(URLS[name], _late(apps, name), self._loop)
         for name in ORDER:
@@ -129,7 +131,7 @@ class Services:
             self._begun.set_result(None)
             await self._over.wait()
 
-    def _built(self, name: str) -> Any:
+    def _built(self, name: str) -> FastAPI:
         """One application on the folder."""
         module = importlib.import_module(f"millrace_{name}.main")
         known = {f"{other}_url": url for other, url in URLS.items()}

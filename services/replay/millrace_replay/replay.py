@@ -7,7 +7,6 @@ it is and what it found. Everything is idempotent, so a replay that was killed i
 """
 
 import io
-import json
 import os
 import shutil
 import sys
@@ -16,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -24,7 +22,7 @@ import pyarrow as pa
 from millrace.client import ApiError, JobFailed, Millrace
 from millrace.delivery import ingest_spec
 from millrace_contracts import durations
-from millrace_contracts.backtests import BacktestOutcome, BacktestProgress
+from millrace_contracts.backtests import BacktestOutcome, BacktestProgress, ReplayOrder
 from millrace_contracts.closings import SINGLE_DAYS
 from millrace_contracts.deliveries import ArtifactSource
 from millrace_contracts.labels import LabelWrite
@@ -83,10 +81,6 @@ def _closing(days: Iterable[Day]) -> Iterator[Turn]:
             yield Turn(day, apart is not None and apart <= SINGLE_DAYS)
 
 
-def _dialect(said: object) -> Dialect | None:
-    return None if said is None else Dialect.model_validate(said)
-
-
 def _values(dialect: Dialect | None) -> Dialect | None:
     """What a dialect says of cells: rows that were read once are split already."""
     return None if dialect is None else dialect.of_values
@@ -100,19 +94,15 @@ class Replay:
         client: the platform on which the hidden loop lives, and its name there.
     """
 
-    def __init__(
-        self, user: Millrace, client: Millrace, loop: str, request: dict[str, Any], folder: Path
-    ) -> None:
-        self.user, self.client, self.loop, self.id = user, client, loop, request["id"]
+    def __init__(self, user: Millrace, client: Millrace, loop: str, order: ReplayOrder, folder: Path) -> None:
+        self.user, self.client, self.loop, self.id = user, client, loop, order.id
         self.spec = ModelLoop.stored(client.controller.loop(loop).document).spec
         self.tell("reading", 0, None)
-        path = fetched(user, request["digest"], request["format"], folder)
-        said = _dialect(request.get("dialect"))
-        self.history = History(path, request["format"], self.spec, folder, said, self._reads)
+        path = fetched(user, order.digest, order.format, folder)
+        self.history = History(path, order.format, self.spec, folder, order.dialect, self._reads)
         path.unlink()
-        start = None if request["start"] is None else date.fromisoformat(request["start"])
         days = self.history.days()
-        place_of_first = self.history.first_day(self.spec, start)
+        place_of_first = self.history.first_day(self.spec, order.start)
         self.before, self.days = days[:place_of_first], days[place_of_first:]
 
     def tell(self, step: str, done: int, total: int | None, message: str = "") -> None:
@@ -191,15 +181,15 @@ class Replay:
 
 
 @contextmanager
-def beside(user: Millrace, request: dict[str, Any], place: Path) -> Iterator[tuple[Millrace, str]]:
+def beside(user: Millrace, order: ReplayOrder, place: Path) -> Iterator[tuple[Millrace, str]]:
     """Where the hidden loop lives, and its name there: on a platform of its own in this process, or on the user's."""
     if not inside.possible():
-        yield user, request["loop"]
+        yield user, order.loop
         return
-    document = ModelLoop.stored(user.controller.loop(request["loop"]).document)
+    document = ModelLoop.stored(user.controller.loop(order.loop).document)
     home = place / "platform"
     with inside.platform(home, user.project) as client:
-        yield client, inside.declared(user, client, document, request)
+        yield client, inside.declared(user, client, document, order)
     shutil.rmtree(home, ignore_errors=True)
 
 
@@ -257,12 +247,12 @@ def room(place: Path) -> Iterator[Path]:
 
 def main() -> int:
     """Replay what the arguments name; 0 if it could be replayed to its end."""
-    request, place = json.loads(sys.argv[1]), Path(sys.argv[2])
+    order, place = ReplayOrder.model_validate_json(sys.argv[1]), Path(sys.argv[2])
     with child.begin(place):
         try:
-            user = Millrace.from_environment(request["project"])
-            with room(place) as folder, beside(user, request, place) as (client, loop):
-                Replay(user, client, loop, request, folder).run()
+            user = Millrace.from_environment(order.project)
+            with room(place) as folder, beside(user, order, place) as (client, loop):
+                Replay(user, client, loop, order, folder).run()
         except (ApiError, JobFailed, Unreadable, NoBacktest, TimeoutError) as error:
             print(error, file=sys.stderr)
             return child.tell(

@@ -2,13 +2,15 @@
 
 from millrace import crd_fairness, crd_notices
 from millrace.crd_durations import DAYS, WRITTEN, Json, one_of, rule
+from millrace.crd_gates import gates_fit
 from millrace_contracts import gates, parts, reviews, serving, workers
 from millrace_contracts.batches import NO_RHYTHM, BatchSpec
 from millrace_contracts.calendars import NO_SCHEDULE, ONE_SCHEDULE, WORDS, Calendar
 from millrace_contracts.custom_code import ONE_PLACE, SETTING, CodeSpec
 from millrace_contracts.data import ColumnContract, DataContract
-from millrace_contracts.gates import METRICS, AbsoluteGate, ApprovalGate
-from millrace_contracts.loop import NO_WEIGHT, Data, RolloutSpec, Spec, Triggers
+from millrace_contracts.gates import AbsoluteGate, ApprovalGate
+from millrace_contracts.loop import NO_WEIGHT, Data, Spec, Triggers
+from millrace_contracts.rollout_spec import RolloutSpec
 from millrace_contracts.searching import (
     LATENCY_IS_NOT_SOUGHT,
     LOSS_IS_SOUGHT,
@@ -33,24 +35,6 @@ from millrace_contracts.sources import (
 from millrace_contracts.training import CODE_DISTILLED, LATENCY_DISTILLED, SearchSpec, TrainingSpec
 
 NO_TENSOR = "cannot be a tensor"
-
-
-def _gates_fit() -> list[Json]:
-    """An absolute gate asks for a metric that the task's models have.
-
-    A rule for each metric that a task lacks: a message that looks up which gate it was is too dear for an API server.
-    """
-    every = dict.fromkeys(metric for metrics in METRICS.values() for metric in metrics)
-    return [
-        rule(
-            f"self.task != '{task}' || !has(self.gates) || !has(self.gates.absolute) || "
-            f"self.gates.absolute.all(gate, gate.metric != '{metric}')",
-            f"the gate on {metric} cannot be judged: {task} models have {', '.join(metrics)}",
-        )
-        for task, metrics in METRICS.items()
-        for metric in every
-        if metric not in metrics
-    ]
 
 
 FORMATS: dict[str, list[Json]] = {
@@ -247,7 +231,7 @@ RULES: dict[str, list[Json]] = {
         ),
         rule(f"{_WORKERS_AND}!has(self.placement.workers)", workers.TWICE_WORKERS),
         rule(f"{_WORKERS_AND}!has(self.placement.gpus) || self.placement.gpus == 0", workers.TWICE_GPUS),
-        *_gates_fit(),
+        *gates_fit(),
         *crd_fairness.fits(),
         rule(
             "!has(self.gates) || !has(self.gates.policy) || self.gates.policy != 'balanced' || "

@@ -1,8 +1,8 @@
 """A backtest as a piece of work: the process that replays its history."""
 
-import json
 from dataclasses import dataclass
 
+from millrace_contracts.backtests import ReplayOrder
 from millrace_contracts.bodies import Document
 from millrace_controller.pipelines.work import Kind
 from millrace_controller.tables import Backtest
@@ -36,8 +36,8 @@ class Replaying:
     def command(self, compiled: str) -> list[str]:
         """The module of the replay, and what was asked for."""
         asked = {name: self.request.get(name) for name in ("digest", "format", "start", "dialect")}
-        arguments = asked | {"id": self.id, "project": self.project, "loop": self.loop}
-        return ["millrace_replay.replay", json.dumps(arguments)]
+        told = ReplayOrder(id=self.id, project=self.project, loop=self.loop, **asked)
+        return ["millrace_replay.replay", told.model_dump_json()]
 
     def labels(self) -> dict[str, str]:
         """Its id, for who looks at pods."""

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from millrace_contracts.closings import ArmRead, MirroredRead, PairedDay, PairingRead
+from millrace_contracts.arms import ArmRead, MirroredRead, PairedDay, PairingRead
 from millrace_monitoring.comparisons import mirror
 from millrace_monitoring.ingest.answers import Answers, answered
 from millrace_stats.canary import MINIMUM_ROWS

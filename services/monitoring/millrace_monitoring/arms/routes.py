@@ -9,7 +9,8 @@ import pyarrow as pa
 from fastapi import APIRouter, Query
 from pydantic import AwareDatetime
 
-from millrace_contracts.closings import ArmsRead, ComparisonRead, PairedDay
+from millrace_contracts.arms import ArmsRead, PairedDay
+from millrace_contracts.closings import ComparisonRead
 from millrace_core.auth import permit
 from millrace_core.database import Session
 from millrace_core.errors import BadInput, FieldError, NotFound, Unavailable

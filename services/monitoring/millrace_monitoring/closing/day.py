@@ -6,7 +6,8 @@ from datetime import date
 
 import numpy as np
 
-from millrace_contracts.closings import PairingRead, PerformanceRead, QualityRead, SliceRead, SlicesRead
+from millrace_contracts.arms import PairingRead
+from millrace_contracts.closings import PerformanceRead, QualityRead, SliceRead, SlicesRead
 from millrace_contracts.fairness import FairnessDay
 from millrace_contracts.monitors import MonitorWrite
 from millrace_contracts.reviews import ReviewedDay

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from millrace_contracts.closings import PairingRead
+from millrace_contracts.arms import PairingRead
 from millrace_monitoring.ingest.answers import Answers, answered
 from millrace_stats import tasks
 from millrace_stats.canary import answers_psi, categories_psi

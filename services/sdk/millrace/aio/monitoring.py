@@ -14,15 +14,9 @@ from millrace_contracts.alarms import (
     SilenceWrite,
     StandingWrite,
 )
+from millrace_contracts.arms import ArmsRead
 from millrace_contracts.audit import AuditedRequest
-from millrace_contracts.closings import (
-    ArmsRead,
-    ClosingFeed,
-    ClosingRead,
-    ComparisonRead,
-    DriftRead,
-    LossRead,
-)
+from millrace_contracts.closings import ClosingFeed, ClosingRead, ComparisonRead, DriftRead, LossRead
 from millrace_contracts.fairness import FairnessWindow
 from millrace_contracts.labels import LabelsRead, LabelsWrite, LabelWrite, together
 from millrace_contracts.logged import LoggedRow, LoggedRows, LoggedRowsRead

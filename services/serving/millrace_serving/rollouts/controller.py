@@ -5,7 +5,7 @@ Everything that moves is decided on event time under one lock per endpoint; a ha
 
 from datetime import datetime
 
-from millrace_contracts.closings import ArmsRead
+from millrace_contracts.arms import ArmsRead
 from millrace_contracts.endpoints import RevisionState
 from millrace_contracts.rollouts import RolloutState
 from millrace_core.errors import Unavailable

@@ -6,7 +6,7 @@ import httpx
 
 from millrace.aio import AsyncMillrace
 from millrace.transport.errors import ApiError
-from millrace_contracts.closings import ArmsRead
+from millrace_contracts.arms import ArmsRead
 from millrace_core.errors import Unavailable
 from millrace_serving.tables import Endpoint
 

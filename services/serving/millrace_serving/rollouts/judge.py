@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from millrace_contracts.arms import ArmsRead, PairingRead
 from millrace_contracts.bodies import Document
-from millrace_contracts.closings import ArmsRead, PairingRead
 from millrace_contracts.signature import Signature
 from millrace_stats import canary
 from millrace_stats.canary import Arm
