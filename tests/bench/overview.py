@@ -1,11 +1,14 @@
-"""`python -m tests.bench.overview [LOOPS]`: the console's first page of a project with so many loops.
+"""`python -m tests.bench.overview [LOOPS] [postgresql]`: the console's first page of a project with so many loops.
 
 Registry, monitoring, controller and console run as `millrace up` starts them, on SQLite files that are filled before:
-loops with a run each, 28 closed days of every endpoint, two decisions of every loop. The controller is a replica that
+loops with a run each, 28 closed days of every endpoint, two decisions of every loop; with `postgresql` the controller
+has its loops and runs in a PostgreSQL of its own. The controller is a replica that
 does not lead, so that the page alone is measured. Told: milliseconds by the clock as a browser has them, processor time
 by service, and bytes.
 """
 
+import asyncio
+import contextlib
 import json
 import os
 import sqlite3
@@ -18,8 +21,8 @@ from pathlib import Path
 
 import httpx
 import psutil
-from sqlalchemy import create_engine
-from sqlalchemy.orm import Session
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from tests import postgresql
 from tests.controller.test_overview import loop, run
 
 from millrace.laptop import ports, tokens
@@ -38,10 +41,12 @@ KINDS = ("promoted", "promoted", "failed", "rejected", "running")
 def main() -> None:
     """Fill, start, ask, tell, stop."""
     many = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
-    with tempfile.TemporaryDirectory(prefix="millrace-bench-") as folder:
-        home = Path(folder)
-        fill(home, many)
-        started = start(home)
+    with tempfile.TemporaryDirectory(prefix="millrace-bench-") as folder, contextlib.ExitStack() as stack:
+        home, own = Path(folder), ""
+        if "postgresql" in sys.argv:
+            own = postgresql.create(stack.enter_context(postgresql.started()))
+        fill(home, many, own or f"sqlite+aiosqlite:///{home / 'controller' / 'state.db'}")
+        started = start(home, own)
         try:
             tell(many, started, *ask(started, home))
         finally:
@@ -55,17 +60,25 @@ def url(home: Path, service: str) -> str:
     return f"sqlite:///{home / service / 'state.db'}"
 
 
-def fill(home: Path, many: int) -> None:
-    """Databases as they are after months."""
+def fill(home: Path, many: int, controller: str) -> None:
+    """Databases as they are after months; *controller*: URL of its own."""
     for service in ("registry", "monitoring", "controller"):
-        migrate.upgrade(f"millrace_{service}", url(home, service))
-    with Session(create_engine(url(home, "controller"))) as session, session.begin():
-        session.add(Lease(name="controller", holder="another", epoch=1, expires_at=1e12))
-        session.add_all(Loop(**loop(number, champion=3, runs=1)) for number in range(many))
-        session.flush()
-        session.add_all(Run(**run(number, KINDS[number % len(KINDS)])) for number in range(many))
+        place = url(home, service)
+        migrate.upgrade(f"millrace_{service}", controller if service == "controller" else place)
+    asyncio.run(looped(controller, many))
     watched(home / "monitoring" / "state.db", many)
     decided(home / "registry" / "state.db", many)
+
+
+async def looped(database: str, many: int) -> None:
+    """Loops with a run each."""
+    engine = create_async_engine(database)
+    async with AsyncSession(engine) as session, session.begin():
+        session.add(Lease(name="controller", holder="another", epoch=1, expires_at=1e12))
+        session.add_all(Loop(**loop(number, champion=3, runs=1)) for number in range(many))
+        await session.flush()
+        session.add_all(Run(**run(number, KINDS[number % len(KINDS)])) for number in range(many))
+    await engine.dispose()
 
 
 def watched(path: Path, many: int) -> None:
@@ -121,8 +134,8 @@ def decided(path: Path, many: int) -> None:
             head = after
 
 
-def start(home: Path) -> dict[str, Service]:
-    """The services, ready."""
+def start(home: Path, controller: str = "") -> dict[str, Service]:
+    """The services, ready; *controller*: URL of its database, empty for what it makes by itself."""
     place = home / "run"
     place.mkdir(parents=True)
     secrets, chosen = tokens.ensure(place), ports.choose({})
@@ -135,6 +148,8 @@ def start(home: Path) -> dict[str, Service]:
             "MILLRACE_OTLP_PORT": str(chosen["otlp"]),
             **{f"MILLRACE_{other.upper()}_URL": address for other, address in urls.items()},
         }  # fmt: skip
+        if name == "controller" and controller:
+            environment["MILLRACE_DATABASE_URL"] = controller
         started[name] = Service(name, home, urls[name], environment)
         started[name].start()
     for service in started.values():

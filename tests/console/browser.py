@@ -75,6 +75,20 @@ def toured(link: str, file: Path, more: Path, out: Path) -> dict[str, Any]:
     return _played("tour.py", asked)
 
 
+def audited(link: str, loop: str, day: str, request: str, out: Path) -> dict[str, Any]:
+    """What an auditor saw on a tour that begins at *link*; pictures lie in *out* afterwards."""
+    asked = {
+        "link": link, "loop": loop, "day": day, "request": request, "out": str(out), "chromium": chromium(),
+    }  # fmt: skip
+    return _played("auditor.py", asked)
+
+
+def plainly(link: str, file: Path, target: str, loop: str) -> dict[str, Any]:
+    """What somebody without JavaScript saw, who begins a loop with *file* at *link*."""
+    asked = {"link": link, "file": str(file), "target": target, "loop": loop, "chromium": chromium()}
+    return _played("plain.py", asked)
+
+
 def _played(name: str, asked: dict[str, Any]) -> Any:
     script = Path(__file__).parent / name
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""A small firm's tour, without a terminal after `millrace up`: upload, contract, champion, predict a row, retrain."""
+"""A small firm's tour, without a terminal after `millrace up`: upload, contract, champion, predict, label, retrain."""
 
 from pathlib import Path
 
@@ -45,5 +45,23 @@ def test_a_small_firm_goes_from_a_file_to_a_retrained_model_in_the_browser(
     applied = client.registry.decisions(LOOP, kind="loop.applied")
     owner = tokens.owner(platform.home / "run")
     assert [item.author for item in applied] == [f"user:{owner}"], "declared once, under the person's name"
+    assert "Adelie" in plain(seen["labelled"])
+    (entry,) = client.monitoring.reviews(LOOP, state="labelled")
+    assert (entry.label, entry.reason, entry.probability) == ("Adelie", "sampled", 1.0)
     (version, *_) = client.registry.dataset_versions(LOOP)
     assert version.source.name == f"{LOOP}.csv"
+
+
+def test_a_file_is_brought_and_a_loop_begun_without_javascript(platform, client, millrace, tmp_path):
+    if lacks := walking.missing():
+        pytest.skip(lacks)
+    file, name = tmp_path / "Pinguine März.csv", "without-script"
+    file.write_text(PENGUINS.read_text())
+    link = millrace("console", "-o", "json")["url"]
+    seen = walking.plainly(link, file, "species", name)
+    client.controller.pause(name)
+    assert seen["columns"] == 1
+    assert "It was taken" in plain(seen["delivered"])
+    (version, *_) = client.registry.dataset_versions(name)
+    assert version.source.name == file.name
+    assert version.rows == len(PENGUINS.read_text().splitlines()) - 1
