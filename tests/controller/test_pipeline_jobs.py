@@ -155,7 +155,9 @@ async def test_the_pod_is_restricted_and_has_a_token_for_millrace_alone(runner, 
 
 async def test_a_replays_pod_has_room_for_a_history_and_knows_how_much(runner, cluster):
     """A pod that fills more of its disk than it may is evicted, so the replay refuses before."""
-    await runner.start(Replaying("b1", "default", "shop-b1", {"digest": "sha256:" + "a" * 64, "format": "csv"}, 1))
+    await runner.start(
+        Replaying("b1", "default", "shop-b1", {"digest": "sha256:" + "a" * 64, "format": "csv"}, 1)
+    )
     spec = cluster.only["spec"]["template"]["spec"]
     assert spec["volumes"][0] == {"name": "tmp", "emptyDir": {"sizeLimit": "20480Mi"}}
     environment = {item["name"]: item.get("value") for item in spec["containers"][0]["env"]}
