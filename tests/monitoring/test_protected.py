@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from millrace_contracts.fairness import FairnessSpec
+from millrace_contracts.decisions import rounded
+from millrace_contracts.fairness import FairnessDay, FairnessSpec
 from millrace_contracts.signature import Input
 from millrace_monitoring.profiles import protected
 from millrace_stats import tasks
@@ -70,6 +71,17 @@ def test_a_day_whose_labels_were_drawn_for_people_says_only_who_was_selected():
     assert sums["selection_rate"][1] > 0
     assert sums["error_rate"] == (0.0, 0)
     assert found.left_out == [protected.REVIEWED]
+
+
+def test_a_label_beyond_all_bounds_stops_no_day():
+    spec = FairnessSpec.model_validate({"attributes": [{"column": "old"}]})
+    columns = {"old": np.array([0.0, 1.0, 0.0, 1.0], np.float32)}
+    about = (tasks.of("regression"), (), INPUTS, columns, np.ones(4), np.array([1.0, 2.0, 1e200, 3.0]), False)
+    found = protected.of_day(spec, *about)
+    assert "loss" not in found.groups["old"]["false"].sums
+    assert found.groups["old"]["true"].sums["loss"] == (5.0, 2)
+    assert "loss of a day" in found.left_out[0]
+    assert FairnessDay.model_validate(rounded(found.model_dump(mode="json"))).groups.keys() == {"old"}
 
 
 def test_what_is_no_input_of_the_model_is_named():

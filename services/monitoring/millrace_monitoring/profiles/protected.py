@@ -17,6 +17,7 @@ REVIEWED = (
     "rates that need labels: of a day's labels some were drawn for people to look at, which are not all alike"
 )
 RARE = "{}: of days on which it had more than {} values, rows of the rare ones, which stand in {}"
+BOUNDLESS = "{} of a day: a label or an answer is so large that no number holds it"
 UNNAMED = "the favourable class {!r} is none of the model's"
 
 
@@ -59,6 +60,7 @@ def of_day(
             continue
         names = groups.named(_values(columns[tensor.name], tensor.kind == "boolean"), attribute.edges)
         found[attribute.column] = _sums(measures, names)
+    left_out += [BOUNDLESS.format(name) for name, (top, _) in measures.items() if not np.isfinite(top.sum())]
     return FairnessDay(groups=found, left_out=left_out)
 
 
@@ -72,7 +74,11 @@ def _values(values: np.ndarray, boolean: bool) -> list[Any]:
 def _sums(measures: groups.Measures, names: np.ndarray) -> dict[str, GroupSums]:
     here, parts = np.zeros(len(names), int), {}
     for name, share in groupwise.cut(measures, names, here, 1).items():
-        sums = {metric: (float(top[0]), int(rows[0])) for metric, (top, rows) in share.measures.items()}
+        sums = {
+            metric: (float(top[0]), int(rows[0]))
+            for metric, (top, rows) in share.measures.items()
+            if np.isfinite(top[0])
+        }
         parts[name] = GroupSums.model_validate({"rows": int(share.rows[0]), "sums": sums})
     return parts
 
