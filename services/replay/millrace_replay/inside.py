@@ -11,11 +11,9 @@ import os
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
-from contextlib import AsyncExitStack, contextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, contextmanager
 from pathlib import Path
-from typing import Any
-
-from fastapi import FastAPI
+from typing import Any, Protocol
 
 from millrace.client import Millrace
 from millrace.laptop import tokens
@@ -81,7 +79,21 @@ def declared(user: Millrace, client: Millrace, loop: ModelLoop, order: ReplayOrd
     return client.controller.backtest(asked).loop
 
 
-def _late(apps: dict[str, FastAPI], name: str) -> Any:
+class Router(Protocol):
+    """What of an application's router is used."""
+
+    def lifespan_context(self, app: Any) -> AbstractAsyncContextManager[Any]: ...
+
+
+class Application(Protocol):
+    """A service's own application, as ASGI has it."""
+
+    router: Router
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None: ...
+
+
+def _late(apps: dict[str, Application], name: str) -> Any:
     """The application of that *name*, once it is built."""
 
     async def call(scope: Any, receive: Any, send: Any) -> None:
@@ -120,7 +132,7 @@ class Services:
 
     async def _live(self) -> None:
         """All URLs are known before the first app is built: its clients are made for whom they know."""
-        apps: dict[str, FastAPI] = {}
+        apps: dict[str, Application] = {}
         for name in ORDER:
             inside.offer(URLS[name], _late(apps, name), self._loop)
         for name in ORDER:
@@ -131,7 +143,7 @@ class Services:
             self._begun.set_result(None)
             await self._over.wait()
 
-    def _built(self, name: str) -> FastAPI:
+    def _built(self, name: str) -> Application:
         """One application on the folder."""
         module = importlib.import_module(f"millrace_{name}.main")
         known = {f"{other}_url": url for other, url in URLS.items()}
