@@ -1,6 +1,8 @@
 """A replay cuts history into honest days: late labels, and no version judged on what it has seen."""
 
 import gzip
+import json
+from contextlib import nullcontext
 from datetime import date, timedelta
 
 import numpy as np
@@ -8,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 
+from millrace.client import ApiError
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.models import AliasMoveRead, ModelVersionRead
 from millrace_contracts.signature import Signature
@@ -298,3 +301,25 @@ def test_rows_that_a_killed_replay_left_are_gone_with_the_next(tmp_path):
         assert list(folder.iterdir()) == []
         (folder / "raw.parquet").write_text("much")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("failure", "kept"),
+    [(NoBacktest("too short"), False), (ApiError(503, {"title": "away"}, ""), True)],
+)
+def test_a_replay_that_is_over_leaves_no_platform_and_one_that_is_tried_again_goes_on_with_it(
+    tmp_path, monkeypatch, failure, kept
+):
+    def beside(user, request, place):
+        (place / replay.PLATFORM).mkdir()
+        (place / replay.PLATFORM / "state.db").write_text("much")
+        raise failure
+
+    monkeypatch.setattr(replay.child, "begin", lambda place: nullcontext())
+    monkeypatch.setattr(replay.Millrace, "from_environment", lambda project: None)
+    monkeypatch.setattr(replay, "beside", beside)
+    order = {"id": "a", "project": "default", "loop": "b", "digest": "sha256:" + "0" * 64, "format": "csv"}
+    monkeypatch.setattr("sys.argv", ["replay", json.dumps(order), str(tmp_path)])
+    assert replay.main() == 1
+    assert (tmp_path / replay.PLATFORM).exists() == kept
+    assert json.loads((tmp_path / "result.json").read_text())["final"] != kept

@@ -2,12 +2,22 @@
 
 import json
 import random
+from datetime import date
+from types import SimpleNamespace
 
 import pytest
 
 from millrace.backtests import folder
 from millrace.backtests.told import compared
-from millrace.backtests.variants import DECLARED, MONTHLY, BadComparison, _paths, path_of, variants
+from millrace.backtests.variants import (
+    DECLARED,
+    MONTHLY,
+    BadComparison,
+    _paths,
+    over_the_same_days,
+    path_of,
+    variants,
+)
 from millrace_contracts.backtests import BacktestFound
 from millrace_contracts.loop import ModelLoop, Spec
 
@@ -111,6 +121,39 @@ def test_all_combinations_are_tried_once_and_the_declared_one_first():
         False,
         10.0,
     )
+
+
+class Replays:
+    """Backtests that begin where they are told to, or after twice their holdout as a replay does."""
+
+    def __init__(self, failing=()):
+        self.failing, self.turns = failing, []
+
+    def __call__(self, these, start):
+        self.turns.append([variant.name for variant in these])
+        return [self.one(variant, start) for variant in these]
+
+    def one(self, variant, start):
+        begins = start or date.fromordinal(
+            date(2013, 1, 1).toordinal() + 2 * variant.loop.spec.holdout_days()
+        )
+        result = None if variant.name in self.failing else {"from": str(begins)}
+        return SimpleNamespace(name=variant.name, result=result)
+
+    def days(self, tried):
+        told = over_the_same_days(tried, self)
+        assert [one.name for one in told] == [variant.name for variant in tried]
+        return {one.result["from"] for one in told if one.result}
+
+
+def test_ways_with_longer_holdouts_are_compared_on_the_same_days():
+    tried = variants(loop(), ["holdout=14d,56d,28d"], monthly=True)
+    assert Replays().days(tried) == {"2013-04-23"}, "from where the longest begins"
+    left = Replays(failing=("holdout=56d",))
+    assert left.days(tried) == {"2013-02-26"}, "and one that fails leaves the others alike"
+    alike = Replays()
+    alike.days(variants(loop(), ["schedule=7d,14d"], monthly=True))
+    assert len(alike.turns) == 1, "nothing waits where all begin on one day by themselves"
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,8 @@ from millrace_table import reading
 from millrace_table.pieces import Rows
 from millrace_table.refusals import Unreadable
 
+PLATFORM = "platform"
+"""Folder of a replay's own platform, with which the next try goes on; a replay that is over leaves none."""
 RUN_SECONDS = 4 * 3600
 TIMES = 4
 """So many times the size of a history its rows take on the disk while they are put in order."""
@@ -187,10 +189,9 @@ def beside(user: Millrace, order: ReplayOrder, place: Path) -> Iterator[tuple[Mi
         yield user, order.loop
         return
     document = ModelLoop.stored(user.controller.loop(order.loop).document)
-    home = place / "platform"
-    with inside.platform(home, user.project) as client:
+    with inside.platform(place / PLATFORM, user.project) as client:
         yield client, inside.declared(user, client, document, order)
-    shutil.rmtree(home, ignore_errors=True)
+    shutil.rmtree(place / PLATFORM, ignore_errors=True)
 
 
 def fetched(client: Millrace, digest: str, format: str, folder: Path) -> Path:
@@ -255,9 +256,10 @@ def main() -> int:
                 Replay(user, client, loop, order, folder).run()
         except (ApiError, JobFailed, Unreadable, NoBacktest, TimeoutError) as error:
             print(error, file=sys.stderr)
-            return child.tell(
-                place, str(error), final=not (isinstance(error, ApiError) and error.status >= 500)
-            )
+            final = not (isinstance(error, ApiError) and error.status >= 500)
+            if final:
+                shutil.rmtree(place / PLATFORM, ignore_errors=True)
+            return child.tell(place, str(error), final=final)
         return child.tell(place, "")
 
 

@@ -1,14 +1,16 @@
 """Documents that differ from a loop's in fields of its spec: `schedule=7d,30d policy=strict,balanced`."""
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from millrace_contracts.backtests import BacktestRead
 from millrace_contracts.loop import ModelLoop, Spec, mistakes
 
 MOST = 12
@@ -46,6 +48,29 @@ def variants(loop: ModelLoop, fields: Sequence[str], monthly: bool) -> list[Vari
         if variant.loop != loop and all(variant.loop != other.loop for other in made):
             made.append(variant)
     return [*made, *([of_a_month(loop)] if monthly else [])]
+
+
+def over_the_same_days(
+    tried: Sequence[Variant], replay: Callable[[Sequence[Variant], date | None], list[BacktestRead]]
+) -> list[BacktestRead]:
+    """What came of each variant, in order, all on the days that the one with the longest holdout leaves to replay.
+
+    A first model learns from twice its holdout, so by itself a longer one begins later, and on other rows.
+
+    Args:
+        replay: backtests of these variants, from that day on; None: from where each begins by itself.
+    """
+    holdouts = [variant.loop.spec.holdout_days() or 1 for variant in tried]
+    if len(set(holdouts)) <= 1:
+        return replay(tried, None)
+    longest = holdouts.index(max(holdouts))
+    rest = [*tried[:longest], *tried[longest + 1 :]]
+    (ahead,) = replay([tried[longest]], None)
+    if ahead.result is None:
+        others = over_the_same_days(rest, replay)
+    else:
+        others = replay(rest, date.fromisoformat(ahead.result["from"]))
+    return [*others[:longest], ahead, *others[longest:]]
 
 
 def of_a_month(loop: ModelLoop) -> Variant:

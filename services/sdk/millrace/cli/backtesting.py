@@ -13,6 +13,9 @@ from millrace.cli.output import Format, Output, dump, fields, one
 from millrace.cli.session import client
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
     from millrace.backtests.variants import Variant
     from millrace.client import Millrace
     from millrace_contracts.backtests import BacktestRead
@@ -48,7 +51,7 @@ def backtest(
     dialect: "Dialect | None" = None,
 ) -> None:
     """Replay history through a loop's rules: what would have happened; no endpoint is touched."""
-    from millrace.backtests.variants import BadComparison, variants
+    from millrace.backtests.variants import BadComparison, over_the_same_days, variants
     from millrace.documents import load
     from millrace_contracts.backtests import BacktestWrite
     from millrace_contracts.formats import format_of
@@ -66,13 +69,26 @@ def backtest(
             "Write --compare triggers.schedule=7d,30d; a name without dots is looked for in the spec.",
         )
     digest = platform.registry.put_artifact(history)
-    ids = [
-        platform.controller.backtest(
-            BacktestWrite(loop=variant.loop, digest=digest, format=form, name=history.name, dialect=dialect)
-        ).id
-        for variant in tried
-    ]
-    ended = [_backtested(platform, id, timeout, variant.name) for id, variant in zip(ids, tried, strict=True)]
+
+    def replay(these: "Sequence[Variant]", start: "date | None") -> "list[BacktestRead]":
+        ids = [
+            platform.controller.backtest(
+                BacktestWrite(
+                    loop=variant.loop,
+                    digest=digest,
+                    format=form,
+                    name=history.name,
+                    dialect=dialect,
+                    start=start,
+                )
+            ).id
+            for variant in these
+        ]
+        return [
+            _backtested(platform, id, timeout, variant.name) for id, variant in zip(ids, these, strict=True)
+        ]
+
+    ended = over_the_same_days(tried, replay)
     if out is None and not asked:
         return _one(ended[0], output)
     return _several(loop.metadata.name, tried, ended, out, output)
