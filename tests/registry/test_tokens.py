@@ -12,6 +12,7 @@ from tests.core.fake_issuer import ISSUER, KeyServer, issuers_file, token
 from millrace.aio import AsyncMillrace
 from millrace_core.errors import Unavailable
 from millrace_core.personal import SECONDS, Personal
+from millrace_registry.tokens import queries
 
 from .conftest import started
 
@@ -135,6 +136,16 @@ async def test_one_revokes_ones_own_and_an_admin_anybodys(registry):
     }  # fmt: skip
     for item in (one, two):
         assert (await registry.get("/v1/whoami", headers=shown(item["token"]))).status_code == 401
+
+
+async def test_what_ended_hides_nothing_that_still_opens_something(registry, monkeypatch):
+    monkeypatch.setattr(queries, "SHOWN", 2)
+    old, *later = [await made(registry, ADA, SHOP) for _ in range(3)]
+    for item in later:
+        await registry.delete(f"/v1/tokens/{item['id']}", headers=ADA)
+    for who, query in ((ADA, ""), (ROOT, "?everybodys=true")):
+        shown_first = (await registry.get(f"/v1/tokens{query}", headers=who)).json()[0]
+        assert (shown_first["id"], shown_first["revoked_at"]) == (old["id"], None)
 
 
 class Clock:

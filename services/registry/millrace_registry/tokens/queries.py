@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, and_, case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_core.errors import Conflict, NotFound
@@ -24,9 +24,10 @@ async def add(session: AsyncSession, made: PersonalToken, now: datetime) -> None
     await session.flush()
 
 
-async def listed(session: AsyncSession, identifier: str | None) -> Sequence[PersonalToken]:
-    """Those of one person, or of everybody, the newest first."""
-    statement = select(PersonalToken).order_by(PersonalToken.made_at.desc(), PersonalToken.id)
+async def listed(session: AsyncSession, identifier: str | None, now: datetime) -> Sequence[PersonalToken]:
+    """Up to SHOWN of one person, or of everybody: those that open something before the ended, each the newest first."""
+    ended = case((and_(*_open(now)), 0), else_=1)
+    statement = select(PersonalToken).order_by(ended, PersonalToken.made_at.desc(), PersonalToken.id)
     if identifier is not None:
         statement = statement.where(PersonalToken.identifier == identifier)
     return (await session.scalars(statement.limit(SHOWN))).all()

@@ -35,14 +35,14 @@ async def list_tokens(
     actor: CurrentActor,
     everybodys: Annotated[bool, Query(description="Of everybody, for an admin everywhere.")] = False,
 ) -> Sequence[PersonalToken]:
-    """One's own tokens, the newest first, also those that have ended; never the tokens themselves."""
+    """One's own tokens, also those that have ended, which come last; never the tokens themselves."""
     if everybodys and not _is_admin(actor):
         raise Forbidden(
             "Everybody's tokens are shown to an admin everywhere alone; yours without 'everybodys'."
         )
     if not everybodys and not actor.known.identifier:
         return []
-    return await queries.listed(session, None if everybodys else actor.known.identifier)
+    return await queries.listed(session, None if everybodys else actor.known.identifier, utcnow())
 
 
 @router.delete("/tokens/{id}", status_code=204, response_class=Response, dependencies=[WRITE])

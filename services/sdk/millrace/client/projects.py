@@ -29,7 +29,7 @@ class Projects:
         return self.api.answer(TokenMade, post("/v1/tokens", wanted, retry=False))
 
     def tokens(self, everybodys: bool = False) -> list[TokenRead]:
-        """One's own tokens, the newest first; or, for an admin everywhere, everybody's."""
+        """One's own tokens, the ended ones last; or, for an admin everywhere, everybody's."""
         return self.api.answer(list[TokenRead], get("/v1/tokens", everybodys=everybodys or None))
 
     def revoke_token(self, id: str) -> None:
