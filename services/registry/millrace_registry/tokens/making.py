@@ -50,7 +50,7 @@ def make(actor: Actor, wanted: TokenWrite) -> tuple[str, PersonalToken]:
         label=wanted.label,
         grants=wanted.grants,
         made_at=now,
-        ends_at=ends if wanted.until is None else min(ends, wanted.until.astimezone(UTC)),
+        ends_at=ends if wanted.until is None else min(ends, wanted.until).astimezone(UTC),
     )
     return word, kept
 
