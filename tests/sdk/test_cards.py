@@ -15,6 +15,7 @@ from millrace.client.cards import gather
 from millrace.evidence import FRAMEWORKS, pack
 from millrace.evidence.clauses import KINDS, NEEDS
 from millrace_contracts.audit import ArchiveStatement, AuditReport, fingerprint
+from millrace_contracts.fairness import FairnessEvaluation, FairnessWindow
 from millrace_contracts.loop import ModelLoop
 
 from . import examples
@@ -121,6 +122,26 @@ def test_what_is_not_kept_is_named_in_the_card(known):
     assert any("job is not kept" in words for words in told.unknown)
     assert any("no loop of this name" in words for words in told.unknown)
     assert "What it was judged by is not kept" in cards.markdown(told)
+
+
+def test_a_version_judged_before_groups_were_declared_is_no_evidence_of_them(known):
+    job = examples.job(state="succeeded", kind="evaluate", result=EVALUATION | {"fairness": None})
+    known.answers["GET /v1/jobs/j1"] = (200, job)
+    early = gather(Millrace.from_environment(), "shop", 2)
+    compared = FairnessEvaluation.model_validate(EVALUATION["fairness"])
+    live = FairnessWindow(since=None, until=None, days=9, fairness=compared)
+    for card, kept, words in (
+        (early, False, "no protected attributes were declared"),
+        (early.model_copy(update={"evaluation": None}), False, "The evaluation is not kept. Nothing is known"),
+        (early.model_copy(update={"live": live}), True, "In production, 9 closed days"),
+    ):  # fmt: skip
+        text = cards.markdown(card)
+        assert words in text
+        assert ("By sex" in text) == kept
+        files = {"cards/2.md": text.encode(), "cards/2.html": cards.html(card).encode()}
+        told = pack.matrix(FRAMEWORKS["nist-ai-rmf"], "shop", spec(**GIVEN), files)
+        status = {item.clause: item.status for item in told.clauses}
+        assert status["MEASURE 2.11"] == ("evidence" if kept else "nothing of the kind is recorded")
 
 
 def test_a_card_is_written_signed_and_one_changed_letter_is_found(known, millrace, tmp_path):

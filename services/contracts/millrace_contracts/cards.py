@@ -17,6 +17,9 @@ CardFormat = Literal["json", "markdown", "html"]
 INTENDED_USE, NOT_FOR = "millrace.dev/intended-use", "millrace.dev/not-for"
 """Annotations of a loop in which people say what its models are for, and what not."""
 
+NO_GROUPS = "Nothing is known of groups of people."
+"""Stands in a card that compares none, so that it is no evidence of such a comparison."""
+
 
 class ModelCard(Read):
     """What one version is, how good it is, made of what, and decided by whom."""

@@ -7,11 +7,13 @@ from millrace.cards import limits, making
 from millrace.cards.blocks import Block, Bullets, Lines, Section, Words, moment, number
 from millrace.cards.blocks import flat as flat
 from millrace.pages.groups import HEADINGS, NO_VERDICT, rows
-from millrace_contracts.cards import INTENDED_USE, NOT_FOR, ModelCard
+from millrace_contracts.cards import INTENDED_USE, NO_GROUPS, NOT_FOR, ModelCard
 from millrace_contracts.fairness import FairnessEvaluation
 
 __all__ = ["Block", "Bullets", "Lines", "Section", "Words", "sections", "summary", "title"]
 NOT_SAID = "Not said. Write it as the annotation {} of the loop."
+NOT_KEPT = "The evaluation is not kept."
+NOT_DECLARED = "When it was judged, no protected attributes were declared (spec.fairness)."
 MOST = 60
 
 
@@ -122,18 +124,22 @@ def _slices(card: ModelCard) -> Iterator[Block]:
 
 
 def _groups(card: ModelCard) -> Iterator[Block]:
-    told = card.evaluation.fairness if card.evaluation is not None else None
+    judged, live = card.evaluation, card.live
+    told = None if judged is None else judged.fairness
+    now = None if live is None else live.fairness
     if told is None:
-        yield Words(
-            "No protected attributes are declared (spec.fairness). Nothing is known of groups of people."
-        )
-        return
+        why = NOT_KEPT if judged is None else NOT_DECLARED
+        yield Words(why if now is not None else f"{why} {NO_GROUPS}")
+    else:
+        yield from _compared(told)
+    if live is not None and now is not None:
+        yield Words(f"In production, {live.days} closed days from {live.since} to {live.until}:")
+        yield from _compared(now)
+
+
+def _compared(told: FairnessEvaluation) -> Iterator[Block]:
     yield Words(f"Groups with fewer than {told.minimum_rows} rows are not compared. {NO_VERDICT}")
     yield from _tables(told)
-    live = card.live
-    if live is not None and live.fairness is not None:
-        yield Words(f"In production, {live.days} closed days from {live.since} to {live.until}:")
-        yield from _tables(live.fairness)
 
 
 def _tables(told: FairnessEvaluation) -> Iterator[Block]:

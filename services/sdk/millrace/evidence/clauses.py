@@ -29,6 +29,9 @@ KINDS: dict[str, str] = {
 SIX_MONTHS = "184d"
 """Six months are at most so many days."""
 
+GROUPS = "fairness"
+"""What a clause needs that is about groups of people: a version judged before they were declared compares none."""
+
 
 def _approval(spec: Spec) -> bool:
     return spec.gates.approval is not None
@@ -40,7 +43,7 @@ def _logs(spec: Spec) -> bool:
 
 NEEDS: Mapping[str, tuple[str, Callable[[Spec], bool]]] = {
     "approval": ("gates.approval: people who approve what goes into production", _approval),
-    "fairness": (
+    GROUPS: (
         "spec.fairness: protected attributes whose groups are compared",
         lambda spec: spec.fairness is not None,
     ),

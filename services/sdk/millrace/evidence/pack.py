@@ -8,8 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from millrace import pages
 from millrace.evidence import FRAMEWORKS
-from millrace.evidence.clauses import NEEDS, Clause, Framework
+from millrace.evidence.clauses import GROUPS, NEEDS, Clause, Framework
 from millrace.pages import Html
+from millrace_contracts.cards import NO_GROUPS
 from millrace_contracts.loop import Spec
 
 FOLDER = "compliance/"
@@ -79,6 +80,8 @@ def _linked(clause: Clause, spec: Spec, archive: Mapping[str, bytes]) -> Linked:
         if not declared(spec):
             return Linked(**told, status=NOT_DECLARED, files=[], shows=f"It would need {words}.")
     found = clause.files(archive)
+    if clause.needs == GROUPS:
+        found = [name for name in found if NO_GROUPS.encode() not in archive[name]]
     if not found:
         return Linked(**told, status=NO_RECORD, files=[], shows=clause.shows)
     return Linked(**told, status="evidence", files=found, shows=clause.shows)
