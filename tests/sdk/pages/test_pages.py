@@ -63,6 +63,12 @@ def test_matplotlib_is_imported_only_when_something_is_drawn():
     assert out.strip() == "False"
 
 
+@pytest.mark.parametrize("name", ["a$b_{c$d", "$\\frac$", "$5-$10", "price$"])
+def test_a_name_with_dollar_signs_is_no_formula(name):
+    assert f"<!-- {name} -->" in pictures.bars([name, "x"], [0.3, 0.2], "loss added", figures.GREEN)
+    assert "<svg" in pictures.mix(["2024-03-01"], {name: [0.5], "x": [0.5]})
+
+
 def test_bars_stand_in_the_order_given():
     def paint(axes):
         axes.plot([0, 1])

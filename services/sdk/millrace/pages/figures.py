@@ -17,9 +17,11 @@ WIDTH = 9.0
 
 
 def new(height: float = 2.6, width: float = WIDTH) -> tuple[Figure, Axes]:
-    """An empty figure with one axes; inches."""
+    """An empty figure with one axes; inches. A name with dollar signs is a name, and no formula that may be broken."""
+    import matplotlib as mpl
     from matplotlib.figure import Figure
 
+    mpl.rcParams["text.parse_math"] = False
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)

@@ -83,6 +83,8 @@ def shown(front: SearchFront) -> Html:
 def picture(front: SearchFront) -> Html:
     """Loss against latency: the front as a line, other trials beside it, error bars, and the budget."""
 
+    from matplotlib.ticker import LogFormatter
+
     def paint(axes: Any) -> None:
         best = [point for point in front.points if point.on_front]
         rest = [point for point in front.points if not point.on_front]
@@ -93,6 +95,8 @@ def picture(front: SearchFront) -> Html:
         if front.under_ms is not None:
             axes.axvline(front.under_ms, color=INK, lw=0.8, ls="--", label=f"{front.under_ms:g} ms")
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(LogFormatter())
+        axes.xaxis.set_minor_formatter(LogFormatter())
         axes.set_xlabel(f"ms, {calls(front.rows)}", fontsize=8)
         axes.set_ylabel("loss on rows it was not fitted on", fontsize=8)
         axes.legend(frameon=False, fontsize=8)
