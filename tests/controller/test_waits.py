@@ -105,6 +105,20 @@ async def test_pushed_rows_and_another_document_are_news(platform):
     assert len(await loop.runs()) == before + 2
 
 
+async def test_without_event_time_a_schedule_opens_no_run_on_the_data_of_the_last_one_either(platform):
+    timeless = {"data": {"dataset": "sales", "labelDelay": "1d", "feedback": False}}
+    platform.world.add_data("sales", 1000, last_event=None)
+    await platform.apply(document(**MONTHLY | timeless))
+    await platform.rest()
+    platform.world.add_data("sales", 10, last_event=None)
+    await closed(platform, *range(1, 11))
+    assert len(await platform.runs()) == 1, "ten days from the first that was closed"
+    await closed(platform, 11)
+    assert len(await platform.runs()) == 2, "rows were pushed"
+    await closed(platform, *range(12, 42))
+    assert len(await platform.runs()) == 2
+
+
 async def test_a_run_that_failed_behind_its_gates_is_no_reason_to_open_none(platform):
     loop = await started(platform, **MONTHLY)
     await closed(loop, *range(1, 11))

@@ -46,6 +46,10 @@ async def _act(session: AsyncSession, loop: Loop, facts: LoopFacts, known: Facts
     spec, day, through = loop.spec, closing.item, closing.through
     action = rules.decide(spec, facts, day)
     await waiting.note(session, loop, facts, action, through)
+    if loop.opened_at is None and facts.champion is not None and action is None and not facts.busy:
+        loop.opened_at = (
+            through  # without event time nobody knows when the first run was: it counts from its first day
+        )
     if isinstance(action, GoBack):
         key = f"{loop.name}/closing-{closing.seq}"
         await route.intend(session, loop, action, "switch-back", opening.CONTROLLER, through, key)

@@ -21,7 +21,7 @@ def same_as(loop: Loop, last: Run | None, dataset: DatasetVersionRead) -> int | 
     """
     if last is None or last.verdict is None or last.judged is None or not _ended_by_what_it_was(last):
         return None
-    if last.judged.dataset_version != dataset.number or _fed(loop) or _within(last, dataset):
+    if last.judged.dataset_version != dataset.number or _fed(loop) or _within(loop, last, dataset):
         return None
     same = last.plan.document == binding.digest(loop.spec.model_dump(mode="json", by_alias=True))
     return last.number if same else None
@@ -37,8 +37,8 @@ def _fed(loop: Loop) -> bool:
     return loop.spec.data.feedback and loop.fresh_rows != 0
 
 
-def _within(last: Run, dataset: DatasetVersionRead) -> bool:
-    """Whether the last run may have left out rows that lay behind its own day."""
-    if last.plan.cut is None:
+def _within(loop: Loop, last: Run, dataset: DatasetVersionRead) -> bool:
+    """Whether the last run may have left out rows that lay behind its own day; without event time none is left out."""
+    if last.plan.cut is None or loop.spec.data.event_time is None:
         return False
     return dataset.last_event is None or dataset.last_event >= last.plan.cut
