@@ -169,6 +169,17 @@ async def test_a_loop_without_event_time_shows_what_is_known_before_any_label(se
     assert known.NOTHING not in told
 
 
+def test_what_a_candidate_was_mirrored_is_no_answer_of_open_days():
+    at = pa.scalar(0, segments.TIME)
+    asked = {"request_id": "r1", "index": 0, "event_time": at, "at": at, "status": 200}
+    rows = [
+        asked | {"listener": "inference", "revision": "v1", "prediction": 1.0},
+        asked | {"listener": "shadow", "revision": "v2", "prediction": 9.0},
+    ]
+    table = pa.Table.from_pylist(rows, schema=segments.COLUMNS)
+    assert known.asked(spec(), [table]).answers.tolist() == [1.0]
+
+
 async def test_what_is_not_known_is_said_in_words(service):
     await service.declare(monitor(service.registry.version(1, 2.0), event_time=None))
     told = (await service.call("GET", "/v1/monitors/sales/report")).text

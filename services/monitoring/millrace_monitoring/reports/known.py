@@ -11,6 +11,7 @@ from datetime import date
 import httpx
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from millrace import pages
 from millrace.aio import AsyncMillrace
@@ -72,10 +73,11 @@ async def judged(clients: AsyncMillrace, spec: MonitorWrite, project: str) -> Ju
 
 
 def asked(spec: MonitorWrite, tables: Sequence[pa.Table]) -> Asked:
-    """What open segments hold: every answered row once, the newest ROWS of them."""
+    """What open segments hold: every answered row once, the newest ROWS of them; what was mirrored is no answer."""
     kind = Answers.of(spec.task, spec.signature)
-    whole = answered(segments.unique(segments.joined(tables))) if tables else None
-    if whole is None or not len(whole):
+    whole = answered(segments.unique(segments.joined(tables)))
+    whole = whole.filter(pc.equal(whole["listener"], "inference"))
+    if not len(whole):
         return Asked(kind.task.empty(0, kind.classes), {})
     whole = whole.slice(max(0, len(whole) - ROWS))
     columns = features(whole, spec.signature.inputs)
