@@ -307,6 +307,18 @@ def test_a_link_that_leads_nowhere_is_found(exported, tmp_path):
         archive.read(bad)
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_an_archive_with_a_second_file_of_a_name_is_refused(exported):
+    archive.read(exported)
+    with zipfile.ZipFile(exported) as files:
+        held = [(name, files.read(name)) for name in files.namelist()]
+    with zipfile.ZipFile(exported, "w") as files:
+        for name, data in [("index.html", b"all is well"), *held]:
+            files.writestr(name, data)
+    with pytest.raises(auditing.NotSigned, match="same name"):
+        archive.read(exported)
+
+
 def test_a_framework_that_there_is_not_is_refused_by_name(known, millrace):
     done = millrace("audit", "export", "shop", "--for", "soc2")
     assert done.code != 0

@@ -130,7 +130,12 @@ def write(
 def read(path: Path) -> Opened:
     """Check an archive, without any platform. Raises: NotSigned for one that was changed."""
     with zipfile.ZipFile(path) as archive:
-        files = {name: archive.read(name) for name in archive.namelist()}
+        names = archive.namelist()
+        files = {name: archive.read(name) for name in names}
+    if len(files) < len(names):
+        raise NotSigned(
+            f"{path} was changed: two files in it have the same name, and only one of them was read"
+        )
     manifest = files.pop(MANIFEST, None)
     signature = files.pop(SIGNATURE, None)
     if manifest is None:
