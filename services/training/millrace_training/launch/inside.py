@@ -54,9 +54,10 @@ class InsideLauncher:
         return Sight(outcome(self._folder(job.id)), alive=alive, rss=0)
 
     async def stop(self, job: Job, finished: bool) -> None:
-        """A thread cannot be stopped; one that reports stops by itself."""
+        """A thread cannot be stopped; one that is at work is told to, and stops where it reports next."""
         task = self._going.pop(job.id, None)
-        if task is not None:
+        if task is not None and not task.done():
+            self._folder(job.id).cancel.touch()
             await asyncio.wait({task})
 
     async def release(self, job: Job) -> bool:
