@@ -4,6 +4,7 @@ import threading
 
 import httpx
 import pytest
+from tests.sdk import examples
 
 from millrace.auditing import Heads
 from millrace_console.works import Work, Works
@@ -166,6 +167,24 @@ async def test_a_question_that_nobody_can_answer_is_refused_on_a_page(signed, se
     answer = await signed.get(f"{PAGE}/{what}", params=query)
     assert answer.status_code == 422
     assert "<h1>" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("question", "away"),
+    [
+        ("champion?loop=sales", "/v1/models/sales/aliases/champion/history"),
+        ("request?loop=sales&id=r1", "/v1/monitors/sales/requests/r1"),
+        ("request?id=r1", "/v1/loops"),
+    ],
+)
+async def test_what_cannot_be_told_now_is_not_told_as_if_there_were_nothing(signed, services, question, away):
+    services["/v1/loops/sales"] = (200, examples.loop())
+    services[away] = (500, {"title": "Bug", "detail": "It broke."})
+    answer = await signed.get(f"{PAGE}/{question}")
+    assert answer.status_code == 503, answer.text
+    assert "does not answer now" in answer.text
+    assert "had no champion" not in answer.text
+    assert "No row of it is kept" not in answer.text
 
 
 async def test_a_loop_that_is_not_there_is_named_and_not_taken_for_one_without_a_champion(signed, services):

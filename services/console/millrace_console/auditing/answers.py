@@ -1,15 +1,17 @@
 """What is answered to an auditor's questions, asked with their own rights."""
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from millrace import champions
 from millrace.aio import AsyncMillrace
-from millrace_console.asking import Asked
+from millrace.transport.errors import ApiError
+from millrace_console.asking import MISSING, Answer, Asked
 from millrace_contracts.audit import AuditedRequest
 from millrace_contracts.endpoints import EndpointRead
-from millrace_contracts.loops import LoopRead
 from millrace_contracts.models import AliasMoveRead, ModelVersionRead
 from millrace_core.errors import BadInput
 
@@ -50,9 +52,8 @@ async def champion(
     """The champion of *loop* at *at*, of what was recorded by *known*. Raises: ApiError, Away."""
     registry = clients.registry
     await asked.must("controller", clients.controller.loop(loop, project=project))
-    nothing = list[AliasMoveRead]()
-    moves = await asked.of("registry", registry.alias_history(loop, "champion", project=project), nothing)
-    move = champions.holding(moves, at, known)
+    moves = await _kept_of(asked, "registry", registry.alias_history(loop, "champion", project=project))
+    move = champions.holding(moves or [], at, known)
     version = None
     if move is not None and move.version is not None:
         version = await asked.must("registry", registry.version(loop, move.version, project=project))
@@ -62,26 +63,31 @@ async def champion(
 async def request(asked: Asked, clients: AsyncMillrace, project: str, loop: str, id: str) -> Request | None:
     """What happened to a request; without *loop* all loops are looked through. None: nothing is kept of it.
 
-    Raises: BadInput where there are too many loops to look through.
+    Raises: BadInput where there are too many loops to look through; ApiError, Away.
     """
     names = [loop] if loop else await _names(asked, clients, project)
     for name in names:
-        kept = await asked.of("monitoring", _kept(clients, project, name, id), None)
+        kept = await _kept_of(asked, "monitoring", clients.monitoring.request(name, id, project=project))
         if kept is not None:
             return Request(name, kept, await _served(asked, clients, project, name, kept))
     return None
 
 
 async def _names(asked: Asked, clients: AsyncMillrace, project: str) -> list[str]:
-    nothing = list[LoopRead]()
-    loops = await asked.of("controller", clients.controller.loops(project=project), nothing)
+    loops = await asked.must("controller", clients.controller.loops(project=project))
     if len(loops) > MOST_LOOPS:
         raise BadInput(f"There are {len(loops)} loops here; name the one that the request was for.")
     return [item.name for item in loops]
 
 
-async def _kept(clients: AsyncMillrace, project: str, loop: str, id: str) -> AuditedRequest | None:
-    return await clients.monitoring.request(loop, id, project=project)
+async def _kept_of(asked: Asked, service: str, question: Coroutine[Any, Any, Answer]) -> Answer | None:
+    """What a service keeps of it; None only where it says that this is nothing. Raises: ApiError, Away."""
+    try:
+        return await asked.must(service, question)
+    except ApiError as error:
+        if error.status not in MISSING:
+            raise
+        return None
 
 
 async def _served(
