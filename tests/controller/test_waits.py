@@ -105,6 +105,15 @@ async def test_pushed_rows_and_another_document_are_news(platform):
     assert len(await loop.runs()) == before + 2
 
 
+async def test_as_many_rows_as_the_last_time_open_a_run_again(platform):
+    loop = await started(platform, cooldown="2d", triggers={"newData": {"rows": 100}})
+    for number in (5, 10, 15):
+        before = len(await loop.runs())
+        loop.world.add_data("sales", 100)
+        await closed(loop, number)
+        assert len(await loop.runs()) == before + 1, f"day {number}"
+
+
 async def test_without_event_time_a_schedule_opens_no_run_on_the_data_of_the_last_one_either(platform):
     timeless = {"data": {"dataset": "sales", "labelDelay": "1d", "feedback": False}}
     platform.world.add_data("sales", 1000, last_event=None)

@@ -189,7 +189,7 @@ def _data(spec: Spec, loop: LoopFacts) -> Retrain | None:
     if wanted is None or loop.new_rows < wanted.rows:
         return None
     evidence = {"new_rows": loop.new_rows, "wanted": wanted.rows}
-    return Retrain("data", f"rows-{loop.new_rows}", f"{loop.new_rows} new rows were pushed", evidence)
+    return Retrain("data", f"version-{loop.data}", f"{loop.new_rows} new rows were pushed", evidence)
 
 
 def _schedule(spec: Spec, loop: LoopFacts, through: datetime) -> Retrain | None:
