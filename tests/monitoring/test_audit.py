@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
+from millrace_core.errors import NotFound
 from millrace_core.ledger import checking
 from millrace_core.ledger import routes as ledger
 from millrace_core.ledger.queries import taken_over
@@ -145,6 +146,26 @@ async def test_pushes_go_with_the_last_of_their_labels_and_no_verification_misse
             "no policy removed that one"
         )
         await session.rollback()
+
+
+async def test_a_request_whose_rows_move_meanwhile_is_not_told_to_be_unknown(labelled, monkeypatch):
+    service, request = labelled
+    store, moved = service.app.state.services.store, []
+    read = type(store).read
+
+    async def merged(self, digest):
+        if len(moved) < times:
+            moved.append(digest)
+            raise NotFound(f"There is no artifact {digest}.")
+        return await read(self, digest)
+
+    monkeypatch.setattr(type(store), "read", merged)
+    times = 1
+    told = await service.call("GET", f"/v1/monitors/sales/requests/{request}")
+    assert told["request_id"] == request
+    times = 100
+    away = await service.call("GET", f"/v1/monitors/sales/requests/{request}", expect=503)
+    assert "Ask again" in away.json()["detail"]
 
 
 async def test_a_request_tells_its_rows_answers_labels_and_who_pushed_them(labelled):

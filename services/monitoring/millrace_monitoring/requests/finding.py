@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from millrace_contracts.audit import AuditedRequest, AuditedRow, RowLabel
 from millrace_contracts.bodies import Document
 from millrace_contracts.signature import Signature
-from millrace_core.errors import NotFound
+from millrace_core.errors import NotFound, Unavailable
 from millrace_monitoring.ingest import queries as ingest
 from millrace_monitoring.ingest import segments
 from millrace_monitoring.ingest.records import FIRST, LAST
@@ -24,8 +24,25 @@ TOLD = ("index", "event_time", "at", "listener", "revision", "key", "status", "f
 FEATURE = ("number:", "exact:", "integer:", "text:", "tensor:")
 
 
+TRIES = 3
+"""Times that rows are looked for which are put into other files meanwhile."""
+
+
 async def find(services: Services, project: str, endpoint: str, request: str) -> AuditedRequest:
-    """Everything that is kept of *request*. Raises: NotFound if no row of it is."""
+    """Everything that is kept of *request*. Raises: NotFound if no row of it is; Unavailable if that is not known."""
+    for _ in range(TRIES):
+        try:
+            return await _find(services, project, endpoint, request)
+        except _Moved as error:
+            moved = str(error)
+    raise Unavailable(f"Rows of {endpoint} are not where they were kept ({moved[:200]}). Ask again.")
+
+
+class _Moved(Exception):
+    """A file was merged, or its day was closed, since it was listed."""
+
+
+async def _find(services: Services, project: str, endpoint: str, request: str) -> AuditedRequest:
     async with services.readers() as session:
         monitor = await monitors.get(session, project, endpoint)
         opened = [item.digest for item in await ingest.spanning(session, project, endpoint, FIRST, LAST)]
@@ -33,7 +50,10 @@ async def find(services: Services, project: str, endpoint: str, request: str) ->
         labels = await _labels(session, project, endpoint, request, monitor.declared.signature)
     places = [*((digest, None) for digest in opened[::-1]), *closed]
     for digest, day in places:
-        data = await services.store.read(digest)
+        try:
+            data = await services.store.read(digest)
+        except NotFound as error:
+            raise _Moved(str(error)) from error
         found = await asyncio.to_thread(_rows, data, day is None, request)
         if found:
             rows = [_read(row, digest, day, labels.get(row["index"])) for row in found]
