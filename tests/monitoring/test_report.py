@@ -8,6 +8,7 @@ import pytest
 
 from millrace_contracts.decisions import DecisionRead
 from millrace_contracts.monitors import MonitorWrite
+from millrace_core.errors import NotFound
 from millrace_monitoring.closing.files import parquet
 from millrace_monitoring.ingest import segments
 from millrace_monitoring.reports import known, page, predictions
@@ -167,6 +168,24 @@ async def test_a_loop_without_event_time_shows_what_is_known_before_any_label(se
     assert told.count("<svg") == 2, "importance, and the distribution of answers"
     assert "It was not recorded" not in told
     assert known.NOTHING not in told
+
+
+async def test_rows_that_are_merged_while_a_report_reads_them_are_found_again(service, monkeypatch):
+    await service.declare(monitor(service.registry.version(1, 2.0), event_time=None))
+    features, _ = table_of_day(0)
+    await service.rows(0, features, 2 * features["price"])
+    store, gone = service.app.state.services.store, []
+    read = type(store).read
+
+    async def merged(self, digest):
+        if not gone:
+            gone.append(digest)
+            raise NotFound(f"There is no artifact {digest}.")
+        return await read(self, digest)
+
+    monkeypatch.setattr(type(store), "read", merged)
+    assert "60 answers" in (await service.call("GET", "/v1/monitors/sales/report")).text
+    assert gone
 
 
 def test_what_a_candidate_was_mirrored_is_no_answer_of_open_days():

@@ -1,6 +1,7 @@
 """The report over HTTP."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -15,6 +16,7 @@ from millrace_contracts.decisions import DecisionRead
 from millrace_contracts.fairness import FairnessWindow
 from millrace_contracts.monitors import MonitorCounts, MonitorWrite
 from millrace_core.auth import permit
+from millrace_core.errors import NotFound, Unavailable
 from millrace_core.names import Name, Project
 from millrace_monitoring.alarms import queries as alarms
 from millrace_monitoring.closing import groups, queries
@@ -32,6 +34,7 @@ from millrace_monitoring.tables import Closing, Monitor, Segment
 
 router = APIRouter(prefix="/v1/monitors", tags=["reports"])
 ALARMS = 200
+TRIES = 3
 
 
 @router.get(
@@ -46,11 +49,10 @@ async def report(
         closed = await queries.days(session, project, endpoint, since, until)
         raised = await alarms.page(session, project, endpoint, None, None, ALARMS)
         counted = counting.totals(monitor, await monitors.counts(session, project, endpoint))
-        waiting = await ingest.spanning(session, project, endpoint, FIRST, LAST)
     files = [(day, await services.store.read(digest)) for day, digest in _last(closed)]
     told = None
     if monitor.declared.event_time is None or not closed:
-        told = await _known(services, monitor, project, counted, waiting)
+        told = await _known(services, monitor, project, counted)
     listed = [AlarmRead.model_validate(alarm) for alarm in raised]
     days = [read(item) for item in closed]
     scorings = await scored.read(services.clients, endpoint, project)
@@ -77,13 +79,19 @@ class Known:
     tables: Sequence[pa.Table]
 
 
-async def _known(
-    services: Services, monitor: Monitor, project: str, counts: MonitorCounts, waiting: Sequence[Segment]
-) -> Known:
+async def _known(services: Services, monitor: Monitor, project: str, counts: MonitorCounts) -> Known:
     judged = await known.judged(services.clients, monitor.declared, project)
-    return Known(
-        judged, counts, [segments.load(await services.store.read(item.digest)) for item in _newest(waiting)]
-    )
+    return Known(judged, counts, await _tables(services, project, monitor.endpoint))
+
+
+async def _tables(services: Services, project: str, endpoint: str) -> list[pa.Table]:
+    """Rows of days that have not closed; files that are merged while they are read are listed anew."""
+    for _ in range(TRIES):
+        async with services.readers() as session:
+            waiting = await ingest.spanning(session, project, endpoint, FIRST, LAST)
+        with contextlib.suppress(NotFound):
+            return [segments.load(await services.store.read(item.digest)) for item in _newest(waiting)]
+    raise Unavailable(f"Rows of {endpoint} are being put together. Load the page again.")
 
 
 def _newest(waiting: Sequence[Segment]) -> list[Segment]:
