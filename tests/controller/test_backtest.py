@@ -4,6 +4,7 @@ import pytest
 
 from millrace_controller.backtests import controller as keeper
 from millrace_controller.pipelines.attempts import Ended
+from millrace_controller.settings import ControllerSettings
 
 from .conftest import document
 from .fakes import digest
@@ -167,4 +168,20 @@ async def test_a_hidden_loop_stands_beside_nothing_that_its_user_has(queued):
     queued.beside.now = Ended({"runner": "process"}, message="no", final=True)
     await keeper.tend(queued.services)
     await queued.rest()
+    await queued.call("GET", f"/v1/loops/{hidden}", 404)
+
+
+async def test_what_an_earlier_version_gave_a_hidden_loop_at_other_services_goes_with_it(queued, monkeypatch):
+    id, world = await begun(queued), queued.world
+    hidden = (await now(queued, id))["loop"]
+    world.add_data(hidden, 1000)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(ControllerSettings, "replays_apart", False)
+        await queued.rest()
+    assert hidden in world.endpoints
+    await keeper.tend(queued.services)
+    queued.beside.now = Ended({"runner": "process"}, message="no", final=True)
+    await keeper.tend(queued.services)
+    await queued.rest()
+    assert hidden not in world.endpoints
     await queued.call("GET", f"/v1/loops/{hidden}", 404)

@@ -160,7 +160,9 @@ async def step(services: Services, loop_id: int) -> bool:
             return False
         flight = await runs.in_flight(session, loop_id)
         closing = await queries.next_closing(session, loop_id)
-    if loop.mode == "backtest" and services.settings.replays_apart:
+    if (
+        loop.mode == "backtest" and services.settings.replays_apart and not loop.runs
+    ):  # an earlier version opened some
         return await _forget(services, loop)
     if loop.state == "deleting":
         return await _delete(services, loop, flight)
