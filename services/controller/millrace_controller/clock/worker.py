@@ -160,9 +160,7 @@ async def step(services: Services, loop_id: int) -> bool:
             return False
         flight = await runs.in_flight(session, loop_id)
         closing = await queries.next_closing(session, loop_id)
-    if (
-        loop.mode == "backtest" and services.settings.replays_apart and not loop.runs
-    ):  # an earlier version opened some
+    if loop.mode == "backtest" and services.settings.replays_apart and not loop.runs:
         return await _forget(services, loop)
     if loop.state == "deleting":
         return await _delete(services, loop, flight)
@@ -227,7 +225,10 @@ async def _note(services: Services, flight: Run, endpoint: EndpointRead) -> None
 
 
 async def _forget(services: Services, loop: Loop) -> bool:
-    """A hidden loop lives on its replay's own platform: here it is a document, and has nothing at other services."""
+    """A hidden loop lives on its replay's own platform: here it is a document, and has nothing at other services.
+
+    One that has runs here was begun by an earlier version, and goes as any other loop does.
+    """
     if loop.state == "deleting":
         async with services.sessions.begin() as session:
             await queries.remove(session, loop.id)
