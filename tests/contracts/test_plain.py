@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from millrace_contracts.alarms import SilenceWrite
 from millrace_contracts.plain import plain
 
 
@@ -31,6 +32,11 @@ def nested(levels):
 def test_what_somebody_could_not_hold_is_refused(value, words):
     with pytest.raises(ValueError, match=words):
         plain(value)
+
+
+def test_why_an_alarm_is_silenced_is_a_text_that_every_database_holds():
+    with pytest.raises(ValueError, match="pattern"):
+        SilenceWrite.model_validate({"until": "2026-01-05T12:00:00Z", "reason": "known\0"})
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import AwareDatetime, Field, model_validator
 
 from millrace_contracts.bodies import Document, Read
-from millrace_contracts.names import LoopName
+from millrace_contracts.names import LoopName, PlainText
 from millrace_contracts.parts import Strictly
 
 AlarmKind = Literal["performance", "drift", "quality", "quarantine", "blocked"]
@@ -56,7 +56,7 @@ class SilenceWrite(Strictly):
     """Tell people nothing of an alarm for a while; it opens runs and is recorded as every other."""
 
     until: AwareDatetime = Field(description="When people are told again; at most 90 days from now.")
-    reason: str = Field(min_length=1, max_length=500, description="Why; it is recorded.")
+    reason: str = Field(min_length=1, max_length=500, pattern=PlainText, description="Why; it is recorded.")
 
 
 class FindingWrite(Strictly):
