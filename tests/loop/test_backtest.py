@@ -9,7 +9,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from millrace_contracts.backtests import BacktestWrite
+from millrace_contracts.backtests import BacktestWrite, ReplayOrder
 from millrace_contracts.loop import ModelLoop
 from millrace_replay import replay
 
@@ -140,10 +140,12 @@ def test_a_live_loop_and_a_backtest_decide_the_same_row_by_row(client, tmp_path)
     document_ = document() | {"metadata": {"name": name}}
     document_["spec"]["data"]["dataset"] = name
     client.controller.apply(ModelLoop.model_validate(document_))
-    request = {"id": "0" * 12, "digest": digest, "format": "csv", "start": start, "dialect": None}
+    order = ReplayOrder(
+        id="0" * 12, project=client.project, loop=name, digest=digest, format="csv", start=start
+    )
     told = Told(client)
     with replay.room(tmp_path) as folder:
-        replay.Replay(told, client, name, request, folder).run()
+        replay.Replay(told, client, name, order, folder).run()
     loop = ModelLoop.model_validate(document())
     asked = BacktestWrite(loop=loop, digest=digest, format="csv", name="same.csv", start=start)
     found = ended(client, client.controller.backtest(asked).id, lambda _: None)
