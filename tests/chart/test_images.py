@@ -68,8 +68,8 @@ ELSEWHERE = {
     },
 }
 """Modules that an image names and another one runs."""
-PEOPLES = ("millrace.transport.kube",)
-"""Modules of the client that only a person's machine reaches, after a login there."""
+PEOPLES = ("millrace.transport.kube", "millrace_replay.inside")
+"""Modules that only a person's machine reaches: after a login there, or where all services are installed."""
 OF_ANOTHER_PYTHON = {"contourpy"}
 """Versions that differ by Python; images have 3.11."""
 LINES = [line.strip() for line in re.sub(r"\\\n", " ", DOCKERFILE).splitlines()]

@@ -36,6 +36,9 @@ def registry(registry):
             "environment": {}, "created_at": "2024-03-01T00:00:00Z",
         }  # fmt: skip
 
+    registry.app.router.routes.insert(
+        0, registry.app.router.routes.pop()
+    )  # before the one that knows no graph
     return registry
 
 

@@ -97,7 +97,7 @@ async def test_slices_with_long_names_have_alarms_and_decisions_of_their_own(ser
     found = [slices._alarm(one, ("nulls", feature), 90, normal, day) for one in (north, south)]
     assert {len(one.cause) for one in found} == {300}
     async with service.app.state.services.sessions.begin() as session:
-        opened = await opening.apply(session, place, found, ())
+        opened = (await opening.apply(session, place, found, ())).opened
         told = (await session.scalars(select(Outbox))).all()
     assert len({alarm.cause for alarm in opened}) == len({row.id for row in told}) == 2
 

@@ -6,7 +6,6 @@ is what decides in production, and nothing that the replay makes stands beside w
 
 import asyncio
 import importlib
-import importlib.util
 import os
 import threading
 from collections.abc import Iterator
@@ -20,8 +19,8 @@ from millrace.laptop import tokens
 from millrace.transport import inside
 from millrace_contracts.backtests import BacktestWrite, ReplayOrder
 from millrace_contracts.loop import ModelLoop
+from millrace_replay.installed import SERVICES
 
-ORDER = ("registry", "monitoring", "serving", "training", "controller")
 OWN: dict[str, str | int | bool] = {
     "lasting": False,
     "database_url": "",
@@ -31,7 +30,7 @@ OWN: dict[str, str | int | bool] = {
     "port": 0,
 }
 """What the environment may say of the user's services and does not hold for these."""
-URLS = {name: f"http://localhost:{place}" for place, name in enumerate(ORDER, 2)}
+URLS = {name: f"http://localhost:{place}" for place, name in enumerate(SERVICES, 2)}
 """Under which the services know each other; nothing listens there."""
 MORE: dict[str, dict[str, int | bool]] = {
     "monitoring": {"otlp_port": 0},
@@ -42,28 +41,38 @@ MORE: dict[str, dict[str, int | bool]] = {
 START_SECONDS, END_SECONDS = 300.0, 30.0
 
 
-def possible() -> bool:
-    """Whether all services are installed here, as on a laptop; in the image of a cluster's jobs they are not."""
-    return all(importlib.util.find_spec(f"millrace_{name}") for name in ORDER)
-
-
 @contextmanager
 def platform(home: Path, project: str) -> Iterator[Millrace]:
     """A client of the platform in *home*, which is made if it is new, and goes on with what it holds if it is not."""
     (home / "run").mkdir(parents=True, exist_ok=True, mode=0o700)
     secrets = tokens.ensure(home / "run")
-    os.environ |= {f"MILLRACE_{name.upper()}_URL": url for name, url in URLS.items()}
-    os.environ |= {
+    told = {f"MILLRACE_{name.upper()}_URL": url for name, url in URLS.items()} | {
         "MILLRACE_TOKEN": secrets["controller"],
         "MILLRACE_TOKENS_FILE": str(home / "run" / "tokens.json"),
     }
     services = Services(home, secrets)
-    services.start()
+    with _environment(told):
+        services.start()
+        try:
+            with Millrace(URLS, secrets["controller"], project) as client:
+                yield client
+        finally:
+            services.stop()
+
+
+@contextmanager
+def _environment(told: dict[str, str]) -> Iterator[None]:
+    """The process is told this, and afterwards what it was told before."""
+    before = {name: os.environ.get(name) for name in told}
+    os.environ |= told
     try:
-        with Millrace(URLS, secrets["controller"], project) as client:
-            yield client
+        yield
     finally:
-        services.stop()
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def declared(user: Millrace, client: Millrace, loop: ModelLoop, order: ReplayOrder) -> str:
@@ -133,9 +142,9 @@ class Services:
     async def _live(self) -> None:
         """All URLs are known before the first app is built: its clients are made for whom they know."""
         apps: dict[str, Application] = {}
-        for name in ORDER:
+        for name in SERVICES:
             inside.offer(URLS[name], _late(apps, name), self._loop)
-        for name in ORDER:
+        for name in SERVICES:
             apps[name] = self._built(name)
         async with AsyncExitStack() as life:
             for app in apps.values():

@@ -33,7 +33,7 @@ from millrace_contracts.rows import IngestResult
 from millrace_contracts.signature import Signature
 from millrace_contracts.tables import Dialect
 from millrace_core import child
-from millrace_replay import inside
+from millrace_replay import installed
 from millrace_replay.history import Day, History, NoBacktest, at
 from millrace_replay.outcome import summary
 from millrace_table import reading
@@ -185,9 +185,11 @@ class Replay:
 @contextmanager
 def beside(user: Millrace, order: ReplayOrder, place: Path) -> Iterator[tuple[Millrace, str]]:
     """Where the hidden loop lives, and its name there: on a platform of its own in this process, or on the user's."""
-    if not inside.possible():
+    if not installed.all_services():
         yield user, order.loop
         return
+    from millrace_replay import inside  # here: in a cluster's jobs the services are not installed
+
     document = ModelLoop.stored(user.controller.loop(order.loop).document)
     with inside.platform(place / PLATFORM, user.project) as client:
         yield client, inside.declared(user, client, document, order)
