@@ -33,7 +33,9 @@ def test_a_form_that_is_as_good_and_faster_is_kept_with_its_file_and_every_numbe
     base, form = result.variants
     assert (base.target, base.state, base.measured) == ("ort-cpu-fp32", "kept", None)
     assert (form.target, form.state) == ("ort-cpu-int8", "kept"), form.reason
-    assert form.how == "static U8/S8 per channel"
+    assert form.how.startswith(
+        "static U8/S8 per channel"
+    )  # a layer or two may stay as they are, if the gate asks for it
     assert form.quantised > 0
     assert form.agreement > 0.99
     assert form.difference.verdict == "passed"
