@@ -3,6 +3,8 @@
 import pytest
 import yaml
 
+from millrace.laptop.tokens import owner
+
 from .conftest import document
 from .pages import script, shell
 
@@ -18,7 +20,10 @@ def test_the_commands_of_the_page_run_to_its_end(platform, client, table, tmp_pa
     done = shell(platform, tmp_path, script("approvals.md", until="## In a cluster"))
     said = done.stdout + done.stderr
     assert done.returncode == 0, said
-    assert "user asked for this run, or declared the loop by which it was judged" in said
+    assert (
+        f"{owner(platform.home / 'run')} asked for this run, or declared the loop by which it was judged"
+        in said
+    )
     assert "approval: waiting: 0 of 1" in done.stdout
     assert "run 2 ends rejected: not approved: ada says: not in the week before Christmas" in done.stdout
     runs = client.controller.runs("approved")

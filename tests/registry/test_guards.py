@@ -189,7 +189,13 @@ def document(backend):
         client.post("/v1/decisions", json=DECISION)
     known = KNOWN | {"digest": digest, "run": run, "decision": DECISION["id"]}
     root = made["artifact_uri"].removeprefix("mlflow-artifacts:/")
-    known |= {"model_id": made["model_id"], "path": f"{root}/file", "key": "k", "step": "create"}
+    known |= {
+        "model_id": made["model_id"],
+        "path": f"{root}/file",
+        "key": "k",
+        "step": "create",
+        "id": "nobodys",
+    }
     yield schemathesis.openapi.from_asgi("/openapi.json", app), known
     shutdown_lifespans()
 

@@ -117,7 +117,7 @@ class Clients:
 @pytest.fixture
 def world(tmp_path):
     upstream = ThreadingHTTPServer(("127.0.0.1", 0), Slow)
-    upstream.seen, upstream.daemon_threads = [], True
+    upstream.seen, upstream.bodies, upstream.daemon_threads = [], [], True
     threading.Thread(target=upstream.serve_forever, args=(0.02,), daemon=True).start()
     triton = StandIn({"fraud--r1": 1.0})
     ways = Ways(
