@@ -38,10 +38,10 @@ def ends_before_sending(services):
 
 def sends_before_committing(services):
     """The planted bug: what was decided is sent, and then put into the outbox."""
-    take = reading._take
+    take = reading.take
 
-    async def wrong(session, services_of_it, decision):
-        await take(session, services_of_it, decision)
+    async def wrong(session, services_of_it, decision, ends_only=False):
+        told = await take(session, services_of_it, decision, ends_only)
         for message in await waiting(session):
             if message.attempts == 0:
                 known = await choosing.of_loop(session, services().settings, message.project, message.loop)
@@ -50,8 +50,9 @@ def sends_before_committing(services):
                 chosen = known[message.channel]
                 await sending.send(services().settings, chosen.channel, chosen.scope, letter, None)
                 message.state = "sent"
+        return told
 
-    reading._take = wrong
+    reading.take = wrong
 
 
 BUGS = {
