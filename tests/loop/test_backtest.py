@@ -134,8 +134,8 @@ def rows(result):
 @pytest.mark.timeout(1500)
 def test_a_live_loop_and_a_backtest_decide_the_same_row_by_row(client, tmp_path):
     """Over HTTP, with processes, pipelines and Triton, and in one process without any of them."""
-    path, start = tmp_path / "history.csv", "2024-02-25"
-    history(path, change=60)
+    path, start = tmp_path / "history.csv", None
+    history(path)
     digest, name = client.registry.put_artifact(path), "prices-live"
     document_ = document() | {"metadata": {"name": name}}
     document_["spec"]["data"]["dataset"] = name
