@@ -22,24 +22,18 @@ FairnessMetric = Literal[
     "loss",
     "mean_error",
 ]
+_OF_CLASSES: tuple[FairnessMetric, ...] = (
+    "selection_rate",
+    "false_positive_rate",
+    "false_negative_rate",
+    "error_rate",
+    "calibration",
+    "loss",
+)
 FAIRNESS_METRICS: dict[TaskName, tuple[FairnessMetric, ...]] = {
     "regression": ("loss", "mean_error"),
-    "binary": (
-        "selection_rate",
-        "false_positive_rate",
-        "false_negative_rate",
-        "error_rate",
-        "calibration",
-        "loss",
-    ),
-    "multiclass": (
-        "selection_rate",
-        "false_positive_rate",
-        "false_negative_rate",
-        "error_rate",
-        "calibration",
-        "loss",
-    ),
+    "binary": _OF_CLASSES,
+    "multiclass": _OF_CLASSES,
 }
 """What can be told of a task's groups; of many classes the first three and calibration need a favourable one."""
 OF_FAVOURABLE: tuple[FairnessMetric, ...] = (

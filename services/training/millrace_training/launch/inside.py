@@ -3,9 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
-from millrace_contracts.room import RunSize
-from millrace_training.launch.room import Anywhere, Room
-from millrace_training.launch.sizes import Size
+from millrace_training.launch.one_machine import OneMachine
 from millrace_training.process import child
 from millrace_training.process.sight import Sight, outcome
 from millrace_training.runtime.assignment import Assignment
@@ -13,26 +11,12 @@ from millrace_training.runtime.folder import JobFolder
 from millrace_training.tables import Job
 
 
-class InsideLauncher:
+class InsideLauncher(OneMachine):
     """One thread a job; it wakes the controller when it ends, and with the process all of them end."""
 
     def __init__(self, folder: Callable[[str], JobFolder], wake: asyncio.Event) -> None:
         self._folder, self._wake = folder, wake
         self._going: dict[str, asyncio.Task[int]] = {}
-
-    async def survey(self) -> bool:
-        """Every job is looked at by itself."""
-        return True
-
-    async def room(self, jobs: list[Job]) -> Room:
-        """On one machine there are places, which are counted where turns are taken."""
-        return Anywhere()
-
-    async def size(self, job: Job) -> Size:
-        return Size()
-
-    async def run_size(self, asked: RunSize) -> Size:
-        return Size()
 
     async def start(self, job: Job, assignment: Assignment) -> None:
         if job.id in self._going:

@@ -5,9 +5,7 @@ import os
 import subprocess
 from collections.abc import Callable
 
-from millrace_contracts.room import RunSize
-from millrace_training.launch.room import Anywhere, Room
-from millrace_training.launch.sizes import Size
+from millrace_training.launch.one_machine import OneMachine
 from millrace_training.process import control
 from millrace_training.process.sight import Sight
 from millrace_training.runtime.assignment import Assignment
@@ -16,7 +14,7 @@ from millrace_training.settings import TrainingSettings
 from millrace_training.tables import Job
 
 
-class ProcessLauncher:
+class ProcessLauncher(OneMachine):
     """Starts children, adopts those of a service before this one, and wakes the controller when one ends."""
 
     def __init__(
@@ -25,20 +23,6 @@ class ProcessLauncher:
         self._folder, self._settings, self._wake = folder, settings, wake
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._watched: dict[str, int] = {}
-
-    async def survey(self) -> bool:
-        """Every job is looked at by itself."""
-        return True
-
-    async def room(self, jobs: list[Job]) -> Room:
-        """On one machine there are places, which are counted where turns are taken."""
-        return Anywhere()
-
-    async def size(self, job: Job) -> Size:
-        return Size()
-
-    async def run_size(self, asked: RunSize) -> Size:
-        return Size()
 
     async def start(self, job: Job, assignment: Assignment) -> None:
         environment = self._settings.addresses | {"MILLRACE_TOKEN": self._settings.token.get_secret_value()}
