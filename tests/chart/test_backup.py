@@ -118,14 +118,9 @@ def volumes(place):
 
 def as_the_pod(command, data, **streams):
     here = command.replace("/data", str(data))
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", here],
-        user=ME,
-        group=ME,
-        extra_groups=[],
-        stderr=subprocess.PIPE,
-        **streams,
-    )
+    # Not subprocess's own user=: that forks, and what gRPC does at a fork speaks on the child's stderr.
+    as_me = ["setpriv", f"--reuid={ME}", f"--regid={ME}", "--clear-groups"]
+    done = subprocess.run([*as_me, "bash", "-euo", "pipefail", "-c", here], stderr=subprocess.PIPE, **streams)
     return done.returncode, done.stderr.decode()
 
 
