@@ -91,6 +91,35 @@ async def test_a_quota_that_lets_no_pod_be_made_is_told_and_waited_for(waiting, 
     assert backend.only_run()["state"] == "CANCELING"
 
 
+async def test_no_room_is_waited_for_though_kubeflow_calls_the_run_running(waiting, backend, namespace):  # noqa: F811
+    """It does so as soon as its workflow controller has taken the run up, whatever becomes of the pods."""
+    backend.move(backend.only_run(), "RUNNING", {})
+    namespace.nodes = {"a": {"phase": "Pending", "message": QUOTA}}
+    await later(waiting, 10)
+    assert (await the_run(waiting))["waiting"]["reason"] == "QuotaExceeded"
+    await later(waiting, 610)
+    shown = await the_run(waiting)
+    assert (shown["state"], shown["waiting"]["reason"]) == ("pending", "Queued")
+    assert "stayed RUNNING for 600 s without a sign of progress: QuotaExceeded" in shown["message"]
+    assert "; it waits for room, and is given up at " in shown["message"]
+
+
+async def test_a_later_step_for_which_there_is_no_room_is_waited_for_too(waiting, backend, namespace):  # noqa: F811
+    for state in ("running", "succeeded"):
+        body = {"state": state, "message": "data version 1"}
+        await waiting.call("PUT", "/v1/loops/sales/runs/1/steps/validate", 200, json=body)
+    backend.move(backend.only_run(), "RUNNING", {"data": "SUCCEEDED"})
+    await later(waiting, 300)
+    namespace.pods = [pod("Succeeded"), pod("Pending", conditions=[FULL])]
+    await later(waiting, 500)
+    shown = await the_run(waiting)
+    assert (shown["state"], shown["waiting"]["reason"]) == ("running", "Unschedulable")
+    await later(waiting, 110)
+    shown = await the_run(waiting)
+    assert (shown["state"], shown["waiting"]["reason"]) == ("pending", "Queued")
+    assert "it waits for room" in shown["message"]
+
+
 async def test_a_missing_image_is_in_the_last_words_of_the_attempts(waiting, namespace):  # noqa: F811
     namespace.pods = [PULL]
     await later(waiting, 610)

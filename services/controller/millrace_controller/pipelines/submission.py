@@ -125,25 +125,26 @@ class KubeflowRunner:
             handle = handle | {"terminated": True}  # its history may never tell
         if _settled(attempt, handle) and self._silent_for(handle) > SETTLED_SECONDS:
             return self._told_by_steps(attempt, handle)
+        waiting = await self._waiting(attempt, handle, run)
         unbegun = run.waiting and not _told(attempt, handle)
         waited = self.clock() - handle["begun"] if unbegun else self._silent_for(handle)
-        limit = self.settings.pending_seconds if unbegun else attempt.silence
-        waiting = await self._waiting(attempt, handle, run)
+        limit = attempt.silence if waiting is None and not unbegun else self.settings.pending_seconds
         if waited <= limit:
             return handle if waiting is None else handle | {"waiting": waiting.json()}
         await self.client.terminate(run.id)
         words = (
             f"the Kubeflow run stayed {run.state or 'PENDING'} for {limit:.0f} s without a sign of progress"
         )
-        if unbegun and waiting is not None and waiting.reason in (UNSCHEDULABLE, QUOTA):
+        if waiting is None:
+            return self._given_up(attempt, handle, words + (self._unknown() if unbegun else ""))
+        if waiting.reason in (UNSCHEDULABLE, QUOTA):
             return Ended(
                 handle | {"retry": False}, message=f"{words}: {waiting}", reason=waiting.reason, short=True
             )
-        why = f": {waiting}" if waiting is not None else self._unknown() if unbegun else ""
-        return self._given_up(attempt, handle, words + why)
+        return self._given_up(attempt, handle, f"{words}: {waiting}")
 
     async def _waiting(self, attempt: Attempt, handle: Handle, run: KubeflowRun) -> PodWaiting | None:
-        """What a pod of the run waits for, while no step of this attempt is at work."""
+        """What a pod of the run waits for, while no step of this attempt is at work; Kubeflow calls it RUNNING then."""
         running = {name: step for name, step in attempt.steps.items() if step.state == "running"}
         at_work = _any_since(running, handle)
         return None if self.pods is None or at_work else await self.pods.waiting(run.id)
