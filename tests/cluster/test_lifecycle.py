@@ -75,8 +75,7 @@ def settle(kube, release):
     kube.namespace(GONE, **ENFORCED)
     kube.apply(story.LOOP, GONE)
     kube.until("the loop is taken up", 30, lambda: (theirs(kube).get("status") or {}).get("phase"))
-    if not release.call(story.ROWS, GONE):
-        assert release.python(story.PUSH.replace(TEAM, GONE)) is True
+    story.feed(release, team=GONE)
     kube.until(
         "a champion",
         240,

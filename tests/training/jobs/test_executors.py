@@ -3,7 +3,7 @@
 import psutil
 import pytest
 
-from millrace_training.runtime import executors
+from millrace_training.runtime import executors, memory
 from millrace_training.runtime.errors import Cancelled, JobError, TaskFailed
 from millrace_training.runtime.executors.gang import Gone, Seat
 from millrace_training.runtime.executors.pool import Pool
@@ -124,3 +124,12 @@ def test_a_seat_is_gone_with_its_machine_also_when_only_its_answer_was_there():
             seat.answer(error)
     with pytest.raises(ZeroDivisionError):
         seat.answer(ZeroDivisionError())
+
+
+def test_what_workers_share_with_the_server_they_were_forked_from_is_no_reason_to_stop_them(pool):
+    assert list(pool.map("work:square", range(4), never)) == [0, 1, 4, 9]
+    pids = memory.below(psutil.Process().pid)[1:]
+    plain = sum(memory.resident(pid) for pid in pids)
+    once = memory.used(pids, 0)
+    assert once < 0.8 * plain
+    assert memory.used(pids, plain) == plain, "below the limit nothing has to be told apart"

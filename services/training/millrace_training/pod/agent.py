@@ -47,7 +47,7 @@ class Agent:
         child = control.start(self.folder, assignment, {})
         try:
             while not self._is_over(child):
-                self._beat(child.pid)
+                self._beat(child.pid, assignment.memory_bytes)
         finally:
             control.stop(assignment.job.id)
             self._show()
@@ -65,8 +65,8 @@ class Agent:
             time.sleep(0.02)
         return False
 
-    def _beat(self, pid: int) -> None:
-        rss = control.rss(pid)
+    def _beat(self, pid: int, limit: int) -> None:
+        rss = control.rss(pid, limit)
         self._peak = max(self._peak, rss)
         self._show()
         try:

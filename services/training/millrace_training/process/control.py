@@ -9,6 +9,7 @@ import time
 import psutil
 
 from millrace_training.process.sight import Sight, outcome
+from millrace_training.runtime import memory
 from millrace_training.runtime.assignment import Assignment, Beginning
 from millrace_training.runtime.folder import JobFolder
 
@@ -52,7 +53,7 @@ def look(folder: JobFolder, child: subprocess.Popen[bytes] | None) -> tuple[Sigh
     pid = child.pid if running and child else None
     if held:
         pid = begun.pid if begun else None
-    sight = Sight(outcome(folder), alive=held or running, rss=rss(pid) if pid else 0)
+    sight = Sight(outcome(folder), alive=held or running, rss=_rss(folder, pid) if pid else 0)
     return sight, pid if sight.alive else None
 
 
@@ -86,17 +87,11 @@ def _kill(pid: int) -> None:
         return
 
 
-def rss(pid: int) -> int:
-    """Bytes in memory of the process and all below it."""
-    try:
-        leader = psutil.Process(pid)
-        return sum(_one_rss(item) for item in (leader, *leader.children(recursive=True)))
-    except psutil.Error:
-        return 0
+def _rss(folder: JobFolder, pid: int) -> int:
+    assignment = folder.read("assignment", Assignment)
+    return 0 if assignment is None else rss(pid, assignment.memory_bytes)
 
 
-def _one_rss(process: psutil.Process) -> int:
-    try:
-        return int(process.memory_info().rss)
-    except psutil.Error:
-        return 0
+def rss(pid: int, limit: int) -> int:
+    """Bytes in memory of the process and all below it; more than *limit* only if they take so much together."""
+    return memory.used(memory.below(pid), limit)

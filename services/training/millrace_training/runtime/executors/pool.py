@@ -14,8 +14,7 @@ from multiprocessing import forkserver
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-import psutil
-
+from millrace_training.runtime import memory
 from millrace_training.runtime.errors import Cancelled, TaskFailed
 from millrace_training.runtime.executors import worker
 from millrace_training.runtime.executors.tasks import ATTEMPTS, ONE_THREAD
@@ -94,9 +93,11 @@ class Pool:
         item.stop()
 
     def _watch_memory(self, run: "_Run") -> None:
-        used = {item: _rss(item.process.pid) for item in self._alive if item.index is not None}
-        if not used or _rss(os.getpid()) + sum(used.values()) <= MEMORY_SHARE * self.memory_bytes:
+        busy = {item: item.process.pid or 0 for item in self._alive if item.index is not None}
+        limit = int(MEMORY_SHARE * self.memory_bytes)
+        if not busy or memory.used((os.getpid(), *busy.values()), limit) <= limit:
             return
+        used = {item: memory.resident(pid) for item, pid in busy.items()}
         largest = max(used, key=lambda item: used[item])
         if used[largest] < LEAST_SHARE * self.memory_bytes:
             return
@@ -193,13 +194,6 @@ class _Run:
         assert index is not None
         self.kept.pop(index, None)
         self.done[index] = result
-
-
-def _rss(pid: int | None) -> int:
-    try:
-        return int(psutil.Process(pid).memory_info().rss)
-    except psutil.Error:
-        return 0
 
 
 @contextmanager
