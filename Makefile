@@ -73,6 +73,8 @@ bench-peers: $(STAMP) ## ... beside MLServer, MLflow, BentoML and Ray Serve, eac
 	$(BIN)/python -m tests.bench.peers
 bench-rodents: $(STAMP) ## Replay 25 years of rodents, eight species, through a loop; writes out/rodents.json
 	$(BIN)/python -m tests.bench.rodents
+bench-decisions: $(STAMP) ## Ways of deciding when to retrain, side by side on ten streams; writes docs/decisions-benchmark.md
+	$(BIN)/python -m tests.bench.decisions $(STREAMS)
 
 ##@ Kubernetes
 images: $(addprefix image-,$(IMAGES)) ## Build the images with docker or buildah (IMAGES="registry serving": only these)
@@ -110,7 +112,8 @@ k8s-render: $(STAMP) ## Write the dashboards, the schema's shapes, the page of v
 	$(BIN)/python -m k8s.render "$$($(BIN)/python -m tests.chart.tools helm4)"
 locks: ## Resolve requirements/*.in into the locks (needs uv); images take theirs out of these
 	cd requirements && for name in platform dev bench browser; do $(LOCK) --universal $$name.in -o $$name.lock; done
-	cd requirements && for name in triton openvino; do $(LOCK) --universal --no-deps $$name.in -o $$name.lock; done
+	cd requirements && for name in triton openvino decisions-data; do $(LOCK) --universal --no-deps $$name.in -o $$name.lock; done
+	cd requirements && for name in river evidently nannyml; do $(LOCK) --universal decisions-$$name.in -o decisions-$$name.lock; done
 	cd requirements && $(LOCK) --python-platform x86_64-manylinux_2_36 training-gpu.in -o training-gpu.lock
 	cd requirements && $(LOCK) --python-platform x86_64-manylinux_2_36 --override torch.without torch.in -o torch.lock
 	cd requirements && for name in mlflow-client mlflow-client-old; do $(LOCK) --python-platform x86_64-manylinux_2_36 $$name.in -o $$name.lock; done
@@ -139,4 +142,4 @@ clean: ## Remove what was built; out/ and .venv too
 $(STAMP): requirements/platform.lock requirements/dev.lock requirements/triton.lock requirements/install
 	PYTHON=$(PYTHON) bash requirements/install
 	touch $@
-.PHONY: help setup demo demo-short openvino up test coverage test-slow test-soak check simulate bench bench-peers bench-rodents test-cluster test-cluster-more test-cluster-short test-fifty test-torch test-browser test-oidc test-mlflow bench-cluster format pipelines crds clients chart-test k8s-render locks clean
+.PHONY: help setup demo demo-short openvino up test coverage test-slow test-soak check simulate bench bench-peers bench-rodents bench-decisions test-cluster test-cluster-more test-cluster-short test-fifty test-torch test-browser test-oidc test-mlflow bench-cluster format pipelines crds clients chart-test k8s-render locks clean

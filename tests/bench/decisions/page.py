@@ -1,0 +1,188 @@
+"""The page and the picture of what was measured; nothing on it is written by hand but the words of this file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tests.bench.decisions.policies import FIXED, SIZE
+from tests.bench.decisions.standing import MONTHLY, NEVER, OURS, Standing, ranks
+
+HEAD = """# Policies of retraining, side by side
+
+`make bench-decisions` writes this page, `out/decisions.json` and the picture. {machine}; {date}, commit {commit};
+{cpu:,.0f} CPU-seconds, load {load}. Written by the command; change `tests/bench/decisions/page.py`, not this page.
+
+Each policy goes through the same days with the same features, the same learner (LightGBM as a loop fits it that tries
+one model), the same label delay (a day), and the first training on the first sixth of the days. Labels of a day are
+known on the second morning behind it; a model that is trained then serves from that morning on. What trains at an alarm
+does so at most every 14 days, as the loop does. **Millrace** is the production code in one process, as a backtest has
+it, with two windows (all rows, 60 days), a run every 30 days or at a performance alarm. **Always promote** and what
+trains at an alarm take the better of the same two windows on the last 28 days. **Hindsight** is, in each month of 30
+days, the least loss of anything that served or could have: every policy and every model that existed on its first
+morning. Detectors have their library's own settings.
+
+Losses are in the unit that people read (RMSE, or log loss). Figures in brackets are 95 % bounds over resampled months
+(2,000 times, seed 20130310): with 8 to 20 months they are wide.
+"""
+TRAPS = """
+*What newer rows bring* compares two ways that have equally many rows: the first model for ever, and each month one of
+as many newest rows. Where that is about 1, a retrained model that wins does so by having more rows, and not because
+the world has changed.
+"""
+
+
+def page(standings: list[Standing], missing: dict[str, str], facts: dict[str, Any]) -> str:
+    """The whole page as Markdown."""
+    lines = [
+        HEAD.format(**facts),
+        *_reach(standings),
+        "\n![Loss against hindsight](images/decisions-benchmark.svg)\n",
+    ]
+    lines += ["## All streams", "", *_matrix(standings), TRAPS, *_drift(standings)]
+    for item in standings:
+        lines += ["", *_stream(item)]
+    absent = {f"{item.name}: {name}": why for item in standings for name, why in item.absent.items()}
+    if missing or absent:
+        lines += ["", "## What is missing", ""]
+        lines += [f"- {what}: {_short(why)}" for what, why in (missing | absent).items()]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _reach(standings: list[Standing]) -> Iterator[str]:
+    """The aims and whether they were reached."""
+    yield "## What was to be reached"
+    yield ""
+    yield "| aim | " + " | ".join(OURS) + " |"
+    yield "|---|" + "---|" * len(OURS)
+    done = [item for item in standings if all(name in item.names for name in OURS)]
+    if not done:
+        yield "| no stream is through | – | – |"
+        return
+    worse = {name: {item.name: item.against(name, (NEVER, MONTHLY)) for item in done} for name in OURS}
+    cells = []
+    for name in OURS:
+        over = [f"{stream} {value[0]:.3f}" for stream, value in worse[name].items() if value[0] > 1.03]
+        cells.append(f"**missed** on {', '.join(over)}" if over else f"kept on all {len(done)}")
+    yield (
+        "| nowhere more than 3 % worse than the better of *never* and *monthly, all* | "
+        + " | ".join(cells)
+        + " |"
+    )
+    cells = []
+    for name in OURS:
+        over = [f"{item.name} {item.overall()[name] / item.fixed():.3f}" for item in done
+                if item.overall()[name] > 1.05 * item.fixed()]  # fmt: skip
+        cells.append(f"**missed** on {', '.join(over)}" if over else f"kept on all {len(done)}")
+    yield f"| at most 1.05 × the best of {', '.join(FIXED)} in hindsight | " + " | ".join(cells) + " |"
+    rank = ranks(done)
+    first = min(rank, key=lambda name: rank[name][0])
+    cells = [f"{'kept' if name == first else '**missed**'}: {rank[name][0]:.2f}" for name in OURS]
+    yield (
+        f"| best mean rank of all policies (best: {first}, {rank[first][0]:.2f}) | "
+        + " | ".join(cells)
+        + " |"
+    )
+    flights = next((item for item in done if item.name == "flights"), None)
+    if flights is not None:
+        cells = []
+        for name in OURS:
+            loss, runs = flights.overall()[name], len(flights.parts[name]["trained"])
+            word = "kept" if loss <= 11.0 and runs <= 12 else "**missed**"
+            cells.append(f"{word}: {loss:.2f} minutes, {runs} runs")
+        yield (
+            "| flights: at most 11.0 minutes with at most 12 runs (with this learner) | "
+            + " | ".join(cells)
+            + " |"
+        )
+
+
+def _matrix(standings: list[Standing]) -> Iterator[str]:
+    """Loss against hindsight by policy and stream, and mean ranks."""
+    done = [item for item in standings if all(name in item.names for name in OURS)]
+    names = list(dict.fromkeys(name for item in standings for name in item.names))
+    rank = ranks(done) if done else {}
+    yield "Loss against hindsight; in the last column the mean rank over the streams that every policy went through."
+    yield ""
+    yield "| policy | " + " | ".join(item.name for item in standings) + " | mean rank |"
+    yield "|---|" + "---|" * (len(standings) + 1)
+    ratios = [dict(zip(item.names, item.ratios().tolist(), strict=True)) for item in standings]
+    for name in names:
+        cells = [_cell(line, name) for line in ratios]
+        told = rank.get(name)
+        cells.append("–" if told is None else f"{told[0]:.2f} ({told[1]:.1f} to {told[2]:.1f})")
+        yield f"| {name} | " + " | ".join(cells) + " |"
+
+
+def _cell(line: dict[str, float], name: str) -> str:
+    if name not in line:
+        return "–"
+    best = min(value for key, value in line.items() if key not in SIZE)
+    return f"**{line[name]:.3f}**" if line[name] == best else f"{line[name]:.3f}"
+
+
+def _drift(standings: list[Standing]) -> Iterator[str]:
+    (size,) = SIZE
+    yield "| stream | rows | days, and what one is | from | rules | never / as many newest | never / monthly, all |"
+    yield "|---|---|---|---|---|---|---|"
+    for item in standings:
+        facts, overall = item.facts, item.overall()
+        newer, more = (f"{overall[NEVER] / overall[name]:.3f}" for name in (size, MONTHLY))
+        days = f"{facts['days']}, {facts['day_is']}"
+        told = [f"{facts['rows']:,}", days, facts["source"], facts["rules"], newer, more]
+        yield f"| {item.name} | " + " | ".join(told) + " |"
+
+
+def _stream(item: Standing) -> Iterator[str]:
+    """One stream's policies in full."""
+    metric = "RMSE" if item.facts["task"] == "regression" else "log loss"
+    yield f"## {item.name.capitalize()}"
+    yield ""
+    first, days = item.facts["first_training_days"], item.facts["days"]
+    changes = item.facts["changes"]
+    truth = "" if changes is None else f" The truth changes on {len(changes)} days."
+    yield f"{days - first} days served in {item.facts['months']} months, after {first} days of first training.{truth}"
+    yield f"Hindsight by month: {item.hindsight:.4g}."
+    yield ""
+    heads = ["policy", metric, "against hindsight", "trainings", "promotions", "alarms"]
+    heads += ["worst month, against hindsight", "days from a change until another model serves"]
+    yield f"| {' | '.join(heads)} |"
+    yield "|---|---|---|---|---|---|---|---|"
+    overall, bounds = item.overall(), item.intervals()
+    for place, name in enumerate(item.names):
+        part, (month, worst) = item.parts[name], item.worst(name)
+        low, high = bounds[place]
+        delay = item.delay(name)
+        late = "–" if delay is None else "never" if delay == float("inf") else f"{delay:.0f}"
+        cells = [f"{overall[name]:.4g}", f"{item.ratios()[place]:.3f} ({low:.3f} to {high:.3f})"]
+        cells += [str(len(part["trained"])), str(len(part["promoted"])), str(len(part["alarms"]))]
+        yield f"| {name} | " + " | ".join([*cells, f"{month}: {worst:.3f}", late]) + " |"
+
+
+def _short(text: str) -> str:
+    return " ".join(text.split())[-300:]
+
+
+def picture(standings: list[Standing], target: Path) -> None:
+    """Loss against hindsight of each policy as a mark, one line a stream, into an SVG."""
+    from millrace.pages import figures
+
+    marks = {
+        **dict.fromkeys(FIXED, figures.GREY),
+        **dict(zip(OURS, (figures.BLUE, figures.RED), strict=True)),
+    }
+
+    def paint(axes: Any) -> None:
+        for place, item in enumerate(reversed(standings)):
+            for name, value in zip(item.names, item.ratios().tolist(), strict=True):
+                if name in SIZE:
+                    continue
+                colour = marks.get(name, figures.GREEN)
+                shape = {"never": "s", MONTHLY: "^"}.get(name, "D" if name in OURS else "o")
+                axes.plot(min(value, 2.0), place, shape, color=colour, ms=7 if name in OURS else 5, alpha=0.85,
+                          label=name if place == 0 else None)  # fmt: skip
+        axes.set_yticks(range(len(standings)), [item.name for item in reversed(standings)])
+        axes.axvline(1.0, color=figures.INK, lw=0.8)
+        axes.set_xlabel("loss against hindsight by month (what lies beyond 2 is drawn at 2)", fontsize=8)
+        axes.legend(frameon=False, fontsize=7, ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.14))
+
+    target.write_text(str(figures.draw(paint, height=1.8 + 0.34 * len(standings))))

@@ -1,0 +1,224 @@
+"""The benchmark is fair: nobody sees the future, labels keep their delay, and nothing is better than hindsight."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from tests.bench.decisions import folds, page, policies, standing, theirs
+from tests.bench.decisions.folds import Choice, Leak, Served, by_day, passed
+from tests.bench.decisions.learner import Learner, Model, document
+from tests.bench.decisions.ours import day_of, served_by
+from tests.bench.decisions.policies import at_alarm
+from tests.bench.decisions.standing import Impossible
+from tests.bench.decisions.stream import AT, DELAY, Stream
+
+from millrace_contracts.loop import ModelLoop
+
+DAYS, A_DAY, CHANGE = 150, 8, 60
+
+
+class Means(Learner):
+    """Fits means: the mean of the target says what was learnt, and a fit takes no time."""
+
+    def _fitted(self, days):
+        here = self.rows(days)
+        answers = np.full(len(self.target), self.target[here].mean())
+        losses = (self.target - answers) ** 2
+        losses[: here.stop] = np.nan
+        return Model(days, answers, losses)
+
+
+@pytest.fixture
+def stream():
+    """The target's level jumps on a served day."""
+    draw = np.random.default_rng(3)
+    day = np.repeat(np.arange(DAYS), A_DAY)
+    level = np.where(day >= round(0.2 * DAYS) + CHANGE, 5.0, 0.0)
+    moments = pd.Timestamp("2024-03-01", tz="UTC") + pd.to_timedelta(day, "D")
+    rows = pd.DataFrame(
+        {AT: moments, "x": draw.normal(0, 1, len(day)), "y": level + draw.normal(0, 1, len(day))}
+    )
+    return Stream("jump", "regression", "y", rows, "made here", changes=(CHANGE,), first_share=0.2)
+
+
+@pytest.fixture
+def learner(stream):
+    return Means(stream)
+
+
+def went(learner, **policies_):
+    """What `theirs` would write of these policies."""
+    served = {name: passed(learner, policy) for name, policy in policies_.items()}
+    found = {name: theirs.figures(learner.stream, item) for name, item in served.items()}
+    return theirs.told(learner, found, {})
+
+
+def every(learner):
+    made = {name: make(learner.stream) for name, make in (policies.FIXED | policies.SIZE).items()}
+    return went(learner, **made)
+
+
+class TestNobodySeesTheFuture:
+    @pytest.mark.parametrize("ahead", [0, 1, 5])
+    def test_a_policy_that_trains_on_labels_before_their_delay_is_caught(self, learner, ahead):
+        def cheat(view):
+            return Choice(view.fit((0, view.morning - DELAY + ahead)), trained=True)
+
+        with pytest.raises(Leak, match="are not known on the morning"):
+            passed(learner, cheat)
+
+    def test_a_policy_that_serves_a_model_it_got_elsewhere_is_caught(self, learner):
+        oracle = learner.fit((0, learner.stream.days - 10))
+        with pytest.raises(Leak, match="serves on day"):
+            passed(learner, lambda view: Choice(oracle))
+
+    def test_a_policy_that_looks_at_its_losses_of_today_is_caught(self, learner):
+        with pytest.raises(Leak):
+            passed(learner, lambda view: Choice(alarm=bool(view.losses((view.morning, view.morning)).any())))
+
+    def test_a_model_is_not_judged_on_what_it_has_seen(self, learner):
+        def cheat(view):
+            view.judged(view.fit((0, view.labelled)), (view.labelled - 3, view.labelled))
+            return Choice()
+
+        with pytest.raises(Leak, match="has seen"):
+            passed(learner, cheat)
+
+    def test_a_policy_that_leaves_out_rows_is_refused(self, learner):
+        """Who answers only what it knows well would look better than hindsight."""
+        told = every(learner)
+        told["policies"]["never"]["counts"][3] = 0
+        with pytest.raises(Impossible, match=r"\['never'\]"):
+            standing.standing("jump", told, {})
+
+    def test_each_model_that_serves_was_made_of_labels_that_were_known(self, learner):
+        for make in policies.FIXED.values():
+            served = passed(learner, make(learner.stream))
+            mornings = [learner.stream.first, *served.promoted]
+            assert all(
+                days[1] <= morning - 1 - DELAY for days, morning in zip(served.models, mornings, strict=True)
+            )
+
+    def test_the_rows_of_a_fit_lie_on_its_days_and_on_no_other(self, learner):
+        here = learner.rows((5, 9))
+        assert set(learner.stream.day[here]) == {5, 6, 7, 8, 9}
+        assert np.isnan(learner.fit((5, 9)).losses[: here.stop]).all()
+
+
+class TestHindsight:
+    def test_it_is_never_worse_than_any_policy_in_any_month(self, learner):
+        made = standing.standing("jump", every(learner), {})
+        assert (made.best <= made.sums + 1e-9).all()
+        assert (made.ratios() >= 1 - 1e-12).all()
+        assert made.fixed() >= made.hindsight
+
+    def test_no_model_counts_in_a_month_on_whose_first_morning_its_labels_were_not_known(self, learner):
+        stream = learner.stream
+        begins = stream.first + 30
+        known, late = learner.fit((0, begins - 1 - DELAY)), learner.fit((0, begins - DELAY))
+        assert theirs.by_month(stream, known)[1] is not None
+        assert theirs.by_month(stream, late)[1] is None
+
+    def test_an_interval_holds_its_figure_and_one_month_has_none(self, learner):
+        made = standing.standing("jump", every(learner), {})
+        low, high = made.intervals().T
+        assert (low <= made.ratios() + 1e-9).all()
+        assert (made.ratios() <= high + 1e-9).all()
+        single = replace(made, sums=made.sums[:, :1], counts=made.counts[:1], best=made.best[:1])
+        assert np.allclose(single.intervals()[:, 0], single.intervals()[:, 1])
+
+    def test_the_best_policy_has_the_first_rank(self, learner):
+        made = standing.standing("jump", every(learner), {})
+        ranks = standing.ranks([made])
+        overall = {name: loss for name, loss in made.overall().items() if name in ranks}
+        assert ranks[min(overall, key=overall.get)][0] == 1
+        assert not set(policies.SIZE) & set(ranks), "what nobody would do is not ranked"
+
+
+class TestPolicies:
+    def test_never_trains_never_and_monthly_each_month(self, learner):
+        found = every(learner)["policies"]
+        assert found["never"]["trained"] == []
+        months = [day - learner.stream.first for day in found["monthly, all"]["trained"]]
+        assert months == [30, 60, 90]
+
+    def test_an_alarm_inside_the_cooldown_is_told_and_trains_nothing(self, learner):
+        served = passed(learner, at_alarm(lambda view: True))
+        assert len(served.alarms) == learner.stream.days - learner.stream.first
+        assert min(np.diff(served.trained)) == policies.COOLDOWN
+
+    def test_a_detector_forgets_what_it_saw_of_the_model_before(self, learner):
+        begun = []
+        passed(
+            learner, at_alarm(lambda view: view.morning % 20 == 0, lambda view: begun.append(view.morning))
+        )
+        assert len(begun) > 2
+
+    def test_after_a_jump_the_recent_window_serves_sooner_than_all_rows(self, learner):
+        made = standing.standing("jump", every(learner), {})
+        overall = made.overall()
+        assert overall["monthly, two months"] < overall["monthly, all"] < overall["never"]
+        assert made.delay("never") == float("inf")
+        assert made.delay("monthly, all") == 30
+
+    def test_as_many_rows_as_at_first_are_as_many(self, learner):
+        first = learner.rows((0, learner.stream.first - 1 - DELAY))
+        served = passed(learner, policies.same_size(learner.stream))
+        sizes = {days[1] - days[0] + 1 for days in served.models}
+        assert sizes == {(first.stop - first.start) // A_DAY}
+
+
+class TestOurs:
+    def test_the_loop_of_a_stream_is_one_that_would_be_taken(self, stream):
+        for policy in ("strict", "balanced"):
+            spec = ModelLoop.model_validate(document(stream, policy)).spec
+            assert spec.gate_policy() == policy
+            assert spec.holdout_days() == policies.HOLDOUT
+            assert f"{policies.RECENT}d" in spec.training.windows
+
+    def test_what_is_decided_with_the_labels_of_a_day_serves_on_the_same_morning_as_in_the_other_policies(
+        self, stream
+    ):
+        """The end of day 49 is the instant at which its labels count; they are known a day later."""
+        end = pd.Timestamp("2024-03-01", tz="UTC") + pd.Timedelta(days=50)
+        assert day_of(stream, end) == 50
+        serving = served_by(stream, [(pd.Timestamp("2024-03-31", tz="UTC"), 1), (end, 2)])
+        first_morning = int(np.argmax(serving == 2)) + stream.first
+        assert first_morning == 51
+        view = folds.View(Means(stream), np.empty(0), first_morning, Means(stream).fit((0, 1)))
+        assert view.labelled == 49
+
+    def test_days_are_those_of_the_streams_own_zone(self, stream):
+        there = replace(stream, zone="America/New_York")
+        assert there.day[0] == 0
+        assert day_of(there, there.rows[AT].iloc[0]) == 0
+
+
+class TestPage:
+    def test_it_says_what_is_missing_and_what_was_reached(self, learner, tmp_path):
+        told = every(learner)
+        ours = dict.fromkeys(standing.OURS, told["policies"]["monthly, two months"])
+        made = standing.standing("jump", {**told, "absent": {"ADWIN": "no interpreter"}}, ours)
+        facts = {"machine": "m", "date": "2026-11-30", "commit": "c", "cpu": 1.0, "load": "1 to 2"}
+        text = page.page([made], {"traffic": "was not measured"}, facts)
+        assert "- jump: ADWIN: no interpreter" in text
+        assert "- traffic: was not measured" in text
+        assert "kept on all 1" in text
+        page.picture([made], tmp_path / "a.svg")
+        assert (tmp_path / "a.svg").read_text().startswith("<svg")
+
+    def test_an_aim_that_is_missed_is_called_missed(self, learner):
+        told = every(learner)
+        ours = dict.fromkeys(standing.OURS, told["policies"]["never"])
+        made = standing.standing("jump", told, ours)
+        facts = {"machine": "m", "date": "2026-11-30", "commit": "c", "cpu": 1.0, "load": "1 to 2"}
+        assert page.page([made], {}, facts).count("**missed**") >= 4
+
+
+def test_losses_of_a_day_add_up(stream):
+    losses = np.ones(len(stream.day))
+    losses[stream.day < stream.first] = np.nan
+    sums, counts = by_day(stream, losses)
+    assert sums.tolist() == counts.tolist() == [A_DAY] * (DAYS - stream.first)
+    assert Served(losses).trained == []
