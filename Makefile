@@ -63,8 +63,8 @@ check: $(STAMP) ## Style, import law and types
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy $(foreach s,$(filter-out sdk,$(SERVICES)),services/$(s)/millrace_$(s)) services/sdk/millrace
-simulate: $(STAMP) ## Measure false alarms, false promotions and delays of every statistical rule
-	$(BIN)/python -m millrace_stats.measurements
+simulate: $(STAMP) ## Measure false alarms, false promotions and delays of every statistical rule; writes docs/simulations.md
+	$(BIN)/python -m millrace_stats.simulations $(GROUPS)
 bench: $(STAMP) ## Measure speed and memory; writes out/bench.json
 	$(BIN)/python -m tests.bench
 bench-peers: $(STAMP) ## ... beside MLServer, MLflow, BentoML and Ray Serve, each in an environment of its own
