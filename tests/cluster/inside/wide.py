@@ -49,8 +49,9 @@ def main(job):
 
 
 def sights():
-    """What training code in a pod must not see, as far as it is there."""
+    """What training code in a pod must not see, as far as it is there; the commit is said by our image, to everyone."""
     tokens = [name for name in os.environ if "TOKEN" in name or name.startswith("MILLRACE")]
+    tokens = [name for name in tokens if name != "MILLRACE_COMMIT"]
     files = [str(path) for path in (Path("/var/run/secrets"), Path("/run/secrets")) if path.exists()]
     names = [name for name in ("kubernetes.default.svc.cluster.local", "registry.example") if found(name)]
     others = [int(path.name) for path in Path("/proc").glob("[0-9]*") if "agent" in words(path)]
