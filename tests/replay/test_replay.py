@@ -14,7 +14,7 @@ from millrace.client import ApiError
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.models import AliasMoveRead, ModelVersionRead
 from millrace_contracts.signature import Signature
-from millrace_replay import outcome, replay
+from millrace_replay import outcome, replay, sending, turns
 from millrace_replay.history import History, NoBacktest
 from millrace_stats import tasks
 from millrace_table import pieces, reading, streamed
@@ -116,7 +116,7 @@ def test_no_day_is_waited_for_that_closes_only_with_the_rows_behind_it(history_o
     """In a long stretch without rows days close together, and before the first rows there is nothing to close."""
     lines = ["at,x,y", "2024-01-01,1,1", "2024-01-05,4,4", "2024-03-01,5,5", "2024-03-03,6,6"]
     made = history_of(lines)
-    told = list(replay.turns(made.days()[1:]))
+    told = list(turns.turns(made.days()[1:]))
     waited = [str(turn.day.date) for turn in told if turn.closes]
     after = [str(date(2024, 1, 5) + timedelta(days=number)) for number in range(32)]
     assert waited == [*after, "2024-03-01", "2024-03-02", "2024-03-03"]
@@ -183,7 +183,7 @@ def test_the_first_model_learns_from_twice_the_holdout_or_from_what_was_said(his
 def test_features_travel_without_labels_and_under_their_tensor_names(history):
     made = history()
     table = made.typed({"x": "number", "y": "number", "at": "timestamp"}, "UTC")
-    sent = pa.ipc.open_stream(replay.rows_of(made.days()[1], table, SIGNATURE, made.times)).read_all()
+    sent = pa.ipc.open_stream(sending.rows_of(made.days()[1].rows, table, SIGNATURE, made.times)).read_all()
     assert sent.column_names == ["request_id", "index", "event_time", "x"]
     assert sent["request_id"].to_pylist() == ["row-4", "row-5", "row-6", "row-7"]
     assert sent["x"].to_pylist() == [4.0, 5.0, 6.0, 7.0]

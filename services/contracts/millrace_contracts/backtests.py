@@ -6,6 +6,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, Field
 
 from millrace_contracts.bodies import Document, Read
+from millrace_contracts.closings import ClosedDay
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.names import DataFormat, Digest
 from millrace_contracts.parts import Strictly
@@ -60,6 +61,20 @@ class BacktestProgress(Strictly):
     done: int = Field(ge=0, le=10**6)
     total: int | None = Field(ge=0, le=10**6)
     message: str = Field(default="", max_length=1000)
+
+
+class DaysJudged(Strictly):
+    """Days of a replay that were judged ahead, in order, from the one behind the last settled one."""
+
+    days: list[ClosedDay] = Field(max_length=1000)
+
+
+class DaysTogether(BaseModel):
+    """How many of them may close together."""
+
+    days: int = Field(
+        description="Up to and including the first that calls for anything; 0: the loop is not at rest."
+    )
 
 
 class PolicyLoss(BaseModel):

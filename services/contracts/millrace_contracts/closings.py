@@ -3,12 +3,19 @@
 from datetime import date, datetime
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
 
 from millrace_contracts.alarms import AlarmKind
 from millrace_contracts.bodies import Document, Read
 from millrace_contracts.fairness import FairnessDay
-from millrace_contracts.parts import nothing_in, unsaid
+from millrace_contracts.parts import Strictly, nothing_in, unsaid
 from millrace_contracts.reviews import ReviewedDay
 from millrace_contracts.traffic import Sizes
 
@@ -57,6 +64,14 @@ class ClosedDay(Read):
         default=[], description="Causes found today, whether their alarm is new or was open."
     )
     switch_back: SwitchBackProposal | None = None
+
+
+class DaysAhead(Strictly):
+    """Which days of a replay are to be judged before they close."""
+
+    through: AwareDatetime = Field(
+        description="Rows and labels of all events before it were sent; the days before it are judged."
+    )
 
 
 class Sparse(BaseModel):

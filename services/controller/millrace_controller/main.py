@@ -10,6 +10,7 @@ from millrace_controller.backtests.controller import keep_backtests
 from millrace_controller.backtests.routes import router as backtests
 from millrace_controller.capabilities.routes import router as capabilities
 from millrace_controller.cards.routes import router as cards
+from millrace_controller.clock.routes import router as ahead
 from millrace_controller.clock.worker import keep_loops, read_feed
 from millrace_controller.leases.leader import leading
 from millrace_controller.loops.routes import router as loops
@@ -53,6 +54,7 @@ def build(settings: ControllerSettings | None = None) -> FastAPI:
         routers=[
             overview,
             loops,
+            ahead,
             runs,
             approvals,
             cards,

@@ -38,6 +38,8 @@ class Services(services.Services):
     """What monitors ask of rows that come, by project and endpoint, and until when that is believed."""
     glances: KeptDays
     """Closed days in short."""
+    ahead: dict[tuple[str, str], object]
+    """Days of replays that were judged before they are due, by project and endpoint: see `closing.ahead`."""
     segments_lock: asyncio.Lock
     """Held while a day closes or segments are merged, so that neither changes what the other reads."""
 
@@ -59,6 +61,7 @@ def make(core: services.Services) -> Services:
         reception=Reception(),
         watched={},
         glances=KeptDays(),
+        ahead={},
         segments_lock=asyncio.Lock(),
     )
 

@@ -6,36 +6,30 @@ On a laptop these are a platform of its own in this very process (`millrace_repl
 it is and what it found. Everything is idempotent, so a replay that was killed is simply run again.
 """
 
-import io
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
-
-import numpy as np
-import pyarrow as pa
 
 from millrace.client import ApiError, JobFailed, Millrace
 from millrace.delivery import ingest_spec
-from millrace_contracts import durations
 from millrace_contracts.backtests import BacktestOutcome, BacktestProgress, ReplayOrder
-from millrace_contracts.closings import SINGLE_DAYS
 from millrace_contracts.deliveries import ArtifactSource
-from millrace_contracts.labels import LabelWrite
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.loop_runs import LoopRunState
-from millrace_contracts.loops import LoopRead
 from millrace_contracts.rows import IngestResult
 from millrace_contracts.signature import Signature
 from millrace_contracts.tables import Dialect
 from millrace_core import child
 from millrace_replay import installed
-from millrace_replay.history import Day, History, NoBacktest, at
+from millrace_replay.history import History, NoBacktest
 from millrace_replay.outcome import summary
+from millrace_replay.sending import Sender
+from millrace_replay.turns import Turn, turns
+from millrace_replay.walking import Walk
 from millrace_table import reading
 from millrace_table.pieces import Rows
 from millrace_table.refusals import Unreadable
@@ -45,42 +39,6 @@ PLATFORM = "platform"
 RUN_SECONDS = 4 * 3600
 TIMES = 4
 """So many times the size of a history its rows take on the disk while they are put in order."""
-
-
-@dataclass(frozen=True)
-class Turn:
-    """A day of the replay.
-
-    closes: it closes by itself; in a long stretch without rows, and before the first ones, a day does not.
-    ends_stretch: the days of a long stretch before it close as soon as its rows are there.
-    goes_on: it has no rows and closes by itself, and so does the day after it: at rest, they may close together.
-    """
-
-    day: Day
-    closes: bool
-    ends_stretch: bool = False
-    goes_on: bool = False
-
-
-def turns(days: Iterable[Day]) -> Iterator[Turn]:
-    """The days in order, with what closes when, so that nothing is waited for that cannot come."""
-    ordered = list(_closing(days))
-    for turn, following in zip(ordered, [*ordered[1:], None], strict=True):
-        alike = following is not None and all(
-            one.closes and not len(one.day.rows) for one in (turn, following)
-        )
-        yield replace(turn, goes_on=alike)
-
-
-def _closing(days: Iterable[Day]) -> Iterator[Turn]:
-    last: date | None = None
-    for day in days:
-        apart = None if last is None else (day.date - last).days
-        if len(day.rows):
-            yield Turn(day, True, ends_stretch=apart is not None and apart - 1 > SINGLE_DAYS)
-            last = day.date
-        else:
-            yield Turn(day, apart is not None and apart <= SINGLE_DAYS)
 
 
 def _values(dialect: Dialect | None) -> Dialect | None:
@@ -96,9 +54,13 @@ class Replay:
         client: the platform on which the hidden loop lives, and its name there.
     """
 
+    hidden = False
+    """Whether the loop is a backtest's own, so that its days may be looked at before they close."""
+
     def __init__(self, user: Millrace, client: Millrace, loop: str, order: ReplayOrder, folder: Path) -> None:
         self.user, self.client, self.loop, self.id = user, client, loop, order.id
-        self.spec = ModelLoop.stored(client.controller.loop(loop).document).spec
+        known = client.controller.loop(loop)
+        self.spec, self.hidden = ModelLoop.stored(known.document).spec, known.mode == "backtest"
         self.tell("reading", 0, None)
         path = fetched(user, order.digest, order.format, folder)
         self.history = History(path, order.format, self.spec, folder, order.dialect, self._reads)
@@ -128,15 +90,16 @@ class Replay:
         self.user.controller.backtest_result(self.id, BacktestOutcome(result=found))
 
     def through_days(self, table: Rows, signature: Signature, settled: datetime | None) -> None:
-        """Replay what is not *settled* yet; days without rows close together where they can change nothing."""
-        idle = False
-        for number, turn in enumerate(turns(self.days)):
-            passed = settled is not None and turn.day.end <= settled
-            if passed or not turn.closes or (turn.goes_on and idle):
-                continue
-            at_rest = self._replay(turn, table, signature)
-            idle = at_rest.phase == "watching" and not self._alarmed()
-            self.tell("replay", number + 1, len(self.days), str(turn.day.date))
+        """Replay what is not *settled* yet."""
+        left = [turn for turn in turns(self.days) if settled is None or turn.day.end > settled]
+        before = self.client.monitoring.monitor(self.loop).event_time_max if self.hidden else None
+        sender = Sender(self.client, self.loop, self.spec, self.history, table, signature, before)
+        walk = Walk(self.client, self.loop, sender, self._settled)
+        (walk.by_block if self.hidden else walk.by_day)(left)
+
+    def _settled(self, turn: Turn) -> None:
+        done = (turn.day.date - self.days[0].date).days + 1
+        self.tell("replay", done, len(self.days), str(turn.day.date))
 
     def _learn(self) -> None:
         """The days before the first replayed one become the dataset, and the first run makes a champion."""
@@ -155,31 +118,6 @@ class Replay:
         run = self.client.controller.await_run(self.loop, 1, timeout=RUN_SECONDS)
         if run.state != LoopRunState.PROMOTED:
             raise NoBacktest(f"The first model was not promoted: run 1 ended {run.state}, {run.message}")
-
-    def _alarmed(self) -> bool:
-        """Whether an alarm is open: it ends with the champion, so its days are told one by one."""
-        return bool(self.client.monitoring.alarms(self.loop, "open"))
-
-    def _replay(self, turn: Turn, table: Rows, signature: Signature) -> LoopRead:
-        """A day's rows without their labels, then the labels, then the loop's decisions on it."""
-        day = turn.day
-        if len(day.rows):
-            self.client.monitoring.push_rows(self.loop, rows_of(day, table, signature, self.history.times))
-        if turn.ends_stretch:
-            self._settle(day.begin, [])
-        known = day.end + durations.parse(self.spec.data.label_delay)
-        labels = [
-            LabelWrite(request_id=f"row-{place}", index=0, value=value, at=known)
-            for place, value in zip(
-                day.rows.tolist(), self.history.labels.take(pa.array(day.rows)).to_pylist(), strict=True
-            )
-        ]
-        return self._settle(day.end, labels)
-
-    def _settle(self, through: datetime, labels: list[LabelWrite]) -> LoopRead:
-        """All labels of the days before *through* are there: wait until the loop has decided on them."""
-        self.client.monitoring.push_labels(self.loop, labels, complete_through=through)
-        return self.client.controller.settle(self.loop, through, timeout=RUN_SECONDS)
 
 
 @contextmanager
@@ -218,22 +156,6 @@ def check_room(size: int, needed: int, folder: Path) -> None:
             f"and there are {left / 1e9:.1f}. Send less of the past, or give more: MILLRACE_HOME on a larger disk, in "
             "a cluster MILLRACE_BACKTEST_SCRATCH_MB of the controller."
         )
-
-
-def rows_of(day: Day, table: Rows, signature: Signature, times: np.ndarray) -> bytes:
-    """The features of a day's rows as an Arrow IPC stream, by tensor name."""
-    part = at(table, day.rows)
-    moments = pa.array(times[day.rows], pa.int64()).cast(pa.timestamp("us", "UTC"))
-    data = {
-        "request_id": pa.array([f"row-{place}" for place in day.rows.tolist()]),
-        "index": pa.array(np.zeros(len(day.rows), np.int32)),
-        "event_time": moments,
-    } | {tensor.name: part.column(tensor.column) for tensor in signature.inputs}
-    rows = pa.table(data)
-    sink = io.BytesIO()
-    with pa.ipc.new_stream(sink, rows.schema) as writer:
-        writer.write_table(rows)
-    return sink.getvalue()
 
 
 @contextmanager

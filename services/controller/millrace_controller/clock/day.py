@@ -1,7 +1,10 @@
 """What the triggers call for, once: by a closed day, to which the rollout is brought first, or without one."""
 
+from collections.abc import Sequence
+
 from millrace_contracts.closings import ClosedDay
-from millrace_controller.clock import queries, waiting
+from millrace_controller.clock import queries
+from millrace_controller.clock.waiting import note
 from millrace_controller.lookup import queries as lookup
 from millrace_controller.production import champion
 from millrace_controller.runs import news, opening
@@ -17,35 +20,80 @@ from millrace_controller.wayback import route
 from millrace_core.database import AsyncSession, utcnow
 
 
-async def take(services: Services, loop: Loop, flight: Run | None, closing: Inbox) -> None:
-    """Deal with one closed day.
+async def take(services: Services, loop: Loop, flight: Run | None, waiting: Sequence[Inbox]) -> None:
+    """Deal with the oldest closed day; while no run is in flight, with all up to the first that calls for something.
 
-    What it calls for is written in one transaction with the mark that the day is done; everything outside that
+    What it calls for is written in one transaction with the mark that the days are done; everything outside that
     transaction may be repeated after a crash.
     """
-    serving, day = services.clients.serving, closing.item
-    endpoint = await serving.advance(loop.name, closing.through, project=loop.project)
+    known = await opening.facts(services, loop) if flight is None else None
+    pushed = await _pushed(services, loop, known, waiting[0].item)
+    together = 1 if flight is not None else await quiet(services, loop, known, pushed, waiting)
+    closings = waiting[:together]
+    through = closings[-1].through
+    endpoint = await services.clients.serving.advance(loop.name, through, project=loop.project)
     if flight is not None:
-        await finish(services, loop, flight, endpoint, closing.through)
-    await champion.follow(services, loop, endpoint, closing.through)
-    known = await opening.facts(services, loop)
-    pushed = await _pushed(services, loop, known, day)
+        await finish(services, loop, flight, endpoint, through)
+    await champion.follow(services, loop, endpoint, through)
+    if flight is not None:
+        known = await opening.facts(services, loop)
+        pushed = await _pushed(services, loop, known, waiting[0].item)
     async with services.sessions.begin() as session:
         loop = await lookup.get(session, loop.project, loop.name)
-        news.count(loop, day)
-        last = await runs.newest(session, loop)
-        facts = _facts(loop, await runs.in_flight(session, loop.id), known, pushed, last)
-        if known is not None:
-            await _act(session, loop, facts, known, closing)
-        await queries.done(session, closing)
-        loop.settled_through, loop.causes = closing.through, day.standing
+        done = await _decide(session, loop, known, pushed, closings)
+        await queries.done(session, closings[:done])
+        loop.settled_through, loop.causes = closings[done - 1].through, closings[done - 1].item.standing
         loop.updated_at = utcnow()
 
 
-async def _act(session: AsyncSession, loop: Loop, facts: LoopFacts, known: Facts, closing: Inbox) -> None:
+async def quiet(
+    services: Services, loop: Loop, known: Facts | None, pushed: int, days: Sequence[Inbox]
+) -> int:
+    """How many of these closed days one may deal with together: up to and including the first that calls for anything.
+
+    The days are decided on as always, and that is taken back.
+    """
+    if len(days) < 2:
+        return len(days)
+    async with services.sessions() as session:
+        loop = await lookup.get(session, loop.project, loop.name)
+        done = await _decide(session, loop, known, pushed, days)
+        await session.rollback()
+    return done
+
+
+async def ahead(services: Services, project: str, name: str, days: Sequence[ClosedDay]) -> int:
+    """How many days that a replay has judged ahead may close together; none while the loop is not at rest."""
+    async with services.readers() as session:
+        loop = await lookup.get(session, project, name)
+        flight, waiting = await runs.in_flight(session, loop.id), await queries.waiting(session, loop.id, 1)
+    if flight is not None or loop.route_intent is not None or waiting or loop.state != "active":
+        return 0
+    known = await opening.facts(services, loop)
+    closings = [Inbox(seq=0, loop_id=loop.id, through=day.through, item=day, done=False) for day in days]
+    pushed = await _pushed(services, loop, known, days[0]) if days else 0
+    return await quiet(services, loop, known, pushed, closings)
+
+
+async def _decide(
+    session: AsyncSession, loop: Loop, known: Facts | None, pushed: int, days: Sequence[Inbox]
+) -> int:
+    """Decide on closed days in order, until one calls for something; how many those are."""
+    last, flight = await runs.newest(session, loop), await runs.in_flight(session, loop.id)
+    for number, closing in enumerate(days, 1):
+        news.count(loop, closing.item)
+        facts = _facts(loop, flight, known, pushed, last)
+        acted = known is not None and await _act(session, loop, facts, known, closing)
+        if acted:
+            return number
+    return len(days)
+
+
+async def _act(session: AsyncSession, loop: Loop, facts: LoopFacts, known: Facts, closing: Inbox) -> bool:
+    """Write down what a closed day calls for; whether that is a run or a way back."""
     spec, day, through = loop.spec, closing.item, closing.through
     action = rules.decide(spec, facts, day)
-    await waiting.note(session, loop, facts, action, through)
+    await note(session, loop, facts, action, through)
     if loop.opened_at is None and facts.champion is not None and action is None and not facts.busy:
         loop.opened_at = (
             through  # without event time nobody knows when the first run was: it counts from its first day
@@ -55,6 +103,7 @@ async def _act(session: AsyncSession, loop: Loop, facts: LoopFacts, known: Facts
         await route.intend(session, loop, action, "switch-back", opening.CONTROLLER, through, key)
     if isinstance(action, Retrain):
         await opening.open_run(session, loop, action, known, through)
+    return isinstance(action, GoBack | Retrain)
 
 
 async def without_day(services: Services, loop: Loop) -> bool:

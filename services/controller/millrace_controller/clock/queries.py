@@ -87,20 +87,19 @@ async def receive(session: AsyncSession, closings: Sequence[ClosingRead]) -> Non
     await session.flush()
 
 
-async def next_closing(session: AsyncSession, loop_id: int) -> Inbox | None:
-    """The oldest closing the loop has not dealt with."""
-    statement = (
-        select(Inbox).where(Inbox.loop_id == loop_id, Inbox.done.is_(False)).order_by(Inbox.seq).limit(1)
-    )
-    return (await session.scalars(statement)).one_or_none()
+async def waiting(session: AsyncSession, loop_id: int, most: int) -> list[Inbox]:
+    """The oldest closings that the loop has not dealt with."""
+    mine = select(Inbox).where(Inbox.loop_id == loop_id, Inbox.done.is_(False))
+    return list((await session.scalars(mine.order_by(Inbox.seq).limit(most))).all())
 
 
-async def done(session: AsyncSession, closing: Inbox) -> None:
-    """Mark a closing as dealt with. Raises: Conflict if somebody else did so first."""
-    mine = (Inbox.seq == closing.seq, Inbox.done.is_(False))
+async def done(session: AsyncSession, closings: Sequence[Inbox]) -> None:
+    """Mark closings as dealt with. Raises: Conflict if somebody else did so first with one of them."""
+    numbers = [closing.seq for closing in closings]
+    mine = (Inbox.seq.in_(numbers), Inbox.done.is_(False))
     result = await session.execute(update(Inbox).where(*mine).values(done=True))
-    if result.rowcount == 0:  # type: ignore[attr-defined]
-        raise Conflict(f"The closing {closing.seq} was dealt with by someone else.")
+    if result.rowcount != len(numbers):  # type: ignore[attr-defined]
+        raise Conflict(f"Of the closings {numbers[0]} to {numbers[-1]} one was dealt with by someone else.")
 
 
 async def remove(session: AsyncSession, loop_id: int) -> None:

@@ -34,6 +34,8 @@ EVERY = 5.0
 WAIT = 20
 LINE_SECONDS = 1.0
 """The loops wait so long for a look at the queue."""
+TOGETHER = 128
+"""Closed days of a loop that are dealt with in one transaction, where none of them calls for anything."""
 AT_A_TIME = 8
 """Loops that are looked after side by side: each look asks the database, which has few connections to give."""
 
@@ -159,7 +161,7 @@ async def step(services: Services, loop_id: int) -> bool:
         if loop is None or loop.state == DELETED:
             return False
         flight = await runs.in_flight(session, loop_id)
-        closing = await queries.next_closing(session, loop_id)
+        closings = await queries.waiting(session, loop_id, TOGETHER)
     if loop.mode == "backtest" and services.settings.replays_apart and not loop.runs:
         return await _forget(services, loop)
     if loop.state == "deleting":
@@ -172,8 +174,8 @@ async def step(services: Services, loop_id: int) -> bool:
         return await tending.tend(services, loop, flight)
     if flight is not None and await _past_clock(services, loop, flight):
         return True
-    if closing is not None:
-        await day.take(services, loop, flight, closing)
+    if closings:
+        await day.take(services, loop, flight, closings)
         return True
     return flight is None and await day.without_day(services, loop)
 

@@ -52,6 +52,10 @@ class GuardedSessions(Sessions):
         """As `async_sessionmaker.configure`."""
         self._sessions.configure(**more)
 
+    def __call__(self, **more: Any) -> AsyncSession:
+        """A session whose transaction its user takes back: what is not committed needs no tenure."""
+        return self._sessions(**more)
+
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncSession]:  # type: ignore[override]
         """A transaction, as `async_sessionmaker.begin` gives it. Raises: Deposed instead of committing."""

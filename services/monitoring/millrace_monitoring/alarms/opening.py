@@ -52,16 +52,21 @@ class Place:
 
 
 async def apply(
-    session: AsyncSession, place: Place, findings: Sequence[AlarmFinding], endings: Collection[Ending]
+    session: AsyncSession,
+    place: Place,
+    findings: Sequence[AlarmFinding],
+    endings: Collection[Ending],
+    unclosed: Sequence[Alarm] | None = None,
 ) -> Applied:
     """Open, count and close alarms in this transaction, with their decisions.
 
     Args:
         endings: what ends today unless a finding repeats its cause.
+        unclosed: the alarms that are open before the day, where this transaction knows them; None: as stored.
     """
-    open_ones = {
-        alarm.cause: alarm for alarm in await queries.unclosed(session, place.project, place.endpoint)
-    }
+    if unclosed is None:
+        unclosed = await queries.unclosed(session, place.project, place.endpoint)
+    open_ones = {alarm.cause: alarm for alarm in sorted(unclosed, key=lambda alarm: alarm.cause)}
     causes = {finding.cause for finding in findings}
     for cause, alarm in open_ones.items():
         if cause not in causes and any(ending.covers(alarm.kind, cause) for ending in endings):

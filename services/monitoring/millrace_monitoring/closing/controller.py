@@ -5,35 +5,26 @@ All that a day leaves behind is written in one transaction, so a crash before it
 
 import asyncio
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import numpy as np
-import pyarrow as pa
 
-from millrace_contracts.names import ClassValue
 from millrace_core.log import log
 from millrace_core.reconcile import run_forever
-from millrace_monitoring.closing import queries, states
-from millrace_monitoring.closing.day import Given, Judged, close
-from millrace_monitoring.closing.files import parquet
-from millrace_monitoring.closing.gaps import empty_span, is_stray, next_event
+from millrace_monitoring.closing import ahead, queries, states
+from millrace_monitoring.closing.gaps import empty_span, is_stray
+from millrace_monitoring.closing.judging import Shut, judge
 from millrace_monitoring.closing.outcome import write
 from millrace_monitoring.closing.preparing import prepare
-from millrace_monitoring.closing.rows import Rows, of_day
+from millrace_monitoring.closing.rows import Rows
+from millrace_monitoring.closing.stretch import Stretch, next_day, read
 from millrace_monitoring.detectors.day import usual
 from millrace_monitoring.ingest import queries as ingest
-from millrace_monitoring.ingest import segments
-from millrace_monitoring.ingest.answers import Answers
-from millrace_monitoring.labels import queries as labels
 from millrace_monitoring.monitors import queries as monitors
 from millrace_monitoring.monitors.stream import FEW
-from millrace_monitoring.monitors.watermark import Day, day_of, is_due, watermark
-from millrace_monitoring.reviews import queries as reviews
+from millrace_monitoring.monitors.watermark import Day, is_due, watermark
 from millrace_monitoring.services import Services
-from millrace_monitoring.tables import Monitor, Segment
+from millrace_monitoring.tables import Monitor
 
 
 async def close_forever(services: Services) -> None:
@@ -62,69 +53,70 @@ async def close_due(services: Services) -> int:
     return closed
 
 
-@dataclass(frozen=True)
-class Open:
-    """The next day of a monitor, with its stored segments."""
-
-    monitor: Monitor
-    day: Day
-    revision: str | None
-    stored: list[Segment]
-    tables: list[pa.Table]
-
-
 async def _close_next(services: Services, project: str, endpoint: str) -> bool:
     async with services.segments_lock:
         return await close_next(services, project, endpoint)
 
 
 async def close_next(services: Services, project: str, endpoint: str) -> bool:
-    """Close the monitor's next day if it is due; nobody may merge its segments meanwhile."""
+    """Close the monitor's next day if it is due; nobody may merge its segments meanwhile.
+
+    Days that were judged ahead close together, as far as they are due.
+    """
     began = time.perf_counter()
     opened = await _open(services, project, endpoint)
     if opened is None:
         return False
-    rows = await _rows(services, opened)
-    share = float(np.isfinite(rows.labels).mean()) if len(rows) else 1.0
-    shares = states.load(opened.monitor.state).quality.shares
-    if not is_due(opened.monitor, opened.day, share, usual(shares)):
-        return False
-    if len(rows.table) < FEW:
-        following = await _following(services, opened)
-        if following is not None and is_stray(opened.monitor, opened.day, rows, following):
-            return await _pass_over(services, opened, rows, following)
-        if len(rows.table) == 0:
-            widened = await _widened(services, opened, following)
-            if widened is None:
-                return False
-            opened = widened
-    judged = await _close(services, opened, rows)
+    monitor, day = opened
+    block = await ahead.take(services, monitor)
+    stretch = await read(services, monitor, day, day.end) if block is None else block.stretch
+    shut = await _judged(services, stretch, day) if block is None else block.due(monitor)
+    if isinstance(shut, bool):
+        return shut
+    await write(services, stretch, shut)
     ms = round((time.perf_counter() - began) * 1e3, 1)
-    day = opened.day.date.isoformat()
-    log.info("day closed", endpoint=endpoint, day=day, rows=len(rows), labelled=judged.labelled, ms=ms)
+    for one in shut:
+        rows, name = len(one.given.rows), one.given.day.date.isoformat()
+        log.info("day closed", endpoint=endpoint, day=name, rows=rows, labelled=one.judged.labelled, ms=ms)
     return True
 
 
-async def _following(services: Services, opened: Open) -> datetime | None:
-    """The first event after the open day."""
+async def _judged(services: Services, stretch: Stretch, day: Day) -> list[Shut] | bool:
+    """The next day if it is due; False: it is not; True: its rows were counted as faults, and another one is next."""
+    monitor, rows = stretch.monitor, await asyncio.to_thread(stretch.rows, day)
+    share = float(np.isfinite(rows.labels).mean()) if len(rows) else 1.0
+    shares = states.load(monitor.state).quality.shares
+    if not is_due(monitor, day, share, usual(shares)):
+        return False
+    if len(rows.table) < FEW:
+        following = stretch.following(day.end)
+        if following is not None and is_stray(monitor, day, rows, following):
+            return await _pass_over(services, monitor, day, rows, following)
+        if len(rows.table) == 0:
+            day = await widened(services, stretch, day)
+            through = watermark(monitor)
+            if through is None or through < day.end:
+                return False
+    return [await judged(services, stretch, day, rows)]
+
+
+async def widened(services: Services, stretch: Stretch, day: Day) -> Day:
+    """The next day, which has no rows, with those that close together with it."""
     async with services.readers() as session:
-        return await next_event(session, opened.monitor, opened.tables, opened.day.end)
+        since = await queries.last_day(session, stretch.monitor.project, stretch.monitor.endpoint)
+    return empty_span(day, since, stretch.following(day.end), stretch.zone)
 
 
-async def _widened(services: Services, opened: Open, following: datetime | None) -> Open | None:
-    """The open day without rows, with those that close together with it; None while they are not over."""
-    monitor, through = opened.monitor, watermark(opened.monitor)
-    async with services.readers() as session:
-        since = await queries.last_day(session, monitor.project, monitor.endpoint)
-    day = empty_span(opened.day, since, following, ZoneInfo(monitor.declared.timezone))
-    return replace(opened, day=day) if through is not None and through >= day.end else None
+async def judged(services: Services, stretch: Stretch, day: Day, rows: Rows) -> Shut:
+    """Judge the next day of a monitor."""
+    prepared = await prepare(services, stretch, day)
+    return await asyncio.to_thread(judge, stretch, day, rows, prepared, services.graphs)
 
 
-async def _pass_over(services: Services, opened: Open, rows: Rows, following: datetime) -> bool:
+async def _pass_over(services: Services, monitor: Monitor, day: Day, rows: Rows, following: datetime) -> bool:
     """Count the rows of a stray first day as faults; the stream begins behind them."""
-    monitor, day = opened.monitor, opened.day
     requests = list(zip(*(rows.table[name].to_pylist() for name in ("revision", "listener")), strict=True))
-    begin = day_of(following, ZoneInfo(monitor.declared.timezone)).begin
+    begin = next_day(monitor, following).begin
     async with services.sessions.begin() as session:
         await queries.begin_at(session, monitor, begin)
         await ingest.add_faults(session, monitor.project, monitor.endpoint, requests)
@@ -132,40 +124,18 @@ async def _pass_over(services: Services, opened: Open, rows: Rows, following: da
     return True
 
 
-async def _close(services: Services, opened: Open, rows: Rows) -> Judged:
-    prepared = await prepare(services, opened.monitor, opened.day)
-    given = Given(
-        opened.monitor.declared,
-        opened.day,
-        rows,
-        prepared.versions,
-        prepared.states,
-        prepared.window,
-        prepared.gathered,
-        prepared.plan,
-    )
-    judged = await asyncio.to_thread(close, given, services.graphs)
-    digest = await _keep(services, rows, opened.monitor.declared.signature.classes or ())
-    await write(services, given, judged, opened.monitor, prepared, opened.stored, digest)
-    return judged
-
-
-async def _open(services: Services, project: str, endpoint: str) -> Open | None:
-    """The next day and its rows, once the watermark has passed its end."""
+async def _open(services: Services, project: str, endpoint: str) -> tuple[Monitor, Day] | None:
+    """The monitor and its next day, once the watermark has passed its end."""
     async with services.readers() as session:
         monitor = await monitors.get(session, project, endpoint)
         start = monitor.closed_through or await ingest.first_event(session, project, endpoint)
         through = watermark(monitor)
-        if start is None or through is None:
-            return None
-        day = day_of(start, ZoneInfo(monitor.declared.timezone))
-        if through < day.end or _counted_lately(services, monitor, day):
-            return None
-        lineup = await monitors.lineup(session, project, endpoint, day.end)
-        stored = await ingest.spanning(session, project, endpoint, day.begin, day.end)
-    assert lineup is not None, "a monitor is declared with a lineup"
-    tables = [segments.load(await services.store.read(segment.digest)) for segment in stored]
-    return Open(monitor, day, lineup.champion.revision, stored, tables)
+    if start is None or through is None:
+        return None
+    day = next_day(monitor, start)
+    if through < day.end or _counted_lately(services, monitor, day):
+        return None
+    return monitor, day
 
 
 def _counted_lately(services: Services, monitor: Monitor, day: Day) -> bool:
@@ -173,23 +143,3 @@ def _counted_lately(services: Services, monitor: Monitor, day: Day) -> bool:
     if monitor.complete_through is not None and monitor.complete_through >= day.end:
         return False
     return not services.recounts.may(monitor.project, monitor.endpoint, day.date)
-
-
-async def _rows(services: Services, opened: Open) -> Rows:
-    spec, monitor = opened.monitor.declared, opened.monitor
-    times = [segments.between(table, opened.day.begin, opened.day.end) for table in opened.tables]
-    requests = {name for table in times for name in table["request_id"].to_pylist() if name}
-    async with services.readers() as session:
-        truths = await labels.of(session, monitor.project, monitor.endpoint, requests)
-        drawn = await reviews.drawn(session, monitor, opened.day.begin, opened.day.end)
-    answers = Answers.of(spec.task, spec.signature)
-    work = (times, opened.day, spec.signature.inputs, answers, opened.revision, truths, drawn)
-    return await asyncio.to_thread(of_day, *work)
-
-
-async def _keep(services: Services, rows: Rows, classes: Sequence[ClassValue]) -> str | None:
-    """Store the day's rows as one Parquet file; None when there are none."""
-    if len(rows.table) == 0:
-        return None
-    blob = await services.store.put(await asyncio.to_thread(parquet, rows.table, classes))
-    return str(blob.digest)

@@ -8,28 +8,18 @@ import numpy as np
 import pyarrow as pa
 
 from millrace_contracts.closings import SINGLE_DAYS
-from millrace_core.database import AsyncSession
 from millrace_monitoring.closing.rows import Rows
-from millrace_monitoring.ingest import queries as ingest
 from millrace_monitoring.monitors.stream import FAR, FEW
 from millrace_monitoring.monitors.watermark import Day, day_of
 from millrace_monitoring.tables import Monitor
 
 
-async def next_event(
-    session: AsyncSession, monitor: Monitor, tables: Sequence[pa.Table], after: datetime
-) -> datetime | None:
-    """The first event at or after *after*; None when there is none yet.
-
-    Args:
-        tables: of the segments that overlap the time before it, and may reach beyond.
-    """
+def first_after(tables: Sequence[pa.Table], after: datetime) -> datetime | None:
+    """The first event of *tables* at or after *after*; None when they have none."""
     limit = np.datetime64(after.replace(tzinfo=None), "us")
     later = [times[times >= limit] for table in tables for times in [table["event_time"].to_numpy()]]
     first = min((times.min() for times in later if len(times)), default=None)
-    stored = await ingest.first_event(session, monitor.project, monitor.endpoint, after)
-    here = None if first is None else first.astype("datetime64[us]").item().replace(tzinfo=after.tzinfo)
-    return min((moment for moment in (here, stored) if moment is not None), default=None)
+    return None if first is None else first.astype("datetime64[us]").item().replace(tzinfo=after.tzinfo)
 
 
 def empty_span(day: Day, since: date | None, following: datetime | None, zone: ZoneInfo) -> Day:

@@ -1,4 +1,7 @@
-"""Writes a judged day: its row in the feed, losses, comparisons, alarms and decisions, in one transaction."""
+"""Writes judged days: their rows in the feed, losses, comparisons, alarms and decisions, in one transaction."""
+
+import asyncio
+from collections.abc import Sequence
 
 from millrace_contracts.closings import ClosingItem, MeanLoss
 from millrace_contracts.decisions import rounded
@@ -8,8 +11,10 @@ from millrace_monitoring.alarms.findings import Ending
 from millrace_monitoring.alarms.opening import Applied, Place
 from millrace_monitoring.closing import queries, sizes, states
 from millrace_monitoring.closing.day import Given, Judged
-from millrace_monitoring.closing.preparing import Prepared
+from millrace_monitoring.closing.files import parquet
+from millrace_monitoring.closing.judging import Shut
 from millrace_monitoring.closing.reading import read
+from millrace_monitoring.closing.stretch import Stretch
 from millrace_monitoring.closing.versions import STORED
 from millrace_monitoring.ingest import queries as ingest
 from millrace_monitoring.metrics import export
@@ -22,31 +27,48 @@ AFRESH = frozenset({Ending("performance"), Ending("drift")})
 """What ends when a new champion answers: its predecessor's alarms."""
 
 
-async def write(
-    services: Services,
-    given: Given,
-    judged: Judged,
-    monitor: Monitor,
-    prepared: Prepared,
-    stored: list[Segment],
-    digest: str | None,
-) -> None:
-    """Close the day, then forget the segments that only it needed."""
-    endings = judged.endings | (AFRESH if prepared.promoted else frozenset())
-    spent = [segment for segment in stored if segment.last_event < given.day.end]
-    day = given.day
-    place = Place(monitor.project, monitor.endpoint, monitor.declared.loop, day.date, day.end)
+async def write(services: Services, stretch: Stretch, shut: Sequence[Shut]) -> None:
+    """Close days in order, in one transaction, then forget the segments that only they needed."""
+    monitor, last = stretch.monitor, shut[-1]
+    digests = [await _stored(services, one.given) for one in shut]
+    spent = [segment for segment in stretch.stored if segment.last_event < last.given.day.end]
     async with services.sessions.begin() as session:
-        alarms = await opening.apply(session, place, judged.alarms, endings)
-        closing = _closing(monitor, given, judged, _item(given, judged, alarms), digest)
-        await queries.add(session, closing, monitor.closed_through, states.dump(judged.states))
-        await queries.add_losses(session, _losses(monitor, given, judged, prepared))
-        await queries.add_comparisons(session, _comparisons(monitor, given, judged))
+        items = await told(session, monitor, shut)
+        closings = [
+            _closing(monitor, one.given, one.judged, item, digest)
+            for one, item, digest in zip(shut, items, digests, strict=True)
+        ]
+        await queries.add(session, closings, monitor.closed_through, states.dump(last.judged.states))
+        await queries.add_losses(session, [loss for one in shut for loss in _losses(monitor, one)])
+        await queries.add_comparisons(session, [pair for one in shut for pair in _comparisons(monitor, one)])
         await ingest.remove(session, [segment.number for segment in spent])
         unneeded = await _unneeded(session, spent)
     for blob in unneeded:
         await services.store.delete(blob)
-    export(read(closing))
+    for closing in closings:
+        export(read(closing))
+
+
+async def told(session: AsyncSession, monitor: Monitor, shut: Sequence[Shut]) -> list[ClosingItem]:
+    """What the feed tells of days in order, with what they do to the alarms in this transaction."""
+    items, unclosed = [], None
+    for one in shut:
+        day = one.given.day
+        endings = one.judged.endings | (AFRESH if one.prepared.promoted else frozenset())
+        place = Place(monitor.project, monitor.endpoint, monitor.declared.loop, day.date, day.end)
+        alarms = await opening.apply(session, place, one.judged.alarms, endings, unclosed)
+        items.append(_item(one.given, one.judged, alarms))
+        unclosed = alarms.open
+    return items
+
+
+async def _stored(services: Services, given: Given) -> str | None:
+    """Store the day's rows as one Parquet file; None when there are none."""
+    if len(given.rows.table) == 0:
+        return None
+    classes = given.spec.signature.classes or ()
+    blob = await services.store.put(await asyncio.to_thread(parquet, given.rows.table, classes))
+    return str(blob.digest)
 
 
 async def _unneeded(session: AsyncSession, spent: list[Segment]) -> list[str]:
@@ -100,7 +122,8 @@ def _item(given: Given, judged: Judged, alarms: Applied) -> ClosingItem:
     return ClosingItem.model_validate(rounded(item.model_dump(mode="json", by_alias=True)))
 
 
-def _losses(monitor: Monitor, given: Given, judged: Judged, prepared: Prepared) -> list[Loss]:
+def _losses(monitor: Monitor, shut: Shut) -> list[Loss]:
+    given, judged, prepared = shut.given, shut.judged, shut.prepared
     today = {(given.day.date, number, STORED["model"]): loss for number, loss in judged.losses.items()}
     return [
         Loss(
@@ -116,7 +139,8 @@ def _losses(monitor: Monitor, given: Given, judged: Judged, prepared: Prepared) 
     ]
 
 
-def _comparisons(monitor: Monitor, given: Given, judged: Judged) -> list[Comparison]:
+def _comparisons(monitor: Monitor, shut: Shut) -> list[Comparison]:
+    given, judged = shut.given, shut.judged
     if not given.versions:
         return []
     champion = given.versions[0].number

@@ -5,15 +5,14 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 
 from millrace_contracts.monitors import MonitorWrite
-from millrace_core.database import AsyncSession
 from millrace_monitoring.closing import queries, states
 from millrace_monitoring.closing.earlier import EarlierDays, Losses
 from millrace_monitoring.closing.loading import load
 from millrace_monitoring.closing.states import States
+from millrace_monitoring.closing.stretch import Stretch
 from millrace_monitoring.closing.versions import Version, items
 from millrace_monitoring.detectors import drift, performance, switchback
 from millrace_monitoring.detectors.performance import Watch
-from millrace_monitoring.monitors import queries as monitors
 from millrace_monitoring.monitors.watermark import Day
 from millrace_monitoring.profiles import daily, slices
 from millrace_monitoring.profiles.losses import DayLoss
@@ -32,41 +31,80 @@ class Prepared:
 
     versions: Sequence[Version]
     states: States
-    window: Sequence[Profile]
-    gathered: Mapping[date, Profile] = field(default_factory=dict)
+    known: Mapping[date, Profile]
+    """Of earlier days, counted in the champion's slots, in order."""
     plan: Plan = field(default_factory=Plan)
     promoted: bool = False
     earlier: Losses = field(default_factory=dict)
 
+    @property
+    def window(self) -> list[Profile]:
+        """Of the running window of drift."""
+        return [self.known[day] for day in self.states.drift.window if day in self.known]
 
-async def prepare(services: Services, monitor: Monitor, day: Day) -> Prepared:
+    @property
+    def gathered(self) -> dict[date, Profile]:
+        """Of the days that are gathered until each column has enough rows."""
+        return {day: self.known[day] for day in self.states.quality.columns.days if day in self.known}
+
+
+async def prepare(services: Services, stretch: Stretch, day: Day) -> Prepared:
     """Gather everything; graphs and baselines come from the registry unless they are here already."""
+    monitor = stretch.monitor
     spec, project = monitor.declared, monitor.project
-    async with services.readers() as session:
-        lineup = await monitors.lineup(session, project, monitor.endpoint, day.end)
-        assert lineup is not None, "a monitor is declared with a lineup"
-        stored = await _stored(session, monitor)
-        closed = await queries.days(session, project, monitor.endpoint, until=day.date, limit=LOOK_BACK)
-    wanted = items(lineup, spec.policy.switch_back.candidates)
+    wanted = items(stretch.lineup, spec.policy.switch_back.candidates)
     versions = [await load(services, project, item) for item in wanted]
     champion, before = versions[0], states.load(monitor.state)
     plan = slices.plan(spec.slices, spec.signature.inputs, champion.baseline)
-    earlier = EarlierDays(services, project, spec, closed, stored)
+    earlier = None if _goes_on(before, versions) else await _earlier(services, monitor, day)
     after = await _states(before, spec, versions, day, plan, earlier)
     return Prepared(
         versions,
         after,
-        list((await _profiles(services, monitor, champion, after.drift.window)).values()),
-        await _profiles(services, monitor, champion, after.quality.columns.days),
+        await _profiles(services, monitor, champion, _asked(after)),
         plan,
         promoted=bool(monitor.state) and before.champion != champion.number,
-        earlier=earlier.scored,
+        earlier={} if earlier is None else earlier.scored,
     )
 
 
-async def _stored(session: AsyncSession, monitor: Monitor) -> Losses:
-    rows = await queries.losses(session, monitor.project, monitor.endpoint)
-    return {(row.day, row.version, row.graph): DayLoss(row.n, row.loss) for row in rows}
+def carried(before: Prepared, day: date, judged: States, profile: Profile | None) -> Prepared:
+    """The same for the day behind *day*, under the same lineup: nothing begins afresh.
+
+    Args:
+        judged: the states that *day* left; profile: what it looked like, None without rows.
+    """
+    known = before.known if profile is None else {**before.known, day: profile}
+    asked = _asked(judged)
+    return replace(
+        before,
+        states=judged,
+        known={when: known[when] for when in asked if when in known},
+        promoted=False,
+        earlier={},
+    )
+
+
+def _asked(after: States) -> list[date]:
+    """Earlier days whose profiles are judged together with the next one."""
+    return sorted({*after.drift.window, *after.quality.columns.days})
+
+
+def _goes_on(before: States, versions: Sequence[Version]) -> bool:
+    """Whether neither a champion nor a pair begins, so that nobody asks for earlier days."""
+    pairs = before.switchback.pairs
+    return before.champion == versions[0].number and all(one.number in pairs for one in versions[1:])
+
+
+async def _earlier(services: Services, monitor: Monitor, day: Day) -> EarlierDays:
+    """The last closed days, with the losses that are known of them."""
+    project, endpoint = monitor.project, monitor.endpoint
+    async with services.readers() as session:
+        closed = await queries.days(session, project, endpoint, until=day.date, limit=LOOK_BACK)
+        since = closed[0].day if closed else None
+        rows = await queries.losses(session, project, endpoint, since=since)
+    stored = {(row.day, row.version, row.graph): DayLoss(row.n, row.loss) for row in rows}
+    return EarlierDays(services, project, monitor.declared, closed, stored)
 
 
 async def _states(
@@ -75,10 +113,15 @@ async def _states(
     versions: Sequence[Version],
     day: Day,
     plan: Plan,
-    earlier: EarlierDays,
+    earlier: EarlierDays | None,
 ) -> States:
-    """The states so far, of the slices and pairs that are watched today; a new champion starts all afresh."""
+    """The states so far, of the slices and pairs that are watched today; a new champion starts all afresh.
+
+    Args:
+        earlier: None: nothing begins.
+    """
     if states.champion != versions[0].number:
+        assert earlier is not None, "a new champion's detectors begin with earlier days"
         states = await _afresh(states, spec, versions[0], day, plan, earlier)
     names = {part.name for part in plan.slices}
     kept = {name: watch for name, watch in states.performance.slices.items() if name in names}
@@ -87,6 +130,7 @@ async def _states(
     for archived in versions[1:]:
         pair = states.switchback.pairs.get(archived.number)
         if pair is None:
+            assert earlier is not None, "a new pair begins with earlier days"
             differences = await earlier.differences(versions[0], archived)
             pair = switchback.start(len(versions) - 1, spec.policy.switch_back, differences)
         pairs[archived.number] = pair

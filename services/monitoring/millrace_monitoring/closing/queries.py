@@ -4,11 +4,12 @@ from collections.abc import Collection, Sequence
 from datetime import date, datetime
 
 from sqlalchemy import func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_contracts.bodies import Document
 from millrace_core.errors import Conflict
-from millrace_monitoring.tables import Closing, Comparison, Loss, Monitor
+from millrace_monitoring.tables import Closing, Comparison, Loss, Monitor, Table
 
 
 async def feed(session: AsyncSession, after: int, limit: int) -> list[Closing]:
@@ -66,14 +67,17 @@ async def spanning(
     return [closing for closing in behind if closing.item.from_ < end]
 
 
-async def add(session: AsyncSession, closing: Closing, was: datetime | None, state: Document) -> None:
-    """Close a day, unless someone else has closed it since it was read (Conflict)."""
-    key = (Monitor.project == closing.project, Monitor.endpoint == closing.endpoint)
+async def add(
+    session: AsyncSession, closings: Sequence[Closing], was: datetime | None, state: Document
+) -> None:
+    """Close days in order, unless someone else has closed the first since it was read (Conflict)."""
+    first, last = closings[0], closings[-1]
+    key = (Monitor.project == first.project, Monitor.endpoint == first.endpoint)
     same = Monitor.closed_through.is_(None) if was is None else Monitor.closed_through == was
-    change = update(Monitor).where(*key, same).values(closed_through=closing.through, state=state)
+    change = update(Monitor).where(*key, same).values(closed_through=last.through, state=state)
     if (await session.execute(change)).rowcount == 0:  # type: ignore[attr-defined]
-        raise Conflict(f"The day {closing.day} of {closing.endpoint} was closed by someone else.")
-    session.add(closing)
+        raise Conflict(f"The day {first.day} of {first.endpoint} was closed by someone else.")
+    session.add_all(closings)
     await session.flush()
 
 
@@ -88,15 +92,38 @@ async def begin_at(session: AsyncSession, monitor: Monitor, begin: datetime) -> 
 
 
 async def add_losses(session: AsyncSession, losses: Sequence[Loss]) -> None:
-    for loss in losses:
-        await session.merge(loss)
+    """Keep losses; one that is there already is replaced."""
+    await _keep(session, Loss, losses, ("n", "loss"))
+
+
+async def _keep(
+    session: AsyncSession, table: type[Table], rows: Sequence[Table], changed: Sequence[str]
+) -> None:
+    """Insert *rows*; of those that are there already the columns *changed* are replaced."""
+    if not rows:
+        return
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table)
+    names = [column.key for column in table.__table__.columns]
+    key = [column.key for column in table.__table__.primary_key]
+    statement = statement.on_conflict_do_update(
+        index_elements=key, set_={name: statement.excluded[name] for name in changed}
+    )
+    await session.execute(statement, [{name: getattr(row, name) for name in names} for row in rows])
 
 
 async def losses(
-    session: AsyncSession, project: str, endpoint: str, version: int | None = None, graph: str | None = None
+    session: AsyncSession,
+    project: str,
+    endpoint: str,
+    version: int | None = None,
+    graph: str | None = None,
+    since: date | None = None,
 ) -> list[Loss]:
     """Daily losses by day and version."""
     statement = select(Loss).where(Loss.project == project, Loss.endpoint == endpoint)
+    if since is not None:
+        statement = statement.where(Loss.day >= since)
     if version is not None:
         statement = statement.where(Loss.version == version)
     if graph is not None:
@@ -105,8 +132,8 @@ async def losses(
 
 
 async def add_comparisons(session: AsyncSession, comparisons: Sequence[Comparison]) -> None:
-    for comparison in comparisons:
-        await session.merge(comparison)
+    """Keep comparisons; one that is there already is replaced."""
+    await _keep(session, Comparison, comparisons, ("item",))
 
 
 async def comparisons(

@@ -6,12 +6,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from millrace_contracts.closings import ClosingFeed, ClosingRead, DriftRead, LossRead
+from millrace_contracts.closings import ClosedDay, ClosingFeed, ClosingRead, DaysAhead, DriftRead, LossRead
 from millrace_core.auth import permit
 from millrace_core.database import Session
 from millrace_core.held import answered
 from millrace_core.names import Name, Project
 from millrace_monitoring.closing import queries
+from millrace_monitoring.closing.looking_ahead import look
 from millrace_monitoring.closing.reading import read
 from millrace_monitoring.monitors import queries as monitors
 from millrace_monitoring.services import CurrentServices, Services
@@ -56,6 +57,14 @@ async def days(
     """Closed days in order."""
     await monitors.get(session, project, endpoint)
     return [read(item) for item in await queries.days(session, project, endpoint, since, until)]
+
+
+@router.post("/monitors/{endpoint}/days:ahead", dependencies=[permit("monitoring.labels.write")])
+async def look_ahead(
+    endpoint: Name, body: DaysAhead, project: Project, services: CurrentServices
+) -> list[ClosedDay]:
+    """The next days of a replay, judged and not closed: as they are once all events before `through` are labelled."""
+    return await look(services, project, endpoint, body.through)
 
 
 @router.get("/monitors/{endpoint}/drift", dependencies=[permit("monitoring.closings.read")])

@@ -49,6 +49,7 @@ async def push(
     segment = await asyncio.to_thread(parse, project, endpoint, body, monitor.declared)
     if len(segment.table):
         await _offer(services, segment)
+        services.ahead.pop((project, endpoint), None)
     return LoggedRowsRead(rows=len(segment.table))
 
 

@@ -38,6 +38,8 @@ async def push(
         stored = await queries.put(session, project, endpoint, given.truths)
         monitor.labelled += stored.new
         _move(monitor, body)
+        if given.truths:
+            services.ahead.pop((project, endpoint), None)
         labelled = monitor.labelled
     sorting.REFUSED.labels(endpoint).inc(given.refused)
     after_commit.add_task(services.wakeups.wake)

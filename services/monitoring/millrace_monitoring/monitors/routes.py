@@ -28,6 +28,7 @@ async def declare(
     """Watch an endpoint, or change how; a new champion counts from the next day that closes."""
     monitor = await queries.put(session, project, endpoint, body)
     services.watched.pop((project, endpoint), None)
+    services.ahead.pop((project, endpoint), None)
     after_commit.add_task(services.wakeups.wake)
     return _read(monitor, await queries.counts(session, project, endpoint))
 

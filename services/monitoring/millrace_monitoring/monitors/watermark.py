@@ -33,7 +33,12 @@ def _midnight(day: date, zone: ZoneInfo) -> datetime:
 
 
 def watermark(monitor: Monitor) -> datetime | None:
-    """Every event before this instant has arrived and is labelled as far as one can wait for it."""
+    """Every event before this instant has arrived and is labelled as far as one can wait for it.
+
+    A replay says it: rows that it sends ahead of their time tell nothing.
+    """
+    if monitor.declared.mode == "backtest":
+        return monitor.complete_through
     delay = timedelta(seconds=monitor.declared.label_delay_seconds)
     limits = [monitor.event_time_max - delay] if monitor.event_time_max else []
     if monitor.complete_through is not None:
@@ -50,7 +55,7 @@ def is_due(monitor: Monitor, day: Day, share: float, usual: float | None) -> boo
     """
     if monitor.complete_through is not None and monitor.complete_through >= day.end:
         return True
-    if monitor.event_time_max is None:
+    if monitor.event_time_max is None or monitor.declared.mode == "backtest":
         return False
     delay = timedelta(seconds=monitor.declared.label_delay_seconds)
     if monitor.event_time_max - PATIENCE * delay >= day.end:

@@ -3,7 +3,7 @@
 import time
 import uuid
 from asyncio import sleep
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 
 from millrace.aio.api import AsyncApi
@@ -18,9 +18,12 @@ from millrace_contracts.backtests import (
     BacktestProgress,
     BacktestRead,
     BacktestWrite,
+    DaysJudged,
+    DaysTogether,
 )
 from millrace_contracts.batches import ScoringRead, ScoringWrite
 from millrace_contracts.capabilities import CapabilitiesRead
+from millrace_contracts.closings import ClosedDay
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.loop_runs import (
     GateWrite,
@@ -203,6 +206,11 @@ class AsyncController(AsyncApprovals, AsyncOverview, AsyncAudited):
             if now.settled and now.settled_through is not None and now.settled_through >= through:
                 return now
         raise TimeoutError(f"{loop} has not come to rest at {through} after {timeout:.0f} s")
+
+    async def ahead(self, loop: str, days: Sequence[ClosedDay], *, project: str | None = None) -> int:
+        """How many of these days, which a replay has judged ahead, may close together; 0: it is not at rest."""
+        call = post(f"{_path(loop)}:ahead", DaysJudged(days=list(days)), project=project)
+        return (await self.api.answer(DaysTogether, call)).days
 
     async def events(self, loop: str, *, project: str | None = None) -> AsyncIterator[LoopOutline]:
         """The loop each time it changes."""

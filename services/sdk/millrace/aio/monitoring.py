@@ -16,7 +16,15 @@ from millrace_contracts.alarms import (
 )
 from millrace_contracts.arms import ArmsRead
 from millrace_contracts.audit import AuditedRequest
-from millrace_contracts.closings import ClosingFeed, ClosingRead, ComparisonRead, DriftRead, LossRead
+from millrace_contracts.closings import (
+    ClosedDay,
+    ClosingFeed,
+    ClosingRead,
+    ComparisonRead,
+    DaysAhead,
+    DriftRead,
+    LossRead,
+)
 from millrace_contracts.fairness import FairnessWindow
 from millrace_contracts.labels import LabelsRead, LabelsWrite, LabelWrite, together
 from millrace_contracts.logged import LoggedRow, LoggedRows, LoggedRowsRead
@@ -106,6 +114,13 @@ class AsyncMonitoring(AsyncNotices, AsyncReviews, AsyncAudited):
         return await self.api.answer(
             LabelsRead, post(f"{_path(endpoint)}/labels", body, project=project, timeout=120)
         )
+
+    async def ahead(
+        self, endpoint: str, through: datetime, *, project: str | None = None
+    ) -> list[ClosedDay]:
+        """The next days of a replay, judged and not closed, as they are once all before *through* is labelled."""
+        call = post(f"{_path(endpoint)}/days:ahead", DaysAhead(through=through), project=project, timeout=LONG)
+        return await self.api.answer(list[ClosedDay], call)
 
     async def feed(self, after: int = 0, wait: float = 0) -> ClosingFeed:
         """Closed days of all endpoints behind seq *after*; waits up to *wait* seconds for the first."""

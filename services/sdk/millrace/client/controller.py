@@ -3,7 +3,7 @@
 
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from time import sleep
 
@@ -19,9 +19,12 @@ from millrace_contracts.backtests import (
     BacktestProgress,
     BacktestRead,
     BacktestWrite,
+    DaysJudged,
+    DaysTogether,
 )
 from millrace_contracts.batches import ScoringRead, ScoringWrite
 from millrace_contracts.capabilities import CapabilitiesRead
+from millrace_contracts.closings import ClosedDay
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.loop_runs import (
     GateWrite,
@@ -200,6 +203,11 @@ class Controller(Approvals, Overview, Audited):
             if now.settled and now.settled_through is not None and now.settled_through >= through:
                 return now
         raise TimeoutError(f"{loop} has not come to rest at {through} after {timeout:.0f} s")
+
+    def ahead(self, loop: str, days: Sequence[ClosedDay], *, project: str | None = None) -> int:
+        """How many of these days, which a replay has judged ahead, may close together; 0: it is not at rest."""
+        call = post(f"{_path(loop)}:ahead", DaysJudged(days=list(days)), project=project)
+        return (self.api.answer(DaysTogether, call)).days
 
     def events(self, loop: str, *, project: str | None = None) -> Iterator[LoopOutline]:
         """The loop each time it changes."""

@@ -1,0 +1,85 @@
+"""Sends the days of a history as production would see them: rows without their labels, and the labels when known."""
+
+import io
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+
+from millrace.client import Millrace
+from millrace_contracts import durations
+from millrace_contracts.labels import LabelWrite
+from millrace_contracts.loop import Spec
+from millrace_contracts.signature import Signature
+from millrace_replay.history import Day, History, at
+from millrace_table.pieces import Rows
+
+BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Sender:
+    """Sends each day's rows once to the monitor of one loop, and its labels.
+
+    Args:
+        table: all rows of the history, typed; signature: what the loop's model takes.
+        before: what was sent by a replay that was killed, as the event time of the newest row.
+    """
+
+    def __init__(
+        self,
+        client: Millrace,
+        loop: str,
+        spec: Spec,
+        history: History,
+        table: Rows,
+        signature: Signature,
+        before: datetime | None = None,
+    ) -> None:
+        self._client, self._loop, self._history = client, loop, history
+        self._table, self._signature = table, signature
+        self._delay = durations.parse(spec.data.label_delay)
+        self._rows = 0 if before is None else _behind(history.times, before)
+
+    def rows(self, days: Sequence[Day]) -> None:
+        """Send the rows of days that follow one another; those that are there already are not sent again."""
+        places = np.concatenate([day.rows for day in days]).astype(np.int64)
+        new = places[places >= self._rows]
+        if len(new):
+            body = rows_of(new, self._table, self._signature, self._history.times)
+            self._client.monitoring.push_rows(self._loop, body)
+            self._rows = int(new[-1]) + 1
+
+    def labels(self, days: Sequence[Day], through: datetime | None) -> None:
+        """Send the labels of days; *through*: all events before it are labelled, and their days may close."""
+        labels = [label for day in days for label in self._labels(day)]
+        if labels or through is not None:
+            self._client.monitoring.push_labels(self._loop, labels, complete_through=through)
+
+    def _labels(self, day: Day) -> list[LabelWrite]:
+        known, values = day.end + self._delay, self._history.labels.take(pa.array(day.rows)).to_pylist()
+        return [
+            LabelWrite(request_id=f"row-{place}", index=0, value=value, at=known)
+            for place, value in zip(day.rows.tolist(), values, strict=True)
+        ]
+
+
+def _behind(times: np.ndarray, newest: datetime) -> int:
+    """The first row behind the *newest* that was sent, by the times of all rows in microseconds."""
+    return int(np.searchsorted(times, (newest - BEGIN) // timedelta(microseconds=1), side="right"))
+
+
+def rows_of(places: np.ndarray, table: Rows, signature: Signature, times: np.ndarray) -> bytes:
+    """The features of rows that follow one another as an Arrow IPC stream, by tensor name."""
+    part = at(table, places)
+    moments = pa.array(times[places], pa.int64()).cast(pa.timestamp("us", "UTC"))
+    data = {
+        "request_id": pa.array([f"row-{place}" for place in places.tolist()]),
+        "index": pa.array(np.zeros(len(places), np.int32)),
+        "event_time": moments,
+    } | {tensor.name: part.column(tensor.column) for tensor in signature.inputs}
+    rows = pa.table(data)
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, rows.schema) as writer:
+        writer.write_table(rows)
+    return sink.getvalue()
