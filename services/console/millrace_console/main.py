@@ -20,6 +20,7 @@ from millrace_console.people.provider_routes import router as provider
 from millrace_console.people.routes import router as people
 from millrace_console.people.you import router as you
 from millrace_console.predicting.routes import router as predicting
+from millrace_console.replays.routes import router as replays
 from millrace_console.reviews.routes import router as reviews
 from millrace_console.services import Services
 from millrace_console.settings import ConsoleSettings
@@ -28,7 +29,7 @@ from millrace_core.app import create_app
 
 PAGES = (
     people, provider, programs, you, static, overview, bringing, declaring, predicting, loops, jobs, history,
-    data, alarms, auditing, reviews, acting,
+    data, alarms, auditing, reviews, replays, acting,
 )  # fmt: skip
 
 

@@ -21,6 +21,8 @@ class BacktestState(StrEnum):
     RUNNING = "running"
     SUCCEEDED = "succeeded"
     FAILED = "failed"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
 
 
 class BacktestWrite(Strictly):
@@ -150,6 +152,10 @@ class BacktestRead(Read):
     """How far a backtest is, and what it found."""
 
     id: str
+    of: str = Field(
+        default="", description="The loop as it was declared; empty: an earlier version kept no name."
+    )
+    history: str = Field(default="", description="What the file with the history is called.")
     loop: str = Field(description="The hidden loop that replays the history.")
     state: BacktestState
     progress: Document = Field(description="step, done, total (event days), message.")

@@ -283,6 +283,16 @@ class Backtest(Table):
     __table_args__ = (UniqueConstraint("project", "key"),)
 
     @property
+    def of(self) -> str:
+        """Name of the loop as it was declared; empty where an earlier version did not keep it."""
+        return str(self.request.get("of") or "")
+
+    @property
+    def history(self) -> str:
+        """What the file with the history is called."""
+        return str(self.request.get("name") or "")
+
+    @property
     def waiting(self) -> Waiting | None:
         """What its pod waits for, if that will not pass by itself."""
         told = (self.handle or {}).get("waiting")

@@ -44,9 +44,14 @@ def _key(digest: str) -> str:
 
 
 class Store:
-    """Content-addressed blobs on a local disk (`file:///…`) or an object store (`s3://…`)."""
+    """Content-addressed blobs on a local disk (`file:///…`) or an object store (`s3://…`).
 
-    def __init__(self, url: str) -> None:
+    Args:
+        lasting: False: what is put on a local disk is not waited for.
+    """
+
+    def __init__(self, url: str, lasting: bool = True) -> None:
+        self._lasting = lasting
         parsed = urlparse(url)
         self._root = Path(parsed.path) if parsed.scheme == "file" else None
         if self._root is not None:
@@ -54,7 +59,7 @@ class Store:
         self._store = from_url(url)
 
     async def put(self, data: bytes | Path | AsyncIterator[bytes], expected: str | None = None) -> Blob:
-        """Store *data*; on a local disk it is synced before this returns.
+        """Store *data*; on a local disk it is synced before this returns, if it is to last.
 
         What is stored under its digest already is replaced: these bytes are known to be good, those may be damaged.
 
@@ -77,7 +82,7 @@ class Store:
         if self._root is None:
             await obstore.put_async(self._store, _key(blob.digest), spool)
             return
-        await asyncio.to_thread(_link, spool, self._root / _key(blob.digest))
+        await asyncio.to_thread(_link, spool, self._root / _key(blob.digest), self._lasting)
 
     async def open(self, digest: str) -> AsyncIterator[bytes]:
         """The blob in chunks. Raises NotFound; Corrupt before the last chunk if the bytes have changed."""
@@ -152,14 +157,17 @@ async def _chunks(data: bytes | Path | AsyncIterator[bytes]) -> AsyncIterator[by
             yield chunk
 
 
-def _link(spool: Path, target: Path) -> None:
-    """Give the synced spool file its lasting name, and sync the folder."""
-    with spool.open("rb") as file:
-        os.fsync(file.fileno())
+def _link(spool: Path, target: Path, lasting: bool) -> None:
+    """Give the spool file its name; *lasting*: it and the folder are synced before this returns."""
+    if lasting:
+        with spool.open("rb") as file:
+            os.fsync(file.fileno())
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     staged = target.with_name(f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}")
     os.link(spool, staged)
     os.replace(staged, target)
+    if not lasting:
+        return
     folder = os.open(target.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

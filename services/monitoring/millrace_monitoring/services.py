@@ -48,10 +48,12 @@ def make(core: services.Services) -> Services:
     """Monitoring's own object out of core's part."""
     settings = core.settings
     assert isinstance(settings, MonitoringSettings)
-    files = FetchedFiles(Store(f"file://{settings.folder / 'models'}"), core.clients.registry)
+    files = FetchedFiles(
+        Store(f"file://{settings.folder / 'models'}", settings.lasting), core.clients.registry
+    )
     return Services(
         **vars(core),
-        store=Store(settings.storage_url),
+        store=Store(settings.storage_url, settings.lasting),
         files=files,
         graphs=Graphs(files),
         baselines=Baselines(files),

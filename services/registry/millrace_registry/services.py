@@ -23,7 +23,11 @@ class Services(services.Services):
 
 def make(core: services.Services) -> Services:
     """The registry's own object out of core's part."""
-    return Services(**vars(core), store=Store(core.settings.storage_url), inspecting=asyncio.Semaphore(1))
+    return Services(
+        **vars(core),
+        store=Store(core.settings.storage_url, core.settings.lasting),
+        inspecting=asyncio.Semaphore(1),
+    )
 
 
 CurrentServices = Annotated[Services, Depends(services.provider(Services))]

@@ -2,6 +2,7 @@
 
 import time
 
+from millrace_contracts.backtests import BacktestState as State
 from millrace_controller.backtests import queries, replaying
 from millrace_controller.pipelines.attempts import Ended, Handle, calm
 from millrace_controller.services import Services
@@ -31,6 +32,9 @@ async def tend(services: Services) -> bool:
         backtest = await queries.oldest_open(session)
     if backtest is None:
         return False
+    if backtest.state == State.CANCELLING:
+        await _cancel(services, backtest)
+        return True
     if backtest.handle is None:
         await _start(services, backtest)
         return True
@@ -55,6 +59,13 @@ async def _start(services: Services, backtest: Backtest) -> None:
     log.info("backtest started", backtest=backtest.id, attempt=number, runner=handle["runner"])
 
 
+async def _cancel(services: Services, backtest: Backtest) -> None:
+    """End what replays it, and close it."""
+    if backtest.handle is not None:
+        await services.runners.worker(backtest.handle["runner"]).stop(calm(backtest.handle))
+    await _close(services, backtest, "it was cancelled")
+
+
 async def _note(services: Services, backtest: Backtest, attempts: int, handle: Handle | None) -> None:
     async with services.sessions.begin() as session:
         await queries.note(session, backtest.id, attempts, handle)
@@ -63,12 +74,18 @@ async def _note(services: Services, backtest: Backtest, attempts: int, handle: H
 
 async def _ended(services: Services, backtest: Backtest, end: Ended) -> None:
     """A process that is over: its backtest is closed, or tried again if another try may help."""
-    if not end.ok and not end.final and backtest.attempts < ATTEMPTS:
+    if not end.ok and not end.final and backtest.attempts < ATTEMPTS and backtest.state != State.CANCELLING:
         log.warning("backtest tried again", backtest=backtest.id, message=end.message)
         await _note(services, backtest, backtest.attempts, None)
         return
+    await _close(services, backtest, _failure(backtest, end))
+
+
+async def _close(services: Services, backtest: Backtest, failure: str) -> None:
+    """Close it, and leave nothing of its replay's own platform."""
     async with services.sessions.begin() as session:
-        state = await queries.end(session, backtest, _failure(backtest, end))
+        state = await queries.end(session, backtest, failure)
+    await services.runners.beside().tidy(replaying.of(backtest, backtest.attempts))
     log.info("backtest ended", backtest=backtest.id, state=state)
     services.changes.tell()
 

@@ -19,7 +19,9 @@ from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, NotFound
 
 PREFIX = "backtest-"
-OPEN = (State.QUEUED, State.RUNNING)
+GOING = (State.QUEUED, State.RUNNING)
+OPEN = (*GOING, State.CANCELLING)
+CANCELS = (State.CANCELLING, State.CANCELLED)
 
 
 async def get(session: AsyncSession, project: str, id: str) -> Backtest:
@@ -30,9 +32,13 @@ async def get(session: AsyncSession, project: str, id: str) -> Backtest:
     return backtest
 
 
-async def page(session: AsyncSession, project: str, after: str | None, limit: int) -> list[Backtest]:
-    """Backtests by id; one more than *limit*."""
+async def page(
+    session: AsyncSession, project: str, after: str | None, limit: int, of: str | None = None
+) -> list[Backtest]:
+    """Backtests by id, *of* one loop or of all; one more than *limit*."""
     statement = select(Backtest).where(Backtest.project == project).order_by(Backtest.id).limit(limit + 1)
+    if of is not None:
+        statement = statement.where(Backtest.request["of"].as_string() == of)
     if after is not None:
         statement = statement.where(Backtest.id > after)
     return list((await session.scalars(statement)).all())
@@ -41,14 +47,18 @@ async def page(session: AsyncSession, project: str, after: str | None, limit: in
 async def begin(session: AsyncSession, project: str, body: BacktestWrite) -> tuple[Backtest, bool]:
     """Queue a backtest and declare its hidden loop; (backtest, whether it is new).
 
-    The same body is the same backtest, unless the one before has failed.
+    The same body is the same backtest, unless the one before has failed or was cancelled.
     """
-    request = body.model_dump(mode="json", exclude={"loop"}) | {"spec": body.loop.document()["spec"]}
+    request = body.model_dump(mode="json", exclude={"loop"}) | {
+        "spec": body.loop.document()["spec"],
+        "of": body.loop.metadata.name,
+    }
     content = json.dumps(request, sort_keys=True)
     digest = hashlib.sha256(content.encode()).hexdigest()[:40]
     mine = (Backtest.project == project, Backtest.key.startswith(digest))
     known = list((await session.scalars(select(Backtest).where(*mine))).all())
-    usable = [item for item in known if item.state != State.FAILED]
+    over = (State.FAILED, *CANCELS)
+    usable = [item for item in known if item.state not in over]
     if usable:
         return usable[0], False
     id = uuid.uuid4().hex[:12]
@@ -80,19 +90,34 @@ async def oldest_open(session: AsyncSession) -> Backtest | None:
 
 
 async def tell(session: AsyncSession, project: str, id: str, **facts: Any) -> None:
-    """Keep what the replay says of itself: progress, result. Raises: NotFound; Conflict once it has ended."""
+    """Keep what the replay says of itself: progress, result. Raises: NotFound; Conflict once it is to end."""
     backtest = await get(session, project, id)
-    mine = (Backtest.id == id, Backtest.state.in_(OPEN))
+    mine = (Backtest.id == id, Backtest.state.in_(GOING))
     told = await session.execute(update(Backtest).where(*mine).values(**facts))
     if told.rowcount == 0:  # type: ignore[attr-defined]
-        raise Conflict(f"The backtest {id} has {backtest.state} already.")
+        words = "is being cancelled" if backtest.state in CANCELS else f"has {backtest.state} already"
+        raise Conflict(f"The backtest {id} {words}.")
 
 
 async def note(session: AsyncSession, id: str, attempts: int, handle: Document | None) -> None:
-    """Keep where it runs; None: nowhere at the moment."""
-    mine = (Backtest.id == id, Backtest.state.in_(OPEN))
-    values = {"state": State.RUNNING, "attempts": attempts, "handle": handle}
-    await session.execute(update(Backtest).where(*mine).values(**values))
+    """Keep where it runs; None: nowhere at the moment. One that is to be cancelled is still to be cancelled."""
+    here, waits = (
+        (Backtest.id == id, Backtest.state.in_(OPEN)),
+        (Backtest.id == id, Backtest.state == State.QUEUED),
+    )
+    await session.execute(update(Backtest).where(*here).values(attempts=attempts, handle=handle))
+    await session.execute(update(Backtest).where(*waits).values(state=State.RUNNING))
+
+
+async def cancel(session: AsyncSession, project: str, id: str) -> Backtest:
+    """Let a backtest end; one that runs ends with its process. Raises: NotFound; Conflict for one that is over."""
+    backtest = await get(session, project, id)
+    mine = (Backtest.id == id, Backtest.state.in_(GOING))
+    await session.execute(update(Backtest).where(*mine).values(state=State.CANCELLING))
+    await session.refresh(backtest)
+    if backtest.state not in CANCELS:
+        raise Conflict(f"The backtest {id} has {backtest.state} already; there is nothing to cancel.")
+    return backtest
 
 
 async def end(session: AsyncSession, backtest: Backtest, failure: str) -> State:
@@ -101,6 +126,8 @@ async def end(session: AsyncSession, backtest: Backtest, failure: str) -> State:
     if not failure and kept.result is None:
         failure = "its process ended well and left no result"
     state = State.FAILED if failure else State.SUCCEEDED
+    if kept.state == State.CANCELLING:
+        state, failure = State.CANCELLED, "it was cancelled"
     mine = (Backtest.id == backtest.id, Backtest.state.in_(OPEN))
     values = {"state": state, "message": failure, "ended_at": utcnow()}
     await session.execute(update(Backtest).where(*mine).values(**values))

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, BackgroundTasks, Path, Request, Response
+from fastapi import APIRouter, BackgroundTasks, Path, Query, Request, Response
 
 from millrace.transport.errors import ApiError
 from millrace_contracts.backtests import BacktestOutcome, BacktestProgress, BacktestRead, BacktestWrite
@@ -56,11 +56,15 @@ async def _stored(services: Services, project: str, digest: str) -> None:
 
 @router.get("", response_model=Page[BacktestRead], dependencies=[READ])
 async def list_backtests(
-    session: Session, project: Project, limit: Limit = 100, cursor: Cursor = None
+    session: Session,
+    project: Project,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+    of: Annotated[str | None, Query(max_length=63, description="Name of a loop: only its own.")] = None,
 ) -> dict[str, object]:
     """The project's backtests by id."""
     keys = decode(cursor, str)
-    rows = await queries.page(session, project, str(keys[0]) if keys else None, limit)
+    rows = await queries.page(session, project, str(keys[0]) if keys else None, limit, of)
     return paginate(rows, limit, lambda row: (row.id,))
 
 
@@ -77,6 +81,15 @@ async def get_backtest(
     return await answered(
         request, services.changes.until(look, lambda backtest: backtest.ended_at is not None, wait)
     )
+
+
+@router.post("/{id}:cancel", response_model=BacktestRead, status_code=202, dependencies=[WRITE])
+async def cancel_backtest(
+    id: Id, project: Project, session: Session, services: CurrentServices, after_commit: BackgroundTasks
+) -> Backtest:
+    """End a backtest before its time: nothing of it is left but that. 409 for one that is over; said twice, as once."""
+    after_commit.add_task(services.changes.tell)
+    return await queries.cancel(session, project, id)
 
 
 @router.put("/{id}/progress", status_code=204, response_class=Response, dependencies=[TELL])

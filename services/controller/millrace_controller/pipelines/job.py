@@ -91,6 +91,9 @@ class JobRunner:
                 raise Unavailable(f"The pod of {handle['id']} does not stop.")
             await asyncio.sleep(STOP_LOOK)
 
+    async def tidy(self, work: Work) -> None:
+        """Nothing: what a pod leaves goes with it."""
+
     def _handle(self, work: Work) -> Handle:
         return {"runner": "job", "id": work.name, "namespace": self.namespace, "since": self.clock()}
 

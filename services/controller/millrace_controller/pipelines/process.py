@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -58,6 +59,13 @@ class ProcessRunner:
         if _alive(handle):
             os.killpg(handle["pid"], signal.SIGKILL)
             await asyncio.to_thread(_gone, handle)
+
+    async def tidy(self, work: Work) -> None:
+        """Remove what the tries at a piece of work that is over left for the next try; its log stays."""
+        place = self._folder(work)
+        for folder in place.iterdir() if place.exists() else ():
+            if folder.is_dir():
+                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
     def _folder(self, work: Work) -> Path:
         return self.settings.folder / "runs" / work.place

@@ -115,11 +115,11 @@ class AsyncMonitoring(AsyncNotices, AsyncReviews, AsyncAudited):
             LabelsRead, post(f"{_path(endpoint)}/labels", body, project=project, timeout=120)
         )
 
-    async def ahead(
-        self, endpoint: str, through: datetime, *, project: str | None = None
-    ) -> list[ClosedDay]:
+    async def ahead(self, endpoint: str, through: datetime, *, project: str | None = None) -> list[ClosedDay]:
         """The next days of a replay, judged and not closed, as they are once all before *through* is labelled."""
-        call = post(f"{_path(endpoint)}/days:ahead", DaysAhead(through=through), project=project, timeout=LONG)
+        call = post(
+            f"{_path(endpoint)}/days:ahead", DaysAhead(through=through), project=project, timeout=LONG
+        )
         return await self.api.answer(list[ClosedDay], call)
 
     async def feed(self, after: int = 0, wait: float = 0) -> ClosingFeed:

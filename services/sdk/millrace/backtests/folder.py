@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from millrace import pages
-from millrace.backtests.told import HINDSIGHT, NEVER, Comparison, Line
+from millrace.backtests.told import HINDSIGHT, NEVER, Comparison, Line, marks
 from millrace.backtests.variants import DECLARED, MONTHLY
 from millrace.pages import Html, figures
 from millrace_contracts.backtests import BacktestFound, PolicyLoss
@@ -144,15 +144,3 @@ def _place(day: str, months: list[str]) -> float:
     month = day[:7]
     place = months.index(month) if month in months else 0 if month < months[0] else len(months) - 1
     return place - 0.5 + int(day[8:10]) / 31
-
-
-def marks(found: BacktestFound) -> list[tuple[str, str]]:
-    """Event day and kind of what the picture shows: promoted, rejected, went back, alarm."""
-    ended = {"promoted": "promoted", "rejected": "rejected"}
-    of_runs = [
-        (run.opened_at, ended[run.state]) for run in found.runs if run.opened_at and run.state in ended
-    ]
-    ways_back = (item.event_time for item in found.decisions if item.kind == "switch-back")
-    backs = [(moment, "went back") for moment in ways_back if moment]
-    alarms = [(alarm.opened_day, "alarm") for alarm in found.alarms]
-    return [*of_runs, *backs, *alarms]

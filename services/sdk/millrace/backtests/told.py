@@ -147,3 +147,15 @@ def _gates(mine: Line) -> list[str]:
 def _figures(line: Line) -> str:
     loss = "no loss" if line.loss is None else f"{line.loss:.4g}"
     return f"{loss} with {line.trainings} training{'s' if line.trainings != 1 else ''}"
+
+
+def marks(found: BacktestFound) -> list[tuple[str, str]]:
+    """Event day and kind of what the picture shows: promoted, rejected, went back, alarm."""
+    ended = {"promoted": "promoted", "rejected": "rejected"}
+    of_runs = [
+        (run.opened_at, ended[run.state]) for run in found.runs if run.opened_at and run.state in ended
+    ]
+    ways_back = (item.event_time for item in found.decisions if item.kind == "switch-back")
+    backs = [(moment, "went back") for moment in ways_back if moment]
+    alarms = [(alarm.opened_day, "alarm") for alarm in found.alarms]
+    return [*of_runs, *backs, *alarms]

@@ -1,11 +1,14 @@
 """Replays history through a loop's rules, and through those of others beside it, and writes what people read of it."""
 
+import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from millrace.cli import replaying
 from millrace.cli.coding import with_code
 from millrace.cli.command import fail
 from millrace.cli.dialects import written
@@ -13,7 +16,7 @@ from millrace.cli.output import Format, Output, dump, fields, one
 from millrace.cli.session import client
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import date
 
     from millrace.backtests.variants import Variant
@@ -84,9 +87,11 @@ def backtest(
             ).id
             for variant in these
         ]
-        return [
-            _backtested(platform, id, timeout, variant.name) for id, variant in zip(ids, these, strict=True)
-        ]
+        with _asking(platform, ids):
+            return [
+                _backtested(platform, id, timeout, variant.name)
+                for id, variant in zip(ids, these, strict=True)
+            ]
 
     ended = over_the_same_days(tried, replay)
     if out is None and not asked:
@@ -98,7 +103,7 @@ def _one(ended: "BacktestRead", output: Format) -> None:
     if output != Format.TABLE:
         return dump(ended, output)
     one({name: value for name, value in fields(ended).items() if name not in ("document", "loop")}, output)
-    if ended.state == "failed":
+    if ended.state != "succeeded":
         raise typer.Exit(1)
     return None
 
@@ -112,15 +117,15 @@ def _several(
     from millrace_contracts.backtests import BacktestFound
 
     for variant, backtest in zip(tried, ended, strict=True):
-        if backtest.state == "failed":
-            typer.echo(f"{variant.name}: failed: {backtest.message}", err=True)
-    if ended[0].state == "failed":
+        if backtest.state != "succeeded":
+            typer.echo(f"{variant.name}: {backtest.state}: {backtest.message}", err=True)
+    if ended[0].state != "succeeded":
         raise typer.Exit(1)
     found = compared(
         {
             variant.name: BacktestFound.model_validate(backtest.result)
             for variant, backtest in zip(tried, ended, strict=True)
-            if backtest.result is not None and backtest.state != "failed"
+            if backtest.result is not None and backtest.state == "succeeded"
         }
     )
     wrote = [] if out is None else folder.write(out, name, found)
@@ -135,6 +140,24 @@ def _several(
     for path in wrote:
         typer.echo(f"Wrote {path}")
     return None
+
+
+@contextmanager
+def _asking(platform: "Millrace", ids: "Sequence[str]") -> "Iterator[None]":
+    """Ctrl-C asks whether the backtests end too; where nobody can answer, they go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("", err=True)
+        terminal = sys.stdin.isatty()
+        if terminal and typer.confirm("End the backtest as well? Otherwise it goes on", err=True):
+            replaying.end(platform, ids)
+        else:
+            typer.echo(
+                f"It goes on; the same command finds it again, millrace backtests cancel {' '.join(ids)} ends it.",
+                err=True,
+            )
+        raise typer.Exit(130) from None
 
 
 def _backtested(platform: "Millrace", id: str, timeout: float, name: str) -> "BacktestRead":
@@ -156,7 +179,7 @@ def _backtested(platform: "Millrace", id: str, timeout: float, name: str) -> "Ba
                 first = first or (now["done"], time.monotonic())
             note = " ".join(filter(None, (now.get("step"), now.get("message"), _left(now, first)))) or words
             told(Now(note, now.get("done"), now.get("total")))
-            if backtest.state in ("succeeded", "failed"):
+            if backtest.ended_at is not None:
                 return backtest
     raise TimeoutError(f"the backtest {id} has not ended after {time.monotonic() - began:.0f} s; it goes on")
 

@@ -1,6 +1,7 @@
 """The command that drafts a loop and its contract from a look at data: init."""
 
 import re
+import shlex
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -142,6 +143,11 @@ class _Draft:
             "Look at both, then:"
         )
         typer.echo(f"  millrace apply -f {self.loop_file}")
+        if self.time is not None and isinstance(data, Path):
+            typer.echo("Or see first what this loop would have done with these rows, day by day:")
+            typer.echo(
+                f"  millrace backtest -f {self.loop_file} --data {shlex.quote(str(data))} --out backtest"
+            )
 
 
 def _tell(found: "Sample") -> None:

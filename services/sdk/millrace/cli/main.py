@@ -27,6 +27,7 @@ from millrace.cli import (
     predicting,
     records,
     refusing,
+    replaying,
     reviewing,
     running,
     scoring,
@@ -186,6 +187,7 @@ OF_LOOPS = (
     labelling.labels,
     reviewing.review,
     sources.sources,
+    replaying.backtests,
 )
 for group in (
     *OF_LOOPS,

@@ -255,13 +255,17 @@ class Controller(Approvals, Overview, Audited):
         """Begin a backtest over an uploaded history; the same one again answers with what is known of it."""
         return self.api.answer(BacktestRead, post("/v1/backtests", backtest, project=project))
 
-    def backtests(self, *, project: str | None = None) -> list[BacktestRead]:
-        """The project's backtests by id."""
-        return self.api.every(BacktestRead, get("/v1/backtests", project=project))
+    def backtests(self, of: str | None = None, *, project: str | None = None) -> list[BacktestRead]:
+        """The project's backtests, or those *of* one loop."""
+        return self.api.every(BacktestRead, get("/v1/backtests", project=project, of=of))
 
     def backtest_state(self, id: str, wait: float = 0, *, project: str | None = None) -> BacktestRead:
         """One backtest; with *wait*, as soon as it has ended or after that many seconds."""
         return self.api.answer(BacktestRead, get(_backtest(id), project=project, wait=wait))
+
+    def cancel_backtest(self, id: str, *, project: str | None = None) -> BacktestRead:
+        """End a backtest before its time. Raises: ApiError 409 for one that is over."""
+        return self.api.answer(BacktestRead, post(f"{_backtest(id)}:cancel", project=project))
 
     def backtest_progress(self, id: str, progress: BacktestProgress, *, project: str | None = None) -> None:
         """For the replay: how far it is."""

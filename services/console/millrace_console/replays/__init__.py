@@ -1,0 +1,1 @@
+"""Pages of backtests: what a loop would have done on past days."""

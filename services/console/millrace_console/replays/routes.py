@@ -1,0 +1,116 @@
+"""Pages of a loop's backtests: of each what every way would have come to, what it costs, and what to change."""
+
+import asyncio
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Request
+from fastapi.responses import RedirectResponse, Response
+
+from millrace.backtests.told import Comparison, Line, marks
+from millrace.backtests.told import compared as compared_of
+from millrace.backtests.variants import DECLARED
+from millrace_console.asking import Asked
+from millrace_console.drawing.ways import ways
+from millrace_console.people.permits import CurrentPerson, act, look
+from millrace_console.places import LoopIn, ProjectIn, frame
+from millrace_console.rendering import page
+from millrace_console.services import CurrentServices
+from millrace_contracts.backtests import BacktestFound, BacktestRead
+from millrace_core.errors import NotFound
+
+router = APIRouter(include_in_schema=False)
+LISTED = 100
+KINDS = (
+    "alarm.opened",
+    "run.opened",
+    "run.waits",
+    "gate.verdict",
+    "rollout.promoted",
+    "switch-back",
+    "run.closed",
+)
+BacktestIn = Annotated[str, Path(pattern=r"^[0-9a-f]{12}$", description="A backtest.")]
+
+
+@router.get("/p/{project}/loops/{loop}/backtests", dependencies=[look()])
+async def every(
+    request: Request, project: ProjectIn, loop: LoopIn, person: CurrentPerson, services: CurrentServices
+) -> Response:
+    """A loop's backtests, the newest first, with what each came to."""
+    asked = Asked(services.settings.answer_seconds)
+    controller = person.clients.controller
+    _, known, around = await asyncio.gather(
+        asked.must("controller", controller.loop(loop, project=project)),
+        asked.must("controller", controller.backtests(loop, project=project)),
+        frame(person, asked, project, "loops", loop),
+    )
+    newest = sorted(known, key=lambda one: one.created_at, reverse=True)[:LISTED]
+    shown = [(one, _mine(one)) for one in newest]
+    return page(
+        request, "backtests.html", around | {"backtests": shown, "live": any(_goes_on(one) for one in newest)}
+    )
+
+
+@router.get("/p/{project}/loops/{loop}/backtests/{backtest}", dependencies=[look()])
+async def one(
+    request: Request,
+    project: ProjectIn,
+    loop: LoopIn,
+    backtest: BacktestIn,
+    person: CurrentPerson,
+    services: CurrentServices,
+) -> Response:
+    """One backtest: how far it is, or what it found."""
+    asked = Asked(services.settings.answer_seconds)
+    found, around = await asyncio.gather(
+        _of(asked, person, project, loop, backtest), frame(person, asked, project, "loops", loop)
+    )
+    compared = _compared(found)
+    result = None if compared is None else compared.results[DECLARED]
+    shown = {
+        "it": found,
+        "live": _goes_on(found),
+        "compared": compared,
+        "picture": None if compared is None or result is None else ways(compared, marks(result)),
+        "decisions": []
+        if result is None
+        else [one for one in result.decisions if one.kind in KINDS][:LISTED],
+    }
+    return page(request, "backtest.html", around | shown)
+
+
+@router.post("/p/{project}/loops/{loop}/backtests/{backtest}/cancel", dependencies=[act()])
+async def cancel(
+    project: ProjectIn, loop: LoopIn, backtest: BacktestIn, person: CurrentPerson, services: CurrentServices
+) -> Response:
+    """End one that goes on."""
+    asked = Asked(services.settings.answer_seconds)
+    await _of(asked, person, project, loop, backtest)
+    await asked.must("controller", person.clients.controller.cancel_backtest(backtest, project=project))
+    return RedirectResponse(f"/p/{project}/loops/{loop}/backtests/{backtest}", 303)
+
+
+async def _of(asked: Asked, person: CurrentPerson, project: str, loop: str, backtest: str) -> BacktestRead:
+    """The backtest, if it is of this loop. Raises: NotFound."""
+    found = await asked.must(
+        "controller", person.clients.controller.backtest_state(backtest, project=project)
+    )
+    if found.of != loop:
+        raise NotFound(f"{loop} has no backtest {backtest}.")
+    return found
+
+
+def _goes_on(backtest: BacktestRead) -> bool:
+    return backtest.ended_at is None
+
+
+def _compared(backtest: BacktestRead) -> Comparison | None:
+    """What it found, beside a model that is never retrained and the best in hindsight; None: nothing yet."""
+    if backtest.result is None or backtest.state != "succeeded":
+        return None
+    return compared_of({DECLARED: BacktestFound.model_validate(backtest.result)})
+
+
+def _mine(backtest: BacktestRead) -> Line | None:
+    compared = _compared(backtest)
+    return None if compared is None else next(line for line in compared.lines if line.name == DECLARED)
