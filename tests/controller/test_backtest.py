@@ -3,7 +3,9 @@
 import pytest
 
 from millrace_controller.backtests import controller as keeper
+from millrace_controller.backtests import replaying
 from millrace_controller.pipelines.attempts import Ended
+from millrace_controller.pipelines.process import ProcessRunner
 from millrace_controller.settings import ControllerSettings
 
 from .conftest import document
@@ -18,6 +20,9 @@ class Beside:
 
     def close(self):
         return None
+
+    async def tidy(self, work):
+        """There is nothing."""
 
     async def start(self, work):
         self.started.append(work)
@@ -185,3 +190,70 @@ async def test_what_an_earlier_version_gave_a_hidden_loop_at_other_services_goes
     await queued.rest()
     assert hidden not in world.endpoints
     await queued.call("GET", f"/v1/loops/{hidden}", 404)
+
+
+async def test_a_backtest_that_is_cancelled_ends_with_its_process_and_leaves_nothing(queued, monkeypatch):
+    stopped, tidied = [], []
+
+    async def stop(handle):
+        stopped.append(handle)
+
+    async def tidy(work):
+        tidied.append(work.place)
+
+    monkeypatch.setattr(queued.beside, "stop", stop, raising=False)
+    monkeypatch.setattr(queued.beside, "tidy", tidy, raising=False)
+    running, waiting = await begun(queued), await begun(queued, "other.csv")
+    await keeper.tend(queued.services)
+    for id in (running, waiting):
+        for _ in range(2):
+            told = await queued.call("POST", f"/v1/backtests/{id}:cancel", 202)
+            assert told["state"] == "cancelling"
+    answer = await queued.call(
+        "PUT", f"/v1/backtests/{running}/progress", 409, json={"step": "replay", "done": 3, "total": 9}
+    )
+    assert "is being cancelled" in answer["detail"]
+    for _ in range(3):
+        await keeper.tend(queued.services)
+    for id in (running, waiting):
+        found = await now(queued, id)
+        assert (found["state"], found["message"]) == ("cancelled", "it was cancelled")
+        assert found["ended_at"]
+    assert stopped == [{"runner": "process", "pid": 1}]
+    assert tidied == [f"backtest-{running}", f"backtest-{waiting}"]
+    assert [work.id for work in queued.beside.started] == [running]
+    await queued.rest()
+    await queued.call("GET", f"/v1/loops/{found['loop']}", 404)
+    assert await begun(queued) not in (running, waiting), "asked again it begins anew"
+
+
+async def test_what_is_over_cannot_be_cancelled(queued):
+    id = await begun(queued)
+    await keeper.tend(queued.services)
+    queued.beside.now = Ended({"runner": "process"}, message="The history has no column 'y'.", final=True)
+    await keeper.tend(queued.services)
+    answer = await queued.call("POST", f"/v1/backtests/{id}:cancel", 409)
+    assert "failed already" in answer["detail"]
+
+
+async def test_a_loop_has_its_own_backtests_and_each_says_of_what(queued):
+    id = await begun(queued)
+    found = await now(queued, id)
+    assert (found["of"], found["history"]) == ("sales", "h.csv")
+    listed = await queued.call("GET", "/v1/backtests?of=sales", 200)
+    assert [item["id"] for item in listed["items"]] == [id]
+    assert (await queued.call("GET", "/v1/backtests?of=other", 200))["items"] == []
+
+
+async def test_tries_that_were_killed_leave_no_platform_behind(queued, tmp_path):
+    """What a replay keeps for its next try goes when there is none; its log stays."""
+    settings = queued.services.settings.model_copy(update={"home": tmp_path})
+    runner = ProcessRunner(settings, queued.services.changes)
+    work = replaying.Replaying("0" * 12, "default", "backtest-x", {}, 3)
+    place = runner._folder(work)
+    (place / "platform" / "monitoring").mkdir(parents=True)
+    (place / "platform" / "monitoring" / "state.db").write_text("much")
+    (place / "log.txt").write_text("words")
+    await runner.tidy(work)
+    assert [path.name for path in place.iterdir()] == ["log.txt"]
+    await runner.tidy(replaying.Replaying("1" * 12, "default", "backtest-y", {}, 1))

@@ -23,6 +23,7 @@ from millrace_core.roles import KNOWN, PEOPLE
 ROW = re.compile(r"^\| `(GET|POST) (/\S*)` \| (.*) \|$", re.MULTILINE)
 FILLED = {
     "loop": "sales", "number": "1", "decision": "0" * 36, "entry": "1", "alarm": "a-1", "job": "0" * 32,
+    "backtest": "0" * 12,
     "name": "verification",
 }  # fmt: skip
 QUERY = {"audit": {"loop": "sales", "version": "1", "id": "r-1"}}

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from millrace_monitoring.closing import controller, routes
+from millrace_monitoring.closing.files import parquet
 
 from .conftest import HANGS, graph
 from .sales import START, labels_of, monitor, rows_of, table_of_day
@@ -184,11 +185,12 @@ async def test_a_crash_before_the_commit_is_redone_to_the_same_result(service, m
     await service.declare(monitor(service.registry.version(1, 2.0)))
     real, seen = controller.write, []
 
-    async def crashing(services, given, found, *more):
-        seen.append((found.losses, found.states, more[-1]))
+    async def crashing(services, stretch, shut):
+        (one,) = shut
+        seen.append((one.judged.losses, one.judged.states, parquet(one.given.rows.table)))
         if len(seen) == 1:
             raise RuntimeError("the power is gone")
-        await real(services, given, found, *more)
+        await real(services, stretch, shut)
 
     monkeypatch.setattr(controller, "write", crashing)
     days = await play(service, range(1))

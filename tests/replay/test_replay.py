@@ -11,10 +11,11 @@ import pyarrow.parquet as parquet
 import pytest
 
 from millrace.client import ApiError
+from millrace_contracts.closings import ClosedDay
 from millrace_contracts.loop import ModelLoop
 from millrace_contracts.models import AliasMoveRead, ModelVersionRead
 from millrace_contracts.signature import Signature
-from millrace_replay import outcome, replay, sending, turns
+from millrace_replay import outcome, replay, sending, turns, walking
 from millrace_replay.history import History, NoBacktest
 from millrace_stats import tasks
 from millrace_table import pieces, reading, streamed
@@ -323,3 +324,100 @@ def test_a_replay_that_is_over_leaves_no_platform_and_one_that_is_tried_again_go
     assert replay.main() == 1
     assert (tmp_path / replay.PLATFORM).exists() == kept
     assert json.loads((tmp_path / "result.json").read_text())["final"] != kept
+
+
+class Ahead(Loop):
+    """A replay's own platform: *acts* on some days, and may close no day before what it was told to."""
+
+    def __init__(self, acts=(), long=3):
+        super().__init__()
+        self.acts, self.long = set(acts), long
+        self.labelled, self.sent, self.blocks, self.days, self.left = set(), [], [], [], 0
+
+    def monitor(self, loop):
+        return self
+
+    event_time_max = None
+
+    def push_rows(self, loop, rows):
+        table = pa.ipc.open_stream(rows).read_all()
+        self.sent += table["request_id"].to_pylist()
+
+    def push_labels(self, loop, labels, complete_through):
+        self.labelled |= {label.request_id for label in labels}
+
+    def ahead(self, loop, asked):
+        """Both services' own: days that are judged, and how many of them call for nothing."""
+        if not isinstance(asked, list):
+            last = self.waited[-1] if self.waited else None
+            ends = [day.end for day in self.days if last is None or day.end.date() > last]
+            return [ClosedDay(through=end) for end in ends if end <= asked]
+        numbers = [day.through.date().isoformat() for day in asked]
+        first = next((place for place, day in enumerate(numbers, 1) if day in self.acts), len(numbers))
+        self.blocks.append((len(numbers), first))
+        return first
+
+    def settle(self, loop, through, timeout):
+        """After a day that acts a run is in flight for *long* days."""
+        closed = [day.end.date() for day in self.days if day.end <= through]
+        since = self.waited[-1] if self.waited else None
+        fresh = [day for day in closed if since is None or day > since]
+        acting = [day for day in fresh if day.isoformat() in self.acts]
+        assert acting in ([], fresh[-1:]), "no day closes behind one that acts"
+        super().settle(loop, through, timeout)
+        self.left = self.long if acting else max(0, self.left - len(fresh))
+        self.phase = "rolling-out" if self.left else "watching"
+        return self
+
+
+def walked(platform, history, before=None):
+    made = object.__new__(replay.Replay)
+    made.user = made.client = platform
+    made.loop, made.id, made.spec, made.hidden = "sales", "b", spec(), True
+    made.history, made.days = history, history.days()[1:]
+    platform.days = made.days
+    table = history.typed({"x": "number", "y": "number", "at": "timestamp"}, "UTC")
+    made.through_days(table, SIGNATURE, before)
+    return platform
+
+
+@pytest.mark.parametrize("block", [2, 5, 64])
+def test_days_close_in_blocks_up_to_the_first_that_acts_and_one_by_one_while_a_run_is_in_flight(
+    history, monkeypatch, block
+):
+    monkeypatch.setattr(walking, "BLOCK", block)
+    made = history(days=30)
+    acts = {"2024-04-04", "2024-04-05", "2024-04-16"}
+    loop = walked(Ahead(acts), made)
+    rows = [f"row-{place}" for day in made.days()[1:] for place in day.rows.tolist()]
+    assert loop.sent == rows, "each row once, in order"
+    assert loop.labelled == set(rows)
+    assert loop.waited[-1].isoformat() == "2024-04-24"
+    assert {day.isoformat() for day in loop.waited} >= acts
+    if block == 64:
+        assert len(loop.waited) < 15
+        assert (29, 29) not in loop.blocks
+
+
+def test_one_day_too_many_would_be_seen(history, monkeypatch):
+    """The same with a replay that closes the day behind the one that acts: the test before is not blind."""
+    together = walking.Walk._together
+
+    def more(self, end):
+        through = together(self, end)
+        return None if through is None else min(end, through + timedelta(days=1))
+
+    monkeypatch.setattr(walking.Walk, "_together", more)
+    with pytest.raises(AssertionError, match="behind one that acts"):
+        walked(Ahead({"2024-04-04"}), history(days=30))
+
+
+def test_a_replay_that_was_killed_sends_no_row_again(history):
+    made = history(days=30)
+    days = made.days()
+    loop = Ahead()
+    loop.event_time_max = days[9].end - timedelta(hours=5, minutes=30)
+    walked(loop, made, before=days[4].end)
+    first = int(days[10].rows[0])
+    assert loop.sent == [f"row-{place}" for place in range(first, int(days[-1].rows[-1]) + 1)]
+    assert f"row-{days[5].rows[0]}" in loop.labelled, "labels are sent again: they may not have come"

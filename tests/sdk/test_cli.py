@@ -3,10 +3,11 @@
 import json
 
 import pytest
+import typer
 import yaml
 
 from millrace import label_batches
-from millrace.cli import answers, asking
+from millrace.cli import answers, asking, backtesting
 
 from . import examples
 
@@ -547,6 +548,48 @@ def test_a_backtest_is_followed_to_its_result(fake, millrace, tmp_path):
     assert "promotions" in done.stdout
     shown = millrace("backtest", "-f", loop, "--data", history, "-o", "json")
     assert json.loads(shown.stdout)["result"] == result
+
+
+def test_backtests_are_listed_and_ended(fake, millrace):
+    fake.answers |= {
+        "GET /v1/backtests": (200, [examples.backtest(id="b1", of="shop")]),
+        "GET /v1/backtests/b1": (200, examples.backtest(id="b1")),
+        "POST /v1/backtests/b1:cancel": (202, examples.backtest(id="b1", state="cancelling")),
+    }
+    assert "shop" in millrace("backtests", "list").stdout
+    done = millrace("backtests", "cancel", "b1")
+    assert (done.code, "The backtest b1 ends." in done.stderr) == (0, True)
+
+
+def test_a_backtest_that_was_cancelled_meanwhile_is_no_success(fake, millrace, tmp_path):
+    loop, history = tmp_path / "shop.yaml", tmp_path / "history.csv"
+    loop.write_text(DOCUMENT.replace("dataset: shop", "dataset: shop, eventTime: sold_at"))
+    history.write_text("sold_at,revenue\n2026-05-04,1\n")
+    fake.answers |= {
+        "POST /v1/artifacts": (201, examples.artifact()),
+        "POST /v1/backtests": (201, examples.backtest(id="b1")),
+        "GET /v1/backtests/b1": (
+            200,
+            examples.backtest(id="b1", state="cancelled", message="it was cancelled"),
+        ),
+    }
+    done = millrace("backtest", "-f", loop, "--data", history)
+    assert done.code == 1
+    assert "it was cancelled" in done.stdout
+
+
+@pytest.mark.parametrize("answer", [None, False, True])
+def test_ctrl_c_asks_whether_the_backtest_ends_too(monkeypatch, capsys, answer):
+    """Where nobody can answer, it goes on, and its end is told by name."""
+    ended = []
+    monkeypatch.setattr(backtesting.sys.stdin, "isatty", lambda: answer is not None, raising=False)
+    monkeypatch.setattr(backtesting.typer, "confirm", lambda *_, **__: answer)
+    monkeypatch.setattr(backtesting.replaying, "end", lambda platform, ids: ended.extend(ids))
+    with pytest.raises(typer.Exit) as over, backtesting._asking(None, ["b1"]):
+        raise KeyboardInterrupt
+    assert over.value.exit_code == 130
+    assert ended == (["b1"] if answer else [])
+    assert ("millrace backtests cancel b1" in capsys.readouterr().err) == (not answer)
 
 
 def test_a_backtest_needs_event_times(fake, millrace, tmp_path):

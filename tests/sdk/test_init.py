@@ -41,6 +41,7 @@ def test_a_table_without_times_becomes_a_loop_that_is_accepted(millrace, tumours
     assert done.code == 0, done.stderr
     assert "569 rows" in done.stdout
     assert "apply -f" in done.stdout
+    assert "backtest" not in done.stdout, "without event times there are no days to replay"
     loop = load(tumours.parent / "tumours.yaml")
     assert (loop.spec.task, loop.spec.target, loop.spec.data.event_time) == ("binary", "target", None)
     assert loop.spec.rollout.plan() == {"mirror": None, "canary": []}
@@ -55,6 +56,7 @@ def test_a_table_with_times_becomes_a_loop_that_counts_in_event_time(millrace, s
         "--timezone", "Europe/Berlin", "--into", sales.parent / "loops",
     )  # fmt: skip
     assert done.code == 0, done.stderr
+    assert f"millrace backtest -f {sales.parent / 'loops' / 'shop.yaml'} --data {sales}" in done.stdout
     loop = load(sales.parent / "loops" / "shop.yaml")
     data = loop.spec.data
     assert (loop.spec.task, data.event_time, data.timezone) == ("regression", "sold_at", "Europe/Berlin")

@@ -71,7 +71,7 @@ class DaysJudged(Strictly):
     days: list[ClosedDay] = Field(max_length=1000)
 
 
-class DaysTogether(BaseModel):
+class QuietDays(BaseModel):
     """How many of them may close together."""
 
     days: int = Field(

@@ -265,40 +265,6 @@ class Inbox(Table):
     __table_args__ = (Index("ix_inbox_waiting", "loop_id", "done", "seq"),)
 
 
-class Backtest(Table):
-    __tablename__ = "backtests"
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    project: Mapped[str] = mapped_column(String(63))
-    key: Mapped[str] = mapped_column(String(64))
-    loop: Mapped[str] = mapped_column(String(63))
-    request: Mapped[Json] = mapped_column(JSON)
-    state: Mapped[str] = mapped_column(String(20))
-    progress: Mapped[Json] = mapped_column(JSON, default=dict)
-    attempts: Mapped[int] = mapped_column(default=0)
-    handle: Mapped[Json | None] = mapped_column(JSON)
-    result: Mapped[Json | None] = mapped_column(JSON)
-    message: Mapped[str] = mapped_column(Text, default="")
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    __table_args__ = (UniqueConstraint("project", "key"),)
-
-    @property
-    def of(self) -> str:
-        """Name of the loop as it was declared; empty where an earlier version did not keep it."""
-        return str(self.request.get("of") or "")
-
-    @property
-    def history(self) -> str:
-        """What the file with the history is called."""
-        return str(self.request.get("name") or "")
-
-    @property
-    def waiting(self) -> Waiting | None:
-        """What its pod waits for, if that will not pass by itself."""
-        told = (self.handle or {}).get("waiting")
-        return None if told is None else Waiting.model_validate(told)
-
-
 class LedgerRow(LedgerMixin, Table):
     """The digest of every covered row, as it was written."""
 

@@ -1,5 +1,7 @@
 """The monitoring service: receives what was predicted, joins the truth, closes days, raises alarms."""
 
+from typing import Any
+
 from fastapi import FastAPI
 
 from millrace_core.app import create_app
@@ -50,23 +52,23 @@ ROUTERS = (
 )
 
 
+def _tasks(inside: bool) -> list[Any]:
+    """Background tasks; of a replay nobody is told, and nobody asks for quiet."""
+    replayed = [close_forever, merge_forever, retain_forever, deliver_forever(Outbox)]
+    if inside:
+        return replayed
+    return [*replayed, tell_forever, rereading.read_forever, run_out_forever, tell_head_forever(LedgerRow)]
+
+
 def build(settings: MonitoringSettings | None = None) -> FastAPI:
     """The service as an application."""
+    settings = settings or MonitoringSettings()
     return create_app(
-        settings or MonitoringSettings(),
+        settings,
         "monitoring",
         [*(module.router for module in ROUTERS), ledger.router(LedgerRow, STAGES)],
         metadata_package="millrace_monitoring",
-        background=[
-            close_forever,
-            merge_forever,
-            retain_forever,
-            tell_forever,
-            rereading.read_forever,
-            run_out_forever,
-            deliver_forever(Outbox),
-            tell_head_forever(LedgerRow),
-        ],
+        background=_tasks(settings.inside),
         ready={"receiver": receiver.ready},
         start=[ledger.begin(LedgerRow), take_over, receiver.start],
         stop=[receiver.stop],

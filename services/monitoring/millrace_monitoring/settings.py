@@ -27,6 +27,8 @@ class MonitoringSettings(Settings):
     """How long records are collected before one segment is written; up to LONGER times as long where many come."""
     queue_bytes: int = Field(default=64 * 2**20, ge=1)
     """Bytes of records that may wait to be written; what comes on top is dropped and counted."""
+    inside: bool = False
+    """Whether it lives in the process of a replay, where nobody is told of anything."""
     closing_seconds: float = 1.0
     """Seconds between two looks for days to close, when nothing wakes the pass sooner."""
     retention_seconds: float = 3600.0

@@ -33,7 +33,7 @@ OWN: dict[str, str | int | bool] = {
 URLS = {name: f"http://localhost:{place}" for place, name in enumerate(SERVICES, 2)}
 """Under which the services know each other; nothing listens there."""
 MORE: dict[str, dict[str, int | bool]] = {
-    "monitoring": {"otlp_port": 0},
+    "monitoring": {"otlp_port": 0, "inside": True},
     "serving": {"data_plane": False},
     "training": {"inside": True},
     "controller": {"inside": True},

@@ -45,7 +45,7 @@ async def every(
         frame(person, asked, project, "loops", loop),
     )
     newest = sorted(known, key=lambda one: one.created_at, reverse=True)[:LISTED]
-    shown = [(one, _mine(one)) for one in newest]
+    shown = [(one, mine(one)) for one in newest]
     return page(
         request, "backtests.html", around | {"backtests": shown, "live": any(_goes_on(one) for one in newest)}
     )
@@ -65,18 +65,7 @@ async def one(
     found, around = await asyncio.gather(
         _of(asked, person, project, loop, backtest), frame(person, asked, project, "loops", loop)
     )
-    compared = _compared(found)
-    result = None if compared is None else compared.results[DECLARED]
-    shown = {
-        "it": found,
-        "live": _goes_on(found),
-        "compared": compared,
-        "picture": None if compared is None or result is None else ways(compared, marks(result)),
-        "decisions": []
-        if result is None
-        else [one for one in result.decisions if one.kind in KINDS][:LISTED],
-    }
-    return page(request, "backtest.html", around | shown)
+    return page(request, "backtest.html", around | told(found))
 
 
 @router.post("/p/{project}/loops/{loop}/backtests/{backtest}/cancel", dependencies=[act()])
@@ -100,6 +89,21 @@ async def _of(asked: Asked, person: CurrentPerson, project: str, loop: str, back
     return found
 
 
+def told(found: BacktestRead) -> dict[str, object]:
+    """What the page of one backtest shows."""
+    compared = _compared(found)
+    result = None if compared is None else compared.results[DECLARED]
+    return {
+        "it": found,
+        "live": _goes_on(found),
+        "compared": compared,
+        "picture": None if compared is None or result is None else ways(compared, marks(result)),
+        "decisions": []
+        if result is None
+        else [one for one in result.decisions if one.kind in KINDS][:LISTED],
+    }
+
+
 def _goes_on(backtest: BacktestRead) -> bool:
     return backtest.ended_at is None
 
@@ -111,6 +115,7 @@ def _compared(backtest: BacktestRead) -> Comparison | None:
     return compared_of({DECLARED: BacktestFound.model_validate(backtest.result)})
 
 
-def _mine(backtest: BacktestRead) -> Line | None:
+def mine(backtest: BacktestRead) -> Line | None:
+    """The line of the loop as declared; None: it found nothing yet."""
     compared = _compared(backtest)
     return None if compared is None else next(line for line in compared.lines if line.name == DECLARED)

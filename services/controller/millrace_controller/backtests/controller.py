@@ -4,9 +4,9 @@ import time
 
 from millrace_contracts.backtests import BacktestState as State
 from millrace_controller.backtests import queries, replaying
+from millrace_controller.backtests.tables import Backtest
 from millrace_controller.pipelines.attempts import Ended, Handle, calm
 from millrace_controller.services import Services
-from millrace_controller.tables import Backtest
 from millrace_core.log import log
 from millrace_core.reconcile import run_forever
 

@@ -12,9 +12,10 @@ from millrace_contracts.backtests import BacktestState as State
 from millrace_contracts.backtests import BacktestWrite
 from millrace_contracts.bodies import Document
 from millrace_contracts.loop import ModelLoop
+from millrace_controller.backtests.tables import Backtest
 from millrace_controller.lookup import queries as lookup
 from millrace_controller.loops import queries as loops
-from millrace_controller.tables import Backtest, Loop
+from millrace_controller.tables import Loop
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, NotFound
 

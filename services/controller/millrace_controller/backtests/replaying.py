@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from millrace_contracts.backtests import ReplayOrder
 from millrace_contracts.bodies import Document
+from millrace_controller.backtests.tables import Backtest
 from millrace_controller.pipelines.work import Kind
-from millrace_controller.tables import Backtest
 
 SECONDS = 24 * 3600.0
 """After so long a replay is not at work any more."""

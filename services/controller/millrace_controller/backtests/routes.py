@@ -7,8 +7,8 @@ from fastapi import APIRouter, BackgroundTasks, Path, Query, Request, Response
 from millrace.transport.errors import ApiError
 from millrace_contracts.backtests import BacktestOutcome, BacktestProgress, BacktestRead, BacktestWrite
 from millrace_controller.backtests import queries
+from millrace_controller.backtests.tables import Backtest
 from millrace_controller.services import CurrentServices, Services
-from millrace_controller.tables import Backtest
 from millrace_controller.waits import Wait
 from millrace_core.auth import permit
 from millrace_core.database import Session

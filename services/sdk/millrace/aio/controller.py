@@ -19,7 +19,7 @@ from millrace_contracts.backtests import (
     BacktestRead,
     BacktestWrite,
     DaysJudged,
-    DaysTogether,
+    QuietDays,
 )
 from millrace_contracts.batches import ScoringRead, ScoringWrite
 from millrace_contracts.capabilities import CapabilitiesRead
@@ -210,7 +210,7 @@ class AsyncController(AsyncApprovals, AsyncOverview, AsyncAudited):
     async def ahead(self, loop: str, days: Sequence[ClosedDay], *, project: str | None = None) -> int:
         """How many of these days, which a replay has judged ahead, may close together; 0: it is not at rest."""
         call = post(f"{_path(loop)}:ahead", DaysJudged(days=list(days)), project=project)
-        return (await self.api.answer(DaysTogether, call)).days
+        return (await self.api.answer(QuietDays, call)).days
 
     async def events(self, loop: str, *, project: str | None = None) -> AsyncIterator[LoopOutline]:
         """The loop each time it changes."""

@@ -179,7 +179,7 @@ def _backtested(platform: "Millrace", id: str, timeout: float, name: str) -> "Ba
                 first = first or (now["done"], time.monotonic())
             note = " ".join(filter(None, (now.get("step"), now.get("message"), _left(now, first)))) or words
             told(Now(note, now.get("done"), now.get("total")))
-            if backtest.ended_at is not None:
+            if backtest.state in ("succeeded", "failed", "cancelled"):
                 return backtest
     raise TimeoutError(f"the backtest {id} has not ended after {time.monotonic() - began:.0f} s; it goes on")
 

@@ -20,7 +20,7 @@ from millrace_contracts.backtests import (
     BacktestRead,
     BacktestWrite,
     DaysJudged,
-    DaysTogether,
+    QuietDays,
 )
 from millrace_contracts.batches import ScoringRead, ScoringWrite
 from millrace_contracts.capabilities import CapabilitiesRead
@@ -207,7 +207,7 @@ class Controller(Approvals, Overview, Audited):
     def ahead(self, loop: str, days: Sequence[ClosedDay], *, project: str | None = None) -> int:
         """How many of these days, which a replay has judged ahead, may close together; 0: it is not at rest."""
         call = post(f"{_path(loop)}:ahead", DaysJudged(days=list(days)), project=project)
-        return (self.api.answer(DaysTogether, call)).days
+        return (self.api.answer(QuietDays, call)).days
 
     def events(self, loop: str, *, project: str | None = None) -> Iterator[LoopOutline]:
         """The loop each time it changes."""
