@@ -73,6 +73,8 @@ bench-peers: $(STAMP) ## ... beside MLServer, MLflow, BentoML and Ray Serve, eac
 	$(BIN)/python -m tests.bench.peers
 bench-rodents: $(STAMP) ## Replay 25 years of rodents, eight species, through a loop; writes out/rodents.json
 	$(BIN)/python -m tests.bench.rodents
+bench-replays: $(STAMP) ## Replay five years of days with 60 runs, with none, and in fifteen lines of pandas (minutes)
+	$(BIN)/python -m tests.bench.replays
 bench-decisions: $(STAMP) ## Ways of deciding when to retrain, side by side on ten streams; writes docs/decisions-benchmark.md
 	$(BIN)/python -m tests.bench.decisions $(STREAMS)
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import cached_property
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -25,7 +26,7 @@ class Baseline:
     usual_labels: float | None = None
     """Labelled rows of the median day of the losses."""
 
-    @property
+    @cached_property
     def total(self) -> Profile | None:
         """The reference days together."""
         return sum(self.days[1:], self.days[0]) if self.days else None
