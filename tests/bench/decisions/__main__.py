@@ -77,6 +77,13 @@ def measured(stream: str, part: str, fresh: bool = False) -> str:
     return ""
 
 
+def commit() -> str:
+    """Of the code that is checked out."""
+    command = ["git", "rev-parse", "--short=8", "HEAD"]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return told.stdout.strip() or "unknown"
+
+
 def code_of(part: str) -> str:
     """A digest of the code that a part comes from: of the benchmark, and of the loop's rules or its learner."""
     here = sorted(Path(__file__).parent.rglob("*.py"))
@@ -121,12 +128,10 @@ def written(standings: list[Standing], missing: dict[str, str]) -> None:
     if not standings:
         return
     parts = [json.loads(path.read_text()) for path in sorted(OUT.glob("*.json"))]
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short=8", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    commits = sorted({part.get("commit", "unknown") for part in parts})
     loads = [part["load"][0] for part in parts]
     facts: dict[str, Any] = {
-        "machine": machine(), "date": date.today().isoformat(), "commit": commit.stdout.strip() or "unknown",
+        "machine": machine(), "date": date.today().isoformat(), "commit": ", ".join(commits),
         "cpu": sum(part["cpu_seconds"] for part in parts), "load": f"{min(loads):.0f} to {max(loads):.0f}",
     }  # fmt: skip
     done = [item for item in standings if all(name in item.names for name in OURS)]

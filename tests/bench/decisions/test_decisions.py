@@ -1,10 +1,12 @@
 """The benchmark is fair: nobody sees the future, labels keep their delay, and nothing is better than hindsight."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
+from tests.bench.decisions import __main__ as command
 from tests.bench.decisions import folds, page, policies, standing, theirs
 from tests.bench.decisions.folds import Choice, Leak, Served, by_day, passed
 from tests.bench.decisions.learner import Learner, Model, document
@@ -214,6 +216,55 @@ class TestPage:
         made = standing.standing("jump", told, ours)
         facts = {"machine": "m", "date": "2026-11-30", "commit": "c", "cpu": 1.0, "load": "1 to 2"}
         assert page.page([made], {}, facts).count("**missed**") >= 4
+
+
+class TestTheCommand:
+    """What was measured is not measured again, and what cannot be measured is named."""
+
+    @pytest.fixture
+    def done(self, monkeypatch, tmp_path):
+        """Parts of a stream that nobody knows, so that a process for one of them ends at once."""
+        monkeypatch.setattr(command, "OUT", tmp_path)
+        return tmp_path / "nowhere.theirs.json"
+
+    def test_a_part_of_the_same_code_is_taken_as_it_is(self, done):
+        done.write_text(json.dumps({"code": command.code_of("theirs"), "kept": True}))
+        assert command.measured("nowhere", "theirs") == ""
+        assert json.loads(done.read_text())["kept"]
+
+    def test_a_part_of_other_code_is_measured_again_and_why_it_fails_is_told(
+        self, done, monkeypatch, tmp_path
+    ):
+        python = tmp_path / "python"
+        python.write_text("#!/bin/sh\necho no stream $3 >&2\nexit 1\n")
+        python.chmod(0o755)
+        monkeypatch.setattr(command.sys, "executable", str(python))
+        done.write_text(json.dumps({"code": "of another day"}))
+        assert command.measured("nowhere", "theirs") == "no stream nowhere"
+        assert json.loads(done.read_text()) == {"code": "of another day"}, "the earlier figures stay"
+
+    def test_the_loops_own_part_is_measured_again_when_a_rule_changes_and_not_for_another_detector(
+        self, monkeypatch
+    ):
+        before = command.code_of("strict"), command.code_of("theirs")
+        read = command.Path.read_bytes
+        changed = {"rules.py": "controller", "detectors.py": "decisions"}
+
+        def other(path):
+            return b"changed" if changed.get(path.name) in path.parts else read(path)
+
+        monkeypatch.setattr(command.Path, "read_bytes", other)
+        assert command.code_of("theirs") != before[1]
+        changed.clear()
+        changed["detectors.py"] = "decisions"
+        assert command.code_of("strict") == before[0]
+        changed["replay.py"] = "replay"
+        assert command.code_of("strict") != before[0]
+
+    def test_a_stream_without_figures_is_missing_on_the_page(self, done):
+        standings, missing = command.there()
+        assert standings == []
+        assert set(missing) == set(command.STREAMS)
 
 
 def test_losses_of_a_day_add_up(stream):

@@ -26,8 +26,9 @@ def main() -> None:
         told = json.loads(line)
         current, reference = (_dataset(told[name], told["words"]) for name in ("current", "reference"))
         found = Report([DataDriftPreset()]).run(current, reference).dict()
-        shares = [item["value"]["share"] for item in found["metrics"] if "share" in (item["value"] or {})]
-        print(json.dumps({"share": float(shares[0])}), flush=True)
+        values = [item["value"] for item in found["metrics"]]
+        (share,) = [value["share"] for value in values if isinstance(value, dict) and "share" in value]
+        print(json.dumps({"share": float(share)}), flush=True)
 
 
 if __name__ == "__main__":
