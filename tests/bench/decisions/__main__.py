@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.__main__ import describe
-from tests.bench.decisions import packages
+from tests.bench.decisions import packages, theirs
 from tests.bench.decisions.page import page, picture
 from tests.bench.decisions.real import STREAMS
 from tests.bench.decisions.standing import OURS, Standing, ranks, standing
@@ -24,7 +24,9 @@ from tests.bench.decisions.standing import OURS, Standing, ranks, standing
 ROOT = packages.ROOT
 OUT, DOCS = ROOT / "out" / "decisions", ROOT / "docs"
 ENVIRONMENTS = ("river", "evidently", "nannyml")
-PARTS = ("theirs", "strict", "balanced")
+PARTS = (*theirs.PARTS, "strict", "balanced")
+OF = {"plain": "river", "evidently": "evidently", "nannyml": "nannyml", "strict": "", "balanced": ""}
+"""Whose process each part asks."""
 AT_ONCE = 2
 
 
@@ -56,8 +58,8 @@ def measured(stream: str, part: str, fresh: bool = False) -> str:
     if not fresh and target.exists() and json.loads(target.read_text()).get("code") == code:
         return ""
     staged = target.with_suffix(".staged")
-    module, more = ("theirs", []) if part == "theirs" else ("ours", [part])
-    command = [sys.executable, "-m", f"tests.bench.decisions.{module}", stream, *more, str(staged)]
+    module = "theirs" if part in theirs.PARTS else "ours"
+    command = [sys.executable, "-m", f"tests.bench.decisions.{module}", stream, part, str(staged)]
     own = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     log = OUT / f"{stream}.{part}.log"
     with log.open("wb") as out:
@@ -87,19 +89,15 @@ def commit() -> str:
 def code_of(part: str) -> str:
     """A digest of the code that a part comes from: of the benchmark, and of the loop's rules or its learner."""
     here = sorted(Path(__file__).parent.rglob("*.py"))
-    unread = ("__main__.py", "page.py", "standing.py", "test_decisions.py")
-    if part != "theirs":
-        unread += ("detectors.py", "theirs.py", "peer.py", "policies.py")
-    rooms = (
-        ("training", "stats")
-        if part == "theirs"
-        else ("training", "stats", "controller", "monitoring", "replay")
-    )
-    files = [
-        path
-        for path in here
-        if path.name not in unread and not (part != "theirs" and "foreign" in path.parts)
-    ]
+    foreign = [path.name for path in here if "foreign" in path.parts and path.name != f"of_{OF[part]}.py"]
+    unread = {"__main__.py", "page.py", "standing.py", "test_decisions.py", *foreign}
+    if part in theirs.PARTS:
+        unread |= {"ours.py"}
+        rooms: tuple[str, ...] = ("training",)
+    else:
+        unread |= {"detectors.py", "theirs.py", "peer.py", "policies.py"}
+        rooms = ("training", "stats", "controller", "monitoring", "replay")
+    files = [path for path in here if path.name not in unread]
     for room in rooms:
         files += sorted((ROOT / "services" / room).rglob("*.py"))
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
@@ -110,16 +108,14 @@ def there() -> tuple[list[Standing], dict[str, str]]:
     standings, missing = [], {}
     for name in STREAMS:
         parts = {part: OUT / f"{name}.{part}.json" for part in PARTS}
-        if not parts["theirs"].exists():
+        read = {part: json.loads(path.read_text()) for part, path in parts.items() if path.exists()}
+        if "plain" not in read:
             missing[name] = "was not measured"
             continue
-        read = {part: json.loads(path.read_text()) for part, path in parts.items() if path.exists()}
-        theirs = read.pop("theirs")
-        ours = {f"Millrace, {part}": told for part, told in read.items()}
-        missing |= {
-            f"{name}, {part}": "was not measured" for part in PARTS if part != "theirs" and part not in read
-        }
-        standings.append(standing(name, theirs, ours))
+        others = theirs.merged([told for part, told in read.items() if part in theirs.PARTS])
+        ours = {f"Millrace, {part}": told for part, told in read.items() if part not in theirs.PARTS}
+        missing |= {f"{name}, {part}": "was not measured" for part in PARTS if part not in read}
+        standings.append(standing(name, others, ours))
     return standings, missing
 
 

@@ -3,9 +3,8 @@
 Each asks a process in an environment of its own (`foreign`), with that library's own settings.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from functools import partial
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 from tests.bench.decisions.folds import Policy, View
@@ -101,13 +100,6 @@ def of_nannyml(stream: Stream) -> Iterator[Policy]:
 def _words(stream: Stream) -> list[str]:
     """Features that are categories."""
     return [name for name in stream.features if stream.rows[name].dtype.kind not in "iufb"]
-
-
-DETECTORS: dict[str, Callable[[Stream], AbstractContextManager[Policy]]] = {
-    **{name: partial(of_river, name=name) for name in RIVER},
-    "Evidently, drift share": of_evidently,
-    "NannyML, estimate": of_nannyml,
-}
 
 
 def _sizes(view: View, days: Days) -> np.ndarray:

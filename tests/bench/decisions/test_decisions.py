@@ -225,11 +225,11 @@ class TestTheCommand:
     def done(self, monkeypatch, tmp_path):
         """Parts of a stream that nobody knows, so that a process for one of them ends at once."""
         monkeypatch.setattr(command, "OUT", tmp_path)
-        return tmp_path / "nowhere.theirs.json"
+        return tmp_path / "nowhere.plain.json"
 
     def test_a_part_of_the_same_code_is_taken_as_it_is(self, done):
-        done.write_text(json.dumps({"code": command.code_of("theirs"), "kept": True}))
-        assert command.measured("nowhere", "theirs") == ""
+        done.write_text(json.dumps({"code": command.code_of("plain"), "kept": True}))
+        assert command.measured("nowhere", "plain") == ""
         assert json.loads(done.read_text())["kept"]
 
     def test_a_part_of_other_code_is_measured_again_and_why_it_fails_is_told(
@@ -240,26 +240,37 @@ class TestTheCommand:
         python.chmod(0o755)
         monkeypatch.setattr(command.sys, "executable", str(python))
         done.write_text(json.dumps({"code": "of another day"}))
-        assert command.measured("nowhere", "theirs") == "no stream nowhere"
+        assert command.measured("nowhere", "plain") == "no stream nowhere"
         assert json.loads(done.read_text()) == {"code": "of another day"}, "the earlier figures stay"
 
     def test_the_loops_own_part_is_measured_again_when_a_rule_changes_and_not_for_another_detector(
         self, monkeypatch
     ):
-        before = command.code_of("strict"), command.code_of("theirs")
-        read = command.Path.read_bytes
-        changed = {"rules.py": "controller", "detectors.py": "decisions"}
+        parts = ("strict", "plain", "evidently")
+        before = {part: command.code_of(part) for part in parts}
+        read, changed = command.Path.read_bytes, dict[str, str]()
 
         def other(path):
             return b"changed" if changed.get(path.name) in path.parts else read(path)
 
+        def anew(name, folder):
+            changed.clear()
+            changed[name] = folder
+            return {part for part in parts if command.code_of(part) != before[part]}
+
         monkeypatch.setattr(command.Path, "read_bytes", other)
-        assert command.code_of("theirs") != before[1]
-        changed.clear()
-        changed["detectors.py"] = "decisions"
-        assert command.code_of("strict") == before[0]
-        changed["replay.py"] = "replay"
-        assert command.code_of("strict") != before[0]
+        assert anew("detectors.py", "decisions") == {"plain", "evidently"}
+        assert anew("of_evidently.py", "foreign") == {"evidently"}
+        assert anew("replay.py", "millrace_replay") == {"strict"}
+        assert anew("learner.py", "decisions") == set(parts)
+
+    def test_parts_of_a_stream_are_put_together(self, learner):
+        one = every(learner)
+        other = went(learner, **{"at alarms": at_alarm(lambda view: False)}) | {"absent": {"NannyML": "gone"}}
+        made = standing.standing("jump", theirs.merged([one, other]), {})
+        assert made.names == [*one["policies"], "at alarms"]
+        assert made.absent == {"NannyML": "gone"}
+        assert made.overall()["at alarms"] == made.overall()["never"]
 
     def test_a_stream_without_figures_is_missing_on_the_page(self, done):
         standings, missing = command.there()

@@ -1,11 +1,12 @@
-"""All policies but Millrace's own, going through one stream in one process that remembers its fits.
+"""The policies but Millrace's own, some of them going through one stream in one process that remembers its fits.
 
-`python -m tests.bench.decisions.theirs STREAM FILE`.
+`python -m tests.bench.decisions.theirs STREAM PART FILE`.
 """
 
 import json
 import sys
 import time
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,10 @@ from tests.bench.decisions.real import STREAMS
 from tests.bench.decisions.stream import DELAY, Stream
 
 
-def gone(stream: Stream) -> dict[str, Any]:
-    """What each policy came to, which ones could not be asked, and every model that was made on the way, by month."""
+def gone(stream: Stream, part: str) -> dict[str, Any]:
+    """What each policy of a part came to, which could not be asked, and the models made on the way, by month."""
     learner, found, absent = Learner(stream), {}, {}
-    for name, begun in _every(stream).items():
+    for name, begun in PARTS[part](stream).items():
         began = time.perf_counter()
         try:
             with begun as policy:
@@ -46,9 +47,25 @@ def told(learner: Learner, found: dict[str, Any], absent: dict[str, str]) -> dic
     }
 
 
-def _every(stream: Stream) -> dict[str, AbstractContextManager[Policy]]:
-    plain = {name: nullcontext(make(stream)) for name, make in (policies.FIXED | policies.SIZE).items()}
-    return plain | {name: make(stream) for name, make in detectors.DETECTORS.items()}
+def _plain(stream: Stream) -> dict[str, AbstractContextManager[Policy]]:
+    fixed = {name: nullcontext(make(stream)) for name, make in (policies.FIXED | policies.SIZE).items()}
+    return fixed | {name: detectors.of_river(stream, name) for name in detectors.RIVER}
+
+
+PARTS: dict[str, Callable[[Stream], dict[str, AbstractContextManager[Policy]]]] = {
+    "plain": _plain,
+    "evidently": lambda stream: {"Evidently, drift share": detectors.of_evidently(stream)},
+    "nannyml": lambda stream: {"NannyML, estimate": detectors.of_nannyml(stream)},
+}
+"""Each is measured by itself, and again only when it has changed."""
+
+
+def merged(parts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The parts of one stream as one; there is at least one."""
+    found = {name: told for part in parts for name, told in part["policies"].items()}
+    absent = {name: why for part in parts for name, why in part["absent"].items()}
+    models = [model for part in parts for model in part["models"]]
+    return {**parts[0], "policies": found, "absent": absent, "models": models}
 
 
 def figures(stream: Stream, served: Served) -> dict[str, Any]:
@@ -68,9 +85,9 @@ def by_month(stream: Stream, model: Model) -> list[float | None]:
 
 
 def main() -> int:
-    name, target = sys.argv[1:]
+    name, part, target = sys.argv[1:]
     began, used = time.perf_counter(), time.process_time()
-    made = gone(STREAMS[name]())
+    made = gone(STREAMS[name](), part)
     made |= {"seconds": time.perf_counter() - began, "cpu_seconds": time.process_time() - used}
     Path(target).write_text(json.dumps(made))
     return 0
