@@ -1,8 +1,10 @@
 """A detector in a process of its own environment, which knows nothing of ours: a line of JSON in, a line out."""
 
+import contextlib
 import json
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +23,11 @@ class Peer:
     def __init__(self, name: str, *given: str) -> None:
         self.name = name
         command = [str(packages.python(name)), "-W", "ignore", str(HERE / f"of_{name}.py"), *given]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-        self._process = subprocess.Popen(command, env=os.environ | packages.QUIET, text=True, **pipes)  # type: ignore[call-overload]
+        self._said = tempfile.TemporaryFile("w+")  # noqa: SIM115 (open as long as the process)
+        self._process = subprocess.Popen(
+            command, env=os.environ | packages.QUIET, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=self._said,
+        )  # fmt: skip
 
     def ask(self, told: dict[str, Any]) -> dict[str, Any]:
         """Its answer. Raises: Silent."""
@@ -35,13 +40,15 @@ class Peer:
             line = ""
         if not line:
             process.wait()
-            raise Silent(f"{self.name}: {process.stderr.read().strip()[-600:]}")
+            self._said.seek(0)
+            raise Silent(f"{self.name}: {self._said.read().strip()[-600:]}")
         answer: dict[str, Any] = json.loads(line)
         return answer
 
     def close(self) -> None:
         """It ends when nobody asks any more."""
-        self._process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
         self._process.wait()
-        for pipe in (self._process.stdout, self._process.stderr):
-            pipe.close()
+        self._process.stdout.close()
+        self._said.close()

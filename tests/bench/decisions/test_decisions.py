@@ -1,13 +1,14 @@
 """The benchmark is fair: nobody sees the future, labels keep their delay, and nothing is better than hindsight."""
 
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 from tests.bench.decisions import __main__ as command
-from tests.bench.decisions import folds, page, policies, standing, theirs
+from tests.bench.decisions import folds, page, peer, policies, standing, theirs
 from tests.bench.decisions.folds import Choice, Leak, Served, by_day, passed
 from tests.bench.decisions.learner import Learner, Model, document
 from tests.bench.decisions.ours import day_of, served_by
@@ -284,3 +285,30 @@ def test_losses_of_a_day_add_up(stream):
     sums, counts = by_day(stream, losses)
     assert sums.tolist() == counts.tolist() == [A_DAY] * (DAYS - stream.first)
     assert Served(losses).trained == []
+
+
+class TestPeers:
+    """A process of another environment, here of this one."""
+
+    @pytest.fixture
+    def started(self, monkeypatch, tmp_path):
+        def start(code):
+            (tmp_path / "of_other.py").write_text(code)
+            monkeypatch.setattr(peer, "HERE", tmp_path)
+            monkeypatch.setattr(peer.packages, "python", lambda name: sys.executable)
+            return peer.Peer("other")
+
+        return start
+
+    def test_each_line_is_answered_by_one_however_much_it_says_besides(self, started):
+        echo = "  sys.stderr.write('x' * 200_000)\n  print(line, end='', flush=True)"
+        code = f"import sys\nfor line in sys.stdin:\n{echo}"
+        asked = started(code)
+        assert [asked.ask({"n": n})["n"] for n in range(3)] == [0, 1, 2]
+        asked.close()
+
+    def test_one_that_ends_says_why(self, started):
+        asked = started("raise SystemExit('no such detector')")
+        with pytest.raises(peer.Silent, match="no such detector"):
+            asked.ask({"reset": True})
+        asked.close()

@@ -8,6 +8,7 @@ beyond NannyML's own threshold}. Columns are the features, `prediction`, and for
 
 import io
 import json
+import os
 import sys
 
 import nannyml
@@ -39,6 +40,8 @@ def _estimator(told: dict, rows: int):
 
 
 def main() -> None:
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # LightGBM talks on the standard output
     estimator, words = None, []
     for line in sys.stdin:
         told = json.loads(line)
@@ -46,11 +49,11 @@ def main() -> None:
             words = [*told["words"], *(["prediction", "target"] if told["task"] != "regression" else [])]
             reference = _table(told["reference"], words)
             estimator = _estimator(told, max(len(reference) // CHUNKS, 1)).fit(reference)
-            print("{}", flush=True)
+            print("{}", file=answers, flush=True)
             continue
         found = estimator.estimate(_table(told["current"], words)).filter(period="analysis").to_df()
         alarms = [found[column].iloc[-1] for column in found.columns if column[-1] == "alert"]
-        print(json.dumps({"alarm": bool(any(alarms))}), flush=True)
+        print(json.dumps({"alarm": bool(any(alarms))}), file=answers, flush=True)
 
 
 if __name__ == "__main__":
