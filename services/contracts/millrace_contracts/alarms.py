@@ -9,7 +9,7 @@ from millrace_contracts.bodies import Document, Read
 from millrace_contracts.names import LoopName, PlainText
 from millrace_contracts.parts import Strictly
 
-AlarmKind = Literal["performance", "drift", "quality", "quarantine", "blocked"]
+AlarmKind = Literal["performance", "drift", "quality", "quarantine", "blocked", "estimate"]
 HeldKind = Literal["quarantine", "blocked"]
 """Kinds that no closed day finds: somebody says which of them stand."""
 AlarmState = Literal["open", "acknowledged", "closed"]

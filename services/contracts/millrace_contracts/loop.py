@@ -117,11 +117,26 @@ class Retention(Part):
     archived: Int = Field(default=5, ge=0, le=20, description="Archived versions kept loaded and scored.")
 
 
+class EstimateSpec(Part):
+    enabled: Bool = Field(
+        default=True, description="Whether performance is estimated for days whose labels have not come."
+    )
+    alarm: Bool = Field(
+        default=False,
+        description="Whether a risen estimate is an alarm, once 28 days with labels have shown its error; no run.",
+    )
+
+
 class MonitoringSpec(Part):
     performance: Performance = Performance()
     drift: Drift = Drift()
     retention: Retention = Retention()
     slices: list[Column] = Field(default=[], max_length=20)
+    estimate: EstimateSpec | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="Performance before labels come; left out: estimated where possible, and never an alarm.",
+    )
 
 
 class NewData(Part):

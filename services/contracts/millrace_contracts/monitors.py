@@ -75,6 +75,15 @@ class QualityPolicy(Strictly):
     minimum_rows: int = Field(default=50, ge=1)
 
 
+class EstimatePolicy(Strictly):
+    """Performance that is estimated before labels come."""
+
+    enabled: bool = True
+    alarm: bool = Field(
+        default=False, description="Whether a risen estimate is an alarm, once its error is known."
+    )
+
+
 class RetentionPolicy(Strictly):
     """How long rows are kept."""
 
@@ -89,6 +98,14 @@ class MonitorPolicy(Strictly):
     switch_back: SwitchBackPolicy = SwitchBackPolicy()
     quality: QualityPolicy = QualityPolicy()
     retention: RetentionPolicy = RetentionPolicy()
+    estimate: EstimatePolicy | None = Field(
+        default=None, exclude_if=unsaid, description="Left out: estimated where possible, and never an alarm."
+    )
+
+    @property
+    def estimated(self) -> bool:
+        """Whether performance is estimated before labels come."""
+        return self.estimate is None or self.estimate.enabled
 
 
 class MonitorWrite(Strictly):

@@ -13,6 +13,8 @@ from millrace_monitoring.alarms.silencing import run_out_forever
 from millrace_monitoring.arms import routes as comparisons
 from millrace_monitoring.closing import routes as closing
 from millrace_monitoring.closing.controller import close_forever
+from millrace_monitoring.estimates import routes as estimates
+from millrace_monitoring.estimates.controller import estimate_forever
 from millrace_monitoring.explanations import routes as explanations
 from millrace_monitoring.feedback import routes as feedback
 from millrace_monitoring.glances import routes as glances
@@ -42,6 +44,7 @@ ROUTERS = (
     labels,
     closing,
     comparisons,
+    estimates,
     alarms,
     feedback,
     reports,
@@ -53,11 +56,12 @@ ROUTERS = (
 
 
 def _tasks(inside: bool) -> list[Any]:
-    """Background tasks; of a replay nobody is told, and nobody asks for quiet."""
+    """Background tasks; of a replay nobody is told, nobody asks for quiet, and no label is waited for."""
     replayed = [close_forever, merge_forever, retain_forever, deliver_forever(Outbox)]
     if inside:
         return replayed
-    return [*replayed, tell_forever, rereading.read_forever, run_out_forever, tell_head_forever(LedgerRow)]
+    told = [tell_forever, rereading.read_forever, run_out_forever, tell_head_forever(LedgerRow)]
+    return [*replayed, estimate_forever, *told]
 
 
 def build(settings: MonitoringSettings | None = None) -> FastAPI:

@@ -31,6 +31,8 @@ class MonitoringSettings(Settings):
     """Whether it lives in the process of a replay, where nobody is told of anything."""
     closing_seconds: float = 1.0
     """Seconds between two looks for days to close, when nothing wakes the pass sooner."""
+    estimate_seconds: float = 15.0
+    """Seconds between two looks for days whose performance is to be estimated before labels come."""
     retention_seconds: float = 3600.0
     """Seconds between two passes that delete what no policy keeps."""
     explain_seconds: float = Field(default=2.0, gt=0, le=60)

@@ -25,6 +25,7 @@ from sqlalchemy.types import TypeDecorator
 
 from millrace_contracts.bodies import Document
 from millrace_contracts.closings import ClosingItem
+from millrace_contracts.estimates import StoredEstimate
 from millrace_contracts.labels import LabelValue
 from millrace_contracts.monitors import ArchivedVersion, ChampionVersion, MonitorWrite
 from millrace_contracts.reviews import Chance
@@ -219,6 +220,24 @@ class Loss(Table):
     graph: Mapped[str] = mapped_column(String(32), primary_key=True)
     n: Mapped[int] = mapped_column(Integer)
     loss: Mapped[float] = mapped_column(Float(53))
+
+
+class EstimatedDay(Table):
+    """What one day's rows let one expect of the champion that answered them, and what its labels say of that.
+
+    *settled*: of a closed day, for good. *seen*: what the look at an open day saw, so that the same is not done again.
+    """
+
+    __tablename__ = "estimates"
+
+    project: Mapped[str] = mapped_column(String(63), primary_key=True)
+    endpoint: Mapped[str] = mapped_column(String(63), primary_key=True)
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    version: Mapped[int] = mapped_column(Integer)
+    settled: Mapped[bool] = mapped_column(Boolean)
+    seen: Mapped[str] = mapped_column(String(71))
+    through: Mapped[datetime] = mapped_column(UtcDateTime)
+    item: Mapped[StoredEstimate] = mapped_column(Typed(StoredEstimate))
 
 
 class Comparison(Table):

@@ -98,6 +98,12 @@ class Vocabulary:
         other = len(self.words) + int(self.complete)
         return self._slot.get(value, other)
 
+    def place(self, values: np.ndarray) -> np.ndarray:
+        """Slot of each value, shape (rows,); each distinct one is looked up once."""
+        listed = np.asarray(values).tolist()
+        known = {value: self._place(value) for value in set(listed)}
+        return np.fromiter((known[value] for value in listed), np.int64, len(listed))
+
     def count(self, values: np.ndarray) -> np.ndarray:
         """Rows in each slot: int64, shape (slots,)."""
         counts = np.zeros(self.slots, np.int64)

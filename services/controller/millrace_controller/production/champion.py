@@ -10,6 +10,7 @@ from millrace_contracts.monitors import (
     ArchivedVersion,
     ChampionVersion,
     DriftPolicy,
+    EstimatePolicy,
     MonitorPolicy,
     MonitorWrite,
     PerformancePolicy,
@@ -134,6 +135,9 @@ def policy(spec: Spec) -> MonitorPolicy:
             candidates=back.candidates if back.enabled else 0,
         ),
         retention=RetentionPolicy(logs_days=durations.whole_days(watchful.retention.logs)),
+        estimate=None
+        if watchful.estimate is None
+        else EstimatePolicy(enabled=watchful.estimate.enabled, alarm=watchful.estimate.alarm),
     )
 
 

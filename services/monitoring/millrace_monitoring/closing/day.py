@@ -26,7 +26,6 @@ from millrace_monitoring.monitors.watermark import Day
 from millrace_monitoring.profiles import daily, losses, protected
 from millrace_monitoring.profiles.losses import DayLoss
 from millrace_monitoring.profiles.slices import Plan
-from millrace_stats import shaped
 from millrace_stats.profiles import Profile
 
 SAME = 1e-4
@@ -209,15 +208,7 @@ def _facts(rows: Rows) -> Facts:
 
 def _day(given: Given, scored: Scored, means: Mapping[int, DayLoss]) -> JudgedDay:
     """The day as detectors see it."""
-    champion, features = given.versions[0], dict(given.rows.columns)
-    features |= {
-        item.column: features[item.name]
-        for item in given.spec.signature.inputs
-        if item.name in features and item.column not in features
-    }
-    for item in given.spec.signature.inputs:
-        if item.shape is not None and item.name in features:
-            features |= shaped.summaries(item.column, features[item.name])
+    champion, features = given.versions[0], daily.named(given.spec.signature.inputs, given.rows.columns)
     spec = champion.baseline.spec
     reduced = given.answers.reduced(scored.champion)
     columns = daily.columns_of(spec, features, reduced, len(given.rows))

@@ -1,4 +1,4 @@
-"""The champion's baseline.json: frozen bins, daily reference profiles, and the holdout's daily losses."""
+"""The champion's baseline.json: frozen bins, daily reference profiles, the holdout's daily losses, an estimator."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import orjson
 
+from millrace_stats.estimates.estimator import Estimator
 from millrace_stats.profiles import PREDICTION, Profile, ProfileSpec
 from millrace_stats.tasks import CONFIDENCE
 
@@ -25,6 +26,8 @@ class Baseline:
     losses: list[tuple[date, float]] = field(default_factory=list)
     usual_labels: float | None = None
     """Labelled rows of the median day of the losses."""
+    estimator: Estimator | None = None
+    """What estimates its performance without labels; None for a version that was trained without one."""
 
     @cached_property
     def total(self) -> Profile | None:
@@ -79,7 +82,14 @@ def _parse(state: dict[str, Any]) -> Baseline:
         for item in state.get("loss") or []
         if item.get("loss") is not None
     ]
-    return Baseline(spec, days, sorted(losses), _usual(state.get("loss") or []))
+    estimator = state.get("estimate")
+    return Baseline(
+        spec,
+        days,
+        sorted(losses),
+        _usual(state.get("loss") or []),
+        None if estimator is None else Estimator.from_dict(estimator),
+    )
 
 
 def _usual(losses: list[dict[str, Any]]) -> float | None:

@@ -1,12 +1,28 @@
 """The profile of one day's answered rows, and its compact form in SQL."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import orjson
 
+from millrace_contracts.signature import Input
+from millrace_stats import shaped
 from millrace_stats.profiles import Profile, ProfileSpec, profile
+
+
+def named(inputs: Sequence[Input], columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Features by tensor name and by column name; of tensors with a shape what sums their cells up."""
+    features = dict(columns)
+    features |= {
+        item.column: features[item.name]
+        for item in inputs
+        if item.name in features and item.column not in features
+    }
+    for item in inputs:
+        if item.shape is not None and item.name in features:
+            features |= shaped.summaries(item.column, features[item.name])
+    return features
 
 
 def columns_of(

@@ -25,6 +25,7 @@ from millrace_contracts.closings import (
     DriftRead,
     LossRead,
 )
+from millrace_contracts.estimates import Estimates
 from millrace_contracts.fairness import FairnessWindow
 from millrace_contracts.labels import LabelsRead, LabelsWrite, LabelWrite, together
 from millrace_contracts.logged import LoggedRow, LoggedRows, LoggedRowsRead
@@ -207,6 +208,20 @@ class AsyncMonitoring(AsyncNotices, AsyncReviews, AsyncAudited):
         """Labelled rows of closed days as Parquet."""
         call = get(f"{_path(endpoint)}/feedback", project=project, since=since, until=until, timeout=LONG)
         return (await self.api.send(call)).content
+
+    async def estimates(
+        self,
+        endpoint: str,
+        since: date | None = None,
+        until: date | None = None,
+        window: int = 7,
+        *,
+        project: str | None = None,
+    ) -> Estimates:
+        """Performance estimated before labels come, by day and by *window* days, beside what was measured."""
+        where = f"{_path(endpoint)}/estimates"
+        call = get(where, project=project, since=since, until=until, window=window)
+        return await self.api.answer(Estimates, call)
 
     async def fairness(
         self,

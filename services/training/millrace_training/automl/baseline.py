@@ -1,4 +1,4 @@
-"""The baseline that goes with a version: frozen bins, daily reference profiles, the holdout's daily losses."""
+"""The baseline of a version: frozen bins, daily reference profiles, the holdout's daily losses, and an estimator."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ import orjson
 from millrace_stats import shaped
 from millrace_stats.profiles import fit_spec, profile
 from millrace_stats.tasks import Reduced
+from millrace_training.automl import estimating
 from millrace_training.automl.aims import Aim
 from millrace_training.automl.table import Table, iso_day
 from millrace_training.features.columns import Column
@@ -46,10 +47,13 @@ def make(table: Table, days: np.ndarray | None, predicted: np.ndarray, judged: n
     reduced = aim.task.reduced(predicted, aim.classes)
     losses = aim.task.losses(table.target[judged], predicted)
     spec = fit_spec({name: values[::step] for name, values in columns.items()}, kinds, reduced)
+    rows = {name: values[judged] for name, values in columns.items()}
+    when = None if days is None else days[judged]
     document = {
         "profile": spec.to_dict(),
         "days": _days(spec, columns, days, reduced, judged),
-        "loss": [] if days is None else _daily_losses(days[judged], losses),
+        "loss": [] if when is None else _daily_losses(when, losses),
+        "estimate": estimating.learn(spec, rows, reduced, table.target[judged], predicted, when, aim),
     }
     return orjson.dumps(document)
 
