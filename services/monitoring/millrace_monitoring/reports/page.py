@@ -8,9 +8,10 @@ from millrace.pages.groups import shown
 from millrace_contracts.alarms import AlarmRead
 from millrace_contracts.closings import ClosingRead
 from millrace_contracts.decisions import DecisionRead
+from millrace_contracts.estimates import Estimates
 from millrace_contracts.fairness import FairnessWindow
 from millrace_contracts.monitors import MonitorWrite
-from millrace_monitoring.reports import plots, predictions, scored
+from millrace_monitoring.reports import estimated, plots, predictions, scored
 from millrace_monitoring.reports.predictions import Logged
 from millrace_stats import tasks
 
@@ -31,6 +32,7 @@ def page(
     scorings: Sequence[DecisionRead] | None = (),
     known: Sequence[Html] = (),
     groups: FairnessWindow | None = None,
+    expected: Estimates | None = None,
 ) -> str:
     """The whole page.
 
@@ -41,6 +43,7 @@ def page(
         scorings: what was scored by itself, the newest first; None: that is not known now.
         known: sections on what is known whatever days say; none for a loop whose days tell it all.
         groups: those of protected attributes over these days.
+        expected: performance that is estimated before labels come.
     """
     about = [f"Days are cut in {spec.timezone}; loss is the {tasks.of(spec.task).measure}."]
     if spec.event_time is None:
@@ -48,6 +51,8 @@ def page(
     parts = [pages.quiet(" ".join(about))]
     parts += known
     parts += _closed(days, logged) if days else [pages.paragraph(NOT_YET)]
+    if expected is not None:
+        parts.append(estimated.section(expected))
     if groups is not None and groups.fairness is not None and groups.days:
         parts.append(shown(groups.fairness))
     parts.append(pages.section("Alarms", _alarms(alarms)))

@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse
 from millrace_contracts.alarms import AlarmRead
 from millrace_contracts.closings import ClosingRead
 from millrace_contracts.decisions import DecisionRead
+from millrace_contracts.estimates import Estimates
 from millrace_contracts.fairness import FairnessWindow
 from millrace_contracts.monitors import MonitorCounts, MonitorWrite
 from millrace_core.auth import permit
@@ -22,6 +23,7 @@ from millrace_monitoring.alarms import queries as alarms
 from millrace_monitoring.closing import groups, queries
 from millrace_monitoring.closing.reading import read
 from millrace_monitoring.closing.routes import Since, Until
+from millrace_monitoring.estimates import telling
 from millrace_monitoring.ingest import queries as ingest
 from millrace_monitoring.ingest import segments
 from millrace_monitoring.ingest.records import FIRST, LAST
@@ -56,6 +58,7 @@ async def report(
     listed = [AlarmRead.model_validate(alarm) for alarm in raised]
     days = [read(item) for item in closed]
     scorings = await scored.read(services.clients, endpoint, project)
+    expected = (await telling.tell(services, project, endpoint, 1)).between(since, until)
     work = (
         endpoint,
         monitor.declared,
@@ -65,6 +68,7 @@ async def report(
         scorings,
         told,
         groups.over(monitor.declared, closed),
+        expected,
     )
     text = await asyncio.to_thread(_page, *work)
     return HTMLResponse(text)
@@ -125,9 +129,10 @@ def _page(
     scorings: list[DecisionRead] | None,
     told: Known | None,
     window: FairnessWindow,
+    expected: Estimates,
 ) -> str:
     logged = predictions.read(spec, files)
     more = []
     if told is not None:
         more = known.sections(told.judged, told.counts, logged, known.asked(spec, told.tables))
-    return page(endpoint, spec, days, logged, listed, scorings, more, window)
+    return page(endpoint, spec, days, logged, listed, scorings, more, window, expected)
