@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from millrace_stats import tasks
+from millrace_stats import bins, tasks
 from millrace_stats.estimates import errors, expected, isotonic, learning, selection, tracking, trees
 from millrace_stats.estimates.estimator import Chunk, Estimator
 from millrace_stats.estimates.learning import Reference
@@ -158,6 +158,14 @@ class TestLossModel:
         assert again.errors == estimator.errors
         with pytest.raises(ValueError, match="form 99"):
             Estimator.from_dict({**estimator.to_dict(), "form": 99})
+
+
+def test_the_slot_of_a_word_is_the_one_in_which_a_profile_counts_it():
+    rng = np.random.default_rng(SEED)
+    seen = np.array([f"w{number}" for number in rng.geometric(0.01, 3000)], object)
+    words = bins.fit(seen, "category")
+    rows = np.concatenate([seen[:500], np.array(["never seen", "", None, np.nan], object)])
+    assert (np.bincount(words.place(rows), minlength=words.slots) == words.count(rows)).all()
 
 
 class TestErrors:

@@ -12,6 +12,7 @@ ALARMS: dict[str, str] = {
     "performance": "the error has grown",
     "drift": "the data has moved",
     "quality": "the data is not what it should be",
+    "estimate": "the error is expected to have grown, without labels",
 }
 """What an alarm of each kind says, in a line."""
 ENDS: dict[str, tuple[Topic, str]] = {

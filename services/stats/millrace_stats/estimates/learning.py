@@ -22,8 +22,8 @@ FOLDS = 4
 BUCKETS = 20
 """Blocks where there are no days."""
 LEAST_ROWS = 200
-MOST_ROWS = 30_000
-"""Of more rows that many are drawn."""
+MOST_ROWS = {False: 30_000, True: 15_000}
+"""Of more rows that many are drawn; fewer where trees are grown, which take a second for some thousands."""
 MANY = 50
 """More classes than these share one curve."""
 FEW = 20
@@ -54,7 +54,7 @@ def learn(task: str, reference: Reference, seed: int = 0) -> Estimator | None:
     """The estimator of one model; None where there are too few rows to say anything."""
     if len(reference.target) < LEAST_ROWS:
         return None
-    part = _drawn(reference, seed)
+    part = _drawn(reference, MOST_ROWS[task == "regression"], seed)
     fitted = _numbers(part) if task == "regression" else _classes(task, part)
     return replace(fitted.whole, errors=_errors(task, part, fitted))
 
@@ -68,11 +68,11 @@ class _Fitted:
     fold: Ints
 
 
-def _drawn(reference: Reference, seed: int) -> Reference:
+def _drawn(reference: Reference, most: int, seed: int) -> Reference:
     rows = len(reference.target)
-    if rows <= MOST_ROWS:
+    if rows <= most:
         return reference
-    return reference.take(np.sort(np.random.default_rng(seed).choice(rows, MOST_ROWS, replace=False)))
+    return reference.take(np.sort(np.random.default_rng(seed).choice(rows, most, replace=False)))
 
 
 def _fold(blocks: Ints) -> Ints:
