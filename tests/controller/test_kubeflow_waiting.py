@@ -153,3 +153,31 @@ async def test_pods_are_asked_for_every_few_seconds_at_most_and_not_while_a_step
     backend.move(backend.only_run(), "RUNNING", {"train": "RUNNING"})
     await later(waiting, 60)
     assert namespace.calls == calls
+
+
+@pytest.mark.parametrize("seen", [True, False])
+async def test_what_the_workflow_noted_of_a_pod_that_failed_is_told_where_it_may_be_seen(
+    waiting,  # noqa: F811
+    backend,  # noqa: F811
+    namespace,
+    seen,
+):
+    """Kubeflow's API has no word of it: a step that got no pod, or lost it, cannot speak."""
+    words = 'pods "x" is forbidden: failed quota: team: must specify limits.cpu for: init,wait'
+    namespace.nodes = {
+        "a": {"type": "Pod", "phase": "Error", "message": "older", "finishedAt": "2026-01-01T00:00:01Z"},
+        "b": {"type": "Pod", "phase": "Error", "message": words, "finishedAt": "2026-01-01T00:00:02Z"},
+        "c": {
+            "type": "Retry",
+            "phase": "Error",
+            "message": "No more retries left",
+            "finishedAt": "2026-01-02",
+        },
+        "d": {"type": "Pod", "phase": "Succeeded", "message": "", "finishedAt": "2026-01-03"},
+    }
+    if not seen:
+        namespace.error = Forbidden("workflows is forbidden")
+    backend.move(backend.only_run(), "FAILED", {"data": "FAILED"})
+    await waiting.rest()
+    expected = words if seen else "its pods have the reason"
+    assert (await the_run(waiting))["message"].startswith(f"the Kubeflow run failed in data: {expected}")

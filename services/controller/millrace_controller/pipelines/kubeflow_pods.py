@@ -1,11 +1,11 @@
-"""Why the pods of a Kubeflow run do not start, as the cluster tells it: Kubeflow itself says PENDING and no more."""
+"""Why the pods of a Kubeflow run do not start, or why one failed: Kubeflow itself tells states and no more."""
 
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from millrace_core.errors import MillraceError
-from millrace_core.waiting import Part, PodWaiting, of_pod, told
+from millrace_core.waiting import LONGEST, Part, PodWaiting, of_pod, told
 
 if TYPE_CHECKING:
     from millrace_core.kubernetes import Cluster
@@ -48,20 +48,37 @@ class RunPods:
 
     async def _of_workflow(self, run: str) -> PodWaiting | None:
         """Why a pod was not even made, like a quota: the workflow controller notes that on its step."""
+        nodes = await self._steps(run)
+        messages = (node.get("message", "") for node in nodes if node.get("phase") == "Pending")
+        return next((told("Forbidden", message) for message in messages if "forbidden" in message), None)
+
+    async def failure(self, run: str) -> str:
+        """What the workflow controller noted of the last pod that failed; empty: nothing is known of it.
+
+        Kubeflow's API keeps no such words.
+        """
+        try:
+            nodes = [node for node in await self._steps(run) if _failed_pod(node)]
+        except MillraceError:
+            return ""
+        nodes.sort(key=lambda node: str(node.get("finishedAt") or ""))
+        return " ".join(nodes[-1]["message"].split())[:LONGEST] if nodes else ""
+
+    async def _steps(self, run: str) -> list[Part]:
+        """The nodes of a run's workflow."""
         flows = await self.cluster.list(
             "Workflow", self.namespace, labels=f"{RUN}={run}", api_version=ARGO, keep=_nodes
         )
-        messages = (
-            node.get("message", "")
-            for flow in flows
-            for node in flow["nodes"].values()
-            if node.get("phase") == "Pending"
-        )
-        return next((told("Forbidden", message) for message in messages if "forbidden" in message), None)
+        return [node for flow in flows for node in flow["nodes"].values()]
 
 
 def _of_pending(pod: Part) -> PodWaiting | None:
     return of_pod(pod) if pod.get("status", {}).get("phase", "Pending") == "Pending" else None
+
+
+def _failed_pod(node: Part) -> bool:
+    failed = node.get("type") == "Pod" and node.get("phase") in ("Failed", "Error")
+    return failed and bool(node.get("message"))
 
 
 def _nodes(flow: dict[str, object]) -> dict[str, object]:

@@ -63,7 +63,7 @@ class KubeflowRunner:
         if run is None:
             return Ended(handle | {"retry": False}, message="the Kubeflow run was deleted")
         if not run.going_on:
-            return self._end(attempt, handle, run)
+            return await self._end(attempt, handle, run)
         return await self._going_on(attempt, handle, run)
 
     async def stop(self, handle: Handle) -> str | None:
@@ -167,18 +167,23 @@ class KubeflowRunner:
         never = "Kubeflow Pipelines never said that the run ended"
         return self._given_up(attempt, handle, words or never, final)
 
-    def _end(self, attempt: Attempt, handle: Handle, run: KubeflowRun) -> Ended:
+    async def _end(self, attempt: Attempt, handle: Handle, run: KubeflowRun) -> Ended:
         if run.succeeded:
             return Ended(handle | {"retry": False}, ok=True)
         words, final = attempt.last_words()
         if run.terminated or "terminated" in handle:
             return Ended(handle | {"retry": False}, message="the Kubeflow run was terminated", final=True)
         where = f" in {', '.join(run.failed_tasks)}" if run.failed_tasks else ""
-        message = words or f"the Kubeflow run failed{where}: {run.error or 'its pods have the reason'}"
+        message = words or f"the Kubeflow run failed{where}: {await self._why(run)}"
         pause = 0.0 if _settled(attempt, handle) else PAUSES[min(attempt.number, len(PAUSES)) - 1]
         return Ended(
             handle | {"retry": True, "not_before": self.clock() + pause}, message=message, final=final
         )
+
+    async def _why(self, run: KubeflowRun) -> str:
+        """Why it failed, of which no step could tell."""
+        noted = "" if self.pods is None else await self.pods.failure(run.id)
+        return noted or run.error or "its pods have the reason"
 
 
 def described(attempt: Attempt) -> str:
