@@ -14,7 +14,7 @@ from millrace_controller.clock import quarantines, worker
 from millrace_controller.clock import queries as clock
 from millrace_controller.lookup import queries as lookup
 from millrace_controller.main import ControllerSettings, build
-from millrace_controller.runs import ending, tending
+from millrace_controller.runs import ending, returning, tending
 from millrace_controller.runs import queries as runs
 from millrace_controller.runs.states import State
 from millrace_controller.tables import Outbox
@@ -190,6 +190,7 @@ async def in_process(services, loop, run):
                 await runs.move(session, mine, State.REJECTED, message=verdict["reason"])
                 closed = ending.closed(kept, mine, verdict["reason"], mine.opened_at)
                 await decide(session, Outbox, closed)
+                await returning.intend(session, kept, mine)
             return True
         result = world.jobs[train]["result"]
         release = {

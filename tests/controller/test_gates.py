@@ -267,3 +267,62 @@ class TestEvidenceOfEarlierRuns:
     def test_a_day_that_is_judged_anew_counts_once(self):
         again = past(*blocks(-0.5, 0.01, 6, seed=4))
         assert of(-0.01, 0.12, again, **STRICT).reason == of(-0.01, 0.12, **STRICT).reason
+
+
+def archived(version, loss, noise=0.005, days=28):
+    """An archived version beside a candidate of about 100 and a champion of 100."""
+    rng = np.random.default_rng(version)
+    found = evaluation(days=days)["blocks"]
+    return {
+        "version": version,
+        "blocks": [block | {"archived": loss * (1 + noise * rng.normal())} for block in found],
+    }
+
+
+class TestArchive:
+    """A version that was replaced answers again where it is better than who would answer else."""
+
+    def told(self, *items, difference=0.0, **declared):
+        return judge(spec(**declared), evaluation(difference) | {"archived": list(items)})
+
+    def test_one_that_is_better_than_the_champion_comes_back_and_the_candidate_goes_nowhere(self):
+        found = self.told(archived(1, 90.0), archived(2, 85.0), difference=0.3)
+        assert (found["verdict"], found["back"]) == ("failed", 2)
+        assert "version 2, the best of 2 archived, differs from the champion by -15.0%" in found["reason"]
+
+    def test_one_that_is_better_than_the_champion_but_not_than_a_good_candidate_stays(self):
+        good = evaluation(-0.2)
+        for item, block in zip(old := archived(1, 90.0)["blocks"], good["blocks"], strict=True):
+            item["candidate"] = block["candidate"]
+        found = judge(spec(), good | {"archived": [{"version": 1, "blocks": old}]})
+        assert found["verdict"] == "passed"
+        assert "back" not in found
+        assert "differs from the candidate" in found["gates"][-1]["reason"]
+
+    @pytest.mark.parametrize("loss", [100.0, 99.0, 110.0])
+    def test_one_that_gains_less_than_a_way_back_needs_stays(self, loss):
+        found = self.told(archived(1, loss), difference=0.3)
+        assert (found["gates"][-1]["verdict"], found.get("back")) == ("passed", None)
+
+    def test_strict_wants_proof_where_balanced_weighs(self):
+        noisy = archived(1, 80.0, noise=1.5)
+        assert self.told(noisy, difference=0.3)["back"] == 1
+        assert "back" not in self.told(noisy, difference=0.3, gates={"policy": "strict"})
+        assert self.told(archived(1, 80.0), difference=0.3, gates={"policy": "strict"})["back"] == 1
+
+    def test_the_error_of_a_proof_is_split_over_all_that_are_looked_at(self):
+        """p is between 0.05 / 5 and 0.05: alone it would be proof, as the best of five it is not."""
+        likely, strict = archived(3, 95.0, noise=0.11), {"policy": "strict"}
+        alone = self.told(likely, difference=0.3, gates=strict)
+        assert 0.01 < alone["gates"][-1]["p_better"] < 0.05
+        assert alone["back"] == 3
+        others = [archived(version, 150.0) for version in (4, 5, 6, 7)]
+        assert "back" not in self.told(likely, *others, difference=0.3, gates=strict)
+
+    def test_too_few_days_bring_nobody_back(self):
+        found = self.told(archived(1, 50.0, days=5), difference=0.3)
+        assert "archive" not in [gate["name"] for gate in found["gates"]]
+
+    def test_a_loop_that_does_not_go_back_looks_at_none(self):
+        found = self.told(archived(1, 50.0), difference=0.3, switchBack={"enabled": False})
+        assert "archive" not in [gate["name"] for gate in found["gates"]]

@@ -53,6 +53,10 @@ class TestEvidence:
         other = loop(training={"holdout": "56d"})
         assert self.carried(run(30, 1, of=other, blocks=[("d1", 1.0)])) == []
 
+    def test_a_candidate_that_failed_in_its_canary_lends_none(self):
+        before = run(30, 1, blocks=[("d1", 1.0)]), run(60, 1, state=State.ABORTED, blocks=[("d2", 2.0)])
+        assert self.carried(*before) == [("d1", 1.0)]
+
     def test_two_runs_at_most(self):
         before = [run(30 * n, 1, blocks=[(f"d{n}", 1.0)]) for n in range(1, 5)]
         assert [name for name, _ in self.carried(*before)] == ["d3", "d4"]

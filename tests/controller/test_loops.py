@@ -1,13 +1,17 @@
 """A loop through its days: runs, promotions, cool-downs, pauses, deletion; one champion everywhere."""
 
 from datetime import date, timedelta
+from types import SimpleNamespace
 
 import httpx
 import pytest
+from tests.controller.test_rules import spec
 
 from millrace_contracts.rows import DeliveryReport
+from millrace_contracts.verdicts import GateResult, GatesVerdict
 from millrace_controller.clock import queries, worker
 from millrace_controller.lookup import queries as lookup
+from millrace_controller.runs import returning
 from millrace_core.errors import Conflict
 from millrace_table import reading
 from millrace_table.refusals import Unreadable
@@ -160,6 +164,39 @@ async def test_a_worse_candidate_is_rejected_with_its_numbers(loop):
     assert (run["state"], run["verdict"]["verdict"]) == ("rejected", "failed")
     assert "+100" in run["message"]
     await champion_everywhere(loop, 1)
+
+
+async def test_a_run_that_finds_an_archived_version_better_ends_with_the_way_back_to_it(loop):
+    await promoted_twice(loop)
+    loop.world.losses, loop.world.archived = lambda dataset, run: (20.0, 10.0), lambda version: 7.0
+    await closed(loop, *range(32, 61))
+    run = (await loop.runs())[2]
+    assert (run["state"], run["verdict"]["back"]) == ("rejected", 1)
+    first, plan = [await loop.call("GET", f"/v1/loops/sales/runs/{number}/plan", 200) for number in (1, 3)]
+    assert [item["version"] for item in plan["evaluate"]["archived"]] == [1]
+    assert (plan["train"]["rolling"], first["train"].get("rolling")) == (True, None), (
+        "a first model has no rival"
+    )
+    assert loop.world.aliases["sales", "champion"] == 1
+    told = [item for item in loop.world.decisions.values() if item["kind"] == "switch-back"]
+    assert ["version 1, the best of 1 archived" in item["reason"] for item in told] == [True]
+    loop.world.archived = lambda version: 12.0
+    await closed(loop, *range(61, 95))
+    await champion_everywhere(loop, 1)
+    assert len([item for item in loop.world.decisions.values() if item["kind"] == "switch-back"]) == 1
+    assert loop.world.monitors["sales"]["archived"][0]["version"] == 2, "who was left may come back in turn"
+
+
+@pytest.mark.parametrize(
+    "otherwise", [{"state": "paused"}, {"champion": 9}, {"archive": [4]}, {"route_intent": "somewhere"}]
+)
+def test_a_run_does_not_lead_back_where_the_loop_stands_otherwise_by_its_end(otherwise):
+    gate = GateResult(name="archive", verdict="failed", reason="better")
+    verdict = GatesVerdict(verdict="failed", reason="better", gates=[gate], back=1)
+    run = SimpleNamespace(verdict=verdict, plan=SimpleNamespace(evaluate={"champion": {"version": 2}}))
+    loop = {"state": "active", "champion": 2, "archive": [1], "route_intent": None, "spec": spec()}
+    assert returning.wanted(SimpleNamespace(**loop), run).version == 1
+    assert returning.wanted(SimpleNamespace(**loop | otherwise), run) is None
 
 
 async def test_a_candidate_with_a_hard_fault_never_becomes_champion(loop):

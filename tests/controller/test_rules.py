@@ -10,7 +10,7 @@ from millrace_contracts.closings import ClosedDay
 from millrace_contracts.loop import ModelLoop
 from millrace_controller.runs import states
 from millrace_controller.runs.states import ALLOWED, State
-from millrace_controller.triggers.rules import GoBack, LoopFacts, Retrain, Wait, key
+from millrace_controller.triggers.rules import FailedRun, GoBack, LoopFacts, Retrain, Wait, key
 from millrace_controller.triggers.rules import decide as decided
 from millrace_core.errors import Conflict
 
@@ -63,6 +63,18 @@ def test_an_alarm_opens_a_run():
     assert isinstance(action, Retrain)
     assert action.cause == "alarm"
     assert "the loss has risen" in action.reason
+
+
+def test_an_alarm_whose_run_failed_calls_for_another_after_the_cool_down_under_a_key_of_its_own():
+    old = {"open": [ALARM | {"opened_day": "2013-05-01"}]}
+    assert decide(spec(), facts(), old, NOW) is None, "the run of 12 May answered it"
+    failed = facts(failed=FailedRun(7, NOW - timedelta(days=60)))
+    action = decide(spec(), failed, old, NOW)
+    assert (action.cause, action.window) == ("alarm", "performance@2013-05-01 after 7")
+    assert "(run 7 failed)" in action.reason
+    answered = facts(failed=FailedRun(7, NOW - timedelta(days=25)))
+    assert decide(spec(), answered, old, NOW) is None, "an earlier run had answered it"
+    assert isinstance(decide(spec(), facts(failed=FailedRun(1, None)), old, NOW), Retrain)
 
 
 def test_an_alarm_of_a_kind_that_is_not_a_trigger_does_not():

@@ -7,6 +7,7 @@ from typing_extensions import TypedDict
 
 from millrace_contracts.adopting import AdoptSpec
 from millrace_contracts.building import BuiltWith
+from millrace_contracts.contenders import ArchivedContender, ArchivedEvaluation, Contender
 from millrace_contracts.custom_code import CodeMade, CodeSpec
 from millrace_contracts.fairness import FairnessEvaluation, FairnessSpec
 from millrace_contracts.fits import FitEvaluation
@@ -86,6 +87,10 @@ class TrainSpec(LearningSpec):
         default=None, description="Latency is an objective beside the loss; null: the loss alone is."
     )
     configurations: list[Configuration] | None = None
+    rolling: bool = Field(
+        default=False,
+        description="Whether each part of the holdout is answered, too, by a model of all days before that part.",
+    )
     seed: int = Field(default=0, ge=0, lt=2**31)
     executor: Literal["inline", "pool", "ray"] = "pool"
     distil: bool = Field(
@@ -116,22 +121,14 @@ class TrainSpec(LearningSpec):
         return self
 
 
-class Contender(BaseModel):
-    """A model as an evaluation needs it."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    files: Files
-    signature: Signature | None = None
-    trained_through: AwareDatetime | None = None
-    holdout_from: AwareDatetime | None = None
-
-
 class EvaluateSpec(LearningSpec):
     """Compare a candidate with the champion on the same rows."""
 
     candidate: Contender
     champion: Contender | None = None
+    archived: list[ArchivedContender] = Field(
+        default=[], max_length=20, description="Versions that may come back, compared with both."
+    )
     folds: int | None = Field(default=None, ge=2, le=50)
     slices: list[ColumnName] = []
     fairness: FairnessSpec | None = Field(default=None, description="Groups to compare; null: none.")
@@ -286,6 +283,9 @@ class EvaluateResult(BaseModel):
     blocks: list[Block]
     spacing: BlockSpacing | None = Field(default=None, description="Null without event time.")
     slices: list[SliceEvaluation] = []
+    archived: list[ArchivedEvaluation] = Field(
+        default=[], description="Versions that may come back, with the days that nobody had seen."
+    )
     fairness: FairnessEvaluation | None = Field(default=None, description="Null: no groups are declared.")
     importance: list[Importance] = []
     roc: list[RocPoint] = []

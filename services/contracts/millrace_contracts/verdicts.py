@@ -3,7 +3,10 @@
 import math
 from typing import Literal, TypeGuard
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
+
+from millrace_contracts.names import VersionNumber
+from millrace_contracts.parts import unsaid
 
 Verdict = Literal["passed", "failed", "inconclusive"]
 
@@ -33,3 +36,9 @@ class GatesVerdict(BaseModel):
     verdict: Verdict
     reason: str
     gates: list[GateResult]
+    back: VersionNumber | None = Field(
+        default=None,
+        exclude_if=unsaid,
+        description="The archived version that is to answer, as it is better than candidate and champion; "
+        "left out: none.",
+    )

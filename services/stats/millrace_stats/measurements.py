@@ -20,6 +20,7 @@ from millrace_stats import (
     performance,
     power,
     regret,
+    renewal,
     screenings,
     sparse,
     worlds,
@@ -237,6 +238,8 @@ GROUPS: dict[str, Callable[[float], Iterator[Result] | Iterator[power.Line]]] = 
     "power": power.curves,
     "carried": power.carried,
     "regret": regret.policies,
+    "renewal": renewal.policies,
+    "renewal-margin": renewal.margins,
     "switch-back": switches,
     "canary": canaries,
     "leakage": screenings.leakages,
@@ -246,7 +249,13 @@ GROUPS: dict[str, Callable[[float], Iterator[Result] | Iterator[power.Line]]] = 
 }
 
 
-HEADS = {"power": power.HEAD, "carried": power.CARRIED, "regret": regret.HEAD}
+HEADS = {
+    "power": power.HEAD,
+    "carried": power.CARRIED,
+    "regret": regret.HEAD,
+    "renewal": renewal.HEAD,
+    "renewal-margin": renewal.MARGIN_HEAD,
+}
 """Of tables that have columns of their own."""
 
 

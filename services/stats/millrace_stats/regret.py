@@ -80,15 +80,15 @@ def versions(draw: np.random.Generator, world: World, repeats: int, r: float, sp
     luck[1:] += 0.15 * (draw.random((number - 1, repeats, 1)) < world.spoilt)
     changes = (draw.random((repeats, DAYS)) < (1 / world.jumps if world.jumps else 0)).cumsum(1)
     starts = [run * EVERY for run in range(number)]
-    served = np.stack([_age(world, changes, start) for start in starts]) + luck
-    judged = np.stack([_age(world, changes, max(start - HOLDOUT, 0)) for start in starts]) + luck
+    served = np.stack([age(world, changes, start) for start in starts]) + luck
+    judged = np.stack([age(world, changes, max(start - HOLDOUT, 0)) for start in starts]) + luck
     noise = np.stack(
         [spread / np.sqrt(2) * worlds.SHAPES["tailed"](worlds.days(draw, repeats, DAYS, r)) for _ in starts]
     )
     return Versions(judged, served, noise, 1 + 0.2 * worlds.days(draw, repeats, DAYS, r))
 
 
-def _age(world: World, changes: Floats, start: int) -> Floats:
+def age(world: World, changes: Floats, start: int) -> Floats:
     """What data up to day *start* adds to the loss on every day."""
     day = np.arange(DAYS)
     slow = np.minimum(world.slow * np.maximum(day - start, 0) / 30, 0.6)

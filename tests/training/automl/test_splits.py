@@ -114,3 +114,19 @@ def test_few_kinds_of_rows_that_come_often_are_dealt_out_by_their_rows():
     kinds = np.repeat(np.arange(24), np.arange(24) + 1)
     made = splits.folds(np.zeros(len(kinds)), 5, tasks.of("regression"), 3, kinds)
     assert np.bincount(made, minlength=5).min() > 50
+
+
+@pytest.mark.parametrize(
+    ("days", "unit", "borders"),
+    [
+        (range(28), "day", [7, 14, 21]),
+        (range(56), "day", [14, 28, 42]),
+        (range(10), "day", [7]),
+        (range(5), "day", []),
+        (range(0, 56, 2), "day", [14, 28, 42]),
+        (range(4, 32), "week", [11, 18, 25]),
+        (range(90), "month", [31, 59]),
+    ],
+)
+def test_a_holdout_has_four_parts_at_most_of_whole_blocks_and_a_week_at_the_least(days, unit, borders):
+    assert splits.parts(np.repeat(list(days), 3), unit) == borders

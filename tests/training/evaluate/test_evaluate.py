@@ -64,6 +64,77 @@ def asked(candidate: dict, champion: dict | None, **change: Any) -> dict[str, An
     return COMMON | {"cut": None, "slices": ["shop"], "candidate": mine, "champion": theirs} | change
 
 
+def turned(after: int) -> pa.Table:
+    """The same rows, but from day *after* on x counts the other way round."""
+    rows = table()
+    day = (rows["at"].cast(pa.int64()).to_numpy() - START) // DAY
+    x = rows["x"].to_numpy()
+    turned_y = np.where(day >= after, -5 * x, rows["y"].to_numpy())
+    return rows.set_column(rows.column_names.index("y"), "y", pa.array(turned_y))
+
+
+class TestRolling:
+    """The last 14 days are held out, in two parts of a week: days 46 to 52, and 53 to 59."""
+
+    def losses(self, registry, make_context, after: int, **change: Any) -> np.ndarray:
+        registry.add("turned", 1, turned(after))
+        place = {"dataset": "turned", "configurations": [LIGHT]}
+        made = run_train(COMMON | REFIT | place | change, make_context("new"))
+        told = run_evaluate(asked(made, None) | {"dataset": "turned"}, make_context("evaluate"))
+        return np.array([block["candidate"] for block in told["blocks"]])
+
+    def test_after_a_change_the_last_part_shows_what_its_first_days_teach(self, registry, make_context):
+        plain = self.losses(registry, make_context, 47)
+        rolled = self.losses(registry, make_context, 47, rolling=True)
+        assert rolled[:7] == pytest.approx(plain[:7], rel=1e-6), (
+            "the first part has the model from before the holdout"
+        )
+        assert rolled[7:].mean() < 0.8 * plain[7:].mean()
+
+    def test_no_part_is_answered_by_a_model_that_has_seen_it(self, registry, make_context):
+        """What changes on the first day of a part is not known to the model that answers for it."""
+        plain = self.losses(registry, make_context, 53)
+        rolled = self.losses(registry, make_context, 53, rolling=True)
+        assert rolled[7:].mean() > 0.9 * plain[7:].mean()
+
+
+class TestArchived:
+    def test_archived_versions_are_told_beside_both_on_days_that_none_had_seen(self, trained, make_context):
+        old, champion = trained("old", "2013-08-01T00:00:00Z"), trained("champion", "2013-08-10T00:00:00Z")
+        late = trained("late", "2013-08-23T00:00:00Z")
+        late["files"] = {"model.onnx": late["files"]["model.onnx"]}
+        spans = ("files", "signature", "trained_through", "holdout_from")
+        others = [
+            {"version": number} | {name: made[name] for name in spans}
+            for number, made in ((1, old), (2, late))
+        ]
+        told = run_evaluate(asked(trained("new", None), champion, archived=others), make_context("evaluate"))
+        first, second = told["archived"]
+        assert (first["version"], second["version"]) == (1, 2)
+        assert [(block["candidate"], block["champion"]) for block in first["blocks"]] == [
+            (pytest.approx(block["candidate"]), pytest.approx(block["champion"])) for block in told["blocks"]
+        ]
+        assert [block["block"] for block in second["blocks"]] == [
+            block["block"] for block in told["blocks"][7:]
+        ]
+        alone = run_evaluate(asked(old, None), make_context("alone"))
+        assert [block["archived"] for block in first["blocks"]] != [
+            block["candidate"] for block in alone["blocks"]
+        ]
+
+    def test_one_that_takes_other_inputs_is_left_out(self, trained, make_context):
+        champion, other = (
+            trained("champion", "2013-08-10T00:00:00Z"),
+            trained("other", "2013-08-01T00:00:00Z", exclude=["unused"]),
+        )
+        theirs = {name: other[name] for name in ("files", "signature", "trained_through", "holdout_from")}
+        told = run_evaluate(
+            asked(trained("new", None), champion, archived=[{"version": 4} | theirs]),
+            make_context("evaluate"),
+        )
+        assert told["archived"] == []
+
+
 class TestByTime:
     def test_without_a_champion_only_the_candidate_is_told(self, trained, make_context, registry):
         candidate = trained("new", None)

@@ -6,8 +6,8 @@ from millrace_contracts.gates import AbsoluteGate
 from millrace_contracts.learning import EvaluateResult
 from millrace_contracts.loop import Spec
 from millrace_contracts.verdicts import GateResult, GatesVerdict, Verdict
+from millrace_controller.gates import archive, fairness, few
 from millrace_controller.gates import champion as rival
-from millrace_controller.gates import fairness, few
 from millrace_controller.gates.past import Past
 from millrace_stats import tasks
 from millrace_stats.paired import slices
@@ -33,10 +33,21 @@ def judge(
         gates = [_useful(spec, evaluation), *gates]
     gates += fairness.judge(spec.gates.fairness or [], evaluation)
     verdict = min((gate.verdict for gate in gates), key=ORDER.index)
+    comeback = archive.judge(spec, evaluation.archived, verdict == "passed", past or Past())
+    if comeback is not None:
+        gates.append(comeback.result)
+        verdict = min((verdict, comeback.result.verdict), key=ORDER.index)
     deciding = [gate for gate in gates if gate.verdict == verdict]
     if verdict == "passed":
         deciding = [gate for gate in gates if gate.name == "champion"] or deciding[:1]
-    return GatesVerdict(verdict=verdict, reason="; ".join(gate.reason for gate in deciding), gates=gates)
+    if comeback is not None and comeback.version is not None:
+        deciding = [comeback.result]
+    return GatesVerdict(
+        verdict=verdict,
+        reason="; ".join(gate.reason for gate in deciding),
+        gates=gates,
+        back=None if comeback is None else comeback.version,
+    )
 
 
 def _useful(spec: Spec, evaluation: EvaluateResult) -> GateResult:

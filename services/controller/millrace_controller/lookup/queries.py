@@ -35,6 +35,13 @@ async def find(session: AsyncSession, project: str, name: str) -> Loop | None:
     ).one_or_none()
 
 
+async def locked(session: AsyncSession, project: str, name: str) -> Loop:
+    """The loop as it is now, which nobody else changes until the transaction ends. Raises NotFound."""
+    loop = await get(session, project, name)
+    await session.refresh(loop, with_for_update=True)
+    return loop
+
+
 async def get(session: AsyncSession, project: str, name: str) -> Loop:
     """The loop. Raises NotFound."""
     loop = await find(session, project, name)

@@ -32,7 +32,8 @@ def of(loop: Loop, run: Run, before: Sequence[Run]) -> Past:
 def _carried(loop: Loop, run: Run, before: Sequence[Run]) -> tuple[Block, ...]:
     """Blocks of the newest runs in a row that were judged like this one; a block that two have is the newer one's.
 
-    What was said of a graph from elsewhere says nothing of what is trained, nor the other way round.
+    What was said of a graph from elsewhere says nothing of what is trained, nor the other way round; what was said of
+    a candidate that failed in its canary was not so.
     """
     if plan.adopts(run.plan):
         return ()
@@ -40,7 +41,7 @@ def _carried(loop: Loop, run: Run, before: Sequence[Run]) -> tuple[Block, ...]:
     newest: dict[str, Block] = {}
     taken = 0
     for earlier in reversed(before):
-        if earlier.judged is None or plan.adopts(earlier.plan):
+        if earlier.judged is None or plan.adopts(earlier.plan) or earlier.state == State.ABORTED:
             continue
         if (binding.rival(earlier), earlier.judged.document) != (champion, document) or taken == CARRIED_RUNS:
             break

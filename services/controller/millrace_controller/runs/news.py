@@ -21,6 +21,10 @@ def same_as(loop: Loop, last: Run | None, dataset: DatasetVersionRead) -> int | 
     """
     if last is None or last.verdict is None or last.judged is None or not _ended_by_what_it_was(last):
         return None
+    if loop.champion not in (binding.rival(last), last.version, last.verdict.back):
+        return (
+            None  # whoever answers by now was neither its rival nor what it came to: it would be judged anew
+        )
     if last.judged.dataset_version != dataset.number or _fed(loop) or _within(loop, last, dataset):
         return None
     same = last.plan.document == binding.digest(loop.spec.model_dump(mode="json", by_alias=True))

@@ -1,5 +1,6 @@
 """Opens a loop run for a trigger: the same trigger is the same run, and at most one is in flight."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,6 +11,7 @@ from millrace_contracts.loop_runs import RunCause
 from millrace_contracts.models import ModelVersionRead
 from millrace_controller.hints import line
 from millrace_controller.lookup import queries as lookup
+from millrace_controller.production import champion as production
 from millrace_controller.runs import plan, queries
 from millrace_controller.services import Services
 from millrace_controller.tables import Loop, Run
@@ -29,6 +31,7 @@ class Facts:
 
     dataset: DatasetVersionRead
     champion: ModelVersionRead | None
+    archived: Sequence[ModelVersionRead] = ()
 
 
 async def facts(services: Services, loop: Loop) -> Facts | None:
@@ -43,7 +46,14 @@ async def facts(services: Services, loop: Loop) -> Facts | None:
     champion = None
     if loop.champion is not None:
         champion = await registry.version(loop.name, loop.champion, project=project)
-    return Facts(dataset, champion)
+    back = back_to(loop) if champion is not None else []
+    return Facts(dataset, champion, [await production.version(services, loop, number) for number in back])
+
+
+def back_to(loop: Loop) -> list[int]:
+    """The archived versions that may come back, newest last."""
+    most = loop.spec.switch_back.candidates
+    return loop.archive[-most:] if loop.spec.comes_back() and most else []
 
 
 async def pushed_rows(services: Services, loop: Loop, newest: DatasetVersionRead) -> int:
@@ -94,6 +104,7 @@ async def open_run(
         configurations=None if trigger.full_search else loop.configurations,
         champion=known.champion,
         adopt=trigger.adopt,
+        archived=known.archived,
     )
     made = plan.make(loop.spec, loop.name, number, inputs)
     at = through or known.dataset.last_event
@@ -142,7 +153,7 @@ async def by_hand(services: Services, project: str, name: str, trigger: Retrain,
         push = line(project, f"data push {name} FILE")
         raise Conflict(f"{name} has no data yet; push some with {push}.")
     async with services.sessions.begin() as session:
-        loop = await lookup.get(session, project, name)
+        loop = await lookup.locked(session, project, name)
         run = await open_run(session, loop, trigger, known, clock(loop), actor.author, actor.known)
     services.changes.work.set()
     return run

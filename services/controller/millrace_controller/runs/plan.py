@@ -1,5 +1,6 @@
 """What each step of a loop run is asked to do, decided once when the run is opened."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -30,7 +31,8 @@ class Inputs:
 
     cut: only rows before it are used; None: all rows. since, until: span of labelled production rows to add first; no
     `until` means none are added. configurations: the best of the last full search; None: search in full. champion: the
-    version in production. adopt: the graph that stands as the candidate; None: one is trained.
+    version in production. adopt: the graph that stands as the candidate; None: one is trained. archived: the versions
+    that may come back, which are compared with both.
     """
 
     cut: datetime | None
@@ -39,6 +41,7 @@ class Inputs:
     configurations: list[Document] | None
     champion: ModelVersionRead | None
     adopt: AdoptSpec | None = None
+    archived: Sequence[ModelVersionRead] = ()
 
 
 def make(spec: Spec, endpoint: str, number: int, inputs: Inputs) -> RunPlan:
@@ -73,9 +76,8 @@ def make(spec: Spec, endpoint: str, number: int, inputs: Inputs) -> RunPlan:
             "keep_personal": spec.data.keep_personal or [],
             "protected": spec.data.protected or [],
         },
-        train=common
-        | (_train(spec, inputs.configurations) if inputs.adopt is None else _adopt(spec, inputs.adopt)),
-        evaluate=common | _evaluate(spec, inputs.champion) | _compared(spec),
+        train=common | (_train(spec, inputs) if inputs.adopt is None else _adopt(spec, inputs.adopt)),
+        evaluate=common | _evaluate(spec, inputs) | _compared(spec),
         compress=_compress(spec, inputs.until if inputs.champion else None),
         limits=JobLimits(
             memory_mb=spec.training.limits.megabytes(),
@@ -117,9 +119,9 @@ def _unused(spec: Spec) -> list[str]:
     return [*spec.data.exclude, *([] if spec.data.weight is None else [spec.data.weight])]
 
 
-def _train(spec: Spec, configurations: list[Document] | None) -> Document:
+def _train(spec: Spec, inputs: Inputs) -> Document:
     training = spec.training
-    searched = configurations if training.code is None else None
+    searched = inputs.configurations if training.code is None else None
     asked: Document = {
         "exclude": [*_unused(spec), *(spec.data.protected or [])],
         **({} if spec.data.weight is None else {"weight": spec.data.weight}),
@@ -139,6 +141,8 @@ def _train(spec: Spec, configurations: list[Document] | None) -> Document:
         asked["latency"] = aim.model_dump(mode="json")
     if training.distil:
         asked["distil"] = True
+    if inputs.champion is not None and spec.data.event_time is not None and training.code is None:
+        asked["rolling"] = True
     if training.code is not None:
         asked["code"] = training.code.model_dump(mode="json", exclude_none=True)
     if (team := training.team()) is not None:
@@ -156,8 +160,15 @@ def _adopt(spec: Spec, graph: AdoptSpec) -> Document:
     }
 
 
-def _evaluate(spec: Spec, champion: ModelVersionRead | None) -> Document:
-    return {"champion": _champion(champion), "slices": spec.gates.slices.columns}
+def _evaluate(spec: Spec, inputs: Inputs) -> Document:
+    champion = inputs.champion
+    asked: Document = {
+        "champion": None if champion is None else _contender(champion),
+        "slices": spec.gates.slices.columns,
+    }
+    if inputs.archived:
+        asked["archived"] = [_contender(item) for item in inputs.archived]
+    return asked
 
 
 def _compared(spec: Spec) -> Document:
@@ -195,13 +206,11 @@ def _watched(spec: Spec, until: datetime) -> ClosedDays:
     return ClosedDays(since=day - durations.parse(spec.monitoring.drift.window), until=day)
 
 
-def _champion(champion: ModelVersionRead | None) -> Document | None:
-    if champion is None:
-        return None
+def _contender(release: ModelVersionRead) -> Document:
     return {
-        "version": champion.number,
-        "files": champion.files.base().only(COMPARED).by_name(),
-        "trained_through": iso(champion.lineage.trained_through),
-        "holdout_from": iso(champion.lineage.holdout_from),
-        "signature": champion.signature.model_dump(mode="json", exclude_none=True),
+        "version": release.number,
+        "files": release.files.base().only(COMPARED).by_name(),
+        "trained_through": iso(release.lineage.trained_through),
+        "holdout_from": iso(release.lineage.holdout_from),
+        "signature": release.signature.model_dump(mode="json", exclude_none=True),
     }

@@ -15,6 +15,7 @@ from millrace_controller.lookup.queries import DELETED
 from millrace_controller.runs import lineage, states
 from millrace_controller.runs.states import IN_FLIGHT, State
 from millrace_controller.tables import LineageEvent, Loop, Outbox, Run
+from millrace_controller.triggers.rules import FailedRun
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, NotFound
 from millrace_core.openlineage import queries as openlineage
@@ -86,6 +87,16 @@ async def in_flight(session: AsyncSession, loop_id: int) -> Run | None:
 async def newest(session: AsyncSession, loop: Loop) -> Run | None:
     """The run that was opened last, in flight or not."""
     return await get(session, loop, loop.runs) if loop.runs else None
+
+
+async def failed(session: AsyncSession, last: Run | None) -> FailedRun | None:
+    """The *last* run, if it failed before its gates spoke."""
+    if last is None or last.state != State.FAILED or last.verdict is not None:
+        return None
+    came_to_nothing = Run.state.in_((State.FAILED, State.REFUSED))
+    spoken = (Run.loop_id == last.loop_id, Run.number < last.number, ~came_to_nothing)
+    newest = select(Run.opened_at).where(*spoken).order_by(Run.number.desc()).limit(1)
+    return FailedRun(last.number, (await session.scalars(newest)).first())
 
 
 async def by_key(session: AsyncSession, loop_id: int, key: str) -> Run | None:

@@ -8,7 +8,7 @@ from millrace_controller.lookup import queries as lookup
 from millrace_controller.pipelines import attempts
 from millrace_controller.pipelines.attempts import Ended, Handle
 from millrace_controller.runs import queries as runs
-from millrace_controller.runs import waiting
+from millrace_controller.runs import returning, waiting
 from millrace_controller.runs.ending import closed
 from millrace_controller.runs.states import State
 from millrace_controller.services import Services
@@ -103,6 +103,8 @@ async def _ended(services: Services, loop: Loop, run: Run, end: Ended) -> None:
         )
         if state != State.PENDING:
             await decide(session, Outbox, closed(kept, mine, message[:1500], mine.opened_at))
+        if state == State.REJECTED:
+            await returning.intend(session, kept, mine)
     services.memory.line.forget()
     services.changes.work.set()
 

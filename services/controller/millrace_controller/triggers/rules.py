@@ -17,13 +17,22 @@ Cause = Literal["data", "spec", "alarm", "schedule", "hand"]
 
 
 @dataclass(frozen=True)
+class FailedRun:
+    """A run that came to nothing; *before*: when the newest one that did not was opened, if there is one."""
+
+    number: int
+    before: datetime | None
+
+
+@dataclass(frozen=True)
 class LoopFacts:
     """What the rules know of a loop.
 
     busy: a run is in flight, or the route is on its way back. waits: that run waits for people alone, so the way back
     is open. active: not paused by a person. changed: the generation of a spec for which no run was opened yet, if there
     is one. data: number of the newest dataset version; 0 while there is none. same_as: the last run, if one that is
-    opened now would have its data and its document. passed_at: the schedule's last turn that found nothing new.
+    opened now would have its data and its document. passed_at: the schedule's last turn that found nothing new. failed:
+    the last run, if it ended without having judged anything.
     """
 
     champion: int | None
@@ -37,6 +46,7 @@ class LoopFacts:
     data: int = 0
     same_as: int | None = None
     passed_at: datetime | None = None
+    failed: FailedRun | None = None
 
 
 @dataclass(frozen=True)
@@ -167,12 +177,16 @@ def calling(spec: Spec, loop: LoopFacts, day: ClosedDay) -> OpenedAlarm | None:
 
 
 def _answered(spec: Spec, loop: LoopFacts, alarm: OpenedAlarm, day: ClosedDay) -> bool:
-    """Whether a run was opened since the alarm was; an alarm has one run, which knows all that had raised it."""
-    if alarm in day.alarms or loop.opened_at is None:
+    """Whether a run was opened since the alarm was; an alarm has one run, which knows all that had raised it.
+
+    A run that failed knows nothing: the alarm calls for another when the cool-down is over.
+    """
+    since = loop.opened_at if loop.failed is None else loop.failed.before
+    if alarm in day.alarms or since is None:
         return False
     if alarm.opened_day is None:
         return True
-    return durations.begin(alarm.opened_day + durations.DAY, spec.data.timezone) <= loop.opened_at
+    return durations.begin(alarm.opened_day + durations.DAY, spec.data.timezone) <= since
 
 
 def _alarm(spec: Spec, loop: LoopFacts, day: ClosedDay) -> Retrain | None:
@@ -181,7 +195,14 @@ def _alarm(spec: Spec, loop: LoopFacts, day: ClosedDay) -> Retrain | None:
         return None
     evidence: Document = {"alarm": alarm.cause, "kind": alarm.kind, "evidence": alarm.evidence}
     reason = f"alarm {alarm.cause}: {alarm.reason}"
-    return Retrain("alarm", f"{alarm.cause}@{alarm.opened_day}", reason, evidence)
+    window = f"{alarm.cause}@{alarm.opened_day}"
+    if loop.failed is not None:
+        window, evidence = (
+            f"{window} after {loop.failed.number}",
+            evidence | {"after_failed_run": loop.failed.number},
+        )
+        reason = f"{reason} (run {loop.failed.number} failed)"
+    return Retrain("alarm", window, reason, evidence)
 
 
 def _data(spec: Spec, loop: LoopFacts) -> Retrain | None:

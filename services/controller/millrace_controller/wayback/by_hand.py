@@ -6,6 +6,7 @@ from hashlib import sha256
 
 from millrace_contracts.loops import RollbackWrite
 from millrace_controller.lookup import queries as lookup
+from millrace_controller.production import intending
 from millrace_controller.runs.queries import in_flight
 from millrace_controller.services import Services
 from millrace_controller.tables import Loop, Rollback, Run
@@ -48,7 +49,7 @@ async def _order(session: AsyncSession, loop: Loop, body: RollbackWrite, author:
     await queries.add(session, loop, Rollback(key=key, asked=body.to, version=version, rollout=rollout))
     if version == loop.champion:
         return Order(loop, rollout)
-    await route.intend(
+    await intending.intend(
         session, loop, GoBack(version, body.reason, {}), "rollback", author, loop.settled_through, key
     )
     return Order(loop)

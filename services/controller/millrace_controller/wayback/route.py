@@ -1,46 +1,19 @@
 """The way back to an archived version: intended in one transaction, then made so by every pass until it is done."""
 
-from datetime import datetime
-
 from millrace.transport.errors import ApiError
 from millrace_contracts import durations
 from millrace_contracts.decisions import Decision, decision
-from millrace_contracts.durations import iso
 from millrace_contracts.endpoints import EndpointRollback
-from millrace_controller.intents import RouteIntent, WayBack
+from millrace_controller.intents import RouteIntent
 from millrace_controller.lookup import queries as lookup
 from millrace_controller.production import champion
 from millrace_controller.services import Services
 from millrace_controller.tables import Loop, Outbox, Rollback
-from millrace_controller.triggers.rules import GoBack
-from millrace_core.database import AsyncSession, utcnow
+from millrace_core.database import utcnow
 from millrace_core.errors import Conflict
 from millrace_core.outbox import decide
 
 REFUSED = (404, 409, 422)
-
-
-async def intend(
-    session: AsyncSession,
-    loop: Loop,
-    action: GoBack,
-    kind: WayBack,
-    author: str,
-    at: datetime | None,
-    key: str,
-) -> None:
-    """Record, in the caller's transaction, that the route of *loop* has to go back. The same *key* is the same way.
-
-    Raises: Conflict if it is going back already.
-    """
-    if loop.route_intent is not None:
-        raise Conflict(f"{loop.name} is going back to version {loop.route_intent.version}; wait for it.")
-    loop.route_intent = RouteIntent(
-        key=key, version=action.version, left=loop.champion, kind=kind, author=author, at=iso(at),
-        reason=action.reason, evidence=action.evidence,
-    )  # fmt: skip
-    loop.updated_at = utcnow()
-    await session.flush()
 
 
 async def turn(services: Services, loop: Loop) -> None:

@@ -55,6 +55,29 @@ def on_holdout(plan: Plan, configurations: list[Configuration], split: splits.Ti
     return Judged(*wanted[best], predicted[best], Path(model).read_bytes())
 
 
+def rolled(plan: Plan, best: Judged, split: splits.TimeSplit) -> np.ndarray:
+    """Answers for the holdout's rows, each part of it by a model that is fitted on all days before that part.
+
+    A model that lacks the whole holdout cannot show what the newest days teach; this is what retraining now brings.
+    The first part is answered by the model that *best* has already.
+    """
+    table, answers = plan.table, best.predicted.copy()
+    assert table.days is not None
+    days, works, parts = table.days[split.holdout], list[Fit](), list[np.ndarray]()
+    borders = splits.parts(days, plan.spec.block)
+    for border, end in zip(borders, [*borders[1:], split.end_day], strict=True):
+        part = np.flatnonzero((days >= border) & (days < end))
+        rows = splits.window_rows(table, np.flatnonzero(table.days < border), best.window, border)
+        name = f"rolled-{border}-{key_of(best.window, best.configuration)}"
+        train = plan.place.keep_rows(f"{name}-before", rows)
+        predict = plan.place.keep_rows(f"{name}-part", split.holdout[part])
+        works.append(plan.fit(best.configuration, name, train, predict))
+        parts.append(part)
+    for part, result in zip(parts, plan.run("roll", works), strict=True):
+        answers[part] = result.predicted()
+    return answers
+
+
 def out_of_fold(plan: Plan, configuration: Configuration, folds: str) -> np.ndarray:
     """Predictions of every row by a model that was not fitted on its fold."""
     work = plan.cross_validation(configuration, f"oof-{key_of(configuration)}", folds)

@@ -15,6 +15,8 @@ SMALL = 5_000
 VALIDATION_SHARE, VALIDATION_MOST = 0.2, 14
 """Of the blocks before the holdout, the share and the most that a search is judged on."""
 LEAST_TRAINING_ROWS = 50
+PARTS, WEEK = 4, 7
+"""Of a holdout, the most parts before each of which a model is fitted anew, and the fewest days of one."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,18 @@ def by_time(table: Table, holdout_days: int, unit: BlockUnit = "day") -> TimeSpl
     if len(search) < LEAST_TRAINING_ROWS or len(validation) < LEAST_TRAINING_ROWS:
         search, validation = before[: len(before) * 4 // 5], before[len(before) * 4 // 5 :]
     return TimeSplit(before, np.flatnonzero(table.days >= first), search, validation, first, end)
+
+
+def parts(days: np.ndarray, unit: BlockUnit) -> list[int]:
+    """First days of the second and later parts of a holdout: whole blocks, of a week at the least, at most PARTS.
+
+    Args:
+        days: day number of each of its rows, int64.
+    """
+    blocks = np.unique(spacing.numbers(days, unit))
+    each = max(-(-len(blocks) // PARTS), WEEK if unit == "day" else 1)
+    first = {block: int(days[spacing.numbers(days, unit) == block].min()) for block in blocks[each::each]}
+    return [first[block] for block in blocks[each::each]]
 
 
 def window_rows(table: Table, rows: np.ndarray, window: str, end_day: int) -> np.ndarray:

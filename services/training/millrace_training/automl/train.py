@@ -72,6 +72,8 @@ def by_time(plan: Plan) -> Outcome:
         "holdout.onnx": best.graph,
         "baseline.json": baseline.make(table, days, best.predicted, split.holdout, plan.aim),
     }
+    if plan.spec.rolling:
+        data["oof.parquet"] = oof.write(table.take(split.holdout), judging.rolled(plan, best, split))
     metrics = plan.aim.task.metrics(table.target[split.holdout], best.predicted)
     end = midnight(split.end_day, zone)
     holdout = midnight(split.first_holdout_day, zone), end

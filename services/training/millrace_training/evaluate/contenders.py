@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from millrace_contracts.learning import Contender
+from millrace_contracts.contenders import Contender
 from millrace_contracts.release import Role
 from millrace_stats.tasks import Task
 from millrace_training.automl import oof

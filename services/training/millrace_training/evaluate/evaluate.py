@@ -1,7 +1,7 @@
 """The job kind `evaluate`: candidate and champion on the same rows, none of which either had seen."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from millrace_table import spacing
 from millrace_training.automl import splits
 from millrace_training.automl.plan import HOLDOUT_DAYS
 from millrace_training.automl.table import Table, copies, load_for, row_digests
-from millrace_training.evaluate import blocks, fairness, fit, importance, report
+from millrace_training.evaluate import archived, blocks, fairness, fit, importance, report
 from millrace_training.evaluate.contenders import Judges
 from millrace_training.graph.session import predict
 from millrace_training.rows.records import Records
@@ -37,7 +37,9 @@ class Rows:
         labels, name: block of each row, int64 (rows,), and what a block is called.
         candidate, champion: answers, (rows,) or (rows, classes); the champion's NaN where it may have seen the row.
         session: the candidate's graph that had not seen them.
+        compared: what is held against the answers of others: those of models as new as the one that would serve.
         spacing: how blocks lie in time, in all data; None without event time.
+        archived: answers of the versions that may come back, as the champion's.
     """
 
     table: Table
@@ -47,6 +49,8 @@ class Rows:
     champion: np.ndarray | None
     session: Any
     spacing: BlockSpacing | None = None
+    archived: dict[int, np.ndarray] = field(default_factory=dict)
+    compared: np.ndarray | None = None
 
 
 def run(spec: EvaluateSpec, context: Context) -> EvaluateResult:
@@ -71,7 +75,7 @@ def _title(spec: EvaluateSpec) -> str:
 def compared(spec: EvaluateSpec, rows: Rows) -> EvaluateResult:
     """Everything that is told of the candidate, against the champion if there is one."""
     task, table, target = tasks.of(spec.task), rows.table, rows.table.target
-    loss = task.losses(target, rows.candidate)
+    loss = task.losses(target, rows.candidate if rows.compared is None else rows.compared)
     other = None if rows.champion is None else task.losses(target, rows.champion)
     classes = task.report(target, rows.candidate, table.classes)
     return EvaluateResult(
@@ -81,6 +85,13 @@ def compared(spec: EvaluateSpec, rows: Rows) -> EvaluateResult:
         blocks=blocks.of_rows(rows.labels, rows.name, loss, other),
         spacing=rows.spacing,
         slices=blocks.of_slices(_texts(spec, table), rows.labels, rows.name, loss, other),
+        archived=archived.of_rows(
+            {number: task.losses(target, answers) for number, answers in rows.archived.items()},
+            rows.labels,
+            rows.name,
+            loss,
+            other,
+        ),
         fairness=None
         if spec.fairness is None
         else fairness.of_rows(spec.fairness, task, table, rows.candidate, rows.labels),
@@ -129,7 +140,15 @@ def _by_time(spec: EvaluateSpec, table: Table, judges: Judges, context: Context)
         champion,
         session,
         _lie(table.days, unit),
+        archived.answers(spec, judges, held, context),
+        _as_new(judges.out_of_fold(spec.candidate, held), predicted, judges.task),
     )
+
+
+def _as_new(rolled: np.ndarray, predicted: np.ndarray, task: tasks.Task) -> np.ndarray:
+    """The answers of models that were fitted anew within the holdout; where there are none, those of the one before."""
+    known = task.known(rolled)
+    return np.where(known if predicted.ndim == 1 else known[:, None], rolled, predicted)
 
 
 def _lie(days: np.ndarray, unit: BlockUnit) -> BlockSpacing:
