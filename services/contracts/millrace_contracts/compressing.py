@@ -2,7 +2,8 @@
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from millrace_contracts.learning import Configuration, Contender, LearningSpec
+from millrace_contracts.contenders import Contender
+from millrace_contracts.learning import Configuration, LearningSpec
 from millrace_contracts.models import Golden
 from millrace_contracts.names import ColumnName, Digest
 from millrace_contracts.release import Files

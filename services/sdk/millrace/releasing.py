@@ -2,7 +2,8 @@
 
 from millrace_contracts.bodies import Document
 from millrace_contracts.compressing import CompressPlan, CompressResult, CompressSpec
-from millrace_contracts.learning import Contender, LearningSpec, TrainResult
+from millrace_contracts.contenders import Contender
+from millrace_contracts.learning import LearningSpec, TrainResult
 from millrace_contracts.loop_runs import RunPlan
 from millrace_contracts.models import Lineage, ModelVersionWrite
 from millrace_contracts.release import Files

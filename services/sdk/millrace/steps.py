@@ -16,9 +16,9 @@ from millrace.client.training import JobSpec
 from millrace.outcomes import Evaluated, Ingested, Judged, Registered
 from millrace_contracts import traffic
 from millrace_contracts.compressing import CompressResult
+from millrace_contracts.contenders import Contender
 from millrace_contracts.jobs import JobRead
 from millrace_contracts.learning import (
-    Contender,
     EvaluateResult,
     EvaluateSpec,
     TrainResult,

@@ -31,7 +31,8 @@ Flags = npt.NDArray[np.bool_]
 Places = npt.NDArray[np.int64]
 HEAD = "| world | sd of a day | " + " | ".join(WAYS) + " |\n|---|---|---|---|---|---|"
 MARGIN_HEAD = (
-    "| blocks of | sd / margin | r | one model | four models of one week each |\n|---|---|---|---|---|"
+    "| blocks of | sd / margin | r | the model that serves | another of its kind | four, one a week |\n"
+    "|---|---|---|---|---|---|"
 )
 
 

@@ -89,13 +89,13 @@ class TestRolling:
         assert rolled[:7] == pytest.approx(plain[:7], rel=1e-6), (
             "the first part has the model from before the holdout"
         )
-        assert rolled[7:].mean() < 0.8 * plain[7:].mean()
+        assert rolled[7:].mean() < 0.9 * plain[7:].mean()
 
     def test_no_part_is_answered_by_a_model_that_has_seen_it(self, registry, make_context):
         """What changes on the first day of a part is not known to the model that answers for it."""
         plain = self.losses(registry, make_context, 53)
         rolled = self.losses(registry, make_context, 53, rolling=True)
-        assert rolled[7:].mean() > 0.9 * plain[7:].mean()
+        assert rolled[7:].mean() > 0.95 * plain[7:].mean()
 
 
 class TestArchived:
