@@ -6,7 +6,7 @@ from millrace_contracts.closings import ClosedDay
 from millrace_controller.clock import queries
 from millrace_controller.clock.waiting import note
 from millrace_controller.lookup import queries as lookup
-from millrace_controller.production import champion
+from millrace_controller.production import champion, intending
 from millrace_controller.runs import news, opening
 from millrace_controller.runs import queries as runs
 from millrace_controller.runs.ending import finish
@@ -15,8 +15,7 @@ from millrace_controller.runs.states import State
 from millrace_controller.services import Services
 from millrace_controller.tables import Inbox, Loop, Run
 from millrace_controller.triggers import rules
-from millrace_controller.triggers.rules import GoBack, LoopFacts, Retrain
-from millrace_controller.wayback import route
+from millrace_controller.triggers.rules import FailedRun, GoBack, LoopFacts, Retrain
 from millrace_core.database import AsyncSession, utcnow
 
 
@@ -39,7 +38,7 @@ async def take(services: Services, loop: Loop, flight: Run | None, waiting: Sequ
         known = await opening.facts(services, loop)
         pushed = await _pushed(services, loop, known, waiting[0].item)
     async with services.sessions.begin() as session:
-        loop = await lookup.get(session, loop.project, loop.name)
+        loop = await lookup.locked(session, loop.project, loop.name)
         done = await _decide(session, loop, known, pushed, closings)
         await queries.done(session, closings[:done])
         loop.settled_through, loop.causes = closings[done - 1].through, closings[done - 1].item.standing
@@ -80,9 +79,10 @@ async def _decide(
 ) -> int:
     """Decide on closed days in order, until one calls for something; how many those are."""
     last, flight = await runs.newest(session, loop), await runs.in_flight(session, loop.id)
+    failed = await runs.failed(session, last)
     for number, closing in enumerate(days, 1):
         news.count(loop, closing.item)
-        facts = _facts(loop, flight, known, pushed, last)
+        facts = _facts(loop, flight, known, pushed, last, failed)
         acted = known is not None and await _act(session, loop, facts, known, closing)
         if acted:
             return number
@@ -100,7 +100,7 @@ async def _act(session: AsyncSession, loop: Loop, facts: LoopFacts, known: Facts
         )
     if isinstance(action, GoBack):
         key = f"{loop.name}/closing-{closing.seq}"
-        await route.intend(session, loop, action, "switch-back", opening.CONTROLLER, through, key)
+        await intending.intend(session, loop, action, "switch-back", opening.CONTROLLER, through, key)
     if isinstance(action, Retrain):
         await opening.open_run(session, loop, action, known, through)
     return isinstance(action, GoBack | Retrain)
@@ -111,7 +111,7 @@ async def without_day(services: Services, loop: Loop) -> bool:
     known = await opening.facts(services, loop) if loop.state == "active" else None
     if known is None:
         return False
-    facts = _facts(loop, None, known, await _pushed(services, loop, known, None), None)
+    facts = _facts(loop, None, known, await _pushed(services, loop, known, None), None, None)
     action = rules.decide(loop.spec, facts, None)
     if not isinstance(action, Retrain):
         return False
@@ -129,7 +129,14 @@ async def _pushed(services: Services, loop: Loop, known: Facts | None, day: Clos
     return await opening.pushed_rows(services, loop, known.dataset)
 
 
-def _facts(loop: Loop, flight: Run | None, known: Facts | None, pushed: int, last: Run | None) -> LoopFacts:
+def _facts(
+    loop: Loop,
+    flight: Run | None,
+    known: Facts | None,
+    pushed: int,
+    last: Run | None,
+    failed: FailedRun | None,
+) -> LoopFacts:
     return LoopFacts(
         champion=loop.champion,
         opened_at=loop.opened_at,
@@ -142,4 +149,5 @@ def _facts(loop: Loop, flight: Run | None, known: Facts | None, pushed: int, las
         data=0 if known is None else known.dataset.number,
         same_as=None if known is None else news.same_as(loop, last, known.dataset),
         passed_at=loop.passed_at,
+        failed=failed,
     )
