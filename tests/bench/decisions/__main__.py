@@ -68,11 +68,8 @@ def measured(stream: str, part: str, fresh: bool = False) -> str:
         lines = [line for line in log.read_text(errors="replace").splitlines() if line.strip()]
         print(f"{stream}, {part}: failed, see {log}", flush=True)
         return lines[-1] if lines else f"ended with {ended.returncode}"
-    told = json.loads(staged.read_text()) | {
-        "code": code,
-        "date": date.today().isoformat(),
-        "load": os.getloadavg(),
-    }
+    here = {"code": code, "commit": commit(), "date": date.today().isoformat(), "load": os.getloadavg()}
+    told = json.loads(staged.read_text()) | here
     staged.write_text(json.dumps(told))
     os.replace(staged, target)
     print(f"{stream}, {part}: {told['seconds']:.0f} s, {told['cpu_seconds']:.0f} of a processor", flush=True)
