@@ -69,6 +69,25 @@ def test_the_gate_promises_its_error_rates():
     assert measure("beyond", 50, comparing.fails, *given, 3 * comparing.AT_MOST).share > 0.95
 
 
+@pytest.mark.parametrize("rate", [False, True])
+@pytest.mark.parametrize("days", [4, 28])
+def test_bounds_hold_the_true_difference_where_days_differ_much_in_size(days, rate):
+    """Seeded: a day of a thousand rows is one day, not a thousand; bounds of 95 % hold (less noise of 600 repeats)."""
+    told = measure("bounds", 600, comparing.covers, days, 1.0, 0.6, rate)
+    assert told.share > 0.95 - 3 * told.error
+    even = measure("bounds", 600, comparing.covers, days, 0.0, 0.6, rate)
+    assert 0.95 - 3 * even.error < even.share
+
+
+def test_days_of_one_size_are_as_many_as_they_are():
+    draw = np.random.default_rng(1)
+    rows = np.full(DAYS, 100.0)
+    both = [(draw.normal(0, 10, DAYS), rows) for _ in range(2)]
+    found = groups.gap(*both, rate=False, ordered=False)
+    assert found.freedom == pytest.approx(DAYS - 1)
+    assert found.error == pytest.approx(np.std(both[0][0] / 100 - both[1][0] / 100, ddof=1) / np.sqrt(DAYS))
+
+
 def test_bare_rates_cry_wolf_over_small_groups():
     assert measure("bare", 200, comparing.beyond, 28, 50, 0.0, 0.0).share > 0.1
     assert measure("gate", 200, comparing.fails, 28, 50, 0.0, 0.0).share == 0

@@ -111,7 +111,7 @@ class GroupGap(Read):
 
     difference: float
     error: float = Field(description="Standard error, clustered by block.")
-    freedom: int = Field(description="Degrees of freedom of its t bounds.")
+    freedom: float = Field(description="Degrees of freedom of its t bounds.")
     lower: float = Field(description="95 % bounds of this one difference.")
     upper: float
 

@@ -81,3 +81,38 @@ def protected(scale: float) -> Iterator[Result]:
                 f"the smallest group at three times the bound fails, {where}: the gate",
                 repeats, fails, days, rows, r, 3 * AT_MOST,
             )  # fmt: skip
+
+
+def covers(draw: Rng, days: int, unequal: float, own: float, rate: bool) -> bool:
+    """Whether the 95 % bounds of one difference hold the true one, which is 0.
+
+    Args:
+        unequal: standard deviation of the logarithm of a day's rows; 0: all days are of about one size.
+        own: standard deviation of what a day moves each group by itself: of one row's, or on the logit scale for rates.
+    """
+    counts = draw.poisson(50 * np.exp(unequal * draw.standard_normal(days))) + 1
+    common, found = DAY_SPREAD * draw.standard_normal(days), []
+    group = draw.binomial(counts, 0.25)
+    for rows in (group, counts - group):
+        level = common + own * draw.standard_normal(days)
+        if rate:
+            odds = np.exp(np.log(RATE / (1 - RATE)) + level)
+            top = draw.binomial(rows, odds / (1 + odds)).astype(float)
+        else:
+            top = rows * level + np.sqrt(rows) * draw.standard_normal(days)
+        found.append((top, rows.astype(float)))
+    told = groups.gap(found[0], found[1], rate=rate, ordered=False)
+    return told is None or abs(told.difference) <= told.half((1 + groups.CONFIDENCE) / 2)
+
+
+def bounds(scale: float) -> Iterator[Result]:
+    """How often bounds of a difference hold the true one: days of one size, and days that differ much."""
+    repeats = int(2000 * scale)
+    for what, rate in (("mean", False), ("rate", True)):
+        for unequal, sizes in ((0.0, "days of one size"), (1.0, "days that differ much")):
+            for days in (4, 10, 28, 90):
+                for own in (0.0, 0.2, 0.6):
+                    name = (
+                        f"the bounds of a {what} hold the true difference, {days} {sizes}, own spread {own}"
+                    )
+                    yield measure(name, repeats, covers, days, unequal, own, rate)

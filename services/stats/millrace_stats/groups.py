@@ -42,7 +42,7 @@ class Gap:
 
     difference: float
     error: float
-    freedom: int
+    freedom: float
 
     def half(self, confidence: float) -> float:
         """Half the width of a one-sided bound of this *confidence*."""
@@ -114,9 +114,9 @@ def summed(measures: Measures, here: np.ndarray, blocks: np.ndarray, count: int)
 def estimate(sums: Sums, rate: bool, ordered: bool) -> Estimate:
     """A group's rate or mean.
 
-    The bounds are t bounds of the ratio, linearised over blocks and widened for dependence of neighbours. A rate's
-    stand around Agresti and Coull's estimate and are never narrower than independent rows would make them, so that a
-    group without a single error is not said to be without doubt.
+    The bounds are t bounds of the ratio, over blocks and widened for dependence of neighbours. A rate's stand around
+    Agresti and Coull's estimate and are never narrower than independent rows would make them, so that a group without a
+    single error is not said to be without doubt.
 
     Args:
         ordered: blocks follow each other in time.
@@ -125,14 +125,11 @@ def estimate(sums: Sums, rate: bool, ordered: bool) -> Estimate:
     if rows == 0:
         return Estimate(None, None, None, 0)
     value = float(sums[0].sum()) / rows
-    freedom = int((sums[1] > 0).sum()) - 1
-    if freedom < LEAST_BLOCKS - 1:
+    if _blocks([sums]) < LEAST_BLOCKS:
         return Estimate(value, None, None, rows)
-    middle, error = value, _error(_influence(sums), ordered)
-    if rate:
-        middle = (float(sums[0].sum()) + 2) / (rows + 4)
-        error = max(error, float(np.sqrt(middle * (1 - middle) / (rows + 4))))
-    half = Gap(middle, error, freedom).half((1 + CONFIDENCE) / 2)
+    middle = (float(sums[0].sum()) + 2) / (rows + 4) if rate else value
+    least = [middle * (1 - middle) / (rows + 4)] if rate else None
+    half = _difference(middle, [sums], least, ordered).half((1 + CONFIDENCE) / 2)
     low, high = middle - half, middle + half
     return Estimate(value, *((max(low, 0.0), min(high, 1.0)) if rate else (low, high)), rows)
 
@@ -143,16 +140,15 @@ def gap(sums: Sums, reference: Sums, rate: bool, ordered: bool) -> Gap | None:
     The error is that of the difference, so that a day that is bad for all counts for none. For rates the centre is
     Agresti and Caffo's, and the error never smaller than theirs.
     """
-    freedom = min(int((rows > 0).sum()) for _, rows in (sums, reference)) - 1
-    if freedom < LEAST_BLOCKS - 1:
+    both = [sums, reference]
+    if _blocks(both) < LEAST_BLOCKS:
         return None
-    error = _error(_influence(sums) - _influence(reference), ordered)
     if not rate:
-        difference = sums[0].sum() / sums[1].sum() - reference[0].sum() / reference[1].sum()
-        return Gap(float(difference), error, freedom)
-    shares = [((top.sum() + 1) / (rows.sum() + 2), rows.sum() + 2) for top, rows in (sums, reference)]
-    least = float(np.sqrt(sum(share * (1 - share) / count for share, count in shares)))
-    return Gap(float(shares[0][0] - shares[1][0]), max(error, least), freedom)
+        first, second = (float(top.sum() / rows.sum()) for top, rows in both)
+        return _difference(first - second, both, None, ordered)
+    shares = [(float((top.sum() + 1) / (rows.sum() + 2)), float(rows.sum() + 2)) for top, rows in both]
+    least = [share * (1 - share) / count for share, count in shares]
+    return _difference(shares[0][0] - shares[1][0], both, least, ordered)
 
 
 def judge(gaps: Mapping[str, Gap], at_most: float) -> list[Judgement]:
@@ -219,13 +215,48 @@ def _where(rows: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(rows, values, 0.0), np.float64)
 
 
-def _influence(sums: Sums) -> np.ndarray:
-    """What each block adds to the error of the ratio, (blocks,); its mean is 0."""
+def _blocks(parts: Sequence[Sums]) -> int:
+    """Blocks with rows, of the part that has fewest."""
+    return min(int((rows > 0).sum()) for _, rows in parts)
+
+
+def _difference(middle: float, parts: Sequence[Sums], least: Sequence[float] | None, ordered: bool) -> Gap:
+    """A ratio, or the first less the second, with an error that knows how unequal blocks are.
+
+    Each block's residual is freed of what the block itself moves the ratio, and a large block counts for as many as it
+    outweighs: CR2 with Satterthwaite's degrees of freedom (Bell and McCaffrey 2002; Imbens and Kolesár 2016).
+
+    Args:
+        least: variance of each ratio if its rows were independent, where that is known.
+    """
+    moved = _residuals(parts[0]) - (_residuals(parts[1]) if len(parts) > 1 else 0.0)
+    r = autocorrelation(moved) if ordered and len(moved) > 2 and moved.any() else 0.0
+    variance = float((moved**2).sum()) * inflation(r) ** 2
+    variance = max(variance, sum(least or [0.0]))
+    return Gap(middle, float(np.sqrt(variance)), _freedom(parts, least, variance))
+
+
+def _residuals(sums: Sums) -> np.ndarray:
+    """What each block adds to the error of the ratio, (blocks,)."""
     top, rows = sums
-    return np.asarray((top - top.sum() / rows.sum() * rows) / rows.mean(), np.float64)
+    total = rows.sum()
+    own = np.sqrt(np.maximum(1 - rows / total, 1 / total))
+    return np.asarray((top - top.sum() / total * rows) / total / own, np.float64)
 
 
-def _error(influence: np.ndarray, ordered: bool) -> float:
-    count = len(influence)
-    r = autocorrelation(influence) if ordered and count > 2 and influence.any() else 0.0
-    return float(np.std(influence, ddof=1) * inflation(r) / np.sqrt(count))
+def _freedom(parts: Sequence[Sums], least: Sequence[float] | None, variance: float) -> float:
+    """Degrees of freedom: of as many blocks of one size as would be as sure.
+
+    Where days move, a block's part of the variance grows with the square of its rows; where rows are independent, with
+    their number. Rates say how much of it is the latter; means do not, so the former is taken, which is never too sure.
+    """
+    shares = [rows / rows.sum() for _, rows in parts]
+    weights = sum(share**2 for share in shares)
+    weights = weights / weights.sum()
+    if least is not None and variance > 0:
+        alone = min(sum(least) / variance, 1.0)
+        by_rows = sum(share * part for share, part in zip(shares, least, strict=True)) / max(
+            sum(least), 1e-300
+        )
+        weights = (1 - alone) * weights + alone * by_rows
+    return float(np.clip(1 / (weights**2).sum() - 1, 1.0, _blocks(parts) - 1))

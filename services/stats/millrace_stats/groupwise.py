@@ -24,7 +24,7 @@ class GapLine:
 
     difference: float
     error: float
-    freedom: int
+    freedom: float
     lower: float
     upper: float
 

@@ -245,6 +245,7 @@ GROUPS: dict[str, Callable[[float], Iterator[Result] | Iterator[power.Line]]] = 
     "leakage": screenings.leakages,
     "proxies": screenings.stand_ins,
     "protected": comparing.protected,
+    "protected-bounds": comparing.bounds,
     **sparse.GROUPS,
 }
 

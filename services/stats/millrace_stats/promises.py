@@ -92,6 +92,8 @@ PROMISES: tuple[Promise, ...] = (
             "leakage", r"^(500|5,000) honest rows .*: refused as a leak", "share at most", 0.005),
     Promise("groups: one that lies at the bound passes in at most 5 %, days of 200 rows",
             "protected", r"^the smallest group at the bound passes, .* of 200 .*: the gate", "share at most", 0.05),
+    Promise("groups: 95 % bounds of a difference hold it in at least 94 %, also where days differ much in size",
+            "protected-bounds", r"^the bounds of a ", "share at least", 0.94),
     Promise("groups: equal ones fail in at most 5 %",
             "protected", r"^equal groups fail, .*: the gate", "share at most", 0.05),
     Promise("quality: features that lack 2 % of their values raise an alarm in at most 10 % of years",
