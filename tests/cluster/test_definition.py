@@ -1,10 +1,13 @@
 """The resource definition, by kubectl and by Helm one after the other; and a status that stays small."""
 
 import json
+from pathlib import Path
 
 import pytest
 from tests.cluster import test_story as story
 from tests.cluster.kube import CHARTS, condition
+
+from millrace_contracts.notices import ADDRESS, DELIVERABLE
 
 pytestmark = pytest.mark.timeout(900)
 TEAM, LOOP, NAME = story.TEAM, "wide", "modelloops.millrace.dev"
@@ -53,6 +56,29 @@ def test_kubectl_and_helm_take_the_definition_from_each_other_and_every_loop_sta
     kube.helm("upgrade", "--install", "millrace-crds", CHART, "-n", "default", "--force-conflicts")
     assert kube.one("modelloop", "stays", TEAM) is not None
     kube.kubectl("delete", "modelloop", "stays", "-n", TEAM, timeout=10)
+
+
+def test_a_loop_of_before_addresses_had_to_be_deliverable_can_be_changed_elsewhere(kube, by_kubectl):
+    """Kubernetes lets what was stored stand where it is not changed: nobody has to mend an address to pause a loop."""
+    text = Path(FILE).read_text()
+    assert DELIVERABLE in text
+    older = story.LOOP.replace("tumours", "older").rstrip() + (
+        "\n  notify:\n    channels:\n    - {name: ops, email: {to: [ops@firm..example]}}\n"
+    )
+    with pytest.raises(AssertionError, match="notify"):
+        kube.apply(older, TEAM)
+    kube.apply(text.replace(DELIVERABLE, ADDRESS), "default")
+    try:
+        kube.apply(older, TEAM)
+    finally:
+        kube.kubectl("apply", "-f", FILE)
+    paused = json.dumps({"spec": {"suspend": True}})
+    kube.kubectl("patch", "modelloop", "older", "-n", TEAM, "--type", "merge", "-p", paused)
+    stated = json.dumps({"status": {"phase": "Pending"}})
+    kube.kubectl(
+        "patch", "modelloop", "older", "-n", TEAM, "--subresource", "status", "--type", "merge", "-p", stated
+    )
+    kube.kubectl("delete", "modelloop", "older", "-n", TEAM, timeout=60)
 
 
 def test_a_refused_delivery_of_5000_columns_leaves_a_small_status(kube, release):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from millrace_contracts.decisions import decision
-from millrace_monitoring.notices import controller, queries, reading, routes
+from millrace_monitoring.notices import controller, leaving, queries, reading, routes
 
 DAY = datetime(2024, 5, 1, tzinfo=UTC)
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
@@ -95,7 +95,7 @@ class Desk:
 @pytest.fixture
 def clock(monkeypatch):
     found = Clock()
-    for module in (controller, queries, reading, routes):
+    for module in (controller, leaving, queries, reading, routes):
         monkeypatch.setattr(module, "utcnow", found)
     return found
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
 from millrace_contracts.notices import Channel, NamedChannel, Scope
 from millrace_core.database import AsyncSession
 from millrace_monitoring.notices import queries
-from millrace_monitoring.notices.tables import ProjectChannel, Subscription
+from millrace_monitoring.notices.stored import queries as stored
+from millrace_monitoring.notices.tables import Message, ProjectChannel, Subscription
 from millrace_monitoring.settings import MonitoringSettings
 
 Shared = dict[str, list[ProjectChannel]]
@@ -29,13 +31,21 @@ async def of_loop(
     A loop that is gone keeps its own as long as messages of it are on their way.
     """
     found = await queries.last_subscription(session, project, loop)
-    shared = await queries.channels(session, project)
+    shared = (await stored.channels(session, project))[0]
     return chosen(settings, shared, found)
+
+
+async def of_message(session: AsyncSession, settings: MonitoringSettings, message: Message) -> Chosen | None:
+    """The channel by which a message goes; None if there is none any more."""
+    former = await queries.former(session, message.project, message.loop, message.channel)
+    if former is not None:
+        return Chosen(message.channel, cast(Scope, former.scope), former.channel)
+    return (await of_loop(session, settings, message.project, message.loop)).get(message.channel)
 
 
 async def of_project(session: AsyncSession, settings: MonitoringSettings, project: str) -> dict[str, Chosen]:
     """Channels of the project and of the installation, by name."""
-    return chosen(settings, await queries.channels(session, project), None)
+    return chosen(settings, (await stored.channels(session, project))[0], None)
 
 
 def chosen(

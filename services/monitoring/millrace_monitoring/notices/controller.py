@@ -95,8 +95,7 @@ async def _stumbled(services: Services, message: Message, error: Exception) -> N
 
 async def _one(services: Services, message: Message, now: datetime) -> None:
     async with services.readers() as session:
-        known = await choosing.of_loop(session, services.settings, message.project, message.loop)
-    chosen = known.get(message.channel)
+        chosen = await choosing.of_message(session, services.settings, message)
     if chosen is None:
         return await _end(services, message, Outcome(False, GONE, again=False))
     if await _held(services, message, chosen, now):

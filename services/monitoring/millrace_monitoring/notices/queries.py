@@ -5,20 +5,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from pydantic import ValidationError
 from sqlalchemy import ColumnElement, String, cast, delete, func, literal, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_contracts import durations
 from millrace_contracts.messages import NoticeItem
-from millrace_contracts.notices import Channel, Notify, Topic
+from millrace_contracts.notices import Notify, Topic
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict, NotFound
+from millrace_monitoring.notices.stored import queries as stored
 from millrace_monitoring.notices.tables import (
+    FORMER,
     Followed,
+    FormerChannel,
     Incident,
     Message,
-    ProjectChannel,
     Subscription,
     Telling,
 )
@@ -67,10 +70,6 @@ async def move_on(session: AsyncSession, after: int | None, number: int) -> bool
     return done.rowcount == 1  # type: ignore[attr-defined]
 
 
-async def subscribe(session: AsyncSession, project: str, loop: str, notify: Notify) -> None:
-    await session.merge(Subscription(project=project, loop=loop, notify=notify, gone=False))
-
-
 async def unsubscribe(session: AsyncSession, project: str, loop: str) -> None:
     """Nobody is told of the loop any more; what is on its way goes on, by its channels. Repeating changes nothing.
 
@@ -92,37 +91,26 @@ async def subscription(session: AsyncSession, project: str, loop: str) -> Subscr
 
 
 async def last_subscription(session: AsyncSession, project: str, loop: str) -> Subscription | None:
-    """Who is told of a loop, or was when it went away and messages of it are still on their way."""
-    return await session.get(Subscription, (project, loop))
+    """Who is told of a loop, or was when it went away and messages of it are still on their way.
+
+    Raises: Conflict for a row that cannot be read.
+    """
+    try:
+        return await session.get(Subscription, (project, loop), populate_existing=True)
+    except ValidationError as error:
+        raise Conflict(
+            f"Who is told of the loop '{loop}' cannot be read as it is stored ({stored.why(error)}). "
+            "Apply the loop's document again."
+        ) from error
 
 
-async def subscriptions(session: AsyncSession, project: str | None = None) -> list[Subscription]:
-    """Those of a project, or all, by project and loop."""
-    statement = select(Subscription).order_by(Subscription.project, Subscription.loop)
-    statement = statement.where(Subscription.gone.is_(False))
-    if project is not None:
-        statement = statement.where(Subscription.project == project)
-    return list((await session.scalars(statement)).all())
-
-
-async def put_channel(session: AsyncSession, project: str, name: str, channel: Channel) -> None:
-    await session.merge(ProjectChannel(project=project, name=name, channel=channel))
-
-
-async def channels(session: AsyncSession, project: str | None = None) -> list[ProjectChannel]:
-    """Those of a project, or of all, by name."""
-    statement = select(ProjectChannel).order_by(ProjectChannel.project, ProjectChannel.name)
-    if project is not None:
-        statement = statement.where(ProjectChannel.project == project)
-    return list((await session.scalars(statement)).all())
-
-
-async def remove_channel(session: AsyncSession, project: str, name: str) -> None:
-    """Raises: NotFound."""
-    found = await session.get(ProjectChannel, (project, name))
-    if found is None:
-        raise NotFound(f"The project {project} has no channel '{name}'.")
-    await session.delete(found)
+async def former(session: AsyncSession, project: str, loop: str, channel: str) -> FormerChannel | None:
+    """The channel of a loop that was removed, by the name that its messages have."""
+    number = channel.removeprefix(FORMER)
+    if number == channel:
+        return None
+    found = await session.get(FormerChannel, int(number))
+    return found if found is not None and (found.project, found.loop) == (project, loop) else None
 
 
 async def standing(
@@ -276,6 +264,9 @@ async def forget(session: AsyncSession, now: datetime) -> None:
     mine = (Message.project == Subscription.project, Message.loop == Subscription.loop)
     on_its_way = select(Message.number).where(*mine, Message.state == "waiting").exists()
     await session.execute(delete(Subscription).where(Subscription.gone.is_(True), ~on_its_way))
+    numbers = select(Message.channel).where(Message.state == "waiting", Message.channel.startswith(FORMER))
+    needed = {int(name.removeprefix(FORMER)) for name in (await session.scalars(numbers)).all()}
+    await session.execute(delete(FormerChannel).where(FormerChannel.number.not_in(needed)))
     same = (Incident.project == Telling.project, Incident.loop == Telling.loop, Incident.key == Telling.key)
     goes_on = select(Incident.key).where(*same, Incident.ended.is_(False)).exists()
     shown = select(Message.id).where(Message.id == Telling.message).exists()

@@ -17,6 +17,7 @@ from millrace_monitoring.notices import choosing, events, queries
 from millrace_monitoring.notices.choosing import Chosen
 from millrace_monitoring.notices.events import BEGINS, Event, Recorded
 from millrace_monitoring.notices.queries import Place
+from millrace_monitoring.notices.stored import queries as stored
 from millrace_monitoring.notices.tables import Incident, Subscription
 from millrace_monitoring.services import Services
 
@@ -79,7 +80,7 @@ async def _told(session: AsyncSession, services: Services, decision: DecisionRea
     subscription = await queries.subscription(session, decision.project, loop)
     if subscription is None:
         return
-    shared = await queries.channels(session, decision.project)
+    shared = (await stored.channels(session, decision.project))[0]
     channels = choosing.chosen(services.settings, shared, subscription)
     for event in found:
         alarm = events.alarm_of(event)
@@ -98,7 +99,7 @@ async def _happened(
     """Keep what stands, and tell the channels that want to know."""
     project, loop = subscription.project, subscription.loop
     if event.step == "once":
-        return await _tell_all(session, subscription, channels, event, decision)
+        return await tell_all(session, subscription, channels, event, decision)
     if event.step == "begins":
         standing = await queries.standing(session, project, loop, event.topic)
         if events.begins_twice(event, len(standing)):
@@ -109,7 +110,7 @@ async def _happened(
                 Incident(project=project, loop=loop, key=event.key, topic=event.topic, note="", ended=False)
             )
             await session.flush()
-            await _tell_all(session, subscription, channels, event, decision)
+            await tell_all(session, subscription, channels, event, decision)
         return None
     return await _goes_on(session, subscription, channels, event, decision)
 
@@ -135,27 +136,17 @@ async def _goes_on(
         incident.ended = True
         end = Event(event.topic, "ends", incident.key, event.title, event.words)
         end = events.after(end, incident.note if event.topic == "approvals" else "")
-        await _tell_all(session, subscription, channels, end, decision)
+        await tell_all(session, subscription, channels, end, decision)
 
 
-async def leave(session: AsyncSession, services: Services, project: str, loop: str) -> None:
-    """The loop is there no more: what stands of it ends, and who was told of its beginning is told so."""
-    subscription = await queries.subscription(session, project, loop)
-    if subscription is not None:
-        channels = choosing.chosen(services.settings, await queries.channels(session, project), subscription)
-        for incident in await queries.standing(session, project, loop):
-            event = events.with_its_loop(incident.topic, incident.key, loop)
-            await _tell_all(session, subscription, list(channels.values()), event, events.Left(utcnow()))
-    await queries.unsubscribe(session, project, loop)
-
-
-async def _tell_all(
+async def tell_all(
     session: AsyncSession,
     subscription: Subscription,
     channels: list[Chosen],
     event: Event,
     decision: Recorded,
 ) -> None:
+    """Put *event* into a message of each channel that wants to know of it."""
     due = queries.due(subscription.notify, utcnow())
     for chosen in channels:
         if event.topic in chosen.channel.topics():

@@ -2,7 +2,7 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Iterable
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
@@ -27,11 +27,11 @@ from millrace_monitoring.aside.tables import SetAside
 from millrace_monitoring.channels import letter as letters
 from millrace_monitoring.channels import sending
 from millrace_monitoring.channels.letter import Letter
-from millrace_monitoring.notices import choosing, controller, queries, reading, rereading
+from millrace_monitoring.notices import choosing, controller, leaving, queries, rereading, showing
 from millrace_monitoring.notices.choosing import Chosen
 from millrace_monitoring.notices.loads import queries as channel_loads
-from millrace_monitoring.notices.loads.queries import Load
-from millrace_monitoring.notices.tables import Message, Subscription
+from millrace_monitoring.notices.stored import queries as stored
+from millrace_monitoring.notices.tables import Message
 from millrace_monitoring.services import CurrentServices, Services
 
 router = APIRouter(prefix="/v1", tags=["notices"])
@@ -39,7 +39,6 @@ READ, WRITE = permit("monitoring.channels.read"), permit("monitoring.channels.wr
 TOLD = permit("monitoring.subscriptions.write")
 Id = Annotated[str, Path(pattern=r"^[0-9a-f-]{36}$")]
 LoopIn = Annotated[Name | None, Query(description="Only what tells of this loop.")]
-Loads = dict[tuple[str, str, str], Load]
 
 
 @router.put("/channels/{name}", dependencies=[WRITE], response_model=ChannelRead)
@@ -53,15 +52,17 @@ async def put_channel(
             "email.to", f"no mail can go to {nowhere[0]}", "name an address like team@example.org"
         )
         raise BadInput(f"{mistake.where}: {mistake.what}.", [mistake])
-    known = {item.name for item in await queries.channels(session, project)}
+    known = {item.name for item in (await stored.channels(session, project))[0]}
     if name not in known and len(known) >= MOST_CHANNELS:
         raise Conflict(f"The project {project} has {MOST_CHANNELS} channels already; delete one first.")
     problem = sending.problem(body, "project", project, services.settings)
     if problem is not None and body.webhook is not None and problem.startswith("the address"):
         raise BadInput(f"The URL: {problem}.")
-    await queries.put_channel(session, project, name, body)
+    before = await leaving.known(session, services, project)
+    await stored.put_channel(session, project, name, body)
+    await leaving.settle(session, project, before, await leaving.known(session, services, project))
     loads = await channel_loads.loads(session, utcnow(), project)
-    return _shown(services, project, Chosen(name, "project", body), None, loads)
+    return showing.shown(services, project, Chosen(name, "project", body), None, loads)
 
 
 @router.get("/channels", dependencies=[READ], response_model=list[ChannelRead])
@@ -72,15 +73,15 @@ async def list_channels(
     loads = await channel_loads.loads(session, utcnow(), project)
     if loop is not None:
         known = await choosing.of_loop(session, services.settings, project, loop)
-        return [_shown(services, project, item, loop, loads) for item in known.values()]
+        return [showing.shown(services, project, item, loop, loads) for item in known.values()]
     shared = await choosing.of_project(session, services.settings, project)
     own = [
         (item.loop, Chosen(channel.name, "loop", channel))
-        for item in await queries.subscriptions(session, project)
+        for item in (await stored.subscriptions(session, project))[0]
         for channel in item.notify.channels
     ]
-    told = [_shown(services, project, item, None, loads) for item in shared.values()]
-    return told + [_shown(services, project, item, of, loads) for of, item in own]
+    told = [showing.shown(services, project, item, None, loads) for item in shared.values()]
+    return told + [showing.shown(services, project, item, of, loads) for of, item in own]
 
 
 @router.get("/channels/{name}", dependencies=[READ], response_model=ChannelRead)
@@ -91,13 +92,17 @@ async def get_channel(
     known = await choosing.of_project(session, services.settings, project)
     if name not in known:
         raise NotFound(f"The project {project} has no channel '{name}'.")
-    return _shown(services, project, known[name], None, await channel_loads.loads(session, utcnow(), project))
+    return showing.shown(
+        services, project, known[name], None, await channel_loads.loads(session, utcnow(), project)
+    )
 
 
 @router.delete("/channels/{name}", status_code=204, response_class=Response, dependencies=[WRITE])
-async def remove_channel(name: Name, project: Project, session: Session) -> None:
-    """Tell nobody by it any more; what is on its way by it is given up."""
-    await queries.remove_channel(session, project, name)
+async def remove_channel(name: Name, project: Project, session: Session, services: CurrentServices) -> None:
+    """Tell nobody by it any more; what is on its way by it is given up, and what a machine keeps open there ends."""
+    before = await leaving.known(session, services, project)
+    await stored.remove_channel(session, project, name)
+    await leaving.settle(session, project, before, await leaving.known(session, services, project))
 
 
 @router.post("/channels:test", dependencies=[WRITE], response_model=list[TestAnswer])
@@ -161,34 +166,45 @@ async def resend_message(id: Id, project: Project, session: Session) -> MessageR
 
 
 @router.put("/subscriptions/{loop}", status_code=204, response_class=Response, dependencies=[TOLD])
-async def subscribe(loop: Name, body: SubscriptionWrite, project: Project, session: Session) -> None:
+async def subscribe(
+    loop: Name, body: SubscriptionWrite, project: Project, session: Session, services: CurrentServices
+) -> None:
     """Let people be told of a loop from now on; the controller says so of every loop that is not a backtest."""
-    await queries.subscribe(session, project, loop, body.notify)
+    with suppress(Conflict):  # what cannot be read is replaced
+        before = await leaving.known(session, services, project, loop)
+        await stored.subscribe(session, project, loop, body.notify)
+        return await leaving.settle(
+            session, project, before, await leaving.known(session, services, project, loop)
+        )
+    await stored.subscribe(session, project, loop, body.notify)
 
 
 @router.delete("/subscriptions/{loop}", status_code=204, response_class=Response, dependencies=[TOLD])
 async def unsubscribe(loop: Name, project: Project, session: Session, services: CurrentServices) -> None:
     """Tell nobody of it any more: what stands ends with it, and what is on its way still goes by its channels."""
-    await reading.leave(session, services, project, loop)
+    await leaving.leave(session, services, project, loop)
 
 
 @router.get("/subscriptions:standing", dependencies=[READ], response_model=list[SubscriptionStanding])
 async def standing(session: Session, services: CurrentServices) -> list[SubscriptionStanding]:
     """How telling goes for every loop of every project that somebody is told of."""
-    loads, shared = await channel_loads.loads(session, utcnow()), await queries.channels(session)
+    loads, (shared, strange) = await channel_loads.loads(session, utcnow()), await stored.channels(session)
     aside = Counter((item.project, item.loop) for item in await set_aside.waiting(session))
+    read, wrong = await stored.subscriptions(session)
     found = [
         (
             item,
             choosing.chosen(services.settings, (one for one in shared if one.project == item.project), item),
+            [one for one in strange if one.project == item.project and item.notify.inherit],
         )
-        for item in await queries.subscriptions(session)
+        for item in read
     ]
-    return [
-        _standing(services, item, known.values(), loads, aside[item.project, item.loop])
-        for item, known in found
-        if known
+    told = [
+        showing.standing(services, item, known.values(), loads, aside[item.project, item.loop], lacking)
+        for item, known, lacking in found
+        if known or lacking
     ]
+    return told + [showing.unread(item, aside[item.project, item.name]) for item in wrong]
 
 
 @router.get("/set-aside", dependencies=[READ], response_model=list[SetAsideRead])
@@ -205,54 +221,6 @@ async def read_set_aside(services: CurrentServices) -> list[SetAside]:
     await rereading.read_again(services)
     async with services.readers() as session:
         return await set_aside.waiting(session)
-
-
-def _standing(
-    services: Services, item: Subscription, known: Iterable[Chosen], loads: Loads, aside: int
-) -> SubscriptionStanding:
-    shown = [_shown(services, item.project, one, item.loop, loads) for one in known]
-    mine = [(one, loads.get((item.project, item.loop, one.name), Load())) for one in shown]
-    wrong = [f"{one.name} ({one.kind}): {_wrong(one, load)}" for one, load in mine if _wrong(one, load)]
-    if aside:
-        wrong.insert(0, f"{aside} of its decisions could be told to nobody (millrace notify aside)")
-    return SubscriptionStanding(
-        project=item.project,
-        loop=item.loop,
-        channels=len(shown),
-        waiting=sum(load.tried for _, load in mine),
-        undelivered=sum(load.undelivered for _, load in mine),
-        set_aside=aside,
-        words=(wrong[0] if wrong else "")[:500],
-    )
-
-
-def _wrong(channel: ChannelRead, load: Load) -> str:
-    if channel.problem:
-        return channel.problem
-    if load.undelivered:
-        return f"{load.undelivered} could not be delivered, the last because: {load.answer}"
-    return f"{load.tried} on another try, after: {load.answer}" if load.tried else ""
-
-
-def _shown(services: Services, project: str, chosen: Chosen, loop: str | None, loads: Loads) -> ChannelRead:
-    channel = chosen.channel
-    mine = [
-        load
-        for (of, told, name), load in loads.items()
-        if (of, name) == (project, chosen.name) and loop in (None, told)
-    ]
-    return ChannelRead(
-        name=chosen.name,
-        scope=chosen.scope,
-        loop=loop if chosen.scope == "loop" else None,
-        kind=channel.kind(),
-        to=channel.told(),
-        tell=list(channel.topics()),
-        problem=sending.problem(channel, chosen.scope, project, services.settings),
-        waiting=sum(load.waiting for load in mine),
-        undelivered=sum(load.undelivered for load in mine),
-        channel=Channel.model_validate(channel.model_dump(by_alias=True, exclude={"name"})),
-    )
 
 
 async def _read(session: AsyncSession, messages: list[Message]) -> list[MessageRead]:

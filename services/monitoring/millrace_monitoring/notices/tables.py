@@ -10,6 +10,8 @@ from millrace_contracts.notices import Channel, Notify
 from millrace_core.database import UtcDateTime
 from millrace_monitoring.tables import Id, Table, Typed
 
+FORMER = "former #"
+
 
 class ProjectChannel(Table):
     """A way to tell people of a project's loops."""
@@ -31,6 +33,23 @@ class Subscription(Table):
     notify: Mapped[Notify] = mapped_column("spec", Typed(Notify))
     gone: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     """Its loop is there no more, and the ends of its incidents are still on their way by its channels."""
+
+
+class FormerChannel(Table):
+    """A channel by which nothing new is told of a loop: it was removed, or leads elsewhere, and ends go by it still."""
+
+    __tablename__ = "former_channels"
+
+    number: Mapped[int] = mapped_column(Id, primary_key=True, autoincrement=True)
+    project: Mapped[str] = mapped_column(String(63))
+    loop: Mapped[str] = mapped_column(String(63))
+    scope: Mapped[str] = mapped_column(String(16))
+    channel: Mapped[Channel] = mapped_column("spec", Typed(Channel))
+
+    @property
+    def name(self) -> str:
+        """By which its messages are known; no channel that people name is called so."""
+        return f"{FORMER}{self.number}"
 
 
 class Incident(Table):
