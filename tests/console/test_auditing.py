@@ -142,6 +142,19 @@ async def test_what_was_found_stands_on_the_page_and_in_a_file_of_this_session_a
     assert "does not hold" not in (await signed.get(PAGE)).text
 
 
+async def test_what_a_session_looked_at_goes_when_it_is_over_though_nobody_comes_by(
+    signed, person, services, app, clock, monkeypatch
+):
+    monkeypatch.setattr("millrace.auditing.verify", lambda *_: REPORT)
+    await signed.post(VERIFY, data={"csrf": person.csrf})
+    app.state.services.works._threads.shutdown(wait=True)
+    await app.state.services.people.close_over()
+    assert app.state.services.works.of(person.csrf) is not None
+    clock.now += app.state.services.settings.idle_hours * 3600 + 1
+    await app.state.services.people.close_over()
+    assert app.state.services.works.of(person.csrf) is None
+
+
 async def test_an_answer_that_cannot_be_read_is_named_and_is_no_failure_of_the_console(
     signed, person, services
 ):
@@ -192,3 +205,49 @@ async def test_a_loop_that_is_not_there_is_named_and_not_taken_for_one_without_a
     answer = await signed.get(f"{PAGE}/champion", params={"loop": "sales"})
     assert answer.status_code == 404
     assert "There is no loop sales." in answer.text
+
+
+REQUEST = "/v1/monitors/sales/requests/r1"
+ROW = {
+    "event_time": "2026-11-01T00:00:00Z", "at": "2026-11-01T00:00:01Z", "listener": "inference",
+    "revision": "sales--r1", "key": "", "status": 200, "fault": None, "answer": 3.5, "label": None,
+    "kept_in": "sha256:" + "1" * 64, "closed_day": None,
+}  # fmt: skip
+WHY = {
+    "version": 4, "background": 9,
+    "rows": [{
+        "unit": "number", "of": None, "base": 2.0, "answer": 3.5, "method": "trees",
+        "contributions": [
+            {"column": "price", "contribution": 1.25, "error": None},
+            {"column": "shop", "contribution": 0.25, "error": None},
+        ],
+    }],
+}  # fmt: skip
+
+
+async def test_a_request_is_shown_with_the_explanation_of_the_row_that_is_chosen(signed, services):
+    rows = [ROW | {"index": at, "features": {"price": 46.1, "shop": None}} for at in (0, 1)]
+    services[REQUEST] = (
+        200,
+        {"endpoint": "sales", "request_id": "r1", "classes": None, "rows": rows},
+    )
+    services[f"{REQUEST}/explanation"] = (200, WHY)
+    text = (await signed.get(f"{PAGE}/request", params={"loop": "sales", "id": "r1"})).text
+    for words in ("Why row 0 was answered so", "+1.25", "By version 4", "46.1", "missing", "row=1#why"):
+        assert words in text, words
+    text = (await signed.get(f"{PAGE}/request", params={"loop": "sales", "id": "r1", "row": 1})).text
+    assert "Why row 1 was answered so</h3>" in text
+
+
+@pytest.mark.parametrize("refusal", [(409, "It is not explained."), (503, "monitoring does not answer now")])
+async def test_a_request_that_cannot_be_explained_is_shown_all_the_same_with_the_reason(
+    signed, services, refusal
+):
+    status, words = refusal
+    rows = [ROW | {"index": 0, "features": {"price": 46.1}}]
+    services[REQUEST] = (200, {"endpoint": "sales", "request_id": "r1", "classes": None, "rows": rows})
+    services[f"{REQUEST}/explanation"] = (status, {"title": "no", "detail": "It is not explained."})
+    answer = await signed.get(f"{PAGE}/request", params={"loop": "sales", "id": "r1"})
+    assert answer.status_code == 200
+    assert words in answer.text
+    assert "46.1" in answer.text

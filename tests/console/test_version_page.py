@@ -39,6 +39,12 @@ def test_a_version_of_which_nothing_else_is_known_has_a_card_all_the_same():
     assert "By how much it is wrong" not in page
 
 
+def test_while_serving_is_away_nothing_is_said_of_where_it_is_loaded():
+    page = shown(missing=["serving does not answer now (no answer within 5 s); what it knows is missing."])
+    assert "Not known now: serving does not answer." in page
+    assert "No endpoint has it loaded" not in page
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [

@@ -173,7 +173,7 @@ async def test_a_request_tells_its_rows_answers_labels_and_who_pushed_them(label
     found = await service.call("GET", f"/v1/monitors/sales/requests/{first}")
     row = found["rows"][0]
     assert (row["revision"], row["index"], row["closed_day"]) == ("sales--r1", 0, "2024-03-01")
-    assert set(row["features"]) == {"price", "shop"}
+    assert set(row["features"]) == {"price", "shop_name"}, "by data column"
     assert np.isfinite(row["answer"])
     assert (row["label"]["value"], row["label"]["pushed_by"]) == (7.0, "user:admin")
     assert len(found["rows"]) == 20

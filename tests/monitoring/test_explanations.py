@@ -11,9 +11,11 @@ from millrace.aio.registry import AsyncRegistry
 from millrace_monitoring.graphs import explainers
 
 from .flowers import KINDS, SIGNATURE, flower_monitor, probabilities, version
+from .sales import START
 from .test_reviews import QUEUE, pushed
 
 PATH = "/v1/monitors/sales/explanations"
+REQUEST = "/v1/monitors/sales/requests/order-1"
 PRICES = [6.0, 9.0, 10.0, 11.0, 14.0]
 
 
@@ -76,8 +78,46 @@ async def test_an_entry_is_explained_by_the_version_that_answered_it(service):
     sure = entry["confidence"]
     assert item["answer"] == pytest.approx(np.log(sure / (1 - sure)), rel=1e-3, abs=1e-3)
     await service.declare(flower_monitor(version(service.registry, 2), review={"below": 0.9}))
-    refused = await service.call("GET", f"{QUEUE}/{entry['number']}/explanation", 409)
-    assert "sales--r1" in refused.text
+    again = await service.call("GET", f"{QUEUE}/{entry['number']}/explanation")
+    assert again == told, "another one is champion since, and not even archived: version 1 answered it"
+
+
+async def brought(service, revision="sales--r1"):
+    """One request of two rows, answered by *revision*."""
+    rows = [
+        {
+            "request_id": "order-1", "index": place, "event_time": START.isoformat(), "revision": revision,
+            "features": {"price": price, "shop_name": "north"}, "prediction": probabilities([price])[0].tolist(),
+        }
+        for place, price in enumerate((7.1, 13.3))
+    ]  # fmt: skip
+    await service.declare(flower_monitor(version(service.registry, 1)))
+    await service.call("POST", "/v1/monitors/sales/predictions", json={"rows": rows})
+
+
+async def test_a_row_of_a_logged_request_is_explained_by_the_version_that_answered_it(service):
+    await brought(service)
+    kept = (await service.call("GET", REQUEST))["rows"]
+    assert [row["features"] for row in kept] == [
+        {"price": 7.1, "shop_name": "north"}, {"price": 13.3, "shop_name": "north"},
+    ], "the numbers that were sent, and no digit more"  # fmt: skip
+    await service.declare(flower_monitor(version(service.registry, 2)))
+    for row, price, kind in zip(kept, (7.1, 13.3), ("iris", "tulip"), strict=True):
+        told = await service.call(
+            "GET",
+            f"{REQUEST}/explanation?index={row['index']}",
+            headers={"authorization": "Bearer viewer-token"},
+        )
+        assert told["version"] == 1
+        assert told["rows"][0]["of"] == kind
+        assert told["rows"][0]["answer"] == pytest.approx(log_odds(price, kind), rel=1e-3)
+    assert "no answered row 2" in (await service.call("GET", f"{REQUEST}/explanation?index=2", 404)).text
+    await service.call("GET", "/v1/monitors/sales/requests/nobody/explanation", 404)
+
+
+async def test_a_row_of_a_version_that_never_was_in_production_says_why_it_is_not_explained(service):
+    await brought(service, "sales--r9")
+    assert "sales--r9" in (await service.call("GET", f"{REQUEST}/explanation", 409)).text
 
 
 @pytest.mark.parametrize(

@@ -95,6 +95,21 @@ async def test_all_of_low_confidence_are_in_the_queue_and_nothing_else(service):
     assert one["choices"] == KINDS
 
 
+async def test_numbers_have_the_digits_that_were_sent_and_none_that_float32_adds(service):
+    """What a float32 keeps of 46.1 is 46.099998474121094; nobody measured that."""
+    await declared(service, sample="100%")
+    row = {
+        "request_id": "one", "index": 0, "event_time": START.isoformat(), "revision": "sales--r1",
+        "features": {"price": 46.1, "shop_name": "north"}, "prediction": [0.1, 0.2, 0.7],
+    }  # fmt: skip
+    await service.call("POST", "/v1/monitors/sales/predictions", json={"rows": [row]})
+    (entry,) = await queue(service)
+    assert entry["features"]["price"] == 46.1
+    assert entry["answer"]["probabilities"] == {"iris": 0.1, "rose": 0.2, "tulip": 0.7}
+    (kept,) = (await service.call("GET", "/v1/monitors/sales/requests/one"))["rows"]
+    assert (kept["features"]["price"], kept["answer"]) == (46.1, [0.1, 0.2, 0.7])
+
+
 async def test_as_many_are_drawn_by_chance_as_are_asked_for_and_the_same_ones_each_time(service):
     await declared(service, sample="10%")
     await pushed(service, rows=3000)

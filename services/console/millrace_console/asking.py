@@ -1,7 +1,7 @@
 """What a page asks of other services: all at once, each within its time, and what does not come is named."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -11,6 +11,7 @@ from millrace.transport.errors import ApiError
 
 Answer = TypeVar("Answer")
 MISSING = (404, 410)
+AWAY = " does not answer now"
 
 
 @dataclass
@@ -56,9 +57,13 @@ class Asked:
 
     def note(self, service: str, why: str) -> None:
         """Remember that *service* did not answer; once is enough."""
-        words = f"{service} does not answer now ({why}); what it knows is missing on this page."
-        if not any(item.startswith(f"{service} does") for item in self.missing):
-            self.missing.append(words)
+        if not lacks(self.missing, service):
+            self.missing.append(f"{service}{AWAY} ({why}); what it knows is missing on this page.")
+
+
+def lacks(missing: Iterable[str], service: str) -> bool:
+    """Whether *service* is among those that did not answer: what it was asked for is not known, and not nothing."""
+    return any(item.startswith(f"{service}{AWAY}") for item in missing)
 
 
 class Away(Exception):

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from millrace_console import stamps
+from millrace_console.asking import lacks
 
 TEMPLATES = Path(__file__).parent / "templates"
 DASH = "–"
@@ -37,7 +38,7 @@ def environment() -> Environment:
     )  # fmt: skip
     made.filters |= {
         "moment": moment, "day": day, "number": number, "count": count, "share": share, "cut": cut, "part": part,
-        "any_way": any_way,
+        "any_way": any_way, "lacks": lacks,
     }  # fmt: skip
     made.globals |= {"asset": stamps.asset, "address": address}
     return made

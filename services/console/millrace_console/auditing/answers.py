@@ -9,9 +9,10 @@ from typing import Any
 from millrace import champions
 from millrace.aio import AsyncMillrace
 from millrace.transport.errors import ApiError
-from millrace_console.asking import MISSING, Answer, Asked
+from millrace_console.asking import MISSING, Answer, Asked, Away
 from millrace_contracts.audit import AuditedRequest
 from millrace_contracts.endpoints import EndpointRead
+from millrace_contracts.explanations import RowExplanation
 from millrace_contracts.models import AliasMoveRead, ModelVersionRead
 from millrace_core.errors import BadInput
 
@@ -25,6 +26,16 @@ class Champion:
 
     move: AliasMoveRead | None
     version: ModelVersionRead | None
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Why one row of a request was answered as it was: by which version; or in words why that cannot be told."""
+
+    row: int
+    it: RowExplanation | None = None
+    version: int | None = None
+    words: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,6 +82,18 @@ async def request(asked: Asked, clients: AsyncMillrace, project: str, loop: str,
         if kept is not None:
             return Request(name, kept, await _served(asked, clients, project, name, kept))
     return None
+
+
+async def explained(
+    asked: Asked, clients: AsyncMillrace, project: str, found: Request, row: int
+) -> Explained:
+    """What moved the answer to a row; an explanation that cannot be had is no reason to show nothing else."""
+    question = clients.monitoring.request_explanation(found.loop, found.it.request_id, row, project=project)
+    try:
+        told = await asked.must("monitoring", question)
+    except (ApiError, Away) as error:
+        return Explained(row, words=str(error))
+    return Explained(row, told.rows[0], told.version)
 
 
 async def _names(asked: Asked, clients: AsyncMillrace, project: str) -> list[str]:

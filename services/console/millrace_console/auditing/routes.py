@@ -138,14 +138,20 @@ async def audited(
     services: CurrentServices,
     id: Annotated[str, Query(min_length=1, max_length=200, pattern=PlainText)],
     loop: LoopMaybe = "",
+    row: Annotated[int, Query(ge=0, lt=2**31, description="The row that is explained.")] = 0,
 ) -> Response:
-    """What happened to one request: its rows, its answers, what gave them, and the labels with who told them."""
+    """What happened to one request: its rows and answers, what gave them and why, and the labels with who told them."""
     asked = Asked(PATIENCE)
     found, around = await asyncio.gather(
         answers.request(asked, person.clients, project, loop, id.strip()),
         _around(asked, services, person, project),
     )
-    shown = {"found": found, "looked": True, "given": GIVEN | {"loop": loop, "id": id}}
+    why = None
+    if found is not None:
+        why = await answers.explained(
+            Asked(services.settings.answer_seconds), person.clients, project, found, row
+        )
+    shown = {"found": found, "explained": why, "looked": True, "given": GIVEN | {"loop": loop, "id": id}}
     return page(request, "audit.html", around | shown)
 
 
@@ -158,6 +164,7 @@ async def _around(asked: Asked, services: Services, person: Person, project: str
         "champion": None,
         "lineage": None,
         "found": None,
+        "explained": None,
         "looked": False,
         "given": GIVEN,
     }

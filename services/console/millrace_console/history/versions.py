@@ -4,10 +4,13 @@ import asyncio
 
 from millrace.aio import AsyncMillrace
 from millrace_console.asking import Asked
+from millrace_console.history import evaluations
 from millrace_console.nested import flat
 from millrace_contracts.endpoints import EndpointRead, RevisionRead
 from millrace_contracts.models import AliasMoveRead, ModelVersionRead
 
+COMPARED = 12
+"""Newest versions whose groups are shown one below the other."""
 LEADING = ("rmse", "mae", "r2", "log_loss", "auc", "brier", "accuracy", "skill", "macro_f1")
 
 
@@ -29,6 +32,7 @@ async def every(asked: Asked, clients: AsyncMillrace, project: str, loop: str) -
         "named": named,
         "moves": moves[::-1],
         "figures": {item.number: figures(item) for item in found},
+        "groups": await evaluations.groups(asked, clients, project, found[: -COMPARED - 1 : -1]),
     }
 
 

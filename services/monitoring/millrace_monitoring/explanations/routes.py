@@ -1,18 +1,25 @@
-"""Explanations over HTTP: of rows that serving has just answered, and of entries that people look at."""
+"""Explanations over HTTP: of rows that serving has just answered, of entries of the queue, and of logged requests."""
 
-from fastapi import APIRouter
+from typing import Annotated
 
+from fastapi import APIRouter, Path, Query
+
+from millrace_contracts.bodies import Document
 from millrace_contracts.explanations import ExplainWrite, Explanations
+from millrace_contracts.names import RequestId
 from millrace_core.auth import permit
-from millrace_core.errors import Conflict
+from millrace_core.errors import Conflict, NotFound
 from millrace_core.names import Name, Project
-from millrace_monitoring.closing.versions import items
 from millrace_monitoring.monitors import queries as monitors
+from millrace_monitoring.requests.finding import find
 from millrace_monitoring.reviews import queries as reviews
 from millrace_monitoring.reviews.routes import Number
-from millrace_monitoring.services import CurrentServices
+from millrace_monitoring.services import CurrentServices, Services
+from millrace_monitoring.tables import Monitor
 
 router = APIRouter(prefix="/v1/monitors", tags=["explanations"])
+INFERENCE = "inference"
+"""The listener whose answer somebody got; others are mirrored."""
 
 
 @router.post("/{endpoint}/explanations", dependencies=[permit("monitoring.explanations.write")])
@@ -32,11 +39,36 @@ async def of_entry(
     async with services.readers() as session:
         monitor = await monitors.get(session, project, endpoint)
         entry = await reviews.get(session, monitor, number)
-        lineup = await monitors.lineup(session, project, endpoint, None)
-    assert lineup is not None, "a monitor is declared with a lineup"
-    known = [item.version for item in items(lineup, len(lineup.archived)) if item.revision == entry.revision]
-    if not known:
+    return await _of_row(services, monitor, entry.revision, entry.features)
+
+
+@router.get(
+    "/{endpoint}/requests/{request_id}/explanation", dependencies=[permit("monitoring.requests.read")]
+)
+async def of_request(
+    endpoint: Name,
+    request_id: Annotated[RequestId, Path()],
+    project: Project,
+    services: CurrentServices,
+    index: Annotated[int, Query(ge=0, lt=2**31, description="The row of the request; 0 is the first.")] = 0,
+) -> Explanations:
+    """Why a row of a logged request was answered as it was, by the version that answered it."""
+    kept = await find(services, project, endpoint, request_id)
+    rows = [row for row in kept.rows if row.index == index and row.answer is not None]
+    if not rows:
+        raise NotFound(f"The request {request_id} has no answered row {index}; its rows are numbered from 0.")
+    async with services.readers() as session:
+        monitor = await monitors.get(session, project, endpoint)
+    answered = min(rows, key=lambda row: row.listener != INFERENCE)
+    return await _of_row(services, monitor, answered.revision, answered.features)
+
+
+async def _of_row(services: Services, monitor: Monitor, revision: str, features: Document) -> Explanations:
+    """Raises: Conflict for a row that was not answered by a version that was in production or archived."""
+    async with services.readers() as session:
+        version = await monitors.version_behind(session, monitor.project, monitor.endpoint, revision)
+    if version is None:
         raise Conflict(
-            f"No version in production or archived answers as {entry.revision} now; it is not explained."
+            f"No version that was in production or archived answers as {revision}; it is not explained."
         )
-    return await services.explainers.explain(project, monitor.declared.loop, known[0], [dict(entry.features)])
+    return await services.explainers.explain(monitor.project, monitor.declared.loop, version, [features])

@@ -6,7 +6,6 @@ The chance of each is kept with the entry: without it no label of the queue says
 
 import hashlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +15,7 @@ from millrace_contracts.bodies import Document
 from millrace_contracts.monitors import MonitorWrite
 from millrace_contracts.reviews import Chance, ReviewReason, ReviewSpec
 from millrace_contracts.signature import Input
-from millrace_monitoring.ingest import segments
+from millrace_monitoring.ingest import cells, segments
 from millrace_monitoring.ingest.answers import Answers
 from millrace_monitoring.ingest.segments import Segment
 from millrace_monitoring.tables import Review
@@ -54,7 +53,7 @@ def choose(segment: Segment, spec: MonitorWrite, seen: ProfileSpec | None) -> li
     hits = drawn[:, :2] < chances[:, (0, 2)]
     lines = np.flatnonzero(hits.any(axis=1) | (chances[:, 1] > 0))
     chosen = table.take(pa.array(lines))
-    rows, told = _features(chosen, spec.signature.inputs), _told(served[lines], answers)
+    rows, told = cells.rows(chosen, spec.signature.inputs), _told(served[lines], answers)
     columns = {name: chosen[name].to_pylist() for name in ("request_id", "index", "event_time", "revision")}
     entries = []
     for place, line in enumerate(lines.tolist()):
@@ -144,33 +143,6 @@ def _outside(column: pa.ChunkedArray, slots: Slots) -> np.ndarray:
     return np.array([fresh[word] for word in words], dtype=bool)
 
 
-def _features(table: pa.Table, inputs: Sequence[Input]) -> list[Document]:
-    """Rows by data column, as people read them; missing values are null."""
-    columns = {item.column: _cells(table, item) for item in inputs}
-    return [{name: cells[line] for name, cells in columns.items()} for line in range(len(table))]
-
-
-def _cells(table: pa.Table, item: Input) -> list[object]:
-    if item.shape is not None:
-        values = segments.cells(table, item)
-        if values is None:
-            return [None] * len(table)
-        return [None if np.isnan(cell).all() else np.nan_to_num(cell).tolist() for cell in values]
-    column = segments.tensor(table, item.datatype, item.name)
-    cells = [None] * len(table) if column is None else column.to_pylist()
-    return [_cell(cell, item.kind) for cell in cells]
-
-
-def _cell(cell: object, kind: str) -> object:
-    if cell is None or cell == "" or cell != cell or (kind == "timestamp" and cell == np.iinfo(np.int64).min):
-        return None
-    if kind == "timestamp" and isinstance(cell, int):
-        return datetime.fromtimestamp(cell, UTC).isoformat()
-    if kind == "boolean":
-        return bool(cell)
-    return cell if not isinstance(cell, float) or np.isfinite(cell) else None
-
-
 def _told(served: np.ndarray, answers: Answers) -> list[Document]:
     """Answers as people read them: a number, or the class and the probability of each."""
     chosen, spread = (
@@ -178,7 +150,7 @@ def _told(served: np.ndarray, answers: Answers) -> list[Document]:
         answers.task.spread(served, answers.classes),
     )
     if chosen is None or spread is None:
-        return [{"value": float(value) if np.isfinite(value) else None} for value in served]
+        return [{"value": cells.shortest(value) if np.isfinite(value) else None} for value in served]
     names = answers.task.names(answers.classes)
     return [
         {"class": str(name) or None, "probabilities": _by_class(names, row)}
@@ -187,4 +159,8 @@ def _told(served: np.ndarray, answers: Answers) -> list[Document]:
 
 
 def _by_class(names: Sequence[str], row: np.ndarray) -> dict[str, float] | None:
-    return dict(zip(names, row.tolist(), strict=True)) if np.isfinite(row).all() else None
+    return (
+        dict(zip(names, map(cells.shortest, row.astype(np.float32)), strict=True))
+        if np.isfinite(row).all()
+        else None
+    )

@@ -114,6 +114,17 @@ async def lineup(
     return await session.scalar(holding) or await session.scalar(first)
 
 
+async def version_behind(session: AsyncSession, project: str, endpoint: str, revision: str) -> int | None:
+    """The version that answers as *revision*, or did, as the newest lineup with it says; None: none ever had it."""
+    mine = (Lineup.project == project, Lineup.endpoint == endpoint)
+    every = await session.stream_scalars(select(Lineup).where(*mine).order_by(Lineup.number.desc()))
+    async for lineup in every:
+        for item in (lineup.champion, *lineup.archived):
+            if item.revision == revision:
+                return item.version
+    return None
+
+
 async def remove(session: AsyncSession, project: str, endpoint: str) -> list[str]:
     """Forget a monitor and everything it kept (NotFound); returns the digests of its rows."""
     await get(session, project, endpoint, lock=True)

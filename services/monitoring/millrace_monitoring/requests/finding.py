@@ -12,8 +12,8 @@ from millrace_contracts.audit import AuditedRequest, AuditedRow, RowLabel
 from millrace_contracts.bodies import Document
 from millrace_contracts.signature import Signature
 from millrace_core.errors import NotFound, Unavailable
+from millrace_monitoring.ingest import cells, segments
 from millrace_monitoring.ingest import queries as ingest
-from millrace_monitoring.ingest import segments
 from millrace_monitoring.ingest.records import FIRST, LAST
 from millrace_monitoring.monitors import queries as monitors
 from millrace_monitoring.pushes import queries as pushes
@@ -47,21 +47,21 @@ async def _find(services: Services, project: str, endpoint: str, request: str) -
         monitor = await monitors.get(session, project, endpoint)
         opened = [item.digest for item in await ingest.spanning(session, project, endpoint, FIRST, LAST)]
         closed = await queries.days(session, project, endpoint)
-        labels = await _labels(session, project, endpoint, request, monitor.declared.signature)
+        signature = monitor.declared.signature
+        labels = await _labels(session, project, endpoint, request, signature)
     places = [*((digest, None) for digest in opened[::-1]), *closed]
     for digest, day in places:
         try:
             data = await services.store.read(digest)
         except NotFound as error:
             raise _Moved(str(error)) from error
-        found = await asyncio.to_thread(_rows, data, day is None, request)
+        found = await asyncio.to_thread(_rows, data, day is None, request, signature)
         if found:
-            rows = [_read(row, digest, day, labels.get(row["index"])) for row in found]
-            classes = monitor.declared.signature.classes
+            rows = [_read(*row, digest, day, labels.get(row[0]["index"])) for row in found]
             return AuditedRequest(
                 endpoint=endpoint,
                 request_id=request,
-                classes=None if classes is None else list(classes),
+                classes=None if signature.classes is None else list(signature.classes),
                 rows=rows,
             )
     raise NotFound(
@@ -69,23 +69,36 @@ async def _find(services: Services, project: str, endpoint: str, request: str) -
     )
 
 
-def _rows(data: bytes, is_open: bool, request: str) -> list[Document]:
+def _rows(data: bytes, is_open: bool, request: str, signature: Signature) -> list[tuple[Document, Document]]:
+    """The rows of a request in one file: their facts, and what was sent in each, by data column."""
     table = segments.load(data) if is_open else pq.read_table(pa.BufferReader(data))
     mine = table.filter(pc.equal(table["request_id"], request))
-    return sorted(mine.to_pylist(), key=lambda row: (row["index"], row["listener"]))
+    facts = mine.to_pylist()
+    own = {segments.column(item) for item in signature.inputs}
+    rows = [
+        (fact, _others(fact, own) | columns)
+        for fact, columns in zip(facts, cells.sent(mine, signature.inputs), strict=True)
+    ]
+    return sorted(rows, key=lambda row: (row[0]["index"], row[0]["listener"]))
 
 
-def _read(row: Document, digest: str, day: str | None, label: RowLabel | None) -> AuditedRow:
+def _others(row: Document, own: set[str]) -> Document:
+    """What was sent besides the inputs of today's signature, by the tensor's name: an earlier model knew it."""
+    return {
+        name.partition(":")[2]: cells.shortest(value) if name.startswith("number:") else value
+        for name, value in row.items()
+        if name.startswith(FEATURE) and name not in own and value is not None
+    }
+
+
+def _read(
+    row: Document, features: Document, digest: str, day: str | None, label: RowLabel | None
+) -> AuditedRow:
     facts = {name: row.get(name) for name in TOLD}
     facts |= {
         "listener": row.get("listener") or "",
         "key": row.get("key") or "",
         "status": row.get("status") or 0,
-    }
-    features = {
-        name.partition(":")[2]: value
-        for name, value in row.items()
-        if name.startswith(FEATURE) and value is not None
     }
     return AuditedRow.model_validate(
         facts
@@ -94,9 +107,10 @@ def _read(row: Document, digest: str, day: str | None, label: RowLabel | None) -
 
 
 def _answer(row: Document) -> Any:
-    vector = row.get(segments.VECTORS)
-    number = row.get("prediction")
-    return vector if vector else None if number is None or math.isnan(number) else number
+    vector, number = row.get(segments.VECTORS), row.get("prediction")
+    if vector:
+        return [cells.shortest(value) for value in vector]
+    return None if number is None or math.isnan(number) else cells.shortest(number)
 
 
 async def _labels(

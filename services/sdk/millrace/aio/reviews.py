@@ -88,6 +88,13 @@ class AsyncReviews:
         call = get(f"{_queue(endpoint)}/{number}/explanation", project=project)
         return await self.api.answer(Explanations, call)
 
+    async def request_explanation(
+        self, endpoint: str, request_id: str, index: int = 0, *, project: str | None = None
+    ) -> Explanations:
+        """Why a row of a logged request was answered as it was. Raises: ApiError 409 where that cannot be told."""
+        path = f"/v1/monitors/{part(endpoint)}/requests/{part(request_id)}/explanation"
+        return await self.api.answer(Explanations, get(path, project=project, timeout=120, index=index))
+
     async def review_summary(self, endpoint: str, *, project: str | None = None) -> ReviewSummary:
         """How the queue stands, what each person did, and how far they agree."""
         return await self.api.answer(ReviewSummary, get(f"{_queue(endpoint)}:summary", project=project))
