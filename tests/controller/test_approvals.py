@@ -7,6 +7,7 @@ import httpx
 import pytest
 from prometheus_client import REGISTRY
 
+from millrace_contracts.people import PERSONAL, TokenGrant, TokenStanding
 from millrace_contracts.release import Files
 from millrace_controller.approvals import metrics, queries
 from millrace_controller.clock.queries import urgencies
@@ -14,6 +15,7 @@ from millrace_controller.runs import approval
 from millrace_controller.runs import queries as runs
 from millrace_core import database
 from millrace_core.errors import Conflict
+from millrace_core.personal import Personal
 
 from .conftest import champion_everywhere, closed, document, made_home, running
 from .fakes import World
@@ -121,6 +123,24 @@ class TestWaiting:
 
 
 class TestApproving:
+    async def test_a_token_that_somebody_made_for_a_program_approves_and_rejects_nothing(self, people):
+        async def ask(sha256):
+            grants = [TokenGrant(role="approver")]
+            until = datetime(2999, 1, 1, tzinfo=UTC)
+            return TokenStanding(
+                id="0" * 8, name="bob", identifier="https://i#bob", grants=grants, ends_at=until
+            )
+
+        run = await first(people)
+        people.platform.services.tokens.personal = Personal(ask)
+        body = {"digest": (await people.asked(run))["digest"], "reason": "it is green"}
+        for what in ("approve", "reject"):
+            path = f"/v1/loops/sales/runs/{run}/approval:{what}"
+            shown = {"authorization": f"Bearer {PERSONAL}x"}
+            refused = await people.platform.call("POST", path, 403, json=body, headers=shown)
+            assert "people approve" in str(refused)
+        assert (await people.approve("bob", run))["given"] == ["bob"], "bob himself does"
+
     async def test_enough_approvals_roll_it_out_and_are_in_the_chain_with_person_digest_and_reason(
         self, people
     ):

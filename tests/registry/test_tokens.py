@@ -228,3 +228,32 @@ async def test_a_viewer_cannot_ask_what_tokens_open(registry):
     ask = {"sha256": "0" * 64}
     assert (await registry.post("/v1/tokens:standing", json=ask, headers=ADA)).status_code == 403
     assert (await registry.post("/v1/tokens:standing", json=ask, headers=PART)).status_code == 404
+
+
+async def test_who_asks_is_told_what_a_token_could_be_given_and_that_is_given_as_it_is_told(registry):
+    """What is offered is what `POST /v1/tokens` takes: roles of Kubernetes' RBAC are no part of it."""
+    for who, offered in (
+        (ADA, [SHOP, {"role": "viewer", "project": "depot"}]),
+        (ROOT, [{"role": "admin", "project": None}]),
+    ):
+        told = (await registry.get("/v1/whoami", headers=who)).json()["grants"]
+        assert told == offered
+        for grant in told:
+            kept = await made(registry, who, grant)
+    assert (await registry.get("/v1/whoami", headers=shown(kept["token"]))).json()["grants"] == []
+    assert (await registry.get("/v1/whoami", headers=PART)).json()["grants"] == []
+
+
+async def test_a_role_that_is_lost_at_the_provider_is_lost_to_tokens_once_their_owner_comes_again(registry):
+    depot = {"role": "viewer", "project": "depot"}
+    one, both = await made(registry, ADA, SHOP), await made(registry, ADA, SHOP, depot)
+    moved = of("ada", "risk")
+    assert (await registry.get("/v1/whoami", headers=moved)).status_code == 200
+    for kept in (one, both):
+        assert (await registry.get("/v1/whoami", headers=shown(kept["token"]))).status_code == 401
+    assert (await registry.get("/v1/whoami", headers=ADA)).status_code == 200
+    who = (await registry.get("/v1/whoami", headers=shown(both["token"]))).json()
+    assert [item["project"] for item in who["projects"]] == ["depot", "shop"], "given again, it may again"
+    asked = {"sha256": hashlib.sha256(both["token"].encode()).hexdigest()}
+    assert (await registry.get("/v1/whoami", headers=of("ada"))).status_code == 401, "no role is left at all"
+    assert (await registry.post("/v1/tokens:standing", json=asked, headers=PART)).status_code == 404

@@ -240,6 +240,16 @@ class TestOwner:
         assert tokens.people(tmp_path) == [], "the owner's entry is no account to be taken over"
         assert Tokens(tmp_path / "tokens.json").actor(made).author == "user:grace"
 
+    def test_older_records_of_the_user_are_the_owners_own(self, tmp_path, monkeypatch):
+        """A loop that the owner declared before they had a name is no other person's: they do not approve it."""
+        self.as_user(monkeypatch, "grace")
+        found = Tokens(tmp_path / "tokens.json")
+        known = found.actor(tokens.ensure(tmp_path)["user"]).known
+        assert known.is_one_of(["user"], [])
+        assert known.is_one_of(["Grace"], [])
+        assert not known.is_one_of(["ada"], [])
+        assert not found.actor(tokens.ensure(tmp_path)["registry"]).known.is_one_of(["user"], [])
+
     def test_a_home_of_an_earlier_version_gets_the_name_of_who_starts_it(self, tmp_path, monkeypatch):
         self.as_user(monkeypatch, "user")
         made = tokens.ensure(tmp_path)

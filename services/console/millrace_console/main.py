@@ -26,15 +26,24 @@ from millrace_console.services import Services
 from millrace_console.settings import ConsoleSettings
 from millrace_console.static.routes import router as static
 from millrace_core.app import create_app
+from millrace_core.reconcile import run_forever
 
 PAGES = (
     people, provider, programs, you, static, overview, bringing, declaring, predicting, loops, jobs, history,
     data, alarms, auditing, reviews, replays, acting,
 )  # fmt: skip
 
+OVER_SECONDS = 30.0
+"""Seconds after which a session that is over is noticed where nobody comes by."""
+
 
 async def _begin(given: Services) -> None:
     await given.accounts.forget_browsers()
+
+
+async def _close_over(given: Services) -> None:
+    """Background task: what a session held goes with it, a look over everything and its archive too."""
+    await run_forever("sessions that are over", given.people.close_over, every=OVER_SECONDS)
 
 
 async def _end(given: Services) -> None:
@@ -49,6 +58,7 @@ def build(settings: ConsoleSettings | None = None) -> FastAPI:
         title="console",
         routers=PAGES,
         make=services.make,
+        background=[_close_over],
         start=[_begin],
         stop=[_end],
         around=[Headers],

@@ -151,6 +151,15 @@ class Sessions:
             if self._leave is not None:
                 await self._leave(person)
 
+    async def close_over(self) -> None:
+        """Close what is over though nobody came: of sessions that ended by age, silence or elsewhere nothing stays."""
+        self._forget()
+        ended = [
+            key for key, item in self._people.items() if item.entry.word and not self._stands(item.entry.word)
+        ]
+        self._leaving += [self._people.pop(key) for key in ended]
+        await self.close_ended()
+
     async def close(self) -> None:
         """End them all."""
         self._leaving += self._people.values()

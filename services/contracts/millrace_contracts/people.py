@@ -17,6 +17,13 @@ class ProjectRolesRead(Read):
     roles: list[PersonRole] = Field(description="All that hold there, the one that may least first.")
 
 
+class TokenGrant(Body):
+    """What a token may: a role in one project, or in all."""
+
+    role: PersonRole
+    project: ProjectName | None = Field(default=None, description="Null: in every project and beyond.")
+
+
 class WhoRead(Read):
     """Whom a token names."""
 
@@ -28,6 +35,10 @@ class WhoRead(Read):
     role: str | None = Field(description="The role that holds in every project and beyond; null: none does.")
     project: str = Field(description="The project that was asked about, by its name or by its namespace's.")
     projects: list[ProjectRolesRead] = Field(description="Projects in which they have a role, by name.")
+    grants: list[TokenGrant] = Field(
+        default=[],
+        description="What a token of theirs for a program may be given, each the most of its kind; empty: nothing.",
+    )
 
 
 PERSONAL: Final = "mlp_"
@@ -36,13 +47,6 @@ LONGEST_TOKEN_DAYS: Final = 366
 MOST_GRANTS: Final = 50
 TWICE_EVERYWHERE: Final = "one role at most holds everywhere; give others in projects, or make two tokens"
 TokenLabel = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
-
-
-class TokenGrant(Body):
-    """What a token may: a role in one project, or in all."""
-
-    role: PersonRole
-    project: ProjectName | None = Field(default=None, description="Null: in every project and beyond.")
 
 
 class TokenWrite(Body):

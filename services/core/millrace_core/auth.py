@@ -1,9 +1,9 @@
 """Who sent a request, and whether they may: bearer tokens, and a permission on every route.
 
 A token's SHA-256 stands in the tokens file: `{"tokens": [{"name": "user", "role": "admin", "sha256": "…"}]}`, with a
-`project` where the role is given in that one alone; tokens that others sign are checked by `millrace_core.identity`,
-sessions and tokens of accounts by `millrace_core.accounts`, those that people made for programs by
-`millrace_core.personal`.
+`project` where the role is given in that one alone, and `formerly` where older records know the same one by another
+name. Tokens that others sign are checked by `millrace_core.identity`, sessions and tokens of accounts by
+`millrace_core.accounts`, those that people made for programs by `millrace_core.personal`.
 What a role may do stands in `millrace_core.roles`, and how it is found in `millrace_core.rights`.
 A route without a permission stops the service from starting (`check_routes`).
 """
@@ -13,7 +13,7 @@ import hashlib
 import hmac
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +27,7 @@ from millrace_core.errors import BadInput, FieldError, Unauthorized
 from millrace_core.identity import Issuers
 from millrace_core.names import project_of_request
 from millrace_core.personal import Personal
+from millrace_core.persons import person
 from millrace_core.rights import Actor as Actor
 from millrace_core.rights import Rights, acting
 from millrace_core.roles import PARTS, PEOPLE
@@ -45,6 +46,8 @@ class Tokens:
         self.rights = Rights(lambda: self.issuers.spaces)
         self.personal: Personal | None = None
         """Tokens that the registry keeps; None where nobody can be asked for them."""
+        self.roleless: Callable[[str], Awaitable[None]] | None = None
+        """Told by whom, as identifier, a valid token came that gives no role any more; None: nobody wants to know."""
         self._stamp: tuple[int, int] | None = None
         self._actors: dict[str, Actor] = {}
 
@@ -65,7 +68,12 @@ class Tokens:
     async def find(self, token: str) -> Actor | None:
         """The same for the event loop: only a token that an issuer may know is worth a thread."""
         if self.issuers.may_know(token):
-            return await asyncio.to_thread(self.actor, token)
+            known = await asyncio.to_thread(self.actor, token)
+            if known is None and self.roleless is not None:
+                identifier = await asyncio.to_thread(self.issuers.roleless, token)
+                if identifier:
+                    await self.roleless(person("", identifier).identifier)
+            return known
         found = self.actor(token)
         return found if found or self.personal is None else await self.personal.actor(token)
 
@@ -90,7 +98,7 @@ def _entry(item: dict[str, str]) -> Actor:
     """Whose token an entry of the tokens file is."""
     project = item.get("project")
     if project is None:
-        return Actor(item["name"], item["role"])
+        return Actor(item["name"], item["role"], formerly=tuple(filter(None, [item.get("formerly")])))
     return Actor(item["name"], "", given=((project, item["role"]),) if item["role"] in PEOPLE else ())
 
 

@@ -17,14 +17,17 @@ tokens, else `{"username", "username_prefix", "groups", "groups_prefix"}` as the
 import json
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import jwt
 
 from millrace_contracts.bodies import Document
+from millrace_core import identity_roles
 from millrace_core.errors import Unavailable
 from millrace_core.identity_keys import ALGORITHMS, KUBERNETES, Keys, NoKeys
 from millrace_core.log import log
@@ -39,6 +42,7 @@ READ_SECONDS = 1.0
 SYSTEM = "system:"
 ACCOUNT = "system:serviceaccount:"
 EVERYBODY = "system:authenticated"
+Read = TypeVar("Read")
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ class Issuer:
         """Raises: ValueError for an entry that names no issuer, audience or role, or that cannot be understood."""
         if not entry.get("audience") or not isinstance(entry.get("roles"), list):
             raise ValueError("an issuer needs an audience and roles")
-        if not all(_complete(given) for given in entry["roles"]):
+        if not all(identity_roles.complete(given) for given in entry["roles"]):
             raise ValueError(
                 "a role is given by 'subject', or by 'claim' and 'value'; in a project: one of people's"
             )
@@ -95,7 +99,7 @@ class Issuer:
 
     def identity(self, claims: Document) -> Identity | None:
         """Whom the *claims* of a valid token name; None if they have no role here."""
-        fitting = [given for given in self.roles if _fits(given, claims)]
+        fitting = [given for given in self.roles if identity_roles.fits(given, claims)]
         role = next((given["role"] for given in fitting if "project" not in given), "")
         given = tuple((item["project"], item["role"]) for item in fitting if "project" in item)
         subject = None if role and role not in PEOPLE else _subject(self.known_as, claims)
@@ -104,6 +108,10 @@ class Issuer:
         return Identity(
             _name(claims, self.trusts_email), role, _pod(claims), given, subject, _identifier(claims)
         )
+
+    def nobody(self, claims: Document) -> str:
+        """Issuer and subject of a valid token whose owner has no role here; empty: they have one."""
+        return "" if self.identity(claims) is not None else _identifier(claims)
 
 
 class Issuers:
@@ -143,9 +151,16 @@ class Issuers:
             return None
         try:
             claimed = jwt.decode(token, options={"verify_signature": False}).get("iss")
-            return _first(self._named(claimed), token)
+            return _first(self._named(claimed), token, Issuer.identity)
         except (jwt.PyJWTError, ValueError, TypeError):
             return None
+
+    def roleless(self, token: str) -> str:
+        """Issuer and subject of a valid *token* whose owner has no role here; empty for any other. May wait."""
+        with suppress(jwt.PyJWTError, ValueError, TypeError, Unavailable, NoKeys):
+            claimed = jwt.decode(token, options={"verify_signature": False}).get("iss")
+            return _first(self._named(claimed), token, Issuer.nobody) or ""
+        return ""
 
     def all(self) -> list[Issuer]:
         """Every known issuer, whether it has told its keys or not."""
@@ -179,7 +194,7 @@ class Issuers:
         try:
             document = json.loads(self.path.read_text())
             issuers = [Issuer(entry) for entry in document["issuers"]]
-            _check_twice(document["issuers"])
+            identity_roles.check_twice(document["issuers"])
             spaces = document.get("spaces") or {}
             self._spaces = Spaces(tuple(spaces.get("watched") or ()), dict(spaces.get("projects") or {}))
         except (KeyError, TypeError, AttributeError) as error:
@@ -188,15 +203,15 @@ class Issuers:
         return issuers
 
 
-def _first(issuers: Sequence[Issuer], token: str) -> Identity | None:
-    """Whom *token* names by the first entry that finds it valid: one for another audience says nothing about it.
+def _first(issuers: Sequence[Issuer], token: str, read: Callable[[Issuer, Document], Read]) -> Read | None:
+    """What the first entry *reads* that finds *token* valid: one for another audience says nothing about it.
 
     Raises: Unavailable or NoKeys if none does, and one cannot be asked, or has no keys.
     """
     away: Unavailable | NoKeys | None = None
     for issuer in issuers:
         try:
-            return issuer.identity(issuer.claims(token))
+            return read(issuer, issuer.claims(token))
         except jwt.PyJWTError:
             continue
         except (Unavailable, NoKeys) as error:
@@ -204,28 +219,6 @@ def _first(issuers: Sequence[Issuer], token: str) -> Identity | None:
     if away is not None:
         raise away
     return None
-
-
-def _check_twice(entries: Sequence[Document]) -> None:
-    """Raises: ValueError for an entry that nobody would ever come to, because another takes all its tokens."""
-    places = [(entry["issuer"], entry["audience"]) for entry in entries]
-    for issuer, audience in places:
-        if places.count((issuer, audience)) > 1:
-            raise ValueError(
-                f"{issuer} stands twice for the audience {audience}: put the roles of both into one entry"
-            )
-
-
-def _complete(given: Document) -> bool:
-    named = "subject" in given or {"claim", "value"} <= given.keys()
-    return named and "role" in given and ("project" not in given or given["role"] in PEOPLE)
-
-
-def _fits(given: dict[str, str], claims: Document) -> bool:
-    if "subject" in given:
-        return bool(claims["sub"] == given["subject"])
-    value = claims.get(given["claim"])
-    return given["value"] in value if isinstance(value, list) else value == given["value"]
 
 
 def _pod(claims: Document) -> str:

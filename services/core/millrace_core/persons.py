@@ -13,10 +13,12 @@ ADDRESS = "://"
 @dataclass(frozen=True)
 class Person:
     """*name*: as records show it. *identifier*: issuer and subject of their tokens, which no new name changes; empty:
-    they are known by their name alone, as service accounts and tokens of the file are."""
+    they are known by their name alone, as service accounts and tokens of the file are. *formerly*: names under which
+    records that are older know the same one."""
 
     name: str
     identifier: str = ""
+    formerly: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -24,14 +26,15 @@ class Person:
         return self.identifier or by_name(self.name)
 
     def is_one_of(self, names: Iterable[str], identifiers: Iterable[str]) -> bool:
-        """Whether they are among those: by the identifier, or by the name of now.
+        """Whether they are among those: by the identifier, or by a name of now or then.
 
         The name counts too: records of before identifiers have nothing else, and who comes by two issuers under one
         verified address is one person.
         """
-        return (bool(self.identifier) and self.identifier in identifiers) or by_name(self.name) in map(
-            by_name, names
-        )
+        if self.identifier and self.identifier in identifiers:
+            return True
+        mine = {by_name(name) for name in (self.name, *self.formerly)}
+        return not mine.isdisjoint(map(by_name, names))
 
     def is_named(self, named: Iterable[str]) -> bool:
         """Whether somebody who wrote *named* meant them: names, or identifiers, which have an address in front."""
@@ -40,9 +43,9 @@ class Person:
         return self.is_one_of((item for item in known if ADDRESS not in item), identifiers)
 
 
-def person(name: str, identifier: str = "") -> Person:
-    """Both as records keep them: what is longer than their place is told apart by its digest."""
-    return Person(shortened(name, LONGEST_PERSON), shortened(identifier, LONGEST_PERSON))
+def person(name: str, identifier: str = "", formerly: tuple[str, ...] = ()) -> Person:
+    """All as records keep them: what is longer than their place is told apart by its digest."""
+    return Person(shortened(name, LONGEST_PERSON), shortened(identifier, LONGEST_PERSON), formerly)
 
 
 def by_name(name: str) -> str:

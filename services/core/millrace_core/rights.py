@@ -37,6 +37,8 @@ class Actor:
     identifier: str = field(default="", compare=False)
     token: str = field(default="", compare=False)
     """Id of the personal token that was shown; empty: they came themselves, or by something else."""
+    formerly: tuple[str, ...] = field(default=(), compare=False)
+    """Names under which older records know them."""
 
     def may(self, permission: str) -> bool:
         """Whether the role that holds everywhere has *permission*."""
@@ -60,7 +62,7 @@ class Actor:
     @property
     def known(self) -> Person:
         """Who that is to the records, which compare people."""
-        return person(self.name, self.identifier)
+        return person(self.name, self.identifier, self.formerly)
 
     @property
     def author(self) -> str:

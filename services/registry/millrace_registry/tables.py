@@ -205,6 +205,16 @@ class PersonalToken(Table):
     revoked_by: Mapped[str | None] = mapped_column(String(253))
 
 
+class GivenRoles(Table):
+    """What somebody last showed that their provider gives them: one role everywhere, and (project, role)."""
+
+    __tablename__ = "given_roles"
+    identifier: Mapped[str] = mapped_column(String(253), primary_key=True)
+    role: Mapped[str] = mapped_column(String(16))
+    given: Mapped[list[tuple[str, str]]] = mapped_column(Typed(list[tuple[str, str]]))
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 cover(LedgerRow, ModelVersion, "model-version")
 cover(LedgerRow, AliasMove, "alias-move")
 cover(LedgerRow, Alias, "alias")

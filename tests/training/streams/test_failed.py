@@ -1,9 +1,12 @@
 """A delivery whose job failed is never lost from sight: it waits in quarantine, and can be tried again."""
 
 import asyncio
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 
+from millrace.transport.errors import ApiError
 from millrace_contracts.rows import UNREAD, DeliveryReport
 from millrace_registry.main import RegistrySettings
 from millrace_registry.main import build as build_registry
@@ -72,6 +75,31 @@ async def test_a_registry_that_is_away_when_the_job_fails_gets_the_file_when_it_
         (entry,) = await waiting(client)
         assert entry.artifact == digest
         stop()
+
+
+async def test_one_that_the_registry_does_not_take_now_holds_no_other_back(monkeypatch):
+    """It is tried again with the next pass, and the pass counts as failed, so that the next one comes later."""
+    due, kept = [Job(id=name) for name in ("stuck", "two", "three")], []
+
+    async def quarantine(services, job):
+        if job.id == "stuck":
+            raise ApiError(500, {"title": "Bug", "detail": "It broke."}, "")
+
+    async def quarantined(session, job):
+        kept.append(job.id)
+
+    async def listed(session):
+        return due
+
+    monkeypatch.setattr(failed, "_quarantine", quarantine)
+    monkeypatch.setattr(failed.queries, "quarantine_due", listed)
+    monkeypatch.setattr(failed.queries, "quarantined", quarantined)
+    services = SimpleNamespace(
+        readers=lambda: nullcontext(), sessions=SimpleNamespace(begin=lambda: nullcontext())
+    )
+    with pytest.raises(ApiError):
+        await failed.one_pass(services)
+    assert kept == ["two", "three"]
 
 
 @pytest.mark.parametrize(

@@ -28,15 +28,16 @@ def has_tokens(person: Person) -> bool:
 
 
 async def standing(person: Person) -> Standing:
-    """Their tokens, and the roles that they have."""
+    """Their tokens, and what the registry lets them give a new one."""
     registry = person.clients.registry
     who, kept = await registry.whoami(), await registry.tokens()
     now = datetime.now(UTC)
-    grants = [(f"{who.role} ", f"{who.role} everywhere")] if who.role else []
-    grants += [
-        (f"{role} {item.project}", f"{role} in {item.project}")
-        for item in who.projects
-        for role in item.roles
+    grants = [
+        (
+            f"{grant.role} {grant.project or ''}",
+            f"{grant.role} {f'in {grant.project}' if grant.project else 'everywhere'}",
+        )
+        for grant in who.grants
     ]
     return Standing([item for item in kept if item.revoked_at is None and item.ends_at > now], grants)
 

@@ -102,6 +102,11 @@ def _may_approve(asked: ApprovalAsked, actor: Actor) -> None:
 def _is_asked(asked: ApprovalAsked, actor: Actor) -> None:
     if actor.is_a_part:
         raise Forbidden("People approve; no part of Millrace does.")
+    if actor.token:
+        raise Forbidden(
+            f"This token was made for a program of {actor.person}, and people approve. Sign in yourself: in the "
+            "console, or with a token of your provider."
+        )
     if APPROVER not in asked.by and not actor.known.is_named(asked.by):
         raise Forbidden(f"{actor.person} is not among those who may: {', '.join(asked.by)}.")
 

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from millrace_contracts.artifacts import ProjectRead, ProjectWrite
 from millrace_contracts.people import ProjectRolesRead, WhoRead
 from millrace_core.auth import Actor, CurrentActor, permit
-from millrace_core.database import Session
+from millrace_core.database import Session, utcnow
 from millrace_core.names import Name
 from millrace_core.names import Project as Asked
 from millrace_core.pages import Cursor, Limit, Page, page
@@ -17,6 +17,8 @@ from millrace_registry.cursors import after_name
 from millrace_registry.projects import queries
 from millrace_registry.services import CurrentServices, Services
 from millrace_registry.tables import Project
+from millrace_registry.tokens import given
+from millrace_registry.tokens.making import offered
 
 router = APIRouter(prefix="/v1", tags=["projects"])
 MOST = 1000
@@ -61,12 +63,14 @@ async def whoami(
     known = [row.name for row in await queries.page(session, None, MOST)]
     named = sorted({*known, asked, *(where for where, _ in actor.given)})
     mine = await roles(services, actor, named)
+    await given.note(session, actor, utcnow())
     return WhoRead(
         name=actor.name,
         identifier=actor.identifier or None,
         role=actor.role or None,
         project=asked,
         projects=mine,
+        grants=offered(actor),
     )
 
 

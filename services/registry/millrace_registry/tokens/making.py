@@ -2,13 +2,14 @@
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from datetime import UTC, timedelta
 
 from millrace_contracts.people import PERSONAL, TokenGrant, TokenWrite
 from millrace_core.auth import Actor
 from millrace_core.database import utcnow
 from millrace_core.errors import BadInput, FieldError, Forbidden
-from millrace_core.roles import covers
+from millrace_core.roles import PEOPLE, covers
 from millrace_registry.tables import PersonalToken
 
 
@@ -29,13 +30,23 @@ def check(actor: Actor, wanted: TokenWrite, longest: int) -> None:
         raise BadInput(
             f"{what}.", [FieldError("until", what, "name a time that is to come, or leave it out")]
         )
-    lacking = [grant for grant in wanted.grants if not _has(actor, grant)]
+    lacking = [grant for grant in wanted.grants if not has(actor.role, actor.given, grant)]
     if lacking:
         raise Forbidden(
             f"{actor.name} cannot give a token the role {told(lacking[0])}, which was not given to {actor.name}. "
             "'millrace whoami' shows your roles; those of Kubernetes' RBAC are looked up anew each time, and stand in "
             "no token."
         )
+
+
+def offered(actor: Actor) -> list[TokenGrant]:
+    """What `check` lets *actor* give a token, each the most of its kind; nothing for who makes none."""
+    if actor.token or not actor.known.identifier:
+        return []
+    everywhere = [TokenGrant.model_validate({"role": actor.role})] if actor.role in PEOPLE else []
+    return everywhere + [
+        TokenGrant.model_validate({"role": role, "project": project}) for project, role in actor.given
+    ]
 
 
 def make(actor: Actor, wanted: TokenWrite) -> tuple[str, PersonalToken]:
@@ -60,8 +71,10 @@ def told(grant: TokenGrant) -> str:
     return f"{grant.role} in {grant.project}" if grant.project else f"{grant.role} everywhere"
 
 
-def _has(actor: Actor, grant: TokenGrant) -> bool:
-    everywhere = [actor.role] if actor.role else []
+def has(role: str, given: Iterable[tuple[str, str]], grant: TokenGrant) -> bool:
+    """Whether who has *role* everywhere, and those of *given*, (project, role), has what *grant* gives."""
+    everywhere = [role] if role else []
     if grant.project is None:
         return covers(everywhere, grant.role, everywhere=True)
-    return covers(everywhere, grant.role, True) or covers(actor.given_in(grant.project), grant.role, False)
+    there = [one for project, one in given if project == grant.project]
+    return covers(everywhere, grant.role, True) or covers(there, grant.role, False)

@@ -1,13 +1,15 @@
 """SQL of people's tokens: rows are made and revoked, never removed; only a token's SHA-256 is kept."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, case, func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from millrace_core.errors import Conflict, NotFound
-from millrace_registry.tables import PersonalToken
+from millrace_registry.tables import GivenRoles, PersonalToken
 
 MOST = 100
 """Tokens of one person that open something at a time."""
@@ -39,6 +41,27 @@ async def standing(session: AsyncSession, sha256: str, now: datetime) -> Persona
     if found is None:
         raise NotFound("There is no such token, or it has ended.")
     return found
+
+
+async def given(session: AsyncSession, identifier: str) -> GivenRoles | None:
+    """What their provider gave them when they last came; None: they did not, since that is kept."""
+    return await session.get(GivenRoles, identifier)
+
+
+async def note_given(
+    session: AsyncSession, identifier: str, role: str, shown: list[tuple[str, str]], now: datetime
+) -> None:
+    """Remember what was given to somebody who has tokens, where it is not what was before."""
+    kept = await given(session, identifier)
+    if kept is None:
+        mine = select(PersonalToken.id).where(PersonalToken.identifier == identifier).limit(1)
+        if await session.scalar(mine) is None:
+            return
+        with suppress(IntegrityError):  # they came twice at once
+            async with session.begin_nested():
+                session.add(GivenRoles(identifier=identifier, role=role, given=shown, seen_at=now))
+    elif (kept.role, kept.given) != (role, shown):
+        kept.role, kept.given, kept.seen_at = role, shown, now
 
 
 async def revoke(session: AsyncSession, id: str, identifier: str | None, by: str, now: datetime) -> None:

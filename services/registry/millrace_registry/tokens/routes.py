@@ -11,7 +11,7 @@ from millrace_core.database import Session, utcnow
 from millrace_core.errors import Forbidden
 from millrace_registry.services import CurrentServices
 from millrace_registry.tables import PersonalToken
-from millrace_registry.tokens import making, queries
+from millrace_registry.tokens import given, making, queries
 
 router = APIRouter(prefix="/v1", tags=["tokens"])
 READ, WRITE = permit("registry.tokens.read"), permit("registry.tokens.write")
@@ -26,6 +26,7 @@ async def make_token(
     making.check(actor, body, services.settings.personal_token_days)
     word, kept = making.make(actor, body)
     await queries.add(session, kept, utcnow())
+    await given.note(session, actor, utcnow())
     return TokenMade(**TokenRead.model_validate(kept).model_dump(), token=word)
 
 
@@ -52,12 +53,10 @@ async def revoke_token(id: Id, session: Session, actor: CurrentActor) -> None:
     await queries.revoke(session, id, mine, actor.person, utcnow())
 
 
-@router.post(
-    "/tokens:standing", response_model=TokenStanding, dependencies=[permit("registry.credentials.write")]
-)
-async def standing_token(body: TokenAsk, session: Session) -> PersonalToken:
+@router.post("/tokens:standing", dependencies=[permit("registry.credentials.write")])
+async def standing_token(body: TokenAsk, session: Session) -> TokenStanding:
     """What a token opens now, by its SHA-256, for services; 404: nothing."""
-    return await queries.standing(session, body.sha256, utcnow())
+    return await given.standing(session, body.sha256, utcnow())
 
 
 def _is_admin(actor: Actor) -> bool:

@@ -36,11 +36,11 @@ def ensure(folder: Path) -> dict[str, str]:
     known = _read(path)
     made = {name: known.get(name) or f"mlr_{secrets.token_urlsafe(32)}" for name in ROLES}
     write(path, made)
-    named = {OWNER: owner(folder)}
-    entries = [
-        {"name": named.get(name, name), "role": role, "sha256": _digest(made[name])}
-        for name, role in ROLES.items()
-    ]
+    named, own = (
+        owner(folder),
+        [{"name": name, "role": role, "sha256": _digest(made[name])} for name, role in ROLES.items()],
+    )
+    entries = [entry | _renamed(named) if entry["name"] == OWNER else entry for entry in own]
     write(folder / "tokens.json", {"tokens": entries})
     return made
 
@@ -54,6 +54,11 @@ def owner(folder: Path) -> str:
     entries: list[dict[str, str]] = _read(folder / "tokens.json").get("tokens", [])
     made = next((item["name"] for item in entries if kept and item["sha256"] == _digest(kept)), OWNER)
     return _machine_user() if made == OWNER else made
+
+
+def _renamed(name: str) -> dict[str, str]:
+    """The owner's entry under *name*: records of before the owner had one know them as `user`, and mean the same."""
+    return {"name": name} if name == OWNER else {"name": name, "formerly": OWNER}
 
 
 def _machine_user() -> str:

@@ -35,13 +35,23 @@ async def keep_failed(services: Services) -> None:
 
 
 async def one_pass(services: Services) -> None:
-    """Quarantine every failed delivery that is not there yet. Raises: what a registry that is away raises."""
+    """Quarantine every failed delivery that is not there yet; one that is refused now keeps no other waiting.
+
+    Raises: what a registry that is away raises, after all were tried.
+    """
     async with services.readers() as session:
         due = await queries.quarantine_due(session)
+    later: ApiError | None = None
     for job in due:
-        await _quarantine(services, job)
+        try:
+            await _quarantine(services, job)
+        except ApiError as error:
+            later = error
+            continue
         async with services.sessions.begin() as session:
             await queries.quarantined(session, job)
+    if later is not None:
+        raise later
 
 
 async def _quarantine(services: Services, job: Job) -> None:
