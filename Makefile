@@ -50,7 +50,7 @@ test-soak: $(STAMP) ## The tests that take many minutes and want the machine to 
 test-torch: $(STAMP) .cache/torch/done ## Run the example of training code in torch (4.3 GB of its own; not in CI)
 	MILLRACE_TORCH=$(CURDIR)/.cache/torch/bin/python $(BIN)/pytest -q -m slow tests/training/code/test_torch.py tests/training/code/test_torch_workers.py
 test-browser: $(STAMP) .cache/browser/done ## Open every page of the console in Chromium (Debian's), with axe-core
-	$(BIN)/pytest -q tests/loop/test_console.py tests/loop/test_console_audit.py tests/loop/test_console_review.py tests/loop/test_small_firm.py
+	$(BIN)/pytest -q tests/console/test_people_seen.py tests/loop/test_console.py tests/loop/test_console_audit.py tests/loop/test_console_review.py tests/loop/test_small_firm.py
 test-oidc: $(STAMP) ## Sign in at a provider of OpenID Connect, npm's oidc-provider (needs Node and npm)
 	@command -v node >/dev/null && command -v npm >/dev/null || { echo "Node and npm are not here: apt-get install nodejs npm" >&2; exit 2; }
 	$(BIN)/pytest -q tests/console/test_oidc.py

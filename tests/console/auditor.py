@@ -5,35 +5,10 @@ Run by the Python of .cache/browser, with one JSON object on its standard input:
 No request goes anywhere but to the console.
 """
 
-import json
-import sys
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from playwright.sync_api import expect, sync_playwright
-
-PATIENCE = 180_000
-"""Milliseconds for everything to be looked over."""
-
-
-def main() -> None:
-    """Walk the tour, and print what was seen."""
-    asked = json.load(sys.stdin)
-    strange = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=asked["chromium"], args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = browser.new_page(viewport={"width": 1100, "height": 760}, reduced_motion="reduce")
-        home = urlsplit(asked["link"]).netloc
-        page.on(
-            "request", lambda sent: strange.append(sent.url) if urlsplit(sent.url).netloc != home else None
-        )
-        page.on("pageerror", lambda error: strange.append(str(error)))
-        page.on("console", lambda said: strange.append(said.text) if said.type == "error" else None)
-        seen = walk(page, asked)
-        browser.close()
-    json.dump(seen | {"strange": strange}, sys.stdout)
+from playwright.sync_api import expect
+from watched import PATIENCE, toured
 
 
 def walk(page, asked):
@@ -55,7 +30,6 @@ def walk(page, asked):
         with page.expect_navigation():
             page.keyboard.press("Enter")
 
-    page.set_default_timeout(PATIENCE)
     page.goto(asked["link"])
     page.get_by_role("button", name="Sign in").first.click()
     page.get_by_role("link", name="Audit", exact=True).click()
@@ -80,4 +54,4 @@ def walk(page, asked):
 
 
 if __name__ == "__main__":
-    main()
+    toured(walk)

@@ -55,12 +55,22 @@ def axe() -> Path:
     return path
 
 
-def walked(base: str, cookie: tuple[str, str], pages: dict[str, str], out: Path) -> list[str]:
-    """What is wrong with these pages of the console at *base*; pictures of them lie in *out* afterwards."""
+def walked(
+    base: str,
+    cookie: tuple[str, str],
+    pages: dict[str, str],
+    out: Path,
+    steps: dict[str, list[list[str]]] | None = None,
+) -> list[str]:
+    """What is wrong with these pages of the console at *base*; pictures of them lie in *out* afterwards.
+
+    Args:
+        steps: what is done on a page before it is looked at: ["fill", field, text], ["press", button].
+    """
     asked = {
         "cookie": {"name": cookie[0], "value": cookie[1], "url": base},
         "pages": {name: base + path for name, path in pages.items()},
-        "axe": str(axe()), "out": str(out), "chromium": chromium(),
+        "steps": steps or {}, "axe": str(axe()), "out": str(out), "chromium": chromium(),
     }  # fmt: skip
     return _played("walk.py", asked)
 

@@ -4,31 +4,15 @@ Run by the Python of .cache/browser, with one JSON object on its standard input:
 {"link": …, "file": path, "target": column, "loop": …, "chromium": path}; prints what it saw as JSON.
 """
 
-import json
-import sys
-
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
+from watched import toured
 
 TRIES, WAIT = 90, 2000
 """How often, and after how many milliseconds, a page is opened again that says that it goes on."""
 
 
-def main() -> None:
-    """Walk, and print what was seen."""
-    asked = json.load(sys.stdin)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=asked["chromium"], args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = browser.new_context(java_script_enabled=False).new_page()
-        seen = walk(page, asked)
-        browser.close()
-    json.dump(seen, sys.stdout)
-
-
 def walk(page, asked):
     """From the link to a delivery that was taken."""
-    page.set_default_timeout(TRIES * WAIT)
     page.goto(asked["link"])
     page.get_by_role("button", name="Sign in").first.click()
     page.get_by_role("link", name="New loop…").first.click()
@@ -59,4 +43,4 @@ def again(page, wanted):
 
 
 if __name__ == "__main__":
-    main()
+    toured(walk, scripts=False)

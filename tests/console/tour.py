@@ -5,16 +5,14 @@ Run by the Python of .cache/browser, with one JSON object on its standard input:
 No request goes anywhere but to the console.
 """
 
-import json
 import re
-import sys
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
+from watched import PATIENCE, toured
 
-PATIENCE = 180_000
-"""Milliseconds for what is trained meanwhile."""
+REFUSED = "status of (422|503)"
+"""A refused form, and a look for news that fails, are the tour's own doing."""
 ROW = {
     "island": "Biscoe", "bill_length_mm": "46.1", "bill_depth_mm": "13.2", "flipper_length_mm": "211",
     "body_mass_g": "4500", "sex": "female",
@@ -53,36 +51,15 @@ class FailsOnce:
         return route.fulfill(status=503, content_type="text/html", body="<main><h1>away</h1></main>")
 
 
-def strange_words(said):
-    """Errors of the page; a refused form and a look for news that fails, which the tour makes, are none."""
-    return said.type == "error" and not re.search("status of (422|503)", said.text)
+def walk(page, asked):
+    """The tour, with the pictures that were taken."""
+    tour = Tour(page, asked["out"])
+    return steps(tour, asked) | {"pictures": tour.pictures}
 
 
-def main() -> None:
-    """Walk the tour, and print what was seen."""
-    asked = json.load(sys.stdin)
-    strange = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=asked["chromium"], args=["--no-sandbox", "--disable-gpu"]
-        )
-        page = browser.new_page(viewport={"width": 1100, "height": 760}, reduced_motion="reduce")
-        home = urlsplit(asked["link"]).netloc
-        page.on(
-            "request", lambda sent: strange.append(sent.url) if urlsplit(sent.url).netloc != home else None
-        )
-        page.on("pageerror", lambda error: strange.append(str(error)))
-        page.on("console", lambda said: strange.append(said.text) if strange_words(said) else None)
-        tour = Tour(page, asked["out"])
-        seen = walk(tour, asked)
-        browser.close()
-    json.dump(seen | {"strange": strange, "pictures": tour.pictures}, sys.stdout)
-
-
-def walk(tour, asked):
+def steps(tour, asked):
     """Every step of docs/howto/small-firm.md, in its order."""
     page = tour.page
-    page.set_default_timeout(PATIENCE)
     page.goto(asked["link"])
     tour.press("Sign in")
     tour.follow("New loop…")
@@ -165,4 +142,4 @@ def label(tour):
 
 
 if __name__ == "__main__":
-    main()
+    toured(walk, REFUSED)

@@ -1,7 +1,9 @@
 """Opens pages of the console in Chromium, in both themes and two widths: axe-core's findings, and pictures.
 
 Run by the Python of .cache/browser, with one JSON object on its standard input:
-{"cookie": {…}, "pages": {name: url}, "axe": path, "out": folder, "chromium": path}; prints one JSON list of findings.
+{"cookie": {…}, "pages": {name: url}, "steps": {name: [[action, …], …]}, "axe": path, "out": folder, "chromium": path};
+prints one JSON list of findings. Steps are done on a page before it is looked at: ["fill", field, text], ["press",
+button].
 It speaks with nobody but the console: a request for anything else is a finding.
 """
 
@@ -11,9 +13,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from playwright.sync_api import sync_playwright
+from watched import NOTHING, watch
 
 THEMES, WIDTHS = ("light", "dark"), (1280, 400)
 GRAVE = ("serious", "critical")
+REFUSED = "status of 4[0-9][0-9]"
+"""A form that is refused, which steps bring about; a page that is, is found by its status."""
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
@@ -42,17 +47,14 @@ def walk(browser, asked, theme, width):
     page, findings = context.new_page(), []
     home = urlsplit(asked["cookie"]["url"]).netloc
     strange = []
-    page.on(
-        "request",
-        lambda request: strange.append(request.url) if urlsplit(request.url).netloc != home else None,
-    )
-    page.on("console", lambda said: strange.append(said.text) if said.type == "error" else None)
-    page.on("pageerror", lambda error: strange.append(str(error)))
+    watch(page, home, strange, REFUSED if asked["steps"] else NOTHING)
     for name, url in asked["pages"].items():
         where = f"{name} {theme} {width}"
         answer = page.goto(url, wait_until="load")
         if answer.status >= 400:
             findings.append(f"{where}: {answer.status}")
+        for step in asked["steps"].get(name, []):
+            done(page, *step)
         page.evaluate(
             "document.querySelectorAll('[hx-trigger]').forEach(item => item.removeAttribute('hx-trigger'))"
         )
@@ -69,6 +71,15 @@ def walk(browser, asked, theme, width):
     findings += [f"{theme} {width}: {text}" for text in strange]
     context.close()
     return findings
+
+
+def done(page, action, *given):
+    """One step of somebody on a page."""
+    if action == "fill":
+        page.fill(f"#{given[0]}", given[1])
+    else:
+        with page.expect_navigation():
+            page.get_by_role("button", name=given[0], exact=True).first.click()
 
 
 def plain(browser, asked):
