@@ -7,6 +7,7 @@ import json
 
 import pytest
 from tests.cluster import test_story as story
+from tests.cluster.release import RESTRICTED
 from tests.cluster.test_waiting import VALUES, loop, patient, says
 
 pytestmark = pytest.mark.timeout(600)
@@ -130,7 +131,12 @@ def preempted(kube, namespace):
 def greedy(namespace):
     """A pod of low priority that wants all GPUs of a node."""
     limits = {"nvidia.com/gpu": str(GPUS)}
-    container = {"name": "main", "image": "docker.io/millrace/none:none", "resources": {"limits": limits}}
+    container = {
+        "name": "main",
+        "image": "docker.io/millrace/none:none",
+        "resources": {"limits": limits},
+        "securityContext": RESTRICTED | {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+    }
     return {
         "apiVersion": "v1",
         "kind": "Pod",
