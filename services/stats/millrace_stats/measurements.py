@@ -16,6 +16,7 @@ from millrace_stats import (
     canary,
     comparing,
     drift,
+    foretold,
     paired,
     performance,
     power,
@@ -246,6 +247,7 @@ GROUPS: dict[str, Callable[[float], Iterator[Result] | Iterator[power.Line]]] = 
     "proxies": screenings.stand_ins,
     "protected": comparing.protected,
     "protected-bounds": comparing.bounds,
+    "estimates": foretold.alarms,
     **sparse.GROUPS,
 }
 

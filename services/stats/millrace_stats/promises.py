@@ -104,6 +104,8 @@ PROMISES: tuple[Promise, ...] = (
             "few-drift", r"^no drift", "share at most", 0.10),
     Promise("performance of few labels: at most 1.5 % of models a year",
             "few-performance", r"^no rise", "share at most", 0.015),
+    Promise("estimates: an alarm in vain in at most 1.5 % of half years, r ≤ 0.4",
+            "estimates", r"^rows as before, .*r=0\.[04]$", "share at most", 0.015),
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from tests.training.conftest import run_train
 
 from millrace_contracts.signature import Signature
 from millrace_stats import tasks
+from millrace_stats.estimates.estimator import Estimator
 from millrace_stats.profiles import ProfileSpec
 from millrace_training.automl import pipeline, splits
 from millrace_training.automl.portfolio import PORTFOLIO
@@ -120,6 +121,13 @@ class TestByTime:
             [item["loss"] for item in baseline["loss"]], weights=[i["n"] for i in baseline["loss"]]
         )
         assert mean == pytest.approx(made["metrics"]["holdout"]["mse"])
+
+    def test_the_baseline_holds_an_estimator_that_was_judged_on_every_holdout_day(self, fit, registry):
+        made = fit()
+        estimator = Estimator.from_dict(orjson.loads(registry.store[made["baseline"]])["estimate"])
+        assert estimator.method == "loss model"
+        assert estimator.errors["loss"].blocks == 14
+        assert "__prediction__" in estimator.loss.features
 
     def test_no_row_of_the_holdout_influences_the_model_that_is_judged_on_it(self, fit):
         table = flights()

@@ -23,7 +23,7 @@ def settled(row: EstimatedDay, baseline: Baseline) -> Settled | None:
     band = errors.band(item.expected, error, item.labelled, variance=item.spread)
     if band is None:
         return None
-    return Settled(item.expected, measured, (band.upper - item.expected) / errors.Z)
+    return Settled(item.expected, measured, (band.upper - item.expected) / errors.Z, band.sampling)
 
 
 def selected(rows: Sequence[EstimatedDay]) -> Selection:

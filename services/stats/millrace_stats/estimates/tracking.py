@@ -18,11 +18,15 @@ LEAST_HELD = 0.75
 
 @dataclass(frozen=True)
 class Settled:
-    """A day whose labels came: what was expected of the labelled rows' loss, what it was, and the error allowed for."""
+    """A day whose labels came: what was expected of the labelled rows' loss, what it was, and the error allowed for.
+
+    *chance*: the part of that error which the labels of so few rows have by themselves; the estimate has none of it.
+    """
 
     expected: float
     measured: float
     error: float
+    chance: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,8 @@ def risen(
     """Where the estimated loss has risen beyond its usual change and its known error, in order.
 
     The reference are the first KNOWN_DAYS settled days of a version. Its scale holds both the usual change of the
-    estimate and how far it was off, so that an estimator that is often wrong seldom calls. After a call it begins anew.
+    estimate and by how much more than chance it was off, so that an estimator that is often wrong seldom calls. After
+    a call it begins anew.
 
     Args:
         expected: estimated loss by day, in order.
@@ -111,5 +116,6 @@ def _reference(settled: Sequence[Settled], tolerance: float) -> Reference:
     said = np.array([day.expected for day in settled])
     off = np.array([day.measured - day.expected for day in settled])
     usual = Reference.fit(said, tolerance=tolerance)
-    wrong = float(off.std(ddof=1)) * inflation(usual.autocorrelation)
+    chance = float(np.mean([day.chance**2 for day in settled]))
+    wrong = max(0.0, float(off.var(ddof=1)) - chance) ** 0.5 * inflation(usual.autocorrelation)
     return replace(usual, scale=float(np.hypot(usual.scale, wrong)))
