@@ -5,8 +5,11 @@ from datetime import date, timedelta
 from millrace_console.drawing import fit
 from millrace_console.drawing.bars import bars
 from millrace_console.drawing.heat import heat, weeks
+from millrace_console.drawing.story import story
 from millrace_contracts.closings import DriftRead
+from millrace_contracts.estimates import EstimatedMetric, EstimatedSpan
 from millrace_contracts.fits import CalibrationCurve, CalibrationPoint, ErrorSpan
+from millrace_contracts.overviews import DayPoint
 
 FIRST = date(2026, 5, 4)
 ODD = '<b>"x"</b> & co'
@@ -33,6 +36,29 @@ def test_drift_is_shaded_by_its_steps_and_told_in_words():
     assert "week of 2026-05-11: PSI 0.12" in picture
     assert picture.index(">b</text>") < picture.index(">a</text>"), "what moved most is on top"
     assert heat(weeks([day(0, a=0.1), day(1, a=0.2)])) is None, "one week is no course"
+
+
+def test_what_is_expected_reaches_beyond_the_last_day_with_labels_and_its_band_ends_at_the_edge():
+    days = [
+        DayPoint(day=FIRST + timedelta(days=number), rows=9, labelled=9, loss=1.0, baseline=None, champion=1)
+        for number in range(8)
+    ]
+    spans = [week(0, 1.1, 0.8, 1.4), week(7, 1.2, 0.9, 1.5), week(14, 1.3, 0.9, 9.0)]
+    assert 'class="expected"' not in story(days, [], "loss")
+    picture = story(days, [], "loss", spans)
+    assert picture.count('class="expected"') == picture.count('class="band"') == 1
+    drawn = picture.split('class="expected" d="')[1].split('"')[0]
+    assert drawn.count("L") == 2
+    band = picture.split('class="band" d="')[1].split('"')[0].replace("Z", "")
+    heights = [float(point.split()[1]) for point in band.replace("M", "L").split("L")[1:]]
+    assert min(heights) >= 26.0, "nothing is drawn above the picture"
+
+
+def week(number, value, lower, upper):
+    loss = EstimatedMetric(value=value, lower=lower, upper=upper)
+    since = FIRST + timedelta(days=number)
+    told = {"rows": 9, "labelled": 0, "settled": False, "adjusted": None, "refused": None, "version": 1}
+    return EstimatedSpan(since=since, until=since + timedelta(days=6), metrics={"loss": loss}, **told)
 
 
 def test_names_are_cut_and_escaped():

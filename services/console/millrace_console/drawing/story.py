@@ -7,7 +7,9 @@ from typing import Literal
 
 from markupsafe import Markup
 
+from millrace_console.drawing.expected import foreseen
 from millrace_console.drawing.scale import Point, Scale, dates, line, round_numbers, rule, svg, text
+from millrace_contracts.estimates import EstimatedSpan
 from millrace_contracts.overviews import DayPoint
 
 WIDTH, HEIGHT = 960.0, 340.0
@@ -42,23 +44,28 @@ class Mark:
     link: str = ""
 
 
-def story(days: Sequence[DayPoint], marks: Sequence[Mark], unit: str) -> Markup | None:
+def story(
+    days: Sequence[DayPoint], marks: Sequence[Mark], unit: str, expected: Sequence[EstimatedSpan] = ()
+) -> Markup | None:
     """The picture; None before the first closed day.
 
     Args:
         days: in order.
         unit: what the error is, for the axis.
+        expected: the loss that was estimated without labels, in order, of closed days and of those that wait.
     """
     if not days:
         return None
     first = min([days[0].day, *(mark.day for mark in marks)])
-    last = max([days[-1].day, *(mark.day for mark in marks)])
+    last = max([days[-1].day, *(mark.day for mark in marks), *(span.until for span in expected)])
     across = Scale(first.toordinal(), last.toordinal(), LEFT, WIDTH - RIGHT)
     smooth = weekly(days)
-    shown = [value for value in (*smooth, *(item.baseline for item in days)) if value is not None]
+    estimated = [span.metrics["loss"].value for span in expected if "loss" in span.metrics]
+    shown = [value for value in (*smooth, *(item.baseline for item in days), *estimated) if value is not None]
     up = Scale(0.0, (max(shown) * 1.12 if shown else 1.0) or 1.0, HEIGHT - BOTTOM, TOP)
     parts = [*_frame(first, last, across, up, unit)]
     parts += [_upright(mark, across, up) for mark in marks if mark.what in ("promoted", "back", "alarm")]
+    parts += foreseen(expected, across, up)
     daily = [_point(item.day, item.loss, across, up) for item in days]
     parts.append(line(daily, "daily"))
     parts.append(line([_point(item.day, item.baseline, across, up) for item in days], "baseline"))

@@ -10,6 +10,7 @@ from millrace_contracts.alarms import AlarmRead
 from millrace_contracts.closings import ClosingRead, DriftRead
 from millrace_contracts.decisions import DecisionRead, Kind
 from millrace_contracts.endpoints import EndpointRead
+from millrace_contracts.estimates import Estimates
 from millrace_contracts.loop_runs import LoopRunRead
 from millrace_contracts.overviews import DayPoint
 
@@ -24,7 +25,7 @@ DRIFT_DAYS, LATELY, FEATURES = 371, 3, 8
 
 @dataclass(frozen=True)
 class Facts:
-    """Decisions of the kinds above, alarms, days in short, runs, the endpoint, drift, and the last days in full."""
+    """Decisions of the kinds above, alarms, days in short, runs, the endpoint, drift, last days in full, estimates."""
 
     decisions: list[DecisionRead]
     alarms: list[AlarmRead]
@@ -33,6 +34,7 @@ class Facts:
     endpoint: EndpointRead | None
     drift: list[DriftRead]
     closed: list[ClosingRead]
+    estimates: Estimates | None = None
 
     def last(self) -> ClosingRead | None:
         """The last closed day that has rows, of the last few."""
@@ -54,7 +56,7 @@ async def gather(
     )
     lately = None if settled is None else (settled - timedelta(days=LATELY)).date()
     monitoring = clients.monitoring
-    (decided, alarms, days, runs, endpoint, drift), closed = await asyncio.gather(
+    (decided, alarms, days, runs, endpoint, drift), closed, expected = await asyncio.gather(
         asyncio.gather(
             _decisions(asked, clients, project, loop),
             asked.of("monitoring", monitoring.alarms(loop, project=project), list[AlarmRead]()),
@@ -64,8 +66,14 @@ async def gather(
             asked.of("monitoring", monitoring.drift(loop, drawn, project=project), list[DriftRead]()),
         ),
         asked.of("monitoring", _closed(clients, project, loop, lately), list[ClosingRead]()),
+        asked.of("monitoring", _estimates(clients, project, loop, since), None),
     )
-    return Facts(decided, alarms, days, runs, endpoint, drift, closed)
+    return Facts(decided, alarms, days, runs, endpoint, drift, closed, expected)
+
+
+async def _estimates(clients: AsyncMillrace, project: str, loop: str, since: date | None) -> Estimates | None:
+    """What is expected without labels, week by week."""
+    return await clients.monitoring.estimates(loop, since, project=project)
 
 
 async def _closed(clients: AsyncMillrace, project: str, loop: str, since: date | None) -> list[ClosingRead]:

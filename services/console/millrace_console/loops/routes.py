@@ -54,12 +54,14 @@ async def one(
     marks = told.marks(facts.decisions, facts.alarms, zone, base)
     near = timedelta(days=7)
     seen = [mark for mark in marks if days and days[0].day - near <= mark.day <= days[-1].day + near]
+    weeks_of = facts.estimates.windows if facts.estimates else []
     end = found.settled_through or (begin(days[-1].day, zone.key) if days else datetime.now(zone))
     shown = {
         "it": found,
         "spec": spec,
         "coming": coming(found),
-        "picture": story(days, seen, ERRORS.get(task, "mean loss a day")),
+        "picture": story(days, seen, ERRORS.get(task, "mean loss a day"), weeks_of),
+        "expected": facts.estimates if weeks_of else None,
         "marks": marks[::-1][:LISTED],
         "names": NAMES,
         "sign": sign,
