@@ -43,6 +43,16 @@ def test_the_release_unit_names_its_data_and_its_raw_source(client, loop):
     assert found.run.metrics["auc"] > 0.95
 
 
+def test_the_champion_carries_what_estimates_it_before_labels_come(client, loop):
+    champion = client.registry.version(loop, client.registry.alias(loop, "champion"))
+    held = json.loads(client.registry.get_artifact(champion.files.digest("baseline")))["estimate"]
+    assert held["task"] == "binary"
+    assert held["errors"]["auc"]["blocks"] >= 5
+    told = client.monitoring.estimates(loop)
+    assert told.words
+    assert told.why_not is not None or told.method == "confidence"
+
+
 def test_people_predict_with_json_and_nulls(client, table, loop):
     row = table.drop(columns="target").iloc[0].to_dict()
     answer = client.serving.predict(loop, [row, dict.fromkeys(row)])
