@@ -97,6 +97,11 @@ class TestRolling:
         rolled = self.losses(registry, make_context, 53, rolling=True)
         assert rolled[7:].mean() > 0.95 * plain[7:].mean()
 
+    def test_a_holdout_of_one_part_is_judged_by_the_model_from_before_it(self, registry, make_context):
+        plain = self.losses(registry, make_context, 47, holdout_days=6)
+        rolled = self.losses(registry, make_context, 47, holdout_days=6, rolling=True)
+        assert rolled == pytest.approx(plain, rel=1e-6)
+
 
 class TestArchived:
     def test_archived_versions_are_told_beside_both_on_days_that_none_had_seen(self, trained, make_context):

@@ -20,7 +20,7 @@ from millrace_controller.notices import announcing, blocked
 from millrace_controller.production import champion, places, replicas
 from millrace_controller.runs import approval, ending, tending, waiting
 from millrace_controller.runs import queries as runs
-from millrace_controller.runs.states import BUSY, State
+from millrace_controller.runs.states import BUSY, State, moves
 from millrace_controller.services import Services
 from millrace_controller.tables import Loop, Outbox, Run
 from millrace_controller.wayback import route
@@ -32,6 +32,8 @@ from millrace_core.reconcile import run_forever
 
 EVERY = 5.0
 WAIT = 20
+LOOK_SECONDS = 0.2
+"""A replay looks so often at a rollout that waits for no event time."""
 LINE_SECONDS = 1.0
 """The loops wait so long for a look at the queue."""
 TOGETHER = 128
@@ -206,7 +208,10 @@ async def _ended_early(services: Services, loop: Loop, flight: Run) -> bool:
     """Whether the rollout ended without waiting for event time: nothing to wait for, or a hard fault."""
     endpoint = await services.clients.serving.endpoint(loop.name, project=loop.project)
     await _note(services, flight, endpoint)
-    return await ending.finish(services, loop, flight, endpoint, loop.settled_through or flight.opened_at)
+    over = await ending.finish(services, loop, flight, endpoint, loop.settled_through or flight.opened_at)
+    if not over and loop.mode == "backtest" and moves(flight.state, flight.traffic):
+        asyncio.get_running_loop().call_later(LOOK_SECONDS, services.changes.work.set)
+    return over
 
 
 async def _note(services: Services, flight: Run, endpoint: EndpointRead) -> None:

@@ -14,7 +14,7 @@ from millrace_controller.lookup.queries import DELETED, find
 from millrace_controller.loops import status
 from millrace_controller.loops.options import Surroundings, ignored
 from millrace_controller.runs import queries as runs
-from millrace_controller.runs.states import BUSY, IN_FLIGHT
+from millrace_controller.runs.states import IN_FLIGHT, moves
 from millrace_controller.tables import Loop, Scoring
 from millrace_core.database import utcnow
 from millrace_core.errors import Conflict
@@ -116,7 +116,7 @@ async def read(session: AsyncSession, loop: Loop, around: Surroundings) -> LoopR
     flight = newest if newest is not None and newest.state in IN_FLIGHT else None
     digest = None if loop.champion is None else await runs.digest(session, loop.id, loop.champion)
     stands = status.of(loop, newest, digest, ignored(loop, around), loop.generation)
-    busy = flight is not None and flight.state in BUSY
+    busy = flight is not None and moves(flight.state, flight.traffic)
     columns = {name: getattr(loop, name) for name in SHOWN}
     return LoopRead.model_validate(
         columns

@@ -1,9 +1,11 @@
 """States of a loop run, and the moves that are allowed."""
 
 from millrace_contracts.loop_runs import LoopRunState as State
+from millrace_contracts.loop_runs import Traffic
+from millrace_contracts.rollouts import RolloutState
 from millrace_core.errors import Conflict
 
-__all__ = ["ALLOWED", "BUSY", "IN_FLIGHT", "State", "check"]
+__all__ = ["ALLOWED", "BUSY", "IN_FLIGHT", "State", "check", "moves"]
 
 ALLOWED: dict[State, frozenset[State]] = {
     State.PENDING: frozenset({State.RUNNING, State.FAILED}),
@@ -30,6 +32,17 @@ ALLOWED: dict[State, frozenset[State]] = {
 BUSY = (State.PENDING, State.RUNNING)
 """The loop's clock waits for these."""
 IN_FLIGHT = (*BUSY, State.AWAITING_APPROVAL, State.ROLLING_OUT)
+
+
+def moves(state: State, traffic: Traffic | None) -> bool:
+    """Whether a run goes on by itself: its pipeline works, or its rollout, which waits for no event time.
+
+    A rollout loads its version and then, where its plan has no steps, takes all traffic: until then nobody knows whom
+    the next day's requests meet.
+    """
+    if state != State.ROLLING_OUT:
+        return state in BUSY
+    return traffic is None or traffic.steps == 0 or traffic.state == RolloutState.LOADING
 
 
 def check(old: State, new: State) -> None:

@@ -65,6 +65,8 @@ def rolled(plan: Plan, best: Judged, split: splits.TimeSplit) -> np.ndarray:
     assert table.days is not None
     days, works, parts = table.days[split.holdout], list[Fit](), list[np.ndarray]()
     borders = splits.parts(days, plan.spec.block)
+    if not borders:
+        return answers
     for border, end in zip(borders, [*borders[1:], split.end_day], strict=True):
         part = np.flatnonzero((days >= border) & (days < end))
         rows = splits.window_rows(table, np.flatnonzero(table.days < border), best.window, border)
