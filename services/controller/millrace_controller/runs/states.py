@@ -34,7 +34,7 @@ BUSY = (State.PENDING, State.RUNNING)
 IN_FLIGHT = (*BUSY, State.AWAITING_APPROVAL, State.ROLLING_OUT)
 
 
-def moves(state: State, traffic: Traffic | None) -> bool:
+def moves(state: str, traffic: Traffic | None) -> bool:
     """Whether a run goes on by itself: its pipeline works, or its rollout, which waits for no event time.
 
     A rollout loads its version and then, where its plan has no steps, takes all traffic: until then nobody knows whom
