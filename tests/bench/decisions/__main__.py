@@ -139,8 +139,11 @@ def written(standings: list[Standing], missing: dict[str, str]) -> None:
 
 def machine() -> str:
     """In words."""
-    told = describe()
-    return ", ".join(str(value) for value in told.values()) if isinstance(told, dict) else str(told)
+    it = describe()
+    return (
+        f"{it['processor'] or 'an unnamed processor'}, {it['cores']} cores, {it['memory_gib']} GiB of memory, "
+        f"{it['system']}, Python {it['python']}"
+    )
 
 
 def told(item: Standing) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from tests.bench.decisions.standing import MONTHLY, NEVER, OURS, Standing, ranks
 
 HEAD = """# Policies of retraining, side by side
 
-`make bench-decisions` writes this page, `out/decisions.json` and the picture. {machine}; {date}, commit {commit};
+`make bench-decisions` writes this page, `out/decisions.json` and the picture. {machine}; {date}, {commits};
 {cpu:,.0f} CPU-seconds, load {load}. Written by the command; change `tests/bench/decisions/page.py`, not this page.
 
 Each policy goes through the same days with the same features, the same learner (LightGBM as a loop fits it that tries
@@ -33,8 +33,9 @@ the world has changed.
 
 def page(standings: list[Standing], missing: dict[str, str], facts: dict[str, Any]) -> str:
     """The whole page as Markdown."""
+    commits = f"commit{'s' if ',' in facts['commit'] else ''} {facts['commit']}"
     lines = [
-        HEAD.format(**facts),
+        HEAD.format(**facts, commits=commits),
         *_reach(standings),
         "\n![Loss against hindsight](images/decisions-benchmark.svg)\n",
     ]
@@ -62,7 +63,7 @@ def _reach(standings: list[Standing]) -> Iterator[str]:
     cells = []
     for name in OURS:
         over = [f"{stream} {value[0]:.3f}" for stream, value in worse[name].items() if value[0] > 1.03]
-        cells.append(f"**missed** on {', '.join(over)}" if over else f"kept on all {len(done)}")
+        cells.append(f"**missed** on {', '.join(over)}" if over else _on_all(len(done)))
     yield (
         "| nowhere more than 3 % worse than the better of *never* and *monthly, all* | "
         + " | ".join(cells)
@@ -72,16 +73,13 @@ def _reach(standings: list[Standing]) -> Iterator[str]:
     for name in OURS:
         over = [f"{item.name} {item.overall()[name] / item.fixed():.3f}" for item in done
                 if item.overall()[name] > 1.05 * item.fixed()]  # fmt: skip
-        cells.append(f"**missed** on {', '.join(over)}" if over else f"kept on all {len(done)}")
+        cells.append(f"**missed** on {', '.join(over)}" if over else _on_all(len(done)))
     yield f"| at most 1.05 × the best of {', '.join(FIXED)} in hindsight | " + " | ".join(cells) + " |"
     rank = ranks(done)
-    first = min(rank, key=lambda name: rank[name][0])
-    cells = [f"{'kept' if name == first else '**missed**'}: {rank[name][0]:.2f}" for name in OURS]
-    yield (
-        f"| best mean rank of all policies (best: {first}, {rank[first][0]:.2f}) | "
-        + " | ".join(cells)
-        + " |"
-    )
+    best = min(told[0] for told in rank.values())
+    first = ", ".join(name for name, told in rank.items() if told[0] == best)
+    cells = [f"{'kept' if rank[name][0] == best else '**missed**'}: {rank[name][0]:.2f}" for name in OURS]
+    yield (f"| best mean rank of all policies (best: {first}, {best:.2f}) | " + " | ".join(cells) + " |")
     flights = next((item for item in done if item.name == "flights"), None)
     if flights is not None:
         cells = []
@@ -94,6 +92,10 @@ def _reach(standings: list[Standing]) -> Iterator[str]:
             + " | ".join(cells)
             + " |"
         )
+
+
+def _on_all(streams: int) -> str:
+    return "kept on the one there is" if streams == 1 else f"kept on all {streams}"
 
 
 def _matrix(standings: list[Standing]) -> Iterator[str]:
@@ -139,7 +141,7 @@ def _stream(item: Standing) -> Iterator[str]:
     yield ""
     first, days = item.facts["first_training_days"], item.facts["days"]
     changes = item.facts["changes"]
-    truth = "" if changes is None else f" The truth changes on {len(changes)} days."
+    truth = "" if changes is None else f" The truth changes {_times(len(changes))}."
     yield f"{days - first} days served in {item.facts['months']} months, after {first} days of first training.{truth}"
     yield f"Hindsight by month: {item.hindsight:.4g}."
     yield ""
@@ -156,6 +158,10 @@ def _stream(item: Standing) -> Iterator[str]:
         cells = [f"{overall[name]:.4g}", f"{item.ratios()[place]:.3f} ({low:.3f} to {high:.3f})"]
         cells += [str(len(part["trained"])), str(len(part["promoted"])), str(len(part["alarms"]))]
         yield f"| {name} | " + " | ".join([*cells, f"{month}: {worst:.3f}", late]) + " |"
+
+
+def _times(count: int) -> str:
+    return {0: "never", 1: "on one day"}.get(count, f"on {count} days")
 
 
 def _short(text: str) -> str:

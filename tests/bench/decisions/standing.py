@@ -129,7 +129,10 @@ def standing(name: str, theirs: dict[str, Any], ours: dict[str, dict[str, Any]])
 
 
 def ranks(standings: list[Standing]) -> dict[str, tuple[float, float, float]]:
-    """Mean rank over streams of each policy that went through all of them, and 95 % bounds over resampled months."""
+    """Mean rank over streams of each policy that went through all of them, and 95 % bounds over resampled months.
+
+    Policies with the same loss share the mean of their places.
+    """
     common = [
         name
         for name in standings[0].names
@@ -137,7 +140,9 @@ def ranks(standings: list[Standing]) -> dict[str, tuple[float, float, float]]:
     ]
 
     def placed(values: np.ndarray) -> np.ndarray:
-        return values.argsort(axis=0, kind="stable").argsort(axis=0) + 1.0
+        better = (values[None] < values[:, None]).sum(axis=1)
+        same = (values[None] == values[:, None]).sum(axis=1)
+        return better + (same + 1) / 2
 
     now, drawn = [], []
     for item in standings:

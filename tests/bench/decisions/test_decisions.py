@@ -1,6 +1,7 @@
 """The benchmark is fair: nobody sees the future, labels keep their delay, and nothing is better than hindsight."""
 
 import json
+import re
 import sys
 from dataclasses import replace
 
@@ -135,8 +136,15 @@ class TestHindsight:
         made = standing.standing("jump", every(learner), {})
         ranks = standing.ranks([made])
         overall = {name: loss for name, loss in made.overall().items() if name in ranks}
-        assert ranks[min(overall, key=overall.get)][0] == 1
+        assert ranks[min(overall, key=overall.get)][0] == min(rank for rank, *_ in ranks.values())
         assert not set(policies.SIZE) & set(ranks), "what nobody would do is not ranked"
+
+    def test_policies_with_the_same_loss_have_the_same_rank(self, learner):
+        told = every(learner)
+        ours = dict.fromkeys(standing.OURS, told["policies"]["never"])
+        ranks = standing.ranks([standing.standing("jump", told, ours)])
+        assert ranks["never"] == ranks[standing.OURS[0]] == ranks[standing.OURS[1]]
+        assert sum(rank for rank, *_ in ranks.values()) == sum(range(1, len(ranks) + 1))
 
 
 class TestPolicies:
@@ -207,7 +215,8 @@ class TestPage:
         text = page.page([made], {"traffic": "was not measured"}, facts)
         assert "- jump: ADWIN: no interpreter" in text
         assert "- traffic: was not measured" in text
-        assert "kept on all 1" in text
+        assert "kept on the one there is" in text
+        assert "on 1 days" not in text
         page.picture([made], tmp_path / "a.svg")
         assert (tmp_path / "a.svg").read_text().startswith("<svg")
 
@@ -227,6 +236,9 @@ class TestTheCommand:
         """Parts of a stream that nobody knows, so that a process for one of them ends at once."""
         monkeypatch.setattr(command, "OUT", tmp_path)
         return tmp_path / "nowhere.plain.json"
+
+    def test_the_machine_is_told_in_words(self):
+        assert re.fullmatch(r".+, \d+ cores, \d+ GiB of memory, \S+ \S+, Python \S+", command.machine())
 
     def test_a_part_of_the_same_code_is_taken_as_it_is(self, done):
         done.write_text(json.dumps({"code": command.code_of("plain"), "kept": True}))
