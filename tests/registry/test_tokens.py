@@ -22,6 +22,9 @@ ROLES = [
     {"claim": "groups", "value": "engineers", "role": "viewer", "project": "depot"},
     {"claim": "groups", "value": "risk", "role": "approver", "project": "shop"},
     {"claim": "groups", "value": "owners", "role": "admin"},
+    {"claim": "groups", "value": "typists", "role": "viewer", "project": "Team_A"},
+    {"claim": "groups", "value": "typists", "role": "viewer", "project": "shop"},
+    {"subject": "bob", "role": "viewer", "project": "shop"},
 ]
 PART = {"authorization": "Bearer of-serving"}
 
@@ -96,6 +99,12 @@ async def test_nobody_gives_a_token_what_was_not_given_to_them(registry, who, gr
     refused = await made(registry, who, grant, expect=403)
     assert grant["role"] in refused["detail"]
     assert (await registry.get("/v1/tokens", headers=who)).json() == []
+
+
+async def test_a_project_that_is_misspelt_in_the_issuers_file_locks_nobody_out(registry):
+    answer = await registry.get("/v1/whoami", headers=of("bob", "typists"))
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["grants"] == [{"role": "viewer", "project": "shop"}], "and nothing is offered twice"
 
 
 async def test_a_role_may_be_handed_on_in_part(registry):

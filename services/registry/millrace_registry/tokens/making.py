@@ -1,10 +1,12 @@
 """Who may make which token: people themselves, for no more than was given to them."""
 
 import hashlib
+import re
 import secrets
 from collections.abc import Iterable
 from datetime import UTC, timedelta
 
+from millrace_contracts.names import PATTERN
 from millrace_contracts.people import PERSONAL, TokenGrant, TokenWrite
 from millrace_core.auth import Actor
 from millrace_core.database import utcnow
@@ -40,12 +42,17 @@ def check(actor: Actor, wanted: TokenWrite, longest: int) -> None:
 
 
 def offered(actor: Actor) -> list[TokenGrant]:
-    """What `check` lets *actor* give a token, each the most of its kind; nothing for who makes none."""
+    """What `check` lets *actor* give a token, each the most of its kind; nothing for who makes none.
+
+    What the issuers file gives in a project of which there can be none is left out.
+    """
     if actor.token or not actor.known.identifier:
         return []
     everywhere = [TokenGrant.model_validate({"role": actor.role})] if actor.role in PEOPLE else []
     return everywhere + [
-        TokenGrant.model_validate({"role": role, "project": project}) for project, role in actor.given
+        TokenGrant.model_validate({"role": role, "project": project})
+        for project, role in dict.fromkeys(actor.given)
+        if re.fullmatch(PATTERN, project)
     ]
 
 
