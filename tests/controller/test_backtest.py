@@ -227,6 +227,15 @@ async def test_a_backtest_that_is_cancelled_ends_with_its_process_and_leaves_not
     assert await begun(queued) not in (running, waiting), "asked again it begins anew"
 
 
+async def test_one_that_waits_is_cancelled_at_once_and_not_when_the_one_that_runs_is_over(queued):
+    running, waiting = await begun(queued), await begun(queued, "other.csv")
+    await keeper.tend(queued.services)
+    await queued.call("POST", f"/v1/backtests/{waiting}:cancel", 202)
+    await keeper.tend(queued.services)
+    assert (await now(queued, waiting))["state"] == "cancelled"
+    assert (await now(queued, running))["state"] == "running"
+
+
 async def test_what_is_over_cannot_be_cancelled(queued):
     id = await begun(queued)
     await keeper.tend(queued.services)
@@ -243,6 +252,7 @@ async def test_a_loop_has_its_own_backtests_and_each_says_of_what(queued):
     listed = await queued.call("GET", "/v1/backtests?of=sales", 200)
     assert [item["id"] for item in listed["items"]] == [id]
     assert (await queued.call("GET", "/v1/backtests?of=other", 200))["items"] == []
+    await queued.call("GET", "/v1/backtests?of=sa%00les", 422)
 
 
 async def test_tries_that_were_killed_leave_no_platform_behind(queued, tmp_path):

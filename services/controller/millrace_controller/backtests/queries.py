@@ -85,8 +85,9 @@ def _hidden(loop: ModelLoop, name: str, project: str) -> ModelLoop:
 
 
 async def oldest_open(session: AsyncSession) -> Backtest | None:
-    """The backtest whose turn it is; they go one at a time."""
-    statement = select(Backtest).where(Backtest.state.in_(OPEN)).order_by(Backtest.created_at).limit(1)
+    """The backtest whose turn it is: one that is to end waits for none; the others go one at a time."""
+    turn = (Backtest.state != State.CANCELLING, Backtest.created_at)
+    statement = select(Backtest).where(Backtest.state.in_(OPEN)).order_by(*turn).limit(1)
     return (await session.scalars(statement)).one_or_none()
 
 

@@ -14,7 +14,7 @@ from millrace_core.auth import permit
 from millrace_core.database import Session
 from millrace_core.errors import BadInput, FieldError
 from millrace_core.held import answered
-from millrace_core.names import Project
+from millrace_core.names import Name, Project
 from millrace_core.pages import Cursor, Limit, Page, decode, paginate
 
 router = APIRouter(prefix="/v1/backtests", tags=["backtests"])
@@ -60,7 +60,7 @@ async def list_backtests(
     project: Project,
     limit: Limit = 100,
     cursor: Cursor = None,
-    of: Annotated[str | None, Query(max_length=63, description="Name of a loop: only its own.")] = None,
+    of: Annotated[Name | None, Query(description="Name of a loop: only its own.")] = None,
 ) -> dict[str, object]:
     """The project's backtests by id."""
     keys = decode(cursor, str)
