@@ -7,8 +7,10 @@ import numpy as np
 import orjson
 import pytest
 
+from millrace_contracts.estimates import Estimates
 from millrace_contracts.monitors import MonitorWrite
 from millrace_monitoring.estimates import day as days
+from millrace_monitoring.estimates import words
 from millrace_monitoring.estimates.controller import estimate_due
 from millrace_monitoring.profiles.baseline import parse
 from millrace_stats.estimates import learning, slots
@@ -107,6 +109,11 @@ async def test_labels_that_come_settle_the_day_and_judge_the_estimate(service):
     found = await told(service)
     assert [day["settled"] for day in found["days"]] == [True] * 3
     assert found["estimator"]["days"] == 3
+    assert found["words"][0].startswith("On 3 days with labels")
+    one = Estimates.model_validate(found)
+    one.estimator.days, one.labels.days, one.labels.random = 1, 1, None
+    assert words.of(one)[0].startswith("On 1 day with labels")
+    assert "; 1 day of comparison cannot say" in words.of(one)[1]
     assert not found["estimator"]["known"]
     assert found["estimator"]["held"] >= 2 / 3
 
@@ -142,6 +149,11 @@ async def test_an_estimate_that_rises_beyond_its_known_error_opens_one_alarm_and
     assert alarm["state"] == "open"
     assert "estimated without labels" in alarm["reason"]
     assert alarm["evidence"]["expected"] > 2 * alarm["evidence"]["reference"]
+    for policy in ({"alarm": False}, {"enabled": False, "alarm": True}):
+        await service.declare(body | {"policy": {"estimate": policy}})
+        await told(service)
+        (alarm,) = [alarm for alarm in await alarms(service) if alarm["kind"] == "estimate"]
+        assert alarm["state"] == "closed", "who asks for no alarm has none that stands"
 
 
 async def test_a_version_without_an_estimator_says_so(service):

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from millrace_core.database import AsyncSession
 from millrace_monitoring.alarms import opening
+from millrace_monitoring.alarms import queries as alarms
 from millrace_monitoring.alarms.findings import AlarmFinding
 from millrace_monitoring.alarms.opening import Place
 from millrace_monitoring.estimates import standing
@@ -41,14 +42,24 @@ def finding(
     return AlarmFinding("estimate", CAUSE, reason, evidence)
 
 
+def wanted(monitor: Monitor) -> bool:
+    """Whether a risen estimate is an alarm."""
+    policy = monitor.declared.policy.estimate
+    return policy is not None and policy.enabled and policy.alarm
+
+
+async def stands(session: AsyncSession, monitor: Monitor) -> bool:
+    """Whether an alarm by the estimate is open."""
+    unclosed = await alarms.unclosed(session, monitor.project, monitor.endpoint)
+    return any(alarm.kind == "estimate" for alarm in unclosed)
+
+
 async def settle(
     session: AsyncSession, monitor: Monitor, rows: Sequence[EstimatedDay], baseline: Baseline
 ) -> None:
     """Let the alarm stand that the estimates so far call for, or none."""
-    policy = monitor.declared.policy
-    if not rows or policy.estimate is None or not policy.estimate.alarm:
-        return
-    found = finding(rows, baseline, policy.performance.false_alarms_per_year)
+    a_year = monitor.declared.policy.performance.false_alarms_per_year
+    found = finding(rows, baseline, a_year) if wanted(monitor) else None
     last = rows[-1]
     place = Place(monitor.project, monitor.endpoint, monitor.declared.loop, last.day, last.through)
     await opening.hold(session, place, "estimate", [] if found is None else [found])

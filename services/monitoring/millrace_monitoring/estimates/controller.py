@@ -43,13 +43,14 @@ async def estimate_forever(services: Services) -> None:
 async def estimate_due(services: Services) -> int:
     """EstimatedDay every day of every monitor that lacks it; returns how many."""
     async with services.readers() as session:
-        watched = [one for one in await monitors.every(session) if one.declared.policy.estimated]
+        every = await monitors.every(session)
     count, failed = 0, None
-    for monitor in watched:
+    for monitor in every:
         try:
-            while settled := await _settle(services, monitor):
-                count += settled
-            count += await _open_days(services, monitor)
+            if monitor.declared.policy.estimated:
+                while settled := await _settle(services, monitor):
+                    count += settled
+                count += await _open_days(services, monitor)
             await _raise(services, monitor)
         except Exception as error:
             log.exception("an estimate failed", endpoint=monitor.endpoint, error=type(error).__name__)
@@ -101,11 +102,10 @@ async def _open_days(services: Services, monitor: Monitor) -> int:
 
 
 async def _raise(services: Services, monitor: Monitor) -> None:
-    """Let the alarm stand that estimates call for, where one was asked for."""
-    policy = monitor.declared.policy.estimate
-    if policy is None or not policy.alarm:
-        return
+    """Let the alarm stand that estimates call for; where none is asked for any more, one that stands is over."""
     async with services.readers() as session:
+        if not alarming.wanted(monitor) and not await alarming.stands(session, monitor):
+            return
         rows = await queries.days(session, monitor.project, monitor.endpoint)
     rows = [row for row in rows if row.version == rows[-1].version]
     if rows:
