@@ -399,6 +399,26 @@ def test_days_close_in_blocks_up_to_the_first_that_acts_and_one_by_one_while_a_r
         assert (29, 29) not in loop.blocks
 
 
+@pytest.mark.parametrize(("rows", "room", "most"), [(10, 2**20, 8), (100, 700, 24), (3, 2**20, 4)])
+def test_no_block_is_larger_than_what_monitoring_takes_at_once(history, monkeypatch, rows, room, most):
+    """Days of few rows go together, those of many alone: what is sent has bounds in rows and in bytes."""
+    monkeypatch.setattr(sending, "ROWS", rows, raising=False)
+    monkeypatch.setattr(sending, "BYTES", room, raising=False)
+    made, loop = history(days=30), Ahead()
+    pushed, push = [], loop.push_rows
+
+    def counted(name, body):
+        pushed.append(pa.ipc.open_stream(body).read_all().num_rows)
+        push(name, body)
+
+    loop.push_rows = counted
+    walked(loop, made)
+    assert max(pushed) <= most
+    assert sum(pushed) == 4 * 29
+    assert loop.sent == [f"row-{place}" for place in range(4, 120)]
+    assert loop.waited[-1] == made.days()[-1].end.date()
+
+
 def test_one_day_too_many_would_be_seen(history, monkeypatch):
     """The same with a replay that closes the day behind the one that acts: the test before is not blind."""
     together = walking.Walk._together

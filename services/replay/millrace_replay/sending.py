@@ -16,6 +16,10 @@ from millrace_replay.history import Day, History, at
 from millrace_table.pieces import Rows
 
 BEGIN = datetime(1970, 1, 1, tzinfo=UTC)
+ROWS, BYTES = 100_000, 16 * 2**20
+"""What days that are sent together have at the most, unless one alone has more: monitoring takes 500,000 rows at once,
+and no more than its queue has room for."""
+SAMPLE = 1000
 
 
 class Sender:
@@ -40,6 +44,19 @@ class Sender:
         self._table, self._signature = table, signature
         self._delay = durations.parse(spec.data.label_delay)
         self._rows = 0 if before is None else _behind(history.times, before)
+
+    def many(self, days: Sequence[Day]) -> int:
+        """How many of these days one may send together; one at the least."""
+        rows = np.cumsum([len(day.rows) for day in days])
+        return max(1, int(np.searchsorted(rows, self._most(days), side="right")))
+
+    def _most(self, days: Sequence[Day]) -> int:
+        """Rows that may be sent together, by the width of the first ones."""
+        first = next((day.rows[:SAMPLE] for day in days if len(day.rows)), None)
+        if first is None:
+            return ROWS
+        rows = table_of(first, self._table, self._signature, self._history.times)
+        return min(ROWS, int(BYTES * len(first) / rows.nbytes))
 
     def rows(self, days: Sequence[Day]) -> None:
         """Send the rows of days that follow one another; those that are there already are not sent again."""
@@ -71,6 +88,15 @@ def _behind(times: np.ndarray, newest: datetime) -> int:
 
 def rows_of(places: np.ndarray, table: Rows, signature: Signature, times: np.ndarray) -> bytes:
     """The features of rows that follow one another as an Arrow IPC stream, by tensor name."""
+    rows = table_of(places, table, signature, times)
+    sink = io.BytesIO()
+    with pa.ipc.new_stream(sink, rows.schema) as writer:
+        writer.write_table(rows)
+    return sink.getvalue()
+
+
+def table_of(places: np.ndarray, table: Rows, signature: Signature, times: np.ndarray) -> pa.Table:
+    """The same as a table."""
     part = at(table, places)
     moments = pa.array(times[places], pa.int64()).cast(pa.timestamp("us", "UTC"))
     data = {
@@ -78,8 +104,4 @@ def rows_of(places: np.ndarray, table: Rows, signature: Signature, times: np.nda
         "index": pa.array(np.zeros(len(places), np.int32)),
         "event_time": moments,
     } | {tensor.name: part.column(tensor.column) for tensor in signature.inputs}
-    rows = pa.table(data)
-    sink = io.BytesIO()
-    with pa.ipc.new_stream(sink, rows.schema) as writer:
-        writer.write_table(rows)
-    return sink.getvalue()
+    return pa.table(data)

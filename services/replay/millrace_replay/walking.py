@@ -13,7 +13,7 @@ from millrace_replay.sending import Sender
 from millrace_replay.turns import Turn
 
 BLOCK = 64
-"""Days that are sent and judged together."""
+"""Days that are sent and judged together at the most."""
 SETTLE_SECONDS = 4 * 3600
 Told = Callable[[Turn], None]
 
@@ -57,7 +57,8 @@ class Walk:
 
     def _send(self, left: list[Turn], place: int) -> int:
         """Send the next days; where those end that were sent."""
-        block = [turn.day for turn in left[place : place + BLOCK]]
+        days = [turn.day for turn in left[place : place + BLOCK]]
+        block = days[: self._sender.many(days)]
         self._sender.rows(block)
         self._sender.labels(block, None)
         return place + len(block)
