@@ -320,7 +320,7 @@ async def test_a_failed_run_is_retried_in_place_and_a_final_failure_is_not(waiti
 
 async def test_a_failed_run_that_cannot_be_retried_is_made_anew(waiting, backend):
     made = backend.only_run()
-    backend.move(made, "FAILED", {"train": "FAILED"}, error="its pod was evicted")
+    backend.move(made, "FAILED", {"train": "FAILED"})
     client = waiting.services.runners.client
 
     async def refused(id):
@@ -432,6 +432,37 @@ async def test_a_server_error_is_tried_again_until_the_run_took_too_long(home, w
     assert (shown["state"], shown["message"]) == (
         "failed", "Kubeflow Pipelines refuses (500): invalid spec",
     )  # fmt: skip
+
+
+async def test_a_backend_that_lost_its_database_gets_the_pipeline_and_the_run_once_more(waiting, backend):
+    """However long the run has been open: what is known of its pipeline's version is of the database before."""
+    for known in (backend.runs, backend.experiments, backend.pipelines, backend.versions):
+        known.clear()
+    await later(waiting, 3000)
+    await waiting.rest()
+    shown = await the_run(waiting)
+    assert (shown["state"], shown["attempts"]) == ("running", 2)
+    assert len(backend.runs) == len(backend.versions) == len(backend.pipelines) == 1
+
+
+async def test_a_server_error_late_in_a_run_is_tried_again_as_one_at_its_beginning(waiting, backend):
+    make, calls = waiting.services.runners.client.create_run, []
+
+    async def once_more(*order):
+        calls.append(order)
+        if len(calls) < 5:
+            raise Refused(500, "its database is away")
+        return await make(*order)
+
+    waiting.services.runners.client.create_run = once_more
+    backend.runs.clear()
+    waiting.clock.now += 3000
+    for _ in range(2):
+        with pytest.raises(Refused):
+            await waiting.rest()
+    await later(waiting, 60)
+    shown = await the_run(waiting)
+    assert (shown["state"], shown["attempts"], len(backend.runs)) == ("running", 2, 1)
 
 
 async def test_multi_user_mode_is_refused_rather_than_half_supported(home, world, backend):

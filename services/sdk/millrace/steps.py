@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TypeVar
 
+import httpx
+
 from millrace import drawing, exchange, releasing
 from millrace.client import ApiError, JobFailed, Millrace
 from millrace.client.training import JobSpec
@@ -69,6 +71,9 @@ class Step:
         except (ApiError, JobFailed) as error:
             final = isinstance(error, JobFailed) or 400 <= error.status < 500
             self._fail(str(error), final)
+            raise
+        except httpx.TransportError as error:
+            self._fail(f"a service does not answer: {type(error).__name__}: {error}", final=False)
             raise
         self.tell("succeeded", message)
         return result

@@ -59,14 +59,12 @@ class Backend:
         self._ticks += 1
         return (START + timedelta(seconds=self._ticks)).isoformat().replace("+00:00", "Z")
 
-    def move(self, run, state, tasks=None, error=""):
-        """The workflow controller and the persistence agent do their work."""
+    def move(self, run, state, tasks=None):
+        """The workflow controller and the persistence agent do their work; of a failure they leave no words."""
         run["state"] = state
         run["state_history"].append({"update_time": self.now(), "state": state})
         if state not in LIVE:
             run["finished_at"] = self.now()
-        if error:
-            run["error"] = {"code": INTERNAL, "message": error}
         if tasks is not None:
             run["run_details"] = {"task_details": list(_details(tasks))}
 

@@ -23,7 +23,8 @@ class Executor:
         backend.move(run, "RUNNING")
         command = (sys.executable, "-m", "millrace_controller.pipelines.local", document, arguments, place)
         ended = subprocess.run(command, capture_output=True, text=True, cwd=place)
-        backend.move(run, "SUCCEEDED" if ended.returncode == 0 else "FAILED", error=ended.stderr[-500:])
+        print(ended.stderr[-2000:])  # a pod's log, which the API does not show
+        backend.move(run, "SUCCEEDED" if ended.returncode == 0 else "FAILED")
 
     def artifacts(self, run):
         """What the steps of a run made: name to (uri, metadata)."""

@@ -110,6 +110,10 @@ class KubeflowPipelines:
             raise Unavailable(f"Kubeflow Pipelines has an experiment {name} and does not show it.")
         return found["experiment_id"]
 
+    def knows(self, version: str) -> bool:
+        """Whether ids are at hand that an earlier call of `version` learnt."""
+        return version in self._versions
+
     async def version(self, pipeline: str, version: str, document: str) -> tuple[str, str]:
         """Ids of the pipeline and of its version, uploaded if they are not there.
 

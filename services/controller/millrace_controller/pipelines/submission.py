@@ -36,17 +36,22 @@ class KubeflowRunner:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.settings, self.client, self.pods, self.clock = settings, client, pods, clock
+        self._refused: dict[
+            str, float
+        ] = {}  # by an attempt's name, when the backend first refused to begin it
 
     async def start(self, attempt: Attempt) -> Handle | Ended | None:
         if self.clock() < (attempt.before or {}).get("not_before", 0.0):
             return None
         try:
-            again = await self._again(attempt.before)
-            return again or await self._found_or_made(attempt)
+            begun = await self._again(attempt.before) or await self._found_or_made(attempt)
+            self._refused.pop(attempt.name, None)
+            return begun
         except Refused as error:
-            too_long = self.clock() - attempt.opened.timestamp() > self.settings.pending_seconds
-            if error.answer >= 500 and not too_long:
+            since = self._refused.setdefault(attempt.name, self.clock())
+            if error.answer >= 500 and self.clock() - since <= self.settings.pending_seconds:
                 raise  # a bad pipeline looks like a bad day of its database
+            del self._refused[attempt.name]
             return Ended({"runner": NAME}, message=error.detail, final=True)
 
     async def find(self, attempt: Attempt) -> Handle | None:
@@ -90,12 +95,26 @@ class KubeflowRunner:
         experiment = await self._experiment(attempt)
         run = await self.client.find_run(experiment, attempt.name)
         if run is None:
-            document = await asyncio.to_thread(self._document)
-            version = await self.client.version(document.pipeline, document.version, document.text)
-            parameters = {"project": attempt.project, "loop": attempt.loop, "run": attempt.run}
-            account, about = self.settings.kfp_service_account, described(attempt)
-            run = await self.client.create_run(experiment, attempt.name, version, parameters, account, about)
+            run = await self._made(attempt, experiment)
         return self._handle(run)
+
+    async def _made(self, attempt: Attempt, experiment: str) -> KubeflowRun:
+        document = await asyncio.to_thread(self._document)
+        known = self.client.knows(document.version)
+        try:
+            return await self._create(attempt, experiment, document)
+        except Refused:
+            if not known:
+                raise
+        return await self._create(
+            attempt, experiment, document
+        )  # what was known was of a backend made anew since
+
+    async def _create(self, attempt: Attempt, experiment: str, document: Document) -> KubeflowRun:
+        version = await self.client.version(document.pipeline, document.version, document.text)
+        parameters = {"project": attempt.project, "loop": attempt.loop, "run": attempt.run}
+        account, about = self.settings.kfp_service_account, described(attempt)
+        return await self.client.create_run(experiment, attempt.name, version, parameters, account, about)
 
     async def _experiment(self, attempt: Attempt) -> str:
         return await self.client.experiment(f"millrace-{attempt.project}")
