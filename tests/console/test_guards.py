@@ -16,7 +16,7 @@ OPEN = {
 }  # fmt: skip
 FILLED = {
     "project": "default", "loop": "sales", "number": "1", "decision": "0" * 36, "entry": "1", "alarm": "a-1",
-    "job": "0" * 32,
+    "job": "0" * 32, "backtest": "0" * 12,
 }  # fmt: skip
 
 
