@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import RedirectResponse, Response
 
-from millrace.backtests.told import Comparison, Line, marks
+from millrace.backtests.told import Comparison, Line, decided, marks
 from millrace.backtests.told import compared as compared_of
 from millrace.backtests.variants import DECLARED
 from millrace_console.asking import Asked
@@ -20,15 +20,6 @@ from millrace_core.errors import NotFound
 
 router = APIRouter(include_in_schema=False)
 LISTED = 100
-KINDS = (
-    "alarm.opened",
-    "run.opened",
-    "run.waits",
-    "gate.verdict",
-    "rollout.promoted",
-    "switch-back",
-    "run.closed",
-)
 BacktestIn = Annotated[str, Path(pattern=r"^[0-9a-f]{12}$", description="A backtest.")]
 
 
@@ -98,9 +89,7 @@ def told(found: BacktestRead) -> dict[str, object]:
         "live": _goes_on(found),
         "compared": compared,
         "picture": None if compared is None or result is None else ways(compared, marks(result)),
-        "decisions": []
-        if result is None
-        else [one for one in result.decisions if one.kind in KINDS][:LISTED],
+        "decisions": [] if result is None else decided(result)[:LISTED],
     }
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from millrace import pages
-from millrace.backtests.told import HINDSIGHT, NEVER, Comparison, Line, marks
+from millrace.backtests.told import HINDSIGHT, NEVER, Comparison, Line, decided, marks
 from millrace.backtests.variants import DECLARED, MONTHLY
 from millrace.pages import Html, figures
 from millrace_contracts.backtests import BacktestFound, PolicyLoss
@@ -87,20 +87,7 @@ def _row(line: Line) -> tuple[object, ...]:
 
 
 def _decided(found: BacktestFound) -> Html:
-    kinds = (
-        "alarm.opened",
-        "run.opened",
-        "run.waits",
-        "gate.verdict",
-        "rollout.promoted",
-        "switch-back",
-        "run.closed",
-    )
-    rows = [
-        ((item.event_time or "")[:10], item.kind, item.outcome, item.reason)
-        for item in found.decisions
-        if item.kind in kinds
-    ]
+    rows = [((item.event_time or "")[:10], item.kind, item.outcome, item.reason) for item in decided(found)]
     return pages.table(("Event day", "What", "Outcome", "Why"), rows)
 
 

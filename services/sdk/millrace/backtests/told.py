@@ -5,13 +5,26 @@ from collections.abc import Sequence
 from pydantic import BaseModel, Field
 
 from millrace.backtests.variants import DECLARED, MONTHLY
-from millrace_contracts.backtests import BacktestFound, PolicyLoss
+from millrace_contracts.backtests import BacktestFound, PolicyLoss, ReplayedDecision
 
 NEVER, HINDSIGHT = "never retrained", "best in hindsight"
 WORTH, ALIKE = 0.01, 0.01
 """Share of the loss by which another setting has to be better to be named, and within which two are alike."""
 INCONCLUSIVE = 0.4
 """Share of gates without an answer from which on more evidence is advised."""
+
+KINDS = frozenset(
+    {
+        "alarm.opened",
+        "run.opened",
+        "run.waits",
+        "gate.verdict",
+        "rollout.promoted",
+        "switch-back",
+        "run.closed",
+    }
+)
+"""Decisions that a page of a backtest shows."""
 
 
 class Line(BaseModel):
@@ -159,3 +172,8 @@ def marks(found: BacktestFound) -> list[tuple[str, str]]:
     backs = [(moment, "went back") for moment in ways_back if moment]
     alarms = [(alarm.opened_day, "alarm") for alarm in found.alarms]
     return [*of_runs, *backs, *alarms]
+
+
+def decided(found: BacktestFound) -> list[ReplayedDecision]:
+    """What of its decisions a page shows, in order."""
+    return [one for one in found.decisions if one.kind in KINDS]
