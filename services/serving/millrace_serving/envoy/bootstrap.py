@@ -19,6 +19,14 @@ from millrace_serving.settings import ServingSettings
 CONNECTIONS = "envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig"
 HEAP = "envoy.resource_monitors.fixed_heap"
 HEAPS = "envoy.extensions.resource_monitors.fixed_heap.v3"
+TIMERS = "envoy.config.overload.v3.ScaleTimersOverloadActionConfig"
+SHORT, FULL, ENDING = 0.6, 0.8, 0.85
+"""Shares of the memory: from the first on room is made, from the second on nothing new is taken, from the third on
+what is being received is ended."""
+OWN = 64 * 2**20
+"""Bytes that Envoy takes beside what it allocates: its program, its stacks, its threads' caches."""
+STILL_SECONDS = 2
+"""Longest time that a request may stand still when nothing new is taken any more."""
 TRACKED = 20
 """Requests that hold 2 to the power of this, 1 MiB, may be ended to free memory; shorter ones never are."""
 NODE = "gateway-0"
@@ -62,7 +70,7 @@ class Gateway:
     protected: bool = False
     """Whether who asks has to show a key or a token."""
     memory_bytes: int = 2**30
-    """What Envoy may take: near it the requests that hold most are ended, and nearer no more are taken."""
+    """What Envoy may take in all: near it no more requests are taken, and nearer those that are coming in are ended."""
 
 
 def bootstrap(gateway: Gateway) -> Part:
@@ -85,20 +93,49 @@ def _overload(gateway: Gateway) -> Part:
     """Requests are held until they are whole, so many long and slow ones may not take the memory of all others."""
     heap = {
         "name": HEAP,
-        "typed_config": typed(f"{HEAPS}.FixedHeapConfig", max_heap_size_bytes=gateway.memory_bytes),
+        "typed_config": typed(f"{HEAPS}.FixedHeapConfig", max_heap_size_bytes=_heap(gateway.memory_bytes)),
     }
-    ending = {"scaled": {"scaling_threshold": 0.6, "saturation_threshold": 0.8}}
-    full = {"threshold": {"value": 0.85}}
-    actions = (("reset_high_memory_stream", ending), ("stop_accepting_requests", full))
     return {
-        "refresh_interval": "0.1s",
+        "refresh_interval": "0.02s",
         "buffer_factory_config": {"minimum_account_to_track_power_of_two": TRACKED},
         "resource_monitors": [_connections(gateway), heap],
-        "actions": [
-            {"name": f"envoy.overload_actions.{name}", "triggers": [{"name": HEAP, **when}]}
-            for name, when in actions
-        ],
+        "actions": _actions(),
+        "loadshed_points": [_near("envoy.load_shed_points.http1_server_abort_dispatch", _at(ENDING))],
     }
+
+
+def _heap(memory: int) -> int:
+    """Bytes left for what is allocated; at least half of *memory*, so that a small gateway still answers."""
+    return max(memory - OWN, memory // 2)
+
+
+def _actions() -> list[Part]:
+    """What is done the nearer Envoy is to what it may take.
+
+    Over HTTP/2 the streams that hold most are ended. HTTP/1 has no such action: there a request that stands still
+    is ended sooner, and nearest to the bound (the load shed point) one that still sends. Freed pages go back.
+    """
+    sooner = {"timer": "HTTP_DOWNSTREAM_STREAM_IDLE", "min_timeout": f"{STILL_SECONDS}s"}
+    timers = typed(TIMERS, timer_scale_factors=[sooner])
+    named = "envoy.overload_actions."
+    return [
+        _near(f"{named}shrink_heap", _at(SHORT)),
+        _near(f"{named}reset_high_memory_stream", _from(SHORT, FULL)),
+        _near(f"{named}reduce_timeouts", _from(SHORT, FULL)) | {"typed_config": timers},
+        _near(f"{named}stop_accepting_requests", _at(FULL)),
+    ]
+
+
+def _near(name: str, when: Part) -> Part:
+    return {"name": name, "triggers": [{"name": HEAP, **when}]}
+
+
+def _at(share: float) -> Part:
+    return {"threshold": {"value": share}}
+
+
+def _from(share: float, full: float) -> Part:
+    return {"scaled": {"scaling_threshold": share, "saturation_threshold": full}}
 
 
 def _connections(gateway: Gateway) -> Part:
