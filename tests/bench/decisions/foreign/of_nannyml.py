@@ -18,11 +18,19 @@ CHUNKS = 6
 """The reference is cut into so many, from which the threshold comes."""
 
 
-def _table(text: str, words: list[str]) -> pd.DataFrame:
-    table = pd.read_csv(
-        io.StringIO(text), dtype=dict.fromkeys(words, str), keep_default_na=False, na_values=[""]
-    )
-    return table.astype(dict.fromkeys([name for name in words if name in table.columns], "category"))
+LABELS = ("prediction", "target")
+
+
+def _table(text: str, told: dict) -> pd.DataFrame:
+    """The rows of a CSV; of two classes the labels as 0 and 1, as NannyML wants them, of more as they are called."""
+    kinds = dict.fromkeys([*told["words"], *(LABELS if told["task"] != "regression" else ())], str)
+    table = pd.read_csv(io.StringIO(text), dtype=kinds, keep_default_na=False, na_values=[""])
+    for name in kinds.keys() & set(table.columns):
+        if name in LABELS and told["task"] == "binary":
+            table[name] = table[name].map(told["classes"].index)
+        else:
+            table[name] = table[name].astype("category")
+    return table
 
 
 def _estimator(told: dict, rows: int):
@@ -42,16 +50,16 @@ def _estimator(told: dict, rows: int):
 def main() -> None:
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # LightGBM talks on the standard output
-    estimator, words = None, []
+    estimator, model = None, {}
     for line in sys.stdin:
         told = json.loads(line)
         if "reference" in told:
-            words = [*told["words"], *(["prediction", "target"] if told["task"] != "regression" else [])]
-            reference = _table(told["reference"], words)
-            estimator = _estimator(told, max(len(reference) // CHUNKS, 1)).fit(reference)
+            model = told
+            reference = _table(told["reference"], model)
+            estimator = _estimator(model, max(len(reference) // CHUNKS, 1)).fit(reference)
             print("{}", file=answers, flush=True)
             continue
-        found = estimator.estimate(_table(told["current"], words)).filter(period="analysis").to_df()
+        found = estimator.estimate(_table(told["current"], model)).filter(period="analysis").to_df()
         alarms = [found[column].iloc[-1] for column in found.columns if column[-1] == "alert"]
         print(json.dumps({"alarm": bool(any(alarms))}), file=answers, flush=True)
 
